@@ -1,0 +1,49 @@
+/* A view of bytes that somebody else owns, and its text forms. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/err.h"
+
+struct sv_buf;
+
+struct sv_bytes {
+        const uint8_t *p;
+        size_t n;
+};
+
+#define SV_BYTES_NULL ((struct sv_bytes){NULL, 0})
+
+static inline struct sv_bytes sv_bytes(const void *p, size_t n)
+{
+        return (struct sv_bytes){p, n};
+}
+
+/* The bytes of a C string, without its terminator. */
+static inline struct sv_bytes sv_bytes_str(const char *s)
+{
+        return sv_bytes(s, strlen(s));
+}
+
+/* Compare in constant time (for MACs and digests, secret or not). */
+bool sv_bytes_eq(struct sv_bytes a, struct sv_bytes b);
+
+/* Lower-case hex and base64 into text; `out` gets a terminator as well and is returned, for use in messages.
+ * Sizes of `out`: 2*n+1 for hex. */
+char *sv_hex(struct sv_bytes in, char *out);
+
+/* Append the decoded bytes to `out`. Strict: whole input, no blanks, canonical padding bits.
+ * `what` names the value in the error; check name is "<base>.hex" / ".base64" as given. */
+int sv_unhex(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err);
+/* RFC 4648 section 4 (with padding). */
+int sv_unbase64(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err);
+/* RFC 4648 section 5 (without padding). */
+int sv_unbase64url(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err);
+
+/* Append the text form to `out` (no terminator is counted; sv_buf_str adds one). */
+void sv_put_hex(struct sv_buf *out, struct sv_bytes in);
+void sv_put_base64(struct sv_buf *out, struct sv_bytes in);
+void sv_put_base64url(struct sv_buf *out, struct sv_bytes in);

@@ -1,0 +1,44 @@
+/* HTTP/1.1 messages (RFC 9112), the part that the KBS protocol needs: one codec for client and server, Content-Length and chunked
+ * bodies, no trailers, no upgrade, no obs-fold. Head and body bounded by base/limits.h. Parsing is pure and has fuzz targets. */
+#pragma once
+
+#include "base/tls.h"
+
+struct sv_http_field {
+        char *name; /* as received; compared without case */
+        char *value;
+};
+
+struct sv_http_msg {
+        /* request */
+        char *method; /* "GET"; NULL in a response */
+        char *target; /* origin form, "/kbs/v0/auth" */
+        /* response */
+        int status; /* 200; 0 in a request */
+        char *reason;
+        struct sv_http_field fields[64]; /* SV_HTTP_FIELDS_MAX */
+        size_t n_fields;
+        struct sv_buf body; /* at most SV_HTTP_BODY_MAX */
+};
+
+void sv_http_msg_free(struct sv_http_msg *m);
+#define SV_HTTP __attribute__((cleanup(sv_http_msg_free))) struct sv_http_msg
+/* NULL when absent. A field that appears twice where that has no meaning (Content-Length, Host, Authorization) is refused at parsing. */
+const char *sv_http_field(const struct sv_http_msg *m, const char *name);
+int sv_http_add(struct sv_http_msg *m, const char *name, const char *value, struct sv_err *err);
+
+/* Parse a complete head (through the blank line). SV_FORMAT "http.head". */
+int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *out, struct sv_err *err);
+/* Read one message. *closed is set (and 0 returned) when the peer closed before the first byte. */
+int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed, struct sv_err *err);
+/* Write one message with a Content-Length. */
+int sv_http_write(struct sv_tls *t, const struct sv_http_msg *m, struct sv_err *err);
+
+/* "https://host[:port][/prefix]" taken apart; https only unless allow_plain. SV_USAGE "http.url". */
+struct sv_url {
+        bool tls;
+        char host[256];
+        char port[6];
+        char prefix[256]; /* without trailing slash; may be empty */
+};
+int sv_url_parse(const char *text, bool allow_plain, struct sv_url *out, struct sv_err *err);

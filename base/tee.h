@@ -1,0 +1,103 @@
+/* The TEE interface. A TEE is a folder and one row in attest/tees.c; no other code asks which one it is.
+ * The guest's half (evidence) is a row of its own in agent/attesters.c, so that host and broker link no TPM or device driver and the
+ * agent links no launcher; tests/conformance checks that both tables agree. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/json.h"
+
+struct sv_guest; /* base/guest.h */
+
+/* --- host: what this machine offers (sv_tee.probe) --- */
+struct sv_probe {
+        bool ok;
+        char found[256];  /* "swtpm 0.7.1, QEMU 10.0.2" */
+        char advice[512]; /* when !ok: the one thing to change */
+};
+
+/* --- host: the confidential part of the libvirt domain (sv_tee.domain) --- */
+/* XML fragments, placed by launcher/domain.c; empty buffers add nothing. */
+struct sv_domain_part {
+        struct sv_buf launch_security; /* <launchSecurity> … */
+        struct sv_buf features;        /* children of <features> */
+        struct sv_buf devices;         /* children of <devices> */
+        bool stateless_firmware;       /* the loader must be a read-only rom without variable store */
+};
+
+/* --- measure --- */
+/* One event or page range of a prediction, in order. */
+struct sv_measure_step {
+        char reg[16];         /* "pcr0", "launch_digest", "rtmr1" */
+        char what[192];       /* for people: "firmware volume PEIFV at 0x820000, 917504 bytes" */
+        char type[48];        /* "EV_EFI_PLATFORM_FIRMWARE_BLOB2" */
+        uint8_t digest[2][SV_DIGEST_MAX]; /* per bank: 0 sha256, 1 sha384 (unused bytes zero) */
+        size_t digest_size[2];
+};
+struct sv_measurement {
+        struct sv_json *values;      /* the "measurements" member of the contract */
+        struct sv_json *unpredicted; /* [{"name":…,"reason":…}] */
+        struct sv_measure_step *steps;
+        size_t n_steps;
+};
+void sv_measurement_free(struct sv_measurement *m);
+struct sv_measure_step *sv_measurement_step(struct sv_measurement *m); /* a new zeroed step; ends the program without memory */
+
+/* --- verify --- */
+/* Everything a verifier may use beside the evidence. Kinds are the TEE's own: "ek-root", "activation-secret", "vcek", "tcb-info"… */
+struct sv_blob {
+        char kind[32];
+        struct sv_bytes data; /* not owned */
+};
+struct sv_collateral {
+        const struct sv_blob *list;
+        size_t n;
+};
+/* The n-th blob of that kind (n from 0); false when there are fewer. */
+bool sv_collateral_get(const struct sv_collateral *c, const char *kind, size_t n, struct sv_bytes *out);
+
+struct sv_verify_in {
+        const struct sv_json *evidence; /* the TEE's evidence, as the KBS protocol carries it */
+        struct sv_bytes report_data;    /* the digest that must be bound (48 bytes from KBS), or n == 0: not checked, claims say so */
+        struct sv_collateral collateral;
+        int64_t time; /* seconds since 1970 */
+        bool skip_signatures; /* fuzzing only: signature checks say yes, so that the code behind them is reached */
+};
+
+struct sv_tee {
+        const char *name;     /* "sev-snp", "tdx", "vtpm" */
+        const char *kbs_name; /* "snp", "tdx", "tpm" */
+        const char *help;
+        int (*probe)(struct sv_probe *out, struct sv_err *err);
+        int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
+        int (*trial)(const struct sv_guest *guest, struct sv_err *err); /* NULL: has none */
+        /* Pure but for reading the files that the guest file names. */
+        int (*measure)(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);
+        /* Adds to *rules (array) the policy rules for this measurement and guest (policy/policy.h); to *trust (object) its anchors. */
+        int (*policy)(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
+                      struct sv_err *err);
+        /* [{"kind":…,"url":…}]: which collateral this evidence needs. */
+        int (*needs)(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err);
+        /* Claims (the caller frees), or one named failed check. Pure. */
+        int (*verify)(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
+        /* A challenge of its own beside the nonce (vTPM: credential activation). `params` is the request's extra-params.
+         * Fills *challenge (an object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May be NULL. */
+        int (*challenge)(const struct sv_json *params, struct sv_json **challenge, struct sv_secret **secret, struct sv_err *err);
+        const char *secret_kind;
+};
+
+/* --- the guest's half --- */
+struct sv_attester {
+        const char *name; /* as in struct sv_tee */
+        const char *kbs_name;
+        bool (*present)(void); /* is this TEE what we run in? */
+        /* State that lives from hello to evidence (a TPM session, a loaded key); NULL when none is needed. */
+        int (*open)(void **state, struct sv_err *err);
+        /* What the request's extra-params say for us (object, may stay NULL). */
+        int (*hello)(void *state, struct sv_json **params, struct sv_err *err);
+        /* Fresh evidence over report_data (48 bytes of the KBS binding); `challenge` is the answer's extra-params (may be NULL). */
+        int (*evidence)(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
+                        struct sv_err *err);
+        /* After the key was released: make sure that what runs later cannot ask again as us (vTPM: extend a PCR). */
+        int (*seal)(void *state, struct sv_err *err);
+        void (*close)(void *state);
+};
