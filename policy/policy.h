@@ -1,0 +1,35 @@
+/* The policy document: which claims a guest must show before a resource is released (docs/FORMATS.md, "Policy document").
+ *
+ *   {"version":1, "guest":"demo", "tee":"vtpm", "resource":"default/demo/root",
+ *    "trust":{"ek_roots":["-----BEGIN CERTIFICATE-----\n…"]},
+ *    "rules":[{"check":"policy.pcr.4", "claim":"/pcrs/sha256/4", "equals":"…hex…", "covers":"executables",
+ *              "reason":"kernel image …"}, …]}
+ *
+ * A rule has exactly one operator: "equals" (a string, integer or boolean), "one_of" (array of such), "at_least" (integer),
+ * "present":true, "absent":true. "check" begins with "policy." and is unique in the document; "covers" is an AR4SI slot with dashes;
+ * all members are needed, none else is allowed, and an empty list of rules is refused: nothing to prove is a mistake, not a grant. */
+#pragma once
+
+#include "base/json.h"
+
+struct sv_policy;
+
+/* The caller frees *out. SV_FORMAT "policy.<member>" and "policy.rule.<member>". */
+int sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err *err);
+void sv_policy_free(struct sv_policy *p);
+void sv_policy_freep(struct sv_policy **p);
+#define SV_POLICY_DOC __attribute__((cleanup(sv_policy_freep))) struct sv_policy
+
+/* Borrowed. */
+const char *sv_policy_guest(const struct sv_policy *p);
+const char *sv_policy_tee(const struct sv_policy *p);
+const char *sv_policy_resource(const struct sv_policy *p); /* "repo/type/tag" */
+/* The i-th text under trust.<kind> ("ek_roots": PEM certificates); NULL past the last. */
+const char *sv_policy_trust(const struct sv_policy *p, const char *kind, size_t i);
+/* The array of rules, checked. */
+const struct sv_json *sv_policy_rules(const struct sv_policy *p);
+
+/* Builds a document from its parts, checks it as sv_policy_parse does and appends its text to `out`. `rules` (array) and `trust`
+ * (object) are what a TEE's policy function filled; both stay the caller's. */
+int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules, struct sv_json *trust,
+                    struct sv_buf *out, struct sv_err *err);
