@@ -63,6 +63,11 @@ struct sv_verify_in {
         bool skip_signatures; /* fuzzing only: signature checks say yes, so that the code behind them is reached */
 };
 
+struct sv_trust_kind { /* a table of them ends with member NULL */
+        const char *member; /* "ek_roots" */
+        const char *kind;   /* "ek-root" */
+};
+
 struct sv_tee {
         const char *name;     /* "sev-snp", "tdx", "vtpm" */
         const char *kbs_name; /* "snp", "tdx", "tpm" */
@@ -79,10 +84,12 @@ struct sv_tee {
         int (*needs)(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err);
         /* Claims (the caller frees), or one named failed check. Pure. */
         int (*verify)(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
-        /* A challenge of its own beside the nonce (vTPM: credential activation). `params` is the request's extra-params.
-         * Fills *challenge (an object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May be NULL. */
+        /* A challenge of its own beside the nonce (vTPM: credential activation). `params` is the request's whole extra-params.
+         * Fills *challenge (the answer's whole extra-params, an object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May be NULL. */
         int (*challenge)(const struct sv_json *params, struct sv_json **challenge, struct sv_secret **secret, struct sv_err *err);
         const char *secret_kind;
+        /* Members of a policy's `trust` that this TEE fills, and the collateral kind each of their texts becomes. */
+        const struct sv_trust_kind *trust;
 };
 
 /* --- the guest's half --- */
@@ -92,7 +99,7 @@ struct sv_attester {
         bool (*present)(void); /* is this TEE what we run in? */
         /* State that lives from hello to evidence (a TPM session, a loaded key); NULL when none is needed. */
         int (*open)(void **state, struct sv_err *err);
-        /* What the request's extra-params say for us (object, may stay NULL). */
+        /* The request's extra-params (an object of ours; the client adds the hash algorithms), may stay NULL. */
         int (*hello)(void *state, struct sv_json **params, struct sv_err *err);
         /* Fresh evidence over report_data (48 bytes of the KBS binding); `challenge` is the answer's extra-params (may be NULL). */
         int (*evidence)(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
