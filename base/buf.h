@@ -33,7 +33,7 @@ void sv_buf_u32le(struct sv_buf *b, uint32_t v);
 void sv_buf_u64le(struct sv_buf *b, uint64_t v);
 /* The contents as a C string (terminated, the terminator not counted); "" when bad. Valid until the next call on b. */
 const char *sv_buf_str(struct sv_buf *b);
-/* 0, or SV_SYSTEM "base.memory" / SV_FORMAT "base.limit". */
+/* 0, or SV_SYSTEM "base.memory": no memory, or over the limit. */
 int sv_buf_ok(const struct sv_buf *b, const char *what, struct sv_err *err);
 
 static inline struct sv_bytes sv_buf_bytes(const struct sv_buf *b)
