@@ -1,0 +1,102 @@
+#include <unistd.h>
+
+#include "base/cli.h"
+#include "base/json.h"
+#include "tests/unit/unit.h"
+
+static struct sv_args seen;
+
+static int remember(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        seen = *args;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "name", args->n ? args->pos[0] : "");
+        if (sv_has(args, "fail"))
+                return sv_fail(err, SV_PROOF, "t.proof", "it was asked not to hold");
+        return 0;
+}
+
+static const struct sv_opt opts[] = {
+        {"out", "FILE", "where", 'o', false},
+        {"fail", NULL, "fail", 0, false},
+        {"with", "X", "more", 0, true},
+        {NULL, NULL, NULL, 0, false},
+};
+static const struct sv_cmd cmds[] = {
+        {"one", "FILE", "takes one", opts, remember},
+        {"group sub", "[FILE]", "takes none or one", opts, remember},
+        {"many", "FILE...", "takes more", NULL, remember},
+        {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* Runs with standard output in a file whose text is returned; the words live until the next run. */
+static const char *run(int expect, const char *words)
+{
+        static char text[8192], copy[256];
+        char *argv[16] = {(char *)"prog"}, path[] = "/tmp/sv-cli-XXXXXX", *save = NULL;
+        int argc = 1, saved = dup(1), fd = mkstemp(path);
+        ssize_t n;
+
+        snprintf(copy, sizeof(copy), "%s", words);
+        for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+                argv[argc++] = w;
+        memset(&seen, 0, sizeof(seen));
+        fflush(stdout);
+        dup2(fd, 1);
+        n = sv_cli_main("prog", "about", cmds, argc, argv);
+        fflush(stdout);
+        dup2(saved, 1);
+        close(saved);
+        unlink(path);
+        assert_int_equal(n, expect);
+        n = pread(fd, text, sizeof(text) - 1, 0);
+        text[n < 0 ? 0 : n] = 0;
+        close(fd);
+        return text;
+}
+
+static void options(void **state)
+{
+        run(0, "one a --out b --with x --with=y -v");
+        assert_string_equal(sv_opt(&seen, "out"), "b");
+        assert_string_equal(sv_opt_nth(&seen, "with", 1), "y");
+        assert_null(sv_opt_nth(&seen, "with", 2));
+        assert_true(sv_has(&seen, "verbose"));
+        run(0, "one -o b -- --not-an-option");
+        assert_string_equal(seen.pos[0], "--not-an-option");
+        run(0, "group sub");
+        assert_string_equal(seen.cmd->name, "group sub");
+        run(0, "many a b c");
+        assert_int_equal(seen.n, 3);
+}
+
+static void usage_errors(void **state)
+{
+        static const char *const bad[] = {
+                "", "none", "one", "one a b", "one a --none", "one a --out", "one a --fail=x", "one a --out b --out c", "one a -x",
+                "group", "group none", "group sub a b", "many", "one a -oo",
+        };
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+                run(2, bad[i]);
+        assert_non_null(strstr(run(2, "one a b --json"), "\"check\":\"cli.arguments\""));
+        assert_non_null(strstr(run(2, "none --json"), "\"ok\":false"));
+}
+
+static void results(void **state)
+{
+        assert_string_equal(run(0, "one a --json"), "{\"name\":\"a\",\"ok\":true}\n");
+        assert_string_equal(run(5, "one a --fail --json"),
+                            "{\"ok\":false,\"error\":{\"class\":\"proof\",\"check\":\"t.proof\",\"message\":\"it was asked not to hold\"}}\n");
+        assert_non_null(strstr(run(0, "one --help"), "--out FILE"));
+        assert_non_null(strstr(run(0, "--help"), "group sub"));
+        assert_non_null(strstr(run(0, "--table"), "\"argument\":\"FILE\""));
+        assert_non_null(strstr(run(0, "help one"), "usage: prog one FILE"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(options), cmocka_unit_test(usage_errors), cmocka_unit_test(results)};
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
