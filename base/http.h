@@ -33,6 +33,21 @@ int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *o
 int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed, struct sv_err *err);
 /* Write one message with a Content-Length. */
 int sv_http_write(struct sv_tls *t, const struct sv_http_msg *m, struct sv_err *err);
+/* The same with a body that lives elsewhere (a secret in its own memory). */
+int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_bytes body, struct sv_err *err);
+
+/* A body as it arrives, piece by piece (RFC 9112 sections 6 and 7.1). Pure. */
+struct sv_http_body {
+        bool chunked;
+        bool done;
+        int state;       /* of the chunked form, base/http_body.c */
+        uint64_t left;   /* bytes still to come of the body or of this chunk */
+        unsigned digits; /* of this chunk's size */
+};
+/* How the body of this head is framed. SV_FORMAT "http.length" when that is not said, said twice, or too long. */
+int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, struct sv_err *err);
+/* Takes from `in` what belongs to the body and appends it to `out`; *used says how much was taken. SV_FORMAT "http.chunk". */
+int sv_http_body_feed(struct sv_http_body *b, struct sv_bytes in, size_t *used, struct sv_buf *out, struct sv_err *err);
 
 /* "https://host[:port][/prefix]" taken apart; https only unless allow_plain. SV_USAGE "http.url". */
 struct sv_url {

@@ -20,7 +20,10 @@ struct sv_tls *sv_tls_connect(struct sv_tls_ctx *ctx, int fd, const char *host, 
 struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, struct sv_err *err);
 /* Plain bytes over the socket with the same calls, for a broker behind a proxy on loopback and for tests. */
 struct sv_tls *sv_tls_plain(int fd, struct sv_err *err);
-/* Up to n bytes; 0 at the end of the stream; -1: SV_SYSTEM "tls.read" / "tls.timeout". */
+/* From now on everything on this connection must be done within ms: a peer that sends one byte a second cannot hold it. Without a
+ * deadline each read and write may take SV_HTTP_TIMEOUT_MS. */
+void sv_tls_deadline(struct sv_tls *t, int ms);
+/* Up to n bytes; 0 at the end of the stream (with or without TLS's own goodbye: HTTP says where a message ends); -1: SV_SYSTEM "tls.read" / "tls.timeout". */
 long sv_tls_read(struct sv_tls *t, void *out, size_t n, struct sv_err *err);
 int sv_tls_write(struct sv_tls *t, struct sv_bytes data, struct sv_err *err);
 void sv_tls_free(struct sv_tls *t);
@@ -31,5 +34,9 @@ const char *sv_tls_describe(const struct sv_tls *t);
 
 /* Connected TCP socket to host:port (name or address), or -1 with SV_SYSTEM "net.resolve" / "net.connect". */
 int sv_tcp_connect(const char *host, const char *port, int timeout_ms, struct sv_err *err);
+/* 0 when the socket is ready for `events` of poll(2) in time: SV_SYSTEM "tls.timeout" / "net.poll". timeout_ms < 0 waits forever. */
+int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err);
+/* "192.0.2.1:443" of the other side; "" when unknown. */
+void sv_net_peer(int fd, char out[80]);
 /* Listening socket; *port is set to the one chosen when it was 0. */
 int sv_tcp_listen(const char *address, uint16_t *port, struct sv_err *err);
