@@ -1,0 +1,21 @@
+/* The measured initramfs: the agent as /init, what it links to, the kernel modules it loads, and nothing else. Equal inputs give
+ * equal bytes, so that anybody can build it again and compare the measurement. */
+#pragma once
+
+#include "image/cpio.h"
+
+struct sv_initrd_in {
+        const char *modules_dir;        /* /lib/modules/VERSION, with modules.dep and modules.builtin */
+        const char *agent;              /* program file */
+        const char *const *modules;     /* names, NULL-terminated; NULL: sv_initrd_modules */
+        const char *const *libraries;   /* names of libraries the agent opens by itself, NULL-terminated; may be NULL */
+        const char *ca;                 /* PEM file for a broker known by its CA, put at /etc/secure-vm/ca.pem; may be NULL */
+};
+
+/* The modules an initramfs has unless told otherwise. Those with a leading '?' are left out where the kernel has none of that name. */
+extern const char *const sv_initrd_modules[];
+
+/* Fills the tree. The modules' paths, in the order in which to load them, are the lines of /etc/secure-vm/modules. */
+int sv_initrd_tree(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err);
+/* The archive, compressed. */
+int sv_initrd_pack(struct sv_cpio *tree, struct sv_buf *out, struct sv_err *err);

@@ -1,0 +1,129 @@
+/* image/initrd: a modules directory made here and this program as the agent; two runs give equal bytes; what is inside. */
+#include "unit.h"
+
+#include "base/file.h"
+#include "image/initrd.h"
+#include "image/zstd.h"
+
+static struct sv_err err;
+static char dir[] = "/tmp/secure-vm-initrd-XXXXXX";
+
+static void put(const char *name, struct sv_bytes data)
+{
+        SV_STR path = sv_asprintf("%s/6.1.0-test/%s", dir, name);
+
+        OK(sv_file_write(path, 0644, data, &err));
+}
+
+static int set_up(void **state)
+{
+        SV_BUF packed = SV_BUF_NULL;
+        SV_STR kernel = NULL;
+
+        if (!mkdtemp(dir))
+                return -1;
+        kernel = sv_asprintf("%s/6.1.0-test/kernel", dir);
+        OK(sv_mkdirs(kernel, 0755, &err));
+        put("modules.dep", sv_bytes_str("kernel/two.ko.zst: kernel/one.ko\nkernel/one.ko:\nkernel/bad.ko.zst:\n"));
+        put("modules.builtin", sv_bytes_str("kernel/inside.ko\n"));
+        put("kernel/one.ko", sv_bytes_str("module one"));
+        put("kernel/bad.ko.zst", sv_bytes_str("no zstd"));
+        OK(sv_zstd_compress(sv_bytes_str("module two"), &packed, &err));
+        put("kernel/two.ko.zst", sv_buf_bytes(&packed));
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        return sv_remove_tree(dir, &err);
+}
+
+static int tree(const char *const *modules, const char *const *libraries, struct sv_cpio *c)
+{
+        SV_STR path = sv_asprintf("%s/6.1.0-test", dir);
+        struct sv_initrd_in in = {.modules_dir = path, .agent = "/proc/self/exe", .modules = modules, .libraries = libraries};
+
+        return sv_initrd_tree(&in, c, &err);
+}
+
+static void expect_file(const struct sv_cpio *c, const char *path, const char *text)
+{
+        const struct sv_cpio_entry *e = sv_cpio_find(c, path);
+
+        assert_non_null(e);
+        assert_int_equal(e->data.n, strlen(text));
+        assert_memory_equal(e->data.p, text, e->data.n);
+}
+
+static void test_contents(void **state)
+{
+        static const char *const modules[] = {"two", "inside", "?absent", "one", NULL};
+        SV_CPIO c = SV_CPIO_NULL;
+        bool libc = false;
+
+        OK(tree(modules, NULL, &c));
+        expect_file(&c, "etc/secure-vm/modules", "/lib/modules/6.1.0-test/kernel/one.ko\n/lib/modules/6.1.0-test/kernel/two.ko\n");
+        expect_file(&c, "lib/modules/6.1.0-test/kernel/one.ko", "module one");
+        expect_file(&c, "lib/modules/6.1.0-test/kernel/two.ko", "module two");
+        assert_non_null(sv_cpio_find(&c, "init"));
+        assert_non_null(sv_cpio_find(&c, "lib64/ld-linux-x86-64.so.2"));
+        for (size_t i = 0; i < c.n; i++)
+                libc |= strstr(c.list[i].path, "/libc.so.6") != NULL;
+        assert_true(libc);
+}
+
+static void test_same_bytes_twice(void **state)
+{
+        static const char *const modules[] = {"two", NULL};
+        SV_BUF a = SV_BUF_NULL, b = SV_BUF_NULL, unpacked = SV_BUF_NULL;
+
+        for (int i = 0; i < 2; i++) {
+                SV_CPIO c = SV_CPIO_NULL;
+
+                OK(tree(modules, NULL, &c));
+                OK(sv_initrd_pack(&c, i ? &b : &a, &err));
+        }
+        assert_int_equal(a.n, b.n);
+        assert_memory_equal(a.p, b.p, a.n);
+        OK(sv_zstd_decompress(sv_buf_bytes(&a), 256u << 20, &unpacked, &err));
+        assert_memory_equal(unpacked.p, "070701", 6);
+}
+
+static void test_what_is_missing_is_named(void **state)
+{
+        static const char *const absent[] = {"absent", NULL}, *const bad[] = {"bad", NULL}, *const one[] = {"one", NULL};
+        static const char *const no_library[] = {"libabsent.so.9", NULL};
+        SV_CPIO a = SV_CPIO_NULL, b = SV_CPIO_NULL, c = SV_CPIO_NULL;
+
+        FAILS(tree(absent, NULL, &a), SV_USAGE, "image.modules.missing");
+        FAILS(tree(bad, NULL, &b), SV_FORMAT, "image.zstd");
+        FAILS(tree(one, no_library, &c), SV_USAGE, "image.library");
+}
+
+static void test_zstd_limits(void **state)
+{
+        static const uint8_t zeros[100000];
+        SV_BUF packed = SV_BUF_NULL, out = SV_BUF_NULL;
+
+        OK(sv_zstd_compress(sv_bytes(zeros, sizeof(zeros)), &packed, &err));
+        OK(sv_zstd_decompress(sv_buf_bytes(&packed), sizeof(zeros), &out, &err));
+        assert_int_equal(out.n, sizeof(zeros));
+        sv_buf_clear(&out);
+        FAILS(sv_zstd_decompress(sv_buf_bytes(&packed), sizeof(zeros) - 1, &out, &err), SV_FORMAT, "image.zstd");
+        for (size_t n = 0; n < packed.n; n++) {
+                sv_buf_clear(&out);
+                FAILS(sv_zstd_decompress(sv_bytes(packed.p, n), sizeof(zeros), &out, &err), SV_FORMAT, "image.zstd");
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_contents),
+                cmocka_unit_test(test_same_bytes_twice),
+                cmocka_unit_test(test_what_is_missing_is_named),
+                cmocka_unit_test(test_zstd_limits),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
