@@ -11,3 +11,6 @@
  * proof cannot show, whatever a policy's author wishes: "limits":{"<slot>":"<reason>"} keeps that slot at "no claim" at best and puts
  * the reason into the verdict (a vTPM run by the host: instance-identity, hardware). */
 int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err);
+
+/* Only the limits that the claims name, without any rule: what an appraisal without a policy can say. */
+int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err);

@@ -1,0 +1,97 @@
+#include "policy/evaluate.h"
+
+#include "policy/rule.h"
+
+/* What a slot may say at best, when all its rules hold: the registry of AR4SI section 2.3.4 (approved configuration, approved boot,
+ * approved files, genuine hardware, encrypted memory, …). */
+static const int8_t affirmed[SV_SLOTS] = {
+        [SV_SLOT_INSTANCE_IDENTITY] = 2, [SV_SLOT_CONFIGURATION] = 2, [SV_SLOT_EXECUTABLES] = 3,    [SV_SLOT_FILE_SYSTEM] = 2,
+        [SV_SLOT_HARDWARE] = 2,          [SV_SLOT_RUNTIME_OPAQUE] = 2, [SV_SLOT_STORAGE_OPAQUE] = 2, [SV_SLOT_SOURCED_DATA] = 2,
+};
+
+/* And when one does not hold: always contraindicated. The registry has milder values (33, "some unrecognized executables"), but who
+ * reads only the status must not take a refusal for a warning. */
+static const int8_t refused[SV_SLOTS] = {
+        [SV_SLOT_INSTANCE_IDENTITY] = 97, [SV_SLOT_CONFIGURATION] = 96,  [SV_SLOT_EXECUTABLES] = 96,    [SV_SLOT_FILE_SYSTEM] = 96,
+        [SV_SLOT_HARDWARE] = 97,          [SV_SLOT_RUNTIME_OPAQUE] = 96, [SV_SLOT_STORAGE_OPAQUE] = 96, [SV_SLOT_SOURCED_DATA] = 96,
+};
+
+static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims, struct sv_verdict *v, struct sv_err *first)
+{
+        const char *check = sv_json_str(sv_json_get(rule, "check"));
+        const char *claim = sv_json_str(sv_json_get(rule, "claim"));
+        const char *reason = sv_json_str(sv_json_get(rule, "reason"));
+        enum sv_slot slot = sv_slot_by_name(sv_json_str(sv_json_get(rule, "covers")));
+        SV_BUF expected = SV_BUF_NULL;
+        SV_BUF found = SV_BUF_NULL;
+        bool held = sv_rule_holds(rule, claims, &expected, &found);
+        struct sv_json *row = sv_verdict_reason(v, check, slot, held, reason);
+
+        sv_json_set_str(row, "claim", claim);
+        sv_json_set_str(row, "expected", sv_buf_str(&expected));
+        sv_json_set_str(row, "found", sv_buf_str(&found));
+        if (held) {
+                if (v->vector[slot] == 0)
+                        v->vector[slot] = affirmed[slot];
+        } else {
+                v->vector[slot] = refused[slot];
+                if (!first->class)
+                        sv_fail(first, SV_POLICY, check, "%s: %s: expected %.300s, found %.300s", reason, claim, sv_buf_str(&expected),
+                                sv_buf_str(&found));
+        }
+}
+
+/* What the verifier says its proof cannot show stays "no claim", at best. */
+static int apply_limit(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        struct sv_verdict *v = arg;
+        enum sv_slot slot = sv_slot_by_name(name);
+        const char *reason = sv_json_str(value);
+
+        if (slot == SV_SLOTS || !reason)
+                return sv_fail(err, SV_FORMAT, "policy.limits", "expected AR4SI claims with a reason each in the claims' limits, found \"%.64s\"",
+                               name);
+        if (sv_tier_of(v->vector[slot]) == SV_TIER_AFFIRMING)
+                v->vector[slot] = 0;
+        sv_verdict_reason(v, "policy.limits", slot, true, reason);
+        return 0;
+}
+
+static int apply_limits(const struct sv_json *claims, struct sv_verdict *v, struct sv_err *err)
+{
+        const struct sv_json *limits = sv_json_get(claims, "limits");
+
+        return limits ? sv_json_each(limits, apply_limit, v, err) : 0;
+}
+
+int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err)
+{
+        struct sv_verdict v = {0};
+
+        if (apply_limits(claims, &v, err) < 0) {
+                sv_verdict_free(&v);
+                return -1;
+        }
+        *out = v;
+        return 0;
+}
+
+int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err)
+{
+        const struct sv_json *rules = sv_policy_rules(p);
+        struct sv_verdict v = {0};
+        struct sv_err first = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sv_json_len(rules); i++)
+                evaluate_rule(sv_json_at(rules, i), claims, &v, &first);
+        if (apply_limits(claims, &v, err) < 0) {
+                sv_verdict_free(&v);
+                return -1;
+        }
+        *out = v;
+        if (!first.class)
+                return 0;
+        if (err)
+                *err = first;
+        return -1;
+}

@@ -1,0 +1,201 @@
+#include "policy/policy.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "policy/rule.h"
+
+#include <stdlib.h>
+
+struct sv_policy {
+        struct sv_json *doc; /* owns all that the rest points to */
+        const char *guest;
+        const char *tee;
+        const char *resource;
+        struct sv_json *trust;
+        struct sv_json *rules;
+};
+
+/* The kinds of trust anchors there are. A kind that nobody would look at must not be accepted in silence. */
+static const char *const trust_kinds[] = {"ek_roots", NULL};
+
+static bool resource_ok(const char *text)
+{
+        char part[SV_NAME_MAX + 1];
+        int parts = 0;
+
+        for (;;) {
+                size_t n = strcspn(text, "/");
+
+                if (n > SV_NAME_MAX)
+                        return false;
+                memcpy(part, text, n);
+                part[n] = '\0';
+                parts++;
+                if (!sv_name_ok(part))
+                        return false;
+                if (!text[n])
+                        return parts == 3;
+                text += n + 1;
+        }
+}
+
+static int read_head(struct sv_policy *p, struct sv_err *err)
+{
+        static const char *const members[] = {"version", "guest", "tee", "resource", "trust", "rules", NULL};
+        int64_t version;
+
+        if (sv_json_type(p->doc) != SV_JSON_OBJECT)
+                return sv_fail(err, SV_FORMAT, "policy.member", "expected an object as policy, found %s",
+                               sv_json_type_name(sv_json_type(p->doc)));
+        if (sv_json_only(p->doc, members, "policy", err) < 0)
+                return -1;
+        if (sv_json_need_int(p->doc, "version", INT64_MIN, INT64_MAX, &version, "policy", err) < 0)
+                return -1;
+        if (version != 1)
+                return sv_fail(err, SV_FORMAT, "policy.version", "expected version 1, found %lld: write the policy anew",
+                               (long long)version);
+        if (sv_json_need_str(p->doc, "guest", &p->guest, "policy", err) < 0 ||
+            sv_json_need_str(p->doc, "tee", &p->tee, "policy", err) < 0 ||
+            sv_json_need_str(p->doc, "resource", &p->resource, "policy", err) < 0 ||
+            sv_json_need_obj(p->doc, "trust", &p->trust, "policy", err) < 0 ||
+            sv_json_need_array(p->doc, "rules", &p->rules, "policy", err) < 0)
+                return -1;
+        if (!sv_name_ok(p->guest))
+                return sv_fail(err, SV_FORMAT, "policy.guest", "expected a guest's name, found \"%.80s\"", p->guest);
+        if (!sv_name_ok(p->tee))
+                return sv_fail(err, SV_FORMAT, "policy.tee", "expected the name of a TEE, found \"%.80s\"", p->tee);
+        if (!resource_ok(p->resource))
+                return sv_fail(err, SV_FORMAT, "policy.resource", "expected \"repository/type/tag\", found \"%.200s\"", p->resource);
+        return 0;
+}
+
+static int check_trust_kind(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        (void)arg;
+        if (sv_json_type(value) != SV_JSON_ARRAY)
+                return sv_fail(err, SV_FORMAT, "policy.trust", "expected an array as trust.%s, found %s", name,
+                               sv_json_type_name(sv_json_type(value)));
+        for (size_t i = 0; i < sv_json_len(value); i++) {
+                const char *text = sv_json_str(sv_json_at(value, i));
+
+                if (!text || !*text)
+                        return sv_fail(err, SV_FORMAT, "policy.trust", "expected a text as trust.%s[%zu], found %s", name, i,
+                                       text ? "an empty one" : sv_json_type_name(sv_json_type(sv_json_at(value, i))));
+        }
+        return 0;
+}
+
+static int check_rules(const struct sv_json *rules, struct sv_err *err)
+{
+        size_t n = sv_json_len(rules);
+
+        if (n == 0)
+                return sv_fail(err, SV_FORMAT, "policy.rules",
+                               "the list of rules is empty: such a policy would release the resource to everybody");
+        if (n > SV_POLICY_RULES_MAX)
+                return sv_fail(err, SV_FORMAT, "policy.rules", "expected at most %d rules, found %zu", SV_POLICY_RULES_MAX, n);
+        for (size_t i = 0; i < n; i++) {
+                if (sv_rule_check(sv_json_at(rules, i), i, err) < 0)
+                        return -1;
+                for (size_t k = 0; k < i; k++) {
+                        const char *name = sv_json_str(sv_json_get(sv_json_at(rules, i), "check"));
+
+                        if (!strcmp(name, sv_json_str(sv_json_get(sv_json_at(rules, k), "check"))))
+                                return sv_fail(err, SV_FORMAT, "policy.rule.duplicate",
+                                               "rules %zu and %zu are both called \"%s\": a refusal must name one rule", k, i, name);
+                }
+        }
+        return 0;
+}
+
+/* Takes ownership of doc, also on failure. */
+static int policy_from_json(struct sv_json *doc, struct sv_policy **out, struct sv_err *err)
+{
+        struct sv_policy *p = calloc(1, sizeof(*p));
+
+        if (!p) {
+                sv_json_free(doc);
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a policy");
+        }
+        p->doc = doc;
+        if (read_head(p, err) < 0 || sv_json_only(p->trust, trust_kinds, "policy.trust", err) < 0 ||
+            sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 || check_rules(p->rules, err) < 0) {
+                sv_policy_free(p);
+                return -1;
+        }
+        *out = p;
+        return 0;
+}
+
+int sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err *err)
+{
+        struct sv_json *doc = NULL;
+
+        if (text.n > SV_POLICY_SIZE_MAX)
+                return sv_fail(err, SV_FORMAT, "policy.size", "expected at most %u bytes of policy, found %zu", SV_POLICY_SIZE_MAX,
+                               text.n);
+        if (sv_json_parse(text, "policy", &doc, err) < 0)
+                return -1;
+        return policy_from_json(doc, out, err);
+}
+
+int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules, struct sv_json *trust,
+                    struct sv_buf *out, struct sv_err *err)
+{
+        SV_POLICY_DOC *p = NULL;
+        struct sv_json *doc = sv_json_object();
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_json_set_int(doc, "version", 1);
+        sv_json_set_str(doc, "guest", guest);
+        sv_json_set_str(doc, "tee", tee);
+        sv_json_set_str(doc, "resource", resource);
+        sv_json_set(doc, "trust", sv_json_ref(trust));
+        sv_json_set(doc, "rules", sv_json_ref(rules));
+        sv_json_pretty(doc, &text);
+        sv_json_free(doc);
+        /* What is written is what will be read: by the same function, from the same text. */
+        if (sv_buf_ok(&text, "the policy", err) < 0 || sv_policy_parse(sv_buf_bytes(&text), &p, err) < 0)
+                return -1;
+        sv_buf_put(out, sv_buf_bytes(&text));
+        return sv_buf_ok(out, "the policy", err);
+}
+
+void sv_policy_free(struct sv_policy *p)
+{
+        if (!p)
+                return;
+        sv_json_free(p->doc);
+        free(p);
+}
+
+void sv_policy_freep(struct sv_policy **p)
+{
+        sv_policy_free(*p);
+}
+
+const char *sv_policy_guest(const struct sv_policy *p)
+{
+        return p->guest;
+}
+
+const char *sv_policy_tee(const struct sv_policy *p)
+{
+        return p->tee;
+}
+
+const char *sv_policy_resource(const struct sv_policy *p)
+{
+        return p->resource;
+}
+
+const char *sv_policy_trust(const struct sv_policy *p, const char *kind, size_t i)
+{
+        return sv_json_str(sv_json_at(sv_json_get(p->trust, kind), i));
+}
+
+const struct sv_json *sv_policy_rules(const struct sv_policy *p)
+{
+        return p->rules;
+}

@@ -1,0 +1,197 @@
+#include "policy/rule.h"
+
+#include "policy/verdict.h"
+
+#define CHECK_MAX 63   /* fits struct sv_err */
+#define REASON_MAX 512 /* a line or two for people, in every audit record */
+
+static bool scalar(const struct sv_json *j)
+{
+        return sv_json_str(j) || sv_json_type(j) == SV_JSON_INT || sv_json_type(j) == SV_JSON_BOOL;
+}
+
+/* --- the operators: one row each --- */
+
+static bool is_scalar(const struct sv_json *operand)
+{
+        return scalar(operand);
+}
+
+static bool is_scalar_list(const struct sv_json *operand)
+{
+        size_t n = sv_json_len(operand);
+
+        if (sv_json_type(operand) != SV_JSON_ARRAY || n == 0)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                if (!scalar(sv_json_at(operand, i)))
+                        return false;
+        }
+        return true;
+}
+
+static bool is_int(const struct sv_json *operand)
+{
+        return sv_json_type(operand) == SV_JSON_INT;
+}
+
+static bool is_true(const struct sv_json *operand)
+{
+        return sv_json_bool(operand, false);
+}
+
+static bool holds_equals(const struct sv_json *operand, const struct sv_json *claim)
+{
+        return claim && sv_json_equal(operand, claim);
+}
+
+static bool holds_one_of(const struct sv_json *operand, const struct sv_json *claim)
+{
+        for (size_t i = 0; i < sv_json_len(operand); i++) {
+                if (holds_equals(sv_json_at(operand, i), claim))
+                        return true;
+        }
+        return false;
+}
+
+static bool holds_at_least(const struct sv_json *operand, const struct sv_json *claim)
+{
+        return sv_json_type(claim) == SV_JSON_INT && sv_json_int(claim, 0) >= sv_json_int(operand, INT64_MAX);
+}
+
+/* A claim that is there and says null says nothing. */
+static bool holds_present(const struct sv_json *operand, const struct sv_json *claim)
+{
+        return sv_json_type(claim) != SV_JSON_NULL;
+}
+
+static bool holds_absent(const struct sv_json *operand, const struct sv_json *claim)
+{
+        return sv_json_type(claim) == SV_JSON_NULL;
+}
+
+static const struct operator {
+        const char *name;
+        const char *takes;
+        bool (*takes_it)(const struct sv_json *operand);
+        bool (*holds)(const struct sv_json *operand, const struct sv_json *claim);
+        const char *expected; /* in front of the operand */
+        bool show;            /* is the operand worth showing? */
+} operators[] = {
+        {"equals", "a string, an integer or a boolean", is_scalar, holds_equals, "", true},
+        {"one_of", "a list of strings, integers or booleans", is_scalar_list, holds_one_of, "one of ", true},
+        {"at_least", "an integer", is_int, holds_at_least, "at least ", true},
+        {"present", "true", is_true, holds_present, "any value", false},
+        {"absent", "true", is_true, holds_absent, "no such claim", false},
+};
+
+static const struct operator *operator_of(const struct sv_json *rule, size_t *count)
+{
+        const struct operator *found = NULL;
+
+        *count = 0;
+        for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
+                if (sv_json_get(rule, operators[i].name)) {
+                        found = &operators[i];
+                        ++*count;
+                }
+        }
+        return found;
+}
+
+/* --- form --- */
+
+static bool check_name_ok(const char *name)
+{
+        size_t n = strlen(name);
+
+        return n > strlen("policy.") && n <= CHECK_MAX && !strncmp(name, "policy.", strlen("policy.")) &&
+               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n && !strstr(name, "..") && name[n - 1] != '.';
+}
+
+/* RFC 6901 section 3; the whole document ("") is no claim. */
+static bool pointer_ok(const char *pointer)
+{
+        if (*pointer != '/')
+                return false;
+        for (; *pointer; pointer++) {
+                if ((unsigned char)*pointer < 0x20 || (*pointer == '~' && pointer[1] != '0' && pointer[1] != '1'))
+                        return false;
+        }
+        return true;
+}
+
+static bool line_ok(const char *text)
+{
+        size_t n = strlen(text);
+
+        if (n == 0 || n > REASON_MAX)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+                        return false;
+        }
+        return true;
+}
+
+static int check_operator(const struct sv_json *rule, const char *name, struct sv_err *err)
+{
+        size_t count;
+        const struct operator *op = operator_of(rule, &count);
+
+        if (count != 1)
+                return sv_fail(err, SV_FORMAT, "policy.rule.operator",
+                               "expected exactly one of equals, one_of, at_least, present, absent in %s, found %zu", name, count);
+        if (!op->takes_it(sv_json_get(rule, op->name)))
+                return sv_fail(err, SV_FORMAT, "policy.rule.value", "expected %s as \"%s\" in %s", op->takes, op->name, name);
+        return 0;
+}
+
+int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
+{
+        static const char *const members[] = {"check",   "claim",  "equals", "one_of", "at_least",
+                                              "present", "absent", "covers", "reason", NULL};
+        const char *check, *claim, *covers, *reason;
+
+        if (sv_json_type(rule) != SV_JSON_OBJECT)
+                return sv_fail(err, SV_FORMAT, "policy.rule.member", "expected an object as rule %zu, found %s", i,
+                               sv_json_type_name(sv_json_type(rule)));
+        if (sv_json_only(rule, members, "policy.rule", err) < 0 ||
+            sv_json_need_str(rule, "check", &check, "policy.rule", err) < 0 ||
+            sv_json_need_str(rule, "claim", &claim, "policy.rule", err) < 0 ||
+            sv_json_need_str(rule, "covers", &covers, "policy.rule", err) < 0 ||
+            sv_json_need_str(rule, "reason", &reason, "policy.rule", err) < 0)
+                return sv_wrap(err, "rule %zu", i);
+        if (!check_name_ok(check))
+                return sv_fail(err, SV_FORMAT, "policy.rule.check",
+                               "expected a name like policy.pcr.4 (a-z, 0-9, '.', '_', '-') in rule %zu, found \"%.80s\"", i, check);
+        if (!pointer_ok(claim))
+                return sv_fail(err, SV_FORMAT, "policy.rule.claim", "expected a JSON pointer like /pcrs/sha256/4 in %s, found \"%.80s\"",
+                               check, claim);
+        if (sv_slot_by_name(covers) == SV_SLOTS)
+                return sv_fail(err, SV_FORMAT, "policy.rule.covers", "expected an AR4SI claim like executables in %s, found \"%.80s\"",
+                               check, covers);
+        if (!line_ok(reason))
+                return sv_fail(err, SV_FORMAT, "policy.rule.reason", "expected one line of 1 to %d bytes as reason in %s", REASON_MAX,
+                               check);
+        return check_operator(rule, check, err);
+}
+
+/* --- evaluation --- */
+
+bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims, struct sv_buf *expected, struct sv_buf *found)
+{
+        size_t count;
+        const struct operator *op = operator_of(rule, &count);
+        const struct sv_json *operand = sv_json_get(rule, op->name);
+        const struct sv_json *claim = sv_json_pointer(claims, sv_json_str(sv_json_get(rule, "claim")));
+
+        sv_buf_puts(expected, op->expected);
+        if (op->show)
+                sv_json_print(operand, expected);
+        if (claim)
+                sv_json_print(claim, found);
+        else
+                sv_buf_puts(found, "no such claim");
+        return op->holds(operand, claim);
+}

@@ -1,0 +1,28 @@
+/* Parses a policy document; a good one is written, read again and evaluated over its own text as claims. */
+#include "policy/evaluate.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_POLICY_DOC *p = NULL;
+        SV_JSON *claims = NULL;
+        SV_VERDICT v = {0};
+        SV_JSON *told = NULL;
+
+        if (sv_policy_parse(sv_bytes(data, size), &p, &err) < 0) {
+                if (!err.class || !err.check[0])
+                        abort();
+                return 0;
+        }
+        if (sv_json_parse(sv_bytes(data, size), "fuzz", &claims, &err) < 0)
+                abort();
+        sv_policy_evaluate(p, claims, &v, &err);
+        if (sv_json_len(v.reasons) < sv_json_len(sv_policy_rules(p)))
+                abort();
+        told = sv_verdict_json(&v);
+        return 0;
+}

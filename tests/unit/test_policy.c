@@ -1,0 +1,296 @@
+#include "tests/unit/unit.h"
+
+#include "base/limits.h"
+#include "policy/evaluate.h"
+
+static struct sv_err err;
+
+#define RULE "{\"check\":\"policy.a\",\"claim\":\"/a\",\"equals\":\"x\",\"covers\":\"executables\",\"reason\":\"the first\"}"
+#define DOC(rules)                                                                                                                         \
+        "{\"version\":1,\"guest\":\"demo\",\"tee\":\"vtpm\",\"resource\":\"default/demo/root\","                                             \
+        "\"trust\":{\"ek_roots\":[\"one\",\"two\"]},\"rules\":[" rules "]}"
+/* A rule with another operator, claim, and so on: everything after "check". */
+#define CHANGED(rest) DOC("{\"check\":\"policy.a\"," rest "}")
+#define TAIL "\"covers\":\"executables\",\"reason\":\"r\""
+
+static void test_accessors(void **state)
+{
+        SV_POLICY_DOC *p = NULL;
+
+        (void)state;
+        OK(sv_policy_parse(sv_bytes_str(DOC(RULE)), &p, &err));
+        assert_string_equal(sv_policy_guest(p), "demo");
+        assert_string_equal(sv_policy_tee(p), "vtpm");
+        assert_string_equal(sv_policy_resource(p), "default/demo/root");
+        assert_string_equal(sv_policy_trust(p, "ek_roots", 1), "two");
+        assert_null(sv_policy_trust(p, "ek_roots", 2));
+        assert_null(sv_policy_trust(p, "vcek", 0));
+        assert_int_equal(sv_json_len(sv_policy_rules(p)), 1);
+}
+
+static const struct {
+        const char *text;
+        const char *check;
+} malformed[] = {
+        {"", "policy.json"},
+        {"{", "policy.json"},
+        {"[]", "policy.member"},
+        {"{\"version\":1,\"version\":1}", "policy.json"},
+        {DOC(RULE) "x", "policy.json"},
+        {"{\"version\":1,\"hint\":true}", "policy.unknown"},
+        {"{\"guest\":\"demo\"}", "policy.member"},
+        {"{\"version\":2,\"guest\":\"demo\"}", "policy.version"},
+        {"{\"version\":1,\"guest\":\"demo\",\"tee\":\"vtpm\",\"resource\":\"a/b/c\",\"trust\":{}}", "policy.member"},
+        {"{\"version\":1,\"guest\":\"../x\",\"tee\":\"vtpm\",\"resource\":\"a/b/c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.guest"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"\",\"resource\":\"a/b/c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.tee"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c/d\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/../c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a//c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":[],\"rules\":[" RULE "]}", "policy.member"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"x\":[]},\"rules\":[" RULE "]}",
+         "policy.trust.unknown"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"ek_roots\":\"x\"},\"rules\":[" RULE "]}",
+         "policy.trust"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"ek_roots\":[1]},\"rules\":[" RULE "]}",
+         "policy.trust"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"ek_roots\":[\"\"]},\"rules\":[" RULE "]}",
+         "policy.trust"},
+        {DOC(""), "policy.rules"}, /* nothing to prove is a mistake, not a grant */
+        {DOC("1"), "policy.rule.member"},
+        {DOC("{}"), "policy.rule.member"},
+        {DOC(RULE "," RULE), "policy.rule.duplicate"},
+        {CHANGED("\"claim\":\"/a\",\"equals\":\"x\",\"because\":1," TAIL), "policy.rule.unknown"},
+        {CHANGED("\"claim\":\"/a\",\"matches\":\"x\"," TAIL), "policy.rule.unknown"},
+        {CHANGED("\"claim\":\"/a\"," TAIL), "policy.rule.operator"},
+        {CHANGED("\"claim\":\"/a\",\"equals\":\"x\",\"present\":true," TAIL), "policy.rule.operator"},
+        {CHANGED("\"claim\":\"/a\",\"equals\":{}," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"/a\",\"equals\":1.5," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"/a\",\"equals\":null," TAIL), "policy.rule.operator"},
+        {CHANGED("\"claim\":\"/a\",\"one_of\":[]," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"/a\",\"one_of\":[\"x\",null]," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"/a\",\"one_of\":\"x\"," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"/a\",\"at_least\":\"7\"," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"/a\",\"present\":false," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"/a\",\"absent\":1," TAIL), "policy.rule.value"},
+        {CHANGED("\"claim\":\"a\",\"present\":true," TAIL), "policy.rule.claim"},
+        {CHANGED("\"claim\":\"\",\"present\":true," TAIL), "policy.rule.claim"},
+        {CHANGED("\"claim\":\"/a~2\",\"present\":true," TAIL), "policy.rule.claim"},
+        {CHANGED("\"claim\":\"/a~\",\"present\":true," TAIL), "policy.rule.claim"},
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"everything\",\"reason\":\"r\""), "policy.rule.covers"},
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"\""), "policy.rule.reason"},
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"a\\nb\""), "policy.rule.reason"},
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\""), "policy.rule.member"},
+        {DOC("{\"check\":\"pcr.4\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
+        {DOC("{\"check\":\"policy.\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
+        {DOC("{\"check\":\"policy.A\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
+        {DOC("{\"check\":\"policy..a\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
+        {DOC("{\"check\":\"policy.0123456789012345678901234567890123456789012345678901234567890\",\"claim\":\"/a\",\"present\":true," TAIL
+             "}"),
+         "policy.rule.check"},
+};
+
+static void test_malformed(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
+                SV_POLICY_DOC *p = NULL;
+
+                print_message("%s\n", malformed[i].text);
+                FAILS(sv_policy_parse(sv_bytes_str(malformed[i].text), &p, &err), SV_FORMAT, malformed[i].check);
+                assert_null(p);
+        }
+}
+
+static void test_every_truncation(void **state)
+{
+        static const char text[] = DOC(RULE);
+
+        (void)state;
+        for (size_t n = 0; n + 1 < sizeof(text) - 1; n++) {
+                SV_POLICY_DOC *p = NULL;
+
+                FAILS(sv_policy_parse(sv_bytes(text, n), &p, &err), SV_FORMAT, "policy.json");
+        }
+}
+
+static void test_too_large(void **state)
+{
+        SV_BUF text = SV_BUF_NULL;
+        SV_POLICY_DOC *p = NULL;
+
+        (void)state;
+        sv_buf_puts(&text, DOC(RULE));
+        memset(sv_buf_grow(&text, SV_POLICY_SIZE_MAX), ' ', SV_POLICY_SIZE_MAX);
+        FAILS(sv_policy_parse(sv_buf_bytes(&text), &p, &err), SV_FORMAT, "policy.size");
+}
+
+static void test_too_many_rules(void **state)
+{
+        SV_BUF out = SV_BUF_NULL;
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+
+        (void)state;
+        for (int i = 0; i <= SV_POLICY_RULES_MAX; i++) {
+                struct sv_json *rule = sv_json_add(rules, sv_json_object());
+                char name[32];
+
+                snprintf(name, sizeof(name), "policy.r%d", i);
+                sv_json_set_str(rule, "check", name);
+                sv_json_set_str(rule, "claim", "/a");
+                sv_json_set_bool(rule, "present", true);
+                sv_json_set_str(rule, "covers", "hardware");
+                sv_json_set_str(rule, "reason", "one of many");
+        }
+        FAILS(sv_policy_write("g", "vtpm", "a/b/c", rules, trust, &out, &err), SV_FORMAT, "policy.rules");
+        assert_int_equal(out.n, 0);
+}
+
+static void test_write_reads_back(void **state)
+{
+        SV_BUF out = SV_BUF_NULL;
+        SV_JSON *rules = NULL;
+        SV_JSON *trust = sv_json_object();
+        SV_POLICY_DOC *p = NULL;
+
+        (void)state;
+        OK(sv_json_parse(sv_bytes_str("[" RULE "]"), "test", &rules, &err));
+        OK(sv_policy_write("g", "vtpm", "a/b/c", rules, trust, &out, &err));
+        OK(sv_policy_parse(sv_buf_bytes(&out), &p, &err));
+        assert_true(sv_json_equal(sv_policy_rules(p), rules));
+        sv_buf_clear(&out);
+        FAILS(sv_policy_write("g", "vtpm", "a/b", rules, trust, &out, &err), SV_FORMAT, "policy.resource");
+}
+
+/* One rule and claims; whether it holds. */
+static const struct {
+        const char *op;
+        const char *claims;
+        bool holds;
+} operators[] = {
+        {"\"equals\":\"x\"", "{\"a\":\"x\"}", true},
+        {"\"equals\":\"x\"", "{\"a\":\"y\"}", false},
+        {"\"equals\":\"x\"", "{\"a\":\"xx\"}", false},
+        {"\"equals\":\"x\"", "{\"a\":[\"x\"]}", false},
+        {"\"equals\":\"x\"", "{\"a\":null}", false},
+        {"\"equals\":\"x\"", "{}", false},
+        {"\"equals\":\"1\"", "{\"a\":1}", false},
+        {"\"equals\":1", "{\"a\":1}", true},
+        {"\"equals\":1", "{\"a\":true}", false},
+        {"\"equals\":true", "{\"a\":true}", true},
+        {"\"equals\":false", "{}", false}, /* an absent claim is not false */
+        {"\"equals\":false", "{\"a\":false}", true},
+        {"\"one_of\":[\"x\",\"y\"]", "{\"a\":\"y\"}", true},
+        {"\"one_of\":[\"x\",\"y\"]", "{\"a\":\"z\"}", false},
+        {"\"one_of\":[\"x\",\"y\"]", "{}", false},
+        {"\"at_least\":7", "{\"a\":7}", true},
+        {"\"at_least\":7", "{\"a\":9}", true},
+        {"\"at_least\":7", "{\"a\":6}", false},
+        {"\"at_least\":7", "{\"a\":\"9\"}", false},
+        {"\"at_least\":-1", "{}", false},
+        {"\"at_least\":0", "{\"a\":null}", false},
+        {"\"present\":true", "{\"a\":0}", true},
+        {"\"present\":true", "{\"a\":null}", false},
+        {"\"present\":true", "{\"b\":1}", false},
+        {"\"absent\":true", "{\"b\":1}", true},
+        {"\"absent\":true", "{\"a\":false}", false},
+};
+
+static void test_operators(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
+                SV_POLICY_DOC *p = NULL;
+                SV_JSON *claims = NULL;
+                SV_VERDICT v = {0};
+                SV_BUF doc = SV_BUF_NULL;
+
+                sv_buf_printf(&doc, DOC("{\"check\":\"policy.a\",\"claim\":\"/a\",%s,\"covers\":\"executables\",\"reason\":\"r\"}"),
+                              operators[i].op);
+                print_message("%s over %s\n", operators[i].op, operators[i].claims);
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                OK(sv_json_parse(sv_bytes_str(operators[i].claims), "test", &claims, &err));
+                if (operators[i].holds) {
+                        OK(sv_policy_evaluate(p, claims, &v, &err));
+                        assert_int_equal(v.vector[SV_SLOT_EXECUTABLES], 3);
+                        assert_int_equal(sv_verdict_status(&v), SV_TIER_AFFIRMING);
+                } else {
+                        FAILS(sv_policy_evaluate(p, claims, &v, &err), SV_POLICY, "policy.a");
+                        assert_int_equal(sv_verdict_status(&v), SV_TIER_CONTRAINDICATED);
+                }
+                assert_int_equal(sv_json_len(v.reasons), 1);
+        }
+}
+
+#define TWO DOC(RULE ",{\"check\":\"policy.b\",\"claim\":\"/b/0\",\"equals\":1,\"covers\":\"executables\",\"reason\":\"the second\"}"        \
+                     ",{\"check\":\"policy.c\",\"claim\":\"/c\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"the third\"}")
+
+/* The first failed rule is named, all are told, and a slot never recovers from a failed rule. */
+static void test_first_failure(void **state)
+{
+        SV_POLICY_DOC *p = NULL;
+        SV_JSON *claims = NULL;
+        SV_VERDICT v = {0};
+        struct sv_json *b;
+
+        (void)state;
+        OK(sv_policy_parse(sv_bytes_str(TWO), &p, &err));
+        OK(sv_json_parse(sv_bytes_str("{\"a\":\"x\",\"b\":[2]}"), "test", &claims, &err));
+        FAILS(sv_policy_evaluate(p, claims, &v, &err), SV_POLICY, "policy.b");
+        assert_non_null(strstr(err.msg, "the second"));
+        assert_non_null(strstr(err.msg, "expected 1, found 2"));
+        assert_int_equal(sv_json_len(v.reasons), 3);
+        b = sv_json_at(v.reasons, 1);
+        assert_false(sv_json_bool(sv_json_get(b, "held"), true));
+        assert_string_equal(sv_json_str(sv_json_get(b, "found")), "2");
+        assert_int_equal(v.vector[SV_SLOT_EXECUTABLES], 96);
+        assert_int_equal(v.vector[SV_SLOT_HARDWARE], 97);
+}
+
+/* What the proof cannot show stays "no claim" whatever the policy's author wishes; a failed rule still shows. */
+static void test_limits(void **state)
+{
+        SV_POLICY_DOC *p = NULL;
+        SV_JSON *claims = NULL;
+        SV_JSON *bad = NULL;
+        SV_VERDICT v = {0};
+        SV_VERDICT w = {0};
+        SV_VERDICT none = {0};
+
+        (void)state;
+        OK(sv_policy_parse(sv_bytes_str(TWO), &p, &err));
+        OK(sv_json_parse(sv_bytes_str("{\"a\":\"x\",\"b\":[1],\"c\":1,\"limits\":{\"hardware\":\"the host runs it\"}}"), "test", &claims,
+                         &err));
+        OK(sv_policy_evaluate(p, claims, &v, &err));
+        assert_int_equal(v.vector[SV_SLOT_HARDWARE], 0);
+        assert_int_equal(v.vector[SV_SLOT_EXECUTABLES], 3);
+        assert_int_equal(sv_json_len(v.reasons), 4);
+        assert_string_equal(sv_json_str(sv_json_get(sv_json_at(v.reasons, 3), "reason")), "the host runs it");
+
+        OK(sv_policy_limits(claims, &none, &err));
+        assert_int_equal(sv_verdict_status(&none), SV_TIER_NONE);
+        assert_int_equal(sv_json_len(none.reasons), 1);
+
+        sv_json_free(claims);
+        claims = NULL;
+        OK(sv_json_parse(sv_bytes_str("{\"a\":\"x\",\"b\":[1],\"limits\":{\"hardware\":\"the host runs it\"}}"), "test", &claims, &err));
+        FAILS(sv_policy_evaluate(p, claims, &w, &err), SV_POLICY, "policy.c");
+        assert_int_equal(w.vector[SV_SLOT_HARDWARE], 97);
+
+        OK(sv_json_parse(sv_bytes_str("{\"limits\":{\"everything\":\"r\"}}"), "test", &bad, &err));
+        sv_verdict_free(&w);
+        memset(&w, 0, sizeof(w));
+        FAILS(sv_policy_limits(bad, &w, &err), SV_FORMAT, "policy.limits");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_accessors),        cmocka_unit_test(test_malformed),     cmocka_unit_test(test_every_truncation),
+                cmocka_unit_test(test_too_large),        cmocka_unit_test(test_too_many_rules), cmocka_unit_test(test_write_reads_back),
+                cmocka_unit_test(test_operators),        cmocka_unit_test(test_first_failure), cmocka_unit_test(test_limits),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
