@@ -1,0 +1,124 @@
+#include "image/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define OUTPUT_MAX (64u << 10) /* kept of what a program prints; the rest is read and dropped */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+        interrupted = sig;
+}
+
+void sv_run_catch_signals(void)
+{
+        /* No SA_RESTART: a read that waits for the program must see it. */
+        struct sigaction sa = {.sa_handler = on_signal};
+
+        sigaction(SIGINT, &sa, NULL);
+        sigaction(SIGTERM, &sa, NULL);
+        sigaction(SIGHUP, &sa, NULL);
+}
+
+int sv_run_interrupted(void)
+{
+        return interrupted != 0;
+}
+
+static _Noreturn void child(const char *const *argv, int out)
+{
+        const char *path = getenv("PATH");
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        /* mke2fs lives where an ordinary user's PATH does not look. */
+        SV_STR full = sv_asprintf("%s:/usr/sbin:/sbin", path ? path : "/usr/bin:/bin");
+
+        setenv("PATH", full, 1);
+        setenv("LC_ALL", "C", 1);
+        if (null >= 0)
+                dup2(null, 0);
+        dup2(out, 1);
+        dup2(out, 2);
+        execvp(argv[0], (char *const *)argv);
+        _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* Reads until the end; keeps the beginning of the last line that is not blank. */
+static void drain(int fd, pid_t pid, char *last, size_t size)
+{
+        char piece[4096];
+        size_t n = 0, total = 0;
+        bool fresh = true;
+
+        for (;;) {
+                ssize_t got = read(fd, piece, sizeof(piece));
+
+                if (got < 0 && errno == EINTR) {
+                        kill(pid, SIGTERM);
+                        continue;
+                }
+                if (got <= 0)
+                        break;
+                for (ssize_t i = 0; i < got && total < OUTPUT_MAX; i++, total++) {
+                        if (piece[i] == '\n' || piece[i] == '\r') {
+                                fresh = true;
+                                continue;
+                        }
+                        if (fresh)
+                                n = 0;
+                        fresh = false;
+                        if (n + 1 < size)
+                                last[n++] = (unsigned char)piece[i] < ' ' ? ' ' : piece[i];
+                        last[n] = 0;
+                }
+        }
+}
+
+static int wait_for(pid_t pid)
+{
+        int status = 0;
+
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -1;
+        return status;
+}
+
+int sv_run(const char *const *argv, const char *check, struct sv_err *err)
+{
+        char last[256] = "";
+        int p[2], status;
+        pid_t pid;
+
+        if (interrupted)
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return sv_fail_errno(err, "image.run", "cannot make a pipe");
+        pid = fork();
+        if (pid == 0)
+                child(argv, p[1]);
+        close(p[1]);
+        if (pid > 0)
+                drain(p[0], pid, last, sizeof(last));
+        close(p[0]);
+        if (pid < 0)
+                return sv_fail_errno(err, "image.run", "cannot start %s", argv[0]);
+        status = wait_for(pid);
+        if (interrupted)
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return 0;
+        if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127 && !*last)
+                return sv_fail(err, SV_SYSTEM, "image.run", "%s is not installed", argv[0]);
+        return sv_fail(err, SV_SYSTEM, check, "%s failed: %s", argv[0], *last ? last : "no message");
+}

@@ -1,0 +1,143 @@
+/* image/disk: owners, modes and device nodes of a tar and the contents of a directory arrive in the file system, without root. */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "image/disk.h"
+#include "image/run.h"
+
+static struct sv_err err;
+static char dir[] = "/tmp/secure-vm-disk-XXXXXX";
+static char *image;
+
+static void sh(const char *script)
+{
+        SV_STR command = sv_asprintf("cd %s && %s", dir, script);
+        const char *const argv[] = {"sh", "-c", command, NULL};
+
+        OK(sv_run(argv, "test", &err));
+}
+
+/* What debugfs(8) says to a request about the image. */
+static void debugfs(const char *request, char *out, size_t size)
+{
+        SV_STR command = sv_asprintf("/usr/sbin/debugfs -R '%s' %s 2>/dev/null", request, image);
+        FILE *p = popen(command, "r");
+
+        assert_non_null(p);
+        out[fread(out, 1, size - 1, p)] = 0;
+        assert_int_equal(pclose(p), 0);
+}
+
+static int set_up(void **state)
+{
+        if (!mkdtemp(dir))
+                return -1;
+        image = sv_asprintf("%s/image", dir);
+        sh("mkdir -p src/sub && echo hello >src/sub/file && chmod 4755 src/sub/file && ln -s sub/file src/link");
+        sh("cd src && fakeroot sh -c 'mknod tty c 4 64 && chown 1234:4321 sub/file && tar -cf ../src.tar . && tar -czf ../src.tgz .' && "
+           "rm -f tty");
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        free(image);
+        return sv_remove_tree(dir, &err);
+}
+
+static void make(const char *name, enum sv_disk_from expect, uint64_t size)
+{
+        SV_STR from = sv_asprintf("%s/%s", dir, name);
+        SV_STR tmp = sv_asprintf("%s/tmp", dir);
+        enum sv_disk_from kind;
+
+        sh("rm -rf tmp image && mkdir tmp && : >image");
+        OK(sv_disk_kind(from, &kind, &err));
+        assert_int_equal(kind, expect);
+        OK(sv_disk_make(from, kind, size, tmp, image, &err));
+}
+
+static void expect_tar_contents(void)
+{
+        char text[4096];
+
+        debugfs("stat /sub/file", text, sizeof(text));
+        assert_non_null(strstr(text, "Mode:  04755"));
+        assert_non_null(strstr(text, "User:  1234"));
+        assert_non_null(strstr(text, "Group:  4321"));
+        debugfs("stat /tty", text, sizeof(text));
+        assert_non_null(strstr(text, "Type: character special"));
+        assert_non_null(strstr(text, "04:64"));
+        debugfs("cat /sub/file", text, sizeof(text));
+        assert_string_equal(text, "hello\n");
+}
+
+static void test_tar(void **state)
+{
+        struct stat st;
+
+        make("src.tar", SV_DISK_TAR, 0);
+        expect_tar_contents();
+        make("src.tgz", SV_DISK_TAR, 32u << 20);
+        expect_tar_contents();
+        assert_int_equal(stat(image, &st), 0);
+        assert_int_equal(st.st_size, 32u << 20);
+}
+
+static void test_dir(void **state)
+{
+        char text[4096];
+
+        make("src", SV_DISK_DIR, 0);
+        debugfs("cat /sub/file", text, sizeof(text));
+        assert_string_equal(text, "hello\n");
+        debugfs("stat /link", text, sizeof(text));
+        assert_non_null(strstr(text, "sub/file"));
+}
+
+static void test_raw(void **state)
+{
+        struct stat st;
+
+        sh("head -c 100000 /dev/zero >raw");
+        make("raw", SV_DISK_RAW, 0);
+        assert_int_equal(stat(image, &st), 0);
+        assert_int_equal(st.st_size, 102400); /* whole blocks */
+        make("raw", SV_DISK_RAW, 1u << 20);
+        assert_int_equal(stat(image, &st), 0);
+        assert_int_equal(st.st_size, 1u << 20);
+        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_RAW, 4096, dir, image, &err), SV_USAGE, "image.size");
+}
+
+static void test_failures(void **state)
+{
+        SV_STR from = sv_asprintf("%s/src", dir);
+        SV_STR tmp = sv_asprintf("%s/tmp2", dir);
+        const char *const absent[] = {"no-such-program", NULL}, *const says[] = {"sh", "-c", "echo first; echo why >&2; exit 3", NULL};
+        enum sv_disk_from kind;
+
+        FAILS(sv_disk_kind("/nonexistent", &kind, &err), SV_SYSTEM, "image.from");
+        FAILS(sv_disk_kind("/dev/null", &kind, &err), SV_USAGE, "image.from");
+        FAILS(sv_disk_make(from, SV_DISK_DIR, 4096, tmp, image, &err), SV_USAGE, "image.size");
+        sh("head -c 20000000 /dev/urandom >src/big");
+        FAILS(sv_disk_make(from, SV_DISK_DIR, 8u << 20, tmp, image, &err), SV_SYSTEM, "image.filesystem");
+        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, tmp, image, &err), SV_SYSTEM, "image.unpack");
+        FAILS(sv_run(absent, "test", &err), SV_SYSTEM, "image.run");
+        FAILS(sv_run(says, "test.says", &err), SV_SYSTEM, "test.says");
+        assert_non_null(strstr(err.msg, "why"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_tar),
+                cmocka_unit_test(test_dir),
+                cmocka_unit_test(test_raw),
+                cmocka_unit_test(test_failures),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
