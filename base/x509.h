@@ -37,7 +37,8 @@ bool sv_cert_has_eku(const struct sv_cert *c, const char *oid);
 
 /* Leaf to one of the roots, through `between` in any order, at `time`: signatures, validity, basicConstraints, keyUsage certSign, path
  * length, critical extensions other than those OpenSSL knows and those listed in allow_critical (NULL-terminated OIDs, may be NULL).
- * crls: DER blobs, may be NULL; when given every non-root issuer must have one. On success *root_index says which root.
+ * crls: DER blobs, may be NULL; when given every
+ * certificate below the root must be covered by a CRL of its issuer that is valid at `time`. On success *root_index says which root.
  * Failures are SV_PROOF "<check>.chain", ".expired", ".revoked", ".crl". */
 int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between, const struct sv_certs *roots, const struct sv_bytes *crls,
                     size_t n_crls, int64_t time, const char *const *allow_critical, size_t *root_index, const char *check,
