@@ -1,0 +1,232 @@
+#include "base/file.h"
+#include "base/guest.h"
+#include "base/limits.h"
+#include "tests/unit/unit.h"
+
+#define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ATT "\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"" PIN "\"}"
+
+static const char full[] =
+        "{\n \"name\": \"demo\",\n \"tee\": \"vtpm\",\n \"vcpus\": 4,\n \"memory\": \"2GiB\",\n \"firmware\": \"/fw.fd\",\n"
+        " \"kernel\": \"vmlinuz\",\n \"initrd\": \"../initrd\",\n \"cmdline\": \"console=ttyS0 securevm.ip=10.0.2.15/24,10.0.2.2\",\n"
+        " \"disks\": [{\"path\": \"root.img\"}, {\"path\": \"data.img\", \"id\": \"data\", \"readonly\": true}],\n"
+        " \"nics\": [{\"type\": \"bridge\", \"source\": \"br0\", \"mac\": \"52:54:00:12:34:56\"}],\n"
+        " \"attestation\": {\"url\": \"https://10.0.2.2:8443\", \"pin\": \"" PIN "\", \"ek_roots\": [\"ca.pem\"]},\n"
+        " \"security\": {\"model\": \"apparmor\", \"required\": true},\n \"tuning\": {\"hugepages\": true}\n}\n";
+
+static int parse(const char *text, struct sv_guest *g, struct sv_err *err)
+{
+        return sv_guest_parse(sv_bytes_str(text), "g.json", "/dir", g, err);
+}
+
+static void whole(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_GUEST g = {0};
+        SV_BUF line = SV_BUF_NULL;
+
+        OK(parse(full, &g, &err));
+        assert_string_equal(g.name, "demo");
+        assert_int_equal(g.vcpus, 4);
+        assert_true(g.memory == 2ull << 30);
+        assert_string_equal(g.kernel, "/dir/vmlinuz");
+        assert_string_equal(g.initrd, "/dir/../initrd");
+        assert_string_equal(g.firmware, "/fw.fd");
+        assert_int_equal(g.n_disks, 2);
+        assert_string_equal(g.disks[0].id, "root");
+        assert_true(g.disks[0].encrypted);
+        assert_false(g.disks[1].encrypted);
+        assert_true(g.disks[1].readonly);
+        assert_string_equal(g.nics[0].mac, "52:54:00:12:34:56");
+        assert_string_equal(g.attestation.resource, "default/demo/root");
+        assert_string_equal(g.attestation.ek_roots[0], "/dir/ca.pem");
+        assert_true(g.security.required);
+        assert_non_null(g.tuning);
+        OK(sv_guest_cmdline(&g, &line, &err));
+        assert_string_equal(sv_buf_str(&line), "console=ttyS0 securevm.ip=10.0.2.15/24,10.0.2.2 securevm.url=https://10.0.2.2:8443 "
+                                               "securevm.pin=" PIN " securevm.resource=default/demo/root securevm.disk=root");
+}
+
+static void defaults(void **state)
+{
+        /* SHA-256 of "secure-vm guest a", first 16 bytes, with version 8 and variant set */
+        static const uint8_t uuid_bits[2] = {0x80, 0x80};
+        struct sv_err err = SV_ERR_NULL;
+        SV_GUEST g = {0}, same = {0}, other = {0};
+        SV_BUF line = SV_BUF_NULL;
+
+        OK(parse("{\"name\":\"a\",\"kernel\":\"k\",\"disks\":[{\"path\":\"d\"}]}", &g, &err));
+        assert_string_equal(g.tee, "auto");
+        assert_int_equal(g.vcpus, 2);
+        assert_true(g.memory == 1ull << 30);
+        assert_int_equal(g.n_nics, 1);
+        assert_string_equal(g.nics[0].type, "user");
+        assert_false(g.disks[0].encrypted);
+        assert_int_equal(g.uuid[6] & 0xf0, uuid_bits[0]);
+        assert_int_equal(g.uuid[8] & 0xc0, uuid_bits[1]);
+        OK(sv_guest_cmdline(&g, &line, &err));
+        assert_int_equal(line.n, 0);
+        OK(parse("{\"name\":\"a\",\"uki\":\"/u\"}", &same, &err));
+        OK(parse("{\"name\":\"b\",\"uki\":\"/u\"}", &other, &err));
+        assert_memory_equal(g.uuid, same.uuid, 16);
+        assert_memory_not_equal(g.uuid, other.uuid, 16);
+}
+
+#define K "\"name\":\"a\",\"kernel\":\"k\""
+
+static void malformed(void **state)
+{
+        static const struct {
+                const char *text, *check, *says;
+        } t[] = {
+                {"", "guest.json", "JSON"},
+                {"{", "guest.json", "line 1"},
+                {"[]", "guest.json", "an object"},
+                {"{" K "} x", "guest.json", "JSON"},
+                {"{" K ",\"name\":\"b\"}", "guest.json", "same name"},
+                {"{}", "guest.name", "missing"},
+                {"{\"kernel\":\"k\"}", "guest.name", "missing"},
+                {"{\"name\":\"a\"}", "guest.kernel", "add \"kernel\""},
+                {"{\"name\":\"\",\"kernel\":\"k\"}", "guest.name", "/name"},
+                {"{\"name\":\"../x\",\"kernel\":\"k\"}", "guest.name", "\"../x\""},
+                {"{\"name\":\".x\",\"kernel\":\"k\"}", "guest.name", "\".x\""},
+                {"{\"name\":7,\"kernel\":\"k\"}", "guest.name", "found 7"},
+                {"{\"name\":null,\"kernel\":\"k\"}", "guest.name", "/name"},
+                {"{\"name\":\"a\\u0000b\",\"kernel\":\"k\"}", "guest.name", "zero byte"},
+                {"{" K ",\"vcpu\":2}", "guest.unknown", "\"vcpus\"?"},
+                {"{" K ",\"Memory\":2}", "guest.unknown", "\"memory\"?"},
+                {"{" K ",\"a/b~\":2}", "guest.unknown", "/a~1b~0"},
+                {"{" K ",\"somethingelse\":2}", "guest.unknown", "expected one of"},
+                {"{" K ",\"uuid\":\"1234\"}", "guest.uuid", "/uuid"},
+                {"{" K ",\"tee\":\"sev\"}", "guest.tee", "\"sev-snp\""},
+                {"{" K ",\"vcpus\":0}", "guest.vcpus", "found 0"},
+                {"{" K ",\"vcpus\":513}", "guest.vcpus", "513"},
+                {"{" K ",\"vcpus\":\"2\"}", "guest.vcpus", "\"2\""},
+                {"{" K ",\"vcpus\":1.5}", "guest.vcpus", "/vcpus"},
+                {"{" K ",\"memory\":\"2 GiB\"}", "guest.memory", "\"2 GiB\""},
+                {"{" K ",\"memory\":\"127MiB\"}", "guest.memory", "128 MiB"},
+                {"{" K ",\"memory\":\"17TiB\"}", "guest.memory", "16 TiB"},
+                {"{" K ",\"memory\":1073741825}", "guest.memory", "multiple"},
+                {"{" K ",\"memory\":-1}", "guest.memory", "-1"},
+                {"{" K ",\"cpu\":\"a,b\"}", "guest.cpu", "\"a,b\""},
+                {"{" K ",\"firmware\":\"\"}", "guest.firmware", "/firmware"},
+                {"{\"name\":\"a\",\"kernel\":\"a\\nb\"}", "guest.kernel", "/kernel"},
+                {"{" K ",\"uki\":\"u\"}", "guest.uki", "remove one"},
+                {"{\"name\":\"a\",\"uki\":\"u\",\"initrd\":\"i\"}", "guest.initrd", "carries its own"},
+                {"{" K ",\"cmdline\":\"a\\u0007\"}", "guest.cmdline", "/cmdline"},
+                {"{" K ",\"cmdline\":\"a=\\\"b\"}", "guest.cmdline", "quotation"},
+                {"{" K ",\"cmdline\":\"securevm.pin=x\"}", "guest.cmdline", "attestation"},
+                {"{" K ",\"cmdline\":\"securevm.what=x\"}", "guest.cmdline", "not a word"},
+                {"{" K ",\"disks\":{}}", "guest.disks", "a list"},
+                {"{" K ",\"disks\":[7]}", "guest.disks", "/disks/0"},
+                {"{" K ",\"disks\":[{}]}", "guest.disks.path", "missing"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"id\":\"a b\"}]}", "guest.disks.id", "/disks/0/id"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"id\":\"123456789012345678901\"}]}", "guest.disks.id", "20"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"readonly\":1}]}", "guest.disks.readonly", "true or false"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"read_only\":true}]}", "guest.disks.unknown", "\"readonly\"?"},
+                {"{" K ",\"disks\":[{\"path\":\"d\"},{\"path\":\"e\",\"id\":\"root\"}]}", "guest.disks.id", "/disks/1"},
+                {"{" K ",\"disks\":[{\"path\":\"d\"},{\"path\":\"d\"}]}", "guest.disks.path", "same file"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"encrypted\":true}]}", "guest.disks.encrypted", "add \"attestation\""},
+                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\",\"readonly\":true}]}", "guest.disks.encrypted", "writing"},
+                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\"},{\"path\":\"e\",\"encrypted\":true}]}", "guest.disks.encrypted", "one"},
+                {"{" K ",\"nics\":[{}]}", "guest.nics.type", "missing"},
+                {"{" K ",\"nics\":[{\"type\":\"tap\"}]}", "guest.nics.type", "\"tap\""},
+                {"{" K ",\"nics\":[{\"type\":\"bridge\"}]}", "guest.nics.source", "source"},
+                {"{" K ",\"nics\":[{\"type\":\"user\",\"source\":\"br0\"}]}", "guest.nics.source", "remove"},
+                {"{" K ",\"nics\":[{\"type\":\"user\",\"mac\":\"53:54:00:12:34:56\"}]}", "guest.nics.mac", "unicast"},
+                {"{" K ",\"nics\":[{\"type\":\"user\",\"mac\":\"52-54-00-12-34-56\"}]}", "guest.nics.mac", "/nics/0/mac"},
+                {"{" K "," ATT ",\"nics\":[]}", "guest.nics", "network"},
+                {"{" K ",\"attestation\":\"https://b\"}", "guest.attestation", "an object"},
+                {"{" K ",\"attestation\":{}}", "guest.attestation.url", "missing"},
+                {"{" K ",\"attestation\":{\"url\":\"http://b\",\"pin\":\"" PIN "\"}}", "guest.attestation.url", "https"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b c\",\"pin\":\"" PIN "\"}}", "guest.attestation.url", "/attestation/url"},
+                {"{" K ",\"attestation\":{\"url\":\"https://\",\"pin\":\"" PIN "\"}}", "guest.attestation.url", "HOST"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\"}}", "guest.attestation.pin", "add \"pin\""},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"sha256:00\"}}", "guest.attestation.pin", "64"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"resource\":\"a/b\"}}", "guest.attestation.resource", "type"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"resource\":\"a/../c\"}}", "guest.attestation.resource", "a/../c"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"ek_roots\":\"x\"}}", "guest.attestation.ek_roots", "a list"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"ek_roots\":[1]}}", "guest.attestation.ek_roots", "/ek_roots/0"},
+                {"{" K ",\"security\":{\"model\":\"none\"}}", "guest.security.model", "selinux"},
+                {"{" K ",\"security\":{\"requird\":true}}", "guest.security.unknown", "\"required\"?"},
+                {"{" K ",\"tuning\":[]}", "guest.tuning", "an object"},
+        };
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_GUEST g = {0};
+
+                FAILS(parse(t[i].text, &g, &err), SV_USAGE, t[i].check);
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("%s: \"%s\" does not say \"%s\"", t[i].text, err.msg, t[i].says);
+                assert_non_null(strstr(err.msg, "g.json"));
+                assert_null(g.name);
+        }
+}
+
+/* Every truncation is a named error, and the line is right. */
+static void cut_and_lines(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t n = 0; n < sizeof(full) - 3; n++) {
+                SV_GUEST g = {0};
+
+                if (sv_guest_parse(sv_bytes(full, n), "g.json", "/", &g, &err) == 0)
+                        fail_msg("%zu of %zu bytes were taken", n, sizeof(full));
+                assert_string_equal(err.check, "guest.json");
+        }
+        {
+                SV_GUEST g = {0};
+
+                FAILS(parse("{\n\"name\":\"a\",\n\n\"kernel\":\"k\",\n\"disks\":[\n {\"path\":\"d\",\n  \"id\":\"?\"}]}", &g, &err), SV_USAGE,
+                      "guest.disks.id");
+                assert_non_null(strstr(err.msg, "g.json:7: /disks/0/id:"));
+        }
+}
+
+static void long_line(void **state)
+{
+        char text[4096], words[SV_CMDLINE_MAX + 2];
+        struct sv_err err = SV_ERR_NULL;
+        SV_GUEST g = {0}, h = {0};
+
+        memset(words, 'x', sizeof(words));
+        words[SV_CMDLINE_MAX] = 0;
+        snprintf(text, sizeof(text), "{" K ",\"cmdline\":\"%s\"}", words);
+        OK(parse(text, &g, &err));
+        words[SV_CMDLINE_MAX] = 'x';
+        words[SV_CMDLINE_MAX + 1] = 0;
+        snprintf(text, sizeof(text), "{" K ",\"cmdline\":\"%s\"}", words);
+        FAILS(parse(text, &h, &err), SV_USAGE, "guest.cmdline");
+}
+
+static void files(void **state)
+{
+        char dir[] = "/tmp/sv-guest-XXXXXX";
+        struct sv_err err = SV_ERR_NULL;
+        SV_GUEST g = {0}, none = {0};
+
+        assert_non_null(mkdtemp(dir));
+        {
+                SV_STR path = sv_asprintf("%s/g.json", dir);
+                SV_STR kernel = sv_asprintf("%s/vmlinuz", dir);
+
+                OK(sv_file_write(path, 0600, sv_bytes_str(full), &err));
+                OK(sv_guest_read(path, &g, &err));
+                assert_string_equal(g.file, path);
+                assert_string_equal(g.kernel, kernel);
+        }
+        OK(sv_remove_tree(dir, &err));
+        FAILS(sv_guest_read("/nonexistent/g.json", &none, &err), SV_SYSTEM, "guest.file");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(whole), cmocka_unit_test(defaults), cmocka_unit_test(malformed),
+                cmocka_unit_test(cut_and_lines), cmocka_unit_test(long_line), cmocka_unit_test(files),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
