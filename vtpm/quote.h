@@ -18,5 +18,3 @@ struct sv_tpm_quote_in {
 
 /* Fails with vtpm.signature.*, vtpm.quote.* (docs/CHECKS.md). */
 int sv_tpm_quote_verify(const struct sv_tpm_quote_in *in, struct sv_tpm_quote *out, struct sv_err *err);
-/* The signature alone, over the raw bytes: SV_PROOF vtpm.signature.*. */
-int sv_tpm_signature_verify(const struct sv_tpm_quote_in *in, struct sv_err *err);

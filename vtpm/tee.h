@@ -6,6 +6,10 @@
 extern const struct sv_tee sv_tee_vtpm;
 extern const struct sv_attester sv_attester_vtpm; /* link vtpm_guest_dep */
 
-/* As sv_attester_vtpm.open with another device ("device:/dev/tpmrm0", "swtpm:path=SOCKET") and another event log; NULL for the
- * defaults. A missing log is no error: then the evidence has none. For tests and the command line. */
-int sv_vtpm_attester_open(const char *device, const char *event_log, void **state, struct sv_err *err);
+/* As sv_attester_vtpm.open, with something else than the defaults (tests, command line). */
+struct sv_vtpm_attester_config {
+        const char *device;         /* "device:/dev/tpmrm0" when NULL; "swtpm:path=SOCKET" */
+        const char *event_log;      /* the kernel's file when NULL; a missing file is no error, the evidence then has no log */
+        struct sv_bytes ak_template; /* TPM2B_PUBLIC to make the attestation key from; ours when empty */
+};
+int sv_vtpm_attester_open(const struct sv_vtpm_attester_config *config, void **state, struct sv_err *err);

@@ -13,12 +13,14 @@ void sv_tpm_closep(struct sv_tpm **t);
 
 /* The contents of an NV index (an EK certificate); absent: *found is false. */
 int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *found, struct sv_err *err);
-/* A primary key in the endorsement hierarchy from this template (TPM2B_PUBLIC); its public area is appended to *out. */
 typedef uint32_t sv_tpm_handle;
+/* A primary key in the endorsement hierarchy from this template (TPM2B_PUBLIC); its public area is appended to *public2b. */
 int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_handle *key, struct sv_buf *public2b,
                           struct sv_err *err);
+/* The key at a persistent handle (an EK that the maker left there saves its creation). */
+int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key, struct sv_buf *public2b, bool *found, struct sv_err *err);
 void sv_tpm_flush(struct sv_tpm *t, sv_tpm_handle key);
-/* All PCRs of the bank, read until no extend fell between them. SV_SYSTEM "tpm.bank" when the bank is off. */
+/* All PCRs of the bank, read until no extend fell between them. SV_SYSTEM "tpm.pcrs". */
 int sv_tpm_pcr_read(struct sv_tpm *t, enum sv_digest bank, uint8_t pcrs[SV_TPM_PCRS][SV_DIGEST_MAX], struct sv_err *err);
 int sv_tpm_bank_active(struct sv_tpm *t, enum sv_digest bank, bool *active, struct sv_err *err);
 /* Bit i of pcr_mask selects PCR i. Appends TPMS_ATTEST and TPMT_SIGNATURE, with the key's own scheme. */

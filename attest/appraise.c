@@ -1,0 +1,69 @@
+#include "attest/appraise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void sv_blobs_free(struct sv_blobs *b)
+{
+        free(b->list);
+        *b = (struct sv_blobs){0};
+}
+
+void sv_blobs_add(struct sv_blobs *b, const char *kind, struct sv_bytes data)
+{
+        struct sv_blob *list = reallocarray(b->list, b->n + 1, sizeof(*list));
+
+        if (!list)
+                abort(); /* as the makers of JSON: no memory for a few words */
+        b->list = list;
+        list[b->n] = (struct sv_blob){.data = data};
+        snprintf(list[b->n++].kind, sizeof(list->kind), "%s", kind);
+}
+
+void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee, const struct sv_policy *policy)
+{
+        for (const struct sv_trust_kind *k = tee->trust; k && k->member; k++) {
+                const char *text;
+
+                for (size_t i = 0; (text = sv_policy_trust(policy, k->member, i)); i++)
+                        sv_blobs_add(b, k->kind, sv_bytes_str(text));
+        }
+}
+
+/* Without a policy there are no rules that could affirm anything: only what the proof itself cannot show is said. */
+static int add_limit(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        enum sv_slot slot = sv_slot_by_name(name);
+
+        if (slot != SV_SLOTS && sv_json_str(value))
+                sv_verdict_reason(arg, "limits", slot, true, sv_json_str(value));
+        return 0;
+}
+
+static int evaluate(const struct sv_policy *policy, const struct sv_json *claims, struct sv_verdict *verdict, struct sv_err *err)
+{
+        const struct sv_json *limits = sv_json_get(claims, "limits");
+
+        if (policy)
+                return sv_policy_evaluate(policy, claims, verdict, err);
+        return limits ? sv_json_each(limits, add_limit, verdict, err) : 0;
+}
+
+int sv_appraise(const struct sv_tee *tee, const struct sv_verify_in *in, const struct sv_policy *policy, struct sv_json **claims,
+                struct sv_verdict *verdict, struct sv_err *err)
+{
+        SV_BLOBS blobs = {0};
+        struct sv_verify_in with = *in;
+
+        if (policy && strcmp(sv_policy_tee(policy), tee->name))
+                return sv_fail(err, SV_POLICY, "policy.tee", "the policy is for guests on %s, the evidence is from %s",
+                               sv_policy_tee(policy), tee->name);
+        for (size_t i = 0; i < in->collateral.n; i++)
+                sv_blobs_add(&blobs, in->collateral.list[i].kind, in->collateral.list[i].data);
+        if (policy)
+                sv_blobs_add_trust(&blobs, tee, policy);
+        with.collateral = (struct sv_collateral){blobs.list, blobs.n};
+        if (tee->verify(&with, claims, err) < 0)
+                return -1;
+        return evaluate(policy, *claims, verdict, err);
+}

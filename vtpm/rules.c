@@ -1,0 +1,88 @@
+#include "vtpm/rules.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+
+/* What each PCR covers in the words of AR4SI (PC Client Platform Firmware Profile, table 1, and what Linux adds). */
+static const struct {
+        const char *pcr;
+        const char *covers;
+        const char *what;
+} pcrs[] = {
+        {"0", "executables", "firmware code"},
+        {"1", "configuration", "firmware configuration"},
+        {"2", "executables", "option ROMs"},
+        {"3", "configuration", "option ROM configuration"},
+        {"4", "executables", "boot manager and kernel image"},
+        {"5", "configuration", "boot manager configuration and partition table"},
+        {"6", "configuration", "platform events"},
+        {"7", "configuration", "secure boot policy"},
+        {"8", "configuration", "boot loader's command line"},
+        {"9", "executables", "kernel command line and initramfs"},
+};
+
+static struct sv_json *add_rule(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason)
+{
+        struct sv_json *rule = sv_json_add(rules, sv_json_object());
+
+        sv_json_set_str(rule, "check", check);
+        sv_json_set_str(rule, "claim", claim);
+        sv_json_set_str(rule, "covers", covers);
+        sv_json_set_str(rule, "reason", reason);
+        return rule;
+}
+
+/* A rule for each PCR that was predicted; one that was not has no value and gets none. */
+static int add_pcr_rules(const struct sv_measurement *m, struct sv_json *rules, struct sv_err *err)
+{
+        const struct sv_json *bank = sv_json_get(m->values, "sha256");
+        size_t n = 0;
+
+        for (size_t i = 0; i < sizeof(pcrs) / sizeof(*pcrs); i++) {
+                const char *value = sv_json_str(sv_json_get(bank, pcrs[i].pcr));
+                char check[32], claim[32];
+
+                if (!value)
+                        continue;
+                snprintf(check, sizeof(check), "policy.pcr.%s", pcrs[i].pcr);
+                snprintf(claim, sizeof(claim), "/pcrs/sha256/%s", pcrs[i].pcr);
+                sv_json_set_str(add_rule(rules, check, claim, pcrs[i].covers, pcrs[i].what), "equals", value);
+                n++;
+        }
+        if (!n)
+                return sv_fail(err, SV_USAGE, "vtpm.measurement", "the measurement predicts no PCR of the sha256 bank: nothing to require");
+        return 0;
+}
+
+static void add_zero_rule(struct sv_json *rules)
+{
+        char zeros[65];
+
+        memset(zeros, '0', 64);
+        zeros[64] = 0;
+        sv_json_set_str(add_rule(rules, "policy.pcr.11", "/pcrs/sha256/11", "executables",
+                                 "no key was released in this boot: the agent extends PCR 11 after it got one"),
+                        "equals", zeros);
+}
+
+int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
+                  struct sv_err *err)
+{
+        SV_JSON *roots = sv_json_array();
+        char uuid[37], subject[256];
+
+        if (sv_vtpm_trust(guest, trust, roots, err) < 0 || add_pcr_rules(m, rules, err) < 0)
+                return -1;
+        add_zero_rule(rules);
+        snprintf(subject, sizeof(subject), "%s:%s", guest->name, sv_format_uuid(guest->uuid, uuid));
+        sv_json_set_str(add_rule(rules, "policy.ek.subject", "/ek/subject_cn", "instance-identity",
+                                 "the vTPM was made for this guest (libvirt gives swtpm \"name:uuid\")"),
+                        "equals", subject);
+        sv_json_set(add_rule(rules, "policy.ek.root", "/ek/root_sha256", "hardware", "the maker of the vTPM is one this guest trusts"),
+                    "one_of", sv_json_ref(roots));
+        sv_json_set_str(add_rule(rules, "policy.ak.origin", "/ak/origin", "instance-identity",
+                                 "the attestation key lives in the TPM of that certificate"),
+                        "equals", "ek-activation");
+        return 0;
+}
