@@ -1,0 +1,27 @@
+/* secure-vm: the program. What it can do is the list below. */
+#include <stddef.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "launcher/commands.h"
+
+static const struct sv_cmd *const rows[] = {
+        &sv_cmd_image_initrd,
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+int main(int argc, char **argv)
+{
+        struct sv_cmd table[N_ROWS + 1] = {0};
+        struct sv_err err = SV_ERR_NULL;
+
+        sv_log_init("secure-vm", 0);
+        if (sv_secret_harden_process(&err) < 0) {
+                sv_log_err(&err);
+                return err.class;
+        }
+        for (size_t i = 0; i < N_ROWS; i++)
+                table[i] = *rows[i];
+        return sv_cli_main("secure-vm", "confidential virtual machines, from firmware to unlocked disk", table, argc, argv);
+}
