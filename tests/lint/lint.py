@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Lint: what the compiler cannot say about the house (docs/DESIGN.md).
+
+    lint.py [--root DIR] [RULE...]          check the tree
+    lint.py --pin                           write tests/lint/pinned.json anew
+    lint.py manual --program NAME=PATH...   compare man pages with the built programs
+"""
+import argparse
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import checks as checks_mod
+import layers
+import manual
+import rules
+from tree import Tree
+
+RULES = {
+    'layers': layers.layers,
+    'foreign': layers.foreign,
+    'cycles': layers.cycles,
+    'length': rules.length,
+    'banned': rules.banned,
+    'pinned': rules.pinned,
+    'tee-names': rules.tee_names,
+    'paths': rules.machine_paths,
+    'readme': rules.readme,
+    'checks': checks_mod.checks,
+}
+
+
+def main():
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument('rules', nargs='*')
+    p.add_argument('--root', default=here)
+    p.add_argument('--pin', action='store_true')
+    p.add_argument('--program', action='append', default=[])
+    a = p.parse_args()
+    tree = Tree(a.root)
+    if a.pin:
+        with open(tree.path('tests/lint/pinned.json'), 'w', encoding='utf-8') as f:
+            json.dump(rules.count_pinned(tree), f, indent=1, sort_keys=True)
+            f.write('\n')
+        return 0
+    bad = 0
+    for name in a.rules or RULES:
+        if name == 'manual':
+            found = list(manual.manual(tree, dict(x.split('=', 1) for x in a.program)))
+        else:
+            found = list(RULES[name](tree))
+        for f, line, what in found:
+            print(f'{f}:{line}: {what} [{name}]')
+        bad += len(found)
+        print(f'{name}: {"ok" if not found else f"{len(found)} findings"}', file=sys.stderr)
+    return 1 if bad else 0
+
+
+sys.exit(main())

@@ -1,0 +1,86 @@
+"""Rules over single files."""
+import json
+import os
+import re
+
+from tree import line_of
+
+MAX_LINES = 600
+BANNED = ['strcpy', 'strncpy', 'stpcpy', 'sprintf', 'vsprintf', 'strcat', 'strncat', 'gets', 'system', 'popen', 'atoi', 'atol', 'atoll',
+          'atof', 'alloca', 'tmpnam', 'mktemp', 'tempnam', 'strtok', 'setenv', 'putenv', 'rand', 'srand', 'random', 'scanf']
+# Pinned: each use is a place that was reviewed. `lint.py --pin` writes the file anew; the diff is the review.
+PINNED = ['memcmp', 'sv_secret_reveal', 'getenv', 'skip_signatures']
+TEES = {'sev-snp', 'tdx', 'vtpm', 'snp', 'tpm'}
+# The guest file names a TEE before any table is there: its reader knows the names that may be written.
+TEE_HOMES = r'(sev|tdx|vtpm)/.*|attest/tees\.c|agent/attesters\.c|base/guest-text\.c'
+PATHS = re.compile(r'(?<![\w$}./*-])(?:/(?:work|home|Users|root)/[A-Za-z0-9_.-]+|/tmp/[a-z]+/)')
+
+
+def length(tree):
+    for name in tree.match(r'.*\.(c|h|py|sh)|tools/[^/.]+'):
+        n = tree.text(name).count('\n')
+        if n > MAX_LINES:
+            yield name, n, f'{n} lines; a file has at most {MAX_LINES}'
+
+
+def banned(tree):
+    calls = re.compile(r'(?<![\w.>])(' + '|'.join(BANNED) + r')\s*\(')
+    for name in tree.c_files():
+        code = tree.code(name)
+        for m in calls.finditer(code):
+            yield name, line_of(code, m.start()), f'{m.group(1)} is banned'
+
+
+def count_pinned(tree):
+    counts = {}
+    for word in PINNED:
+        for name in tree.c_files():
+            n = len(re.findall(r'\b' + word + r'\b', tree.code(name)))
+            if n:
+                counts.setdefault(word, {})[name] = n
+    return counts
+
+
+def pinned(tree):
+    name = 'tests/lint/pinned.json'
+    want = json.loads(tree.text(name)) if name in tree.names else {}
+    have = count_pinned(tree)
+    for word in PINNED:
+        for f in sorted(set(want.get(word, {})) | set(have.get(word, {}))):
+            a, b = want.get(word, {}).get(f, 0), have.get(word, {}).get(f, 0)
+            if a != b:
+                yield f, 1, f'{word}: {b} uses, {a} are pinned; look at them, then tests/lint/lint.py --pin'
+
+
+def tee_names(tree):
+    for name in tree.c_files():
+        if re.fullmatch(TEE_HOMES, name):
+            continue
+        for line, value in tree.literals(name):
+            if value in TEES:
+                yield name, line, f'"{value}": only a TEE\'s folder and the tables know its name; ask the row'
+
+
+def machine_paths(tree):
+    for name in tree.names:
+        if name.startswith('tests/lint/') or '/corpus/' in name or re.search(r'\.(bin|der|png|cpio)$', name):
+            continue
+        for m in PATHS.finditer(tree.text(name)):
+            yield name, line_of(tree.text(name), m.start()), f'{m.group(0)} is a path of one machine'
+
+
+def readme(tree):
+    """README's code blocks that are commands run something that is there; there are the two that everybody needs."""
+    if 'README.md' not in tree.names:
+        yield 'README.md', 1, 'is missing'
+        return
+    text = tree.text('README.md')
+    blocks = re.findall(r'^```(?:sh|console|bash)?\n(.*?)^```', text, re.M | re.S)
+    blocks += re.findall(r'(?:^    .+\n)+', text, re.M)
+    commands = set(re.findall(r'(?:^|[\s;&`$])(?:\./)?(tools/[a-z][a-z-]*)', '\n'.join(blocks)))
+    for want in ('tools/demo', 'tools/test'):
+        if want not in commands:
+            yield 'README.md', 1, f'no code block runs {want}'
+    for c in sorted(commands):
+        if c not in tree.names or not os.access(tree.path(c), os.X_OK):
+            yield 'README.md', 1, f'{c} is not an executable file of the tree'

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Proof that each lint rule fires: for every case a small clean tree must pass and the same tree with one flaw must not."""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import checks
+import layers
+import manual
+import rules
+from tree import Tree
+
+ROW = '| `base.thing` | system | meaning | what to do |\n'
+FAILS = 'int f(void)\n{\n        return sv_fail(err, SV_SYSTEM, "base.thing", "x");\n}\n'
+GOOD_PAGE = '.SH COMMANDS\n.SS "image encrypt SOURCE"\n.TP\n.B \\-\\-out FILE\nWhere to.\n.SH FILES\n.B \\-\\-no\n'
+TABLE = {'image encrypt': {'out'}}
+README = '```\ntools/demo\n```\n```\ntools/test\n```\n'
+TOOLS = {'README.md': README, 'tools/demo': '#!/bin/sh\n', 'tools/test': '#!/bin/sh\n'}
+
+# rule, clean tree, flawed files, words of the finding
+CASES = [
+    (layers.layers, {'vtpm/a.c': '#include "base/err.h"\n'}, {'vtpm/a.c': '#include "policy/policy.h"\n'}, 'may not include policy/'),
+    (layers.layers, {'attest/tees.c': '#include "vtpm/tee.h"\n'}, {'attest/x.c': '#include "vtpm/tee.h"\n'}, 'may not include vtpm/'),
+    (layers.layers, {'base/a.c': '// #include "vtpm/a.h"\n'}, {'base/a.c': '#include "launcher/a.h"\n'}, 'may not include launcher/'),
+    (layers.layers, {'base/a.c': ''}, {'base/a.c': '#include "err.h"\n'}, 'from the root'),
+    (layers.layers, {'base/a.c': ''}, {'extra/a.c': ''}, 'no row'),
+    (layers.foreign, {'base/json.c': '#include <json-c/json.h>\n'}, {'base/cli.c': '#include <json-c/json.h>\n'}, 'belongs behind'),
+    (layers.foreign, {'vtpm/tpm.c': '#include <tss2/tss2_esys.h>\n'}, {'vtpm/verify.c': '#include <tss2/tss2_mu.h>\n'}, 'belongs behind'),
+    (layers.foreign, {'base/tls.c': '#include <openssl/ssl.h>\n'}, {'base/http.c': '#include <openssl/ssl.h>\n'}, 'belongs behind'),
+    (layers.foreign, {'base/a.c': '#include <stdio.h>\n'}, {'base/a.c': '#include <curl/curl.h>\n'}, 'neither'),
+    (layers.cycles, {'base/a.c': '#include "base/b.h"\n'},
+     {'base/a.c': '#include "ovmf/b.h"\n', 'ovmf/b.h': '#include "base/c.h"\n'}, 'includes itself'),
+    (rules.length, {'base/a.c': 'x\n' * 600}, {'base/a.c': 'x\n' * 601}, '601 lines'),
+    (rules.length, {'tools/a': 'x\n'}, {'tools/a': 'x\n' * 700}, '700 lines'),
+    (rules.banned, {'base/a.c': '/* strcpy( */ char *s = "sprintf(";\nint f(void) { return p->system(1); }\n'},
+     {'base/a.c': 'int f(void) { strcpy(a, b); }\n'}, 'strcpy is banned'),
+    (rules.banned, {'base/a.c': 'snprintf(a, b);\n'}, {'base/a.c': 'sprintf (a, b);\n'}, 'sprintf is banned'),
+    (rules.banned, {'base/a.c': ''}, {'base/a.c': 'x = system("ls");\n'}, 'system is banned'),
+    (rules.pinned, {'base/a.c': 'memcmp(a, b, 3);\n', 'tests/lint/pinned.json': '{"memcmp":{"base/a.c":1}}'},
+     {'base/a.c': 'memcmp(a, b, 3);\nmemcmp(a, b, 3);\n'}, 'memcmp: 2 uses, 1 are pinned'),
+    (rules.pinned, {'base/a.c': '/* sv_secret_reveal */\n'}, {'base/a.c': 'p = sv_secret_reveal(s);\n'}, 'sv_secret_reveal: 1 uses'),
+    (rules.pinned, {'base/a.c': 'sv_secret_reveal(s);', 'tests/lint/pinned.json': '{"sv_secret_reveal":{"base/a.c":1}}'},
+     {'base/a.c': ''}, 'sv_secret_reveal: 0 uses'),
+    (rules.tee_names, {'vtpm/tee.c': 'x = "vtpm";\n'}, {'broker/a.c': 'if (!strcmp(tee, "vtpm"))\n'}, '"vtpm"'),
+    (rules.tee_names, {'broker/a.c': '/* "tdx" */ x = "tdx is fine in a sentence";\n'}, {'broker/a.c': 'x = "sev-snp";\n'}, '"sev-snp"'),
+    (rules.machine_paths, {'docs/a.md': '$dir/root/lib and /usr/lib\n'}, {'docs/a.md': 'see /work/main\n'}, 'one machine'),
+    (rules.machine_paths, {'tools/a': 'x\n'}, {'tools/a': 'cd /home/somebody\n'}, 'one machine'),
+    (rules.readme, TOOLS, {'README.md': '```\ntools/demo\n```\n'}, 'no code block runs tools/test'),
+    (rules.readme, TOOLS, {'README.md': README + '```\ntools/gone\n```\n'}, 'tools/gone is not'),
+    (checks.checks, {'docs/CHECKS.md': ROW, 'base/a.c': FAILS}, {'docs/CHECKS.md': '# none\n'}, 'base.thing is not in'),
+    (checks.checks, {'docs/CHECKS.md': ROW, 'base/a.c': FAILS}, {'base/a.c': '/* "base.thing" */\n'}, 'no code fails with base.thing'),
+    (checks.checks, {'docs/CHECKS.md': ROW, 'base/a.c': FAILS}, {'docs/CHECKS.md': ROW + ROW}, 'described twice'),
+    (checks.checks, {'docs/CHECKS.md': ROW, 'base/a.c': FAILS}, {'docs/CHECKS.md': ROW.replace('system', 'bad')}, 'class "bad"'),
+    (checks.checks, {'docs/CHECKS.md': '| `a.b.<n>` | policy | m | w |\n', 'base/a.c': 'printf("a.b.%u", 1);\n'},
+     {'base/a.c': 'printf("a.b.%u a.c.%u", 1);\n'}, 'no code fails with a.b.<n>'),
+    (checks.checks, {'docs/CHECKS.md': '| `a.b.member` | format | m | w |\n', 'base/a.c': 'sv_json_need_str(j, "m", &s, "a.b", err);\n'},
+     {'base/a.c': 'sv_json_need_str(j, "m", &s, "a.d", err);\n'}, 'a.d is not in'),
+]
+PAGES = [
+    (GOOD_PAGE.replace('\\-\\-out', '\\-\\-into'), TABLE, '--out is not in the page'),
+    (GOOD_PAGE.replace('\\-\\-out', '\\-\\-into'), TABLE, 'has no --into'),
+    (GOOD_PAGE, {'image encrypt': {'out'}, 'list': set()}, 'command "list" is not'),
+    (GOOD_PAGE, {}, 'has no command "image encrypt"'),
+]
+
+
+def run(rule, files):
+    with tempfile.TemporaryDirectory() as d:
+        for name, text in files.items():
+            path = os.path.join(d, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, 'w', encoding='utf-8') as f:
+                f.write(text)
+            if name.startswith('tools/'):
+                os.chmod(path, 0o755)
+        return [what for _, _, what in rule(Tree(d))]
+
+
+def main():
+    bad = 0
+    for rule, clean, flaw, words in CASES:
+        before, after = run(rule, clean), run(rule, {**clean, **flaw})
+        ok = not before and any(words in w for w in after)
+        bad += not ok
+        print(f'{"ok" if ok else "FAIL"}: {rule.__name__}: {words}' + ('' if ok else f'  clean: {before} flawed: {after}'))
+    for page, table, words in PAGES:
+        good = list(manual.compare('p', GOOD_PAGE, TABLE))
+        found = [w for _, _, w in manual.compare('p', page, table)]
+        ok = not good and any(words in w for w in found)
+        bad += not ok
+        print(f'{"ok" if ok else "FAIL"}: manual: {words}' + ('' if ok else f'  clean: {good} flawed: {found}'))
+    print(f'{len(CASES) + len(PAGES)} cases, {bad} failed')
+    return 1 if bad else 0
+
+
+sys.exit(main())
