@@ -66,7 +66,7 @@ int sv_json_need_int(const struct sv_json *o, const char *member, int64_t min, i
 static int need_coded(const struct sv_json *o, const char *member, struct sv_buf *out, const char *check, struct sv_err *err,
                       int (*decode)(struct sv_bytes, struct sv_buf *, const char *, struct sv_err *))
 {
-        const char *s;
+        const char *s = NULL;
         char name[64];
 
         if (sv_json_need_str(o, member, &s, check, err) < 0)
