@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -90,4 +91,16 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
                                "cmdline: %zu bytes with the agent's words, the kernel takes at most %d; shorten it", line.n, SV_CMDLINE_MAX);
         sv_buf_put(out, sv_buf_bytes(&line));
         return sv_buf_ok(out, "the command line", err);
+}
+
+const char *sv_guest_firmware(const struct sv_guest *g)
+{
+        static const char *const known[] = {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_CODE.fd"};
+
+        if (g->firmware)
+                return g->firmware;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+                if (access(known[i], R_OK) == 0)
+                        return known[i];
+        return known[0];
 }

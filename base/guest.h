@@ -61,3 +61,6 @@ void sv_guest_free(struct sv_guest *g);
  * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID"). launch, measure and policy all use this one. SV_USAGE
  * "guest.cmdline" when it exceeds SV_CMDLINE_MAX or the user's part holds a securevm. word or a control character. */
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err);
+
+/* The firmware image that boots: the guest file's, or the distribution's OVMF. launch, measure and policy all use this one. */
+const char *sv_guest_firmware(const struct sv_guest *g);

@@ -21,6 +21,7 @@
 #define SV_TPM_BLOB_MAX 4096            /* bytes of one TPM structure (TPM2B_PUBLIC, TPMS_ATTEST, certificate in NV) */
 #define SV_FIRMWARE_SIZE_MAX (64u << 20) /* bytes of a firmware image */
 #define SV_KERNEL_SIZE_MAX (256u << 20) /* bytes of a kernel image */
+#define SV_INITRD_SIZE_MAX (1024u << 20) /* bytes of an initramfs */
 #define SV_LUKS_HEADER_MAX (32u << 20)  /* bytes of a LUKS2 header with its key slots */
 #define SV_LUKS_JSON_MAX (128u << 10)   /* bytes of LUKS2 metadata JSON that an image of ours may have */
 #define SV_CMDLINE_MAX 2047             /* bytes of a kernel command line (x86 COMMAND_LINE_SIZE less the terminator) */
