@@ -68,12 +68,16 @@ void sv_kbs_write_error(const char *name, const struct sv_err *what, struct sv_b
 /* SHA-384 of the canonical JSON (RFC 8785) of {"additional-evidence","nonce","tee-pubkey"}: what evidence must be bound to. */
 int sv_kbs_binding_digest(const char *additional, const char *nonce, const struct sv_kbs_pubkey *key,
                           uint8_t digest[SV_KBS_BINDING_SIZE], struct sv_err *err);
+/* The typed view of a JWK: SV_FORMAT "kbs.tee-pubkey". Whether the algorithm is one of ours is asked in sv_kbs_pubkey_to_key. */
+int sv_kbs_parse_pubkey(const struct sv_json *jwk, struct sv_kbs_pubkey *out, struct sv_err *err);
+/* Sets every member of `from` (nothing unless it is an object) in `into`. */
+void sv_kbs_merge(struct sv_json *into, const struct sv_json *from);
 /* The typed key as a JSON object (caller frees), and from a key of ours. */
 struct sv_json *sv_kbs_pubkey_json(const struct sv_kbs_pubkey *key);
 int sv_kbs_pubkey_from_key(const struct sv_key *key, struct sv_kbs_pubkey *out, struct sv_err *err);
 /* From its JSON form; only the allowed pairs: EC P-256/P-521 with ECDH-ES+A256KW, RSA with RSA-OAEP-256. SV_FORMAT "kbs.tee-pubkey". */
 int sv_kbs_pubkey_to_key(const struct sv_kbs_pubkey *key, struct sv_key **out, struct sv_err *err);
 
-/* The failure that an error answer stands for: its own class and check, or what the name means ("kbs.PolicyDeny" -> SV_POLICY).
+/* The failure that an error answer stands for: its own class and check, or what the name means (PolicyDeny: SV_POLICY "kbs.policy-deny").
  * Returns -1. `status` is the HTTP status, `body` what came with it (also when it is no error document). */
 int sv_kbs_fail(int status, struct sv_bytes body, struct sv_err *err);

@@ -6,7 +6,7 @@
  *      sv_kbs_resource   GET  /kbs/v0/resource/… the secret, opened with this session's key
  *
  * A failure carries the broker's own class and check when it names them (our broker does); a Trustee's error name is mapped to
- * "kbs.<name>" (docs/CHECKS.md). Nothing is retried here: sv_kbs_retryable says whether trying again can help. */
+ * "kbs.policy-deny" and the like (docs/CHECKS.md). Nothing is retried here: sv_kbs_retryable says whether trying again can help. */
 #pragma once
 
 #include "base/http.h"

@@ -1,0 +1,17 @@
+/* Evidence with the guest's key: parse, type the key, hash what is bound. */
+#include "attest/kbs.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        SV_KBS_ATTESTATION m = {{0}};
+        uint8_t digest[SV_KBS_BINDING_SIZE];
+        SV_KEY *key = NULL;
+
+        if (sv_kbs_parse_attestation(sv_bytes(data, size), &m, NULL) < 0)
+                return 0;
+        sv_kbs_binding_digest(m.additional, m.nonce, &m.key, digest, NULL);
+        sv_kbs_pubkey_to_key(&m.key, &key, NULL);
+        return 0;
+}

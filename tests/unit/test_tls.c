@@ -1,0 +1,229 @@
+/* TLS: the pinned key and nothing else; the CA and the host's name; and the plain form. Each case is one child that serves once. */
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+#include "base/tls.h"
+#include "base/file.h"
+
+#define DAY 86400
+
+struct side {
+        struct sv_key *key;
+        struct sv_certs certs;
+        uint8_t pin[32];
+};
+
+static struct side make_side(const char *name, int64_t from, int64_t to)
+{
+        struct side s = {0};
+        const char *names[] = {name, NULL};
+        SV_BUF spki = SV_BUF_NULL;
+        struct sv_err err;
+        struct sv_cert *c;
+
+        s.key = sv_key_generate(SV_KEY_P256, 0, &err);
+        assert_non_null(s.key);
+        c = sv_cert_self_signed(s.key, name, names, from, to, &err);
+        assert_non_null(c);
+        OK(sv_certs_add(&s.certs, c, &err));
+        OK(sv_key_spki(s.key, &spki, &err));
+        OK(sv_digest(SV_SHA256, sv_buf_bytes(&spki), s.pin, &err));
+        return s;
+}
+
+static void free_side(struct side *s)
+{
+        sv_key_free(s->key);
+        sv_certs_free(&s->certs);
+}
+
+/* The server: echoes one message, then ends. */
+static pid_t serve_once(const struct side *s, int fd)
+{
+        pid_t pid = fork();
+        struct sv_err err;
+
+        if (pid)
+                return pid;
+        alarm(20);
+        SV_TLS_CTX *ctx = sv_tls_server(&s->certs, s->key, &err);
+        SV_TLS *t = ctx ? sv_tls_accept(ctx, fd, &err) : NULL;
+        char buf[64];
+        long n = t ? sv_tls_read(t, buf, sizeof(buf), &err) : -1;
+
+        if (n > 0)
+                sv_tls_write(t, sv_bytes(buf, (size_t)n), &err);
+        sv_tls_free(t);
+        _exit(n > 0 ? 0 : 1);
+}
+
+/* 0 when a message came back; the error is what the client saw. */
+static int talk(const struct side *server, struct sv_tls_ctx *client, const char *host, int *served, struct sv_err *err)
+{
+        int sv[2], status, rc = -1;
+        char buf[64];
+        pid_t pid;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+        pid = serve_once(server, sv[1]);
+        close(sv[1]);
+        struct sv_tls *t = sv_tls_connect(client, sv[0], host, err);
+
+        if (t && sv_tls_write(t, sv_bytes_str("hello"), err) == 0 && sv_tls_read(t, buf, sizeof(buf), err) == 5 &&
+            !memcmp(buf, "hello", 5)) {
+                rc = 0;
+                assert_non_null(strstr(sv_tls_describe(t), "TLSv1.3"));
+                assert_int_equal(sv_tls_read(t, buf, sizeof(buf), err), 0);
+        }
+        sv_tls_free(t);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        *served = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        return rc;
+}
+
+static void the_pinned_key_is_enough(void **state)
+{
+        /* another name, and out of date: the key was measured, the rest says nothing */
+        struct side s = make_side("elsewhere", 1000, 2000);
+        struct sv_err err = SV_ERR_NULL;
+        SV_TLS_CTX *c = sv_tls_client(sv_bytes(s.pin, 32), NULL, &err);
+        int served;
+
+        assert_non_null(c);
+        OK(talk(&s, c, "broker", &served, &err));
+        assert_true(served);
+        OK(talk(&s, c, "10.0.2.2", &served, &err));
+        free_side(&s);
+}
+
+static void another_key_is_refused(void **state)
+{
+        struct side s = make_side("broker", 0, (int64_t)4e9), other = make_side("broker", 0, (int64_t)4e9);
+        struct sv_err err = SV_ERR_NULL;
+        SV_TLS_CTX *c = sv_tls_client(sv_bytes(other.pin, 32), NULL, &err);
+        int served;
+
+        FAILS(talk(&s, c, "broker", &served, &err), SV_PROOF, "tls.pin");
+        assert_false(served); /* and not a byte was said before */
+        for (int bit = 0; bit < 256; bit += 37) {
+                uint8_t pin[32];
+
+                memcpy(pin, s.pin, 32);
+                pin[bit / 8] ^= (uint8_t)(1 << bit % 8);
+                SV_TLS_CTX *near = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
+
+                FAILS(talk(&s, near, "broker", &served, &err), SV_PROOF, "tls.pin");
+        }
+        free_side(&s);
+        free_side(&other);
+}
+
+static void the_ca_and_the_name_must_fit(void **state)
+{
+        struct side s = make_side("broker.example", 0, (int64_t)4e9), other = make_side("broker.example", 0, (int64_t)4e9);
+        struct side old = make_side("broker.example", 1000, 2000);
+        struct sv_err err = SV_ERR_NULL;
+        SV_TLS_CTX *c = sv_tls_client(SV_BYTES_NULL, &s.certs, &err);
+        SV_TLS_CTX *c_other = sv_tls_client(SV_BYTES_NULL, &other.certs, &err);
+        SV_TLS_CTX *c_old = sv_tls_client(SV_BYTES_NULL, &old.certs, &err);
+        int served;
+
+        OK(talk(&s, c, "broker.example", &served, &err));
+        FAILS(talk(&s, c, "other.example", &served, &err), SV_PROOF, "tls.ca");
+        FAILS(talk(&s, c, "10.0.2.2", &served, &err), SV_PROOF, "tls.ca");
+        FAILS(talk(&s, c_other, "broker.example", &served, &err), SV_PROOF, "tls.ca");
+        FAILS(talk(&old, c_old, "broker.example", &served, &err), SV_PROOF, "tls.ca");
+        free_side(&s);
+        free_side(&other);
+        free_side(&old);
+}
+
+static void no_trust_no_client(void **state)
+{
+        struct side s = make_side("a", 0, (int64_t)4e9);
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_certs none = {0};
+
+        assert_null(sv_tls_client(SV_BYTES_NULL, NULL, &err));
+        assert_string_equal(err.check, "tls.trust");
+        assert_null(sv_tls_client(SV_BYTES_NULL, &none, &err));
+        assert_null(sv_tls_client(sv_bytes(s.pin, 31), NULL, &err));
+        assert_null(sv_tls_client(sv_bytes(s.pin, 32), &s.certs, &err));
+        free_side(&s);
+}
+
+/* Something that answers but does not speak TLS, and something that does not answer. */
+static void not_tls(void **state)
+{
+        struct side s = make_side("a", 0, (int64_t)4e9);
+        struct sv_err err = SV_ERR_NULL;
+        SV_TLS_CTX *c = sv_tls_client(sv_bytes(s.pin, 32), NULL, &err);
+        int sv[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+        assert_int_equal(write(sv[1], "HTTP/1.1 400 Bad Request\r\n\r\n", 28), 28);
+        assert_null(sv_tls_connect(c, sv[0], "a", &err));
+        assert_int_equal(err.class, SV_SYSTEM);
+        assert_string_equal(err.check, "tls.connect");
+        close(sv[1]);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+        close(sv[1]);
+        assert_null(sv_tls_connect(c, sv[0], "a", &err));
+        assert_int_equal(err.class, SV_SYSTEM);
+        free_side(&s);
+}
+
+static void plain_and_deadline(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        char buf[8];
+        int sv[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+        SV_TLS *a = sv_tls_plain(sv[0], &err), *b = sv_tls_plain(sv[1], &err);
+
+        OK(sv_tls_write(a, sv_bytes_str("x"), &err));
+        assert_int_equal(sv_tls_read(b, buf, sizeof(buf), &err), 1);
+        assert_string_equal(sv_tls_describe(a), "plain");
+        sv_tls_deadline(b, 50);
+        assert_int_equal(sv_tls_read(b, buf, sizeof(buf), &err), -1);
+        assert_string_equal(err.check, "tls.timeout");
+}
+
+static void tcp(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        uint16_t port = 0;
+        char text[8], peer[80];
+        int l, fd;
+
+        l = sv_tcp_listen("127.0.0.1", &port, &err);
+        assert_true(l >= 0 && port);
+        snprintf(text, sizeof(text), "%u", (unsigned)port);
+        fd = sv_tcp_connect("127.0.0.1", text, 2000, &err);
+        assert_true(fd >= 0);
+        sv_net_peer(fd, peer);
+        assert_non_null(strstr(peer, "127.0.0.1:"));
+        close(fd);
+        close(l);
+        assert_int_equal(sv_tcp_connect("127.0.0.1", text, 2000, &err), -1);
+        assert_string_equal(err.check, "net.connect");
+        assert_int_equal(sv_tcp_connect("no such host", "1", 2000, &err), -1);
+        assert_string_equal(err.check, "net.resolve");
+        assert_int_equal(sv_tcp_listen("not an address", &port, &err), -1);
+        assert_string_equal(err.check, "net.address");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_pinned_key_is_enough), cmocka_unit_test(another_key_is_refused),
+                cmocka_unit_test(the_ca_and_the_name_must_fit), cmocka_unit_test(no_trust_no_client),
+                cmocka_unit_test(not_tls), cmocka_unit_test(plain_and_deadline), cmocka_unit_test(tcp),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
