@@ -30,23 +30,11 @@ void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee, const stru
         }
 }
 
-/* Without a policy there are no rules that could affirm anything: only what the proof itself cannot show is said. */
-static int add_limit(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
-{
-        enum sv_slot slot = sv_slot_by_name(name);
-
-        if (slot != SV_SLOTS && sv_json_str(value))
-                sv_verdict_reason(arg, "limits", slot, true, sv_json_str(value));
-        return 0;
-}
-
 static int evaluate(const struct sv_policy *policy, const struct sv_json *claims, struct sv_verdict *verdict, struct sv_err *err)
 {
-        const struct sv_json *limits = sv_json_get(claims, "limits");
-
         if (policy)
                 return sv_policy_evaluate(policy, claims, verdict, err);
-        return limits ? sv_json_each(limits, add_limit, verdict, err) : 0;
+        return sv_policy_limits(claims, verdict, err);
 }
 
 int sv_appraise(const struct sv_tee *tee, const struct sv_verify_in *in, const struct sv_policy *policy, struct sv_json **claims,

@@ -90,6 +90,8 @@ struct sv_tee {
         const char *secret_kind;
         /* Members of a policy's `trust` that this TEE fills, and the collateral kind each of their texts becomes. */
         const struct sv_trust_kind *trust;
+        /* JSON array of policy rules for `verify` without a policy: what any evidence of this TEE must show. */
+        const char *strict;
 };
 
 /* --- the guest's half --- */

@@ -4,3 +4,9 @@
 #include "base/cli.h"
 
 extern const struct sv_cmd sv_cmd_image_initrd;
+extern const struct sv_cmd sv_cmd_key_list;
+extern const struct sv_cmd sv_cmd_key_put;
+extern const struct sv_cmd sv_cmd_key_rm;
+extern const struct sv_cmd sv_cmd_key_rotate;
+extern const struct sv_cmd sv_cmd_policy;
+extern const struct sv_cmd sv_cmd_verify;

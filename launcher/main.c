@@ -7,6 +7,7 @@
 
 static const struct sv_cmd *const rows[] = {
         &sv_cmd_image_initrd,
+        &sv_cmd_verify,
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -76,4 +76,5 @@ const struct sv_tee sv_tee_vtpm = {
         .challenge = sv_vtpm_challenge,
         .secret_kind = SV_VTPM_ACTIVATION_KIND,
         .trust = trust_kinds,
+        .strict = sv_vtpm_strict,
 };

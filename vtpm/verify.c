@@ -179,6 +179,19 @@ static int check_origin(const struct sv_verify_in *in, struct found *f, struct s
         return check_activation(in, f, err);
 }
 
+/* An event log may also come beside the evidence: it is replayed like the others. */
+static int add_logs(const struct sv_collateral *c, struct sv_vtpm_evidence *e, struct sv_err *err)
+{
+        struct sv_bytes log;
+
+        for (size_t i = 0; sv_collateral_get(c, "event-log", i, &log); i++) {
+                if (e->n_logs == SV_VTPM_LOGS_MAX)
+                        return sv_fail(err, SV_FORMAT, "vtpm.evidence.event-logs", "more than %d event logs", SV_VTPM_LOGS_MAX);
+                sv_buf_put(&e->logs[e->n_logs++], log);
+        }
+        return 0;
+}
+
 static void add_key_claims(struct sv_json *claims, const struct found *f)
 {
         struct sv_json *ak = sv_json_set(claims, "ak", sv_json_object());
@@ -253,7 +266,8 @@ static void add_limits(struct sv_json *claims)
 static int verify(const struct sv_verify_in *in, struct found *f, struct sv_json **claims, struct sv_err *err)
 {
         if (sv_vtpm_evidence_read(in->evidence, &f->e, err) < 0 || check_ak(f, err) < 0 || check_quotes(in, f, err) < 0 ||
-            check_origin(in, f, err) < 0 || sv_vtpm_replay(&f->e, &f->replayed, &f->events, err) < 0)
+            check_origin(in, f, err) < 0 || add_logs(&in->collateral, &f->e, err) < 0 ||
+            sv_vtpm_replay(&f->e, &f->replayed, &f->events, err) < 0)
                 return -1;
         *claims = sv_json_object();
         add_key_claims(*claims, f);

@@ -1,0 +1,170 @@
+/* secure-vm verify: what a TEE's evidence proves, offline. */
+#include "launcher/commands.h"
+
+#include <stdio.h>
+
+#include "attest/appraise.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "launcher/collateral.h"
+
+static const struct sv_opt opts[] = {
+        {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
+        {.name = "collateral", .arg = "PATH", .help = "folder of files named by kind (ek-root.pem, activation-secret.bin), or one bundle", .many = true},
+        {.name = "policy", .arg = "FILE", .help = "appraise by this policy instead of the built-in strict one"},
+        {.name = "time", .arg = "T", .help = "verify as of this time (RFC 3339, or now)"},
+        {.name = "report-data", .arg = "HEX", .help = "the bytes that the evidence must be bound to"},
+        {.name = "event-log", .arg = "FILE", .help = "event log that must replay to the quoted registers", .many = true},
+        {.name = "ek-root", .arg = "FILE", .help = "certificate of a maker of TPMs to trust (PEM or DER)", .many = true},
+        {.name = "test-root", .arg = "FILE", .help = "trust this root instead; the answer says so", .many = true},
+        {0},
+};
+
+struct input {
+        struct sv_json *evidence;
+        struct sv_buf report_data;
+        struct sv_policy *policy;
+        struct sv_files files;
+        int64_t time;
+};
+
+static void input_free(struct input *in)
+{
+        sv_json_free(in->evidence);
+        sv_buf_free(&in->report_data);
+        sv_policy_free(in->policy);
+        sv_files_free(&in->files);
+}
+
+/* Without a policy of the caller's: what any evidence of this TEE must show. */
+static int strict_policy(const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+{
+        SV_JSON *rules = NULL;
+        SV_JSON *trust = sv_json_object();
+        SV_BUF text = SV_BUF_NULL;
+
+        if (!tee->strict)
+                return 0;
+        if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
+            sv_policy_write("any", tee->name, "built-in/policy/strict", rules, trust, &text, err) < 0)
+                return -1;
+        return sv_policy_parse(sv_buf_bytes(&text), out, err);
+}
+
+static int read_policy(const struct sv_args *args, const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+{
+        const char *path = sv_opt(args, "policy");
+        SV_BUF text = SV_BUF_NULL;
+
+        if (!path)
+                return strict_policy(tee, out, err);
+        if (sv_file_read(path, SV_POLICY_SIZE_MAX, &text, "policy.size", err) < 0 ||
+            sv_policy_parse(sv_buf_bytes(&text), out, err) < 0)
+                return sv_wrap(err, "%s", path);
+        return 0;
+}
+
+static int read_each(const struct sv_args *args, const char *option, const char *kind, struct sv_files *files, struct sv_err *err)
+{
+        const char *path;
+
+        for (int i = 0; (path = sv_opt_nth(args, option, i)); i++) {
+                int r = kind ? sv_files_add(files, kind, path, err) : sv_files_add_path(files, path, err);
+
+                if (r < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int read_input(const struct sv_args *args, const struct sv_tee *tee, struct input *in, struct sv_err *err)
+{
+        const char *hex = sv_opt(args, "report-data");
+        SV_BUF text = SV_BUF_NULL;
+
+        if (sv_parse_time(sv_opt(args, "time") ? sv_opt(args, "time") : "now", &in->time, "verify.time", err) < 0)
+                return -1;
+        if (hex && sv_unhex(sv_bytes_str(hex), &in->report_data, "verify.report-data", err) < 0)
+                return -1;
+        if (sv_file_read(args->pos[0], SV_JSON_SIZE_MAX, &text, "verify.evidence", err) < 0 ||
+            sv_json_parse(sv_buf_bytes(&text), "verify.evidence", &in->evidence, err) < 0)
+                return -1;
+        /* A test root takes the place of the TEE's own first kind of anchor. */
+        return read_policy(args, tee, &in->policy, err) < 0 || read_each(args, "collateral", NULL, &in->files, err) < 0 ||
+                               read_each(args, "event-log", "event-log", &in->files, err) < 0 ||
+                               read_each(args, "ek-root", "ek-root", &in->files, err) < 0 ||
+                               read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root", &in->files, err) < 0
+                       ? -1
+                       : 0;
+}
+
+static void tell(const struct sv_verdict *v)
+{
+        for (size_t i = 0; i < sv_json_len(v->reasons); i++) {
+                const struct sv_json *r = sv_json_at(v->reasons, i);
+                const char *expected = sv_json_str(sv_json_get(r, "expected"));
+                bool held = sv_json_bool(sv_json_get(r, "held"), false);
+
+                sv_info("%s %s: %s%s%s", held ? "holds" : "FAILS", sv_json_str(sv_json_get(r, "check")),
+                        sv_json_str(sv_json_get(r, "reason")), !held && expected ? ", expected " : "", !held && expected ? expected : "");
+        }
+}
+
+static void print_text(const struct sv_verdict *v)
+{
+        printf("status %s\n", sv_tier_name(sv_verdict_status(v)));
+        for (int i = 0; i < SV_SLOTS; i++)
+                printf("%s %d\n", sv_slot_name(i), v->vector[i]);
+}
+
+static int appraise(const struct sv_args *args, const struct sv_tee *tee, const struct input *in, struct sv_json **result,
+                    struct sv_err *err)
+{
+        SV_BLOBS blobs = {0};
+        SV_VERDICT verdict = {0};
+        SV_JSON *claims = NULL;
+        struct sv_verify_in verify = {.evidence = in->evidence, .report_data = sv_buf_bytes(&in->report_data), .time = in->time};
+        int r;
+
+        for (size_t i = 0; i < in->files.n; i++)
+                sv_blobs_add(&blobs, in->files.list[i].kind, sv_buf_bytes(&in->files.list[i].data));
+        verify.collateral = (struct sv_collateral){blobs.list, blobs.n};
+        r = sv_appraise(tee, &verify, in->policy, &claims, &verdict, err);
+        tell(&verdict);
+        if (r < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", tee->name);
+        if (sv_has(args, "test-root"))
+                sv_json_set_bool(*result, "test_root", true);
+        sv_json_set(*result, "claims", sv_json_ref(claims));
+        sv_json_set(*result, "appraisal", sv_verdict_json(&verdict));
+        if (!sv_has(args, "json"))
+                print_text(&verdict);
+        return 0;
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const char *name = sv_opt(args, "tee");
+        const struct sv_tee *tee = name ? sv_tee_find(name) : NULL;
+        struct input in = {0};
+        int r;
+
+        if (!tee)
+                return sv_fail(err, SV_USAGE, "tee.name", "expected --tee with one of %s, found %s%.40s", sv_tee_names(),
+                               name ? "" : "none", name ? name : "");
+        r = read_input(args, tee, &in, err) < 0 ? -1 : appraise(args, tee, &in, result, err);
+        input_free(&in);
+        return r;
+}
+
+const struct sv_cmd sv_cmd_verify = {
+        .name = "verify",
+        .args = "EVIDENCE",
+        .help = "verify a TEE's evidence, offline, and appraise it",
+        .opts = opts,
+        .run = run,
+};
