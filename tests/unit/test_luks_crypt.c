@@ -1,0 +1,221 @@
+/* luks: an image encrypted here; its header, read strictly; the binding of a key to it. One field changed at a time. */
+#include "unit.h"
+
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "luks/binding.h"
+#include "luks/crypt.h"
+#include "luks/header.h"
+
+static struct sv_err err;
+static char path[] = "/tmp/secure-vm-luks-XXXXXX";
+static struct sv_secret *key;
+static struct sv_buf head;
+
+static int set_up(void **state)
+{
+        int fd = mkstemp(path);
+        SV_STR other = sv_asprintf("%s.header", path);
+        struct stat st;
+        SV_BUF all = SV_BUF_NULL;
+
+        if (fd < 0 || ftruncate(fd, 20 << 20) < 0)
+                return -1;
+        close(fd);
+        key = sv_secret_random(SV_DISK_KEY_SIZE, &err);
+        assert_non_null(key);
+        OK(sv_luks_encrypt(path, key, &err));
+        assert_int_equal(access(other, F_OK), -1);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_size, (20 << 20) + SV_LUKS_DATA_OFFSET);
+        OK(sv_file_read(path, 64u << 20, &all, "test", &err));
+        sv_buf_put(&head, sv_bytes(all.p, SV_LUKS_DATA_OFFSET));
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        unlink(path);
+        sv_secret_free(key);
+        sv_buf_free(&head);
+        return 0;
+}
+
+static void test_key_opens(void **state)
+{
+        SV_SECRET *other = sv_secret_random(SV_DISK_KEY_SIZE, &err);
+
+        OK(sv_luks_try(path, key, &err));
+        FAILS(sv_luks_try(path, other, &err), SV_PROOF, "luks.key");
+        FAILS(sv_luks_try("/proc/self/exe", key, &err), SV_FORMAT, "luks.header");
+        FAILS(sv_luks_encrypt("/proc/self/status", key, &err), SV_USAGE, "luks.encrypt");
+}
+
+/* Replace a text in the JSON area by one of equal length. */
+static void replace(struct sv_buf *b, const char *from, const char *to)
+{
+        uint8_t *p = memmem(b->p, 16384, from, strlen(from));
+
+        assert_non_null(p);
+        assert_int_equal(strlen(from), strlen(to));
+        memcpy(p, to, strlen(to));
+}
+
+static void copy(struct sv_buf *b)
+{
+        sv_buf_clear(b);
+        sv_buf_put(b, sv_buf_bytes(&head));
+}
+
+static void test_json_cases(void **state)
+{
+        static const struct {
+                const char *from, *to, *check;
+        } cases[] = {
+                {"\"sector_size\":512", "\"sector_size\":513", "luks.header.segment"},
+                {"\"encryption\":\"aes-xts-plain64\",\"s", "\"encryption\":\"cipher_null-ecb\",\"s", "luks.header.cipher"},
+                {"\"encryption\":\"aes-xts-plain64\",\"k", "\"encryption\":\"cipher_null-ecb\",\"k", "luks.header.cipher"},
+                {"\"key_size\":64", "\"key_size\":16", "luks.header.key-size"},
+                {"\"iterations\":1000", "\"iterations\":1001", "luks.header.kdf"},
+                {"\"kdf\":{\"type\":\"pbkdf2\"", "\"kdf\":{\"type\":\"argon2\"", "luks.header.kdf"},
+                {"\"offset\":\"16777216\"", "\"offset\":\"16777217\"", "luks.header.segment"},
+                {"\"size\":\"dynamic\"", "\"size\":\"0000000\"", "luks.header.segment"},
+                {"\"iv_tweak\":\"0\"", "\"iv_tweak\":\"1\"", "luks.header.segment"},
+                {"\"tokens\":{}", "\"tokenz\":{}", "luks.header.unknown"},
+                {"\"stripes\":4000", "\"stripes\":0400", "luks.header.json"},
+                {"\"keyslots\":[\"0\"]", "\"keyslots\":[\"1\"]", "luks.header.digest"},
+                {"\"offset\":\"32768\"", "\"offset\":\"32767\"", "luks.header.area"},
+                {"\"offset\":\"32768\"", "\"offset\":\"3276x\"", "luks.header.area"},
+                {"\"type\":\"luks2\"", "\"type\":\"luks3\"", "luks.header.keyslot"},
+                {"\"keyslots\":{\"0\":", "\"keyslots\":{\"1\":", "luks.header.unknown"},
+        };
+        struct sv_luks_header h;
+        SV_BUF b = SV_BUF_NULL;
+
+        OK(sv_luks_header_parse(sv_buf_bytes(&head), &h, &err));
+        assert_int_equal(h.size, 16384);
+        assert_int_equal(h.area_offset, 32768);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                copy(&b);
+                replace(&b, cases[i].from, cases[i].to);
+                if (sv_luks_header_parse(sv_buf_bytes(&b), &h, &err) == 0 || strcmp(err.check, cases[i].check) != 0)
+                        fail_msg("%s: expected %s, got %s: %s", cases[i].to, cases[i].check, err.check, err.msg);
+                assert_int_equal(err.class, SV_FORMAT);
+        }
+}
+
+static void test_binary_cases(void **state)
+{
+        static const struct {
+                size_t at;
+                uint8_t byte;
+                const char *check;
+        } cases[] = {
+                {0, 'l', "luks.header.magic"},  {7, 1, "luks.header.version"},  {8, 1, "luks.header.size"},
+                {15, 1, "luks.header.size"},    {24 + 47, 'x', "luks.header.text"}, {72, 'S', "luks.header.text"},
+                {168, 0, "luks.header.text"},   {168 + 36, 'x', "luks.header.text"}, {263, 1, "luks.header.offset"},
+                {16383, 'x', "luks.header.trailing"},
+        };
+        struct sv_luks_header h;
+        SV_BUF b = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                copy(&b);
+                b.p[cases[i].at] = cases[i].byte;
+                FAILS(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err), SV_FORMAT, cases[i].check);
+        }
+        for (size_t n = 0; n < 5000; n++)
+                FAILS(sv_luks_header_parse(sv_bytes(head.p, n), &h, &err), SV_FORMAT, "luks.header.short");
+        FAILS(sv_luks_header_parse(sv_bytes(head.p, 40000), &h, &err), SV_FORMAT, "luks.header.short");
+}
+
+static void test_digest_and_copy(void **state)
+{
+        struct sv_luks_header h;
+        uint8_t digest[48], again[48];
+        SV_BUF b = SV_BUF_NULL;
+
+        OK(sv_luks_header_parse(sv_buf_bytes(&head), &h, &err));
+        OK(sv_luks_header_digest(sv_buf_bytes(&head), &h, digest, &err));
+        OK(sv_luks_header_copy(sv_buf_bytes(&head), &h, &b, &err));
+        OK(sv_luks_header_digest(sv_buf_bytes(&b), &h, again, &err));
+        assert_memory_equal(digest, again, 48);
+        /* The secondary header is gone from the copy. */
+        for (size_t i = h.size; i < h.area_offset; i++)
+                assert_int_equal(b.p[i], 0);
+        b.p[h.area_offset + 5] ^= 1;
+        OK(sv_luks_header_digest(sv_buf_bytes(&b), &h, again, &err));
+        assert_memory_not_equal(digest, again, 48);
+        b.p[h.area_offset + 5] ^= 1;
+        b.p[110] ^= 1; /* the salt: nothing that the reader looks at */
+        OK(sv_luks_header_digest(sv_buf_bytes(&b), &h, again, &err));
+        assert_memory_not_equal(digest, again, 48);
+}
+
+static void test_binding(void **state)
+{
+        struct sv_binding b, back;
+        SV_BUF changed = SV_BUF_NULL;
+
+        OK(sv_binding_of(sv_buf_bytes(&head), &b, &err));
+
+        SV_SECRET *resource = sv_binding_pack(&b, key, &err);
+        SV_SECRET *out = NULL;
+
+        assert_non_null(resource);
+        assert_int_equal(sv_secret_size(resource), 8 + 40 + 48 + 2 + 64);
+        OK(sv_binding_unpack(resource, &back, &out, &err));
+        assert_string_equal(b.uuid, back.uuid);
+        assert_memory_equal(b.header_digest, back.header_digest, 48);
+        assert_memory_equal(sv_secret_reveal(out), sv_secret_reveal(key), 64);
+        OK(sv_binding_check(&back, sv_buf_bytes(&head), &err));
+        copy(&changed);
+        changed.p[110] ^= 1;
+        FAILS(sv_binding_check(&back, sv_buf_bytes(&changed), &err), SV_PROOF, "luks.binding.header");
+        changed.p[168] = changed.p[168] == 'a' ? 'b' : 'a';
+        FAILS(sv_binding_check(&back, sv_buf_bytes(&changed), &err), SV_PROOF, "luks.binding.uuid");
+}
+
+static void test_malformed_resources(void **state)
+{
+        static const struct {
+                size_t at;
+                uint8_t byte;
+                const char *check;
+        } cases[] = {
+                {0, 's', "luks.binding.magic"}, {8 + 35, 0, "luks.binding.text"}, {8 + 36, 1, "luks.binding.text"},
+                {96, 1, "luks.binding.size"},   {97, 63, "luks.binding.size"},    {97, 65, "luks.binding.size"},
+        };
+        struct sv_binding b = {.uuid = "00000000-0000-4000-8000-000000000000"}, back;
+        SV_SECRET *resource = sv_binding_pack(&b, key, &err);
+        struct sv_secret *out = NULL;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                SV_SECRET *bad = sv_secret_copy(sv_bytes(sv_secret_reveal(resource), sv_secret_size(resource)), &err);
+
+                sv_secret_reveal(bad)[cases[i].at] = cases[i].byte;
+                FAILS(sv_binding_unpack(bad, &back, &out, &err), SV_FORMAT, cases[i].check);
+        }
+        for (size_t n = 1; n < sv_secret_size(resource); n++) {
+                SV_SECRET *cut = sv_secret_copy(sv_bytes(sv_secret_reveal(resource), n), &err);
+
+                FAILS(sv_binding_unpack(cut, &back, &out, &err), SV_FORMAT, "luks.binding.size");
+        }
+
+        SV_SECRET *little = sv_secret_random(16, &err);
+        SV_SECRET *weak = sv_binding_pack(&b, little, &err);
+
+        FAILS(sv_binding_unpack(weak, &back, &out, &err), SV_FORMAT, "luks.binding.key");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_key_opens),    cmocka_unit_test(test_json_cases),      cmocka_unit_test(test_binary_cases),
+                cmocka_unit_test(test_digest_and_copy), cmocka_unit_test(test_binding), cmocka_unit_test(test_malformed_resources),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
