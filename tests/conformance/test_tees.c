@@ -1,0 +1,217 @@
+/* What every row of the table of TEEs must do, whichever it is. A new TEE is tested by being in the table. */
+#include "tests/unit/unit.h"
+
+#include "attest/appraise.h"
+#include "attest/choose.h"
+#include "base/limits.h"
+
+static struct sv_err err;
+
+/* The names of the command contract; a row has one of them. */
+static const struct {
+        const char *name;
+        const char *kbs_name;
+} contract[] = {{"sev-snp", "snp"}, {"tdx", "tdx"}, {"vtpm", "tpm"}};
+
+static void test_rows_are_whole(void **state)
+{
+        (void)state;
+        assert_non_null(sv_tees[0]);
+        for (size_t i = 0; sv_tees[i]; i++) {
+                const struct sv_tee *t = sv_tees[i];
+                bool known = false;
+
+                for (size_t k = 0; k < sizeof(contract) / sizeof(contract[0]); k++)
+                        known |= !strcmp(t->name, contract[k].name) && !strcmp(t->kbs_name, contract[k].kbs_name);
+                print_message("%s\n", t->name);
+                assert_true(known);
+                assert_true(t->help && strlen(t->help) > 10);
+                assert_non_null(t->probe);
+                assert_non_null(t->domain);
+                assert_non_null(t->measure);
+                assert_non_null(t->policy);
+                assert_non_null(t->needs);
+                assert_non_null(t->verify);
+                assert_non_null(t->strict);
+                /* A challenge's secret has to find its way back to the verifier. */
+                assert_int_equal(t->challenge != NULL, t->secret_kind != NULL);
+        }
+}
+
+static void test_names_are_unique(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                assert_ptr_equal(sv_tee_find(sv_tees[i]->name), sv_tees[i]);
+                assert_ptr_equal(sv_tee_find_kbs(sv_tees[i]->kbs_name), sv_tees[i]);
+                assert_non_null(strstr(sv_tee_names(), sv_tees[i]->name));
+        }
+        assert_null(sv_tee_find("sample"));
+        assert_null(sv_tee_find(""));
+}
+
+static void test_choose(void **state)
+{
+        const struct sv_tee *t = NULL;
+
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                OK(sv_tee_choose(sv_tees[i]->name, NULL, &t, &err));
+                assert_ptr_equal(t, sv_tees[i]);
+        }
+        FAILS(sv_tee_choose("sgx", NULL, &t, &err), SV_USAGE, "tee.name");
+}
+
+static void test_probe_answers(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                struct sv_probe p = {0};
+
+                OK(sv_tees[i]->probe(&p, &err));
+                /* Either it says what it found or the one thing to change. */
+                assert_true(strlen(p.ok ? p.found : p.advice) > 3);
+        }
+}
+
+/* No evidence, however wrong, may be accepted, crash, or fail without a name. */
+static void test_verify_refuses(void **state)
+{
+        static const char *const wrong[] = {
+                "null", "true", "0", "\"\"", "[]", "{}", "{\"ak_public\":1}", "{\"attestation_report\":{}}", "{\"quote\":\"AAAA\"}",
+                "{\"ak_public\":\"AAAA\",\"tpm_quote\":{\"message\":\"AAAA\",\"signature\":\"AAAA\",\"pcrs\":[]}}",
+                "{\"tpm_quote\":{\"tpm_quote\":{\"tpm_quote\":{}}}}",
+        };
+        uint8_t digest[48] = {1};
+
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
+                        SV_JSON *evidence = NULL;
+                        SV_JSON *claims = NULL;
+                        struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)), .time = 1700000000};
+
+                        OK(sv_json_parse(sv_bytes_str(wrong[k]), "test", &evidence, &err));
+                        in.evidence = evidence;
+                        memset(&err, 0, sizeof(err));
+                        if (sv_tees[i]->verify(&in, &claims, &err) == 0)
+                                fail_msg("%s accepts %s", sv_tees[i]->name, wrong[k]);
+                        print_message("%s %s: %s [%s]\n", sv_tees[i]->name, wrong[k], err.msg, err.check);
+                        assert_int_equal(err.class, SV_FORMAT);
+                        assert_true(strchr(err.check, '.') != NULL);
+                        assert_null(claims);
+                }
+        }
+}
+
+static void test_needs_survives(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                SV_JSON *evidence = sv_json_object();
+                SV_JSON *out = sv_json_array();
+
+                memset(&err, 0, sizeof(err));
+                if (sv_tees[i]->needs(evidence, out, &err) < 0)
+                        assert_true(err.check[0] != '\0');
+        }
+}
+
+/* A file that is not there is the system's fault and is named; nothing is half measured. */
+static void test_measure_missing_files(void **state)
+{
+        static const char text[] = "{\"name\":\"g\",\"tee\":\"%s\",\"firmware\":\"/nonexistent/firmware\",\"kernel\":\"/nonexistent/kernel\","
+                                   "\"initrd\":\"/nonexistent/initrd\"}";
+
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                SV_GUEST guest = {0};
+                struct sv_measurement m = {0};
+                char doc[512];
+
+                snprintf(doc, sizeof(doc), text, sv_tees[i]->name);
+                OK(sv_guest_parse(sv_bytes_str(doc), "g.json", "/nonexistent", &guest, &err));
+                memset(&err, 0, sizeof(err));
+                assert_int_equal(sv_tees[i]->measure(&guest, &m, &err), -1);
+                assert_int_equal(err.class, SV_SYSTEM);
+                assert_non_null(strstr(err.msg, "/nonexistent/"));
+                assert_null(m.values);
+                assert_int_equal(m.n_steps, 0);
+                sv_measurement_free(&m);
+        }
+}
+
+/* The rules for evidence that nobody gave a policy for are a policy, and refuse claims that say nothing. */
+static void test_strict_rules(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                SV_JSON *rules = NULL;
+                SV_JSON *trust = sv_json_object();
+                SV_JSON *claims = sv_json_object();
+                SV_BUF doc = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL;
+                SV_VERDICT v = {0};
+
+                OK(sv_json_parse(sv_bytes_str(sv_tees[i]->strict), "test", &rules, &err));
+                OK(sv_policy_write("any", sv_tees[i]->name, "a/b/c", rules, trust, &doc, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                assert_int_equal(sv_policy_evaluate(p, claims, &v, &err), -1);
+                assert_int_equal(sv_verdict_status(&v), SV_TIER_CONTRAINDICATED);
+        }
+}
+
+/* Every anchor that a TEE asks for may be written into a policy. */
+static void test_trust_kinds(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                for (const struct sv_trust_kind *k = sv_tees[i]->trust; k && k->member; k++) {
+                        SV_JSON *rules = NULL;
+                        SV_JSON *trust = sv_json_object();
+                        SV_BUF doc = SV_BUF_NULL;
+                        SV_POLICY_DOC *p = NULL;
+                        SV_BLOBS blobs = {0};
+
+                        OK(sv_json_parse(sv_bytes_str(sv_tees[i]->strict), "test", &rules, &err));
+                        sv_json_add(sv_json_set(trust, k->member, sv_json_array()), sv_json_new_str("anchor"));
+                        OK(sv_policy_write("any", sv_tees[i]->name, "a/b/c", rules, trust, &doc, &err));
+                        OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                        sv_blobs_add_trust(&blobs, sv_tees[i], p);
+                        assert_int_equal(blobs.n, 1);
+                        assert_string_equal(blobs.list[0].kind, k->kind);
+                }
+        }
+}
+
+/* A policy for guests on another TEE says no before anything else is looked at. */
+static void test_other_tee(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                SV_JSON *rules = NULL;
+                SV_JSON *trust = sv_json_object();
+                SV_JSON *claims = NULL;
+                SV_BUF doc = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL;
+                SV_VERDICT v = {0};
+                struct sv_verify_in in = {0};
+
+                OK(sv_json_parse(sv_bytes_str(sv_tees[i]->strict), "test", &rules, &err));
+                OK(sv_policy_write("any", "another", "a/b/c", rules, trust, &doc, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                FAILS(sv_appraise(sv_tees[i], &in, p, &claims, &v, &err), SV_POLICY, "policy.tee");
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_rows_are_whole),   cmocka_unit_test(test_names_are_unique),      cmocka_unit_test(test_choose),
+                cmocka_unit_test(test_probe_answers),    cmocka_unit_test(test_verify_refuses),        cmocka_unit_test(test_needs_survives),
+                cmocka_unit_test(test_strict_rules),     cmocka_unit_test(test_measure_missing_files), cmocka_unit_test(test_trust_kinds),
+                cmocka_unit_test(test_other_tee),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
