@@ -19,8 +19,8 @@ int sv_jwk_thumbprint(const struct sv_key *key, char out[44], struct sv_err *err
 /* --- JWE --- */
 /* Appends the flattened JSON: P-256 and P-521 keys by ECDH-ES+A256KW, RSA by RSA-OAEP-256. */
 int sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out, struct sv_err *err);
-/* Opens with our private key; the algorithm must be the one of the key's type. SV_FORMAT "jwe.json|.member|.protected.json|.alg|.enc|
- * .zip|.crit|.epk…|.iv|.tag|.encrypted_key|.unknown", SV_PROOF "jwe.key" (the key does not open it) or "jwe.tag" (changed on the way). */
+/* Opens with our private key; the algorithm must be the one of the key's type. SV_FORMAT "jwe.json|.member|.unknown|.protected|
+ * .protected.json|.protected.member|.alg|.enc|.zip|.crit|.party|.epk.…|.iv|.tag.size|.encrypted_key", SV_PROOF "jwe.key" (the key does not open it) or "jwe.tag" (changed on the way). */
 struct sv_secret *sv_jwe_open(const struct sv_key *ours, struct sv_bytes text, struct sv_err *err);
 
 /* --- JWS --- */

@@ -23,9 +23,10 @@ struct sv_ear { /* borrowed, all of it */
 /* Appends the token. chain (leaf first, for header jwk.x5c) may be NULL. */
 int sv_ear_sign(const struct sv_ear *ear, const struct sv_key *signer, const struct sv_certs *chain, struct sv_buf *out,
                 struct sv_err *err);
-/* Signature, then times, then form. *payload (may be NULL; the caller frees) is the whole claims set. SV_FORMAT "token.form|.alg|…",
- * SV_PROOF "token.key" (made by another key), ".signature", ".expired", ".early", SV_PROOF "token.status" when the status is
- * better than the vector says. */
+/* Form, key, signature, times, and only then what is said. *payload (may be NULL; the caller frees) is the whole claims set.
+ * SV_FORMAT "token.form|.alg|.crit|.header.json|.member|.payload.json", SV_PROOF "token.key" (its header names another key than the one
+ * trusted), ".signature", ".expired", ".early"; from policy/verdict.h SV_FORMAT "verdict.vector" and SV_PROOF "verdict.status" (the
+ * status is better than the vector says). */
 int sv_ear_verify(struct sv_bytes token, const struct sv_key *signer, int64_t now, struct sv_json **payload, struct sv_err *err);
 /* /submods/cpu0/ear.veraison.annotated-evidence/runtime_data_claims/tee-pubkey; NULL when absent. Borrowed. */
 struct sv_json *sv_ear_tee_key(const struct sv_json *payload);
@@ -35,5 +36,5 @@ const char *sv_ear_status(const struct sv_json *payload);
 /* --- administrator --- */
 /* role "admin", iat now, exp a little later. */
 int sv_admin_token_sign(const struct sv_key *admin, int64_t now, struct sv_buf *out, struct sv_err *err);
-/* SV_PROOF "admin.token.signature|.expired|.early|.life|.role", SV_FORMAT "admin.token.form|…". */
+/* SV_PROOF "admin.token.signature|.expired|.early|.life|.role", SV_FORMAT "admin.token.form|.alg|…". */
 int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin, int64_t now, struct sv_err *err);
