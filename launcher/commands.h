@@ -3,6 +3,7 @@
 
 #include "base/cli.h"
 
+extern const struct sv_cmd sv_cmd_image_encrypt;
 extern const struct sv_cmd sv_cmd_image_initrd;
 extern const struct sv_cmd sv_cmd_key_list;
 extern const struct sv_cmd sv_cmd_key_put;

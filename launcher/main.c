@@ -6,6 +6,7 @@
 #include "launcher/commands.h"
 
 static const struct sv_cmd *const rows[] = {
+        &sv_cmd_image_encrypt,
         &sv_cmd_image_initrd,
         &sv_cmd_verify,
 };
