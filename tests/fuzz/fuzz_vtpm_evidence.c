@@ -1,0 +1,22 @@
+/* Evidence as JSON, with signature checks that say yes, so that the code behind them is reached. */
+#include "vtpm/verify.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static const uint8_t secret[64], report_data[48];
+        const struct sv_blob blob = {"activation-secret", {secret, sizeof(secret)}};
+        struct sv_verify_in in = {.time = 1800000000, .skip_signatures = true, .collateral = {&blob, 1}};
+        SV_JSON *evidence = NULL;
+        SV_JSON *claims = NULL;
+        SV_JSON *again = NULL;
+
+        if (sv_json_parse(sv_bytes(data, size), "fuzz", &evidence, NULL) < 0)
+                return 0;
+        in.evidence = evidence;
+        sv_vtpm_verify(&in, &claims, NULL);
+        in.report_data = sv_bytes(report_data, sizeof(report_data));
+        sv_vtpm_verify(&in, &again, NULL);
+        return 0;
+}
