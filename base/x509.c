@@ -1,5 +1,6 @@
 /* Certificates: taken in, looked at. Chains are in x509-verify.c, making one in x509-make.c. */
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <time.h>
@@ -232,4 +233,48 @@ bool sv_cert_has_eku(const struct sv_cert *c, const char *oid)
         EXTENDED_KEY_USAGE_free(eku);
         ERR_clear_error();
         return found;
+}
+
+static bool is_digest(const X509_ALGOR *a, enum sv_digest alg)
+{
+        return a && OBJ_obj2nid(a->algorithm) == EVP_MD_get_type(sv_ossl_md(alg));
+}
+
+/* RFC 4055 section 3.1; the mask function's own digest is inside its parameters. */
+static bool pss_is(const RSA_PSS_PARAMS *pss, enum sv_digest alg)
+{
+        const X509_ALGOR *mask = pss->maskGenAlgorithm;
+        X509_ALGOR *inner;
+        bool ok;
+
+        if (!mask || OBJ_obj2nid(mask->algorithm) != NID_mgf1 || !is_digest(pss->hashAlgorithm, alg) || !pss->saltLength)
+                return false;
+        inner = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(X509_ALGOR), mask->parameter);
+        ok = is_digest(inner, alg) && ASN1_INTEGER_get(pss->saltLength) == (long)sv_digest_size(alg);
+        X509_ALGOR_free(inner);
+        return ok;
+}
+
+bool sv_cert_is_pss(const struct sv_cert *c, enum sv_digest alg)
+{
+        const X509_ALGOR *sig;
+        RSA_PSS_PARAMS *pss;
+        bool ok;
+
+        X509_get0_signature(NULL, &sig, c->x509);
+        if (OBJ_obj2nid(sig->algorithm) != NID_rsassaPss)
+                return false;
+        pss = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS), sig->parameter);
+        ok = pss && pss_is(pss, alg);
+        RSA_PSS_PARAMS_free(pss);
+        return ok;
+}
+
+int sv_cert_self_issued(const struct sv_cert *c, const char *check, struct sv_err *err)
+{
+        SV_OSSL(EVP_PKEY_free) EVP_PKEY *key = X509_get_pubkey(c->x509);
+
+        if (X509_NAME_cmp(X509_get_subject_name(c->x509), X509_get_issuer_name(c->x509)) == 0 && key && X509_verify(c->x509, key) == 1)
+                return 0;
+        return sv_ossl_fail(err, SV_PROOF, check, "the certificate did not sign itself, as a root does");
 }

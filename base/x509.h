@@ -35,6 +35,11 @@ bool sv_cert_ext(const struct sv_cert *c, const char *oid, struct sv_bytes *valu
 /* Is this OID among the extended key usages? false when the extension is absent. */
 bool sv_cert_has_eku(const struct sv_cert *c, const char *oid);
 
+/* Is it signed with RSASSA-PSS, this digest, MGF1 with the same, and a salt as long? */
+bool sv_cert_is_pss(const struct sv_cert *c, enum sv_digest alg);
+/* Is its issuer its own subject, and its signature its own key's? SV_PROOF under `check` when not. */
+int sv_cert_self_issued(const struct sv_cert *c, const char *check, struct sv_err *err);
+
 /* Leaf to one of the roots, through `between` in any order, at `time`: signatures, validity, basicConstraints, keyUsage certSign, path
  * length, critical extensions other than those OpenSSL knows and those listed in allow_critical (NULL-terminated OIDs, may be NULL).
  * crls: DER blobs, may be NULL; when given every
