@@ -1,0 +1,86 @@
+#include "sev/verify.h"
+
+#include "base/rd.h"
+
+/* Over the raw bytes; the report has been read by now, but nothing of it is believed before this. */
+static int signature(const struct sv_snp_in *in, const struct sv_report *r, struct sv_err *err)
+{
+        SV_KEY *key = sv_cert_key(in->chain.vek, err);
+        uint8_t sig[96];
+
+        if (!key)
+                return -1;
+        if (sv_key_type(key) != SV_KEY_P384)
+                return sv_fail(err, SV_PROOF, "snp.signature", "the VEK's key is not on P-384");
+        memcpy(sig, r->r, 48);
+        memcpy(sig + 48, r->s, 48);
+        return sv_verify_sig(key, SV_ECDSA_SHA384, sv_bytes(in->report.p, SV_REPORT_SIGNED), sv_bytes(sig, sizeof(sig)), "snp.signature",
+                             err);
+}
+
+static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
+{
+        enum sv_sev_key key = sv_report_signing_key(r);
+
+        if (r->key_info & SV_SNP_MASK_CHIP_KEY)
+                return sv_fail(err, SV_PROOF, "snp.key.masked",
+                               "MASK_CHIP_KEY is set: the platform signs no reports; ask its operator to reset it (snp config)");
+        if (key == SV_SEV_NO_KEY)
+                return sv_fail(err, SV_PROOF, "snp.key.none", "the report says that no key signed it (SIGNING_KEY is 7)");
+        if (key != vek->key)
+                return sv_fail(err, SV_PROOF, "snp.key.type", "the report was signed by a %s, the certificate is of a %s",
+                               key == SV_SEV_VLEK ? "VLEK" : "VCEK", vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK");
+        return 0;
+}
+
+/* The VEK stands for one chip at one TCB: the report must be of both. */
+static int same_platform(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
+{
+        static const uint8_t none[64];
+        const struct sv_tcb *a = &r->reported_tcb, *b = &vek->tcb;
+
+        if (r->has_cpuid ? r->product != vek->product
+                         : (r->product == SV_SEV_TURIN) != (vek->product == SV_SEV_TURIN))
+                return sv_fail(err, SV_PROOF, "snp.product", "the report is of a %s, the certificate of a %s", sv_sev_product_name(r->product),
+                               sv_sev_product_name(vek->product));
+        if (!sv_tcb_equal(a, b))
+                return sv_fail(err, SV_PROOF, "snp.tcb",
+                               "REPORTED_TCB is fmc %u bl %u tee %u snp %u ucode %u, the certificate is for fmc %u bl %u tee %u snp %u ucode %u",
+                               a->fmc, a->bootloader, a->tee, a->snp, a->microcode, b->fmc, b->bootloader, b->tee, b->snp, b->microcode);
+        if (vek->key == SV_SEV_VCEK && (memcmp(r->chip_id, vek->hwid, vek->hwid_size) ||
+                                        memcmp(r->chip_id + vek->hwid_size, none, sizeof(none) - vek->hwid_size)))
+                return sv_fail(err, SV_PROOF, "snp.chip_id", "CHIP_ID is not the hwID of the VCEK: the report is of another chip");
+        return 0;
+}
+
+static int bound(const struct sv_report *r, struct sv_bytes want, struct sv_err *err)
+{
+        uint8_t all[64] = {0};
+
+        if (!want.n)
+                return 0;
+        if (want.n > sizeof(all))
+                return sv_fail(err, SV_USAGE, "snp.report_data", "report data has at most 64 bytes, %zu are given", want.n);
+        memcpy(all, want.p, want.n);
+        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)), sv_bytes(r->report_data, sizeof(r->report_data))))
+                return sv_fail(err, SV_PROOF, "snp.report_data", "REPORT_DATA is not what was asked for: the report is of another exchange");
+        return 0;
+}
+
+int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek, bool *test_root, struct sv_err *err)
+{
+        struct sv_report r;
+        struct sv_vek v;
+        bool test = false;
+
+        if (sv_report_parse(in->report, &r, err) < 0 || sv_vek_parse(in->chain.vek, &v, err) < 0 || key_info(&r, &v, err) < 0)
+                return -1;
+        if (!in->skip_signatures && (sv_sev_chain_verify(&in->chain, &v, &test, err) < 0 || signature(in, &r, err) < 0))
+                return -1;
+        if (same_platform(&r, &v, err) < 0 || bound(&r, in->report_data, err) < 0)
+                return -1;
+        *report = r;
+        *vek = v;
+        *test_root = test;
+        return 0;
+}

@@ -1,0 +1,278 @@
+/* The launch digest against rows that two independent tools computed and that real machines confirmed (shared vectors), and every
+ * malformed firmware of the set. */
+#include "base/file.h"
+#include "base/json.h"
+#include "sev/cpu.h"
+#include "sev/launch.h"
+#include "tests/unit/unit.h"
+
+#define DIR "vectors/snp/"
+
+struct row { /* a command of the vector's, taken apart */
+        struct sv_sev_launch in;
+        struct sv_boot_hashes hashes;
+        const char *kernel, *initrd, *append, *ovmf;
+        bool plain; /* only options that the launch digest of SNP knows */
+};
+
+static void load(const char *path, struct sv_buf *out)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_file_read(path, 16u << 20, out, "test.file", &err));
+}
+
+/* The 4 MiB firmware is a Debian package's: tools/test puts it into the cache. */
+static const char *firmware_path(const char *name)
+{
+        static char path[4096];
+        const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+        if (strcmp(name, "OVMF.amdsev.fd")) {
+                char rel[128];
+
+                snprintf(rel, sizeof(rel), DIR "measure/%s", name);
+                return shared_path(rel);
+        }
+        if (cache)
+                snprintf(path, sizeof(path), "%s/secure-vm/firmware/OVMF.amdsev.fd", cache);
+        else
+                snprintf(path, sizeof(path), "%s/.cache/secure-vm/firmware/OVMF.amdsev.fd", home ? home : "");
+        return path;
+}
+
+static void option(struct row *r, const char *name, const char *value)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        if (!strcmp(name, "--ovmf"))
+                r->ovmf = value;
+        else if (!strcmp(name, "--kernel"))
+                r->kernel = value;
+        else if (!strcmp(name, "--initrd"))
+                r->initrd = value;
+        else if (!strcmp(name, "--append"))
+                r->append = value;
+        else if (!strcmp(name, "--vcpus"))
+                r->in.vcpus = (unsigned)strtoul(value, NULL, 10);
+        else if (!strcmp(name, "--vcpu-sig"))
+                r->in.cpu_sig = (uint32_t)strtoul(value, NULL, 0);
+        else if (!strcmp(name, "--guest-features"))
+                r->in.features = strtoul(value, NULL, 0);
+        else if (!strcmp(name, "--vmm-type"))
+                OK(sv_vmm_by_name(value, &r->in.vmm, &err));
+        else if (!strcmp(name, "--vcpu-type"))
+                OK(sv_cpu_sig_of(value, &r->in.cpu_sig, &err));
+        else
+                r->plain = false;
+}
+
+/* "tool --mode snp --vcpus=1 '--append=a b'": words apart by blanks, quotes around some. Takes the text apart in place. */
+static void take_apart(char *cmd, struct row *r)
+{
+        char *p = strchr(cmd, ' ');
+
+        r->plain = strstr(cmd, "--mode snp ") != NULL;
+        while (p) {
+                char *word = p + 1, *eq, quote = *word == '\'' ? '\'' : ' ';
+
+                word += quote == '\'';
+                p = strchr(word, quote);
+                if (p)
+                        *p = 0;
+                if (p && quote == '\'')
+                        p = p[1] ? p + 1 : NULL;
+                eq = strchr(word, '=');
+                if (!eq)
+                        continue;
+                *eq = 0;
+                option(r, word, eq + 1);
+        }
+}
+
+static bool run_row(const struct sv_json *j, unsigned *skipped)
+{
+        const char *expected = sv_json_str(sv_json_get(j, "digest"));
+        struct row r = {.in = {.features = 1}};
+        struct sv_err err = SV_ERR_NULL;
+        uint8_t digest[SV_SNP_DIGEST];
+        char hex[2 * SV_SNP_DIGEST + 1], *cmd = strdup(sv_json_str(sv_json_get(j, "cmd")));
+        SV_STR kernel = NULL;
+        SV_STR initrd = NULL;
+        SV_BUF fw = SV_BUF_NULL;
+        bool ran = false;
+
+        take_apart(cmd, &r);
+        if (r.plain && expected && r.in.vcpus && !strstr(sv_json_str(sv_json_get(j, "cmd")), "base64")) {
+                const char *path = firmware_path(r.ovmf);
+                FILE *f = fopen(path, "rb");
+
+                if (f) {
+                        fclose(f);
+                        load(path, &fw);
+                        r.in.firmware = sv_buf_bytes(&fw);
+                        if (r.kernel) {
+                                kernel = strdup(shared_path(DIR "measure/kernel.bin"));
+                                initrd = r.initrd ? strdup(shared_path(DIR "measure/initrd.bin")) : NULL;
+                                OK(sv_boot_hashes(kernel, initrd, r.append, &r.hashes, &err));
+                                r.in.hashes = &r.hashes;
+                        }
+                        OK(sv_sev_launch_digest(&r.in, digest, NULL, &err));
+                        assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex), expected);
+                        ran = true;
+                } else {
+                        (*skipped)++;
+                }
+        }
+        free(cmd);
+        return ran;
+}
+
+static void digests_equal_the_peers(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *all = NULL;
+        struct sv_json *rows;
+        unsigned ran = 0, skipped = 0;
+
+        load(shared_path(DIR "measure/measure-expected.json"), &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &all, &err));
+        rows = sv_json_get(all, "rows");
+        for (size_t i = 0; i < sv_json_len(rows); i++)
+                ran += run_row(sv_json_at(rows, i), &skipped);
+        if (skipped)
+                print_message("SKIP: %u rows need OVMF.amdsev.fd in the cache (package ovmf-amdsev)\n", skipped);
+        print_message("%u launch digests equal\n", ran);
+        assert_true(ran + skipped >= 30 && ran >= 2);
+}
+
+static void svsm_digests(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF text = SV_BUF_NULL;
+        SV_BUF fw = SV_BUF_NULL;
+        SV_BUF svsm = SV_BUF_NULL;
+        SV_JSON *all = NULL;
+        struct sv_json *rows;
+        unsigned ran = 0;
+
+        load(shared_path(DIR "measure/svsm-variants.json"), &text);
+        load(shared_path(DIR "measure/svsm_ovmf.fd"), &fw);
+        load(shared_path(DIR "measure/svsm.bin"), &svsm);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &all, &err));
+        rows = sv_json_get(all, "rows");
+        for (size_t i = 0; i < sv_json_len(rows); i++) {
+                const struct sv_json *r = sv_json_at(rows, i);
+                const char *mxcsr = sv_json_str(sv_json_get(r, "mxcsr")), *fcw = sv_json_str(sv_json_get(r, "x87_fcw"));
+                struct sv_sev_launch in = {.firmware = sv_buf_bytes(&fw), .svsm = sv_buf_bytes(&svsm), .svsm_vars = 540672, .features = 1};
+                uint8_t digest[SV_SNP_DIGEST];
+                char hex[2 * SV_SNP_DIGEST + 1];
+
+                if (strcmp(mxcsr, "0x0") && !strcmp(fcw, "0x0"))
+                        continue; /* the peer's own mistake */
+                in.old_fpu = !strcmp(mxcsr, "0x0");
+                in.vcpus = (unsigned)sv_json_int(sv_json_get(r, "vcpus"), 0);
+                OK(sv_cpu_sig_of("EPYC-v4", &in.cpu_sig, &err));
+                OK(sv_sev_launch_digest(&in, digest, NULL, &err));
+                assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex), sv_json_str(sv_json_get(r, "digest")));
+                ran++;
+        }
+        assert_int_equal(ran, 4);
+}
+
+static void bad_firmware_is_refused_by_name(void **state)
+{
+        static const struct {
+                const char *file, *check;
+                bool kernel;
+        } t[] = {
+                {"bad-empty", "ovmf.size", false}, {"bad-size-unaligned", "ovmf.size", false}, {"bad-footer-guid", "ovmf.footer", false},
+                {"bad-footer-size-3", "ovmf.footer", false}, {"bad-entry-size-0", "ovmf.footer.entry", false},
+                {"bad-entry-size-big", "ovmf.footer.entry", false}, {"bad-no-metadata", "ovmf.sev.metadata", false},
+                {"bad-meta-sig", "ovmf.sev.metadata", false}, {"bad-meta-version2", "ovmf.sev.metadata", false},
+                {"bad-meta-num-gt-size", "ovmf.sev.metadata", false}, {"bad-meta-size-small", "ovmf.sev.metadata", false},
+                {"bad-meta-offset-0", "ovmf.sev.metadata", false}, {"bad-meta-offset-big", "ovmf.sev.metadata", false},
+                {"bad-reset-missing", "ovmf.footer.missing", false}, {"bad-sec-type-unknown", "ovmf.sev.section", false},
+                {"bad-sec-size-unaligned", "ovmf.sev.section", false}, {"bad-sec-gpa-unaligned", "ovmf.sev.section", false},
+                {"bad-secrets-2pages", "ovmf.sev.section", false}, {"bad-hashes-2pages", "ovmf.sev.section", false},
+                {"bad-hashes-straddle", "ovmf.sev.hashes", true}, {"bad-hashes-gpa-0", "ovmf.sev.hashes", true},
+        };
+        static const struct sv_boot_hashes none;
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                struct sv_sev_launch in = {.vcpus = 2, .cpu_sig = 0x800f12, .features = 1, .hashes = t[i].kernel ? &none : NULL};
+                uint8_t digest[SV_SNP_DIGEST] = {0xaa};
+                SV_BUF fw = SV_BUF_NULL;
+                char path[256];
+
+                snprintf(path, sizeof(path), DIR "negative/fw/%.64s.fd", t[i].file);
+                load(shared_path(path), &fw);
+                in.firmware = sv_buf_bytes(&fw);
+                FAILS(sv_sev_launch_digest(&in, digest, NULL, &err), SV_FORMAT, t[i].check);
+                assert_int_equal(digest[0], 0xaa);
+        }
+}
+
+static void cpu_models(void **state)
+{
+        static const struct {
+                const char *name;
+                uint32_t sig;
+        } t[] = {
+                {"EPYC", 0x800f12},          {"EPYC-v4", 0x800f12},     {"EPYC-IBPB", 0x800f12},  {"EPYC-Rome-v2", 0x830f10},
+                {"EPYC-Milan", 0xa00f11},    {"EPYC-Genoa", 0xa10f10},  {"EPYC-Turin", 0xb00f00}, {"host", 0},
+                {"EPYC-Milan-v", 0},         {"EPYC-Milan-2", 0},       {"EPYC-Milano", 0},       {"Skylake", 0},
+                {"", 0},
+        };
+        struct sv_err err = SV_ERR_NULL;
+        uint32_t sig;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                if (!t[i].sig) {
+                        FAILS(sv_cpu_sig_of(t[i].name, &sig, &err), SV_USAGE, "sev.cpu");
+                        continue;
+                }
+                OK(sv_cpu_sig_of(t[i].name, &sig, &err));
+                assert_int_equal(sig, t[i].sig);
+        }
+}
+
+/* One field each way: every field of the page is shown by name. */
+static void count_field(void *arg, const char *field, unsigned offset, uint64_t value)
+{
+        unsigned *seen = arg;
+
+        if (!strcmp(field, "rip"))
+                seen[0] = (unsigned)value;
+        if (!strcmp(field, "cs.base"))
+                seen[1] = (unsigned)(value >> 16);
+        seen[2]++;
+}
+
+static void vmsa_shows_its_fields(void **state)
+{
+        const struct sv_vmsa_in in = {.vmm = SV_VMM_QEMU, .eip = 0x0080b004, .ap = true, .cpu_sig = 0x800f12, .features = 1};
+        uint8_t page[SV_VMSA_SIZE];
+        unsigned seen[3] = {0};
+
+        sv_vmsa_make(&in, page);
+        sv_vmsa_each(page, count_field, seen);
+        assert_int_equal(seen[0], 0xb004);
+        assert_int_equal(seen[1], 0x80);
+        assert_true(seen[2] > 30);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(digests_equal_the_peers),
+                cmocka_unit_test(svsm_digests),
+                cmocka_unit_test(bad_firmware_is_refused_by_name),
+                cmocka_unit_test(cpu_models),
+                cmocka_unit_test(vmsa_shows_its_fields),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
