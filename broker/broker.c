@@ -1,0 +1,115 @@
+#include "broker/broker.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+
+#define KEK_SIZE 32
+#define IV_SIZE 12
+#define TAG_SIZE 16
+
+static struct sv_key *read_key(const char *path, bool want_private, struct sv_err *err)
+{
+        SV_BUF pem = SV_BUF_NULL;
+        struct sv_key *key;
+
+        if (sv_file_read(path, SV_PEM_SIZE_MAX, &pem, "broker.key", err) < 0)
+                return NULL;
+        key = sv_key_from_pem(sv_buf_bytes(&pem), want_private, err);
+        if (!key)
+                sv_wrap(err, "%s", path);
+        return key;
+}
+
+static int read_tls(struct sv_broker *b, struct sv_err *err)
+{
+        SV_KEY *key = read_key(b->config.tls_key, true, err);
+        SV_BUF text = SV_BUF_NULL, spki = SV_BUF_NULL;
+        SV_CERTS chain = {0};
+
+        if (!key || sv_file_read(b->config.tls_cert, SV_PEM_SIZE_MAX, &text, "broker.cert", err) < 0 ||
+            sv_certs_parse(sv_buf_bytes(&text), &chain, "broker.cert", err) < 0 || sv_key_spki(key, &spki, err) < 0 ||
+            sv_digest(SV_SHA256, sv_buf_bytes(&spki), b->pin, err) < 0)
+                return -1;
+        b->tls = sv_tls_server(&chain, key, err);
+        return b->tls ? 0 : -1;
+}
+
+int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err)
+{
+        SV_BROKER b = {.audit_fd = -1};
+
+        if (sv_broker_config_read(config, &b.config, err) < 0 || read_tls(&b, err) < 0)
+                return -1;
+        b.token_key = read_key(b.config.token_key, true, err);
+        b.admin_key = b.token_key ? read_key(b.config.admin_pub, false, err) : NULL;
+        if (!b.admin_key)
+                return -1;
+        if (b.config.audit_log) {
+                b.audit_fd = open(b.config.audit_log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+                if (b.audit_fd < 0)
+                        return sv_fail_errno(err, "broker.audit", "cannot open %s", b.config.audit_log);
+        }
+        *out = b;
+        memset(&b, 0, sizeof(b));
+        b.audit_fd = -1;
+        return 0;
+}
+
+int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
+{
+        SV_BUF raw = SV_BUF_NULL;
+
+        if (sv_file_read(b->config.kek, KEK_SIZE, &raw, "broker.kek", err) < 0)
+                return -1;
+        if (raw.n != KEK_SIZE)
+                return sv_fail(err, SV_USAGE, "broker.kek", "%s has %zu bytes, expected %d", b->config.kek, raw.n, KEK_SIZE);
+        b->kek = sv_secret_copy(sv_buf_bytes(&raw), err);
+        return b->kek ? sv_store_open(b->config.database, &b->store, err) : -1;
+}
+
+void sv_broker_close(struct sv_broker *b)
+{
+        sv_store_free(b->store);
+        sv_secret_free(b->kek);
+        sv_key_free(b->token_key);
+        sv_key_free(b->admin_key);
+        sv_tls_ctx_free(b->tls);
+        if (b->audit_fd >= 0)
+                close(b->audit_fd);
+        sv_broker_config_free(&b->config);
+        memset(b, 0, sizeof(*b));
+        b->audit_fd = -1;
+}
+
+int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes plain, struct sv_buf *out, struct sv_err *err)
+{
+        struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), KEK_SIZE);
+        SV_BUF cipher = SV_BUF_NULL;
+        uint8_t iv[IV_SIZE], tag[TAG_SIZE];
+
+        if (sv_random(iv, sizeof(iv), err) < 0 || sv_gcm_seal(kek, sv_bytes(iv, sizeof(iv)), sv_bytes_str(aad), plain, &cipher, tag, err) < 0)
+                return -1;
+        sv_buf_put(out, sv_bytes(iv, sizeof(iv)));
+        sv_buf_put(out, sv_bytes(tag, sizeof(tag)));
+        sv_buf_put(out, sv_buf_bytes(&cipher));
+        return sv_buf_ok(out, "a sealed value", err);
+}
+
+struct sv_secret *sv_broker_unseal(const struct sv_broker *b, const char *aad, struct sv_bytes sealed, struct sv_err *err)
+{
+        struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), KEK_SIZE);
+        struct sv_secret *s;
+
+        if (sealed.n <= IV_SIZE + TAG_SIZE) {
+                sv_fail(err, SV_SYSTEM, "broker.sealed", "a sealed value of the database has %zu bytes", sealed.n);
+                return NULL;
+        }
+        s = sv_gcm_open(kek, sv_bytes(sealed.p, IV_SIZE), sv_bytes_str(aad),
+                        sv_bytes(sealed.p + IV_SIZE + TAG_SIZE, sealed.n - IV_SIZE - TAG_SIZE), sv_bytes(sealed.p + IV_SIZE, TAG_SIZE), NULL);
+        if (!s)
+                sv_fail(err, SV_SYSTEM, "broker.sealed", "a value of the database does not open: it was changed, moved, or sealed under another kek");
+        return s;
+}

@@ -1,0 +1,138 @@
+#include "broker/config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+
+#define CONFIG_MAX (64u << 10)
+
+enum kind { STRING, PATH, INT };
+
+/* The whole configuration as a table: name, where it goes, default, range. */
+static const struct row {
+        const char *name;
+        enum kind kind;
+        size_t at;
+        const char *text; /* default of STRING and PATH; NULL: stays NULL */
+        int64_t otherwise, min, max;
+} rows[] = {
+        {"listen", STRING, offsetof(struct sv_broker_config, address), "127.0.0.1:8443", 0, 0, 0},
+        {"tls_key", PATH, offsetof(struct sv_broker_config, tls_key), "tls.key", 0, 0, 0},
+        {"tls_cert", PATH, offsetof(struct sv_broker_config, tls_cert), "tls.crt", 0, 0, 0},
+        {"token_key", PATH, offsetof(struct sv_broker_config, token_key), "token.key", 0, 0, 0},
+        {"admin_pub", PATH, offsetof(struct sv_broker_config, admin_pub), "admin.pub", 0, 0, 0},
+        {"kek", PATH, offsetof(struct sv_broker_config, kek), "kek", 0, 0, 0},
+        {"database", PATH, offsetof(struct sv_broker_config, database), "broker.db", 0, 0, 0},
+        {"audit_log", PATH, offsetof(struct sv_broker_config, audit_log), NULL, 0, 0, 0},
+        {"port_file", PATH, offsetof(struct sv_broker_config, port_file), NULL, 0, 0, 0},
+        {"connections", INT, offsetof(struct sv_broker_config, connections), NULL, 64, 1, 4096},
+        {"sessions", INT, offsetof(struct sv_broker_config, sessions), NULL, 10000, 1, 1000000},
+        {"session_seconds", INT, offsetof(struct sv_broker_config, session_seconds), NULL, 300, 1, 3600},
+        {"token_seconds", INT, offsetof(struct sv_broker_config, token_seconds), NULL, 300, 1, 3600},
+};
+#define N_ROWS (sizeof(rows) / sizeof(*rows))
+
+static char **text_at(struct sv_broker_config *c, const struct row *r)
+{
+        return (char **)((char *)c + r->at);
+}
+
+void sv_broker_config_free(struct sv_broker_config *c)
+{
+        for (size_t i = 0; i < N_ROWS; i++)
+                if (rows[i].kind != INT)
+                        free(*text_at(c, &rows[i]));
+        memset(c, 0, sizeof(*c));
+}
+
+static int fail_member(const struct row *r, struct sv_bytes text, const char *expected, struct sv_err *err)
+{
+        SV_STR pointer = sv_asprintf("/%s", r->name);
+
+        return sv_fail(err, SV_USAGE, "broker.config.value", "line %u: \"%s\" must be %s", sv_json_line(text, pointer), r->name, expected);
+}
+
+static int take(const struct row *r, const struct sv_json *value, struct sv_bytes text, const char *dir, struct sv_broker_config *c,
+                struct sv_err *err)
+{
+        const char *s = sv_json_str(value);
+        int64_t v;
+
+        if (r->kind == INT) {
+                v = value ? sv_json_int(value, r->min - 1) : r->otherwise;
+                if ((value && sv_json_type(value) != SV_JSON_INT) || v < r->min || v > r->max) {
+                        SV_STR expected = sv_asprintf("an integer from %lld to %lld", (long long)r->min, (long long)r->max);
+
+                        return fail_member(r, text, expected, err);
+                }
+                *(int64_t *)((char *)c + r->at) = v;
+                return 0;
+        }
+        if (value && (!s || !*s))
+                return fail_member(r, text, r->kind == PATH ? "a path" : "ADDRESS:PORT", err);
+        if (!value)
+                s = r->text;
+        if (s)
+                *text_at(c, r) = r->kind == PATH && *s != '/' ? sv_asprintf("%s/%s", dir, s) : sv_asprintf("%s", s);
+        return 0;
+}
+
+/* "127.0.0.1:8443" or "[::1]:8443" */
+static int split_listen(struct sv_broker_config *c, struct sv_bytes text, struct sv_err *err)
+{
+        char *colon = strrchr(c->address, ':');
+        size_t n = colon ? (size_t)(colon - c->address) : 0;
+        char *end;
+        unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
+        bool v6 = c->address[0] == '[';
+
+        if (!n || colon[1] < '0' || colon[1] > '9' || *end || port > 65535 || (v6 && (n < 3 || colon[-1] != ']')) ||
+            (!v6 && memchr(c->address, ':', n)))
+                return fail_member(&rows[0], text, "ADDRESS:PORT or [ADDRESS]:PORT", err);
+        *colon = '\0';
+        if (v6) {
+                memmove(c->address, c->address + 1, n - 2);
+                c->address[n - 2] = '\0';
+        }
+        c->port = (uint16_t)port;
+        return 0;
+}
+
+int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out, struct sv_err *err)
+{
+        SV_BROKER_CONFIG c = {0};
+        SV_JSON *j = NULL;
+        const char *names[N_ROWS + 1] = {NULL};
+
+        for (size_t i = 0; i < N_ROWS; i++)
+                names[i] = rows[i].name;
+        if (sv_json_parse(text, "broker.config", &j, err) < 0 || sv_json_only(j, names, "broker.config", err) < 0) {
+                if (err)
+                        err->class = SV_USAGE; /* a file of the operator's own */
+                return -1;
+        }
+        if (sv_json_type(j) != SV_JSON_OBJECT)
+                return sv_fail(err, SV_USAGE, "broker.config.value", "the configuration must be an object");
+        for (size_t i = 0; i < N_ROWS; i++)
+                if (take(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
+                        return -1;
+        if (split_listen(&c, text, err) < 0)
+                return -1;
+        *out = c;
+        memset(&c, 0, sizeof(c));
+        return 0;
+}
+
+int sv_broker_config_read(const char *path, struct sv_broker_config *out, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        const char *slash = strrchr(path, '/');
+        SV_STR dir = slash ? sv_asprintf("%.*s", (int)(slash - path), path) : sv_asprintf(".");
+
+        if (sv_file_read(path, CONFIG_MAX, &text, "broker.config.size", err) < 0)
+                return -1;
+        if (sv_broker_config_parse(sv_buf_bytes(&text), dir, out, err) < 0)
+                return sv_wrap(err, "%s", path);
+        return 0;
+}

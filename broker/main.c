@@ -1,0 +1,162 @@
+/* secure-vm-broker: holds disk keys and gives them to guests that prove what they are. */
+#include <stdio.h>
+
+#include "base/cli.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "broker/broker.h"
+
+static const struct sv_opt config_opts[] = {
+        {"config", "FILE", "the broker's configuration (made by init)", 'c', false},
+        {NULL, NULL, NULL, 0, false},
+};
+
+static const struct sv_opt init_opts[] = {
+        {"dir", "DIR", "folder to make: keys, certificate, configuration, database", 'd', false},
+        {"listen", "ADDR:PORT", "where to listen (default 127.0.0.1:8443; port 0: any free one)", 0, false},
+        {"name", "NAME", "a host name or address for the certificate", 0, true},
+        {NULL, NULL, NULL, 0, false},
+};
+
+static const struct sv_opt audit_opts[] = {
+        {"config", "FILE", "the broker's configuration (made by init)", 'c', false},
+        {"after", "ID", "only records with a higher id", 0, false},
+        {NULL, NULL, NULL, 0, false},
+};
+
+static int need(const struct sv_args *args, const char *option, const char **value, struct sv_err *err)
+{
+        *value = sv_opt(args, option);
+        return *value ? 0 : sv_fail(err, SV_USAGE, "cli.option", "--%s is needed", option);
+}
+
+static void set_pin(struct sv_json *result, const uint8_t pin[32])
+{
+        char hex[65];
+        SV_STR text = sv_asprintf("sha256:%s", sv_hex(sv_bytes(pin, 32), hex));
+
+        sv_json_set_str(result, "pin", text);
+}
+
+static int run_init(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const char *dir, *names[SV_ARGS_MAX + 1] = {NULL};
+        const char *address = sv_opt(args, "listen");
+        uint8_t pin[32];
+
+        for (int i = 0; i < SV_ARGS_MAX && (names[i] = sv_opt_nth(args, "name", i)); i++)
+                ;
+        if (need(args, "dir", &dir, err) < 0 || sv_secret_harden_process(err) < 0 ||
+            sv_broker_init(dir, address ? address : "127.0.0.1:8443", names, pin, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        SV_STR config = sv_asprintf("%s/config.json", dir);
+        SV_STR key = sv_asprintf("%s/admin.key", dir);
+
+        sv_json_set_str(*result, "config", config);
+        sv_json_set_str(*result, "admin_key", key);
+        set_pin(*result, pin);
+        if (!sv_has(args, "json"))
+                printf("config %s\nadmin-key %s\npin %s\n", config, key, sv_json_str(sv_json_get(*result, "pin")));
+        return 0;
+}
+
+static int run_serve(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_BROKER b = {.audit_fd = -1};
+        const char *config;
+
+        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 || sv_broker_open(config, &b, err) < 0 ||
+            sv_broker_serve(&b, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        return 0;
+}
+
+/* Everything that serve would open, without serving. */
+static int run_check(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_BROKER b = {.audit_fd = -1};
+        const char *config;
+
+        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 || sv_broker_open(config, &b, err) < 0 ||
+            sv_broker_enter(&b, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        SV_STR where = sv_asprintf("%s:%u", b.config.address, (unsigned)b.config.port);
+
+        sv_json_set_str(*result, "listen", where);
+        set_pin(*result, b.pin);
+        if (!sv_has(args, "json"))
+                printf("listen %s\npin %s\n", where, sv_json_str(sv_json_get(*result, "pin")));
+        return 0;
+}
+
+static const char *text_of(const struct sv_json *record, const char *member)
+{
+        const char *s = sv_json_str(sv_json_get(record, member));
+
+        return s ? s : "-";
+}
+
+static void print_record(const struct sv_json *r)
+{
+        printf("%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0), text_of(r, "time"), text_of(r, "peer"),
+               text_of(r, "action"), text_of(r, "resource"), text_of(r, "outcome"));
+        if (sv_json_get(r, "check"))
+                printf(" [%s] %s", text_of(r, "check"), text_of(r, "message"));
+        else if (sv_json_get(r, "grounds"))
+                printf(" %s", text_of(r, "grounds"));
+        putchar('\n');
+}
+
+static int list_all(struct sv_store *store, int64_t after, struct sv_json *list, struct sv_err *err)
+{
+        size_t before;
+
+        do {
+                before = sv_json_len(list);
+                if (before)
+                        after = sv_json_int(sv_json_get(sv_json_at(list, before - 1), "id"), INT64_MAX);
+                if (sv_store_list_audit(store, after, 1000, list, err) < 0)
+                        return -1;
+        } while (sv_json_len(list) > before);
+        return 0;
+}
+
+static int run_audit(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_BROKER_CONFIG config = {0};
+        SV_STORE *store = NULL;
+        struct sv_json *list;
+        const char *path;
+        uint64_t after = 0;
+
+        if (need(args, "config", &path, err) < 0 || sv_broker_config_read(path, &config, err) < 0 ||
+            (sv_opt(args, "after") && sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0) ||
+            sv_store_open(config.database, &store, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        list = sv_json_set(*result, "audit", sv_json_array());
+        if (list_all(store, (int64_t)after, list, err) < 0)
+                return -1;
+        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++)
+                print_record(sv_json_at(list, i));
+        return 0;
+}
+
+static const struct sv_cmd commands[] = {
+        {"init", "", "make a new broker", init_opts, run_init},
+        {"serve", "", "serve guests and the administrator until SIGTERM", config_opts, run_serve},
+        {"check", "", "check configuration, keys and database", config_opts, run_check},
+        {"audit", "", "list who got what, who did not, and why", audit_opts, run_audit},
+        {NULL, NULL, NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+        return sv_cli_main("secure-vm-broker", "Key broker: gives disk keys to guests that prove what they are.", commands, argc, argv);
+}
