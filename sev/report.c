@@ -92,15 +92,20 @@ static bool fields(struct parse *p, struct sv_report *r)
         return ok;
 }
 
+static bool is_zero(const uint8_t *p, size_t n)
+{
+        while (n && !p[n - 1])
+                n--;
+        return n == 0;
+}
+
 /* Version 2 does not say which processor it is from; a chip identifier of 8 bytes is Turin's, and a report of that age from
  * anything else is Milan's or Genoa's, which share a layout. */
 static enum sv_sev_product product(const struct sv_report *r)
 {
-        static const uint8_t none[64];
-
         if (r->has_cpuid)
                 return sv_sev_product_of(r->cpuid_fam_id, r->cpuid_mod_id);
-        return memcmp(r->chip_id, none, 8) && !memcmp(r->chip_id + 8, none, 56) ? SV_SEV_TURIN : SV_SEV_MILAN;
+        return is_zero(r->chip_id + 8, 56) && !is_zero(r->chip_id, 8) ? SV_SEV_TURIN : SV_SEV_MILAN;
 }
 
 static void tcbs(struct parse *p, struct sv_report *r)

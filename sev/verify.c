@@ -36,7 +36,6 @@ static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct 
 /* The VEK stands for one chip at one TCB: the report must be of both. */
 static int same_platform(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
 {
-        static const uint8_t none[64];
         const struct sv_tcb *a = &r->reported_tcb, *b = &vek->tcb;
 
         if (r->has_cpuid ? r->product != vek->product
@@ -47,8 +46,8 @@ static int same_platform(const struct sv_report *r, const struct sv_vek *vek, st
                 return sv_fail(err, SV_PROOF, "snp.tcb",
                                "REPORTED_TCB is fmc %u bl %u tee %u snp %u ucode %u, the certificate is for fmc %u bl %u tee %u snp %u ucode %u",
                                a->fmc, a->bootloader, a->tee, a->snp, a->microcode, b->fmc, b->bootloader, b->tee, b->snp, b->microcode);
-        if (vek->key == SV_SEV_VCEK && (memcmp(r->chip_id, vek->hwid, vek->hwid_size) ||
-                                        memcmp(r->chip_id + vek->hwid_size, none, sizeof(none) - vek->hwid_size)))
+        /* A shorter hwID (Turin) is followed by zeros in both. */
+        if (vek->key == SV_SEV_VCEK && !sv_bytes_eq(sv_bytes(r->chip_id, sizeof(r->chip_id)), sv_bytes(vek->hwid, sizeof(vek->hwid))))
                 return sv_fail(err, SV_PROOF, "snp.chip_id", "CHIP_ID is not the hwID of the VCEK: the report is of another chip");
         return 0;
 }

@@ -7,6 +7,7 @@ LAYERS = {
     'ovmf': ['base'],
     'policy': ['base'],
     'luks': ['base'],
+    'sev': ['base', 'ovmf'],
     'vtpm': ['base', 'ovmf'],
     'attest': ['base', 'policy'],
     'broker': ['base', 'policy', 'attest'],
