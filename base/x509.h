@@ -42,8 +42,9 @@ int sv_cert_self_issued(const struct sv_cert *c, const char *check, struct sv_er
 
 /* Leaf to one of the roots, through `between` in any order, at `time`: signatures, validity, basicConstraints, keyUsage certSign, path
  * length, critical extensions other than those OpenSSL knows and those listed in allow_critical (NULL-terminated OIDs, may be NULL).
- * crls: DER blobs, may be NULL; when given every
- * certificate below the root must be covered by a CRL of its issuer that is valid at `time`. On success *root_index says which root.
+ * crls: DER blobs, may be NULL; when given, every
+ * certificate below the root must be covered by a CRL of its issuer that is valid at `time`. SHA-1 and RSA below 2048 bits are refused.
+ * A root need not be self-signed. On success *root_index (may be NULL) says which root.
  * Failures are SV_PROOF "<check>.chain", ".expired", ".revoked", ".crl". */
 int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between, const struct sv_certs *roots, const struct sv_bytes *crls,
                     size_t n_crls, int64_t time, const char *const *allow_critical, size_t *root_index, const char *check,

@@ -1,0 +1,207 @@
+#include "attest/jose.h"
+#include "attest/token.h"
+#include "base/file.h"
+#include "tests/unit/pki.h"
+#include "tests/unit/unit.h"
+
+#define NOW 1800000000
+
+static struct sv_json *parse(const char *text)
+{
+        struct sv_json *j = NULL;
+        struct sv_err err;
+
+        OK(sv_json_parse(sv_bytes_str(text), "test", &j, &err));
+        return j;
+}
+
+#define VECTOR "{\"instance-identity\":0,\"configuration\":2,\"executables\":3,\"file-system\":0,\"hardware\":0,\"runtime-opaque\":0," \
+               "\"storage-opaque\":0,\"sourced-data\":0}"
+
+static void an_attestation_result(void **state)
+{
+        struct sv_err err;
+        SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
+        SV_KEY *other = sv_key_generate(SV_KEY_P256, 0, &err);
+        SV_CERTS chain = {NULL, 0};
+        SV_JSON *verdict = parse("{\"status\":\"affirming\",\"vector\":" VECTOR ",\"reasons\":[{\"check\":\"policy.pcr.4\"}]}");
+        SV_JSON *claims = parse("{\"pcrs\":{}}");
+        SV_JSON *runtime = parse("{\"nonce\":\"AA==\",\"tee-pubkey\":{\"kty\":\"EC\"},\"additional-evidence\":\"\"}");
+        SV_JSON *payload = NULL;
+        SV_JWS jws = {0};
+        SV_BUF token = SV_BUF_NULL;
+        SV_BUF der = SV_BUF_NULL;
+        SV_BUF x5c = SV_BUF_NULL;
+        struct sv_ear ear = {NOW, NOW + 300, "secure-vm-broker", "tpm", "repo/type/tag", verdict, claims, runtime};
+
+        OK(sv_certs_add(&chain, sv_cert_self_signed(k, "signer", NULL, NOW - 1, NOW + 1000, &err), &err));
+        OK(sv_ear_sign(&ear, k, &chain, &token, &err));
+        OK(sv_ear_verify(sv_buf_bytes(&token), k, NOW, &payload, &err));
+        assert_string_equal(sv_ear_status(payload), "affirming");
+        assert_string_equal(sv_json_str(sv_json_get(sv_ear_tee_key(payload), "kty")), "EC");
+        assert_non_null(sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence/tpm/pcrs"));
+        assert_string_equal(sv_json_str(sv_json_get(payload, "eat_profile")), "tag:github.com,2024:confidential-containers/Trustee");
+        assert_int_equal(sv_json_int(sv_json_get(payload, "exp"), 0), NOW + 300);
+        /* Header as Trustee's verifier wants it: jwk names the algorithm and carries the chain in standard base64. */
+        OK(sv_jws_parse(sv_buf_bytes(&token), &jws, "t", &err));
+        assert_string_equal(sv_json_str(sv_json_pointer(jws.header, "/jwk/alg")), "ES256");
+        OK(sv_unbase64(sv_bytes_str(sv_json_str(sv_json_pointer(jws.header, "/jwk/x5c/0"))), &x5c, "t", &err));
+        OK(sv_cert_der(chain.list[0], &der, &err));
+        assert_true(sv_bytes_eq(sv_buf_bytes(&x5c), sv_buf_bytes(&der)));
+
+        OK(sv_ear_verify(sv_buf_bytes(&token), k, NOW + 299, NULL, &err));
+        FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW + 300, NULL, &err), SV_PROOF, "token.expired");
+        OK(sv_ear_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY, NULL, &err));
+        FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, NULL, &err), SV_PROOF, "token.early");
+        FAILS(sv_ear_verify(sv_buf_bytes(&token), other, NOW, NULL, &err), SV_PROOF, "token.key");
+        for (size_t n = 0; n < token.n; n++)
+                FAILS(sv_ear_verify(sv_bytes(token.p, n), k, NOW, NULL, &err), SV_FORMAT, "token.form");
+        for (size_t at = 0; at < token.n; at++) {
+                uint8_t was = token.p[at];
+
+                token.p[at] = was == 'A' ? 'B' : 'A';
+                assert_int_equal(sv_ear_verify(sv_buf_bytes(&token), k, NOW, NULL, &err), -1);
+                token.p[at] = was;
+        }
+}
+
+/* Signed by the right key, so that only what is said can be wrong. */
+static void each_claim_fault_has_its_name(void **state)
+{
+        static const struct {
+                const char *payload, *check;
+                enum sv_class class;
+        } cases[] = {
+                {"", "token.payload.json", SV_FORMAT},
+                {"[]", "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000}", "token.member", SV_FORMAT},
+                {"{\"exp\":1800000300}", "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":\"1800000300\"}", "token.member", SV_FORMAT},
+                {"{\"iat\":-1,\"exp\":1800000300}", "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000000}", "token.expired", SV_PROOF},
+                {"{\"iat\":1800000031,\"exp\":1800000300}", "token.early", SV_PROOF},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"nbf\":1800000031}", "token.early", SV_PROOF},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"nbf\":\"x\"}", "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000300}", "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":\"affirming\"}}}", "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":\"good\",\"ear.trustworthiness-vector\":" VECTOR
+                 "}}}", "verdict.vector", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":\"affirming\",\"ear.trustworthiness-vector\":"
+                 "{\"executables\":33}}}}", "verdict.status", SV_PROOF},
+        };
+        struct sv_err err;
+        SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                SV_BUF token = SV_BUF_NULL;
+
+                OK(sv_jws_sign(k, NULL, sv_bytes_str(cases[i].payload), &token, &err));
+                memset(&err, 0, sizeof(err));
+                assert_int_equal(sv_ear_verify(sv_buf_bytes(&token), k, NOW, NULL, &err), -1);
+                if (strcmp(err.check, cases[i].check))
+                        fail_msg("%s: %s (%s)", cases[i].payload, err.check, err.msg);
+                assert_int_equal(err.class, cases[i].class);
+        }
+}
+
+static void admin_tokens(void **state)
+{
+        static const struct {
+                const char *payload, *check;
+        } cases[] = {
+                {"{\"iat\":1800000000,\"exp\":1800000100}", "admin.token.member"},
+                {"{\"iat\":1800000000,\"exp\":1800000100,\"role\":\"guest\"}", "admin.token.role"},
+                {"{\"iat\":1800000000,\"exp\":1800000100,\"role\":7}", "admin.token.member"},
+                {"{\"iat\":1800000000,\"exp\":1800000601,\"role\":\"admin\"}", "admin.token.life"},
+                {"{\"iat\":0,\"exp\":1800000100,\"role\":\"admin\"}", "admin.token.life"},
+        };
+        struct sv_err err;
+        SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
+        SV_KEY *other = sv_key_generate(SV_KEY_P256, 0, &err);
+        SV_BUF token = SV_BUF_NULL;
+        SV_BUF none = SV_BUF_NULL;
+
+        OK(sv_admin_token_sign(k, NOW, &token, &err));
+        OK(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW, &err));
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), other, NOW, &err), SV_PROOF, "admin.token.signature");
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW + SV_ADMIN_TOKEN_LIFE, &err), SV_PROOF, "admin.token.expired");
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, &err), SV_PROOF, "admin.token.early");
+        FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW, NULL, &err), SV_FORMAT, "token.member");
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                SV_BUF bad = SV_BUF_NULL;
+
+                OK(sv_jws_sign(k, NULL, sv_bytes_str(cases[i].payload), &bad, &err));
+                assert_int_equal(sv_admin_token_verify(sv_buf_bytes(&bad), k, NOW, &err), -1);
+                assert_string_equal(err.check, cases[i].check);
+        }
+        sv_put_base64url(&none, sv_bytes_str("{\"alg\":\"none\"}"));
+        sv_buf_puts(&none, ".");
+        sv_put_base64url(&none, sv_bytes_str("{\"iat\":1800000000,\"exp\":1800000100,\"role\":\"admin\"}"));
+        sv_buf_puts(&none, ".");
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&none), k, NOW, &err), SV_FORMAT, "admin.token.alg");
+}
+
+static void load(const char *rel, struct sv_json **out)
+{
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err err;
+
+        OK(sv_file_read(shared_path(rel), 8 << 20, &text, "test.file", &err));
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", out, &err));
+}
+
+static void shared_vectors(void **state)
+{
+        static const struct {
+                const char *name, *check; /* NULL: holds */
+        } expected[] = {
+                {"ok", NULL}, {"expired", "token.expired"}, {"no-exp", "token.member"}, {"header-jwk-untrusted", "token.key"},
+                {"alg-none", "token.alg"}, {"sig-der", "token.form"}, {"payload-swapped", "token.signature"}, {"contraindicated", NULL},
+                {"status-lies", "verdict.status"},
+        };
+        SV_JSON *all = NULL;
+        SV_JSON *jwk = NULL;
+        SV_KEY *k = NULL;
+        struct sv_json *cases;
+        struct sv_err err = SV_ERR_NULL;
+        size_t met = 0;
+
+        load("vectors/kbs/generated/ear_tokens.json", &all);
+        load("vectors/kbs/generated/as_signer.jwk", &jwk);
+        k = sv_jwk_to_key(jwk, NULL, "t", &err);
+        assert_non_null(k);
+        cases = sv_json_get(all, "cases");
+        for (size_t i = 0; i < sv_json_len(cases); i++) {
+                const char *name = sv_json_str(sv_json_get(sv_json_at(cases, i), "name"));
+                const char *token = sv_json_str(sv_json_get(sv_json_at(cases, i), "token"));
+                int64_t now = strcmp(name, "expired") ? 1790000010 : 1790000301;
+
+                for (size_t e = 0; e < sizeof(expected) / sizeof(expected[0]); e++) {
+                        SV_JSON *payload = NULL;
+
+                        if (strcmp(name, expected[e].name))
+                                continue;
+                        met++;
+                        memset(&err, 0, sizeof(err));
+                        sv_ear_verify(sv_bytes_str(token), k, now, &payload, &err);
+                        if (strcmp(err.check, expected[e].check ? expected[e].check : ""))
+                                fail_msg("%s: %s (%s)", name, err.check, err.msg);
+                        if (!strcmp(name, "contraindicated"))
+                                assert_string_equal(sv_ear_status(payload), "contraindicated");
+                }
+        }
+        assert_int_equal(met, sizeof(expected) / sizeof(expected[0]));
+        assert_int_equal(met, sv_json_len(cases));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_attestation_result),
+                cmocka_unit_test(each_claim_fault_has_its_name),
+                cmocka_unit_test(admin_tokens),
+                cmocka_unit_test(shared_vectors),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
