@@ -1,6 +1,26 @@
 /* The whole loop against a real swtpm: hello, challenge, evidence, verification; then one change at a time, one check each. */
 #include "tests/unit/vtpm_session.h"
 
+static struct sv_json *copy_json(const struct sv_json *j)
+{
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_json *copy = NULL;
+        struct sv_err err;
+
+        sv_json_print(j, &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &copy, &err));
+        return copy;
+}
+
+static void expect(const struct sv_json *evidence, struct sv_secret *secret, const struct knobs *k, enum sv_class class, const char *check)
+{
+        SV_JSON *claims = NULL;
+        struct sv_err err;
+
+        FAILS(verify_with(evidence, secret, k ? k : &(struct knobs){0}, &claims, &err), class, check);
+        assert_null(claims);
+}
+
 static void accepted(void **state)
 {
         SV_JSON *claims = NULL;

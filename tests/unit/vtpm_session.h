@@ -113,17 +113,6 @@ static struct session *base_session(void)
         return &s;
 }
 
-static struct sv_json *copy_json(const struct sv_json *j)
-{
-        SV_BUF text = SV_BUF_NULL;
-        struct sv_json *copy = NULL;
-        struct sv_err err;
-
-        sv_json_print(j, &text);
-        OK(sv_json_parse(sv_buf_bytes(&text), "test", &copy, &err));
-        return copy;
-}
-
 struct knobs {
         bool no_secret, no_root, no_issuer, other_ca, no_report_data;
         const uint8_t *report_data;
@@ -155,13 +144,3 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
                 in.report_data = sv_bytes(k->report_data ? k->report_data : report_data, sizeof(report_data));
         return sv_tee_vtpm.verify(&in, claims, err);
 }
-
-static void expect(const struct sv_json *evidence, struct sv_secret *secret, const struct knobs *k, enum sv_class class, const char *check)
-{
-        SV_JSON *claims = NULL;
-        struct sv_err err;
-
-        FAILS(verify_with(evidence, secret, k ? k : &(struct knobs){0}, &claims, &err), class, check);
-        assert_null(claims);
-}
-

@@ -1,0 +1,135 @@
+/* From a measurement to rules, from rules to a verdict, over evidence of a real swtpm. */
+#include "attest/appraise.h"
+#include "base/guest.h"
+#include "tests/unit/vtpm_session.h"
+
+static const uint8_t demo_uuid[16] = {0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};
+
+/* The claims that the base session really gives: what a perfect prediction would say. */
+static struct sv_json *base_claims(void)
+{
+        struct session *s = base_session();
+        struct sv_json *claims = NULL;
+        struct sv_err err;
+
+        OK(verify_with(s->evidence, s->secret, &(struct knobs){0}, &claims, &err));
+        return claims;
+}
+
+/* Policy for a guest of this name whose TPM is made by the CA in `ca`, requiring PCRs 0, 4 and 9 as they are (or pcr4). */
+static struct sv_policy *make_policy(const char *name, const char *tee, const char *ca, const char *pcr4)
+{
+        static const char *const pcrs[] = {"0", "4", "9"};
+        SV_STR root = sv_asprintf("%s/swtpm-localca-rootca-cert.pem", ca);
+        SV_STR issuer = sv_asprintf("%s/issuercert.pem", ca);
+        SV_STR guest_name = sv_asprintf("%s", name);
+        char *roots[] = {root, issuer};
+        struct sv_guest guest = {.name = guest_name, .attestation = {.ek_roots = roots, .n_ek_roots = 2}};
+        struct sv_measurement m = {.values = sv_json_object()};
+        SV_JSON *claims = base_claims();
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_json *bank = sv_json_set(m.values, "sha256", sv_json_object());
+        struct sv_policy *policy = NULL;
+        struct sv_err err;
+
+        memcpy(guest.uuid, demo_uuid, 16);
+        for (size_t i = 0; i < 3; i++)
+                sv_json_set_str(bank, pcrs[i], sv_json_str(sv_json_get(sv_json_pointer(claims, "/pcrs/sha256"), pcrs[i])));
+        if (pcr4)
+                sv_json_set_str(bank, "4", pcr4);
+        OK(sv_tee_vtpm.policy(&guest, &m, rules, trust, &err));
+        assert_int_equal(sv_json_len(sv_json_get(trust, "ek_roots")), 1);
+        assert_int_equal(sv_json_len(sv_json_get(trust, "ek_intermediates")), 1);
+        OK(sv_policy_write(name, tee, "default/demo/root", rules, trust, &text, &err));
+        OK(sv_policy_parse(sv_buf_bytes(&text), &policy, &err));
+        sv_measurement_free(&m);
+        return policy;
+}
+
+static int appraise(const struct session *s, const struct sv_policy *policy, struct sv_verdict *verdict, struct sv_err *err)
+{
+        const struct sv_blob secret = {"activation-secret", sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret))};
+        struct sv_verify_in in = {.evidence = s->evidence, .report_data = sv_bytes(report_data, sizeof(report_data)),
+                                  .collateral = {&secret, 1}, .time = now};
+        SV_JSON *claims = NULL;
+
+        return sv_appraise(sv_tee_find("vtpm"), &in, policy, &claims, verdict, err);
+}
+
+static void says(const struct session *s, struct sv_policy *made, enum sv_class class, const char *check)
+{
+        SV_POLICY_DOC *policy = made;
+        SV_VERDICT verdict = {0};
+        struct sv_err err;
+
+        FAILS(appraise(s, policy, &verdict, &err), class, check);
+        assert_int_equal(class == SV_POLICY && strcmp(check, "policy.tee"), sv_verdict_status(&verdict) == SV_TIER_CONTRAINDICATED);
+}
+
+static void holds(void **state)
+{
+        SV_VERDICT verdict = {0};
+        struct sv_err err;
+
+        need_swtpm();
+        SV_POLICY_DOC *policy = make_policy("demo", "vtpm", ca_dir, NULL);
+        OK(appraise(base_session(), policy, &verdict, &err));
+        assert_int_equal(sv_tier_of(verdict.vector[SV_SLOT_EXECUTABLES]), SV_TIER_AFFIRMING);
+        assert_int_equal(sv_tier_of(verdict.vector[SV_SLOT_INSTANCE_IDENTITY]), SV_TIER_NONE);
+        assert_int_equal(sv_tier_of(verdict.vector[SV_SLOT_HARDWARE]), SV_TIER_NONE);
+}
+
+static void refuses(void **state)
+{
+        static const char wrong[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        SESSION later = {0};
+        void *a = NULL;
+        struct sv_err err;
+
+        need_swtpm();
+        says(base_session(), make_policy("demo", "vtpm", ca_dir, wrong), SV_POLICY, "policy.pcr.4");
+        says(base_session(), make_policy("another", "vtpm", ca_dir, NULL), SV_POLICY, "policy.ek.subject");
+        says(base_session(), make_policy("demo", "tdx", ca_dir, NULL), SV_POLICY, "policy.tee");
+        says(base_session(), make_policy("demo", "vtpm", other_ca, NULL), SV_PROOF, "vtpm.ek.chain");
+
+        /* the agent sealed this boot: nobody gets the key again */
+        SV_POLICY_DOC *made_before = make_policy("demo", "vtpm", ca_dir, NULL);
+        OK(sv_vtpm_attester_open(&(struct sv_vtpm_attester_config){.device = tpm.device, .event_log = "/nonexistent"}, &a, &err));
+        OK(sv_attester_vtpm.seal(a, &err));
+        sv_attester_vtpm.close(a);
+        run_session(&tpm, SV_BYTES_NULL, NULL, &later);
+        SV_VERDICT verdict = {0};
+        FAILS(appraise(&later, made_before, &verdict, &err), SV_POLICY, "policy.pcr.11");
+}
+
+/* A maker whom some other guest's policy trusts is not the one that this guest's policy pins. */
+static void pinned_root(void **state)
+{
+        SV_VERDICT verdict = {0};
+        SV_JSON *claims = NULL;
+        SV_BLOBS blobs = {0};
+        struct session *s;
+        struct sv_err err;
+
+        need_swtpm();
+        s = base_session();
+        SV_POLICY_DOC *theirs = make_policy("demo", "vtpm", other_ca, NULL);
+        SV_POLICY_DOC *ours = make_policy("demo", "vtpm", ca_dir, NULL);
+        sv_blobs_add_trust(&blobs, sv_tee_find_kbs("tpm"), theirs);
+        sv_blobs_add_trust(&blobs, sv_tee_find_kbs("tpm"), ours);
+        assert_int_equal(blobs.n, 4);
+        sv_blobs_add(&blobs, "activation-secret", sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret)));
+        struct sv_verify_in in = {.evidence = s->evidence, .report_data = sv_bytes(report_data, sizeof(report_data)), .time = now,
+                                  .collateral = {blobs.list, blobs.n}};
+        FAILS(sv_appraise(&sv_tee_vtpm, &in, theirs, &claims, &verdict, &err), SV_POLICY, "policy.ek.root");
+        assert_non_null(claims); /* the proof holds, the policy says no */
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(holds), cmocka_unit_test(pinned_root), cmocka_unit_test(refuses)};
+
+        return cmocka_run_group_tests_name("vtpm-appraise", tests, group_setup, group_teardown);
+}
