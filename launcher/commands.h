@@ -3,11 +3,20 @@
 
 #include "base/cli.h"
 
+extern const struct sv_cmd sv_cmd_console;
+extern const struct sv_cmd sv_cmd_destroy;
+extern const struct sv_cmd sv_cmd_host;
+extern const struct sv_cmd sv_cmd_host_vtpm_ca;
 extern const struct sv_cmd sv_cmd_image_encrypt;
 extern const struct sv_cmd sv_cmd_image_initrd;
 extern const struct sv_cmd sv_cmd_key_list;
 extern const struct sv_cmd sv_cmd_key_put;
 extern const struct sv_cmd sv_cmd_key_rm;
 extern const struct sv_cmd sv_cmd_key_rotate;
+extern const struct sv_cmd sv_cmd_launch;
+extern const struct sv_cmd sv_cmd_list;
 extern const struct sv_cmd sv_cmd_policy;
+extern const struct sv_cmd sv_cmd_reboot;
+extern const struct sv_cmd sv_cmd_show;
+extern const struct sv_cmd sv_cmd_stop;
 extern const struct sv_cmd sv_cmd_verify;

@@ -6,8 +6,17 @@
 #include "launcher/commands.h"
 
 static const struct sv_cmd *const rows[] = {
+        &sv_cmd_console,
+        &sv_cmd_destroy,
+        &sv_cmd_host,
+        &sv_cmd_host_vtpm_ca,
         &sv_cmd_image_encrypt,
         &sv_cmd_image_initrd,
+        &sv_cmd_launch,
+        &sv_cmd_list,
+        &sv_cmd_reboot,
+        &sv_cmd_show,
+        &sv_cmd_stop,
         &sv_cmd_verify,
 };
 

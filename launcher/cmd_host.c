@@ -1,0 +1,93 @@
+/* secure-vm host: what this machine can launch, and where it cannot, the one thing to change. */
+#include <stdio.h>
+
+#include "attest/tees.h"
+#include "base/file.h"
+#include "launcher/commands.h"
+#include "launcher/host.h"
+#include "launcher/virt.h"
+
+static void add_part(struct sv_json *parts, const char *name, const char *found, const char *advice)
+{
+        struct sv_json *p = sv_json_set(parts, name, sv_json_object());
+
+        sv_json_set_bool(p, "ok", *found);
+        sv_json_set_str(p, *found ? "found" : "advice", *found ? found : advice);
+}
+
+static void probe_parts(struct sv_json *parts)
+{
+        char line[128];
+        struct sv_host host;
+
+        sv_host_kvm("", &host);
+        add_part(parts, "kvm", host.kvm ? host.cpu : "", host.kvm_why);
+        sv_host_version("qemu-system-x86_64", line, sizeof(line));
+        add_part(parts, "qemu", line, "install qemu-system-x86");
+        sv_virt_library_version(line);
+        add_part(parts, "libvirt", line, "");
+        sv_host_version("swtpm", line, sizeof(line));
+        add_part(parts, "swtpm", line, "install swtpm and swtpm-tools");
+}
+
+static int probe_tees(struct sv_json *tees, struct sv_err *err)
+{
+        for (const struct sv_tee *const *t = sv_tees; *t; t++) {
+                struct sv_probe probe = {0};
+                struct sv_json *row = sv_json_add(tees, sv_json_object());
+
+                if ((*t)->probe && (*t)->probe(&probe, err) < 0)
+                        return -1;
+                sv_json_set_str(row, "tee", (*t)->name);
+                sv_json_set_str(row, "help", (*t)->help);
+                sv_json_set_bool(row, "ok", probe.ok);
+                if (*probe.found)
+                        sv_json_set_str(row, "found", probe.found);
+                if (!probe.ok)
+                        sv_json_set_str(row, "advice", probe.advice);
+        }
+        return 0;
+}
+
+static int print_part(void *arg, const char *name, struct sv_json *p, struct sv_err *err)
+{
+        bool ok = sv_json_bool(sv_json_get(p, "ok"), false);
+        const char *text = sv_json_str(sv_json_get(p, ok ? "found" : "advice"));
+
+        printf("%-10s %-4s %s\n", name, ok ? "yes" : "no", text ? text : "");
+        return 0;
+}
+
+static int host(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        struct sv_json *parts, *tees;
+
+        *result = sv_json_object();
+        parts = sv_json_set(*result, "host", sv_json_object());
+        tees = sv_json_set(*result, "tees", sv_json_array());
+        probe_parts(parts);
+        if (probe_tees(tees, err) < 0)
+                return -1;
+        if (sv_has(args, "json"))
+                return 0;
+        for (size_t i = 0; i < sv_json_len(tees); i++)
+                print_part(NULL, sv_json_str(sv_json_get(sv_json_at(tees, i), "tee")), sv_json_at(tees, i), err);
+        return sv_json_each(parts, print_part, NULL, err);
+}
+
+static int vtpm_ca(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_STR pem = NULL;
+
+        if (sv_host_vtpm_ca(&pem, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "pem", pem);
+        if (!sv_has(args, "json"))
+                printf("%s\n", pem);
+        return 0;
+}
+
+const struct sv_cmd sv_cmd_host = {"host", "", "what this machine can launch, and what to change where it cannot", NULL, host};
+const struct sv_cmd sv_cmd_host_vtpm_ca = {"host vtpm-ca", "", "make sure that this machine's vTPM certificate authority exists; print its root's path", NULL,
+                                           vtpm_ca};

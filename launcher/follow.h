@@ -1,0 +1,20 @@
+/* Watching a guest start: events in, people's lines or JSON lines out, an end at the first word that decides. */
+#pragma once
+
+#include <stdio.h>
+
+#include "launcher/state.h"
+
+struct sv_follow {
+        int fd;           /* the supervisor's events */
+        bool wait;        /* until the guest has its disk; else until it runs */
+        bool commit;      /* say "commit" when that is reached, and wait for the answer */
+        unsigned timeout; /* seconds; 0: none */
+        FILE *events;     /* JSON lines; NULL: none */
+        bool quiet;       /* no lines for people */
+        /* out */
+        char grounds[1024]; /* why the key was released */
+};
+
+/* 0 when reached. The failed check with its own class when the guest or its supervisor says one; launch.timeout, launch.ended. */
+int sv_follow(struct sv_follow *f, struct sv_err *err);

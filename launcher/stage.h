@@ -1,0 +1,18 @@
+/* What boots, copied into the guest's own folder and measured there: what was measured is what starts, whatever happens to the
+ * originals, and QEMU's user can read it wherever the originals lie. */
+#pragma once
+
+#include "base/guest.h"
+#include "launcher/state.h"
+
+struct sv_stage {
+        char *kernel; /* or the unified kernel image */
+        char *initrd; /* or NULL */
+        char *firmware;
+        char *nvram_template; /* or NULL */
+        char *nvram;          /* path for this guest's copy */
+        struct sv_json *digests; /* {"kernel":{"path":…,"sha256":…,"bytes":n},…} */
+};
+
+int sv_stage(const struct sv_guest *g, const struct sv_state *s, struct sv_stage *out, struct sv_err *err);
+void sv_stage_free(struct sv_stage *s);
