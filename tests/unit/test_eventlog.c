@@ -1,0 +1,160 @@
+/* vtpm/eventlog: a real boot's log replays to the PCRs of that boot; a small log, one field changed at a time. */
+#include "unit.h"
+
+#include "base/file.h"
+#include "vtpm/eventlog.h"
+
+static struct sv_err err;
+
+static void read_vector(const char *name, struct sv_buf *out)
+{
+        char path[4096];
+        const char *dir = getenv("SV_SOURCE");
+
+        snprintf(path, sizeof(path), "%s/tests/vectors/eventlog/%s", dir ? dir : ".", name);
+        OK(sv_file_read(path, 1u << 20, out, "test", &err));
+}
+
+static void test_real_boot(void **state)
+{
+        SV_BUF bytes = SV_BUF_NULL;
+        SV_BUF list = SV_BUF_NULL;
+        SV_TCG_LOG log = {0};
+        unsigned compared = 0;
+
+        read_vector("debian12-ovmf4m-linux61.bin", &bytes);
+        read_vector("debian12-ovmf4m-linux61.pcrs", &list);
+        OK(sv_tcg_log_parse(sv_buf_bytes(&bytes), &log, &err));
+        assert_int_equal(log.n_algs, 2);
+        for (const char *p = sv_buf_str(&list); *p; p = strchr(p, '\n') + 1) {
+                uint8_t pcrs[SV_TCG_PCRS][SV_DIGEST_MAX];
+                char bank[16], want[2 * SV_DIGEST_MAX + 1], got[2 * SV_DIGEST_MAX + 1];
+                uint32_t seen;
+                unsigned pcr;
+
+                assert_int_equal(sscanf(p, "%15s %u %128s", bank, &pcr, want), 3);
+                OK(sv_tcg_log_replay(&log, sv_digest_by_name(bank), pcrs, &seen, &err));
+                assert_int_equal(seen, 0x2ff);
+                if (pcr == 10) /* IMA's, after the firmware's log */
+                        continue;
+                assert_string_equal(sv_hex(sv_bytes(pcrs[pcr], sv_digest_size(sv_digest_by_name(bank))), got), want);
+                compared++;
+        }
+        assert_in_range(compared, 30, 48);
+}
+
+/* Where things lie in the small log. */
+enum { ALGS = 32 + 24, EVENT = 32 + 33, COUNT = EVENT + 8, ALG = COUNT + 4, SIZE = ALG + 2 + 32, END = SIZE + 4 + 4 };
+
+static void make(struct sv_buf *b, uint32_t type, struct sv_bytes data)
+{
+        static const uint8_t zeros[32];
+
+        sv_buf_u32le(b, 0);
+        sv_buf_u32le(b, SV_EV_NO_ACTION);
+        sv_buf_put(b, sv_bytes(zeros, 20));
+        sv_buf_u32le(b, 33);
+        sv_buf_put(b, sv_bytes("Spec ID Event03", 16));
+        sv_buf_u32le(b, 0);
+        sv_buf_u32le(b, 0x02000200);
+        sv_buf_u32le(b, 1);
+        sv_buf_u16le(b, 0xb);
+        sv_buf_u16le(b, 32);
+        sv_buf_u8(b, 0);
+        sv_buf_u32le(b, 0);
+        sv_buf_u32le(b, type);
+        sv_buf_u32le(b, 1);
+        sv_buf_u16le(b, 0xb);
+        sv_buf_put(b, sv_bytes(zeros, 32));
+        sv_buf_u32le(b, (uint32_t)data.n);
+        sv_buf_put(b, data);
+}
+
+static void test_one_field(void **state)
+{
+        static const struct {
+                size_t offset;
+                uint8_t value;
+                const char *check;
+        } cases[] = {
+                {0, 1, "vtpm.eventlog.header"},          {4, 4, "vtpm.eventlog.header"},
+                {32, 'X', "vtpm.eventlog.header"},       {28, 34, "vtpm.eventlog.header"},
+                {28, 32, "vtpm.eventlog.header"},        {ALGS, 0, "vtpm.eventlog.algorithms"},
+                {ALGS, 9, "vtpm.eventlog.algorithms"},   {ALGS + 6, 20, "vtpm.eventlog.algorithms"},
+                {ALGS + 6, 0, "vtpm.eventlog.algorithms"}, {EVENT, 24, "vtpm.eventlog.pcr"},
+                {COUNT, 0, "vtpm.eventlog.digests"},     {COUNT, 2, "vtpm.eventlog.digests"},
+                {ALG, 0xc, "vtpm.eventlog.digests"},     {SIZE, 5, "vtpm.eventlog.event"},
+                {SIZE, 3, "vtpm.eventlog.event"},        {SIZE + 3, 1, "vtpm.eventlog.size"},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                SV_BUF b = SV_BUF_NULL;
+                SV_TCG_LOG log = {0};
+
+                make(&b, SV_EV_SEPARATOR, sv_bytes("\0\0\0", 4));
+                assert_int_equal(b.n, END);
+                OK(sv_tcg_log_parse(sv_buf_bytes(&b), &log, &err));
+                sv_tcg_log_free(&log);
+                b.p[cases[i].offset] = cases[i].value;
+                FAILS(sv_tcg_log_parse(sv_buf_bytes(&b), &log, &err), SV_FORMAT, cases[i].check);
+        }
+}
+
+static void test_every_cut(void **state)
+{
+        SV_BUF b = SV_BUF_NULL;
+
+        make(&b, SV_EV_SEPARATOR, sv_bytes("\0\0\0", 4));
+        for (size_t n = 0; n < b.n; n++) {
+                SV_TCG_LOG log = {0};
+
+                if (n == EVENT) /* a log without events is one */
+                        continue;
+                FAILS(sv_tcg_log_parse(sv_bytes(b.p, n), &log, &err), SV_FORMAT, n < EVENT ? "vtpm.eventlog.header" : "vtpm.eventlog.event");
+        }
+}
+
+static void test_locality(void **state)
+{
+        uint8_t pcrs[SV_TCG_PCRS][SV_DIGEST_MAX];
+        SV_BUF b = SV_BUF_NULL;
+        SV_TCG_LOG log = {0};
+        uint32_t seen;
+
+        make(&b, SV_EV_NO_ACTION, sv_bytes("StartupLocality\0\3", 17));
+        OK(sv_tcg_log_parse(sv_buf_bytes(&b), &log, &err));
+        OK(sv_tcg_log_replay(&log, SV_SHA256, pcrs, &seen, &err));
+        assert_int_equal(seen, 0);
+        assert_int_equal(pcrs[0][31], 3);
+        assert_int_equal(pcrs[17][0], 0xff);
+        FAILS(sv_tcg_log_replay(&log, SV_SHA384, pcrs, &seen, &err), SV_FORMAT, "vtpm.eventlog.bank");
+}
+
+static void test_describe(void **state)
+{
+        SV_BUF bytes = SV_BUF_NULL;
+        SV_TCG_LOG log = {0};
+        char text[192];
+        bool variable = false, initrd = false;
+
+        read_vector("debian12-ovmf4m-linux61.bin", &bytes);
+        OK(sv_tcg_log_parse(sv_buf_bytes(&bytes), &log, &err));
+        for (size_t i = 0; i < log.n; i++) {
+                sv_tcg_describe(&log.events[i], text);
+                variable |= strcmp(text, "variable SecureBoot, 1 bytes") == 0;
+                initrd |= strcmp(text, "Linux initrd") == 0;
+                assert_string_not_equal(sv_tcg_type_name(log.events[i].type), "unknown");
+        }
+        assert_true(variable && initrd);
+        assert_string_equal(sv_tcg_type_name(0x12345), "unknown");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_real_boot), cmocka_unit_test(test_one_field), cmocka_unit_test(test_every_cut),
+                cmocka_unit_test(test_locality),  cmocka_unit_test(test_describe),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,207 @@
+#include "vtpm/eventlog.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+
+static const struct {
+        uint16_t id; /* TPM 2.0 part 2, table 9 */
+        enum sv_digest digest;
+} algorithms[] = {{0x0004, SV_SHA1}, {0x000b, SV_SHA256}, {0x000c, SV_SHA384}, {0x000d, SV_SHA512}};
+
+static enum sv_digest digest_of(uint16_t id)
+{
+        for (size_t i = 0; i < sizeof(algorithms) / sizeof(*algorithms); i++)
+                if (algorithms[i].id == id)
+                        return algorithms[i].digest;
+        return 0;
+}
+
+/* Section 10.4.5.1: TCG_EfiSpecIDEvent. */
+static int read_spec_id(struct sv_bytes data, struct sv_tcg_log *log, struct sv_err *err)
+{
+        struct sv_rd r = sv_rd(data);
+        const uint8_t *signature = sv_rd_take(&r, 16);
+
+        if (!signature || memcmp(signature, "Spec ID Event03", 16) != 0)
+                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.header", "the log does not begin with a \"Spec ID Event03\": not a crypto-agile event log");
+        sv_rd_skip(&r, 4 + 4); /* platform class; version, errata, size of UINTN */
+
+        uint32_t n = sv_rd_u32le(&r);
+
+        if (sv_rd_ok(&r, "vtpm.eventlog.header", "the log's header", err) < 0)
+                return -1;
+        if (n == 0 || n > SV_TCG_ALGS)
+                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.algorithms", "the header names %u digest algorithms, expected 1 to %d", n, SV_TCG_ALGS);
+        for (uint32_t i = 0; i < n; i++) {
+                uint16_t id = sv_rd_u16le(&r), size = sv_rd_u16le(&r);
+                enum sv_digest d = digest_of(id);
+
+                for (uint32_t k = 0; k < i; k++)
+                        if (log->algs[k] == id)
+                                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.algorithms", "algorithm 0x%x is named twice", id);
+                if (size == 0 || size > SV_DIGEST_MAX || (d && size != sv_digest_size(d)))
+                        return sv_fail(err, SV_FORMAT, "vtpm.eventlog.algorithms", "digests of algorithm 0x%x cannot have %u bytes", id, size);
+                log->algs[i] = id;
+                log->sizes[i] = size;
+        }
+        log->n_algs = n;
+        sv_rd_skip(&r, sv_rd_u8(&r)); /* vendor information */
+        return sv_rd_done(&r, "vtpm.eventlog.header", "the log's header", err);
+}
+
+/* The header has the form of TPM 1.2 (section 10.2.1), so that old readers can skip it. */
+static int read_header(struct sv_rd *r, struct sv_tcg_log *log, struct sv_err *err)
+{
+        uint32_t pcr = sv_rd_u32le(r), type = sv_rd_u32le(r);
+
+        sv_rd_skip(r, 20);
+
+        struct sv_bytes data = sv_rd_bytes(r, sv_rd_u32le(r));
+
+        if (sv_rd_ok(r, "vtpm.eventlog.header", "the log's header", err) < 0)
+                return -1;
+        if (pcr != 0 || type != SV_EV_NO_ACTION)
+                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.header", "the first event must be EV_NO_ACTION in PCR 0, found type 0x%x in PCR %u", type, pcr);
+        return read_spec_id(data, log, err);
+}
+
+static int read_digests(struct sv_rd *r, const struct sv_tcg_log *log, struct sv_tcg_event *e, size_t index, struct sv_err *err)
+{
+        uint32_t n = sv_rd_u32le(r);
+
+        if (sv_rd_ok(r, "vtpm.eventlog.event", "an event", err) < 0)
+                return -1;
+        if (n != log->n_algs)
+                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.digests", "event %zu has %u digests, the header names %zu", index, n, log->n_algs);
+        for (uint32_t i = 0; i < n; i++) {
+                uint16_t id = sv_rd_u16le(r);
+                size_t k = 0;
+
+                if (sv_rd_ok(r, "vtpm.eventlog.event", "an event", err) < 0)
+                        return -1;
+                while (k < log->n_algs && log->algs[k] != id)
+                        k++;
+                if (k == log->n_algs || e->digests[k].p)
+                        return sv_fail(err, SV_FORMAT, "vtpm.eventlog.digests", "event %zu: algorithm 0x%x is %s", index, id,
+                                       k == log->n_algs ? "not in the header" : "there twice");
+                e->digests[k] = sv_rd_bytes(r, log->sizes[k]);
+        }
+        return sv_rd_ok(r, "vtpm.eventlog.event", "an event", err);
+}
+
+/* Section 10.2.2: TCG_PCR_EVENT2. */
+static int read_event(struct sv_rd *r, const struct sv_tcg_log *log, struct sv_tcg_event *out, size_t index, struct sv_err *err)
+{
+        struct sv_tcg_event e = {.pcr = sv_rd_u32le(r), .type = sv_rd_u32le(r)};
+
+        if (read_digests(r, log, &e, index, err) < 0)
+                return -1;
+
+        uint32_t size = sv_rd_u32le(r);
+
+        if (sv_rd_ok(r, "vtpm.eventlog.event", "an event", err) < 0)
+                return -1;
+        if (size > SV_EVENT_SIZE_MAX)
+                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.size", "event %zu has %u bytes of data, at most %u are read", index, size, SV_EVENT_SIZE_MAX);
+        e.data = sv_rd_bytes(r, size);
+        if (sv_rd_ok(r, "vtpm.eventlog.event", "an event", err) < 0)
+                return -1;
+        /* An event that extends nothing may name no PCR at all (section 10.4.5.4). */
+        if (e.pcr >= SV_TCG_PCRS && e.type != SV_EV_NO_ACTION)
+                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.pcr", "event %zu extends PCR %u; there are %d", index, e.pcr, SV_TCG_PCRS);
+        *out = e;
+        return 0;
+}
+
+static int read_events(struct sv_rd *r, struct sv_tcg_log *log, struct sv_err *err)
+{
+        size_t cap = 0;
+
+        while (sv_rd_left(r) > 0) {
+                if (log->n == SV_EVENTLOG_EVENTS_MAX)
+                        return sv_fail(err, SV_FORMAT, "vtpm.eventlog.events", "more than %d events", SV_EVENTLOG_EVENTS_MAX);
+                if (log->n == cap) {
+                        size_t more = cap ? 2 * cap : 64;
+                        struct sv_tcg_event *p = reallocarray(log->events, more, sizeof(*p));
+
+                        if (!p)
+                                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %zu events", more);
+                        log->events = p;
+                        cap = more;
+                }
+                if (read_event(r, log, &log->events[log->n], log->n + 1, err) < 0)
+                        return -1;
+                log->n++;
+        }
+        return 0;
+}
+
+int sv_tcg_log_parse(struct sv_bytes bytes, struct sv_tcg_log *out, struct sv_err *err)
+{
+        struct sv_tcg_log log = {0};
+        struct sv_rd r = sv_rd(bytes);
+
+        if (bytes.n > SV_EVENTLOG_SIZE_MAX)
+                return sv_fail(err, SV_FORMAT, "vtpm.eventlog.size", "the log has %zu bytes, at most %u are read", bytes.n, SV_EVENTLOG_SIZE_MAX);
+        if (read_header(&r, &log, err) < 0 || read_events(&r, &log, err) < 0) {
+                sv_tcg_log_free(&log);
+                return -1;
+        }
+        *out = log;
+        return 0;
+}
+
+void sv_tcg_log_free(struct sv_tcg_log *log)
+{
+        free(log->events);
+        *log = (struct sv_tcg_log){0};
+}
+
+struct sv_bytes sv_tcg_digest(const struct sv_tcg_log *log, const struct sv_tcg_event *e, enum sv_digest bank)
+{
+        for (size_t i = 0; i < log->n_algs; i++)
+                if (digest_of(log->algs[i]) == bank)
+                        return e->digests[i];
+        return SV_BYTES_NULL;
+}
+
+/* Section 10.4.5.3: TPM2_Startup from another locality leaves its number in PCR 0. Only the first event can say so. */
+static void start_locality(const struct sv_tcg_event *e, size_t size, uint8_t pcr0[SV_DIGEST_MAX])
+{
+        if (e->type == SV_EV_NO_ACTION && e->pcr == 0 && e->data.n == 17 && memcmp(e->data.p, "StartupLocality", 16) == 0)
+                pcr0[size - 1] = e->data.p[16];
+}
+
+int sv_tcg_log_replay(const struct sv_tcg_log *log, enum sv_digest bank, uint8_t pcrs[SV_TCG_PCRS][SV_DIGEST_MAX], uint32_t *seen,
+                      struct sv_err *err)
+{
+        uint8_t state[SV_TCG_PCRS][SV_DIGEST_MAX] = {{0}};
+        size_t size = sv_digest_size(bank);
+        uint32_t touched = 0;
+
+        /* Part 1, section 11.6.3 of the TPM library: the dynamic PCRs start with all bits set. */
+        for (unsigned pcr = 17; pcr <= 22; pcr++)
+                memset(state[pcr], 0xff, size);
+        for (size_t i = 0; i < log->n; i++) {
+                const struct sv_tcg_event *e = &log->events[i];
+                struct sv_bytes digest = sv_tcg_digest(log, e, bank);
+                uint8_t both[2 * SV_DIGEST_MAX];
+
+                if (digest.n != size)
+                        return sv_fail(err, SV_FORMAT, "vtpm.eventlog.bank", "the log has no %s digests", sv_digest_name(bank));
+                if (e->type == SV_EV_NO_ACTION) {
+                        if (!(touched & 1))
+                                start_locality(e, size, state[0]);
+                        continue;
+                }
+                memcpy(both, state[e->pcr], size);
+                memcpy(both + size, digest.p, size);
+                if (sv_digest(bank, sv_bytes(both, 2 * size), state[e->pcr], err) < 0)
+                        return -1;
+                touched |= 1u << e->pcr;
+        }
+        memcpy(pcrs, state, sizeof(state));
+        *seen = touched;
+        return 0;
+}
