@@ -140,8 +140,10 @@ static const char *error_name(const struct sv_request *r, const struct sv_err *e
 }
 
 /* Refusals are 401 and absent things 404, as clients of the protocol expect; the body says more (docs/FORMATS.md). */
-static int status_of(const struct sv_err *err)
+static int status_of(const struct sv_request *r, const struct sv_err *err)
 {
+        if (r->error && !strncmp(r->error, "Token", 5) && err->class != SV_SYSTEM)
+                return 401; /* "begin again", whatever was wrong with what was shown */
         return err->class == SV_USAGE ? 404 : err->class == SV_FORMAT ? 400 : err->class == SV_SYSTEM ? 503 : 401;
 }
 
@@ -163,7 +165,7 @@ static void set_answer(struct sv_request *r, int status)
 void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
 {
         sv_http_msg_free(&r->answer);
-        set_answer(r, status_of(err));
+        set_answer(r, status_of(r, err));
         sv_http_add(&r->answer, "Content-Type", "application/json", NULL);
         sv_kbs_write_error(error_name(r, err), err, &r->answer.body);
 }

@@ -1,0 +1,209 @@
+/* The store alone, and the configuration. */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+#include "base/file.h"
+#include "broker/config.h"
+#include "broker/store.h"
+
+static char dir[64], path[128];
+
+static int setup(void **state)
+{
+        snprintf(dir, sizeof(dir), "/tmp/sv-store-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+        snprintf(path, sizeof(path), "%s/db", dir);
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct sv_err err;
+
+        OK(sv_remove_tree(dir, &err));
+        return 0;
+}
+
+static struct sv_store *open_store(void)
+{
+        struct sv_store *s = NULL;
+        struct sv_err err;
+
+        OK(sv_store_open(path, &s, &err));
+        return s;
+}
+
+static void put(struct sv_store *s, const char *id, int64_t now, int64_t expires)
+{
+        struct sv_session n = {.nonce = (char *)"nonce", .tee = (char *)"tpm", .expires = expires};
+        struct sv_err err;
+
+        sv_buf_puts(&n.secret, "sealed");
+        OK(sv_store_put_session(s, id, &n, now, 3, &err));
+        sv_buf_free(&n.secret);
+}
+
+static void sessions(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_SESSION a = {0}, b = {0}, c = {0};
+        struct sv_session more = {.nonce = (char *)"n", .tee = (char *)"t", .expires = 300};
+        struct sv_err err;
+
+        put(s, "a", 100, 200);
+        OK(sv_store_get_session(s, "a", 199, &a, &err));
+        assert_string_equal(a.nonce, "nonce");
+        assert_string_equal(sv_buf_str(&a.secret), "sealed");
+        assert_null(a.token);
+        FAILS(sv_store_get_session(s, "a", 200, &b, &err), SV_PROOF, "broker.session.unknown");
+        FAILS(sv_store_get_session(s, "b", 150, &b, &err), SV_PROOF, "broker.session.unknown");
+        OK(sv_store_use_session(s, "a", 150, &b, &err));
+        assert_string_equal(sv_buf_str(&b.secret), "sealed");
+        FAILS(sv_store_use_session(s, "a", 150, &c, &err), SV_PROOF, "broker.session.used");
+        OK(sv_store_set_token(s, "a", "tok", "cn", &err));
+        OK(sv_store_get_session(s, "a", 150, &c, &err));
+        assert_string_equal(c.token, "tok");
+        assert_int_equal(c.secret.n, 0); /* used, so gone */
+        put(s, "b", 150, 250);
+        put(s, "c", 150, 250);
+        FAILS(sv_store_put_session(s, "d", &more, 150, 3, &err), SV_SYSTEM, "broker.session.limit");
+        OK(sv_store_put_session(s, "d", &more, 200, 3, &err)); /* "a" has expired */
+}
+
+/* Eight processes want the same nonce: one gets it. */
+static void one_of_many(void **state)
+{
+        SV_STORE *s = open_store();
+        int won = 0;
+
+        put(s, "race", 1000, 2000);
+        for (int i = 0; i < 8; i++)
+                if (fork() == 0) {
+                        struct sv_store *mine = NULL;
+                        struct sv_session n = {0};
+                        int rc = sv_store_open(path, &mine, NULL) < 0 ? 2 : sv_store_use_session(mine, "race", 1500, &n, NULL) == 0 ? 0 : 1;
+
+                        _exit(rc);
+                }
+        for (int i = 0; i < 8; i++) {
+                int status;
+
+                assert_true(wait(&status) > 0);
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+                won += WEXITSTATUS(status) == 0;
+        }
+        assert_int_equal(won, 1);
+}
+
+static void resources_and_policies(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_BUF out = SV_BUF_NULL;
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+
+        FAILS(sv_store_get_resource(s, "a/b/c", &out, &err), SV_USAGE, "broker.resource.none");
+        OK(sv_store_put_resource(s, "a/b/c", sv_bytes_str("one"), 3, 1000, &err));
+        OK(sv_store_put_resource(s, "a/b/c", sv_bytes("t\0o", 3), 3, 1001, &err));
+        OK(sv_store_get_resource(s, "a/b/c", &out, &err));
+        assert_int_equal(out.n, 3);
+        assert_memory_equal(out.p, "t\0o", 3);
+        FAILS(sv_store_get_policy(s, "a/b/c", &out, &err), SV_USAGE, "broker.policy.absent");
+        OK(sv_store_put_policy(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
+        OK(sv_store_list_resources(s, list, &err));
+        assert_int_equal(sv_json_len(list), 1);
+        assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
+        /* a name that would be SQL is a name */
+        FAILS(sv_store_get_resource(s, "a' OR '1'='1", &out, &err), SV_USAGE, "broker.resource.none");
+        OK(sv_store_delete_policy(s, "a/b/c", &err));
+        OK(sv_store_delete_resource(s, "a/b/c", &err));
+        FAILS(sv_store_delete_resource(s, "a/b/c", &err), SV_USAGE, "broker.resource.none");
+}
+
+static void audit(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_JSON *list = sv_json_array(), *page = sv_json_array();
+        struct sv_err err;
+
+        for (int i = 0; i < 5; i++) {
+                SV_JSON *j = sv_json_object();
+
+                sv_json_set_int(j, "n", i);
+                OK(sv_store_put_audit(s, 1000 + i, j, &err));
+        }
+        OK(sv_store_list_audit(s, 0, 100, list, &err));
+        assert_int_equal(sv_json_len(list), 5);
+        OK(sv_store_list_audit(s, sv_json_int(sv_json_get(sv_json_at(list, 1), "id"), 0), 2, page, &err));
+        assert_int_equal(sv_json_len(page), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(page, 0), "n"), -1), 2);
+}
+
+static void not_a_database(void **state)
+{
+        SV_STR file = sv_asprintf("%s/text", dir);
+        struct sv_store *s = NULL;
+        struct sv_err err;
+
+        OK(sv_file_write(file, 0600, sv_bytes_str("this is a text that is no database, and long enough to be looked at by it"), &err));
+        FAILS(sv_store_open(file, &s, &err), SV_SYSTEM, "broker.store");
+        FAILS(sv_store_open("/nonexistent/db", &s, &err), SV_SYSTEM, "broker.store");
+}
+
+static void configuration(void **state)
+{
+        static const struct {
+                const char *text, *check;
+        } bad[] = {
+                {"", "broker.config.json"},
+                {"{", "broker.config.json"},
+                {"{\"listen\":\"127.0.0.1:1\",\"listen\":\"127.0.0.1:2\"}", "broker.config.json"},
+                {"{\"port\":1}", "broker.config.unknown"},
+                {"{\"listen\":8443}", "broker.config.value"},
+                {"{\"listen\":\"127.0.0.1\"}", "broker.config.value"},
+                {"{\"listen\":\"127.0.0.1:\"}", "broker.config.value"},
+                {"{\"listen\":\":8443\"}", "broker.config.value"},
+                {"{\"listen\":\"127.0.0.1:65536\"}", "broker.config.value"},
+                {"{\"listen\":\"127.0.0.1:1x\"}", "broker.config.value"},
+                {"{\"listen\":\"::1:8443\"}", "broker.config.value"},
+                {"{\"listen\":\"[]:1\"}", "broker.config.value"},
+                {"{\"kek\":\"\"}", "broker.config.value"},
+                {"{\"connections\":0}", "broker.config.value"},
+                {"{\"connections\":\"64\"}", "broker.config.value"},
+                {"{\"connections\":1.5}", "broker.config.value"},
+                {"{\"session_seconds\":3601}", "broker.config.value"},
+        };
+        SV_BROKER_CONFIG c = {0};
+        struct sv_err err;
+
+        OK(sv_broker_config_parse(sv_bytes_str("{\"listen\":\"[::1]:8443\",\"kek\":\"/a/kek\",\"audit_log\":\"log\"}"), "/d", &c, &err));
+        assert_string_equal(c.address, "::1");
+        assert_int_equal(c.port, 8443);
+        assert_string_equal(c.kek, "/a/kek");
+        assert_string_equal(c.audit_log, "/d/log");
+        assert_string_equal(c.database, "/d/broker.db");
+        assert_null(c.port_file);
+        assert_int_equal(c.session_seconds, 300);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                SV_BROKER_CONFIG none = {0};
+
+                FAILS(sv_broker_config_parse(sv_bytes_str(bad[i].text), "/d", &none, &err), SV_USAGE, bad[i].check);
+                assert_null(none.address);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(sessions, setup, teardown),
+                cmocka_unit_test_setup_teardown(one_of_many, setup, teardown),
+                cmocka_unit_test_setup_teardown(resources_and_policies, setup, teardown),
+                cmocka_unit_test_setup_teardown(audit, setup, teardown),
+                cmocka_unit_test_setup_teardown(not_a_database, setup, teardown),
+                cmocka_unit_test(configuration),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
