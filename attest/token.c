@@ -23,12 +23,11 @@ static int check_header_key(const struct sv_json *header, const struct sv_key *t
 {
         struct sv_json *jwk = sv_json_get(header, "jwk");
         SV_KEY *claimed = NULL;
-        char ours[44], theirs[44], name[64];
+        char ours[44], theirs[44];
 
         if (!jwk)
                 return 0;
-        snprintf(name, sizeof(name), "%s.jwk", check);
-        claimed = sv_jwk_to_key(jwk, NULL, name, err);
+        claimed = sv_jwk_to_key(jwk, NULL, "token.jwk", err);
         if (!claimed || sv_jwk_thumbprint(claimed, theirs, err) < 0 || sv_jwk_thumbprint(trusted, ours, err) < 0)
                 return -1;
         if (strcmp(ours, theirs))

@@ -4,8 +4,9 @@ import re
 DOC = 'docs/CHECKS.md'
 NAME = re.compile(r'[a-z][a-z0-9]*(?:[.-][a-z0-9_-]+)*\.[a-z0-9_%<>-][A-Za-z0-9_%<>.-]*')
 CLASSES = {'usage', 'system', 'format', 'proof', 'policy'}
-# What callees add to a name that they are given (base/json.h, base/x509.h, base/text.h, base/bytes.h).
-SUFFIXES = {'json', 'member', 'unknown', 'hex', 'base64', 'base64url', 'chain', 'expired', 'revoked', 'crl', 'size'}
+# What callees add to a name that they are given (base/json.h, base/x509.h, base/text.h, base/bytes.h, attest/jose.h, attest/token.h).
+SUFFIXES = {'json', 'member', 'unknown', 'hex', 'base64', 'base64url', 'chain', 'expired', 'revoked', 'crl', 'size',
+            'header.json', 'payload.json', 'form', 'alg', 'crit', 'signature', 'key', 'early', 'life', 'role', 'kty', 'crv', 'point', 'weak'}
 FAIL = re.compile(r'\bsv_fail(?:_errno)?\s*\(\s*[^",;]*?(?:,\s*[^",;]*?)?,\s*"([^"]+)"', re.S)
 # File names and the like that look like check names.
 NOT_CHECKS = re.compile(r'.*\.(json|key|crt|pub|db|pem|der|log|sock|socket|xml|fd|img|cpio|zst|gz|xz|conf|pid|txt|so|ko|qcow2|c|h|md)(\.[a-z]+)?')
@@ -59,7 +60,8 @@ def checks(tree):
         line, klass, text = found[0]
         g = generic(n)
         base, _, last = g.rpartition('.')
-        known = g in possible or (last in SUFFIXES and (base in possible or base in plain))
+        known = g in possible or (last in SUFFIXES and (base in possible or base in plain)) or any(
+            g == b + '.' + x for x in SUFFIXES if '.' in x for b in (g[:-len(x) - 1],) if b in possible or b in plain)
         if not known:
             yield DOC, line, f'no code fails with {n}'
         if len(found) > 1:
