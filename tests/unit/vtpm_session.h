@@ -104,7 +104,7 @@ static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char
 }
 
 /* The session that most tests change one thing in; made once (TPM keys take time), copied by text. */
-static struct session *base_session(void)
+static inline struct session *base_session(void)
 {
         static struct session s;
 
