@@ -1,0 +1,9 @@
+/* The guest's half of every TEE. */
+#pragma once
+
+#include "base/tee.h"
+
+/* NULL-terminated. */
+extern const struct sv_attester *const sv_attesters[];
+/* The one that this machine is; NULL when it is none. */
+const struct sv_attester *sv_attester_find(void);

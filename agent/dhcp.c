@@ -1,0 +1,105 @@
+#include "agent/dhcp.h"
+
+#include "base/rd.h"
+
+#define COOKIE 0x63825363u
+
+enum { OPT_PAD = 0, OPT_NETMASK = 1, OPT_ROUTER = 3, OPT_REQUESTED = 50, OPT_TYPE = 53, OPT_SERVER = 54, OPT_WANT = 55, OPT_END = 255 };
+
+static void put_option_u32(struct sv_buf *out, uint8_t option, uint32_t value)
+{
+        sv_buf_u8(out, option);
+        sv_buf_u8(out, 4);
+        sv_buf_u32be(out, value);
+}
+
+void sv_dhcp_put(struct sv_buf *out, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, const struct sv_dhcp_lease *offer)
+{
+        static const uint8_t want[] = {OPT_WANT, 2, OPT_NETMASK, OPT_ROUTER, OPT_END};
+
+        sv_buf_u32be(out, 0x01010600); /* request, Ethernet, 6 bytes of address, no hops */
+        sv_buf_u32be(out, xid);
+        sv_buf_u16be(out, 0);      /* seconds */
+        sv_buf_u16be(out, 0x8000); /* answer by broadcast: we have no address yet */
+        sv_buf_grow(out, 16);      /* ciaddr, yiaddr, siaddr, giaddr */
+        sv_buf_put(out, sv_bytes(mac, 6));
+        sv_buf_grow(out, 10 + 64 + 128); /* rest of chaddr, sname, file */
+        sv_buf_u32be(out, COOKIE);
+        sv_buf_u8(out, OPT_TYPE);
+        sv_buf_u8(out, 1);
+        sv_buf_u8(out, (uint8_t)type);
+        if (type == SV_DHCP_REQUEST) {
+                put_option_u32(out, OPT_REQUESTED, offer->address);
+                put_option_u32(out, OPT_SERVER, offer->server);
+        }
+        sv_buf_put(out, sv_bytes(want, sizeof(want)));
+}
+
+static int option(uint8_t code, struct sv_rd *v, struct sv_dhcp_lease *lease, struct sv_err *err)
+{
+        switch (code) {
+        case OPT_TYPE:
+                lease->type = sv_rd_u8(v);
+                break;
+        case OPT_NETMASK:
+                lease->netmask = sv_rd_u32be(v);
+                break;
+        case OPT_ROUTER:
+                lease->router = sv_rd_u32be(v); /* the first of a list */
+                break;
+        case OPT_SERVER:
+                lease->server = sv_rd_u32be(v);
+                break;
+        }
+        return sv_rd_ok(v, "agent.dhcp", "DHCP option", err);
+}
+
+static int options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *err)
+{
+        for (;;) {
+                uint8_t code = sv_rd_u8(r);
+
+                if (sv_rd_ok(r, "agent.dhcp", "DHCP options", err) < 0)
+                        return -1;
+                if (code == OPT_END)
+                        return 0;
+                if (code == OPT_PAD)
+                        continue;
+
+                struct sv_rd value = sv_rd_sub(r, sv_rd_u8(r));
+
+                if (sv_rd_ok(&value, "agent.dhcp", "DHCP option", err) < 0 || option(code, &value, lease, err) < 0)
+                        return -1;
+        }
+}
+
+int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid, struct sv_dhcp_lease *out, struct sv_err *err)
+{
+        struct sv_dhcp_lease lease = {0};
+        struct sv_rd r = sv_rd(msg);
+        uint32_t head = sv_rd_u32be(&r);
+        uint32_t answered = sv_rd_u32be(&r);
+
+        sv_rd_skip(&r, 4 + 4); /* seconds, flags, ciaddr */
+        lease.address = sv_rd_u32be(&r);
+        sv_rd_skip(&r, 8);
+
+        struct sv_bytes chaddr = sv_rd_bytes(&r, 6);
+
+        sv_rd_skip(&r, 10 + 64 + 128);
+
+        uint32_t cookie = sv_rd_u32be(&r);
+
+        if (sv_rd_ok(&r, "agent.dhcp", "DHCP message", err) < 0)
+                return -1;
+        if (head >> 8 != 0x020106 || answered != xid || memcmp(chaddr.p, mac, 6) != 0 || cookie != COOKIE)
+                return sv_fail(err, SV_FORMAT, "agent.dhcp", "not an answer to our request");
+        if (options(&r, &lease, err) < 0)
+                return -1;
+        if (lease.type != SV_DHCP_OFFER && lease.type != SV_DHCP_ACK && lease.type != SV_DHCP_NAK)
+                return sv_fail(err, SV_FORMAT, "agent.dhcp", "a DHCP message of type %d is no answer", (int)lease.type);
+        if (lease.type != SV_DHCP_NAK && (!lease.address || !lease.server || !lease.netmask))
+                return sv_fail(err, SV_FORMAT, "agent.dhcp", "the answer lacks an address, a netmask or the server");
+        *out = lease;
+        return 0;
+}
