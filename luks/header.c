@@ -120,7 +120,7 @@ static int check_row(const struct sv_json *meta, const struct row *row, struct s
         const struct sv_json *value = sv_json_pointer(meta, row->pointer);
         const char *text = sv_json_str(value);
 
-        if (row->number ? sv_json_type(value) == SV_JSON_INT && sv_json_int(value, -1) == atoll(row->expect)
+        if (row->number ? sv_json_type(value) == SV_JSON_INT && sv_json_int(value, -1) == strtoll(row->expect, NULL, 10)
                         : text && strcmp(text, row->expect) == 0)
                 return 0;
         return sv_fail(err, SV_FORMAT, row->check, "%s: expected \"%s\", found \"%.60s\"", row->pointer, row->expect,
