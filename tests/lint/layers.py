@@ -8,6 +8,7 @@ LAYERS = {
     'policy': ['base'],
     'luks': ['base'],
     'sev': ['base', 'ovmf'],
+    'tdx': ['base', 'ovmf'],
     'vtpm': ['base', 'ovmf'],
     'attest': ['base', 'policy'],
     'broker': ['base', 'policy', 'attest'],
@@ -16,7 +17,7 @@ LAYERS = {
     'launcher': ['base', 'ovmf', 'policy', 'luks', 'attest', 'image'],
 }
 # The two tables are the places that name the TEEs.
-TABLES = {'attest/tees.c': ['vtpm'], 'agent/attesters.c': ['vtpm']}
+TABLES = {'attest/tees.c': ['sev', 'tdx', 'vtpm'], 'agent/attesters.c': ['sev', 'tdx', 'vtpm']}
 
 FOREIGN = [
     (r'openssl/.*', r'base/(crypto[-a-z]*\.[ch]|x509[-a-z]*\.c|tls[-a-z]*\.c)'),
