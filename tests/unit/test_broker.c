@@ -436,7 +436,7 @@ static void only_the_administrator(void **state)
         FAILS(sv_admin_put_resource(stranger, PATH, value, &err), SV_PROOF, "admin.token.signature");
         FAILS(sv_admin_list_resources(stranger, &list, &err), SV_PROOF, "admin.token.signature");
         FAILS(sv_admin_delete_policy(stranger, PATH, &err), SV_PROOF, "admin.token.signature");
-        audit_says("admin.resource.put", "refused", "admin.token.signature");
+        audit_says("admin-put-resource", "refused", "admin.token.signature");
         FAILS(sv_admin_get_policy(admin, "no/such/policy", &text, &err), SV_USAGE, "broker.policy.absent");
         FAILS(sv_admin_put_policy(admin, PATH, sv_bytes_str("{}"), &err), SV_FORMAT, "policy.member");
 }
