@@ -102,15 +102,21 @@ static const char *text_of(const struct sv_json *record, const char *member)
         return s ? s : "-";
 }
 
+/* Parts of a record are a stranger's words: nothing of them may steer the terminal. */
 static void print_record(const struct sv_json *r)
 {
-        printf("%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0), text_of(r, "time"), text_of(r, "peer"),
-               text_of(r, "action"), text_of(r, "resource"), text_of(r, "outcome"));
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_buf_printf(&line, "%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0), text_of(r, "time"),
+                      text_of(r, "peer"), text_of(r, "action"), text_of(r, "resource"), text_of(r, "outcome"));
         if (sv_json_get(r, "check"))
-                printf(" [%s] %s", text_of(r, "check"), text_of(r, "message"));
+                sv_buf_printf(&line, " [%s] %s", text_of(r, "check"), text_of(r, "message"));
         else if (sv_json_get(r, "grounds"))
-                printf(" %s", text_of(r, "grounds"));
-        putchar('\n');
+                sv_buf_printf(&line, " %s", text_of(r, "grounds"));
+        for (size_t i = 0; i < line.n; i++)
+                if (line.p[i] < ' ' || line.p[i] == 0x7f)
+                        line.p[i] = '?';
+        puts(sv_buf_str(&line));
 }
 
 static int list_all(struct sv_store *store, int64_t after, struct sv_json *list, struct sv_err *err)
