@@ -188,6 +188,22 @@ static int read_size(const struct place *p, const struct sv_member *row, const s
         return 0;
 }
 
+/* Bit masks are written in hexadecimal, which JSON has only as text. */
+static int read_u64(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+{
+        uint64_t v = 0;
+        bool ok = true;
+
+        if (sv_json_type(j) == SV_JSON_INT && sv_json_int(j, -1) >= 0)
+                v = (uint64_t)sv_json_int(j, 0);
+        else
+                ok = sv_json_str(j) && sv_parse_u64(sv_json_str(j), UINT64_MAX, &v, "guest.number", NULL) == 0;
+        if (!ok || v < row->min || v > row->max)
+                return bad_value(p, pointer, row, j, err);
+        *(uint64_t *)((char *)p->base + row->at) = v;
+        return 0;
+}
+
 static int read_text(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         char **out = (char **)((char *)p->base + row->at);
@@ -215,6 +231,8 @@ static int read_value(const struct place *p, const struct sv_member *row, struct
                 return read_paths(p, row, j, pointer, err);
         case SV_M_LIST:
                 return read_list(p, row, j, pointer, err);
+        case SV_M_U64:
+                return read_u64(p, row, j, pointer, err);
         case SV_M_SIZE:
                 return read_size(p, row, j, pointer, err);
         case SV_M_BOOL:

@@ -1,5 +1,5 @@
 /* Rows that describe the members of a JSON object people write, and the reader that fills a structure from them. Used by
- * base/guest-read.c only. */
+ * base/guest-read.c, and by the TEEs for their own objects (sv_guest_options). */
 #pragma once
 
 #include <stddef.h>
@@ -14,6 +14,7 @@ enum sv_member_kind {
         SV_M_BOOL,       /* bool */
         SV_M_UNSIGNED,   /* unsigned, min .. max */
         SV_M_SIZE,       /* uint64_t, bytes, min .. max */
+        SV_M_U64,        /* uint64_t: a number, or a text in decimal or 0x hexadecimal; min .. max */
         SV_M_UUID,       /* uint8_t[16] */
         SV_M_PART,       /* an object whose members lie in the same structure */
         SV_M_LIST,       /* an array of objects: pointer and count */

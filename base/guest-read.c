@@ -64,6 +64,8 @@ static const struct sv_member guest_members[] = {
         {"nics", SV_M_LIST, G(nics), "a list of at most 8 network interfaces", .count = G(n_nics), .part = nic_members, .size = sizeof(struct sv_nic), .max = 8},
         {"attestation", SV_M_PART, 0, "an object with \"url\" and \"pin\"", .part = attestation_members},
         {"security", SV_M_PART, 0, "an object", .part = security_members},
+        {"sev_snp", SV_M_ANY_OBJECT, G(sev_snp), "an object"},
+        {"tdx", SV_M_ANY_OBJECT, G(tdx), "an object"},
         {"tuning", SV_M_ANY_OBJECT, G(tuning), "an object"},
         {NULL},
 };
@@ -205,9 +207,25 @@ int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, stru
         if (sv_member_read(&r, root, "", "guest", guest_members, &g, err) < 0 || check_whole(&r, &g, err) < 0)
                 return -1;
         g.file = sv_asprintf("%s", file);
+        g.dir = sv_asprintf("%s", dir);
+        g.text = sv_asprintf("%.*s", (int)text.n, (const char *)text.p);
         *out = g;
         g = (struct sv_guest){0};
         return 0;
+}
+
+int sv_guest_options(const struct sv_guest *g, const char *member, const struct sv_json *obj, const struct sv_member *rows, void *base,
+                     struct sv_err *err)
+{
+        struct sv_member_reader r = {
+                .text = g->text ? sv_bytes_str(g->text) : SV_BYTES_NULL, .file = g->file ? g->file : "options", .dir = g->dir ? g->dir : "."};
+        char pointer[64], check[64];
+
+        if (!obj)
+                return 0;
+        snprintf(pointer, sizeof(pointer), "/%s", member);
+        snprintf(check, sizeof(check), "guest.%s", member);
+        return sv_member_read(&r, obj, pointer, check, rows, base, err);
 }
 
 int sv_guest_read(const char *path, struct sv_guest *out, struct sv_err *err)

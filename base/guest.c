@@ -12,7 +12,7 @@ void sv_guest_free(struct sv_guest *g)
 {
         char **texts[] = {&g->file, &g->name, &g->tee, &g->cpu, &g->firmware, &g->kernel, &g->initrd, &g->cmdline, &g->uki,
                           &g->attestation.url, &g->attestation.pin, &g->attestation.ca, &g->attestation.resource,
-                          &g->security.model};
+                          &g->security.model, &g->text, &g->dir};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);
@@ -30,6 +30,8 @@ void sv_guest_free(struct sv_guest *g)
         free(g->disks);
         free(g->nics);
         free(g->attestation.ek_roots);
+        sv_json_free(g->sev_snp);
+        sv_json_free(g->tdx);
         sv_json_free(g->tuning);
         *g = (struct sv_guest){0};
 }

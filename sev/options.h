@@ -1,0 +1,25 @@
+/* The guest file's object "sev_snp" (docs/FORMATS.md): what only an SNP guest has. The flags of `secure-vm measure` fill the same object. */
+#pragma once
+
+#include "base/guest.h"
+
+struct sv_sev_options {
+        uint64_t policy;          /* POLICY; default 0x30000: SMT allowed, no migration agent, no debugging */
+        bool allow_debug;         /* must be true beside a policy with the debug bit: said twice, meant once */
+        uint64_t features;        /* SEV_FEATURES; default 0x1 */
+        uint64_t cpu_sig;         /* CPUID 1 EAX; 0: from the CPU model */
+        char *vmm;                /* "qemu" (default), "ec2", "gce" */
+        bool old_fpu;             /* the host's KVM is older than 6.10 */
+        char *firmware_digest;    /* 96 hex digits: launch digest after the firmware's pages */
+        char *svsm;               /* path */
+        uint64_t svsm_vars;       /* bytes of variable store between the SVSM and the firmware */
+        char *igvm;               /* path: the whole launch from this file */
+        char *id_block, *id_auth; /* paths: 96 and 4096 bytes */
+        bool author_key;
+        char *host_data; /* 64 hex digits; or init_data */
+        char *init_data; /* path: its digest becomes HOST_DATA */
+};
+
+int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, struct sv_err *err);
+void sv_sev_options_free(struct sv_sev_options *o);
+#define SV_SEV_OPTIONS __attribute__((cleanup(sv_sev_options_free))) struct sv_sev_options
