@@ -64,8 +64,7 @@ static const struct sv_member guest_members[] = {
         {"nics", SV_M_LIST, G(nics), "a list of at most 8 network interfaces", .count = G(n_nics), .part = nic_members, .size = sizeof(struct sv_nic), .max = 8},
         {"attestation", SV_M_PART, 0, "an object with \"url\" and \"pin\"", .part = attestation_members},
         {"security", SV_M_PART, 0, "an object", .part = security_members},
-        {"sev_snp", SV_M_ANY_OBJECT, G(sev_snp), "an object"},
-        {"tdx", SV_M_ANY_OBJECT, G(tdx), "an object"},
+        {"tees", SV_M_ANY_OBJECT, G(tees), "an object with one object per TEE"},
         {"tuning", SV_M_ANY_OBJECT, G(tuning), "an object"},
         {NULL},
 };
@@ -214,17 +213,19 @@ int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, stru
         return 0;
 }
 
-int sv_guest_options(const struct sv_guest *g, const char *member, const struct sv_json *obj, const struct sv_member *rows, void *base,
-                     struct sv_err *err)
+int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_member *rows, void *base, struct sv_err *err)
 {
+        const struct sv_json *obj = sv_json_get(g->tees, tee);
         struct sv_member_reader r = {
                 .text = g->text ? sv_bytes_str(g->text) : SV_BYTES_NULL, .file = g->file ? g->file : "options", .dir = g->dir ? g->dir : "."};
         char pointer[64], check[64];
 
         if (!obj)
                 return 0;
-        snprintf(pointer, sizeof(pointer), "/%s", member);
-        snprintf(check, sizeof(check), "guest.%s", member);
+        snprintf(pointer, sizeof(pointer), "/tees/%s", tee);
+        snprintf(check, sizeof(check), "guest.%s", tee);
+        if (sv_json_type(obj) != SV_JSON_OBJECT)
+                return sv_member_fail(&r, pointer, check, err, "expected an object, found %s", sv_json_type_name(sv_json_type(obj)));
         return sv_member_read(&r, obj, pointer, check, rows, base, err);
 }
 

@@ -30,8 +30,7 @@ void sv_guest_free(struct sv_guest *g)
         free(g->disks);
         free(g->nics);
         free(g->attestation.ek_roots);
-        sv_json_free(g->sev_snp);
-        sv_json_free(g->tdx);
+        sv_json_free(g->tees);
         sv_json_free(g->tuning);
         *g = (struct sv_guest){0};
 }

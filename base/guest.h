@@ -47,8 +47,7 @@ struct sv_guest {
                 char *model;   /* sVirt: "selinux", "apparmor", NULL: libvirt's default */
                 bool required; /* refuse to run unconfined */
         } security;
-        struct sv_json *sev_snp; /* objects, NULL when absent: each TEE reads its own with sv_guest_options */
-        struct sv_json *tdx;
+        struct sv_json *tees; /* "tees": {"<TEE>": {…}}, NULL when absent: each TEE reads its own with sv_guest_options */
         char *text; /* the file as read and the folder of its relative paths, for messages about those */
         char *dir;
         struct sv_json *tuning; /* object, read by launcher/tune; NULL when absent */
@@ -70,7 +69,6 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
 const char *sv_guest_firmware(const struct sv_guest *g);
 
 struct sv_member; /* base/guest-member.h */
-/* Reads a TEE's own object of the guest file ("sev_snp") by its rows into `base`, as the rest of the file is read: SV_USAGE
- * "guest.<member>.<name>", naming pointer and line. `obj` NULL reads nothing. Strings and lists belong to the caller. */
-int sv_guest_options(const struct sv_guest *g, const char *member, const struct sv_json *obj, const struct sv_member *rows, void *base,
-                     struct sv_err *err);
+/* Reads a TEE's own object of the guest file (/tees/<tee>) by its rows into `base`, as the rest of the file is read: SV_USAGE
+ * "guest.<tee>.<name>", naming pointer and line. Without such an object nothing is read. Strings and lists belong to the caller. */
+int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_member *rows, void *base, struct sv_err *err);

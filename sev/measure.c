@@ -34,7 +34,7 @@ static int vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o, 
         if (o->vmm && sv_vmm_by_name(o->vmm, &l->vmm, err) < 0)
                 return -1;
         l->cpu_sig = (uint32_t)o->cpu_sig;
-        if (l->cpu_sig || l->vmm != SV_VMM_QEMU || (g->sev_snp && sv_json_get(g->sev_snp, "cpu_sig")))
+        if (l->cpu_sig || l->vmm != SV_VMM_QEMU || (g->tees && sv_json_pointer(g->tees, "/sev-snp/cpu_sig")))
                 return 0;
         if (!g->cpu)
                 return sv_fail(err, SV_USAGE, "sev.cpu",

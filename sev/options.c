@@ -43,16 +43,16 @@ static const struct sv_member members[] = {
 static int check(const struct sv_sev_options *o, struct sv_err *err)
 {
         if (!(o->policy & SV_SNP_POLICY_ONE))
-                return sv_fail(err, SV_USAGE, "guest.sev_snp.policy", "sev_snp.policy 0x%llx: bit 17 must be set; the usual policy is 0x30000",
+                return sv_fail(err, SV_USAGE, "guest.sev-snp.policy", "sev-snp policy 0x%llx: bit 17 must be set; the usual policy is 0x30000",
                                (unsigned long long)o->policy);
         if (o->policy & SV_SNP_POLICY_DEBUG && !o->allow_debug)
-                return sv_fail(err, SV_USAGE, "guest.sev_snp.allow_debug",
-                               "sev_snp.policy 0x%llx lets the host read the guest (debug, bit 19); clear it, or say \"allow_debug\": true as well",
+                return sv_fail(err, SV_USAGE, "guest.sev-snp.allow_debug",
+                               "sev-snp policy 0x%llx lets the host read the guest (debug, bit 19); clear it, or say \"allow_debug\": true as well",
                                (unsigned long long)o->policy);
         if (!o->id_block != !o->id_auth)
-                return sv_fail(err, SV_USAGE, "guest.sev_snp.id_block", "sev_snp: id_block and id_auth go together; one of them is missing");
+                return sv_fail(err, SV_USAGE, "guest.sev-snp.id_block", "sev-snp: id_block and id_auth go together; one of them is missing");
         if (o->host_data && o->init_data)
-                return sv_fail(err, SV_USAGE, "guest.sev_snp.host_data", "sev_snp: either host_data or init_data was expected, found both");
+                return sv_fail(err, SV_USAGE, "guest.sev-snp.host_data", "sev-snp: either host_data or init_data was expected, found both");
         return 0;
 }
 
@@ -60,7 +60,7 @@ int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, st
 {
         SV_SEV_OPTIONS o = {.policy = 0x30000, .features = 1};
 
-        if (sv_guest_options(g, "sev_snp", g->sev_snp, members, &o, err) < 0 || check(&o, err) < 0)
+        if (sv_guest_options(g, "sev-snp", members, &o, err) < 0 || check(&o, err) < 0)
                 return -1;
         *out = o;
         o = (struct sv_sev_options){0};

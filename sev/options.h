@@ -1,4 +1,4 @@
-/* The guest file's object "sev_snp" (docs/FORMATS.md): what only an SNP guest has. The flags of `secure-vm measure` fill the same object. */
+/* The guest file's object /tees/sev-snp (docs/FORMATS.md): what only an SNP guest has. The flags of `secure-vm measure` fill the same object. */
 #pragma once
 
 #include "base/guest.h"
