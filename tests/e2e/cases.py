@@ -1,0 +1,316 @@
+"""The cases: one guest that gets its disk, and all the ways in which it must not. Each function is one case; its first line says which."""
+import base64
+import hashlib
+import json
+import shutil
+import struct
+import subprocess
+import threading
+import time
+
+import tcg
+from env import Broker, Failed, run
+from mitm import Mitm, on_evidence
+
+CASES = []
+
+
+def case(f):
+    CASES.append(f)
+    return f
+
+
+def change(path, to, at, data):
+    with open(path, 'rb') as f:
+        old = f.read()
+    with open(to, 'wb') as f:
+        f.write(old[:at] + data + old[at + len(data):])
+
+
+def in_the_middle(c, rewrite=None):
+    c.prepare(behind=True)
+    c.mitm = Mitm(c.broker.dir, c.port, c.broker_port, rewrite)
+
+
+# --- the good boot ---
+
+@case
+def good(c):
+    """good boot: prediction equals the quoted registers, the explanation lines up with the real event log, no key is to be seen"""
+    in_the_middle(c)
+    before = json.loads(run(c.env.vm, 'measure', c.file, '--explain', '--json', env=c.environment).stdout)
+    c.launch()
+    c.must_unlock()
+    evidence = c.mitm.evidence()
+    compare_values(c, before['measurements'], evidence)
+    compare_events(c, before, evidence)
+    look_for_key(c)
+
+
+def compare_values(c, predicted, evidence):
+    quotes = {'sha256': evidence['tpm_quote']['pcrs'], 'sha384': evidence['tpm_quote_sha384']['pcrs']}
+    for bank, quoted in quotes.items():
+        for pcr in ('0', '4', '9'):
+            c.must(pcr in predicted[bank], f'PCR {pcr} of {bank} is not predicted')
+        for pcr, value in predicted[bank].items():
+            c.must(quoted[int(pcr)] == value, f'{bank} PCR {pcr}: predicted {value}, quoted {quoted[int(pcr)]}')
+
+
+def compare_events(c, measured, evidence):
+    log = base64.b64decode(evidence['event_logs'][0]['data'])
+    for pcr in measured['measurements']['sha256']:
+        predicted = [s for s in measured['steps'] if s['reg'] == f'pcr{pcr}' and s.get('sha256')]
+        logged = [e for e in tcg.events(log) if e[0] == int(pcr) and e[1] != tcg.NO_ACTION]
+        c.must([s['sha256'] for s in predicted] == [e[2]['sha256'][1].hex() for e in logged],
+               f'the events of PCR {pcr} differ: predicted {[s.get("type") for s in predicted]}, logged {[hex(e[1]) for e in logged]}')
+        c.must(tcg.replay(log, 'sha384')[int(pcr)] == measured['measurements']['sha384'][pcr], f'PCR {pcr} of sha384 does not replay')
+
+
+def forms_of(key):
+    """The key as it could lie around: raw, hex, base64, and each half of it raw."""
+    yield key
+    yield key[:32]
+    yield key[32:]
+    yield key.hex().encode()
+    yield base64.b64encode(key).rstrip(b'=')
+    yield base64.urlsafe_b64encode(key).rstrip(b'=')
+
+
+def look_for_key(c):
+    """Logs, state, command lines, environments, and the limits on core files of every process that serves this guest."""
+    resource = subprocess.run([c.env.peek, f'{c.broker.dir}/config.json', 'default/g/root'], check=True, capture_output=True).stdout
+    key = resource[-64:]
+    c.must(resource[:8] == b'SVMKEY01' and len(set(key)) > 30, 'the test does not know the key')
+    shapes = list(forms_of(key))
+    for root in (c.dir, c.state):
+        for path in subprocess.run(['find', root, '-type', 'f'], check=True, capture_output=True, text=True).stdout.split('\n')[:-1]:
+            with open(path, 'rb') as f:
+                data = f.read()
+            c.must(not any(s in data for s in shapes), f'the key lies in {path}')
+    pids = c.processes() + [c.broker.process.pid]
+    c.must(len(pids) >= 3, 'expected a supervisor, QEMU and swtpm')
+    for pid in pids:
+        for name in ('cmdline', 'environ'):
+            with open(f'/proc/{pid}/{name}', 'rb') as f:
+                data = f.read()
+            c.must(not any(s in data for s in shapes), f'the key is in /proc/{pid}/{name}')
+        with open(f'/proc/{pid}/comm', encoding='ascii') as f:
+            comm = f.read().strip()
+        with open(f'/proc/{pid}/limits', encoding='ascii') as f:
+            core = next(line for line in f if line.startswith('Max core file size')).split()[4]
+        if comm.startswith('secure-vm'):
+            c.must(core == '0', f'{comm} may leave a core file')
+            search_memory(c, pid, shapes)
+
+
+def search_memory(c, pid, shapes):
+    """Our own processes on the host have no business with the key once it is released. The guest's memory (QEMU) holds it, of course."""
+    with open(f'/proc/{pid}/maps', encoding='ascii') as maps, open(f'/proc/{pid}/mem', 'rb', 0) as mem:
+        for line in maps:
+            span, mode = line.split()[:2]
+            if 'r' not in mode or '[v' in line:
+                continue
+            begin, end = (int(x, 16) for x in span.split('-'))
+            try:
+                mem.seek(begin)
+                data = mem.read(end - begin)
+            except (OSError, ValueError, OverflowError):
+                continue
+            c.must(not any(s in data for s in shapes), f'the key is in the memory of process {pid}: {line.strip()}')
+
+
+# --- what boots is not what the policy is for ---
+
+@case
+def kernel_byte(c):
+    """one byte of the kernel changed, in its version string: it boots, and gets nothing"""
+    c.prepare()
+    with open(c.env.kernel, 'rb') as f:
+        image = f.read()
+    at = struct.unpack_from('<H', image, 0x20e)[0] + 0x200  # Documentation/arch/x86/boot.rst, kernel_version
+    change(c.env.kernel, c.path('vmlinuz'), at, bytes([image[at] ^ 1]))
+    c.launch(c.write_guest('other.json', kernel=c.path('vmlinuz')))
+    c.must_refuse('policy', 'policy.pcr.4')
+
+
+@case
+def initramfs_byte(c):
+    """one byte of the initramfs changed, in a file's time: it boots, and gets nothing"""
+    c.prepare()
+    raw = subprocess.run(['zstd', '-dcq', c.env.initrd], check=True, capture_output=True).stdout
+    at = raw.index(b'070701') + 46 + 7  # newc: the last digit of the first entry's mtime
+    raw = raw[:at] + (b'1' if raw[at:at + 1] != b'1' else b'2') + raw[at + 1:]
+    packed = subprocess.run(['zstd', '-cq'], check=True, capture_output=True, input=raw).stdout
+    with open(c.path('initrd'), 'wb') as f:
+        f.write(packed)
+    c.launch(c.write_guest('other.json', initrd=c.path('initrd')))
+    c.must_refuse('policy', 'policy.pcr.9')
+
+
+@case
+def command_line(c):
+    """another command line"""
+    c.prepare()
+    c.launch(c.write_guest('other.json', cmdline=c.guest['cmdline'] + ' init=/bin/sh'))
+    c.must_refuse('policy', 'policy.pcr.9')
+
+
+@case
+def firmware(c):
+    """another firmware"""
+    c.prepare()
+    c.launch(c.write_guest('other.json', firmware='/usr/share/OVMF/OVMF_CODE.fd'))
+    c.must_refuse('policy', 'policy.pcr.0')
+
+
+@case
+def other_policy(c):
+    """the resource's policy is for another guest"""
+    c.prepare()
+    c.put_policy(c.write_guest('other.json', name='somebody-else'))
+    c.launch()
+    c.must_refuse('policy', 'policy.ek.subject')
+
+
+# --- what is shown is not what happened ---
+
+@case
+def replayed_quote(c):
+    """a quote of an earlier boot of the same guest"""
+    in_the_middle(c)
+    c.launch()
+    c.must_unlock()
+    old = c.mitm.evidence()
+    run(c.env.vm, 'destroy', 'g', env=c.environment)
+    earlier = len(c.broker.audit())
+    c.mitm.rewrite = on_evidence(lambda fresh: old)
+    audit = c.broker.audit
+    c.broker.audit = lambda: audit()[earlier:]
+    c.launch()
+    c.must_refuse('proof', 'vtpm.quote.nonce')
+
+
+@case
+def software_key(c):
+    """a quote by a key that no TPM holds, with all the right attributes"""
+    in_the_middle(c, on_evidence(lambda e: tcg.SoftwareKey().evidence(e)))
+    c.launch()
+    c.must_refuse('proof', 'vtpm.ak.other')
+
+
+@case
+def event_log(c):
+    """an event log that does not replay to the quoted registers"""
+    def broken(e):
+        log = tcg.break_log(base64.b64decode(e['event_logs'][0]['data']), 4)
+        return dict(e, event_logs=[dict(e['event_logs'][0], data=tcg.b64(log))])
+    in_the_middle(c, on_evidence(broken))
+    c.launch()
+    c.must_refuse('proof', 'vtpm.eventlog.replay')
+
+
+# --- the broker is not the one, or not there ---
+
+@case
+def other_broker(c):
+    """a broker with another TLS key"""
+    c.prepare()
+    c.broker.stop()
+    genuine = c.broker
+    c.broker = Broker(c.env, c.path('other'), c.broker_port).start()
+    c.launch()
+    c.must_refuse('proof', 'tls.pin', audited=False)
+    c.must(not [r for r in c.broker.audit() + genuine.audit() if r.get('outcome') == 'released'], 'the key was released')
+
+
+@case
+def stopped_broker(c):
+    """no broker at all: tries again, then a clear end"""
+    c.prepare()
+    c.broker.stop()
+    c.launch(timeout=300)
+    c.must_refuse('system', ('net.connect', 'tls.connect'), audited=False)
+    c.must(c.console().count('again') >= 2, 'expected more than one try')
+
+
+@case
+def broker_comes_back(c):
+    """a broker that comes back while the guest tries"""
+    c.prepare()
+    c.broker.stop()
+
+    def later():
+        for _ in range(600):
+            try:
+                if 'again' in c.console():
+                    break
+            except OSError:
+                pass
+            time.sleep(0.2)
+        c.broker.start()
+    thread = threading.Thread(target=later)
+    thread.start()
+    c.launch()
+    thread.join()
+    c.must_unlock()
+    c.must('again' in c.console(), 'the guest never had to try again')
+
+
+# --- the disk is not the one ---
+
+def header_of(path):
+    with open(path, 'rb') as f:
+        head = f.read(16 << 20)
+    return head, struct.unpack_from('>Q', head, 8)[0]
+
+
+def with_checksum(header):
+    """LUKS2 On-Disk Format, section 2.1: SHA-256 over the binary header and its JSON area with the checksum itself zero."""
+    zeroed = header[:0x1c0] + bytes(64) + header[0x200:]
+    return header[:0x1c0] + hashlib.sha256(zeroed).digest() + bytes(32) + header[0x200:]
+
+
+def write_header(path, header):
+    """Both copies, so that whoever reads either finds the same."""
+    second = with_checksum(b'SKUL\xba\xbe' + header[6:0x100] + struct.pack('>Q', len(header)) + header[0x108:])
+    with open(path, 'r+b') as f:
+        f.write(with_checksum(header) + second)
+
+
+@case
+def null_cipher(c):
+    """a LUKS2 header that says the disk is not encrypted at all"""
+    c.prepare()
+    head, size = header_of(c.path('root.img'))
+    meta = json.loads(head[4096:size].rstrip(b'\0'))
+    meta['segments']['0']['encryption'] = 'cipher_null-ecb'
+    text = json.dumps(meta, separators=(',', ':')).encode()
+    write_header(c.path('root.img'), head[:4096] + text + bytes(size - 4096 - len(text)))
+    c.launch()
+    c.must_refuse('format', 'luks.header.cipher', audited=False)
+
+
+def swap_header(c, same_uuid):
+    c.prepare()
+    c.make_disk(c.path('other.img'), 'default/other/root')
+    head, size = header_of(c.path('other.img'))
+    if same_uuid:
+        ours, _ = header_of(c.path('root.img'))
+        head = with_checksum(head[:0xa8] + ours[0xa8:0xa8 + 40] + head[0xd0:size]) + head[size:]
+    with open(c.path('root.img'), 'r+b') as f:
+        f.write(head)
+    c.launch()
+
+
+@case
+def other_header(c):
+    """another volume's header"""
+    swap_header(c, False)
+    c.must_refuse('proof', 'luks.binding.uuid', audited=False)
+
+
+@case
+def other_header_same_uuid(c):
+    """another volume's header under this volume's name"""
+    swap_header(c, True)
+    c.must_refuse('proof', 'luks.binding.header', audited=False)

@@ -1,0 +1,236 @@
+"""What all cases share (kernel, initramfs, root file system) and what each has for itself (broker, guest, disk)."""
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm', 'e2e')
+CLASSES = {'usage': 2, 'system': 3, 'format': 4, 'proof': 5, 'policy': 6}
+MARKER = 'e2e-root: the disk is open'
+
+
+class Failed(Exception):
+    """A case did not end as it must."""
+
+
+def run(*args, check=True, timeout=300, **kw):
+    r = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=timeout, **kw)
+    if check and r.returncode:
+        raise Failed(f'{os.path.basename(str(args[0]))} {" ".join(map(str, args[1:3]))} ended with {r.returncode}: {r.stderr.strip()[-800:]}')
+    return r
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def digest(*paths):
+    h = hashlib.sha256()
+    for p in paths:
+        with open(p, 'rb') as f:
+            h.update(f.read())
+    return h.hexdigest()[:16]
+
+
+class Env:
+    """Prepared once for each build of the agent and kept in the cache."""
+    def __init__(self, build, say):
+        self.vm = os.path.join(build, 'launcher', 'secure-vm')
+        self.broker = os.path.join(build, 'broker', 'secure-vm-broker')
+        self.agent = os.path.join(build, 'agent', 'secure-vm-agent')
+        self.peek = os.path.join(build, 'tests', 'e2e', 'e2e-peek')
+        for p in (self.vm, self.broker, self.agent, self.peek):
+            if not os.path.exists(p):
+                raise Failed(f'{p} is not built')
+        say('the distribution\'s kernel')
+        self.kernel_dir = run(os.path.join(TOP, 'tools', 'fetch-kernel'), timeout=600).stdout.strip().splitlines()[-1]
+        self.kernel = os.path.join(self.kernel_dir, 'vmlinuz')
+        run(self.vm, 'host', 'vtpm-ca')
+        self.dir = os.path.join(CACHE, digest(self.agent, self.vm, self.kernel))
+        self.initrd = os.path.join(self.dir, 'initrd')
+        self.root = os.path.join(self.dir, 'root')
+        if not os.path.exists(os.path.join(self.dir, 'done')):
+            self.prepare(say)
+
+    def prepare(self, say):
+        for old in os.listdir(CACHE) if os.path.isdir(CACHE) else []:
+            if time.time() - os.stat(os.path.join(CACHE, old)).st_mtime > 86400:
+                shutil.rmtree(os.path.join(CACHE, old), ignore_errors=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(os.path.join(self.root, 'sbin'))
+        for d in ('proc', 'sys', 'dev', 'run', 'tmp'):
+            os.makedirs(os.path.join(self.root, d))
+        say('a root file system with one static program')
+        run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(self.root, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e/init.c'))
+        say('the measured initramfs')
+        modules = os.path.realpath(os.path.join(self.kernel_dir, 'modules'))
+        run(self.vm, 'image', 'initrd', '--kernel-modules', modules, '--agent', self.agent, '--out', self.initrd)
+        with open(os.path.join(self.dir, 'done'), 'w', encoding='ascii'):
+            pass
+
+
+class Broker:
+    def __init__(self, env, directory, port):
+        self.env, self.dir, self.port, self.process = env, directory, port, None
+        out = run(env.broker, 'init', '--dir', directory, '--listen', f'127.0.0.1:{port}').stdout
+        self.pin = dict(line.split(' ', 1) for line in out.splitlines())['pin']
+
+    def start(self):
+        with open(os.path.join(os.path.dirname(self.dir), 'broker.log'), 'a', encoding='utf-8') as log:
+            self.process = subprocess.Popen([self.env.broker, 'serve', '--config', f'{self.dir}/config.json'],
+                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        for _ in range(100):
+            try:
+                socket.create_connection(('127.0.0.1', self.port), 1).close()
+                return self
+            except OSError:
+                time.sleep(0.1)
+        raise Failed('the broker does not listen')
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(20)
+            self.process = None
+
+    def admin(self):
+        return ['--broker', f'https://127.0.0.1:{self.port}', '--pin', self.pin, '--admin-key', f'{self.dir}/admin.key']
+
+    def audit(self):
+        return json.loads(run(self.env.broker, 'audit', '--config', f'{self.dir}/config.json', '--json').stdout)['audit']
+
+
+class Case:
+    """A folder with a broker, a disk and a guest file; `launch` boots it for real."""
+    def __init__(self, env, base, name):
+        self.env, self.name = env, name
+        self.dir = os.path.join(base, name)
+        os.makedirs(self.dir)
+        self.state = os.path.join(base, 's', name[:12])
+        os.makedirs(self.state)
+        self.environment = dict(os.environ, SECURE_VM_DIR=self.state)
+        self.port = self.broker_port = free_port()
+        self.mitm = None
+        self.guest = {'name': 'g', 'tee': 'vtpm', 'memory': '512MiB', 'kernel': env.kernel, 'initrd': env.initrd,
+                      'cmdline': 'console=ttyS0 panic=-1', 'disks': [{'path': os.path.join(self.dir, 'root.img')}]}
+        self.kernel_stock = env.kernel
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    # --- setting up ---
+
+    def make_broker(self, behind=False):
+        """behind: the guest's URL is another port, for somebody in the middle."""
+        self.broker = Broker(self.env, self.path('broker'), self.broker_port)
+        if behind:
+            self.port = free_port()
+        self.broker.start()
+        self.guest['attestation'] = {'url': f'https://10.0.2.2:{self.port}', 'pin': self.broker.pin, 'resource': 'default/g/root'}
+
+    def make_disk(self, path=None, resource='default/g/root'):
+        run(self.env.vm, 'image', 'encrypt', '--from', self.env.root, '--out', path or self.path('root.img'), '--size', '48MiB',
+            '--resource', resource, *self.broker.admin(), env=self.environment)
+
+    def write_guest(self, name='guest.json', **changes):
+        with open(self.path(name), 'w', encoding='utf-8') as f:
+            json.dump(dict(self.guest, **changes), f)
+        return self.path(name)
+
+    def put_policy(self, guest_file):
+        run(self.env.vm, 'policy', guest_file, '--put', *self.broker.admin(), env=self.environment)
+
+    def prepare(self, behind=False):
+        self.make_broker(behind)
+        self.make_disk()
+        self.file = self.write_guest()
+        self.put_policy(self.file)
+
+    # --- booting ---
+
+    def launch(self, file=None, timeout=180):
+        r = run(self.env.vm, 'launch', file or self.file, '--wait', '--timeout', timeout, '--events', self.path('events'), '--json',
+                check=False, timeout=timeout + 60, env=self.environment)
+        self.status, self.messages = r.returncode, r.stderr
+        try:
+            self.result = json.loads(r.stdout)
+        except ValueError as e:
+            raise Failed(f'launch --json answered {r.stdout[:200]!r}; {r.stderr[-500:]}') from e
+        return self.result
+
+    def console(self):
+        with open(os.path.join(self.state, 'g', 'console.log'), encoding='utf-8', errors='replace') as f:
+            return f.read()
+
+    def wait_console(self, words, seconds=30):
+        for _ in range(seconds * 5):
+            if words in self.console():
+                return
+            time.sleep(0.2)
+        raise Failed(f'the console never said "{words}"; its end: {self.console()[-600:]}')
+
+    def end(self):
+        run(self.env.vm, 'destroy', 'g', '--forget', check=False, env=self.environment)
+        if self.mitm:
+            self.mitm.stop()
+        if hasattr(self, 'broker'):
+            self.broker.stop()
+
+    # --- what must be true ---
+
+    def must(self, truth, what):
+        if not truth:
+            raise Failed(f'{what}; launch: {json.dumps(self.result)[:600]}; console: {self.console()[-600:]}')
+
+    def must_unlock(self):
+        self.must(self.status == 0 and self.result.get('ok'), 'expected the guest to get its disk')
+        self.wait_console(MARKER)
+        grounds = self.result.get('grounds', '')
+        self.must(len(grounds) > 20, 'expected the grounds on which the key was released')
+        self.must(any(r.get('outcome') == 'released' for r in self.broker.audit()), 'expected a record of the release')
+        return grounds
+
+    def must_refuse(self, klass, checks, audited=True):
+        """The disk stays locked and the same check is named in the exit status, on the console and in the audit record."""
+        error = self.result.get('error', {})
+        checks = checks if isinstance(checks, tuple) else (checks,)
+        self.must(error.get('check') in checks, f'expected the check {" or ".join(checks)}, found {error.get("check")}')
+        self.must(error.get('class') == klass and self.status == CLASSES[klass],
+                  f'expected {klass} and exit status {CLASSES[klass]}, found {self.status}')
+        self.must(error['check'] in self.console(), f'expected {error["check"]} on the console')
+        self.must(MARKER not in self.console(), 'the disk was opened')
+        with open(self.path('events'), encoding='utf-8') as f:
+            self.must('"unlocked"' not in f.read(), 'the guest said it had its disk')
+        records = self.broker.audit() if audited else []
+        if audited:
+            self.must(any(r.get('check') == error['check'] and r.get('outcome') != 'released' for r in records),
+                      f'expected {error["check"]} in the audit record, found {records[-3:]}')
+            self.must(not any(r.get('outcome') == 'released' for r in records), 'the key was released')
+        self.must(not self.processes(), 'the guest still runs')
+
+    def processes(self):
+        """Everything that runs for this guest: its folder is on their command lines."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open(f'/proc/{pid}/cmdline', 'rb') as f:
+                    if os.fsencode(self.state) in f.read() and int(pid) != os.getpid():
+                        found.append(int(pid))
+            except OSError:
+                pass
+        return found
+
+
+def say_to(stream=sys.stderr):
+    begin = time.time()
+
+    def say(text):
+        print(f'[{time.time() - begin:4.0f}s] e2e: {text}', file=stream, flush=True)
+    return say
