@@ -3,6 +3,8 @@ import json
 import re
 import subprocess
 
+COMMON = {'json', 'help', 'verbose', 'quiet'}  # said once, for all commands
+
 
 def plain(roff):
     """Roff without its fonts and escapes."""
@@ -31,9 +33,7 @@ def page_of(text):
 
 def table_of(program):
     out = subprocess.run([program, '--table'], capture_output=True, text=True, check=True, timeout=30).stdout
-    table = json.loads(out)
-    rows = table['commands'] if isinstance(table, dict) else table
-    return {c['name']: {o['name'] for o in c.get('options', c.get('opts', []))} - {'json', 'help'} for c in rows}
+    return {c['name']: {o['name'] for o in c['options']} - COMMON for c in json.loads(out)['commands']}
 
 
 def compare(page_name, text, table):
@@ -45,14 +45,14 @@ def compare(page_name, text, table):
     for command in sorted(set(page) & set(table)):
         for o in sorted(table[command] - page[command]):
             yield page_name, 1, f'{command}: --{o} is not in the page'
-        for o in sorted(page[command] - table[command] - {'json', 'help'}):
+        for o in sorted(page[command] - table[command] - COMMON):
             yield page_name, 1, f'{command}: the program has no --{o}'
 
 
 def manual(tree, programs):
     for name, path in programs.items():
-        page = f'docs/{name}.1'
-        if page not in tree.names:
-            yield page, 1, 'is missing'
+        page = (tree.match(f'docs/man/{name}\\.[18]') or [None])[0]
+        if not page:
+            yield f'docs/man/{name}.1', 1, 'is missing'
             continue
         yield from compare(page, tree.text(page), table_of(path))
