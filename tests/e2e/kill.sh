@@ -1,0 +1,95 @@
+#!/bin/sh
+# SIGKILL of the launcher, the worker and the guard at ten moments each, then of worker and guard together: nothing of the guest may
+# be left (QEMU, swtpm, socket, copy, lock), and launching again works. Guests are emulated; no guest boots to its end here.
+#
+# usage: kill.sh SECURE-VM KERNEL      (root; KERNEL is any bzImage)
+set -eu
+sv=$1 kernel=$2
+dir=$(mktemp -d /tmp/svk.XXXXXX)
+chmod 711 "$dir"
+export SECURE_VM_DIR="$dir/s"
+g=$SECURE_VM_DIR/k
+failures=0
+n=0
+
+finish() {
+        "$sv" destroy k >/dev/null 2>&1 || true
+        rm -rf "$dir"
+}
+trap finish EXIT
+printf '{"name":"k","kernel":"%s","cmdline":"console=ttyS0","memory":"256MiB","vcpus":1}\n' "$kernel" >"$dir/k.json"
+
+ours() { # processes that serve this guest
+        for p in /proc/[0-9]*; do
+                exe=$(readlink "$p/exe" 2>/dev/null) || continue
+                case ${exe##*/} in qemu-* | swtpm*) grep -qaF "$g/" "$p/cmdline" 2>/dev/null && echo "${p#/proc/} ${exe##*/}" ;; esac
+        done
+        return 0
+}
+fail() {
+        echo "not ok: $*"
+        failures=$((failures + 1))
+}
+check_clean() { # what was killed when
+        [ -e "$g/lock" ] || return 0
+        flock -w 30 "$g/lock" true || fail "$1: the lock is still held"
+        left=$(ours)
+        [ -z "$left" ] || fail "$1: processes are left: $left"
+        left=$(find "$g" -type s)
+        [ -z "$left" ] || fail "$1: sockets are left: $left"
+        [ ! -e "$g/boot" ] || fail "$1: copies are left"
+        case $("$sv" list --json) in *'"running"'* | *'"starting"'*) fail "$1: list says that it runs" ;; esac
+}
+child() { # parent name
+        for c in $(cat "/proc/$1/task/$1/children" 2>/dev/null || pgrep -P "$1"); do
+                [ "$(cat "/proc/$c/comm" 2>/dev/null)" = "$2" ] && echo "$c"
+        done
+        return 0
+}
+
+# The first launch fills the capability cache, so that the moments below mean the same each time.
+"$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log" || { cat "$dir/log"; exit 1; }
+"$sv" destroy k >/dev/null
+check_clean "an ordinary end"
+
+for who in launch worker guard; do
+        [ $who = launch ] && moments="0.01 0.03 0.06 0.1 0.15 0.2 0.3 0.4 0.5 0.6" || moments="0.03 0.06 0.1 0.15 0.25 0.4 0.6 0.9 1.3 2.0"
+        for moment in $moments; do
+                n=$((n + 1))
+                "$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log" &
+                launch=$!
+                sleep "$moment"
+                guard=$(child "$launch" sv-guard)
+                [ -n "$guard" ] || guard=$(sed -n 's/.*"guard_pid": *\([0-9]*\).*/\1/p' "$g/status.json")
+                case $who in
+                launch) victim=$launch ;;
+                guard) victim=$guard ;;
+                worker) victim=$(child "${guard:-0}" sv-worker) ;;
+                esac
+                kill -KILL $victim 2>/dev/null && what="$who killed after ${moment}s" || what="$who was not there after ${moment}s"
+                status=0
+                wait "$launch" 2>/dev/null || status=$?
+                # A launcher that had already said that the guest runs leaves it running: that is no orphan.
+                if [ "$status" = 0 ] && [ "$who" = launch ]; then
+                        "$sv" destroy k >/dev/null
+                        what="$what (the launch was over)"
+                fi
+                case $what in *"was not there"*) "$sv" destroy k >/dev/null 2>&1 || true ;; esac
+                check_clean "$what"
+                echo "ok $n: $what"
+        done
+done
+
+# Both at once: nobody is left to clean, so the next launch does.
+"$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log"
+kill -KILL $(sed -n 's/.*"\(guard\|worker\)_pid": *\([0-9]*\).*/\2/p' "$g/status.json") $(sed -n 's/.*"guard_pid": *\([0-9]*\).*/\1/p' "$g/status.json") 2>/dev/null
+sleep 0.3
+[ -n "$(ours)" ] || fail "worker and guard killed: QEMU was expected to be left"
+case $("$sv" list --json) in *'"killed"'*) ;; *) fail "list does not say that the guest was killed" ;; esac
+"$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log" || { cat "$dir/log"; fail "the launch after both were killed"; }
+grep -q "left behind" "$dir/log" || fail "the next launch does not say what it ended"
+"$sv" destroy k >/dev/null
+check_clean "worker and guard killed together, launched again"
+echo "ok: worker and guard killed together, launched again"
+[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
+echo "all $n moments and the double kill left nothing behind"
