@@ -10,7 +10,7 @@ enum sv_virt_state { SV_VIRT_OFF, SV_VIRT_RUNNING, SV_VIRT_PAUSED, SV_VIRT_CRASH
 enum sv_virt_event {
         SV_VIRT_NO_EVENT,
         SV_VIRT_RESUMED, /* the virtual CPUs run */
-        SV_VIRT_REBOOTED, /* the guest asked for a reset; the domain ends because on_reboot says so */
+        SV_VIRT_REBOOTED, /* the guest asked for a reset and is starting over inside the same QEMU */
         SV_VIRT_CRASH,
         SV_VIRT_STOPPED, /* by itself or by us */
         SV_VIRT_FAILED,  /* QEMU or libvirt lost it */

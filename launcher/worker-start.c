@@ -23,6 +23,14 @@ static void tell_step(struct sv_worker *w, const char *step, int64_t since)
         sv_worker_tell(w, e);
 }
 
+/* O_DIRECT where the disk's file system has it; tmpfs and some others have not. */
+static int direct_flag(const char *path)
+{
+        SV_FD fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+        return fd >= 0 ? O_DIRECT : 0;
+}
+
 static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
@@ -30,18 +38,15 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         SV_STR log = sv_state_path(k->state, "console.log");
         SV_STR agent = sv_state_path(k->state, "agent.sock");
         SV_BUF cmdline = SV_BUF_NULL;
-        bool buffered[16] = {0};
+        bool buffered[16] = {0}; /* as many as a guest file may have */
         struct sv_plan plan = {
                 .guest = k->guest, .tee = k->tee, .kvm = k->kvm, .kernel = w->stage.kernel, .initrd = w->stage.initrd,
                 .firmware = w->stage.firmware, .nvram_template = w->stage.nvram_template, .nvram = w->stage.nvram,
                 .console_socket = console, .console_log = log, .agent_socket = agent, .disks_by_fd = k->guest->n_disks > 0, .buffered = buffered,
         };
 
-        for (size_t i = 0; i < k->guest->n_disks && i < 16; i++) {
-                SV_FD fd = open(k->guest->disks[i].path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-
-                buffered[i] = fd < 0; /* tmpfs and some others have no direct I/O */
-        }
+        for (size_t i = 0; i < k->guest->n_disks && i < 16; i++)
+                buffered[i] = !direct_flag(k->guest->disks[i].path);
         if (sv_guest_cmdline(k->guest, &cmdline, err) < 0)
                 return -1;
         plan.cmdline = sv_buf_str(&cmdline);
@@ -53,8 +58,9 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
 {
         for (size_t i = 0; i < w->work->guest->n_disks; i++) {
                 const struct sv_disk *d = &w->work->guest->disks[i];
-                SV_FD reader = open(d->path, O_RDONLY | O_CLOEXEC);
-                SV_FD writer = d->readonly ? -1 : open(d->path, O_RDWR | O_CLOEXEC);
+                int direct = direct_flag(d->path); /* QEMU looks for a descriptor with the very flags it would open with */
+                SV_FD reader = open(d->path, O_RDONLY | O_CLOEXEC | direct);
+                SV_FD writer = d->readonly ? -1 : open(d->path, O_RDWR | O_CLOEXEC | direct);
                 int fds[2] = {reader, writer};
                 char group[32];
 

@@ -87,6 +87,8 @@ static void hear_virt(struct sv_worker *w)
                 switch (e) {
                 case SV_VIRT_REBOOTED:
                         w->rebooting = true;
+                        if (sv_virt_destroy(w->virt, &w->err) < 0)
+                                w->done = true;
                         break;
                 case SV_VIRT_CRASH:
                         sv_fail(&w->err, SV_SYSTEM, "launch.crashed", "the guest's kernel panicked; see \"secure-vm console\"");
