@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "sev/cpu.h"
+#include "sev/igvm.h"
 #include "sev/launch.h"
 #include "sev/options.h"
 
@@ -88,20 +89,38 @@ static int collect(const struct sv_guest *g, const struct sv_sev_options *o, str
         return 0;
 }
 
+/* An IGVM file says itself what is launched; of the guest file only the path counts. */
+static int measure_igvm(const char *path, struct inputs *in, uint8_t digest[SV_SNP_DIGEST], struct sv_measurement *m, struct sv_err *err)
+{
+        struct sv_json *missing;
+        bool has_vmsa;
+
+        if (sv_file_read(path, SV_FIRMWARE_SIZE_MAX, &in->firmware, "sev.igvm", err) < 0 ||
+            sv_sev_igvm_digest(sv_buf_bytes(&in->firmware), true, digest, &has_vmsa, m, err) < 0)
+                return -1;
+        if (has_vmsa)
+                return 0;
+        missing = sv_json_add(m->unpredicted, sv_json_object());
+        sv_json_set_str(missing, "name", "vmsa");
+        sv_json_set_str(missing, "reason", "the IGVM file holds no vCPU state: the monitor adds its own, which this digest does not cover");
+        return 0;
+}
+
 static int measure(const struct sv_guest *g, const struct sv_sev_options *o, struct inputs *in, struct sv_measurement *out,
                    struct sv_err *err)
 {
+        struct sv_measurement m = {.values = sv_json_object(), .unpredicted = sv_json_array()};
         uint8_t digest[SV_SNP_DIGEST];
-        struct sv_measurement m = {0};
+        int r;
 
-        if (collect(g, o, in, err) < 0)
-                return -1;
-        if (sv_sev_launch_digest(&in->launch, digest, &m, err) < 0) {
+        if (o->igvm)
+                r = measure_igvm(o->igvm, in, digest, &m, err);
+        else
+                r = collect(g, o, in, err) < 0 ? -1 : sv_sev_launch_digest(&in->launch, digest, &m, err);
+        if (r < 0) {
                 sv_measurement_free(&m);
                 return -1;
         }
-        m.values = sv_json_object();
-        m.unpredicted = sv_json_array();
         sv_json_set_hex(m.values, "launch_digest", sv_bytes(digest, sizeof(digest)));
         *out = m;
         return 0;
