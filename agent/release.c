@@ -109,24 +109,6 @@ static struct sv_secret *attempts(struct sv_kbs_client *client, const struct ses
         }
 }
 
-void sv_release_grounds(const char *tee, const char *token, struct sv_buf *out)
-{
-        const char *dot = strchr(token, '.');
-        const char *end = dot ? strchr(dot + 1, '.') : NULL;
-        const char *status, *policy;
-        SV_BUF text = SV_BUF_NULL;
-        SV_JSON *payload = NULL;
-
-        if (!end || sv_unbase64url(sv_bytes(dot + 1, (size_t)(end - dot - 1)), &text, "agent.token", NULL) < 0 ||
-            sv_json_parse(sv_buf_bytes(&text), "agent.token", &payload, NULL) < 0) {
-                sv_buf_printf(out, "%s evidence; the broker's token says nothing readable", tee);
-                return;
-        }
-        status = sv_json_str(sv_json_pointer(payload, "/submods/cpu0/ear.status"));
-        policy = sv_json_str(sv_json_pointer(payload, "/submods/cpu0/ear.appraisal-policy-id"));
-        sv_buf_printf(out, "%s evidence, appraised by policy %s as %s", tee, policy ? policy : "(unnamed)", status ? status : "(no status)");
-}
-
 struct sv_secret *sv_release(const struct sv_agent_config *config, const char *ca_file, const struct sv_release_says *says,
                              struct sv_buf *grounds, struct sv_err *err)
 {
@@ -142,7 +124,8 @@ struct sv_secret *sv_release(const struct sv_agent_config *config, const char *c
         secret = attempts(client, &s, config, says, err);
         if (!secret)
                 return NULL;
-        sv_release_grounds(s.attester->name, sv_kbs_token(client), grounds);
+        sv_buf_printf(grounds, "%s evidence; %s", s.attester->name,
+                      sv_kbs_grounds(client) ? sv_kbs_grounds(client) : "the broker does not say why");
         /* From here on nothing that runs in this guest can ask for the key again. */
         if (s.attester->seal && s.attester->seal(s.state, err) < 0) {
                 sv_secret_free(secret);

@@ -15,5 +15,3 @@ struct sv_release_says {
 #define SV_RELEASE_TRIES 12
 struct sv_secret *sv_release(const struct sv_agent_config *config, const char *ca_file, const struct sv_release_says *says,
                              struct sv_buf *grounds, struct sv_err *err);
-/* What the token says for people: status and policy. Pure. */
-void sv_release_grounds(const char *tee, const char *token, struct sv_buf *out);

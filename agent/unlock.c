@@ -12,7 +12,7 @@
 #include "luks/header.h"
 #include "luks/open.h"
 
-#define HEAD_SIZE (16u << 20) /* where the data of our images begin: header and key slots lie before */
+#define HEAD_SIZE (1u << 20) /* header and key slot of our images lie in the first MiB; sv_luks_header_parse says when they do not */
 #define CA_FILE   "/etc/secure-vm/ca.pem"
 #define NAME      "root"
 

@@ -17,6 +17,7 @@ struct sv_kbs_client {
         struct sv_kbs_challenge challenge;
         char *cookie; /* "kbs-session-id=…" */
         struct sv_buf token;
+        char *grounds; /* what our broker says about its release */
         bool retryable;
 };
 
@@ -42,6 +43,8 @@ static void forget_session(struct sv_kbs_client *c)
         sv_kbs_challenge_free(&c->challenge);
         free(c->cookie);
         c->cookie = NULL;
+        free(c->grounds);
+        c->grounds = NULL;
         sv_buf_clear(&c->token);
 }
 
@@ -165,6 +168,11 @@ const char *sv_kbs_token(const struct sv_kbs_client *c)
         return c->token.n ? sv_buf_str((struct sv_buf *)&c->token) : NULL;
 }
 
+const char *sv_kbs_grounds(const struct sv_kbs_client *c)
+{
+        return c->grounds;
+}
+
 struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *err)
 {
         SV_STR target = sv_asprintf("/kbs/v0/resource/%s", path);
@@ -177,5 +185,7 @@ struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, str
         }
         if (call(c, "GET", target, SV_BYTES_NULL, &answer, err) < 0)
                 return NULL;
+        free(c->grounds);
+        c->grounds = sv_http_field(&answer, "Secure-VM-Grounds") ? strdup(sv_http_field(&answer, "Secure-VM-Grounds")) : NULL;
         return sv_jwe_open(c->key, sv_buf_bytes(&answer.body), err);
 }

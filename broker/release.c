@@ -43,20 +43,21 @@ static const struct sv_tee *find_claims(const struct sv_json *payload, const str
 /* One line: which rules held, and what the proof cannot show. */
 static void set_grounds(struct sv_request *r, const struct sv_policy *policy, const struct sv_verdict *verdict)
 {
-        SV_BUF line = SV_BUF_NULL;
+        SV_BUF rules = SV_BUF_NULL, limits = SV_BUF_NULL, line = SV_BUF_NULL;
         size_t n = sv_json_len(verdict->reasons);
 
-        sv_buf_printf(&line, "policy for %s:", sv_policy_guest(policy));
         for (size_t i = 0; i < n; i++) {
                 const struct sv_json *reason = sv_json_at(verdict->reasons, i);
                 const char *check = sv_json_str(sv_json_get(reason, "check"));
+                const char *text = sv_json_str(sv_json_get(reason, "reason"));
 
-                if (check && !strncmp(check, "policy.", 7))
-                        sv_buf_printf(&line, "%s %s%s", i ? "," : "", check, sv_json_bool(sv_json_get(reason, "held"), false) ? "" : " fails");
-                else
-                        sv_buf_printf(&line, "; %s", sv_json_str(sv_json_get(reason, "reason")));
+                if (check && strcmp(check, "policy.limits"))
+                        sv_buf_printf(&rules, "%s %s%s", rules.n ? "," : "", check, sv_json_bool(sv_json_get(reason, "held"), false) ? "" : " fails");
+                else if (text && !strstr(sv_buf_str(&limits), text))
+                        sv_buf_printf(&limits, "; %s", text);
         }
-        sv_buf_printf(&line, "; %s", sv_tier_name(sv_verdict_status(verdict)));
+        sv_buf_printf(&line, "policy for %s:%s%s; appraised as %s", sv_policy_guest(policy), sv_buf_str(&rules), sv_buf_str(&limits),
+                      sv_tier_name(sv_verdict_status(verdict)));
         sv_json_set_str(r->audit, "grounds", sv_buf_str(&line));
 }
 
@@ -123,5 +124,8 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         if (check_policy(r, tee, claims, err) < 0 || seal_to(r, payload, err) < 0)
                 return -1;
         r->outcome = "released";
+        /* For people at the guest's console: what the audit record says. */
+        if (sv_http_add(&r->answer, "Secure-VM-Grounds", sv_json_str(sv_json_get(r->audit, "grounds")), err) < 0)
+                return -1;
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }

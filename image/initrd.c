@@ -19,6 +19,8 @@ const char *const sv_initrd_modules[] = {
         "dm_mod", "dm_crypt", "xts", "?ecb", "?aesni_intel",
         /* file systems of the root disk; ext4 asks for its checksum by name, and nothing in an initramfs answers */
         "crc32c_generic", "?crc32c_intel", "ext4",
+        /* for the system: the power button by which a host asks it to end, automatic mounts */
+        "?button", "?evdev", "?autofs4",
         /* reports of confidential machines */
         "?sev_guest", "?tdx_guest",
         NULL,

@@ -2,8 +2,10 @@
 #include <libcryptsetup.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "luks/crypt.h"
 #include "luks/open.h"
 
 static void on_log(int level, const char *msg, void *arg)
@@ -46,6 +48,8 @@ int sv_luks_open(struct sv_bytes header, const char *device, const char *name, s
                 return sv_fail_errno(err, "luks.open", "cannot make a file in memory");
         if (sv_fd_write(fd, "the header in memory", header, err) < 0)
                 return -1;
+        if (ftruncate(fd, SV_LUKS_DATA_OFFSET) < 0)
+                return sv_fail_errno(err, "luks.open", "cannot size the header in memory");
         path = sv_asprintf("/proc/self/fd/%d", fd);
         r = crypt_init(&cd, path);
         if (r < 0)

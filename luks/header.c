@@ -206,7 +206,7 @@ int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, 
 
 int sv_luks_header_copy(struct sv_bytes head, const struct sv_luks_header *h, struct sv_buf *out, struct sv_err *err)
 {
-        uint8_t *p = sv_buf_grow(out, DATA_OFFSET);
+        uint8_t *p = sv_buf_grow(out, h->area_offset + h->area_size);
 
         if (p) {
                 memcpy(p, head.p, h->size);
