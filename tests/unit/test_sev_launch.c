@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "sev/cpu.h"
 #include "sev/launch.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/firmware.h"
 
 #define DIR "vectors/snp/"
 
@@ -25,20 +25,12 @@ static void load(const char *path, struct sv_buf *out)
 /* The 4 MiB firmware is a Debian package's: tools/test puts it into the cache. */
 static const char *firmware_path(const char *name)
 {
-        static char path[4096];
-        const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+        char rel[128];
 
-        if (strcmp(name, "OVMF.amdsev.fd")) {
-                char rel[128];
-
-                snprintf(rel, sizeof(rel), DIR "measure/%s", name);
-                return shared_path(rel);
-        }
-        if (cache)
-                snprintf(path, sizeof(path), "%s/secure-vm/firmware/OVMF.amdsev.fd", cache);
-        else
-                snprintf(path, sizeof(path), "%s/.cache/secure-vm/firmware/OVMF.amdsev.fd", home ? home : "");
-        return path;
+        if (!strcmp(name, "OVMF.amdsev.fd"))
+                return cached_firmware(name);
+        snprintf(rel, sizeof(rel), DIR "measure/%s", name);
+        return shared_path(rel);
 }
 
 static void option(struct row *r, const char *name, const char *value)
@@ -105,10 +97,8 @@ static bool run_row(const struct sv_json *j, unsigned *skipped)
         take_apart(cmd, &r);
         if (r.plain && expected && r.in.vcpus && !strstr(sv_json_str(sv_json_get(j, "cmd")), "base64")) {
                 const char *path = firmware_path(r.ovmf);
-                FILE *f = fopen(path, "rb");
 
-                if (f) {
-                        fclose(f);
+                if (path) {
                         load(path, &fw);
                         r.in.firmware = sv_buf_bytes(&fw);
                         if (r.kernel) {

@@ -1,0 +1,194 @@
+/* MRTD of a real firmware in both orders, HOB lists against digests that real TDs logged, and a small firmware of our own with one thing
+ * wrong at a time. */
+#include "base/buf.h"
+#include "base/file.h"
+#include "tdx/hob.h"
+#include "tdx/mrtd.h"
+#include "tests/unit/firmware.h"
+
+#define GIB (1ull << 30)
+
+static void debian(struct sv_buf *image, struct sv_tdvf *t)
+{
+        const char *path = cached_firmware("OVMF.inteltdx.ms.fd");
+        struct sv_err err = SV_ERR_NULL;
+
+        if (!path) {
+                print_message("SKIP: OVMF.inteltdx.ms.fd is not in the cache (package ovmf-inteltdx)\n");
+                skip();
+        }
+        OK(sv_file_read(path, 16u << 20, image, "test.file", &err));
+        OK(sv_tdvf_parse(sv_buf_bytes(image), t, &err));
+}
+
+static void mrtd_of_debians_firmware(void **state)
+{
+        static const char *const expected[] = {
+                [SV_TDX_MAINLINE] = "a7a1f751abc454f9cbab198ca8d2edb2821935df525c74182b5e776cb0929e8c59aefecce725b0d08a5e9d3d3183bd08",
+                [SV_TDX_TWO_PASS] = "b90b236113eb4c0d4df4ef590568c14e6028a3a31d7e8ac63dee9845df5008d3ebf82d4f5974e933798f65d7a279b9a9",
+        };
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF image = SV_BUF_NULL;
+        struct sv_tdvf t;
+
+        debian(&image, &t);
+        assert_int_equal(t.n, 6);
+        for (int order = SV_TDX_MAINLINE; order <= SV_TDX_TWO_PASS; order++) {
+                struct sv_measurement m = {0};
+                uint8_t mrtd[SV_TDX_DIGEST];
+                char hex[2 * SV_TDX_DIGEST + 1];
+
+                OK(sv_tdx_mrtd(&t, order, mrtd, &m, &err));
+                assert_string_equal(sv_hex(sv_bytes(mrtd, sizeof(mrtd)), hex), expected[order]);
+                assert_int_equal(m.n_steps, 6);
+                sv_measurement_free(&m);
+        }
+}
+
+static void hob_lists(void **state)
+{
+        static const struct {
+                uint64_t gib;
+                const char *sha384;
+        } t[] = {
+                {1, "1055c9b9a1fc534e688560e2304e18c8597b7261818cf61fb163d40c130547309b750575947a4dcaedbdce4b8d0535f2"},
+                {2, "0b8772e5b0b41b83e6044a68397e02f49fb47066b4fbe4917ea2c45c64f323fdacbb37948f821ebaf8bc9c938ba8a749"},
+                {3, "798f84285da30f6c295fbb73e3c093cf13164b6ad9d547a123b8d4d305f87a027caaba88e4cfd684ed7b424f37811a2e"},
+                {4, "5b684faf8d02a733945f821d9cdd170802e72103977acf66949c9382500283adc90cbec57f8e7653f8bee1cab83689de"},
+                {8, "2e070cda358b5aa00f27cca25c47381bb564f4be3a84d059805a73cbbde764ed8341f7e09915b5e7b370f9c08a743fbd"},
+                {64, "8ae1e425351df7992c444586eff99d35af3b779aa2b0e981cb4b73bc5b279f2ade19b6a62a203fc3c3bbdaae80af596d"},
+        };
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF image = SV_BUF_NULL;
+        struct sv_tdvf tdvf;
+
+        debian(&image, &tdvf);
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                uint8_t digest[SV_TDX_DIGEST];
+                char hex[2 * SV_TDX_DIGEST + 1];
+                SV_BUF list = SV_BUF_NULL;
+
+                OK(sv_tdx_hob(&tdvf, t[i].gib * GIB, &list, &err));
+                OK(sv_digest(SV_SHA384, sv_bytes(list.p, list.n - SV_TDX_HOB_END), digest, &err));
+                assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex), t[i].sha384);
+        }
+}
+
+/* A firmware of two pages: BFV, TempMem, HOB. */
+struct row {
+        uint32_t offset, raw;
+        uint64_t gpa, size;
+        uint32_t type, attr;
+};
+
+static void put_guid(struct sv_buf *b, const char *text)
+{
+        uint8_t raw[16];
+
+        sv_guid_raw(text, raw);
+        sv_buf_put(b, sv_bytes(raw, 16));
+}
+
+static void build(struct sv_buf *b, const struct row *rows, uint32_t n, uint32_t version)
+{
+        uint32_t from_end = 32 + 18 + 22 + 16 + 32 * n;
+
+        sv_buf_clear(b);
+        sv_buf_grow(b, 2 * 4096 - from_end - 16);
+        put_guid(b, "e9eaf9f3-168e-44d5-a8eb-7f4d8738f6ae");
+        sv_buf_puts(b, "TDVF");
+        sv_buf_u32le(b, 16 + 32 * n);
+        sv_buf_u32le(b, version);
+        sv_buf_u32le(b, n);
+        for (uint32_t i = 0; i < n; i++) {
+                sv_buf_u32le(b, rows[i].offset);
+                sv_buf_u32le(b, rows[i].raw);
+                sv_buf_u64le(b, rows[i].gpa);
+                sv_buf_u64le(b, rows[i].size);
+                sv_buf_u32le(b, rows[i].type);
+                sv_buf_u32le(b, rows[i].attr);
+        }
+        sv_buf_u32le(b, from_end);
+        sv_buf_u16le(b, 22);
+        put_guid(b, SV_GUID_TDX_METADATA);
+        sv_buf_u16le(b, 18 + 22);
+        put_guid(b, SV_GUID_FOOTER);
+        sv_buf_grow(b, 32);
+        assert_int_equal(b->n, 2 * 4096);
+}
+
+static const struct row good[3] = {
+        {0, 4096, 0xffffe000, 8192, SV_TDVF_BFV, 1}, {0, 0, 0x810000, 4096, SV_TDVF_TEMP_MEM, 0}, {0, 0, 0x809000, 4096, SV_TDVF_TD_HOB, 0}};
+
+static void one_thing_wrong(void **state)
+{
+        static const struct {
+                size_t row;
+                struct row with;
+        } t[] = {
+                {0, {0, 0, 0xffffe000, 8192, SV_TDVF_BFV, 1}},       {0, {4097, 4096, 0xffffe000, 8192, SV_TDVF_BFV, 1}},
+                {0, {0, 8193, 0xffffe000, 8192, SV_TDVF_BFV, 1}},    {0, {0, 4096, 0xffffe001, 8192, SV_TDVF_BFV, 1}},
+                {0, {0, 4096, 0xffffe000, 8191, SV_TDVF_BFV, 1}},    {0, {0, 4096, 0xffffe000, 0, SV_TDVF_BFV, 1}},
+                {0, {0, 4096, ~0xfffull, 8192, SV_TDVF_BFV, 1}},     {0, {0, 4096, 0xffffe000, 8192, 9, 1}},
+                {0, {0, 0, 0x900000, 8192, SV_TDVF_TEMP_MEM, 0}},    {1, {0, 4096, 0x810000, 4096, SV_TDVF_TEMP_MEM, 0}},
+                {1, {64, 0, 0x810000, 4096, SV_TDVF_TEMP_MEM, 0}},   {1, {0, 0, 0x810000, 4096, SV_TDVF_TD_HOB, 0}},
+                {2, {0, 0, 0x810000, 4096, SV_TDVF_TD_HOB, 0}},      {2, {0, 0, 0x809000, 4096, SV_TDVF_TEMP_MEM, 0}},
+                {0, {0xfffff000, 4096, 0xffffe000, 8192, SV_TDVF_BFV, 1}},
+        };
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF image = SV_BUF_NULL;
+        struct sv_tdvf tdvf;
+
+        build(&image, good, 3, 1);
+        OK(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err));
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                struct row rows[3];
+
+                memcpy(rows, good, sizeof(rows));
+                rows[t[i].row] = t[i].with;
+                build(&image, rows, 3, 1);
+                FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf.section");
+        }
+        build(&image, good, 3, 2);
+        FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf");
+        build(&image, good, 3, 1);
+        memcpy(image.p + 2 * 4096 - (32 + 18 + 22 + 16 + 96), "FVDT", 4);
+        FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf");
+        build(&image, good, 3, 1);
+        image.p[2 * 4096 - 32 - 18 - 22 + 3] = 0x7f; /* the descriptor lies outside */
+        FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf");
+}
+
+static void each_input_counts(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF image = SV_BUF_NULL;
+        struct sv_tdvf tdvf;
+        uint8_t a[SV_TDX_DIGEST], b[SV_TDX_DIGEST];
+
+        build(&image, good, 3, 1);
+        OK(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err));
+        OK(sv_tdx_mrtd(&tdvf, SV_TDX_MAINLINE, a, NULL, &err));
+        image.p[4095] ^= 1;
+        OK(sv_tdx_mrtd(&tdvf, SV_TDX_MAINLINE, b, NULL, &err));
+        assert_memory_not_equal(a, b, sizeof(a));
+        image.p[4095] ^= 1;
+        image.p[4096] ^= 1; /* outside the volume's contents */
+        OK(sv_tdx_mrtd(&tdvf, SV_TDX_MAINLINE, b, NULL, &err));
+        assert_memory_equal(a, b, sizeof(a));
+        tdvf.sections[1].gpa += 4096;
+        OK(sv_tdx_mrtd(&tdvf, SV_TDX_MAINLINE, b, NULL, &err));
+        assert_memory_not_equal(a, b, sizeof(a));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(mrtd_of_debians_firmware),
+                cmocka_unit_test(hob_lists),
+                cmocka_unit_test(one_thing_wrong),
+                cmocka_unit_test(each_input_counts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
