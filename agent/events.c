@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,16 +99,23 @@ void sv_event_done(const char *step, const char *says)
         sv_event_say("%s: %s (%lld ms)", step, says ? says : "done", (long long)ms);
 }
 
+/* The host may end the guest as soon as it has the event: what people read must be out by then. */
+static void drain_console(void)
+{
+        tcdrain(2);
+}
+
 void sv_event_failed(const struct sv_err *err)
 {
         struct sv_json *e = sv_json_object();
 
+        sv_event_say("FAILED, the disk stays locked: %s [%s]", err->msg, err->check);
+        drain_console();
         sv_json_set_str(e, "event", "failed");
         sv_json_set_str(e, "class", sv_class_name(err->class));
         sv_json_set_str(e, "check", err->check);
         sv_json_set_str(e, "message", err->msg);
         send_event(e);
-        sv_event_say("FAILED, the disk stays locked: %s [%s]", err->msg, err->check);
 }
 
 void sv_event_unlocked(const char *grounds)

@@ -120,7 +120,6 @@ class Case:
         self.mitm = None
         self.guest = {'name': 'g', 'tee': 'vtpm', 'memory': '512MiB', 'kernel': env.kernel, 'initrd': env.initrd,
                       'cmdline': 'console=ttyS0 panic=-1', 'disks': [{'path': os.path.join(self.dir, 'root.img')}]}
-        self.kernel_stock = env.kernel
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -139,10 +138,10 @@ class Case:
         run(self.env.vm, 'image', 'encrypt', '--from', self.env.root, '--out', path or self.path('root.img'), '--size', '48MiB',
             '--resource', resource, *self.broker.admin(), env=self.environment)
 
-    def write_guest(self, name='guest.json', **changes):
-        with open(self.path(name), 'w', encoding='utf-8') as f:
+    def write_guest(self, file='guest.json', **changes):
+        with open(self.path(file), 'w', encoding='utf-8') as f:
             json.dump(dict(self.guest, **changes), f)
-        return self.path(name)
+        return self.path(file)
 
     def put_policy(self, guest_file):
         run(self.env.vm, 'policy', guest_file, '--put', *self.broker.admin(), env=self.environment)
