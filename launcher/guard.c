@@ -24,7 +24,7 @@ static pid_t parent_of(const char *pid)
         const char *p;
         int parent = -1;
 
-        if (sv_file_read(path, 65536, &text, "guard.proc", NULL) < 0)
+        if (sv_file_read(path, 65536, &text, "proc", NULL) < 0)
                 return -1;
         p = strrchr(sv_buf_str(&text), ')');
         return p && sscanf(p, ") %*c %d", &parent) == 1 ? parent : -1;
@@ -38,7 +38,7 @@ static unsigned kill_children(void)
 
         while (proc && (e = readdir(proc)))
                 if (isdigit((unsigned char)e->d_name[0]) && parent_of(e->d_name) == getpid())
-                        n += kill((pid_t)atoi(e->d_name), SIGKILL) == 0;
+                        n += kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL) == 0;
         if (proc)
                 closedir(proc);
         return n;

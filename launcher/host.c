@@ -34,7 +34,7 @@ static void cpu_flag(const char *sysroot, char out[16])
         char *flags, *end;
 
         *out = 0;
-        if (sv_file_read(path, 16 << 20, &text, "host.cpuinfo", NULL) < 0)
+        if (sv_file_read(path, 16 << 20, &text, "cpuinfo", NULL) < 0)
                 return;
         flags = strstr(sv_buf_str(&text), "\nflags");
         end = flags ? strchr(flags + 1, '\n') : NULL;
@@ -42,9 +42,9 @@ static void cpu_flag(const char *sysroot, char out[16])
                 return;
         *end = 0;
         if (has_word(flags + 1, "svm"))
-                strcpy(out, "svm");
+                snprintf(out, 16, "svm");
         else if (has_word(flags + 1, "vmx"))
-                strcpy(out, "vmx");
+                snprintf(out, 16, "vmx");
 }
 
 void sv_host_kvm(const char *sysroot, struct sv_host *out)
@@ -76,6 +76,20 @@ void sv_host_kvm(const char *sysroot, struct sv_host *out)
         }
 }
 
+/* In the child: standard output to `out` (or nowhere), nothing else; never returns. */
+static void become(const char *const argv[], const struct passwd *pw, int out)
+{
+        int null = open("/dev/null", O_RDWR);
+
+        dup2(null, 0);
+        dup2(out >= 0 ? out : null, 1);
+        dup2(null, 2);
+        if (pw && (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
+                _exit(126);
+        execvp(argv[0], (char *const *)argv);
+        _exit(127);
+}
+
 int sv_host_run(const char *const argv[], const char *user, const char *check, struct sv_err *err)
 {
         struct passwd *pw = user ? getpwnam(user) : NULL;
@@ -87,36 +101,40 @@ int sv_host_run(const char *const argv[], const char *user, const char *check, s
         pid = fork();
         if (pid < 0)
                 return sv_fail_errno(err, check, "starting %s", argv[0]);
-        if (pid == 0) {
-                int null = open("/dev/null", O_RDWR);
-
-                dup2(null, 0);
-                dup2(null, 1);
-                dup2(null, 2);
-                if (pw && (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
-                        _exit(126);
-                execvp(argv[0], (char *const *)argv);
-                _exit(127);
-        }
+        if (pid == 0)
+                become(argv, pw, -1);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
                 return sv_fail(err, SV_SYSTEM, check, "%s cannot be run; is it installed?", argv[0]);
         if (!WIFEXITED(status) || WEXITSTATUS(status))
-                return sv_fail(err, SV_SYSTEM, check, "%s failed with status %d", argv[0], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+                return sv_fail(err, SV_SYSTEM, check, "%s failed with status %d", argv[0],
+                               WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
         return 0;
 }
 
 void sv_host_version(const char *program, char *out, size_t n)
 {
-        SV_STR line = sv_asprintf("%s --version 2>/dev/null", program);
-        FILE *f = popen(line, "r");
+        const char *argv[] = {program, "--version", NULL};
+        int ends[2];
+        ssize_t got;
+        size_t have = 0;
+        pid_t pid;
 
-        if (!f || !fgets(out, (int)n, f))
-                *out = 0;
+        *out = 0;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return;
+        pid = fork();
+        if (pid == 0)
+                become(argv, NULL, ends[1]);
+        close(ends[1]);
+        while (pid > 0 && have + 1 < n && (got = read(ends[0], out + have, n - 1 - have)) > 0)
+                have += (size_t)got;
+        close(ends[0]);
+        if (pid > 0)
+                waitpid(pid, NULL, 0);
+        out[have] = 0;
         out[strcspn(out, "\n")] = 0;
-        if (f)
-                pclose(f);
 }
 
 /* --- the certificate authority of the software TPM --- */
@@ -139,7 +157,7 @@ static char *localca(const char *key, const char *otherwise)
         SV_BUF text = SV_BUF_NULL;
         char *line, *save = NULL;
 
-        if (sv_file_read(LOCALCA_CONF, 1 << 16, &text, "host.localca", NULL) < 0)
+        if (sv_file_read(LOCALCA_CONF, 1 << 16, &text, "localca", NULL) < 0)
                 return sv_asprintf("%s", otherwise);
         for (line = strtok_r((char *)sv_buf_str(&text), "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 char name[64], value[512];
@@ -226,7 +244,7 @@ static char *by_descriptor(const char *path, const char *firmware)
         SV_JSON *j = NULL;
         const char *code, *vars;
 
-        if (sv_file_read(path, 1 << 20, &text, "host.descriptor", NULL) < 0 || sv_json_parse(sv_buf_bytes(&text), "host.descriptor", &j, NULL) < 0)
+        if (sv_file_read(path, 1 << 20, &text, "descriptor", NULL) < 0 || sv_json_parse(sv_buf_bytes(&text), "descriptor", &j, NULL) < 0)
                 return NULL;
         code = sv_json_str(sv_json_pointer(j, "/mapping/executable/filename"));
         vars = sv_json_str(sv_json_pointer(j, "/mapping/nvram-template/filename"));

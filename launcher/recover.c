@@ -25,7 +25,7 @@ static bool belongs(const char *pid, const char *dir)
         ssize_t n = readlink(exe_path, exe, sizeof(exe) - 1);
         bool serves = false;
 
-        if (n <= 0 || sv_file_read(cmd_path, 1 << 20, &cmd, "state.proc", NULL) < 0 || !cmd.n)
+        if (n <= 0 || sv_file_read(cmd_path, 1 << 20, &cmd, "proc", NULL) < 0 || !cmd.n)
                 return false;
         exe[n] = 0;
         base = strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe;
@@ -48,7 +48,7 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s)
                 while (proc && (e = readdir(proc))) {
                         if (!isdigit((unsigned char)e->d_name[0]) || !belongs(e->d_name, s->dir))
                                 continue;
-                        if (kill((pid_t)atoi(e->d_name), SIGKILL) == 0) {
+                        if (kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL) == 0) {
                                 killed += round == 0;
                                 again = true;
                         }

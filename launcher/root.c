@@ -121,7 +121,7 @@ int sv_root_qemu_pid(const struct sv_state *s)
         SV_STR path = sv_asprintf("%s/run/qemu/%s.pid", s->dir, s->name);
         SV_BUF text = SV_BUF_NULL;
 
-        return sv_file_read(path, 64, &text, "launch.pid", NULL) < 0 ? 0 : atoi(sv_buf_str(&text));
+        return sv_file_read(path, 64, &text, "launch.pid", NULL) < 0 ? 0 : (int)strtol(sv_buf_str(&text), NULL, 10);
 }
 
 int sv_root_check_confined(int pid, const char *model, struct sv_err *err)

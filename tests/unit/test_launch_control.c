@@ -1,0 +1,121 @@
+#include "launcher/control.h"
+#include "launcher/virt-error.h"
+#include "tests/unit/unit.h"
+
+static void requests(void **state)
+{
+        static const char *const words[] = {"status", "stop", "destroy", "reboot", "events"};
+        static const struct {
+                const char *line, *check;
+        } bad[] = {
+                {"", "control.request.json"}, {"status", "control.request.json"}, {"{\"do\":\"status\"} ", NULL}, {"{}", "control.request.member"},
+                {"{\"do\":1}", "control.request.member"}, {"{\"do\":\"start\"}", "control.request"}, {"{\"do\":\"stop\",\"x\":1}", "control.request.unknown"},
+                {"{\"do\":\"stop\"}{", "control.request.json"}, {"[]", "control.request.member"},
+        };
+        struct sv_err err = SV_ERR_NULL;
+        enum sv_control what;
+
+        for (int i = 0; i < 5; i++) {
+                SV_BUF line = SV_BUF_NULL;
+
+                sv_control_print((enum sv_control)(i + 1), &line);
+                assert_non_null(strstr(sv_buf_str(&line), words[i]));
+                OK(sv_control_parse(sv_bytes(line.p, line.n - 1), &what, &err));
+                assert_int_equal(what, i + 1);
+        }
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+                if (bad[i].check)
+                        FAILS(sv_control_parse(sv_bytes_str(bad[i].line), &what, &err), SV_FORMAT, bad[i].check);
+                else
+                        OK(sv_control_parse(sv_bytes_str(bad[i].line), &what, &err));
+}
+
+static void agent_events(void **state)
+{
+        static const struct {
+                const char *line, *check;
+        } bad[] = {
+                {"hello", "control.agent.json"}, {"{\"event\":\"ended\"}", "control.agent"}, {"{\"event\":7}", "control.agent.member"},
+                {"{\"event\":\"failed\",\"class\":\"policy\"}", "control.agent"}, {"{\"event\":\"step\",\"step\":5}", "control.agent"},
+                {"{\"event\":\"committed\"}", "control.agent"},
+        };
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_json *e = NULL;
+        char flood[SV_LINE_MAX + 2];
+
+        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr.4\",\"message\":\"a\\u001b[2Jb\",\"ok\":true}"),
+                                  &e, &err));
+        assert_string_equal(sv_json_str(sv_json_get(e, "check")), "policy.pcr.4");
+        assert_string_equal(sv_json_str(sv_json_get(e, "message")), "a?[2Jb"); /* no way to steer the terminal */
+        assert_null(sv_json_get(e, "ok"));
+        sv_json_free(e);
+        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"ms\":12,\"grounds\":\"because\"}"), &e, &err));
+        assert_int_equal(sv_json_int(sv_json_get(e, "ms"), 0), 12);
+        sv_json_free(e);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+                FAILS(sv_control_agent_event(sv_bytes_str(bad[i].line), &e, &err), SV_FORMAT, bad[i].check);
+        memset(flood, ' ', sizeof(flood));
+        FAILS(sv_control_agent_event(sv_bytes(flood, sizeof(flood)), &e, &err), SV_FORMAT, "control.agent");
+}
+
+static void lines(void **state)
+{
+        struct sv_lines l = {0};
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_lines_put(&l, sv_bytes_str("one\r\ntw"));
+        assert_true(sv_lines_next(&l, &line));
+        assert_string_equal(sv_buf_str(&line), "one");
+        assert_false(sv_lines_next(&l, &line));
+        sv_lines_put(&l, sv_bytes_str("o\n"));
+        assert_true(sv_lines_next(&l, &line));
+        assert_string_equal(sv_buf_str(&line), "two");
+        /* a flood without an end is dropped whole, and the next line is read again */
+        for (int i = 0; i < 40; i++) {
+                char chunk[SV_LINE_MAX];
+
+                memset(chunk, 'x', sizeof(chunk));
+                sv_lines_put(&l, sv_bytes(chunk, sizeof(chunk)));
+                assert_true(l.buf.n <= 17 * SV_LINE_MAX);
+        }
+        sv_lines_put(&l, sv_bytes_str("\nthree\n"));
+        assert_true(sv_lines_next(&l, &line));
+        assert_string_equal(sv_buf_str(&line), "three");
+        sv_lines_free(&l);
+}
+
+static void libvirt_errors(void **state)
+{
+        static const struct {
+                int code;
+                const char *message, *check, *says;
+        } t[] = {
+                {38, "Failed to acquire pid file '/x/run/qemu/driver.pid': Resource temporarily unavailable", "virt.busy", "list"},
+                {67, "Invalid value for attribute 'type' in element 'launchSecurity': 'tdx'", "virt.unsupported", "11.6.0"},
+                {9, "operation failed: Unable to find 'efi' firmware that is compatible", "virt.firmware", "firmware"},
+                {9, "operation failed: something else", "virt.operation", "something else"},
+                {92, "XML document failed to validate against schema", "virt.schema", "schema"},
+                {27, "XML error: x", "virt.xml", "x"},
+                {38, "Path '/dev/sev' is not accessible: No such file or directory", "virt.system", "/dev/sev"},
+                {1, "internal error: process exited: vm-type TDX not supported by KVM", "virt.qemu", "vm-type TDX"},
+                {1, "KVM_SET_USER_MEMORY_REGION2 failed", "virt.firmware", "rom"},
+                {1, "SNP_LAUNCH_START ret=-22 fw_error=0", "virt.snp", "policy"},
+                {777, "new", "virt.libvirt", "777"},
+        };
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                FAILS(sv_virt_map_error(&err, "starting", t[i].code, t[i].message), SV_SYSTEM, t[i].check);
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("\"%s\" does not say \"%s\"", err.msg, t[i].says);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(requests), cmocka_unit_test(agent_events), cmocka_unit_test(lines), cmocka_unit_test(libvirt_errors),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

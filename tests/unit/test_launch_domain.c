@@ -1,0 +1,226 @@
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "launcher/domain.h"
+#include "launcher/host.h"
+#include "launcher/xml.h"
+#include "tests/unit/unit.h"
+
+#define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static int fake_domain(const struct sv_guest *g, struct sv_domain_part *out, struct sv_err *err)
+{
+        sv_buf_puts(&out->devices, "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>\n");
+        return 0;
+}
+
+static int snp_domain(const struct sv_guest *g, struct sv_domain_part *out, struct sv_err *err)
+{
+        sv_buf_puts(&out->launch_security, "<launchSecurity type='sev-snp' kernelHashes='yes'><policy>0x30000</policy></launchSecurity>\n");
+        out->stateless_firmware = true;
+        return 0;
+}
+
+static const struct sv_tee tpm = {.name = "vtpm", .domain = fake_domain}, snp = {.name = "sev-snp", .domain = snp_domain};
+
+static const char guest_text[] =
+        "{\"name\":\"demo\",\"kernel\":\"/k\",\"initrd\":\"/i\",\"cmdline\":\"console=ttyS0 a=<&'\\\"b c\\\"\",\"vcpus\":3,\"memory\":\"512MiB\","
+        "\"disks\":[{\"path\":\"/d's.img\"},{\"path\":\"/e.img\",\"id\":\"data\",\"readonly\":true}],"
+        "\"nics\":[{\"type\":\"user\"},{\"type\":\"bridge\",\"source\":\"br0\",\"mac\":\"52:54:00:aa:bb:cc\"},{\"type\":\"network\",\"source\":\"default\"}],"
+        "\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"" PIN "\"}}";
+
+static void build(const struct sv_plan *change, struct sv_guest *g, struct sv_buf *xml)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF line = SV_BUF_NULL;
+        struct sv_plan p = *change;
+
+        if (!g->name)
+                OK(sv_guest_parse(sv_bytes_str(guest_text), "g.json", "/", g, &err));
+        OK(sv_guest_cmdline(g, &line, &err));
+        p.guest = g;
+        p.cmdline = sv_buf_str(&line);
+        p.kernel = "/root/boot/kernel";
+        p.initrd = "/root/boot/initrd";
+        p.firmware = "/root/boot/firmware";
+        OK(sv_domain_xml(&p, xml, &err));
+}
+
+static void has(struct sv_buf *xml, const char *piece)
+{
+        if (!strstr(sv_buf_str(xml), piece))
+                fail_msg("\"%s\" is not in\n%s", piece, sv_buf_str(xml));
+}
+
+static void has_not(struct sv_buf *xml, const char *piece)
+{
+        if (strstr(sv_buf_str(xml), piece))
+                fail_msg("\"%s\" is in\n%s", piece, sv_buf_str(xml));
+}
+
+static void vtpm_under_tcg(void **state)
+{
+        const bool buffered[2] = {false, true};
+        struct sv_plan p = {.tee = &tpm, .nvram_template = "/root/boot/variables", .nvram = "/root/boot/nvram", .console_socket = "/c.sock",
+                            .console_log = "/c.log", .agent_socket = "/a.sock", .disks_by_fd = true, .buffered = buffered};
+        SV_GUEST g = {0};
+        SV_BUF x = SV_BUF_NULL;
+
+        build(&p, &g, &x);
+        has(&x, "<domain type='qemu'>");
+        has(&x, "<memory unit='b'>536870912</memory>\n  <vcpu>3</vcpu>");
+        has(&x, "<loader readonly='yes' secure='no' type='pflash'>/root/boot/firmware</loader>");
+        has(&x, "<nvram template='/root/boot/variables'>/root/boot/nvram</nvram>");
+        has(&x, "<cmdline>console=ttyS0 a=&lt;&amp;&apos;&quot;b c&quot; securevm.url=https://10.0.2.2:8443 securevm.pin=" PIN
+                " securevm.resource=default/demo/root securevm.disk=root</cmdline>");
+        has(&x, "<cpu mode='maximum'/>");
+        has(&x, "cache='none' io='native'");
+        has(&x, "cache='writeback' io='threads'");
+        has(&x, "<source file='/d&apos;s.img' fdgroup='disk0'/>");
+        has(&x, "<target dev='vdb' bus='virtio'/>\n      <readonly/>\n      <serial>data</serial>");
+        has(&x, "<mac address='52:54:00:aa:bb:cc'/>\n      <source bridge='br0'/>");
+        has(&x, "<source network='default'/>");
+        has(&x, "<source mode='bind' path='/c.sock'/>\n      <log file='/c.log' append='off'/>");
+        has(&x, "<source mode='bind' path='/a.sock'/>\n      <target type='virtio' name='org.secure-vm.agent'/>");
+        has(&x, "<tpm model='tpm-crb'>");
+        has(&x, "<memballoon model='none'/>");
+        has(&x, "<rng model='virtio'>");
+        has_not(&x, "seclabel");
+        has_not(&x, "launchSecurity");
+}
+
+static void confidential_under_kvm(void **state)
+{
+        struct sv_plan p = {.tee = &snp, .kvm = true, .nvram_template = "/root/boot/variables", .nvram = "/root/boot/nvram"};
+        SV_GUEST g = {0};
+        SV_BUF x = SV_BUF_NULL;
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_guest_parse(sv_bytes_str("{\"name\":\"c\",\"kernel\":\"/k\",\"cpu\":\"EPYC-v4\",\"security\":{\"model\":\"apparmor\"}}"), "g.json", "/", &g, &err));
+        build(&p, &g, &x);
+        has(&x, "<domain type='kvm'>");
+        has(&x, "<loader type='rom'>/root/boot/firmware</loader>"); /* flash does not start, a variable store is not measured */
+        has_not(&x, "nvram");
+        has_not(&x, "pflash");
+        has(&x, "<launchSecurity type='sev-snp'");
+        has(&x, "<model fallback='forbid'>EPYC-v4</model>");
+        has(&x, "<serial type='pty'>");
+        has(&x, "<seclabel type='dynamic' model='apparmor' relabel='yes'/>");
+        has_not(&x, "<cmdline>");
+}
+
+/* The machine's own libvirt schema, and two others when ../shared is there. */
+static void schema(void **state)
+{
+        static const char *const schemas[] = {"launch/libvirt-11.3/schemas/domain.rng", "launch/schemas-12.8.0/domain.rng"};
+        char rng[3][4096] = {"/usr/share/libvirt/schemas/domain.rng"}, file[] = "/tmp/sv-domain-XXXXXX";
+        const char *shared = getenv("SV_SHARED");
+        int fd = mkstemp(file), used = 0;
+        struct sv_err err = SV_ERR_NULL;
+
+        close(fd);
+        for (int i = 0; i < 2; i++)
+                snprintf(rng[i + 1], sizeof(rng[0]), "%s/vectors/%s", shared ? shared : "", schemas[i]);
+        for (int k = 0; k < 2; k++) {
+                struct sv_plan p = {.tee = k ? &snp : &tpm, .kvm = k, .nvram_template = "/v", .nvram = "/n", .console_socket = k ? NULL : "/c.sock",
+                                    .console_log = "/c.log", .agent_socket = k ? NULL : "/a.sock", .disks_by_fd = !k};
+                SV_GUEST g = {0};
+                SV_BUF x = SV_BUF_NULL;
+
+                build(&p, &g, &x);
+                OK(sv_file_write(file, 0600, sv_buf_bytes(&x), &err));
+                for (int i = 0; i < 3; i++) {
+                        const char *argv[] = {"xmllint", "--noout", "--relaxng", rng[i], file, NULL};
+
+                        if (access(rng[i], R_OK) < 0)
+                                continue;
+                        OK(sv_host_run(argv, NULL, "test.schema", &err));
+                        used++;
+                }
+        }
+        unlink(file);
+        if (!used) {
+                print_message("SKIP: no libvirt schema on this machine\n");
+                skip();
+        }
+        print_message("%d validations\n", used);
+}
+
+static void escaping(void **state)
+{
+        SV_BUF x = SV_BUF_NULL;
+
+        sv_xml(&x, "<a b='%s' c='%u' d='%llu'>%s%%</a>", "'\"<>&", 7u, 1ull << 40, "\xc3\xa4\t");
+        assert_string_equal(sv_buf_str(&x), "<a b='&apos;&quot;&lt;&gt;&amp;' c='7' d='1099511627776'>\xc3\xa4\t%</a>");
+        sv_xml(&x, "%s", "a\x01");
+        assert_int_equal(sv_buf_ok(&x, "x", NULL), -1);
+}
+
+/* --- a machine made of files --- */
+
+static void put(const char *dir, const char *rel, const char *text)
+{
+        SV_STR path = sv_asprintf("%s/%s", dir, rel);
+        SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_mkdirs(folder, 0700, &err));
+        OK(sv_file_write(path, 0600, sv_bytes_str(text), &err));
+}
+
+static void probe(void **state)
+{
+        char dir[] = "/tmp/sv-host-XXXXXX";
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_host h;
+        char *vars;
+
+        assert_non_null(mkdtemp(dir));
+        put(dir, "proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu svm_lock vmxish\n");
+        sv_host_kvm(dir, &h);
+        assert_false(h.kvm);
+        assert_non_null(strstr(h.kvm_why, "no /dev/kvm"));
+        put(dir, "dev/kvm", "");
+        sv_host_kvm(dir, &h);
+        assert_false(h.kvm); /* the device alone says nothing */
+        assert_non_null(strstr(h.kvm_why, "neither svm nor vmx"));
+        put(dir, "proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu svm npt\nbugs\t\t: vmx\n");
+        sv_host_kvm(dir, &h);
+        assert_true(h.kvm);
+        assert_string_equal(h.cpu, "svm");
+        put(dir, "proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vmx\n");
+        sv_host_kvm(dir, &h);
+        assert_true(h.kvm);
+        assert_string_equal(h.cpu, "vmx");
+
+        put(dir, "usr/share/qemu/firmware/60-x.json",
+            "{\"mapping\":{\"device\":\"flash\",\"executable\":{\"filename\":\"/fw/CODE.fd\"},\"nvram-template\":{\"filename\":\"/fw/other.fd\"}}}");
+        put(dir, "usr/share/qemu/firmware/50-broken.json", "{");
+        vars = sv_host_nvram_template(dir, "/fw/CODE.fd");
+        assert_string_equal(vars, "/fw/other.fd");
+        free(vars);
+        put(dir, "fw/OVMF_VARS_4M.fd", "v");
+        {
+                SV_STR code = sv_asprintf("%s/fw/OVMF_CODE_4M.secboot.fd", dir);
+                SV_STR expected = sv_asprintf("%s/fw/OVMF_VARS_4M.fd", dir);
+                SV_STR single = sv_asprintf("%s/fw/OVMF.fd", dir);
+
+                vars = sv_host_nvram_template(dir, code);
+                assert_string_equal(vars, expected);
+                free(vars);
+                assert_null(sv_host_nvram_template(dir, single));
+        }
+        OK(sv_remove_tree(dir, &err));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm), cmocka_unit_test(schema),
+                cmocka_unit_test(escaping), cmocka_unit_test(probe),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
