@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Sum up meson's test logs: every single case of every test program, and every skipped one by name.
+
+    tally.py LOG.json...      prints one line for each failed and skipped case, then "N passed, N failed, N skipped"
+"""
+import json
+import re
+import sys
+
+# What the test programs print for one case: cmocka, and tests/e2e/run.py.
+CASE = re.compile(r'^\[ *(OK|FAILED|SKIPPED) *\] (\S+)$|^(ok|FAILED) ([\w.-]+) \(\d+ s\)', re.M)
+
+
+def cases(test):
+    """(name, 'passed' | 'failed' | 'skipped') for each case of one test program."""
+    name, result = test['name'], test['result']
+    seen = {}
+    for m in CASE.finditer(test.get('stdout') or ''):
+        word = (m[1] or m[3]).upper()
+        seen[m[2] or m[4]] = {'OK': 'passed', 'SKIPPED': 'skipped'}.get(word, 'failed')
+    if result == 'SKIP' or not seen:
+        return [(name, {'OK': 'passed', 'SKIP': 'skipped', 'EXPECTEDFAIL': 'passed'}.get(result, 'failed'))]
+    found = [(f'{name}: {case}', verdict) for case, verdict in seen.items()]
+    # A program that died, or that says nothing about what failed, counts as one more failure.
+    if result != 'OK' and 'failed' not in seen.values():
+        found.append((name, 'failed'))
+    return found
+
+
+def main():
+    count = {'passed': 0, 'failed': 0, 'skipped': 0}
+    for path in sys.argv[1:]:
+        with open(path, encoding='utf-8') as log:
+            for line in log:
+                for case, verdict in cases(json.loads(line)):
+                    count[verdict] += 1
+                    if verdict != 'passed':
+                        print(f'{verdict}: {case}')
+    print('{passed} passed, {failed} failed, {skipped} skipped'.format(**count))
+    return 1 if count['failed'] or not count['passed'] else 0
+
+
+sys.exit(main())
