@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -113,8 +114,8 @@ class Case:
         self.env, self.name = env, name
         self.dir = os.path.join(base, name)
         os.makedirs(self.dir)
-        self.state = os.path.join(base, 's', name[:12])
-        os.makedirs(self.state)
+        self.state = tempfile.mkdtemp(dir=os.path.join(base, 's'))
+        os.chmod(self.state, 0o755)
         self.environment = dict(os.environ, SECURE_VM_DIR=self.state)
         self.port = self.broker_port = free_port()
         self.mitm = None
