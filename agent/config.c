@@ -1,9 +1,12 @@
 #include "agent/config.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
 #define PREFIX "securevm."
 
@@ -11,6 +14,9 @@ static int copy(struct sv_bytes v, char *out, size_t size, const char *what, str
 {
         if (v.n == 0 || v.n >= size)
                 return sv_fail(err, SV_USAGE, "agent.cmdline.value", "securevm.%s is empty or longer than %zu bytes", what, size - 1);
+        for (size_t i = 0; i < v.n; i++)
+                if (v.p[i] <= 0x20 || v.p[i] > 0x7e)
+                        return sv_fail(err, SV_USAGE, "agent.cmdline.value", "securevm.%s holds a byte that is not printable ASCII", what);
         memcpy(out, v.p, v.n);
         out[v.n] = 0;
         return 0;
@@ -23,6 +29,19 @@ static int parse_url(struct sv_bytes v, struct sv_agent_config *c, struct sv_err
 
 static int parse_resource(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
+        char part[SV_NAME_MAX + 2];
+        size_t at = 0, n;
+        int parts = 0;
+
+        for (; at <= v.n; at += n + 1, parts++) {
+                for (n = 0; at + n < v.n && v.p[at + n] != '/';)
+                        n++;
+                snprintf(part, sizeof(part), "%.*s", n > SV_NAME_MAX ? SV_NAME_MAX + 1 : (int)n, (const char *)v.p + at);
+                if (!sv_name_ok(part))
+                        break;
+        }
+        if (parts != 3 || at <= v.n)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.resource", "securevm.resource: expected REPOSITORY/TYPE/TAG");
         return copy(v, c->resource, sizeof(c->resource), "resource", err);
 }
 
@@ -31,27 +50,61 @@ static int parse_disk(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
         return copy(v, c->disk, sizeof(c->disk), "disk", err);
 }
 
-static int parse_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
 
         if (v.n != 7 + 64 || memcmp(v.p, "sha256:", 7) != 0)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.pin", "securevm.pin: expected sha256: and 64 hex digits");
-        if (sv_unhex(sv_bytes(v.p + 7, 64), &raw, "agent.cmdline.pin", err) < 0)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.pin", "the broker's pin: expected sha256: and 64 hex digits");
+        if (sv_unhex(sv_bytes(v.p + 7, 64), &raw, "agent.cmdline.pin", err) < 0) {
+                if (err)
+                        err->class = SV_USAGE; /* what people wrote, not what somebody sent */
                 return -1;
+        }
         memcpy(c->pin, raw.p, sizeof(c->pin));
         c->has_pin = true;
         return 0;
 }
 
+/* Options that are mount(2)'s and not the file system's. */
+static const struct {
+        const char *name;
+        unsigned long flag;
+} root_flags[] = {
+        {"ro", MS_RDONLY},   {"rw", 0},           {"noatime", MS_NOATIME},       {"nodiratime", MS_NODIRATIME},
+        {"nodev", MS_NODEV}, {"sync", MS_SYNCHRONOUS}, {"lazytime", MS_LAZYTIME}, {"relatime", MS_RELATIME},
+};
+
+static int add_root_option(struct sv_bytes o, struct sv_agent_config *c, struct sv_err *err)
+{
+        size_t used = strlen(c->root_options);
+
+        if (o.n == 7 && !memcmp(o.p, "discard", 7))
+                c->discard = true; /* and goes to the file system as well */
+        for (size_t i = 0; i < sizeof(root_flags) / sizeof(*root_flags); i++)
+                if (o.n == strlen(root_flags[i].name) && !memcmp(o.p, root_flags[i].name, o.n)) {
+                        c->root_flags |= root_flags[i].flag;
+                        return 0;
+                }
+        if (used) {
+                if (used + 1 >= sizeof(c->root_options))
+                        return sv_fail(err, SV_USAGE, "agent.cmdline.value", "securevm.root has too many options");
+                c->root_options[used++] = ',';
+        }
+        return copy(o, c->root_options + used, sizeof(c->root_options) - used, "root", err);
+}
+
+/* TYPE[,OPTION...] */
 static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
-        const uint8_t *comma = v.n ? memchr(v.p, ',', v.n) : NULL;
-        size_t n = comma ? (size_t)(comma - v.p) : v.n;
-
-        if (comma && copy(sv_bytes(comma + 1, v.n - n - 1), c->root_options, sizeof(c->root_options), "root", err) < 0)
-                return -1;
-        return copy(sv_bytes(v.p, n), c->root_type, sizeof(c->root_type), "root", err);
+        for (size_t i = 0, n; i <= v.n; i += n + 1) {
+                for (n = 0; i + n < v.n && v.p[i + n] != ',';)
+                        n++;
+                if (i == 0 ? copy(sv_bytes(v.p, n), c->root_type, sizeof(c->root_type), "root", err) < 0
+                           : add_root_option(sv_bytes(v.p + i, n), c, err) < 0)
+                        return -1;
+        }
+        return 0;
 }
 
 static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
@@ -80,11 +133,10 @@ static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err 
 
 static const struct word {
         const char *name;
-        bool needed;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
 } words[] = {
-        {"url", true, parse_url},   {"pin", false, parse_pin},   {"resource", true, parse_resource},
-        {"disk", true, parse_disk}, {"root", false, parse_root}, {"ip", false, parse_ip},
+        {"url", parse_url}, {"pin", sv_agent_config_pin}, {"resource", parse_resource},
+        {"disk", parse_disk}, {"root", parse_root},       {"ip", parse_ip},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 
@@ -122,9 +174,13 @@ int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, 
                 if (take_word(sv_bytes(cmdline.p + i + strlen(PREFIX), n - strlen(PREFIX)), &c, seen, err) < 0)
                         return -1;
         }
-        for (size_t i = 0; i < N_WORDS; i++)
-                if (words[i].needed && !seen[i])
-                        return sv_fail(err, SV_USAGE, "agent.cmdline.missing", "securevm.%s is not on the kernel command line", words[i].name);
         *out = c;
         return 0;
+}
+
+int sv_agent_config_need(const struct sv_agent_config *c, struct sv_err *err)
+{
+        const char *missing = !*c->url ? "url" : !*c->resource ? "resource" : !*c->disk ? "disk" : NULL;
+
+        return missing ? sv_fail(err, SV_USAGE, "agent.cmdline.missing", "securevm.%s is not on the kernel command line", missing) : 0;
 }

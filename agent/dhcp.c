@@ -2,7 +2,8 @@
 
 #include "base/rd.h"
 
-#define COOKIE 0x63825363u
+#define COOKIE      0x63825363u
+#define MESSAGE_MIN 300
 
 enum { OPT_PAD = 0, OPT_NETMASK = 1, OPT_ROUTER = 3, OPT_REQUESTED = 50, OPT_TYPE = 53, OPT_SERVER = 54, OPT_WANT = 55, OPT_END = 255 };
 
@@ -33,8 +34,12 @@ void sv_dhcp_put(struct sv_buf *out, enum sv_dhcp_type type, const uint8_t mac[6
                 put_option_u32(out, OPT_SERVER, offer->server);
         }
         sv_buf_put(out, sv_bytes(want, sizeof(want)));
+        /* Some servers and relays drop what is smaller than BOOTP's message. */
+        if (out->n < MESSAGE_MIN)
+                sv_buf_grow(out, MESSAGE_MIN - out->n);
 }
 
+/* RFC 2132; an option that is there must have the size it has to have. Others are passed over. */
 static int option(uint8_t code, struct sv_rd *v, struct sv_dhcp_lease *lease, struct sv_err *err)
 {
         switch (code) {
@@ -45,13 +50,17 @@ static int option(uint8_t code, struct sv_rd *v, struct sv_dhcp_lease *lease, st
                 lease->netmask = sv_rd_u32be(v);
                 break;
         case OPT_ROUTER:
-                lease->router = sv_rd_u32be(v); /* the first of a list */
+                lease->router = sv_rd_u32be(v); /* the best of a list */
+                if (sv_rd_left(v) % 4 == 0)
+                        sv_rd_rest(v);
                 break;
         case OPT_SERVER:
                 lease->server = sv_rd_u32be(v);
                 break;
+        default:
+                return 0;
         }
-        return sv_rd_ok(v, "agent.dhcp", "DHCP option", err);
+        return sv_rd_done(v, "agent.dhcp.option", "DHCP option", err);
 }
 
 static int options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *err)
@@ -59,7 +68,7 @@ static int options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *
         for (;;) {
                 uint8_t code = sv_rd_u8(r);
 
-                if (sv_rd_ok(r, "agent.dhcp", "DHCP options", err) < 0)
+                if (sv_rd_ok(r, "agent.dhcp.short", "DHCP options", err) < 0)
                         return -1;
                 if (code == OPT_END)
                         return 0;
@@ -68,9 +77,21 @@ static int options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *
 
                 struct sv_rd value = sv_rd_sub(r, sv_rd_u8(r));
 
-                if (sv_rd_ok(&value, "agent.dhcp", "DHCP option", err) < 0 || option(code, &value, lease, err) < 0)
+                if (sv_rd_ok(&value, "agent.dhcp.short", "DHCP option", err) < 0 || option(code, &value, lease, err) < 0)
                         return -1;
         }
+}
+
+/* An address of one machine: not 0.x, loopback, multicast or above. */
+static bool is_host(uint32_t a)
+{
+        return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 0xe;
+}
+
+/* Ones, then zeros. */
+static bool is_netmask(uint32_t m)
+{
+        return m && (~m & (~m + 1)) == 0;
 }
 
 int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid, struct sv_dhcp_lease *out, struct sv_err *err)
@@ -90,16 +111,17 @@ int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid, struc
 
         uint32_t cookie = sv_rd_u32be(&r);
 
-        if (sv_rd_ok(&r, "agent.dhcp", "DHCP message", err) < 0)
+        if (sv_rd_ok(&r, "agent.dhcp.short", "DHCP message", err) < 0)
                 return -1;
         if (head >> 8 != 0x020106 || answered != xid || memcmp(chaddr.p, mac, 6) != 0 || cookie != COOKIE)
-                return sv_fail(err, SV_FORMAT, "agent.dhcp", "not an answer to our request");
+                return sv_fail(err, SV_FORMAT, "agent.dhcp.other", "not an answer to our request");
         if (options(&r, &lease, err) < 0)
                 return -1;
         if (lease.type != SV_DHCP_OFFER && lease.type != SV_DHCP_ACK && lease.type != SV_DHCP_NAK)
-                return sv_fail(err, SV_FORMAT, "agent.dhcp", "a DHCP message of type %d is no answer", (int)lease.type);
-        if (lease.type != SV_DHCP_NAK && (!lease.address || !lease.server || !lease.netmask))
-                return sv_fail(err, SV_FORMAT, "agent.dhcp", "the answer lacks an address, a netmask or the server");
+                return sv_fail(err, SV_FORMAT, "agent.dhcp.type", "a DHCP message of type %d is no answer", (int)lease.type);
+        if (lease.type != SV_DHCP_NAK && (!is_host(lease.address) || !is_host(lease.server) || !is_netmask(lease.netmask) ||
+                                          (lease.router && !is_host(lease.router))))
+                return sv_fail(err, SV_FORMAT, "agent.dhcp.address", "the answer lacks an address, a netmask or the server, or they are none");
         *out = lease;
         return 0;
 }

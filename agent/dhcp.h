@@ -15,5 +15,5 @@ struct sv_dhcp_lease { /* addresses in host byte order */
 
 /* A DISCOVER, or a REQUEST for what `offer` offered. */
 void sv_dhcp_put(struct sv_buf *out, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, const struct sv_dhcp_lease *offer);
-/* An answer to xid and mac: SV_FORMAT "agent.dhcp" when it is none, or is malformed. */
+/* An answer to xid and mac: SV_FORMAT "agent.dhcp.*" when it is none, or is malformed. */
 int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid, struct sv_dhcp_lease *out, struct sv_err *err);

@@ -1,7 +1,9 @@
 #include "agent/events.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -10,18 +12,21 @@
 
 #include "base/file.h"
 
-#define PORT_NAME "org.secure-vm.agent"
+#define PORT_NAME   "org.secure-vm.agent"
+#define PENDING_MAX (64u << 10) /* bytes kept for a host that does not read yet */
+#define FLUSH_MS    1000
 
 static int port = -1;
-static int64_t step_began;
+static struct sv_buf pending = {.max = PENDING_MAX};
+static int64_t step_began, attest_began;
+static struct sv_json *timings;
 
-/* Since the kernel started. */
-static int64_t boot_ms(void)
+int64_t sv_event_now(void)
 {
         struct timespec ts;
 
-        clock_gettime(CLOCK_BOOTTIME, &ts);
-        return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static int port_of(const char *entry)
@@ -47,84 +52,138 @@ void sv_event_open(void)
                 closedir(dir);
 }
 
+/* As much as the port takes now; the rest waits for the next event. */
+static void drain(void)
+{
+        while (port >= 0 && pending.n) {
+                ssize_t n = write(port, pending.p, pending.n);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return;
+                memmove(pending.p, pending.p + n, pending.n - (size_t)n);
+                pending.n -= (size_t)n;
+        }
+}
+
+void sv_event_flush(void)
+{
+        struct pollfd p = {.fd = port, .events = POLLOUT};
+        int64_t end = sv_event_now() + FLUSH_MS;
+
+        for (drain(); port >= 0 && pending.n && sv_event_now() < end; drain())
+                /* With nobody at the other end poll says POLLHUP at once. */
+                if (poll(&p, 1, 100) < 0 || (p.revents & POLLHUP))
+                        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
+}
+
 static void send_event(struct sv_json *event)
 {
         SV_BUF line = SV_BUF_NULL;
 
-        sv_json_set_int(event, "uptime_ms", boot_ms());
+        sv_json_set_int(event, "uptime_ms", sv_event_now());
         sv_json_print(event, &line);
         sv_buf_puts(&line, "\n");
-        /* A host that does not read loses events, nothing else. */
-        if (port >= 0 && !line.bad && write(port, line.p, line.n) < 0)
-                port = -1;
+        /* A host that never reads loses events, nothing else. */
+        if (port >= 0 && !line.bad && pending.n + line.n <= PENDING_MAX)
+                sv_buf_put(&pending, sv_buf_bytes(&line));
+        drain();
         sv_json_free(event);
 }
 
 void sv_event_say(const char *fmt, ...)
 {
-        char text[1200];
+        char text[1400];
         va_list ap;
 
         va_start(ap, fmt);
         vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
+        /* Messages quote what others sent: nothing of it may steer the operator's terminal. */
+        for (char *p = text; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        *p = '?';
         dprintf(2, "secure-vm-agent: %s\n", text);
 }
 
-static struct sv_json *step_event(const char *step, const char *state)
+static struct sv_json *make_event(const char *name, const char *step, const char *state)
 {
         struct sv_json *e = sv_json_object();
 
-        sv_json_set_str(e, "event", "step");
-        sv_json_set_str(e, "step", step);
-        sv_json_set_str(e, "state", state);
+        sv_json_set_str(e, "event", name);
+        if (step)
+                sv_json_set_str(e, "step", step);
+        if (state)
+                sv_json_set_str(e, "state", state);
         return e;
+}
+
+void sv_event_time(const char *part, int64_t ms)
+{
+        if (!timings)
+                timings = sv_json_object();
+        sv_json_set_int(timings, part, ms);
 }
 
 void sv_event_start(const char *step, const char *says)
 {
-        step_began = boot_ms();
-        send_event(step_event(step, "start"));
+        step_began = sv_event_now();
+        if (!attest_began && !strcmp(step, "attest"))
+                attest_began = step_began;
+        send_event(make_event("step", step, "start"));
         if (says)
                 sv_event_say("%s: %s", step, says);
 }
 
 void sv_event_done(const char *step, const char *says)
 {
-        struct sv_json *e = step_event(step, "done");
-        int64_t ms = boot_ms() - step_began;
+        struct sv_json *e = make_event("step", step, "done");
+        int64_t ms = sv_event_now() - step_began;
 
+        sv_event_time(step, ms);
         sv_json_set_int(e, "ms", ms);
         send_event(e);
         sv_event_say("%s: %s (%lld ms)", step, says ? says : "done", (long long)ms);
 }
 
-/* The host may end the guest as soon as it has the event: what people read must be out by then. */
-static void drain_console(void)
+void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try, unsigned tries)
 {
-        tcdrain(2);
+        struct sv_json *e = make_event("retry", step, NULL);
+
+        sv_json_set_str(e, "check", err->check);
+        sv_json_set_str(e, "message", err->msg);
+        sv_json_set_int(e, "ms", in_ms);
+        send_event(e);
+        sv_event_say("%s: %s [%s]; again in %u ms (try %u of %u)", step, err->msg, err->check, in_ms, try, tries);
 }
 
 void sv_event_failed(const struct sv_err *err)
 {
-        struct sv_json *e = sv_json_object();
+        struct sv_json *e = make_event("failed", NULL, NULL);
 
-        sv_event_say("FAILED, the disk stays locked: %s [%s]", err->msg, err->check);
-        drain_console();
-        sv_json_set_str(e, "event", "failed");
         sv_json_set_str(e, "class", sv_class_name(err->class));
         sv_json_set_str(e, "check", err->check);
         sv_json_set_str(e, "message", err->msg);
+        /* The host may end the guest as soon as it has the event: what people read must be out by then. */
+        sv_event_say("FAILED, the disk stays locked: %s [%s] (%s)", err->msg, err->check, sv_class_name(err->class));
+        tcdrain(2);
         send_event(e);
 }
 
 void sv_event_unlocked(const char *grounds)
 {
-        struct sv_json *e = sv_json_object();
+        struct sv_json *e = make_event("unlocked", NULL, NULL);
+        int64_t ms = sv_event_now() - attest_began;
+        SV_BUF line = SV_BUF_NULL;
 
-        sv_json_set_str(e, "event", "unlocked");
-        sv_json_set_int(e, "ms", boot_ms());
+        sv_json_set_int(e, "ms", ms);
         sv_json_set_str(e, "grounds", grounds);
+        if (timings) {
+                sv_json_set(e, "timings", sv_json_ref(timings));
+                sv_json_print(timings, &line);
+        }
         send_event(e);
-        sv_event_say("the key was released: %s", grounds);
+        sv_event_say("unlocked in %lld ms from the first word to the broker; the key was released on these grounds: %s", (long long)ms, grounds);
+        sv_event_say("timings in ms: %s", sv_buf_str(&line));
 }

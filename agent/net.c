@@ -15,8 +15,8 @@
 #include "base/crypto.h"
 #include "base/file.h"
 
-#define TRIES   6
-#define WAIT_MS 3000
+#define TRIES   8
+#define WAIT_MS 4000
 
 /* The first Ethernet card by name. */
 static int find_card(char name[IFNAMSIZ], struct sv_err *err)
@@ -106,11 +106,13 @@ static int64_t now_ms(void)
         return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* One message out and the answer to it in; 1 when none came in time. What is no answer to us is passed over. */
-static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, struct sv_dhcp_lease *lease, struct sv_err *err)
+/* One message out and the answer to it in; 1 when none came in time, or a refusal. What is no answer to us is passed over. */
+static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, int wait_ms, struct sv_dhcp_lease *lease,
+                    struct sv_err *err)
 {
         const struct sockaddr_in all = {.sin_family = AF_INET, .sin_port = htons(67), .sin_addr = {INADDR_BROADCAST}};
-        int64_t end = now_ms() + WAIT_MS;
+        enum sv_dhcp_type want = type == SV_DHCP_DISCOVER ? SV_DHCP_OFFER : SV_DHCP_ACK;
+        int64_t end = now_ms() + wait_ms;
         SV_BUF msg = SV_BUF_NULL;
         uint8_t in[2048];
 
@@ -122,17 +124,21 @@ static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32
         for (int64_t left; (left = end - now_ms()) > 0;) {
                 struct pollfd p = {.fd = fd, .events = POLLIN};
                 ssize_t n = poll(&p, 1, (int)left) > 0 ? recv(fd, in, sizeof(in), 0) : 0;
-                enum sv_dhcp_type want = type == SV_DHCP_DISCOVER ? SV_DHCP_OFFER : SV_DHCP_ACK;
                 struct sv_dhcp_lease got;
 
-                if (n > 0 && sv_dhcp_parse(sv_bytes(in, (size_t)n), mac, xid, &got, NULL) == 0 && got.type == want) {
-                        *lease = got;
-                        return 0;
-                }
+                if (n <= 0 || sv_dhcp_parse(sv_bytes(in, (size_t)n), mac, xid, &got, NULL) < 0)
+                        continue;
+                if (got.type == SV_DHCP_NAK && type == SV_DHCP_REQUEST)
+                        return 1;
+                if (got.type != want || (type == SV_DHCP_REQUEST && got.server != lease->server))
+                        continue;
+                *lease = got;
+                return 0;
         }
         return 1;
 }
 
+/* Waits of 1, 2, 4, 4, ... seconds: the first answer can be slow when the link has only just come up. */
 static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease *lease, struct sv_err *err)
 {
         SV_FD fd = open_dhcp(name, err);
@@ -141,11 +147,12 @@ static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease
         if (fd < 0)
                 return -1;
         for (int i = 0; i < TRIES; i++) {
+                int wait_ms = i < 2 ? 1000 << i : WAIT_MS;
                 int r;
 
-                if (sv_random(&xid, sizeof(xid), err) < 0 || (r = exchange(fd, SV_DHCP_DISCOVER, mac, xid, lease, err)) < 0)
+                if (sv_random(&xid, sizeof(xid), err) < 0 || (r = exchange(fd, SV_DHCP_DISCOVER, mac, xid, wait_ms, lease, err)) < 0)
                         return -1;
-                if (r == 0 && (r = exchange(fd, SV_DHCP_REQUEST, mac, xid, lease, err)) <= 0)
+                if (r == 0 && (r = exchange(fd, SV_DHCP_REQUEST, mac, xid, wait_ms, lease, err)) <= 0)
                         return r;
         }
         return sv_fail(err, SV_SYSTEM, "agent.net.dhcp", "nobody on %s answers DHCP: give securevm.ip=, or a network that has it", name);
@@ -174,4 +181,19 @@ int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_er
         snprintf(says, 128, "%s %s/%d, router %s", name, inet_ntop(AF_INET, &address, a, sizeof(a)), __builtin_popcount(lease.netmask),
                  inet_ntop(AF_INET, &router, b, sizeof(b)));
         return 0;
+}
+
+void sv_net_down(void)
+{
+        struct ifreq r = {0};
+        SV_FD fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || find_card(r.ifr_name, NULL) < 0)
+                return;
+        set_in(&r.ifr_addr, 0);
+        ioctl(fd, SIOCSIFADDR, &r); /* takes the routes along */
+        if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
+                return;
+        r.ifr_flags = (short)(r.ifr_flags & ~IFF_UP);
+        ioctl(fd, SIOCSIFFLAGS, &r);
 }

@@ -9,33 +9,80 @@
 #define PAUSE_MIN_MS 500
 #define PAUSE_MAX_MS 10000
 
-/* Open state of the attester, closed on every way out. */
-struct session {
+/* One exchange: the attester's open state, closed on every way out, and the connection. */
+struct exchange {
+        const struct sv_release *r;
         const struct sv_attester *attester;
         void *state;
         struct sv_json *params;
+        struct sv_kbs_client *client;
+        const char *step;
+        bool again; /* the fault is one of the network: trying again can help */
 };
 
-static void close_session(struct session *s)
+void sv_release_out_free(struct sv_release_out *out)
 {
-        sv_json_free(s->params);
-        if (s->attester && s->attester->close)
-                s->attester->close(s->state);
+        sv_secret_freep(&out->secret);
+        sv_buf_free(&out->token);
+        sv_buf_free(&out->grounds);
 }
 
-static int open_session(struct session *s, struct sv_err *err)
+static int64_t now_ms(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void say_start(struct exchange *x, const char *step, const char *says)
+{
+        x->step = step;
+        if (x->r->says->start)
+                x->r->says->start(step, says);
+}
+
+static void say_done(struct exchange *x, const char *says)
+{
+        if (x->r->says->done)
+                x->r->says->done(x->step, says);
+}
+
+static void say_time(struct exchange *x, const char *part, int64_t *since)
+{
+        int64_t now = now_ms();
+
+        if (x->r->says->time)
+                x->r->says->time(part, now - *since);
+        *since = now;
+}
+
+static void end_exchange(struct exchange *x)
+{
+        sv_json_free(x->params);
+        if (x->attester && x->attester->close)
+                x->attester->close(x->state);
+        sv_kbs_client_free(x->client);
+}
+
+/* The key in the TEE and what the broker is told of it first. Done once: it does not depend on the broker. */
+static int open_attester(struct exchange *x, struct sv_err *err)
 {
         const struct sv_attester *a = sv_attester_find();
+        int64_t began = now_ms();
 
         if (!a)
                 return sv_fail(err, SV_SYSTEM, "agent.tee", "this machine offers nothing that could attest it (no TPM, SEV-SNP or TDX device)");
-        if (a->open && a->open(&s->state, err) < 0)
+        if (a->open && a->open(&x->state, err) < 0)
                 return -1;
-        s->attester = a;
-        return a->hello ? a->hello(s->state, &s->params, err) : 0;
+        x->attester = a;
+        if (a->hello && a->hello(x->state, &x->params, err) < 0)
+                return -1;
+        say_time(x, "attester", &began);
+        return 0;
 }
 
-static struct sv_tls_ctx *client_tls(const struct sv_agent_config *config, const char *ca_file, struct sv_err *err)
+struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const char *ca_file, struct sv_err *err)
 {
         SV_CERTS ca = {0};
         SV_BUF pem = SV_BUF_NULL;
@@ -43,7 +90,7 @@ static struct sv_tls_ctx *client_tls(const struct sv_agent_config *config, const
         if (config->has_pin)
                 return sv_tls_client(sv_bytes(config->pin, sizeof(config->pin)), NULL, err);
         if (sv_file_read(ca_file, SV_PEM_SIZE_MAX, &pem, "agent.ca", err) < 0) {
-                sv_wrap(err, "neither securevm.pin nor a CA says who the broker is");
+                sv_wrap(err, "neither a pin nor a CA says who the broker is");
                 return NULL;
         }
         if (sv_certs_parse(sv_buf_bytes(&pem), &ca, "agent.ca", err) < 0)
@@ -51,27 +98,51 @@ static struct sv_tls_ctx *client_tls(const struct sv_agent_config *config, const
         return sv_tls_client(SV_BYTES_NULL, &ca, err);
 }
 
-static struct sv_secret *attempt(struct sv_kbs_client *client, const struct session *s, const struct sv_agent_config *config,
-                                 const struct sv_release_says *says, struct sv_err *err)
+/* Request, challenge, attestation. */
+static int attest(struct exchange *x, struct sv_err *err)
 {
-        struct sv_secret *secret;
         SV_JSON *evidence = NULL;
         uint8_t digest[48];
+        int64_t at = now_ms();
 
-        says->start("attest", config->url);
+        if (sv_kbs_auth(x->client, x->attester->kbs_name, x->params, err) < 0) {
+                x->again = sv_kbs_retryable(x->client);
+                return -1;
+        }
+        say_time(x, "challenge", &at);
+        if (sv_kbs_binding(x->client, digest, err) < 0 ||
+            x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)), sv_kbs_challenge(x->client), &evidence, err) < 0)
+                return -1;
+        say_time(x, "evidence", &at);
+        if (sv_kbs_attest(x->client, evidence, err) < 0) {
+                x->again = sv_kbs_retryable(x->client);
+                return -1;
+        }
+        say_time(x, "verification", &at);
+        return 0;
+}
 
-        if (sv_kbs_auth(client, s->attester->kbs_name, s->params, err) < 0 || sv_kbs_binding(client, digest, err) < 0)
-                return NULL;
-        if (s->attester->evidence(s->state, sv_bytes(digest, sizeof(digest)), sv_kbs_challenge(client), &evidence, err) < 0)
-                return NULL;
-        if (sv_kbs_attest(client, evidence, err) < 0)
-                return NULL;
-        says->done("attest", "the broker accepts the evidence");
-        says->start("key", NULL);
-        secret = sv_kbs_resource(client, config->resource, err);
-        if (secret)
-                says->done("key", config->resource);
-        return secret;
+static int attempt(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
+{
+        const char *resource = x->r->config->resource;
+
+        x->again = false;
+        say_start(x, "attest", x->r->config->url);
+        if (!x->attester && open_attester(x, err) < 0)
+                return -1;
+        if (attest(x, err) < 0)
+                return -1;
+        say_done(x, "the broker accepts the evidence");
+        if (x->r->token_only)
+                return 0;
+        say_start(x, "key", NULL);
+        out->secret = sv_kbs_resource(x->client, resource, err);
+        if (!out->secret) {
+                x->again = sv_kbs_retryable(x->client);
+                return -1;
+        }
+        say_done(x, resource);
+        return 0;
 }
 
 /* Doubles from PAUSE_MIN_MS to PAUSE_MAX_MS; each a random part of it, so that guests that lost a broker together do not come back
@@ -88,48 +159,40 @@ static unsigned pause_ms(unsigned failures)
         return ms / 2 + ms / 2 * r / 0xffff;
 }
 
-static struct sv_secret *attempts(struct sv_kbs_client *client, const struct session *s, const struct sv_agent_config *config,
-                                  const struct sv_release_says *says, struct sv_err *err)
+static int attempts(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
 {
-        for (unsigned failures = 0;; failures++) {
-                struct sv_secret *secret = attempt(client, s, config, says, err);
-                unsigned ms;
+        int64_t end = now_ms() + SV_RELEASE_DEADLINE_MS;
 
-                if (secret)
-                        return secret;
-                if (!sv_kbs_retryable(client))
-                        return NULL;
-                if (failures + 1 == SV_RELEASE_TRIES) {
-                        sv_wrap(err, "given up after %d tries", SV_RELEASE_TRIES);
-                        return NULL;
+        for (unsigned failures = 0;; failures++) {
+                struct sv_err fault = SV_ERR_NULL;
+                unsigned ms = pause_ms(failures);
+
+                if (attempt(x, out, &fault) == 0)
+                        return 0;
+                if (!x->again || failures + 1 == SV_RELEASE_TRIES || now_ms() + ms >= end) {
+                        if (x->again)
+                                sv_wrap(&fault, "given up after %u tries", failures + 1);
+                        if (err)
+                                *err = fault;
+                        return -1;
                 }
-                ms = pause_ms(failures);
-                says->say("%s [%s]; again in %u ms (%u of %d)", err->msg, err->check, ms, failures + 2, SV_RELEASE_TRIES);
+                if (x->r->says->retry)
+                        x->r->says->retry(x->step, &fault, ms, failures + 2, SV_RELEASE_TRIES);
                 nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
         }
 }
 
-struct sv_secret *sv_release(const struct sv_agent_config *config, const char *ca_file, const struct sv_release_says *says,
-                             struct sv_buf *grounds, struct sv_err *err)
+int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv_err *err)
 {
-        __attribute__((cleanup(close_session))) struct session s = {0};
-        SV_TLS_CTX *tls = client_tls(config, ca_file, err);
-        SV_KBS_CLIENT *client = NULL;
-        struct sv_secret *secret;
+        SV_TLS_CTX *tls = sv_release_tls(r->config, r->ca_file, err); /* outlives the client */
+        __attribute__((cleanup(end_exchange))) struct exchange x = {.r = r};
 
-        if (!tls || sv_kbs_client_new(config->url, tls, &client, err) < 0)
-                return NULL;
-        if (open_session(&s, err) < 0)
-                return NULL;
-        secret = attempts(client, &s, config, says, err);
-        if (!secret)
-                return NULL;
-        sv_buf_printf(grounds, "%s evidence; %s", s.attester->name,
-                      sv_kbs_grounds(client) ? sv_kbs_grounds(client) : "the broker does not say why");
-        /* From here on nothing that runs in this guest can ask for the key again. */
-        if (s.attester->seal && s.attester->seal(s.state, err) < 0) {
-                sv_secret_free(secret);
-                return NULL;
-        }
-        return secret;
+        if (!tls || sv_kbs_client_new(r->config->url, tls, &x.client, err) < 0 || attempts(&x, out, err) < 0)
+                return -1;
+        sv_buf_puts(&out->token, sv_kbs_token(x.client));
+        sv_buf_printf(&out->grounds, "%s evidence; %s", x.attester->name,
+                      sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client) : "the broker does not say why");
+        if (sv_buf_ok(&out->token, "the token", err) < 0 || sv_buf_ok(&out->grounds, "the grounds", err) < 0)
+                return -1;
+        return r->seal && x.attester->seal ? x.attester->seal(x.state, err) : 0;
 }

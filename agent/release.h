@@ -1,17 +1,41 @@
-/* From the broker to the key: the whole exchange, with its retries. */
+/* From the broker to the secret: the whole exchange, with its retries. */
 #pragma once
 
 #include "agent/attesters.h"
 #include "agent/config.h"
+#include "base/tls.h"
 
+/* How the caller hears of progress; every member may be NULL. */
 struct sv_release_says {
         void (*start)(const char *step, const char *says);
         void (*done)(const char *step, const char *says);
-        void (*say)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+        void (*time)(const char *part, int64_t ms);
+        void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try, unsigned tries);
 };
 
-/* The resource that the command line names. ca_file is where the initramfs has the broker's CA when there is no pin. Network faults
- * are tried again, with pauses that grow and differ (SV_RELEASE_TRIES in all); a refusal is final. `grounds` receives one line. */
-#define SV_RELEASE_TRIES 12
-struct sv_secret *sv_release(const struct sv_agent_config *config, const char *ca_file, const struct sv_release_says *says,
-                             struct sv_buf *grounds, struct sv_err *err);
+/* Network faults are tried again, with pauses that grow and differ; a refusal is final. */
+#define SV_RELEASE_TRIES       12
+#define SV_RELEASE_DEADLINE_MS 180000 /* no new try after this */
+
+#define SV_AGENT_CA_FILE "/etc/secure-vm/ca.pem" /* in the initramfs, when the broker is known by a CA */
+
+struct sv_release {
+        const struct sv_agent_config *config; /* url, pin, resource */
+        const char *ca_file;                  /* where the broker's CA is when there is no pin */
+        const struct sv_release_says *says;
+        bool token_only; /* ends with the token: the resource is not asked for */
+        bool seal;       /* nothing that runs later in this boot may ask again (the unlock) */
+};
+
+struct sv_release_out {
+        struct sv_secret *secret; /* NULL with token_only */
+        struct sv_buf token;
+        struct sv_buf grounds; /* one line: why the broker released it */
+};
+void sv_release_out_free(struct sv_release_out *out);
+#define SV_RELEASE_OUT __attribute__((cleanup(sv_release_out_free))) struct sv_release_out
+
+/* *out must be zeroed; it is the caller's to free, also on failure. */
+int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv_err *err);
+/* The broker by its pin, or by a CA (PEM file). */
+struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const char *ca_file, struct sv_err *err);

@@ -8,15 +8,16 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/events.h"
 #include "base/file.h"
 
 #define MODULES "/etc/secure-vm/modules"
-#define ROOT    "/sysroot"
 
-int sv_system_mount(struct sv_err *err)
+static int mount_all(struct sv_err *err)
 {
         static const struct {
                 const char *type, *where, *options;
@@ -32,6 +33,37 @@ int sv_system_mount(struct sv_err *err)
         for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
                 if (mount(list[i].type, list[i].where, list[i].type, list[i].flags, list[i].options) < 0 && errno != EBUSY)
                         return sv_fail_errno(err, "agent.mount", "cannot mount %s", list[i].where);
+        return 0;
+}
+
+/* The kernel opens /dev/console for its first process only where the initramfs has one. */
+static void find_console(void)
+{
+        int fd;
+
+        if (fcntl(2, F_GETFD) >= 0)
+                return;
+        fd = open("/dev/console", O_RDWR | O_NOCTTY);
+        for (int i = 0; fd >= 0 && i < 3; i++)
+                if (fd != i)
+                        dup2(fd, i);
+        if (fd > 2)
+                close(fd);
+}
+
+int sv_system_mount(struct sv_err *err)
+{
+        SV_FD sysrq = -1;
+
+        if (mount_all(err) < 0)
+                return -1;
+        find_console();
+        /* The serial line is the host's: no memory dumps or reboots by a break on it while a key may be in memory. The system that
+         * starts later sets what it wants. A kernel without sysrq has no such file. */
+        sysrq = open("/proc/sys/kernel/sysrq", O_WRONLY | O_CLOEXEC);
+        if (sysrq >= 0 && write(sysrq, "0\n", 2) != 2)
+                return sv_fail_errno(err, "agent.mount", "cannot turn the emergency keys off");
+        reboot(RB_DISABLE_CAD);
         return 0;
 }
 
@@ -95,38 +127,14 @@ int sv_system_find_disk(const char *serial, char path[64], struct sv_err *err)
         return sv_fail(err, SV_SYSTEM, "agent.disk", "no disk with the serial \"%s\" appeared in 5 s: the guest file's disk id must be it", serial);
 }
 
-int sv_system_mount_root(const char *device, const char *type, const char *options, struct sv_err *err)
-{
-        if (mount(device, ROOT, type, 0, *options ? options : NULL) < 0)
-                return sv_fail_errno(err, "agent.root", "cannot mount the root file system (%s)", type);
-        return 0;
-}
-
-int sv_system_switch_root(struct sv_err *err)
-{
-        static const char *const move[] = {"/dev", "/proc", "/sys", "/run"};
-        static const char init[] = "/sbin/init";
-        static const char *const argv[] = {init, NULL};
-        static const char *const envp[] = {"HOME=/", "TERM=linux", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-
-        for (size_t i = 0; i < sizeof(move) / sizeof(move[0]); i++) {
-                SV_STR to = sv_asprintf(ROOT "%s", move[i]);
-
-                if (mount(move[i], to, NULL, MS_MOVE, NULL) < 0)
-                        return sv_fail_errno(err, "agent.switch-root", "cannot move %s to the new root", move[i]);
-        }
-        if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
-                return sv_fail_errno(err, "agent.switch-root", "cannot change to the new root");
-        execve(init, (char *const *)argv, (char *const *)envp);
-        return sv_fail_errno(err, "agent.switch-root", "cannot run %s of the new root", init);
-}
-
 _Noreturn void sv_system_power_off(void)
 {
         sync();
+        sv_event_flush();
         /* The last lines are still on their way through the serial line. */
-        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+        tcdrain(2);
+        nanosleep(&(struct timespec){.tv_nsec = 500 * 1000 * 1000}, NULL);
         reboot(RB_POWER_OFF);
-        for (;;)
+        for (;;) /* nothing may follow: pid 1 must not end */
                 pause();
 }

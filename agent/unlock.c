@@ -6,15 +6,14 @@
 #include "agent/events.h"
 #include "agent/net.h"
 #include "agent/release.h"
+#include "agent/root.h"
 #include "agent/system.h"
 #include "base/file.h"
 #include "luks/binding.h"
 #include "luks/header.h"
 #include "luks/open.h"
 
-#define HEAD_SIZE (1u << 20) /* header and key slot of our images lie in the first MiB; sv_luks_header_parse says when they do not */
-#define CA_FILE   "/etc/secure-vm/ca.pem"
-#define NAME      "root"
+#define NAME "root"
 
 static int read_config(struct sv_agent_config *config, struct sv_err *err)
 {
@@ -22,7 +21,7 @@ static int read_config(struct sv_agent_config *config, struct sv_err *err)
 
         if (sv_file_read("/proc/cmdline", 4096, &text, "agent.cmdline", err) < 0)
                 return -1;
-        return sv_agent_config_parse(sv_buf_bytes(&text), config, err);
+        return sv_agent_config_parse(sv_buf_bytes(&text), config, err) < 0 ? -1 : sv_agent_config_need(config, err);
 }
 
 static int network(const struct sv_agent_config *config, struct sv_err *err)
@@ -39,15 +38,15 @@ static int network(const struct sv_agent_config *config, struct sv_err *err)
 static int read_head(const char *device, struct sv_buf *head, struct sv_err *err)
 {
         SV_FD fd = open(device, O_RDONLY | O_CLOEXEC);
-        uint8_t *p = sv_buf_grow(head, HEAD_SIZE);
+        uint8_t *p = sv_buf_grow(head, SV_LUKS_HEAD_SIZE);
         size_t n = 0;
 
         if (sv_buf_ok(head, "the disk's header", err) < 0)
                 return -1;
         if (fd < 0)
                 return sv_fail_errno(err, "agent.disk", "cannot open %s", device);
-        while (n < HEAD_SIZE) {
-                ssize_t got = pread(fd, p + n, HEAD_SIZE - n, (off_t)n);
+        while (n < SV_LUKS_HEAD_SIZE) {
+                ssize_t got = pread(fd, p + n, SV_LUKS_HEAD_SIZE - n, (off_t)n);
 
                 if (got < 0)
                         return sv_fail_errno(err, "agent.disk", "cannot read %s", device);
@@ -76,7 +75,7 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
                 return -1;
         sv_event_done("header", "the disk's header is the one that the key was made for");
         sv_event_start("open", NULL);
-        if (sv_luks_open(sv_buf_bytes(&copy), device, NAME, key, err) < 0)
+        if (sv_luks_open(sv_buf_bytes(&copy), device, NAME, config->discard, key, err) < 0)
                 return -1;
         sv_event_done("open", device);
         return 0;
@@ -84,28 +83,39 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
 
 static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)
 {
-        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_say};
-        SV_BUF grounds = SV_BUF_NULL;
-        SV_SECRET *resource = sv_release(config, CA_FILE, &says, &grounds, err);
+        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time, sv_event_retry};
+        const struct sv_release release = {.config = config, .ca_file = SV_AGENT_CA_FILE, .says = &says, .seal = true};
+        SV_RELEASE_OUT out = {0};
 
-        if (!resource || open_disk(config, resource, err) < 0)
+        if (sv_release(&release, &out, err) < 0 || open_disk(config, out.secret, err) < 0)
                 return -1;
-        sv_event_unlocked(sv_buf_str(&grounds));
+        sv_event_unlocked(sv_buf_str(&out.grounds));
         return 0;
+}
+
+static int prepare(struct sv_agent_config *config, struct sv_err *err)
+{
+        int64_t began = sv_event_now();
+
+        if (sv_system_mount(err) < 0 || sv_system_load_modules(err) < 0)
+                return -1;
+        sv_event_open();
+        sv_event_time("kernel", began);
+        sv_event_time("modules", sv_event_now() - began);
+        return read_config(config, err);
 }
 
 int sv_unlock(struct sv_err *err)
 {
         struct sv_agent_config config;
 
-        if (sv_system_mount(err) < 0 || sv_system_load_modules(err) < 0)
-                return -1;
-        sv_event_open();
-        if (read_config(&config, err) < 0 || network(&config, err) < 0 || get_and_open(&config, err) < 0)
+        if (prepare(&config, err) < 0 || network(&config, err) < 0 || get_and_open(&config, err) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
-        if (sv_system_mount_root("/dev/mapper/" NAME, config.root_type, config.root_options, err) < 0)
+        if (sv_root_mount("/dev/mapper/" NAME, &config, err) < 0)
                 return -1;
+        sv_net_down(); /* the system brings its network up by its own rules and names */
         sv_event_done("switch-root", "starting the system");
-        return sv_system_switch_root(err);
+        sv_event_flush();
+        return sv_root_switch(err);
 }

@@ -8,6 +8,7 @@
 #define SV_KBS_VERSION "0.4.0"
 #define SV_KBS_BINDING_SIZE 48
 #define SV_KBS_NONCE_SIZE 32
+#define SV_KBS_GROUNDS "Secure-VM-Grounds" /* our field beside a released resource: why, in one line of printable ASCII */
 
 struct sv_kbs_request {
         char version[16];

@@ -186,6 +186,6 @@ struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, str
         if (call(c, "GET", target, SV_BYTES_NULL, &answer, err) < 0)
                 return NULL;
         free(c->grounds);
-        c->grounds = sv_http_field(&answer, "Secure-VM-Grounds") ? strdup(sv_http_field(&answer, "Secure-VM-Grounds")) : NULL;
+        c->grounds = sv_http_field(&answer, SV_KBS_GROUNDS) ? sv_asprintf("%.1000s", sv_http_field(&answer, SV_KBS_GROUNDS)) : NULL;
         return sv_jwe_open(c->key, sv_buf_bytes(&answer.body), err);
 }

@@ -61,6 +61,17 @@ static void set_grounds(struct sv_request *r, const struct sv_policy *policy, co
         sv_json_set_str(r->audit, "grounds", sv_buf_str(&line));
 }
 
+/* For people at the guest's console: what the audit record says. A field holds printable ASCII; the words of a policy may not. */
+static int tell_grounds(struct sv_request *r, struct sv_err *err)
+{
+        SV_STR text = sv_asprintf("%.1000s", sv_json_str(sv_json_get(r->audit, "grounds")));
+
+        for (char *p = text; *p; p++)
+                if (*p < 0x20 || *p > 0x7e)
+                        *p = '?';
+        return sv_http_add(&r->answer, SV_KBS_GROUNDS, text, err);
+}
+
 static int check_policy(struct sv_request *r, const struct sv_tee *tee, const struct sv_json *claims, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
@@ -123,9 +134,8 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */
         if (check_policy(r, tee, claims, err) < 0 || seal_to(r, payload, err) < 0)
                 return -1;
-        r->outcome = "released";
-        /* For people at the guest's console: what the audit record says. */
-        if (sv_http_add(&r->answer, "Secure-VM-Grounds", sv_json_str(sv_json_get(r->audit, "grounds")), err) < 0)
+        if (tell_grounds(r, err) < 0 || sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)
                 return -1;
-        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
+        r->outcome = "released";
+        return 0;
 }

@@ -1,0 +1,109 @@
+#include "agent/root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define ROOT      "/sysroot"
+#define INIT      "/sbin/init"
+#define DEPTH_MAX 64
+
+/* Found out while there still is a way to say so. Its links are those of its own root. */
+static int find_init(struct sv_err *err)
+{
+        const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+        SV_FD root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        SV_FD init = root < 0 ? -1 : (int)syscall(SYS_openat2, root, INIT, &how, sizeof(how));
+
+        return init < 0 ? sv_fail_errno(err, "agent.root", "the root file system has no " INIT) : 0;
+}
+
+int sv_root_mount(const char *device, const struct sv_agent_config *c, struct sv_err *err)
+{
+        if (mount(device, ROOT, c->root_type, c->root_flags, *c->root_options ? c->root_options : NULL) < 0)
+                return sv_fail_errno(err, "agent.root", "cannot mount the root file system (%s%s%s)", c->root_type,
+                                     *c->root_options ? ", " : "", c->root_options);
+        return find_init(err);
+}
+
+static int move_mounts(struct sv_err *err)
+{
+        static const char *const move[] = {"/dev", "/proc", "/sys", "/run"};
+
+        for (size_t i = 0; i < sizeof(move) / sizeof(move[0]); i++) {
+                SV_STR to = sv_asprintf(ROOT "%s", move[i]);
+
+                if (mount(move[i], to, NULL, MS_MOVE, NULL) < 0)
+                        return sv_fail_errno(err, "agent.switch-root", "cannot move %s to the new root", move[i]);
+        }
+        return 0;
+}
+
+/* Everything below fd that is on the same file system, in memory until then. Takes fd. */
+static void remove_below(int fd, dev_t dev, unsigned depth)
+{
+        DIR *dir = fdopendir(fd);
+
+        if (!dir) {
+                close(fd);
+                return;
+        }
+        for (struct dirent *e; depth < DEPTH_MAX && (e = readdir(dir));) {
+                struct stat st;
+                int sub;
+
+                if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                    st.st_dev != dev)
+                        continue;
+                if (S_ISDIR(st.st_mode)) {
+                        sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                        if (sub >= 0)
+                                remove_below(sub, dev, depth + 1);
+                }
+                unlinkat(fd, e->d_name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
+        }
+        closedir(dir);
+}
+
+/* Only ever an initramfs: a file system in memory. */
+static void free_initramfs(int fd)
+{
+        struct statfs fs;
+        struct stat st;
+
+        if (fstatfs(fd, &fs) < 0 || (fs.f_type != RAMFS_MAGIC && fs.f_type != TMPFS_MAGIC) || fstat(fd, &st) < 0)
+                close(fd);
+        else
+                remove_below(fd, st.st_dev, 0);
+}
+
+int sv_root_switch(struct sv_err *err)
+{
+        static const char *const argv[] = {INIT, NULL};
+        static const char *const envp[] = {"HOME=/", "TERM=linux", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+        int old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (old < 0)
+                return sv_fail_errno(err, "agent.switch-root", "cannot open the initramfs");
+        if (move_mounts(err) < 0) {
+                close(old);
+                return -1;
+        }
+        if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {
+                close(old);
+                return sv_fail_errno(err, "agent.switch-root", "cannot change to the new root");
+        }
+        free_initramfs(old);
+        execve(INIT, (char *const *)argv, (char *const *)envp);
+        return sv_fail_errno(err, "agent.switch-root", "cannot run " INIT " of the new root");
+}
