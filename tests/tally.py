@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sum up meson's test logs: every single case of every test program, and every skipped one by name.
+"""Sum up meson's test logs: every single case of every test program, and every skipped one by name and reason.
 
     tally.py LOG.json...      prints one line for each failed and skipped case, then "N passed, N failed, N skipped"
 """
@@ -29,13 +29,18 @@ def cases(test):
 
 def main():
     count = {'passed': 0, 'failed': 0, 'skipped': 0}
+    reasons = set()
     for path in sys.argv[1:]:
         with open(path, encoding='utf-8') as log:
             for line in log:
-                for case, verdict in cases(json.loads(line)):
+                test = json.loads(line)
+                reasons.update(re.findall(r'^SKIP: .*', test.get('stdout') or '', re.M))
+                for case, verdict in cases(test):
                     count[verdict] += 1
                     if verdict != 'passed':
                         print(f'{verdict}: {case}')
+    for reason in sorted(reasons):
+        print(reason)
     print('{passed} passed, {failed} failed, {skipped} skipped'.format(**count))
     return 1 if count['failed'] or not count['passed'] else 0
 

@@ -158,8 +158,12 @@ static void secret_is_locked_and_undumpable(void **state)
         SV_SECRET *s = sv_secret_random(64, &err);
         unsigned long at, from, to;
         char line[512];
-        bool inside = false, flags = false;
+        bool inside = false, flags = false, locks = true;
         FILE *f = fopen("/proc/self/smaps", "r");
+
+#ifdef __SANITIZE_ADDRESS__
+        locks = false; /* the sanitizer's mlock does nothing */
+#endif
 
         assert_non_null(s);
         assert_non_null(f);
@@ -168,7 +172,7 @@ static void secret_is_locked_and_undumpable(void **state)
                 if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
                         inside = at >= from && at < to;
                 if (inside && !strncmp(line, "VmFlags:", 8))
-                        flags = strstr(line, " lo") && strstr(line, " dd");
+                        flags = (!locks || strstr(line, " lo")) && strstr(line, " dd");
         }
         fclose(f);
         assert_true(flags);
