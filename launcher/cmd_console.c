@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "launcher/client.h"
 #include "launcher/commands.h"
+#include "launcher/elsewhere.h"
 
 #define ESCAPE 0x1d /* ^] */
 
@@ -55,9 +56,25 @@ static int talk(int fd, bool tty, struct sv_err *err)
         return 0;
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+/* What was printed so far, then the socket; *fd stays -1 when only the former was asked for. */
+static int open_own(const struct sv_args *args, int *fd, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
+        SV_STR log = NULL;
+
+        if (sv_client_find(args->pos[0], &s, err) < 0)
+                return -1;
+        log = sv_state_path(&s, "console.log");
+        if (access(log, F_OK) == 0 && sv_file_stream(log, print_piece, NULL, "console.log", err) < 0)
+                return -1;
+        if (sv_has(args, "log"))
+                return 0;
+        *fd = sv_client_connect(&s, "console.sock", err);
+        return *fd < 0 ? -1 : 0;
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
         SV_FD fd = -1;
         struct termios saved, raw;
         bool tty = isatty(0) && tcgetattr(0, &saved) == 0;
@@ -65,20 +82,12 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
 
         if (sv_has(args, "json"))
                 return sv_fail(err, SV_USAGE, "console.json", "a console is bytes, not JSON; leave --json out");
-        if (sv_client_find(args->pos[0], &s, err) < 0)
+        if (sv_has(args, "connect") ? sv_elsewhere_console(sv_opt(args, "connect"), args->pos[0], &fd, err) < 0
+                                    : open_own(args, &fd, err) < 0)
                 return -1;
-        {
-                SV_STR log = sv_state_path(&s, "console.log");
-
-                if (access(log, F_OK) == 0 && sv_file_stream(log, print_piece, NULL, "console.log", err) < 0)
-                        return -1;
-        }
-        if (sv_has(args, "log"))
-                return 0;
-        fd = sv_client_connect(&s, "console.sock", err);
         if (fd < 0)
-                return -1;
-        sv_info("console of %s; ^] leaves it", s.name);
+                return 0;
+        sv_info("console of %s; ^] leaves it", args->pos[0]);
         if (tty) {
                 raw = saved;
                 cfmakeraw(&raw);
@@ -91,6 +100,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
 }
 
 static const struct sv_opt opts[] = {
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
         {"log", NULL, "only what was printed so far; also of a guest that has ended", 0, false},
         {NULL, NULL, NULL, 0, false},
 };

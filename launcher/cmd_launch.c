@@ -8,6 +8,7 @@
 #include "launcher/choose.h"
 #include "launcher/client.h"
 #include "launcher/commands.h"
+#include "launcher/elsewhere.h"
 #include "launcher/follow.h"
 #include "launcher/host.h"
 #include "launcher/worker.h"
@@ -15,6 +16,7 @@
 static const struct sv_opt opts[] = {
         {"wait", NULL, "follow until the guest has its disk, or say which step failed and why", 'w', false},
         {"timeout", "SECONDS", "with --wait: give up and end the guest after this time (600; 0 never)", 0, false},
+        {"connect", "URI", "start it under this libvirt (as qemu:///system) instead of our own", 'c', false},
         {"events", "FILE", "write every event as one JSON object a line (\"-\": standard error)", 0, false},
         {NULL, NULL, NULL, 0, false},
 };
@@ -43,7 +45,7 @@ static int open_events(const struct sv_args *args, FILE **out, struct sv_err *er
         return *out ? 0 : sv_fail_errno(err, "launch.events", "%s", name);
 }
 
-static void fill(struct sv_json *result, const struct sv_state *s, const struct sv_follow *f)
+static void fill(struct sv_json *result, const struct sv_state *s)
 {
         static const char *const members[] = {"name", "uuid", "tee", "accelerator", "state", "since", "qemu_pid", "boot"};
         SV_JSON *status = NULL;
@@ -53,11 +55,25 @@ static void fill(struct sv_json *result, const struct sv_state *s, const struct 
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
                 if (sv_json_get(status, members[i]))
                         sv_json_set(result, members[i], sv_json_ref(sv_json_get(status, members[i])));
-        if (*f->grounds)
-                sv_json_set_str(result, "grounds", f->grounds);
 }
 
-static int start(const struct sv_args *args, const struct sv_guest *g, struct sv_state *s, struct sv_follow *f, struct sv_err *err)
+static int start_elsewhere(const char *uri, const struct sv_work *work, struct sv_follow *f, struct sv_json *result, struct sv_err *err)
+{
+        const struct sv_guest_elsewhere w = {.uri = uri, .guest = work->guest, .tee = work->tee, .kvm = work->kvm};
+        struct sv_json *boot = NULL;
+
+        if (sv_elsewhere_launch(&w, f, &boot, err) < 0)
+                return -1;
+        sv_json_set_str(result, "name", w.guest->name);
+        sv_json_set_str(result, "tee", w.tee->name);
+        sv_json_set_str(result, "accelerator", w.kvm ? "kvm" : "tcg");
+        sv_json_set_str(result, "state", f->wait ? "unlocked" : "running");
+        sv_json_set_str(result, "connect", uri);
+        sv_json_set(result, "boot", boot);
+        return 0;
+}
+
+static int start(const struct sv_args *args, const struct sv_guest *g, struct sv_state *s, struct sv_follow *f, struct sv_json *result, struct sv_err *err)
 {
         struct sv_work work = {.guest = g, .state = s};
         struct sv_host host;
@@ -69,6 +85,8 @@ static int start(const struct sv_args *args, const struct sv_guest *g, struct sv
         work.kvm = host.kvm;
         if (!host.kvm)
                 sv_info("no KVM, so the guest is emulated (TCG): %s", host.kvm_why);
+        if (sv_has(args, "connect"))
+                return start_elsewhere(sv_opt(args, "connect"), &work, f, result, err);
         if (lock(s, err) < 0)
                 return -1;
         f->fd = sv_guard_start(s, sv_worker, &work, err);
@@ -101,13 +119,16 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         if (open_events(args, &f.events, err) < 0)
                 return -1;
         f.quiet = f.events == stderr || sv_has(args, "quiet");
-        r = start(args, &g, &s, &f, err);
+        *result = sv_json_object();
+        r = start(args, &g, &s, &f, *result, err);
         if (f.events && f.events != stderr)
                 fclose(f.events);
         if (r < 0)
                 return -1;
-        *result = sv_json_object();
-        fill(*result, &s, &f);
+        if (!sv_has(args, "connect"))
+                fill(*result, &s);
+        if (*f.grounds)
+                sv_json_set_str(*result, "grounds", f.grounds);
         if (!sv_has(args, "json"))
                 printf("guest %s %s; \"secure-vm console %s\" enters it, \"secure-vm stop %s\" ends it\n", g.name,
                        f.wait ? "has its disk" : "runs", g.name, g.name);

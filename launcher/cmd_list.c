@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "launcher/client.h"
 #include "launcher/commands.h"
+#include "launcher/elsewhere.h"
 
 /* The supervisor's own word when it answers; else the file, corrected where it says that something runs. */
 static struct sv_json *current(const struct sv_state *s, const struct sv_json *file)
@@ -43,7 +44,7 @@ static int list(const struct sv_args *args, struct sv_json **result, struct sv_e
 
         *result = sv_json_object();
         rows = sv_json_set(*result, "guests", sv_json_array());
-        if (sv_state_each(add, rows, err) < 0)
+        if (sv_has(args, "connect") ? sv_elsewhere_list(sv_opt(args, "connect"), rows, err) < 0 : sv_state_each(add, rows, err) < 0)
                 return -1;
         if (sv_has(args, "json"))
                 return 0;
@@ -101,5 +102,10 @@ static int show(const struct sv_args *args, struct sv_json **result, struct sv_e
         return 0;
 }
 
-const struct sv_cmd sv_cmd_list = {"list", "", "the guests of this host", NULL, list};
+static const struct sv_opt list_opts[] = {
+        {"connect", "URI", "the guests of this libvirt instead of our own", 'c', false},
+        {NULL, NULL, NULL, 0, false},
+};
+
+const struct sv_cmd sv_cmd_list = {"list", "", "the guests of this host", list_opts, list};
 const struct sv_cmd sv_cmd_show = {"show", "NAME", "one guest: what boots, what it reached, why it failed", NULL, show};

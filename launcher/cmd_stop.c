@@ -6,15 +6,16 @@
 #include "base/log.h"
 #include "launcher/client.h"
 #include "launcher/commands.h"
+#include "launcher/elsewhere.h"
 #include "launcher/follow.h"
 
-static int done(const struct sv_args *args, const struct sv_state *s, const char *state, struct sv_json **result)
+static int done(const struct sv_args *args, const char *state, struct sv_json **result)
 {
         *result = sv_json_object();
-        sv_json_set_str(*result, "name", s->name);
+        sv_json_set_str(*result, "name", args->pos[0]);
         sv_json_set_str(*result, "state", state);
         if (!sv_has(args, "json"))
-                printf("guest %s: %s\n", s->name, state);
+                printf("guest %s: %s\n", args->pos[0], state);
         return 0;
 }
 
@@ -49,11 +50,13 @@ static int destroy(const struct sv_args *args, struct sv_json **result, struct s
 {
         SV_STATE s = {.lock = -1};
 
+        if (sv_has(args, "connect"))
+                return sv_elsewhere_destroy(sv_opt(args, "connect"), args->pos[0], err) < 0 ? -1 : done(args, "stopped", result);
         if (sv_client_find(args->pos[0], &s, err) < 0 || destroy_now(&s, err) < 0)
                 return -1;
         if (sv_has(args, "forget") && sv_remove_tree(s.dir, err) < 0)
                 return -1;
-        return done(args, &s, sv_has(args, "forget") ? "forgotten" : "stopped", result);
+        return done(args, sv_has(args, "forget") ? "forgotten" : "stopped", result);
 }
 
 static int stop(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -63,8 +66,12 @@ static int stop(const struct sv_args *args, struct sv_json **result, struct sv_e
         struct sv_err e = SV_ERR_NULL;
         unsigned seconds;
 
-        if (sv_client_timeout(sv_opt(args, "timeout"), 60, &seconds, err) < 0 || sv_client_find(args->pos[0], &s, err) < 0 ||
-            sv_client_ask(&s, SV_CONTROL_STOP, &status, err) < 0)
+        if (sv_client_timeout(sv_opt(args, "timeout"), 60, &seconds, err) < 0)
+                return -1;
+        if (sv_has(args, "connect"))
+                return sv_elsewhere_stop(sv_opt(args, "connect"), args->pos[0], seconds, sv_has(args, "force"), err) < 0 ? -1
+                                                                                                                   : done(args, "stopped", result);
+        if (sv_client_find(args->pos[0], &s, err) < 0 || sv_client_ask(&s, SV_CONTROL_STOP, &status, err) < 0)
                 return -1;
         if (sv_client_wait_off(&s, seconds * 1000, &e) < 0) {
                 if (!sv_has(args, "force"))
@@ -73,7 +80,7 @@ static int stop(const struct sv_args *args, struct sv_json **result, struct sv_e
                 if (destroy_now(&s, err) < 0)
                         return -1;
         }
-        return done(args, &s, "stopped", result);
+        return done(args, "stopped", result);
 }
 
 static int reboot(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -95,15 +102,17 @@ static int reboot(const struct sv_args *args, struct sv_json **result, struct sv
         else
                 r = sv_follow(&f, err);
         close(f.fd);
-        return r < 0 ? -1 : done(args, &s, f.wait ? "unlocked" : "running", result);
+        return r < 0 ? -1 : done(args, f.wait ? "unlocked" : "running", result);
 }
 
 static const struct sv_opt stop_opts[] = {
         {"timeout", "SECONDS", "how long to wait for the guest (60)", 0, false},
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
         {"force", NULL, "end it when it has not shut down by then", 'f', false},
         {NULL, NULL, NULL, 0, false},
 };
 static const struct sv_opt destroy_opts[] = {
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
         {"forget", NULL, "also remove its folder: the vTPM's state and the logs", 0, false},
         {NULL, NULL, NULL, 0, false},
 };

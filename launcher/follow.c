@@ -93,8 +93,12 @@ static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
                 SV_JSON *e = NULL;
                 int r;
 
-                if (sv_json_parse(sv_buf_bytes(&line), "control.event", &e, err) < 0)
+                if (f->agent && sv_control_agent_event(sv_buf_bytes(&line), &e, NULL) < 0)
+                        continue;
+                if (!f->agent && sv_json_parse(sv_buf_bytes(&line), "control.event", &e, err) < 0)
                         return -1;
+                if (f->agent)
+                        sv_json_set_int(e, "at_ms", now_ms() - f->began);
                 show(f, e);
                 r = judge(f, e, err);
                 if (r)
@@ -109,6 +113,7 @@ int sv_follow(struct sv_follow *f, struct sv_err *err)
         struct sv_lines lines = {0};
         int r = 0;
 
+        f->began = now_ms();
         while (r == 0) {
                 struct pollfd p = {.fd = f->fd, .events = POLLIN};
                 int64_t left = end - now_ms();
@@ -123,7 +128,8 @@ int sv_follow(struct sv_follow *f, struct sv_err *err)
                         continue;
                 n = recv(f->fd, chunk, sizeof(chunk), 0);
                 if (n <= 0) {
-                        r = sv_fail(err, SV_SYSTEM, "launch.supervisor", "the guest's supervisor was killed; nothing of the guest is left");
+                        r = f->agent ? sv_fail(err, SV_SYSTEM, "launch.ended", "the guest ended before it had its disk; its console says more")
+                                     : sv_fail(err, SV_SYSTEM, "launch.supervisor", "the guest's supervisor was killed; nothing of the guest is left");
                         break;
                 }
                 sv_lines_put(&lines, sv_bytes(chunk, (size_t)n));

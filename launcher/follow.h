@@ -8,10 +8,12 @@
 struct sv_follow {
         int fd;           /* the supervisor's events */
         bool wait;        /* until the guest has its disk; else until it runs */
+        bool agent;       /* the descriptor is the agent's own channel, not a supervisor's: nothing in it is trusted */
         bool commit;      /* say "commit" when that is reached, and wait for the answer */
         unsigned timeout; /* seconds; 0: none */
         FILE *events;     /* JSON lines; NULL: none */
         bool quiet;       /* no lines for people */
+        int64_t began;    /* set by sv_follow */
         /* out */
         char grounds[1024]; /* why the key was released */
 };

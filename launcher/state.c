@@ -54,6 +54,18 @@ int sv_state_init(struct sv_state *s, const char *name, struct sv_err *err)
         return 0;
 }
 
+int sv_state_init_elsewhere(struct sv_state *s, const char *name, struct sv_err *err)
+{
+        SV_STR base = sv_state_base();
+
+        *s = (struct sv_state){.lock = -1};
+        if (!sv_name_ok(name))
+                return sv_fail(err, SV_USAGE, "state.name", "\"%s\" is not a guest's name; \"secure-vm list\" shows those there are", name);
+        s->dir = sv_asprintf("%s/.elsewhere/%s", base, name);
+        s->name = sv_asprintf("%s", name);
+        return 0;
+}
+
 void sv_state_free(struct sv_state *s)
 {
         free(s->name);

@@ -12,13 +12,7 @@
 
 #include "base/file.h"
 #include "launcher/virt-error.h"
-
-struct sv_virt {
-        virConnectPtr conn;
-        virDomainPtr dom;
-        int events[2]; /* one byte each, enum sv_virt_event */
-        int callbacks[2];
-};
+#include "launcher/virt-int.h"
 
 static pthread_once_t loop_once = PTHREAD_ONCE_INIT;
 static bool loop_runs;
@@ -42,6 +36,7 @@ static void start_loop(void)
 {
         pthread_t thread;
 
+        setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0); /* errors reach us as errors; QEMU has a log of its own */
         virSetErrorFunc(NULL, silent); /* libvirt prints its errors itself unless told otherwise */
         if (virEventRegisterDefaultImpl() < 0 || virEventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || virInitialize() < 0)
                 return;
@@ -49,7 +44,7 @@ static void start_loop(void)
 }
 
 /* libvirt's last error as ours. */
-static int fail(struct sv_err *err, const char *what)
+int sv_virt_fail(struct sv_err *err, const char *what)
 {
         virErrorPtr e = virGetLastError();
 
@@ -121,7 +116,7 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
         }
         v->conn = virConnectOpen(uri);
         if (!v->conn) {
-                fail(err, uri);
+                sv_virt_fail(err, uri);
                 sv_virt_close(v);
                 return -1;
         }
@@ -156,7 +151,7 @@ int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err)
         unsigned long n = 0;
 
         if (virConnectGetVersion(v->conn, &n) < 0)
-                return fail(err, "asking for the hypervisor's version");
+                return sv_virt_fail(err, "asking for the hypervisor's version");
         snprintf(out, 64, "%s %lu.%lu.%lu", virConnectGetType(v->conn), n / 1000000, n / 1000 % 1000, n % 1000);
         return 0;
 }
@@ -168,37 +163,47 @@ static int watch(struct sv_virt *v, struct sv_err *err)
         v->callbacks[1] =
                 virConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v, NULL);
         if (v->callbacks[0] < 0 || v->callbacks[1] < 0)
-                return fail(err, "registering for events");
+                return sv_virt_fail(err, "registering for events");
         return 0;
 }
 
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err)
 {
         v->dom = virDomainDefineXMLFlags(v->conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
-        return v->dom ? watch(v, err) : fail(err, "defining the domain");
+        return v->dom ? watch(v, err) : sv_virt_fail(err, "defining the domain");
 }
 
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
 {
         v->dom = virDomainLookupByName(v->conn, name);
         if (!v->dom)
-                return fail(err, name);
+                return sv_virt_fail(err, name);
         return watch(v, err);
+}
+
+bool sv_virt_running(struct sv_virt *v, const char *name)
+{
+        virDomainPtr dom = virDomainLookupByName(v->conn, name);
+        bool runs = dom && virDomainIsActive(dom) == 1;
+
+        if (dom)
+                virDomainFree(dom);
+        return runs;
 }
 
 int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n, struct sv_err *err)
 {
-        return virDomainFDAssociate(v->dom, group, n, fds, 0) < 0 ? fail(err, "handing over a disk's file") : 0;
+        return virDomainFDAssociate(v->dom, group, n, fds, 0) < 0 ? sv_virt_fail(err, "handing over a disk's file") : 0;
 }
 
 int sv_virt_start(struct sv_virt *v, struct sv_err *err)
 {
-        return virDomainCreateWithFlags(v->dom, 0) < 0 ? fail(err, "starting the guest") : 0;
+        return virDomainCreateWithFlags(v->dom, 0) < 0 ? sv_virt_fail(err, "starting the guest") : 0;
 }
 
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err)
 {
-        return virDomainShutdownFlags(v->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? fail(err, "asking the guest to shut down") : 0;
+        return virDomainShutdownFlags(v->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? sv_virt_fail(err, "asking the guest to shut down") : 0;
 }
 
 int sv_virt_destroy(struct sv_virt *v, struct sv_err *err)
@@ -207,12 +212,21 @@ int sv_virt_destroy(struct sv_virt *v, struct sv_err *err)
                 return 0;
         if (virDomainDestroy(v->dom) == 0 || virDomainIsActive(v->dom) == 0)
                 return 0;
-        return fail(err, "ending the guest");
+        return sv_virt_fail(err, "ending the guest");
 }
 
 int sv_virt_undefine(struct sv_virt *v, struct sv_err *err)
 {
-        return virDomainUndefineFlags(v->dom, VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0 ? fail(err, "undefining the guest") : 0;
+        return virDomainUndefineFlags(v->dom, VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0 ? sv_virt_fail(err, "undefining the guest") : 0;
+}
+
+static enum sv_virt_state state_of(int state)
+{
+        return state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED ? SV_VIRT_RUNNING
+               : state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_PMSUSPENDED ? SV_VIRT_PAUSED
+               : state == VIR_DOMAIN_CRASHED ? SV_VIRT_CRASHED
+               : state == VIR_DOMAIN_SHUTDOWN ? SV_VIRT_ENDING
+                                              : SV_VIRT_OFF;
 }
 
 int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err)
@@ -220,12 +234,8 @@ int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err 
         int state = 0, reason = 0;
 
         if (virDomainGetState(v->dom, &state, &reason, 0) < 0)
-                return fail(err, "asking for the guest's state");
-        *out = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED ? SV_VIRT_RUNNING
-               : state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_PMSUSPENDED ? SV_VIRT_PAUSED
-               : state == VIR_DOMAIN_CRASHED ? SV_VIRT_CRASHED
-               : state == VIR_DOMAIN_SHUTDOWN ? SV_VIRT_ENDING
-                                              : SV_VIRT_OFF;
+                return sv_virt_fail(err, "asking for the guest's state");
+        *out = state_of(state);
         return 0;
 }
 
@@ -241,10 +251,28 @@ int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
         char *xml = virDomainGetXMLDesc(v->dom, 0);
 
         if (!xml)
-                return fail(err, "reading the domain back");
+                return sv_virt_fail(err, "reading the domain back");
         sv_buf_puts(out, xml);
         free(xml);
         return sv_buf_ok(out, "the domain", err);
+}
+
+int sv_virt_each(struct sv_virt *v, int (*fn)(void *arg, const char *name, enum sv_virt_state state, struct sv_err *err), void *arg, struct sv_err *err)
+{
+        virDomainPtr *list = NULL;
+        int n = virConnectListAllDomains(v->conn, &list, 0), r = 0;
+
+        if (n < 0)
+                return sv_virt_fail(err, "listing the guests");
+        for (int i = 0; i < n; i++) {
+                int state = 0;
+
+                if (r == 0 && virDomainGetState(list[i], &state, NULL, 0) == 0)
+                        r = fn(arg, virDomainGetName(list[i]), state_of(state), err);
+                virDomainFree(list[i]);
+        }
+        free(list);
+        return r;
 }
 
 int sv_virt_event_fd(struct sv_virt *v)
