@@ -1,0 +1,206 @@
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/teesim/teesim.h"
+
+static int refuse(int error)
+{
+        errno = error;
+        return -1;
+}
+
+/* --- ranges: which guest addresses are private, which lie in a slot with guest memory --- */
+
+struct range {
+        uint64_t begin, end;
+        uint32_t slot;
+};
+
+#define RANGES 1024
+static struct range private[RANGES], slots[RANGES];
+static size_t n_private, n_slots;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool covered(const struct range *list, size_t n, uint64_t begin, uint64_t end)
+{
+        for (size_t i = 0; i < n && begin < end; i++)
+                if (list[i].begin <= begin && begin < list[i].end) {
+                        begin = list[i].end;
+                        i = (size_t)-1; /* go on from there with the whole list */
+                }
+        return begin >= end;
+}
+
+static void take_out(uint64_t begin, uint64_t end)
+{
+        for (size_t i = 0; i < n_private; i++) {
+                struct range r = private[i];
+
+                if (r.end <= begin || end <= r.begin)
+                        continue;
+                private[i--] = private[--n_private];
+                if (r.begin < begin && n_private < RANGES)
+                        private[n_private++] = (struct range){r.begin, begin, 0};
+                if (end < r.end && n_private < RANGES)
+                        private[n_private++] = (struct range){end, r.end, 0};
+                if (i == (size_t)-1)
+                        continue;
+        }
+}
+
+bool guest_private(uint64_t gpa, uint64_t size)
+{
+        bool yes;
+
+        pthread_mutex_lock(&lock);
+        yes = covered(private, n_private, gpa, gpa + size) && covered(slots, n_slots, gpa, gpa + size);
+        pthread_mutex_unlock(&lock);
+        return yes;
+}
+
+static int set_attributes(const struct attributes *a)
+{
+        int r = 0;
+
+        if (a->flags || a->attributes & ~ATTRIBUTE_PRIVATE || a->address % PAGE || a->size % PAGE || !a->size)
+                return refuse(EINVAL);
+        pthread_mutex_lock(&lock);
+        take_out(a->address, a->address + a->size);
+        if (a->attributes && n_private == RANGES)
+                r = refuse(ENOMEM);
+        else if (a->attributes)
+                private[n_private++] = (struct range){a->address, a->address + a->size, 0};
+        pthread_mutex_unlock(&lock);
+        return r;
+}
+
+/* The machine's own KVM gets the shared half as an ordinary slot. */
+static int set_region(int fd, const struct region2 *r)
+{
+        struct kvm_userspace_memory_region plain = {
+                .slot = r->slot, .flags = r->flags & ~REGION_GUEST_MEMFD, .guest_phys_addr = r->gpa, .memory_size = r->size, .userspace_addr = r->uaddr};
+
+        pthread_mutex_lock(&lock);
+        for (size_t i = 0; i < n_slots; i++)
+                if (slots[i].slot == r->slot)
+                        slots[i--] = slots[--n_slots];
+        if (r->flags & REGION_GUEST_MEMFD && r->size && n_slots < RANGES)
+                slots[n_slots++] = (struct range){r->gpa, r->gpa + r->size, r->slot};
+        pthread_mutex_unlock(&lock);
+        return real_ioctl(fd, KVM_SET_USER_MEMORY_REGION, &plain);
+}
+
+static int make_memfd(const struct guest_memfd *g)
+{
+        int fd;
+
+        if (g->flags || !g->size || g->size % PAGE)
+                return refuse(EINVAL);
+        fd = memfd_create("guest memory", MFD_CLOEXEC);
+        return fd < 0 || ftruncate(fd, (off_t)g->size) < 0 ? -1 : fd;
+}
+
+/* --- what KVM can do here --- */
+
+static int capability(int fd, unsigned long cap)
+{
+        int have = real_ioctl(fd, KVM_CHECK_EXTENSION, (void *)cap);
+
+        switch (cap) {
+        case CAP_VM_TYPES:
+                return (have > 0 ? have : 1) | 1 << VM_TYPE_SNP;
+        case CAP_MEMORY_ATTRIBUTES:
+                return (int)ATTRIBUTE_PRIVATE;
+        case CAP_GUEST_MEMFD:
+        case CAP_USER_MEMORY2:
+                return 1;
+        case CAP_EXIT_HYPERCALL:
+                return have > 0 ? have : 1 << 12; /* KVM_HC_MAP_GPA_RANGE */
+        default:
+                return have;
+        }
+}
+
+static unsigned long type_of_vm; /* of the last one made: one confidential guest per process */
+
+int on_kvm(int fd, unsigned request, void *arg)
+{
+        int made;
+
+        if (request == KVM_CHECK_EXTENSION)
+                return capability(fd, (unsigned long)arg);
+        if (request != KVM_CREATE_VM)
+                return real_ioctl(fd, request, arg);
+        type_of_vm = (unsigned long)arg;
+        made = real_ioctl(fd, request, type_of_vm == VM_TYPE_SNP ? NULL : arg);
+        mark(made, FD_VM);
+        return made;
+}
+
+int on_vm(int fd, unsigned request, void *arg)
+{
+        int r;
+
+        switch (request) {
+        case KVM_CHECK_EXTENSION:
+                return capability(fd, (unsigned long)arg);
+        case KVM_CREATE_VCPU:
+                r = real_ioctl(fd, request, arg);
+                mark(r, FD_VCPU);
+                if (r >= 0)
+                        launch_add_vcpu(r);
+                return r;
+        case CREATE_GUEST_MEMFD:
+                return make_memfd(arg);
+        case SET_USER_MEMORY_REGION2:
+                return set_region(fd, arg);
+        case SET_MEMORY_ATTRIBUTES:
+                return set_attributes(arg);
+        case KVM_MEMORY_ENCRYPT_REG_REGION:
+        case KVM_MEMORY_ENCRYPT_UNREG_REGION:
+                return 0;
+        case (unsigned)KVM_MEMORY_ENCRYPT_OP:
+                if (!arg) /* how programs ask whether there is SEV at all */
+                        return 0;
+                return type_of_vm == VM_TYPE_SNP ? launch_op(fd, arg) : refuse(EINVAL);
+        case KVM_ENABLE_CAP:
+                r = real_ioctl(fd, request, arg);
+                return ((struct kvm_enable_cap *)arg)->cap == CAP_EXIT_HYPERCALL ? 0 : r;
+        default:
+                return real_ioctl(fd, request, arg);
+        }
+}
+
+/* A guest cannot run here. "block" is a guest that waits for an interrupt for ever, woken as often as KVM may. */
+static int first_run(void)
+{
+        const char *how = getenv("TEESIM_RUN");
+
+        if (!how || strcmp(how, "block"))
+                _exit(0);
+        poll(NULL, 0, 50);
+        return refuse(EINTR);
+}
+
+int on_vcpu(int fd, unsigned request, void *arg)
+{
+        if (type_of_vm != VM_TYPE_SNP)
+                return real_ioctl(fd, request, arg);
+        switch (request) {
+        case KVM_RUN:
+                return first_run();
+        case KVM_GET_REGS:
+        case KVM_SET_REGS:
+        case KVM_GET_SREGS:
+        case KVM_SET_SREGS:
+                /* Encrypted from then on: KVM has_protected_state. */
+                return launch_finished() ? refuse(EINVAL) : real_ioctl(fd, request, arg);
+        default:
+                return real_ioctl(fd, request, arg);
+        }
+}
