@@ -27,7 +27,7 @@ static int parse_url(struct sv_bytes v, struct sv_agent_config *c, struct sv_err
         return copy(v, c->url, sizeof(c->url), "url", err);
 }
 
-static int parse_resource(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+int sv_agent_config_resource(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
         char part[SV_NAME_MAX + 2];
         size_t at = 0, n;
@@ -41,7 +41,7 @@ static int parse_resource(struct sv_bytes v, struct sv_agent_config *c, struct s
                         break;
         }
         if (parts != 3 || at <= v.n)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.resource", "securevm.resource: expected REPOSITORY/TYPE/TAG");
+                return sv_fail(err, SV_USAGE, "agent.cmdline.resource", "the resource: expected REPOSITORY/TYPE/TAG");
         return copy(v, c->resource, sizeof(c->resource), "resource", err);
 }
 
@@ -135,7 +135,7 @@ static const struct word {
         const char *name;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
 } words[] = {
-        {"url", parse_url}, {"pin", sv_agent_config_pin}, {"resource", parse_resource},
+        {"url", parse_url}, {"pin", sv_agent_config_pin}, {"resource", sv_agent_config_resource},
         {"disk", parse_disk}, {"root", parse_root},       {"ip", parse_ip},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))

@@ -27,3 +27,5 @@ int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, 
 int sv_agent_config_need(const struct sv_agent_config *config, struct sv_err *err);
 /* "sha256:<64 hex>". SV_USAGE "agent.cmdline.pin". */
 int sv_agent_config_pin(struct sv_bytes text, struct sv_agent_config *config, struct sv_err *err);
+/* "repository/type/tag". SV_USAGE "agent.cmdline.resource". */
+int sv_agent_config_resource(struct sv_bytes text, struct sv_agent_config *config, struct sv_err *err);

@@ -1,26 +1,14 @@
-/* secure-vm-agent: in the initramfs it is /init, and then unlocks. */
-#include <fcntl.h>
+/* secure-vm-agent: as /init of an initramfs it unlocks; in a running system it attests on request. */
+#include <string.h>
 #include <unistd.h>
 
+#include "agent/commands.h"
 #include "agent/events.h"
 #include "agent/system.h"
 #include "agent/unlock.h"
 #include "base/cli.h"
 #include "base/log.h"
 #include "base/secret.h"
-
-static int run_unlock(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
-{
-        if (getpid() != 1)
-                return sv_fail(err, SV_USAGE, "agent.init", "unlock mounts, loads modules and changes the root: it runs as /init of an "
-                                                            "initramfs only (secure-vm image initrd makes one)");
-        return sv_unlock(err);
-}
-
-static const struct sv_cmd commands[] = {
-        {.name = "unlock", .args = "", .help = "attest, get the disk's key, open the disk, start its system", .run = run_unlock},
-        {0},
-};
 
 /* No shell, no second way: what fails here ends with the disk locked and the machine off. */
 static _Noreturn void run_as_init(void)
@@ -33,10 +21,43 @@ static _Noreturn void run_as_init(void)
         sv_system_power_off();
 }
 
+static int run_unlock(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        if (getpid() != 1)
+                return sv_fail(err, SV_USAGE, "agent.init", "unlock mounts, loads modules and changes the root: it runs as /init of an "
+                                                            "initramfs only (secure-vm image initrd makes one)");
+        run_as_init();
+}
+
+static const struct sv_cmd commands[] = {
+        {.name = "attest", .args = "", .help = "prove this machine to the broker and print its token", .opts = sv_agent_attest_opts,
+         .run = sv_agent_attest},
+        {.name = "evidence", .args = "", .help = "fresh evidence of what runs here, for secure-vm verify", .opts = sv_agent_evidence_opts,
+         .run = sv_agent_evidence},
+        {.name = "get", .args = "RESOURCE", .help = "prove this machine to the broker and get a secret", .opts = sv_agent_get_opts,
+         .run = sv_agent_get},
+        {.name = "unlock", .args = "", .help = "attest, get the disk's key, open the disk, start its system", .run = run_unlock},
+        {0},
+};
+
+/* The kernel starts an initramfs's /init under this name; the first process of a container may be anything. */
+static bool is_init(const char *name)
+{
+        const char *slash = name ? strrchr(name, '/') : NULL;
+
+        return getpid() == 1 && name && !strcmp(slash ? slash + 1 : name, "init");
+}
+
 int main(int argc, char **argv)
 {
-        if (getpid() == 1)
+        struct sv_err err = SV_ERR_NULL;
+
+        if (is_init(argv[0]))
                 run_as_init();
         sv_log_init("secure-vm-agent", 0);
+        if (sv_secret_harden_process(&err) < 0) {
+                sv_log_err(&err);
+                return (int)err.class;
+        }
         return sv_cli_main("secure-vm-agent", "the guest's side: proves what runs, gets the disk's key", commands, argc, argv);
 }

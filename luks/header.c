@@ -85,6 +85,7 @@ static const struct row {
         {"/keyslots/0/af/stripes", "4000", true, "luks.header.keyslot"},
         {"/keyslots/0/af/hash", "sha512", false, "luks.header.keyslot"},
         {"/keyslots/0/area/type", "raw", false, "luks.header.keyslot"},
+        {"/keyslots/0/area/size", "258048", false, "luks.header.area"}, /* 4000 stripes of the key, whole blocks */
         {"/keyslots/0/area/encryption", "aes-xts-plain64", false, "luks.header.cipher"},
         {"/keyslots/0/area/key_size", "64", true, "luks.header.key-size"},
         {"/keyslots/0/kdf/type", "pbkdf2", false, "luks.header.kdf"},
@@ -94,6 +95,7 @@ static const struct row {
         {"/digests/0/keyslots/0", "0", false, "luks.header.digest"},
         {"/digests/0/segments/0", "0", false, "luks.header.digest"},
         {"/digests/0/hash", "sha512", false, "luks.header.digest"},
+        {"/digests/0/iterations", "1000", true, "luks.header.digest"},
 };
 
 /* Objects and lists that hold these members and no other. */
@@ -103,7 +105,7 @@ static const struct {
 } shapes[] = {
         {"", {"keyslots", "tokens", "segments", "digests", "config"}},
         {"/keyslots", {"0"}},
-        {"/keyslots/0", {"type", "key_size", "af", "area", "kdf", "priority"}},
+        {"/keyslots/0", {"type", "key_size", "af", "area", "kdf"}},
         {"/keyslots/0/af", {"type", "stripes", "hash"}},
         {"/keyslots/0/area", {"type", "offset", "size", "encryption", "key_size"}},
         {"/keyslots/0/kdf", {"type", "hash", "iterations", "salt"}},
@@ -145,6 +147,17 @@ static int check_profile(const struct sv_json *meta, struct sv_err *err)
         return 0;
 }
 
+/* Salts and the volume key's digest are base64 of a known length. */
+static int check_bytes(const struct sv_json *meta, const char *pointer, size_t n, const char *check, struct sv_err *err)
+{
+        const char *text = sv_json_str(sv_json_pointer(meta, pointer));
+        SV_BUF b = SV_BUF_NULL;
+
+        if (!text || sv_unbase64(sv_bytes_str(text), &b, check, NULL) < 0 || b.n != n)
+                return sv_fail(err, SV_FORMAT, check, "%s: expected base64 of %zu bytes", pointer, n);
+        return 0;
+}
+
 /* LUKS2 writes 64-bit numbers as decimal strings. */
 static int decimal(const struct sv_json *meta, const char *pointer, size_t *out, struct sv_err *err)
 {
@@ -161,7 +174,7 @@ static int decimal(const struct sv_json *meta, const char *pointer, size_t *out,
 
 static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_err *err)
 {
-        size_t n = strnlen((const char *)area.p, area.n);
+        size_t n = strnlen((const char *)area.p, area.n), json_size, keyslots_size;
         SV_JSON *meta = NULL;
 
         for (size_t i = n; i < area.n; i++)
@@ -169,11 +182,35 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
                         return sv_fail(err, SV_FORMAT, "luks.header.trailing", "bytes follow the metadata");
         if (sv_json_parse(sv_bytes(area.p, n), "luks.header", &meta, err) < 0 || check_profile(meta, err) < 0)
                 return -1;
-        if (decimal(meta, "/keyslots/0/area/offset", &h->area_offset, err) < 0 ||
+        if (check_bytes(meta, "/keyslots/0/kdf/salt", 32, "luks.header.kdf", err) < 0 ||
+            check_bytes(meta, "/digests/0/salt", 32, "luks.header.digest", err) < 0 ||
+            check_bytes(meta, "/digests/0/digest", 64, "luks.header.digest", err) < 0)
+                return -1;
+        if (decimal(meta, "/config/json_size", &json_size, err) < 0 || decimal(meta, "/config/keyslots_size", &keyslots_size, err) < 0 ||
+            decimal(meta, "/keyslots/0/area/offset", &h->area_offset, err) < 0 ||
             decimal(meta, "/keyslots/0/area/size", &h->area_size, err) < 0)
                 return -1;
+        if (json_size != area.n || keyslots_size != DATA_OFFSET - 2 * h->size)
+                return sv_fail(err, SV_FORMAT, "luks.header.config", "the metadata's sizes are not those of the header");
         if (h->area_offset < 2 * h->size || h->area_size > DATA_OFFSET || h->area_offset > DATA_OFFSET - h->area_size)
                 return sv_fail(err, SV_FORMAT, "luks.header.area", "the key slot's area is not between the headers and the data");
+        return 0;
+}
+
+/* Over the header and its JSON area, the field itself as zeros (section 2.1). It protects from accidents only and comes last, so that
+ * a header that somebody changed is refused for what was changed. */
+static int check_checksum(struct sv_bytes head, size_t size, struct sv_err *err)
+{
+        static const uint8_t zeros[CSUM_SIZE];
+        uint8_t digest[SV_DIGEST_MAX] = {0};
+        SV_HASH *hash = sv_hash_new(SV_SHA256, err);
+
+        if (!hash || sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0 || sv_hash_put(hash, sv_bytes(zeros, CSUM_SIZE), err) < 0 ||
+            sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, size - CSUM_AT - CSUM_SIZE), err) < 0 ||
+            sv_hash_end(hash, digest, err) < 0)
+                return -1;
+        if (!sv_bytes_eq(sv_bytes(digest, CSUM_SIZE), sv_bytes(head.p + CSUM_AT, CSUM_SIZE)))
+                return sv_fail(err, SV_FORMAT, "luks.header.checksum", "the header's checksum is not that of the header");
         return 0;
 }
 
@@ -187,6 +224,8 @@ int sv_luks_header_parse(struct sv_bytes head, struct sv_luks_header *out, struc
                 return -1;
         if (head.n < h.area_offset + h.area_size)
                 return sv_fail(err, SV_FORMAT, "luks.header.short", "the key slot's area is cut short");
+        if (check_checksum(head, h.size, err) < 0)
+                return -1;
         *out = h;
         return 0;
 }

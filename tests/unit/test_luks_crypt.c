@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include "base/crypto.h"
 #include "base/file.h"
 #include "luks/binding.h"
 #include "luks/crypt.h"
@@ -63,6 +64,16 @@ static void replace(struct sv_buf *b, const char *from, const char *to)
         memcpy(p, to, strlen(to));
 }
 
+/* The host can always make the checksum right. */
+static void resum(struct sv_buf *b)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+
+        memset(b->p + 448, 0, 64);
+        OK(sv_digest(SV_SHA256, sv_bytes(b->p, 16384), digest, &err));
+        memcpy(b->p + 448, digest, 32);
+}
+
 static void copy(struct sv_buf *b)
 {
         sv_buf_clear(b);
@@ -90,6 +101,18 @@ static void test_json_cases(void **state)
                 {"\"offset\":\"32768\"", "\"offset\":\"3276x\"", "luks.header.area"},
                 {"\"type\":\"luks2\"", "\"type\":\"luks3\"", "luks.header.keyslot"},
                 {"\"keyslots\":{\"0\":", "\"keyslots\":{\"1\":", "luks.header.unknown"},
+                {"\"type\":\"crypt\"", "\"type\":\"plain\"", "luks.header.segment"},
+                {"\"type\":\"luks1\"", "\"type\":\"luks2\"", "luks.header.keyslot"},
+                {"\"type\":\"raw\"", "\"type\":\"row\"", "luks.header.keyslot"},
+                {"\"size\":\"258048\"", "\"size\":\"258047\"", "luks.header.area"},
+                {"\"json_size\":\"12288\"", "\"json_size\":\"12289\"", "luks.header.config"},
+                {"\"keyslots_size\":\"16744448\"", "\"keyslots_size\":\"16744449\"", "luks.header.config"},
+                {"\"config\":{\"json_size\":\"12288\"", "\"config\":{\"flags\":[\"discard\"]", "luks.header.unknown"},
+                {"\"segments\":[\"0\"]", "\"segments\":[\"1\"]", "luks.header.digest"},
+                {"\"segments\":[\"0\"]", "\"segments\":[ 00]", "luks.header.json"},
+                {"\"keyslots\":[\"0\"]", "\"keyslots\":[   ]", "luks.header.digest"},
+                {"\"hash\":\"sha512\",\"iterations\"", "\"hash\":\"sha256\",\"iterations\"", "luks.header.kdf"},
+                {"\"tokens\":{}", "\"config\":11", "luks.header.json"},
         };
         struct sv_luks_header h;
         SV_BUF b = SV_BUF_NULL;
@@ -100,9 +123,48 @@ static void test_json_cases(void **state)
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 copy(&b);
                 replace(&b, cases[i].from, cases[i].to);
+                resum(&b);
                 if (sv_luks_header_parse(sv_buf_bytes(&b), &h, &err) == 0 || strcmp(err.check, cases[i].check) != 0)
                         fail_msg("%s: expected %s, got %s: %s", cases[i].to, cases[i].check, err.check, err.msg);
                 assert_int_equal(err.class, SV_FORMAT);
+        }
+}
+
+/* Salts and digests are base64. */
+static void test_texts_of_bytes(void **state)
+{
+        static const struct {
+                const char *after; /* its first character is made a '*' */
+                const char *check;
+        } cases[] = {
+                {"\"iterations\":1000,\"salt\":\"", "luks.header.kdf"},
+                {"\"digest\":\"", "luks.header.digest"},
+        };
+        struct sv_luks_header h;
+        SV_BUF b = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                uint8_t *p;
+
+                copy(&b);
+                p = memmem(b.p, 16384, cases[i].after, strlen(cases[i].after));
+                assert_non_null(p);
+                p[strlen(cases[i].after)] = '*';
+                resum(&b);
+                FAILS(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err), SV_FORMAT, cases[i].check);
+        }
+}
+
+static void test_checksum(void **state)
+{
+        static const size_t at[] = {16 /* seqid */, 104 /* salt */, 448, 479, 480, 511, 600 /* padding */};
+        struct sv_luks_header h;
+        SV_BUF b = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+                copy(&b);
+                b.p[at[i]] ^= 1;
+                FAILS(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err), SV_FORMAT, "luks.header.checksum");
         }
 }
 
@@ -173,8 +235,10 @@ static void test_binding(void **state)
         OK(sv_binding_check(&back, sv_buf_bytes(&head), &err));
         copy(&changed);
         changed.p[110] ^= 1;
+        resum(&changed);
         FAILS(sv_binding_check(&back, sv_buf_bytes(&changed), &err), SV_PROOF, "luks.binding.header");
         changed.p[168] = changed.p[168] == 'a' ? 'b' : 'a';
+        resum(&changed);
         FAILS(sv_binding_check(&back, sv_buf_bytes(&changed), &err), SV_PROOF, "luks.binding.uuid");
 }
 
@@ -214,6 +278,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_key_opens),    cmocka_unit_test(test_json_cases),      cmocka_unit_test(test_binary_cases),
+                cmocka_unit_test(test_texts_of_bytes), cmocka_unit_test(test_checksum),
                 cmocka_unit_test(test_digest_and_copy), cmocka_unit_test(test_binding), cmocka_unit_test(test_malformed_resources),
         };
 

@@ -1,0 +1,181 @@
+#include "agent/commands.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/release.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#define REPORT_DATA_MIN 32 /* what the smallest of the TEEs binds */
+#define REPORT_DATA_MAX 64
+
+#define BROKER_OPTS                                                                                                                        \
+        {.name = "url", .arg = "URL", .help = "the broker; otherwise what this machine was started with (securevm.url)"},                  \
+        {.name = "pin", .arg = "PIN", .help = "the broker's key, sha256:HEX; otherwise securevm.pin"},                                     \
+        {.name = "ca", .arg = "FILE", .help = "know the broker by this CA (PEM) instead of a pin"}
+
+const struct sv_opt sv_agent_attest_opts[] = {BROKER_OPTS, {0}};
+const struct sv_opt sv_agent_evidence_opts[] = {
+        {.name = "report-data", .arg = "HEX", .help = "32 to 64 bytes that the evidence is bound to; otherwise random ones"},
+        {.name = "out", .arg = "FILE", .help = "write the evidence there instead of to standard output"},
+        {0},
+};
+const struct sv_opt sv_agent_get_opts[] = {
+        BROKER_OPTS,
+        {.name = "out", .arg = "FILE", .help = "write the secret there (mode 0600) instead of to standard output"},
+        {.name = "fd", .arg = "N", .help = "write the secret to this descriptor"},
+        {0},
+};
+
+/* The kernel command line says what this machine was started with; options say otherwise. */
+static int read_config(const struct sv_args *args, const char *resource, struct sv_agent_config *out, struct sv_err *err)
+{
+        const char *url = sv_opt(args, "url"), *pin = sv_opt(args, "pin");
+        struct sv_agent_config c = {{0}};
+        SV_BUF text = SV_BUF_NULL;
+
+        if (sv_file_read("/proc/cmdline", 2 * SV_CMDLINE_MAX, &text, "agent.cmdline", err) < 0 ||
+            sv_agent_config_parse(sv_buf_bytes(&text), &c, err) < 0)
+                return -1;
+        if (url && (size_t)snprintf(c.url, sizeof(c.url), "%s", url) >= sizeof(c.url))
+                return sv_fail(err, SV_USAGE, "agent.url", "the URL is longer than %zu bytes", sizeof(c.url) - 1);
+        if (!*c.url)
+                return sv_fail(err, SV_USAGE, "agent.url", "no broker: this machine was started without securevm.url, give --url");
+        if (sv_opt(args, "ca") && pin)
+                return sv_fail(err, SV_USAGE, "agent.ca", "--pin and --ca exclude each other");
+        if (sv_opt(args, "ca") || (url && !pin))
+                c.has_pin = false; /* the measured pin is that of the measured broker */
+        if (pin && sv_agent_config_pin(sv_bytes_str(pin), &c, err) < 0)
+                return -1;
+        if (resource && sv_agent_config_resource(sv_bytes_str(resource), &c, err) < 0)
+                return -1;
+        *out = c;
+        return 0;
+}
+
+static void on_retry(const char *step, const struct sv_err *fault, unsigned in_ms, unsigned try, unsigned tries)
+{
+        sv_warn("%s: %s [%s]; again in %u ms (try %u of %u)", step, fault->msg, fault->check, in_ms, try, tries);
+}
+
+static int release(const struct sv_args *args, const struct sv_agent_config *config, bool token_only, struct sv_release_out *out,
+                   struct sv_err *err)
+{
+        static const struct sv_release_says says = {.retry = on_retry};
+        const char *ca = sv_opt(args, "ca");
+        const struct sv_release r = {.config = config, .ca_file = ca ? ca : SV_AGENT_CA_FILE, .says = &says, .token_only = token_only};
+
+        return sv_release(&r, out, err);
+}
+
+int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        struct sv_agent_config config;
+        SV_RELEASE_OUT out = {0};
+
+        if (read_config(args, NULL, &config, err) < 0 || release(args, &config, true, &out, err) < 0)
+                return -1;
+        if (!sv_has(args, "json"))
+                puts(sv_buf_str(&out.token));
+        *result = sv_json_object();
+        sv_json_set_str(*result, "broker", config.url);
+        sv_json_set_str(*result, "token", sv_buf_str(&out.token));
+        return 0;
+}
+
+/* Where a secret may go: never a terminal, never a JSON object. */
+static int put_secret(const struct sv_args *args, struct sv_secret *s, struct sv_err *err)
+{
+        const char *path = sv_opt(args, "out");
+        struct sv_bytes bytes = sv_bytes(sv_secret_reveal(s), sv_secret_size(s));
+        uint64_t fd = STDOUT_FILENO;
+
+        if (path)
+                return sv_file_write(path, 0600, bytes, err);
+        if (sv_opt(args, "fd") && sv_parse_u64(sv_opt(args, "fd"), 1023, &fd, "agent.fd", err) < 0)
+                return -1;
+        return sv_fd_write((int)fd, "the descriptor for the secret", bytes, err);
+}
+
+/* Asked before the broker is: a released key that has nowhere to go would still stand in the broker's record. */
+static int check_target(const struct sv_args *args, struct sv_err *err)
+{
+        const char *fd = sv_opt(args, "fd");
+        bool out = sv_has(args, "out");
+
+        if (fd && out)
+                return sv_fail(err, SV_USAGE, "agent.fd", "--out and --fd exclude each other");
+        if (!fd && !out && sv_has(args, "json"))
+                return sv_fail(err, SV_USAGE, "agent.fd", "with --json the secret needs a place of its own: --out or --fd");
+        if (!fd && !out && isatty(STDOUT_FILENO))
+                return sv_fail(err, SV_USAGE, "agent.fd", "standard output is a terminal: give --out or --fd, or use a pipe");
+        return 0;
+}
+
+int sv_agent_get(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        struct sv_agent_config config;
+        SV_RELEASE_OUT out = {0};
+
+        if (check_target(args, err) < 0 || read_config(args, args->pos[0], &config, err) < 0 ||
+            release(args, &config, false, &out, err) < 0 || put_secret(args, out.secret, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "resource", config.resource);
+        sv_json_set_int(*result, "size", (int64_t)sv_secret_size(out.secret));
+        sv_json_set_str(*result, "grounds", sv_buf_str(&out.grounds));
+        return 0;
+}
+
+static int report_data(const struct sv_args *args, struct sv_buf *out, struct sv_err *err)
+{
+        const char *hex = sv_opt(args, "report-data");
+        uint8_t *p;
+
+        if (!hex) {
+                p = sv_buf_grow(out, 48);
+                return p ? sv_random(p, 48, err) : sv_buf_ok(out, "report data", err);
+        }
+        if (sv_unhex(sv_bytes_str(hex), out, "agent.report-data", err) < 0 || out->n < REPORT_DATA_MIN || out->n > REPORT_DATA_MAX)
+                return sv_fail(err, SV_USAGE, "agent.report-data", "expected %d to %d bytes in hex", REPORT_DATA_MIN, REPORT_DATA_MAX);
+        return 0;
+}
+
+static int collect(const struct sv_attester *a, struct sv_bytes data, struct sv_json **evidence, struct sv_err *err)
+{
+        void *state = NULL;
+        int r;
+
+        if (a->open && a->open(&state, err) < 0)
+                return -1;
+        r = a->evidence(state, data, NULL, evidence, err);
+        if (a->close)
+                a->close(state);
+        return r;
+}
+
+int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const struct sv_attester *a = sv_attester_find();
+        SV_BUF data = SV_BUF_NULL, text = SV_BUF_NULL;
+        SV_JSON *evidence = NULL;
+
+        if (!a)
+                return sv_fail(err, SV_SYSTEM, "agent.tee", "this machine offers nothing that could attest it (no TPM, SEV-SNP or TDX device)");
+        if (report_data(args, &data, err) < 0 || collect(a, sv_buf_bytes(&data), &evidence, err) < 0)
+                return -1;
+        sv_json_print(evidence, &text);
+        sv_buf_puts(&text, "\n");
+        if (sv_has(args, "out") && (sv_buf_ok(&text, "the evidence", err) < 0 ||
+                                    sv_file_write(sv_opt(args, "out"), 0644, sv_buf_bytes(&text), err) < 0))
+                return -1;
+        if (!sv_has(args, "out") && !sv_has(args, "json"))
+                fputs(sv_buf_str(&text), stdout);
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", a->name);
+        sv_json_set_hex(*result, "report_data", sv_buf_bytes(&data));
+        sv_json_set(*result, "evidence", sv_json_ref(evidence));
+        return 0;
+}
