@@ -95,6 +95,15 @@ unsigned sv_json_line(struct sv_bytes text, const char *pointer)
         return line;
 }
 
+struct sv_bytes sv_json_raw(struct sv_bytes text, const char *pointer)
+{
+        struct sv_jsonscan scan;
+
+        if (sv_jsonscan(text, pointer, &scan) < 0 || scan.found == SIZE_MAX)
+                return SV_BYTES_NULL;
+        return sv_bytes(text.p + scan.found, scan.found_end - scan.found);
+}
+
 enum sv_json_type sv_json_type(const struct sv_json *j)
 {
         switch (json_object_get_type(obj(j))) {

@@ -50,6 +50,9 @@ int sv_json_only(const struct sv_json *obj, const char *const *names, const char
 /* Line (from 1) at which the value at `pointer` begins in `text`; 0 when it is not there. For messages about files people write. */
 unsigned sv_json_line(struct sv_bytes text, const char *pointer);
 
+/* The raw bytes of the value at `pointer` as they stand in `text`; empty when it is not there. */
+struct sv_bytes sv_json_raw(struct sv_bytes text, const char *pointer);
+
 /* --- writing --- */
 /* Makers end the program when there is no memory (as sv_asprintf does). set/add take ownership of `value` and return it (borrowed). */
 struct sv_json *sv_json_object(void);

@@ -209,10 +209,11 @@ static int array(struct scan *s, const char *want)
 /* want: the rest of the pointer when this value is on its way, "" when this is it, NULL when it is not. Leaves blanks behind skipped. */
 static int value(struct scan *s, const char *want)
 {
+        bool here = want && !*want && s->out->found == SIZE_MAX;
         int c, r;
 
         blanks(s);
-        if (want && !*want && s->out->found == SIZE_MAX)
+        if (here)
                 s->out->found = s->at;
         if (++s->values > SV_JSON_MEMBERS_MAX)
                 return fault(s, "fewer values (limit reached)");
@@ -228,6 +229,8 @@ static int value(struct scan *s, const char *want)
             : c == 'n'                            ? word(s, "null")
                                                   : fault(s, "a JSON value");
         s->depth--;
+        if (here)
+                s->out->found_end = s->at;
         blanks(s);
         return r;
 }

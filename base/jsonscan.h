@@ -6,6 +6,7 @@
 struct sv_jsonscan {
         size_t members;      /* object members in the whole text, duplicates counted */
         size_t found;        /* offset of the value at the pointer asked for; SIZE_MAX when it is not there */
+        size_t found_end;    /* and where it ends: the raw bytes that a signature may cover */
         size_t error_at;     /* where the first fault is */
         const char *problem; /* what was expected there; NULL when the text is well formed */
 };

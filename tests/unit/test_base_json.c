@@ -82,6 +82,8 @@ static void tells_lines(void **state)
         assert_int_equal(sv_json_line(text, "/b/c"), 4);
         assert_int_equal(sv_json_line(text, "/b/c/1"), 6);
         assert_int_equal(sv_json_line(text, "/b/d"), 0);
+        assert_true(sv_bytes_eq(sv_json_raw(sv_bytes_str(" {\"a\": {\"b\" : [1 ]} , \"c\":2}"), "/a"), sv_bytes_str("{\"b\" : [1 ]}")));
+        assert_int_equal(sv_json_raw(text, "/none").n, 0);
 }
 
 static void canonical_form(void **state)
