@@ -74,7 +74,7 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
         SV_BUF line = SV_BUF_NULL;
 
         if (g->cmdline) {
-                if (check_user_part(g->cmdline, err) < 0)
+                if (!g->cmdline_exact && check_user_part(g->cmdline, err) < 0)
                         return -1;
                 sv_buf_puts(&line, g->cmdline);
         }

@@ -30,6 +30,7 @@ struct sv_guest {
         char *kernel;     /* NULL only with uki */
         char *initrd;
         char *cmdline;    /* the user's part; see sv_guest_cmdline */
+        bool cmdline_exact; /* cmdline is the whole line (measure by flags); no guest file can say so */
         char *uki;
         struct sv_disk *disks;
         size_t n_disks;

@@ -15,6 +15,7 @@ extern const struct sv_cmd sv_cmd_key_rm;
 extern const struct sv_cmd sv_cmd_key_rotate;
 extern const struct sv_cmd sv_cmd_launch;
 extern const struct sv_cmd sv_cmd_list;
+extern const struct sv_cmd sv_cmd_measure;
 extern const struct sv_cmd sv_cmd_policy;
 extern const struct sv_cmd sv_cmd_reboot;
 extern const struct sv_cmd sv_cmd_show;

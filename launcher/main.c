@@ -18,6 +18,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_key_rotate,
         &sv_cmd_launch,
         &sv_cmd_list,
+        &sv_cmd_measure,
         &sv_cmd_policy,
         &sv_cmd_reboot,
         &sv_cmd_show,

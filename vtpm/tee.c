@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "vtpm/challenge.h"
+#include "vtpm/measure.h"
 #include "vtpm/rules.h"
 #include "vtpm/verify.h"
 
@@ -70,6 +71,7 @@ const struct sv_tee sv_tee_vtpm = {
         .help = "measured boot with a virtual TPM run by the host: any machine, no protection against the host",
         .probe = probe,
         .domain = domain,
+        .measure = sv_vtpm_measure,
         .policy = sv_vtpm_rules,
         .needs = needs,
         .verify = sv_vtpm_verify,

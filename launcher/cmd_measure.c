@@ -1,0 +1,196 @@
+/* secure-vm measure: what a guest's TEE will measure, from files alone, before anything runs. */
+#include "launcher/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "attest/choose.h"
+#include "base/file.h"
+#include "base/guest.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "vtpm/explain.h"
+
+static const struct sv_opt opts[] = {
+        {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
+        {.name = "firmware", .arg = "FILE", .help = "without a guest file: the firmware image"},
+        {.name = "kernel", .arg = "FILE", .help = "without a guest file: the kernel"},
+        {.name = "initrd", .arg = "FILE", .help = "without a guest file: the initramfs"},
+        {.name = "cmdline", .arg = "S", .help = "without a guest file: the whole command line, exactly as it is"},
+        {.name = "memory", .arg = "SIZE", .help = "without a guest file: the guest's memory (1GiB)"},
+        {.name = "vcpus", .arg = "N", .help = "without a guest file: its CPUs (2)"},
+        {.name = "cpu", .arg = "MODEL", .help = "without a guest file: its CPU model"},
+        {.name = "explain", .help = "every event in order, with its digest"},
+        {.name = "event-log", .arg = "FILE", .help = "compare with the TCG event log of a boot; the first event that differs is the error"},
+        {0},
+};
+
+static const char *const flags[] = {"firmware", "kernel", "initrd", "cmdline", "memory", "vcpus", "cpu"};
+
+static void set_text(char **member, const char *value)
+{
+        if (value)
+                *member = sv_asprintf("%s", value);
+}
+
+/* A guest that only this command knows. */
+static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, struct sv_err *err)
+{
+        const char *memory = sv_opt(args, "memory"), *vcpus = sv_opt(args, "vcpus");
+        uint64_t n = 2;
+
+        if (!sv_opt(args, "tee"))
+                return sv_fail(err, SV_USAGE, "measure.tee", "without a guest file, --tee must say what to predict");
+        if (sv_parse_size(memory ? memory : "1GiB", &g->memory, "measure.memory", err) < 0 ||
+            (vcpus && sv_parse_u64(vcpus, 4096, &n, "measure.vcpus", err) < 0))
+                return -1;
+        g->vcpus = (unsigned)n;
+        set_text(&g->name, "flags");
+        set_text(&g->tee, sv_opt(args, "tee"));
+        set_text(&g->firmware, sv_opt(args, "firmware"));
+        set_text(&g->kernel, sv_opt(args, "kernel"));
+        set_text(&g->initrd, sv_opt(args, "initrd"));
+        set_text(&g->cmdline, sv_opt(args, "cmdline"));
+        set_text(&g->cpu, sv_opt(args, "cpu"));
+        g->cmdline_exact = true;
+        return 0;
+}
+
+static int get_guest(const struct sv_args *args, struct sv_guest *g, struct sv_err *err)
+{
+        if (args->n == 0)
+                return guest_from_flags(args, g, err);
+        for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+                if (sv_has(args, flags[i]))
+                        return sv_fail(err, SV_USAGE, "measure.flags", "--%s and a guest file: the guest file already says it", flags[i]);
+        return sv_guest_read(args->pos[0], g, err);
+}
+
+/* One "name value" a line; names of nested values are joined by a dot: "sha256.4 9ae5…". */
+static int print_value(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        const char *prefix = arg;
+        SV_STR full = sv_asprintf("%s%s%s", prefix, *prefix ? "." : "", name);
+
+        if (sv_json_type(value) == SV_JSON_OBJECT)
+                return sv_json_each(value, print_value, full, err);
+        printf("%s %s\n", full, sv_json_str(value) ? sv_json_str(value) : "");
+        return 0;
+}
+
+static void print_step(const struct sv_measure_step *s)
+{
+        char hex[2 * SV_DIGEST_MAX + 1];
+        int bank = s->digest_size[0] ? 0 : 1;
+
+        printf("%s %s %s %s\n", s->reg, s->type, sv_hex(sv_bytes(s->digest[bank], s->digest_size[bank]), hex), s->what);
+}
+
+static void add_steps(struct sv_json *result, const struct sv_measurement *m)
+{
+        struct sv_json *list = sv_json_set(result, "steps", sv_json_array());
+
+        for (size_t i = 0; i < m->n_steps; i++) {
+                const struct sv_measure_step *s = &m->steps[i];
+                struct sv_json *row = sv_json_add(list, sv_json_object());
+
+                sv_json_set_str(row, "register", s->reg);
+                sv_json_set_str(row, "type", s->type);
+                sv_json_set_str(row, "what", s->what);
+                for (int b = 0; b < 2; b++)
+                        if (s->digest_size[b])
+                                sv_json_set_hex(row, b ? "sha384" : "sha256", sv_bytes(s->digest[b], s->digest_size[b]));
+        }
+}
+
+/* Side by side with what a boot measured. */
+static int compare(const struct sv_args *args, const struct sv_measurement *m, const struct sv_tcg_log *log, struct sv_err *err)
+{
+        struct sv_explain x = {0};
+        char text[768];
+        int r = 0;
+
+        if (m->n_steps == 0 || strncmp(m->steps[0].reg, "pcr", 3) != 0)
+                return sv_fail(err, SV_USAGE, "measure.event-log", "this TEE's measurements are not PCRs; its log cannot be compared");
+        if (sv_vtpm_explain(m, log, &x, err) < 0)
+                return -1;
+        for (size_t i = 0; sv_has(args, "explain") && !sv_has(args, "json") && i < x.n; i++)
+                printf("%s\n", sv_vtpm_explain_text(log, &x.rows[i], text));
+        if (x.first)
+                r = sv_fail(err, SV_PROOF, "measure.differs", "%s", sv_vtpm_explain_text(log, x.first, text));
+        else
+                sv_info("every predicted PCR is as in the event log");
+        sv_vtpm_explain_free(&x);
+        return r;
+}
+
+static int compare_file(const struct sv_args *args, const struct sv_measurement *m, const char *path, struct sv_err *err)
+{
+        SV_BUF bytes = SV_BUF_NULL;
+        SV_TCG_LOG log = {0};
+
+        if (sv_file_read(path, SV_EVENTLOG_SIZE_MAX, &bytes, "vtpm.eventlog.size", err) < 0 ||
+            sv_tcg_log_parse(sv_buf_bytes(&bytes), &log, err) < 0)
+                return sv_wrap(err, "%s", path);
+        return compare(args, m, &log, err);
+}
+
+static int tell(const struct sv_args *args, const struct sv_measurement *m, struct sv_err *err)
+{
+        char none[] = "";
+
+        if (sv_has(args, "json"))
+                return 0;
+        for (size_t i = 0; sv_has(args, "explain") && !sv_opt(args, "event-log") && i < m->n_steps; i++)
+                print_step(&m->steps[i]);
+        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
+                const struct sv_json *row = sv_json_at(m->unpredicted, i);
+
+                sv_info("not predicted: %s: %s", sv_json_str(sv_json_get(row, "name")), sv_json_str(sv_json_get(row, "reason")));
+        }
+        return sv_json_each(m->values, print_value, none, err);
+}
+
+static int report(const struct sv_args *args, const struct sv_tee *tee, const struct sv_measurement *m, struct sv_json **result, struct sv_err *err)
+{
+        const char *log = sv_opt(args, "event-log");
+
+        if (log && compare_file(args, m, log, err) < 0)
+                return -1;
+        if (tell(args, m, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set(*result, "measurements", sv_json_ref(m->values));
+        sv_json_set(*result, "unpredicted", m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
+        if (sv_has(args, "explain"))
+                add_steps(*result, m);
+        return 0;
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_GUEST guest = {0};
+        struct sv_measurement m = {0};
+        const struct sv_tee *tee;
+        int r;
+
+        if (get_guest(args, &guest, err) < 0 || sv_tee_choose(sv_opt(args, "tee"), &guest, &tee, err) < 0)
+                return -1;
+        if (!tee->measure)
+                return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", tee->name);
+        if (tee->measure(&guest, &m, err) < 0)
+                return -1;
+        r = report(args, tee, &m, result, err);
+        sv_measurement_free(&m);
+        return r;
+}
+
+const struct sv_cmd sv_cmd_measure = {
+        .name = "measure",
+        .args = "[GUEST.json]",
+        .help = "predict the measurements of a guest from its files",
+        .opts = opts,
+        .run = run,
+};

@@ -1,0 +1,26 @@
+/* Linux kernel images for x86 (Documentation/arch/x86/boot.rst), and what QEMU makes of one before the firmware gets it. Pure. */
+#pragma once
+
+#include "base/rd.h"
+
+struct sv_linux {
+        uint16_t protocol;  /* 0x020f: boot protocol 2.15 */
+        uint16_t xloadflags;
+        uint32_t initrd_max; /* highest address that the kernel allows */
+        size_t setup_size;   /* boot sector and setup */
+        char version[128];   /* "6.1.0-56-amd64 (…)"; printable, nobody has verified it */
+};
+
+/* SV_FORMAT "ovmf.linux.magic", "ovmf.linux.protocol", "ovmf.linux.header". */
+int sv_linux_parse(struct sv_bytes image, struct sv_linux *out, struct sv_err *err);
+
+struct sv_linux_boot {
+        uint64_t memory;      /* of the guest, bytes */
+        uint64_t initrd_size; /* bytes; 0: none */
+        const char *cmdline;
+};
+
+/* QEMU fills in the setup header as a boot loader (hw/i386/x86-common.c, x86_load_linux), on machine q35: the image that the firmware
+ * starts and measures is not the file, and depends on the memory's and the initramfs' size. Changes `image` in place.
+ * SV_USAGE "ovmf.linux.memory" (the initramfs does not fit), "ovmf.linux.vga" (QEMU would refuse the command line). */
+int sv_linux_qemu(const struct sv_linux *l, uint8_t *image, const struct sv_linux_boot *boot, struct sv_err *err);

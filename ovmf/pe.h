@@ -1,0 +1,18 @@
+/* Authenticode digest of a PE/COFF image (Microsoft, "Windows Authenticode Portable Executable Signature Format", section "Calculating the
+ * PE Image Hash"), in the way that edk2 measures boot applications (SecurityPkg/DxeTpm2MeasureBootLib). Pure. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/rd.h"
+
+#define SV_PE_SECTIONS_MAX 96
+
+/* What the digest covers, in order; views into the image. */
+struct sv_pe {
+        struct sv_bytes parts[SV_PE_SECTIONS_MAX + 4];
+        size_t n;
+};
+
+/* SV_FORMAT "ovmf.pe.magic", "ovmf.pe.header", "ovmf.pe.sections", "ovmf.pe.certificates". */
+int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err);
+int sv_pe_digest(const struct sv_pe *pe, enum sv_digest alg, uint8_t *out, struct sv_err *err);
