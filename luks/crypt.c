@@ -132,6 +132,8 @@ int sv_luks_encrypt(const char *path, struct sv_secret *key, struct sv_err *err)
                 return sv_fail_errno(err, "luks.encrypt", "cannot grow %s", path);
         if (make_file(header, SV_LUKS_DATA_OFFSET, err) < 0)
                 return -1;
+        /* The library's locks live in a folder of root's. Both files are ours alone. */
+        crypt_metadata_locking(NULL, 0);
         r = make_header(header, path, key, err);
         if (r == 0)
                 r = encrypt_data(header, path, key, err);

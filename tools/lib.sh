@@ -30,12 +30,9 @@ as_root() {
 # Run a command whose output matters only when it fails.
 quietly() {
         log=$(mktemp)
-        if "$@" >"$log" 2>&1; then
-                rm -f "$log"
-                return 0
-        fi
-        status=$?
-        cat "$log" >&2
+        status=0
+        "$@" >"$log" 2>&1 || status=$?
+        [ "$status" = 0 ] || cat "$log" >&2
         rm -f "$log"
         return "$status"
 }
