@@ -216,15 +216,18 @@ class Case:
         self.must(not self.processes(), 'the guest still runs')
 
     def processes(self):
-        """Everything that runs for this guest: its folder is on their command lines."""
-        found = []
+        """{pid: name} of everything that runs for this guest: one of its folders is on the command line."""
+        found = {}
         for pid in filter(str.isdigit, os.listdir('/proc')):
             try:
                 with open(f'/proc/{pid}/cmdline', 'rb') as f:
-                    if os.fsencode(self.state) in f.read() and int(pid) != os.getpid():
-                        found.append(int(pid))
+                    line = f.read()
+                with open(f'/proc/{pid}/comm', encoding='ascii') as f:
+                    name = f.read().strip()
             except OSError:
-                pass
+                continue
+            if (os.fsencode(self.state) in line or os.fsencode(self.dir) in line) and not name.startswith('secure-vm-broke'):
+                found[int(pid)] = name
         return found
 
 
