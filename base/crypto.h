@@ -67,6 +67,12 @@ struct sv_key *sv_key_from_ec(enum sv_key_type curve, struct sv_bytes x, struct 
 struct sv_key *sv_key_from_rsa(struct sv_bytes n, struct sv_bytes e, struct sv_err *err);
 /* PEM (PKCS#8 or traditional), unencrypted private key or public key. */
 struct sv_key *sv_key_from_pem(struct sv_bytes pem, bool want_private, struct sv_err *err);
+/* The private key in this PEM file, or of this URI ("pkcs11:…", "file:…") through libcrypto's stores: it may stay where it is, then only
+ * sv_sign and the public part work. SV_SYSTEM "crypto.keystore". */
+struct sv_key *sv_key_open(const char *name, struct sv_err *err);
+/* The P-384 public key under which the signature r || s over msg (SHA-384) holds, though no key made it (SEC 1, 4.1.6): of the two there
+ * are, the one with the smaller x, then y. SV_FORMAT "crypto.recover". */
+struct sv_key *sv_key_recover_p384(struct sv_bytes msg, struct sv_bytes sig, struct sv_err *err);
 void sv_key_free(struct sv_key *k);
 void sv_key_freep(struct sv_key **k);
 #define SV_KEY __attribute__((cleanup(sv_key_freep))) struct sv_key

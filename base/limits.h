@@ -26,3 +26,5 @@
 #define SV_LUKS_JSON_MAX (128u << 10)   /* bytes of LUKS2 metadata JSON that an image of ours may have */
 #define SV_CMDLINE_MAX 2047             /* bytes of a kernel command line (x86 COMMAND_LINE_SIZE less the terminator) */
 #define SV_NAME_MAX 63                  /* bytes of a guest's name: a path component and a host name */
+#define SV_SNP_CERTS_MAX 16             /* certificates beside one SNP report */
+#define SV_SNP_CERT_TABLE_MAX (64u << 10) /* bytes of a GHCB certificate table; the kernel's own limit is 16 KiB */
