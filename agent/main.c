@@ -1,4 +1,5 @@
 /* secure-vm-agent: as /init of an initramfs it unlocks; in a running system it attests on request. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
 {
         struct sv_err err = SV_ERR_NULL;
 
+        /* The TPM's library writes its own lines to standard error; ours say what failed. */
+        setenv("TSS2_LOG", "all+none", 0);
         if (is_init(argv[0]))
                 run_as_init();
         sv_log_init("secure-vm-agent", 0);

@@ -31,6 +31,7 @@ enum { SV_TPM_ECC_P256 = 0x0003, SV_TPM_ECC_P384 = 0x0004, SV_TPM_ECC_P521 = 0x0
 #define SV_TPMA_SENSITIVE_DATA_ORIGIN (1u << 5)
 #define SV_TPMA_USER_WITH_AUTH        (1u << 6)
 #define SV_TPMA_ADMIN_WITH_POLICY     (1u << 7)
+#define SV_TPMA_NO_DA                 (1u << 10)
 #define SV_TPMA_RESTRICTED            (1u << 16)
 #define SV_TPMA_DECRYPT               (1u << 17)
 #define SV_TPMA_SIGN                  (1u << 18)

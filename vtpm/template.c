@@ -78,12 +78,14 @@ int sv_tpm_put_ek(struct sv_buf *out, const struct sv_key *ek, bool filled, stru
         return sv_key_type(ek) == SV_KEY_RSA ? put_rsa_ek(out, ek, filled, err) : put_ecc_ek(out, ek, filled, err);
 }
 
+/* Without noDA each time that the machine is switched off counts as a failed try of its password, which is empty, and after three of
+ * them the TPM locks itself out (part 1, section 19.8.3: "daUsed" and a shutdown that was not orderly). */
 void sv_tpm_put_ak(struct sv_buf *out)
 {
         struct sv_tpm_public p = {
                 .type = SV_TPM_ALG_RSA,
                 .name_alg = SV_TPM_ALG_SHA256,
-                .attributes = SV_TPM_AK_MUST | SV_TPMA_USER_WITH_AUTH,
+                .attributes = SV_TPM_AK_MUST | SV_TPMA_USER_WITH_AUTH | SV_TPMA_NO_DA,
                 .symmetric = {.alg = SV_TPM_ALG_NULL},
                 .scheme = {SV_TPM_ALG_RSASSA, SV_TPM_ALG_SHA256, 0},
                 .bits = 2048,
