@@ -50,9 +50,10 @@ int sv_measure_firmware(struct sv_prediction *p, const struct sv_guest *g, struc
         return sv_event_data(p, 0, SV_EV_EFI_PLATFORM_FIRMWARE_BLOB, v.dxe.all, err, "firmware volume DXEFV, %zu bytes", v.dxe.all.n);
 }
 
-/* As in memory: EFI_GLOBAL_VARIABLE, EFI_IMAGE_SECURITY_DATABASE_GUID, gEfiSecureBootEnableDisableGuid. */
+/* As in memory: EFI_GLOBAL_VARIABLE, EFI_IMAGE_SECURITY_DATABASE_GUID, gEfiMemoryTypeInformationGuid, gEfiSecureBootEnableDisableGuid. */
 static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
 static const uint8_t security[16] = {0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45, 0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f};
+static const uint8_t memory_types[16] = {0x9f, 0x04, 0x19, 0x4c, 0x37, 0x41, 0xd3, 0x4d, 0x9c, 0x10, 0x8b, 0x97, 0xa8, 0x3f, 0xfd, 0xfa};
 static const uint8_t enable[16] = {0xac, 0x7b, 0xa3, 0xf0, 0x08, 0xaf, 0x56, 0x45, 0x99, 0xc4, 0x00, 0x10, 0x09, 0xc9, 0x3a, 0x44};
 
 /* UEFI_VARIABLE_DATA (TCG PC Client Platform Firmware Profile, section 10.4.3). */
@@ -100,6 +101,9 @@ static int add_store(struct sv_prediction *p, const struct sv_varstore *s, bool 
         /* A platform key ends setup mode; Secure Boot can then still be switched off. */
         *secure_boot = sv_varstore_get(s, global, "PK") && (!on || (on->data.n == 1 && on->data.p[0] == 1));
         state = *secure_boot;
+        if (sv_varstore_get(s, memory_types, "MemoryTypeInformation"))
+                sv_event_unpredicted(p, 0, "the variable store has MemoryTypeInformation, which OVMF copies into its volume PEIFV before measuring it; use a "
+                                     "variable store that no guest has used");
         if (add_variable(p, global, "SecureBoot", sv_bytes(&state, 1), err) < 0)
                 return -1;
         for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {

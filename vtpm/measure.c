@@ -36,10 +36,17 @@ int sv_event_data(struct sv_prediction *p, unsigned pcr, uint32_t type, struct s
         return 0;
 }
 
+static void add_reason(struct sv_prediction *p, const char *name, const char *reason)
+{
+        struct sv_json *row = sv_json_add(p->m.unpredicted, sv_json_object());
+
+        sv_json_set_str(row, "name", name);
+        sv_json_set_str(row, "reason", reason);
+}
+
 void sv_event_unpredicted(struct sv_prediction *p, unsigned pcr, const char *fmt, ...)
 {
         char reason[512], name[16];
-        struct sv_json *row;
         va_list args;
 
         if (p->unpredicted >> pcr & 1)
@@ -49,9 +56,7 @@ void sv_event_unpredicted(struct sv_prediction *p, unsigned pcr, const char *fmt
         vsnprintf(reason, sizeof(reason), fmt, args);
         va_end(args);
         snprintf(name, sizeof(name), "%u", pcr);
-        row = sv_json_add(p->m.unpredicted, sv_json_object());
-        sv_json_set_str(row, "name", name);
-        sv_json_set_str(row, "reason", reason);
+        add_reason(p, name, reason);
 }
 
 /* What the firmware measures of any machine that it starts in this way. */
@@ -72,14 +77,12 @@ static int add_fixed(struct sv_prediction *p, struct sv_err *err)
                        : sv_event_data(p, 5, SV_EV_EFI_ACTION, sv_bytes_str(left), err, "\"%s\"", left);
 }
 
-static void add_unpredicted(struct sv_prediction *p, const struct sv_guest *g)
+static void add_unpredicted(struct sv_prediction *p)
 {
         sv_event_unpredicted(p, 1, "boot order and boot options: they live in the guest's variable store and change with its devices and with every boot");
-        if (g->n_nics)
-                sv_event_unpredicted(p, 2, "the network card brings an option ROM, which is the host's file, not the guest's");
         sv_event_unpredicted(p, 10, "IMA of the running kernel extends it, after what the firmware and the kernel's stub measure");
-        for (unsigned pcr = 16; pcr < SV_TCG_PCRS; pcr++)
-                sv_event_unpredicted(p, pcr, "for debugging, dynamic launch and applications: nothing of the boot is measured there");
+        add_reason(p, "16-23", "for debugging, dynamic launch and applications: nothing of the boot is measured there");
+        p->unpredicted |= 0xff0000u;
 }
 
 static int extend(enum sv_digest bank, uint8_t pcr[SV_DIGEST_MAX], const uint8_t *digest, struct sv_err *err)
@@ -128,7 +131,7 @@ static int predict(struct sv_prediction *p, const struct sv_guest *g, struct sv_
                 return sv_wrap(err, "firmware %s", path);
         if (sv_measure_kernel(p, g, secure_boot, err) < 0 || add_fixed(p, err) < 0)
                 return -1;
-        add_unpredicted(p, g);
+        add_unpredicted(p);
         return add_bank(p, 0, err) < 0 ? -1 : add_bank(p, 1, err);
 }
 
