@@ -94,6 +94,18 @@ static int guard(const struct sv_state *s, pid_t worker)
         return 0;
 }
 
+/* Whoever waits for the end of one of the caller's pipes must not wait for us: all descriptors but the three standard ones and two. */
+static void close_others(int a, int b)
+{
+        int low = a < b ? a : b, high = a < b ? b : a;
+
+        if (low > 3)
+                close_range(3, (unsigned)low - 1, 0);
+        if (high > low + 1)
+                close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+        close_range((unsigned)high + 1, ~0u, 0);
+}
+
 /* No terminal, no standard streams of the launcher's: what is said goes to the guest's own log. */
 static void detach(const struct sv_state *s)
 {
@@ -119,6 +131,7 @@ static int run_guard(const struct sv_state *s, int launch, int (*worker)(void *a
         int ends[2];
         pid_t pid;
 
+        close_others(launch, s->lock);
         detach(s);
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || pipe2(ends, O_CLOEXEC) < 0 || (pid = fork()) < 0)
                 return 1;
