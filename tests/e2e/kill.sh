@@ -2,9 +2,10 @@
 # SIGKILL of the launcher, the worker and the guard at ten moments each, then of worker and guard together: nothing of the guest may
 # be left (QEMU, swtpm, socket, copy, lock), and launching again works. Guests are emulated; no guest boots to its end here.
 #
-# usage: kill.sh SECURE-VM KERNEL      (root; KERNEL is any bzImage)
+# usage: kill.sh SECURE-VM [KERNEL]      (root; KERNEL is any bzImage, otherwise the distribution's)
 set -eu
-sv=$1 kernel=$2
+sv=$1
+kernel=${2:-$("$(dirname "$0")/../../tools/fetch-kernel" | tail -n 1)/vmlinuz}
 dir=$(mktemp -d /tmp/svk.XXXXXX)
 chmod 711 "$dir"
 export SECURE_VM_DIR="$dir/s"
