@@ -77,6 +77,9 @@ struct sv_tee {
         int (*trial)(const struct sv_guest *guest, struct sv_err *err); /* NULL: has none */
         /* Pure but for reading the files that the guest file names. */
         int (*measure)(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);
+        /* A prediction beside what a boot logged, event by event: adds {"register":…,"same":bool,"text":…} to *rows (array, in order; may
+         * be NULL). SV_PROOF "measure.differs" naming the first event that differs. NULL: this TEE has no log of its own. Pure. */
+        int (*compare)(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows, struct sv_err *err);
         /* Adds to *rules (array) the policy rules for this measurement and guest (policy/policy.h); to *trust (object) its anchors. */
         int (*policy)(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
                       struct sv_err *err);

@@ -2,7 +2,7 @@
 #include "launcher/commands.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "attest/choose.h"
 #include "base/file.h"
@@ -10,7 +10,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "vtpm/explain.h"
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
@@ -104,36 +103,23 @@ static void add_steps(struct sv_json *result, const struct sv_measurement *m)
         }
 }
 
-/* Side by side with what a boot measured. */
-static int compare(const struct sv_args *args, const struct sv_measurement *m, const struct sv_tcg_log *log, struct sv_err *err)
+/* Side by side with what a boot measured; the rows are shown also when one of them is the error. */
+static int compare(const struct sv_args *args, const struct sv_tee *tee, const struct sv_measurement *m, const char *path, struct sv_json *rows,
+                   struct sv_err *err)
 {
-        struct sv_explain x = {0};
-        char text[768];
-        int r = 0;
+        SV_BUF log = SV_BUF_NULL;
+        int r;
 
-        if (m->n_steps == 0 || strncmp(m->steps[0].reg, "pcr", 3) != 0)
-                return sv_fail(err, SV_USAGE, "measure.event-log", "this TEE's measurements are not PCRs; its log cannot be compared");
-        if (sv_vtpm_explain(m, log, &x, err) < 0)
+        if (!tee->compare)
+                return sv_fail(err, SV_USAGE, "measure.event-log", "guests on %s keep no event log that a prediction could be compared with", tee->name);
+        if (sv_file_read(path, SV_EVENTLOG_SIZE_MAX, &log, "measure.event-log", err) < 0)
                 return -1;
-        for (size_t i = 0; sv_has(args, "explain") && !sv_has(args, "json") && i < x.n; i++)
-                printf("%s\n", sv_vtpm_explain_text(log, &x.rows[i], text));
-        if (x.first)
-                r = sv_fail(err, SV_PROOF, "measure.differs", "%s", sv_vtpm_explain_text(log, x.first, text));
-        else
-                sv_info("every predicted PCR is as in the event log");
-        sv_vtpm_explain_free(&x);
-        return r;
-}
-
-static int compare_file(const struct sv_args *args, const struct sv_measurement *m, const char *path, struct sv_err *err)
-{
-        SV_BUF bytes = SV_BUF_NULL;
-        SV_TCG_LOG log = {0};
-
-        if (sv_file_read(path, SV_EVENTLOG_SIZE_MAX, &bytes, "vtpm.eventlog.size", err) < 0 ||
-            sv_tcg_log_parse(sv_buf_bytes(&bytes), &log, err) < 0)
-                return sv_wrap(err, "%s", path);
-        return compare(args, m, &log, err);
+        r = tee->compare(m, sv_buf_bytes(&log), rows, err);
+        for (size_t i = 0; sv_has(args, "explain") && !sv_has(args, "json") && i < sv_json_len(rows); i++)
+                printf("%s\n", sv_json_str(sv_json_get(sv_json_at(rows, i), "text")));
+        if (r == 0)
+                sv_info("every predicted register is as in the event log");
+        return r < 0 && strcmp(err->check, "measure.differs") ? sv_wrap(err, "%s", path) : r;
 }
 
 static int tell(const struct sv_args *args, const struct sv_measurement *m, struct sv_err *err)
@@ -155,8 +141,9 @@ static int tell(const struct sv_args *args, const struct sv_measurement *m, stru
 static int report(const struct sv_args *args, const struct sv_tee *tee, const struct sv_measurement *m, struct sv_json **result, struct sv_err *err)
 {
         const char *log = sv_opt(args, "event-log");
+        SV_JSON *rows = sv_json_array();
 
-        if (log && compare_file(args, m, log, err) < 0)
+        if (log && compare(args, tee, m, log, rows, err) < 0)
                 return -1;
         if (tell(args, m, err) < 0)
                 return -1;
@@ -166,6 +153,8 @@ static int report(const struct sv_args *args, const struct sv_tee *tee, const st
         sv_json_set(*result, "unpredicted", m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
         if (sv_has(args, "explain"))
                 add_steps(*result, m);
+        if (log)
+                sv_json_set(*result, "events", sv_json_ref(rows));
         return 0;
 }
 

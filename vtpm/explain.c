@@ -132,3 +132,26 @@ char *sv_vtpm_explain_text(const struct sv_tcg_log *log, const struct sv_explain
                          s ? s->what : sv_tcg_describe(row->event, text), want, got, meaning(row));
         return out;
 }
+
+int sv_vtpm_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows, struct sv_err *err)
+{
+        struct sv_explain x = {0};
+        SV_TCG_LOG log = {0};
+        char text[768], reg[16];
+        int r = 0;
+
+        if (sv_tcg_log_parse(event_log, &log, err) < 0 || sv_vtpm_explain(m, &log, &x, err) < 0)
+                return -1;
+        for (size_t i = 0; rows && i < x.n; i++) {
+                struct sv_json *row = sv_json_add(rows, sv_json_object());
+
+                snprintf(reg, sizeof(reg), "pcr%u", x.rows[i].pcr);
+                sv_json_set_str(row, "register", reg);
+                sv_json_set_bool(row, "same", x.rows[i].same);
+                sv_json_set_str(row, "text", sv_vtpm_explain_text(&log, &x.rows[i], text));
+        }
+        if (x.first)
+                r = sv_fail(err, SV_PROOF, "measure.differs", "%s", sv_vtpm_explain_text(&log, x.first, text));
+        sv_vtpm_explain_free(&x);
+        return r;
+}

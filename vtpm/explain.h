@@ -22,3 +22,5 @@ int sv_vtpm_explain(const struct sv_measurement *m, const struct sv_tcg_log *log
 void sv_vtpm_explain_free(struct sv_explain *e);
 /* One line about a row: "PCR 9: EV_EVENT_TAG initramfs …: predicted …, the log says …: another initramfs". */
 char *sv_vtpm_explain_text(const struct sv_tcg_log *log, const struct sv_explain_row *row, char out[768]);
+/* The `compare` of struct sv_tee. */
+int sv_vtpm_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows, struct sv_err *err);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "vtpm/challenge.h"
+#include "vtpm/explain.h"
 #include "vtpm/measure.h"
 #include "vtpm/rules.h"
 #include "vtpm/verify.h"
@@ -72,6 +73,7 @@ const struct sv_tee sv_tee_vtpm = {
         .probe = probe,
         .domain = domain,
         .measure = sv_vtpm_measure,
+        .compare = sv_vtpm_compare,
         .policy = sv_vtpm_rules,
         .needs = needs,
         .verify = sv_vtpm_verify,
