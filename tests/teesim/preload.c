@@ -47,6 +47,14 @@ int ioctl(int fd, unsigned long request, ...)
         return kind == FD_OTHER ? real_ioctl(fd, request, arg) : table[kind](fd, (unsigned)request, arg);
 }
 
+/* Below the root, or below a folder that stands for it (then the file must be there). */
+static bool names(const char *path, const char *device)
+{
+        size_t n = strlen(path), m = strlen(device);
+
+        return n >= m && !strcmp(path + n - m, device);
+}
+
 /* The device of a machine with SNP; everything else is the machine's. */
 static int opened(int dir, const char *path, int flags, mode_t mode)
 {
@@ -55,13 +63,13 @@ static int opened(int dir, const char *path, int flags, mode_t mode)
 
         if (!next)
                 next = NEXT("openat64", int (*)(int, const char *, int, ...));
-        if (!strcmp(path, "/dev/sev")) {
+        if (names(path, "/dev/sev") && (!strcmp(path, "/dev/sev") || access(path, F_OK) == 0)) {
                 fd = next(AT_FDCWD, "/dev/null", O_RDWR | (flags & O_CLOEXEC));
                 mark(fd, FD_SEV);
                 return fd;
         }
         fd = next(dir, path, flags, mode);
-        mark(fd, !strcmp(path, "/dev/kvm") ? FD_KVM : FD_OTHER);
+        mark(fd, names(path, "/dev/kvm") ? FD_KVM : FD_OTHER);
         return fd;
 }
 

@@ -1,0 +1,80 @@
+/* KVM's and the SEV driver's calls for SNP, as the kernel documents them (Documentation/virt/kvm/api.rst and
+ * x86/amd-memory-encryption.rst, include/uapi/linux/psp-sev.h): the headers of the build machine may be older than SNP. */
+#pragma once
+
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SV_KVM_CAP_VM_TYPES        235
+#define SV_KVM_CAP_GUEST_MEMFD     234
+#define SV_KVM_VM_SNP              4
+#define SV_KVM_MEM_GUEST_MEMFD     (1u << 2)
+#define SV_KVM_ATTRIBUTE_PRIVATE   (1ull << 3)
+
+struct sv_kvm_region2 {
+        uint32_t slot, flags;
+        uint64_t guest_phys_addr, memory_size, userspace_addr, guest_memfd_offset;
+        uint32_t guest_memfd, pad1;
+        uint64_t pad2[14];
+};
+struct sv_kvm_attributes {
+        uint64_t address, size, attributes, flags;
+};
+struct sv_kvm_guest_memfd {
+        uint64_t size, flags, reserved[6];
+};
+#define SV_KVM_SET_REGION2    _IOW(KVMIO, 0x49, struct sv_kvm_region2)
+#define SV_KVM_SET_ATTRIBUTES _IOW(KVMIO, 0xd2, struct sv_kvm_attributes)
+#define SV_KVM_GUEST_MEMFD    _IOWR(KVMIO, 0xd4, struct sv_kvm_guest_memfd)
+
+struct sv_kvm_sev_cmd {
+        uint32_t id, pad0;
+        uint64_t data;
+        uint32_t error, sev_fd;
+};
+enum { SV_KVM_SEV_INIT2 = 22, SV_KVM_SNP_START = 100, SV_KVM_SNP_UPDATE = 101, SV_KVM_SNP_FINISH = 102 };
+
+struct sv_kvm_sev_init {
+        uint64_t vmsa_features;
+        uint32_t flags;
+        uint16_t ghcb_version, pad1;
+        uint32_t pad2[8];
+};
+struct sv_kvm_snp_start {
+        uint64_t policy;
+        uint8_t gosvw[16];
+        uint16_t flags;
+        uint8_t pad0[6];
+        uint64_t pad1[4];
+};
+struct sv_kvm_snp_update {
+        uint64_t gfn_start, uaddr, len;
+        uint8_t type, pad0;
+        uint16_t flags;
+        uint32_t pad1;
+        uint64_t pad2[4];
+};
+struct sv_kvm_snp_finish {
+        uint64_t id_block_uaddr, id_auth_uaddr;
+        uint8_t id_block_en, auth_key_en, vcek_disabled, host_data[32], pad0[3];
+        uint16_t flags;
+        uint64_t pad1[4];
+};
+_Static_assert(sizeof(struct sv_kvm_snp_finish) == 88 && offsetof(struct sv_kvm_snp_finish, host_data) == 19, "kvm_sev_snp_launch_finish");
+_Static_assert(sizeof(struct sv_kvm_region2) == 160 && sizeof(struct sv_kvm_sev_init) == 48, "kvm_userspace_memory_region2, kvm_sev_init");
+
+/* SEV_ISSUE_CMD on /dev/sev. */
+struct sv_sev_issue {
+        uint32_t cmd;
+        uint64_t data;
+        uint32_t error;
+} __attribute__((packed));
+#define SV_SEV_ISSUE_CMD _IOWR('S', 0, struct sv_sev_issue)
+enum { SV_SEV_SNP_STATUS = 9 };
+
+struct sv_sev_snp_status {
+        uint8_t api_major, api_minor, state, rmp_initialized;
+        uint32_t build, flags, guests;
+        uint64_t current_tcb, reported_tcb;
+};
