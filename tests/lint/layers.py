@@ -28,6 +28,7 @@ FOREIGN = [
     (r'sqlite3\.h', r'broker/store[-a-z]*\.[ch]'),
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
     (r'zstd\.h', r'image/zstd\.[ch]'),
+    (r'cpuid\.h', r'(sev|tdx)/probe\.c'),
 ]
 SYSTEM = re.compile(r'(linux|sys|arpa|net|netinet|asm|netpacket)/.*|'
                     r'(assert|ctype|dirent|dlfcn|endian|errno|elf|fcntl|fnmatch|ftw|getopt|glob|grp|inttypes|libgen|limits|locale|math|netdb|'
