@@ -28,3 +28,4 @@
 #define SV_NAME_MAX 63                  /* bytes of a guest's name: a path component and a host name */
 #define SV_SNP_CERTS_MAX 16             /* certificates beside one SNP report */
 #define SV_SNP_CERT_TABLE_MAX (64u << 10) /* bytes of a GHCB certificate table; the kernel's own limit is 16 KiB */
+#define SV_TSM_BLOB_MAX (64u << 10)     /* bytes of a report or its certificates from configfs-tsm; the kernel's own limit is 32 KiB */

@@ -1,0 +1,80 @@
+#include "sev/attester.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "sev/certtable.h"
+#include "sev/evidence.h"
+#include "sev/report.h"
+
+#define PROVIDER "sev_guest"
+
+/* A machine may have the directory for another vendor's reports: its provider says. */
+static bool tsm_is_ours(const struct sv_tsm *tsm)
+{
+        const char *root = tsm && tsm->root ? tsm->root : SV_TSM_ROOT;
+        char name[32];
+
+        if (!(tsm && tsm->ops) && access(root, W_OK) < 0)
+                return false;
+        return sv_tsm_provider(tsm, name, NULL) == 0 && !strcmp(name, PROVIDER);
+}
+
+static bool attester_present(void)
+{
+        return access(SV_SNP_DEVICE, F_OK) == 0 || tsm_is_ours(NULL);
+}
+
+/* VMPL 0 where there is no choice: configfs-tsm asks for the guest's own level by itself, and so does a guest that is alone in its
+ * machine. Under an SVSM only configfs-tsm works. */
+static int get_report(const struct sv_snp_guest *g, struct sv_bytes data, struct sv_buf *report, struct sv_buf *certs, struct sv_err *err)
+{
+        SV_TSM_REPORT r = {0};
+
+        if (!tsm_is_ours(g ? g->tsm : NULL))
+                return sv_snp_dev_report(g ? g->dev : NULL, data, 0, report, certs, err);
+        if (sv_tsm_get(g ? g->tsm : NULL, PROVIDER, SV_TSM_NO_LEVEL, data, &r, err) < 0)
+                return -1;
+        sv_buf_put(report, sv_buf_bytes(&r.outblob));
+        sv_buf_put(certs, sv_buf_bytes(&r.auxblob));
+        return sv_buf_ok(report, "the report", err) < 0 ? -1 : sv_buf_ok(certs, "the certificates", err);
+}
+
+int sv_snp_guest_evidence(const struct sv_snp_guest *guest, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err)
+{
+        uint8_t data[SV_SNP_REPORT_DATA] = {0};
+        SV_BUF report = {.max = SV_TSM_BLOB_MAX}, certs = {.max = SV_SNP_CERT_TABLE_MAX};
+        struct sv_cert_table table = {.n = 0};
+        struct sv_report r;
+
+        if (report_data.n < 32 || report_data.n > sizeof(data))
+                return sv_fail(err, SV_USAGE, "snp.guest.report-data", "expected 32 to %zu bytes of report data, found %zu", sizeof(data),
+                               report_data.n);
+        memcpy(data, report_data.p, report_data.n);
+        if (get_report(guest, sv_bytes(data, sizeof(data)), &report, &certs, err) < 0 ||
+            sv_report_parse(sv_buf_bytes(&report), &r, err) < 0)
+                return -1;
+        if (memcmp(r.report_data, data, sizeof(data)))
+                return sv_fail(err, SV_SYSTEM, "snp.guest.stale", "the report is over other data than was asked for: somebody else's answer");
+        /* Certificates are a convenience: the verifier can get them elsewhere. What the host gives broken is not passed on. */
+        if (sv_cert_table_parse(sv_buf_bytes(&certs), &table, NULL) < 0)
+                table.n = 0;
+        return sv_snp_evidence_write(sv_buf_bytes(&report), &table, evidence, err);
+}
+
+static int attester_evidence(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
+                             struct sv_err *err)
+{
+        return sv_snp_guest_evidence(NULL, report_data, evidence, err);
+}
+
+/* No seal: SNP has no register that a guest extends, and the firmware answers any process that may open the device, for as long as the
+ * machine runs. The key is bound to the launch, firmware to command line, and everything that the launch starts is trusted with it; who
+ * becomes root later in this boot can ask again. Only the TEE's own measurement of a smaller system would change that (docs/DESIGN.md). */
+const struct sv_attester sv_attester_sev_snp = {
+        .name = "sev-snp",
+        .kbs_name = "snp",
+        .present = attester_present,
+        .evidence = attester_evidence,
+};

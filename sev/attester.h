@@ -1,0 +1,17 @@
+/* The guest's half of SEV-SNP: the row of agent/attesters.c, and its parts for tests. */
+#pragma once
+
+#include "base/tee.h"
+#include "base/tsm.h"
+#include "sev/guest_dev.h"
+
+extern const struct sv_attester sv_attester_sev_snp;
+
+/* NULL, or members NULL: this machine's own. */
+struct sv_snp_guest {
+        const struct sv_tsm *tsm;
+        const struct sv_snp_dev *dev;
+};
+/* REPORT_DATA is report_data (32 to 64 bytes; 48 from KBS), then zeros. configfs-tsm when it is there and answers for SNP, otherwise the
+ * device. SV_SYSTEM "snp.guest.stale" when the report is over other data. */
+int sv_snp_guest_evidence(const struct sv_snp_guest *guest, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err);
