@@ -126,7 +126,7 @@ static int capability(int fd, unsigned long cap)
         }
 }
 
-static unsigned long type_of_vm; /* of the last one made: one confidential guest per process */
+static unsigned long type_of_vm; /* of the last one made: one machine per process at a time */
 
 int on_kvm(int fd, unsigned request, void *arg)
 {
@@ -137,6 +137,10 @@ int on_kvm(int fd, unsigned request, void *arg)
         if (request != KVM_CREATE_VM)
                 return real_ioctl(fd, request, arg);
         type_of_vm = (unsigned long)arg;
+        pthread_mutex_lock(&lock);
+        n_private = n_slots = 0;
+        pthread_mutex_unlock(&lock);
+        launch_reset();
         made = real_ioctl(fd, request, type_of_vm == VM_TYPE_SNP ? NULL : arg);
         mark(made, FD_VM);
         return made;

@@ -33,9 +33,11 @@ void launch_add_vcpu(int fd)
         pthread_mutex_unlock(&lock);
 }
 
-bool launch_started(void)
+void launch_reset(void)
 {
-        return launch.started;
+        pthread_mutex_lock(&lock);
+        memset(&launch, 0, sizeof(launch));
+        pthread_mutex_unlock(&lock);
 }
 
 bool launch_finished(void)

@@ -35,7 +35,7 @@ int on_sev(int fd, unsigned request, void *arg);
 /* --- launch.c --- */
 int launch_op(int vm, struct sev_cmd *cmd);
 void launch_add_vcpu(int fd);
-bool launch_started(void);
+void launch_reset(void); /* a new machine; one at a time */
 bool launch_finished(void);
 
 /* --- vmsa.c --- */
