@@ -93,6 +93,8 @@ struct sv_tee {
         const char *secret_kind;
         /* Members of a policy's `trust` that this TEE fills, and the collateral kind each of their texts becomes. */
         const struct sv_trust_kind *trust;
+        /* What a file of this TEE's formats says, with "kind" and nothing verified; *out stays NULL when it is none of them. Pure; may be NULL. */
+        int (*inspect)(struct sv_bytes file, struct sv_json **out, struct sv_err *err);
         /* JSON array of policy rules for `verify` without a policy: what any evidence of this TEE must show. */
         const char *strict;
 };

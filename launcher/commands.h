@@ -9,6 +9,7 @@ extern const struct sv_cmd sv_cmd_host;
 extern const struct sv_cmd sv_cmd_host_vtpm_ca;
 extern const struct sv_cmd sv_cmd_image_encrypt;
 extern const struct sv_cmd sv_cmd_image_initrd;
+extern const struct sv_cmd sv_cmd_inspect;
 extern const struct sv_cmd sv_cmd_key_list;
 extern const struct sv_cmd sv_cmd_key_put;
 extern const struct sv_cmd sv_cmd_key_rm;

@@ -12,6 +12,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_host_vtpm_ca,
         &sv_cmd_image_encrypt,
         &sv_cmd_image_initrd,
+        &sv_cmd_inspect,
         &sv_cmd_key_list,
         &sv_cmd_key_put,
         &sv_cmd_key_rm,

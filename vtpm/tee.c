@@ -6,6 +6,7 @@
 
 #include "vtpm/challenge.h"
 #include "vtpm/explain.h"
+#include "vtpm/inspect.h"
 #include "vtpm/measure.h"
 #include "vtpm/rules.h"
 #include "vtpm/verify.h"
@@ -73,6 +74,7 @@ const struct sv_tee sv_tee_vtpm = {
         .probe = probe,
         .domain = domain,
         .measure = sv_vtpm_measure,
+        .inspect = sv_vtpm_inspect,
         .compare = sv_vtpm_compare,
         .policy = sv_vtpm_rules,
         .needs = needs,
