@@ -41,6 +41,10 @@ check_clean() { # what was killed when
         [ ! -e "$g/boot" ] || fail "$1: copies are left"
         case $("$sv" list --json) in *'"running"'* | *'"starting"'*) fail "$1: list says that it runs" ;; esac
 }
+alive() { # pid: itself, when it is a guard that has not ended
+        case $(cat "/proc/$1/stat" 2>/dev/null) in "$1 (sv-guard) Z"*) ;; "$1 (sv-guard)"*) echo "$1" ;; esac
+        return 0
+}
 child() { # parent name
         for c in $(cat "/proc/$1/task/$1/children" 2>/dev/null || pgrep -P "$1"); do
                 [ "$(cat "/proc/$c/comm" 2>/dev/null)" = "$2" ] && echo "$c"
@@ -59,9 +63,16 @@ for who in launch worker guard; do
                 n=$((n + 1))
                 "$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log" &
                 launch=$!
+                # On a busy machine the supervisor takes a while to appear; its moments count from there.
+                tries=0
+                while [ $who != launch ] && [ -z "$(child "$launch" sv-guard)" ] && [ $tries -lt 100 ]; do
+                        sleep 0.02
+                        tries=$((tries + 1))
+                done
                 sleep "$moment"
                 guard=$(child "$launch" sv-guard)
-                [ -n "$guard" ] || guard=$(sed -n 's/.*"guard_pid": *\([0-9]*\).*/\1/p' "$g/status.json")
+                # Once the launcher is gone; but the file may still be of the run before.
+                [ -n "$guard" ] || guard=$(alive "$(sed -n 's/.*"guard_pid": *\([0-9]*\).*/\1/p' "$g/status.json")")
                 case $who in
                 launch) victim=$launch ;;
                 guard) victim=$guard ;;
