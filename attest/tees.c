@@ -1,8 +1,10 @@
 #include "attest/tees.h"
 
+#include "sev/tee.h"
 #include "vtpm/tee.h"
 
 const struct sv_tee *const sv_tees[] = {
+        &sv_tee_sev_snp,
         &sv_tee_vtpm,
         NULL,
 };
@@ -25,5 +27,5 @@ const struct sv_tee *sv_tee_find_kbs(const char *kbs_name)
 
 const char *sv_tee_names(void)
 {
-        return "vtpm";
+        return "sev-snp, vtpm";
 }

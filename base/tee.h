@@ -83,8 +83,11 @@ struct sv_tee {
         /* Adds to *rules (array) the policy rules for this measurement and guest (policy/policy.h); to *trust (object) its anchors. */
         int (*policy)(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
                       struct sv_err *err);
-        /* [{"kind":…,"url":…}]: which collateral this evidence needs. */
+        /* [{"kind":…,"url":…,"max_age":seconds,"offline":path}]: which collateral this evidence needs. Without max_age it holds for ever;
+         * `offline` (may be absent) is where a folder that was filled elsewhere has it. */
         int (*needs)(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err);
+        /* Evidence as the KBS protocol carries it, from what hardware or kernel give (a report, a quote): for evidence in files. May be NULL. */
+        int (*wrap)(struct sv_bytes raw, struct sv_json **evidence, struct sv_err *err);
         /* Claims (the caller frees), or one named failed check. Pure. */
         int (*verify)(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
         /* A challenge of its own beside the nonce (vTPM: credential activation). `params` is the request's whole extra-params.

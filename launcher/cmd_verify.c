@@ -18,6 +18,9 @@ static const struct sv_opt opts[] = {
         {.name = "report-data", .arg = "HEX", .help = "the bytes that the evidence must be bound to"},
         {.name = "event-log", .arg = "FILE", .help = "event log that must replay to the quoted registers", .many = true},
         {.name = "ek-root", .arg = "FILE", .help = "certificate of a maker of TPMs to trust (PEM or DER)", .many = true},
+        {.name = "vek", .arg = "FILE", .help = "certificate of the key that signed the report: VCEK or VLEK (PEM or DER)"},
+        {.name = "chain", .arg = "FILE", .help = "certificates between that one and the root, and the root (PEM or DER)", .many = true},
+        {.name = "crl", .arg = "FILE", .help = "certificate revocation list (DER)", .many = true},
         {.name = "test-root", .arg = "FILE", .help = "trust this root instead; the answer says so", .many = true},
         {0},
 };
@@ -79,25 +82,46 @@ static int read_each(const struct sv_args *args, const char *option, const char 
         return 0;
 }
 
+/* JSON as the KBS protocol carries it, or what hardware or kernel give, when the TEE knows to wrap that. */
+static int read_evidence(const char *path, const struct sv_tee *tee, struct sv_json **out, struct sv_err *err)
+{
+        SV_BUF raw = SV_BUF_NULL;
+        const char *text;
+
+        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, "verify.evidence", err) < 0)
+                return -1;
+        text = sv_buf_str(&raw);
+        if (tee->wrap && text[strspn(text, " \t\r\n")] != '{')
+                return tee->wrap(sv_buf_bytes(&raw), out, err);
+        return sv_json_parse(sv_buf_bytes(&raw), "verify.evidence", out, err);
+}
+
+/* Options that give collateral, and its kind. */
+static const struct {
+        const char *option, *kind;
+} files[] = {{"collateral", NULL}, {"event-log", "event-log"}, {"ek-root", "ek-root"}, {"vek", "vek"}, {"chain", "ca"}, {"crl", "crl"}};
+
+static int read_files(const struct sv_args *args, struct sv_files *out, struct sv_err *err)
+{
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                if (read_each(args, files[i].option, files[i].kind, out, err) < 0)
+                        return -1;
+        return 0;
+}
+
 static int read_input(const struct sv_args *args, const struct sv_tee *tee, struct input *in, struct sv_err *err)
 {
         const char *hex = sv_opt(args, "report-data");
-        SV_BUF text = SV_BUF_NULL;
 
         if (sv_parse_time(sv_opt(args, "time") ? sv_opt(args, "time") : "now", &in->time, "verify.time", err) < 0)
                 return -1;
         if (hex && sv_unhex(sv_bytes_str(hex), &in->report_data, "verify.report-data", err) < 0)
                 return -1;
-        if (sv_file_read(args->pos[0], SV_JSON_SIZE_MAX, &text, "verify.evidence", err) < 0 ||
-            sv_json_parse(sv_buf_bytes(&text), "verify.evidence", &in->evidence, err) < 0)
+        if (read_evidence(args->pos[0], tee, &in->evidence, err) < 0 || read_policy(args, tee, &in->policy, err) < 0 ||
+            read_files(args, &in->files, err) < 0)
                 return -1;
         /* A test root takes the place of the TEE's own first kind of anchor. */
-        return read_policy(args, tee, &in->policy, err) < 0 || read_each(args, "collateral", NULL, &in->files, err) < 0 ||
-                               read_each(args, "event-log", "event-log", &in->files, err) < 0 ||
-                               read_each(args, "ek-root", "ek-root", &in->files, err) < 0 ||
-                               read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root", &in->files, err) < 0
-                       ? -1
-                       : 0;
+        return read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root", &in->files, err);
 }
 
 static void tell(const struct sv_verdict *v)
@@ -140,6 +164,8 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
         if (sv_has(args, "test-root"))
                 sv_json_set_bool(*result, "test_root", true);
         sv_json_set(*result, "claims", sv_json_ref(claims));
+        if (sv_json_get(claims, "tcb"))
+                sv_json_set(*result, "tcb", sv_json_ref(sv_json_get(claims, "tcb")));
         sv_json_set(*result, "appraisal", sv_verdict_json(&verdict));
         if (!sv_has(args, "json"))
                 print_text(&verdict);

@@ -1,5 +1,6 @@
 #include "policy/rule.h"
 
+#include "base/text.h"
 #include "policy/verdict.h"
 
 #define CHECK_MAX 63   /* fits struct sv_err */
@@ -59,6 +60,44 @@ static bool holds_at_least(const struct sv_json *operand, const struct sv_json *
         return sv_json_type(claim) == SV_JSON_INT && sv_json_int(claim, 0) >= sv_json_int(operand, INT64_MAX);
 }
 
+/* The claim must be there: what says nothing is not known to be none of them. */
+static bool holds_none_of(const struct sv_json *operand, const struct sv_json *claim)
+{
+        return sv_json_type(claim) != SV_JSON_NULL && !holds_one_of(operand, claim);
+}
+
+/* Bit masks are texts ("0x3f"): JSON's numbers do not hold 64 bits for everybody. A claim may be a number as well. */
+static bool mask(const struct sv_json *j, uint64_t *out)
+{
+        const char *text = sv_json_str(j);
+
+        if (text)
+                return !strncmp(text, "0x", 2) && sv_parse_u64(text, UINT64_MAX, out, "policy.rule.value", NULL) == 0;
+        *out = (uint64_t)sv_json_int(j, 0);
+        return sv_json_type(j) == SV_JSON_INT && sv_json_int(j, -1) >= 0;
+}
+
+static bool is_mask(const struct sv_json *operand)
+{
+        uint64_t bits;
+
+        return sv_json_str(operand) && mask(operand, &bits);
+}
+
+static bool holds_bits_set(const struct sv_json *operand, const struct sv_json *claim)
+{
+        uint64_t want, have;
+
+        return mask(operand, &want) && mask(claim, &have) && (have & want) == want;
+}
+
+static bool holds_bits_clear(const struct sv_json *operand, const struct sv_json *claim)
+{
+        uint64_t want, have;
+
+        return mask(operand, &want) && mask(claim, &have) && (have & want) == 0;
+}
+
 /* A claim that is there and says null says nothing. */
 static bool holds_present(const struct sv_json *operand, const struct sv_json *claim)
 {
@@ -80,7 +119,10 @@ static const struct operator {
 } operators[] = {
         {"equals", "a string, an integer or a boolean", is_scalar, holds_equals, "", true},
         {"one_of", "a list of strings, integers or booleans", is_scalar_list, holds_one_of, "one of ", true},
+        {"none_of", "a list of strings, integers or booleans", is_scalar_list, holds_none_of, "none of ", true},
         {"at_least", "an integer", is_int, holds_at_least, "at least ", true},
+        {"bits_set", "a text like \"0x3f\"", is_mask, holds_bits_set, "all of these bits set: ", true},
+        {"bits_clear", "a text like \"0x3f\"", is_mask, holds_bits_clear, "all of these bits clear: ", true},
         {"present", "true", is_true, holds_present, "any value", false},
         {"absent", "true", is_true, holds_absent, "no such claim", false},
 };
@@ -141,7 +183,7 @@ static int check_operator(const struct sv_json *rule, const char *name, struct s
 
         if (count != 1)
                 return sv_fail(err, SV_FORMAT, "policy.rule.operator",
-                               "expected exactly one of equals, one_of, at_least, present, absent in %s, found %zu", name, count);
+                               "expected exactly one of equals, one_of, none_of, at_least, bits_set, bits_clear, present, absent in %s, found %zu", name, count);
         if (!op->takes_it(sv_json_get(rule, op->name)))
                 return sv_fail(err, SV_FORMAT, "policy.rule.value", "expected %s as \"%s\" in %s", op->takes, op->name, name);
         return 0;
@@ -149,8 +191,8 @@ static int check_operator(const struct sv_json *rule, const char *name, struct s
 
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
 {
-        static const char *const members[] = {"check",   "claim",  "equals", "one_of", "at_least",
-                                              "present", "absent", "covers", "reason", NULL};
+        static const char *const members[] = {"check",    "claim",      "equals",  "one_of", "none_of", "at_least",
+                                              "bits_set", "bits_clear", "present", "absent", "covers",  "reason",   NULL};
         const char *check, *claim, *covers, *reason;
 
         if (sv_json_type(rule) != SV_JSON_OBJECT)

@@ -74,6 +74,7 @@ int sv_cert_table_parse(struct sv_bytes raw, struct sv_cert_table *out, struct s
         static const uint8_t end[16];
         struct sv_cert_table t = {.n = 0};
         struct sv_rd rd = sv_rd(raw);
+        uint32_t place[SV_SNP_CERTS_MAX][2];
 
         if (raw.n > SV_SNP_CERT_TABLE_MAX)
                 return sv_fail(err, SV_FORMAT, "snp.certtable.size", "the table has %zu bytes, at most %u were expected", raw.n,
@@ -91,10 +92,13 @@ int sv_cert_table_parse(struct sv_bytes raw, struct sv_cert_table *out, struct s
                         break;
                 if (t.n == SV_SNP_CERTS_MAX)
                         return sv_fail(err, SV_FORMAT, "snp.certtable.entries", "the table has more than %d entries", SV_SNP_CERTS_MAX);
-                if (entry(raw, &e, offset, length, err) < 0)
-                        return -1;
+                place[t.n][0] = offset;
+                place[t.n][1] = length;
                 t.list[t.n++] = e;
         }
+        for (size_t i = 0; i < t.n; i++)
+                if (entry(raw, &t.list[i], place[i][0], place[i][1], err) < 0)
+                        return -1;
         if (whole(&t, raw, rd.pos, err) < 0)
                 return -1;
         *out = t;

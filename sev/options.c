@@ -37,6 +37,8 @@ static const struct sv_member members[] = {
         {"author_key", SV_M_BOOL, O(author_key), "true or false"},
         {"host_data", SV_M_TEXT, O(host_data), "64 lower-case hex digits", .ok = hex_32},
         {"init_data", SV_M_PATH, O(init_data), "a path to an init-data file"},
+        {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
+        {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
         {NULL},
 };
 
@@ -69,9 +71,10 @@ int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, st
 
 void sv_sev_options_free(struct sv_sev_options *o)
 {
-        char **texts[] = {&o->vmm, &o->firmware_digest, &o->svsm, &o->igvm, &o->id_block, &o->id_auth, &o->host_data, &o->init_data};
+        char **texts[] = {&o->vmm, &o->firmware_digest, &o->svsm, &o->igvm, &o->id_block, &o->id_auth, &o->host_data, &o->init_data, &o->test_root};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);
+        sv_json_free(o->require);
         *o = (struct sv_sev_options){0};
 }

@@ -1,0 +1,26 @@
+/* The row of AMD SEV-SNP. */
+#include "sev/tee.h"
+
+#include "sev/evidence.h"
+#include "sev/host.h"
+#include "sev/measure.h"
+
+static const struct sv_trust_kind trust_kinds[] = {
+        {"ark_roots", "ark-root"},
+        {NULL, NULL},
+};
+
+const struct sv_tee sv_tee_sev_snp = {
+        .name = "sev-snp",
+        .kbs_name = "snp",
+        .help = "AMD SEV-SNP: memory encrypted and protected against the host, launch measured by the processor",
+        .probe = sv_sev_probe,
+        .domain = sv_sev_domain,
+        .measure = sv_sev_measure,
+        .policy = sv_snp_rules,
+        .needs = sv_snp_needs,
+        .wrap = sv_snp_evidence_wrap,
+        .verify = sv_snp_tee_verify,
+        .trust = trust_kinds,
+        .strict = sv_snp_strict,
+};

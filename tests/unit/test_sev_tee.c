@@ -1,0 +1,273 @@
+/* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and what they refuse. */
+#include "base/file.h"
+#include "policy/evaluate.h"
+#include "policy/policy.h"
+#include "sev/evidence.h"
+#include "sev/options.h"
+#include "sev/require.h"
+#include "sev/tee.h"
+#include "tests/unit/unit.h"
+
+#define DIR "vectors/snp/"
+#define JUNE_2026 1780272000
+
+static struct sv_err err;
+
+static void load(const char *rel, struct sv_buf *out)
+{
+        char path[256];
+
+        snprintf(path, sizeof(path), DIR "%s", rel);
+        OK(sv_file_read(shared_path(path), 1u << 20, out, "test.file", &err));
+}
+
+static int verify_with(const struct sv_json *evidence, const char *vek, const char *ca, const char *root, const char *crl, struct sv_json **claims)
+{
+        static const char *const kinds[] = {"vek", "ca", "ark-root", "crl"};
+        const char *names[] = {vek, ca, root, crl};
+        struct sv_blob blobs[4] = {0};
+        struct sv_buf raw[4] = {0};
+        struct sv_verify_in in = {.evidence = evidence, .time = JUNE_2026, .collateral = {blobs, 0}};
+        int r;
+
+        for (size_t i = 0; i < 4; i++) {
+                if (!names[i])
+                        continue;
+                load(names[i], &raw[i]);
+                snprintf(blobs[in.collateral.n].kind, sizeof(blobs[0].kind), "%s", kinds[i]);
+                blobs[in.collateral.n++].data = sv_buf_bytes(&raw[i]);
+        }
+        memset(&err, 0, sizeof(err));
+        r = sv_snp_tee_verify(&in, claims, &err);
+        for (size_t i = 0; i < 4; i++)
+                sv_buf_free(&raw[i]);
+        return r;
+}
+
+static struct sv_json *evidence_of(const char *rel)
+{
+        struct sv_json *evidence = NULL;
+        SV_BUF raw = SV_BUF_NULL;
+
+        load(rel, &raw);
+        OK(sv_snp_evidence_wrap(sv_buf_bytes(&raw), &evidence, &err));
+        return evidence;
+}
+
+/* 0, or -1 with err: evaluates the built-in rules over these claims. */
+static int strict(struct sv_json *claims)
+{
+        SV_JSON *rules = NULL;
+        SV_JSON *trust = sv_json_object();
+        SV_BUF doc = SV_BUF_NULL;
+        SV_POLICY_DOC *p = NULL;
+        SV_VERDICT v = {0};
+
+        OK(sv_json_parse(sv_bytes_str(sv_snp_strict), "test", &rules, &err));
+        OK(sv_policy_write("any", "sev-snp", "a/b/c", rules, trust, &doc, &err));
+        OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+        return sv_policy_evaluate(p, claims, &v, &err);
+}
+
+static const char *url_of(const struct sv_json *needs, const char *kind)
+{
+        for (size_t i = 0; i < sv_json_len(needs); i++)
+                if (!strcmp(sv_json_str(sv_json_get(sv_json_at(needs, i), "kind")), kind))
+                        return sv_json_str(sv_json_get(sv_json_at(needs, i), "url"));
+        return "";
+}
+
+static int real_one(void *arg, const char *name, struct sv_json *row, struct sv_err *unused)
+{
+        SV_JSON *evidence = evidence_of(sv_json_str(sv_json_get(row, "file")));
+        SV_JSON *claims = NULL;
+        SV_JSON *needs = sv_json_array();
+        bool debug = strstr(name, "debug") != NULL, provisional = sv_json_bool(sv_json_get(row, "provisional(committed!=current)"), false);
+        int r;
+
+        OK(sv_snp_needs(evidence, needs, &err));
+        assert_string_equal(url_of(needs, "vek"), sv_json_str(sv_json_get(row, "kds_vek_url")));
+        assert_string_equal(url_of(needs, "ca"), sv_json_str(sv_json_get(row, "kds_chain_url")));
+        assert_string_equal(url_of(needs, "crl"), sv_json_str(sv_json_get(row, "kds_crl_url")));
+        OK(verify_with(evidence, sv_json_str(sv_json_get(row, "vek")), sv_json_str(sv_json_get(row, "chain")), NULL, NULL, &claims));
+        assert_true(sv_json_bool(sv_json_pointer(claims, "/root/amd"), false));
+        assert_int_equal(sv_json_bool(sv_json_pointer(claims, "/tcb/provisional"), !provisional), provisional);
+        r = strict(claims);
+        print_message("%s: %s\n", name, r < 0 ? err.check : "holds");
+        if (debug || provisional) {
+                assert_int_equal(r, -1);
+                assert_int_equal(err.class, SV_POLICY);
+                assert_string_equal(err.check, debug ? "policy.debug" : "policy.provisional");
+        } else {
+                assert_int_equal(r, 0);
+        }
+        (*(unsigned *)arg)++;
+        return 0;
+}
+
+static void real_reports(void **state)
+{
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *all = NULL;
+        unsigned n = 0;
+
+        load("reports/expected-fields.json", &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &all, &err));
+        OK(sv_json_each(all, real_one, &n, &err));
+        assert_true(n >= 6);
+}
+
+/* Everything that holds without policy: which of the strict rules then says no. */
+static void synthetic_policies(void **state)
+{
+        static const struct {
+                const char *name, *vek, *ca, *root, *check;
+        } t[] = {
+                {"ok-milan-v3", "vcek", "milan-vcek", "ark", NULL}, {"ok-milan-v2", "vcek", "milan-vcek", "ark", NULL},
+                {"ok-milan-v5", "vcek", "milan-vcek", "ark", NULL}, {"ok-turin-v5", "vcek-turin", "turin-vcek", "ark-turin", NULL},
+                {"ok-milan-vlek", "vlek", "milan-vlek", "ark", NULL}, {"policy-debug", "vcek", "milan-vcek", "ark", "policy.debug"},
+                {"policy-migrate", "vcek", "milan-vcek", "ark", "policy.migrate_ma"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                char report[64], vek[64], ca[64], root[64];
+                SV_JSON *claims = NULL;
+                SV_JSON *evidence = NULL;
+
+                snprintf(report, sizeof(report), "synth/reports/%s.bin", t[i].name);
+                snprintf(vek, sizeof(vek), "synth/certs/%s.der", t[i].vek);
+                snprintf(ca, sizeof(ca), "synth/certs/ca-%s.pem", t[i].ca);
+                snprintf(root, sizeof(root), "synth/certs/%s.der", t[i].root);
+                evidence = evidence_of(report);
+                OK(verify_with(evidence, vek, ca, root, NULL, &claims));
+                assert_false(sv_json_bool(sv_json_pointer(claims, "/root/amd"), true));
+                if (t[i].check)
+                        FAILS(strict(claims), SV_POLICY, t[i].check);
+                else
+                        OK(strict(claims));
+                sv_json_freep(&claims);
+                FAILS(verify_with(evidence, vek, ca, NULL, NULL, &claims), SV_PROOF, "snp.chain.root");
+                FAILS(verify_with(evidence, NULL, ca, root, NULL, &claims), SV_PROOF, "snp.vek.missing");
+        }
+}
+
+/* Certificates beside the report in the evidence are enough, and a list beside them is looked at. */
+static void own_certificates(void **state)
+{
+        SV_JSON *claims = NULL;
+        SV_JSON *evidence = NULL;
+        SV_JSON *needs = sv_json_array();
+        struct sv_cert_table table;
+        SV_BUF raw = SV_BUF_NULL;
+        SV_BUF certs = SV_BUF_NULL;
+
+        load("certtable/ok-der.bin", &certs);
+        OK(sv_cert_table_parse(sv_buf_bytes(&certs), &table, &err));
+        load("reports/milan-v2-a.bin", &raw);
+        OK(sv_snp_evidence_write(sv_buf_bytes(&raw), &table, &evidence, &err));
+        OK(verify_with(evidence, NULL, NULL, NULL, NULL, &claims));
+        OK(sv_snp_needs(evidence, needs, &err));
+        assert_string_equal(url_of(needs, "vek"), ""); /* it is there */
+        sv_json_freep(&claims);
+        FAILS(verify_with(evidence, NULL, NULL, NULL, "synth/certs/crl-empty.der", &claims), SV_PROOF, "snp.chain.crl");
+        sv_json_freep(&evidence);
+        sv_buf_clear(&certs);
+        load("certtable/bad-garbage-der.bin", &certs);
+        OK(sv_cert_table_parse(sv_buf_bytes(&certs), &table, &err));
+        OK(sv_snp_evidence_write(sv_buf_bytes(&raw), &table, &evidence, &err));
+        FAILS(verify_with(evidence, NULL, NULL, NULL, NULL, &claims), SV_FORMAT, "snp.vek.form");
+}
+
+static int require(const char *json, struct sv_json *rules)
+{
+        SV_JSON *r = NULL;
+
+        OK(sv_json_parse(sv_bytes_str(json), "test", &r, &err));
+        return sv_sev_require_rules(r, rules, &err);
+}
+
+/* Each requirement on the platform, met and not met by a real Turin report. */
+static void requirements(void **state)
+{
+        static const struct {
+                const char *json, *check; /* NULL: holds */
+        } t[] = {
+                {"{}", NULL},
+                {"{\"reported_tcb\":{\"snp\":4,\"microcode\":81,\"fmc\":1}}", NULL}, {"{\"reported_tcb\":{\"snp\":5}}", "policy.reported_tcb.snp"},
+                {"{\"committed_tcb\":{\"bootloader\":2}}", "policy.committed_tcb.bootloader"}, {"{\"launch_tcb\":{\"tee\":2}}", "policy.launch_tcb.tee"},
+                {"{\"firmware\":\"1.55\"}", NULL}, {"{\"firmware\":\"1.55.65\"}", NULL}, {"{\"firmware\":\"1.55.66\"}", "policy.firmware"},
+                {"{\"mit_vector_set\":\"0x3f\"}", NULL}, {"{\"mit_vector_set\":\"0x40\"}", "policy.mitigations"},
+                {"{\"platform_set\":\"0x20\"}", NULL}, {"{\"platform_set\":\"0x2\"}", "policy.platform.set"},
+                {"{\"platform_clear\":\"0x2\"}", NULL}, {"{\"platform_clear\":\"0x1\"}", "policy.platform.clear"},
+                {"{\"crl\":true}", "policy.crl"},
+        };
+        static const char *const wrong[] = {
+                "{\"reported_tcb\":{}}", "{\"reported_tcb\":{\"ucode\":1}}", "{\"reported_tcb\":{\"snp\":256}}", "{\"firmware\":\"1\"}",
+                "{\"firmware\":\"1.256\"}", "{\"firmware\":155}", "{\"mit_vector_set\":63}", "{\"platform_set\":\"3f\"}", "{\"chips_denied\":[]}",
+                "{\"chips_denied\":[\"00\"]}", "{\"provisional\":1}", "{\"other\":1}",
+        };
+        SV_JSON *evidence = evidence_of("reports/turin-v5-azure.bin");
+        SV_JSON *claims = NULL;
+        SV_JSON *none = sv_json_array();
+        const char *chip;
+        char deny[256];
+
+        OK(verify_with(evidence, "certs/vcek-turin-a.pem", "certs/cert_chain-turin-vcek.pem", NULL, NULL, &claims));
+        chip = sv_json_str(sv_json_get(claims, "chip_id"));
+        snprintf(deny, sizeof(deny), "{\"chips_denied\":[\"%s\"]}", chip);
+        for (size_t i = 0; i <= sizeof(t) / sizeof(t[0]); i++) {
+                bool last = i == sizeof(t) / sizeof(t[0]);
+                const char *check = last ? "policy.chip" : t[i].check;
+                SV_JSON *rules = sv_json_array();
+                SV_JSON *trust = sv_json_object();
+                SV_BUF doc = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL;
+                SV_VERDICT v = {0};
+
+                OK(require(last ? deny : t[i].json, rules));
+                OK(sv_policy_write("any", "sev-snp", "a/b/c", rules, trust, &doc, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                if (check)
+                        FAILS(sv_policy_evaluate(p, claims, &v, &err), SV_POLICY, check);
+                else
+                        OK(sv_policy_evaluate(p, claims, &v, &err));
+        }
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+                FAILS(require(wrong[i], none), SV_USAGE, "guest.sev-snp.require");
+}
+
+static void guest_rules(void **state)
+{
+        static const char *const texts[] = {
+                "{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"k\"}",
+                "{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"k\",\"tees\":{\"sev-snp\":{\"policy\":\"0x1030000\",\"host_data\":"
+                "\"b3452a0ed30f1010bd32740dd1610bc63296ceb0f882f2cac3a3152d651fe7e4\"}}}",
+        };
+
+        for (size_t i = 0; i < 2; i++) {
+                struct sv_measurement m = {.values = sv_json_object()};
+                SV_GUEST guest = {0};
+                SV_JSON *rules = sv_json_array();
+                SV_JSON *trust = sv_json_object();
+                SV_BUF doc = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL;
+
+                OK(sv_guest_parse(sv_bytes_str(texts[i]), "g.json", "/nonexistent", &guest, &err));
+                FAILS(sv_snp_rules(&guest, &m, rules, trust, &err), SV_USAGE, "sev.measurement");
+                sv_json_set_str(m.values, "launch_digest", "00");
+                OK(sv_snp_rules(&guest, &m, rules, trust, &err));
+                OK(sv_policy_write("g", "sev-snp", "a/b/c", rules, trust, &doc, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                sv_measurement_free(&m);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(real_reports), cmocka_unit_test(synthetic_policies), cmocka_unit_test(own_certificates),
+                cmocka_unit_test(requirements), cmocka_unit_test(guest_rules),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
