@@ -1,8 +1,10 @@
 #include "agent/attesters.h"
 
+#include "sev/attester.h"
 #include "vtpm/tee.h"
 
 const struct sv_attester *const sv_attesters[] = {
+        &sv_attester_sev_snp,
         &sv_attester_vtpm,
         NULL,
 };

@@ -16,6 +16,7 @@ const struct sv_tee sv_tee_sev_snp = {
         .help = "AMD SEV-SNP: memory encrypted and protected against the host, launch measured by the processor",
         .probe = sv_sev_probe,
         .domain = sv_sev_domain,
+        .trial = sv_sev_trial,
         .measure = sv_sev_measure,
         .policy = sv_snp_rules,
         .needs = sv_snp_needs,
