@@ -65,6 +65,7 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
         SV_SECRET *key = NULL;
         SV_BUF head = SV_BUF_NULL, copy = SV_BUF_NULL;
         char device[64];
+        int64_t began;
 
         sv_event_start("header", NULL);
         if (sv_binding_unpack(resource, &binding, &key, err) < 0 || sv_system_find_disk(config->disk, device, err) < 0 ||
@@ -75,7 +76,12 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
                 return -1;
         sv_event_done("header", "the disk's header is the one that the key was made for");
         sv_event_start("open", NULL);
+        began = sv_event_now();
         if (sv_luks_open(sv_buf_bytes(&copy), device, NAME, config->discard, key, err) < 0)
+                return -1;
+        sv_event_time("crypt", sv_event_now() - began);
+        /* Only a disk whose file system is there counts as unlocked. */
+        if (sv_root_mount("/dev/mapper/" NAME, config, err) < 0)
                 return -1;
         sv_event_done("open", device);
         return 0;
@@ -112,8 +118,6 @@ int sv_unlock(struct sv_err *err)
         if (prepare(&config, err) < 0 || network(&config, err) < 0 || get_and_open(&config, err) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
-        if (sv_root_mount("/dev/mapper/" NAME, &config, err) < 0)
-                return -1;
         sv_net_down(); /* the system brings its network up by its own rules and names */
         sv_event_done("switch-root", "starting the system");
         sv_event_flush();
