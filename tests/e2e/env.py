@@ -42,6 +42,8 @@ def digest(*paths):
 
 class Env:
     """Prepared once for each build of the agent and kept in the cache."""
+    FETCH = []  # options of tools/fetch-kernel
+
     def __init__(self, build, say):
         self.vm = os.path.join(build, 'launcher', 'secure-vm')
         self.broker = os.path.join(build, 'broker', 'secure-vm-broker')
@@ -51,14 +53,22 @@ class Env:
             if not os.path.exists(p):
                 raise Failed(f'{p} is not built')
         say('the distribution\'s kernel')
-        self.kernel_dir = run(os.path.join(TOP, 'tools', 'fetch-kernel'), timeout=600).stdout.strip().splitlines()[-1]
+        self.kernel_dir = run(os.path.join(TOP, 'tools', 'fetch-kernel'), *self.FETCH, timeout=900).stdout.strip().splitlines()[-1]
         self.kernel = os.path.join(self.kernel_dir, 'vmlinuz')
         run(self.vm, 'host', 'vtpm-ca')
-        self.dir = os.path.join(CACHE, digest(self.agent, self.vm, self.kernel))
+        self.dir = os.path.join(CACHE, digest(self.agent, self.vm, self.kernel, *self.inputs()))
         self.initrd = os.path.join(self.dir, 'initrd')
         self.root = os.path.join(self.dir, 'root')
         if not os.path.exists(os.path.join(self.dir, 'done')):
             self.prepare(say)
+
+    def inputs(self):
+        """More files that the initramfs depends on."""
+        return []
+
+    def modules(self):
+        """The kernel's modules, and options of image initrd."""
+        return os.path.realpath(os.path.join(self.kernel_dir, 'modules')), []
 
     def prepare(self, say):
         for old in os.listdir(CACHE) if os.path.isdir(CACHE) else []:
@@ -71,8 +81,8 @@ class Env:
         say('a root file system with one static program')
         run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(self.root, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e/init.c'))
         say('the measured initramfs')
-        modules = os.path.realpath(os.path.join(self.kernel_dir, 'modules'))
-        run(self.vm, 'image', 'initrd', '--kernel-modules', modules, '--agent', self.agent, '--out', self.initrd)
+        modules, more = self.modules()
+        run(self.vm, 'image', 'initrd', '--kernel-modules', modules, '--agent', self.agent, '--out', self.initrd, *more)
         with open(os.path.join(self.dir, 'done'), 'w', encoding='ascii'):
             pass
 

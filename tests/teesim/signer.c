@@ -1,4 +1,5 @@
 /* teesim-signer pki DIR [PRODUCT]                            a new test PKI, named as AMD's (default Milan)
+ * teesim-signer serve DIR STATE.json SOCKET                      reports and derived keys for the guest at the socket, until killed
  * teesim-signer report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter: zeros follow) */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,12 @@ int main(int argc, char **argv)
                 return make_pki(argv[2], argc == 4 ? argv[3] : "Milan");
         if ((argc == 6 || argc == 7) && !strcmp(argv[1], "report"))
                 return make_report(argv[2], argv[3], argv[4], argv[5], argc == 7 ? (unsigned)strtoul(argv[6], NULL, 10) : 3);
-        fprintf(stderr, "usage: %s pki DIR [PRODUCT]\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n", argv[0], argv[0]);
+        if (argc == 5 && !strcmp(argv[1], "serve")) {
+                struct sv_err err = SV_ERR_NULL;
+
+                amd_serve(argv[2], argv[3], argv[4], 3, &err);
+                return failed(&err);
+        }
+        fprintf(stderr, "usage: %s pki DIR [PRODUCT]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n", argv[0], argv[0], argv[0]);
         return 2;
 }
