@@ -192,11 +192,11 @@ def snp_debug(c):
 @case
 def snp_old_firmware(c):
     """the policy wants a newer firmware of the chip than it has"""
-    c.guest['tees']['sev-snp']['require'] = {'min_tcb': {'reported': {'snp': 255}}}
+    c.guest['tees']['sev-snp']['require'] = {'reported_tcb': {'snp': 255}}
     c.prepare()
     c.platform()
     c.boot()
-    c.must_refuse('policy', 'policy.tcb.reported.snp')
+    c.must_refuse('policy', 'policy.reported_tcb.snp')
 
 
 @case
