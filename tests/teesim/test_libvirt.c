@@ -1,0 +1,276 @@
+/* From a guest file through our domain, an unmodified libvirt and an unmodified QEMU to the platform: what is measured there is what
+ * sv_sev_measure predicts. libvirt's driver runs in this program; QEMU is started by a wrapper that preloads the simulator. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "launcher/domain.h"
+#include "launcher/virt.h"
+#include "sev/host.h"
+#include "sev/measure.h"
+#include "tests/teesim/amdpki.h"
+#include "tests/teesim/launcher.h"
+#include "tests/unit/unit.h"
+
+static char dir[] = "/tmp/ts.XXXXXX";
+
+static char *below(const char *rel)
+{
+        return sv_asprintf("%s/%s", dir, rel);
+}
+
+static void put(const char *rel, unsigned mode, const void *data, size_t n)
+{
+        SV_STR path = below(rel);
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_file_write(path, mode, sv_bytes(data, n), &err));
+}
+
+/* --- a /dev with /dev/sev, in a mount namespace of our own --- */
+
+static int bind_entry(const char *from, const char *to)
+{
+        struct stat st;
+        char target[256];
+        ssize_t n;
+        int fd;
+
+        if (lstat(from, &st) < 0)
+                return -1;
+        if (S_ISLNK(st.st_mode)) {
+                n = readlink(from, target, sizeof(target) - 1);
+                target[n > 0 ? n : 0] = 0;
+                return symlink(target, to);
+        }
+        if (S_ISDIR(st.st_mode))
+                return mkdir(to, 0755) < 0 || mount(from, to, NULL, MS_BIND | MS_REC, NULL) < 0 ? -1 : 0;
+        if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+                return mknod(to, st.st_mode, st.st_rdev);
+        fd = open(to, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -1;
+        close(fd);
+        return mount(from, to, NULL, MS_BIND, NULL);
+}
+
+static int make_dev(void)
+{
+        SV_STR dev = below("dev");
+        SV_STR sev = below("dev/sev");
+        struct dirent *e;
+        DIR *d;
+        int r = 0;
+
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mkdir(dev, 0755) < 0 ||
+            mount("none", dev, "tmpfs", 0, "mode=755") < 0 || !(d = opendir("/dev")))
+                return -1;
+        while (r == 0 && (e = readdir(d))) {
+                SV_STR from = sv_asprintf("/dev/%s", e->d_name);
+                SV_STR to = sv_asprintf("%s/%s", dev, e->d_name);
+
+                if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, "sev"))
+                        r = bind_entry(from, to);
+        }
+        closedir(d);
+        return r < 0 || mknod(sev, S_IFCHR | 0660, makedev(1, 3)) < 0 ? -1 : mount(dev, "/dev", NULL, MS_BIND | MS_REC, NULL);
+}
+
+/* --- one guest --- */
+
+static void wait_for_state(struct sv_json **state)
+{
+        SV_STR path = below("state.json");
+
+        for (unsigned i = 0; i < 100 && !*state; i++) {
+                SV_BUF text = SV_BUF_NULL;
+
+                if (sv_file_read(path, 1 << 16, &text, "test.state", NULL) == 0)
+                        sv_json_parse(sv_buf_bytes(&text), "test.state", state, NULL);
+                if (!*state)
+                        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        }
+}
+
+static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
+{
+        const struct sv_tee tee = {.name = "sev-snp", .domain = sv_sev_domain};
+        struct sv_plan plan = {.guest = g, .tee = &tee, .kvm = true, .cmdline = g->cmdline ? g->cmdline : "", .kernel = g->kernel, .initrd = g->initrd,
+                               .firmware = teesim_firmware()};
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF plain = SV_BUF_NULL;
+        const char *devices;
+
+        OK(sv_domain_xml(&plan, &plain, &err));
+        devices = strstr(sv_buf_str(&plain), "<devices>") + 9;
+        sv_buf_put(xml, sv_bytes(plain.p, (size_t)(devices - (const char *)plain.p)));
+        sv_buf_printf(xml, "<emulator>%s/qemu</emulator>", dir);
+        sv_buf_puts(xml, devices);
+}
+
+static void launch(const char *members, struct sv_guest *g, struct sv_json **state, struct sv_err *started)
+{
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"memory\":\"256MiB\",\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\","
+                                  "\"cmdline\":\"console=ttyS0\",\"nics\":[],%s}",
+                                  teesim_firmware(), members);
+        SV_STR path = below("state.json");
+        SV_STR root = below("root");
+        SV_STR uri = sv_virt_embed_uri(root);
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF xml = SV_BUF_NULL;
+        SV_VIRT *virt = NULL;
+        int r;
+
+        unlink(path);
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", dir, g, &err));
+        domain_of(g, &xml);
+        OK(sv_virt_open(uri, &virt, &err)); /* anew for each: a connection has one domain */
+        OK(sv_virt_define(virt, sv_buf_str(&xml), &err));
+        r = sv_virt_start(virt, started);
+        wait_for_state(state);
+        if (!*state)
+                fail_msg("%s: nothing was measured: %s", members, r < 0 ? started->msg : "started");
+        if (r == 0)
+                OK(sv_virt_destroy(virt, &err));
+        OK(sv_virt_undefine(virt, &err));
+}
+
+static void predict(const struct sv_guest *g, char digest[97])
+{
+        struct sv_measurement m = {0};
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_sev_measure(g, &m, &err));
+        snprintf(digest, 97, "%s", sv_json_str(sv_json_get(m.values, "launch_digest")));
+        sv_measurement_free(&m);
+}
+
+static void test_launched(void **unused)
+{
+        static const char *const guests[] = {
+                "\"vcpus\":1,\"cpu\":\"EPYC-v4\"",
+                "\"vcpus\":2,\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"host_data\":\"0101010101010101010101010101010101010101010101010101010101010101\"}}",
+                "\"vcpus\":4,\"cpu\":\"EPYC-Milan\"",
+        };
+
+        for (size_t i = 0; i < sizeof(guests) / sizeof(guests[0]); i++) {
+                struct sv_err started = SV_ERR_NULL;
+                SV_JSON *state = NULL;
+                SV_GUEST g = {0};
+                char digest[97];
+
+                launch(guests[i], &g, &state, &started);
+                predict(&g, digest);
+                assert_string_equal(sv_json_str(sv_json_get(state, "digest")), digest);
+                assert_string_equal(sv_json_str(sv_json_get(state, "outcome")), "launched");
+                assert_int_equal(sv_json_str(sv_json_get(state, "host_data"))[1], i == 1 ? '1' : '0');
+                print_message("%s: launched\n", guests[i]);
+        }
+}
+
+/* An ID block from the guest file, right and wrong. */
+static void test_id_block(void **unused)
+{
+        static const char members[] = "\"vcpus\":1,\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"id_block\":\"id_block\",\"id_auth\":\"id_auth\"}}";
+        uint8_t block[AMD_ID_BLOCK], auth[AMD_ID_AUTH];
+        EVP_PKEY *key = amd_p384();
+
+        for (int wrong = 0; wrong < 2; wrong++) {
+                struct amd_id id = {.policy = 0x30000};
+                struct sv_err started = SV_ERR_NULL, err = SV_ERR_NULL;
+                SV_BUF raw = SV_BUF_NULL;
+                SV_JSON *state = NULL;
+                SV_GUEST g = {0}, plain = {0};
+                SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"cpu\":\"EPYC-v4\",\"firmware\":\"%s\",\"kernel\":\"kernel\","
+                                          "\"initrd\":\"initrd\",\"cmdline\":\"console=ttyS0\"}",
+                                          teesim_firmware());
+                char digest[97];
+
+                OK(sv_guest_parse(sv_bytes_str(text), "g.json", dir, &plain, &err));
+                predict(&plain, digest);
+                OK(sv_unhex(sv_bytes_str(digest), &raw, "test.digest", &err));
+                memcpy(id.digest, raw.p, sizeof(id.digest));
+                id.digest[0] ^= wrong;
+                amd_id_block(&id, key, NULL, block, auth);
+                put("id_block", 0644, block, sizeof(block));
+                put("id_auth", 0644, auth, sizeof(auth));
+                launch(members, &g, &state, &started);
+                assert_string_equal(sv_json_str(sv_json_get(state, "digest")), digest);
+                assert_int_equal(sv_json_int(sv_json_get(state, "fw_error"), -1), wrong ? 0xb : 0);
+                assert_int_equal(started.class, wrong ? SV_SYSTEM : 0);
+        }
+        EVP_PKEY_free(key);
+}
+
+static int set_up(void **unused)
+{
+        static const char conf[] = "stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\nuser = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\n"
+                                   "security_driver = \"none\"\n";
+        SV_STR kernel = below("kernel");
+        SV_STR initrd = below("initrd");
+        SV_STR etc = below("root/etc");
+        SV_STR script = sv_asprintf("#!/bin/sh\nexport LD_PRELOAD='%s' TEESIM_STATE='%s/state.json' TEESIM_RUN=block\nexec qemu-system-x86_64 \"$@\"\n",
+                                    getenv("TEESIM_SO"), dir);
+        struct sv_err err = SV_ERR_NULL;
+
+        teesim_fake_kernel(kernel);
+        teesim_fake_file(initrd, 4321);
+        put("qemu", 0755, script, strlen(script));
+        OK(sv_mkdirs(etc, 0755, &err));
+        put("root/etc/qemu.conf", 0644, conf, strlen(conf));
+        return 0;
+}
+
+/* After a failed assertion QEMU still waits. */
+static void kill_leftover(void)
+{
+        SV_STR path = below("root/run/qemu/g.pid");
+        SV_BUF text = SV_BUF_NULL;
+        long pid = sv_file_read(path, 64, &text, "test.pid", NULL) == 0 ? strtol(sv_buf_str(&text), NULL, 10) : 0;
+
+        if (pid > 1)
+                kill((pid_t)pid, SIGKILL);
+}
+
+/* A child, so that its mounts are gone when the folder is removed. */
+static int run(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_launched),
+                cmocka_unit_test(test_id_block),
+        };
+
+        if (make_dev() < 0) {
+                printf("SKIP: no mount namespace can be made here\n");
+                return 77;
+        }
+        return cmocka_run_group_tests(tests, set_up, NULL);
+}
+
+int main(void)
+{
+        const char *missing = geteuid() ? "only root can make /dev/sev for libvirt" : teesim_missing();
+        int status = 0;
+        pid_t pid;
+
+        if (missing) {
+                printf("SKIP: %s\n", missing);
+                return 77;
+        }
+        if (!mkdtemp(dir) || chmod(dir, 0755) < 0 || (pid = fork()) < 0)
+                return 1;
+        if (pid == 0)
+                exit(run());
+        waitpid(pid, &status, 0);
+        kill_leftover();
+        sv_remove_tree(dir, NULL);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
