@@ -137,7 +137,7 @@ static void test_probe(void **state)
         advises("libvirt 9.0 is too old");
         assert_int_equal(unlink(old), 0);
         put("/usr/lib/x86_64-linux-gnu/libvirt.so.0.11003.0", "");
-        advises("no firmware for SNP");
+        advises(NULL); /* without firmware of its own */
         put("/usr/share/ovmf/OVMF.amdsev.fd", "");
         advises(NULL);
         put("/sys/kernel/security/apparmor/profiles", "libvirtd (enforce)\n");
