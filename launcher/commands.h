@@ -21,4 +21,5 @@ extern const struct sv_cmd sv_cmd_policy;
 extern const struct sv_cmd sv_cmd_reboot;
 extern const struct sv_cmd sv_cmd_show;
 extern const struct sv_cmd sv_cmd_stop;
+extern const struct sv_cmd sv_cmd_trial;
 extern const struct sv_cmd sv_cmd_verify;

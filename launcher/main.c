@@ -24,6 +24,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_reboot,
         &sv_cmd_show,
         &sv_cmd_stop,
+        &sv_cmd_trial,
         &sv_cmd_verify,
 };
 

@@ -1,0 +1,27 @@
+/* secure-vm trial: let this machine's hardware confirm or refuse the measurement that we predict; nothing runs in the guest. */
+#include <stdio.h>
+
+#include "attest/tees.h"
+#include "base/guest.h"
+#include "launcher/choose.h"
+#include "launcher/commands.h"
+
+static int trial(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_GUEST g = {0};
+        const struct sv_tee *tee = NULL;
+
+        if (sv_guest_read(args->pos[0], &g, err) < 0 || sv_choose_tee(&g, &tee, err) < 0)
+                return -1;
+        if (!tee->trial)
+                return sv_fail(err, SV_USAGE, "launch.trial", "%s has no launch of its own to try; what it measures is seen in the guest: secure-vm launch", tee->name);
+        if (tee->trial(&g, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", tee->name);
+        if (!sv_has(args, "json"))
+                printf("%s: the hardware measured what was predicted\n", tee->name);
+        return 0;
+}
+
+const struct sv_cmd sv_cmd_trial = {"trial", "GUEST.json", "prepare the guest without running it: the hardware confirms or refuses the prediction", NULL, trial};
