@@ -71,7 +71,7 @@ static int attester_evidence(void *state, struct sv_bytes report_data, const str
 
 /* No seal: SNP has no register that a guest extends, and the firmware answers any process that may open the device, for as long as the
  * machine runs. The key is bound to the launch, firmware to command line, and everything that the launch starts is trusted with it; who
- * becomes root later in this boot can ask again. Only the TEE's own measurement of a smaller system would change that (docs/DESIGN.md). */
+ * becomes root later in this boot can ask again. The manual of the agent says so. */
 const struct sv_attester sv_attester_sev_snp = {
         .name = "sev-snp",
         .kbs_name = "snp",
