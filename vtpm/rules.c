@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/guest-member.h"
 #include "base/text.h"
 
 /* What each PCR covers in the words of AR4SI (PC Client Platform Firmware Profile, table 1, and what Linux adds). */
@@ -9,17 +10,18 @@ static const struct {
         const char *pcr;
         const char *covers;
         const char *what;
+        bool must; /* without it, a policy would let other code have the key */
 } pcrs[] = {
-        {"0", "executables", "firmware code"},
+        {"0", "executables", "firmware code", true},
         {"1", "configuration", "firmware configuration"},
         {"2", "executables", "option ROMs"},
         {"3", "configuration", "option ROM configuration"},
-        {"4", "executables", "boot manager and kernel image"},
+        {"4", "executables", "boot manager and kernel image", true},
         {"5", "configuration", "boot manager configuration and partition table"},
         {"6", "configuration", "platform events"},
         {"7", "configuration", "secure boot policy"},
         {"8", "configuration", "boot loader's command line"},
-        {"9", "executables", "kernel command line and initramfs"},
+        {"9", "executables", "kernel command line and initramfs", true},
 };
 
 static struct sv_json *add_rule(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason)
@@ -33,8 +35,21 @@ static struct sv_json *add_rule(struct sv_json *rules, const char *check, const 
         return rule;
 }
 
-/* A rule for each PCR that was predicted; one that was not has no value and gets none. */
-static int add_pcr_rules(const struct sv_measurement *m, struct sv_json *rules, struct sv_err *err)
+static const char *why_not(const struct sv_measurement *m, const char *pcr)
+{
+        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
+                const struct sv_json *row = sv_json_at(m->unpredicted, i);
+                const char *name = sv_json_str(sv_json_get(row, "name"));
+
+                if (name && !strcmp(name, pcr) && sv_json_str(sv_json_get(row, "reason")))
+                        return sv_json_str(sv_json_get(row, "reason"));
+        }
+        return "it is not among the measurements";
+}
+
+/* A rule for each PCR that was predicted; one that was not has no value and gets none. What runs must be among them, unless the guest
+ * file says that less will do. */
+static int add_pcr_rules(const struct sv_measurement *m, bool less_will_do, struct sv_json *rules, struct sv_err *err)
 {
         const struct sv_json *bank = sv_json_get(m->values, "sha256");
         size_t n = 0;
@@ -43,6 +58,10 @@ static int add_pcr_rules(const struct sv_measurement *m, struct sv_json *rules, 
                 const char *value = sv_json_str(sv_json_get(bank, pcrs[i].pcr));
                 char check[32], claim[32];
 
+                if (!value && pcrs[i].must && !less_will_do)
+                        return sv_fail(err, SV_USAGE, "vtpm.policy.unpredicted",
+                                       "PCR %s (%s) is not predicted, so a policy would release the key to any: %s. Say \"allow_unpredicted\": true "
+                                       "in /tees/vtpm of the guest file if that is meant", pcrs[i].pcr, pcrs[i].what, why_not(m, pcrs[i].pcr));
                 if (!value)
                         continue;
                 snprintf(check, sizeof(check), "policy.pcr.%s", pcrs[i].pcr);
@@ -66,13 +85,25 @@ static void add_zero_rule(struct sv_json *rules)
                         "equals", zeros);
 }
 
+/* The guest file's object /tees/vtpm. */
+struct options {
+        bool allow_unpredicted;
+};
+
+static const struct sv_member members[] = {
+        {"allow_unpredicted", SV_M_BOOL, offsetof(struct options, allow_unpredicted), "true or false"},
+        {NULL},
+};
+
 int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
                   struct sv_err *err)
 {
         SV_JSON *roots = sv_json_array();
+        struct options options = {0};
         char uuid[37], subject[256];
 
-        if (sv_vtpm_trust(guest, trust, roots, err) < 0 || add_pcr_rules(m, rules, err) < 0)
+        if (sv_guest_options(guest, "vtpm", members, &options, err) < 0 || add_pcr_rules(m, options.allow_unpredicted, rules, err) < 0 ||
+            sv_vtpm_trust(guest, trust, roots, err) < 0)
                 return -1;
         add_zero_rule(rules);
         snprintf(subject, sizeof(subject), "%s:%s", guest->name, sv_format_uuid(guest->uuid, uuid));

@@ -1,0 +1,91 @@
+/* A policy that does not bind what runs is refused, unless the guest file says that it is meant. */
+#include "base/guest.h"
+#include "tests/unit/unit.h"
+#include "vtpm/rules.h"
+
+static const char *const must[] = {"0", "4", "9"};
+
+static void guest_of(const char *tees, struct sv_guest *g)
+{
+        struct sv_err err = SV_ERR_NULL;
+        char text[256];
+
+        snprintf(text, sizeof(text), "{\"name\":\"g\",\"kernel\":\"k\"%s,\"attestation\":{\"url\":\"https://h:1\",\"pin\":\"sha256:%064d\","
+                 "\"ek_roots\":[\"/nonexistent/root.pem\"]}}", tees, 0);
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", g, &err));
+}
+
+/* All PCRs but one (NULL: all). */
+static void measurement_without(const char *missing, struct sv_measurement *m)
+{
+        struct sv_json *bank, *row;
+
+        *m = (struct sv_measurement){.values = sv_json_object(), .unpredicted = sv_json_array()};
+        bank = sv_json_set(m->values, "sha256", sv_json_object());
+        for (int pcr = 0; pcr < 10; pcr++) {
+                char name[4], value[65];
+
+                snprintf(name, sizeof(name), "%d", pcr);
+                snprintf(value, sizeof(value), "%064d", pcr);
+                if (!missing || strcmp(missing, name))
+                        sv_json_set_str(bank, name, value);
+        }
+        if (!missing)
+                return;
+        row = sv_json_add(m->unpredicted, sv_json_object());
+        sv_json_set_str(row, "name", missing);
+        sv_json_set_str(row, "reason", "this build is not known");
+}
+
+static int rules(const char *missing, const char *tees, size_t *n, struct sv_err *err)
+{
+        SV_JSON *list = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        struct sv_measurement m;
+        SV_GUEST g = {0};
+        int r;
+
+        guest_of(tees, &g);
+        measurement_without(missing, &m);
+        r = sv_vtpm_rules(&g, &m, list, trust, err);
+        *n = sv_json_len(list);
+        sv_measurement_free(&m);
+        return r;
+}
+
+static void what_runs_must_be_bound(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        size_t n;
+
+        for (size_t i = 0; i < 3; i++) {
+                FAILS(rules(must[i], "", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
+                assert_non_null(strstr(err.msg, "this build is not known"));
+        }
+        /* With all of them, and with one that does not say what runs missing, the next thing that is looked at is the root's file. */
+        assert_int_equal(rules(NULL, "", &n, &err), -1);
+        assert_string_not_equal(err.check, "vtpm.policy.unpredicted");
+        assert_int_equal(n, 10);
+        assert_int_equal(rules("2", "", &n, &err), -1);
+        assert_string_not_equal(err.check, "vtpm.policy.unpredicted");
+        assert_int_equal(n, 9);
+}
+
+static void unless_the_guest_file_says_so(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        size_t n;
+
+        assert_int_equal(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":true}}", &n, &err), -1);
+        assert_string_not_equal(err.check, "vtpm.policy.unpredicted");
+        assert_int_equal(n, 9);
+        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":false}}", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
+        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredictd\":true}}", &n, &err), SV_USAGE, "guest.vtpm.unknown");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(what_runs_must_be_bound), cmocka_unit_test(unless_the_guest_file_says_so)};
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
