@@ -130,7 +130,7 @@ class Case:
         self.port = self.broker_port = free_port()
         self.mitm = None
         self.guest = {'name': 'g', 'tee': 'vtpm', 'memory': '512MiB', 'kernel': env.kernel, 'initrd': env.initrd,
-                      'cmdline': 'console=ttyS0 panic=-1', 'disks': [{'path': os.path.join(self.dir, 'root.img')}]}
+                      'cmdline': 'console=ttyS0 panic=-1 no_timer_check', 'disks': [{'path': os.path.join(self.dir, 'root.img')}]}
 
     def path(self, name):
         return os.path.join(self.dir, name)
