@@ -125,7 +125,7 @@ static int read_version(const struct sv_json *obj, const char *name, uint8_t *ou
 
 static int read_field(const struct sv_json *obj, const struct field *f, uint8_t *raw, struct sv_err *err)
 {
-        int64_t max = f->size == 8 ? INT64_MAX : ((int64_t)1 << 8 * f->size) - 1, v;
+        int64_t max = f->size >= 8 ? INT64_MAX : ((int64_t)1 << 8 * f->size) - 1, v;
 
         if (f->kind == BYTES)
                 return read_bytes(obj, f->name, raw + f->at, f->size, err);

@@ -79,7 +79,8 @@ static int give_certs(struct device *d, uint8_t *req, struct sv_snp_call *call)
                 call->vmm_error = 1;
                 return -ENOSPC;
         }
-        memcpy(to, d->certs.p, d->certs.n);
+        if (d->certs.n)
+                memcpy(to, d->certs.p, d->certs.n);
         return 0;
 }
 
