@@ -252,7 +252,7 @@ def stopped_broker(c):
     """no broker at all: tries again, then a clear end"""
     c.prepare()
     c.broker.stop()
-    c.launch(timeout=300)
+    c.launch()
     c.must_refuse('system', ('net.connect', 'tls.connect'), audited=False)
     c.must(c.console().count('again') >= 2, 'expected more than one try')
 

@@ -165,9 +165,9 @@ class Case:
 
     # --- booting ---
 
-    def launch(self, file=None, timeout=180):
+    def launch(self, file=None, timeout=600):
         r = run(self.env.vm, 'launch', file or self.file, '--wait', '--timeout', timeout, '--events', self.path('events'), '--json',
-                check=False, timeout=timeout + 60, env=self.environment)
+                check=False, timeout=timeout + 120, env=self.environment)
         self.status, self.messages = r.returncode, r.stderr
         try:
             self.result = json.loads(r.stdout)
@@ -236,7 +236,7 @@ class Case:
                     name = f.read().strip()
             except OSError:
                 continue
-            if (os.fsencode(self.state) in line or os.fsencode(self.dir) in line) and not name.startswith('secure-vm-broke'):
+            if (os.fsencode(self.state + '/') in line or os.fsencode(self.dir + '/') in line) and not name.startswith('secure-vm-broke'):
                 found[int(pid)] = name
         return found
 
