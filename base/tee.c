@@ -24,3 +24,14 @@ struct sv_measure_step *sv_measurement_step(struct sv_measurement *m)
         memset(steps, 0, sizeof(*steps));
         return steps;
 }
+
+struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason)
+{
+        struct sv_json *rule = sv_json_add(rules, sv_json_object());
+
+        sv_json_set_str(rule, "check", check);
+        sv_json_set_str(rule, "claim", claim);
+        sv_json_set_str(rule, "covers", covers);
+        sv_json_set_str(rule, "reason", reason);
+        return rule;
+}

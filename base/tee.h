@@ -63,6 +63,9 @@ struct sv_verify_in {
         bool skip_signatures; /* fuzzing only: signature checks say yes, so that the code behind them is reached */
 };
 
+/* A new policy rule without its operator, added to `rules` (array); borrowed. The members are those of policy/policy.h. */
+struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason);
+
 struct sv_trust_kind { /* a table of them ends with member NULL */
         const char *member; /* "ek_roots" */
         const char *kind;   /* "ek-root" */

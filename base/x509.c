@@ -48,6 +48,14 @@ int sv_certs_add(struct sv_certs *certs, struct sv_cert *cert, struct sv_err *er
         return 0;
 }
 
+bool sv_certs_have(const struct sv_certs *certs, const struct sv_cert *cert)
+{
+        for (size_t i = 0; certs && i < certs->n; i++)
+                if (X509_cmp(certs->list[i]->x509, cert->x509) == 0)
+                        return true;
+        return false;
+}
+
 static int add_der(struct sv_certs *out, struct sv_bytes der, const char *check, struct sv_err *err)
 {
         struct sv_cert *c = sv_cert_from_der(der, check, err);

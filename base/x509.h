@@ -13,6 +13,8 @@ struct sv_certs { /* an ordered list, owned */
 struct sv_cert *sv_cert_from_der(struct sv_bytes der, const char *check, struct sv_err *err);
 /* Every CERTIFICATE block of a PEM text, or one DER certificate; appended. At least one. */
 int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char *check, struct sv_err *err);
+/* Is this certificate, byte for byte, one of them? NULL list: no. */
+bool sv_certs_have(const struct sv_certs *certs, const struct sv_cert *cert);
 int sv_certs_add(struct sv_certs *certs, struct sv_cert *cert, struct sv_err *err); /* takes ownership, also on failure */
 void sv_certs_free(struct sv_certs *certs);
 #define SV_CERTS __attribute__((cleanup(sv_certs_free))) struct sv_certs

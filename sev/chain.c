@@ -25,19 +25,6 @@ static bool is_amd_root(const struct sv_cert *c, enum sv_sev_product product)
         return false;
 }
 
-static bool is_test_root(const struct sv_cert *c, const struct sv_certs *test_roots)
-{
-        uint8_t a[32], b[32];
-
-        sv_cert_fingerprint(c, a);
-        for (size_t i = 0; test_roots && i < test_roots->n; i++) {
-                sv_cert_fingerprint(test_roots->list[i], b);
-                if (sv_bytes_eq(sv_bytes(a, 32), sv_bytes(b, 32)))
-                        return true;
-        }
-        return false;
-}
-
 /* AMD's names: ARK-Milan; SEV-Milan for VCEKs, SEV-VLEK-Milan for VLEKs. */
 static const struct sv_cert *by_name(const struct sv_certs *certs, const char *prefix, enum sv_sev_product product)
 {
@@ -71,7 +58,7 @@ int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
                 return sv_fail(err, SV_PROOF, "snp.chain.name", "the CA certificates hold no %s%s; \"%s%s\" and \"ARK-%s\" were expected",
                                ark ? ask_name : "ARK-", sv_sev_product_name(vek->product), ask_name, sv_sev_product_name(vek->product),
                                sv_sev_product_name(vek->product));
-        test = is_test_root(ark, in->test_roots);
+        test = sv_certs_have(in->test_roots, ark);
         if (!test && !is_amd_root(ark, vek->product))
                 return sv_fail(err, SV_PROOF, "snp.chain.root", "this ARK-%s is not AMD's: its SHA-256 is none of those built in",
                                sv_sev_product_name(vek->product));

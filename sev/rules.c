@@ -9,21 +9,10 @@
 #include "sev/require.h"
 #include "sev/tee.h"
 
-static struct sv_json *rule(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason)
-{
-        struct sv_json *r = sv_json_add(rules, sv_json_object());
-
-        sv_json_set_str(r, "check", check);
-        sv_json_set_str(r, "claim", claim);
-        sv_json_set_str(r, "covers", covers);
-        sv_json_set_str(r, "reason", reason);
-        return r;
-}
-
 static void equals_hex(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason, const uint8_t *p,
                        size_t n)
 {
-        sv_json_set_hex(rule(rules, check, claim, covers, reason), "equals", sv_bytes(p, n));
+        sv_json_set_hex(sv_rule_add(rules, check, claim, covers, reason), "equals", sv_bytes(p, n));
 }
 
 /* The ID block's fields and the digests of its keys; without one the firmware reports zeros. */
@@ -46,7 +35,7 @@ static int identity(const struct sv_sev_options *o, struct sv_json *rules, struc
         equals_hex(rules, "policy.author_key", "/author_key_digest", "instance-identity", "the ID key was certified by this key", a.author_key_digest, 48);
         equals_hex(rules, "policy.family_id", "/family_id", "instance-identity", "the guest's family", b.family_id, 16);
         equals_hex(rules, "policy.image_id", "/image_id", "instance-identity", "the guest's image", b.image_id, 16);
-        sv_json_set_int(rule(rules, "policy.guest_svn", "/guest_svn", "executables", "the guest's security version"), "at_least", b.guest_svn);
+        sv_json_set_int(sv_rule_add(rules, "policy.guest_svn", "/guest_svn", "executables", "the guest's security version"), "at_least", b.guest_svn);
         return 0;
 }
 
@@ -55,14 +44,14 @@ static void guest_policy(const struct sv_sev_options *o, struct sv_json *rules)
         char text[20];
 
         snprintf(text, sizeof(text), "0x%llx", (unsigned long long)o->policy);
-        sv_json_set_str(rule(rules, "policy.guest_policy", "/policy", "configuration", "the launch policy of the guest file"), "equals", text);
-        sv_json_set_bool(rule(rules, "policy.debug", "/policy_bits/debug", "configuration", "the host may not debug the guest"), "equals",
+        sv_json_set_str(sv_rule_add(rules, "policy.guest_policy", "/policy", "configuration", "the launch policy of the guest file"), "equals", text);
+        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/policy_bits/debug", "configuration", "the host may not debug the guest"), "equals",
                          o->policy & SV_SNP_POLICY_DEBUG);
-        sv_json_set_bool(rule(rules, "policy.migrate_ma", "/policy_bits/migrate_ma", "configuration", "no migration agent may take the guest"),
+        sv_json_set_bool(sv_rule_add(rules, "policy.migrate_ma", "/policy_bits/migrate_ma", "configuration", "no migration agent may take the guest"),
                          "equals", o->policy & SV_SNP_POLICY_MIGRATE_MA);
-        sv_json_set_bool(rule(rules, "policy.smt", "/policy_bits/smt", "configuration", "may a core's other thread be the host's"), "equals",
+        sv_json_set_bool(sv_rule_add(rules, "policy.smt", "/policy_bits/smt", "configuration", "may a core's other thread be the host's"), "equals",
                          o->policy & SV_SNP_POLICY_SMT);
-        sv_json_set_int(rule(rules, "policy.vmpl", "/vmpl", "instance-identity", "the report was asked for by the most privileged level"),
+        sv_json_set_int(sv_rule_add(rules, "policy.vmpl", "/vmpl", "instance-identity", "the report was asked for by the most privileged level"),
                         "equals", 0);
 }
 
@@ -73,7 +62,7 @@ static int root(const char *path, struct sv_json *rules, struct sv_json *trust, 
         SV_BUF raw = SV_BUF_NULL;
         SV_BUF pem = SV_BUF_NULL;
         uint8_t digest[32];
-        struct sv_json *r = rule(rules, "policy.root", path ? "/root/sha256" : "/root/amd", "hardware", "the root of the processor's key");
+        struct sv_json *r = sv_rule_add(rules, "policy.root", path ? "/root/sha256" : "/root/amd", "hardware", "the root of the processor's key");
 
         if (!path) {
                 sv_json_set_bool(r, "equals", true);
@@ -97,7 +86,7 @@ static int all_rules(const struct sv_sev_options *o, const struct sv_measurement
 
         if (!digest)
                 return sv_fail(err, SV_USAGE, "sev.measurement", "the measurement has no launch digest: nothing to require");
-        sv_json_set_str(rule(rules, "policy.launch_digest", "/measurement", "executables",
+        sv_json_set_str(sv_rule_add(rules, "policy.launch_digest", "/measurement", "executables",
                              "firmware, kernel, initramfs, command line and vCPU state are the guest file's"),
                         "equals", digest);
         guest_policy(o, rules);

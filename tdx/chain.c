@@ -20,19 +20,6 @@ static bool is_intel(const struct sv_cert *c)
         return !strcmp(sv_hex(sv_bytes(digest, sizeof(digest)), hex), INTEL_ROOT);
 }
 
-static bool is_test_root(const struct sv_cert *c, const struct sv_certs *test_roots)
-{
-        uint8_t a[32], b[32];
-
-        sv_cert_fingerprint(c, a);
-        for (size_t i = 0; test_roots && i < test_roots->n; i++) {
-                sv_cert_fingerprint(test_roots->list[i], b);
-                if (sv_bytes_eq(sv_bytes(a, 32), sv_bytes(b, 32)))
-                        return true;
-        }
-        return false;
-}
-
 /* Intel's names end in "CA" for issuers. */
 static bool is_issuer(const struct sv_cert *c)
 {
@@ -64,7 +51,7 @@ static int find(struct sv_tdx_chain *c, const struct sv_certs *test_roots, const
         snprintf(name, sizeof(name), "%s.chain", check);
         if (!c->leaf || !c->root)
                 return sv_fail(err, SV_PROOF, name, "the chain of %zu certificates has no %s", c->certs.n, c->leaf ? "\"Intel SGX Root CA\"" : "leaf");
-        c->test_root = is_test_root(c->root, test_roots);
+        c->test_root = sv_certs_have(test_roots, c->root);
         if (!c->test_root && !is_intel(c->root))
                 return sv_fail(err, SV_PROOF, "tdx.root", "the chain ends in a root that is called Intel's but is not: its SHA-256 is not the one built in");
         return 0;

@@ -24,17 +24,6 @@ static const struct {
         {"9", "executables", "kernel command line and initramfs", true},
 };
 
-static struct sv_json *add_rule(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason)
-{
-        struct sv_json *rule = sv_json_add(rules, sv_json_object());
-
-        sv_json_set_str(rule, "check", check);
-        sv_json_set_str(rule, "claim", claim);
-        sv_json_set_str(rule, "covers", covers);
-        sv_json_set_str(rule, "reason", reason);
-        return rule;
-}
-
 static const char *why_not(const struct sv_measurement *m, const char *pcr)
 {
         for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
@@ -66,7 +55,7 @@ static int add_pcr_rules(const struct sv_measurement *m, bool less_will_do, stru
                         continue;
                 snprintf(check, sizeof(check), "policy.pcr.%s", pcrs[i].pcr);
                 snprintf(claim, sizeof(claim), "/pcrs/sha256/%s", pcrs[i].pcr);
-                sv_json_set_str(add_rule(rules, check, claim, pcrs[i].covers, pcrs[i].what), "equals", value);
+                sv_json_set_str(sv_rule_add(rules, check, claim, pcrs[i].covers, pcrs[i].what), "equals", value);
                 n++;
         }
         if (!n)
@@ -80,7 +69,7 @@ static void add_zero_rule(struct sv_json *rules)
 
         memset(zeros, '0', 64);
         zeros[64] = 0;
-        sv_json_set_str(add_rule(rules, "policy.pcr.11", "/pcrs/sha256/11", "executables",
+        sv_json_set_str(sv_rule_add(rules, "policy.pcr.11", "/pcrs/sha256/11", "executables",
                                  "no key was released in this boot: the agent extends PCR 11 after it got one"),
                         "equals", zeros);
 }
@@ -107,12 +96,12 @@ int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m, 
                 return -1;
         add_zero_rule(rules);
         snprintf(subject, sizeof(subject), "%s:%s", guest->name, sv_format_uuid(guest->uuid, uuid));
-        sv_json_set_str(add_rule(rules, "policy.ek.subject", "/ek/subject_cn", "instance-identity",
+        sv_json_set_str(sv_rule_add(rules, "policy.ek.subject", "/ek/subject_cn", "instance-identity",
                                  "the vTPM was made for this guest (libvirt gives swtpm \"name:uuid\")"),
                         "equals", subject);
-        sv_json_set(add_rule(rules, "policy.ek.root", "/ek/root_sha256", "hardware", "the maker of the vTPM is one this guest trusts"),
+        sv_json_set(sv_rule_add(rules, "policy.ek.root", "/ek/root_sha256", "hardware", "the maker of the vTPM is one this guest trusts"),
                     "one_of", sv_json_ref(roots));
-        sv_json_set_str(add_rule(rules, "policy.ak.origin", "/ak/origin", "instance-identity",
+        sv_json_set_str(sv_rule_add(rules, "policy.ak.origin", "/ak/origin", "instance-identity",
                                  "the attestation key lives in the TPM of that certificate"),
                         "equals", "ek-activation");
         return 0;
