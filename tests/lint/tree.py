@@ -13,13 +13,21 @@ class Tree:
         self._text = {}
 
     def _list(self):
-        if os.path.isdir(os.path.join(self.root, '.git')):
-            out = subprocess.run(['git', '-C', self.root, 'ls-files', '-co', '--exclude-standard'],
-                                 check=True, capture_output=True, text=True).stdout
-            return [n for n in out.splitlines() if os.path.isfile(os.path.join(self.root, n))]
+        return self._from_git() or self._from_folders()
+
+    def _from_git(self):
+        """None where there is no git, or where it does not answer for this folder (a copy without its history)."""
+        try:
+            out = subprocess.run(['git', '-C', self.root, 'ls-files', '-co', '--exclude-standard'], check=True, capture_output=True,
+                                 text=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return [n for n in out.splitlines() if os.path.isfile(os.path.join(self.root, n))]
+
+    def _from_folders(self):
         found = []
         for folder, dirs, files in os.walk(self.root):
-            dirs[:] = [d for d in dirs if d != '.git' and not d.startswith('build')]
+            dirs[:] = [d for d in dirs if d not in ('.git', '__pycache__') and not d.startswith('build')]
             found += [os.path.relpath(os.path.join(folder, f), self.root) for f in files]
         return found
 
