@@ -20,17 +20,47 @@ static const struct sv_opt opts[] = {
         {.name = "memory", .arg = "SIZE", .help = "without a guest file: the guest's memory (1GiB)"},
         {.name = "vcpus", .arg = "N", .help = "without a guest file: its CPUs (2)"},
         {.name = "cpu", .arg = "MODEL", .help = "without a guest file: its CPU model"},
+        {.name = "cpu-sig", .arg = "0x…", .help = "sev-snp: CPUID 1 EAX, instead of a CPU model"},
+        {.name = "guest-features", .arg = "0x1", .help = "sev-snp: SEV_FEATURES"},
+        {.name = "vmm", .arg = "qemu|ec2|gce", .help = "sev-snp: who launches"},
+        {.name = "firmware-digest", .arg = "HEX", .help = "sev-snp: the digest after the firmware's pages, instead of hashing them"},
+        {.name = "svsm", .arg = "FILE", .help = "sev-snp: an SVSM below the firmware"},
+        {.name = "svsm-vars-size", .arg = "N", .help = "sev-snp: bytes of variable store between SVSM and firmware"},
+        {.name = "igvm", .arg = "FILE", .help = "sev-snp: the whole launch from an IGVM file"},
         {.name = "explain", .help = "every event in order, with its digest"},
         {.name = "event-log", .arg = "FILE", .help = "compare with the TCG event log of a boot; the first event that differs is the error"},
         {0},
 };
 
-static const char *const flags[] = {"firmware", "kernel", "initrd", "cmdline", "memory", "vcpus", "cpu"};
+/* Options that describe a guest; those after "cpu" become members of the TEE's own object, which checks them. */
+static const char *const flags[] = {"firmware", "kernel",         "initrd", "cmdline",         "memory", "vcpus",          "cpu",
+                                    "cpu-sig",  "guest-features", "vmm",    "firmware-digest", "svsm",   "svsm-vars-size", "igvm"};
+#define TEE_FLAGS 7
 
 static void set_text(char **member, const char *value)
 {
         if (value)
                 *member = sv_asprintf("%s", value);
+}
+
+static void set_tee_members(const struct sv_args *args, struct sv_guest *g)
+{
+        struct sv_json *own = NULL;
+
+        for (size_t i = TEE_FLAGS; i < sizeof(flags) / sizeof(*flags); i++) {
+                const char *value = sv_opt(args, flags[i]);
+                SV_STR member = sv_asprintf("%s", flags[i]);
+
+                if (!value)
+                        continue;
+                for (char *dash = member; (dash = strchr(dash, '-'));)
+                        *dash = '_';
+                if (!own) {
+                        g->tees = sv_json_object();
+                        own = sv_json_set(g->tees, sv_opt(args, "tee"), sv_json_object());
+                }
+                sv_json_set_str(own, member, value);
+        }
 }
 
 /* A guest that only this command knows. */
@@ -53,6 +83,9 @@ static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, stru
         set_text(&g->cmdline, sv_opt(args, "cmdline"));
         set_text(&g->cpu, sv_opt(args, "cpu"));
         g->cmdline_exact = true;
+        set_tee_members(args, g);
+        if (g->initrd && !g->kernel)
+                return sv_fail(err, SV_USAGE, "measure.initrd", "--initrd goes with --kernel");
         return 0;
 }
 
