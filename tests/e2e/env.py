@@ -186,8 +186,8 @@ class Case:
             time.sleep(0.2)
         raise Failed(f'the console never said "{words}"; its end: {self.console()[-600:]}')
 
-    def end(self):
-        run(self.env.vm, 'destroy', 'g', '--forget', check=False, env=self.environment)
+    def end(self, keep=False):
+        run(self.env.vm, 'destroy', 'g', *([] if keep else ['--forget']), check=False, env=self.environment)
         if self.mitm:
             self.mitm.stop()
         if hasattr(self, 'broker'):

@@ -17,7 +17,7 @@ from cases import CASES
 from env import Case, Env, Failed, say_to
 
 
-def run_case(env, base, function):
+def run_case(env, base, keep, function):
     begin, c, why = time.time(), None, ''
     try:
         c = Case(env, base, function.__name__)
@@ -29,7 +29,7 @@ def run_case(env, base, function):
     finally:
         if c:
             try:
-                c.end()
+                c.end(keep and bool(why))
             except Exception:
                 why = why or traceback.format_exc()
     return function, time.time() - begin, why
@@ -61,7 +61,7 @@ def main():
     say(f'{len(chosen)} real boots, {a.jobs} at a time')
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for f, seconds, why in pool.map(lambda f: run_case(env, base, f), chosen):
+        for f, seconds, why in pool.map(lambda f: run_case(env, base, a.keep, f), chosen):
             failed += bool(why)
             print(f'{"FAILED" if why else "ok"} {f.__name__} ({seconds:.0f} s): {f.__doc__}' + (f'\n    {why}' if why else ''), flush=True)
     print(f'e2e: {len(chosen)} cases, {failed} failed', flush=True)
