@@ -123,6 +123,7 @@ class Case:
     def __init__(self, env, base, name):
         self.env, self.name = env, name
         self.dir = os.path.join(base, name)
+        shutil.rmtree(self.dir, ignore_errors=True)  # an earlier try's
         os.makedirs(self.dir)
         self.state = tempfile.mkdtemp(dir=os.path.join(base, 's'))
         os.chmod(self.state, 0o755)
@@ -247,3 +248,14 @@ def say_to(stream=sys.stderr):
     def say(text):
         print(f'[{time.time() - begin:4.0f}s] e2e: {text}', file=stream, flush=True)
     return say
+
+
+def twice(one_try):
+    """Runs one_try() -> (..., why). A guest that the machine itself did not get to start or to run in time is tried once more, and that is
+    said; a wrong answer is never asked for twice."""
+    result = one_try()
+    why = result[-1]
+    if why and ('"check": "virt.' in why or '"check": "launch.timeout"' in why):
+        print(f'    tried again, the machine failed: {why.splitlines()[0][:300]}', flush=True)
+        result = one_try()
+    return result

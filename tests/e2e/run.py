@@ -14,10 +14,10 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cases import CASES
-from env import Case, Env, Failed, say_to
+from env import Case, Env, Failed, say_to, twice
 
 
-def run_case(env, base, keep, function):
+def run_once(env, base, keep, function):
     begin, c, why = time.time(), None, ''
     try:
         c = Case(env, base, function.__name__)
@@ -33,6 +33,10 @@ def run_case(env, base, keep, function):
             except Exception:
                 why = why or traceback.format_exc()
     return function, time.time() - begin, why
+
+
+def run_case(env, base, keep, function):
+    return twice(lambda: run_once(env, base, keep, function))
 
 
 def main():
