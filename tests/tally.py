@@ -7,8 +7,8 @@ import json
 import re
 import sys
 
-# What the test programs print for one case: cmocka, and tests/e2e/run.py.
-CASE = re.compile(r'^\[ *(OK|FAILED|SKIPPED) *\] (\S+)$|^(ok|FAILED) ([\w.-]+) \(\d+ s\)', re.M)
+# What the test programs print for one case: cmocka; tests/e2e/run.py; tests/e2e/kill.sh.
+CASE = re.compile(r'^\[ *(OK|FAILED|SKIPPED) *\] (\S+)$|^(ok|FAILED) ([\w.-]+) \(\d+ s\)|^(ok|not ok)(?: \d+)?: (.+)$', re.M)
 
 
 def cases(test):
@@ -16,8 +16,8 @@ def cases(test):
     name, result = test['name'], test['result']
     seen = {}
     for m in CASE.finditer(test.get('stdout') or ''):
-        word = (m[1] or m[3]).upper()
-        seen[m[2] or m[4]] = {'OK': 'passed', 'SKIPPED': 'skipped'}.get(word, 'failed')
+        word = (m[1] or m[3] or m[5]).upper()
+        seen[m[2] or m[4] or m[6]] = {'OK': 'passed', 'SKIPPED': 'skipped'}.get(word, 'failed')
     if result == 'SKIP' or not seen:
         return [(name, {'OK': 'passed', 'SKIP': 'skipped', 'EXPECTEDFAIL': 'passed'}.get(result, 'failed'))]
     found = [(f'{name}: {case}', verdict) for case, verdict in seen.items()]

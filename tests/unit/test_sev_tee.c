@@ -156,7 +156,7 @@ static void own_certificates(void **state)
 {
         SV_JSON *claims = NULL;
         SV_JSON *evidence = NULL;
-        SV_JSON *needs = sv_json_array();
+        SV_JSON *needs = NULL;
         struct sv_cert_table table;
         SV_BUF raw = SV_BUF_NULL;
         SV_BUF certs = SV_BUF_NULL;
@@ -164,6 +164,7 @@ static void own_certificates(void **state)
         load("certtable/ok-der.bin", &certs);
         OK(sv_cert_table_parse(sv_buf_bytes(&certs), &table, &err));
         load("reports/milan-v2-a.bin", &raw);
+        needs = sv_json_array();
         OK(sv_snp_evidence_write(sv_buf_bytes(&raw), &table, &evidence, &err));
         OK(verify_with(evidence, NULL, NULL, NULL, NULL, &claims));
         OK(sv_snp_needs(evidence, needs, &err));
