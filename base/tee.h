@@ -86,8 +86,21 @@ struct sv_tee {
         /* Adds to *rules (array) the policy rules for this measurement and guest (policy/policy.h); to *trust (object) its anchors. */
         int (*policy)(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
                       struct sv_err *err);
-        /* [{"kind":…,"url":…,"max_age":seconds,"offline":path}]: which collateral this evidence needs. Without max_age it holds for ever;
-         * `offline` (may be absent) is where a folder that was filled elsewhere has it. */
+        /* Which collateral this evidence needs, added to *out (array), one object for each thing to fetch:
+         *   "kind"         what sv_verify_in.collateral calls it
+         *   "url"          where its maker has it; https only
+         *   "form"         what a body looks like, so that nothing else is kept: "cert", "certs" (one or more, DER or PEM), "crl" (DER),
+         *                  "json"; absent: any bytes. That is a look at the form alone: what is fetched is trusted when verify says so
+         *   "max_age"      seconds after which it is asked for again; absent: it holds for ever (until "next_update", where there is one)
+         *   "next_update"  form "json": RFC 6901 pointer to the RFC 3339 time after which it holds no longer ("/tcbInfo/nextUpdate"); of a
+         *                  "crl" this is read from the list itself
+         *   "headers"      {name: kind}: that response header is an URL-escaped PEM chain and becomes collateral of that kind
+         *                  ({"TCB-Info-Issuer-Chain":"tcb-info-chain"}); its absence is an error
+         *   "mirror_path"  path (and query) to ask a mirror for, where it is not the url's (PCCS: "/sgx/certification/v4/rootcacrl"); a CRL
+         *                  written in hexadecimal, as PCCS answers, is taken too
+         *   "offline"      where a folder that was filled elsewhere has it, relative; such a folder may also hold plain names: kind and ".*"
+         *   "optional"     true: verify does without, and claims say so; an offline folder may lack it. What is fetched must be there.
+         * Only kind and url must be there. attest/fetch.h does what this says. */
         int (*needs)(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err);
         /* Evidence as the KBS protocol carries it, from what hardware or kernel give (a report, a quote): for evidence in files. May be NULL. */
         int (*wrap)(struct sv_bytes raw, struct sv_json **evidence, struct sv_err *err);

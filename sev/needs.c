@@ -7,12 +7,14 @@
 #define KDS "https://kdsintf.amd.com"
 #define DAY (24 * 60 * 60)
 
-static struct sv_json *add(struct sv_json *out, const char *kind, const char *url)
+static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form, const char *offline)
 {
         struct sv_json *row = sv_json_add(out, sv_json_object());
 
         sv_json_set_str(row, "kind", kind);
         sv_json_set_str(row, "url", url);
+        sv_json_set_str(row, "form", form);
+        sv_json_set_str(row, "offline", offline);
         return row;
 }
 
@@ -32,7 +34,7 @@ static void add_vcek(struct sv_json *out, const struct sv_report *r)
                  first, t->bootloader, t->tee, t->snp, t->microcode);
         snprintf(path, sizeof(path), "vcek/%s/bl%02u_tee%02u_snp%02u_ucode%02u%s_vcek.der", hwid, t->bootloader, t->tee, t->snp, t->microcode,
                  last);
-        sv_json_set_str(add(out, "vek", url), "offline", path);
+        add(out, "vek", url, "cert", path);
 }
 
 int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
@@ -41,7 +43,7 @@ int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_
         struct sv_report r;
         struct sv_json *row;
         const char *key;
-        char text[128];
+        char url[128], path[128];
 
         if (sv_snp_evidence_read(evidence, &e, err) < 0 || sv_report_parse(sv_bytes(e.report, SV_REPORT_SIZE), &r, err) < 0)
                 return -1;
@@ -49,14 +51,13 @@ int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_
         /* A VLEK is its cloud provider's to give out; one that came with the evidence need not be fetched. */
         if (sv_report_signing_key(&r) == SV_SEV_VCEK && !sv_cert_table_find(&e.certs, SV_CERT_VCEK))
                 add_vcek(out, &r);
-        snprintf(text, sizeof(text), KDS "/%s/v1/%s/cert_chain", key, sv_sev_product_name(r.product));
-        row = add(out, "ca", text);
-        snprintf(text, sizeof(text), "%s/%s/cert_chain.pem", key, sv_sev_product_name(r.product));
-        sv_json_set_str(row, "offline", text);
-        snprintf(text, sizeof(text), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r.product));
-        row = add(out, "crl", text);
+        snprintf(url, sizeof(url), KDS "/%s/v1/%s/cert_chain", key, sv_sev_product_name(r.product));
+        snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key, sv_sev_product_name(r.product));
+        add(out, "ca", url, "certs", path);
+        snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r.product));
+        snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r.product));
+        row = add(out, "crl", url, "crl", path);
         sv_json_set_int(row, "max_age", DAY);
-        snprintf(text, sizeof(text), "%s/%s/crl.der", key, sv_sev_product_name(r.product));
-        sv_json_set_str(row, "offline", text);
+        sv_json_set_bool(row, "optional", true);
         return 0;
 }
