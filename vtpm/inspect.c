@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "vtpm/eventlog.h"
+#include "ovmf/eventlog.h"
 
 static const enum sv_digest banks[] = {SV_SHA1, SV_SHA256, SV_SHA384, SV_SHA512};
 #define N_BANKS (sizeof(banks) / sizeof(*banks))
@@ -18,7 +18,7 @@ static void add_event(struct sv_json *list, const struct sv_tcg_log *log, const 
         struct sv_json *row = sv_json_add(list, sv_json_object());
         char text[192];
 
-        sv_json_set_int(row, "pcr", e->pcr);
+        sv_json_set_int(row, "pcr", e->reg);
         sv_json_set_str(row, "type", sv_tcg_type_name(e->type));
         sv_json_set_str(row, "what", sv_tcg_describe(e, text));
         for (size_t i = 0; i < N_BANKS; i++) {
@@ -58,7 +58,7 @@ int sv_vtpm_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *e
 
         if (!is_log(file))
                 return 0;
-        if (sv_tcg_log_parse(file, &log, err) < 0)
+        if (sv_tcg_log_parse(file, &sv_registers_pcr, &log, err) < 0)
                 return -1;
         j = sv_json_object();
         sv_json_set_str(j, "kind", "event-log");

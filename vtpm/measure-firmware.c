@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "ovmf/platform.h"
-#include "ovmf/varstore.h"
+#include "ovmf/secureboot.h"
 #include "ovmf/volumes.h"
 #include "vtpm/events.h"
 
@@ -50,27 +50,8 @@ int sv_measure_firmware(struct sv_prediction *p, const struct sv_guest *g, struc
         return sv_event_data(p, 0, SV_EV_EFI_PLATFORM_FIRMWARE_BLOB, v.dxe.all, err, "firmware volume DXEFV, %zu bytes", v.dxe.all.n);
 }
 
-/* As in memory: EFI_GLOBAL_VARIABLE, EFI_IMAGE_SECURITY_DATABASE_GUID, gEfiMemoryTypeInformationGuid, gEfiSecureBootEnableDisableGuid. */
-static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
-static const uint8_t security[16] = {0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45, 0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f};
+/* gEfiMemoryTypeInformationGuid, as in memory */
 static const uint8_t memory_types[16] = {0x9f, 0x04, 0x19, 0x4c, 0x37, 0x41, 0xd3, 0x4d, 0x9c, 0x10, 0x8b, 0x97, 0xa8, 0x3f, 0xfd, 0xfa};
-static const uint8_t enable[16] = {0xac, 0x7b, 0xa3, 0xf0, 0x08, 0xaf, 0x56, 0x45, 0x99, 0xc4, 0x00, 0x10, 0x09, 0xc9, 0x3a, 0x44};
-
-/* UEFI_VARIABLE_DATA (TCG PC Client Platform Firmware Profile, section 10.4.3). */
-static int add_variable(struct sv_prediction *p, const uint8_t guid[16], const char *name, struct sv_bytes data, struct sv_err *err)
-{
-        SV_BUF b = SV_BUF_NULL;
-
-        sv_buf_put(&b, sv_bytes(guid, 16));
-        sv_buf_u64le(&b, strlen(name));
-        sv_buf_u64le(&b, data.n);
-        for (const char *c = name; *c; c++)
-                sv_buf_u16le(&b, (uint8_t)*c);
-        sv_buf_put(&b, data);
-        if (sv_buf_ok(&b, "a variable", err) < 0)
-                return -1;
-        return sv_event_data(p, 7, SV_EV_EFI_VARIABLE_DRIVER_CONFIG, sv_buf_bytes(&b), err, "variable %s, %zu bytes", name, data.n);
-}
 
 /* The variable store that a new guest starts with: the template beside the code, by Debian's and Fedora's names. Allocated, or NULL. */
 static char *template_path(const char *firmware)
@@ -91,27 +72,12 @@ static char *template_path(const char *firmware)
 
 static int add_store(struct sv_prediction *p, const struct sv_varstore *s, bool *secure_boot, struct sv_err *err)
 {
-        static const struct {
-                const uint8_t *guid;
-                const char *name;
-        } variables[] = {{global, "PK"}, {global, "KEK"}, {security, "db"}, {security, "dbx"}};
-        const struct sv_variable *on = sv_varstore_get(s, enable, "SecureBootEnable");
-        uint8_t state;
-
-        /* A platform key ends setup mode; Secure Boot can then still be switched off. */
-        *secure_boot = sv_varstore_get(s, global, "PK") && (!on || (on->data.n == 1 && on->data.p[0] == 1));
-        state = *secure_boot;
+        *secure_boot = sv_secure_boot_on(s);
         if (sv_varstore_get(s, memory_types, "MemoryTypeInformation"))
                 sv_event_unpredicted(p, 0, "the variable store has MemoryTypeInformation, which OVMF copies into its volume PEIFV before measuring it; use a "
                                      "variable store that no guest has used");
-        if (add_variable(p, global, "SecureBoot", sv_bytes(&state, 1), err) < 0)
+        if (sv_event_secure_boot(p, 7, s, true, err) < 0)
                 return -1;
-        for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
-                const struct sv_variable *v = sv_varstore_get(s, variables[i].guid, variables[i].name);
-
-                if (add_variable(p, variables[i].guid, variables[i].name, v ? v->data : SV_BYTES_NULL, err) < 0)
-                        return -1;
-        }
         return sv_event_data(p, 7, SV_EV_SEPARATOR, sv_bytes("\0\0\0", 4), err, "end of the Secure Boot variables");
 }
 

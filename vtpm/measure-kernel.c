@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "ovmf/linux.h"
-#include "ovmf/pe.h"
 #include "vtpm/events.h"
 
 struct boot {
@@ -28,19 +27,12 @@ static int hash_initrd(struct boot *b, const char *path, struct sv_err *err)
 static int add_image(struct sv_prediction *p, const struct sv_guest *g, struct boot *b, struct sv_linux *image, struct sv_err *err)
 {
         struct sv_linux_boot boot = {.memory = g->memory, .initrd_size = b->initrd_size, .cmdline = sv_buf_str(&b->cmdline)};
-        struct sv_measure_step *s;
-        struct sv_pe pe;
 
-        if (sv_linux_parse(sv_buf_bytes(&b->kernel), image, err) < 0 || sv_linux_qemu(image, b->kernel.p, &boot, err) < 0 ||
-            sv_pe_parse(sv_buf_bytes(&b->kernel), &pe, err) < 0)
+        if (sv_linux_parse(sv_buf_bytes(&b->kernel), image, err) < 0 || sv_linux_qemu(image, b->kernel.p, &boot, err) < 0)
                 return -1;
-        s = sv_event_new(p, 4, SV_EV_EFI_BOOT_SERVICES_APPLICATION);
-        snprintf(s->what, sizeof(s->what), "kernel %.60s, Authenticode digest, as QEMU hands it over (%llu MiB of memory, initramfs of %llu bytes)",
-                 image->version, (unsigned long long)(g->memory >> 20), (unsigned long long)b->initrd_size);
-        for (int i = 0; i < SV_EVENT_BANKS; i++)
-                if (sv_pe_digest(&pe, sv_event_bank(i), s->digest[i], err) < 0)
-                        return -1;
-        return 0;
+        return sv_event_image(p, 4, sv_buf_bytes(&b->kernel), err,
+                              "kernel %.60s, Authenticode digest, as QEMU hands it over (%llu MiB of memory, initramfs of %llu bytes)", image->version,
+                              (unsigned long long)(g->memory >> 20), (unsigned long long)b->initrd_size);
 }
 
 /* What OVMF makes of the command line (OvmfPkg/Library/GenericQemuLoadImageLib): UTF-16 with its terminator, and a word that lets old

@@ -1,6 +1,6 @@
 #include "vtpm/replay.h"
 
-#include "vtpm/eventlog.h"
+#include "ovmf/eventlog.h"
 
 /* PCRs that only the firmware's log and the kernel's EFI stub extend, all of it before the log is handed over: 0 to 7, and 9. */
 #define MUST_REPLAY 0x2ffu
@@ -43,7 +43,7 @@ int sv_vtpm_replay(const struct sv_vtpm_evidence *e, uint32_t *replayed, size_t 
         for (size_t l = 0; l < e->n_logs; l++) {
                 SV_TCG_LOG log = {0};
 
-                if (sv_tcg_log_parse(sv_buf_bytes(&e->logs[l]), &log, err) < 0)
+                if (sv_tcg_log_parse(sv_buf_bytes(&e->logs[l]), &sv_registers_pcr, &log, err) < 0)
                         return sv_wrap(err, "event log %zu", l);
                 n += log.n;
                 for (size_t i = 0; i < SV_VTPM_BANKS; i++)

@@ -1,8 +1,8 @@
-/* vtpm/eventlog: a real boot's log replays to the PCRs of that boot; a small log, one field changed at a time. */
+/* ovmf/eventlog: a real boot's log replays to the PCRs of that boot; a small log, one field changed at a time. */
 #include "unit.h"
 
 #include "base/file.h"
-#include "vtpm/eventlog.h"
+#include "ovmf/eventlog.h"
 
 static struct sv_err err;
 
@@ -24,7 +24,7 @@ static void test_real_boot(void **state)
 
         read_vector("debian12-ovmf4m-linux61.bin", &bytes);
         read_vector("debian12-ovmf4m-linux61.pcrs", &list);
-        OK(sv_tcg_log_parse(sv_buf_bytes(&bytes), &log, &err));
+        OK(sv_tcg_log_parse(sv_buf_bytes(&bytes), &sv_registers_pcr, &log, &err));
         assert_int_equal(log.n_algs, 2);
         for (const char *p = sv_buf_str(&list); *p; p = strchr(p, '\n') + 1) {
                 uint8_t pcrs[SV_TCG_PCRS][SV_DIGEST_MAX];
@@ -77,14 +77,14 @@ static void test_one_field(void **state)
                 uint8_t value;
                 const char *check;
         } cases[] = {
-                {0, 1, "vtpm.eventlog.header"},          {4, 4, "vtpm.eventlog.header"},
-                {32, 'X', "vtpm.eventlog.header"},       {28, 34, "vtpm.eventlog.header"},
-                {28, 32, "vtpm.eventlog.header"},        {ALGS, 0, "vtpm.eventlog.algorithms"},
-                {ALGS, 9, "vtpm.eventlog.algorithms"},   {ALGS + 6, 20, "vtpm.eventlog.algorithms"},
-                {ALGS + 6, 0, "vtpm.eventlog.algorithms"}, {EVENT, 24, "vtpm.eventlog.pcr"},
-                {COUNT, 0, "vtpm.eventlog.digests"},     {COUNT, 2, "vtpm.eventlog.digests"},
-                {ALG, 0xc, "vtpm.eventlog.digests"},     {SIZE, 5, "vtpm.eventlog.event"},
-                {SIZE, 3, "vtpm.eventlog.event"},        {SIZE + 3, 1, "vtpm.eventlog.size"},
+                {0, 1, "eventlog.header"},          {4, 4, "eventlog.header"},
+                {32, 'X', "eventlog.header"},       {28, 34, "eventlog.header"},
+                {28, 32, "eventlog.header"},        {ALGS, 0, "eventlog.algorithms"},
+                {ALGS, 9, "eventlog.algorithms"},   {ALGS + 6, 20, "eventlog.algorithms"},
+                {ALGS + 6, 0, "eventlog.algorithms"}, {EVENT, 24, "eventlog.register"},
+                {COUNT, 0, "eventlog.digests"},     {COUNT, 2, "eventlog.digests"},
+                {ALG, 0xc, "eventlog.digests"},     {SIZE, 5, "eventlog.event"},
+                {SIZE, 3, "eventlog.event"},        {SIZE + 3, 1, "eventlog.size"},
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -93,10 +93,10 @@ static void test_one_field(void **state)
 
                 make(&b, SV_EV_SEPARATOR, sv_bytes("\0\0\0", 4));
                 assert_int_equal(b.n, END);
-                OK(sv_tcg_log_parse(sv_buf_bytes(&b), &log, &err));
+                OK(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err));
                 sv_tcg_log_free(&log);
                 b.p[cases[i].offset] = cases[i].value;
-                FAILS(sv_tcg_log_parse(sv_buf_bytes(&b), &log, &err), SV_FORMAT, cases[i].check);
+                FAILS(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err), SV_FORMAT, cases[i].check);
         }
 }
 
@@ -110,7 +110,7 @@ static void test_every_cut(void **state)
 
                 if (n == EVENT) /* a log without events is one */
                         continue;
-                FAILS(sv_tcg_log_parse(sv_bytes(b.p, n), &log, &err), SV_FORMAT, n < EVENT ? "vtpm.eventlog.header" : "vtpm.eventlog.event");
+                FAILS(sv_tcg_log_parse(sv_bytes(b.p, n), &sv_registers_pcr, &log, &err), SV_FORMAT, n < EVENT ? "eventlog.header" : "eventlog.event");
         }
 }
 
@@ -122,12 +122,12 @@ static void test_locality(void **state)
         uint32_t seen;
 
         make(&b, SV_EV_NO_ACTION, sv_bytes("StartupLocality\0\3", 17));
-        OK(sv_tcg_log_parse(sv_buf_bytes(&b), &log, &err));
+        OK(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err));
         OK(sv_tcg_log_replay(&log, SV_SHA256, pcrs, &seen, &err));
         assert_int_equal(seen, 0);
         assert_int_equal(pcrs[0][31], 3);
         assert_int_equal(pcrs[17][0], 0xff);
-        FAILS(sv_tcg_log_replay(&log, SV_SHA384, pcrs, &seen, &err), SV_FORMAT, "vtpm.eventlog.bank");
+        FAILS(sv_tcg_log_replay(&log, SV_SHA384, pcrs, &seen, &err), SV_FORMAT, "eventlog.bank");
 }
 
 static void test_describe(void **state)
@@ -138,7 +138,7 @@ static void test_describe(void **state)
         bool variable = false, initrd = false;
 
         read_vector("debian12-ovmf4m-linux61.bin", &bytes);
-        OK(sv_tcg_log_parse(sv_buf_bytes(&bytes), &log, &err));
+        OK(sv_tcg_log_parse(sv_buf_bytes(&bytes), &sv_registers_pcr, &log, &err));
         for (size_t i = 0; i < log.n; i++) {
                 sv_tcg_describe(&log.events[i], text);
                 variable |= strcmp(text, "variable SecureBoot, 1 bytes") == 0;

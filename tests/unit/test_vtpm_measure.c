@@ -1,4 +1,4 @@
-/* vtpm/measure and vtpm/explain: with the small firmware and kernel; and against a real boot's log, where its firmware is installed. */
+/* vtpm/measure and ovmf/explain: with the small firmware and kernel; and against a real boot's log, where its firmware is installed. */
 #include "tests/unit/unit.h"
 
 #include <unistd.h>
@@ -211,7 +211,7 @@ static bool same_firmware(void)
 static void read_log(struct sv_buf *bytes, struct sv_tcg_log *log)
 {
         OK(sv_file_read(source("eventlog/debian12-ovmf4m-linux61.bin"), 1u << 20, bytes, "test", &err));
-        OK(sv_tcg_log_parse(sv_buf_bytes(bytes), log, &err));
+        OK(sv_tcg_log_parse(sv_buf_bytes(bytes), &sv_registers_pcr, log, &err));
 }
 
 /* All but the kernel's and the initramfs' own digests are of that boot. */
@@ -233,17 +233,17 @@ static void test_real_firmware(void **state)
         assert_string_equal(value(&m, "sha256", "0"), "3e695b1035f9b7fa5ade7430fc93730efab93bcb6c0a843cdab260323f7734c4");
         assert_string_equal(value(&m, "sha256", "7"), "65caf8dd1e0ea7a6347b635d2b379c93b9a1351edc2afc3ecda700e534eb3068");
         read_log(&bytes, &log);
-        OK(sv_vtpm_explain(&m, &log, &x, &err));
+        OK(sv_explain(&m, &log, &sv_vtpm_explain_form, &x, &err));
         for (size_t i = 0; i < x.n; i++) {
                 if (x.rows[i].same)
                         continue;
-                sv_vtpm_explain_text(&log, &x.rows[i], text);
-                assert_true(x.rows[i].pcr == 1 || strstr(text, ": another kernel") || strstr(text, ": another initramfs"));
+                sv_explain_text(&x, &x.rows[i], text);
+                assert_true(x.rows[i].reg == 1 || strstr(text, ": another kernel") || strstr(text, ": another initramfs"));
                 differ++;
         }
         assert_int_equal(differ, 3 + 2); /* PCR 1 has three events, one predicted at another place */
-        assert_int_equal(x.first->pcr, 4);
-        sv_vtpm_explain_free(&x);
+        assert_int_equal(x.first->reg, 4);
+        sv_explain_free(&x);
         sv_measurement_free(&m);
 }
 
@@ -264,8 +264,8 @@ static void test_explain(void **state)
                 struct sv_measure_step *s = sv_measurement_step(&m);
                 const struct sv_tcg_event *e = &log.events[i];
 
-                snprintf(s->reg, sizeof(s->reg), "pcr%u", e->pcr);
-                snprintf(s->what, sizeof(s->what), "%s", e->pcr != 9 ? "event" : i % 2 ? "command line" : "initramfs");
+                snprintf(s->reg, sizeof(s->reg), "pcr%u", e->reg);
+                snprintf(s->what, sizeof(s->what), "%s", e->reg != 9 ? "event" : i % 2 ? "command line" : "initramfs");
                 for (int b = 0; b < 2; b++) {
                         struct sv_bytes d = sv_tcg_digest(&log, e, b ? SV_SHA384 : SV_SHA256);
 
@@ -273,23 +273,23 @@ static void test_explain(void **state)
                         s->digest_size[b] = d.n;
                 }
         }
-        OK(sv_vtpm_explain(&m, &log, &x, &err));
+        OK(sv_explain(&m, &log, &sv_vtpm_explain_form, &x, &err));
         assert_int_equal(x.n, log.n);
         assert_null(x.first);
-        sv_vtpm_explain_free(&x);
+        sv_explain_free(&x);
         for (size_t i = 0; i < log.n; i++) {
                 m.steps[i].digest[1][47] ^= 1; /* in the other bank only */
-                OK(sv_vtpm_explain(&m, &log, &x, &err));
-                assert_int_equal(x.first != NULL, log.events[i].pcr == 9);
+                OK(sv_explain(&m, &log, &sv_vtpm_explain_form, &x, &err));
+                assert_int_equal(x.first != NULL, log.events[i].reg == 9);
                 if (x.first)
-                        assert_non_null(strstr(sv_vtpm_explain_text(&log, x.first, text), meanings[i % 2]));
-                sv_vtpm_explain_free(&x);
+                        assert_non_null(strstr(sv_explain_text(&x, x.first, text), meanings[i % 2]));
+                sv_explain_free(&x);
                 m.steps[i].digest[1][47] ^= 1;
         }
         m.n_steps = 0;
-        OK(sv_vtpm_explain(&m, &log, &x, &err));
-        assert_non_null(strstr(sv_vtpm_explain_text(&log, x.first, text), "not predicted"));
-        sv_vtpm_explain_free(&x);
+        OK(sv_explain(&m, &log, &sv_vtpm_explain_form, &x, &err));
+        assert_non_null(strstr(sv_explain_text(&x, x.first, text), "not predicted"));
+        sv_explain_free(&x);
         sv_measurement_free(&m);
 }
 

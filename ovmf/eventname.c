@@ -1,7 +1,7 @@
 /* Event logs for people: names of types, one line about the data. */
 #include <stdio.h>
 
-#include "vtpm/eventlog.h"
+#include "ovmf/eventlog.h"
 
 static const struct {
         uint32_t type;
@@ -16,7 +16,7 @@ static const struct {
         {0x7, "EV_S_CRTM_CONTENTS"},
         {SV_EV_S_CRTM_VERSION, "EV_S_CRTM_VERSION"},
         {0x9, "EV_CPU_MICROCODE"},
-        {0xa, "EV_PLATFORM_CONFIG_FLAGS"},
+        {SV_EV_PLATFORM_CONFIG_FLAGS, "EV_PLATFORM_CONFIG_FLAGS"},
         {0xb, "EV_TABLE_OF_DEVICES"},
         {0xc, "EV_COMPACT_HASH"},
         {SV_EV_IPL, "EV_IPL"},
@@ -36,10 +36,10 @@ static const struct {
         {SV_EV_EFI_PLATFORM_FIRMWARE_BLOB, "EV_EFI_PLATFORM_FIRMWARE_BLOB"},
         {0x80000009, "EV_EFI_HANDOFF_TABLES"},
         {SV_EV_EFI_PLATFORM_FIRMWARE_BLOB2, "EV_EFI_PLATFORM_FIRMWARE_BLOB2"},
-        {0x8000000b, "EV_EFI_HANDOFF_TABLES2"},
+        {SV_EV_EFI_HANDOFF_TABLES2, "EV_EFI_HANDOFF_TABLES2"},
         {SV_EV_EFI_VARIABLE_BOOT2, "EV_EFI_VARIABLE_BOOT2"},
         {0x80000010, "EV_EFI_HCRTM_EVENT"},
-        {0x800000e0, "EV_EFI_VARIABLE_AUTHORITY"},
+        {SV_EV_EFI_VARIABLE_AUTHORITY, "EV_EFI_VARIABLE_AUTHORITY"},
         {0x800000e1, "EV_EFI_SPDM_FIRMWARE_BLOB"},
         {0x800000e2, "EV_EFI_SPDM_FIRMWARE_CONFIG"},
 };
@@ -108,7 +108,7 @@ char *sv_tcg_describe(const struct sv_tcg_event *e, char out[192])
         case SV_EV_EFI_VARIABLE_DRIVER_CONFIG:
         case SV_EV_EFI_VARIABLE_BOOT:
         case SV_EV_EFI_VARIABLE_BOOT2:
-        case 0x800000e0:
+        case SV_EV_EFI_VARIABLE_AUTHORITY:
                 return variable(e->data, out);
         case SV_EV_EFI_PLATFORM_FIRMWARE_BLOB:
                 if (e->data.n == 16)
@@ -119,6 +119,7 @@ char *sv_tcg_describe(const struct sv_tcg_event *e, char out[192])
         case SV_EV_EFI_ACTION:
         case SV_EV_NO_ACTION:
         case SV_EV_IPL:
+        case SV_EV_PLATFORM_CONFIG_FLAGS:
                 return text(e->data, 1, out);
         case SV_EV_SEPARATOR:
                 snprintf(out, 192, "end of the firmware's own events");
