@@ -28,16 +28,10 @@ static size_t limit(const struct sv_buf *b)
 }
 
 /* realloc would leave the old contents behind in freed memory: move and wipe instead. */
-static bool reserve(struct sv_buf *b, size_t want)
+static bool set_room(struct sv_buf *b, size_t cap)
 {
-        size_t cap = b->cap ? b->cap : 64;
-        uint8_t *p;
+        uint8_t *p = malloc(cap);
 
-        if (want <= b->cap)
-                return true;
-        while (cap < want)
-                cap *= 2;
-        p = malloc(cap);
         if (!p)
                 return false;
         if (b->n)
@@ -48,6 +42,24 @@ static bool reserve(struct sv_buf *b, size_t want)
         b->p = p;
         b->cap = cap;
         return true;
+}
+
+static bool reserve(struct sv_buf *b, size_t want)
+{
+        size_t cap = b->cap ? b->cap : 64;
+
+        if (want <= b->cap)
+                return true;
+        while (cap < want)
+                cap *= 2;
+        return set_room(b, cap);
+}
+
+void sv_buf_room(struct sv_buf *b, size_t n)
+{
+        /* Doubling would make room for twice as much, which is wiped in the end, and for that exists. */
+        if (!b->bad && n < limit(b) - b->n && b->n + n + 1 > b->cap)
+                set_room(b, b->n + n + 1);
 }
 
 uint8_t *sv_buf_grow(struct sv_buf *b, size_t n)

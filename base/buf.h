@@ -21,6 +21,8 @@ void sv_buf_free(struct sv_buf *b);
 void sv_buf_clear(struct sv_buf *b);
 /* n more bytes at the end, zeroed; NULL (and bad) when they cannot be had. Valid until the next call on b. */
 uint8_t *sv_buf_grow(struct sv_buf *b, size_t n);
+/* Room for n more bytes at once, when it is known how many will come; only to save time and memory, grow makes room as well. */
+void sv_buf_room(struct sv_buf *b, size_t n);
 void sv_buf_put(struct sv_buf *b, struct sv_bytes bytes);
 void sv_buf_puts(struct sv_buf *b, const char *s);
 void sv_buf_printf(struct sv_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

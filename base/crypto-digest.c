@@ -102,7 +102,8 @@ int sv_hash_put(struct sv_hash *h, struct sv_bytes in, struct sv_err *err)
 
 int sv_hash_end(struct sv_hash *h, uint8_t *out, struct sv_err *err)
 {
-        if (!EVP_DigestFinal_ex(h->ctx, out, NULL) || !EVP_DigestInit_ex(h->ctx, sv_ossl_md(h->alg), NULL))
+        /* Without a type: as it was. To name it again would make libcrypto look the algorithm up each time. */
+        if (!EVP_DigestFinal_ex(h->ctx, out, NULL) || !EVP_DigestInit_ex(h->ctx, NULL, NULL))
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not end %s", sv_digest_name(h->alg));
         return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <linux/fs.h>
@@ -50,7 +51,10 @@ static ssize_t read_some(int fd, void *p, size_t n)
 int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const char *check, struct sv_err *err)
 {
         size_t total = 0;
+        struct stat st;
 
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uintmax_t)st.st_size <= max)
+                sv_buf_room(out, (size_t)st.st_size + PIECE); /* the last piece finds the end */
         for (;;) {
                 size_t room = max - total < PIECE ? max - total + 1 : PIECE; /* one more tells "larger" from "just fits" */
                 uint8_t *at = sv_buf_grow(out, room);
@@ -89,6 +93,39 @@ int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *c
         SV_FD fd = open_read(path, check, err);
 
         return fd < 0 ? -1 : sv_fd_read(fd, path, max, out, check, err);
+}
+
+int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check, struct sv_err *err)
+{
+        SV_FD fd = open_read(path, check, err);
+        struct stat st;
+        void *p;
+
+        *out = (struct sv_map){.mapped = 0};
+        if (fd < 0)
+                return -1;
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uintmax_t)st.st_size <= max) {
+                p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+                if (p != MAP_FAILED) {
+                        out->bytes = sv_bytes(p, (size_t)st.st_size);
+                        out->mapped = (size_t)st.st_size;
+                        return 0;
+                }
+        }
+        if (sv_fd_read(fd, path, max, &out->copy, check, err) < 0) {
+                sv_map_free(out);
+                return -1;
+        }
+        out->bytes = sv_buf_bytes(&out->copy);
+        return 0;
+}
+
+void sv_map_free(struct sv_map *m)
+{
+        if (m->mapped)
+                munmap((void *)(uintptr_t)m->bytes.p, m->mapped);
+        sv_buf_free(&m->copy);
+        *m = (struct sv_map){.mapped = 0};
 }
 
 int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *err)

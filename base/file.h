@@ -6,7 +6,17 @@
 /* Append a whole regular file (or pipe) of at most max bytes. `check` names what it is ("guest.file"): class SV_SYSTEM when it cannot
  * be read, SV_FORMAT "<check>" when it is larger. */
 int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *check, struct sv_err *err);
-/* The same from an open descriptor (not closed). */
+/* Such a file to look at, without a copy when it is a regular file: for what is large and hashed once. The file must not shrink meanwhile (as for
+ * any mapping, SIGBUS would end the program): for files of the user's own, never for what a guest or a peer can write. */
+struct sv_map {
+        struct sv_bytes bytes;
+        size_t mapped;
+        struct sv_buf copy;
+};
+int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check, struct sv_err *err);
+void sv_map_free(struct sv_map *m);
+#define SV_MAP __attribute__((cleanup(sv_map_free))) struct sv_map
+/* sv_file_read from an open descriptor (not closed). */
 int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const char *check, struct sv_err *err);
 /* All of it, or an error. */
 int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *err);

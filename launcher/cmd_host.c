@@ -25,7 +25,7 @@ static void probe_parts(struct sv_json *parts)
         sv_host_version("qemu-system-x86_64", line, sizeof(line));
         add_part(parts, "qemu", line, "install qemu-system-x86");
         sv_virt_library_version(line);
-        add_part(parts, "libvirt", line, "");
+        add_part(parts, "libvirt", line, "install libvirt-daemon-driver-qemu");
         sv_host_version("swtpm", line, sizeof(line));
         add_part(parts, "swtpm", line, "install swtpm and swtpm-tools");
 }

@@ -6,8 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <libvirt/libvirt.h>
-
 #include "launcher/virt-int.h"
 
 struct pump {
@@ -32,12 +30,12 @@ static void from_guest(virStreamPtr stream, int events, void *arg)
 {
         struct pump *p = arg;
         char chunk[4096];
-        int n = virStreamRecv(stream, chunk, sizeof(chunk));
+        int n = vir.StreamRecv(stream, chunk, sizeof(chunk));
 
         if (n == -2) /* not now */
                 return;
         if (n <= 0 || send(p->fd, chunk, (size_t)n, MSG_NOSIGNAL) != n)
-                virStreamEventRemoveCallback(stream); /* leave() follows */
+                vir.StreamEventRemoveCallback(stream); /* leave() follows */
 }
 
 static void *to_guest(void *arg)
@@ -51,7 +49,7 @@ static void *to_guest(void *arg)
                 ssize_t sent = 0;
 
                 while (sent < n) {
-                        int r = virStreamSend(stream, chunk + sent, (size_t)(n - sent));
+                        int r = vir.StreamSend(stream, chunk + sent, (size_t)(n - sent));
 
                         if (r == -1)
                                 break;
@@ -64,15 +62,15 @@ static void *to_guest(void *arg)
                         break;
         }
         leave(p);
-        virStreamEventRemoveCallback(stream);
-        virStreamAbort(stream);
-        virStreamFree(stream);
+        vir.StreamEventRemoveCallback(stream);
+        vir.StreamAbort(stream);
+        vir.StreamFree(stream);
         return NULL;
 }
 
 int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *err)
 {
-        virStreamPtr stream = virStreamNew(v->conn, VIR_STREAM_NONBLOCK);
+        virStreamPtr stream = vir.StreamNew(v->conn, VIR_STREAM_NONBLOCK);
         struct pump *p = calloc(1, sizeof(*p));
         pthread_t thread;
         int pair[2];
@@ -83,19 +81,19 @@ int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *
         }
         *p = (struct pump){stream, pair[1], 2};
         if (!stream ||
-            (port ? virDomainOpenChannel(v->dom, port, stream, VIR_DOMAIN_CHANNEL_FORCE)
-                  : virDomainOpenConsole(v->dom, NULL, stream, VIR_DOMAIN_CONSOLE_FORCE)) < 0 ||
-            virStreamEventAddCallback(stream, VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_HANGUP | VIR_STREAM_EVENT_ERROR, from_guest, p, leave) < 0) {
+            (port ? vir.DomainOpenChannel(v->dom, port, stream, VIR_DOMAIN_CHANNEL_FORCE)
+                  : vir.DomainOpenConsole(v->dom, NULL, stream, VIR_DOMAIN_CONSOLE_FORCE)) < 0 ||
+            vir.StreamEventAddCallback(stream, VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_HANGUP | VIR_STREAM_EVENT_ERROR, from_guest, p, leave) < 0) {
                 sv_virt_fail(err, port ? port : "the console");
                 close(pair[0]);
                 close(pair[1]);
                 free(p);
                 if (stream)
-                        virStreamFree(stream);
+                        vir.StreamFree(stream);
                 return -1;
         }
         if (pthread_create(&thread, NULL, to_guest, p)) {
-                virStreamEventRemoveCallback(stream); /* one leave(); the memory of p stays until the program ends, which is now */
+                vir.StreamEventRemoveCallback(stream); /* one leave(); the memory of p stays until the program ends, which is now */
                 close(pair[0]);
                 return sv_fail(err, SV_SYSTEM, "virt.open", "no more threads");
         }

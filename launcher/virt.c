@@ -7,9 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
-
 #include "base/file.h"
 #include "launcher/virt-error.h"
 #include "launcher/virt-int.h"
@@ -19,7 +16,7 @@ static bool loop_runs;
 
 static void *run_loop(void *arg)
 {
-        while (virEventRunDefaultImpl() == 0)
+        while (vir.EventRunDefaultImpl() == 0)
                 ;
         return NULL;
 }
@@ -37,16 +34,15 @@ static void start_loop(void)
         pthread_t thread;
 
         setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0); /* errors reach us as errors; QEMU has a log of its own */
-        virSetErrorFunc(NULL, silent); /* libvirt prints its errors itself unless told otherwise */
-        if (virEventRegisterDefaultImpl() < 0 || virEventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || virInitialize() < 0)
+        vir.SetErrorFunc(NULL, silent); /* libvirt prints its errors itself unless told otherwise */
+        if (vir.EventRegisterDefaultImpl() < 0 || vir.EventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || vir.Initialize() < 0)
                 return;
         loop_runs = !pthread_create(&thread, NULL, run_loop, NULL) && !pthread_detach(thread);
 }
 
-/* libvirt's last error as ours. */
 int sv_virt_fail(struct sv_err *err, const char *what)
 {
-        virErrorPtr e = virGetLastError();
+        virErrorPtr e = vir.GetLastError();
 
         return sv_virt_map_error(err, what, e ? e->code : 0, e && e->message ? e->message : "libvirt gave no reason");
 }
@@ -55,8 +51,9 @@ void sv_virt_library_version(char out[32])
 {
         unsigned long v = 0;
 
-        virGetVersion(&v, NULL, NULL);
-        snprintf(out, 32, "%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
+        *out = 0;
+        if (sv_virt_load(NULL) == 0 && vir.GetVersion(&v, NULL, NULL) == 0)
+                snprintf(out, 32, "%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
 }
 
 char *sv_virt_embed_uri(const char *root)
@@ -104,6 +101,8 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
 {
         struct sv_virt *v;
 
+        if (sv_virt_load(err) < 0)
+                return -1;
         pthread_once(&loop_once, start_loop);
         if (!loop_runs)
                 return sv_fail(err, SV_SYSTEM, "virt.open", "libvirt's event loop does not start");
@@ -114,7 +113,7 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
                 free(v);
                 return sv_fail_errno(err, "virt.open", "a pipe for events");
         }
-        v->conn = virConnectOpen(uri);
+        v->conn = vir.ConnectOpen(uri);
         if (!v->conn) {
                 sv_virt_fail(err, uri);
                 sv_virt_close(v);
@@ -130,11 +129,11 @@ void sv_virt_close(struct sv_virt *v)
                 return;
         for (size_t i = 0; v->dom && i < 2; i++)
                 if (v->callbacks[i] > 0)
-                        virConnectDomainEventDeregisterAny(v->conn, v->callbacks[i]);
+                        vir.ConnectDomainEventDeregisterAny(v->conn, v->callbacks[i]);
         if (v->dom)
-                virDomainFree(v->dom);
+                vir.DomainFree(v->dom);
         if (v->conn)
-                virConnectClose(v->conn);
+                vir.ConnectClose(v->conn);
         close(v->events[0]);
         close(v->events[1]);
         free(v);
@@ -150,18 +149,18 @@ int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err)
 {
         unsigned long n = 0;
 
-        if (virConnectGetVersion(v->conn, &n) < 0)
+        if (vir.ConnectGetVersion(v->conn, &n) < 0)
                 return sv_virt_fail(err, "asking for the hypervisor's version");
-        snprintf(out, 64, "%s %lu.%lu.%lu", virConnectGetType(v->conn), n / 1000000, n / 1000 % 1000, n % 1000);
+        snprintf(out, 64, "%s %lu.%lu.%lu", vir.ConnectGetType(v->conn), n / 1000000, n / 1000 % 1000, n % 1000);
         return 0;
 }
 
 static int watch(struct sv_virt *v, struct sv_err *err)
 {
-        v->callbacks[0] = virConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+        v->callbacks[0] = vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                                            VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), v, NULL);
         v->callbacks[1] =
-                virConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v, NULL);
+                vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v, NULL);
         if (v->callbacks[0] < 0 || v->callbacks[1] < 0)
                 return sv_virt_fail(err, "registering for events");
         return 0;
@@ -169,13 +168,13 @@ static int watch(struct sv_virt *v, struct sv_err *err)
 
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err)
 {
-        v->dom = virDomainDefineXMLFlags(v->conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+        v->dom = vir.DomainDefineXMLFlags(v->conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
         return v->dom ? watch(v, err) : sv_virt_fail(err, "defining the domain");
 }
 
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
 {
-        v->dom = virDomainLookupByName(v->conn, name);
+        v->dom = vir.DomainLookupByName(v->conn, name);
         if (!v->dom)
                 return sv_virt_fail(err, name);
         return watch(v, err);
@@ -183,41 +182,41 @@ int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
 
 bool sv_virt_running(struct sv_virt *v, const char *name)
 {
-        virDomainPtr dom = virDomainLookupByName(v->conn, name);
-        bool runs = dom && virDomainIsActive(dom) == 1;
+        virDomainPtr dom = vir.DomainLookupByName(v->conn, name);
+        bool runs = dom && vir.DomainIsActive(dom) == 1;
 
         if (dom)
-                virDomainFree(dom);
+                vir.DomainFree(dom);
         return runs;
 }
 
 int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n, struct sv_err *err)
 {
-        return virDomainFDAssociate(v->dom, group, n, fds, 0) < 0 ? sv_virt_fail(err, "handing over a disk's file") : 0;
+        return vir.DomainFDAssociate(v->dom, group, n, fds, 0) < 0 ? sv_virt_fail(err, "handing over a disk's file") : 0;
 }
 
 int sv_virt_start(struct sv_virt *v, struct sv_err *err)
 {
-        return virDomainCreateWithFlags(v->dom, 0) < 0 ? sv_virt_fail(err, "starting the guest") : 0;
+        return vir.DomainCreateWithFlags(v->dom, 0) < 0 ? sv_virt_fail(err, "starting the guest") : 0;
 }
 
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err)
 {
-        return virDomainShutdownFlags(v->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? sv_virt_fail(err, "asking the guest to shut down") : 0;
+        return vir.DomainShutdownFlags(v->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? sv_virt_fail(err, "asking the guest to shut down") : 0;
 }
 
 int sv_virt_destroy(struct sv_virt *v, struct sv_err *err)
 {
-        if (!v->dom || virDomainIsActive(v->dom) == 0)
+        if (!v->dom || vir.DomainIsActive(v->dom) == 0)
                 return 0;
-        if (virDomainDestroy(v->dom) == 0 || virDomainIsActive(v->dom) == 0)
+        if (vir.DomainDestroy(v->dom) == 0 || vir.DomainIsActive(v->dom) == 0)
                 return 0;
         return sv_virt_fail(err, "ending the guest");
 }
 
 int sv_virt_undefine(struct sv_virt *v, struct sv_err *err)
 {
-        return virDomainUndefineFlags(v->dom, VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0 ? sv_virt_fail(err, "undefining the guest") : 0;
+        return vir.DomainUndefineFlags(v->dom, VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0 ? sv_virt_fail(err, "undefining the guest") : 0;
 }
 
 static enum sv_virt_state state_of(int state)
@@ -233,7 +232,7 @@ int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err 
 {
         int state = 0, reason = 0;
 
-        if (virDomainGetState(v->dom, &state, &reason, 0) < 0)
+        if (vir.DomainGetState(v->dom, &state, &reason, 0) < 0)
                 return sv_virt_fail(err, "asking for the guest's state");
         *out = state_of(state);
         return 0;
@@ -248,7 +247,7 @@ const char *sv_virt_state_name(enum sv_virt_state state)
 
 int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
 {
-        char *xml = virDomainGetXMLDesc(v->dom, 0);
+        char *xml = vir.DomainGetXMLDesc(v->dom, 0);
 
         if (!xml)
                 return sv_virt_fail(err, "reading the domain back");
@@ -260,16 +259,16 @@ int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
 int sv_virt_each(struct sv_virt *v, int (*fn)(void *arg, const char *name, enum sv_virt_state state, struct sv_err *err), void *arg, struct sv_err *err)
 {
         virDomainPtr *list = NULL;
-        int n = virConnectListAllDomains(v->conn, &list, 0), r = 0;
+        int n = vir.ConnectListAllDomains(v->conn, &list, 0), r = 0;
 
         if (n < 0)
                 return sv_virt_fail(err, "listing the guests");
         for (int i = 0; i < n; i++) {
                 int state = 0;
 
-                if (r == 0 && virDomainGetState(list[i], &state, NULL, 0) == 0)
-                        r = fn(arg, virDomainGetName(list[i]), state_of(state), err);
-                virDomainFree(list[i]);
+                if (r == 0 && vir.DomainGetState(list[i], &state, NULL, 0) == 0)
+                        r = fn(arg, vir.DomainGetName(list[i]), state_of(state), err);
+                vir.DomainFree(list[i]);
         }
         free(list);
         return r;

@@ -16,11 +16,11 @@ enum sv_virt_event {
         SV_VIRT_FAILED,  /* QEMU or libvirt lost it */
 };
 
-/* "11.3.0" of the library. Opens nothing. */
+/* "11.3.0" of the library, "" when there is none. Opens nothing. */
 void sv_virt_library_version(char out[32]);
 /* "qemu:///embed?root=DIR" with what a URI wants escaped. */
 char *sv_virt_embed_uri(const char *root);
-/* Starts the event loop (once per process) and opens the connection. Check names: virt.busy (another process holds this root),
+/* Starts the event loop (once per process) and opens the connection. Check names: virt.library (no libvirt here), virt.busy (another process holds this root),
  * virt.driver (the driver cannot be loaded), virt.open. */
 int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err);
 void sv_virt_close(struct sv_virt *v);

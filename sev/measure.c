@@ -11,20 +11,20 @@
 #include "sev/options.h"
 
 struct inputs {
-        struct sv_buf firmware, svsm;
+        struct sv_map firmware, svsm;
         struct sv_boot_hashes hashes;
         uint8_t firmware_digest[SV_SNP_DIGEST];
         struct sv_sev_launch launch;
 };
 
-static int read_firmware(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err)
+static int read_firmware(const struct sv_guest *g, struct sv_map *out, struct sv_err *err)
 {
         const char *path = g->firmware ? g->firmware : SV_SEV_FIRMWARE;
 
         if (!g->firmware && access(path, R_OK) < 0)
                 return sv_fail(err, SV_SYSTEM, "sev.firmware",
                                "%s is not here: install a firmware for SNP (Debian forky: package ovmf-amdsev), or name one with \"firmware\"", path);
-        return sv_file_read(path, SV_FIRMWARE_SIZE_MAX, out, "sev.firmware", err);
+        return sv_file_map(path, SV_FIRMWARE_SIZE_MAX, out, "sev.firmware", err);
 }
 
 static int vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o, struct sv_sev_launch *l, struct sv_err *err)
@@ -74,16 +74,16 @@ static int collect(const struct sv_guest *g, const struct sv_sev_options *o, str
 {
         if (read_firmware(g, &in->firmware, err) < 0 || vcpu_state(g, o, &in->launch, err) < 0 || boot_hashes(g, in, err) < 0)
                 return -1;
-        in->launch.firmware = sv_buf_bytes(&in->firmware);
+        in->launch.firmware = in->firmware.bytes;
         if (o->firmware_digest) {
                 if (take_digest(o->firmware_digest, in->firmware_digest, err) < 0)
                         return -1;
                 in->launch.firmware_digest = in->firmware_digest;
         }
         if (o->svsm) {
-                if (sv_file_read(o->svsm, SV_FIRMWARE_SIZE_MAX, &in->svsm, "sev.svsm", err) < 0)
+                if (sv_file_map(o->svsm, SV_FIRMWARE_SIZE_MAX, &in->svsm, "sev.svsm", err) < 0)
                         return -1;
-                in->launch.svsm = sv_buf_bytes(&in->svsm);
+                in->launch.svsm = in->svsm.bytes;
                 in->launch.svsm_vars = (uint32_t)o->svsm_vars;
         }
         return 0;
@@ -95,8 +95,8 @@ static int measure_igvm(const char *path, struct inputs *in, uint8_t digest[SV_S
         struct sv_json *missing;
         bool has_vmsa;
 
-        if (sv_file_read(path, SV_FIRMWARE_SIZE_MAX, &in->firmware, "sev.igvm", err) < 0 ||
-            sv_sev_igvm_digest(sv_buf_bytes(&in->firmware), true, digest, &has_vmsa, m, err) < 0)
+        if (sv_file_map(path, SV_FIRMWARE_SIZE_MAX, &in->firmware, "sev.igvm", err) < 0 ||
+            sv_sev_igvm_digest(in->firmware.bytes, true, digest, &has_vmsa, m, err) < 0)
                 return -1;
         if (has_vmsa)
                 return 0;
@@ -135,7 +135,7 @@ int sv_sev_measure(const struct sv_guest *guest, struct sv_measurement *out, str
         if (sv_sev_options_read(guest, &o, err) < 0)
                 return -1;
         r = measure(guest, &o, &in, out, err);
-        sv_buf_free(&in.firmware);
-        sv_buf_free(&in.svsm);
+        sv_map_free(&in.firmware);
+        sv_map_free(&in.svsm);
         return r;
 }

@@ -22,7 +22,7 @@ TABLES = {'attest/tees.c': ['sev', 'tdx', 'vtpm'], 'agent/attesters.c': ['sev', 
 FOREIGN = [
     (r'openssl/.*', r'base/(crypto[-a-z]*\.[ch]|x509[-a-z]*\.c|tls[-a-z]*\.c)'),
     (r'json-c/.*|json\.h', r'base/json[-a-z]*\.[ch]'),
-    (r'libvirt/.*', r'launcher/virt(-int|-stream)?\.[ch]'),
+    (r'libvirt/.*', r'launcher/virt(-int|-load|-stream)?\.[ch]'),
     (r'tss2/.*', r'vtpm/tpm[-a-z]*\.[ch]'),
     (r'libcryptsetup\.h', r'luks/crypt[-a-z]*\.[ch]'),
     (r'sqlite3\.h', r'broker/store[-a-z]*\.[ch]'),
