@@ -29,3 +29,7 @@
 #define SV_SNP_CERTS_MAX 16             /* certificates beside one SNP report */
 #define SV_SNP_CERT_TABLE_MAX (64u << 10) /* bytes of a GHCB certificate table; the kernel's own limit is 16 KiB */
 #define SV_TSM_BLOB_MAX (64u << 10)     /* bytes of a report or its certificates from configfs-tsm; the kernel's own limit is 32 KiB */
+#define SV_COLLATERAL_SIZE_MAX (4u << 20) /* bytes of one thing fetched; Intel's largest revocation list is below 1 MiB */
+#define SV_FETCH_HEADERS_MAX 64         /* response headers that are looked at */
+#define SV_FETCH_TRIES 5                /* times that one thing is asked for before it is given up */
+#define SV_FETCH_REDIRECTS 3            /* redirects that are followed */

@@ -99,7 +99,7 @@ struct sv_tee {
          *   "mirror_path"  path (and query) to ask a mirror for, where it is not the url's (PCCS: "/sgx/certification/v4/rootcacrl"); a CRL
          *                  written in hexadecimal, as PCCS answers, is taken too
          *   "offline"      where a folder that was filled elsewhere has it, relative; such a folder may also hold plain names: kind and ".*"
-         *   "optional"     true: verify does without, and claims say so; an offline folder may lack it. What is fetched must be there.
+         *   "optional"     true: verify does without, and claims say so; a mirror or an offline folder may lack it, its maker's server may not
          * Only kind and url must be there. attest/fetch.h does what this says. */
         int (*needs)(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err);
         /* Evidence as the KBS protocol carries it, from what hardware or kernel give (a report, a quote): for evidence in files. May be NULL. */

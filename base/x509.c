@@ -9,6 +9,7 @@
 #include "base/limits.h"
 
 SV_OSSL_CLEANUP(ASN1_OBJECT, ASN1_OBJECT_free)
+SV_OSSL_CLEANUP(X509_CRL, X509_CRL_free)
 
 struct sv_cert *sv_cert_from_der(struct sv_bytes der, const char *check, struct sv_err *err)
 {
@@ -207,6 +208,22 @@ static int64_t seconds(const ASN1_TIME *t, int64_t otherwise)
         if (ASN1_TIME_to_tm(t, &tm) != 1)
                 return otherwise;
         return (int64_t)timegm(&tm);
+}
+
+int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check, struct sv_err *err)
+{
+        SV_OSSL(X509_CRL_free) X509_CRL *crl = NULL;
+        const uint8_t *p = der.p;
+        int64_t t;
+
+        crl = der.n && der.n <= SV_PEM_SIZE_MAX ? d2i_X509_CRL(NULL, &p, (long)der.n) : NULL;
+        if (!crl || p != der.p + der.n)
+                return sv_ossl_fail(err, SV_FORMAT, check, "%zu bytes are no DER certificate revocation list", der.n);
+        t = X509_CRL_get0_nextUpdate(crl) ? seconds(X509_CRL_get0_nextUpdate(crl), INT64_MIN) : INT64_MIN;
+        if (t == INT64_MIN)
+                return sv_fail(err, SV_FORMAT, check, "the certificate revocation list does not say when the next one comes");
+        *next_update = t;
+        return 0;
 }
 
 void sv_cert_validity(const struct sv_cert *c, int64_t *not_before, int64_t *not_after)

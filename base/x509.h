@@ -52,6 +52,10 @@ int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between, 
                     size_t n_crls, int64_t time, const char *const *allow_critical, size_t *root_index, const char *check,
                     struct sv_err *err);
 
+/* Until when a DER CRL says that it holds (nextUpdate, RFC 5280 section 5.1.2.5), seconds since 1970; nothing of it is verified.
+ * SV_FORMAT `check`. */
+int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check, struct sv_err *err);
+
 /* A self-signed server certificate for these names (DNS names or IP addresses), for brokers made on the spot and for tests. */
 struct sv_cert *sv_cert_self_signed(const struct sv_key *key, const char *cn, const char *const *names, int64_t not_before,
                                     int64_t not_after, struct sv_err *err);

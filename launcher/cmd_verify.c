@@ -1,4 +1,4 @@
-/* secure-vm verify: what a TEE's evidence proves, offline. */
+/* secure-vm verify: what a TEE's evidence proves; offline, or with collateral fetched first. */
 #include "launcher/commands.h"
 
 #include <stdio.h>
@@ -9,10 +9,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "launcher/collateral.h"
+#include "launcher/evidence.h"
+#include "launcher/fetch_args.h"
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
         {.name = "collateral", .arg = "PATH", .help = "folder of files named by kind (ek-root.pem, activation-secret.bin), or one bundle", .many = true},
+        {.name = "fetch", .help = "fetch what is needed and not given (from the cache, the maker, a mirror or a folder)"},
+        SV_FETCH_OPTS,
         {.name = "policy", .arg = "FILE", .help = "appraise by this policy instead of the built-in strict one"},
         {.name = "time", .arg = "T", .help = "verify as of this time (RFC 3339, or now)"},
         {.name = "report-data", .arg = "HEX", .help = "the bytes that the evidence must be bound to"},
@@ -82,20 +86,6 @@ static int read_each(const struct sv_args *args, const char *option, const char 
         return 0;
 }
 
-/* JSON as the KBS protocol carries it, or what hardware or kernel give, when the TEE knows to wrap that. */
-static int read_evidence(const char *path, const struct sv_tee *tee, struct sv_json **out, struct sv_err *err)
-{
-        SV_BUF raw = SV_BUF_NULL;
-        const char *text;
-
-        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, "verify.evidence", err) < 0)
-                return -1;
-        text = sv_buf_str(&raw);
-        if (tee->wrap && text[strspn(text, " \t\r\n")] != '{')
-                return tee->wrap(sv_buf_bytes(&raw), out, err);
-        return sv_json_parse(sv_buf_bytes(&raw), "verify.evidence", out, err);
-}
-
 /* Options that give collateral, and its kind. */
 static const struct {
         const char *option, *kind;
@@ -117,7 +107,7 @@ static int read_input(const struct sv_args *args, const struct sv_tee *tee, stru
                 return -1;
         if (hex && sv_unhex(sv_bytes_str(hex), &in->report_data, "verify.report-data", err) < 0)
                 return -1;
-        if (read_evidence(args->pos[0], tee, &in->evidence, err) < 0 || read_policy(args, tee, &in->policy, err) < 0 ||
+        if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0 || read_policy(args, tee, &in->policy, err) < 0 ||
             read_files(args, &in->files, err) < 0)
                 return -1;
         /* A test root takes the place of the TEE's own first kind of anchor. */
@@ -143,19 +133,41 @@ static void print_text(const struct sv_verdict *v)
                 printf("%s %d\n", sv_slot_name(i), v->vector[i]);
 }
 
+/* Offline, unless --fetch was given. */
+static int verify(const struct sv_args *args, const struct sv_tee *tee, const struct sv_verify_in *in, const struct sv_policy *policy,
+                  struct sv_json **claims, struct sv_verdict *verdict, struct sv_json **fetched, struct sv_err *err)
+{
+        SV_FETCH_ARGS fetch = {{0}};
+        SV_FETCHED used = {0};
+        int r;
+
+        if (!sv_has(args, "fetch")) {
+                if (sv_has(args, "mirror") || sv_has(args, "offline") || sv_has(args, "refresh"))
+                        return sv_fail(err, SV_USAGE, "verify.fetch", "nothing is fetched without --fetch");
+                return sv_appraise(tee, in, policy, claims, verdict, err);
+        }
+        if (sv_fetch_from_args(args, &fetch, err) < 0)
+                return -1;
+        r = sv_fetch_appraise(&fetch.fetch, tee, in, policy, claims, verdict, &used, err);
+        sv_fetch_warn(&used);
+        *fetched = sv_fetched_json(&used);
+        return r;
+}
+
 static int appraise(const struct sv_args *args, const struct sv_tee *tee, const struct input *in, struct sv_json **result,
                     struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {0};
         SV_JSON *claims = NULL;
-        struct sv_verify_in verify = {.evidence = in->evidence, .report_data = sv_buf_bytes(&in->report_data), .time = in->time};
+        SV_JSON *fetched = NULL;
+        struct sv_verify_in what = {.evidence = in->evidence, .report_data = sv_buf_bytes(&in->report_data), .time = in->time};
         int r;
 
         for (size_t i = 0; i < in->files.n; i++)
                 sv_blobs_add(&blobs, in->files.list[i].kind, sv_buf_bytes(&in->files.list[i].data));
-        verify.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        r = sv_appraise(tee, &verify, in->policy, &claims, &verdict, err);
+        what.collateral = (struct sv_collateral){blobs.list, blobs.n};
+        r = verify(args, tee, &what, in->policy, &claims, &verdict, &fetched, err);
         tell(&verdict);
         if (r < 0)
                 return -1;
@@ -163,6 +175,8 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
         sv_json_set_str(*result, "tee", tee->name);
         if (sv_has(args, "test-root"))
                 sv_json_set_bool(*result, "test_root", true);
+        if (fetched)
+                sv_json_set(*result, "fetched", sv_json_ref(fetched));
         sv_json_set(*result, "claims", sv_json_ref(claims));
         if (sv_json_get(claims, "tcb"))
                 sv_json_set(*result, "tcb", sv_json_ref(sv_json_get(claims, "tcb")));
@@ -174,14 +188,12 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        const char *name = sv_opt(args, "tee");
-        const struct sv_tee *tee = name ? sv_tee_find(name) : NULL;
+        const struct sv_tee *tee;
         struct input in = {0};
         int r;
 
-        if (!tee)
-                return sv_fail(err, SV_USAGE, "tee.name", "expected --tee with one of %s, found %s%.40s", sv_tee_names(),
-                               name ? "" : "none", name ? name : "");
+        if (sv_evidence_tee(args, &tee, err) < 0)
+                return -1;
         r = read_input(args, tee, &in, err) < 0 ? -1 : appraise(args, tee, &in, result, err);
         input_free(&in);
         return r;
@@ -190,7 +202,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
 const struct sv_cmd sv_cmd_verify = {
         .name = "verify",
         .args = "EVIDENCE",
-        .help = "verify a TEE's evidence, offline, and appraise it",
+        .help = "verify a TEE's evidence and appraise it; offline unless --fetch is given",
         .opts = opts,
         .run = run,
 };

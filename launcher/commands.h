@@ -3,6 +3,9 @@
 
 #include "base/cli.h"
 
+extern const struct sv_cmd sv_cmd_collateral_export;
+extern const struct sv_cmd sv_cmd_collateral_fetch;
+extern const struct sv_cmd sv_cmd_collateral_list;
 extern const struct sv_cmd sv_cmd_console;
 extern const struct sv_cmd sv_cmd_destroy;
 extern const struct sv_cmd sv_cmd_host;

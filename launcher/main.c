@@ -6,6 +6,9 @@
 #include "launcher/commands.h"
 
 static const struct sv_cmd *const rows[] = {
+        &sv_cmd_collateral_export,
+        &sv_cmd_collateral_fetch,
+        &sv_cmd_collateral_list,
         &sv_cmd_console,
         &sv_cmd_destroy,
         &sv_cmd_host,

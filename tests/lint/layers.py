@@ -25,6 +25,7 @@ FOREIGN = [
     (r'libvirt/.*', r'launcher/virt(-int|-load|-stream)?\.[ch]'),
     (r'tss2/.*', r'vtpm/tpm[-a-z]*\.[ch]'),
     (r'libcryptsetup\.h', r'luks/crypt[-a-z]*\.[ch]'),
+    (r'curl/curl\.h', r'attest/curl\.[ch]'),
     (r'sqlite3\.h', r'broker/store[-a-z]*\.[ch]'),
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
     (r'zstd\.h', r'image/zstd\.[ch]'),
