@@ -11,11 +11,13 @@
 
 /* --- KVM, memory that only the guest sees --- */
 #define CAP_EXIT_HYPERCALL    201
+#define CAP_APIC_BUS_CYCLES   237
 #define CAP_USER_MEMORY2      231
 #define CAP_MEMORY_ATTRIBUTES 233
 #define CAP_GUEST_MEMFD       234
 #define CAP_VM_TYPES          235
 #define VM_TYPE_SNP           4u
+#define VM_TYPE_TDX           5u
 #define ATTRIBUTE_PRIVATE     (1ull << 3)
 #define REGION_GUEST_MEMFD    (1u << 2)
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/teesim/tdx.h"
 #include "tests/teesim/teesim.h"
 
 static int refuse(int error)
@@ -113,7 +114,7 @@ static int capability(int fd, unsigned long cap)
 
         switch (cap) {
         case CAP_VM_TYPES:
-                return (have > 0 ? have : 1) | 1 << VM_TYPE_SNP;
+                return (have > 0 ? have : 1) | 1 << VM_TYPE_SNP | 1 << VM_TYPE_TDX;
         case CAP_MEMORY_ATTRIBUTES:
                 return (int)ATTRIBUTE_PRIVATE;
         case CAP_GUEST_MEMFD:
@@ -121,9 +122,18 @@ static int capability(int fd, unsigned long cap)
                 return 1;
         case CAP_EXIT_HYPERCALL:
                 return have > 0 ? have : 1 << 12; /* KVM_HC_MAP_GPA_RANGE */
+        case CAP_APIC_BUS_CYCLES:
+                return 1;
         default:
                 return have;
         }
+}
+
+static unsigned long type_of_vm; /* of the last one made: one machine per process at a time */
+
+static bool is_confidential(void)
+{
+        return type_of_vm == VM_TYPE_SNP || type_of_vm == VM_TYPE_TDX;
 }
 
 /* What an EPYC of the third generation has and this machine's KVM may not offer: programs compare CPU models with it. Nothing runs. */
@@ -151,6 +161,8 @@ static int supported_cpuid(int fd, struct kvm_cpuid2 *c)
                 }
                 if (i == c->nent)
                         c->entries[c->nent++] = (struct kvm_cpuid_entry2){.function = epyc[k].function, .index = epyc[k].index, .flags = epyc[k].flags};
+                if (type_of_vm == VM_TYPE_TDX && epyc[k].function == 0x80000008 && !(c->entries[i].eax >> 16 & 0xff))
+                        c->entries[i].eax |= 48 << 16; /* the width of a guest address: a TD is made with one */
                 c->entries[i].eax |= epyc[k].eax;
                 c->entries[i].ebx |= epyc[k].ebx;
                 c->entries[i].ecx |= epyc[k].ecx;
@@ -158,8 +170,6 @@ static int supported_cpuid(int fd, struct kvm_cpuid2 *c)
         }
         return r;
 }
-
-static unsigned long type_of_vm; /* of the last one made: one machine per process at a time */
 
 int on_kvm(int fd, unsigned request, void *arg)
 {
@@ -176,24 +186,50 @@ int on_kvm(int fd, unsigned request, void *arg)
         n_private = n_slots = 0;
         pthread_mutex_unlock(&lock);
         launch_reset();
-        made = real_ioctl(fd, request, type_of_vm == VM_TYPE_SNP ? NULL : arg);
+        tdx_reset();
+        made = real_ioctl(fd, request, is_confidential() ? NULL : arg);
         mark(made, FD_VM);
         return made;
 }
 
+static int create_vcpu(int fd, void *arg)
+{
+        int vcpu;
+
+        if (type_of_vm == VM_TYPE_TDX && !tdx_may_create_vcpu())
+                return refuse(EIO);
+        vcpu = real_ioctl(fd, KVM_CREATE_VCPU, arg);
+        mark(vcpu, FD_VCPU);
+        if (vcpu >= 0 && type_of_vm == VM_TYPE_TDX)
+                tdx_add_vcpu(vcpu);
+        else if (vcpu >= 0)
+                launch_add_vcpu(vcpu);
+        return vcpu;
+}
+
+static int encrypt_op(int fd, void *arg)
+{
+        if (type_of_vm == VM_TYPE_TDX)
+                return arg ? tdx_vm_op(arg) : refuse(EFAULT);
+        if (!arg) /* how programs ask whether there is SEV at all */
+                return 0;
+        return type_of_vm == VM_TYPE_SNP ? launch_op(fd, arg) : refuse(EINVAL);
+}
+
+static int enable_cap(int fd, const struct kvm_enable_cap *c)
+{
+        int r = real_ioctl(fd, KVM_ENABLE_CAP, (void *)c);
+
+        return c->cap == CAP_EXIT_HYPERCALL || (c->cap == CAP_APIC_BUS_CYCLES && type_of_vm == VM_TYPE_TDX) ? 0 : r;
+}
+
 int on_vm(int fd, unsigned request, void *arg)
 {
-        int r;
-
         switch (request) {
         case KVM_CHECK_EXTENSION:
                 return capability(fd, (unsigned long)arg);
         case KVM_CREATE_VCPU:
-                r = real_ioctl(fd, request, arg);
-                mark(r, FD_VCPU);
-                if (r >= 0)
-                        launch_add_vcpu(r);
-                return r;
+                return create_vcpu(fd, arg);
         case CREATE_GUEST_MEMFD:
                 return make_memfd(arg);
         case SET_USER_MEMORY_REGION2:
@@ -204,12 +240,11 @@ int on_vm(int fd, unsigned request, void *arg)
         case KVM_MEMORY_ENCRYPT_UNREG_REGION:
                 return 0;
         case (unsigned)KVM_MEMORY_ENCRYPT_OP:
-                if (!arg) /* how programs ask whether there is SEV at all */
-                        return 0;
-                return type_of_vm == VM_TYPE_SNP ? launch_op(fd, arg) : refuse(EINVAL);
+                return encrypt_op(fd, arg);
+        case KVM_CREATE_IRQCHIP: /* the module keeps a TD's interrupt controllers: the rest must be user space's */
+                return type_of_vm == VM_TYPE_TDX ? refuse(EINVAL) : real_ioctl(fd, request, arg);
         case KVM_ENABLE_CAP:
-                r = real_ioctl(fd, request, arg);
-                return ((struct kvm_enable_cap *)arg)->cap == CAP_EXIT_HYPERCALL ? 0 : r;
+                return enable_cap(fd, arg);
         default:
                 return real_ioctl(fd, request, arg);
         }
@@ -228,17 +263,19 @@ static int first_run(void)
 
 int on_vcpu(int fd, unsigned request, void *arg)
 {
-        if (type_of_vm != VM_TYPE_SNP)
+        if (!is_confidential())
                 return real_ioctl(fd, request, arg);
         switch (request) {
+        case (unsigned)KVM_MEMORY_ENCRYPT_OP:
+                return type_of_vm == VM_TYPE_TDX && arg ? tdx_vcpu_op(fd, arg) : refuse(EINVAL);
         case KVM_RUN:
                 return first_run();
         case KVM_GET_REGS:
         case KVM_SET_REGS:
         case KVM_GET_SREGS:
         case KVM_SET_SREGS:
-                /* Encrypted from then on: KVM has_protected_state. */
-                return launch_finished() ? refuse(EINVAL) : real_ioctl(fd, request, arg);
+                /* SNP's are encrypted from the launch's end on, a TD's from the beginning: KVM has_protected_state. */
+                return type_of_vm == VM_TYPE_TDX || launch_finished() ? refuse(EINVAL) : real_ioctl(fd, request, arg);
         default:
                 return real_ioctl(fd, request, arg);
         }

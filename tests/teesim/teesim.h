@@ -1,4 +1,4 @@
-/* The SNP platform, played for an unmodified program (QEMU, secure-vm) that it is preloaded into:
+/* The SNP platform (and the TDX module: tdx.h), played for an unmodified program (QEMU, secure-vm) that it is preloaded into:
  *   preload.c   the C library's open, close and ioctl
  *   kvm.c       what KVM answers beyond what the machine's own KVM does
  *   device.c    /dev/sev

@@ -1,0 +1,34 @@
+/* The TDX module, played: tdx.c is a TD's launch, tdxcpuid.c what the module lets a TD be configured with, tdxstate.c the result.
+ * Environment, beside teesim.h's: TEESIM_NO_ENTROPY=N refuses INIT_VM N times with EAGAIN; TEESIM_BUSY=1 refuses FINALIZE_VM;
+ * TEESIM_CHUNK=N interrupts INIT_MEM_REGION after N pages; TEESIM_TD_ATTRIBUTES=BITS are set behind QEMU's back. */
+#pragma once
+
+#include "tests/teesim/tdxabi.h"
+
+/* What mainline KVM offers: nothing but SEPT_VE_DISABLE; x87, SSE, AVX, AVX-512, PKRU, CET, AMX. */
+#define TD_ATTRIBUTES ATTR_SEPT_VE_DISABLE
+#define TD_XFAM       0x61ae7ull
+
+int tdx_vm_op(struct tdx_cmd *cmd);
+int tdx_vcpu_op(int fd, struct tdx_cmd *cmd);
+void tdx_reset(void);
+/* KVM makes a TD's vCPUs only between INIT_VM and FINALIZE_VM. */
+bool tdx_may_create_vcpu(void);
+void tdx_add_vcpu(int fd);
+
+/* --- tdxcpuid.c --- */
+int tdx_capabilities(struct tdx_capabilities *out);
+/* INIT_VM's values: only leaves and bits that can be configured. */
+int tdx_cpuid_take(const struct kvm_cpuid2 *in);
+int tdx_cpuid_give(struct kvm_cpuid2 *out);
+
+/* --- tdxstate.c --- */
+struct td {
+        uint64_t attributes, xfam;
+        uint8_t mrtd[MR_SIZE], mrconfigid[MR_SIZE], mrowner[MR_SIZE], mrownerconfig[MR_SIZE];
+        unsigned vcpus;
+        uint64_t hob_gpa;
+        uint8_t *hob; /* the memory that was added where INIT_VCPU said that the hand-off blocks lie */
+        size_t hob_size;
+};
+void tdx_state_write(const struct td *t);
