@@ -232,12 +232,21 @@ static bool is_group(const struct sv_cmd *cmds, const char *word)
         return false;
 }
 
-static int report(const struct sv_err *err, bool json)
+static int add_found(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        if (!sv_json_get(arg, name))
+                sv_json_set(arg, name, sv_json_ref(value));
+        return 0;
+}
+
+/* What a command found before it failed stands beside the error. */
+static int report(const struct sv_err *err, bool json, struct sv_json *found)
 {
         sv_log_err(err);
         if (json) {
                 SV_JSON *j = sv_err_json(err);
 
+                sv_json_each(found, add_found, j, NULL);
                 print_json(j);
         }
         return err->class ? (int)err->class : SV_SYSTEM;
@@ -249,7 +258,7 @@ static int run(struct sv_args *args)
         SV_JSON *result = NULL;
 
         if (args->cmd->run(args, &result, &err) < 0)
-                return report(&err, sv_has(args, "json"));
+                return report(&err, sv_has(args, "json"), result);
         if (sv_has(args, "json")) {
                 if (!result)
                         result = sv_json_object();
@@ -259,7 +268,7 @@ static int run(struct sv_args *args)
         }
         if (fflush(stdout) != 0 || ferror(stdout)) {
                 sv_fail_errno(&err, "cli.stdout", "cannot write to standard output");
-                return report(&err, false);
+                return report(&err, false, NULL);
         }
         return 0;
 }
@@ -296,10 +305,10 @@ int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmd
                         return asked ? 0 : SV_USAGE;
                 }
                 sv_fail(&err, SV_USAGE, "cli.command", "\"%s\" is not a command; \"%s --help\" lists them", argv[0], program);
-                return report(&err, json_wanted(argc, argv));
+                return report(&err, json_wanted(argc, argv), NULL);
         }
         if (parse(&args, argc - words, argv + words, &err) < 0)
-                return report(&err, json_wanted(argc, argv));
+                return report(&err, json_wanted(argc, argv), NULL);
         if (sv_has(&args, "help"))
                 return print_help(program, args.cmd), 0;
         sv_log_init(program, sv_has(&args, "quiet") ? -1 : sv_has(&args, "verbose") ? 1 : 0);
