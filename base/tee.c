@@ -6,6 +6,8 @@ void sv_measurement_free(struct sv_measurement *m)
 {
         sv_json_free(m->values);
         sv_json_free(m->unpredicted);
+        for (size_t i = 0; i < m->n_steps; i++)
+                sv_json_free(m->steps[i].inputs);
         free(m->steps);
         *m = (struct sv_measurement){0};
 }

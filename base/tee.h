@@ -32,6 +32,9 @@ struct sv_measure_step {
         char type[48];        /* "EV_EFI_PLATFORM_FIRMWARE_BLOB2" */
         uint8_t digest[2][SV_DIGEST_MAX]; /* per bank: 0 sha256, 1 sha384 (unused bytes zero) */
         size_t digest_size[2];
+        /* What went into it, name to text, where the digest alone does not say that: a digest that runs on from step to step, a page made of
+         * several inputs. NULL: the digest is this step's own. Owned. */
+        struct sv_json *inputs;
 };
 struct sv_measurement {
         struct sv_json *values;      /* the "measurements" member of the contract */
