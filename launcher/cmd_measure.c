@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "launcher/differ.h"
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
@@ -28,6 +29,7 @@ static const struct sv_opt opts[] = {
         {.name = "svsm-vars-size", .arg = "N", .help = "sev-snp: bytes of variable store between SVSM and firmware"},
         {.name = "igvm", .arg = "FILE", .help = "sev-snp: the whole launch from an IGVM file"},
         {.name = "explain", .help = "every event in order, with its digest"},
+        {.name = "diff", .arg = "FILE", .help = "say which input makes this guest file (or result of measure --explain --json) measure otherwise"},
         {.name = "event-log", .arg = "FILE", .help = "compare with the TCG event log of a boot; the first event that differs is the error"},
         {0},
 };
@@ -111,12 +113,20 @@ static int print_value(void *arg, const char *name, struct sv_json *value, struc
         return 0;
 }
 
+static int print_input(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        printf("  %s %s\n", name, sv_json_str(value));
+        return 0;
+}
+
 static void print_step(const struct sv_measure_step *s)
 {
         char hex[2 * SV_DIGEST_MAX + 1];
         int bank = s->digest_size[0] ? 0 : 1;
 
         printf("%s %s %s %s\n", s->reg, s->type, sv_hex(sv_bytes(s->digest[bank], s->digest_size[bank]), hex), s->what);
+        if (s->inputs)
+                sv_json_each(s->inputs, print_input, NULL, NULL);
 }
 
 static void add_steps(struct sv_json *result, const struct sv_measurement *m)
@@ -133,6 +143,8 @@ static void add_steps(struct sv_json *result, const struct sv_measurement *m)
                 for (int b = 0; b < 2; b++)
                         if (s->digest_size[b])
                                 sv_json_set_hex(row, b ? "sha384" : "sha256", sv_bytes(s->digest[b], s->digest_size[b]));
+                if (s->inputs)
+                        sv_json_set(row, "inputs", sv_json_ref(s->inputs));
         }
 }
 
@@ -171,6 +183,19 @@ static int tell(const struct sv_args *args, const struct sv_measurement *m, stru
         return sv_json_each(m->values, print_value, none, err);
 }
 
+/* A result of measure: what --json prints. */
+static struct sv_json *result_of(const struct sv_tee *tee, const struct sv_measurement *m, bool steps)
+{
+        struct sv_json *result = sv_json_object();
+
+        sv_json_set_str(result, "tee", tee->name);
+        sv_json_set(result, "measurements", sv_json_ref(m->values));
+        sv_json_set(result, "unpredicted", m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
+        if (steps)
+                add_steps(result, m);
+        return result;
+}
+
 static int report(const struct sv_args *args, const struct sv_tee *tee, const struct sv_measurement *m, struct sv_json **result, struct sv_err *err)
 {
         const char *log = sv_opt(args, "event-log");
@@ -180,15 +205,62 @@ static int report(const struct sv_args *args, const struct sv_tee *tee, const st
                 return -1;
         if (tell(args, m, err) < 0)
                 return -1;
-        *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->name);
-        sv_json_set(*result, "measurements", sv_json_ref(m->values));
-        sv_json_set(*result, "unpredicted", m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
-        if (sv_has(args, "explain"))
-                add_steps(*result, m);
+        *result = result_of(tee, m, sv_has(args, "explain"));
         if (log)
                 sv_json_set(*result, "events", sv_json_ref(rows));
         return 0;
+}
+
+static int measure(const struct sv_args *args, const struct sv_guest *guest, const struct sv_tee **tee, struct sv_measurement *m, struct sv_err *err)
+{
+        if (sv_tee_choose(sv_opt(args, "tee"), guest, tee, err) < 0)
+                return -1;
+        if (!(*tee)->measure)
+                return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", (*tee)->name);
+        return (*tee)->measure(guest, m, err);
+}
+
+/* One side of --diff: a guest file is measured, a result is taken as it is. */
+static int side(const struct sv_args *args, const char *path, struct sv_json **out, struct sv_err *err)
+{
+        struct sv_measurement m = {0};
+        const struct sv_tee *tee;
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *doc = NULL;
+        SV_GUEST g = {0};
+
+        if (sv_file_read(path, SV_JSON_SIZE_MAX, &text, "measure.diff", err) < 0)
+                return -1;
+        if (sv_json_parse(sv_buf_bytes(&text), "measure.diff", &doc, NULL) == 0 && sv_json_get(doc, "measurements")) {
+                *out = sv_json_ref(doc);
+                return 0;
+        }
+        if (sv_guest_read(path, &g, err) < 0 || measure(args, &g, &tee, &m, err) < 0)
+                return sv_wrap(err, "%s", path);
+        *out = result_of(tee, &m, true);
+        sv_measurement_free(&m);
+        return 0;
+}
+
+/* "--diff A B": A before, B after. */
+static int diff(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_JSON *a = NULL, *b = NULL;
+        struct sv_json *rows;
+        int r;
+
+        if (args->n != 1)
+                return sv_fail(err, SV_USAGE, "measure.diff", "--diff compares two guest files, or two results of measure --explain --json: --diff A B");
+        if (side(args, sv_opt(args, "diff"), &a, err) < 0 || side(args, args->pos[0], &b, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        rows = sv_json_set(*result, "differences", sv_json_array());
+        r = sv_measure_differ(a, b, rows, err);
+        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(rows); i++)
+                printf("%s\n", sv_json_str(sv_json_get(sv_json_at(rows, i), "text")));
+        if (r == 0)
+                sv_info("both measure the same");
+        return r;
 }
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -198,11 +270,9 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         const struct sv_tee *tee;
         int r;
 
-        if (get_guest(args, &guest, err) < 0 || sv_tee_choose(sv_opt(args, "tee"), &guest, &tee, err) < 0)
-                return -1;
-        if (!tee->measure)
-                return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", tee->name);
-        if (tee->measure(&guest, &m, err) < 0)
+        if (sv_has(args, "diff"))
+                return diff(args, result, err);
+        if (get_guest(args, &guest, err) < 0 || measure(args, &guest, &tee, &m, err) < 0)
                 return -1;
         r = report(args, tee, &m, result, err);
         sv_measurement_free(&m);

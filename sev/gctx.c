@@ -19,6 +19,7 @@ int sv_gctx_init(struct sv_gctx *g, struct sv_err *err)
 void sv_gctx_free(struct sv_gctx *g)
 {
         sv_hash_freep(&g->hash);
+        sv_hash_freep(&g->pages);
 }
 
 static void put_le(uint8_t *at, uint64_t v, size_t n)
@@ -48,7 +49,8 @@ int sv_gctx_contents(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa, str
 
         for (size_t at = 0; at < contents.n; at += SV_SNP_PAGE) {
                 if (sv_hash_put(g->hash, sv_bytes(contents.p + at, SV_SNP_PAGE), err) < 0 || sv_hash_end(g->hash, digest, err) < 0 ||
-                    sv_gctx_digest(g, type, gpa + at, digest, err) < 0)
+                    sv_gctx_digest(g, type, gpa + at, digest, err) < 0 ||
+                    (g->pages && sv_hash_put(g->pages, sv_bytes(digest, sizeof(digest)), err) < 0))
                         return -1;
         }
         return 0;

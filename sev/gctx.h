@@ -20,6 +20,7 @@ const char *sv_snp_page_name(enum sv_snp_page type);
 struct sv_gctx {
         uint8_t ld[SV_SNP_DIGEST];
         struct sv_hash *hash;
+        struct sv_hash *pages; /* when set, takes the digest of every page that sv_gctx_contents measures: what a range holds, for people */
 };
 
 int sv_gctx_init(struct sv_gctx *g, struct sv_err *err); /* 48 zero bytes */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "ovmf/igvm.h"
+#include "sev/vmsa.h"
 
 #define VMSA_GPA 0xfffffffff000ull
 
@@ -13,12 +14,13 @@ struct run {
         unsigned vmsas;
 };
 
-static void note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item *item)
+static int note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item *item, struct sv_err *err)
 {
+        uint8_t digest[SV_DIGEST_MAX];
         struct sv_measure_step *s;
 
         if (!r->steps)
-                return;
+                return 0;
         s = sv_measurement_step(r->steps);
         snprintf(s->reg, sizeof(s->reg), "launch_digest");
         snprintf(s->type, sizeof(s->type), "%s", sv_snp_page_name(type));
@@ -26,6 +28,15 @@ static void note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item
                  (unsigned long long)item->gpa);
         memcpy(s->digest[1], r->g.ld, SV_SNP_DIGEST);
         s->digest_size[1] = SV_SNP_DIGEST;
+        if (type == SV_SNP_VMSA && item->contents.n == SV_VMSA_SIZE)
+                s->inputs = sv_vmsa_json(item->contents.p);
+        else
+                s->inputs = sv_json_object();
+        if (sv_hash_end(r->g.pages, digest, err) < 0)
+                return -1;
+        if (type == SV_SNP_NORMAL)
+                sv_json_set_hex(s->inputs, "contents", sv_bytes(digest, 32));
+        return 0;
 }
 
 static enum sv_snp_page page_type(const struct sv_igvm_item *item)
@@ -66,9 +77,7 @@ static int measure(void *arg, const struct sv_igvm_item *item, struct sv_err *er
                 ret = sv_gctx_contents(&r->g, type, item->gpa, contents, err);
         else
                 ret = sv_gctx_blank(&r->g, type, item->gpa, item->n_pages, err);
-        if (ret == 0)
-                note(r, type, item);
-        return ret;
+        return ret == 0 ? note(r, type, item, err) : -1;
 }
 
 int sv_sev_igvm_digest(struct sv_bytes file, bool strict_kvm, uint8_t digest[SV_SNP_DIGEST], bool *has_vmsa, struct sv_measurement *steps,
@@ -80,7 +89,8 @@ int sv_sev_igvm_digest(struct sv_bytes file, bool strict_kvm, uint8_t digest[SV_
 
         if (sv_igvm_parse(file, SV_IGVM_SEV_SNP, &g, err) < 0 || sv_gctx_init(&r.g, err) < 0)
                 return -1;
-        ret = sv_igvm_each(&g, measure, &r, err);
+        r.g.pages = steps ? sv_hash_new(SV_SHA256, err) : NULL;
+        ret = steps && !r.g.pages ? -1 : sv_igvm_each(&g, measure, &r, err);
         if (ret == 0) {
                 memcpy(digest, r.g.ld, SV_SNP_DIGEST);
                 *has_vmsa = r.vmsas > 0;

@@ -6,6 +6,7 @@
 #define FOUR_GIB   0x100000000ull
 #define RESET_EIP  0xfffffff0u
 #define VCPUS_MAX  4096u
+#define RANGE      (64u << 10) /* of an image, as explained: small enough to say where two images differ */
 
 struct launch {
         const struct sv_sev_launch *in;
@@ -15,28 +16,59 @@ struct launch {
         uint64_t firmware_gpa;
 };
 
-/* Notes what was just measured; the digest is the launch digest after it, so that two runs can be compared line by line. */
-static void note(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t pages, const char *what)
+/* Notes what was just measured, and of what it was made (taken over; NULL: of nothing but its place). The digest is the launch digest after
+ * it, so that two runs can be compared line by line. */
+static void note(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t pages, const char *what, struct sv_json *inputs)
 {
         struct sv_measure_step *s;
 
-        if (!l->steps)
+        if (!l->steps) {
+                sv_json_free(inputs);
                 return;
+        }
         s = sv_measurement_step(l->steps);
         snprintf(s->reg, sizeof(s->reg), "launch_digest");
         snprintf(s->type, sizeof(s->type), "%s", sv_snp_page_name(type));
         snprintf(s->what, sizeof(s->what), "%zu page%s at 0x%llx: %s", pages, pages == 1 ? "" : "s", (unsigned long long)gpa, what);
         memcpy(s->digest[1], l->g.ld, SV_SNP_DIGEST);
         s->digest_size[1] = SV_SNP_DIGEST;
+        s->inputs = inputs ? inputs : sv_json_object();
+}
+
+static int image_pages(struct launch *l, uint64_t gpa, struct sv_bytes image, const char *what, struct sv_err *err)
+{
+        SV_JSON *ranges = sv_json_object();
+        uint8_t digest[SV_DIGEST_MAX];
+        char name[64];
+
+        if (l->steps && !(l->g.pages = sv_hash_new(SV_SHA256, err)))
+                return -1;
+        for (size_t at = 0, n; at < image.n; at += n) {
+                n = image.n - at < RANGE ? image.n - at : RANGE;
+                if (sv_gctx_contents(&l->g, SV_SNP_NORMAL, gpa + at, sv_bytes(image.p + at, n), err) < 0)
+                        return -1;
+                if (!l->g.pages)
+                        continue;
+                if (sv_hash_end(l->g.pages, digest, err) < 0)
+                        return -1;
+                snprintf(name, sizeof(name), "pages 0x%llx to 0x%llx", (unsigned long long)(gpa + at), (unsigned long long)(gpa + at + n - 1));
+                sv_json_set_hex(ranges, name, sv_bytes(digest, 32));
+        }
+        sv_hash_freep(&l->g.pages);
+        note(l, SV_SNP_NORMAL, gpa, image.n / SV_SNP_PAGE, what, sv_json_ref(ranges));
+        return 0;
 }
 
 static int firmware_pages(struct launch *l, struct sv_err *err)
 {
-        if (l->in->firmware_digest)
-                memcpy(l->g.ld, l->in->firmware_digest, SV_SNP_DIGEST);
-        else if (sv_gctx_contents(&l->g, SV_SNP_NORMAL, l->firmware_gpa, l->in->firmware, err) < 0)
-                return -1;
-        note(l, SV_SNP_NORMAL, l->firmware_gpa, l->in->firmware.n / SV_SNP_PAGE, l->in->firmware_digest ? "firmware, by its digest" : "firmware");
+        struct sv_json *inputs;
+
+        if (!l->in->firmware_digest)
+                return image_pages(l, l->firmware_gpa, l->in->firmware, "firmware", err);
+        memcpy(l->g.ld, l->in->firmware_digest, SV_SNP_DIGEST);
+        inputs = sv_json_object();
+        sv_json_set_hex(inputs, "digest", sv_bytes(l->g.ld, SV_SNP_DIGEST));
+        note(l, SV_SNP_NORMAL, l->firmware_gpa, l->in->firmware.n / SV_SNP_PAGE, "firmware, by its digest", inputs);
         return 0;
 }
 
@@ -55,9 +87,20 @@ static enum sv_snp_page section_page(const struct sv_sev_section *s, enum sv_vmm
         }
 }
 
+static struct sv_json *hash_inputs(const struct sv_boot_hashes *h)
+{
+        struct sv_json *j = sv_json_object();
+
+        sv_json_set_hex(j, "kernel", sv_bytes(h->kernel, sizeof(h->kernel)));
+        sv_json_set_hex(j, "initrd", sv_bytes(h->initrd, sizeof(h->initrd)));
+        sv_json_set_hex(j, "command line", sv_bytes(h->cmdline, sizeof(h->cmdline)));
+        return j;
+}
+
 static int section(struct launch *l, const struct sv_sev_section *s, struct sv_err *err)
 {
         enum sv_snp_page type = section_page(s, l->in->vmm);
+        struct sv_json *inputs = NULL;
         uint8_t page[SV_SNP_PAGE];
 
         if (s->type == SV_SEV_SEC_KERNEL_HASHES && l->in->hashes) {
@@ -65,10 +108,11 @@ static int section(struct launch *l, const struct sv_sev_section *s, struct sv_e
                 if (sv_hash_table_page(&l->meta, l->in->hashes, page, err) < 0 ||
                     sv_gctx_contents(&l->g, type, s->gpa, sv_bytes(page, sizeof(page)), err) < 0)
                         return -1;
+                inputs = hash_inputs(l->in->hashes);
         } else if (sv_gctx_blank(&l->g, type, s->gpa, s->len / SV_SNP_PAGE, err) < 0) {
                 return -1;
         }
-        note(l, type, s->gpa, s->len / SV_SNP_PAGE, s->name);
+        note(l, type, s->gpa, s->len / SV_SNP_PAGE, s->name, inputs);
         return 0;
 }
 
@@ -97,9 +141,8 @@ static int svsm_pages(struct launch *l, uint32_t *entry, struct sv_err *err)
         if (sv_footer_parse(l->in->svsm, &f, err) < 0 || sv_footer_words(&f, SV_GUID_SVSM_INFO, "SVSM_INFO", &offset, 1, err) < 0 ||
             sv_sev_meta_parse(&f, &l->meta, err) < 0)
                 return sv_wrap(err, "the SVSM image");
-        if (sv_gctx_contents(&l->g, SV_SNP_NORMAL, gpa, l->in->svsm, err) < 0)
+        if (image_pages(l, gpa, l->in->svsm, "SVSM", err) < 0)
                 return -1;
-        note(l, SV_SNP_NORMAL, gpa, l->in->svsm.n / SV_SNP_PAGE, "SVSM");
         *entry = (uint32_t)(gpa + offset);
         return 0;
 }
@@ -116,7 +159,7 @@ static int vmsa(struct launch *l, const struct sv_vmsa_in *in, size_t count, con
         for (size_t i = 0; i < count; i++)
                 if (sv_gctx_digest(&l->g, SV_SNP_VMSA, VMSA_GPA, digest, err) < 0)
                         return -1;
-        note(l, SV_SNP_VMSA, VMSA_GPA, count, what);
+        note(l, SV_SNP_VMSA, VMSA_GPA, count, what, l->steps ? sv_vmsa_json(page) : NULL);
         return 0;
 }
 

@@ -131,3 +131,22 @@ void sv_vmsa_each(const uint8_t page[SV_VMSA_SIZE], void (*fn)(void *arg, const 
                         fn(arg, fields[i].name, fields[i].at, v);
         }
 }
+
+/* The two fields that people know by another name. */
+static void set_field(void *arg, const char *field, unsigned offset, uint64_t value)
+{
+        const char *also = !strcmp(field, "rdx") ? " (CPU signature)" : !strcmp(field, "sev_features") ? " (guest features)" : "";
+        char name[48], text[20];
+
+        snprintf(name, sizeof(name), "%s%s", field, also);
+        snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
+        sv_json_set_str(arg, name, text);
+}
+
+struct sv_json *sv_vmsa_json(const uint8_t page[SV_VMSA_SIZE])
+{
+        struct sv_json *j = sv_json_object();
+
+        sv_vmsa_each(page, set_field, j);
+        return j;
+}

@@ -2,7 +2,7 @@
  * monitor gives a vCPU at reset. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/json.h"
 
 #define SV_VMSA_SIZE 4096u
 
@@ -25,3 +25,5 @@ struct sv_vmsa_in {
 void sv_vmsa_make(const struct sv_vmsa_in *in, uint8_t page[SV_VMSA_SIZE]);
 /* Calls fn for every field that is not zero in the page, in order: for --explain and for comparing two pages field by field. */
 void sv_vmsa_each(const uint8_t page[SV_VMSA_SIZE], void (*fn)(void *arg, const char *field, unsigned offset, uint64_t value), void *arg);
+/* The same fields as an object, name to "0x…"; "rdx (CPU signature)" and "sev_features (guest features)" by both names. */
+struct sv_json *sv_vmsa_json(const uint8_t page[SV_VMSA_SIZE]);
