@@ -87,7 +87,7 @@ static void results(void **state)
 {
         assert_string_equal(run(0, "one a --json"), "{\"name\":\"a\",\"ok\":true}\n");
         assert_string_equal(run(5, "one a --fail --json"),
-                            "{\"ok\":false,\"error\":{\"class\":\"proof\",\"check\":\"t.proof\",\"message\":\"it was asked not to hold\"}}\n");
+                            "{\"ok\":false,\"error\":{\"class\":\"proof\",\"check\":\"t.proof\",\"message\":\"it was asked not to hold\"},\"name\":\"a\"}\n");
         assert_non_null(strstr(run(0, "one --help"), "--out FILE"));
         assert_non_null(strstr(run(0, "--help"), "group sub"));
         assert_non_null(strstr(run(0, "--table"), "\"argument\":\"FILE\""));
