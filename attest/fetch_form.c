@@ -38,7 +38,7 @@ static const char *split(const char *url, char host[256])
         if (!url || strncmp(url, "https://", 8))
                 return NULL;
         at += 8;
-        n = strcspn(at, "/");
+        n = strcspn(at, "/?@\\");
         if (!n || n >= 256 || at[n] != '/' || strpbrk(at, " \t\r\n#"))
                 return NULL;
         memcpy(host, at, n);
