@@ -182,6 +182,19 @@ static int attempts(struct exchange *x, struct sv_release_out *out, struct sv_er
         }
 }
 
+/* That the broker cannot be told changes nothing for the guest. */
+static int use(struct exchange *x, struct sv_secret *secret, struct sv_err *err)
+{
+        struct sv_err failed = SV_ERR_NULL, untold = SV_ERR_NULL;
+        int rc = x->r->use(x->r->config, secret, &failed);
+
+        if (sv_kbs_outcome(x->client, x->r->config->resource, rc < 0 ? &failed : NULL, &untold) < 0 && x->r->says->untold)
+                x->r->says->untold(&untold);
+        if (rc < 0 && err)
+                *err = failed;
+        return rc;
+}
+
 int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv_err *err)
 {
         SV_TLS_CTX *tls = sv_release_tls(r->config, r->ca_file, err); /* outlives the client */
@@ -194,5 +207,7 @@ int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv
                       sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client) : "the broker does not say why");
         if (sv_buf_ok(&out->token, "the token", err) < 0 || sv_buf_ok(&out->grounds, "the grounds", err) < 0)
                 return -1;
-        return r->seal && x.attester->seal ? x.attester->seal(x.state, err) : 0;
+        if (r->seal && x.attester->seal && x.attester->seal(x.state, err) < 0)
+                return -1;
+        return r->use ? use(&x, out->secret, err) : 0;
 }

@@ -11,6 +11,7 @@ struct sv_release_says {
         void (*done)(const char *step, const char *says);
         void (*time)(const char *part, int64_t ms);
         void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try, unsigned tries);
+        void (*untold)(const struct sv_err *err); /* the broker did not hear how it ended */
 };
 
 /* Network faults are tried again, with pauses that grow and differ; a refusal is final. */
@@ -25,6 +26,8 @@ struct sv_release {
         const struct sv_release_says *says;
         bool token_only; /* ends with the token: the resource is not asked for */
         bool seal;       /* nothing that runs later in this boot may ask again (the unlock) */
+        /* What the secret is for; may be NULL. The broker is told how it ended, so that its audit record does not stop at the release. */
+        int (*use)(const struct sv_agent_config *config, struct sv_secret *secret, struct sv_err *err);
 };
 
 struct sv_release_out {

@@ -87,13 +87,18 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
         return 0;
 }
 
+static void say_untold(const struct sv_err *err)
+{
+        sv_event_say("the broker was not told how it ended: %s [%s]", err->msg, err->check);
+}
+
 static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)
 {
-        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time, sv_event_retry};
-        const struct sv_release release = {.config = config, .ca_file = SV_AGENT_CA_FILE, .says = &says, .seal = true};
+        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time, sv_event_retry, say_untold};
+        const struct sv_release release = {.config = config, .ca_file = SV_AGENT_CA_FILE, .says = &says, .seal = true, .use = open_disk};
         SV_RELEASE_OUT out = {0};
 
-        if (sv_release(&release, &out, err) < 0 || open_disk(config, out.secret, err) < 0)
+        if (sv_release(&release, &out, err) < 0)
                 return -1;
         sv_event_unlocked(sv_buf_str(&out.grounds));
         return 0;

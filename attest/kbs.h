@@ -66,6 +66,11 @@ void sv_kbs_write_token(const char *token, struct sv_buf *out);
 /* The error document: type, detail "<check>: <message>", and our members check and class. */
 void sv_kbs_write_error(const char *name, const struct sv_err *what, struct sv_buf *out);
 
+/* What became of a released resource, in the guest's own word (docs/FORMATS.md, "Outcome"): `failed` is NULL when the disk is open. */
+void sv_kbs_write_outcome(const struct sv_err *failed, struct sv_buf *out);
+/* failed->class is SV_OK when it is open. Its texts are printable and bounded. SV_FORMAT "kbs.outcome". */
+int sv_kbs_parse_outcome(struct sv_bytes text, struct sv_err *failed, struct sv_err *err);
+
 /* SHA-384 of the canonical JSON (RFC 8785) of {"additional-evidence","nonce","tee-pubkey"}: what evidence must be bound to. */
 int sv_kbs_binding_digest(const char *additional, const char *nonce, const struct sv_kbs_pubkey *key,
                           uint8_t digest[SV_KBS_BINDING_SIZE], struct sv_err *err);

@@ -95,7 +95,7 @@ static int call(struct sv_kbs_client *c, const char *method, const char *path, s
                         *err = fault;
                 return -1;
         }
-        if (answer->status == 200)
+        if (answer->status == 200 || answer->status == 204)
                 return 0;
         c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body));
         return sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
@@ -188,4 +188,19 @@ struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, str
         free(c->grounds);
         c->grounds = sv_http_field(&answer, SV_KBS_GROUNDS) ? sv_asprintf("%.1000s", sv_http_field(&answer, SV_KBS_GROUNDS)) : NULL;
         return sv_jwe_open(c->key, sv_buf_bytes(&answer.body), err);
+}
+
+int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("/secure-vm/v0/outcome/%s", path);
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+
+        c->retryable = false;
+        if (!c->grounds)
+                return 0;
+        sv_kbs_write_outcome(failed, &body);
+        if (sv_buf_ok(&body, "the outcome", err) < 0)
+                return -1;
+        return call(c, "POST", target, sv_buf_bytes(&body), &answer, err);
 }

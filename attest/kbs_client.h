@@ -4,6 +4,7 @@
  *      sv_kbs_binding                            the 48 bytes that the evidence must carry
  *      sv_kbs_attest     POST /kbs/v0/attest     evidence in, token out
  *      sv_kbs_resource   GET  /kbs/v0/resource/… the secret, opened with this session's key
+ *      sv_kbs_outcome    POST /secure-vm/v0/outcome/… what became of it (our own broker only)
  *
  * A failure carries the broker's own class and check when it names them (our broker does); a Trustee's error name is mapped to
  * "kbs.policy-deny" and the like (docs/CHECKS.md). Nothing is retried here: sv_kbs_retryable says whether trying again can help. */
@@ -35,6 +36,10 @@ const char *sv_kbs_token(const struct sv_kbs_client *c);
 struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *err);
 /* One line for people: on what grounds the last resource was released. NULL when the broker (a Trustee) does not say. Borrowed. */
 const char *sv_kbs_grounds(const struct sv_kbs_client *c);
+
+/* Tells our broker, for its audit record, what became of the released resource; `failed` is NULL when the disk is open. Ends the
+ * session. A broker that did not say on what grounds it released (a Trustee) is told nothing, and that is no failure. */
+int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed, struct sv_err *err);
 
 /* Can the last failure go away by trying again? True for connect faults, timeouts, 5xx, and a session or token that the broker does
  * not know (any more): then begin again with sv_kbs_auth. False for every refusal and for a peer with the wrong key. */

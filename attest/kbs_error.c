@@ -1,4 +1,4 @@
-/* Errors of a key broker, both directions. Ours name class and check; a Trustee's name alone says roughly the same. */
+/* Errors of a key broker, both directions, and the word on what became of a released resource. Ours name class and check; a Trustee's name alone says roughly the same. */
 #include "attest/kbs.h"
 
 #include <stdio.h>
@@ -98,4 +98,52 @@ int sv_kbs_fail(int status, struct sv_bytes body, struct sv_err *err)
         if (!strncmp(detail, e.check, n) && !strncmp(detail + n, ": ", 2))
                 detail += n + 2;
         return sv_fail(err, e.class, e.check, "the broker says: %s", detail);
+}
+
+void sv_kbs_write_outcome(const struct sv_err *failed, struct sv_buf *out)
+{
+        SV_JSON *j = sv_json_object();
+
+        sv_json_set_str(j, "outcome", failed ? "failed" : "opened");
+        if (failed) {
+                sv_json_set_str(j, "class", sv_class_name(failed->class));
+                sv_json_set_str(j, "check", failed->check);
+                sv_json_set_str(j, "message", failed->msg);
+        }
+        sv_json_print(j, out);
+}
+
+static int parse_failed(const struct sv_json *j, struct sv_err *failed, struct sv_err *err)
+{
+        static const char *const names[] = {"outcome", "class", "check", "message", NULL};
+        const char *class, *check, *message;
+
+        if (sv_json_only(j, names, "kbs.outcome", err) < 0 || sv_json_need_str(j, "class", &class, "kbs.outcome", err) < 0 ||
+            sv_json_need_str(j, "check", &check, "kbs.outcome", err) < 0 || sv_json_need_str(j, "message", &message, "kbs.outcome", err) < 0)
+                return -1;
+        failed->class = sv_class_from_name(class);
+        if (failed->class == SV_OK)
+                return sv_fail(err, SV_FORMAT, "kbs.outcome", "expected a class of failure, found \"%.40s\"", class);
+        if (!check_name_ok(check))
+                return sv_fail(err, SV_FORMAT, "kbs.outcome", "expected the name of a check (a-z, 0-9, dot, dash), found \"%.40s\"", check);
+        clean_copy(failed->check, sizeof(failed->check), check);
+        clean_copy(failed->msg, sizeof(failed->msg), message);
+        return 0;
+}
+
+int sv_kbs_parse_outcome(struct sv_bytes text, struct sv_err *failed, struct sv_err *err)
+{
+        static const char *const names[] = {"outcome", NULL};
+        SV_JSON *j = NULL;
+        struct sv_err found = SV_ERR_NULL;
+        const char *outcome;
+
+        if (sv_json_parse(text, "kbs.outcome", &j, err) < 0 || sv_json_need_str(j, "outcome", &outcome, "kbs.outcome", err) < 0)
+                return -1;
+        if (!strcmp(outcome, "failed") ? parse_failed(j, &found, err) < 0 : sv_json_only(j, names, "kbs.outcome", err) < 0)
+                return -1;
+        if (found.class == SV_OK && strcmp(outcome, "opened"))
+                return sv_fail(err, SV_FORMAT, "kbs.outcome", "expected \"opened\" or \"failed\", found \"%.40s\"", outcome);
+        *failed = found;
+        return 0;
 }

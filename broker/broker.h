@@ -39,7 +39,7 @@ struct sv_request {
         struct sv_http_msg answer;
         const char *error;       /* KBS error name when the handler fails; NULL: by class */
         struct sv_json *audit;   /* what the handler adds to the record: session, tee, ek_cn, grounds */
-        const char *outcome;     /* on success: "challenged", "attested", "released", "done" */
+        const char *outcome;     /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
 };
 
 /* Finds the route, asks for the administrator's proof where it needs one, runs it, writes the audit record, fills r->answer. When the record cannot
@@ -58,6 +58,8 @@ int sv_broker_init(const char *dir, const char *listen, const char *const *names
 int sv_handle_auth(struct sv_request *r, struct sv_err *err);
 int sv_handle_attest(struct sv_request *r, struct sv_err *err);
 int sv_handle_resource(struct sv_request *r, struct sv_err *err);
+/* What a guest says became of its resource; ends the session. */
+int sv_handle_outcome(struct sv_request *r, struct sv_err *err);
 int sv_handle_put_resource(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err);
 int sv_handle_list_resources(struct sv_request *r, struct sv_err *err);

@@ -139,3 +139,33 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         r->outcome = "released";
         return 0;
 }
+
+/* The guest's own word, for the record only: nothing hangs on it. Once for each session that was attested, and it ends the session. */
+int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
+{
+        struct sv_err failed = SV_ERR_NULL;
+        SV_SESSION session = {0};
+        char id[65];
+
+        r->error = "TokenNotFound";
+        if (sv_session_id(r->msg, id, err) < 0)
+                return -1;
+        sv_json_set_str(r->audit, "session", id);
+        if (sv_store_get_session(r->broker->store, id, r->now, &session, err) < 0)
+                return -1;
+        if (!session.token)
+                return sv_fail(err, SV_PROOF, "broker.session.token", "no evidence was accepted in this session yet");
+        r->error = NULL;
+        sv_json_set_str(r->audit, "tee", session.tee);
+        if (session.ek_cn)
+                sv_json_set_str(r->audit, "ek_cn", session.ek_cn);
+        if (sv_kbs_parse_outcome(sv_buf_bytes(&r->msg->body), &failed, err) < 0 || sv_store_end_session(r->broker->store, id, err) < 0)
+                return -1;
+        r->outcome = failed.class == SV_OK ? "opened" : "failed";
+        if (failed.class != SV_OK) {
+                sv_json_set_str(r->audit, "check", failed.check);
+                sv_json_set_str(r->audit, "class", sv_class_name(failed.class));
+                sv_json_set_str(r->audit, "message", failed.msg);
+        }
+        return 0;
+}

@@ -20,6 +20,7 @@ static const struct route {
         {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth},
         {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest},
         {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource},
+        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome},
         {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource},
         {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", true, sv_handle_delete_resource},
         {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources},

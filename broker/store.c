@@ -245,6 +245,15 @@ int sv_store_set_token(struct sv_store *s, const char *id, const char *token, co
         return step(s, q, err);
 }
 
+int sv_store_end_session(struct sv_store *s, const char *id, struct sv_err *err)
+{
+        STMT *q = prepare(s, "DELETE FROM sessions WHERE id = ?", err, "s", id);
+
+        if (step(s, q, err) < 0)
+                return -1;
+        return sqlite3_changes(s->db) ? 0 : sv_fail(err, SV_PROOF, "broker.session.unknown", "this session has ended already");
+}
+
 /* --- resources and policies --- */
 
 int sv_store_put_resource(struct sv_store *s, const char *path, struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err)

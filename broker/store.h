@@ -33,6 +33,8 @@ int sv_store_get_session(struct sv_store *s, const char *id, int64_t now, struct
  * is gone from the store afterwards. */
 int sv_store_use_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out, struct sv_err *err);
 int sv_store_set_token(struct sv_store *s, const char *id, const char *token, const char *ek_cn, struct sv_err *err);
+/* Forgets it: SV_PROOF "broker.session.unknown" when it is gone already. */
+int sv_store_end_session(struct sv_store *s, const char *id, struct sv_err *err);
 
 /* `path` is "repo/type/tag". */
 int sv_store_put_resource(struct sv_store *s, const char *path, struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err);

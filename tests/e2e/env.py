@@ -205,11 +205,13 @@ class Case:
         self.wait_console(MARKER)
         grounds = self.result.get('grounds', '')
         self.must(len(grounds) > 20, 'expected the grounds on which the key was released')
-        self.must(any(r.get('outcome') == 'released' for r in self.broker.audit()), 'expected a record of the release')
+        outcomes = [r.get('outcome') for r in self.broker.audit()]
+        self.must(outcomes[-2:] == ['released', 'opened'], f'expected records of the release and of the open disk, found {outcomes}')
         return grounds
 
-    def must_refuse(self, klass, checks, audited=True):
-        """The disk stays locked and the same check is named in the exit status, on the console and in the audit record."""
+    def must_refuse(self, klass, checks, audited=True, released=False):
+        """The disk stays locked and the same check is named in the exit status, on the console and in the audit record. Checks of the disk
+        come after the release: then the record of that must be there too."""
         error = self.result.get('error', {})
         checks = checks if isinstance(checks, tuple) else (checks,)
         self.must(error.get('check') in checks, f'expected the check {" or ".join(checks)}, found {error.get("check")}')
@@ -223,7 +225,7 @@ class Case:
         if audited:
             self.must(any(r.get('check') == error['check'] and r.get('outcome') != 'released' for r in records),
                       f'expected {error["check"]} in the audit record, found {records[-3:]}')
-            self.must(not any(r.get('outcome') == 'released' for r in records), 'the key was released')
+            self.must(any(r.get('outcome') == 'released' for r in records) == released, f'expected a release: {released}, found {records[-3:]}')
         self.must(not self.processes(), 'the guest still runs')
 
     def processes(self):

@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sv_kbs_parse_request(sv_bytes(data, size), &req, NULL);
         sv_kbs_parse_challenge(sv_bytes(data, size), &ch, NULL);
         sv_kbs_parse_token(sv_bytes(data, size), &token, NULL);
+        sv_kbs_parse_outcome(sv_bytes(data, size), &err, NULL);
         sv_kbs_fail(401, sv_bytes(data, size), &err);
         return 0;
 }

@@ -1,7 +1,7 @@
 /* The broker as a process of its own, asked by a guest with a real swtpm and by an administrator. */
-#include <sys/wait.h>
 #include <time.h>
 
+#include "tests/unit/broker_process.h"
 #include "tests/unit/swtpm.h"
 
 #include "attest/admin_client.h"
@@ -16,11 +16,10 @@
 #define PATH "default/demo/root"
 #define SECRET "TOPSECRET-0123456789abcdefghijklmnopqrstuvwxyz"
 
-static char dir[64], ca_dir[64], url[64], pin_text[80];
+static char ca_dir[64], pin_text[80];
 static uint8_t pin[32];
 static struct swtpm tpm;
 static bool have_swtpm;
-static pid_t broker;
 static struct sv_admin *admin;
 static struct sv_tls_ctx *tls;
 
@@ -30,55 +29,6 @@ static void need_swtpm(void)
                 print_message("SKIP: no swtpm on this machine\n");
                 skip();
         }
-}
-
-/* --- the broker --- */
-
-static void in_dir(char out[256], const char *name)
-{
-        snprintf(out, 256, "%s/b/%s", dir, name);
-}
-
-static void read_file(const char *path, struct sv_buf *out)
-{
-        struct sv_err err;
-
-        OK(sv_file_read(path, 64 << 20, out, "test", &err));
-}
-
-static void start_broker(void)
-{
-        char config[256], port[256];
-        SV_BUF text = SV_BUF_NULL;
-
-        in_dir(config, "config.json");
-        in_dir(port, "port");
-        unlink(port);
-        broker = fork();
-        if (broker == 0) {
-                SV_BROKER b = {.audit_fd = -1};
-                struct sv_err err = SV_ERR_NULL;
-                int rc;
-
-                if (!freopen("/dev/null", "w", stderr))
-                        _exit(9);
-                rc = sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
-                _exit(rc ? 1 : 0);
-        }
-        for (int i = 0; i < 1000 && access(port, F_OK); i++)
-                usleep(10000);
-        read_file(port, &text);
-        snprintf(url, sizeof(url), "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
-}
-
-static int stop_broker(void)
-{
-        int status;
-
-        kill(broker, SIGTERM);
-        assert_int_equal(waitpid(broker, &status, 0), broker);
-        broker = 0;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static void open_admin(void)
@@ -271,6 +221,41 @@ static void released(void **state)
         assert_non_null(strstr(sv_json_str(sv_json_get(j, "grounds")), "policy.ek.cn"));
 }
 
+/* After the release: the guest's own word, in the record; once, and it ends the session. */
+static void outcomes(void **state)
+{
+        static const struct sv_err cipher = {.class = SV_FORMAT, .check = "luks.header.cipher", .msg = "expected aes\x1b, found null"};
+        SV_KBS_CLIENT *c = NULL, *d = NULL;
+        SV_SECRET *s = NULL, *t = NULL;
+        SV_JSON *j = NULL, *k = NULL;
+        struct sv_err err;
+
+        need_swtpm();
+        put_policy(PATH, VMID);
+        put_secret(PATH);
+        c = attested();
+        OK(sv_kbs_outcome(c, PATH, NULL, &err)); /* nothing was released: nothing is said */
+        s = sv_kbs_resource(c, PATH, &err);
+        assert_non_null(s);
+        OK(sv_kbs_outcome(c, PATH, &cipher, &err));
+        audit_says("outcome", "failed", "luks.header.cipher");
+        j = last_audit("outcome");
+        assert_string_equal(sv_json_str(sv_json_get(j, "class")), "format");
+        assert_string_equal(sv_json_str(sv_json_get(j, "message")), "expected aes?, found null");
+        assert_string_equal(sv_json_str(sv_json_get(j, "resource")), PATH);
+        assert_string_equal(sv_json_str(sv_json_get(j, "ek_cn")), VMID);
+        k = last_audit("resource");
+        assert_string_equal(sv_json_str(sv_json_get(j, "session")), sv_json_str(sv_json_get(k, "session")));
+        FAILS(sv_kbs_outcome(c, PATH, NULL, &err), SV_PROOF, "broker.session.unknown");
+        audit_says("outcome", "refused", "broker.session.unknown");
+        refused(c, PATH, SV_PROOF, "broker.session.unknown");
+        d = attested();
+        t = sv_kbs_resource(d, PATH, &err);
+        assert_non_null(t);
+        OK(sv_kbs_outcome(d, PATH, NULL, &err));
+        audit_says("outcome", "opened", NULL);
+}
+
 static void refusals(void **state)
 {
         SV_KBS_CLIENT *c = NULL;
@@ -371,6 +356,8 @@ static void bad_requests(void **state)
         answers("GET", get, NULL, NULL, "", 401, "TokenNotFound", "broker.session.cookie");
         answers("GET", get, "Cookie", cookie, "", 401, "TokenNotFound", "broker.session.unknown");
         answers("GET", get, "Authorization", "Bearer abc", "", 401, "TokenVerifierError", "token.form");
+        answers("POST", "/secure-vm/v0/outcome/" PATH, NULL, NULL, "{}", 401, "TokenNotFound", "broker.session.cookie");
+        answers("POST", "/secure-vm/v0/outcome/" PATH, "Cookie", cookie, "{}", 401, "TokenNotFound", "broker.session.unknown");
         answers("DELETE", "/kbs/v0/auth", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
         answers("GET", "/", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
         answers("GET", "/kbs/v0/resource/a/b/..", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
@@ -389,6 +376,7 @@ static void a_session_without_evidence_gets_nothing(void **state)
         assert_non_null(set);
         snprintf(cookie, sizeof(cookie), "%.*s", (int)strcspn(set, ";"), set);
         answers("GET", "/kbs/v0/resource/" PATH, "Cookie", cookie, "", 401, "TokenNotFound", "broker.session.token");
+        answers("POST", "/secure-vm/v0/outcome/" PATH, "Cookie", cookie, "{\"outcome\":\"opened\"}", 401, "TokenNotFound", "broker.session.token");
         answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 400, "AttestationError", "kbs.attestation.member");
         answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 401, "AttestationError", "broker.session.used");
 }
@@ -559,6 +547,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(released),
+                cmocka_unit_test(outcomes),
                 cmocka_unit_test(refusals),
                 cmocka_unit_test(evidence_counts_once),
                 cmocka_unit_test(bad_requests),

@@ -265,12 +265,47 @@ static void errors_carry_class_and_check(void **state)
         assert_null(strchr(err.msg, 27));
 }
 
+static void outcome_messages(void **state)
+{
+        static const struct {
+                const char *text, *check;
+        } bad[] = {
+                {"", "kbs.outcome.json"},
+                {"[]", "kbs.outcome.member"},
+                {"{}", "kbs.outcome.member"},
+                {"{\"outcome\":1}", "kbs.outcome.member"},
+                {"{\"outcome\":\"released\"}", "kbs.outcome"},
+                {"{\"outcome\":\"opened\",\"check\":\"a.b\"}", "kbs.outcome.unknown"},
+                {"{\"outcome\":\"failed\"}", "kbs.outcome.member"},
+                {"{\"outcome\":\"failed\",\"class\":\"bad\",\"check\":\"a.b\",\"message\":\"\"}", "kbs.outcome"},
+                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"\",\"message\":\"\"}", "kbs.outcome"},
+                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"A b\",\"message\":\"\"}", "kbs.outcome"},
+                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"a.b\",\"message\":\"\",\"more\":1}", "kbs.outcome.unknown"},
+        };
+        struct sv_err failed = SV_ERR_NULL, back, err;
+        SV_BUF text = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+                FAILS(sv_kbs_parse_outcome(sv_bytes_str(bad[i].text), &back, &err), SV_FORMAT, bad[i].check);
+        sv_kbs_write_outcome(NULL, &text);
+        OK(sv_kbs_parse_outcome(sv_buf_bytes(&text), &back, &err));
+        assert_int_equal(back.class, SV_OK);
+        sv_fail(&failed, SV_PROOF, "luks.binding.uuid", "another volume");
+        sv_buf_clear(&text);
+        sv_kbs_write_outcome(&failed, &text);
+        OK(sv_kbs_parse_outcome(sv_buf_bytes(&text), &back, &err));
+        assert_int_equal(back.class, SV_PROOF);
+        assert_string_equal(back.check, failed.check);
+        assert_string_equal(back.msg, failed.msg);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(types_messages),   cmocka_unit_test(recorded_exchanges), cmocka_unit_test(only_typed_members_are_bound),
                 cmocka_unit_test(bad_attestations), cmocka_unit_test(bad_keys),           cmocka_unit_test(writers_read_back),
                 cmocka_unit_test(errors_carry_class_and_check),
+                cmocka_unit_test(outcome_messages),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,60 @@
+/* A broker as a process of its own, in a folder of the test's. */
+#pragma once
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "tests/unit/unit.h"
+
+#include "base/file.h"
+#include "broker/broker.h"
+
+static char dir[64], url[64];
+static pid_t broker;
+
+static void in_dir(char out[256], const char *name)
+{
+        snprintf(out, 256, "%s/b/%s", dir, name);
+}
+
+static void read_file(const char *path, struct sv_buf *out)
+{
+        struct sv_err err;
+
+        OK(sv_file_read(path, 64 << 20, out, "test", &err));
+}
+
+static void start_broker(void)
+{
+        char config[256], port[256];
+        SV_BUF text = SV_BUF_NULL;
+
+        in_dir(config, "config.json");
+        in_dir(port, "port");
+        unlink(port);
+        broker = fork();
+        if (broker == 0) {
+                SV_BROKER b = {.audit_fd = -1};
+                struct sv_err err = SV_ERR_NULL;
+                int rc;
+
+                if (!freopen("/dev/null", "w", stderr))
+                        _exit(9);
+                rc = sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
+                _exit(rc ? 1 : 0);
+        }
+        for (int i = 0; i < 1000 && access(port, F_OK); i++)
+                usleep(10000);
+        read_file(port, &text);
+        snprintf(url, sizeof(url), "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
+}
+
+static int stop_broker(void)
+{
+        int status;
+
+        kill(broker, SIGTERM);
+        assert_int_equal(waitpid(broker, &status, 0), broker);
+        broker = 0;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
