@@ -92,6 +92,7 @@ static int start(const struct sv_args *args, const struct sv_guest *g, struct sv
         f->fd = sv_guard_start(s, sv_worker, &work, err);
         if (f->fd < 0)
                 return -1;
+        f->commit = true;
         r = sv_follow(f, err);
         /* Without "commit" this ends everything; with it, nothing. */
         close(f->fd);
@@ -102,9 +103,17 @@ static int start(const struct sv_args *args, const struct sv_guest *g, struct sv
         return r;
 }
 
+static void tell(const struct sv_guest *g, const struct sv_follow *f, const char *uri)
+{
+        SV_STR where = uri ? sv_asprintf(" --connect %s", uri) : sv_asprintf("%s", "");
+
+        printf("guest %s %s; \"secure-vm console %s%s\" enters it, \"secure-vm stop %s%s\" ends it\n", g->name, f->wait ? "has its disk" : "runs",
+               g->name, where, g->name, where);
+}
+
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        struct sv_follow f = {.wait = sv_has(args, "wait"), .commit = true, .fd = -1};
+        struct sv_follow f = {.wait = sv_has(args, "wait"), .fd = -1};
         SV_STATE s = {.lock = -1};
         SV_GUEST g = {0};
         int r;
@@ -130,8 +139,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         if (*f.grounds)
                 sv_json_set_str(*result, "grounds", f.grounds);
         if (!sv_has(args, "json"))
-                printf("guest %s %s; \"secure-vm console %s\" enters it, \"secure-vm stop %s\" ends it\n", g.name,
-                       f.wait ? "has its disk" : "runs", g.name, g.name);
+                tell(&g, &f, sv_opt(args, "connect"));
         return 0;
 }
 

@@ -9,7 +9,7 @@ struct sv_follow {
         int fd;           /* the supervisor's events */
         bool wait;        /* until the guest has its disk; else until it runs */
         bool agent;       /* the descriptor is the agent's own channel, not a supervisor's: nothing in it is trusted */
-        bool commit;      /* say "commit" when that is reached, and wait for the answer */
+        bool commit;      /* a supervisor's: say "commit" when that is reached, and wait for the answer */
         unsigned timeout; /* seconds; 0: none */
         FILE *events;     /* JSON lines; NULL: none */
         bool quiet;       /* no lines for people */

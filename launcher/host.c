@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/localca.h"
 #include "base/json.h"
 
 static bool has_word(const char *line, const char *word)
@@ -149,25 +150,6 @@ const char *sv_host_swtpm_user(void)
         return users[3];
 }
 
-#define LOCALCA_CONF "/etc/swtpm-localca.conf"
-
-/* The value of `key` in swtpm-localca.conf. */
-static char *localca(const char *key, const char *otherwise)
-{
-        SV_BUF text = SV_BUF_NULL;
-        char *line, *save = NULL;
-
-        if (sv_file_read(LOCALCA_CONF, 1 << 16, &text, "localca", NULL) < 0)
-                return sv_asprintf("%s", otherwise);
-        for (line = strtok_r((char *)sv_buf_str(&text), "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                char name[64], value[512];
-
-                if (sscanf(line, " %63[a-z] = %511s", name, value) == 2 && !strcmp(name, key))
-                        return sv_asprintf("%s", value);
-        }
-        return sv_asprintf("%s", otherwise);
-}
-
 static int make_ca(const char *user, struct sv_err *err)
 {
         char dir[] = "/tmp/secure-vm-ca.XXXXXX";
@@ -202,37 +184,32 @@ static int give_to(const char *state, const struct passwd *pw, struct sv_err *er
         return r;
 }
 
-int sv_host_vtpm_ca(char **pem, struct sv_err *err)
+/* As root: what libvirt lets swtpm run as makes and owns it. As an ordinary user: in a place of the user's own. */
+static int make_vtpm_ca(const struct sv_localca *ca, struct sv_err *err)
 {
-        bool root = geteuid() == 0;
-        const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-        SV_STR own = sv_asprintf("%s/%s", config && *config ? config : home ? home : "", config && *config ? "var" : ".config/var");
-        SV_STR cert = localca("issuercert", "/var/lib/swtpm-localca/issuercert.pem");
-        SV_STR state = localca("statedir", "/var/lib/swtpm-localca");
-        SV_STR own_cert = sv_asprintf("%s/lib/swtpm-localca/issuercert.pem", own);
-        const char *user = root ? sv_host_swtpm_user() : NULL;
-        char **have = root ? &cert : &own_cert;
-
+        const char *user = geteuid() == 0 ? sv_host_swtpm_user() : NULL;
         struct passwd *pw = user ? getpwnam(user) : NULL;
 
-        if (root && access(state, F_OK) < 0 && sv_mkdirs(state, 0750, err) < 0)
+        if (user && access(ca->state, F_OK) < 0 && sv_mkdirs(ca->state, 0750, err) < 0)
                 return -1;
-        if (pw && give_to(state, pw, err) < 0)
+        if (pw && give_to(ca->state, pw, err) < 0)
                 return -1;
-        if (access(*have, R_OK) < 0) {
-                if (!root) {
-                        const char *argv[] = {"swtpm_setup", "--tpm2", "--create-config-files", "skip-if-exist", NULL};
+        return access(ca->issuer, R_OK) == 0 ? 0 : make_ca(user, err);
+}
 
-                        if (sv_host_run(argv, NULL, "host.vtpm-ca", err) < 0)
-                                return -1;
-                }
-                if (make_ca(user, err) < 0)
-                        return -1;
-        }
-        if (access(*have, R_OK) < 0)
-                return sv_fail_errno(err, "host.vtpm-ca", "swtpm_setup left no certificate at %s", *have);
-        *pem = *have;
-        *have = NULL;
+int sv_host_vtpm_ca(char **pem, struct sv_err *err)
+{
+        static const char *const own_conf[] = {"swtpm_setup", "--tpm2", "--create-config-files", "skip-if-exist", NULL};
+        SV_LOCALCA ca = {0};
+
+        if (geteuid() != 0 && sv_host_run(own_conf, NULL, "host.vtpm-ca", err) < 0)
+                return -1;
+        if (sv_localca_find(&ca, "host.vtpm-ca", err) < 0 || make_vtpm_ca(&ca, err) < 0)
+                return -1;
+        if (access(ca.issuer, R_OK) < 0)
+                return sv_fail_errno(err, "host.vtpm-ca", "swtpm_setup left no certificate at %s", ca.issuer);
+        *pem = ca.root;
+        ca.root = NULL;
         return 0;
 }
 

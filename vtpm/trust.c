@@ -3,10 +3,9 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/localca.h"
 #include "base/x509.h"
 #include "vtpm/rules.h"
-
-#define LOCALCA_CONF "/etc/swtpm-localca.conf"
 
 static int read_certs(const char *path, struct sv_certs *out, struct sv_err *err)
 {
@@ -18,51 +17,17 @@ static int read_certs(const char *path, struct sv_certs *out, struct sv_err *err
         return 0;
 }
 
-/* The value of `key` in swtpm-localca's configuration ("key = value" lines); NULL when absent. The caller frees. */
-static char *conf_value(struct sv_buf *conf, const char *key)
-{
-        const char *line = sv_buf_str(conf);
-        size_t n = strlen(key);
-
-        while (line && *line) {
-                const char *end = strchrnul(line, '\n'), *value = line + n;
-
-                if (!strncmp(line, key, n)) {
-                        value += strspn(value, " \t");
-                        if (*value == '=') {
-                                value++;
-                                value += strspn(value, " \t");
-                                while (end > value && strchr(" \t\r", end[-1]))
-                                        end--;
-                                return sv_asprintf("%.*s", (int)(end - value), value);
-                        }
-                }
-                end = strchrnul(line, '\n');
-                line = *end ? end + 1 : end;
-        }
-        return NULL;
-}
-
 static int read_localca(struct sv_certs *out, struct sv_err *err)
 {
-        SV_BUF conf = {.max = SV_PEM_SIZE_MAX};
-        SV_STR dir = NULL;
-        SV_STR issuer = NULL;
-        SV_STR root = NULL;
+        SV_LOCALCA ca = {0};
 
-        if (sv_file_read(LOCALCA_CONF, SV_PEM_SIZE_MAX, &conf, "vtpm.ek-roots", err) < 0)
-                return sv_wrap(err, "looking for this host's maker of vTPMs (or give attestation.ek_roots)");
-        dir = conf_value(&conf, "statedir");
-        issuer = conf_value(&conf, "issuercert");
-        if (!dir || !issuer)
-                return sv_fail(err, SV_USAGE, "vtpm.ek-roots", "%s names no statedir and issuercert: give attestation.ek_roots",
-                               LOCALCA_CONF);
-        root = sv_asprintf("%s/swtpm-localca-rootca-cert.pem", dir);
-        if (access(issuer, R_OK) < 0 || access(root, R_OK) < 0)
+        if (sv_localca_find(&ca, "vtpm.ek-roots", err) < 0)
+                return sv_wrap(err, "without attestation.ek_roots");
+        if (access(ca.issuer, R_OK) < 0 || access(ca.root, R_OK) < 0)
                 return sv_fail(err, SV_USAGE, "vtpm.ek-roots",
-                               "this host has not made a vTPM yet (no %s): run once \"swtpm_setup --tpm2 --create-ek-cert --tpmstate DIR\", "
-                               "or give attestation.ek_roots", root);
-        return read_certs(root, out, err) < 0 ? -1 : read_certs(issuer, out, err);
+                               "expected the maker of this host's vTPMs at %s (by %s), found none that may be read: run \"secure-vm host vtpm-ca\" "
+                               "once as who launches, or give attestation.ek_roots", ca.root, ca.conf);
+        return read_certs(ca.root, out, err) < 0 ? -1 : read_certs(ca.issuer, out, err);
 }
 
 static int sort_cert(const struct sv_cert *cert, struct sv_json *roots, struct sv_json *between, struct sv_json *digests,

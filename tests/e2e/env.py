@@ -128,6 +128,7 @@ class Case:
         self.state = tempfile.mkdtemp(dir=os.path.join(base, 's'))
         os.chmod(self.state, 0o755)
         self.environment = dict(os.environ, SECURE_VM_DIR=self.state)
+        self.vm, self.more = [env.vm], []  # the program as whom it runs, and what every command about the guest gets
         self.port = self.broker_port = free_port()
         self.mitm = None
         self.guest = {'name': 'g', 'tee': 'vtpm', 'memory': '512MiB', 'kernel': env.kernel, 'initrd': env.initrd,
@@ -147,7 +148,7 @@ class Case:
         self.guest['attestation'] = {'url': f'https://10.0.2.2:{self.port}', 'pin': self.broker.pin, 'resource': 'default/g/root'}
 
     def make_disk(self, path=None, resource='default/g/root'):
-        run(self.env.vm, 'image', 'encrypt', '--from', self.env.root, '--out', path or self.path('root.img'), '--size', '48MiB',
+        run(*self.vm, 'image', 'encrypt', '--from', self.env.root, '--out', path or self.path('root.img'), '--size', '48MiB',
             '--resource', resource, *self.broker.admin(), env=self.environment)
 
     def write_guest(self, file='guest.json', **changes):
@@ -156,7 +157,7 @@ class Case:
         return self.path(file)
 
     def put_policy(self, guest_file):
-        run(self.env.vm, 'policy', guest_file, '--put', *self.broker.admin(), env=self.environment)
+        run(*self.vm, 'policy', guest_file, '--put', *self.broker.admin(), env=self.environment)
 
     def prepare(self, behind=False):
         self.make_broker(behind)
@@ -167,7 +168,7 @@ class Case:
     # --- booting ---
 
     def launch(self, file=None, timeout=600):
-        r = run(self.env.vm, 'launch', file or self.file, '--wait', '--timeout', timeout, '--events', self.path('events'), '--json',
+        r = run(*self.vm, 'launch', file or self.file, *self.more, '--wait', '--timeout', timeout, '--events', self.path('events'), '--json',
                 check=False, timeout=timeout + 120, env=self.environment)
         self.status, self.messages = r.returncode, r.stderr
         try:
@@ -188,7 +189,7 @@ class Case:
         raise Failed(f'the console never said "{words}"; its end: {self.console()[-600:]}')
 
     def end(self, keep=False):
-        run(self.env.vm, 'destroy', 'g', *([] if keep else ['--forget']), check=False, env=self.environment)
+        run(*self.vm, 'destroy', 'g', *([] if keep else ['--forget']), check=False, env=self.environment)
         if self.mitm:
             self.mitm.stop()
         if hasattr(self, 'broker'):

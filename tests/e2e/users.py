@@ -1,0 +1,93 @@
+"""Other ways to the same guest: as an ordinary user, and through a libvirt daemon."""
+import json
+import os
+import shutil
+import subprocess
+import time
+import types
+
+from cases import case
+from env import MARKER, Failed, run
+
+NOBODY = 65534
+
+
+def as_user(c):
+    """Everything of the host's side from now on as a user without rights, in a home of its own, with copies of what root alone may read.
+    The broker stays where it is."""
+    home, own = c.path('home'), {}
+    for name in ('vm', 'kernel', 'initrd'):
+        own[name] = shutil.copy(os.path.realpath(getattr(c.env, name)), c.path(name))
+        os.chmod(own[name], 0o755)
+    own['root'] = shutil.copytree(c.env.root, c.path('tree'), symlinks=True)
+    c.env = types.SimpleNamespace(**dict(vars(c.env), **own))
+    c.guest.update(kernel=c.env.kernel, initrd=c.env.initrd)
+    os.mkdir(home)
+    os.chown(c.dir, NOBODY, NOBODY)
+    os.chown(home, NOBODY, NOBODY)
+    os.chown(c.state, NOBODY, NOBODY)
+    os.mkdir(c.path('run'), 0o700)
+    os.chown(c.path('run'), NOBODY, NOBODY)
+    c.environment = dict(c.environment, HOME=home, XDG_RUNTIME_DIR=c.path('run'), XDG_CACHE_HOME=os.path.join(home, 'cache'),
+                         XDG_CONFIG_HOME=os.path.join(home, 'config'))
+    c.vm = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', '--inh-caps=-all', '--no-new-privs', c.env.vm]
+
+
+def lend_admin_key(c):
+    """The administrator's key, for the user who makes the disk and puts the policy."""
+    for p in (c.broker.dir, os.path.join(c.broker.dir, 'admin.key')):
+        os.chown(p, NOBODY, NOBODY)
+
+
+def prepare_as_user(c):
+    as_user(c)
+    c.make_broker()
+    lend_admin_key(c)
+    c.make_disk()
+    c.file = c.write_guest()
+    run(*c.vm, 'host', 'vtpm-ca', env=c.environment)
+    c.put_policy(c.file)
+
+
+@case
+def ordinary_user(c):
+    """an ordinary user makes the disk, puts the policy, launches, stops"""
+    prepare_as_user(c)
+    c.launch()
+    c.must_unlock()
+    c.must({os.stat(f'/proc/{p}').st_uid for p in c.processes()} == {NOBODY}, 'something of this guest runs as another user')
+    run(*c.vm, 'destroy', 'g', env=c.environment)
+    c.must(not c.processes(), 'something of this guest still runs')
+
+
+@case
+def daemon(c):
+    """through a libvirt daemon of the user's: launch, list, stop; nothing stays defined"""
+    prepare_as_user(c)
+    setpriv = c.vm[:-1]
+    with open(c.path('libvirtd.log'), 'w', encoding='utf-8') as log:
+        d = subprocess.Popen([*setpriv, 'libvirtd', '--timeout', '120'], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=c.environment)
+    try:
+        sock = c.path('run/libvirt/libvirt-sock')
+        for _ in range(100):
+            if os.path.exists(sock):
+                break
+            time.sleep(0.1)
+        else:
+            raise Failed('libvirtd does not listen: ' + open(c.path('libvirtd.log'), encoding='utf-8').read()[-600:])
+        c.more = ['--connect', f'qemu:///session?socket={sock}']
+        through_daemon(c)
+    finally:
+        d.terminate()
+        d.wait(60)
+
+
+def through_daemon(c):
+    c.launch()
+    c.must(c.status == 0 and c.result.get('ok'), 'expected the guest to get its disk')
+    c.must([r.get('outcome') for r in c.broker.audit()][-2:] == ['released', 'opened'], 'expected records of the release and of the open disk')
+    rows = json.loads(run(*c.vm, 'list', *c.more, '--json', env=c.environment).stdout)['guests']
+    c.must([(r['name'], r['state']) for r in rows] == [('g', 'running')], f'expected the guest to be listed as running, found {rows}')
+    run(*c.vm, 'destroy', 'g', *c.more, env=c.environment)
+    rows = json.loads(run(*c.vm, 'list', *c.more, '--json', env=c.environment).stdout)['guests']
+    c.must(not rows, f'expected nothing to stay defined, found {rows}')
