@@ -1,0 +1,209 @@
+/* Quotes of the test platform hold for our verifier under their own root and under no other, at the level that its documents say; a
+ * revoked certificate, and every changed bit of what is signed, is seen. */
+#include "base/file.h"
+#include "tdx/verify.h"
+#include "tests/teesim/intelpki.h"
+#include "tests/unit/unit.h"
+
+#define JUNE_2026 1780272000
+#define MR        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+
+static const char state_text[] = "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR
+                                 "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
+static const uint8_t rtmr[4][INTEL_MR] = {{0x10}, {0x11}, {0x12}, {0x13}};
+
+struct platform {
+        char dir[32];
+        struct sv_json *state;
+        struct intel_signer signer;
+        struct sv_buf info, info_chain, qe, qe_chain, pck_crl, root_crl, root, quote;
+        struct sv_certs roots;
+        struct sv_tdx_in in;
+};
+
+static struct sv_bytes part(struct platform *p, const char *name, struct sv_buf *out)
+{
+        SV_STR path = sv_asprintf("%s/%s", p->dir, name);
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_file_read(path, 1 << 16, out, "test.file", &err));
+        return sv_buf_bytes(out);
+}
+
+static void begin(struct platform *p, const struct intel_options *o)
+{
+        struct intel_pki pki = {0};
+        struct sv_err err = SV_ERR_NULL;
+
+        *p = (struct platform){.dir = "/tmp/teesim-quote.XXXXXX"};
+        assert_non_null(mkdtemp(p->dir));
+        intel_pki_make(o, &pki);
+        intel_pki_save(&pki, o, p->dir);
+        intel_pki_free(&pki);
+        intel_signer_load(p->dir, &p->signer);
+        OK(sv_json_parse(sv_bytes_str(state_text), "state", &p->state, &err));
+        OK(sv_certs_parse(part(p, "root.pem", &p->root), &p->roots, "test.root", &err));
+        p->in = (struct sv_tdx_in){.tcb_info = part(p, "tcb-info.json", &p->info), .tcb_info_chain = part(p, "tcb-info-chain.pem", &p->info_chain),
+                                   .qe_identity = part(p, "qe-identity.json", &p->qe),
+                                   .qe_identity_chain = part(p, "qe-identity-chain.pem", &p->qe_chain),
+                                   .pck_crl = part(p, "pck-crl.der", &p->pck_crl), .root_ca_crl = part(p, "root-ca-crl.der", &p->root_crl),
+                                   .test_roots = &p->roots, .time = JUNE_2026};
+}
+
+static void sign(struct platform *p, unsigned version, unsigned type)
+{
+        struct intel_quote q = {.version = version, .type = type, .state = p->state, .rtmr = rtmr, .report_data = "report data"};
+
+        sv_buf_free(&p->quote);
+        intel_quote(&p->signer, &q, &p->quote);
+        p->in.quote = sv_buf_bytes(&p->quote);
+        p->in.report_data = sv_bytes_str("report data");
+}
+
+static void end(struct platform *p)
+{
+        struct sv_buf *all[] = {&p->info, &p->info_chain, &p->qe, &p->qe_chain, &p->pck_crl, &p->root_crl, &p->root, &p->quote};
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+                sv_buf_free(all[i]);
+        intel_signer_free(&p->signer);
+        sv_certs_free(&p->roots);
+        sv_json_free(p->state);
+        sv_remove_tree(p->dir, NULL);
+}
+
+static void test_forms(void **unused)
+{
+        static const struct {
+                unsigned version, type;
+        } forms[] = {{4, 2}, {5, 2}, {5, 3}};
+
+        for (int processor = 0; processor < 2; processor++) {
+                struct intel_options o = {.processor = processor, .fmspc = {0x50, 0x80, 0x6f}};
+                struct platform p;
+
+                begin(&p, &o);
+                for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+                        struct sv_tdx_out out = {0};
+                        struct sv_err err = SV_ERR_NULL;
+
+                        sign(&p, forms[i].version, forms[i].type);
+                        OK(sv_tdx_verify(&p.in, &out, &err));
+                        assert_true(out.test_root);
+                        assert_int_equal(out.status, SV_TCB_UP_TO_DATE);
+                        assert_true(out.has_module);
+                        assert_int_equal(out.quote.td.type, forms[i].type);
+                        assert_int_equal(out.quote.td.tdattributes, SV_TD_SEPT_VE_DISABLE);
+                        assert_int_equal(out.quote.td.xfam, 0x602e7);
+                        assert_memory_equal(out.quote.td.rtmr, rtmr, sizeof(rtmr));
+                        assert_int_equal(out.quote.td.mrownerconfig[47], 0xa1);
+                        sv_tdx_out_free(&out);
+                }
+                end(&p);
+        }
+}
+
+/* Every byte of what is signed, one bit changed at a time. */
+static void test_changed(void **unused)
+{
+        struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
+        struct platform p;
+
+        begin(&p, &o);
+        sign(&p, 4, 2);
+        for (size_t i = 0; i < 48 + 584 + 4 + 128 + 6 + 384 + 64 + 34; i++) {
+                struct sv_tdx_out out = {0};
+                struct sv_err err = SV_ERR_NULL;
+
+                p.quote.p[i] ^= 1 << i % 8;
+                if (sv_tdx_verify(&p.in, &out, &err) == 0)
+                        fail_msg("a quote with byte %zu changed was believed", i);
+                p.quote.p[i] ^= 1 << i % 8;
+        }
+        end(&p);
+}
+
+static void test_levels(void **unused)
+{
+        static const struct {
+                struct intel_options o;
+                enum sv_tcb_status status;
+                const char *check; /* NULL: believed */
+        } t[] = {
+                {{.platform = "SWHardeningNeeded"}, SV_TCB_SW_HARDENING, NULL},
+                {{.platform = "ConfigurationNeeded"}, SV_TCB_CONFIGURATION, NULL},
+                {{.platform = "OutOfDate"}, SV_TCB_OUT_OF_DATE, NULL},
+                {{.module = "OutOfDate"}, SV_TCB_OUT_OF_DATE, NULL},
+                {{.qe = "OutOfDate", .platform = "ConfigurationNeeded"}, SV_TCB_OUT_OF_DATE_CONFIGURATION, NULL},
+                {{.platform = "Revoked"}, SV_TCB_REVOKED, "tdx.tcb.revoked"},
+                {{.module = "Revoked"}, SV_TCB_REVOKED, "tdx.tcb.revoked"},
+                {{.pck_revoked = true}, 0, "tdx.pck.revoked"},
+                {{.ca_revoked = true}, 0, "tdx.pck.revoked"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                struct sv_tdx_out out = {0};
+                struct sv_err err = SV_ERR_NULL;
+                struct platform p;
+
+                begin(&p, &t[i].o);
+                sign(&p, 4, 2);
+                if (t[i].check) {
+                        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, t[i].check);
+                } else {
+                        OK(sv_tdx_verify(&p.in, &out, &err));
+                        assert_int_equal(out.status, t[i].status);
+                        assert_int_equal(sv_json_len(out.advisories), 1);
+                        sv_tdx_out_free(&out);
+                }
+                end(&p);
+        }
+}
+
+static void test_foreign(void **unused)
+{
+        struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
+        struct sv_tdx_out out = {0};
+        struct sv_err err = SV_ERR_NULL;
+        struct platform p, other;
+
+        begin(&p, &o);
+        begin(&other, &o);
+        sign(&p, 4, 2);
+        p.in.test_roots = NULL;
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.root");
+        p.in.test_roots = &other.roots;
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.root");
+        p.in.test_roots = &p.roots;
+        p.in.report_data = sv_bytes_str("other data");
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.report_data");
+        end(&other);
+        end(&p);
+}
+
+static void test_td_report(void **unused)
+{
+        struct intel_quote q = {.type = 2, .rtmr = rtmr, .report_data = "report data"};
+        uint8_t report[INTEL_TD_REPORT], digest[48];
+        struct sv_err err = SV_ERR_NULL;
+        SV_JSON *state = NULL;
+
+        OK(sv_json_parse(sv_bytes_str(state_text), "state", &state, &err));
+        q.state = state;
+        intel_td_report(&q, report);
+        assert_memory_equal(report + 720, rtmr, sizeof(rtmr));
+        assert_int_equal(report[528], 0xa1);
+        assert_int_equal(report[515], 0x10); /* SEPT_VE_DISABLE */
+        OK(sv_digest(SV_SHA384, sv_bytes(report + 512, 512), digest, &err));
+        assert_memory_equal(report + 80, digest, sizeof(digest));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_forms),   cmocka_unit_test(test_changed),   cmocka_unit_test(test_levels),
+                cmocka_unit_test(test_foreign), cmocka_unit_test(test_td_report),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
