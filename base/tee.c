@@ -12,6 +12,14 @@ void sv_measurement_free(struct sv_measurement *m)
         *m = (struct sv_measurement){0};
 }
 
+void sv_id_out_free(struct sv_id_out *out)
+{
+        sv_buf_free(&out->block);
+        sv_buf_free(&out->auth);
+        sv_json_free(out->values);
+        *out = (struct sv_id_out){0};
+}
+
 struct sv_measure_step *sv_measurement_step(struct sv_measurement *m)
 {
         struct sv_measure_step *steps;

@@ -45,6 +45,19 @@ struct sv_measurement {
 void sv_measurement_free(struct sv_measurement *m);
 struct sv_measure_step *sv_measurement_step(struct sv_measurement *m); /* a new zeroed step; ends the program without memory */
 
+/* --- a guest's identity, signed beforehand; the platform compares it when it launches (sv_tee.id_block) --- */
+struct sv_id_in {
+        const struct sv_guest *guest;      /* NULL: launch_digest says what is launched */
+        struct sv_bytes launch_digest;     /* n == 0: predicted from the guest */
+        const struct sv_json *members;     /* texts: "policy", "svn", "family-id", "image-id"; one that is absent has its default */
+        const struct sv_key *key, *author; /* key NULL: nobody's. author NULL: nobody vouches for the key */
+};
+struct sv_id_out {
+        struct sv_buf block, auth; /* as the platform takes them */
+        struct sv_json *values;    /* what they say */
+};
+void sv_id_out_free(struct sv_id_out *out);
+
 /* --- verify --- */
 /* Everything a verifier may use beside the evidence. Kinds are the TEE's own: "ek-root", "activation-secret", "vcek", "tcb-info"… */
 struct sv_blob {
@@ -86,6 +99,8 @@ struct sv_tee {
         /* A prediction beside what a boot logged, event by event: adds {"register":…,"same":bool,"text":…} to *rows (array, in order; may
          * be NULL). SV_PROOF "measure.differs" naming the first event that differs. NULL: this TEE has no log of its own. Pure. */
         int (*compare)(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows, struct sv_err *err);
+        /* Makes and signs what the platform shall compare at launch. NULL: this TEE has no such thing. Pure but for files, as measure. */
+        int (*id_block)(const struct sv_id_in *in, struct sv_id_out *out, struct sv_err *err);
         /* Adds to *rules (array) the policy rules for this measurement and guest (policy/policy.h); to *trust (object) its anchors. */
         int (*policy)(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
                       struct sv_err *err);
