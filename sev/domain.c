@@ -62,40 +62,34 @@ static int check_firmware(const struct sv_guest *g, struct sv_err *err)
         return 0;
 }
 
-static int put_file(struct sv_buf *x, const char *element, const char *path, size_t size, struct sv_err *err)
+static void put_element(struct sv_buf *x, const char *element, struct sv_bytes raw)
 {
-        SV_BUF raw = SV_BUF_NULL;
-
-        if (sv_file_read(path, size, &raw, "sev.domain.id_block", err) < 0)
-                return -1;
-        if (raw.n != size)
-                return sv_fail(err, SV_FORMAT, "sev.domain.id_block", "%s: %zu bytes were expected, found %zu", path, size, raw.n);
         sv_buf_printf(x, "    <%s>", element);
-        sv_put_base64(x, sv_buf_bytes(&raw));
+        sv_put_base64(x, raw);
         sv_buf_printf(x, "</%s>\n", element);
-        return 0;
 }
 
 int sv_sev_domain(const struct sv_guest *g, struct sv_domain_part *out, struct sv_err *err)
 {
         SV_SEV_OPTIONS o = {0};
         struct sv_buf *x = &out->launch_security;
+        SV_BUF id_block = SV_BUF_NULL;
+        SV_BUF id_auth = SV_BUF_NULL;
         uint8_t host_data[32];
-        bool has_host_data;
+        bool has_host_data, has_id;
 
         if (sv_sev_options_read(g, &o, err) < 0 || refuse_options(g, &o, err) < 0 || check_firmware(g, err) < 0 ||
-            sv_sev_host_data(&o, host_data, &has_host_data, err) < 0)
+            sv_sev_host_data(&o, host_data, &has_host_data, err) < 0 || sv_sev_id_given(g, &o, &id_block, &id_auth, &has_id, err) < 0)
                 return -1;
         /* The policy always with 0x: libvirt reads bare digits as hexadecimal. */
         sv_buf_printf(x, "  <launchSecurity type='sev-snp' kernelHashes='%s'%s>\n    <policy>0x%llx</policy>\n", g->kernel || g->uki ? "yes" : "no",
                       o.author_key ? " authorKey='yes'" : "", (unsigned long long)o.policy);
-        if (o.id_block && (put_file(x, "idBlock", o.id_block, 96, err) < 0 || put_file(x, "idAuth", o.id_auth, 4096, err) < 0))
-                return -1;
-        if (has_host_data) {
-                sv_buf_puts(x, "    <hostData>");
-                sv_put_base64(x, sv_bytes(host_data, sizeof(host_data)));
-                sv_buf_puts(x, "</hostData>\n");
+        if (has_id) {
+                put_element(x, "idBlock", sv_buf_bytes(&id_block));
+                put_element(x, "idAuth", sv_buf_bytes(&id_auth));
         }
+        if (has_host_data)
+                put_element(x, "hostData", sv_bytes(host_data, sizeof(host_data)));
         sv_buf_puts(x, "  </launchSecurity>\n");
         sv_buf_puts(&out->features, "    <smm state='off'/>\n");
         out->stateless_firmware = true;

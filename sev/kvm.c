@@ -183,34 +183,28 @@ static int launch(struct trial *t, struct sv_err *err)
         return 0;
 }
 
-/* Nobody's key signs: what matters is that the firmware compares the digest. */
+/* The guest's own ID block; without one nobody's key signs ours: what matters is that the firmware compares the digest. */
 static int finish(struct trial *t, struct sv_err *err)
 {
         struct sv_id_block id = {.version = 1, .policy = t->o->policy};
-        uint8_t block[SV_ID_BLOCK_SIZE], auth[SV_ID_AUTH_SIZE];
-        struct sv_kvm_snp_finish f = {.id_block_uaddr = (uintptr_t)block, .id_auth_uaddr = (uintptr_t)auth, .id_block_en = 1};
+        uint8_t ours[SV_ID_BLOCK_SIZE], ours_auth[SV_ID_AUTH_SIZE];
+        struct sv_kvm_snp_finish f = {.id_block_uaddr = (uintptr_t)ours, .id_auth_uaddr = (uintptr_t)ours_auth, .id_block_en = 1};
+        SV_BUF block = SV_BUF_NULL;
+        SV_BUF auth = SV_BUF_NULL;
         bool given;
 
         memcpy(id.launch_digest, t->digest, sizeof(id.launch_digest));
-        sv_id_block_write(&id, block);
-        if (sv_id_auth_anonymous(block, auth, err) < 0 || sv_sev_host_data(t->o, f.host_data, &given, err) < 0)
+        sv_id_block_write(&id, ours);
+        if (sv_id_auth_anonymous(ours, ours_auth, err) < 0 || sv_sev_id_given(t->guest, t->o, &block, &auth, &given, err) < 0)
+                return -1;
+        if (given) {
+                f.id_block_uaddr = (uintptr_t)block.p;
+                f.id_auth_uaddr = (uintptr_t)auth.p;
+                f.auth_key_en = t->o->author_key;
+        }
+        if (sv_sev_host_data(t->o, f.host_data, &given, err) < 0)
                 return -1;
         return sev_call(t, SV_KVM_SNP_FINISH, &f, "finishing the launch with our digest in the ID block (SNP_LAUNCH_FINISH)", err);
-}
-
-static int predict(struct trial *t, struct sv_err *err)
-{
-        struct sv_measurement m = {0};
-        SV_BUF digest = SV_BUF_NULL;
-        int r;
-
-        if (sv_sev_measure(t->guest, &m, err) < 0)
-                return -1;
-        r = sv_json_need_hex(m.values, "launch_digest", &digest, "sev.trial", err);
-        if (r == 0 && digest.n == sizeof(t->digest))
-                memcpy(t->digest, digest.p, sizeof(t->digest));
-        sv_measurement_free(&m);
-        return r;
 }
 
 static int prepare(struct trial *t, struct sv_err *err)
@@ -230,7 +224,7 @@ static int prepare(struct trial *t, struct sv_err *err)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %u vCPUs", g->vcpus);
         for (unsigned i = 0; i < g->vcpus; i++)
                 t->vcpus[i] = -1;
-        return predict(t, err);
+        return sv_sev_predict(t->guest, t->digest, err);
 }
 
 static void close_machine(struct trial *t)

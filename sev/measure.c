@@ -139,3 +139,15 @@ int sv_sev_measure(const struct sv_guest *guest, struct sv_measurement *out, str
         sv_map_free(&in.svsm);
         return r;
 }
+
+int sv_sev_predict(const struct sv_guest *guest, uint8_t digest[SV_SNP_DIGEST], struct sv_err *err)
+{
+        struct sv_measurement m = {0};
+        int r;
+
+        if (sv_sev_measure(guest, &m, err) < 0)
+                return -1;
+        r = take_digest(sv_json_str(sv_json_get(m.values, "launch_digest")), digest, err);
+        sv_measurement_free(&m);
+        return r;
+}

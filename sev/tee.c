@@ -18,6 +18,7 @@ const struct sv_tee sv_tee_sev_snp = {
         .domain = sv_sev_domain,
         .trial = sv_sev_trial,
         .measure = sv_sev_measure,
+        .id_block = sv_sev_id_block,
         .policy = sv_snp_rules,
         .needs = sv_snp_needs,
         .wrap = sv_snp_evidence_wrap,

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "sev/host.h"
+#include "sev/measure.h"
 #include "tests/unit/unit.h"
 
 static char root[] = "/tmp/sev-host.XXXXXX";
@@ -90,7 +91,7 @@ static void put_firmware(const char *rel, bool hashes)
 
 static int domain(const char *members, struct sv_buf *xml, struct sv_err *err)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"kernel\",%s}", members);
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"kernel\":\"kernel\",%s}", members);
         struct sv_domain_part part = {0};
         SV_GUEST g = {0};
         int r;
@@ -150,23 +151,74 @@ static void test_domain(void **state)
         init_data_sha384();
 }
 
-static void test_id_block(void **state)
+/* Signs for that guest and writes both files; the guest file's members otherwise. */
+static void sign(const char *members, const char *wanted, bool author)
 {
-        SV_BUF block = SV_BUF_NULL, auth = SV_BUF_NULL;
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"kernel\":\"kernel\",%s}", members);
         SV_STR block_path = sv_asprintf("%s/id_block", root);
         SV_STR auth_path = sv_asprintf("%s/id_auth", root);
         struct sv_err err = SV_ERR_NULL;
+        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err), *who = author ? sv_key_generate(SV_KEY_P384, 0, &err) : NULL;
+        struct sv_id_out made = {0};
+        struct sv_id_in in = {.key = key, .author = who};
+        SV_JSON *extra = NULL;
+        SV_GUEST g = {0};
+
+        OK(sv_json_parse(sv_bytes_str(wanted), "test", &extra, &err));
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", root, &g, &err));
+        in.guest = &g;
+        in.members = extra;
+        OK(sv_sev_id_block(&in, &made, &err));
+        assert_string_equal(sv_json_str(sv_json_get(made.values, "policy")), strstr(members, "0x130000") ? "0x130000" : "0x30000");
+        OK(sv_file_write(block_path, 0644, sv_buf_bytes(&made.block), &err));
+        OK(sv_file_write(auth_path, 0644, sv_buf_bytes(&made.auth), &err));
+        sv_id_out_free(&made);
+}
+
+static void flip(const char *rel, size_t at)
+{
+        SV_STR path = sv_asprintf("%s/%s", root, rel);
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF raw = SV_BUF_NULL;
+
+        OK(sv_file_read(path, 1 << 16, &raw, "test", &err));
+        raw.p[at] ^= 1;
+        OK(sv_file_write(path, 0644, sv_buf_bytes(&raw), &err));
+}
+
+#define WITH_ID "\"id_block\":\"id_block\",\"id_auth\":\"id_auth\""
+
+/* Whatever the firmware would refuse at the end of the launch is refused before it. */
+static void test_id_block(void **state)
+{
+        SV_STR block_path = sv_asprintf("%s/id_block", root);
+        struct sv_err err = SV_ERR_NULL;
         SV_BUF xml = SV_BUF_NULL;
 
-        sv_buf_grow(&block, 96);
-        sv_buf_grow(&auth, 4096);
         put_firmware("/good.fd", true);
-        OK(sv_file_write(block_path, 0644, sv_buf_bytes(&block), &err));
-        OK(sv_file_write(auth_path, 0644, sv_buf_bytes(&auth), &err));
-        has(SNP("\"id_block\":\"id_block\",\"id_auth\":\"id_auth\",\"author_key\":true"), " authorKey='yes'>");
-        has(SNP("\"id_block\":\"id_block\",\"id_auth\":\"id_auth\""), "<idBlock>AAAA");
-        OK(sv_file_write(block_path, 0644, sv_bytes(block.p, 95), &err));
-        FAILS(domain(SNP("\"id_block\":\"id_block\",\"id_auth\":\"id_auth\""), &xml, &err), SV_FORMAT, "sev.domain.id_block");
+        put("/kernel", "a kernel");
+        sign(GOOD, "{}", true);
+        has(SNP(WITH_ID ",\"author_key\":true"), " authorKey='yes'>");
+        has(SNP(WITH_ID ",\"author_key\":true"), "<idAuth>AQAAAAEAAAA");
+        FAILS(domain(SNP(WITH_ID), &xml, &err), SV_USAGE, "sev.domain.author_key");
+        flip("id_auth", 0x680);
+        FAILS(domain(SNP(WITH_ID ",\"author_key\":true"), &xml, &err), SV_PROOF, "snp.id_key.signature");
+        sign(GOOD, "{\"svn\":\"7\",\"family-id\":\"000102030405060708090a0b0c0d0e0f\"}", false);
+        has(SNP(WITH_ID), "<idBlock>");
+        FAILS(domain(SNP(WITH_ID ",\"author_key\":true"), &xml, &err), SV_FORMAT, "snp.id_auth.curve");
+        /* Another policy, another CPU, another kernel. */
+        FAILS(domain(SNP(WITH_ID ",\"policy\":\"0x130000\""), &xml, &err), SV_PROOF, "snp.id_block.guest_policy");
+        FAILS(domain("\"cpu\":\"EPYC-Milan\",\"firmware\":\"good.fd\",\"tees\":{\"sev-snp\":{" WITH_ID "}}", &xml, &err), SV_PROOF,
+              "snp.id_block.launch_digest");
+        put("/kernel", "another kernel");
+        FAILS(domain(SNP(WITH_ID), &xml, &err), SV_PROOF, "snp.id_block.launch_digest");
+        sign(SNP("\"policy\":\"0x130000\""), "{}", false);
+        has(SNP(WITH_ID ",\"policy\":\"0x130000\""), "<policy>0x130000</policy>");
+        flip("id_block", 3);
+        FAILS(domain(SNP(WITH_ID ",\"policy\":\"0x130000\""), &xml, &err), SV_PROOF, "snp.id_block.signature");
+        OK(sv_file_write(block_path, 0644, sv_bytes("short", 5), &err));
+        FAILS(domain(SNP(WITH_ID), &xml, &err), SV_FORMAT, "snp.id_block.size");
+        FAILS(domain(SNP("\"id_block\":\"none\",\"id_auth\":\"none\""), &xml, &err), SV_SYSTEM, "sev.domain.id_block");
         FAILS(domain(SNP("\"id_block\":\"id_block\""), &xml, &err), SV_USAGE, "guest.sev-snp.id_block");
 }
 

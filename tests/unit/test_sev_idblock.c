@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "sev/idblock.h"
+#include "sev/measure.h"
 #include "tests/unit/unit.h"
 
 #define DIR "vectors/snp/idblock/"
@@ -39,6 +40,44 @@ static void expect_hex(const uint8_t *digest, const struct sv_json *row, const c
         assert_string_equal(sv_hex(sv_bytes(digest, 48), hex), sv_json_str(sv_json_get(row, member)));
 }
 
+/* From the row's own keys and values: the same block, and a page that says the same. */
+static void make_again(const struct sv_json *row, struct sv_bytes block, struct sv_bytes auth, bool author)
+{
+        const struct sv_json *f = author ? sv_json_get(row, "id_block_fields") : row;
+        const char *names[2] = {sv_json_str(sv_json_get(row, "id_key")), sv_json_str(sv_json_get(row, "author_key"))};
+        SV_KEY *id = NULL, *who = NULL;
+        SV_BUF digest = SV_BUF_NULL;
+        SV_JSON *members = sv_json_object();
+        struct sv_id_in in = {.members = members};
+        struct sv_id_out made = {0};
+        char path[256];
+
+        if (author && !there(names[0]))
+                return;
+        for (int i = 0; author && i < 2; i++) {
+                snprintf(path, sizeof(path), DIR "%s", names[i]);
+                *(i ? &who : &id) = sv_key_open(shared_path(path), &err);
+        }
+        in.key = id;
+        in.author = who;
+        OK(sv_json_need_hex(f, "launch_digest", &digest, "test", &err));
+        in.launch_digest = sv_buf_bytes(&digest);
+        sv_json_set_str(members, "policy", sv_json_str(sv_json_get(f, "policy")));
+        snprintf(path, sizeof(path), "%lld", (long long)sv_json_int(sv_json_get(f, "guest_svn"), -1));
+        sv_json_set_str(members, "svn", path);
+        sv_json_set_hex(members, "family-id", sv_bytes(block.p + 48, 16));
+        sv_json_set_hex(members, "image-id", sv_bytes(block.p + 64, 16));
+        OK(sv_sev_id_block(&in, &made, &err));
+        assert_true(sv_bytes_eq(sv_buf_bytes(&made.block), block));
+        assert_string_equal(sv_json_str(sv_json_get(made.values, "id_key_digest")), sv_json_str(sv_json_get(row, "id_key_digest")));
+        assert_int_equal(sv_json_bool(sv_json_get(made.values, "anonymous"), true), !author);
+        if (!author)
+                assert_true(sv_bytes_eq(sv_buf_bytes(&made.auth), auth));
+        else
+                assert_string_equal(sv_json_str(sv_json_get(made.values, "author_key_digest")), sv_json_str(sv_json_get(row, "author_key_digest")));
+        sv_id_out_free(&made);
+}
+
 static unsigned check_rows(const struct sv_json *rows, bool author)
 {
         unsigned n = 0;
@@ -71,6 +110,7 @@ static unsigned check_rows(const struct sv_json *rows, bool author)
                         OK(sv_id_auth_anonymous(raw, page, &err));
                         assert_memory_equal(page, auth.p, sizeof(page));
                 }
+                make_again(row, sv_buf_bytes(&block), sv_buf_bytes(&auth), author);
                 n++;
         }
         return n;
@@ -221,10 +261,44 @@ static void block_form(void **state)
         assert_string_equal(err.check, "crypto.keystore");
 }
 
+/* What cannot be a block is refused before anybody signs. */
+static void not_made(void **state)
+{
+        static const struct {
+                const char *members, *check;
+        } t[] = {
+                {"{\"policy\":\"0x10000\"}", "sev.id_block.policy"}, {"{\"policy\":\"0x4030000\"}", "sev.id_block.policy"},
+                {"{\"policy\":\"x\"}", "sev.id_block.policy"},       {"{\"svn\":\"4294967296\"}", "sev.id_block.svn"},
+                {"{\"family-id\":\"00\"}", "sev.id_block.id"},       {"{\"image-id\":\"zz0102030405060708090a0b0c0d0e0f\"}", "sev.id_block.id"},
+        };
+        static const uint8_t digest[48] = {1};
+        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err), *wrong = sv_key_generate(SV_KEY_P256, 0, &err);
+        struct sv_id_in in = {.launch_digest = sv_bytes(digest, 48)};
+        struct sv_id_out made = {0};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_JSON *members = NULL;
+
+                OK(sv_json_parse(sv_bytes_str(t[i].members), "test", &members, &err));
+                in.members = members;
+                FAILS(sv_sev_id_block(&in, &made, &err), SV_USAGE, t[i].check);
+        }
+        in = (struct sv_id_in){.launch_digest = sv_bytes(digest, 47), .key = key};
+        FAILS(sv_sev_id_block(&in, &made, &err), SV_USAGE, "sev.id_block.launch_digest");
+        in = (struct sv_id_in){.launch_digest = sv_bytes(digest, 48), .key = wrong};
+        FAILS(sv_sev_id_block(&in, &made, &err), SV_USAGE, "snp.id_key.curve");
+        in = (struct sv_id_in){.launch_digest = sv_bytes(digest, 48), .key = key, .author = wrong};
+        FAILS(sv_sev_id_block(&in, &made, &err), SV_USAGE, "snp.id_key.curve");
+        in.key = NULL;
+        FAILS(sv_sev_id_block(&in, &made, &err), SV_USAGE, "sev.id_block.author");
+        assert_null(made.values);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(shared_vectors), cmocka_unit_test(key_digests), cmocka_unit_test(one_thing_wrong), cmocka_unit_test(block_form),
+                cmocka_unit_test(not_made),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
