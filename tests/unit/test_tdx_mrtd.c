@@ -5,6 +5,7 @@
 #include "tdx/hob.h"
 #include "tdx/mrtd.h"
 #include "tests/unit/firmware.h"
+#include "tests/unit/tdvf.h"
 
 #define GIB (1ull << 30)
 
@@ -72,57 +73,11 @@ static void hob_lists(void **state)
         }
 }
 
-/* A firmware of two pages: BFV, TempMem, HOB. */
-struct row {
-        uint32_t offset, raw;
-        uint64_t gpa, size;
-        uint32_t type, attr;
-};
-
-static void put_guid(struct sv_buf *b, const char *text)
-{
-        uint8_t raw[16];
-
-        sv_guid_raw(text, raw);
-        sv_buf_put(b, sv_bytes(raw, 16));
-}
-
-static void build(struct sv_buf *b, const struct row *rows, uint32_t n, uint32_t version)
-{
-        uint32_t from_end = 32 + 18 + 22 + 16 + 32 * n;
-
-        sv_buf_clear(b);
-        sv_buf_grow(b, 2 * 4096 - from_end - 16);
-        put_guid(b, "e9eaf9f3-168e-44d5-a8eb-7f4d8738f6ae");
-        sv_buf_puts(b, "TDVF");
-        sv_buf_u32le(b, 16 + 32 * n);
-        sv_buf_u32le(b, version);
-        sv_buf_u32le(b, n);
-        for (uint32_t i = 0; i < n; i++) {
-                sv_buf_u32le(b, rows[i].offset);
-                sv_buf_u32le(b, rows[i].raw);
-                sv_buf_u64le(b, rows[i].gpa);
-                sv_buf_u64le(b, rows[i].size);
-                sv_buf_u32le(b, rows[i].type);
-                sv_buf_u32le(b, rows[i].attr);
-        }
-        sv_buf_u32le(b, from_end);
-        sv_buf_u16le(b, 22);
-        put_guid(b, SV_GUID_TDX_METADATA);
-        sv_buf_u16le(b, 18 + 22);
-        put_guid(b, SV_GUID_FOOTER);
-        sv_buf_grow(b, 32);
-        assert_int_equal(b->n, 2 * 4096);
-}
-
-static const struct row good[3] = {
-        {0, 4096, 0xffffe000, 8192, SV_TDVF_BFV, 1}, {0, 0, 0x810000, 4096, SV_TDVF_TEMP_MEM, 0}, {0, 0, 0x809000, 4096, SV_TDVF_TD_HOB, 0}};
-
 static void one_thing_wrong(void **state)
 {
         static const struct {
                 size_t row;
-                struct row with;
+                struct tdvf_row with;
         } t[] = {
                 {0, {0, 0, 0xffffe000, 8192, SV_TDVF_BFV, 1}},       {0, {4097, 4096, 0xffffe000, 8192, SV_TDVF_BFV, 1}},
                 {0, {0, 8193, 0xffffe000, 8192, SV_TDVF_BFV, 1}},    {0, {0, 4096, 0xffffe001, 8192, SV_TDVF_BFV, 1}},
@@ -137,22 +92,22 @@ static void one_thing_wrong(void **state)
         SV_BUF image = SV_BUF_NULL;
         struct sv_tdvf tdvf;
 
-        build(&image, good, 3, 1);
+        tdvf_build(&image, tdvf_good, 3, 1);
         OK(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err));
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                struct row rows[3];
+                struct tdvf_row rows[3];
 
-                memcpy(rows, good, sizeof(rows));
+                memcpy(rows, tdvf_good, sizeof(rows));
                 rows[t[i].row] = t[i].with;
-                build(&image, rows, 3, 1);
+                tdvf_build(&image, rows, 3, 1);
                 FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf.section");
         }
-        build(&image, good, 3, 2);
+        tdvf_build(&image, tdvf_good, 3, 2);
         FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf");
-        build(&image, good, 3, 1);
+        tdvf_build(&image, tdvf_good, 3, 1);
         memcpy(image.p + 2 * 4096 - (32 + 18 + 22 + 16 + 96), "FVDT", 4);
         FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf");
-        build(&image, good, 3, 1);
+        tdvf_build(&image, tdvf_good, 3, 1);
         image.p[2 * 4096 - 32 - 18 - 22 + 3] = 0x7f; /* the descriptor lies outside */
         FAILS(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err), SV_FORMAT, "ovmf.tdvf");
 }
@@ -164,7 +119,7 @@ static void each_input_counts(void **state)
         struct sv_tdvf tdvf;
         uint8_t a[SV_TDX_DIGEST], b[SV_TDX_DIGEST];
 
-        build(&image, good, 3, 1);
+        tdvf_build(&image, tdvf_good, 3, 1);
         OK(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err));
         OK(sv_tdx_mrtd(&tdvf, SV_TDX_MAINLINE, a, NULL, &err));
         image.p[4095] ^= 1;

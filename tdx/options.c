@@ -1,0 +1,65 @@
+#include "tdx/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/guest-member.h"
+
+static bool hex_48(const char *s)
+{
+        return strlen(s) == 96 && strspn(s, "0123456789abcdef") == 96;
+}
+
+static bool service(const char *s)
+{
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-";
+        unsigned cid, port;
+        int end = 0;
+
+        if (*s == '/') /* as it fits a socket's address, and needs no escapes anywhere */
+                return strlen(s) < 108 && s[strspn(s, plain)] == 0;
+        return !strcmp(s, "none") || (sscanf(s, "vsock:%u:%u%n", &cid, &port, &end) == 2 && !s[end]);
+}
+
+#define O(member) offsetof(struct sv_tdx_options, member)
+static const struct sv_member members[] = {
+        {"attributes", SV_M_U64, O(attributes), "TDATTRIBUTES as \"0x10000000\"", .max = UINT64_MAX},
+        {"allow_debug", SV_M_BOOL, O(allow_debug), "true or false"},
+        {"mrconfigid", SV_M_TEXT, O(mrconfigid), "96 lower-case hex digits", .ok = hex_48},
+        {"mrowner", SV_M_TEXT, O(mrowner), "96 lower-case hex digits", .ok = hex_48},
+        {"mrownerconfig", SV_M_TEXT, O(mrownerconfig), "96 lower-case hex digits", .ok = hex_48},
+        {"init_data", SV_M_PATH, O(init_data), "a path to an init-data file"},
+        {"quote_service", SV_M_TEXT, O(quote_service), "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},
+        {NULL},
+};
+
+static int check(const struct sv_tdx_options *o, struct sv_err *err)
+{
+        if (o->attributes & SV_TDX_ATTR_DEBUG && !o->allow_debug)
+                return sv_fail(err, SV_USAGE, "guest.tdx.allow_debug",
+                               "tdx attributes 0x%llx let the host read the guest (debug, bit 0); clear it, or say \"allow_debug\": true as well",
+                               (unsigned long long)o->attributes);
+        if (o->mrconfigid && o->init_data)
+                return sv_fail(err, SV_USAGE, "guest.tdx.mrconfigid", "tdx: either mrconfigid or init_data was expected, found both");
+        return 0;
+}
+
+int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, struct sv_err *err)
+{
+        SV_TDX_OPTIONS o = {.attributes = SV_TDX_ATTR_SEPT_VE_DISABLE};
+
+        if (sv_guest_options(g, "tdx", members, &o, err) < 0 || check(&o, err) < 0)
+                return -1;
+        *out = o;
+        o = (struct sv_tdx_options){0};
+        return 0;
+}
+
+void sv_tdx_options_free(struct sv_tdx_options *o)
+{
+        char **texts[] = {&o->mrconfigid, &o->mrowner, &o->mrownerconfig, &o->init_data, &o->quote_service};
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                free(*texts[i]);
+        *o = (struct sv_tdx_options){0};
+}

@@ -1,0 +1,32 @@
+/* The guest file's object /tees/tdx (docs/FORMATS.md): what only a TD has. The flags of `secure-vm measure` fill the same object. */
+#pragma once
+
+#include "base/guest.h"
+
+#define SV_TDX_FIRMWARE "/usr/share/ovmf/OVMF.inteltdx.ms.fd"
+#define SV_TDX_QGS      "/var/run/tdx-qgs/qgs.socket" /* libvirt's default, and Intel's package */
+
+/* TDATTRIBUTES (Intel TDX Module ABI Specification, "ATTRIBUTES"). */
+#define SV_TDX_ATTR_DEBUG           (1ull << 0)
+#define SV_TDX_ATTR_SEPT_VE_DISABLE (1ull << 28)
+
+struct sv_tdx_options {
+        uint64_t attributes; /* TDATTRIBUTES; default 0x10000000: SEPT_VE_DISABLE, no debugging */
+        bool allow_debug;    /* must be true beside attributes with the debug bit: said twice, meant once */
+        char *mrconfigid;    /* 96 hex digits; or init_data */
+        char *mrowner, *mrownerconfig; /* 96 hex digits */
+        char *init_data;     /* path: its digest becomes MRCONFIGID */
+        char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */
+};
+
+int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, struct sv_err *err);
+void sv_tdx_options_free(struct sv_tdx_options *o);
+#define SV_TDX_OPTIONS __attribute__((cleanup(sv_tdx_options_free))) struct sv_tdx_options
+
+/* MRCONFIGID, MROWNER, MROWNERCONFIG of the launch: as given (MRCONFIGID: or the digest of init-data, SHA-384 unless it names another;
+ * SHA-512 is cut, SHA-256 followed by zeros), else zero. */
+struct sv_tdx_ids {
+        uint8_t mrconfigid[48], mrowner[48], mrownerconfig[48];
+        bool has_mrconfigid, has_mrowner, has_mrownerconfig;
+};
+int sv_tdx_ids(const struct sv_tdx_options *o, struct sv_tdx_ids *out, struct sv_err *err);
