@@ -7,6 +7,7 @@
 
 #define REQUEST_MS 30000
 #define BACKOFF_MS 1000
+#define FAULTS 3 /* tries when nobody answers: a machine without a network should say so soon */
 
 static int busy(const char *origin, int64_t until, struct sv_err *err)
 {
@@ -74,7 +75,7 @@ static int try_once(const struct sv_fetch *f, const struct sv_get *get, const ch
                 if (err)
                         *err = why;
                 *at = f->now_ms(f->arg) + ((int64_t)BACKOFF_MS << try);
-                return can_help(&why) ? 1 : -1;
+                return can_help(&why) && try + 1 < FAULTS ? 1 : -1;
         }
         if (got.status == 200) {
                 *out = got;

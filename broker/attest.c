@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "attest/appraise.h"
+#include "attest/fetch.h"
 #include "attest/kbs.h"
 #include "attest/token.h"
 #include "base/file.h"
@@ -10,6 +10,7 @@
 #include "broker/session.h"
 
 #define ISSUER "secure-vm-broker"
+#define FETCH_MS 20000 /* a guest waits for its answer 30 s */
 
 static int seal_secret(struct sv_request *r, const char *id, struct sv_secret *secret, struct sv_buf *out, struct sv_err *err)
 {
@@ -103,6 +104,37 @@ static void free_trust(struct trust *t)
         sv_blobs_free(&t->blobs);
 }
 
+/* "vek network, ca cache": for the audit record. */
+static void say_collateral(struct sv_request *r, const struct sv_fetched *used)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        for (size_t i = 0; i < used->n; i++)
+                sv_buf_printf(&text, "%s%s %s", i ? ", " : "", used->list[i].entry.kind, sv_fetch_from_name(used->list[i].from));
+        for (size_t i = 0; i < sv_json_len(used->absent); i++)
+                sv_buf_printf(&text, "%s%s absent", text.n ? ", " : "", sv_json_str(sv_json_at(used->absent, i)));
+        if (text.n)
+                sv_json_set_str(r->audit, "collateral", sv_buf_str(&text));
+}
+
+/* With what the evidence needs and does not bring, when the configuration says from where. */
+static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct sv_verify_in *in, struct sv_json **claims,
+                    struct sv_verdict *verdict, struct sv_err *err)
+{
+        const struct sv_broker_collateral *c = &r->broker->config.collateral;
+        struct sv_fetch fetch = {.cache = c->cache, .mirrors = (const char *const *)c->mirrors, .mirror_ca = c->mirror_ca,
+                                 .offline = c->offline, .budget_ms = FETCH_MS};
+        SV_FETCHED used = {0};
+        int rc;
+
+        if (!c->fetch && !c->offline)
+                return sv_appraise(tee, in, NULL, claims, verdict, err);
+        sv_fetch_defaults(&fetch);
+        rc = sv_fetch_appraise(&fetch, tee, in, NULL, claims, verdict, &used, err);
+        say_collateral(r, &used);
+        return rc;
+}
+
 static int verify_evidence(struct sv_request *r, const struct sv_tee *tee, const struct sv_kbs_attestation *m, struct sv_bytes secret,
                            struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
@@ -116,7 +148,7 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee, const
         if (secret.n)
                 sv_blobs_add(&t.blobs, tee->secret_kind, secret);
         in.collateral = (struct sv_collateral){t.blobs.list, t.blobs.n};
-        return sv_appraise(tee, &in, NULL, claims, verdict, err);
+        return appraise(r, tee, &in, claims, verdict, err);
 }
 
 static int write_token(struct sv_request *r, const struct sv_tee *tee, const struct sv_kbs_attestation *m, const struct sv_json *claims,

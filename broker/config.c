@@ -43,6 +43,7 @@ void sv_broker_config_free(struct sv_broker_config *c)
         for (size_t i = 0; i < N_ROWS; i++)
                 if (rows[i].kind != INT)
                         free(*text_at(c, &rows[i]));
+        sv_broker_collateral_free(&c->collateral);
         memset(c, 0, sizeof(*c));
 }
 
@@ -103,10 +104,11 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
 {
         SV_BROKER_CONFIG c = {0};
         SV_JSON *j = NULL;
-        const char *names[N_ROWS + 1] = {NULL};
+        const char *names[N_ROWS + 2] = {NULL};
 
         for (size_t i = 0; i < N_ROWS; i++)
                 names[i] = rows[i].name;
+        names[N_ROWS] = "collateral";
         if (sv_json_parse(text, "broker.config", &j, err) < 0 || sv_json_only(j, names, "broker.config", err) < 0) {
                 if (err)
                         err->class = SV_USAGE; /* a file of the operator's own */
@@ -117,7 +119,7 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
         for (size_t i = 0; i < N_ROWS; i++)
                 if (take(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
                         return -1;
-        if (split_listen(&c, text, err) < 0)
+        if (split_listen(&c, text, err) < 0 || sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral, err) < 0)
                 return -1;
         *out = c;
         memset(&c, 0, sizeof(c));

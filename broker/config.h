@@ -13,10 +13,21 @@ struct sv_broker_config {
         int64_t connections; /* served at a time */
         int64_t sessions;    /* alive at a time */
         int64_t session_seconds, token_seconds;
+        struct sv_broker_collateral { /* "collateral"; what evidence needs and does not bring */
+                bool fetch;     /* from the makers or their mirrors; else */
+                char *offline;  /* from this folder; NULL: evidence has to bring it */
+                char *cache;    /* default: "collateral" beside the configuration */
+                char **mirrors; /* ends with NULL; may be NULL */
+                char *mirror_ca;
+        } collateral;
 };
 
 /* SV_USAGE "broker.config.<…>", naming the line. `dir` is put in front of relative paths. Pure. *out must be zeroed. */
 int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out, struct sv_err *err);
 int sv_broker_config_read(const char *path, struct sv_broker_config *out, struct sv_err *err);
+/* The member "collateral" of it. */
+int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir, struct sv_broker_collateral *out,
+                               struct sv_err *err);
+void sv_broker_collateral_free(struct sv_broker_collateral *c);
 void sv_broker_config_free(struct sv_broker_config *c);
 #define SV_BROKER_CONFIG __attribute__((cleanup(sv_broker_config_free))) struct sv_broker_config

@@ -142,8 +142,12 @@ static int verify(const struct sv_args *args, const struct sv_tee *tee, const st
         int r;
 
         if (!sv_has(args, "fetch")) {
-                if (sv_has(args, "mirror") || sv_has(args, "offline") || sv_has(args, "refresh"))
-                        return sv_fail(err, SV_USAGE, "verify.fetch", "nothing is fetched without --fetch");
+                static const char *const names[] = {"mirror", "mirror-ca", "offline", "cache", "refresh"};
+
+                for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                        if (sv_has(args, names[i]))
+                                return sv_fail(err, SV_USAGE, "verify.fetch", "--%s says where to fetch from, but nothing is fetched without --fetch",
+                                               names[i]);
                 return sv_appraise(tee, in, policy, claims, verdict, err);
         }
         if (sv_fetch_from_args(args, &fetch, err) < 0)

@@ -58,5 +58,5 @@ void sv_fetch_warn(const struct sv_fetched *f)
                 if (f->list[i].note)
                         sv_warn("%s is from the cache, older than it should be: %s", f->list[i].entry.kind, f->list[i].note);
         for (size_t i = 0; i < sv_json_len(f->absent); i++)
-                sv_warn("there is no %s: it is not looked at", sv_json_str(sv_json_at(f->absent, i)));
+                sv_warn("neither mirror nor folder has a %s: verification does without, and its claims say so", sv_json_str(sv_json_at(f->absent, i)));
 }

@@ -26,6 +26,7 @@ struct makers {
 };
 
 static struct makers_shared *makers_shared;
+static const char *makers_tree; /* a folder whose files are served by their names, when set before the start */
 
 enum { MAKERS_OK, MAKERS_BUSY, MAKERS_FLAKY, MAKERS_DOWN, MAKERS_CUT, MAKERS_HUGE, MAKERS_ENDLESS, MAKERS_LOOP, MAKERS_TO_PLAIN, MAKERS_HOP,
        MAKERS_CHAIN, MAKERS_TOGETHER, MAKERS_HEADS, MAKERS_PATHS };
@@ -54,7 +55,19 @@ static void makers_flood(struct sv_tls *t, const char *head, const char *piece_h
                         return; /* the client has had enough */
 }
 
-static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port)
+static bool makers_file(struct sv_tls *t, const char *request)
+{
+        SV_STR path = sv_asprintf("%s%.*s", makers_tree, (int)strcspn(request + 4, " "), request + 4);
+        SV_BUF body = SV_BUF_NULL;
+
+        if (sv_file_read(path, 1 << 20, &body, "test", NULL) < 0)
+                return false;
+        SV_STR head = sv_asprintf("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", body.n);
+
+        return sv_tls_write(t, sv_bytes_str(head), NULL) == 0 && sv_tls_write(t, sv_buf_bytes(&body), NULL) == 0;
+}
+
+static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port, const char *request)
 {
         static const char ok[] = "200 OK\r\nContent-Type: application/json";
         SV_STR loop = sv_asprintf("302 Found\r\nContent-Length: 0\r\nLocation: https://127.0.0.1:%u/loop", port);
@@ -104,6 +117,8 @@ static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port
                 makers_flood(t, "HTTP/1.1 200 OK\r\n", "X-Long: ");
                 return;
         default:
+                if (makers_tree && makers_file(t, request))
+                        return;
                 makers_say(t, "404 Not Found\r\nContent-Length: 0", "");
         }
 }
@@ -136,7 +151,7 @@ static void makers_one(struct sv_tls *t, uint16_t port)
         if (!n)
                 return;
         row = makers_row(request);
-        makers_answer(t, row, __atomic_fetch_add(&makers_shared->asked[row], 1, __ATOMIC_SEQ_CST), port);
+        makers_answer(t, row, __atomic_fetch_add(&makers_shared->asked[row], 1, __ATOMIC_SEQ_CST), port, request);
 }
 
 static void makers_serve(int listener, uint16_t port, struct sv_tls_ctx *ctx)

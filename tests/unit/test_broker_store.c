@@ -174,10 +174,31 @@ static void configuration(void **state)
                 {"{\"connections\":\"64\"}", "broker.config.value"},
                 {"{\"connections\":1.5}", "broker.config.value"},
                 {"{\"session_seconds\":3601}", "broker.config.value"},
+                {"{\"collateral\":true}", "broker.config.collateral"},
+                {"{\"collateral\":{\"fetch\":1}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"fetsh\":true}}", "broker.config.collateral.unknown"},
+                {"{\"collateral\":{\"fetch\":true,\"offline\":\"d\"}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"mirror\":\"https://m.example\"}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"offline\":\"\"}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"fetch\":true,\"mirror\":[]}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"fetch\":true,\"mirror\":[\"https://m.example\",7]}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"fetch\":true,\"mirror\":\"m.example\"}}", "collateral.mirror"},
         };
         SV_BROKER_CONFIG c = {0};
+        SV_BROKER_CONFIG fetching = {0};
+        SV_BROKER_CONFIG offline = {0};
         struct sv_err err;
 
+        OK(sv_broker_config_parse(sv_bytes_str("{\"collateral\":{\"fetch\":true,\"mirror\":[\"a.example=https://m.example\",\"http://[::1]:8081/p\"],"
+                                               "\"mirror_ca\":\"ca.pem\"}}"), "/d", &fetching, &err));
+        assert_true(fetching.collateral.fetch);
+        assert_string_equal(fetching.collateral.cache, "/d/collateral");
+        assert_string_equal(fetching.collateral.mirror_ca, "/d/ca.pem");
+        assert_string_equal(fetching.collateral.mirrors[1], "http://[::1]:8081/p");
+        assert_null(fetching.collateral.mirrors[2]);
+        OK(sv_broker_config_parse(sv_bytes_str("{\"collateral\":{\"offline\":\"/o\"}}"), "/d", &offline, &err));
+        assert_string_equal(offline.collateral.offline, "/o");
+        assert_null(offline.collateral.cache);
         OK(sv_broker_config_parse(sv_bytes_str("{\"listen\":\"[::1]:8443\",\"kek\":\"/a/kek\",\"audit_log\":\"log\"}"), "/d", &c, &err));
         assert_string_equal(c.address, "::1");
         assert_int_equal(c.port, 8443);
@@ -185,6 +206,7 @@ static void configuration(void **state)
         assert_string_equal(c.audit_log, "/d/log");
         assert_string_equal(c.database, "/d/broker.db");
         assert_null(c.port_file);
+        assert_false(c.collateral.fetch);
         assert_int_equal(c.session_seconds, 300);
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
                 SV_BROKER_CONFIG none = {0};

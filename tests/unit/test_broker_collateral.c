@@ -1,0 +1,337 @@
+/* A broker that may fetch: SNP evidence without certificates, its VCEK, chain and list from a mirror, from the cache, from a folder. The
+ * platform, its keys and its certificates are the simulator's; the broker is a process of its own, the mirror another. */
+#include <sys/wait.h>
+
+#include "tests/teesim/signer.h"
+#include "tests/unit/makers.h"
+
+#include "attest/admin_client.h"
+#include "attest/fetch.h"
+#include "attest/kbs_client.h"
+#include "broker/broker.h"
+#include "policy/policy.h"
+#include "sev/evidence.h"
+#include "sev/tee.h"
+
+#define PATH "default/demo/root"
+
+static char dir[64];
+static uint8_t pin[32];
+static struct makers mirror;
+static struct amd_pki pki;
+static struct sv_tls_ctx *tls;
+static struct sv_json *state_json;
+
+static void read_file(const char *name, struct sv_buf *out)
+{
+        SV_STR path = sv_asprintf("%s/%s", dir, name);
+        struct sv_err err;
+
+        OK(sv_file_read(path, 1 << 20, out, "test", &err));
+}
+
+static void write_file(const char *name, struct sv_bytes data)
+{
+        SV_STR path = sv_asprintf("%s/%s", dir, name);
+        SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
+        struct sv_err err;
+
+        OK(sv_mkdirs(folder, 0700, &err));
+        OK(sv_file_write(path, 0600, data, &err));
+}
+
+/* --- the platform --- */
+
+static struct sv_json *evidence_over(const uint8_t binding[48])
+{
+        uint8_t data[64] = {0}, report[AMD_REPORT];
+        struct sv_json *evidence;
+        struct sv_err err;
+
+        memcpy(data, binding, 48);
+        amd_report(&pki, state_json, data, 3, report);
+        OK(sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, &err));
+        return evidence;
+}
+
+/* What AMD's server and a folder would have for this platform, under the names that the row gives. */
+static void fill(void)
+{
+        static const char *const files[][2] = {{"vek", "vcek.der"}, {"ca", "chain.pem"}, {"crl", "crl.der"}};
+        const uint8_t any[48] = {0};
+        SV_JSON *evidence = evidence_over(any);
+        SV_JSON *needs = sv_json_array();
+        struct sv_err err;
+
+        OK(sv_snp_needs(evidence, needs, &err));
+        assert_int_equal(sv_json_len(needs), 3);
+        for (size_t i = 0; i < 3; i++) {
+                const struct sv_json *row = sv_json_at(needs, i);
+                const char *url = sv_json_str(sv_json_get(row, "url"));
+                SV_STR at_mirror = sv_asprintf("mirror%s", strchr(url + 8, '/'));
+                SV_STR in_folder = sv_asprintf("folder/%s", sv_json_str(sv_json_get(row, "offline")));
+                SV_BUF data = SV_BUF_NULL;
+
+                assert_string_equal(sv_json_str(sv_json_get(row, "kind")), files[i][0]);
+                read_file(files[i][1], &data);
+                write_file(at_mirror, sv_buf_bytes(&data));
+                write_file(in_folder, sv_buf_bytes(&data));
+        }
+}
+
+/* --- the broker --- */
+
+struct broker {
+        pid_t pid;
+        char url[64];
+        struct sv_admin *admin;
+};
+
+static struct broker start(const char *collateral)
+{
+        SV_STR port = sv_asprintf("%s/b/port", dir);
+        SV_STR config = sv_asprintf("%s/b/config.json", dir);
+        SV_STR key = sv_asprintf("%s/b/admin.key", dir);
+        char hex[65], pin_text[80];
+        struct broker b = {0};
+        SV_BUF text = SV_BUF_NULL;
+        SV_BUF port_text = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+        SV_JSON *member = NULL;
+        struct sv_err err;
+
+        read_file("b/config.first", &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
+        if (collateral) {
+                OK(sv_json_parse(sv_bytes_str(collateral), "test", &member, &err));
+                sv_json_set(j, "collateral", sv_json_ref(member));
+        }
+        sv_buf_clear(&text);
+        sv_json_print(j, &text);
+        write_file("b/config.json", sv_buf_bytes(&text));
+        unlink(port);
+        b.pid = fork();
+        if (b.pid == 0) {
+                struct sv_broker run = {.audit_fd = -1};
+
+                setenv("no_proxy", "127.0.0.1", 1);
+                if (!freopen("/dev/null", "w", stderr))
+                        _exit(9);
+                _exit(sv_broker_open(config, &run, &err) < 0 || sv_broker_serve(&run, &err) < 0 ? 1 : 0);
+        }
+        for (int i = 0; i < 1000 && access(port, F_OK); i++)
+                usleep(10000);
+        read_file("b/port", &port_text);
+        snprintf(b.url, sizeof(b.url), "https://127.0.0.1:%d", atoi(sv_buf_str(&port_text)));
+        snprintf(pin_text, sizeof(pin_text), "sha256:%s", sv_hex(sv_bytes(pin, 32), hex));
+        OK(sv_admin_open(b.url, pin_text, key, &b.admin, &err));
+        return b;
+}
+
+static void stop(struct broker *b)
+{
+        int status;
+
+        sv_admin_free(b->admin);
+        kill(b->pid, SIGTERM);
+        assert_int_equal(waitpid(b->pid, &status, 0), b->pid);
+}
+
+/* The policy trusts the simulator's root; AMD's own are built in. */
+static void put_policy(struct broker *b)
+{
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        struct sv_json *rule = sv_rule_add(rules, "policy.debug", "/policy_bits/debug", "configuration", "no debugging");
+        SV_BUF pem = SV_BUF_NULL;
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err err;
+
+        sv_json_set_bool(rule, "equals", false);
+        read_file("ark.pem", &pem);
+        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()), sv_json_new_str(sv_buf_str(&pem)));
+        OK(sv_policy_write("demo", sv_tee_sev_snp.name, PATH, rules, trust, &text, &err));
+        OK(sv_admin_put_policy(b->admin, PATH, sv_buf_bytes(&text), &err));
+}
+
+static int attest(struct broker *b, bool *retryable, struct sv_err *err)
+{
+        SV_KBS_CLIENT *c = NULL;
+        SV_JSON *evidence = NULL;
+        uint8_t binding[48];
+        int r;
+
+        if (sv_kbs_client_new(b->url, tls, &c, err) < 0 || sv_kbs_auth(c, sv_tee_sev_snp.kbs_name, NULL, err) < 0 ||
+            sv_kbs_binding(c, binding, err) < 0)
+                return -1;
+        evidence = evidence_over(binding);
+        r = sv_kbs_attest(c, evidence, err);
+        *retryable = sv_kbs_retryable(c);
+        return r;
+}
+
+static void audit_says(struct broker *b, const char *collateral)
+{
+        SV_JSON *all = NULL;
+        const struct sv_json *list;
+        const char *found = NULL;
+        struct sv_err err;
+
+        OK(sv_admin_audit(b->admin, 0, &all, &err));
+        list = sv_json_get(all, "audit");
+        for (size_t i = 0; i < sv_json_len(list); i++)
+                if (!strcmp(sv_json_str(sv_json_get(sv_json_at(list, i), "action")), "attest"))
+                        found = sv_json_str(sv_json_get(sv_json_at(list, i), "collateral"));
+        if (collateral)
+                assert_string_equal(found, collateral);
+        else
+                assert_null(found);
+}
+
+/* --- tests --- */
+
+static unsigned asked(void)
+{
+        return makers_shared->asked[MAKERS_PATHS];
+}
+
+static void without(void **state)
+{
+        struct broker b = start(NULL);
+        struct sv_err err;
+        bool again;
+
+        put_policy(&b);
+        FAILS(attest(&b, &again, &err), SV_PROOF, "snp.vek.missing");
+        assert_false(again);
+        audit_says(&b, NULL);
+        assert_int_equal(asked(), 0);
+        stop(&b);
+}
+
+/* Fetched once for the first guest; the second, and one of another broker process, are served from the cache. */
+static void from_mirror(void **state)
+{
+        SV_STR member = sv_asprintf("{\"fetch\":true,\"mirror\":\"http://127.0.0.1:%u\"}", mirror.port);
+        struct broker b = start(member);
+        struct sv_err err;
+        bool again;
+
+        put_policy(&b);
+        OK(attest(&b, &again, &err));
+        audit_says(&b, "vek network, ca network, crl network");
+        assert_int_equal(asked(), 3);
+        OK(attest(&b, &again, &err));
+        audit_says(&b, "vek cache, ca cache, crl cache");
+        stop(&b);
+        b = start(member);
+        OK(attest(&b, &again, &err));
+        assert_int_equal(asked(), 3);
+        stop(&b);
+}
+
+/* Another platform's certificate under this one's URL, never verified: as if a mirror had answered wrongly last week. */
+static int make_wrong(void *arg, const struct sv_entry *e, struct sv_err *unused)
+{
+        struct amd_pki stranger = {0};
+        SV_STR sub = sv_asprintf("%s/stranger", dir);
+        struct sv_err err;
+        SV_ENTRY wrong = {.url = sv_asprintf("%s", e->url), .refresh = SV_NEVER, .until = SV_NEVER, .fetched = e->fetched - 7 * 86400};
+
+        if (strcmp(e->kind, "vek"))
+                return 0;
+        OK(sv_mkdirs(sub, 0700, &err));
+        amd_pki_make(pki.product, &stranger);
+        amd_pki_save(&stranger, sub);
+        amd_pki_free(&stranger);
+        snprintf(wrong.kind, sizeof(wrong.kind), "vek");
+        read_file("stranger/vcek.der", &wrong.body);
+        OK(sv_cache_put(arg, &wrong, &err));
+        return 0;
+}
+
+static void poisoned(void **state)
+{
+        SV_STR member = sv_asprintf("{\"fetch\":true,\"mirror\":[\"other.example=http://127.0.0.1:1\",\"http://127.0.0.1:%u\"]}", mirror.port);
+        SV_STR cache = sv_asprintf("%s/b/collateral", dir);
+        struct broker b = start(member);
+        unsigned before = asked();
+        struct sv_err err;
+        bool again;
+
+        OK(sv_cache_each(cache, make_wrong, cache, &err));
+        OK(attest(&b, &again, &err));
+        audit_says(&b, "vek network, ca cache, crl cache");
+        assert_int_equal(asked() - before, 1);
+        stop(&b);
+}
+
+static void from_folder(void **state)
+{
+        SV_STR full = sv_asprintf("{\"offline\":\"%s/folder\"}", dir);
+        SV_STR crl = sv_asprintf("%s/folder/vcek/%s/crl.der", dir, pki.product->name);
+        SV_STR empty = sv_asprintf("{\"offline\":\"%s/b\"}", dir);
+        struct broker b = start(full);
+        unsigned before = asked();
+        struct sv_err err;
+        bool again;
+
+        OK(attest(&b, &again, &err));
+        audit_says(&b, "vek offline, ca offline, crl offline");
+        assert_int_equal(unlink(crl), 0);
+        OK(attest(&b, &again, &err));
+        audit_says(&b, "vek offline, ca offline, crl absent");
+        stop(&b);
+        b = start(empty);
+        FAILS(attest(&b, &again, &err), SV_SYSTEM, "collateral.offline");
+        assert_true(again); /* the folder may be filled meanwhile: a guest that asks again is right */
+        assert_int_equal(asked(), before);
+        stop(&b);
+}
+
+static int group_setup(void **state)
+{
+        static const char text[] =
+                "{\"outcome\":\"launched\",\"fw_error\":0,\"digest\":\"%096d\",\"host_data\":\"%064d\",\"family_id\":\"%032d\",\"image_id\":\"%032d\","
+                "\"id_key_digest\":\"%096d\",\"author_key_digest\":\"%096d\",\"guest_svn\":0,\"policy\":196608,\"features\":1,\"vcpus\":1,"
+                "\"id_block\":false,\"author_key\":false,\"vcek_disabled\":false}";
+        SV_STR json = sv_asprintf(text, 1, 2, 0, 0, 0, 0);
+        SV_STR tree = NULL;
+        SV_STR b = NULL;
+        SV_BUF config = SV_BUF_NULL;
+        struct sv_err err;
+
+        snprintf(dir, sizeof(dir), "/tmp/sv-brokercoll-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+        OK(sv_json_parse(sv_bytes_str(json), "test", &state_json, &err));
+        amd_pki_make(amd_product("Milan"), &pki);
+        amd_pki_save(&pki, dir);
+        fill();
+        tree = sv_asprintf("%s/mirror", dir);
+        makers_tree = tree;
+        mirror = makers_start(dir, NULL, 0);
+        b = sv_asprintf("%s/b", dir);
+        OK(sv_broker_init(b, "127.0.0.1:0", NULL, pin, &err));
+        read_file("b/config.json", &config);
+        write_file("b/config.first", sv_buf_bytes(&config));
+        tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
+        return tls ? 0 : -1;
+}
+
+static int group_teardown(void **state)
+{
+        makers_stop(&mirror);
+        amd_pki_free(&pki);
+        sv_json_free(state_json);
+        sv_tls_ctx_free(tls);
+        return sv_remove_tree(dir, NULL);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(without), cmocka_unit_test(from_mirror), cmocka_unit_test(poisoned), cmocka_unit_test(from_folder),
+        };
+
+        return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
