@@ -36,7 +36,7 @@ static int find_files(struct sv_fv *fv, size_t header, size_t ext, struct sv_err
                 uint32_t size;
 
                 sv_rd_seek(&r, ext);
-                sv_rd_skip(&r, 16); /* the volume's name */
+                sv_rd_copy(&r, fv->name, 16);
                 size = sv_rd_u32le(&r);
                 if (r.bad || ext < header || size < 20 || size > fv->all.n - ext)
                         return sv_fail(err, SV_FORMAT, "ovmf.fv.header", "the extended header of a firmware volume does not lie in it");

@@ -12,6 +12,7 @@ struct sv_fv {
         struct sv_bytes files; /* after the header */
         size_t files_at;       /* offset of files in all; file offsets count from `all` */
         uint8_t format[16];    /* file system GUID */
+        uint8_t name[16];      /* GUID of the extended header; zeros without one */
 };
 
 struct sv_ffs {

@@ -57,7 +57,7 @@ static int predict(struct sv_prediction *p, const struct sv_guest *g, struct sv_
         bool secure_boot = false;
 
         if (!g->kernel)
-                return sv_fail(err, SV_USAGE, "vtpm.measure.kernel",
+                return sv_fail(err, SV_USAGE, "measure.kernel",
                                "the guest names no kernel (\"kernel\"); what a unified kernel image measures is not predicted");
         if (sv_file_read(path, SV_FIRMWARE_SIZE_MAX, &firmware, "vtpm.measure.firmware", err) < 0)
                 return -1;

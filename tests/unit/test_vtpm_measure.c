@@ -166,12 +166,12 @@ static void test_refuses(void **state)
         SV_GUEST g = guest(path_of("CODE.fd"));
 
         set(&g.kernel, NULL);
-        FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "vtpm.measure.kernel");
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.kernel");
         set(&g.kernel, path_of("initrd"));
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_FORMAT, "ovmf.linux.magic");
         OK(sv_file_write(path_of("empty"), 0644, SV_BYTES_NULL, &err));
         set(&g.initrd, path_of("empty"));
-        FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "vtpm.measure.initrd");
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.initrd");
         set(&g.firmware, path_of("kernel"));
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_FORMAT, "ovmf.volumes");
 }
