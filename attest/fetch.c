@@ -135,7 +135,10 @@ static int ask(const struct sv_fetch *f, const struct sv_json *row, const char *
         }
         if (make_entry(f, row, deadline, &item->entry, &why) == 0) {
                 item->from = SV_FROM_NETWORK;
-                return f->cache ? sv_cache_put(f->cache, &item->entry, err) : 0;
+                /* A full disk is no reason to refuse what is there. */
+                if (f->cache && sv_cache_put(f->cache, &item->entry, &why) < 0)
+                        item->note = sv_asprintf("it could not be kept: %s", why.msg);
+                return 0;
         }
         if (there && holds(f, &old) && why.class == SV_SYSTEM) {
                 item->entry = old;

@@ -32,7 +32,7 @@ struct sv_fetched {
         struct sv_fetched_item {
                 struct sv_entry entry;
                 enum sv_fetch_from from; /* stale: it should have been asked for again, but nobody answered, and it still holds */
-                char *note;              /* stale: why; else NULL */
+                char *note;              /* stale: why; from the network: why it could not be kept; else NULL */
         } *list;
         size_t n;
         struct sv_json *absent; /* optional rows that the mirror or the offline folder lacks: array of kinds */

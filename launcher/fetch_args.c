@@ -56,7 +56,9 @@ void sv_fetch_warn(const struct sv_fetched *f)
 {
         for (size_t i = 0; i < f->n; i++)
                 if (f->list[i].note)
-                        sv_warn("%s is from the cache, older than it should be: %s", f->list[i].entry.kind, f->list[i].note);
+                        sv_warn("%s: %s%s", f->list[i].entry.kind,
+                                f->list[i].from == SV_FROM_STALE ? "from the cache, though it should have been asked for again: " : "",
+                                f->list[i].note);
         for (size_t i = 0; i < sv_json_len(f->absent); i++)
                 sv_warn("neither mirror nor folder has a %s: verification does without, and its claims say so", sv_json_str(sv_json_at(f->absent, i)));
 }

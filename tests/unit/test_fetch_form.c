@@ -300,6 +300,82 @@ static void folder(void **state)
         }
 }
 
+/* --- what a PCCS answers, whole --- */
+
+static char asked[8][256];
+static unsigned n_asked;
+
+static int pccs_get(void *arg, const struct sv_get *get, struct sv_got *out, struct sv_err *unused)
+{
+        SV_BUF escaped = SV_BUF_NULL;
+
+        assert_false(get->plain);
+        assert_string_equal(get->ca_file, "/ca.pem");
+        snprintf(asked[n_asked++ % 8], sizeof(asked[0]), "%s", get->url);
+        out->status = 200;
+        out->headers = sv_json_object();
+        escape(sv_buf_bytes(&pem), &escaped);
+        if (strstr(get->url, "rootcacrl")) {
+                sv_put_hex(&out->body, sv_buf_bytes(&crl));
+        } else if (strstr(get->url, "pckcrl")) {
+                sv_buf_put(&out->body, sv_buf_bytes(&crl));
+                sv_json_set_str(out->headers, "sgx-pck-crl-issuer-chain", sv_buf_str(&escaped));
+        } else {
+                sv_buf_puts(&out->body, "{\"tcbInfo\":{\"nextUpdate\":\"2027-02-01T00:00:00Z\"},\"signature\":\"00\"}");
+                sv_json_set_str(out->headers, "tcb-info-issuer-chain", sv_buf_str(&escaped));
+        }
+        return 0;
+}
+
+static int64_t pccs_now(void *arg)
+{
+        return (PKI_NOW - 10) * 1000LL;
+}
+
+/* Documents with their times, chains from the heads, a list in hexadecimal from a path of the mirror's own. */
+static void pccs(void **state)
+{
+        static const char needs_text[] =
+                "[{\"kind\":\"tcb-info\",\"url\":\"https://api.example/tdx/certification/v4/tcb?fmspc=00806f050000\",\"form\":\"json\",\"max_age\":86400,"
+                "\"next_update\":\"/tcbInfo/nextUpdate\",\"headers\":{\"TCB-Info-Issuer-Chain\":\"tcb-info-chain\"}},"
+                "{\"kind\":\"pck-crl\",\"url\":\"https://api.example/sgx/certification/v4/pckcrl?ca=platform&encoding=der\",\"form\":\"crl\","
+                "\"headers\":{\"SGX-PCK-CRL-Issuer-Chain\":\"pck-crl-chain\"}},"
+                "{\"kind\":\"root-ca-crl\",\"url\":\"https://certificates.example/IntelSGXRootCA.der\",\"form\":\"crl\","
+                "\"mirror_path\":\"/sgx/certification/v4/rootcacrl\"}]";
+        static const char *const kinds[] = {"tcb-info", "tcb-info-chain", "pck-crl", "pck-crl-chain", "root-ca-crl"};
+        static const char *const urls[] = {"https://pccs.example:8081/deep/tdx/certification/v4/tcb?fmspc=00806f050000",
+                                           "https://pccs.example:8081/deep/sgx/certification/v4/pckcrl?ca=platform&encoding=der",
+                                           "https://pccs.example:8081/deep/sgx/certification/v4/rootcacrl"};
+        const char *const mirrors[] = {"https://pccs.example:8081/deep/", NULL};
+        SV_STR cache = sv_asprintf("%s/cache", dir);
+        struct sv_fetch f = {.cache = cache, .mirrors = mirrors, .mirror_ca = "/ca.pem", .budget_ms = 1000, .now_ms = pccs_now, .get = pccs_get};
+        SV_JSON *needs = parse(needs_text);
+
+        for (int again = 0; again < 2; again++) {
+                SV_FETCHED got = {0};
+                SV_BLOBS blobs = {0};
+                struct sv_collateral c;
+                struct sv_bytes data;
+
+                OK(sv_fetch_needs(&f, needs, NULL, &got, &err));
+                sv_fetched_blobs(&got, NULL, &blobs);
+                c = (struct sv_collateral){blobs.list, blobs.n};
+                assert_int_equal(blobs.n, 5);
+                for (size_t i = 0; i < 5; i++) {
+                        assert_true(sv_collateral_get(&c, kinds[i], 0, &data));
+                        if (strstr(kinds[i], "chain"))
+                                assert_true(sv_bytes_eq(data, sv_buf_bytes(&pem)));
+                        if (strstr(kinds[i], "-crl") && !strstr(kinds[i], "chain"))
+                                assert_true(sv_bytes_eq(data, sv_buf_bytes(&crl)));
+                }
+                assert_int_equal(n_asked, 3); /* the second time everything, heads too, is from the cache */
+                assert_int_equal(got.list[0].from, again ? SV_FROM_CACHE : SV_FROM_NETWORK);
+                assert_true(got.list[0].entry.until == 1801440000 && got.list[2].entry.until == PKI_TO);
+        }
+        for (size_t i = 0; i < 3; i++)
+                assert_string_equal(asked[i], urls[i]);
+}
+
 static int group_setup(void **state)
 {
         const struct pki_spec spec = {.cn = "CA", .basic = "critical,CA:TRUE", .usage = "critical,keyCertSign,cRLSign"};
@@ -325,7 +401,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(addresses), cmocka_unit_test(bad_addresses), cmocka_unit_test(origins), cmocka_unit_test(forms), cmocka_unit_test(headers),
-                cmocka_unit_test(retry_after), cmocka_unit_test(entries), cmocka_unit_test(folder),
+                cmocka_unit_test(retry_after), cmocka_unit_test(entries), cmocka_unit_test(folder), cmocka_unit_test(pccs),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);
