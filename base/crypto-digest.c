@@ -100,6 +100,15 @@ int sv_hash_put(struct sv_hash *h, struct sv_bytes in, struct sv_err *err)
         return 0;
 }
 
+int sv_hash_peek(const struct sv_hash *h, uint8_t *out, struct sv_err *err)
+{
+        EVP_MD_CTX *copy = EVP_MD_CTX_new();
+        bool ok = copy && EVP_MD_CTX_copy_ex(copy, h->ctx) && EVP_DigestFinal_ex(copy, out, NULL);
+
+        EVP_MD_CTX_free(copy);
+        return ok ? 0 : sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not copy %s", sv_digest_name(h->alg));
+}
+
 int sv_hash_end(struct sv_hash *h, uint8_t *out, struct sv_err *err)
 {
         /* Without a type: as it was. To name it again would make libcrypto look the algorithm up each time. */

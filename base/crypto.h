@@ -17,6 +17,8 @@ int sv_digest(enum sv_digest alg, struct sv_bytes in, uint8_t *out, struct sv_er
 struct sv_hash; /* a running digest */
 struct sv_hash *sv_hash_new(enum sv_digest alg, struct sv_err *err);
 int sv_hash_put(struct sv_hash *h, struct sv_bytes in, struct sv_err *err);
+/* The digest of what was put so far; h goes on. */
+int sv_hash_peek(const struct sv_hash *h, uint8_t *out, struct sv_err *err);
 /* Writes the digest; h may be used again from the beginning. */
 int sv_hash_end(struct sv_hash *h, uint8_t *out, struct sv_err *err);
 void sv_hash_free(struct sv_hash *h);

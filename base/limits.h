@@ -20,6 +20,7 @@
 #define SV_EVENT_SIZE_MAX (1u << 20)    /* bytes of one event's data */
 #define SV_TPM_BLOB_MAX 4096            /* bytes of one TPM structure (TPM2B_PUBLIC, TPMS_ATTEST, certificate in NV) */
 #define SV_FIRMWARE_SIZE_MAX (64u << 20) /* bytes of a firmware image */
+#define SV_FW_CFG_SIZE_MAX (8u << 20)   /* bytes of one file of fw_cfg: the ACPI tables have 128 KiB */
 #define SV_KERNEL_SIZE_MAX (256u << 20) /* bytes of a kernel image */
 #define SV_INITRD_SIZE_MAX (1024u << 20) /* bytes of an initramfs */
 #define SV_LUKS_HEADER_MAX (32u << 20)  /* bytes of a LUKS2 header with its key slots */

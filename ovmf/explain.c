@@ -106,6 +106,8 @@ static const char *meaning(const struct sv_explain *x, const struct sv_explain_r
                 return "the boot did not measure it";
         if (!row->step)
                 return "an event that was not predicted";
+        if (!row->step->digest_size[x->form->regs->bank])
+                return "its contents were not known to the prediction";
         while (m->what && strncmp(row->step->what, m->what, strlen(m->what)) != 0)
                 m++;
         return m->meaning;
@@ -118,7 +120,7 @@ char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *r
         char want[2 * SV_DIGEST_MAX + 1] = "nothing", got[2 * SV_DIGEST_MAX + 1] = "nothing", text[192];
         int bank = x->log->n ? first_bank(x->form, x->log) : 1;
 
-        if (s)
+        if (s && s->digest_size[bank])
                 sv_hex(sv_bytes(s->digest[bank], sv_digest_size(banks[bank])), want);
         if (row->event)
                 sv_hex(sv_tcg_digest(x->log, row->event, banks[bank]), got);

@@ -52,6 +52,14 @@ int sv_event_image(struct sv_prediction *p, unsigned reg, struct sv_bytes image,
         return 0;
 }
 
+void sv_event_unknown(struct sv_prediction *p, unsigned reg, uint32_t type, const char *what)
+{
+        struct sv_measure_step *s = sv_event_new(p, reg, type);
+
+        snprintf(s->what, sizeof(s->what), "%s", what);
+        memset(s->digest_size, 0, sizeof(s->digest_size));
+}
+
 void sv_event_reason(struct sv_prediction *p, const char *name, const char *reason)
 {
         struct sv_json *row = sv_json_add(p->m.unpredicted, sv_json_object());

@@ -23,6 +23,8 @@ struct sv_measure_step *sv_event_new(struct sv_prediction *p, unsigned reg, uint
 /* An event over a PE image: its Authenticode digest. */
 int sv_event_image(struct sv_prediction *p, unsigned reg, struct sv_bytes image, struct sv_err *err, const char *what, ...)
         __attribute__((format(printf, 5, 6)));
+/* An event that is known to come, but not over what: it keeps the place of those behind it. Its register is to be unpredicted. */
+void sv_event_unknown(struct sv_prediction *p, unsigned reg, uint32_t type, const char *what);
 /* No value for this register, and why. The first reason counts. */
 void sv_event_unpredicted(struct sv_prediction *p, unsigned reg, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The same for something that is no register. */

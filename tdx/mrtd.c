@@ -58,7 +58,8 @@ static void section(struct build *b, const struct sv_tdvf_section *s, enum sv_td
                 extend_page(b, s, at);
 }
 
-static void note(struct sv_measurement *steps, const struct sv_tdvf_section *s)
+/* The digest is MRTD after the section, so that two runs can be compared line by line. */
+static void note(const struct build *b, struct sv_measurement *steps, const struct sv_tdvf_section *s)
 {
         bool measured = s->attributes & SV_TDVF_MR_EXTEND;
         struct sv_measure_step *step = sv_measurement_step(steps);
@@ -67,7 +68,7 @@ static void note(struct sv_measurement *steps, const struct sv_tdvf_section *s)
         snprintf(step->type, sizeof(step->type), "%s", measured ? "ADD+EXTEND" : "ADD");
         snprintf(step->what, sizeof(step->what), "%s: %llu pages at 0x%llx%s", sv_tdvf_type_name(s->type),
                  (unsigned long long)(s->size / SV_PAGE), (unsigned long long)s->gpa, measured ? ", contents measured" : "");
-        if (s->raw.n && sv_digest(SV_SHA384, s->raw, step->digest[1], NULL) == 0)
+        if (!b->failed && sv_hash_peek(b->hash, step->digest[1], NULL) == 0)
                 step->digest_size[1] = SV_TDX_DIGEST;
 }
 
@@ -82,7 +83,7 @@ int sv_tdx_mrtd(const struct sv_tdvf *tdvf, enum sv_tdx_order order, uint8_t mrt
         for (size_t i = 0; i < tdvf->n; i++) {
                 section(&b, &tdvf->sections[i], order);
                 if (steps)
-                        note(steps, &tdvf->sections[i]);
+                        note(&b, steps, &tdvf->sections[i]);
         }
         return b.failed ? -1 : sv_hash_end(hash, mrtd, err);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/guest-member.h"
+#include "tdx/firmware.h"
 
 static bool hex_48(const char *s)
 {
@@ -21,6 +22,11 @@ static bool service(const char *s)
         return !strcmp(s, "none") || (sscanf(s, "vsock:%u:%u%n", &cid, &port, &end) == 2 && !s[end]);
 }
 
+static bool page_order(const char *s)
+{
+        return sv_tdx_monitor(s) != NULL;
+}
+
 #define O(member) offsetof(struct sv_tdx_options, member)
 static const struct sv_member members[] = {
         {"attributes", SV_M_U64, O(attributes), "TDATTRIBUTES as \"0x10000000\"", .max = UINT64_MAX},
@@ -29,6 +35,10 @@ static const struct sv_member members[] = {
         {"mrowner", SV_M_TEXT, O(mrowner), "96 lower-case hex digits", .ok = hex_48},
         {"mrownerconfig", SV_M_TEXT, O(mrownerconfig), "96 lower-case hex digits", .ok = hex_48},
         {"init_data", SV_M_PATH, O(init_data), "a path to an init-data file"},
+        {"page_order", SV_M_TEXT, O(page_order), "\"mainline\" or \"two-pass\"", .ok = page_order},
+        {"generation", SV_M_TEXT, O(generation), "the first release of EDK II that measures like this firmware", .ok = sv_tdx_generation_ok},
+        {"acpi", SV_M_PATH, O(acpi), "a path to a folder with the guest's ACPI tables"},
+        {"shim", SV_M_PATH, O(shim), "a path to a shim"},
         {"quote_service", SV_M_TEXT, O(quote_service), "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},
         {NULL},
 };
@@ -57,7 +67,8 @@ int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, st
 
 void sv_tdx_options_free(struct sv_tdx_options *o)
 {
-        char **texts[] = {&o->mrconfigid, &o->mrowner, &o->mrownerconfig, &o->init_data, &o->quote_service};
+        char **texts[] = {&o->mrconfigid, &o->mrowner, &o->mrownerconfig, &o->init_data, &o->page_order,
+                          &o->generation, &o->acpi,    &o->shim,          &o->quote_service};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);

@@ -16,6 +16,10 @@ struct sv_tdx_options {
         char *mrconfigid;    /* 96 hex digits; or init_data */
         char *mrowner, *mrownerconfig; /* 96 hex digits */
         char *init_data;     /* path: its digest becomes MRCONFIGID */
+        char *page_order;    /* "mainline" (default), "two-pass": sv_tdx_monitor */
+        char *generation;    /* of the firmware (tdx/firmware.h); NULL: what the image itself shows */
+        char *acpi;          /* path: a folder with the ACPI tables and other files of fw_cfg, as the guest's firmware finds them */
+        char *shim;          /* path: QEMU's -shim */
         char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */
 };
 

@@ -1,0 +1,97 @@
+/* RTMR1: which images run, and the steps of the boot. RTMR2: what the kernel's EFI stub measures. */
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "ovmf/linux.h"
+#include "tdx/rtmr.h"
+
+static int action(struct sv_prediction *p, const char *text, struct sv_err *err)
+{
+        return sv_event_data(p, 1, SV_EV_EFI_ACTION, sv_bytes_str(text), err, "\"%s\"", text);
+}
+
+/* The kernel as the firmware gets it: since QEMU knows that it cannot change a confidential guest's kernel, the file. */
+static int hand_over(const struct sv_tdx_boot *b, struct sv_linux *image, struct sv_err *err)
+{
+        struct sv_boot *f = b->files;
+        struct sv_linux_boot boot = {.memory = b->guest->memory, .initrd_size = f->initrd_size, .cmdline = (const char *)f->cmdline.p};
+
+        if (sv_linux_parse(sv_buf_bytes(&f->kernel), image, err) < 0)
+                return -1;
+        if (!boot.cmdline)
+                boot.cmdline = "";
+        return b->monitor->patches_kernel ? sv_linux_qemu(image, f->kernel.p, &boot, err) : 0;
+}
+
+static int add_shim(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
+{
+        SV_BUF shim = SV_BUF_NULL;
+
+        if (b->firmware->generation && !b->firmware->generation->shim)
+                return sv_fail(err, SV_USAGE, "tdx.shim", "firmware of the generation %s does not start a shim: stable202502 or newer is needed",
+                               b->firmware->generation->name);
+        if (sv_file_read(b->options->shim, SV_KERNEL_SIZE_MAX, &shim, "tdx.shim", err) < 0)
+                return -1;
+        if (sv_event_image(p, 1, sv_buf_bytes(&shim), err, "shim, Authenticode digest") < 0)
+                return sv_wrap(err, "shim %s", b->options->shim);
+        return 0;
+}
+
+static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
+{
+        return sv_event_image(p, 1, sv_buf_bytes(&b->files->kernel), err, "kernel %.60s, Authenticode digest%s", image->version,
+                              b->monitor->patches_kernel ? ", with the setup header that QEMU fills in" : "");
+}
+
+static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
+{
+        const struct sv_tdx_generation *g = b->firmware->generation;
+
+        if ((b->options->shim ? add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 ||
+            action(p, "Calling EFI Application from Boot Option", err) < 0)
+                return -1;
+        if (g && g->separator == 1 && sv_event_data(p, 1, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events") < 0)
+                return -1;
+        if (!g)
+                sv_event_unpredicted(p, 1, "which generation of EDK II the firmware measures like is not known: \"generation\" says it");
+        if (b->options->shim && add_kernel(p, b, image, err) < 0) /* the shim loads and measures it as firmware does */
+                return -1;
+        return action(p, "Exit Boot Services Invocation", err) < 0 ? -1 : action(p, "Exit Boot Services Returned with Success", err);
+}
+
+static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
+{
+        const struct sv_tdx_generation *g = b->firmware->generation;
+        struct sv_boot *f = b->files;
+
+        if (sv_event_options(p, 2, f, g && g->initrd_first ? SV_INITRD_WORD_FIRST : SV_INITRD_WORD_LAST, err) < 0)
+                return -1;
+        sv_event_initrd(p, 2, f);
+        if (!g && !b->firmware->older)
+                sv_event_unpredicted(p, 2, "where the firmware adds \"initrd=initrd\" to the command line is not known: \"generation\" says it");
+        if (!sv_linux_since(image->version, 6, 9))
+                sv_event_unpredicted(p, 2, "whether the EFI stub of kernel %.60s measures command line and initramfs into a TD is known from 6.9 on only",
+                                     image->version);
+        if (strstr(f->cmdline.n ? (const char *)f->cmdline.p : "", "noinitrd"))
+                sv_event_unpredicted(p, 2, "the command line says noinitrd");
+        if (b->options->shim)
+                sv_event_unpredicted(p, 2, "the shim measures its own lists of keys (MokList) first; they are not predicted");
+        return 0;
+}
+
+int sv_tdx_rtmr_boot(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
+{
+        struct sv_linux image = {0};
+
+        if (!b->files) {
+                for (unsigned i = 1; i <= 2; i++)
+                        sv_event_unpredicted(p, i, "the guest boots from its disk: what its boot loader starts and measures is not predicted; name a kernel");
+                return 0;
+        }
+        if (b->guest->uki)
+                return sv_tdx_rtmr_uki(p, b, err);
+        if (hand_over(b, &image, err) < 0)
+                return sv_wrap(err, "kernel %s", b->guest->kernel);
+        return rtmr1(p, b, &image, err) < 0 ? -1 : rtmr2(p, b, &image, err);
+}

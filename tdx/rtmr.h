@@ -1,0 +1,29 @@
+/* The events of a TD's measured boot, as tdx/rtmr*.c put them together (UEFI specification 2.10, section 38.4: PCR 1 and 7 are RTMR0, 2 to 6
+ * are RTMR1, 8 to 15 are RTMR2). */
+#pragma once
+
+#include "ovmf/boot.h"
+#include "tdx/firmware.h"
+#include "tdx/options.h"
+
+struct sv_tdx_boot {
+        const struct sv_guest *guest;
+        const struct sv_tdx_options *options;
+        const struct sv_tdx_monitor *monitor;
+        const struct sv_tdx_firmware *firmware;
+        struct sv_boot *files; /* NULL: the guest boots from its disk; the kernel is changed in place as the monitor does */
+        bool secure_boot;      /* set by RTMR0: the firmware asks for signatures */
+};
+
+/* What the firmware measures of its machine and of itself: RTMR0. */
+int sv_tdx_rtmr0(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *err);
+/* What is started, and what the kernel's stub measures: RTMR1 and RTMR2. */
+int sv_tdx_rtmr_boot(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err);
+/* The same for a unified kernel image. */
+int sv_tdx_rtmr_uki(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err);
+/* The boot options that the firmware registers: BootOrder and each of them. */
+int sv_tdx_boot_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_varstore *store, struct sv_err *err);
+/* A file of fw_cfg in the folder that the guest file names: 1, or 0 when there is none. */
+int sv_tdx_fw_cfg(const struct sv_tdx_boot *b, const char *name, struct sv_buf *out, struct sv_err *err);
+/* The separator's data. */
+#define SV_TDX_SEPARATOR sv_bytes("\0\0\0", 4)

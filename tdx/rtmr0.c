@@ -1,0 +1,181 @@
+/* RTMR0: hand-off blocks, configuration volume, items of fw_cfg, Secure Boot, ACPI, boot options. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "ovmf/secureboot.h"
+#include "tdx/hob.h"
+#include "tdx/rtmr.h"
+
+/* As Linux shows it (/sys/firmware/qemu_fw_cfg/by_name), by its whole name, or by the last part of it. */
+int sv_tdx_fw_cfg(const struct sv_tdx_boot *b, const char *name, struct sv_buf *out, struct sv_err *err)
+{
+        const char *dir = b->options->acpi, *last = strrchr(name, '/');
+
+        if (!dir)
+                return 0;
+
+        SV_STR sysfs = sv_asprintf("%s/%s/raw", dir, name);
+        SV_STR plain = sv_asprintf("%s/%s", dir, name);
+        SV_STR flat = sv_asprintf("%s/%s", dir, last ? last + 1 : name);
+        const char *const paths[] = {sysfs, plain, flat};
+
+        for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+                if (access(paths[i], F_OK) == 0)
+                        return sv_file_read(paths[i], SV_FW_CFG_SIZE_MAX, out, "tdx.fw_cfg", err) < 0 ? -1 : 1;
+        return 0;
+}
+
+/* The list of hand-off blocks (OvmfPkg/IntelTdx/TdxHelperLib), and the volume of variables as it lies in the image. */
+static int add_launch(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_tdvf_section *cfv, struct sv_err *err)
+{
+        SV_BUF list = SV_BUF_NULL;
+
+        if (sv_tdx_hob(&b->firmware->tdvf, b->guest->memory, &list, err) < 0 ||
+            sv_event_data(p, 0, SV_EV_EFI_HANDOFF_TABLES2, sv_bytes(list.p, list.n - SV_TDX_HOB_END), err,
+                          "hand-off blocks (TdxTable), %llu MiB of memory", (unsigned long long)(b->guest->memory >> 20)) < 0)
+                return -1;
+        if (!cfv)
+                return 0;
+        return sv_event_data(p, 0, SV_EV_EFI_PLATFORM_FIRMWARE_BLOB2, cfv->raw, err, "configuration volume of the image, %zu bytes", cfv->raw.n);
+}
+
+/* OvmfPkg/Library/QemuFwCfgLib/QemuFwCfgCacheInit.c: what is not there, is empty or has another size is passed over. */
+static int add_fw_cfg(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
+{
+        static const char linuxboot[] = "/rom@genroms/linuxboot_dma.bin"; /* hw/i386/x86-common.c: what a kernel makes of the boot order */
+        static const struct {
+                const char *name;
+                size_t size; /* 0: any */
+                struct sv_bytes otherwise;
+        } items[] = {
+                {"etc/extra-pci-roots", 8, {0}},
+                {"BootMenu", 2, {(const uint8_t *)"\0", 2}}, /* a number of old, no file: always there, 0 without -boot menu=on */
+                {"etc/boot-menu-wait", 2, {0}},
+                {"etc/reserved-memory-end", 8, {0}},
+                {"opt/ovmf/X-PciMmio64Mb", 0, {0}},
+                {"bootorder", 0, {(const uint8_t *)linuxboot, sizeof(linuxboot)}},
+        };
+
+        for (size_t i = 0; i < sizeof(items) / sizeof(*items); i++) {
+                SV_BUF file = SV_BUF_NULL;
+                int found = sv_tdx_fw_cfg(b, items[i].name, &file, err);
+                struct sv_bytes data = found ? sv_buf_bytes(&file) : items[i].otherwise;
+
+                if (found < 0)
+                        return -1;
+                if (!found && !strcmp(items[i].name, "bootorder") && b->guest->n_disks + b->guest->n_nics) {
+                        sv_event_unknown(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, "fw_cfg bootorder");
+                        sv_event_unpredicted(p, 0, "the order of boot devices (fw_cfg \"bootorder\") names the guest's disks and network cards as libvirt places "
+                                             "them, and is measured; have it in the folder that \"acpi\" names");
+                        continue;
+                }
+                if (!data.n || (items[i].size && data.n != items[i].size))
+                        continue;
+                if (sv_event_data(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, data, err, "fw_cfg %s, %zu bytes%s", items[i].name, data.n,
+                                  found ? "" : ", as QEMU makes it for a kernel and no other boot device") < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int add_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
+{
+        static const char *const names[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables"};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+                SV_BUF file = SV_BUF_NULL;
+                char what[64];
+                int found = sv_tdx_fw_cfg(b, names[i], &file, err);
+
+                if (found < 0)
+                        return -1;
+                if (found && sv_event_data(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, sv_buf_bytes(&file), err, "ACPI %s, %zu bytes", names[i], file.n) < 0)
+                        return -1;
+                if (found)
+                        continue;
+                snprintf(what, sizeof(what), "ACPI %s", names[i]);
+                sv_event_unknown(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, what);
+                if (b->options->acpi)
+                        return sv_fail(err, SV_USAGE, "tdx.fw_cfg", "%s has no %s; it was expected as QEMU's fw_cfg names it, or as "
+                                       "/sys/firmware/qemu_fw_cfg/by_name has it in a guest of the same shape", b->options->acpi, names[i]);
+                sv_event_unpredicted(p, 0, "QEMU's ACPI tables are measured, and depend on its version, the CPUs and every device; give them "
+                                     "(\"acpi\": a folder; secure-vm measure --acpi)");
+        }
+        return 0;
+}
+
+/* The entry of db that allowed the first image is measured when it is used (SecurityPkg/Library/DxeImageVerificationLib). */
+static int add_authority(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_varstore *store, struct sv_err *err)
+{
+        if (!b->secure_boot)
+                return 0;
+        sv_event_unknown(p, 0, SV_EV_EFI_VARIABLE_AUTHORITY, "the entry of db that allows what is started");
+        if (b->options->shim)
+                sv_event_unpredicted(p, 0, "Secure Boot is on: which entry of db allows the shim, and what the shim adds of its own, is not predicted");
+        else
+                sv_event_unpredicted(p, 0, "Secure Boot is on: which entry of db allows the kernel is not predicted (a TD's firmware does not start one that "
+                                     "none allows: give the shim that its signer's certificate is in, \"shim\", or use a firmware without keys)");
+        return 0;
+}
+
+static int add_variables(struct sv_prediction *p, struct sv_tdx_boot *b, const struct sv_varstore *store, struct sv_err *err)
+{
+        const struct sv_tdx_firmware *f = b->firmware;
+        const struct sv_variable *dbt = sv_varstore_get(store, sv_guid_security, "dbt");
+
+        b->secure_boot = f->secure_boot && sv_secure_boot_on(store);
+        if (sv_event_secure_boot(p, 0, store, f->secure_boot, err) < 0 ||
+            (dbt && sv_event_variable(p, 0, SV_EV_EFI_VARIABLE_DRIVER_CONFIG, sv_guid_security, "dbt", dbt->data, err) < 0) ||
+            sv_event_data(p, 0, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the Secure Boot variables") < 0)
+                return -1;
+        if (add_acpi(p, b, err) < 0 || add_authority(p, b, store, err) < 0 || sv_tdx_boot_variables(p, b, store, err) < 0)
+                return -1;
+        if (!f->generation || f->generation->separator != 0)
+                return 0;
+        return sv_event_data(p, 0, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events");
+}
+
+static int read_store(const struct sv_tdvf_section *cfv, struct sv_varstore **out, struct sv_err *err)
+{
+        struct sv_varstore *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the variable store");
+        if (cfv && sv_varstore_parse(cfv->raw, s, err) < 0) {
+                free(s);
+                return -1;
+        }
+        *out = s;
+        return 0;
+}
+
+int sv_tdx_rtmr0(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *err)
+{
+        const struct sv_tdvf_section *cfv = sv_tdvf_find(&b->firmware->tdvf, SV_TDVF_CFV);
+        struct sv_varstore *store = NULL;
+        int r;
+
+        if (add_launch(p, b, cfv, err) < 0)
+                return -1;
+        if (!b->files) {
+                sv_event_unpredicted(p, 0, "without a kernel the firmware makes a boot option of every device that it finds, and measures them");
+                return 0;
+        }
+        if (!b->firmware->readable) {
+                sv_event_unpredicted(p, 0, "the firmware's volumes are not those of an OVMF that is known: which events it makes is not known either");
+                return 0;
+        }
+        if (!b->firmware->generation)
+                sv_event_unpredicted(p, 0, "the image does not show whether its EDK II is older than stable202411; say so (\"generation\": \"202202\" or "
+                                     "\"202411\")");
+        else if (b->firmware->generation->fw_cfg && add_fw_cfg(p, b, err) < 0)
+                return -1;
+        if (read_store(cfv, &store, err) < 0)
+                return sv_wrap(err, "the image's configuration volume");
+        r = add_variables(p, b, store, err);
+        free(store);
+        return r;
+}

@@ -1,0 +1,448 @@
+/* tdx/measure: every value of measure-expected.json; small files whose events are worked out here; which input moves which register; what is
+ * not predicted, and why; the rows of tdx/firmware.c against event logs of real TDs. */
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "tdx/measure.h"
+#include "tests/unit/firmware.h"
+#include "tests/unit/make_boot.h"
+
+#define DEBIAN        "OVMF.inteltdx.ms.fd" /* Secure Boot with keys, generation 202508 */
+#define DEBIAN_SHA256 "a265075b4147a096109e501e76196df1ec8a18659c26f7401492c597ec88f312"
+#define OLD           "/usr/share/ovmf/OVMF.fd" /* of Debian 12: Secure Boot without keys, stable202211 */
+
+static struct sv_err err;
+static char dir[] = "/tmp/sv-tdx-measure-XXXXXX";
+
+static const char *path_of(const char *name)
+{
+        static char paths[8][256];
+        static unsigned next;
+        char *p = paths[next++ % 8];
+
+        snprintf(p, sizeof(paths[0]), "%s/%s", dir, name);
+        return p;
+}
+
+static void write_kernel(const char *name, const char *version, uint8_t flip)
+{
+        uint8_t kernel[KERNEL_SIZE];
+
+        make_kernel(kernel);
+        snprintf((char *)kernel + 0x300, 20, "%s", version);
+        kernel[0x700] ^= flip;
+        OK(sv_file_write(path_of(name), 0644, sv_bytes(kernel, sizeof(kernel)), &err));
+}
+
+static int setup(void **state)
+{
+        if (!mkdtemp(dir))
+                return -1;
+        write_kernel("kernel", "6.12.0-test", 0);
+        write_kernel("kernel-2", "6.12.0-test", 1);
+        write_kernel("kernel-old", "6.8.0-test", 0);
+        OK(sv_file_write(path_of("initrd"), 0644, sv_bytes_str("initramfs"), &err));
+        OK(sv_mkdirs(path_of("acpi/etc/acpi"), 0755, &err));
+        OK(sv_file_write(path_of("acpi/etc/table-loader"), 0644, sv_bytes_str("loader"), &err));
+        OK(sv_file_write(path_of("acpi/etc/acpi/rsdp"), 0644, sv_bytes_str("rsdp"), &err));
+        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, sv_bytes_str("tables"), &err));
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        return sv_remove_tree(dir, &err);
+}
+
+static const char *debian(void)
+{
+        const char *path = cached_firmware(DEBIAN, DEBIAN_SHA256);
+
+        if (!path)
+                skip();
+        return path;
+}
+
+static const char *old_firmware(void)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+
+        if (sv_digest_file(SV_SHA256, OLD, digest, NULL, NULL) < 0) {
+                print_message("SKIP: %s is not installed\n", OLD);
+                skip();
+        }
+        return OLD;
+}
+
+/* A guest as the flags of `secure-vm measure` make one. */
+static struct sv_guest guest(const char *firmware, const char *options)
+{
+        struct sv_guest g = {.name = strdup("test"), .vcpus = 2, .memory = 2ull << 30, .firmware = strdup(firmware), .kernel = strdup(path_of("kernel")),
+                             .initrd = strdup(path_of("initrd")), .cmdline = strdup("console=ttyS0"), .cmdline_exact = true};
+
+        if (options)
+                OK(sv_json_parse(sv_bytes_str(options), "test", &g.tees, &err));
+        return g;
+}
+
+/* '%' stands for the folder. */
+static struct sv_guest guest_with(const char *firmware, const char *form)
+{
+        char text[1024];
+
+        snprintf(text, sizeof(text), "{\"tdx\":{%.*s%s%s}}", (int)strcspn(form, "%"), form, strchr(form, '%') ? dir : "",
+                 strchr(form, '%') ? strchr(form, '%') + 1 : "");
+        return guest(firmware, text);
+}
+
+static const char *value(const struct sv_measurement *m, const char *name)
+{
+        return sv_json_str(sv_json_get(m->values, name));
+}
+
+static const char *reason(const struct sv_measurement *m, const char *name)
+{
+        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++)
+                if (!strcmp(sv_json_str(sv_json_get(sv_json_at(m->unpredicted, i), "name")), name))
+                        return sv_json_str(sv_json_get(sv_json_at(m->unpredicted, i), "reason"));
+        return NULL;
+}
+
+static const struct sv_measure_step *find(const struct sv_measurement *m, const char *begins)
+{
+        for (size_t i = 0; i < m->n_steps; i++)
+                if (!strncmp(m->steps[i].what, begins, strlen(begins)))
+                        return &m->steps[i];
+        return NULL;
+}
+
+static void expect_digest(const struct sv_measurement *m, const char *begins, const char *want)
+{
+        const struct sv_measure_step *s = find(m, begins);
+        char got[97];
+
+        assert_non_null(s);
+        assert_non_null(want);
+        assert_string_equal(sv_hex(sv_bytes(s->digest[1], s->digest_size[1]), got), want);
+}
+
+static void expect_data(const struct sv_measurement *m, const char *begins, const void *data, size_t n)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+        char hex[97];
+
+        OK(sv_digest(SV_SHA384, sv_bytes(data, n), digest, &err));
+        expect_digest(m, begins, sv_hex(sv_bytes(digest, 48), hex));
+}
+
+/* --- the vectors --- */
+
+static void read_expected(struct sv_json **j)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        OK(sv_file_read(shared_path("vectors/tdx/measure-expected.json"), 1u << 20, &text, "test", &err));
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", j, &err));
+}
+
+static unsigned compared;
+
+static int hob_row(void *arg, const char *name, struct sv_json *want, struct sv_err *e)
+{
+        SV_GUEST g = guest(debian(), NULL);
+        struct sv_measurement m = {0};
+
+        g.memory = strtoull(name, NULL, 10) << 30; /* "64G" */
+        OK(sv_tdx_measure(&g, &m, &err));
+        expect_digest(&m, "hand-off blocks", sv_json_str(want));
+        sv_measurement_free(&m);
+        compared++;
+        return 0;
+}
+
+static void expected_json(void **state)
+{
+        SV_JSON *j = NULL;
+        const struct sv_json *row, *list;
+        struct sv_measurement m = {0};
+
+        read_expected(&j);
+        row = sv_json_pointer(j, "/firmware/0");
+        for (int two_pass = 0; two_pass < 2; two_pass++) {
+                SV_GUEST g = guest_with(debian(), two_pass ? "\"page_order\":\"two-pass\"" : "");
+                const struct sv_json *want = sv_json_get(row, "mrtd");
+
+                if (two_pass)
+                        want = sv_json_get(sv_json_get(row, "mrtd_other_orders"), "region (QEMU 8.x out-of-tree, dstack two_pass_add_pages)");
+                OK(sv_tdx_measure(&g, &m, &err));
+                assert_string_equal(value(&m, "mrtd"), sv_json_str(want));
+                compared++;
+                if (!two_pass)
+                        expect_digest(&m, "configuration volume", sv_json_str(sv_json_pointer(row, "/rtmr0_events/cfv_sha384")));
+                list = sv_json_pointer(row, "/rtmr0_events/secure_boot_vars");
+                for (size_t i = 0; i < sv_json_len(list); i++, compared++) {
+                        char begins[64];
+
+                        snprintf(begins, sizeof(begins), "variable %s,", sv_json_str(sv_json_get(sv_json_at(list, i), "name")));
+                        expect_digest(&m, begins, sv_json_str(sv_json_get(sv_json_at(list, i), "sha384")));
+                }
+                sv_measurement_free(&m);
+        }
+        compared++; /* the configuration volume */
+        assert_int_equal(sv_json_each(sv_json_pointer(row, "/rtmr0_events/td_hob_sha384"), hob_row, NULL, &err), 0);
+        assert_int_equal(compared, 2 + 2 * 5 + 1 + 8);
+        print_message("%u values of measure-expected.json: the same\n", compared);
+}
+
+/* --- small files --- */
+
+static void utf16(const char *text, struct sv_buf *out)
+{
+        for (; *text; text++)
+                sv_buf_u16le(out, (uint8_t)*text);
+        sv_buf_u16le(out, 0);
+}
+
+/* A register from its steps, by this test's own arithmetic. */
+static void expect_register(const struct sv_measurement *m, unsigned n)
+{
+        uint8_t both[96] = {0}, digest[SV_DIGEST_MAX];
+        char name[16], hex[97];
+
+        snprintf(name, sizeof(name), "rtmr%u", n);
+        for (size_t i = 0; i < m->n_steps; i++) {
+                if (strcmp(m->steps[i].reg, name))
+                        continue;
+                assert_int_equal(m->steps[i].digest_size[1], 48);
+                memcpy(both + 48, m->steps[i].digest[1], 48);
+                OK(sv_digest(SV_SHA384, sv_bytes(both, sizeof(both)), digest, &err));
+                memcpy(both, digest, 48);
+        }
+        assert_non_null(value(m, name));
+        assert_string_equal(value(m, name), sv_hex(sv_bytes(both, 48), hex));
+}
+
+/* Generation by generation: what changed, and only that. */
+static void generations(void **state)
+{
+        static const struct {
+                const char *name, *options;
+                bool rtmr0_separator, rtmr1_separator, fw_cfg;
+                const char *line;
+        } t[] = {
+                {"202202", "UiApp", true, false, false, "console=ttyS0 initrd=initrd"},
+                {"202411", "UiApp", false, true, false, "console=ttyS0 initrd=initrd"},
+                {"202502", "UiApp", false, true, false, "console=ttyS0 initrd=initrd"},
+                {"202505", "EFI Firmware Setup", false, true, true, "console=ttyS0 initrd=initrd"},
+                {"202508", "EFI Firmware Setup", false, true, true, "initrd=initrd console=ttyS0"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                char form[200];
+                unsigned separators[3] = {0}, per_register[3] = {0};
+                struct sv_measurement m = {0};
+                SV_BUF line = SV_BUF_NULL;
+
+                snprintf(form, sizeof(form), "\"generation\":\"%s\",\"acpi\":\"%%/acpi\"", t[i].name);
+
+                SV_GUEST g = guest_with(old_firmware(), form);
+
+                OK(sv_tdx_measure(&g, &m, &err));
+                for (size_t k = 0; k < m.n_steps; k++)
+                        if (!strncmp(m.steps[k].reg, "rtmr", 4)) {
+                                per_register[m.steps[k].reg[4] - '0']++;
+                                separators[m.steps[k].reg[4] - '0'] += !strcmp(m.steps[k].type, "EV_SEPARATOR");
+                        }
+                assert_int_equal(separators[0], 1 + t[i].rtmr0_separator);
+                assert_int_equal(separators[1], t[i].rtmr1_separator);
+                assert_int_equal(per_register[0], 2 + 5 + 1 + 3 + 2 + t[i].rtmr0_separator + 2 * t[i].fw_cfg);
+                assert_int_equal(per_register[1], 4 + t[i].rtmr1_separator);
+                assert_int_equal(per_register[2], 2);
+                assert_non_null(strstr(find(&m, "Boot0000")->what, t[i].options));
+                assert_int_equal(find(&m, "fw_cfg BootMenu") != NULL, t[i].fw_cfg);
+                utf16(t[i].line, &line);
+                expect_data(&m, "command line", line.p, line.n);
+                expect_data(&m, "initramfs", "initramfs", 9);
+                expect_data(&m, "ACPI etc/acpi/tables", "tables", 6);
+                for (unsigned k = 0; k < 3; k++)
+                        expect_register(&m, k);
+                assert_int_equal(sv_json_len(m.unpredicted), 1); /* RTMR3 */
+                sv_measurement_free(&m);
+        }
+}
+
+/* Which registers a change of the guest moves: bit 0 MRTD, bits 1 to 3 RTMR0 to RTMR2. */
+static unsigned moved(const struct sv_measurement *a, const struct sv_measurement *b)
+{
+        static const char *const names[] = {"mrtd", "rtmr0", "rtmr1", "rtmr2"};
+        unsigned bits = 0;
+
+        for (unsigned i = 0; i < 4; i++)
+                bits |= (unsigned)(strcmp(value(a, names[i]), value(b, names[i])) != 0) << i;
+        return bits;
+}
+
+static void what_moves(void **state)
+{
+        static const char form[] = "\"generation\":\"202505\",\"acpi\":\"%/acpi\"";
+        static const unsigned expected[] = {2, 8, 8, 4, 2, 2, 8, 1 | 4, 0};
+        SV_GUEST before = guest_with(old_firmware(), form);
+        struct sv_measurement a = {0};
+
+        OK(sv_tdx_measure(&before, &a, &err));
+        for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+                SV_GUEST g = guest_with(OLD, i == 7 ? "\"generation\":\"202505\",\"page_order\":\"two-pass\",\"acpi\":\"%/acpi\"" : form);
+                struct sv_measurement b = {0};
+
+                if (i == 0)
+                        g.memory += 1 << 20;
+                if (i == 1)
+                        g.cmdline[0] = 'C';
+                if (i == 2) {
+                        free(g.initrd);
+                        g.initrd = strdup(path_of("kernel"));
+                }
+                if (i == 3) {
+                        free(g.kernel);
+                        g.kernel = strdup(path_of("kernel-2"));
+                }
+                if (i == 4)
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, sv_bytes_str("Tables"), &err));
+                if (i == 5)
+                        OK(sv_file_write(path_of("acpi/bootorder"), 0644, sv_bytes("/pci\0", 5), &err));
+                if (i == 6) {
+                        free(g.initrd);
+                        g.initrd = NULL;
+                }
+                if (i == 8)
+                        g.vcpus++; /* shows in the ACPI tables only */
+                OK(sv_tdx_measure(&g, &b, &err));
+                assert_int_equal(moved(&a, &b), expected[i]);
+                sv_measurement_free(&b);
+                if (i == 4)
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, sv_bytes_str("tables"), &err));
+                if (i == 5)
+                        unlink(path_of("acpi/bootorder"));
+        }
+        sv_measurement_free(&a);
+}
+
+/* What is not predicted has its reason, and no value. */
+static void not_predicted(void **state)
+{
+        static const struct {
+                const char *options, *kernel, *names, *reason;
+        } t[] = {
+                {"\"acpi\":\"%/acpi\"", "kernel", "rtmr0 rtmr1", "stable202411"},
+                {"\"generation\":\"202411\"", "kernel", "rtmr0", "ACPI tables"},
+                {"\"generation\":\"202411\",\"acpi\":\"%/acpi\"", "kernel-old", "rtmr2", "6.9"},
+                {"\"generation\":\"202508\",\"acpi\":\"%/acpi\",\"shim\":\"%/kernel-2\"", "kernel", "rtmr2", "MokList"},
+                {"", NULL, "rtmr0 rtmr1 rtmr2", "without a kernel"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                char options[600] = "", *o = options;
+                struct sv_measurement m = {0};
+
+                for (const char *c = t[i].options; *c; c++)
+                        o += *c == '%' ? sprintf(o, "%s", dir) : sprintf(o, "%c", *c);
+
+                SV_GUEST g = guest_with(old_firmware(), options);
+
+                free(g.kernel);
+                g.kernel = t[i].kernel ? strdup(path_of(t[i].kernel)) : NULL;
+                OK(sv_tdx_measure(&g, &m, &err));
+                for (unsigned k = 0; k < 3; k++) {
+                        char name[] = "rtmr0";
+
+                        name[4] = (char)('0' + k);
+                        assert_int_equal(strstr(t[i].names, name) != NULL, reason(&m, name) != NULL);
+                        assert_int_equal(strstr(t[i].names, name) != NULL, value(&m, name) == NULL);
+                }
+                t[i].names[4] == '0' ? assert_non_null(strstr(reason(&m, "rtmr0"), t[i].reason))
+                                     : assert_non_null(strstr(reason(&m, "rtmr2"), t[i].reason));
+                assert_non_null(value(&m, "mrtd"));
+                assert_non_null(reason(&m, "rtmr3"));
+                sv_measurement_free(&m);
+        }
+}
+
+static void secure_boot(void **state)
+{
+        SV_GUEST g = guest_with(debian(), "\"acpi\":\"%/acpi\"");
+        struct sv_measurement m = {0};
+
+        OK(sv_tdx_measure(&g, &m, &err));
+        assert_non_null(strstr(reason(&m, "rtmr0"), "entry of db"));
+        assert_null(value(&m, "rtmr0"));
+        assert_non_null(strstr(find(&m, "Boot0000")->what, "BootManagerMenuApp"));
+        expect_register(&m, 1);
+        expect_register(&m, 2);
+        sv_measurement_free(&m);
+}
+
+/* Disks change the order of boot devices, which is measured since 202505. */
+static void boot_order(void **state)
+{
+        static const char form[] = "\"generation\":\"202505\",\"acpi\":\"%/acpi\"";
+        SV_GUEST g = guest_with(old_firmware(), form);
+        struct sv_measurement m = {0};
+
+        g.disks = calloc(1, sizeof(*g.disks));
+        g.n_disks = 1;
+        OK(sv_tdx_measure(&g, &m, &err));
+        assert_non_null(strstr(reason(&m, "rtmr0"), "bootorder"));
+        sv_measurement_free(&m);
+        OK(sv_mkdirs(path_of("acpi/bootorder"), 0755, &err)); /* as /sys/firmware/qemu_fw_cfg/by_name has it */
+        OK(sv_file_write(path_of("acpi/bootorder/raw"), 0644, sv_bytes("/pci\0", 5), &err));
+        OK(sv_tdx_measure(&g, &m, &err));
+        expect_data(&m, "fw_cfg bootorder", "/pci", 5);
+        expect_register(&m, 0);
+        sv_measurement_free(&m);
+        OK(sv_remove_tree(path_of("acpi/bootorder"), &err));
+}
+
+static void refuses(void **state)
+{
+        static const struct {
+                const char *options;
+                enum sv_class class;
+                const char *check;
+        } t[] = {
+                {"\"page_order\":\"backwards\"", SV_USAGE, "guest.tdx.page_order"},
+                {"\"generation\":\"202506\"", SV_USAGE, "guest.tdx.generation"},
+                {"\"generation\":\"202508\",\"acpi\":\"%/nowhere\"", SV_USAGE, "tdx.fw_cfg"},
+                {"\"generation\":\"202411\",\"shim\":\"%/kernel\"", SV_USAGE, "tdx.shim"},
+                {"\"generation\":\"202508\",\"shim\":\"%/nowhere\"", SV_SYSTEM, "tdx.shim"},
+                {"\"generation\":\"202508\",\"shim\":\"%/initrd\"", SV_FORMAT, "ovmf.pe.magic"},
+                {"\"unknown\":1", SV_USAGE, "guest.tdx.unknown"},
+        };
+        struct sv_measurement m = {0};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_GUEST g = guest_with(old_firmware(), t[i].options);
+
+                FAILS(sv_tdx_measure(&g, &m, &err), t[i].class, t[i].check);
+        }
+
+        SV_GUEST no_tdx = guest(path_of("kernel"), NULL);
+        SV_GUEST missing = guest(path_of("nowhere"), NULL);
+        SV_GUEST not_kernel = guest(OLD, NULL);
+
+        FAILS(sv_tdx_measure(&no_tdx, &m, &err), SV_FORMAT, "ovmf.size");
+        FAILS(sv_tdx_measure(&missing, &m, &err), SV_SYSTEM, "tdx.firmware");
+        free(not_kernel.kernel);
+        not_kernel.kernel = strdup(path_of("initrd"));
+        FAILS(sv_tdx_measure(&not_kernel, &m, &err), SV_FORMAT, "ovmf.linux.magic");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(expected_json), cmocka_unit_test(generations), cmocka_unit_test(what_moves), cmocka_unit_test(not_predicted),
+                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(refuses),
+        };
+
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
