@@ -211,16 +211,16 @@ void intel_pki_save(const struct intel_pki *pki, const struct intel_options *o, 
 
         save_certs(dir, "root.pem", pki->root, NULL, NULL);
         save_certs(dir, "pck-chain.pem", pki->pck, pki->ca, pki->root);
-        save_certs(dir, "tcb-info-chain.pem", pki->tcb, pki->root, NULL);
-        save_certs(dir, "qe-identity-chain.pem", pki->tcb, pki->root, NULL);
-        save_crl(pki->ca, pki->ca_key, o->pck_revoked ? SERIAL_PCK : 0, open_file(dir, "pck-crl.der", "w"));
-        save_crl(pki->root, pki->root_key, o->ca_revoked ? SERIAL_CA : 0, open_file(dir, "root-ca-crl.der", "w"));
+        save_certs(dir, "tcb_info_chain.pem", pki->tcb, pki->root, NULL);
+        save_certs(dir, "qe_identity_chain.pem", pki->tcb, pki->root, NULL);
+        save_crl(pki->ca, pki->ca_key, o->pck_revoked ? SERIAL_PCK : 0, open_file(dir, "pck_crl.der", "w"));
+        save_crl(pki->root, pki->root_key, o->ca_revoked ? SERIAL_CA : 0, open_file(dir, "root_ca_crl.der", "w"));
         save_key(dir, "pck.key", pki->pck_key);
         save_key(dir, "att.key", pki->att_key);
         intel_tcb_info(pki, o, &text);
-        save_text(dir, "tcb-info.json", &text);
+        save_text(dir, "tcb_info.json", &text);
         intel_qe_identity(pki, o, &text);
-        save_text(dir, "qe-identity.json", &text);
+        save_text(dir, "qe_identity.json", &text);
 }
 
 static EVP_PKEY *load_key(const char *dir, const char *name)

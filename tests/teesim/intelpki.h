@@ -25,8 +25,8 @@ struct intel_pki {
         X509 *root, *ca, *pck, *tcb;
 };
 void intel_pki_make(const struct intel_options *o, struct intel_pki *out);
-/* Files of a folder: root.pem, pck-chain.pem, the keys that sign quotes (pck.key, att.key), and collateral by its kind: tcb-info.json,
- * tcb-info-chain.pem, qe-identity.json, qe-identity-chain.pem, pck-crl.der, root-ca-crl.der. */
+/* Files of a folder: root.pem, pck-chain.pem, the keys that sign quotes (pck.key, att.key), and collateral by the names of
+ * an offline folder: tcb_info.json, tcb_info_chain.pem, qe_identity.json, qe_identity_chain.pem, pck_crl.der, root_ca_crl.der. */
 void intel_pki_save(const struct intel_pki *pki, const struct intel_options *o, const char *dir);
 /* What signs quotes: pck_key, att_key, and the chain's text. */
 struct intel_signer {

@@ -12,9 +12,6 @@
 #include "sev/certtable.h"
 #include "tests/teesim/signer.h"
 
-#define INVALID_PARAM 0x16u
-#define REQUEST       96
-
 struct platform {
         struct amd_pki pki;
         struct sv_json *state;
@@ -49,31 +46,43 @@ static void derive(const struct platform *p, const uint8_t *request, struct sv_b
                 sv_buf_put(out, sv_bytes(digest, sizeof(digest)));
 }
 
-static void answer(const struct platform *p, uint32_t code, const uint8_t request[REQUEST], struct sv_buf *out)
+static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIGNER_REQUEST], struct sv_buf *body, struct sv_buf *certs)
 {
-        SV_BUF body = SV_BUF_NULL;
-        struct sv_rd rd = sv_rd(sv_bytes(request, REQUEST));
-        uint32_t vmpl, status;
+        const struct platform *p = arg;
+        struct sv_rd rd = sv_rd(sv_bytes(request, SIGNER_REQUEST));
 
-        sv_rd_seek(&rd, code == 0 ? 64 : 16);
-        vmpl = sv_rd_u32le(&rd);
-        status = vmpl > 3 || code > 1 ? INVALID_PARAM : 0;
-        if (!status && code == 0)
-                amd_report(&p->pki, p->state, request, p->version, sv_buf_grow(&body, AMD_REPORT));
-        else if (!status)
-                derive(p, request, &body);
+        if (code == SIGNER_PROVIDER) {
+                sv_buf_puts(body, "sev_guest");
+                return 0;
+        }
+        sv_rd_seek(&rd, code == SIGNER_REPORT ? 64 : 16);
+        if (sv_rd_u32le(&rd) > 3 /* VMPL */ || code > SIGNER_KEY)
+                return SIGNER_INVALID;
+        if (code == SIGNER_KEY) {
+                derive(p, request, body);
+                return 0;
+        }
+        amd_report(&p->pki, p->state, request, p->version, sv_buf_grow(body, AMD_REPORT));
+        sv_buf_put(certs, sv_buf_bytes(&p->certs));
+        return 0;
+}
+
+static void put_answer(const struct signer *s, uint32_t code, const uint8_t request[SIGNER_REQUEST], struct sv_buf *out)
+{
+        SV_BUF body = SV_BUF_NULL, certs = SV_BUF_NULL;
+        uint32_t status = s->answer(s->arg, code, request, &body, &certs);
+
         sv_buf_puts(out, "SVAN");
         sv_buf_u32le(out, status);
         sv_buf_u32le(out, (uint32_t)body.n);
-        sv_buf_u32le(out, code == 0 ? (uint32_t)p->certs.n : 0);
+        sv_buf_u32le(out, (uint32_t)certs.n);
         sv_buf_put(out, sv_buf_bytes(&body));
-        if (code == 0)
-                sv_buf_put(out, sv_buf_bytes(&p->certs));
+        sv_buf_put(out, sv_buf_bytes(&certs));
 }
 
-static void serve_one(const struct platform *p, int fd)
+static void serve_one(const struct signer *s, int fd)
 {
-        uint8_t head[8 + REQUEST];
+        uint8_t head[8 + SIGNER_REQUEST];
 
         while (read_all(fd, head, 4)) {
                 SV_BUF out = SV_BUF_NULL;
@@ -84,10 +93,10 @@ static void serve_one(const struct platform *p, int fd)
                         if (!read_all(fd, head + 3, 1))
                                 return;
                 }
-                if (!read_all(fd, head + 4, 4 + REQUEST))
+                if (!read_all(fd, head + 4, 4 + SIGNER_REQUEST))
                         return;
                 rd = sv_rd(sv_bytes(head + 4, 4));
-                answer(p, sv_rd_u32le(&rd), head + 8, &out);
+                put_answer(s, sv_rd_u32le(&rd), head + 8, &out);
                 if (sv_fd_write(fd, "the port", sv_buf_bytes(&out), NULL) < 0)
                         return;
         }
@@ -127,14 +136,11 @@ static int load(const char *dir, const char *state_path, struct platform *p, str
         return load_certs(dir, &p->certs, err);
 }
 
-int amd_serve(const char *dir, const char *state_path, const char *socket_path, unsigned version, struct sv_err *err)
+int signer_serve(const struct signer *s, const char *socket_path, struct sv_err *err)
 {
         struct sockaddr_un at = {.sun_family = AF_UNIX};
-        struct platform p = {.version = version};
         SV_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-        if (load(dir, state_path, &p, err) < 0)
-                return -1;
         snprintf(at.sun_path, sizeof(at.sun_path), "%s", socket_path);
         if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0)
                 return sv_fail_errno(err, "serve", "cannot listen on %s", socket_path);
@@ -142,6 +148,14 @@ int amd_serve(const char *dir, const char *state_path, const char *socket_path, 
                 SV_FD guest = accept(fd, NULL, NULL);
 
                 if (guest >= 0)
-                        serve_one(&p, guest);
+                        serve_one(s, guest);
         }
+}
+
+int amd_serve(const char *dir, const char *state_path, const char *socket_path, unsigned version, struct sv_err *err)
+{
+        struct platform p = {.version = version};
+        const struct signer s = {answer, &p};
+
+        return load(dir, state_path, &p, err) < 0 ? -1 : signer_serve(&s, socket_path, err);
 }

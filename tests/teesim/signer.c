@@ -1,12 +1,18 @@
 /* teesim-signer pki DIR [PRODUCT]                            a new test PKI, named as AMD's (default Milan)
  * teesim-signer serve DIR STATE.json SOCKET                      reports and derived keys for the guest at the socket, until killed
- * teesim-signer report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter: zeros follow) */
+ * teesim-signer report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter: zeros follow)
+ * teesim-signer intel DIR [NAME=VALUE...]                        a new test PKI and collateral, named as Intel's: platform=STATUS,
+ *                                                                module=STATUS, qe=STATUS, revoked=pck, revoked=ca, ca=processor
+ * teesim-signer ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT   the event log of a TD that boots these
+ * teesim-signer serve-td DIR STATE.json CCEL SOCKET              quotes for the guest at the socket, until killed
+ * teesim-signer quote DIR STATE.json CCEL REPORT_DATA OUT        a quote over at most 64 bytes */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "tests/teesim/intelpki.h"
 #include "tests/teesim/signer.h"
 
 static int failed(const struct sv_err *err)
@@ -53,18 +59,127 @@ static int make_report(const char *dir, const char *state_path, const char *hex,
         return sv_file_write(out, 0644, sv_bytes(report, sizeof(report)), &err) < 0 ? failed(&err) : 0;
 }
 
+/* --- TDX --- */
+
+static const char *value_of(const char *arg, const char *name)
+{
+        size_t n = strlen(name);
+
+        return !strncmp(arg, name, n) && arg[n] == '=' ? arg + n + 1 : NULL;
+}
+
+static int make_intel(const char *dir, char **args)
+{
+        struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
+        struct intel_pki pki = {0};
+        struct sv_err err = SV_ERR_NULL;
+
+        for (; *args; args++) {
+                const struct {
+                        const char *name, **to;
+                } texts[] = {{"platform", &o.platform}, {"module", &o.module}, {"qe", &o.qe}};
+                bool known = !strcmp(*args, "revoked=pck") || !strcmp(*args, "revoked=ca") || !strcmp(*args, "ca=processor");
+
+                for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                        if (value_of(*args, texts[i].name)) {
+                                *texts[i].to = value_of(*args, texts[i].name);
+                                known = true;
+                        }
+                if (!known) {
+                        fprintf(stderr, "teesim-signer: %s is no option of a test PKI\n", *args);
+                        return 2;
+                }
+                o.pck_revoked |= !strcmp(*args, "revoked=pck");
+                o.ca_revoked |= !strcmp(*args, "revoked=ca");
+                o.processor |= !strcmp(*args, "ca=processor");
+        }
+        if (sv_mkdirs(dir, 0700, &err) < 0)
+                return failed(&err);
+        intel_pki_make(&o, &pki);
+        intel_pki_save(&pki, &o, dir);
+        intel_pki_free(&pki);
+        return 0;
+}
+
+static int read_state(const char *path, struct sv_json **state, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        return sv_file_read(path, 1 << 20, &text, "state", err) < 0 ? -1 : sv_json_parse(sv_buf_bytes(&text), "state", state, err);
+}
+
+static int make_ccel(char **args)
+{
+        SV_BUF firmware = SV_BUF_NULL, kernel = SV_BUF_NULL, initrd = SV_BUF_NULL, log = SV_BUF_NULL;
+        struct sv_err err = SV_ERR_NULL;
+        SV_JSON *state = NULL;
+        struct td_boot b;
+
+        if (read_state(args[0], &state, &err) < 0 || sv_file_read(args[1], 16 << 20, &firmware, "firmware", &err) < 0 ||
+            sv_file_read(args[2], 256 << 20, &kernel, "kernel", &err) < 0 || sv_file_read(args[3], 1 << 30, &initrd, "initrd", &err) < 0)
+                return failed(&err);
+        b = (struct td_boot){state, sv_buf_bytes(&firmware), sv_buf_bytes(&kernel), sv_buf_bytes(&initrd), args[4]};
+        td_ccel(&b, &log);
+        return sv_file_write(args[5], 0644, sv_buf_bytes(&log), &err) < 0 ? failed(&err) : 0;
+}
+
+static int make_quote(char **args)
+{
+        struct intel_quote q = {.version = 4, .type = 2};
+        struct intel_signer keys = {0};
+        uint8_t rtmr[4][INTEL_MR];
+        SV_BUF ccel = SV_BUF_NULL, data = SV_BUF_NULL, out = SV_BUF_NULL;
+        struct sv_err err = SV_ERR_NULL;
+        SV_JSON *state = NULL;
+
+        if (read_state(args[1], &state, &err) < 0 || sv_file_read(args[2], 1 << 20, &ccel, "ccel", &err) < 0 ||
+            intel_replay(sv_buf_bytes(&ccel), rtmr, &err) < 0 || sv_unhex(sv_bytes_str(args[3]), &data, "report_data", &err) < 0)
+                return failed(&err);
+        if (data.n > sizeof(q.report_data)) {
+                fprintf(stderr, "teesim-signer: expected at most 64 bytes of hex\n");
+                return 2;
+        }
+        memcpy(q.report_data, data.p, data.n);
+        q.state = state;
+        q.rtmr = rtmr;
+        intel_signer_load(args[0], &keys);
+        intel_quote(&keys, &q, &out);
+        intel_signer_free(&keys);
+        return sv_file_write(args[4], 0644, sv_buf_bytes(&out), &err) < 0 ? failed(&err) : 0;
+}
+
+static int usage(const char *name)
+{
+        fprintf(stderr,
+                "usage: %s pki DIR [PRODUCT]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n"
+                "       %s intel DIR [NAME=VALUE...]\n       %s ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
+                "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
+                name, name, name, name, name, name, name);
+        return 2;
+}
+
 int main(int argc, char **argv)
 {
-        if ((argc == 3 || argc == 4) && !strcmp(argv[1], "pki"))
-                return make_pki(argv[2], argc == 4 ? argv[3] : "Milan");
-        if ((argc == 6 || argc == 7) && !strcmp(argv[1], "report"))
-                return make_report(argv[2], argv[3], argv[4], argv[5], argc == 7 ? (unsigned)strtoul(argv[6], NULL, 10) : 3);
-        if (argc == 5 && !strcmp(argv[1], "serve")) {
-                struct sv_err err = SV_ERR_NULL;
+        const char *command = argc > 1 ? argv[1] : "";
+        struct sv_err err = SV_ERR_NULL;
 
+        if ((argc == 3 || argc == 4) && !strcmp(command, "pki"))
+                return make_pki(argv[2], argc == 4 ? argv[3] : "Milan");
+        if ((argc == 6 || argc == 7) && !strcmp(command, "report"))
+                return make_report(argv[2], argv[3], argv[4], argv[5], argc == 7 ? (unsigned)strtoul(argv[6], NULL, 10) : 3);
+        if (argc == 5 && !strcmp(command, "serve")) {
                 amd_serve(argv[2], argv[3], argv[4], 3, &err);
                 return failed(&err);
         }
-        fprintf(stderr, "usage: %s pki DIR [PRODUCT]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n", argv[0], argv[0], argv[0]);
-        return 2;
+        if (argc >= 3 && !strcmp(command, "intel"))
+                return make_intel(argv[2], argv + 3);
+        if (argc == 8 && !strcmp(command, "ccel"))
+                return make_ccel(argv + 2);
+        if (argc == 7 && !strcmp(command, "quote"))
+                return make_quote(argv + 2);
+        if (argc == 6 && !strcmp(command, "serve-td")) {
+                intel_serve(argv[2], argv[3], argv[4], argv[5], &err);
+                return failed(&err);
+        }
+        return usage(argv[0]);
 }

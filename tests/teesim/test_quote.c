@@ -43,10 +43,10 @@ static void begin(struct platform *p, const struct intel_options *o)
         intel_signer_load(p->dir, &p->signer);
         OK(sv_json_parse(sv_bytes_str(state_text), "state", &p->state, &err));
         OK(sv_certs_parse(part(p, "root.pem", &p->root), &p->roots, "test.root", &err));
-        p->in = (struct sv_tdx_in){.tcb_info = part(p, "tcb-info.json", &p->info), .tcb_info_chain = part(p, "tcb-info-chain.pem", &p->info_chain),
-                                   .qe_identity = part(p, "qe-identity.json", &p->qe),
-                                   .qe_identity_chain = part(p, "qe-identity-chain.pem", &p->qe_chain),
-                                   .pck_crl = part(p, "pck-crl.der", &p->pck_crl), .root_ca_crl = part(p, "root-ca-crl.der", &p->root_crl),
+        p->in = (struct sv_tdx_in){.tcb_info = part(p, "tcb_info.json", &p->info), .tcb_info_chain = part(p, "tcb_info_chain.pem", &p->info_chain),
+                                   .qe_identity = part(p, "qe_identity.json", &p->qe),
+                                   .qe_identity_chain = part(p, "qe_identity_chain.pem", &p->qe_chain),
+                                   .pck_crl = part(p, "pck_crl.der", &p->pck_crl), .root_ca_crl = part(p, "root_ca_crl.der", &p->root_crl),
                                    .test_roots = &p->roots, .time = JUNE_2026};
 }
 

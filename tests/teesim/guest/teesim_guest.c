@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Test only, never installed: the guest's side of SEV-SNP for a guest that QEMU merely emulates. Reports come from the test's signer
- * (tests/teesim/signer.c, "serve"), which sits at the second serial port, and go out by the interfaces of the real driver: configfs-tsm
- * as provider "sev_guest", and /dev/sev-guest. The port is polled: one user, short messages, no driver to share it with.
+/* Test only, never installed: the guest's side of SEV-SNP or TDX for a guest that QEMU merely emulates. Reports come from the test's
+ * signer (tests/teesim/signer.c, "serve", "serve-td"), which sits at the second serial port and says which of the two it is, and go out by
+ * the interfaces of the real drivers: configfs-tsm as provider "sev_guest" and /dev/sev-guest, or as "tdx_guest" and /dev/tdx_guest. The
+ * port is polled: one user, short messages, no driver to share it with.
  *
- * A message (little endian): "SVRQ", u32 code (0 report, 1 derived key), 96 bytes of request as the uapi has them, zero padded;
- * answer: "SVAN", u32 status of the firmware, u32 size of the body, u32 size of the certificates, body, certificates. */
+ * A message (little endian): "SVRQ", u32 code (0 report or quote, 1 derived key, 2 which provider, 3 TDREPORT), 96 bytes of request as the
+ * uapi has them, zero padded; answer: "SVAN", u32 status, u32 size of the body, u32 size of the certificates, body, certificates. */
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/io.h>
@@ -19,9 +20,11 @@
 #include <linux/uaccess.h>
 #include <linux/unaligned.h>
 #include <uapi/linux/sev-guest.h>
+#include <uapi/linux/tdx-guest.h>
 
 #define PORT        0x2f8
 #define TIMEOUT     (20 * HZ)
+#define BODY_MAX    SZ_16K
 #define REPORT_SIZE 1184
 #define KEY_SIZE    32
 #define CERTS_MAX   SZ_16K
@@ -31,7 +34,7 @@ static DEFINE_MUTEX(lock);
 
 struct answer {
 	u32 status, size, certs_size;
-	u8 body[REPORT_SIZE];
+	u8 body[BODY_MAX];
 	u8 certs[CERTS_MAX];
 };
 
@@ -179,6 +182,8 @@ static int give(u64 to, const struct answer *a, size_t room)
 {
 	u8 head[BODY_AT] = {0};
 
+	if (a->size > room - BODY_AT)
+		return -EIO;
 	put_unaligned_le32(a->status, head);
 	put_unaligned_le32(a->size, head + 4);
 	if (clear_user(u64_to_user_ptr(to), room) || copy_to_user(u64_to_user_ptr(to), head, sizeof(head)) ||
@@ -284,25 +289,120 @@ static struct miscdevice device = {
 	.fops = &fops,
 };
 
+/* --- the same for TDX, as drivers/virt/coco/tdx-guest offers it --- */
+
+static int td_report_new(struct tsm_report *report, void *data)
+{
+	struct answer *a;
+	int r = 0;
+
+	if (report->desc.inblob_len != TDX_REPORTDATA_LEN)
+		return -EINVAL;
+	a = ask(0, report->desc.inblob, TDX_REPORTDATA_LEN);
+	if (IS_ERR(a))
+		return PTR_ERR(a);
+	report->outblob = kvmemdup(a->body, a->size, GFP_KERNEL);
+	report->outblob_len = a->size;
+	if (!report->outblob)
+		r = -ENOMEM;
+	kfree(a);
+	return r;
+}
+
+static bool td_attr_visible(int n)
+{
+	return n == TSM_REPORT_GENERATION || n == TSM_REPORT_PROVIDER;
+}
+
+static bool td_bin_attr_visible(int n)
+{
+	return n == TSM_REPORT_INBLOB || n == TSM_REPORT_OUTBLOB;
+}
+
+static const struct tsm_ops td_ops = {
+	.name = "tdx_guest",
+	.report_new = td_report_new,
+	.report_attr_visible = td_attr_visible,
+	.report_bin_attr_visible = td_bin_attr_visible,
+};
+
+static long td_ioctl(struct file *file, unsigned int code, unsigned long arg)
+{
+	struct tdx_report_req __user *req = (void __user *)arg;
+	u8 data[TDX_REPORTDATA_LEN];
+	struct answer *a;
+	long r = 0;
+
+	if (code != TDX_CMD_GET_REPORT0)
+		return -ENOTTY;
+	if (copy_from_user(data, req->reportdata, sizeof(data)))
+		return -EFAULT;
+	a = ask(3, data, sizeof(data));
+	if (IS_ERR(a))
+		return PTR_ERR(a);
+	if (a->size != TDX_REPORT_LEN)
+		r = -EIO;
+	else if (copy_to_user(req->tdreport, a->body, TDX_REPORT_LEN))
+		r = -EFAULT;
+	kfree(a);
+	return r;
+}
+
+static const struct file_operations td_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = td_ioctl,
+};
+
+static struct miscdevice td_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "tdx_guest",
+	.fops = &td_fops,
+};
+
+/* --- which of the two --- */
+
+static const struct tsm_ops *chosen_ops;
+static struct miscdevice *chosen_device;
+
+static int choose(void)
+{
+	struct answer *a = ask(2, "", 1);
+
+	if (IS_ERR(a))
+		return PTR_ERR(a);
+	if (a->size == strlen(td_ops.name) && !memcmp(a->body, td_ops.name, a->size)) {
+		chosen_ops = &td_ops;
+		chosen_device = &td_device;
+	} else {
+		chosen_ops = &ops;
+		chosen_device = &device;
+	}
+	kfree(a);
+	return 0;
+}
+
 static int __init teesim_init(void)
 {
-	int r = misc_register(&device);
+	int r = choose();
 
 	if (r)
 		return r;
-	r = tsm_register(&ops, NULL);
+	r = misc_register(chosen_device);
 	if (r)
-		misc_deregister(&device);
+		return r;
+	r = tsm_register(chosen_ops, NULL);
+	if (r)
+		misc_deregister(chosen_device);
 	return r;
 }
 module_init(teesim_init);
 
 static void __exit teesim_exit(void)
 {
-	tsm_unregister(&ops);
-	misc_deregister(&device);
+	tsm_unregister(chosen_ops);
+	misc_deregister(chosen_device);
 }
 module_exit(teesim_exit);
 
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Test only: SEV-SNP's guest interfaces in front of a test's signer");
+MODULE_DESCRIPTION("Test only: SEV-SNP's and TDX's guest interfaces in front of a test's signer");
