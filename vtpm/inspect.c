@@ -7,10 +7,10 @@
 static const enum sv_digest banks[] = {SV_SHA1, SV_SHA256, SV_SHA384, SV_SHA512};
 #define N_BANKS (sizeof(banks) / sizeof(*banks))
 
-/* The header's signature, where every crypto-agile log has it. */
+/* The header's signature, where every crypto-agile log has it; the log of a confidential guest begins in register 1. */
 static bool is_log(struct sv_bytes file)
 {
-        return file.n >= 48 && sv_bytes_eq(sv_bytes(file.p + 32, 16), sv_bytes("Spec ID Event03", 16));
+        return file.n >= 48 && !file.p[0] && sv_bytes_eq(sv_bytes(file.p + 32, 16), sv_bytes("Spec ID Event03", 16));
 }
 
 static void add_event(struct sv_json *list, const struct sv_tcg_log *log, const struct sv_tcg_event *e)

@@ -403,6 +403,62 @@ static void boot_order(void **state)
         OK(sv_remove_tree(path_of("acpi/bootorder"), &err));
 }
 
+/* Logs of real TDs, booted with -kernel under firmware of the older generations: all events that do not depend on files that we do not have
+ * are those of the table, in their order. The firmware here knows Secure Boot, theirs did not: SecureBoot itself differs. */
+static void real_logs(void **state)
+{
+        static const struct {
+                const char *log, *generation;
+                unsigned rows, same[3];
+                const char *differ;
+        } t[] = {
+                /* 2 GiB of memory */
+                {"trustee-CCEL_data_ovmf.bin", "202202", 20, {9, 3, 0}, "configuration volume|SecureBoot|ACPI|kernel|command line|initramfs"},
+                {"dstack-ccel.bin", "202411", 20, {7, 4, 0}, "hand-off|configuration volume|SecureBoot|ACPI|kernel|command line|initramfs"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                char path[200], form[100];
+                struct sv_measurement m = {0};
+                unsigned same[3] = {0};
+                SV_JSON *rows = sv_json_array();
+                SV_BUF log = SV_BUF_NULL;
+
+                snprintf(path, sizeof(path), "vectors/tdx/ccel/%s", t[i].log);
+                OK(sv_file_read(shared_path(path), 1u << 20, &log, "test", &err));
+                snprintf(form, sizeof(form), "\"generation\":\"%s\"", t[i].generation);
+
+                SV_GUEST g = guest_with(old_firmware(), form);
+
+                OK(sv_tdx_measure(&g, &m, &err));
+                FAILS(sv_tdx_compare(&m, sv_buf_bytes(&log), rows, &err), SV_PROOF, "measure.differs");
+                assert_non_null(strstr(err.msg, "RTMR1: EV_EFI_BOOT_SERVICES_APPLICATION kernel"));
+                assert_non_null(strstr(err.msg, ": another kernel"));
+                assert_int_equal(sv_json_len(rows), t[i].rows);
+                for (size_t k = 0; k < sv_json_len(rows); k++) {
+                        const struct sv_json *row = sv_json_at(rows, k);
+                        const char *text = sv_json_str(sv_json_get(row, "text"));
+                        bool known = false;
+
+                        if (sv_json_bool(sv_json_get(row, "same"), false)) {
+                                same[sv_json_str(sv_json_get(row, "register"))[4] - '0']++;
+                                continue;
+                        }
+                        for (const char *d = t[i].differ; d; d = strchr(d, '|') ? strchr(d, '|') + 1 : NULL) {
+                                char word[40];
+
+                                snprintf(word, sizeof(word), "%.*s", (int)strcspn(d, "|"), d);
+                                known |= strstr(text, word) != NULL;
+                        }
+                        if (!known)
+                                fail_msg("%s: %s", t[i].log, text);
+                }
+                for (unsigned k = 0; k < 3; k++)
+                        assert_int_equal(same[k], t[i].same[k]);
+                sv_measurement_free(&m);
+        }
+}
+
 static void refuses(void **state)
 {
         static const struct {
@@ -441,7 +497,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(expected_json), cmocka_unit_test(generations), cmocka_unit_test(what_moves), cmocka_unit_test(not_predicted),
-                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(refuses),
+                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(real_logs),
+                cmocka_unit_test(refuses),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
