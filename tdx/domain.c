@@ -10,7 +10,7 @@
 #include "ovmf/tdvf.h"
 #include "tdx/host.h"
 
-int sv_tdx_firmware(const struct sv_guest *g, struct sv_buf *image, struct sv_tdvf *tdvf, struct sv_err *err)
+int sv_tdx_image_read(const struct sv_guest *g, struct sv_buf *image, struct sv_tdvf *tdvf, struct sv_err *err)
 {
         const char *path = g->firmware ? g->firmware : SV_TDX_FIRMWARE;
 
@@ -65,6 +65,11 @@ static int refuse_options(const struct sv_guest *g, const struct sv_tdx_options 
                 return sv_fail(err, SV_USAGE, "tdx.domain.attributes",
                                "attributes 0x%llx let the host make the guest's memory accesses fault (bit 28 is clear), and Linux stops at boot; set bit 28",
                                (unsigned long long)o->attributes);
+        if (o->page_order && strcmp(o->page_order, "mainline"))
+                return sv_fail(err, SV_USAGE, "tdx.domain.page_order", "page_order %s is that of another QEMU and KVM, so MRTD would never be met; remove it",
+                               o->page_order);
+        if (o->shim)
+                return sv_fail(err, SV_USAGE, "tdx.domain.shim", "a shim can be measured, but is not started with the kernel yet; remove \"shim\"");
         if (o->attributes != SV_TDX_ATTR_SEPT_VE_DISABLE)
                 return sv_fail(err, SV_USAGE, "tdx.domain.attributes",
                                "attributes 0x%llx: libvirt can start a TD with bit 28 only (0x10000000), so these attributes would never be met",
@@ -116,7 +121,7 @@ int sv_tdx_domain(const struct sv_guest *g, struct sv_domain_part *out, struct s
         const char *qgs = NULL;
 
         if (sv_tdx_options_read(g, &o, err) < 0 || refuse_options(g, &o, err) < 0 || refuse_tuning(g, err) < 0 ||
-            sv_tdx_firmware(g, &image, &tdvf, err) < 0 || sv_tdx_ids(&o, &ids, err) < 0 || quote_service(g, &o, &qgs, err) < 0)
+            sv_tdx_image_read(g, &image, &tdvf, err) < 0 || sv_tdx_ids(&o, &ids, err) < 0 || quote_service(g, &o, &qgs, err) < 0)
                 return -1;
         sv_buf_printf(x, "  <launchSecurity type='tdx'>\n    <policy>0x%llx</policy>\n", (unsigned long long)o.attributes);
         put_id(x, "mrConfigId", ids.mrconfigid, ids.has_mrconfigid);

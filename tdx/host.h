@@ -21,4 +21,4 @@ extern const char sv_tdx_trial_says[];
 /* The firmware image of a guest file, or SV_TDX_FIRMWARE; read whole and its TDX metadata parsed (tdvf points into *image). SV_SYSTEM
  * "tdx.firmware" when there is none, SV_FORMAT "ovmf.tdvf" when it is none for TDX. */
 struct sv_tdvf;
-int sv_tdx_firmware(const struct sv_guest *guest, struct sv_buf *image, struct sv_tdvf *tdvf, struct sv_err *err);
+int sv_tdx_image_read(const struct sv_guest *guest, struct sv_buf *image, struct sv_tdvf *tdvf, struct sv_err *err);

@@ -118,6 +118,8 @@ static void refused(void **state)
                 {TDX("\"quote_service\":\"vsock:2:4050x\""), "guest.tdx.quote_service", "vsock:CID:PORT"},
                 {TDX("\"quote_service\":\"/a'/><x\""), "guest.tdx.quote_service", "path"},
                 {TDX("\"quote_service\":\"relative\""), "guest.tdx.quote_service", "path"},
+                {TDX("\"page_order\":\"two-pass\""), "tdx.domain.page_order", "remove it"},
+                {TDX("\"shim\":\"good.fd\""), "tdx.domain.shim", "remove"},
                 {TDX("\"qgs\":\"/a\""), "guest.tdx.unknown", "qgs"},
                 {GOOD ",\"tuning\":{\"hugepages\":true}", "tdx.domain.cannot", "guest_memfd"},
                 {GOOD ",\"tuning\":{\"memory_hotplug\":\"4GiB\"}", "tdx.domain.cannot", "launch anew"},
