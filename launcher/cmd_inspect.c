@@ -21,7 +21,8 @@ static int inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *er
         }
         if (sv_ovmf_inspect(file, out, err) < 0)
                 return -1;
-        return *out ? 0 : sv_fail(err, SV_FORMAT, "inspect.kind", "none of the formats that inspect knows: event log, firmware, variable store, kernel");
+        return *out ? 0 : sv_fail(err, SV_FORMAT, "inspect.kind", "none of the formats that inspect knows: event log, firmware, variable store, kernel; SNP report, evidence, "
+                                             "certificate table, VCEK or VLEK, ID block or authentication, IGVM");
 }
 
 /* "events.3.pcr 0": names and positions joined by dots. */
@@ -65,6 +66,6 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
 const struct sv_cmd sv_cmd_inspect = {
         .name = "inspect",
         .args = "FILE",
-        .help = "say what a firmware image, kernel, variable store or event log says; nothing is verified",
+        .help = "say what a firmware image, kernel, event log, report, certificate table or ID block says; nothing is verified",
         .run = run,
 };

@@ -212,28 +212,40 @@ static int algorithms(const uint8_t *page, struct sv_err *err)
         return 0;
 }
 
-int sv_id_auth_check(struct sv_bytes block, struct sv_bytes auth, bool author_enabled, struct sv_id_auth *out, struct sv_err *err)
+int sv_id_auth_read(struct sv_bytes auth, struct sv_id_auth *out, struct sv_err *err)
 {
         struct sv_id_auth a = {0};
         const uint8_t *page = auth.p;
+        SV_KEY *key = NULL;
 
         if (auth.n != SV_ID_AUTH_SIZE)
                 return sv_fail(err, SV_FORMAT, "snp.id_auth.size", "ID authentication information has %u bytes, this has %zu", SV_ID_AUTH_SIZE,
                                auth.n);
         a.has_author = !is_zero(page + AT_AUTHOR_KEY, KEY_SIZE);
-        if (algorithms(page, err) < 0 || reserved(page, err) < 0)
+        if (algorithms(page, err) < 0 || reserved(page, err) < 0 || get_key(page + AT_ID_KEY, "ID", &key, err) < 0)
                 return -1;
-        if (check_signature(page + AT_ID_KEY, page + AT_ID_SIG, block, "ID", "snp.id_block.signature", err) < 0)
-                return sv_wrap(err, "signature of the ID block");
-        if (author_enabled && check_signature(page + AT_AUTHOR_KEY, page + AT_AUTHOR_SIG, sv_bytes(page + AT_ID_KEY, KEY_SIZE), "author",
-                                              "snp.id_key.signature", err) < 0)
-                return sv_wrap(err, "the author's signature of the ID key");
         if (sv_digest(SV_SHA384, sv_bytes(page + AT_ID_KEY, KEY_SIZE), a.id_key_digest, err) < 0)
                 return -1;
         if (a.has_author && sv_digest(SV_SHA384, sv_bytes(page + AT_AUTHOR_KEY, KEY_SIZE), a.author_key_digest, err) < 0)
                 return -1;
         a.anonymous = page[AT_ID_SIG] == 2 && is_zero(page + AT_ID_SIG + 1, SCALAR - 1) && page[AT_ID_SIG + SCALAR] == 1 &&
                       is_zero(page + AT_ID_SIG + SCALAR + 1, SCALAR - 1);
+        *out = a;
+        return 0;
+}
+
+int sv_id_auth_check(struct sv_bytes block, struct sv_bytes auth, bool author_enabled, struct sv_id_auth *out, struct sv_err *err)
+{
+        const uint8_t *page = auth.p;
+        struct sv_id_auth a;
+
+        if (sv_id_auth_read(auth, &a, err) < 0)
+                return -1;
+        if (check_signature(page + AT_ID_KEY, page + AT_ID_SIG, block, "ID", "snp.id_block.signature", err) < 0)
+                return sv_wrap(err, "signature of the ID block");
+        if (author_enabled && check_signature(page + AT_AUTHOR_KEY, page + AT_AUTHOR_SIG, sv_bytes(page + AT_ID_KEY, KEY_SIZE), "author",
+                                              "snp.id_key.signature", err) < 0)
+                return sv_wrap(err, "the author's signature of the ID key");
         *out = a;
         return 0;
 }
@@ -256,13 +268,15 @@ struct sv_json *sv_id_block_json(const struct sv_id_block *b, const struct sv_id
         struct sv_json *j = sv_json_object();
         char policy[20];
 
-        snprintf(policy, sizeof(policy), "0x%llx", (unsigned long long)b->policy);
-        sv_json_set_hex(j, "launch_digest", sv_bytes(b->launch_digest, 48));
-        sv_json_set_hex(j, "family_id", sv_bytes(b->family_id, 16));
-        sv_json_set_hex(j, "image_id", sv_bytes(b->image_id, 16));
-        sv_json_set_int(j, "version", b->version);
-        sv_json_set_int(j, "guest_svn", b->guest_svn);
-        sv_json_set_str(j, "policy", policy);
+        if (b) {
+                snprintf(policy, sizeof(policy), "0x%llx", (unsigned long long)b->policy);
+                sv_json_set_hex(j, "launch_digest", sv_bytes(b->launch_digest, 48));
+                sv_json_set_hex(j, "family_id", sv_bytes(b->family_id, 16));
+                sv_json_set_hex(j, "image_id", sv_bytes(b->image_id, 16));
+                sv_json_set_int(j, "version", b->version);
+                sv_json_set_int(j, "guest_svn", b->guest_svn);
+                sv_json_set_str(j, "policy", policy);
+        }
         if (!a)
                 return j;
         sv_json_set_hex(j, "id_key_digest", sv_bytes(a->id_key_digest, 48));

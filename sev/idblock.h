@@ -37,9 +37,12 @@ struct sv_id_auth { /* what was found */
         bool anonymous;
 };
 
+/* What it says, signatures unchecked: the errors of form of sv_id_auth_check. */
+int sv_id_auth_read(struct sv_bytes auth, struct sv_id_auth *out, struct sv_err *err);
 /* As the firmware checks it: SV_FORMAT "snp.id_auth.size", ".algorithm", ".curve", ".key" (not on the curve), ".reserved",
  * ".signature" (R or S of more than 384 bits), SV_PROOF "snp.id_block.signature", "snp.id_key.signature" (only with author_enabled). */
 int sv_id_auth_check(struct sv_bytes block, struct sv_bytes auth, bool author_enabled, struct sv_id_auth *out, struct sv_err *err);
 /* Is it for this launch digest (NULL: not asked) and this policy (NULL: not asked)? SV_PROOF "snp.id_block.launch_digest", ".guest_policy". */
 int sv_id_block_expect(const struct sv_id_block *b, const uint8_t *launch_digest, const uint64_t *policy, struct sv_err *err);
+/* Either may be NULL. */
 struct sv_json *sv_id_block_json(const struct sv_id_block *b, const struct sv_id_auth *a);

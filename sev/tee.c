@@ -24,5 +24,6 @@ const struct sv_tee sv_tee_sev_snp = {
         .wrap = sv_snp_evidence_wrap,
         .verify = sv_snp_tee_verify,
         .trust = trust_kinds,
+        .inspect = sv_sev_inspect,
         .strict = sv_snp_strict,
 };

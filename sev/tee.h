@@ -14,5 +14,8 @@ int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_
 int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
                  struct sv_err *err);
 extern const char sv_snp_strict[];
+/* struct sv_tee.inspect: report (alone, with a certificate table, in Azure's wrapper, as KBS evidence), certificate table, VCEK or VLEK, ID
+ * block, ID authentication, IGVM file. */
+int sv_sev_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err);
 
 extern const struct sv_tee sv_tee_sev_snp;
