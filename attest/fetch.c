@@ -224,15 +224,18 @@ int sv_fetch_needs(const struct sv_fetch *f, const struct sv_json *needs, const 
         int64_t deadline = f->now_ms(f->arg) + f->budget_ms;
         SV_FETCHED all = {.absent = sv_json_array()};
 
-        if (!f->offline && f->cache && sv_cache_open(f->cache, err) < 0)
-                return -1;
         for (size_t i = 0; i < sv_json_len(needs); i++) {
                 const struct sv_json *row = sv_json_at(needs, i);
                 const char *kind = sv_json_str(sv_json_get(row, "kind"));
 
                 if (!kind || strlen(kind) >= sizeof(all.list->entry.kind) || !sv_json_str(sv_json_get(row, "url")))
                         return sv_fail(err, SV_FORMAT, "collateral.needs", "row %zu of what is needed has no kind or no url", i);
-                if (!is_given(given, kind) && add_row(f, row, deadline, &all, err) < 0)
+                if (is_given(given, kind))
+                        continue;
+                /* Not before something is needed: evidence that needs nothing needs no cache either. */
+                if (!f->offline && f->cache && sv_cache_open(f->cache, err) < 0)
+                        return -1;
+                if (add_row(f, row, deadline, &all, err) < 0)
                         return -1;
         }
         *out = all;

@@ -1,8 +1,10 @@
 #include "broker/broker.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "attest/cache.h"
 #include "base/file.h"
 #include "base/limits.h"
 
@@ -37,11 +39,23 @@ static int read_tls(struct sv_broker *b, struct sv_err *err)
         return b->tls ? 0 : -1;
 }
 
+/* What can be seen to be wrong now is not left for the first guest to find. */
+static int check_collateral(const struct sv_broker_collateral *c, struct sv_err *err)
+{
+        struct stat st;
+
+        if (c->offline && (stat(c->offline, &st) < 0 || !S_ISDIR(st.st_mode)))
+                return sv_fail(err, SV_USAGE, "broker.config.collateral", "%s is no folder from which collateral could be taken", c->offline);
+        if (c->mirror_ca && access(c->mirror_ca, R_OK) < 0)
+                return sv_fail(err, SV_USAGE, "broker.config.collateral", "%s, the CA of the mirrors, cannot be read", c->mirror_ca);
+        return c->cache ? sv_cache_open(c->cache, err) : 0;
+}
+
 int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err)
 {
         SV_BROKER b = {.audit_fd = -1};
 
-        if (sv_broker_config_read(config, &b.config, err) < 0 || read_tls(&b, err) < 0)
+        if (sv_broker_config_read(config, &b.config, err) < 0 || read_tls(&b, err) < 0 || check_collateral(&b.config.collateral, err) < 0)
                 return -1;
         b.token_key = read_key(b.config.token_key, true, err);
         b.admin_key = b.token_key ? read_key(b.config.admin_pub, false, err) : NULL;

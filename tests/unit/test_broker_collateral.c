@@ -230,22 +230,15 @@ static void from_mirror(void **state)
         stop(&b);
 }
 
-/* Another platform's certificate under this one's URL, never verified: as if a mirror had answered wrongly last week. */
+/* A certificate, but another one, under the chip's URL, never verified: as if a mirror had answered wrongly last week. */
 static int make_wrong(void *arg, const struct sv_entry *e, struct sv_err *unused)
 {
-        struct amd_pki stranger = {0};
-        SV_STR sub = sv_asprintf("%s/stranger", dir);
+        SV_ENTRY wrong = {.url = sv_asprintf("%s", e->url), .kind = "vek", .refresh = SV_NEVER, .until = SV_NEVER, .fetched = e->fetched - 7 * 86400};
         struct sv_err err;
-        SV_ENTRY wrong = {.url = sv_asprintf("%s", e->url), .refresh = SV_NEVER, .until = SV_NEVER, .fetched = e->fetched - 7 * 86400};
 
         if (strcmp(e->kind, "vek"))
                 return 0;
-        OK(sv_mkdirs(sub, 0700, &err));
-        amd_pki_make(pki.product, &stranger);
-        amd_pki_save(&stranger, sub);
-        amd_pki_free(&stranger);
-        snprintf(wrong.kind, sizeof(wrong.kind), "vek");
-        read_file("stranger/vcek.der", &wrong.body);
+        read_file("ask.pem", &wrong.body);
         OK(sv_cache_put(arg, &wrong, &err));
         return 0;
 }
@@ -287,6 +280,22 @@ static void from_folder(void **state)
         assert_true(again); /* the folder may be filled meanwhile: a guest that asks again is right */
         assert_int_equal(asked(), before);
         stop(&b);
+}
+
+/* What cannot work is said when the broker starts. */
+static void at_the_start(void **state)
+{
+        static const char *const members[] = {"{\"offline\":\"nowhere\"}", "{\"offline\":\"config.json\"}", "{\"fetch\":true,\"mirror_ca\":\"nowhere\"}"};
+        SV_STR path = sv_asprintf("%s/b/wrong.json", dir);
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+                SV_BROKER b = {.audit_fd = -1};
+                SV_STR text = sv_asprintf("{\"collateral\":%s}", members[i]);
+
+                write_file("b/wrong.json", sv_bytes_str(text));
+                FAILS(sv_broker_open(path, &b, &err), SV_USAGE, "broker.config.collateral");
+        }
 }
 
 static int group_setup(void **state)
@@ -331,6 +340,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(without), cmocka_unit_test(from_mirror), cmocka_unit_test(poisoned), cmocka_unit_test(from_folder),
+                cmocka_unit_test(at_the_start),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);
