@@ -56,7 +56,9 @@ def twin(base, folder):
     """A root for the direct start: the same files, the same configuration, the same capability cache; and the running guest's XML."""
     other = os.path.join(base, 'd')
     for d in ('boot', 'etc', 'cache'):
-        shutil.copytree(os.path.join(folder, d), os.path.join(other, d), ignore=shutil.ignore_patterns('nvram', f'{NAME}.xml'))
+        # Contents and modes only: libvirt notes in extended attributes who uses a file.
+        shutil.copytree(os.path.join(folder, d), os.path.join(other, d), ignore=shutil.ignore_patterns('nvram', f'{NAME}.xml'),
+                        copy_function=shutil.copy)
     for d in ('', 'boot', 'etc', 'cache'):
         os.chmod(os.path.join(other, d), 0o711)
     with open(os.path.join(folder, 'etc/qemu', f'{NAME}.xml'), encoding='utf-8') as f:
