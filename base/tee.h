@@ -12,7 +12,7 @@ struct sv_guest; /* base/guest.h */
 struct sv_probe {
         bool ok;
         char found[256];  /* "swtpm 0.7.1, QEMU 10.0.2" */
-        char advice[512]; /* when !ok: the one thing to change */
+        char advice[512]; /* when !ok: the one thing to change; with ok: the one thing that a launch may lack, or empty */
 };
 
 /* --- host: the confidential part of the libvirt domain (sv_tee.domain) --- */
@@ -91,9 +91,11 @@ struct sv_tee {
         const char *name;     /* "sev-snp", "tdx", "vtpm" */
         const char *kbs_name; /* "snp", "tdx", "tpm" */
         const char *help;
+        const char *firmware; /* what boots when the guest file names none; NULL: the distribution's OVMF (sv_guest_firmware) */
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
         int (*trial)(const struct sv_guest *guest, struct sv_err *err); /* NULL: has none */
+        const char *trial_says; /* what a trial that ends well has shown, and what not */
         /* Pure but for reading the files that the guest file names. */
         int (*measure)(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);
         /* A prediction beside what a boot logged, event by event: adds {"register":…,"same":bool,"text":…} to *rows (array, in order; may

@@ -43,7 +43,7 @@ static int probe_tees(struct sv_json *tees, struct sv_err *err)
                 sv_json_set_bool(row, "ok", probe.ok);
                 if (*probe.found)
                         sv_json_set_str(row, "found", probe.found);
-                if (!probe.ok)
+                if (*probe.advice)
                         sv_json_set_str(row, "advice", probe.advice);
         }
         return 0;
@@ -52,9 +52,11 @@ static int probe_tees(struct sv_json *tees, struct sv_err *err)
 static int print_part(void *arg, const char *name, struct sv_json *p, struct sv_err *err)
 {
         bool ok = sv_json_bool(sv_json_get(p, "ok"), false);
-        const char *text = sv_json_str(sv_json_get(p, ok ? "found" : "advice"));
+        const char *text = sv_json_str(sv_json_get(p, ok ? "found" : "advice")), *advice = ok ? sv_json_str(sv_json_get(p, "advice")) : NULL;
 
         printf("%-10s %-4s %s\n", name, ok ? "yes" : "no", text ? text : "");
+        if (advice)
+                printf("%-10s %-4s %s\n", "", "but", advice);
         return 0;
 }
 

@@ -33,7 +33,7 @@ static int choose(const struct sv_args *args, const struct sv_guest *guest, cons
 
         if (!name && guest && strcmp(guest->tee, "auto"))
                 name = guest->tee;
-        if (name && sv_tee_choose(name, guest, out, err) < 0)
+        if (name && sv_tee_choose(name, guest, SV_CHOOSE_ANY, out, err) < 0)
                 return -1;
         for (size_t i = 0; !name && sv_tees[i]; i++)
                 if (sv_tees[i]->id_block) {

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "attest/choose.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "launcher/choose.h"
 #include "launcher/client.h"
 #include "launcher/commands.h"
 #include "launcher/elsewhere.h"
@@ -79,7 +79,7 @@ static int start(const struct sv_args *args, const struct sv_guest *g, struct sv
         struct sv_host host;
         int r;
 
-        if (sv_choose_tee(g, &work.tee, err) < 0)
+        if (sv_tee_choose(NULL, g, SV_CHOOSE_HERE, &work.tee, err) < 0)
                 return -1;
         sv_host_kvm("", &host);
         work.kvm = host.kvm;

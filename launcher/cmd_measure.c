@@ -213,7 +213,7 @@ static int report(const struct sv_args *args, const struct sv_tee *tee, const st
 
 static int measure(const struct sv_args *args, const struct sv_guest *guest, const struct sv_tee **tee, struct sv_measurement *m, struct sv_err *err)
 {
-        if (sv_tee_choose(sv_opt(args, "tee"), guest, tee, err) < 0)
+        if (sv_tee_choose(sv_opt(args, "tee"), guest, SV_CHOOSE_ANY, tee, err) < 0)
                 return -1;
         if (!(*tee)->measure)
                 return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", (*tee)->name);

@@ -58,7 +58,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         const struct sv_tee *tee;
         const char *out = sv_opt(args, "out");
 
-        if (sv_guest_read(args->pos[0], &guest, err) < 0 || sv_tee_choose(sv_opt(args, "tee"), &guest, &tee, err) < 0 ||
+        if (sv_guest_read(args->pos[0], &guest, err) < 0 || sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
             make_policy(&guest, tee, &text, err) < 0)
                 return -1;
         if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)

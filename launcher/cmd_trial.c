@@ -1,9 +1,8 @@
 /* secure-vm trial: let this machine's hardware confirm or refuse the measurement that we predict; nothing runs in the guest. */
 #include <stdio.h>
 
-#include "attest/tees.h"
+#include "attest/choose.h"
 #include "base/guest.h"
-#include "launcher/choose.h"
 #include "launcher/commands.h"
 
 static int trial(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -11,7 +10,7 @@ static int trial(const struct sv_args *args, struct sv_json **result, struct sv_
         SV_GUEST g = {0};
         const struct sv_tee *tee = NULL;
 
-        if (sv_guest_read(args->pos[0], &g, err) < 0 || sv_choose_tee(&g, &tee, err) < 0)
+        if (sv_guest_read(args->pos[0], &g, err) < 0 || sv_tee_choose(NULL, &g, SV_CHOOSE_HERE, &tee, err) < 0)
                 return -1;
         if (!tee->trial)
                 return sv_fail(err, SV_USAGE, "launch.trial", "%s has no launch of its own to try; what it measures is seen in the guest: secure-vm launch", tee->name);
@@ -19,8 +18,9 @@ static int trial(const struct sv_args *args, struct sv_json **result, struct sv_
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set_str(*result, "says", tee->trial_says);
         if (!sv_has(args, "json"))
-                printf("%s: the hardware measured what was predicted\n", tee->name);
+                printf("%s: %s\n", tee->name, tee->trial_says);
         return 0;
 }
 

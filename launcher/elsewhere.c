@@ -57,7 +57,7 @@ int sv_elsewhere_launch(const struct sv_guest_elsewhere *w, struct sv_follow *f,
                 return -1;
         if (sv_virt_running(v, w->guest->name))
                 return sv_fail(err, SV_SYSTEM, "state.busy", "guest %s runs there already; \"secure-vm destroy --connect\" ends it", w->guest->name);
-        if (remove_copies(&s, err) < 0 || sv_stage(w->guest, &s, &stage, err) < 0 || build(w, &stage, &xml, err) < 0 || sv_virt_define(v, sv_buf_str(&xml), err) < 0)
+        if (remove_copies(&s, err) < 0 || sv_stage(w->guest, w->tee, &s, &stage, err) < 0 || build(w, &stage, &xml, err) < 0 || sv_virt_define(v, sv_buf_str(&xml), err) < 0)
                 return -1;
         if (run(v, f, err) < 0) {
                 sv_virt_destroy(v, NULL);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/guest.h"
+#include "base/tee.h"
 #include "launcher/state.h"
 
 struct sv_stage {
@@ -14,5 +15,6 @@ struct sv_stage {
         struct sv_json *digests; /* {"kernel":{"path":…,"sha256":…,"bytes":n},…} */
 };
 
-int sv_stage(const struct sv_guest *g, const struct sv_state *s, struct sv_stage *out, struct sv_err *err);
+/* The firmware is the guest file's, else the TEE's (tee may be NULL), else the distribution's. */
+int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s, struct sv_stage *out, struct sv_err *err);
 void sv_stage_free(struct sv_stage *s);

@@ -144,7 +144,7 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
         SV_BUF xml = SV_BUF_NULL;
         int64_t t = sv_worker_ms(w);
 
-        if (sv_stage(k->guest, k->state, &w->stage, err) < 0 || sv_worker_wanted(w, err) < 0)
+        if (sv_stage(k->guest, k->tee, k->state, &w->stage, err) < 0 || sv_worker_wanted(w, err) < 0)
                 return -1;
         sv_json_set(w->status, "boot", sv_json_ref(w->stage.digests));
         tell_step(w, "copy and measure", t);

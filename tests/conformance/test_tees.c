@@ -56,10 +56,23 @@ static void test_choose(void **state)
 
         (void)state;
         for (size_t i = 0; sv_tees[i]; i++) {
-                OK(sv_tee_choose(sv_tees[i]->name, NULL, &t, &err));
+                struct sv_probe p = {0};
+
+                OK(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_ANY, &t, &err));
                 assert_ptr_equal(t, sv_tees[i]);
+                /* Named and to run here: the probe's word counts, and its advice is in the error. */
+                OK(sv_tees[i]->probe(&p, &err));
+                if (p.ok) {
+                        OK(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_HERE, &t, &err));
+                        assert_ptr_equal(t, sv_tees[i]);
+                } else {
+                        FAILS(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_HERE, &t, &err), SV_SYSTEM, "tee.host");
+                        assert_non_null(strstr(err.msg, p.advice));
+                }
+                assert_int_equal(sv_tees[i]->trial != NULL, sv_tees[i]->trial_says != NULL);
         }
-        FAILS(sv_tee_choose("sgx", NULL, &t, &err), SV_USAGE, "tee.name");
+        FAILS(sv_tee_choose("sgx", NULL, SV_CHOOSE_ANY, &t, &err), SV_USAGE, "tee.name");
+        FAILS(sv_tee_choose("sgx", NULL, SV_CHOOSE_HERE, &t, &err), SV_USAGE, "tee.name");
 }
 
 static void test_probe_answers(void **state)
