@@ -132,12 +132,16 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         r = start(args, &g, &s, &f, *result, err);
         if (f.events && f.events != stderr)
                 fclose(f.events);
-        if (r < 0)
+        if (r < 0) {
+                sv_json_free(f.timings);
                 return -1;
+        }
         if (!sv_has(args, "connect"))
                 fill(*result, &s);
         if (*f.grounds)
                 sv_json_set_str(*result, "grounds", f.grounds);
+        if (f.timings)
+                sv_json_set(*result, "timings", f.timings); /* given away */
         if (!sv_has(args, "json"))
                 tell(&g, &f, sv_opt(args, "connect"));
         return 0;

@@ -102,6 +102,7 @@ static int reboot(const struct sv_args *args, struct sv_json **result, struct sv
         else
                 r = sv_follow(&f, err);
         close(f.fd);
+        sv_json_free(f.timings);
         return r < 0 ? -1 : done(args, f.wait ? "unlocked" : "running", result);
 }
 

@@ -56,6 +56,35 @@ static void copy_text(struct sv_json *to, const struct sv_json *from, const char
         sv_json_set_str(to, member, sv_buf_str(&clean));
 }
 
+/* How long each part of the way took: names of ours, milliseconds. */
+#define TIMINGS_MAX 32
+
+static int copy_timing(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+        struct sv_json *to = arg;
+
+        if (sv_json_type(value) == SV_JSON_INT && sv_json_int(value, -1) >= 0 && *name && strlen(name) <= 24 && !name[strspn(name, plain)] &&
+            sv_json_len(to) < TIMINGS_MAX)
+                sv_json_set_int(to, name, sv_json_int(value, 0));
+        return 0;
+}
+
+static int copy_timings(struct sv_json *to, const struct sv_json *from, struct sv_err *err)
+{
+        struct sv_json *t = sv_json_get(from, "timings");
+        SV_JSON *kept = NULL;
+
+        if (sv_json_type(t) != SV_JSON_OBJECT)
+                return 0;
+        kept = sv_json_object();
+        if (sv_json_each(t, copy_timing, kept, err) < 0)
+                return -1;
+        if (sv_json_len(kept))
+                sv_json_set(to, "timings", sv_json_ref(kept));
+        return 0;
+}
+
 static const struct {
         const char *event;
         const char *texts[5];
@@ -87,6 +116,8 @@ int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct 
                         copy_text(out, j, *t, 600);
                 if (sv_json_type(sv_json_get(j, "ms")) == SV_JSON_INT)
                         sv_json_set_int(out, "ms", sv_json_int(sv_json_get(j, "ms"), 0));
+                if (copy_timings(out, j, err) < 0)
+                        return -1;
                 if (agent_events[i].need && !sv_json_str(sv_json_get(out, agent_events[i].need)))
                         break;
                 *event = sv_json_ref(out);

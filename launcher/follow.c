@@ -18,6 +18,24 @@ static const char *text(const struct sv_json *e, const char *member)
         return s ? s : "";
 }
 
+static int put_timing(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        struct sv_buf *line = arg;
+
+        sv_buf_printf(line, "%s%s %lld", line->n ? ", " : "", name, (long long)sv_json_int(value, 0));
+        return 0;
+}
+
+static void show_unlocked(const struct sv_json *e, double at)
+{
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_info("[%6.2fs] guest: the disk is open: %s", at, text(e, "grounds"));
+        sv_json_each(sv_json_get(e, "timings"), put_timing, &line, NULL);
+        if (line.n)
+                sv_info("[%6.2fs] guest: milliseconds: %s", at, sv_buf_str(&line));
+}
+
 static void show(const struct sv_follow *f, const struct sv_json *e)
 {
         const char *name = text(e, "event");
@@ -44,7 +62,7 @@ static void show(const struct sv_follow *f, const struct sv_json *e)
         else if (!strcmp(name, "rebooting"))
                 sv_info("[%6.2fs] the guest reboots: it is launched and attested again", at);
         else if (!strcmp(name, "unlocked"))
-                sv_info("[%6.2fs] guest: the disk is open: %s", at, text(e, "grounds"));
+                show_unlocked(e, at);
 }
 
 /* The check that an event names, with its class. */
@@ -68,8 +86,11 @@ static int judge(struct sv_follow *f, const struct sv_json *e, struct sv_err *er
                 return *text(e, "check") ? failed(e, "launch.ended", err)
                                          : sv_fail(err, SV_SYSTEM, "launch.ended", "the guest ended %s; \"secure-vm console\" shows its last words",
                                                    f->wait ? "before it had its disk" : "at once");
-        if (!strcmp(name, "unlocked"))
+        if (!strcmp(name, "unlocked")) {
                 snprintf(f->grounds, sizeof(f->grounds), "%s", text(e, "grounds"));
+                sv_json_free(f->timings);
+                f->timings = sv_json_ref(sv_json_get(e, "timings"));
+        }
         if (reached && !f->commit)
                 return 1;
         if (reached && send(f->fd, "commit\n", 7, MSG_NOSIGNAL) != 7)

@@ -16,6 +16,7 @@ struct sv_follow {
         int64_t began;    /* set by sv_follow */
         /* out */
         char grounds[1024]; /* why the key was released */
+        struct sv_json *timings; /* name to milliseconds, as the agent says; NULL: it did not. The caller frees */
 };
 
 /* 0 when reached. The failed check with its own class when the guest or its supervisor says one; launch.timeout, launch.ended. */
