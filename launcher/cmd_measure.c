@@ -16,6 +16,7 @@ static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
         {.name = "firmware", .arg = "FILE", .help = "without a guest file: the firmware image"},
         {.name = "kernel", .arg = "FILE", .help = "without a guest file: the kernel"},
+        {.name = "uki", .arg = "FILE", .help = "without a guest file: a unified kernel image, instead of a kernel"},
         {.name = "initrd", .arg = "FILE", .help = "without a guest file: the initramfs"},
         {.name = "cmdline", .arg = "S", .help = "without a guest file: the whole command line, exactly as it is"},
         {.name = "memory", .arg = "SIZE", .help = "without a guest file: the guest's memory (1GiB)"},
@@ -28,6 +29,10 @@ static const struct sv_opt opts[] = {
         {.name = "svsm", .arg = "FILE", .help = "sev-snp: an SVSM below the firmware"},
         {.name = "svsm-vars-size", .arg = "N", .help = "sev-snp: bytes of variable store between SVSM and firmware"},
         {.name = "igvm", .arg = "FILE", .help = "sev-snp: the whole launch from an IGVM file"},
+        {.name = "page-order", .arg = "mainline|two-pass", .help = "tdx: in which order the monitor measures pages"},
+        {.name = "generation", .arg = "G", .help = "tdx: which release of EDK II the firmware measures like, when the image does not show it"},
+        {.name = "acpi", .arg = "DIR", .help = "tdx: the guest's ACPI tables, as fw_cfg names them (secure-vm image acpi makes such a folder)"},
+        {.name = "shim", .arg = "FILE", .help = "tdx: a shim between firmware and kernel"},
         {.name = "explain", .help = "every event in order, with its digest"},
         {.name = "diff", .arg = "FILE", .help = "say which input makes this guest file (or result of measure --explain --json) measure otherwise"},
         {.name = "event-log", .arg = "FILE", .help = "compare with the TCG event log of a boot; the first event that differs is the error"},
@@ -35,9 +40,10 @@ static const struct sv_opt opts[] = {
 };
 
 /* Options that describe a guest; those after "cpu" become members of the TEE's own object, which checks them. */
-static const char *const flags[] = {"firmware", "kernel",         "initrd", "cmdline",         "memory", "vcpus",          "cpu",
-                                    "cpu-sig",  "guest-features", "vmm",    "firmware-digest", "svsm",   "svsm-vars-size", "igvm"};
-#define TEE_FLAGS 7
+static const char *const flags[] = {"firmware", "kernel",         "uki",  "initrd",          "cmdline", "memory",         "vcpus", "cpu",
+                                    "cpu-sig",  "guest-features", "vmm",  "firmware-digest", "svsm",    "svsm-vars-size", "igvm",
+                                    "page-order", "generation",   "acpi", "shim"};
+#define TEE_FLAGS 8
 
 static void set_text(char **member, const char *value)
 {
@@ -81,11 +87,14 @@ static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, stru
         set_text(&g->tee, sv_opt(args, "tee"));
         set_text(&g->firmware, sv_opt(args, "firmware"));
         set_text(&g->kernel, sv_opt(args, "kernel"));
+        set_text(&g->uki, sv_opt(args, "uki"));
         set_text(&g->initrd, sv_opt(args, "initrd"));
         set_text(&g->cmdline, sv_opt(args, "cmdline"));
         set_text(&g->cpu, sv_opt(args, "cpu"));
         g->cmdline_exact = true;
         set_tee_members(args, g);
+        if (g->uki && g->kernel)
+                return sv_fail(err, SV_USAGE, "measure.kernel", "--uki and --kernel: one of them is what boots");
         if (g->initrd && !g->kernel)
                 return sv_fail(err, SV_USAGE, "measure.initrd", "--initrd goes with --kernel");
         return 0;

@@ -11,6 +11,7 @@ extern const struct sv_cmd sv_cmd_destroy;
 extern const struct sv_cmd sv_cmd_host;
 extern const struct sv_cmd sv_cmd_host_vtpm_ca;
 extern const struct sv_cmd sv_cmd_id_block;
+extern const struct sv_cmd sv_cmd_image_acpi;
 extern const struct sv_cmd sv_cmd_image_encrypt;
 extern const struct sv_cmd sv_cmd_image_initrd;
 extern const struct sv_cmd sv_cmd_inspect;

@@ -14,6 +14,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_host,
         &sv_cmd_host_vtpm_ca,
         &sv_cmd_id_block,
+        &sv_cmd_image_acpi,
         &sv_cmd_image_encrypt,
         &sv_cmd_image_initrd,
         &sv_cmd_inspect,

@@ -1,0 +1,174 @@
+#include "launcher/acpi.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "launcher/qtest.h"
+
+/* fw_cfg (QEMU docs/specs/fw_cfg.rst): an access structure in memory, its address to this port; all of it big endian. */
+#define DMA_PORT   0x514
+#define FILE_DIR   0x19
+#define BOOT_MENU  0x0e
+#define SELECT     0x8u
+#define READ       0x2u
+#define SCRATCH    0x4000000u /* 64 MiB: firmware takes its memory from above and from the first 32 MiB */
+#define FILES_MAX  256
+#define MEMORY_MIN (256ull << 20)
+
+/* Where OVMF keeps the machine's configuration space, newer and older; there, the first four interrupt routes of the ISA bridge (00:1f.0),
+ * which it sets just after it has installed the ACPI tables (OvmfPkg/Library/PlatformBootManagerLib, PciAcpiInitialization). */
+static const uint64_t ecam[] = {0xe0000000, 0xb0000000};
+#define ROUTES_AT   0xf8060
+#define ROUTES_DONE 0x0b0b0a0aull
+
+/* What firmware of TDs measures (tdx/rtmr0.c), beside the ACPI tables. */
+static const char *const wanted[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables", "bootorder", "etc/extra-pci-roots", "etc/boot-menu-wait",
+                                     "etc/reserved-memory-end", "opt/ovmf/X-PciMmio64Mb"};
+#define N_WANTED (sizeof(wanted) / sizeof(*wanted))
+#define N_NEEDED 3
+
+static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out, struct sv_err *err)
+{
+        uint8_t access[16] = {(uint8_t)(key >> 8), (uint8_t)key, 0, SELECT | READ};
+        uint64_t control;
+
+        for (int i = 0; i < 4; i++) {
+                access[4 + i] = (uint8_t)(n >> (24 - 8 * i));
+                access[12 + i] = (uint8_t)((SCRATCH + 4096) >> (24 - 8 * i));
+        }
+        if (sv_qtest_write(q, SCRATCH, sv_bytes(access, sizeof(access)), err) < 0 || sv_qtest_ask(q, NULL, err, "outl 0x%x 0x0", DMA_PORT) < 0 ||
+            sv_qtest_ask(q, NULL, err, "outl 0x%x 0x%x", DMA_PORT + 4, __builtin_bswap32(SCRATCH)) < 0 ||
+            sv_qtest_ask(q, &control, err, "readl 0x%x", SCRATCH) < 0)
+                return -1;
+        if (control)
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg did not give item 0x%x (0x%llx)", key, (unsigned long long)control);
+        return sv_qtest_read(q, SCRATCH + 4096, n, out, err);
+}
+
+/* The machine runs on meanwhile: what is read twice and the same was not written over. */
+static int read_surely(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out, struct sv_err *err)
+{
+        for (int i = 0; i < 5; i++) {
+                SV_BUF a = SV_BUF_NULL;
+                SV_BUF b = SV_BUF_NULL;
+
+                if (read_item(q, key, n, &a, err) < 0 || read_item(q, key, n, &b, err) < 0)
+                        return -1;
+                if (!sv_bytes_eq(sv_buf_bytes(&a), sv_buf_bytes(&b)))
+                        continue;
+                sv_buf_put(out, sv_buf_bytes(&a));
+                return sv_buf_ok(out, "a file of fw_cfg", err);
+        }
+        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "item 0x%x of fw_cfg reads differently every time", key);
+}
+
+static int wait_for_firmware(struct sv_qtest *q, unsigned seconds, struct sv_err *err)
+{
+        for (unsigned tenth = 0; tenth < 10 * seconds; tenth++) {
+                for (size_t i = 0; i < 2; i++) {
+                        uint64_t routes;
+
+                        if (sv_qtest_ask(q, &routes, err, "readl 0x%llx", (unsigned long long)ecam[i] + ROUTES_AT) < 0)
+                                return -1;
+                        if (routes == ROUTES_DONE)
+                                return 0;
+                }
+                usleep(100000);
+        }
+        return sv_fail(err, SV_SYSTEM, "acpi.firmware", "the firmware has not placed the machine's devices within %u seconds: give it more (--timeout), or it is "
+                       "no OVMF", seconds);
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+        return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static int save(const char *dir, const char *name, struct sv_bytes data, struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("%s/%s", dir, name);
+        char *slash = strrchr(path, '/');
+        int r;
+
+        *slash = 0;
+        r = sv_mkdirs(path, 0755, err);
+        *slash = '/';
+        return r < 0 ? -1 : sv_file_write(path, 0644, data, err);
+}
+
+/* One entry of the directory: size, key, two bytes, name. */
+static int take_file(struct sv_qtest *q, const uint8_t entry[64], const char *dir, unsigned *have, size_t *n, struct sv_err *err)
+{
+        SV_BUF data = SV_BUF_NULL;
+        uint32_t size = be32(entry);
+
+        for (size_t i = 0; i < N_WANTED; i++) {
+                if (strncmp((const char *)entry + 8, wanted[i], 56) || !size)
+                        continue;
+                if (size > SV_FW_CFG_SIZE_MAX)
+                        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "%s has %u bytes", wanted[i], size);
+                if (read_surely(q, (uint16_t)(entry[4] << 8 | entry[5]), size, &data, err) < 0 || save(dir, wanted[i], sv_buf_bytes(&data), err) < 0)
+                        return -1;
+                *have |= 1u << i;
+                (*n)++;
+        }
+        return 0;
+}
+
+static int take_files(struct sv_qtest *q, const char *dir, size_t *n, struct sv_err *err)
+{
+        SV_BUF count = SV_BUF_NULL;
+        SV_BUF list = SV_BUF_NULL;
+        SV_BUF menu = SV_BUF_NULL;
+        unsigned have = 0;
+        uint32_t files;
+
+        if (read_surely(q, FILE_DIR, 4, &count, err) < 0)
+                return -1;
+        files = be32(count.p);
+        if (files == 0 || files > FILES_MAX)
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg says that it has %u files", files);
+        if (read_surely(q, FILE_DIR, 4 + 64 * (size_t)files, &list, err) < 0)
+                return -1;
+        *n = 0;
+        for (uint32_t i = 0; i < files; i++)
+                if (take_file(q, list.p + 4 + 64 * i, dir, &have, n, err) < 0)
+                        return -1;
+        for (size_t i = 0; i < N_NEEDED; i++)
+                if (!(have >> i & 1))
+                        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "this machine has no %s: it has no ACPI tables", wanted[i]);
+        (*n)++;
+        return read_surely(q, BOOT_MENU, 2, &menu, err) < 0 ? -1 : save(dir, "BootMenu", sv_buf_bytes(&menu), err);
+}
+
+int sv_acpi_probe(const struct sv_acpi_machine *m, const char *dir, size_t *n, struct sv_err *err)
+{
+        const char *argv[96] = {m->qemu, "-accel", "tcg", "-cpu", "max", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                                "-machine", m->machine, "-bios", m->firmware};
+        SV_STR memory = sv_asprintf("%lluM", m->memory >> 20);
+        SV_STR vcpus = sv_asprintf("%u", m->vcpus);
+        struct sv_qtest q;
+        size_t i = 14;
+        int r;
+
+        if (m->memory < MEMORY_MIN)
+                return sv_fail(err, SV_USAGE, "acpi.memory", "a machine of %llu MiB: at least %llu MiB are needed", m->memory >> 20, MEMORY_MIN >> 20);
+        argv[i++] = "-m";
+        argv[i++] = memory;
+        argv[i++] = "-smp";
+        argv[i++] = vcpus;
+        if (m->kernel) {
+                argv[i++] = "-kernel";
+                argv[i++] = m->kernel;
+        }
+        for (size_t k = 0; m->more && m->more[k] && i < 95; k++)
+                argv[i++] = m->more[k];
+        if (sv_qtest_start(argv, i, &q, err) < 0)
+                return -1;
+        r = wait_for_firmware(&q, m->timeout, err) < 0 ? -1 : take_files(&q, dir, n, err);
+        sv_qtest_end(&q);
+        return r;
+}
