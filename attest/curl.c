@@ -5,9 +5,36 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/limits.h"
 
 #define CONNECT_MS 10000
+
+/* libcurl brings thirty libraries along, and few commands fetch: base/library.h. Below is all of it that is called, as curl.easy_init() for
+ * curl_easy_init(). */
+#define CALLS(X) X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_perform) X(easy_setopt) X(easy_strerror) X(global_cleanup) X(global_init)
+
+static struct calls {
+#define CALL(name) typeof(curl_##name) *name;
+        CALLS(CALL)
+#undef CALL
+} curl;
+
+static const struct sv_library_call rows[] = {
+#define CALL(name) {"curl_" #name, offsetof(struct calls, name)},
+        CALLS(CALL)
+#undef CALL
+};
+
+static struct sv_library library = {
+        .sonames = {"libcurl.so.4", "libcurl-gnutls.so.4"},
+        .check = "collateral.library",
+        .advice = "libcurl 7.85 or newer fetches; install libcurl4, or take an offline folder",
+        .calls = rows,
+        .n = sizeof(rows) / sizeof(rows[0]),
+        .table = &curl,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+};
 
 void sv_got_free(struct sv_got *g)
 {
@@ -78,7 +105,7 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
 
 static int fail_code(const struct sv_get *get, const struct sink *s, CURLcode code, const char *text, struct sv_err *err)
 {
-        const char *why = *text ? text : curl_easy_strerror(code);
+        const char *why = *text ? text : curl.easy_strerror(code);
 
         if (s->large)
                 return sv_fail(err, SV_FORMAT, "collateral.size", "%s answers with more than %zu bytes", get->url, s->max);
@@ -106,7 +133,7 @@ static int fail_code(const struct sv_get *get, const struct sink *s, CURLcode co
 #define SET(option, value)                                                                                                                 \
         do {                                                                                                                               \
                 if (!r)                                                                                                                    \
-                        r = curl_easy_setopt(c, option, value);                                                                            \
+                        r = curl.easy_setopt(c, option, value);                                                                            \
         } while (0)
 
 static CURLcode set_up(CURL *c, const struct sv_get *get, struct sink *s, char *text)
@@ -144,17 +171,19 @@ int sv_curl_get(const struct sv_get *get, struct sv_got *out, struct sv_err *err
         CURLcode r;
         CURL *c;
 
-        if (curl_global_init(CURL_GLOBAL_DEFAULT))
+        if (sv_library_load(&library, err) < 0)
+                return -1;
+        if (curl.global_init(CURL_GLOBAL_DEFAULT))
                 return sv_fail(err, SV_SYSTEM, "collateral.connect", "libcurl cannot be used");
-        c = curl_easy_init();
+        c = curl.easy_init();
         r = c ? set_up(c, get, &s, text) : CURLE_OUT_OF_MEMORY;
         if (!r)
-                r = curl_easy_perform(c);
+                r = curl.easy_perform(c);
         if (!r)
-                r = curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+                r = curl.easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
         if (c)
-                curl_easy_cleanup(c);
-        curl_global_cleanup();
+                curl.easy_cleanup(c);
+        curl.global_cleanup();
         if (r)
                 return fail_code(get, &s, r, text, err);
         if (!got.headers)

@@ -31,3 +31,5 @@ struct sv_sev_chain {
  * product. SV_PROOF "snp.chain.chain", ".expired", ".revoked", ".crl", ".root" (no ARK of ours), ".name", ".signature" (not PSS).
  * *test_root says that the root was one of test_roots. */
 int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root, struct sv_err *err);
+/* From when until before when all its certificates and lists are valid: what sv_sev_chain_verify said holds for every time between. */
+int sv_sev_chain_span(const struct sv_sev_chain *in, const struct sv_vek *vek, int64_t *from, int64_t *until, struct sv_err *err);

@@ -1,21 +1,27 @@
 #include "sev/verify.h"
 
+#include <stdlib.h>
+
 #include "base/rd.h"
+#include "base/text.h"
+
+struct sv_snp_signer {
+        struct sv_vek vek;
+        struct sv_key *key;
+        int64_t from, until;
+        bool test_root;
+};
 
 /* Over the raw bytes; the report has been read by now, but nothing of it is believed before this. */
-static int signature(const struct sv_snp_in *in, const struct sv_report *r, struct sv_err *err)
+static int signature(const struct sv_key *key, struct sv_bytes report, const struct sv_report *r, struct sv_err *err)
 {
-        SV_KEY *key = sv_cert_key(in->chain.vek, err);
         uint8_t sig[96];
 
-        if (!key)
-                return -1;
         if (sv_key_type(key) != SV_KEY_P384)
                 return sv_fail(err, SV_PROOF, "snp.signature", "the VEK's key is not on P-384");
         memcpy(sig, r->r, 48);
         memcpy(sig + 48, r->s, 48);
-        return sv_verify_sig(key, SV_ECDSA_SHA384, sv_bytes(in->report.p, SV_REPORT_SIGNED), sv_bytes(sig, sizeof(sig)), "snp.signature",
-                             err);
+        return sv_verify_sig(key, SV_ECDSA_SHA384, sv_bytes(report.p, SV_REPORT_SIGNED), sv_bytes(sig, sizeof(sig)), "snp.signature", err);
 }
 
 static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
@@ -66,20 +72,75 @@ static int bound(const struct sv_report *r, struct sv_bytes want, struct sv_err 
         return 0;
 }
 
+/* The chain, and the key at its end. */
+static int trust(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err)
+{
+        if (sv_sev_chain_verify(chain, &s->vek, &s->test_root, err) < 0)
+                return -1;
+        s->key = sv_cert_key(chain->vek, err);
+        return s->key ? 0 : -1;
+}
+
 int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek, bool *test_root, struct sv_err *err)
 {
+        struct sv_snp_signer s = {.key = NULL};
         struct sv_report r;
-        struct sv_vek v;
-        bool test = false;
+        int ret;
 
-        if (sv_report_parse(in->report, &r, err) < 0 || sv_vek_parse(in->chain.vek, &v, err) < 0 || key_info(&r, &v, err) < 0)
+        if (sv_report_parse(in->report, &r, err) < 0 || sv_vek_parse(in->chain.vek, &s.vek, err) < 0 || key_info(&r, &s.vek, err) < 0)
                 return -1;
-        if (!in->skip_signatures && (sv_sev_chain_verify(&in->chain, &v, &test, err) < 0 || signature(in, &r, err) < 0))
-                return -1;
-        if (same_platform(&r, &v, err) < 0 || bound(&r, in->report_data, err) < 0)
+        ret = in->skip_signatures ? 0 : trust(&s, &in->chain, err) < 0 ? -1 : signature(s.key, in->report, &r, err);
+        sv_key_free(s.key);
+        if (ret < 0 || same_platform(&r, &s.vek, err) < 0 || bound(&r, in->report_data, err) < 0)
                 return -1;
         *report = r;
-        *vek = v;
-        *test_root = test;
+        *vek = s.vek;
+        *test_root = s.test_root;
+        return 0;
+}
+
+struct sv_snp_signer *sv_snp_signer_new(const struct sv_sev_chain *chain, struct sv_err *err)
+{
+        struct sv_snp_signer *s = calloc(1, sizeof(*s));
+
+        if (!s) {
+                sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a signer");
+                return NULL;
+        }
+        if (sv_vek_parse(chain->vek, &s->vek, err) < 0 || trust(s, chain, err) < 0 ||
+            sv_sev_chain_span(chain, &s->vek, &s->from, &s->until, err) < 0) {
+                sv_snp_signer_free(s);
+                return NULL;
+        }
+        return s;
+}
+
+void sv_snp_signer_free(struct sv_snp_signer *s)
+{
+        if (s)
+                sv_key_free(s->key);
+        free(s);
+}
+
+const struct sv_vek *sv_snp_signer_vek(const struct sv_snp_signer *s, bool *test_root)
+{
+        *test_root = s->test_root;
+        return &s->vek;
+}
+
+int sv_snp_verify_by(const struct sv_snp_signer *s, struct sv_bytes report, struct sv_bytes report_data, int64_t time, struct sv_report *out,
+                     struct sv_err *err)
+{
+        struct sv_report r;
+        char from[32], until[32];
+
+        if (sv_report_parse(report, &r, err) < 0 || key_info(&r, &s->vek, err) < 0)
+                return -1;
+        if (time < s->from || time >= s->until)
+                return sv_fail(err, SV_PROOF, "snp.chain.expired", "the chain is valid from %s until before %s; verify it anew, with newer lists",
+                               sv_format_time(s->from, from), sv_format_time(s->until, until));
+        if (signature(s->key, report, &r, err) < 0 || same_platform(&r, &s->vek, err) < 0 || bound(&r, report_data, err) < 0)
+                return -1;
+        *out = r;
         return 0;
 }

@@ -33,6 +33,34 @@ static void read_certs(const char *dir, const char *name, struct sv_certs *out)
         OK(sv_certs_parse(sv_buf_bytes(&raw), out, "test.cert", &err));
 }
 
+/* The same chain once, for more than one report. */
+static void by_signer(const struct sv_snp_in *in)
+{
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_snp_signer *s = sv_snp_signer_new(&in->chain, &err);
+        struct sv_sev_chain bad = in->chain;
+        uint8_t changed[AMD_REPORT];
+        struct sv_report r;
+        bool test = false;
+
+        assert_non_null(s);
+        sv_snp_signer_vek(s, &test);
+        assert_true(test);
+        OK(sv_snp_verify_by(s, in->report, in->report_data, JUNE_2026, &r, &err));
+        OK(sv_snp_verify_by(s, in->report, in->report_data, JUNE_2026 + 86400, &r, &err));
+        FAILS(sv_snp_verify_by(s, in->report, sv_bytes("other", 5), JUNE_2026, &r, &err), SV_PROOF, "snp.report_data");
+        /* The list says nothing about the time before it was seen to be valid, nor about the time after the next one is due. */
+        FAILS(sv_snp_verify_by(s, in->report, in->report_data, JUNE_2026 - 1, &r, &err), SV_PROOF, "snp.chain.expired");
+        FAILS(sv_snp_verify_by(s, in->report, in->report_data, INT64_C(1) << 40, &r, &err), SV_PROOF, "snp.chain.expired");
+        memcpy(changed, in->report.p, sizeof(changed));
+        changed[0x90] ^= 1;
+        FAILS(sv_snp_verify_by(s, sv_bytes(changed, sizeof(changed)), in->report_data, JUNE_2026, &r, &err), SV_PROOF, "snp.signature");
+        sv_snp_signer_free(s);
+        bad.test_roots = NULL;
+        assert_null(sv_snp_signer_new(&bad, &err));
+        assert_string_equal(err.check, "snp.chain.root");
+}
+
 static void each_version(const char *dir, const struct amd_pki *pki)
 {
         SV_CERTS vcek = {0}, chain = {0}, root = {0};
@@ -64,6 +92,7 @@ static void each_version(const char *dir, const struct amd_pki *pki)
                 raw[0x90] ^= 1;
                 FAILS(sv_snp_verify(&in, &r, &v, &test, &err), SV_PROOF, "snp.signature");
                 raw[0x90] ^= 1;
+                by_signer(&in);
                 in.chain.test_roots = NULL;
                 FAILS(sv_snp_verify(&in, &r, &v, &test, &err), SV_PROOF, "snp.chain.root");
         }
