@@ -107,25 +107,36 @@ static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
         return 0;
 }
 
+/* ADDRESS/PREFIX,GATEWAY[,RESOLVER...] */
 static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
-        char text[64], *slash, *comma, *end;
-        struct in_addr address, gateway;
+        static const char expected[] = "securevm.ip: expected ADDRESS/PREFIX,GATEWAY and at most three addresses of resolvers, with commas between them";
+        struct in_addr a[2 + sizeof(c->resolvers) / sizeof(c->resolvers[0])];
+        char text[128], *slash, *next, *end;
         unsigned long prefix;
+        size_t n = 0;
 
         if (copy(v, text, sizeof(text), "ip", err) < 0)
                 return -1;
         slash = strchr(text, '/');
-        comma = strchr(text, ',');
-        if (!slash || !comma || comma < slash)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "securevm.ip: expected ADDRESS/PREFIX,GATEWAY");
-        *slash = *comma = 0;
+        next = strchr(text, ',');
+        if (!slash || !next || next < slash)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
+        *slash = *next = 0;
         prefix = strtoul(slash + 1, &end, 10);
-        if (slash[1] < '0' || slash[1] > '9' || *end || prefix < 1 || prefix > 32 || inet_pton(AF_INET, text, &address) != 1 ||
-            inet_pton(AF_INET, comma + 1, &gateway) != 1)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "securevm.ip: expected ADDRESS/PREFIX,GATEWAY");
-        c->address = ntohl(address.s_addr);
-        c->gateway = ntohl(gateway.s_addr);
+        if (slash[1] < '0' || slash[1] > '9' || *end || prefix < 1 || prefix > 32 || inet_pton(AF_INET, text, &a[n++]) != 1)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
+        for (char *at = next + 1; at; at = next) {
+                next = strchr(at, ',');
+                if (next)
+                        *next++ = 0;
+                if (n == sizeof(a) / sizeof(a[0]) || inet_pton(AF_INET, at, &a[n++]) != 1)
+                        return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
+        }
+        c->address = ntohl(a[0].s_addr);
+        c->gateway = ntohl(a[1].s_addr);
+        for (size_t i = 2; i < n; i++)
+                c->resolvers[i - 2] = ntohl(a[i].s_addr);
         c->prefix = (unsigned)prefix;
         c->has_ip = true;
         return 0;

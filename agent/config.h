@@ -14,10 +14,11 @@ struct sv_agent_config {
         unsigned long root_flags; /* of mount(2): ro, noatime, ... */
         char root_options[128];   /* the file system's own options */
         bool discard;             /* tell the host which blocks are free; says something about what is on the disk */
-        bool has_ip;        /* securevm.ip=ADDRESS/PREFIX,GATEWAY; else DHCP */
+        bool has_ip;        /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
         uint32_t address;   /* host byte order */
         unsigned prefix;
         uint32_t gateway;
+        uint32_t resolvers[3]; /* 0: none */
 };
 
 /* Words that do not begin with "securevm." are the kernel's and the system's own. SV_USAGE "agent.cmdline.*": a word that is given

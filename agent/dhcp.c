@@ -5,7 +5,7 @@
 #define COOKIE      0x63825363u
 #define MESSAGE_MIN 300
 
-enum { OPT_PAD = 0, OPT_NETMASK = 1, OPT_ROUTER = 3, OPT_REQUESTED = 50, OPT_TYPE = 53, OPT_SERVER = 54, OPT_WANT = 55, OPT_END = 255 };
+enum { OPT_PAD = 0, OPT_NETMASK = 1, OPT_ROUTER = 3, OPT_RESOLVER = 6, OPT_REQUESTED = 50, OPT_TYPE = 53, OPT_SERVER = 54, OPT_WANT = 55, OPT_END = 255 };
 
 static void put_option_u32(struct sv_buf *out, uint8_t option, uint32_t value)
 {
@@ -16,7 +16,7 @@ static void put_option_u32(struct sv_buf *out, uint8_t option, uint32_t value)
 
 void sv_dhcp_put(struct sv_buf *out, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, const struct sv_dhcp_lease *offer)
 {
-        static const uint8_t want[] = {OPT_WANT, 2, OPT_NETMASK, OPT_ROUTER, OPT_END};
+        static const uint8_t want[] = {OPT_WANT, 3, OPT_NETMASK, OPT_ROUTER, OPT_RESOLVER, OPT_END};
 
         sv_buf_u32be(out, 0x01010600); /* request, Ethernet, 6 bytes of address, no hops */
         sv_buf_u32be(out, xid);
@@ -53,6 +53,15 @@ static int option(uint8_t code, struct sv_rd *v, struct sv_dhcp_lease *lease, st
                 lease->router = sv_rd_u32be(v); /* the best of a list */
                 if (sv_rd_left(v) % 4 == 0)
                         sv_rd_rest(v);
+                break;
+        case OPT_RESOLVER:
+                lease->resolvers[0] = sv_rd_u32be(v);
+                for (size_t i = 1; sv_rd_left(v) >= 4; i++) {
+                        uint32_t a = sv_rd_u32be(v);
+
+                        if (i < SV_RESOLVERS_MAX)
+                                lease->resolvers[i] = a;
+                }
                 break;
         case OPT_SERVER:
                 lease->server = sv_rd_u32be(v);

@@ -5,12 +5,15 @@
 
 enum sv_dhcp_type { SV_DHCP_DISCOVER = 1, SV_DHCP_OFFER = 2, SV_DHCP_REQUEST = 3, SV_DHCP_ACK = 5, SV_DHCP_NAK = 6 };
 
+#define SV_RESOLVERS_MAX 3 /* as many as the C library asks (resolv.conf(5)) */
+
 struct sv_dhcp_lease { /* addresses in host byte order */
         enum sv_dhcp_type type;
         uint32_t address;
         uint32_t server;
         uint32_t netmask;
         uint32_t router; /* 0: none */
+        uint32_t resolvers[SV_RESOLVERS_MAX]; /* who resolves names; 0: none */
 };
 
 /* A DISCOVER, or a REQUEST for what `offer` offered. */

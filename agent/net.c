@@ -158,6 +158,30 @@ static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease
         return sv_fail(err, SV_SYSTEM, "agent.net.dhcp", "nobody on %s answers DHCP: give securevm.ip=, or a network that has it", name);
 }
 
+void sv_net_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
+{
+        for (size_t i = 0; i < n; i++) {
+                struct in_addr a = {htonl(addresses[i])};
+                char text[INET_ADDRSTRLEN];
+
+                if (addresses[i] >> 24 && addresses[i] >> 28 < 0xe)
+                        sv_buf_printf(out, "nameserver %s\n", inet_ntop(AF_INET, &a, text, sizeof(text)));
+        }
+        if (out->n) /* whoever does not answer soon is asked again, and then the next: the agent tries again anyway */
+                sv_buf_puts(out, "options timeout:2 attempts:2\n");
+}
+
+/* The C library asks them for the broker's address. What they say decides nothing: who the broker is shows its key or certificate. */
+static int write_resolvers(const uint32_t *addresses, size_t n, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_net_resolvers(addresses, n, &text);
+        if (!text.n)
+                return 0;
+        return sv_mkdirs("/etc", 0755, err) < 0 || sv_file_write("/etc/resolv.conf", 0644, sv_buf_bytes(&text), err) < 0 ? -1 : 0;
+}
+
 int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err)
 {
         struct sv_dhcp_lease lease = {.address = config->address, .router = config->gateway};
@@ -170,11 +194,13 @@ int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_er
                 return sv_fail_errno(err, "agent.net.socket", "cannot open a socket");
         if (find_card(name, err) < 0 || link_up(fd, name, mac, err) < 0)
                 return -1;
-        if (config->has_ip)
+        if (config->has_ip) {
                 lease.netmask = (uint32_t)(0xffffffffull << (32 - config->prefix));
-        else if (ask_dhcp(name, mac, &lease, err) < 0)
+                memcpy(lease.resolvers, config->resolvers, sizeof(lease.resolvers));
+        } else if (ask_dhcp(name, mac, &lease, err) < 0) {
                 return -1;
-        if (apply(fd, name, lease.address, lease.netmask, lease.router, err) < 0)
+        }
+        if (apply(fd, name, lease.address, lease.netmask, lease.router, err) < 0 || write_resolvers(lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
                 return -1;
         address.s_addr = htonl(lease.address);
         router.s_addr = htonl(lease.router);

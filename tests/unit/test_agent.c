@@ -5,6 +5,7 @@
 
 #include "agent/config.h"
 #include "agent/dhcp.h"
+#include "agent/net.h"
 
 #define PIN  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define GOOD "securevm.url=https://10.0.2.2:8443 securevm.pin=sha256:" PIN " securevm.resource=default/demo/root securevm.disk=root"
@@ -175,6 +176,44 @@ static void test_dhcp_answer(void **state)
         assert_int_equal(lease.type, SV_DHCP_NAK);
 }
 
+/* Option 6: as many as the C library asks are kept. */
+static void test_resolvers(void **state)
+{
+        static const uint8_t four[] = {6, 16, 10, 0, 2, 3, 192, 0, 2, 53, 127, 0, 0, 1, 10, 0, 0, 9, 255}, none[] = {6, 0, 255}, odd[] = {6, 6, 10, 0, 2, 3, 1, 2, 255};
+        struct sv_dhcp_lease lease;
+        struct sv_agent_config c;
+        SV_BUF b = SV_BUF_NULL, text = SV_BUF_NULL;
+
+        put_answer(&b, SV_DHCP_ACK);
+        OK(parse_answer(&b, &lease));
+        assert_int_equal(lease.resolvers[0], 0);
+        b.n--; /* instead of the end */
+        sv_buf_put(&b, sv_bytes(four, sizeof(four)));
+        OK(parse_answer(&b, &lease));
+        sv_net_resolvers(lease.resolvers, SV_RESOLVERS_MAX, &text);
+        /* The loopback is nobody here, but harmless: this machine's own. */
+        assert_string_equal(sv_buf_str(&text), "nameserver 10.0.2.3\nnameserver 192.0.2.53\nnameserver 127.0.0.1\noptions timeout:2 attempts:2\n");
+        put_answer(&b, SV_DHCP_ACK);
+        b.n--;
+        sv_buf_put(&b, sv_bytes(none, sizeof(none)));
+        FAILS(parse_answer(&b, &lease), SV_FORMAT, "agent.dhcp.option");
+        put_answer(&b, SV_DHCP_ACK);
+        b.n--;
+        sv_buf_put(&b, sv_bytes(odd, sizeof(odd)));
+        FAILS(parse_answer(&b, &lease), SV_FORMAT, "agent.dhcp.option");
+        sv_buf_clear(&text);
+        sv_net_resolvers((const uint32_t[]){0, 0xe0000001, 0x00000001}, 3, &text);
+        assert_int_equal(text.n, 0);
+        OK(parse("securevm.ip=192.0.2.7/24,192.0.2.1,192.0.2.53,192.0.2.54", &c));
+        assert_int_equal(c.gateway, 0xc0000201);
+        assert_int_equal(c.resolvers[0], 0xc0000235);
+        assert_int_equal(c.resolvers[1], 0xc0000236);
+        assert_int_equal(c.resolvers[2], 0);
+        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4", &c), SV_USAGE, "agent.cmdline.ip");
+        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,", &c), SV_USAGE, "agent.cmdline.ip");
+        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,x", &c), SV_USAGE, "agent.cmdline.ip");
+}
+
 static void test_dhcp_request(void **state)
 {
         const struct sv_dhcp_lease offer = {.address = 0x0a00020f, .server = 0x0a000202};
@@ -184,11 +223,11 @@ static void test_dhcp_request(void **state)
         assert_int_equal(b.n, 300);
         assert_memory_equal(b.p, "\1\1\6\0\1\2\3\4\0\0\x80\0", 12);
         assert_memory_equal(b.p + 28, mac, 6);
-        assert_memory_equal(b.p + OPTIONS, "\x35\1\1\x37\2\1\3\xff", 8);
+        assert_memory_equal(b.p + OPTIONS, "\x35\1\1\x37\3\1\3\6\xff", 9);
         sv_buf_clear(&b);
         sv_dhcp_put(&b, SV_DHCP_REQUEST, mac, XID, &offer);
         assert_int_equal(b.n, 300);
-        assert_memory_equal(b.p + OPTIONS, "\x35\1\3\x32\4\12\0\2\17\x36\4\12\0\2\2\x37\2\1\3\xff", 20);
+        assert_memory_equal(b.p + OPTIONS, "\x35\1\3\x32\4\12\0\2\17\x36\4\12\0\2\2\x37\3\1\3\6\xff", 21);
 }
 
 static void test_dhcp_malformed(void **state)
@@ -242,6 +281,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_words),       cmocka_unit_test(test_root),         cmocka_unit_test(test_ip),
                 cmocka_unit_test(test_bad_words),   cmocka_unit_test(test_needed),       cmocka_unit_test(test_dhcp_answer),
+                cmocka_unit_test(test_resolvers),
                 cmocka_unit_test(test_dhcp_request), cmocka_unit_test(test_dhcp_malformed),
         };
 
