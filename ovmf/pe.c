@@ -1,6 +1,11 @@
 #include "ovmf/pe.h"
 
+#include <stdio.h>
+#include <string.h>
+
 struct section {
+        const uint8_t *name; /* 8 bytes, filled up with zeros */
+        uint32_t memory;     /* bytes in memory; what the file has beyond that is alignment */
         uint32_t at;
         uint32_t size;
 };
@@ -62,7 +67,9 @@ static int read_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, str
         for (unsigned i = 0; i < n; i++) {
                 struct section s;
 
-                sv_rd_skip(r, 16);
+                s.name = sv_rd_take(r, 8);
+                s.memory = sv_rd_u32le(r);
+                sv_rd_skip(r, 4);
                 s.size = sv_rd_u32le(r);
                 s.at = sv_rd_u32le(r);
                 sv_rd_skip(r, 16);
@@ -137,6 +144,24 @@ int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err)
                 add(&pe, image, (size_t)sum, image.n - h.cert_size);
         }
         *out = pe;
+        return 0;
+}
+
+int sv_pe_section(struct sv_bytes image, const char *name, struct sv_bytes *out, struct sv_err *err)
+{
+        struct headers h = {0};
+        char want[9] = "";
+
+        snprintf(want, sizeof(want), "%s", name);
+        if (read_headers(image, &h, err) < 0)
+                return -1;
+        for (size_t i = 0; i < h.n; i++)
+                if (strncmp((const char *)h.sections[i].name, want, 8) == 0) {
+                        const struct section *s = &h.sections[i];
+
+                        *out = sv_bytes(image.p + s->at, s->memory && s->memory < s->size ? s->memory : s->size);
+                        return 1;
+                }
         return 0;
 }
 

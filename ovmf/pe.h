@@ -15,4 +15,6 @@ struct sv_pe {
 
 /* SV_FORMAT "ovmf.pe.magic", "ovmf.pe.header", "ovmf.pe.sections", "ovmf.pe.certificates". */
 int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err);
+/* The contents of the first section of that name: 1, or 0 when there is none. What a section has in memory only is not in there. */
+int sv_pe_section(struct sv_bytes image, const char *name, struct sv_bytes *out, struct sv_err *err);
 int sv_pe_digest(const struct sv_pe *pe, enum sv_digest alg, uint8_t *out, struct sv_err *err);

@@ -44,20 +44,31 @@ static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b, cons
                               b->monitor->patches_kernel ? ", with the setup header that QEMU fills in" : "");
 }
 
-static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
+int sv_tdx_rtmr1_begin(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
         const struct sv_tdx_generation *g = b->firmware->generation;
 
-        if ((b->options->shim ? add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 ||
-            action(p, "Calling EFI Application from Boot Option", err) < 0)
-                return -1;
-        if (g && g->separator == 1 && sv_event_data(p, 1, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events") < 0)
+        if (action(p, "Calling EFI Application from Boot Option", err) < 0)
                 return -1;
         if (!g)
                 sv_event_unpredicted(p, 1, "which generation of EDK II the firmware measures like is not known: \"generation\" says it");
+        if (!g || g->separator != 1)
+                return 0;
+        return sv_event_data(p, 1, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events");
+}
+
+int sv_tdx_rtmr1_end(struct sv_prediction *p, struct sv_err *err)
+{
+        return action(p, "Exit Boot Services Invocation", err) < 0 ? -1 : action(p, "Exit Boot Services Returned with Success", err);
+}
+
+static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
+{
+        if ((b->options->shim ? add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 || sv_tdx_rtmr1_begin(p, b, err) < 0)
+                return -1;
         if (b->options->shim && add_kernel(p, b, image, err) < 0) /* the shim loads and measures it as firmware does */
                 return -1;
-        return action(p, "Exit Boot Services Invocation", err) < 0 ? -1 : action(p, "Exit Boot Services Returned with Success", err);
+        return sv_tdx_rtmr1_end(p, err);
 }
 
 static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)

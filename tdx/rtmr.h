@@ -17,6 +17,9 @@ struct sv_tdx_boot {
 
 /* What the firmware measures of its machine and of itself: RTMR0. */
 int sv_tdx_rtmr0(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *err);
+/* The steps of RTMR1 around what runs, which every boot of QEMU's kernel has: before the first image is started, and at the end. */
+int sv_tdx_rtmr1_begin(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err);
+int sv_tdx_rtmr1_end(struct sv_prediction *p, struct sv_err *err);
 /* What is started, and what the kernel's stub measures: RTMR1 and RTMR2. */
 int sv_tdx_rtmr_boot(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err);
 /* The same for a unified kernel image. */
