@@ -95,6 +95,9 @@ struct sv_tee {
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
         int (*trial)(const struct sv_guest *guest, struct sv_err *err); /* NULL: has none */
+        /* Changes this machine's platform: op "commit", "config" or "vlek-load", with that command's options (texts by name; a switch is "").
+         * Fills *plan (object): "changes", an array of {"what","before","after","text"}; then does it, unless `dry`. NULL: nothing to change. */
+        int (*host_op)(const char *op, const struct sv_json *options, bool dry, struct sv_json *plan, struct sv_err *err);
         const char *trial_says; /* what a trial that ends well has shown, and what not */
         /* Pure but for reading the files that the guest file names. */
         int (*measure)(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);
