@@ -1,8 +1,10 @@
 /* secure-vm host: what this machine can launch, and where it cannot, the one thing to change. */
 #include <stdio.h>
+#include <string.h>
 
 #include "attest/tees.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "launcher/commands.h"
 #include "launcher/host.h"
 #include "launcher/virt.h"
@@ -90,6 +92,66 @@ static int vtpm_ca(const struct sv_args *args, struct sv_json **result, struct s
         return 0;
 }
 
+/* --- what the platform lets its owner change --- */
+
+#define PLATFORM_OPTS                                                                                      \
+        {.name = "tee", .arg = "T", .help = "the TEE, when more than one platform can be changed"},        \
+        {.name = "dry-run", .help = "say exactly what would change, and change nothing"}
+
+static const struct sv_opt commit_opts[] = {PLATFORM_OPTS, {0}};
+static const struct sv_opt config_opts[] = {
+        PLATFORM_OPTS,
+        {.name = "reported-tcb", .arg = "LIST", .help = "components that reports shall say, like snp=24,microcode=213; others stay"},
+        {.name = "reset", .help = "report what runs"},
+        {.name = "lower", .help = "a component may go down"},
+        {.name = "mask-chip-id", .arg = "yes|no", .help = "reports without the chip's identifier"},
+        {.name = "mask-chip-key", .arg = "yes|no", .help = "reports without a signature by the chip's own key"},
+        {0},
+};
+
+static int choose(const struct sv_args *args, const char *op, const struct sv_tee **out, struct sv_err *err)
+{
+        const char *name = sv_opt(args, "tee");
+
+        for (size_t i = 0; sv_tees[i]; i++)
+                if (sv_tees[i]->host_op && (!name || !strcmp(name, sv_tees[i]->name))) {
+                        *out = sv_tees[i];
+                        return 0;
+                }
+        return sv_fail(err, SV_USAGE, "host.tee", "%s: the platform of %s has nothing to change", op, name ? name : "this build's TEEs");
+}
+
+static int change(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const char *op = args->cmd->name + strlen("host ");
+        SV_JSON *options = sv_json_object();
+        bool dry = sv_has(args, "dry-run");
+        const struct sv_tee *tee = NULL;
+        const struct sv_json *changes;
+        int r;
+
+        for (const struct sv_opt *o = args->cmd->opts; o->name; o++)
+                if (sv_has(args, o->name))
+                        sv_json_set_str(options, o->name, sv_opt(args, o->name));
+        if (args->n)
+                sv_json_set_str(options, "file", args->pos[0]);
+        if (choose(args, op, &tee, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", tee->name);
+        r = tee->host_op(op, options, dry, *result, err);
+        changes = sv_json_get(*result, "changes");
+        sv_json_set_bool(*result, "changed", r == 0 && !dry && sv_json_len(changes));
+        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(changes); i++)
+                printf("%s\n", sv_json_str(sv_json_get(sv_json_at(changes, i), "text")));
+        if (r == 0)
+                sv_info("%s", !sv_json_len(changes) ? "nothing to change" : dry ? "a dry run: nothing was changed" : "done");
+        return r;
+}
+
 const struct sv_cmd sv_cmd_host = {"host", "", "what this machine can launch, and what to change where it cannot", NULL, host};
 const struct sv_cmd sv_cmd_host_vtpm_ca = {"host vtpm-ca", "", "make sure that this machine's vTPM certificate authority exists; print its root's path", NULL,
                                            vtpm_ca};
+const struct sv_cmd sv_cmd_host_commit = {"host commit", "", "commit the platform's firmware that runs: no older one can be loaded after it", commit_opts, change};
+const struct sv_cmd sv_cmd_host_config = {"host config", "", "set what reports of this platform say of its TCB and its chip", config_opts, change};
+const struct sv_cmd sv_cmd_host_vlek_load = {"host vlek-load", "FILE", "load a cloud provider's versioned loaded endorsement key", commit_opts, change};

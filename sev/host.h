@@ -4,6 +4,7 @@
 #include "base/guest.h"
 #include "base/tee.h"
 #include "sev/options.h"
+#include "sev/report.h"
 
 int sv_sev_probe(struct sv_probe *out, struct sv_err *err);
 /* The same below a folder that stands for the machine's root ("" for itself), with the answer of CPUID 0x8000001f. */
@@ -18,6 +19,15 @@ int sv_sev_domain(const struct sv_guest *guest, struct sv_domain_part *out, stru
 /* SV_SYSTEM "sev.trial.kvm" (a call that this kernel refuses), SV_PROOF "sev.trial.measurement" (the platform measured something else than
  * predicted), "sev.trial.firmware" (any other refusal by the firmware). */
 int sv_sev_trial(const struct sv_guest *guest, struct sv_err *err);
+
+/* The `host_op` of struct sv_tee, for a device and a product's TCB layout (the second: this machine's). Options: config "reported-tcb"
+ * ("snp=24,microcode=213": components that are not named stay), "reset" (report what runs), "lower" (a component may go down),
+ * "mask-chip-id", "mask-chip-key" ("yes" or "no"); vlek-load "file". SV_SYSTEM "sev.host.device", ".product", ".firmware" (with the status as
+ * a sentence), ".after" (it took other values); SV_USAGE "sev.host.tcb", ".above", ".lower", ".option"; "snp.vlek.size", ".reserved". */
+int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const char *op, const struct sv_json *options, bool dry, struct sv_json *plan,
+                      struct sv_err *err);
+enum sv_sev_product sv_sev_host_product(void); /* of this machine's processor */
+int sv_sev_host_op(const char *op, const struct sv_json *options, bool dry, struct sv_json *plan, struct sv_err *err);
 
 /* HOST_DATA of the launch: as given, or the digest of init-data (by the algorithm that it names, SHA-256 otherwise; cut to 32 bytes). */
 int sv_sev_host_data(const struct sv_sev_options *o, uint8_t out[32], bool *given, struct sv_err *err);

@@ -71,10 +71,23 @@ struct sv_sev_issue {
         uint32_t error;
 } __attribute__((packed));
 #define SV_SEV_ISSUE_CMD _IOWR('S', 0, struct sv_sev_issue)
-enum { SV_SEV_SNP_STATUS = 9 };
+enum { SV_SEV_SNP_STATUS = 9, SV_SEV_SNP_COMMIT = 10, SV_SEV_SNP_SET_CONFIG = 11, SV_SEV_SNP_VLEK_LOAD = 12 };
 
 struct sv_sev_snp_status {
         uint8_t api_major, api_minor, state, rmp_initialized;
         uint32_t build, flags, guests;
         uint64_t current_tcb, reported_tcb;
 };
+enum { SV_SEV_MASK_CHIP_ID = 1u << 0, SV_SEV_MASK_CHIP_KEY = 1u << 1, SV_SEV_VLEK_EN = 1u << 2 }; /* of flags */
+
+struct sv_sev_snp_config {
+        uint8_t reported_tcb[8]; /* all zero: what runs */
+        uint32_t flags;          /* SV_SEV_MASK_… */
+        uint8_t reserved[52];
+};
+struct sv_sev_snp_vlek {
+        uint32_t len;
+        uint8_t wrapped_version, reserved[3];
+        uint64_t address;
+};
+_Static_assert(sizeof(struct sv_sev_snp_config) == 64 && sizeof(struct sv_sev_snp_vlek) == 16, "linux/psp-sev.h");

@@ -231,3 +231,12 @@ int sv_sev_probe(struct sv_probe *out, struct sv_err *err)
                 c = (struct sv_sev_cpuid){0};
         return sv_sev_probe_at("", &c, out, err);
 }
+
+enum sv_sev_product sv_sev_host_product(void)
+{
+        unsigned eax = 0, ebx, ecx, edx;
+
+        if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+                return SV_SEV_UNKNOWN;
+        return sv_sev_product_of((uint8_t)((eax >> 8 & 0xf) + (eax >> 20 & 0xff)), (uint8_t)((eax >> 4 & 0xf) | (eax >> 12 & 0xf0)));
+}

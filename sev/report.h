@@ -75,6 +75,7 @@ struct sv_json *sv_report_claims(const struct sv_report *r);
 
 /* The layout depends on the product (Milan, Genoa: BL TEE - - - - SNP UCODE; Turin and later: FMC BL TEE SNP - - - UCODE). */
 void sv_tcb_read(const uint8_t raw[8], enum sv_sev_product product, struct sv_tcb *out);
+void sv_tcb_write(const struct sv_tcb *tcb, enum sv_sev_product product, uint8_t raw[8]);
 /* Is every component of a at least that of b? */
 bool sv_tcb_at_least(const struct sv_tcb *a, const struct sv_tcb *b);
 bool sv_tcb_equal(const struct sv_tcb *a, const struct sv_tcb *b);

@@ -46,6 +46,22 @@ void sv_tcb_read(const uint8_t raw[8], enum sv_sev_product product, struct sv_tc
         }
 }
 
+void sv_tcb_write(const struct sv_tcb *t, enum sv_sev_product product, uint8_t raw[8])
+{
+        memset(raw, 0, 8);
+        raw[7] = t->microcode;
+        if (has_fmc(product)) {
+                raw[0] = t->fmc;
+                raw[1] = t->bootloader;
+                raw[2] = t->tee;
+                raw[3] = t->snp;
+        } else {
+                raw[0] = t->bootloader;
+                raw[1] = t->tee;
+                raw[6] = t->snp;
+        }
+}
+
 bool sv_tcb_at_least(const struct sv_tcb *a, const struct sv_tcb *b)
 {
         return a->fmc >= b->fmc && a->bootloader >= b->bootloader && a->tee >= b->tee && a->snp >= b->snp && a->microcode >= b->microcode;

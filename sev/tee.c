@@ -18,6 +18,7 @@ const struct sv_tee sv_tee_sev_snp = {
         .probe = sv_sev_probe,
         .domain = sv_sev_domain,
         .trial = sv_sev_trial,
+        .host_op = sv_sev_host_op,
         .trial_says = "the hardware measured what was predicted",
         .measure = sv_sev_measure,
         .id_block = sv_sev_id_block,

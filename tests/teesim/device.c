@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/teesim/teesim.h"
@@ -13,7 +15,7 @@ struct snp_config {
         uint32_t mask;
         uint8_t reserved[52];
 };
-struct vlek_load {
+struct vlek_load { /* address: 432 bytes: iv 12, zero 4, wrapped 384, TCB 8, zero 8, tag 16 */
         uint32_t len;
         uint8_t version, reserved[3];
         uint64_t address;
@@ -28,14 +30,43 @@ struct export { /* linux/psp-sev.h, SEV_PDH_CERT_EXPORT: libvirt asks for these 
 /* Milan: boot loader 4, TEE 0, SNP 25, microcode 213. */
 #define TCB (4ull | 0ull << 8 | 25ull << 48 | 213ull << 56)
 
+#define FORCED UINT32_MAX
 static uint64_t reported = TCB;
 static uint32_t mask;
 static bool vlek;
 
+static bool initialised(void)
+{
+        return !getenv("TEESIM_SEV_DOWN");
+}
+
+/* TEESIM_FW_STATUS: what the firmware answers to the next command that would change something. */
+static uint32_t forced(void)
+{
+        const char *s = getenv("TEESIM_FW_STATUS");
+
+        return s ? (uint32_t)strtoul(s, NULL, 0) : FW_OK;
+}
+
+static bool at_most_current(uint64_t tcb)
+{
+        for (unsigned i = 0; i < 8; i++)
+                if ((tcb >> 8 * i & 0xff) > (TCB >> 8 * i & 0xff))
+                        return false;
+        return true;
+}
+
+/* The firmware that runs is committed, and reported from now on. */
+static uint32_t snp_commit(void)
+{
+        reported = TCB;
+        return FW_OK;
+}
+
 static uint32_t snp_status(void *data)
 {
         *(struct snp_status *)data = (struct snp_status){
-                .api_major = API_MAJOR, .api_minor = API_MINOR, .state = 1, .rmp_initialized = 1, .build = 29,
+                .api_major = API_MAJOR, .api_minor = API_MINOR, .state = initialised(), .rmp_initialized = 1, .build = 29,
                 .flags = mask | (uint32_t)vlek << 2, .current_tcb = TCB, .reported_tcb = reported};
         return FW_OK;
 }
@@ -43,9 +74,8 @@ static uint32_t snp_status(void *data)
 /* Each component at most what runs. */
 static uint32_t snp_config(const struct snp_config *c)
 {
-        for (unsigned i = 0; i < 8; i++)
-                if ((c->reported_tcb >> 8 * i & 0xff) > (TCB >> 8 * i & 0xff))
-                        return FW_INVALID_PARAM;
+        if (!at_most_current(c->reported_tcb))
+                return FW_INVALID_PARAM;
         for (unsigned i = 0; i < sizeof(c->reserved); i++)
                 if (c->reserved[i])
                         return FW_INVALID_PARAM;
@@ -56,12 +86,32 @@ static uint32_t snp_config(const struct snp_config *c)
         return FW_OK;
 }
 
+/* The key itself is wrapped for a real chip: here its TCB, and that the bytes which must be zero are. */
 static uint32_t vlek_load(const struct vlek_load *v)
 {
-        if (v->len != sizeof(*v) || v->version || !v->address)
+        const uint8_t *w = (const uint8_t *)(uintptr_t)v->address;
+        static const uint8_t zero[8];
+        uint64_t tcb;
+
+        memcpy(&tcb, w + 400, 8);
+        if (memcmp(w + 12, zero, 4) || memcmp(w + 408, zero, 8) || !at_most_current(tcb))
                 return FW_INVALID_PARAM;
         vlek = true;
         return FW_OK;
+}
+
+/* What Linux refuses before it asks the firmware (drivers/crypto/ccp/sev-dev.c's rules, from its documentation and uapi). */
+static int kernel_refuses(int fd, const struct sev_issue *i)
+{
+        const struct vlek_load *v = (const void *)(uintptr_t)i->data;
+
+        if (i->cmd != SNP_COMMIT && i->cmd != SNP_CONFIG && i->cmd != SNP_VLEK_LOAD)
+                return 0;
+        if (i->cmd != SNP_COMMIT && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+                return EPERM;
+        if (!initialised() || (i->cmd == SNP_VLEK_LOAD && (v->len != sizeof(*v) || v->version || !v->address)))
+                return EINVAL;
+        return 0;
 }
 
 static uint32_t export(struct export *e)
@@ -116,12 +166,17 @@ int on_sev(int fd, unsigned request, void *arg)
                 errno = EFAULT;
                 return -1;
         }
-        switch (i->cmd) {
+        errno = kernel_refuses(fd, i);
+        if (errno)
+                return -1;
+        i->error = i->cmd >= SNP_COMMIT ? forced() : FW_OK;
+        switch (i->error == FW_OK ? i->cmd : FORCED) {
+        case FORCED: break;
         case PLATFORM_STATUS: i->error = legacy_status(data); break;
         case PDH_CERT_EXPORT: i->error = export(data); break;
         case GET_ID2: i->error = id2(data); break;
         case SNP_STATUS: i->error = snp_status(data); break;
-        case SNP_COMMIT: i->error = FW_OK; break;
+        case SNP_COMMIT: i->error = snp_commit(); break;
         case SNP_CONFIG: i->error = snp_config(data); break;
         case SNP_VLEK_LOAD: i->error = vlek_load(data); break;
         default: i->error = FW_INVALID_COMMAND;

@@ -64,7 +64,7 @@ static int opened(int dir, const char *path, int flags, mode_t mode)
         if (!next)
                 next = NEXT("openat64", int (*)(int, const char *, int, ...));
         if (names(path, "/dev/sev") && (!strcmp(path, "/dev/sev") || access(path, F_OK) == 0)) {
-                fd = next(AT_FDCWD, "/dev/null", O_RDWR | (flags & O_CLOEXEC));
+                fd = next(AT_FDCWD, "/dev/null", flags & (O_ACCMODE | O_CLOEXEC)); /* on_sev asks whether it may write */
                 mark(fd, FD_SEV);
                 return fd;
         }

@@ -84,6 +84,36 @@ static void test_trial_refused(void **state)
         assert_non_null(strstr(err.msg, "SNP_LAUNCH_START"));
 }
 
+/* The guest's own ID block goes into the launch: its key is what the platform then knows the guest by. */
+static void test_trial_id_block(void **state)
+{
+        static const char members[] = "\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"id_block\":\"id_block\",\"id_auth\":\"id_auth\",\"author_key\":true}}";
+        SV_STR block_path = sv_asprintf("%s/id_block", dir);
+        SV_STR auth_path = sv_asprintf("%s/id_auth", dir);
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":2,\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",%s}",
+                                  teesim_firmware(), members);
+        struct sv_err err = SV_ERR_NULL;
+        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err), *author = sv_key_generate(SV_KEY_P384, 0, &err);
+        struct sv_id_in in = {.key = key, .author = author};
+        struct sv_id_out made = {0};
+        SV_JSON *found = NULL, *none = NULL;
+        char digest[97];
+        SV_GUEST g = {0};
+
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", dir, &g, &err));
+        in.guest = &g;
+        OK(sv_sev_id_block(&in, &made, &err));
+        OK(sv_file_write(block_path, 0644, sv_buf_bytes(&made.block), &err));
+        OK(sv_file_write(auth_path, 0644, sv_buf_bytes(&made.auth), &err));
+        OK(trial(2, members, &found, digest, &err));
+        assert_string_equal(sv_json_str(sv_json_get(found, "id_key_digest")), sv_json_str(sv_json_get(made.values, "id_key_digest")));
+        assert_string_equal(sv_json_str(sv_json_get(found, "author_key_digest")), sv_json_str(sv_json_get(made.values, "author_key_digest")));
+        sv_id_out_free(&made);
+        if (trial(1, members, &none, digest, &err) == 0) /* other vCPUs: refused before the platform is asked */
+                fail_msg("a block for another guest was taken");
+        assert_string_equal(err.check, "snp.id_block.launch_digest");
+}
+
 /* --- probe --- */
 
 static char *below(const char *rel)
@@ -146,6 +176,134 @@ static void test_probe(void **state)
         advises(NULL);
 }
 
+/* --- what an administrator changes --- */
+
+static int op(const char *name, const char *options, bool dry, struct sv_json **plan, struct sv_err *err)
+{
+        SV_JSON *o = NULL;
+        struct sv_json *p = sv_json_object();
+        int r;
+
+        assert_int_equal(sv_json_parse(sv_bytes_str(options), "test", &o, err), 0);
+        r = sv_sev_host_op_at("/dev/sev", SV_SEV_MILAN, name, o, dry, p, err);
+        if (plan)
+                *plan = p;
+        else
+                sv_json_free(p);
+        return r;
+}
+
+/* The platform's plan: these lines, and no others. */
+static void plans(const char *name, const char *options, bool dry, const char *const *lines)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_JSON *plan = NULL;
+        const struct sv_json *changes;
+        size_t n = 0;
+
+        OK(op(name, options, dry, &plan, &err));
+        changes = sv_json_get(plan, "changes");
+        for (; lines[n]; n++)
+                assert_string_equal(sv_json_str(sv_json_get(sv_json_at(changes, n), "text")), lines[n]);
+        assert_int_equal(sv_json_len(changes), n);
+}
+#define LINES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void refuses(const char *name, const char *options, enum sv_class class, const char *check, const char *says)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        FAILS(op(name, options, false, NULL, &err), class, check);
+        if (!strstr(err.msg, says))
+                fail_msg("\"%s\" was expected in: %s", says, err.msg);
+}
+
+/* Milan, boot loader 4, TEE 0, SNP 25, microcode 213: each component by itself, never as one number. */
+static void test_config(void **state)
+{
+        plans("config", "{}", false, LINES(NULL));
+        refuses("config", "{\"reported-tcb\":\"snp=26,microcode=1\",\"lower\":\"\"}", SV_USAGE, "sev.host.above", "snp 26 is above what runs (25)");
+        refuses("config", "{\"reported-tcb\":\"microcode=100\"}", SV_USAGE, "sev.host.lower", "microcode would go down from 213 to 100");
+        refuses("config", "{\"reported-tcb\":\"fmc=1\"}", SV_USAGE, "sev.host.tcb", "Milan");
+        refuses("config", "{\"reported-tcb\":\"snp\"}", SV_USAGE, "sev.host.tcb", "snp=24");
+        refuses("config", "{\"reported-tcb\":\"snp=256\"}", SV_USAGE, "sev.host.tcb", "component snp");
+        refuses("config", "{\"reset\":\"\",\"reported-tcb\":\"snp=25\"}", SV_USAGE, "sev.host.option", "one of them");
+        refuses("config", "{\"mask-chip-id\":\"1\"}", SV_USAGE, "sev.host.option", "yes or no");
+        /* The dry run says the same and changes nothing. */
+        plans("config", "{\"reported-tcb\":\"snp=24,microcode=200\",\"lower\":\"\",\"mask-chip-id\":\"yes\"}", true,
+              LINES("reported_tcb.snp: 25 -> 24", "reported_tcb.microcode: 213 -> 200", "mask_chip_id: no -> yes"));
+        plans("config", "{\"reported-tcb\":\"snp=24,microcode=200\",\"lower\":\"\",\"mask-chip-id\":\"yes\"}", false,
+              LINES("reported_tcb.snp: 25 -> 24", "reported_tcb.microcode: 213 -> 200", "mask_chip_id: no -> yes"));
+        plans("config", "{\"reported-tcb\":\"snp=25\"}", false, LINES("reported_tcb.snp: 24 -> 25")); /* up again needs no --lower; the rest stays */
+        plans("config", "{\"mask-chip-key\":\"yes\",\"mask-chip-id\":\"no\"}", false, LINES("mask_chip_id: yes -> no", "mask_chip_key: no -> yes"));
+        plans("config", "{\"reset\":\"\",\"mask-chip-key\":\"no\"}", false, LINES("reported_tcb.microcode: 200 -> 213", "mask_chip_key: yes -> no"));
+}
+
+static void test_commit(void **state)
+{
+        plans("config", "{\"reported-tcb\":\"snp=20\",\"lower\":\"\"}", false, LINES("reported_tcb.snp: 25 -> 20"));
+        plans("commit", "{}", true, LINES("reported_tcb.snp: 20 -> 25", "committed_version: not told by the kernel -> 1.55.29"));
+        plans("commit", "{}", false, LINES("reported_tcb.snp: 20 -> 25", "committed_version: not told by the kernel -> 1.55.29"));
+        plans("commit", "{}", false, LINES("committed_version: not told by the kernel -> 1.55.29"));
+}
+
+static void put_vlek(size_t n, size_t at, uint8_t value)
+{
+        SV_STR path = sv_asprintf("%s/vlek", dir);
+        struct sv_err err = SV_ERR_NULL;
+        uint8_t raw[433] = {0};
+
+        raw[400] = 4; /* its TCB: boot loader, SNP, microcode */
+        raw[406] = 25;
+        raw[407] = 213;
+        raw[at] = value;
+        OK(sv_file_write(path, 0600, sv_bytes(raw, n), &err));
+}
+
+static void test_vlek(void **state)
+{
+        SV_STR options = sv_asprintf("{\"file\":\"%s/vlek\"}", dir);
+        SV_STR first = sv_asprintf("vlek: none -> %s/vlek", dir);
+        SV_STR again = sv_asprintf("vlek: loaded -> %s/vlek", dir);
+
+        refuses("vlek-load", options, SV_SYSTEM, "sev.host.vlek", "vlek");
+        refuses("vlek-load", "{}", SV_USAGE, "sev.host.option", "no file");
+        put_vlek(431, 0, 1);
+        refuses("vlek-load", options, SV_FORMAT, "snp.vlek.size", "432");
+        put_vlek(432, 13, 1);
+        refuses("vlek-load", options, SV_FORMAT, "snp.vlek.reserved", "13");
+        put_vlek(432, 415, 1);
+        refuses("vlek-load", options, SV_FORMAT, "snp.vlek.reserved", "415");
+        put_vlek(432, 406, 26);
+        refuses("vlek-load", options, SV_USAGE, "sev.host.above", "snp 26");
+        put_vlek(432, 0, 1);
+        plans("vlek-load", options, true, LINES(first));
+        plans("vlek-load", options, false, LINES(first));
+        plans("vlek-load", options, false, LINES(again));
+}
+
+/* Kernel and firmware say no: each in a sentence, and nothing has changed. */
+static void test_platform_refuses(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_JSON *plan = NULL;
+
+        setenv("TEESIM_FW_STATUS", "0x16", 1);
+        refuses("config", "{\"mask-chip-id\":\"yes\"}", SV_SYSTEM, "sev.host.firmware", "status 0x16: a parameter is invalid");
+        refuses("commit", "{}", SV_SYSTEM, "sev.host.firmware", "SNP_COMMIT");
+        setenv("TEESIM_FW_STATUS", "0x25", 1);
+        refuses("commit", "{}", SV_SYSTEM, "sev.host.firmware", "the committed firmware must be restored");
+        unsetenv("TEESIM_FW_STATUS");
+        setenv("TEESIM_SEV_DOWN", "1", 1);
+        refuses("config", "{\"mask-chip-id\":\"yes\"}", SV_SYSTEM, "sev.host.device", "not initialised");
+        unsetenv("TEESIM_SEV_DOWN");
+        refuses("none", "{}", SV_USAGE, "sev.host.option", "commit, config or vlek-load");
+        plans("config", "{}", false, LINES(NULL));
+        FAILS(sv_sev_host_op_at("/dev/none", SV_SEV_MILAN, "commit", NULL, true, NULL, &err), SV_SYSTEM, "sev.host.device");
+        plan = sv_json_object();
+        FAILS(sv_sev_host_op_at("/dev/sev", SV_SEV_UNKNOWN, "commit", NULL, true, plan, &err), SV_SYSTEM, "sev.host.product");
+}
+
 static int set_up(void **state)
 {
         SV_STR kernel = NULL;
@@ -171,7 +329,12 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_trial),
                 cmocka_unit_test(test_trial_in_pieces),
                 cmocka_unit_test(test_trial_refused),
+                cmocka_unit_test(test_trial_id_block),
                 cmocka_unit_test(test_probe),
+                cmocka_unit_test(test_config),
+                cmocka_unit_test(test_commit),
+                cmocka_unit_test(test_vlek),
+                cmocka_unit_test(test_platform_refuses),
         };
         const char *missing = teesim_missing();
 
