@@ -3,6 +3,7 @@
  * teesim-signer report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter: zeros follow)
  * teesim-signer intel DIR [NAME=VALUE...]                        a new test PKI and collateral, named as Intel's: platform=STATUS,
  *                                                                module=STATUS, qe=STATUS, revoked=pck, revoked=ca, ca=processor
+ * teesim-signer keyless FIRMWARE OUT                             the image with an empty variable store: no Secure Boot
  * teesim-signer ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT   the event log of a TD that boots these
  * teesim-signer serve-td DIR STATE.json CCEL SOCKET              quotes for the guest at the socket, until killed
  * teesim-signer quote DIR STATE.json CCEL REPORT_DATA OUT        a quote over at most 64 bytes */
@@ -123,6 +124,17 @@ static int make_ccel(char **args)
         return sv_file_write(args[5], 0644, sv_buf_bytes(&log), &err) < 0 ? failed(&err) : 0;
 }
 
+static int make_keyless(const char *in, const char *out)
+{
+        SV_BUF firmware = SV_BUF_NULL, changed = SV_BUF_NULL;
+        struct sv_err err = SV_ERR_NULL;
+
+        if (sv_file_read(in, 16 << 20, &firmware, "firmware", &err) < 0)
+                return failed(&err);
+        td_keyless(sv_buf_bytes(&firmware), &changed);
+        return sv_file_write(out, 0644, sv_buf_bytes(&changed), &err) < 0 ? failed(&err) : 0;
+}
+
 static int make_quote(char **args)
 {
         struct intel_quote q = {.version = 4, .type = 2};
@@ -152,9 +164,9 @@ static int usage(const char *name)
 {
         fprintf(stderr,
                 "usage: %s pki DIR [PRODUCT]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n"
-                "       %s intel DIR [NAME=VALUE...]\n       %s ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
+                "       %s intel DIR [NAME=VALUE...]\n       %s keyless FIRMWARE OUT\n       %s ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
                 "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
-                name, name, name, name, name, name, name);
+                name, name, name, name, name, name, name, name);
         return 2;
 }
 
@@ -173,6 +185,8 @@ int main(int argc, char **argv)
         }
         if (argc >= 3 && !strcmp(command, "intel"))
                 return make_intel(argv[2], argv + 3);
+        if (argc == 4 && !strcmp(command, "keyless"))
+                return make_keyless(argv[2], argv[3]);
         if (argc == 8 && !strcmp(command, "ccel"))
                 return make_ccel(argv + 2);
         if (argc == 7 && !strcmp(command, "quote"))

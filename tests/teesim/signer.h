@@ -31,3 +31,5 @@ struct td_boot {
         const char *cmdline;
 };
 void td_ccel(const struct td_boot *b, struct sv_buf *out);
+/* The image without keys in its variable store: tests/teesim/keyless.c. */
+void td_keyless(struct sv_bytes firmware, struct sv_buf *out);
