@@ -154,7 +154,7 @@ static void print_commands(const char *program, const char *about, const struct 
         size_t n = strlen(group);
 
         printf("usage: %s COMMAND [arguments] [options]\n%s\n\n", program, about);
-        for (; cmds->name; cmds++)
+        for (; cmds->name && !cmds->absent; cmds++)
                 if (!n || (!strncmp(cmds->name, group, n) && cmds->name[n] == ' '))
                         printf("  %-16s %-24s %s\n", cmds->name, cmds->args, cmds->help);
         printf("\n\"%s COMMAND --help\" shows a command's options. Exit status: 0 done, 2 usage, 3 system or network,\n"
@@ -190,7 +190,7 @@ static void print_table(const char *program, const struct sv_cmd *cmds)
 
         sv_json_set_str(j, "program", program);
         list = sv_json_set(j, "commands", sv_json_array());
-        for (; cmds->name; cmds++) {
+        for (; cmds->name && !cmds->absent; cmds++) {
                 struct sv_json *c = sv_json_add(list, sv_json_object());
 
                 sv_json_set_str(c, "name", cmds->name);
@@ -281,6 +281,20 @@ static bool json_wanted(int argc, char **argv)
         return false;
 }
 
+static int help_about(const char *program, const char *about, const struct sv_cmd *cmds, int argc, char **argv)
+{
+        int words = 0;
+        const struct sv_cmd *cmd = find_cmd(cmds, argc, argv, &words);
+
+        if (cmd && !cmd->absent)
+                return print_help(program, cmd), 0;
+        if (cmd)
+                printf("%s: %s\n", cmd->name, cmd->absent);
+        else
+                print_commands(program, about, cmds, argv[0]);
+        return SV_USAGE;
+}
+
 int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmds, int argc, char **argv)
 {
         struct sv_args args = {.program = program};
@@ -294,8 +308,7 @@ int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmd
         if (argc && !strcmp(argv[0], "--table"))
                 return print_table(program, cmds), 0;
         if (argc >= 2 && !strcmp(argv[0], "help"))
-                return find_cmd(cmds, argc - 1, argv + 1, &words) ? print_help(program, find_cmd(cmds, argc - 1, argv + 1, &words)), 0
-                                                                   : (print_commands(program, about, cmds, argv[1]), SV_USAGE);
+                return help_about(program, about, cmds, argc - 1, argv + 1);
         args.cmd = find_cmd(cmds, argc, argv, &words);
         if (!args.cmd) {
                 bool asked = argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") || !strcmp(argv[0], "help"));
@@ -305,6 +318,10 @@ int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmd
                         return asked ? 0 : SV_USAGE;
                 }
                 sv_fail(&err, SV_USAGE, "cli.command", "\"%s\" is not a command; \"%s --help\" lists them", argv[0], program);
+                return report(&err, json_wanted(argc, argv), NULL);
+        }
+        if (args.cmd->absent) {
+                sv_fail(&err, SV_USAGE, "cli.absent", "%s: %s", args.cmd->name, args.cmd->absent);
                 return report(&err, json_wanted(argc, argv), NULL);
         }
         if (parse(&args, argc - words, argv + words, &err) < 0)

@@ -38,6 +38,9 @@ struct sv_cmd {
         /* Fills *result (an object; the caller prints it when --json is given, adding "ok":true; the command itself prints text otherwise,
          * looking at sv_has(args, "json")). Returns 0 or -1 with *err. */
         int (*run)(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
+        /* Not NULL: there is no such command, for this reason, and this is what to do instead (SV_USAGE "cli.absent"). Such rows are last in a
+         * table and are not listed. */
+        const char *absent;
 };
 
 /* Finds the command in the table (ends with name NULL), parses, runs, prints error or JSON result; returns the exit status.

@@ -94,6 +94,9 @@ struct sv_tee {
         const char *firmware; /* what boots when the guest file names none; NULL: the distribution's OVMF (sv_guest_firmware) */
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
+        /* What libvirt said when a launch failed (QEMU's last words among it): a check that says what the platform refused, and why; 0 when the
+         * message is about something else. Pure; may be NULL. */
+        int (*refusal)(const char *message, struct sv_err *err);
         int (*trial)(const struct sv_guest *guest, struct sv_err *err); /* NULL: has none */
         /* Changes this machine's platform: op "commit", "config" or "vlek-load", with that command's options (texts by name; a switch is "").
          * Fills *plan (object): "changes", an array of {"what","before","after","text"}; then does it, unless `dry`. NULL: nothing to change. */

@@ -3,6 +3,7 @@
 
 #include "base/cli.h"
 
+extern const struct sv_cmd sv_cmds_absent[]; /* ends with name NULL */
 extern const struct sv_cmd sv_cmd_collateral_export;
 extern const struct sv_cmd sv_cmd_collateral_fetch;
 extern const struct sv_cmd sv_cmd_collateral_list;

@@ -29,11 +29,11 @@ static int build(const struct sv_guest_elsewhere *w, const struct sv_stage *stag
         return sv_domain_xml(&plan, xml, err);
 }
 
-static int run(struct sv_virt *v, struct sv_follow *f, struct sv_err *err)
+static int run(struct sv_virt *v, const struct sv_tee *tee, struct sv_follow *f, struct sv_err *err)
 {
         int r;
 
-        if (sv_virt_start(v, err) < 0)
+        if (sv_virt_start(v, tee, err) < 0)
                 return -1;
         if (!f->wait)
                 return 0;
@@ -59,7 +59,7 @@ int sv_elsewhere_launch(const struct sv_guest_elsewhere *w, struct sv_follow *f,
                 return sv_fail(err, SV_SYSTEM, "state.busy", "guest %s runs there already; \"secure-vm destroy --connect\" ends it", w->guest->name);
         if (remove_copies(&s, err) < 0 || sv_stage(w->guest, w->tee, &s, &stage, err) < 0 || build(w, &stage, &xml, err) < 0 || sv_virt_define(v, sv_buf_str(&xml), err) < 0)
                 return -1;
-        if (run(v, f, err) < 0) {
+        if (run(v, w->tee, f, err) < 0) {
                 sv_virt_destroy(v, NULL);
                 sv_virt_undefine(v, NULL);
                 remove_copies(&s, NULL);

@@ -18,7 +18,6 @@ static const struct {
         {"cannot open binary of", "virt.swtpm", "install swtpm and swtpm-tools", SV_SYSTEM},
         {"swtpm", "virt.swtpm", "\"secure-vm host vtpm-ca\" makes the certificate authority that swtpm needs", SV_SYSTEM},
         {"KVM_SET_USER_MEMORY_REGION2", "virt.firmware", "a confidential guest takes its firmware as a rom, not as flash", SV_SYSTEM},
-        {"fw_error", "virt.snp", "the platform refused the launch: compare policy, ABI and TCB with \"secure-vm host\"", SV_SYSTEM},
         {"CPUID validation failed", "virt.cpuid", "choose a \"cpu\" model that this processor has", SV_SYSTEM},
         {"does not support SMM", "virt.unsupported", "leave SMM off", SV_SYSTEM},
         {"Permission denied", "virt.permission", "the user that QEMU runs as cannot read a file above: check the folders on its path", SV_SYSTEM},

@@ -195,9 +195,16 @@ int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n
         return vir.DomainFDAssociate(v->dom, group, n, fds, 0) < 0 ? sv_virt_fail(err, "handing over a disk's file") : 0;
 }
 
-int sv_virt_start(struct sv_virt *v, struct sv_err *err)
+int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *err)
 {
-        return vir.DomainCreateWithFlags(v->dom, 0) < 0 ? sv_virt_fail(err, "starting the guest") : 0;
+        virErrorPtr e;
+
+        if (vir.DomainCreateWithFlags(v->dom, 0) == 0)
+                return 0;
+        e = vir.GetLastError();
+        if (e && e->message && tee && tee->refusal && tee->refusal(e->message, err) < 0)
+                return -1;
+        return sv_virt_fail(err, "starting the guest");
 }
 
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err)

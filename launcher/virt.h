@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/tee.h"
 
 struct sv_virt;
 
@@ -37,7 +38,8 @@ bool sv_virt_running(struct sv_virt *v, const char *name);
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err);
 /* Give the open files of a disk whose <source fdgroup=> has that name; the caller keeps its own. */
 int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n, struct sv_err *err);
-int sv_virt_start(struct sv_virt *v, struct sv_err *err);
+/* A launch that the TEE's platform refused is told by the TEE (NULL: an ordinary guest), any other failure by launcher/virt-error.h. */
+int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *err);
 /* The guest's ACPI button. */
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err);
 /* At once; no error when it is off already. */

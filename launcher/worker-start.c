@@ -106,7 +106,7 @@ static int start(struct sv_worker *w, struct sv_err *err)
         struct sv_json *e;
         int pid;
 
-        if (hand_over_disks(w, err) < 0 || sv_virt_start(w->virt, err) < 0)
+        if (hand_over_disks(w, err) < 0 || sv_virt_start(w->virt, k->tee, err) < 0)
                 return -1;
         mark_vtpm(k->state);
         pid = sv_root_qemu_pid(k->state);

@@ -29,6 +29,9 @@ int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const cha
 enum sv_sev_product sv_sev_host_product(void); /* of this machine's processor */
 int sv_sev_host_op(const char *op, const struct sv_json *options, bool dry, struct sv_json *plan, struct sv_err *err);
 
+/* SV_PROOF "sev.launch.measurement" (not what the ID block says), "sev.launch.firmware"; SV_SYSTEM "sev.launch.kvm"; 0: nothing of that in it. */
+int sv_sev_refusal(const char *message, struct sv_err *err);
+
 /* HOST_DATA of the launch: as given, or the digest of init-data (by the algorithm that it names, SHA-256 otherwise; cut to 32 bytes). */
 int sv_sev_host_data(const struct sv_sev_options *o, uint8_t out[32], bool *given, struct sv_err *err);
 

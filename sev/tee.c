@@ -17,6 +17,7 @@ const struct sv_tee sv_tee_sev_snp = {
         .firmware = SV_SEV_FIRMWARE,
         .probe = sv_sev_probe,
         .domain = sv_sev_domain,
+        .refusal = sv_sev_refusal,
         .trial = sv_sev_trial,
         .host_op = sv_sev_host_op,
         .trial_says = "the hardware measured what was predicted",

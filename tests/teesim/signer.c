@@ -1,5 +1,6 @@
 /* teesim-signer pki DIR [PRODUCT]                            a new test PKI, named as AMD's (default Milan)
  * teesim-signer serve DIR STATE.json SOCKET                      reports and derived keys for the guest at the socket, until killed
+ * teesim-signer id-block DIGEST POLICY PREFIX [author]            PREFIX.id-block and PREFIX.id-auth, signed by new keys
  * teesim-signer report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter: zeros follow)
  * teesim-signer intel DIR [NAME=VALUE...]                        a new test PKI and collateral, named as Intel's: platform=STATUS,
  *                                                                module=STATUS, qe=STATUS, revoked=pck, revoked=ca, ca=processor
@@ -58,6 +59,31 @@ static int make_report(const char *dir, const char *state_path, const char *hex,
         amd_report(&pki, state, report_data, version, report);
         amd_pki_free(&pki);
         return sv_file_write(out, 0644, sv_bytes(report, sizeof(report)), &err) < 0 ? failed(&err) : 0;
+}
+
+static int make_id_block(const char *digest, const char *policy, const char *prefix, bool author)
+{
+        SV_STR block_path = sv_asprintf("%s.id-block", prefix);
+        SV_STR auth_path = sv_asprintf("%s.id-auth", prefix);
+        struct amd_id id = {.policy = strtoull(policy, NULL, 0), .family_id = "family", .image_id = "image", .guest_svn = 7};
+        uint8_t block[AMD_ID_BLOCK], auth[AMD_ID_AUTH];
+        EVP_PKEY *key = amd_p384(), *author_key = author ? amd_p384() : NULL;
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF raw = SV_BUF_NULL;
+        int r = sv_unhex(sv_bytes_str(digest), &raw, "digest", &err);
+
+        if (r == 0 && raw.n != sizeof(id.digest))
+                r = sv_fail(&err, SV_USAGE, "digest", "expected 48 bytes of hex");
+        if (r == 0) {
+                memcpy(id.digest, raw.p, sizeof(id.digest));
+                amd_id_block(&id, key, author_key, block, auth);
+        }
+        EVP_PKEY_free(key);
+        EVP_PKEY_free(author_key);
+        if (r < 0 || sv_file_write(block_path, 0644, sv_bytes(block, sizeof(block)), &err) < 0 ||
+            sv_file_write(auth_path, 0644, sv_bytes(auth, sizeof(auth)), &err) < 0)
+                return failed(&err);
+        return 0;
 }
 
 /* --- TDX --- */
@@ -163,10 +189,10 @@ static int make_quote(char **args)
 static int usage(const char *name)
 {
         fprintf(stderr,
-                "usage: %s pki DIR [PRODUCT]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n"
+                "usage: %s pki DIR [PRODUCT]\n       %s id-block DIGEST POLICY PREFIX [author]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n"
                 "       %s intel DIR [NAME=VALUE...]\n       %s keyless FIRMWARE OUT\n       %s ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
                 "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
-                name, name, name, name, name, name, name, name);
+                name, name, name, name, name, name, name, name, name);
         return 2;
 }
 
@@ -177,6 +203,8 @@ int main(int argc, char **argv)
 
         if ((argc == 3 || argc == 4) && !strcmp(command, "pki"))
                 return make_pki(argv[2], argc == 4 ? argv[3] : "Milan");
+        if ((argc == 5 || argc == 6) && !strcmp(command, "id-block"))
+                return make_id_block(argv[2], argv[3], argv[4], argc == 6);
         if ((argc == 6 || argc == 7) && !strcmp(command, "report"))
                 return make_report(argv[2], argv[3], argv[4], argv[5], argc == 7 ? (unsigned)strtoul(argv[6], NULL, 10) : 3);
         if (argc == 5 && !strcmp(command, "serve")) {

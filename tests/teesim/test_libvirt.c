@@ -134,7 +134,7 @@ static void launch(const char *members, struct sv_guest *g, struct sv_json **sta
         domain_of(g, &xml);
         OK(sv_virt_open(uri, &virt, &err)); /* anew for each: a connection has one domain */
         OK(sv_virt_define(virt, sv_buf_str(&xml), &err));
-        r = sv_virt_start(virt, started);
+        r = sv_virt_start(virt, NULL, started);
         wait_for_state(state);
         if (!*state)
                 fail_msg("%s: nothing was measured: %s", members, r < 0 ? started->msg : "started");

@@ -26,6 +26,7 @@ static const struct sv_cmd cmds[] = {
         {"one", "FILE", "takes one", opts, remember},
         {"group sub", "[FILE]", "takes none or one", opts, remember},
         {"many", "FILE...", "takes more", NULL, remember},
+        {"fly", .absent = "cannot fly; walk"},
         {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -83,6 +84,16 @@ static void usage_errors(void **state)
         assert_non_null(strstr(run(2, "none --json"), "\"ok\":false"));
 }
 
+/* Said by name, whatever stands behind it; listed nowhere. */
+static void absent(void **state)
+{
+        assert_string_equal(run(2, "fly x --far --json"),
+                            "{\"ok\":false,\"error\":{\"class\":\"usage\",\"check\":\"cli.absent\",\"message\":\"fly: cannot fly; walk\"}}\n");
+        assert_string_equal(run(2, "help fly"), "fly: cannot fly; walk\n");
+        assert_null(strstr(run(0, "--help"), "fly"));
+        assert_null(strstr(run(0, "--table"), "fly"));
+}
+
 static void results(void **state)
 {
         assert_string_equal(run(0, "one a --json"), "{\"name\":\"a\",\"ok\":true}\n");
@@ -96,7 +107,7 @@ static void results(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(options), cmocka_unit_test(usage_errors), cmocka_unit_test(results)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(options), cmocka_unit_test(usage_errors), cmocka_unit_test(absent), cmocka_unit_test(results)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,7 +109,6 @@ static void libvirt_errors(void **state)
                 {38, "Path '/dev/sev' is not accessible: No such file or directory", "virt.system", "/dev/sev"},
                 {1, "internal error: process exited: vm-type TDX not supported by KVM", "virt.qemu", "vm-type TDX"},
                 {1, "KVM_SET_USER_MEMORY_REGION2 failed", "virt.firmware", "rom"},
-                {1, "SNP_LAUNCH_START ret=-22 fw_error=0", "virt.snp", "policy"},
                 {777, "new", "virt.libvirt", "777"},
         };
         struct sv_err err = SV_ERR_NULL;

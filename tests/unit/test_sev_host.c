@@ -259,6 +259,34 @@ static void test_status(void **state)
         assert_non_null(strstr(sv_sev_status(0x1234), "do not know"));
 }
 
+/* QEMU's and KVM's words (target/i386/sev.c), as libvirt passes them on. */
+static void test_refusal(void **state)
+{
+        static const struct {
+                const char *message, *check, *says;
+                enum sv_class class;
+        } t[] = {
+                {"internal error: QEMU unexpectedly closed the monitor (vm='g'): SNP_LAUNCH_FINISH ret=-5 fw_error=11 'Bad measurement'",
+                 "sev.launch.measurement", "(SNP_LAUNCH_FINISH, firmware status 0xb): the guest measured something else", SV_PROOF},
+                {"qemu: -accel kvm: sev_snp_launch_start: SNP_LAUNCH_START ret=-5 fw_error=7 'Policy is not allowed'\nqemu: failed",
+                 "sev.launch.firmware", "(SNP_LAUNCH_START, firmware status 0x7): the policy does not allow it", SV_PROOF},
+                {"SNP_LAUNCH_UPDATE ret=-5 fw_error=22 'Invalid parameter'", "sev.launch.firmware", "a parameter is invalid", SV_PROOF},
+                {"SNP_LAUNCH_START ret=-22 fw_error=0 ''", "sev.launch.kvm", "SNP_LAUNCH_START: Invalid argument", SV_SYSTEM},
+                {"sev_common_kvm_init: failed to initialize ret=-16 fw_error=0 ''", "sev.launch.kvm", "SNP_INIT2: Device or resource busy", SV_SYSTEM},
+                {"ret=9999999999999999999 ret=-1 fw_error=99999999999999999999", "sev.launch.firmware", "that we do not know", SV_PROOF},
+        };
+        static const char *const others[] = {"", "fw_error=", "fw_error=11", "ret=-5", "fw_error=11 ret=-5", "process exited: no such CPU"};
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                FAILS(sv_sev_refusal(t[i].message, &err), t[i].class, t[i].check);
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("\"%s\" does not say \"%s\"", err.msg, t[i].says);
+        }
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                assert_int_equal(sv_sev_refusal(others[i], &err), 0);
+}
+
 static int set_up(void **state)
 {
         return mkdtemp(root) ? 0 : -1;
@@ -274,6 +302,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_why_no_snp), cmocka_unit_test(test_domain), cmocka_unit_test(test_id_block),
                 cmocka_unit_test(test_refused),    cmocka_unit_test(test_status),
+                cmocka_unit_test(test_refusal),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

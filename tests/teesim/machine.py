@@ -1,0 +1,127 @@
+"""The simulated SNP platform around the shipped programs: a machine that has a processor, /dev/kvm and /dev/sev as an EPYC's, in a mount
+namespace of its own. Nothing in the programs knows of it: /proc/cpuinfo is another file, /dev has one more node, the C library's ioctl is
+tests/teesim's, and the qemu-system-x86_64 that libvirt finds first preloads the same and runs the machine's own.
+
+    machine.py FOLDER COMMAND...     runs COMMAND there (in a namespace that "unshare --mount" made)
+"""
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+
+QEMU = '/usr/bin/qemu-system-x86_64'
+CACHE = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+FIRMWARES = [os.environ.get('SV_OVMF_AMDSEV', ''), os.path.join(CACHE, 'secure-vm/firmware/OVMF.amdsev.fd'), '/usr/share/ovmf/OVMF.amdsev.fd']
+CPUINFO = 'processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 1\nflags\t\t: fpu tsc msr sse2 lm svm sme sev sev_es sev_snp\n\n'
+
+
+def firmware():
+    return next((f for f in FIRMWARES if f and os.access(f, os.R_OK)), None)
+
+
+def missing():
+    """What this machine lacks for it, or None."""
+    if os.geteuid():
+        return 'only root can make a /dev with /dev/sev'
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
+        return '/dev/kvm cannot be opened'
+    if not os.path.exists(QEMU) or 'sev-snp-guest' not in subprocess.run([QEMU, '-object', 'help'], capture_output=True, text=True).stdout:
+        return 'qemu-system-x86_64 is missing or older than 9.1'
+    if not firmware():
+        return 'OVMF.amdsev.fd is missing; run tools/fetch-firmware'
+    if not shutil.which('unshare') or subprocess.run(['unshare', '--mount', 'true'], capture_output=True).returncode:
+        return 'no mount namespace can be made here'
+    return None
+
+
+class Machine:
+    def __init__(self, simulator, folder):
+        """Everything in `folder` can be read by the user whom libvirt runs QEMU as."""
+        self.dir, self.results = folder, os.path.join(folder, 'results')
+        self.guests = os.path.join(folder, 'g')
+        self.state_file, self.trace_file = os.path.join(self.results, 'state.json'), os.path.join(self.results, 'trace')
+        os.chmod(folder, 0o755)
+        for d in ('bin', 'dev', 'results', 'g'):
+            os.makedirs(os.path.join(folder, d))
+        os.chmod(self.results, 0o777)
+        shutil.copy(simulator, os.path.join(folder, 'teesim.so'))
+        with open(os.path.join(folder, 'cpuinfo'), 'w', encoding='ascii') as f:
+            f.write(CPUINFO)
+        self.environment = dict(os.environ, SECURE_VM_DIR=self.guests, PATH=f'{folder}/bin:{os.environ["PATH"]}')
+        self.qemu()
+
+    def qemu(self, edit=None, **environment):
+        """What QEMU's half of the simulator is told (tests/teesim/teesim.h). edit: a host that launches something else than it was asked to, as
+        a sed script over each of QEMU's arguments."""
+        told = dict({'LD_PRELOAD': f'{self.dir}/teesim.so', 'TEESIM_STATE': self.state_file, 'TEESIM_TRACE': self.trace_file, 'TEESIM_RUN': 'block'}, **environment)
+        path = os.path.join(self.dir, 'bin', 'qemu-system-x86_64')
+        with open(path + '.new', 'w', encoding='ascii') as f:
+            f.write('#!/bin/sh\n' + (f"for a; do shift; set -- \"$@\" \"$(printf %s \"$a\" | sed '{edit}')\"; done\n" if edit else '') +
+                    ''.join(f'export {k}="{v}"\n' for k, v in told.items()) + f'exec {QEMU} "$@"\n')
+        os.chmod(path + '.new', 0o755)
+        os.rename(path + '.new', path)
+
+    def run(self, *command, timeout=120):
+        """A command on the simulated machine."""
+        inside = ['unshare', '--mount', '--propagation', 'private', sys.executable, os.path.abspath(__file__), self.dir, *map(str, command)]
+        return subprocess.run(inside, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, env=self.environment)
+
+    def forget_result(self):
+        for f in (self.state_file, self.trace_file):
+            if os.path.exists(f):
+                os.unlink(f)
+
+    def result(self):
+        """What the platform saw of the last launch, or None when none got to LAUNCH_FINISH."""
+        for _ in range(20):
+            try:
+                with open(self.state_file, encoding='ascii') as f:
+                    return json.load(f)
+            except (OSError, ValueError):
+                time.sleep(0.02)
+        return None
+
+    def trace(self):
+        if not os.path.exists(self.trace_file):
+            return ''
+        with open(self.trace_file, encoding='ascii') as f:
+            return f.read()
+
+
+# --- inside the namespace ---
+
+def mount(*args):
+    subprocess.run(['mount', *args], check=True)
+
+
+def put_device(source, target):
+    st = os.lstat(source)
+    if stat.S_ISLNK(st.st_mode):
+        os.symlink(os.readlink(source), target)
+    elif stat.S_ISDIR(st.st_mode):
+        os.mkdir(target)
+        mount('--rbind', source, target)
+    elif stat.S_ISCHR(st.st_mode) or stat.S_ISBLK(st.st_mode):
+        os.mknod(target, st.st_mode, st.st_rdev)
+        os.chmod(target, st.st_mode & 0o777)
+
+
+def enter(folder, command):
+    dev = os.path.join(folder, 'dev')
+    mount('-t', 'tmpfs', '-o', 'mode=755', 'none', dev)
+    for name in os.listdir('/dev'):
+        if name != 'sev':
+            put_device(os.path.join('/dev', name), os.path.join(dev, name))
+    os.chmod(os.path.join(dev, 'kvm'), 0o666)
+    os.mknod(os.path.join(dev, 'sev'), stat.S_IFCHR | 0o660, os.makedev(1, 3))
+    mount('--rbind', dev, '/dev')
+    mount('--bind', os.path.join(folder, 'cpuinfo'), '/proc/cpuinfo')
+    os.environ['LD_PRELOAD'] = os.path.join(folder, 'teesim.so')
+    os.execvp(command[0], command)
+
+
+if __name__ == '__main__':
+    enter(sys.argv[1], sys.argv[2:])
