@@ -59,12 +59,10 @@ static void bury_descendants(void)
         }
 }
 
-static void note_abnormal_end(const struct sv_state *s, int status)
+void sv_guard_note_end(const struct sv_state *s, const char *text)
 {
         SV_JSON *j = NULL;
         struct sv_json *e;
-        SV_STR text = WIFSIGNALED(status) ? sv_asprintf("the supervisor was killed by signal %d", WTERMSIG(status))
-                                          : sv_asprintf("the supervisor ended with status %d", WEXITSTATUS(status));
 
         if (sv_state_read_status(s, &j, NULL) < 0)
                 return;
@@ -74,6 +72,14 @@ static void note_abnormal_end(const struct sv_state *s, int status)
         sv_json_set_str(e, "check", "launch.supervisor");
         sv_json_set_str(e, "message", text);
         sv_state_write_status(s, j, NULL);
+}
+
+static void note_abnormal_end(const struct sv_state *s, int status)
+{
+        SV_STR text = WIFSIGNALED(status) ? sv_asprintf("the supervisor was killed by signal %d", WTERMSIG(status))
+                                          : sv_asprintf("the supervisor ended with status %d", WEXITSTATUS(status));
+
+        sv_guard_note_end(s, text);
 }
 
 static int guard(const struct sv_state *s, pid_t worker)

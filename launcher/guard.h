@@ -14,3 +14,5 @@ struct sv_worker_ends {
 /* The state's lock must be held; guard and worker inherit it. Returns the launcher's end of the socket pair, or -1. The worker's
  * return value is its exit status. The caller must have no threads. */
 int sv_guard_start(const struct sv_state *s, int (*worker)(void *arg, struct sv_worker_ends ends), void *arg, struct sv_err *err);
+/* In the guest's status: it failed, launch.supervisor, with this text. Without a status nothing is written. */
+void sv_guard_note_end(const struct sv_state *s, const char *text);

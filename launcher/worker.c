@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "launcher/watch.h"
 #include "launcher/worker-int.h"
 
 #define QUICK_MS 10000 /* a guest that resets sooner after its start than this, */
@@ -197,12 +198,18 @@ int sv_worker(void *arg, struct sv_worker_ends ends)
 {
         struct sv_worker w = {.work = arg, .launch = ends.launch, .guard = ends.guard, .control = -1, .agent = -1};
 
+        struct sv_watch watch;
+        bool started;
+
         w.began = sv_worker_ms(&w);
         for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
                 w.clients[i].fd = -1;
         w.status = first_status(w.work);
         sv_worker_save(&w);
-        if (sv_worker_listen(&w, &w.err) == 0 && sv_worker_start(&w, &w.err) == 0)
+        sv_watch_start(w.work->state, w.guard, w.launch, &watch);
+        started = sv_worker_listen(&w, &w.err) == 0 && sv_worker_start(&w, &w.err) == 0;
+        sv_watch_end(&watch);
+        if (started)
                 loop(&w);
         finish(&w);
         sv_stage_free(&w.stage);
