@@ -1,0 +1,165 @@
+/* From a guest file through our domain, forky's libvirt over its socket and forky's QEMU to the TDX module: what is measured there is what
+ * sv_tdx_mrtd predicts, and the identities of the guest file are the TD's. */
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "launcher/domain.h"
+#include "launcher/virt.h"
+#include "tdx/hob.h"
+#include "tdx/host.h"
+#include "tdx/mrtd.h"
+#include "tests/teesim/forkyd.h"
+#include "tests/teesim/launcher.h"
+#include "tests/teesim/tdxlauncher.h"
+#include "tests/unit/unit.h"
+
+static struct forkyd daemon_;
+static struct sv_buf firmware;
+static struct sv_tdvf tdvf;
+
+static void put(const char *rel, const char *text)
+{
+        SV_STR path = sv_asprintf("%s/%s", daemon_.dir, rel);
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_file_write(path, 0644, sv_bytes_str(text), &err));
+}
+
+static void wait_for_state(struct sv_json **state)
+{
+        SV_STR path = sv_asprintf("%s/state.json", daemon_.dir);
+
+        for (unsigned i = 0; i < 100 && !*state; i++) {
+                SV_BUF text = SV_BUF_NULL;
+
+                if (sv_file_read(path, 1 << 20, &text, "test.state", NULL) == 0)
+                        sv_json_parse(sv_buf_bytes(&text), "test.state", state, NULL);
+                if (!*state)
+                        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        }
+}
+
+static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
+{
+        const struct sv_tee tee = {.name = "tdx", .domain = sv_tdx_domain};
+        const struct sv_plan plan = {.guest = g, .tee = &tee, .kvm = true, .cmdline = g->cmdline ? g->cmdline : "", .kernel = g->kernel,
+                                     .initrd = g->initrd, .firmware = teesim_tdx_firmware()};
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_domain_xml(&plan, xml, &err));
+}
+
+static void launch(const char *members, struct sv_json **state)
+{
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",\"cmdline\":\"console=ttyS0\","
+                                  "\"nics\":[],%s}",
+                                  teesim_tdx_firmware(), members);
+        SV_STR path = sv_asprintf("%s/state.json", daemon_.dir);
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF xml = SV_BUF_NULL;
+        SV_VIRT *virt = NULL;
+        SV_GUEST g = {0};
+
+        unlink(path);
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", daemon_.dir, &g, &err));
+        domain_of(&g, &xml);
+        OK(sv_virt_open(daemon_.uri, &virt, &err));
+        OK(sv_virt_define(virt, sv_buf_str(&xml), &err));
+        OK(sv_virt_start(virt, &err));
+        wait_for_state(state);
+        if (!*state)
+                fail_msg("%s: nothing was measured", members);
+        OK(sv_virt_destroy(virt, &err));
+        OK(sv_virt_undefine(virt, &err));
+}
+
+static void same(const struct sv_json *state, const char *member, struct sv_bytes expected, const char *what)
+{
+        SV_BUF hex = SV_BUF_NULL;
+        const char *found = sv_json_str(sv_json_get(state, member));
+
+        for (size_t i = 0; i < expected.n; i++)
+                sv_buf_printf(&hex, "%02x", expected.p[i]);
+        if (!found || strncmp(found, sv_buf_str(&hex), 2 * expected.n))
+                fail_msg("%s: %s is %.200s, expected %.200s", what, member, found ? found : "absent", sv_buf_str(&hex));
+}
+
+static void test_launched(void **unused)
+{
+        static const struct {
+                const char *members;
+                uint64_t memory; /* MiB */
+                unsigned vcpus;
+                const char *init_data; /* whose digest MRCONFIGID is */
+        } t[] = {
+                {"\"vcpus\":1,\"memory\":\"512MiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}", 512, 1, NULL},
+                {"\"vcpus\":4,\"memory\":\"3GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"/run/qgs.socket\"}}", 3072, 4, NULL},
+                {"\"vcpus\":2,\"memory\":\"1GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\",\"init_data\":\"init-data\"}}", 1024, 2,
+                 "version = \"0.1.0\"\nalgorithm = \"sha384\"\n\n[data]\n"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                uint8_t mrtd[SV_TDX_DIGEST], id[SV_TDX_DIGEST] = {0};
+                struct sv_err err = SV_ERR_NULL;
+                SV_BUF hob = SV_BUF_NULL;
+                SV_JSON *state = NULL;
+
+                if (t[i].init_data) {
+                        put("init-data", t[i].init_data);
+                        OK(sv_digest(SV_SHA384, sv_bytes_str(t[i].init_data), id, &err));
+                }
+                launch(t[i].members, &state);
+                OK(sv_tdx_mrtd(&tdvf, SV_TDX_MAINLINE, mrtd, NULL, &err));
+                OK(sv_tdx_hob(&tdvf, t[i].memory << 20, &hob, &err));
+                same(state, "mrtd", sv_bytes(mrtd, sizeof(mrtd)), t[i].members);
+                same(state, "mrconfigid", sv_bytes(id, sizeof(id)), t[i].members);
+                same(state, "hob", sv_buf_bytes(&hob), t[i].members);
+                assert_int_equal(sv_json_int(sv_json_get(state, "vcpus"), 0), t[i].vcpus);
+                assert_string_equal(sv_json_str(sv_json_get(state, "attributes")), "0000000010000000");
+                print_message("%s: launched\n", t[i].members);
+        }
+}
+
+static int set_up(void **unused)
+{
+        struct sv_err err = SV_ERR_NULL;
+        char *said = NULL;
+        SV_STR kernel = NULL;
+        SV_STR initrd = NULL;
+
+        if (forkyd_start(&daemon_, &said) < 0) {
+                print_error("forky's libvirtd does not start: %s\n", said);
+                free(said);
+                forkyd_stop(&daemon_);
+                return -1;
+        }
+        kernel = sv_asprintf("%s/kernel", daemon_.dir);
+        initrd = sv_asprintf("%s/initrd", daemon_.dir);
+        teesim_fake_kernel(kernel);
+        teesim_fake_file(initrd, 4321);
+        if (sv_file_read(teesim_tdx_firmware(), 16 << 20, &firmware, "test.firmware", &err) < 0)
+                return -1;
+        return sv_tdvf_parse(sv_buf_bytes(&firmware), &tdvf, &err);
+}
+
+static int tear_down(void **unused)
+{
+        sv_buf_free(&firmware);
+        forkyd_stop(&daemon_);
+        return 0;
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_launched),
+        };
+        const char *missing = geteuid() ? "only root can give libvirt's daemon a /run and /var of its own" : teesim_tdx_missing();
+
+        if (missing) {
+                printf("SKIP: %s\n", missing);
+                return 77;
+        }
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
