@@ -20,6 +20,8 @@ const char sv_tdx_trial_says[] =
         "KVM and the TDX module took this guest's attributes, identities, vCPUs and every page of its firmware, and finished the launch. "
         "What MRTD became is told to no host: only the guest's own report shows it, so compare that with \"secure-vm measure\"";
 
+#define ADDRESS_WIDTH 0x80000008u /* CPUID leaf; EAX 23:16 */
+
 #define PAGE     4096u
 #define FOUR_GIB 0x100000000ull
 #define TRIES    10000 /* as the kernel's own retries for random numbers are bounded */
@@ -92,16 +94,17 @@ static int tdx_call(int fd, uint32_t id, uint32_t flags, void *data, const char 
                        (unsigned long long)cmd.hw_error, sv_buf_str(&sentence));
 }
 
-static int enable(int vm, uint32_t cap, uint64_t value, const char *what, struct sv_err *err)
+static int split_irqchip(int vm, struct sv_err *err)
 {
-        struct kvm_enable_cap c = {.cap = cap, .args = {value}};
+        struct kvm_enable_cap c = {.cap = SV_KVM_CAP_SPLIT_IRQCHIP, .args = {SV_KVM_IOAPIC_PINS}};
 
-        return ioctl(vm, KVM_ENABLE_CAP, &c) < 0 ? refused(what, err) : 0;
+        return ioctl(vm, KVM_ENABLE_CAP, &c) < 0 ? refused("splitting its interrupt controllers (KVM_CAP_SPLIT_IRQCHIP)", err) : 0;
 }
 
 static int open_machine(struct trial *t, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/dev/kvm", t->sysroot);
+        int most;
 
         t->kvm = open(path, O_RDWR | O_CLOEXEC);
         if (t->kvm < 0)
@@ -111,9 +114,12 @@ static int open_machine(struct trial *t, struct sv_err *err)
                 return refused("making a TDX machine (KVM_CREATE_VM)", err);
         t->caps.cpuid.nent = SV_KVM_CPUID_MAX;
         if (tdx_call(t->vm, SV_KVM_TDX_CAPABILITIES, 0, &t->caps, "asking what the TDX module offers (KVM_TDX_CAPABILITIES)", err) < 0 ||
-            enable(t->vm, SV_KVM_CAP_SPLIT_IRQCHIP, SV_KVM_IOAPIC_PINS, "splitting its interrupt controllers (KVM_CAP_SPLIT_IRQCHIP)", err) < 0 ||
-            enable(t->vm, SV_KVM_CAP_MAX_VCPUS, t->guest->vcpus, "its number of vCPUs (KVM_CAP_MAX_VCPUS)", err) < 0)
+            split_irqchip(t->vm, err) < 0)
                 return -1;
+        /* Of a TD, as many as the machine has processors, or as the module counts. */
+        most = ioctl(t->vm, KVM_CHECK_EXTENSION, SV_KVM_CAP_MAX_VCPUS);
+        if (most > 0 && t->guest->vcpus > (unsigned)most)
+                return sv_fail(err, SV_USAGE, "tdx.trial.vcpus", "this machine gives a TD at most %d vCPUs, the guest file has %u", most, t->guest->vcpus);
         return 0;
 }
 
@@ -140,6 +146,9 @@ static int choose_cpuid(struct trial *t, struct sv_err *err)
                         e.edx &= m->edx;
                         e.index = m->index;
                         e.flags = m->flags;
+                        /* KVM wants the width of guest addresses said, 48 or 52 bits; a KVM that does not tell the host's has 48. */
+                        if (e.function == ADDRESS_WIDTH && !(e.eax >> 16 & 0xff))
+                                e.eax |= 48u << 16 & m->eax;
                         out->entries[out->nent++] = e;
                         break;
                 }

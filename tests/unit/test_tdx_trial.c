@@ -26,7 +26,7 @@ static struct {
         bool pieces;    /* one page at a time of INIT_MEM_REGION */
         uint64_t offers;
         /* what was seen */
-        unsigned calls[8], vcpus, ready, max_vcpus, cpuids;
+        unsigned calls[8], vcpus, ready, cpuids;
         int vm;
         bool split, initialised, finished;
         struct sv_kvm_tdx_init_vm init;
@@ -70,7 +70,7 @@ static int add(struct sv_kvm_tdx_cmd *c)
 {
         struct sv_kvm_tdx_region *r = (void *)(uintptr_t)c->data;
 
-        assert_int_equal(kvm.ready, kvm.max_vcpus);
+        assert_true(kvm.ready && kvm.ready == kvm.vcpus);
         while (r->nr_pages) {
                 assert_true(in_slot(r->gpa));
                 assert_int_equal(r->source_addr % 4096, 0);
@@ -138,12 +138,9 @@ static int some_fd(void)
 
 static int enable(const struct kvm_enable_cap *c)
 {
-        if (c->cap == SV_KVM_CAP_SPLIT_IRQCHIP)
-                kvm.split = c->args[0] == 24;
-        else if (c->cap == SV_KVM_CAP_MAX_VCPUS)
-                kvm.max_vcpus = (unsigned)c->args[0];
-        else
+        if (c->cap != SV_KVM_CAP_SPLIT_IRQCHIP)
                 return fails_with(EINVAL);
+        kvm.split = c->args[0] == 24;
         return 0;
 }
 
@@ -169,6 +166,9 @@ int ioctl(int fd, unsigned long request, ...)
         case KVM_CREATE_VM:
                 assert_int_equal((uintptr_t)arg, 5);
                 return kvm.vm = some_fd();
+        case KVM_CHECK_EXTENSION:
+                assert_int_equal((uintptr_t)arg, SV_KVM_CAP_MAX_VCPUS);
+                return 4;
         case KVM_ENABLE_CAP:
                 return enable(arg);
         case KVM_GET_SUPPORTED_CPUID:
@@ -236,7 +236,6 @@ static void launches(const char *members, unsigned vcpus, uint64_t memory)
         assert_true(kvm.finished && kvm.split);
         assert_int_equal(kvm.vcpus, vcpus);
         assert_int_equal(kvm.ready, vcpus);
-        assert_int_equal(kvm.max_vcpus, vcpus);
         tdvf_build(&image, tdvf_good, 3, 1);
         OK(sv_tdvf_parse(sv_buf_bytes(&image), &t, &err));
         OK(sv_tdx_mrtd(&t, SV_TDX_MAINLINE, mrtd, NULL, &err));
@@ -333,6 +332,7 @@ static void refused_before_kvm(void **state)
 
         new_kvm();
         FAILS(trial(",\"cpu\":\"EPYC-v4\"", &err), SV_USAGE, "tdx.domain.cpu");
+        FAILS(trial(",\"vcpus\":5", &err), SV_USAGE, "tdx.trial.vcpus");
         kvm.offers = 0;
         FAILS(trial("", &err), SV_SYSTEM, "tdx.trial.kvm");
         assert_non_null(strstr(err.msg, "0x10000000"));
