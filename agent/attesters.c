@@ -1,10 +1,12 @@
 #include "agent/attesters.h"
 
 #include "sev/attester.h"
+#include "tdx/attester.h"
 #include "vtpm/tee.h"
 
 const struct sv_attester *const sv_attesters[] = {
         &sv_attester_sev_snp,
+        &sv_attester_tdx,
         &sv_attester_vtpm,
         NULL,
 };

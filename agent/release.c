@@ -195,6 +195,20 @@ static int use(struct exchange *x, struct sv_secret *secret, struct sv_err *err)
         return rc;
 }
 
+static int seal(const struct exchange *x, struct sv_err *err)
+{
+        struct sv_err note = SV_ERR_NULL;
+
+        if (x->attester->seal && x->attester->seal(x->state, &note) < 0) {
+                if (err)
+                        *err = note;
+                return -1;
+        }
+        if (note.msg[0] && x->r->says->unsealed)
+                x->r->says->unsealed(&note);
+        return 0;
+}
+
 int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv_err *err)
 {
         SV_TLS_CTX *tls = sv_release_tls(r->config, r->ca_file, err); /* outlives the client */
@@ -207,7 +221,7 @@ int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv
                       sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client) : "the broker does not say why");
         if (sv_buf_ok(&out->token, "the token", err) < 0 || sv_buf_ok(&out->grounds, "the grounds", err) < 0)
                 return -1;
-        if (r->seal && x.attester->seal && x.attester->seal(x.state, err) < 0)
+        if (r->seal && seal(&x, err) < 0)
                 return -1;
         return r->use ? use(&x, out->secret, err) : 0;
 }

@@ -172,21 +172,6 @@ int sv_fetch_form(const struct sv_json *row, struct sv_entry *e, struct sv_err *
 
 /* --- headers --- */
 
-static int unescape(const char *text, struct sv_buf *out, struct sv_err *err)
-{
-        for (const char *c = text; *c; c++) {
-                if (*c != '%') {
-                        sv_buf_u8(out, (uint8_t)*c);
-                        continue;
-                }
-                if (!isxdigit((unsigned char)c[1]) || !isxdigit((unsigned char)c[2]) ||
-                    sv_unhex(sv_bytes(c + 1, 2), out, "collateral.header", err) < 0)
-                        return sv_fail(err, SV_FORMAT, "collateral.header", "the text is not URL-escaped");
-                c += 2;
-        }
-        return 0;
-}
-
 struct wanted {
         const struct sv_json *headers;
         struct sv_entry *e;
@@ -210,7 +195,7 @@ static int take_header(void *arg, const char *name, struct sv_json *value, struc
         text = sv_json_str(sv_json_get(w->headers, lower));
         if (!text)
                 return sv_fail(err, SV_FORMAT, "collateral.header", "%s answers without the header %s", w->e->url, name);
-        if (unescape(text, &pem, err) < 0 || sv_certs_parse(sv_buf_bytes(&pem), &certs, "collateral.header", err) < 0) {
+        if (sv_unpercent(text, &pem, "collateral.header", err) < 0 || sv_certs_parse(sv_buf_bytes(&pem), &certs, "collateral.header", err) < 0) {
                 if (err)
                         snprintf(err->check, sizeof(err->check), "collateral.header");
                 return sv_wrap(err, "header %s of %s", name, w->e->url);

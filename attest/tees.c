@@ -1,10 +1,12 @@
 #include "attest/tees.h"
 
 #include "sev/tee.h"
+#include "tdx/tee.h"
 #include "vtpm/tee.h"
 
 const struct sv_tee *const sv_tees[] = {
         &sv_tee_sev_snp,
+        &sv_tee_tdx,
         &sv_tee_vtpm,
         NULL,
 };
@@ -27,5 +29,5 @@ const struct sv_tee *sv_tee_find_kbs(const char *kbs_name)
 
 const char *sv_tee_names(void)
 {
-        return "sev-snp, vtpm";
+        return "sev-snp, tdx, vtpm";
 }

@@ -137,3 +137,17 @@ int sv_unbase64url(struct sv_bytes text, struct sv_buf *out, const char *check, 
 {
         return un_b64(text, out, b64_url, check, err);
 }
+
+int sv_unpercent(const char *text, struct sv_buf *out, const char *check, struct sv_err *err)
+{
+        for (const char *c = text; *c; c++) {
+                if (*c != '%') {
+                        sv_buf_u8(out, (uint8_t)*c);
+                        continue;
+                }
+                if (!c[1] || !c[2] || sv_unhex(sv_bytes(c + 1, 2), out, check, NULL) < 0)
+                        return sv_fail(err, SV_FORMAT, check, "two hexadecimal digits were expected after each %%, found \"%.3s\"", c);
+                c += 2;
+        }
+        return 0;
+}

@@ -43,6 +43,9 @@ int sv_unbase64(struct sv_bytes text, struct sv_buf *out, const char *check, str
 /* RFC 4648 section 5 (without padding). */
 int sv_unbase64url(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err);
 
+/* URL-escaped text (RFC 3986 section 2.1): each "%41" becomes its byte, all others stay. */
+int sv_unpercent(const char *text, struct sv_buf *out, const char *check, struct sv_err *err);
+
 /* Append the text form to `out` (no terminator is counted; sv_buf_str adds one). */
 void sv_put_hex(struct sv_buf *out, struct sv_bytes in);
 void sv_put_base64(struct sv_buf *out, struct sv_bytes in);

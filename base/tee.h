@@ -156,7 +156,8 @@ struct sv_attester {
         /* Fresh evidence over report_data (48 bytes of the KBS binding); `challenge` is the answer's extra-params (may be NULL). */
         int (*evidence)(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
                         struct sv_err *err);
-        /* After the key was released: make sure that what runs later cannot ask again as us (vTPM: extend a PCR). */
+        /* After the key was released: make sure that what runs later cannot ask again as us (vTPM: extend a PCR). Where this kernel has no
+         * way: 0, and *err says so for people (class SV_OK). */
         int (*seal)(void *state, struct sv_err *err);
         void (*close)(void *state);
 };

@@ -17,7 +17,7 @@ struct sv_policy {
 };
 
 /* The kinds of trust anchors there are. A kind that nobody would look at must not be accepted in silence. */
-static const char *const trust_kinds[] = {"ark_roots", "ek_roots", "ek_intermediates", NULL};
+static const char *const trust_kinds[] = {"ark_roots", "ek_roots", "ek_intermediates", "sgx_roots", NULL};
 
 static bool resource_ok(const char *text)
 {

@@ -5,7 +5,7 @@
  *    "rules":[{"check":"policy.pcr.4", "claim":"/pcrs/sha256/4", "equals":"…hex…", "covers":"executables",
  *              "reason":"kernel image …"}, …]}
  *
- * A rule has exactly one operator: "equals" (a string, integer or boolean), "one_of", "none_of" (array of such), "at_least" (integer),
+ * A rule has exactly one operator: "equals" (a string, integer or boolean), "one_of", "none_of" (array of such), "at_least", "at_most" (integer),
  * "bits_set", "bits_clear" ("0x3f"), "present":true, "absent":true. "check" begins with "policy." and is unique in the document; "covers" is an AR4SI slot with dashes;
  * all members are needed, none else is allowed, and an empty list of rules is refused: nothing to prove is a mistake, not a grant. */
 #pragma once

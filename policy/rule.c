@@ -60,6 +60,11 @@ static bool holds_at_least(const struct sv_json *operand, const struct sv_json *
         return sv_json_type(claim) == SV_JSON_INT && sv_json_int(claim, 0) >= sv_json_int(operand, INT64_MAX);
 }
 
+static bool holds_at_most(const struct sv_json *operand, const struct sv_json *claim)
+{
+        return sv_json_type(claim) == SV_JSON_INT && sv_json_int(claim, 0) <= sv_json_int(operand, INT64_MIN);
+}
+
 /* The claim must be there: what says nothing is not known to be none of them. */
 static bool holds_none_of(const struct sv_json *operand, const struct sv_json *claim)
 {
@@ -121,6 +126,7 @@ static const struct operator {
         {"one_of", "a list of strings, integers or booleans", is_scalar_list, holds_one_of, "one of ", true},
         {"none_of", "a list of strings, integers or booleans", is_scalar_list, holds_none_of, "none of ", true},
         {"at_least", "an integer", is_int, holds_at_least, "at least ", true},
+        {"at_most", "an integer", is_int, holds_at_most, "at most ", true},
         {"bits_set", "a text like \"0x3f\"", is_mask, holds_bits_set, "all of these bits set: ", true},
         {"bits_clear", "a text like \"0x3f\"", is_mask, holds_bits_clear, "all of these bits clear: ", true},
         {"present", "true", is_true, holds_present, "any value", false},
@@ -191,7 +197,7 @@ static int check_operator(const struct sv_json *rule, const char *name, struct s
 
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
 {
-        static const char *const members[] = {"check",    "claim",      "equals",  "one_of", "none_of", "at_least",
+        static const char *const members[] = {"check",    "claim",      "equals",  "one_of", "none_of", "at_least", "at_most",
                                               "bits_set", "bits_clear", "present", "absent", "covers",  "reason",   NULL};
         const char *check, *claim, *covers, *reason;
 

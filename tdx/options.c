@@ -39,6 +39,9 @@ static const struct sv_member members[] = {
         {"generation", SV_M_TEXT, O(generation), "the first release of EDK II that measures like this firmware", .ok = sv_tdx_generation_ok},
         {"acpi", SV_M_PATH, O(acpi), "a path to a folder with the guest's ACPI tables"},
         {"shim", SV_M_PATH, O(shim), "a path to a shim"},
+        {"allow_unpredicted", SV_M_BOOL, O(allow_unpredicted), "true or false"},
+        {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
+        {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
         {"quote_service", SV_M_TEXT, O(quote_service), "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},
         {NULL},
 };
@@ -68,9 +71,10 @@ int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, st
 void sv_tdx_options_free(struct sv_tdx_options *o)
 {
         char **texts[] = {&o->mrconfigid, &o->mrowner, &o->mrownerconfig, &o->init_data, &o->page_order,
-                          &o->generation, &o->acpi,    &o->shim,          &o->quote_service};
+                          &o->generation, &o->acpi,    &o->shim,          &o->test_root, &o->quote_service};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);
+        sv_json_free(o->require);
         *o = (struct sv_tdx_options){0};
 }

@@ -20,6 +20,9 @@ struct sv_tdx_options {
         char *generation;    /* of the firmware (tdx/firmware.h); NULL: what the image itself shows */
         char *acpi;          /* path: a folder with the ACPI tables and other files of fw_cfg, as the guest's firmware finds them */
         char *shim;          /* path: QEMU's -shim */
+        bool allow_unpredicted;  /* a policy may leave out registers that are not predicted */
+        char *test_root;         /* path: a root trusted in place of Intel's, for tests */
+        struct sv_json *require; /* what the platform must be: tdx/require.h */
         char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */
 };
 

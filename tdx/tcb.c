@@ -111,6 +111,7 @@ int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck, con
                         return -1;
                 if (fits && !have) {
                         found = says;
+                        found.level = i;
                         have = true;
                 }
         }
@@ -137,6 +138,7 @@ static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char
                         return -1;
                 if (!have && isvsvn >= svn) {
                         *out = says;
+                        out->level = i;
                         have = true;
                 }
         }

@@ -44,6 +44,7 @@ int sv_tcb_doc_current(const struct sv_tcb_doc *d, int64_t time, const char *che
 /* What a level says. */
 struct sv_tcb_found {
         enum sv_tcb_status status;
+        size_t level; /* which of the document's, from 0: the newest */
         int64_t date; /* tcbDate */
         const struct sv_json *advisories; /* array, borrowed from the document; may be NULL */
 };

@@ -30,6 +30,7 @@ static int pck_chain(struct work *w, struct sv_err *err)
         if (sv_tdx_chain_parse(w->out->quote.pck_chain, w->in->test_roots, "tdx.pck", &w->pck, err) < 0)
                 return -1;
         w->out->test_root = w->pck.test_root;
+        sv_cert_fingerprint(w->pck.root, w->out->root);
         w->out->expires = w->pck.expires;
         for (int i = 0; i < 2; i++)
                 if (!crls[i].n)
@@ -56,6 +57,7 @@ static int document(struct work *w, struct sv_bytes text, struct sv_bytes chain,
         w->out->test_root |= signer->test_root;
         first(&w->out->expires, signer->expires);
         first(&w->out->expires, doc->next_update);
+        w->out->evaluation[doc == &w->identity] = sv_json_int(sv_json_get(doc->body, "tcbEvaluationDataNumber"), -1);
         if (w->in->skip_signatures)
                 return 0;
         if (sv_tdx_chain_verify(signer, &w->in->root_ca_crl, 1, w->in->time, "tdx.tcb_signing", err) < 0 ||
@@ -128,10 +130,12 @@ static int evaluate(struct work *w, const uint8_t svn[16], const struct sv_tcb_f
         *status = sv_tcb_converge(platform.status, qe->status, has_module ? &module.status : NULL);
         if (!note)
                 return 0;
-        w->out->platform = platform.status;
-        w->out->module = module.status;
+        w->out->platform = platform;
+        w->out->module = module;
         w->out->has_module = has_module;
-        w->out->qe = qe->status;
+        w->out->qe = *qe;
+        /* They lie in documents that will be gone. */
+        w->out->platform.advisories = w->out->module.advisories = w->out->qe.advisories = NULL;
         w->out->tcb_date = platform.date;
         first(&w->out->tcb_date, qe->date);
         if (has_module)
@@ -158,8 +162,8 @@ static int tcb(struct work *w, struct sv_err *err)
         }
         if (w->out->status == SV_TCB_REVOKED)
                 return sv_fail(err, SV_PROOF, "tdx.tcb.revoked", "Intel has revoked this platform's TCB (platform %s, quoting enclave %s%s%s)",
-                               sv_tcb_status_name(w->out->platform), sv_tcb_status_name(w->out->qe), w->out->has_module ? ", module " : "",
-                               w->out->has_module ? sv_tcb_status_name(w->out->module) : "");
+                               sv_tcb_status_name(w->out->platform.status), sv_tcb_status_name(w->out->qe.status), w->out->has_module ? ", module " : "",
+                               w->out->has_module ? sv_tcb_status_name(w->out->module.status) : "");
         return 0;
 }
 

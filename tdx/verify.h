@@ -17,11 +17,14 @@ struct sv_tdx_in {
 struct sv_tdx_out {
         struct sv_quote quote; /* views point into the input */
         struct sv_pck pck;
-        enum sv_tcb_status status, platform, qe, module; /* module only with has_module */
+        enum sv_tcb_status status;                /* of all three, and of launch and now */
+        struct sv_tcb_found platform, qe, module; /* module only with has_module; advisories are below */
         bool has_module;
         int64_t tcb_date;           /* the oldest of the levels' */
         int64_t expires;            /* the first of the collateral's and certificates' ends */
         struct sv_json *advisories; /* array of identifiers, each once; owned */
+        int64_t evaluation[2];      /* tcbEvaluationDataNumber of the TCB info and of the QE identity; -1: they have none */
+        uint8_t root[32];           /* SHA-256 of the PCK chain's root */
         bool test_root;
 };
 
