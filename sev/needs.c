@@ -51,9 +51,11 @@ int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_
         /* A VLEK is its cloud provider's to give out; one that came with the evidence need not be fetched. */
         if (sv_report_signing_key(&r) == SV_SEV_VCEK && !sv_cert_table_find(&e.certs, SV_CERT_VCEK))
                 add_vcek(out, &r);
-        snprintf(url, sizeof(url), KDS "/%s/v1/%s/cert_chain", key, sv_sev_product_name(r.product));
-        snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key, sv_sev_product_name(r.product));
-        add(out, "ca", url, "certs", path);
+        if (!sv_cert_table_find(&e.certs, SV_CERT_ASK) || !sv_cert_table_find(&e.certs, SV_CERT_ARK)) {
+                snprintf(url, sizeof(url), KDS "/%s/v1/%s/cert_chain", key, sv_sev_product_name(r.product));
+                snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key, sv_sev_product_name(r.product));
+                add(out, "ca", url, "certs", path);
+        }
         snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r.product));
         snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r.product));
         row = add(out, "crl", url, "crl", path);

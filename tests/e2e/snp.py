@@ -209,6 +209,42 @@ def snp_foreign_root(c):
     c.must_refuse('proof', 'snp.chain.root')
 
 
+def bare(c, **collateral):
+    """A host that gives no certificates, and a broker configured so."""
+    with open(c.path('pki/no-certificates'), 'w', encoding='ascii'):
+        pass
+    c.prepare()
+    c.broker.stop()
+    config = os.path.join(c.broker.dir, 'config.json')
+    with open(config, encoding='utf-8') as f:
+        told = json.load(f)
+    with open(config, 'w', encoding='utf-8') as f:
+        json.dump({**told, 'collateral': collateral} if collateral else told, f)
+    c.broker.start()
+    c.platform()
+    c.boot()
+
+
+@case
+def snp_bare_report(c):
+    """the host gives no certificates, the broker takes them from a folder"""
+    folder = c.path('folder')
+    os.mkdir(folder)
+    for file, kind in (('vcek.der', 'vek.der'), ('chain.pem', 'ca.pem'), ('crl.der', 'crl.der')):
+        shutil.copy(c.path('pki/' + file), os.path.join(folder, kind))
+    bare(c, offline=folder)
+    c.must_unlock()
+    taken = [r.get('collateral') for r in c.broker.audit() if r['action'] == 'attest']
+    c.must(taken == ['vek offline, ca offline, crl offline'], f'expected what was taken in the audit record, found {taken}')
+
+
+@case
+def snp_no_certificates(c):
+    """the host gives no certificates, nor has the broker any"""
+    bare(c)
+    c.must_refuse('proof', 'snp.vek.missing')
+
+
 def run_case(env, base, function):
     begin, c, why = time.time(), None, ''
     try:

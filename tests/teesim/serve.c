@@ -110,8 +110,12 @@ static int load_certs(const char *dir, struct sv_buf *out, struct sv_err *err)
         } rows[] = {{"vcek.der", SV_CERT_VCEK}, {"ask.pem", SV_CERT_ASK}, {"ark.pem", SV_CERT_ARK}};
         struct sv_buf raw[3] = {{0}};
         struct sv_cert_table t = {.n = 3};
+        SV_STR bare = sv_asprintf("%s/no-certificates", dir);
         int r = 0;
 
+        /* A host that gives its guests none: whoever verifies has to have them. */
+        if (access(bare, F_OK) == 0)
+                return 0;
         for (size_t i = 0; i < 3 && r == 0; i++) {
                 SV_STR path = sv_asprintf("%s/%s", dir, rows[i].file);
 

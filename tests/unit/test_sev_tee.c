@@ -169,6 +169,8 @@ static void own_certificates(void **state)
         OK(verify_with(evidence, NULL, NULL, NULL, NULL, &claims));
         OK(sv_snp_needs(evidence, needs, &err));
         assert_string_equal(url_of(needs, "vek"), ""); /* it is there */
+        assert_string_equal(url_of(needs, "ca"), "");
+        assert_string_not_equal(url_of(needs, "crl"), "");
         sv_json_freep(&claims);
         FAILS(verify_with(evidence, NULL, NULL, NULL, "synth/certs/crl-empty.der", &claims), SV_PROOF, "snp.chain.crl");
         sv_json_freep(&evidence);
