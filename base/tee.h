@@ -160,4 +160,7 @@ struct sv_attester {
          * way: 0, and *err says so for people (class SV_OK). */
         int (*seal)(void *state, struct sv_err *err);
         void (*close)(void *state);
+        /* A key that the hardware derives for this guest; options are the command's texts by name ("root", "mix", "vmpl", "svn", "tcb"). NULL:
+         * this TEE has none. */
+        int (*derive)(const struct sv_json *options, struct sv_secret **key, struct sv_err *err);
 };
