@@ -29,6 +29,17 @@ const struct sv_opt sv_agent_get_opts[] = {
         {0},
 };
 
+const struct sv_opt sv_agent_derive_key_opts[] = {
+        {.name = "root", .arg = "vcek|vmrk", .help = "the key it is derived from: the chip's (vcek), or the migration agent's"},
+        {.name = "mix", .arg = "LIST", .help = "what it depends on: policy,image-id,family-id,measurement,svn,tcb (measurement,policy)"},
+        {.name = "vmpl", .arg = "N", .help = "the privilege level (0); the guest's own or a less privileged one"},
+        {.name = "svn", .arg = "N", .help = "security version to mix in, at most the guest's own"},
+        {.name = "tcb", .arg = "0x...", .help = "TCB version to mix in, at most the committed one"},
+        {.name = "fd", .arg = "N", .help = "write the key's 32 bytes to this descriptor"},
+        {.name = "stdout", .help = "write the key's 32 bytes to standard output"},
+        {0},
+};
+
 /* The kernel command line says what this machine was started with; options say otherwise. */
 static int read_config(const struct sv_args *args, const char *resource, struct sv_agent_config *out, struct sv_err *err)
 {
@@ -177,5 +188,32 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
         sv_json_set_str(*result, "tee", a->name);
         sv_json_set_hex(*result, "report_data", sv_buf_bytes(&data));
         sv_json_set(*result, "evidence", sv_json_ref(evidence));
+        return 0;
+}
+
+/* The key goes where a flag says, and nowhere else. */
+int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        static const char *const names[] = {"root", "mix", "vmpl", "svn", "tcb"};
+        const struct sv_attester *a = sv_attester_find();
+        SV_JSON *options = sv_json_object();
+        SV_SECRET *key = NULL;
+
+        if (sv_has(args, "fd") == sv_has(args, "stdout"))
+                return sv_fail(err, SV_USAGE, "agent.fd", "say where the key goes: --fd N or --stdout, one of them");
+        if (sv_has(args, "stdout") && (sv_has(args, "json") || isatty(STDOUT_FILENO)))
+                return sv_fail(err, SV_USAGE, "agent.fd", "a key goes neither to a terminal nor beside --json: give --fd, or use a pipe");
+        if (!a)
+                return sv_fail(err, SV_SYSTEM, "agent.tee", "this machine offers nothing that could attest it (no TPM, SEV-SNP or TDX device)");
+        if (!a->derive)
+                return sv_fail(err, SV_USAGE, "agent.derive", "guests on %s get no key from their hardware; a key of the broker's: secure-vm-agent get", a->name);
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+                if (sv_has(args, names[i]))
+                        sv_json_set_str(options, names[i], sv_opt(args, names[i]));
+        if (a->derive(options, &key, err) < 0 || put_secret(args, key, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", a->name);
+        sv_json_set_int(*result, "size", (int64_t)sv_secret_size(key));
         return 0;
 }

@@ -33,6 +33,8 @@ static int run_unlock(const struct sv_args *args, struct sv_json **result, struc
 static const struct sv_cmd commands[] = {
         {.name = "attest", .args = "", .help = "prove this machine to the broker and print its token", .opts = sv_agent_attest_opts,
          .run = sv_agent_attest},
+        {.name = "derive-key", .args = "", .help = "a key that the hardware derives for this guest, to a descriptor or a pipe",
+         .opts = sv_agent_derive_key_opts, .run = sv_agent_derive_key},
         {.name = "evidence", .args = "", .help = "fresh evidence of what runs here, for secure-vm verify", .opts = sv_agent_evidence_opts,
          .run = sv_agent_evidence},
         {.name = "get", .args = "RESOURCE", .help = "prove this machine to the broker and get a secret", .opts = sv_agent_get_opts,

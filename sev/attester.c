@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "sev/certtable.h"
 #include "sev/evidence.h"
 #include "sev/report.h"
@@ -69,6 +70,69 @@ static int attester_evidence(void *state, struct sv_bytes report_data, const str
         return sv_snp_guest_evidence(NULL, report_data, evidence, err);
 }
 
+/* --- derived keys (AMD 56860, MSG_KEY_REQ) --- */
+
+/* GUEST_FIELD_SELECT: "measurement,policy". What is not mixed in does not change the key. */
+static int parse_mix(const char *text, uint64_t *fields, struct sv_err *err)
+{
+        static const struct {
+                const char *name;
+                uint64_t bit;
+        } known[] = {
+                {"policy", SV_SNP_KEY_POLICY},           {"image-id", SV_SNP_KEY_IMAGE_ID}, {"family-id", SV_SNP_KEY_FAMILY_ID},
+                {"measurement", SV_SNP_KEY_MEASUREMENT}, {"svn", SV_SNP_KEY_SVN},           {"tcb", SV_SNP_KEY_TCB},
+        };
+
+        for (size_t n; *text; text += n + (text[n] == ',')) {
+                uint64_t bit = 0;
+
+                n = strcspn(text, ",");
+                for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+                        if (strlen(known[i].name) == n && !strncmp(known[i].name, text, n))
+                                bit = known[i].bit;
+                if (!bit)
+                        return sv_fail(err, SV_USAGE, "snp.derive.mix", "policy, image-id, family-id, measurement, svn or tcb was expected, found \"%.*s\"",
+                                       (int)(n < 40 ? n : 40), text);
+                *fields |= bit;
+        }
+        return 0;
+}
+
+static int number(const struct sv_json *options, const char *name, uint64_t max, uint64_t *out, const char *check, struct sv_err *err)
+{
+        const char *text = sv_json_str(sv_json_get(options, name));
+
+        return text ? sv_parse_u64(text, max, out, check, err) : 0;
+}
+
+int sv_snp_guest_derive(const struct sv_snp_guest *guest, const struct sv_json *options, struct sv_secret **key, struct sv_err *err)
+{
+        const char *root = sv_json_str(sv_json_get(options, "root")), *mix = sv_json_str(sv_json_get(options, "mix"));
+        uint64_t vmpl = 0, svn = 0, tcb = 0;
+        struct sv_snp_key k = {0};
+
+        if (root && strcmp(root, "vcek") && strcmp(root, "vmrk"))
+                return sv_fail(err, SV_USAGE, "snp.derive.root", "vcek or vmrk was expected as root, found \"%.40s\"", root);
+        if (parse_mix(mix ? mix : "measurement,policy", &k.fields, err) < 0 || number(options, "vmpl", 3, &vmpl, "snp.derive.vmpl", err) < 0 ||
+            number(options, "svn", UINT32_MAX, &svn, "snp.derive.svn", err) < 0 || number(options, "tcb", UINT64_MAX, &tcb, "snp.derive.tcb", err) < 0)
+                return -1;
+        if (svn && !(k.fields & SV_SNP_KEY_SVN))
+                return sv_fail(err, SV_USAGE, "snp.derive.svn", "the security version counts only when svn is mixed in");
+        if (tcb && !(k.fields & SV_SNP_KEY_TCB))
+                return sv_fail(err, SV_USAGE, "snp.derive.tcb", "the TCB counts only when tcb is mixed in");
+        k.vmrk = root && !strcmp(root, "vmrk");
+        k.vmpl = (unsigned)vmpl;
+        k.svn = (uint32_t)svn;
+        k.tcb = tcb;
+        *key = sv_snp_dev_derive(guest ? guest->dev : NULL, &k, err);
+        return *key ? 0 : -1;
+}
+
+static int attester_derive(const struct sv_json *options, struct sv_secret **key, struct sv_err *err)
+{
+        return sv_snp_guest_derive(NULL, options, key, err);
+}
+
 /* No seal: SNP has no register that a guest extends, and the firmware answers any process that may open the device, for as long as the
  * machine runs. The key is bound to the launch, firmware to command line, and everything that the launch starts is trusted with it; who
  * becomes root later in this boot can ask again. The manual of the agent says so. */
@@ -77,4 +141,5 @@ const struct sv_attester sv_attester_sev_snp = {
         .kbs_name = "snp",
         .present = attester_present,
         .evidence = attester_evidence,
+        .derive = attester_derive,
 };

@@ -12,6 +12,8 @@ struct sv_snp_guest {
         const struct sv_tsm *tsm;
         const struct sv_snp_dev *dev;
 };
+/* struct sv_attester.derive. SV_USAGE "snp.derive.root", ".mix", ".vmpl", ".svn", ".tcb"; otherwise what sev/guest_dev.h says. */
+int sv_snp_guest_derive(const struct sv_snp_guest *guest, const struct sv_json *options, struct sv_secret **key, struct sv_err *err);
 /* REPORT_DATA is report_data (32 to 64 bytes; 48 from KBS), then zeros. configfs-tsm when it is there and answers for SNP, otherwise the
  * device. SV_SYSTEM "snp.guest.stale" when the report is over other data. */
 int sv_snp_guest_evidence(const struct sv_snp_guest *guest, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err);

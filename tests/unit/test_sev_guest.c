@@ -195,6 +195,48 @@ static void test_derive(void **state)
         assert_string_equal(err.check, "snp.response.status");
 }
 
+/* As the agent's command says it. */
+static void test_derive_options(void **state)
+{
+        static const struct {
+                const char *options, *check;
+                uint64_t fields;
+        } t[] = {
+                {"{}", NULL, SV_SNP_KEY_MEASUREMENT | SV_SNP_KEY_POLICY},
+                {"{\"root\":\"vmrk\",\"mix\":\"svn,image-id,tcb,family-id\",\"svn\":\"3\",\"tcb\":\"0xdd00000000000007\",\"vmpl\":\"1\"}", NULL,
+                 SV_SNP_KEY_SVN | SV_SNP_KEY_IMAGE_ID | SV_SNP_KEY_TCB | SV_SNP_KEY_FAMILY_ID},
+                {"{\"mix\":\"\"}", NULL, 0},
+                {"{\"root\":\"vlek\"}", "snp.derive.root", 0},
+                {"{\"mix\":\"policy,all\"}", "snp.derive.mix", 0},
+                {"{\"vmpl\":\"4\"}", "snp.derive.vmpl", 0},
+                {"{\"mix\":\"svn\",\"svn\":\"x\"}", "snp.derive.svn", 0},
+                {"{\"svn\":\"1\"}", "snp.derive.svn", 0},
+                {"{\"tcb\":\"1\"}", "snp.derive.tcb", 0},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                struct device d = {0};
+                struct sv_snp_dev dev = {.call = device, .arg = &d};
+                const struct sv_snp_guest guest = {.dev = &dev};
+                struct sv_err err = SV_ERR_NULL;
+                SV_JSON *options = NULL;
+                SV_SECRET *key = NULL;
+
+                OK(sv_json_parse(sv_bytes_str(t[i].options), "test", &options, &err));
+                if (t[i].check) {
+                        FAILS(sv_snp_guest_derive(&guest, options, &key, &err), SV_USAGE, t[i].check);
+                        continue;
+                }
+                OK(sv_snp_guest_derive(&guest, options, &key, &err));
+                assert_int_equal(sv_secret_size(key), 32);
+                assert_true(d.key.fields == t[i].fields);
+                assert_int_equal(d.key.root, i == 1);
+                assert_int_equal(d.key.vmpl, i == 1);
+                assert_int_equal(d.key.svn, i == 1 ? 3 : 0);
+                assert_true(d.key.tcb == (i == 1 ? 0xdd00000000000007 : 0));
+        }
+}
+
 /* Every truncation is a named error. */
 static void test_response_truncated(void **state)
 {
@@ -278,7 +320,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_report),           cmocka_unit_test(test_certificates), cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_derive),           cmocka_unit_test(test_response_truncated),
+                cmocka_unit_test(test_derive_options), cmocka_unit_test(test_derive),           cmocka_unit_test(test_response_truncated),
                 cmocka_unit_test(test_evidence_tsm),     cmocka_unit_test(test_evidence_device),
         };
 
