@@ -66,7 +66,7 @@ static void launch(const char *members, struct sv_json **state)
         domain_of(&g, &xml);
         OK(sv_virt_open(daemon_.uri, &virt, &err));
         OK(sv_virt_define(virt, sv_buf_str(&xml), &err));
-        OK(sv_virt_start(virt, &err));
+        OK(sv_virt_start(virt, NULL, &err));
         wait_for_state(state);
         if (!*state)
                 fail_msg("%s: nothing was measured", members);
