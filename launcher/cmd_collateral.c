@@ -45,20 +45,21 @@ static int fetch_one(const struct sv_fetch *f, const struct sv_tee *tee, const c
 static int run_fetch(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_FETCH_ARGS fetch = {{0}};
+        SV_EVIDENCE_PATHS paths = {0};
         const struct sv_tee *tee;
         struct sv_json *all;
 
-        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0)
+        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 || sv_evidence_paths(args, &paths, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
         all = sv_json_set(*result, "collateral", sv_json_array());
-        for (int i = 0; i < args->n; i++) {
+        for (size_t i = 0; i < paths.n; i++) {
                 SV_FETCHED fetched = {0};
                 SV_JSON *needs = sv_json_array();
                 SV_JSON *rows = NULL;
 
-                if (fetch_one(&fetch.fetch, tee, args->pos[i], needs, &fetched, err) < 0)
+                if (fetch_one(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
                         return -1;
                 rows = sv_fetched_json(&fetched);
                 for (size_t k = 0; k < fetched.n; k++) {
@@ -194,20 +195,21 @@ static int run_export(const struct sv_args *args, struct sv_json **result, struc
         SV_FETCH_ARGS fetch = {{0}};
         SV_JSON *files = sv_json_array();
         struct exporting x = {.dir = sv_opt(args, "out"), .tree = sv_has(args, "tree"), .files = files};
+        SV_EVIDENCE_PATHS paths = {0};
         const struct sv_tee *tee;
 
         if (!x.dir)
                 return sv_fail(err, SV_USAGE, "collateral.out", "--out is missing: say which folder to fill");
-        if (!x.tree && args->n > 1)
-                return sv_fail(err, SV_USAGE, "collateral.out", "a folder for verify --collateral is for one evidence, %d are given: use --tree",
-                               args->n);
-        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0)
+        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 || sv_evidence_paths(args, &paths, err) < 0)
                 return -1;
-        for (int i = 0; i < args->n; i++) {
+        if (!x.tree && paths.n > 1)
+                return sv_fail(err, SV_USAGE, "collateral.out", "a folder for verify --collateral is for one evidence, %zu are given: use --tree",
+                               paths.n);
+        for (size_t i = 0; i < paths.n; i++) {
                 SV_FETCHED fetched = {0};
                 SV_JSON *needs = sv_json_array();
 
-                if (fetch_one(&fetch.fetch, tee, args->pos[i], needs, &fetched, err) < 0)
+                if (fetch_one(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
                         return -1;
                 for (size_t k = 0; k < fetched.n; k++)
                         if (export_one(&x, needs, &fetched.list[k], same_kind_before(&fetched, k), err) < 0)

@@ -99,7 +99,12 @@ def check(rows, mirror, work):
     assert len(listed) == len(rows) + len(chains) and all(e['verified'] and 'refresh' not in e for e in listed), listed
     out = run('collateral', 'fetch', *reports.values(), *tee, *mirror, cache=cache)
     assert {c['from'] for c in out['collateral']} == {'cache'}, out
-    run('collateral', 'export', *reports.values(), *tee, *mirror, '--tree', '--out', tree, cache=cache)
+    folder = work + '/reports'
+    os.mkdir(folder)
+    for report in reports.values():
+        shutil.copy(report, folder)
+    run('collateral', 'export', folder, *tee, *mirror, '--tree', '--out', tree, cache=cache)
+    run('collateral', 'fetch', work + '/none', *tee, *mirror, cache=cache, fails='verify.evidence')
     run('collateral', 'export', *reports.values(), *tee, *mirror, '--out', tree, cache=cache, fails='collateral.out')
     for name, report in reports.items():
         folder = f'{work}/{name}'
