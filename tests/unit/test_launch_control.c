@@ -107,7 +107,11 @@ static void libvirt_errors(void **state)
                 {92, "XML document failed to validate against schema", "virt.schema", "schema"},
                 {27, "XML error: x", "virt.xml", "x"},
                 {38, "Path '/dev/sev' is not accessible: No such file or directory", "virt.system", "/dev/sev"},
-                {1, "internal error: process exited: vm-type TDX not supported by KVM", "virt.qemu", "vm-type TDX"},
+                {67, "Invalid value for attribute 'type' in element 'launchSecurity': 'tdx'", "virt.unsupported", "libvirt0"},
+                {67, "unsupported configuration: 'tdx' launch security is not supported with this QEMU binary", "virt.unsupported", "10.1 (package qemu-system-x86)"},
+                {1, "internal error: process exited: vm-type TDX not supported by KVM", "virt.unsupported", "secure-vm host"},
+                {1, "internal error: process exited: KVM_TDX_INIT_VM failed: Invalid argument", "virt.tdx", "secure-vm trial"},
+                {1, "TDX requires guest CPU physical bits (40) to match host CPU physical bits (52)", "virt.cpuid", "remove \"cpu\""},
                 {1, "KVM_SET_USER_MEMORY_REGION2 failed", "virt.firmware", "rom"},
                 {777, "new", "virt.libvirt", "777"},
         };
