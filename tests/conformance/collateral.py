@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""secure-vm as people run it, with AMD's real certificates: the shared SNP reports, fetched from a server on loopback that has what AMD's
-has, from an offline folder made from the same files, and exported. Each way gives the same verdict.
+"""secure-vm as people run it, with real certificates: the shared SNP reports and TDX quotes, fetched from a server on loopback that has what
+AMD's key server or a PCCS has, from an offline folder made from the same files, and exported. Each way gives the same verdict.
 
     collateral.py SECURE-VM SHARED
 """
@@ -12,18 +12,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from urllib.parse import urlparse
+from urllib.parse import quote, urlparse
 
 PROGRAM, SHARED = sys.argv[1], sys.argv[2]
-SNP = os.path.join(SHARED, 'vectors/snp')
+SNP, TDX = os.path.join(SHARED, 'vectors/snp'), os.path.join(SHARED, 'vectors/tdx')
 # What the strict policy says of them when their certificates hold.
 REFUSED = {'milan-v2-debug': 'policy.debug', 'milan-v2-azure': 'policy.provisional'}
 
 
 class Maker(http.server.BaseHTTPRequestHandler):
-    """AMD's key server, with its limit: the first request after `busy` was set is told to come back a second later."""
-    protocol_version = 'HTTP/1.1'
-    files, asked, busy = {}, [], 0
+    """A maker's server, with its limit: the first request after `busy` was set is told to come back a second later."""
+    protocol_version, wbufsize = 'HTTP/1.1', 1 << 16  # head and body in one packet
+    files, heads, asked, busy = {}, {}, [], 0
 
     def do_GET(self):
         Maker.asked.append(self.path)
@@ -35,6 +35,8 @@ class Maker(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         if status == 429:
             self.send_header('Retry-After', '1')
+        for name, value in Maker.heads.get(self.path, {}).items():
+            self.send_header(name, value)
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -43,12 +45,12 @@ class Maker(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def run(*args, cache, fails=None):
+def run(*args, cache, fails=None, any_end=False):
     env = {**os.environ, 'XDG_CACHE_HOME': cache, 'no_proxy': '127.0.0.1'}
     p = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, env=env, timeout=100)
     out = json.loads(p.stdout)
     check = out.get('error', {}).get('check')
-    assert check == fails, f'{args}: expected {fails}, found {check}: {p.stderr}'
+    assert any_end or check == fails, f'{args}: expected {fails}, found {check}: {p.stderr}'
     return out
 
 
@@ -58,27 +60,83 @@ def slurp(path):
 
 
 def main():
-    if not os.path.exists(f'{SNP}/reports/expected-fields.json'):
-        print('SKIP: the shared SNP vectors are not on this machine')
+    if not os.path.exists(f'{SNP}/reports/expected-fields.json') or not os.path.exists(f'{TDX}/expected-real.json'):
+        print('SKIP: the shared SNP and TDX vectors are not on this machine')
         return 77
-    rows = {n: r for n, r in json.loads(slurp(f'{SNP}/reports/expected-fields.json')).items() if os.path.exists(f'{SNP}/{r["vek"]}')}
-    assert len(rows) >= 6, rows.keys()
-    for row in rows.values():
-        for url, name in ((row['kds_vek_url'], row['vek']), (row['kds_chain_url'], row['chain'])):
-            u = urlparse(url)
-            Maker.files['/deep' + u.path + ('?' + u.query if u.query else '')] = slurp(f'{SNP}/{name}')
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Maker)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    mirror = ['--mirror', f'kdsintf.amd.com=http://127.0.0.1:{server.server_port}/deep/']
     work = tempfile.mkdtemp(prefix='sv-collateral-')
     try:
-        check(rows, mirror, work)
+        snp(f'http://127.0.0.1:{server.server_port}/deep/', os.path.join(work, 'snp'))
+        tdx(f'http://127.0.0.1:{server.server_port}/pccs', os.path.join(work, 'tdx'))
     finally:
         server.shutdown()
         shutil.rmtree(work)
-    print(f'{len(rows)} real reports, each fetched, from the cache, from a tree, from a folder: {len(rows) - len(REFUSED)} affirming, '
-          f'{len(REFUSED)} refused by the strict policy; {len(Maker.asked)} requests')
     return 0
+
+
+# --- TDX: a PCCS ---
+
+def serve_pccs(folder):
+    """What this folder of collateral is as answers of a PCCS. The list of the root CA is in hexadecimal there."""
+    Maker.files.clear()
+    Maker.heads.clear()
+    tcb = slurp(f'{folder}/tcb_info.json')
+    fmspc = json.loads(tcb)['tcbInfo']['fmspc'].upper()
+    base = '/pccs/sgx/certification/v4/'
+    for path, body, head, chain in (
+            (f'/pccs/tdx/certification/v4/tcb?fmspc={fmspc}', tcb, 'TCB-Info-Issuer-Chain', 'tcb_info_chain.pem'),
+            ('/pccs/tdx/certification/v4/qe/identity', slurp(f'{folder}/qe_identity.json'), 'SGX-Enclave-Identity-Issuer-Chain', 'qe_identity_chain.pem'),
+            (base + 'pckcrl?ca=platform&encoding=der', slurp(f'{folder}/pck_crl.der'), None, None),
+            (base + 'pckcrl?ca=processor&encoding=der', slurp(f'{folder}/pck_crl.der'), None, None),
+            (base + 'rootcacrl', slurp(f'{folder}/root_ca_crl.der').hex().encode(), None, None)):
+        Maker.files[path] = body
+        if head:
+            Maker.heads[path] = {head: quote(slurp(f'{folder}/{chain}').decode())}
+
+
+def tdx(url, work):
+    """Each real quote with its collateral of that time: the verdict of files by hand, of the mirror, of a tree and of a folder are the same."""
+    tee, mirror, ends = ['--tee', 'tdx'], ['--mirror', url], {}
+    rows = [r for r in json.loads(slurp(f'{TDX}/expected-real.json')) if os.path.exists(f'{TDX}/{r["collateral"]}/root_ca_crl.der')]
+    for i, row in enumerate(rows):
+        evidence, at, here = f'{TDX}/{row["quote"]}', ['--time', row['at']], f'{work}/{i}'
+        serve_pccs(f'{TDX}/{row["collateral"]}')
+        by_hand = run('verify', evidence, *tee, *at, '--collateral', f'{TDX}/{row["collateral"]}', cache=work, any_end=True)
+        check = by_hand.get('error', {}).get('check')
+        if check == 'tdx.pck.chain':
+            continue  # no certificate of Intel's in it: nothing says what to ask for
+        Maker.asked.clear()
+        # What was fetched has run out by the machine's clock: it is asked for each time, and never taken from the cache instead.
+        out = run('verify', evidence, *tee, *at, '--fetch', *mirror, cache=work + '/cache', any_end=True)
+        end = out.get('error', {}).get('check')
+        missing = end == 'collateral.none'  # the collateral is of another platform's FMSPC
+        assert missing or end == check, f'{row}: by hand {check}, fetched {end}'
+        ends[end] = ends.get(end, 0) + 1
+        if missing:
+            continue
+        assert len(Maker.asked) == 4, Maker.asked
+        run('collateral', 'export', evidence, *tee, *mirror, '--tree', '--out', here + '/tree', cache=work + '/cache')
+        run('verify', evidence, *tee, *at, '--fetch', '--offline', here + '/tree', cache=work + '/none', fails=check)
+        run('collateral', 'export', evidence, *tee, '--offline', here + '/tree', '--out', here + '/folder', cache=work + '/none')
+        run('verify', evidence, *tee, *at, '--collateral', here + '/folder', cache=work + '/none', fails=check)
+    assert ends.get(None, 0) >= 4, ends
+    print(f'{sum(ends.values())} real TDX quotes with collateral of their time: {ends}')
+
+
+# --- SNP: AMD's key server ---
+
+def snp(url, work):
+    rows = {n: r for n, r in json.loads(slurp(f'{SNP}/reports/expected-fields.json')).items() if os.path.exists(f'{SNP}/{r["vek"]}')}
+    assert len(rows) >= 6, rows.keys()
+    for row in rows.values():
+        for of, name in ((row['kds_vek_url'], row['vek']), (row['kds_chain_url'], row['chain'])):
+            u = urlparse(of)
+            Maker.files['/deep' + u.path + ('?' + u.query if u.query else '')] = slurp(f'{SNP}/{name}')
+    os.mkdir(work)
+    check(rows, ['--mirror', 'kdsintf.amd.com=' + url], work)
+    print(f'{len(rows)} real SNP reports, each fetched, from the cache, from a tree, from a folder: {len(rows) - len(REFUSED)} affirming, '
+          f'{len(REFUSED)} refused by the strict policy; {len(Maker.asked)} requests')
 
 
 def check(rows, mirror, work):
@@ -111,7 +169,7 @@ def check(rows, mirror, work):
         run('verify', report, *tee, '--fetch', '--offline', tree, cache=work + '/none', fails=REFUSED.get(name))
         run('collateral', 'export', report, *tee, '--offline', tree, '--out', folder, cache=work + '/none')
         run('verify', report, *tee, '--collateral', folder, cache=work + '/none', fails=REFUSED.get(name))
-    assert not os.path.exists(work + '/none'), 'an offline folder is all there is'
+    assert not os.path.exists(work + '/none/secure-vm'), 'an offline folder is all there is'
     # The folder of one chip does not do for another.
     run('verify', reports['milan-v2-a'], *tee, '--collateral', f'{work}/milan-v3-azure', cache=cache, fails='snp.signature')
     run('verify', reports['milan-v2-a'], *tee, '--fetch', '--offline', work, cache=cache, fails='collateral.offline')
