@@ -51,6 +51,11 @@ static const struct sv_tcg_event *next_event(const struct sv_tcg_log *log, unsig
         return NULL;
 }
 
+static bool known(const struct sv_explain_form *form, const struct sv_measure_step *s)
+{
+        return s->digest_size[form->regs->bank] > 0;
+}
+
 static bool predicted(const struct sv_measurement *m, const struct sv_registers *regs, unsigned reg)
 {
         char pointer[32];
@@ -73,6 +78,7 @@ int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log, con
         if (!x.rows)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %zu events", log->n);
         for (unsigned reg = 0; reg < regs->n; reg++) {
+                bool whole = predicted(m, regs, reg), prefix = form->prefixes;
                 size_t i = 0, k = 0;
 
                 for (;;) {
@@ -81,7 +87,8 @@ int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log, con
                         if (!row.step && !row.event)
                                 break;
                         row.same = row.step && row.event && same(&x, row.step, row.event);
-                        if (!row.same && first == SIZE_MAX && predicted(m, regs, reg))
+                        prefix = prefix && row.step && row.event && known(form, row.step);
+                        if (!row.same && first == SIZE_MAX && (whole || prefix))
                                 first = x.n;
                         x.rows[x.n++] = row;
                 }
@@ -106,7 +113,7 @@ static const char *meaning(const struct sv_explain *x, const struct sv_explain_r
                 return "the boot did not measure it";
         if (!row->step)
                 return "an event that was not predicted";
-        if (!row->step->digest_size[x->form->regs->bank])
+        if (!known(x->form, row->step))
                 return "its contents were not known to the prediction";
         while (m->what && strncmp(row->step->what, m->what, strlen(m->what)) != 0)
                 m++;
@@ -120,7 +127,7 @@ char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *r
         char want[2 * SV_DIGEST_MAX + 1] = "nothing", got[2 * SV_DIGEST_MAX + 1] = "nothing", text[192];
         int bank = x->log->n ? first_bank(x->form, x->log) : 1;
 
-        if (s && s->digest_size[bank])
+        if (s && known(x->form, s))
                 sv_hex(sv_bytes(s->digest[bank], sv_digest_size(banks[bank])), want);
         if (row->event)
                 sv_hex(sv_tcg_digest(x->log, row->event, banks[bank]), got);

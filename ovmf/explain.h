@@ -12,6 +12,7 @@ struct sv_explain_meaning {
 struct sv_explain_form {
         const struct sv_registers *regs;
         const struct sv_explain_meaning *meanings; /* ends with what NULL, whose meaning is that of all others */
+        bool prefixes; /* in a register without a value too, the events before the first unknown one (sv_event_unknown) must be as predicted */
 };
 
 struct sv_explain_row {
@@ -26,7 +27,7 @@ struct sv_explain {
         const struct sv_tcg_log *log;
         struct sv_explain_row *rows; /* by register, then in the order of the events */
         size_t n;
-        const struct sv_explain_row *first; /* the first that differs in a register that has a predicted value; NULL: none */
+        const struct sv_explain_row *first; /* the first that counts and differs; NULL: none */
 };
 
 /* Rows point into both. Compares in every bank that the log has: SV_FORMAT "eventlog.bank" when it has none of the registers' banks. */

@@ -50,8 +50,10 @@ int sv_tdx_rtmr1_begin(struct sv_prediction *p, const struct sv_tdx_boot *b, str
 
         if (action(p, "Calling EFI Application from Boot Option", err) < 0)
                 return -1;
-        if (!g)
+        if (!g) {
+                sv_event_unknown(p, 1, SV_EV_SEPARATOR, "end of the firmware's own events, in some generations");
                 sv_event_unpredicted(p, 1, "which generation of EDK II the firmware measures like is not known: \"generation\" says it");
+        }
         if (!g || g->separator != 1)
                 return 0;
         return sv_event_data(p, 1, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events");
@@ -76,18 +78,21 @@ static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
         const struct sv_tdx_generation *g = b->firmware->generation;
         struct sv_boot *f = b->files;
 
-        if (sv_event_options(p, 2, f, g && g->initrd_first ? SV_INITRD_WORD_FIRST : SV_INITRD_WORD_LAST, err) < 0)
+        if (b->options->shim) {
+                sv_event_unknown(p, 2, SV_EV_IPL, "the shim's own lists of keys (MokList and others)");
+                sv_event_unpredicted(p, 2, "the shim measures its own lists of keys (MokList) first; they are not predicted");
+        }
+        if (!g && !b->firmware->older) {
+                sv_event_unknown(p, 2, SV_EV_EVENT_TAG, "command line (LOADED_IMAGE::LoadOptions)");
+                sv_event_unpredicted(p, 2, "where the firmware adds \"initrd=initrd\" to the command line is not known: \"generation\" says it");
+        } else if (sv_event_options(p, 2, f, g && g->initrd_first ? SV_INITRD_WORD_FIRST : SV_INITRD_WORD_LAST, err) < 0)
                 return -1;
         sv_event_initrd(p, 2, f);
-        if (!g && !b->firmware->older)
-                sv_event_unpredicted(p, 2, "where the firmware adds \"initrd=initrd\" to the command line is not known: \"generation\" says it");
         if (!sv_linux_since(image->version, 6, 9))
                 sv_event_unpredicted(p, 2, "whether the EFI stub of kernel %.60s measures command line and initramfs into a TD is known from 6.9 on only",
                                      image->version);
         if (strstr(f->cmdline.n ? (const char *)f->cmdline.p : "", "noinitrd"))
                 sv_event_unpredicted(p, 2, "the command line says noinitrd");
-        if (b->options->shim)
-                sv_event_unpredicted(p, 2, "the shim measures its own lists of keys (MokList) first; they are not predicted");
         return 0;
 }
 

@@ -50,9 +50,12 @@ static int add_kernel(struct sv_prediction *p, struct sv_bytes image, struct sv_
                 return -1;
         if (!found)
                 return sv_fail(err, SV_FORMAT, "tdx.uki", "a section .linux was expected, found none: this is no unified kernel image; name a plain kernel with \"kernel\"");
-        if (stub < STUB_FIRST || stub > STUB_LAST)
+        if (stub < STUB_FIRST || stub > STUB_LAST) {
+                sv_event_unknown(p, 1, SV_EV_EFI_BOOT_SERVICES_APPLICATION, "kernel inside the unified kernel image, with some stubs");
                 sv_event_unpredicted(p, 1, "whether the stub of this image (systemd-stub %u) lets the firmware measure the kernel inside is known for versions %d to %d "
                                      "only", stub, STUB_FIRST, STUB_LAST);
+                return 0;
+        }
         return sv_event_image(p, 1, kernel, err, "kernel inside the unified kernel image, Authenticode digest");
 }
 

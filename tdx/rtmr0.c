@@ -168,6 +168,8 @@ int sv_tdx_rtmr0(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *
                 sv_event_unpredicted(p, 0, "the firmware's volumes are not those of an OVMF that is known: which events it makes is not known either");
                 return 0;
         }
+        if (!b->firmware->generation && !b->firmware->older)
+                sv_event_unknown(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, "fw_cfg, in some generations");
         if (!b->firmware->generation)
                 sv_event_unpredicted(p, 0, "the image does not show whether its EDK II is older than stable202411; say so (\"generation\": \"202202\" or "
                                      "\"202411\")");

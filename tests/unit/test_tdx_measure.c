@@ -410,11 +410,13 @@ static void real_logs(void **state)
         static const struct {
                 const char *log, *generation;
                 unsigned rows, same[3];
-                const char *differ;
+                const char *differ, *first, *meaning;
         } t[] = {
                 /* 2 GiB of memory */
-                {"trustee-CCEL_data_ovmf.bin", "202202", 20, {9, 3, 0}, "configuration volume|SecureBoot|ACPI|kernel|command line|initramfs"},
-                {"dstack-ccel.bin", "202411", 20, {7, 4, 0}, "hand-off|configuration volume|SecureBoot|ACPI|kernel|command line|initramfs"},
+                {"trustee-CCEL_data_ovmf.bin", "202202", 20, {9, 3, 0}, "configuration volume|SecureBoot|ACPI|kernel|command line|initramfs",
+                 "RTMR0: EV_EFI_PLATFORM_FIRMWARE_BLOB2 configuration volume", ": another variable store"},
+                {"dstack-ccel.bin", "202411", 20, {7, 4, 0}, "hand-off|configuration volume|SecureBoot|ACPI|kernel|command line|initramfs",
+                 "RTMR0: EV_EFI_HANDOFF_TABLES2 hand-off blocks", ": another size of memory"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -432,8 +434,10 @@ static void real_logs(void **state)
 
                 OK(sv_tdx_measure(&g, &m, &err));
                 FAILS(sv_tdx_compare(&m, sv_buf_bytes(&log), rows, &err), SV_PROOF, "measure.differs");
-                assert_non_null(strstr(err.msg, "RTMR1: EV_EFI_BOOT_SERVICES_APPLICATION kernel"));
-                assert_non_null(strstr(err.msg, ": another kernel"));
+                /* RTMR0 has no value without ACPI tables; what comes before them counts all the same. */
+                assert_null(value(&m, "rtmr0"));
+                assert_non_null(strstr(err.msg, t[i].first));
+                assert_non_null(strstr(err.msg, t[i].meaning));
                 assert_int_equal(sv_json_len(rows), t[i].rows);
                 for (size_t k = 0; k < sv_json_len(rows); k++) {
                         const struct sv_json *row = sv_json_at(rows, k);
