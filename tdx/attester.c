@@ -2,16 +2,18 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "tdx/evidence.h"
+#include "tdx/qgs.h"
 #include "tdx/quote.h"
 
 #define PROVIDER "tdx_guest"
-#define DEVICE   "/dev/tdx_guest"
+#define ANSWER_MS 30000 /* as long as the kernel waits */
 
 static bool tsm_is_ours(const struct sv_tsm *tsm)
 {
@@ -25,7 +27,7 @@ static bool tsm_is_ours(const struct sv_tsm *tsm)
 
 static bool attester_present(void)
 {
-        return access(DEVICE, F_OK) == 0 || tsm_is_ours(NULL);
+        return access(SV_TDX_DEVICE, F_OK) == 0 || tsm_is_ours(NULL);
 }
 
 static const char *sysroot(const struct sv_tdx_guest *g)
@@ -56,20 +58,78 @@ static int fresh(struct sv_bytes quote, const uint8_t data[SV_TDX_REPORT_DATA], 
         return 0;
 }
 
+/* --- quotes --- */
+
+/* The port of "port=4050" in Intel's file; the host has address 2. NULL: there is none. */
+static char *service(const struct sv_tdx_guest *g)
+{
+        SV_STR path = sv_asprintf("%s" SV_TDX_CONF, sysroot(g));
+        SV_BUF text = SV_BUF_NULL;
+        unsigned port = 0;
+
+        if (g && g->qgs)
+                return sv_asprintf("%s", g->qgs);
+        if (sv_file_read(path, 4096, &text, "tdx.guest.conf", NULL) < 0)
+                return NULL;
+        for (const char *line = sv_buf_str(&text); line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+                if (sscanf(line, " port = %u", &port) == 1)
+                        break;
+        return port ? sv_asprintf("vsock:2:%u", port) : NULL;
+}
+
+/* The module's report, signed by the quote service at this address. */
+static int from_service(const struct sv_tdx_guest *g, const char *address, const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote,
+                        struct sv_err *err)
+{
+        SV_BUF request = SV_BUF_NULL, answer = SV_BUF_NULL;
+        uint8_t report[SV_TDREPORT_SIZE];
+        struct sv_bytes found;
+        SV_FD fd = -1;
+
+        if (sv_tdx_dev_report(g ? g->dev : NULL, data, report, err) < 0 || sv_qgs_connect(address, &fd, err) < 0)
+                return -1;
+        sv_qgs_quote_request(sv_bytes(report, sizeof(report)), &request);
+        if (sv_buf_ok(&request, "the request for a quote", err) < 0 || sv_qgs_exchange(fd, sv_buf_bytes(&request), ANSWER_MS, &answer, err) < 0 ||
+            sv_qgs_quote_response(sv_buf_bytes(&answer), &found, err) < 0 || fresh(found, data, err) < 0)
+                return -1;
+        sv_buf_put(quote, found);
+        return sv_buf_ok(quote, "the quote", err);
+}
+
+static int from_kernel(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote, struct sv_err *err)
+{
+        SV_TSM_REPORT r = {0};
+
+        if (sv_tsm_get(g ? g->tsm : NULL, PROVIDER, SV_TSM_NO_LEVEL, sv_bytes(data, SV_TDX_REPORT_DATA), &r, err) < 0 ||
+            fresh(sv_buf_bytes(&r.outblob), data, err) < 0)
+                return -1;
+        sv_buf_put(quote, sv_buf_bytes(&r.outblob));
+        return sv_buf_ok(quote, "the quote", err);
+}
+
+static int get_quote(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote, struct sv_err *err)
+{
+        SV_STR address = service(g);
+
+        if (address && from_service(g, address, data, quote, err) == 0)
+                return 0;
+        if (address && !tsm_is_ours(g ? g->tsm : NULL))
+                return -1;
+        return from_kernel(g, data, quote, err);
+}
+
 int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err)
 {
         uint8_t data[SV_TDX_REPORT_DATA] = {0};
-        SV_TSM_REPORT r = {0};
-        SV_BUF log = SV_BUF_NULL;
+        SV_BUF quote = SV_BUF_NULL, log = SV_BUF_NULL;
 
         if (report_data.n < 32 || report_data.n > sizeof(data))
                 return sv_fail(err, SV_USAGE, "tdx.guest.report-data", "expected 32 to %zu bytes of report data, found %zu", sizeof(data),
                                report_data.n);
         memcpy(data, report_data.p, report_data.n);
-        if (sv_tsm_get(guest ? guest->tsm : NULL, PROVIDER, SV_TSM_NO_LEVEL, sv_bytes(data, sizeof(data)), &r, err) < 0 ||
-            fresh(sv_buf_bytes(&r.outblob), data, err) < 0 || event_log(guest, &log, err) < 0)
+        if (get_quote(guest, data, &quote, err) < 0 || event_log(guest, &log, err) < 0)
                 return -1;
-        return sv_tdx_evidence_write(sv_buf_bytes(&r.outblob), sv_buf_bytes(&log), evidence, err);
+        return sv_tdx_evidence_write(sv_buf_bytes(&quote), sv_buf_bytes(&log), evidence, err);
 }
 
 static int attester_evidence(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
