@@ -120,7 +120,7 @@ static bool member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t t
         return true; /* SGX type, platform instance, configuration: of no consequence here */
 }
 
-static bool extension(struct sv_pck *p, struct sv_bytes raw)
+bool sv_pck_extension(struct sv_bytes raw, struct sv_pck *p)
 {
         struct sv_rd r = sv_rd(raw), list;
         uint32_t seen = 0;
@@ -154,7 +154,7 @@ int sv_pck_parse(const struct sv_cert *cert, struct sv_pck *out, struct sv_err *
         sv_cert_subject_cn(cert, cn);
         if (strcmp(cn, "Intel SGX PCK Certificate"))
                 return sv_fail(err, SV_PROOF, "tdx.pck.name", "a certificate for \"Intel SGX PCK Certificate\" was expected, this is for \"%s\"", cn);
-        if (!sv_cert_ext(cert, "1.2.840.113741.1.13.1", &raw) || !extension(&p, raw))
+        if (!sv_cert_ext(cert, "1.2.840.113741.1.13.1", &raw) || !sv_pck_extension(raw, &p))
                 return sv_fail(err, SV_FORMAT, "tdx.pck.extension",
                                "the PCK certificate has no SGX extension with PPID, TCB, PCEID and FMSPC, each once and of its size");
         *out = p;
