@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct sv_err err = SV_ERR_NULL;
         uint8_t *copy = malloc(size ? size : 1), digest[SV_DIGEST_MAX];
         struct sv_linux image;
+        struct sv_bytes section;
         struct sv_pe pe;
 
         if (!copy)
@@ -20,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 sv_linux_qemu(&image, copy, &boot, &err);
         if (sv_pe_parse(sv_bytes(copy, size), &pe, &err) == 0)
                 sv_pe_digest(&pe, SV_SHA256, digest, &err);
+        if (sv_pe_section(sv_bytes(copy, size), ".text", &section, &err) > 0)
+                sv_digest(SV_SHA256, section, digest, &err);
         free(copy);
         return 0;
 }

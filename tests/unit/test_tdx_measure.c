@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "tdx/firmware.h"
 #include "tdx/measure.h"
 #include "tests/unit/firmware.h"
 #include "tests/unit/make_boot.h"
@@ -543,6 +544,28 @@ static void unified_image(void **state)
         FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
 }
 
+/* The seed of the fuzz target: a volume with one of the two files. Damaged, it gives none. */
+static void titles(void **state)
+{
+        static const char ui[] = "462caa21-7614-4503-836e-8ab6f4662331", menu[] = "eec25bdc-67f2-4d95-b1d5-f81b2039d11d";
+        const char *source = getenv("SV_SOURCE");
+        struct sv_tdx_firmware f = {.readable = true};
+        char path[4096], title[64];
+        SV_BUF volume = SV_BUF_NULL;
+
+        snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/tdx-dxe/menu", source ? source : ".");
+        OK(sv_file_read(path, 1u << 20, &volume, "test", &err));
+        OK(sv_fv_parse(sv_buf_bytes(&volume), &f.dxe, &err));
+        assert_int_equal(sv_tdx_firmware_file(&f, ui, title), 0);
+        assert_int_equal(sv_tdx_firmware_file(&f, menu, title), 1);
+        assert_string_equal(title, "Menu");
+        volume.p[f.dxe.files_at + 20] = 0xff; /* the first file's size */
+        volume.p[f.dxe.files_at + 22] = 0xff;
+        assert_int_equal(sv_tdx_firmware_file(&f, menu, title), -1);
+        for (size_t n = 0; n < volume.n; n++)
+                assert_int_equal(sv_fv_parse(sv_bytes(volume.p, n), &f.dxe, &err), -1);
+}
+
 static void refuses(void **state)
 {
         static const struct {
@@ -581,7 +604,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(expected_json), cmocka_unit_test(generations), cmocka_unit_test(what_moves), cmocka_unit_test(not_predicted),
-                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(real_logs),     cmocka_unit_test(unified_image),
+                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(real_logs),     cmocka_unit_test(unified_image), cmocka_unit_test(titles),
                 cmocka_unit_test(refuses),
         };
 
