@@ -1,0 +1,80 @@
+"""The commands of SEV-SNP as a script uses them: exit status, one JSON object, files. usage: snp_commands.py SECURE-VM AGENT"""
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM, AGENT = (os.path.abspath(p) for p in sys.argv[1:3])
+DIGEST = '11' * 48
+
+
+def run(status, *args, program=PROGRAM):
+    r = subprocess.run([program, *args, '--json'], capture_output=True, text=True, timeout=60)
+    assert r.returncode == status, f'{args}: exit {r.returncode}, expected {status}: {r.stdout}{r.stderr}'
+    out = json.loads(r.stdout)
+    assert out['ok'] is (status == 0), out
+    return out
+
+
+def check_of(out):
+    return out['error']['check']
+
+
+def key(name):
+    subprocess.run(['openssl', 'ecparam', '-name', 'secp384r1', '-genkey', '-noout', '-out', name], check=True, capture_output=True)
+    return name
+
+
+def id_block():
+    made = run(0, 'id-block', '--launch-digest', DIGEST, '--key', key('id.pem'), '--author-key', key('author.pem'), '--svn', '7', '--out', 'g')
+    assert made['values']['launch_digest'] == DIGEST and made['values']['guest_svn'] == 7
+    assert made['guest']['tees']['sev-snp'] == {'id_block': 'g.id-block', 'id_auth': 'g.id-auth', 'author_key': True}
+    for member, name, size in (('idBlock', 'g.id-block', 96), ('idAuth', 'g.id-auth', 4096)):
+        with open(name, 'rb') as f:
+            raw = f.read()
+        assert len(raw) == size and base64.b64decode(made['libvirt'][member]) == raw
+    block, auth = run(0, 'inspect', 'g.id-block'), run(0, 'inspect', 'g.id-auth')
+    assert block['kind'] == 'id-block' and block['id_block']['launch_digest'] == DIGEST and block['verified'] is False
+    assert auth['id_auth']['author_key_digest'] == made['values']['author_key_digest']
+    nobody = run(0, 'id-block', '--launch-digest', DIGEST, '--anonymous')
+    assert nobody['values']['anonymous'] and nobody == run(0, 'id-block', '--launch-digest', DIGEST, '--anonymous')
+    assert check_of(run(2, 'id-block', '--launch-digest', DIGEST)) == 'id-block.key'
+    assert check_of(run(2, 'id-block', '--anonymous')) == 'id-block.digest'
+    assert check_of(run(2, 'id-block', '--launch-digest', '11', '--anonymous')) == 'sev.id_block.launch_digest'
+    assert check_of(run(2, 'id-block', '--launch-digest', DIGEST, '--anonymous', '--tee', 'vtpm')) == 'id-block.tee'
+    assert check_of(run(3, 'id-block', '--launch-digest', DIGEST, '--key', 'none.pem')) == 'crypto.keystore'
+
+
+def difference():
+    for name, kernel in (('a', '11'), ('b', '22')):
+        step = {'register': 'launch_digest', 'type': 'NORMAL', 'what': '1 page: hashes', 'inputs': {'kernel': kernel}}
+        with open(name, 'w') as f:
+            json.dump({'ok': True, 'tee': 'sev-snp', 'measurements': {'launch_digest': kernel}, 'steps': [step]}, f)
+    assert run(0, 'measure', '--diff', 'a', 'a')['differences'] == []
+    out = run(5, 'measure', '--diff', 'a', 'b')
+    assert check_of(out) == 'measure.differs'
+    assert [(d['input'], d['a'], d['b']) for d in out['differences']] == [('kernel', '11', '22')]
+    assert check_of(run(2, 'measure', '--diff', 'a')) == 'measure.diff'
+
+
+def platform():
+    if not os.path.exists('/dev/sev'):
+        assert check_of(run(3, 'host', 'commit', '--dry-run')) == 'sev.host.device'
+        assert check_of(run(3, 'host', 'config', '--reset', '--dry-run')) == 'sev.host.device'
+    assert check_of(run(2, 'host', 'commit', '--tee', 'vtpm')) == 'host.tee'
+    assert check_of(run(2, 'host', 'vlek-load')) == 'cli.arguments'
+
+
+def derive():
+    assert check_of(run(2, 'derive-key', program=AGENT)) == 'agent.fd'
+    assert check_of(run(2, 'derive-key', '--stdout', program=AGENT)) == 'agent.fd'  # never beside --json
+    assert check_of(run(2, 'derive-key', '--fd', '3', '--stdout', program=AGENT)) == 'agent.fd'
+
+
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    for test in (id_block, difference, platform, derive):
+        test()
+        print(test.__name__, 'ok')
