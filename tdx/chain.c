@@ -57,19 +57,27 @@ static int find(struct sv_tdx_chain *c, const struct sv_certs *test_roots, const
         return 0;
 }
 
-int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out,
-                       struct sv_err *err)
+int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out, struct sv_err *err)
 {
-        struct sv_tdx_chain c = {0};
-        char name[64];
+        struct sv_tdx_chain c = {.certs = *certs};
 
-        snprintf(name, sizeof(name), "%s.chain", check);
-        if (sv_certs_parse(pem, &c.certs, name, err) < 0 || find(&c, test_roots, check, err) < 0) {
+        *certs = (struct sv_certs){NULL, 0};
+        if (find(&c, test_roots, check, err) < 0) {
                 sv_tdx_chain_free(&c);
                 return -1;
         }
         *out = c;
         return 0;
+}
+
+int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out,
+                       struct sv_err *err)
+{
+        SV_CERTS certs = {0};
+        char name[64];
+
+        snprintf(name, sizeof(name), "%s.chain", check);
+        return sv_certs_parse(pem, &certs, name, err) < 0 ? -1 : sv_tdx_chain_take(&certs, test_roots, check, out, err);
 }
 
 int sv_tdx_chain_verify(const struct sv_tdx_chain *c, const struct sv_bytes *crls, size_t n_crls, int64_t time, const char *check,

@@ -18,6 +18,8 @@ void sv_tdx_chain_free(struct sv_tdx_chain *c);
  * whole, "tdx.root" when the root is not Intel's nor one of test_roots. */
 int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out,
                        struct sv_err *err);
+/* The same of certificates that are read already; takes them over, also on failure. */
+int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out, struct sv_err *err);
 /* Signatures, dates, CRLs (one for each issuer): "<check>.chain", ".expired", ".revoked", ".crl". */
 int sv_tdx_chain_verify(const struct sv_tdx_chain *c, const struct sv_bytes *crls, size_t n_crls, int64_t time, const char *check,
                         struct sv_err *err);

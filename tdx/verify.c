@@ -1,7 +1,5 @@
 #include "tdx/verify.h"
 
-#include "tdx/chain.h"
-
 void sv_tdx_out_free(struct sv_tdx_out *out)
 {
         sv_json_free(out->advisories);
@@ -9,10 +7,8 @@ void sv_tdx_out_free(struct sv_tdx_out *out)
 }
 
 struct work {
-        const struct sv_tdx_in *in;
+        struct sv_tdx_collateral *c;
         struct sv_tdx_out *out;
-        struct sv_tdx_chain pck, signer[2];
-        struct sv_tcb_doc info, identity;
 };
 
 static void first(int64_t *t, int64_t other)
@@ -21,49 +17,30 @@ static void first(int64_t *t, int64_t other)
                 *t = other;
 }
 
-/* --- 1, 2: the PCK chain and its lists --- */
+/* --- 1 to 3: the PCK chain and its lists, Intel's signed documents --- */
 
-static int pck_chain(struct work *w, struct sv_err *err)
+static void note_doc(struct sv_tdx_out *out, const struct sv_tdx_doc *d, int64_t *evaluation)
 {
-        const struct sv_bytes crls[2] = {w->in->pck_crl, w->in->root_ca_crl};
-
-        if (sv_tdx_chain_parse(w->out->quote.pck_chain, w->in->test_roots, "tdx.pck", &w->pck, err) < 0)
-                return -1;
-        w->out->test_root = w->pck.test_root;
-        sv_cert_fingerprint(w->pck.root, w->out->root);
-        w->out->expires = w->pck.expires;
-        for (int i = 0; i < 2; i++)
-                if (!crls[i].n)
-                        return sv_fail(err, SV_PROOF, "tdx.pck.crl", "the %s is missing: whether the platform is revoked cannot be known",
-                                       i ? "root CA's revocation list" : "PCK revocation list");
-        if (!w->in->skip_signatures && sv_tdx_chain_verify(&w->pck, crls, 2, w->in->time, "tdx.pck", err) < 0)
-                return -1;
-        return sv_pck_parse(w->pck.leaf, &w->out->pck, err);
+        out->test_root |= d->signer.chain.test_root;
+        first(&out->expires, d->signer.chain.expires);
+        first(&out->expires, d->doc.next_update);
+        *evaluation = sv_json_int(sv_json_get(d->doc.body, "tcbEvaluationDataNumber"), -1);
 }
 
-/* --- 3: signed documents --- */
-
-static int document(struct work *w, struct sv_bytes text, struct sv_bytes chain, const char *body, const char *check, struct sv_tdx_chain *signer,
-                    struct sv_tcb_doc *doc, struct sv_err *err)
+static int collateral(struct work *w, int64_t time, struct sv_err *err)
 {
-        char cn[256];
+        struct sv_tdx_collateral *c = w->c;
+        struct sv_tdx_out *out = w->out;
 
-        if (sv_tcb_doc_parse(text, body, check, doc, err) < 0 ||
-            sv_tdx_chain_parse(chain, w->in->test_roots, "tdx.tcb_signing", signer, err) < 0)
+        if (sv_tdx_collateral_pck(c, out->quote.pck_chain, time, err) < 0 || sv_tdx_collateral_docs(c, time, err) < 0)
                 return -1;
-        sv_cert_subject_cn(signer->leaf, cn);
-        if (strcmp(cn, "Intel SGX TCB Signing"))
-                return sv_fail(err, SV_PROOF, "tdx.tcb_signing.name", "\"Intel SGX TCB Signing\" was expected to sign, this is \"%s\"", cn);
-        w->out->test_root |= signer->test_root;
-        first(&w->out->expires, signer->expires);
-        first(&w->out->expires, doc->next_update);
-        w->out->evaluation[doc == &w->identity] = sv_json_int(sv_json_get(doc->body, "tcbEvaluationDataNumber"), -1);
-        if (w->in->skip_signatures)
-                return 0;
-        if (sv_tdx_chain_verify(signer, &w->in->root_ca_crl, 1, w->in->time, "tdx.tcb_signing", err) < 0 ||
-            sv_tcb_doc_verify(doc, signer->leaf, check, err) < 0)
-                return -1;
-        return sv_tcb_doc_current(doc, w->in->time, check, err);
+        out->pck = c->platform;
+        out->test_root = c->pck.chain.test_root;
+        memcpy(out->root, c->root, sizeof(out->root));
+        out->expires = c->pck.chain.expires;
+        note_doc(out, &c->info, &out->evaluation[0]);
+        note_doc(out, &c->identity, &out->evaluation[1]);
+        return 0;
 }
 
 /* --- 5, 6: the quoting enclave and the quote --- */
@@ -90,16 +67,40 @@ static int key_bound(const struct sv_quote *q, struct sv_err *err)
         return sv_fail(err, SV_PROOF, "tdx.qe.report_data", "the quoting enclave's report does not name this attestation key");
 }
 
+/* From the platform's key to the attestation key: the same in every quote that one quoting enclave signs. */
+static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q, struct sv_err *err)
+{
+        const struct sv_bytes parts[] = {q->qe_report, q->qe_signature, q->att_key, q->qe_auth};
+        SV_KEY *pck = NULL;
+        SV_BUF all = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                sv_buf_u32le(&all, (uint32_t)parts[i].n);
+                sv_buf_put(&all, parts[i]);
+        }
+        if (sv_buf_ok(&all, "the quoting enclave's report", err) < 0)
+                return -1;
+        if (c->att_key && sv_bytes_eq(sv_buf_bytes(&all), sv_buf_bytes(&c->qe)))
+                return 0;
+        sv_key_freep(&c->att_key);
+        pck = sv_cert_key(c->pck.chain.leaf, err);
+        if (!pck || signed_by(pck, q->qe_report, q->qe_signature, "tdx.qe.signature", err) < 0 || key_bound(q, err) < 0)
+                return -1;
+        sv_buf_clear(&c->qe);
+        sv_buf_put(&c->qe, sv_buf_bytes(&all));
+        if (sv_buf_ok(&c->qe, "the quoting enclave's report", err) < 0)
+                return -1;
+        c->att_key = sv_key_from_ec(SV_KEY_P256, sv_bytes(q->att_key.p, 32), sv_bytes(q->att_key.p + 32, 32), err);
+        return c->att_key ? 0 : -1;
+}
+
 static int signatures(struct work *w, struct sv_err *err)
 {
         const struct sv_quote *q = &w->out->quote;
-        SV_KEY *pck = sv_cert_key(w->pck.leaf, err);
-        SV_KEY *att = NULL;
 
-        if (!pck || signed_by(pck, q->qe_report, q->qe_signature, "tdx.qe.signature", err) < 0 || key_bound(q, err) < 0)
+        if (attestation_key(w->c, q, err) < 0)
                 return -1;
-        att = sv_key_from_ec(SV_KEY_P256, sv_bytes(q->att_key.p, 32), sv_bytes(q->att_key.p + 32, 32), err);
-        return att ? signed_by(att, q->signed_part, q->signature, "tdx.signature", err) : -1;
+        return signed_by(w->c->att_key, q->signed_part, q->signature, "tdx.signature", err);
 }
 
 /* --- 4, 7 to 10: how current the platform is --- */
@@ -124,8 +125,8 @@ static int evaluate(struct work *w, const uint8_t svn[16], const struct sv_tcb_f
         struct sv_tcb_found platform, module = {0};
         bool has_module;
 
-        if (sv_tcb_module(&w->info, &w->out->quote.td, svn, &has_module, &module, err) < 0 ||
-            sv_tcb_platform(&w->info, &w->out->pck, svn, &platform, err) < 0)
+        if (sv_tcb_module(&w->c->info.doc, &w->out->quote.td, svn, &has_module, &module, err) < 0 ||
+            sv_tcb_platform(&w->c->info.doc, &w->out->pck, svn, &platform, err) < 0)
                 return -1;
         *status = sv_tcb_converge(platform.status, qe->status, has_module ? &module.status : NULL);
         if (!note)
@@ -152,7 +153,7 @@ static int tcb(struct work *w, struct sv_err *err)
         enum sv_tcb_status now;
         struct sv_tcb_found qe;
 
-        if (sv_tcb_info_matches(&w->info, &w->out->pck, err) < 0 || sv_tcb_qe(&w->identity, &w->out->quote.qe, &qe, err) < 0 ||
+        if (sv_tcb_info_matches(&w->c->info.doc, &w->out->pck, err) < 0 || sv_tcb_qe(&w->c->identity.doc, &w->out->quote.qe, &qe, err) < 0 ||
             evaluate(w, td->tee_tcb_svn, &qe, &w->out->status, true, err) < 0)
                 return -1;
         if (td->type != SV_TD_10) {
@@ -181,35 +182,41 @@ static int bound(const struct sv_td_report *td, struct sv_bytes want, struct sv_
         return 0;
 }
 
-static int run(struct work *w, struct sv_err *err)
+static int run(struct work *w, struct sv_bytes quote, struct sv_bytes report_data, int64_t time, struct sv_err *err)
 {
-        const struct sv_tdx_in *in = w->in;
-
-        if (sv_quote_parse(in->quote, &w->out->quote, err) < 0 || pck_chain(w, err) < 0)
+        if (sv_quote_parse(quote, &w->out->quote, err) < 0 || collateral(w, time, err) < 0)
                 return -1;
-        if (document(w, in->tcb_info, in->tcb_info_chain, "tcbInfo", "tdx.tcb_info", &w->signer[0], &w->info, err) < 0 ||
-            document(w, in->qe_identity, in->qe_identity_chain, "enclaveIdentity", "tdx.qe_identity", &w->signer[1], &w->identity, err) < 0)
+        if (!w->c->skip_signatures && signatures(w, err) < 0)
                 return -1;
-        if (!in->skip_signatures && signatures(w, err) < 0)
-                return -1;
-        return tcb(w, err) < 0 ? -1 : bound(&w->out->quote.td, in->report_data, err);
+        return tcb(w, err) < 0 ? -1 : bound(&w->out->quote.td, report_data, err);
 }
 
-int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_err *err)
+int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote, struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
+                       struct sv_err *err)
 {
         struct sv_tdx_out o = {.advisories = sv_json_array()};
-        struct work w = {.in = in, .out = &o};
-        int r = run(&w, err);
+        struct work w = {.c = c, .out = &o};
 
-        sv_tdx_chain_free(&w.pck);
-        sv_tdx_chain_free(&w.signer[0]);
-        sv_tdx_chain_free(&w.signer[1]);
-        sv_tcb_doc_free(&w.info);
-        sv_tcb_doc_free(&w.identity);
-        if (r < 0) {
+        if (run(&w, quote, report_data, time, err) < 0) {
                 sv_tdx_out_free(&o);
                 return -1;
         }
         *out = o;
         return 0;
+}
+
+int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_err *err)
+{
+        SV_TDX_COLLATERAL c = {
+                .tcb_info = in->tcb_info,
+                .tcb_info_chain = in->tcb_info_chain,
+                .qe_identity = in->qe_identity,
+                .qe_identity_chain = in->qe_identity_chain,
+                .pck_crl = in->pck_crl,
+                .root_ca_crl = in->root_ca_crl,
+                .test_roots = in->test_roots,
+                .skip_signatures = in->skip_signatures,
+        };
+
+        return sv_tdx_verify_with(&c, in->quote, in->report_data, in->time, out, err);
 }

@@ -1,7 +1,9 @@
 /* Verification of a TD quote against Intel's collateral (DCAP QVL, QuoteVerifier). Pure: time and collateral are arguments. */
 #pragma once
 
-#include "tdx/tcb.h"
+#include "tdx/collateral.h"
+#include "tdx/pck.h"
+#include "tdx/quote.h"
 
 struct sv_tdx_in {
         struct sv_bytes quote;
@@ -39,3 +41,7 @@ void sv_tdx_out_free(struct sv_tdx_out *out);
  *   tdx.report_data
  * Which statuses but Revoked are good enough is the policy's to say. */
 int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_err *err);
+/* The same with collateral that serves more than one quote: what is left to each is its signature, and when the one before was of
+ * another platform, that platform's certificate and the quoting enclave's report. At any time: what is no longer valid then is verified anew, and refused by name. */
+int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote, struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
+                       struct sv_err *err);

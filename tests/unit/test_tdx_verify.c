@@ -29,10 +29,31 @@ static void free_files(struct files *f)
         sv_certs_free(&f->roots);
 }
 
+/* The same collateral for a second and third quote, when everything is warm: the same answer. */
+static void again(const struct sv_tdx_in *in, int r, const struct sv_tdx_out *out, const struct sv_err *err)
+{
+        SV_TDX_COLLATERAL c = {
+                .tcb_info = in->tcb_info, .tcb_info_chain = in->tcb_info_chain, .qe_identity = in->qe_identity, .qe_identity_chain = in->qe_identity_chain,
+                .pck_crl = in->pck_crl, .root_ca_crl = in->root_ca_crl, .test_roots = in->test_roots};
+
+        for (int i = 0; i < 3; i++) {
+                struct sv_err e = SV_ERR_NULL;
+                struct sv_tdx_out o = {0};
+
+                assert_int_equal(sv_tdx_verify_with(&c, in->quote, in->report_data, in->time, &o, &e), r);
+                if (r < 0)
+                        assert_string_equal(e.check, err->check);
+                else
+                        assert_true(o.status == out->status && o.expires == out->expires && o.test_root == out->test_root && o.tcb_date == out->tcb_date);
+                sv_tdx_out_free(&o);
+        }
+}
+
 static int verify(const struct sv_json *row, struct sv_tdx_out *out, struct files *f, struct sv_err *err)
 {
         const char *col = sv_json_str(sv_json_get(row, "collateral")), *root = sv_json_str(sv_json_get(row, "root"));
         struct sv_tdx_in in = {0};
+        int r;
 
         load(&f->quote, sv_json_str(sv_json_get(row, "quote")), "", false);
         load(&f->info, col, "tcb_info.json", true);
@@ -56,7 +77,9 @@ static int verify(const struct sv_json *row, struct sv_tdx_out *out, struct file
         in.root_ca_crl = sv_buf_bytes(&f->root_crl);
         if (sv_parse_time(sv_json_str(sv_json_get(row, "at")), &in.time, "test.time", err) < 0)
                 fail_msg("%s", err->msg);
-        return sv_tdx_verify(&in, out, err);
+        r = sv_tdx_verify(&in, out, err);
+        again(&in, r, out, err);
+        return r;
 }
 
 static struct sv_json *read_json(const char *name)
@@ -210,12 +233,50 @@ static void every_length(void **state)
                 FAILS(sv_quote_parse(sv_bytes(raw.p, n), &q, &err), SV_FORMAT, n < 48 + 6 + 648 ? "tdx.quote.size" : "tdx.quote.signature");
 }
 
+/* One collateral, the quotes of three platforms in turn, a changed one between them, and times at which it is no longer valid. */
+static void collateral_serves_many(void **state)
+{
+        static const char *const quotes[] = {"quotes/ed-00806f-tdx10.bin", "quotes/gtg-cos113.bin", "quotes/tr-azure-v4.bin"};
+        static const enum sv_tcb_status statuses[] = {SV_TCB_OUT_OF_DATE, SV_TCB_UP_TO_DATE, SV_TCB_OUT_OF_DATE};
+        const int64_t time = 1740714290; /* 2025-02-28T03:44:50Z, the collateral's own */
+        struct sv_err err = SV_ERR_NULL;
+        SV_TDX_COLLATERAL c = {.skip_signatures = false};
+        struct files f = {0};
+
+        shared_path(DIR "quotes");
+        load(&f.info, "collateral/00806f-2025-02", "tcb_info.json", false);
+        load(&f.info_chain, "collateral/00806f-2025-02", "tcb_info_chain.pem", false);
+        load(&f.qe, "collateral/00806f-2025-02", "qe_identity.json", false);
+        load(&f.qe_chain, "collateral/00806f-2025-02", "qe_identity_chain.pem", false);
+        load(&f.pck_crl, "collateral/00806f-2025-02", "pck_crl.der", false);
+        load(&f.root_crl, "collateral/00806f-2025-02", "root_ca_crl.der", false);
+        c = (struct sv_tdx_collateral){.tcb_info = sv_buf_bytes(&f.info), .tcb_info_chain = sv_buf_bytes(&f.info_chain), .qe_identity = sv_buf_bytes(&f.qe),
+                                       .qe_identity_chain = sv_buf_bytes(&f.qe_chain), .pck_crl = sv_buf_bytes(&f.pck_crl), .root_ca_crl = sv_buf_bytes(&f.root_crl)};
+        for (unsigned i = 0; i < 12; i++) {
+                SV_BUF raw = SV_BUF_NULL;
+                struct sv_tdx_out out = {0};
+
+                load(&raw, quotes[i % 3], "", false);
+                OK(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err));
+                assert_int_equal(out.status, statuses[i % 3]);
+                sv_tdx_out_free(&out);
+                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time + 365 * 86400, &out, &err), SV_PROOF, "tdx.pck.crl");
+                raw.p[0x100] ^= 1; /* the TD report */
+                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err), SV_PROOF, "tdx.signature");
+                raw.p[0x100] ^= 1;
+                raw.p[0x2c0] ^= 1; /* the attestation key */
+                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err), SV_PROOF, "tdx.qe.report_data");
+        }
+        free_files(&f);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(real_pairs),
                 cmocka_unit_test(every_case),
                 cmocka_unit_test(every_length),
+                cmocka_unit_test(collateral_serves_many),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

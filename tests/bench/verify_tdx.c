@@ -1,0 +1,201 @@
+/* What verification of a TD quote costs beside its two public-key operations alone, with collateral that was read and verified before; and of
+ * another platform than the quote before. A platform's certificates are new bytes each time, and
+ * most of what they cost beyond their signatures is libcrypto's taking them in, so there we stand beside libcrypto doing the same from the same
+ * bytes. Then many quotes, during which memory must not grow. Takes a real quote and its collateral (SV_SHARED); fails when a limit is missed.
+ *     bench-verify-tdx [QUOTES] */
+#include <malloc.h>
+#include <openssl/ecdsa.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "tdx/verify.h"
+#include "tests/bench/timing.h"
+
+#define QUOTE      "quotes/gtg-cos113.bin"
+#define COLLATERAL "collateral/00806f-2025-02/"
+#define TIME       1740714290 /* of both */
+#define ROUNDS     40
+#define CALLS      20
+
+struct op {
+        EVP_PKEY *key;
+        struct sv_bytes signed_part, signature;
+        struct sv_buf der;
+};
+
+struct work {
+        struct sv_buf quote, file[6];
+        struct sv_tdx_collateral c;
+        struct sv_quote q;
+        struct op op[2]; /* the enclave's report by the PCK, the quote by the attestation key */
+};
+
+static void need(bool ok, const char *what)
+{
+        if (ok)
+                return;
+        fprintf(stderr, "bench-verify-tdx: %s\n", what);
+        exit(3);
+}
+
+static bool load(const char *name, struct sv_buf *out)
+{
+        const char *shared = getenv("SV_SHARED");
+        SV_STR path = sv_asprintf("%s/vectors/tdx/%s", shared ? shared : "../shared", name);
+
+        return sv_file_read(path, 1u << 20, out, "bench.file", NULL) == 0;
+}
+
+static void run_op(const struct op *op)
+{
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+        need(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, op->key) == 1 &&
+                     EVP_DigestVerify(ctx, op->signature.p, op->signature.n, op->signed_part.p, op->signed_part.n) == 1,
+             "an operation alone");
+        EVP_MD_CTX_free(ctx);
+}
+
+static void both_ops(void *arg)
+{
+        run_op(&((struct work *)arg)->op[0]);
+        run_op(&((struct work *)arg)->op[1]);
+}
+
+static void known(void *arg)
+{
+        struct work *w = arg;
+        struct sv_tdx_out out;
+
+        need(sv_tdx_verify_with(&w->c, sv_buf_bytes(&w->quote), sv_bytes(NULL, 0), TIME, &out, NULL) == 0, "the quote does not hold");
+        sv_tdx_out_free(&out);
+}
+
+static void other_platform(void *arg)
+{
+        struct work *w = arg;
+
+        /* As after a quote of another one under the same issuers: its own certificate is not this quote's, and neither is its enclave. */
+        w->c.pck_pem.p[100] ^= 1;
+        known(w);
+}
+
+/* The chain from the quote's bytes, its lists and its signatures; the attestation key; the quote's two signatures. */
+static void libcrypto_alone(void *arg)
+{
+        struct work *w = arg;
+        BIO *in = BIO_new_mem_buf(w->q.pck_chain.p, (int)w->q.pck_chain.n);
+        X509 *x[3];
+        X509_CRL *crl[2];
+        struct op op = w->op[0];
+
+        for (int i = 0; i < 3; i++)
+                need((x[i] = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL, "the PCK chain");
+        for (int i = 0; i < 2; i++) {
+                const uint8_t *der = w->file[4 + i].p;
+
+                need((crl[i] = d2i_X509_CRL(NULL, &der, (long)w->file[4 + i].n)) != NULL && X509_CRL_verify(crl[i], X509_get0_pubkey(x[1 + i])) == 1,
+                     "a revocation list");
+        }
+        need(X509_verify(x[0], X509_get0_pubkey(x[1])) == 1 && X509_verify(x[1], X509_get0_pubkey(x[2])) == 1, "the PCK chain");
+        op.key = X509_get0_pubkey(x[0]);
+        run_op(&op);
+        run_op(&w->op[1]);
+        for (int i = 0; i < 3; i++)
+                X509_free(x[i]);
+        for (int i = 0; i < 2; i++)
+                X509_CRL_free(crl[i]);
+        BIO_free(in);
+}
+
+static void set_op(struct op *op, struct sv_bytes signed_part, struct sv_bytes raw)
+{
+        ECDSA_SIG *sig = ECDSA_SIG_new();
+        unsigned char *der = NULL;
+        int n;
+
+        need(sig && ECDSA_SIG_set0(sig, BN_bin2bn(raw.p, 32, NULL), BN_bin2bn(raw.p + 32, 32, NULL)), "a signature");
+        n = i2d_ECDSA_SIG(sig, &der);
+        sv_buf_put(&op->der, sv_bytes(der, (size_t)n));
+        OPENSSL_free(der);
+        ECDSA_SIG_free(sig);
+        op->signed_part = signed_part;
+        op->signature = sv_buf_bytes(&op->der);
+}
+
+static void prepare(struct work *w)
+{
+        uint8_t spki[91] = {0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7, 3, 0x42, 0, 4};
+        const uint8_t *p = spki;
+        BIO *in;
+
+        need(sv_quote_parse(sv_buf_bytes(&w->quote), &w->q, NULL) == 0, "the quote");
+        w->c = (struct sv_tdx_collateral){.tcb_info = sv_buf_bytes(&w->file[0]), .tcb_info_chain = sv_buf_bytes(&w->file[1]),
+                                          .qe_identity = sv_buf_bytes(&w->file[2]), .qe_identity_chain = sv_buf_bytes(&w->file[3]),
+                                          .pck_crl = sv_buf_bytes(&w->file[4]), .root_ca_crl = sv_buf_bytes(&w->file[5])};
+        in = BIO_new_mem_buf(w->q.pck_chain.p, (int)w->q.pck_chain.n);
+        w->op[0].key = X509_get_pubkey(PEM_read_bio_X509(in, NULL, NULL, NULL));
+        BIO_free(in);
+        memcpy(spki + 27, w->q.att_key.p, 64);
+        w->op[1].key = d2i_PUBKEY(NULL, &p, sizeof(spki));
+        need(w->op[0].key && w->op[1].key, "the keys");
+        set_op(&w->op[0], w->q.qe_report, w->q.qe_signature);
+        set_op(&w->op[1], w->q.signed_part, w->q.signature);
+}
+
+/* Bytes that the program has from malloc and not given back. What the allocator keeps at hand counts as well, so it varies by some. */
+static size_t in_use(void)
+{
+        struct mallinfo2 m = mallinfo2();
+
+        return m.uordblks + m.hblkhd;
+}
+
+static bool grows(struct work *w, unsigned quotes)
+{
+        size_t before, after;
+
+        for (int i = 0; i < 20; i++)
+                other_platform(w);
+        before = in_use();
+        for (unsigned i = 0; i < quotes; i++)
+                if (i % 10)
+                        known(w);
+                else
+                        other_platform(w);
+        after = in_use();
+        printf("%u quotes, every tenth of another platform: %zu bytes in use before, %zu after%s\n", quotes, before, after, after > before + quotes ? "  GROWN" : "");
+        return after > before + quotes; /* one byte each: less than malloc gives */
+}
+
+int main(int argc, char **argv)
+{
+        static const char *const names[] = {"tcb_info.json", "tcb_info_chain.pem", "qe_identity.json", "qe_identity_chain.pem", "pck_crl.der",
+                                            "root_ca_crl.der"};
+        static struct work w;
+        struct bench_row rows[] = {
+                {"a quote of a platform that is known", known, &w, 0},
+                {"2 P-256 verifications", both_ops, &w, 0},
+                {"a quote of another platform, from its bytes", other_platform, &w, 0},
+                {"libcrypto alone, from the same bytes", libcrypto_alone, &w, 0},
+        };
+        bool have = load(QUOTE, &w.quote), ok;
+
+        for (int i = 0; i < 6 && have; i++) {
+                SV_STR name = sv_asprintf("%s%s", COLLATERAL, names[i]);
+
+                have = load(name, &w.file[i]);
+        }
+        if (!have) {
+                puts("skipped: the real quotes are not here (SV_SHARED)");
+                return 0;
+        }
+        prepare(&w);
+        bench_run(rows, 4, ROUNDS, CALLS);
+        ok = bench_ratio(&rows[0], &rows[1], 1.2);
+        ok &= bench_ratio(&rows[2], &rows[3], 1.2);
+        ok &= !grows(&w, argc > 1 ? (unsigned)atoi(argv[1]) : 10000);
+        sv_tdx_collateral_free(&w.c);
+        return ok ? 0 : 1;
+}
