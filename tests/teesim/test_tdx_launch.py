@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""`secure-vm launch --connect`, the shipped program, on a machine of the release that knows TDX (tests/teesim/forky) in front of the TDX module
+that is played: that release's libvirt daemon and QEMU as they are. What the module measured is what `secure-vm measure` says of the same guest
+file; what cannot be launched ends with the right status and the right check.
+
+    test_tdx_launch.py --build DIR [CASE...]
+"""
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from test_launch import Failed, fake_kernel, must
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm')
+TREE = os.path.join(CACHE, 'forky')
+FIRMWARE = os.path.join(CACHE, 'firmware', 'OVMF.inteltdx.ms.fd')
+RUNNER = os.path.join(TOP, 'tests/teesim/forky')
+CPUINFO = 'processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\nflags\t\t: fpu tsc msr sse2 lm vmx tdx_host_platform\n\n'
+QEMU_CONF = 'stdio_handler = "file"\nmax_core = 0\nnamespaces = []\nuser = "root"\ngroup = "root"\ndynamic_ownership = 0\nsecurity_driver = "none"\n'
+CASES = []
+
+
+def case(f):
+    CASES.append(f)
+    return f
+
+
+class Machine:
+    """/etc, /run, /var and a processor of its own, libvirtd in it, and a qemu-system-x86_64 that preloads the simulator."""
+
+    def __init__(self, build, folder):
+        self.dir, self.vm, self.simulator = folder, os.path.join(build, 'launcher', 'secure-vm'), os.path.join(build, 'tests', 'teesim', 'teesim.so')
+        os.chmod(folder, 0o755)
+        for d in ('run', 'var/lib/libvirt/qemu', 'var/log', 'var/cache', 'var/tmp', 'bin', 'g'):
+            os.makedirs(self.path(d))
+        shutil.copytree(os.path.join(TREE, 'etc'), self.path('etc'), symlinks=True)
+        os.symlink('/run', self.path('var/run'))
+        self.put('etc/libvirt/qemu.conf', QEMU_CONF)
+        self.put('etc/libvirt/libvirtd.conf', 'auth_unix_rw = "none"\nauth_unix_ro = "none"\n')
+        self.put('cpuinfo', CPUINFO)
+        self.state_file, self.file = self.path('state.json'), self.path('guest.json')
+        self.environment = dict(os.environ, FORKY_STATE=folder, FORKY_PRELOAD=self.simulator, FORKY_CPUINFO=self.path('cpuinfo'),
+                                SECURE_VM_DIR=self.path('g'), PATH=f'{self.path("bin")}:{os.environ["PATH"]}')
+        self.qemu()
+        self.put('kernel', fake_kernel())
+        self.put('initrd', bytes(i * 7 & 0xff for i in range(4321)))
+        socket = self.path('run/libvirt/libvirt-sock')
+        self.uri = f'qemu+unix:///system?socket={socket}'
+        with open(self.path('libvirtd.log'), 'wb') as log:
+            self.daemon = subprocess.Popen([RUNNER, TREE, '/usr/sbin/libvirtd'], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        for _ in range(300):
+            if os.path.exists(socket):
+                return
+            time.sleep(0.1)
+        raise Failed('forky\'s libvirtd does not listen')
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def put(self, name, data):
+        with open(self.path(name), 'wb') as f:
+            f.write(data.encode() if isinstance(data, str) else data)
+
+    def qemu(self, **told):
+        """What QEMU's half of the simulator is told (tests/teesim/tdx.h)."""
+        told = {'LD_PRELOAD': self.simulator, 'TEESIM_STATE': self.state_file, 'TEESIM_RUN': 'block', **told}
+        self.put('bin/new', '#!/bin/sh\n' + ''.join(f'export {k}="{v}"\n' for k, v in told.items()) + 'exec /usr/bin/qemu-system-x86_64 "$@"\n')
+        os.chmod(self.path('bin/new'), 0o755)
+        os.rename(self.path('bin/new'), self.path('bin/qemu-system-x86_64'))
+
+    def write(self, tdx=None, **members):
+        g = {'name': 'g', 'tee': 'tdx', 'memory': '512MiB', 'vcpus': 1, 'firmware': FIRMWARE, 'nics': [], 'cmdline': 'console=ttyS0', 'kernel': 'kernel',
+             'initrd': 'initrd', 'tees': {'tdx': {'quote_service': 'none', **(tdx or {})}}, **members}
+        self.put('guest.json', json.dumps({k: v for k, v in g.items() if v is not None}))
+
+    def ask(self, *args, status=0):
+        r = subprocess.run([RUNNER, TREE, self.vm, *args, '--json'], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+                           env=self.environment)
+        must(status is None or r.returncode == status, f'{args[0]}: expected status {status}, found {r.returncode}: {(r.stderr or r.stdout)[-900:]}')
+        return json.loads(r.stdout)
+
+    def launch(self, status=0):
+        if os.path.exists(self.state_file):
+            os.unlink(self.state_file)
+        return self.ask('launch', self.file, '--connect', self.uri, status=status)
+
+    def refused(self, klass, status, check):
+        e = self.launch(status=status)['error']
+        must((e['class'], e['check']) == (klass, check), f'expected {klass} {check}, found {e}')
+        return e['message']
+
+    def end(self):
+        if hasattr(self, 'daemon'):
+            self.daemon.terminate()
+            self.daemon.wait(30)
+
+
+def launched(m, tdx=None, **members):
+    """A guest that starts; what the module saw."""
+    m.write(tdx, **members)
+    answer = m.launch()
+    must((answer['tee'], answer['accelerator'], answer['state']) == ('tdx', 'kvm', 'running'), f'launch answered {answer}')
+    with open(m.state_file, encoding='ascii') as f:
+        state = json.load(f)
+    m.ask('destroy', 'g', '--connect', m.uri)
+    # The boot files are for QEMU only: MRTD does not hold them, and measure wants a kernel that EFI would start.
+    m.write(tdx, **dict(members))
+    flags = ['--tee', 'tdx', '--firmware', FIRMWARE, '--memory', members.get('memory', '512MiB')]
+    predicted = m.ask('measure', *flags)['measurements']['mrtd']
+    must(state['mrtd'] == predicted, f'the module measured {state["mrtd"]}, measure says {predicted}')
+    return state
+
+
+@case
+def the_host(m):
+    """the host command finds TDX there, and says what is missing"""
+    found = json.dumps(m.ask('host'))
+    must('QEMU 11' in found or 'QEMU 10' in found, f'found {found}')
+    must('tdx-guest' in found, f'found {found}')
+
+
+@case
+def guests(m):
+    """CPUs, memory, identities"""
+    for vcpus, memory in ((1, '512MiB'), (2, '3GiB'), (4, '1GiB')):
+        state = launched(m, vcpus=vcpus, memory=memory)
+        must(state['vcpus'] == vcpus and state['attributes'] == '0000000010000000', f'found {state["vcpus"]} vCPUs, attributes {state["attributes"]}')
+    m.put('init-data', 'version = "0.1.0"\nalgorithm = "sha384"\n\n[data]\n')
+    with open(m.path('init-data'), 'rb') as f:
+        digest = hashlib.sha384(f.read()).hexdigest()
+    state = launched(m, tdx={'init_data': 'init-data', 'mrowner': '11' * 48})
+    must(state['mrconfigid'] == digest, f'expected the digest of init-data as MRCONFIGID, found {state["mrconfigid"]}')
+    must(state['mrowner'] == '11' * 48 and state['mrownerconfig'] == '00' * 48, f'found {state["mrowner"]}, {state["mrownerconfig"]}')
+
+
+@case
+def interrupted(m):
+    """the module is short of entropy, and takes pages a few at a time"""
+    m.qemu(TEESIM_NO_ENTROPY='5', TEESIM_CHUNK='100')
+    try:
+        launched(m)
+    finally:
+        m.qemu()
+
+
+@case
+def refusals(m):
+    """what a TD cannot have is refused by name"""
+    m.write(cpu='EPYC-v4')
+    m.refused('usage', 2, 'tdx.domain.cpu')
+    m.write(tdx={'attributes': '0x10000001', 'allow_debug': True})
+    m.refused('usage', 2, 'tdx.domain.attributes')
+    m.write(tdx={'attributes': '0x0'})
+    m.refused('usage', 2, 'tdx.domain.attributes')
+    m.write(tdx={'quote_service': 'vsock:2:4050'})
+    m.refused('usage', 2, 'tdx.domain.quote_service')
+    m.write(tuning={'hugepages': True})
+    m.refused('usage', 2, 'tdx.domain.cannot')
+    must(not os.path.exists(m.state_file), 'a refused guest was launched')
+
+
+@case
+def busy(m):
+    """the module refuses at the end: QEMU's words are in the message, and nothing runs"""
+    m.qemu(TEESIM_BUSY='1')
+    try:
+        m.write()
+        e = m.launch(status=None)['error']
+        must('KVM_TDX_FINALIZE_VM' in e['message'] or 'busy' in e['message'].lower(), f'found {e}')
+        must(not m.ask('list', '--connect', m.uri).get('guests'), 'the refused guest is still there')
+    finally:
+        m.qemu()
+
+
+def missing():
+    if os.geteuid():
+        return 'only root can give libvirt\'s daemon a /run and /var of its own'
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
+        return '/dev/kvm cannot be opened'
+    if not os.path.exists(os.path.join(TREE, 'packages')) or not os.path.exists(FIRMWARE):
+        return 'forky\'s tree or firmware is missing; run tools/fetch-forky and tools/fetch-firmware'
+    return None
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument('cases', nargs='*')
+    p.add_argument('--build', default='build')
+    a = p.parse_args()
+    if missing():
+        print(f'SKIP: {missing()}')
+        return 77
+    folder, m, failed = tempfile.mkdtemp(prefix='tdl', dir='/tmp'), None, 0
+    try:
+        m = Machine(os.path.abspath(a.build), folder)
+        for f in CASES:
+            if a.cases and f.__name__ not in a.cases:
+                continue
+            begin, why = time.time(), ''
+            try:
+                f(m)
+            except Failed as e:
+                why = str(e)
+            except Exception:
+                why = traceback.format_exc()
+            failed += bool(why)
+            print(f'{"FAILED" if why else "ok"} {f.__name__} ({time.time() - begin:.0f} s): {f.__doc__}' + (f'\n    {why}' if why else ''), flush=True)
+    finally:
+        if m:
+            m.end()
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
