@@ -103,5 +103,22 @@ grep -q "left behind" "$dir/log" || fail "the next launch does not say what it e
 "$sv" destroy k >/dev/null
 check_clean "worker and guard killed together, launched again"
 echo "ok: worker and guard killed together, launched again"
+# A guard killed while libvirt asks QEMU what it can, as a first launch does: the worker is deep inside libvirt and ends all the same.
+export SECURE_VM_DIR="$dir/new"
+g=$SECURE_VM_DIR/k
+"$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log" &
+launch=$!
+tries=0
+while [ -z "$(ours)" ] && [ $tries -lt 500 ]; do
+        sleep 0.02
+        tries=$((tries + 1))
+done
+guard=$(child "$launch" sv-guard)
+probing=$(ours)
+kill -KILL $guard 2>/dev/null || fail "no guard while libvirt probes"
+flock -w 10 "$g/lock" true || fail "guard killed while libvirt probes ($probing): the worker goes on"
+wait "$launch" 2>/dev/null || true
+check_clean "guard killed while libvirt probes"
+echo "ok: guard killed while libvirt probes"
 [ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
 echo "all $n moments and the double kill left nothing behind"
