@@ -62,6 +62,10 @@ class Env:
         if not os.path.exists(os.path.join(self.dir, 'done')):
             self.prepare(say)
 
+    def init(self):
+        """What the encrypted disk's /sbin/init is compiled of."""
+        return [os.path.join(TOP, 'tests/e2e/init.c')]
+
     def inputs(self):
         """More files that the initramfs depends on."""
         return []
@@ -79,7 +83,7 @@ class Env:
         for d in ('proc', 'sys', 'dev', 'run', 'tmp'):
             os.makedirs(os.path.join(self.root, d))
         say('a root file system with one static program')
-        run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(self.root, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e/init.c'))
+        run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(self.root, 'sbin', 'init'), *self.init())
         say('the measured initramfs')
         modules, more = self.modules()
         run(self.vm, 'image', 'initrd', '--kernel-modules', modules, '--agent', self.agent, '--out', self.initrd, *more)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The whole chain with SEV-SNP evidence, on a machine without SEV: QEMU's launch in front of the simulated platform gives the digest, the
-same kernel, initramfs and command line then boot for real (emulated), and the platform's signer answers behind the guest kernel's own
-configfs-tsm. The agent, the broker and the policy are the shipped ones; only the policy's root is the test's.
+"""The whole chain with SEV-SNP evidence, on a machine without SEV: `secure-vm launch` of the guest file on the simulated platform
+(tests/teesim/machine.py) gives what the platform measured; the kernel, initramfs and command line that its QEMU got then boot for real
+(emulated), and the platform's signer answers behind the guest kernel's own configfs-tsm or /dev/sev-guest, with reports of that very
+launch. Launcher, agent, broker and policy are the shipped ones; only the policy's root is the test's.
 
     snp.py --build DIR [--list] [--keep] [CASE...]
 """
@@ -16,11 +17,14 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from env import CACHE, CLASSES, TOP, Case, Env, Failed, run, say_to
+from env import CLASSES, TOP, Case, Env, Failed, run, say_to
+
+sys.path.insert(0, os.path.join(TOP, 'tests/teesim'))
+import machine
 
 MODULE = os.path.join(TOP, 'tests/teesim/guest')
-FIRMWARE = os.path.join(os.path.dirname(CACHE), 'firmware', 'OVMF.amdsev.fd')
 CPU = 'EPYC-v4'
+HOST_DATA = bytes(range(1, 33)).hex()
 CASES = []
 
 
@@ -35,10 +39,15 @@ class SnpEnv(Env):
     def __init__(self, build, say):
         self.signer = os.path.join(build, 'tests', 'teesim', 'teesim-signer')
         self.simulator = os.path.join(build, 'tests', 'teesim', 'teesim.so')
+        self.build = build
         super().__init__(build, say)
 
+    def init(self):
+        return [os.path.join(MODULE, 'init.c'), f'-I{TOP}', f'-I{self.build}', *(os.path.join(self.build, f) for f in (
+            'sev/libsv-sev-guest.a', 'sev/libsv-sev.a', 'base/libsv-base.a')), '-ljson-c', '-lcrypto']
+
     def inputs(self):
-        return [os.path.join(MODULE, 'teesim_guest.c')]
+        return [os.path.join(MODULE, 'teesim_guest.c'), os.path.join(MODULE, 'init.c')]
 
     def modules(self):
         """The kernel's modules and the test's own, built against the kernel's headers."""
@@ -58,34 +67,54 @@ class SnpEnv(Env):
 
 
 class SnpCase(Case):
-    POLICY = 0x30000
-
     def __init__(self, env, base, name):
         super().__init__(env, base, name)
-        self.running = []
+        self.running, self.collateral = [], None
+        self.machine = machine.Machine(env.simulator, tempfile.mkdtemp(dir=os.path.join(base, 's')))
         run(env.signer, 'pki', self.path('pki'))
-        self.guest.update(tee='sev-snp', cpu=CPU, vcpus=1, firmware=FIRMWARE,
+        self.guest.update(tee='sev-snp', cpu=CPU, vcpus=1, firmware=machine.firmware(),
                           disks=[{'path': self.path('root.img'), 'id': 'root'}],
                           tees={'sev-snp': {'test_root': self.path('pki/ark.pem')}})
 
-    def cmdline(self, extra=''):
-        a = self.guest['attestation']
-        return f'{self.guest["cmdline"]}{extra} securevm.url={a["url"]} securevm.pin={a["pin"]} securevm.resource={a["resource"]} securevm.disk=root'
+    def make_broker(self, behind=False):
+        super().make_broker(behind)
+        if self.collateral:  # a folder that the broker takes what evidence lacks from
+            self.broker.stop()
+            path = self.path('broker/config.json')
+            with open(path, encoding='utf-8') as f:
+                config = json.load(f)
+            config['collateral'] = {'offline': self.collateral}
+            with open(path, 'w', encoding='utf-8') as f:
+                json.dump(config, f)
+            self.broker.start()
 
-    # --- the platform: an unmodified QEMU up to the first instruction ---
+    def make_collateral(self, crl):
+        self.collateral = self.path('collateral')
+        os.makedirs(self.collateral)
+        shutil.copy(self.path(f'pki/{crl}'), os.path.join(self.collateral, 'crl.der'))
+        shutil.copy(self.path('pki/chain.pem'), os.path.join(self.collateral, 'ca.pem'))
 
-    def platform(self, policy=POLICY, extra='', pki='pki'):
+    # --- the platform: the shipped launcher, up to the first instruction ---
+
+    def platform(self, edit=None, pki='pki'):
+        """Launches the guest file; what the platform measured. edit: a host that launches something else (machine.Machine.qemu)."""
         self.pki = self.path(pki)
-        self.state_file = self.path('platform.json')
-        sev = f'sev-snp-guest,id=sev0,cbitpos=0,reduced-phys-bits=1,policy={policy:#x},kernel-hashes=on'
-        run('qemu-system-x86_64', '-machine', 'q35,confidential-guest-support=sev0,memory-backend=ram1', '-object',
-            'memory-backend-memfd,id=ram1,size=512M', '-m', '512M', '-accel', 'kvm', '-nodefaults', '-display', 'none', '-smp', '1', '-cpu', CPU,
-            '-bios', FIRMWARE, '-object', sev, '-kernel', self.env.kernel, '-initrd', self.env.initrd, '-append', self.cmdline(extra), check=False,
-            env=dict(os.environ, LD_PRELOAD=self.env.simulator, TEESIM_STATE=self.state_file))
-        with open(self.state_file, encoding='ascii') as f:
-            state = json.load(f)
-        if state['outcome'] != 'launched':
-            raise Failed(f'the platform refused the launch: {state}')
+        self.state_file = self.machine.state_file
+        self.machine.forget_result()
+        self.machine.qemu(edit)
+        r = self.machine.run(self.env.vm, 'launch', self.file, '--json')
+        self.result, state = json.loads(r.stdout or '{}'), self.machine.result()
+        if r.returncode or not state or state['outcome'] != 'launched':
+            raise Failed(f'the launch ended with {r.returncode}: {r.stdout} {r.stderr[-800:]}; the platform saw {state}')
+        with open(f'/proc/{self.result["qemu_pid"]}/cmdline', encoding='utf-8') as f:
+            words = f.read().split('\0')
+        self.boots = {o: words[words.index(o) + 1] for o in ('-kernel', '-initrd', '-append')}
+        for option, path in (('-kernel', self.env.kernel), ('-initrd', self.env.initrd)):
+            if self.boots[option].startswith(self.machine.guests + '/'):  # the launcher's copy, which goes with the guest
+                self.boots[option] = path
+        run_there = self.machine.run(self.env.vm, 'destroy', 'g')
+        if run_there.returncode:
+            raise Failed(f'destroy: {run_there.stderr[-400:]}')
         return state
 
     # --- the guest, emulated ---
@@ -103,13 +132,14 @@ class SnpCase(Case):
             time.sleep(0.05)
         raise Failed(f'{path} does not appear')
 
-    def boot(self, extra='', seconds=120):
+    def boot(self, *how, seconds=180):
+        """how: \"device\" for a kernel without configfs-tsm."""
         port = self.path('signer')
-        self.start(self.env.signer, 'serve', self.pki, self.state_file, port, log='signer.log')
+        self.start(self.env.signer, 'serve', self.pki, self.state_file, port, *how, log='signer.log')
         self.wait_for(port)
         qemu = self.start(
             'qemu-system-x86_64', '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', '512M', '-nodefaults', '-display', 'none', '-no-reboot',
-            '-kernel', self.env.kernel, '-initrd', self.env.initrd, '-append', self.cmdline(extra),
+            *(word for option in self.boots.items() for word in option),
             '-serial', f'file:{self.path("console.log")}', '-chardev', f'socket,id=platform,path={port}', '-serial', 'chardev:platform',
             '-device', 'virtio-serial-pci', '-chardev', f'file,id=events,path={self.path("events")}',
             '-device', 'virtserialport,chardev=events,name=org.secure-vm.agent', '-device', 'virtio-rng-pci',
@@ -158,33 +188,100 @@ class SnpCase(Case):
         return {p.pid: p.args[0] for p in self.running if p.poll() is None and 'qemu' in p.args[0]}
 
 
-@case
-def snp_unlock(c):
-    """an SNP guest whose launch is the predicted one gets its disk"""
-    c.prepare()
+def device_says(c, digest, provider):
+    """What the guest's /sbin/init got from /dev/sev-guest."""
+    said = [line.split('e2e-device: ', 1)[1].strip() for line in c.console().splitlines() if 'e2e-device: ' in line]
+    expected = [f'configfs-tsm: {provider}', f'report: digest {digest}, data ours, 0 certificates', f'extended report: digest {digest}, data ours, 3 certificates',
+                'keys: 32 bytes, asked again the same, of other fields another']
+    refused = [line for line in said if line.startswith('key: snp.response.status') and 'VMPL' in line]
+    c.must(len(refused) == 1 and [line for line in said if line not in refused] == expected, f'/dev/sev-guest said {said}')
+
+
+def unlocks(c, *how):
     digest = c.platform()['digest']
     predicted = json.loads(run(c.env.vm, 'measure', c.file, '--json').stdout)['measurements']['launch_digest']
     if predicted != digest:
-        raise Failed(f'QEMU launched {digest}, measure says {predicted}')
-    c.boot()
+        raise Failed(f'the platform measured {digest}, measure says {predicted}')
+    c.boot(*how)
     grounds = c.must_unlock()
     c.must('sev-snp evidence' in grounds, f'expected sev-snp evidence in the grounds, found: {grounds}')
+    device_says(c, digest, 'none' if 'device' in how else 'sev_guest')
+
+
+@case
+def snp_unlock(c):
+    """an SNP guest whose launch is the predicted one gets its disk; its device gives reports, certificates and keys"""
+    c.prepare()
+    unlocks(c)
+
+
+@case
+def snp_device(c):
+    """the same with host data, on a kernel without configfs-tsm: the agent falls back to /dev/sev-guest"""
+    c.guest['tees']['sev-snp']['host_data'] = HOST_DATA
+    c.prepare()
+    unlocks(c, 'device')
+
+
+@case
+def snp_list(c):
+    """the policy wants a revocation list, the broker has one that names nobody"""
+    c.make_collateral('crl.der')
+    c.guest['tees']['sev-snp']['require'] = {'crl': True}
+    c.prepare()
+    unlocks(c)
+
+
+@case
+def snp_revoked(c):
+    """AMD's list names the ASK that vouches for the chip's VCEK"""
+    c.make_collateral('crl-revoked.der')
+    c.prepare()
+    c.platform()
+    c.boot()
+    c.must_refuse('proof', 'snp.chain.revoked')
 
 
 @case
 def snp_other_command_line(c):
     """the host adds a word to the command line"""
     c.prepare()
-    c.platform(extra=' init=/bin/sh')
-    c.boot(extra=' init=/bin/sh')
+    c.platform('s/^console=ttyS0 .*$/& quiet/')
+    c.must(c.boots['-append'].endswith(' quiet'), 'the host did not')
+    c.boot()
     c.must_refuse('policy', 'policy.launch_digest')
+
+
+@case
+def snp_other_kernel(c):
+    """the host launches another kernel"""
+    other = os.path.join(c.machine.dir, 'kernel')
+    shutil.copy(c.env.kernel, other)
+    with open(other, 'ab') as f:
+        f.write(bytes(16))
+    c.prepare()
+    c.platform(f's#^.*/boot/kernel$#{other}#')
+    c.must(c.boots['-kernel'] == other, 'the host did not')
+    c.boot()
+    c.must_refuse('policy', 'policy.launch_digest')
+
+
+@case
+def snp_other_host_data(c):
+    """the host gives the guest other host data than its file says"""
+    c.guest['tees']['sev-snp']['host_data'] = HOST_DATA
+    c.prepare()
+    state = c.platform('s/"host-data":"A/"host-data":"B/')
+    c.must(state['host_data'] != HOST_DATA, 'the host did not')
+    c.boot()
+    c.must_refuse('policy', 'policy.host_data')
 
 
 @case
 def snp_debug(c):
     """the host launches the guest with the debug bit"""
     c.prepare()
-    c.platform(policy=0xb0000)
+    c.platform('s/"policy":196608/"policy":720896/')
     c.boot()
     c.must_refuse('policy', ('policy.guest_policy', 'policy.debug'))
 
@@ -256,16 +353,15 @@ def run_case(env, base, function):
         why = traceback.format_exc()
     finally:
         if c:
+            c.machine.run(env.vm, 'destroy', 'g')
             c.end()
     return time.time() - begin, why
 
 
 def missing():
     """What this machine lacks for the simulator, or None."""
-    if not os.path.exists('/dev/kvm'):
-        return 'there is no /dev/kvm'
-    if not os.path.exists(FIRMWARE):
-        return 'no firmware for SNP (tools/fetch-firmware)'
+    if machine.missing():
+        return machine.missing()
     return None if shutil.which('make') and shutil.which('gcc-12') else 'no compiler for kernel modules (make, gcc-12)'
 
 
@@ -290,6 +386,7 @@ def main():
         print(f'e2e-snp: FAILED to prepare: {e}', flush=True)
         return 1
     base = tempfile.mkdtemp(prefix='svsnp', dir='/tmp')
+    os.chmod(base, 0o755)  # for the user whom libvirt runs QEMU as
     os.makedirs(os.path.join(base, 's'))
     failed = 0
     for f in chosen:

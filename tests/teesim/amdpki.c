@@ -181,7 +181,8 @@ static FILE *create(const char *dir, const char *name)
         return f;
 }
 
-static void save_crl(const struct amd_pki *pki, FILE *f)
+/* As AMD's: the ARK's list, of ASKs (VCEKs have no serial number to list). */
+static void save_crl(const struct amd_pki *pki, bool revoked, FILE *f)
 {
         EVP_MD_CTX *ctx = pss(pki->ark_key);
         X509_CRL *crl = X509_CRL_new();
@@ -189,6 +190,12 @@ static void save_crl(const struct amd_pki *pki, FILE *f)
 
         MUST(X509_CRL_set_version(crl, X509_CRL_VERSION_2) && X509_CRL_set_issuer_name(crl, X509_get_subject_name(pki->ark)));
         MUST(X509_CRL_set1_lastUpdate(crl, t) && ASN1_TIME_set(t, TO) && X509_CRL_set1_nextUpdate(crl, t));
+        if (revoked) {
+                X509_REVOKED *r = X509_REVOKED_new();
+
+                MUST(X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(pki->ask)) && ASN1_TIME_set(t, FROM) && X509_REVOKED_set_revocationDate(r, t));
+                MUST(X509_CRL_add0_revoked(crl, r));
+        }
         MUST(X509_CRL_sign_ctx(crl, ctx) && i2d_X509_CRL_fp(f, crl) == 1 && fclose(f) == 0);
         ASN1_TIME_free(t);
         X509_CRL_free(crl);
@@ -209,7 +216,8 @@ void amd_pki_save(const struct amd_pki *pki, const char *dir)
         }
         f = create(dir, "vcek.der");
         MUST(i2d_X509_fp(f, pki->vcek) == 1 && fclose(f) == 0);
-        save_crl(pki, create(dir, "crl.der"));
+        save_crl(pki, false, create(dir, "crl.der"));
+        save_crl(pki, true, create(dir, "crl-revoked.der"));
         f = create(dir, "vcek.key");
         MUST(PEM_write_PrivateKey(f, pki->vcek_key, NULL, NULL, 0, NULL, NULL) && fclose(f) == 0);
         f = create(dir, "product");

@@ -26,7 +26,7 @@ struct amd_pki {
         X509 *ark, *ask, *vcek;
 };
 void amd_pki_make(const struct amd_product *product, struct amd_pki *out);
-/* Files of a folder: ark.pem, ask.pem, vcek.pem, vcek.der, chain.pem (ASK, ARK), crl.der, vcek.key, product. */
+/* Files of a folder: ark.pem, ask.pem, vcek.pem, vcek.der, chain.pem (ASK, ARK), crl.der, crl-revoked.der (names the ASK), vcek.key, product. */
 void amd_pki_save(const struct amd_pki *pki, const char *dir);
 void amd_pki_load_signer(const char *dir, struct amd_pki *out); /* product and vcek_key */
 void amd_pki_free(struct amd_pki *pki);

@@ -17,6 +17,7 @@ struct platform {
         struct sv_json *state;
         struct sv_buf certs;
         unsigned version;
+        bool device_only;
 };
 
 static bool read_all(int fd, uint8_t *p, size_t n)
@@ -52,7 +53,7 @@ static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIG
         struct sv_rd rd = sv_rd(sv_bytes(request, SIGNER_REQUEST));
 
         if (code == SIGNER_PROVIDER) {
-                sv_buf_puts(body, "sev_guest");
+                sv_buf_puts(body, p->device_only ? "sev_guest/device" : "sev_guest");
                 return 0;
         }
         sv_rd_seek(&rd, code == SIGNER_REPORT ? 64 : 16);
@@ -156,9 +157,9 @@ int signer_serve(const struct signer *s, const char *socket_path, struct sv_err 
         }
 }
 
-int amd_serve(const char *dir, const char *state_path, const char *socket_path, unsigned version, struct sv_err *err)
+int amd_serve(const char *dir, const char *state_path, const char *socket_path, bool device_only, struct sv_err *err)
 {
-        struct platform p = {.version = version};
+        struct platform p = {.version = 3, .device_only = device_only};
         const struct signer s = {answer, &p};
 
         return load(dir, state_path, &p, err) < 0 ? -1 : signer_serve(&s, socket_path, err);

@@ -1,5 +1,5 @@
 /* teesim-signer pki DIR [PRODUCT]                            a new test PKI, named as AMD's (default Milan)
- * teesim-signer serve DIR STATE.json SOCKET                      reports and derived keys for the guest at the socket, until killed
+ * teesim-signer serve DIR STATE.json SOCKET [device]             reports and derived keys for the guest at the socket, until killed
  * teesim-signer id-block DIGEST POLICY PREFIX [author]            PREFIX.id-block and PREFIX.id-auth, signed by new keys
  * teesim-signer report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter: zeros follow)
  * teesim-signer intel DIR [NAME=VALUE...]                        a new test PKI and collateral, named as Intel's: platform=STATUS,
@@ -207,8 +207,8 @@ int main(int argc, char **argv)
                 return make_id_block(argv[2], argv[3], argv[4], argc == 6);
         if ((argc == 6 || argc == 7) && !strcmp(command, "report"))
                 return make_report(argv[2], argv[3], argv[4], argv[5], argc == 7 ? (unsigned)strtoul(argv[6], NULL, 10) : 3);
-        if (argc == 5 && !strcmp(command, "serve")) {
-                amd_serve(argv[2], argv[3], argv[4], 3, &err);
+        if ((argc == 5 || argc == 6) && !strcmp(command, "serve")) {
+                amd_serve(argv[2], argv[3], argv[4], argc == 6 && !strcmp(argv[5], "device"), &err);
                 return failed(&err);
         }
         if (argc >= 3 && !strcmp(command, "intel"))

@@ -17,7 +17,8 @@ struct signer {
 };
 /* Answers guests at a UNIX socket until it is killed. */
 int signer_serve(const struct signer *s, const char *socket_path, struct sv_err *err);
-int amd_serve(const char *dir, const char *state_path, const char *socket_path, unsigned version, struct sv_err *err);
+/* device_only: the guest gets /dev/sev-guest and no configfs-tsm. */
+int amd_serve(const char *dir, const char *state_path, const char *socket_path, bool device_only, struct sv_err *err);
 /* The same for a TD, whose RTMRs are what this event log leads to. */
 int intel_serve(const char *dir, const char *state_path, const char *ccel_path, const char *socket_path, struct sv_err *err);
 /* The four RTMRs that a log leads to. */

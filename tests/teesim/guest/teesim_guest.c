@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Test only, never installed: the guest's side of SEV-SNP or TDX for a guest that QEMU merely emulates. Reports come from the test's
  * signer (tests/teesim/signer.c, "serve", "serve-td"), which sits at the second serial port and says which of the two it is, and go out by
- * the interfaces of the real drivers: configfs-tsm as provider "sev_guest" and /dev/sev-guest, or as "tdx_guest" and /dev/tdx_guest. The
- * port is polled: one user, short messages, no driver to share it with.
+ * the interfaces of the real drivers: configfs-tsm as provider "sev_guest" and /dev/sev-guest ("sev_guest/device": only that, as kernels before
+ * 6.7 do), or as "tdx_guest" and /dev/tdx_guest. The port is polled: one user, short messages, no driver to share it with.
  *
  * A message (little endian): "SVRQ", u32 code (0 report or quote, 1 derived key, 2 which provider, 3 TDREPORT), 96 bytes of request as the
  * uapi has them, zero padded; answer: "SVAN", u32 status, u32 size of the body, u32 size of the certificates, body, certificates. */
@@ -361,6 +361,8 @@ static struct miscdevice td_device = {
 
 /* --- which of the two --- */
 
+#define DEVICE_ONLY "sev_guest/device"
+
 static const struct tsm_ops *chosen_ops;
 static struct miscdevice *chosen_device;
 
@@ -374,7 +376,7 @@ static int choose(void)
 		chosen_ops = &td_ops;
 		chosen_device = &td_device;
 	} else {
-		chosen_ops = &ops;
+		chosen_ops = a->size == strlen(DEVICE_ONLY) && !memcmp(a->body, DEVICE_ONLY, a->size) ? NULL : &ops;
 		chosen_device = &device;
 	}
 	kfree(a);
@@ -390,7 +392,7 @@ static int __init teesim_init(void)
 	r = misc_register(chosen_device);
 	if (r)
 		return r;
-	r = tsm_register(chosen_ops, NULL);
+	r = chosen_ops ? tsm_register(chosen_ops, NULL) : 0;
 	if (r)
 		misc_deregister(chosen_device);
 	return r;
@@ -399,7 +401,8 @@ module_init(teesim_init);
 
 static void __exit teesim_exit(void)
 {
-	tsm_unregister(chosen_ops);
+	if (chosen_ops)
+		tsm_unregister(chosen_ops);
 	misc_deregister(chosen_device);
 }
 module_exit(teesim_exit);

@@ -1,0 +1,81 @@
+/* The encrypted disk's /sbin/init of the SNP chain (tests/e2e/snp.py): asks /dev/sev-guest for all that it gives, through the code of the
+ * shipped attester (sev/guest_dev.h), says what came, and that the disk is open. Static, so that the disk needs nothing else. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/tsm.h"
+#include "sev/certtable.h"
+#include "sev/guest_dev.h"
+#include "sev/report.h"
+
+static void say_report(const char *what, struct sv_bytes data, struct sv_buf *certs)
+{
+        SV_BUF report = SV_BUF_NULL;
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_cert_table table = {.n = 0};
+        struct sv_report r;
+        char digest[97];
+
+        if (sv_snp_dev_report(NULL, data, 0, &report, certs, &err) < 0 || sv_report_parse(sv_buf_bytes(&report), &r, &err) < 0 ||
+            (certs && sv_cert_table_parse(sv_buf_bytes(certs), &table, &err) < 0)) {
+                printf("e2e-device: %s: %s: %s\n", what, err.check, err.msg);
+                return;
+        }
+        printf("e2e-device: %s: digest %s, data %s, %zu certificates\n", what, sv_hex(sv_bytes(r.measurement, 48), digest),
+               memcmp(r.report_data, data.p, data.n) ? "another" : "ours", table.n);
+}
+
+static struct sv_secret *derive(const struct sv_snp_key *key)
+{
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_secret *s = sv_snp_dev_derive(NULL, key, &err);
+
+        if (!s)
+                printf("e2e-device: key: %s: %s\n", err.check, err.msg);
+        return s;
+}
+
+static void say_keys(void)
+{
+        const struct sv_snp_key plain = {.fields = SV_SNP_KEY_MEASUREMENT}, other = {.fields = SV_SNP_KEY_MEASUREMENT | SV_SNP_KEY_POLICY},
+                                refused = {.fields = SV_SNP_KEY_MEASUREMENT, .vmpl = 4};
+        SV_SECRET *a = derive(&plain), *b = derive(&plain), *c = derive(&other), *d = derive(&refused);
+
+        if (a && b && c && !d)
+                printf("e2e-device: keys: %zu bytes, asked again %s, of other fields %s\n", sv_secret_size(a),
+                       memcmp(sv_secret_reveal(a), sv_secret_reveal(b), SV_SNP_KEY_SIZE) ? "another" : "the same",
+                       memcmp(sv_secret_reveal(a), sv_secret_reveal(c), SV_SNP_KEY_SIZE) ? "another" : "the same");
+}
+
+/* Which way the agent went: it takes configfs-tsm where that answers. */
+static void say_provider(void)
+{
+        char name[32] = "none";
+
+        mount("none", "/sys", "sysfs", 0, NULL);
+        mount("none", "/sys/kernel/config", "configfs", 0, NULL);
+        sv_tsm_provider(NULL, name, NULL);
+        printf("e2e-device: configfs-tsm: %s\n", name);
+}
+
+int main(void)
+{
+        int fd = open("/dev/console", O_RDWR);
+        uint8_t data[SV_SNP_REPORT_DATA];
+        SV_BUF certs = SV_BUF_NULL;
+
+        for (int i = 0; fd >= 0 && i < 3; i++)
+                dup2(fd, i);
+        say_provider();
+        memset(data, 0x5a, sizeof(data));
+        say_report("report", sv_bytes(data, sizeof(data)), NULL);
+        say_report("extended report", sv_bytes(data, sizeof(data)), &certs);
+        say_keys();
+        printf("e2e-root: the disk is open, pid %d\n", (int)getpid());
+        fflush(stdout);
+        for (;;)
+                pause();
+}
