@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -42,12 +43,14 @@ class Bench:
     def tool(self, name, *args):
         return [os.path.join(self.tools, name), *map(str, args)]
 
-    def pages(self, command):
-        """(firmware, other): what the prediction's own rows say."""
-        steps = json.loads(subprocess.run([*command, '--explain', '--json'], check=True, stdout=subprocess.PIPE, text=True).stdout)['steps']
-        count = [(s, int(s['what'].split(' page')[0].split()[-1])) for s in steps]
-        return [sum(n for s, n in count if test(s)) for test in
-                (lambda s: s['type'] in ('NORMAL', 'ADD+EXTEND'), lambda s: s['type'] not in ('NORMAL', 'ADD+EXTEND'))]
+    def explain(self, command):
+        return json.loads(subprocess.run([*command, '--explain', '--json'], check=True, stdout=subprocess.PIPE, text=True).stdout)['steps']
+
+
+def pages(steps):
+    """(measured with their contents, the others): what the rows of a prediction say of pages."""
+    rows = [(s['type'] in ('NORMAL', 'ADD+EXTEND'), re.search(r'(\d+) pages?\b', s['what'])) for s in steps if s['register'] in ('launch_digest', 'mrtd')]
+    return [sum(int(m.group(1)) for whole, m in rows if whole == want) for want in (True, False)]
 
 
 def firmware(name):
@@ -67,7 +70,7 @@ def snp(b):
     def ours(n, *more):
         return [b.vm, 'measure', '--tee', 'sev-snp', '--firmware', fd, '--vcpus', str(n), '--cpu', 'EPYC-v4', *more]
 
-    normal, other = b.pages(ours(1))
+    normal, other = pages(b.explain(ours(1)))
     assert normal * 4096 == os.path.getsize(fd)
     one, two, many, least = b.run(ours(1), ours(2), ours(64), b.tool('minimal_snp', fd, other))
     b.ratio(f'sev-snp: {normal} pages of firmware, {other} others', one, 'the hashing alone', least, 1.3)
@@ -100,9 +103,11 @@ def tdx(b):
     if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
         print('skipped: this build does not measure tdx')
         return
-    measured, added = b.pages(command)
-    ours, least = b.run(command, b.tool('minimal_tdx', fd, measured, added))
-    b.ratio(f'tdx: {measured} pages measured, {added} only added', ours, 'the hashing alone', least, 1.3)
+    steps = b.explain(command)
+    measured, added = pages(steps)
+    volume = sum(int(re.search(r'(\d+) bytes', s['what']).group(1)) for s in steps if s['type'] == 'EV_EFI_PLATFORM_FIRMWARE_BLOB2') // 4096
+    ours, least = b.run(command, b.tool('minimal_tdx', fd, measured, added, volume))
+    b.ratio(f'tdx: {measured} pages measured, {added} added, {volume} of a volume', ours, 'the hashing alone', least, 1.3)
 
 
 def main():

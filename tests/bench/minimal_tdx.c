@@ -1,7 +1,8 @@
 /* The least that MRTD costs (Intel TDX Module Base Architecture Specification, TDH.MEM.PAGE.ADD, TDH.MR.EXTEND): one SHA-384 over 128 bytes for
  * each page that is added and over 128 and its contents for each 256 bytes that are measured. Not MRTD itself: which pages, and where they lie,
  * is left out, which changes no cost.
- *     minimal_tdx FIRMWARE MEASURED ADDED       pages measured (from the file, then zeros), and pages that are only added */
+ * RTMR0 also holds the configuration volume: one SHA-384 more.
+ *     minimal_tdx FIRMWARE MEASURED ADDED VOLUME       pages measured (from the file, then zeros), pages only added, pages of the volume */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +13,12 @@
 int main(int argc, char **argv)
 {
         static unsigned char page[PAGE], head[128];
-        unsigned char mrtd[48];
+        unsigned char mrtd[48], volume[48];
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        FILE *f = argc == 4 ? fopen(argv[1], "rb") : NULL;
+        FILE *f = argc == 5 ? fopen(argv[1], "rb") : NULL;
 
         if (!f || !ctx || !EVP_DigestInit_ex(ctx, EVP_sha384(), NULL)) {
-                fprintf(stderr, "usage: minimal_tdx FIRMWARE MEASURED ADDED\n");
+                fprintf(stderr, "usage: minimal_tdx FIRMWARE MEASURED ADDED VOLUME\n");
                 return 2;
         }
         for (long n = atol(argv[2]); n > 0; n--) {
@@ -34,8 +35,13 @@ int main(int argc, char **argv)
         for (long n = atol(argv[3]); n > 0; n--)
                 EVP_DigestUpdate(ctx, head, sizeof(head));
         EVP_DigestFinal_ex(ctx, mrtd, NULL);
+        EVP_DigestInit_ex(ctx, NULL, NULL);
+        rewind(f);
+        for (long n = atol(argv[4]); n > 0 && fread(page, 1, PAGE, f) == PAGE; n--)
+                EVP_DigestUpdate(ctx, page, PAGE);
+        EVP_DigestFinal_ex(ctx, volume, NULL);
         for (int i = 0; i < 48; i++)
-                printf("%02x", mrtd[i]);
+                printf("%02x%02x", mrtd[i], volume[i]);
         putchar('\n');
         return 0;
 }
