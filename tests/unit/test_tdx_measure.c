@@ -1,141 +1,6 @@
 /* tdx/measure: every value of measure-expected.json; small files whose events are worked out here; which input moves which register; what is
  * not predicted, and why; the rows of tdx/firmware.c against event logs of real TDs. */
-#include <unistd.h>
-
-#include "base/file.h"
-#include "base/limits.h"
-#include "tdx/firmware.h"
-#include "tdx/measure.h"
-#include "tests/unit/firmware.h"
-#include "tests/unit/make_boot.h"
-
-#define DEBIAN        "OVMF.inteltdx.ms.fd" /* Secure Boot with keys, generation 202508 */
-#define DEBIAN_SHA256 "a265075b4147a096109e501e76196df1ec8a18659c26f7401492c597ec88f312"
-#define OLD           "/usr/share/ovmf/OVMF.fd" /* of Debian 12: Secure Boot without keys, stable202211 */
-
-static struct sv_err err;
-static char dir[] = "/tmp/sv-tdx-measure-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-        static char paths[8][256];
-        static unsigned next;
-        char *p = paths[next++ % 8];
-
-        snprintf(p, sizeof(paths[0]), "%s/%s", dir, name);
-        return p;
-}
-
-static void write_kernel(const char *name, const char *version, uint8_t flip)
-{
-        uint8_t kernel[KERNEL_SIZE];
-
-        make_kernel(kernel);
-        snprintf((char *)kernel + 0x300, 20, "%s", version);
-        kernel[0x700] ^= flip;
-        OK(sv_file_write(path_of(name), 0644, sv_bytes(kernel, sizeof(kernel)), &err));
-}
-
-static int setup(void **state)
-{
-        if (!mkdtemp(dir))
-                return -1;
-        write_kernel("kernel", "6.12.0-test", 0);
-        write_kernel("kernel-2", "6.12.0-test", 1);
-        write_kernel("kernel-old", "6.8.0-test", 0);
-        OK(sv_file_write(path_of("initrd"), 0644, sv_bytes_str("initramfs"), &err));
-        OK(sv_mkdirs(path_of("acpi/etc/acpi"), 0755, &err));
-        OK(sv_file_write(path_of("acpi/etc/table-loader"), 0644, sv_bytes_str("loader"), &err));
-        OK(sv_file_write(path_of("acpi/etc/acpi/rsdp"), 0644, sv_bytes_str("rsdp"), &err));
-        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, sv_bytes_str("tables"), &err));
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        return sv_remove_tree(dir, &err);
-}
-
-static const char *debian(void)
-{
-        const char *path = cached_firmware(DEBIAN, DEBIAN_SHA256);
-
-        if (!path)
-                skip();
-        return path;
-}
-
-static const char *old_firmware(void)
-{
-        uint8_t digest[SV_DIGEST_MAX];
-
-        if (sv_digest_file(SV_SHA256, OLD, digest, NULL, NULL) < 0) {
-                print_message("SKIP: %s is not installed\n", OLD);
-                skip();
-        }
-        return OLD;
-}
-
-/* A guest as the flags of `secure-vm measure` make one. */
-static struct sv_guest guest(const char *firmware, const char *options)
-{
-        struct sv_guest g = {.name = strdup("test"), .vcpus = 2, .memory = 2ull << 30, .firmware = strdup(firmware), .kernel = strdup(path_of("kernel")),
-                             .initrd = strdup(path_of("initrd")), .cmdline = strdup("console=ttyS0"), .cmdline_exact = true};
-
-        if (options)
-                OK(sv_json_parse(sv_bytes_str(options), "test", &g.tees, &err));
-        return g;
-}
-
-/* '%' stands for the folder. */
-static struct sv_guest guest_with(const char *firmware, const char *form)
-{
-        char text[1024];
-
-        snprintf(text, sizeof(text), "{\"tdx\":{%.*s%s%s}}", (int)strcspn(form, "%"), form, strchr(form, '%') ? dir : "",
-                 strchr(form, '%') ? strchr(form, '%') + 1 : "");
-        return guest(firmware, text);
-}
-
-static const char *value(const struct sv_measurement *m, const char *name)
-{
-        return sv_json_str(sv_json_get(m->values, name));
-}
-
-static const char *reason(const struct sv_measurement *m, const char *name)
-{
-        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++)
-                if (!strcmp(sv_json_str(sv_json_get(sv_json_at(m->unpredicted, i), "name")), name))
-                        return sv_json_str(sv_json_get(sv_json_at(m->unpredicted, i), "reason"));
-        return NULL;
-}
-
-static const struct sv_measure_step *find(const struct sv_measurement *m, const char *begins)
-{
-        for (size_t i = 0; i < m->n_steps; i++)
-                if (!strncmp(m->steps[i].what, begins, strlen(begins)))
-                        return &m->steps[i];
-        return NULL;
-}
-
-static void expect_digest(const struct sv_measurement *m, const char *begins, const char *want)
-{
-        const struct sv_measure_step *s = find(m, begins);
-        char got[97];
-
-        assert_non_null(s);
-        assert_non_null(want);
-        assert_string_equal(sv_hex(sv_bytes(s->digest[1], s->digest_size[1]), got), want);
-}
-
-static void expect_data(const struct sv_measurement *m, const char *begins, const void *data, size_t n)
-{
-        uint8_t digest[SV_DIGEST_MAX];
-        char hex[97];
-
-        OK(sv_digest(SV_SHA384, sv_bytes(data, n), digest, &err));
-        expect_digest(m, begins, sv_hex(sv_bytes(digest, 48), hex));
-}
+#include "tests/unit/tdx_guest.h"
 
 /* --- the vectors --- */
 
@@ -203,25 +68,6 @@ static void utf16(const char *text, struct sv_buf *out)
         for (; *text; text++)
                 sv_buf_u16le(out, (uint8_t)*text);
         sv_buf_u16le(out, 0);
-}
-
-/* A register from its steps, by this test's own arithmetic. */
-static void expect_register(const struct sv_measurement *m, unsigned n)
-{
-        uint8_t both[96] = {0}, digest[SV_DIGEST_MAX];
-        char name[16], hex[97];
-
-        snprintf(name, sizeof(name), "rtmr%u", n);
-        for (size_t i = 0; i < m->n_steps; i++) {
-                if (strcmp(m->steps[i].reg, name))
-                        continue;
-                assert_int_equal(m->steps[i].digest_size[1], 48);
-                memcpy(both + 48, m->steps[i].digest[1], 48);
-                OK(sv_digest(SV_SHA384, sv_bytes(both, sizeof(both)), digest, &err));
-                memcpy(both, digest, 48);
-        }
-        assert_non_null(value(m, name));
-        assert_string_equal(value(m, name), sv_hex(sv_bytes(both, 48), hex));
 }
 
 /* Generation by generation: what changed, and only that. */
@@ -464,108 +310,6 @@ static void real_logs(void **state)
         }
 }
 
-/* --- unified kernel images --- */
-
-#define UKI_HEADERS 0x400
-
-/* A PE image of sections by name and contents; each is filled up to 512 bytes in the file. */
-static void write_uki(const char *name, const char *const parts[][2], size_t n)
-{
-        size_t pe = 0x80, opt = pe + 24, table = opt + 160, at = UKI_HEADERS;
-        uint8_t k[UKI_HEADERS + 0x200 * 16] = {0};
-
-        memcpy(k, "MZ", 2);
-        put32(k, 0x3c, (uint32_t)pe);
-        memcpy(k + pe, "PE\0\0", 4);
-        put16(k, pe + 6, (unsigned)n);
-        put16(k, pe + 20, 160);
-        put16(k, opt, 0x20b);
-        put32(k, opt + 60, UKI_HEADERS);
-        put32(k, opt + 108, 6);
-        for (size_t i = 0; i < n; i++) {
-                size_t size = parts[i][1] ? strlen(parts[i][1]) : KERNEL_SIZE;
-
-                memcpy(k + table, parts[i][0], strlen(parts[i][0]));
-                put32(k, table + 8, (uint32_t)size);
-                put32(k, table + 16, (uint32_t)((size + 0x1ff) & ~0x1ffu));
-                put32(k, table + 20, (uint32_t)at);
-                if (parts[i][1])
-                        memcpy(k + at, parts[i][1], size);
-                else
-                        make_kernel(k + at);
-                at += (size + 0x1ff) & ~(size_t)0x1ff;
-                table += 40;
-        }
-        OK(sv_file_write(path_of(name), 0644, sv_bytes(k, at), &err));
-}
-
-#define STUB(version) {".sdmagic", "#### LoaderInfo: systemd-stub " version " ####"}
-#define PARTS {".osrel", "ID=test"}, {".linux", NULL}, {".cmdline", "quiet"}, {".initrd", "initramfs"}, {".uname", "6.12"}, {".sbat", "sbat,1"}
-#define REAL_LOG "vectors/tdx/ccel/trustee-CCEL_data_grub_gke.bin" /* booted such an image */
-
-static void unified_image(void **state)
-{
-        static const char *const old[][2] = {STUB("255.4-1"), PARTS}, *const young[][2] = {STUB("259"), PARTS}, *const no_kernel[][2] = {STUB("255")};
-        struct sv_measurement m = {0};
-        SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
-        SV_JSON *rows = sv_json_array();
-        SV_BUF log = SV_BUF_NULL;
-        unsigned same = 0;
-
-        write_uki("old.efi", old, 7);
-        write_uki("young.efi", young, 7);
-        write_uki("no-kernel.efi", no_kernel, 1);
-        free(g.kernel);
-        free(g.initrd);
-        g.kernel = g.initrd = NULL;
-        g.uki = strdup(path_of("old.efi"));
-        OK(sv_tdx_measure(&g, &m, &err));
-        expect_register(&m, 0);
-        expect_register(&m, 1);
-        assert_non_null(strstr(reason(&m, "rtmr2"), "stub"));
-        expect_data(&m, "section .linux, its", ".linux", 7);
-        expect_data(&m, "section .cmdline, 5", "quiet", 5);
-        OK(sv_file_read(shared_path(REAL_LOG), 1u << 20, &log, "test", &err));
-        FAILS(sv_tdx_compare(&m, sv_buf_bytes(&log), rows, &err), SV_PROOF, "measure.differs");
-        for (size_t i = 0; i < sv_json_len(rows); i++)
-                same += strstr(sv_json_str(sv_json_get(sv_json_at(rows, i), "text")), "its name: ") && sv_json_bool(sv_json_get(sv_json_at(rows, i), "same"), false);
-        assert_int_equal(same, 6);
-        sv_measurement_free(&m);
-        free(g.uki);
-        g.uki = strdup(path_of("young.efi"));
-        OK(sv_tdx_measure(&g, &m, &err));
-        assert_non_null(strstr(reason(&m, "rtmr1"), "systemd-stub 259"));
-        sv_measurement_free(&m);
-        free(g.uki);
-        g.uki = strdup(path_of("no-kernel.efi"));
-        FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
-        free(g.uki);
-        g.uki = strdup(path_of("kernel"));
-        FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
-}
-
-/* The seed of the fuzz target: a volume with one of the two files. Damaged, it gives none. */
-static void titles(void **state)
-{
-        static const char ui[] = "462caa21-7614-4503-836e-8ab6f4662331", menu[] = "eec25bdc-67f2-4d95-b1d5-f81b2039d11d";
-        const char *source = getenv("SV_SOURCE");
-        struct sv_tdx_firmware f = {.readable = true};
-        char path[4096], title[64];
-        SV_BUF volume = SV_BUF_NULL;
-
-        snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/tdx-dxe/menu", source ? source : ".");
-        OK(sv_file_read(path, 1u << 20, &volume, "test", &err));
-        OK(sv_fv_parse(sv_buf_bytes(&volume), &f.dxe, &err));
-        assert_int_equal(sv_tdx_firmware_file(&f, ui, title), 0);
-        assert_int_equal(sv_tdx_firmware_file(&f, menu, title), 1);
-        assert_string_equal(title, "Menu");
-        volume.p[f.dxe.files_at + 20] = 0xff; /* the first file's size */
-        volume.p[f.dxe.files_at + 22] = 0xff;
-        assert_int_equal(sv_tdx_firmware_file(&f, menu, title), -1);
-        for (size_t n = 0; n < volume.n; n++)
-                assert_int_equal(sv_fv_parse(sv_bytes(volume.p, n), &f.dxe, &err), -1);
-}
-
 static void refuses(void **state)
 {
         static const struct {
@@ -604,7 +348,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(expected_json), cmocka_unit_test(generations), cmocka_unit_test(what_moves), cmocka_unit_test(not_predicted),
-                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(real_logs),     cmocka_unit_test(unified_image), cmocka_unit_test(titles),
+                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(real_logs),
                 cmocka_unit_test(refuses),
         };
 

@@ -1,0 +1,111 @@
+/* tdx/rtmr-uki: unified kernel images; and the volume of drivers that tdx/firmware.c looks into. */
+#include "tests/unit/tdx_guest.h"
+
+/* --- unified kernel images --- */
+
+#define UKI_HEADERS 0x400
+
+/* A PE image of sections by name and contents; each is filled up to 512 bytes in the file. */
+static void write_uki(const char *name, const char *const parts[][2], size_t n)
+{
+        size_t pe = 0x80, opt = pe + 24, table = opt + 160, at = UKI_HEADERS;
+        uint8_t k[UKI_HEADERS + 0x200 * 16] = {0};
+
+        memcpy(k, "MZ", 2);
+        put32(k, 0x3c, (uint32_t)pe);
+        memcpy(k + pe, "PE\0\0", 4);
+        put16(k, pe + 6, (unsigned)n);
+        put16(k, pe + 20, 160);
+        put16(k, opt, 0x20b);
+        put32(k, opt + 60, UKI_HEADERS);
+        put32(k, opt + 108, 6);
+        for (size_t i = 0; i < n; i++) {
+                size_t size = parts[i][1] ? strlen(parts[i][1]) : KERNEL_SIZE;
+
+                memcpy(k + table, parts[i][0], strlen(parts[i][0]));
+                put32(k, table + 8, (uint32_t)size);
+                put32(k, table + 16, (uint32_t)((size + 0x1ff) & ~0x1ffu));
+                put32(k, table + 20, (uint32_t)at);
+                if (parts[i][1])
+                        memcpy(k + at, parts[i][1], size);
+                else
+                        make_kernel(k + at);
+                at += (size + 0x1ff) & ~(size_t)0x1ff;
+                table += 40;
+        }
+        OK(sv_file_write(path_of(name), 0644, sv_bytes(k, at), &err));
+}
+
+#define STUB(version) {".sdmagic", "#### LoaderInfo: systemd-stub " version " ####"}
+#define PARTS {".osrel", "ID=test"}, {".linux", NULL}, {".cmdline", "quiet"}, {".initrd", "initramfs"}, {".uname", "6.12"}, {".sbat", "sbat,1"}
+#define REAL_LOG "vectors/tdx/ccel/trustee-CCEL_data_grub_gke.bin" /* booted such an image */
+
+static void unified_image(void **state)
+{
+        static const char *const old[][2] = {STUB("255.4-1"), PARTS}, *const young[][2] = {STUB("259"), PARTS}, *const no_kernel[][2] = {STUB("255")};
+        struct sv_measurement m = {0};
+        SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
+        SV_JSON *rows = sv_json_array();
+        SV_BUF log = SV_BUF_NULL;
+        unsigned same = 0;
+
+        write_uki("old.efi", old, 7);
+        write_uki("young.efi", young, 7);
+        write_uki("no-kernel.efi", no_kernel, 1);
+        free(g.kernel);
+        free(g.initrd);
+        g.kernel = g.initrd = NULL;
+        g.uki = strdup(path_of("old.efi"));
+        OK(sv_tdx_measure(&g, &m, &err));
+        expect_register(&m, 0);
+        expect_register(&m, 1);
+        assert_non_null(strstr(reason(&m, "rtmr2"), "stub"));
+        expect_data(&m, "section .linux, its", ".linux", 7);
+        expect_data(&m, "section .cmdline, 5", "quiet", 5);
+        OK(sv_file_read(shared_path(REAL_LOG), 1u << 20, &log, "test", &err));
+        FAILS(sv_tdx_compare(&m, sv_buf_bytes(&log), rows, &err), SV_PROOF, "measure.differs");
+        for (size_t i = 0; i < sv_json_len(rows); i++)
+                same += strstr(sv_json_str(sv_json_get(sv_json_at(rows, i), "text")), "its name: ") && sv_json_bool(sv_json_get(sv_json_at(rows, i), "same"), false);
+        assert_int_equal(same, 6);
+        sv_measurement_free(&m);
+        free(g.uki);
+        g.uki = strdup(path_of("young.efi"));
+        OK(sv_tdx_measure(&g, &m, &err));
+        assert_non_null(strstr(reason(&m, "rtmr1"), "systemd-stub 259"));
+        sv_measurement_free(&m);
+        free(g.uki);
+        g.uki = strdup(path_of("no-kernel.efi"));
+        FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
+        free(g.uki);
+        g.uki = strdup(path_of("kernel"));
+        FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
+}
+
+/* The seed of the fuzz target: a volume with one of the two files. Damaged, it gives none. */
+static void titles(void **state)
+{
+        static const char ui[] = "462caa21-7614-4503-836e-8ab6f4662331", menu[] = "eec25bdc-67f2-4d95-b1d5-f81b2039d11d";
+        const char *source = getenv("SV_SOURCE");
+        struct sv_tdx_firmware f = {.readable = true};
+        char path[4096], title[64];
+        SV_BUF volume = SV_BUF_NULL;
+
+        snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/tdx-dxe/menu", source ? source : ".");
+        OK(sv_file_read(path, 1u << 20, &volume, "test", &err));
+        OK(sv_fv_parse(sv_buf_bytes(&volume), &f.dxe, &err));
+        assert_int_equal(sv_tdx_firmware_file(&f, ui, title), 0);
+        assert_int_equal(sv_tdx_firmware_file(&f, menu, title), 1);
+        assert_string_equal(title, "Menu");
+        volume.p[f.dxe.files_at + 20] = 0xff; /* the first file's size */
+        volume.p[f.dxe.files_at + 22] = 0xff;
+        assert_int_equal(sv_tdx_firmware_file(&f, menu, title), -1);
+        for (size_t n = 0; n < volume.n; n++)
+                assert_int_equal(sv_fv_parse(sv_bytes(volume.p, n), &f.dxe, &err), -1);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(unified_image), cmocka_unit_test(titles)};
+
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
