@@ -3,6 +3,7 @@
 #include "base/rd.h"
 #include "base/text.h"
 #include "tdx/ccel.h"
+#include "tdx/evidence.h"
 #include "tdx/report.h"
 #include "tdx/tee.h"
 
@@ -120,19 +121,35 @@ static struct sv_json *collection(const struct sv_json *collaterals)
         return j;
 }
 
+static int evidence(const struct sv_json *j, struct sv_json **out, struct sv_err *err)
+{
+        SV_TDX_EVIDENCE e = {0};
+        struct sv_tdx_ccel c;
+
+        if (sv_tdx_evidence_read(j, &e, err) < 0 || quote(sv_buf_bytes(&e.quote), out, err) < 0)
+                return -1;
+        with_kind(*out, "tdx-evidence");
+        if (e.event_log.n && sv_tdx_ccel_replay(sv_buf_bytes(&e.event_log), &c, NULL) == 0)
+                sv_json_set_int(*out, "events", (int64_t)c.events);
+        return 0;
+}
+
 /* Other people's JSON is none of ours to complain about. */
-static void json(struct sv_bytes file, struct sv_json **out)
+static int json(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
         SV_JSON *j = NULL;
 
         if (file.n > SV_JSON_SIZE_MAX || sv_json_parse(file, "tdx.bundle", &j, NULL) < 0)
-                return;
+                return 0;
+        if (sv_json_str(sv_json_get(j, "quote")) && sv_json_len(j) <= 2)
+                return evidence(j, out, err);
         if (sv_json_type(sv_json_get(j, "tcbInfo")) == SV_JSON_OBJECT)
                 *out = document(sv_json_get(j, "tcbInfo"), "tcb-info");
         else if (sv_json_type(sv_json_get(j, "enclaveIdentity")) == SV_JSON_OBJECT)
                 *out = document(sv_json_get(j, "enclaveIdentity"), "qe-identity");
         else if (sv_json_type(sv_json_get(j, "collaterals")) == SV_JSON_OBJECT)
                 *out = collection(sv_json_get(j, "collaterals"));
+        return 0;
 }
 
 int sv_tdx_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
@@ -144,6 +161,6 @@ int sv_tdx_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *er
         if (sv_tdx_ccel_here(file))
                 return sv_tdx_ccel_inspect(file, out, err);
         if (file.n && file.p[0] == '{')
-                json(file, out);
+                return json(file, out, err);
         return 0;
 }

@@ -512,6 +512,46 @@ static void require(void **state)
         }
 }
 
+/* --- inspect --- */
+
+static void inspected(void **state)
+{
+        static const struct {
+                const char *file, *kind, *pointer, *value;
+        } t[] = {
+                {"quotes/gtg-v5-td15.bin", "td-quote", "/fmspc", "90c06f000000"},
+                {"quotes/tr-v4-debug.bin", "td-quote", "/certificates/0/subject", "Intel SGX PCK Certificate"},
+                {"tdreport/intel-tdreport_for_test.dat", "td-report", "/seamattributes", "0x0000000000000000"},
+                {"collateral/90c06f-2026-02/tcb_info.json", "tcb-info", "/fmspc", "90C06F000000"},
+                {"collateral/90c06f-2026-02/qe_identity.json", "qe-identity", "/id", "TD_QE"},
+                {"collateral-json/90c06f-2026-02.platform_collaterals.json", "pcs-collateral", "/platforms/0/fmspc", "90C06F000000"},
+                {"ccel/cos113.data.bin", "cc-event-log", "/events/0/register", "none"},
+        };
+        SV_JSON *evidence = NULL;
+        SV_JSON *out = NULL;
+        SV_JSON *none = NULL;
+        SV_BUF printed = SV_BUF_NULL;
+
+        shared_path(DIR "quotes/gtg-v5-td15.bin");
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_JSON *j = NULL;
+                SV_BUF raw = SV_BUF_NULL;
+
+                assert_true(load(t[i].file, &raw));
+                OK(sv_tdx_inspect(sv_buf_bytes(&raw), &j, &err));
+                if (strcmp(text(j, "/kind"), t[i].kind) || (i + 1 < sizeof(t) / sizeof(t[0]) && strcmp(text(j, t[i].pointer), t[i].value)))
+                        fail_msg("%s: %s, %s", t[i].file, text(j, "/kind"), text(j, t[i].pointer));
+        }
+        evidence = evidence_of("quotes/gtg-v5-td15.bin");
+        sv_json_print(evidence, &printed);
+        OK(sv_tdx_inspect(sv_buf_bytes(&printed), &out, &err));
+        assert_string_equal(text(out, "/kind"), "tdx-evidence");
+        OK(sv_tdx_inspect(sv_bytes_str("{\"name\":\"guest\"}"), &none, &err));
+        OK(sv_tdx_inspect(sv_bytes_str("{"), &none, &err));
+        OK(sv_tdx_inspect(sv_bytes_str(""), &none, &err));
+        assert_null(none);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -519,6 +559,7 @@ int main(void)
                 cmocka_unit_test(bundle_malformed), cmocka_unit_test(missing),             cmocka_unit_test(claims_of_a_real_td),
                 cmocka_unit_test(out_of_date),      cmocka_unit_test(evidence_malformed),  cmocka_unit_test(needs),
                 cmocka_unit_test(rules),            cmocka_unit_test(require),
+                cmocka_unit_test(inspected),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
