@@ -200,6 +200,30 @@ static void from_service(void **state)
         check(&g, sv_bytes(data, 48), NULL); /* nobody at the socket: the kernel */
 }
 
+/* Intel's file names the port; nobody is there, and the kernel is asked. Without a port the device is not. */
+static void configured(void **state)
+{
+        struct tsm_kernel k = {.provider = "tdx_guest", .report = sign, .no_aux = true};
+        const struct sv_tsm_ops ops = tsm_kernel_ops(&k);
+        const struct sv_tsm tsm = {.ops = &ops};
+        struct device d = {0};
+        const struct sv_tdx_dev dev = {.call = device, .arg = &d};
+        SV_STR root = sv_asprintf("%s/root", dir);
+        struct sv_tdx_guest g = {.tsm = &tsm, .dev = &dev, .sysroot = root};
+        static const struct {
+                const char *text;
+                unsigned asked;
+        } t[] = {{"# the quote service\nport=4294967294\n", 1}, {"port = 4294967294", 1}, {"#port=4050\n", 0}, {"port=0\n", 0}, {"", 0}, {"port=\n", 0}};
+
+        put(SV_TDX_CCEL, "the firmware's log");
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                d.calls = 0;
+                put(SV_TDX_CONF, t[i].text);
+                check(&g, sv_bytes(data, 48), "the firmware's log");
+                assert_int_equal(d.calls, t[i].asked);
+        }
+}
+
 static void seal(void **state)
 {
         SV_STR root = sv_asprintf("%s/root", dir);
@@ -281,7 +305,8 @@ static int end(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(from_kernel), cmocka_unit_test(from_service), cmocka_unit_test(seal), cmocka_unit_test(report),
+                cmocka_unit_test(from_kernel), cmocka_unit_test(from_service), cmocka_unit_test(configured),
+                cmocka_unit_test(seal), cmocka_unit_test(report),
         };
 
         return cmocka_run_group_tests(tests, begin, end);

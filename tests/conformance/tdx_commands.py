@@ -1,0 +1,120 @@
+"""The commands of TDX as a script uses them: exit status and one JSON object; every real quote and every case of the shared vectors, with the
+collateral in each of its forms. usage: tdx_commands.py SECURE-VM"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.path.abspath(sys.argv[1])
+VECTORS = os.path.abspath(os.path.join(os.environ.get('SV_SHARED', '../shared'), 'vectors/tdx'))
+COS = ('quotes/gtg-cos113.bin', '--collateral', 'collateral/00806f-2025-07', '--time', '2025-07-22T00:00:00Z')
+
+
+def run(status, *args):
+    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, timeout=60, cwd=VECTORS)
+    assert r.returncode == status, f'{args}: exit {r.returncode}, expected {status}: {r.stdout}{r.stderr}'
+    out = json.loads(r.stdout)
+    assert out['ok'] is (status == 0), out
+    return out
+
+
+def verify(status, *args):
+    return run(status, 'verify', '--tee', 'tdx', *args)
+
+
+def check_of(out):
+    return out['error']['check']
+
+
+def arguments(row):
+    args = [row['quote'], '--collateral', row['collateral'], '--time', row['at']]
+    return args + (['--test-root', row['root']] if 'root' in row and 'Intel_SGX' not in row['root'] else [])
+
+
+def load(name):
+    with open(os.path.join(VECTORS, name)) as f:
+        return json.load(f)
+
+
+def real_pairs():
+    held = refused = 0
+    for row in load('expected-real.json'):
+        want = row['expected']
+        rejected = 'status' not in want or want['status'].startswith('REJECT')
+        if row['quote'] == 'quotes/iq-sample-testpki.bin':
+            continue  # its certificates do not lie in the quote
+        good = not rejected and want['status'] == 'UpToDate' and not want['debug'] and want['sept_ve_disable']
+        out = verify(5 if rejected else 0 if good else 6, *arguments(row))
+        held, refused = held + good, refused + rejected
+        if good:
+            assert out['tcb']['status'] == 'UpToDate' and out['appraisal']['status'] == 'affirming' and 'test_root' not in out
+            assert out['claims']['root']['intel'] and out['tcb']['advisories'] == want['advisories']
+    print(f'{held} real pairs pass, {refused} proofs do not hold')
+    assert held >= 4 and refused >= 20
+
+
+def cases():
+    n = {0: 0, 4: 0, 5: 0, 6: 0}
+    for row in load('cases/index.json'):
+        want = row['expect']
+        if want['result'] == 'either':
+            continue
+        r = subprocess.run([PROGRAM, 'verify', '--tee', 'tdx', *arguments(row), '--json'], capture_output=True, text=True, timeout=60, cwd=VECTORS)
+        out = json.loads(r.stdout)
+        n[r.returncode] += 1
+        if want['result'] == 'reject':
+            assert r.returncode in (4, 5), (row['id'], r.stdout)
+            assert out['error']['class'] == {4: 'format', 5: 'proof'}[r.returncode]
+        elif r.returncode == 0:
+            assert out['tcb']['status'] == want['status'] == 'UpToDate', (row['id'], r.stdout)
+        else:
+            assert r.returncode == 6 and (want['status'] != 'UpToDate' or 'olicy' in row['meaning'] or 'POLICY' in row['meaning']), (row['id'], r.stdout)
+    print(f'{n[0]} cases pass, {n[6]} are refused by the policy, {n[5]} do not prove, {n[4]} are malformed')
+    assert n[0] >= 10 and n[4] >= 15 and n[5] >= 40 and n[6] >= 10
+
+
+def forms():
+    folder = verify(0, *COS)
+    for bundle in ('collateral-json/00806f-2025-07.platform_collaterals.json',):
+        assert verify(0, COS[0], '--collateral', bundle, *COS[3:])['claims'] == folder['claims']
+    verify(0, 'quotes/gtg-v5-td15.bin', '--collateral', 'collateral-json/90c06f-2026-02.dcap-qvl.json', '--time', '2026-02-25T00:00:00Z')
+    assert check_of(verify(5, COS[0], '--collateral', 'collateral-json/90c06f-2026-02.platform_collaterals.json', *COS[3:])) == 'tdx.collateral.missing'
+    assert check_of(verify(4, COS[0], '--collateral', 'ccel/cos113.table.bin', *COS[3:])) == 'tdx.bundle.json'
+    assert check_of(verify(5, COS[0], *COS[3:])) == 'tdx.collateral.missing'
+    assert check_of(verify(5, *COS[:3])) == 'tdx.pck.crl'  # as of now: out of date
+
+
+def options():
+    claims = verify(0, *COS, '--event-log', 'ccel/cos113.data.bin')['claims']
+    assert claims['event_log']['checked'] and not claims['report_data_checked']
+    assert check_of(verify(5, *COS, '--event-log', 'ccel/goeventlog-cos113-dupe-separator.bin')) == 'tdx.ccel.replay'
+    assert check_of(verify(5, *COS, '--report-data', '01')) == 'tdx.report_data'
+    assert verify(0, *COS, '--report-data', claims['reportdata'])['claims']['report_data_checked']
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as f:
+        rule = {'check': 'policy.mrtd', 'claim': '/mrtd', 'equals': claims['mrtd'], 'covers': 'executables', 'reason': 'the firmware'}
+        policy = {'version': 1, 'guest': 'g', 'tee': 'tdx', 'resource': 'a/b/c', 'trust': {}, 'rules': [rule]}
+        json.dump(policy, f)
+        f.flush()
+        assert verify(0, *COS, '--policy', f.name)['appraisal']['vector']['executables'] == 3
+        rule['equals'] = '00' * 48
+        f.seek(0)
+        f.truncate()
+        json.dump(policy, f)
+        f.flush()
+        assert check_of(verify(6, *COS, '--policy', f.name)) == 'policy.mrtd'
+
+
+def inspect():
+    for name, kind in (('quotes/tr-v5-servtd.bin', 'td-quote'), ('tdreport/intel-tdreport_for_test.dat', 'td-report'),
+                       ('collateral/90c06f-2026-02/tcb_info.json', 'tcb-info'), ('ccel/cos113.data.bin', 'cc-event-log')):
+        out = run(0, 'inspect', name)
+        assert out['kind'] == kind and out['tee'] == 'tdx' and out['verified'] is False, (name, kind, out.get('kind'))
+
+
+if not os.path.isdir(VECTORS):
+    print(f'SKIP: no shared vectors at {VECTORS}')
+    sys.exit(77)
+for test in (real_pairs, cases, forms, options, inspect):
+    test()
+    print(test.__name__, 'ok')
