@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/tee.h"
 #include "tdx/hob.h"
+#include "tdx/measure.h"
 #include "tdx/mrtd.h"
 #include "tests/teesim/launcher.h"
 #include "tests/teesim/tdxlauncher.h"
@@ -57,6 +58,21 @@ static void same_hob(const struct sv_json *state, uint64_t memory, const char *w
                                  i < list.n ? list.p[i] : 0, list.n);
 }
 
+/* The same as `secure-vm measure` does it. */
+static void same_measure(const struct sv_json *state, uint64_t memory, unsigned vcpus, const char *what)
+{
+        struct sv_measurement m = {0};
+        struct sv_err err = SV_ERR_NULL;
+        SV_GUEST g = {.memory = memory << 20, .vcpus = vcpus, .firmware = sv_asprintf("%s", teesim_tdx_firmware())};
+        const char *found = sv_json_str(sv_json_get(state, "mrtd")), *predicted;
+
+        OK(sv_tdx_measure(&g, &m, &err));
+        predicted = sv_json_str(sv_json_get(m.values, "mrtd"));
+        if (!predicted || strcmp(found, predicted))
+                fail_msg("%s: MRTD is %s, measure says %s", what, found, predicted ? predicted : "nothing");
+        sv_measurement_free(&m);
+}
+
 static void launched(const struct teesim_td *g, struct sv_json **state, const char *what)
 {
         SV_BUF said = SV_BUF_NULL;
@@ -88,6 +104,7 @@ static void test_matrix(void **unused)
                                 launched(&g, &state, what);
                                 same_mrtd(state, &tdvf, what);
                                 same_hob(state, memory[m] << 20, what);
+                                same_measure(state, memory[m], vcpus[v], what);
                         }
         print_message("%u TDs: MRTD and hand-off blocks as predicted\n", n);
 }
