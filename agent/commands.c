@@ -19,6 +19,7 @@
 const struct sv_opt sv_agent_attest_opts[] = {BROKER_OPTS, {0}};
 const struct sv_opt sv_agent_evidence_opts[] = {
         {.name = "report-data", .arg = "HEX", .help = "32 to 64 bytes that the evidence is bound to; otherwise random ones"},
+        {.name = "vmpl", .arg = "N", .help = "SNP: for this privilege level (0 to 3), the guest's own or a less privileged one"},
         {.name = "out", .arg = "FILE", .help = "write the evidence there instead of to standard output"},
         {0},
 };
@@ -154,14 +155,17 @@ static int report_data(const struct sv_args *args, struct sv_buf *out, struct sv
         return 0;
 }
 
-static int collect(const struct sv_attester *a, struct sv_bytes data, struct sv_json **evidence, struct sv_err *err)
+static int collect(const struct sv_attester *a, const char *level, struct sv_bytes data, struct sv_json **evidence, struct sv_err *err)
 {
+        uint64_t vmpl = 0;
         void *state = NULL;
         int r;
 
-        if (a->open && a->open(&state, err) < 0)
+        if (level && !a->evidence_at)
+                return sv_fail(err, SV_USAGE, "agent.vmpl", "%s has no privilege levels: leave --vmpl out", a->name);
+        if ((level && sv_parse_u64(level, 3, &vmpl, "agent.vmpl", err) < 0) || (a->open && a->open(&state, err) < 0))
                 return -1;
-        r = a->evidence(state, data, NULL, evidence, err);
+        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, err) : a->evidence(state, data, NULL, evidence, err);
         if (a->close)
                 a->close(state);
         return r;
@@ -175,7 +179,7 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
 
         if (!a)
                 return sv_fail(err, SV_SYSTEM, "agent.tee", "this machine offers nothing that could attest it (no TPM, SEV-SNP or TDX device)");
-        if (report_data(args, &data, err) < 0 || collect(a, sv_buf_bytes(&data), &evidence, err) < 0)
+        if (report_data(args, &data, err) < 0 || collect(a, sv_opt(args, "vmpl"), sv_buf_bytes(&data), &evidence, err) < 0)
                 return -1;
         sv_json_print(evidence, &text);
         sv_buf_puts(&text, "\n");

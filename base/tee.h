@@ -156,6 +156,8 @@ struct sv_attester {
         /* Fresh evidence over report_data (48 bytes of the KBS binding); `challenge` is the answer's extra-params (may be NULL). */
         int (*evidence)(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
                         struct sv_err *err);
+        /* The same for a level of privilege (SNP: VMPL, 0 to 3) that the caller names, with no challenge; NULL: this TEE has no levels. */
+        int (*evidence_at)(void *state, unsigned level, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err);
         /* After the key was released: make sure that what runs later cannot ask again as us (vTPM: extend a PCR). Where this kernel has no
          * way: 0, and *err says so for people (class SV_OK). */
         int (*seal)(void *state, struct sv_err *err);

@@ -27,15 +27,15 @@ static bool attester_present(void)
         return access(SV_SNP_DEVICE, F_OK) == 0 || tsm_is_ours(NULL);
 }
 
-/* VMPL 0 where there is no choice: configfs-tsm asks for the guest's own level by itself, and so does a guest that is alone in its
+/* VMPL 0 where the caller has no choice of its own: configfs-tsm asks for the guest's own level by itself, and so does a guest that is alone in its
  * machine. Under an SVSM only configfs-tsm works. */
 static int get_report(const struct sv_snp_guest *g, struct sv_bytes data, struct sv_buf *report, struct sv_buf *certs, struct sv_err *err)
 {
         SV_TSM_REPORT r = {0};
 
         if (!tsm_is_ours(g ? g->tsm : NULL))
-                return sv_snp_dev_report(g ? g->dev : NULL, data, 0, report, certs, err);
-        if (sv_tsm_get(g ? g->tsm : NULL, PROVIDER, SV_TSM_NO_LEVEL, data, &r, err) < 0)
+                return sv_snp_dev_report(g ? g->dev : NULL, data, g ? g->vmpl : 0, report, certs, err);
+        if (sv_tsm_get(g ? g->tsm : NULL, PROVIDER, g && g->has_vmpl ? (int)g->vmpl : SV_TSM_NO_LEVEL, data, &r, err) < 0)
                 return -1;
         sv_buf_put(report, sv_buf_bytes(&r.outblob));
         sv_buf_put(certs, sv_buf_bytes(&r.auxblob));
@@ -58,6 +58,8 @@ int sv_snp_guest_evidence(const struct sv_snp_guest *guest, struct sv_bytes repo
                 return -1;
         if (memcmp(r.report_data, data, sizeof(data)))
                 return sv_fail(err, SV_SYSTEM, "snp.guest.stale", "the report is over other data than was asked for: somebody else's answer");
+        if (guest && guest->has_vmpl && r.vmpl != guest->vmpl)
+                return sv_fail(err, SV_SYSTEM, "snp.guest.vmpl", "expected a report of VMPL %u, found one of VMPL %u", guest->vmpl, (unsigned)r.vmpl);
         /* Certificates are a convenience: the verifier can get them elsewhere. What the host gives broken is not passed on. */
         if (sv_cert_table_parse(sv_buf_bytes(&certs), &table, NULL) < 0)
                 table.n = 0;
@@ -68,6 +70,11 @@ static int attester_evidence(void *state, struct sv_bytes report_data, const str
                              struct sv_err *err)
 {
         return sv_snp_guest_evidence(NULL, report_data, evidence, err);
+}
+
+static int attester_evidence_at(void *state, unsigned level, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err)
+{
+        return sv_snp_guest_evidence(&(struct sv_snp_guest){.has_vmpl = true, .vmpl = level}, report_data, evidence, err);
 }
 
 /* --- derived keys (AMD 56860, MSG_KEY_REQ) --- */
@@ -141,5 +148,6 @@ const struct sv_attester sv_attester_sev_snp = {
         .kbs_name = "snp",
         .present = attester_present,
         .evidence = attester_evidence,
+        .evidence_at = attester_evidence_at,
         .derive = attester_derive,
 };

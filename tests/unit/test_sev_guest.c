@@ -316,12 +316,43 @@ static void test_evidence_device(void **state)
         FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "snp.guest.stale");
 }
 
+/* The level that the caller names reaches kernel and device, and a report of another one is refused. */
+static void test_evidence_level(void **state)
+{
+        struct tsm_kernel k = {.provider = "sev_guest", .report = kernel_report, .privlevel_floor = 1}, none = {.provider = "tdx_guest"};
+        const struct sv_tsm_ops ops = tsm_kernel_ops(&k), no_ops = tsm_kernel_ops(&none);
+        const struct sv_tsm tsm = {.ops = &ops}, no_tsm = {.ops = &no_ops};
+        struct device d = {.certs_need = 4096};
+        struct sv_snp_dev dev = {.call = device, .arg = &d};
+        uint8_t other[SV_REPORT_SIZE];
+        struct sv_err err;
+
+        for (unsigned vmpl = 0; vmpl < 4; vmpl++) {
+                const struct sv_snp_guest by_tsm = {&tsm, &dev, true, vmpl}, by_dev = {&no_tsm, &dev, true, vmpl};
+                SV_JSON *a = NULL, *b = NULL;
+
+                OK(sv_snp_guest_evidence(&by_dev, sv_bytes(data, 48), &a, &err));
+                if (vmpl)
+                        OK(sv_snp_guest_evidence(&by_tsm, sv_bytes(data, 48), &b, &err));
+                else
+                        assert_int_equal(sv_snp_guest_evidence(&by_tsm, sv_bytes(data, 48), &b, &err), -1); /* more than the guest's own */
+        }
+        make_report(data, 2, other);
+        memset(other + 0x50 + 48, 0, 16);
+        k.report = NULL;
+        k.fixed = sv_bytes(other, sizeof(other));
+        const struct sv_snp_guest g = {&tsm, &dev, true, 1};
+        SV_JSON *evidence = NULL;
+
+        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &evidence, &err), SV_SYSTEM, "snp.guest.vmpl");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_report),           cmocka_unit_test(test_certificates), cmocka_unit_test(test_errors),
                 cmocka_unit_test(test_derive_options), cmocka_unit_test(test_derive),           cmocka_unit_test(test_response_truncated),
-                cmocka_unit_test(test_evidence_tsm),     cmocka_unit_test(test_evidence_device),
+                cmocka_unit_test(test_evidence_tsm),     cmocka_unit_test(test_evidence_device), cmocka_unit_test(test_evidence_level),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
