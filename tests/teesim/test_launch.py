@@ -299,7 +299,11 @@ def qemu_ends(b):
         must(r.returncode == 3 and answer['error']['check'].startswith(('launch.', 'virt.')), f'launch says {answer}')
     b.must_be_over()
     must(b.machine.result()['outcome'] == 'launched', 'the platform launched nothing')
-    state = b.ask('list')['guests'][0]['state']
+    for _ in range(100):  # QEMU is gone before its supervisor has written that down
+        state = b.ask('list')['guests'][0]['state']
+        if state != 'running':
+            break
+        time.sleep(0.1)
     must(state in ('failed', 'off'), f'list says {state}')
 
 
