@@ -1,0 +1,332 @@
+/* The retries around the exchange, and what follows the key. Attester, KBS client and the machine's clock are played by this file: their
+ * functions take the place of the real ones. */
+#include <time.h>
+
+#include "agent/release.h"
+#include "attest/kbs_client.h"
+#include "base/secret.h"
+#include "tests/unit/unit.h"
+
+#define FAULT   "net.connect"
+#define REFUSAL "policy.rtmr1"
+
+static struct sv_err err;
+
+static struct {
+        /* what happens */
+        unsigned faults;       /* so many network faults before the broker is there */
+        const char *fault_at;  /* "auth", "attest", "resource" */
+        bool refuses, seal_fails, cannot_seal, use_fails, deaf;
+        int64_t call_ms;       /* how long each request takes */
+        /* what was seen */
+        int64_t clock_ms;
+        unsigned auths, opens, closes, hellos, seals, uses, retries, notes, untold;
+        unsigned pauses[64], n_pauses;
+        char outcome[80], step[16];
+} w;
+
+/* --- the machine's clock: time passes only here --- */
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+        *ts = (struct timespec){1000 + w.clock_ms / 1000, (long)(w.clock_ms % 1000) * 1000000};
+        return 0;
+}
+
+int nanosleep(const struct timespec *ts, struct timespec *left)
+{
+        unsigned ms = (unsigned)(ts->tv_sec * 1000 + ts->tv_nsec / 1000000);
+
+        w.pauses[w.n_pauses++ % 64] = ms;
+        w.clock_ms += ms;
+        return 0;
+}
+
+/* --- the attester --- */
+
+static int open_tee(void **state, struct sv_err *e)
+{
+        w.opens++;
+        *state = &w;
+        return 0;
+}
+
+static int hello(void *state, struct sv_json **params, struct sv_err *e)
+{
+        w.hellos++;
+        return 0;
+}
+
+static int evidence(void *state, struct sv_bytes data, const struct sv_json *challenge, struct sv_json **out, struct sv_err *e)
+{
+        *out = sv_json_object();
+        return 0;
+}
+
+static int seal(void *state, struct sv_err *e)
+{
+        w.seals++;
+        if (w.seal_fails)
+                return sv_fail(e, SV_SYSTEM, "vtpm.seal", "the register did not take it");
+        if (w.cannot_seal)
+                snprintf(e->msg, sizeof(e->msg), "RTMR3 was not extended: this kernel has no way");
+        return 0;
+}
+
+static void close_tee(void *state)
+{
+        w.closes++;
+}
+
+static const struct sv_attester tee = {.name = "played", .kbs_name = "played", .open = open_tee, .hello = hello, .evidence = evidence, .seal = seal,
+                                       .close = close_tee};
+
+const struct sv_attester *sv_attester_find(void)
+{
+        return &tee;
+}
+
+/* --- the broker --- */
+
+struct sv_kbs_client {
+        bool again;
+};
+
+int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out, struct sv_err *e)
+{
+        *out = calloc(1, sizeof(**out));
+        return *out ? 0 : -1;
+}
+
+void sv_kbs_client_free(struct sv_kbs_client *c)
+{
+        free(c);
+}
+
+static int answer(struct sv_kbs_client *c, const char *at, struct sv_err *e)
+{
+        w.clock_ms += w.call_ms;
+        c->again = false;
+        if (w.faults && !strcmp(at, w.fault_at)) {
+                w.faults--;
+                c->again = true;
+                return sv_fail(e, SV_SYSTEM, FAULT, "the broker does not answer");
+        }
+        if (w.refuses && !strcmp(at, "resource"))
+                return sv_fail(e, SV_POLICY, REFUSAL, "another kernel than expected");
+        return 0;
+}
+
+int sv_kbs_auth(struct sv_kbs_client *c, const char *name, const struct sv_json *params, struct sv_err *e)
+{
+        w.auths++;
+        return answer(c, "auth", e);
+}
+
+bool sv_kbs_retryable(const struct sv_kbs_client *c)
+{
+        return c->again;
+}
+
+int sv_kbs_binding(struct sv_kbs_client *c, uint8_t digest[48], struct sv_err *e)
+{
+        memset(digest, 1, 48);
+        return 0;
+}
+
+const struct sv_json *sv_kbs_challenge(const struct sv_kbs_client *c)
+{
+        return NULL;
+}
+
+int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *ev, struct sv_err *e)
+{
+        return answer(c, "attest", e);
+}
+
+struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *e)
+{
+        return answer(c, "resource", e) < 0 ? NULL : sv_secret_new(32, e);
+}
+
+const char *sv_kbs_token(const struct sv_kbs_client *c)
+{
+        return "token";
+}
+
+const char *sv_kbs_grounds(const struct sv_kbs_client *c)
+{
+        return "for a good reason";
+}
+
+int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed, struct sv_err *e)
+{
+        snprintf(w.outcome, sizeof(w.outcome), "%s", failed ? failed->check : "opened");
+        return w.deaf ? sv_fail(e, SV_SYSTEM, FAULT, "the broker is gone") : 0;
+}
+
+/* --- the caller --- */
+
+static void on_retry(const char *step, const struct sv_err *e, unsigned in_ms, unsigned try, unsigned tries)
+{
+        w.retries++;
+        snprintf(w.step, sizeof(w.step), "%s", step);
+        assert_string_equal(e->check, FAULT);
+        assert_int_equal(try, w.retries + 1);
+        assert_int_equal(tries, SV_RELEASE_TRIES);
+}
+
+static void on_untold(const struct sv_err *e)
+{
+        w.untold++;
+}
+
+static void on_unsealed(const struct sv_err *note)
+{
+        w.notes++;
+        assert_non_null(strstr(note->msg, "RTMR3 was not extended"));
+}
+
+static int use(const struct sv_agent_config *config, struct sv_secret *secret, struct sv_err *e)
+{
+        w.uses++;
+        assert_int_equal(w.seals, 1); /* before anything of the disk is looked at */
+        return w.use_fails ? sv_fail(e, SV_PROOF, "luks.binding", "another header than the key was made for") : 0;
+}
+
+static int release(void)
+{
+        static const struct sv_agent_config config = {.url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c"};
+        static const struct sv_release_says says = {.retry = on_retry, .untold = on_untold, .unsealed = on_unsealed};
+        const struct sv_release r = {.config = &config, .says = &says, .seal = true, .use = use};
+        SV_RELEASE_OUT out = {0};
+        int rc = sv_release(&r, &out, &err);
+
+        assert_int_equal(w.opens, w.closes);
+        if (rc == 0)
+                assert_string_equal(sv_buf_str(&out.grounds), "played evidence; for a good reason");
+        return rc;
+}
+
+static int fresh(void **state)
+{
+        memset(&w, 0, sizeof(w));
+        return 0;
+}
+
+/* --- the tests --- */
+
+static void comes_back(void **state)
+{
+        static const char *const at[] = {"auth", "attest", "resource"};
+
+        for (size_t i = 0; i < 3; i++) {
+                fresh(NULL);
+                w.faults = 5;
+                w.fault_at = at[i];
+                OK(release());
+                assert_int_equal(w.auths, 6); /* each try begins a session of its own */
+                assert_int_equal(w.hellos, 1);
+                assert_int_equal(w.retries, 5);
+                assert_string_equal(w.step, i == 2 ? "key" : "attest");
+                assert_int_equal(w.uses, 1);
+                assert_string_equal(w.outcome, "opened");
+        }
+}
+
+/* They grow, stay below ten seconds, and are another guest's only by chance. */
+static void pauses(void **state)
+{
+        static const unsigned longest[] = {500, 1000, 2000, 4000, 8000, 10000, 10000, 10000, 10000, 10000, 10000};
+        unsigned first[11], same = 0;
+
+        for (unsigned run = 0; run < 2; run++) {
+                fresh(NULL);
+                w.faults = 100;
+                w.fault_at = "auth";
+                FAILS(release(), SV_SYSTEM, FAULT);
+                assert_non_null(strstr(err.msg, "given up after 12 tries"));
+                assert_int_equal(w.auths, SV_RELEASE_TRIES);
+                assert_int_equal(w.n_pauses, 11);
+                for (unsigned i = 0; i < 11; i++) {
+                        assert_in_range(w.pauses[i], longest[i] / 2, longest[i]);
+                        same += run && w.pauses[i] == first[i];
+                        first[i] = w.pauses[i];
+                }
+        }
+        assert_true(same < 8);
+        assert_int_equal(w.uses, 0);
+        assert_int_equal(w.seals, 0);
+}
+
+static void too_late(void **state)
+{
+        w.faults = 100;
+        w.fault_at = "auth";
+        w.call_ms = 50000;
+        FAILS(release(), SV_SYSTEM, FAULT);
+        assert_int_equal(w.auths, 4); /* the fourth ends after three minutes */
+        assert_non_null(strstr(err.msg, "given up after 4 tries"));
+}
+
+static void refused(void **state)
+{
+        w.refuses = true;
+        FAILS(release(), SV_POLICY, REFUSAL);
+        assert_int_equal(w.auths, 1);
+        assert_int_equal(w.n_pauses, 0);
+        assert_null(strstr(err.msg, "given up"));
+        assert_int_equal(w.uses, 0);
+
+        fresh(NULL); /* also after faults */
+        w.refuses = true;
+        w.faults = 2;
+        w.fault_at = "attest";
+        FAILS(release(), SV_POLICY, REFUSAL);
+        assert_int_equal(w.auths, 3);
+}
+
+static void sealed(void **state)
+{
+        w.cannot_seal = true;
+        OK(release());
+        assert_int_equal(w.notes, 1);
+        assert_int_equal(w.uses, 1);
+
+        fresh(NULL);
+        w.seal_fails = true;
+        FAILS(release(), SV_SYSTEM, "vtpm.seal");
+        assert_int_equal(w.uses, 0); /* the disk stays closed when what runs later could ask again */
+        assert_int_equal(w.notes, 0);
+
+        fresh(NULL);
+        OK(release());
+        assert_int_equal(w.notes, 0);
+}
+
+static void told(void **state)
+{
+        w.use_fails = true;
+        FAILS(release(), SV_PROOF, "luks.binding");
+        assert_string_equal(w.outcome, "luks.binding");
+
+        w.seals = 0;
+        w.deaf = true; /* the first reason stays the reason */
+        FAILS(release(), SV_PROOF, "luks.binding");
+        assert_int_equal(w.untold, 1);
+
+        fresh(NULL);
+        w.deaf = true;
+        OK(release()); /* an open disk is an open disk */
+        assert_int_equal(w.untold, 1);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup(comes_back, fresh), cmocka_unit_test_setup(pauses, fresh), cmocka_unit_test_setup(too_late, fresh),
+                cmocka_unit_test_setup(refused, fresh),    cmocka_unit_test_setup(sealed, fresh), cmocka_unit_test_setup(told, fresh),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
