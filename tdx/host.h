@@ -18,6 +18,9 @@ int sv_tdx_trial_at(const char *sysroot, const struct sv_guest *guest, struct sv
 /* What a trial that ends well has shown, and what not. */
 extern const char sv_tdx_trial_says[];
 
+/* SV_PROOF "tdx.launch.module", SV_SYSTEM "tdx.launch.busy", "tdx.launch.kvm", "tdx.launch.offer"; 0: the message is about something else. */
+int sv_tdx_refusal(const char *message, struct sv_err *err);
+
 /* The firmware image of a guest file, or SV_TDX_FIRMWARE; read whole and its TDX metadata parsed (tdvf points into *image). SV_SYSTEM
  * "tdx.firmware" when there is none, SV_FORMAT "ovmf.tdvf" when it is none for TDX. */
 struct sv_tdvf;

@@ -17,6 +17,7 @@ const struct sv_tee sv_tee_tdx = {
         .firmware = SV_TDX_FIRMWARE,
         .probe = sv_tdx_probe,
         .domain = sv_tdx_domain,
+        .refusal = sv_tdx_refusal,
         .trial = sv_tdx_trial,
         .trial_says = sv_tdx_trial_says,
         .measure = sv_tdx_measure,

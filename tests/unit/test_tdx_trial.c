@@ -409,11 +409,44 @@ static int tear_down(void **state)
         return sv_remove_tree(root, NULL);
 }
 
+/* QEMU's words (target/i386/kvm/tdx.c), as libvirt passes them on. */
+static void refusal(void **state)
+{
+        static const struct {
+                const char *message, *check, *says;
+                enum sv_class class;
+        } t[] = {
+                {"internal error: QEMU unexpectedly closed the monitor (vm='g'): qemu: TDX ioctl KVM_TDX_INIT_VM failed, hw_errors: 0xc000010000000040: "
+                 "Invalid argument\nqemu: gone", "tdx.launch.module", "(KVM_TDX_INIT_VM, status 0xc000010000000040): an operand is invalid (ATTRIBUTES",
+                 SV_PROOF},
+                {"TDX ioctl KVM_TDX_FINALIZE_VM failed, hw_errors: 0x8000020000000080: Device or resource busy", "tdx.launch.busy", "KVM_TDX_FINALIZE_VM",
+                 SV_SYSTEM},
+                {"TDX ioctl KVM_TDX_INIT_VCPU failed, hw_errors: 0x0: No space left on device\n", "tdx.launch.kvm",
+                 "(KVM_TDX_INIT_VCPU: No space left on device)", SV_SYSTEM},
+                {"TDX ioctl KVM_TDX_INIT_VCPU failed, hw_errors: 0x0", "tdx.launch.kvm", "does not say why", SV_SYSTEM},
+                {"TDX ioctl X failed, hw_errors: 0xffffffffffffffffffff: x", "tdx.launch.module", "the call did not reach the TDX module", SV_PROOF},
+                {"qemu: Invalid attributes 0x40000000 for TDX VM (KVM supported: 0x10000000)\n", "tdx.launch.offer",
+                 "Invalid attributes 0x40000000 for TDX VM (KVM supported: 0x10000000); ask", SV_SYSTEM},
+        };
+        static const char *const others[] = {"", "TDX ioctl ", "TDX ioctl  failed", " failed, hw_errors: 0x1TDX ioctl ", "Invalid attributes 0x1", "no such CPU",
+                                             "TDX ioctl a name that is much longer than any of KVM's failed, hw_errors: 0x1"};
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                FAILS(sv_tdx_refusal(t[i].message, &err), t[i].class, t[i].check);
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("\"%s\" does not say \"%s\"", err.msg, t[i].says);
+        }
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                assert_int_equal(sv_tdx_refusal(others[i], &err), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_is_submitted), cmocka_unit_test(asked_again), cmocka_unit_test(each_call_refused),
                 cmocka_unit_test(refused_before_kvm), cmocka_unit_test(firmware_outside), cmocka_unit_test(statuses),
+                cmocka_unit_test(refusal),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
