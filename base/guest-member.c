@@ -127,6 +127,29 @@ static bool path_ok(const char *s)
         return s && *s && sv_m_line(s) && strlen(s) < 2048;
 }
 
+static int read_set(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+{
+        unsigned *out = (unsigned *)((char *)p->base + row->at), set = 0;
+
+        if (sv_json_type(j) != SV_JSON_ARRAY)
+                return bad_value(p, pointer, row, j, err);
+        for (size_t i = 0; i < sv_json_len(j); i++) {
+                const char *name = sv_json_str(sv_json_at(j, i));
+                unsigned n = 0;
+
+                while (row->names[n] && (!name || strcmp(name, row->names[n]) != 0))
+                        n++;
+                if (!row->names[n] || set & 1u << n) {
+                        SV_STR at = sv_asprintf("%s/%zu", pointer, i);
+
+                        return bad_value(p, at, row, sv_json_at(j, i), err);
+                }
+                set |= 1u << n;
+        }
+        *out = set;
+        return 0;
+}
+
 static int read_paths(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         char ***list = (char ***)((char *)p->base + row->at);
@@ -227,6 +250,8 @@ static int read_value(const struct place *p, const struct sv_member *row, struct
         case SV_M_TEXT:
         case SV_M_PATH:
                 return read_text(p, row, j, pointer, err);
+        case SV_M_SET:
+                return read_set(p, row, j, pointer, err);
         case SV_M_PATHS:
                 return read_paths(p, row, j, pointer, err);
         case SV_M_LIST:

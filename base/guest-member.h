@@ -12,6 +12,7 @@ enum sv_member_kind {
         SV_M_PATH,       /* char *, made absolute */
         SV_M_PATHS,      /* char **, with its count */
         SV_M_BOOL,       /* bool */
+        SV_M_SET,        /* unsigned: an array of some of `names`, each once; bit n for the n-th */
         SV_M_UNSIGNED,   /* unsigned, min .. max */
         SV_M_SIZE,       /* uint64_t, bytes, min .. max */
         SV_M_U64,        /* uint64_t: a number, or a text in decimal or 0x hexadecimal; min .. max */
@@ -32,6 +33,7 @@ struct sv_member {
         const struct sv_member *part;
         size_t size; /* of one element */
         uint64_t min, max;
+        const char *const *names; /* up to 32, ends with NULL */
 };
 
 struct sv_member_reader {

@@ -27,6 +27,8 @@ static bool page_order(const char *s)
         return sv_tdx_monitor(s) != NULL;
 }
 
+const char *const sv_tdx_may_lack[] = {"rtmr0", "rtmr1", "rtmr2", NULL};
+
 #define O(member) offsetof(struct sv_tdx_options, member)
 static const struct sv_member members[] = {
         {"attributes", SV_M_U64, O(attributes), "TDATTRIBUTES as \"0x10000000\"", .max = UINT64_MAX},
@@ -39,7 +41,7 @@ static const struct sv_member members[] = {
         {"generation", SV_M_TEXT, O(generation), "the first release of EDK II that measures like this firmware", .ok = sv_tdx_generation_ok},
         {"acpi", SV_M_PATH, O(acpi), "a path to a folder with the guest's ACPI tables"},
         {"shim", SV_M_PATH, O(shim), "a path to a shim"},
-        {"allow_unpredicted", SV_M_BOOL, O(allow_unpredicted), "true or false"},
+        {"allow_unpredicted", SV_M_SET, O(allow_unpredicted), "an array of \"rtmr0\", \"rtmr1\", \"rtmr2\", each once", .names = sv_tdx_may_lack},
         {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
         {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
         {"quote_service", SV_M_TEXT, O(quote_service), "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},

@@ -20,11 +20,13 @@ struct sv_tdx_options {
         char *generation;    /* of the firmware (tdx/firmware.h); NULL: what the image itself shows */
         char *acpi;          /* path: a folder with the ACPI tables and other files of fw_cfg, as the guest's firmware finds them */
         char *shim;          /* path: QEMU's -shim */
-        bool allow_unpredicted;  /* a policy may leave out registers that are not predicted */
+        unsigned allow_unpredicted; /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
         char *test_root;         /* path: a root trusted in place of Intel's, for tests */
         struct sv_json *require; /* what the platform must be: tdx/require.h */
         char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */
 };
+
+extern const char *const sv_tdx_may_lack[]; /* RTMR0, RTMR1, RTMR2; MRTD must always be there. Ends with NULL */
 
 int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, struct sv_err *err);
 void sv_tdx_options_free(struct sv_tdx_options *o);

@@ -30,18 +30,26 @@ static const char *why_not(const struct sv_measurement *m, const char *name)
         return "it is not among the measurements";
 }
 
-static int register_rules(const struct sv_measurement *m, bool less_will_do, struct sv_json *rules, struct sv_err *err)
+static bool may_lack(unsigned which, const char *name)
+{
+        for (unsigned i = 0; sv_tdx_may_lack[i]; i++)
+                if (!strcmp(sv_tdx_may_lack[i], name))
+                        return which & 1u << i;
+        return false;
+}
+
+static int register_rules(const struct sv_measurement *m, unsigned less_will_do, struct sv_json *rules, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(registers) / sizeof(*registers); i++) {
                 const char *value = sv_json_str(sv_json_get(m->values, registers[i].name));
 
                 if (!value && !i)
                         return sv_fail(err, SV_USAGE, "tdx.measurement", "the measurement has no MRTD: nothing to require");
-                if (!value && !less_will_do)
+                if (!value && !may_lack(less_will_do, registers[i].name))
                         return sv_fail(err, SV_USAGE, "tdx.policy.unpredicted",
-                                       "%s (%s) is not predicted, so a policy would release the key whatever it is: %s. Say \"allow_unpredicted\": true "
+                                       "%s (%s) is not predicted, so a policy would release the key whatever it is: %s. Say \"allow_unpredicted\": [\"%s\"] "
                                        "in /tees/tdx of the guest file if that is meant", registers[i].name, registers[i].what,
-                                       why_not(m, registers[i].name));
+                                       why_not(m, registers[i].name), registers[i].name);
                 if (!value)
                         continue;
                 sv_json_set_str(sv_rule_add(rules, registers[i].check, registers[i].claim, registers[i].covers, registers[i].what), "equals", value);

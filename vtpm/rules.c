@@ -24,6 +24,17 @@ static const struct {
         {"9", "executables", "kernel command line and initramfs", true},
 };
 
+/* Of those that must be: what a guest file may let go. */
+static const char *const may_lack[] = {"0", "4", "9", NULL};
+
+static bool let_go(unsigned which, const char *pcr)
+{
+        for (unsigned i = 0; may_lack[i]; i++)
+                if (!strcmp(may_lack[i], pcr))
+                        return which & 1u << i;
+        return false;
+}
+
 static const char *why_not(const struct sv_measurement *m, const char *pcr)
 {
         for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
@@ -38,7 +49,7 @@ static const char *why_not(const struct sv_measurement *m, const char *pcr)
 
 /* A rule for each PCR that was predicted; one that was not has no value and gets none. What runs must be among them, unless the guest
  * file says that less will do. */
-static int add_pcr_rules(const struct sv_measurement *m, bool less_will_do, struct sv_json *rules, struct sv_err *err)
+static int add_pcr_rules(const struct sv_measurement *m, unsigned less_will_do, struct sv_json *rules, struct sv_err *err)
 {
         const struct sv_json *bank = sv_json_get(m->values, "sha256");
         size_t n = 0;
@@ -47,10 +58,10 @@ static int add_pcr_rules(const struct sv_measurement *m, bool less_will_do, stru
                 const char *value = sv_json_str(sv_json_get(bank, pcrs[i].pcr));
                 char check[32], claim[32];
 
-                if (!value && pcrs[i].must && !less_will_do)
+                if (!value && pcrs[i].must && !let_go(less_will_do, pcrs[i].pcr))
                         return sv_fail(err, SV_USAGE, "vtpm.policy.unpredicted",
-                                       "PCR %s (%s) is not predicted, so a policy would release the key to any: %s. Say \"allow_unpredicted\": true "
-                                       "in /tees/vtpm of the guest file if that is meant", pcrs[i].pcr, pcrs[i].what, why_not(m, pcrs[i].pcr));
+                                       "PCR %s (%s) is not predicted, so a policy would release the key to any: %s. Say \"allow_unpredicted\": [\"%s\"] "
+                                       "in /tees/vtpm of the guest file if that is meant", pcrs[i].pcr, pcrs[i].what, why_not(m, pcrs[i].pcr), pcrs[i].pcr);
                 if (!value)
                         continue;
                 snprintf(check, sizeof(check), "policy.pcr.%s", pcrs[i].pcr);
@@ -76,11 +87,11 @@ static void add_zero_rule(struct sv_json *rules)
 
 /* The guest file's object /tees/vtpm. */
 struct options {
-        bool allow_unpredicted;
+        unsigned allow_unpredicted; /* bit n for may_lack[n] */
 };
 
 static const struct sv_member members[] = {
-        {"allow_unpredicted", SV_M_BOOL, offsetof(struct options, allow_unpredicted), "true or false"},
+        {"allow_unpredicted", SV_M_SET, offsetof(struct options, allow_unpredicted), "an array of \"0\", \"4\", \"9\", each once", .names = may_lack},
         {NULL},
 };
 

@@ -465,8 +465,11 @@ static void rules(void **state)
         FAILS(rules_of(G(""), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}", &none), SV_USAGE, "tdx.policy.unpredicted");
         assert_non_null(strstr(err.msg, "rtmr0"));
         sv_json_freep(&none);
-        FAILS(rules_of(G("\"allow_unpredicted\":true"), "{\"rtmr1\":\"11\"}", &none), SV_USAGE, "tdx.measurement");
-        OK(rules_of(G("\"allow_unpredicted\":true,\"mrowner\":\"" "ababababababababababababababababababababababababababababababababababababababababababababababab"
+        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\",\"rtmr1\",\"rtmr2\"]"), "{\"rtmr1\":\"11\"}", &none), SV_USAGE, "tdx.measurement");
+        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"]"), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\"}", &none), SV_USAGE, "tdx.policy.unpredicted");
+        assert_non_null(strstr(err.msg, "\"allow_unpredicted\": [\"rtmr2\"]"));
+        sv_json_freep(&none);
+        OK(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"],\"mrowner\":\"" "ababababababababababababababababababababababababababababababababababababababababababababababab"
                       "ab\""), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}", &less));
         assert_string_equal(value_of(less, "policy.rtmr0", "equals"), "(none)");
         assert_string_equal(value_of(less, "policy.rtmr1", "equals"), "\"11\"");

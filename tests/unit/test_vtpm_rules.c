@@ -1,4 +1,5 @@
 /* A policy that does not bind what runs is refused, unless the guest file says that it is meant. */
+#include "base/file.h"
 #include "base/guest.h"
 #include "tests/unit/unit.h"
 #include "vtpm/rules.h"
@@ -73,13 +74,23 @@ static void what_runs_must_be_bound(void **state)
 
 static void unless_the_guest_file_says_so(void **state)
 {
+        static const char *const bad[] = {"true", "\"0\"", "[\"1\"]", "[0]", "[\"0\",\"0\"]", "[[\"0\"]]", "{}"};
         struct sv_err err = SV_ERR_NULL;
         size_t n;
 
-        assert_int_equal(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":true}}", &n, &err), -1);
+        assert_int_equal(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[\"9\",\"0\"]}}", &n, &err), -1);
         assert_string_not_equal(err.check, "vtpm.policy.unpredicted");
         assert_int_equal(n, 9);
-        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":false}}", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
+        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[]}}", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
+        /* What was not named stays bound. */
+        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[\"4\",\"9\"]}}", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
+        assert_non_null(strstr(err.msg, "\"allow_unpredicted\": [\"0\"]"));
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                SV_STR tees = sv_asprintf(",\"tees\":{\"vtpm\":{\"allow_unpredicted\":%s}}", bad[i]);
+
+                FAILS(rules("0", tees, &n, &err), SV_USAGE, "guest.vtpm.allow_unpredicted");
+                assert_non_null(strstr(err.msg, "each once"));
+        }
         FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredictd\":true}}", &n, &err), SV_USAGE, "guest.vtpm.unknown");
 }
 
