@@ -173,9 +173,10 @@ static void schema(void **state)
         } t[] = {{"vectors/launch/schemas-12.8.0/domain.rng", true}, {"vectors/launch/libvirt-11.3/schemas/domain.rng", false}};
         static const char *const members[] = {GOOD, TDX("\"mrconfigid\":\"" ONES "\",\"mrowner\":\"" ONES "\",\"mrownerconfig\":\"" ONES "\""),
                                               TDX("\"quote_service\":\"none\"")};
-        SV_STR file = sv_asprintf("%s/domain.xml", root);
         struct sv_err err = SV_ERR_NULL;
+        char file[200];
 
+        snprintf(file, sizeof(file), "%s/domain.xml", root);
         if (access("/usr/bin/xmllint", X_OK) < 0) {
                 print_message("SKIP: xmllint is not on this machine\n");
                 skip();

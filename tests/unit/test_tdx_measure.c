@@ -270,11 +270,12 @@ static void real_logs(void **state)
                 char path[200], form[100];
                 struct sv_measurement m = {0};
                 unsigned same[3] = {0};
-                SV_JSON *rows = sv_json_array();
+                SV_JSON *rows = NULL;
                 SV_BUF log = SV_BUF_NULL;
 
                 snprintf(path, sizeof(path), "vectors/tdx/ccel/%s", t[i].log);
                 OK(sv_file_read(shared_path(path), 1u << 20, &log, "test", &err));
+                rows = sv_json_array();
                 snprintf(form, sizeof(form), "\"generation\":\"%s\"", t[i].generation);
 
                 SV_GUEST g = guest_with(old_firmware(), form);
