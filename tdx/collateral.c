@@ -59,17 +59,20 @@ static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_
         return 0;
 }
 
-/* Where the second certificate begins; 0: there is none, or something else comes first. */
+/* Where the second certificate begins: right behind the first one's last line, so that what is read from there on does not depend on what comes
+ * before. 0: there is none, or anything else is beside the first. */
 static size_t second_block(struct sv_bytes pem)
 {
-        static const char begin[] = "-----BEGIN CERTIFICATE-----";
-        const size_t n = sizeof(begin) - 1;
+        static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----\n";
+        const size_t n = sizeof(begin) - 1, tail = sizeof(end) - 1;
         const uint8_t *at;
 
         if (pem.n < n || !sv_bytes_eq(sv_bytes(pem.p, n), sv_bytes(begin, n)))
                 return 0;
         at = memmem(pem.p + n, pem.n - n, begin, n);
-        return at ? (size_t)(at - pem.p) : 0;
+        if (!at || (size_t)(at - pem.p) < n + tail || !sv_bytes_eq(sv_bytes(at - tail, tail), sv_bytes(end, tail)))
+                return 0;
+        return (size_t)(at - pem.p);
 }
 
 /* Another platform of the same issuers: its own certificate is new, those above it are read already. */

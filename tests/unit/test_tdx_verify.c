@@ -270,9 +270,39 @@ static void collateral_serves_many(void **state)
         free_files(&f);
 }
 
+/* A chain whose second certificate hides behind a character is not whole. What was read before does not make it so, and it does not spoil what
+ * comes after. */
+static void chains_do_not_mix(void **state)
+{
+        static const char end[] = "-----END CERTIFICATE-----\n";
+        const int64_t time = 1740714290;
+        struct sv_err err = SV_ERR_NULL;
+        SV_TDX_COLLATERAL c = {.skip_signatures = false};
+        SV_BUF raw = SV_BUF_NULL, pck = SV_BUF_NULL, root = SV_BUF_NULL, bent = SV_BUF_NULL;
+        struct sv_quote q;
+        size_t first;
+
+        shared_path(DIR "quotes");
+        load(&raw, "quotes/gtg-cos113.bin", "", false);
+        load(&pck, "collateral/00806f-2025-02", "pck_crl.der", false);
+        load(&root, "collateral/00806f-2025-02", "root_ca_crl.der", false);
+        c.pck_crl = sv_buf_bytes(&pck);
+        c.root_ca_crl = sv_buf_bytes(&root);
+        OK(sv_quote_parse(sv_buf_bytes(&raw), &q, &err));
+        first = (size_t)((const uint8_t *)memmem(q.pck_chain.p, q.pck_chain.n, end, strlen(end)) - q.pck_chain.p) + strlen(end);
+        sv_buf_put(&bent, sv_bytes(q.pck_chain.p, first));
+        sv_buf_u8(&bent, 'x');
+        sv_buf_put(&bent, sv_bytes(q.pck_chain.p + first, q.pck_chain.n - first));
+        for (int i = 0; i < 3; i++) {
+                FAILS(sv_tdx_collateral_pck(&c, sv_buf_bytes(&bent), time, &err), SV_PROOF, "tdx.pck.chain");
+                OK(sv_tdx_collateral_pck(&c, q.pck_chain, time, &err));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(chains_do_not_mix),
                 cmocka_unit_test(real_pairs),
                 cmocka_unit_test(every_case),
                 cmocka_unit_test(every_length),
