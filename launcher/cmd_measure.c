@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "launcher/differ.h"
 
+#define MIB (1ull << 20)
+
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
         {.name = "firmware", .arg = "FILE", .help = "without a guest file: the firmware image"},
@@ -82,6 +84,11 @@ static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, stru
         if (sv_parse_size(memory ? memory : "1GiB", &g->memory, "measure.memory", err) < 0 ||
             (vcpus && sv_parse_u64(vcpus, 4096, &n, "measure.vcpus", err) < 0))
                 return -1;
+        /* Nothing is predicted of a guest that no guest file could describe. */
+        if (g->memory % MIB || g->memory < 128 * MIB || g->memory > 1ull << 44)
+                return sv_fail(err, SV_USAGE, "measure.memory", "--memory: a multiple of 1 MiB, from 128 MiB to 16 TiB, was expected, found %s", memory);
+        if (!n)
+                return sv_fail(err, SV_USAGE, "measure.vcpus", "--vcpus: at least 1 was expected, found %s", vcpus);
         g->vcpus = (unsigned)n;
         set_text(&g->name, "flags");
         set_text(&g->tee, sv_opt(args, "tee"));

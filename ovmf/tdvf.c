@@ -35,6 +35,8 @@ static int check_section(const struct sv_tdvf *t, const struct sv_tdvf_section *
                 return bad(t, s, "less memory than contents", err);
         if (has_raw != (raw_size > 0) || (!has_raw && offset))
                 return bad(t, s, has_raw ? "contents were expected" : "contents where none may be", err);
+        if (s->type == SV_TDVF_TD_HOB && s->attributes & SV_TDVF_MR_EXTEND)
+                return bad(t, s, "its contents are to be measured, and are others with every size of memory: no MRTD could be expected", err);
         for (size_t i = 0; i < t->n; i++) {
                 if (s->gpa < t->sections[i].gpa + t->sections[i].size && t->sections[i].gpa < s->gpa + s->size)
                         return bad(t, s, "overlaps another section", err);
@@ -65,6 +67,11 @@ static int section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t, st
         s.raw = sv_rd_bytes(&raw, raw_size);
         if (raw.bad)
                 return bad(t, &s, "its contents lie outside the image", err);
+        /* QEMU copies as many bytes as the section has in memory, not as it has contents, and does not look where the image ends. */
+        if (s.raw.n && s.size > image.n - offset)
+                return bad(t, &s, "it is filled from the image, and reaches beyond its end", err);
+        if (s.raw.n)
+                s.memory = sv_bytes(image.p + offset, (size_t)s.size);
         t->sections[t->n++] = s;
         return 0;
 }

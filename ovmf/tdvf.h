@@ -18,7 +18,8 @@ struct sv_tdvf_section {
         uint64_t gpa;        /* bytes, of whole pages */
         uint64_t size;       /* bytes in memory, of whole pages */
         uint32_t attributes;
-        struct sv_bytes raw; /* contents; what is missing up to size is zero */
+        struct sv_bytes raw; /* contents */
+        struct sv_bytes memory; /* what a launch puts there, size bytes: contents, and what follows them in the image; n == 0: zeros */
 };
 
 #define SV_TDVF_SECTIONS_MAX 64

@@ -39,7 +39,7 @@ static int by_address(const void *a, const void *b)
 }
 
 /* Low memory, with the pieces that the launch has already added cut out of what the firmware has to accept. */
-static void low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b)
+static int low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b, struct sv_err *err)
 {
         const struct sv_tdvf_section *sorted[SV_TDVF_SECTIONS_MAX];
         uint64_t at = 0;
@@ -49,13 +49,19 @@ static void low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b)
                 if (t->sections[i].type == SV_TDVF_TD_HOB || t->sections[i].type == SV_TDVF_TEMP_MEM)
                         sorted[n++] = &t->sections[i];
         qsort(sorted, n, sizeof(sorted[0]), by_address);
-        for (size_t i = 0; i < n && sorted[i]->gpa < end; i++) {
+        for (size_t i = 0; i < n; i++) {
+                if (sorted[i]->gpa + sorted[i]->size > end) /* QEMU: "Failed to accept memory for TDVF section" */
+                        return sv_fail(err, SV_USAGE, "tdx.hob.memory",
+                                       "the firmware's section %s (0x%llx bytes at 0x%llx) lies outside the guest's memory below 4 GiB, which ends at 0x%llx; "
+                                       "give the guest more memory, or another firmware",
+                                       sv_tdvf_type_name(sorted[i]->type), (unsigned long long)sorted[i]->size, (unsigned long long)sorted[i]->gpa,
+                                       (unsigned long long)end);
                 put_resource(b, MEMORY_UNACCEPTED, at, sorted[i]->gpa - at);
                 put_resource(b, SYSTEM_MEMORY, sorted[i]->gpa, sorted[i]->size);
                 at = sorted[i]->gpa + sorted[i]->size;
         }
-        if (at < end)
-                put_resource(b, MEMORY_UNACCEPTED, at, end - at);
+        put_resource(b, MEMORY_UNACCEPTED, at, end - at);
+        return 0;
 }
 
 int sv_tdx_hob(const struct sv_tdvf *tdvf, uint64_t memory, struct sv_buf *out, struct sv_err *err)
@@ -65,7 +71,8 @@ int sv_tdx_hob(const struct sv_tdvf *tdvf, uint64_t memory, struct sv_buf *out, 
         SV_BUF list = SV_BUF_NULL;
         SV_BUF head = SV_BUF_NULL;
 
-        low_memory(tdvf, low, &list);
+        if (low_memory(tdvf, low, &list, err) < 0)
+                return -1;
         put_resource(&list, MEMORY_UNACCEPTED, HIGH_START, memory - low);
         put_head(&list, HOB_END, SV_TDX_HOB_END);
         put_head(&head, HOB_HANDOFF, 56);

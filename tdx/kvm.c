@@ -245,7 +245,7 @@ static int add_section(struct trial *t, const struct sv_tdvf_section *s, struct 
 {
         struct sv_kvm_tdx_region r = {.gpa = s->gpa, .nr_pages = s->size / PAGE};
         SV_BUF hob = SV_BUF_NULL;
-        struct sv_bytes contents = s->raw;
+        struct sv_bytes contents = s->memory;
         uint8_t *at = NULL;
         char what[96];
 

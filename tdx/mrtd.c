@@ -37,11 +37,8 @@ static void extend_page(struct build *b, const struct sv_tdvf_section *s, uint64
         static const uint8_t zeros[CHUNK];
 
         for (uint64_t end = at + SV_PAGE; at < end; at += CHUNK) {
-                size_t have = at >= s->raw.n ? 0 : s->raw.n - at < CHUNK ? (size_t)(s->raw.n - at) : CHUNK;
-
                 put_head(b, "MR.EXTEND", s->gpa + at);
-                put(b, have ? s->raw.p + at : zeros, have);
-                put(b, zeros, CHUNK - have);
+                put(b, s->memory.n ? s->memory.p + at : zeros, CHUNK);
         }
 }
 

@@ -8,11 +8,12 @@ import tempfile
 
 PROGRAM = os.path.abspath(sys.argv[1])
 VECTORS = os.path.abspath(os.path.join(os.environ.get('SV_SHARED', '../shared'), 'vectors/tdx'))
+FIRMWARE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm/firmware/OVMF.inteltdx.ms.fd')
 COS = ('quotes/gtg-cos113.bin', '--collateral', 'collateral/00806f-2025-07', '--time', '2025-07-22T00:00:00Z')
 
 
 def run(status, *args):
-    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, timeout=60, cwd=VECTORS)
+    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, timeout=60, cwd=VECTORS if os.path.isdir(VECTORS) else None)
     assert r.returncode == status, f'{args}: exit {r.returncode}, expected {status}: {r.stdout}{r.stderr}'
     out = json.loads(r.stdout)
     assert out['ok'] is (status == 0), out
@@ -112,6 +113,34 @@ def inspect():
         assert out['kind'] == kind and out['tee'] == 'tdx' and out['verified'] is False, (name, kind, out.get('kind'))
 
 
+def measure():
+    """A guest that no guest file could describe is not measured, nor a file that starts no TD."""
+    flags = ('measure', '--tee', 'tdx', '--firmware')
+    for option, value in (('memory', '0'), ('memory', '4095'), ('memory', '127MiB'), ('memory', '1000MB'), ('memory', '17TiB'), ('memory', '-5'), ('memory', '5K'),
+                          ('vcpus', '0'), ('vcpus', '-1'), ('vcpus', '4097'), ('vcpus', 'two')):
+        assert check_of(run(2, *flags, FIRMWARE, '--' + option, value)) == 'measure.' + option, (option, value)
+    for option, value in (('page-order', 'backward'), ('generation', '199901'), ('guest-features', '0x1')):
+        assert check_of(run(2, *flags, FIRMWARE, '--' + option, value)).startswith('guest.tdx.'), (option, value)
+    assert check_of(run(3, *flags, '/nowhere')) == 'tdx.firmware'
+    assert check_of(run(3, *flags, '/')) == 'tdx.firmware'
+    if not os.path.exists(FIRMWARE):
+        print('no TDX firmware in the cache (tools/fetch-firmware): measured nothing')
+        return
+    mrtd = [run(0, *flags, FIRMWARE, '--memory', memory, '--vcpus', vcpus)['measurements']['mrtd'] for memory, vcpus in (('128MiB', '1'), ('16TiB', '512'))]
+    assert mrtd[0] == mrtd[1] != run(0, *flags, FIRMWARE, '--page-order', 'two-pass')['measurements']['mrtd']
+    with open(FIRMWARE, 'rb') as f, tempfile.NamedTemporaryFile() as t:
+        image = f.read()
+        for part in (image[:-4096], image[4096 * 512:], image[:1 << 20], image[1:], b'', b'no firmware', image * 5):
+            t.seek(0)
+            t.truncate()
+            t.write(part)
+            t.flush()
+            check = check_of(run(4, *flags, t.name))
+            assert check.startswith(('ovmf.', 'tdx.firmware')), check
+
+
+measure()
+print('measure ok')
 if not os.path.isdir(VECTORS):
     print(f'SKIP: no shared vectors at {VECTORS}')
     sys.exit(77)

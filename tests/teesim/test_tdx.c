@@ -209,6 +209,74 @@ static void test_changed_firmware(void **unused)
         sv_buf_free(&found[1]);
 }
 
+/* The n-th row of the image's table of sections (ovmf/tdvf.c). */
+static uint8_t *row_of(struct sv_buf *image, const struct sv_tdvf_section *s)
+{
+        uint8_t gpa[8], *at;
+
+        for (unsigned i = 0; i < 8; i++)
+                gpa[i] = (uint8_t)(s->gpa >> 8 * i);
+        at = memmem(image->p, image->n, "TDVF", 4);
+        at = at ? memmem(at, image->n - (size_t)(at - image->p), gpa, 8) : NULL;
+        if (!at)
+                fail_msg("the table of sections is not where it was expected");
+        return at - 8;
+}
+
+static void set_u32(uint8_t *p, uint32_t v)
+{
+        for (unsigned i = 0; i < 4; i++)
+                p[i] = (uint8_t)(v >> 8 * i);
+}
+
+/* Tables as no firmware has them, and QEMU takes them: less contents than memory, and a measured variable store. */
+static void test_odd_tables(void **unused)
+{
+        static const struct {
+                enum sv_tdvf_type type;
+                uint32_t less, attributes;
+        } odd[] = {{SV_TDVF_BFV, 0x1080, 1}, {SV_TDVF_CFV, 0x1000, 1}, {SV_TDVF_CFV, 0, 1}, {SV_TDVF_BFV, 0, 0}, {SV_TDVF_TEMP_MEM, 0, 1}};
+        SV_STR path = sv_asprintf("%s/odd.fd", dir);
+
+        for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+                struct teesim_td g = {.dir = dir, .vcpus = 1, .memory = 512, .firmware = path};
+                const struct sv_tdvf_section *s = sv_tdvf_find(&tdvf, odd[i].type);
+                SV_STR what = sv_asprintf("%s with 0x%x bytes less, attributes %u", sv_tdvf_type_name(s->type), odd[i].less, odd[i].attributes);
+                struct sv_err err = SV_ERR_NULL;
+                SV_BUF image = SV_BUF_NULL;
+                SV_JSON *state = NULL;
+                struct sv_tdvf t;
+                uint8_t *row;
+
+                sv_buf_put(&image, sv_buf_bytes(&firmware));
+                row = row_of(&image, s);
+                set_u32(row + 4, (uint32_t)s->raw.n - odd[i].less);
+                set_u32(row + 28, odd[i].attributes);
+                OK(sv_file_write(path, 0644, sv_buf_bytes(&image), &err));
+                OK(sv_tdvf_parse(sv_buf_bytes(&image), &t, &err));
+                launched(&g, &state, what);
+                same_mrtd(state, &t, what);
+        }
+}
+
+/* What we refuse to predict is what QEMU refuses to launch. */
+static void test_no_memory_there(void **unused)
+{
+        SV_STR path = sv_asprintf("%s/high.fd", dir);
+        struct teesim_td g = {.dir = dir, .vcpus = 1, .memory = 512, .firmware = path};
+        const struct sv_tdvf_section *s = sv_tdvf_find(&tdvf, SV_TDVF_TEMP_MEM);
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF image = SV_BUF_NULL, list = SV_BUF_NULL;
+        struct sv_tdvf t;
+
+        sv_buf_put(&image, sv_buf_bytes(&firmware));
+        set_u32(row_of(&image, s) + 8, 512u << 20);
+        OK(sv_file_write(path, 0644, sv_buf_bytes(&image), &err));
+        OK(sv_tdvf_parse(sv_buf_bytes(&image), &t, &err));
+        FAILS(sv_tdx_hob(&t, 512ull << 20, &list, &err), SV_USAGE, "tdx.hob.memory");
+        refused(&g, "Failed to accept memory for TDVF section");
+}
+
 static int set_up(void **unused)
 {
         struct sv_err err = SV_ERR_NULL;
@@ -235,6 +303,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_matrix),  cmocka_unit_test(test_identities),       cmocka_unit_test(test_asked_again),
                 cmocka_unit_test(test_refused), cmocka_unit_test(test_changed_firmware),
+                cmocka_unit_test(test_odd_tables), cmocka_unit_test(test_no_memory_there),
         };
 
         if (teesim_tdx_missing()) {
