@@ -72,10 +72,15 @@ static void on_retry(const char *step, const struct sv_err *fault, unsigned in_m
         sv_warn("%s: %s [%s]; again in %u ms (try %u of %u)", step, fault->msg, fault->check, in_ms, try, tries);
 }
 
+static void on_note(const struct sv_err *note)
+{
+        sv_warn("%s", note->msg);
+}
+
 static int release(const struct sv_args *args, const struct sv_agent_config *config, bool token_only, struct sv_release_out *out,
                    struct sv_err *err)
 {
-        static const struct sv_release_says says = {.retry = on_retry};
+        static const struct sv_release_says says = {.retry = on_retry, .note = on_note};
         const char *ca = sv_opt(args, "ca");
         const struct sv_release r = {.config = config, .ca_file = ca ? ca : SV_AGENT_CA_FILE, .says = &says, .token_only = token_only};
 
@@ -157,6 +162,7 @@ static int report_data(const struct sv_args *args, struct sv_buf *out, struct sv
 
 static int collect(const struct sv_attester *a, const char *level, struct sv_bytes data, struct sv_json **evidence, struct sv_err *err)
 {
+        struct sv_err fault = SV_ERR_NULL;
         uint64_t vmpl = 0;
         void *state = NULL;
         int r;
@@ -165,7 +171,11 @@ static int collect(const struct sv_attester *a, const char *level, struct sv_byt
                 return sv_fail(err, SV_USAGE, "agent.vmpl", "%s has no privilege levels: leave --vmpl out", a->name);
         if ((level && sv_parse_u64(level, 3, &vmpl, "agent.vmpl", err) < 0) || (a->open && a->open(&state, err) < 0))
                 return -1;
-        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, err) : a->evidence(state, data, NULL, evidence, err);
+        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, &fault) : a->evidence(state, data, NULL, evidence, &fault);
+        if (r < 0 && err)
+                *err = fault;
+        if (r == 0 && fault.class == SV_OK && fault.msg[0])
+                on_note(&fault);
         if (a->close)
                 a->close(state);
         return r;

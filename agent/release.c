@@ -98,11 +98,32 @@ struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const ch
         return sv_tls_client(SV_BYTES_NULL, &ca, err);
 }
 
+static void say_note(const struct exchange *x, const struct sv_err *note)
+{
+        if (note->class == SV_OK && note->msg[0] && x->r->says->note)
+                x->r->says->note(note);
+}
+
+static int get_evidence(struct exchange *x, struct sv_json **evidence, struct sv_err *err)
+{
+        struct sv_err note = SV_ERR_NULL;
+        uint8_t digest[48];
+
+        if (sv_kbs_binding(x->client, digest, err) < 0)
+                return -1;
+        if (x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)), sv_kbs_challenge(x->client), evidence, &note) < 0) {
+                if (err)
+                        *err = note;
+                return -1;
+        }
+        say_note(x, &note);
+        return 0;
+}
+
 /* Request, challenge, attestation. */
 static int attest(struct exchange *x, struct sv_err *err)
 {
         SV_JSON *evidence = NULL;
-        uint8_t digest[48];
         int64_t at = now_ms();
 
         if (sv_kbs_auth(x->client, x->attester->kbs_name, x->params, err) < 0) {
@@ -110,8 +131,7 @@ static int attest(struct exchange *x, struct sv_err *err)
                 return -1;
         }
         say_time(x, "challenge", &at);
-        if (sv_kbs_binding(x->client, digest, err) < 0 ||
-            x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)), sv_kbs_challenge(x->client), &evidence, err) < 0)
+        if (get_evidence(x, &evidence, err) < 0)
                 return -1;
         say_time(x, "evidence", &at);
         if (sv_kbs_attest(x->client, evidence, err) < 0) {
@@ -204,8 +224,7 @@ static int seal(const struct exchange *x, struct sv_err *err)
                         *err = note;
                 return -1;
         }
-        if (note.msg[0] && x->r->says->unsealed)
-                x->r->says->unsealed(&note);
+        say_note(x, &note);
         return 0;
 }
 

@@ -92,14 +92,14 @@ static void say_untold(const struct sv_err *err)
         sv_event_say("the broker was not told how it ended: %s [%s]", err->msg, err->check);
 }
 
-static void say_unsealed(const struct sv_err *note)
+static void say_note(const struct sv_err *note)
 {
         sv_event_say("%s", note->msg);
 }
 
 static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)
 {
-        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time, sv_event_retry, say_untold, say_unsealed};
+        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time, sv_event_retry, say_untold, say_note};
         const struct sv_release release = {.config = config, .ca_file = SV_AGENT_CA_FILE, .says = &says, .seal = true, .use = open_disk};
         SV_RELEASE_OUT out = {0};
 

@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 
-static int64_t now_ms(void)
+int64_t sv_net_now(void)
 {
         struct timespec ts;
 
@@ -25,10 +25,10 @@ static int64_t now_ms(void)
 int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err)
 {
         struct pollfd p = {.fd = fd, .events = events};
-        int64_t end = now_ms() + timeout_ms;
+        int64_t end = sv_net_now() + timeout_ms;
 
         for (;;) {
-                int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
+                int64_t left = timeout_ms < 0 ? -1 : end - sv_net_now();
                 int n = poll(&p, 1, timeout_ms < 0 ? -1 : left < 0 ? 0 : (int)left);
 
                 if (n > 0)

@@ -153,7 +153,8 @@ struct sv_attester {
         int (*open)(void **state, struct sv_err *err);
         /* The request's extra-params (an object of ours; the client adds the hash algorithms), may stay NULL. */
         int (*hello)(void *state, struct sv_json **params, struct sv_err *err);
-        /* Fresh evidence over report_data (48 bytes of the KBS binding); `challenge` is the answer's extra-params (may be NULL). */
+        /* Fresh evidence over report_data (48 bytes of the KBS binding); `challenge` is the answer's extra-params (may be NULL). Had it to go
+         * a way that people did not mean: 0, and *err (zeroed before) says so for them (class SV_OK). */
         int (*evidence)(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
                         struct sv_err *err);
         /* The same for a level of privilege (SNP: VMPL, 0 to 3) that the caller names, with no challenge; NULL: this TEE has no levels. */

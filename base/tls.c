@@ -35,14 +35,6 @@ struct sv_tls {
         char about[96];
 };
 
-static int64_t now_ms(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* --- the socket --- */
 
 static int wait_for(struct sv_tls *t, short events, struct sv_err *err)
@@ -50,7 +42,7 @@ static int wait_for(struct sv_tls *t, short events, struct sv_err *err)
         int ms = SV_HTTP_TIMEOUT_MS;
 
         if (t->deadline) {
-                int64_t left = t->deadline - now_ms();
+                int64_t left = t->deadline - sv_net_now();
 
                 if (left <= 0)
                         return sv_fail(err, SV_SYSTEM, "tls.timeout", "the connection took longer than it may");
@@ -372,7 +364,7 @@ struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
 
 void sv_tls_deadline(struct sv_tls *t, int ms)
 {
-        t->deadline = now_ms() + ms;
+        t->deadline = sv_net_now() + ms;
 }
 
 /* What SSL_read or SSL_write said with `rc` <= 0; 0 for the end of the stream. */

@@ -109,13 +109,26 @@ static int from_kernel(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_R
 
 static int get_quote(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote, struct sv_err *err)
 {
+        struct sv_err refused = SV_ERR_NULL, kernel = SV_ERR_NULL;
         SV_STR address = service(g);
 
-        if (address && from_service(g, address, data, quote, err) == 0)
+        if (!address)
+                return from_kernel(g, data, quote, err);
+        if (from_service(g, address, data, quote, &refused) == 0)
                 return 0;
-        if (address && !tsm_is_ours(g ? g->tsm : NULL))
+        if (!tsm_is_ours(g ? g->tsm : NULL)) {
+                if (err)
+                        *err = refused;
                 return -1;
-        return from_kernel(g, data, quote, err);
+        }
+        if (from_kernel(g, data, quote, &kernel) < 0)
+                return sv_fail(err, kernel.class, kernel.check, "%s; before that, %s [%s]", kernel.msg, refused.msg, refused.check);
+        if (err) {
+                *err = (struct sv_err)SV_ERR_NULL;
+                snprintf(err->msg, sizeof(err->msg), "the quote came from the kernel, not from the service at %s: %.600s [%s]", address, refused.msg,
+                         refused.check);
+        }
+        return 0;
 }
 
 int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err)

@@ -12,7 +12,6 @@
 #include "tdx/qgs.h"
 
 #define CONNECT_MS 3000
-#define PIECES     1024 /* of one answer: who sends byte by byte is not waited for */
 
 int sv_qgs_connect(const char *address, int *out, struct sv_err *err)
 {
@@ -40,13 +39,21 @@ int sv_qgs_connect(const char *address, int *out, struct sv_err *err)
         return 0;
 }
 
+/* Until `end`, whatever came before: who sends a byte now and then is not waited for longer than who sends none. */
+static int wait_until(int fd, short events, int64_t end)
+{
+        int64_t left = end - sv_net_now();
+
+        return left <= 0 ? -1 : sv_net_wait(fd, events, (int)left, NULL);
+}
+
 /* All of `size` bytes, or an error. */
-static int get(int fd, uint8_t *to, size_t size, int timeout_ms, unsigned *pieces, struct sv_err *err)
+static int get(int fd, uint8_t *to, size_t size, int64_t end, struct sv_err *err)
 {
         for (size_t have = 0; have < size;) {
                 ssize_t n;
 
-                if (sv_net_wait(fd, POLLIN, timeout_ms, NULL) < 0 || ++*pieces > PIECES)
+                if (wait_until(fd, POLLIN, end) < 0)
                         return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer", "the quote service does not answer: restart it (systemctl restart qgsd)");
                 n = recv(fd, to + have, size - have, 0);
                 if (n == 0)
@@ -60,7 +67,7 @@ static int get(int fd, uint8_t *to, size_t size, int timeout_ms, unsigned *piece
 
 int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_buf *answer, struct sv_err *err)
 {
-        unsigned pieces = 0;
+        int64_t end = sv_net_now() + timeout_ms;
         uint8_t length[4];
         struct sv_rd r = sv_rd(sv_bytes(length, 4));
         uint32_t size;
@@ -71,15 +78,15 @@ int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_b
 
                 if (n < 0 && errno != EAGAIN && errno != EINTR)
                         return sv_fail_errno(err, "tdx.qgs.answer", "asking the quote service");
-                if (n < 0 && (sv_net_wait(fd, POLLOUT, timeout_ms, NULL) < 0 || ++pieces > PIECES))
+                if (n < 0 && wait_until(fd, POLLOUT, end) < 0)
                         return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer", "the quote service takes no request: restart it (systemctl restart qgsd)");
                 sent += n > 0 ? (size_t)n : 0;
         }
-        if (get(fd, length, 4, timeout_ms, &pieces, err) < 0)
+        if (get(fd, length, 4, end, err) < 0)
                 return -1;
         size = sv_rd_u32be(&r);
         if (!size || size > SV_QGS_SIZE_MAX)
                 return sv_fail(err, SV_FORMAT, "tdx.qgs.message", "the quote service announces %u bytes, at most %u were expected", size, SV_QGS_SIZE_MAX);
         sv_buf_grow(answer, size);
-        return answer->bad ? sv_buf_ok(answer, "the quote service's answer", err) : get(fd, answer->p + at, size, timeout_ms, &pieces, err);
+        return answer->bad ? sv_buf_ok(answer, "the quote service's answer", err) : get(fd, answer->p + at, size, end, err);
 }

@@ -20,5 +20,5 @@ int sv_qgs_platform_response(struct sv_bytes message, struct sv_qgs_platform *ou
 
 /* The path of a unix socket, or "vsock:CID:PORT". SV_SYSTEM "tdx.qgs.connect". */
 int sv_qgs_connect(const char *address, int *fd, struct sv_err *err);
-/* One question, one answer, each wait at most so long. SV_SYSTEM "tdx.qgs.answer" when none comes or it ends early. */
+/* One question, one answer, at most so long in all. SV_SYSTEM "tdx.qgs.answer" when none comes or it ends early. */
 int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_buf *answer, struct sv_err *err);

@@ -16,7 +16,7 @@ static struct {
         /* what happens */
         unsigned faults;       /* so many network faults before the broker is there */
         const char *fault_at;  /* "auth", "attest", "resource" */
-        bool refuses, seal_fails, cannot_seal, use_fails, deaf;
+        bool refuses, seal_fails, cannot_seal, other_way, dirty, use_fails, deaf;
         int64_t call_ms;       /* how long each request takes */
         /* what was seen */
         int64_t clock_ms;
@@ -60,6 +60,10 @@ static int hello(void *state, struct sv_json **params, struct sv_err *e)
 static int evidence(void *state, struct sv_bytes data, const struct sv_json *challenge, struct sv_json **out, struct sv_err *e)
 {
         *out = sv_json_object();
+        if (w.other_way)
+                snprintf(e->msg, sizeof(e->msg), "the quote came from the kernel");
+        if (w.dirty)
+                sv_fail(e, SV_SYSTEM, "tsm.make", "a way that was tried first");
         return 0;
 }
 
@@ -181,10 +185,10 @@ static void on_untold(const struct sv_err *e)
         w.untold++;
 }
 
-static void on_unsealed(const struct sv_err *note)
+static void on_note(const struct sv_err *note)
 {
         w.notes++;
-        assert_non_null(strstr(note->msg, "RTMR3 was not extended"));
+        assert_non_null(strstr(note->msg, w.other_way ? "from the kernel" : "RTMR3 was not extended"));
 }
 
 static int use(const struct sv_agent_config *config, struct sv_secret *secret, struct sv_err *e)
@@ -197,7 +201,7 @@ static int use(const struct sv_agent_config *config, struct sv_secret *secret, s
 static int release(void)
 {
         static const struct sv_agent_config config = {.url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c"};
-        static const struct sv_release_says says = {.retry = on_retry, .untold = on_untold, .unsealed = on_unsealed};
+        static const struct sv_release_says says = {.retry = on_retry, .untold = on_untold, .note = on_note};
         const struct sv_release r = {.config = &config, .says = &says, .seal = true, .use = use};
         SV_RELEASE_OUT out = {0};
         int rc = sv_release(&r, &out, &err);
@@ -304,6 +308,19 @@ static void sealed(void **state)
         assert_int_equal(w.notes, 0);
 }
 
+/* Which way the evidence came is for people; what was tried first and did not go is not. */
+static void noted(void **state)
+{
+        w.other_way = true;
+        OK(release());
+        assert_int_equal(w.notes, 1);
+
+        fresh(NULL);
+        w.dirty = true;
+        OK(release());
+        assert_int_equal(w.notes, 0);
+}
+
 static void told(void **state)
 {
         w.use_fails = true;
@@ -326,6 +343,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(comes_back, fresh), cmocka_unit_test_setup(pauses, fresh), cmocka_unit_test_setup(too_late, fresh),
                 cmocka_unit_test_setup(refused, fresh),    cmocka_unit_test_setup(sealed, fresh), cmocka_unit_test_setup(told, fresh),
+                cmocka_unit_test_setup(noted, fresh),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,15 +103,19 @@ static pid_t service_start(const char *path)
 
 /* --- tests --- */
 
+static char note[1024]; /* of the last check */
+
 static void check(const struct sv_tdx_guest *g, struct sv_bytes bound, const char *log)
 {
         SV_JSON *evidence = NULL;
         SV_TDX_EVIDENCE e = {0};
         struct sv_quote q;
-        struct sv_err err;
+        struct sv_err err = SV_ERR_NULL;
         uint8_t expected[64] = {0};
 
         OK(sv_tdx_guest_evidence(g, bound, &evidence, &err));
+        assert_int_equal(err.class, SV_OK);
+        snprintf(note, sizeof(note), "%s", err.msg);
         assert_int_equal(sv_json_len(evidence), 2);
         assert_int_equal(sv_json_type(sv_json_get(evidence, "cc_eventlog")), log ? SV_JSON_STRING : SV_JSON_NULL);
         OK(sv_tdx_evidence_read(evidence, &e, &err));
@@ -182,9 +186,17 @@ static void from_service(void **state)
         check(&g, sv_bytes(data, 48), NULL);
         assert_int_equal(d.calls, 1);
         assert_int_equal(k.writes, 0); /* the kernel was not asked */
-        d.other_data = true; /* then the kernel is */
+        assert_string_equal(note, "");
+        d.other_data = true; /* then the kernel is, and people hear of it */
         check(&g, sv_bytes(data, 48), NULL);
         assert_int_equal(k.writes, 1);
+        assert_non_null(strstr(note, path));
+        assert_non_null(strstr(note, "[tdx.guest.stale]"));
+        k.report = NULL; /* neither: both are named */
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tsm.read");
+        assert_non_null(strstr(err.msg, "before that, "));
+        assert_non_null(strstr(err.msg, "[tdx.guest.stale]"));
+        k.report = sign;
         g.tsm = &other_tsm;
         FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tdx.guest.stale");
         d = (struct device){.broken = true};
@@ -198,6 +210,7 @@ static void from_service(void **state)
         FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tdx.qgs.connect");
         g.tsm = &tsm;
         check(&g, sv_bytes(data, 48), NULL); /* nobody at the socket: the kernel */
+        assert_non_null(strstr(note, "[tdx.qgs.connect]"));
 }
 
 /* Intel's file names the port; nobody is there, and the kernel is asked. Without a port the device is not. */

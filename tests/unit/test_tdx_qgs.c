@@ -124,6 +124,38 @@ static void over_a_socket(void **state)
               SV_SYSTEM, "tdx.qgs.connect");
 }
 
+/* Whole in the end, a byte at a time, and later than anybody waits: the end counts for the whole conversation. */
+static void by_and_by(void **state)
+{
+        SV_STR path = sv_asprintf("%s/slow.sock", root);
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = -1;
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF question = SV_BUF_NULL, got = SV_BUF_NULL;
+        pid_t pid;
+
+        snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+        assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        pid = fork();
+        if (pid == 0) {
+                int c = accept(listener, NULL, NULL);
+
+                for (unsigned i = 0; i < 4 + 500; i++) {
+                        usleep(10000);
+                        if (send(c, i == 2 ? "\1" : i == 3 ? "\xf4" : "\0", 1, MSG_NOSIGNAL) < 0)
+                                break;
+                }
+                _exit(0);
+        }
+        close(listener);
+        sv_qgs_platform_request(&question);
+        OK(sv_qgs_connect(path, &fd, &err));
+        FAILS(sv_qgs_exchange(fd, sv_buf_bytes(&question), 300, &got, &err), SV_SYSTEM, "tdx.qgs.answer");
+        close(fd);
+        qgs_stop(pid);
+}
+
 static int set_up(void **state)
 {
         return mkdtemp(root) ? 0 : -1;
@@ -141,6 +173,7 @@ int main(void)
                 cmocka_unit_test(one_thing_wrong),
                 cmocka_unit_test(requests),
                 cmocka_unit_test(over_a_socket),
+                cmocka_unit_test(by_and_by),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
