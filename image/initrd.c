@@ -26,6 +26,8 @@ const char *const sv_initrd_modules[] = {
         NULL,
 };
 
+const char *const sv_initrd_vsock[] = {"vsock", "vmw_vsock_virtio_transport", NULL};
+
 static int read_builtin(const char *dir, struct sv_buf *out, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/modules.builtin", dir);
@@ -81,10 +83,9 @@ static int add_module(const char *dir, const char *release, const struct sv_modd
         return sv_cpio_add_file(tree, to, 0644, sv_buf_bytes(&b), err);
 }
 
-static int order_modules(const struct sv_initrd_in *in, struct sv_moddeps *deps, const struct sv_moddep **order, size_t *n,
-                         struct sv_err *err)
+static int order_names(const char *const *names, const struct sv_initrd_in *in, struct sv_moddeps *deps, const struct sv_moddep **order, size_t *n,
+                       struct sv_err *err)
 {
-        const char *const *names = in->modules ? in->modules : sv_initrd_modules;
         SV_BUF builtin = SV_BUF_NULL;
 
         if (read_builtin(in->modules_dir, &builtin, err) < 0)
@@ -101,6 +102,14 @@ static int order_modules(const struct sv_initrd_in *in, struct sv_moddeps *deps,
                         return -1;
         }
         return 0;
+}
+
+static int order_modules(const struct sv_initrd_in *in, struct sv_moddeps *deps, const struct sv_moddep **order, size_t *n,
+                         struct sv_err *err)
+{
+        if (order_names(in->modules ? in->modules : sv_initrd_modules, in, deps, order, n, err) < 0)
+                return -1;
+        return in->quote_port ? order_names(sv_initrd_vsock, in, deps, order, n, err) : 0;
 }
 
 static int add_modules(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
@@ -152,6 +161,17 @@ static int add_ca(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv
         return sv_cpio_add_file(tree, "etc/secure-vm/ca.pem", 0644, sv_buf_bytes(&b), err);
 }
 
+/* The file of Intel's packages, as the agent reads it (tdx/attester.h). */
+static int add_quote_port(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        if (!in->quote_port)
+                return 0;
+        sv_buf_printf(&text, "port=%u\n", in->quote_port);
+        return sv_buf_ok(&text, "tdx-attest.conf", err) < 0 ? -1 : sv_cpio_add_file(tree, "etc/tdx-attest.conf", 0644, sv_buf_bytes(&text), err);
+}
+
 /* Mount points, and the console that the kernel opens for /init. */
 static int add_frame(struct sv_cpio *tree, struct sv_err *err)
 {
@@ -167,7 +187,7 @@ static int add_frame(struct sv_cpio *tree, struct sv_err *err)
 
 int sv_initrd_tree(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
-        if (add_frame(tree, err) < 0 || add_agent(in, tree, err) < 0 || add_ca(in, tree, err) < 0)
+        if (add_frame(tree, err) < 0 || add_agent(in, tree, err) < 0 || add_ca(in, tree, err) < 0 || add_quote_port(in, tree, err) < 0)
                 return -1;
         return add_modules(in, tree, err);
 }

@@ -17,6 +17,7 @@ static const struct sv_opt options[] = {
         {.name = "module", .arg = "NAME", .help = "one more kernel module, with what it needs", .many = true},
         {.name = "library", .arg = "NAME", .help = "one more shared library, with what it needs", .many = true},
         {.name = "ca", .arg = "FILE", .help = "PEM certificates of the CA by which the broker is known"},
+        {.name = "quote-port", .arg = "PORT", .help = "TDX: take quotes from the host's quote service at this vsock port (Intel's is 4050) first"},
         {.name = "modules-list", .help = "print the modules in the order of loading"},
         {0},
 };
@@ -104,11 +105,16 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         SV_CPIO tree = SV_CPIO_NULL;
         SV_BUF packed = SV_BUF_NULL;
         uint8_t digest[SV_DIGEST_MAX];
+        uint64_t port = 0;
 
         for (int i = 0; sv_opt_nth(args, "library", i); i++)
                 libraries[i] = sv_opt_nth(args, "library", i);
         if (!in.modules_dir || !in.agent || !out)
                 return sv_fail(err, SV_USAGE, "image.options", "--kernel-modules, --agent and --out are needed");
+        if (sv_has(args, "quote-port") && (sv_parse_u64(sv_opt(args, "quote-port"), UINT32_MAX - 1, &port, "image.quote-port", NULL) < 0 || !port))
+                return sv_fail(err, SV_USAGE, "image.quote-port", "--quote-port: expected a vsock port from 1 to 4294967294, found \"%s\"",
+                               sv_opt(args, "quote-port"));
+        in.quote_port = (unsigned)port;
         if (sv_initrd_tree(&in, &tree, err) < 0 || sv_initrd_pack(&tree, &packed, err) < 0)
                 return -1;
         if (sv_digest(SV_SHA256, sv_buf_bytes(&packed), digest, err) < 0)

@@ -5,6 +5,8 @@
 #include "image/initrd.h"
 #include "image/zstd.h"
 
+#define DEP "kernel/two.ko.zst: kernel/one.ko\nkernel/one.ko:\nkernel/bad.ko.zst:\n"
+
 static struct sv_err err;
 static char dir[] = "/tmp/secure-vm-initrd-XXXXXX";
 
@@ -24,7 +26,7 @@ static int set_up(void **state)
                 return -1;
         kernel = sv_asprintf("%s/6.1.0-test/kernel", dir);
         OK(sv_mkdirs(kernel, 0755, &err));
-        put("modules.dep", sv_bytes_str("kernel/two.ko.zst: kernel/one.ko\nkernel/one.ko:\nkernel/bad.ko.zst:\n"));
+        put("modules.dep", sv_bytes_str(DEP));
         put("modules.builtin", sv_bytes_str("kernel/inside.ko\n"));
         put("kernel/one.ko", sv_bytes_str("module one"));
         put("kernel/bad.ko.zst", sv_bytes_str("no zstd"));
@@ -70,6 +72,28 @@ static void test_contents(void **state)
         for (size_t i = 0; i < c.n; i++)
                 libc |= strstr(c.list[i].path, "/libc.so.6") != NULL;
         assert_true(libc);
+}
+
+/* What the agent needs to reach its host's quote service: the modules behind the others, and Intel's file. */
+static void test_quote_port(void **state)
+{
+        static const char *const modules[] = {"two", NULL};
+        SV_STR path = sv_asprintf("%s/6.1.0-test", dir);
+        struct sv_initrd_in in = {.modules_dir = path, .agent = "/proc/self/exe", .modules = modules, .quote_port = 4050};
+        SV_CPIO none = SV_CPIO_NULL, c = SV_CPIO_NULL, without = SV_CPIO_NULL;
+
+        FAILS(sv_initrd_tree(&in, &none, &err), SV_USAGE, "image.modules.missing");
+        put("modules.dep", sv_bytes_str(DEP "kernel/vsock.ko:\nkernel/vmw_vsock_virtio_transport.ko: kernel/vsock.ko\n"));
+        put("kernel/vsock.ko", sv_bytes_str("vsock"));
+        put("kernel/vmw_vsock_virtio_transport.ko", sv_bytes_str("transport"));
+        OK(sv_initrd_tree(&in, &c, &err));
+        expect_file(&c, "etc/tdx-attest.conf", "port=4050\n");
+        expect_file(&c, "etc/secure-vm/modules", "/lib/modules/6.1.0-test/kernel/one.ko\n/lib/modules/6.1.0-test/kernel/two.ko\n"
+                                                 "/lib/modules/6.1.0-test/kernel/vsock.ko\n/lib/modules/6.1.0-test/kernel/vmw_vsock_virtio_transport.ko\n");
+        OK(tree(modules, NULL, &without));
+        assert_null(sv_cpio_find(&without, "etc/tdx-attest.conf"));
+        assert_null(sv_cpio_find(&without, "lib/modules/6.1.0-test/kernel/vsock.ko"));
+        put("modules.dep", sv_bytes_str(DEP));
 }
 
 static void test_same_bytes_twice(void **state)
@@ -120,6 +144,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_contents),
+                cmocka_unit_test(test_quote_port),
                 cmocka_unit_test(test_same_bytes_twice),
                 cmocka_unit_test(test_what_is_missing_is_named),
                 cmocka_unit_test(test_zstd_limits),
