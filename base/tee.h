@@ -136,6 +136,9 @@ struct sv_tee {
          * Fills *challenge (the answer's whole extra-params, an object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May be NULL. */
         int (*challenge)(const struct sv_json *params, struct sv_json **challenge, struct sv_secret **secret, struct sv_err *err);
         const char *secret_kind;
+        /* Kinds of collateral that `verify` looks at and that an option of their own may give ("event-log", "crl"), ending with NULL: any other
+         * such option is refused, or who gives it would think that it was looked at. */
+        const char *const *takes;
         /* Members of a policy's `trust` that this TEE fills, and the collateral kind each of their texts becomes. */
         const struct sv_trust_kind *trust;
         /* What a file of this TEE's formats says, with "kind" and nothing verified; *out stays NULL when it is none of them. Pure; may be NULL. */

@@ -25,7 +25,7 @@ static const struct sv_opt opts[] = {
         {.name = "vek", .arg = "FILE", .help = "certificate of the key that signed the report: VCEK or VLEK (PEM or DER)"},
         {.name = "chain", .arg = "FILE", .help = "certificates between that one and the root, and the root (PEM or DER)", .many = true},
         {.name = "crl", .arg = "FILE", .help = "certificate revocation list (DER)", .many = true},
-        {.name = "test-root", .arg = "FILE", .help = "trust this root instead; the answer says so", .many = true},
+        {.name = "test-root", .arg = "FILE", .help = "trust this root too; the answer says so", .many = true},
         {0},
 };
 
@@ -82,8 +82,19 @@ static int read_each(const struct sv_args *args, const char *option, const char 
 
                 if (r < 0)
                         return -1;
+                /* Nothing there is nothing checked: not what was asked for. */
+                if (kind && !files->list[files->n - 1].data.n)
+                        return sv_fail(err, SV_FORMAT, "verify.collateral", "--%s %s: the file is empty", option, path);
         }
         return 0;
+}
+
+static bool takes(const struct sv_tee *tee, const char *kind)
+{
+        for (size_t i = 0; tee->takes && tee->takes[i]; i++)
+                if (!strcmp(tee->takes[i], kind))
+                        return true;
+        return false;
 }
 
 /* Options that give collateral, and its kind. */
@@ -91,11 +102,16 @@ static const struct {
         const char *option, *kind;
 } files[] = {{"collateral", NULL}, {"event-log", "event-log"}, {"ek-root", "ek-root"}, {"vek", "vek"}, {"chain", "ca"}, {"crl", "crl"}};
 
-static int read_files(const struct sv_args *args, struct sv_files *out, struct sv_err *err)
+static int read_files(const struct sv_args *args, const struct sv_tee *tee, struct sv_files *out, struct sv_err *err)
 {
-        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+                if (files[i].kind && sv_has(args, files[i].option) && !takes(tee, files[i].kind))
+                        return sv_fail(err, SV_USAGE, "verify.option",
+                                       "--%s is nothing that evidence on %s is verified with, and it would be looked at by nobody: leave it out, or give "
+                                       "what is meant with --collateral", files[i].option, tee->name);
                 if (read_each(args, files[i].option, files[i].kind, out, err) < 0)
                         return -1;
+        }
         return 0;
 }
 
@@ -107,10 +123,13 @@ static int read_input(const struct sv_args *args, const struct sv_tee *tee, stru
                 return -1;
         if (hex && sv_unhex(sv_bytes_str(hex), &in->report_data, "verify.report-data", err) < 0)
                 return -1;
+        if (hex && !in->report_data.n)
+                return sv_fail(err, SV_USAGE, "verify.report-data", "--report-data is empty: expected the bytes in hexadecimal that the evidence must be "
+                               "bound to; leave the option out when nothing is to be compared");
         if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0 || read_policy(args, tee, &in->policy, err) < 0 ||
-            read_files(args, &in->files, err) < 0)
+            read_files(args, tee, &in->files, err) < 0)
                 return -1;
-        /* A test root takes the place of the TEE's own first kind of anchor. */
+        /* A test root is trusted beside the built-in ones, as the TEE's own first kind of anchor. */
         return read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root", &in->files, err);
 }
 
@@ -124,6 +143,21 @@ static void tell(const struct sv_verdict *v)
                 sv_info("%s %s: %s%s%s", held ? "holds" : "FAILS", sv_json_str(sv_json_get(r, "check")),
                         sv_json_str(sv_json_get(r, "reason")), !held && expected ? ", expected " : "", !held && expected ? expected : "");
         }
+}
+
+/* Why a TCB is not current, and what its owner would have to do, where the TEE's maker says so. */
+static void tell_updates(const struct sv_json *tcb)
+{
+        const struct sv_json *update = sv_json_get(tcb, "update"), *advisories = sv_json_get(tcb, "advisories");
+        const char *status = sv_json_str(sv_json_get(tcb, "status")), *date = sv_json_str(sv_json_get(tcb, "tcb_date"));
+
+        if (!sv_json_len(update) || !status)
+                return;
+        sv_info("the TCB is %s, of %s", status, date ? date : "an unknown date");
+        for (size_t i = 0; i < sv_json_len(advisories); i++)
+                sv_info("advisory: %s", sv_json_str(sv_json_at(advisories, i)));
+        for (size_t i = 0; i < sv_json_len(update); i++)
+                sv_info("to do: %s", sv_json_str(sv_json_at(update, i)));
 }
 
 static void print_text(const struct sv_verdict *v)
@@ -173,21 +207,23 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
         what.collateral = (struct sv_collateral){blobs.list, blobs.n};
         r = verify(args, tee, &what, in->policy, &claims, &verdict, &fetched, err);
         tell(&verdict);
-        if (r < 0)
-                return -1;
+        tell_updates(sv_json_get(claims, "tcb"));
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
         if (sv_has(args, "test-root"))
                 sv_json_set_bool(*result, "test_root", true);
         if (fetched)
                 sv_json_set(*result, "fetched", sv_json_ref(fetched));
-        sv_json_set(*result, "claims", sv_json_ref(claims));
-        if (sv_json_get(claims, "tcb"))
-                sv_json_set(*result, "tcb", sv_json_ref(sv_json_get(claims, "tcb")));
-        sv_json_set(*result, "appraisal", sv_verdict_json(&verdict));
-        if (!sv_has(args, "json"))
+        /* What was proven stands there whether the policy wants it or not: which level, which advisories, what to update. */
+        if (claims) {
+                sv_json_set(*result, "claims", sv_json_ref(claims));
+                if (sv_json_get(claims, "tcb"))
+                        sv_json_set(*result, "tcb", sv_json_ref(sv_json_get(claims, "tcb")));
+                sv_json_set(*result, "appraisal", sv_verdict_json(&verdict));
+        }
+        if (r == 0 && !sv_has(args, "json"))
                 print_text(&verdict);
-        return 0;
+        return r;
 }
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

@@ -10,6 +10,8 @@ static const struct sv_trust_kind trust_kinds[] = {
         {NULL, NULL},
 };
 
+static const char *const takes[] = {"vek", "ca", "crl", NULL};
+
 const struct sv_tee sv_tee_sev_snp = {
         .name = "sev-snp",
         .kbs_name = "snp",
@@ -27,6 +29,7 @@ const struct sv_tee sv_tee_sev_snp = {
         .needs = sv_snp_needs,
         .wrap = sv_snp_evidence_wrap,
         .verify = sv_snp_tee_verify,
+        .takes = takes,
         .trust = trust_kinds,
         .inspect = sv_sev_inspect,
         .strict = sv_snp_strict,

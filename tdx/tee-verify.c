@@ -45,9 +45,27 @@ static int all_there(const struct found *f, struct sv_err *err)
         return 0;
 }
 
+/* Of each there is one. Of two only one would be looked at, and the other might be the list that revokes. */
+static int each_once(const struct sv_collateral *c, struct sv_err *err)
+{
+        static const char *const beside[] = {"bundle", "event-log"};
+        struct sv_bytes data;
+
+        for (size_t i = 0; i < SV_TDX_PARTS + 2; i++) {
+                const char *kind = i < SV_TDX_PARTS ? sv_tdx_part_kind(i) : beside[i - SV_TDX_PARTS];
+
+                if (sv_collateral_get(c, kind, 1, &data))
+                        return sv_fail(err, SV_USAGE, "tdx.collateral.twice", "one %s was expected, more are given: leave one", kind);
+        }
+        return 0;
+}
+
 static int collateral(const struct sv_collateral *c, struct found *f, struct sv_err *err)
 {
         struct sv_bytes data;
+
+        if (each_once(c, err) < 0)
+                return -1;
 
         if (sv_collateral_get(c, "bundle", 0, &data) && open_bundle(data, f, err) < 0)
                 return -1;

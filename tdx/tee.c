@@ -10,6 +10,8 @@ static const struct sv_trust_kind trust_kinds[] = {
         {NULL, NULL},
 };
 
+static const char *const takes[] = {"event-log", NULL};
+
 const struct sv_tee sv_tee_tdx = {
         .name = "tdx",
         .kbs_name = "tdx",
@@ -26,6 +28,7 @@ const struct sv_tee sv_tee_tdx = {
         .needs = sv_tdx_needs,
         .wrap = sv_tdx_evidence_wrap,
         .verify = sv_tdx_tee_verify,
+        .takes = takes,
         .trust = trust_kinds,
         .inspect = sv_tdx_inspect,
         .strict = sv_tdx_strict,

@@ -67,6 +67,8 @@ static const struct sv_trust_kind trust_kinds[] = {
         {NULL, NULL},
 };
 
+static const char *const takes[] = {"ek-root", "event-log", NULL};
+
 const struct sv_tee sv_tee_vtpm = {
         .name = "vtpm",
         .kbs_name = "tpm",
@@ -81,6 +83,7 @@ const struct sv_tee sv_tee_vtpm = {
         .verify = sv_vtpm_verify,
         .challenge = sv_vtpm_challenge,
         .secret_kind = SV_VTPM_ACTIVATION_KIND,
+        .takes = takes,
         .trust = trust_kinds,
         .strict = sv_vtpm_strict,
 };

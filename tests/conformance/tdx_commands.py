@@ -51,6 +51,12 @@ def real_pairs():
         if good:
             assert out['tcb']['status'] == 'UpToDate' and out['appraisal']['status'] == 'affirming' and 'test_root' not in out
             assert out['claims']['root']['intel'] and out['tcb']['advisories'] == want['advisories']
+        elif not rejected:
+            # Refused by the policy, not by the proof: everything that it was refused for stands beside the error.
+            tcb = out['tcb']
+            assert tcb['status'] == want['status'] == out['claims']['tcb']['status'] and tcb['advisories'] == want['advisories'], out
+            assert tcb['tcb_date'] == want['tcb_date'] and tcb['expires'] <= row['window'][1] and out['appraisal']['status'] == 'contraindicated'
+            assert bool(tcb['update']) == (want['status'] != 'UpToDate'), tcb
     print(f'{held} real pairs pass, {refused} proofs do not hold')
     assert held >= 4 and refused >= 20
 
@@ -84,6 +90,18 @@ def forms():
     assert check_of(verify(4, COS[0], '--collateral', 'ccel/cos113.table.bin', *COS[3:])) == 'tdx.bundle.json'
     assert check_of(verify(5, COS[0], *COS[3:])) == 'tdx.collateral.missing'
     assert check_of(verify(5, *COS[:3])) == 'tdx.pck.crl'  # as of now: out of date
+
+
+def not_ignored():
+    """What is asked for is looked at, or refused: nothing is skipped in silence."""
+    assert check_of(verify(2, *COS, '--report-data', '')) == 'verify.report-data'
+    assert check_of(verify(4, *COS, '--event-log', '/dev/null')) == 'verify.collateral'
+    assert check_of(verify(4, *COS, '--test-root', '/dev/null')) == 'verify.collateral'
+    log = ('--event-log', 'ccel/cos113.data.bin')
+    assert check_of(verify(2, *COS, *log, '--event-log', 'ccel/goeventlog-cos113-dupe-separator.bin')) == 'tdx.collateral.twice'
+    assert check_of(verify(2, *COS, *COS[1:3])) == 'tdx.collateral.twice'
+    for option in ('--crl', '--vek', '--chain', '--ek-root'):
+        assert check_of(verify(2, *COS, option, 'collateral/Intel_SGX_Root_CA.pem')) == 'verify.option', option
 
 
 def options():
@@ -144,6 +162,6 @@ print('measure ok')
 if not os.path.isdir(VECTORS):
     print(f'SKIP: no shared vectors at {VECTORS}')
     sys.exit(77)
-for test in (real_pairs, cases, forms, options, inspect):
+for test in (real_pairs, cases, forms, not_ignored, options, inspect):
     test()
     print(test.__name__, 'ok')
