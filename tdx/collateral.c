@@ -32,18 +32,20 @@ void sv_tdx_collateral_free(struct sv_tdx_collateral *c)
 }
 
 /* For how long what was found at `time` stays so: all certificates and lists are valid. A list's beginning is not asked for: from `time` on. */
-static void set_span(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl, int64_t time)
+static int set_span(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl, int64_t time, struct sv_err *err)
 {
         const struct sv_bytes crls[2] = {c->pck_crl, c->root_ca_crl};
         int64_t until = t->chain.expires;
 
         for (int i = first_crl; i < 2; i++) {
-                if (!c->crl_until[i] && sv_crl_next_update(crls[i], &c->crl_until[i], "tdx.pck.crl", NULL) < 0)
-                        return;
+                /* A list that names no end would hold for ever. */
+                if (!c->crl_until[i] && sv_crl_next_update(crls[i], &c->crl_until[i], "tdx.crl.end", err) < 0)
+                        return -1;
                 until = c->crl_until[i] < until ? c->crl_until[i] : until;
         }
         t->from = time;
         t->until = until;
+        return 0;
 }
 
 /* Lists from the first_crl-th on: those of the PCK's issuer and of the root, or of the root only. */
@@ -55,8 +57,7 @@ static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_
                 return 0;
         if (sv_tdx_chain_verify(&t->chain, crls + first_crl, 2 - (size_t)first_crl, time, check, err) < 0)
                 return -1;
-        set_span(c, t, first_crl, time);
-        return 0;
+        return set_span(c, t, first_crl, time, err);
 }
 
 /* Where the second certificate begins: right behind the first one's last line, so that what is read from there on does not depend on what comes

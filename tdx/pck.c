@@ -154,6 +154,10 @@ int sv_pck_parse(const struct sv_cert *cert, struct sv_pck *out, struct sv_err *
         sv_cert_subject_cn(cert, cn);
         if (strcmp(cn, "Intel SGX PCK Certificate"))
                 return sv_fail(err, SV_PROOF, "tdx.pck.name", "a certificate for \"Intel SGX PCK Certificate\" was expected, this is for \"%s\"", cn);
+        sv_cert_issuer_cn(cert, cn);
+        if (strcmp(cn, "Intel SGX PCK Platform CA") && strcmp(cn, "Intel SGX PCK Processor CA"))
+                return sv_fail(err, SV_PROOF, "tdx.pck.name",
+                               "a PCK certificate is issued by \"Intel SGX PCK Platform CA\" or \"Intel SGX PCK Processor CA\", this one by \"%s\"", cn);
         if (!sv_cert_ext(cert, "1.2.840.113741.1.13.1", &raw) || !sv_pck_extension(raw, &p))
                 return sv_fail(err, SV_FORMAT, "tdx.pck.extension",
                                "the PCK certificate has no SGX extension with PPID, TCB, PCEID and FMSPC, each once and of its size");

@@ -226,7 +226,15 @@ int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td, 
         if (module_signed(identity, td, err) < 0)
                 return -1;
         *has = major > 0;
-        return *has ? by_isvsvn(identity, tee_tcb_svn[0], "the TDX module", "tdx.tcb_info", out, err) : 0;
+        if (!*has)
+                return 0;
+        if (by_isvsvn(identity, tee_tcb_svn[0], "the TDX module", "tdx.tcb_info", out, err) < 0)
+                return -1;
+        /* A module is new enough or not: it has no settings. Another status would go unseen where the three become one. */
+        if (out->status == SV_TCB_UP_TO_DATE || out->status == SV_TCB_OUT_OF_DATE || out->status == SV_TCB_REVOKED)
+                return 0;
+        return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "UpToDate, OutOfDate or Revoked was expected of a TDX module's level, found %s",
+                       sv_tcb_status_name(out->status));
 }
 
 /* --- the quoting enclave --- */

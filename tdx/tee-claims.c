@@ -1,6 +1,7 @@
 /* What a verified quote says, for policies and people. */
 #include <stdio.h>
 
+#include "base/rd.h"
 #include "base/text.h"
 #include "tdx/tee.h"
 
@@ -118,14 +119,29 @@ static bool any(const uint8_t *p, size_t n)
         return bits;
 }
 
+/* A TD that a service TD may migrate or change; bodies before TD 1.5 cannot say. Those of type 4 also say which ones the TD was built with
+ * and has now (INIT_SERVTD_HASH and CUR_SERVTD_HASH, at 729 and 829 of the body): one that is gone by now has been there. */
+static bool service_td(const struct sv_td_report *td)
+{
+        struct sv_rd ex = sv_rd(td->ex);
+        uint8_t init[48] = {0}, now[48] = {0};
+
+        if (td->type == SV_TD_15EX) {
+                sv_rd_seek(&ex, 729 - 648);
+                sv_rd_copy(&ex, init, 48);
+                sv_rd_seek(&ex, 829 - 648);
+                sv_rd_copy(&ex, now, 48);
+        }
+        return any(td->mrservicetd, 48) || any(init, 48) || any(now, 48);
+}
+
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *o, int64_t time)
 {
         struct sv_json *claims = sv_td_claims(&o->quote.td), *root;
 
         sv_json_set_int(claims, "quote_version", o->quote.version);
         sv_json_set_hex(claims, "user_data", sv_bytes(o->quote.user_data, 20));
-        /* A TD that a service TD may migrate or change; bodies before TD 1.5 cannot say. */
-        sv_json_set_bool(claims, "service_td", any(o->quote.td.mrservicetd, 48));
+        sv_json_set_bool(claims, "service_td", service_td(&o->quote.td));
         add_qe(claims, &o->quote.qe);
         add_pck(claims, &o->pck);
         root = sv_json_set(claims, "root", sv_json_object());

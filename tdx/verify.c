@@ -38,6 +38,9 @@ static int collateral(struct work *w, int64_t time, struct sv_err *err)
         out->test_root = c->pck.chain.test_root;
         memcpy(out->root, c->root, sizeof(out->root));
         out->expires = c->pck.chain.expires;
+        for (int i = 0; i < 2; i++)
+                if (c->crl_until[i]) /* 0: signatures and lists are not looked at */
+                        first(&out->expires, c->crl_until[i]);
         note_doc(out, &c->info, &out->evaluation[0]);
         note_doc(out, &c->identity, &out->evaluation[1]);
         return 0;

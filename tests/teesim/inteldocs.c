@@ -1,5 +1,7 @@
 /* Intel's reference values for the test platform, as the PCS serves them: compact JSON, signed over the inner value's bytes. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "tests/teesim/intelpki.h"
@@ -49,9 +51,30 @@ static void put_level(struct sv_buf *b, const uint8_t sgx[16], unsigned pcesvn, 
         put_status(b, date, status);
 }
 
-static void put_signed(const struct intel_pki *pki, const char *name, const struct sv_buf *body, struct sv_buf *out)
+/* The first place that says `edit[0]` says `edit[1]`. */
+static void apply(const char *const edit[2], struct sv_buf *body)
+{
+        struct sv_buf old = *body;
+        const char *at = edit[0] ? strstr(sv_buf_str(&old), edit[0]) : NULL;
+
+        if (!edit[0])
+                return;
+        if (!at) {
+                fprintf(stderr, "inteldocs: the document does not say %s\n", edit[0]);
+                exit(1);
+        }
+        *body = (struct sv_buf)SV_BUF_NULL;
+        sv_buf_put(body, sv_bytes(old.p, (size_t)(at - (const char *)old.p)));
+        sv_buf_puts(body, edit[1]);
+        sv_buf_puts(body, at + strlen(edit[0]));
+        sv_buf_free(&old);
+}
+
+static void put_signed(const struct intel_pki *pki, const char *name, const char *const edit[2], struct sv_buf *body, struct sv_buf *out)
 {
         uint8_t signature[64];
+
+        apply(edit, body);
 
         intel_sign(pki->tcb_key, body->p, body->n, signature);
         sv_buf_printf(out, "{\"%s\":", name);
@@ -79,7 +102,7 @@ void intel_tcb_info(const struct intel_pki *pki, const struct intel_options *o, 
         sv_buf_puts(&b, ",");
         put_level(&b, older_sgx, 5, older_tdx, "2023-02-15T00:00:00Z", "OutOfDate");
         sv_buf_puts(&b, "]}");
-        put_signed(pki, "tcbInfo", &b, out);
+        put_signed(pki, "tcbInfo", o->info, &b, out);
 }
 
 void intel_qe_identity(const struct intel_pki *pki, const struct intel_options *o, struct sv_buf *out)
@@ -93,5 +116,5 @@ void intel_qe_identity(const struct intel_pki *pki, const struct intel_options *
         sv_buf_printf(&b, "\",\"isvprodid\":2,\"tcbLevels\":[{\"tcb\":{\"isvsvn\":%u},", INTEL_QE_SVN);
         put_status(&b, "2025-03-12T00:00:00Z", or_good(o->qe));
         sv_buf_puts(&b, "]}");
-        put_signed(pki, "enclaveIdentity", &b, out);
+        put_signed(pki, "enclaveIdentity", o->identity, &b, out);
 }

@@ -143,9 +143,11 @@ void intel_pki_make(const struct intel_options *o, struct intel_pki *out)
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
                 MUST(*keys[i] = EVP_EC_gen("P-256"));
         out->root = authority("Intel SGX Root CA", out->root_key, NULL, out->root_key, SERIAL_ROOT);
-        out->ca = authority(o->processor ? "Intel SGX PCK Processor CA" : "Intel SGX PCK Platform CA", out->ca_key, out->root, out->root_key,
-                            SERIAL_CA);
-        out->pck = leaf("Intel SGX PCK Certificate", out->pck_key, out->ca, out->ca_key, SERIAL_PCK, o);
+        out->ca = authority(o->ca_name     ? o->ca_name
+                            : o->processor ? "Intel SGX PCK Processor CA"
+                                           : "Intel SGX PCK Platform CA",
+                            out->ca_key, out->root, out->root_key, SERIAL_CA);
+        out->pck = leaf(o->pck_name ? o->pck_name : "Intel SGX PCK Certificate", out->pck_key, out->ca, out->ca_key, SERIAL_PCK, o);
         out->tcb = leaf("Intel SGX TCB Signing", out->tcb_key, out->root, out->root_key, SERIAL_TCB, NULL);
 }
 
@@ -162,7 +164,7 @@ static FILE *open_file(const char *dir, const char *name, const char *mode)
         return f;
 }
 
-static void save_crl(X509 *issuer, EVP_PKEY *key, uint64_t revoked, FILE *f)
+static void save_crl(X509 *issuer, EVP_PKEY *key, uint64_t revoked, int64_t until, FILE *f)
 {
         X509_CRL *crl = X509_CRL_new();
         ASN1_TIME *t = ASN1_TIME_set(NULL, FROM);
@@ -177,7 +179,8 @@ static void save_crl(X509 *issuer, EVP_PKEY *key, uint64_t revoked, FILE *f)
                 MUST(X509_CRL_add0_revoked(crl, r));
                 ASN1_INTEGER_free(serial);
         }
-        MUST(ASN1_TIME_set(t, TO) && X509_CRL_set1_nextUpdate(crl, t) && X509_CRL_sign(crl, key, EVP_sha256()));
+        MUST(until < 0 || (ASN1_TIME_set(t, until ? until : TO) && X509_CRL_set1_nextUpdate(crl, t)));
+        MUST(X509_CRL_sign(crl, key, EVP_sha256()));
         MUST(i2d_X509_CRL_fp(f, crl) == 1 && fclose(f) == 0);
         ASN1_TIME_free(t);
         X509_CRL_free(crl);
@@ -213,8 +216,9 @@ void intel_pki_save(const struct intel_pki *pki, const struct intel_options *o, 
         save_certs(dir, "pck-chain.pem", pki->pck, pki->ca, pki->root);
         save_certs(dir, "tcb_info_chain.pem", pki->tcb, pki->root, NULL);
         save_certs(dir, "qe_identity_chain.pem", pki->tcb, pki->root, NULL);
-        save_crl(pki->ca, pki->ca_key, o->pck_revoked ? SERIAL_PCK : 0, open_file(dir, "pck_crl.der", "w"));
-        save_crl(pki->root, pki->root_key, o->ca_revoked ? SERIAL_CA : 0, open_file(dir, "root_ca_crl.der", "w"));
+        save_crl(pki->ca, pki->ca_key, o->pck_revoked ? SERIAL_PCK : 0, o->crls_until, open_file(dir, "pck_crl.der", "w"));
+        save_crl(pki->root, pki->root_key, o->ca_revoked ? SERIAL_CA : o->tcb_revoked ? SERIAL_TCB : 0, o->crls_until,
+                 open_file(dir, "root_ca_crl.der", "w"));
         save_key(dir, "pck.key", pki->pck_key);
         save_key(dir, "att.key", pki->att_key);
         intel_tcb_info(pki, o, &text);

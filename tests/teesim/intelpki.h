@@ -16,7 +16,10 @@ enum { INTEL_TD_REPORT = 1024, INTEL_MR = 48 };
 struct intel_options {
         const char *platform, *module, *qe; /* tcbStatus of the platform as it is; NULL: UpToDate */
         bool processor;                     /* the PCK CA is the Processor CA */
-        bool pck_revoked, ca_revoked;
+        bool pck_revoked, ca_revoked, tcb_revoked;
+        const char *pck_name, *ca_name;         /* NULL: Intel's */
+        const char *info[2], *identity[2];      /* in the TCB info or the QE identity, what is written [0] is [1] instead, and signed so */
+        int64_t crls_until;                     /* nextUpdate of both lists; 0: 2050, -1: none */
         uint8_t fmspc[6];
 };
 
@@ -59,6 +62,8 @@ struct intel_quote {
         const struct sv_json *state;
         const uint8_t (*rtmr)[INTEL_MR]; /* four */
         uint8_t report_data[64];
+        const uint8_t *svn, *svn2; /* TEE_TCB_SVN at launch and now; NULL: the platform's */
+        uint8_t qe_tail;           /* last byte of the enclave's REPORTDATA */
 };
 void intel_quote(const struct intel_signer *s, const struct intel_quote *q, struct sv_buf *out);
 /* TDREPORT; its MAC is any number. */

@@ -43,7 +43,7 @@ static void put_body(const struct intel_quote *q, struct sv_buf *out)
         uint8_t b[648] = {0};
 
         must(outcome && !strcmp(outcome, "launched"), "nothing was launched");
-        memcpy(b, intel_module_svn, 16);
+        memcpy(b, q->svn ? q->svn : intel_module_svn, 16);
         memset(b + 16, 0x5e, INTEL_MR); /* MRSEAM: the module's own measurement */
         word(q->state, "attributes", b + 120);
         word(q->state, "xfam", b + 128);
@@ -53,7 +53,7 @@ static void put_body(const struct intel_quote *q, struct sv_buf *out)
         member(q->state, "mrownerconfig", b + 280, INTEL_MR);
         memcpy(b + 328, q->rtmr, 4 * INTEL_MR);
         memcpy(b + 520, q->report_data, 64);
-        memcpy(b + 584, intel_module_svn, 16); /* the module that runs now */
+        memcpy(b + 584, q->svn2 ? q->svn2 : intel_module_svn, 16); /* the module that runs now */
         sv_buf_put(out, sv_bytes(b, q->type == 3 ? 648 : 584));
 }
 
@@ -73,7 +73,7 @@ static void public_key(EVP_PKEY *key, uint8_t out[64])
 }
 
 /* The quoting enclave's report over its attestation key, 384 bytes. */
-static void qe_report(const uint8_t key[64], const uint8_t auth[32], uint8_t out[384])
+static void qe_report(const uint8_t key[64], const uint8_t auth[32], uint8_t tail, uint8_t out[384])
 {
         uint8_t both[96];
 
@@ -88,9 +88,10 @@ static void qe_report(const uint8_t key[64], const uint8_t auth[32], uint8_t out
         memcpy(both, key, 64);
         memcpy(both + 64, auth, 32);
         sha(EVP_sha256(), both, sizeof(both), out + 320);
+        out[383] = tail;
 }
 
-static void put_signature_data(const struct intel_signer *s, const struct sv_buf *quoted, struct sv_buf *out)
+static void put_signature_data(const struct intel_signer *s, const struct sv_buf *quoted, uint8_t qe_tail, struct sv_buf *out)
 {
         static const uint8_t auth[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
         uint8_t signature[64], key[64], report[384], qe_signature[64];
@@ -98,7 +99,7 @@ static void put_signature_data(const struct intel_signer *s, const struct sv_buf
 
         intel_sign(s->att_key, quoted->p, quoted->n, signature);
         public_key(s->att_key, key);
-        qe_report(key, auth, report);
+        qe_report(key, auth, qe_tail, report);
         intel_sign(s->pck_key, report, sizeof(report), qe_signature);
         sv_buf_put(out, sv_bytes(signature, 64));
         sv_buf_put(out, sv_bytes(key, 64));
@@ -130,7 +131,7 @@ void intel_quote(const struct intel_signer *s, const struct intel_quote *q, stru
                 sv_buf_u32le(&quoted, q->type == 3 ? 648 : 584);
         }
         put_body(q, &quoted);
-        put_signature_data(s, &quoted, &signature);
+        put_signature_data(s, &quoted, q->qe_tail, &signature);
         sv_buf_put(out, sv_buf_bytes(&quoted));
         sv_buf_u32le(out, (uint32_t)signature.n);
         sv_buf_put(out, sv_buf_bytes(&signature));

@@ -160,6 +160,112 @@ static void test_levels(void **unused)
         }
 }
 
+/* One thing of the platform, of Intel's documents or of the quote is another; quotes of version 5 with a body of type 3. */
+static const uint8_t old_module[16] = {3, 1, 2}, older[16] = {1, 1, 2}, module_3[16] = {5, 3, 2}, module_9[16] = {5, 9, 2}, no_module[16] = {5, 0, 2};
+
+static const struct {
+        struct intel_options o;
+        const uint8_t *svn, *svn2;
+        uint8_t qe_tail;
+        enum sv_tcb_status status;
+        enum sv_class class;
+        const char *check; /* NULL: believed */
+} others[] = {
+        {{0}, NULL, NULL, 0, SV_TCB_UP_TO_DATE, 0, NULL},
+        /* the module, at launch and now */
+        {{0}, old_module, NULL, 0, SV_TCB_RELAUNCH_ADVISED, 0, NULL},
+        {{.platform = "SWHardeningNeeded"}, old_module, NULL, 0, SV_TCB_RELAUNCH_ADVISED, 0, NULL},
+        {{.platform = "ConfigurationNeeded"}, old_module, NULL, 0, SV_TCB_RELAUNCH_CONFIGURATION, 0, NULL},
+        {{.platform = "ConfigurationAndSWHardeningNeeded"}, old_module, NULL, 0, SV_TCB_RELAUNCH_CONFIGURATION, 0, NULL},
+        {{.platform = "OutOfDate"}, old_module, NULL, 0, SV_TCB_OUT_OF_DATE, 0, NULL},
+        {{.qe = "OutOfDate"}, old_module, NULL, 0, SV_TCB_OUT_OF_DATE, 0, NULL},
+        {{0}, old_module, old_module, 0, SV_TCB_OUT_OF_DATE, 0, NULL},
+        {{0}, NULL, older, 0, 0, SV_PROOF, "tdx.tcb.unsupported"},
+        {{0}, NULL, module_9, 0, 0, SV_PROOF, "tdx.module.mismatch"},
+        {{0}, module_3, module_3, 0, 0, SV_PROOF, "tdx.module.mismatch"},
+        {{.info = {"TDX_01", "TDX_03"}}, module_3, module_3, 0, SV_TCB_UP_TO_DATE, 0, NULL},
+        {{0}, no_module, no_module, 0, SV_TCB_UP_TO_DATE, 0, NULL},
+        {{.info = {"\"2023-08-09T00:00:00Z\",\"tcbStatus\":\"OutOfDate\"", "\"2023-08-09T00:00:00Z\",\"tcbStatus\":\"Revoked\""}},
+         NULL, old_module, 0, 0, SV_PROOF, "tdx.tcb.revoked"},
+        /* statuses that are not for the place */
+        {{.qe = "Revoked"}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb.revoked"},
+        {{.qe = "ConfigurationNeeded"}, NULL, NULL, 0, SV_TCB_UP_TO_DATE, 0, NULL},
+        {{.module = "SWHardeningNeeded"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        {{.module = "ConfigurationNeeded"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        {{.module = "OutOfDateConfigurationNeeded"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        {{.platform = "TDRelaunchAdvised"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        {{.platform = "uptodate"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        /* documents */
+        {{.info = {"\"tcbType\":0", "\"tcbType\":1"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
+        {{.info = {"\"tcbType\":0,", ""}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
+        {{.info = {"\"version\":3", "\"version\":2"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
+        {{.info = {"\"pceId\":\"0000\"", "\"pceId\":\"0001\""}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
+        {{.info = {"\"version\":3", "\"version\":3,\"version\":3"}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb_info.json"},
+        {{.info = {"2020-01-02", "2026-06-02"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.expired"},
+        {{.identity = {"2020-01-02", "2026-06-02"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe_identity.expired"},
+        {{.identity = {"2049-12-31", "2026-05-31"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe_identity.expired"},
+        {{.identity = {"\"TD_QE\"", "\"QE\""}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe.mismatch"},
+        {{.identity = {"\"version\":2", "\"version\":1"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe.mismatch"},
+        {{.identity = {"\"isvprodid\":2", "\"isvprodid\":1"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe.mismatch"},
+        {{0}, NULL, NULL, 1, 0, SV_PROOF, "tdx.qe.report_data"},
+        /* certificates and lists */
+        {{.tcb_revoked = true}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_signing.revoked"},
+        {{.pck_name = "Intel SGX Certificate"}, NULL, NULL, 0, 0, SV_PROOF, "tdx.pck.name"},
+        {{.ca_name = "Intel SGX Other CA"}, NULL, NULL, 0, 0, SV_PROOF, "tdx.pck.name"},
+        {{.crls_until = JUNE_2026 - 1}, NULL, NULL, 0, 0, SV_PROOF, "tdx.pck.crl"},
+        {{.crls_until = -1}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.crl.end"},
+};
+
+static void test_others(void **unused)
+{
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+                struct intel_quote q = {.version = 5, .type = 3, .rtmr = rtmr, .report_data = "report data", .svn = others[i].svn,
+                                        .svn2 = others[i].svn2, .qe_tail = others[i].qe_tail};
+                struct sv_tdx_out out = {0};
+                struct sv_err err = SV_ERR_NULL;
+                struct platform p;
+
+                print_message("%zu: %s\n", i, others[i].check ? others[i].check : sv_tcb_status_name(others[i].status));
+                begin(&p, &others[i].o);
+                q.state = p.state;
+                intel_quote(&p.signer, &q, &p.quote);
+                p.in.quote = sv_buf_bytes(&p.quote);
+                if (others[i].check) {
+                        FAILS(sv_tdx_verify(&p.in, &out, &err), others[i].class, others[i].check);
+                } else {
+                        OK(sv_tdx_verify(&p.in, &out, &err));
+                        assert_string_equal(sv_tcb_status_name(out.status), sv_tcb_status_name(others[i].status));
+                        sv_tdx_out_free(&out);
+                }
+                end(&p);
+        }
+}
+
+/* The first end of all: a document's, a certificate's or a list's. And a list by another key under the same name is nobody's. */
+static void test_lists(void **unused)
+{
+        struct intel_options o = {.crls_until = JUNE_2026 + 86400};
+        struct sv_tdx_out out = {0};
+        struct sv_err err = SV_ERR_NULL;
+        struct platform p, other;
+
+        begin(&p, &o);
+        begin(&other, &o);
+        sign(&p, 4, 2);
+        OK(sv_tdx_verify(&p.in, &out, &err));
+        assert_int_equal(out.expires, JUNE_2026 + 86400);
+        sv_tdx_out_free(&out);
+        p.in.pck_crl = other.in.pck_crl;
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.pck.crl");
+        p.in.pck_crl = p.in.root_ca_crl; /* the root's own list for the platform's */
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.pck.crl");
+        p.in.pck_crl = sv_buf_bytes(&p.pck_crl);
+        p.in.root_ca_crl = other.in.root_ca_crl;
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.pck.crl");
+        end(&other);
+        end(&p);
+}
+
 static void test_foreign(void **unused)
 {
         struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
@@ -203,6 +309,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_forms),   cmocka_unit_test(test_changed),   cmocka_unit_test(test_levels),
                 cmocka_unit_test(test_foreign), cmocka_unit_test(test_td_report),
+                cmocka_unit_test(test_others),  cmocka_unit_test(test_lists),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
