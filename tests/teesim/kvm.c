@@ -20,6 +20,7 @@ static int refuse(int error)
 struct range {
         uint64_t begin, end;
         uint32_t slot;
+        uint64_t uaddr;
 };
 
 #define RANGES 1024
@@ -46,9 +47,9 @@ static void take_out(uint64_t begin, uint64_t end)
                         continue;
                 private[i--] = private[--n_private];
                 if (r.begin < begin && n_private < RANGES)
-                        private[n_private++] = (struct range){r.begin, begin, 0};
+                        private[n_private++] = (struct range){r.begin, begin, 0, 0};
                 if (end < r.end && n_private < RANGES)
-                        private[n_private++] = (struct range){end, r.end, 0};
+                        private[n_private++] = (struct range){end, r.end, 0, 0};
                 if (i == (size_t)-1)
                         continue;
         }
@@ -64,6 +65,18 @@ bool guest_private(uint64_t gpa, uint64_t size)
         return yes;
 }
 
+void *guest_shared(uint64_t gpa, uint64_t size)
+{
+        void *found = NULL;
+
+        pthread_mutex_lock(&lock);
+        for (size_t i = 0; i < n_slots; i++)
+                if (slots[i].begin <= gpa && gpa + size <= slots[i].end)
+                        found = (void *)(uintptr_t)(slots[i].uaddr + (gpa - slots[i].begin));
+        pthread_mutex_unlock(&lock);
+        return found;
+}
+
 static int set_attributes(const struct attributes *a)
 {
         int r = 0;
@@ -75,7 +88,7 @@ static int set_attributes(const struct attributes *a)
         if (a->attributes && n_private == RANGES)
                 r = refuse(ENOMEM);
         else if (a->attributes)
-                private[n_private++] = (struct range){a->address, a->address + a->size, 0};
+                private[n_private++] = (struct range){a->address, a->address + a->size, 0, 0};
         pthread_mutex_unlock(&lock);
         return r;
 }
@@ -91,7 +104,7 @@ static int set_region(int fd, const struct region2 *r)
                 if (slots[i].slot == r->slot)
                         slots[i--] = slots[--n_slots];
         if (r->flags & REGION_GUEST_MEMFD && r->size && n_slots < RANGES)
-                slots[n_slots++] = (struct range){r->gpa, r->gpa + r->size, r->slot};
+                slots[n_slots++] = (struct range){r->gpa, r->gpa + r->size, r->slot, r->uaddr};
         pthread_mutex_unlock(&lock);
         return real_ioctl(fd, KVM_SET_USER_MEMORY_REGION, &plain);
 }
@@ -251,10 +264,12 @@ int on_vm(int fd, unsigned request, void *arg)
 }
 
 /* A guest cannot run here. "block" is a guest that waits for an interrupt for ever, woken as often as KVM may. */
-static int first_run(void)
+static int first_run(int fd)
 {
         const char *how = getenv("TEESIM_RUN");
 
+        if (how && !strcmp(how, "quote") && type_of_vm == VM_TYPE_TDX)
+                return tdx_run_quote(fd);
         if (!how || strcmp(how, "block"))
                 _exit(0);
         poll(NULL, 0, 50);
@@ -269,7 +284,7 @@ int on_vcpu(int fd, unsigned request, void *arg)
         case (unsigned)KVM_MEMORY_ENCRYPT_OP:
                 return type_of_vm == VM_TYPE_TDX && arg ? tdx_vcpu_op(fd, arg) : refuse(EINVAL);
         case KVM_RUN:
-                return first_run();
+                return first_run(fd);
         case KVM_GET_REGS:
         case KVM_SET_REGS:
         case KVM_GET_SREGS:

@@ -232,6 +232,18 @@ static int finalize(struct tdx_cmd *cmd)
         return 0;
 }
 
+void tdx_put_info(uint8_t *info)
+{
+        pthread_mutex_lock(&lock);
+        memcpy(info, &td.td.attributes, 8);
+        memcpy(info + 8, &td.td.xfam, 8);
+        memcpy(info + 16, td.td.mrtd, MR_SIZE);
+        memcpy(info + 64, td.td.mrconfigid, MR_SIZE);
+        memcpy(info + 112, td.td.mrowner, MR_SIZE);
+        memcpy(info + 160, td.td.mrownerconfig, MR_SIZE);
+        pthread_mutex_unlock(&lock);
+}
+
 /* --- the two ioctls --- */
 
 static int ended(const struct tdx_cmd *cmd, int r)

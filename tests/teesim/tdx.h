@@ -1,5 +1,7 @@
-/* The TDX module, played: tdx.c is a TD's launch, tdxcpuid.c what the module lets a TD be configured with, tdxstate.c the result.
+/* The TDX module, played: tdx.c is a TD's launch, tdxcpuid.c what the module lets a TD be configured with, tdxquote.c
+ * its question for a quote, tdxstate.c the result.
  * Environment, beside teesim.h's: TEESIM_NO_ENTROPY=N refuses INIT_VM N times with EAGAIN; TEESIM_BUSY=1 refuses FINALIZE_VM;
+ * TEESIM_RUN=quote: the guest asks for a quote, and TEESIM_QUOTE=FILE gets what came of it (tdxquote.c);
  * TEESIM_CHUNK=N interrupts INIT_MEM_REGION after N pages; TEESIM_TD_ATTRIBUTES=BITS are set behind QEMU's back. */
 #pragma once
 
@@ -15,6 +17,13 @@ void tdx_reset(void);
 /* KVM makes a TD's vCPUs only between INIT_VM and FINALIZE_VM. */
 bool tdx_may_create_vcpu(void);
 void tdx_add_vcpu(int fd);
+
+/* The TD's own part of a report: TDINFO_STRUCT's first 256 bytes. */
+void tdx_put_info(uint8_t *info);
+
+/* --- tdxquote.c --- */
+/* KVM_RUN of a guest that asks for a quote once and then waits for ever. */
+int tdx_run_quote(int vcpu_fd);
 
 /* --- tdxcpuid.c --- */
 int tdx_capabilities(struct tdx_capabilities *out);

@@ -6,7 +6,7 @@
  *   vmsa.c      the save area of a vCPU, from the state that the program gave the real vCPU
  *   idblock.c   ID block and ID authentication
  *   state.c     the result, for the test and for tests/teesim/signer.c
- * Environment: TEESIM_STATE=FILE gets the result; TEESIM_RUN=exit|block says what the first KVM_RUN does (default exit: the program
+ * Environment: TEESIM_STATE=FILE gets the result; TEESIM_RUN=exit|block|quote says what the first KVM_RUN does (default exit: the program
  * ends with status 0); TEESIM_TRACE=FILE gets one line per measured range; TEESIM_CHUNK=N makes LAUNCH_UPDATE take N pages at a time.
  * Answers are 0 or -1 with errno, as of ioctl. */
 #pragma once
@@ -26,6 +26,8 @@ int on_vm(int fd, unsigned request, void *arg);
 int on_vcpu(int fd, unsigned request, void *arg);
 /* Is the whole range private, and in a slot with guest memory? */
 bool guest_private(uint64_t gpa, uint64_t size);
+/* The half of it that the program sees; NULL when no slot has the whole range. */
+void *guest_shared(uint64_t gpa, uint64_t size);
 
 /* --- device.c --- */
 int on_sev(int fd, unsigned request, void *arg);

@@ -235,7 +235,7 @@ static void test_odd_tables(void **unused)
         static const struct {
                 enum sv_tdvf_type type;
                 uint32_t less, attributes;
-        } odd[] = {{SV_TDVF_BFV, 0x1080, 1}, {SV_TDVF_CFV, 0x1000, 1}, {SV_TDVF_CFV, 0, 1}, {SV_TDVF_BFV, 0, 0}, {SV_TDVF_TEMP_MEM, 0, 1}};
+        } odd[] = {{SV_TDVF_BFV, 0x1080, 1}, {SV_TDVF_CFV, 0x1000, 1}, {SV_TDVF_CFV, 0, 1}, {SV_TDVF_BFV, 0, 0}, {SV_TDVF_TEMP_MEM, 0, 1}, {SV_TDVF_TEMP_MEM, 0, 2}, {SV_TDVF_BFV, 0, 3}};
         SV_STR path = sv_asprintf("%s/odd.fd", dir);
 
         for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {

@@ -10,9 +10,12 @@ import hashlib
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -91,6 +94,16 @@ class Machine:
         if os.path.exists(self.state_file):
             os.unlink(self.state_file)
         return self.ask('launch', self.file, '--connect', self.uri, status=status)
+
+    def sign(self, report_data):
+        """What the platform signs for the guest that runs; RTMRs zero, as nothing ran in it."""
+        signer = os.path.join(os.path.dirname(self.simulator), 'teesim-signer')
+        if not os.path.exists(self.path('intel')):
+            subprocess.run([signer, 'intel', self.path('intel')], check=True, timeout=60)
+            self.put('ccel', bytes(64))
+        subprocess.run([signer, 'quote', self.path('intel'), self.state_file, self.path('ccel'), report_data.hex(), self.path('signed')], check=True, timeout=60)
+        with open(self.path('signed'), 'rb') as f:
+            return f.read()
 
     def refused(self, klass, status, check):
         e = self.launch(status=status)['error']
@@ -177,6 +190,110 @@ def busy(m):
         must(not m.ask('list', '--connect', m.uri).get('guests'), 'the refused guest is still there')
     finally:
         m.qemu()
+
+
+class QuoteService:
+    """Plays qgsd (facts of its messages: tdx/qgs.c) at a socket: signs the report that a request has, or answers what it is told."""
+
+    def __init__(self, m, path, answer=None):
+        self.m, self.answer, self.requests = m, answer, []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.bind(path)
+        self.socket.listen(4)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.socket.accept()
+            except OSError:
+                return
+            with c:
+                c.settimeout(10)
+                try:
+                    self.one(c)
+                except (OSError, struct.error, Failed) as e:
+                    self.requests.append(e)
+
+    @staticmethod
+    def read(c, n):
+        data = b''
+        while len(data) < n:
+            piece = c.recv(n - len(data))
+            must(piece, f'{len(data)} bytes, and then an end where {n} were expected')
+            data += piece
+        return data
+
+    def one(self, c):
+        n = struct.unpack('>I', self.read(c, 4))[0]
+        must(n < 1 << 16, f'a request of {n} bytes')
+        message = self.read(c, n)
+        self.requests.append(message)
+        if self.answer is None:
+            quote = self.m.sign(message[24 + 128:24 + 192])
+            body = struct.pack('<II', 0, len(quote)) + quote
+            answer = struct.pack('<HHIII', 1, 1, 1, 16 + len(body), 0) + body
+        else:
+            answer = self.answer
+        c.sendall(struct.pack('>I', len(answer)) + answer)
+
+    def end(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(20)
+
+
+def asks(m, answer=None, service=True):
+    """A guest that starts and asks for a quote: what it got, what the service was asked, what the module measured."""
+    path, result = m.path('run/qgs.socket'), m.path('quote.json')
+    for old in (path, result):
+        if os.path.lexists(old):
+            os.unlink(old)
+    m.qemu(TEESIM_RUN='quote', TEESIM_QUOTE=result)
+    q = QuoteService(m, path, answer) if service else None
+    try:
+        m.write({'quote_service': '/run/qgs.socket', 'mrowner': '22' * 48})
+        must(m.launch()['state'] == 'running', 'the guest does not run')
+        for _ in range(300):
+            if os.path.exists(result):
+                break
+            time.sleep(0.1)
+        must(os.path.exists(result), f'the guest got no answer; the service was asked {q and q.requests}')
+        with open(result, encoding='ascii') as f, open(m.state_file, encoding='ascii') as s:
+            return json.load(f), q.requests if q else [], json.load(s)
+    finally:
+        m.ask('destroy', 'g', '--connect', m.uri, status=None)
+        if q:
+            q.end()
+        m.qemu()
+
+
+@case
+def quotes(m):
+    """QEMU takes a guest's report to the quote service that the domain names, and back comes a quote that verify takes"""
+    got, requests, state = asks(m)
+    must(got['returned'] == '0' and got['status'] == '0', f'QEMU answered {got["returned"]}, status {got["status"]}')
+    must(len(requests) == 1 and isinstance(requests[0], bytes), f'the service was asked {requests}')
+    kind, report = struct.unpack('<HHIII', requests[0][:16]), requests[0][24:24 + 1024]
+    must(kind == (1, 1, 0, len(requests[0]), 0) and struct.unpack('<II', requests[0][16:24]) == (1024, 0), f'the request begins {requests[0][:24].hex()}')
+    must(report[528:576].hex() == state['mrtd'] and report[624:672] == b'\x22' * 48, 'the report is not the one that the guest gave')
+    data = bytes(0xa0 + i for i in range(64))
+    must(report[128:192] == data, f'REPORTDATA is {report[128:192].hex()}')
+    with open(m.path('quote'), 'wb') as f:
+        f.write(bytes.fromhex(got['quote']))
+    args = ('verify', '--tee', 'tdx', m.path('quote'), '--collateral', m.path('intel'), '--test-root', m.path('intel/root.pem'), '--report-data')
+    claims = m.ask(*args, data.hex())['claims']
+    must(claims['mrtd'] == state['mrtd'] and claims['mrowner'] == '22' * 48, f'the quote is of {claims["mrtd"]}, {claims["mrowner"]}')
+    m.ask(*args, data[::-1].hex(), status=5)
+
+
+@case
+def no_quotes(m):
+    """a service that refuses, answers nonsense or is not there: the guest is told, and runs on"""
+    for answer, service in ((struct.pack('<HHIII', 1, 1, 1, 16, 0x12005), True), (b'HTTP/1.1 400 Bad Request', True), (None, False)):
+        got, _, _ = asks(m, answer, service)
+        must(got['returned'] == '0' and int(got['status'], 16) >> 63 and not got['quote'], f'{answer}: the guest got {got}')
 
 
 def missing():
