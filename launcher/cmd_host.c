@@ -150,6 +150,7 @@ static int change(const struct sv_args *args, struct sv_json **result, struct sv
 }
 
 const struct sv_cmd sv_cmd_host = {"host", "", "what this machine can launch, and what to change where it cannot", NULL, host};
+const struct sv_cmd sv_cmd_host_check = {"host check", "", "the same", NULL, host};
 const struct sv_cmd sv_cmd_host_vtpm_ca = {"host vtpm-ca", "", "make sure that this machine's vTPM certificate authority exists; print its root's path", NULL,
                                            vtpm_ca};
 const struct sv_cmd sv_cmd_host_commit = {"host commit", "", "commit the platform's firmware that runs: no older one can be loaded after it", commit_opts, change};

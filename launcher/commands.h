@@ -10,6 +10,7 @@ extern const struct sv_cmd sv_cmd_collateral_list;
 extern const struct sv_cmd sv_cmd_console;
 extern const struct sv_cmd sv_cmd_destroy;
 extern const struct sv_cmd sv_cmd_host;
+extern const struct sv_cmd sv_cmd_host_check;
 extern const struct sv_cmd sv_cmd_host_commit;
 extern const struct sv_cmd sv_cmd_host_config;
 extern const struct sv_cmd sv_cmd_host_vlek_load;

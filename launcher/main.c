@@ -12,6 +12,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_console,
         &sv_cmd_destroy,
         &sv_cmd_host,
+        &sv_cmd_host_check,
         &sv_cmd_host_commit,
         &sv_cmd_host_config,
         &sv_cmd_host_vlek_load,

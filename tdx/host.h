@@ -12,7 +12,7 @@ int sv_tdx_probe_at(const char *sysroot, bool intel, struct sv_probe *out, struc
 /* SV_USAGE "tdx.domain.*": what libvirt would let pass, QEMU would stop at, or a TD cannot have (docs/CHECKS.md). */
 int sv_tdx_domain(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
 
-/* SV_SYSTEM "tdx.trial.kvm" (a call that this kernel refuses), SV_PROOF "tdx.trial.module" (the TDX module refuses). */
+/* SV_SYSTEM "tdx.trial.kvm" (a call that this kernel refuses), "tdx.trial.busy", SV_PROOF "tdx.trial.module" (the TDX module refuses). */
 int sv_tdx_trial(const struct sv_guest *guest, struct sv_err *err);
 int sv_tdx_trial_at(const char *sysroot, const struct sv_guest *guest, struct sv_err *err);
 /* What a trial that ends well has shown, and what not. */

@@ -54,6 +54,11 @@ static const struct {
 } reasons[] = {
         {ENOSPC, "every private key identifier is in use: end another TD, or give TDX more of them in the machine's setup"},
         {EBUSY, "the kernel has no private key identifier or page for it at the moment: end another TD"},
+        {EAGAIN, "the kernel asked to be called again each time: the processor has had no random numbers for too long; try later"},
+        {EINTR, "it was interrupted each time; try again"},
+        {E2BIG, "this kernel has more CPUID entries than any that is known: secure-vm is too old for it"},
+        {EEXIST, "an address of the guest was added already: two sections of the firmware overlap"},
+        {EFAULT, "the kernel could not read what was passed: that is a defect of secure-vm or the kernel"},
         {ENOMEM, "the host has too little memory left"},
         {EIO, "the TDX module refused; the kernel's log has its status (\"SEAMCALL\")"},
         {EOPNOTSUPP, "this kernel's KVM makes no TD: see what secure-vm host says"},
@@ -90,6 +95,9 @@ static int tdx_call(int fd, uint32_t id, uint32_t flags, void *data, const char 
         if (!cmd.hw_error)
                 return refused(what, err);
         sv_tdx_status(cmd.hw_error, &sentence);
+        if (sv_tdx_status_again(cmd.hw_error))
+                return sv_fail(err, SV_SYSTEM, "tdx.trial.busy", "%s: the TDX module is busy, however often it is asked (status 0x%016llx): %s; try again", what,
+                               (unsigned long long)cmd.hw_error, sv_buf_str(&sentence));
         return sv_fail(err, SV_PROOF, "tdx.trial.module", "%s: the TDX module refuses with status 0x%016llx: %s", what,
                        (unsigned long long)cmd.hw_error, sv_buf_str(&sentence));
 }

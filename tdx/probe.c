@@ -72,6 +72,11 @@ static bool cpu_flag(struct probe *p, const char *word)
         return strstr(sv_buf_str(&line), spaced);
 }
 
+static int not_intel(struct probe *p)
+{
+        return no(p, "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation or later (of the 4th, some)");
+}
+
 /* KVM makes no TDs: because of the processor, the machine's setup, the kernel or the module? */
 static int why_no_tdx(struct probe *p)
 {
@@ -79,7 +84,7 @@ static int why_no_tdx(struct probe *p)
         const char *setting = text_of(p, "/sys/module/kvm_intel/parameters/tdx", &tdx) ? sv_buf_str(&tdx) : "";
 
         if (!p->intel)
-                return no(p, "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation or later (of the 4th, some)");
+                return not_intel(p);
         if (cpu_flag(p, "hypervisor"))
                 return no(p, "this is a virtual machine itself: TDX takes the machine, not a guest on it");
         if (!*setting)
@@ -128,6 +133,8 @@ static int step_kvm(struct probe *p)
         SV_FD vm = -1;
         int types;
 
+        if (fd < 0 && !p->intel) /* loading a module or joining a group would not help */
+                return not_intel(p);
         if (fd < 0 && errno == ENOENT)
                 return no(p, "there is no /dev/kvm: load kvm_intel, or switch virtualisation (VT-x) on in the machine's setup");
         if (fd < 0)
@@ -246,6 +253,19 @@ static void see_image(struct probe *p)
         no(p, "no firmware for TDX is installed (Debian forky: package ovmf-inteltdx; or tools/fetch-firmware): name one with \"firmware\" in the guest file");
 }
 
+/* A rule that names the service's folder; a line that is a comment, or denies, is none. */
+static bool lets_reach(const char *rules)
+{
+        for (const char *line = rules; *line; line += *line == '\n') {
+                const char *names = strstr(line += strspn(line, " \t"), "tdx-qgs/"), *end = line + strcspn(line, "\n");
+
+                if (*line != '#' && strncmp(line, "deny ", 5) && strncmp(line, "audit deny ", 11) && names && names < end)
+                        return true;
+                line = end;
+        }
+        return false;
+}
+
 /* AppArmor confines QEMU when libvirt runs confined; no libvirt so far lets it reach the quote service by itself. */
 static bool apparmor_forbids(struct probe *p)
 {
@@ -265,7 +285,7 @@ static bool apparmor_forbids(struct probe *p)
                         for (size_t k = 0; k < g.gl_pathc; k++) {
                                 SV_BUF text = SV_BUF_NULL;
 
-                                allowed |= sv_file_read(g.gl_pathv[k], 1 << 20, &text, "tdx.probe", NULL) == 0 && strstr(sv_buf_str(&text), "tdx-qgs/");
+                                allowed |= sv_file_read(g.gl_pathv[k], 1 << 20, &text, "tdx.probe", NULL) == 0 && lets_reach(sv_buf_str(&text));
                         }
                 globfree(&g);
         }

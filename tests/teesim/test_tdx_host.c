@@ -88,7 +88,7 @@ static void test_trial_refused(void **state)
         char mrtd[97];
 
         setenv("TEESIM_BUSY", "1", 1);
-        FAILS(trial(1, 512, "", &none, mrtd, &err), SV_PROOF, "tdx.trial.module");
+        FAILS(trial(1, 512, "", &none, mrtd, &err), SV_SYSTEM, "tdx.trial.busy");
         assert_non_null(strstr(err.msg, "KVM_TDX_FINALIZE_VM"));
         assert_non_null(strstr(err.msg, "in use by another call"));
         assert_null(none);

@@ -88,7 +88,8 @@ static void says(bool intel, bool ok, const char *what)
 static void processor_to_module(void **state)
 {
         kvm.types = 1 << 1;
-        says(false, false, "no /dev/kvm");
+        says(true, false, "no /dev/kvm");
+        says(false, false, "not Intel's");
         put("/dev/kvm", "");
         says(false, false, "not Intel's");
         put("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vmx hypervisor\nbugs\t\t:\n");
@@ -168,6 +169,8 @@ static void quotes(void **state)
         put("/sys/kernel/security/apparmor/profiles", "libvirtd (enforce)\n");
         says(true, true, "AppArmor");
         put("/etc/apparmor.d/abstractions/libvirt-qemu", "  /dev/kvm rw,\n");
+        says(true, true, "AppArmor");
+        put("/etc/apparmor.d/local/abstractions/libvirt-qemu", "# /{,var/}run/tdx-qgs/qgs.socket rw,\n  deny /run/tdx-qgs/** w,\n/dev/x r,\n  # tdx-qgs/");
         says(true, true, "AppArmor");
         put("/etc/apparmor.d/abstractions/libvirt-qemu.d/quotes", "  /{,var/}run/tdx-qgs/qgs.socket rw,\n");
         says(true, true, "a quote service that answers");
