@@ -48,6 +48,18 @@ static int set_span(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int fir
         return 0;
 }
 
+/* A list that does not hold is old or another's: in either case a new one is what helps. */
+static int advise(struct sv_err *err)
+{
+        const char *last = err ? strrchr(err->check, '.') : NULL;
+        struct sv_err why;
+
+        if (!last || strcmp(last, ".crl"))
+                return -1;
+        why = *err;
+        return sv_fail(err, why.class, why.check, "%.900s; fetch the lists anew (secure-vm collateral fetch)", why.msg);
+}
+
 /* Lists from the first_crl-th on: those of the PCK's issuer and of the root, or of the root only. */
 static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl, int64_t time, const char *check, struct sv_err *err)
 {
@@ -56,7 +68,7 @@ static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_
         if (c->skip_signatures || (time >= t->from && time < t->until))
                 return 0;
         if (sv_tdx_chain_verify(&t->chain, crls + first_crl, 2 - (size_t)first_crl, time, check, err) < 0)
-                return -1;
+                return advise(err);
         return set_span(c, t, first_crl, time, err);
 }
 

@@ -58,6 +58,7 @@ int sv_tcb_doc_verify(const struct sv_tcb_doc *d, const struct sv_cert *signer, 
         SV_KEY *key = sv_cert_key(signer, err);
         struct sv_bytes sig = sv_bytes(d->signature, sizeof(d->signature));
         SV_BUF compact = SV_BUF_NULL;
+        struct sv_err why = SV_ERR_NULL;
         char name[64];
 
         if (!key)
@@ -70,7 +71,16 @@ int sv_tcb_doc_verify(const struct sv_tcb_doc *d, const struct sv_cert *signer, 
         sv_json_print(d->body, &compact);
         if (sv_buf_ok(&compact, "collateral", err) < 0)
                 return -1;
-        return sv_verify_sig(key, SV_ECDSA_SHA256, sv_buf_bytes(&compact), sig, name, err);
+        if (sv_verify_sig(key, SV_ECDSA_SHA256, sv_buf_bytes(&compact), sig, name, &why) == 0)
+                return 0;
+        if (why.class != SV_PROOF) {
+                if (err)
+                        *err = why;
+                return -1;
+        }
+        return sv_fail(err, SV_PROOF, name,
+                       "the document is not what \"Intel SGX TCB Signing\" signed, as it stands or in compact form: it was changed on the way; fetch it anew "
+                       "(secure-vm collateral fetch)");
 }
 
 int sv_tcb_doc_current(const struct sv_tcb_doc *d, int64_t time, const char *check, struct sv_err *err)

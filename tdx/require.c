@@ -8,9 +8,6 @@
 #include "tdx/tcb.h"
 
 #define CHECK "guest.tdx.require"
-/* X87, SSE, AVX, AVX-512, PT, PKU, CET, user interrupts, LBR, AMX, APX: what the XFAM of a module may have today. */
-#define XFAM_KNOWN "0xedbe7"
-
 static const char zeros[97] = "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000";
 
 static struct sv_json *rule(struct sv_json *rules, const char *check, const char *claim, const char *reason)
@@ -150,7 +147,7 @@ static int lists(const struct sv_json *require, struct sv_json *rules, struct sv
 
 static int xfam(const struct sv_json *want, struct sv_json *rules, struct sv_err *err)
 {
-        const char *text = want ? sv_json_str(want) : XFAM_KNOWN;
+        const char *text = want ? sv_json_str(want) : SV_TDX_XFAM_KNOWN;
         uint64_t bits;
         char clear[20];
 

@@ -134,6 +134,7 @@ const char sv_tdx_strict[] = "["
         R("policy.migratable", "/tdattributes_bits/migratable", FALSE, "configuration", "no migration TD may take the guest") ","
         R("policy.sept_ve_disable", "/tdattributes_bits/sept_ve_disable", TRUE, "configuration",
           "a page that the host takes away stops the TD, and is no exception that it could be led by") ","
+        R("policy.xfam", "/xfam", "\"bits_clear\":\"" SV_TDX_XFAM_OTHERS "\"", "hardware", "the TD has no extended feature that is not known") ","
         R("policy.service_td", "/service_td", FALSE, "configuration", "no service TD may change or migrate the TD") ","
         R("policy.tcb.status", "/tcb/status", "\"equals\":\"UpToDate\"", "hardware", "Intel says that platform, module and quoting enclave are current")
         "]";

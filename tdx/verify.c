@@ -48,11 +48,11 @@ static int collateral(struct work *w, int64_t time, struct sv_err *err)
 
 /* --- 5, 6: the quoting enclave and the quote --- */
 
-static int signed_by(const struct sv_key *key, struct sv_bytes msg, struct sv_bytes sig, const char *check, struct sv_err *err)
+static int signed_by(const struct sv_key *key, struct sv_bytes msg, struct sv_bytes sig, const char *what, const char *check, struct sv_err *err)
 {
         if (sv_key_type(key) != SV_KEY_P256)
                 return sv_fail(err, SV_PROOF, check, "a key on P-256 was expected");
-        return sv_verify_sig(key, SV_ECDSA_SHA256, msg, sig, check, err);
+        return sv_verify_sig(key, SV_ECDSA_SHA256, msg, sig, check, err) < 0 ? sv_wrap(err, "%s", what) : 0;
 }
 
 /* The enclave's report names the attestation key: SHA-256(key || authentication data), the rest zero. */
@@ -87,7 +87,7 @@ static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q
                 return 0;
         sv_key_freep(&c->att_key);
         pck = sv_cert_key(c->pck.chain.leaf, err);
-        if (!pck || signed_by(pck, q->qe_report, q->qe_signature, "tdx.qe.signature", err) < 0 || key_bound(q, err) < 0)
+        if (!pck || signed_by(pck, q->qe_report, q->qe_signature, "the quoting enclave's report", "tdx.qe.signature", err) < 0 || key_bound(q, err) < 0)
                 return -1;
         sv_buf_clear(&c->qe);
         sv_buf_put(&c->qe, sv_buf_bytes(&all));
@@ -103,7 +103,7 @@ static int signatures(struct work *w, struct sv_err *err)
 
         if (attestation_key(w->c, q, err) < 0)
                 return -1;
-        return signed_by(w->c->att_key, q->signed_part, q->signature, "tdx.signature", err);
+        return signed_by(w->c->att_key, q->signed_part, q->signature, "the quote", "tdx.signature", err);
 }
 
 /* --- 4, 7 to 10: how current the platform is --- */

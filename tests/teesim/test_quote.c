@@ -257,6 +257,7 @@ static void test_lists(void **unused)
         sv_tdx_out_free(&out);
         p.in.pck_crl = other.in.pck_crl;
         FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.pck.crl");
+        assert_non_null(strstr(err.msg, "secure-vm collateral fetch"));
         p.in.pck_crl = p.in.root_ca_crl; /* the root's own list for the platform's */
         FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.pck.crl");
         p.in.pck_crl = sv_buf_bytes(&p.pck_crl);

@@ -341,25 +341,6 @@ static void claims_of_a_real_td(void **state)
         drop(&c);
 }
 
-/* A body of type 4 says which service TDs there were and are: any of them is one. */
-static void service_tds(void **state)
-{
-        static const int at[] = {-1, 729 - 648, 729 - 648 + 47, 829 - 648, 829 - 648 + 47};
-        uint8_t ex[885 - 648] = {0};
-
-        for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-                struct sv_tdx_out out = {.quote.td = {.type = SV_TD_15EX, .ex = sv_bytes(ex, sizeof(ex))}};
-                SV_JSON *claims = NULL;
-
-                if (at[i] >= 0)
-                        ex[at[i]] = 1;
-                claims = sv_tdx_claims(&out, 0);
-                assert_int_equal(sv_json_bool(sv_json_get(claims, "service_td"), at[i] < 0), at[i] >= 0);
-                if (at[i] >= 0)
-                        ex[at[i]] = 0;
-        }
-}
-
 static void out_of_date(void **state)
 {
         shared_path(DIR "quotes/ed-00806f-tdx10.bin"); /* first: nothing is lost when it skips */
@@ -583,7 +564,7 @@ int main(void)
                 cmocka_unit_test(bundle_malformed), cmocka_unit_test(missing),             cmocka_unit_test(claims_of_a_real_td),
                 cmocka_unit_test(out_of_date),      cmocka_unit_test(evidence_malformed),  cmocka_unit_test(needs),
                 cmocka_unit_test(rules),            cmocka_unit_test(require),
-                cmocka_unit_test(inspected),        cmocka_unit_test(service_tds),
+                cmocka_unit_test(inspected),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
