@@ -97,7 +97,7 @@ static int quote_service(const struct sv_guest *g, const struct sv_tdx_options *
         if (stat(*path, &st) < 0 || !S_ISSOCK(st.st_mode))
                 return sv_fail(err, SV_SYSTEM, "tdx.domain.quote_service",
                                "the guest attests itself to %s, and there is no quote service at %s to sign for it: install and start qgsd (package "
-                               "tdx-qgs), or name its socket with \"quote_service\"",
+                               "tdx-qgs; without \"port\" in /etc/qgs.conf, or it listens on vsock only), or name its socket with \"quote_service\"",
                                g->attestation.url, *path);
         return 0;
 }

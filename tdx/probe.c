@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -17,6 +20,7 @@
 #define QEMU_MINIMUM    1001  /* 10.1 brought tdx-guest */
 #define LIBVIRT_MINIMUM 11006 /* 11.6 brought <launchSecurity type='tdx'> */
 #define ANSWER_MS       3000
+#define QGS_CONF        "/etc/qgs.conf"
 
 struct probe {
         const char *sysroot;
@@ -292,6 +296,87 @@ static bool apparmor_forbids(struct probe *p)
         return !allowed;
 }
 
+/* Intel's service listens on vsock instead of its socket when its configuration has a port, which the one that it is installed with has. */
+static bool vsock_only(struct probe *p)
+{
+        SV_BUF text = SV_BUF_NULL;
+        unsigned port;
+
+        if (!text_of(p, QGS_CONF, &text))
+                return false;
+        for (const char *line = sv_buf_str(&text); *line; line += *line == '\n') {
+                if (sscanf(line, " port = %u", &port) == 1 && port) {
+                        no(p, "TDs start, but the quote service listens on vsock port %u only, which libvirt cannot tell QEMU: remove \"port\" from " QGS_CONF
+                              " and restart the service (systemctl restart qgsd); its socket is then " SV_TDX_QGS, port);
+                        return true;
+                }
+                line += strcspn(line, "\n");
+        }
+        return false;
+}
+
+/* As whom root's libvirt starts QEMU (launcher/root.c): the name, empty when it starts it as root, and its groups. */
+struct user {
+        char name[32];
+        uid_t uid;
+        gid_t groups[32];
+        size_t n;
+};
+
+static void qemu_user(struct probe *p, struct user *out)
+{
+        SV_STR users = sv_asprintf("%s/etc/passwd", p->sysroot);
+        SV_STR groups = sv_asprintf("%s/etc/group", p->sysroot);
+        FILE *f = fopen(users, "re");
+        struct passwd *pw;
+        struct group *gr;
+
+        while (f && (pw = fgetpwent(f)))
+                if (!strcmp(pw->pw_name, "libvirt-qemu") || (!strcmp(pw->pw_name, "qemu") && !*out->name)) {
+                        snprintf(out->name, sizeof(out->name), "%s", pw->pw_name);
+                        out->uid = pw->pw_uid;
+                        out->groups[0] = pw->pw_gid;
+                        out->n = 1;
+                }
+        if (f)
+                fclose(f);
+        f = *out->name ? fopen(groups, "re") : NULL;
+        while (f && (gr = fgetgrent(f)))
+                for (char **m = gr->gr_mem; *m && out->n < 32; m++)
+                        if (!strcmp(*m, out->name))
+                                out->groups[out->n++] = gr->gr_gid;
+        if (f)
+                fclose(f);
+}
+
+/* bit: 1 to pass through a folder, 2 to connect to a socket. */
+static bool may(const struct user *u, const struct stat *st, mode_t bit)
+{
+        if (st->st_uid == u->uid)
+                return st->st_mode & bit << 6;
+        for (size_t i = 0; i < u->n; i++)
+                if (st->st_gid == u->groups[i])
+                        return st->st_mode & bit << 3;
+        return st->st_mode & bit;
+}
+
+/* We reach it as root; QEMU may not. */
+static bool user_forbidden(struct probe *p, const char *path)
+{
+        SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
+        struct user u = {.n = 0};
+        struct stat s, d;
+
+        if (geteuid() != 0)
+                return false;
+        qemu_user(p, &u);
+        if (!*u.name || stat(path, &s) < 0 || stat(folder, &d) < 0 || (may(&u, &s, 2) && may(&u, &d, 1)))
+                return false;
+        no(p, "TDs start, but QEMU's user %s may not connect to the quote service: open its socket (mode %03o) and its folder (mode %03o) to that user, with "
+              "\"socket_mode = 0666\" in " QGS_CONF " or by the owning group", u.name, (unsigned)s.st_mode & 0777, (unsigned)d.st_mode & 0777);
+        return true;
+}
+
 /* Present, and does it answer? The question is one that signs nothing. */
 static void see_quotes(struct probe *p)
 {
@@ -302,13 +387,15 @@ static void see_quotes(struct probe *p)
         SV_FD fd = -1;
 
         if (access(path, F_OK) < 0) {
-                no(p, "TDs start, but nobody signs their quotes: install and start qgsd (package tdx-qgs); its socket is expected at " SV_TDX_QGS);
+                if (!vsock_only(p))
+                        no(p, "TDs start, but nobody signs their quotes: install and start qgsd (package tdx-qgs); its socket is expected at " SV_TDX_QGS);
                 return;
         }
         sv_qgs_platform_request(&question);
         if (sv_qgs_connect(path, &fd, &err) < 0) {
-                no(p, "TDs start, but the quote service at " SV_TDX_QGS " takes no connection: start it (systemctl start qgsd), and let QEMU's user reach its "
-                      "socket (%.200s)", err.msg);
+                if (!vsock_only(p)) /* the socket of an earlier start */
+                        no(p, "TDs start, but the quote service at " SV_TDX_QGS " takes no connection: start it (systemctl start qgsd), and let QEMU's user "
+                              "reach its socket (%.200s)", err.msg);
                 return;
         }
         if (sv_qgs_exchange(fd, sv_buf_bytes(&question), ANSWER_MS, &answer, &err) < 0 ||
@@ -317,7 +404,7 @@ static void see_quotes(struct probe *p)
                 return;
         }
         found(p, "a quote service that answers (quoting enclave %u)", platform.tdqe_svn);
-        if (apparmor_forbids(p))
+        if (!user_forbidden(p, path) && apparmor_forbids(p))
                 no(p, "TDs start, but AppArmor keeps QEMU from the quote service: add the line \"/{,var/}run/tdx-qgs/qgs.socket rw,\" to "
                       "/etc/apparmor.d/local/abstractions/libvirt-qemu and reload AppArmor");
 }

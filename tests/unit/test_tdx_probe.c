@@ -147,6 +147,38 @@ static void programs(void **state)
         put("/sys/fs/cgroup/misc.capacity", "sev 10\ntdx 31\n");
 }
 
+/* Root reaches every socket; the user that QEMU runs as does not. */
+static void users(const char *socket_path)
+{
+        SV_STR folder = below("/var/run/tdx-qgs");
+        static const struct {
+                const char *passwd, *group;
+                gid_t gid;
+                mode_t socket, folder;
+                bool may;
+        } t[] = {
+                {"root:x:0:0::/:/bin/sh\n", "", 9, 0700, 0700, true}, /* then QEMU is root too */
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 9, 0755, 0755, false},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 9, 0757, 0755, true},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 9, 0757, 0750, false},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 108, 0770, 0755, true},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 108, 0707, 0755, false},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "a:x:9:b,libvirt-qemu\n", 9, 0770, 0755, true},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "a:x:9:b,libvirt-qemu2\n", 9, 0770, 0755, false},
+                {"qemu:x:107:107::/:/bin/false\nx:x:1:1::/:/\n", "", 107, 0755, 0755, false},
+        };
+
+        if (geteuid())
+                return;
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                put("/etc/passwd", t[i].passwd);
+                put("/etc/group", t[i].group);
+                assert_int_equal(chown(socket_path, 0, t[i].gid) | chmod(socket_path, t[i].socket) | chmod(folder, t[i].folder), 0);
+                says(true, true, t[i].may ? "a quote service that answers" : "may not connect to the quote service");
+        }
+        drop("/etc/passwd");
+}
+
 static void quotes(void **state)
 {
         static const uint8_t good[] = {0, 0, 0, 28, 1, 0, 1, 0, 5, 0, 0, 0, 28, 0, 0, 0, 0, 0, 0, 0, 4, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -155,6 +187,15 @@ static void quotes(void **state)
         pid_t pid;
 
         says(true, true, "nobody signs their quotes");
+        put("/etc/qgs.conf", "#port = 1\nnumber_threads = 4\nport=0\n  # port = 4050\n");
+        says(true, true, "nobody signs their quotes");
+        put("/etc/qgs.conf", "#set port number\nport = 4050\nnumber_threads = 4\n");
+        says(true, true, "vsock port 4050 only");
+        put("/etc/qgs.conf", "number_threads = 4\n \tport=17");
+        says(true, true, "vsock port 17 only");
+        put("/var/run/tdx-qgs/qgs.socket", "");
+        says(true, true, "vsock port 17 only");
+        drop("/etc/qgs.conf");
         put("/var/run/tdx-qgs/qgs.socket", "");
         says(true, true, "takes no connection");
         pid = qgs_start(socket_path, sv_bytes(refuses, sizeof(refuses)));
@@ -166,6 +207,7 @@ static void quotes(void **state)
         qgs_stop(pid);
         pid = qgs_start(socket_path, sv_bytes(good, sizeof(good)));
         says(true, true, "31 TDs at a time, QEMU 11.1 with tdx-guest, libvirt 12.8, /usr/share/ovmf/OVMF.inteltdx.ms.fd, a quote service that answers");
+        users(socket_path);
         put("/sys/kernel/security/apparmor/profiles", "libvirtd (enforce)\n");
         says(true, true, "AppArmor");
         put("/etc/apparmor.d/abstractions/libvirt-qemu", "  /dev/kvm rw,\n");
