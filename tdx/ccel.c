@@ -72,7 +72,7 @@ int sv_tdx_ccel_inspect(struct sv_bytes file, struct sv_json **out, struct sv_er
                 const struct sv_tcg_event *e = &log.events[i];
                 struct sv_json *row = sv_json_add(list, sv_json_object());
 
-                snprintf(name, sizeof(name), "rtmr%d", (int)e->reg - 1);
+                snprintf(name, sizeof(name), "rtmr%u", e->reg - 1u);
                 sv_json_set_str(row, "register", e->reg ? name : "none");
                 sv_json_set_str(row, "type", sv_tcg_type_name(e->type));
                 sv_json_set_str(row, "what", sv_tcg_describe(e, text));
