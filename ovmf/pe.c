@@ -1,10 +1,9 @@
 #include "ovmf/pe.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct section {
-        const uint8_t *name; /* 8 bytes, filled up with zeros */
+        struct sv_bytes name;
         uint32_t memory;     /* bytes in memory; what the file has beyond that is alignment */
         uint32_t at;
         uint32_t size;
@@ -14,13 +13,24 @@ struct headers {
         size_t checksum;     /* offset of the image's checksum, which is left out */
         size_t certificates; /* offset of the entry of the certificate table, left out too; 0 when the image has none */
         uint32_t size;       /* SizeOfHeaders */
-        uint32_t cert_size;
+        uint32_t cert_at, cert_size;
+        struct sv_bytes strings; /* names longer than 8 bytes: behind the symbols */
         size_t n;
         struct section sections[SV_PE_SECTIONS_MAX];
 };
 
-static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sections, unsigned *optional_size, struct sv_err *err)
+/* The string table follows the symbols, 18 bytes each; firmware does not look at either, so one that is not there is no error. */
+static struct sv_bytes find_strings(struct sv_bytes image, uint32_t symbols, uint32_t n)
 {
+        uint64_t at = symbols + (uint64_t)n * 18;
+
+        return symbols && at < image.n ? sv_bytes(image.p + at, image.n - at) : SV_BYTES_NULL;
+}
+
+static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sections, unsigned *optional_size, struct headers *h, struct sv_err *err)
+{
+        uint32_t symbols;
+
         const uint8_t *mz = sv_rd_take(r, 2), *pe;
 
         sv_rd_seek(r, 0x3c);
@@ -30,7 +40,9 @@ static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sec
                 return sv_fail(err, SV_FORMAT, "ovmf.pe.magic", "not a PE image: a kernel that firmware can start is one (CONFIG_EFI_STUB)");
         sv_rd_skip(r, 2); /* machine */
         *n_sections = sv_rd_u16le(r);
-        sv_rd_skip(r, 12);
+        sv_rd_skip(r, 4);
+        symbols = sv_rd_u32le(r);
+        h->strings = find_strings(image, symbols, sv_rd_u32le(r));
         *optional_size = sv_rd_u16le(r);
         sv_rd_skip(r, 2);
         return sv_rd_ok(r, "ovmf.pe.header", "the PE header", err);
@@ -45,7 +57,8 @@ static void read_directories(struct sv_rd r, size_t optional, unsigned magic, st
         if (sv_rd_u32le(&r) <= 4)
                 return;
         h->certificates = count + 4 + 4 * 8;
-        sv_rd_seek(&r, h->certificates + 4);
+        sv_rd_seek(&r, h->certificates);
+        h->cert_at = sv_rd_u32le(&r);
         h->cert_size = sv_rd_u32le(&r);
 }
 
@@ -62,12 +75,24 @@ static void sort(struct headers *h)
         }
 }
 
+/* 8 bytes filled up with zeros, or "/" and a decimal offset into the string table (Microsoft PE/COFF specification, section 4). */
+static struct sv_bytes section_name(const uint8_t *field, struct sv_bytes strings)
+{
+        size_t at = 0;
+
+        if (!field || field[0] != '/')
+                return field ? sv_bytes(field, strnlen((const char *)field, 8)) : SV_BYTES_NULL;
+        for (size_t i = 1; i < 8 && field[i] >= '0' && field[i] <= '9'; i++)
+                at = at * 10 + (field[i] - '0');
+        return at < strings.n ? sv_bytes(strings.p + at, strnlen((const char *)strings.p + at, strings.n - at)) : SV_BYTES_NULL;
+}
+
 static int read_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, struct headers *h, struct sv_err *err)
 {
         for (unsigned i = 0; i < n; i++) {
                 struct section s;
 
-                s.name = sv_rd_take(r, 8);
+                s.name = section_name(sv_rd_take(r, 8), h->strings);
                 s.memory = sv_rd_u32le(r);
                 sv_rd_skip(r, 4);
                 s.size = sv_rd_u32le(r);
@@ -91,7 +116,7 @@ static int read_headers(struct sv_bytes image, struct headers *h, struct sv_err 
         unsigned n_sections = 0, optional_size = 0, magic;
         size_t optional;
 
-        if (find_optional(image, &r, &n_sections, &optional_size, err) < 0)
+        if (find_optional(image, &r, &n_sections, &optional_size, h, err) < 0)
                 return -1;
         if (n_sections > SV_PE_SECTIONS_MAX)
                 return sv_fail(err, SV_FORMAT, "ovmf.pe.sections", "%u sections, at most %d are read", n_sections, SV_PE_SECTIONS_MAX);
@@ -150,18 +175,51 @@ int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err)
 int sv_pe_section(struct sv_bytes image, const char *name, struct sv_bytes *out, struct sv_err *err)
 {
         struct headers h = {0};
-        char want[9] = "";
 
-        snprintf(want, sizeof(want), "%s", name);
         if (read_headers(image, &h, err) < 0)
                 return -1;
         for (size_t i = 0; i < h.n; i++)
-                if (strncmp((const char *)h.sections[i].name, want, 8) == 0) {
+                if (h.sections[i].name.n == strlen(name) && memcmp(h.sections[i].name.p, name, strlen(name)) == 0) {
                         const struct section *s = &h.sections[i];
 
                         *out = sv_bytes(image.p + s->at, s->memory && s->memory < s->size ? s->memory : s->size);
                         return 1;
                 }
+        return 0;
+}
+
+int sv_pe_signatures(struct sv_bytes image, struct sv_bytes out[SV_PE_SIGNATURES_MAX], size_t *n, struct sv_err *err)
+{
+        struct headers h = {0};
+        struct sv_rd table;
+
+        *n = 0;
+        if (read_headers(image, &h, err) < 0)
+                return -1;
+        if (!h.cert_size)
+                return 0;
+        if (h.cert_at > image.n || h.cert_size != image.n - h.cert_at)
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates", "%u bytes of certificates at offset %u were expected to end the image of %zu bytes",
+                               h.cert_size, h.cert_at, image.n);
+        table = sv_rd(sv_bytes(image.p + h.cert_at, h.cert_size));
+        while (sv_rd_left(&table) > 0) {
+                size_t start = table.pos;
+                uint32_t size = sv_rd_u32le(&table);
+                uint16_t type;
+                struct sv_bytes data;
+
+                sv_rd_skip(&table, 2); /* revision */
+                type = sv_rd_u16le(&table);
+                data = sv_rd_bytes(&table, size < 8 ? SIZE_MAX : size - 8);
+                if (sv_rd_ok(&table, "ovmf.pe.certificates", "the table of certificates", err) < 0)
+                        return -1;
+                if (type == 2 && *n == SV_PE_SIGNATURES_MAX)
+                        return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates", "more than %d signatures", SV_PE_SIGNATURES_MAX);
+                if (type == 2) /* WIN_CERT_TYPE_PKCS_SIGNED_DATA */
+                        out[(*n)++] = data;
+                start += (size + 7u) & ~7u;
+                sv_rd_seek(&table, start < table.n ? start : table.n);
+        }
         return 0;
 }
 

@@ -1,0 +1,117 @@
+#include "ovmf/uki.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "ovmf/pe.h"
+
+static const struct sv_stub stubs[] = {
+        {.first = 252, .last = 252, .whole = true, .firmware_loads = true},
+        {.first = 253, .last = 253, .firmware_loads = true, .sbat = true},
+        {.first = 254, .last = 254, .whole = true, .firmware_loads = true, .sbat = true},
+        {.first = 255, .last = 256, .firmware_loads = true, .sbat = true},
+        {.first = 257, .last = 257, .whole = true, .firmware_loads = true, .sbat = true, .os_release = true},
+        {.first = 262, .last = 262, .whole = true, .sbat = true, .os_release = true, .machine = true},
+};
+#define N_STUBS (sizeof(stubs) / sizeof(*stubs))
+
+/* "#### LoaderInfo: systemd-stub 254.26-1 ####"; 0 when the image does not say it. */
+static unsigned stub_version(struct sv_bytes image)
+{
+        struct sv_bytes magic;
+        unsigned version = 0;
+        char text[128];
+
+        if (sv_pe_section(image, ".sdmagic", &magic, NULL) <= 0)
+                return 0;
+        snprintf(text, sizeof(text), "%.*s", (int)(magic.n < 100 ? magic.n : 100), (const char *)magic.p);
+        return sscanf(text, "#### LoaderInfo: systemd-stub %u", &version) == 1 ? version : 0;
+}
+
+int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, struct sv_err *err)
+{
+        static const char *const beyond[] = {".ucode", ".pcrsig", ".pcrpkey", ".profile", ".hwids", ".dtbauto", ".efifw"};
+        struct sv_uki u = {.version = stub_version(image)};
+        struct {
+                const char *name;
+                struct sv_bytes *out;
+        } const parts[] = {{".linux", &u.kernel}, {".cmdline", &u.cmdline}, {".initrd", &u.initrd}, {".osrel", &u.osrel}};
+        struct sv_bytes ignored;
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+                if (sv_pe_section(image, parts[i].name, parts[i].out, err) < 0)
+                        return -1;
+        if (!u.kernel.p)
+                return sv_fail(err, SV_FORMAT, check, "a section .linux was expected, found none: this is no unified kernel image; name a plain kernel "
+                               "with \"kernel\"");
+        for (size_t i = 0; i < sizeof(beyond) / sizeof(*beyond) && !u.beyond; i++)
+                if (sv_pe_section(image, beyond[i], &ignored, NULL) > 0)
+                        u.beyond = beyond[i];
+        for (size_t i = 0; i < N_STUBS; i++)
+                if (u.version >= stubs[i].first && u.version <= stubs[i].last)
+                        u.stub = &stubs[i];
+        *out = u;
+        return 0;
+}
+
+void sv_uki_versions(bool whole, char out[64])
+{
+        size_t at = 0;
+
+        for (size_t i = 0; i < N_STUBS; i++)
+                for (unsigned v = stubs[i].first; v <= stubs[i].last && (stubs[i].whole || !whole); v++)
+                        at += (size_t)snprintf(out + at, 64 - at, "%s%u", at ? ", " : "", v);
+}
+
+static void pad(struct sv_buf *b)
+{
+        while (b->n % 4)
+                sv_buf_u8(b, 0);
+}
+
+/* cpio's "newc" (Linux Documentation/driver-api/early-userspace/buffer-format.rst). */
+static void put_header(struct sv_buf *b, unsigned inode, unsigned mode, size_t size, const char *name)
+{
+        sv_buf_printf(b, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, strlen(name) + 1, 0);
+        sv_buf_put(b, sv_bytes(name, strlen(name) + 1));
+        pad(b);
+}
+
+/* An archive of /.extra/os-release alone. Its end has its length in capitals. */
+static void put_os_release(struct sv_buf *b, struct sv_bytes osrel)
+{
+        put_header(b, 1, 040555, 0, ".extra");
+        put_header(b, 2, 0100444, osrel.n, ".extra/os-release");
+        sv_buf_put(b, osrel);
+        pad(b);
+        sv_buf_printf(b, "070701%032x%08x%048x%s%08x%s", 0, 1, 0, "0000000B", 0, "TRAILER!!!");
+        sv_buf_u8(b, 0);
+        pad(b);
+}
+
+int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, struct sv_err *err)
+{
+        static const uint8_t zeros[4];
+        SV_HASH *h = sv_hash_new(alg, err);
+        SV_BUF extra = SV_BUF_NULL;
+
+        if (!h || sv_hash_put(h, u->initrd, err) < 0)
+                return -1;
+        if (u->stub->os_release && u->osrel.p) {
+                put_os_release(&extra, u->osrel);
+                if (sv_buf_ok(&extra, "the stub's part of the initramfs", err) < 0 || sv_hash_put(h, sv_bytes(zeros, -u->initrd.n % 4), err) < 0 ||
+                    sv_hash_put(h, sv_buf_bytes(&extra), err) < 0)
+                        return -1;
+        }
+        return sv_hash_end(h, out, err);
+}
+
+bool sv_uki_cmdline_plain(const struct sv_uki *u)
+{
+        struct sv_bytes c = u->cmdline;
+
+        for (size_t i = 0; i < c.n; i++)
+                if (c.p[i] < 0x20 || c.p[i] > 0x7e)
+                        return false;
+        return c.n == 0 || (c.p[0] != ' ' && c.p[c.n - 1] != ' ');
+}

@@ -1,0 +1,32 @@
+/* A unified kernel image (UAPI group specification 5), by the stub of systemd in front of it: what it measures and hands to the kernel
+ * differs between the stub's versions. Pure. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/rd.h"
+
+/* What the stub does, from its first version of the row on to the last. */
+struct sv_stub {
+        unsigned first, last;
+        bool whole;           /* all of it is known: seen in the event logs of real boots (tests/e2e/secureboot.py) */
+        bool firmware_loads;  /* without Secure Boot the firmware loads, and so measures, the kernel inside */
+        bool sbat;            /* .sbat is among the sections that are measured */
+        bool os_release;      /* .osrel is put behind the initramfs, as /.extra/os-release */
+        bool machine;         /* what SMBIOS says of the machine is measured (PCR 1) */
+};
+
+struct sv_uki {
+        unsigned version;            /* of the stub; 0: the image does not say */
+        const struct sv_stub *stub;  /* NULL: no row for that version */
+        struct sv_bytes kernel, cmdline, initrd, osrel; /* .p NULL: there is no such section */
+        const char *beyond;          /* a section that is there and changes the initramfs or the kernel in a way not known; NULL: none */
+};
+
+/* Views into the image. SV_FORMAT `check`: no section .linux; "ovmf.pe.*". */
+int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, struct sv_err *err);
+/* The versions that are known, or that are known as a whole, as "252, 254": for people. */
+void sv_uki_versions(bool whole, char out[64]);
+/* Digest of the initramfs as the kernel's own stub gets it: with what the stub puts behind it. */
+int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, struct sv_err *err);
+/* Is the section's text taken as it is (no characters that stubs strip or replace)? */
+bool sv_uki_cmdline_plain(const struct sv_uki *u);
