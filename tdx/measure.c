@@ -53,7 +53,7 @@ static int predict(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err
                         return -1;
                 b->files = &files;
         }
-        if (add_mrtd(p, b, err) < 0 || sv_tdx_rtmr0(p, b, err) < 0 || sv_tdx_rtmr_boot(p, b, err) < 0)
+        if (add_mrtd(p, b, err) < 0 || sv_tdx_boot_read(b, err) < 0 || sv_tdx_rtmr0(p, b, err) < 0 || sv_tdx_rtmr_boot(p, b, err) < 0)
                 return -1;
         return add_values(p, err);
 }
@@ -72,6 +72,7 @@ static int measure(const struct sv_guest *g, const struct sv_tdx_options *o, str
                 sv_tdx_firmware_look(image.bytes, o->generation, &f);
         if (r == 0)
                 r = predict(&p, &b, err);
+        sv_tdx_boot_free(&b);
         sv_tdx_firmware_free(&f);
         if (r < 0) {
                 sv_measurement_free(&p.m);

@@ -1,8 +1,6 @@
 /* RTMR1: which images run, and the steps of the boot. RTMR2: what the kernel's EFI stub measures. */
 #include <stdio.h>
 
-#include "base/file.h"
-#include "base/limits.h"
 #include "ovmf/linux.h"
 #include "tdx/rtmr.h"
 
@@ -24,16 +22,12 @@ static int hand_over(const struct sv_tdx_boot *b, struct sv_linux *image, struct
         return b->monitor->patches_kernel ? sv_linux_qemu(image, f->kernel.p, &boot, err) : 0;
 }
 
-static int add_shim(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
+int sv_tdx_add_shim(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
-        SV_BUF shim = SV_BUF_NULL;
-
         if (b->firmware->generation && !b->firmware->generation->shim)
                 return sv_fail(err, SV_USAGE, "tdx.shim", "firmware of the generation %s does not start a shim: stable202502 or newer is needed",
                                b->firmware->generation->name);
-        if (sv_file_read(b->options->shim, SV_KERNEL_SIZE_MAX, &shim, "tdx.shim", err) < 0)
-                return -1;
-        if (sv_event_image(p, 1, sv_buf_bytes(&shim), err, "shim, Authenticode digest") < 0)
+        if (sv_event_image(p, 1, sv_buf_bytes(&b->shim_image), err, "shim, Authenticode digest") < 0)
                 return sv_wrap(err, "shim %s", b->options->shim);
         return 0;
 }
@@ -66,11 +60,20 @@ int sv_tdx_rtmr1_end(struct sv_prediction *p, struct sv_err *err)
 
 static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
 {
-        if ((b->options->shim ? add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 || sv_tdx_rtmr1_begin(p, b, err) < 0)
+        if ((b->options->shim ? sv_tdx_add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 || sv_tdx_rtmr1_begin(p, b, err) < 0)
                 return -1;
         if (b->options->shim && add_kernel(p, b, image, err) < 0) /* the shim loads and measures it as firmware does */
                 return -1;
         return sv_tdx_rtmr1_end(p, err);
+}
+
+int sv_tdx_shim_lists(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
+{
+        if (!*b->shim_unknown)
+                return sv_event_shim_lists(p, 2, &b->shim, b->store, err);
+        sv_event_unknown(p, 2, SV_EV_IPL, "the shim's own lists of keys (MokList and others)");
+        sv_event_unpredicted(p, 2, "the shim measures its lists of keys first, but %s", b->shim_unknown);
+        return 0;
 }
 
 static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
@@ -78,10 +81,8 @@ static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
         const struct sv_tdx_generation *g = b->firmware->generation;
         struct sv_boot *f = b->files;
 
-        if (b->options->shim) {
-                sv_event_unknown(p, 2, SV_EV_IPL, "the shim's own lists of keys (MokList and others)");
-                sv_event_unpredicted(p, 2, "the shim measures its own lists of keys (MokList) first; they are not predicted");
-        }
+        if (b->options->shim && sv_tdx_shim_lists(p, b, err) < 0)
+                return -1;
         if (!g && !b->firmware->older) {
                 sv_event_unknown(p, 2, SV_EV_EVENT_TAG, "command line (LOADED_IMAGE::LoadOptions)");
                 sv_event_unpredicted(p, 2, "where the firmware adds \"initrd=initrd\" to the command line is not known: \"generation\" says it");

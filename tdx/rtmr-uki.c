@@ -1,27 +1,12 @@
-/* A unified kernel image, started as QEMU's kernel: its stub is systemd's. RTMR1, and the beginning of RTMR2. */
+/* A unified kernel image, started as QEMU's kernel or by a shim: its stub is systemd's (ovmf/uki.h). */
 #include <stdio.h>
 
 #include "ovmf/pe.h"
+#include "ovmf/uki.h"
 #include "tdx/rtmr.h"
 
-#define STUB_FIRST 252 /* the first whose kernel the firmware loads (LoadImage), and so measures */
-#define STUB_LAST  257 /* newer ones load it themselves, unless a shim is in between */
-
-/* "#### LoaderInfo: systemd-stub 254.26-1 ####"; 0 when the image does not say it. */
-static unsigned stub_version(struct sv_bytes image)
-{
-        struct sv_bytes magic;
-        unsigned version = 0;
-        char text[128];
-
-        if (sv_pe_section(image, ".sdmagic", &magic, NULL) <= 0)
-                return 0;
-        snprintf(text, sizeof(text), "%.*s", (int)(magic.n < 100 ? magic.n : 100), (const char *)magic.p);
-        return sscanf(text, "#### LoaderInfo: systemd-stub %u", &version) == 1 ? version : 0;
-}
-
-/* Each section by its name, with the terminator, and then by its contents (systemd src/boot/efi/stub.c); seen so in logs of real TDs. */
-static int add_sections(struct sv_prediction *p, struct sv_bytes image, struct sv_err *err)
+/* Each section by its name, with the terminator, and then by its contents (systemd src/boot/stub.c). */
+static int add_sections(struct sv_prediction *p, struct sv_bytes image, bool sbat, struct sv_err *err)
 {
         static const char *const names[] = {".linux", ".osrel", ".cmdline", ".initrd", ".ucode", ".splash", ".dtb", ".uname", ".sbat", ".pcrpkey"};
 
@@ -31,43 +16,122 @@ static int add_sections(struct sv_prediction *p, struct sv_bytes image, struct s
 
                 if (found < 0)
                         return -1;
-                if (found && (sv_event_data(p, 2, SV_EV_IPL, sv_bytes(names[i], strlen(names[i]) + 1), err, "section %s, its name", names[i]) < 0 ||
-                              sv_event_data(p, 2, SV_EV_IPL, section, err, "section %s, %zu bytes", names[i], section.n) < 0))
+                if (found && (sbat || strcmp(names[i], ".sbat") != 0) &&
+                    (sv_event_data(p, 2, SV_EV_IPL, sv_bytes(names[i], strlen(names[i]) + 1), err, "section %s, its name", names[i]) < 0 ||
+                     sv_event_data(p, 2, SV_EV_IPL, section, err, "section %s, %zu bytes", names[i], section.n) < 0))
                         return -1;
         }
-        sv_event_unpredicted(p, 2, "what the stub of a unified kernel image adds (a command line given to it, the initramfs as it puts it together) differs between "
-                             "its versions; the image's own parts are all in RTMR1");
         return 0;
 }
 
-static int add_kernel(struct sv_prediction *p, struct sv_bytes image, struct sv_err *err)
+/* UTF-16 with its terminator, as the stub hands it on. */
+static int put_options(const char *text, size_t n, struct sv_buf *out, struct sv_err *err)
 {
-        unsigned stub = stub_version(image);
-        struct sv_bytes kernel;
-        int found = sv_pe_section(image, ".linux", &kernel, err);
+        for (size_t i = 0; i < n; i++)
+                sv_buf_u16le(out, (uint8_t)text[i]);
+        sv_buf_u16le(out, 0);
+        return sv_buf_ok(out, "load options", err);
+}
 
-        if (found < 0)
-                return -1;
-        if (!found)
-                return sv_fail(err, SV_FORMAT, "tdx.uki", "a section .linux was expected, found none: this is no unified kernel image; name a plain kernel with \"kernel\"");
-        if (stub < STUB_FIRST || stub > STUB_LAST) {
-                sv_event_unknown(p, 1, SV_EV_EFI_BOOT_SERVICES_APPLICATION, "kernel inside the unified kernel image, with some stubs");
-                sv_event_unpredicted(p, 1, "whether the stub of this image (systemd-stub %u) lets the firmware measure the kernel inside is known for versions %d to %d "
-                                     "only", stub, STUB_FIRST, STUB_LAST);
+/* A command line from outside takes the place of the image's own, but for Secure Boot, and is then measured first. */
+static int add_cmdline(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
+{
+        struct sv_bytes outside = sv_buf_bytes(&b->files->cmdline), text = u->cmdline;
+        bool given = outside.n > 0 && !(b->secure_boot && u->cmdline.p);
+        SV_BUF options = SV_BUF_NULL;
+
+        if (given && b->secure_boot) {
+                sv_event_unpredicted(p, 2, "the unified kernel image has no command line of its own, and Secure Boot is on: what its stub makes of one from outside "
+                                     "is not known");
                 return 0;
         }
-        return sv_event_image(p, 1, kernel, err, "kernel inside the unified kernel image, Authenticode digest");
+        if (given)
+                text = outside;
+        if (!text.n)
+                return 0;
+        if (put_options((const char *)text.p, text.n, &options, err) < 0)
+                return -1;
+        if (given && sv_event_data(p, 2, SV_EV_IPL, sv_buf_bytes(&options), err, "command line from outside: \"%.90s\"", (const char *)text.p) < 0)
+                return -1;
+        return sv_event_data(p, 2, SV_EV_EVENT_TAG, sv_buf_bytes(&options), err, "command line (LOADED_IMAGE::LoadOptions): \"%.*s\"",
+                             (int)(text.n < 90 ? text.n : 90), (const char *)text.p);
+}
+
+static int add_initrd(struct sv_prediction *p, const struct sv_uki *u, struct sv_err *err)
+{
+        struct sv_measure_step *s;
+
+        if (!u->initrd.n)
+                return 0;
+        s = sv_event_new(p, 2, SV_EV_EVENT_TAG);
+        snprintf(s->what, sizeof(s->what), "initramfs (Linux initrd), %zu bytes%s", u->initrd.n, u->stub->os_release ? ", and what the stub adds to it" : "");
+        for (int i = p->regs->bank; i < SV_EVENT_BANKS; i++)
+                if (sv_uki_initrd(u, sv_event_bank(i), s->digest[i], err) < 0)
+                        return -1;
+        return 0;
+}
+
+static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
+{
+        char known[64];
+
+        sv_uki_versions(true, known);
+        if ((b->options->shim && sv_tdx_shim_lists(p, b, err) < 0) ||
+            add_sections(p, sv_buf_bytes(&b->files->kernel), !u->stub || u->stub->sbat, err) < 0)
+                return -1;
+        if (!u->stub || !u->stub->whole)
+                sv_event_unpredicted(p, 2, "what the stub of this unified kernel image (systemd-stub %u) measures, and puts behind the initramfs, is known for versions %s; "
+                                     "the image as a whole is in RTMR1", u->version, known);
+        else if (u->beyond)
+                sv_event_unpredicted(p, 2, "the unified kernel image has a section %s, which its stub hands to the kernel with the initramfs: how is not predicted; the "
+                                     "image as a whole is in RTMR1", u->beyond);
+        else if (!sv_uki_cmdline_plain(u))
+                sv_event_unpredicted(p, 2, "the section .cmdline has characters that stubs strip or replace: have it end with its last letter");
+        else if (!b->files->cmdline.n && !u->cmdline.n)
+                sv_event_unpredicted(p, 2, "there is no command line, neither in the unified kernel image nor from outside: how its stub starts the kernel then is not known");
+        else
+                return add_cmdline(p, b, u, err) < 0 ? -1 : add_initrd(p, u, err);
+        return 0;
+}
+
+/* Under Secure Boot the stub tells the firmware not to look at the kernel again: then it does not measure it either. */
+static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
+{
+        char known[64];
+
+        if (u->stub)
+                return u->stub->firmware_loads && !b->secure_boot ? sv_event_image(p, 1, u->kernel, err, "kernel inside the unified kernel image, Authenticode digest")
+                                                                 : 0;
+        sv_uki_versions(false, known);
+        sv_event_unknown(p, 1, SV_EV_EFI_BOOT_SERVICES_APPLICATION, "kernel inside the unified kernel image, with some stubs");
+        sv_event_unpredicted(p, 1, "whether the stub of this image (systemd-stub %u) lets the firmware measure the kernel inside is known for versions %s only",
+                             u->version, known);
+        return 0;
+}
+
+static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
+{
+        struct sv_bytes image = sv_buf_bytes(&b->files->kernel);
+        bool shim = b->options->shim;
+
+        if (shim && sv_tdx_add_shim(p, b, err) < 0)
+                return -1;
+        if (shim && sv_tdx_rtmr1_begin(p, b, err) < 0)
+                return -1;
+        if (sv_event_image(p, 1, image, err, "unified kernel image, Authenticode digest") < 0 || (!shim && sv_tdx_rtmr1_begin(p, b, err) < 0))
+                return -1;
+        return add_kernel(p, b, u, err) < 0 ? -1 : sv_tdx_rtmr1_end(p, err);
 }
 
 int sv_tdx_rtmr_uki(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
-        struct sv_bytes image = sv_buf_bytes(&b->files->kernel);
+        struct sv_uki u;
 
-        if (b->options->shim)
-                for (unsigned i = 1; i <= 2; i++)
-                        sv_event_unpredicted(p, i, "what a shim and a unified kernel image measure together is not predicted");
-        if (sv_event_image(p, 1, image, err, "unified kernel image, Authenticode digest") < 0 || sv_tdx_rtmr1_begin(p, b, err) < 0 ||
-            add_kernel(p, image, err) < 0 || sv_tdx_rtmr1_end(p, err) < 0)
+        if (sv_uki_read(sv_buf_bytes(&b->files->kernel), "tdx.uki", &u, err) < 0)
                 return sv_wrap(err, "%s", b->guest->uki);
-        return add_sections(p, image, err);
+        if (u.stub && u.stub->machine) {
+                sv_event_unknown(p, 0, SV_EV_EVENT_TAG, "the stub: what SMBIOS says of the machine (type 1)");
+                sv_event_unpredicted(p, 0, "the stub of this unified kernel image (systemd-stub %u) measures what SMBIOS says of the machine, its UUID among it", u.version);
+        }
+        return rtmr1(p, b, &u, err) < 0 || rtmr2(p, b, &u, err) < 0 ? sv_wrap(err, "%s", b->guest->uki) : 0;
 }

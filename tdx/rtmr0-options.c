@@ -71,14 +71,14 @@ static int add_options(struct sv_prediction *p, const struct sv_buf *data, char 
         return 0;
 }
 
-int sv_tdx_boot_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_varstore *store, struct sv_err *err)
+int sv_tdx_boot_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
         struct sv_buf data[SV_TDX_BOOT_OPTIONS] = {0};
         char titles[SV_TDX_BOOT_OPTIONS][64];
         size_t n = 0;
         int r;
 
-        if (sv_varstore_get(store, sv_guid_global, "BootOrder")) {
+        if (sv_varstore_get(b->store, sv_guid_global, "BootOrder")) {
                 sv_event_unpredicted(p, 0, "the image's variables already hold boot options (BootOrder); what the firmware adds to them is not predicted");
                 return 0;
         }

@@ -1,6 +1,5 @@
 /* RTMR0: hand-off blocks, configuration volume, items of fw_cfg, Secure Boot, ACPI, boot options. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -107,67 +106,37 @@ static int add_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct
         return 0;
 }
 
-/* The entry of db that allowed the first image is measured when it is used (SecurityPkg/Library/DxeImageVerificationLib). */
-static int add_authority(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_varstore *store, struct sv_err *err)
-{
-        if (!b->secure_boot)
-                return 0;
-        sv_event_unknown(p, 0, SV_EV_EFI_VARIABLE_AUTHORITY, "the entry of db that allows what is started");
-        if (b->options->shim)
-                sv_event_unpredicted(p, 0, "Secure Boot is on: which entry of db allows the shim, and what the shim adds of its own, is not predicted");
-        else
-                sv_event_unpredicted(p, 0, "Secure Boot is on: which entry of db allows the kernel is not predicted (a TD's firmware does not start one that "
-                                     "none allows: give the shim that its signer's certificate is in, \"shim\", or use a firmware without keys)");
-        return 0;
-}
-
-static int add_variables(struct sv_prediction *p, struct sv_tdx_boot *b, const struct sv_varstore *store, struct sv_err *err)
+static int add_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
         const struct sv_tdx_firmware *f = b->firmware;
-        const struct sv_variable *dbt = sv_varstore_get(store, sv_guid_security, "dbt");
+        const struct sv_variable *dbt = sv_varstore_get(b->store, sv_guid_security, "dbt");
 
-        b->secure_boot = f->secure_boot && sv_secure_boot_on(store);
-        if (sv_event_secure_boot(p, 0, store, f->secure_boot, err) < 0 ||
+        if (sv_event_secure_boot(p, 0, b->store, f->secure_boot, err) < 0 ||
             (dbt && sv_event_variable(p, 0, SV_EV_EFI_VARIABLE_DRIVER_CONFIG, sv_guid_security, "dbt", dbt->data, err) < 0) ||
             sv_event_data(p, 0, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the Secure Boot variables") < 0)
                 return -1;
-        if (add_acpi(p, b, err) < 0 || add_authority(p, b, store, err) < 0 || sv_tdx_boot_variables(p, b, store, err) < 0)
+        if (add_acpi(p, b, err) < 0 || sv_tdx_firmware_authority(p, b, err) < 0 || sv_tdx_boot_variables(p, b, err) < 0)
                 return -1;
-        if (!f->generation || f->generation->separator != 0)
-                return 0;
-        return sv_event_data(p, 0, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events");
+        if (f->generation && f->generation->separator == 0 &&
+            sv_event_data(p, 0, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events") < 0)
+                return -1;
+        return sv_tdx_shim_variables(p, b, err);
 }
 
-static int read_store(const struct sv_tdvf_section *cfv, struct sv_varstore **out, struct sv_err *err)
+int sv_tdx_rtmr0(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
-        struct sv_varstore *s = calloc(1, sizeof(*s));
-
-        if (!s)
-                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the variable store");
-        if (cfv && sv_varstore_parse(cfv->raw, s, err) < 0) {
-                free(s);
-                return -1;
-        }
-        *out = s;
-        return 0;
-}
-
-int sv_tdx_rtmr0(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *err)
-{
-        const struct sv_tdvf_section *cfv = sv_tdvf_find(&b->firmware->tdvf, SV_TDVF_CFV);
-        struct sv_varstore *store = NULL;
-        int r;
-
-        if (add_launch(p, b, cfv, err) < 0)
+        if (add_launch(p, b, sv_tdvf_find(&b->firmware->tdvf, SV_TDVF_CFV), err) < 0)
                 return -1;
         if (!b->files) {
                 sv_event_unpredicted(p, 0, "without a kernel the firmware makes a boot option of every device that it finds, and measures them");
                 return 0;
         }
-        if (!b->firmware->readable) {
+        if (!b->store) {
                 sv_event_unpredicted(p, 0, "the firmware's volumes are not those of an OVMF that is known: which events it makes is not known either");
                 return 0;
         }
+        if (*b->refused)
+                sv_event_unpredicted(p, 0, "%s", b->refused);
         if (!b->firmware->generation && !b->firmware->older)
                 sv_event_unknown(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, "fw_cfg, in some generations");
         if (!b->firmware->generation)
@@ -175,9 +144,5 @@ int sv_tdx_rtmr0(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *
                                      "\"202411\")");
         else if (b->firmware->generation->fw_cfg && add_fw_cfg(p, b, err) < 0)
                 return -1;
-        if (read_store(cfv, &store, err) < 0)
-                return sv_wrap(err, "the image's configuration volume");
-        r = add_variables(p, b, store, err);
-        free(store);
-        return r;
+        return add_variables(p, b, err);
 }
