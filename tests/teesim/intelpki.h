@@ -56,7 +56,7 @@ void intel_tcb_info(const struct intel_pki *pki, const struct intel_options *o, 
 void intel_qe_identity(const struct intel_pki *pki, const struct intel_options *o, struct sv_buf *out);
 
 /* --- quote.c --- */
-/* A quote over the TD of a state file (tests/teesim/tdxstate.c). version 4, or 5 with a body of type 2 or 3. */
+/* A quote over the TD of a state file (tests/teesim/tdxstate.c). version 4, or 5 with a body of type 2, 3 or 4. */
 struct intel_quote {
         unsigned version, type;
         const struct sv_json *state;

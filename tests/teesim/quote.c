@@ -36,11 +36,16 @@ static void word(const struct sv_json *state, const char *name, uint8_t *out)
                 out[i] = big[7 - i];
 }
 
-/* TD report body, 584 bytes; 648 for type 3. */
+/* TD report body: TD 1.0, 1.5 and 1.5 with what a service TD adds. */
+static uint32_t body_size(unsigned type)
+{
+        return type == 4 ? 885 : type == 3 ? 648 : 584;
+}
+
 static void put_body(const struct intel_quote *q, struct sv_buf *out)
 {
         const char *outcome = sv_json_str(sv_json_get(q->state, "outcome"));
-        uint8_t b[648] = {0};
+        uint8_t b[885] = {0};
 
         must(outcome && !strcmp(outcome, "launched"), "nothing was launched");
         memcpy(b, q->svn ? q->svn : intel_module_svn, 16);
@@ -54,7 +59,7 @@ static void put_body(const struct intel_quote *q, struct sv_buf *out)
         memcpy(b + 328, q->rtmr, 4 * INTEL_MR);
         memcpy(b + 520, q->report_data, 64);
         memcpy(b + 584, q->svn2 ? q->svn2 : intel_module_svn, 16); /* the module that runs now */
-        sv_buf_put(out, sv_bytes(b, q->type == 3 ? 648 : 584));
+        sv_buf_put(out, sv_bytes(b, body_size(q->type)));
 }
 
 static void sha(const EVP_MD *md, const void *data, size_t n, uint8_t *out)
@@ -128,7 +133,7 @@ void intel_quote(const struct intel_signer *s, const struct intel_quote *q, stru
         sv_buf_put(&quoted, sv_bytes(user_data, sizeof(user_data)));
         if (q->version == 5) {
                 sv_buf_u16le(&quoted, (uint16_t)q->type);
-                sv_buf_u32le(&quoted, q->type == 3 ? 648 : 584);
+                sv_buf_u32le(&quoted, body_size(q->type));
         }
         put_body(q, &quoted);
         put_signature_data(s, &quoted, q->qe_tail, &signature);

@@ -76,7 +76,7 @@ static void test_forms(void **unused)
 {
         static const struct {
                 unsigned version, type;
-        } forms[] = {{4, 2}, {5, 2}, {5, 3}};
+        } forms[] = {{4, 2}, {5, 2}, {5, 3}, {5, 4}};
 
         for (int processor = 0; processor < 2; processor++) {
                 struct intel_options o = {.processor = processor, .fmspc = {0x50, 0x80, 0x6f}};
@@ -103,22 +103,79 @@ static void test_forms(void **unused)
         }
 }
 
-/* Every byte of what is signed, one bit changed at a time. */
+/* Every byte, one bit changed at a time. `c`: collateral that has served before, or NULL when it is what changes. */
+static void changed(struct platform *p, struct sv_tdx_collateral *c, const char *what, struct sv_buf *b, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                struct sv_tdx_out out = {0};
+                struct sv_err err = SV_ERR_NULL;
+                int r;
+
+                b->p[i] ^= 1 << i % 8;
+                r = c ? sv_tdx_verify_with(c, p->in.quote, p->in.report_data, p->in.time, &out, &err) : sv_tdx_verify(&p->in, &out, &err);
+                if (r == 0)
+                        fail_msg("%s with byte %zu changed was believed", what, i);
+                if (!strchr(err.check, '.'))
+                        fail_msg("%s with byte %zu changed: \"%s\" [%s]", what, i, err.msg, err.check);
+                b->p[i] ^= 1 << i % 8;
+        }
+}
+
+/* Of what is signed in a quote of each form, and of both revocation lists. */
 static void test_changed(void **unused)
 {
+        static const size_t bodies[] = {584, 6 + 584, 6 + 648, 6 + 885};
         struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
+        SV_TDX_COLLATERAL c = {0};
+        struct platform p;
+
+        begin(&p, &o);
+        c = (struct sv_tdx_collateral){.tcb_info = p.in.tcb_info, .tcb_info_chain = p.in.tcb_info_chain, .qe_identity = p.in.qe_identity,
+                                       .qe_identity_chain = p.in.qe_identity_chain, .pck_crl = p.in.pck_crl,
+                                       .root_ca_crl = p.in.root_ca_crl, .test_roots = &p.roots};
+        for (unsigned i = 0; i < 4; i++) {
+                sign(&p, i ? 5 : 4, i ? i + 1 : 2);
+                changed(&p, &c, i ? "a quote of version 5" : "a quote of version 4", &p.quote, 48 + bodies[i] + 4 + 128 + 6 + 384 + 64 + 34);
+        }
+        changed(&p, NULL, "the PCK list", &p.pck_crl, p.pck_crl.n);
+        changed(&p, NULL, "the root's list", &p.root_crl, p.root_crl.n);
+        end(&p);
+}
+
+/* And of the certificates in the quote's chain, which is text there: the platform's own, its issuer's, and the root, which is pinned whole. */
+static void test_certificates_changed(void **unused)
+{
+        struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
+        struct sv_err err = SV_ERR_NULL;
+        SV_CERTS chain = {0};
         struct platform p;
 
         begin(&p, &o);
         sign(&p, 4, 2);
-        for (size_t i = 0; i < 48 + 584 + 4 + 128 + 6 + 384 + 64 + 34; i++) {
-                struct sv_tdx_out out = {0};
-                struct sv_err err = SV_ERR_NULL;
+        OK(sv_certs_parse(sv_bytes_str(p.signer.chain), &chain, "test.chain", &err));
+        assert_int_equal(chain.n, 3);
+        for (size_t c = 0; c < chain.n; c++) {
+                SV_BUF der = SV_BUF_NULL;
 
-                p.quote.p[i] ^= 1 << i % 8;
-                if (sv_tdx_verify(&p.in, &out, &err) == 0)
-                        fail_msg("a quote with byte %zu changed was believed", i);
-                p.quote.p[i] ^= 1 << i % 8;
+                OK(sv_cert_der(chain.list[c], &der, &err));
+                for (size_t i = 0; i < der.n; i++) {
+                        SV_BUF pem = SV_BUF_NULL;
+                        SV_CERT *other = NULL;
+                        struct sv_tdx_out out = {0};
+
+                        der.p[i] ^= 1 << i % 8;
+                        other = sv_cert_from_der(sv_buf_bytes(&der), "test.changed", NULL);
+                        der.p[i] ^= 1 << i % 8;
+                        if (!other)
+                                continue; /* no certificate any more */
+                        for (size_t k = 0; k < chain.n; k++)
+                                OK(sv_cert_pem(k == c ? other : chain.list[k], &pem, &err));
+                        /* The last thing in the quote, and as long as before. */
+                        assert_int_equal(pem.n, strlen(p.signer.chain));
+                        memcpy(p.quote.p + p.quote.n - pem.n, pem.p, pem.n);
+                        if (sv_tdx_verify(&p.in, &out, &err) == 0)
+                                fail_msg("certificate %zu with byte %zu changed was believed", c, i);
+                }
         }
         end(&p);
 }
@@ -310,6 +367,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_forms),   cmocka_unit_test(test_changed),   cmocka_unit_test(test_levels),
                 cmocka_unit_test(test_foreign), cmocka_unit_test(test_td_report),
+                cmocka_unit_test(test_certificates_changed),
                 cmocka_unit_test(test_others),  cmocka_unit_test(test_lists),
         };
 

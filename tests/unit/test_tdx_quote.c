@@ -91,10 +91,10 @@ static void fields(void **state)
 
 static void lengths(void **state)
 {
-        static const unsigned forms[3][2] = {{4, 2}, {5, 2}, {5, 3}};
+        static const unsigned forms[4][2] = {{4, 2}, {5, 2}, {5, 3}, {5, 4}};
 
-        for (size_t i = 0; i < 3; i++) {
-                size_t head = forms[i][0] == 4 ? SIG4 : forms[i][1] == 2 ? SIG4 + 6 : SIG4 + 70;
+        for (size_t i = 0; i < 4; i++) {
+                size_t head = (size_t[]){SIG4, SIG4 + 6, SIG4 + 6 + 64, SIG4 + 6 + 301}[i];
                 SV_BUF raw = SV_BUF_NULL;
                 struct sv_quote q;
                 struct sv_err err;
