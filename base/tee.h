@@ -11,6 +11,7 @@ struct sv_guest; /* base/guest.h */
 /* --- host: what this machine offers (sv_tee.probe) --- */
 struct sv_probe {
         bool ok;
+        bool platform;    /* processor, firmware and kernel do their part; with !ok it is programs that are missing */
         char found[256];  /* "swtpm 0.7.1, QEMU 10.0.2" */
         char advice[512]; /* when !ok: the one thing to change; with ok: the one thing that a launch may lack, or empty */
 };

@@ -17,7 +17,7 @@ static int trial(const struct sv_args *args, struct sv_json **result, struct sv_
                 return sv_fail(err, SV_USAGE, "launch.trial", "%s has no launch of its own to try; what it measures is seen in the guest: secure-vm launch", tee->name);
         /* It takes neither QEMU nor libvirt, so the probe is asked only for why the kernel or the hardware did not do it. */
         if (tee->trial(&g, err) < 0)
-                return err->class == SV_SYSTEM && tee->probe(&probe, NULL) == 0 && !probe.ok ? sv_wrap(err, "%s", probe.advice) : -1;
+                return err->class == SV_SYSTEM && tee->probe(&probe, NULL) == 0 && !probe.ok && !probe.platform ? sv_wrap(err, "%s", probe.advice) : -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
         sv_json_set_str(*result, "says", tee->trial_says);

@@ -114,6 +114,7 @@ static int step_firmware(struct probe *p)
                 return no(p, "the SEV firmware speaks interface %u.%u, Linux needs 1.%u: install the package amd64-microcode (amd/amd_sev_*.sbin) and reboot",
                           status.api_major, status.api_minor, API_MINIMUM);
         found(p, "SEV firmware %u.%u.%u", status.api_major, status.api_minor, status.build);
+        p->out->platform = true;
         return 0;
 }
 

@@ -154,6 +154,7 @@ static int step_kvm(struct probe *p)
         if (ask_module(p, vm) < 0)
                 return -1;
         capacity(p);
+        p->out->platform = true;
         return 0;
 }
 

@@ -110,6 +110,7 @@ static void test_probe(void **state)
         OK(sv_mkdirs(dev, 0755, &err));
         assert_int_equal(symlink("/dev/kvm", node), 0);
         OK(sv_tdx_probe_at(root, true, &p, &err));
+        assert_true(p.platform && !p.ok);
         assert_string_equal(p.advice, "QEMU is missing: install qemu-system-x86, 10.1 or later");
 }
 

@@ -25,7 +25,7 @@ static void advises(const struct sv_sev_cpuid *c, const char *what)
         struct sv_probe p;
 
         OK(sv_sev_probe_at(root, c, &p, &err));
-        assert_false(p.ok);
+        assert_false(p.ok || p.platform);
         if (!strstr(p.advice, what))
                 fail_msg("expected advice with \"%s\", found: %s", what, p.advice);
 }

@@ -17,6 +17,8 @@ static struct {
         uint64_t attributes;
 } kvm;
 
+static bool platform; /* as the last probe says */
+
 static int fails_with(int number)
 {
         errno = number;
@@ -81,6 +83,7 @@ static void says(bool intel, bool ok, const char *what)
         struct sv_probe p;
 
         OK(sv_tdx_probe_at(root, intel, &p, &err));
+        platform = p.platform;
         if (p.ok != ok || !strstr(*p.advice ? p.advice : p.found, what))
                 fail_msg("expected %s with \"%s\"; found %s: %s / %s", ok ? "yes" : "no", what, p.ok ? "yes" : "no", p.found, p.advice);
 }
@@ -112,8 +115,10 @@ static void processor_to_module(void **state)
         says(true, false, "does not tell");
         kvm.caps_error = 0;
         says(true, false, "update the machine's firmware");
+        assert_false(platform);
         kvm.attributes = 1ull << 28;
         says(true, false, "QEMU is missing");
+        assert_true(platform);
 }
 
 /* A program as QEMU's looks from outside: machines' names, and somewhere the object's. */
