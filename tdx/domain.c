@@ -36,6 +36,9 @@ static const struct {
         {"save", "the host cannot read its memory or vCPUs", "stop the guest, and launch and attest it anew"},
         {"migration", "the host cannot read its memory or vCPUs", "stop the guest, move its disk, launch and attest it there"},
         {"smm", "the TDX module has no system management mode", "leave it out: the firmware for TDX keeps its variables without it"},
+        {"vtpm", "a TPM that the host runs proves nothing against the host", "leave it out: the TDX module's registers RTMR0 to 3 take its place"},
+        {"nvram", "its firmware is no flash but a read-only image, whose variables are measured with it", "put variables into the image"},
+        {"core_dump", "the host cannot read its memory or vCPUs", "let the guest's own kernel write it (kdump)"},
         {"pmu", "KVM gives a TD no performance counters", "leave it out"},
         {"nested", "a TD cannot run guests of its own under KVM", "leave it out"},
 };

@@ -126,6 +126,14 @@ static void refused(void **state)
                 {GOOD ",\"tuning\":{\"migration\":true}", "tdx.domain.cannot", "launch and attest it there"},
                 {GOOD ",\"tuning\":{\"snapshot\":true}", "tdx.domain.cannot", "copy its disk"},
                 {GOOD ",\"tuning\":{\"smm\":true}", "tdx.domain.cannot", "without it"},
+                {GOOD ",\"tuning\":{\"vcpu_hotplug\":8}", "tdx.domain.cannot", "set \"vcpus\" and launch anew"},
+                {GOOD ",\"tuning\":{\"balloon\":true}", "tdx.domain.cannot", "shared half"},
+                {GOOD ",\"tuning\":{\"save\":true}", "tdx.domain.cannot", "launch and attest it anew"},
+                {GOOD ",\"tuning\":{\"vtpm\":{}}", "tdx.domain.cannot", "RTMR0 to 3"},
+                {GOOD ",\"tuning\":{\"nvram\":\"/vars.fd\"}", "tdx.domain.cannot", "read-only"},
+                {GOOD ",\"tuning\":{\"core_dump\":true}", "tdx.domain.cannot", "kdump"},
+                {GOOD ",\"tuning\":{\"pmu\":true}", "tdx.domain.cannot", "performance counters"},
+                {GOOD ",\"tuning\":{\"nested\":true}", "tdx.domain.cannot", "guests of its own"},
         };
         struct sv_err err = SV_ERR_NULL;
         SV_BUF xml = SV_BUF_NULL;
