@@ -137,11 +137,14 @@ static void tell(const struct sv_verdict *v)
 {
         for (size_t i = 0; i < sv_json_len(v->reasons); i++) {
                 const struct sv_json *r = sv_json_at(v->reasons, i);
-                const char *expected = sv_json_str(sv_json_get(r, "expected"));
+                const char *expected = sv_json_str(sv_json_get(r, "expected")), *found = sv_json_str(sv_json_get(r, "found"));
                 bool held = sv_json_bool(sv_json_get(r, "held"), false);
 
-                sv_info("%s %s: %s%s%s", held ? "holds" : "FAILS", sv_json_str(sv_json_get(r, "check")),
-                        sv_json_str(sv_json_get(r, "reason")), !held && expected ? ", expected " : "", !held && expected ? expected : "");
+                if (held || !expected || !found)
+                        sv_info("%s %s: %s", held ? "holds" : "FAILS", sv_json_str(sv_json_get(r, "check")), sv_json_str(sv_json_get(r, "reason")));
+                else
+                        sv_info("FAILS %s: %s, expected %s, found %s", sv_json_str(sv_json_get(r, "check")), sv_json_str(sv_json_get(r, "reason")),
+                                expected, found);
         }
 }
 

@@ -35,6 +35,17 @@ bool sv_tcb_status_by_name(const char *name, enum sv_tcb_status *out)
 
 /* --- levels --- */
 
+/* An advisory that cannot be read is one that no policy could refuse. */
+static int advisories_are_names(const struct sv_json *list, struct sv_err *err)
+{
+        bool good = sv_json_type(list) == SV_JSON_NULL || sv_json_type(list) == SV_JSON_ARRAY;
+
+        for (size_t i = 0; good && i < sv_json_len(list); i++)
+                good = sv_json_str(sv_json_at(list, i));
+        return good ? 0 : sv_fail(err, SV_FORMAT, "tdx.tcb.status", "advisoryIDs: a list of names was expected, found %s",
+                                  sv_json_type(list) == SV_JSON_ARRAY ? "a list of something else" : sv_json_type_name(sv_json_type(list)));
+}
+
 static int level_says(const struct sv_json *level, const char *check, struct sv_tcb_found *out, struct sv_err *err)
 {
         struct sv_tcb_found f = {.advisories = sv_json_get(level, "advisoryIDs")};
@@ -47,6 +58,8 @@ static int level_says(const struct sv_json *level, const char *check, struct sv_
                 return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "tcbStatus \"%.40s\" is none that Intel documents", status);
         if (sv_parse_time(when, &f.date, "tdx.tcb.status", err) < 0)
                 return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "tcbDate \"%.40s\" is no time", when);
+        if (advisories_are_names(f.advisories, err) < 0)
+                return -1;
         *out = f;
         return 0;
 }

@@ -253,6 +253,9 @@ static const struct {
         {{.platform = "TDRelaunchAdvised"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
         {{.platform = "uptodate"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
         /* documents */
+        {{.info = {"[\"INTEL-SA-00001\"]", "\"INTEL-SA-00001\""}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        {{.info = {"[\"INTEL-SA-00001\"]", "[1]"}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        {{.qe = "OutOfDate", .identity = {"[\"INTEL-SA-00001\"]", "{}"}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
         {{.info = {"\"tcbType\":0", "\"tcbType\":1"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
         {{.info = {"\"tcbType\":0,", ""}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
         {{.info = {"\"version\":3", "\"version\":2"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
