@@ -1,25 +1,5 @@
 #include "attest/appraise.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-void sv_blobs_free(struct sv_blobs *b)
-{
-        free(b->list);
-        *b = (struct sv_blobs){0};
-}
-
-void sv_blobs_add(struct sv_blobs *b, const char *kind, struct sv_bytes data)
-{
-        struct sv_blob *list = reallocarray(b->list, b->n + 1, sizeof(*list));
-
-        if (!list)
-                abort(); /* as the makers of JSON: no memory for a few words */
-        b->list = list;
-        list[b->n] = (struct sv_blob){.data = data};
-        snprintf(list[b->n++].kind, sizeof(list->kind), "%s", kind);
-}
-
 void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee, const struct sv_policy *policy)
 {
         for (const struct sv_trust_kind *k = tee->trust; k && k->member; k++) {

@@ -4,14 +4,6 @@
 #include "attest/tees.h"
 #include "policy/evaluate.h"
 
-/* A list of blobs that owns its array, not the bytes. */
-struct sv_blobs {
-        struct sv_blob *list;
-        size_t n;
-};
-void sv_blobs_free(struct sv_blobs *b);
-#define SV_BLOBS __attribute__((cleanup(sv_blobs_free))) struct sv_blobs
-void sv_blobs_add(struct sv_blobs *b, const char *kind, struct sv_bytes data);
 /* The trust anchors that a policy names for this TEE ("ek_roots" as blobs of kind "ek-root"); they point into the policy. A broker calls
  * this for each policy it stores and verifies with the union: the policy's own rules then pin the one anchor. */
 void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee, const struct sv_policy *policy);

@@ -34,3 +34,7 @@
 #define SV_FETCH_HEADERS_MAX 64         /* response headers that are looked at */
 #define SV_FETCH_TRIES 5                /* times that one thing is asked for before it is given up */
 #define SV_FETCH_REDIRECTS 3            /* redirects that are followed */
+#define SV_MEMORY_ENTRIES_MAX 64        /* platforms that a verifier's memory knows: the one not used for longest goes */
+#define SV_MEMORY_ENTRY_MAX (1u << 20)  /* bytes of collateral in one entry; more is verified anew each time. Intel's have below 64 KiB */
+#define SV_MEMORY_SIZE_MAX (16u << 20)  /* bytes of collateral in a memory */
+#define SV_LESSON_KINDS_MAX 256         /* parts of one entry when it goes from process to process */

@@ -6,7 +6,8 @@
 #include "base/crypto.h"
 #include "base/json.h"
 
-struct sv_guest; /* base/guest.h */
+struct sv_guest;  /* base/guest.h */
+struct sv_memory; /* base/memory.h */
 
 /* --- host: what this machine offers (sv_tee.probe) --- */
 struct sv_probe {
@@ -72,12 +73,24 @@ struct sv_collateral {
 /* The n-th blob of that kind (n from 0); false when there are fewer. */
 bool sv_collateral_get(const struct sv_collateral *c, const char *kind, size_t n, struct sv_bytes *out);
 
+/* A list of blobs that owns its array, not the bytes. */
+struct sv_blobs {
+        struct sv_blob *list;
+        size_t n;
+};
+void sv_blobs_free(struct sv_blobs *b);
+#define SV_BLOBS __attribute__((cleanup(sv_blobs_free))) struct sv_blobs
+void sv_blobs_add(struct sv_blobs *b, const char *kind, struct sv_bytes data);
+
 struct sv_verify_in {
         const struct sv_json *evidence; /* the TEE's evidence, as the KBS protocol carries it */
         struct sv_bytes report_data;    /* the digest that must be bound (48 bytes from KBS), or n == 0: not checked, claims say so */
         struct sv_collateral collateral;
         int64_t time; /* seconds since 1970 */
         bool skip_signatures; /* fuzzing only: signature checks say yes, so that the code behind them is reached */
+        /* For programs that verify many: collateral that was read and verified before is not again, as long as it is the same and holds at `time`.
+         * NULL: everything anew. The answer is the same, claims and errors alike. */
+        struct sv_memory *memory;
 };
 
 /* A new policy rule without its operator, added to `rules` (array); borrowed. The members are those of policy/policy.h. */
@@ -131,8 +144,10 @@ struct sv_tee {
         int (*needs)(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err);
         /* Evidence as the KBS protocol carries it, from what hardware or kernel give (a report, a quote): for evidence in files. May be NULL. */
         int (*wrap)(struct sv_bytes raw, struct sv_json **evidence, struct sv_err *err);
-        /* Claims (the caller frees), or one named failed check. Pure. */
+        /* Claims (the caller frees), or one named failed check. Pure, but for what it leaves in in->memory. */
         int (*verify)(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
+        /* What another process's verify kept (sv_lesson.what), read and verified here as verify does it, and kept. NULL: this TEE keeps nothing. */
+        int (*learn)(struct sv_memory *m, const struct sv_collateral *what, int64_t time, struct sv_err *err);
         /* A challenge of its own beside the nonce (vTPM: credential activation). `params` is the request's whole extra-params.
          * Fills *challenge (the answer's whole extra-params, an object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May be NULL. */
         int (*challenge)(const struct sv_json *params, struct sv_json **challenge, struct sv_secret **secret, struct sv_err *err);

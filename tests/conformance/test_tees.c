@@ -4,6 +4,7 @@
 #include "attest/appraise.h"
 #include "attest/choose.h"
 #include "base/limits.h"
+#include "base/memory.h"
 
 static struct sv_err err;
 
@@ -117,6 +118,54 @@ static void test_verify_refuses(void **state)
         }
 }
 
+/* A memory changes no answer, and what does not hold leaves nothing in it. */
+static void test_memory_refuses_alike(void **state)
+{
+        static const char *const wrong[] = {"null", "[]", "{}", "{\"quote\":\"AAAA\"}", "{\"attestation_report\":{}}", "{\"ak_public\":\"AAAA\"}"};
+
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                SV_MEMORY *m = sv_memory_new();
+                SV_BUF lesson = SV_BUF_NULL;
+
+                for (size_t k = 0; k < 2 * sizeof(wrong) / sizeof(wrong[0]); k++) {
+                        SV_JSON *evidence = NULL;
+                        SV_JSON *claims = NULL;
+                        struct sv_verify_in in = {.time = 1700000000};
+                        struct sv_err cold = SV_ERR_NULL;
+
+                        OK(sv_json_parse(sv_bytes_str(wrong[k / 2]), "test", &evidence, &err));
+                        in.evidence = evidence;
+                        assert_int_equal(sv_tees[i]->verify(&in, &claims, &cold), -1);
+                        in.memory = m;
+                        FAILS(sv_tees[i]->verify(&in, &claims, &err), cold.class, cold.check);
+                        assert_null(claims);
+                }
+                assert_false(sv_memory_lesson(m, &lesson));
+                assert_int_equal(sv_memory_hits(m), 0);
+        }
+}
+
+/* What another process tells is proven like any collateral, or it is not learned. */
+static void test_learn_refuses(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees[i]; i++) {
+                SV_MEMORY *m = sv_memory_new();
+                SV_BUF lesson = SV_BUF_NULL;
+                struct sv_blob list[] = {{"vek", sv_bytes("x", 1)}, {"ca", sv_bytes("x", 1)}, {"pck-chain", sv_bytes("x", 1)}, {"tcb-info", sv_bytes("{}", 2)}};
+
+                for (size_t n = 0; sv_tees[i]->learn && n <= sizeof(list) / sizeof(list[0]); n++) {
+                        const struct sv_collateral what = {list, n};
+
+                        memset(&err, 0, sizeof(err));
+                        assert_int_equal(sv_tees[i]->learn(m, &what, 1700000000, &err), -1);
+                        assert_true(strchr(err.check, '.') != NULL);
+                }
+                assert_false(sv_memory_lesson(m, &lesson));
+        }
+}
+
 static void test_needs_survives(void **state)
 {
         (void)state;
@@ -223,7 +272,7 @@ int main(void)
                 cmocka_unit_test(test_rows_are_whole),   cmocka_unit_test(test_names_are_unique),      cmocka_unit_test(test_choose),
                 cmocka_unit_test(test_probe_answers),    cmocka_unit_test(test_verify_refuses),        cmocka_unit_test(test_needs_survives),
                 cmocka_unit_test(test_strict_rules),     cmocka_unit_test(test_measure_missing_files), cmocka_unit_test(test_trust_kinds),
-                cmocka_unit_test(test_other_tee),
+                cmocka_unit_test(test_other_tee),        cmocka_unit_test(test_memory_refuses_alike),  cmocka_unit_test(test_learn_refuses),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

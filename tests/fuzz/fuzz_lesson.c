@@ -1,0 +1,12 @@
+/* What one process's verifier tells another's. */
+#include "base/memory.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        SV_LESSON l = {.list = NULL};
+
+        sv_lesson_read(sv_bytes(data, size), &l, NULL);
+        return 0;
+}

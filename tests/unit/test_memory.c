@@ -1,0 +1,185 @@
+/* What verifiers keep: found by all its bytes, one place for each platform, bounded; and what goes from process to process. */
+#include "tests/unit/unit.h"
+
+#include "base/limits.h"
+#include "base/memory.h"
+
+static struct sv_err err;
+static int alive; /* states that were made and not dropped */
+
+static void drop(void *state)
+{
+        alive -= *(int *)state;
+}
+
+static struct sv_blob blob(const char *kind, const char *data)
+{
+        struct sv_blob b = {.data = sv_bytes_str(data)};
+
+        memcpy(b.kind, kind, strlen(kind));
+        return b;
+}
+
+static struct sv_known *make(const char *tee, const struct sv_blob *list, size_t n)
+{
+        const struct sv_collateral what = {list, n};
+        struct sv_known *k = sv_known_new(tee, &what, sizeof(int), drop, &err);
+
+        assert_non_null(k);
+        *(int *)k->state = 1;
+        alive++;
+        return k;
+}
+
+static void keep(struct sv_memory *m, const char *tee, const struct sv_blob *list, size_t n, unsigned platform)
+{
+        uint8_t id[32] = {(uint8_t)platform, (uint8_t)(platform >> 8)};
+
+        sv_memory_keep(m, make(tee, list, n), id);
+}
+
+static bool has(struct sv_memory *m, const char *tee, const struct sv_blob *list, size_t n)
+{
+        const struct sv_collateral what = {list, n};
+
+        return sv_memory_find(m, tee, &what) != NULL;
+}
+
+static void by_all_its_bytes(void **state)
+{
+        const struct sv_blob a[] = {blob("chain", "one"), blob("list", "two"), blob("root", "three")};
+        SV_MEMORY *m = sv_memory_new();
+        char text[] = "one";
+        struct sv_blob b[3];
+
+        (void)state;
+        memcpy(b, a, sizeof(b));
+        b[0].data = sv_bytes(text, 3);
+        keep(m, "x", b, 3, 1);
+        text[0] = '?'; /* it has a copy */
+        assert_true(has(m, "x", a, 3));
+        assert_false(has(m, "y", a, 3));
+        assert_false(has(m, "x", a, 2));
+        for (int i = 0; i < 3; i++) {
+                memcpy(b, a, sizeof(b));
+                b[i] = blob(a[i].kind, "One");
+                assert_false(has(m, "x", b, 3));
+                b[i] = blob("other", (const char *)a[i].data.p);
+                assert_false(has(m, "x", b, 3));
+                memcpy(b, a, sizeof(b)); /* the same bytes under another cut */
+                b[i].data.n--;
+                assert_false(has(m, "x", b, 3));
+                memcpy(b, a, sizeof(b)); /* another order */
+                b[i] = a[(i + 1) % 3];
+                b[(i + 1) % 3] = a[i];
+                assert_false(has(m, "x", b, 3));
+        }
+        assert_int_equal(sv_memory_hits(m), 1);
+        assert_int_equal(sv_memory_hits(NULL), 0);
+        assert_false(has(NULL, "x", a, 3));
+}
+
+static void one_place_for_a_platform(void **state)
+{
+        const struct sv_blob a = blob("chain", "a"), b = blob("chain", "b"), c = blob("chain", "c");
+        SV_MEMORY *m = sv_memory_new();
+
+        (void)state;
+        keep(m, "x", &a, 1, 1);
+        keep(m, "x", &b, 1, 2);
+        keep(m, "y", &a, 1, 1); /* another TEE's */
+        keep(m, "x", &c, 1, 1);
+        assert_false(has(m, "x", &a, 1));
+        assert_true(has(m, "x", &b, 1) && has(m, "x", &c, 1) && has(m, "y", &a, 1));
+        assert_int_equal(alive, 3);
+}
+
+/* However many come, those in use stay, and all that went was dropped. */
+static void bounded(void **state)
+{
+        const struct sv_blob mine = blob("chain", "mine");
+        SV_MEMORY *m = sv_memory_new();
+
+        (void)state;
+        keep(m, "x", &mine, 1, 0xffff);
+        for (unsigned i = 0; i < 10000; i++) {
+                char text[16];
+                struct sv_blob other;
+
+                snprintf(text, sizeof(text), "%u", i);
+                other = blob("chain", text);
+                keep(m, "x", &other, 1, i);
+                assert_true(has(m, "x", &mine, 1));
+                assert_true(has(m, "x", &other, 1));
+        }
+        assert_int_equal(alive, SV_MEMORY_ENTRIES_MAX);
+        sv_memory_freep(&m);
+        assert_int_equal(alive, 0);
+}
+
+static void bounded_in_size(void **state)
+{
+        SV_MEMORY *m = sv_memory_new();
+        SV_BUF large = SV_BUF_NULL;
+        struct sv_blob b = blob("chain", "");
+
+        (void)state;
+        assert_non_null(sv_buf_grow(&large, SV_MEMORY_ENTRY_MAX + 1));
+        b.data = sv_buf_bytes(&large);
+        keep(m, "x", &b, 1, 0);
+        assert_false(has(m, "x", &b, 1)); /* too large: used, not kept */
+        assert_int_equal(alive, 0);
+        b.data.n = SV_MEMORY_ENTRY_MAX / 2;
+        for (unsigned i = 0; i < 100; i++)
+                keep(m, "x", &b, 1, i);
+        assert_int_equal(alive, SV_MEMORY_SIZE_MAX / (SV_MEMORY_ENTRY_MAX / 2) - 1); /* each has a few bytes of its own */
+        keep(NULL, "x", &b, 1, 0);
+        sv_memory_freep(&m);
+        assert_int_equal(alive, 0);
+}
+
+static void lessons(void **state)
+{
+        const struct sv_blob a[] = {blob("chain", "one"), blob("list", "")};
+        SV_MEMORY *m = sv_memory_new();
+        SV_BUF raw = SV_BUF_NULL;
+        SV_LESSON l = {.list = NULL};
+
+        (void)state;
+        assert_false(sv_memory_lesson(m, &raw));
+        keep(m, "x", a, 2, 1);
+        assert_true(sv_memory_lesson(m, &raw));
+        OK(sv_lesson_read(sv_buf_bytes(&raw), &l, &err));
+        assert_string_equal(l.tee, "x");
+        assert_true(has(m, l.tee, l.what.list, l.what.n));
+        for (size_t n = 0; n < raw.n; n++) {
+                SV_LESSON cut = {.list = NULL};
+
+                FAILS(sv_lesson_read(sv_bytes(raw.p, n), &cut, &err), SV_FORMAT, "lesson.size");
+                assert_null(cut.list);
+        }
+        sv_lesson_free(&l);
+        sv_buf_u8(&raw, 0);
+        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.size");
+        raw.n--;
+        raw.p[33] = 1; /* 258 parts */
+        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.kinds");
+        raw.p[33] = 0;
+        raw.p[31] = 'x';
+        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.name");
+        raw.p[31] = 0;
+        raw.p[36 + 31] = 'x';
+        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.name");
+        sv_buf_clear(&raw);
+        assert_false(sv_memory_lesson(m, &raw)); /* told */
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(by_all_its_bytes), cmocka_unit_test(one_place_for_a_platform), cmocka_unit_test(bounded),
+                cmocka_unit_test(bounded_in_size),  cmocka_unit_test(lessons),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
