@@ -2,13 +2,16 @@
 #include "tdx/bundle.h"
 #include "tdx/ccel.h"
 #include "tdx/evidence.h"
+#include "tdx/known.h"
 #include "tdx/tee.h"
 
 struct found {
         struct sv_tdx_evidence e;
+        struct sv_quote quote;
         struct sv_tdx_bundle bundle;
-        struct sv_bytes part[SV_TDX_PARTS];
-        struct sv_certs roots;
+        struct sv_blobs what;   /* of what the verifier may know something */
+        struct sv_known *known; /* the memory's, or made for this evidence: */
+        bool fresh;
         struct sv_tdx_out out;
         struct sv_bytes log;
         bool rtmr3_logged; /* the log leads to RTMR3 as well */
@@ -16,33 +19,21 @@ struct found {
 
 static void found_free(struct found *f)
 {
-        sv_tdx_evidence_free(&f->e);
-        sv_tdx_bundle_free(&f->bundle);
-        sv_certs_free(&f->roots);
+        if (f->fresh)
+                sv_known_free(f->known);
+        sv_blobs_free(&f->what);
         sv_tdx_out_free(&f->out);
+        sv_tdx_bundle_free(&f->bundle);
+        sv_tdx_evidence_free(&f->e);
 }
 
 /* Files of a bundle know which platform they are for. */
 static int open_bundle(struct sv_bytes text, struct found *f, struct sv_err *err)
 {
-        struct sv_quote quote;
         struct sv_pck pck;
         bool processor;
 
-        return sv_quote_parse(sv_buf_bytes(&f->e.quote), &quote, err) < 0 || sv_tdx_platform(&quote, &pck, &processor, err) < 0
-                       ? -1
-                       : sv_tdx_bundle_read(text, &pck, processor, &f->bundle, err);
-}
-
-/* Without revocation lists nothing can be said (tdx/verify.c); without the others there is nothing to compare with. */
-static int all_there(const struct found *f, struct sv_err *err)
-{
-        for (enum sv_tdx_part i = 0; i < SV_TDX_PCK_CRL; i++)
-                if (!f->part[i].n)
-                        return sv_fail(err, SV_PROOF, "tdx.collateral.missing",
-                                       "the collateral has no %s for this platform: give a folder or bundle that has it with --collateral, or --fetch it",
-                                       sv_tdx_part_kind(i));
-        return 0;
+        return sv_tdx_platform(&f->quote, &pck, &processor, err) < 0 ? -1 : sv_tdx_bundle_read(text, &pck, processor, &f->bundle, err);
 }
 
 /* Of each there is one. Of two only one would be looked at, and the other might be the list that revokes. */
@@ -69,42 +60,51 @@ static int collateral(const struct sv_collateral *c, struct found *f, struct sv_
 
         if (sv_collateral_get(c, "bundle", 0, &data) && open_bundle(data, f, err) < 0)
                 return -1;
-        for (enum sv_tdx_part i = 0; i < SV_TDX_PARTS; i++)
-                if (!sv_collateral_get(c, sv_tdx_part_kind(i), 0, &f->part[i]))
-                        f->part[i] = sv_buf_bytes(&f->bundle.part[i]);
+        sv_blobs_add(&f->what, "pck-chain", f->quote.pck_chain);
+        for (enum sv_tdx_part i = 0; i < SV_TDX_PARTS; i++) {
+                if (!sv_collateral_get(c, sv_tdx_part_kind(i), 0, &data))
+                        data = sv_buf_bytes(&f->bundle.part[i]);
+                if (data.n)
+                        sv_blobs_add(&f->what, sv_tdx_part_kind(i), data);
+        }
         for (size_t i = 0; sv_collateral_get(c, "sgx-root", i, &data); i++)
-                if (sv_certs_parse(data, &f->roots, "tdx.root.form", err) < 0)
-                        return -1;
-        return all_there(f, err);
+                sv_blobs_add(&f->what, "sgx-root", data);
+        return 0;
+}
+
+/* Without revocation lists nothing can be said (tdx/verify.c); without the others there is nothing to compare with. */
+static int all_there(const struct sv_collateral *what, struct sv_err *err)
+{
+        struct sv_bytes data;
+
+        for (enum sv_tdx_part i = 0; i < SV_TDX_PCK_CRL; i++)
+                if (!sv_collateral_get(what, sv_tdx_part_kind(i), 0, &data))
+                        return sv_fail(err, SV_PROOF, "tdx.collateral.missing",
+                                       "the collateral has no %s for this platform: give a folder or bundle that has it with --collateral, or --fetch it",
+                                       sv_tdx_part_kind(i));
+        return 0;
 }
 
 static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        struct sv_tdx_in tdx = {
-                .quote = sv_buf_bytes(&f->e.quote),
-                .tcb_info = f->part[SV_TDX_TCB_INFO],
-                .tcb_info_chain = f->part[SV_TDX_TCB_INFO_CHAIN],
-                .qe_identity = f->part[SV_TDX_QE_IDENTITY],
-                .qe_identity_chain = f->part[SV_TDX_QE_IDENTITY_CHAIN],
-                .pck_crl = f->part[SV_TDX_PCK_CRL],
-                .root_ca_crl = f->part[SV_TDX_ROOT_CA_CRL],
-                .test_roots = &f->roots,
-                .time = in->time,
-                .report_data = in->report_data,
-                .skip_signatures = in->skip_signatures,
-        };
+        const struct sv_collateral what = {f->what.list, f->what.n};
+        struct sv_tdx_known *s;
 
-        return sv_tdx_verify(&tdx, &f->out, err);
+        f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "tdx", &what);
+        f->fresh = !f->known;
+        if (f->fresh)
+                f->known = sv_tdx_known_new(&what, err);
+        if (!f->known || all_there(&what, err) < 0)
+                return -1;
+        s = f->known->state;
+        s->c.skip_signatures = in->skip_signatures;
+        return sv_tdx_verify_with(&s->c, sv_buf_bytes(&f->e.quote), in->report_data, in->time, &f->out, err);
 }
 
 static int run(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        struct sv_quote quote;
-
-        if (sv_tdx_evidence_read(in->evidence, &f->e, err) < 0 || sv_quote_parse(sv_buf_bytes(&f->e.quote), &quote, err) < 0 ||
-            collateral(&in->collateral, f, err) < 0)
-                return -1;
-        if (prove(in, f, err) < 0)
+        if (sv_tdx_evidence_read(in->evidence, &f->e, err) < 0 || sv_quote_parse(sv_buf_bytes(&f->e.quote), &f->quote, err) < 0 ||
+            collateral(&in->collateral, f, err) < 0 || prove(in, f, err) < 0)
                 return -1;
         if (!sv_collateral_get(&in->collateral, "event-log", 0, &f->log))
                 f->log = sv_buf_bytes(&f->e.event_log);
@@ -133,6 +133,10 @@ int sv_tdx_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, st
                 *claims = sv_tdx_claims(&f.out, in->time);
                 sv_json_set_bool(*claims, "report_data_checked", in->report_data.n > 0);
                 add_log(*claims, &f);
+                if (f.fresh && !in->skip_signatures) {
+                        sv_tdx_keep(in->memory, f.known);
+                        f.known = NULL;
+                }
         }
         found_free(&f);
         return r;

@@ -3,6 +3,7 @@
 
 #include "tdx/evidence.h"
 #include "tdx/host.h"
+#include "tdx/known.h"
 #include "tdx/measure.h"
 
 static const struct sv_trust_kind trust_kinds[] = {
@@ -29,6 +30,7 @@ const struct sv_tee sv_tee_tdx = {
         .wrap = sv_tdx_evidence_wrap,
         .verify = sv_tdx_tee_verify,
         .takes = takes,
+        .learn = sv_tdx_learn,
         .trust = trust_kinds,
         .inspect = sv_tdx_inspect,
         .strict = sv_tdx_strict,

@@ -1,6 +1,7 @@
 /* The row of TDX, its pure part: evidence and collateral in each of their forms to claims, what is needed, rules and what they refuse.
  * Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong (shared vectors). */
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "policy/evaluate.h"
 #include "policy/policy.h"
@@ -9,85 +10,32 @@
 #include "tdx/options.h"
 #include "tdx/require.h"
 #include "tdx/tee.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/tdx_vectors.h"
 
-#define DIR "vectors/tdx/"
+/* One for all of these tests, whatever order they come in. */
+static struct sv_memory *memory;
 
-static struct sv_err err;
-
-static bool load(const char *rel, struct sv_buf *out)
-{
-        SV_STR path = sv_asprintf("%s/" DIR "%s", getenv("SV_SHARED") ? getenv("SV_SHARED") : "../shared", rel);
-
-        return sv_file_read(path, 8u << 20, out, "test.file", NULL) == 0;
-}
-
-static struct sv_json *read_json(const char *rel)
-{
-        struct sv_json *j = NULL;
-        SV_BUF text = SV_BUF_NULL;
-        char path[200];
-
-        snprintf(path, sizeof(path), DIR "%s", rel);
-        shared_path(path); /* skips without the vectors */
-        assert_true(load(rel, &text));
-        OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
-        return j;
-}
-
-/* --- verify as the program does: a folder, file by file under its kind; a file as "bundle" --- */
-
-struct collateral {
-        struct sv_blob blobs[9];
-        struct sv_buf raw[9];
-        size_t n;
-};
-
-static void add(struct collateral *c, const char *kind, const char *rel)
-{
-        if (!load(rel, &c->raw[c->n]))
-                return;
-        snprintf(c->blobs[c->n].kind, sizeof(c->blobs[0].kind), "%s", kind);
-        c->blobs[c->n].data = sv_buf_bytes(&c->raw[c->n]);
-        c->n++;
-}
-
-static void add_folder(struct collateral *c, const char *dir)
-{
-        static const char *const names[] = {"tcb_info.json", "tcb_info_chain.pem", "qe_identity.json", "qe_identity_chain.pem", "pck_crl.der",
-                                            "root_ca_crl.der"};
-
-        for (int i = 0; i < SV_TDX_PARTS; i++) {
-                SV_STR rel = sv_asprintf("%s/%s", dir, names[i]);
-
-                add(c, sv_tdx_part_kind((enum sv_tdx_part)i), rel);
-        }
-}
-
-static void drop(struct collateral *c)
-{
-        for (size_t i = 0; i < c->n; i++)
-                sv_buf_free(&c->raw[i]);
-}
-
-/* A file of evidence is wrapped where that works; evidence that is broken arrives from the wire as it is. */
-static struct sv_json *evidence_of(const char *rel)
-{
-        struct sv_json *j = sv_json_object();
-        SV_BUF raw = SV_BUF_NULL;
-
-        assert_true(load(rel, &raw));
-        sv_json_set_b64(j, "quote", sv_buf_bytes(&raw));
-        return j;
-}
-
+/* Anew, and with what the verifications before have left: the answers are the same. */
 static int verify(const struct sv_json *evidence, const struct collateral *c, const char *at, struct sv_bytes report_data, struct sv_json **claims)
 {
         struct sv_verify_in in = {.evidence = evidence, .report_data = report_data, .collateral = {c->blobs, c->n}};
+        struct sv_err warm_err = SV_ERR_NULL;
+        int r;
 
         OK(sv_parse_time(at, &in.time, "test.time", &err));
         memset(&err, 0, sizeof(err));
-        return sv_tdx_tee_verify(&in, claims, &err);
+        r = sv_tdx_tee_verify(&in, claims, &err);
+        in.memory = memory;
+        for (int i = 0; i < 2; i++) {
+                SV_JSON *warm = NULL;
+
+                assert_int_equal(sv_tdx_tee_verify(&in, &warm, &warm_err), r);
+                assert_string_equal(warm_err.check, err.check);
+                assert_string_equal(warm_err.msg, err.msg);
+                assert_int_equal(warm_err.class, err.class);
+                assert_true(r < 0 ? !warm : sv_json_equal(warm, *claims));
+        }
+        return r;
 }
 
 static int verify_row(const struct sv_json *row, const char *bundle, struct sv_json **claims)
@@ -557,6 +505,19 @@ static void inspected(void **state)
         assert_null(none);
 }
 
+static int make_memory(void **state)
+{
+        memory = sv_memory_new();
+        return 0;
+}
+
+static int free_memory(void **state)
+{
+        print_message("%llu verifications found what they needed\n", (unsigned long long)sv_memory_hits(memory));
+        sv_memory_freep(&memory);
+        return 0;
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -565,7 +526,9 @@ int main(void)
                 cmocka_unit_test(out_of_date),      cmocka_unit_test(evidence_malformed),  cmocka_unit_test(needs),
                 cmocka_unit_test(rules),            cmocka_unit_test(require),
                 cmocka_unit_test(inspected),
+                /* Another time, with all that is kept by now. */
+                cmocka_unit_test(real_pairs),       cmocka_unit_test(every_case),          cmocka_unit_test(bundles),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, make_memory, free_memory);
 }
