@@ -1,81 +1,81 @@
 /* From evidence and collateral to claims. */
-#include <stdlib.h>
-
 #include "sev/evidence.h"
 #include "sev/hcl.h"
+#include "sev/known.h"
 #include "sev/tee.h"
-#include "sev/verify.h"
 
 struct found {
         struct sv_snp_evidence e;
-        struct sv_certs vek, ca, roots;
-        struct sv_bytes crl[8];
-        size_t n_crls;
+        struct sv_blobs what;   /* of what the verifier may know something */
+        struct sv_known *known; /* the memory's, or made for this evidence: */
+        bool fresh;
+        const struct sv_snp_known *s; /* its state */
         struct sv_report report;
-        struct sv_vek v;
-        bool test_root;
 };
 
 static void found_free(struct found *f)
 {
+        if (f->fresh)
+                sv_known_free(f->known);
+        sv_blobs_free(&f->what);
         sv_snp_evidence_free(&f->e);
-        sv_certs_free(&f->vek);
-        sv_certs_free(&f->ca);
-        sv_certs_free(&f->roots);
 }
 
 /* Every blob of this kind; true when there was one. */
-static int take(const struct sv_collateral *c, const char *kind, const char *check, struct sv_certs *out, struct sv_err *err)
+static bool take(const struct sv_collateral *c, const char *kind, struct sv_blobs *out)
 {
         struct sv_bytes data;
+        size_t n = 0;
 
-        for (size_t i = 0; sv_collateral_get(c, kind, i, &data); i++)
-                if (sv_certs_parse(data, out, check, err) < 0)
-                        return -1;
-        return 0;
+        while (sv_collateral_get(c, kind, n, &data)) {
+                sv_blobs_add(out, kind, data);
+                n++;
+        }
+        return n > 0;
 }
 
 /* What the evidence brings of this kind, when nothing better is there. */
-static int take_own(const struct sv_snp_evidence *e, enum sv_cert_kind kind, const char *check, struct sv_certs *out, struct sv_err *err)
+static void take_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind, struct sv_blobs *out)
 {
-        const struct sv_cert_entry *entry = sv_cert_table_find(&e->certs, kind);
+        const struct sv_cert_entry *entry = sv_cert_table_find(&e->certs, own);
 
-        return entry ? sv_certs_parse(entry->data, out, check, err) : 0;
+        if (entry)
+                sv_blobs_add(out, kind, entry->data);
 }
 
 static int certificates(const struct sv_collateral *c, struct found *f, struct sv_err *err)
 {
-        const struct sv_cert_entry *crl = sv_cert_table_find(&f->e.certs, SV_CERT_CRL);
         struct sv_report r;
 
-        if (sv_report_parse(sv_bytes(f->e.report, SV_REPORT_SIZE), &r, err) < 0 ||
-            take(c, "vek", "snp.vek.form", &f->vek, err) < 0 || take(c, "ca", "snp.ca.form", &f->ca, err) < 0 ||
-            take(c, "ark-root", "snp.root.form", &f->roots, err) < 0)
+        if (sv_report_parse(sv_bytes(f->e.report, SV_REPORT_SIZE), &r, err) < 0)
                 return -1;
-        if (!f->vek.n && take_own(&f->e, sv_report_signing_key(&r) == SV_SEV_VLEK ? SV_CERT_VLEK : SV_CERT_VCEK, "snp.vek.form", &f->vek, err) < 0)
-                return -1;
-        if (!f->ca.n && (take_own(&f->e, SV_CERT_ASK, "snp.ca.form", &f->ca, err) < 0 || take_own(&f->e, SV_CERT_ARK, "snp.ca.form", &f->ca, err) < 0))
-                return -1;
-        if (!f->vek.n)
-                return sv_fail(err, SV_PROOF, "snp.vek.missing",
-                               "neither the evidence nor the collateral has the VCEK or VLEK that signed the report: give one with --vek, or --fetch it");
-        while (f->n_crls < sizeof(f->crl) / sizeof(f->crl[0]) && sv_collateral_get(c, "crl", f->n_crls, &f->crl[f->n_crls]))
-                f->n_crls++;
-        if (!f->n_crls && crl)
-                f->crl[f->n_crls++] = crl->data;
+        if (!take(c, "vek", &f->what))
+                take_own(&f->e, sv_report_signing_key(&r) == SV_SEV_VLEK ? SV_CERT_VLEK : SV_CERT_VCEK, "vek", &f->what);
+        if (!take(c, "ca", &f->what)) {
+                take_own(&f->e, SV_CERT_ASK, "ca", &f->what);
+                take_own(&f->e, SV_CERT_ARK, "ca", &f->what);
+        }
+        take(c, "ark-root", &f->what);
+        if (!take(c, "crl", &f->what))
+                take_own(&f->e, SV_CERT_CRL, "crl", &f->what);
         return 0;
 }
 
 static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        struct sv_snp_in snp = {
-                .report = sv_bytes(f->e.report, SV_REPORT_SIZE),
-                .chain = {.vek = f->vek.list[0], .ca = &f->ca, .crls = f->crl, .n_crls = f->n_crls, .test_roots = &f->roots, .time = in->time},
-                .report_data = in->report_data,
-                .skip_signatures = in->skip_signatures,
-        };
+        const struct sv_collateral what = {f->what.list, f->what.n};
+        struct sv_snp_in snp = {.report = sv_bytes(f->e.report, SV_REPORT_SIZE), .report_data = in->report_data, .skip_signatures = in->skip_signatures};
+        struct sv_snp_known *s;
 
-        if (sv_snp_verify(&snp, &f->report, &f->v, &f->test_root, err) < 0)
+        f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "sev-snp", &what);
+        f->fresh = !f->known;
+        if (f->fresh)
+                f->known = sv_snp_known_new(&what, err);
+        if (!f->known)
+                return -1;
+        f->s = s = f->known->state;
+        snp.chain = sv_snp_known_chain(s, in->time);
+        if (sv_snp_verify_with(&s->signer, &snp, &f->report, err) < 0)
                 return -1;
         return f->e.has_runtime_data ? sv_hcl_bound(f->report.report_data, sv_buf_bytes(&f->e.runtime_data), err) : 0;
 }
@@ -83,16 +83,17 @@ static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *
 static void add_vek(struct sv_json *claims, const struct found *f)
 {
         struct sv_json *vek = sv_json_set(claims, "vek", sv_json_object());
+        const struct sv_vek *v = &f->s->signer.vek;
         uint8_t digest[32];
 
-        sv_json_set_str(vek, "key", f->v.key == SV_SEV_VLEK ? "vlek" : "vcek");
-        sv_json_set_str(vek, "product", sv_sev_product_name(f->v.product));
-        sv_json_set(vek, "tcb", sv_tcb_json(&f->v.tcb, f->v.product));
-        if (f->v.hwid_size)
-                sv_json_set_hex(vek, "hwid", sv_bytes(f->v.hwid, f->v.hwid_size));
+        sv_json_set_str(vek, "key", v->key == SV_SEV_VLEK ? "vlek" : "vcek");
+        sv_json_set_str(vek, "product", sv_sev_product_name(v->product));
+        sv_json_set(vek, "tcb", sv_tcb_json(&v->tcb, v->product));
+        if (v->hwid_size)
+                sv_json_set_hex(vek, "hwid", sv_bytes(v->hwid, v->hwid_size));
         else
-                sv_json_set_str(vek, "csp_id", f->v.csp_id);
-        sv_cert_fingerprint(f->vek.list[0], digest);
+                sv_json_set_str(vek, "csp_id", v->csp_id);
+        sv_cert_fingerprint(f->s->vek.list[0], digest);
         sv_json_set_hex(vek, "sha256", sv_bytes(digest, 32));
 }
 
@@ -101,14 +102,14 @@ static void add_root(struct sv_json *claims, const struct found *f)
         struct sv_json *root = sv_json_set(claims, "root", sv_json_object());
         char cn[256];
 
-        sv_json_set_bool(root, "amd", !f->test_root);
-        for (size_t i = 0; i < f->ca.n; i++) {
+        sv_json_set_bool(root, "amd", !f->s->signer.test_root);
+        for (size_t i = 0; i < f->s->ca.n; i++) {
                 uint8_t digest[32];
 
-                sv_cert_subject_cn(f->ca.list[i], cn);
+                sv_cert_subject_cn(f->s->ca.list[i], cn);
                 if (strncmp(cn, "ARK-", 4))
                         continue;
-                sv_cert_fingerprint(f->ca.list[i], digest);
+                sv_cert_fingerprint(f->s->ca.list[i], digest);
                 sv_json_set_hex(root, "sha256", sv_bytes(digest, 32));
                 break;
         }
@@ -145,7 +146,7 @@ static struct sv_json *claims_of(const struct sv_verify_in *in, const struct fou
         sv_json_set_int(claims, "committed_firmware", (int64_t)r->committed_major << 16 | r->committed_minor << 8 | r->committed_build);
         /* A guest that refuses SMT does not start where it is on: the two together are no real report. */
         sv_json_set_bool(claims, "smt_agrees", r->policy & SV_SNP_POLICY_SMT || !(r->platform_info & 1));
-        sv_json_set_bool(claims, "crl_checked", f->n_crls > 0);
+        sv_json_set_bool(claims, "crl_checked", f->s->n_crls > 0);
         sv_json_set_bool(claims, "report_data_checked", in->report_data.n > 0);
         if (f->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->e.runtime_data), "snp.hcl.runtime_data", &runtime, NULL) == 0)
                 sv_json_set(claims, "hcl_runtime_data", runtime);
@@ -157,8 +158,13 @@ int sv_snp_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, st
         struct found f = {0};
         int r = sv_snp_evidence_read(in->evidence, &f.e, err) < 0 || certificates(&in->collateral, &f, err) < 0 || prove(in, &f, err) < 0 ? -1 : 0;
 
-        if (r == 0)
+        if (r == 0) {
                 *claims = claims_of(in, &f);
+                if (f.fresh && !in->skip_signatures) {
+                        sv_snp_keep(in->memory, f.known);
+                        f.known = NULL;
+                }
+        }
         found_free(&f);
         return r;
 }

@@ -4,6 +4,7 @@
 #include "sev/evidence.h"
 #include "sev/host.h"
 #include "sev/measure.h"
+#include "sev/known.h"
 
 static const struct sv_trust_kind trust_kinds[] = {
         {"ark_roots", "ark-root"},
@@ -29,6 +30,7 @@ const struct sv_tee sv_tee_sev_snp = {
         .needs = sv_snp_needs,
         .wrap = sv_snp_evidence_wrap,
         .verify = sv_snp_tee_verify,
+        .learn = sv_snp_learn,
         .takes = takes,
         .trust = trust_kinds,
         .inspect = sv_sev_inspect,

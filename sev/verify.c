@@ -1,16 +1,6 @@
 #include "sev/verify.h"
 
-#include <stdlib.h>
-
 #include "base/rd.h"
-#include "base/text.h"
-
-struct sv_snp_signer {
-        struct sv_vek vek;
-        struct sv_key *key;
-        int64_t from, until;
-        bool test_root;
-};
 
 /* Over the raw bytes; the report has been read by now, but nothing of it is believed before this. */
 static int signature(const struct sv_key *key, struct sv_bytes report, const struct sv_report *r, struct sv_err *err)
@@ -72,75 +62,64 @@ static int bound(const struct sv_report *r, struct sv_bytes want, struct sv_err 
         return 0;
 }
 
+static int read_vek(struct sv_snp_signer *s, const struct sv_cert *vek, struct sv_err *err)
+{
+        if (!s->read && sv_vek_parse(vek, &s->vek, err) < 0)
+                return -1;
+        s->read = true;
+        return 0;
+}
+
 /* The chain, and the key at its end. */
 static int trust(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err)
 {
+        if (s->key && chain->time >= s->from && chain->time < s->until)
+                return 0;
         if (sv_sev_chain_verify(chain, &s->vek, &s->test_root, err) < 0)
                 return -1;
-        s->key = sv_cert_key(chain->vek, err);
-        return s->key ? 0 : -1;
+        if (!s->key)
+                s->key = sv_cert_key(chain->vek, err);
+        if (!s->key)
+                return -1;
+        if (sv_sev_chain_span(chain, &s->vek, &s->from, &s->until, NULL) < 0)
+                s->from = s->until = 0; /* it holds now; for how long cannot be said */
+        return 0;
+}
+
+int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err)
+{
+        return read_vek(s, chain->vek, err) < 0 ? -1 : trust(s, chain, err);
+}
+
+void sv_snp_signer_free(struct sv_snp_signer *s)
+{
+        sv_key_freep(&s->key);
+        *s = (struct sv_snp_signer){.key = NULL};
+}
+
+int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in, struct sv_report *report, struct sv_err *err)
+{
+        struct sv_report r;
+
+        if (sv_report_parse(in->report, &r, err) < 0 || read_vek(s, in->chain.vek, err) < 0 || key_info(&r, &s->vek, err) < 0)
+                return -1;
+        if (!in->skip_signatures && (trust(s, &in->chain, err) < 0 || signature(s->key, in->report, &r, err) < 0))
+                return -1;
+        if (same_platform(&r, &s->vek, err) < 0 || bound(&r, in->report_data, err) < 0)
+                return -1;
+        *report = r;
+        return 0;
 }
 
 int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek, bool *test_root, struct sv_err *err)
 {
         struct sv_snp_signer s = {.key = NULL};
-        struct sv_report r;
-        int ret;
+        int r = sv_snp_verify_with(&s, in, report, err);
 
-        if (sv_report_parse(in->report, &r, err) < 0 || sv_vek_parse(in->chain.vek, &s.vek, err) < 0 || key_info(&r, &s.vek, err) < 0)
-                return -1;
-        ret = in->skip_signatures ? 0 : trust(&s, &in->chain, err) < 0 ? -1 : signature(s.key, in->report, &r, err);
-        sv_key_free(s.key);
-        if (ret < 0 || same_platform(&r, &s.vek, err) < 0 || bound(&r, in->report_data, err) < 0)
-                return -1;
-        *report = r;
-        *vek = s.vek;
-        *test_root = s.test_root;
-        return 0;
-}
-
-struct sv_snp_signer *sv_snp_signer_new(const struct sv_sev_chain *chain, struct sv_err *err)
-{
-        struct sv_snp_signer *s = calloc(1, sizeof(*s));
-
-        if (!s) {
-                sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a signer");
-                return NULL;
+        if (r == 0) {
+                *vek = s.vek;
+                *test_root = s.test_root;
         }
-        if (sv_vek_parse(chain->vek, &s->vek, err) < 0 || trust(s, chain, err) < 0 ||
-            sv_sev_chain_span(chain, &s->vek, &s->from, &s->until, err) < 0) {
-                sv_snp_signer_free(s);
-                return NULL;
-        }
-        return s;
-}
-
-void sv_snp_signer_free(struct sv_snp_signer *s)
-{
-        if (s)
-                sv_key_free(s->key);
-        free(s);
-}
-
-const struct sv_vek *sv_snp_signer_vek(const struct sv_snp_signer *s, bool *test_root)
-{
-        *test_root = s->test_root;
-        return &s->vek;
-}
-
-int sv_snp_verify_by(const struct sv_snp_signer *s, struct sv_bytes report, struct sv_bytes report_data, int64_t time, struct sv_report *out,
-                     struct sv_err *err)
-{
-        struct sv_report r;
-        char from[32], until[32];
-
-        if (sv_report_parse(report, &r, err) < 0 || key_info(&r, &s->vek, err) < 0)
-                return -1;
-        if (time < s->from || time >= s->until)
-                return sv_fail(err, SV_PROOF, "snp.chain.expired", "the chain is valid from %s until before %s; verify it anew, with newer lists",
-                               sv_format_time(s->from, from), sv_format_time(s->until, until));
-        if (signature(s->key, report, &r, err) < 0 || same_platform(&r, &s->vek, err) < 0 || bound(&r, report_data, err) < 0)
-                return -1;
-        *out = r;
-        return 0;
+        sv_snp_signer_free(&s);
+        return r;
 }

@@ -19,12 +19,16 @@ struct sv_snp_in {
  *   snp.report_data      REPORT_DATA is not what was asked */
 int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek, bool *test_root, struct sv_err *err);
 
-/* A VEK whose chain holds, for many reports of one chip: what is left to each of them is one signature. */
-struct sv_snp_signer;
-/* The checks of sv_snp_verify that are about the chain. Copies what it needs. */
-struct sv_snp_signer *sv_snp_signer_new(const struct sv_sev_chain *chain, struct sv_err *err);
-void sv_snp_signer_free(struct sv_snp_signer *s);
-const struct sv_vek *sv_snp_signer_vek(const struct sv_snp_signer *s, bool *test_root);
-/* As sv_snp_verify. SV_PROOF "snp.chain.expired": at this time a certificate or revocation list of the chain is not valid. */
-int sv_snp_verify_by(const struct sv_snp_signer *s, struct sv_bytes report, struct sv_bytes report_data, int64_t time, struct sv_report *out,
-                     struct sv_err *err);
+/* A VEK and what was proven of its chain, for many reports: what is left to each is one signature. Zeroed at first, and always for the same
+ * certificates and lists. Not for two threads at once. */
+struct sv_snp_signer {
+        struct sv_vek vek;
+        bool read, test_root;
+        struct sv_key *key;  /* NULL until the chain has held once */
+        int64_t from, until; /* it holds from .. before until */
+};
+void sv_snp_signer_free(struct sv_snp_signer *s); /* what is in it */
+/* As sv_snp_verify, with the same errors; *s says the rest. At any time: where the chain is not known to hold it is verified anew. */
+int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in, struct sv_report *report, struct sv_err *err);
+/* Its checks that are about the chain. */
+int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err);

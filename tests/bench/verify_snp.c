@@ -24,7 +24,7 @@ struct work {
         struct sv_buf vcek, ca, root;
         struct sv_certs trusted, vek, chain;
         uint8_t report[AMD_REPORT];
-        struct sv_snp_signer *signer;
+        struct sv_snp_signer signer;
         /* the operations alone: keys ready, signatures in libcrypto's form */
         struct op {
                 EVP_PKEY *key;
@@ -155,7 +155,10 @@ static void warm(void *arg)
         struct work *w = arg;
         struct sv_report r;
 
-        need(sv_snp_verify_by(w->signer, sv_bytes(w->report, AMD_REPORT), sv_bytes(NULL, 0), TIME, &r, NULL) == 0, "the report does not hold");
+        struct sv_snp_in in = {.report = sv_bytes(w->report, AMD_REPORT),
+                               .chain = {.vek = w->vek.list[0], .ca = &w->chain, .test_roots = &w->trusted, .time = TIME}};
+
+        need(sv_snp_verify_with(&w->signer, &in, &r, NULL) == 0, "the report does not hold");
 }
 
 static void prepare(struct work *w)
@@ -186,8 +189,7 @@ static void prepare(struct work *w)
         cert_op(&w->op[2], w->pki.ark, w->pki.ark_key, &w->der[2]);
         report_op(&w->op[3], w, &w->der[3]);
         chain.vek = w->vek.list[0];
-        w->signer = sv_snp_signer_new(&chain, NULL);
-        need(w->signer, "the chain does not hold");
+        need(sv_snp_signer_prove(&w->signer, &chain, NULL) == 0, "the chain does not hold");
 }
 
 int main(void)
@@ -208,6 +210,6 @@ int main(void)
         ok = bench_ratio(&rows[0], &rows[1], 1.2);
         ok &= bench_ratio(&rows[2], &rows[3], 1.2);
         ok &= bench_ratio(&rows[4], &rows[5], 1.1);
-        sv_snp_signer_free(w.signer);
+        sv_snp_signer_free(&w.signer);
         return ok ? 0 : 1;
 }

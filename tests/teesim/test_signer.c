@@ -34,31 +34,45 @@ static void read_certs(const char *dir, const char *name, struct sv_certs *out)
 }
 
 /* The same chain once, for more than one report. */
-static void by_signer(const struct sv_snp_in *in)
+static void by_signer(const struct sv_snp_in *given)
 {
         struct sv_err err = SV_ERR_NULL;
-        struct sv_snp_signer *s = sv_snp_signer_new(&in->chain, &err);
-        struct sv_sev_chain bad = in->chain;
+        struct sv_snp_signer s = {.key = NULL};
+        struct sv_snp_in in = *given;
         uint8_t changed[AMD_REPORT];
         struct sv_report r;
-        bool test = false;
 
-        assert_non_null(s);
-        sv_snp_signer_vek(s, &test);
-        assert_true(test);
-        OK(sv_snp_verify_by(s, in->report, in->report_data, JUNE_2026, &r, &err));
-        OK(sv_snp_verify_by(s, in->report, in->report_data, JUNE_2026 + 86400, &r, &err));
-        FAILS(sv_snp_verify_by(s, in->report, sv_bytes("other", 5), JUNE_2026, &r, &err), SV_PROOF, "snp.report_data");
-        /* The list says nothing about the time before it was seen to be valid, nor about the time after the next one is due. */
-        FAILS(sv_snp_verify_by(s, in->report, in->report_data, JUNE_2026 - 1, &r, &err), SV_PROOF, "snp.chain.expired");
-        FAILS(sv_snp_verify_by(s, in->report, in->report_data, INT64_C(1) << 40, &r, &err), SV_PROOF, "snp.chain.expired");
-        memcpy(changed, in->report.p, sizeof(changed));
-        changed[0x90] ^= 1;
-        FAILS(sv_snp_verify_by(s, sv_bytes(changed, sizeof(changed)), in->report_data, JUNE_2026, &r, &err), SV_PROOF, "snp.signature");
-        sv_snp_signer_free(s);
-        bad.test_roots = NULL;
-        assert_null(sv_snp_signer_new(&bad, &err));
-        assert_string_equal(err.check, "snp.chain.root");
+        for (int i = 0; i < 2; i++) {
+                in = *given;
+                OK(sv_snp_verify_with(&s, &in, &r, &err));
+                assert_true(s.test_root);
+                in.chain.time = JUNE_2026 + 86400;
+                OK(sv_snp_verify_with(&s, &in, &r, &err));
+                in.report_data = sv_bytes("other", 5);
+                FAILS(sv_snp_verify_with(&s, &in, &r, &err), SV_PROOF, "snp.report_data");
+                /* As much as the chain's certificates and lists are good for, and no more: refused by the name that it has without a signer. */
+                in = *given;
+                for (int k = 0; k < 2; k++) {
+                        struct sv_err anew = SV_ERR_NULL;
+                        struct sv_vek v;
+                        bool test;
+
+                        in.chain.time = k ? INT64_C(1) << 40 : 0;
+                        assert_int_equal(sv_snp_verify(&in, &r, &v, &test, &anew), -1);
+                        FAILS(sv_snp_verify_with(&s, &in, &r, &err), SV_PROOF, anew.check);
+                        assert_string_equal(err.msg, anew.msg);
+                }
+                memcpy(changed, given->report.p, sizeof(changed));
+                changed[0x90] ^= 1;
+                in = *given;
+                in.report = sv_bytes(changed, sizeof(changed));
+                FAILS(sv_snp_verify_with(&s, &in, &r, &err), SV_PROOF, "snp.signature");
+        }
+        sv_snp_signer_free(&s);
+        in = *given;
+        in.chain.test_roots = NULL;
+        FAILS(sv_snp_signer_prove(&s, &in.chain, &err), SV_PROOF, "snp.chain.root");
+        sv_snp_signer_free(&s);
 }
 
 static void each_version(const char *dir, const struct amd_pki *pki)

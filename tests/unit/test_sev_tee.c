@@ -1,8 +1,10 @@
 /* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and what they refuse. */
 #include "base/file.h"
+#include "base/memory.h"
 #include "policy/evaluate.h"
 #include "policy/policy.h"
 #include "sev/evidence.h"
+#include "sev/known.h"
 #include "sev/options.h"
 #include "sev/require.h"
 #include "sev/tee.h"
@@ -19,6 +21,28 @@ static void load(const char *rel, struct sv_buf *out)
 
         snprintf(path, sizeof(path), DIR "%s", rel);
         OK(sv_file_read(shared_path(path), 1u << 20, out, "test.file", &err));
+}
+
+/* One for all of these tests, whatever order they come in. */
+static struct sv_memory *memory;
+
+/* Anew, and with what the verifications before have left: the answers are the same. */
+static int verify_both(struct sv_verify_in *in, struct sv_json **claims)
+{
+        struct sv_err warm_err = SV_ERR_NULL;
+        int r = sv_snp_tee_verify(in, claims, &err);
+
+        in->memory = memory;
+        for (int i = 0; i < 2; i++) {
+                SV_JSON *warm = NULL;
+
+                assert_int_equal(sv_snp_tee_verify(in, &warm, &warm_err), r);
+                assert_string_equal(warm_err.check, err.check);
+                assert_string_equal(warm_err.msg, err.msg);
+                assert_int_equal(warm_err.class, err.class);
+                assert_true(r < 0 ? !warm : sv_json_equal(warm, *claims));
+        }
+        return r;
 }
 
 static int verify_with(const struct sv_json *evidence, const char *vek, const char *ca, const char *root, const char *crl, struct sv_json **claims)
@@ -38,7 +62,7 @@ static int verify_with(const struct sv_json *evidence, const char *vek, const ch
                 blobs[in.collateral.n++].data = sv_buf_bytes(&raw[i]);
         }
         memset(&err, 0, sizeof(err));
-        r = sv_snp_tee_verify(&in, claims, &err);
+        r = verify_both(&in, claims);
         for (size_t i = 0; i < 4; i++)
                 sv_buf_free(&raw[i]);
         return r;
@@ -181,6 +205,54 @@ static void own_certificates(void **state)
         FAILS(verify_with(evidence, NULL, NULL, NULL, NULL, &claims), SV_FORMAT, "snp.vek.form");
 }
 
+/* What one memory tells, another proves anew. A certificate that the proof did not need is kept by nobody. */
+static void learned(void **state)
+{
+        SV_MEMORY *m = sv_memory_new(), *other = sv_memory_new();
+        SV_JSON *evidence = evidence_of("synth/reports/ok-milan-v3.bin");
+        SV_BUF vek = SV_BUF_NULL, ca = SV_BUF_NULL, root = SV_BUF_NULL, raw = SV_BUF_NULL, more = SV_BUF_NULL;
+        struct sv_blob list[] = {{"vek", SV_BYTES_NULL}, {"ca", SV_BYTES_NULL}, {"ark-root", SV_BYTES_NULL}, {"ca", SV_BYTES_NULL}};
+        struct sv_verify_in in = {.evidence = evidence, .collateral = {list, 4}, .time = JUNE_2026, .memory = m};
+        SV_LESSON l = {.list = NULL};
+
+        load("synth/certs/vcek.der", &vek);
+        load("synth/certs/ca-milan-vcek.pem", &ca);
+        load("synth/certs/ark.der", &root);
+        load("synth/certs/ca-turin-vcek.pem", &more);
+        list[0].data = sv_buf_bytes(&vek);
+        list[1].data = sv_buf_bytes(&ca);
+        list[2].data = sv_buf_bytes(&root);
+        list[3].data = sv_buf_bytes(&more);
+        for (int i = 0; i < 4; i++) {
+                SV_JSON *claims = NULL;
+
+                if (i == 2) { /* until now with another product's chain beside it */
+                        assert_false(sv_memory_lesson(m, &raw));
+                        in.collateral.n = 3;
+                }
+                OK(sv_snp_tee_verify(&in, &claims, &err));
+        }
+        assert_int_equal(sv_memory_hits(m), 1);
+        assert_true(sv_memory_lesson(m, &raw));
+        OK(sv_lesson_read(sv_buf_bytes(&raw), &l, &err));
+        FAILS(sv_snp_learn(other, &l.what, 0, &err), SV_PROOF, "snp.chain.expired");
+        for (size_t i = 0; i < l.what.n; i++) {
+                uint8_t *p = (uint8_t *)(uintptr_t)l.list[i].data.p + l.list[i].data.n / 2;
+
+                *p ^= 1;
+                assert_int_equal(sv_snp_learn(other, &l.what, JUNE_2026, &err), -1);
+                *p ^= 1;
+        }
+        OK(sv_snp_learn(other, &l.what, JUNE_2026, &err));
+        in.memory = other;
+        for (int i = 0; i < 2; i++) {
+                SV_JSON *claims = NULL;
+
+                OK(sv_snp_tee_verify(&in, &claims, &err));
+        }
+        assert_int_equal(sv_memory_hits(other), 2);
+}
+
 static int require(const char *json, struct sv_json *rules)
 {
         SV_JSON *r = NULL;
@@ -265,12 +337,29 @@ static void guest_rules(void **state)
         }
 }
 
+static int make_memory(void **state)
+{
+        memory = sv_memory_new();
+        return 0;
+}
+
+static int free_memory(void **state)
+{
+        uint64_t hits = sv_memory_hits(memory);
+
+        print_message("%llu verifications found what they needed\n", (unsigned long long)hits);
+        sv_memory_freep(&memory);
+        return 0;
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(real_reports), cmocka_unit_test(synthetic_policies), cmocka_unit_test(own_certificates),
-                cmocka_unit_test(requirements), cmocka_unit_test(guest_rules),
+                cmocka_unit_test(requirements), cmocka_unit_test(guest_rules), cmocka_unit_test(learned),
+                /* Another time, with all that is kept by now. */
+                cmocka_unit_test(real_reports), cmocka_unit_test(synthetic_policies), cmocka_unit_test(own_certificates),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, make_memory, free_memory);
 }
