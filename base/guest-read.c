@@ -58,6 +58,7 @@ static const struct sv_member guest_members[] = {
         {"firmware", SV_M_PATH, G(firmware), "a path to a firmware image"},
         {"kernel", SV_M_PATH, G(kernel), "a path to a kernel image"},
         {"initrd", SV_M_PATH, G(initrd), "a path to an initramfs"},
+        {"shim", SV_M_PATH, G(shim), "a path to a shim"},
         {"cmdline", SV_M_TEXT, G(cmdline), "one line of text", .ok = sv_m_line},
         {"uki", SV_M_PATH, G(uki), "a path to a unified kernel image"},
         {"disks", SV_M_LIST, G(disks), "a list of at most 16 disks", .count = G(n_disks), .part = disk_members, .size = sizeof(struct sv_disk), .max = 16},

@@ -10,7 +10,7 @@
 
 void sv_guest_free(struct sv_guest *g)
 {
-        char **texts[] = {&g->file, &g->name, &g->tee, &g->cpu, &g->firmware, &g->kernel, &g->initrd, &g->cmdline, &g->uki,
+        char **texts[] = {&g->file, &g->name, &g->tee, &g->cpu, &g->firmware, &g->kernel, &g->initrd, &g->cmdline, &g->shim, &g->uki,
                           &g->attestation.url, &g->attestation.pin, &g->attestation.ca, &g->attestation.resource,
                           &g->security.model, &g->text, &g->dir};
 

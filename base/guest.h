@@ -31,6 +31,7 @@ struct sv_guest {
         char *initrd;
         char *cmdline;    /* the user's part; see sv_guest_cmdline */
         bool cmdline_exact; /* cmdline is the whole line (measure by flags); no guest file can say so */
+        char *shim;       /* between firmware and kernel, under Secure Boot; NULL: none */
         char *uki;
         struct sv_disk *disks;
         size_t n_disks;

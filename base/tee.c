@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/guest.h"
+
 void sv_measurement_free(struct sv_measurement *m)
 {
         sv_json_free(m->values);
@@ -18,6 +20,14 @@ void sv_id_out_free(struct sv_id_out *out)
         sv_buf_free(&out->auth);
         sv_json_free(out->values);
         *out = (struct sv_id_out){0};
+}
+
+int sv_tee_takes(const struct sv_tee *tee, const struct sv_guest *guest, struct sv_err *err)
+{
+        if (guest->shim && !tee->shim)
+                return sv_fail(err, SV_USAGE, "guest.shim", "a shim before the kernel is started and measured with tdx only, found one for %s: remove \"shim\"",
+                               tee->name);
+        return 0;
 }
 
 struct sv_measure_step *sv_measurement_step(struct sv_measurement *m)

@@ -105,6 +105,7 @@ struct sv_tee {
         const char *name;     /* "sev-snp", "tdx", "vtpm" */
         const char *kbs_name; /* "snp", "tdx", "tpm" */
         const char *help;
+        bool shim;            /* starts and measures a shim between firmware and kernel */
         const char *firmware; /* what boots when the guest file names none; NULL: the distribution's OVMF (sv_guest_firmware) */
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
@@ -162,6 +163,9 @@ struct sv_tee {
         /* JSON array of policy rules for `verify` without a policy: what any evidence of this TEE must show. */
         const char *strict;
 };
+
+/* Can a guest be launched and measured as this file says, as far as all TEEs know it? SV_USAGE "guest.shim". */
+int sv_tee_takes(const struct sv_tee *tee, const struct sv_guest *guest, struct sv_err *err);
 
 /* --- the guest's half --- */
 struct sv_attester {

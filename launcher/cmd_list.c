@@ -59,9 +59,9 @@ static int list(const struct sv_args *args, struct sv_json **result, struct sv_e
 
 static void print_boot(const struct sv_json *boot)
 {
-        static const char *const parts[] = {"firmware", "kernel", "uki", "initrd"};
+        static const char *const parts[] = {"firmware", "kernel", "uki", "initrd", "shim"};
 
-        for (size_t i = 0; i < 4; i++)
+        for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
                 if (sv_json_get(boot, parts[i]))
                         printf("%-12s %s\n             sha256 %s\n", parts[i], text(sv_json_get(boot, parts[i]), "path"),
                                text(sv_json_get(boot, parts[i]), "sha256"));

@@ -34,7 +34,7 @@ static const struct sv_opt opts[] = {
         {.name = "page-order", .arg = "mainline|two-pass", .help = "tdx: in which order the monitor measures pages"},
         {.name = "generation", .arg = "G", .help = "tdx: which release of EDK II the firmware measures like, when the image does not show it"},
         {.name = "acpi", .arg = "DIR", .help = "tdx: the guest's ACPI tables, as fw_cfg names them (secure-vm image acpi makes such a folder)"},
-        {.name = "shim", .arg = "FILE", .help = "tdx: a shim between firmware and kernel"},
+        {.name = "shim", .arg = "FILE", .help = "without a guest file: a shim between firmware and kernel"},
         {.name = "explain", .help = "every event in order, with its digest"},
         {.name = "diff", .arg = "FILE", .help = "say which input makes this guest file (or result of measure --explain --json) measure otherwise"},
         {.name = "event-log", .arg = "FILE", .help = "compare with the TCG event log of a boot; the first event that differs is the error"},
@@ -42,10 +42,10 @@ static const struct sv_opt opts[] = {
 };
 
 /* Options that describe a guest; those after "cpu" become members of the TEE's own object, which checks them. */
-static const char *const flags[] = {"firmware", "kernel",         "uki",  "initrd",          "cmdline", "memory",         "vcpus", "cpu",
+static const char *const flags[] = {"firmware", "kernel",         "uki",  "initrd",          "cmdline", "memory",         "vcpus", "cpu", "shim",
                                     "cpu-sig",  "guest-features", "vmm",  "firmware-digest", "svsm",    "svsm-vars-size", "igvm",
-                                    "page-order", "generation",   "acpi", "shim"};
-#define TEE_FLAGS 8
+                                    "page-order", "generation",   "acpi"};
+#define TEE_FLAGS 9
 
 static void set_text(char **member, const char *value)
 {
@@ -96,6 +96,7 @@ static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, stru
         set_text(&g->kernel, sv_opt(args, "kernel"));
         set_text(&g->uki, sv_opt(args, "uki"));
         set_text(&g->initrd, sv_opt(args, "initrd"));
+        set_text(&g->shim, sv_opt(args, "shim"));
         set_text(&g->cmdline, sv_opt(args, "cmdline"));
         set_text(&g->cpu, sv_opt(args, "cpu"));
         g->cmdline_exact = true;
@@ -233,7 +234,7 @@ static int measure(const struct sv_args *args, const struct sv_guest *guest, con
                 return -1;
         if (!(*tee)->measure)
                 return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", (*tee)->name);
-        return (*tee)->measure(guest, m, err);
+        return sv_tee_takes(*tee, guest, err) < 0 ? -1 : (*tee)->measure(guest, m, err);
 }
 
 /* One side of --diff: a guest file is measured, a result is taken as it is. */

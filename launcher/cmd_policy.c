@@ -30,7 +30,7 @@ static int make_policy(const struct sv_guest *guest, const struct sv_tee *tee, s
                 return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", tee->name);
         if (!guest->attestation.resource)
                 return sv_fail(err, SV_USAGE, "guest.attestation", "%s names no attestation, so there is nothing to release", guest->file);
-        if (tee->measure(guest, &m, err) < 0)
+        if (sv_tee_takes(tee, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
                 return -1;
         r = tee->policy(guest, &m, rules, trust, err);
         if (r == 0)

@@ -17,6 +17,8 @@ static void put_os(const struct sv_plan *p, const struct sv_domain_part *part, s
         sv_xml(x, "    <kernel>%s</kernel>\n", p->kernel);
         if (p->initrd)
                 sv_xml(x, "    <initrd>%s</initrd>\n", p->initrd);
+        if (p->shim) /* since libvirt 11.2 and QEMU 10.0 */
+                sv_xml(x, "    <shim>%s</shim>\n", p->shim);
         if (*p->cmdline)
                 sv_xml(x, "    <cmdline>%s</cmdline>\n", p->cmdline);
         sv_xml(x, "  </os>\n");
@@ -95,7 +97,7 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         const struct sv_guest *g = p->guest;
         char uuid[37];
 
-        if (p->tee && p->tee->domain(g, &part, err) < 0)
+        if (p->tee && (sv_tee_takes(p->tee, g, err) < 0 || p->tee->domain(g, &part, err) < 0))
                 return -1;
         sv_xml(x, "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n", p->kvm ? "kvm" : "qemu",
                g->name, sv_format_uuid(g->uuid, uuid), (unsigned long long)g->memory, g->vcpus);

@@ -11,6 +11,7 @@ struct sv_plan {
         const char *cmdline;      /* the whole of it (sv_guest_cmdline) */
         const char *kernel;       /* or the unified kernel image */
         const char *initrd;       /* or NULL */
+        const char *shim;         /* or NULL */
         const char *firmware;
         const char *nvram_template; /* NULL: the firmware is a rom without variable store */
         const char *nvram;          /* this guest's copy */

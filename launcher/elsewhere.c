@@ -19,7 +19,7 @@ static int build(const struct sv_guest_elsewhere *w, const struct sv_stage *stag
 {
         SV_BUF cmdline = SV_BUF_NULL;
         struct sv_plan plan = {
-                .guest = w->guest, .tee = w->tee, .kvm = w->kvm, .kernel = stage->kernel, .initrd = stage->initrd, .firmware = stage->firmware,
+                .guest = w->guest, .tee = w->tee, .kvm = w->kvm, .kernel = stage->kernel, .initrd = stage->initrd, .shim = stage->shim, .firmware = stage->firmware,
                 .nvram_template = stage->nvram_template, .nvram = stage->nvram,
         };
 

@@ -13,6 +13,7 @@ void sv_stage_free(struct sv_stage *s)
 {
         free(s->kernel);
         free(s->initrd);
+        free(s->shim);
         free(s->firmware);
         free(s->nvram_template);
         free(s->nvram);
@@ -56,7 +57,8 @@ int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv
         if (sv_mkdirs(boot, 0711, err) < 0 ||
             stage_one(s, "firmware", firmware, SV_FIRMWARE_SIZE_MAX, &st.firmware, st.digests, err) < 0 ||
             stage_one(s, g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel, SV_KERNEL_SIZE_MAX, &st.kernel, st.digests, err) < 0 ||
-            (g->initrd && stage_one(s, "initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd, st.digests, err) < 0))
+            (g->initrd && stage_one(s, "initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd, st.digests, err) < 0) ||
+            (g->shim && stage_one(s, "shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim, st.digests, err) < 0))
                 return -1;
         if (vars) {
                 st.nvram_template = sv_state_path(s, "boot/variables");

@@ -9,6 +9,7 @@
 struct sv_stage {
         char *kernel; /* or the unified kernel image */
         char *initrd; /* or NULL */
+        char *shim;   /* or NULL */
         char *firmware;
         char *nvram_template; /* or NULL */
         char *nvram;          /* path for this guest's copy */

@@ -40,7 +40,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         SV_BUF cmdline = SV_BUF_NULL;
         bool buffered[16] = {0}; /* as many as a guest file may have */
         struct sv_plan plan = {
-                .guest = k->guest, .tee = k->tee, .kvm = k->kvm, .kernel = w->stage.kernel, .initrd = w->stage.initrd,
+                .guest = k->guest, .tee = k->tee, .kvm = k->kvm, .kernel = w->stage.kernel, .initrd = w->stage.initrd, .shim = w->stage.shim,
                 .firmware = w->stage.firmware, .nvram_template = w->stage.nvram_template, .nvram = w->stage.nvram,
                 .console_socket = console, .console_log = log, .agent_socket = agent, .disks_by_fd = k->guest->n_disks > 0, .buffered = buffered,
         };

@@ -71,8 +71,6 @@ static int refuse_options(const struct sv_guest *g, const struct sv_tdx_options 
         if (o->page_order && strcmp(o->page_order, "mainline"))
                 return sv_fail(err, SV_USAGE, "tdx.domain.page_order", "page_order %s is that of another QEMU and KVM, so MRTD would never be met; remove it",
                                o->page_order);
-        if (o->shim)
-                return sv_fail(err, SV_USAGE, "tdx.domain.shim", "a shim can be measured, but is not started with the kernel yet; remove \"shim\"");
         if (o->attributes != SV_TDX_ATTR_SEPT_VE_DISABLE)
                 return sv_fail(err, SV_USAGE, "tdx.domain.attributes",
                                "attributes 0x%llx: libvirt can start a TD with bit 28 only (0x10000000), so these attributes would never be met",

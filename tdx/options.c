@@ -40,7 +40,6 @@ static const struct sv_member members[] = {
         {"page_order", SV_M_TEXT, O(page_order), "\"mainline\" or \"two-pass\"", .ok = page_order},
         {"generation", SV_M_TEXT, O(generation), "the first release of EDK II that measures like this firmware", .ok = sv_tdx_generation_ok},
         {"acpi", SV_M_PATH, O(acpi), "a path to a folder with the guest's ACPI tables"},
-        {"shim", SV_M_PATH, O(shim), "a path to a shim"},
         {"allow_unpredicted", SV_M_SET, O(allow_unpredicted), "an array of \"rtmr0\", \"rtmr1\", \"rtmr2\", each once", .names = sv_tdx_may_lack},
         {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
         {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
@@ -73,7 +72,7 @@ int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, st
 void sv_tdx_options_free(struct sv_tdx_options *o)
 {
         char **texts[] = {&o->mrconfigid, &o->mrowner, &o->mrownerconfig, &o->init_data, &o->page_order,
-                          &o->generation, &o->acpi,    &o->shim,          &o->test_root, &o->quote_service};
+                          &o->generation, &o->acpi,    &o->test_root, &o->quote_service};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);

@@ -19,7 +19,6 @@ struct sv_tdx_options {
         char *page_order;    /* "mainline" (default), "two-pass": sv_tdx_monitor */
         char *generation;    /* of the firmware (tdx/firmware.h); NULL: what the image itself shows */
         char *acpi;          /* path: a folder with the ACPI tables and other files of fw_cfg, as the guest's firmware finds them */
-        char *shim;          /* path: QEMU's -shim */
         unsigned allow_unpredicted; /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
         char *test_root;         /* path: a root trusted in place of Intel's, for tests */
         struct sv_json *require; /* what the platform must be: tdx/require.h */

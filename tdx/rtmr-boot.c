@@ -28,7 +28,7 @@ int sv_tdx_add_shim(struct sv_prediction *p, const struct sv_tdx_boot *b, struct
                 return sv_fail(err, SV_USAGE, "tdx.shim", "firmware of the generation %s does not start a shim: stable202502 or newer is needed",
                                b->firmware->generation->name);
         if (sv_event_image(p, 1, sv_buf_bytes(&b->shim_image), err, "shim, Authenticode digest") < 0)
-                return sv_wrap(err, "shim %s", b->options->shim);
+                return sv_wrap(err, "shim %s", b->guest->shim);
         return 0;
 }
 
@@ -60,9 +60,9 @@ int sv_tdx_rtmr1_end(struct sv_prediction *p, struct sv_err *err)
 
 static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image, struct sv_err *err)
 {
-        if ((b->options->shim ? sv_tdx_add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 || sv_tdx_rtmr1_begin(p, b, err) < 0)
+        if ((b->guest->shim ? sv_tdx_add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 || sv_tdx_rtmr1_begin(p, b, err) < 0)
                 return -1;
-        if (b->options->shim && add_kernel(p, b, image, err) < 0) /* the shim loads and measures it as firmware does */
+        if (b->guest->shim && add_kernel(p, b, image, err) < 0) /* the shim loads and measures it as firmware does */
                 return -1;
         return sv_tdx_rtmr1_end(p, err);
 }
@@ -81,7 +81,7 @@ static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
         const struct sv_tdx_generation *g = b->firmware->generation;
         struct sv_boot *f = b->files;
 
-        if (b->options->shim && sv_tdx_shim_lists(p, b, err) < 0)
+        if (b->guest->shim && sv_tdx_shim_lists(p, b, err) < 0)
                 return -1;
         if (!g && !b->firmware->older) {
                 sv_event_unknown(p, 2, SV_EV_EVENT_TAG, "command line (LOADED_IMAGE::LoadOptions)");

@@ -27,9 +27,9 @@ static int read_shim(struct sv_tdx_boot *b, struct sv_err *err)
         struct sv_err why = SV_ERR_NULL;
         const char *unknown = NULL;
 
-        if (!b->options->shim || !b->files)
+        if (!b->guest->shim || !b->files)
                 return 0;
-        if (sv_file_read(b->options->shim, SV_KERNEL_SIZE_MAX, &b->shim_image, "tdx.shim", err) < 0)
+        if (sv_file_read(b->guest->shim, SV_KERNEL_SIZE_MAX, &b->shim_image, "tdx.shim", err) < 0)
                 return -1;
         if (sv_shim_read(sv_buf_bytes(&b->shim_image), &b->shim, &why) < 0)
                 unknown = why.msg;
@@ -56,7 +56,7 @@ static const char *kernel_path(const struct sv_tdx_boot *b)
 static int allow_first(struct sv_tdx_boot *b, struct sv_err *err)
 {
         SV_SIGNED_IMAGE image = {.n = 0};
-        const char *shim = b->options->shim;
+        const char *shim = b->guest->shim;
         char by[256];
         int r;
 
@@ -106,7 +106,7 @@ int sv_tdx_boot_read(struct sv_tdx_boot *b, struct sv_err *err)
                 return 0;
         if (allow_first(b, err) < 0)
                 return -1;
-        return b->options->shim && !*b->shim_unknown && !*b->refused ? allow_second(b, err) : 0;
+        return b->guest->shim && !*b->shim_unknown && !*b->refused ? allow_second(b, err) : 0;
 }
 
 void sv_tdx_boot_free(struct sv_tdx_boot *b)
@@ -133,7 +133,7 @@ int sv_tdx_firmware_authority(struct sv_prediction *p, const struct sv_tdx_boot 
 
 int sv_tdx_shim_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
-        if (!b->options->shim)
+        if (!b->guest->shim)
                 return 0;
         if (*b->shim_unknown) {
                 sv_event_unknown(p, 0, SV_EV_EFI_VARIABLE_AUTHORITY, "what the shim adds");

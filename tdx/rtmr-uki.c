@@ -76,7 +76,7 @@ static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
         char known[64];
 
         sv_uki_versions(true, known);
-        if ((b->options->shim && sv_tdx_shim_lists(p, b, err) < 0) ||
+        if ((b->guest->shim && sv_tdx_shim_lists(p, b, err) < 0) ||
             add_sections(p, sv_buf_bytes(&b->files->kernel), !u->stub || u->stub->sbat, err) < 0)
                 return -1;
         if (!u->stub || !u->stub->whole)
@@ -112,7 +112,7 @@ static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b, cons
 static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
 {
         struct sv_bytes image = sv_buf_bytes(&b->files->kernel);
-        bool shim = b->options->shim;
+        bool shim = b->guest->shim;
 
         if (shim && sv_tdx_add_shim(p, b, err) < 0)
                 return -1;

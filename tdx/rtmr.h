@@ -15,7 +15,7 @@ struct sv_tdx_boot {
         struct sv_boot *files; /* NULL: the guest boots from its disk; the kernel is changed in place as the monitor does */
         struct sv_varstore *store; /* the image's own variables; NULL: the firmware is not readable */
         bool secure_boot;          /* the firmware asks for signatures */
-        struct sv_buf shim_image;  /* with options->shim */
+        struct sv_buf shim_image;  /* with guest->shim */
         struct sv_shim shim;
         char shim_unknown[384];    /* why it is not known what the shim measures; "" when it is */
         struct sv_authority first, second; /* under Secure Boot: who allows what the firmware starts, and what the shim starts */

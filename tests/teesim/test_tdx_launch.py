@@ -75,7 +75,8 @@ class Machine:
     def qemu(self, **told):
         """What QEMU's half of the simulator is told (tests/teesim/tdx.h)."""
         told = {'LD_PRELOAD': self.simulator, 'TEESIM_STATE': self.state_file, 'TEESIM_RUN': 'block', **told}
-        self.put('bin/new', '#!/bin/sh\n' + ''.join(f'export {k}="{v}"\n' for k, v in told.items()) + 'exec /usr/bin/qemu-system-x86_64 "$@"\n')
+        note = f'[ "$1" = -name ] && printf "%s\\n" "$@" >{self.path("arguments")}\n'
+        self.put('bin/new', '#!/bin/sh\n' + ''.join(f'export {k}="{v}"\n' for k, v in told.items()) + note + 'exec /usr/bin/qemu-system-x86_64 "$@"\n')
         os.chmod(self.path('bin/new'), 0o755)
         os.rename(self.path('bin/new'), self.path('bin/qemu-system-x86_64'))
 
@@ -151,6 +152,11 @@ def guests(m):
         digest = hashlib.sha384(f.read()).hexdigest()
     state = launched(m, tdx={'init_data': 'init-data', 'mrowner': '11' * 48})
     must(state['mrconfigid'] == digest, f'expected the digest of init-data as MRCONFIGID, found {state["mrconfigid"]}')
+    m.put('shim', fake_kernel())
+    launched(m, shim='shim')
+    with open(m.path('arguments'), encoding='utf-8') as f:
+        arguments = f.read().split('\n')
+    must('-shim' in arguments and arguments[arguments.index('-shim') + 1].endswith('/boot/shim'), f'no shim was handed to QEMU: {arguments}')
     must(state['mrowner'] == '11' * 48 and state['mrownerconfig'] == '00' * 48, f'found {state["mrowner"]}, {state["mrownerconfig"]}')
 
 

@@ -111,6 +111,19 @@ static void confidential_under_kvm(void **state)
         has_not(&x, "<cmdline>");
 }
 
+/* Who does not start a shim says so, before anything is made. */
+static void no_shim(void **state)
+{
+        struct sv_plan p = {.tee = &snp, .kvm = true};
+        SV_GUEST g = {0};
+        SV_BUF x = SV_BUF_NULL;
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_guest_parse(sv_bytes_str("{\"name\":\"c\",\"kernel\":\"/k\",\"shim\":\"/s\"}"), "g.json", "/", &g, &err));
+        p.guest = &g;
+        FAILS(sv_domain_xml(&p, &x, &err), SV_USAGE, "guest.shim");
+}
+
 /* The machine's own libvirt schema, and two others when ../shared is there. */
 static void schema(void **state)
 {
@@ -218,7 +231,7 @@ static void probe(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm), cmocka_unit_test(schema),
+                cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm), cmocka_unit_test(no_shim), cmocka_unit_test(schema),
                 cmocka_unit_test(escaping), cmocka_unit_test(probe),
         };
 

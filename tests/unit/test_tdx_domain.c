@@ -12,7 +12,7 @@
 #include "tests/unit/tdvf.h"
 
 static char root[] = "/tmp/tdx-domain.XXXXXX";
-static const struct sv_tee tdx = {.name = "tdx", .domain = sv_tdx_domain};
+static const struct sv_tee tdx = {.name = "tdx", .domain = sv_tdx_domain, .shim = true};
 
 static void put(const char *rel, struct sv_bytes data)
 {
@@ -32,6 +32,7 @@ static int domain(const char *members, struct sv_buf *xml, struct sv_err *err)
         if (sv_guest_parse(sv_bytes_str(text), "g.json", root, &g, err) < 0)
                 return -1;
         p.guest = &g;
+        p.shim = g.shim ? "/s" : NULL;
         return sv_domain_xml(&p, xml, err);
 }
 
@@ -59,6 +60,8 @@ static void parts(void **state)
         has(GOOD, "<pmu state='off'/>", true);
         has(GOOD, "<cpu mode='host-passthrough'/>", true);
         has(GOOD, "<loader type='rom'>/f</loader>", true);
+        has(GOOD, "<shim>", false);
+        has(GOOD ",\"shim\":\"good.fd\"", "<kernel>/k</kernel>\n    <shim>/s</shim>\n", true);
         has(GOOD, "nvram", false);
         has(GOOD, "pflash", false);
         has(GOOD, "mrConfigId", false);
@@ -119,7 +122,6 @@ static void refused(void **state)
                 {TDX("\"quote_service\":\"/a'/><x\""), "guest.tdx.quote_service", "path"},
                 {TDX("\"quote_service\":\"relative\""), "guest.tdx.quote_service", "path"},
                 {TDX("\"page_order\":\"two-pass\""), "tdx.domain.page_order", "remove it"},
-                {TDX("\"shim\":\"good.fd\""), "tdx.domain.shim", "remove"},
                 {TDX("\"qgs\":\"/a\""), "guest.tdx.unknown", "qgs"},
                 {GOOD ",\"tuning\":{\"hugepages\":true}", "tdx.domain.cannot", "guest_memfd"},
                 {GOOD ",\"tuning\":{\"memory_hotplug\":\"4GiB\"}", "tdx.domain.cannot", "launch anew"},

@@ -179,12 +179,12 @@ static void what_moves(void **state)
 static void not_predicted(void **state)
 {
         static const struct {
-                const char *options, *kernel, *names, *reason;
+                const char *options, *kernel, *names, *reason, *shim;
         } t[] = {
                 {"\"acpi\":\"%/acpi\"", "kernel", "rtmr0 rtmr1", "stable202411"},
                 {"\"generation\":\"202411\"", "kernel", "rtmr0", "ACPI tables"},
                 {"\"generation\":\"202411\",\"acpi\":\"%/acpi\"", "kernel-old", "rtmr2", "6.9"},
-                {"\"generation\":\"202508\",\"acpi\":\"%/acpi\",\"shim\":\"%/kernel-2\"", "kernel", "rtmr0 rtmr2", ".vendor_cert"},
+                {"\"generation\":\"202508\",\"acpi\":\"%/acpi\"", "kernel", "rtmr0 rtmr2", ".vendor_cert", "kernel-2"},
                 {"", NULL, "rtmr0 rtmr1 rtmr2", "without a kernel"},
         };
 
@@ -199,6 +199,7 @@ static void not_predicted(void **state)
 
                 free(g.kernel);
                 g.kernel = t[i].kernel ? strdup(path_of(t[i].kernel)) : NULL;
+                g.shim = t[i].shim ? strdup(path_of(t[i].shim)) : NULL;
                 OK(sv_tdx_measure(&g, &m, &err));
                 for (unsigned k = 0; k < 3; k++) {
                         char name[] = "rtmr0";
@@ -316,14 +317,14 @@ static void refuses(void **state)
         static const struct {
                 const char *options;
                 enum sv_class class;
-                const char *check;
+                const char *check, *shim;
         } t[] = {
                 {"\"page_order\":\"backwards\"", SV_USAGE, "guest.tdx.page_order"},
                 {"\"generation\":\"202506\"", SV_USAGE, "guest.tdx.generation"},
                 {"\"generation\":\"202508\",\"acpi\":\"%/nowhere\"", SV_USAGE, "tdx.fw_cfg"},
-                {"\"generation\":\"202411\",\"shim\":\"%/kernel\"", SV_USAGE, "tdx.shim"},
-                {"\"generation\":\"202508\",\"shim\":\"%/nowhere\"", SV_SYSTEM, "tdx.shim"},
-                {"\"generation\":\"202508\",\"shim\":\"%/initrd\"", SV_FORMAT, "ovmf.pe.magic"},
+                {"\"generation\":\"202411\"", SV_USAGE, "tdx.shim", "kernel"},
+                {"\"generation\":\"202508\"", SV_SYSTEM, "tdx.shim", "nowhere"},
+                {"\"generation\":\"202508\"", SV_FORMAT, "ovmf.pe.magic", "initrd"},
                 {"\"unknown\":1", SV_USAGE, "guest.tdx.unknown"},
         };
         struct sv_measurement m = {0};
@@ -331,6 +332,7 @@ static void refuses(void **state)
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 SV_GUEST g = guest_with(old_firmware(), t[i].options);
 
+                g.shim = t[i].shim ? strdup(path_of(t[i].shim)) : NULL;
                 FAILS(sv_tdx_measure(&g, &m, &err), t[i].class, t[i].check);
         }
 
