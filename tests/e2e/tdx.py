@@ -14,7 +14,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from emulated import EmulatedCase, EmulatedEnv, main, no_compiler
+from emulated import MODULE, EmulatedCase, EmulatedEnv, main, no_compiler
 from env import CACHE, TOP, Failed, run
 
 FIRMWARE = os.path.join(os.path.dirname(CACHE), 'firmware', 'OVMF.inteltdx.ms.fd')
@@ -29,17 +29,67 @@ def case(f):
     return f
 
 
+SERVICE = os.path.join(MODULE, 'quote_service.c')
+TRANSPORT = 'kernel/net/vmw_vsock/vmw_vsock_virtio_transport.ko'
+
+
+class TdxEnv(EmulatedEnv):
+    def inputs(self):
+        return super().inputs() + [SERVICE]
+
+    def modules(self):
+        """And a second initramfs, of a guest that has its host's quote service within."""
+        modules, more = super().modules()
+        program, agent = os.path.join(self.dir, 'quote-service'), self.initrd + '-agent'
+        run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', program, SERVICE)
+        run(self.vm, 'image', 'initrd', '--kernel-modules', self.local(modules), '--agent', self.agent, '--out', agent, '--quote-port', '4050',
+            '--module', 'vsock_loopback', *more)
+        with open(program, 'rb') as p, open(agent, 'rb') as a, open(self.initrd + '-service', 'wb') as out:
+            out.write(cpio('quote-service', p.read()) + a.read())
+        return modules, more
+
+    def local(self, modules):
+        """The modules, but for the transport to a host, of which it says that the kernel has it: the emulated machine has no vsock device, and
+        with that module loaded the kernel takes connections to the host nowhere else (net/vmw_vsock/af_vsock.c, vsock_use_local_transport)."""
+        target = os.path.join(self.dir, 'local', os.path.basename(modules))
+        os.makedirs(target)
+        for f in os.listdir(modules):
+            if f not in ('modules.dep', 'modules.builtin'):
+                os.symlink(os.path.join(modules, f), os.path.join(target, f))
+        for f, change in (('modules.dep', lambda text: [line for line in text if not line.startswith(TRANSPORT + ':')]),
+                          ('modules.builtin', lambda text: text + [TRANSPORT + '\n'])):
+            with open(os.path.join(modules, f), encoding='ascii') as old, open(os.path.join(target, f), 'w', encoding='ascii') as new:
+                new.writelines(change(old.readlines()))
+        return target
+
+
+def cpio(name, data):
+    """An archive ("newc") of one program, as long as the kernel wants it in front of another archive."""
+    def entry(n, mode, body):
+        head = '070701' + ''.join(f'{v:08x}' for v in (0, mode, 0, 0, 1, 0, len(body), 0, 0, 0, 0, len(n) + 1, 0))
+        return padded(padded((head + n).encode() + b'\0', 4) + body, 4)
+
+    def padded(b, to):
+        return b + bytes(-len(b) % to)
+    return padded(entry(name, 0o100755, data) + entry('TRAILER!!!', 0, b''), 512)
+
+
 class TdxCase(EmulatedCase):
     LOG_AREA = 0x10000
 
     def __init__(self, env, base, name):
         super().__init__(env, base, name)
-        self.kernel, self.forged_log = env.kernel, False
+        self.kernel, self.initrd, self.forged_log, self.service = env.kernel, env.initrd, False, None
         self.make_pki('pki')
         run(env.signer, 'keyless', FIRMWARE, self.path('firmware.fd'))
         # RTMR0 belongs to the machine; MRTD, RTMR1 and RTMR2 say what runs.
         self.guest.update(tee='tdx', vcpus=1, firmware=self.path('firmware.fd'), disks=[{'path': self.path('root.img'), 'id': 'root'}],
                           tees={'tdx': {'test_root': self.path('pki/root.pem'), 'allow_unpredicted': ['rtmr0']}})
+
+    def with_service(self, how):
+        """A guest with a quote service at its host's vsock, and Intel's file that says so. how: what the service does (teesim-signer serve-qgs)."""
+        self.service, self.initrd = how, self.env.initrd + '-service'
+        self.guest.update(initrd=self.initrd, cmdline=self.guest['cmdline'] + ' rdinit=/quote-service')
 
     def make_pki(self, name, *options):
         shutil.rmtree(self.path(name), ignore_errors=True)
@@ -61,7 +111,7 @@ class TdxCase(EmulatedCase):
 
     def platform(self, extra='', pki='pki', attributes=0, mrconfigid=None):
         self.pki, self.state_file, self.ccel = self.path(pki), self.path('platform.json'), self.path('ccel')
-        self.boots = {'-kernel': self.kernel, '-initrd': self.env.initrd, '-append': self.cmdline(extra)}
+        self.boots = {'-kernel': self.kernel, '-initrd': self.initrd, '-append': self.cmdline(extra)}
         td = 'tdx-guest,id=tdx0' + (f',mrconfigid={base64.b64encode(mrconfigid).decode()}' if mrconfigid else '')
         r = run(os.path.join(TOP, 'tests/teesim/forky'), FORKY, 'qemu-system-x86_64', '-machine',
                 'q35,kernel-irqchip=split,confidential-guest-support=tdx0', '-object', td, '-m', '512M', '-accel', 'kvm', '-cpu', 'host', '-nodefaults',
@@ -70,7 +120,7 @@ class TdxCase(EmulatedCase):
                 env=dict(os.environ, FORKY_PRELOAD=self.env.simulator, TEESIM_STATE=self.state_file, TEESIM_TD_ATTRIBUTES=str(attributes)))
         if not os.path.exists(self.state_file):
             raise Failed(f'the launch was refused: {r.stderr[-800:]}')
-        run(self.env.signer, 'ccel', self.state_file, self.guest['firmware'], self.kernel, self.env.initrd, self.cmdline(extra), self.ccel)
+        run(self.env.signer, 'ccel', self.state_file, self.guest['firmware'], self.kernel, self.initrd, self.cmdline(extra), self.ccel)
         with open(self.state_file, encoding='ascii') as f:
             return json.load(f)
 
@@ -92,7 +142,24 @@ class TdxCase(EmulatedCase):
             f.write(bytes(log).ljust(at, b'\xff') + bios)
         with open(self.path('ccel.acpi'), 'wb') as f:
             f.write(struct.pack('<BBHQQ', 2, 0, 0, self.LOG_AREA, (1 << 32) - 2 * at))  # TDX
-        return ['-bios', self.path('bios'), '-acpitable', f'sig=CCEL,rev=1,oem_id=TEST,oem_table_id=CCEL,data={self.path("ccel.acpi")}']
+        return [*self.service_machine(), '-bios', self.path('bios'), '-acpitable', f'sig=CCEL,rev=1,oem_id=TEST,oem_table_id=CCEL,data={self.path("ccel.acpi")}']
+
+
+    def service_machine(self):
+        if not self.service:
+            return []
+        port = self.path('qgs')
+        self.start(self.env.signer, 'serve-qgs', self.pki, port, self.service, log='qgs.log')
+        self.wait_for(port)
+        return ['-chardev', f'socket,id=qgs,path={port}', '-device', 'virtserialport,chardev=qgs,name=org.secure-vm.test.qgs']
+
+    def went(self, platform, *service):
+        """Which way the quote came: what the platform was asked for, and what the service at vsock says that it did."""
+        for log, expected in (('signer.log', platform), *(('qgs.log', [s]) for s in service)):
+            with open(self.path(log), encoding='ascii') as f:
+                said = f.read().splitlines()
+            self.must(said == expected, f'expected {expected} in {log}, found {said}')
+        self.must(self.console().count('e2e-qgs: a connection at vsock port 4050') == len(service), 'the console says otherwise')
 
 
 @case
@@ -108,6 +175,7 @@ def tdx_unlock(c):
     c.boot()
     grounds = c.must_unlock()
     c.must('tdx evidence' in grounds, f'expected tdx evidence in the grounds, found: {grounds}')
+    c.went(['a quote'])
 
 
 @case
@@ -192,6 +260,46 @@ def tdx_forged_log(c):
     c.must_refuse('proof', 'tdx.ccel.replay')
 
 
+NOTE = 'the quote came from the kernel, not from the service at vsock:2:4050'
+
+
+@case
+def tdx_quote_service(c):
+    """the host's quote service at vsock signs the module's report, and the kernel is not asked"""
+    c.with_service('sign')
+    c.prepare()
+    c.platform()
+    c.boot()
+    grounds = c.must_unlock()
+    c.must('tdx evidence' in grounds, f'expected tdx evidence in the grounds, found: {grounds}')
+    c.went(['a TDREPORT'], 'signed')
+    c.must(NOTE not in c.console(), 'the agent says that it asked the kernel')
+
+
+@case
+def tdx_quote_service_refuses(c):
+    """the quote service answers with an error: the kernel is asked, and the agent says why"""
+    c.with_service('refuse')
+    c.prepare()
+    c.platform()
+    c.boot()
+    c.must_unlock()
+    c.went(['a TDREPORT', 'a quote'], 'refused')
+    c.must(NOTE in c.console() and '[tdx.qgs.refused]' in c.console(), 'the agent does not say so')
+
+
+@case
+def tdx_quote_service_silent(c):
+    """the quote service takes the request and says nothing: the agent waits no longer than it may"""
+    c.with_service('silent')
+    c.prepare()
+    c.platform()
+    c.boot()
+    c.must_unlock()
+    c.went(['a TDREPORT', 'a quote'], 'silent')
+    c.must(NOTE in c.console() and '[tdx.qgs.answer]' in c.console(), 'the agent does not say so')
+
+
 def missing():
     if not os.path.exists('/dev/kvm'):
         return 'there is no /dev/kvm'
@@ -204,4 +312,4 @@ def missing():
 
 
 if __name__ == '__main__':
-    sys.exit(main('tdx', __doc__, CASES, EmulatedEnv, TdxCase, missing))
+    sys.exit(main('tdx', __doc__, CASES, TdxEnv, TdxCase, missing))

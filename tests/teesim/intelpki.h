@@ -66,5 +66,7 @@ struct intel_quote {
         uint8_t qe_tail;           /* last byte of the enclave's REPORTDATA */
 };
 void intel_quote(const struct intel_signer *s, const struct intel_quote *q, struct sv_buf *out);
-/* TDREPORT; its MAC is any number. */
+/* What the quoting enclave makes of a TDREPORT: a quote of version 4. false: not a report of this machine (its MAC, or a digest). */
+bool intel_quote_report(const struct intel_signer *s, const uint8_t report[INTEL_TD_REPORT], struct sv_buf *out);
+/* TDREPORT; its MAC is any number, the same for all. */
 void intel_td_report(const struct intel_quote *q, uint8_t out[INTEL_TD_REPORT]);

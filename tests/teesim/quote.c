@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "tests/teesim/intelpki.h"
 
+#define MAC 0xac /* every byte of it */
+
 static void must(bool ok, const char *what)
 {
         if (ok)
@@ -119,27 +121,53 @@ static void put_signature_data(const struct intel_signer *s, const struct sv_buf
         sv_buf_puts(out, s->chain);
 }
 
-void intel_quote(const struct intel_signer *s, const struct intel_quote *q, struct sv_buf *out)
+static void put_quote(const struct intel_signer *s, unsigned version, unsigned type, struct sv_bytes body, uint8_t qe_tail, struct sv_buf *out)
 {
         static const uint8_t vendor[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
         uint8_t user_data[20] = {0};
         SV_BUF quoted = SV_BUF_NULL, signature = SV_BUF_NULL;
 
-        sv_buf_u16le(&quoted, (uint16_t)q->version);
+        sv_buf_u16le(&quoted, (uint16_t)version);
         sv_buf_u16le(&quoted, 2); /* ECDSA P-256 */
         sv_buf_u32le(&quoted, 0x81);
         sv_buf_u32le(&quoted, 0);
         sv_buf_put(&quoted, sv_bytes(vendor, sizeof(vendor)));
         sv_buf_put(&quoted, sv_bytes(user_data, sizeof(user_data)));
-        if (q->version == 5) {
-                sv_buf_u16le(&quoted, (uint16_t)q->type);
-                sv_buf_u32le(&quoted, body_size(q->type));
+        if (version == 5) {
+                sv_buf_u16le(&quoted, (uint16_t)type);
+                sv_buf_u32le(&quoted, (uint32_t)body.n);
         }
-        put_body(q, &quoted);
-        put_signature_data(s, &quoted, q->qe_tail, &signature);
+        sv_buf_put(&quoted, body);
+        put_signature_data(s, &quoted, qe_tail, &signature);
         sv_buf_put(out, sv_buf_bytes(&quoted));
         sv_buf_u32le(out, (uint32_t)signature.n);
         sv_buf_put(out, sv_buf_bytes(&signature));
+}
+
+void intel_quote(const struct intel_signer *s, const struct intel_quote *q, struct sv_buf *out)
+{
+        SV_BUF body = SV_BUF_NULL;
+
+        put_body(q, &body);
+        put_quote(s, q->version, q->type, sv_buf_bytes(&body), q->qe_tail, out);
+}
+
+bool intel_quote_report(const struct intel_signer *s, const uint8_t report[INTEL_TD_REPORT], struct sv_buf *out)
+{
+        uint8_t b[584] = {0}, mac[32], tcb[48], td[48];
+
+        memset(mac, MAC, sizeof(mac));
+        sha(EVP_sha384(), report + 256, 239, tcb);
+        sha(EVP_sha384(), report + 512, 512, td);
+        if (report[0] != 0x81 || memcmp(report + 224, mac, 32) || memcmp(report + 32, tcb, 48) || memcmp(report + 80, td, 48))
+                return false;
+        memcpy(b, report + 264, 16);
+        memcpy(b + 16, report + 280, 104);
+        memcpy(b + 120, report + 512, 16);
+        memcpy(b + 136, report + 528, 8 * INTEL_MR);
+        memcpy(b + 520, report + 128, 64);
+        put_quote(s, 4, 2, sv_bytes(b, sizeof(b)), 0, out);
+        return true;
 }
 
 void intel_td_report(const struct intel_quote *q, uint8_t out[INTEL_TD_REPORT])
@@ -153,7 +181,7 @@ void intel_td_report(const struct intel_quote *q, uint8_t out[INTEL_TD_REPORT])
         out[0] = 0x81; /* TDX */
         memcpy(out + 16, intel_components, 16);
         memcpy(out + 128, q->report_data, 64);
-        memset(out + 224, 0xac, 32); /* MAC */
+        memset(out + 224, MAC, 32);
         out[256] = 0xff;             /* TEE_TCB_INFO: which of its fields hold */
         out[257] = 0x01;
         memcpy(out + 264, b, 16);

@@ -7,6 +7,7 @@
  * teesim-signer keyless FIRMWARE OUT                             the image with an empty variable store: no Secure Boot
  * teesim-signer ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT   the event log of a TD that boots these
  * teesim-signer serve-td DIR STATE.json CCEL SOCKET              quotes for the guest at the socket, until killed
+ * teesim-signer serve-qgs DIR SOCKET HOW                         a TD host's quote service that HOW: sign, refuse or silent, until killed
  * teesim-signer quote DIR STATE.json CCEL REPORT_DATA OUT        a quote over at most 64 bytes */
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,8 +192,8 @@ static int usage(const char *name)
         fprintf(stderr,
                 "usage: %s pki DIR [PRODUCT]\n       %s id-block DIGEST POLICY PREFIX [author]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n"
                 "       %s intel DIR [NAME=VALUE...]\n       %s keyless FIRMWARE OUT\n       %s ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
-                "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
-                name, name, name, name, name, name, name, name, name);
+                "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s serve-qgs DIR SOCKET sign|refuse|silent\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
+                name, name, name, name, name, name, name, name, name, name);
         return 2;
 }
 
@@ -221,6 +222,10 @@ int main(int argc, char **argv)
                 return make_quote(argv + 2);
         if (argc == 6 && !strcmp(command, "serve-td")) {
                 intel_serve(argv[2], argv[3], argv[4], argv[5], &err);
+                return failed(&err);
+        }
+        if (argc == 5 && !strcmp(command, "serve-qgs")) {
+                intel_serve_qgs(argv[2], argv[3], argv[4], &err);
                 return failed(&err);
         }
         return usage(argv[0]);

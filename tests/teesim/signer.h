@@ -21,6 +21,9 @@ int signer_serve(const struct signer *s, const char *socket_path, struct sv_err 
 int amd_serve(const char *dir, const char *state_path, const char *socket_path, bool device_only, struct sv_err *err);
 /* The same for a TD, whose RTMRs are what this event log leads to. */
 int intel_serve(const char *dir, const char *state_path, const char *ccel_path, const char *socket_path, struct sv_err *err);
+/* The quote service of a TD's host at a UNIX socket, until it is killed; how: "sign", "refuse", or "silent" (hears, and does not answer). Says on
+ * standard output what it did, a line a request. */
+int intel_serve_qgs(const char *dir, const char *socket_path, const char *how, struct sv_err *err);
 /* The four RTMRs that a log leads to. */
 int intel_replay(struct sv_bytes ccel, uint8_t rtmr[4][48], struct sv_err *err);
 

@@ -1,4 +1,5 @@
 /* Quotes and TDREPORTs for an emulated guest, as teesim_guest.c asks for them. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,13 @@ struct td_platform {
         uint8_t rtmr[4][INTEL_MR];
 };
 
+/* A line a request, for who wants to know which way a guest went. */
+static void say(const char *what)
+{
+        puts(what);
+        fflush(stdout);
+}
+
 static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIGNER_REQUEST], struct sv_buf *body, struct sv_buf *certs)
 {
         const struct td_platform *p = arg;
@@ -20,12 +28,14 @@ static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIG
         memcpy(q.report_data, request, sizeof(q.report_data));
         switch (code) {
         case SIGNER_REPORT:
+                say("a quote");
                 intel_quote(&p->keys, &q, body);
                 return 0;
         case SIGNER_PROVIDER:
                 sv_buf_puts(body, "tdx_guest");
                 return 0;
         case SIGNER_TD_REPORT:
+                say("a TDREPORT");
                 intel_td_report(&q, sv_buf_grow(body, INTEL_TD_REPORT));
                 return 0;
         default:

@@ -365,11 +365,37 @@ static void test_td_report(void **unused)
         assert_memory_equal(report + 80, digest, sizeof(digest));
 }
 
+/* The quoting enclave's way, from the module's report: it says what a quote over the same TD says, and nobody else's report is signed. */
+static void test_from_report(void **unused)
+{
+        static const struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
+        uint8_t report[INTEL_TD_REPORT];
+        SV_BUF quote = SV_BUF_NULL;
+        struct intel_quote q;
+        struct platform p;
+
+        begin(&p, &o);
+        sign(&p, 4, 2);
+        q = (struct intel_quote){.type = 2, .state = p.state, .rtmr = rtmr, .report_data = "report data"};
+        intel_td_report(&q, report);
+        assert_true(intel_quote_report(&p.signer, report, &quote));
+        assert_int_equal(quote.n, p.quote.n);
+        assert_memory_equal(quote.p, p.quote.p, 48 + 584);
+        for (size_t i = 0; i < 10; i++) {
+                static const size_t at[] = {0, 32, 80, 127, 224, 255, 280, 515, 528, 1023};
+
+                report[at[i]] ^= 1;
+                assert_false(intel_quote_report(&p.signer, report, &quote));
+                report[at[i]] ^= 1;
+        }
+        end(&p);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_forms),   cmocka_unit_test(test_changed),   cmocka_unit_test(test_levels),
-                cmocka_unit_test(test_foreign), cmocka_unit_test(test_td_report),
+                cmocka_unit_test(test_foreign), cmocka_unit_test(test_td_report), cmocka_unit_test(test_from_report),
                 cmocka_unit_test(test_certificates_changed),
                 cmocka_unit_test(test_others),  cmocka_unit_test(test_lists),
         };
