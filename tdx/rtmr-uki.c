@@ -123,11 +123,24 @@ static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
         return add_kernel(p, b, u, err) < 0 ? -1 : sv_tdx_rtmr1_end(p, err);
 }
 
+/* The agent is told of its broker by words of the command line; under Secure Boot those from outside do not count. */
+static int reaches_agent(const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
+{
+        static const char word[] = "securevm.url=";
+
+        if (!b->guest->attestation.url || !b->secure_boot || !u->cmdline.p || memmem(u->cmdline.p, u->cmdline.n, word, strlen(word)))
+                return 0;
+        return sv_fail(err, SV_USAGE, "tdx.uki", "Secure Boot is on and the image has a command line of its own, without %s: the guest file's \"attestation\" would never "
+                       "reach the agent; put its words into the image's .cmdline, or leave that section out", word);
+}
+
 int sv_tdx_rtmr_uki(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
         struct sv_uki u;
 
         if (sv_uki_read(sv_buf_bytes(&b->files->kernel), "tdx.uki", &u, err) < 0)
+                return sv_wrap(err, "%s", b->guest->uki);
+        if (reaches_agent(b, &u, err) < 0)
                 return sv_wrap(err, "%s", b->guest->uki);
         if (u.stub && u.stub->machine) {
                 sv_event_unknown(p, 0, SV_EV_EVENT_TAG, "the stub: what SMBIOS says of the machine (type 1)");

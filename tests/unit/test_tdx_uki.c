@@ -73,6 +73,31 @@ static void unified_image(void **state)
         FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
 }
 
+/* What is told from outside does not reach an agent under Secure Boot when the image has a command line of its own. */
+static void agent_unreached(void **state)
+{
+        static const char *const deaf[][2] = {STUB("254"), PARTS},
+                          *const told[][2] = {STUB("254"), {".linux", NULL}, {".cmdline", "quiet securevm.url=https://b"}, {".initrd", "initramfs"}};
+        struct sv_measurement m = {0};
+        SV_GUEST g = guest_with(debian(), "\"acpi\":\"%/acpi\"");
+
+        write_uki("deaf.efi", deaf, 7);
+        write_uki("told.efi", told, 4);
+        free(g.kernel);
+        free(g.initrd);
+        g.kernel = g.initrd = NULL;
+        g.uki = strdup(path_of("deaf.efi"));
+        OK(sv_tdx_measure(&g, &m, &err));
+        sv_measurement_free(&m);
+        g.attestation.url = strdup("https://b");
+        FAILS(sv_tdx_measure(&g, &m, &err), SV_USAGE, "tdx.uki");
+        free(g.uki);
+        g.uki = strdup(path_of("told.efi"));
+        OK(sv_tdx_measure(&g, &m, &err));
+        expect_register(&m, 2);
+        sv_measurement_free(&m);
+}
+
 /* The sections' names stand in the log of a real boot as they do in ours. */
 static void like_a_real_boot(void **state)
 {
@@ -122,7 +147,7 @@ static void titles(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(unified_image), cmocka_unit_test(like_a_real_boot), cmocka_unit_test(titles)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(unified_image), cmocka_unit_test(agent_unreached), cmocka_unit_test(like_a_real_boot), cmocka_unit_test(titles)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }
