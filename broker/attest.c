@@ -140,7 +140,10 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee, const
 {
         __attribute__((cleanup(free_trust))) struct trust t = {.tee = tee};
         uint8_t digest[SV_KBS_BINDING_SIZE];
-        struct sv_verify_in in = {.evidence = m->evidence, .report_data = sv_bytes(digest, sizeof(digest)), .time = r->now};
+        struct sv_verify_in in = {.evidence = m->evidence, .report_data = sv_bytes(digest, sizeof(digest)), .time = r->now,
+                                   .memory = r->broker->memory};
+        uint64_t hits = sv_memory_hits(in.memory);
+        int rc;
 
         if (sv_kbs_binding_digest(m->additional, m->nonce, &m->key, digest, err) < 0 ||
             sv_store_each_policy(r->broker->store, add_trust, &t, err) < 0)
@@ -148,7 +151,11 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee, const
         if (secret.n)
                 sv_blobs_add(&t.blobs, tee->secret_kind, secret);
         in.collateral = (struct sv_collateral){t.blobs.list, t.blobs.n};
-        return appraise(r, tee, &in, claims, verdict, err);
+        rc = appraise(r, tee, &in, claims, verdict, err);
+        if (sv_memory_hits(in.memory) > hits)
+                sv_json_set_bool(r->audit, "known", true);
+        sv_broker_teach(r->broker);
+        return rc;
 }
 
 static int write_token(struct sv_request *r, const struct sv_tee *tee, const struct sv_kbs_attestation *m, const struct sv_json *claims,

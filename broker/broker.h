@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/http.h"
+#include "base/memory.h"
 #include "broker/config.h"
 #include "broker/store.h"
 
@@ -12,6 +13,9 @@ struct sv_broker {
         struct sv_tls_ctx *tls;
         uint8_t pin[32];
         int audit_fd; /* -1: none */
+        /* The listener's; each process works on the copy that it was forked with (broker/lessons.c). NULL: everything is verified anew */
+        struct sv_memory *memory;
+        int slot; /* with memory: what processes tell the listener */
         /* of one process, never across a fork */
         struct sv_store *store;
         struct sv_secret *kek;
@@ -53,6 +57,13 @@ void sv_request_free(struct sv_request *r);
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err);
 /* Makes `dir` with keys, certificate, configuration and database. Fills the server key's pin. SV_USAGE "broker.init.exists". */
 int sv_broker_init(const char *dir, const char *listen, const char *const *names, uint8_t pin[32], struct sv_err *err);
+
+/* Makes memory and slot. */
+int sv_broker_lessons(struct sv_broker *b, struct sv_err *err);
+void sv_broker_forget(struct sv_broker *b);
+/* A process: what this one has verified that the listener did not know. The listener: proves it anew, and keeps it for later ones. */
+void sv_broker_teach(struct sv_broker *b);
+void sv_broker_learn(struct sv_broker *b, int64_t now);
 
 /* Handlers; 0 or -1. */
 int sv_handle_auth(struct sv_request *r, struct sv_err *err);

@@ -1,4 +1,5 @@
-/* One process per connection: what a request leaves behind in memory dies with it, and a fault in one is not a fault in all. */
+/* One process per connection: what a request leaves behind in memory dies with it, and a fault in one is not a fault in all. What they verified and others
+ * need as well is told to the listener, which believes nothing of it (broker/lessons.c). */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -182,6 +183,7 @@ static int listen_loop(struct sv_broker *b, int listener, int signals, struct ch
                         if (info.ssi_signo != SIGCHLD)
                                 return 0;
                         reap(c);
+                        sv_broker_learn(b, time(NULL));
                 }
                 if (p[1].revents)
                         accept_one(b, listener, signals, c);
@@ -219,6 +221,8 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         signals = signalfd(-1, &set, SFD_CLOEXEC);
         if (signals < 0)
                 return sv_fail_errno(err, "broker.serve", "cannot take signals");
+        if (sv_broker_lessons(b, err) < 0)
+                return -1;
         listener = sv_tcp_listen(b->config.address, &port, err);
         if (listener < 0 || write_port(b, port, err) < 0)
                 return -1;

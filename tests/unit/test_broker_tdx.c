@@ -268,6 +268,83 @@ static void replayed(void **state)
         close_broker();
 }
 
+/* How many attestations of the audit found their platform known; *last: did the last one that was attested? */
+static unsigned known(bool *last)
+{
+        SV_JSON *all = NULL;
+        const struct sv_json *list;
+        struct sv_err err;
+        unsigned n = 0;
+
+        OK(sv_admin_audit(admin, 0, &all, &err));
+        list = sv_json_get(all, "audit");
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const struct sv_json *row = sv_json_at(list, i);
+
+                if (strcmp(sv_json_str(sv_json_get(row, "action")), "attest"))
+                        continue;
+                *last = sv_json_bool(sv_json_get(row, "known"), false);
+                n += *last;
+        }
+        return n;
+}
+
+/* What the first guest's process verified, the listener knows for later ones, once it has seen that process end; what is wrong is refused as
+ * before, with other collateral everything begins anew, and so it does in another broker. */
+static void learned(void **state)
+{
+        SV_STR list = sv_asprintf("%s/good/tcb_info.json", dir);
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err err;
+        uint8_t *at, digit;
+        unsigned before;
+        bool last = false;
+
+        run_on("good");
+        boot(STATE("0000000010000000"));
+        open_broker("good");
+        put_policy("good", "{}");
+        OK(ask(&err));
+        before = known(&last);
+        assert_false(last);
+        for (int i = 0; i < 100 && !last; i++) {
+                OK(ask(&err));
+                known(&last);
+        }
+        assert_true(last && known(&last) > before);
+        td.rtmr[3][0] = 1;
+        FAILS(ask(&err), SV_POLICY, "policy.rtmr3");
+        known(&last);
+        assert_true(last);
+        td.rtmr[3][0] = 0;
+        td.rtmr[1][5] ^= 1;
+        FAILS(ask(&err), SV_PROOF, "tdx.ccel.replay");
+        td.rtmr[1][5] ^= 1;
+        run_on("revoked"); /* the same TCB, another root and chain */
+        FAILS(ask(&err), SV_PROOF, "tdx.root");
+        known(&last);
+        assert_false(last);
+        run_on("good");
+        read_file(list, &text);
+        at = memmem(text.p, text.n, "\"signature\":\"", 13);
+        assert_non_null(at);
+        digit = at[20];
+        at[20] = digit == '0' ? '1' : '0'; /* Intel's document, changed in the folder */
+        OK(sv_file_write(list, 0600, sv_buf_bytes(&text), &err));
+        FAILS(ask(&err), SV_PROOF, "tdx.tcb_info.signature");
+        at[20] = digit;
+        OK(sv_file_write(list, 0600, sv_buf_bytes(&text), &err));
+        OK(ask(&err));
+        known(&last);
+        assert_true(last);
+        close_broker();
+        open_broker("good");
+        OK(ask(&err));
+        known(&last);
+        assert_false(last);
+        close_broker();
+}
+
 /* A platform that is out of date, for nobody, for those who give it time, and for those whom its status satisfies. */
 static void levels(void **state)
 {
@@ -343,7 +420,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(released), cmocka_unit_test(another_kernel), cmocka_unit_test(replayed),
-                cmocka_unit_test(levels),   cmocka_unit_test(refused),
+                cmocka_unit_test(levels),   cmocka_unit_test(refused), cmocka_unit_test(learned),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);
