@@ -21,12 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
         while (sv_siglist_next(&lists, &s, &err) > 0)
                 ;
+        variables.n = 1; /* the input as its own db */
+        variables.list[0] = (struct sv_variable){.name = sv_bytes("d\0b", 4), .data = in};
+        memcpy(variables.list[0].guid, sv_guid_security, 16);
         if (sv_signed_image_read(in, &image, &err) == 0) {
                 sv_signed_image_by(&image, by);
-                /* The image's own bytes as its db: whatever is found in there was never signed by it. */
-                variables.n = 1;
-                variables.list[0] = (struct sv_variable){.name = sv_bytes("d\0b", 4), .data = in};
-                memcpy(variables.list[0].guid, sv_guid_security, 16);
                 sv_firmware_authority(&variables, &image, &a, &err);
                 sv_authority_free(&a);
         }
