@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "tdx/verify.h"
+#include "base/memory.h"
+#include "tdx/bundle.h"
+#include "tdx/evidence.h"
+#include "tdx/tee.h"
 #include "tests/bench/timing.h"
 
 #define QUOTE      "quotes/gtg-cos113.bin"
@@ -30,6 +33,9 @@ struct work {
         struct sv_buf quote, file[6];
         struct sv_tdx_collateral c;
         struct sv_quote q;
+        struct sv_json *evidence; /* and as a broker verifies it */
+        struct sv_blob blobs[6];
+        struct sv_memory *memory;
         struct op op[2]; /* the enclave's report by the PCK, the quote by the attestation key */
 };
 
@@ -162,6 +168,38 @@ static void everything(void *arg)
         sv_tdx_out_free(&out);
 }
 
+/* --- as a broker does it: evidence to claims --- */
+
+static void appraised(struct work *w, struct sv_memory *m)
+{
+        struct sv_verify_in in = {.evidence = w->evidence, .collateral = {w->blobs, 6}, .time = TIME, .memory = m};
+        SV_JSON *claims = NULL;
+
+        need(sv_tdx_tee_verify(&in, &claims, NULL) == 0, "the evidence does not hold");
+}
+
+static void evidence_anew(void *arg)
+{
+        appraised(arg, NULL);
+}
+
+static void evidence_known(void *arg)
+{
+        struct work *w = arg;
+
+        appraised(w, w->memory);
+}
+
+static void as_evidence(struct work *w)
+{
+        w->memory = sv_memory_new();
+        need(sv_tdx_evidence_wrap(sv_buf_bytes(&w->quote), &w->evidence, NULL) == 0, "the evidence");
+        for (int i = 0; i < 6; i++) {
+                snprintf(w->blobs[i].kind, sizeof(w->blobs[i].kind), "%s", sv_tdx_part_kind((enum sv_tdx_part)i));
+                w->blobs[i].data = sv_buf_bytes(&w->file[i]);
+        }
+}
+
 /* --- the peer: one verification for each byte it gets --- */
 
 static int peer_fd[2]; /* from it, to it */
@@ -267,6 +305,8 @@ int main(int argc, char **argv)
                 {"2 P-256 verifications", both_ops, &w, 0},
                 {"a quote of another platform, from its bytes", other_platform, &w, 0},
                 {"libcrypto alone, from the same bytes", libcrypto_alone, &w, 0},
+                {"evidence to claims, of a platform that is known", evidence_known, &w, 0},
+                {"the same anew", evidence_anew, &w, 0},
         };
         bool have = load(QUOTE, &w.quote), ok;
 
@@ -280,14 +320,18 @@ int main(int argc, char **argv)
                 return 0;
         }
         prepare(&w);
-        bench_run(rows, 4, ROUNDS, CALLS);
+        as_evidence(&w);
+        bench_run(rows, 6, ROUNDS, CALLS);
         ok = bench_ratio(&rows[0], &rows[1], 1.2);
         ok &= bench_ratio(&rows[2], &rows[3], 1.2);
+        ok &= bench_ratio(&rows[4], &rows[5], 0.25);
         ok &= !grows(&w, argc > 1 ? (unsigned)atoi(argv[1]) : 10000);
         if (getenv("SV_TDX_PEER"))
                 ok &= beside_peer(&w, getenv("SV_TDX_PEER"));
         else
                 puts("go-tdx-guest is not compared with: SV_TDX_PEER does not name it (peer_tdx.go)");
         sv_tdx_collateral_free(&w.c);
+        sv_memory_free(w.memory);
+        sv_json_free(w.evidence);
         return ok ? 0 : 1;
 }
