@@ -21,7 +21,7 @@ static int inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *er
         }
         if (sv_ovmf_inspect(file, out, err) < 0)
                 return -1;
-        return *out ? 0 : sv_fail(err, SV_FORMAT, "inspect.kind", "none of the formats that inspect knows: event log, firmware, variable store, kernel; SNP report, evidence, "
+        return *out ? 0 : sv_fail(err, SV_FORMAT, "inspect.kind", "none of the formats that inspect knows: event log, firmware, variable store, kernel, unified kernel image, shim; SNP report, evidence, "
                                              "certificate table, VCEK or VLEK, ID block or authentication, IGVM; TD quote, evidence, TDREPORT, TCB info, QE identity, CC event "
                                              "log");
 }

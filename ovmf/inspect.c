@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ovmf/linux.h"
+#include "base/file.h"
 #include "ovmf/pe.h"
 #include "ovmf/platform.h"
+#include "ovmf/tdvf.h"
 #include "ovmf/varstore.h"
 #include "ovmf/volumes.h"
 
@@ -19,35 +20,26 @@ static int add_digest(struct sv_json *out, const char *member, struct sv_bytes b
         return 0;
 }
 
-static bool is_kernel(struct sv_bytes file)
+/* What a TD's launch adds of the image, when it is for one. */
+static void add_tdvf(struct sv_bytes file, struct sv_json *out)
 {
-        return file.n > 0x206 && sv_bytes_eq(sv_bytes(file.p + 0x202, 4), sv_bytes_str("HdrS"));
-}
+        struct sv_tdvf t;
+        struct sv_json *list;
 
-static int inspect_kernel(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
-{
-        static const enum sv_digest banks[] = {SV_SHA256, SV_SHA384};
-        struct sv_json *digests;
-        struct sv_linux image;
-        struct sv_pe pe;
-        char protocol[16];
+        if (sv_tdvf_parse(file, &t, NULL) < 0)
+                return;
+        list = sv_json_set(out, "tdvf", sv_json_array());
+        for (size_t i = 0; i < t.n; i++) {
+                const struct sv_tdvf_section *s = &t.sections[i];
+                struct sv_json *row = sv_json_add(list, sv_json_object());
+                SV_STR gpa = sv_asprintf("0x%llx", (unsigned long long)s->gpa);
 
-        if (sv_linux_parse(file, &image, err) < 0 || sv_pe_parse(file, &pe, err) < 0)
-                return -1;
-        sv_json_set_str(out, "kind", "kernel");
-        sv_json_set_str(out, "version", image.version);
-        snprintf(protocol, sizeof(protocol), "%u.%02u", image.protocol >> 8, image.protocol & 0xff);
-        sv_json_set_str(out, "boot_protocol", protocol);
-        /* Of the file; QEMU changes the header before the firmware sees it (ovmf/linux.h). */
-        digests = sv_json_set(out, "authenticode", sv_json_object());
-        for (size_t i = 0; i < 2; i++) {
-                uint8_t digest[SV_DIGEST_MAX];
-
-                if (sv_pe_digest(&pe, banks[i], digest, err) < 0)
-                        return -1;
-                sv_json_set_hex(digests, sv_digest_name(banks[i]), sv_bytes(digest, sv_digest_size(banks[i])));
+                sv_json_set_str(row, "type", sv_tdvf_type_name(s->type));
+                sv_json_set_str(row, "gpa", gpa);
+                sv_json_set_int(row, "size", (int64_t)s->size);
+                sv_json_set_int(row, "raw_size", (int64_t)s->raw.n);
+                sv_json_set_bool(row, "mr_extend", s->attributes & SV_TDVF_MR_EXTEND);
         }
-        return 0;
 }
 
 static int inspect_volumes(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
@@ -64,6 +56,7 @@ static int inspect_volumes(struct sv_bytes file, struct sv_json *out, struct sv_
                 return -1;
         build = sv_platform_build(sv_json_str(sv_json_get(out, "peifv_sha256")));
         sv_json_set_str(out, "build", build ? build->name : NULL);
+        add_tdvf(file, out);
         return 0;
 }
 
@@ -122,13 +115,13 @@ static int inspect_flash(struct sv_bytes file, struct sv_json *out, struct sv_er
 
 int sv_ovmf_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
-        bool kernel = is_kernel(file);
+        bool image = sv_pe_here(file);
         SV_JSON *j = NULL;
 
-        if (!kernel && !sv_fv_here(file))
+        if (!image && !sv_fv_here(file))
                 return 0;
         j = sv_json_object();
-        if ((kernel ? inspect_kernel(file, j, err) : inspect_flash(file, j, err)) < 0)
+        if ((image ? sv_inspect_image(file, j, err) : inspect_flash(file, j, err)) < 0)
                 return -1;
         *out = sv_json_ref(j);
         return 0;

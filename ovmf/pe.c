@@ -31,14 +31,11 @@ static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sec
 {
         uint32_t symbols;
 
-        const uint8_t *mz = sv_rd_take(r, 2), *pe;
-
+        if (!sv_pe_here(image))
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.magic", "not a PE image: a kernel that firmware can start is one (CONFIG_EFI_STUB)");
         sv_rd_seek(r, 0x3c);
         sv_rd_seek(r, sv_rd_u32le(r));
-        pe = sv_rd_take(r, 4);
-        if (!mz || !pe || memcmp(mz, "MZ", 2) != 0 || memcmp(pe, "PE\0\0", 4) != 0)
-                return sv_fail(err, SV_FORMAT, "ovmf.pe.magic", "not a PE image: a kernel that firmware can start is one (CONFIG_EFI_STUB)");
-        sv_rd_skip(r, 2); /* machine */
+        sv_rd_skip(r, 4 + 2); /* signature, machine */
         *n_sections = sv_rd_u16le(r);
         sv_rd_skip(r, 4);
         symbols = sv_rd_u32le(r);
@@ -143,6 +140,17 @@ static int read_headers(struct sv_bytes image, struct headers *h, struct sv_err 
 static void add(struct sv_pe *pe, struct sv_bytes image, size_t from, size_t to)
 {
         pe->parts[pe->n++] = sv_bytes(image.p + from, to - from);
+}
+
+bool sv_pe_here(struct sv_bytes image)
+{
+        struct sv_rd r = sv_rd(image);
+        const uint8_t *mz = sv_rd_take(&r, 2), *pe;
+
+        sv_rd_seek(&r, 0x3c);
+        sv_rd_seek(&r, sv_rd_u32le(&r));
+        pe = sv_rd_take(&r, 4);
+        return mz && pe && memcmp(mz, "MZ", 2) == 0 && memcmp(pe, "PE\0\0", 4) == 0;
 }
 
 int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err)

@@ -13,6 +13,8 @@ struct sv_pe {
         size_t n;
 };
 
+/* Does it begin as one: MZ, and PE where that points to? */
+bool sv_pe_here(struct sv_bytes image);
 /* SV_FORMAT "ovmf.pe.magic", "ovmf.pe.header", "ovmf.pe.sections", "ovmf.pe.certificates". */
 int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err);
 /* The contents of the first section of that name: 1, or 0 when there is none. What a section has in memory only is not in there. */

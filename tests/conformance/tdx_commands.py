@@ -129,6 +129,9 @@ def inspect():
                        ('collateral/90c06f-2026-02/tcb_info.json', 'tcb-info'), ('ccel/cos113.data.bin', 'cc-event-log')):
         out = run(0, 'inspect', name)
         assert out['kind'] == kind and out['tee'] == 'tdx' and out['verified'] is False, (name, kind, out.get('kind'))
+    if os.path.exists(FIRMWARE):
+        sections = run(0, 'inspect', FIRMWARE)['tdvf']
+        assert [s['type'] for s in sections if s['mr_extend']] == ['BFV'] and 'TD_HOB' in [s['type'] for s in sections], sections
 
 
 def measure():

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "ovmf/inspect.h"
 #include "ovmf/shim.h"
 #include "ovmf/uki.h"
 #include "tests/unit/make_boot.h"
@@ -339,10 +340,44 @@ static void unified(void **state)
         FAILS(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err), SV_FORMAT, "test");
 }
 
+static void shown(struct sv_bytes file, const char *kind, const char *member, const char *value)
+{
+        SV_JSON *j = NULL;
+
+        OK(sv_ovmf_inspect(file, &j, &err));
+        assert_non_null(j);
+        assert_string_equal(sv_json_str(sv_json_get(j, "kind")), kind);
+        if (strcmp(member, "signers") == 0)
+                assert_string_equal(sv_json_str(sv_json_at(sv_json_get(j, member), 0)), value);
+        else
+                assert_string_equal(sv_json_str(sv_json_get(j, member)), value);
+}
+
+/* What people see of it. */
+static void inspect(void **state)
+{
+        static const char *const names[] = {".linux", ".cmdline"}, *const other[] = {".text"};
+        const struct sv_bytes data[] = {sv_bytes_str("kernel"), sv_bytes_str("quiet")};
+        SV_BUF b = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+
+        make_image(&b, names, data, 2);
+        shown(sv_buf_bytes(&b), "unified-kernel-image", "cmdline", "quiet");
+        make_shim(&b, ident, level, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+        shown(sv_buf_bytes(&b), "shim", "version", "16.1");
+        make_image(&b, other, data, 1);
+        OK(sv_ovmf_inspect(sv_buf_bytes(&b), &j, &err));
+        assert_string_equal(sv_json_str(sv_json_get(j, "kind")), "pe-image");
+        assert_int_equal(sv_json_len(sv_json_get(j, "signers")), 0);
+        need_sbsign();
+        read_into("by-two", &image);
+        shown(sv_buf_bytes(&image), "kernel", "signers", "two");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(firmware), cmocka_unit_test(changed), cmocka_unit_test(lists), cmocka_unit_test(shim),
-                                           cmocka_unit_test(unified)};
+                                           cmocka_unit_test(unified), cmocka_unit_test(inspect)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }
