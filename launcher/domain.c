@@ -108,7 +108,7 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         put_cpu(p, x);
         /* A reboot is a new launch, measured and attested again: the supervisor makes it. With "destroy" libvirt would not say that the
          * guest asked for a reboot, only that it ended; so it restarts for the moment until the supervisor has destroyed it. */
-        sv_xml(x, "  <clock offset='utc'/>\n  <on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  <on_crash>preserve</on_crash>\n"
+        sv_xml(x, "  <clock offset='utc'>\n    <timer name='hpet' present='no'/>\n  </clock>\n  <on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  <on_crash>preserve</on_crash>\n"
                   "  <devices>\n");
         put_disks(p, x);
         sv_xml(x, "    <controller type='usb' model='none'/>\n    <controller type='virtio-serial'/>\n");
