@@ -42,6 +42,8 @@ int sv_tdx_rtmr_boot(struct sv_prediction *p, const struct sv_tdx_boot *b, struc
 int sv_tdx_rtmr_uki(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err);
 /* The boot options that the firmware registers: BootOrder and each of them. */
 int sv_tdx_boot_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err);
+/* QEMU's ACPI tables, from that folder. SV_USAGE "tdx.acpi" when they are for another number of vCPUs. */
+int sv_tdx_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err);
 /* A file of fw_cfg in the folder that the guest file names: 1, or 0 when there is none. */
 int sv_tdx_fw_cfg(const struct sv_tdx_boot *b, const char *name, struct sv_buf *out, struct sv_err *err);
 /* The separator's data. */

@@ -44,8 +44,11 @@ static int add_launch(struct sv_prediction *p, const struct sv_tdx_boot *b, cons
 /* OvmfPkg/Library/QemuFwCfgLib/QemuFwCfgCacheInit.c: what is not there, is empty or has another size is passed over. */
 static int add_fw_cfg(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
-        static const char linuxboot[] = "/rom@genroms/linuxboot_dma.bin"; /* hw/i386/x86-common.c: what a kernel makes of the boot order */
-        static const struct {
+        /* What a kernel makes of the boot order (hw/i386/x86-common.c); libvirt asks for a strict one (system/bootdevice.c), QEMU by itself does not. */
+        static const char ours[] = "/rom@genroms/linuxboot_dma.bin\nHALT", plain[] = "/rom@genroms/linuxboot_dma.bin";
+        bool by_hand = b->guest->cmdline_exact; /* measured by flags, not as launch starts it */
+        struct sv_bytes order = by_hand ? sv_bytes(plain, sizeof(plain)) : sv_bytes(ours, sizeof(ours));
+        const struct {
                 const char *name;
                 size_t size; /* 0: any */
                 struct sv_bytes otherwise;
@@ -55,7 +58,7 @@ static int add_fw_cfg(struct sv_prediction *p, const struct sv_tdx_boot *b, stru
                 {"etc/boot-menu-wait", 2, {0}},
                 {"etc/reserved-memory-end", 8, {0}},
                 {"opt/ovmf/X-PciMmio64Mb", 0, {0}},
-                {"bootorder", 0, {(const uint8_t *)linuxboot, sizeof(linuxboot)}},
+                {"bootorder", 0, order},
         };
 
         for (size_t i = 0; i < sizeof(items) / sizeof(*items); i++) {
@@ -80,32 +83,6 @@ static int add_fw_cfg(struct sv_prediction *p, const struct sv_tdx_boot *b, stru
         return 0;
 }
 
-static int add_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
-{
-        static const char *const names[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables"};
-
-        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-                SV_BUF file = SV_BUF_NULL;
-                char what[64];
-                int found = sv_tdx_fw_cfg(b, names[i], &file, err);
-
-                if (found < 0)
-                        return -1;
-                if (found && sv_event_data(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, sv_buf_bytes(&file), err, "ACPI %s, %zu bytes", names[i], file.n) < 0)
-                        return -1;
-                if (found)
-                        continue;
-                snprintf(what, sizeof(what), "ACPI %s", names[i]);
-                sv_event_unknown(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, what);
-                if (b->options->acpi)
-                        return sv_fail(err, SV_USAGE, "tdx.fw_cfg", "%s has no %s; it was expected as QEMU's fw_cfg names it, or as "
-                                       "/sys/firmware/qemu_fw_cfg/by_name has it in a guest of the same shape", b->options->acpi, names[i]);
-                sv_event_unpredicted(p, 0, "QEMU's ACPI tables are measured, and depend on its version, the CPUs and every device; give them "
-                                     "(\"acpi\": a folder; secure-vm measure --acpi)");
-        }
-        return 0;
-}
-
 static int add_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
 {
         const struct sv_tdx_firmware *f = b->firmware;
@@ -115,7 +92,7 @@ static int add_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, s
             (dbt && sv_event_variable(p, 0, SV_EV_EFI_VARIABLE_DRIVER_CONFIG, sv_guid_security, "dbt", dbt->data, err) < 0) ||
             sv_event_data(p, 0, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the Secure Boot variables") < 0)
                 return -1;
-        if (add_acpi(p, b, err) < 0 || sv_tdx_firmware_authority(p, b, err) < 0 || sv_tdx_boot_variables(p, b, err) < 0)
+        if (sv_tdx_acpi(p, b, err) < 0 || sv_tdx_firmware_authority(p, b, err) < 0 || sv_tdx_boot_variables(p, b, err) < 0)
                 return -1;
         if (f->generation && f->generation->separator == 0 &&
             sv_event_data(p, 0, SV_EV_SEPARATOR, SV_TDX_SEPARATOR, err, "end of the firmware's own events") < 0)

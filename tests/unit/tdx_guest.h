@@ -38,6 +38,31 @@ static inline void write_kernel(const char *name, const char *version, uint8_t f
         OK(sv_file_write(path_of(name), 0644, sv_bytes(kernel, sizeof(kernel)), &err));
 }
 
+/* As much of etc/acpi/tables as tells one machine from another: a FACS with a mark, and a MADT with one CPU more that could be plugged in. */
+static inline struct sv_bytes acpi_tables(unsigned cpus, char mark)
+{
+        static uint8_t tables[4096];
+        uint8_t *p = tables + 64, *madt = p;
+
+        memset(tables, 0, sizeof(tables));
+        memcpy(tables, "FACS\x40\0\0", 8);
+        tables[8] = (uint8_t)mark;
+        memcpy(madt, "APIC", 4);
+        p += 44;
+        for (unsigned i = 0; i <= cpus; i++, p += p[1]) {
+                bool x2apic = i & 1;
+
+                p[0] = x2apic ? 9 : 0;
+                p[1] = x2apic ? 16 : 8;
+                p[x2apic ? 8 : 4] = i < cpus ? 1 : 2;
+        }
+        memcpy(p, "\1\x0c\0\0\0\0\xc0\xfe\0\0\0", 12); /* an I/O APIC */
+        p += 12;
+        madt[4] = (uint8_t)(p - madt);
+        madt[5] = (uint8_t)((p - madt) >> 8);
+        return sv_bytes(tables, (size_t)(p - tables) + 32);
+}
+
 static inline int setup(void **state)
 {
         if (!mkdtemp(dir))
@@ -49,7 +74,7 @@ static inline int setup(void **state)
         OK(sv_mkdirs(path_of("acpi/etc/acpi"), 0755, &err));
         OK(sv_file_write(path_of("acpi/etc/table-loader"), 0644, sv_bytes_str("loader"), &err));
         OK(sv_file_write(path_of("acpi/etc/acpi/rsdp"), 0644, sv_bytes_str("rsdp"), &err));
-        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, sv_bytes_str("tables"), &err));
+        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 't'), &err));
         return 0;
 }
 

@@ -111,7 +111,7 @@ static void generations(void **state)
                 utf16(t[i].line, &line);
                 expect_data(&m, "command line", line.p, line.n);
                 expect_data(&m, "initramfs", "initramfs", 9);
-                expect_data(&m, "ACPI etc/acpi/tables", "tables", 6);
+                expect_data(&m, "ACPI etc/acpi/tables", acpi_tables(2, 't').p, acpi_tables(2, 't').n);
                 for (unsigned k = 0; k < 3; k++)
                         expect_register(&m, k);
                 assert_int_equal(sv_json_len(m.unpredicted), 1); /* RTMR3 */
@@ -133,7 +133,7 @@ static unsigned moved(const struct sv_measurement *a, const struct sv_measuremen
 static void what_moves(void **state)
 {
         static const char form[] = "\"generation\":\"202505\",\"acpi\":\"%/acpi\"";
-        static const unsigned expected[] = {2, 8, 8, 4, 2, 2, 8, 1 | 4, 0};
+        static const unsigned expected[] = {2, 8, 8, 4, 2, 2, 8, 1 | 4, 2};
         SV_GUEST before = guest_with(old_firmware(), form);
         struct sv_measurement a = {0};
 
@@ -155,20 +155,22 @@ static void what_moves(void **state)
                         g.kernel = strdup(path_of("kernel-2"));
                 }
                 if (i == 4)
-                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, sv_bytes_str("Tables"), &err));
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 'T'), &err));
                 if (i == 5)
                         OK(sv_file_write(path_of("acpi/bootorder"), 0644, sv_bytes("/pci\0", 5), &err));
                 if (i == 6) {
                         free(g.initrd);
                         g.initrd = NULL;
                 }
-                if (i == 8)
+                if (i == 8) {
                         g.vcpus++; /* shows in the ACPI tables only */
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(3, 't'), &err));
+                }
                 OK(sv_tdx_measure(&g, &b, &err));
                 assert_int_equal(moved(&a, &b), expected[i]);
                 sv_measurement_free(&b);
-                if (i == 4)
-                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, sv_bytes_str("tables"), &err));
+                if (i == 4 || i == 8)
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 't'), &err));
                 if (i == 5)
                         unlink(path_of("acpi/bootorder"));
         }
@@ -230,6 +232,33 @@ static void secure_boot(void **state)
         sv_measurement_free(&m);
 }
 
+/* Tables that are not this guest's: of another number of CPUs, without their table, cut off inside it. */
+static void other_tables(void **state)
+{
+        static const char form[] = "\"generation\":\"202508\",\"acpi\":\"%/acpi\"";
+        static const struct {
+                unsigned cpus;
+                size_t size;
+                enum sv_class class;
+                const char *says;
+        } t[] = {
+                {1, 4096, SV_USAGE, "with 1 vCPUs, and the guest has 2"}, {3, 4096, SV_USAGE, "with 3 vCPUs"}, {300, 4096, SV_USAGE, "with 300 vCPUs"},
+                {2, 64, SV_FORMAT, "MADT"}, {2, 64 + 50, SV_FORMAT, "MADT"}, {2, 0, SV_FORMAT, "MADT"},
+        };
+        SV_GUEST g = guest_with(old_firmware(), form);
+        struct sv_measurement m = {0};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                struct sv_bytes tables = acpi_tables(t[i].cpus, 't');
+
+                tables.n = tables.n < t[i].size ? tables.n : t[i].size;
+                OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, tables, &err));
+                FAILS(sv_tdx_measure(&g, &m, &err), t[i].class, "tdx.acpi");
+                assert_non_null(strstr(err.msg, t[i].says));
+        }
+        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 't'), &err));
+}
+
 /* Disks change the order of boot devices, which is measured since 202505. */
 static void boot_order(void **state)
 {
@@ -237,6 +266,13 @@ static void boot_order(void **state)
         SV_GUEST g = guest_with(old_firmware(), form);
         struct sv_measurement m = {0};
 
+        OK(sv_tdx_measure(&g, &m, &err));
+        expect_data(&m, "fw_cfg bootorder", "/rom@genroms/linuxboot_dma.bin", 31); /* by flags: QEMU's own */
+        sv_measurement_free(&m);
+        g.cmdline_exact = false;
+        OK(sv_tdx_measure(&g, &m, &err));
+        expect_data(&m, "fw_cfg bootorder", "/rom@genroms/linuxboot_dma.bin\nHALT", 36); /* as launch starts it: libvirt's */
+        sv_measurement_free(&m);
         g.disks = calloc(1, sizeof(*g.disks));
         g.n_disks = 1;
         OK(sv_tdx_measure(&g, &m, &err));
@@ -351,7 +387,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(expected_json), cmocka_unit_test(generations), cmocka_unit_test(what_moves), cmocka_unit_test(not_predicted),
-                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(real_logs),
+                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(other_tables), cmocka_unit_test(real_logs),
                 cmocka_unit_test(refuses),
         };
 
