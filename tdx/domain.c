@@ -86,14 +86,21 @@ static int quote_service(const struct sv_guest *g, const struct sv_tdx_options *
 
         if (!strncmp(s, "vsock:", 6))
                 return sv_fail(err, SV_USAGE, "tdx.domain.quote_service",
-                               "libvirt reaches a quote service by a unix socket only, found \"%s\"; let the service listen there (%s), or forward to it", s,
+                               "libvirt reaches a quote service by a unix socket only, found \"%s\"; let the service listen there (%s), or let the guest ask it "
+                               "(\"quote_service\": \"none\", \"quote_port\")", s,
                                SV_TDX_QGS);
         *path = strcmp(s, "none") ? s : NULL;
         if (!g->attestation.url)
                 return 0;
+        if (o->quote_port && access("/dev/vhost-vsock", F_OK) < 0)
+                return sv_fail(err, SV_SYSTEM, "tdx.domain.quote_port", "\"quote_port\" lets the guest ask the quote service over vsock, and this host has no "
+                               "/dev/vhost-vsock: load the module (modprobe vhost_vsock), or leave \"quote_port\" out");
+        if (!*path && o->quote_port)
+                return 0;
         if (!*path)
                 return sv_fail(err, SV_USAGE, "tdx.domain.quote_service",
-                               "the guest attests itself to %s, and \"quote_service\" is none: it could never get a quote; name a socket, or leave it out",
+                               "the guest attests itself to %s, and \"quote_service\" is none: it could never get a quote; name a socket, or leave it out, or give "
+                               "\"quote_port\"",
                                g->attestation.url);
         if (stat(*path, &st) < 0 || !S_ISSOCK(st.st_mode))
                 return sv_fail(err, SV_SYSTEM, "tdx.domain.quote_service",
@@ -133,6 +140,8 @@ int sv_tdx_domain(const struct sv_guest *g, struct sv_domain_part *out, struct s
         sv_buf_puts(x, "  </launchSecurity>\n");
         /* The interrupt controller is split between KVM and QEMU: KVM makes no vCPU of a TD otherwise. */
         sv_buf_puts(&out->features, "    <ioapic driver='qemu'/>\n    <pmu state='off'/>\n    <smm state='off'/>\n");
+        if (o.quote_port)
+                sv_buf_puts(&out->devices, "    <vsock model='virtio'>\n      <cid auto='yes'/>\n    </vsock>\n");
         out->stateless_firmware = true;
         return sv_buf_ok(x, "the TDX part of the domain", err);
 }

@@ -43,6 +43,7 @@ static const struct sv_member members[] = {
         {"allow_unpredicted", SV_M_SET, O(allow_unpredicted), "an array of \"rtmr0\", \"rtmr1\", \"rtmr2\", each once", .names = sv_tdx_may_lack},
         {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
         {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
+        {"quote_port", SV_M_U64, O(quote_port), "a vsock port from 1 (Intel's service: 4050)", .min = 1, .max = UINT32_MAX - 1},
         {"quote_service", SV_M_TEXT, O(quote_service), "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},
         {NULL},
 };

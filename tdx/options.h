@@ -22,6 +22,7 @@ struct sv_tdx_options {
         unsigned allow_unpredicted; /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
         char *test_root;         /* path: a root trusted in place of Intel's, for tests */
         struct sv_json *require; /* what the platform must be: tdx/require.h */
+        uint64_t quote_port; /* vsock port at which the guest itself reaches the host's quote service; 0: it does not */
         char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */
 };
 

@@ -68,6 +68,9 @@ static void parts(void **state)
         has(GOOD, "<memballoon model='none'/>", true);
         has(TDX("\"quote_service\":\"none\""), "quoteGenerationService", false);
         has(TDX("\"quote_service\":\"/run/q.sock\""), "<quoteGenerationService path='/run/q.sock'/>", true);
+        has(GOOD, "vsock", false);
+        has(TDX("\"quote_port\":4050"), "<vsock model='virtio'>", true);
+        has(TDX("\"quote_port\":4050"), "quoteGenerationService", true);
         has(TDX("\"mrconfigid\":\"" ONES "\""), "<mrConfigId>" ONES_64 "</mrConfigId>", true);
         has(TDX("\"mrowner\":\"" ONES "\""), "<mrOwner>" ONES_64 "</mrOwner>", true);
         has(TDX("\"mrownerconfig\":\"" ONES "\""), "<mrOwnerConfig>" ONES_64 "</mrOwnerConfig>", true);
@@ -118,6 +121,7 @@ static void refused(void **state)
                 {TDX("\"mrconfigid\":\"01\""), "guest.tdx.mrconfigid", "96"},
                 {TDX("\"mrowner\":\"" ONES "01\""), "guest.tdx.mrowner", "96"},
                 {TDX("\"quote_service\":\"vsock:2:4050\""), "tdx.domain.quote_service", "unix socket"},
+                {TDX("\"quote_port\":0"), "guest.tdx.quote_port", "from 1"},
                 {TDX("\"quote_service\":\"vsock:2:4050x\""), "guest.tdx.quote_service", "vsock:CID:PORT"},
                 {TDX("\"quote_service\":\"/a'/><x\""), "guest.tdx.quote_service", "path"},
                 {TDX("\"quote_service\":\"relative\""), "guest.tdx.quote_service", "path"},
@@ -172,6 +176,10 @@ static void quotes(void **state)
         snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
         assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
         has(members, path, true);
+        if (access("/dev/vhost-vsock", F_OK) == 0)
+                has(TDX("\"quote_service\":\"none\",\"quote_port\":4050") ATTESTS, "<vsock", true);
+        else
+                FAILS(domain(TDX("\"quote_port\":4050") ATTESTS, &xml, &err), SV_SYSTEM, "tdx.domain.quote_port");
 }
 
 /* libvirt 12.8 takes what we write; 11.3 knows no TD. */
@@ -182,7 +190,7 @@ static void schema(void **state)
                 bool knows;
         } t[] = {{"vectors/launch/schemas-12.8.0/domain.rng", true}, {"vectors/launch/libvirt-11.3/schemas/domain.rng", false}};
         static const char *const members[] = {GOOD, TDX("\"mrconfigid\":\"" ONES "\",\"mrowner\":\"" ONES "\",\"mrownerconfig\":\"" ONES "\""),
-                                              TDX("\"quote_service\":\"none\"")};
+                                              TDX("\"quote_service\":\"none\",\"quote_port\":4050")};
         struct sv_err err = SV_ERR_NULL;
         char file[200];
 
