@@ -107,6 +107,9 @@ struct sv_tee {
         const char *help;
         bool shim;            /* starts and measures a shim between firmware and kernel */
         const char *firmware; /* what boots when the guest file names none; NULL: the distribution's OVMF (sv_guest_firmware) */
+        /* What QEMU makes of such a guest's machine by itself, so that a machine without the TEE must be told (",pic=off"): its ACPI tables are part of
+         * the measurement. NULL: they are not. */
+        const char *acpi_machine;
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
         /* What libvirt said when a launch failed (QEMU's last words among it): a check that says what the platform refused, and why; 0 when the

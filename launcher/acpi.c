@@ -144,31 +144,53 @@ static int take_files(struct sv_qtest *q, const char *dir, size_t *n, struct sv_
         return read_surely(q, BOOT_MENU, 2, &menu, err) < 0 ? -1 : save(dir, "BootMenu", sv_buf_bytes(&menu), err);
 }
 
-int sv_acpi_probe(const struct sv_acpi_machine *m, const char *dir, size_t *n, struct sv_err *err)
+int sv_acpi_memory(unsigned long long bytes, struct sv_err *err)
 {
-        const char *argv[96] = {m->qemu, "-accel", "tcg", "-cpu", "max", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                                "-machine", m->machine, "-bios", m->firmware};
-        SV_STR memory = sv_asprintf("%lluM", m->memory >> 20);
-        SV_STR vcpus = sv_asprintf("%u", m->vcpus);
+        if (bytes >= MEMORY_MIN)
+                return 0;
+        return sv_fail(err, SV_USAGE, "acpi.memory", "a machine of %llu MiB: at least %llu MiB are needed", bytes >> 20, MEMORY_MIN >> 20);
+}
+
+void sv_acpi_words(const struct sv_acpi_machine *m, struct sv_words *out)
+{
+        static const char *const plain[] = {"-nodefaults", "-no-user-config", "-display", "none"};
+
+        sv_words_add(out, m->qemu);
+        for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+                sv_words_add(out, plain[i]);
+        sv_words_add(out, "-machine");
+        sv_words_add(out, m->machine);
+        sv_words_add(out, "-bios");
+        sv_words_add(out, m->firmware);
+        sv_words_add(out, "-m");
+        sv_words_addf(out, "%lluM", m->memory >> 20);
+        sv_words_add(out, "-smp");
+        sv_words_addf(out, "%u", m->vcpus);
+        if (m->kernel) {
+                sv_words_add(out, "-kernel");
+                sv_words_add(out, m->kernel);
+        }
+        for (size_t k = 0; m->more && m->more[k]; k++)
+                sv_words_add(out, m->more[k]);
+}
+
+int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *dir, size_t *n, struct sv_err *err)
+{
+        /* Firmware places 64-bit BARs by the width of physical addresses, up to 46 bits: every processor with TDX has that many, and a machine that
+         * is emulated would have 40. */
+        static const char *const emulated[] = {"-accel", "tcg", "-cpu", "max,phys-bits=46", "-no-reboot"};
+        SV_WORDS words = {0};
         struct sv_qtest q;
-        size_t i = 14;
         int r;
 
-        if (m->memory < MEMORY_MIN)
-                return sv_fail(err, SV_USAGE, "acpi.memory", "a machine of %llu MiB: at least %llu MiB are needed", m->memory >> 20, MEMORY_MIN >> 20);
-        argv[i++] = "-m";
-        argv[i++] = memory;
-        argv[i++] = "-smp";
-        argv[i++] = vcpus;
-        if (m->kernel) {
-                argv[i++] = "-kernel";
-                argv[i++] = m->kernel;
+        for (size_t i = 0; i < command->n; i++) {
+                sv_words_add(&words, command->list[i]);
+                for (size_t k = 0; i == 0 && k < sizeof(emulated) / sizeof(*emulated); k++)
+                        sv_words_add(&words, emulated[k]);
         }
-        for (size_t k = 0; m->more && m->more[k] && i < 95; k++)
-                argv[i++] = m->more[k];
-        if (sv_qtest_start(argv, i, &q, err) < 0)
+        if (sv_qtest_start((const char *const *)words.list, words.n, &q, err) < 0)
                 return -1;
-        r = wait_for_firmware(&q, m->timeout, err) < 0 ? -1 : take_files(&q, dir, n, err);
+        r = wait_for_firmware(&q, seconds, err) < 0 ? -1 : take_files(&q, dir, n, err);
         sv_qtest_end(&q);
         return r;
 }

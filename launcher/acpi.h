@@ -5,8 +5,11 @@
 
 #include <stddef.h>
 
-#include "base/err.h"
+#include "base/guest.h"
+#include "base/tee.h"
+#include "launcher/words.h"
 
+/* A machine by its parts. */
 struct sv_acpi_machine {
         const char *qemu;        /* program */
         const char *machine;     /* -machine */
@@ -15,9 +18,15 @@ struct sv_acpi_machine {
         unsigned long long memory; /* bytes */
         unsigned vcpus;
         const char *const *more; /* further arguments, ends with NULL */
-        unsigned timeout;        /* seconds */
 };
+/* Its command line. */
+void sv_acpi_words(const struct sv_acpi_machine *m, struct sv_words *out);
+/* The command line of a guest's machine, as libvirt at `uri` (NULL: our own) would start it under this TEE, without the TEE. SV_USAGE "acpi.tee" when nothing of
+ * this TEE's measurement depends on ACPI tables; else as sv_native_machine. */
+int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char *uri, struct sv_words *out, struct sv_err *err);
+/* Less memory than firmware starts with: SV_USAGE "acpi.memory". */
+int sv_acpi_memory(unsigned long long bytes, struct sv_err *err);
 
-/* Writes them below `dir` under their names in fw_cfg; *n of them. SV_SYSTEM "acpi.qemu" (cannot be started, or ends; with what it said),
+/* Runs that command line, emulated, until its firmware has placed the devices, and writes the files below `dir` under their names in fw_cfg; *n of them. SV_SYSTEM "acpi.qemu" (cannot be started, or ends; with what it said),
  * "acpi.firmware" (does not come so far in time), "acpi.fw_cfg" (an answer that makes no sense). */
-int sv_acpi_probe(const struct sv_acpi_machine *m, const char *dir, size_t *n, struct sv_err *err);
+int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *dir, size_t *n, struct sv_err *err);

@@ -119,7 +119,8 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         sv_xml(x, "    <memballoon model='none'/>\n    <rng model='virtio'>\n      <backend model='random'>/dev/urandom</backend>\n    </rng>\n  </devices>\n");
         if (g->security.model)
                 sv_xml(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n", g->security.model);
-        sv_buf_put(x, sv_buf_bytes(&part.launch_security));
+        if (!p->bare)
+                sv_buf_put(x, sv_buf_bytes(&part.launch_security));
         sv_xml(x, "</domain>\n");
         return sv_buf_ok(x, "the domain", err);
 }

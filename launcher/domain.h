@@ -8,6 +8,7 @@ struct sv_plan {
         const struct sv_guest *guest;
         const struct sv_tee *tee; /* NULL: no TEE part */
         bool kvm;                 /* else TCG */
+        bool bare;                /* the same machine as its TEE's, without the TEE: nothing would protect it */
         const char *cmdline;      /* the whole of it (sv_guest_cmdline) */
         const char *kernel;       /* or the unified kernel image */
         const char *initrd;       /* or NULL */

@@ -16,7 +16,7 @@ struct sv_virt {
 /* libvirt brings fifty libraries along, and loading them takes longer than measuring a guest. So it is not linked but loaded by the first call
  * that needs it (base/library.h): the others start at once, and run where there is no libvirt. Below is all of libvirt that is called, as
  * vir.ConnectOpen() for virConnectOpen(). */
-#define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) \
+#define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
         X(ConnectGetType) X(ConnectGetVersion) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
         X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
         X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainOpenChannel) X(DomainOpenConsole) \

@@ -155,6 +155,17 @@ int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err)
         return 0;
 }
 
+int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err)
+{
+        char *text = vir.ConnectDomainXMLToNative(v->conn, "qemu-argv", xml, 0);
+
+        if (!text)
+                return sv_virt_fail(err, "asking for the guest's QEMU command line");
+        sv_buf_puts(out, text);
+        free(text);
+        return sv_buf_ok(out, "QEMU's command line", err);
+}
+
 static int watch(struct sv_virt *v, struct sv_err *err)
 {
         v->callbacks[0] = vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,

@@ -30,6 +30,8 @@ void sv_virt_freep(struct sv_virt **v);
 /* "QEMU 10.0.2" of the connection. */
 int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err);
 
+/* The command line of the QEMU that would be started for this domain, as a shell reads it (launcher/native.h); nothing is defined or started. */
+int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err);
 /* Define with schema validation on. The domain is then the subject of everything below. */
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err);
 /* Does a domain of that name run there? */

@@ -19,6 +19,7 @@ const struct sv_tee sv_tee_tdx = {
         .help = "Intel TDX: memory encrypted and protected against the host, launch measured by the processor's TDX module",
         .firmware = SV_TDX_FIRMWARE,
         .shim = true,
+        .acpi_machine = ",pic=off",
         .probe = sv_tdx_probe,
         .domain = sv_tdx_domain,
         .refusal = sv_tdx_refusal,

@@ -4,12 +4,16 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "launcher/acpi.h"
 #include "launcher/domain.h"
+#include "launcher/qtest.h"
 #include "launcher/virt.h"
 #include "tdx/hob.h"
 #include "tdx/host.h"
 #include "tdx/mrtd.h"
+#include "tdx/tee.h"
 #include "tests/teesim/forkyd.h"
+#include "tests/teesim/fwcfg.h"
 #include "tests/teesim/launcher.h"
 #include "tests/teesim/tdxlauncher.h"
 #include "tests/unit/unit.h"
@@ -50,7 +54,8 @@ static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
         OK(sv_domain_xml(&plan, xml, &err));
 }
 
-static void launch(const char *members, struct sv_json **state)
+/* What the guest file says, launched as far as the module measures. */
+static struct sv_virt *start(const char *members, struct sv_guest *g, struct sv_json **state)
 {
         SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",\"cmdline\":\"console=ttyS0\","
                                   "\"nics\":[],%s}",
@@ -58,20 +63,34 @@ static void launch(const char *members, struct sv_json **state)
         SV_STR path = sv_asprintf("%s/state.json", daemon_.dir);
         struct sv_err err = SV_ERR_NULL;
         SV_BUF xml = SV_BUF_NULL;
-        SV_VIRT *virt = NULL;
-        SV_GUEST g = {0};
+        struct sv_virt *virt = NULL;
 
         unlink(path);
-        OK(sv_guest_parse(sv_bytes_str(text), "g.json", daemon_.dir, &g, &err));
-        domain_of(&g, &xml);
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", daemon_.dir, g, &err));
+        domain_of(g, &xml);
         OK(sv_virt_open(daemon_.uri, &virt, &err));
         OK(sv_virt_define(virt, sv_buf_str(&xml), &err));
         OK(sv_virt_start(virt, NULL, &err));
         wait_for_state(state);
         if (!*state)
                 fail_msg("%s: nothing was measured", members);
+        return virt;
+}
+
+static void end(struct sv_virt *virt)
+{
+        struct sv_err err = SV_ERR_NULL;
+
         OK(sv_virt_destroy(virt, &err));
         OK(sv_virt_undefine(virt, &err));
+        sv_virt_close(virt);
+}
+
+static void launch(const char *members, struct sv_json **state)
+{
+        SV_GUEST g = {0};
+
+        end(start(members, &g, state));
 }
 
 static void same(const struct sv_json *state, const char *member, struct sv_bytes expected, const char *what)
@@ -121,6 +140,65 @@ static void test_launched(void **unused)
         }
 }
 
+/* The machine that secure-vm image acpi would start for this guest, stopped before its first instruction. */
+static void start_machine(const struct sv_guest *g, struct sv_qtest *q)
+{
+        static const char *const last[] = {"-accel", "tcg", "-cpu", "max", "-S", NULL};
+        const struct sv_tee tee = {.name = "tdx", .domain = sv_tdx_domain, .acpi_machine = sv_tee_tdx.acpi_machine};
+        struct sv_err err = SV_ERR_NULL;
+        SV_WORDS machine = {0};
+        SV_WORDS command = {0};
+
+        OK(sv_acpi_guest(g, &tee, daemon_.uri, &machine, &err));
+        sv_words_addf(&command, "%s/tests/teesim/forky", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        sv_words_add(&command, teesim_forky());
+        sv_words_add(&command, "qemu-system-x86_64");
+        for (size_t i = 1; i < machine.n; i++)
+                sv_words_add(&command, machine.list[i]);
+        for (size_t i = 0; last[i]; i++)
+                sv_words_add(&command, last[i]);
+        OK(sv_qtest_start((const char *const *)command.list, command.n, q, &err));
+}
+
+/* What QEMU tells the firmware of a TD, and what it tells that of the machine which stands in for it: the same bytes. Neither firmware has run,
+ * so that the PCI devices have no addresses yet; all else is there. */
+static void test_acpi(void **unused)
+{
+        static const char *const names[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables", "bootorder"};
+        static const char members[] = "\"vcpus\":3,\"memory\":\"3GiB\",\"disks\":[{\"path\":\"disk\"},{\"path\":\"other\",\"id\":\"other\",\"readonly\":true}],"
+                                      "\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}";
+        struct sv_qtest q;
+        struct fwcfg td = {.read = fwcfg_by_monitor, .uri = daemon_.uri}, ours = {.read = fwcfg_by_qtest, .qtest = &q};
+        SV_JSON *state = NULL;
+        SV_GUEST g = {0};
+        struct sv_virt *virt;
+
+        put("disk", "a disk of few bytes");
+        put("other", "another");
+        virt = start(members, &g, &state);
+        start_machine(&g, &q);
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                SV_BUF a = SV_BUF_NULL;
+                SV_BUF b = SV_BUF_NULL;
+                size_t size, td_size, used;
+
+                assert_int_equal(fwcfg_file(&ours, names[i], SIZE_MAX, &size, &b), 0);
+                used = b.n;
+                while (used && !b.p[used - 1])
+                        used--;
+                used = used + 64 < b.n ? used + 64 : b.n; /* of the zeros behind it, some: each byte is a command to the monitor */
+                assert_int_equal(fwcfg_file(&td, names[i], used, &td_size, &a), 0);
+                assert_int_equal(td_size, size);
+                assert_int_equal(a.n, used);
+                assert_memory_equal(a.p, b.p, used);
+                print_message("%s: %zu bytes, %zu of them used: the same\n", names[i], size, used);
+        }
+        sv_buf_free(&td.directory);
+        sv_buf_free(&ours.directory);
+        sv_qtest_end(&q);
+        end(virt);
+}
+
 static int set_up(void **unused)
 {
         struct sv_err err = SV_ERR_NULL;
@@ -154,6 +232,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_launched),
+                cmocka_unit_test(test_acpi),
         };
         const char *missing = geteuid() ? "only root can give libvirt's daemon a /run and /var of its own" : teesim_tdx_missing();
 

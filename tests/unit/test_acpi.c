@@ -31,7 +31,15 @@ static struct sv_acpi_machine fake(const char *wrong)
         static char qemu[4096];
 
         snprintf(qemu, sizeof(qemu), "%s/tests/unit/fake_qemu.py", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
-        return (struct sv_acpi_machine){.qemu = qemu, .machine = "q35", .firmware = wrong, .memory = 1ull << 30, .vcpus = 3, .timeout = 1};
+        return (struct sv_acpi_machine){.qemu = qemu, .machine = "q35", .firmware = wrong, .memory = 1ull << 30, .vcpus = 3};
+}
+
+static int probe(const struct sv_acpi_machine *m, unsigned seconds, size_t *n)
+{
+        SV_WORDS command = {0};
+
+        sv_acpi_words(m, &command);
+        return sv_acpi_probe(&command, seconds, dir, n, &err);
 }
 
 static void expect_file(const char *name, struct sv_bytes want)
@@ -49,7 +57,7 @@ static void takes_files(void **state)
         SV_BUF tables = SV_BUF_NULL;
         size_t n = 0;
 
-        OK(sv_acpi_probe(&m, dir, &n, &err));
+        OK(probe(&m, 1, &n));
         assert_int_equal(n, 5); /* those that are measured; the empty one not */
         for (int i = 0; i < 1000; i++)
                 sv_buf_puts(&tables, "tables");
@@ -75,14 +83,13 @@ static void one_thing_wrong(void **state)
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 m = fake(t[i].what);
-                FAILS(sv_acpi_probe(&m, dir, &n, &err), SV_SYSTEM, t[i].check);
+                FAILS(probe(&m, 1, &n), SV_SYSTEM, t[i].check);
                 assert_non_null(strstr(err.msg, t[i].says));
         }
         m = fake("good");
         m.qemu = "/nonexistent/qemu";
-        FAILS(sv_acpi_probe(&m, dir, &n, &err), SV_SYSTEM, "acpi.qemu");
-        m.memory = 64 << 20;
-        FAILS(sv_acpi_probe(&m, dir, &n, &err), SV_USAGE, "acpi.memory");
+        FAILS(probe(&m, 1, &n), SV_SYSTEM, "acpi.qemu");
+        FAILS(sv_acpi_memory(64 << 20, &err), SV_USAGE, "acpi.memory");
 }
 
 /* Real tables, other ones for other CPUs; QEMU's own boot order is what tdx/rtmr0.c takes for granted. */
@@ -91,7 +98,7 @@ static void real_qemu(void **state)
         static const char linuxboot[] = "/rom@genroms/linuxboot_dma.bin";
         const char *firmware = cached_firmware("OVMF.inteltdx.ms.fd", "a265075b4147a096109e501e76196df1ec8a18659c26f7401492c597ec88f312");
         struct sv_acpi_machine m = {.qemu = "qemu-system-x86_64", .machine = "q35,smm=off,pic=off,hpet=off", .firmware = firmware, .kernel = below("kernel"),
-                                    .memory = 1ull << 30, .vcpus = 2, .timeout = 100};
+                                    .memory = 1ull << 30, .vcpus = 2};
         SV_BUF first = SV_BUF_NULL;
         size_t n = 0;
 
@@ -108,7 +115,7 @@ static void real_qemu(void **state)
                 OK(sv_file_write(below("kernel"), 0644, sv_bytes(kernel, sizeof(kernel)), &err));
                 m.kernel = below("kernel");
                 m.vcpus = i + 2u;
-                OK(sv_acpi_probe(&m, dir, &n, &err));
+                OK(probe(&m, 100, &n));
                 assert_int_equal(n, 5);
                 OK(sv_file_read(below("etc/acpi/tables"), 1u << 20, &tables, "test", &err));
                 assert_int_equal(tables.n, 128 << 10);

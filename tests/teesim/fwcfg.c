@@ -1,0 +1,92 @@
+#include "tests/teesim/fwcfg.h"
+
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/libvirt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "launcher/qtest.h"
+
+#define SELECT 0x510
+#define DATA   0x511
+#define FILES  0x19
+
+static int monitor(virDomainPtr dom, const char *command, char **answer)
+{
+        return virDomainQemuMonitorCommand(dom, command, answer, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP);
+}
+
+int fwcfg_by_monitor(struct fwcfg *f, unsigned key, size_t n, struct sv_buf *out)
+{
+        virConnectPtr conn = virConnectOpen(f->uri);
+        virDomainPtr dom = conn ? virDomainLookupByName(conn, "g") : NULL;
+        char select[32], read[32], *answer = NULL;
+        int r = -1;
+
+        snprintf(select, sizeof(select), "o /h 0x%x 0x%x", SELECT, key);
+        snprintf(read, sizeof(read), "i /b 0x%x", DATA);
+        if (dom && monitor(dom, select, &answer) == 0)
+                r = 0;
+        free(answer);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                unsigned port, value;
+
+                answer = NULL;
+                if (monitor(dom, read, &answer) < 0 || sscanf(answer, "portb[%x] = %x", &port, &value) != 2)
+                        r = -1;
+                else
+                        sv_buf_u8(out, (uint8_t)value);
+                free(answer);
+        }
+        if (dom)
+                virDomainFree(dom);
+        if (conn)
+                virConnectClose(conn);
+        return r;
+}
+
+int fwcfg_by_qtest(struct fwcfg *f, unsigned key, size_t n, struct sv_buf *out)
+{
+        struct sv_err err = SV_ERR_NULL;
+        uint64_t value;
+        int r = sv_qtest_ask(f->qtest, NULL, &err, "outw 0x%x 0x%x", SELECT, key);
+
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                r = sv_qtest_ask(f->qtest, &value, &err, "inb 0x%x", DATA);
+                sv_buf_u8(out, (uint8_t)value);
+        }
+        if (r < 0)
+                fprintf(stderr, "%s\n", err.msg);
+        return r;
+}
+
+static size_t be32(const uint8_t *p)
+{
+        return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
+static int read_directory(struct fwcfg *f)
+{
+        size_t n;
+
+        if (f->directory.n)
+                return 0;
+        if (f->read(f, FILES, 4, &f->directory) < 0)
+                return -1;
+        n = be32(f->directory.p);
+        sv_buf_clear(&f->directory);
+        return n > 100 ? -1 : f->read(f, FILES, 4 + 64 * n, &f->directory);
+}
+
+int fwcfg_file(struct fwcfg *f, const char *name, size_t most, size_t *size, struct sv_buf *out)
+{
+        if (read_directory(f) < 0)
+                return -1;
+        for (const uint8_t *e = f->directory.p + 4; e < f->directory.p + f->directory.n; e += 64)
+                if (!strncmp((const char *)e + 8, name, 56)) {
+                        *size = be32(e);
+                        return f->read(f, (unsigned)(e[4] << 8 | e[5]), *size < most ? *size : most, out);
+                }
+        return -1;
+}
