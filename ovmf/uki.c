@@ -6,12 +6,11 @@
 #include "ovmf/pe.h"
 
 static const struct sv_stub stubs[] = {
-        {.first = 252, .last = 252, .whole = true, .firmware_loads = true},
-        {.first = 253, .last = 253, .firmware_loads = true, .sbat = true},
-        {.first = 254, .last = 254, .whole = true, .firmware_loads = true, .sbat = true},
-        {.first = 255, .last = 256, .firmware_loads = true, .sbat = true},
-        {.first = 257, .last = 257, .whole = true, .firmware_loads = true, .sbat = true, .os_release = true},
-        {.first = 262, .last = 262, .whole = true, .sbat = true, .os_release = true, .machine = true},
+        {.first = 252, .last = 253, .firmware_loads = true},
+        {.first = 254, .last = 256, .firmware_loads = true, .sbat = true},
+        {.first = 257, .last = 257, .firmware_loads = true, .sbat = true, .os_release = true},
+        {.first = 258, .last = 260, .sbat = true, .os_release = true},
+        {.first = 261, .last = 262, .sbat = true, .os_release = true, .machine = true},
 };
 #define N_STUBS (sizeof(stubs) / sizeof(*stubs))
 
@@ -54,13 +53,9 @@ int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, st
         return 0;
 }
 
-void sv_uki_versions(bool whole, char out[64])
+void sv_uki_versions(char out[32])
 {
-        size_t at = 0;
-
-        for (size_t i = 0; i < N_STUBS; i++)
-                for (unsigned v = stubs[i].first; v <= stubs[i].last && (stubs[i].whole || !whole); v++)
-                        at += (size_t)snprintf(out + at, 64 - at, "%s%u", at ? ", " : "", v);
+        snprintf(out, 32, "%u to %u", stubs[0].first, stubs[N_STUBS - 1].last);
 }
 
 static void pad(struct sv_buf *b)

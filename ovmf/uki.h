@@ -5,10 +5,10 @@
 #include "base/crypto.h"
 #include "base/rd.h"
 
-/* What the stub does, from its first version of the row on to the last. */
+/* What the stub does, from its first version of the row on to the last; rows follow each other without a gap. Each version was seen in the event
+ * logs of real boots: those that Debian has in tests/e2e/secureboot.py, the others (253, 255, 256, 258 to 261) as built from their releases. */
 struct sv_stub {
         unsigned first, last;
-        bool whole;           /* all of it is known: seen in the event logs of real boots (tests/e2e/secureboot.py) */
         bool firmware_loads;  /* without Secure Boot the firmware loads, and so measures, the kernel inside */
         bool sbat;            /* .sbat is among the sections that are measured */
         bool os_release;      /* .osrel is put behind the initramfs, as /.extra/os-release */
@@ -24,8 +24,8 @@ struct sv_uki {
 
 /* Views into the image. SV_FORMAT `check`: no section .linux; "ovmf.pe.*". */
 int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, struct sv_err *err);
-/* The versions that are known, or that are known as a whole, as "252, 254": for people. */
-void sv_uki_versions(bool whole, char out[64]);
+/* The versions that are known, as "252 to 262": for people. */
+void sv_uki_versions(char out[32]);
 /* Digest of the initramfs as the kernel's own stub gets it: with what the stub puts behind it. */
 int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, struct sv_err *err);
 /* Is the section's text taken as it is (no characters that stubs strip or replace)? */

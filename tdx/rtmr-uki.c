@@ -73,13 +73,13 @@ static int add_initrd(struct sv_prediction *p, const struct sv_uki *u, struct sv
 
 static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
 {
-        char known[64];
+        char known[32];
 
-        sv_uki_versions(true, known);
+        sv_uki_versions(known);
         if ((b->guest->shim && sv_tdx_shim_lists(p, b, err) < 0) ||
             add_sections(p, sv_buf_bytes(&b->files->kernel), !u->stub || u->stub->sbat, err) < 0)
                 return -1;
-        if (!u->stub || !u->stub->whole)
+        if (!u->stub)
                 sv_event_unpredicted(p, 2, "what the stub of this unified kernel image (systemd-stub %u) measures, and puts behind the initramfs, is known for versions %s; "
                                      "the image as a whole is in RTMR1", u->version, known);
         else if (u->beyond)
@@ -97,12 +97,12 @@ static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
 /* Under Secure Boot the stub tells the firmware not to look at the kernel again: then it does not measure it either. */
 static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
 {
-        char known[64];
+        char known[32];
 
         if (u->stub)
                 return u->stub->firmware_loads && !b->secure_boot ? sv_event_image(p, 1, u->kernel, err, "kernel inside the unified kernel image, Authenticode digest")
                                                                  : 0;
-        sv_uki_versions(false, known);
+        sv_uki_versions(known);
         sv_event_unknown(p, 1, SV_EV_EFI_BOOT_SERVICES_APPLICATION, "kernel inside the unified kernel image, with some stubs");
         sv_event_unpredicted(p, 1, "whether the stub of this image (systemd-stub %u) lets the firmware measure the kernel inside is known for versions %s only",
                              u->version, known);

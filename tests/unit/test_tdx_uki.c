@@ -42,7 +42,7 @@ static void write_uki(const char *name, const char *const parts[][2], size_t n)
 
 static void unified_image(void **state)
 {
-        static const char *const old[][2] = {STUB("255.4-1"), PARTS}, *const young[][2] = {STUB("259"), PARTS}, *const no_kernel[][2] = {STUB("255")};
+        static const char *const old[][2] = {STUB("251"), PARTS}, *const young[][2] = {STUB("263"), PARTS}, *const no_kernel[][2] = {STUB("255")};
         struct sv_measurement m = {0};
         SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
 
@@ -55,15 +55,15 @@ static void unified_image(void **state)
         g.uki = strdup(path_of("old.efi"));
         OK(sv_tdx_measure(&g, &m, &err));
         expect_register(&m, 0);
-        expect_register(&m, 1);
-        assert_non_null(strstr(reason(&m, "rtmr2"), "stub"));
+        assert_non_null(strstr(reason(&m, "rtmr1"), "252 to 262"));
+        assert_non_null(strstr(reason(&m, "rtmr2"), "252 to 262"));
         expect_data(&m, "section .linux, its", ".linux", 7);
         expect_data(&m, "section .cmdline, 5", "quiet", 5);
         sv_measurement_free(&m);
         free(g.uki);
         g.uki = strdup(path_of("young.efi"));
         OK(sv_tdx_measure(&g, &m, &err));
-        assert_non_null(strstr(reason(&m, "rtmr1"), "systemd-stub 259"));
+        assert_non_null(strstr(reason(&m, "rtmr1"), "systemd-stub 263"));
         sv_measurement_free(&m);
         free(g.uki);
         g.uki = strdup(path_of("no-kernel.efi"));
@@ -71,6 +71,39 @@ static void unified_image(void **state)
         free(g.uki);
         g.uki = strdup(path_of("kernel"));
         FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
+}
+
+/* Every version that is known: what changed, and only that. */
+static void versions(void **state)
+{
+        SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
+        struct sv_measurement m = {0};
+
+        free(g.kernel);
+        free(g.initrd);
+        g.kernel = g.initrd = NULL;
+        g.uki = strdup(path_of("version.efi"));
+        for (unsigned v = 252; v <= 262; v++) {
+                SV_STR magic = sv_asprintf("#### LoaderInfo: systemd-stub %u.1 ####", v);
+                const char *const parts[][2] = {{".sdmagic", magic}, PARTS};
+                const struct sv_measure_step *initrd;
+                uint8_t plain[48];
+
+                write_uki("version.efi", parts, 7);
+                OK(sv_tdx_measure(&g, &m, &err));
+                if (v < 261)
+                        expect_register(&m, 0);
+                else
+                        assert_non_null(strstr(reason(&m, "rtmr0"), "SMBIOS"));
+                expect_register(&m, 1);
+                expect_register(&m, 2);
+                assert_int_equal(find(&m, "kernel inside") != NULL, v < 258);
+                assert_int_equal(find(&m, "section .sbat") != NULL, v >= 254);
+                OK(sv_digest(SV_SHA384, sv_bytes_str("initramfs"), plain, &err));
+                initrd = find(&m, "initramfs (Linux initrd)");
+                assert_int_equal(memcmp(initrd->digest[1], plain, 48) == 0, v < 257);
+                sv_measurement_free(&m);
+        }
 }
 
 /* What is told from outside does not reach an agent under Secure Boot when the image has a command line of its own. */
@@ -147,7 +180,7 @@ static void titles(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(unified_image), cmocka_unit_test(agent_unreached), cmocka_unit_test(like_a_real_boot), cmocka_unit_test(titles)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(unified_image), cmocka_unit_test(versions), cmocka_unit_test(agent_unreached), cmocka_unit_test(like_a_real_boot), cmocka_unit_test(titles)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }
