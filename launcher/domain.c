@@ -91,6 +91,14 @@ static void part_free(struct sv_domain_part *part)
         sv_buf_free(&part->devices);
 }
 
+/* A wish that nobody fulfils must not look as if it were: false asks for nothing. */
+static int refuse_wish(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        if (sv_json_type(value) == SV_JSON_BOOL && !sv_json_bool(value, true))
+                return 0;
+        return sv_fail(err, SV_USAGE, "launch.tuning", "\"%.60s\" (tuning): nothing of that name is known here, and the guest would run without it; leave it out", name);
+}
+
 int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
 {
         __attribute__((cleanup(part_free))) struct sv_domain_part part = {0};
@@ -98,6 +106,8 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         char uuid[37];
 
         if (p->tee && (sv_tee_takes(p->tee, g, err) < 0 || p->tee->domain(g, &part, err) < 0))
+                return -1;
+        if (g->tuning && sv_json_each(g->tuning, refuse_wish, NULL, err) < 0)
                 return -1;
         sv_xml(x, "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n", p->kvm ? "kvm" : "qemu",
                g->name, sv_format_uuid(g->uuid, uuid), (unsigned long long)g->memory, g->vcpus);

@@ -228,10 +228,34 @@ static void probe(void **state)
         OK(sv_remove_tree(dir, &err));
 }
 
+/* What nobody fulfils is refused, not left out. */
+static void wishes(void **state)
+{
+        static const struct {
+                const char *tuning, *says;
+        } t[] = {{"{}", NULL}, {"{\"hugepages\":false}", NULL}, {"{\"hugepages\":true}", "\"hugepages\""}, {"{\"a\":false,\"hugpages\":{}}", "\"hugpages\""}};
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR text = sv_asprintf("{\"name\":\"g\",\"kernel\":\"/k\",\"tuning\":%s}", t[i].tuning);
+                SV_BUF x = SV_BUF_NULL;
+                SV_GUEST g = {0};
+                struct sv_plan p = {.guest = &g, .cmdline = "", .kernel = "/k", .firmware = "/f"};
+
+                OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", &g, &err));
+                if (!t[i].says) {
+                        OK(sv_domain_xml(&p, &x, &err));
+                        continue;
+                }
+                FAILS(sv_domain_xml(&p, &x, &err), SV_USAGE, "launch.tuning");
+                assert_non_null(strstr(err.msg, t[i].says));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm), cmocka_unit_test(no_shim), cmocka_unit_test(schema),
+                cmocka_unit_test(wishes), cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm), cmocka_unit_test(no_shim), cmocka_unit_test(schema),
                 cmocka_unit_test(escaping), cmocka_unit_test(probe),
         };
 
