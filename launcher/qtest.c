@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -19,6 +20,8 @@
 static _Noreturn void child(const char *const *argv, int fd, int log)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a machine that nobody asks any more would stand there for ever */
 
         if (null >= 0)
                 dup2(null, 0);
