@@ -7,10 +7,11 @@
 
 static const struct sv_stub stubs[] = {
         {.first = 252, .last = 253, .firmware_loads = true},
-        {.first = 254, .last = 256, .firmware_loads = true, .sbat = true},
-        {.first = 257, .last = 257, .firmware_loads = true, .sbat = true, .os_release = true},
-        {.first = 258, .last = 260, .sbat = true, .os_release = true},
-        {.first = 261, .last = 262, .sbat = true, .os_release = true, .machine = true},
+        {.first = 254, .last = 255, .firmware_loads = true, .sbat = true},
+        {.first = 256, .last = 256, .firmware_loads = true, .sbat = true, .microcode = true},
+        {.first = 257, .last = 257, .firmware_loads = true, .sbat = true, .microcode = true, .os_release = true},
+        {.first = 258, .last = 260, .sbat = true, .microcode = true, .os_release = true},
+        {.first = 261, .last = 262, .sbat = true, .microcode = true, .os_release = true, .machine = true},
 };
 #define N_STUBS (sizeof(stubs) / sizeof(*stubs))
 
@@ -29,12 +30,13 @@ static unsigned stub_version(struct sv_bytes image)
 
 int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, struct sv_err *err)
 {
-        static const char *const beyond[] = {".ucode", ".pcrsig", ".pcrpkey", ".profile", ".hwids", ".dtbauto", ".efifw"};
+        static const char *const beyond[] = {".profile", ".hwids", ".dtbauto", ".efifw"};
         struct sv_uki u = {.version = stub_version(image)};
         struct {
                 const char *name;
                 struct sv_bytes *out;
-        } const parts[] = {{".linux", &u.kernel}, {".cmdline", &u.cmdline}, {".initrd", &u.initrd}, {".osrel", &u.osrel}};
+        } const parts[] = {{".linux", &u.kernel}, {".cmdline", &u.cmdline}, {".initrd", &u.initrd},
+                     {".osrel", &u.osrel}, {".ucode", &u.ucode}, {".pcrsig", &u.pcrsig}, {".pcrpkey", &u.pcrpkey}};
         struct sv_bytes ignored;
 
         for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
@@ -72,12 +74,14 @@ static void put_header(struct sv_buf *b, unsigned inode, unsigned mode, size_t s
         pad(b);
 }
 
-/* An archive of /.extra/os-release alone. Its end has its length in capitals. */
-static void put_os_release(struct sv_buf *b, struct sv_bytes osrel)
+/* An archive of one file in /.extra, when there is such a section. Its end has its length in capitals. */
+static void put_archive(struct sv_buf *b, const char *name, struct sv_bytes section)
 {
+        if (!section.p)
+                return;
         put_header(b, 1, 040555, 0, ".extra");
-        put_header(b, 2, 0100444, osrel.n, ".extra/os-release");
-        sv_buf_put(b, osrel);
+        put_header(b, 2, 0100444, section.n, name);
+        sv_buf_put(b, section);
         pad(b);
         sv_buf_printf(b, "070701%032x%08x%048x%s%08x%s", 0, 1, 0, "0000000B", 0, "TRAILER!!!");
         sv_buf_u8(b, 0);
@@ -87,18 +91,24 @@ static void put_os_release(struct sv_buf *b, struct sv_bytes osrel)
 int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, struct sv_err *err)
 {
         static const uint8_t zeros[4];
-        SV_HASH *h = sv_hash_new(alg, err);
-        SV_BUF extra = SV_BUF_NULL;
+        struct sv_bytes before = u->stub->microcode ? u->ucode : (struct sv_bytes){0};
+        SV_BUF behind = SV_BUF_NULL;
+        SV_HASH *h = NULL;
 
-        if (!h || sv_hash_put(h, u->initrd, err) < 0)
+        put_archive(&behind, ".extra/tpm2-pcr-signature.json", u->pcrsig);
+        put_archive(&behind, ".extra/tpm2-pcr-public-key.pem", u->pcrpkey);
+        if (u->stub->os_release)
+                put_archive(&behind, ".extra/os-release", u->osrel);
+        if (sv_buf_ok(&behind, "the stub's part of the initramfs", err) < 0)
                 return -1;
-        if (u->stub->os_release && u->osrel.p) {
-                put_os_release(&extra, u->osrel);
-                if (sv_buf_ok(&extra, "the stub's part of the initramfs", err) < 0 || sv_hash_put(h, sv_bytes(zeros, -u->initrd.n % 4), err) < 0 ||
-                    sv_hash_put(h, sv_buf_bytes(&extra), err) < 0)
-                        return -1;
-        }
-        return sv_hash_end(h, out, err);
+        if (!before.n && !u->initrd.n && !behind.n)
+                return 0;
+        h = sv_hash_new(alg, err);
+        if (!h || sv_hash_put(h, before, err) < 0 || sv_hash_put(h, sv_bytes(zeros, -before.n % 4), err) < 0 || sv_hash_put(h, u->initrd, err) < 0)
+                return -1;
+        if ((before.n || behind.n) && (sv_hash_put(h, sv_bytes(zeros, -u->initrd.n % 4), err) < 0 || sv_hash_put(h, sv_buf_bytes(&behind), err) < 0))
+                return -1;
+        return sv_hash_end(h, out, err) < 0 ? -1 : 1;
 }
 
 bool sv_uki_cmdline_plain(const struct sv_uki *u)

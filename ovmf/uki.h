@@ -11,6 +11,7 @@ struct sv_stub {
         unsigned first, last;
         bool firmware_loads;  /* without Secure Boot the firmware loads, and so measures, the kernel inside */
         bool sbat;            /* .sbat is among the sections that are measured */
+        bool microcode;       /* .ucode is known: measured, and put in front of the initramfs */
         bool os_release;      /* .osrel is put behind the initramfs, as /.extra/os-release */
         bool machine;         /* what SMBIOS says of the machine is measured (PCR 1) */
 };
@@ -18,7 +19,7 @@ struct sv_stub {
 struct sv_uki {
         unsigned version;            /* of the stub; 0: the image does not say */
         const struct sv_stub *stub;  /* NULL: no row for that version */
-        struct sv_bytes kernel, cmdline, initrd, osrel; /* .p NULL: there is no such section */
+        struct sv_bytes kernel, cmdline, initrd, osrel, ucode, pcrsig, pcrpkey; /* .p NULL: there is no such section */
         const char *beyond;          /* a section that is there and changes the initramfs or the kernel in a way not known; NULL: none */
 };
 
@@ -26,7 +27,7 @@ struct sv_uki {
 int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, struct sv_err *err);
 /* The versions that are known, as "252 to 262": for people. */
 void sv_uki_versions(char out[32]);
-/* Digest of the initramfs as the kernel's own stub gets it: with what the stub puts behind it. */
+/* The initramfs as the kernel's own stub gets it, with what the stub puts in front of it and behind it: 1 and its digest, or 0 when there is none. */
 int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, struct sv_err *err);
 /* Is the section's text taken as it is (no characters that stubs strip or replace)? */
 bool sv_uki_cmdline_plain(const struct sv_uki *u);

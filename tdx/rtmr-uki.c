@@ -6,7 +6,7 @@
 #include "tdx/rtmr.h"
 
 /* Each section by its name, with the terminator, and then by its contents (systemd src/boot/stub.c). */
-static int add_sections(struct sv_prediction *p, struct sv_bytes image, bool sbat, struct sv_err *err)
+static int add_sections(struct sv_prediction *p, struct sv_bytes image, const struct sv_stub *stub, struct sv_err *err)
 {
         static const char *const names[] = {".linux", ".osrel", ".cmdline", ".initrd", ".ucode", ".splash", ".dtb", ".uname", ".sbat", ".pcrpkey"};
 
@@ -16,7 +16,9 @@ static int add_sections(struct sv_prediction *p, struct sv_bytes image, bool sba
 
                 if (found < 0)
                         return -1;
-                if (found && (sbat || strcmp(names[i], ".sbat") != 0) &&
+                if (found && stub && ((!stub->sbat && !strcmp(names[i], ".sbat")) || (!stub->microcode && !strcmp(names[i], ".ucode"))))
+                        continue;
+                if (found &&
                     (sv_event_data(p, 2, SV_EV_IPL, sv_bytes(names[i], strlen(names[i]) + 1), err, "section %s, its name", names[i]) < 0 ||
                      sv_event_data(p, 2, SV_EV_IPL, section, err, "section %s, %zu bytes", names[i], section.n) < 0))
                         return -1;
@@ -59,15 +61,18 @@ static int add_cmdline(struct sv_prediction *p, const struct sv_tdx_boot *b, con
 
 static int add_initrd(struct sv_prediction *p, const struct sv_uki *u, struct sv_err *err)
 {
+        uint8_t digest[SV_EVENT_BANKS][SV_DIGEST_MAX] = {0};
         struct sv_measure_step *s;
+        int there = 0;
 
-        if (!u->initrd.n)
+        for (int i = p->regs->bank; i < SV_EVENT_BANKS; i++)
+                if ((there = sv_uki_initrd(u, sv_event_bank(i), digest[i], err)) < 0)
+                        return -1;
+        if (!there)
                 return 0;
         s = sv_event_new(p, 2, SV_EV_EVENT_TAG);
-        snprintf(s->what, sizeof(s->what), "initramfs (Linux initrd), %zu bytes%s", u->initrd.n, u->stub->os_release ? ", and what the stub adds to it" : "");
-        for (int i = p->regs->bank; i < SV_EVENT_BANKS; i++)
-                if (sv_uki_initrd(u, sv_event_bank(i), s->digest[i], err) < 0)
-                        return -1;
+        snprintf(s->what, sizeof(s->what), "initramfs (Linux initrd), %zu bytes, and what the stub adds to it", u->initrd.n);
+        memcpy(s->digest, digest, sizeof(s->digest));
         return 0;
 }
 
@@ -77,7 +82,7 @@ static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
 
         sv_uki_versions(known);
         if ((b->guest->shim && sv_tdx_shim_lists(p, b, err) < 0) ||
-            add_sections(p, sv_buf_bytes(&b->files->kernel), !u->stub || u->stub->sbat, err) < 0)
+            add_sections(p, sv_buf_bytes(&b->files->kernel), u->stub, err) < 0)
                 return -1;
         if (!u->stub)
                 sv_event_unpredicted(p, 2, "what the stub of this unified kernel image (systemd-stub %u) measures, and puts behind the initramfs, is known for versions %s; "

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,7 +61,7 @@ class Machine:
     """What all cases share."""
 
     def __init__(self, build, say, base):
-        self.vm, self.base = os.path.join(build, 'launcher', 'secure-vm'), base
+        self.vm, self.base, self.lock = os.path.join(build, 'launcher', 'secure-vm'), base, threading.Lock()
         say('firmware with Secure Boot, a shim, stubs of unified kernel images')
         self.parts = dict(line.split(' ', 1) for line in run(os.path.join(TOP, 'tools', 'fetch-secureboot'), timeout=900).stdout.splitlines())
         say('the distribution\'s kernel')
@@ -83,12 +84,17 @@ class Machine:
     def td_firmware(self, enrolled):
         """The TD's firmware begins with its variables: the machine's take their place."""
         path = self.path(f'td-{"enrolled" if enrolled else "open"}.fd')
+        with self.lock:
+            if not os.path.exists(path):
+                self.write_td_firmware(path, enrolled)
+        return path
+
+    def write_td_firmware(self, path, enrolled):
         with open(TDX, 'rb') as f, open(self.store(enrolled), 'rb') as v:
             image, store = bytearray(f.read()), v.read()
         image[:len(store)] = store
         with open(path, 'wb') as f:
             f.write(image)
-        return path
 
 
 class Boot:
@@ -114,8 +120,8 @@ class Boot:
             f.write(image)
         return self.path('kernel.sbat')
 
-    def uki(self, suite, cmdline=CMDLINE):
-        """Sections behind a stub, as ukify puts them."""
+    def uki(self, suite, cmdline=CMDLINE, more=False):
+        """Sections behind a stub, as ukify puts them; with `more`, microcode and signed PCRs too."""
         stub, out = self.m.parts[f'stub-{suite}'], self.path('uki')
         headers = run('objdump', '-h', stub).stdout
         at = max(int(m[2], 16) + int(m[1], 16) for m in re.finditer(r'^\s+\d+ \S+\s+([0-9a-f]{8})\s+([0-9a-f]{16})', headers, re.M))
@@ -124,6 +130,14 @@ class Boot:
             f.write('ID=e2e\nVERSION_ID=1\n')
         with open(files['.cmdline'], 'w', encoding='ascii') as f:
             f.write(cmdline)
+        for section, text in {'.pcrsig': '{"sha256":[]}', '.pcrpkey': 'a key, not read here'}.items() if more else ():
+            files[section] = self.path(section[1:])
+            with open(files[section], 'w', encoding='ascii') as f:
+                f.write(text)
+        if more:
+            files['.ucode'] = self.path('ucode')
+            with open(files['.ucode'], 'wb') as f:
+                f.write(subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], input=b'os-release\n', stdout=subprocess.PIPE, cwd=self.dir, check=True).stdout)
         options = []
         for section, path in files.items():
             at = (at + 0xffff) & ~0xffff
@@ -283,8 +297,8 @@ def shim_open(b):
 
 @case
 def uki_252(b):
-    """a unified kernel image, stub of systemd 252, Secure Boot: a command line from outside does not count"""
-    b.agrees(True, uki=b.sign(b.uki('bookworm'), 'uki.signed'), cmdline='console=ttyS0 panic=1')
+    """a unified kernel image, stub of systemd 252, Secure Boot: a command line from outside does not count, nor does microcode"""
+    b.agrees(True, uki=b.sign(b.uki('bookworm', more=True), 'uki.signed'), cmdline='console=ttyS0 panic=1')
 
 
 @case
@@ -295,14 +309,14 @@ def uki_254(b):
 
 @case
 def uki_257(b):
-    """stub of systemd 257, no Secure Boot, no other command line"""
-    b.agrees(False, uki=b.uki('trixie'), cmdline=None)
+    """stub of systemd 257, no Secure Boot, no other command line, microcode and signed PCRs"""
+    b.agrees(False, uki=b.uki('trixie', more=True), cmdline=None)
 
 
 @case
 def uki_262(b):
-    """stub of systemd 262, Secure Boot"""
-    b.agrees(True, uki=b.sign(b.uki('forky'), 'uki.signed'), cmdline=None)
+    """stub of systemd 262, Secure Boot, microcode and signed PCRs"""
+    b.agrees(True, uki=b.sign(b.uki('forky', more=True), 'uki.signed'), cmdline=None)
 
 
 def run_case(machine, f):

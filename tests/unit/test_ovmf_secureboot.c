@@ -304,30 +304,64 @@ static void shim(void **state)
         free(s);
 }
 
-/* The initramfs of a stub that adds os-release, byte by byte; and a command line that is not taken as it is. */
+/* One file below /.extra, as stubs archive it. */
+static size_t put_extra(char *text, size_t n, const char *name, const char *contents)
+{
+        static const char header[] = "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s";
+
+        n += (size_t)sprintf(text + n, header, 1, 040555, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0, ".extra") + 4; /* 116 bytes, filled up to 120 */
+        n += (size_t)sprintf(text + n, header, 2, 0100444, 0, 0, 1, 0, (unsigned)strlen(contents), 0, 0, 0, 0, (unsigned)strlen(name) + 1, 0, name) + 1;
+        n += -n % 4;
+        n += (size_t)sprintf(text + n, "%s", contents);
+        n += -n % 4;
+        return n + (size_t)sprintf(text + n, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x0000000B%08xTRAILER!!!", 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0) + 4;
+}
+
+/* The initramfs with what stubs put around it, byte by byte; and a command line that is not taken as it is. */
 static void unified(void **state)
 {
-        static const char *const names[] = {".sdmagic", ".linux", ".cmdline", ".initrd", ".osrel"};
+        static const char *const names[] = {".sdmagic", ".linux", ".cmdline", ".initrd", ".osrel", ".pcrpkey", ".ucode", ".pcrsig"};
         struct sv_bytes data[] = {sv_bytes_str("#### LoaderInfo: systemd-stub 257.13-1 ####"), sv_bytes_str("kernel"), sv_bytes_str("quiet"),
-                                  sv_bytes_str("ram"), sv_bytes_str("ID=x\n")};
-        static const char header[] = "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s";
+                                  sv_bytes_str("ram"), sv_bytes_str("ID=x\n"), sv_bytes_str("key"), sv_bytes_str("microcode"), sv_bytes_str("{}")};
+        static const struct {
+                const char *magic;
+                unsigned sections;
+                bool microcode, os_release;
+        } t[] = {
+                {"#### LoaderInfo: systemd-stub 257.13-1 ####", 5, false, true}, {"#### LoaderInfo: systemd-stub 262 ####", 8, true, true},
+                {"#### LoaderInfo: systemd-stub 256 ####", 8, true, false},      {"#### LoaderInfo: systemd-stub 252 ####", 8, false, false},
+                {"#### LoaderInfo: systemd-stub 255 ####", 5, false, false},
+        };
         uint8_t got[SV_DIGEST_MAX], want[SV_DIGEST_MAX];
-        char text[1024] = "ram";
-        size_t n = 4;
         SV_BUF b = SV_BUF_NULL;
         struct sv_uki u;
 
-        n += (size_t)sprintf(text + n, header, 1, 040555, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0, ".extra") + 4; /* 116 bytes, filled up to 120 */
-        n += (size_t)sprintf(text + n, header, 2, 0100444, 0, 0, 1, 0, 5, 0, 0, 0, 0, 18, 0, ".extra/os-release") + 1;
-        n += (size_t)sprintf(text + n, "ID=x\n") + 3;
-        n += (size_t)sprintf(text + n, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x0000000B%08xTRAILER!!!", 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0) + 4;
-        make_image(&b, names, data, 5);
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                bool all = t[i].sections == 8;
+                char text[2048] = "";
+                size_t n = 0;
+
+                if (t[i].microcode)
+                        n += (size_t)sprintf(text, "microcode") + 3;
+                n += (size_t)sprintf(text + n, "ram") + (all || t[i].os_release);
+                if (all) {
+                        n = put_extra(text, n, ".extra/tpm2-pcr-signature.json", "{}");
+                        n = put_extra(text, n, ".extra/tpm2-pcr-public-key.pem", "key");
+                }
+                if (t[i].os_release)
+                        n = put_extra(text, n, ".extra/os-release", "ID=x\n");
+                data[0] = sv_bytes_str(t[i].magic);
+                make_image(&b, names, data, t[i].sections);
+                OK(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err));
+                assert_true(u.stub && u.stub->os_release == t[i].os_release && !u.beyond);
+                assert_int_equal(sv_uki_initrd(&u, SV_SHA256, got, &err), 1);
+                OK(sv_digest(SV_SHA256, sv_bytes(text, n), want, &err));
+                assert_memory_equal(got, want, 32);
+                assert_true(sv_uki_cmdline_plain(&u));
+        }
+        make_image(&b, names, data, 3);
         OK(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err));
-        assert_true(u.stub && u.stub->os_release && !u.beyond);
-        OK(sv_uki_initrd(&u, SV_SHA256, got, &err));
-        OK(sv_digest(SV_SHA256, sv_bytes(text, n), want, &err));
-        assert_memory_equal(got, want, 32);
-        assert_true(sv_uki_cmdline_plain(&u));
+        assert_int_equal(sv_uki_initrd(&u, SV_SHA256, got, &err), 0);
         data[2] = sv_bytes_str("quiet\n");
         make_image(&b, names, data, 5);
         OK(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err));
