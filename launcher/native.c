@@ -52,7 +52,10 @@ struct value {
 
 static void copy(char to[64], const char *from, size_t n)
 {
-        snprintf(to, 64, "%.*s", (int)(n < 63 ? n : 63), from);
+        n = from ? strnlen(from, n < 63 ? n : 63) : 0;
+        if (n)
+                memcpy(to, from, n);
+        to[n] = 0;
 }
 
 static int read_value(const char *text, const char *type_name, const char *id_name, struct value *v, struct sv_err *err)
@@ -66,8 +69,8 @@ static int read_value(const char *text, const char *type_name, const char *id_na
                         return sv_fail(err, SV_SYSTEM, "acpi.native", "libvirt's command line has JSON that cannot be read: %.100s", text);
                 type = sv_json_str(sv_json_get(v->json, type_name));
                 id = sv_json_str(sv_json_get(v->json, id_name));
-                copy(v->type, type ? type : "", SIZE_MAX);
-                copy(v->id, id ? id : "", SIZE_MAX);
+                copy(v->type, type, SIZE_MAX);
+                copy(v->id, id, SIZE_MAX);
                 return 0;
         }
         copy(v->type, text, strcspn(text, ","));
