@@ -55,3 +55,8 @@ struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char
         sv_json_set_str(rule, "reason", reason);
         return rule;
 }
+
+const char *sv_tee_firmware(const struct sv_tee *tee, const struct sv_guest *guest)
+{
+        return !guest->firmware && tee && tee->firmware ? tee->firmware : sv_guest_firmware(guest);
+}

@@ -170,6 +170,9 @@ struct sv_tee {
 /* Can a guest be launched and measured as this file says, as far as all TEEs know it? SV_USAGE "guest.shim". */
 int sv_tee_takes(const struct sv_tee *tee, const struct sv_guest *guest, struct sv_err *err);
 
+/* The firmware image that boots under this TEE (NULL: none): the guest file's, the TEE's default, or the distribution's OVMF. */
+const char *sv_tee_firmware(const struct sv_tee *tee, const struct sv_guest *guest);
+
 /* --- the guest's half --- */
 struct sv_attester {
         const char *name; /* as in struct sv_tee */

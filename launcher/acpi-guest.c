@@ -11,8 +11,10 @@
 static int domain_of(const struct sv_guest *g, const struct sv_tee *tee, struct sv_buf *xml, struct sv_err *err)
 {
         struct sv_guest copy = *g;
-        struct sv_plan plan = {.guest = &copy, .tee = tee, .bare = true, .cmdline = "", .kernel = g->uki ? g->uki : g->kernel, .initrd = g->initrd, .shim = g->shim,
-                               .firmware = !g->firmware && tee->firmware ? tee->firmware : sv_guest_firmware(g)};
+        struct sv_plan plan = {
+                .guest = &copy, .tee = tee, .bare = true, .cmdline = "", .kernel = g->uki ? g->uki : g->kernel, .initrd = g->initrd, .shim = g->shim,
+                .firmware = sv_tee_firmware(tee, g),
+        };
 
         /* Who attests to whom is no part of the machine; and this need not be the host, with all that attesting wants to be there. */
         copy.attestation.url = NULL;

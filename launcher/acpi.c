@@ -1,5 +1,6 @@
 #include "launcher/acpi.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,9 +27,10 @@ static const uint64_t ecam[] = {0xe0000000, 0xb0000000};
 
 /* What firmware of TDs measures (tdx/rtmr0.c), beside the ACPI tables. */
 static const char *const wanted[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables", "bootorder", "etc/extra-pci-roots", "etc/boot-menu-wait",
-                                     "etc/reserved-memory-end", "opt/ovmf/X-PciMmio64Mb"};
+                                     "etc/reserved-memory-end", "opt/ovmf/X-PciMmio64Mb", "BootMenu"};
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 #define N_NEEDED 3
+#define MENU     (N_WANTED - 1) /* a number of old, no file: in no directory */
 
 static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out, struct sv_err *err)
 {
@@ -87,22 +89,9 @@ static uint32_t be32(const uint8_t *p)
         return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static int save(const char *dir, const char *name, struct sv_bytes data, struct sv_err *err)
-{
-        SV_STR path = sv_asprintf("%s/%s", dir, name);
-        char *slash = strrchr(path, '/');
-        int r;
-
-        *slash = 0;
-        r = sv_mkdirs(path, 0755, err);
-        *slash = '/';
-        return r < 0 ? -1 : sv_file_write(path, 0644, data, err);
-}
-
 /* One entry of the directory: size, key, two bytes, name. */
-static int take_file(struct sv_qtest *q, const uint8_t entry[64], const char *dir, unsigned *have, size_t *n, struct sv_err *err)
+static int take_file(struct sv_qtest *q, const uint8_t entry[64], struct sv_buf files[N_WANTED], struct sv_err *err)
 {
-        SV_BUF data = SV_BUF_NULL;
         uint32_t size = be32(entry);
 
         for (size_t i = 0; i < N_WANTED; i++) {
@@ -110,38 +99,52 @@ static int take_file(struct sv_qtest *q, const uint8_t entry[64], const char *di
                         continue;
                 if (size > SV_FW_CFG_SIZE_MAX)
                         return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "%s has %u bytes", wanted[i], size);
-                if (read_surely(q, (uint16_t)(entry[4] << 8 | entry[5]), size, &data, err) < 0 || save(dir, wanted[i], sv_buf_bytes(&data), err) < 0)
+                sv_buf_clear(&files[i]);
+                if (read_surely(q, (uint16_t)(entry[4] << 8 | entry[5]), size, &files[i], err) < 0)
                         return -1;
-                *have |= 1u << i;
-                (*n)++;
         }
         return 0;
 }
 
-static int take_files(struct sv_qtest *q, const char *dir, size_t *n, struct sv_err *err)
+static int take_files(struct sv_qtest *q, struct sv_buf files[N_WANTED], struct sv_err *err)
 {
         SV_BUF count = SV_BUF_NULL;
         SV_BUF list = SV_BUF_NULL;
-        SV_BUF menu = SV_BUF_NULL;
-        unsigned have = 0;
-        uint32_t files;
+        uint32_t n;
 
         if (read_surely(q, FILE_DIR, 4, &count, err) < 0)
                 return -1;
-        files = be32(count.p);
-        if (files == 0 || files > FILES_MAX)
-                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg says that it has %u files", files);
-        if (read_surely(q, FILE_DIR, 4 + 64 * (size_t)files, &list, err) < 0)
+        n = be32(count.p);
+        if (n == 0 || n > FILES_MAX)
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg says that it has %u files", n);
+        if (read_surely(q, FILE_DIR, 4 + 64 * (size_t)n, &list, err) < 0)
                 return -1;
-        *n = 0;
-        for (uint32_t i = 0; i < files; i++)
-                if (take_file(q, list.p + 4 + 64 * i, dir, &have, n, err) < 0)
+        for (uint32_t i = 0; i < n; i++)
+                if (take_file(q, list.p + 4 + 64 * i, files, err) < 0)
                         return -1;
         for (size_t i = 0; i < N_NEEDED; i++)
-                if (!(have >> i & 1))
+                if (!files[i].n)
                         return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "this machine has no %s: it has no ACPI tables", wanted[i]);
-        (*n)++;
-        return read_surely(q, BOOT_MENU, 2, &menu, err) < 0 ? -1 : save(dir, "BootMenu", sv_buf_bytes(&menu), err);
+        return read_surely(q, BOOT_MENU, 2, &files[MENU], err);
+}
+
+/* What this machine does not have goes: it was another's, and would be measured. */
+static int save(const char *dir, const struct sv_buf files[N_WANTED], size_t *n, struct sv_err *err)
+{
+        *n = 0;
+        for (size_t i = 0; i < N_WANTED; i++) {
+                SV_STR path = sv_asprintf("%s/%s", dir, wanted[i]);
+                SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
+
+                if (!files[i].n && unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+                        return sv_fail_errno(err, "acpi.out", "%s, which is another machine's", path);
+                if (!files[i].n)
+                        continue;
+                if (sv_mkdirs(folder, 0755, err) < 0 || sv_file_write(path, 0644, sv_buf_bytes(&files[i]), err) < 0)
+                        return -1;
+                (*n)++;
+        }
+        return 0;
 }
 
 int sv_acpi_memory(unsigned long long bytes, struct sv_err *err)
@@ -180,6 +183,7 @@ int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *
          * is emulated would have 40. */
         static const char *const emulated[] = {"-accel", "tcg", "-cpu", "max,phys-bits=46", "-no-reboot"};
         SV_WORDS words = {0};
+        struct sv_buf files[N_WANTED] = {0};
         struct sv_qtest q;
         int r;
 
@@ -190,7 +194,9 @@ int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *
         }
         if (sv_qtest_start((const char *const *)words.list, words.n, &q, err) < 0)
                 return -1;
-        r = wait_for_firmware(&q, seconds, err) < 0 ? -1 : take_files(&q, dir, n, err);
+        r = wait_for_firmware(&q, seconds, err) < 0 || take_files(&q, files, err) < 0 || save(dir, files, n, err) < 0 ? -1 : 0;
         sv_qtest_end(&q);
+        for (size_t i = 0; i < N_WANTED; i++)
+                sv_buf_free(&files[i]);
         return r;
 }

@@ -49,7 +49,7 @@ static int stage_one(const struct sv_state *s, const char *member, const char *f
 
 int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s, struct sv_stage *out, struct sv_err *err)
 {
-        const char *firmware = !g->firmware && tee && tee->firmware ? tee->firmware : sv_guest_firmware(g);
+        const char *firmware = sv_tee_firmware(tee, g);
         __attribute__((cleanup(sv_stage_free))) struct sv_stage st = {.digests = sv_json_object()};
         SV_STR boot = sv_state_path(s, "boot");
         SV_STR vars = sv_host_nvram_template("", firmware);

@@ -67,6 +67,11 @@ static void takes_files(void **state)
         expect_file("BootMenu", sv_bytes("\0", 2));
         assert_int_equal(access(below("etc/boot-fail-wait"), F_OK), -1);
         assert_int_equal(access(below("etc/boot-menu-wait"), F_OK), -1);
+        /* another machine's file does not stay */
+        OK(sv_file_write(below("etc/boot-menu-wait"), 0644, sv_bytes_str("ab"), &err));
+        OK(probe(&m, 1, &n));
+        assert_int_equal(n, 5);
+        assert_int_equal(access(below("etc/boot-menu-wait"), F_OK), -1);
 }
 
 static void one_thing_wrong(void **state)
@@ -83,8 +88,10 @@ static void one_thing_wrong(void **state)
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 m = fake(t[i].what);
+                OK(sv_file_write(below("bootorder"), 0644, sv_bytes_str("kept"), &err));
                 FAILS(probe(&m, 1, &n), SV_SYSTEM, t[i].check);
                 assert_non_null(strstr(err.msg, t[i].says));
+                expect_file("bootorder", sv_bytes_str("kept")); /* all or nothing */
         }
         m = fake("good");
         m.qemu = "/nonexistent/qemu";
