@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attest/choose.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "launcher/acpi.h"
@@ -27,11 +28,12 @@ static const struct sv_opt options[] = {
 };
 
 /* From a guest file nothing else says what the machine is, or it would not be the one that launch starts. */
-static int from_guest(const struct sv_args *args, struct sv_words *out, struct sv_err *err)
+static int from_guest(const struct sv_args *args, struct sv_words *out, struct sv_json *shape, struct sv_err *err)
 {
         static const char *const parts[] = {"firmware", "kernel", "memory", "vcpus", "machine", "arg"};
         const char *qemu = sv_opt(args, "qemu");
         const struct sv_tee *tee;
+        bool vsock = false;
         SV_GUEST g = {0};
 
         for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
@@ -40,6 +42,13 @@ static int from_guest(const struct sv_args *args, struct sv_words *out, struct s
         if (sv_guest_read(args->pos[0], &g, err) < 0 || sv_tee_choose(NULL, &g, SV_CHOOSE_ANY, &tee, err) < 0 ||
             sv_acpi_guest(&g, tee, sv_opt(args, "connect"), out, err) < 0)
                 return -1;
+        for (size_t i = 0; i < out->n; i++)
+                vsock = vsock || strstr(out->list[i], "\"id\":\"vsock0\"");
+        sv_json_set_int(shape, "memory", (int64_t)g.memory);
+        sv_json_set_int(shape, "vcpus", g.vcpus);
+        sv_json_set_int(shape, "disks", (int64_t)g.n_disks);
+        sv_json_set_int(shape, "nics", (int64_t)g.n_nics);
+        sv_json_set_int(shape, "vsock", vsock);
         if (qemu) {
                 free(out->list[0]);
                 out->list[0] = strdup(qemu);
@@ -49,7 +58,7 @@ static int from_guest(const struct sv_args *args, struct sv_words *out, struct s
         return 0;
 }
 
-static int from_options(const struct sv_args *args, struct sv_words *out, struct sv_err *err)
+static int from_options(const struct sv_args *args, struct sv_words *out, struct sv_json *shape, struct sv_err *err)
 {
         const char *more[SV_ARGS_MAX + 1] = {0}, *memory = sv_opt(args, "memory"), *vcpus = sv_opt(args, "vcpus");
         struct sv_acpi_machine m = {.qemu = sv_opt(args, "qemu"), .machine = sv_opt(args, "machine"), .firmware = sv_opt(args, "firmware"),
@@ -67,26 +76,40 @@ static int from_options(const struct sv_args *args, struct sv_words *out, struct
         m.machine = m.machine ? m.machine : MACHINE;
         m.memory = bytes;
         m.vcpus = (unsigned)cpus;
+        sv_json_set_int(shape, "memory", (int64_t)bytes);
+        sv_json_set_int(shape, "vcpus", (int64_t)cpus);
         sv_acpi_words(&m, out);
         return 0;
+}
+
+/* Which machine it was, for those who measure with the folder (docs/FORMATS.md). */
+static int save_shape(const char *dir, const struct sv_json *shape, struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("%s/machine.json", dir);
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_json_pretty(shape, &text);
+        return sv_buf_ok(&text, "the machine's shape", err) < 0 ? -1 : sv_file_write(path, 0644, sv_buf_bytes(&text), err);
 }
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         const char *out = sv_opt(args, "out"), *timeout = sv_opt(args, "timeout");
         uint64_t seconds = 180;
+        SV_JSON *shape = sv_json_object();
         SV_WORDS command = {0};
         size_t n = 0;
 
         if (!out)
                 return sv_fail(err, SV_USAGE, "acpi.options", "--out is needed, the folder to write");
         if ((timeout && sv_parse_u64(timeout, 3600, &seconds, "acpi.timeout", err) < 0) ||
-            (args->n ? from_guest(args, &command, err) : from_options(args, &command, err)) < 0 ||
-            sv_acpi_probe(&command, (unsigned)seconds, out, &n, err) < 0)
+            (args->n ? from_guest(args, &command, shape, err) : from_options(args, &command, shape, err)) < 0 ||
+            sv_acpi_probe(&command, (unsigned)seconds, out, &n, err) < 0 || save_shape(out, shape, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "out", out);
         sv_json_set_int(*result, "files", (int64_t)n);
+        sv_json_set(*result, "machine", sv_json_ref(shape));
         if (!sv_has(args, "json"))
                 printf("%s: %zu files\n", out, n);
         return 0;

@@ -28,7 +28,33 @@ static unsigned count_cpus(struct sv_rd madt)
         return n;
 }
 
-/* Tables of another guest, or of this one as it was, would give a register that no TD ever has: how many CPUs they are for can be seen. */
+/* What image acpi says of the machine whose tables they are: of this guest as it was before, they would give a register that no TD ever has. */
+static int check_shape(const struct sv_tdx_boot *b, struct sv_err *err)
+{
+        const struct sv_guest *g = b->guest;
+        const struct {
+                const char *member;
+                int64_t is;
+        } t[] = {{"memory", (int64_t)g->memory}, {"vcpus", g->vcpus}, {"disks", (int64_t)g->n_disks}, {"nics", (int64_t)g->n_nics}, {"vsock", b->options->quote_port != 0}};
+        SV_BUF file = SV_BUF_NULL;
+        SV_JSON *shape = NULL;
+        int found = sv_tdx_fw_cfg(b, "machine.json", &file, err);
+
+        if (found <= 0)
+                return found;
+        if (sv_json_parse(sv_buf_bytes(&file), "tdx.acpi", &shape, err) < 0)
+                return sv_wrap(err, "machine.json in %s", b->options->acpi);
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                int64_t was = sv_json_int(sv_json_get(shape, t[i].member), t[i].is);
+
+                if (was != t[i].is)
+                        return sv_fail(err, SV_USAGE, "tdx.acpi", "%s was made for a machine with %s %lld, and the guest has %lld: make it anew for this guest "
+                                       "(secure-vm image acpi)", b->options->acpi, t[i].member, (long long)was, (long long)t[i].is);
+        }
+        return 0;
+}
+
+/* Tables without a word about their machine: how many CPUs they are for can be seen. */
 static int check(const struct sv_tdx_boot *b, struct sv_bytes tables, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(tables);
@@ -62,7 +88,7 @@ int sv_tdx_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_
                 char what[64];
                 int found = sv_tdx_fw_cfg(b, names[i], &file, err);
 
-                if (found < 0 || (found && i == 2 && check(b, sv_buf_bytes(&file), err) < 0))
+                if (found < 0 || (found && i == 2 && (check_shape(b, err) < 0 || check(b, sv_buf_bytes(&file), err) < 0)))
                         return -1;
                 if (found && sv_event_data(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, sv_buf_bytes(&file), err, "ACPI %s, %zu bytes", names[i], file.n) < 0)
                         return -1;

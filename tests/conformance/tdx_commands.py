@@ -160,8 +160,44 @@ def measure():
             assert check.startswith(('ovmf.', 'tdx.firmware')), check
 
 
+def acpi():
+    """The machine that launch starts, from libvirt and QEMU themselves; and what is no such machine."""
+    with tempfile.TemporaryDirectory() as d:
+        kernel, guest, out = (os.path.join(d, n) for n in ('kernel', 'g.json', 'acpi'))
+        with open(kernel, 'wb') as f:  # enough of a kernel for QEMU
+            f.write(bytes(0x1f1) + b'\2' + bytes(0x202 - 0x1f2) + b'HdrS\x0f\2' + bytes(0x2000 - 0x208))
+
+        def write(**more):
+            with open(guest, 'w') as f:
+                json.dump({'name': 'g', 'tee': 'tdx', 'firmware': FIRMWARE, 'kernel': kernel, 'memory': '1GiB', 'disks': [{'path': 'no such disk'}], 'nics': [], **more}, f)
+        write()
+        assert check_of(run(2, 'image', 'acpi', guest)) == 'acpi.options'
+        assert check_of(run(2, 'image', 'acpi', '--out', out)) == 'acpi.options'
+        assert check_of(run(2, 'image', 'acpi', '--out', out, '--firmware', FIRMWARE, '--connect', 'qemu:///system')) == 'acpi.options'
+        for option in ('firmware', 'kernel', 'memory', 'vcpus', 'machine', 'arg'):
+            assert check_of(run(2, 'image', 'acpi', '--out', out, '--' + option, '1', guest)) == 'acpi.options', option
+        write(tee='vtpm')
+        assert check_of(run(2, 'image', 'acpi', '--out', out, guest)) == 'acpi.tee'
+        write(memory='128MiB')
+        assert check_of(run(2, 'image', 'acpi', '--out', out, guest)) == 'acpi.memory'
+        assert not os.path.exists(out)
+        if not os.path.exists(FIRMWARE):
+            print('no TDX firmware in the cache (tools/fetch-firmware): no tables taken')
+            return
+        write(tees={'tdx': {'quote_port': 4050}})
+        result = run(0, 'image', 'acpi', '--out', out, guest)
+        assert result['machine'] == {'memory': 1 << 30, 'vcpus': 2, 'disks': 1, 'nics': 0, 'vsock': 1} and result['files'] == 5, result
+        with open(os.path.join(out, 'machine.json')) as f:
+            assert json.load(f) == result['machine']
+        with open(os.path.join(out, 'bootorder'), 'rb') as f:
+            order = f.read()
+        assert order.startswith(b'/rom@genroms/linuxboot_dma.bin\n/pci@i0cf8/') and order.endswith(b'disk@0,0\nHALT\0'), order
+
+
 measure()
 print('measure ok')
+acpi()
+print('acpi ok')
 if not os.path.isdir(VECTORS):
     print(f'SKIP: no shared vectors at {VECTORS}')
     sys.exit(77)

@@ -259,6 +259,40 @@ static void other_tables(void **state)
         OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 't'), &err));
 }
 
+/* What image acpi says of its machine holds for this guest, or the tables are another's. */
+static void other_machine(void **state)
+{
+        static const struct {
+                const char *machine;
+                enum sv_class class;
+                const char *check, *says;
+        } t[] = {
+                {"{\"memory\":2147483648,\"vcpus\":2,\"disks\":0,\"nics\":0,\"vsock\":0}", SV_OK, NULL, NULL},
+                {"{\"memory\":2147483648}", SV_OK, NULL, NULL}, /* of parts: nothing is said of devices */
+                {"{\"memory\":1073741824,\"vcpus\":2}", SV_USAGE, "tdx.acpi", "memory 1073741824, and the guest has 2147483648"},
+                {"{\"vcpus\":3}", SV_USAGE, "tdx.acpi", "vcpus 3"},
+                {"{\"disks\":1}", SV_USAGE, "tdx.acpi", "disks 1"},
+                {"{\"nics\":1}", SV_USAGE, "tdx.acpi", "nics 1"},
+                {"{\"vsock\":1}", SV_USAGE, "tdx.acpi", "vsock 1"},
+                {"{\"memory\":", SV_FORMAT, "tdx.acpi.json", "machine.json"},
+        };
+        SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                struct sv_measurement m = {0};
+
+                OK(sv_file_write(path_of("acpi/machine.json"), 0644, sv_bytes_str(t[i].machine), &err));
+                if (!t[i].says) {
+                        OK(sv_tdx_measure(&g, &m, &err));
+                        sv_measurement_free(&m);
+                        continue;
+                }
+                FAILS(sv_tdx_measure(&g, &m, &err), t[i].class, t[i].check);
+                assert_non_null(strstr(err.msg, t[i].says));
+        }
+        unlink(path_of("acpi/machine.json"));
+}
+
 /* Disks change the order of boot devices, which is measured since 202505. */
 static void boot_order(void **state)
 {
@@ -387,7 +421,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(expected_json), cmocka_unit_test(generations), cmocka_unit_test(what_moves), cmocka_unit_test(not_predicted),
-                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(other_tables), cmocka_unit_test(real_logs),
+                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(other_tables), cmocka_unit_test(other_machine), cmocka_unit_test(real_logs),
                 cmocka_unit_test(refuses),
         };
 
