@@ -152,18 +152,6 @@ static int blockdev(const char *text, const char *add, struct sv_words *out, str
         return 0;
 }
 
-static int netdev(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
-{
-        struct value v;
-
-        if (read_value(text, "type", "id", &v, err) < 0)
-                return -1;
-        sv_words_add(out, "-netdev");
-        sv_words_addf(out, "hubport,id=%s,hubid=0", v.id);
-        sv_json_free(v.json);
-        return 0;
-}
-
 static int chardev(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
 {
         struct value v;
@@ -219,7 +207,6 @@ static const struct {
         {"-machine", false, machine},
         {"-object", false, object},
         {"-blockdev", false, blockdev},
-        {"-netdev", false, netdev},
         {"-chardev", false, chardev},
         {"-device", false, device},
         {"-name", false, leave_out},

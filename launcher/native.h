@@ -1,6 +1,6 @@
 /* How libvirt would start a domain's QEMU ("qemu-argv" of virConnectDomainXMLToNative), turned into the command line of a machine that is the
  * same to its firmware: processors, memory, PCI devices at their places, boot order, machine. It opens nothing of the host: disks are empty,
- * networks, consoles and channels end nowhere, and there is no TEE. Pure. */
+ * consoles and channels end nowhere, and there is no TEE. Network cards must not be among the devices (launcher/acpi-guest.c). Pure. */
 #pragma once
 
 #include "base/buf.h"

@@ -58,7 +58,7 @@ static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
 static struct sv_virt *start(const char *members, struct sv_guest *g, struct sv_json **state)
 {
         SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",\"cmdline\":\"console=ttyS0\","
-                                  "\"nics\":[],%s}",
+                                  "%s}",
                                   teesim_tdx_firmware(), members);
         SV_STR path = sv_asprintf("%s/state.json", daemon_.dir);
         struct sv_err err = SV_ERR_NULL;
@@ -112,9 +112,9 @@ static void test_launched(void **unused)
                 unsigned vcpus;
                 const char *init_data; /* whose digest MRCONFIGID is */
         } t[] = {
-                {"\"vcpus\":1,\"memory\":\"512MiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}", 512, 1, NULL},
-                {"\"vcpus\":4,\"memory\":\"3GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"/run/qgs.socket\"}}", 3072, 4, NULL},
-                {"\"vcpus\":2,\"memory\":\"1GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\",\"init_data\":\"init-data\"}}", 1024, 2,
+                {"\"nics\":[],\"vcpus\":1,\"memory\":\"512MiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}", 512, 1, NULL},
+                {"\"nics\":[],\"vcpus\":4,\"memory\":\"3GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"/run/qgs.socket\"}}", 3072, 4, NULL},
+                {"\"nics\":[],\"vcpus\":2,\"memory\":\"1GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\",\"init_data\":\"init-data\"}}", 1024, 2,
                  "version = \"0.1.0\"\nalgorithm = \"sha384\"\n\n[data]\n"},
         };
 
@@ -165,7 +165,7 @@ static void start_machine(const struct sv_guest *g, struct sv_qtest *q)
 static void test_acpi(void **unused)
 {
         static const char *const names[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables", "bootorder"};
-        static const char members[] = "\"vcpus\":3,\"memory\":\"3GiB\",\"disks\":[{\"path\":\"disk\"},{\"path\":\"other\",\"id\":\"other\",\"readonly\":true}],"
+        static const char members[] = "\"vcpus\":3,\"nics\":[{\"type\":\"user\"},{\"type\":\"user\"}],\"memory\":\"3GiB\",\"disks\":[{\"path\":\"disk\"},{\"path\":\"other\",\"id\":\"other\",\"readonly\":true}],"
                                       "\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}";
         struct sv_qtest q;
         struct fwcfg td = {.read = fwcfg_by_monitor, .uri = daemon_.uri}, ours = {.read = fwcfg_by_qtest, .qtest = &q};
