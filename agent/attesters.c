@@ -1,7 +1,7 @@
 #include "agent/attesters.h"
 
-#include "sev/attester.h"
-#include "tdx/attester.h"
+#include "sev/guest/attester.h"
+#include "tdx/guest/attester.h"
 #include "vtpm/tee.h"
 
 const struct sv_attester *const sv_attesters[] = {

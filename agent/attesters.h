@@ -1,7 +1,7 @@
 /* The guest's half of every TEE. */
 #pragma once
 
-#include "base/tee.h"
+#include "tee/tee.h"
 
 /* NULL-terminated. */
 extern const struct sv_attester *const sv_attesters[];

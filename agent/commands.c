@@ -4,9 +4,10 @@
 #include <unistd.h>
 
 #include "agent/release.h"
-#include "base/file.h"
-#include "base/log.h"
-#include "base/text.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "base/core/text.h"
 
 #define REPORT_DATA_MIN 32 /* what the smallest of the TEEs binds */
 #define REPORT_DATA_MAX 64

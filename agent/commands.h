@@ -1,7 +1,7 @@
 /* What the agent does in a running system: attest, derive-key, evidence, get. */
 #pragma once
 
-#include "base/cli.h"
+#include "base/program/cli.h"
 
 int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
 int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struct sv_err *err);

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 
-#include "base/buf.h"
-#include "base/text.h"
+#include "base/core/buf.h"
+#include "base/core/encoding.h"
+#include "base/core/text.h"
 
 #define PREFIX "securevm."
 

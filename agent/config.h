@@ -1,8 +1,8 @@
 /* What the measured kernel command line tells the agent (docs/FORMATS.md, "Kernel command line"). Pure. */
 #pragma once
 
-#include "base/bytes.h"
-#include "base/limits.h"
+#include "base/core/bytes.h"
+#include "base/core/limits.h"
 
 struct sv_agent_config {
         char url[512];

@@ -1,6 +1,6 @@
 #include "agent/dhcp.h"
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 #define COOKIE      0x63825363u
 #define MESSAGE_MIN 300

@@ -1,7 +1,7 @@
 /* DHCP messages (RFC 2131, RFC 2132): as much as a guest needs to reach its broker. Pure. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 enum sv_dhcp_type { SV_DHCP_DISCOVER = 1, SV_DHCP_OFFER = 2, SV_DHCP_REQUEST = 3, SV_DHCP_ACK = 5, SV_DHCP_NAK = 6 };
 

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 
 #define PORT_NAME   "org.secure-vm.agent"
 #define PENDING_MAX (64u << 10) /* bytes kept for a host that does not read yet */

@@ -2,8 +2,8 @@
  * "org.secure-vm.agent" for the launcher (docs/FORMATS.md, "Agent events"). For the operator only: nobody decides anything by it. */
 #pragma once
 
-#include "base/err.h"
-#include "base/json.h"
+#include "base/core/err.h"
+#include "base/json/json.h"
 
 void sv_event_open(void); /* finds the port; without one only the console is told */
 void sv_event_start(const char *step, const char *says);

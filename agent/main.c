@@ -7,9 +7,9 @@
 #include "agent/events.h"
 #include "agent/system.h"
 #include "agent/unlock.h"
-#include "base/cli.h"
-#include "base/log.h"
-#include "base/secret.h"
+#include "base/program/cli.h"
+#include "base/program/log.h"
+#include "base/core/secret.h"
 
 /* No shell, no second way: what fails here ends with the disk locked and the machine off. */
 static _Noreturn void run_as_init(void)

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "agent/dhcp.h"
-#include "base/crypto.h"
-#include "base/file.h"
+#include "base/crypto/crypto.h"
+#include "base/core/file.h"
 
 #define TRIES   8
 #define WAIT_MS 4000

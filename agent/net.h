@@ -2,7 +2,7 @@
 #pragma once
 
 #include "agent/config.h"
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 /* By what the command line says, or by DHCP. `says` (128 bytes) receives "eth0 10.0.2.15/24, router 10.0.2.2". SV_SYSTEM "agent.net.*". */
 int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err);

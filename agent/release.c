@@ -2,9 +2,9 @@
 
 #include <time.h>
 
-#include "attest/kbs_client.h"
-#include "base/file.h"
-#include "base/limits.h"
+#include "attest/kbs/client.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
 
 #define PAUSE_MIN_MS 500
 #define PAUSE_MAX_MS 10000

@@ -3,7 +3,7 @@
 
 #include "agent/attesters.h"
 #include "agent/config.h"
-#include "base/tls.h"
+#include "base/net/tls.h"
 
 /* How the caller hears of progress; every member may be NULL. */
 struct sv_release_says {
@@ -12,7 +12,7 @@ struct sv_release_says {
         void (*time)(const char *part, int64_t ms);
         void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try, unsigned tries);
         void (*untold)(const struct sv_err *err); /* the broker did not hear how it ended */
-        void (*note)(const struct sv_err *note); /* done, but otherwise than people may expect: base/tee.h, evidence and seal */
+        void (*note)(const struct sv_err *note); /* done, but otherwise than people may expect: tee/tee.h, evidence and seal */
 };
 
 /* Network faults are tried again, with pauses that grow and differ; a refusal is final. */

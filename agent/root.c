@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 
 #define ROOT      "/sysroot"
 #define INIT      "/sbin/init"

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/events.h"
-#include "base/file.h"
+#include "base/core/file.h"
 
 #define MODULES "/etc/secure-vm/modules"
 

@@ -1,7 +1,7 @@
 /* What an init has to do before anything else works, and at the end. */
 #pragma once
 
-#include "base/err.h"
+#include "base/core/err.h"
 
 /* /proc, /sys, /dev, /run, securityfs; a console; the keyboard's emergency functions off. SV_SYSTEM "agent.mount". */
 int sv_system_mount(struct sv_err *err);

@@ -8,7 +8,7 @@
 #include "agent/release.h"
 #include "agent/root.h"
 #include "agent/system.h"
-#include "base/file.h"
+#include "base/core/file.h"
 #include "luks/binding.h"
 #include "luks/header.h"
 #include "luks/open.h"

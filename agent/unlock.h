@@ -1,7 +1,7 @@
 /* secure-vm-agent unlock: from a fresh initramfs to the init of the decrypted root. */
 #pragma once
 
-#include "base/err.h"
+#include "base/core/err.h"
 
 /* Returns only on failure. */
 int sv_unlock(struct sv_err *err);

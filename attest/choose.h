@@ -2,7 +2,7 @@
 #pragma once
 
 #include "attest/tees.h"
-#include "base/guest.h"
+#include "guest/guest.h"
 
 enum sv_choose { SV_CHOOSE_ANY, SV_CHOOSE_HERE };
 

@@ -1,7 +1,7 @@
 /* The table of TEEs. Adding one is a folder and a row in attest/tees.c. */
 #pragma once
 
-#include "base/tee.h"
+#include "tee/tee.h"
 
 extern const struct sv_tee *const sv_tees[]; /* ends with NULL; best protection first */
 

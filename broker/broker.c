@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "attest/cache.h"
-#include "base/file.h"
-#include "base/limits.h"
+#include "attest/fetch/cache.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
 
 #define KEK_SIZE 32
 #define IV_SIZE 12

@@ -1,10 +1,10 @@
 /* The broker's state, and one request in it. */
 #pragma once
 
-#include "base/http.h"
-#include "base/memory.h"
+#include "base/net/http.h"
+#include "tee/trust-cache.h"
 #include "broker/config.h"
-#include "broker/store.h"
+#include "broker/store/store.h"
 
 struct sv_broker {
         struct sv_broker_config config;
@@ -13,7 +13,7 @@ struct sv_broker {
         struct sv_tls_ctx *tls;
         uint8_t pin[32];
         int audit_fd; /* -1: none */
-        /* The listener's; each process works on the copy that it was forked with (broker/lessons.c). NULL: everything is verified anew */
+        /* The listener's; each process works on the copy that it was forked with (broker/serve/lessons.c). NULL: everything is verified anew */
         struct sv_memory *memory;
         int slot; /* with memory: what processes tell the listener */
         /* of one process, never across a fork */

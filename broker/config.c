@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 
 #define CONFIG_MAX (64u << 10)
 

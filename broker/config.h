@@ -2,7 +2,7 @@
  * `secure-vm-broker init` makes. Relative paths are relative to the configuration's own folder. */
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 struct sv_broker_config {
         char *address; /* to listen on, an IP address */

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "broker/broker.h"
 
 #define CERT_YEARS 10 /* clients pin the key; the dates matter to those who use the certificate as a CA */

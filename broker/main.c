@@ -1,12 +1,13 @@
 /* secure-vm-broker: holds disk keys and gives them to guests that prove what they are. */
 #include <stdio.h>
 
-#include "base/cli.h"
-#include "base/file.h"
-#include "base/json.h"
-#include "base/log.h"
-#include "base/secret.h"
-#include "base/text.h"
+#include "base/core/encoding.h"
+#include "base/program/cli.h"
+#include "base/core/file.h"
+#include "base/json/json.h"
+#include "base/program/log.h"
+#include "base/core/secret.h"
+#include "base/core/text.h"
 #include "broker/broker.h"
 
 static const struct sv_opt config_opts[] = {

@@ -2,8 +2,8 @@
  * of the kernel). What goes in is a tree in memory; what comes out depends on nothing else: sorted, owner 0:0, time 0. */
 #pragma once
 
-#include "base/buf.h"
-#include "base/rd.h"
+#include "base/core/buf.h"
+#include "base/core/rd.h"
 
 struct sv_cpio_entry {
         char *path;      /* "etc/secure-vm/modules": no leading slash, no "." or ".." part */

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "image/run.h"
 
 #define MIB (1ull << 20)

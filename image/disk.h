@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
+#include "base/core/err.h"
 
 enum sv_disk_from {
         SV_DISK_DIR = 1, /* owners and modes as they are on the disk */

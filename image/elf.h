@@ -1,7 +1,7 @@
 /* What a dynamically linked ELF file needs at run time: its interpreter and libraries (System V ABI, chapters 4 and 5). */
 #pragma once
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 #define SV_ELF_NEEDED_MAX 64 /* libraries one file may need */
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "image/run.h"
 #include "luks/binding.h"
 #include "luks/crypt.h"

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "base/secret.h"
+#include "base/core/secret.h"
 #include "image/disk.h"
 
 struct sv_encrypt_in {

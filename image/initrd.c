@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
-#include "base/limits.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
 #include "image/libs.h"
 #include "image/moddeps.h"
 #include "image/zstd.h"
@@ -161,7 +161,7 @@ static int add_ca(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv
         return sv_cpio_add_file(tree, "etc/secure-vm/ca.pem", 0644, sv_buf_bytes(&b), err);
 }
 
-/* The file of Intel's packages, as the agent reads it (tdx/attester.h). */
+/* The file of Intel's packages, as the agent reads it (tdx/guest/attester.h). */
 static int add_quote_port(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;

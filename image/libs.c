@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "image/elf.h"
 
 #define LIBRARY_SIZE_MAX (64u << 20)

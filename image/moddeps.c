@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 
 #define LINES_MAX 65536 /* a distribution's kernel has about 4000 modules */
 #define DEPTH_MAX 64    /* of dependencies; the deepest chain of a distribution's kernel is below 20 */

@@ -1,7 +1,7 @@
 /* modules.dep as depmod writes it (modules.dep(5)): "kernel/a/x.ko: kernel/b/y.ko kernel/c/z.ko" a line. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 struct sv_moddep {
         char *path;   /* relative to the modules directory */

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 
 #define OUTPUT_MAX (64u << 10) /* kept of what a program prints; the rest is read and dropped */
 

@@ -1,7 +1,7 @@
 /* Other people's programs (mke2fs, tar, fakeroot), run quietly. */
 #pragma once
 
-#include "base/err.h"
+#include "base/core/err.h"
 
 /* Runs argv[0] (found in PATH and the sbin folders), input empty, until it ends. Anything but exit status 0 is SV_SYSTEM under `check`
  * with the last line it printed; SV_SYSTEM "image.run" when it cannot be started. An interrupt (sv_run_interrupted) ends it too. */

@@ -1,7 +1,7 @@
 /* Zstandard (RFC 8878). The only file pair that sees libzstd. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 /* Appends one frame with a checksum. One thread and fixed parameters: equal input and library give equal output. */
 int sv_zstd_compress(struct sv_bytes in, struct sv_buf *out, struct sv_err *err);

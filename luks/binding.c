@@ -1,6 +1,6 @@
 #include "luks/binding.h"
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 #include "luks/header.h"
 
 static const char MAGIC[8] = "SVMKEY01";

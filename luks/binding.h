@@ -2,7 +2,7 @@
  * host's control; the binding says which one the key was made for. Form: docs/FORMATS.md, "Disk key resource". */
 #pragma once
 
-#include "base/secret.h"
+#include "base/core/secret.h"
 
 #define SV_DISK_KEY_SIZE 64 /* bytes of a disk key */
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 
 #define KEY_BITS    512
 #define SECTORS     (SV_LUKS_DATA_OFFSET / 512)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "base/secret.h"
+#include "base/core/secret.h"
 
 /* Where the data begin: the header and its key slots lie before. The file grows by as much when it is encrypted. */
 #define SV_LUKS_DATA_OFFSET (16u << 20)

@@ -2,10 +2,11 @@
 
 #include <stdlib.h>
 
-#include "base/crypto.h"
-#include "base/json.h"
-#include "base/limits.h"
-#include "base/rd.h"
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
+#include "base/json/json.h"
+#include "base/core/limits.h"
+#include "base/core/rd.h"
 
 #define BINARY_SIZE 4096 /* of the binary header; the JSON area follows */
 #define CSUM_AT     448

@@ -2,7 +2,7 @@
  * from the host: what the library would accept there (a null cipher, more key slots, tokens, requirements) is not accepted here. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 struct sv_luks_header {
         char uuid[37];

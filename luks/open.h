@@ -1,7 +1,7 @@
 /* Open a disk in the guest. */
 #pragma once
 
-#include "base/secret.h"
+#include "base/core/secret.h"
 
 /* Makes /dev/mapper/<name> from `device` by this header (sv_luks_header_copy: the only header the library gets to see; it lives in
  * memory, so that the host cannot change it meanwhile). `discard` lets blocks that are free show on the disk. SV_PROOF "luks.key" when the key does not open it, SV_SYSTEM "luks.open". */

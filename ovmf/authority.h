@@ -2,7 +2,7 @@
  * 2.10, section 32.5.3.3; edk2 SecurityPkg/Library/DxeImageVerificationLib). Pure. */
 #pragma once
 
-#include "base/authenticode.h"
+#include "base/crypto/authenticode.h"
 #include "ovmf/pe.h"
 #include "ovmf/secureboot.h"
 #include "ovmf/siglist.h"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/limits.h"
+#include "base/core/limits.h"
 
 const struct sv_registers sv_registers_pcr = {.step = "pcr", .people = "PCR ", .value = "/sha256/", .name = "", .n = SV_TCG_PCRS};
 const struct sv_registers sv_registers_rtmr = {

@@ -2,8 +2,8 @@
  * a confidential guest's firmware keep them (UEFI specification 2.10, section 38). Pure; views point into the caller's bytes. */
 #pragma once
 
-#include "base/crypto.h"
-#include "base/rd.h"
+#include "base/crypto/crypto.h"
+#include "base/core/rd.h"
 
 #define SV_TCG_PCRS 24
 #define SV_TCG_ALGS 8 /* digest algorithms one log may have */

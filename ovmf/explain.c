@@ -1,5 +1,7 @@
 #include "ovmf/explain.h"
 
+#include "base/core/encoding.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 

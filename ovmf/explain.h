@@ -1,7 +1,7 @@
 /* A prediction beside the event log of a boot, event by event: which one differs, and what that means. Pure. */
 #pragma once
 
-#include "base/tee.h"
+#include "ovmf/measurement.h"
 #include "ovmf/eventlog.h"
 
 /* What another digest of an event means, by how the step's description begins. */

@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-#include "base/rd.h"
+#include "base/core/encoding.h"
+#include "base/core/rd.h"
 
 #define FOOTER_END   32u          /* the table ends this far before the end of the file */
 #define TRAILER      18u          /* u16 size, GUID: behind each entry's data */

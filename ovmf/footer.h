@@ -2,7 +2,7 @@
  * needs. Ends 32 bytes before the end of the file and is read backwards. Pure. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/core/bytes.h"
 
 #define SV_PAGE 4096u
 

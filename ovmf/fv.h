@@ -2,7 +2,7 @@
  * point into the caller's bytes. */
 #pragma once
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 enum sv_ffs_type { SV_FFS_PEIM = 0x06, SV_FFS_VOLUME = 0x0b, SV_FFS_PAD = 0xf0 };
 enum sv_section_type { SV_SECTION_GUIDED = 0x02, SV_SECTION_UI = 0x15, SV_SECTION_VOLUME = 0x17 };

@@ -1,6 +1,6 @@
 #include "ovmf/hashtable.h"
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 int sv_boot_hashes(const char *kernel, const char *initrd, const char *cmdline, struct sv_boot_hashes *out, struct sv_err *err)
 {

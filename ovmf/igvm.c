@@ -1,6 +1,6 @@
 #include "ovmf/igvm.h"
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 #define PAGE          4096u
 #define FIXED         24u

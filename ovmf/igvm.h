@@ -2,7 +2,7 @@
  * platforms. Pure: reads the headers, checks them whole, and hands out what a platform's launch consists of, in order. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/core/bytes.h"
 
 enum sv_igvm_platform { SV_IGVM_SEV_SNP = 2, SV_IGVM_TDX = 3 };
 

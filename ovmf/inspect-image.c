@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "ovmf/linux.h"
 #include "ovmf/shim.h"
 #include "ovmf/uki.h"

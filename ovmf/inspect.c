@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "ovmf/pe.h"
 #include "ovmf/platform.h"
 #include "ovmf/tdvf.h"

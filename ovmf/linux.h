@@ -1,7 +1,7 @@
 /* Linux kernel images for x86 (Documentation/arch/x86/boot.rst), and what QEMU makes of one before the firmware gets it. Pure. */
 #pragma once
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 struct sv_linux {
         uint16_t protocol;  /* 0x020f: boot protocol 2.15 */

@@ -2,7 +2,7 @@
 
 #include <lzma.h>
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 #define MEMORY_MAX (96u << 20) /* of the decoder: edk2 uses a 16 MiB dictionary */
 

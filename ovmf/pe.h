@@ -2,8 +2,8 @@
  * PE Image Hash"), in the way that edk2 measures boot applications (SecurityPkg/DxeTpm2MeasureBootLib). Pure. */
 #pragma once
 
-#include "base/crypto.h"
-#include "base/rd.h"
+#include "base/crypto/crypto.h"
+#include "base/core/rd.h"
 
 #define SV_PE_SECTIONS_MAX 96
 

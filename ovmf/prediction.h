@@ -1,7 +1,7 @@
 /* The events of a prediction, as they are put together for a TPM's PCRs (vtpm/) and for a TD's RTMRs (tdx/). */
 #pragma once
 
-#include "base/tee.h"
+#include "ovmf/measurement.h"
 #include "ovmf/eventlog.h"
 
 #define SV_EVENT_BANKS 2

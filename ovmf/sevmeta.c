@@ -1,6 +1,6 @@
 #include "ovmf/sevmeta.h"
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 static const struct {
         uint32_t type;

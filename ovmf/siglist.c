@@ -1,6 +1,6 @@
 #include "ovmf/siglist.h"
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 #define LIST_HEADER 28
 #define OWNER       16

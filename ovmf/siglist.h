@@ -1,7 +1,7 @@
 /* Lists of signatures: db, dbx, MokList (EFI_SIGNATURE_LIST, UEFI specification 2.10, section 32.4.1). Pure. */
 #pragma once
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 extern const uint8_t sv_guid_cert_x509[16];   /* a certificate, DER */
 extern const uint8_t sv_guid_cert_sha256[16]; /* the Authenticode digest of an image */

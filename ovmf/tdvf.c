@@ -1,6 +1,6 @@
 #include "ovmf/tdvf.h"
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 #define GUID_TDVF "e9eaf9f3-168e-44d5-a8eb-7f4d8738f6ae"
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 #include "ovmf/pe.h"
 
 static const struct sv_stub stubs[] = {

@@ -2,8 +2,8 @@
  * differs between the stub's versions. Pure. */
 #pragma once
 
-#include "base/crypto.h"
-#include "base/rd.h"
+#include "base/crypto/crypto.h"
+#include "base/core/rd.h"
 
 /* What the stub does, from its first version of the row on to the last; rows follow each other without a gap. Each version was seen in the event
  * logs of real boots: those that Debian has in tests/e2e/secureboot.py, the others (253, 255, 256, 258 to 261) as built from their releases. */

@@ -1,7 +1,7 @@
 /* UEFI variable store of OVMF's flash (edk2 MdeModulePkg/Include/Guid/VariableFormat.h, authenticated variables). Pure. */
 #pragma once
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 
 #define SV_VARIABLES_MAX 512
 

@@ -1,6 +1,6 @@
 #include "ovmf/volumes.h"
 
-#include "base/limits.h"
+#include "base/core/limits.h"
 #include "ovmf/lzma.h"
 
 #define FLASH_BLOCK 0x1000 /* volumes of an image begin at multiples of this */

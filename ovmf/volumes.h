@@ -1,7 +1,7 @@
 /* The two firmware volumes that OVMF decompresses into memory and measures (OvmfPkg/Sec, DecompressMemFvs). Pure. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 #include "ovmf/fv.h"
 
 struct sv_volumes {

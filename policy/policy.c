@@ -1,8 +1,8 @@
 #include "policy/policy.h"
 
-#include "base/file.h"
-#include "base/limits.h"
-#include "base/text.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/core/text.h"
 #include "policy/rule.h"
 
 #include <stdlib.h>

@@ -10,7 +10,7 @@
  * all members are needed, none else is allowed, and an empty list of rules is refused: nothing to prove is a mistake, not a grant. */
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 struct sv_policy;
 

@@ -1,6 +1,6 @@
 #include "policy/rule.h"
 
-#include "base/text.h"
+#include "base/core/text.h"
 #include "policy/verdict.h"
 
 #define CHECK_MAX 63   /* fits struct sv_err */

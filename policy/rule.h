@@ -1,7 +1,7 @@
 /* One rule of a policy: its form, and whether it holds. */
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 /* Is this the i-th rule of a document as docs/FORMATS.md wants it? SV_FORMAT "policy.rule.<member>". */
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err);

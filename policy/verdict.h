@@ -2,7 +2,7 @@
  * section 2.3), with its reasons. The same structure goes into the attestation token (EAR), the audit record and `verify --json`. */
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 /* The eight claims of the vector, in the order of the draft. */
 enum sv_slot {

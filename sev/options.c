@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "base/guest-member.h"
-#include "sev/report.h"
+#include "base/json/member.h"
+#include "sev/verify/report.h"
 
 static bool hex_of(const char *s, size_t digits)
 {

@@ -1,7 +1,7 @@
 /* The guest file's object /tees/sev-snp (docs/FORMATS.md): what only an SNP guest has. The flags of `secure-vm measure` fill the same object. */
 #pragma once
 
-#include "base/guest.h"
+#include "guest/guest.h"
 
 struct sv_sev_options {
         uint64_t policy;          /* POLICY; default 0x30000: SMT allowed, no migration agent, no debugging */
@@ -19,7 +19,7 @@ struct sv_sev_options {
         char *host_data; /* 64 hex digits; or init_data */
         char *init_data; /* path: its digest becomes HOST_DATA */
         char *test_root; /* path: a root trusted in place of AMD's, for tests */
-        struct sv_json *require; /* what the platform must be: sev/require.h */
+        struct sv_json *require; /* what the platform must be: sev/verify/require.h */
 };
 
 int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, struct sv_err *err);

@@ -1,12 +1,12 @@
 /* From a guest file and its launch digest to policy rules. What a guest file says nothing about is required to be absent. */
 #include <stdio.h>
 
-#include "base/file.h"
-#include "base/limits.h"
-#include "sev/host.h"
-#include "sev/idblock.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "sev/host/host.h"
+#include "sev/measure/idblock.h"
 #include "sev/options.h"
-#include "sev/require.h"
+#include "sev/verify/require.h"
 #include "sev/tee.h"
 
 static void equals_hex(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason, const uint8_t *p,

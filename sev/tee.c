@@ -1,10 +1,10 @@
 /* The row of AMD SEV-SNP. */
 #include "sev/tee.h"
 
-#include "sev/evidence.h"
-#include "sev/host.h"
-#include "sev/measure.h"
-#include "sev/known.h"
+#include "sev/verify/evidence.h"
+#include "sev/host/host.h"
+#include "sev/measure/measure.h"
+#include "sev/verify/known.h"
 
 static const struct sv_trust_kind trust_kinds[] = {
         {"ark_roots", "ark-root"},

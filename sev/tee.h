@@ -1,9 +1,9 @@
 /* The row of SEV-SNP, and its parts that are pure: verification, needs, rules. */
 #pragma once
 
-#include "base/guest.h"
-#include "base/tee.h"
-#include "sev/certs.h"
+#include "guest/guest.h"
+#include "tee/tee.h"
+#include "sev/verify/certs.h"
 
 /* struct sv_tee.verify. Collateral: "vek" (VCEK or VLEK), "ca" (ASK, ASVK, ARK; any number), "crl", "ark-root" (trusted beside AMD's).
  * Certificates of the evidence's own fill what the collateral does not have. */

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/guest-member.h"
-#include "tdx/firmware.h"
+#include "base/json/member.h"
+#include "tdx/measure/firmware.h"
 
 static bool hex_48(const char *s)
 {

@@ -1,7 +1,7 @@
 /* The guest file's object /tees/tdx (docs/FORMATS.md): what only a TD has. The flags of `secure-vm measure` fill the same object. */
 #pragma once
 
-#include "base/guest.h"
+#include "guest/guest.h"
 
 #define SV_TDX_FIRMWARE "/usr/share/ovmf/OVMF.inteltdx.ms.fd"
 #define SV_TDX_QGS      "/var/run/tdx-qgs/qgs.socket" /* libvirt's default, and Intel's package */
@@ -17,11 +17,11 @@ struct sv_tdx_options {
         char *mrowner, *mrownerconfig; /* 96 hex digits */
         char *init_data;     /* path: its digest becomes MRCONFIGID */
         char *page_order;    /* "mainline" (default), "two-pass": sv_tdx_monitor */
-        char *generation;    /* of the firmware (tdx/firmware.h); NULL: what the image itself shows */
+        char *generation;    /* of the firmware (tdx/measure/firmware.h); NULL: what the image itself shows */
         char *acpi;          /* path: a folder with the ACPI tables and other files of fw_cfg, as the guest's firmware finds them */
         unsigned allow_unpredicted; /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
         char *test_root;         /* path: a root trusted in place of Intel's, for tests */
-        struct sv_json *require; /* what the platform must be: tdx/require.h */
+        struct sv_json *require; /* what the platform must be: tdx/verify/require.h */
         uint64_t quote_port; /* vsock port at which the guest itself reaches the host's quote service; 0: it does not */
         char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */
 };

@@ -1,10 +1,10 @@
 /* From a guest file and its registers to policy rules. What a guest file says nothing about is required to be absent. */
 #include <stdio.h>
 
-#include "base/file.h"
-#include "base/limits.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
 #include "tdx/options.h"
-#include "tdx/require.h"
+#include "tdx/verify/require.h"
 #include "tdx/tee.h"
 
 /* MRTD and RTMR1 to RTMR2 say which firmware, kernel, command line and initramfs run. RTMR0 adds the machine (memory map, ACPI tables,

@@ -1,10 +1,10 @@
 /* The row of Intel TDX. */
 #include "tdx/tee.h"
 
-#include "tdx/evidence.h"
-#include "tdx/host.h"
-#include "tdx/known.h"
-#include "tdx/measure.h"
+#include "tdx/verify/evidence.h"
+#include "tdx/host/host.h"
+#include "tdx/verify/known.h"
+#include "tdx/measure/measure.h"
 
 static const struct sv_trust_kind trust_kinds[] = {
         {"sgx_roots", "sgx-root"},

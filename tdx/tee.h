@@ -1,15 +1,15 @@
 /* The row of TDX, and its parts that are pure: verification, needs, rules. */
 #pragma once
 
-#include "base/guest.h"
-#include "base/tee.h"
-#include "tdx/verify.h"
+#include "guest/guest.h"
+#include "tee/tee.h"
+#include "tdx/verify/verify.h"
 
 /* struct sv_tee.verify. Collateral: "tcb-info", "tcb-info-chain", "qe-identity", "qe-identity-chain", "pck-crl", "root-ca-crl"; "bundle"
- * (tdx/bundle.h) for those of them that are not there; "sgx-root" (trusted beside Intel's, any number); "event-log" in place of the
+ * (tdx/verify/bundle.h) for those of them that are not there; "sgx-root" (trusted beside Intel's, any number); "event-log" in place of the
  * evidence's own. */
 int sv_tdx_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
-/* What tdx/verify.c found, as claims (tdx/tee-claims.c); the caller frees. `time`: what ages are counted from. */
+/* What tdx/verify/verify.c found, as claims (tdx/verify/tee-claims.c); the caller frees. `time`: what ages are counted from. */
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *out, int64_t time);
 
 /* struct sv_tee.needs: Intel's PCS, version 4. */

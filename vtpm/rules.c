@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "base/guest-member.h"
-#include "base/text.h"
+#include "base/json/member.h"
+#include "base/core/text.h"
 
 /* What each PCR covers in the words of AR4SI (PC Client Platform Firmware Profile, table 1, and what Linux adds). */
 static const struct {

@@ -1,8 +1,8 @@
 /* From a measurement to policy rules and trust anchors (docs/FORMATS.md, "Policy document"). */
 #pragma once
 
-#include "base/guest.h"
-#include "base/tee.h"
+#include "guest/guest.h"
+#include "tee/tee.h"
 
 /* struct sv_tee.policy */
 int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,

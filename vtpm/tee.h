@@ -1,7 +1,7 @@
 /* The rows of the virtual TPM: its half on the host and in the broker (library vtpm), its half in the guest (library vtpm-guest). */
 #pragma once
 
-#include "base/tee.h"
+#include "tee/tee.h"
 
 extern const struct sv_tee sv_tee_vtpm;
 extern const struct sv_attester sv_attester_vtpm; /* link vtpm_guest_dep */

@@ -6,8 +6,8 @@
 #include <openssl/rsa.h>
 #include <stdlib.h>
 
-#include "base/file.h"
-#include "sev/verify.h"
+#include "base/core/file.h"
+#include "sev/verify/verify.h"
 #include "tests/bench/timing.h"
 #include "tests/teesim/signer.h"
 

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/memory.h"
-#include "tdx/bundle.h"
-#include "tdx/evidence.h"
+#include "base/core/file.h"
+#include "tee/trust-cache.h"
+#include "tdx/verify/bundle.h"
+#include "tdx/verify/evidence.h"
 #include "tdx/tee.h"
 #include "tests/bench/timing.h"
 

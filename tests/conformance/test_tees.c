@@ -3,8 +3,8 @@
 
 #include "attest/appraise.h"
 #include "attest/choose.h"
-#include "base/limits.h"
-#include "base/memory.h"
+#include "base/core/limits.h"
+#include "tee/trust-cache.h"
 
 static struct sv_err err;
 

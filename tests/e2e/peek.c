@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/log.h"
+#include "base/core/file.h"
+#include "base/program/log.h"
 #include "broker/broker.h"
 
 static int peek(const char *config, const char *path, struct sv_err *err)

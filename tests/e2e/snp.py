@@ -32,7 +32,8 @@ def case(f):
 class SnpEnv(EmulatedEnv):
     def init(self):
         return [os.path.join(MODULE, 'init.c'), f'-I{TOP}', f'-I{self.build}', *(os.path.join(self.build, f) for f in (
-            'sev/libsv-sev-guest.a', 'sev/libsv-sev.a', 'base/libsv-base.a')), '-ljson-c', '-lcrypto']
+            'sev/libsv-sev-guest.a', 'sev/libsv-sev.a', 'tee/libsv-tee.a', 'ovmf/libsv-ovmf.a', 'guest/libsv-guest.a',
+            'base/libsv-base.a')), '-ljson-c', '-lcrypto']
 
     def inputs(self):
         return [os.path.join(MODULE, 'teesim_guest.c'), os.path.join(MODULE, 'init.c')]

@@ -1,9 +1,10 @@
 /* An entry of the cache of collateral, with a digest that is right: what is behind it must stand for itself. And a Retry-After. */
 #include <stdlib.h>
 
-#include "attest/fetch_form.h"
-#include "base/crypto.h"
-#include "base/file.h"
+#include "attest/fetch/form.h"
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
+#include "base/core/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "tdx/ccel.h"
-#include "tdx/measure.h"
+#include "tdx/verify/ccel.h"
+#include "tdx/measure/measure.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A TD's log: replayed, shown, and held beside a prediction of three events. */

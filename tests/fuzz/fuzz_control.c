@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "launcher/control.h"
+#include "launcher/keeper/control.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

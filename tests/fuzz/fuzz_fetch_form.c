@@ -1,6 +1,6 @@
 /* What a server answers, before anything of it is kept: the body in each form, and a chain in a header. The first byte says which. */
-#include "attest/fetch_form.h"
-#include "base/file.h"
+#include "attest/fetch/form.h"
+#include "base/core/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/guest.h"
-#include "base/limits.h"
+#include "guest/guest.h"
+#include "base/core/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* First byte: size of the pieces; the rest is a chunked body. In pieces or whole, the outcome must be the same. */
 #include <stdlib.h>
 
-#include "base/http.h"
+#include "base/net/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* First byte: request or response; the rest is a head. */
-#include "base/http.h"
+#include "base/net/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

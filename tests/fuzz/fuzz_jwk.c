@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/jose.h"
+#include "attest/jose/jose.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Evidence with the guest's key: parse, type the key, hash what is bound. */
-#include "attest/kbs.h"
+#include "attest/kbs/kbs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

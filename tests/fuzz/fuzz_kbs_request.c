@@ -1,5 +1,5 @@
 /* The first messages that a stranger may send, and the answers that a client reads. */
-#include "attest/kbs.h"
+#include "attest/kbs/kbs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

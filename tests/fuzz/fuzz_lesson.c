@@ -1,5 +1,5 @@
 /* What one process's verifier tells another's. */
-#include "base/memory.h"
+#include "tee/trust-cache.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

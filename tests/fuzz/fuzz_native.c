@@ -1,5 +1,5 @@
 /* Fuzz: libvirt's command line. */
-#include "launcher/native.h"
+#include "launcher/virt/qemu-argv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

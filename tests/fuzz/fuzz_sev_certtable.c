@@ -1,7 +1,7 @@
 /* What was read and is written again reads the same. */
 #include <stdlib.h>
 
-#include "sev/certtable.h"
+#include "sev/verify/certtable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* Evidence that is read stands for a report: written again it reads the same. */
 #include <stdlib.h>
 
-#include "sev/evidence.h"
+#include "sev/verify/evidence.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* A firmware image of two pages at most is enough for every table; larger ones only cost time. */
 #include <string.h>
 
-#include "sev/launch.h"
+#include "sev/measure/launch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
-#include "sev/hcl.h"
-#include "sev/report.h"
+#include "sev/verify/hcl.h"
+#include "sev/verify/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* An ID block and the ID authentication behind it. */
 #include <stdlib.h>
 
-#include "sev/idblock.h"
+#include "sev/measure/idblock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

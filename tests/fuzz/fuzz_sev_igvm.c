@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "sev/igvm.h"
+#include "sev/measure/igvm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "sev/report.h"
+#include "sev/verify/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

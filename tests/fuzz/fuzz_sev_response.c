@@ -1,9 +1,9 @@
 /* What /dev/sev-guest answers to an extended report: the response, and behind it the host's certificates. */
 #include <stdlib.h>
 
-#include "sev/certtable.h"
-#include "sev/guest_dev.h"
-#include "sev/report.h"
+#include "sev/verify/certtable.h"
+#include "sev/guest/device.h"
+#include "sev/verify/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "sev/certs.h"
+#include "sev/verify/certs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,9 @@
 /* The end of a two-page image, where the tables are; small memory sizes only cost less time. */
 #include <string.h>
 
-#include "base/buf.h"
-#include "tdx/hob.h"
-#include "tdx/mrtd.h"
+#include "base/core/buf.h"
+#include "tdx/measure/hob.h"
+#include "tdx/measure/mrtd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* Collateral in one file, of either form. */
 #include <stdlib.h>
 
-#include "tdx/bundle.h"
+#include "tdx/verify/bundle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

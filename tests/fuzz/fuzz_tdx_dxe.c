@@ -1,5 +1,5 @@
 /* The volume of drivers of a TD's firmware: files by their names, and their titles. */
-#include "tdx/firmware.h"
+#include "tdx/measure/firmware.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* The KBS protocol's evidence: what is read is written the same, and what it needs has an address. */
 #include <stdlib.h>
 
-#include "tdx/evidence.h"
+#include "tdx/verify/evidence.h"
 #include "tdx/tee.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 /* The SGX extension of a PCK certificate. */
 #include <stdlib.h>
 
-#include "tdx/pck.h"
+#include "tdx/verify/pck.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

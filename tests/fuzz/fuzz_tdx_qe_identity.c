@@ -1,7 +1,7 @@
 /* The quoting enclave's identity behind its signature. */
 #include <stdlib.h>
 
-#include "tdx/tcb.h"
+#include "tdx/verify/tcb.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* What a quote service may answer. */
 #include <stdlib.h>
 
-#include "tdx/qgs.h"
+#include "tdx/guest/qgs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

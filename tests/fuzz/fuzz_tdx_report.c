@@ -1,7 +1,7 @@
 /* TDREPORT. */
 #include <stdlib.h>
 
-#include "tdx/report.h"
+#include "tdx/verify/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* TCB info behind its signature: the platform's level and the module's. */
 #include <stdlib.h>
 
-#include "tdx/tcb.h"
+#include "tdx/verify/tcb.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,8 +2,8 @@
  * the signature is reached. */
 #include <stdlib.h>
 
-#include "attest/jose.h"
-#include "attest/token.h"
+#include "attest/jose/jose.h"
+#include "attest/jose/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* TPM2B_PUBLIC: read, named, made into a key; what was read is written back the same. */
 #include <stdlib.h>
 
-#include "vtpm/structs.h"
+#include "vtpm/verify/structs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

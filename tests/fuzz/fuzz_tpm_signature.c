@@ -1,5 +1,5 @@
 /* TPMT_SIGNATURE. */
-#include "vtpm/structs.h"
+#include "vtpm/verify/structs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

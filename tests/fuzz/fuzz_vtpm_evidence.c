@@ -1,5 +1,5 @@
 /* Evidence as JSON, with signature checks that say yes, so that the code behind them is reached. */
-#include "vtpm/verify.h"
+#include "vtpm/verify/verify.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* The DER walk over an EK certificate's subjectAltName. */
-#include "vtpm/ek.h"
+#include "vtpm/verify/ek.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* One certificate, DER or PEM: whatever is taken can be looked at and verified against itself. */
 #include <stdlib.h>
 
-#include "base/x509.h"
+#include "base/crypto/x509.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

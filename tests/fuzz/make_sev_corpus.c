@@ -1,9 +1,9 @@
 /* Makes the seeds of SNP's fuzz targets from keys generated here and the reports in the corpus: make-sev-corpus DIR (tests/fuzz/corpus). Run
  * by hand when formats change. */
-#include "base/file.h"
-#include "sev/evidence.h"
-#include "sev/idblock.h"
-#include "sev/measure.h"
+#include "base/core/file.h"
+#include "sev/verify/evidence.h"
+#include "sev/measure/idblock.h"
+#include "sev/measure/measure.h"
 #include "tests/teesim/amdpki.h"
 #include "tests/unit/unit.h"
 

@@ -1,8 +1,8 @@
 /* Makes the seeds of the TDX fuzz targets with the simulator's platform: make-tdx-corpus DIR (tests/fuzz/corpus). Run by hand when formats
  * change. */
-#include "base/file.h"
-#include "base/x509.h"
-#include "tdx/evidence.h"
+#include "base/core/file.h"
+#include "base/crypto/x509.h"
+#include "tdx/verify/evidence.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,6 @@
 /* Makes the seeds of the vTPM fuzz targets from a real swtpm: make-vtpm-corpus DIR (tests/fuzz/corpus). Run by hand when formats change. */
-#include "base/x509.h"
+#include "base/core/encoding.h"
+#include "base/crypto/x509.h"
 #include "tests/unit/swtpm.h"
 #include "vtpm/tee.h"
 

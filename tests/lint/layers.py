@@ -1,35 +1,60 @@
 """Who may include whom, and who may see which foreign library (docs/DESIGN.md, "Layers")."""
 import re
 
-# A folder sees itself and these. TEE folders see neither each other nor policy/ nor attest/.
+TEES = ['sev', 'tdx', 'vtpm']
+# A room sees itself and these; "base" stands for all rooms in it. TEE folders see neither each other nor
+# policy/ nor attest/.
 LAYERS = {
-    'base': [],
+    'base/core': [],
+    'base/json': ['base/core'],
+    'base/crypto': ['base/core'],
+    'base/net': ['base/core', 'base/crypto'],
+    'base/program': ['base/core', 'base/json'],
+    'guest': ['base'],
     'ovmf': ['base'],
     'policy': ['base'],
     'luks': ['base'],
-    'sev': ['base', 'ovmf'],
-    'tdx': ['base', 'ovmf'],
-    'vtpm': ['base', 'ovmf'],
-    'attest': ['base', 'policy'],
-    'broker': ['base', 'policy', 'attest'],
-    'agent': ['base', 'luks', 'attest'],
+    'tee': ['base', 'guest', 'ovmf'],
+    'attest': ['base', 'guest', 'tee', 'policy'],
+    'attest/jose': ['base', 'policy'],
+    'attest/kbs': ['base', 'attest/jose'],
+    'attest/fetch': ['base', 'tee', 'attest'],
+    'broker/store': ['base'],
+    'broker': ['base', 'guest', 'tee', 'policy', 'attest', 'attest/jose', 'attest/kbs', 'attest/fetch',
+               'broker/store'],
+    'broker/serve': ['base', 'tee', 'policy', 'attest', 'attest/jose', 'attest/kbs', 'attest/fetch', 'broker',
+                     'broker/store'],
+    'broker/handlers': ['base', 'tee', 'policy', 'attest', 'attest/jose', 'attest/kbs', 'attest/fetch', 'broker',
+                        'broker/serve', 'broker/store'],
+    'agent': ['base', 'tee', 'luks', 'attest', 'attest/jose', 'attest/kbs'],
     'image': ['base', 'ovmf', 'luks'],
-    'launcher': ['base', 'ovmf', 'policy', 'luks', 'attest', 'image'],
+    'launcher/host': ['base', 'tee'],
+    'launcher/virt': ['base', 'guest', 'tee', 'launcher/host'],
+    'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'launcher/host', 'launcher/virt'],
+    'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/kbs', 'attest/fetch', 'image',
+                     'launcher/host', 'launcher/virt', 'launcher/keeper'],
 }
+# The same rooms in each TEE: what verifies sees neither what measures nor the host nor the guest.
+for _tee in TEES:
+    LAYERS[_tee] = ['base', 'guest', 'ovmf', 'tee'] + [f'{_tee}/{room}' for room in ('verify', 'measure', 'host')]
+    LAYERS[_tee + '/verify'] = ['base', 'ovmf', 'tee', _tee]
+    LAYERS[_tee + '/measure'] = ['base', 'guest', 'ovmf', 'tee', _tee, _tee + '/verify']
+    LAYERS[_tee + '/guest'] = ['base', 'tee', _tee, _tee + '/verify']
+    LAYERS[_tee + '/host'] = ['base', 'guest', 'ovmf', 'tee', _tee, _tee + '/verify', _tee + '/measure', _tee + '/guest']
 # The two tables are the places that name the TEEs.
-TABLES = {'attest/tees.c': ['sev', 'tdx', 'vtpm'], 'agent/attesters.c': ['sev', 'tdx', 'vtpm']}
+TABLES = {'attest/tees.c': TEES, 'agent/attesters.c': [f'{_tee}{room}' for _tee in TEES for room in ('', '/guest')]}
 
 FOREIGN = [
-    (r'openssl/.*', r'base/(crypto[-a-z]*\.[ch]|x509[-a-z]*\.c|tls[-a-z]*\.c)'),
-    (r'json-c/.*|json\.h', r'base/json[-a-z]*\.[ch]'),
-    (r'libvirt/.*', r'launcher/virt(-int|-load|-stream)?\.[ch]'),
-    (r'tss2/.*', r'vtpm/tpm[-a-z]*\.[ch]'),
-    (r'libcryptsetup\.h', r'luks/crypt[-a-z]*\.[ch]'),
-    (r'curl/curl\.h', r'attest/curl\.[ch]'),
-    (r'sqlite3\.h', r'broker/store[-a-z]*\.[ch]'),
+    (r'openssl/.*', r'base/(crypto/(crypto|x509)[-a-z]*|net/tls[-a-z]*)\.[ch]'),
+    (r'json-c/.*|json\.h', r'base/json/json[-a-z]*\.[ch]'),
+    (r'libvirt/.*', r'launcher/virt/virt(-int|-load|-stream)?\.[ch]'),
+    (r'tss2/.*', r'vtpm/guest/tpm[-a-z]*\.[ch]'),
+    (r'libcryptsetup\.h', r'luks/(crypt|open)\.[ch]'),
+    (r'curl/curl\.h', r'attest/fetch/curl\.[ch]'),
+    (r'sqlite3\.h', r'broker/store/[-a-z]*\.[ch]'),
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
     (r'zstd\.h', r'image/zstd\.[ch]'),
-    (r'cpuid\.h', r'(sev|tdx)/probe\.c'),
+    (r'cpuid\.h', r'(sev|tdx)/host/probe\.c'),
 ]
 SYSTEM = re.compile(r'(linux|sys|arpa|net|netinet|asm|netpacket)/.*|'
                     r'(assert|ctype|dirent|dlfcn|endian|errno|elf|fcntl|fnmatch|ftw|getopt|glob|grp|inttypes|libgen|limits|locale|math|netdb|'
@@ -38,22 +63,33 @@ SYSTEM = re.compile(r'(linux|sys|arpa|net|netinet|asm|netpacket)/.*|'
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
 
+def room_of(name):
+    """The innermost room of the table that a file lies in."""
+    folder = name.rpartition('/')[0]
+    return folder if folder in LAYERS else None
+
+
+def includes(tree, name):
+    """(line, header) of each include of ours."""
+    text = tree.without_comments(name)
+    for m in INCLUDE.finditer(text):
+        if m.group(1) == '"':
+            yield text.count('\n', 0, m.start()) + 1, m.group(2)
+
+
 def layers(tree):
     for name in tree.c_files():
-        folder = name.split('/')[0]
-        if folder not in LAYERS:
-            yield name, 1, f'folder {folder}/ has no row in the table of layers'
+        room = room_of(name)
+        if not room:
+            yield name, 1, f'folder {name.rpartition("/")[0]}/ has no row in the table of layers'
             continue
-        allowed = [folder] + LAYERS[folder] + TABLES.get(name, [])
-        for m in INCLUDE.finditer(tree.without_comments(name)):
-            if m.group(1) != '"':
-                continue
-            line = tree.text(name).count('\n', 0, tree.text(name).find(m.group(0).strip())) + 1
-            to = m.group(2).split('/')[0]
-            if '/' not in m.group(2) or '..' in m.group(2):
-                yield name, line, f'include "{m.group(2)}": write it from the root'
-            elif to not in allowed:
-                yield name, line, f'{folder}/ may not include {to}/ ("{m.group(2)}")'
+        allowed = [room] + LAYERS[room] + TABLES.get(name, [])
+        for line, header in includes(tree, name):
+            to = room_of(header) or header.rpartition('/')[0]
+            if '/' not in header or '..' in header:
+                yield name, line, f'include "{header}": write it from the root'
+            elif to not in allowed and not ('base' in allowed and to.startswith('base/')):
+                yield name, line, f'{room}/ may not include {to}/ ("{header}")'
 
 
 def foreign(tree):
@@ -69,22 +105,67 @@ def foreign(tree):
                 yield name, 1, f'<{header}> is neither the C library\'s nor in the table of foreign libraries'
 
 
-def cycles(tree):
-    """The table itself must be free of cycles, and what is really included as well."""
-    edges = {}
-    for name in tree.c_files():
-        if name in TABLES:
-            continue
-        for m in INCLUDE.finditer(tree.without_comments(name)):
-            if m.group(1) == '"':
-                edges.setdefault(name.split('/')[0], set()).add(m.group(2).split('/')[0])
-    for start in edges:
+def find_circles(edges):
+    """Each node that reaches itself through others."""
+    for start in sorted(edges):
         seen, todo = set(), [t for t in edges[start] if t != start]
         while todo:
             at = todo.pop()
             if at == start:
-                yield start + '/', 1, 'folder includes itself through others'
+                yield start
                 break
             if at not in seen:
                 seen.add(at)
                 todo += [t for t in edges.get(at, ()) if t != at]
+
+
+DEFINITION = re.compile(r'^(?!static\b|typedef\b|extern\b)[A-Za-z_][\w \t*]*?\b(\w+)\s*\([^;{}]*\)\s*\n\{', re.M)
+VARIABLE = re.compile(r'^const [\w \t*]*?\b(\w+)(?:\[\w*\])? =', re.M)
+
+
+def definitions(tree, name):
+    """What a C file defines for others."""
+    code = tree.code(name)
+    return {m.group(1) for r in (DEFINITION, VARIABLE) for m in r.finditer(code)}
+
+
+def cycles(tree):
+    """No folder of the top reaches itself through others, and no C file calls one that calls it back."""
+    folders, files, home = {}, {}, {}
+    sources = [n for n in tree.c_files() if n.endswith('.c')]
+    for name in tree.c_files():
+        for _, header in includes(tree, name):
+            if name not in TABLES:
+                folders.setdefault(name.split('/')[0], set()).add(header.split('/')[0])
+    for name in sources:
+        for symbol in definitions(tree, name):
+            home[symbol] = name
+    for name in sources:
+        words = set(re.findall(r'(?<!struct )(?<!enum )\bsv_\w+', tree.code(name)))
+        files[name] = {home[w] for w in words if w in home} - {name}
+    for start in find_circles(folders):
+        yield start + '/', 1, 'folder includes itself through others'
+    circle = list(find_circles(files))
+    for start in circle:
+        yield start, 1, f'calls a file that calls it, one of {", ".join(sorted(files[start] & set(circle)))}'
+
+
+IMPURE = {'fcntl.h', 'sys/ioctl.h', 'time.h', 'sys/socket.h', 'dirent.h'}
+
+
+def pure(tree):
+    """What measures and verifies works on what it is given: no device, no directory, no clock, no network."""
+    for name in tree.c_files():
+        if not re.fullmatch(r'[^/]+/(measure|verify)', name.rpartition('/')[0]):
+            continue
+        for m in INCLUDE.finditer(tree.without_comments(name)):
+            if m.group(1) == '<' and m.group(2) in IMPURE:
+                yield name, 1, f'<{m.group(2)}> in a room that is pure'
+
+
+def mirror(tree):
+    """Each TEE has the same rooms."""
+    for tee in TEES:
+        have = {n.split('/')[1] for n in tree.c_files() if n.startswith(tee + '/') and n.count('/') == 2}
+        if have and have != {'host', 'measure', 'verify', 'guest'}:
+            yield tee + '/', 1, f'has the folders {", ".join(sorted(have))}; a TEE has host, measure, verify and guest'

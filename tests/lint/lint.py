@@ -21,6 +21,8 @@ RULES = {
     'layers': layers.layers,
     'foreign': layers.foreign,
     'cycles': layers.cycles,
+    'pure': layers.pure,
+    'mirror': layers.mirror,
     'length': rules.length,
     'banned': rules.banned,
     'pinned': rules.pinned,

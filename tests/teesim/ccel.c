@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 #include "tests/teesim/signer.h"
 
 #define SHA384      0x000cu

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "tests/teesim/tdxlauncher.h"
 
 #define CONF "stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\nuser = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\nsecurity_driver = \"none\"\n"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "launcher/qtest.h"
+#include "launcher/virt/qtest.h"
 
 #define SELECT 0x510
 #define DATA   0x511

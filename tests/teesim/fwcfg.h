@@ -1,7 +1,7 @@
 /* Test only: files of a machine's fw_cfg, read through its ports (QEMU docs/specs/fw_cfg.rst) while no processor of it runs. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 struct fwcfg {
         /* Selects an item and reads n bytes of it. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 #include "tests/teesim/intelpki.h"
 
 const uint8_t intel_module_svn[16] = {5, 1, 2};

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 #define MUST(x)                                                              \
         do {                                                                 \

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rd.h"
+#include "base/core/rd.h"
 #include "tests/teesim/signer.h"
 
 /* The store begins the image (Debian's; UEFI PI 1.7, volume 3, section 3.2.1; edk2 VariableFormat.h): volume header, then the store's, 28

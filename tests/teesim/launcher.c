@@ -7,7 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
 
 const char *teesim_firmware(void)
 {

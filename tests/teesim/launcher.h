@@ -1,8 +1,8 @@
 /* Test only: an unmodified QEMU in front of the simulated platform. */
 #pragma once
 
-#include "base/buf.h"
-#include "base/json.h"
+#include "base/core/buf.h"
+#include "base/json/json.h"
 
 /* NULL when this machine can run the simulator, else what is missing ("there is no /dev/kvm"). */
 const char *teesim_missing(void);

@@ -1,5 +1,5 @@
 /* The quote service of a TDX host: signs the TDREPORT that it is asked about, in the messages of Intel's quote_wrapper/qgs_msg_lib. Written apart
- * from tdx/qgs.c, as an independent other side. */
+ * from tdx/guest/qgs.c, as an independent other side. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/rd.h"
+#include "base/core/file.h"
+#include "base/core/rd.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/teesim/signer.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/json.h"
+#include "base/core/buf.h"
+#include "base/json/json.h"
 #include "tests/teesim/intelpki.h"
 
 #define MAC 0xac /* every byte of it */

@@ -6,10 +6,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/crypto.h"
-#include "base/file.h"
-#include "base/rd.h"
-#include "sev/certtable.h"
+#include "base/crypto/crypto.h"
+#include "base/core/file.h"
+#include "base/core/rd.h"
+#include "sev/verify/certtable.h"
 #include "tests/teesim/signer.h"
 
 struct platform {

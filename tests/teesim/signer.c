@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/teesim/signer.h"
 

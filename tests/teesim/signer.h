@@ -1,8 +1,8 @@
 /* Test only: what a platform would sign for the guest of a state file (tests/teesim/state.c, tdxstate.c), and serving it. */
 #pragma once
 
-#include "base/buf.h"
-#include "base/json.h"
+#include "base/core/buf.h"
+#include "base/json/json.h"
 #include "tests/teesim/amdpki.h"
 
 /* version: 2 to 5. Ends the program when the state says that nothing was launched. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/teesim/signer.h"
 

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 
 /* A file of the cache that the tools fill. */
 static const char *cached(char path[1024], const char *rel)

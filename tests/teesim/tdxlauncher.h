@@ -1,8 +1,8 @@
 /* Test only: an unmodified QEMU of the forky tree in front of the TDX module that is played. */
 #pragma once
 
-#include "base/buf.h"
-#include "base/json.h"
+#include "base/core/buf.h"
+#include "base/json/json.h"
 
 /* NULL when this machine can run it, else what is missing. */
 const char *teesim_tdx_missing(void);

@@ -2,10 +2,11 @@
  * predicts, and our reader of event logs finds the same registers in it. */
 #include <unistd.h>
 
-#include "base/file.h"
-#include "tdx/ccel.h"
-#include "tdx/hob.h"
-#include "tdx/measure.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "tdx/verify/ccel.h"
+#include "tdx/measure/hob.h"
+#include "tdx/measure/measure.h"
 #include "tests/teesim/signer.h"
 #include "tests/teesim/tdxlauncher.h"
 #include "tests/unit/make_boot.h"

@@ -2,9 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "sev/host.h"
-#include "sev/measure.h"
+#include "base/core/file.h"
+#include "sev/host/host.h"
+#include "sev/measure/measure.h"
 #include "tests/teesim/launcher.h"
 #include "tests/unit/unit.h"
 

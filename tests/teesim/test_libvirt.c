@@ -11,11 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "launcher/domain.h"
-#include "launcher/virt.h"
-#include "sev/host.h"
-#include "sev/measure.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "launcher/virt/domain.h"
+#include "launcher/virt/virt.h"
+#include "sev/host/host.h"
+#include "sev/measure/measure.h"
 #include "tests/teesim/amdpki.h"
 #include "tests/teesim/launcher.h"
 #include "tests/unit/unit.h"

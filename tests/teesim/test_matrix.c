@@ -2,9 +2,10 @@
  * platform takes or refuses ID blocks over that prediction. */
 #include <unistd.h>
 
-#include "base/file.h"
-#include "sev/cpu.h"
-#include "sev/launch.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "sev/measure/cpu.h"
+#include "sev/measure/launch.h"
 #include "tests/teesim/amdpki.h"
 #include "tests/teesim/launcher.h"
 #include "tests/unit/unit.h"

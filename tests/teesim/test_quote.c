@@ -1,7 +1,7 @@
 /* Quotes of the test platform hold for our verifier under their own root and under no other, at the level that its documents say; a
  * revoked certificate, and every changed bit of what is signed, is seen. */
-#include "base/file.h"
-#include "tdx/verify.h"
+#include "base/core/file.h"
+#include "tdx/verify/verify.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/unit/unit.h"
 

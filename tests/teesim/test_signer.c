@@ -1,6 +1,6 @@
 /* Reports of the test platform hold for our verifier under their own root, and under no other; every changed bit that is signed is seen. */
-#include "base/file.h"
-#include "sev/verify.h"
+#include "base/core/file.h"
+#include "sev/verify/verify.h"
 #include "tests/teesim/signer.h"
 #include "tests/unit/unit.h"
 

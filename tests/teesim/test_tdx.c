@@ -2,12 +2,13 @@
  * and the hand-off blocks that it puts into the TD's memory are those of sv_tdx_hob, byte for byte. */
 #include <unistd.h>
 
-#include "base/crypto.h"
-#include "base/file.h"
-#include "base/tee.h"
-#include "tdx/hob.h"
-#include "tdx/measure.h"
-#include "tdx/mrtd.h"
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
+#include "base/core/file.h"
+#include "tee/tee.h"
+#include "tdx/measure/hob.h"
+#include "tdx/measure/measure.h"
+#include "tdx/measure/mrtd.h"
 #include "tests/teesim/launcher.h"
 #include "tests/teesim/tdxlauncher.h"
 #include "tests/unit/unit.h"

@@ -2,10 +2,11 @@
  * would, so MRTD and the hand-off blocks are the predicted ones; the probe sees the module. */
 #include <unistd.h>
 
-#include "base/file.h"
-#include "tdx/hob.h"
-#include "tdx/host.h"
-#include "tdx/mrtd.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "tdx/measure/hob.h"
+#include "tdx/host/host.h"
+#include "tdx/measure/mrtd.h"
 #include "tests/teesim/tdxlauncher.h"
 #include "tests/unit/unit.h"
 

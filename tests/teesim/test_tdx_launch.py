@@ -199,7 +199,7 @@ def busy(m):
 
 
 class QuoteService:
-    """Plays qgsd (facts of its messages: tdx/qgs.c) at a socket: signs the report that a request has, or answers what it is told."""
+    """Plays qgsd (facts of its messages: tdx/guest/qgs.c) at a socket: signs the report that a request has, or answers what it is told."""
 
     def __init__(self, m, path, answer=None):
         self.m, self.answer, self.requests = m, answer, []

@@ -3,14 +3,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "launcher/acpi.h"
-#include "launcher/domain.h"
-#include "launcher/qtest.h"
-#include "launcher/virt.h"
-#include "tdx/hob.h"
-#include "tdx/host.h"
-#include "tdx/mrtd.h"
+#include "base/core/file.h"
+#include "launcher/virt/acpi.h"
+#include "launcher/virt/domain.h"
+#include "launcher/virt/qtest.h"
+#include "launcher/virt/virt.h"
+#include "tdx/measure/hob.h"
+#include "tdx/host/host.h"
+#include "tdx/measure/mrtd.h"
 #include "tdx/tee.h"
 #include "tests/teesim/forkyd.h"
 #include "tests/teesim/fwcfg.h"

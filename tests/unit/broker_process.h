@@ -6,7 +6,7 @@
 
 #include "tests/unit/unit.h"
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "broker/broker.h"
 
 static char dir[64], url[64];

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A QEMU for launcher/acpi.c's test: qtest on descriptor 3, memory, fw_cfg's DMA, the interrupt routes. The firmware's name (-bios) says what is wrong."""
+"""A QEMU for launcher/virt/acpi.c's test: qtest on descriptor 3, memory, fw_cfg's DMA, the interrupt routes. The firmware's name (-bios) says what is wrong."""
 import os
 import socket
 import sys

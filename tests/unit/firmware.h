@@ -1,7 +1,8 @@
 /* Confidential firmware of Debian's packages, as tools/fetch-firmware leaves it in the cache. */
 #pragma once
 
-#include "base/crypto.h"
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
 #include "tests/unit/unit.h"
 
 /* The image's path when it is there and is the build that the expectations are of; NULL, with a line that says why, otherwise: Debian's

@@ -1,7 +1,7 @@
 /* Boot files made by the tests: a small kernel that is both bzImage and PE image, variable stores. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/core/buf.h"
 
 #define KERNEL_SIZE  0x900 /* headers and setup (0x600), one section (0x200), data behind it (0x80), certificates (0x80) */
 #define KERNEL_PE    0x80  /* offset of the PE header */

@@ -10,8 +10,8 @@
 
 #include "tests/unit/unit.h"
 
-#include "base/file.h"
-#include "base/tls.h"
+#include "base/core/file.h"
+#include "base/net/tls.h"
 
 struct makers_shared {       /* between the test, its children and the server */
         unsigned asked[16];  /* by the row of the table below */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/crypto-ossl.h"
+#include "base/crypto/crypto-ossl.h"
 
 #define MUST(x)                                                              \
         do {                                                                 \

@@ -1,8 +1,8 @@
 /* Test only: keys from JWKs with private members, and certificates with the faults that a verifier must see. */
 #pragma once
 
-#include "base/json.h"
-#include "base/x509.h"
+#include "base/json/json.h"
+#include "base/crypto/x509.h"
 
 /* EC or RSA JWK with its private part. Ends the test program when it cannot. */
 struct sv_key *pki_private_jwk(const struct sv_json *jwk);

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "tests/unit/unit.h"
 
 struct swtpm {

@@ -1,8 +1,8 @@
 /* A firmware image of two pages with TDX metadata, made row by row. */
 #pragma once
 
-#include "base/buf.h"
-#include "base/text.h"
+#include "base/core/buf.h"
+#include "base/core/text.h"
 #include "ovmf/tdvf.h"
 #include "tests/unit/unit.h"
 

@@ -3,10 +3,11 @@
 
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/limits.h"
-#include "tdx/firmware.h"
-#include "tdx/measure.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "tdx/measure/firmware.h"
+#include "tdx/measure/measure.h"
 #include "tests/unit/firmware.h"
 #include "tests/unit/make_boot.h"
 

@@ -1,8 +1,8 @@
 /* The shared vectors of TDX, as the program takes them. */
 #pragma once
 
-#include "base/file.h"
-#include "tdx/bundle.h"
+#include "base/core/file.h"
+#include "tdx/verify/bundle.h"
 #include "tests/unit/unit.h"
 
 #define DIR "vectors/tdx/"

@@ -1,8 +1,8 @@
 /* launcher/acpi: against a program that plays QEMU, with one thing wrong at a time; and against QEMU itself where it and a firmware are. */
 #include <unistd.h>
 
-#include "base/file.h"
-#include "launcher/acpi.h"
+#include "base/core/file.h"
+#include "launcher/virt/acpi.h"
 #include "tests/unit/firmware.h"
 
 static struct sv_err err;
@@ -99,7 +99,7 @@ static void one_thing_wrong(void **state)
         FAILS(sv_acpi_memory(64 << 20, &err), SV_USAGE, "acpi.memory");
 }
 
-/* Real tables, other ones for other CPUs; QEMU's own boot order is what tdx/rtmr0.c takes for granted. */
+/* Real tables, other ones for other CPUs; QEMU's own boot order is what tdx/measure/rtmr0.c takes for granted. */
 static void real_qemu(void **state)
 {
         static const char linuxboot[] = "/rom@genroms/linuxboot_dma.bin";

@@ -1,11 +1,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/file.h"
-#include "base/limits.h"
-#include "base/rd.h"
-#include "base/secret.h"
+#include "base/core/buf.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/core/rd.h"
+#include "base/core/secret.h"
 #include "tests/unit/unit.h"
 
 static void reader_reads_and_sticks(void **state)

@@ -1,7 +1,7 @@
 #include <unistd.h>
 
-#include "base/cli.h"
-#include "base/json.h"
+#include "base/program/cli.h"
+#include "base/json/json.h"
 #include "tests/unit/unit.h"
 
 static struct sv_args seen;

@@ -1,6 +1,6 @@
-#include "base/file.h"
-#include "base/guest.h"
-#include "base/limits.h"
+#include "base/core/file.h"
+#include "guest/guest.h"
+#include "base/core/limits.h"
 #include "tests/unit/unit.h"
 
 #define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -1,13 +1,14 @@
 /* The broker as a process of its own, asked by a guest with a real swtpm and by an administrator. */
 #include <time.h>
 
+#include "base/core/encoding.h"
 #include "tests/unit/broker_process.h"
 #include "tests/unit/swtpm.h"
 
-#include "attest/admin_client.h"
-#include "attest/http_conn.h"
-#include "attest/kbs_client.h"
-#include "base/limits.h"
+#include "attest/kbs/admin-client.h"
+#include "attest/kbs/http-conn.h"
+#include "attest/kbs/client.h"
+#include "base/core/limits.h"
 #include "broker/broker.h"
 #include "policy/policy.h"
 #include "vtpm/tee.h"

@@ -2,15 +2,16 @@
  * platform, its keys and its certificates are the simulator's; the broker is a process of its own, the mirror another. */
 #include <sys/wait.h>
 
+#include "base/core/encoding.h"
 #include "tests/teesim/signer.h"
 #include "tests/unit/makers.h"
 
-#include "attest/admin_client.h"
-#include "attest/fetch.h"
-#include "attest/kbs_client.h"
+#include "attest/kbs/admin-client.h"
+#include "attest/fetch/fetch.h"
+#include "attest/kbs/client.h"
 #include "broker/broker.h"
 #include "policy/policy.h"
-#include "sev/evidence.h"
+#include "sev/verify/evidence.h"
 #include "sev/tee.h"
 
 #define PATH "default/demo/root"

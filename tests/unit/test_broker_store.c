@@ -4,9 +4,9 @@
 
 #include "tests/unit/unit.h"
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "broker/config.h"
-#include "broker/store.h"
+#include "broker/store/store.h"
 
 static char dir[64], path[128];
 

@@ -1,14 +1,15 @@
 /* From a guest file to the key and back, with TDX: the policy that the row writes for the guest, a broker of its own process with Intel's
  * collateral in a folder, and a guest whose kernel hands out quotes and whose firmware kept an event log. The platform is the simulator's. */
+#include "base/core/encoding.h"
 #include "tests/unit/tsm_kernel.h"
 
 #include "tests/unit/broker_process.h"
 
-#include "attest/admin_client.h"
-#include "attest/kbs_client.h"
+#include "attest/kbs/admin-client.h"
+#include "attest/kbs/client.h"
 #include "broker/broker.h"
 #include "policy/policy.h"
-#include "tdx/attester.h"
+#include "tdx/guest/attester.h"
 #include "tdx/tee.h"
 #include "tests/teesim/intelpki.h"
 

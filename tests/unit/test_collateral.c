@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "launcher/collateral.h"
+#include "base/core/file.h"
+#include "launcher/cli/collateral.h"
 
 static struct sv_err err;
 

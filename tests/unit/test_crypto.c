@@ -1,5 +1,6 @@
-#include "base/buf.h"
-#include "base/crypto.h"
+#include "base/core/buf.h"
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
 #include "tests/unit/unit.h"
 
 static void hex_is(const uint8_t *p, size_t n, const char *want)

@@ -1,8 +1,8 @@
 /* libcurl as it is set up here, against a server on loopback that does what servers do. */
 #include "tests/unit/makers.h"
 
-#include "attest/curl.h"
-#include "base/limits.h"
+#include "attest/fetch/curl.h"
+#include "base/core/limits.h"
 
 #define LATER 4102444800 /* 2100 */
 

@@ -1,7 +1,8 @@
 /* ovmf/eventlog: a real boot's log replays to the PCRs of that boot; a small log, one field changed at a time. */
+#include "base/core/encoding.h"
 #include "unit.h"
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "ovmf/eventlog.h"
 
 static struct sv_err err;

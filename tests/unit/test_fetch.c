@@ -2,10 +2,11 @@
  * from a real server (tests/unit/makers.h). */
 #include <dirent.h>
 
+#include "base/core/encoding.h"
 #include "tests/unit/makers.h"
 
-#include "attest/fetch.h"
-#include "base/limits.h"
+#include "attest/fetch/fetch.h"
+#include "base/core/limits.h"
 
 #define NOW 1767225600 /* 2026-01-01 */
 #define URL "https://maker.example/doc"

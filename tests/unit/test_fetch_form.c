@@ -1,13 +1,14 @@
 /* The pure half of fetching, and folders that were filled elsewhere. */
 #include <sys/stat.h>
 
+#include "base/core/encoding.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/unit.h"
 
-#include "attest/fetch.h"
-#include "attest/fetch_form.h"
-#include "attest/fetch_offline.h"
-#include "base/file.h"
+#include "attest/fetch/fetch.h"
+#include "attest/fetch/form.h"
+#include "attest/fetch/offline.h"
+#include "base/core/file.h"
 
 static struct sv_err err;
 static char dir[64];

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "base/http.h"
-#include "base/limits.h"
+#include "base/net/http.h"
+#include "base/core/limits.h"
 
 #define REQ "POST /kbs/v0/auth HTTP/1.1\r\nHost: b:1\r\n"
 #define RSP "HTTP/1.1 200 OK\r\n"

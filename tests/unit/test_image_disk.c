@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "image/disk.h"
 #include "image/run.h"
 

@@ -3,7 +3,7 @@
 
 #include <elf.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "image/elf.h"
 
 #define BASE 0x400000

@@ -1,7 +1,7 @@
 /* image/initrd: a modules directory made here and this program as the agent; two runs give equal bytes; what is inside. */
 #include "unit.h"
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "image/initrd.h"
 #include "image/zstd.h"
 

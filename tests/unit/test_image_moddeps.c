@@ -1,7 +1,7 @@
 /* image/moddeps: names, order of loading, malformed files. */
 #include "unit.h"
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "image/moddeps.h"
 
 static struct sv_err err;

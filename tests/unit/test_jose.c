@@ -1,5 +1,6 @@
-#include "attest/jose.h"
-#include "base/file.h"
+#include "attest/jose/jose.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/unit.h"
 

@@ -1,8 +1,9 @@
 /* KBS messages: the recorded exchanges, our own writers read back, and what must be refused. */
+#include "base/core/encoding.h"
 #include "tests/unit/unit.h"
 
-#include "attest/kbs.h"
-#include "base/file.h"
+#include "attest/kbs/kbs.h"
+#include "base/core/file.h"
 
 static struct sv_json *load(const char *rel)
 {

@@ -1,5 +1,5 @@
-#include "launcher/control.h"
-#include "launcher/virt-error.h"
+#include "launcher/keeper/control.h"
+#include "launcher/virt/virt-error.h"
 #include "tests/unit/unit.h"
 
 static void requests(void **state)

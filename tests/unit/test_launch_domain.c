@@ -2,10 +2,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "launcher/domain.h"
-#include "launcher/host.h"
-#include "launcher/xml.h"
+#include "base/core/file.h"
+#include "launcher/virt/domain.h"
+#include "launcher/host/host.h"
+#include "launcher/virt/xml.h"
 #include "tests/unit/unit.h"
 
 #define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -1,8 +1,8 @@
 /* launcher/native: what libvirt would start, as a machine that is the same to firmware and opens nothing; and the same asked of libvirt itself. */
 #include <unistd.h>
 
-#include "launcher/acpi.h"
-#include "launcher/native.h"
+#include "launcher/virt/acpi.h"
+#include "launcher/virt/qemu-argv.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;

@@ -4,8 +4,8 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include "base/crypto.h"
-#include "base/file.h"
+#include "base/crypto/crypto.h"
+#include "base/core/file.h"
 #include "luks/binding.h"
 #include "luks/crypt.h"
 #include "luks/header.h"

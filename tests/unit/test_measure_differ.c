@@ -1,6 +1,6 @@
 /* Two results of measure side by side: which input differs, and which step only one of them has. */
-#include "base/json.h"
-#include "launcher/differ.h"
+#include "base/json/json.h"
+#include "launcher/cli/diff.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;

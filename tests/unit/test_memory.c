@@ -1,8 +1,8 @@
 /* What verifiers keep: found by all its bytes, one place for each platform, bounded; and what goes from process to process. */
 #include "tests/unit/unit.h"
 
-#include "base/limits.h"
-#include "base/memory.h"
+#include "base/core/limits.h"
+#include "tee/trust-cache.h"
 
 static struct sv_err err;
 static int alive; /* states that were made and not dropped */

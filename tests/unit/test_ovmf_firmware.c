@@ -1,7 +1,7 @@
 /* ovmf/fv, ovmf/lzma, ovmf/volumes, ovmf/platform over the small firmware of tests/vectors/firmware, one field changed at a time. */
 #include "tests/unit/unit.h"
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "ovmf/lzma.h"
 #include "ovmf/platform.h"
 #include "ovmf/volumes.h"

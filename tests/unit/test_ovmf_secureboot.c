@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "ovmf/inspect.h"
 #include "ovmf/shim.h"
 #include "ovmf/uki.h"

@@ -1,6 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "base/limits.h"
+#include "base/core/limits.h"
 #include "policy/evaluate.h"
 
 static struct sv_err err;

@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "agent/release.h"
-#include "attest/kbs_client.h"
-#include "base/secret.h"
+#include "attest/kbs/client.h"
+#include "base/core/secret.h"
 #include "tests/unit/unit.h"
 
 #define FAULT   "net.connect"

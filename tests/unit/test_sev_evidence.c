@@ -1,8 +1,8 @@
 /* Certificate tables, HCL reports, and the KBS evidence of SNP: there and back, and each with one thing wrong. */
-#include "base/crypto.h"
-#include "base/file.h"
-#include "sev/evidence.h"
-#include "sev/hcl.h"
+#include "base/crypto/crypto.h"
+#include "base/core/file.h"
+#include "sev/verify/evidence.h"
+#include "sev/verify/hcl.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;

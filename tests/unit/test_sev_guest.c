@@ -1,9 +1,9 @@
 /* The guest's half of SNP against a device and a kernel of our own: the negotiation of the certificates' buffer, what firmware and
  * hypervisor say, and evidence that is over our bytes. */
-#include "sev/attester.h"
-#include "sev/certtable.h"
-#include "sev/evidence.h"
-#include "sev/report.h"
+#include "sev/guest/attester.h"
+#include "sev/verify/certtable.h"
+#include "sev/verify/evidence.h"
+#include "sev/verify/report.h"
 #include "tests/unit/tsm_kernel.h"
 
 /* A report that parses; its signature is nobody's. */

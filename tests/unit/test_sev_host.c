@@ -2,9 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "sev/host.h"
-#include "sev/measure.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "sev/host/host.h"
+#include "sev/measure/measure.h"
 #include "tests/unit/unit.h"
 
 static char root[] = "/tmp/sev-host.XXXXXX";

@@ -1,8 +1,9 @@
 /* ID blocks: the shared vectors, ours with each byte wrong once, and anonymous ones. */
-#include "base/file.h"
-#include "base/json.h"
-#include "sev/idblock.h"
-#include "sev/measure.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/json/json.h"
+#include "sev/measure/idblock.h"
+#include "sev/measure/measure.h"
 #include "tests/unit/unit.h"
 
 #define DIR "vectors/snp/idblock/"

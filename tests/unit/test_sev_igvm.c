@@ -1,7 +1,8 @@
 /* IGVM files: the digest of each good one, the check of each bad one, and what KVM would not launch as written. */
-#include "base/file.h"
-#include "base/json.h"
-#include "sev/igvm.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/json/json.h"
+#include "sev/measure/igvm.h"
 #include "tests/unit/unit.h"
 
 #define DIR "vectors/snp/"

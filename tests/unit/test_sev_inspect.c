@@ -1,8 +1,8 @@
 /* What inspect says of SNP's files: each kind by its beginning, each with a fault by that fault's name, and others' files not at all. */
-#include "base/file.h"
-#include "sev/certtable.h"
-#include "sev/evidence.h"
-#include "sev/idblock.h"
+#include "base/core/file.h"
+#include "sev/verify/certtable.h"
+#include "sev/verify/evidence.h"
+#include "sev/measure/idblock.h"
 #include "sev/tee.h"
 #include "tests/unit/unit.h"
 

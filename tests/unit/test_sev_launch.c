@@ -1,9 +1,10 @@
 /* The launch digest against rows that two independent tools computed and that real machines confirmed (shared vectors), and every
  * malformed firmware of the set. */
-#include "base/file.h"
-#include "base/json.h"
-#include "sev/cpu.h"
-#include "sev/launch.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/json/json.h"
+#include "sev/measure/cpu.h"
+#include "sev/measure/launch.h"
 #include "tests/unit/firmware.h"
 
 #define DIR "vectors/snp/"

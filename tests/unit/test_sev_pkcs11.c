@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "sev/idblock.h"
-#include "sev/measure.h"
+#include "base/core/file.h"
+#include "sev/measure/idblock.h"
+#include "sev/measure/measure.h"
 #include "tests/unit/unit.h"
 
 #define TOKEN_LIBRARY "/usr/lib/softhsm/libsofthsm2.so"

@@ -1,12 +1,12 @@
 /* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and what they refuse. */
-#include "base/file.h"
-#include "base/memory.h"
+#include "base/core/file.h"
+#include "tee/trust-cache.h"
 #include "policy/evaluate.h"
 #include "policy/policy.h"
-#include "sev/evidence.h"
-#include "sev/known.h"
+#include "sev/verify/evidence.h"
+#include "sev/verify/known.h"
 #include "sev/options.h"
-#include "sev/require.h"
+#include "sev/verify/require.h"
 #include "sev/tee.h"
 #include "tests/unit/unit.h"
 

@@ -1,6 +1,6 @@
 /* The extensions of a VCEK, one byte changed at a time: sv_vek_parse looks at what the certificate says, not at who signed it. */
-#include "base/file.h"
-#include "sev/certs.h"
+#include "base/core/file.h"
+#include "sev/verify/certs.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;

@@ -1,7 +1,7 @@
 /* Reports of real machines under AMD's pinned roots, and a test PKI's reports and certificates, each with one thing wrong. */
-#include "base/file.h"
-#include "base/json.h"
-#include "sev/verify.h"
+#include "base/core/file.h"
+#include "base/json/json.h"
+#include "sev/verify/verify.h"
 #include "tests/unit/unit.h"
 
 #define DIR "vectors/snp/"

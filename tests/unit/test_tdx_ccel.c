@@ -1,8 +1,9 @@
 /* tdx/ccel: logs of real TDs replay to the registers that their quotes carry; a small log with one field changed at a time; every cut. */
-#include "base/file.h"
-#include "base/json.h"
-#include "tdx/ccel.h"
-#include "tdx/quote.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/json/json.h"
+#include "tdx/verify/ccel.h"
+#include "tdx/verify/quote.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;

@@ -4,11 +4,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/text.h"
-#include "launcher/domain.h"
-#include "launcher/host.h"
-#include "tdx/host.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/core/text.h"
+#include "launcher/virt/domain.h"
+#include "launcher/host/host.h"
+#include "tdx/host/host.h"
 #include "tests/unit/tdvf.h"
 
 static char root[] = "/tmp/tdx-domain.XXXXXX";

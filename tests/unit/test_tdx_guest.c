@@ -1,9 +1,9 @@
 /* The guest's half of TDX against a kernel, a device and a quote service of our own: quotes over our bytes, the event log beside them, RTMR3
  * extended afterwards. Quotes are signed by the simulator's platform. */
-#include "base/file.h"
-#include "base/rd.h"
-#include "tdx/attester.h"
-#include "tdx/evidence.h"
+#include "base/core/file.h"
+#include "base/core/rd.h"
+#include "tdx/guest/attester.h"
+#include "tdx/verify/evidence.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/unit/qgs_service.h"
 #include "tests/unit/tsm_kernel.h"

@@ -1,8 +1,8 @@
 /* What a verifier keeps of TDX platforms: the answers of test_tdx_tee.c are the same with it; here, what is kept, when, and for whom. */
 #include <malloc.h>
 
-#include "base/text.h"
-#include "tdx/known.h"
+#include "base/core/text.h"
+#include "tdx/verify/known.h"
 #include "tdx/tee.h"
 #include "tests/unit/tdx_vectors.h"
 

@@ -1,5 +1,5 @@
 /* tdx/measure: every value of measure-expected.json; small files whose events are worked out here; which input moves which register; what is
- * not predicted, and why; the rows of tdx/firmware.c against event logs of real TDs. */
+ * not predicted, and why; the rows of tdx/measure/firmware.c against event logs of real TDs. */
 #include "tests/unit/tdx_guest.h"
 
 /* --- the vectors --- */

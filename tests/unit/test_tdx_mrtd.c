@@ -1,9 +1,10 @@
 /* MRTD of a real firmware in both orders, HOB lists against digests that real TDs logged, and a small firmware of our own with one thing
  * wrong at a time. */
-#include "base/buf.h"
-#include "base/file.h"
-#include "tdx/hob.h"
-#include "tdx/mrtd.h"
+#include "base/core/buf.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "tdx/measure/hob.h"
+#include "tdx/measure/mrtd.h"
 #include "tests/unit/firmware.h"
 #include "tests/unit/tdvf.h"
 

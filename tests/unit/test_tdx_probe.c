@@ -5,9 +5,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "base/buf.h"
-#include "tdx/host.h"
-#include "tdx/kvm-abi.h"
+#include "base/core/buf.h"
+#include "tdx/host/host.h"
+#include "tdx/host/kvm-abi.h"
 #include "tests/unit/qgs_service.h"
 
 static char root[] = "/tmp/tdx-probe.XXXXXX";

@@ -1,6 +1,6 @@
 /* Messages of the quote service: one thing wrong at a time; and the conversation over a socket. */
-#include "base/buf.h"
-#include "tdx/qgs.h"
+#include "base/core/buf.h"
+#include "tdx/guest/qgs.h"
 #include "tests/unit/qgs_service.h"
 
 static char root[] = "/tmp/tdx-qgs.XXXXXX";

@@ -1,7 +1,7 @@
 /* Quotes of the simulator's platform with one thing wrong: each field of the form has its check, each part that is signed has its signature's,
  * and each length its error. */
-#include "base/file.h"
-#include "tdx/verify.h"
+#include "base/core/file.h"
+#include "tdx/verify/verify.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/unit/unit.h"
 

@@ -1,14 +1,14 @@
 /* The row of TDX, its pure part: evidence and collateral in each of their forms to claims, what is needed, rules and what they refuse.
  * Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong (shared vectors). */
-#include "base/file.h"
-#include "base/memory.h"
-#include "base/text.h"
+#include "base/core/file.h"
+#include "tee/trust-cache.h"
+#include "base/core/text.h"
 #include "policy/evaluate.h"
 #include "policy/policy.h"
-#include "tdx/bundle.h"
-#include "tdx/evidence.h"
+#include "tdx/verify/bundle.h"
+#include "tdx/verify/evidence.h"
 #include "tdx/options.h"
-#include "tdx/require.h"
+#include "tdx/verify/require.h"
 #include "tdx/tee.h"
 #include "tests/unit/tdx_vectors.h"
 

@@ -6,13 +6,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/json.h"
-#include "tdx/host.h"
-#include "tdx/hob.h"
-#include "tdx/kvm-abi.h"
-#include "tdx/mrtd.h"
-#include "tdx/status.h"
+#include "base/core/file.h"
+#include "base/json/json.h"
+#include "tdx/host/host.h"
+#include "tdx/measure/hob.h"
+#include "tdx/host/kvm-abi.h"
+#include "tdx/measure/mrtd.h"
+#include "tdx/host/status.h"
 #include "tests/unit/tdvf.h"
 
 static char root[] = "/tmp/tdx-trial.XXXXXX";

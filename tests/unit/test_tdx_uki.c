@@ -1,4 +1,4 @@
-/* tdx/rtmr-uki: unified kernel images; and the volume of drivers that tdx/firmware.c looks into. */
+/* tdx/rtmr-uki: unified kernel images; and the volume of drivers that tdx/measure/firmware.c looks into. */
 #include "tests/unit/tdx_guest.h"
 
 /* --- unified kernel images --- */

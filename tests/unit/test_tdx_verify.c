@@ -1,7 +1,7 @@
 /* Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong (shared vectors). */
-#include "base/file.h"
-#include "base/text.h"
-#include "tdx/verify.h"
+#include "base/core/file.h"
+#include "base/core/text.h"
+#include "tdx/verify/verify.h"
 #include "tests/unit/unit.h"
 
 #define DIR "vectors/tdx/"

@@ -5,8 +5,8 @@
 
 #include "tests/unit/unit.h"
 
-#include "base/tls.h"
-#include "base/file.h"
+#include "base/net/tls.h"
+#include "base/core/file.h"
 
 #define DAY 86400
 

@@ -1,6 +1,7 @@
-#include "attest/jose.h"
-#include "attest/token.h"
-#include "base/file.h"
+#include "attest/jose/jose.h"
+#include "attest/jose/token.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/unit.h"
 

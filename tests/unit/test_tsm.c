@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "tests/unit/tsm_kernel.h"
 
 static const uint8_t data[64] = "over this";

@@ -1,6 +1,6 @@
 /* From a measurement to rules, from rules to a verdict, over evidence of a real swtpm. */
 #include "attest/appraise.h"
-#include "base/guest.h"
+#include "guest/guest.h"
 #include "tests/unit/vtpm_session.h"
 
 static const uint8_t demo_uuid[16] = {0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};

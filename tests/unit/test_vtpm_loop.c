@@ -1,4 +1,5 @@
 /* The whole loop against a real swtpm: hello, challenge, evidence, verification; then one change at a time, one check each. */
+#include "base/core/encoding.h"
 #include "tests/unit/vtpm_session.h"
 
 static struct sv_json *copy_json(const struct sv_json *j)

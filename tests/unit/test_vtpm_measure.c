@@ -3,10 +3,10 @@
 
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/core/file.h"
 #include "tests/unit/make_boot.h"
-#include "vtpm/explain.h"
-#include "vtpm/measure.h"
+#include "vtpm/measure/explain.h"
+#include "vtpm/measure/measure.h"
 
 #define OVMF "/usr/share/OVMF/OVMF_CODE_4M.fd"
 

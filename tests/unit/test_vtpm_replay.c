@@ -1,7 +1,7 @@
 /* Event logs against quotes of a real swtpm: PCRs are extended, the log says so, or does not. */
 #include "tests/unit/vtpm_session.h"
 
-#include "vtpm/tpm.h"
+#include "vtpm/guest/tpm.h"
 
 /* What was extended in this TPM, in order. PCR 10 and 4 show the two kinds: may be extended later, must replay. */
 static const struct {

@@ -1,6 +1,6 @@
 /* A policy that does not bind what runs is refused, unless the guest file says that it is meant. */
-#include "base/file.h"
-#include "base/guest.h"
+#include "base/core/file.h"
+#include "guest/guest.h"
 #include "tests/unit/unit.h"
 #include "vtpm/rules.h"
 

@@ -1,9 +1,9 @@
 /* The TPM structures: valid ones round-trip, one changed field gives one check, every truncation is an error. */
-#include "base/limits.h"
+#include "base/core/limits.h"
 #include "tests/unit/unit.h"
-#include "vtpm/ek.h"
-#include "vtpm/quote.h"
-#include "vtpm/template.h"
+#include "vtpm/verify/ek.h"
+#include "vtpm/verify/quote.h"
+#include "vtpm/verify/template.h"
 
 static void put_2b(struct sv_buf *b, const char *text, size_t n)
 {

@@ -1,13 +1,13 @@
 /* The shared vectors of the KBS "tpm" evidence: every case gets its verdict; MakeCredential against real certificates. */
-#include "base/file.h"
-#include "base/limits.h"
-#include "base/x509.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/crypto/x509.h"
 #include "tests/unit/unit.h"
-#include "vtpm/credential.h"
-#include "vtpm/ek.h"
-#include "vtpm/evidence.h"
-#include "vtpm/quote.h"
-#include "vtpm/verify.h"
+#include "vtpm/verify/credential.h"
+#include "vtpm/verify/ek.h"
+#include "vtpm/verify/evidence.h"
+#include "vtpm/verify/quote.h"
+#include "vtpm/verify/verify.h"
 
 #define DIR "vectors/kbs/generated/tpm/"
 

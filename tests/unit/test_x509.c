@@ -1,5 +1,5 @@
-#include "base/buf.h"
-#include "base/file.h"
+#include "base/core/buf.h"
+#include "base/core/file.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/unit.h"
 

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "base/tsm.h"
+#include "tee/tsm.h"
 #include "tests/unit/unit.h"
 
 struct tsm_kernel {

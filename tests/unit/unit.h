@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/err.h"
+#include "base/core/err.h"
 
 /* A call that must succeed; its error is shown when it does not. */
 #define OK(call)                                                                                                                           \

@@ -3,14 +3,14 @@
 
 #include <time.h>
 
-#include "base/limits.h"
-#include "base/x509.h"
+#include "base/core/limits.h"
+#include "base/crypto/x509.h"
 #include "tests/unit/swtpm.h"
-#include "vtpm/challenge.h"
-#include "vtpm/credential.h"
+#include "vtpm/verify/challenge.h"
+#include "vtpm/verify/credential.h"
 #include "vtpm/tee.h"
-#include "vtpm/template.h"
-#include "vtpm/tpm.h"
+#include "vtpm/verify/template.h"
+#include "vtpm/guest/tpm.h"
 
 static struct swtpm tpm, other;
 static char ca_dir[64], other_ca[64];

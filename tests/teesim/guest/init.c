@@ -1,15 +1,16 @@
 /* The encrypted disk's /sbin/init of the SNP chain (tests/e2e/snp.py): asks /dev/sev-guest for all that it gives, through the code of the
- * shipped attester (sev/guest_dev.h), says what came, and that the disk is open. Static, so that the disk needs nothing else. */
+ * shipped attester (sev/guest/device.h), says what came, and that the disk is open. Static, so that the disk needs nothing else. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "base/tsm.h"
-#include "sev/certtable.h"
-#include "sev/guest_dev.h"
-#include "sev/report.h"
+#include "base/core/encoding.h"
+#include "tee/tsm.h"
+#include "sev/verify/certtable.h"
+#include "sev/guest/device.h"
+#include "sev/verify/report.h"
 
 static void say_report(const char *what, struct sv_bytes data, struct sv_buf *certs)
 {

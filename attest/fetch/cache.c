@@ -1,0 +1,180 @@
+#include "attest/fetch/cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+
+#define ENTRY ".entry"
+#define ENTRY_MAX (2 * SV_COLLATERAL_SIZE_MAX) /* a body, and headers escaped in JSON */
+
+/* <dir>/<SHA-256 of the text, in hex><suffix> */
+static char *path_of(const char *dir, const char *text, const char *suffix, struct sv_err *err)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+        char hex[65];
+
+        if (sv_digest(SV_SHA256, sv_bytes_str(text), digest, err) < 0)
+                return NULL;
+        return sv_asprintf("%s/%s%s", dir, sv_hex(sv_bytes(digest, 32), hex), suffix);
+}
+
+int sv_cache_open(const char *dir, struct sv_err *err)
+{
+        return sv_mkdirs(dir, 0700, err) < 0 ? sv_wrap(err, "the cache of collateral") : 0;
+}
+
+static int read_entry(const char *path, struct sv_entry *out, struct sv_err *err)
+{
+        SV_BUF file = SV_BUF_NULL;
+
+        return sv_file_read(path, ENTRY_MAX, &file, "collateral.cache", err) < 0 ? -1 : sv_entry_parse(sv_buf_bytes(&file), out, err);
+}
+
+int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there, struct sv_err *err)
+{
+        SV_STR path = path_of(dir, url, ENTRY, err);
+        SV_ENTRY e = {0};
+        struct sv_err why = SV_ERR_NULL;
+
+        if (!path)
+                return -1;
+        *there = false;
+        if (access(path, F_OK) < 0 && errno == ENOENT)
+                return 0;
+        if (read_entry(path, &e, &why) < 0) {
+                /* Damaged: as if it were not there. Not readable at all: said, or it would be fetched for ever. */
+                if (why.class == SV_FORMAT)
+                        return 0;
+                if (err)
+                        *err = why;
+                return -1;
+        }
+        if (strcmp(e.url, url))
+                return 0;
+        *out = e;
+        e = (struct sv_entry){0};
+        *there = true;
+        return 0;
+}
+
+/* Temporary files of a writer that was killed: sv_file_write calls them <entry>.XXXXXX, and with the lock there is no other writer. */
+static void sweep(const char *dir, const char *path)
+{
+        const char *name = strrchr(path, '/') + 1;
+        DIR *d = opendir(dir);
+        struct dirent *e;
+
+        while (d && (e = readdir(d)))
+                if (!strncmp(e->d_name, name, strlen(name)) && e->d_name[strlen(name)] == '.')
+                        unlinkat(dirfd(d), e->d_name, 0);
+        if (d)
+                closedir(d);
+}
+
+int sv_cache_put(const char *dir, const struct sv_entry *e, struct sv_err *err)
+{
+        SV_STR path = path_of(dir, e->url, ENTRY, err);
+        SV_BUF file = SV_BUF_NULL;
+
+        if (!path || sv_entry_write(e, &file, err) < 0)
+                return -1;
+        sweep(dir, path);
+        return sv_file_write(path, 0600, sv_buf_bytes(&file), err);
+}
+
+int sv_cache_drop(const char *dir, const char *url, struct sv_err *err)
+{
+        SV_STR path = path_of(dir, url, ENTRY, err);
+
+        if (!path)
+                return -1;
+        sweep(dir, path);
+        if (unlink(path) < 0 && errno != ENOENT)
+                return sv_fail_errno(err, "collateral.drop", "cannot remove %s", path);
+        return 0;
+}
+
+static int is_entry(const struct dirent *e)
+{
+        size_t n = strlen(e->d_name);
+
+        return n == 64 + strlen(ENTRY) && !strcmp(e->d_name + 64, ENTRY);
+}
+
+int sv_cache_each(const char *dir, int (*fn)(void *arg, const struct sv_entry *e, struct sv_err *err), void *arg, struct sv_err *err)
+{
+        struct dirent **names = NULL;
+        int n = scandir(dir, &names, is_entry, alphasort);
+        int r = 0;
+
+        if (n < 0 && errno == ENOENT)
+                return 0;
+        if (n < 0)
+                return sv_fail_errno(err, "collateral.list", "cannot list %s", dir);
+        for (int i = 0; i < n; i++) {
+                SV_STR path = sv_asprintf("%s/%s", dir, names[i]->d_name);
+                SV_ENTRY e = {0};
+
+                if (r == 0 && read_entry(path, &e, NULL) == 0)
+                        r = fn(arg, &e, err);
+                free(names[i]);
+        }
+        free(names);
+        return r;
+}
+
+int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err)
+{
+        SV_STR path = path_of(dir, url, ".lock", err);
+        SV_FD lock = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+
+        if (!path)
+                return -1;
+        if (lock < 0)
+                return sv_fail_errno(err, "collateral.lock", "cannot open %s", path);
+        *fd = -1;
+        /* The file stays: to remove it would let a third process lock a new one while the second waits for this one. */
+        if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+                if (errno == EWOULDBLOCK || errno == EINTR)
+                        return 0;
+                return sv_fail_errno(err, "collateral.lock", "cannot lock %s", path);
+        }
+        *fd = lock;
+        lock = -1;
+        return 0;
+}
+
+int64_t sv_cache_busy_until(const char *dir, const char *origin)
+{
+        SV_STR path = path_of(dir, origin, ".busy", NULL);
+        SV_BUF file = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+
+        if (!path || sv_file_read(path, 4096, &file, "collateral.cache", NULL) < 0 ||
+            sv_json_parse(sv_buf_bytes(&file), "collateral.cache", &j, NULL) < 0)
+                return 0;
+        return sv_json_int(sv_json_get(j, "until"), 0);
+}
+
+int sv_cache_set_busy(const char *dir, const char *origin, int64_t until, struct sv_err *err)
+{
+        SV_STR path = path_of(dir, origin, ".busy", err);
+        SV_JSON *j = sv_json_object();
+        SV_BUF file = SV_BUF_NULL;
+
+        if (!path)
+                return -1;
+        sv_json_set_str(j, "origin", origin);
+        sv_json_set_int(j, "until", until);
+        sv_json_print(j, &file);
+        return sv_file_write(path, 0600, sv_buf_bytes(&file), err);
+}

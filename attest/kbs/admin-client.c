@@ -1,0 +1,160 @@
+/* The administrator's side of a broker. */
+#include "attest/kbs/admin-client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "attest/kbs/http-conn.h"
+#include "attest/kbs/kbs.h"
+#include "attest/jose/token.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+
+struct sv_admin {
+        struct sv_http_conn conn;
+        struct sv_tls_ctx *ctx;
+        struct sv_key *key;
+};
+
+static int read_pin(const char *text, struct sv_buf *pin, struct sv_err *err)
+{
+        if (strncmp(text, "sha256:", 7) || strlen(text) != 7 + 64)
+                return sv_fail(err, SV_USAGE, "admin.pin", "expected sha256: and 64 hex digits (the broker's init prints it), found '%.80s'",
+                               text);
+        if (sv_unhex(sv_bytes_str(text + 7), pin, "admin.pin", err) < 0) {
+                if (err)
+                        err->class = SV_USAGE;
+                return -1;
+        }
+        return 0;
+}
+
+int sv_admin_open(const char *url, const char *pin, const char *key_file, struct sv_admin **out, struct sv_err *err)
+{
+        SV_ADMIN *a = calloc(1, sizeof(*a));
+        SV_BUF raw = SV_BUF_NULL;
+        SV_BUF pem = SV_BUF_NULL;
+
+        if (!a)
+                return sv_fail_errno(err, "base.memory", "no memory for the client");
+        if (read_pin(pin, &raw, err) < 0 || sv_file_read(key_file, SV_PEM_SIZE_MAX, &pem, "admin.key", err) < 0)
+                return -1;
+        a->key = sv_key_from_pem(sv_buf_bytes(&pem), true, err);
+        a->ctx = a->key ? sv_tls_client(sv_buf_bytes(&raw), NULL, err) : NULL;
+        if (!a->ctx || sv_http_conn_init(&a->conn, url, a->ctx, err) < 0)
+                return -1;
+        *out = a;
+        a = NULL;
+        return 0;
+}
+
+void sv_admin_free(struct sv_admin *a)
+{
+        if (!a)
+                return;
+        sv_http_conn_close(&a->conn);
+        sv_tls_ctx_free(a->ctx);
+        sv_key_free(a->key);
+        free(a);
+}
+
+void sv_admin_freep(struct sv_admin **a)
+{
+        sv_admin_free(*a);
+}
+
+static int authorize(struct sv_admin *a, struct sv_http_msg *req, struct sv_err *err)
+{
+        SV_BUF value = SV_BUF_NULL;
+
+        sv_buf_puts(&value, "Bearer ");
+        if (sv_admin_token_sign(a->key, time(NULL), &value, err) < 0)
+                return -1;
+        return sv_http_add(req, "Authorization", sv_buf_str(&value), err);
+}
+
+static int call(struct sv_admin *a, const char *method, const char *path, struct sv_bytes body, struct sv_http_msg *answer,
+                struct sv_err *err)
+{
+        SV_HTTP req = {0};
+        int rc;
+
+        if (authorize(a, &req, err) < 0)
+                return -1;
+        rc = sv_http_conn_call(&a->conn, method, path, &req, body, answer, err);
+        sv_http_conn_close(&a->conn);
+        if (rc < 0)
+                return sv_wrap(err, "%s %s", method, path);
+        return answer->status == 200 || answer->status == 204 ? 0
+                                                              : sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
+}
+
+/* With the path of a resource at the end. */
+static int call_path(struct sv_admin *a, const char *method, const char *route, const char *path, struct sv_bytes body,
+                     struct sv_http_msg *answer, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("%s/%s", route, path);
+
+        return call(a, method, target, body, answer, err);
+}
+
+int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret *value, struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        return call_path(a, "POST", "/kbs/v0/resource", path, sv_bytes(sv_secret_reveal(value), sv_secret_size(value)), &answer, err);
+}
+
+int sv_admin_delete_resource(struct sv_admin *a, const char *path, struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        return call_path(a, "DELETE", "/kbs/v0/resource", path, SV_BYTES_NULL, &answer, err);
+}
+
+static int call_json(struct sv_admin *a, const char *path, struct sv_json **out, struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        if (call(a, "GET", path, SV_BYTES_NULL, &answer, err) < 0)
+                return -1;
+        return sv_json_parse(sv_buf_bytes(&answer.body), "admin.answer", out, err);
+}
+
+int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err)
+{
+        return call_json(a, "/secure-vm/v0/resources", out, err);
+}
+
+int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document, struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        return call_path(a, "PUT", "/secure-vm/v0/policy", path, document, &answer, err);
+}
+
+int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document, struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        if (call_path(a, "GET", "/secure-vm/v0/policy", path, SV_BYTES_NULL, &answer, err) < 0)
+                return -1;
+        sv_buf_put(document, sv_buf_bytes(&answer.body));
+        return sv_buf_ok(document, "the policy", err);
+}
+
+int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        return call_path(a, "DELETE", "/secure-vm/v0/policy", path, SV_BYTES_NULL, &answer, err);
+}
+
+int sv_admin_audit(struct sv_admin *a, int64_t after, struct sv_json **out, struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("/secure-vm/v0/audit?after=%lld", (long long)after);
+
+        return call_json(a, path, out, err);
+}

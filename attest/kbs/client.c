@@ -1,0 +1,206 @@
+/* The guest's side of the KBS exchange. */
+#include "attest/kbs/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "attest/kbs/http-conn.h"
+#include "attest/jose/jose.h"
+#include "attest/kbs/kbs.h"
+#include "base/core/file.h"
+
+struct sv_kbs_client {
+        struct sv_http_conn conn;
+        struct sv_key *key; /* this session's */
+        struct sv_kbs_pubkey pubkey;
+        struct sv_kbs_challenge challenge;
+        char *cookie; /* "kbs-session-id=…" */
+        struct sv_buf token;
+        char *grounds; /* what our broker says about its release */
+        bool retryable;
+};
+
+int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out, struct sv_err *err)
+{
+        struct sv_kbs_client *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return sv_fail_errno(err, "base.memory", "no memory for the client");
+        if (sv_http_conn_init(&c->conn, url, ctx, err) < 0) {
+                free(c);
+                return -1;
+        }
+        *out = c;
+        return 0;
+}
+
+static void forget_session(struct sv_kbs_client *c)
+{
+        sv_key_free(c->key);
+        c->key = NULL;
+        sv_kbs_pubkey_free(&c->pubkey);
+        sv_kbs_challenge_free(&c->challenge);
+        free(c->cookie);
+        c->cookie = NULL;
+        free(c->grounds);
+        c->grounds = NULL;
+        sv_buf_clear(&c->token);
+}
+
+void sv_kbs_client_free(struct sv_kbs_client *c)
+{
+        if (!c)
+                return;
+        forget_session(c);
+        sv_buf_free(&c->token);
+        sv_http_conn_close(&c->conn);
+        free(c);
+}
+
+void sv_kbs_client_freep(struct sv_kbs_client **c)
+{
+        sv_kbs_client_free(*c);
+}
+
+bool sv_kbs_retryable(const struct sv_kbs_client *c)
+{
+        return c->retryable;
+}
+
+/* A session that ended or a broker that is overloaded: a new exchange may go through. */
+static bool may_pass_later(int status, struct sv_bytes body)
+{
+        struct sv_kbs_error e;
+
+        if (status >= 500 || status == 429 || status == 408)
+                return true;
+        return sv_kbs_parse_error(body, &e, NULL) == 0 && (!strcmp(e.name, "TokenNotFound") || !strcmp(e.name, "TokenVerifierError"));
+}
+
+static int call(struct sv_kbs_client *c, const char *method, const char *path, struct sv_bytes body, struct sv_http_msg *answer,
+                struct sv_err *err)
+{
+        SV_HTTP req = {0};
+        struct sv_err fault = SV_ERR_NULL;
+
+        c->retryable = false;
+        if (body.n && sv_http_add(&req, "Content-Type", "application/json", err) < 0)
+                return -1;
+        if (c->cookie && sv_http_add(&req, "Cookie", c->cookie, err) < 0)
+                return -1;
+        if (sv_http_conn_call(&c->conn, method, path, &req, body, answer, &fault) < 0) {
+                c->retryable = fault.class == SV_SYSTEM;
+                if (err)
+                        *err = fault;
+                return -1;
+        }
+        if (answer->status == 200 || answer->status == 204)
+                return 0;
+        c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body));
+        return sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
+}
+
+/* Name and value of the session cookie; its attributes do not matter to a client of one host. */
+static int take_cookie(struct sv_kbs_client *c, const struct sv_http_msg *answer, struct sv_err *err)
+{
+        for (size_t i = 0; i < answer->n_fields; i++) {
+                const char *v = answer->fields[i].value;
+                size_t n = strcspn(v, "; ");
+
+                if (strcasecmp(answer->fields[i].name, "Set-Cookie") || strncmp(v, "kbs-session-id=", 15))
+                        continue;
+                if (n <= 15 || n > 256)
+                        break;
+                c->cookie = sv_asprintf("%.*s", (int)n, v);
+                return 0;
+        }
+        return sv_fail(err, SV_FORMAT, "kbs.cookie", "the broker's challenge came without a session cookie");
+}
+
+int sv_kbs_auth(struct sv_kbs_client *c, const char *tee, const struct sv_json *params, struct sv_err *err)
+{
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+
+        forget_session(c);
+        c->key = sv_key_generate(SV_KEY_P256, 0, err);
+        if (!c->key || sv_kbs_pubkey_from_key(c->key, &c->pubkey, err) < 0)
+                return -1;
+        sv_kbs_write_request(tee, params, &body);
+        if (sv_buf_ok(&body, "the request", err) < 0 || call(c, "POST", "/kbs/v0/auth", sv_buf_bytes(&body), &answer, err) < 0)
+                return -1;
+        if (sv_kbs_parse_challenge(sv_buf_bytes(&answer.body), &c->challenge, err) < 0)
+                return -1;
+        return take_cookie(c, &answer, err);
+}
+
+const struct sv_json *sv_kbs_challenge(const struct sv_kbs_client *c)
+{
+        return c->challenge.params;
+}
+
+int sv_kbs_binding(struct sv_kbs_client *c, uint8_t digest[48], struct sv_err *err)
+{
+        c->retryable = false;
+        if (!c->cookie)
+                return sv_fail(err, SV_USAGE, "kbs.order", "no challenge yet: the request comes first");
+        return sv_kbs_binding_digest("", c->challenge.nonce, &c->pubkey, digest, err);
+}
+
+int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *evidence, struct sv_err *err)
+{
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+
+        c->retryable = false;
+        if (!c->cookie)
+                return sv_fail(err, SV_USAGE, "kbs.order", "no challenge yet: the request comes first");
+        sv_kbs_write_attestation(c->challenge.nonce, &c->pubkey, evidence, &body);
+        if (sv_buf_ok(&body, "the attestation", err) < 0 || call(c, "POST", "/kbs/v0/attest", sv_buf_bytes(&body), &answer, err) < 0)
+                return -1;
+        sv_buf_clear(&c->token);
+        return sv_kbs_parse_token(sv_buf_bytes(&answer.body), &c->token, err);
+}
+
+const char *sv_kbs_token(const struct sv_kbs_client *c)
+{
+        return c->token.n ? sv_buf_str((struct sv_buf *)&c->token) : NULL;
+}
+
+const char *sv_kbs_grounds(const struct sv_kbs_client *c)
+{
+        return c->grounds;
+}
+
+struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("/kbs/v0/resource/%s", path);
+        SV_HTTP answer = {0};
+
+        c->retryable = false;
+        if (!c->token.n) {
+                sv_fail(err, SV_USAGE, "kbs.order", "no token yet: the evidence comes first");
+                return NULL;
+        }
+        if (call(c, "GET", target, SV_BYTES_NULL, &answer, err) < 0)
+                return NULL;
+        free(c->grounds);
+        c->grounds = sv_http_field(&answer, SV_KBS_GROUNDS) ? sv_asprintf("%.1000s", sv_http_field(&answer, SV_KBS_GROUNDS)) : NULL;
+        return sv_jwe_open(c->key, sv_buf_bytes(&answer.body), err);
+}
+
+int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("/secure-vm/v0/outcome/%s", path);
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+
+        c->retryable = false;
+        if (!c->grounds)
+                return 0;
+        sv_kbs_write_outcome(failed, &body);
+        if (sv_buf_ok(&body, "the outcome", err) < 0)
+                return -1;
+        return call(c, "POST", target, sv_buf_bytes(&body), &answer, err);
+}

@@ -1,0 +1,13 @@
+#include "base/core/bytes.h"
+
+bool sv_bytes_eq(struct sv_bytes a, struct sv_bytes b)
+{
+        uint8_t diff = 0;
+
+        if (a.n != b.n)
+                return false;
+        for (size_t i = 0; i < a.n; i++)
+                diff |= a.p[i] ^ b.p[i];
+        __asm__ volatile("" : "+r"(diff)); /* the compiler must not stop the loop early */
+        return !diff;
+}

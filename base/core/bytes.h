@@ -1,0 +1,30 @@
+/* A view of bytes that somebody else owns. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/core/err.h"
+
+struct sv_bytes {
+        const uint8_t *p;
+        size_t n;
+};
+
+#define SV_BYTES_NULL ((struct sv_bytes){NULL, 0})
+
+static inline struct sv_bytes sv_bytes(const void *p, size_t n)
+{
+        return (struct sv_bytes){p, n};
+}
+
+/* The bytes of a C string, without its terminator. */
+static inline struct sv_bytes sv_bytes_str(const char *s)
+{
+        return sv_bytes(s, strlen(s));
+}
+
+/* Compare in constant time (for MACs and digests, secret or not). */
+bool sv_bytes_eq(struct sv_bytes a, struct sv_bytes b);

@@ -1,0 +1,123 @@
+#include "base/core/secret.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/core/limits.h"
+
+struct sv_secret {
+        uint8_t *p;
+        size_t n;      /* bytes in use */
+        size_t mapped; /* whole pages: nothing else shares them */
+};
+
+void sv_wipe(void *p, size_t n)
+{
+        explicit_bzero(p, n);
+}
+
+struct sv_secret *sv_secret_new(size_t n, struct sv_err *err)
+{
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        struct sv_secret *s;
+
+        if (!n || n > SV_SECRET_MAX) {
+                sv_fail(err, SV_FORMAT, "base.secret.size", "a secret has 1 to %u bytes, this one %zu", SV_SECRET_MAX, n);
+                return NULL;
+        }
+        s = calloc(1, sizeof(*s));
+        if (!s) {
+                sv_fail(err, SV_SYSTEM, "base.memory", "no memory");
+                return NULL;
+        }
+        s->n = n;
+        s->mapped = (n + page - 1) / page * page;
+        s->p = mmap(NULL, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (s->p == MAP_FAILED || mlock(s->p, s->mapped) < 0 || madvise(s->p, s->mapped, MADV_DONTDUMP) < 0) {
+                sv_fail_errno(err, "base.secret", "cannot lock %zu bytes of memory for a secret (raise the limit with ulimit -l)",
+                              s->mapped);
+                if (s->p != MAP_FAILED)
+                        munmap(s->p, s->mapped);
+                free(s);
+                return NULL;
+        }
+        return s;
+}
+
+struct sv_secret *sv_secret_random(size_t n, struct sv_err *err)
+{
+        struct sv_secret *s = sv_secret_new(n, err);
+        size_t have = 0;
+
+        while (s && have < n) {
+                ssize_t got = getrandom(s->p + have, n - have, 0);
+
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0) {
+                        sv_fail_errno(err, "base.random", "the system's random generator");
+                        sv_secret_freep(&s);
+                        return NULL;
+                }
+                have += (size_t)got;
+        }
+        return s;
+}
+
+struct sv_secret *sv_secret_copy(struct sv_bytes from, struct sv_err *err)
+{
+        struct sv_secret *s = sv_secret_new(from.n, err);
+
+        if (s)
+                memcpy(s->p, from.p, from.n);
+        return s;
+}
+
+void sv_secret_free(struct sv_secret *s)
+{
+        if (!s)
+                return;
+        sv_wipe(s->p, s->mapped);
+        munmap(s->p, s->mapped);
+        free(s);
+}
+
+void sv_secret_freep(struct sv_secret **s)
+{
+        sv_secret_free(*s);
+        *s = NULL;
+}
+
+size_t sv_secret_size(const struct sv_secret *s)
+{
+        return s->n;
+}
+
+void sv_secret_shrink(struct sv_secret *s, size_t n)
+{
+        if (n >= s->n)
+                return;
+        sv_wipe(s->p + n, s->n - n);
+        s->n = n;
+}
+
+uint8_t *sv_secret_reveal(struct sv_secret *s)
+{
+        return s->p;
+}
+
+int sv_secret_harden_process(struct sv_err *err)
+{
+        const struct rlimit none = {0, 0};
+
+        if (setrlimit(RLIMIT_CORE, &none) < 0)
+                return sv_fail_errno(err, "base.harden", "cannot turn core files off");
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return sv_fail_errno(err, "base.harden", "cannot make the process undumpable");
+        return 0;
+}

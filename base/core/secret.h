@@ -1,0 +1,29 @@
+/* Secrets are a type: memory of their own, locked, out of core dumps, not inherited wiped-late by a fork's child, wiped when freed.
+ * There is no way from here into a log, JSON, argv or environment; the single exit is sv_secret_reveal (grep for it). */
+#pragma once
+
+#include "base/core/bytes.h"
+
+struct sv_secret;
+
+/* n zero bytes (1 .. SV_SECRET_MAX). NULL and SV_SYSTEM "base.secret" when memory cannot be had or locked. */
+struct sv_secret *sv_secret_new(size_t n, struct sv_err *err);
+/* n bytes of the system's random generator. */
+struct sv_secret *sv_secret_random(size_t n, struct sv_err *err);
+/* A copy of bytes; the caller wipes its own. */
+struct sv_secret *sv_secret_copy(struct sv_bytes from, struct sv_err *err);
+void sv_secret_free(struct sv_secret *s);
+void sv_secret_freep(struct sv_secret **s);
+#define SV_SECRET __attribute__((cleanup(sv_secret_freep))) struct sv_secret
+
+size_t sv_secret_size(const struct sv_secret *s);
+/* Keep only the first n bytes (the rest is wiped). */
+void sv_secret_shrink(struct sv_secret *s, size_t n);
+/* The bytes themselves, writable, valid until freed. Each use is a place to review. */
+uint8_t *sv_secret_reveal(struct sv_secret *s);
+
+/* Wipe memory that is not a struct sv_secret; never optimised away. */
+void sv_wipe(void *p, size_t n);
+
+/* No core files, not ptraceable, all future memory as it is: call first in every program. SV_SYSTEM on failure. */
+int sv_secret_harden_process(struct sv_err *err);

@@ -1,0 +1,20 @@
+/* Values as people write them. Errors are SV_USAGE under the check name given. */
+#pragma once
+
+#include "base/core/bytes.h"
+
+/* "512", "64KiB", "2GiB", "1.5GiB" is refused; units KiB MiB GiB TiB (powers of 1024) and kB MB GB TB (powers of 1000). Bytes. */
+int sv_parse_size(const char *text, uint64_t *bytes, const char *check, struct sv_err *err);
+/* Decimal, or hexadecimal after 0x; whole text. */
+int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *check, struct sv_err *err);
+/* RFC 3339 ("2026-01-31T12:00:00Z") or "now"; seconds since 1970. */
+int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct sv_err *err);
+/* RFC 3339 in UTC; out has at least 21 bytes. */
+char *sv_format_time(int64_t seconds, char out[32]);
+/* "1.5 GiB", for people; out has at least 16 bytes. */
+char *sv_format_size(uint64_t bytes, char out[32]);
+/* A guest's or resource part's name: [A-Za-z0-9_-][A-Za-z0-9_.-]*, at most SV_NAME_MAX bytes. */
+bool sv_name_ok(const char *name);
+/* 8-4-4-4-12 lower-case hex of 16 bytes; out has at least 37 bytes. */
+char *sv_format_uuid(const uint8_t uuid[16], char out[37]);
+int sv_parse_uuid(const char *text, uint8_t uuid[16], const char *check, struct sv_err *err);

@@ -1,0 +1,205 @@
+#include <stdlib.h>
+
+#include "base/core/encoding.h"
+#include "base/json/json-c.h"
+
+/* Without memory for a few bytes of JSON nothing sensible can follow. */
+static struct sv_json *made(json_object *o)
+{
+        if (!o)
+                abort();
+        return wrap(o);
+}
+
+struct sv_json *sv_json_object(void)
+{
+        return made(json_object_new_object());
+}
+
+struct sv_json *sv_json_array(void)
+{
+        return made(json_object_new_array());
+}
+
+struct sv_json *sv_json_new_str(const char *s)
+{
+        return made(json_object_new_string(s));
+}
+
+struct sv_json *sv_json_new_int(int64_t v)
+{
+        return made(json_object_new_int64(v));
+}
+
+struct sv_json *sv_json_new_bool(bool v)
+{
+        return made(json_object_new_boolean(v));
+}
+
+struct sv_json *sv_json_set(struct sv_json *o, const char *member, struct sv_json *value)
+{
+        if (json_object_object_add(obj(o), member, obj(value)) < 0)
+                abort();
+        return value;
+}
+
+struct sv_json *sv_json_add(struct sv_json *array, struct sv_json *value)
+{
+        if (json_object_array_add(obj(array), obj(value)) < 0)
+                abort();
+        return value;
+}
+
+void sv_json_set_str(struct sv_json *o, const char *member, const char *s)
+{
+        sv_json_set(o, member, s ? sv_json_new_str(s) : NULL);
+}
+
+void sv_json_set_int(struct sv_json *o, const char *member, int64_t v)
+{
+        sv_json_set(o, member, sv_json_new_int(v));
+}
+
+void sv_json_set_bool(struct sv_json *o, const char *member, bool v)
+{
+        sv_json_set(o, member, sv_json_new_bool(v));
+}
+
+static void set_coded(struct sv_json *o, const char *member, struct sv_bytes b, void (*encode)(struct sv_buf *, struct sv_bytes))
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        encode(&text, b);
+        sv_json_set_str(o, member, sv_buf_str(&text));
+        if (text.bad)
+                abort();
+}
+
+void sv_json_set_hex(struct sv_json *o, const char *member, struct sv_bytes b)
+{
+        set_coded(o, member, b, sv_put_hex);
+}
+
+void sv_json_set_b64(struct sv_json *o, const char *member, struct sv_bytes b)
+{
+        set_coded(o, member, b, sv_put_base64);
+}
+
+void sv_json_set_b64url(struct sv_json *o, const char *member, struct sv_bytes b)
+{
+        set_coded(o, member, b, sv_put_base64url);
+}
+
+static void print(const struct sv_json *j, struct sv_buf *out, int flags)
+{
+        const char *s = json_object_to_json_string_ext(obj(j), flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        if (s)
+                sv_buf_puts(out, s);
+        else
+                out->bad = true;
+}
+
+void sv_json_print(const struct sv_json *j, struct sv_buf *out)
+{
+        print(j, out, JSON_C_TO_STRING_PLAIN);
+}
+
+void sv_json_pretty(const struct sv_json *j, struct sv_buf *out)
+{
+        print(j, out, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+        sv_buf_u8(out, '\n');
+}
+
+/* RFC 8785 section 3.2.2.2: only what must be escaped is, in its shortest form. */
+static void canonical_str(json_object *o, struct sv_buf *out)
+{
+        static const char two[] = "\b\t\n\f\r\"\\", names[] = "btnfr\"\\";
+        const uint8_t *s = (const uint8_t *)json_object_get_string(o);
+        size_t n = (size_t)json_object_get_string_len(o);
+
+        sv_buf_u8(out, '"');
+        for (size_t i = 0; i < n; i++) {
+                const char *at = s[i] ? strchr(two, s[i]) : NULL;
+
+                if (at)
+                        sv_buf_printf(out, "\\%c", names[at - two]);
+                else if (s[i] < 0x20)
+                        sv_buf_printf(out, "\\u%04x", s[i]);
+                else
+                        sv_buf_u8(out, s[i]);
+        }
+        sv_buf_u8(out, '"');
+}
+
+/* Member order is that of UTF-16 code units; for names in ASCII (all of ours, and others are refused) that of bytes. */
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int canonical(json_object *o, struct sv_buf *out, struct sv_err *err);
+
+static int canonical_object(json_object *o, struct sv_buf *out, struct sv_err *err)
+{
+        size_t n = (size_t)json_object_object_length(o), i = 0;
+        const char **names = calloc(n + 1, sizeof(*names));
+        int r = 0;
+
+        if (!names)
+                abort();
+        json_object_object_foreach(o, name, child) {
+                (void)child;
+                names[i++] = name;
+        }
+        qsort(names, n, sizeof(*names), by_name);
+        sv_buf_u8(out, '{');
+        for (i = 0; r == 0 && i < n; i++) {
+                json_object *key = json_object_new_string(names[i]);
+
+                for (const char *c = names[i]; *c; c++)
+                        if ((uint8_t)*c >= 0x80)
+                                r = sv_fail(err, SV_FORMAT, "json.canonical", "a member name outside ASCII has no place in what we hash");
+                sv_buf_puts(out, i ? "," : "");
+                canonical_str(key, out);
+                json_object_put(key);
+                sv_buf_u8(out, ':');
+                if (r == 0)
+                        r = canonical(json_object_object_get(o, names[i]), out, err);
+        }
+        sv_buf_u8(out, '}');
+        free(names);
+        return r;
+}
+
+static int canonical(json_object *o, struct sv_buf *out, struct sv_err *err)
+{
+        switch (json_object_get_type(o)) {
+        case json_type_object:
+                return canonical_object(o, out, err);
+        case json_type_array:
+                sv_buf_u8(out, '[');
+                for (size_t i = 0; i < json_object_array_length(o); i++) {
+                        sv_buf_puts(out, i ? "," : "");
+                        if (canonical(json_object_array_get_idx(o, i), out, err) < 0)
+                                return -1;
+                }
+                sv_buf_u8(out, ']');
+                return 0;
+        case json_type_string:
+                canonical_str(o, out);
+                return 0;
+        case json_type_double:
+                return sv_fail(err, SV_FORMAT, "json.canonical", "a number with a fraction has no place in what we hash");
+        default:
+                print(wrap(o), out, JSON_C_TO_STRING_PLAIN);
+                return 0;
+        }
+}
+
+int sv_json_canonical(const struct sv_json *j, struct sv_buf *out, struct sv_err *err)
+{
+        if (canonical(obj(j), out, err) < 0)
+                return -1;
+        return sv_buf_ok(out, "canonical JSON", err);
+}

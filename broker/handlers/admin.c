@@ -1,0 +1,102 @@
+/* What an administrator may do. Who it is was checked by the route. */
+#include "attest/tees.h"
+#include "base/core/limits.h"
+#include "base/core/text.h"
+#include "broker/broker.h"
+#include "policy/policy.h"
+
+#define AUDIT_PAGE 1000
+
+int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
+{
+        struct sv_bytes plain = sv_buf_bytes(&r->msg->body);
+        SV_BUF sealed = SV_BUF_NULL;
+
+        if (!plain.n || plain.n > SV_SECRET_MAX)
+                return sv_fail(err, SV_FORMAT, "broker.resource.size", "a resource has 1 to %u bytes, found %zu", SV_SECRET_MAX, plain.n);
+        if (sv_broker_seal(r->broker, r->resource, plain, &sealed, err) < 0)
+                return -1;
+        return sv_store_put_resource(r->broker->store, r->resource, sv_buf_bytes(&sealed), (int64_t)plain.n, r->now, err);
+}
+
+int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
+{
+        return sv_store_delete_resource(r->broker->store, r->resource, err);
+}
+
+static int answer_list(struct sv_request *r, const char *member, int rc, struct sv_json *list, struct sv_err *err)
+{
+        SV_JSON *j = sv_json_object();
+
+        sv_json_set(j, member, list);
+        if (rc < 0)
+                return -1;
+        sv_json_print(j, &r->answer.body);
+        if (sv_buf_ok(&r->answer.body, "the list", err) < 0)
+                return -1;
+        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
+}
+
+int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
+{
+        struct sv_json *list = sv_json_array();
+        int rc = sv_store_list_resources(r->broker->store, list, err);
+
+        return answer_list(r, "resources", rc, list, err);
+}
+
+int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
+{
+        struct sv_bytes text = sv_buf_bytes(&r->msg->body);
+        SV_POLICY_DOC *policy = NULL;
+
+        if (sv_policy_parse(text, &policy, err) < 0)
+                return -1;
+        if (!sv_tee_find(sv_policy_tee(policy)))
+                return sv_fail(err, SV_FORMAT, "broker.policy.tee", "the policy is for \"%s\"; this broker knows %s", sv_policy_tee(policy),
+                               sv_tee_names());
+        if (strcmp(sv_policy_resource(policy), r->resource))
+                return sv_fail(err, SV_FORMAT, "broker.policy.resource", "the policy is for %s and was put under %s",
+                               sv_policy_resource(policy), r->resource);
+        return sv_store_put_policy(r->broker->store, r->resource, text, r->now, err);
+}
+
+int sv_handle_get_policy(struct sv_request *r, struct sv_err *err)
+{
+        if (sv_store_get_policy(r->broker->store, r->resource, &r->answer.body, err) < 0)
+                return -1;
+        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
+}
+
+int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err)
+{
+        return sv_store_delete_policy(r->broker->store, r->resource, err);
+}
+
+int sv_handle_audit(struct sv_request *r, struct sv_err *err)
+{
+        struct sv_json *list;
+        uint64_t after = 0;
+        int rc;
+
+        if (*r->query && strncmp(r->query, "after=", 6))
+                return sv_fail(err, SV_FORMAT, "broker.audit.query", "expected ?after=ID, found '%.40s'", r->query);
+        if (*r->query && sv_parse_u64(r->query + 6, INT64_MAX, &after, "broker.audit.query", err) < 0)
+                return -1;
+        list = sv_json_array();
+        rc = sv_store_list_audit(r->broker->store, (int64_t)after, AUDIT_PAGE, list, err);
+        return answer_list(r, "audit", rc, list, err);
+}
+
+/* "Able to serve": the database answers. */
+int sv_handle_health(struct sv_request *r, struct sv_err *err)
+{
+        SV_JSON *list = sv_json_array();
+        SV_JSON *j = sv_json_object();
+
+        if (sv_store_list_audit(r->broker->store, INT64_MAX, 1, list, err) < 0)
+                return -1;
+        sv_json_set_bool(j, "ok", true);
+        sv_json_print(j, &r->answer.body);
+        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
+}

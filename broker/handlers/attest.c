@@ -1,0 +1,237 @@
+/* Request and attestation: a session with a nonce that counts once, the TEE's own challenge, and the token. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "attest/fetch/fetch.h"
+#include "attest/kbs/kbs.h"
+#include "attest/jose/token.h"
+#include "base/core/file.h"
+#include "broker/broker.h"
+#include "broker/serve/session.h"
+
+#define ISSUER "secure-vm-broker"
+#define FETCH_MS 20000 /* a guest waits for its answer 30 s */
+
+static int seal_secret(struct sv_request *r, const char *id, struct sv_secret *secret, struct sv_buf *out, struct sv_err *err)
+{
+        SV_STR aad = sv_asprintf("session %s", id);
+
+        return secret ? sv_broker_seal(r->broker, aad, sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)), out, err) : 0;
+}
+
+static int set_cookie(struct sv_request *r, const char *cookie, int64_t expires, struct sv_err *err)
+{
+        time_t t = (time_t)expires;
+        struct tm tm;
+        char date[64];
+
+        strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
+        SV_STR value = sv_asprintf(SV_SESSION_COOKIE "=%s; Expires=%s", cookie, date);
+
+        return sv_http_add(&r->answer, "Set-Cookie", value, err);
+}
+
+int sv_handle_auth(struct sv_request *r, struct sv_err *err)
+{
+        SV_KBS_REQUEST req = {{0}};
+        SV_SESSION session = {0};
+        SV_SECRET *secret = NULL;
+        SV_JSON *challenge = NULL;
+        const struct sv_tee *tee;
+        char cookie[SV_SESSION_COOKIE_SIZE + 1], id[65];
+
+        if (sv_kbs_parse_request(sv_buf_bytes(&r->msg->body), &req, err) < 0)
+                return -1;
+        sv_json_set_str(r->audit, "tee", req.tee);
+        r->error = "AttestationError";
+        if (strcmp(req.version, SV_KBS_VERSION))
+                return sv_fail(err, SV_FORMAT, "broker.auth.version", "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION,
+                               req.version);
+        tee = sv_tee_find_kbs(req.tee);
+        if (!tee || !tee->verify)
+                return sv_fail(err, SV_FORMAT, "broker.auth.tee", "this broker does not verify evidence of \"%s\"; it knows %s", req.tee,
+                               sv_tee_names());
+        if (sv_session_new(cookie, id, &session.nonce, err) < 0)
+                return -1;
+        sv_json_set_str(r->audit, "session", id);
+        if (tee->challenge && sv_json_type(req.params) == SV_JSON_OBJECT && tee->challenge(req.params, &challenge, &secret, err) < 0)
+                return -1;
+        session.tee = sv_asprintf("%s", req.tee);
+        session.expires = r->now + r->broker->config.session_seconds;
+        if (seal_secret(r, id, secret, &session.secret, err) < 0 ||
+            sv_store_put_session(r->broker->store, id, &session, r->now, r->broker->config.sessions, err) < 0)
+                return -1;
+        sv_kbs_write_challenge(session.nonce, challenge, &r->answer.body);
+        r->outcome = "challenged";
+        if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0 || set_cookie(r, cookie, session.expires, err) < 0)
+                return -1;
+        return sv_buf_ok(&r->answer.body, "the challenge", err);
+}
+
+/* The anchors of every policy: which of them a guest may hang on is for its own policy's rules to say. */
+struct trust {
+        const struct sv_tee *tee;
+        struct sv_blobs blobs;
+        struct sv_policy **policies; /* the blobs point into them */
+        size_t n;
+};
+
+static int add_trust(void *arg, struct sv_bytes text, struct sv_err *err)
+{
+        struct trust *t = arg;
+        struct sv_policy *p;
+        struct sv_policy **more;
+
+        if (sv_policy_parse(text, &p, err) < 0)
+                return -1;
+        more = reallocarray(t->policies, t->n + 1, sizeof(*more));
+        if (!more) {
+                sv_policy_free(p);
+                return sv_fail_errno(err, "base.memory", "no memory for the policies");
+        }
+        t->policies = more;
+        t->policies[t->n++] = p;
+        if (!strcmp(sv_policy_tee(p), t->tee->name))
+                sv_blobs_add_trust(&t->blobs, t->tee, p);
+        return 0;
+}
+
+static void free_trust(struct trust *t)
+{
+        for (size_t i = 0; i < t->n; i++)
+                sv_policy_free(t->policies[i]);
+        free(t->policies);
+        sv_blobs_free(&t->blobs);
+}
+
+/* "vek network, ca cache": for the audit record. */
+static void say_collateral(struct sv_request *r, const struct sv_fetched *used)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        for (size_t i = 0; i < used->n; i++)
+                sv_buf_printf(&text, "%s%s %s", i ? ", " : "", used->list[i].entry.kind, sv_fetch_from_name(used->list[i].from));
+        for (size_t i = 0; i < sv_json_len(used->absent); i++)
+                sv_buf_printf(&text, "%s%s absent", text.n ? ", " : "", sv_json_str(sv_json_at(used->absent, i)));
+        if (text.n)
+                sv_json_set_str(r->audit, "collateral", sv_buf_str(&text));
+}
+
+/* With what the evidence needs and does not bring, when the configuration says from where. */
+static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct sv_verify_in *in, struct sv_json **claims,
+                    struct sv_verdict *verdict, struct sv_err *err)
+{
+        const struct sv_broker_collateral *c = &r->broker->config.collateral;
+        struct sv_fetch fetch = {.cache = c->cache, .mirrors = (const char *const *)c->mirrors, .mirror_ca = c->mirror_ca,
+                                 .offline = c->offline, .budget_ms = FETCH_MS};
+        SV_FETCHED used = {0};
+        int rc;
+
+        if (!c->fetch && !c->offline)
+                return sv_appraise(tee, in, NULL, claims, verdict, err);
+        sv_fetch_defaults(&fetch);
+        rc = sv_fetch_appraise(&fetch, tee, in, NULL, claims, verdict, &used, err);
+        say_collateral(r, &used);
+        return rc;
+}
+
+static int verify_evidence(struct sv_request *r, const struct sv_tee *tee, const struct sv_kbs_attestation *m, struct sv_bytes secret,
+                           struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
+{
+        __attribute__((cleanup(free_trust))) struct trust t = {.tee = tee};
+        uint8_t digest[SV_KBS_BINDING_SIZE];
+        struct sv_verify_in in = {.evidence = m->evidence, .report_data = sv_bytes(digest, sizeof(digest)), .time = r->now,
+                                   .memory = r->broker->memory};
+        uint64_t hits = sv_memory_hits(in.memory);
+        int rc;
+
+        if (sv_kbs_binding_digest(m->additional, m->nonce, &m->key, digest, err) < 0 ||
+            sv_store_each_policy(r->broker->store, add_trust, &t, err) < 0)
+                return -1;
+        if (secret.n)
+                sv_blobs_add(&t.blobs, tee->secret_kind, secret);
+        in.collateral = (struct sv_collateral){t.blobs.list, t.blobs.n};
+        rc = appraise(r, tee, &in, claims, verdict, err);
+        if (sv_memory_hits(in.memory) > hits)
+                sv_json_set_bool(r->audit, "known", true);
+        sv_broker_teach(r->broker);
+        return rc;
+}
+
+static int write_token(struct sv_request *r, const struct sv_tee *tee, const struct sv_kbs_attestation *m, const struct sv_json *claims,
+                       const struct sv_verdict *verdict, struct sv_buf *token, struct sv_err *err)
+{
+        SV_JSON *runtime = sv_json_object();
+        SV_JSON *said = sv_verdict_json(verdict);
+        const struct sv_ear ear = {.iat = r->now, .exp = r->now + r->broker->config.token_seconds, .issuer = ISSUER, .tee = tee->kbs_name,
+                                   .policy_id = "none", .verdict = said, .claims = claims, .runtime_data = runtime};
+
+        sv_json_set_str(runtime, "nonce", m->nonce);
+        sv_json_set(runtime, "tee-pubkey", sv_kbs_pubkey_json(&m->key));
+        sv_json_set_str(runtime, "additional-evidence", m->additional);
+        return sv_ear_sign(&ear, r->broker->token_key, NULL, token, err);
+}
+
+static int attest(struct sv_request *r, const char *id, const struct sv_session *session, const struct sv_kbs_attestation *m,
+                  struct sv_err *err)
+{
+        const struct sv_tee *tee = sv_tee_find_kbs(session->tee);
+        SV_STR aad = sv_asprintf("session %s", id);
+        SV_SECRET *secret = NULL;
+        SV_JSON *claims = NULL;
+        SV_VERDICT verdict = {{0}};
+        SV_BUF token = SV_BUF_NULL;
+        SV_KEY *key = NULL;
+        const char *ek_cn;
+        int rc;
+
+        if (!tee)
+                return sv_fail(err, SV_SYSTEM, "broker.auth.tee", "this broker no longer verifies evidence of \"%s\"", session->tee);
+        if (strcmp(m->nonce, session->nonce))
+                return sv_fail(err, SV_PROOF, "broker.attest.nonce", "the evidence is for another nonce than this session's");
+        if (m->additional[0])
+                return sv_fail(err, SV_FORMAT, "broker.attest.additional", "additional evidence is not verified here, so it is not taken");
+        if (sv_kbs_pubkey_to_key(&m->key, &key, err) < 0)
+                return -1;
+        if (session->secret.n) {
+                secret = sv_broker_unseal(r->broker, aad, sv_buf_bytes(&session->secret), err);
+                if (!secret)
+                        return -1;
+        }
+        rc = verify_evidence(r, tee, m, secret ? sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)) : SV_BYTES_NULL, &claims, &verdict,
+                             err);
+        ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
+        if (ek_cn)
+                sv_json_set_str(r->audit, "ek_cn", ek_cn);
+        if (rc < 0 || write_token(r, tee, m, claims, &verdict, &token, err) < 0 ||
+            sv_store_set_token(r->broker->store, id, sv_buf_str(&token), ek_cn, err) < 0)
+                return -1;
+        sv_kbs_write_token(sv_buf_str(&token), &r->answer.body);
+        return 0;
+}
+
+int sv_handle_attest(struct sv_request *r, struct sv_err *err)
+{
+        SV_KBS_ATTESTATION m = {{0}};
+        SV_SESSION session = {0};
+        char id[65];
+
+        r->error = "TokenNotFound"; /* a client that reads this begins again */
+        if (sv_session_id(r->msg, id, err) < 0)
+                return -1;
+        sv_json_set_str(r->audit, "session", id);
+        /* The nonce is taken before anything is read: evidence that fails has used it up too. */
+        if (sv_store_use_session(r->broker->store, id, r->now, &session, err) < 0) {
+                if (!strcmp(err->check, "broker.session.used"))
+                        r->error = "AttestationError";
+                return -1;
+        }
+        r->error = "AttestationError";
+        sv_json_set_str(r->audit, "tee", session.tee);
+        if (sv_kbs_parse_attestation(sv_buf_bytes(&r->msg->body), &m, err) < 0 || attest(r, id, &session, &m, err) < 0)
+                return -1;
+        r->outcome = "attested";
+        if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)
+                return -1;
+        return sv_buf_ok(&r->answer.body, "the token", err);
+}

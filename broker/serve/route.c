@@ -1,0 +1,199 @@
+/* Which handler answers what, who may ask, and the audit record of every decision. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "attest/kbs/kbs.h"
+#include "attest/jose/token.h"
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "base/core/text.h"
+#include "broker/broker.h"
+
+static const struct route {
+        const char *method;
+        const char *path; /* one that ends in a slash is followed by repo/type/tag */
+        const char *action; /* in the audit record; NULL: not recorded */
+        bool admin;
+        int (*run)(struct sv_request *r, struct sv_err *err);
+} routes[] = {
+        {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth},
+        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest},
+        {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource},
+        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome},
+        {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource},
+        {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", true, sv_handle_delete_resource},
+        {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources},
+        {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", true, sv_handle_put_policy},
+        {"GET", "/secure-vm/v0/policy/", "admin-get-policy", true, sv_handle_get_policy},
+        {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", true, sv_handle_delete_policy},
+        {"GET", "/secure-vm/v0/audit", "admin-audit", true, sv_handle_audit},
+        {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health},
+};
+
+/* "repo/type/tag", each part a name; nothing that a file system or another broker would read differently. */
+static bool take_resource(const char *text, size_t n, char out[3 * 64])
+{
+        int parts = 1;
+
+        if (!n || n >= 3 * 64)
+                return false;
+        memcpy(out, text, n);
+        out[n] = '\0';
+        for (char *part = out, *slash;; part = slash + 1, parts++) {
+                slash = strchr(part, '/');
+                if (slash)
+                        *slash = '\0';
+                bool ok = sv_name_ok(part);
+
+                if (!slash)
+                        return ok && parts == 3;
+                *slash = '/';
+                if (!ok)
+                        return false;
+        }
+}
+
+static const struct route *find_route(struct sv_request *r, struct sv_err *err)
+{
+        const char *target = r->msg->target;
+        size_t n = strcspn(target, "?");
+        bool other_method = false;
+
+        r->query = target[n] ? target + n + 1 : "";
+        for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+                const struct route *c = &routes[i];
+                size_t len = strlen(c->path);
+                bool tail = c->path[len - 1] == '/';
+
+                if (tail ? n <= len || strncmp(target, c->path, len) : n != len || strncmp(target, c->path, n))
+                        continue;
+                if (tail && !take_resource(target + len, n - len, r->resource)) {
+                        r->resource[0] = '\0';
+                        continue;
+                }
+                if (!strcmp(c->method, r->msg->method))
+                        return c;
+                other_method = true;
+        }
+        r->resource[0] = '\0';
+        sv_fail(err, SV_USAGE, "broker.route", other_method ? "this method is not served under this path" : "nothing is served under this path");
+        return NULL;
+}
+
+static int check_admin(struct sv_request *r, struct sv_err *err)
+{
+        const char *token = sv_request_bearer(r);
+
+        r->error = "AdminAuthAccess";
+        if (!token)
+                return sv_fail(err, SV_PROOF, "broker.admin.token", "this needs the administrator's token (Authorization: Bearer)");
+        if (sv_admin_token_verify(sv_bytes_str(token), r->broker->admin_key, r->now, err) < 0)
+                return -1;
+        r->error = NULL;
+        return 0;
+}
+
+/* One line on stderr and in the file, one row in the database. */
+static int write_audit(struct sv_request *r, const char *action, const struct sv_err *failed, struct sv_err *err)
+{
+        SV_JSON *j = sv_json_object();
+        SV_BUF line = SV_BUF_NULL;
+        char when[32];
+
+        sv_json_set_str(j, "time", sv_format_time(r->now, when));
+        sv_json_set_str(j, "peer", r->peer);
+        sv_json_set_str(j, "action", action);
+        if (r->resource[0])
+                sv_json_set_str(j, "resource", r->resource);
+        sv_json_set_str(j, "outcome", failed ? "refused" : r->outcome);
+        if (failed) {
+                sv_json_set_str(j, "check", failed->check);
+                sv_json_set_str(j, "class", sv_class_name(failed->class));
+                sv_json_set_str(j, "message", failed->msg);
+        }
+        sv_kbs_merge(j, r->audit);
+        if (sv_store_put_audit(r->broker->store, r->now, j, err) < 0)
+                return -1;
+        sv_json_print(j, &line);
+        sv_buf_puts(&line, "\n");
+        if (sv_buf_ok(&line, "the audit record", err) < 0)
+                return -1;
+        if (r->broker->audit_fd >= 0 && sv_fd_write(r->broker->audit_fd, "the audit log", sv_buf_bytes(&line), err) < 0)
+                return -1;
+        sv_fd_write(STDERR_FILENO, "stderr", sv_buf_bytes(&line), NULL); /* a copy: the database holds the record */
+        return 0;
+}
+
+static const char *error_name(const struct sv_request *r, const struct sv_err *err)
+{
+        static const char *const by_class[] = {[SV_USAGE] = "PluginNotFound", [SV_SYSTEM] = "PluginInternalError",
+                                               [SV_FORMAT] = "SerdeError", [SV_PROOF] = "AttestationError", [SV_POLICY] = "PolicyDeny"};
+
+        return r->error ? r->error : by_class[err->class];
+}
+
+/* Refusals are 401 and absent things 404, as clients of the protocol expect; the body says more (docs/FORMATS.md). */
+static int status_of(const struct sv_request *r, const struct sv_err *err)
+{
+        if (r->error && !strncmp(r->error, "Token", 5) && err->class != SV_SYSTEM)
+                return 401; /* "begin again", whatever was wrong with what was shown */
+        return err->class == SV_USAGE ? 404 : err->class == SV_FORMAT ? 400 : err->class == SV_SYSTEM ? 503 : 401;
+}
+
+static void set_answer(struct sv_request *r, int status)
+{
+        static const struct {
+                int status;
+                const char *reason;
+        } reasons[] = {{200, "OK"}, {204, "No Content"}, {400, "Bad Request"}, {401, "Unauthorized"}, {404, "Not Found"},
+                       {503, "Service Unavailable"}};
+
+        r->answer.status = status;
+        free(r->answer.reason);
+        for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+                if (reasons[i].status == status)
+                        r->answer.reason = sv_asprintf("%s", reasons[i].reason);
+}
+
+void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
+{
+        sv_http_msg_free(&r->answer);
+        set_answer(r, status_of(r, err));
+        sv_http_add(&r->answer, "Content-Type", "application/json", NULL);
+        sv_kbs_write_error(error_name(r, err), err, &r->answer.body);
+}
+
+void sv_broker_handle(struct sv_request *r)
+{
+        struct sv_err err = SV_ERR_NULL, audit_err = SV_ERR_NULL;
+        const struct route *route = find_route(r, &err);
+        const char *action = route ? route->action : "unknown";
+        int rc = -1;
+
+        r->audit = sv_json_object();
+        r->outcome = "done";
+        if (!route)
+                r->error = "InvalidRequestPath";
+        else if (!route->admin || check_admin(r, &err) == 0)
+                rc = route->run(r, &err);
+        if (rc < 0 && err.class == SV_OK)
+                sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
+        if (route && action && write_audit(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
+                sv_log_err(&audit_err);
+                sv_fail(&err, SV_SYSTEM, "broker.audit", "the audit record cannot be written, so nothing is released");
+                r->error = NULL;
+                rc = -1;
+        }
+        if (rc < 0)
+                sv_broker_refuse(r, &err);
+        else
+                set_answer(r, r->answer.body.n ? 200 : 204);
+}
+
+void sv_request_free(struct sv_request *r)
+{
+        sv_http_msg_free(&r->answer);
+        sv_json_free(r->audit);
+        r->audit = NULL;
+}

@@ -1,0 +1,103 @@
+/* What the texts of a guest file may be. */
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/json/member.h"
+#include "base/core/text.h"
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+
+static bool made_of(const char *s, const char *set, size_t max)
+{
+        size_t n = strlen(s);
+
+        return n && n <= max && strspn(s, set) == n;
+}
+
+static bool one_of(const char *s, const char *const *list)
+{
+        for (; *list; list++)
+                if (!strcmp(s, *list))
+                        return true;
+        return false;
+}
+
+bool sv_m_disk_id(const char *s)
+{
+        return made_of(s, LETTERS DIGITS "_-", 20);
+}
+
+bool sv_m_nic_type(const char *s)
+{
+        return one_of(s, (const char *const[]){"user", "bridge", "network", NULL});
+}
+
+bool sv_m_source(const char *s)
+{
+        return made_of(s, LETTERS DIGITS "_.-", 63);
+}
+
+bool sv_m_mac(const char *s)
+{
+        unsigned first;
+
+        if (strlen(s) != 17)
+                return false;
+        for (int i = 0; i < 17; i++)
+                if (i % 3 == 2 ? s[i] != ':' : !isxdigit((unsigned char)s[i]))
+                        return false;
+        return sscanf(s, "%2x", &first) == 1 && !(first & 1) && strcmp(s, "00:00:00:00:00:00");
+}
+
+/* It becomes a word of the kernel's command line: no blanks, quotes or anything else that ends a word. */
+bool sv_m_url(const char *s)
+{
+        return strlen(s) <= 512 && !strncmp(s, "https://", 8) && isalnum((unsigned char)s[8 + (s[8] == '[')]) &&
+               made_of(s + 8, LETTERS DIGITS "_.:/~%[]-", 504);
+}
+
+bool sv_m_pin(const char *s)
+{
+        return !strncmp(s, "sha256:", 7) && strlen(s) == 71 && strspn(s + 7, DIGITS "abcdef") == 64;
+}
+
+bool sv_m_resource(const char *s)
+{
+        for (int part = 0; part < 3; part++) {
+                size_t n = strcspn(s, "/");
+                char name[256];
+
+                if (n >= sizeof(name) || (part < 2) != (s[n] == '/'))
+                        return false;
+                memcpy(name, s, n);
+                name[n] = 0;
+                if (!sv_name_ok(name))
+                        return false;
+                s += n + (part < 2);
+        }
+        return true;
+}
+
+bool sv_m_model(const char *s)
+{
+        return one_of(s, (const char *const[]){"selinux", "apparmor", NULL});
+}
+
+bool sv_m_tee(const char *s)
+{
+        return one_of(s, (const char *const[]){"auto", "sev-snp", "tdx", "vtpm", NULL});
+}
+
+bool sv_m_cpu(const char *s)
+{
+        return made_of(s, LETTERS DIGITS "_.-", 63);
+}
+
+bool sv_m_line(const char *s)
+{
+        for (; *s; s++)
+                if (iscntrl((unsigned char)*s))
+                        return false;
+        return true;
+}

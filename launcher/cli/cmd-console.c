@@ -1,0 +1,108 @@
+/* secure-vm console: what the guest printed so far, then its serial line. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "launcher/keeper/client.h"
+#include "launcher/cli/commands.h"
+#include "launcher/keeper/daemon.h"
+
+#define ESCAPE 0x1d /* ^] */
+
+static int print_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
+{
+        return sv_fd_write(1, "standard output", piece, err);
+}
+
+/* Our input to the guest. Returns false when there is no more, or the escape was typed. */
+static bool feed(int fd, bool tty, bool *leave, struct sv_err *err)
+{
+        uint8_t chunk[1024];
+        ssize_t n = read(0, chunk, sizeof(chunk));
+        const uint8_t *escape = n > 0 && tty ? memchr(chunk, ESCAPE, (size_t)n) : NULL;
+
+        if (n <= 0)
+                return false;
+        *leave = escape != NULL;
+        return sv_fd_write(fd, "the console", sv_bytes(chunk, escape ? (size_t)(escape - chunk) : (size_t)n), err) == 0 && !escape;
+}
+
+/* Until the guest ends or the escape. The end of our input is not the end of the guest's output, unless the input was empty. */
+static int talk(int fd, bool tty, struct sv_err *err)
+{
+        struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+        bool leave = false;
+
+        while (!leave) {
+                uint8_t chunk[4096];
+                ssize_t n;
+
+                if (poll(p, 2, -1) < 0 && errno != EINTR)
+                        return sv_fail_errno(err, "console.poll", "waiting for the console");
+                if (p[1].revents && !feed(fd, tty, &leave, err))
+                        p[1].fd = -1;
+                if (!p[0].revents)
+                        continue;
+                n = read(fd, chunk, sizeof(chunk));
+                if (n <= 0)
+                        break;
+                if (sv_fd_write(1, "standard output", sv_bytes(chunk, (size_t)n), err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+/* What was printed so far, then the socket; *fd stays -1 when only the former was asked for. */
+static int open_own(const struct sv_args *args, int *fd, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        SV_STR log = NULL;
+
+        if (sv_client_find(args->pos[0], &s, err) < 0)
+                return -1;
+        log = sv_state_path(&s, "console.log");
+        if (access(log, F_OK) == 0 && sv_file_stream(log, print_piece, NULL, "console.log", err) < 0)
+                return -1;
+        if (sv_has(args, "log"))
+                return 0;
+        *fd = sv_client_connect(&s, "console.sock", err);
+        return *fd < 0 ? -1 : 0;
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_FD fd = -1;
+        struct termios saved, raw;
+        bool tty = isatty(0) && tcgetattr(0, &saved) == 0;
+        int r;
+
+        if (sv_has(args, "json"))
+                return sv_fail(err, SV_USAGE, "console.json", "a console is bytes, not JSON; leave --json out");
+        if (sv_has(args, "connect") ? sv_elsewhere_console(sv_opt(args, "connect"), args->pos[0], &fd, err) < 0
+                                    : open_own(args, &fd, err) < 0)
+                return -1;
+        if (fd < 0)
+                return 0;
+        sv_info("console of %s; ^] leaves it", args->pos[0]);
+        if (tty) {
+                raw = saved;
+                cfmakeraw(&raw);
+                tcsetattr(0, TCSANOW, &raw);
+        }
+        r = talk(fd, tty, err);
+        if (tty)
+                tcsetattr(0, TCSANOW, &saved);
+        return r;
+}
+
+static const struct sv_opt opts[] = {
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
+        {"log", NULL, "only what was printed so far; also of a guest that has ended", 0, false},
+        {NULL, NULL, NULL, 0, false},
+};
+
+const struct sv_cmd sv_cmd_console = {"console", "NAME", "enter a guest by its serial line; ^] leaves it", opts, run};

@@ -1,0 +1,158 @@
+/* secure-vm host: what this machine can launch, and where it cannot, the one thing to change. */
+#include <stdio.h>
+#include <string.h>
+
+#include "attest/tees.h"
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "launcher/cli/commands.h"
+#include "launcher/host/host.h"
+#include "launcher/virt/virt.h"
+
+static void add_part(struct sv_json *parts, const char *name, const char *found, const char *advice)
+{
+        struct sv_json *p = sv_json_set(parts, name, sv_json_object());
+
+        sv_json_set_bool(p, "ok", *found);
+        sv_json_set_str(p, *found ? "found" : "advice", *found ? found : advice);
+}
+
+static void probe_parts(struct sv_json *parts)
+{
+        char line[128];
+        struct sv_host host;
+
+        sv_host_kvm("", &host);
+        add_part(parts, "kvm", host.kvm ? host.cpu : "", host.kvm_why);
+        sv_host_version("qemu-system-x86_64", line, sizeof(line));
+        add_part(parts, "qemu", line, "install qemu-system-x86");
+        sv_virt_library_version(line);
+        add_part(parts, "libvirt", line, "install libvirt-daemon-driver-qemu");
+        sv_host_version("swtpm", line, sizeof(line));
+        add_part(parts, "swtpm", line, "install swtpm and swtpm-tools");
+}
+
+static int probe_tees(struct sv_json *tees, struct sv_err *err)
+{
+        for (const struct sv_tee *const *t = sv_tees; *t; t++) {
+                struct sv_probe probe = {0};
+                struct sv_json *row = sv_json_add(tees, sv_json_object());
+
+                if ((*t)->probe && (*t)->probe(&probe, err) < 0)
+                        return -1;
+                sv_json_set_str(row, "tee", (*t)->name);
+                sv_json_set_str(row, "help", (*t)->help);
+                sv_json_set_bool(row, "ok", probe.ok);
+                if (*probe.found)
+                        sv_json_set_str(row, "found", probe.found);
+                if (*probe.advice)
+                        sv_json_set_str(row, "advice", probe.advice);
+        }
+        return 0;
+}
+
+static int print_part(void *arg, const char *name, struct sv_json *p, struct sv_err *err)
+{
+        bool ok = sv_json_bool(sv_json_get(p, "ok"), false);
+        const char *text = sv_json_str(sv_json_get(p, ok ? "found" : "advice")), *advice = ok ? sv_json_str(sv_json_get(p, "advice")) : NULL;
+
+        printf("%-10s %-4s %s\n", name, ok ? "yes" : "no", text ? text : "");
+        if (advice)
+                printf("%-10s %-4s %s\n", "", "but", advice);
+        return 0;
+}
+
+static int host(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        struct sv_json *parts, *tees;
+
+        *result = sv_json_object();
+        parts = sv_json_set(*result, "host", sv_json_object());
+        tees = sv_json_set(*result, "tees", sv_json_array());
+        probe_parts(parts);
+        if (probe_tees(tees, err) < 0)
+                return -1;
+        if (sv_has(args, "json"))
+                return 0;
+        for (size_t i = 0; i < sv_json_len(tees); i++)
+                print_part(NULL, sv_json_str(sv_json_get(sv_json_at(tees, i), "tee")), sv_json_at(tees, i), err);
+        return sv_json_each(parts, print_part, NULL, err);
+}
+
+static int vtpm_ca(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_STR pem = NULL;
+
+        if (sv_host_vtpm_ca(&pem, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "pem", pem);
+        if (!sv_has(args, "json"))
+                printf("%s\n", pem);
+        return 0;
+}
+
+/* --- what the platform lets its owner change --- */
+
+#define PLATFORM_OPTS                                                                                      \
+        {.name = "tee", .arg = "T", .help = "the TEE, when more than one platform can be changed"},        \
+        {.name = "dry-run", .help = "say exactly what would change, and change nothing"}
+
+static const struct sv_opt commit_opts[] = {PLATFORM_OPTS, {0}};
+static const struct sv_opt config_opts[] = {
+        PLATFORM_OPTS,
+        {.name = "reported-tcb", .arg = "LIST", .help = "components that reports shall say, like snp=24,microcode=213; others stay"},
+        {.name = "reset", .help = "report what runs"},
+        {.name = "lower", .help = "a component may go down"},
+        {.name = "mask-chip-id", .arg = "yes|no", .help = "reports without the chip's identifier"},
+        {.name = "mask-chip-key", .arg = "yes|no", .help = "reports without a signature by the chip's own key"},
+        {0},
+};
+
+static int choose(const struct sv_args *args, const char *op, const struct sv_tee **out, struct sv_err *err)
+{
+        const char *name = sv_opt(args, "tee");
+
+        for (size_t i = 0; sv_tees[i]; i++)
+                if (sv_tees[i]->host_op && (!name || !strcmp(name, sv_tees[i]->name))) {
+                        *out = sv_tees[i];
+                        return 0;
+                }
+        return sv_fail(err, SV_USAGE, "host.tee", "%s: the platform of %s has nothing to change", op, name ? name : "this build's TEEs");
+}
+
+static int change(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const char *op = args->cmd->name + strlen("host ");
+        SV_JSON *options = sv_json_object();
+        bool dry = sv_has(args, "dry-run");
+        const struct sv_tee *tee = NULL;
+        const struct sv_json *changes;
+        int r;
+
+        for (const struct sv_opt *o = args->cmd->opts; o->name; o++)
+                if (sv_has(args, o->name))
+                        sv_json_set_str(options, o->name, sv_opt(args, o->name));
+        if (args->n)
+                sv_json_set_str(options, "file", args->pos[0]);
+        if (choose(args, op, &tee, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", tee->name);
+        r = tee->host_op(op, options, dry, *result, err);
+        changes = sv_json_get(*result, "changes");
+        sv_json_set_bool(*result, "changed", r == 0 && !dry && sv_json_len(changes));
+        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(changes); i++)
+                printf("%s\n", sv_json_str(sv_json_get(sv_json_at(changes, i), "text")));
+        if (r == 0)
+                sv_info("%s", !sv_json_len(changes) ? "nothing to change" : dry ? "a dry run: nothing was changed" : "done");
+        return r;
+}
+
+const struct sv_cmd sv_cmd_host = {"host", "", "what this machine can launch, and what to change where it cannot", NULL, host};
+const struct sv_cmd sv_cmd_host_check = {"host check", "", "the same", NULL, host};
+const struct sv_cmd sv_cmd_host_vtpm_ca = {"host vtpm-ca", "", "make sure that this machine's vTPM certificate authority exists; print its root's path", NULL,
+                                           vtpm_ca};
+const struct sv_cmd sv_cmd_host_commit = {"host commit", "", "commit the platform's firmware that runs: no older one can be loaded after it", commit_opts, change};
+const struct sv_cmd sv_cmd_host_config = {"host config", "", "set what reports of this platform say of its TCB and its chip", config_opts, change};
+const struct sv_cmd sv_cmd_host_vlek_load = {"host vlek-load", "FILE", "load a cloud provider's versioned loaded endorsement key", commit_opts, change};

@@ -1,0 +1,86 @@
+/* secure-vm image encrypt: an encrypted disk, its key at the broker and nowhere else. */
+#include <stdio.h>
+
+#include "base/json/json.h"
+#include "base/program/log.h"
+#include "base/core/text.h"
+#include "image/encrypt.h"
+#include "launcher/cli/admin-args.h"
+#include "launcher/cli/commands.h"
+
+static const struct sv_opt options[] = {
+        {.name = "from", .arg = "PATH", .help = "what the disk holds: a directory, a tar, or a raw image"},
+        {.name = "out", .arg = "FILE", .help = "the image to write"},
+        {.name = "size", .arg = "SIZE", .help = "size of the image, as 2GiB; otherwise what the contents need and a quarter more"},
+        {.name = "resource", .arg = "R/T/G", .help = "where the broker keeps the key: repository/type/tag"},
+        {.name = "replace", .help = "replace an image that is there (the broker forgets its key)"},
+        SV_ADMIN_OPTS,
+        {0},
+};
+
+struct delivery {
+        struct sv_admin *admin;
+        const char *resource;
+};
+
+static int deliver(void *arg, struct sv_secret *resource, struct sv_err *err)
+{
+        struct delivery *d = arg;
+
+        sv_info("giving the key to the broker as %s", d->resource);
+        return sv_admin_put_resource(d->admin, d->resource, resource, err);
+}
+
+static void withdraw(void *arg)
+{
+        struct delivery *d = arg;
+        struct sv_err err = SV_ERR_NULL;
+
+        if (sv_admin_delete_resource(d->admin, d->resource, &err) < 0)
+                sv_log_err(&err);
+}
+
+static int read_args(const struct sv_args *args, struct sv_encrypt_in *in, struct sv_err *err)
+{
+        in->from = sv_opt(args, "from");
+        in->out = sv_opt(args, "out");
+        in->replace = sv_has(args, "replace");
+        if (!in->from || !in->out || !sv_opt(args, "resource"))
+                return sv_fail(err, SV_USAGE, "image.options", "--from, --out and --resource are needed");
+        if (sv_opt(args, "size") && sv_parse_size(sv_opt(args, "size"), &in->size, "image.size", err) < 0)
+                return -1;
+        return sv_disk_kind(in->from, &in->kind, err);
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        static const char *const kinds[] = {[SV_DISK_DIR] = "directory", [SV_DISK_TAR] = "tar", [SV_DISK_RAW] = "raw image"};
+        struct delivery d = {.resource = sv_opt(args, "resource")};
+        struct sv_encrypt_in in = {.deliver = deliver, .withdraw = withdraw, .arg = &d};
+        struct sv_encrypt_out out;
+        SV_ADMIN *admin = NULL;
+        char text[32];
+
+        if (read_args(args, &in, err) < 0 || sv_admin_from_args(args, NULL, &admin, err) < 0)
+                return -1;
+        d.admin = admin;
+        sv_info("making an encrypted disk from the %s %s", kinds[in.kind], in.from);
+        if (sv_encrypt(&in, &out, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "out", in.out);
+        sv_json_set_int(*result, "size", (int64_t)out.size);
+        sv_json_set_str(*result, "uuid", out.uuid);
+        sv_json_set_str(*result, "resource", d.resource);
+        if (!sv_has(args, "json"))
+                printf("%s: %s, LUKS2 volume %s, key %s\n", in.out, sv_format_size(out.size, text), out.uuid, d.resource);
+        return 0;
+}
+
+const struct sv_cmd sv_cmd_image_encrypt = {
+        .name = "image encrypt",
+        .args = "",
+        .help = "make an encrypted disk without root; its key goes to the broker only",
+        .opts = options,
+        .run = run,
+};

@@ -1,0 +1,72 @@
+/* secure-vm inspect: what a file says, for people. Nothing of it is verified, and the answer says so. */
+#include "launcher/cli/commands.h"
+
+#include <stdio.h>
+
+#include "attest/tees.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "ovmf/inspect.h"
+
+/* The TEEs' own formats first: each knows its files by their beginning. */
+static int inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
+{
+        for (size_t i = 0; sv_tees[i]; i++) {
+                if (sv_tees[i]->inspect && sv_tees[i]->inspect(file, out, err) < 0)
+                        return -1;
+                if (*out) {
+                        sv_json_set_str(*out, "tee", sv_tees[i]->name);
+                        return 0;
+                }
+        }
+        if (sv_ovmf_inspect(file, out, err) < 0)
+                return -1;
+        return *out ? 0 : sv_fail(err, SV_FORMAT, "inspect.kind", "none of the formats that inspect knows: event log, firmware, variable store, kernel, unified kernel image, shim; SNP report, evidence, "
+                                             "certificate table, VCEK or VLEK, ID block or authentication, IGVM; TD quote, evidence, TDREPORT, TCB info, QE identity, CC event "
+                                             "log");
+}
+
+/* "events.3.pcr 0": names and positions joined by dots. */
+static int print_member(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        const char *prefix = arg;
+        SV_STR full = sv_asprintf("%s%s%s", prefix, *prefix ? "." : "", name);
+        SV_BUF text = SV_BUF_NULL;
+
+        if (sv_json_type(value) == SV_JSON_OBJECT)
+                return sv_json_each(value, print_member, full, err);
+        if (sv_json_type(value) == SV_JSON_ARRAY) {
+                for (size_t i = 0; i < sv_json_len(value); i++) {
+                        char index[32];
+
+                        snprintf(index, sizeof(index), "%zu", i);
+                        if (print_member(full, index, sv_json_at(value, i), err) < 0)
+                                return -1;
+                }
+                return 0;
+        }
+        if (!sv_json_str(value))
+                sv_json_print(value, &text);
+        printf("%s %s\n", full, sv_json_str(value) ? sv_json_str(value) : sv_buf_str(&text));
+        return 0;
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_BUF file = SV_BUF_NULL;
+        SV_JSON *what = NULL;
+        char none[] = "";
+
+        if (sv_file_read(args->pos[0], SV_KERNEL_SIZE_MAX, &file, "inspect.file", err) < 0 || inspect(sv_buf_bytes(&file), &what, err) < 0)
+                return -1;
+        sv_json_set_bool(what, "verified", false);
+        *result = sv_json_ref(what);
+        return sv_has(args, "json") ? 0 : sv_json_each(what, print_member, none, err);
+}
+
+const struct sv_cmd sv_cmd_inspect = {
+        .name = "inspect",
+        .args = "FILE",
+        .help = "say what a firmware image, kernel, event log, report, certificate table or ID block says; nothing is verified",
+        .run = run,
+};

@@ -1,0 +1,83 @@
+/* secure-vm policy: the appraisal and release policy for exactly this guest. */
+#include "launcher/cli/commands.h"
+
+#include <stdio.h>
+
+#include "attest/choose.h"
+#include "base/core/file.h"
+#include "guest/guest.h"
+#include "base/program/log.h"
+#include "launcher/cli/admin-args.h"
+#include "policy/policy.h"
+
+static const struct sv_opt opts[] = {
+        {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
+        {.name = "out", .arg = "FILE", .help = "write the policy there instead of to standard output"},
+        {.name = "put", .help = "give the policy to the broker, for the guest's resource"},
+        SV_ADMIN_OPTS,
+        {0},
+};
+
+/* Measures the guest and lets its TEE say what such a guest must show. */
+static int make_policy(const struct sv_guest *guest, const struct sv_tee *tee, struct sv_buf *out, struct sv_err *err)
+{
+        struct sv_measurement m = {0};
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        int r;
+
+        if (!tee->measure || !tee->policy)
+                return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", tee->name);
+        if (!guest->attestation.resource)
+                return sv_fail(err, SV_USAGE, "guest.attestation", "%s names no attestation, so there is nothing to release", guest->file);
+        if (sv_tee_takes(tee, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
+                return -1;
+        r = tee->policy(guest, &m, rules, trust, err);
+        if (r == 0)
+                r = sv_policy_write(guest->name, tee->name, guest->attestation.resource, rules, trust, out, err);
+        sv_measurement_free(&m);
+        return r;
+}
+
+static int put_policy(const struct sv_args *args, const struct sv_guest *guest, struct sv_bytes text, struct sv_err *err)
+{
+        SV_ADMIN *admin = NULL;
+
+        if (sv_admin_from_args(args, guest->attestation.pin, &admin, err) < 0 ||
+            sv_admin_put_policy(admin, guest->attestation.resource, text, err) < 0)
+                return sv_wrap(err, "giving the policy to the broker");
+        sv_info("the broker releases %s to this guest only", guest->attestation.resource);
+        return 0;
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_GUEST guest = {0};
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *doc = NULL;
+        const struct sv_tee *tee;
+        const char *out = sv_opt(args, "out");
+
+        if (sv_guest_read(args->pos[0], &guest, err) < 0 || sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
+            make_policy(&guest, tee, &text, err) < 0)
+                return -1;
+        if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
+                return -1;
+        if (sv_has(args, "put") && put_policy(args, &guest, sv_buf_bytes(&text), err) < 0)
+                return -1;
+        if (sv_json_parse(sv_buf_bytes(&text), "policy", &doc, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set(*result, "policy", sv_json_ref(doc));
+        if (!sv_has(args, "json") && !out && !sv_has(args, "put"))
+                printf("%s", sv_buf_str(&text));
+        return 0;
+}
+
+const struct sv_cmd sv_cmd_policy = {
+        .name = "policy",
+        .args = "GUEST.json",
+        .help = "write the policy by which a broker releases the disk key to exactly this guest",
+        .opts = opts,
+        .run = run,
+};

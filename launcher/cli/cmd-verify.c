@@ -1,0 +1,252 @@
+/* secure-vm verify: what a TEE's evidence proves; offline, or with collateral fetched first. */
+#include "base/core/encoding.h"
+#include "launcher/cli/commands.h"
+
+#include <stdio.h>
+
+#include "attest/appraise.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/program/log.h"
+#include "base/core/text.h"
+#include "launcher/cli/collateral.h"
+#include "launcher/cli/evidence.h"
+#include "launcher/cli/fetch-args.h"
+
+static const struct sv_opt opts[] = {
+        {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
+        {.name = "collateral", .arg = "PATH", .help = "folder of files named by kind (ek-root.pem, activation-secret.bin), or one bundle", .many = true},
+        {.name = "fetch", .help = "fetch what is needed and not given (from the cache, the maker, a mirror or a folder)"},
+        SV_FETCH_OPTS,
+        {.name = "policy", .arg = "FILE", .help = "appraise by this policy instead of the built-in strict one"},
+        {.name = "time", .arg = "T", .help = "verify as of this time (RFC 3339, or now)"},
+        {.name = "report-data", .arg = "HEX", .help = "the bytes that the evidence must be bound to"},
+        {.name = "event-log", .arg = "FILE", .help = "event log that must replay to the quoted registers", .many = true},
+        {.name = "ek-root", .arg = "FILE", .help = "certificate of a maker of TPMs to trust (PEM or DER)", .many = true},
+        {.name = "vek", .arg = "FILE", .help = "certificate of the key that signed the report: VCEK or VLEK (PEM or DER)"},
+        {.name = "chain", .arg = "FILE", .help = "certificates between that one and the root, and the root (PEM or DER)", .many = true},
+        {.name = "crl", .arg = "FILE", .help = "certificate revocation list (DER)", .many = true},
+        {.name = "test-root", .arg = "FILE", .help = "trust this root too; the answer says so", .many = true},
+        {0},
+};
+
+struct input {
+        struct sv_json *evidence;
+        struct sv_buf report_data;
+        struct sv_policy *policy;
+        struct sv_files files;
+        int64_t time;
+};
+
+static void input_free(struct input *in)
+{
+        sv_json_free(in->evidence);
+        sv_buf_free(&in->report_data);
+        sv_policy_free(in->policy);
+        sv_files_free(&in->files);
+}
+
+/* Without a policy of the caller's: what any evidence of this TEE must show. */
+static int strict_policy(const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+{
+        SV_JSON *rules = NULL;
+        SV_JSON *trust = sv_json_object();
+        SV_BUF text = SV_BUF_NULL;
+
+        if (!tee->strict)
+                return 0;
+        if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
+            sv_policy_write("any", tee->name, "built-in/policy/strict", rules, trust, &text, err) < 0)
+                return -1;
+        return sv_policy_parse(sv_buf_bytes(&text), out, err);
+}
+
+static int read_policy(const struct sv_args *args, const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+{
+        const char *path = sv_opt(args, "policy");
+        SV_BUF text = SV_BUF_NULL;
+
+        if (!path)
+                return strict_policy(tee, out, err);
+        if (sv_file_read(path, SV_POLICY_SIZE_MAX, &text, "policy.size", err) < 0 ||
+            sv_policy_parse(sv_buf_bytes(&text), out, err) < 0)
+                return sv_wrap(err, "%s", path);
+        return 0;
+}
+
+static int read_each(const struct sv_args *args, const char *option, const char *kind, struct sv_files *files, struct sv_err *err)
+{
+        const char *path;
+
+        for (int i = 0; (path = sv_opt_nth(args, option, i)); i++) {
+                int r = kind ? sv_files_add(files, kind, path, err) : sv_files_add_path(files, path, err);
+
+                if (r < 0)
+                        return -1;
+                /* Nothing there is nothing checked: not what was asked for. */
+                if (kind && !files->list[files->n - 1].data.n)
+                        return sv_fail(err, SV_FORMAT, "verify.collateral", "--%s %s: the file is empty", option, path);
+        }
+        return 0;
+}
+
+static bool takes(const struct sv_tee *tee, const char *kind)
+{
+        for (size_t i = 0; tee->takes && tee->takes[i]; i++)
+                if (!strcmp(tee->takes[i], kind))
+                        return true;
+        return false;
+}
+
+/* Options that give collateral, and its kind. */
+static const struct {
+        const char *option, *kind;
+} files[] = {{"collateral", NULL}, {"event-log", "event-log"}, {"ek-root", "ek-root"}, {"vek", "vek"}, {"chain", "ca"}, {"crl", "crl"}};
+
+static int read_files(const struct sv_args *args, const struct sv_tee *tee, struct sv_files *out, struct sv_err *err)
+{
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+                if (files[i].kind && sv_has(args, files[i].option) && !takes(tee, files[i].kind))
+                        return sv_fail(err, SV_USAGE, "verify.option",
+                                       "--%s is nothing that evidence on %s is verified with, and it would be looked at by nobody: leave it out, or give "
+                                       "what is meant with --collateral", files[i].option, tee->name);
+                if (read_each(args, files[i].option, files[i].kind, out, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int read_input(const struct sv_args *args, const struct sv_tee *tee, struct input *in, struct sv_err *err)
+{
+        const char *hex = sv_opt(args, "report-data");
+
+        if (sv_parse_time(sv_opt(args, "time") ? sv_opt(args, "time") : "now", &in->time, "verify.time", err) < 0)
+                return -1;
+        if (hex && sv_unhex(sv_bytes_str(hex), &in->report_data, "verify.report-data", err) < 0)
+                return -1;
+        if (hex && !in->report_data.n)
+                return sv_fail(err, SV_USAGE, "verify.report-data", "--report-data is empty: expected the bytes in hexadecimal that the evidence must be "
+                               "bound to; leave the option out when nothing is to be compared");
+        if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0 || read_policy(args, tee, &in->policy, err) < 0 ||
+            read_files(args, tee, &in->files, err) < 0)
+                return -1;
+        /* A test root is trusted beside the built-in ones, as the TEE's own first kind of anchor. */
+        return read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root", &in->files, err);
+}
+
+static void tell(const struct sv_verdict *v)
+{
+        for (size_t i = 0; i < sv_json_len(v->reasons); i++) {
+                const struct sv_json *r = sv_json_at(v->reasons, i);
+                const char *expected = sv_json_str(sv_json_get(r, "expected")), *found = sv_json_str(sv_json_get(r, "found"));
+                bool held = sv_json_bool(sv_json_get(r, "held"), false);
+
+                if (held || !expected || !found)
+                        sv_info("%s %s: %s", held ? "holds" : "FAILS", sv_json_str(sv_json_get(r, "check")), sv_json_str(sv_json_get(r, "reason")));
+                else
+                        sv_info("FAILS %s: %s, expected %s, found %s", sv_json_str(sv_json_get(r, "check")), sv_json_str(sv_json_get(r, "reason")),
+                                expected, found);
+        }
+}
+
+/* Why a TCB is not current, and what its owner would have to do, where the TEE's maker says so. */
+static void tell_updates(const struct sv_json *tcb)
+{
+        const struct sv_json *update = sv_json_get(tcb, "update"), *advisories = sv_json_get(tcb, "advisories");
+        const char *status = sv_json_str(sv_json_get(tcb, "status")), *date = sv_json_str(sv_json_get(tcb, "tcb_date"));
+
+        if (!sv_json_len(update) || !status)
+                return;
+        sv_info("the TCB is %s, of %s", status, date ? date : "an unknown date");
+        for (size_t i = 0; i < sv_json_len(advisories); i++)
+                sv_info("advisory: %s", sv_json_str(sv_json_at(advisories, i)));
+        for (size_t i = 0; i < sv_json_len(update); i++)
+                sv_info("to do: %s", sv_json_str(sv_json_at(update, i)));
+}
+
+static void print_text(const struct sv_verdict *v)
+{
+        printf("status %s\n", sv_tier_name(sv_verdict_status(v)));
+        for (int i = 0; i < SV_SLOTS; i++)
+                printf("%s %d\n", sv_slot_name(i), v->vector[i]);
+}
+
+/* Offline, unless --fetch was given. */
+static int verify(const struct sv_args *args, const struct sv_tee *tee, const struct sv_verify_in *in, const struct sv_policy *policy,
+                  struct sv_json **claims, struct sv_verdict *verdict, struct sv_json **fetched, struct sv_err *err)
+{
+        SV_FETCH_ARGS fetch = {{0}};
+        SV_FETCHED used = {0};
+        int r;
+
+        if (!sv_has(args, "fetch")) {
+                static const char *const names[] = {"mirror", "mirror-ca", "offline", "cache", "refresh"};
+
+                for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                        if (sv_has(args, names[i]))
+                                return sv_fail(err, SV_USAGE, "verify.fetch", "--%s says where to fetch from, but nothing is fetched without --fetch",
+                                               names[i]);
+                return sv_appraise(tee, in, policy, claims, verdict, err);
+        }
+        if (sv_fetch_from_args(args, &fetch, err) < 0)
+                return -1;
+        r = sv_fetch_appraise(&fetch.fetch, tee, in, policy, claims, verdict, &used, err);
+        sv_fetch_warn(&used);
+        *fetched = sv_fetched_json(&used);
+        return r;
+}
+
+static int appraise(const struct sv_args *args, const struct sv_tee *tee, const struct input *in, struct sv_json **result,
+                    struct sv_err *err)
+{
+        SV_BLOBS blobs = {0};
+        SV_VERDICT verdict = {0};
+        SV_JSON *claims = NULL;
+        SV_JSON *fetched = NULL;
+        struct sv_verify_in what = {.evidence = in->evidence, .report_data = sv_buf_bytes(&in->report_data), .time = in->time};
+        int r;
+
+        for (size_t i = 0; i < in->files.n; i++)
+                sv_blobs_add(&blobs, in->files.list[i].kind, sv_buf_bytes(&in->files.list[i].data));
+        what.collateral = (struct sv_collateral){blobs.list, blobs.n};
+        r = verify(args, tee, &what, in->policy, &claims, &verdict, &fetched, err);
+        tell(&verdict);
+        tell_updates(sv_json_get(claims, "tcb"));
+        *result = sv_json_object();
+        sv_json_set_str(*result, "tee", tee->name);
+        if (sv_has(args, "test-root"))
+                sv_json_set_bool(*result, "test_root", true);
+        if (fetched)
+                sv_json_set(*result, "fetched", sv_json_ref(fetched));
+        /* What was proven stands there whether the policy wants it or not: which level, which advisories, what to update. */
+        if (claims) {
+                sv_json_set(*result, "claims", sv_json_ref(claims));
+                if (sv_json_get(claims, "tcb"))
+                        sv_json_set(*result, "tcb", sv_json_ref(sv_json_get(claims, "tcb")));
+                sv_json_set(*result, "appraisal", sv_verdict_json(&verdict));
+        }
+        if (r == 0 && !sv_has(args, "json"))
+                print_text(&verdict);
+        return r;
+}
+
+static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const struct sv_tee *tee;
+        struct input in = {0};
+        int r;
+
+        if (sv_evidence_tee(args, &tee, err) < 0)
+                return -1;
+        r = read_input(args, tee, &in, err) < 0 ? -1 : appraise(args, tee, &in, result, err);
+        input_free(&in);
+        return r;
+}
+
+const struct sv_cmd sv_cmd_verify = {
+        .name = "verify",
+        .args = "EVIDENCE",
+        .help = "verify a TEE's evidence and appraise it; offline unless --fetch is given",
+        .opts = opts,
+        .run = run,
+};

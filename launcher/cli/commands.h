@@ -1,0 +1,35 @@
+/* Every command of secure-vm: one file each, one row in launcher/cli/main.c. */
+#pragma once
+
+#include "base/program/cli.h"
+
+extern const struct sv_cmd sv_cmds_absent[]; /* ends with name NULL */
+extern const struct sv_cmd sv_cmd_collateral_export;
+extern const struct sv_cmd sv_cmd_collateral_fetch;
+extern const struct sv_cmd sv_cmd_collateral_list;
+extern const struct sv_cmd sv_cmd_console;
+extern const struct sv_cmd sv_cmd_destroy;
+extern const struct sv_cmd sv_cmd_host;
+extern const struct sv_cmd sv_cmd_host_check;
+extern const struct sv_cmd sv_cmd_host_commit;
+extern const struct sv_cmd sv_cmd_host_config;
+extern const struct sv_cmd sv_cmd_host_vlek_load;
+extern const struct sv_cmd sv_cmd_host_vtpm_ca;
+extern const struct sv_cmd sv_cmd_id_block;
+extern const struct sv_cmd sv_cmd_image_acpi;
+extern const struct sv_cmd sv_cmd_image_encrypt;
+extern const struct sv_cmd sv_cmd_image_initrd;
+extern const struct sv_cmd sv_cmd_inspect;
+extern const struct sv_cmd sv_cmd_key_list;
+extern const struct sv_cmd sv_cmd_key_put;
+extern const struct sv_cmd sv_cmd_key_rm;
+extern const struct sv_cmd sv_cmd_key_rotate;
+extern const struct sv_cmd sv_cmd_launch;
+extern const struct sv_cmd sv_cmd_list;
+extern const struct sv_cmd sv_cmd_measure;
+extern const struct sv_cmd sv_cmd_policy;
+extern const struct sv_cmd sv_cmd_reboot;
+extern const struct sv_cmd sv_cmd_show;
+extern const struct sv_cmd sv_cmd_stop;
+extern const struct sv_cmd sv_cmd_trial;
+extern const struct sv_cmd sv_cmd_verify;

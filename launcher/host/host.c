@@ -1,0 +1,263 @@
+#include "launcher/host/host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <linux/kvm.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "tee/localca.h"
+#include "base/json/json.h"
+
+static bool has_word(const char *line, const char *word)
+{
+        size_t n = strlen(word);
+
+        for (const char *p = line; (p = strstr(p, word)); p += n)
+                if ((p == line || p[-1] == ' ' || p[-1] == '\t' || p[-1] == ':') && (!p[n] || p[n] == ' ' || p[n] == '\n'))
+                        return true;
+        return false;
+}
+
+static void cpu_flag(const char *sysroot, char out[16])
+{
+        SV_STR path = sv_asprintf("%s/proc/cpuinfo", sysroot);
+        SV_BUF text = SV_BUF_NULL;
+        char *flags, *end;
+
+        *out = 0;
+        if (sv_file_read(path, 16 << 20, &text, "cpuinfo", NULL) < 0)
+                return;
+        flags = strstr(sv_buf_str(&text), "\nflags");
+        end = flags ? strchr(flags + 1, '\n') : NULL;
+        if (!end)
+                return;
+        *end = 0;
+        if (has_word(flags + 1, "svm"))
+                snprintf(out, 16, "svm");
+        else if (has_word(flags + 1, "vmx"))
+                snprintf(out, 16, "vmx");
+}
+
+void sv_host_kvm(const char *sysroot, struct sv_host *out)
+{
+        SV_STR path = sv_asprintf("%s/dev/kvm", sysroot);
+        int saved;
+        int version;
+
+        memset(out, 0, sizeof(*out));
+        cpu_flag(sysroot, out->cpu);
+        {
+                SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
+
+                saved = errno;
+                if (fd < 0 && saved == ENOENT) {
+                        snprintf(out->kvm_why, sizeof(out->kvm_why), "there is no /dev/kvm: %s",
+                                 *out->cpu ? "load the module kvm_amd or kvm_intel" : "switch virtualisation on in the machine's firmware setup");
+                } else if (fd < 0) {
+                        snprintf(out->kvm_why, sizeof(out->kvm_why), "/dev/kvm cannot be opened (%s): join the group that owns it", strerror(saved));
+                } else if (!*out->cpu) {
+                        snprintf(out->kvm_why, sizeof(out->kvm_why),
+                                 "/dev/kvm is there, but the processor shows neither svm nor vmx: guests would hang; switch nested virtualisation on");
+                } else if (!*sysroot && (version = ioctl(fd, KVM_GET_API_VERSION, 0)) != KVM_API_VERSION) {
+                        snprintf(out->kvm_why, sizeof(out->kvm_why), "/dev/kvm speaks version %d of its interface, %d was expected", version,
+                                 KVM_API_VERSION);
+                } else {
+                        out->kvm = true;
+                }
+        }
+}
+
+/* In the child: standard output to `out` (or nowhere), nothing else; never returns. */
+static void become(const char *const argv[], const struct passwd *pw, int out)
+{
+        int null = open("/dev/null", O_RDWR);
+
+        dup2(null, 0);
+        dup2(out >= 0 ? out : null, 1);
+        dup2(null, 2);
+        if (pw && (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
+                _exit(126);
+        execvp(argv[0], (char *const *)argv);
+        _exit(127);
+}
+
+int sv_host_run(const char *const argv[], const char *user, const char *check, struct sv_err *err)
+{
+        struct passwd *pw = user ? getpwnam(user) : NULL;
+        int status;
+        pid_t pid;
+
+        if (user && !pw)
+                return sv_fail(err, SV_SYSTEM, check, "this machine has no user %s", user);
+        pid = fork();
+        if (pid < 0)
+                return sv_fail_errno(err, check, "starting %s", argv[0]);
+        if (pid == 0)
+                become(argv, pw, -1);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+                return sv_fail(err, SV_SYSTEM, check, "%s cannot be run; is it installed?", argv[0]);
+        if (!WIFEXITED(status) || WEXITSTATUS(status))
+                return sv_fail(err, SV_SYSTEM, check, "%s failed with status %d", argv[0],
+                               WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+        return 0;
+}
+
+void sv_host_version(const char *program, char *out, size_t n)
+{
+        const char *argv[] = {program, "--version", NULL};
+        int ends[2];
+        ssize_t got;
+        size_t have = 0;
+        pid_t pid;
+
+        *out = 0;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return;
+        pid = fork();
+        if (pid == 0)
+                become(argv, NULL, ends[1]);
+        close(ends[1]);
+        while (pid > 0 && have + 1 < n && (got = read(ends[0], out + have, n - 1 - have)) > 0)
+                have += (size_t)got;
+        close(ends[0]);
+        if (pid > 0)
+                waitpid(pid, NULL, 0);
+        out[have] = 0;
+        out[strcspn(out, "\n")] = 0;
+}
+
+/* --- the certificate authority of the software TPM --- */
+
+const char *sv_host_swtpm_user(void)
+{
+        static const char *const users[] = {"swtpm", "tss", "libvirt-qemu", "root"};
+
+        for (size_t i = 0; i < 3; i++)
+                if (getpwnam(users[i]))
+                        return users[i];
+        return users[3];
+}
+
+static int make_ca(const char *user, struct sv_err *err)
+{
+        char dir[] = "/tmp/secure-vm-ca.XXXXXX";
+        const char *argv[] = {"swtpm_setup", "--tpm2", "--tpmstate", dir, "--create-ek-cert", "--lock-nvram", "--not-overwrite", NULL};
+        struct passwd *pw = user ? getpwnam(user) : NULL;
+        int r;
+
+        if (!mkdtemp(dir))
+                return sv_fail_errno(err, "host.vtpm-ca", "a temporary folder");
+        r = pw && chown(dir, pw->pw_uid, pw->pw_gid) < 0 ? sv_fail_errno(err, "host.vtpm-ca", "%s", dir) : sv_host_run(argv, user, "host.vtpm-ca", err);
+        sv_remove_tree(dir, NULL);
+        return r;
+}
+
+/* Somebody who ran swtpm_setup as root left files that swtpm's user cannot open; they are given to it. */
+static int give_to(const char *state, const struct passwd *pw, struct sv_err *err)
+{
+        DIR *dir = opendir(state);
+        struct dirent *e;
+        int r = dir ? 0 : sv_fail_errno(err, "host.vtpm-ca", "%s", state);
+
+        while (r == 0 && (e = readdir(dir))) {
+                struct stat st;
+
+                if (!strcmp(e->d_name, "..") || fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid == pw->pw_uid)
+                        continue;
+                if (fchownat(dirfd(dir), e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW) < 0)
+                        r = sv_fail_errno(err, "host.vtpm-ca", "%s/%s", state, e->d_name);
+        }
+        if (dir)
+                closedir(dir);
+        return r;
+}
+
+/* As root: what libvirt lets swtpm run as makes and owns it. As an ordinary user: in a place of the user's own. */
+static int make_vtpm_ca(const struct sv_localca *ca, struct sv_err *err)
+{
+        const char *user = geteuid() == 0 ? sv_host_swtpm_user() : NULL;
+        struct passwd *pw = user ? getpwnam(user) : NULL;
+
+        if (user && access(ca->state, F_OK) < 0 && sv_mkdirs(ca->state, 0750, err) < 0)
+                return -1;
+        if (pw && give_to(ca->state, pw, err) < 0)
+                return -1;
+        return access(ca->issuer, R_OK) == 0 ? 0 : make_ca(user, err);
+}
+
+int sv_host_vtpm_ca(char **pem, struct sv_err *err)
+{
+        static const char *const own_conf[] = {"swtpm_setup", "--tpm2", "--create-config-files", "skip-if-exist", NULL};
+        SV_LOCALCA ca = {0};
+
+        if (geteuid() != 0 && sv_host_run(own_conf, NULL, "host.vtpm-ca", err) < 0)
+                return -1;
+        if (sv_localca_find(&ca, "host.vtpm-ca", err) < 0 || make_vtpm_ca(&ca, err) < 0)
+                return -1;
+        if (access(ca.issuer, R_OK) < 0)
+                return sv_fail_errno(err, "host.vtpm-ca", "swtpm_setup left no certificate at %s", ca.issuer);
+        *pem = ca.root;
+        ca.root = NULL;
+        return 0;
+}
+
+/* --- the firmware's variable store --- */
+
+static char *by_descriptor(const char *path, const char *firmware)
+{
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+        const char *code, *vars;
+
+        if (sv_file_read(path, 1 << 20, &text, "descriptor", NULL) < 0 || sv_json_parse(sv_buf_bytes(&text), "descriptor", &j, NULL) < 0)
+                return NULL;
+        code = sv_json_str(sv_json_pointer(j, "/mapping/executable/filename"));
+        vars = sv_json_str(sv_json_pointer(j, "/mapping/nvram-template/filename"));
+        return code && vars && !strcmp(code, firmware) ? sv_asprintf("%s", vars) : NULL;
+}
+
+
+char *sv_host_nvram_template(const char *sysroot, const char *firmware)
+{
+        SV_STR own = sv_asprintf("%s/etc/qemu/firmware/*.json", sysroot);
+        SV_STR shipped = sv_asprintf("%s/usr/share/qemu/firmware/*.json", sysroot);
+        const char *patterns[] = {own, shipped};
+        const char *name = strrchr(firmware, '/') ? strrchr(firmware, '/') + 1 : firmware;
+        const char *code = strstr(name, "CODE");
+        char *found = NULL;
+
+        for (size_t i = 0; i < 2 && !found; i++) {
+                glob_t g = {0};
+
+                if (glob(patterns[i], 0, NULL, &g) == 0)
+                        for (size_t k = 0; k < g.gl_pathc && !found; k++)
+                                found = by_descriptor(g.gl_pathv[k], firmware);
+                globfree(&g);
+        }
+        if (!found && code) {
+                const char *rest = code + 4;
+
+                found = sv_asprintf("%.*sVARS%s", (int)(code - firmware), firmware, rest);
+                if (access(found, R_OK) < 0) { /* OVMF_CODE_4M.secboot.fd goes with OVMF_VARS_4M.fd */
+                        free(found);
+                        found = sv_asprintf("%.*sVARS%.*s.fd", (int)(code - firmware), firmware, (int)strcspn(rest, "."), rest);
+                }
+                if (access(found, R_OK) < 0) {
+                        free(found);
+                        found = NULL;
+                }
+        }
+        return found;
+}

@@ -1,0 +1,97 @@
+#include "launcher/keeper/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/core/text.h"
+
+int sv_client_connect(const struct sv_state *s, const char *socket_name, struct sv_err *err)
+{
+        SV_STR path = sv_state_path(s, socket_name);
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                return sv_fail_errno(err, "state.off", "a socket");
+        snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+        if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+                return fd;
+        if (errno == EACCES || errno == EPERM)
+                sv_fail_errno(err, "state.permission", "%s", path);
+        else
+                sv_fail(err, SV_SYSTEM, "state.off", "guest %s does not run; \"secure-vm launch\" starts it", s->name);
+        close(fd);
+        return -1;
+}
+
+int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status, struct sv_err *err)
+{
+        SV_FD fd = sv_client_connect(s, "control.sock", err);
+        struct timeval limit = {.tv_sec = 60};
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *answer = NULL;
+        const struct sv_json *e;
+        char c;
+
+        if (fd < 0)
+                return -1;
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        sv_control_print(what, &text);
+        if (sv_fd_write(fd, "the guest's supervisor", sv_buf_bytes(&text), err) < 0)
+                return -1;
+        sv_buf_clear(&text);
+        text.max = 1 << 20;
+        while (recv(fd, &c, 1, 0) == 1 && c != '\n')
+                sv_buf_u8(&text, (uint8_t)c);
+        if (!text.n)
+                return sv_fail(err, SV_SYSTEM, "state.silent", "the supervisor of guest %s does not answer", s->name);
+        if (sv_json_parse(sv_buf_bytes(&text), "control.answer", &answer, err) < 0)
+                return -1;
+        e = sv_json_get(answer, "error");
+        if (e) {
+                const char *class = sv_json_str(sv_json_get(e, "class")), *check = sv_json_str(sv_json_get(e, "check")),
+                           *message = sv_json_str(sv_json_get(e, "message"));
+
+                return sv_fail(err, sv_class_from_name(class ? class : "system"), check ? check : "control.answer", "%s", message ? message : "no reason given");
+        }
+        *status = sv_json_ref(sv_json_get(answer, "status"));
+        return 0;
+}
+
+int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err)
+{
+        if (sv_state_init(s, name, err) < 0)
+                return -1;
+        if (sv_state_exists(s))
+                return 0;
+        sv_state_free(s);
+        return sv_fail(err, SV_USAGE, "state.absent", "this host knows no guest \"%s\"; \"secure-vm list\" shows those it knows", name);
+}
+
+int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err)
+{
+        if (sv_state_lock(s, ms, err) < 0)
+                return -1;
+        close(s->lock);
+        s->lock = -1;
+        return 0;
+}
+
+int sv_client_timeout(const char *text, unsigned otherwise, unsigned *seconds, struct sv_err *err)
+{
+        uint64_t v;
+
+        *seconds = otherwise;
+        if (!text)
+                return 0;
+        if (sv_parse_u64(text, 86400, &v, "client.timeout", err) < 0)
+                return sv_wrap(err, "--timeout takes seconds");
+        *seconds = (unsigned)v;
+        return 0;
+}

@@ -1,0 +1,16 @@
+/* The commands' side of a guest's control socket. */
+#pragma once
+
+#include "launcher/keeper/control.h"
+#include "launcher/keeper/state.h"
+
+/* A connected descriptor; state.off when nobody answers for the guest. */
+int sv_client_connect(const struct sv_state *s, const char *socket_name, struct sv_err *err);
+/* Ask and read the one answer: its "status", which the caller frees. */
+int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status, struct sv_err *err);
+/* The guest's folder by name: state.absent when this host knows no such guest. */
+int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err);
+/* Wait until nothing of the guest runs any more; state.busy when that takes longer. */
+int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err);
+/* "30" or "2m" in seconds; client.timeout. */
+int sv_client_timeout(const char *text, unsigned otherwise, unsigned *seconds, struct sv_err *err);

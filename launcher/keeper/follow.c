@@ -1,0 +1,161 @@
+#include "launcher/keeper/follow.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "launcher/keeper/control.h"
+
+static const char *text(const struct sv_json *e, const char *member)
+{
+        const char *s = sv_json_str(sv_json_get(e, member));
+
+        return s ? s : "";
+}
+
+static int put_timing(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        struct sv_buf *line = arg;
+
+        sv_buf_printf(line, "%s%s %lld", line->n ? ", " : "", name, (long long)sv_json_int(value, 0));
+        return 0;
+}
+
+static void show_unlocked(const struct sv_json *e, double at)
+{
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_info("[%6.2fs] guest: the disk is open: %s", at, text(e, "grounds"));
+        sv_json_each(sv_json_get(e, "timings"), put_timing, &line, NULL);
+        if (line.n)
+                sv_info("[%6.2fs] guest: milliseconds: %s", at, sv_buf_str(&line));
+}
+
+static void show(const struct sv_follow *f, const struct sv_json *e)
+{
+        const char *name = text(e, "event");
+        double at = (double)sv_json_int(sv_json_get(e, "at_ms"), 0) / 1000;
+        long long ms = (long long)sv_json_int(sv_json_get(e, "ms"), 0);
+
+        if (f->events) {
+                SV_BUF line = SV_BUF_NULL;
+
+                sv_json_print(e, &line);
+                fprintf(f->events, "%s\n", sv_buf_str(&line));
+                fflush(f->events);
+        }
+        if (f->quiet)
+                return;
+        if (!strcmp(name, "launch"))
+                sv_info("[%6.2fs] %s (%lld ms)", at, text(e, "step"), ms);
+        else if (!strcmp(name, "running"))
+                sv_info("[%6.2fs] the guest runs, under %s", at, strcmp(text(e, "accelerator"), "kvm") ? "TCG (emulated)" : "KVM");
+        else if (!strcmp(name, "step") && !strcmp(text(e, "state"), "done"))
+                sv_info("[%6.2fs] guest: %s (%lld ms)", at, text(e, "step"), ms);
+        else if (!strcmp(name, "retry"))
+                sv_info("[%6.2fs] guest: tries again: %s [%s]", at, text(e, "message"), text(e, "check"));
+        else if (!strcmp(name, "rebooting"))
+                sv_info("[%6.2fs] the guest reboots: it is launched and attested again", at);
+        else if (!strcmp(name, "unlocked"))
+                show_unlocked(e, at);
+}
+
+/* The check that an event names, with its class. */
+static int failed(const struct sv_json *e, const char *otherwise, struct sv_err *err)
+{
+        enum sv_class class = sv_class_from_name(text(e, "class"));
+
+        return sv_fail(err, class ? class : SV_SYSTEM, *text(e, "check") ? text(e, "check") : otherwise, "%s",
+                       *text(e, "message") ? text(e, "message") : "no reason was given");
+}
+
+/* 1 when reached, 0 to go on, -1. */
+static int judge(struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
+{
+        const char *name = text(e, "event");
+        bool reached = !strcmp(name, f->wait ? "unlocked" : "running");
+
+        if (!strcmp(name, "failed"))
+                return failed(e, "agent.failed", err);
+        if (!strcmp(name, "ended"))
+                return *text(e, "check") ? failed(e, "launch.ended", err)
+                                         : sv_fail(err, SV_SYSTEM, "launch.ended", "the guest ended %s; \"secure-vm console\" shows its last words",
+                                                   f->wait ? "before it had its disk" : "at once");
+        if (!strcmp(name, "unlocked")) {
+                snprintf(f->grounds, sizeof(f->grounds), "%s", text(e, "grounds"));
+                sv_json_free(f->timings);
+                f->timings = sv_json_ref(sv_json_get(e, "timings"));
+        }
+        if (reached && !f->commit)
+                return 1;
+        if (reached && send(f->fd, "commit\n", 7, MSG_NOSIGNAL) != 7)
+                return sv_fail_errno(err, "launch.supervisor", "the guest's supervisor");
+        return !strcmp(name, "committed");
+}
+
+static int64_t now_ms(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
+{
+        SV_BUF line = SV_BUF_NULL;
+
+        while (sv_lines_next(lines, &line)) {
+                SV_JSON *e = NULL;
+                int r;
+
+                if (f->agent && sv_control_agent_event(sv_buf_bytes(&line), &e, NULL) < 0)
+                        continue;
+                if (!f->agent && sv_json_parse(sv_buf_bytes(&line), "control.event", &e, err) < 0)
+                        return -1;
+                if (f->agent)
+                        sv_json_set_int(e, "at_ms", now_ms() - f->began);
+                show(f, e);
+                r = judge(f, e, err);
+                if (r)
+                        return r;
+        }
+        return 0;
+}
+
+int sv_follow(struct sv_follow *f, struct sv_err *err)
+{
+        int64_t end = f->timeout ? now_ms() + (int64_t)f->timeout * 1000 : INT64_MAX;
+        struct sv_lines lines = {0};
+        int r = 0;
+
+        f->began = now_ms();
+        while (r == 0) {
+                struct pollfd p = {.fd = f->fd, .events = POLLIN};
+                int64_t left = end - now_ms();
+                char chunk[4096];
+                ssize_t n;
+
+                if (left <= 0) {
+                        r = sv_fail(err, SV_SYSTEM, "launch.timeout", "the guest did not get there within %u seconds; --timeout gives it more", f->timeout);
+                        break;
+                }
+                if (poll(&p, 1, left > 3600000 ? 3600000 : (int)left) <= 0)
+                        continue;
+                n = recv(f->fd, chunk, sizeof(chunk), 0);
+                if (n <= 0) {
+                        r = f->agent ? sv_fail(err, SV_SYSTEM, "launch.ended", "the guest ended before it had its disk; its console says more")
+                                     : sv_fail(err, SV_SYSTEM, "launch.supervisor", "the guest's supervisor was killed; nothing of the guest is left");
+                        break;
+                }
+                sv_lines_put(&lines, sv_bytes(chunk, (size_t)n));
+                r = take(f, &lines, err);
+        }
+        sv_lines_free(&lines);
+        return r < 0 ? -1 : 0;
+}

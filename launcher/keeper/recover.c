@@ -1,0 +1,86 @@
+/* Cleaning up after a supervisor that was killed together with its guard: only then is anything left. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "launcher/keeper/state.h"
+
+/* Does process `pid` name a file below `dir` on its command line, and is its program one that serves guests? */
+static bool belongs(const char *pid, const char *dir)
+{
+        SV_STR exe_path = sv_asprintf("/proc/%s/exe", pid);
+        SV_STR cmd_path = sv_asprintf("/proc/%s/cmdline", pid);
+        SV_STR below = sv_asprintf("%s/", dir);
+        static const char *const programs[] = {"qemu-", "swtpm", "passt", "dnsmasq", "slirp"};
+        SV_BUF cmd = SV_BUF_NULL;
+        char exe[4096];
+        const char *base;
+        ssize_t n = readlink(exe_path, exe, sizeof(exe) - 1);
+        bool serves = false;
+
+        if (n <= 0 || sv_file_read(cmd_path, 1 << 20, &cmd, "proc", NULL) < 0 || !cmd.n)
+                return false;
+        exe[n] = 0;
+        base = strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe;
+        for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+                serves |= !strncmp(base, programs[i], strlen(programs[i]));
+        /* Scripts of swtpm's run under an interpreter; the path is then the only sign. */
+        return (serves || strstr((char *)cmd.p, "swtpm")) && memmem(cmd.p, cmd.n, below, strlen(below));
+}
+
+unsigned sv_state_kill_leftovers(const struct sv_state *s)
+{
+        unsigned killed = 0;
+        bool again = true;
+
+        for (int round = 0; again && round < 200; round++) {
+                DIR *proc = opendir("/proc");
+                struct dirent *e;
+
+                again = false;
+                while (proc && (e = readdir(proc))) {
+                        if (!isdigit((unsigned char)e->d_name[0]) || !belongs(e->d_name, s->dir))
+                                continue;
+                        if (kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL) == 0) {
+                                killed += round == 0;
+                                again = true;
+                        }
+                }
+                if (proc)
+                        closedir(proc);
+                if (again)
+                        usleep(10000); /* until the last one is gone, not only signalled */
+        }
+        return killed;
+}
+
+/* Empty cgroups that libvirt made for this root's QEMU are the system's to forget; only files of ours are removed here. */
+int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *err)
+{
+        static const char *const transient[] = {"control.sock", "console.sock", "agent.sock", "boot",     "run",
+                                                "etc",          "lib/qemu",     "lib/libvirt-doms"};
+
+        *killed = sv_state_kill_leftovers(s);
+        for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++) {
+                SV_STR path = sv_state_path(s, transient[i]);
+
+                if (sv_remove_tree(path, err) < 0)
+                        return -1;
+        }
+        /* A vTPM whose making was cut short would start without its certificates. */
+        {
+                SV_STR made = sv_state_path(s, "vtpm-made");
+                SV_STR tpm = sv_state_path(s, "lib/swtpm");
+
+                if (access(made, F_OK) < 0 && sv_remove_tree(tpm, err) < 0)
+                        return -1;
+        }
+        return 0;
+}

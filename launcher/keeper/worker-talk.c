@@ -1,0 +1,205 @@
+/* The worker's ears and mouth: the launcher, the control socket, the agent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "launcher/keeper/worker-int.h"
+
+int64_t sv_worker_ms(const struct sv_worker *w)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 - w->began;
+}
+
+void sv_worker_save(struct sv_worker *w)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        if (sv_state_write_status(w->work->state, w->status, &err) < 0)
+                sv_log_err(&err);
+}
+
+static void drop(struct sv_client *c)
+{
+        close(c->fd);
+        sv_lines_free(&c->lines);
+        *c = (struct sv_client){.fd = -1};
+}
+
+/* Whoever does not read is dropped: the guest does not wait for an onlooker. */
+static bool send_line(int fd, const struct sv_json *j)
+{
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_json_print(j, &line);
+        sv_buf_puts(&line, "\n");
+        return send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)line.n;
+}
+
+void sv_worker_tell(struct sv_worker *w, struct sv_json *event)
+{
+        sv_json_set_int(event, "at_ms", sv_worker_ms(w));
+        if (w->launch >= 0)
+                send_line(w->launch, event);
+        for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
+                if (w->clients[i].fd >= 0 && w->clients[i].events && !send_line(w->clients[i].fd, event))
+                        drop(&w->clients[i]);
+        sv_json_free(event);
+}
+
+static bool hung_up(int fd)
+{
+        struct pollfd p = {.fd = fd, .events = POLLIN | POLLRDHUP};
+
+        return fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR));
+}
+
+int sv_worker_wanted(struct sv_worker *w, struct sv_err *err)
+{
+        if (hung_up(w->guard) || (!w->committed && hung_up(w->launch)))
+                return sv_fail(err, SV_SYSTEM, "launch.abandoned", "whoever launched this guest is gone");
+        return 0;
+}
+
+/* --- the control socket --- */
+
+int sv_worker_listen(struct sv_worker *w, struct sv_err *err)
+{
+        SV_STR path = sv_state_path(w->work->state, "control.sock");
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        mode_t mask = umask(0177);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 8) < 0) {
+                sv_fail_errno(err, "launch.control", "%s", path);
+                umask(mask);
+                if (fd >= 0)
+                        close(fd);
+                return -1;
+        }
+        umask(mask);
+        w->control = fd;
+        return 0;
+}
+
+void sv_worker_accept(struct sv_worker *w)
+{
+        int fd = accept4(w->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        for (size_t i = 0; fd >= 0 && i < SV_CLIENTS_MAX; i++)
+                if (w->clients[i].fd < 0) {
+                        w->clients[i] = (struct sv_client){.fd = fd};
+                        return;
+                }
+        if (fd >= 0)
+                close(fd);
+}
+
+/* Does what was asked; the answer is the status, or the error. */
+static int serve(struct sv_worker *w, struct sv_client *c, enum sv_control what, struct sv_err *err)
+{
+        switch (what) {
+        case SV_CONTROL_STATUS:
+                return 0;
+        case SV_CONTROL_EVENTS:
+                c->events = true;
+                return 0;
+        case SV_CONTROL_STOP:
+                w->ending = true;
+                return sv_virt_shutdown(w->virt, err);
+        case SV_CONTROL_DESTROY:
+                w->ending = w->done = true;
+                return sv_virt_destroy(w->virt, err);
+        case SV_CONTROL_REBOOT:
+                w->rebooting = true;
+                return sv_virt_destroy(w->virt, err);
+        }
+        return -1;
+}
+
+void sv_worker_client(struct sv_worker *w, struct sv_client *c)
+{
+        SV_BUF line = SV_BUF_NULL;
+        char chunk[4096];
+        ssize_t n = read(c->fd, chunk, sizeof(chunk));
+
+        if (n <= 0) {
+                if (n == 0 || errno != EAGAIN)
+                        drop(c);
+                return;
+        }
+        sv_lines_put(&c->lines, sv_bytes(chunk, (size_t)n));
+        while (c->fd >= 0 && sv_lines_next(&c->lines, &line)) {
+                struct sv_err err = SV_ERR_NULL;
+                enum sv_control what = 0;
+                SV_JSON *answer = NULL;
+
+                if (sv_control_parse(sv_buf_bytes(&line), &what, &err) < 0 || serve(w, c, what, &err) < 0) {
+                        answer = sv_err_json(&err);
+                } else {
+                        answer = sv_json_object();
+                        sv_json_set_bool(answer, "ok", true);
+                        sv_json_set(answer, "status", sv_json_ref(w->status));
+                }
+                if (!send_line(c->fd, answer))
+                        drop(c);
+        }
+}
+
+/* --- the agent --- */
+
+static void note(struct sv_worker *w, const struct sv_json *event)
+{
+        const char *name = sv_json_str(sv_json_get(event, "event"));
+        struct sv_json *steps = sv_json_get(w->status, "steps");
+
+        if (!strcmp(name, "failed")) {
+                sv_json_set_str(w->status, "state", "failed");
+                sv_json_set(w->status, "error", sv_json_ref((struct sv_json *)event));
+        } else if (!strcmp(name, "unlocked")) {
+                sv_json_set_str(w->status, "state", "unlocked");
+                sv_json_set_str(w->status, "grounds", sv_json_str(sv_json_get(event, "grounds")));
+        }
+        if (sv_json_len(steps) < 64)
+                sv_json_add(steps, sv_json_ref((struct sv_json *)event));
+        sv_worker_save(w);
+}
+
+void sv_worker_agent(struct sv_worker *w)
+{
+        SV_BUF line = SV_BUF_NULL;
+        char chunk[4096];
+        ssize_t n = read(w->agent, chunk, sizeof(chunk));
+
+        if (n <= 0) {
+                if (n == 0 || errno != EAGAIN) {
+                        close(w->agent);
+                        w->agent = -1;
+                }
+                return;
+        }
+        sv_lines_put(&w->agent_lines, sv_bytes(chunk, (size_t)n));
+        while (sv_lines_next(&w->agent_lines, &line)) {
+                struct sv_err err = SV_ERR_NULL;
+                struct sv_json *event = NULL;
+
+                if (sv_control_agent_event(sv_buf_bytes(&line), &event, &err) < 0) {
+                        sv_log_err(&err); /* the guest's business; it is not believed anyway */
+                        continue;
+                }
+                note(w, event);
+                sv_worker_tell(w, event);
+        }
+}

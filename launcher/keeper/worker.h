@@ -1,0 +1,15 @@
+/* The process that holds a guest's libvirt connection from its start to its end. */
+#pragma once
+
+#include "tee/tee.h"
+#include "launcher/keeper/guard.h"
+
+struct sv_work {
+        const struct sv_guest *guest;
+        const struct sv_tee *tee;
+        const struct sv_state *state;
+        bool kvm;
+};
+
+/* For sv_guard_start; arg is a struct sv_work. */
+int sv_worker(void *arg, struct sv_worker_ends ends);

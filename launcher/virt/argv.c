@@ -1,0 +1,42 @@
+#include "launcher/virt/argv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void take(struct sv_words *w, char *word)
+{
+        char **list = word ? realloc(w->list, (w->n + 2) * sizeof(*list)) : NULL;
+
+        if (!list)
+                abort();
+        w->list = list;
+        w->list[w->n++] = word;
+        w->list[w->n] = NULL;
+}
+
+void sv_words_add(struct sv_words *w, const char *word)
+{
+        take(w, strdup(word));
+}
+
+void sv_words_addf(struct sv_words *w, const char *fmt, ...)
+{
+        char *word = NULL;
+        va_list args;
+
+        va_start(args, fmt);
+        if (vasprintf(&word, fmt, args) < 0)
+                word = NULL;
+        va_end(args);
+        take(w, word);
+}
+
+void sv_words_free(struct sv_words *w)
+{
+        for (size_t i = 0; i < w->n; i++)
+                free(w->list[i]);
+        free(w->list);
+        *w = (struct sv_words){0};
+}

@@ -1,0 +1,28 @@
+/* The libvirt domain of a guest. Pure: a plan in, XML out. */
+#pragma once
+
+#include "guest/guest.h"
+#include "tee/tee.h"
+
+struct sv_plan {
+        const struct sv_guest *guest;
+        const struct sv_tee *tee; /* NULL: no TEE part */
+        bool kvm;                 /* else TCG */
+        bool bare;                /* the same machine as its TEE's, without the TEE: nothing would protect it */
+        const char *cmdline;      /* the whole of it (sv_guest_cmdline) */
+        const char *kernel;       /* or the unified kernel image */
+        const char *initrd;       /* or NULL */
+        const char *shim;         /* or NULL */
+        const char *firmware;
+        const char *nvram_template; /* NULL: the firmware is a rom without variable store */
+        const char *nvram;          /* this guest's copy */
+        const char *console_socket; /* NULL: a pseudo terminal (a libvirt elsewhere) */
+        const char *console_log;
+        const char *agent_socket; /* NULL: libvirt chooses */
+        bool disks_by_fd;         /* open files are handed over as groups "disk0", "disk1"… */
+        const bool *buffered;     /* per disk: its file system cannot do direct I/O; NULL: all can */
+};
+
+#define SV_AGENT_PORT "org.secure-vm.agent"
+
+int sv_domain_xml(const struct sv_plan *plan, struct sv_buf *xml, struct sv_err *err);

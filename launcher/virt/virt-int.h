@@ -1,0 +1,37 @@
+/* What launcher/virt*.c share; the only files that see libvirt. */
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "launcher/virt/virt.h"
+
+struct sv_virt {
+        virConnectPtr conn;
+        virDomainPtr dom;
+        int events[2]; /* one byte each, enum sv_virt_event */
+        int callbacks[2];
+};
+
+/* libvirt brings fifty libraries along, and loading them takes longer than measuring a guest. So it is not linked but loaded by the first call
+ * that needs it (base/core/library.h): the others start at once, and run where there is no libvirt. Below is all of libvirt that is called, as
+ * vir.ConnectOpen() for virConnectOpen(). */
+#define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
+        X(ConnectGetType) X(ConnectGetVersion) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
+        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
+        X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainOpenChannel) X(DomainOpenConsole) \
+        X(DomainShutdownFlags) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
+        X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(SetErrorFunc) X(StreamAbort) \
+        X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend)
+
+struct sv_virt_calls {
+#define SV_VIRT_CALL(name) typeof(vir##name) *name;
+        SV_VIRT_CALLS(SV_VIRT_CALL)
+#undef SV_VIRT_CALL
+};
+extern struct sv_virt_calls vir;
+
+/* Fills `vir`, once in a process; SV_SYSTEM "virt.library" when there is no libvirt, or one too old to have them all. */
+int sv_virt_load(struct sv_err *err);
+/* libvirt's last error as ours. */
+int sv_virt_fail(struct sv_err *err, const char *what);

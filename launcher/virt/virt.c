@@ -1,0 +1,305 @@
+#include "launcher/virt/virt.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "launcher/virt/virt-error.h"
+#include "launcher/virt/virt-int.h"
+
+static pthread_once_t loop_once = PTHREAD_ONCE_INIT;
+static bool loop_runs;
+
+static void *run_loop(void *arg)
+{
+        while (vir.EventRunDefaultImpl() == 0)
+                ;
+        return NULL;
+}
+
+static void keep_alive(int timer, void *arg)
+{
+}
+
+static void silent(void *arg, virErrorPtr error)
+{
+}
+
+static void start_loop(void)
+{
+        pthread_t thread;
+
+        setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0); /* errors reach us as errors; QEMU has a log of its own */
+        vir.SetErrorFunc(NULL, silent); /* libvirt prints its errors itself unless told otherwise */
+        if (vir.EventRegisterDefaultImpl() < 0 || vir.EventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || vir.Initialize() < 0)
+                return;
+        loop_runs = !pthread_create(&thread, NULL, run_loop, NULL) && !pthread_detach(thread);
+}
+
+int sv_virt_fail(struct sv_err *err, const char *what)
+{
+        virErrorPtr e = vir.GetLastError();
+
+        return sv_virt_map_error(err, what, e ? e->code : 0, e && e->message ? e->message : "libvirt gave no reason");
+}
+
+void sv_virt_library_version(char out[32])
+{
+        unsigned long v = 0;
+
+        *out = 0;
+        if (sv_virt_load(NULL) == 0 && vir.GetVersion(&v, NULL, NULL) == 0)
+                snprintf(out, 32, "%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
+}
+
+char *sv_virt_embed_uri(const char *root)
+{
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-~";
+        SV_BUF uri = SV_BUF_NULL;
+
+        sv_buf_puts(&uri, "qemu:///embed?root=");
+        for (; *root; root++) {
+                if (strchr(plain, *root))
+                        sv_buf_u8(&uri, (uint8_t)*root);
+                else
+                        sv_buf_printf(&uri, "%%%02X", (unsigned char)*root);
+        }
+        return sv_asprintf("%s", sv_buf_str(&uri));
+}
+
+static void tell(struct sv_virt *v, enum sv_virt_event event)
+{
+        uint8_t byte = (uint8_t)event;
+
+        if (write(v->events[1], &byte, 1) < 0)
+                return; /* full: nobody has read 65536 events */
+}
+
+static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *arg)
+{
+        struct sv_virt *v = arg;
+
+        if (event == VIR_DOMAIN_EVENT_RESUMED || (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))
+                tell(v, SV_VIRT_RESUMED);
+        else if (event == VIR_DOMAIN_EVENT_CRASHED)
+                tell(v, SV_VIRT_CRASH);
+        else if (event == VIR_DOMAIN_EVENT_STOPPED)
+                tell(v, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED || detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED ? SV_VIRT_FAILED : SV_VIRT_STOPPED);
+        return 0;
+}
+
+static void on_reboot(virConnectPtr conn, virDomainPtr dom, void *arg)
+{
+        tell(arg, SV_VIRT_REBOOTED);
+}
+
+int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
+{
+        struct sv_virt *v;
+
+        if (sv_virt_load(err) < 0)
+                return -1;
+        pthread_once(&loop_once, start_loop);
+        if (!loop_runs)
+                return sv_fail(err, SV_SYSTEM, "virt.open", "libvirt's event loop does not start");
+        v = calloc(1, sizeof(*v));
+        if (!v)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
+        if (pipe2(v->events, O_CLOEXEC | O_NONBLOCK) < 0) {
+                free(v);
+                return sv_fail_errno(err, "virt.open", "a pipe for events");
+        }
+        v->conn = vir.ConnectOpen(uri);
+        if (!v->conn) {
+                sv_virt_fail(err, uri);
+                sv_virt_close(v);
+                return -1;
+        }
+        *out = v;
+        return 0;
+}
+
+void sv_virt_close(struct sv_virt *v)
+{
+        if (!v)
+                return;
+        for (size_t i = 0; v->dom && i < 2; i++)
+                if (v->callbacks[i] > 0)
+                        vir.ConnectDomainEventDeregisterAny(v->conn, v->callbacks[i]);
+        if (v->dom)
+                vir.DomainFree(v->dom);
+        if (v->conn)
+                vir.ConnectClose(v->conn);
+        close(v->events[0]);
+        close(v->events[1]);
+        free(v);
+}
+
+void sv_virt_freep(struct sv_virt **v)
+{
+        sv_virt_close(*v);
+        *v = NULL;
+}
+
+int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err)
+{
+        unsigned long n = 0;
+
+        if (vir.ConnectGetVersion(v->conn, &n) < 0)
+                return sv_virt_fail(err, "asking for the hypervisor's version");
+        snprintf(out, 64, "%s %lu.%lu.%lu", vir.ConnectGetType(v->conn), n / 1000000, n / 1000 % 1000, n % 1000);
+        return 0;
+}
+
+int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err)
+{
+        char *text = vir.ConnectDomainXMLToNative(v->conn, "qemu-argv", xml, 0);
+
+        if (!text)
+                return sv_virt_fail(err, "asking for the guest's QEMU command line");
+        sv_buf_puts(out, text);
+        free(text);
+        return sv_buf_ok(out, "QEMU's command line", err);
+}
+
+static int watch(struct sv_virt *v, struct sv_err *err)
+{
+        v->callbacks[0] = vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                           VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), v, NULL);
+        v->callbacks[1] =
+                vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v, NULL);
+        if (v->callbacks[0] < 0 || v->callbacks[1] < 0)
+                return sv_virt_fail(err, "registering for events");
+        return 0;
+}
+
+int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err)
+{
+        v->dom = vir.DomainDefineXMLFlags(v->conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+        return v->dom ? watch(v, err) : sv_virt_fail(err, "defining the domain");
+}
+
+int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
+{
+        v->dom = vir.DomainLookupByName(v->conn, name);
+        if (!v->dom)
+                return sv_virt_fail(err, name);
+        return watch(v, err);
+}
+
+bool sv_virt_running(struct sv_virt *v, const char *name)
+{
+        virDomainPtr dom = vir.DomainLookupByName(v->conn, name);
+        bool runs = dom && vir.DomainIsActive(dom) == 1;
+
+        if (dom)
+                vir.DomainFree(dom);
+        return runs;
+}
+
+int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n, struct sv_err *err)
+{
+        return vir.DomainFDAssociate(v->dom, group, n, fds, 0) < 0 ? sv_virt_fail(err, "handing over a disk's file") : 0;
+}
+
+int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *err)
+{
+        virErrorPtr e;
+
+        if (vir.DomainCreateWithFlags(v->dom, 0) == 0)
+                return 0;
+        e = vir.GetLastError();
+        if (e && e->message && tee && tee->refusal && tee->refusal(e->message, err) < 0)
+                return -1;
+        return sv_virt_fail(err, "starting the guest");
+}
+
+int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err)
+{
+        return vir.DomainShutdownFlags(v->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? sv_virt_fail(err, "asking the guest to shut down") : 0;
+}
+
+int sv_virt_destroy(struct sv_virt *v, struct sv_err *err)
+{
+        if (!v->dom || vir.DomainIsActive(v->dom) == 0)
+                return 0;
+        if (vir.DomainDestroy(v->dom) == 0 || vir.DomainIsActive(v->dom) == 0)
+                return 0;
+        return sv_virt_fail(err, "ending the guest");
+}
+
+int sv_virt_undefine(struct sv_virt *v, struct sv_err *err)
+{
+        return vir.DomainUndefineFlags(v->dom, VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0 ? sv_virt_fail(err, "undefining the guest") : 0;
+}
+
+static enum sv_virt_state state_of(int state)
+{
+        return state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED ? SV_VIRT_RUNNING
+               : state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_PMSUSPENDED ? SV_VIRT_PAUSED
+               : state == VIR_DOMAIN_CRASHED ? SV_VIRT_CRASHED
+               : state == VIR_DOMAIN_SHUTDOWN ? SV_VIRT_ENDING
+                                              : SV_VIRT_OFF;
+}
+
+int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err)
+{
+        int state = 0, reason = 0;
+
+        if (vir.DomainGetState(v->dom, &state, &reason, 0) < 0)
+                return sv_virt_fail(err, "asking for the guest's state");
+        *out = state_of(state);
+        return 0;
+}
+
+const char *sv_virt_state_name(enum sv_virt_state state)
+{
+        static const char *const names[] = {"off", "running", "paused", "crashed", "ending"};
+
+        return names[state];
+}
+
+int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
+{
+        char *xml = vir.DomainGetXMLDesc(v->dom, 0);
+
+        if (!xml)
+                return sv_virt_fail(err, "reading the domain back");
+        sv_buf_puts(out, xml);
+        free(xml);
+        return sv_buf_ok(out, "the domain", err);
+}
+
+int sv_virt_each(struct sv_virt *v, int (*fn)(void *arg, const char *name, enum sv_virt_state state, struct sv_err *err), void *arg, struct sv_err *err)
+{
+        virDomainPtr *list = NULL;
+        int n = vir.ConnectListAllDomains(v->conn, &list, 0), r = 0;
+
+        if (n < 0)
+                return sv_virt_fail(err, "listing the guests");
+        for (int i = 0; i < n; i++) {
+                int state = 0;
+
+                if (r == 0 && vir.DomainGetState(list[i], &state, NULL, 0) == 0)
+                        r = fn(arg, vir.DomainGetName(list[i]), state_of(state), err);
+                vir.DomainFree(list[i]);
+        }
+        free(list);
+        return r;
+}
+
+int sv_virt_event_fd(struct sv_virt *v)
+{
+        return v->events[0];
+}
+
+enum sv_virt_event sv_virt_next_event(struct sv_virt *v)
+{
+        uint8_t byte;
+
+        return read(v->events[0], &byte, 1) == 1 ? (enum sv_virt_event)byte : SV_VIRT_NO_EVENT;
+}

@@ -1,7 +1,0 @@
-/* Writing XML: printf whose texts are escaped. Reading is libvirt's. */
-#pragma once
-
-#include "base/buf.h"
-
-/* Knows %s (escaped for text and attributes), %u, %llu and %%. */
-void sv_xml(struct sv_buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,170 @@
+/* From evidence and collateral to claims. */
+#include "sev/verify/evidence.h"
+#include "sev/verify/hcl.h"
+#include "sev/verify/known.h"
+#include "sev/tee.h"
+
+struct found {
+        struct sv_snp_evidence e;
+        struct sv_blobs what;   /* of what the verifier may know something */
+        struct sv_known *known; /* the memory's, or made for this evidence: */
+        bool fresh;
+        const struct sv_snp_known *s; /* its state */
+        struct sv_report report;
+};
+
+static void found_free(struct found *f)
+{
+        if (f->fresh)
+                sv_known_free(f->known);
+        sv_blobs_free(&f->what);
+        sv_snp_evidence_free(&f->e);
+}
+
+/* Every blob of this kind; true when there was one. */
+static bool take(const struct sv_collateral *c, const char *kind, struct sv_blobs *out)
+{
+        struct sv_bytes data;
+        size_t n = 0;
+
+        while (sv_collateral_get(c, kind, n, &data)) {
+                sv_blobs_add(out, kind, data);
+                n++;
+        }
+        return n > 0;
+}
+
+/* What the evidence brings of this kind, when nothing better is there. */
+static void take_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind, struct sv_blobs *out)
+{
+        const struct sv_cert_entry *entry = sv_cert_table_find(&e->certs, own);
+
+        if (entry)
+                sv_blobs_add(out, kind, entry->data);
+}
+
+static int certificates(const struct sv_collateral *c, struct found *f, struct sv_err *err)
+{
+        struct sv_report r;
+
+        if (sv_report_parse(sv_bytes(f->e.report, SV_REPORT_SIZE), &r, err) < 0)
+                return -1;
+        if (!take(c, "vek", &f->what))
+                take_own(&f->e, sv_report_signing_key(&r) == SV_SEV_VLEK ? SV_CERT_VLEK : SV_CERT_VCEK, "vek", &f->what);
+        if (!take(c, "ca", &f->what)) {
+                take_own(&f->e, SV_CERT_ASK, "ca", &f->what);
+                take_own(&f->e, SV_CERT_ARK, "ca", &f->what);
+        }
+        take(c, "ark-root", &f->what);
+        if (!take(c, "crl", &f->what))
+                take_own(&f->e, SV_CERT_CRL, "crl", &f->what);
+        return 0;
+}
+
+static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
+{
+        const struct sv_collateral what = {f->what.list, f->what.n};
+        struct sv_snp_in snp = {.report = sv_bytes(f->e.report, SV_REPORT_SIZE), .report_data = in->report_data, .skip_signatures = in->skip_signatures};
+        struct sv_snp_known *s;
+
+        f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "sev-snp", &what);
+        f->fresh = !f->known;
+        if (f->fresh)
+                f->known = sv_snp_known_new(&what, err);
+        if (!f->known)
+                return -1;
+        f->s = s = f->known->state;
+        snp.chain = sv_snp_known_chain(s, in->time);
+        if (sv_snp_verify_with(&s->signer, &snp, &f->report, err) < 0)
+                return -1;
+        return f->e.has_runtime_data ? sv_hcl_bound(f->report.report_data, sv_buf_bytes(&f->e.runtime_data), err) : 0;
+}
+
+static void add_vek(struct sv_json *claims, const struct found *f)
+{
+        struct sv_json *vek = sv_json_set(claims, "vek", sv_json_object());
+        const struct sv_vek *v = &f->s->signer.vek;
+        uint8_t digest[32];
+
+        sv_json_set_str(vek, "key", v->key == SV_SEV_VLEK ? "vlek" : "vcek");
+        sv_json_set_str(vek, "product", sv_sev_product_name(v->product));
+        sv_json_set(vek, "tcb", sv_tcb_json(&v->tcb, v->product));
+        if (v->hwid_size)
+                sv_json_set_hex(vek, "hwid", sv_bytes(v->hwid, v->hwid_size));
+        else
+                sv_json_set_str(vek, "csp_id", v->csp_id);
+        sv_cert_fingerprint(f->s->vek.list[0], digest);
+        sv_json_set_hex(vek, "sha256", sv_bytes(digest, 32));
+}
+
+static void add_root(struct sv_json *claims, const struct found *f)
+{
+        struct sv_json *root = sv_json_set(claims, "root", sv_json_object());
+        char cn[256];
+
+        sv_json_set_bool(root, "amd", !f->s->signer.test_root);
+        for (size_t i = 0; i < f->s->ca.n; i++) {
+                uint8_t digest[32];
+
+                sv_cert_subject_cn(f->s->ca.list[i], cn);
+                if (strncmp(cn, "ARK-", 4))
+                        continue;
+                sv_cert_fingerprint(f->s->ca.list[i], digest);
+                sv_json_set_hex(root, "sha256", sv_bytes(digest, 32));
+                break;
+        }
+}
+
+/* How the four TCBs stand to each other, by component: a chain that AMD's firmware keeps in order. */
+static void add_tcb(struct sv_json *claims, const struct sv_report *r)
+{
+        struct sv_json *tcb = sv_json_set(claims, "tcb", sv_json_object());
+        bool behind = !sv_tcb_equal(&r->committed_tcb, &r->current_tcb) || r->committed_build != r->current_build ||
+                      r->committed_minor != r->current_minor || r->committed_major != r->current_major;
+
+        sv_json_set(tcb, "reported", sv_tcb_json(&r->reported_tcb, r->product));
+        sv_json_set(tcb, "committed", sv_tcb_json(&r->committed_tcb, r->product));
+        sv_json_set(tcb, "current", sv_tcb_json(&r->current_tcb, r->product));
+        sv_json_set(tcb, "launch", sv_tcb_json(&r->launch_tcb, r->product));
+        sv_json_set_bool(tcb, "provisional", behind);
+        sv_json_set_bool(tcb, "committed_covers_reported", sv_tcb_at_least(&r->committed_tcb, &r->reported_tcb));
+        sv_json_set_bool(tcb, "current_covers_committed", sv_tcb_at_least(&r->current_tcb, &r->committed_tcb));
+        sv_json_set_bool(tcb, "launch_covers_reported", sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
+}
+
+static struct sv_json *claims_of(const struct sv_verify_in *in, const struct found *f)
+{
+        const struct sv_report *r = &f->report;
+        struct sv_json *claims = sv_report_claims(r);
+        struct sv_json *runtime = NULL;
+
+        add_tcb(claims, r);
+        add_vek(claims, f);
+        add_root(claims, f);
+        /* One number for "at least": the versions compare as major, minor, build. */
+        sv_json_set_int(claims, "current_firmware", (int64_t)r->current_major << 16 | r->current_minor << 8 | r->current_build);
+        sv_json_set_int(claims, "committed_firmware", (int64_t)r->committed_major << 16 | r->committed_minor << 8 | r->committed_build);
+        /* A guest that refuses SMT does not start where it is on: the two together are no real report. */
+        sv_json_set_bool(claims, "smt_agrees", r->policy & SV_SNP_POLICY_SMT || !(r->platform_info & 1));
+        sv_json_set_bool(claims, "crl_checked", f->s->n_crls > 0);
+        sv_json_set_bool(claims, "report_data_checked", in->report_data.n > 0);
+        if (f->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->e.runtime_data), "snp.hcl.runtime_data", &runtime, NULL) == 0)
+                sv_json_set(claims, "hcl_runtime_data", runtime);
+        return claims;
+}
+
+int sv_snp_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err)
+{
+        struct found f = {0};
+        int r = sv_snp_evidence_read(in->evidence, &f.e, err) < 0 || certificates(&in->collateral, &f, err) < 0 || prove(in, &f, err) < 0 ? -1 : 0;
+
+        if (r == 0) {
+                *claims = claims_of(in, &f);
+                if (f.fresh && !in->skip_signatures) {
+                        sv_snp_keep(in->memory, f.known);
+                        f.known = NULL;
+                }
+        }
+        found_free(&f);
+        return r;
+}

@@ -1,0 +1,83 @@
+#include "tee/boot.h"
+
+#include <stdio.h>
+
+#include "base/core/file.h"
+#include "base/core/limits.h"
+
+void sv_boot_free(struct sv_boot *b)
+{
+        sv_buf_free(&b->kernel);
+        sv_buf_free(&b->cmdline);
+        *b = (struct sv_boot){0};
+}
+
+static int hash_initrd(struct sv_boot *b, const char *path, int bank, struct sv_err *err)
+{
+        for (int i = bank; i < SV_EVENT_BANKS; i++)
+                if (sv_digest_file(sv_event_bank(i), path, b->initrd[i], &b->initrd_size, err) < 0)
+                        return -1;
+        if (b->initrd_size == 0)
+                return sv_fail(err, SV_USAGE, "measure.initrd", "the initramfs %s is empty", path);
+        return 0;
+}
+
+int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, struct sv_err *err)
+{
+        const char *path = guest->kernel ? guest->kernel : guest->uki;
+        SV_BOOT b = {.initrd_size = 0};
+
+        if (!path)
+                return sv_fail(err, SV_USAGE, "measure.kernel", "the guest names no kernel (\"kernel\")");
+        if (sv_file_read(path, SV_KERNEL_SIZE_MAX, &b.kernel, "measure.kernel", err) < 0 || sv_guest_cmdline(guest, &b.cmdline, err) < 0)
+                return -1;
+        if (guest->initrd && hash_initrd(&b, guest->initrd, bank, err) < 0)
+                return -1;
+        sv_buf_str(&b.cmdline); /* its terminator, for descriptions */
+        *out = b;
+        b = (struct sv_boot){.initrd_size = 0};
+        return 0;
+}
+
+static void put_text(struct sv_buf *b, const char *text)
+{
+        for (; *text; text++)
+                sv_buf_u16le(b, (uint8_t)*text);
+}
+
+int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot *b, enum sv_initrd_word word, struct sv_err *err)
+{
+        const char *first = b->initrd_size && word == SV_INITRD_WORD_FIRST ? "initrd=initrd " : "";
+        const char *last = b->initrd_size && word == SV_INITRD_WORD_LAST ? " initrd=initrd" : "";
+        const char *text = b->cmdline.n ? (const char *)b->cmdline.p : "";
+        SV_BUF options = SV_BUF_NULL;
+
+        put_text(&options, first);
+        put_text(&options, text);
+        put_text(&options, last);
+        if (options.n == 0)
+                return 0;
+        sv_buf_u16le(&options, 0);
+        if (sv_buf_ok(&options, "load options", err) < 0)
+                return -1;
+        return sv_event_data(p, reg, SV_EV_EVENT_TAG, sv_buf_bytes(&options), err, "command line (LOADED_IMAGE::LoadOptions): \"%s%.90s%s%s\"", first, text,
+                             b->cmdline.n > 90 ? "…" : "", last);
+}
+
+void sv_event_initrd(struct sv_prediction *p, unsigned reg, const struct sv_boot *b)
+{
+        struct sv_measure_step *s;
+
+        if (!b->initrd_size)
+                return;
+        s = sv_event_new(p, reg, SV_EV_EVENT_TAG);
+        snprintf(s->what, sizeof(s->what), "initramfs (Linux initrd), %llu bytes", (unsigned long long)b->initrd_size);
+        memcpy(s->digest, b->initrd, sizeof(s->digest));
+}
+
+bool sv_linux_since(const char *version, unsigned major, unsigned minor)
+{
+        unsigned have[2] = {0};
+
+        return sscanf(version, "%u.%u", &have[0], &have[1]) == 2 && (have[0] > major || (have[0] == major && have[1] >= minor));
+}

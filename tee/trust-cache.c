@@ -1,0 +1,229 @@
+#include "tee/trust-cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/core/limits.h"
+#include "base/core/rd.h"
+
+struct sv_memory {
+        struct sv_known *list[SV_MEMORY_ENTRIES_MAX];
+        size_t n;
+        uint64_t uses, hits;
+};
+
+struct sv_memory *sv_memory_new(void)
+{
+        struct sv_memory *m = calloc(1, sizeof(*m));
+
+        if (!m)
+                abort(); /* as the makers of JSON */
+        return m;
+}
+
+void sv_memory_free(struct sv_memory *m)
+{
+        for (size_t i = 0; m && i < m->n; i++)
+                sv_known_free(m->list[i]);
+        free(m);
+}
+
+void sv_memory_freep(struct sv_memory **m)
+{
+        sv_memory_free(*m);
+        *m = NULL;
+}
+
+uint64_t sv_memory_hits(const struct sv_memory *m)
+{
+        return m ? m->hits : 0;
+}
+
+/* --- entries --- */
+
+/* One piece of memory: the list, and behind it the bytes. */
+static bool copy(const struct sv_collateral *what, struct sv_known *k)
+{
+        size_t head = what->n * sizeof(*what->list), n = head;
+        struct sv_blob *list;
+        uint8_t *at;
+
+        for (size_t i = 0; i < what->n; i++)
+                n += what->list[i].data.n;
+        list = calloc(1, n ? n : 1);
+        if (!list)
+                return false;
+        at = (uint8_t *)list + head;
+        for (size_t i = 0; i < what->n; i++) {
+                const struct sv_bytes *data = &what->list[i].data;
+
+                list[i] = what->list[i];
+                list[i].data.p = at;
+                if (data->n)
+                        memcpy(at, data->p, data->n);
+                at += data->n;
+        }
+        k->what = (struct sv_collateral){list, what->n};
+        k->size = n;
+        return true;
+}
+
+struct sv_known *sv_known_new(const char *tee, const struct sv_collateral *what, size_t state_size, void (*drop)(void *state), struct sv_err *err)
+{
+        struct sv_known *k = calloc(1, sizeof(*k));
+
+        if (k)
+                k->state = calloc(1, state_size);
+        if (!k || !k->state || !copy(what, k)) {
+                sv_known_free(k);
+                sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a copy of the collateral");
+                return NULL;
+        }
+        snprintf(k->tee, sizeof(k->tee), "%s", tee);
+        k->drop = drop;
+        return k;
+}
+
+void sv_known_free(struct sv_known *k)
+{
+        if (!k)
+                return;
+        if (k->drop)
+                k->drop(k->state);
+        free(k->state);
+        free((void *)(uintptr_t)k->what.list);
+        free(k);
+}
+
+static bool same(const struct sv_collateral *a, const struct sv_collateral *b)
+{
+        if (a->n != b->n)
+                return false;
+        for (size_t i = 0; i < a->n; i++)
+                if (a->list[i].data.n != b->list[i].data.n || strcmp(a->list[i].kind, b->list[i].kind))
+                        return false;
+        for (size_t i = 0; i < a->n; i++) /* public: how long it takes tells nobody anything */
+                if (a->list[i].data.n && memcmp(a->list[i].data.p, b->list[i].data.p, a->list[i].data.n) != 0)
+                        return false;
+        return true;
+}
+
+struct sv_known *sv_memory_find(struct sv_memory *m, const char *tee, const struct sv_collateral *what)
+{
+        for (size_t i = 0; m && i < m->n; i++)
+                if (!strcmp(m->list[i]->tee, tee) && same(&m->list[i]->what, what)) {
+                        m->list[i]->used = ++m->uses;
+                        m->hits++;
+                        return m->list[i];
+                }
+        return NULL;
+}
+
+static void drop_at(struct sv_memory *m, size_t i)
+{
+        sv_known_free(m->list[i]);
+        m->list[i] = m->list[--m->n];
+}
+
+static size_t oldest(const struct sv_memory *m)
+{
+        size_t at = 0;
+
+        for (size_t i = 1; i < m->n; i++)
+                if (m->list[i]->used < m->list[at]->used)
+                        at = i;
+        return at;
+}
+
+static size_t bytes_of(const struct sv_memory *m)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n; i++)
+                n += m->list[i]->size;
+        return n;
+}
+
+void sv_memory_keep(struct sv_memory *m, struct sv_known *k, const uint8_t platform[32])
+{
+        if (!m || k->size > SV_MEMORY_ENTRY_MAX) {
+                sv_known_free(k);
+                return;
+        }
+        memcpy(k->platform, platform, sizeof(k->platform));
+        k->used = ++m->uses;
+        for (size_t i = m->n; i-- > 0;)
+                if (!strcmp(m->list[i]->tee, k->tee) &&
+                    sv_bytes_eq(sv_bytes(m->list[i]->platform, sizeof(k->platform)), sv_bytes(k->platform, sizeof(k->platform))))
+                        drop_at(m, i);
+        while (m->n == SV_MEMORY_ENTRIES_MAX || (m->n && bytes_of(m) + k->size > SV_MEMORY_SIZE_MAX))
+                drop_at(m, oldest(m));
+        m->list[m->n++] = k;
+}
+
+/* --- lessons: the TEE's name; u32 number; each a kind, u32 size, bytes. Names have 32 bytes --- */
+
+bool sv_memory_lesson(struct sv_memory *m, struct sv_buf *out)
+{
+        for (size_t i = 0; m && i < m->n; i++) {
+                struct sv_known *k = m->list[i];
+
+                if (k->told)
+                        continue;
+                k->told = true;
+                sv_buf_put(out, sv_bytes(k->tee, sizeof(k->tee)));
+                sv_buf_u32le(out, (uint32_t)k->what.n);
+                for (size_t n = 0; n < k->what.n; n++) {
+                        const struct sv_blob *blob = &k->what.list[n];
+
+                        sv_buf_put(out, sv_bytes(blob->kind, sizeof(blob->kind)));
+                        sv_buf_u32le(out, (uint32_t)blob->data.n);
+                        sv_buf_put(out, blob->data);
+                }
+                return sv_buf_ok(out, "a lesson", NULL) == 0;
+        }
+        return false;
+}
+
+static int read_name(struct sv_rd *rd, char out[32], struct sv_err *err)
+{
+        sv_rd_copy(rd, out, 32);
+        return out[31] ? sv_fail(err, SV_FORMAT, "lesson.name", "a name has no end") : 0;
+}
+
+static int read_blobs(struct sv_rd *rd, struct sv_lesson *l, struct sv_err *err)
+{
+        uint32_t n = sv_rd_u32le(rd);
+
+        if (n > SV_LESSON_KINDS_MAX)
+                return sv_fail(err, SV_FORMAT, "lesson.kinds", "at most %d parts were expected, found %u", SV_LESSON_KINDS_MAX, n);
+        l->list = calloc(n + 1u, sizeof(*l->list));
+        if (!l->list)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a lesson");
+        l->what = (struct sv_collateral){l->list, n};
+        for (uint32_t i = 0; i < n; i++) {
+                if (read_name(rd, l->list[i].kind, err) < 0)
+                        return -1;
+                l->list[i].data = sv_rd_bytes(rd, sv_rd_u32le(rd));
+        }
+        return sv_rd_done(rd, "lesson.size", "the lesson", err);
+}
+
+int sv_lesson_read(struct sv_bytes raw, struct sv_lesson *out, struct sv_err *err)
+{
+        struct sv_rd rd = sv_rd(raw);
+        struct sv_lesson l = {.list = NULL};
+
+        if (read_name(&rd, l.tee, err) < 0 || read_blobs(&rd, &l, err) < 0) {
+                sv_lesson_free(&l);
+                return -1;
+        }
+        *out = l;
+        return 0;
+}
+
+void sv_lesson_free(struct sv_lesson *l)
+{
+        free(l->list);
+        *l = (struct sv_lesson){.list = NULL};
+}

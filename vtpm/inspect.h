@@ -1,7 +1,0 @@
-/* What files of the vTPM's formats say, unverified. */
-#pragma once
-
-#include "base/json.h"
-
-/* For sv_tee.inspect: TCG event logs. */
-int sv_vtpm_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err);

@@ -1,0 +1,84 @@
+#include "vtpm/verify/challenge.h"
+
+#include "base/core/limits.h"
+#include "vtpm/verify/credential.h"
+#include "vtpm/verify/evidence.h"
+#include "vtpm/verify/verify.h"
+
+static const char *const params_members[] = {"ak_tpm2b", "ek_certs", NULL};
+
+int sv_vtpm_activation_subject(const struct sv_tpm_name *ak, const struct sv_cert *ek, uint8_t out[32], struct sv_err *err)
+{
+        SV_BUF in = SV_BUF_NULL;
+        uint8_t cert[32];
+
+        sv_cert_fingerprint(ek, cert);
+        sv_buf_u16be(&in, (uint16_t)ak->n);
+        sv_buf_put(&in, sv_tpm_name_bytes(ak));
+        sv_buf_put(&in, sv_bytes(cert, sizeof(cert)));
+        if (sv_buf_ok(&in, "activation", err) < 0)
+                return -1;
+        return sv_digest(SV_SHA256, sv_buf_bytes(&in), out, err);
+}
+
+int sv_vtpm_activation_mac(struct sv_bytes secret, struct sv_bytes binding, uint8_t out[32], struct sv_err *err)
+{
+        SV_BUF in = SV_BUF_NULL;
+
+        sv_buf_puts(&in, "secure-vm activation v1");
+        sv_buf_put(&in, binding);
+        if (sv_buf_ok(&in, "activation", err) < 0)
+                return -1;
+        return sv_hmac(SV_SHA256, secret, sv_buf_bytes(&in), out, err);
+}
+
+/* The credential for this AK and EK over the first half of `secret`; the second half becomes their digest. */
+static int make(const struct sv_tpm_name *ak, const struct sv_cert *ek, struct sv_secret *secret, struct sv_json **challenge,
+                struct sv_err *err)
+{
+        SV_KEY *key = sv_cert_key(ek, err);
+        SV_BUF blob = SV_BUF_NULL, encrypted = SV_BUF_NULL;
+        uint8_t *bytes = sv_secret_reveal(secret);
+        struct sv_json *answer;
+
+        if (!key || sv_vtpm_activation_subject(ak, ek, bytes + SV_VTPM_SECRET_SIZE, err) < 0 ||
+            sv_tpm_make_credential(key, ak, sv_bytes(bytes, SV_VTPM_SECRET_SIZE), &blob, &encrypted, err) < 0)
+                return -1;
+        *challenge = sv_json_object();
+        answer = sv_json_set(*challenge, "secure-vm", sv_json_object());
+        sv_json_set_b64(answer, "credential_blob", sv_buf_bytes(&blob));
+        sv_json_set_b64(answer, "encrypted_secret", sv_buf_bytes(&encrypted));
+        return 0;
+}
+
+/* Nothing is verified yet: who sends another's EK certificate gets a credential that he cannot open, and the chain and the key's
+ * attributes are judged with the evidence. */
+int sv_vtpm_challenge(const struct sv_json *params, struct sv_json **challenge, struct sv_secret **secret, struct sv_err *err)
+{
+        const struct sv_json *ours = sv_json_get(params, "secure-vm");
+        SV_BUF tpm2b = {.max = SV_TPM_BLOB_MAX};
+        SV_CERT *ek = NULL;
+        SV_CERTS issuers = {0};
+        SV_SECRET *s = NULL;
+        struct sv_tpm_name name;
+
+        if (!ours) {
+                *challenge = NULL;
+                *secret = NULL;
+                return 0;
+        }
+        if (sv_json_type(ours) != SV_JSON_OBJECT)
+                return sv_fail(err, SV_FORMAT, "vtpm.hello.member", "expected extra-params.secure-vm to be an object, found %s",
+                               sv_json_type_name(sv_json_type(ours)));
+        if (sv_json_only(ours, params_members, "vtpm.hello", err) < 0 ||
+            sv_json_need_b64(ours, "ak_tpm2b", &tpm2b, "vtpm.hello", err) < 0 ||
+            sv_tpm_name(sv_buf_bytes(&tpm2b), &name, err) < 0 ||
+            sv_vtpm_read_certs(sv_json_get(ours, "ek_certs"), &ek, &issuers, err) < 0)
+                return -1;
+        s = sv_secret_random(SV_VTPM_ACTIVATION_SIZE, err);
+        if (!s || make(&name, ek, s, challenge, err) < 0)
+                return -1;
+        *secret = s;
+        s = NULL;
+        return 0;
+}

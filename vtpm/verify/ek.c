@@ -1,0 +1,153 @@
+#include "vtpm/verify/ek.h"
+
+#include "base/core/limits.h"
+#include "base/core/rd.h"
+
+#define OID_EK_CERTIFICATE "2.23.133.8.1" /* tcg-kp-EKCertificate */
+#define OID_SAN            "2.5.29.17"
+
+#define DER_OID       0x06
+#define DER_SEQUENCE  0x30
+#define DER_SET       0x31
+#define DER_DIRECTORY 0xa4 /* GeneralName directoryName [4], constructed */
+
+/* One DER element (X.690): tag below 31, definite length of at most two bytes: no EK certificate needs more. */
+static struct sv_rd der_next(struct sv_rd *r, uint8_t *tag)
+{
+        size_t n;
+
+        *tag = sv_rd_u8(r);
+        n = sv_rd_u8(r);
+        if (n == 0x81)
+                n = sv_rd_u8(r);
+        else if (n == 0x82)
+                n = sv_rd_u16be(r);
+        else if (n > 0x7f)
+                r->bad = true;
+        return sv_rd_sub(r, n);
+}
+
+/* AttributeTypeAndValue ::= SEQUENCE { type OID, value } of the TCG's three names, 2.23.133.2.1 to .3. */
+static void read_name(struct sv_rd attribute, struct sv_vtpm_ek *out)
+{
+        static const uint8_t tcg_at[] = {0x67, 0x81, 0x05, 0x02};
+        char *const names[] = {out->manufacturer, out->model, out->version};
+        uint8_t tag, value_tag;
+        struct sv_rd oid = der_next(&attribute, &tag);
+        struct sv_rd value = der_next(&attribute, &value_tag);
+        struct sv_bytes type = sv_rd_rest(&oid), text = sv_rd_rest(&value);
+        unsigned which = type.n == 5 ? type.p[4] : 0;
+
+        if (attribute.bad || tag != DER_OID || which < 1 || which > 3 || memcmp(type.p, tcg_at, sizeof(tcg_at)) ||
+            text.n >= sizeof(out->model))
+                return;
+        for (size_t i = 0; i < text.n; i++)
+                if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+                        return;
+        memcpy(names[which - 1], text.p, text.n);
+        names[which - 1][text.n] = 0;
+}
+
+/* Name ::= SEQUENCE OF RelativeDistinguishedName; that ::= SET OF AttributeTypeAndValue. */
+static void read_directory_name(struct sv_rd name, struct sv_vtpm_ek *out)
+{
+        while (sv_rd_left(&name)) {
+                uint8_t tag;
+                struct sv_rd set = der_next(&name, &tag);
+
+                while (tag == DER_SET && sv_rd_left(&set)) {
+                        struct sv_rd attribute = der_next(&set, &tag);
+
+                        if (tag == DER_SEQUENCE)
+                                read_name(attribute, out);
+                        tag = DER_SET;
+                }
+        }
+}
+
+int sv_vtpm_ek_names(struct sv_bytes san, struct sv_vtpm_ek *out, struct sv_err *err)
+{
+        struct sv_rd r = sv_rd(san);
+        uint8_t tag;
+        struct sv_rd names = der_next(&r, &tag);
+
+        if (r.bad || tag != DER_SEQUENCE || sv_rd_left(&r))
+                return sv_fail(err, SV_FORMAT, "vtpm.ek.san", "the EK certificate's subjectAltName is not one DER sequence");
+        while (sv_rd_left(&names)) {
+                struct sv_rd general = der_next(&names, &tag);
+
+                if (tag == DER_DIRECTORY) {
+                        struct sv_rd name = der_next(&general, &tag);
+
+                        if (tag == DER_SEQUENCE)
+                                read_directory_name(name, out);
+                }
+        }
+        if (!out->manufacturer[0] || !out->model[0] || !out->version[0])
+                return sv_fail(err, SV_PROOF, "vtpm.ek.san",
+                               "the EK certificate's subjectAltName lacks the TPM's manufacturer, model or version (2.23.133.2.1 to .3)");
+        return 0;
+}
+
+static int add_certs(const struct sv_collateral *collateral, const char *kind, struct sv_certs *out, struct sv_err *err)
+{
+        struct sv_bytes data;
+
+        for (size_t i = 0; sv_collateral_get(collateral, kind, i, &data); i++)
+                if (sv_certs_parse(data, out, "vtpm.ek.collateral", err) < 0)
+                        return sv_wrap(err, "collateral \"%s\" number %zu", kind, i);
+        return 0;
+}
+
+static int copy_certs(const struct sv_certs *from, struct sv_certs *to, struct sv_err *err)
+{
+        for (size_t i = 0; i < from->n; i++) {
+                SV_BUF der = SV_BUF_NULL;
+                struct sv_cert *copy;
+
+                if (sv_cert_der(from->list[i], &der, err) < 0 ||
+                    !(copy = sv_cert_from_der(sv_buf_bytes(&der), "vtpm.ek.chain", err)) || sv_certs_add(to, copy, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int verify_chain(const struct sv_cert *leaf, const struct sv_certs *issuers, const struct sv_collateral *collateral,
+                        int64_t time, struct sv_vtpm_ek *out, struct sv_err *err)
+{
+        SV_CERTS roots = {0};
+        SV_CERTS between = {0};
+        size_t root;
+
+        if (add_certs(collateral, "ek-root", &roots, err) < 0 || add_certs(collateral, "ek-intermediate", &between, err) < 0 ||
+            copy_certs(issuers, &between, err) < 0)
+                return -1;
+        if (!roots.n)
+                return sv_fail(err, SV_PROOF, "vtpm.ek.root",
+                               "no maker of TPMs is trusted here: give a policy with trust.ek_roots, or \"ek-root\" as collateral");
+        if (sv_chain_verify(leaf, &between, &roots, NULL, 0, time, NULL, &root, "vtpm.ek", err) < 0)
+                return -1;
+        sv_cert_fingerprint(roots.list[root], out->root_sha256);
+        return 0;
+}
+
+int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers, const struct sv_collateral *collateral, int64_t time,
+                      bool skip_signatures, struct sv_vtpm_ek *out, struct sv_err *err)
+{
+        struct sv_vtpm_ek ek = {0};
+        struct sv_bytes san;
+
+        if (!skip_signatures && verify_chain(leaf, issuers, collateral, time, &ek, err) < 0)
+                return -1;
+        if (!sv_cert_has_eku(leaf, OID_EK_CERTIFICATE))
+                return sv_fail(err, SV_PROOF, "vtpm.ek.eku",
+                               "the certificate is not one for an endorsement key (extended key usage " OID_EK_CERTIFICATE ")");
+        if (!sv_cert_ext(leaf, OID_SAN, &san))
+                return sv_fail(err, SV_PROOF, "vtpm.ek.san", "the EK certificate has no subjectAltName with the TPM's names");
+        if (sv_vtpm_ek_names(san, &ek, err) < 0)
+                return -1;
+        sv_cert_subject_cn(leaf, ek.subject_cn);
+        sv_cert_fingerprint(leaf, ek.cert_sha256);
+        *out = ek;
+        return 0;
+}
