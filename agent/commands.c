@@ -12,29 +12,52 @@
 #define REPORT_DATA_MIN 32 /* what the smallest of the TEEs binds */
 #define REPORT_DATA_MAX 64
 
-#define BROKER_OPTS                                                                                                                        \
-        {.name = "url", .arg = "URL", .help = "the broker; otherwise what this machine was started with (securevm.url)"},                  \
-        {.name = "pin", .arg = "PIN", .help = "the broker's key, sha256:HEX; otherwise securevm.pin"},                                     \
-        {.name = "ca", .arg = "FILE", .help = "know the broker by this CA (PEM) instead of a pin"}
+#define BROKER_OPTS                                                                          \
+        {.name = "url",                                                                      \
+         .arg = "URL",                                                                       \
+         .help = "the broker; otherwise what this machine was started with (securevm.url)"}, \
+                {.name = "pin",                                                              \
+                 .arg = "PIN",                                                               \
+                 .help = "the broker's key, sha256:HEX; otherwise securevm.pin"},            \
+        {                                                                                    \
+                .name = "ca", .arg = "FILE",                                                 \
+                .help = "know the broker by this CA (PEM) instead of a pin"                  \
+        }
 
 const struct sv_opt sv_agent_attest_opts[] = {BROKER_OPTS, {0}};
 const struct sv_opt sv_agent_evidence_opts[] = {
-        {.name = "report-data", .arg = "HEX", .help = "32 to 64 bytes that the evidence is bound to; otherwise random ones"},
-        {.name = "vmpl", .arg = "N", .help = "SNP: for this privilege level (0 to 3), the guest's own or a less privileged one"},
-        {.name = "out", .arg = "FILE", .help = "write the evidence there instead of to standard output"},
+        {.name = "report-data",
+         .arg = "HEX",
+         .help = "32 to 64 bytes that the evidence is bound to; otherwise random ones"},
+        {.name = "vmpl",
+         .arg = "N",
+         .help = "SNP: for this privilege level (0 to 3), the guest's own or a less privileged "
+                 "one"},
+        {.name = "out",
+         .arg = "FILE",
+         .help = "write the evidence there instead of to standard output"},
         {0},
 };
 const struct sv_opt sv_agent_get_opts[] = {
         BROKER_OPTS,
-        {.name = "out", .arg = "FILE", .help = "write the secret there (mode 0600) instead of to standard output"},
+        {.name = "out",
+         .arg = "FILE",
+         .help = "write the secret there (mode 0600) instead of to standard output"},
         {.name = "fd", .arg = "N", .help = "write the secret to this descriptor"},
         {0},
 };
 
 const struct sv_opt sv_agent_derive_key_opts[] = {
-        {.name = "root", .arg = "vcek|vmrk", .help = "the key it is derived from: the chip's (vcek), or the migration agent's"},
-        {.name = "mix", .arg = "LIST", .help = "what it depends on: policy,image-id,family-id,measurement,svn,tcb (measurement,policy)"},
-        {.name = "vmpl", .arg = "N", .help = "the privilege level (0); the guest's own or a less privileged one"},
+        {.name = "root",
+         .arg = "vcek|vmrk",
+         .help = "the key it is derived from: the chip's (vcek), or the migration agent's"},
+        {.name = "mix",
+         .arg = "LIST",
+         .help = "what it depends on: policy,image-id,family-id,measurement,svn,tcb "
+                 "(measurement,policy)"},
+        {.name = "vmpl",
+         .arg = "N",
+         .help = "the privilege level (0); the guest's own or a less privileged one"},
         {.name = "svn", .arg = "N", .help = "security version to mix in, at most the guest's own"},
         {.name = "tcb", .arg = "0x...", .help = "TCB version to mix in, at most the committed one"},
         {.name = "fd", .arg = "N", .help = "write the key's 32 bytes to this descriptor"},
@@ -43,7 +66,8 @@ const struct sv_opt sv_agent_derive_key_opts[] = {
 };
 
 /* The kernel command line says what this machine was started with; options say otherwise. */
-static int read_config(const struct sv_args *args, const char *resource, struct sv_agent_config *out, struct sv_err *err)
+static int read_config(const struct sv_args *args, const char *resource,
+                       struct sv_agent_config *out, struct sv_err *err)
 {
         const char *url = sv_opt(args, "url"), *pin = sv_opt(args, "pin");
         struct sv_agent_config c = {{0}};
@@ -53,9 +77,12 @@ static int read_config(const struct sv_args *args, const char *resource, struct 
             sv_agent_config_parse(sv_buf_bytes(&text), &c, err) < 0)
                 return -1;
         if (url && (size_t)snprintf(c.url, sizeof(c.url), "%s", url) >= sizeof(c.url))
-                return sv_fail(err, SV_USAGE, "agent.url", "the URL is longer than %zu bytes", sizeof(c.url) - 1);
+                return sv_fail(err, SV_USAGE, "agent.url", "the URL is longer than %zu bytes",
+                               sizeof(c.url) - 1);
         if (!*c.url)
-                return sv_fail(err, SV_USAGE, "agent.url", "no broker: this machine was started without securevm.url, give --url");
+                return sv_fail(
+                        err, SV_USAGE, "agent.url",
+                        "no broker: this machine was started without securevm.url, give --url");
         if (sv_opt(args, "ca") && pin)
                 return sv_fail(err, SV_USAGE, "agent.ca", "--pin and --ca exclude each other");
         if (sv_opt(args, "ca") || (url && !pin))
@@ -68,9 +95,11 @@ static int read_config(const struct sv_args *args, const char *resource, struct 
         return 0;
 }
 
-static void on_retry(const char *step, const struct sv_err *fault, unsigned in_ms, unsigned try, unsigned tries)
+static void on_retry(const char *step, const struct sv_err *fault, unsigned in_ms, unsigned try,
+                     unsigned tries)
 {
-        sv_warn("%s: %s [%s]; again in %u ms (try %u of %u)", step, fault->msg, fault->check, in_ms, try, tries);
+        sv_warn("%s: %s [%s]; again in %u ms (try %u of %u)", step, fault->msg, fault->check, in_ms,
+                try, tries);
 }
 
 static void on_note(const struct sv_err *note)
@@ -78,12 +107,15 @@ static void on_note(const struct sv_err *note)
         sv_warn("%s", note->msg);
 }
 
-static int release(const struct sv_args *args, const struct sv_agent_config *config, bool token_only, struct sv_release_out *out,
-                   struct sv_err *err)
+static int release(const struct sv_args *args, const struct sv_agent_config *config,
+                   bool token_only, struct sv_release_out *out, struct sv_err *err)
 {
         static const struct sv_release_says says = {.retry = on_retry, .note = on_note};
         const char *ca = sv_opt(args, "ca");
-        const struct sv_release r = {.config = config, .ca_file = ca ? ca : SV_AGENT_CA_FILE, .says = &says, .token_only = token_only};
+        const struct sv_release r = {.config = config,
+                                     .ca_file = ca ? ca : SV_AGENT_CA_FILE,
+                                     .says = &says,
+                                     .token_only = token_only};
 
         return sv_release(&r, out, err);
 }
@@ -93,7 +125,8 @@ int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct 
         struct sv_agent_config config;
         SV_RELEASE_OUT out = {0};
 
-        if (read_config(args, NULL, &config, err) < 0 || release(args, &config, true, &out, err) < 0)
+        if (read_config(args, NULL, &config, err) < 0 ||
+            release(args, &config, true, &out, err) < 0)
                 return -1;
         if (!sv_has(args, "json"))
                 puts(sv_buf_str(&out.token));
@@ -117,7 +150,8 @@ static int put_secret(const struct sv_args *args, struct sv_secret *s, struct sv
         return sv_fd_write((int)fd, "the descriptor for the secret", bytes, err);
 }
 
-/* Asked before the broker is: a released key that has nowhere to go would still stand in the broker's record. */
+/* Asked before the broker is: a released key that has nowhere to go would still stand in the
+ * broker's record. */
 static int check_target(const struct sv_args *args, struct sv_err *err)
 {
         const char *fd = sv_opt(args, "fd");
@@ -126,9 +160,11 @@ static int check_target(const struct sv_args *args, struct sv_err *err)
         if (fd && out)
                 return sv_fail(err, SV_USAGE, "agent.fd", "--out and --fd exclude each other");
         if (!fd && !out && sv_has(args, "json"))
-                return sv_fail(err, SV_USAGE, "agent.fd", "with --json the secret needs a place of its own: --out or --fd");
+                return sv_fail(err, SV_USAGE, "agent.fd",
+                               "with --json the secret needs a place of its own: --out or --fd");
         if (!fd && !out && isatty(STDOUT_FILENO))
-                return sv_fail(err, SV_USAGE, "agent.fd", "standard output is a terminal: give --out or --fd, or use a pipe");
+                return sv_fail(err, SV_USAGE, "agent.fd",
+                               "standard output is a terminal: give --out or --fd, or use a pipe");
         return 0;
 }
 
@@ -156,12 +192,15 @@ static int report_data(const struct sv_args *args, struct sv_buf *out, struct sv
                 p = sv_buf_grow(out, 48);
                 return p ? sv_random(p, 48, err) : sv_buf_ok(out, "report data", err);
         }
-        if (sv_unhex(sv_bytes_str(hex), out, "agent.report-data", err) < 0 || out->n < REPORT_DATA_MIN || out->n > REPORT_DATA_MAX)
-                return sv_fail(err, SV_USAGE, "agent.report-data", "expected %d to %d bytes in hex", REPORT_DATA_MIN, REPORT_DATA_MAX);
+        if (sv_unhex(sv_bytes_str(hex), out, "agent.report-data", err) < 0 ||
+            out->n < REPORT_DATA_MIN || out->n > REPORT_DATA_MAX)
+                return sv_fail(err, SV_USAGE, "agent.report-data", "expected %d to %d bytes in hex",
+                               REPORT_DATA_MIN, REPORT_DATA_MAX);
         return 0;
 }
 
-static int collect(const struct sv_attester *a, const char *level, struct sv_bytes data, struct sv_json **evidence, struct sv_err *err)
+static int collect(const struct sv_attester *a, const char *level, struct sv_bytes data,
+                   struct sv_json **evidence, struct sv_err *err)
 {
         struct sv_err fault = SV_ERR_NULL;
         uint64_t vmpl = 0;
@@ -169,10 +208,13 @@ static int collect(const struct sv_attester *a, const char *level, struct sv_byt
         int r;
 
         if (level && !a->evidence_at)
-                return sv_fail(err, SV_USAGE, "agent.vmpl", "%s has no privilege levels: leave --vmpl out", a->name);
-        if ((level && sv_parse_u64(level, 3, &vmpl, "agent.vmpl", err) < 0) || (a->open && a->open(&state, err) < 0))
+                return sv_fail(err, SV_USAGE, "agent.vmpl",
+                               "%s has no privilege levels: leave --vmpl out", a->name);
+        if ((level && sv_parse_u64(level, 3, &vmpl, "agent.vmpl", err) < 0) ||
+            (a->open && a->open(&state, err) < 0))
                 return -1;
-        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, &fault) : a->evidence(state, data, NULL, evidence, &fault);
+        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, &fault)
+                  : a->evidence(state, data, NULL, evidence, &fault);
         if (r < 0 && err)
                 *err = fault;
         if (r == 0 && fault.class == SV_OK && fault.msg[0])
@@ -189,13 +231,17 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
         SV_JSON *evidence = NULL;
 
         if (!a)
-                return sv_fail(err, SV_SYSTEM, "agent.tee", "this machine offers nothing that could attest it (no TPM, SEV-SNP or TDX device)");
-        if (report_data(args, &data, err) < 0 || collect(a, sv_opt(args, "vmpl"), sv_buf_bytes(&data), &evidence, err) < 0)
+                return sv_fail(err, SV_SYSTEM, "agent.tee",
+                               "this machine offers nothing that could attest it (no TPM, SEV-SNP "
+                               "or TDX device)");
+        if (report_data(args, &data, err) < 0 ||
+            collect(a, sv_opt(args, "vmpl"), sv_buf_bytes(&data), &evidence, err) < 0)
                 return -1;
         sv_json_print(evidence, &text);
         sv_buf_puts(&text, "\n");
-        if (sv_has(args, "out") && (sv_buf_ok(&text, "the evidence", err) < 0 ||
-                                    sv_file_write(sv_opt(args, "out"), 0644, sv_buf_bytes(&text), err) < 0))
+        if (sv_has(args, "out") &&
+            (sv_buf_ok(&text, "the evidence", err) < 0 ||
+             sv_file_write(sv_opt(args, "out"), 0644, sv_buf_bytes(&text), err) < 0))
                 return -1;
         if (!sv_has(args, "out") && !sv_has(args, "json"))
                 fputs(sv_buf_str(&text), stdout);
@@ -215,13 +261,21 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
         SV_SECRET *key = NULL;
 
         if (sv_has(args, "fd") == sv_has(args, "stdout"))
-                return sv_fail(err, SV_USAGE, "agent.fd", "say where the key goes: --fd N or --stdout, one of them");
+                return sv_fail(err, SV_USAGE, "agent.fd",
+                               "say where the key goes: --fd N or --stdout, one of them");
         if (sv_has(args, "stdout") && (sv_has(args, "json") || isatty(STDOUT_FILENO)))
-                return sv_fail(err, SV_USAGE, "agent.fd", "a key goes neither to a terminal nor beside --json: give --fd, or use a pipe");
+                return sv_fail(err, SV_USAGE, "agent.fd",
+                               "a key goes neither to a terminal nor beside --json: give --fd, or "
+                               "use a pipe");
         if (!a)
-                return sv_fail(err, SV_SYSTEM, "agent.tee", "this machine offers nothing that could attest it (no TPM, SEV-SNP or TDX device)");
+                return sv_fail(err, SV_SYSTEM, "agent.tee",
+                               "this machine offers nothing that could attest it (no TPM, SEV-SNP "
+                               "or TDX device)");
         if (!a->derive)
-                return sv_fail(err, SV_USAGE, "agent.derive", "guests on %s get no key from their hardware; a key of the broker's: secure-vm-agent get", a->name);
+                return sv_fail(err, SV_USAGE, "agent.derive",
+                               "guests on %s get no key from their hardware; a key of the "
+                               "broker's: secure-vm-agent get",
+                               a->name);
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (sv_has(args, names[i]))
                         sv_json_set_str(options, names[i], sv_opt(args, names[i]));

@@ -14,10 +14,13 @@
 static int copy(struct sv_bytes v, char *out, size_t size, const char *what, struct sv_err *err)
 {
         if (v.n == 0 || v.n >= size)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.value", "securevm.%s is empty or longer than %zu bytes", what, size - 1);
+                return sv_fail(err, SV_USAGE, "agent.cmdline.value",
+                               "securevm.%s is empty or longer than %zu bytes", what, size - 1);
         for (size_t i = 0; i < v.n; i++)
                 if (v.p[i] <= 0x20 || v.p[i] > 0x7e)
-                        return sv_fail(err, SV_USAGE, "agent.cmdline.value", "securevm.%s holds a byte that is not printable ASCII", what);
+                        return sv_fail(err, SV_USAGE, "agent.cmdline.value",
+                                       "securevm.%s holds a byte that is not printable ASCII",
+                                       what);
         memcpy(out, v.p, v.n);
         out[v.n] = 0;
         return 0;
@@ -37,12 +40,14 @@ int sv_agent_config_resource(struct sv_bytes v, struct sv_agent_config *c, struc
         for (; at <= v.n; at += n + 1, parts++) {
                 for (n = 0; at + n < v.n && v.p[at + n] != '/';)
                         n++;
-                snprintf(part, sizeof(part), "%.*s", n > SV_NAME_MAX ? SV_NAME_MAX + 1 : (int)n, (const char *)v.p + at);
+                snprintf(part, sizeof(part), "%.*s", n > SV_NAME_MAX ? SV_NAME_MAX + 1 : (int)n,
+                         (const char *)v.p + at);
                 if (!sv_name_ok(part))
                         break;
         }
         if (parts != 3 || at <= v.n)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.resource", "the resource: expected REPOSITORY/TYPE/TAG");
+                return sv_fail(err, SV_USAGE, "agent.cmdline.resource",
+                               "the resource: expected REPOSITORY/TYPE/TAG");
         return copy(v, c->resource, sizeof(c->resource), "resource", err);
 }
 
@@ -56,7 +61,8 @@ int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_
         SV_BUF raw = SV_BUF_NULL;
 
         if (v.n != 7 + 64 || memcmp(v.p, "sha256:", 7) != 0)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.pin", "the broker's pin: expected sha256: and 64 hex digits");
+                return sv_fail(err, SV_USAGE, "agent.cmdline.pin",
+                               "the broker's pin: expected sha256: and 64 hex digits");
         if (sv_unhex(sv_bytes(v.p + 7, 64), &raw, "agent.cmdline.pin", err) < 0) {
                 if (err)
                         err->class = SV_USAGE; /* what people wrote, not what somebody sent */
@@ -72,8 +78,10 @@ static const struct {
         const char *name;
         unsigned long flag;
 } root_flags[] = {
-        {"ro", MS_RDONLY},   {"rw", 0},           {"noatime", MS_NOATIME},       {"nodiratime", MS_NODIRATIME},
-        {"nodev", MS_NODEV}, {"sync", MS_SYNCHRONOUS}, {"lazytime", MS_LAZYTIME}, {"relatime", MS_RELATIME},
+        {"ro", MS_RDONLY},         {"rw", 0},
+        {"noatime", MS_NOATIME},   {"nodiratime", MS_NODIRATIME},
+        {"nodev", MS_NODEV},       {"sync", MS_SYNCHRONOUS},
+        {"lazytime", MS_LAZYTIME}, {"relatime", MS_RELATIME},
 };
 
 static int add_root_option(struct sv_bytes o, struct sv_agent_config *c, struct sv_err *err)
@@ -89,7 +97,8 @@ static int add_root_option(struct sv_bytes o, struct sv_agent_config *c, struct 
                 }
         if (used) {
                 if (used + 1 >= sizeof(c->root_options))
-                        return sv_fail(err, SV_USAGE, "agent.cmdline.value", "securevm.root has too many options");
+                        return sv_fail(err, SV_USAGE, "agent.cmdline.value",
+                                       "securevm.root has too many options");
                 c->root_options[used++] = ',';
         }
         return copy(o, c->root_options + used, sizeof(c->root_options) - used, "root", err);
@@ -101,7 +110,8 @@ static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
         for (size_t i = 0, n; i <= v.n; i += n + 1) {
                 for (n = 0; i + n < v.n && v.p[i + n] != ',';)
                         n++;
-                if (i == 0 ? copy(sv_bytes(v.p, n), c->root_type, sizeof(c->root_type), "root", err) < 0
+                if (i == 0 ? copy(sv_bytes(v.p, n), c->root_type, sizeof(c->root_type), "root",
+                                  err) < 0
                            : add_root_option(sv_bytes(v.p + i, n), c, err) < 0)
                         return -1;
         }
@@ -111,7 +121,8 @@ static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
 /* ADDRESS/PREFIX,GATEWAY[,RESOLVER...] */
 static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
-        static const char expected[] = "securevm.ip: expected ADDRESS/PREFIX,GATEWAY and at most three addresses of resolvers, with commas between them";
+        static const char expected[] = "securevm.ip: expected ADDRESS/PREFIX,GATEWAY and at most "
+                                       "three addresses of resolvers, with commas between them";
         struct in_addr a[2 + sizeof(c->resolvers) / sizeof(c->resolvers[0])];
         char text[128], *slash, *next, *end;
         unsigned long prefix;
@@ -125,7 +136,8 @@ static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err 
                 return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
         *slash = *next = 0;
         prefix = strtoul(slash + 1, &end, 10);
-        if (slash[1] < '0' || slash[1] > '9' || *end || prefix < 1 || prefix > 32 || inet_pton(AF_INET, text, &a[n++]) != 1)
+        if (slash[1] < '0' || slash[1] > '9' || *end || prefix < 1 || prefix > 32 ||
+            inet_pton(AF_INET, text, &a[n++]) != 1)
                 return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
         for (char *at = next + 1; at; at = next) {
                 next = strchr(at, ',');
@@ -147,12 +159,13 @@ static const struct word {
         const char *name;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
 } words[] = {
-        {"url", parse_url}, {"pin", sv_agent_config_pin}, {"resource", sv_agent_config_resource},
-        {"disk", parse_disk}, {"root", parse_root},       {"ip", parse_ip},
+        {"url", parse_url},   {"pin", sv_agent_config_pin}, {"resource", sv_agent_config_resource},
+        {"disk", parse_disk}, {"root", parse_root},         {"ip", parse_ip},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 
-static int take_word(struct sv_bytes word, struct sv_agent_config *c, bool seen[N_WORDS], struct sv_err *err)
+static int take_word(struct sv_bytes word, struct sv_agent_config *c, bool seen[N_WORDS],
+                     struct sv_err *err)
 {
         const uint8_t *eq = memchr(word.p, '=', word.n);
         size_t n = eq ? (size_t)(eq - word.p) : word.n;
@@ -161,11 +174,13 @@ static int take_word(struct sv_bytes word, struct sv_agent_config *c, bool seen[
                 if (strlen(words[i].name) != n || memcmp(words[i].name, word.p, n) != 0)
                         continue;
                 if (seen[i])
-                        return sv_fail(err, SV_USAGE, "agent.cmdline.twice", "securevm.%s is given twice", words[i].name);
+                        return sv_fail(err, SV_USAGE, "agent.cmdline.twice",
+                                       "securevm.%s is given twice", words[i].name);
                 seen[i] = true;
                 return words[i].parse(sv_bytes(eq + 1, word.n - n - 1), c, err);
         }
-        return sv_fail(err, SV_USAGE, "agent.cmdline.unknown", "securevm.%.*s is not known", n > 40 ? 40 : (int)n, (const char *)word.p);
+        return sv_fail(err, SV_USAGE, "agent.cmdline.unknown", "securevm.%.*s is not known",
+                       n > 40 ? 40 : (int)n, (const char *)word.p);
 }
 
 static bool is_space(uint8_t c)
@@ -183,7 +198,8 @@ int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, 
                         n++;
                 if (n < strlen(PREFIX) || memcmp(cmdline.p + i, PREFIX, strlen(PREFIX)) != 0)
                         continue;
-                if (take_word(sv_bytes(cmdline.p + i + strlen(PREFIX), n - strlen(PREFIX)), &c, seen, err) < 0)
+                if (take_word(sv_bytes(cmdline.p + i + strlen(PREFIX), n - strlen(PREFIX)), &c,
+                              seen, err) < 0)
                         return -1;
         }
         *out = c;
@@ -192,7 +208,12 @@ int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, 
 
 int sv_agent_config_need(const struct sv_agent_config *c, struct sv_err *err)
 {
-        const char *missing = !*c->url ? "url" : !*c->resource ? "resource" : !*c->disk ? "disk" : NULL;
+        const char *missing = !*c->url        ? "url"
+                              : !*c->resource ? "resource"
+                              : !*c->disk     ? "disk"
+                                              : NULL;
 
-        return missing ? sv_fail(err, SV_USAGE, "agent.cmdline.missing", "securevm.%s is not on the kernel command line", missing) : 0;
+        return missing ? sv_fail(err, SV_USAGE, "agent.cmdline.missing",
+                                 "securevm.%s is not on the kernel command line", missing)
+                       : 0;
 }

@@ -1,4 +1,5 @@
-/* What the measured kernel command line tells the agent (docs/FORMATS.md, "Kernel command line"). Pure. */
+/* What the measured kernel command line tells the agent (docs/FORMATS.md, "Kernel command line").
+ * Pure. */
 #pragma once
 
 #include "base/core/bytes.h"
@@ -10,23 +11,26 @@ struct sv_agent_config {
         bool has_pin;       /* else the broker is known by the CA in the initramfs */
         char resource[256]; /* "repo/type/tag" */
         char disk[32];      /* serial of the virtio disk */
-        char root_type[32]; /* file system, "ext4" unless securevm.root=TYPE[,OPTION...] says otherwise */
+        /* file system, "ext4" unless securevm.root=TYPE[,OPTION...] says otherwise */
+        char root_type[32];
         unsigned long root_flags; /* of mount(2): ro, noatime, ... */
         char root_options[128];   /* the file system's own options */
-        bool discard;             /* tell the host which blocks are free; says something about what is on the disk */
-        bool has_ip;        /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
-        uint32_t address;   /* host byte order */
+        /* tell the host which blocks are free; says something about what is on the disk */
+        bool discard;
+        bool has_ip;      /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
+        uint32_t address; /* host byte order */
         unsigned prefix;
         uint32_t gateway;
         uint32_t resolvers[3]; /* 0: none */
 };
 
-/* Words that do not begin with "securevm." are the kernel's and the system's own. SV_USAGE "agent.cmdline.*": a word that is given
- * twice, unknown or wrong. */
+/* Words that do not begin with "securevm." are the kernel's and the system's own. SV_USAGE
+ * "agent.cmdline.*": a word that is given twice, unknown or wrong. */
 int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, struct sv_err *err);
 /* Is there what the unlock needs? SV_USAGE "agent.cmdline.missing". */
 int sv_agent_config_need(const struct sv_agent_config *config, struct sv_err *err);
 /* "sha256:<64 hex>". SV_USAGE "agent.cmdline.pin". */
 int sv_agent_config_pin(struct sv_bytes text, struct sv_agent_config *config, struct sv_err *err);
 /* "repository/type/tag". SV_USAGE "agent.cmdline.resource". */
-int sv_agent_config_resource(struct sv_bytes text, struct sv_agent_config *config, struct sv_err *err);
+int sv_agent_config_resource(struct sv_bytes text, struct sv_agent_config *config,
+                             struct sv_err *err);

@@ -5,7 +5,17 @@
 #define COOKIE      0x63825363u
 #define MESSAGE_MIN 300
 
-enum { OPT_PAD = 0, OPT_NETMASK = 1, OPT_ROUTER = 3, OPT_RESOLVER = 6, OPT_REQUESTED = 50, OPT_TYPE = 53, OPT_SERVER = 54, OPT_WANT = 55, OPT_END = 255 };
+enum {
+        OPT_PAD = 0,
+        OPT_NETMASK = 1,
+        OPT_ROUTER = 3,
+        OPT_RESOLVER = 6,
+        OPT_REQUESTED = 50,
+        OPT_TYPE = 53,
+        OPT_SERVER = 54,
+        OPT_WANT = 55,
+        OPT_END = 255
+};
 
 static void put_option_u32(struct sv_buf *out, uint8_t option, uint32_t value)
 {
@@ -14,7 +24,8 @@ static void put_option_u32(struct sv_buf *out, uint8_t option, uint32_t value)
         sv_buf_u32be(out, value);
 }
 
-void sv_dhcp_put(struct sv_buf *out, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, const struct sv_dhcp_lease *offer)
+void sv_dhcp_put(struct sv_buf *out, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid,
+                 const struct sv_dhcp_lease *offer)
 {
         static const uint8_t want[] = {OPT_WANT, 3, OPT_NETMASK, OPT_ROUTER, OPT_RESOLVER, OPT_END};
 
@@ -86,7 +97,8 @@ static int options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *
 
                 struct sv_rd value = sv_rd_sub(r, sv_rd_u8(r));
 
-                if (sv_rd_ok(&value, "agent.dhcp.short", "DHCP option", err) < 0 || option(code, &value, lease, err) < 0)
+                if (sv_rd_ok(&value, "agent.dhcp.short", "DHCP option", err) < 0 ||
+                    option(code, &value, lease, err) < 0)
                         return -1;
         }
 }
@@ -103,7 +115,8 @@ static bool is_netmask(uint32_t m)
         return m && (~m & (~m + 1)) == 0;
 }
 
-int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid, struct sv_dhcp_lease *out, struct sv_err *err)
+int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid,
+                  struct sv_dhcp_lease *out, struct sv_err *err)
 {
         struct sv_dhcp_lease lease = {0};
         struct sv_rd r = sv_rd(msg);
@@ -122,15 +135,20 @@ int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid, struc
 
         if (sv_rd_ok(&r, "agent.dhcp.short", "DHCP message", err) < 0)
                 return -1;
-        if (head >> 8 != 0x020106 || answered != xid || memcmp(chaddr.p, mac, 6) != 0 || cookie != COOKIE)
+        if (head >> 8 != 0x020106 || answered != xid || memcmp(chaddr.p, mac, 6) != 0 ||
+            cookie != COOKIE)
                 return sv_fail(err, SV_FORMAT, "agent.dhcp.other", "not an answer to our request");
         if (options(&r, &lease, err) < 0)
                 return -1;
         if (lease.type != SV_DHCP_OFFER && lease.type != SV_DHCP_ACK && lease.type != SV_DHCP_NAK)
-                return sv_fail(err, SV_FORMAT, "agent.dhcp.type", "a DHCP message of type %d is no answer", (int)lease.type);
-        if (lease.type != SV_DHCP_NAK && (!is_host(lease.address) || !is_host(lease.server) || !is_netmask(lease.netmask) ||
-                                          (lease.router && !is_host(lease.router))))
-                return sv_fail(err, SV_FORMAT, "agent.dhcp.address", "the answer lacks an address, a netmask or the server, or they are none");
+                return sv_fail(err, SV_FORMAT, "agent.dhcp.type",
+                               "a DHCP message of type %d is no answer", (int)lease.type);
+        if (lease.type != SV_DHCP_NAK &&
+            (!is_host(lease.address) || !is_host(lease.server) || !is_netmask(lease.netmask) ||
+             (lease.router && !is_host(lease.router))))
+                return sv_fail(
+                        err, SV_FORMAT, "agent.dhcp.address",
+                        "the answer lacks an address, a netmask or the server, or they are none");
         *out = lease;
         return 0;
 }

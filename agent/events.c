@@ -35,7 +35,8 @@ static int port_of(const char *entry)
         SV_STR device = sv_asprintf("/dev/%s", entry);
         SV_BUF text = SV_BUF_NULL;
 
-        if (sv_file_read(name, 128, &text, "agent.port", NULL) < 0 || strcmp(sv_buf_str(&text), PORT_NAME "\n") != 0)
+        if (sv_file_read(name, 128, &text, "agent.port", NULL) < 0 ||
+            strcmp(sv_buf_str(&text), PORT_NAME "\n") != 0)
                 return -1;
         /* Never wait for a host that does not read. */
         return open(device, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -147,7 +148,8 @@ void sv_event_done(const char *step, const char *says)
         sv_event_say("%s: %s (%lld ms)", step, says ? says : "done", (long long)ms);
 }
 
-void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try, unsigned tries)
+void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
+                    unsigned tries)
 {
         struct sv_json *e = make_event("retry", step, NULL);
 
@@ -155,7 +157,8 @@ void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, 
         sv_json_set_str(e, "message", err->msg);
         sv_json_set_int(e, "ms", in_ms);
         send_event(e);
-        sv_event_say("%s: %s [%s]; again in %u ms (try %u of %u)", step, err->msg, err->check, in_ms, try, tries);
+        sv_event_say("%s: %s [%s]; again in %u ms (try %u of %u)", step, err->msg, err->check,
+                     in_ms, try, tries);
 }
 
 void sv_event_failed(const struct sv_err *err)
@@ -165,8 +168,10 @@ void sv_event_failed(const struct sv_err *err)
         sv_json_set_str(e, "class", sv_class_name(err->class));
         sv_json_set_str(e, "check", err->check);
         sv_json_set_str(e, "message", err->msg);
-        /* The host may end the guest as soon as it has the event: what people read must be out by then. */
-        sv_event_say("FAILED, the disk stays locked: %s [%s] (%s)", err->msg, err->check, sv_class_name(err->class));
+        /* The host may end the guest as soon as it has the event: what people read must be out by
+         * then. */
+        sv_event_say("FAILED, the disk stays locked: %s [%s] (%s)", err->msg, err->check,
+                     sv_class_name(err->class));
         tcdrain(2);
         send_event(e);
 }
@@ -184,6 +189,8 @@ void sv_event_unlocked(const char *grounds)
                 sv_json_print(timings, &line);
         }
         send_event(e);
-        sv_event_say("unlocked in %lld ms from the first word to the broker; the key was released on these grounds: %s", (long long)ms, grounds);
+        sv_event_say("unlocked in %lld ms from the first word to the broker; the key was released "
+                     "on these grounds: %s",
+                     (long long)ms, grounds);
         sv_event_say("timings in ms: %s", sv_buf_str(&line));
 }

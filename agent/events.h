@@ -1,5 +1,6 @@
-/* What the agent says while it works: a readable line on the console, and one JSON object a line on the virtio port
- * "org.secure-vm.agent" for the launcher (docs/FORMATS.md, "Agent events"). For the operator only: nobody decides anything by it. */
+/* What the agent says while it works: a readable line on the console, and one JSON object a line on
+ * the virtio port "org.secure-vm.agent" for the launcher (docs/FORMATS.md, "Agent events"). For the
+ * operator only: nobody decides anything by it. */
 #pragma once
 
 #include "base/core/err.h"
@@ -10,12 +11,14 @@ void sv_event_start(const char *step, const char *says);
 void sv_event_done(const char *step, const char *says);
 /* Time of a part of a step, for the breakdown that "unlocked" ends with. */
 void sv_event_time(const char *part, int64_t ms);
-void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try, unsigned tries);
+void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
+                    unsigned tries);
 void sv_event_failed(const struct sv_err *err);
 void sv_event_unlocked(const char *grounds);
 /* A line for people only. */
 void sv_event_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Waits a little until the host has read what was said: before this process ends or becomes another. */
+/* Waits a little until the host has read what was said: before this process ends or becomes
+ * another. */
 void sv_event_flush(void);
 /* Milliseconds of the monotonic clock. */
 int64_t sv_event_now(void);

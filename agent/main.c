@@ -1,4 +1,5 @@
-/* secure-vm-agent: as /init of an initramfs it unlocks; in a running system it attests on request. */
+/* secure-vm-agent: as /init of an initramfs it unlocks; in a running system it attests on request.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,25 +26,43 @@ static _Noreturn void run_as_init(void)
 static int run_unlock(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         if (getpid() != 1)
-                return sv_fail(err, SV_USAGE, "agent.init", "unlock mounts, loads modules and changes the root: it runs as /init of an "
-                                                            "initramfs only (secure-vm image initrd makes one)");
+                return sv_fail(
+                        err, SV_USAGE, "agent.init",
+                        "unlock mounts, loads modules and changes the root: it runs as /init of an "
+                        "initramfs only (secure-vm image initrd makes one)");
         run_as_init();
 }
 
 static const struct sv_cmd commands[] = {
-        {.name = "attest", .args = "", .help = "prove this machine to the broker and print its token", .opts = sv_agent_attest_opts,
+        {.name = "attest",
+         .args = "",
+         .help = "prove this machine to the broker and print its token",
+         .opts = sv_agent_attest_opts,
          .run = sv_agent_attest},
-        {.name = "derive-key", .args = "", .help = "a key that the hardware derives for this guest, to a descriptor or a pipe",
-         .opts = sv_agent_derive_key_opts, .run = sv_agent_derive_key},
-        {.name = "evidence", .args = "", .help = "fresh evidence of what runs here, for secure-vm verify", .opts = sv_agent_evidence_opts,
+        {.name = "derive-key",
+         .args = "",
+         .help = "a key that the hardware derives for this guest, to a descriptor or a pipe",
+         .opts = sv_agent_derive_key_opts,
+         .run = sv_agent_derive_key},
+        {.name = "evidence",
+         .args = "",
+         .help = "fresh evidence of what runs here, for secure-vm verify",
+         .opts = sv_agent_evidence_opts,
          .run = sv_agent_evidence},
-        {.name = "get", .args = "RESOURCE", .help = "prove this machine to the broker and get a secret", .opts = sv_agent_get_opts,
+        {.name = "get",
+         .args = "RESOURCE",
+         .help = "prove this machine to the broker and get a secret",
+         .opts = sv_agent_get_opts,
          .run = sv_agent_get},
-        {.name = "unlock", .args = "", .help = "attest, get the disk's key, open the disk, start its system", .run = run_unlock},
+        {.name = "unlock",
+         .args = "",
+         .help = "attest, get the disk's key, open the disk, start its system",
+         .run = run_unlock},
         {0},
 };
 
-/* The kernel starts an initramfs's /init under this name; the first process of a container may be anything. */
+/* The kernel starts an initramfs's /init under this name; the first process of a container may be
+ * anything. */
 static bool is_init(const char *name)
 {
         const char *slash = name ? strrchr(name, '/') : NULL;
@@ -64,5 +83,7 @@ int main(int argc, char **argv)
                 sv_log_err(&err);
                 return (int)err.class;
         }
-        return sv_cli_main("secure-vm-agent", "the guest's side: proves what runs, gets the disk's key", commands, argc, argv);
+        return sv_cli_main("secure-vm-agent",
+                           "the guest's side: proves what runs, gets the disk's key", commands,
+                           argc, argv);
 }

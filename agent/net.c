@@ -27,7 +27,8 @@ static int find_card(char name[IFNAMSIZ], struct sv_err *err)
         for (struct dirent *e; dir && (e = readdir(dir));) {
                 SV_STR device = sv_asprintf("/sys/class/net/%s/device", e->d_name);
 
-                if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ || access(device, F_OK) < 0)
+                if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ ||
+                    access(device, F_OK) < 0)
                         continue;
                 if (!name[0] || strcmp(e->d_name, name) < 0)
                         snprintf(name, IFNAMSIZ, "%.15s", e->d_name);
@@ -35,7 +36,8 @@ static int find_card(char name[IFNAMSIZ], struct sv_err *err)
         if (dir)
                 closedir(dir);
         if (!name[0])
-                return sv_fail(err, SV_SYSTEM, "agent.net.card", "this machine has no network card: give the guest a NIC");
+                return sv_fail(err, SV_SYSTEM, "agent.net.card",
+                               "this machine has no network card: give the guest a NIC");
         return 0;
 }
 
@@ -62,7 +64,8 @@ static int link_up(int fd, const char *name, uint8_t mac[6], struct sv_err *err)
         return 0;
 }
 
-static int apply(int fd, const char *name, uint32_t address, uint32_t netmask, uint32_t router, struct sv_err *err)
+static int apply(int fd, const char *name, uint32_t address, uint32_t netmask, uint32_t router,
+                 struct sv_err *err)
 {
         struct ifreq r = {0};
         struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
@@ -89,8 +92,10 @@ static int open_dhcp(const char *name, struct sv_err *err)
         const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(68)};
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), yes = 1;
 
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof(yes)) < 0 || bind(fd, (const void *)&any, sizeof(any)) < 0) {
+        if (fd < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof(yes)) < 0 ||
+            bind(fd, (const void *)&any, sizeof(any)) < 0) {
                 sv_fail_errno(err, "agent.net.dhcp", "cannot open a socket for DHCP");
                 sv_closep(&fd);
                 return -1;
@@ -106,11 +111,13 @@ static int64_t now_ms(void)
         return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* One message out and the answer to it in; 1 when none came in time, or a refusal. What is no answer to us is passed over. */
-static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, int wait_ms, struct sv_dhcp_lease *lease,
-                    struct sv_err *err)
+/* One message out and the answer to it in; 1 when none came in time, or a refusal. What is no
+ * answer to us is passed over. */
+static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, int wait_ms,
+                    struct sv_dhcp_lease *lease, struct sv_err *err)
 {
-        const struct sockaddr_in all = {.sin_family = AF_INET, .sin_port = htons(67), .sin_addr = {INADDR_BROADCAST}};
+        const struct sockaddr_in all = {
+                .sin_family = AF_INET, .sin_port = htons(67), .sin_addr = {INADDR_BROADCAST}};
         enum sv_dhcp_type want = type == SV_DHCP_DISCOVER ? SV_DHCP_OFFER : SV_DHCP_ACK;
         int64_t end = now_ms() + wait_ms;
         SV_BUF msg = SV_BUF_NULL;
@@ -119,7 +126,8 @@ static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32
         sv_dhcp_put(&msg, type, mac, xid, lease);
         if (sv_buf_ok(&msg, "DHCP message", err) < 0)
                 return -1;
-        if (sendto(fd, msg.p, msg.n, 0, (const void *)&all, sizeof(all)) < 0 && errno != ENETUNREACH && errno != ENETDOWN)
+        if (sendto(fd, msg.p, msg.n, 0, (const void *)&all, sizeof(all)) < 0 &&
+            errno != ENETUNREACH && errno != ENETDOWN)
                 return sv_fail_errno(err, "agent.net.dhcp", "cannot send");
         for (int64_t left; (left = end - now_ms()) > 0;) {
                 struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -138,8 +146,10 @@ static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32
         return 1;
 }
 
-/* Waits of 1, 2, 4, 4, ... seconds: the first answer can be slow when the link has only just come up. */
-static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease *lease, struct sv_err *err)
+/* Waits of 1, 2, 4, 4, ... seconds: the first answer can be slow when the link has only just come
+ * up. */
+static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease *lease,
+                    struct sv_err *err)
 {
         SV_FD fd = open_dhcp(name, err);
         uint32_t xid;
@@ -150,12 +160,16 @@ static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease
                 int wait_ms = i < 2 ? 1000 << i : WAIT_MS;
                 int r;
 
-                if (sv_random(&xid, sizeof(xid), err) < 0 || (r = exchange(fd, SV_DHCP_DISCOVER, mac, xid, wait_ms, lease, err)) < 0)
+                if (sv_random(&xid, sizeof(xid), err) < 0 ||
+                    (r = exchange(fd, SV_DHCP_DISCOVER, mac, xid, wait_ms, lease, err)) < 0)
                         return -1;
-                if (r == 0 && (r = exchange(fd, SV_DHCP_REQUEST, mac, xid, wait_ms, lease, err)) <= 0)
+                if (r == 0 &&
+                    (r = exchange(fd, SV_DHCP_REQUEST, mac, xid, wait_ms, lease, err)) <= 0)
                         return r;
         }
-        return sv_fail(err, SV_SYSTEM, "agent.net.dhcp", "nobody on %s answers DHCP: give securevm.ip=, or a network that has it", name);
+        return sv_fail(err, SV_SYSTEM, "agent.net.dhcp",
+                       "nobody on %s answers DHCP: give securevm.ip=, or a network that has it",
+                       name);
 }
 
 void sv_net_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
@@ -165,13 +179,17 @@ void sv_net_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
                 char text[INET_ADDRSTRLEN];
 
                 if (addresses[i] >> 24 && addresses[i] >> 28 < 0xe)
-                        sv_buf_printf(out, "nameserver %s\n", inet_ntop(AF_INET, &a, text, sizeof(text)));
+                        sv_buf_printf(out, "nameserver %s\n",
+                                      inet_ntop(AF_INET, &a, text, sizeof(text)));
         }
-        if (out->n) /* whoever does not answer soon is asked again, and then the next: the agent tries again anyway */
+        /* whoever does not answer soon is asked again, and then the next: the agent tries again
+         * anyway */
+        if (out->n)
                 sv_buf_puts(out, "options timeout:2 attempts:2\n");
 }
 
-/* The C library asks them for the broker's address. What they say decides nothing: who the broker is shows its key or certificate. */
+/* The C library asks them for the broker's address. What they say decides nothing: who the broker
+ * is shows its key or certificate. */
 static int write_resolvers(const uint32_t *addresses, size_t n, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
@@ -179,7 +197,10 @@ static int write_resolvers(const uint32_t *addresses, size_t n, struct sv_err *e
         sv_net_resolvers(addresses, n, &text);
         if (!text.n)
                 return 0;
-        return sv_mkdirs("/etc", 0755, err) < 0 || sv_file_write("/etc/resolv.conf", 0644, sv_buf_bytes(&text), err) < 0 ? -1 : 0;
+        return sv_mkdirs("/etc", 0755, err) < 0 ||
+                               sv_file_write("/etc/resolv.conf", 0644, sv_buf_bytes(&text), err) < 0
+                       ? -1
+                       : 0;
 }
 
 int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err)
@@ -200,12 +221,13 @@ int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_er
         } else if (ask_dhcp(name, mac, &lease, err) < 0) {
                 return -1;
         }
-        if (apply(fd, name, lease.address, lease.netmask, lease.router, err) < 0 || write_resolvers(lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
+        if (apply(fd, name, lease.address, lease.netmask, lease.router, err) < 0 ||
+            write_resolvers(lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
                 return -1;
         address.s_addr = htonl(lease.address);
         router.s_addr = htonl(lease.router);
-        snprintf(says, 128, "%s %s/%d, router %s", name, inet_ntop(AF_INET, &address, a, sizeof(a)), __builtin_popcount(lease.netmask),
-                 inet_ntop(AF_INET, &router, b, sizeof(b)));
+        snprintf(says, 128, "%s %s/%d, router %s", name, inet_ntop(AF_INET, &address, a, sizeof(a)),
+                 __builtin_popcount(lease.netmask), inet_ntop(AF_INET, &router, b, sizeof(b)));
         return 0;
 }
 

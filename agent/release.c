@@ -65,14 +65,17 @@ static void end_exchange(struct exchange *x)
         sv_kbs_client_free(x->client);
 }
 
-/* The key in the TEE and what the broker is told of it first. Done once: it does not depend on the broker. */
+/* The key in the TEE and what the broker is told of it first. Done once: it does not depend on the
+ * broker. */
 static int open_attester(struct exchange *x, struct sv_err *err)
 {
         const struct sv_attester *a = sv_attester_find();
         int64_t began = now_ms();
 
         if (!a)
-                return sv_fail(err, SV_SYSTEM, "agent.tee", "this machine offers nothing that could attest it (no TPM, SEV-SNP or TDX device)");
+                return sv_fail(err, SV_SYSTEM, "agent.tee",
+                               "this machine offers nothing that could attest it (no TPM, SEV-SNP "
+                               "or TDX device)");
         if (a->open && a->open(&x->state, err) < 0)
                 return -1;
         x->attester = a;
@@ -82,7 +85,8 @@ static int open_attester(struct exchange *x, struct sv_err *err)
         return 0;
 }
 
-struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const char *ca_file, struct sv_err *err)
+struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const char *ca_file,
+                                  struct sv_err *err)
 {
         SV_CERTS ca = {0};
         SV_BUF pem = SV_BUF_NULL;
@@ -111,7 +115,8 @@ static int get_evidence(struct exchange *x, struct sv_json **evidence, struct sv
 
         if (sv_kbs_binding(x->client, digest, err) < 0)
                 return -1;
-        if (x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)), sv_kbs_challenge(x->client), evidence, &note) < 0) {
+        if (x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)),
+                                  sv_kbs_challenge(x->client), evidence, &note) < 0) {
                 if (err)
                         *err = note;
                 return -1;
@@ -165,8 +170,8 @@ static int attempt(struct exchange *x, struct sv_release_out *out, struct sv_err
         return 0;
 }
 
-/* Doubles from PAUSE_MIN_MS to PAUSE_MAX_MS; each a random part of it, so that guests that lost a broker together do not come back
- * together. */
+/* Doubles from PAUSE_MIN_MS to PAUSE_MAX_MS; each a random part of it, so that guests that lost a
+ * broker together do not come back together. */
 static unsigned pause_ms(unsigned failures)
 {
         unsigned ms = PAUSE_MIN_MS << (failures < 6 ? failures : 6);
@@ -208,7 +213,9 @@ static int use(struct exchange *x, struct sv_secret *secret, struct sv_err *err)
         struct sv_err failed = SV_ERR_NULL, untold = SV_ERR_NULL;
         int rc = x->r->use(x->r->config, secret, &failed);
 
-        if (sv_kbs_outcome(x->client, x->r->config->resource, rc < 0 ? &failed : NULL, &untold) < 0 && x->r->says->untold)
+        if (sv_kbs_outcome(x->client, x->r->config->resource, rc < 0 ? &failed : NULL, &untold) <
+                    0 &&
+            x->r->says->untold)
                 x->r->says->untold(&untold);
         if (rc < 0 && err)
                 *err = failed;
@@ -233,12 +240,15 @@ int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv
         SV_TLS_CTX *tls = sv_release_tls(r->config, r->ca_file, err); /* outlives the client */
         __attribute__((cleanup(end_exchange))) struct exchange x = {.r = r};
 
-        if (!tls || sv_kbs_client_new(r->config->url, tls, &x.client, err) < 0 || attempts(&x, out, err) < 0)
+        if (!tls || sv_kbs_client_new(r->config->url, tls, &x.client, err) < 0 ||
+            attempts(&x, out, err) < 0)
                 return -1;
         sv_buf_puts(&out->token, sv_kbs_token(x.client));
         sv_buf_printf(&out->grounds, "%s evidence; %s", x.attester->name,
-                      sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client) : "the broker does not say why");
-        if (sv_buf_ok(&out->token, "the token", err) < 0 || sv_buf_ok(&out->grounds, "the grounds", err) < 0)
+                      sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client)
+                                               : "the broker does not say why");
+        if (sv_buf_ok(&out->token, "the token", err) < 0 ||
+            sv_buf_ok(&out->grounds, "the grounds", err) < 0)
                 return -1;
         if (r->seal && seal(&x, err) < 0)
                 return -1;

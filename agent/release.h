@@ -10,16 +10,19 @@ struct sv_release_says {
         void (*start)(const char *step, const char *says);
         void (*done)(const char *step, const char *says);
         void (*time)(const char *part, int64_t ms);
-        void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try, unsigned tries);
+        void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
+                      unsigned tries);
         void (*untold)(const struct sv_err *err); /* the broker did not hear how it ended */
-        void (*note)(const struct sv_err *note); /* done, but otherwise than people may expect: tee/tee.h, evidence and seal */
+        /* done, but otherwise than people may expect: tee/tee.h, evidence and seal */
+        void (*note)(const struct sv_err *note);
 };
 
 /* Network faults are tried again, with pauses that grow and differ; a refusal is final. */
 #define SV_RELEASE_TRIES       12
 #define SV_RELEASE_DEADLINE_MS 180000 /* no new try after this */
 
-#define SV_AGENT_CA_FILE "/etc/secure-vm/ca.pem" /* in the initramfs, when the broker is known by a CA */
+/* in the initramfs, when the broker is known by a CA */
+#define SV_AGENT_CA_FILE "/etc/secure-vm/ca.pem"
 
 struct sv_release {
         const struct sv_agent_config *config; /* url, pin, resource */
@@ -27,8 +30,10 @@ struct sv_release {
         const struct sv_release_says *says;
         bool token_only; /* ends with the token: the resource is not asked for */
         bool seal;       /* nothing that runs later in this boot may ask again (the unlock) */
-        /* What the secret is for; may be NULL. The broker is told how it ended, so that its audit record does not stop at the release. */
-        int (*use)(const struct sv_agent_config *config, struct sv_secret *secret, struct sv_err *err);
+        /* What the secret is for; may be NULL. The broker is told how it ended, so that its audit
+         * record does not stop at the release. */
+        int (*use)(const struct sv_agent_config *config, struct sv_secret *secret,
+                   struct sv_err *err);
 };
 
 struct sv_release_out {
@@ -42,4 +47,5 @@ void sv_release_out_free(struct sv_release_out *out);
 /* *out must be zeroed; it is the caller's to free, also on failure. */
 int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv_err *err);
 /* The broker by its pin, or by a CA (PEM file). */
-struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const char *ca_file, struct sv_err *err);
+struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const char *ca_file,
+                                  struct sv_err *err);

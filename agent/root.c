@@ -30,8 +30,10 @@ static int find_init(struct sv_err *err)
 
 int sv_root_mount(const char *device, const struct sv_agent_config *c, struct sv_err *err)
 {
-        if (mount(device, ROOT, c->root_type, c->root_flags, *c->root_options ? c->root_options : NULL) < 0)
-                return sv_fail_errno(err, "agent.root", "cannot mount the root file system (%s%s%s)", c->root_type,
+        if (mount(device, ROOT, c->root_type, c->root_flags,
+                  *c->root_options ? c->root_options : NULL) < 0)
+                return sv_fail_errno(err, "agent.root",
+                                     "cannot mount the root file system (%s%s%s)", c->root_type,
                                      *c->root_options ? ", " : "", c->root_options);
         return find_init(err);
 }
@@ -44,7 +46,8 @@ static int move_mounts(struct sv_err *err)
                 SV_STR to = sv_asprintf(ROOT "%s", move[i]);
 
                 if (mount(move[i], to, NULL, MS_MOVE, NULL) < 0)
-                        return sv_fail_errno(err, "agent.switch-root", "cannot move %s to the new root", move[i]);
+                        return sv_fail_errno(err, "agent.switch-root",
+                                             "cannot move %s to the new root", move[i]);
         }
         return 0;
 }
@@ -62,11 +65,12 @@ static void remove_below(int fd, dev_t dev, unsigned depth)
                 struct stat st;
                 int sub;
 
-                if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-                    st.st_dev != dev)
+                if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+                    fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != dev)
                         continue;
                 if (S_ISDIR(st.st_mode)) {
-                        sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                        sub = openat(fd, e->d_name,
+                                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                         if (sub >= 0)
                                 remove_below(sub, dev, depth + 1);
                 }
@@ -81,7 +85,8 @@ static void free_initramfs(int fd)
         struct statfs fs;
         struct stat st;
 
-        if (fstatfs(fd, &fs) < 0 || (fs.f_type != RAMFS_MAGIC && fs.f_type != TMPFS_MAGIC) || fstat(fd, &st) < 0)
+        if (fstatfs(fd, &fs) < 0 || (fs.f_type != RAMFS_MAGIC && fs.f_type != TMPFS_MAGIC) ||
+            fstat(fd, &st) < 0)
                 close(fd);
         else
                 remove_below(fd, st.st_dev, 0);
@@ -90,7 +95,9 @@ static void free_initramfs(int fd)
 int sv_root_switch(struct sv_err *err)
 {
         static const char *const argv[] = {INIT, NULL};
-        static const char *const envp[] = {"HOME=/", "TERM=linux", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+        static const char *const envp[] = {
+                "HOME=/", "TERM=linux",
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
         int old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         if (old < 0)
@@ -99,7 +106,8 @@ int sv_root_switch(struct sv_err *err)
                 close(old);
                 return -1;
         }
-        if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {
+        if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+            chdir("/") < 0) {
                 close(old);
                 return sv_fail_errno(err, "agent.switch-root", "cannot change to the new root");
         }

@@ -5,6 +5,6 @@
 
 /* Mounts the device on /sysroot. SV_SYSTEM "agent.root". */
 int sv_root_mount(const char *device, const struct sv_agent_config *config, struct sv_err *err);
-/* Moves /proc, /sys, /dev and /run over, frees the initramfs and becomes the init of /sysroot. Returns only on failure: SV_SYSTEM
- * "agent.switch-root". */
+/* Moves /proc, /sys, /dev and /run over, frees the initramfs and becomes the init of /sysroot.
+ * Returns only on failure: SV_SYSTEM "agent.switch-root". */
 int sv_root_switch(struct sv_err *err);

@@ -31,7 +31,9 @@ static int mount_all(struct sv_err *err)
         };
 
         for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-                if (mount(list[i].type, list[i].where, list[i].type, list[i].flags, list[i].options) < 0 && errno != EBUSY)
+                if (mount(list[i].type, list[i].where, list[i].type, list[i].flags,
+                          list[i].options) < 0 &&
+                    errno != EBUSY)
                         return sv_fail_errno(err, "agent.mount", "cannot mount %s", list[i].where);
         return 0;
 }
@@ -58,8 +60,9 @@ int sv_system_mount(struct sv_err *err)
         if (mount_all(err) < 0)
                 return -1;
         find_console();
-        /* The serial line is the host's: no memory dumps or reboots by a break on it while a key may be in memory. The system that
-         * starts later sets what it wants. A kernel without sysrq has no such file. */
+        /* The serial line is the host's: no memory dumps or reboots by a break on it while a key
+         * may be in memory. The system that starts later sets what it wants. A kernel without sysrq
+         * has no such file. */
         sysrq = open("/proc/sys/kernel/sysrq", O_WRONLY | O_CLOEXEC);
         if (sysrq >= 0 && write(sysrq, "0\n", 2) != 2)
                 return sv_fail_errno(err, "agent.mount", "cannot turn the emergency keys off");
@@ -73,13 +76,15 @@ static int load_module(const char *path, struct sv_err *err)
 
         if (fd < 0)
                 return sv_fail_errno(err, "agent.module", "cannot open %s", path);
-        /* ENODEV: a driver for a processor or device that is not here (aesni-intel, sev-guest). EEXIST: built in. */
+        /* ENODEV: a driver for a processor or device that is not here (aesni-intel, sev-guest).
+         * EEXIST: built in. */
         if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != ENODEV && errno != EEXIST)
                 return sv_fail_errno(err, "agent.module", "cannot load %s", path);
         return 0;
 }
 
-/* Here configfs is a module too, loaded for the reports of confidential machines; others have none. */
+/* Here configfs is a module too, loaded for the reports of confidential machines; others have none.
+ */
 static void mount_configfs(void)
 {
         mount("configfs", "/sys/kernel/config", "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
@@ -95,7 +100,8 @@ int sv_system_load_modules(struct sv_err *err)
         sv_buf_u8(&list, 0);
         if (sv_buf_ok(&list, MODULES, err) < 0)
                 return -1;
-        for (char *line = strtok_r((char *)list.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        for (char *line = strtok_r((char *)list.p, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save))
                 if (load_module(line, err) < 0)
                         return -1;
         mount_configfs();
@@ -131,7 +137,10 @@ int sv_system_find_disk(const char *serial, char path[64], struct sv_err *err)
                         return 0;
                 nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
         }
-        return sv_fail(err, SV_SYSTEM, "agent.disk", "no disk with the serial \"%s\" appeared in 5 s: the guest file's disk id must be it", serial);
+        return sv_fail(err, SV_SYSTEM, "agent.disk",
+                       "no disk with the serial \"%s\" appeared in 5 s: the guest file's disk id "
+                       "must be it",
+                       serial);
 }
 
 _Noreturn void sv_system_power_off(void)

@@ -21,7 +21,9 @@ static int read_config(struct sv_agent_config *config, struct sv_err *err)
 
         if (sv_file_read("/proc/cmdline", 4096, &text, "agent.cmdline", err) < 0)
                 return -1;
-        return sv_agent_config_parse(sv_buf_bytes(&text), config, err) < 0 ? -1 : sv_agent_config_need(config, err);
+        return sv_agent_config_parse(sv_buf_bytes(&text), config, err) < 0
+                       ? -1
+                       : sv_agent_config_need(config, err);
 }
 
 static int network(const struct sv_agent_config *config, struct sv_err *err)
@@ -51,14 +53,17 @@ static int read_head(const char *device, struct sv_buf *head, struct sv_err *err
                 if (got < 0)
                         return sv_fail_errno(err, "agent.disk", "cannot read %s", device);
                 if (got == 0)
-                        return sv_fail(err, SV_FORMAT, "luks.header.short", "%s is too small to be an encrypted disk", device);
+                        return sv_fail(err, SV_FORMAT, "luks.header.short",
+                                       "%s is too small to be an encrypted disk", device);
                 n += (size_t)got;
         }
         return 0;
 }
 
-/* Everything is checked, and used, in one copy in memory: the host may change the disk under us at any time. */
-static int open_disk(const struct sv_agent_config *config, struct sv_secret *resource, struct sv_err *err)
+/* Everything is checked, and used, in one copy in memory: the host may change the disk under us at
+ * any time. */
+static int open_disk(const struct sv_agent_config *config, struct sv_secret *resource,
+                     struct sv_err *err)
 {
         struct sv_luks_header h;
         struct sv_binding binding;
@@ -68,10 +73,11 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
         int64_t began;
 
         sv_event_start("header", NULL);
-        if (sv_binding_unpack(resource, &binding, &key, err) < 0 || sv_system_find_disk(config->disk, device, err) < 0 ||
-            read_head(device, &head, err) < 0)
+        if (sv_binding_unpack(resource, &binding, &key, err) < 0 ||
+            sv_system_find_disk(config->disk, device, err) < 0 || read_head(device, &head, err) < 0)
                 return -1;
-        if (sv_binding_check(&binding, sv_buf_bytes(&head), err) < 0 || sv_luks_header_parse(sv_buf_bytes(&head), &h, err) < 0 ||
+        if (sv_binding_check(&binding, sv_buf_bytes(&head), err) < 0 ||
+            sv_luks_header_parse(sv_buf_bytes(&head), &h, err) < 0 ||
             sv_luks_header_copy(sv_buf_bytes(&head), &h, &copy, err) < 0)
                 return -1;
         sv_event_done("header", "the disk's header is the one that the key was made for");
@@ -99,8 +105,13 @@ static void say_note(const struct sv_err *note)
 
 static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)
 {
-        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time, sv_event_retry, say_untold, say_note};
-        const struct sv_release release = {.config = config, .ca_file = SV_AGENT_CA_FILE, .says = &says, .seal = true, .use = open_disk};
+        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time,
+                                                    sv_event_retry, say_untold,    say_note};
+        const struct sv_release release = {.config = config,
+                                           .ca_file = SV_AGENT_CA_FILE,
+                                           .says = &says,
+                                           .seal = true,
+                                           .use = open_disk};
         SV_RELEASE_OUT out = {0};
 
         if (sv_release(&release, &out, err) < 0)
@@ -125,7 +136,8 @@ int sv_unlock(struct sv_err *err)
 {
         struct sv_agent_config config;
 
-        if (prepare(&config, err) < 0 || network(&config, err) < 0 || get_and_open(&config, err) < 0)
+        if (prepare(&config, err) < 0 || network(&config, err) < 0 ||
+            get_and_open(&config, err) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
         sv_net_down(); /* the system brings its network up by its own rules and names */

@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose where, const struct sv_tee **out, struct sv_err *err)
+int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose where,
+                  const struct sv_tee **out, struct sv_err *err)
 {
         char nearest[640] = "no TEE is built in";
         bool any;
@@ -11,7 +12,9 @@ int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose
                 name = guest ? guest->tee : "auto";
         any = !strcmp(name, "auto");
         if (!any && !sv_tee_find(name))
-                return sv_fail(err, SV_USAGE, "tee.name", "expected auto or one of %s as TEE, found \"%.40s\"", sv_tee_names(), name);
+                return sv_fail(err, SV_USAGE, "tee.name",
+                               "expected auto or one of %s as TEE, found \"%.40s\"", sv_tee_names(),
+                               name);
         if (!any && where == SV_CHOOSE_ANY) {
                 *out = sv_tee_find(name);
                 return 0;
@@ -29,6 +32,8 @@ int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose
                 }
                 snprintf(nearest, sizeof(nearest), "%s: %s", sv_tees[i]->name, probe.advice);
         }
-        return any ? sv_fail(err, SV_SYSTEM, "tee.host", "this host can run none of %s; nearest is %s", sv_tee_names(), nearest)
-                   : sv_fail(err, SV_SYSTEM, "tee.host", "this host cannot run the guest: %s", nearest);
+        return any ? sv_fail(err, SV_SYSTEM, "tee.host",
+                             "this host can run none of %s; nearest is %s", sv_tee_names(), nearest)
+                   : sv_fail(err, SV_SYSTEM, "tee.host", "this host cannot run the guest: %s",
+                             nearest);
 }

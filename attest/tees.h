@@ -5,7 +5,8 @@
 
 extern const struct sv_tee *const sv_tees[]; /* ends with NULL; best protection first */
 
-/* By the name people use ("vtpm") or by the name on the KBS wire ("tpm"); NULL when there is none. */
+/* By the name people use ("vtpm") or by the name on the KBS wire ("tpm"); NULL when there is none.
+ */
 const struct sv_tee *sv_tee_find(const char *name);
 const struct sv_tee *sv_tee_find_kbs(const char *kbs_name);
 /* "sev-snp, tdx, vtpm", for messages. */

@@ -9,7 +9,7 @@
 #include "base/core/limits.h"
 
 #define KEK_SIZE 32
-#define IV_SIZE 12
+#define IV_SIZE  12
 #define TAG_SIZE 16
 
 static struct sv_key *read_key(const char *path, bool want_private, struct sv_err *err)
@@ -31,8 +31,10 @@ static int read_tls(struct sv_broker *b, struct sv_err *err)
         SV_BUF text = SV_BUF_NULL, spki = SV_BUF_NULL;
         SV_CERTS chain = {0};
 
-        if (!key || sv_file_read(b->config.tls_cert, SV_PEM_SIZE_MAX, &text, "broker.cert", err) < 0 ||
-            sv_certs_parse(sv_buf_bytes(&text), &chain, "broker.cert", err) < 0 || sv_key_spki(key, &spki, err) < 0 ||
+        if (!key ||
+            sv_file_read(b->config.tls_cert, SV_PEM_SIZE_MAX, &text, "broker.cert", err) < 0 ||
+            sv_certs_parse(sv_buf_bytes(&text), &chain, "broker.cert", err) < 0 ||
+            sv_key_spki(key, &spki, err) < 0 ||
             sv_digest(SV_SHA256, sv_buf_bytes(&spki), b->pin, err) < 0)
                 return -1;
         b->tls = sv_tls_server(&chain, key, err);
@@ -45,9 +47,11 @@ static int check_collateral(const struct sv_broker_collateral *c, struct sv_err 
         struct stat st;
 
         if (c->offline && (stat(c->offline, &st) < 0 || !S_ISDIR(st.st_mode)))
-                return sv_fail(err, SV_USAGE, "broker.config.collateral", "%s is no folder from which collateral could be taken", c->offline);
+                return sv_fail(err, SV_USAGE, "broker.config.collateral",
+                               "%s is no folder from which collateral could be taken", c->offline);
         if (c->mirror_ca && access(c->mirror_ca, R_OK) < 0)
-                return sv_fail(err, SV_USAGE, "broker.config.collateral", "%s, the CA of the mirrors, cannot be read", c->mirror_ca);
+                return sv_fail(err, SV_USAGE, "broker.config.collateral",
+                               "%s, the CA of the mirrors, cannot be read", c->mirror_ca);
         return c->cache ? sv_cache_open(c->cache, err) : 0;
 }
 
@@ -55,16 +59,19 @@ int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err
 {
         SV_BROKER b = {.audit_fd = -1};
 
-        if (sv_broker_config_read(config, &b.config, err) < 0 || read_tls(&b, err) < 0 || check_collateral(&b.config.collateral, err) < 0)
+        if (sv_broker_config_read(config, &b.config, err) < 0 || read_tls(&b, err) < 0 ||
+            check_collateral(&b.config.collateral, err) < 0)
                 return -1;
         b.token_key = read_key(b.config.token_key, true, err);
         b.admin_key = b.token_key ? read_key(b.config.admin_pub, false, err) : NULL;
         if (!b.admin_key)
                 return -1;
         if (b.config.audit_log) {
-                b.audit_fd = open(b.config.audit_log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+                b.audit_fd = open(b.config.audit_log,
+                                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
                 if (b.audit_fd < 0)
-                        return sv_fail_errno(err, "broker.audit", "cannot open %s", b.config.audit_log);
+                        return sv_fail_errno(err, "broker.audit", "cannot open %s",
+                                             b.config.audit_log);
         }
         *out = b;
         memset(&b, 0, sizeof(b));
@@ -79,7 +86,8 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
         if (sv_file_read(b->config.kek, KEK_SIZE, &raw, "broker.kek", err) < 0)
                 return -1;
         if (raw.n != KEK_SIZE)
-                return sv_fail(err, SV_USAGE, "broker.kek", "%s has %zu bytes, expected %d", b->config.kek, raw.n, KEK_SIZE);
+                return sv_fail(err, SV_USAGE, "broker.kek", "%s has %zu bytes, expected %d",
+                               b->config.kek, raw.n, KEK_SIZE);
         b->kek = sv_secret_copy(sv_buf_bytes(&raw), err);
         return b->kek ? sv_store_open(b->config.database, &b->store, err) : -1;
 }
@@ -99,13 +107,16 @@ void sv_broker_close(struct sv_broker *b)
         b->audit_fd = -1;
 }
 
-int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes plain, struct sv_buf *out, struct sv_err *err)
+int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes plain,
+                   struct sv_buf *out, struct sv_err *err)
 {
         struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), KEK_SIZE);
         SV_BUF cipher = SV_BUF_NULL;
         uint8_t iv[IV_SIZE], tag[TAG_SIZE];
 
-        if (sv_random(iv, sizeof(iv), err) < 0 || sv_gcm_seal(kek, sv_bytes(iv, sizeof(iv)), sv_bytes_str(aad), plain, &cipher, tag, err) < 0)
+        if (sv_random(iv, sizeof(iv), err) < 0 ||
+            sv_gcm_seal(kek, sv_bytes(iv, sizeof(iv)), sv_bytes_str(aad), plain, &cipher, tag,
+                        err) < 0)
                 return -1;
         sv_buf_put(out, sv_bytes(iv, sizeof(iv)));
         sv_buf_put(out, sv_bytes(tag, sizeof(tag)));
@@ -113,18 +124,23 @@ int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes p
         return sv_buf_ok(out, "a sealed value", err);
 }
 
-struct sv_secret *sv_broker_unseal(const struct sv_broker *b, const char *aad, struct sv_bytes sealed, struct sv_err *err)
+struct sv_secret *sv_broker_unseal(const struct sv_broker *b, const char *aad,
+                                   struct sv_bytes sealed, struct sv_err *err)
 {
         struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), KEK_SIZE);
         struct sv_secret *s;
 
         if (sealed.n <= IV_SIZE + TAG_SIZE) {
-                sv_fail(err, SV_SYSTEM, "broker.sealed", "a sealed value of the database has %zu bytes", sealed.n);
+                sv_fail(err, SV_SYSTEM, "broker.sealed",
+                        "a sealed value of the database has %zu bytes", sealed.n);
                 return NULL;
         }
         s = sv_gcm_open(kek, sv_bytes(sealed.p, IV_SIZE), sv_bytes_str(aad),
-                        sv_bytes(sealed.p + IV_SIZE + TAG_SIZE, sealed.n - IV_SIZE - TAG_SIZE), sv_bytes(sealed.p + IV_SIZE, TAG_SIZE), NULL);
+                        sv_bytes(sealed.p + IV_SIZE + TAG_SIZE, sealed.n - IV_SIZE - TAG_SIZE),
+                        sv_bytes(sealed.p + IV_SIZE, TAG_SIZE), NULL);
         if (!s)
-                sv_fail(err, SV_SYSTEM, "broker.sealed", "a value of the database does not open: it was changed, moved, or sealed under another kek");
+                sv_fail(err, SV_SYSTEM, "broker.sealed",
+                        "a value of the database does not open: it was changed, moved, or sealed "
+                        "under another kek");
         return s;
 }

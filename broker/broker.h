@@ -13,7 +13,8 @@ struct sv_broker {
         struct sv_tls_ctx *tls;
         uint8_t pin[32];
         int audit_fd; /* -1: none */
-        /* The listener's; each process works on the copy that it was forked with (broker/serve/lessons.c). NULL: everything is verified anew */
+        /* The listener's; each process works on the copy that it was forked with
+         * (broker/serve/lessons.c). NULL: everything is verified anew */
         struct sv_memory *memory;
         int slot; /* with memory: what processes tell the listener */
         /* of one process, never across a fork */
@@ -28,9 +29,12 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err);
 void sv_broker_close(struct sv_broker *b);
 #define SV_BROKER __attribute__((cleanup(sv_broker_close))) struct sv_broker
 
-/* AES-256-GCM under the kek: iv (12) || tag (16) || ciphertext; `aad` names what is sealed, so that no value can stand in for another. */
-int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes plain, struct sv_buf *out, struct sv_err *err);
-struct sv_secret *sv_broker_unseal(const struct sv_broker *b, const char *aad, struct sv_bytes sealed, struct sv_err *err);
+/* AES-256-GCM under the kek: iv (12) || tag (16) || ciphertext; `aad` names what is sealed, so that
+ * no value can stand in for another. */
+int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes plain,
+                   struct sv_buf *out, struct sv_err *err);
+struct sv_secret *sv_broker_unseal(const struct sv_broker *b, const char *aad,
+                                   struct sv_bytes sealed, struct sv_err *err);
 
 /* One request while it is handled. */
 struct sv_request {
@@ -38,16 +42,19 @@ struct sv_request {
         const struct sv_http_msg *msg;
         const char *peer;
         int64_t now;
-        char resource[3 * 64];   /* "repo/type/tag" where the route has one, else "" */
-        const char *query;       /* behind '?', or "" */
+        char resource[3 * 64]; /* "repo/type/tag" where the route has one, else "" */
+        const char *query;     /* behind '?', or "" */
         struct sv_http_msg answer;
-        const char *error;       /* KBS error name when the handler fails; NULL: by class */
-        struct sv_json *audit;   /* what the handler adds to the record: session, tee, ek_cn, grounds */
-        const char *outcome;     /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
+        const char *error; /* KBS error name when the handler fails; NULL: by class */
+        /* what the handler adds to the record: session, tee, ek_cn, grounds */
+        struct sv_json *audit;
+        /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
+        const char *outcome;
 };
 
-/* Finds the route, asks for the administrator's proof where it needs one, runs it, writes the audit record, fills r->answer. When the record cannot
- * be written nothing is released: the answer becomes an error. */
+/* Finds the route, asks for the administrator's proof where it needs one, runs it, writes the audit
+ * record, fills r->answer. When the record cannot be written nothing is released: the answer
+ * becomes an error. */
 void sv_broker_handle(struct sv_request *r);
 /* The answer for what could not even be read as a request. */
 void sv_broker_refuse(struct sv_request *r, const struct sv_err *err);
@@ -55,13 +62,16 @@ void sv_request_free(struct sv_request *r);
 
 /* Serves until SIGTERM or SIGINT, then lets running requests end. */
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err);
-/* Makes `dir` with keys, certificate, configuration and database. Fills the server key's pin. SV_USAGE "broker.init.exists". */
-int sv_broker_init(const char *dir, const char *listen, const char *const *names, uint8_t pin[32], struct sv_err *err);
+/* Makes `dir` with keys, certificate, configuration and database. Fills the server key's pin.
+ * SV_USAGE "broker.init.exists". */
+int sv_broker_init(const char *dir, const char *listen, const char *const *names, uint8_t pin[32],
+                   struct sv_err *err);
 
 /* Makes memory and slot. */
 int sv_broker_lessons(struct sv_broker *b, struct sv_err *err);
 void sv_broker_forget(struct sv_broker *b);
-/* A process: what this one has verified that the listener did not know. The listener: proves it anew, and keeps it for later ones. */
+/* A process: what this one has verified that the listener did not know. The listener: proves it
+ * anew, and keeps it for later ones. */
 void sv_broker_teach(struct sv_broker *b);
 void sv_broker_learn(struct sv_broker *b, int64_t now);
 

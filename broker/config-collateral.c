@@ -18,10 +18,12 @@ void sv_broker_collateral_free(struct sv_broker_collateral *c)
 
 static int bad(struct sv_bytes text, const char *what, struct sv_err *err)
 {
-        return sv_fail(err, SV_USAGE, "broker.config.collateral", "line %u: %s", sv_json_line(text, "/collateral"), what);
+        return sv_fail(err, SV_USAGE, "broker.config.collateral", "line %u: %s",
+                       sv_json_line(text, "/collateral"), what);
 }
 
-static int take_path(const struct sv_json *value, struct sv_bytes text, const char *member, const char *dir, char **out, struct sv_err *err)
+static int take_path(const struct sv_json *value, struct sv_bytes text, const char *member,
+                     const char *dir, char **out, struct sv_err *err)
 {
         const struct sv_json *path = sv_json_get(value, member);
         const char *s = sv_json_str(path);
@@ -35,7 +37,8 @@ static int take_path(const struct sv_json *value, struct sv_bytes text, const ch
 }
 
 /* One "[HOST=]URL", or an array of them. */
-static int take_mirrors(const struct sv_json *value, struct sv_bytes text, char ***out, struct sv_err *err)
+static int take_mirrors(const struct sv_json *value, struct sv_bytes text, char ***out,
+                        struct sv_err *err)
 {
         const struct sv_json *mirror = sv_json_get(value, "mirror");
         bool many = sv_json_type(mirror) == SV_JSON_ARRAY;
@@ -52,25 +55,30 @@ static int take_mirrors(const struct sv_json *value, struct sv_bytes text, char 
                 const char *s = sv_json_str(many ? sv_json_at(mirror, i) : mirror);
 
                 if (!s)
-                        return bad(text, "\"mirror\" must be a URL, HOST=URL, or an array of them", err);
+                        return bad(text, "\"mirror\" must be a URL, HOST=URL, or an array of them",
+                                   err);
                 list[i] = sv_asprintf("%s", s);
         }
         return sv_fetch_check(&f, err);
 }
 
-int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir, struct sv_broker_collateral *out,
-                               struct sv_err *err)
+int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir,
+                               struct sv_broker_collateral *out, struct sv_err *err)
 {
-        static const char *const names[] = {"fetch", "offline", "cache", "mirror", "mirror_ca", NULL};
+        static const char *const names[] = {"fetch",  "offline",   "cache",
+                                            "mirror", "mirror_ca", NULL};
         __attribute__((cleanup(sv_broker_collateral_free))) struct sv_broker_collateral c = {0};
         const struct sv_json *fetch = sv_json_get(value, "fetch");
 
         if (!value)
                 return 0;
         if (sv_json_type(value) != SV_JSON_OBJECT || (fetch && sv_json_type(fetch) != SV_JSON_BOOL))
-                return bad(text, "\"collateral\" must be an object, its \"fetch\" true or false", err);
-        if (sv_json_only(value, names, "broker.config.collateral", err) < 0 || take_path(value, text, "offline", dir, &c.offline, err) < 0 ||
-            take_path(value, text, "cache", dir, &c.cache, err) < 0 || take_path(value, text, "mirror_ca", dir, &c.mirror_ca, err) < 0 ||
+                return bad(text, "\"collateral\" must be an object, its \"fetch\" true or false",
+                           err);
+        if (sv_json_only(value, names, "broker.config.collateral", err) < 0 ||
+            take_path(value, text, "offline", dir, &c.offline, err) < 0 ||
+            take_path(value, text, "cache", dir, &c.cache, err) < 0 ||
+            take_path(value, text, "mirror_ca", dir, &c.mirror_ca, err) < 0 ||
             take_mirrors(value, text, &c.mirrors, err) < 0) {
                 if (err)
                         err->class = SV_USAGE;
@@ -78,9 +86,14 @@ int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text
         }
         c.fetch = sv_json_bool(fetch, false);
         if (c.fetch && c.offline)
-                return bad(text, "either \"fetch\" or \"offline\": an offline folder is all there is", err);
+                return bad(text,
+                           "either \"fetch\" or \"offline\": an offline folder is all there is",
+                           err);
         if (!c.fetch && (c.cache || c.mirrors || c.mirror_ca))
-                return bad(text, "nothing is fetched, so cache and mirrors are of no use: set \"fetch\" to true", err);
+                return bad(text,
+                           "nothing is fetched, so cache and mirrors are of no use: set \"fetch\" "
+                           "to true",
+                           err);
         if (c.fetch && !c.cache)
                 c.cache = sv_asprintf("%s/collateral", dir);
         *out = c;

@@ -28,8 +28,10 @@ static const struct row {
         {"port_file", PATH, offsetof(struct sv_broker_config, port_file), NULL, 0, 0, 0},
         {"connections", INT, offsetof(struct sv_broker_config, connections), NULL, 64, 1, 4096},
         {"sessions", INT, offsetof(struct sv_broker_config, sessions), NULL, 10000, 1, 1000000},
-        {"session_seconds", INT, offsetof(struct sv_broker_config, session_seconds), NULL, 300, 1, 3600},
-        {"token_seconds", INT, offsetof(struct sv_broker_config, token_seconds), NULL, 300, 1, 3600},
+        {"session_seconds", INT, offsetof(struct sv_broker_config, session_seconds), NULL, 300, 1,
+         3600},
+        {"token_seconds", INT, offsetof(struct sv_broker_config, token_seconds), NULL, 300, 1,
+         3600},
 };
 #define N_ROWS (sizeof(rows) / sizeof(*rows))
 
@@ -47,15 +49,17 @@ void sv_broker_config_free(struct sv_broker_config *c)
         memset(c, 0, sizeof(*c));
 }
 
-static int fail_member(const struct row *r, struct sv_bytes text, const char *expected, struct sv_err *err)
+static int fail_member(const struct row *r, struct sv_bytes text, const char *expected,
+                       struct sv_err *err)
 {
         SV_STR pointer = sv_asprintf("/%s", r->name);
 
-        return sv_fail(err, SV_USAGE, "broker.config.value", "line %u: \"%s\" must be %s", sv_json_line(text, pointer), r->name, expected);
+        return sv_fail(err, SV_USAGE, "broker.config.value", "line %u: \"%s\" must be %s",
+                       sv_json_line(text, pointer), r->name, expected);
 }
 
-static int take(const struct row *r, const struct sv_json *value, struct sv_bytes text, const char *dir, struct sv_broker_config *c,
-                struct sv_err *err)
+static int take(const struct row *r, const struct sv_json *value, struct sv_bytes text,
+                const char *dir, struct sv_broker_config *c, struct sv_err *err)
 {
         const char *s = sv_json_str(value);
         int64_t v;
@@ -63,7 +67,8 @@ static int take(const struct row *r, const struct sv_json *value, struct sv_byte
         if (r->kind == INT) {
                 v = value ? sv_json_int(value, r->min - 1) : r->otherwise;
                 if ((value && sv_json_type(value) != SV_JSON_INT) || v < r->min || v > r->max) {
-                        SV_STR expected = sv_asprintf("an integer from %lld to %lld", (long long)r->min, (long long)r->max);
+                        SV_STR expected = sv_asprintf("an integer from %lld to %lld",
+                                                      (long long)r->min, (long long)r->max);
 
                         return fail_member(r, text, expected, err);
                 }
@@ -75,7 +80,8 @@ static int take(const struct row *r, const struct sv_json *value, struct sv_byte
         if (!value)
                 s = r->text;
         if (s)
-                *text_at(c, r) = r->kind == PATH && *s != '/' ? sv_asprintf("%s/%s", dir, s) : sv_asprintf("%s", s);
+                *text_at(c, r) = r->kind == PATH && *s != '/' ? sv_asprintf("%s/%s", dir, s)
+                                                              : sv_asprintf("%s", s);
         return 0;
 }
 
@@ -88,8 +94,8 @@ static int split_listen(struct sv_broker_config *c, struct sv_bytes text, struct
         unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
         bool v6 = c->address[0] == '[';
 
-        if (!n || colon[1] < '0' || colon[1] > '9' || *end || port > 65535 || (v6 && (n < 3 || colon[-1] != ']')) ||
-            (!v6 && memchr(c->address, ':', n)))
+        if (!n || colon[1] < '0' || colon[1] > '9' || *end || port > 65535 ||
+            (v6 && (n < 3 || colon[-1] != ']')) || (!v6 && memchr(c->address, ':', n)))
                 return fail_member(&rows[0], text, "ADDRESS:PORT or [ADDRESS]:PORT", err);
         *colon = '\0';
         if (v6) {
@@ -100,7 +106,8 @@ static int split_listen(struct sv_broker_config *c, struct sv_bytes text, struct
         return 0;
 }
 
-int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out, struct sv_err *err)
+int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out,
+                           struct sv_err *err)
 {
         SV_BROKER_CONFIG c = {0};
         SV_JSON *j = NULL;
@@ -109,17 +116,21 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
         for (size_t i = 0; i < N_ROWS; i++)
                 names[i] = rows[i].name;
         names[N_ROWS] = "collateral";
-        if (sv_json_parse(text, "broker.config", &j, err) < 0 || sv_json_only(j, names, "broker.config", err) < 0) {
+        if (sv_json_parse(text, "broker.config", &j, err) < 0 ||
+            sv_json_only(j, names, "broker.config", err) < 0) {
                 if (err)
                         err->class = SV_USAGE; /* a file of the operator's own */
                 return -1;
         }
         if (sv_json_type(j) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_USAGE, "broker.config.value", "the configuration must be an object");
+                return sv_fail(err, SV_USAGE, "broker.config.value",
+                               "the configuration must be an object");
         for (size_t i = 0; i < N_ROWS; i++)
                 if (take(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
                         return -1;
-        if (split_listen(&c, text, err) < 0 || sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral, err) < 0)
+        if (split_listen(&c, text, err) < 0 ||
+            sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,
+                                       err) < 0)
                 return -1;
         *out = c;
         memset(&c, 0, sizeof(c));

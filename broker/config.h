@@ -1,5 +1,6 @@
-/* The broker's configuration (docs/FORMATS.md, "Broker configuration"). Every member has a default but "dir"'s files, which
- * `secure-vm-broker init` makes. Relative paths are relative to the configuration's own folder. */
+/* The broker's configuration (docs/FORMATS.md, "Broker configuration"). Every member has a default
+ * but "dir"'s files, which `secure-vm-broker init` makes. Relative paths are relative to the
+ * configuration's own folder. */
 #pragma once
 
 #include "base/json/json.h"
@@ -8,26 +9,28 @@ struct sv_broker_config {
         char *address; /* to listen on, an IP address */
         uint16_t port; /* 0: any free one */
         char *tls_key, *tls_cert, *token_key, *admin_pub, *kek, *database;
-        char *audit_log;  /* one JSON object a line, appended; NULL: none */
-        char *port_file;  /* the port is written there once the broker listens; NULL: nowhere */
+        char *audit_log;     /* one JSON object a line, appended; NULL: none */
+        char *port_file;     /* the port is written there once the broker listens; NULL: nowhere */
         int64_t connections; /* served at a time */
         int64_t sessions;    /* alive at a time */
         int64_t session_seconds, token_seconds;
         struct sv_broker_collateral { /* "collateral"; what evidence needs and does not bring */
-                bool fetch;     /* from the makers or their mirrors; else */
-                char *offline;  /* from this folder; NULL: evidence has to bring it */
-                char *cache;    /* default: "collateral" beside the configuration */
-                char **mirrors; /* ends with NULL; may be NULL */
+                bool fetch;           /* from the makers or their mirrors; else */
+                char *offline;        /* from this folder; NULL: evidence has to bring it */
+                char *cache;          /* default: "collateral" beside the configuration */
+                char **mirrors;       /* ends with NULL; may be NULL */
                 char *mirror_ca;
         } collateral;
 };
 
-/* SV_USAGE "broker.config.<…>", naming the line. `dir` is put in front of relative paths. Pure. *out must be zeroed. */
-int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out, struct sv_err *err);
+/* SV_USAGE "broker.config.<…>", naming the line. `dir` is put in front of relative paths. Pure.
+ * *out must be zeroed. */
+int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out,
+                           struct sv_err *err);
 int sv_broker_config_read(const char *path, struct sv_broker_config *out, struct sv_err *err);
 /* The member "collateral" of it. */
-int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir, struct sv_broker_collateral *out,
-                               struct sv_err *err);
+int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir,
+                               struct sv_broker_collateral *out, struct sv_err *err);
 void sv_broker_collateral_free(struct sv_broker_collateral *c);
 void sv_broker_config_free(struct sv_broker_config *c);
 #define SV_BROKER_CONFIG __attribute__((cleanup(sv_broker_config_free))) struct sv_broker_config

@@ -6,18 +6,21 @@
 #include "base/core/file.h"
 #include "broker/broker.h"
 
-#define CERT_YEARS 10 /* clients pin the key; the dates matter to those who use the certificate as a CA */
-#define DAY 86400
-#define NAMES_MAX 32
+/* clients pin the key; the dates matter to those who use the certificate as a CA */
+#define CERT_YEARS 10
+#define DAY        86400
+#define NAMES_MAX  32
 
-static int write_in(const char *dir, const char *name, unsigned mode, struct sv_bytes data, struct sv_err *err)
+static int write_in(const char *dir, const char *name, unsigned mode, struct sv_bytes data,
+                    struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/%s", dir, name);
 
         return sv_file_write(path, mode, data, err);
 }
 
-static int write_private(const char *dir, const char *name, const struct sv_key *key, struct sv_err *err)
+static int write_private(const char *dir, const char *name, const struct sv_key *key,
+                         struct sv_err *err)
 {
         SV_SECRET *pem = NULL;
 
@@ -30,11 +33,14 @@ static int make_tls(const char *dir, const char *const *names, uint8_t pin[32], 
 {
         SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, err);
         int64_t now = time(NULL);
-        SV_CERT *cert = key ? sv_cert_self_signed(key, "secure-vm-broker", names, now - DAY, now + CERT_YEARS * 365LL * DAY, err) : NULL;
+        SV_CERT *cert = key ? sv_cert_self_signed(key, "secure-vm-broker", names, now - DAY,
+                                                  now + CERT_YEARS * 365LL * DAY, err)
+                            : NULL;
         SV_BUF pem = SV_BUF_NULL, spki = SV_BUF_NULL;
 
         if (!cert || sv_cert_pem(cert, &pem, err) < 0 || sv_key_spki(key, &spki, err) < 0 ||
-            sv_digest(SV_SHA256, sv_buf_bytes(&spki), pin, err) < 0 || write_private(dir, "tls.key", key, err) < 0)
+            sv_digest(SV_SHA256, sv_buf_bytes(&spki), pin, err) < 0 ||
+            write_private(dir, "tls.key", key, err) < 0)
                 return -1;
         return write_in(dir, "tls.crt", 0644, sv_buf_bytes(&pem), err);
 }
@@ -46,17 +52,21 @@ static int make_keys(const char *dir, struct sv_err *err)
         SV_SECRET *kek = admin ? sv_secret_random(32, err) : NULL;
         SV_BUF pub = SV_BUF_NULL;
 
-        if (!kek || sv_key_public_pem(admin, &pub, err) < 0 || write_private(dir, "token.key", token, err) < 0 ||
-            write_private(dir, "admin.key", admin, err) < 0 || write_in(dir, "admin.pub", 0644, sv_buf_bytes(&pub), err) < 0)
+        if (!kek || sv_key_public_pem(admin, &pub, err) < 0 ||
+            write_private(dir, "token.key", token, err) < 0 ||
+            write_private(dir, "admin.key", admin, err) < 0 ||
+            write_in(dir, "admin.pub", 0644, sv_buf_bytes(&pub), err) < 0)
                 return -1;
-        return write_in(dir, "kek", 0600, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)), err);
+        return write_in(dir, "kek", 0600, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)),
+                        err);
 }
 
 static int make_config(const char *dir, const char *address, struct sv_err *err)
 {
-        static const char *const paths[][2] = {{"tls_key", "tls.key"},     {"tls_cert", "tls.crt"}, {"token_key", "token.key"},
-                                               {"admin_pub", "admin.pub"}, {"kek", "kek"},          {"database", "broker.db"},
-                                               {"audit_log", "audit.jsonl"}, {"port_file", "port"}};
+        static const char *const paths[][2] = {
+                {"tls_key", "tls.key"},       {"tls_cert", "tls.crt"}, {"token_key", "token.key"},
+                {"admin_pub", "admin.pub"},   {"kek", "kek"},          {"database", "broker.db"},
+                {"audit_log", "audit.jsonl"}, {"port_file", "port"}};
         SV_JSON *j = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
         SV_BROKER_CONFIG check = {0};
@@ -65,13 +75,15 @@ static int make_config(const char *dir, const char *address, struct sv_err *err)
         for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
                 sv_json_set_str(j, paths[i][0], paths[i][1]);
         sv_json_pretty(j, &text);
-        if (sv_buf_ok(&text, "the configuration", err) < 0 || sv_broker_config_parse(sv_buf_bytes(&text), dir, &check, err) < 0)
+        if (sv_buf_ok(&text, "the configuration", err) < 0 ||
+            sv_broker_config_parse(sv_buf_bytes(&text), dir, &check, err) < 0)
                 return -1;
         /* Last: a folder with a configuration is complete. */
         return write_in(dir, "config.json", 0644, sv_buf_bytes(&text), err);
 }
 
-int sv_broker_init(const char *dir, const char *address, const char *const *names, uint8_t pin[32], struct sv_err *err)
+int sv_broker_init(const char *dir, const char *address, const char *const *names, uint8_t pin[32],
+                   struct sv_err *err)
 {
         /* 10.0.2.2 is the host as guests on QEMU's user network see it. */
         const char *all[NAMES_MAX + 4] = {"localhost", "127.0.0.1", "10.0.2.2"};
@@ -83,13 +95,15 @@ int sv_broker_init(const char *dir, const char *address, const char *const *name
 
         for (size_t i = 0; names && names[i]; i++) {
                 if (i == NAMES_MAX)
-                        return sv_fail(err, SV_USAGE, "broker.init.names", "at most %d names can be given", NAMES_MAX);
+                        return sv_fail(err, SV_USAGE, "broker.init.names",
+                                       "at most %d names can be given", NAMES_MAX);
                 all[n++] = names[i];
         }
         if (stat(config, &st) == 0)
-                return sv_fail(err, SV_USAGE, "broker.init.exists", "%s exists: this is a broker already", config);
-        if (sv_mkdirs(dir, 0700, err) < 0 || make_tls(dir, all, pin, err) < 0 || make_keys(dir, err) < 0 ||
-            sv_store_open(db, &store, err) < 0)
+                return sv_fail(err, SV_USAGE, "broker.init.exists",
+                               "%s exists: this is a broker already", config);
+        if (sv_mkdirs(dir, 0700, err) < 0 || make_tls(dir, all, pin, err) < 0 ||
+            make_keys(dir, err) < 0 || sv_store_open(db, &store, err) < 0)
                 return -1;
         return make_config(dir, address, err);
 }

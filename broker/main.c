@@ -17,7 +17,8 @@ static const struct sv_opt config_opts[] = {
 
 static const struct sv_opt init_opts[] = {
         {"dir", "DIR", "folder to make: keys, certificate, configuration, database", 'd', false},
-        {"listen", "ADDR:PORT", "where to listen (default 127.0.0.1:8443; port 0: any free one)", 0, false},
+        {"listen", "ADDR:PORT", "where to listen (default 127.0.0.1:8443; port 0: any free one)", 0,
+         false},
         {"name", "NAME", "a host name or address for the certificate", 0, true},
         {NULL, NULL, NULL, 0, false},
 };
@@ -28,7 +29,8 @@ static const struct sv_opt audit_opts[] = {
         {NULL, NULL, NULL, 0, false},
 };
 
-static int need(const struct sv_args *args, const char *option, const char **value, struct sv_err *err)
+static int need(const struct sv_args *args, const char *option, const char **value,
+                struct sv_err *err)
 {
         *value = sv_opt(args, option);
         return *value ? 0 : sv_fail(err, SV_USAGE, "cli.option", "--%s is needed", option);
@@ -61,7 +63,8 @@ static int run_init(const struct sv_args *args, struct sv_json **result, struct 
         sv_json_set_str(*result, "admin_key", key);
         set_pin(*result, pin);
         if (!sv_has(args, "json"))
-                printf("config %s\nadmin-key %s\npin %s\n", config, key, sv_json_str(sv_json_get(*result, "pin")));
+                printf("config %s\nadmin-key %s\npin %s\n", config, key,
+                       sv_json_str(sv_json_get(*result, "pin")));
         return 0;
 }
 
@@ -70,8 +73,8 @@ static int run_serve(const struct sv_args *args, struct sv_json **result, struct
         SV_BROKER b = {.audit_fd = -1};
         const char *config;
 
-        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 || sv_broker_open(config, &b, err) < 0 ||
-            sv_broker_serve(&b, err) < 0)
+        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 ||
+            sv_broker_open(config, &b, err) < 0 || sv_broker_serve(&b, err) < 0)
                 return -1;
         *result = sv_json_object();
         return 0;
@@ -83,8 +86,8 @@ static int run_check(const struct sv_args *args, struct sv_json **result, struct
         SV_BROKER b = {.audit_fd = -1};
         const char *config;
 
-        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 || sv_broker_open(config, &b, err) < 0 ||
-            sv_broker_enter(&b, err) < 0)
+        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 ||
+            sv_broker_open(config, &b, err) < 0 || sv_broker_enter(&b, err) < 0)
                 return -1;
         *result = sv_json_object();
         SV_STR where = sv_asprintf("%s:%u", b.config.address, (unsigned)b.config.port);
@@ -108,8 +111,9 @@ static void print_record(const struct sv_json *r)
 {
         SV_BUF line = SV_BUF_NULL;
 
-        sv_buf_printf(&line, "%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0), text_of(r, "time"),
-                      text_of(r, "peer"), text_of(r, "action"), text_of(r, "resource"), text_of(r, "outcome"));
+        sv_buf_printf(&line, "%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0),
+                      text_of(r, "time"), text_of(r, "peer"), text_of(r, "action"),
+                      text_of(r, "resource"), text_of(r, "outcome"));
         if (sv_json_get(r, "check"))
                 sv_buf_printf(&line, " [%s] %s", text_of(r, "check"), text_of(r, "message"));
         else if (sv_json_get(r, "grounds"))
@@ -127,7 +131,8 @@ static int list_all(struct sv_store *store, int64_t after, struct sv_json *list,
         do {
                 before = sv_json_len(list);
                 if (before)
-                        after = sv_json_int(sv_json_get(sv_json_at(list, before - 1), "id"), INT64_MAX);
+                        after = sv_json_int(sv_json_get(sv_json_at(list, before - 1), "id"),
+                                            INT64_MAX);
                 if (sv_store_list_audit(store, after, 1000, list, err) < 0)
                         return -1;
         } while (sv_json_len(list) > before);
@@ -143,7 +148,8 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
         uint64_t after = 0;
 
         if (need(args, "config", &path, err) < 0 || sv_broker_config_read(path, &config, err) < 0 ||
-            (sv_opt(args, "after") && sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0) ||
+            (sv_opt(args, "after") &&
+             sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0) ||
             sv_store_open(config.database, &store, err) < 0)
                 return -1;
         *result = sv_json_object();
@@ -165,5 +171,7 @@ static const struct sv_cmd commands[] = {
 
 int main(int argc, char **argv)
 {
-        return sv_cli_main("secure-vm-broker", "Key broker: gives disk keys to guests that prove what they are.", commands, argc, argv);
+        return sv_cli_main("secure-vm-broker",
+                           "Key broker: gives disk keys to guests that prove what they are.",
+                           commands, argc, argv);
 }

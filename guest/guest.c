@@ -1,4 +1,5 @@
-/* What a guest file means once it is read: lifetime and the command line. Reading is guest/read.c. */
+/* What a guest file means once it is read: lifetime and the command line. Reading is guest/read.c.
+ */
 #include "guest/guest.h"
 
 #include <ctype.h>
@@ -10,9 +11,23 @@
 
 void sv_guest_free(struct sv_guest *g)
 {
-        char **texts[] = {&g->file, &g->name, &g->tee, &g->cpu, &g->firmware, &g->kernel, &g->initrd, &g->cmdline, &g->shim, &g->uki,
-                          &g->attestation.url, &g->attestation.pin, &g->attestation.ca, &g->attestation.resource,
-                          &g->security.model, &g->text, &g->dir};
+        char **texts[] = {&g->file,
+                          &g->name,
+                          &g->tee,
+                          &g->cpu,
+                          &g->firmware,
+                          &g->kernel,
+                          &g->initrd,
+                          &g->cmdline,
+                          &g->shim,
+                          &g->uki,
+                          &g->attestation.url,
+                          &g->attestation.pin,
+                          &g->attestation.ca,
+                          &g->attestation.resource,
+                          &g->security.model,
+                          &g->text,
+                          &g->dir};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);
@@ -35,22 +50,27 @@ void sv_guest_free(struct sv_guest *g)
         *g = (struct sv_guest){0};
 }
 
-/* Words that carry trust are ours to write; the agent's two others (its network, the root's type) are the user's. */
+/* Words that carry trust are ours to write; the agent's two others (its network, the root's type)
+ * are the user's. */
 static int check_user_part(const char *text, struct sv_err *err)
 {
-        static const char *const ours[] = {"securevm.url", "securevm.pin", "securevm.resource", "securevm.disk"};
+        static const char *const ours[] = {"securevm.url", "securevm.pin", "securevm.resource",
+                                           "securevm.disk"};
         static const char *const users[] = {"securevm.ip=", "securevm.root="};
         size_t quotes = 0;
 
         for (const char *p = text; *p; p++) {
                 if (iscntrl((unsigned char)*p))
-                        return sv_fail(err, SV_USAGE, "guest.cmdline", "cmdline: byte %zu is a control character; write the words on one line",
+                        return sv_fail(err, SV_USAGE, "guest.cmdline",
+                                       "cmdline: byte %zu is a control character; write the words "
+                                       "on one line",
                                        (size_t)(p - text));
                 quotes += *p == '"';
         }
         /* The kernel would read our words as part of the user's last one. */
         if (quotes % 2)
-                return sv_fail(err, SV_USAGE, "guest.cmdline", "cmdline: a quotation mark is not closed; add the missing one");
+                return sv_fail(err, SV_USAGE, "guest.cmdline",
+                               "cmdline: a quotation mark is not closed; add the missing one");
         for (const char *p = text; (p = strstr(p, "securevm.")); p += 9) {
                 bool allowed = false;
 
@@ -61,10 +81,13 @@ static int check_user_part(const char *text, struct sv_err *err)
                 for (size_t i = 0; i < 4; i++)
                         if (!strncmp(p, ours[i], strlen(ours[i])))
                                 return sv_fail(err, SV_USAGE, "guest.cmdline",
-                                               "cmdline: \"%s\" is written by secure-vm itself; say it in \"attestation\" or \"disks\" instead",
+                                               "cmdline: \"%s\" is written by secure-vm itself; "
+                                               "say it in \"attestation\" or \"disks\" instead",
                                                ours[i]);
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
-                               "cmdline: \"%.40s\" is not a word that the agent knows; it takes securevm.ip= and securevm.root= here", p);
+                               "cmdline: \"%.40s\" is not a word that the agent knows; it takes "
+                               "securevm.ip= and securevm.root= here",
+                               p);
         }
         return 0;
 }
@@ -89,14 +112,18 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
         }
         if (line.n > SV_CMDLINE_MAX)
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
-                               "cmdline: %zu bytes with the agent's words, the kernel takes at most %d; shorten it", line.n, SV_CMDLINE_MAX);
+                               "cmdline: %zu bytes with the agent's words, the kernel takes at "
+                               "most %d; shorten it",
+                               line.n, SV_CMDLINE_MAX);
         sv_buf_put(out, sv_buf_bytes(&line));
         return sv_buf_ok(out, "the command line", err);
 }
 
 const char *sv_guest_firmware(const struct sv_guest *g)
 {
-        static const char *const known[] = {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_CODE.fd"};
+        static const char *const known[] = {"/usr/share/OVMF/OVMF_CODE_4M.fd",
+                                            "/usr/share/OVMF/OVMF_CODE.fd",
+                                            "/usr/share/edk2/ovmf/OVMF_CODE.fd"};
 
         if (g->firmware)
                 return g->firmware;

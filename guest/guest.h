@@ -1,15 +1,20 @@
-/* The guest file: one JSON document from which everything follows (launch, measure, policy). docs/guest.schema.json is its schema.
- * Reading it checks it whole; every error names the JSON pointer, the line, what was expected and what to do
- * (SV_USAGE, check "guest.<member>"). Paths are made absolute, relative to the guest file's folder. */
+/* The guest file: one JSON document from which everything follows (launch, measure, policy).
+ * docs/guest.schema.json is its schema. Reading it checks it whole; every error names the JSON
+ * pointer, the line, what was expected and what to do (SV_USAGE, check "guest.<member>"). Paths are
+ * made absolute, relative to the guest file's folder. */
 #pragma once
 
 #include "base/json/json.h"
 
 struct sv_disk {
-        char *id; /* the virtio serial by which the guest finds it; "root" for the first unless given; [A-Za-z0-9_-]{1,20} */
+        /* the virtio serial by which the guest finds it; "root" for the first unless given;
+         * [A-Za-z0-9_-]{1,20} */
+        char *id;
         char *path;
         bool readonly;
-        bool encrypted; /* the agent opens it with a key from the broker; default true for the first disk when attestation is given */
+        /* the agent opens it with a key from the broker; default true for the first disk when
+         * attestation is given */
+        bool encrypted;
 };
 
 struct sv_nic {
@@ -21,56 +26,71 @@ struct sv_nic {
 struct sv_guest {
         char *file; /* where it came from */
         char *name;
-        uint8_t uuid[16]; /* given, or derived from the name (SHA-256 of "secure-vm guest " name, version 8 bits set) */
-        char *tee;        /* "auto", "sev-snp", "tdx", "vtpm" */
-        unsigned vcpus;   /* default 2 */
-        uint64_t memory;  /* bytes, default 1 GiB, a multiple of 1 MiB */
-        char *cpu;        /* CPU model, NULL: the TEE's and host's default */
-        char *firmware;   /* NULL: the TEE's default for this host */
-        char *kernel;     /* NULL only with uki */
+        /* given, or derived from the name (SHA-256 of "secure-vm guest " name, version 8 bits set)
+         */
+        uint8_t uuid[16];
+        char *tee;       /* "auto", "sev-snp", "tdx", "vtpm" */
+        unsigned vcpus;  /* default 2 */
+        uint64_t memory; /* bytes, default 1 GiB, a multiple of 1 MiB */
+        char *cpu;       /* CPU model, NULL: the TEE's and host's default */
+        char *firmware;  /* NULL: the TEE's default for this host */
+        char *kernel;    /* NULL only with uki */
         char *initrd;
-        char *cmdline;    /* the user's part; see sv_guest_cmdline */
-        bool cmdline_exact; /* cmdline is the whole line (measure by flags); no guest file can say so */
-        char *shim;       /* between firmware and kernel, under Secure Boot; NULL: none */
+        char *cmdline; /* the user's part; see sv_guest_cmdline */
+        /* cmdline is the whole line (measure by flags); no guest file can say so */
+        bool cmdline_exact;
+        char *shim; /* between firmware and kernel, under Secure Boot; NULL: none */
         char *uki;
         struct sv_disk *disks;
         size_t n_disks;
         struct sv_nic *nics;
         size_t n_nics;
         struct {
-                char *url;      /* broker, NULL: no attestation, no encrypted disk */
-                char *pin;      /* "sha256:<64 hex>" of the broker's SubjectPublicKeyInfo, or NULL with ca */
+                char *url; /* broker, NULL: no attestation, no encrypted disk */
+                /* "sha256:<64 hex>" of the broker's SubjectPublicKeyInfo, or NULL with ca */
+                char *pin;
                 char *ca;       /* PEM file (agent takes it from the initramfs), or NULL */
                 char *resource; /* "repo/type/tag", default "default/<name>/root" */
-                char **ek_roots; /* PEM files: who may have made the vTPM; default the swtpm-localca root of this host */
+                /* PEM files: who may have made the vTPM; default the swtpm-localca root of this
+                 * host */
+                char **ek_roots;
                 size_t n_ek_roots;
         } attestation;
         struct {
                 char *model;   /* sVirt: "selinux", "apparmor", NULL: libvirt's default */
                 bool required; /* refuse to run unconfined */
         } security;
-        struct sv_json *tees; /* "tees": {"<TEE>": {…}}, NULL when absent: each TEE reads its own with sv_guest_options */
-        char *text; /* the file as read and the folder of its relative paths, for messages about those */
+        /* "tees": {"<TEE>": {…}}, NULL when absent: each TEE reads its own with sv_guest_options */
+        struct sv_json *tees;
+        /* the file as read and the folder of its relative paths, for messages about those */
+        char *text;
         char *dir;
         struct sv_json *tuning; /* object, read by launcher/tune; NULL when absent */
 };
 
 /* Reads and checks; *out must be zeroed and is filled only on success. */
 int sv_guest_read(const char *path, struct sv_guest *out, struct sv_err *err);
-/* The same over text, with `dir` as the folder of relative paths (tests, fuzzing: no file is opened). */
-int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, struct sv_guest *out, struct sv_err *err);
+/* The same over text, with `dir` as the folder of relative paths (tests, fuzzing: no file is
+ * opened). */
+int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, struct sv_guest *out,
+                   struct sv_err *err);
 void sv_guest_free(struct sv_guest *g);
 #define SV_GUEST __attribute__((cleanup(sv_guest_free))) struct sv_guest
 
-/* The command line that really boots and is measured: the user's part, then what the agent must know
- * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID"). launch, measure and policy all use this one. SV_USAGE
- * "guest.cmdline" when it exceeds SV_CMDLINE_MAX or the user's part holds a securevm. word or a control character. */
+/* The command line that really boots and is measured: the user's part, then what the agent must
+ * know
+ * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID"). launch, measure and
+ * policy all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or the user's
+ * part holds a securevm. word or a control character. */
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err);
 
-/* The firmware image that boots: the guest file's, or the distribution's OVMF. launch, measure and policy all use this one. */
+/* The firmware image that boots: the guest file's, or the distribution's OVMF. launch, measure and
+ * policy all use this one. */
 const char *sv_guest_firmware(const struct sv_guest *g);
 
 struct sv_member; /* base/json/member.h */
-/* Reads a TEE's own object of the guest file (/tees/<tee>) by its rows into `base`, as the rest of the file is read: SV_USAGE
- * "guest.<tee>.<name>", naming pointer and line. Without such an object nothing is read. Strings and lists belong to the caller. */
-int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_member *rows, void *base, struct sv_err *err);
+/* Reads a TEE's own object of the guest file (/tees/<tee>) by its rows into `base`, as the rest of
+ * the file is read: SV_USAGE "guest.<tee>.<name>", naming pointer and line. Without such an object
+ * nothing is read. Strings and lists belong to the caller. */
+int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_member *rows,
+                     void *base, struct sv_err *err);

@@ -5,9 +5,11 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
-static int algorithm_of(const char *text, enum sv_digest *alg, const char *check, struct sv_err *err)
+static int algorithm_of(const char *text, enum sv_digest *alg, const char *check,
+                        struct sv_err *err)
 {
-        for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        for (const char *line = text; line && *line;
+             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
                 char name[16];
 
                 if (*line == '[')
@@ -16,19 +18,24 @@ static int algorithm_of(const char *text, enum sv_digest *alg, const char *check
                         continue;
                 *alg = sv_digest_by_name(name);
                 if (*alg != SV_SHA256 && *alg != SV_SHA384 && *alg != SV_SHA512)
-                        return sv_fail(err, SV_USAGE, check, "init-data names the digest \"%s\"; sha256, sha384 and sha512 are possible", name);
+                        return sv_fail(err, SV_USAGE, check,
+                                       "init-data names the digest \"%s\"; sha256, sha384 and "
+                                       "sha512 are possible",
+                                       name);
                 return 0;
         }
         return 0;
 }
 
-int sv_init_data(const char *path, enum sv_digest otherwise, uint8_t *field, size_t size, const char *check, struct sv_err *err)
+int sv_init_data(const char *path, enum sv_digest otherwise, uint8_t *field, size_t size,
+                 const char *check, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
         uint8_t digest[SV_DIGEST_MAX] = {0};
         enum sv_digest alg = otherwise;
 
-        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, check, err) < 0 || algorithm_of(sv_buf_str(&raw), &alg, check, err) < 0 ||
+        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, check, err) < 0 ||
+            algorithm_of(sv_buf_str(&raw), &alg, check, err) < 0 ||
             sv_digest(alg, sv_buf_bytes(&raw), digest, err) < 0)
                 return -1;
         memset(field, 0, size);

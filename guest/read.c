@@ -1,4 +1,5 @@
-/* Reading a guest file: rows of members, one function per kind of value. Nothing is opened here but the file itself. */
+/* Reading a guest file: rows of members, one function per kind of value. Nothing is opened here but
+ * the file itself. */
 #include "guest/guest.h"
 
 #include <ctype.h>
@@ -16,32 +17,40 @@
 /* --- the parts, inner before outer --- */
 
 static const struct sv_member disk_members[] = {
-        {"path", SV_M_PATH, offsetof(struct sv_disk, path), "a path to the disk's raw image", .need = true},
-        {"id", SV_M_TEXT, offsetof(struct sv_disk, id), "1 to 20 of A-Z a-z 0-9 _ -", .ok = sv_m_disk_id},
+        {"path", SV_M_PATH, offsetof(struct sv_disk, path), "a path to the disk's raw image",
+         .need = true},
+        {"id", SV_M_TEXT, offsetof(struct sv_disk, id), "1 to 20 of A-Z a-z 0-9 _ -",
+         .ok = sv_m_disk_id},
         {"readonly", SV_M_BOOL, offsetof(struct sv_disk, readonly), "true or false"},
         {"encrypted", SV_M_BOOL, offsetof(struct sv_disk, encrypted), "true or false"},
         {NULL},
 };
 
 static const struct sv_member nic_members[] = {
-        {"type", SV_M_TEXT, offsetof(struct sv_nic, type), "\"user\", \"bridge\" or \"network\"", .ok = sv_m_nic_type, .need = true},
-        {"source", SV_M_TEXT, offsetof(struct sv_nic, source), "the name of a bridge or of a libvirt network", .ok = sv_m_source},
-        {"mac", SV_M_TEXT, offsetof(struct sv_nic, mac), "six bytes of a unicast address as 52:54:00:12:34:56", .ok = sv_m_mac},
+        {"type", SV_M_TEXT, offsetof(struct sv_nic, type), "\"user\", \"bridge\" or \"network\"",
+         .ok = sv_m_nic_type, .need = true},
+        {"source", SV_M_TEXT, offsetof(struct sv_nic, source),
+         "the name of a bridge or of a libvirt network", .ok = sv_m_source},
+        {"mac", SV_M_TEXT, offsetof(struct sv_nic, mac),
+         "six bytes of a unicast address as 52:54:00:12:34:56", .ok = sv_m_mac},
         {NULL},
 };
 
 #define AT(member) offsetof(struct sv_guest, attestation.member)
 static const struct sv_member attestation_members[] = {
-        {"url", SV_M_TEXT, AT(url), "the broker's address as https://HOST:PORT", .ok = sv_m_url, .need = true},
+        {"url", SV_M_TEXT, AT(url), "the broker's address as https://HOST:PORT", .ok = sv_m_url,
+         .need = true},
         {"pin", SV_M_TEXT, AT(pin), "\"sha256:\" and 64 lower-case hex digits", .ok = sv_m_pin},
         {"ca", SV_M_PATH, AT(ca), "a path to a PEM file"},
         {"resource", SV_M_TEXT, AT(resource), "repository/type/tag", .ok = sv_m_resource},
-        {"ek_roots", SV_M_PATHS, AT(ek_roots), "a list of paths to PEM files", .count = AT(n_ek_roots)},
+        {"ek_roots", SV_M_PATHS, AT(ek_roots), "a list of paths to PEM files",
+         .count = AT(n_ek_roots)},
         {NULL},
 };
 
 static const struct sv_member security_members[] = {
-        {"model", SV_M_TEXT, offsetof(struct sv_guest, security.model), "\"selinux\" or \"apparmor\"", .ok = sv_m_model},
+        {"model", SV_M_TEXT, offsetof(struct sv_guest, security.model),
+         "\"selinux\" or \"apparmor\"", .ok = sv_m_model},
         {"required", SV_M_BOOL, offsetof(struct sv_guest, security.required), "true or false"},
         {NULL},
 };
@@ -49,11 +58,14 @@ static const struct sv_member security_members[] = {
 #define G(member) offsetof(struct sv_guest, member)
 static const struct sv_member guest_members[] = {
         {"$schema", SV_M_IGNORE, 0, "a text"},
-        {"name", SV_M_TEXT, G(name), "1 to 63 of A-Z a-z 0-9 _ . -, not beginning with a dot", .ok = sv_name_ok, .need = true},
+        {"name", SV_M_TEXT, G(name), "1 to 63 of A-Z a-z 0-9 _ . -, not beginning with a dot",
+         .ok = sv_name_ok, .need = true},
         {"uuid", SV_M_UUID, G(uuid), "a UUID as 8-4-4-4-12 lower-case hex digits"},
         {"tee", SV_M_TEXT, G(tee), "\"auto\", \"sev-snp\", \"tdx\" or \"vtpm\"", .ok = sv_m_tee},
         {"vcpus", SV_M_UNSIGNED, G(vcpus), "a whole number from 1 to 512", .min = 1, .max = 512},
-        {"memory", SV_M_SIZE, G(memory), "a size like \"2GiB\": a multiple of 1 MiB, from 128 MiB to 16 TiB", .min = 128 * MIB, .max = 1ull << 44},
+        {"memory", SV_M_SIZE, G(memory),
+         "a size like \"2GiB\": a multiple of 1 MiB, from 128 MiB to 16 TiB", .min = 128 * MIB,
+         .max = 1ull << 44},
         {"cpu", SV_M_TEXT, G(cpu), "the name of a CPU model, as \"EPYC-v4\"", .ok = sv_m_cpu},
         {"firmware", SV_M_PATH, G(firmware), "a path to a firmware image"},
         {"kernel", SV_M_PATH, G(kernel), "a path to a kernel image"},
@@ -61,9 +73,12 @@ static const struct sv_member guest_members[] = {
         {"shim", SV_M_PATH, G(shim), "a path to a shim"},
         {"cmdline", SV_M_TEXT, G(cmdline), "one line of text", .ok = sv_m_line},
         {"uki", SV_M_PATH, G(uki), "a path to a unified kernel image"},
-        {"disks", SV_M_LIST, G(disks), "a list of at most 16 disks", .count = G(n_disks), .part = disk_members, .size = sizeof(struct sv_disk), .max = 16},
-        {"nics", SV_M_LIST, G(nics), "a list of at most 8 network interfaces", .count = G(n_nics), .part = nic_members, .size = sizeof(struct sv_nic), .max = 8},
-        {"attestation", SV_M_PART, 0, "an object with \"url\" and \"pin\"", .part = attestation_members},
+        {"disks", SV_M_LIST, G(disks), "a list of at most 16 disks", .count = G(n_disks),
+         .part = disk_members, .size = sizeof(struct sv_disk), .max = 16},
+        {"nics", SV_M_LIST, G(nics), "a list of at most 8 network interfaces", .count = G(n_nics),
+         .part = nic_members, .size = sizeof(struct sv_nic), .max = 8},
+        {"attestation", SV_M_PART, 0, "an object with \"url\" and \"pin\"",
+         .part = attestation_members},
         {"security", SV_M_PART, 0, "an object", .part = security_members},
         {"tees", SV_M_ANY_OBJECT, G(tees), "an object with one object per TEE"},
         {"tuning", SV_M_ANY_OBJECT, G(tuning), "an object"},
@@ -75,12 +90,16 @@ static const struct sv_member guest_members[] = {
 static int check_boot(struct sv_member_reader *r, const struct sv_guest *g, struct sv_err *err)
 {
         if (g->kernel && g->uki)
-                return sv_member_fail(r, "/uki", "guest.uki", err, "either \"kernel\" or \"uki\" was expected, found both; remove one");
+                return sv_member_fail(
+                        r, "/uki", "guest.uki", err,
+                        "either \"kernel\" or \"uki\" was expected, found both; remove one");
         if (!g->kernel && !g->uki)
-                return sv_member_fail(r, "", "guest.kernel", err, "nothing says what to boot; add \"kernel\" or \"uki\"");
+                return sv_member_fail(r, "", "guest.kernel", err,
+                                      "nothing says what to boot; add \"kernel\" or \"uki\"");
         if (g->initrd && !g->kernel)
                 return sv_member_fail(r, "/initrd", "guest.initrd", err,
-                                      "an initramfs goes with \"kernel\"; a \"uki\" carries its own, remove this member");
+                                      "an initramfs goes with \"kernel\"; a \"uki\" carries its "
+                                      "own, remove this member");
         return 0;
 }
 
@@ -97,23 +116,31 @@ static int check_disks(struct sv_member_reader *r, struct sv_guest *g, struct sv
                         d->encrypted = i == 0 && g->attestation.url;
                 if (d->encrypted && !g->attestation.url)
                         return sv_member_fail(r, at, "guest.disks.encrypted", err,
-                                              "an encrypted disk needs a broker that has its key; add \"attestation\" or remove this member");
+                                              "an encrypted disk needs a broker that has its key; "
+                                              "add \"attestation\" or remove this member");
                 if (d->encrypted && d->readonly)
                         return sv_member_fail(r, at, "guest.disks.encrypted", err,
-                                              "an encrypted disk is opened for writing; remove \"readonly\" or \"encrypted\"");
+                                              "an encrypted disk is opened for writing; remove "
+                                              "\"readonly\" or \"encrypted\"");
                 if (d->encrypted && ++n_encrypted > 1)
                         return sv_member_fail(r, at, "guest.disks.encrypted", err,
-                                              "one encrypted disk at most was expected; the agent opens one, the system opens others from there");
+                                              "one encrypted disk at most was expected; the agent "
+                                              "opens one, the system opens others from there");
                 if (!d->id)
                         d->id = i ? sv_asprintf("disk%zu", i) : sv_asprintf("root");
                 for (size_t j = 0; j < i; j++) {
                         snprintf(at, sizeof(at), "/disks/%zu", i);
                         if (!strcmp(d->id, g->disks[j].id))
-                                return sv_member_fail(r, at, "guest.disks.id", err,
-                                                      "disk %zu already has the id \"%s\"; give this one another", j, d->id);
-                        if (!strcmp(d->path, g->disks[j].path) && !(d->readonly && g->disks[j].readonly))
+                                return sv_member_fail(
+                                        r, at, "guest.disks.id", err,
+                                        "disk %zu already has the id \"%s\"; give this one another",
+                                        j, d->id);
+                        if (!strcmp(d->path, g->disks[j].path) &&
+                            !(d->readonly && g->disks[j].readonly))
                                 return sv_member_fail(r, at, "guest.disks.path", err,
-                                                      "disk %zu is the same file; two writers would destroy it, make both \"readonly\"", j);
+                                                      "disk %zu is the same file; two writers "
+                                                      "would destroy it, make both \"readonly\"",
+                                                      j);
                 }
         }
         return 0;
@@ -128,9 +155,11 @@ static int check_nics(struct sv_member_reader *r, struct sv_guest *g, struct sv_
 
                 snprintf(at, sizeof(at), "/nics/%zu", i);
                 if (user && g->nics[i].source)
-                        return sv_member_fail(r, at, "guest.nics.source", err, "a \"user\" interface has no source; remove it");
+                        return sv_member_fail(r, at, "guest.nics.source", err,
+                                              "a \"user\" interface has no source; remove it");
                 if (!user && !g->nics[i].source)
-                        return sv_member_fail(r, at, "guest.nics.source", err, "a \"%s\" interface needs \"source\": the %s's name",
+                        return sv_member_fail(r, at, "guest.nics.source", err,
+                                              "a \"%s\" interface needs \"source\": the %s's name",
                                               g->nics[i].type, g->nics[i].type);
         }
         if (g->n_nics)
@@ -143,7 +172,8 @@ static int check_nics(struct sv_member_reader *r, struct sv_guest *g, struct sv_
                 g->n_nics = 1;
         } else if (g->attestation.url) {
                 return sv_member_fail(r, "/nics", "guest.nics", err,
-                                      "attestation reaches the broker over the network; add an interface such as {\"type\":\"user\"}");
+                                      "attestation reaches the broker over the network; add an "
+                                      "interface such as {\"type\":\"user\"}");
         }
         return 0;
 }
@@ -154,7 +184,8 @@ static int check_attestation(struct sv_member_reader *r, struct sv_guest *g, str
                 return 0;
         if (!g->attestation.pin && !g->attestation.ca)
                 return sv_member_fail(r, "/attestation", "guest.attestation.pin", err,
-                                      "nothing says how the guest knows the broker; add \"pin\" (secure-vm-broker init prints it) or \"ca\"");
+                                      "nothing says how the guest knows the broker; add \"pin\" "
+                                      "(secure-vm-broker init prints it) or \"ca\"");
         if (!g->attestation.resource)
                 g->attestation.resource = sv_asprintf("default/%s/root", g->name);
         return 0;
@@ -178,7 +209,8 @@ static int check_whole(struct sv_member_reader *r, struct sv_guest *g, struct sv
         struct sv_err cause = SV_ERR_NULL;
         SV_BUF line = SV_BUF_NULL;
 
-        if (check_boot(r, g, err) < 0 || check_attestation(r, g, err) < 0 || check_disks(r, g, err) < 0 || check_nics(r, g, err) < 0)
+        if (check_boot(r, g, err) < 0 || check_attestation(r, g, err) < 0 ||
+            check_disks(r, g, err) < 0 || check_nics(r, g, err) < 0)
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");
@@ -189,7 +221,8 @@ static int check_whole(struct sv_member_reader *r, struct sv_guest *g, struct sv
         return 0;
 }
 
-int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, struct sv_guest *out, struct sv_err *err)
+int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, struct sv_guest *out,
+                   struct sv_err *err)
 {
         SV_GUEST g = {.vcpus = 2, .memory = 1024 * MIB};
         struct sv_member_reader r = {.text = text, .file = file, .dir = dir};
@@ -197,14 +230,17 @@ int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, stru
 
         if (sv_json_parse(text, "guest", &root, err) < 0) {
                 if (err)
-                        err->class = SV_USAGE; /* a file that a person wrote for us is configuration */
+                        err->class =
+                                SV_USAGE; /* a file that a person wrote for us is configuration */
                 return sv_wrap(err, "%s", file);
         }
         r.root = root;
         if (sv_json_type(root) != SV_JSON_OBJECT)
-                return sv_member_fail(&r, "", "guest.json", err, "an object was expected, found %s; begin with {\"name\": …}",
+                return sv_member_fail(&r, "", "guest.json", err,
+                                      "an object was expected, found %s; begin with {\"name\": …}",
                                       sv_json_type_name(sv_json_type(root)));
-        if (sv_member_read(&r, root, "", "guest", guest_members, &g, err) < 0 || check_whole(&r, &g, err) < 0)
+        if (sv_member_read(&r, root, "", "guest", guest_members, &g, err) < 0 ||
+            check_whole(&r, &g, err) < 0)
                 return -1;
         g.file = sv_asprintf("%s", file);
         g.dir = sv_asprintf("%s", dir);
@@ -214,11 +250,13 @@ int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, stru
         return 0;
 }
 
-int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_member *rows, void *base, struct sv_err *err)
+int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_member *rows,
+                     void *base, struct sv_err *err)
 {
         const struct sv_json *obj = sv_json_get(g->tees, tee);
-        struct sv_member_reader r = {
-                .text = g->text ? sv_bytes_str(g->text) : SV_BYTES_NULL, .file = g->file ? g->file : "options", .dir = g->dir ? g->dir : "."};
+        struct sv_member_reader r = {.text = g->text ? sv_bytes_str(g->text) : SV_BYTES_NULL,
+                                     .file = g->file ? g->file : "options",
+                                     .dir = g->dir ? g->dir : "."};
         char pointer[64], check[64];
 
         if (!obj)
@@ -226,7 +264,8 @@ int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_
         snprintf(pointer, sizeof(pointer), "/tees/%s", tee);
         snprintf(check, sizeof(check), "guest.%s", tee);
         if (sv_json_type(obj) != SV_JSON_OBJECT)
-                return sv_member_fail(&r, pointer, check, err, "expected an object, found %s", sv_json_type_name(sv_json_type(obj)));
+                return sv_member_fail(&r, pointer, check, err, "expected an object, found %s",
+                                      sv_json_type_name(sv_json_type(obj)));
         return sv_member_read(&r, obj, pointer, check, rows, base, err);
 }
 

@@ -6,7 +6,7 @@
 #include "base/core/text.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
+#define DIGITS  "0123456789"
 
 static bool made_of(const char *s, const char *set, size_t max)
 {
@@ -50,10 +50,12 @@ bool sv_m_mac(const char *s)
         return sscanf(s, "%2x", &first) == 1 && !(first & 1) && strcmp(s, "00:00:00:00:00:00");
 }
 
-/* It becomes a word of the kernel's command line: no blanks, quotes or anything else that ends a word. */
+/* It becomes a word of the kernel's command line: no blanks, quotes or anything else that ends a
+ * word. */
 bool sv_m_url(const char *s)
 {
-        return strlen(s) <= 512 && !strncmp(s, "https://", 8) && isalnum((unsigned char)s[8 + (s[8] == '[')]) &&
+        return strlen(s) <= 512 && !strncmp(s, "https://", 8) &&
+               isalnum((unsigned char)s[8 + (s[8] == '[')]) &&
                made_of(s + 8, LETTERS DIGITS "_.:/~%[]-", 504);
 }
 

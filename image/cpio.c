@@ -28,7 +28,8 @@ static bool path_ok(const char *path)
         for (const char *part = path;;) {
                 size_t n = strcspn(part, "/");
 
-                if (n == 0 || (n == 1 && part[0] == '.') || (n == 2 && part[0] == '.' && part[1] == '.'))
+                if (n == 0 || (n == 1 && part[0] == '.') ||
+                    (n == 2 && part[0] == '.' && part[1] == '.'))
                         return false;
                 if (!part[n])
                         return strcmp(path, TRAILER) != 0;
@@ -44,20 +45,24 @@ static int add_parents(struct sv_cpio *c, const char *path, struct sv_err *err)
                 return 0;
 
         char *parent = strndup(path, (size_t)(slash - path));
-        int r = parent ? sv_cpio_add_dir(c, parent, 0755, err) : sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a path");
+        int r = parent ? sv_cpio_add_dir(c, parent, 0755, err)
+                       : sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a path");
 
         free(parent);
         return r;
 }
 
-struct sv_cpio_entry *sv_cpio_add(struct sv_cpio *c, const char *path, uint32_t mode, struct sv_err *err)
+struct sv_cpio_entry *sv_cpio_add(struct sv_cpio *c, const char *path, uint32_t mode,
+                                  struct sv_err *err)
 {
         if (!path_ok(path)) {
-                sv_fail(err, SV_USAGE, "image.cpio.path", "\"%s\" cannot be a path in an archive", path);
+                sv_fail(err, SV_USAGE, "image.cpio.path", "\"%s\" cannot be a path in an archive",
+                        path);
                 return NULL;
         }
         if (sv_cpio_find(c, path)) {
-                sv_fail(err, SV_USAGE, "image.cpio.path", "\"%s\" would be in the archive twice", path);
+                sv_fail(err, SV_USAGE, "image.cpio.path", "\"%s\" would be in the archive twice",
+                        path);
                 return NULL;
         }
         if (add_parents(c, path, err) < 0)
@@ -93,7 +98,8 @@ int sv_cpio_add_dir(struct sv_cpio *c, const char *path, uint32_t perm, struct s
         return sv_cpio_add(c, path, S_IFDIR | perm, err) ? 0 : -1;
 }
 
-static int add_with_data(struct sv_cpio *c, const char *path, uint32_t mode, struct sv_bytes data, struct sv_err *err)
+static int add_with_data(struct sv_cpio *c, const char *path, uint32_t mode, struct sv_bytes data,
+                         struct sv_err *err)
 {
         struct sv_cpio_entry *e = sv_cpio_add(c, path, mode, err);
 
@@ -103,7 +109,8 @@ static int add_with_data(struct sv_cpio *c, const char *path, uint32_t mode, str
         return sv_buf_ok(&e->data, path, err);
 }
 
-int sv_cpio_add_file(struct sv_cpio *c, const char *path, uint32_t perm, struct sv_bytes data, struct sv_err *err)
+int sv_cpio_add_file(struct sv_cpio *c, const char *path, uint32_t perm, struct sv_bytes data,
+                     struct sv_err *err)
 {
         return add_with_data(c, path, S_IFREG | perm, data, err);
 }
@@ -113,7 +120,8 @@ int sv_cpio_add_link(struct sv_cpio *c, const char *path, const char *target, st
         return add_with_data(c, path, S_IFLNK | 0777, sv_bytes_str(target), err);
 }
 
-int sv_cpio_add_chardev(struct sv_cpio *c, const char *path, uint32_t perm, unsigned major, unsigned minor, struct sv_err *err)
+int sv_cpio_add_chardev(struct sv_cpio *c, const char *path, uint32_t perm, unsigned major,
+                        unsigned minor, struct sv_err *err)
 {
         struct sv_cpio_entry *e = sv_cpio_add(c, path, S_IFCHR | perm, err);
 
@@ -130,11 +138,14 @@ static void pad(struct sv_buf *out, size_t start)
                 sv_buf_u8(out, 0);
 }
 
-static void put_member(struct sv_buf *out, size_t start, uint32_t ino, const struct sv_cpio_entry *e)
+static void put_member(struct sv_buf *out, size_t start, uint32_t ino,
+                       const struct sv_cpio_entry *e)
 {
-        /* ino, mode, uid, gid, nlink, mtime, size, dev major and minor, rdev major and minor, name size, check */
-        sv_buf_printf(out, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", ino, e->mode, 0u, 0u, S_ISDIR(e->mode) ? 2u : 1u,
-                      0u, (unsigned)e->data.n, 0u, 0u, e->major, e->minor, (unsigned)strlen(e->path) + 1, 0u);
+        /* ino, mode, uid, gid, nlink, mtime, size, dev major and minor, rdev major and minor, name
+         * size, check */
+        sv_buf_printf(out, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", ino,
+                      e->mode, 0u, 0u, S_ISDIR(e->mode) ? 2u : 1u, 0u, (unsigned)e->data.n, 0u, 0u,
+                      e->major, e->minor, (unsigned)strlen(e->path) + 1, 0u);
         sv_buf_puts(out, e->path);
         sv_buf_u8(out, 0);
         pad(out, start);
@@ -144,7 +155,8 @@ static void put_member(struct sv_buf *out, size_t start, uint32_t ino, const str
 
 static int by_path(const void *a, const void *b)
 {
-        return strcmp(((const struct sv_cpio_entry *)a)->path, ((const struct sv_cpio_entry *)b)->path);
+        return strcmp(((const struct sv_cpio_entry *)a)->path,
+                      ((const struct sv_cpio_entry *)b)->path);
 }
 
 int sv_cpio_write(struct sv_cpio *c, struct sv_buf *out, struct sv_err *err)
@@ -152,7 +164,8 @@ int sv_cpio_write(struct sv_cpio *c, struct sv_buf *out, struct sv_err *err)
         struct sv_cpio_entry trailer = {.path = (char *)TRAILER};
         size_t start = out->n;
 
-        /* A directory's path is the beginning of its children's, so it sorts before them, as the kernel needs. */
+        /* A directory's path is the beginning of its children's, so it sorts before them, as the
+         * kernel needs. */
         if (c->n)
                 qsort(c->list, c->n, sizeof(*c->list), by_path);
         for (size_t i = 0; i < c->n; i++)
@@ -180,7 +193,8 @@ static int field(struct sv_rd *r, uint32_t *value, struct sv_err *err)
                 unsigned digit = hex_digit(p[i]);
 
                 if (digit == 16)
-                        return sv_fail(err, SV_FORMAT, "image.cpio.field", "a header field is not hexadecimal");
+                        return sv_fail(err, SV_FORMAT, "image.cpio.field",
+                                       "a header field is not hexadecimal");
                 v = v << 4 | digit;
         }
         *value = v;
@@ -201,20 +215,37 @@ static int zeros_left(struct sv_rd *r, struct sv_err *err)
 
         for (size_t i = 0; i < rest.n; i++)
                 if (rest.p[i])
-                        return sv_fail(err, SV_FORMAT, "image.cpio.trailing", "bytes follow the trailer");
+                        return sv_fail(err, SV_FORMAT, "image.cpio.trailing",
+                                       "bytes follow the trailer");
         return 0;
 }
 
 int sv_cpio_next(struct sv_rd *r, struct sv_cpio_member *out, bool *end, struct sv_err *err)
 {
-        enum { INO, MODE, UID, GID, NLINK, MTIME, SIZE, DEV_MAJOR, DEV_MINOR, MAJOR, MINOR, NAME_SIZE, CHECK, FIELDS };
+        enum {
+                INO,
+                MODE,
+                UID,
+                GID,
+                NLINK,
+                MTIME,
+                SIZE,
+                DEV_MAJOR,
+                DEV_MINOR,
+                MAJOR,
+                MINOR,
+                NAME_SIZE,
+                CHECK,
+                FIELDS
+        };
         const uint8_t *magic = sv_rd_take(r, 6);
         uint32_t f[FIELDS];
 
         if (!magic)
                 return sv_rd_ok(r, "image.cpio.short", "cpio header", err);
         if (memcmp(magic, "070701", 6) != 0)
-                return sv_fail(err, SV_FORMAT, "image.cpio.magic", "expected a newc header (070701)");
+                return sv_fail(err, SV_FORMAT, "image.cpio.magic",
+                               "expected a newc header (070701)");
         for (int i = 0; i < FIELDS; i++)
                 if (field(r, &f[i], err) < 0)
                         return -1;
@@ -224,7 +255,8 @@ int sv_cpio_next(struct sv_rd *r, struct sv_cpio_member *out, bool *end, struct 
         if (sv_rd_ok(r, "image.cpio.short", "cpio member name", err) < 0)
                 return -1;
         if (path.n < 2 || path.p[path.n - 1] || memchr(path.p, 0, path.n) != path.p + path.n - 1)
-                return sv_fail(err, SV_FORMAT, "image.cpio.name", "a member's name is empty or not terminated where its size says");
+                return sv_fail(err, SV_FORMAT, "image.cpio.name",
+                               "a member's name is empty or not terminated where its size says");
         path.n--;
         if (padding(r, err) < 0)
                 return -1;
@@ -236,6 +268,7 @@ int sv_cpio_next(struct sv_rd *r, struct sv_cpio_member *out, bool *end, struct 
         *end = path.n == strlen(TRAILER) && memcmp(path.p, TRAILER, path.n) == 0;
         if (*end)
                 return zeros_left(r, err);
-        *out = (struct sv_cpio_member){path, f[MODE], f[UID], f[GID], f[MTIME], f[MAJOR], f[MINOR], data};
+        *out = (struct sv_cpio_member){path,     f[MODE],  f[UID],   f[GID],
+                                       f[MTIME], f[MAJOR], f[MINOR], data};
         return 0;
 }

@@ -2,7 +2,7 @@
 
 #include <elf.h>
 
-#define LOADS_MAX 32
+#define LOADS_MAX   32
 #define DYNAMIC_MAX 4096 /* entries read before the table is taken for broken */
 
 struct segment {
@@ -26,8 +26,10 @@ static int read_ident(struct sv_rd *r, struct sv_err *err)
 
         if (!ident || memcmp(ident, ELFMAG, SELFMAG) != 0)
                 return sv_fail(err, SV_FORMAT, "image.elf.magic", "not an ELF file");
-        if (ident[EI_CLASS] != ELFCLASS64 || ident[EI_DATA] != ELFDATA2LSB || ident[EI_VERSION] != EV_CURRENT)
-                return sv_fail(err, SV_FORMAT, "image.elf.class", "expected a 64-bit little endian ELF file of version 1");
+        if (ident[EI_CLASS] != ELFCLASS64 || ident[EI_DATA] != ELFDATA2LSB ||
+            ident[EI_VERSION] != EV_CURRENT)
+                return sv_fail(err, SV_FORMAT, "image.elf.class",
+                               "expected a 64-bit little endian ELF file of version 1");
         return 0;
 }
 
@@ -35,13 +37,15 @@ static int note_segment(struct file *f, const struct segment *s, struct sv_err *
 {
         if (s->type == PT_LOAD) {
                 if (f->n_loads == LOADS_MAX)
-                        return sv_fail(err, SV_FORMAT, "image.elf.segments", "more than %d loaded segments", LOADS_MAX);
+                        return sv_fail(err, SV_FORMAT, "image.elf.segments",
+                                       "more than %d loaded segments", LOADS_MAX);
                 f->loads[f->n_loads++] = *s;
         } else if (s->type == PT_DYNAMIC || s->type == PT_INTERP) {
                 struct segment *where = s->type == PT_DYNAMIC ? &f->dynamic : &f->interp;
 
                 if (where->type)
-                        return sv_fail(err, SV_FORMAT, "image.elf.segments", "two segments of type %u", s->type);
+                        return sv_fail(err, SV_FORMAT, "image.elf.segments",
+                                       "two segments of type %u", s->type);
                 *where = *s;
         }
         return 0;
@@ -52,7 +56,8 @@ static int read_segments(struct file *f, uint64_t offset, unsigned n, struct sv_
         struct sv_rd r = sv_rd(f->all);
 
         if (offset > f->all.n)
-                return sv_fail(err, SV_FORMAT, "image.elf.segments", "the program headers lie past the end of the file");
+                return sv_fail(err, SV_FORMAT, "image.elf.segments",
+                               "the program headers lie past the end of the file");
         sv_rd_seek(&r, (size_t)offset);
         for (unsigned i = 0; i < n; i++) {
                 struct segment s = {.type = sv_rd_u32le(&r)};
@@ -63,23 +68,27 @@ static int read_segments(struct file *f, uint64_t offset, unsigned n, struct sv_
                 sv_rd_skip(&r, 8); /* physical address */
                 s.size = sv_rd_u64le(&r);
                 sv_rd_skip(&r, 16); /* size in memory, alignment */
-                if (sv_rd_ok(&r, "image.elf.segments", "program header table", err) < 0 || note_segment(f, &s, err) < 0)
+                if (sv_rd_ok(&r, "image.elf.segments", "program header table", err) < 0 ||
+                    note_segment(f, &s, err) < 0)
                         return -1;
         }
         return 0;
 }
 
 /* The file's bytes of a segment. */
-static int contents(const struct file *f, const struct segment *s, struct sv_bytes *out, const char *what, struct sv_err *err)
+static int contents(const struct file *f, const struct segment *s, struct sv_bytes *out,
+                    const char *what, struct sv_err *err)
 {
         if (s->offset > f->all.n || s->size > f->all.n - s->offset)
-                return sv_fail(err, SV_FORMAT, "image.elf.segments", "the %s segment lies past the end of the file", what);
+                return sv_fail(err, SV_FORMAT, "image.elf.segments",
+                               "the %s segment lies past the end of the file", what);
         *out = sv_bytes(f->all.p + s->offset, (size_t)s->size);
         return 0;
 }
 
 /* `size` bytes at an address of the loaded image. */
-static int at_address(const struct file *f, uint64_t vaddr, uint64_t size, struct sv_bytes *out, struct sv_err *err)
+static int at_address(const struct file *f, uint64_t vaddr, uint64_t size, struct sv_bytes *out,
+                      struct sv_err *err)
 {
         for (size_t i = 0; i < f->n_loads; i++) {
                 const struct segment *s = &f->loads[i];
@@ -94,14 +103,16 @@ static int at_address(const struct file *f, uint64_t vaddr, uint64_t size, struc
                 *out = sv_bytes(b.p + (vaddr - s->vaddr), (size_t)size);
                 return 0;
         }
-        return sv_fail(err, SV_FORMAT, "image.elf.strings", "the string table is not in one loaded segment");
+        return sv_fail(err, SV_FORMAT, "image.elf.strings",
+                       "the string table is not in one loaded segment");
 }
 
 /* A terminated string in the table; NULL and an error when it does not end there. */
 static const char *string_at(struct sv_bytes table, uint64_t offset, struct sv_err *err)
 {
         if (offset >= table.n || !memchr(table.p + offset, 0, table.n - (size_t)offset)) {
-                sv_fail(err, SV_FORMAT, "image.elf.strings", "a name lies outside the string table");
+                sv_fail(err, SV_FORMAT, "image.elf.strings",
+                        "a name lies outside the string table");
                 return NULL;
         }
         return (const char *)table.p + offset;
@@ -138,7 +149,8 @@ static int read_dynamic(struct sv_bytes table, struct dynamic *d, struct sv_err 
                 }
                 if (tag == DT_NEEDED) {
                         if (d->n_needed == SV_ELF_NEEDED_MAX)
-                                return sv_fail(err, SV_FORMAT, "image.elf.dynamic", "needs more than %d libraries", SV_ELF_NEEDED_MAX);
+                                return sv_fail(err, SV_FORMAT, "image.elf.dynamic",
+                                               "needs more than %d libraries", SV_ELF_NEEDED_MAX);
                         d->needed[d->n_needed++] = value;
                 }
         }
@@ -150,7 +162,8 @@ static int read_names(const struct file *f, struct sv_elf *out, struct sv_err *e
         struct dynamic d = {0};
         struct sv_bytes table = SV_BYTES_NULL, strings = SV_BYTES_NULL;
 
-        if (contents(f, &f->dynamic, &table, "dynamic", err) < 0 || read_dynamic(table, &d, err) < 0)
+        if (contents(f, &f->dynamic, &table, "dynamic", err) < 0 ||
+            read_dynamic(table, &d, err) < 0)
                 return -1;
         if (!d.n_needed && !d.has_soname)
                 return 0;
@@ -164,7 +177,8 @@ static int read_names(const struct file *f, struct sv_elf *out, struct sv_err *e
                 if (!name)
                         return -1;
                 if (!*name || strchr(name, '/'))
-                        return sv_fail(err, SV_FORMAT, "image.elf.needed", "\"%.80s\" is not the name of a library", name);
+                        return sv_fail(err, SV_FORMAT, "image.elf.needed",
+                                       "\"%.80s\" is not the name of a library", name);
                 out->needed[out->n_needed++] = name;
         }
         return 0;
@@ -177,7 +191,8 @@ static int read_interp(const struct file *f, struct sv_elf *out, struct sv_err *
         if (contents(f, &f->interp, &b, "interpreter", err) < 0)
                 return -1;
         if (b.n < 2 || b.p[0] != '/' || memchr(b.p, 0, b.n) != b.p + b.n - 1)
-                return sv_fail(err, SV_FORMAT, "image.elf.interp", "the interpreter is not one absolute path");
+                return sv_fail(err, SV_FORMAT, "image.elf.interp",
+                               "the interpreter is not one absolute path");
         out->interp = (const char *)b.p;
         return 0;
 }
@@ -207,9 +222,11 @@ int sv_elf_parse(struct sv_bytes bytes, struct sv_elf *out, struct sv_err *err)
         if (sv_rd_ok(&r, "image.elf.header", "ELF header", err) < 0)
                 return -1;
         if (type != ET_EXEC && type != ET_DYN)
-                return sv_fail(err, SV_FORMAT, "image.elf.type", "expected a program or a shared object, found type %u", type);
+                return sv_fail(err, SV_FORMAT, "image.elf.type",
+                               "expected a program or a shared object, found type %u", type);
         if (phnum && phentsize != sizeof(Elf64_Phdr))
-                return sv_fail(err, SV_FORMAT, "image.elf.segments", "program headers of %u bytes, expected 56", phentsize);
+                return sv_fail(err, SV_FORMAT, "image.elf.segments",
+                               "program headers of %u bytes, expected 56", phentsize);
         if (read_segments(&f, phoff, phnum, err) < 0)
                 return -1;
         if (f.interp.type && read_interp(&f, &elf, err) < 0)

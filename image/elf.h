@@ -1,4 +1,5 @@
-/* What a dynamically linked ELF file needs at run time: its interpreter and libraries (System V ABI, chapters 4 and 5). */
+/* What a dynamically linked ELF file needs at run time: its interpreter and libraries (System V
+ * ABI, chapters 4 and 5). */
 #pragma once
 
 #include "base/core/rd.h"
@@ -7,7 +8,8 @@
 
 struct sv_elf {
         unsigned machine; /* e_machine: 62 is x86-64 */
-        /* Point into the file, terminated there. NULL when absent: a static program has no interpreter, a library none either. */
+        /* Point into the file, terminated there. NULL when absent: a static program has no
+         * interpreter, a library none either. */
         const char *interp;
         const char *soname;
         const char *needed[SV_ELF_NEEDED_MAX];

@@ -11,7 +11,8 @@
 #include "luks/binding.h"
 #include "luks/crypt.h"
 
-/* A private folder beside the image: the file in it is renamed to its name at the end, within one file system. */
+/* A private folder beside the image: the file in it is renamed to its name at the end, within one
+ * file system. */
 static char *work_dir(const char *out, struct sv_err *err)
 {
         char *dir = sv_asprintf("%s.new.XXXXXX", out);
@@ -36,7 +37,8 @@ static int read_head(const char *path, struct sv_buf *head, struct sv_err *err)
 }
 
 /* The key exists from here on: in locked memory, until it is in the broker or wiped. */
-static int encrypt_and_deliver(const struct sv_encrypt_in *in, const char *image, struct sv_encrypt_out *out, struct sv_err *err)
+static int encrypt_and_deliver(const struct sv_encrypt_in *in, const char *image,
+                               struct sv_encrypt_out *out, struct sv_err *err)
 {
         SV_SECRET *key = sv_secret_random(SV_DISK_KEY_SIZE, err);
         SV_SECRET *resource = NULL;
@@ -45,7 +47,8 @@ static int encrypt_and_deliver(const struct sv_encrypt_in *in, const char *image
 
         if (!key || sv_luks_encrypt(image, key, err) < 0 || sv_luks_try(image, key, err) < 0)
                 return -1;
-        if (read_head(image, &head, err) < 0 || sv_binding_of(sv_buf_bytes(&head), &binding, err) < 0)
+        if (read_head(image, &head, err) < 0 ||
+            sv_binding_of(sv_buf_bytes(&head), &binding, err) < 0)
                 return -1;
         resource = sv_binding_pack(&binding, key, err);
         if (!resource)
@@ -78,7 +81,8 @@ static int place(const struct sv_encrypt_in *in, const char *image, struct sv_er
         return -1;
 }
 
-static int make_in(const struct sv_encrypt_in *in, const char *dir, struct sv_encrypt_out *out, struct sv_err *err)
+static int make_in(const struct sv_encrypt_in *in, const char *dir, struct sv_encrypt_out *out,
+                   struct sv_err *err)
 {
         SV_STR image = sv_asprintf("%s/image", dir);
         SV_STR tmp = sv_asprintf("%s/unpacked", dir);
@@ -88,7 +92,8 @@ static int make_in(const struct sv_encrypt_in *in, const char *dir, struct sv_en
                 return sv_fail_errno(err, "image.out", "cannot make %s", image);
         if (sv_mkdirs(tmp, 0700, err) < 0)
                 return -1;
-        if (sv_disk_make(in->from, in->kind, in->size ? in->size - SV_LUKS_DATA_OFFSET : 0, tmp, image, err) < 0)
+        if (sv_disk_make(in->from, in->kind, in->size ? in->size - SV_LUKS_DATA_OFFSET : 0, tmp,
+                         image, err) < 0)
                 return -1;
         if (encrypt_and_deliver(in, image, out, err) < 0)
                 return -1;
@@ -107,10 +112,14 @@ int sv_encrypt(const struct sv_encrypt_in *in, struct sv_encrypt_out *out, struc
         int r;
 
         if (!in->replace && access(in->out, F_OK) == 0)
-                return sv_fail(err, SV_USAGE, "image.exists", "%s is there already, and its key would be replaced: remove it, or give --replace",
+                return sv_fail(err, SV_USAGE, "image.exists",
+                               "%s is there already, and its key would be replaced: remove it, or "
+                               "give --replace",
                                in->out);
         if (in->size && in->size < 2 * (uint64_t)SV_LUKS_DATA_OFFSET)
-                return sv_fail(err, SV_USAGE, "image.size", "--size must be 32 MiB or more: the LUKS2 header takes 16 MiB of it");
+                return sv_fail(
+                        err, SV_USAGE, "image.size",
+                        "--size must be 32 MiB or more: the LUKS2 header takes 16 MiB of it");
         sv_run_catch_signals();
         dir = work_dir(in->out, err);
         if (!dir)

@@ -12,7 +12,8 @@ struct sv_encrypt_in {
         uint64_t size; /* of the finished image; 0: as large as needed */
         const char *out;
         bool replace; /* an image that is there may be replaced */
-        /* Gives the resource (luks/binding.h) to the broker. The image gets its name only after this returned 0. */
+        /* Gives the resource (luks/binding.h) to the broker. The image gets its name only after
+         * this returned 0. */
         int (*deliver)(void *arg, struct sv_secret *resource, struct sv_err *err);
         /* Takes it back, when the image could not get its name after all. */
         void (*withdraw)(void *arg);
@@ -24,5 +25,6 @@ struct sv_encrypt_out {
         uint64_t size;
 };
 
-/* All or nothing: on failure no file is left, also when interrupted. SV_USAGE "image.exists", and what the steps say. */
+/* All or nothing: on failure no file is left, also when interrupted. SV_USAGE "image.exists", and
+ * what the steps say. */
 int sv_encrypt(const struct sv_encrypt_in *in, struct sv_encrypt_out *out, struct sv_err *err);

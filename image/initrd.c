@@ -8,21 +8,38 @@
 #include "image/moddeps.h"
 #include "image/zstd.h"
 
-#define TEXT_SIZE_MAX (16u << 20)   /* of modules.dep and modules.builtin */
+#define TEXT_SIZE_MAX   (16u << 20) /* of modules.dep and modules.builtin */
 #define MODULE_SIZE_MAX (64u << 20) /* of one module, unpacked */
-#define AGENT_SIZE_MAX (64u << 20)
+#define AGENT_SIZE_MAX  (64u << 20)
 
 const char *const sv_initrd_modules[] = {
         /* disks, network, the port of the agent's events, randomness */
-        "virtio_pci", "virtio_blk", "?virtio_scsi", "?sd_mod", "virtio_net", "?virtio_console", "?virtio_rng", "?af_packet",
+        "virtio_pci",
+        "virtio_blk",
+        "?virtio_scsi",
+        "?sd_mod",
+        "virtio_net",
+        "?virtio_console",
+        "?virtio_rng",
+        "?af_packet",
         /* dm-crypt with aes-xts-plain64; the accelerated form where the processor has it */
-        "dm_mod", "dm_crypt", "xts", "?ecb", "?aesni_intel",
-        /* file systems of the root disk; ext4 asks for its checksum by name, and nothing in an initramfs answers */
-        "crc32c_generic", "?crc32c_intel", "ext4",
+        "dm_mod",
+        "dm_crypt",
+        "xts",
+        "?ecb",
+        "?aesni_intel",
+        /* file systems of the root disk; ext4 asks for its checksum by name, and nothing in an
+           initramfs answers */
+        "crc32c_generic",
+        "?crc32c_intel",
+        "ext4",
         /* for the system: the power button by which a host asks it to end, automatic mounts */
-        "?button", "?evdev", "?autofs4",
+        "?button",
+        "?evdev",
+        "?autofs4",
         /* reports of confidential machines */
-        "?sev_guest", "?tdx_guest",
+        "?sev_guest",
+        "?tdx_guest",
         NULL,
 };
 
@@ -65,12 +82,13 @@ static int read_module(const char *path, struct sv_buf *out, struct sv_err *err)
                         return sv_wrap(err, "%s", path);
                 return 0;
         }
-        return sv_fail(err, SV_USAGE, "image.modules.file", "%s: modules compressed this way are not read", path);
+        return sv_fail(err, SV_USAGE, "image.modules.file",
+                       "%s: modules compressed this way are not read", path);
 }
 
 /* Unpacked (".ko"), so that the agent hands them to the kernel as they are. */
-static int add_module(const char *dir, const char *release, const struct sv_moddep *d, struct sv_cpio *tree, struct sv_buf *list,
-                      struct sv_err *err)
+static int add_module(const char *dir, const char *release, const struct sv_moddep *d,
+                      struct sv_cpio *tree, struct sv_buf *list, struct sv_err *err)
 {
         SV_STR from = sv_asprintf("%s/%s", dir, d->path);
         size_t stem = (size_t)(strstr(strrchr(from, '/'), ".ko") - from) - strlen(dir) - 1;
@@ -83,7 +101,8 @@ static int add_module(const char *dir, const char *release, const struct sv_modd
         return sv_cpio_add_file(tree, to, 0644, sv_buf_bytes(&b), err);
 }
 
-static int order_names(const char *const *names, const struct sv_initrd_in *in, struct sv_moddeps *deps, const struct sv_moddep **order, size_t *n,
+static int order_names(const char *const *names, const struct sv_initrd_in *in,
+                       struct sv_moddeps *deps, const struct sv_moddep **order, size_t *n,
                        struct sv_err *err)
 {
         SV_BUF builtin = SV_BUF_NULL;
@@ -96,7 +115,8 @@ static int order_names(const char *const *names, const struct sv_initrd_in *in, 
                 const struct sv_moddep *d = sv_moddeps_find(deps, name);
 
                 if (!d && !optional && !is_builtin(sv_buf_str(&builtin), name))
-                        return sv_fail(err, SV_USAGE, "image.modules.missing", "%s has no module %s, and the kernel has not built it in",
+                        return sv_fail(err, SV_USAGE, "image.modules.missing",
+                                       "%s has no module %s, and the kernel has not built it in",
                                        in->modules_dir, name);
                 if (d && sv_moddeps_order(deps, d, order, n, err) < 0)
                         return -1;
@@ -104,8 +124,8 @@ static int order_names(const char *const *names, const struct sv_initrd_in *in, 
         return 0;
 }
 
-static int order_modules(const struct sv_initrd_in *in, struct sv_moddeps *deps, const struct sv_moddep **order, size_t *n,
-                         struct sv_err *err)
+static int order_modules(const struct sv_initrd_in *in, struct sv_moddeps *deps,
+                         const struct sv_moddep **order, size_t *n, struct sv_err *err)
 {
         if (order_names(in->modules ? in->modules : sv_initrd_modules, in, deps, order, n, err) < 0)
                 return -1;
@@ -123,7 +143,8 @@ static int add_modules(const struct sv_initrd_in *in, struct sv_cpio *tree, stru
 
         if (!real)
                 return sv_fail_errno(err, "image.modules", "cannot find %s", in->modules_dir);
-        if (sv_file_read(path, TEXT_SIZE_MAX, &text, "image.modules.dep", err) < 0 || sv_moddeps_parse(sv_buf_bytes(&text), &deps, err) < 0)
+        if (sv_file_read(path, TEXT_SIZE_MAX, &text, "image.modules.dep", err) < 0 ||
+            sv_moddeps_parse(sv_buf_bytes(&text), &deps, err) < 0)
                 return -1;
 
         const struct sv_moddep **order = calloc(deps.n + 1, sizeof(*order));
@@ -169,7 +190,10 @@ static int add_quote_port(const struct sv_initrd_in *in, struct sv_cpio *tree, s
         if (!in->quote_port)
                 return 0;
         sv_buf_printf(&text, "port=%u\n", in->quote_port);
-        return sv_buf_ok(&text, "tdx-attest.conf", err) < 0 ? -1 : sv_cpio_add_file(tree, "etc/tdx-attest.conf", 0644, sv_buf_bytes(&text), err);
+        return sv_buf_ok(&text, "tdx-attest.conf", err) < 0
+                       ? -1
+                       : sv_cpio_add_file(tree, "etc/tdx-attest.conf", 0644, sv_buf_bytes(&text),
+                                          err);
 }
 
 /* Mount points, and the console that the kernel opens for /init. */
@@ -187,7 +211,8 @@ static int add_frame(struct sv_cpio *tree, struct sv_err *err)
 
 int sv_initrd_tree(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
-        if (add_frame(tree, err) < 0 || add_agent(in, tree, err) < 0 || add_ca(in, tree, err) < 0 || add_quote_port(in, tree, err) < 0)
+        if (add_frame(tree, err) < 0 || add_agent(in, tree, err) < 0 || add_ca(in, tree, err) < 0 ||
+            add_quote_port(in, tree, err) < 0)
                 return -1;
         return add_modules(in, tree, err);
 }

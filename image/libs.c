@@ -7,9 +7,15 @@
 
 #define LIBRARY_SIZE_MAX (64u << 20)
 
-/* The dynamic linker's own default folders (ld.so(8)); nothing needs a configuration file or cache in the initramfs then. */
+/* The dynamic linker's own default folders (ld.so(8)); nothing needs a configuration file or cache
+ * in the initramfs then. */
 static const char *const folders[] = {
-        "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
+        "/lib/x86_64-linux-gnu",
+        "/usr/lib/x86_64-linux-gnu",
+        "/lib64",
+        "/usr/lib64",
+        "/lib",
+        "/usr/lib",
 };
 
 static char *find_library(const char *name)
@@ -27,7 +33,8 @@ static char *find_library(const char *name)
         return NULL;
 }
 
-static int add_needs(struct sv_cpio *tree, const char *who, struct sv_bytes file, unsigned machine, struct sv_err *err);
+static int add_needs(struct sv_cpio *tree, const char *who, struct sv_bytes file, unsigned machine,
+                     struct sv_err *err);
 
 /* One file at its own path, unless it is there, and then what it needs. */
 static int add_library(struct sv_cpio *tree, const char *path, unsigned machine, struct sv_err *err)
@@ -43,7 +50,8 @@ static int add_library(struct sv_cpio *tree, const char *path, unsigned machine,
         return add_needs(tree, path, sv_buf_bytes(&b), machine, err);
 }
 
-/* The linker takes a library that is loaded already by its name, wherever it came from: the interpreter is one of them. */
+/* The linker takes a library that is loaded already by its name, wherever it came from: the
+ * interpreter is one of them. */
 static bool has_library(const struct sv_cpio *tree, const char *name)
 {
         for (size_t i = 0; i < tree->n; i++) {
@@ -55,7 +63,8 @@ static bool has_library(const struct sv_cpio *tree, const char *name)
         return false;
 }
 
-static int add_by_name(struct sv_cpio *tree, const char *who, const char *name, unsigned machine, struct sv_err *err)
+static int add_by_name(struct sv_cpio *tree, const char *who, const char *name, unsigned machine,
+                       struct sv_err *err)
 {
         SV_STR path = NULL;
 
@@ -63,18 +72,23 @@ static int add_by_name(struct sv_cpio *tree, const char *who, const char *name, 
                 return 0;
         path = find_library(name);
         if (!path)
-                return sv_fail(err, SV_USAGE, "image.library", "%s needs %s, which is in none of the dynamic linker's folders", who, name);
+                return sv_fail(err, SV_USAGE, "image.library",
+                               "%s needs %s, which is in none of the dynamic linker's folders", who,
+                               name);
         return add_library(tree, path, machine, err);
 }
 
-static int add_needs(struct sv_cpio *tree, const char *who, struct sv_bytes file, unsigned machine, struct sv_err *err)
+static int add_needs(struct sv_cpio *tree, const char *who, struct sv_bytes file, unsigned machine,
+                     struct sv_err *err)
 {
         struct sv_elf elf;
 
         if (sv_elf_parse(file, &elf, err) < 0)
                 return sv_wrap(err, "%s", who);
         if (machine && elf.machine != machine)
-                return sv_fail(err, SV_USAGE, "image.library", "%s is for another machine (ELF %u, expected %u)", who, elf.machine, machine);
+                return sv_fail(err, SV_USAGE, "image.library",
+                               "%s is for another machine (ELF %u, expected %u)", who, elf.machine,
+                               machine);
         if (elf.interp && add_library(tree, elf.interp, elf.machine, err) < 0)
                 return -1;
         for (size_t i = 0; i < elf.n_needed; i++)
@@ -83,7 +97,8 @@ static int add_needs(struct sv_cpio *tree, const char *who, struct sv_bytes file
         return 0;
 }
 
-int sv_libs_add(struct sv_cpio *tree, const char *name, struct sv_bytes program, const char *const *extra, struct sv_err *err)
+int sv_libs_add(struct sv_cpio *tree, const char *name, struct sv_bytes program,
+                const char *const *extra, struct sv_err *err)
 {
         if (add_needs(tree, name, program, 0, err) < 0)
                 return -1;

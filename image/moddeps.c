@@ -5,7 +5,8 @@
 #include "base/core/file.h"
 
 #define LINES_MAX 65536 /* a distribution's kernel has about 4000 modules */
-#define DEPTH_MAX 64    /* of dependencies; the deepest chain of a distribution's kernel is below 20 */
+/* of dependencies; the deepest chain of a distribution's kernel is below 20 */
+#define DEPTH_MAX 64
 
 enum { UNSEEN, ACTIVE, DONE };
 
@@ -49,7 +50,8 @@ static bool path_ok(const char *path)
         if (path[0] == '/' || strstr(path, "//"))
                 return false;
         for (const char *p = path; *p; p++)
-                if ((unsigned char)*p <= ' ' || (p[0] == '.' && p[1] == '.' && (p == path || p[-1] == '/')))
+                if ((unsigned char)*p <= ' ' ||
+                    (p[0] == '.' && p[1] == '.' && (p == path || p[-1] == '/')))
                         return false;
         return true;
 }
@@ -71,7 +73,8 @@ static int first_pass(char *text, char **rests, struct sv_moddeps *m, struct sv_
                         return bad_line(err, m->n + 1, "expected \"path: paths\"");
                 *colon = 0;
                 if (!path_ok(line) || !(d->name = sv_module_name(line)))
-                        return bad_line(err, m->n + 1, "the path is not that of a module below the directory");
+                        return bad_line(err, m->n + 1,
+                                        "the path is not that of a module below the directory");
                 d->path = sv_asprintf("%s", line);
                 rests[m->n++] = colon + 1;
         }
@@ -80,30 +83,37 @@ static int first_pass(char *text, char **rests, struct sv_moddeps *m, struct sv_
 
 static int by_path(const void *a, const void *b)
 {
-        return strcmp((*(const struct sv_moddep *const *)a)->path, (*(const struct sv_moddep *const *)b)->path);
+        return strcmp((*(const struct sv_moddep *const *)a)->path,
+                      (*(const struct sv_moddep *const *)b)->path);
 }
 
-static int second_pass(char **rests, const struct sv_moddep **sorted, struct sv_moddeps *m, struct sv_err *err)
+static int second_pass(char **rests, const struct sv_moddep **sorted, struct sv_moddeps *m,
+                       struct sv_err *err)
 {
         for (size_t i = 0; i < m->n; i++)
                 sorted[i] = &m->list[i];
         qsort(sorted, m->n, sizeof(*sorted), by_path);
         for (size_t i = 1; i < m->n; i++)
                 if (strcmp(sorted[i - 1]->path, sorted[i]->path) == 0)
-                        return bad_line(err, (size_t)(sorted[i] - m->list) + 1, "a module has two lines");
+                        return bad_line(err, (size_t)(sorted[i] - m->list) + 1,
+                                        "a module has two lines");
         for (size_t i = 0; i < m->n; i++) {
                 struct sv_moddep *d = &m->list[i];
                 char *save = NULL;
 
-                for (char *word = strtok_r(rests[i], " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+                for (char *word = strtok_r(rests[i], " ", &save); word;
+                     word = strtok_r(NULL, " ", &save)) {
                         const struct sv_moddep key = {.path = word}, *p = &key;
-                        const struct sv_moddep **found = bsearch(&p, sorted, m->n, sizeof(*sorted), by_path);
-                        size_t *deps = found ? reallocarray(d->deps, d->n_deps + 1, sizeof(*deps)) : NULL;
+                        const struct sv_moddep **found =
+                                bsearch(&p, sorted, m->n, sizeof(*sorted), by_path);
+                        size_t *deps =
+                                found ? reallocarray(d->deps, d->n_deps + 1, sizeof(*deps)) : NULL;
 
                         if (!found)
                                 return bad_line(err, i + 1, "needs a module that has no line");
                         if (!deps)
-                                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a dependency");
+                                return sv_fail(err, SV_SYSTEM, "base.memory",
+                                               "no memory for a dependency");
                         d->deps = deps;
                         d->deps[d->n_deps++] = (size_t)(*found - m->list);
                 }
@@ -141,7 +151,8 @@ int sv_moddeps_parse(struct sv_bytes text, struct sv_moddeps *out, struct sv_err
         for (const char *p = copy; (p = strchr(p, '\n')); p++)
                 lines++;
         if (lines > LINES_MAX)
-                return sv_fail(err, SV_FORMAT, "image.modules.dep", "modules.dep has more than %d lines", LINES_MAX);
+                return sv_fail(err, SV_FORMAT, "image.modules.dep",
+                               "modules.dep has more than %d lines", LINES_MAX);
         if (parse_lines(copy, lines, &m, err) < 0)
                 return -1;
         *out = m;
@@ -165,14 +176,17 @@ const struct sv_moddep *sv_moddeps_find(const struct sv_moddeps *m, const char *
         return NULL;
 }
 
-static int visit(struct sv_moddeps *m, size_t i, unsigned depth, const struct sv_moddep **order, size_t *n, struct sv_err *err)
+static int visit(struct sv_moddeps *m, size_t i, unsigned depth, const struct sv_moddep **order,
+                 size_t *n, struct sv_err *err)
 {
         struct sv_moddep *d = &m->list[i];
 
         if (d->mark == DONE)
                 return 0;
         if (d->mark == ACTIVE || depth > DEPTH_MAX)
-                return sv_fail(err, SV_FORMAT, "image.modules.cycle", "the modules that %s needs form a circle or a very long chain", d->name);
+                return sv_fail(err, SV_FORMAT, "image.modules.cycle",
+                               "the modules that %s needs form a circle or a very long chain",
+                               d->name);
         d->mark = ACTIVE;
         for (size_t k = 0; k < d->n_deps; k++)
                 if (visit(m, d->deps[k], depth + 1, order, n, err) < 0)
@@ -182,7 +196,8 @@ static int visit(struct sv_moddeps *m, size_t i, unsigned depth, const struct sv
         return 0;
 }
 
-int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module, const struct sv_moddep **order, size_t *n, struct sv_err *err)
+int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module,
+                     const struct sv_moddep **order, size_t *n, struct sv_err *err)
 {
         return visit(m, (size_t)(module - m->list), 0, order, n, err);
 }

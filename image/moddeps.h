@@ -1,4 +1,5 @@
-/* modules.dep as depmod writes it (modules.dep(5)): "kernel/a/x.ko: kernel/b/y.ko kernel/c/z.ko" a line. */
+/* modules.dep as depmod writes it (modules.dep(5)): "kernel/a/x.ko: kernel/b/y.ko kernel/c/z.ko" a
+ * line. */
 #pragma once
 
 #include "base/core/buf.h"
@@ -16,19 +17,24 @@ struct sv_moddeps {
         size_t n;
 };
 
-#define SV_MODDEPS_NULL {0}
+#define SV_MODDEPS_NULL \
+        {               \
+                0       \
+        }
 
-/* The whole file. SV_FORMAT "image.modules.dep": a line without ':', a path that is absolute, climbs or is no module, a module named
- * twice, or a dependency without a line of its own. */
+/* The whole file. SV_FORMAT "image.modules.dep": a line without ':', a path that is absolute,
+ * climbs or is no module, a module named twice, or a dependency without a line of its own. */
 int sv_moddeps_parse(struct sv_bytes text, struct sv_moddeps *out, struct sv_err *err);
 void sv_moddeps_free(struct sv_moddeps *m);
 #define SV_MODDEPS __attribute__((cleanup(sv_moddeps_free))) struct sv_moddeps
 
 /* By name, '-' and '_' alike; NULL when there is none. */
 const struct sv_moddep *sv_moddeps_find(const struct sv_moddeps *m, const char *name);
-/* Appends to order[] (room for m->n) the module and everything it needs that is not there yet, what is needed first.
- * SV_FORMAT "image.modules.cycle" when modules need each other in a circle. */
-int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module, const struct sv_moddep **order, size_t *n, struct sv_err *err);
+/* Appends to order[] (room for m->n) the module and everything it needs that is not there yet, what
+ * is needed first. SV_FORMAT "image.modules.cycle" when modules need each other in a circle. */
+int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module,
+                     const struct sv_moddep **order, size_t *n, struct sv_err *err);
 
-/* The name of the module in this file ("kernel/a/x-y.ko.zst" -> "x_y"), or NULL when it is no module's file. The caller frees. */
+/* The name of the module in this file ("kernel/a/x-y.ko.zst" -> "x_y"), or NULL when it is no
+ * module's file. The caller frees. */
 char *sv_module_name(const char *path);

@@ -119,6 +119,8 @@ int sv_run(const char *const *argv, const char *check, struct sv_err *err)
         if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
         if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) >= 126 && !*last)
-                return sv_fail(err, SV_SYSTEM, "image.run", "%s is not installed, or may not be run", argv[0]);
-        return sv_fail(err, SV_SYSTEM, check, "%s failed: %s", argv[0], *last ? last : "no message");
+                return sv_fail(err, SV_SYSTEM, "image.run",
+                               "%s is not installed, or may not be run", argv[0]);
+        return sv_fail(err, SV_SYSTEM, check, "%s failed: %s", argv[0],
+                       *last ? last : "no message");
 }

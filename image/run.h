@@ -3,11 +3,13 @@
 
 #include "base/core/err.h"
 
-/* Runs argv[0] (found in PATH and the sbin folders), input empty, until it ends. Anything but exit status 0 is SV_SYSTEM under `check`
- * with the last line it printed; SV_SYSTEM "image.run" when it cannot be started. An interrupt (sv_run_interrupted) ends it too. */
+/* Runs argv[0] (found in PATH and the sbin folders), input empty, until it ends. Anything but exit
+ * status 0 is SV_SYSTEM under `check` with the last line it printed; SV_SYSTEM "image.run" when it
+ * cannot be started. An interrupt (sv_run_interrupted) ends it too. */
 int sv_run(const char *const *argv, const char *check, struct sv_err *err);
 
-/* From here on SIGINT, SIGTERM and SIGHUP do not end this process: they end the program that sv_run runs, which fails, and so the
- * caller comes to its own clean-up. sv_run_interrupted says whether one came. */
+/* From here on SIGINT, SIGTERM and SIGHUP do not end this process: they end the program that sv_run
+ * runs, which fails, and so the caller comes to its own clean-up. sv_run_interrupted says whether
+ * one came. */
 void sv_run_catch_signals(void);
 int sv_run_interrupted(void);

@@ -2,7 +2,8 @@
 
 #include <zstd.h>
 
-/* Beyond 19 the window grows past what the kernel's unpacker wants to set aside, and little is won. */
+/* Beyond 19 the window grows past what the kernel's unpacker wants to set aside, and little is won.
+ */
 #define LEVEL 19
 
 static void free_cctx(ZSTD_CCtx **c)
@@ -31,7 +32,8 @@ int sv_zstd_compress(struct sv_bytes in, struct sv_buf *out, struct sv_err *err)
         size_t n = ZSTD_compress2(c, p, bound, in.p, in.n);
 
         if (ZSTD_isError(n))
-                return sv_fail(err, SV_SYSTEM, "image.zstd", "cannot compress: %s", ZSTD_getErrorName(n));
+                return sv_fail(err, SV_SYSTEM, "image.zstd", "cannot compress: %s",
+                               ZSTD_getErrorName(n));
         out->n -= bound - n;
         return 0;
 }
@@ -52,9 +54,11 @@ int sv_zstd_decompress(struct sv_bytes in, size_t max, struct sv_buf *out, struc
 
                 left = ZSTD_decompressStream(d, &to, &from);
                 if (ZSTD_isError(left))
-                        return sv_fail(err, SV_FORMAT, "image.zstd", "not a zstd frame: %s", ZSTD_getErrorName(left));
+                        return sv_fail(err, SV_FORMAT, "image.zstd", "not a zstd frame: %s",
+                                       ZSTD_getErrorName(left));
                 if (to.pos > max - (out->n - start))
-                        return sv_fail(err, SV_FORMAT, "image.zstd", "unpacks to more than %zu bytes", max);
+                        return sv_fail(err, SV_FORMAT, "image.zstd",
+                                       "unpacks to more than %zu bytes", max);
                 sv_buf_put(out, sv_bytes(piece, to.pos));
                 if (from.pos == from.size && to.pos < to.size)
                         break;

@@ -11,10 +11,11 @@
 
 #include "base/core/file.h"
 
-#define KEY_BITS    512
-#define SECTORS     (SV_LUKS_DATA_OFFSET / 512)
-/* While it works the library needs the room of the header twice: once for the header, once to move the data's beginning to. */
-#define WORK_ROOM   (2 * (off_t)SV_LUKS_DATA_OFFSET)
+#define KEY_BITS  512
+#define SECTORS   (SV_LUKS_DATA_OFFSET / 512)
+/* While it works the library needs the room of the header twice: once for the header, once to move
+ * the data's beginning to. */
+#define WORK_ROOM (2 * (off_t)SV_LUKS_DATA_OFFSET)
 
 static void free_device(struct crypt_device **cd)
 {
@@ -37,15 +38,20 @@ static void on_log(int level, const char *msg, void *arg)
 
 static int lib_fail(struct sv_err *err, const struct voice *v, int r, const char *what)
 {
-        return sv_fail(err, SV_SYSTEM, "luks.encrypt", "%s: %s", what, v->last[0] ? v->last : strerror(-r));
+        return sv_fail(err, SV_SYSTEM, "luks.encrypt", "%s: %s", what,
+                       v->last[0] ? v->last : strerror(-r));
 }
 
 /* The header is first made apart, over the data as it is. */
-static int format_apart(struct crypt_device *cd, const char *data, struct sv_secret *key, const struct voice *v, struct sv_err *err)
+static int format_apart(struct crypt_device *cd, const char *data, struct sv_secret *key,
+                        const struct voice *v, struct sv_err *err)
 {
-        const struct crypt_pbkdf_type pbkdf = {
-                .type = CRYPT_KDF_PBKDF2, .hash = "sha512", .iterations = 1000, .flags = CRYPT_PBKDF_NO_BENCHMARK};
-        struct crypt_params_luks2 luks2 = {.data_device = data, .sector_size = 512, .pbkdf = &pbkdf};
+        const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_PBKDF2,
+                                               .hash = "sha512",
+                                               .iterations = 1000,
+                                               .flags = CRYPT_PBKDF_NO_BENCHMARK};
+        struct crypt_params_luks2 luks2 = {
+                .data_device = data, .sector_size = 512, .pbkdf = &pbkdf};
         struct crypt_params_reencrypt move = {
                 .mode = CRYPT_REENCRYPT_ENCRYPT,
                 .direction = CRYPT_REENCRYPT_BACKWARD,
@@ -60,16 +66,19 @@ static int format_apart(struct crypt_device *cd, const char *data, struct sv_sec
         int r;
 
         if ((r = crypt_set_data_offset(cd, SECTORS)) < 0 ||
-            (r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", NULL, NULL, KEY_BITS / 8, &luks2)) < 0)
+            (r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", NULL, NULL, KEY_BITS / 8,
+                              &luks2)) < 0)
                 return lib_fail(err, v, r, "cannot make a LUKS2 header");
         if ((r = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, pass, n)) < 0)
                 return lib_fail(err, v, r, "cannot make a key slot");
-        if ((r = crypt_reencrypt_init_by_passphrase(cd, NULL, pass, n, CRYPT_ANY_SLOT, 0, "aes", "xts-plain64", &move)) < 0)
+        if ((r = crypt_reencrypt_init_by_passphrase(cd, NULL, pass, n, CRYPT_ANY_SLOT, 0, "aes",
+                                                    "xts-plain64", &move)) < 0)
                 return lib_fail(err, v, r, "cannot begin to encrypt");
         return 0;
 }
 
-static int make_header(const char *header, const char *data, struct sv_secret *key, struct sv_err *err)
+static int make_header(const char *header, const char *data, struct sv_secret *key,
+                       struct sv_err *err)
 {
         struct voice v = {""};
         CRYPT *cd = NULL;
@@ -83,7 +92,8 @@ static int make_header(const char *header, const char *data, struct sv_secret *k
 }
 
 /* Put the header in front of the data and let the library work through it. */
-static int encrypt_data(const char *header, const char *data, struct sv_secret *key, struct sv_err *err)
+static int encrypt_data(const char *header, const char *data, struct sv_secret *key,
+                        struct sv_err *err)
 {
         struct crypt_params_reencrypt resume = {.mode = CRYPT_REENCRYPT_ENCRYPT,
                                                 .direction = CRYPT_REENCRYPT_BACKWARD,
@@ -99,10 +109,12 @@ static int encrypt_data(const char *header, const char *data, struct sv_secret *
                 return lib_fail(err, &v, r, "cannot open the image");
         crypt_set_log_callback(cd, on_log, &v);
         crypt_set_rng_type(cd, CRYPT_RNG_URANDOM);
-        if ((r = crypt_header_restore(cd, CRYPT_LUKS2, header)) < 0 || (r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
+        if ((r = crypt_header_restore(cd, CRYPT_LUKS2, header)) < 0 ||
+            (r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
                 return lib_fail(err, &v, r, "cannot write the header");
-        r = crypt_reencrypt_init_by_passphrase(cd, NULL, (const char *)sv_secret_reveal(key), sv_secret_size(key), CRYPT_ANY_SLOT,
-                                               CRYPT_ANY_SLOT, NULL, NULL, &resume);
+        r = crypt_reencrypt_init_by_passphrase(cd, NULL, (const char *)sv_secret_reveal(key),
+                                               sv_secret_size(key), CRYPT_ANY_SLOT, CRYPT_ANY_SLOT,
+                                               NULL, NULL, &resume);
         if (r < 0 || (r = crypt_reencrypt_run(cd, NULL, NULL)) < 0)
                 return lib_fail(err, &v, r, "cannot encrypt");
         return 0;
@@ -127,7 +139,8 @@ int sv_luks_encrypt(const char *path, struct sv_secret *key, struct sv_err *err)
         if (stat(path, &st) < 0)
                 return sv_fail_errno(err, "luks.encrypt", "cannot look at %s", path);
         if (st.st_size % 4096 || st.st_size < (off_t)SV_LUKS_DATA_OFFSET)
-                return sv_fail(err, SV_USAGE, "luks.encrypt", "%s is not whole blocks of 4096 bytes, 16 MiB or more", path);
+                return sv_fail(err, SV_USAGE, "luks.encrypt",
+                               "%s is not whole blocks of 4096 bytes, 16 MiB or more", path);
         if (truncate(path, st.st_size + WORK_ROOM) < 0)
                 return sv_fail_errno(err, "luks.encrypt", "cannot grow %s", path);
         if (make_file(header, SV_LUKS_DATA_OFFSET, err) < 0)
@@ -151,14 +164,18 @@ int sv_luks_try(const char *path, struct sv_secret *key, struct sv_err *err)
         int r = crypt_init(&cd, path);
 
         if (r < 0)
-                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open %s: %s", path, strerror(-r));
+                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open %s: %s", path,
+                               strerror(-r));
         crypt_set_log_callback(cd, on_log, &v);
         if ((r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
                 return sv_fail(err, SV_FORMAT, "luks.header", "%s is no LUKS2 volume", path);
-        r = crypt_activate_by_passphrase(cd, NULL, CRYPT_ANY_SLOT, (const char *)sv_secret_reveal(key), sv_secret_size(key), 0);
+        r = crypt_activate_by_passphrase(cd, NULL, CRYPT_ANY_SLOT,
+                                         (const char *)sv_secret_reveal(key), sv_secret_size(key),
+                                         0);
         if (r == -EPERM)
                 return sv_fail(err, SV_PROOF, "luks.key", "the key does not open %s", path);
         if (r < 0)
-                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot try the key on %s: %s", path, v.last[0] ? v.last : strerror(-r));
+                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot try the key on %s: %s", path,
+                               v.last[0] ? v.last : strerror(-r));
         return 0;
 }

@@ -11,7 +11,8 @@
 #define BINARY_SIZE 4096 /* of the binary header; the JSON area follows */
 #define CSUM_AT     448
 #define CSUM_SIZE   64
-#define DATA_OFFSET (16u << 20) /* SV_LUKS_DATA_OFFSET of luks/crypt.h; this file does not see the library's pair */
+/* SV_LUKS_DATA_OFFSET of luks/crypt.h; this file does not see the library's pair */
+#define DATA_OFFSET (16u << 20)
 
 static int terminated(struct sv_rd *r, size_t n, char *out, size_t size, struct sv_err *err)
 {
@@ -20,7 +21,8 @@ static int terminated(struct sv_rd *r, size_t n, char *out, size_t size, struct 
 
         for (size_t i = len; i < b.n; i++)
                 if (b.p[i])
-                        return sv_fail(err, SV_FORMAT, "luks.header.text", "a text field is not padded with zeros");
+                        return sv_fail(err, SV_FORMAT, "luks.header.text",
+                                       "a text field is not padded with zeros");
         if (len >= size)
                 return sv_fail(err, SV_FORMAT, "luks.header.text", "a text field is too long");
         if (len)
@@ -43,14 +45,19 @@ static int parse_binary(struct sv_bytes head, struct sv_luks_header *h, struct s
         if (memcmp(magic, "LUKS\xba\xbe", 6) != 0)
                 return sv_fail(err, SV_FORMAT, "luks.header.magic", "not a LUKS volume");
         if (version != 2)
-                return sv_fail(err, SV_FORMAT, "luks.header.version", "expected LUKS version 2, found %u", version);
+                return sv_fail(err, SV_FORMAT, "luks.header.version",
+                               "expected LUKS version 2, found %u", version);
         if (size < 2 * BINARY_SIZE || size > SV_LUKS_JSON_MAX || size % BINARY_SIZE)
-                return sv_fail(err, SV_FORMAT, "luks.header.size", "a header of %llu bytes is not one of ours", (unsigned long long)size);
+                return sv_fail(err, SV_FORMAT, "luks.header.size",
+                               "a header of %llu bytes is not one of ours",
+                               (unsigned long long)size);
         sv_rd_skip(&r, 8); /* sequence number: covered by the digest */
-        if (terminated(&r, 48, label, sizeof(label), err) < 0 || terminated(&r, 32, alg, sizeof(alg), err) < 0)
+        if (terminated(&r, 48, label, sizeof(label), err) < 0 ||
+            terminated(&r, 32, alg, sizeof(alg), err) < 0)
                 return -1;
         sv_rd_skip(&r, 64); /* salt */
-        if (terminated(&r, 40, h->uuid, sizeof(h->uuid), err) < 0 || terminated(&r, 48, subsystem, sizeof(subsystem), err) < 0)
+        if (terminated(&r, 40, h->uuid, sizeof(h->uuid), err) < 0 ||
+            terminated(&r, 48, subsystem, sizeof(subsystem), err) < 0)
                 return -1;
 
         uint64_t offset = sv_rd_u64be(&r);
@@ -60,14 +67,17 @@ static int parse_binary(struct sv_bytes head, struct sv_luks_header *h, struct s
         if (head.n < size)
                 return sv_fail(err, SV_FORMAT, "luks.header.short", "the header is cut short");
         if (offset != 0)
-                return sv_fail(err, SV_FORMAT, "luks.header.offset", "the header says that it is at %llu", (unsigned long long)offset);
+                return sv_fail(err, SV_FORMAT, "luks.header.offset",
+                               "the header says that it is at %llu", (unsigned long long)offset);
         if (strcmp(alg, "sha256") != 0 || strlen(h->uuid) != 36)
-                return sv_fail(err, SV_FORMAT, "luks.header.text", "expected checksum sha256 and a UUID");
+                return sv_fail(err, SV_FORMAT, "luks.header.text",
+                               "expected checksum sha256 and a UUID");
         h->size = (size_t)size;
         return 0;
 }
 
-/* What our images' metadata say, value by value. A number in the text is written as the JSON has it. */
+/* What our images' metadata say, value by value. A number in the text is written as the JSON has
+ * it. */
 static const struct row {
         const char *pointer;
         const char *expect; /* a string; or with number set, a decimal number */
@@ -86,7 +96,8 @@ static const struct row {
         {"/keyslots/0/af/stripes", "4000", true, "luks.header.keyslot"},
         {"/keyslots/0/af/hash", "sha512", false, "luks.header.keyslot"},
         {"/keyslots/0/area/type", "raw", false, "luks.header.keyslot"},
-        {"/keyslots/0/area/size", "258048", false, "luks.header.area"}, /* 4000 stripes of the key, whole blocks */
+        /* 4000 stripes of the key, whole blocks */
+        {"/keyslots/0/area/size", "258048", false, "luks.header.area"},
         {"/keyslots/0/area/encryption", "aes-xts-plain64", false, "luks.header.cipher"},
         {"/keyslots/0/area/key_size", "64", true, "luks.header.key-size"},
         {"/keyslots/0/kdf/type", "pbkdf2", false, "luks.header.kdf"},
@@ -123,10 +134,12 @@ static int check_row(const struct sv_json *meta, const struct row *row, struct s
         const struct sv_json *value = sv_json_pointer(meta, row->pointer);
         const char *text = sv_json_str(value);
 
-        if (row->number ? sv_json_type(value) == SV_JSON_INT && sv_json_int(value, -1) == strtoll(row->expect, NULL, 10)
+        if (row->number ? sv_json_type(value) == SV_JSON_INT &&
+                                  sv_json_int(value, -1) == strtoll(row->expect, NULL, 10)
                         : text && strcmp(text, row->expect) == 0)
                 return 0;
-        return sv_fail(err, SV_FORMAT, row->check, "%s: expected \"%s\", found \"%.60s\"", row->pointer, row->expect,
+        return sv_fail(err, SV_FORMAT, row->check, "%s: expected \"%s\", found \"%.60s\"",
+                       row->pointer, row->expect,
                        text ? text : sv_json_type_name(sv_json_type(value)));
 }
 
@@ -136,26 +149,31 @@ static int check_profile(const struct sv_json *meta, struct sv_err *err)
                 const struct sv_json *obj = sv_json_pointer(meta, shapes[i].pointer);
 
                 if (sv_json_type(obj) != SV_JSON_OBJECT)
-                        return sv_fail(err, SV_FORMAT, "luks.header.member", "%s is missing from the metadata", shapes[i].pointer);
+                        return sv_fail(err, SV_FORMAT, "luks.header.member",
+                                       "%s is missing from the metadata", shapes[i].pointer);
                 if (sv_json_only(obj, shapes[i].members, "luks.header", err) < 0)
                         return sv_wrap(err, "%s", shapes[i].pointer);
         }
         for (size_t i = 0; i < sizeof(profile) / sizeof(profile[0]); i++)
                 if (check_row(meta, &profile[i], err) < 0)
                         return -1;
-        if (sv_json_len(sv_json_pointer(meta, "/digests/0/keyslots")) != 1 || sv_json_len(sv_json_pointer(meta, "/digests/0/segments")) != 1)
-                return sv_fail(err, SV_FORMAT, "luks.header.digest", "the digest is for more than the one key slot and segment");
+        if (sv_json_len(sv_json_pointer(meta, "/digests/0/keyslots")) != 1 ||
+            sv_json_len(sv_json_pointer(meta, "/digests/0/segments")) != 1)
+                return sv_fail(err, SV_FORMAT, "luks.header.digest",
+                               "the digest is for more than the one key slot and segment");
         return 0;
 }
 
 /* Salts and the volume key's digest are base64 of a known length. */
-static int check_bytes(const struct sv_json *meta, const char *pointer, size_t n, const char *check, struct sv_err *err)
+static int check_bytes(const struct sv_json *meta, const char *pointer, size_t n, const char *check,
+                       struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_pointer(meta, pointer));
         SV_BUF b = SV_BUF_NULL;
 
         if (!text || sv_unbase64(sv_bytes_str(text), &b, check, NULL) < 0 || b.n != n)
-                return sv_fail(err, SV_FORMAT, check, "%s: expected base64 of %zu bytes", pointer, n);
+                return sv_fail(err, SV_FORMAT, check, "%s: expected base64 of %zu bytes", pointer,
+                               n);
         return 0;
 }
 
@@ -166,7 +184,8 @@ static int decimal(const struct sv_json *meta, const char *pointer, size_t *out,
         size_t v = 0, n = text ? strlen(text) : 0;
 
         if (n < 1 || n > 9 || strspn(text, "0123456789") != n)
-                return sv_fail(err, SV_FORMAT, "luks.header.area", "%s is not a number of bytes", pointer);
+                return sv_fail(err, SV_FORMAT, "luks.header.area", "%s is not a number of bytes",
+                               pointer);
         for (size_t i = 0; i < n; i++)
                 v = 10 * v + (size_t)(text[i] - '0');
         *out = v;
@@ -180,38 +199,48 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
 
         for (size_t i = n; i < area.n; i++)
                 if (area.p[i])
-                        return sv_fail(err, SV_FORMAT, "luks.header.trailing", "bytes follow the metadata");
-        if (sv_json_parse(sv_bytes(area.p, n), "luks.header", &meta, err) < 0 || check_profile(meta, err) < 0)
+                        return sv_fail(err, SV_FORMAT, "luks.header.trailing",
+                                       "bytes follow the metadata");
+        if (sv_json_parse(sv_bytes(area.p, n), "luks.header", &meta, err) < 0 ||
+            check_profile(meta, err) < 0)
                 return -1;
         if (check_bytes(meta, "/keyslots/0/kdf/salt", 32, "luks.header.kdf", err) < 0 ||
             check_bytes(meta, "/digests/0/salt", 32, "luks.header.digest", err) < 0 ||
             check_bytes(meta, "/digests/0/digest", 64, "luks.header.digest", err) < 0)
                 return -1;
-        if (decimal(meta, "/config/json_size", &json_size, err) < 0 || decimal(meta, "/config/keyslots_size", &keyslots_size, err) < 0 ||
+        if (decimal(meta, "/config/json_size", &json_size, err) < 0 ||
+            decimal(meta, "/config/keyslots_size", &keyslots_size, err) < 0 ||
             decimal(meta, "/keyslots/0/area/offset", &h->area_offset, err) < 0 ||
             decimal(meta, "/keyslots/0/area/size", &h->area_size, err) < 0)
                 return -1;
         if (json_size != area.n || keyslots_size != DATA_OFFSET - 2 * h->size)
-                return sv_fail(err, SV_FORMAT, "luks.header.config", "the metadata's sizes are not those of the header");
-        if (h->area_offset < 2 * h->size || h->area_size > DATA_OFFSET || h->area_offset > DATA_OFFSET - h->area_size)
-                return sv_fail(err, SV_FORMAT, "luks.header.area", "the key slot's area is not between the headers and the data");
+                return sv_fail(err, SV_FORMAT, "luks.header.config",
+                               "the metadata's sizes are not those of the header");
+        if (h->area_offset < 2 * h->size || h->area_size > DATA_OFFSET ||
+            h->area_offset > DATA_OFFSET - h->area_size)
+                return sv_fail(err, SV_FORMAT, "luks.header.area",
+                               "the key slot's area is not between the headers and the data");
         return 0;
 }
 
-/* Over the header and its JSON area, the field itself as zeros (section 2.1). It protects from accidents only and comes last, so that
- * a header that somebody changed is refused for what was changed. */
+/* Over the header and its JSON area, the field itself as zeros (section 2.1). It protects from
+ * accidents only and comes last, so that a header that somebody changed is refused for what was
+ * changed. */
 static int check_checksum(struct sv_bytes head, size_t size, struct sv_err *err)
 {
         static const uint8_t zeros[CSUM_SIZE];
         uint8_t digest[SV_DIGEST_MAX] = {0};
         SV_HASH *hash = sv_hash_new(SV_SHA256, err);
 
-        if (!hash || sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0 || sv_hash_put(hash, sv_bytes(zeros, CSUM_SIZE), err) < 0 ||
-            sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, size - CSUM_AT - CSUM_SIZE), err) < 0 ||
+        if (!hash || sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0 ||
+            sv_hash_put(hash, sv_bytes(zeros, CSUM_SIZE), err) < 0 ||
+            sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, size - CSUM_AT - CSUM_SIZE),
+                        err) < 0 ||
             sv_hash_end(hash, digest, err) < 0)
                 return -1;
         if (!sv_bytes_eq(sv_bytes(digest, CSUM_SIZE), sv_bytes(head.p + CSUM_AT, CSUM_SIZE)))
-                return sv_fail(err, SV_FORMAT, "luks.header.checksum", "the header's checksum is not that of the header");
+                return sv_fail(err, SV_FORMAT, "luks.header.checksum",
+                               "the header's checksum is not that of the header");
         return 0;
 }
 
@@ -224,27 +253,31 @@ int sv_luks_header_parse(struct sv_bytes head, struct sv_luks_header *out, struc
         if (parse_json(sv_bytes(head.p + BINARY_SIZE, h.size - BINARY_SIZE), &h, err) < 0)
                 return -1;
         if (head.n < h.area_offset + h.area_size)
-                return sv_fail(err, SV_FORMAT, "luks.header.short", "the key slot's area is cut short");
+                return sv_fail(err, SV_FORMAT, "luks.header.short",
+                               "the key slot's area is cut short");
         if (check_checksum(head, h.size, err) < 0)
                 return -1;
         *out = h;
         return 0;
 }
 
-int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, uint8_t digest[48], struct sv_err *err)
+int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, uint8_t digest[48],
+                          struct sv_err *err)
 {
         SV_HASH *hash = sv_hash_new(SV_SHA384, err);
 
         if (!hash || sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0)
                 return -1;
-        if (sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, h->size - CSUM_AT - CSUM_SIZE), err) < 0)
+        if (sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, h->size - CSUM_AT - CSUM_SIZE),
+                        err) < 0)
                 return -1;
         if (sv_hash_put(hash, sv_bytes(head.p + h->area_offset, h->area_size), err) < 0)
                 return -1;
         return sv_hash_end(hash, digest, err);
 }
 
-int sv_luks_header_copy(struct sv_bytes head, const struct sv_luks_header *h, struct sv_buf *out, struct sv_err *err)
+int sv_luks_header_copy(struct sv_bytes head, const struct sv_luks_header *h, struct sv_buf *out,
+                        struct sv_err *err)
 {
         uint8_t *p = sv_buf_grow(out, h->area_offset + h->area_size);
 

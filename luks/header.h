@@ -1,5 +1,6 @@
-/* The LUKS2 header as our images have it, and nothing else (LUKS2 On-Disk Format Specification 1.1, sections 2 and 3). A header comes
- * from the host: what the library would accept there (a null cipher, more key slots, tokens, requirements) is not accepted here. */
+/* The LUKS2 header as our images have it, and nothing else (LUKS2 On-Disk Format Specification 1.1,
+ * sections 2 and 3). A header comes from the host: what the library would accept there (a null
+ * cipher, more key slots, tokens, requirements) is not accepted here. */
 #pragma once
 
 #include "base/core/buf.h"
@@ -11,13 +12,19 @@ struct sv_luks_header {
         size_t area_size;
 };
 
-/* Bytes at the beginning of a volume of ours that hold all there is to read: header, second header, the key slot's area. */
+/* Bytes at the beginning of a volume of ours that hold all there is to read: header, second header,
+ * the key slot's area. */
 #define SV_LUKS_HEAD_SIZE (512u << 10)
 
-/* `head` is the beginning of the volume, SV_LUKS_HEAD_SIZE bytes or more. SV_FORMAT "luks.header.*", each naming what differs. */
+/* `head` is the beginning of the volume, SV_LUKS_HEAD_SIZE bytes or more. SV_FORMAT
+ * "luks.header.*", each naming what differs. */
 int sv_luks_header_parse(struct sv_bytes head, struct sv_luks_header *out, struct sv_err *err);
-/* SHA-384 over the primary header (its checksum field excluded) and the key slot's area: docs/FORMATS.md, "Header digest". */
-int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, uint8_t digest[48], struct sv_err *err);
-/* Appends a copy of `head`, up to the end of the key slot's area, in which everything the digest does not cover is zero, so that the library can read nothing else: the
- * secondary header goes too, which the library would otherwise prefer when it claims to be newer. */
-int sv_luks_header_copy(struct sv_bytes head, const struct sv_luks_header *h, struct sv_buf *out, struct sv_err *err);
+/* SHA-384 over the primary header (its checksum field excluded) and the key slot's area:
+ * docs/FORMATS.md, "Header digest". */
+int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, uint8_t digest[48],
+                          struct sv_err *err);
+/* Appends a copy of `head`, up to the end of the key slot's area, in which everything the digest
+ * does not cover is zero, so that the library can read nothing else: the secondary header goes too,
+ * which the library would otherwise prefer when it claims to be newer. */
+int sv_luks_header_copy(struct sv_bytes head, const struct sv_luks_header *h, struct sv_buf *out,
+                        struct sv_err *err);

@@ -16,7 +16,8 @@ static void on_log(int level, const char *msg, void *arg)
                 snprintf(last, 256, "%.*s", (int)strcspn(msg, "\n"), msg);
 }
 
-static int activate(struct crypt_device *cd, const char *device, const char *name, uint32_t flags, struct sv_secret *key, struct sv_err *err)
+static int activate(struct crypt_device *cd, const char *device, const char *name, uint32_t flags,
+                    struct sv_secret *key, struct sv_err *err)
 {
         char last[256] = "";
         int r;
@@ -25,18 +26,24 @@ static int activate(struct crypt_device *cd, const char *device, const char *nam
         /* Nobody else is here, and there is no /run/cryptsetup to lock in. */
         crypt_metadata_locking(cd, 0);
         if ((r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
-                return sv_fail(err, SV_FORMAT, "luks.header", "the header cannot be read: %s", last[0] ? last : strerror(-r));
+                return sv_fail(err, SV_FORMAT, "luks.header", "the header cannot be read: %s",
+                               last[0] ? last : strerror(-r));
         if ((r = crypt_set_data_device(cd, device)) < 0)
-                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot use %s: %s", device, last[0] ? last : strerror(-r));
-        r = crypt_activate_by_passphrase(cd, name, CRYPT_ANY_SLOT, (const char *)sv_secret_reveal(key), sv_secret_size(key), flags);
+                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot use %s: %s", device,
+                               last[0] ? last : strerror(-r));
+        r = crypt_activate_by_passphrase(cd, name, CRYPT_ANY_SLOT,
+                                         (const char *)sv_secret_reveal(key), sv_secret_size(key),
+                                         flags);
         if (r == -EPERM)
                 return sv_fail(err, SV_PROOF, "luks.key", "the key does not open the disk");
         if (r < 0)
-                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open the disk: %s", last[0] ? last : strerror(-r));
+                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open the disk: %s",
+                               last[0] ? last : strerror(-r));
         return 0;
 }
 
-int sv_luks_open(struct sv_bytes header, const char *device, const char *name, bool discard, struct sv_secret *key, struct sv_err *err)
+int sv_luks_open(struct sv_bytes header, const char *device, const char *name, bool discard,
+                 struct sv_secret *key, struct sv_err *err)
 {
         SV_FD fd = memfd_create("luks-header", MFD_CLOEXEC);
         SV_STR path = NULL;
@@ -53,7 +60,8 @@ int sv_luks_open(struct sv_bytes header, const char *device, const char *name, b
         path = sv_asprintf("/proc/self/fd/%d", fd);
         r = crypt_init(&cd, path);
         if (r < 0)
-                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open the header in memory: %s", strerror(-r));
+                return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open the header in memory: %s",
+                               strerror(-r));
         r = activate(cd, device, name, discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0, key, err);
         crypt_free(cd);
         return r;

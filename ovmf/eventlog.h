@@ -1,5 +1,6 @@
-/* TCG event logs: PC Client Platform Firmware Profile 1.06, section 10 (crypto-agile format), as a TPM's firmware and, with other registers,
- * a confidential guest's firmware keep them (UEFI specification 2.10, section 38). Pure; views point into the caller's bytes. */
+/* TCG event logs: PC Client Platform Firmware Profile 1.06, section 10 (crypto-agile format), as a
+ * TPM's firmware and, with other registers, a confidential guest's firmware keep them (UEFI
+ * specification 2.10, section 38). Pure; views point into the caller's bytes. */
 #pragma once
 
 #include "base/crypto/crypto.h"
@@ -12,12 +13,14 @@
 struct sv_registers {
         const char *step;   /* "pcr": before the number in struct sv_measure_step.reg */
         const char *people; /* "PCR " */
-        const char *value;  /* before the number, as a JSON pointer to a predicted value: "/sha256/" */
-        const char *name;   /* before the number in the list of what is not predicted */
-        uint32_t first;     /* the log's number of register 0 */
+        /* before the number, as a JSON pointer to a predicted value: "/sha256/" */
+        const char *value;
+        const char *name; /* before the number in the list of what is not predicted */
+        uint32_t first;   /* the log's number of register 0 */
         uint32_t n;
-        int bank;           /* the first bank of struct sv_measure_step that is used */
-        bool filled;        /* the log lies in an area that is filled up with 0xff or zeros behind the last event */
+        int bank; /* the first bank of struct sv_measure_step that is used */
+        /* the log lies in an area that is filled up with 0xff or zeros behind the last event */
+        bool filled;
 };
 extern const struct sv_registers sv_registers_pcr;  /* of a TPM */
 extern const struct sv_registers sv_registers_rtmr; /* of a TD; the log counts them from 1 */
@@ -57,19 +60,25 @@ struct sv_tcg_log {
         size_t n;
 };
 
-/* SV_FORMAT eventlog.*; the whole input must be one log of these registers. *out is filled only on success. */
-int sv_tcg_log_parse(struct sv_bytes bytes, const struct sv_registers *regs, struct sv_tcg_log *out, struct sv_err *err);
+/* SV_FORMAT eventlog.*; the whole input must be one log of these registers. *out is filled only on
+ * success. */
+int sv_tcg_log_parse(struct sv_bytes bytes, const struct sv_registers *regs, struct sv_tcg_log *out,
+                     struct sv_err *err);
 void sv_tcg_log_free(struct sv_tcg_log *log);
 #define SV_TCG_LOG __attribute__((cleanup(sv_tcg_log_free))) struct sv_tcg_log
 
 /* The event's digest in that bank; empty when the log has no such bank. */
-struct sv_bytes sv_tcg_digest(const struct sv_tcg_log *log, const struct sv_tcg_event *e, enum sv_digest bank);
-/* What the registers of one bank must hold if the log is true, by the log's numbers; bit i of *seen says that number i has events.
- * SV_FORMAT "eventlog.bank": the log has no digests of that bank. */
-int sv_tcg_log_replay(const struct sv_tcg_log *log, enum sv_digest bank, uint8_t values[SV_TCG_PCRS][SV_DIGEST_MAX], uint32_t *seen,
+struct sv_bytes sv_tcg_digest(const struct sv_tcg_log *log, const struct sv_tcg_event *e,
+                              enum sv_digest bank);
+/* What the registers of one bank must hold if the log is true, by the log's numbers; bit i of *seen
+ * says that number i has events. SV_FORMAT "eventlog.bank": the log has no digests of that bank. */
+int sv_tcg_log_replay(const struct sv_tcg_log *log, enum sv_digest bank,
+                      uint8_t values[SV_TCG_PCRS][SV_DIGEST_MAX], uint32_t *seen,
                       struct sv_err *err);
-/* One extension: the register becomes the digest of itself and `digest`, both of the bank's size. */
-int sv_tcg_extend(enum sv_digest bank, uint8_t value[SV_DIGEST_MAX], const uint8_t *digest, struct sv_err *err);
+/* One extension: the register becomes the digest of itself and `digest`, both of the bank's size.
+ */
+int sv_tcg_extend(enum sv_digest bank, uint8_t value[SV_DIGEST_MAX], const uint8_t *digest,
+                  struct sv_err *err);
 
 /* "EV_SEPARATOR"; "unknown" for types that the profile does not name. */
 const char *sv_tcg_type_name(uint32_t type);

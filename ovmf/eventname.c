@@ -80,7 +80,8 @@ static char *variable(struct sv_bytes data, char out[192])
         if (r.bad || chars > sv_rd_left(&r) / 2)
                 snprintf(out, 192, "a variable whose name is cut short");
         else
-                snprintf(out, 192, "variable %.120s, %llu bytes", text(sv_rd_bytes(&r, 2 * chars), 2, name), (unsigned long long)size);
+                snprintf(out, 192, "variable %.120s, %llu bytes",
+                         text(sv_rd_bytes(&r, 2 * chars), 2, name), (unsigned long long)size);
         return out;
 }
 
@@ -89,7 +90,8 @@ static char *blob(struct sv_bytes data, char out[192])
         struct sv_rd r = sv_rd(data);
         uint64_t base = sv_rd_u64le(&r), size = sv_rd_u64le(&r);
 
-        snprintf(out, 192, "firmware volume at 0x%llx, %llu bytes", (unsigned long long)base, (unsigned long long)size);
+        snprintf(out, 192, "firmware volume at 0x%llx, %llu bytes", (unsigned long long)base,
+                 (unsigned long long)size);
         return out;
 }
 

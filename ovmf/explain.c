@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const enum sv_digest banks[] = {SV_SHA256, SV_SHA384}; /* as struct sv_measure_step counts them */
+/* as struct sv_measure_step counts them */
+static const enum sv_digest banks[] = {SV_SHA256, SV_SHA384};
 
 /* The first bank that both the registers and the log have; 2 when there is none. */
 static int first_bank(const struct sv_explain_form *form, const struct sv_tcg_log *log)
@@ -17,7 +18,8 @@ static int first_bank(const struct sv_explain_form *form, const struct sv_tcg_lo
         return i;
 }
 
-static bool same(const struct sv_explain *x, const struct sv_measure_step *s, const struct sv_tcg_event *e)
+static bool same(const struct sv_explain *x, const struct sv_measure_step *s,
+                 const struct sv_tcg_event *e)
 {
         for (int i = x->form->regs->bank; i < 2; i++) {
                 struct sv_bytes digest = sv_tcg_digest(x->log, e, banks[i]);
@@ -28,7 +30,8 @@ static bool same(const struct sv_explain *x, const struct sv_measure_step *s, co
         return true;
 }
 
-static const struct sv_measure_step *next_step(const struct sv_measurement *m, const struct sv_registers *regs, unsigned n, size_t *i)
+static const struct sv_measure_step *
+next_step(const struct sv_measurement *m, const struct sv_registers *regs, unsigned n, size_t *i)
 {
         char reg[16];
 
@@ -66,15 +69,17 @@ static bool predicted(const struct sv_measurement *m, const struct sv_registers 
         return sv_json_pointer(m->values, pointer) != NULL;
 }
 
-int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log, const struct sv_explain_form *form, struct sv_explain *out,
-               struct sv_err *err)
+int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log,
+               const struct sv_explain_form *form, struct sv_explain *out, struct sv_err *err)
 {
         const struct sv_registers *regs = form->regs;
         struct sv_explain x = {.form = form, .log = log};
         size_t first = SIZE_MAX;
 
         if (log->n && first_bank(form, log) == 2)
-                return sv_fail(err, SV_FORMAT, "eventlog.bank", "the log has no digests that a prediction could be compared with: neither %ssha384",
+                return sv_fail(err, SV_FORMAT, "eventlog.bank",
+                               "the log has no digests that a prediction could be compared with: "
+                               "neither %ssha384",
                                regs->bank == 0 ? "sha256 nor " : "");
         x.rows = calloc(m->n_steps + log->n + 1, sizeof(*x.rows));
         if (!x.rows)
@@ -84,7 +89,10 @@ int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log, con
                 size_t i = 0, k = 0;
 
                 for (;;) {
-                        struct sv_explain_row row = {.reg = reg, .step = next_step(m, regs, reg, &i), .event = next_event(log, reg + regs->first, &k)};
+                        struct sv_explain_row row = {
+                                .reg = reg,
+                                .step = next_step(m, regs, reg, &i),
+                                .event = next_event(log, reg + regs->first, &k)};
 
                         if (!row.step && !row.event)
                                 break;
@@ -126,7 +134,8 @@ char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *r
 {
         const struct sv_measure_step *s = row->step;
         const char *people = x->form->regs->people;
-        char want[2 * SV_DIGEST_MAX + 1] = "nothing", got[2 * SV_DIGEST_MAX + 1] = "nothing", text[192];
+        char want[2 * SV_DIGEST_MAX + 1] = "nothing", got[2 * SV_DIGEST_MAX + 1] = "nothing",
+                                      text[192];
         int bank = x->log->n ? first_bank(x->form, x->log) : 1;
 
         if (s && known(x->form, s))
@@ -134,22 +143,26 @@ char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *r
         if (row->event)
                 sv_hex(sv_tcg_digest(x->log, row->event, banks[bank]), got);
         if (row->same)
-                snprintf(out, 768, "%s%u: %s %s: %s, as predicted", people, row->reg, s->type, s->what, got);
+                snprintf(out, 768, "%s%u: %s %s: %s, as predicted", people, row->reg, s->type,
+                         s->what, got);
         else
-                snprintf(out, 768, "%s%u: %s %s: predicted %s, the log says %s: %s", people, row->reg, s ? s->type : sv_tcg_type_name(row->event->type),
-                         s ? s->what : sv_tcg_describe(row->event, text), want, got, meaning(x, row));
+                snprintf(out, 768, "%s%u: %s %s: predicted %s, the log says %s: %s", people,
+                         row->reg, s ? s->type : sv_tcg_type_name(row->event->type),
+                         s ? s->what : sv_tcg_describe(row->event, text), want, got,
+                         meaning(x, row));
         return out;
 }
 
-int sv_explain_compare(const struct sv_measurement *m, struct sv_bytes event_log, const struct sv_explain_form *form, struct sv_json *rows,
-                       struct sv_err *err)
+int sv_explain_compare(const struct sv_measurement *m, struct sv_bytes event_log,
+                       const struct sv_explain_form *form, struct sv_json *rows, struct sv_err *err)
 {
         struct sv_explain x = {0};
         SV_TCG_LOG log = {0};
         char text[768], reg[16];
         int r = 0;
 
-        if (sv_tcg_log_parse(event_log, form->regs, &log, err) < 0 || sv_explain(m, &log, form, &x, err) < 0)
+        if (sv_tcg_log_parse(event_log, form->regs, &log, err) < 0 ||
+            sv_explain(m, &log, form, &x, err) < 0)
                 return -1;
         for (size_t i = 0; rows && i < x.n; i++) {
                 struct sv_json *row = sv_json_add(rows, sv_json_object());
@@ -160,7 +173,8 @@ int sv_explain_compare(const struct sv_measurement *m, struct sv_bytes event_log
                 sv_json_set_str(row, "text", sv_explain_text(&x, &x.rows[i], text));
         }
         if (x.first)
-                r = sv_fail(err, SV_PROOF, "measure.differs", "%s", sv_explain_text(&x, x.first, text));
+                r = sv_fail(err, SV_PROOF, "measure.differs", "%s",
+                            sv_explain_text(&x, x.first, text));
         sv_explain_free(&x);
         return r;
 }

@@ -1,4 +1,5 @@
-/* A prediction beside the event log of a boot, event by event: which one differs, and what that means. Pure. */
+/* A prediction beside the event log of a boot, event by event: which one differs, and what that
+ * means. Pure. */
 #pragma once
 
 #include "ovmf/measurement.h"
@@ -11,8 +12,11 @@ struct sv_explain_meaning {
 };
 struct sv_explain_form {
         const struct sv_registers *regs;
-        const struct sv_explain_meaning *meanings; /* ends with what NULL, whose meaning is that of all others */
-        bool prefixes; /* in a register without a value too, the events before the first unknown one (sv_event_unknown) must be as predicted */
+        /* ends with what NULL, whose meaning is that of all others */
+        const struct sv_explain_meaning *meanings;
+        /* in a register without a value too, the events before the first unknown one
+         * (sv_event_unknown) must be as predicted */
+        bool prefixes;
 };
 
 struct sv_explain_row {
@@ -30,12 +34,15 @@ struct sv_explain {
         const struct sv_explain_row *first; /* the first that counts and differs; NULL: none */
 };
 
-/* Rows point into both. Compares in every bank that the log has: SV_FORMAT "eventlog.bank" when it has none of the registers' banks. */
-int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log, const struct sv_explain_form *form, struct sv_explain *out,
-               struct sv_err *err);
+/* Rows point into both. Compares in every bank that the log has: SV_FORMAT "eventlog.bank" when it
+ * has none of the registers' banks. */
+int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log,
+               const struct sv_explain_form *form, struct sv_explain *out, struct sv_err *err);
 void sv_explain_free(struct sv_explain *e);
-/* One line about a row: "PCR 9: EV_EVENT_TAG initramfs …: predicted …, the log says …: another initramfs". */
+/* One line about a row: "PCR 9: EV_EVENT_TAG initramfs …: predicted …, the log says …: another
+ * initramfs". */
 char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *row, char out[768]);
 /* The `compare` of struct sv_tee. */
-int sv_explain_compare(const struct sv_measurement *m, struct sv_bytes event_log, const struct sv_explain_form *form, struct sv_json *rows,
+int sv_explain_compare(const struct sv_measurement *m, struct sv_bytes event_log,
+                       const struct sv_explain_form *form, struct sv_json *rows,
                        struct sv_err *err);

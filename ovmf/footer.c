@@ -5,9 +5,9 @@
 #include "base/core/encoding.h"
 #include "base/core/rd.h"
 
-#define FOOTER_END   32u          /* the table ends this far before the end of the file */
-#define TRAILER      18u          /* u16 size, GUID: behind each entry's data */
-#define IMAGE_MAX    (16u << 20)  /* below 4 GiB there is no room for more */
+#define FOOTER_END 32u         /* the table ends this far before the end of the file */
+#define TRAILER    18u         /* u16 size, GUID: behind each entry's data */
+#define IMAGE_MAX  (16u << 20) /* below 4 GiB there is no room for more */
 
 char *sv_guid_text(const uint8_t raw[16], char out[37])
 {
@@ -26,7 +26,8 @@ void sv_guid_raw(const char *text, uint8_t raw[16])
 {
         unsigned a, b, c, d[8];
 
-        if (sscanf(text, "%8x-%4x-%4x-%2x%2x-%2x%2x%2x%2x%2x%2x", &a, &b, &c, d, d + 1, d + 2, d + 3, d + 4, d + 5, d + 6, d + 7) != 11)
+        if (sscanf(text, "%8x-%4x-%4x-%2x%2x-%2x%2x%2x%2x%2x%2x", &a, &b, &c, d, d + 1, d + 2,
+                   d + 3, d + 4, d + 5, d + 6, d + 7) != 11)
                 a = b = c = 0;
         for (int i = 0; i < 4; i++)
                 raw[i] = (uint8_t)(a >> (8 * i));
@@ -39,20 +40,23 @@ void sv_guid_raw(const char *text, uint8_t raw[16])
 }
 
 /* The entry whose trailer ends at `end` of `table`; *begin is set to where it begins. */
-static int entry(struct sv_bytes table, size_t end, char guid[37], struct sv_bytes *data, size_t *begin, struct sv_err *err)
+static int entry(struct sv_bytes table, size_t end, char guid[37], struct sv_bytes *data,
+                 size_t *begin, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(table);
         uint16_t size;
         const uint8_t *raw;
 
         if (end < TRAILER)
-                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry", "%zu bytes are left in the footer table, an entry has at least %u", end,
-                               TRAILER);
+                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry",
+                               "%zu bytes are left in the footer table, an entry has at least %u",
+                               end, TRAILER);
         sv_rd_seek(&r, end - TRAILER);
         size = sv_rd_u16le(&r);
         raw = sv_rd_take(&r, 16);
         if (size < TRAILER || size > end)
-                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry", "entry %s says it has %u bytes; %u to %zu were expected",
+                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry",
+                               "entry %s says it has %u bytes; %u to %zu were expected",
                                raw ? sv_guid_text(raw, guid) : "?", size, TRAILER, end);
         sv_guid_text(raw, guid);
         *begin = end - size;
@@ -65,9 +69,12 @@ static int add(struct sv_footer *f, const char *guid, struct sv_bytes data, stru
         struct sv_bytes twice;
 
         if (sv_footer_get(f, guid, &twice))
-                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry", "entry %s is there twice; launchers differ in which one they take", guid);
+                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry",
+                               "entry %s is there twice; launchers differ in which one they take",
+                               guid);
         if (f->n == SV_FOOTER_ENTRIES_MAX)
-                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry", "more than %d entries", SV_FOOTER_ENTRIES_MAX);
+                return sv_fail(err, SV_FORMAT, "ovmf.footer.entry", "more than %d entries",
+                               SV_FOOTER_ENTRIES_MAX);
         memcpy(f->entries[f->n].guid, guid, 37);
         f->entries[f->n++].data = data;
         return 0;
@@ -82,11 +89,15 @@ int sv_footer_parse(struct sv_bytes image, struct sv_footer *out, struct sv_err 
 
         if (!image.n || image.n % SV_PAGE || image.n > IMAGE_MAX)
                 return sv_fail(err, SV_FORMAT, "ovmf.size",
-                               "a firmware image has a multiple of 4096 bytes, at most 16 MiB; this one has %zu", image.n);
-        if (entry(sv_bytes(image.p, image.n - FOOTER_END), image.n - FOOTER_END, guid, &table, &at, NULL) < 0 ||
+                               "a firmware image has a multiple of 4096 bytes, at most 16 MiB; "
+                               "this one has %zu",
+                               image.n);
+        if (entry(sv_bytes(image.p, image.n - FOOTER_END), image.n - FOOTER_END, guid, &table, &at,
+                  NULL) < 0 ||
             strcmp(guid, SV_GUID_FOOTER))
                 return sv_fail(err, SV_FORMAT, "ovmf.footer",
-                               "this image has no OVMF footer table (GUID " SV_GUID_FOOTER " 50 bytes before its end, with a sane size); is it "
+                               "this image has no OVMF footer table (GUID " SV_GUID_FOOTER
+                               " 50 bytes before its end, with a sane size); is it "
                                "an OVMF build with SEV support?");
         for (at = table.n; at;) {
                 if (entry(table, at, guid, &data, &at, err) < 0 || add(&f, guid, data, err) < 0)
@@ -107,13 +118,15 @@ bool sv_footer_get(const struct sv_footer *f, const char *guid, struct sv_bytes 
         return false;
 }
 
-int sv_footer_words(const struct sv_footer *f, const char *guid, const char *name, uint32_t *words, size_t n, struct sv_err *err)
+int sv_footer_words(const struct sv_footer *f, const char *guid, const char *name, uint32_t *words,
+                    size_t n, struct sv_err *err)
 {
         struct sv_bytes data;
         struct sv_rd r;
 
         if (!sv_footer_get(f, guid, &data))
-                return sv_fail(err, SV_FORMAT, "ovmf.footer.missing", "the firmware's footer table has no entry %s (%s)", name, guid);
+                return sv_fail(err, SV_FORMAT, "ovmf.footer.missing",
+                               "the firmware's footer table has no entry %s (%s)", name, guid);
         r = sv_rd(data);
         for (size_t i = 0; i < n; i++)
                 words[i] = sv_rd_u32le(&r);

@@ -1,5 +1,5 @@
-/* Firmware volumes, their files and sections: UEFI Platform Initialization Specification 1.7, volume 3, sections 2 and 3. Pure; views
- * point into the caller's bytes. */
+/* Firmware volumes, their files and sections: UEFI Platform Initialization Specification 1.7,
+ * volume 3, sections 2 and 3. Pure; views point into the caller's bytes. */
 #pragma once
 
 #include "base/core/rd.h"
@@ -25,14 +25,18 @@ struct sv_ffs {
 struct sv_section {
         uint8_t type;
         struct sv_bytes body; /* after the section header */
-        /* SV_SECTION_GUIDED: how it is encoded; body then begins after the encoding's own header. */
+        /* SV_SECTION_GUIDED: how it is encoded; body then begins after the encoding's own header.
+         */
         uint8_t guid[16];
 };
 
-/* The volume at the beginning of `at`. SV_FORMAT "ovmf.fv.header", "ovmf.fv.checksum", "ovmf.fv.size". */
+/* The volume at the beginning of `at`. SV_FORMAT "ovmf.fv.header", "ovmf.fv.checksum",
+ * "ovmf.fv.size". */
 int sv_fv_parse(struct sv_bytes at, struct sv_fv *out, struct sv_err *err);
 /* Does a volume seem to begin here? */
 bool sv_fv_here(struct sv_bytes at);
-/* Walks: *pos starts at 0; 1 with *out, 0 at the end, -1 with an error ("ovmf.ffs.file", "ovmf.ffs.section"). */
+/* Walks: *pos starts at 0; 1 with *out, 0 at the end, -1 with an error ("ovmf.ffs.file",
+ * "ovmf.ffs.section"). */
 int sv_ffs_next(const struct sv_fv *fv, size_t *pos, struct sv_ffs *out, struct sv_err *err);
-int sv_section_next(struct sv_bytes sections, size_t *pos, struct sv_section *out, struct sv_err *err);
+int sv_section_next(struct sv_bytes sections, size_t *pos, struct sv_section *out,
+                    struct sv_err *err);

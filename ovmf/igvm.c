@@ -21,10 +21,30 @@ enum {
 static const struct {
         uint32_t type, size;
 } known[] = {
-        {SUPPORTED_PLATFORM, 16}, {GUEST_POLICY, 16}, {0x102, 0}, {0x103, 0}, /* relocation */
-        {PARAMETER_AREA, 16}, {PAGE_DATA, 24}, {PARAMETER_INSERT, 16}, {VP_CONTEXT, 20}, {0x305, 0}, /* required memory */
-        {0x307, 0}, {0x308, 0}, {0x309, 0}, {0x30a, 0}, {0x30b, 0}, {0x30c, 0}, {0x30d, 0}, {0x30e, 0}, {0x30f, 0}, {0x310, 0},
-        {0x311, 0}, {0x312, 0}, {0x313, 0}, /* what the loader fills in, ID block, error range: not pages */
+        {SUPPORTED_PLATFORM, 16},
+        {GUEST_POLICY, 16},
+        {0x102, 0},
+        {0x103, 0}, /* relocation */
+        /* required memory */
+        {PARAMETER_AREA, 16},
+        {PAGE_DATA, 24},
+        {PARAMETER_INSERT, 16},
+        {VP_CONTEXT, 20},
+        {0x305, 0},
+        {0x307, 0},
+        {0x308, 0},
+        {0x309, 0},
+        {0x30a, 0},
+        {0x30b, 0},
+        {0x30c, 0},
+        {0x30d, 0},
+        {0x30e, 0},
+        {0x30f, 0},
+        {0x310, 0},
+        /* what the loader fills in, ID block, error range: not pages */
+        {0x311, 0},
+        {0x312, 0},
+        {0x313, 0},
 };
 
 struct header {
@@ -46,7 +66,8 @@ struct walk {
         void *arg;
 };
 
-/* CRC-32 of IEEE 802.3, over the headers with the field itself zero; a few hundred bytes, so bit by bit. */
+/* CRC-32 of IEEE 802.3, over the headers with the field itself zero; a few hundred bytes, so bit by
+ * bit. */
 static uint32_t crc32(uint32_t crc, struct sv_bytes b)
 {
         crc = ~crc;
@@ -61,25 +82,30 @@ static uint32_t crc32(uint32_t crc, struct sv_bytes b)
 static int fixed_header(struct sv_bytes file, struct sv_bytes *headers, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(file), v = r;
-        uint32_t magic = sv_rd_u32le(&r), version = sv_rd_u32le(&r), offset = sv_rd_u32le(&r), size = sv_rd_u32le(&r);
+        uint32_t magic = sv_rd_u32le(&r), version = sv_rd_u32le(&r), offset = sv_rd_u32le(&r),
+                 size = sv_rd_u32le(&r);
         uint32_t total = sv_rd_u32le(&r), crc = sv_rd_u32le(&r), seen;
         static const uint8_t zero[4];
 
         if (sv_rd_ok(&r, "igvm.header", "the IGVM file", err) < 0)
                 return -1;
         if (magic != 0x4d564749 || version != 1) /* "IGVM" */
-                return sv_fail(err, SV_FORMAT, "igvm.header", "\"IGVM\" and version 1 were expected, found 0x%08x and %u", magic, version);
+                return sv_fail(err, SV_FORMAT, "igvm.header",
+                               "\"IGVM\" and version 1 were expected, found 0x%08x and %u", magic,
+                               version);
         sv_rd_seek(&v, offset);
         *headers = sv_rd_bytes(&v, size);
         if (total != file.n || offset != FIXED || v.bad || !size || size % 8)
                 return sv_fail(err, SV_FORMAT, "igvm.header",
-                               "the headers say: file of %u bytes, %u bytes of variable headers at %u; the file has %zu bytes", total, size, offset,
-                               file.n);
+                               "the headers say: file of %u bytes, %u bytes of variable headers at "
+                               "%u; the file has %zu bytes",
+                               total, size, offset, file.n);
         seen = crc32(0, sv_bytes(file.p, FIXED - 4));
         seen = crc32(seen, sv_bytes(zero, 4));
         seen = crc32(seen, *headers);
         if (seen != crc)
-                return sv_fail(err, SV_FORMAT, "igvm.header", "the headers' checksum is 0x%08x, 0x%08x was expected", crc, seen);
+                return sv_fail(err, SV_FORMAT, "igvm.header",
+                               "the headers' checksum is 0x%08x, 0x%08x was expected", crc, seen);
         return 0;
 }
 
@@ -96,8 +122,11 @@ static int next(struct sv_rd *rd, struct header *h, struct sv_err *err)
         if (sv_rd_ok(rd, "igvm.header", "the IGVM variable headers", err) < 0)
                 return -1;
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-                if (known[i].type == (h->type & ~OPTIONAL) && known[i].size && known[i].size != length)
-                        return sv_fail(err, SV_FORMAT, "igvm.header", "header 0x%x has %u bytes, %u were expected", h->type, length, known[i].size);
+                if (known[i].type == (h->type & ~OPTIONAL) && known[i].size &&
+                    known[i].size != length)
+                        return sv_fail(err, SV_FORMAT, "igvm.header",
+                                       "header 0x%x has %u bytes, %u were expected", h->type,
+                                       length, known[i].size);
         return 0;
 }
 
@@ -114,8 +143,11 @@ static int ordered(struct walk *w, uint32_t type, struct sv_err *err)
         int stage = type <= 0x100 ? 0 : type <= 0x200 ? 1 : type >= 0x301 && type <= 0x400 ? 2 : -1;
 
         if (stage < w->stage)
-                return sv_fail(err, SV_FORMAT, "igvm.order", "header 0x%x comes after headers that follow its kind (platforms, initialisation, "
-                               "directives)", type);
+                return sv_fail(err, SV_FORMAT, "igvm.order",
+                               "header 0x%x comes after headers that follow its kind (platforms, "
+                               "initialisation, "
+                               "directives)",
+                               type);
         w->stage = stage;
         return 0;
 }
@@ -127,7 +159,8 @@ static bool one_bit(uint32_t v)
 
 /* --- pages --- */
 
-static int contents(struct walk *w, uint32_t offset, uint64_t size, struct sv_bytes *out, struct sv_err *err)
+static int contents(struct walk *w, uint32_t offset, uint64_t size, struct sv_bytes *out,
+                    struct sv_err *err)
 {
         struct sv_rd r = sv_rd(w->igvm->file);
 
@@ -136,12 +169,17 @@ static int contents(struct walk *w, uint32_t offset, uint64_t size, struct sv_by
                 return 0;
         sv_rd_seek(&r, offset);
         *out = sv_rd_bytes(&r, size);
-        return r.bad ? sv_fail(err, SV_FORMAT, "igvm.page", "data at 0x%x, %llu bytes, lies outside the file", offset, (unsigned long long)size) : 0;
+        return r.bad ? sv_fail(err, SV_FORMAT, "igvm.page",
+                               "data at 0x%x, %llu bytes, lies outside the file", offset,
+                               (unsigned long long)size)
+                     : 0;
 }
 
 static int aligned(uint64_t gpa, struct sv_err *err)
 {
-        return gpa % PAGE ? sv_fail(err, SV_FORMAT, "igvm.page", "address 0x%llx is not that of a page", (unsigned long long)gpa) : 0;
+        return gpa % PAGE ? sv_fail(err, SV_FORMAT, "igvm.page",
+                                    "address 0x%llx is not that of a page", (unsigned long long)gpa)
+                          : 0;
 }
 
 static int page_data(struct walk *w, struct sv_rd *b, struct sv_err *err)
@@ -153,8 +191,11 @@ static int page_data(struct walk *w, struct sv_rd *b, struct sv_err *err)
         if (aligned(item.gpa, err) < 0)
                 return -1;
         if (type > SV_IGVM_CPUID_XF || flags & ~6u || reserved)
-                return sv_fail(err, SV_FORMAT, "igvm.page", "page at 0x%llx: data type %u, flags 0x%x, reserved 0x%x are not all known%s",
-                               (unsigned long long)item.gpa, type, flags, reserved, flags & 1 ? " (pages of 2 MiB are not supported)" : "");
+                return sv_fail(err, SV_FORMAT, "igvm.page",
+                               "page at 0x%llx: data type %u, flags 0x%x, reserved 0x%x are not "
+                               "all known%s",
+                               (unsigned long long)item.gpa, type, flags, reserved,
+                               flags & 1 ? " (pages of 2 MiB are not supported)" : "");
         item.data = type;
         item.unmeasured = flags & 2;
         item.shared = flags & 4;
@@ -168,8 +209,11 @@ static int parameter_area(struct walk *w, struct sv_rd *b, struct sv_err *err)
         uint64_t bytes = sv_rd_u64le(b);
         uint32_t index = sv_rd_u32le(b);
 
-        if (index >= AREAS_MAX || w->areas[index].declared || !bytes || bytes % PAGE || bytes > AREA_SIZE_MAX)
-                return sv_fail(err, SV_FORMAT, "igvm.parameter", "parameter area %u of %llu bytes: declared twice, or no whole number of pages",
+        if (index >= AREAS_MAX || w->areas[index].declared || !bytes || bytes % PAGE ||
+            bytes > AREA_SIZE_MAX)
+                return sv_fail(err, SV_FORMAT, "igvm.parameter",
+                               "parameter area %u of %llu bytes: declared twice, or no whole "
+                               "number of pages",
                                index, (unsigned long long)bytes);
         w->areas[index] = (struct area){true, bytes};
         return 0;
@@ -178,20 +222,23 @@ static int parameter_area(struct walk *w, struct sv_rd *b, struct sv_err *err)
 /* Whatever the loader puts there is the host's word: never measured, however many pages. */
 static int parameter_insert(struct walk *w, struct sv_rd *b, struct sv_err *err)
 {
-        struct sv_igvm_item item = {.what = SV_IGVM_PARAMETER_INSERT, .gpa = sv_rd_u64le(b), .unmeasured = true};
+        struct sv_igvm_item item = {
+                .what = SV_IGVM_PARAMETER_INSERT, .gpa = sv_rd_u64le(b), .unmeasured = true};
         uint32_t mask = sv_rd_u32le(b), index = sv_rd_u32le(b);
 
         if (aligned(item.gpa, err) < 0)
                 return -1;
         if (index >= AREAS_MAX || !w->areas[index].declared)
-                return sv_fail(err, SV_FORMAT, "igvm.parameter", "parameter area %u is inserted but was not declared", index);
+                return sv_fail(err, SV_FORMAT, "igvm.parameter",
+                               "parameter area %u is inserted but was not declared", index);
         item.n_pages = w->areas[index].bytes / PAGE;
         return mask & w->igvm->mask ? w->fn(w->arg, &item, err) : 0;
 }
 
 static int vp_context(struct walk *w, struct sv_rd *b, struct sv_err *err)
 {
-        struct sv_igvm_item item = {.what = SV_IGVM_VP_CONTEXT, .gpa = sv_rd_u64le(b), .n_pages = 1};
+        struct sv_igvm_item item = {
+                .what = SV_IGVM_VP_CONTEXT, .gpa = sv_rd_u64le(b), .n_pages = 1};
         uint32_t mask = sv_rd_u32le(b), offset = sv_rd_u32le(b);
 
         if (aligned(item.gpa, err) < 0 || contents(w, offset, PAGE, &item.contents, err) < 0)
@@ -213,17 +260,20 @@ static int directive(struct walk *w, struct header *h, struct sv_err *err)
         }
         if (h->type & OPTIONAL || is_known(h->type))
                 return 0;
-        return sv_fail(err, SV_FORMAT, "igvm.unknown", "header 0x%x is not known and not optional", h->type);
+        return sv_fail(err, SV_FORMAT, "igvm.unknown", "header 0x%x is not known and not optional",
+                       h->type);
 }
 
-int sv_igvm_each(const struct sv_igvm *igvm, int (*fn)(void *arg, const struct sv_igvm_item *item, struct sv_err *err), void *arg,
-                 struct sv_err *err)
+int sv_igvm_each(const struct sv_igvm *igvm,
+                 int (*fn)(void *arg, const struct sv_igvm_item *item, struct sv_err *err),
+                 void *arg, struct sv_err *err)
 {
         struct walk w = {.igvm = igvm, .rd = sv_rd(igvm->headers), .fn = fn, .arg = arg};
         struct header h;
 
         while (sv_rd_left(&w.rd)) {
-                if (next(&w.rd, &h, err) < 0 || ordered(&w, h.type & ~OPTIONAL, err) < 0 || directive(&w, &h, err) < 0)
+                if (next(&w.rd, &h, err) < 0 || ordered(&w, h.type & ~OPTIONAL, err) < 0 ||
+                    directive(&w, &h, err) < 0)
                         return -1;
         }
         return 0;
@@ -248,7 +298,8 @@ static int find_platform(struct sv_igvm *g, enum sv_igvm_platform platform, stru
                         sv_rd_skip(&h.body, 1);
                         type = sv_rd_u8(&h.body);
                         if (!one_bit(mask))
-                                return sv_fail(err, SV_FORMAT, "igvm.platform", "a platform's mask has one bit, this is 0x%x", mask);
+                                return sv_fail(err, SV_FORMAT, "igvm.platform",
+                                               "a platform's mask has one bit, this is 0x%x", mask);
                         if (type == platform)
                                 g->mask = mask;
                 } else if (h.type == GUEST_POLICY) {
@@ -260,7 +311,8 @@ static int find_platform(struct sv_igvm *g, enum sv_igvm_platform platform, stru
                 }
         }
         if (!g->mask)
-                return sv_fail(err, SV_FORMAT, "igvm.platform", "this IGVM file is not for platform type %d", platform);
+                return sv_fail(err, SV_FORMAT, "igvm.platform",
+                               "this IGVM file is not for platform type %d", platform);
         return 0;
 }
 
@@ -269,11 +321,13 @@ static int nothing(void *arg, const struct sv_igvm_item *item, struct sv_err *er
         return 0;
 }
 
-int sv_igvm_parse(struct sv_bytes file, enum sv_igvm_platform platform, struct sv_igvm *out, struct sv_err *err)
+int sv_igvm_parse(struct sv_bytes file, enum sv_igvm_platform platform, struct sv_igvm *out,
+                  struct sv_err *err)
 {
         struct sv_igvm g = {.file = file};
 
-        if (fixed_header(file, &g.headers, err) < 0 || find_platform(&g, platform, err) < 0 || sv_igvm_each(&g, nothing, NULL, err) < 0)
+        if (fixed_header(file, &g.headers, err) < 0 || find_platform(&g, platform, err) < 0 ||
+            sv_igvm_each(&g, nothing, NULL, err) < 0)
                 return -1;
         *out = g;
         return 0;

@@ -1,4 +1,5 @@
-/* Images that firmware starts: a kernel, a unified kernel image, a shim, another; and who signed them. */
+/* Images that firmware starts: a kernel, a unified kernel image, a shim, another; and who signed
+ * them. */
 #include "ovmf/inspect.h"
 
 #include <stdio.h>
@@ -35,17 +36,21 @@ static int add_kind(struct sv_bytes file, struct sv_json *out, struct sv_err *er
                 if (uki.version)
                         sv_json_set_int(out, "stub", uki.version);
                 if (uki.cmdline.p && sv_uki_cmdline_plain(&uki))
-                        sv_json_set_str(out, "cmdline", text = sv_asprintf("%.*s", (int)uki.cmdline.n, (const char *)uki.cmdline.p));
+                        sv_json_set_str(out, "cmdline",
+                                        text = sv_asprintf("%.*s", (int)uki.cmdline.n,
+                                                           (const char *)uki.cmdline.p));
         } else if (sv_shim_read(file, &shim, NULL) == 0) {
                 sv_json_set_str(out, "kind", "shim");
-                sv_json_set_str(out, "version", text = sv_asprintf("%u.%u", shim.major, shim.minor));
+                sv_json_set_str(out, "version",
+                                text = sv_asprintf("%u.%u", shim.major, shim.minor));
         } else {
                 sv_json_set_str(out, "kind", "pe-image");
         }
         return 0;
 }
 
-/* Of the file; a monitor may change a kernel's header before the firmware sees it (ovmf/linux.h). */
+/* Of the file; a monitor may change a kernel's header before the firmware sees it (ovmf/linux.h).
+ */
 static int add_digests(const struct sv_pe *pe, struct sv_json *out, struct sv_err *err)
 {
         static const enum sv_digest banks[] = {SV_SHA256, SV_SHA384};
@@ -56,7 +61,8 @@ static int add_digests(const struct sv_pe *pe, struct sv_json *out, struct sv_er
 
                 if (sv_pe_digest(pe, banks[i], digest, err) < 0)
                         return -1;
-                sv_json_set_hex(digests, sv_digest_name(banks[i]), sv_bytes(digest, sv_digest_size(banks[i])));
+                sv_json_set_hex(digests, sv_digest_name(banks[i]),
+                                sv_bytes(digest, sv_digest_size(banks[i])));
         }
         return 0;
 }
@@ -66,7 +72,8 @@ int sv_inspect_image(struct sv_bytes file, struct sv_json *out, struct sv_err *e
         SV_SIGNED_IMAGE image = {.n = 0};
         struct sv_json *signers;
 
-        if (add_kind(file, out, err) < 0 || sv_signed_image_read(file, &image, err) < 0 || add_digests(&image.pe, out, err) < 0)
+        if (add_kind(file, out, err) < 0 || sv_signed_image_read(file, &image, err) < 0 ||
+            add_digests(&image.pe, out, err) < 0)
                 return -1;
         signers = sv_json_set(out, "signers", sv_json_array()); /* by their own word */
         for (size_t i = 0; i < image.n; i++) {

@@ -10,7 +10,8 @@
 #include "ovmf/varstore.h"
 #include "ovmf/volumes.h"
 
-static int add_digest(struct sv_json *out, const char *member, struct sv_bytes bytes, struct sv_err *err)
+static int add_digest(struct sv_json *out, const char *member, struct sv_bytes bytes,
+                      struct sv_err *err)
 {
         uint8_t digest[SV_DIGEST_MAX];
 
@@ -52,7 +53,8 @@ static int inspect_volumes(struct sv_bytes file, struct sv_json *out, struct sv_
         sv_json_set_str(out, "kind", "firmware");
         sv_json_set_int(out, "peifv_size", (int64_t)v.pei.all.n);
         sv_json_set_int(out, "dxefv_size", (int64_t)v.dxe.all.n);
-        if (add_digest(out, "peifv_sha256", v.pei.all, err) < 0 || add_digest(out, "dxefv_sha256", v.dxe.all, err) < 0)
+        if (add_digest(out, "peifv_sha256", v.pei.all, err) < 0 ||
+            add_digest(out, "dxefv_sha256", v.dxe.all, err) < 0)
                 return -1;
         build = sv_platform_build(sv_json_str(sv_json_get(out, "peifv_sha256")));
         sv_json_set_str(out, "build", build ? build->name : NULL);

@@ -4,10 +4,11 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define LOW_MEMORY_MAX  0xb0000000u /* q35: with more, only 2 GiB lie below 4 GiB (hw/i386/pc_q35.c) */
+/* q35: with more, only 2 GiB lie below 4 GiB (hw/i386/pc_q35.c) */
+#define LOW_MEMORY_MAX  0xb0000000u
 #define LOW_MEMORY      0x80000000u
-#define ACPI_DATA       0x28000u  /* kept free at the end of low memory */
-#define REAL_ADDR       0x10000u  /* where a boot loader puts setup, and the command line */
+#define ACPI_DATA       0x28000u /* kept free at the end of low memory */
+#define REAL_ADDR       0x10000u /* where a boot loader puts setup, and the command line */
 #define CMDLINE_ADDR    0x20000u
 #define CAN_BE_ABOVE_4G 0x2
 
@@ -15,7 +16,8 @@ static void read_version(struct sv_bytes image, uint16_t at, struct sv_linux *l)
 {
         size_t from = 0x200u + at, n = 0;
 
-        while (at && from + n < image.n && n + 1 < sizeof(l->version) && isprint(image.p[from + n])) {
+        while (at && from + n < image.n && n + 1 < sizeof(l->version) &&
+               isprint(image.p[from + n])) {
                 l->version[n] = (char)image.p[from + n];
                 n++;
         }
@@ -35,7 +37,8 @@ int sv_linux_parse(struct sv_bytes image, struct sv_linux *out, struct sv_err *e
         sv_rd_seek(&r, 0x202);
         magic = sv_rd_take(&r, 4);
         if (!magic || memcmp(magic, "HdrS", 4) != 0)
-                return sv_fail(err, SV_FORMAT, "ovmf.linux.magic", "not a Linux kernel image for x86 (bzImage): no HdrS");
+                return sv_fail(err, SV_FORMAT, "ovmf.linux.magic",
+                               "not a Linux kernel image for x86 (bzImage): no HdrS");
         l.protocol = sv_rd_u16le(&r);
         sv_rd_seek(&r, 0x20e);
         version = sv_rd_u16le(&r);
@@ -49,9 +52,12 @@ int sv_linux_parse(struct sv_bytes image, struct sv_linux *out, struct sv_err *e
                 return -1;
         /* 2.12 is of 2012 and has what an EFI stub needs. */
         if (l.protocol < 0x20c || l.protocol > 0x2ff)
-                return sv_fail(err, SV_FORMAT, "ovmf.linux.protocol", "boot protocol %u.%02u, expected 2.12 or newer", l.protocol >> 8, l.protocol & 0xff);
+                return sv_fail(err, SV_FORMAT, "ovmf.linux.protocol",
+                               "boot protocol %u.%02u, expected 2.12 or newer", l.protocol >> 8,
+                               l.protocol & 0xff);
         if (l.setup_size > image.n || l.setup_size < 0x268)
-                return sv_fail(err, SV_FORMAT, "ovmf.linux.header", "the image ends in its setup part");
+                return sv_fail(err, SV_FORMAT, "ovmf.linux.header",
+                               "the image ends in its setup part");
         read_version(image, version, &l);
         *out = l;
         return 0;
@@ -80,35 +86,44 @@ static int video_mode(const char *cmdline, uint8_t *header, struct sv_err *err)
         if (!mode) {
                 mode = isdigit((unsigned char)*vga) ? strtoul(vga, &end, 0) : ULONG_MAX;
                 if (mode > 0xffff || !end || (*end && *end != ' '))
-                        return sv_fail(err, SV_USAGE, "ovmf.linux.vga", "QEMU does not understand vga= in the command line; take it out");
+                        return sv_fail(
+                                err, SV_USAGE, "ovmf.linux.vga",
+                                "QEMU does not understand vga= in the command line; take it out");
         }
         header[0x1fa] = (uint8_t)mode;
         header[0x1fb] = (uint8_t)(mode >> 8);
         return 0;
 }
 
-static int place_initrd(const struct sv_linux *l, uint8_t *image, const struct sv_linux_boot *boot, struct sv_err *err)
+static int place_initrd(const struct sv_linux *l, uint8_t *image, const struct sv_linux_boot *boot,
+                        struct sv_err *err)
 {
         uint64_t low = boot->memory >= LOW_MEMORY_MAX ? LOW_MEMORY : boot->memory;
         uint64_t max = l->xloadflags & CAN_BE_ABOVE_4G ? UINT32_MAX : l->initrd_max;
 
         if (low <= ACPI_DATA)
-                return sv_fail(err, SV_USAGE, "ovmf.linux.memory", "a guest with so little memory cannot start; give it more");
+                return sv_fail(err, SV_USAGE, "ovmf.linux.memory",
+                               "a guest with so little memory cannot start; give it more");
         if (max >= low - ACPI_DATA)
                 max = low - ACPI_DATA - 1;
         if (boot->initrd_size >= max)
-                return sv_fail(err, SV_USAGE, "ovmf.linux.memory", "the initramfs (%llu bytes) does not fit into the guest's memory (%llu bytes); give it more",
-                               (unsigned long long)boot->initrd_size, (unsigned long long)boot->memory);
+                return sv_fail(err, SV_USAGE, "ovmf.linux.memory",
+                               "the initramfs (%llu bytes) does not fit into the guest's memory "
+                               "(%llu bytes); give it more",
+                               (unsigned long long)boot->initrd_size,
+                               (unsigned long long)boot->memory);
         put32(image + 0x218, (uint32_t)(max - boot->initrd_size) & ~4095u);
         put32(image + 0x21c, (uint32_t)boot->initrd_size);
         return 0;
 }
 
-int sv_linux_qemu(const struct sv_linux *l, uint8_t *image, const struct sv_linux_boot *boot, struct sv_err *err)
+int sv_linux_qemu(const struct sv_linux *l, uint8_t *image, const struct sv_linux_boot *boot,
+                  struct sv_err *err)
 {
         uint16_t heap_end = CMDLINE_ADDR - REAL_ADDR - 0x200;
 
-        if (video_mode(boot->cmdline, image, err) < 0 || (boot->initrd_size && place_initrd(l, image, boot, err) < 0))
+        if (video_mode(boot->cmdline, image, err) < 0 ||
+            (boot->initrd_size && place_initrd(l, image, boot, err) < 0))
                 return -1;
         put32(image + 0x228, CMDLINE_ADDR);
         image[0x210] = 0xb0;  /* loader: QEMU */

@@ -6,7 +6,8 @@
 
 #define MEMORY_MAX (96u << 20) /* of the decoder: edk2 uses a 16 MiB dictionary */
 
-/* The header says how large the result is; edk2 always writes it (an unknown size would be all bits set). */
+/* The header says how large the result is; edk2 always writes it (an unknown size would be all bits
+ * set). */
 static int decoded_size(struct sv_bytes in, size_t max, size_t *size, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(in);
@@ -17,7 +18,9 @@ static int decoded_size(struct sv_bytes in, size_t max, size_t *size, struct sv_
         if (sv_rd_ok(&r, "ovmf.lzma", "the LZMA header", err) < 0)
                 return -1;
         if (n == 0 || n > max)
-                return sv_fail(err, SV_FORMAT, "ovmf.lzma.size", "compressed data of %llu bytes, expected 1 to %zu", (unsigned long long)n, max);
+                return sv_fail(err, SV_FORMAT, "ovmf.lzma.size",
+                               "compressed data of %llu bytes, expected 1 to %zu",
+                               (unsigned long long)n, max);
         *size = (size_t)n;
         return 0;
 }
@@ -40,12 +43,15 @@ int sv_lzma_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv
         if (ret == LZMA_OK)
                 ret = lzma_code(&s, LZMA_FINISH);
         /* With a known size the decoder may still wait for an end mark that edk2 does not write. */
-        bool whole = s.avail_out == 0 && s.avail_in == 0 && (ret == LZMA_STREAM_END || ret == LZMA_OK || ret == LZMA_BUF_ERROR);
+        bool whole = s.avail_out == 0 && s.avail_in == 0 &&
+                     (ret == LZMA_STREAM_END || ret == LZMA_OK || ret == LZMA_BUF_ERROR);
 
         lzma_end(&s);
         if (whole)
                 return 0;
         out->n = had;
-        return sv_fail(err, SV_FORMAT, "ovmf.lzma", "the LZMA stream is damaged (liblzma says %d, %zu bytes in and %zu bytes out are left)", (int)ret,
-                       s.avail_in, s.avail_out);
+        return sv_fail(err, SV_FORMAT, "ovmf.lzma",
+                       "the LZMA stream is damaged (liblzma says %d, %zu bytes in and %zu bytes "
+                       "out are left)",
+                       (int)ret, s.avail_in, s.avail_out);
 }

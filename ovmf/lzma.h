@@ -1,7 +1,9 @@
-/* LZMA as edk2's LzmaCompress writes it ("LZMA alone": 13-byte header, then the stream). The only file pair that sees liblzma. */
+/* LZMA as edk2's LzmaCompress writes it ("LZMA alone": 13-byte header, then the stream). The only
+ * file pair that sees liblzma. */
 #pragma once
 
 #include "base/core/buf.h"
 
-/* Appends the decoded bytes, at most `max`. The input must be one stream and nothing else. SV_FORMAT "ovmf.lzma" / "ovmf.lzma.size". */
+/* Appends the decoded bytes, at most `max`. The input must be one stream and nothing else.
+ * SV_FORMAT "ovmf.lzma" / "ovmf.lzma.size". */
 int sv_lzma_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err);

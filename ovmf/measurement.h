@@ -6,13 +6,14 @@
 
 /* One event or page range of a prediction, in order. */
 struct sv_measure_step {
-        char reg[16];         /* "pcr0", "launch_digest", "rtmr1" */
-        char what[192];       /* for people: "firmware volume PEIFV at 0x820000, 917504 bytes" */
-        char type[48];        /* "EV_EFI_PLATFORM_FIRMWARE_BLOB2" */
+        char reg[16];   /* "pcr0", "launch_digest", "rtmr1" */
+        char what[192]; /* for people: "firmware volume PEIFV at 0x820000, 917504 bytes" */
+        char type[48];  /* "EV_EFI_PLATFORM_FIRMWARE_BLOB2" */
         uint8_t digest[2][SV_DIGEST_MAX]; /* per bank: 0 sha256, 1 sha384 (unused bytes zero) */
         size_t digest_size[2];
-        /* What went into it, name to text, where the digest alone does not say that: a digest that runs on from step to step, a page made of
-         * several inputs. NULL: the digest is this step's own. Owned. */
+        /* What went into it, name to text, where the digest alone does not say that: a digest that
+         * runs on from step to step, a page made of several inputs. NULL: the digest is this step's
+         * own. Owned. */
         struct sv_json *inputs;
 };
 struct sv_measurement {
@@ -22,4 +23,5 @@ struct sv_measurement {
         size_t n_steps;
 };
 void sv_measurement_free(struct sv_measurement *m);
-struct sv_measure_step *sv_measurement_step(struct sv_measurement *m); /* a new zeroed step; ends the program without memory */
+/* a new zeroed step; ends the program without memory */
+struct sv_measure_step *sv_measurement_step(struct sv_measurement *m);

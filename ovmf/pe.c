@@ -4,22 +4,24 @@
 
 struct section {
         struct sv_bytes name;
-        uint32_t memory;     /* bytes in memory; what the file has beyond that is alignment */
+        uint32_t memory; /* bytes in memory; what the file has beyond that is alignment */
         uint32_t at;
         uint32_t size;
 };
 
 struct headers {
-        size_t checksum;     /* offset of the image's checksum, which is left out */
-        size_t certificates; /* offset of the entry of the certificate table, left out too; 0 when the image has none */
-        uint32_t size;       /* SizeOfHeaders */
+        size_t checksum; /* offset of the image's checksum, which is left out */
+        /* offset of the entry of the certificate table, left out too; 0 when the image has none */
+        size_t certificates;
+        uint32_t size; /* SizeOfHeaders */
         uint32_t cert_at, cert_size;
         struct sv_bytes strings; /* names longer than 8 bytes: behind the symbols */
         size_t n;
         struct section sections[SV_PE_SECTIONS_MAX];
 };
 
-/* The string table follows the symbols, 18 bytes each; firmware does not look at either, so one that is not there is no error. */
+/* The string table follows the symbols, 18 bytes each; firmware does not look at either, so one
+ * that is not there is no error. */
 static struct sv_bytes find_strings(struct sv_bytes image, uint32_t symbols, uint32_t n)
 {
         uint64_t at = symbols + (uint64_t)n * 18;
@@ -27,12 +29,15 @@ static struct sv_bytes find_strings(struct sv_bytes image, uint32_t symbols, uin
         return symbols && at < image.n ? sv_bytes(image.p + at, image.n - at) : SV_BYTES_NULL;
 }
 
-static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sections, unsigned *optional_size, struct headers *h, struct sv_err *err)
+static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sections,
+                         unsigned *optional_size, struct headers *h, struct sv_err *err)
 {
         uint32_t symbols;
 
         if (!sv_pe_here(image))
-                return sv_fail(err, SV_FORMAT, "ovmf.pe.magic", "not a PE image: a kernel that firmware can start is one (CONFIG_EFI_STUB)");
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.magic",
+                               "not a PE image: a kernel that firmware can start is one "
+                               "(CONFIG_EFI_STUB)");
         sv_rd_seek(r, 0x3c);
         sv_rd_seek(r, sv_rd_u32le(r));
         sv_rd_skip(r, 4 + 2); /* signature, machine */
@@ -72,7 +77,8 @@ static void sort(struct headers *h)
         }
 }
 
-/* 8 bytes filled up with zeros, or "/" and a decimal offset into the string table (Microsoft PE/COFF specification, section 4). */
+/* 8 bytes filled up with zeros, or "/" and a decimal offset into the string table (Microsoft
+ * PE/COFF specification, section 4). */
 static struct sv_bytes section_name(const uint8_t *field, struct sv_bytes strings)
 {
         size_t at = 0;
@@ -81,10 +87,13 @@ static struct sv_bytes section_name(const uint8_t *field, struct sv_bytes string
                 return field ? sv_bytes(field, strnlen((const char *)field, 8)) : SV_BYTES_NULL;
         for (size_t i = 1; i < 8 && field[i] >= '0' && field[i] <= '9'; i++)
                 at = at * 10 + (field[i] - '0');
-        return at < strings.n ? sv_bytes(strings.p + at, strnlen((const char *)strings.p + at, strings.n - at)) : SV_BYTES_NULL;
+        return at < strings.n ? sv_bytes(strings.p + at,
+                                         strnlen((const char *)strings.p + at, strings.n - at))
+                              : SV_BYTES_NULL;
 }
 
-static int read_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, struct headers *h, struct sv_err *err)
+static int read_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, struct headers *h,
+                         struct sv_err *err)
 {
         for (unsigned i = 0; i < n; i++) {
                 struct section s;
@@ -100,7 +109,8 @@ static int read_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, str
                 if (s.size == 0)
                         continue;
                 if (s.at > image.n || s.size > image.n - s.at)
-                        return sv_fail(err, SV_FORMAT, "ovmf.pe.sections", "section %u lies past the end of the file", i + 1);
+                        return sv_fail(err, SV_FORMAT, "ovmf.pe.sections",
+                                       "section %u lies past the end of the file", i + 1);
                 h->sections[h->n++] = s;
         }
         sort(h);
@@ -116,11 +126,15 @@ static int read_headers(struct sv_bytes image, struct headers *h, struct sv_err 
         if (find_optional(image, &r, &n_sections, &optional_size, h, err) < 0)
                 return -1;
         if (n_sections > SV_PE_SECTIONS_MAX)
-                return sv_fail(err, SV_FORMAT, "ovmf.pe.sections", "%u sections, at most %d are read", n_sections, SV_PE_SECTIONS_MAX);
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.sections",
+                               "%u sections, at most %d are read", n_sections, SV_PE_SECTIONS_MAX);
         optional = r.pos;
         magic = sv_rd_u16le(&r);
-        if (r.bad || (magic != 0x10b && magic != 0x20b) || optional_size < (magic == 0x10b ? 96u : 112u))
-                return sv_fail(err, SV_FORMAT, "ovmf.pe.header", "an optional header of type 0x%x and %u bytes", magic, optional_size);
+        if (r.bad || (magic != 0x10b && magic != 0x20b) ||
+            optional_size < (magic == 0x10b ? 96u : 112u))
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.header",
+                               "an optional header of type 0x%x and %u bytes", magic,
+                               optional_size);
         sv_rd_seek(&r, optional + 60);
         h->size = sv_rd_u32le(&r);
         h->checksum = optional + 64;
@@ -129,11 +143,13 @@ static int read_headers(struct sv_bytes image, struct headers *h, struct sv_err 
         if (sv_rd_ok(&r, "ovmf.pe.header", "the optional header", err) < 0)
                 return -1;
         if (h->certificates && h->certificates + 8 > r.pos)
-                return sv_fail(err, SV_FORMAT, "ovmf.pe.header", "the data directories do not lie in the optional header");
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.header",
+                               "the data directories do not lie in the optional header");
         if (read_sections(image, &r, n_sections, h, err) < 0)
                 return -1;
         if (h->size < r.pos || h->size > image.n)
-                return sv_fail(err, SV_FORMAT, "ovmf.pe.header", "headers of %u bytes, expected %zu to %zu", h->size, r.pos, image.n);
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.header",
+                               "headers of %u bytes, expected %zu to %zu", h->size, r.pos, image.n);
         return 0;
 }
 
@@ -173,7 +189,9 @@ int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err)
         /* What lies behind the sections is covered, the signatures at its end are not. */
         if (image.n > sum) {
                 if (h.cert_size > image.n - sum)
-                        return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates", "%u bytes of certificates do not lie behind the sections", h.cert_size);
+                        return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates",
+                                       "%u bytes of certificates do not lie behind the sections",
+                                       h.cert_size);
                 add(&pe, image, (size_t)sum, image.n - h.cert_size);
         }
         *out = pe;
@@ -187,16 +205,19 @@ int sv_pe_section(struct sv_bytes image, const char *name, struct sv_bytes *out,
         if (read_headers(image, &h, err) < 0)
                 return -1;
         for (size_t i = 0; i < h.n; i++)
-                if (h.sections[i].name.n == strlen(name) && memcmp(h.sections[i].name.p, name, strlen(name)) == 0) {
+                if (h.sections[i].name.n == strlen(name) &&
+                    memcmp(h.sections[i].name.p, name, strlen(name)) == 0) {
                         const struct section *s = &h.sections[i];
 
-                        *out = sv_bytes(image.p + s->at, s->memory && s->memory < s->size ? s->memory : s->size);
+                        *out = sv_bytes(image.p + s->at,
+                                        s->memory && s->memory < s->size ? s->memory : s->size);
                         return 1;
                 }
         return 0;
 }
 
-int sv_pe_signatures(struct sv_bytes image, struct sv_bytes out[SV_PE_SIGNATURES_MAX], size_t *n, struct sv_err *err)
+int sv_pe_signatures(struct sv_bytes image, struct sv_bytes out[SV_PE_SIGNATURES_MAX], size_t *n,
+                     struct sv_err *err)
 {
         struct headers h = {0};
         struct sv_rd table;
@@ -207,7 +228,9 @@ int sv_pe_signatures(struct sv_bytes image, struct sv_bytes out[SV_PE_SIGNATURES
         if (!h.cert_size)
                 return 0;
         if (h.cert_at > image.n || h.cert_size != image.n - h.cert_at)
-                return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates", "%u bytes of certificates at offset %u were expected to end the image of %zu bytes",
+                return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates",
+                               "%u bytes of certificates at offset %u were expected to end the "
+                               "image of %zu bytes",
                                h.cert_size, h.cert_at, image.n);
         table = sv_rd(sv_bytes(image.p + h.cert_at, h.cert_size));
         while (sv_rd_left(&table) > 0) {
@@ -222,7 +245,8 @@ int sv_pe_signatures(struct sv_bytes image, struct sv_bytes out[SV_PE_SIGNATURES
                 if (sv_rd_ok(&table, "ovmf.pe.certificates", "the table of certificates", err) < 0)
                         return -1;
                 if (type == 2 && *n == SV_PE_SIGNATURES_MAX)
-                        return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates", "more than %d signatures", SV_PE_SIGNATURES_MAX);
+                        return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates",
+                                       "more than %d signatures", SV_PE_SIGNATURES_MAX);
                 if (type == 2) /* WIN_CERT_TYPE_PKCS_SIGNED_DATA */
                         out[(*n)++] = data;
                 start += (size + 7u) & ~7u;

@@ -10,10 +10,12 @@
 
 /* How to find a new build's row: docs/FORMATS.md, "PCR 0 and the platform structure". */
 static const struct sv_platform_build builds[] = {
-        {"Debian 12, ovmf 2022.11-6+deb12u2, OVMF_CODE_4M.fd", "471281a7d197d12ac61a810e5150b9b5ddc47be78ef0c24af7a8192c81b3a808", 0xe0c0, false},
-        {"Debian 12, ovmf 2022.11-6+deb12u2, OVMF_CODE_4M.secboot.fd", "dd099b33f9e54526542b92036e12aed1af73d17f0cdeaa12ab02b1030953ac4c", 0xe0c0,
-         true},
-        {"Debian 12, ovmf 2022.11-6+deb12u2, OVMF_CODE.fd", "18e2c1cc4960c2694c162e8e756fbf467aaeceee7dbfe1e1dd919ffb2cd9a9d2", 0xefc0, false},
+        {"Debian 12, ovmf 2022.11-6+deb12u2, OVMF_CODE_4M.fd",
+         "471281a7d197d12ac61a810e5150b9b5ddc47be78ef0c24af7a8192c81b3a808", 0xe0c0, false},
+        {"Debian 12, ovmf 2022.11-6+deb12u2, OVMF_CODE_4M.secboot.fd",
+         "dd099b33f9e54526542b92036e12aed1af73d17f0cdeaa12ab02b1030953ac4c", 0xe0c0, true},
+        {"Debian 12, ovmf 2022.11-6+deb12u2, OVMF_CODE.fd",
+         "18e2c1cc4960c2694c162e8e756fbf467aaeceee7dbfe1e1dd919ffb2cd9a9d2", 0xefc0, false},
 };
 
 const struct sv_platform_build *sv_platform_build(const char *pei_sha256)
@@ -30,10 +32,13 @@ enum sv_platform_cpu sv_platform_cpu(const char *model)
                 const char *prefix;
                 enum sv_platform_cpu cpu;
         } known[] = {
-                {"max", SV_PLATFORM_AMD},        {"qemu", SV_PLATFORM_AMD},       {"EPYC", SV_PLATFORM_AMD},      {"Opteron", SV_PLATFORM_AMD},
-                {"phenom", SV_PLATFORM_AMD},     {"Skylake", SV_PLATFORM_INTEL},  {"Cascadelake", SV_PLATFORM_INTEL},
-                {"Icelake", SV_PLATFORM_INTEL},  {"Broadwell", SV_PLATFORM_INTEL}, {"Haswell", SV_PLATFORM_INTEL}, {"IvyBridge", SV_PLATFORM_INTEL},
-                {"SandyBridge", SV_PLATFORM_INTEL}, {"Westmere", SV_PLATFORM_INTEL}, {"Nehalem", SV_PLATFORM_INTEL},
+                {"max", SV_PLATFORM_AMD},           {"qemu", SV_PLATFORM_AMD},
+                {"EPYC", SV_PLATFORM_AMD},          {"Opteron", SV_PLATFORM_AMD},
+                {"phenom", SV_PLATFORM_AMD},        {"Skylake", SV_PLATFORM_INTEL},
+                {"Cascadelake", SV_PLATFORM_INTEL}, {"Icelake", SV_PLATFORM_INTEL},
+                {"Broadwell", SV_PLATFORM_INTEL},   {"Haswell", SV_PLATFORM_INTEL},
+                {"IvyBridge", SV_PLATFORM_INTEL},   {"SandyBridge", SV_PLATFORM_INTEL},
+                {"Westmere", SV_PLATFORM_INTEL},    {"Nehalem", SV_PLATFORM_INTEL},
         };
 
         if (!model)
@@ -50,7 +55,8 @@ static void put(uint8_t *s, size_t at, size_t size, uint64_t v)
                 s[at + i] = (uint8_t)(v >> 8 * i);
 }
 
-/* The structure's members in their order; it is packed, and begins with a 24-byte HOB header that is filled in later. */
+/* The structure's members in their order; it is packed, and begins with a 24-byte HOB header that
+ * is filled in later. */
 static void fill(const struct sv_platform_build *build, const struct sv_platform *p, uint8_t *s)
 {
         bool amd = p->cpu == SV_PLATFORM_AMD;
@@ -65,33 +71,43 @@ static void fill(const struct sv_platform_build *build, const struct sv_platform
                 put(s, 0x2a, 2, TSEG_SIZE >> 20);
                 low -= TSEG_SIZE;
         }
-        put(s, 0x2c, 8, 64ull << 30);                               /* FirstNonAddress */
-        put(s, 0x34, 1, amd ? 40 : 36);                             /* PhysMemAddressWidth */
-        put(s, 0x35, 4, 0x80000000u);                               /* Uc32Base */
+        put(s, 0x2c, 8, 64ull << 30);                                     /* FirstNonAddress */
+        put(s, 0x34, 1, amd ? 40 : 36);                                   /* PhysMemAddressWidth */
+        put(s, 0x35, 4, 0x80000000u);                                     /* Uc32Base */
         put(s, 0x46, 8, amd ? (1ull << 40) - (1ull << 37) : 32ull << 30); /* PcdPciMmio64Base */
-        put(s, 0x4e, 8, amd ? 1ull << 37 : 32ull << 30);            /* PcdPciMmio64Size */
-        put(s, 0x56, 4, 0xc0000000u);                               /* PcdPciMmio32Base */
-        put(s, 0x5a, 4, 0x3c000000u);                               /* PcdPciMmio32Size */
-        put(s, 0x5e, 8, 0x6000);                                    /* PcdPciIoBase */
-        put(s, 0x66, 8, 0xa000);                                    /* PcdPciIoSize */
-        put(s, 0x76, 4, p->vcpus);                                  /* PcdCpuBootLogicalProcessorNumber */
-        put(s, 0x7a, 4, p->vcpus);                                  /* PcdCpuMaxLogicalProcessorNumber */
-        put(s, 0x7e, 4, 64);                                        /* DefaultMaxCpuNumber */
-        put(s, 0x82, 4, low - s3);                                  /* S3AcpiReservedMemoryBase */
-        put(s, 0x86, 4, s3);                                        /* S3AcpiReservedMemorySize */
-        put(s, 0x8a, 2, 0x0101);                                    /* two flags behind it, set by then */
+        put(s, 0x4e, 8, amd ? 1ull << 37 : 32ull << 30);                  /* PcdPciMmio64Size */
+        put(s, 0x56, 4, 0xc0000000u);                                     /* PcdPciMmio32Base */
+        put(s, 0x5a, 4, 0x3c000000u);                                     /* PcdPciMmio32Size */
+        put(s, 0x5e, 8, 0x6000);                                          /* PcdPciIoBase */
+        put(s, 0x66, 8, 0xa000);                                          /* PcdPciIoSize */
+        /* PcdCpuBootLogicalProcessorNumber */
+        put(s, 0x76, 4, p->vcpus);
+        /* PcdCpuMaxLogicalProcessorNumber */
+        put(s, 0x7a, 4, p->vcpus);
+        put(s, 0x7e, 4, 64);       /* DefaultMaxCpuNumber */
+        put(s, 0x82, 4, low - s3); /* S3AcpiReservedMemoryBase */
+        put(s, 0x86, 4, s3);       /* S3AcpiReservedMemorySize */
+        /* two flags behind it, set by then */
+        put(s, 0x8a, 2, 0x0101);
 }
 
-int sv_platform_write(const struct sv_platform_build *build, const struct sv_platform *p, uint8_t *pei, size_t n, struct sv_err *err)
+int sv_platform_write(const struct sv_platform_build *build, const struct sv_platform *p,
+                      uint8_t *pei, size_t n, struct sv_err *err)
 {
-        if (p->vcpus == 0 || p->vcpus > SV_PLATFORM_VCPUS_MAX || p->memory < MEMORY_MIN || p->memory > SV_PLATFORM_MEMORY_MAX)
-                return sv_fail(err, SV_USAGE, "ovmf.platform.range", "%u CPUs and %llu bytes of memory; what OVMF makes of them is known for 1 to %d "
-                               "CPUs and 128 MiB to 30 GiB", p->vcpus, (unsigned long long)p->memory, SV_PLATFORM_VCPUS_MAX);
+        if (p->vcpus == 0 || p->vcpus > SV_PLATFORM_VCPUS_MAX || p->memory < MEMORY_MIN ||
+            p->memory > SV_PLATFORM_MEMORY_MAX)
+                return sv_fail(err, SV_USAGE, "ovmf.platform.range",
+                               "%u CPUs and %llu bytes of memory; what OVMF makes of them is known "
+                               "for 1 to %d "
+                               "CPUs and 128 MiB to 30 GiB",
+                               p->vcpus, (unsigned long long)p->memory, SV_PLATFORM_VCPUS_MAX);
         if (build->at > n || n - build->at < STRUCT_SIZE)
-                return sv_fail(err, SV_FORMAT, "ovmf.platform.layout", "the volume ends before the platform structure");
+                return sv_fail(err, SV_FORMAT, "ovmf.platform.layout",
+                               "the volume ends before the platform structure");
         for (size_t i = 0; i < STRUCT_SIZE; i++)
                 if (pei[build->at + i])
-                        return sv_fail(err, SV_FORMAT, "ovmf.platform.layout", "the place of the platform structure is not empty");
+                        return sv_fail(err, SV_FORMAT, "ovmf.platform.layout",
+                                       "the place of the platform structure is not empty");
         fill(build, p, pei + build->at);
         return 0;
 }

@@ -1,11 +1,13 @@
-/* What OVMF's PlatformPei keeps in its own data (EFI_HOB_PLATFORM_INFO, edk2-stable202211 OvmfPkg/Include/Library/PlatformInitLib.h). The
- * module runs in place in PEIFV, before the volume is measured: so what is measured is not the file's bytes alone; it holds the number
- * of CPUs, the size of memory and the CPU's address bits. Pure. */
+/* What OVMF's PlatformPei keeps in its own data (EFI_HOB_PLATFORM_INFO, edk2-stable202211
+ * OvmfPkg/Include/Library/PlatformInitLib.h). The module runs in place in PEIFV, before the volume
+ * is measured: so what is measured is not the file's bytes alone; it holds the number of CPUs, the
+ * size of memory and the CPU's address bits. Pure. */
 #pragma once
 
 #include "ovmf/fv.h"
 
-/* How many address bits OVMF believes in: 40 bits are QEMU's default, which it trusts on CPUs of AMD's kind only (QemuQuirk). */
+/* How many address bits OVMF believes in: 40 bits are QEMU's default, which it trusts on CPUs of
+ * AMD's kind only (QemuQuirk). */
 enum sv_platform_cpu { SV_PLATFORM_AMD = 1, SV_PLATFORM_INTEL };
 
 struct sv_platform {
@@ -29,7 +31,9 @@ struct sv_platform_build {
 const struct sv_platform_build *sv_platform_build(const char *pei_sha256);
 /* The kind of a QEMU CPU model (NULL: the default); 0 when not known. */
 enum sv_platform_cpu sv_platform_cpu(const char *model);
-/* Writes into a copy of PEIFV (`n` bytes) what PlatformPei writes on machine q35 with ACPI S3, 40 address bits and no memory hot plug.
- * SV_USAGE "ovmf.platform.range": more CPUs or memory than the model holds for, or less memory than OVMF starts with;
- * SV_FORMAT "ovmf.platform.layout": the structure's place is not empty. */
-int sv_platform_write(const struct sv_platform_build *build, const struct sv_platform *p, uint8_t *pei, size_t n, struct sv_err *err);
+/* Writes into a copy of PEIFV (`n` bytes) what PlatformPei writes on machine q35 with ACPI S3, 40
+ * address bits and no memory hot plug. SV_USAGE "ovmf.platform.range": more CPUs or memory than the
+ * model holds for, or less memory than OVMF starts with; SV_FORMAT "ovmf.platform.layout": the
+ * structure's place is not empty. */
+int sv_platform_write(const struct sv_platform_build *build, const struct sv_platform *p,
+                      uint8_t *pei, size_t n, struct sv_err *err);

@@ -20,7 +20,8 @@ struct sv_measure_step *sv_event_new(struct sv_prediction *p, unsigned reg, uint
         return s;
 }
 
-int sv_event_data(struct sv_prediction *p, unsigned reg, uint32_t type, struct sv_bytes data, struct sv_err *err, const char *what, ...)
+int sv_event_data(struct sv_prediction *p, unsigned reg, uint32_t type, struct sv_bytes data,
+                  struct sv_err *err, const char *what, ...)
 {
         struct sv_measure_step *s = sv_event_new(p, reg, type);
         va_list args;
@@ -34,7 +35,8 @@ int sv_event_data(struct sv_prediction *p, unsigned reg, uint32_t type, struct s
         return 0;
 }
 
-int sv_event_image(struct sv_prediction *p, unsigned reg, struct sv_bytes image, struct sv_err *err, const char *what, ...)
+int sv_event_image(struct sv_prediction *p, unsigned reg, struct sv_bytes image, struct sv_err *err,
+                   const char *what, ...)
 {
         struct sv_measure_step *s;
         struct sv_pe pe;
@@ -83,14 +85,16 @@ void sv_event_unpredicted(struct sv_prediction *p, unsigned reg, const char *fmt
         sv_event_reason(p, name, reason);
 }
 
-int sv_event_value(const struct sv_prediction *p, unsigned reg, int bank, uint8_t value[SV_DIGEST_MAX], struct sv_err *err)
+int sv_event_value(const struct sv_prediction *p, unsigned reg, int bank,
+                   uint8_t value[SV_DIGEST_MAX], struct sv_err *err)
 {
         char name[16];
 
         memset(value, 0, SV_DIGEST_MAX);
         snprintf(name, sizeof(name), "%s%u", p->regs->step, reg);
         for (size_t i = 0; i < p->m.n_steps; i++)
-                if (strcmp(p->m.steps[i].reg, name) == 0 && sv_tcg_extend(sv_event_bank(bank), value, p->m.steps[i].digest[bank], err) < 0)
+                if (strcmp(p->m.steps[i].reg, name) == 0 &&
+                    sv_tcg_extend(sv_event_bank(bank), value, p->m.steps[i].digest[bank], err) < 0)
                         return -1;
         return 0;
 }

@@ -1,4 +1,5 @@
-/* Lists of signatures: db, dbx, MokList (EFI_SIGNATURE_LIST, UEFI specification 2.10, section 32.4.1). Pure. */
+/* Lists of signatures: db, dbx, MokList (EFI_SIGNATURE_LIST, UEFI specification 2.10,
+ * section 32.4.1). Pure. */
 #pragma once
 
 #include "base/core/rd.h"
@@ -13,7 +14,7 @@ struct sv_signature {
         const uint8_t *type;   /* 16 bytes: one of the above, or another */
         struct sv_bytes entry; /* as firmware measures it: 16 bytes of owner, then the data */
         struct sv_bytes data;
-        bool first;            /* of its list */
+        bool first; /* of its list */
 };
 
 struct sv_siglist {
@@ -28,4 +29,5 @@ struct sv_siglist sv_siglist(struct sv_bytes lists); /* may be empty */
 int sv_siglist_next(struct sv_siglist *l, struct sv_signature *out, struct sv_err *err);
 /* A list of one signature. */
 struct sv_buf;
-void sv_siglist_put(struct sv_buf *b, const uint8_t type[16], const uint8_t owner[16], struct sv_bytes data);
+void sv_siglist_put(struct sv_buf *b, const uint8_t type[16], const uint8_t owner[16],
+                    struct sv_bytes data);

@@ -19,13 +19,17 @@ const struct sv_tdvf_section *sv_tdvf_find(const struct sv_tdvf *t, enum sv_tdvf
         return NULL;
 }
 
-static int bad(const struct sv_tdvf *t, const struct sv_tdvf_section *s, const char *what, struct sv_err *err)
+static int bad(const struct sv_tdvf *t, const struct sv_tdvf_section *s, const char *what,
+               struct sv_err *err)
 {
-        return sv_fail(err, SV_FORMAT, "ovmf.tdvf.section", "section %zu (%s, 0x%llx bytes at 0x%llx): %s", t->n, sv_tdvf_type_name(s->type),
-                       (unsigned long long)s->size, (unsigned long long)s->gpa, what);
+        return sv_fail(err, SV_FORMAT, "ovmf.tdvf.section",
+                       "section %zu (%s, 0x%llx bytes at 0x%llx): %s", t->n,
+                       sv_tdvf_type_name(s->type), (unsigned long long)s->size,
+                       (unsigned long long)s->gpa, what);
 }
 
-static int check_section(const struct sv_tdvf *t, const struct sv_tdvf_section *s, uint32_t offset, uint32_t raw_size, struct sv_err *err)
+static int check_section(const struct sv_tdvf *t, const struct sv_tdvf_section *s, uint32_t offset,
+                         uint32_t raw_size, struct sv_err *err)
 {
         bool has_raw = s->type == SV_TDVF_BFV || s->type == SV_TDVF_CFV;
 
@@ -34,11 +38,16 @@ static int check_section(const struct sv_tdvf *t, const struct sv_tdvf_section *
         if (s->size < raw_size)
                 return bad(t, s, "less memory than contents", err);
         if (has_raw != (raw_size > 0) || (!has_raw && offset))
-                return bad(t, s, has_raw ? "contents were expected" : "contents where none may be", err);
+                return bad(t, s, has_raw ? "contents were expected" : "contents where none may be",
+                           err);
         if (s->type == SV_TDVF_TD_HOB && s->attributes & SV_TDVF_MR_EXTEND)
-                return bad(t, s, "its contents are to be measured, and are others with every size of memory: no MRTD could be expected", err);
+                return bad(t, s,
+                           "its contents are to be measured, and are others with every size of "
+                           "memory: no MRTD could be expected",
+                           err);
         for (size_t i = 0; i < t->n; i++) {
-                if (s->gpa < t->sections[i].gpa + t->sections[i].size && t->sections[i].gpa < s->gpa + s->size)
+                if (s->gpa < t->sections[i].gpa + t->sections[i].size &&
+                    t->sections[i].gpa < s->gpa + s->size)
                         return bad(t, s, "overlaps another section", err);
                 if (s->type == SV_TDVF_TD_HOB && t->sections[i].type == SV_TDVF_TD_HOB)
                         return bad(t, s, "a second place for the HOB list", err);
@@ -59,7 +68,9 @@ static int section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t, st
         if (sv_rd_ok(r, "ovmf.tdvf", "the TDVF descriptor", err) < 0)
                 return -1;
         if (type > SV_TDVF_TEMP_MEM)
-                return sv_fail(err, SV_FORMAT, "ovmf.tdvf.section", "section %zu has type %u; QEMU launches types 0 to 3 only", t->n, type);
+                return sv_fail(err, SV_FORMAT, "ovmf.tdvf.section",
+                               "section %zu has type %u; QEMU launches types 0 to 3 only", t->n,
+                               type);
         s.type = type;
         if (check_section(t, &s, offset, raw_size, err) < 0)
                 return -1;
@@ -67,7 +78,8 @@ static int section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t, st
         s.raw = sv_rd_bytes(&raw, raw_size);
         if (raw.bad)
                 return bad(t, &s, "its contents lie outside the image", err);
-        /* QEMU copies as many bytes as the section has in memory, not as it has contents, and does not look where the image ends. */
+        /* QEMU copies as many bytes as the section has in memory, not as it has contents, and does
+         * not look where the image ends. */
         if (s.raw.n && s.size > image.n - offset)
                 return bad(t, &s, "it is filled from the image, and reaches beyond its end", err);
         if (s.raw.n)
@@ -76,7 +88,8 @@ static int section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t, st
         return 0;
 }
 
-/* GUID, then u32 "TDVF", u32 length, u32 version, u32 number of sections; the offset in the footer table points behind the GUID. */
+/* GUID, then u32 "TDVF", u32 length, u32 version, u32 number of sections; the offset in the footer
+ * table points behind the GUID. */
 static int descriptor(const struct sv_footer *f, struct sv_rd *r, uint32_t *n, struct sv_err *err)
 {
         uint32_t from_end, length, version;
@@ -85,20 +98,27 @@ static int descriptor(const struct sv_footer *f, struct sv_rd *r, uint32_t *n, s
 
         if (sv_footer_words(f, SV_GUID_TDX_METADATA, "TDX_METADATA", &from_end, 1, NULL) < 0)
                 return sv_fail(err, SV_FORMAT, "ovmf.tdvf",
-                               "this firmware has no TDX metadata: it cannot start a TD; use an IntelTdx build (Debian: package ovmf-inteltdx)");
+                               "this firmware has no TDX metadata: it cannot start a TD; use an "
+                               "IntelTdx build (Debian: package ovmf-inteltdx)");
         if (from_end > f->image.n - 16 || from_end < 16)
-                return sv_fail(err, SV_FORMAT, "ovmf.tdvf", "the TDX metadata are said to lie %u bytes before the end of an image of %zu", from_end,
-                               f->image.n);
+                return sv_fail(err, SV_FORMAT, "ovmf.tdvf",
+                               "the TDX metadata are said to lie %u bytes before the end of an "
+                               "image of %zu",
+                               from_end, f->image.n);
         *r = sv_rd(f->image);
         sv_rd_seek(r, f->image.n - from_end - 16);
         guid = sv_rd_take(r, 16);
-        if (!guid || strcmp(sv_guid_text(guid, text), GUID_TDVF) || sv_rd_u32le(r) != 0x46564454) /* "TDVF" */
-                return sv_fail(err, SV_FORMAT, "ovmf.tdvf", "the TDX metadata do not begin with their GUID and \"TDVF\"");
+        /* "TDVF" */
+        if (!guid || strcmp(sv_guid_text(guid, text), GUID_TDVF) || sv_rd_u32le(r) != 0x46564454)
+                return sv_fail(err, SV_FORMAT, "ovmf.tdvf",
+                               "the TDX metadata do not begin with their GUID and \"TDVF\"");
         length = sv_rd_u32le(r);
         version = sv_rd_u32le(r);
         *n = sv_rd_u32le(r);
         if (version != 1 || !*n || *n > SV_TDVF_SECTIONS_MAX || length != 16 + 32 * *n)
-                return sv_fail(err, SV_FORMAT, "ovmf.tdvf", "version 1 with 1 to %d sections was expected, found version %u, %u sections, %u bytes",
+                return sv_fail(err, SV_FORMAT, "ovmf.tdvf",
+                               "version 1 with 1 to %d sections was expected, found version %u, %u "
+                               "sections, %u bytes",
                                SV_TDVF_SECTIONS_MAX, version, *n, length);
         return sv_rd_ok(r, "ovmf.tdvf", "the TDVF descriptor", err);
 }
@@ -116,7 +136,9 @@ int sv_tdvf_parse(struct sv_bytes image, struct sv_tdvf *out, struct sv_err *err
                 if (section(image, &r, &t, err) < 0)
                         return -1;
         if (!sv_tdvf_find(&t, SV_TDVF_TD_HOB) || !sv_tdvf_find(&t, SV_TDVF_BFV))
-                return sv_fail(err, SV_FORMAT, "ovmf.tdvf.section", "one place for the HOB list and a boot firmware volume were expected");
+                return sv_fail(
+                        err, SV_FORMAT, "ovmf.tdvf.section",
+                        "one place for the HOB list and a boot firmware volume were expected");
         *out = t;
         return 0;
 }

@@ -9,9 +9,19 @@ static const struct sv_stub stubs[] = {
         {.first = 252, .last = 253, .firmware_loads = true},
         {.first = 254, .last = 255, .firmware_loads = true, .sbat = true},
         {.first = 256, .last = 256, .firmware_loads = true, .sbat = true, .microcode = true},
-        {.first = 257, .last = 257, .firmware_loads = true, .sbat = true, .microcode = true, .os_release = true},
+        {.first = 257,
+         .last = 257,
+         .firmware_loads = true,
+         .sbat = true,
+         .microcode = true,
+         .os_release = true},
         {.first = 258, .last = 260, .sbat = true, .microcode = true, .os_release = true},
-        {.first = 261, .last = 262, .sbat = true, .microcode = true, .os_release = true, .machine = true},
+        {.first = 261,
+         .last = 262,
+         .sbat = true,
+         .microcode = true,
+         .os_release = true,
+         .machine = true},
 };
 #define N_STUBS (sizeof(stubs) / sizeof(*stubs))
 
@@ -24,7 +34,8 @@ static unsigned stub_version(struct sv_bytes image)
 
         if (sv_pe_section(image, ".sdmagic", &magic, NULL) <= 0)
                 return 0;
-        snprintf(text, sizeof(text), "%.*s", (int)(magic.n < 100 ? magic.n : 100), (const char *)magic.p);
+        snprintf(text, sizeof(text), "%.*s", (int)(magic.n < 100 ? magic.n : 100),
+                 (const char *)magic.p);
         return sscanf(text, "#### LoaderInfo: systemd-stub %u", &version) == 1 ? version : 0;
 }
 
@@ -35,15 +46,19 @@ int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, st
         struct {
                 const char *name;
                 struct sv_bytes *out;
-        } const parts[] = {{".linux", &u.kernel}, {".cmdline", &u.cmdline}, {".initrd", &u.initrd},
-                     {".osrel", &u.osrel}, {".ucode", &u.ucode}, {".pcrsig", &u.pcrsig}, {".pcrpkey", &u.pcrpkey}};
+        } const parts[] = {{".linux", &u.kernel},   {".cmdline", &u.cmdline},
+                           {".initrd", &u.initrd},  {".osrel", &u.osrel},
+                           {".ucode", &u.ucode},    {".pcrsig", &u.pcrsig},
+                           {".pcrpkey", &u.pcrpkey}};
         struct sv_bytes ignored;
 
         for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
                 if (sv_pe_section(image, parts[i].name, parts[i].out, err) < 0)
                         return -1;
         if (!u.kernel.p)
-                return sv_fail(err, SV_FORMAT, check, "a section .linux was expected, found none: this is no unified kernel image; name a plain kernel "
+                return sv_fail(err, SV_FORMAT, check,
+                               "a section .linux was expected, found none: this is no unified "
+                               "kernel image; name a plain kernel "
                                "with \"kernel\"");
         for (size_t i = 0; i < sizeof(beyond) / sizeof(*beyond) && !u.beyond; i++)
                 if (sv_pe_section(image, beyond[i], &ignored, NULL) > 0)
@@ -67,14 +82,17 @@ static void pad(struct sv_buf *b)
 }
 
 /* cpio's "newc" (Linux Documentation/driver-api/early-userspace/buffer-format.rst). */
-static void put_header(struct sv_buf *b, unsigned inode, unsigned mode, size_t size, const char *name)
+static void put_header(struct sv_buf *b, unsigned inode, unsigned mode, size_t size,
+                       const char *name)
 {
-        sv_buf_printf(b, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, strlen(name) + 1, 0);
+        sv_buf_printf(b, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", inode,
+                      mode, 0, 0, 1, 0, size, 0, 0, 0, 0, strlen(name) + 1, 0);
         sv_buf_put(b, sv_bytes(name, strlen(name) + 1));
         pad(b);
 }
 
-/* An archive of one file in /.extra, when there is such a section. Its end has its length in capitals. */
+/* An archive of one file in /.extra, when there is such a section. Its end has its length in
+ * capitals. */
 static void put_archive(struct sv_buf *b, const char *name, struct sv_bytes section)
 {
         if (!section.p)
@@ -104,9 +122,12 @@ int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, stru
         if (!before.n && !u->initrd.n && !behind.n)
                 return 0;
         h = sv_hash_new(alg, err);
-        if (!h || sv_hash_put(h, before, err) < 0 || sv_hash_put(h, sv_bytes(zeros, -before.n % 4), err) < 0 || sv_hash_put(h, u->initrd, err) < 0)
+        if (!h || sv_hash_put(h, before, err) < 0 ||
+            sv_hash_put(h, sv_bytes(zeros, -before.n % 4), err) < 0 ||
+            sv_hash_put(h, u->initrd, err) < 0)
                 return -1;
-        if ((before.n || behind.n) && (sv_hash_put(h, sv_bytes(zeros, -u->initrd.n % 4), err) < 0 || sv_hash_put(h, sv_buf_bytes(&behind), err) < 0))
+        if ((before.n || behind.n) && (sv_hash_put(h, sv_bytes(zeros, -u->initrd.n % 4), err) < 0 ||
+                                       sv_hash_put(h, sv_buf_bytes(&behind), err) < 0))
                 return -1;
         return sv_hash_end(h, out, err) < 0 ? -1 : 1;
 }

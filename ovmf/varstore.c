@@ -10,8 +10,10 @@
 #define STATE_IN_DELETED 0x3e /* its successor is not complete: still the valid one */
 
 /* EFI_SYSTEM_NV_DATA_FV_GUID, EFI_AUTHENTICATED_VARIABLE_GUID */
-static const uint8_t nv_format[16] = {0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c, 0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50};
-static const uint8_t authenticated[16] = {0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43, 0xa1, 0x80, 0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92};
+static const uint8_t nv_format[16] = {0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c,
+                                      0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50};
+static const uint8_t authenticated[16] = {0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43,
+                                          0xa1, 0x80, 0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92};
 
 bool sv_varstore_here(struct sv_bytes image)
 {
@@ -40,7 +42,8 @@ static int next(struct sv_rd *r, struct sv_variable *out, bool *valid, struct sv
         if (sv_rd_ok(r, "ovmf.varstore.variable", "a variable", err) < 0)
                 return -1;
         if (name < 2 || name % 2 || v.name.p[name - 1] || v.name.p[name - 2])
-                return sv_fail(err, SV_FORMAT, "ovmf.varstore.variable", "a variable's name is not a UTF-16 text with its terminator");
+                return sv_fail(err, SV_FORMAT, "ovmf.varstore.variable",
+                               "a variable's name is not a UTF-16 text with its terminator");
         v.name.n -= 2;
         *valid = state == STATE_ADDED || state == STATE_IN_DELETED;
         *out = v;
@@ -49,7 +52,8 @@ static int next(struct sv_rd *r, struct sv_variable *out, bool *valid, struct sv
 
 static bool same(const struct sv_variable *a, const struct sv_variable *b)
 {
-        return memcmp(a->guid, b->guid, 16) == 0 && a->name.n == b->name.n && memcmp(a->name.p, b->name.p, a->name.n) == 0;
+        return memcmp(a->guid, b->guid, 16) == 0 && a->name.n == b->name.n &&
+               memcmp(a->name.p, b->name.p, a->name.n) == 0;
 }
 
 /* A variable whose successor is complete is replaced by it. */
@@ -61,7 +65,8 @@ static int keep(struct sv_varstore *s, const struct sv_variable *v, struct sv_er
                         return 0;
                 }
         if (s->n == SV_VARIABLES_MAX)
-                return sv_fail(err, SV_FORMAT, "ovmf.varstore.variable", "more than %d variables", SV_VARIABLES_MAX);
+                return sv_fail(err, SV_FORMAT, "ovmf.varstore.variable", "more than %d variables",
+                               SV_VARIABLES_MAX);
         s->list[s->n++] = *v;
         return 0;
 }
@@ -77,7 +82,8 @@ int sv_varstore_parse(struct sv_bytes image, struct sv_varstore *out, struct sv_
         int more;
 
         if (!sv_varstore_here(image))
-                return sv_fail(err, SV_FORMAT, "ovmf.varstore.header", "not a variable store: no volume of that format");
+                return sv_fail(err, SV_FORMAT, "ovmf.varstore.header",
+                               "not a variable store: no volume of that format");
         sv_rd_seek(&r, 48);
         sv_rd_seek(&r, sv_rd_u16le(&r)); /* behind the volume's header */
         kind = sv_rd_take(&r, 16);
@@ -85,10 +91,14 @@ int sv_varstore_parse(struct sv_bytes image, struct sv_varstore *out, struct sv_
         format = sv_rd_u8(&r);
         health = sv_rd_u8(&r);
         sv_rd_skip(&r, 6);
-        if (!kind || r.bad || memcmp(kind, authenticated, 16) != 0 || format != FORMATTED || health != HEALTHY)
-                return sv_fail(err, SV_FORMAT, "ovmf.varstore.header", "the variable store is not formatted, or not one of authenticated variables");
+        if (!kind || r.bad || memcmp(kind, authenticated, 16) != 0 || format != FORMATTED ||
+            health != HEALTHY)
+                return sv_fail(err, SV_FORMAT, "ovmf.varstore.header",
+                               "the variable store is not formatted, or not one of authenticated "
+                               "variables");
         if (size < STORE_HEADER || size - STORE_HEADER > sv_rd_left(&r))
-                return sv_fail(err, SV_FORMAT, "ovmf.varstore.header", "a variable store of %u bytes does not lie in the file", size);
+                return sv_fail(err, SV_FORMAT, "ovmf.varstore.header",
+                               "a variable store of %u bytes does not lie in the file", size);
         body = sv_rd_sub(&r, size - STORE_HEADER);
         out->n = 0;
         while ((more = next(&body, &v, &valid, err)) > 0)
@@ -97,7 +107,8 @@ int sv_varstore_parse(struct sv_bytes image, struct sv_varstore *out, struct sv_
         return more;
 }
 
-const struct sv_variable *sv_varstore_get(const struct sv_varstore *s, const uint8_t guid[16], const char *name)
+const struct sv_variable *sv_varstore_get(const struct sv_varstore *s, const uint8_t guid[16],
+                                          const char *name)
 {
         size_t n = strlen(name);
 

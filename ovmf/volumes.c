@@ -6,7 +6,8 @@
 #define FLASH_BLOCK 0x1000 /* volumes of an image begin at multiples of this */
 
 /* EE4E5898-3914-4259-9D6E-DC7BD79403CF: LZMA (edk2 MdeModulePkg/Include/Guid/LzmaDecompress.h) */
-static const uint8_t lzma_guid[16] = {0x98, 0x58, 0x4e, 0xee, 0x14, 0x39, 0x59, 0x42, 0x9d, 0x6e, 0xdc, 0x7b, 0xd7, 0x94, 0x03, 0xcf};
+static const uint8_t lzma_guid[16] = {0x98, 0x58, 0x4e, 0xee, 0x14, 0x39, 0x59, 0x42,
+                                      0x9d, 0x6e, 0xdc, 0x7b, 0xd7, 0x94, 0x03, 0xcf};
 
 void sv_volumes_free(struct sv_volumes *v)
 {
@@ -51,7 +52,10 @@ static int split(struct sv_bytes sections, struct sv_volumes *v, struct sv_err *
                         return -1;
         if (n == 2)
                 return 0;
-        return r < 0 ? -1 : sv_fail(err, SV_FORMAT, "ovmf.volumes", "the compressed part of the firmware holds %zu volumes, expected 2", n);
+        return r < 0 ? -1
+                     : sv_fail(err, SV_FORMAT, "ovmf.volumes",
+                               "the compressed part of the firmware holds %zu volumes, expected 2",
+                               n);
 }
 
 int sv_volumes_read(struct sv_bytes firmware, struct sv_volumes *out, struct sv_err *err)
@@ -59,21 +63,26 @@ int sv_volumes_read(struct sv_bytes firmware, struct sv_volumes *out, struct sv_
         SV_VOLUMES v = {0};
 
         for (size_t at = 0; at < firmware.n; at += FLASH_BLOCK) {
-                struct sv_bytes here = sv_bytes(firmware.p + at, firmware.n - at), packed = SV_BYTES_NULL;
+                struct sv_bytes here = sv_bytes(firmware.p + at, firmware.n - at),
+                                packed = SV_BYTES_NULL;
                 struct sv_fv fv;
                 int found;
 
                 if (!sv_fv_here(here))
                         continue;
-                if (sv_fv_parse(here, &fv, err) < 0 || (found = find_compressed(&fv, &packed, err)) < 0)
+                if (sv_fv_parse(here, &fv, err) < 0 ||
+                    (found = find_compressed(&fv, &packed, err)) < 0)
                         return -1;
                 if (!found)
                         continue;
-                if (sv_lzma_decode(packed, SV_FIRMWARE_SIZE_MAX, &v.store, err) < 0 || split(sv_buf_bytes(&v.store), &v, err) < 0)
+                if (sv_lzma_decode(packed, SV_FIRMWARE_SIZE_MAX, &v.store, err) < 0 ||
+                    split(sv_buf_bytes(&v.store), &v, err) < 0)
                         return -1;
                 *out = v;
                 v = (struct sv_volumes){0};
                 return 0;
         }
-        return sv_fail(err, SV_FORMAT, "ovmf.volumes", "no compressed firmware volumes: not an OVMF image (or one with SEV or TDX only parts)");
+        return sv_fail(err, SV_FORMAT, "ovmf.volumes",
+                       "no compressed firmware volumes: not an OVMF image (or one with SEV or TDX "
+                       "only parts)");
 }

@@ -2,21 +2,27 @@
 
 #include "policy/rule.h"
 
-/* What a slot may say at best, when all its rules hold: the registry of AR4SI section 2.3.4 (approved configuration, approved boot,
- * approved files, genuine hardware, encrypted memory, …). */
+/* What a slot may say at best, when all its rules hold: the registry of AR4SI section 2.3.4
+ * (approved configuration, approved boot, approved files, genuine hardware, encrypted memory, …).
+ */
 static const int8_t affirmed[SV_SLOTS] = {
-        [SV_SLOT_INSTANCE_IDENTITY] = 2, [SV_SLOT_CONFIGURATION] = 2, [SV_SLOT_EXECUTABLES] = 3,    [SV_SLOT_FILE_SYSTEM] = 2,
-        [SV_SLOT_HARDWARE] = 2,          [SV_SLOT_RUNTIME_OPAQUE] = 2, [SV_SLOT_STORAGE_OPAQUE] = 2, [SV_SLOT_SOURCED_DATA] = 2,
+        [SV_SLOT_INSTANCE_IDENTITY] = 2, [SV_SLOT_CONFIGURATION] = 2, [SV_SLOT_EXECUTABLES] = 3,
+        [SV_SLOT_FILE_SYSTEM] = 2,       [SV_SLOT_HARDWARE] = 2,      [SV_SLOT_RUNTIME_OPAQUE] = 2,
+        [SV_SLOT_STORAGE_OPAQUE] = 2,    [SV_SLOT_SOURCED_DATA] = 2,
 };
 
-/* And when one does not hold: always contraindicated. The registry has milder values (33, "some unrecognized executables"), but who
- * reads only the status must not take a refusal for a warning. */
+/* And when one does not hold: always contraindicated. The registry has milder values (33, "some
+ * unrecognized executables"), but who reads only the status must not take a refusal for a warning.
+ */
 static const int8_t refused[SV_SLOTS] = {
-        [SV_SLOT_INSTANCE_IDENTITY] = 97, [SV_SLOT_CONFIGURATION] = 96,  [SV_SLOT_EXECUTABLES] = 96,    [SV_SLOT_FILE_SYSTEM] = 96,
-        [SV_SLOT_HARDWARE] = 97,          [SV_SLOT_RUNTIME_OPAQUE] = 96, [SV_SLOT_STORAGE_OPAQUE] = 96, [SV_SLOT_SOURCED_DATA] = 96,
+        [SV_SLOT_INSTANCE_IDENTITY] = 97, [SV_SLOT_CONFIGURATION] = 96,
+        [SV_SLOT_EXECUTABLES] = 96,       [SV_SLOT_FILE_SYSTEM] = 96,
+        [SV_SLOT_HARDWARE] = 97,          [SV_SLOT_RUNTIME_OPAQUE] = 96,
+        [SV_SLOT_STORAGE_OPAQUE] = 96,    [SV_SLOT_SOURCED_DATA] = 96,
 };
 
-static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims, struct sv_verdict *v, struct sv_err *first)
+static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims,
+                          struct sv_verdict *v, struct sv_err *first)
 {
         const char *check = sv_json_str(sv_json_get(rule, "check"));
         const char *claim = sv_json_str(sv_json_get(rule, "claim"));
@@ -36,8 +42,8 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
         } else {
                 v->vector[slot] = refused[slot];
                 if (!first->class)
-                        sv_fail(first, SV_POLICY, check, "%s: %s: expected %.300s, found %.300s", reason, claim, sv_buf_str(&expected),
-                                sv_buf_str(&found));
+                        sv_fail(first, SV_POLICY, check, "%s: %s: expected %.300s, found %.300s",
+                                reason, claim, sv_buf_str(&expected), sv_buf_str(&found));
         }
 }
 
@@ -49,7 +55,9 @@ static int apply_limit(void *arg, const char *name, struct sv_json *value, struc
         const char *reason = sv_json_str(value);
 
         if (slot == SV_SLOTS || !reason)
-                return sv_fail(err, SV_FORMAT, "policy.limits", "expected AR4SI claims with a reason each in the claims' limits, found \"%.64s\"",
+                return sv_fail(err, SV_FORMAT, "policy.limits",
+                               "expected AR4SI claims with a reason each in the claims' limits, "
+                               "found \"%.64s\"",
                                name);
         if (sv_tier_of(v->vector[slot]) == SV_TIER_AFFIRMING)
                 v->vector[slot] = 0;
@@ -76,7 +84,8 @@ int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struc
         return 0;
 }
 
-int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err)
+int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
+                       struct sv_verdict *out, struct sv_err *err)
 {
         const struct sv_json *rules = sv_policy_rules(p);
         struct sv_verdict v = {0};

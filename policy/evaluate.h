@@ -4,13 +4,17 @@
 #include "policy/policy.h"
 #include "policy/verdict.h"
 
-/* 0 when every rule holds. Otherwise -1, SV_POLICY with the first failed rule's check and what was expected and found. In both cases
- * *out (zeroed before) is filled with the vector and one reason per rule; the caller frees it.
+/* 0 when every rule holds. Otherwise -1, SV_POLICY with the first failed rule's check and what was
+ * expected and found. In both cases *out (zeroed before) is filled with the vector and one reason
+ * per rule; the caller frees it.
  *
- * A slot whose rules all hold is affirming, a slot with a failed rule is contraindicated. The verifier may say in the claims what its
- * proof cannot show, whatever a policy's author wishes: "limits":{"<slot>":"<reason>"} keeps that slot at "no claim" at best and puts
- * the reason into the verdict (a vTPM run by the host: instance-identity, hardware). */
-int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err);
+ * A slot whose rules all hold is affirming, a slot with a failed rule is contraindicated. The
+ * verifier may say in the claims what its proof cannot show, whatever a policy's author wishes:
+ * "limits":{"<slot>":"<reason>"} keeps that slot at "no claim" at best and puts the reason into the
+ * verdict (a vTPM run by the host: instance-identity, hardware). */
+int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
+                       struct sv_verdict *out, struct sv_err *err);
 
-/* Only the limits that the claims name, without any rule: what an appraisal without a policy can say. */
+/* Only the limits that the claims name, without any rule: what an appraisal without a policy can
+ * say. */
 int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err);

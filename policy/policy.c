@@ -16,8 +16,10 @@ struct sv_policy {
         struct sv_json *rules;
 };
 
-/* The kinds of trust anchors there are. A kind that nobody would look at must not be accepted in silence. */
-static const char *const trust_kinds[] = {"ark_roots", "ek_roots", "ek_intermediates", "sgx_roots", NULL};
+/* The kinds of trust anchors there are. A kind that nobody would look at must not be accepted in
+ * silence. */
+static const char *const trust_kinds[] = {"ark_roots", "ek_roots", "ek_intermediates", "sgx_roots",
+                                          NULL};
 
 static bool resource_ok(const char *text)
 {
@@ -42,18 +44,21 @@ static bool resource_ok(const char *text)
 
 static int read_head(struct sv_policy *p, struct sv_err *err)
 {
-        static const char *const members[] = {"version", "guest", "tee", "resource", "trust", "rules", NULL};
+        static const char *const members[] = {"version", "guest", "tee", "resource",
+                                              "trust",   "rules", NULL};
         int64_t version;
 
         if (sv_json_type(p->doc) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_FORMAT, "policy.member", "expected an object as policy, found %s",
+                return sv_fail(err, SV_FORMAT, "policy.member",
+                               "expected an object as policy, found %s",
                                sv_json_type_name(sv_json_type(p->doc)));
         if (sv_json_only(p->doc, members, "policy", err) < 0)
                 return -1;
         if (sv_json_need_int(p->doc, "version", INT64_MIN, INT64_MAX, &version, "policy", err) < 0)
                 return -1;
         if (version != 1)
-                return sv_fail(err, SV_FORMAT, "policy.version", "expected version 1, found %lld: write the policy anew",
+                return sv_fail(err, SV_FORMAT, "policy.version",
+                               "expected version 1, found %lld: write the policy anew",
                                (long long)version);
         if (sv_json_need_str(p->doc, "guest", &p->guest, "policy", err) < 0 ||
             sv_json_need_str(p->doc, "tee", &p->tee, "policy", err) < 0 ||
@@ -62,11 +67,14 @@ static int read_head(struct sv_policy *p, struct sv_err *err)
             sv_json_need_array(p->doc, "rules", &p->rules, "policy", err) < 0)
                 return -1;
         if (!sv_name_ok(p->guest))
-                return sv_fail(err, SV_FORMAT, "policy.guest", "expected a guest's name, found \"%.80s\"", p->guest);
+                return sv_fail(err, SV_FORMAT, "policy.guest",
+                               "expected a guest's name, found \"%.80s\"", p->guest);
         if (!sv_name_ok(p->tee))
-                return sv_fail(err, SV_FORMAT, "policy.tee", "expected the name of a TEE, found \"%.80s\"", p->tee);
+                return sv_fail(err, SV_FORMAT, "policy.tee",
+                               "expected the name of a TEE, found \"%.80s\"", p->tee);
         if (!resource_ok(p->resource))
-                return sv_fail(err, SV_FORMAT, "policy.resource", "expected \"repository/type/tag\", found \"%.200s\"", p->resource);
+                return sv_fail(err, SV_FORMAT, "policy.resource",
+                               "expected \"repository/type/tag\", found \"%.200s\"", p->resource);
         return 0;
 }
 
@@ -74,14 +82,18 @@ static int check_trust_kind(void *arg, const char *name, struct sv_json *value, 
 {
         (void)arg;
         if (sv_json_type(value) != SV_JSON_ARRAY)
-                return sv_fail(err, SV_FORMAT, "policy.trust", "expected an array as trust.%s, found %s", name,
+                return sv_fail(err, SV_FORMAT, "policy.trust",
+                               "expected an array as trust.%s, found %s", name,
                                sv_json_type_name(sv_json_type(value)));
         for (size_t i = 0; i < sv_json_len(value); i++) {
                 const char *text = sv_json_str(sv_json_at(value, i));
 
                 if (!text || !*text)
-                        return sv_fail(err, SV_FORMAT, "policy.trust", "expected a text as trust.%s[%zu], found %s", name, i,
-                                       text ? "an empty one" : sv_json_type_name(sv_json_type(sv_json_at(value, i))));
+                        return sv_fail(
+                                err, SV_FORMAT, "policy.trust",
+                                "expected a text as trust.%s[%zu], found %s", name, i,
+                                text ? "an empty one"
+                                     : sv_json_type_name(sv_json_type(sv_json_at(value, i))));
         }
         return 0;
 }
@@ -92,9 +104,11 @@ static int check_rules(const struct sv_json *rules, struct sv_err *err)
 
         if (n == 0)
                 return sv_fail(err, SV_FORMAT, "policy.rules",
-                               "the list of rules is empty: such a policy would release the resource to everybody");
+                               "the list of rules is empty: such a policy would release the "
+                               "resource to everybody");
         if (n > SV_POLICY_RULES_MAX)
-                return sv_fail(err, SV_FORMAT, "policy.rules", "expected at most %d rules, found %zu", SV_POLICY_RULES_MAX, n);
+                return sv_fail(err, SV_FORMAT, "policy.rules",
+                               "expected at most %d rules, found %zu", SV_POLICY_RULES_MAX, n);
         for (size_t i = 0; i < n; i++) {
                 if (sv_rule_check(sv_json_at(rules, i), i, err) < 0)
                         return -1;
@@ -103,7 +117,9 @@ static int check_rules(const struct sv_json *rules, struct sv_err *err)
 
                         if (!strcmp(name, sv_json_str(sv_json_get(sv_json_at(rules, k), "check"))))
                                 return sv_fail(err, SV_FORMAT, "policy.rule.duplicate",
-                                               "rules %zu and %zu are both called \"%s\": a refusal must name one rule", k, i, name);
+                                               "rules %zu and %zu are both called \"%s\": a "
+                                               "refusal must name one rule",
+                                               k, i, name);
                 }
         }
         return 0;
@@ -120,7 +136,8 @@ static int policy_from_json(struct sv_json *doc, struct sv_policy **out, struct 
         }
         p->doc = doc;
         if (read_head(p, err) < 0 || sv_json_only(p->trust, trust_kinds, "policy.trust", err) < 0 ||
-            sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 || check_rules(p->rules, err) < 0) {
+            sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 ||
+            check_rules(p->rules, err) < 0) {
                 sv_policy_free(p);
                 return -1;
         }
@@ -133,15 +150,16 @@ int sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err 
         struct sv_json *doc = NULL;
 
         if (text.n > SV_POLICY_SIZE_MAX)
-                return sv_fail(err, SV_FORMAT, "policy.size", "expected at most %u bytes of policy, found %zu", SV_POLICY_SIZE_MAX,
+                return sv_fail(err, SV_FORMAT, "policy.size",
+                               "expected at most %u bytes of policy, found %zu", SV_POLICY_SIZE_MAX,
                                text.n);
         if (sv_json_parse(text, "policy", &doc, err) < 0)
                 return -1;
         return policy_from_json(doc, out, err);
 }
 
-int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules, struct sv_json *trust,
-                    struct sv_buf *out, struct sv_err *err)
+int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules,
+                    struct sv_json *trust, struct sv_buf *out, struct sv_err *err)
 {
         SV_POLICY_DOC *p = NULL;
         struct sv_json *doc = sv_json_object();
@@ -156,7 +174,8 @@ int sv_policy_write(const char *guest, const char *tee, const char *resource, st
         sv_json_pretty(doc, &text);
         sv_json_free(doc);
         /* What is written is what will be read: by the same function, from the same text. */
-        if (sv_buf_ok(&text, "the policy", err) < 0 || sv_policy_parse(sv_buf_bytes(&text), &p, err) < 0)
+        if (sv_buf_ok(&text, "the policy", err) < 0 ||
+            sv_policy_parse(sv_buf_bytes(&text), &p, err) < 0)
                 return -1;
         sv_buf_put(out, sv_buf_bytes(&text));
         return sv_buf_ok(out, "the policy", err);

@@ -1,13 +1,16 @@
-/* The policy document: which claims a guest must show before a resource is released (docs/FORMATS.md, "Policy document").
+/* The policy document: which claims a guest must show before a resource is released
+ * (docs/FORMATS.md, "Policy document").
  *
  *   {"version":1, "guest":"demo", "tee":"vtpm", "resource":"default/demo/root",
  *    "trust":{"ek_roots":["-----BEGIN CERTIFICATE-----\n…"]},
- *    "rules":[{"check":"policy.pcr.4", "claim":"/pcrs/sha256/4", "equals":"…hex…", "covers":"executables",
- *              "reason":"kernel image …"}, …]}
+ *    "rules":[{"check":"policy.pcr.4", "claim":"/pcrs/sha256/4", "equals":"…hex…",
+ * "covers":"executables", "reason":"kernel image …"}, …]}
  *
- * A rule has exactly one operator: "equals" (a string, integer or boolean), "one_of", "none_of" (array of such), "at_least", "at_most" (integer),
- * "bits_set", "bits_clear" ("0x3f"), "present":true, "absent":true. "check" begins with "policy." and is unique in the document; "covers" is an AR4SI slot with dashes;
- * all members are needed, none else is allowed, and an empty list of rules is refused: nothing to prove is a mistake, not a grant. */
+ * A rule has exactly one operator: "equals" (a string, integer or boolean), "one_of", "none_of"
+ * (array of such), "at_least", "at_most" (integer), "bits_set", "bits_clear" ("0x3f"),
+ * "present":true, "absent":true. "check" begins with "policy." and is unique in the document;
+ * "covers" is an AR4SI slot with dashes; all members are needed, none else is allowed, and an empty
+ * list of rules is refused: nothing to prove is a mistake, not a grant. */
 #pragma once
 
 #include "base/json/json.h"
@@ -29,7 +32,8 @@ const char *sv_policy_trust(const struct sv_policy *p, const char *kind, size_t 
 /* The array of rules, checked. */
 const struct sv_json *sv_policy_rules(const struct sv_policy *p);
 
-/* Builds a document from its parts, checks it as sv_policy_parse does and appends its text to `out`. `rules` (array) and `trust`
- * (object) are what a TEE's policy function filled; both stay the caller's. */
-int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules, struct sv_json *trust,
-                    struct sv_buf *out, struct sv_err *err);
+/* Builds a document from its parts, checks it as sv_policy_parse does and appends its text to
+ * `out`. `rules` (array) and `trust` (object) are what a TEE's policy function filled; both stay
+ * the caller's. */
+int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules,
+                    struct sv_json *trust, struct sv_buf *out, struct sv_err *err);

@@ -3,7 +3,7 @@
 #include "base/core/text.h"
 #include "policy/verdict.h"
 
-#define CHECK_MAX 63   /* fits struct sv_err */
+#define CHECK_MAX  63  /* fits struct sv_err */
 #define REASON_MAX 512 /* a line or two for people, in every audit record */
 
 static bool scalar(const struct sv_json *j)
@@ -57,12 +57,14 @@ static bool holds_one_of(const struct sv_json *operand, const struct sv_json *cl
 
 static bool holds_at_least(const struct sv_json *operand, const struct sv_json *claim)
 {
-        return sv_json_type(claim) == SV_JSON_INT && sv_json_int(claim, 0) >= sv_json_int(operand, INT64_MAX);
+        return sv_json_type(claim) == SV_JSON_INT &&
+               sv_json_int(claim, 0) >= sv_json_int(operand, INT64_MAX);
 }
 
 static bool holds_at_most(const struct sv_json *operand, const struct sv_json *claim)
 {
-        return sv_json_type(claim) == SV_JSON_INT && sv_json_int(claim, 0) <= sv_json_int(operand, INT64_MIN);
+        return sv_json_type(claim) == SV_JSON_INT &&
+               sv_json_int(claim, 0) <= sv_json_int(operand, INT64_MIN);
 }
 
 /* The claim must be there: what says nothing is not known to be none of them. */
@@ -71,13 +73,15 @@ static bool holds_none_of(const struct sv_json *operand, const struct sv_json *c
         return sv_json_type(claim) != SV_JSON_NULL && !holds_one_of(operand, claim);
 }
 
-/* Bit masks are texts ("0x3f"): JSON's numbers do not hold 64 bits for everybody. A claim may be a number as well. */
+/* Bit masks are texts ("0x3f"): JSON's numbers do not hold 64 bits for everybody. A claim may be a
+ * number as well. */
 static bool mask(const struct sv_json *j, uint64_t *out)
 {
         const char *text = sv_json_str(j);
 
         if (text)
-                return !strncmp(text, "0x", 2) && sv_parse_u64(text, UINT64_MAX, out, "policy.rule.value", NULL) == 0;
+                return !strncmp(text, "0x", 2) &&
+                       sv_parse_u64(text, UINT64_MAX, out, "policy.rule.value", NULL) == 0;
         *out = (uint64_t)sv_json_int(j, 0);
         return sv_json_type(j) == SV_JSON_INT && sv_json_int(j, -1) >= 0;
 }
@@ -114,28 +118,34 @@ static bool holds_absent(const struct sv_json *operand, const struct sv_json *cl
         return sv_json_type(claim) == SV_JSON_NULL;
 }
 
-static const struct operator {
+static const struct operator
+{
         const char *name;
         const char *takes;
         bool (*takes_it)(const struct sv_json *operand);
         bool (*holds)(const struct sv_json *operand, const struct sv_json *claim);
         const char *expected; /* in front of the operand */
         bool show;            /* is the operand worth showing? */
-} operators[] = {
+}
+operators[] = {
         {"equals", "a string, an integer or a boolean", is_scalar, holds_equals, "", true},
-        {"one_of", "a list of strings, integers or booleans", is_scalar_list, holds_one_of, "one of ", true},
-        {"none_of", "a list of strings, integers or booleans", is_scalar_list, holds_none_of, "none of ", true},
+        {"one_of", "a list of strings, integers or booleans", is_scalar_list, holds_one_of,
+         "one of ", true},
+        {"none_of", "a list of strings, integers or booleans", is_scalar_list, holds_none_of,
+         "none of ", true},
         {"at_least", "an integer", is_int, holds_at_least, "at least ", true},
         {"at_most", "an integer", is_int, holds_at_most, "at most ", true},
-        {"bits_set", "a text like \"0x3f\"", is_mask, holds_bits_set, "all of these bits set: ", true},
-        {"bits_clear", "a text like \"0x3f\"", is_mask, holds_bits_clear, "all of these bits clear: ", true},
+        {"bits_set", "a text like \"0x3f\"", is_mask, holds_bits_set,
+         "all of these bits set: ", true},
+        {"bits_clear", "a text like \"0x3f\"", is_mask, holds_bits_clear,
+         "all of these bits clear: ", true},
         {"present", "true", is_true, holds_present, "any value", false},
         {"absent", "true", is_true, holds_absent, "no such claim", false},
 };
 
-static const struct operator *operator_of(const struct sv_json *rule, size_t *count)
+static const struct operator* operator_of(const struct sv_json *rule, size_t *count)
 {
-        const struct operator *found = NULL;
+        const struct operator* found = NULL;
 
         *count = 0;
         for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
@@ -153,8 +163,10 @@ static bool check_name_ok(const char *name)
 {
         size_t n = strlen(name);
 
-        return n > strlen("policy.") && n <= CHECK_MAX && !strncmp(name, "policy.", strlen("policy.")) &&
-               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n && !strstr(name, "..") && name[n - 1] != '.';
+        return n > strlen("policy.") && n <= CHECK_MAX &&
+               !strncmp(name, "policy.", strlen("policy.")) &&
+               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n &&
+               !strstr(name, "..") && name[n - 1] != '.';
 }
 
 /* RFC 6901 section 3; the whole document ("") is no claim. */
@@ -163,7 +175,8 @@ static bool pointer_ok(const char *pointer)
         if (*pointer != '/')
                 return false;
         for (; *pointer; pointer++) {
-                if ((unsigned char)*pointer < 0x20 || (*pointer == '~' && pointer[1] != '0' && pointer[1] != '1'))
+                if ((unsigned char)*pointer < 0x20 ||
+                    (*pointer == '~' && pointer[1] != '0' && pointer[1] != '1'))
                         return false;
         }
         return true;
@@ -185,24 +198,29 @@ static bool line_ok(const char *text)
 static int check_operator(const struct sv_json *rule, const char *name, struct sv_err *err)
 {
         size_t count;
-        const struct operator *op = operator_of(rule, &count);
+        const struct operator* op = operator_of(rule, &count);
 
         if (count != 1)
                 return sv_fail(err, SV_FORMAT, "policy.rule.operator",
-                               "expected exactly one of equals, one_of, none_of, at_least, bits_set, bits_clear, present, absent in %s, found %zu", name, count);
+                               "expected exactly one of equals, one_of, none_of, at_least, "
+                               "bits_set, bits_clear, present, absent in %s, found %zu",
+                               name, count);
         if (!op->takes_it(sv_json_get(rule, op->name)))
-                return sv_fail(err, SV_FORMAT, "policy.rule.value", "expected %s as \"%s\" in %s", op->takes, op->name, name);
+                return sv_fail(err, SV_FORMAT, "policy.rule.value", "expected %s as \"%s\" in %s",
+                               op->takes, op->name, name);
         return 0;
 }
 
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
 {
-        static const char *const members[] = {"check",    "claim",      "equals",  "one_of", "none_of", "at_least", "at_most",
-                                              "bits_set", "bits_clear", "present", "absent", "covers",  "reason",   NULL};
+        static const char *const members[] = {
+                "check",    "claim",      "equals",  "one_of", "none_of", "at_least", "at_most",
+                "bits_set", "bits_clear", "present", "absent", "covers",  "reason",   NULL};
         const char *check, *claim, *covers, *reason;
 
         if (sv_json_type(rule) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_FORMAT, "policy.rule.member", "expected an object as rule %zu, found %s", i,
+                return sv_fail(err, SV_FORMAT, "policy.rule.member",
+                               "expected an object as rule %zu, found %s", i,
                                sv_json_type_name(sv_json_type(rule)));
         if (sv_json_only(rule, members, "policy.rule", err) < 0 ||
             sv_json_need_str(rule, "check", &check, "policy.rule", err) < 0 ||
@@ -212,27 +230,34 @@ int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
                 return sv_wrap(err, "rule %zu", i);
         if (!check_name_ok(check))
                 return sv_fail(err, SV_FORMAT, "policy.rule.check",
-                               "expected a name like policy.pcr.4 (a-z, 0-9, '.', '_', '-') in rule %zu, found \"%.80s\"", i, check);
+                               "expected a name like policy.pcr.4 (a-z, 0-9, '.', '_', '-') in "
+                               "rule %zu, found \"%.80s\"",
+                               i, check);
         if (!pointer_ok(claim))
-                return sv_fail(err, SV_FORMAT, "policy.rule.claim", "expected a JSON pointer like /pcrs/sha256/4 in %s, found \"%.80s\"",
+                return sv_fail(err, SV_FORMAT, "policy.rule.claim",
+                               "expected a JSON pointer like /pcrs/sha256/4 in %s, found \"%.80s\"",
                                check, claim);
         if (sv_slot_by_name(covers) == SV_SLOTS)
-                return sv_fail(err, SV_FORMAT, "policy.rule.covers", "expected an AR4SI claim like executables in %s, found \"%.80s\"",
+                return sv_fail(err, SV_FORMAT, "policy.rule.covers",
+                               "expected an AR4SI claim like executables in %s, found \"%.80s\"",
                                check, covers);
         if (!line_ok(reason))
-                return sv_fail(err, SV_FORMAT, "policy.rule.reason", "expected one line of 1 to %d bytes as reason in %s", REASON_MAX,
+                return sv_fail(err, SV_FORMAT, "policy.rule.reason",
+                               "expected one line of 1 to %d bytes as reason in %s", REASON_MAX,
                                check);
         return check_operator(rule, check, err);
 }
 
 /* --- evaluation --- */
 
-bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims, struct sv_buf *expected, struct sv_buf *found)
+bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims,
+                   struct sv_buf *expected, struct sv_buf *found)
 {
         size_t count;
-        const struct operator *op = operator_of(rule, &count);
+        const struct operator* op = operator_of(rule, &count);
         const struct sv_json *operand = sv_json_get(rule, op->name);
-        const struct sv_json *claim = sv_json_pointer(claims, sv_json_str(sv_json_get(rule, "claim")));
+        const struct sv_json *claim =
+                sv_json_pointer(claims, sv_json_str(sv_json_get(rule, "claim")));
 
         sv_buf_puts(expected, op->expected);
         if (op->show)

@@ -3,8 +3,11 @@
 
 #include "base/json/json.h"
 
-/* Is this the i-th rule of a document as docs/FORMATS.md wants it? SV_FORMAT "policy.rule.<member>". */
+/* Is this the i-th rule of a document as docs/FORMATS.md wants it? SV_FORMAT
+ * "policy.rule.<member>". */
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err);
 
-/* Does a checked rule hold for these claims? Both texts are for people: what was wanted, what was there. */
-bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims, struct sv_buf *expected, struct sv_buf *found);
+/* Does a checked rule hold for these claims? Both texts are for people: what was wanted, what was
+ * there. */
+bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims,
+                   struct sv_buf *expected, struct sv_buf *found);

@@ -1,10 +1,14 @@
 #include "policy/verdict.h"
 
 static const char *const slot_names[SV_SLOTS] = {
-        [SV_SLOT_INSTANCE_IDENTITY] = "instance-identity", [SV_SLOT_CONFIGURATION] = "configuration",
-        [SV_SLOT_EXECUTABLES] = "executables",             [SV_SLOT_FILE_SYSTEM] = "file-system",
-        [SV_SLOT_HARDWARE] = "hardware",                   [SV_SLOT_RUNTIME_OPAQUE] = "runtime-opaque",
-        [SV_SLOT_STORAGE_OPAQUE] = "storage-opaque",       [SV_SLOT_SOURCED_DATA] = "sourced-data",
+        [SV_SLOT_INSTANCE_IDENTITY] = "instance-identity",
+        [SV_SLOT_CONFIGURATION] = "configuration",
+        [SV_SLOT_EXECUTABLES] = "executables",
+        [SV_SLOT_FILE_SYSTEM] = "file-system",
+        [SV_SLOT_HARDWARE] = "hardware",
+        [SV_SLOT_RUNTIME_OPAQUE] = "runtime-opaque",
+        [SV_SLOT_STORAGE_OPAQUE] = "storage-opaque",
+        [SV_SLOT_SOURCED_DATA] = "sourced-data",
 };
 
 static const char *const tier_names[] = {
@@ -28,7 +32,8 @@ enum sv_slot sv_slot_by_name(const char *name)
         return slot;
 }
 
-/* AR4SI section 2.3.2: tiers are ranges of the claim's value, mirrored for values private to a verifier. */
+/* AR4SI section 2.3.2: tiers are ranges of the claim's value, mirrored for values private to a
+ * verifier. */
 enum sv_tier sv_tier_of(int8_t claim)
 {
         if (claim >= -1 && claim <= 1)
@@ -75,7 +80,8 @@ enum sv_tier sv_verdict_status(const struct sv_verdict *v)
         return worst;
 }
 
-struct sv_json *sv_verdict_reason(struct sv_verdict *v, const char *check, enum sv_slot slot, bool held, const char *reason)
+struct sv_json *sv_verdict_reason(struct sv_verdict *v, const char *check, enum sv_slot slot,
+                                  bool held, const char *reason)
 {
         struct sv_json *row;
 
@@ -109,30 +115,40 @@ static int check_member(void *arg, const char *name, struct sv_json *value, stru
         int64_t claim = sv_json_int(value, INT64_MIN);
 
         if (slot == SV_SLOTS)
-                return sv_fail(err, SV_FORMAT, "verdict.vector", "expected the claims of AR4SI in the vector, found \"%.64s\"", name);
+                return sv_fail(err, SV_FORMAT, "verdict.vector",
+                               "expected the claims of AR4SI in the vector, found \"%.64s\"", name);
         if (claim < INT8_MIN || claim > INT8_MAX)
-                return sv_fail(err, SV_FORMAT, "verdict.vector", "expected an integer from -128 to 127 as \"%s\", found %s", name,
-                               sv_json_type(value) == SV_JSON_INT ? "a larger number" : sv_json_type_name(sv_json_type(value)));
+                return sv_fail(err, SV_FORMAT, "verdict.vector",
+                               "expected an integer from -128 to 127 as \"%s\", found %s", name,
+                               sv_json_type(value) == SV_JSON_INT
+                                       ? "a larger number"
+                                       : sv_json_type_name(sv_json_type(value)));
         v->vector[slot] = (int8_t)claim;
         return 0;
 }
 
-int sv_verdict_check(const struct sv_json *vector, const char *status, struct sv_verdict *out, struct sv_err *err)
+int sv_verdict_check(const struct sv_json *vector, const char *status, struct sv_verdict *out,
+                     struct sv_err *err)
 {
         struct sv_verdict v = {0};
         enum sv_tier claimed;
 
         if (sv_json_type(vector) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_FORMAT, "verdict.vector", "expected an object as vector, found %s",
+                return sv_fail(err, SV_FORMAT, "verdict.vector",
+                               "expected an object as vector, found %s",
                                sv_json_type_name(sv_json_type(vector)));
         if (sv_json_each(vector, check_member, &v, err) < 0)
                 return -1;
         if (!sv_tier_by_name(status, &claimed))
-                return sv_fail(err, SV_FORMAT, "verdict.vector", "expected none, affirming, warning or contraindicated, found \"%.32s\"",
-                               status);
-        /* EAR section 3.2: the status is the worst claim. Who only reads the status must not be told better than the vector says. */
+                return sv_fail(
+                        err, SV_FORMAT, "verdict.vector",
+                        "expected none, affirming, warning or contraindicated, found \"%.32s\"",
+                        status);
+        /* EAR section 3.2: the status is the worst claim. Who only reads the status must not be
+         * told better than the vector says. */
         if (claimed != sv_verdict_status(&v))
-                return sv_fail(err, SV_PROOF, "verdict.status", "the vector says %s, the status says %s",
+                return sv_fail(err, SV_PROOF, "verdict.status",
+                               "the vector says %s, the status says %s",
                                sv_tier_name(sv_verdict_status(&v)), sv_tier_name(claimed));
         *out = v;
         return 0;

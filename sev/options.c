@@ -22,13 +22,16 @@ static bool hex_48(const char *s)
 
 #define O(member) offsetof(struct sv_sev_options, member)
 static const struct sv_member members[] = {
-        {"policy", SV_M_U64, O(policy), "guest policy bits as \"0x30000\": bit 17 set, bits 63:26 clear", .max = SV_SNP_POLICY_KNOWN},
+        {"policy", SV_M_U64, O(policy),
+         "guest policy bits as \"0x30000\": bit 17 set, bits 63:26 clear",
+         .max = SV_SNP_POLICY_KNOWN},
         {"allow_debug", SV_M_BOOL, O(allow_debug), "true or false"},
         {"guest_features", SV_M_U64, O(features), "SEV_FEATURES as \"0x1\"", .max = UINT64_MAX},
         {"cpu_sig", SV_M_U64, O(cpu_sig), "CPUID 1 EAX as \"0xa00f11\"", .max = UINT32_MAX},
         {"vmm", SV_M_TEXT, O(vmm), "\"qemu\", \"ec2\" or \"gce\""},
         {"old_fpu", SV_M_BOOL, O(old_fpu), "true or false"},
-        {"firmware_digest", SV_M_TEXT, O(firmware_digest), "96 lower-case hex digits", .ok = hex_48},
+        {"firmware_digest", SV_M_TEXT, O(firmware_digest), "96 lower-case hex digits",
+         .ok = hex_48},
         {"svsm", SV_M_PATH, O(svsm), "a path to an SVSM image"},
         {"svsm_vars_size", SV_M_U64, O(svsm_vars), "bytes of the variable store", .max = 16u << 20},
         {"igvm", SV_M_PATH, O(igvm), "a path to an IGVM file"},
@@ -45,16 +48,21 @@ static const struct sv_member members[] = {
 static int check(const struct sv_sev_options *o, struct sv_err *err)
 {
         if (!(o->policy & SV_SNP_POLICY_ONE))
-                return sv_fail(err, SV_USAGE, "guest.sev-snp.policy", "sev-snp policy 0x%llx: bit 17 must be set; the usual policy is 0x30000",
-                               (unsigned long long)o->policy);
+                return sv_fail(
+                        err, SV_USAGE, "guest.sev-snp.policy",
+                        "sev-snp policy 0x%llx: bit 17 must be set; the usual policy is 0x30000",
+                        (unsigned long long)o->policy);
         if (o->policy & SV_SNP_POLICY_DEBUG && !o->allow_debug)
                 return sv_fail(err, SV_USAGE, "guest.sev-snp.allow_debug",
-                               "sev-snp policy 0x%llx lets the host read the guest (debug, bit 19); clear it, or say \"allow_debug\": true as well",
+                               "sev-snp policy 0x%llx lets the host read the guest (debug, bit "
+                               "19); clear it, or say \"allow_debug\": true as well",
                                (unsigned long long)o->policy);
         if (!o->id_block != !o->id_auth)
-                return sv_fail(err, SV_USAGE, "guest.sev-snp.id_block", "sev-snp: id_block and id_auth go together; one of them is missing");
+                return sv_fail(err, SV_USAGE, "guest.sev-snp.id_block",
+                               "sev-snp: id_block and id_auth go together; one of them is missing");
         if (o->host_data && o->init_data)
-                return sv_fail(err, SV_USAGE, "guest.sev-snp.host_data", "sev-snp: either host_data or init_data was expected, found both");
+                return sv_fail(err, SV_USAGE, "guest.sev-snp.host_data",
+                               "sev-snp: either host_data or init_data was expected, found both");
         return 0;
 }
 
@@ -71,7 +79,9 @@ int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, st
 
 void sv_sev_options_free(struct sv_sev_options *o)
 {
-        char **texts[] = {&o->vmm, &o->firmware_digest, &o->svsm, &o->igvm, &o->id_block, &o->id_auth, &o->host_data, &o->init_data, &o->test_root};
+        char **texts[] = {&o->vmm,       &o->firmware_digest, &o->svsm,
+                          &o->igvm,      &o->id_block,        &o->id_auth,
+                          &o->host_data, &o->init_data,       &o->test_root};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);

@@ -1,11 +1,14 @@
-/* The guest file's object /tees/sev-snp (docs/FORMATS.md): what only an SNP guest has. The flags of `secure-vm measure` fill the same object. */
+/* The guest file's object /tees/sev-snp (docs/FORMATS.md): what only an SNP guest has. The flags of
+ * `secure-vm measure` fill the same object. */
 #pragma once
 
 #include "guest/guest.h"
 
 struct sv_sev_options {
-        uint64_t policy;          /* POLICY; default 0x30000: SMT allowed, no migration agent, no debugging */
-        bool allow_debug;         /* must be true beside a policy with the debug bit: said twice, meant once */
+        /* POLICY; default 0x30000: SMT allowed, no migration agent, no debugging */
+        uint64_t policy;
+        /* must be true beside a policy with the debug bit: said twice, meant once */
+        bool allow_debug;
         uint64_t features;        /* SEV_FEATURES; default 0x1 */
         uint64_t cpu_sig;         /* CPUID 1 EAX; 0: from the CPU model */
         char *vmm;                /* "qemu" (default), "ec2", "gce" */
@@ -16,9 +19,9 @@ struct sv_sev_options {
         char *igvm;               /* path: the whole launch from this file */
         char *id_block, *id_auth; /* paths: 96 and 4096 bytes */
         bool author_key;
-        char *host_data; /* 64 hex digits; or init_data */
-        char *init_data; /* path: its digest becomes HOST_DATA */
-        char *test_root; /* path: a root trusted in place of AMD's, for tests */
+        char *host_data;         /* 64 hex digits; or init_data */
+        char *init_data;         /* path: its digest becomes HOST_DATA */
+        char *test_root;         /* path: a root trusted in place of AMD's, for tests */
         struct sv_json *require; /* what the platform must be: sev/verify/require.h */
 };
 

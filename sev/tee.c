@@ -16,7 +16,8 @@ static const char *const takes[] = {"vek", "ca", "crl", NULL};
 const struct sv_tee sv_tee_sev_snp = {
         .name = "sev-snp",
         .kbs_name = "snp",
-        .help = "AMD SEV-SNP: memory encrypted and protected against the host, launch measured by the processor",
+        .help = "AMD SEV-SNP: memory encrypted and protected against the host, launch measured by "
+                "the processor",
         .firmware = SV_SEV_FIRMWARE,
         .probe = sv_sev_probe,
         .domain = sv_sev_domain,

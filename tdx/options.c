@@ -13,13 +13,15 @@ static bool hex_48(const char *s)
 
 static bool service(const char *s)
 {
-        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-";
+        static const char plain[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-";
         unsigned cid, port;
         int end = 0;
 
         if (*s == '/') /* as it fits a socket's address, and needs no escapes anywhere */
                 return strlen(s) < 108 && s[strspn(s, plain)] == 0;
-        return !strcmp(s, "none") || (sscanf(s, "vsock:%u:%u%n", &cid, &port, &end) == 2 && !s[end]);
+        return !strcmp(s, "none") ||
+               (sscanf(s, "vsock:%u:%u%n", &cid, &port, &end) == 2 && !s[end]);
 }
 
 static bool page_order(const char *s)
@@ -31,20 +33,26 @@ const char *const sv_tdx_may_lack[] = {"rtmr0", "rtmr1", "rtmr2", NULL};
 
 #define O(member) offsetof(struct sv_tdx_options, member)
 static const struct sv_member members[] = {
-        {"attributes", SV_M_U64, O(attributes), "TDATTRIBUTES as \"0x10000000\"", .max = UINT64_MAX},
+        {"attributes", SV_M_U64, O(attributes), "TDATTRIBUTES as \"0x10000000\"",
+         .max = UINT64_MAX},
         {"allow_debug", SV_M_BOOL, O(allow_debug), "true or false"},
         {"mrconfigid", SV_M_TEXT, O(mrconfigid), "96 lower-case hex digits", .ok = hex_48},
         {"mrowner", SV_M_TEXT, O(mrowner), "96 lower-case hex digits", .ok = hex_48},
         {"mrownerconfig", SV_M_TEXT, O(mrownerconfig), "96 lower-case hex digits", .ok = hex_48},
         {"init_data", SV_M_PATH, O(init_data), "a path to an init-data file"},
         {"page_order", SV_M_TEXT, O(page_order), "\"mainline\" or \"two-pass\"", .ok = page_order},
-        {"generation", SV_M_TEXT, O(generation), "the first release of EDK II that measures like this firmware", .ok = sv_tdx_generation_ok},
+        {"generation", SV_M_TEXT, O(generation),
+         "the first release of EDK II that measures like this firmware",
+         .ok = sv_tdx_generation_ok},
         {"acpi", SV_M_PATH, O(acpi), "a path to a folder with the guest's ACPI tables"},
-        {"allow_unpredicted", SV_M_SET, O(allow_unpredicted), "an array of \"rtmr0\", \"rtmr1\", \"rtmr2\", each once", .names = sv_tdx_may_lack},
+        {"allow_unpredicted", SV_M_SET, O(allow_unpredicted),
+         "an array of \"rtmr0\", \"rtmr1\", \"rtmr2\", each once", .names = sv_tdx_may_lack},
         {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
         {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
-        {"quote_port", SV_M_U64, O(quote_port), "a vsock port from 1 (Intel's service: 4050)", .min = 1, .max = UINT32_MAX - 1},
-        {"quote_service", SV_M_TEXT, O(quote_service), "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},
+        {"quote_port", SV_M_U64, O(quote_port), "a vsock port from 1 (Intel's service: 4050)",
+         .min = 1, .max = UINT32_MAX - 1},
+        {"quote_service", SV_M_TEXT, O(quote_service),
+         "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},
         {NULL},
 };
 
@@ -52,10 +60,12 @@ static int check(const struct sv_tdx_options *o, struct sv_err *err)
 {
         if (o->attributes & SV_TDX_ATTR_DEBUG && !o->allow_debug)
                 return sv_fail(err, SV_USAGE, "guest.tdx.allow_debug",
-                               "tdx attributes 0x%llx let the host read the guest (debug, bit 0); clear it, or say \"allow_debug\": true as well",
+                               "tdx attributes 0x%llx let the host read the guest (debug, bit 0); "
+                               "clear it, or say \"allow_debug\": true as well",
                                (unsigned long long)o->attributes);
         if (o->mrconfigid && o->init_data)
-                return sv_fail(err, SV_USAGE, "guest.tdx.mrconfigid", "tdx: either mrconfigid or init_data was expected, found both");
+                return sv_fail(err, SV_USAGE, "guest.tdx.mrconfigid",
+                               "tdx: either mrconfigid or init_data was expected, found both");
         return 0;
 }
 
@@ -72,8 +82,9 @@ int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, st
 
 void sv_tdx_options_free(struct sv_tdx_options *o)
 {
-        char **texts[] = {&o->mrconfigid, &o->mrowner, &o->mrownerconfig, &o->init_data, &o->page_order,
-                          &o->generation, &o->acpi,    &o->test_root, &o->quote_service};
+        char **texts[] = {&o->mrconfigid, &o->mrowner,    &o->mrownerconfig,
+                          &o->init_data,  &o->page_order, &o->generation,
+                          &o->acpi,       &o->test_root,  &o->quote_service};
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);

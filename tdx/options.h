@@ -1,4 +1,5 @@
-/* The guest file's object /tees/tdx (docs/FORMATS.md): what only a TD has. The flags of `secure-vm measure` fill the same object. */
+/* The guest file's object /tees/tdx (docs/FORMATS.md): what only a TD has. The flags of `secure-vm
+ * measure` fill the same object. */
 #pragma once
 
 #include "guest/guest.h"
@@ -12,28 +13,36 @@
 
 struct sv_tdx_options {
         uint64_t attributes; /* TDATTRIBUTES; default 0x10000000: SEPT_VE_DISABLE, no debugging */
-        bool allow_debug;    /* must be true beside attributes with the debug bit: said twice, meant once */
-        char *mrconfigid;    /* 96 hex digits; or init_data */
+        /* must be true beside attributes with the debug bit: said twice, meant once */
+        bool allow_debug;
+        char *mrconfigid;              /* 96 hex digits; or init_data */
         char *mrowner, *mrownerconfig; /* 96 hex digits */
-        char *init_data;     /* path: its digest becomes MRCONFIGID */
-        char *page_order;    /* "mainline" (default), "two-pass": sv_tdx_monitor */
-        char *generation;    /* of the firmware (tdx/measure/firmware.h); NULL: what the image itself shows */
-        char *acpi;          /* path: a folder with the ACPI tables and other files of fw_cfg, as the guest's firmware finds them */
-        unsigned allow_unpredicted; /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
+        char *init_data;               /* path: its digest becomes MRCONFIGID */
+        char *page_order;              /* "mainline" (default), "two-pass": sv_tdx_monitor */
+        /* of the firmware (tdx/measure/firmware.h); NULL: what the image itself shows */
+        char *generation;
+        /* path: a folder with the ACPI tables and other files of fw_cfg, as the guest's firmware
+         * finds them */
+        char *acpi;
+        /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
+        unsigned allow_unpredicted;
         char *test_root;         /* path: a root trusted in place of Intel's, for tests */
         struct sv_json *require; /* what the platform must be: tdx/verify/require.h */
-        uint64_t quote_port; /* vsock port at which the guest itself reaches the host's quote service; 0: it does not */
+        /* vsock port at which the guest itself reaches the host's quote service; 0: it does not */
+        uint64_t quote_port;
         char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */
 };
 
-extern const char *const sv_tdx_may_lack[]; /* RTMR0, RTMR1, RTMR2; MRTD must always be there. Ends with NULL */
+/* RTMR0, RTMR1, RTMR2; MRTD must always be there. Ends with NULL */
+extern const char *const sv_tdx_may_lack[];
 
 int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, struct sv_err *err);
 void sv_tdx_options_free(struct sv_tdx_options *o);
 #define SV_TDX_OPTIONS __attribute__((cleanup(sv_tdx_options_free))) struct sv_tdx_options
 
-/* MRCONFIGID, MROWNER, MROWNERCONFIG of the launch: as given (MRCONFIGID: or the digest of init-data, SHA-384 unless it names another;
- * SHA-512 is cut, SHA-256 followed by zeros), else zero. */
+/* MRCONFIGID, MROWNER, MROWNERCONFIG of the launch: as given (MRCONFIGID: or the digest of
+ * init-data, SHA-384 unless it names another; SHA-512 is cut, SHA-256 followed by zeros), else
+ * zero. */
 struct sv_tdx_ids {
         uint8_t mrconfigid[48], mrowner[48], mrownerconfig[48];
         bool has_mrconfigid, has_mrowner, has_mrownerconfig;

@@ -1,4 +1,5 @@
-/* From a guest file and its registers to policy rules. What a guest file says nothing about is required to be absent. */
+/* From a guest file and its registers to policy rules. What a guest file says nothing about is
+ * required to be absent. */
 #include <stdio.h>
 
 #include "base/core/file.h"
@@ -7,14 +8,18 @@
 #include "tdx/verify/require.h"
 #include "tdx/tee.h"
 
-/* MRTD and RTMR1 to RTMR2 say which firmware, kernel, command line and initramfs run. RTMR0 adds the machine (memory map, ACPI tables,
- * variables): it depends on the monitor's version, and without it the guest's firmware must be one that stands any machine. */
+/* MRTD and RTMR1 to RTMR2 say which firmware, kernel, command line and initramfs run. RTMR0 adds
+ * the machine (memory map, ACPI tables, variables): it depends on the monitor's version, and
+ * without it the guest's firmware must be one that stands any machine. */
 static const struct {
         const char *name, *check, *claim, *covers, *what;
 } registers[] = {
-        {"mrtd", "policy.mrtd", "/mrtd", "executables", "firmware image, as it was put into the TD"},
-        {"rtmr0", "policy.rtmr0", "/rtmr0", "configuration", "memory map, ACPI tables, variables and options of the firmware"},
-        {"rtmr1", "policy.rtmr1", "/rtmr1", "executables", "kernel image, and that it was started directly"},
+        {"mrtd", "policy.mrtd", "/mrtd", "executables",
+         "firmware image, as it was put into the TD"},
+        {"rtmr0", "policy.rtmr0", "/rtmr0", "configuration",
+         "memory map, ACPI tables, variables and options of the firmware"},
+        {"rtmr1", "policy.rtmr1", "/rtmr1", "executables",
+         "kernel image, and that it was started directly"},
         {"rtmr2", "policy.rtmr2", "/rtmr2", "executables", "command line and initramfs"},
 };
 
@@ -38,21 +43,28 @@ static bool may_lack(unsigned which, const char *name)
         return false;
 }
 
-static int register_rules(const struct sv_measurement *m, unsigned less_will_do, struct sv_json *rules, struct sv_err *err)
+static int register_rules(const struct sv_measurement *m, unsigned less_will_do,
+                          struct sv_json *rules, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(registers) / sizeof(*registers); i++) {
                 const char *value = sv_json_str(sv_json_get(m->values, registers[i].name));
 
                 if (!value && !i)
-                        return sv_fail(err, SV_USAGE, "tdx.measurement", "the measurement has no MRTD: nothing to require");
+                        return sv_fail(err, SV_USAGE, "tdx.measurement",
+                                       "the measurement has no MRTD: nothing to require");
                 if (!value && !may_lack(less_will_do, registers[i].name))
-                        return sv_fail(err, SV_USAGE, "tdx.policy.unpredicted",
-                                       "%s (%s) is not predicted, so a policy would release the key whatever it is: %s. Say \"allow_unpredicted\": [\"%s\"] "
-                                       "in /tees/tdx of the guest file if that is meant", registers[i].name, registers[i].what,
-                                       why_not(m, registers[i].name), registers[i].name);
+                        return sv_fail(
+                                err, SV_USAGE, "tdx.policy.unpredicted",
+                                "%s (%s) is not predicted, so a policy would release the key "
+                                "whatever it is: %s. Say \"allow_unpredicted\": [\"%s\"] "
+                                "in /tees/tdx of the guest file if that is meant",
+                                registers[i].name, registers[i].what, why_not(m, registers[i].name),
+                                registers[i].name);
                 if (!value)
                         continue;
-                sv_json_set_str(sv_rule_add(rules, registers[i].check, registers[i].claim, registers[i].covers, registers[i].what), "equals", value);
+                sv_json_set_str(sv_rule_add(rules, registers[i].check, registers[i].claim,
+                                            registers[i].covers, registers[i].what),
+                                "equals", value);
         }
         return 0;
 }
@@ -63,15 +75,20 @@ static int identities(const struct sv_tdx_options *o, struct sv_json *rules, str
 
         if (sv_tdx_ids(o, &ids, err) < 0)
                 return -1;
-        sv_json_set_hex(sv_rule_add(rules, "policy.mrconfigid", "/mrconfigid", "configuration", "the host gave the guest this configuration and no other"),
+        sv_json_set_hex(sv_rule_add(rules, "policy.mrconfigid", "/mrconfigid", "configuration",
+                                    "the host gave the guest this configuration and no other"),
                         "equals", sv_bytes(ids.mrconfigid, 48));
-        sv_json_set_hex(sv_rule_add(rules, "policy.mrowner", "/mrowner", "instance-identity", "the guest's owner"), "equals", sv_bytes(ids.mrowner, 48));
-        sv_json_set_hex(sv_rule_add(rules, "policy.mrownerconfig", "/mrownerconfig", "instance-identity", "what the guest's owner says of it"), "equals",
-                        sv_bytes(ids.mrownerconfig, 48));
+        sv_json_set_hex(sv_rule_add(rules, "policy.mrowner", "/mrowner", "instance-identity",
+                                    "the guest's owner"),
+                        "equals", sv_bytes(ids.mrowner, 48));
+        sv_json_set_hex(sv_rule_add(rules, "policy.mrownerconfig", "/mrownerconfig",
+                                    "instance-identity", "what the guest's owner says of it"),
+                        "equals", sv_bytes(ids.mrownerconfig, 48));
         return 0;
 }
 
-/* QEMU itself adds PKS when the processor has it, and PERFMON with a PMU: neither lets the host in. */
+/* QEMU itself adds PKS when the processor has it, and PERFMON with a PMU: neither lets the host in.
+ */
 static void attributes(const struct sv_tdx_options *o, struct sv_json *rules)
 {
         uint64_t may = o->attributes | SV_TD_PKS | SV_TD_PERFMON;
@@ -80,61 +97,80 @@ static void attributes(const struct sv_tdx_options *o, struct sv_json *rules)
         snprintf(set, sizeof(set), "0x%llx", (unsigned long long)o->attributes);
         snprintf(clear, sizeof(clear), "0x%llx", (unsigned long long)~may);
         if (o->attributes)
-                sv_json_set_str(sv_rule_add(rules, "policy.attributes.set", "/tdattributes", "configuration", "the attributes of the guest file"), "bits_set",
-                                set);
-        sv_json_set_str(sv_rule_add(rules, "policy.attributes.clear", "/tdattributes", "configuration",
-                             "no attribute that the guest file does not have: no debugging, no migration"),
+                sv_json_set_str(sv_rule_add(rules, "policy.attributes.set", "/tdattributes",
+                                            "configuration", "the attributes of the guest file"),
+                                "bits_set", set);
+        sv_json_set_str(sv_rule_add(rules, "policy.attributes.clear", "/tdattributes",
+                                    "configuration",
+                                    "no attribute that the guest file does not have: no debugging, "
+                                    "no migration"),
                         "bits_clear", clear);
-        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/tdattributes_bits/debug", "configuration", "the host may not debug the guest"), "equals",
-                         o->attributes & SV_TD_DEBUG);
+        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/tdattributes_bits/debug",
+                                     "configuration", "the host may not debug the guest"),
+                         "equals", o->attributes & SV_TD_DEBUG);
 }
 
-/* Intel's own root, unless the guest file names another: the broker trusts the union of all policies' roots, this rule the one. */
+/* Intel's own root, unless the guest file names another: the broker trusts the union of all
+ * policies' roots, this rule the one. */
 static int root(const char *path, struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
 {
         SV_CERTS certs = {0};
         SV_BUF raw = SV_BUF_NULL;
         SV_BUF pem = SV_BUF_NULL;
         uint8_t digest[32];
-        struct sv_json *r = sv_rule_add(rules, "policy.root", path ? "/root/sha256" : "/root/intel", "hardware", "the root of the platform's key");
+        struct sv_json *r = sv_rule_add(rules, "policy.root", path ? "/root/sha256" : "/root/intel",
+                                        "hardware", "the root of the platform's key");
 
         if (!path) {
                 sv_json_set_bool(r, "equals", true);
                 return 0;
         }
         if (sv_file_read(path, SV_PEM_SIZE_MAX, &raw, "tdx.root.form", err) < 0 ||
-            sv_certs_parse(sv_buf_bytes(&raw), &certs, "tdx.root.form", err) < 0 || sv_cert_pem(certs.list[0], &pem, err) < 0)
+            sv_certs_parse(sv_buf_bytes(&raw), &certs, "tdx.root.form", err) < 0 ||
+            sv_cert_pem(certs.list[0], &pem, err) < 0)
                 return sv_wrap(err, "%s", path);
         sv_cert_fingerprint(certs.list[0], digest);
         sv_json_set_hex(r, "equals", sv_bytes(digest, 32));
-        sv_json_add(sv_json_set(trust, "sgx_roots", sv_json_array()), sv_json_new_str(sv_buf_str(&pem)));
+        sv_json_add(sv_json_set(trust, "sgx_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&pem)));
         return 0;
 }
 
-int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
-                 struct sv_err *err)
+int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
+                 struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
 {
         SV_TDX_OPTIONS o = {0};
 
-        if (sv_tdx_options_read(guest, &o, err) < 0 || register_rules(m, o.allow_unpredicted, rules, err) < 0 || identities(&o, rules, err) < 0 ||
-            root(o.test_root, rules, trust, err) < 0)
+        if (sv_tdx_options_read(guest, &o, err) < 0 ||
+            register_rules(m, o.allow_unpredicted, rules, err) < 0 ||
+            identities(&o, rules, err) < 0 || root(o.test_root, rules, trust, err) < 0)
                 return -1;
         attributes(&o, rules);
         return sv_tdx_require_rules(o.require, rules, err);
 }
 
+/* clang-format off */
 #define R(check, claim, op, covers, reason) \
-        "{\"check\":\"" check "\",\"claim\":\"" claim "\"," op ",\"covers\":\"" covers "\",\"reason\":\"" reason "\"}"
+        "{\"check\":\"" check "\",\"claim\":\"" claim "\"," op "," \
+        "\"covers\":\"" covers "\",\"reason\":\"" reason "\"}"
 #define TRUE  "\"equals\":true"
 #define FALSE "\"equals\":false"
 
 const char sv_tdx_strict[] = "["
-        R("policy.debug", "/tdattributes_bits/debug", FALSE, "configuration", "the host may not debug the guest") ","
-        R("policy.attributes.unknown", "/tdattributes_bits/unknown", FALSE, "configuration", "the guest has no attribute that is not known") ","
-        R("policy.migratable", "/tdattributes_bits/migratable", FALSE, "configuration", "no migration TD may take the guest") ","
+        R("policy.debug", "/tdattributes_bits/debug", FALSE, "configuration",
+          "the host may not debug the guest") ","
+        R("policy.attributes.unknown", "/tdattributes_bits/unknown", FALSE, "configuration",
+          "the guest has no attribute that is not known") ","
+        R("policy.migratable", "/tdattributes_bits/migratable", FALSE, "configuration",
+          "no migration TD may take the guest") ","
         R("policy.sept_ve_disable", "/tdattributes_bits/sept_ve_disable", TRUE, "configuration",
-          "a page that the host takes away stops the TD, and is no exception that it could be led by") ","
-        R("policy.xfam", "/xfam", "\"bits_clear\":\"" SV_TDX_XFAM_OTHERS "\"", "hardware", "the TD has no extended feature that is not known") ","
-        R("policy.service_td", "/service_td", FALSE, "configuration", "no service TD may change or migrate the TD") ","
-        R("policy.tcb.status", "/tcb/status", "\"equals\":\"UpToDate\"", "hardware", "Intel says that platform, module and quoting enclave are current")
+          "a page that the host takes away stops the TD, and is no exception "
+          "that it could be led by") ","
+        R("policy.xfam", "/xfam", "\"bits_clear\":\"" SV_TDX_XFAM_OTHERS "\"", "hardware",
+          "the TD has no extended feature that is not known") ","
+        R("policy.service_td", "/service_td", FALSE, "configuration",
+          "no service TD may change or migrate the TD") ","
+        R("policy.tcb.status", "/tcb/status", "\"equals\":\"UpToDate\"", "hardware",
+          "Intel says that platform, module and quoting enclave are current")
         "]";
+/* clang-format on */

@@ -16,7 +16,8 @@ static const char *const takes[] = {"event-log", NULL};
 const struct sv_tee sv_tee_tdx = {
         .name = "tdx",
         .kbs_name = "tdx",
-        .help = "Intel TDX: memory encrypted and protected against the host, launch measured by the processor's TDX module",
+        .help = "Intel TDX: memory encrypted and protected against the host, launch measured by "
+                "the processor's TDX module",
         .firmware = SV_TDX_FIRMWARE,
         .shim = true,
         .acpi_machine = ",pic=off",

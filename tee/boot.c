@@ -28,8 +28,10 @@ int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, st
         SV_BOOT b = {.initrd_size = 0};
 
         if (!path)
-                return sv_fail(err, SV_USAGE, "measure.kernel", "the guest names no kernel (\"kernel\")");
-        if (sv_file_read(path, SV_KERNEL_SIZE_MAX, &b.kernel, "measure.kernel", err) < 0 || sv_guest_cmdline(guest, &b.cmdline, err) < 0)
+                return sv_fail(err, SV_USAGE, "measure.kernel",
+                               "the guest names no kernel (\"kernel\")");
+        if (sv_file_read(path, SV_KERNEL_SIZE_MAX, &b.kernel, "measure.kernel", err) < 0 ||
+            sv_guest_cmdline(guest, &b.cmdline, err) < 0)
                 return -1;
         if (guest->initrd && hash_initrd(&b, guest->initrd, bank, err) < 0)
                 return -1;
@@ -45,7 +47,8 @@ static void put_text(struct sv_buf *b, const char *text)
                 sv_buf_u16le(b, (uint8_t)*text);
 }
 
-int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot *b, enum sv_initrd_word word, struct sv_err *err)
+int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot *b,
+                     enum sv_initrd_word word, struct sv_err *err)
 {
         const char *first = b->initrd_size && word == SV_INITRD_WORD_FIRST ? "initrd=initrd " : "";
         const char *last = b->initrd_size && word == SV_INITRD_WORD_LAST ? " initrd=initrd" : "";
@@ -60,8 +63,9 @@ int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot
         sv_buf_u16le(&options, 0);
         if (sv_buf_ok(&options, "load options", err) < 0)
                 return -1;
-        return sv_event_data(p, reg, SV_EV_EVENT_TAG, sv_buf_bytes(&options), err, "command line (LOADED_IMAGE::LoadOptions): \"%s%.90s%s%s\"", first, text,
-                             b->cmdline.n > 90 ? "…" : "", last);
+        return sv_event_data(p, reg, SV_EV_EVENT_TAG, sv_buf_bytes(&options), err,
+                             "command line (LOADED_IMAGE::LoadOptions): \"%s%.90s%s%s\"", first,
+                             text, b->cmdline.n > 90 ? "…" : "", last);
 }
 
 void sv_event_initrd(struct sv_prediction *p, unsigned reg, const struct sv_boot *b)
@@ -71,7 +75,8 @@ void sv_event_initrd(struct sv_prediction *p, unsigned reg, const struct sv_boot
         if (!b->initrd_size)
                 return;
         s = sv_event_new(p, reg, SV_EV_EVENT_TAG);
-        snprintf(s->what, sizeof(s->what), "initramfs (Linux initrd), %llu bytes", (unsigned long long)b->initrd_size);
+        snprintf(s->what, sizeof(s->what), "initramfs (Linux initrd), %llu bytes",
+                 (unsigned long long)b->initrd_size);
         memcpy(s->digest, b->initrd, sizeof(s->digest));
 }
 
@@ -79,5 +84,6 @@ bool sv_linux_since(const char *version, unsigned major, unsigned minor)
 {
         unsigned have[2] = {0};
 
-        return sscanf(version, "%u.%u", &have[0], &have[1]) == 2 && (have[0] > major || (have[0] == major && have[1] >= minor));
+        return sscanf(version, "%u.%u", &have[0], &have[1]) == 2 &&
+               (have[0] > major || (have[0] == major && have[1] >= minor));
 }

@@ -1,5 +1,5 @@
-/* What QEMU hands to the firmware to boot: kernel, command line, initramfs; and the events that the kernel's EFI stub makes of the last
- * two. */
+/* What QEMU hands to the firmware to boot: kernel, command line, initramfs; and the events that the
+ * kernel's EFI stub makes of the last two. */
 #pragma once
 
 #include "guest/guest.h"
@@ -12,18 +12,21 @@ struct sv_boot {
         uint8_t initrd[SV_EVENT_BANKS][SV_DIGEST_MAX];
 };
 
-/* Reads what the guest names; the initramfs is streamed. `bank`: the first that a digest is wanted in. SV_USAGE "measure.kernel" (names
- * nothing), "measure.initrd" (an empty one). */
+/* Reads what the guest names; the initramfs is streamed. `bank`: the first that a digest is wanted
+ * in. SV_USAGE "measure.kernel" (names nothing), "measure.initrd" (an empty one). */
 int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, struct sv_err *err);
 void sv_boot_free(struct sv_boot *b);
 #define SV_BOOT __attribute__((cleanup(sv_boot_free))) struct sv_boot
 
-/* What OVMF makes of the command line (OvmfPkg/Library/{Generic,X86}QemuLoadImageLib), beside the text itself: a word that lets kernels
- * find the initramfs, behind the text until edk2-stable202505 and before it since. */
+/* What OVMF makes of the command line (OvmfPkg/Library/{Generic,X86}QemuLoadImageLib), beside the
+ * text itself: a word that lets kernels find the initramfs, behind the text until edk2-stable202505
+ * and before it since. */
 enum sv_initrd_word { SV_INITRD_WORD_LAST, SV_INITRD_WORD_FIRST };
 
-/* LoadOptions as the kernel's EFI stub measures them (drivers/firmware/efi/libstub): UTF-16 with its terminator; no event when there are none. */
-int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot *b, enum sv_initrd_word word, struct sv_err *err);
+/* LoadOptions as the kernel's EFI stub measures them (drivers/firmware/efi/libstub): UTF-16 with
+ * its terminator; no event when there are none. */
+int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot *b,
+                     enum sv_initrd_word word, struct sv_err *err);
 /* The initramfs, when there is one. */
 void sv_event_initrd(struct sv_prediction *p, unsigned reg, const struct sv_boot *b);
 /* Is the kernel of this version (as struct sv_linux has it) at least that one? */

@@ -5,8 +5,8 @@
 
 #include "base/core/file.h"
 
-#define SYSTEM_CONF "/etc/swtpm-localca.conf"
-#define SYSTEM_STATE "/var/lib/swtpm-localca"
+#define SYSTEM_CONF   "/etc/swtpm-localca.conf"
+#define SYSTEM_STATE  "/var/lib/swtpm-localca"
 #define CONF_SIZE_MAX (1u << 16)
 
 void sv_localca_free(struct sv_localca *ca)
@@ -24,7 +24,8 @@ static char *find_conf(void)
         char *own;
 
         if (geteuid() != 0 && ((config && *config) || (home && *home))) {
-                own = config && *config ? sv_asprintf("%s/swtpm-localca.conf", config) : sv_asprintf("%s/.config/swtpm-localca.conf", home);
+                own = config && *config ? sv_asprintf("%s/swtpm-localca.conf", config)
+                                        : sv_asprintf("%s/.config/swtpm-localca.conf", home);
                 if (access(own, R_OK) == 0)
                         return own;
                 free(own);
@@ -62,7 +63,9 @@ int sv_localca_find(struct sv_localca *out, const char *check, struct sv_err *er
 
         if (sv_file_read(conf, CONF_SIZE_MAX, &text, check, err) < 0)
                 return sv_wrap(err, "looking for this host's maker of vTPMs");
-        *out = (struct sv_localca){.conf = conf, .state = conf_value(sv_buf_str(&text), "statedir"), .issuer = conf_value(sv_buf_str(&text), "issuercert")};
+        *out = (struct sv_localca){.conf = conf,
+                                   .state = conf_value(sv_buf_str(&text), "statedir"),
+                                   .issuer = conf_value(sv_buf_str(&text), "issuercert")};
         conf = NULL;
         if (!out->state)
                 out->state = sv_asprintf("%s", SYSTEM_STATE);

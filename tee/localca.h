@@ -1,5 +1,6 @@
-/* The certificate authority of swtpm (swtpm-localca), which certifies the endorsement keys of the vTPMs made on this host: where its
- * files are for whoever runs this program (swtpm_localca(8), swtpm-localca.conf(5)). */
+/* The certificate authority of swtpm (swtpm-localca), which certifies the endorsement keys of the
+ * vTPMs made on this host: where its files are for whoever runs this program (swtpm_localca(8),
+ * swtpm-localca.conf(5)). */
 #pragma once
 
 #include "base/core/err.h"
@@ -11,8 +12,9 @@ struct sv_localca {
         char *issuer; /* PEM: certificate of the key that signs */
 };
 
-/* The user's own configuration counts when it is there; root's is the system's, as libvirt runs swtpm under a user of its own. Values that
- * a configuration does not name are the system's defaults. SV_SYSTEM `check` when it cannot be read. *out is the caller's to free. */
+/* The user's own configuration counts when it is there; root's is the system's, as libvirt runs
+ * swtpm under a user of its own. Values that a configuration does not name are the system's
+ * defaults. SV_SYSTEM `check` when it cannot be read. *out is the caller's to free. */
 int sv_localca_find(struct sv_localca *out, const char *check, struct sv_err *err);
 void sv_localca_free(struct sv_localca *ca);
 #define SV_LOCALCA __attribute__((cleanup(sv_localca_free))) struct sv_localca

@@ -15,12 +15,15 @@ void sv_id_out_free(struct sv_id_out *out)
 int sv_tee_takes(const struct sv_tee *tee, const struct sv_guest *guest, struct sv_err *err)
 {
         if (guest->shim && !tee->shim)
-                return sv_fail(err, SV_USAGE, "guest.shim", "a shim before the kernel is started and measured with tdx only, found one for %s: remove \"shim\"",
+                return sv_fail(err, SV_USAGE, "guest.shim",
+                               "a shim before the kernel is started and measured with tdx only, "
+                               "found one for %s: remove \"shim\"",
                                tee->name);
         return 0;
 }
 
-struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char *claim, const char *covers, const char *reason)
+struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char *claim,
+                            const char *covers, const char *reason)
 {
         struct sv_json *rule = sv_json_add(rules, sv_json_object());
 

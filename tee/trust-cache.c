@@ -68,7 +68,8 @@ static bool copy(const struct sv_collateral *what, struct sv_known *k)
         return true;
 }
 
-struct sv_known *sv_known_new(const char *tee, const struct sv_collateral *what, size_t state_size, void (*drop)(void *state), struct sv_err *err)
+struct sv_known *sv_known_new(const char *tee, const struct sv_collateral *what, size_t state_size,
+                              void (*drop)(void *state), struct sv_err *err)
 {
         struct sv_known *k = calloc(1, sizeof(*k));
 
@@ -100,15 +101,18 @@ static bool same(const struct sv_collateral *a, const struct sv_collateral *b)
         if (a->n != b->n)
                 return false;
         for (size_t i = 0; i < a->n; i++)
-                if (a->list[i].data.n != b->list[i].data.n || strcmp(a->list[i].kind, b->list[i].kind))
+                if (a->list[i].data.n != b->list[i].data.n ||
+                    strcmp(a->list[i].kind, b->list[i].kind))
                         return false;
         for (size_t i = 0; i < a->n; i++) /* public: how long it takes tells nobody anything */
-                if (a->list[i].data.n && memcmp(a->list[i].data.p, b->list[i].data.p, a->list[i].data.n) != 0)
+                if (a->list[i].data.n &&
+                    memcmp(a->list[i].data.p, b->list[i].data.p, a->list[i].data.n) != 0)
                         return false;
         return true;
 }
 
-struct sv_known *sv_memory_find(struct sv_memory *m, const char *tee, const struct sv_collateral *what)
+struct sv_known *sv_memory_find(struct sv_memory *m, const char *tee,
+                                const struct sv_collateral *what)
 {
         for (size_t i = 0; m && i < m->n; i++)
                 if (!strcmp(m->list[i]->tee, tee) && same(&m->list[i]->what, what)) {
@@ -154,9 +158,11 @@ void sv_memory_keep(struct sv_memory *m, struct sv_known *k, const uint8_t platf
         k->used = ++m->uses;
         for (size_t i = m->n; i-- > 0;)
                 if (!strcmp(m->list[i]->tee, k->tee) &&
-                    sv_bytes_eq(sv_bytes(m->list[i]->platform, sizeof(k->platform)), sv_bytes(k->platform, sizeof(k->platform))))
+                    sv_bytes_eq(sv_bytes(m->list[i]->platform, sizeof(k->platform)),
+                                sv_bytes(k->platform, sizeof(k->platform))))
                         drop_at(m, i);
-        while (m->n == SV_MEMORY_ENTRIES_MAX || (m->n && bytes_of(m) + k->size > SV_MEMORY_SIZE_MAX))
+        while (m->n == SV_MEMORY_ENTRIES_MAX ||
+               (m->n && bytes_of(m) + k->size > SV_MEMORY_SIZE_MAX))
                 drop_at(m, oldest(m));
         m->list[m->n++] = k;
 }
@@ -196,7 +202,8 @@ static int read_blobs(struct sv_rd *rd, struct sv_lesson *l, struct sv_err *err)
         uint32_t n = sv_rd_u32le(rd);
 
         if (n > SV_LESSON_KINDS_MAX)
-                return sv_fail(err, SV_FORMAT, "lesson.kinds", "at most %d parts were expected, found %u", SV_LESSON_KINDS_MAX, n);
+                return sv_fail(err, SV_FORMAT, "lesson.kinds",
+                               "at most %d parts were expected, found %u", SV_LESSON_KINDS_MAX, n);
         l->list = calloc(n + 1u, sizeof(*l->list));
         if (!l->list)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a lesson");

@@ -79,7 +79,8 @@ static void file_pause(void *arg, unsigned ms)
         nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
 }
 
-static const struct sv_tsm_ops files = {file_make, file_remove, file_write, file_read, file_pause, NULL};
+static const struct sv_tsm_ops files = {file_make, file_remove, file_write,
+                                        file_read, file_pause,  NULL};
 
 /* --- one directory --- */
 
@@ -114,25 +115,31 @@ static int entry_make(const struct sv_tsm *tsm, struct entry *e, struct sv_err *
                         dir = NULL;
                 } else if (r != -EEXIST || i == NAMES) {
                         errno = -r;
-                        return sv_fail_errno(err, "tsm.make", "cannot make %s (is configfs mounted, and root asking?)", dir);
+                        return sv_fail_errno(
+                                err, "tsm.make",
+                                "cannot make %s (is configfs mounted, and root asking?)", dir);
                 }
         }
         return 0;
 }
 
 /* The kernel and the firmware serve one request at a time. */
-static int waited(const struct entry *e, const char *attribute, const struct sv_bytes *in, struct sv_buf *out, struct sv_err *err)
+static int waited(const struct entry *e, const char *attribute, const struct sv_bytes *in,
+                  struct sv_buf *out, struct sv_err *err)
 {
         for (int i = 0;; i++) {
-                int r = in ? e->ops->write(e->ops->arg, e->dir, attribute, *in) : e->ops->read(e->ops->arg, e->dir, attribute, out);
+                int r = in ? e->ops->write(e->ops->arg, e->dir, attribute, *in)
+                           : e->ops->read(e->ops->arg, e->dir, attribute, out);
 
                 if (r == 0)
                         return 0;
                 errno = -r;
                 if (r != -EBUSY && r != -EAGAIN && r != -EINTR)
-                        return sv_fail_errno(err, in ? "tsm.write" : "tsm.read", "cannot %s %s/%s", in ? "write" : "read", e->dir, attribute);
+                        return sv_fail_errno(err, in ? "tsm.write" : "tsm.read", "cannot %s %s/%s",
+                                             in ? "write" : "read", e->dir, attribute);
                 if (i == BUSY)
-                        return sv_fail_errno(err, "tsm.busy", "%s/%s was busy %d times", e->dir, attribute, BUSY);
+                        return sv_fail_errno(err, "tsm.busy", "%s/%s was busy %d times", e->dir,
+                                             attribute, BUSY);
                 if (!in)
                         sv_buf_clear(out);
                 e->ops->pause(e->ops->arg, PAUSE_MS);
@@ -140,7 +147,8 @@ static int waited(const struct entry *e, const char *attribute, const struct sv_
 }
 
 /* The text of an attribute, without its newline. */
-static int text(const struct entry *e, const char *attribute, char *out, size_t size, struct sv_err *err)
+static int text(const struct entry *e, const char *attribute, char *out, size_t size,
+                struct sv_err *err)
 {
         SV_BUF b = {.max = 4096};
         size_t n;
@@ -149,7 +157,8 @@ static int text(const struct entry *e, const char *attribute, char *out, size_t 
                 return -1;
         n = strcspn(sv_buf_str(&b), "\n");
         if (n >= size || n + 1 < b.n)
-                return sv_fail(err, SV_SYSTEM, "tsm.read", "%s/%s is not one short line", e->dir, attribute);
+                return sv_fail(err, SV_SYSTEM, "tsm.read", "%s/%s is not one short line", e->dir,
+                               attribute);
         memcpy(out, sv_buf_str(&b), n);
         out[n] = 0;
         return 0;
@@ -181,14 +190,17 @@ static int generation(const struct entry *e, uint64_t *out, struct sv_err *err)
         if (text(e, "generation", number, sizeof(number), err) < 0)
                 return -1;
         return sv_parse_u64(number, UINT64_MAX, out, "tsm.generation", NULL) < 0
-                       ? sv_fail(err, SV_SYSTEM, "tsm.generation", "%s/generation is no number: %s", e->dir, number)
+                       ? sv_fail(err, SV_SYSTEM, "tsm.generation", "%s/generation is no number: %s",
+                                 e->dir, number)
                        : 0;
 }
 
-static int ask(const struct entry *e, int privlevel, struct sv_bytes inblob, unsigned *writes, struct sv_err *err)
+static int ask(const struct entry *e, int privlevel, struct sv_bytes inblob, unsigned *writes,
+               struct sv_err *err)
 {
         char level[16];
-        struct sv_bytes text_level = sv_bytes(level, (size_t)snprintf(level, sizeof(level), "%d", privlevel));
+        struct sv_bytes text_level =
+                sv_bytes(level, (size_t)snprintf(level, sizeof(level), "%d", privlevel));
 
         *writes = privlevel == SV_TSM_NO_LEVEL ? 1 : 2;
         if (privlevel != SV_TSM_NO_LEVEL && waited(e, "privlevel", &text_level, NULL, err) < 0)
@@ -211,13 +223,15 @@ static int answer(const struct entry *e, struct sv_tsm_report *out, struct sv_er
 {
         sv_tsm_report_free(out);
         out->outblob.max = out->auxblob.max = SV_TSM_BLOB_MAX;
-        if (waited(e, "outblob", NULL, &out->outblob, err) < 0 || auxblob(e, &out->auxblob, err) < 0)
+        if (waited(e, "outblob", NULL, &out->outblob, err) < 0 ||
+            auxblob(e, &out->auxblob, err) < 0)
                 return -1;
-        return out->outblob.n ? 0 : sv_fail(err, SV_SYSTEM, "tsm.read", "%s/outblob is empty", e->dir);
+        return out->outblob.n ? 0
+                              : sv_fail(err, SV_SYSTEM, "tsm.read", "%s/outblob is empty", e->dir);
 }
 
-int sv_tsm_get(const struct sv_tsm *tsm, const char *expected, int privlevel, struct sv_bytes inblob, struct sv_tsm_report *out,
-               struct sv_err *err)
+int sv_tsm_get(const struct sv_tsm *tsm, const char *expected, int privlevel,
+               struct sv_bytes inblob, struct sv_tsm_report *out, struct sv_err *err)
 {
         __attribute__((cleanup(entry_end))) struct entry e = {0};
         SV_TSM_REPORT r = {0};
@@ -226,12 +240,14 @@ int sv_tsm_get(const struct sv_tsm *tsm, const char *expected, int privlevel, st
         if (entry_make(tsm, &e, err) < 0 || provider(&e, name, err) < 0)
                 return -1;
         if (strcmp(name, expected))
-                return sv_fail(err, SV_SYSTEM, "tsm.provider", "reports come from %s here, expected %s", name, expected);
+                return sv_fail(err, SV_SYSTEM, "tsm.provider",
+                               "reports come from %s here, expected %s", name, expected);
         for (int i = 0; i < TRIES; i++) {
                 uint64_t before, after;
                 unsigned writes;
 
-                if (generation(&e, &before, err) < 0 || ask(&e, privlevel, inblob, &writes, err) < 0 || answer(&e, &r, err) < 0 ||
+                if (generation(&e, &before, err) < 0 ||
+                    ask(&e, privlevel, inblob, &writes, err) < 0 || answer(&e, &r, err) < 0 ||
                     generation(&e, &after, err) < 0)
                         return -1;
                 if (after != before + writes)
@@ -241,5 +257,6 @@ int sv_tsm_get(const struct sv_tsm *tsm, const char *expected, int privlevel, st
                 r = (struct sv_tsm_report){0};
                 return 0;
         }
-        return sv_fail(err, SV_SYSTEM, "tsm.generation", "somebody else wrote to %s during each of %d reports", e.dir, TRIES);
+        return sv_fail(err, SV_SYSTEM, "tsm.generation",
+                       "somebody else wrote to %s during each of %d reports", e.dir, TRIES);
 }

@@ -1,5 +1,6 @@
-/* Reports of confidential guests through the kernel's configfs-tsm (Documentation/ABI/testing/configfs-tsm-report), the same for every
- * vendor: a directory of our own, `inblob` in, `outblob` out. Not for a directory that another process uses too. */
+/* Reports of confidential guests through the kernel's configfs-tsm
+ * (Documentation/ABI/testing/configfs-tsm-report), the same for every vendor: a directory of our
+ * own, `inblob` in, `outblob` out. Not for a directory that another process uses too. */
 #pragma once
 
 #include "base/core/buf.h"
@@ -8,12 +9,14 @@
 #define SV_TSM_INBLOB_MAX 64
 #define SV_TSM_NO_LEVEL   (-1)
 
-/* How a directory below the root is made, used and removed; tests put a kernel of their own here. 0 or -errno. */
+/* How a directory below the root is made, used and removed; tests put a kernel of their own here. 0
+ * or -errno. */
 struct sv_tsm_ops {
         int (*make)(void *arg, const char *dir);
         void (*remove)(void *arg, const char *dir);
         int (*write)(void *arg, const char *dir, const char *attribute, struct sv_bytes data);
-        int (*read)(void *arg, const char *dir, const char *attribute, struct sv_buf *out); /* appends */
+        /* appends */
+        int (*read)(void *arg, const char *dir, const char *attribute, struct sv_buf *out);
         void (*pause)(void *arg, unsigned ms);
         void *arg;
 };
@@ -31,10 +34,11 @@ struct sv_tsm_report {
 void sv_tsm_report_free(struct sv_tsm_report *r);
 #define SV_TSM_REPORT __attribute__((cleanup(sv_tsm_report_free))) struct sv_tsm_report
 
-/* A fresh report over `inblob` (1 to 64 bytes). `provider` is the one that must answer; privlevel: SV_TSM_NO_LEVEL leaves the kernel's
- * default. Everything in *out was made for these bytes: when the generation shows that somebody else wrote, it is asked again.
- * SV_SYSTEM "tsm.make", "tsm.provider", "tsm.write", "tsm.read", "tsm.busy", "tsm.generation". */
-int sv_tsm_get(const struct sv_tsm *tsm, const char *provider, int privlevel, struct sv_bytes inblob, struct sv_tsm_report *out,
-               struct sv_err *err);
+/* A fresh report over `inblob` (1 to 64 bytes). `provider` is the one that must answer; privlevel:
+ * SV_TSM_NO_LEVEL leaves the kernel's default. Everything in *out was made for these bytes: when
+ * the generation shows that somebody else wrote, it is asked again. SV_SYSTEM "tsm.make",
+ * "tsm.provider", "tsm.write", "tsm.read", "tsm.busy", "tsm.generation". */
+int sv_tsm_get(const struct sv_tsm *tsm, const char *provider, int privlevel,
+               struct sv_bytes inblob, struct sv_tsm_report *out, struct sv_err *err);
 /* Who answers here. SV_SYSTEM "tsm.make", "tsm.provider". */
 int sv_tsm_provider(const struct sv_tsm *tsm, char out[32], struct sv_err *err);

@@ -5,7 +5,8 @@
 #include "base/json/member.h"
 #include "base/core/text.h"
 
-/* What each PCR covers in the words of AR4SI (PC Client Platform Firmware Profile, table 1, and what Linux adds). */
+/* What each PCR covers in the words of AR4SI (PC Client Platform Firmware Profile, table 1, and
+ * what Linux adds). */
 static const struct {
         const char *pcr;
         const char *covers;
@@ -47,9 +48,10 @@ static const char *why_not(const struct sv_measurement *m, const char *pcr)
         return "it is not among the measurements";
 }
 
-/* A rule for each PCR that was predicted; one that was not has no value and gets none. What runs must be among them, unless the guest
- * file says that less will do. */
-static int add_pcr_rules(const struct sv_measurement *m, unsigned less_will_do, struct sv_json *rules, struct sv_err *err)
+/* A rule for each PCR that was predicted; one that was not has no value and gets none. What runs
+ * must be among them, unless the guest file says that less will do. */
+static int add_pcr_rules(const struct sv_measurement *m, unsigned less_will_do,
+                         struct sv_json *rules, struct sv_err *err)
 {
         const struct sv_json *bank = sv_json_get(m->values, "sha256");
         size_t n = 0;
@@ -60,17 +62,23 @@ static int add_pcr_rules(const struct sv_measurement *m, unsigned less_will_do, 
 
                 if (!value && pcrs[i].must && !let_go(less_will_do, pcrs[i].pcr))
                         return sv_fail(err, SV_USAGE, "vtpm.policy.unpredicted",
-                                       "PCR %s (%s) is not predicted, so a policy would release the key to any: %s. Say \"allow_unpredicted\": [\"%s\"] "
-                                       "in /tees/vtpm of the guest file if that is meant", pcrs[i].pcr, pcrs[i].what, why_not(m, pcrs[i].pcr), pcrs[i].pcr);
+                                       "PCR %s (%s) is not predicted, so a policy would release "
+                                       "the key to any: %s. Say \"allow_unpredicted\": [\"%s\"] "
+                                       "in /tees/vtpm of the guest file if that is meant",
+                                       pcrs[i].pcr, pcrs[i].what, why_not(m, pcrs[i].pcr),
+                                       pcrs[i].pcr);
                 if (!value)
                         continue;
                 snprintf(check, sizeof(check), "policy.pcr.%s", pcrs[i].pcr);
                 snprintf(claim, sizeof(claim), "/pcrs/sha256/%s", pcrs[i].pcr);
-                sv_json_set_str(sv_rule_add(rules, check, claim, pcrs[i].covers, pcrs[i].what), "equals", value);
+                sv_json_set_str(sv_rule_add(rules, check, claim, pcrs[i].covers, pcrs[i].what),
+                                "equals", value);
                 n++;
         }
         if (!n)
-                return sv_fail(err, SV_USAGE, "vtpm.measurement", "the measurement predicts no PCR of the sha256 bank: nothing to require");
+                return sv_fail(
+                        err, SV_USAGE, "vtpm.measurement",
+                        "the measurement predicts no PCR of the sha256 bank: nothing to require");
         return 0;
 }
 
@@ -81,7 +89,8 @@ static void add_zero_rule(struct sv_json *rules)
         memset(zeros, '0', 64);
         zeros[64] = 0;
         sv_json_set_str(sv_rule_add(rules, "policy.pcr.11", "/pcrs/sha256/11", "executables",
-                                 "no key was released in this boot: the agent extends PCR 11 after it got one"),
+                                    "no key was released in this boot: the agent extends PCR 11 "
+                                    "after it got one"),
                         "equals", zeros);
 }
 
@@ -91,39 +100,47 @@ struct options {
 };
 
 static const struct sv_member members[] = {
-        {"allow_unpredicted", SV_M_SET, offsetof(struct options, allow_unpredicted), "an array of \"0\", \"4\", \"9\", each once", .names = may_lack},
+        {"allow_unpredicted", SV_M_SET, offsetof(struct options, allow_unpredicted),
+         "an array of \"0\", \"4\", \"9\", each once", .names = may_lack},
         {NULL},
 };
 
-int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
-                  struct sv_err *err)
+int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m,
+                  struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
 {
         SV_JSON *roots = sv_json_array();
         struct options options = {0};
         char uuid[37], subject[256];
 
-        if (sv_guest_options(guest, "vtpm", members, &options, err) < 0 || add_pcr_rules(m, options.allow_unpredicted, rules, err) < 0 ||
+        if (sv_guest_options(guest, "vtpm", members, &options, err) < 0 ||
+            add_pcr_rules(m, options.allow_unpredicted, rules, err) < 0 ||
             sv_vtpm_trust(guest, trust, roots, err) < 0)
                 return -1;
         add_zero_rule(rules);
         snprintf(subject, sizeof(subject), "%s:%s", guest->name, sv_format_uuid(guest->uuid, uuid));
-        sv_json_set_str(sv_rule_add(rules, "policy.ek.subject", "/ek/subject_cn", "instance-identity",
-                                 "the vTPM was made for this guest (libvirt gives swtpm \"name:uuid\")"),
-                        "equals", subject);
-        sv_json_set(sv_rule_add(rules, "policy.ek.root", "/ek/root_sha256", "hardware", "the maker of the vTPM is one this guest trusts"),
+        sv_json_set_str(
+                sv_rule_add(rules, "policy.ek.subject", "/ek/subject_cn", "instance-identity",
+                            "the vTPM was made for this guest (libvirt gives swtpm \"name:uuid\")"),
+                "equals", subject);
+        sv_json_set(sv_rule_add(rules, "policy.ek.root", "/ek/root_sha256", "hardware",
+                                "the maker of the vTPM is one this guest trusts"),
                     "one_of", sv_json_ref(roots));
         sv_json_set_str(sv_rule_add(rules, "policy.ak.origin", "/ak/origin", "instance-identity",
-                                 "the attestation key lives in the TPM of that certificate"),
+                                    "the attestation key lives in the TPM of that certificate"),
                         "equals", "ek-activation");
         return 0;
 }
 
 const char sv_vtpm_strict[] =
-        "[{\"check\":\"policy.ak.origin\",\"claim\":\"/ak/origin\",\"equals\":\"ek-activation\",\"covers\":\"instance-identity\","
+        "[{\"check\":\"policy.ak.origin\",\"claim\":\"/ak/"
+        "origin\",\"equals\":\"ek-activation\",\"covers\":\"instance-identity\","
         "\"reason\":\"the attestation key lives in the TPM of that certificate\"},"
-        "{\"check\":\"policy.quote.safe\",\"claim\":\"/quote/safe\",\"equals\":true,\"covers\":\"configuration\","
+        "{\"check\":\"policy.quote.safe\",\"claim\":\"/quote/"
+        "safe\",\"equals\":true,\"covers\":\"configuration\","
         "\"reason\":\"the TPM's clock was not set back\"},"
-        "{\"check\":\"policy.report-data\",\"claim\":\"/report_data_checked\",\"equals\":true,\"covers\":\"configuration\","
+        "{\"check\":\"policy.report-data\",\"claim\":\"/"
+        "report_data_checked\",\"equals\":true,\"covers\":\"configuration\","
         "\"reason\":\"the quote was made for this occasion\"},"
-        "{\"check\":\"policy.event-log\",\"claim\":\"/event_log/replayed/0\",\"present\":true,\"covers\":\"executables\","
+        "{\"check\":\"policy.event-log\",\"claim\":\"/event_log/replayed/"
+        "0\",\"present\":true,\"covers\":\"executables\","
         "\"reason\":\"an event log says what the PCRs mean\"}]";

@@ -5,11 +5,14 @@
 #include "tee/tee.h"
 
 /* struct sv_tee.policy */
-int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m, struct sv_json *rules, struct sv_json *trust,
+int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m,
+                  struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
+/* The certificates of this host's swtpm-localca, or of the guest file's attestation.ek_roots:
+ * certificates that name themselves as issuer become anchors, all others intermediates. SV_USAGE
+ * vtpm.ek-roots. */
+int sv_vtpm_trust(const struct sv_guest *guest, struct sv_json *trust, struct sv_json *root_digests,
                   struct sv_err *err);
-/* The certificates of this host's swtpm-localca, or of the guest file's attestation.ek_roots: certificates that name themselves as
- * issuer become anchors, all others intermediates. SV_USAGE vtpm.ek-roots. */
-int sv_vtpm_trust(const struct sv_guest *guest, struct sv_json *trust, struct sv_json *root_digests, struct sv_err *err);
 
-/* The rules that apply when nobody gives a policy: nothing about what booted, all about how it is said. */
+/* The rules that apply when nobody gives a policy: nothing about what booted, all about how it is
+ * said. */
 extern const char sv_vtpm_strict[];

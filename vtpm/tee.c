@@ -1,4 +1,5 @@
-/* The row of the virtual TPM: QEMU's tpm-crb in front of swtpm, which libvirt starts and swtpm-localca certifies. */
+/* The row of the virtual TPM: QEMU's tpm-crb in front of swtpm, which libvirt starts and
+ * swtpm-localca certifies. */
 #include "vtpm/tee.h"
 
 #include "vtpm/host/host.h"
@@ -26,7 +27,8 @@ static const char *const takes[] = {"ek-root", "event-log", NULL};
 const struct sv_tee sv_tee_vtpm = {
         .name = "vtpm",
         .kbs_name = "tpm",
-        .help = "measured boot with a virtual TPM run by the host: any machine, no protection against the host",
+        .help = "measured boot with a virtual TPM run by the host: any machine, no protection "
+                "against the host",
         .probe = sv_vtpm_probe,
         .domain = sv_vtpm_domain,
         .measure = sv_vtpm_measure,

@@ -2,7 +2,8 @@
 #include "attest/fetch/fetch.h"
 #include "base/core/file.h"
 
-static int appraise(const struct sv_tee *tee, const struct sv_verify_in *in, const struct sv_fetched *fetched, const struct sv_policy *policy,
+static int appraise(const struct sv_tee *tee, const struct sv_verify_in *in,
+                    const struct sv_fetched *fetched, const struct sv_policy *policy,
                     struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
@@ -15,14 +16,16 @@ static int appraise(const struct sv_tee *tee, const struct sv_verify_in *in, con
         return sv_appraise(tee, &with, policy, claims, verdict, err);
 }
 
-/* Changing an entry needs its lock; that somebody else has it is no reason to wait: the mark and the drop only save work. */
+/* Changing an entry needs its lock; that somebody else has it is no reason to wait: the mark and
+ * the drop only save work. */
 static void change(const struct sv_fetch *f, struct sv_entry *e, bool drop)
 {
         SV_FD fd = -1;
         SV_ENTRY now = {0};
         bool there = false;
 
-        if (sv_cache_lock(f->cache, e->url, &fd, NULL) < 0 || fd < 0 || sv_cache_get(f->cache, e->url, &now, &there, NULL) < 0 || !there ||
+        if (sv_cache_lock(f->cache, e->url, &fd, NULL) < 0 || fd < 0 ||
+            sv_cache_get(f->cache, e->url, &now, &there, NULL) < 0 || !there ||
             !sv_bytes_eq(sv_buf_bytes(&now.body), sv_buf_bytes(&e->body)))
                 return;
         if (drop) {
@@ -40,8 +43,9 @@ static void mark_verified(const struct sv_fetch *f, struct sv_fetched *fetched)
                         change(f, &fetched->list[i].entry, false);
 }
 
-/* Entries from the cache that never were part of a proof that held. One fetched a moment ago would only come again: evidence that is
- * itself wrong must not become a stream of questions to the maker's servers. */
+/* Entries from the cache that never were part of a proof that held. One fetched a moment ago would
+ * only come again: evidence that is itself wrong must not become a stream of questions to the
+ * maker's servers. */
 #define AGAIN_S 60
 
 static bool drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
@@ -52,7 +56,8 @@ static bool drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
                 struct sv_fetched_item *item = &fetched->list[i];
                 int64_t age = f->now_ms(f->arg) / 1000 - item->entry.fetched;
 
-                if (item->from == SV_FROM_NETWORK || item->entry.verified || (age >= 0 && age < AGAIN_S))
+                if (item->from == SV_FROM_NETWORK || item->entry.verified ||
+                    (age >= 0 && age < AGAIN_S))
                         continue;
                 change(f, &item->entry, true);
                 dropped = true;
@@ -60,8 +65,8 @@ static bool drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
         return dropped;
 }
 
-static int fetch_for(const struct sv_fetch *f, const struct sv_tee *tee, const struct sv_verify_in *in, struct sv_fetched *out,
-                     struct sv_err *err)
+static int fetch_for(const struct sv_fetch *f, const struct sv_tee *tee,
+                     const struct sv_verify_in *in, struct sv_fetched *out, struct sv_err *err)
 {
         SV_JSON *needs = sv_json_array();
 
@@ -70,8 +75,10 @@ static int fetch_for(const struct sv_fetch *f, const struct sv_tee *tee, const s
         return sv_fetch_needs(f, needs, &in->collateral, out, err);
 }
 
-int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee, const struct sv_verify_in *in, const struct sv_policy *policy,
-                      struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used, struct sv_err *err)
+int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee,
+                      const struct sv_verify_in *in, const struct sv_policy *policy,
+                      struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,
+                      struct sv_err *err)
 {
         SV_FETCHED fetched = {0};
         SV_FETCHED again = {0};
@@ -82,8 +89,8 @@ int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee, const 
                 return -1;
         r = appraise(tee, in, &fetched, policy, claims, verdict, &why);
         /* No claims: the proof itself does not hold. */
-        if (r < 0 && !*claims && (why.class == SV_PROOF || why.class == SV_FORMAT) && drop_doubtful(f, &fetched) &&
-            fetch_for(f, tee, in, &again, NULL) == 0) {
+        if (r < 0 && !*claims && (why.class == SV_PROOF || why.class == SV_FORMAT) &&
+            drop_doubtful(f, &fetched) && fetch_for(f, tee, in, &again, NULL) == 0) {
                 sv_fetched_free(&fetched);
                 fetched = again;
                 again = (struct sv_fetched){0};

@@ -8,7 +8,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
-#define CHECK "collateral.cache"
+#define CHECK       "collateral.cache"
 #define DIGEST_LINE 65 /* 64 digits and a newline */
 
 void sv_entry_free(struct sv_entry *e)
@@ -36,10 +36,12 @@ static int digest_line(struct sv_bytes rest, char out[DIGEST_LINE], struct sv_er
 
 static int take_members(const struct sv_json *j, struct sv_entry *e, struct sv_err *err)
 {
-        static const char *const names[] = {"url", "kind", "fetched", "refresh", "until", "verified", "headers", NULL};
+        static const char *const names[] = {"url",   "kind",     "fetched", "refresh",
+                                            "until", "verified", "headers", NULL};
         const char *url, *kind;
 
-        if (sv_json_only(j, names, CHECK, err) < 0 || sv_json_need_str(j, "url", &url, CHECK, err) < 0 ||
+        if (sv_json_only(j, names, CHECK, err) < 0 ||
+            sv_json_need_str(j, "url", &url, CHECK, err) < 0 ||
             sv_json_need_str(j, "kind", &kind, CHECK, err) < 0 ||
             sv_json_need_int(j, "fetched", 0, SV_NEVER - 1, &e->fetched, CHECK, err) < 0)
                 return -1;
@@ -57,7 +59,9 @@ static int take_members(const struct sv_json *j, struct sv_entry *e, struct sv_e
 
 int sv_entry_parse(struct sv_bytes file, struct sv_entry *out, struct sv_err *err)
 {
-        struct sv_bytes rest = file.n > DIGEST_LINE ? sv_bytes(file.p + DIGEST_LINE, file.n - DIGEST_LINE) : SV_BYTES_NULL;
+        struct sv_bytes rest = file.n > DIGEST_LINE
+                                       ? sv_bytes(file.p + DIGEST_LINE, file.n - DIGEST_LINE)
+                                       : SV_BYTES_NULL;
         const uint8_t *newline = rest.n ? memchr(rest.p, '\n', rest.n) : NULL;
         SV_ENTRY e = {0};
         SV_JSON *j = NULL;
@@ -69,7 +73,8 @@ int sv_entry_parse(struct sv_bytes file, struct sv_entry *out, struct sv_err *er
                 return -1;
         if (!sv_bytes_eq(sv_bytes(file.p, DIGEST_LINE - 1), sv_bytes(digest, DIGEST_LINE - 1)))
                 return bad(err, "is damaged: its digest is another");
-        if (sv_json_parse(sv_bytes(rest.p, (size_t)(newline - rest.p)), CHECK, &j, err) < 0 || take_members(j, &e, err) < 0)
+        if (sv_json_parse(sv_bytes(rest.p, (size_t)(newline - rest.p)), CHECK, &j, err) < 0 ||
+            take_members(j, &e, err) < 0)
                 return -1;
         sv_buf_put(&e.body, sv_bytes(newline + 1, (size_t)(rest.p + rest.n - newline) - 1));
         if (sv_buf_ok(&e.body, "an entry of the cache", err) < 0)
@@ -98,7 +103,8 @@ int sv_entry_write(const struct sv_entry *e, struct sv_buf *out, struct sv_err *
         sv_json_print(j, &rest);
         sv_buf_u8(&rest, '\n');
         sv_buf_put(&rest, sv_buf_bytes(&e->body));
-        if (sv_buf_ok(&rest, "an entry of the cache", err) < 0 || digest_line(sv_buf_bytes(&rest), digest, err) < 0)
+        if (sv_buf_ok(&rest, "an entry of the cache", err) < 0 ||
+            digest_line(sv_buf_bytes(&rest), digest, err) < 0)
                 return -1;
         sv_buf_printf(out, "%s\n", digest);
         sv_buf_put(out, sv_buf_bytes(&rest));

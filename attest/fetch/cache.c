@@ -13,7 +13,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
-#define ENTRY ".entry"
+#define ENTRY     ".entry"
 #define ENTRY_MAX (2 * SV_COLLATERAL_SIZE_MAX) /* a body, and headers escaped in JSON */
 
 /* <dir>/<SHA-256 of the text, in hex><suffix> */
@@ -36,10 +36,13 @@ static int read_entry(const char *path, struct sv_entry *out, struct sv_err *err
 {
         SV_BUF file = SV_BUF_NULL;
 
-        return sv_file_read(path, ENTRY_MAX, &file, "collateral.cache", err) < 0 ? -1 : sv_entry_parse(sv_buf_bytes(&file), out, err);
+        return sv_file_read(path, ENTRY_MAX, &file, "collateral.cache", err) < 0
+                       ? -1
+                       : sv_entry_parse(sv_buf_bytes(&file), out, err);
 }
 
-int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there, struct sv_err *err)
+int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there,
+                 struct sv_err *err)
 {
         SV_STR path = path_of(dir, url, ENTRY, err);
         SV_ENTRY e = {0};
@@ -51,7 +54,8 @@ int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *t
         if (access(path, F_OK) < 0 && errno == ENOENT)
                 return 0;
         if (read_entry(path, &e, &why) < 0) {
-                /* Damaged: as if it were not there. Not readable at all: said, or it would be fetched for ever. */
+                /* Damaged: as if it were not there. Not readable at all: said, or it would be
+                 * fetched for ever. */
                 if (why.class == SV_FORMAT)
                         return 0;
                 if (err)
@@ -66,7 +70,8 @@ int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *t
         return 0;
 }
 
-/* Temporary files of a writer that was killed: sv_file_write calls them <entry>.XXXXXX, and with the lock there is no other writer. */
+/* Temporary files of a writer that was killed: sv_file_write calls them <entry>.XXXXXX, and with
+ * the lock there is no other writer. */
 static void sweep(const char *dir, const char *path)
 {
         const char *name = strrchr(path, '/') + 1;
@@ -110,7 +115,9 @@ static int is_entry(const struct dirent *e)
         return n == 64 + strlen(ENTRY) && !strcmp(e->d_name + 64, ENTRY);
 }
 
-int sv_cache_each(const char *dir, int (*fn)(void *arg, const struct sv_entry *e, struct sv_err *err), void *arg, struct sv_err *err)
+int sv_cache_each(const char *dir,
+                  int (*fn)(void *arg, const struct sv_entry *e, struct sv_err *err), void *arg,
+                  struct sv_err *err)
 {
         struct dirent **names = NULL;
         int n = scandir(dir, &names, is_entry, alphasort);
@@ -142,7 +149,8 @@ int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err)
         if (lock < 0)
                 return sv_fail_errno(err, "collateral.lock", "cannot open %s", path);
         *fd = -1;
-        /* The file stays: to remove it would let a third process lock a new one while the second waits for this one. */
+        /* The file stays: to remove it would let a third process lock a new one while the second
+         * waits for this one. */
         if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
                 if (errno == EWOULDBLOCK || errno == EINTR)
                         return 0;

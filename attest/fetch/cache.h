@@ -1,6 +1,7 @@
-/* What was fetched, kept by URL (docs/FORMATS.md, "Collateral cache"). One file an entry, written beside and renamed, so that a reader sees
- * the old one or the new one whatever dies in between; a lock file an URL, held by the kernel, so that it dies with its holder.
- * Nothing here is trusted: an entry is bytes that somebody answered once. One that is damaged counts as absent. */
+/* What was fetched, kept by URL (docs/FORMATS.md, "Collateral cache"). One file an entry, written
+ * beside and renamed, so that a reader sees the old one or the new one whatever dies in between; a
+ * lock file an URL, held by the kernel, so that it dies with its holder. Nothing here is trusted:
+ * an entry is bytes that somebody answered once. One that is damaged counts as absent. */
 #pragma once
 
 #include "base/json/json.h"
@@ -13,7 +14,9 @@ struct sv_entry {
         int64_t fetched; /* seconds since 1970, all three */
         int64_t refresh; /* from then on it is asked for again; SV_NEVER */
         int64_t until;   /* it says itself that it does not hold after that; SV_NEVER */
-        bool verified;   /* has been part of a proof that held: so a proof that fails later is not its fault. No reason to trust it */
+        /* has been part of a proof that held: so a proof that fails later is not its fault. No
+         * reason to trust it */
+        bool verified;
         struct sv_json *headers; /* {kind: text} from the response's head; may be NULL */
         struct sv_buf body;
 };
@@ -27,16 +30,21 @@ int sv_entry_write(const struct sv_entry *e, struct sv_buf *out, struct sv_err *
 /* `dir` is made when it is not there (0700). */
 int sv_cache_open(const char *dir, struct sv_err *err);
 /* *there says whether the cache has it, whole. *out must be zeroed. */
-int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there, struct sv_err *err);
+int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there,
+                 struct sv_err *err);
 /* Put, drop and the remains of a writer that was killed: only with the URL's lock. */
 int sv_cache_put(const char *dir, const struct sv_entry *e, struct sv_err *err);
 int sv_cache_drop(const char *dir, const char *url, struct sv_err *err);
 /* Each whole entry in the order of file names; fn returns 0 to go on. An absent folder has none. */
-int sv_cache_each(const char *dir, int (*fn)(void *arg, const struct sv_entry *e, struct sv_err *err), void *arg, struct sv_err *err);
+int sv_cache_each(const char *dir,
+                  int (*fn)(void *arg, const struct sv_entry *e, struct sv_err *err), void *arg,
+                  struct sv_err *err);
 
-/* Tries to take an URL's lock without waiting: *fd is open when it was free (closing it gives it back), -1 when somebody has it. */
+/* Tries to take an URL's lock without waiting: *fd is open when it was free (closing it gives it
+ * back), -1 when somebody has it. */
 int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err);
 
-/* Until when a server ("https://host:port") wants to be left alone (HTTP 429, Retry-After); 0: it does not. */
+/* Until when a server ("https://host:port") wants to be left alone (HTTP 429, Retry-After); 0: it
+ * does not. */
 int64_t sv_cache_busy_until(const char *dir, const char *origin);
 int sv_cache_set_busy(const char *dir, const char *origin, int64_t until, struct sv_err *err);

@@ -10,9 +10,11 @@
 
 #define CONNECT_MS 10000
 
-/* libcurl brings thirty libraries along, and few commands fetch: base/core/library.h. Below is all of it that is called, as curl.easy_init() for
- * curl_easy_init(). */
+/* libcurl brings thirty libraries along, and few commands fetch: base/core/library.h. Below is all
+ * of it that is called, as curl.easy_init() for curl_easy_init(). */
+/* clang-format off */
 #define CALLS(X) X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_perform) X(easy_setopt) X(easy_strerror) X(global_cleanup) X(global_init)
+/* clang-format on */
 
 static struct calls {
 #define CALL(name) typeof(curl_##name) *name;
@@ -69,7 +71,8 @@ static void add_header(struct sv_json *headers, const char *line, size_t n)
         size_t len = colon ? (size_t)(colon - line) : 0;
         SV_BUF value = SV_BUF_NULL;
 
-        if (!len || len >= sizeof(name) || memchr(line, '\0', n) || sv_json_len(headers) >= SV_FETCH_HEADERS_MAX)
+        if (!len || len >= sizeof(name) || memchr(line, '\0', n) ||
+            sv_json_len(headers) >= SV_FETCH_HEADERS_MAX)
                 return;
         for (size_t i = 0; i <= len; i++)
                 name[i] = i < len ? (char)tolower((unsigned char)line[i]) : '\0';
@@ -103,37 +106,45 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
         return n;
 }
 
-static int fail_code(const struct sv_get *get, const struct sink *s, CURLcode code, const char *text, struct sv_err *err)
+static int fail_code(const struct sv_get *get, const struct sink *s, CURLcode code,
+                     const char *text, struct sv_err *err)
 {
         const char *why = *text ? text : curl.easy_strerror(code);
 
         if (s->large)
-                return sv_fail(err, SV_FORMAT, "collateral.size", "%s answers with more than %zu bytes", get->url, s->max);
+                return sv_fail(err, SV_FORMAT, "collateral.size",
+                               "%s answers with more than %zu bytes", get->url, s->max);
         switch (code) {
         case CURLE_PARTIAL_FILE:
         case CURLE_GOT_NOTHING:
         case CURLE_RECV_ERROR:
-                return sv_fail(err, SV_SYSTEM, "collateral.truncated", "the answer of %s ended early: %s", get->url, why);
+                return sv_fail(err, SV_SYSTEM, "collateral.truncated",
+                               "the answer of %s ended early: %s", get->url, why);
         case CURLE_TOO_MANY_REDIRECTS:
         case CURLE_UNSUPPORTED_PROTOCOL:
-                return sv_fail(err, SV_SYSTEM, "collateral.redirect", "%s redirects more than %d times or not to https: %s", get->url,
+                return sv_fail(err, SV_SYSTEM, "collateral.redirect",
+                               "%s redirects more than %d times or not to https: %s", get->url,
                                SV_FETCH_REDIRECTS, why);
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_SSL_CONNECT_ERROR:
         case CURLE_SSL_ISSUER_ERROR:
-                return sv_fail(err, SV_SYSTEM, "collateral.tls", "the server of %s cannot be trusted: %s; for a mirror with a CA of its own, give that CA",
+                return sv_fail(err, SV_SYSTEM, "collateral.tls",
+                               "the server of %s cannot be trusted: %s; for a mirror with a CA of "
+                               "its own, give that CA",
                                get->url, why);
         default:
-                return sv_fail(err, SV_SYSTEM, "collateral.connect", "no answer from %s: %s; without a network, take a mirror or an offline folder",
+                return sv_fail(err, SV_SYSTEM, "collateral.connect",
+                               "no answer from %s: %s; without a network, take a mirror or an "
+                               "offline folder",
                                get->url, why);
         }
 }
 
-#define SET(option, value)                                                                                                                 \
-        do {                                                                                                                               \
-                if (!r)                                                                                                                    \
-                        r = curl.easy_setopt(c, option, value);                                                                            \
+#define SET(option, value)                                      \
+        do {                                                    \
+                if (!r)                                         \
+                        r = curl.easy_setopt(c, option, value); \
         } while (0)
 
 static CURLcode set_up(CURL *c, const struct sv_get *get, struct sink *s, char *text)
@@ -151,7 +162,8 @@ static CURLcode set_up(CURL *c, const struct sv_get *get, struct sink *s, char *
                 SET(CURLOPT_CAPATH, NULL);
         }
         SET(CURLOPT_NOSIGNAL, 1L);
-        SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(get->timeout_ms < CONNECT_MS ? get->timeout_ms : CONNECT_MS));
+        SET(CURLOPT_CONNECTTIMEOUT_MS,
+            (long)(get->timeout_ms < CONNECT_MS ? get->timeout_ms : CONNECT_MS));
         SET(CURLOPT_TIMEOUT_MS, (long)get->timeout_ms);
         SET(CURLOPT_USERAGENT, "secure-vm/" SV_VERSION);
         SET(CURLOPT_WRITEFUNCTION, take_body);

@@ -1,5 +1,6 @@
-/* One GET over HTTPS against the web's certificate authorities. The only file pair that sees libcurl: the project's own client (base/net/http.h)
- * knows pinned keys and brokers of ours; the makers' servers need proxies, redirects, IPv4 beside IPv6 and the system's list of CAs. */
+/* One GET over HTTPS against the web's certificate authorities. The only file pair that sees
+ * libcurl: the project's own client (base/net/http.h) knows pinned keys and brokers of ours; the
+ * makers' servers need proxies, redirects, IPv4 beside IPv6 and the system's list of CAs. */
 #pragma once
 
 #include "base/json/json.h"
@@ -13,14 +14,16 @@ struct sv_get {
 };
 
 struct sv_got {
-        int status;              /* 200 */
+        int status; /* 200 */
         struct sv_buf body;
-        struct sv_json *headers; /* of the last response: names in lower case; of one that is there twice, the first */
+        /* of the last response: names in lower case; of one that is there twice, the first */
+        struct sv_json *headers;
 };
 void sv_got_free(struct sv_got *g);
 #define SV_GOT __attribute__((cleanup(sv_got_free))) struct sv_got
 
-/* Any status is an answer. *out must be zeroed. SV_SYSTEM "collateral.connect" (no answer, or none in time), "collateral.truncated" (it
- * ended early), "collateral.tls" (not the server it should be), "collateral.redirect" (too many, or not to https); SV_FORMAT
- * "collateral.size" (more than max). */
+/* Any status is an answer. *out must be zeroed. SV_SYSTEM "collateral.connect" (no answer, or none
+ * in time), "collateral.truncated" (it ended early), "collateral.tls" (not the server it should
+ * be), "collateral.redirect" (too many, or not to https); SV_FORMAT "collateral.size" (more than
+ * max). */
 int sv_curl_get(const struct sv_get *get, struct sv_got *out, struct sv_err *err);

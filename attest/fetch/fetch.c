@@ -49,13 +49,16 @@ int sv_fetch_check(const struct sv_fetch *f, struct sv_err *err)
         for (const char *const *m = f->mirrors; m && *m; m++) {
                 const char *const one[] = {*m, NULL};
                 const char *equals = strchr(*m, '=');
-                SV_STR any = sv_asprintf("https://%.*s/", equals ? (int)(equals - *m) : 4, equals ? *m : "host");
+                SV_STR any = sv_asprintf("https://%.*s/", equals ? (int)(equals - *m) : 4,
+                                         equals ? *m : "host");
                 SV_STR url = NULL;
 
                 sv_json_set_str(row, "url", any);
                 url = sv_fetch_url(row, one, &mirrored, err);
                 if (!url || !mirrored)
-                        return url ? sv_fail(err, SV_USAGE, "collateral.mirror", "expected [HOST=]URL as mirror, found \"%.200s\"", *m) : -1;
+                        return url ? sv_fail(err, SV_USAGE, "collateral.mirror",
+                                             "expected [HOST=]URL as mirror, found \"%.200s\"", *m)
+                                   : -1;
         }
         return 0;
 }
@@ -77,11 +80,13 @@ static bool fresh(const struct sv_fetch *f, const struct sv_entry *e)
         bool for_ever = e->refresh == SV_NEVER && e->until == SV_NEVER;
 
         /* A clock that went back must not make an entry fresh for longer than it was to be. */
-        return holds(f, e) && e->refresh > now_s(f) && (for_ever || (!f->refresh && e->fetched <= now_s(f)));
+        return holds(f, e) && e->refresh > now_s(f) &&
+               (for_ever || (!f->refresh && e->fetched <= now_s(f)));
 }
 
 /* The URL's lock. Whoever has it is asking for the same thing: its answer will be ours too. */
-static int lock(const struct sv_fetch *f, const char *url, int64_t deadline, int *fd, struct sv_err *err)
+static int lock(const struct sv_fetch *f, const char *url, int64_t deadline, int *fd,
+                struct sv_err *err)
 {
         for (;;) {
                 if (sv_cache_lock(f->cache, url, fd, err) < 0)
@@ -89,12 +94,14 @@ static int lock(const struct sv_fetch *f, const char *url, int64_t deadline, int
                 if (*fd >= 0)
                         return 0;
                 if (f->now_ms(f->arg) >= deadline)
-                        return sv_fail(err, SV_SYSTEM, "collateral.lock", "another process has been fetching %s for too long", url);
+                        return sv_fail(err, SV_SYSTEM, "collateral.lock",
+                                       "another process has been fetching %s for too long", url);
                 f->sleep_ms(f->arg, LOCK_POLL_MS);
         }
 }
 
-static int make_entry(const struct sv_fetch *f, const struct sv_json *row, int64_t deadline, struct sv_entry *out, struct sv_err *err)
+static int make_entry(const struct sv_fetch *f, const struct sv_json *row, int64_t deadline,
+                      struct sv_entry *out, struct sv_err *err)
 {
         SV_GOT got = {0};
         SV_ENTRY e = {0};
@@ -118,8 +125,8 @@ static int make_entry(const struct sv_fetch *f, const struct sv_json *row, int64
 }
 
 /* With the lock: look again, ask, keep. */
-static int ask(const struct sv_fetch *f, const struct sv_json *row, const char *url, int64_t deadline, struct sv_fetched_item *item,
-               struct sv_err *err)
+static int ask(const struct sv_fetch *f, const struct sv_json *row, const char *url,
+               int64_t deadline, struct sv_fetched_item *item, struct sv_err *err)
 {
         SV_ENTRY old = {0};
         struct sv_err why = SV_ERR_NULL;
@@ -152,7 +159,8 @@ static int ask(const struct sv_fetch *f, const struct sv_json *row, const char *
         return -1;
 }
 
-static int fetch_row(const struct sv_fetch *f, const struct sv_json *row, int64_t deadline, struct sv_fetched_item *item, struct sv_err *err)
+static int fetch_row(const struct sv_fetch *f, const struct sv_json *row, int64_t deadline,
+                     struct sv_fetched_item *item, struct sv_err *err)
 {
         const char *url = sv_json_str(sv_json_get(row, "url"));
         SV_FD fd = -1;
@@ -185,10 +193,12 @@ static bool may_lack(const struct sv_fetch *f, const struct sv_json *row, const 
         bool mirrored = false;
         SV_STR url = sv_fetch_url(row, f->mirrors, &mirrored, NULL);
 
-        return url && mirrored && sv_json_bool(sv_json_get(row, "optional"), false) && !strcmp(why->check, "collateral.none");
+        return url && mirrored && sv_json_bool(sv_json_get(row, "optional"), false) &&
+               !strcmp(why->check, "collateral.none");
 }
 
-static int add_row(const struct sv_fetch *f, const struct sv_json *row, int64_t deadline, struct sv_fetched *out, struct sv_err *err)
+static int add_row(const struct sv_fetch *f, const struct sv_json *row, int64_t deadline,
+                   struct sv_fetched *out, struct sv_err *err)
 {
         const char *kind = sv_json_str(sv_json_get(row, "kind"));
         struct sv_fetched_item *list = reallocarray(out->list, out->n + 1, sizeof(*list));
@@ -200,7 +210,8 @@ static int add_row(const struct sv_fetch *f, const struct sv_json *row, int64_t 
         if (!list)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %s", kind);
         out->list = list;
-        r = f->offline ? sv_fetch_offline(f->offline, row, &item.entry, &absent, &why) : fetch_row(f, row, deadline, &item, &why);
+        r = f->offline ? sv_fetch_offline(f->offline, row, &item.entry, &absent, &why)
+                       : fetch_row(f, row, deadline, &item, &why);
         if (r < 0 && !f->offline && may_lack(f, row, &why)) {
                 absent = true;
                 r = 0;
@@ -218,8 +229,8 @@ static int add_row(const struct sv_fetch *f, const struct sv_json *row, int64_t 
         return 0;
 }
 
-int sv_fetch_needs(const struct sv_fetch *f, const struct sv_json *needs, const struct sv_collateral *given, struct sv_fetched *out,
-                   struct sv_err *err)
+int sv_fetch_needs(const struct sv_fetch *f, const struct sv_json *needs,
+                   const struct sv_collateral *given, struct sv_fetched *out, struct sv_err *err)
 {
         int64_t deadline = f->now_ms(f->arg) + f->budget_ms;
         SV_FETCHED all = {.absent = sv_json_array()};
@@ -228,11 +239,14 @@ int sv_fetch_needs(const struct sv_fetch *f, const struct sv_json *needs, const 
                 const struct sv_json *row = sv_json_at(needs, i);
                 const char *kind = sv_json_str(sv_json_get(row, "kind"));
 
-                if (!kind || strlen(kind) >= sizeof(all.list->entry.kind) || !sv_json_str(sv_json_get(row, "url")))
-                        return sv_fail(err, SV_FORMAT, "collateral.needs", "row %zu of what is needed has no kind or no url", i);
+                if (!kind || strlen(kind) >= sizeof(all.list->entry.kind) ||
+                    !sv_json_str(sv_json_get(row, "url")))
+                        return sv_fail(err, SV_FORMAT, "collateral.needs",
+                                       "row %zu of what is needed has no kind or no url", i);
                 if (is_given(given, kind))
                         continue;
-                /* Not before something is needed: evidence that needs nothing needs no cache either. */
+                /* Not before something is needed: evidence that needs nothing needs no cache
+                 * either. */
                 if (!f->offline && f->cache && sv_cache_open(f->cache, err) < 0)
                         return -1;
                 if (add_row(f, row, deadline, &all, err) < 0)

@@ -33,12 +33,14 @@ static int add_header(void *arg, const char *kind, struct sv_json *value, struct
         const char *text = sv_json_str(value);
         struct sv_bytes data;
 
-        if (text && strlen(kind) < sizeof(a->out->list->kind) && !(a->given && sv_collateral_get(a->given, kind, 0, &data)))
+        if (text && strlen(kind) < sizeof(a->out->list->kind) &&
+            !(a->given && sv_collateral_get(a->given, kind, 0, &data)))
                 sv_blobs_add(a->out, kind, sv_bytes_str(text));
         return 0;
 }
 
-void sv_fetched_blobs(const struct sv_fetched *f, const struct sv_collateral *given, struct sv_blobs *out)
+void sv_fetched_blobs(const struct sv_fetched *f, const struct sv_collateral *given,
+                      struct sv_blobs *out)
 {
         struct adding a = {given, out};
 
@@ -47,7 +49,8 @@ void sv_fetched_blobs(const struct sv_fetched *f, const struct sv_collateral *gi
 
                 sv_blobs_add(out, e->kind, sv_buf_bytes(&e->body));
                 if (e->headers)
-                        (void)sv_json_each(e->headers, add_header, &a, NULL); /* add_header cannot fail */
+                        (void)sv_json_each(e->headers, add_header, &a,
+                                           NULL); /* add_header cannot fail */
         }
 }
 
@@ -68,7 +71,8 @@ struct sv_json *sv_fetched_json(const struct sv_fetched *f)
                 struct sv_json *row = sv_json_add(list, sv_json_object());
 
                 sv_json_set_str(row, "kind", item->entry.kind);
-                sv_json_set_str(row, item->from == SV_FROM_OFFLINE ? "file" : "url", item->entry.url);
+                sv_json_set_str(row, item->from == SV_FROM_OFFLINE ? "file" : "url",
+                                item->entry.url);
                 sv_json_set_str(row, "from", sv_fetch_from_name(item->from));
                 sv_json_set_int(row, "size", (int64_t)item->entry.body.n);
                 set_time(row, "fetched", item->entry.fetched);

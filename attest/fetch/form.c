@@ -27,7 +27,10 @@ static const char *mirror_for(const char *mirror, const char *host)
 
         if (!equals || (scheme && scheme < equals))
                 return mirror;
-        return !host || (strlen(host) == (size_t)(equals - mirror) && !strncmp(host, mirror, strlen(host))) ? equals + 1 : NULL;
+        return !host || (strlen(host) == (size_t)(equals - mirror) &&
+                         !strncmp(host, mirror, strlen(host)))
+                       ? equals + 1
+                       : NULL;
 }
 
 /* The host of an https URL; returns what follows it (path and query), NULL when it is none. */
@@ -63,7 +66,8 @@ static char *mirrored_url(const char *mirror, const char *path, struct sv_err *e
         return sv_asprintf("%.*s%s", (int)n, mirror, path);
 }
 
-char *sv_fetch_url(const struct sv_json *row, const char *const *mirrors, bool *mirrored, struct sv_err *err)
+char *sv_fetch_url(const struct sv_json *row, const char *const *mirrors, bool *mirrored,
+                   struct sv_err *err)
 {
         const char *url = text_of(row, "url");
         const char *other = text_of(row, "mirror_path");
@@ -71,7 +75,8 @@ char *sv_fetch_url(const struct sv_json *row, const char *const *mirrors, bool *
         const char *path = split(url, host);
 
         if (!path || (other && other[0] != '/')) {
-                sv_fail(err, SV_FORMAT, "collateral.needs", "\"%.200s\" is no https URL with a path", url ? url : "");
+                sv_fail(err, SV_FORMAT, "collateral.needs",
+                        "\"%.200s\" is no https URL with a path", url ? url : "");
                 return NULL;
         }
         *mirrored = false;
@@ -90,7 +95,10 @@ char *sv_fetch_origin(const char *url)
 {
         const char *host = strstr(url, "://");
 
-        return sv_asprintf("%.*s", host ? (int)((size_t)(host - url) + 3 + strcspn(host + 3, "/")) : (int)strlen(url), url);
+        return sv_asprintf("%.*s",
+                           host ? (int)((size_t)(host - url) + 3 + strcspn(host + 3, "/"))
+                                : (int)strlen(url),
+                           url);
 }
 
 /* --- forms --- */
@@ -102,7 +110,8 @@ static int form_certs(const struct sv_json *row, struct sv_entry *e, size_t max,
         if (sv_certs_parse(sv_buf_bytes(&e->body), &certs, "collateral.form", err) < 0)
                 return -1;
         if (certs.n > max)
-                return sv_fail(err, SV_FORMAT, "collateral.form", "%zu certificates, expected %zu", certs.n, max);
+                return sv_fail(err, SV_FORMAT, "collateral.form", "%zu certificates, expected %zu",
+                               certs.n, max);
         return 0;
 }
 
@@ -142,8 +151,10 @@ static int form_json(const struct sv_json *row, struct sv_entry *e, struct sv_er
         if (!pointer)
                 return 0;
         time = sv_json_str(sv_json_pointer(j, pointer));
-        if (!time || !strcmp(time, "now") || sv_parse_time(time, &e->until, "collateral.form", NULL) < 0)
-                return sv_fail(err, SV_FORMAT, "collateral.form", "the document has no time at %s", pointer);
+        if (!time || !strcmp(time, "now") ||
+            sv_parse_time(time, &e->until, "collateral.form", NULL) < 0)
+                return sv_fail(err, SV_FORMAT, "collateral.form", "the document has no time at %s",
+                               pointer);
         return 0;
 }
 
@@ -152,7 +163,8 @@ int sv_fetch_form(const struct sv_json *row, struct sv_entry *e, struct sv_err *
         static const struct {
                 const char *name;
                 int (*check)(const struct sv_json *row, struct sv_entry *e, struct sv_err *err);
-        } forms[] = {{"cert", form_cert}, {"certs", form_chain}, {"crl", form_crl}, {"json", form_json}};
+        } forms[] = {
+                {"cert", form_cert}, {"certs", form_chain}, {"crl", form_crl}, {"json", form_json}};
         const char *form = text_of(row, "form");
 
         e->until = SV_NEVER;
@@ -168,7 +180,8 @@ int sv_fetch_form(const struct sv_json *row, struct sv_entry *e, struct sv_err *
                 }
                 return 0;
         }
-        return sv_fail(err, SV_FORMAT, "collateral.needs", "\"%.40s\" is no form of collateral", form);
+        return sv_fail(err, SV_FORMAT, "collateral.needs", "\"%.40s\" is no form of collateral",
+                       form);
 }
 
 /* --- headers --- */
@@ -189,14 +202,17 @@ static int take_header(void *arg, const char *name, struct sv_json *value, struc
         size_t i;
 
         if (!kind || strlen(kind) >= sizeof(w->e->kind) || strlen(name) >= sizeof(lower))
-                return sv_fail(err, SV_FORMAT, "collateral.needs", "the header %.60s becomes no kind", name);
+                return sv_fail(err, SV_FORMAT, "collateral.needs",
+                               "the header %.60s becomes no kind", name);
         for (i = 0; name[i]; i++)
                 lower[i] = (char)tolower((unsigned char)name[i]);
         lower[i] = '\0';
         text = sv_json_str(sv_json_get(w->headers, lower));
         if (!text)
-                return sv_fail(err, SV_FORMAT, "collateral.header", "%s answers without the header %s", w->e->url, name);
-        if (sv_unpercent(text, &pem, "collateral.header", err) < 0 || sv_certs_parse(sv_buf_bytes(&pem), &certs, "collateral.header", err) < 0) {
+                return sv_fail(err, SV_FORMAT, "collateral.header",
+                               "%s answers without the header %s", w->e->url, name);
+        if (sv_unpercent(text, &pem, "collateral.header", err) < 0 ||
+            sv_certs_parse(sv_buf_bytes(&pem), &certs, "collateral.header", err) < 0) {
                 if (err)
                         snprintf(err->check, sizeof(err->check), "collateral.header");
                 return sv_wrap(err, "header %s of %s", name, w->e->url);
@@ -205,7 +221,8 @@ static int take_header(void *arg, const char *name, struct sv_json *value, struc
         return 0;
 }
 
-int sv_fetch_headers(const struct sv_json *row, const struct sv_json *headers, struct sv_entry *e, struct sv_err *err)
+int sv_fetch_headers(const struct sv_json *row, const struct sv_json *headers, struct sv_entry *e,
+                     struct sv_err *err)
 {
         const struct sv_json *want = sv_json_get(row, "headers");
         struct wanted w = {headers, e};
@@ -228,7 +245,8 @@ bool sv_fetch_retry_after(const char *value, int64_t now, int64_t *until)
         if (!value || !*value)
                 return false;
         if (strspn(value, "0123456789") == strlen(value)) {
-                if (strlen(value) > 9 || sv_parse_u64(value, WEEK, &seconds, "collateral.busy", NULL) < 0)
+                if (strlen(value) > 9 ||
+                    sv_parse_u64(value, WEEK, &seconds, "collateral.busy", NULL) < 0)
                         seconds = WEEK;
                 *until = now + (int64_t)seconds;
                 return true;

@@ -7,15 +7,16 @@
 
 #define REQUEST_MS 30000
 #define BACKOFF_MS 1000
-#define FAULTS 3 /* tries when nobody answers: a machine without a network should say so soon */
+#define FAULTS     3 /* tries when nobody answers: a machine without a network should say so soon */
 
 static int busy(const char *origin, int64_t until, struct sv_err *err)
 {
         char time[32];
 
         return sv_fail(err, SV_SYSTEM, "collateral.busy",
-                       "%s is asked too often and wants to be left alone until %s: try again then, or take a mirror or an offline folder", origin,
-                       sv_format_time(until, time));
+                       "%s is asked too often and wants to be left alone until %s: try again then, "
+                       "or take a mirror or an offline folder",
+                       origin, sv_format_time(until, time));
 }
 
 /* Waits when the deadline allows; -1 without an error when it does not. */
@@ -31,7 +32,8 @@ static int pause_until(const struct sv_fetch *f, int64_t ms, int64_t deadline)
 }
 
 /* Somebody was told to come back later: so are we. */
-static int leave_alone(const struct sv_fetch *f, const char *origin, int64_t deadline, struct sv_err *err)
+static int leave_alone(const struct sv_fetch *f, const char *origin, int64_t deadline,
+                       struct sv_err *err)
 {
         int64_t until = f->cache ? sv_cache_busy_until(f->cache, origin) : 0;
 
@@ -40,7 +42,8 @@ static int leave_alone(const struct sv_fetch *f, const char *origin, int64_t dea
 
 static bool can_help(const struct sv_err *err)
 {
-        return !strcmp(err->check, "collateral.connect") || !strcmp(err->check, "collateral.truncated");
+        return !strcmp(err->check, "collateral.connect") ||
+               !strcmp(err->check, "collateral.truncated");
 }
 
 /* When to ask again after this answer: ms since 1970; 0: never. */
@@ -51,7 +54,8 @@ static int64_t again_at(const struct sv_fetch *f, const struct sv_got *got, int 
 
         if (got->status != 429 && got->status != 408 && got->status / 100 != 5)
                 return 0;
-        if ((got->status == 429 || got->status == 503) && sv_fetch_retry_after(field, now / 1000, &until))
+        if ((got->status == 429 || got->status == 503) &&
+            sv_fetch_retry_after(field, now / 1000, &until))
                 /* A server that says "now" is still not asked at once. */
                 return until * 1000 > now + BACKOFF_MS ? until * 1000 : now + BACKOFF_MS;
         return at;
@@ -60,13 +64,15 @@ static int64_t again_at(const struct sv_fetch *f, const struct sv_got *got, int 
 static int fail_status(const char *url, int status, struct sv_err *err)
 {
         if (status == 404 || status == 410)
-                return sv_fail(err, SV_SYSTEM, "collateral.none", "%s answers with HTTP status %d: it has no such thing", url, status);
-        return sv_fail(err, SV_SYSTEM, "collateral.status", "%s answers with HTTP status %d", url, status);
+                return sv_fail(err, SV_SYSTEM, "collateral.none",
+                               "%s answers with HTTP status %d: it has no such thing", url, status);
+        return sv_fail(err, SV_SYSTEM, "collateral.status", "%s answers with HTTP status %d", url,
+                       status);
 }
 
 /* One try. 0: answered 200. 1: again, *at says when. -1: final. */
-static int try_once(const struct sv_fetch *f, const struct sv_get *get, const char *origin, int try, struct sv_got *out, int64_t *at,
-                    struct sv_err *err)
+static int try_once(const struct sv_fetch *f, const struct sv_get *get, const char *origin, int try,
+                    struct sv_got *out, int64_t *at, struct sv_err *err)
 {
         SV_GOT got = {0};
         struct sv_err why = SV_ERR_NULL;
@@ -85,7 +91,8 @@ static int try_once(const struct sv_fetch *f, const struct sv_get *get, const ch
         *at = again_at(f, &got, try);
         fail_status(get->url, got.status, err);
         if (got.status == 429 && *at) {
-                /* Told to all who share the cache. That it cannot be written only costs them a question. */
+                /* Told to all who share the cache. That it cannot be written only costs them a
+                 * question. */
                 if (f->cache)
                         (void)sv_cache_set_busy(f->cache, origin, (*at + 999) / 1000, NULL);
                 busy(origin, (*at + 999) / 1000, err);
@@ -93,10 +100,13 @@ static int try_once(const struct sv_fetch *f, const struct sv_get *get, const ch
         return *at ? 1 : -1;
 }
 
-int sv_fetch_get(const struct sv_fetch *f, const char *url, bool mirrored, int64_t deadline, struct sv_got *out, struct sv_err *err)
+int sv_fetch_get(const struct sv_fetch *f, const char *url, bool mirrored, int64_t deadline,
+                 struct sv_got *out, struct sv_err *err)
 {
         SV_STR origin = sv_fetch_origin(url);
-        struct sv_get get = {.url = url, .plain = mirrored && !strncmp(url, "http://", 7), .ca_file = mirrored ? f->mirror_ca : NULL,
+        struct sv_get get = {.url = url,
+                             .plain = mirrored && !strncmp(url, "http://", 7),
+                             .ca_file = mirrored ? f->mirror_ca : NULL,
                              .max = SV_COLLATERAL_SIZE_MAX};
         int64_t at = 0;
 
@@ -107,7 +117,9 @@ int sv_fetch_get(const struct sv_fetch *f, const char *url, bool mirrored, int64
                 int r;
 
                 if (left <= 0)
-                        return try ? -1 : sv_fail(err, SV_SYSTEM, "collateral.budget", "no time was left to ask for %s", url);
+                        return try ? -1
+                                   : sv_fail(err, SV_SYSTEM, "collateral.budget",
+                                             "no time was left to ask for %s", url);
                 get.timeout_ms = left < REQUEST_MS ? left : REQUEST_MS;
                 r = try_once(f, &get, origin, try, out, &at, err);
                 if (r <= 0)

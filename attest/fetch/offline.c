@@ -50,7 +50,8 @@ static char *find(const char *dir, const char *offline, const char *kind, struct
         char *path;
 
         if (offline && !sv_offline_path_ok(offline)) {
-                sv_fail(err, SV_FORMAT, "collateral.needs", "\"%.200s\" does not stay below a folder", offline);
+                sv_fail(err, SV_FORMAT, "collateral.needs",
+                        "\"%.200s\" does not stay below a folder", offline);
                 return NULL;
         }
         path = offline ? sv_asprintf("%s/%s", dir, offline) : NULL;
@@ -59,7 +60,8 @@ static char *find(const char *dir, const char *offline, const char *kind, struct
         free(path);
         path = plain_name(dir, kind);
         if (!path)
-                sv_fail(err, SV_SYSTEM, "collateral.offline", "%s has neither %s nor %s.* for the %s that the evidence needs", dir,
+                sv_fail(err, SV_SYSTEM, "collateral.offline",
+                        "%s has neither %s nor %s.* for the %s that the evidence needs", dir,
                         offline ? offline : "a path of its own", kind, kind);
         return path;
 }
@@ -77,14 +79,16 @@ static int take_header(void *arg, const char *name, struct sv_json *value, struc
         SV_BUF text = SV_BUF_NULL;
 
         if (!kind)
-                return sv_fail(err, SV_FORMAT, "collateral.needs", "the header %.60s becomes no kind", name);
+                return sv_fail(err, SV_FORMAT, "collateral.needs",
+                               "the header %.60s becomes no kind", name);
         if (!path || sv_file_read(path, SV_PEM_SIZE_MAX, &text, "collateral.size", err) < 0)
                 return -1;
         sv_json_set_str(in->e->headers, kind, sv_buf_str(&text));
         return 0;
 }
 
-int sv_fetch_offline(const char *dir, const struct sv_json *row, struct sv_entry *out, bool *absent, struct sv_err *err)
+int sv_fetch_offline(const char *dir, const struct sv_json *row, struct sv_entry *out, bool *absent,
+                     struct sv_err *err)
 {
         const char *kind = sv_json_str(sv_json_get(row, "kind"));
         const struct sv_json *headers = sv_json_get(row, "headers");
@@ -104,7 +108,8 @@ int sv_fetch_offline(const char *dir, const struct sv_json *row, struct sv_entry
         }
         e.url = sv_asprintf("%s", path);
         snprintf(e.kind, sizeof(e.kind), "%s", kind);
-        if (sv_file_read(path, SV_COLLATERAL_SIZE_MAX, &e.body, "collateral.size", err) < 0 || sv_fetch_form(row, &e, err) < 0)
+        if (sv_file_read(path, SV_COLLATERAL_SIZE_MAX, &e.body, "collateral.size", err) < 0 ||
+            sv_fetch_form(row, &e, err) < 0)
                 return -1;
         if (headers) {
                 e.headers = sv_json_object();

@@ -38,7 +38,8 @@ struct sv_json *sv_jwk_from_key(const struct sv_key *key, const char *alg, struc
 }
 
 /* What base/crypto says about the numbers, under the name of the place they came from. */
-static struct sv_key *rename_error(struct sv_key *key, const struct sv_err *inner, const char *check, struct sv_err *err)
+static struct sv_key *rename_error(struct sv_key *key, const struct sv_err *inner,
+                                   const char *check, struct sv_err *err)
 {
         const char *last = strrchr(inner->check, '.');
         char name[64];
@@ -46,7 +47,8 @@ static struct sv_key *rename_error(struct sv_key *key, const struct sv_err *inne
         if (key)
                 return key;
         snprintf(name, sizeof(name), "%s%s", check, last ? last : ".key");
-        sv_fail(err, inner->class, inner->class == SV_FORMAT ? name : inner->check, "%s", inner->msg);
+        sv_fail(err, inner->class, inner->class == SV_FORMAT ? name : inner->check, "%s",
+                inner->msg);
         return NULL;
 }
 
@@ -59,7 +61,8 @@ static struct sv_key *ec_key(const struct sv_json *jwk, const char *check, struc
         const char *crv;
         char name[64];
 
-        if (sv_json_need_str(jwk, "crv", &crv, check, err) < 0 || sv_json_need_b64url(jwk, "x", &x, check, err) < 0 ||
+        if (sv_json_need_str(jwk, "crv", &crv, check, err) < 0 ||
+            sv_json_need_b64url(jwk, "x", &x, check, err) < 0 ||
             sv_json_need_b64url(jwk, "y", &y, check, err) < 0)
                 return NULL;
         for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
@@ -67,10 +70,12 @@ static struct sv_key *ec_key(const struct sv_json *jwk, const char *check, struc
                         type = curves[i].type;
         if (!type) {
                 snprintf(name, sizeof(name), "%s.crv", check);
-                sv_fail(err, SV_FORMAT, name, "the curve is \"%.32s\", expected P-256, P-384 or P-521", crv);
+                sv_fail(err, SV_FORMAT, name,
+                        "the curve is \"%.32s\", expected P-256, P-384 or P-521", crv);
                 return NULL;
         }
-        return rename_error(sv_key_from_ec(type, sv_buf_bytes(&x), sv_buf_bytes(&y), &inner), &inner, check, err);
+        return rename_error(sv_key_from_ec(type, sv_buf_bytes(&x), sv_buf_bytes(&y), &inner),
+                            &inner, check, err);
 }
 
 static struct sv_key *rsa_key(const struct sv_json *jwk, const char *check, struct sv_err *err)
@@ -80,7 +85,8 @@ static struct sv_key *rsa_key(const struct sv_json *jwk, const char *check, stru
         SV_BUF e = SV_BUF_NULL;
         char name[64];
 
-        if (sv_json_need_b64url(jwk, "n", &n, check, err) < 0 || sv_json_need_b64url(jwk, "e", &e, check, err) < 0)
+        if (sv_json_need_b64url(jwk, "n", &n, check, err) < 0 ||
+            sv_json_need_b64url(jwk, "e", &e, check, err) < 0)
                 return NULL;
         /* RFC 7518 section 6.3.1.1: no more octets than needed; the KBS binding hashes the text. */
         if (!n.n || !e.n || !n.p[0] || !e.p[0]) {
@@ -88,19 +94,23 @@ static struct sv_key *rsa_key(const struct sv_json *jwk, const char *check, stru
                 sv_fail(err, SV_FORMAT, name, "n or e is empty or begins with a zero byte");
                 return NULL;
         }
-        return rename_error(sv_key_from_rsa(sv_buf_bytes(&n), sv_buf_bytes(&e), &inner), &inner, check, err);
+        return rename_error(sv_key_from_rsa(sv_buf_bytes(&n), sv_buf_bytes(&e), &inner), &inner,
+                            check, err);
 }
 
-struct sv_key *sv_jwk_to_key(const struct sv_json *jwk, const char *alg, const char *check, struct sv_err *err)
+struct sv_key *sv_jwk_to_key(const struct sv_json *jwk, const char *alg, const char *check,
+                             struct sv_err *err)
 {
         const char *kty, *found;
         char name[64];
 
-        if (sv_json_need_str(jwk, "kty", &kty, check, err) < 0 || (alg && sv_json_need_str(jwk, "alg", &found, check, err) < 0))
+        if (sv_json_need_str(jwk, "kty", &kty, check, err) < 0 ||
+            (alg && sv_json_need_str(jwk, "alg", &found, check, err) < 0))
                 return NULL;
         if (alg && strcmp(alg, found)) {
                 snprintf(name, sizeof(name), "%s.alg", check);
-                sv_fail(err, SV_FORMAT, name, "the key is for \"%.32s\", expected \"%s\"", found, alg);
+                sv_fail(err, SV_FORMAT, name, "the key is for \"%.32s\", expected \"%s\"", found,
+                        alg);
                 return NULL;
         }
         if (!strcmp(kty, "EC"))
@@ -119,8 +129,10 @@ int sv_jwk_thumbprint(const struct sv_key *key, char out[44], struct sv_err *err
         SV_BUF b64 = SV_BUF_NULL;
         uint8_t digest[32];
 
-        /* The required members only, sorted: without alg that is what the canonical form of our JWK is. */
-        if (!jwk || sv_json_canonical(jwk, &text, err) < 0 || sv_digest(SV_SHA256, sv_buf_bytes(&text), digest, err) < 0)
+        /* The required members only, sorted: without alg that is what the canonical form of our JWK
+         * is. */
+        if (!jwk || sv_json_canonical(jwk, &text, err) < 0 ||
+            sv_digest(SV_SHA256, sv_buf_bytes(&text), digest, err) < 0)
                 return -1;
         sv_put_base64url(&b64, sv_bytes(digest, sizeof(digest)));
         if (sv_buf_ok(&b64, "a thumbprint", err) < 0)

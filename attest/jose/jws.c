@@ -28,12 +28,15 @@ static int check_header(const struct sv_json *header, const char *check, struct 
         if (strcmp(alg, "ES256")) /* "none" and every confusion of algorithms end here */
                 return fail_sub(err, check, "alg", "the token's algorithm is not ES256");
         if (sv_json_get(header, "crit") || sv_json_get(header, "b64"))
-                return fail_sub(err, check, "crit", "the header has critical extensions (crit, b64); none is known here");
+                return fail_sub(
+                        err, check, "crit",
+                        "the header has critical extensions (crit, b64); none is known here");
         return 0;
 }
 
 /* Exactly two dots, three parts. */
-static int split(struct sv_bytes text, struct sv_bytes part[3], const char *check, struct sv_err *err)
+static int split(struct sv_bytes text, struct sv_bytes part[3], const char *check,
+                 struct sv_err *err)
 {
         size_t dots = 0, at[2] = {0, 0};
 
@@ -45,7 +48,8 @@ static int split(struct sv_bytes text, struct sv_bytes part[3], const char *chec
                 dots++;
         }
         if (dots != 2)
-                return fail_sub(err, check, "form", "a compact JWS has three parts between two dots");
+                return fail_sub(err, check, "form",
+                                "a compact JWS has three parts between two dots");
         part[0] = sv_bytes(text.p, at[0]);
         part[1] = sv_bytes(text.p + at[0] + 1, at[1] - at[0] - 1);
         part[2] = sv_bytes(text.p + at[1] + 1, text.n - at[1] - 1);
@@ -62,8 +66,10 @@ int sv_jws_parse(struct sv_bytes text, struct sv_jws *out, const char *check, st
         snprintf(form, sizeof(form), "%s.form", check);
         snprintf(head, sizeof(head), "%s.header", check);
         if (split(text, part, check, err) < 0 || sv_unbase64url(part[0], &header, form, err) < 0 ||
-            sv_unbase64url(part[1], &jws.payload, form, err) < 0 || sv_unbase64url(part[2], &jws.signature, form, err) < 0 ||
-            sv_json_parse(sv_buf_bytes(&header), head, &jws.header, err) < 0 || check_header(jws.header, check, err) < 0)
+            sv_unbase64url(part[1], &jws.payload, form, err) < 0 ||
+            sv_unbase64url(part[2], &jws.signature, form, err) < 0 ||
+            sv_json_parse(sv_buf_bytes(&header), head, &jws.header, err) < 0 ||
+            check_header(jws.header, check, err) < 0)
                 return -1;
         if (jws.signature.n != 64)
                 return fail_sub(err, check, "form", "an ES256 signature has 64 bytes, r and s");
@@ -80,14 +86,16 @@ static int need_p256(const struct sv_key *key, struct sv_err *err)
         return 0;
 }
 
-int sv_jws_verify(const struct sv_jws *jws, const struct sv_key *key, const char *check, struct sv_err *err)
+int sv_jws_verify(const struct sv_jws *jws, const struct sv_key *key, const char *check,
+                  struct sv_err *err)
 {
         char name[64];
 
         if (need_p256(key, err) < 0)
                 return -1;
         snprintf(name, sizeof(name), "%s.signature", check);
-        return sv_verify_sig(key, SV_ECDSA_SHA256, jws->signed_part, sv_buf_bytes(&jws->signature), name, err);
+        return sv_verify_sig(key, SV_ECDSA_SHA256, jws->signed_part, sv_buf_bytes(&jws->signature),
+                             name, err);
 }
 
 static int copy_member(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
@@ -97,7 +105,8 @@ static int copy_member(void *arg, const char *name, struct sv_json *value, struc
         return 0;
 }
 
-int sv_jws_sign(const struct sv_key *key, const struct sv_json *header, struct sv_bytes payload, struct sv_buf *out, struct sv_err *err)
+int sv_jws_sign(const struct sv_key *key, const struct sv_json *header, struct sv_bytes payload,
+                struct sv_buf *out, struct sv_err *err)
 {
         SV_JSON *full = sv_json_object();
         SV_BUF text = SV_BUF_NULL;

@@ -7,7 +7,7 @@
 #include "policy/verdict.h"
 
 #define EAR_PROFILE "tag:github.com,2024:confidential-containers/Trustee"
-#define TIME_MAX 253402300799 /* 9999-12-31T23:59:59Z */
+#define TIME_MAX    253402300799 /* 9999-12-31T23:59:59Z */
 
 /* --- what both kinds of token share --- */
 
@@ -20,7 +20,8 @@ static int fail_proof(struct sv_err *err, const char *check, const char *sub, co
 }
 
 /* The key in the header is the sender's own word. It may only repeat what we already know. */
-static int check_header_key(const struct sv_json *header, const struct sv_key *trusted, const char *check, struct sv_err *err)
+static int check_header_key(const struct sv_json *header, const struct sv_key *trusted,
+                            const char *check, struct sv_err *err)
 {
         struct sv_json *jwk = sv_json_get(header, "jwk");
         SV_KEY *claimed = NULL;
@@ -29,40 +30,49 @@ static int check_header_key(const struct sv_json *header, const struct sv_key *t
         if (!jwk)
                 return 0;
         claimed = sv_jwk_to_key(jwk, NULL, "token.jwk", err);
-        if (!claimed || sv_jwk_thumbprint(claimed, theirs, err) < 0 || sv_jwk_thumbprint(trusted, ours, err) < 0)
+        if (!claimed || sv_jwk_thumbprint(claimed, theirs, err) < 0 ||
+            sv_jwk_thumbprint(trusted, ours, err) < 0)
                 return -1;
         if (strcmp(ours, theirs))
-                return fail_proof(err, check, "key", "the token names another key than the one that is trusted");
+                return fail_proof(err, check, "key",
+                                  "the token names another key than the one that is trusted");
         return 0;
 }
 
-static int check_times(const struct sv_json *payload, int64_t now, int64_t *life, const char *check, struct sv_err *err)
+static int check_times(const struct sv_json *payload, int64_t now, int64_t *life, const char *check,
+                       struct sv_err *err)
 {
         int64_t iat, exp, nbf = 0;
 
         if (sv_json_need_int(payload, "exp", 0, TIME_MAX, &exp, check, err) < 0 ||
             sv_json_need_int(payload, "iat", 0, TIME_MAX, &iat, check, err) < 0 ||
-            (sv_json_get(payload, "nbf") && sv_json_need_int(payload, "nbf", 0, TIME_MAX, &nbf, check, err) < 0))
+            (sv_json_get(payload, "nbf") &&
+             sv_json_need_int(payload, "nbf", 0, TIME_MAX, &nbf, check, err) < 0))
                 return -1;
         if (now >= exp)
                 return fail_proof(err, check, "expired", "the token's time (exp) has passed");
         if (iat > now + SV_TOKEN_LEEWAY || nbf > now + SV_TOKEN_LEEWAY)
-                return fail_proof(err, check, "early", "the token is from the future (iat, nbf): compare the clocks of both machines");
+                return fail_proof(err, check, "early",
+                                  "the token is from the future (iat, nbf): compare the clocks of "
+                                  "both machines");
         *life = exp - iat;
         return 0;
 }
 
 /* Nothing of the payload is looked at before its signature holds. */
-static int open_token(struct sv_bytes token, const struct sv_key *trusted, int64_t now, struct sv_json **payload, int64_t *life,
-                      const char *check, struct sv_err *err)
+static int open_token(struct sv_bytes token, const struct sv_key *trusted, int64_t now,
+                      struct sv_json **payload, int64_t *life, const char *check,
+                      struct sv_err *err)
 {
         SV_JSON *j = NULL;
         SV_JWS jws = {0};
         char name[64];
 
         snprintf(name, sizeof(name), "%s.payload", check);
-        if (sv_jws_parse(token, &jws, check, err) < 0 || check_header_key(jws.header, trusted, check, err) < 0 ||
-            sv_jws_verify(&jws, trusted, check, err) < 0 || sv_json_parse(sv_buf_bytes(&jws.payload), name, &j, err) < 0 ||
+        if (sv_jws_parse(token, &jws, check, err) < 0 ||
+            check_header_key(jws.header, trusted, check, err) < 0 ||
+            sv_jws_verify(&jws, trusted, check, err) < 0 ||
+            sv_json_parse(sv_buf_bytes(&jws.payload), name, &j, err) < 0 ||
             check_times(j, now, life, check, err) < 0)
                 return -1;
         *payload = sv_json_ref(j);
@@ -71,7 +81,8 @@ static int open_token(struct sv_bytes token, const struct sv_key *trusted, int64
 
 /* --- attestation result --- */
 
-static struct sv_json *signer_header(const struct sv_key *signer, const struct sv_certs *chain, struct sv_err *err)
+static struct sv_json *signer_header(const struct sv_key *signer, const struct sv_certs *chain,
+                                     struct sv_err *err)
 {
         struct sv_json *jwk = sv_jwk_from_key(signer, "ES256", err);
         struct sv_json *header, *x5c;
@@ -126,8 +137,8 @@ static struct sv_json *ear_claims(const struct sv_ear *ear)
         return all;
 }
 
-int sv_ear_sign(const struct sv_ear *ear, const struct sv_key *signer, const struct sv_certs *chain, struct sv_buf *out,
-                struct sv_err *err)
+int sv_ear_sign(const struct sv_ear *ear, const struct sv_key *signer, const struct sv_certs *chain,
+                struct sv_buf *out, struct sv_err *err)
 {
         SV_JSON *header = signer_header(signer, chain, err);
         SV_JSON *claims = NULL;
@@ -147,7 +158,8 @@ static struct sv_json *cpu0(const struct sv_json *payload)
         return sv_json_pointer(payload, "/submods/cpu0");
 }
 
-int sv_ear_verify(struct sv_bytes token, const struct sv_key *signer, int64_t now, struct sv_json **payload, struct sv_err *err)
+int sv_ear_verify(struct sv_bytes token, const struct sv_key *signer, int64_t now,
+                  struct sv_json **payload, struct sv_err *err)
 {
         SV_JSON *j = NULL;
         SV_VERDICT verdict = {0};
@@ -168,7 +180,8 @@ int sv_ear_verify(struct sv_bytes token, const struct sv_key *signer, int64_t no
 struct sv_json *sv_ear_tee_key(const struct sv_json *payload)
 {
         struct sv_json *evidence = sv_json_get(cpu0(payload), "ear.veraison.annotated-evidence");
-        struct sv_json *key = sv_json_get(sv_json_get(evidence, "runtime_data_claims"), "tee-pubkey");
+        struct sv_json *key =
+                sv_json_get(sv_json_get(evidence, "runtime_data_claims"), "tee-pubkey");
 
         return sv_json_type(key) == SV_JSON_OBJECT ? key : NULL;
 }
@@ -180,7 +193,8 @@ const char *sv_ear_status(const struct sv_json *payload)
 
 /* --- administrator --- */
 
-int sv_admin_token_sign(const struct sv_key *admin, int64_t now, struct sv_buf *out, struct sv_err *err)
+int sv_admin_token_sign(const struct sv_key *admin, int64_t now, struct sv_buf *out,
+                        struct sv_err *err)
 {
         SV_JSON *header = sv_json_object();
         SV_JSON *claims = sv_json_object();
@@ -196,7 +210,8 @@ int sv_admin_token_sign(const struct sv_key *admin, int64_t now, struct sv_buf *
         return sv_jws_sign(admin, header, sv_buf_bytes(&text), out, err);
 }
 
-int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin, int64_t now, struct sv_err *err)
+int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin, int64_t now,
+                          struct sv_err *err)
 {
         SV_JSON *j = NULL;
         const char *role;
@@ -206,7 +221,8 @@ int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin, int
             sv_json_need_str(j, "role", &role, "admin.token", err) < 0)
                 return -1;
         if (life > SV_ADMIN_TOKEN_MAX)
-                return fail_proof(err, "admin.token", "life", "the token is valid for too long: make one for each call");
+                return fail_proof(err, "admin.token", "life",
+                                  "the token is valid for too long: make one for each call");
         if (strcmp(role, "admin"))
                 return fail_proof(err, "admin.token", "role", "the token's role is not \"admin\"");
         return 0;

@@ -21,7 +21,9 @@ struct sv_admin {
 static int read_pin(const char *text, struct sv_buf *pin, struct sv_err *err)
 {
         if (strncmp(text, "sha256:", 7) || strlen(text) != 7 + 64)
-                return sv_fail(err, SV_USAGE, "admin.pin", "expected sha256: and 64 hex digits (the broker's init prints it), found '%.80s'",
+                return sv_fail(err, SV_USAGE, "admin.pin",
+                               "expected sha256: and 64 hex digits (the broker's init prints it), "
+                               "found '%.80s'",
                                text);
         if (sv_unhex(sv_bytes_str(text + 7), pin, "admin.pin", err) < 0) {
                 if (err)
@@ -31,7 +33,8 @@ static int read_pin(const char *text, struct sv_buf *pin, struct sv_err *err)
         return 0;
 }
 
-int sv_admin_open(const char *url, const char *pin, const char *key_file, struct sv_admin **out, struct sv_err *err)
+int sv_admin_open(const char *url, const char *pin, const char *key_file, struct sv_admin **out,
+                  struct sv_err *err)
 {
         SV_ADMIN *a = calloc(1, sizeof(*a));
         SV_BUF raw = SV_BUF_NULL;
@@ -39,7 +42,8 @@ int sv_admin_open(const char *url, const char *pin, const char *key_file, struct
 
         if (!a)
                 return sv_fail_errno(err, "base.memory", "no memory for the client");
-        if (read_pin(pin, &raw, err) < 0 || sv_file_read(key_file, SV_PEM_SIZE_MAX, &pem, "admin.key", err) < 0)
+        if (read_pin(pin, &raw, err) < 0 ||
+            sv_file_read(key_file, SV_PEM_SIZE_MAX, &pem, "admin.key", err) < 0)
                 return -1;
         a->key = sv_key_from_pem(sv_buf_bytes(&pem), true, err);
         a->ctx = a->key ? sv_tls_client(sv_buf_bytes(&raw), NULL, err) : NULL;
@@ -75,8 +79,8 @@ static int authorize(struct sv_admin *a, struct sv_http_msg *req, struct sv_err 
         return sv_http_add(req, "Authorization", sv_buf_str(&value), err);
 }
 
-static int call(struct sv_admin *a, const char *method, const char *path, struct sv_bytes body, struct sv_http_msg *answer,
-                struct sv_err *err)
+static int call(struct sv_admin *a, const char *method, const char *path, struct sv_bytes body,
+                struct sv_http_msg *answer, struct sv_err *err)
 {
         SV_HTTP req = {0};
         int rc;
@@ -87,24 +91,27 @@ static int call(struct sv_admin *a, const char *method, const char *path, struct
         sv_http_conn_close(&a->conn);
         if (rc < 0)
                 return sv_wrap(err, "%s %s", method, path);
-        return answer->status == 200 || answer->status == 204 ? 0
-                                                              : sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
+        return answer->status == 200 || answer->status == 204
+                       ? 0
+                       : sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
 }
 
 /* With the path of a resource at the end. */
-static int call_path(struct sv_admin *a, const char *method, const char *route, const char *path, struct sv_bytes body,
-                     struct sv_http_msg *answer, struct sv_err *err)
+static int call_path(struct sv_admin *a, const char *method, const char *route, const char *path,
+                     struct sv_bytes body, struct sv_http_msg *answer, struct sv_err *err)
 {
         SV_STR target = sv_asprintf("%s/%s", route, path);
 
         return call(a, method, target, body, answer, err);
 }
 
-int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret *value, struct sv_err *err)
+int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret *value,
+                          struct sv_err *err)
 {
         SV_HTTP answer = {0};
 
-        return call_path(a, "POST", "/kbs/v0/resource", path, sv_bytes(sv_secret_reveal(value), sv_secret_size(value)), &answer, err);
+        return call_path(a, "POST", "/kbs/v0/resource", path,
+                         sv_bytes(sv_secret_reveal(value), sv_secret_size(value)), &answer, err);
 }
 
 int sv_admin_delete_resource(struct sv_admin *a, const char *path, struct sv_err *err)
@@ -128,14 +135,16 @@ int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_
         return call_json(a, "/secure-vm/v0/resources", out, err);
 }
 
-int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document, struct sv_err *err)
+int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
+                        struct sv_err *err)
 {
         SV_HTTP answer = {0};
 
         return call_path(a, "PUT", "/secure-vm/v0/policy", path, document, &answer, err);
 }
 
-int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document, struct sv_err *err)
+int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document,
+                        struct sv_err *err)
 {
         SV_HTTP answer = {0};
 

@@ -1,5 +1,6 @@
-/* The administrator's side of a key broker: resources, policies, audit. Every call is one connection and one fresh admin token
- * (ES256, two minutes, role "admin"). Failures carry the broker's class and check, as in attest/kbs/client.h. */
+/* The administrator's side of a key broker: resources, policies, audit. Every call is one
+ * connection and one fresh admin token (ES256, two minutes, role "admin"). Failures carry the
+ * broker's class and check, as in attest/kbs/client.h. */
 #pragma once
 
 #include "base/json/json.h"
@@ -7,21 +8,28 @@
 
 struct sv_admin;
 
-/* `url` "https://host:port[/prefix]", `pin` "sha256:<64 hex>" of the broker's public key (SPKI), `key_file` the admin's private key
- * (PEM). SV_USAGE "admin.pin", SV_SYSTEM / SV_FORMAT "admin.key". Nothing is sent yet. */
-int sv_admin_open(const char *url, const char *pin, const char *key_file, struct sv_admin **out, struct sv_err *err);
+/* `url` "https://host:port[/prefix]", `pin` "sha256:<64 hex>" of the broker's public key (SPKI),
+ * `key_file` the admin's private key (PEM). SV_USAGE "admin.pin", SV_SYSTEM / SV_FORMAT
+ * "admin.key". Nothing is sent yet. */
+int sv_admin_open(const char *url, const char *pin, const char *key_file, struct sv_admin **out,
+                  struct sv_err *err);
 void sv_admin_free(struct sv_admin *a);
 void sv_admin_freep(struct sv_admin **a);
 #define SV_ADMIN __attribute__((cleanup(sv_admin_freep))) struct sv_admin
 
 /* `path` is "repo/type/tag" everywhere. Putting replaces what was there. */
-int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret *value, struct sv_err *err);
+int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret *value,
+                          struct sv_err *err);
 int sv_admin_delete_resource(struct sv_admin *a, const char *path, struct sv_err *err);
-/* {"resources":[{"path":…,"size":n,"created":RFC3339,"policy":bool}, …]}; never the values. The caller frees. */
+/* {"resources":[{"path":…,"size":n,"created":RFC3339,"policy":bool}, …]}; never the values. The
+ * caller frees. */
 int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err);
-int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document, struct sv_err *err);
+int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
+                        struct sv_err *err);
 /* Appends the document as it was put. */
-int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document, struct sv_err *err);
+int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document,
+                        struct sv_err *err);
 int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *err);
-/* {"audit":[{record}, …]}, oldest first, those with id above `after` (0: all), at most the broker's page. The caller frees. */
+/* {"audit":[{record}, …]}, oldest first, those with id above `after` (0: all), at most the broker's
+ * page. The caller frees. */
 int sv_admin_audit(struct sv_admin *a, int64_t after, struct sv_json **out, struct sv_err *err);

@@ -1,5 +1,6 @@
-/* What evidence is bound to: the nonce and the guest's key, hashed in one canonical form on both sides. Only the members that the
- * protocol types take part: a peer that types the message would drop any other, and the digests would differ. */
+/* What evidence is bound to: the nonce and the guest's key, hashed in one canonical form on both
+ * sides. Only the members that the protocol types take part: a peer that types the message would
+ * drop any other, and the digests would differ. */
 #include "attest/kbs/kbs.h"
 
 #include <stdlib.h>
@@ -27,14 +28,16 @@ void sv_kbs_merge(struct sv_json *into, const struct sv_json *from)
                 sv_json_each(from, merge_one, into, NULL);
 }
 
-static int copy_member(const struct sv_json *jwk, const char *member, char *out, size_t size, struct sv_err *err)
+static int copy_member(const struct sv_json *jwk, const char *member, char *out, size_t size,
+                       struct sv_err *err)
 {
         const char *s;
 
         if (sv_json_need_str(jwk, member, &s, "kbs.tee-pubkey", err) < 0)
                 return -1;
         if (strlen(s) >= size)
-                return sv_fail(err, SV_FORMAT, "kbs.tee-pubkey", "\"%s\" is longer than %zu characters", member, size - 1);
+                return sv_fail(err, SV_FORMAT, "kbs.tee-pubkey",
+                               "\"%s\" is longer than %zu characters", member, size - 1);
         memcpy(out, s, strlen(s) + 1);
         return 0;
 }
@@ -46,7 +49,8 @@ static int copy_part(const struct sv_json *jwk, const char *member, char **out, 
         if (sv_json_need_str(jwk, member, &s, "kbs.tee-pubkey", err) < 0)
                 return -1;
         if (!*s || strlen(s) > PART_MAX)
-                return sv_fail(err, SV_FORMAT, "kbs.tee-pubkey", "\"%s\" has %zu characters, expected 1 to %d", member, strlen(s),
+                return sv_fail(err, SV_FORMAT, "kbs.tee-pubkey",
+                               "\"%s\" has %zu characters, expected 1 to %d", member, strlen(s),
                                PART_MAX);
         *out = sv_asprintf("%s", s);
         return 0;
@@ -57,14 +61,17 @@ int sv_kbs_parse_pubkey(const struct sv_json *jwk, struct sv_kbs_pubkey *out, st
         SV_KBS_PUBKEY k = {{0}};
         bool ec;
 
-        if (copy_member(jwk, "kty", k.kty, sizeof(k.kty), err) < 0 || copy_member(jwk, "alg", k.alg, sizeof(k.alg), err) < 0)
+        if (copy_member(jwk, "kty", k.kty, sizeof(k.kty), err) < 0 ||
+            copy_member(jwk, "alg", k.alg, sizeof(k.alg), err) < 0)
                 return -1;
         ec = !strcmp(k.kty, "EC");
         if (!ec && strcmp(k.kty, "RSA"))
-                return sv_fail(err, SV_FORMAT, "kbs.tee-pubkey", "key type \"%s\"; expected EC or RSA", k.kty);
+                return sv_fail(err, SV_FORMAT, "kbs.tee-pubkey",
+                               "key type \"%s\"; expected EC or RSA", k.kty);
         if (ec && copy_member(jwk, "crv", k.crv, sizeof(k.crv), err) < 0)
                 return -1;
-        if (copy_part(jwk, ec ? "x" : "n", &k.a, err) < 0 || copy_part(jwk, ec ? "y" : "e", &k.b, err) < 0)
+        if (copy_part(jwk, ec ? "x" : "n", &k.a, err) < 0 ||
+            copy_part(jwk, ec ? "y" : "e", &k.b, err) < 0)
                 return -1;
         *out = k;
         memset(&k, 0, sizeof(k));
@@ -85,8 +92,9 @@ struct sv_json *sv_kbs_pubkey_json(const struct sv_kbs_pubkey *key)
         return j;
 }
 
-int sv_kbs_binding_digest(const char *additional, const char *nonce, const struct sv_kbs_pubkey *key,
-                          uint8_t digest[SV_KBS_BINDING_SIZE], struct sv_err *err)
+int sv_kbs_binding_digest(const char *additional, const char *nonce,
+                          const struct sv_kbs_pubkey *key, uint8_t digest[SV_KBS_BINDING_SIZE],
+                          struct sv_err *err)
 {
         SV_JSON *j = sv_json_object();
         SV_BUF text = SV_BUF_NULL;

@@ -21,7 +21,8 @@ struct sv_kbs_client {
         bool retryable;
 };
 
-int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out, struct sv_err *err)
+int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out,
+                      struct sv_err *err)
 {
         struct sv_kbs_client *c = calloc(1, sizeof(*c));
 
@@ -75,11 +76,12 @@ static bool may_pass_later(int status, struct sv_bytes body)
 
         if (status >= 500 || status == 429 || status == 408)
                 return true;
-        return sv_kbs_parse_error(body, &e, NULL) == 0 && (!strcmp(e.name, "TokenNotFound") || !strcmp(e.name, "TokenVerifierError"));
+        return sv_kbs_parse_error(body, &e, NULL) == 0 &&
+               (!strcmp(e.name, "TokenNotFound") || !strcmp(e.name, "TokenVerifierError"));
 }
 
-static int call(struct sv_kbs_client *c, const char *method, const char *path, struct sv_bytes body, struct sv_http_msg *answer,
-                struct sv_err *err)
+static int call(struct sv_kbs_client *c, const char *method, const char *path, struct sv_bytes body,
+                struct sv_http_msg *answer, struct sv_err *err)
 {
         SV_HTTP req = {0};
         struct sv_err fault = SV_ERR_NULL;
@@ -102,23 +104,27 @@ static int call(struct sv_kbs_client *c, const char *method, const char *path, s
 }
 
 /* Name and value of the session cookie; its attributes do not matter to a client of one host. */
-static int take_cookie(struct sv_kbs_client *c, const struct sv_http_msg *answer, struct sv_err *err)
+static int take_cookie(struct sv_kbs_client *c, const struct sv_http_msg *answer,
+                       struct sv_err *err)
 {
         for (size_t i = 0; i < answer->n_fields; i++) {
                 const char *v = answer->fields[i].value;
                 size_t n = strcspn(v, "; ");
 
-                if (strcasecmp(answer->fields[i].name, "Set-Cookie") || strncmp(v, "kbs-session-id=", 15))
+                if (strcasecmp(answer->fields[i].name, "Set-Cookie") ||
+                    strncmp(v, "kbs-session-id=", 15))
                         continue;
                 if (n <= 15 || n > 256)
                         break;
                 c->cookie = sv_asprintf("%.*s", (int)n, v);
                 return 0;
         }
-        return sv_fail(err, SV_FORMAT, "kbs.cookie", "the broker's challenge came without a session cookie");
+        return sv_fail(err, SV_FORMAT, "kbs.cookie",
+                       "the broker's challenge came without a session cookie");
 }
 
-int sv_kbs_auth(struct sv_kbs_client *c, const char *tee, const struct sv_json *params, struct sv_err *err)
+int sv_kbs_auth(struct sv_kbs_client *c, const char *tee, const struct sv_json *params,
+                struct sv_err *err)
 {
         SV_BUF body = SV_BUF_NULL;
         SV_HTTP answer = {0};
@@ -128,7 +134,8 @@ int sv_kbs_auth(struct sv_kbs_client *c, const char *tee, const struct sv_json *
         if (!c->key || sv_kbs_pubkey_from_key(c->key, &c->pubkey, err) < 0)
                 return -1;
         sv_kbs_write_request(tee, params, &body);
-        if (sv_buf_ok(&body, "the request", err) < 0 || call(c, "POST", "/kbs/v0/auth", sv_buf_bytes(&body), &answer, err) < 0)
+        if (sv_buf_ok(&body, "the request", err) < 0 ||
+            call(c, "POST", "/kbs/v0/auth", sv_buf_bytes(&body), &answer, err) < 0)
                 return -1;
         if (sv_kbs_parse_challenge(sv_buf_bytes(&answer.body), &c->challenge, err) < 0)
                 return -1;
@@ -144,7 +151,8 @@ int sv_kbs_binding(struct sv_kbs_client *c, uint8_t digest[48], struct sv_err *e
 {
         c->retryable = false;
         if (!c->cookie)
-                return sv_fail(err, SV_USAGE, "kbs.order", "no challenge yet: the request comes first");
+                return sv_fail(err, SV_USAGE, "kbs.order",
+                               "no challenge yet: the request comes first");
         return sv_kbs_binding_digest("", c->challenge.nonce, &c->pubkey, digest, err);
 }
 
@@ -155,9 +163,11 @@ int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *evidence, struc
 
         c->retryable = false;
         if (!c->cookie)
-                return sv_fail(err, SV_USAGE, "kbs.order", "no challenge yet: the request comes first");
+                return sv_fail(err, SV_USAGE, "kbs.order",
+                               "no challenge yet: the request comes first");
         sv_kbs_write_attestation(c->challenge.nonce, &c->pubkey, evidence, &body);
-        if (sv_buf_ok(&body, "the attestation", err) < 0 || call(c, "POST", "/kbs/v0/attest", sv_buf_bytes(&body), &answer, err) < 0)
+        if (sv_buf_ok(&body, "the attestation", err) < 0 ||
+            call(c, "POST", "/kbs/v0/attest", sv_buf_bytes(&body), &answer, err) < 0)
                 return -1;
         sv_buf_clear(&c->token);
         return sv_kbs_parse_token(sv_buf_bytes(&answer.body), &c->token, err);
@@ -186,11 +196,14 @@ struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, str
         if (call(c, "GET", target, SV_BYTES_NULL, &answer, err) < 0)
                 return NULL;
         free(c->grounds);
-        c->grounds = sv_http_field(&answer, SV_KBS_GROUNDS) ? sv_asprintf("%.1000s", sv_http_field(&answer, SV_KBS_GROUNDS)) : NULL;
+        c->grounds = sv_http_field(&answer, SV_KBS_GROUNDS)
+                             ? sv_asprintf("%.1000s", sv_http_field(&answer, SV_KBS_GROUNDS))
+                             : NULL;
         return sv_jwe_open(c->key, sv_buf_bytes(&answer.body), err);
 }
 
-int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed, struct sv_err *err)
+int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed,
+                   struct sv_err *err)
 {
         SV_STR target = sv_asprintf("/secure-vm/v0/outcome/%s", path);
         SV_BUF body = SV_BUF_NULL;

@@ -1,4 +1,5 @@
-/* Errors of a key broker, both directions, and the word on what became of a released resource. Ours name class and check; a Trustee's name alone says roughly the same. */
+/* Errors of a key broker, both directions, and the word on what became of a released resource. Ours
+ * name class and check; a Trustee's name alone says roughly the same. */
 #include "attest/kbs/kbs.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ static const struct known {
         {"AdminAuthAccess", SV_PROOF, "kbs.admin-auth-access"},
         {"TokenNotFound", SV_PROOF, "kbs.token-not-found"},
         {"TokenVerifierError", SV_PROOF, "kbs.token-verifier-error"},
-        {"PluginInternalError", SV_USAGE, "kbs.plugin-internal-error"}, /* a Trustee's word for an absent resource */
+        /* a Trustee's word for an absent resource */
+        {"PluginInternalError", SV_USAGE, "kbs.plugin-internal-error"},
         {"PluginNotFound", SV_USAGE, "kbs.plugin-not-found"},
         {"InvalidRequestPath", SV_USAGE, "kbs.invalid-request-path"},
         {"SerdeError", SV_FORMAT, "kbs.serde-error"},
@@ -44,7 +46,8 @@ static void clean_copy(char *out, size_t size, const char *from)
 
 static bool check_name_ok(const char *s)
 {
-        return *s && strlen(s) < sizeof(((struct sv_err *)0)->check) && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(s);
+        return *s && strlen(s) < sizeof(((struct sv_err *)0)->check) &&
+               strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(s);
 }
 
 int sv_kbs_parse_error(struct sv_bytes text, struct sv_kbs_error *out, struct sv_err *err)
@@ -53,7 +56,8 @@ int sv_kbs_parse_error(struct sv_bytes text, struct sv_kbs_error *out, struct sv
         struct sv_kbs_error m = {{0}};
         const char *type, *detail, *check, *class;
 
-        if (sv_json_parse(text, "kbs.error", &j, err) < 0 || sv_json_need_str(j, "type", &type, "kbs.error", err) < 0 ||
+        if (sv_json_parse(text, "kbs.error", &j, err) < 0 ||
+            sv_json_need_str(j, "type", &type, "kbs.error", err) < 0 ||
             sv_json_need_str(j, "detail", &detail, "kbs.error", err) < 0)
                 return -1;
         clean_copy(m.name, sizeof(m.name), strrchr(type, '/') ? strrchr(type, '/') + 1 : type);
@@ -89,9 +93,11 @@ int sv_kbs_fail(int status, struct sv_bytes body, struct sv_err *err)
         size_t n;
 
         if (sv_kbs_parse_error(body, &e, NULL) < 0)
-                return sv_fail(err, SV_SYSTEM, "kbs.http", "the broker answered with HTTP status %d and no reason", status);
+                return sv_fail(err, SV_SYSTEM, "kbs.http",
+                               "the broker answered with HTTP status %d and no reason", status);
         if (!e.check[0])
-                return sv_fail(err, find_known(e.name)->class, find_known(e.name)->check, "the broker says %s: %s", e.name, e.detail);
+                return sv_fail(err, find_known(e.name)->class, find_known(e.name)->check,
+                               "the broker says %s: %s", e.name, e.detail);
         /* Our broker's detail begins with the check; it is shown beside the message anyway. */
         detail = e.detail;
         n = strlen(e.check);
@@ -118,14 +124,20 @@ static int parse_failed(const struct sv_json *j, struct sv_err *failed, struct s
         static const char *const names[] = {"outcome", "class", "check", "message", NULL};
         const char *class, *check, *message;
 
-        if (sv_json_only(j, names, "kbs.outcome", err) < 0 || sv_json_need_str(j, "class", &class, "kbs.outcome", err) < 0 ||
-            sv_json_need_str(j, "check", &check, "kbs.outcome", err) < 0 || sv_json_need_str(j, "message", &message, "kbs.outcome", err) < 0)
+        if (sv_json_only(j, names, "kbs.outcome", err) < 0 ||
+            sv_json_need_str(j, "class", &class, "kbs.outcome", err) < 0 ||
+            sv_json_need_str(j, "check", &check, "kbs.outcome", err) < 0 ||
+            sv_json_need_str(j, "message", &message, "kbs.outcome", err) < 0)
                 return -1;
         failed->class = sv_class_from_name(class);
         if (failed->class == SV_OK)
-                return sv_fail(err, SV_FORMAT, "kbs.outcome", "expected a class of failure, found \"%.40s\"", class);
+                return sv_fail(err, SV_FORMAT, "kbs.outcome",
+                               "expected a class of failure, found \"%.40s\"", class);
         if (!check_name_ok(check))
-                return sv_fail(err, SV_FORMAT, "kbs.outcome", "expected the name of a check (a-z, 0-9, dot, dash), found \"%.40s\"", check);
+                return sv_fail(
+                        err, SV_FORMAT, "kbs.outcome",
+                        "expected the name of a check (a-z, 0-9, dot, dash), found \"%.40s\"",
+                        check);
         clean_copy(failed->check, sizeof(failed->check), check);
         clean_copy(failed->msg, sizeof(failed->msg), message);
         return 0;
@@ -138,12 +150,15 @@ int sv_kbs_parse_outcome(struct sv_bytes text, struct sv_err *failed, struct sv_
         struct sv_err found = SV_ERR_NULL;
         const char *outcome;
 
-        if (sv_json_parse(text, "kbs.outcome", &j, err) < 0 || sv_json_need_str(j, "outcome", &outcome, "kbs.outcome", err) < 0)
+        if (sv_json_parse(text, "kbs.outcome", &j, err) < 0 ||
+            sv_json_need_str(j, "outcome", &outcome, "kbs.outcome", err) < 0)
                 return -1;
-        if (!strcmp(outcome, "failed") ? parse_failed(j, &found, err) < 0 : sv_json_only(j, names, "kbs.outcome", err) < 0)
+        if (!strcmp(outcome, "failed") ? parse_failed(j, &found, err) < 0
+                                       : sv_json_only(j, names, "kbs.outcome", err) < 0)
                 return -1;
         if (found.class == SV_OK && strcmp(outcome, "opened"))
-                return sv_fail(err, SV_FORMAT, "kbs.outcome", "expected \"opened\" or \"failed\", found \"%.40s\"", outcome);
+                return sv_fail(err, SV_FORMAT, "kbs.outcome",
+                               "expected \"opened\" or \"failed\", found \"%.40s\"", outcome);
         *failed = found;
         return 0;
 }

@@ -27,7 +27,8 @@ void sv_kbs_attestation_free(struct sv_kbs_attestation *m)
 }
 
 /* A member's text into a field of fixed size. */
-static int take_text(const struct sv_json *obj, const char *member, char *out, size_t size, const char *check, struct sv_err *err)
+static int take_text(const struct sv_json *obj, const char *member, char *out, size_t size,
+                     const char *check, struct sv_err *err)
 {
         const char *s;
         size_t n;
@@ -36,17 +37,20 @@ static int take_text(const struct sv_json *obj, const char *member, char *out, s
                 return -1;
         n = strlen(s);
         if (!n || n >= size)
-                return sv_fail(err, SV_FORMAT, check, "\"%s\" has %zu characters, expected 1 to %zu", member, n, size - 1);
+                return sv_fail(err, SV_FORMAT, check,
+                               "\"%s\" has %zu characters, expected 1 to %zu", member, n, size - 1);
         memcpy(out, s, n + 1);
         return 0;
 }
 
-static int parse_object(struct sv_bytes text, const char *check, struct sv_json **out, struct sv_err *err)
+static int parse_object(struct sv_bytes text, const char *check, struct sv_json **out,
+                        struct sv_err *err)
 {
         if (sv_json_parse(text, check, out, err) < 0)
                 return -1;
         if (sv_json_type(*out) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_FORMAT, check, "expected an object, found %s", sv_json_type_name(sv_json_type(*out)));
+                return sv_fail(err, SV_FORMAT, check, "expected an object, found %s",
+                               sv_json_type_name(sv_json_type(*out)));
         return 0;
 }
 
@@ -57,10 +61,12 @@ int sv_kbs_parse_request(struct sv_bytes text, struct sv_kbs_request *out, struc
         SV_JSON *j = NULL;
         struct sv_json *params;
 
-        if (parse_object(text, check, &j, err) < 0 || take_text(j, "version", m.version, sizeof(m.version), check, err) < 0 ||
+        if (parse_object(text, check, &j, err) < 0 ||
+            take_text(j, "version", m.version, sizeof(m.version), check, err) < 0 ||
             take_text(j, "tee", m.tee, sizeof(m.tee), check, err) < 0)
                 return -1;
-        params = sv_json_get(j, "extra-params"); /* any JSON value; an absent one says nothing either */
+        /* any JSON value; an absent one says nothing either */
+        params = sv_json_get(j, "extra-params");
         m.params = params ? sv_json_ref(params) : NULL;
         *out = m;
         memset(&m, 0, sizeof(m));
@@ -74,7 +80,8 @@ int sv_kbs_parse_challenge(struct sv_bytes text, struct sv_kbs_challenge *out, s
         SV_JSON *j = NULL;
         struct sv_json *params;
 
-        if (parse_object(text, check, &j, err) < 0 || take_text(j, "nonce", m.nonce, sizeof(m.nonce), check, err) < 0)
+        if (parse_object(text, check, &j, err) < 0 ||
+            take_text(j, "nonce", m.nonce, sizeof(m.nonce), check, err) < 0)
                 return -1;
         params = sv_json_get(j, "extra-params");
         if (sv_json_type(params) == SV_JSON_OBJECT)
@@ -84,7 +91,8 @@ int sv_kbs_parse_challenge(struct sv_bytes text, struct sv_kbs_challenge *out, s
         return 0;
 }
 
-int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out, struct sv_err *err)
+int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
+                             struct sv_err *err)
 {
         static const char check[] = "kbs.attestation";
         SV_KBS_ATTESTATION m = {{0}};
@@ -92,15 +100,18 @@ int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *ou
         struct sv_json *runtime, *key, *tee, *primary;
         const char *additional;
 
-        if (parse_object(text, check, &j, err) < 0 || sv_json_need_obj(j, "runtime-data", &runtime, check, err) < 0 ||
+        if (parse_object(text, check, &j, err) < 0 ||
+            sv_json_need_obj(j, "runtime-data", &runtime, check, err) < 0 ||
             sv_json_need_obj(j, "tee-evidence", &tee, check, err) < 0 ||
             take_text(runtime, "nonce", m.nonce, sizeof(m.nonce), check, err) < 0 ||
-            sv_json_need_obj(runtime, "tee-pubkey", &key, check, err) < 0 || sv_kbs_parse_pubkey(key, &m.key, err) < 0 ||
+            sv_json_need_obj(runtime, "tee-pubkey", &key, check, err) < 0 ||
+            sv_kbs_parse_pubkey(key, &m.key, err) < 0 ||
             sv_json_need_str(tee, "additional_evidence", &additional, check, err) < 0)
                 return -1;
         primary = sv_json_get(tee, "primary_evidence");
         if (!primary || sv_json_type(primary) == SV_JSON_NULL)
-                return sv_fail(err, SV_FORMAT, "kbs.attestation.member", "\"primary_evidence\" is missing: there is nothing to verify");
+                return sv_fail(err, SV_FORMAT, "kbs.attestation.member",
+                               "\"primary_evidence\" is missing: there is nothing to verify");
         m.evidence = sv_json_ref(primary);
         m.additional = sv_asprintf("%s", additional);
         *out = m;
@@ -113,12 +124,15 @@ int sv_kbs_parse_token(struct sv_bytes text, struct sv_buf *token, struct sv_err
         SV_JSON *j = NULL;
         const char *s;
 
-        if (parse_object(text, "kbs.token", &j, err) < 0 || sv_json_need_str(j, "token", &s, "kbs.token", err) < 0)
+        if (parse_object(text, "kbs.token", &j, err) < 0 ||
+            sv_json_need_str(j, "token", &s, "kbs.token", err) < 0)
                 return -1;
         /* It travels in a header field later. */
         for (const char *c = s; *c; c++)
-                if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.", *c))
-                        return sv_fail(err, SV_FORMAT, "kbs.token", "the token holds a character that no JWT has");
+                if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.",
+                            *c))
+                        return sv_fail(err, SV_FORMAT, "kbs.token",
+                                       "the token holds a character that no JWT has");
         if (!*s)
                 return sv_fail(err, SV_FORMAT, "kbs.token", "the token is empty");
         sv_buf_puts(token, s);
@@ -154,7 +168,8 @@ void sv_kbs_write_challenge(const char *nonce, const struct sv_json *params, str
         sv_json_print(j, out);
 }
 
-void sv_kbs_write_attestation(const char *nonce, const struct sv_kbs_pubkey *key, const struct sv_json *evidence, struct sv_buf *out)
+void sv_kbs_write_attestation(const char *nonce, const struct sv_kbs_pubkey *key,
+                              const struct sv_json *evidence, struct sv_buf *out)
 {
         SV_JSON *j = sv_json_object();
         struct sv_json *runtime = sv_json_object();

@@ -1,14 +1,16 @@
-/* Messages of the KBS attestation protocol 0.4.0 (request, challenge, attestation, token answer, error), both directions. Pure.
- * Structures own what they point to. Unknown members are accepted, as the protocol's other implementations send some. */
+/* Messages of the KBS attestation protocol 0.4.0 (request, challenge, attestation, token answer,
+ * error), both directions. Pure. Structures own what they point to. Unknown members are accepted,
+ * as the protocol's other implementations send some. */
 #pragma once
 
 #include "base/crypto/crypto.h"
 #include "base/json/json.h"
 
-#define SV_KBS_VERSION "0.4.0"
+#define SV_KBS_VERSION      "0.4.0"
 #define SV_KBS_BINDING_SIZE 48
-#define SV_KBS_NONCE_SIZE 32
-#define SV_KBS_GROUNDS "Secure-VM-Grounds" /* our field beside a released resource: why, in one line of printable ASCII */
+#define SV_KBS_NONCE_SIZE   32
+/* our field beside a released resource: why, in one line of printable ASCII */
+#define SV_KBS_GROUNDS      "Secure-VM-Grounds"
 
 struct sv_kbs_request {
         char version[16];
@@ -19,7 +21,8 @@ struct sv_kbs_challenge {
         char nonce[128];        /* text as it travels: base64 of 32 bytes */
         struct sv_json *params; /* NULL when "" */
 };
-/* The guest's key as the protocol types it: exactly these members are hashed. EC: kty alg crv x y; RSA: kty alg n e. */
+/* The guest's key as the protocol types it: exactly these members are hashed. EC: kty alg crv x y;
+ * RSA: kty alg n e. */
 struct sv_kbs_pubkey {
         char kty[8];
         char alg[24];
@@ -34,9 +37,9 @@ struct sv_kbs_attestation {
         char *additional;         /* additional_evidence: a string, "" when none */
 };
 struct sv_kbs_error {
-        char name[64];   /* last part of `type`: "PolicyDeny" */
+        char name[64]; /* last part of `type`: "PolicyDeny" */
         char detail[1024];
-        char check[64];  /* "" when the broker names none (a Trustee) */
+        char check[64];      /* "" when the broker names none (a Trustee) */
         enum sv_class class; /* SV_OK when it names none */
 };
 
@@ -44,16 +47,18 @@ void sv_kbs_request_free(struct sv_kbs_request *m);
 void sv_kbs_challenge_free(struct sv_kbs_challenge *m);
 void sv_kbs_pubkey_free(struct sv_kbs_pubkey *m);
 void sv_kbs_attestation_free(struct sv_kbs_attestation *m);
-#define SV_KBS_REQUEST __attribute__((cleanup(sv_kbs_request_free))) struct sv_kbs_request
+#define SV_KBS_REQUEST   __attribute__((cleanup(sv_kbs_request_free))) struct sv_kbs_request
 #define SV_KBS_CHALLENGE __attribute__((cleanup(sv_kbs_challenge_free))) struct sv_kbs_challenge
-#define SV_KBS_PUBKEY __attribute__((cleanup(sv_kbs_pubkey_free))) struct sv_kbs_pubkey
-#define SV_KBS_ATTESTATION __attribute__((cleanup(sv_kbs_attestation_free))) struct sv_kbs_attestation
+#define SV_KBS_PUBKEY    __attribute__((cleanup(sv_kbs_pubkey_free))) struct sv_kbs_pubkey
+#define SV_KBS_ATTESTATION \
+        __attribute__((cleanup(sv_kbs_attestation_free))) struct sv_kbs_attestation
 
-/* Parsers: SV_FORMAT "kbs.<message>.json|.member|…"; *out must be zeroed and is filled only on success. A version other than 0.4.0
- * is not an error here. */
+/* Parsers: SV_FORMAT "kbs.<message>.json|.member|…"; *out must be zeroed and is filled only on
+ * success. A version other than 0.4.0 is not an error here. */
 int sv_kbs_parse_request(struct sv_bytes text, struct sv_kbs_request *out, struct sv_err *err);
 int sv_kbs_parse_challenge(struct sv_bytes text, struct sv_kbs_challenge *out, struct sv_err *err);
-int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out, struct sv_err *err);
+int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
+                             struct sv_err *err);
 /* Appends the token. */
 int sv_kbs_parse_token(struct sv_bytes text, struct sv_buf *token, struct sv_err *err);
 int sv_kbs_parse_error(struct sv_bytes text, struct sv_kbs_error *out, struct sv_err *err);
@@ -61,29 +66,37 @@ int sv_kbs_parse_error(struct sv_bytes text, struct sv_kbs_error *out, struct sv
 /* Writers append JSON text. `params` may be NULL (then supported-hash-algorithms alone, or ""). */
 void sv_kbs_write_request(const char *tee, const struct sv_json *params, struct sv_buf *out);
 void sv_kbs_write_challenge(const char *nonce, const struct sv_json *params, struct sv_buf *out);
-void sv_kbs_write_attestation(const char *nonce, const struct sv_kbs_pubkey *key, const struct sv_json *evidence, struct sv_buf *out);
+void sv_kbs_write_attestation(const char *nonce, const struct sv_kbs_pubkey *key,
+                              const struct sv_json *evidence, struct sv_buf *out);
 void sv_kbs_write_token(const char *token, struct sv_buf *out);
 /* The error document: type, detail "<check>: <message>", and our members check and class. */
 void sv_kbs_write_error(const char *name, const struct sv_err *what, struct sv_buf *out);
 
-/* What became of a released resource, in the guest's own word (docs/FORMATS.md, "Outcome"): `failed` is NULL when the disk is open. */
+/* What became of a released resource, in the guest's own word (docs/FORMATS.md, "Outcome"):
+ * `failed` is NULL when the disk is open. */
 void sv_kbs_write_outcome(const struct sv_err *failed, struct sv_buf *out);
-/* failed->class is SV_OK when it is open. Its texts are printable and bounded. SV_FORMAT "kbs.outcome". */
+/* failed->class is SV_OK when it is open. Its texts are printable and bounded. SV_FORMAT
+ * "kbs.outcome". */
 int sv_kbs_parse_outcome(struct sv_bytes text, struct sv_err *failed, struct sv_err *err);
 
-/* SHA-384 of the canonical JSON (RFC 8785) of {"additional-evidence","nonce","tee-pubkey"}: what evidence must be bound to. */
-int sv_kbs_binding_digest(const char *additional, const char *nonce, const struct sv_kbs_pubkey *key,
-                          uint8_t digest[SV_KBS_BINDING_SIZE], struct sv_err *err);
-/* The typed view of a JWK: SV_FORMAT "kbs.tee-pubkey". Whether the algorithm is one of ours is asked in sv_kbs_pubkey_to_key. */
+/* SHA-384 of the canonical JSON (RFC 8785) of {"additional-evidence","nonce","tee-pubkey"}: what
+ * evidence must be bound to. */
+int sv_kbs_binding_digest(const char *additional, const char *nonce,
+                          const struct sv_kbs_pubkey *key, uint8_t digest[SV_KBS_BINDING_SIZE],
+                          struct sv_err *err);
+/* The typed view of a JWK: SV_FORMAT "kbs.tee-pubkey". Whether the algorithm is one of ours is
+ * asked in sv_kbs_pubkey_to_key. */
 int sv_kbs_parse_pubkey(const struct sv_json *jwk, struct sv_kbs_pubkey *out, struct sv_err *err);
 /* Sets every member of `from` (nothing unless it is an object) in `into`. */
 void sv_kbs_merge(struct sv_json *into, const struct sv_json *from);
 /* The typed key as a JSON object (caller frees), and from a key of ours. */
 struct sv_json *sv_kbs_pubkey_json(const struct sv_kbs_pubkey *key);
 int sv_kbs_pubkey_from_key(const struct sv_key *key, struct sv_kbs_pubkey *out, struct sv_err *err);
-/* From its JSON form; only the allowed pairs: EC P-256/P-521 with ECDH-ES+A256KW, RSA with RSA-OAEP-256. SV_FORMAT "kbs.tee-pubkey". */
+/* From its JSON form; only the allowed pairs: EC P-256/P-521 with ECDH-ES+A256KW, RSA with
+ * RSA-OAEP-256. SV_FORMAT "kbs.tee-pubkey". */
 int sv_kbs_pubkey_to_key(const struct sv_kbs_pubkey *key, struct sv_key **out, struct sv_err *err);
 
-/* The failure that an error answer stands for: its own class and check, or what the name means (PolicyDeny: SV_POLICY "kbs.policy-deny").
- * Returns -1. `status` is the HTTP status, `body` what came with it (also when it is no error document). */
+/* The failure that an error answer stands for: its own class and check, or what the name means
+ * (PolicyDeny: SV_POLICY "kbs.policy-deny"). Returns -1. `status` is the HTTP status, `body` what
+ * came with it (also when it is no error document). */
 int sv_kbs_fail(int status, struct sv_bytes body, struct sv_err *err);

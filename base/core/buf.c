@@ -57,7 +57,8 @@ static bool reserve(struct sv_buf *b, size_t want)
 
 void sv_buf_room(struct sv_buf *b, size_t n)
 {
-        /* Doubling would make room for twice as much, which is wiped in the end, and for that exists. */
+        /* Doubling would make room for twice as much, which is wiped in the end, and for that
+         * exists. */
         if (!b->bad && n < limit(b) - b->n && b->n + n + 1 > b->cap)
                 set_room(b, b->n + n + 1);
 }
@@ -66,7 +67,8 @@ uint8_t *sv_buf_grow(struct sv_buf *b, size_t n)
 {
         uint8_t *at;
 
-        if (b->bad || n > limit(b) - b->n || !reserve(b, b->n + n + 1)) { /* one more for sv_buf_str's terminator */
+        /* one more for sv_buf_str's terminator */
+        if (b->bad || n > limit(b) - b->n || !reserve(b, b->n + n + 1)) {
                 b->bad = true;
                 return NULL;
         }
@@ -102,7 +104,8 @@ void sv_buf_printf(struct sv_buf *b, const char *fmt, ...)
         if (n < 0)
                 b->bad = true;
         else if ((at = sv_buf_grow(b, (size_t)n)))
-                vsnprintf((char *)at, (size_t)n + 1, fmt, again); /* grow keeps a byte for the terminator */
+                vsnprintf((char *)at, (size_t)n + 1, fmt,
+                          again); /* grow keeps a byte for the terminator */
         va_end(again);
 }
 
@@ -171,5 +174,6 @@ int sv_buf_ok(const struct sv_buf *b, const char *what, struct sv_err *err)
 {
         if (!b->bad)
                 return 0;
-        return sv_fail(err, SV_SYSTEM, "base.memory", "%s: no memory, or more than its limit of %zu bytes", what, limit(b));
+        return sv_fail(err, SV_SYSTEM, "base.memory",
+                       "%s: no memory, or more than its limit of %zu bytes", what, limit(b));
 }

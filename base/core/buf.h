@@ -1,5 +1,6 @@
-/* A growing buffer. Errors are sticky (no memory, over its limit): put what belongs there, then ask once with sv_buf_ok.
- * Always wiped when freed. For keys and other secrets use base/core/secret.h. */
+/* A growing buffer. Errors are sticky (no memory, over its limit): put what belongs there, then ask
+ * once with sv_buf_ok. Always wiped when freed. For keys and other secrets use base/core/secret.h.
+ */
 #pragma once
 
 #include "base/core/bytes.h"
@@ -12,16 +13,21 @@ struct sv_buf {
         bool bad;
 };
 
-#define SV_BUF_NULL {0}
+#define SV_BUF_NULL \
+        {           \
+                0   \
+        }
 
 void sv_buf_free(struct sv_buf *b);
 #define SV_BUF __attribute__((cleanup(sv_buf_free))) struct sv_buf
 
 /* Back to empty, contents wiped, memory kept. */
 void sv_buf_clear(struct sv_buf *b);
-/* n more bytes at the end, zeroed; NULL (and bad) when they cannot be had. Valid until the next call on b. */
+/* n more bytes at the end, zeroed; NULL (and bad) when they cannot be had. Valid until the next
+ * call on b. */
 uint8_t *sv_buf_grow(struct sv_buf *b, size_t n);
-/* Room for n more bytes at once, when it is known how many will come; only to save time and memory, grow makes room as well. */
+/* Room for n more bytes at once, when it is known how many will come; only to save time and memory,
+ * grow makes room as well. */
 void sv_buf_room(struct sv_buf *b, size_t n);
 void sv_buf_put(struct sv_buf *b, struct sv_bytes bytes);
 void sv_buf_puts(struct sv_buf *b, const char *s);
@@ -33,7 +39,8 @@ void sv_buf_u64be(struct sv_buf *b, uint64_t v);
 void sv_buf_u16le(struct sv_buf *b, uint16_t v);
 void sv_buf_u32le(struct sv_buf *b, uint32_t v);
 void sv_buf_u64le(struct sv_buf *b, uint64_t v);
-/* The contents as a C string (terminated, the terminator not counted); "" when bad. Valid until the next call on b. */
+/* The contents as a C string (terminated, the terminator not counted); "" when bad. Valid until the
+ * next call on b. */
 const char *sv_buf_str(struct sv_buf *b);
 /* 0, or SV_SYSTEM "base.memory": no memory, or over the limit. */
 int sv_buf_ok(const struct sv_buf *b, const char *what, struct sv_err *err);

@@ -29,7 +29,8 @@ static int hex_value(uint8_t c)
 int sv_unhex(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err)
 {
         if (text.n % 2)
-                return sv_fail(err, SV_FORMAT, check, "hex digits come in pairs, here are %zu of them", text.n);
+                return sv_fail(err, SV_FORMAT, check,
+                               "hex digits come in pairs, here are %zu of them", text.n);
         for (size_t i = 0; i < text.n; i++)
                 if (hex_value(text.p[i]) < 0)
                         return sv_fail(err, SV_FORMAT, check, "byte %zu is not a hex digit", i);
@@ -55,7 +56,8 @@ static void put_b64(struct sv_buf *out, struct sv_bytes in, const char *alphabet
 {
         for (size_t i = 0; i < in.n; i += 3) {
                 size_t have = in.n - i < 3 ? in.n - i : 3;
-                uint32_t v = (uint32_t)in.p[i] << 16 | (have > 1 ? (uint32_t)in.p[i + 1] << 8 : 0) | (have > 2 ? in.p[i + 2] : 0);
+                uint32_t v = (uint32_t)in.p[i] << 16 | (have > 1 ? (uint32_t)in.p[i + 1] << 8 : 0) |
+                             (have > 2 ? in.p[i + 2] : 0);
 
                 for (size_t k = 0; k < 4; k++) {
                         if (k <= have)
@@ -83,19 +85,23 @@ static int b64_value(uint8_t c, const char *alphabet)
         return at ? (int)(at - alphabet) : -1;
 }
 
-/* RFC 4648; the bits that do not belong to a byte must be zero (section 3.5), so that one value has one text. */
-static int un_b64(struct sv_bytes text, struct sv_buf *out, const char *alphabet, const char *check, struct sv_err *err)
+/* RFC 4648; the bits that do not belong to a byte must be zero (section 3.5), so that one value has
+ * one text. */
+static int un_b64(struct sv_bytes text, struct sv_buf *out, const char *alphabet, const char *check,
+                  struct sv_err *err)
 {
         size_t tail = text.n % 4;
         uint32_t v = 0;
 
         if (tail == 1)
-                return sv_fail(err, SV_FORMAT, check, "base64 of %zu characters has no meaning", text.n);
+                return sv_fail(err, SV_FORMAT, check, "base64 of %zu characters has no meaning",
+                               text.n);
         for (size_t i = 0; i < text.n; i++) {
                 int d = b64_value(text.p[i], alphabet);
 
                 if (d < 0)
-                        return sv_fail(err, SV_FORMAT, check, "byte %zu is not of this base64 alphabet", i);
+                        return sv_fail(err, SV_FORMAT, check,
+                                       "byte %zu is not of this base64 alphabet", i);
                 v = v << 6 | (uint32_t)d;
                 if (i % 4 == 3) {
                         sv_buf_u8(out, (uint8_t)(v >> 16));
@@ -105,7 +111,8 @@ static int un_b64(struct sv_bytes text, struct sv_buf *out, const char *alphabet
                 }
         }
         if ((tail == 2 && v & 15) || (tail == 3 && v & 3))
-                return sv_fail(err, SV_FORMAT, check, "the base64 text has bits set after its last byte");
+                return sv_fail(err, SV_FORMAT, check,
+                               "the base64 text has bits set after its last byte");
         if (tail >= 2)
                 sv_buf_u8(out, (uint8_t)(tail == 2 ? v >> 4 : v >> 10));
         if (tail == 3)
@@ -116,7 +123,8 @@ static int un_b64(struct sv_bytes text, struct sv_buf *out, const char *alphabet
 int sv_unbase64(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err)
 {
         if (text.n % 4)
-                return sv_fail(err, SV_FORMAT, check, "base64 comes in groups of four characters, here are %zu", text.n);
+                return sv_fail(err, SV_FORMAT, check,
+                               "base64 comes in groups of four characters, here are %zu", text.n);
         for (int i = 0; i < 2 && text.n && text.p[text.n - 1] == '='; i++)
                 text.n--;
         return un_b64(text, out, b64_std, check, err);
@@ -135,7 +143,10 @@ int sv_unpercent(const char *text, struct sv_buf *out, const char *check, struct
                         continue;
                 }
                 if (!c[1] || !c[2] || sv_unhex(sv_bytes(c + 1, 2), out, check, NULL) < 0)
-                        return sv_fail(err, SV_FORMAT, check, "two hexadecimal digits were expected after each %%, found \"%.3s\"", c);
+                        return sv_fail(err, SV_FORMAT, check,
+                                       "two hexadecimal digits were expected after each %%, found "
+                                       "\"%.3s\"",
+                                       c);
                 c += 2;
         }
         return 0;

@@ -3,8 +3,8 @@
 
 #include "base/core/buf.h"
 
-/* Lower-case hex and base64 into text; `out` gets a terminator as well and is returned, for use in messages.
- * Sizes of `out`: 2*n+1 for hex. */
+/* Lower-case hex and base64 into text; `out` gets a terminator as well and is returned, for use in
+ * messages. Sizes of `out`: 2*n+1 for hex. */
 char *sv_hex(struct sv_bytes in, char *out);
 
 /* Append the decoded bytes to `out`. Strict: whole input, no blanks, canonical padding bits.

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set(struct sv_err *err, enum sv_class class, const char *check, const char *fmt, va_list ap)
+static void set(struct sv_err *err, enum sv_class class, const char *check, const char *fmt,
+                va_list ap)
 {
         err->class = class;
         snprintf(err->check, sizeof(err->check), "%s", check);

@@ -1,5 +1,6 @@
-/* The one error type. Functions that can fail take `struct sv_err *` last and return 0 or -1 (or a pointer or NULL);
- * outputs are written only on success. The class is also the exit status of the programs. */
+/* The one error type. Functions that can fail take `struct sv_err *` last and return 0 or -1 (or a
+ * pointer or NULL); outputs are written only on success. The class is also the exit status of the
+ * programs. */
 #pragma once
 
 #include <stdarg.h>
@@ -15,18 +16,25 @@ enum sv_class {
 
 struct sv_err {
         enum sv_class class;
-        char check[64]; /* stable name of the failed check, dotted, lower case: "vtpm.quote.nonce" (docs/CHECKS.md) */
+        /* stable name of the failed check, dotted, lower case: "vtpm.quote.nonce" (docs/CHECKS.md)
+         */
+        char check[64];
         char msg[1024]; /* one line for people: what was expected, what was found, what to do */
 };
 
-#define SV_ERR_NULL {0}
+#define SV_ERR_NULL \
+        {           \
+                0   \
+        }
 
-/* Fills *err and returns -1, so that `return sv_fail(err, ...)` reads as one step. err may be NULL. */
+/* Fills *err and returns -1, so that `return sv_fail(err, ...)` reads as one step. err may be NULL.
+ */
 int sv_fail(struct sv_err *err, enum sv_class class, const char *check, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
 
 /* As sv_fail with class SV_SYSTEM; appends ": " and the text of errno. */
-int sv_fail_errno(struct sv_err *err, const char *check, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int sv_fail_errno(struct sv_err *err, const char *check, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " in front of the message that is already in *err; returns -1. */
 int sv_wrap(struct sv_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -48,7 +48,8 @@ static ssize_t read_some(int fd, void *p, size_t n)
         return got;
 }
 
-int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const char *check, struct sv_err *err)
+int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const char *check,
+               struct sv_err *err)
 {
         size_t total = 0;
         struct stat st;
@@ -56,7 +57,8 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
         if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uintmax_t)st.st_size <= max)
                 sv_buf_room(out, (size_t)st.st_size + PIECE); /* the last piece finds the end */
         for (;;) {
-                size_t room = max - total < PIECE ? max - total + 1 : PIECE; /* one more tells "larger" from "just fits" */
+                /* one more tells "larger" from "just fits" */
+                size_t room = max - total < PIECE ? max - total + 1 : PIECE;
                 uint8_t *at = sv_buf_grow(out, room);
                 ssize_t got;
 
@@ -68,7 +70,8 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
                 out->n -= room - (size_t)got;
                 total += (size_t)got;
                 if (total > max)
-                        return sv_fail(err, SV_FORMAT, check, "%s is larger than the %zu bytes allowed for it", name, max);
+                        return sv_fail(err, SV_FORMAT, check,
+                                       "%s is larger than the %zu bytes allowed for it", name, max);
                 if (!got)
                         return 0;
         }
@@ -83,19 +86,22 @@ static int open_read(const char *path, const char *check, struct sv_err *err)
                 return sv_fail_errno(err, check, "cannot open %s", path);
         if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
                 close(fd);
-                return sv_fail(err, SV_SYSTEM, check, "%s is a directory; a file was expected", path);
+                return sv_fail(err, SV_SYSTEM, check, "%s is a directory; a file was expected",
+                               path);
         }
         return fd;
 }
 
-int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *check, struct sv_err *err)
+int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *check,
+                 struct sv_err *err)
 {
         SV_FD fd = open_read(path, check, err);
 
         return fd < 0 ? -1 : sv_fd_read(fd, path, max, out, check, err);
 }
 
-int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check, struct sv_err *err)
+int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check,
+                struct sv_err *err)
 {
         SV_FD fd = open_read(path, check, err);
         struct stat st;
@@ -104,7 +110,8 @@ int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *ch
         *out = (struct sv_map){.mapped = 0};
         if (fd < 0)
                 return -1;
-        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uintmax_t)st.st_size <= max) {
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+            (uintmax_t)st.st_size <= max) {
                 p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
                 if (p != MAP_FAILED) {
                         out->bytes = sv_bytes(p, (size_t)st.st_size);
@@ -162,8 +169,9 @@ undo:
         return -1;
 }
 
-int sv_file_stream(const char *path, int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg, const char *check,
-                   struct sv_err *err)
+int sv_file_stream(const char *path,
+                   int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                   const char *check, struct sv_err *err)
 {
         SV_FD fd = open_read(path, check, err);
         uint8_t piece[PIECE];
@@ -214,7 +222,8 @@ int sv_mkdirs(const char *path, unsigned mode, struct sv_err *err)
                         continue;
                 *slash = 0;
                 if (mkdir(copy, mode) < 0 && errno != EEXIST)
-                        return sv_fail_errno(err, "file.mkdir", "cannot make the directory %s", copy);
+                        return sv_fail_errno(err, "file.mkdir", "cannot make the directory %s",
+                                             copy);
                 *slash = kept;
                 if (!kept)
                         return 0;

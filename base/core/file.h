@@ -3,28 +3,35 @@
 
 #include "base/core/buf.h"
 
-/* Append a whole regular file (or pipe) of at most max bytes. `check` names what it is ("guest.file"): class SV_SYSTEM when it cannot
- * be read, SV_FORMAT "<check>" when it is larger. */
-int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *check, struct sv_err *err);
-/* Such a file to look at, without a copy when it is a regular file: for what is large and hashed once. The file must not shrink meanwhile (as for
- * any mapping, SIGBUS would end the program): for files of the user's own, never for what a guest or a peer can write. */
+/* Append a whole regular file (or pipe) of at most max bytes. `check` names what it is
+ * ("guest.file"): class SV_SYSTEM when it cannot be read, SV_FORMAT "<check>" when it is larger. */
+int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *check,
+                 struct sv_err *err);
+/* Such a file to look at, without a copy when it is a regular file: for what is large and hashed
+ * once. The file must not shrink meanwhile (as for any mapping, SIGBUS would end the program): for
+ * files of the user's own, never for what a guest or a peer can write. */
 struct sv_map {
         struct sv_bytes bytes;
         size_t mapped;
         struct sv_buf copy;
 };
-int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check, struct sv_err *err);
+int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check,
+                struct sv_err *err);
 void sv_map_free(struct sv_map *m);
 #define SV_MAP __attribute__((cleanup(sv_map_free))) struct sv_map
 /* sv_file_read from an open descriptor (not closed). */
-int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const char *check, struct sv_err *err);
+int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const char *check,
+               struct sv_err *err);
 /* All of it, or an error. */
 int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *err);
-/* Write to a temporary name in the same folder, sync, rename: readers see the old file or the new one. */
+/* Write to a temporary name in the same folder, sync, rename: readers see the old file or the new
+ * one. */
 int sv_file_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err);
-/* Give fn every piece of the file in order; fn returns 0 to go on, -1 (with *err filled) to stop. Memory use is one piece. */
-int sv_file_stream(const char *path, int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg, const char *check,
-                   struct sv_err *err);
+/* Give fn every piece of the file in order; fn returns 0 to go on, -1 (with *err filled) to stop.
+ * Memory use is one piece. */
+int sv_file_stream(const char *path,
+                   int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                   const char *check, struct sv_err *err);
 /* Copy a file (shares blocks where the file system can). */
 int sv_file_copy(const char *from, const char *to, unsigned mode, struct sv_err *err);
 /* mkdir -p; existing directories are kept as they are. */

@@ -1,5 +1,6 @@
-/* A foreign library that few commands need and that brings many others along: not linked but loaded by the first call that needs it. All other
- * commands start at once, and run where the library is not installed. */
+/* A foreign library that few commands need and that brings many others along: not linked but loaded
+ * by the first call that needs it. All other commands start at once, and run where the library is
+ * not installed. */
 #pragma once
 
 #include <pthread.h>
@@ -15,8 +16,9 @@ struct sv_library_call {
 
 struct sv_library {
         const char *sonames[3]; /* the first that is here; ends with NULL */
-        const char *check;      /* SV_SYSTEM, when there is none, or one without all of these calls */
-        const char *advice;     /* "install …, version … or newer" */
+        /* SV_SYSTEM, when there is none, or one without all of these calls */
+        const char *check;
+        const char *advice; /* "install …, version … or newer" */
         const struct sv_library_call *calls;
         size_t n;
         void *table;
@@ -25,5 +27,6 @@ struct sv_library {
         bool loaded;
 };
 
-/* Fills the table, once in a process. Nothing is ever unloaded: threads and callbacks live as long as the process. */
+/* Fills the table, once in a process. Nothing is ever unloaded: threads and callbacks live as long
+ * as the process. */
 int sv_library_load(struct sv_library *lib, struct sv_err *err);

@@ -115,8 +115,9 @@ int sv_rd_ok(const struct sv_rd *r, const char *check, const char *what, struct 
 {
         if (!r->bad)
                 return 0;
-        return sv_fail(err, SV_FORMAT, check, "%s is cut short: %zu bytes are there, more were expected after byte %zu", what, r->n,
-                       r->pos);
+        return sv_fail(err, SV_FORMAT, check,
+                       "%s is cut short: %zu bytes are there, more were expected after byte %zu",
+                       what, r->n, r->pos);
 }
 
 int sv_rd_done(const struct sv_rd *r, const char *check, const char *what, struct sv_err *err)
@@ -125,6 +126,7 @@ int sv_rd_done(const struct sv_rd *r, const char *check, const char *what, struc
                 return -1;
         if (r->pos == r->n)
                 return 0;
-        return sv_fail(err, SV_FORMAT, check, "%s has %zu bytes after its end at byte %zu; nothing was expected there", what,
-                       r->n - r->pos, r->pos);
+        return sv_fail(err, SV_FORMAT, check,
+                       "%s has %zu bytes after its end at byte %zu; nothing was expected there",
+                       what, r->n - r->pos, r->pos);
 }

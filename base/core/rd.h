@@ -1,5 +1,6 @@
-/* The one bounded reader for untrusted bytes. A reader is a few words, copied by value. Errors are sticky: after a read past the
- * end every further read gives 0 or NULL, and sv_rd_ok / sv_rd_done say so once, so that parse functions read like tables. */
+/* The one bounded reader for untrusted bytes. A reader is a few words, copied by value. Errors are
+ * sticky: after a read past the end every further read gives 0 or NULL, and sv_rd_ok / sv_rd_done
+ * say so once, so that parse functions read like tables. */
 #pragma once
 
 #include "base/core/bytes.h"
@@ -21,7 +22,8 @@ static inline size_t sv_rd_left(const struct sv_rd *r)
         return r->bad ? 0 : r->n - r->pos;
 }
 
-/* The next n bytes in place, valid as long as the bytes below the reader; NULL (and bad) when there are fewer. */
+/* The next n bytes in place, valid as long as the bytes below the reader; NULL (and bad) when there
+ * are fewer. */
 const uint8_t *sv_rd_take(struct sv_rd *r, size_t n);
 /* As a view; empty when bad. */
 struct sv_bytes sv_rd_bytes(struct sv_rd *r, size_t n);

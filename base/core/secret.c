@@ -27,7 +27,8 @@ struct sv_secret *sv_secret_new(size_t n, struct sv_err *err)
         struct sv_secret *s;
 
         if (!n || n > SV_SECRET_MAX) {
-                sv_fail(err, SV_FORMAT, "base.secret.size", "a secret has 1 to %u bytes, this one %zu", SV_SECRET_MAX, n);
+                sv_fail(err, SV_FORMAT, "base.secret.size",
+                        "a secret has 1 to %u bytes, this one %zu", SV_SECRET_MAX, n);
                 return NULL;
         }
         s = calloc(1, sizeof(*s));
@@ -38,8 +39,11 @@ struct sv_secret *sv_secret_new(size_t n, struct sv_err *err)
         s->n = n;
         s->mapped = (n + page - 1) / page * page;
         s->p = mmap(NULL, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (s->p == MAP_FAILED || mlock(s->p, s->mapped) < 0 || madvise(s->p, s->mapped, MADV_DONTDUMP) < 0) {
-                sv_fail_errno(err, "base.secret", "cannot lock %zu bytes of memory for a secret (raise the limit with ulimit -l)",
+        if (s->p == MAP_FAILED || mlock(s->p, s->mapped) < 0 ||
+            madvise(s->p, s->mapped, MADV_DONTDUMP) < 0) {
+                sv_fail_errno(err, "base.secret",
+                              "cannot lock %zu bytes of memory for a secret (raise the limit with "
+                              "ulimit -l)",
                               s->mapped);
                 if (s->p != MAP_FAILED)
                         munmap(s->p, s->mapped);

@@ -1,12 +1,14 @@
-/* Secrets are a type: memory of their own, locked, out of core dumps, not inherited wiped-late by a fork's child, wiped when freed.
- * There is no way from here into a log, JSON, argv or environment; the single exit is sv_secret_reveal (grep for it). */
+/* Secrets are a type: memory of their own, locked, out of core dumps, not inherited wiped-late by a
+ * fork's child, wiped when freed. There is no way from here into a log, JSON, argv or environment;
+ * the single exit is sv_secret_reveal (grep for it). */
 #pragma once
 
 #include "base/core/bytes.h"
 
 struct sv_secret;
 
-/* n zero bytes (1 .. SV_SECRET_MAX). NULL and SV_SYSTEM "base.secret" when memory cannot be had or locked. */
+/* n zero bytes (1 .. SV_SECRET_MAX). NULL and SV_SYSTEM "base.secret" when memory cannot be had or
+ * locked. */
 struct sv_secret *sv_secret_new(size_t n, struct sv_err *err);
 /* n bytes of the system's random generator. */
 struct sv_secret *sv_secret_random(size_t n, struct sv_err *err);
@@ -25,5 +27,6 @@ uint8_t *sv_secret_reveal(struct sv_secret *s);
 /* Wipe memory that is not a struct sv_secret; never optimised away. */
 void sv_wipe(void *p, size_t n);
 
-/* No core files, not ptraceable, all future memory as it is: call first in every program. SV_SYSTEM on failure. */
+/* No core files, not ptraceable, all future memory as it is: call first in every program. SV_SYSTEM
+ * on failure. */
 int sv_secret_harden_process(struct sv_err *err);

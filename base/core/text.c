@@ -10,7 +10,8 @@
 #include "base/core/encoding.h"
 #include "base/core/limits.h"
 
-int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *check, struct sv_err *err)
+int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *check,
+                 struct sv_err *err)
 {
         int base = !strncmp(text, "0x", 2) || !strncmp(text, "0X", 2) ? 16 : 10;
         const char *digits = base == 16 ? text + 2 : text;
@@ -20,9 +21,13 @@ int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *ch
         errno = 0;
         v = strtoull(digits, &end, base);
         if (!isxdigit((unsigned char)*digits) || errno || *end)
-                return sv_fail(err, SV_USAGE, check, "a number was expected (decimal, or hexadecimal after 0x), found \"%s\"", text);
+                return sv_fail(
+                        err, SV_USAGE, check,
+                        "a number was expected (decimal, or hexadecimal after 0x), found \"%s\"",
+                        text);
         if (v > max)
-                return sv_fail(err, SV_USAGE, check, "at most %llu was expected, found %llu", (unsigned long long)max, v);
+                return sv_fail(err, SV_USAGE, check, "at most %llu was expected, found %llu",
+                               (unsigned long long)max, v);
         *value = v;
         return 0;
 }
@@ -33,16 +38,24 @@ int sv_parse_size(const char *text, uint64_t *bytes, const char *check, struct s
                 const char *unit;
                 uint64_t factor;
         } units[] = {
-                {"", 1}, {"B", 1},
-                {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"TiB", 1ull << 40},
-                {"kB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"TB", 1000000000000},
+                {"", 1},
+                {"B", 1},
+                {"KiB", 1ull << 10},
+                {"MiB", 1ull << 20},
+                {"GiB", 1ull << 30},
+                {"TiB", 1ull << 40},
+                {"kB", 1000},
+                {"MB", 1000000},
+                {"GB", 1000000000},
+                {"TB", 1000000000000},
         };
         size_t n = strspn(text, "0123456789");
         char digits[24];
         uint64_t v;
 
         if (!n || n >= sizeof(digits))
-                return sv_fail(err, SV_USAGE, check, "a size was expected, such as 512MiB or 2GiB, found \"%s\"", text);
+                return sv_fail(err, SV_USAGE, check,
+                               "a size was expected, such as 512MiB or 2GiB, found \"%s\"", text);
         memcpy(digits, text, n);
         digits[n] = 0;
         if (sv_parse_u64(digits, UINT64_MAX, &v, check, err) < 0)
@@ -51,11 +64,15 @@ int sv_parse_size(const char *text, uint64_t *bytes, const char *check, struct s
                 if (strcmp(text + n, units[i].unit))
                         continue;
                 if (v > UINT64_MAX / units[i].factor)
-                        return sv_fail(err, SV_USAGE, check, "%s is more than 64 bits can count", text);
+                        return sv_fail(err, SV_USAGE, check, "%s is more than 64 bits can count",
+                                       text);
                 *bytes = v * units[i].factor;
                 return 0;
         }
-        return sv_fail(err, SV_USAGE, check, "\"%s\" is not a unit (KiB, MiB, GiB, TiB, kB, MB, GB, TB; whole numbers only)", text + n);
+        return sv_fail(
+                err, SV_USAGE, check,
+                "\"%s\" is not a unit (KiB, MiB, GiB, TiB, kB, MB, GB, TB; whole numbers only)",
+                text + n);
 }
 
 /* n digits at *p, moved on; -1 when they are not digits. */
@@ -102,14 +119,18 @@ int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct 
                         ;
         if (ok && (*p == '+' || *p == '-')) {
                 sign = *p++ == '+' ? 1 : -1;
-                ok = (oh = digits(&p, 2)) >= 0 && oh < 24 && literal(&p, ":") && (om = digits(&p, 2)) >= 0 && om < 60;
+                ok = (oh = digits(&p, 2)) >= 0 && oh < 24 && literal(&p, ":") &&
+                     (om = digits(&p, 2)) >= 0 && om < 60;
         } else {
                 ok = ok && literal(&p, "Zz");
         }
         back = tm;
         t = timegm(&back);
-        if (!ok || *p || back.tm_mday != tm.tm_mday || back.tm_mon != tm.tm_mon || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
-                return sv_fail(err, SV_USAGE, check, "a time of RFC 3339 was expected, such as 2026-01-31T12:00:00Z, or now; found \"%s\"",
+        if (!ok || *p || back.tm_mday != tm.tm_mday || back.tm_mon != tm.tm_mon ||
+            tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+                return sv_fail(err, SV_USAGE, check,
+                               "a time of RFC 3339 was expected, such as 2026-01-31T12:00:00Z, or "
+                               "now; found \"%s\"",
                                text);
         *seconds = (int64_t)t - sign * (oh * 3600 + om * 60);
         return 0;
@@ -143,7 +164,8 @@ bool sv_name_ok(const char *name)
 
         if (!n || n > SV_NAME_MAX || name[0] == '.')
                 return false;
-        return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == n;
+        return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
+               n;
 }
 
 char *sv_format_uuid(const uint8_t uuid[16], char out[37])
@@ -174,7 +196,8 @@ int sv_parse_uuid(const char *text, uint8_t uuid[16], const char *check, struct 
                         plain[n++] = text[i];
         }
         if (!ok || sv_unhex(sv_bytes(plain, n), &raw, check, NULL) < 0)
-                return sv_fail(err, SV_USAGE, check, "a UUID was expected (8-4-4-4-12 hex digits), found \"%s\"", text);
+                return sv_fail(err, SV_USAGE, check,
+                               "a UUID was expected (8-4-4-4-12 hex digits), found \"%s\"", text);
         memcpy(uuid, raw.p, 16);
         return 0;
 }

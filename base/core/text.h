@@ -3,10 +3,12 @@
 
 #include "base/core/bytes.h"
 
-/* "512", "64KiB", "2GiB", "1.5GiB" is refused; units KiB MiB GiB TiB (powers of 1024) and kB MB GB TB (powers of 1000). Bytes. */
+/* "512", "64KiB", "2GiB", "1.5GiB" is refused; units KiB MiB GiB TiB (powers of 1024) and kB MB GB
+ * TB (powers of 1000). Bytes. */
 int sv_parse_size(const char *text, uint64_t *bytes, const char *check, struct sv_err *err);
 /* Decimal, or hexadecimal after 0x; whole text. */
-int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *check, struct sv_err *err);
+int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *check,
+                 struct sv_err *err);
 /* RFC 3339 ("2026-01-31T12:00:00Z") or "now"; seconds since 1970. */
 int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct sv_err *err);
 /* RFC 3339 in UTC; out has at least 21 bytes. */

@@ -7,15 +7,19 @@
 static bool host_ok(const char *s)
 {
         for (; *s; s++)
-                if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:", *s))
+                if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:",
+                            *s))
                         return false;
         return true;
 }
 
-static int set_part(char *out, size_t size, const char *from, size_t n, const char *what, struct sv_err *err)
+static int set_part(char *out, size_t size, const char *from, size_t n, const char *what,
+                    struct sv_err *err)
 {
         if (!n || n >= size)
-                return sv_fail(err, SV_USAGE, "http.url", "the %s of the URL has %zu characters, expected 1 to %zu", what, n, size - 1);
+                return sv_fail(err, SV_USAGE, "http.url",
+                               "the %s of the URL has %zu characters, expected 1 to %zu", what, n,
+                               size - 1);
         memcpy(out, from, n);
         out[n] = '\0';
         return 0;
@@ -35,7 +39,8 @@ static const char *take_host(const char *at, struct sv_url *u, struct sv_err *er
                 return NULL;
         }
         if (!host_ok(u->host)) {
-                sv_fail(err, SV_USAGE, "http.url", "the host of the URL holds a character that no host name has");
+                sv_fail(err, SV_USAGE, "http.url",
+                        "the host of the URL holds a character that no host name has");
                 return NULL;
         }
         return start + n + v6;
@@ -51,7 +56,8 @@ int sv_url_parse(const char *text, bool allow_plain, struct sv_url *out, struct 
         if (!strncmp(text, "https://", 8)) {
                 u.tls = true;
         } else if (strncmp(text, "http://", 7) || !allow_plain) {
-                return sv_fail(err, SV_USAGE, "http.url", "expected https://HOST[:PORT][/PREFIX], found '%.80s'", text);
+                return sv_fail(err, SV_USAGE, "http.url",
+                               "expected https://HOST[:PORT][/PREFIX], found '%.80s'", text);
         }
         at = take_host(text + (u.tls ? 8 : 7), &u, err);
         if (!at)
@@ -64,11 +70,13 @@ int sv_url_parse(const char *text, bool allow_plain, struct sv_url *out, struct 
                     sv_parse_u64(u.port, 65535, &port, "http.url", err) < 0)
                         return -1;
                 if (!port || strspn(u.port, "0123456789") != n)
-                        return sv_fail(err, SV_USAGE, "http.url", "port '%s' of the URL is not between 1 and 65535", u.port);
+                        return sv_fail(err, SV_USAGE, "http.url",
+                                       "port '%s' of the URL is not between 1 and 65535", u.port);
                 at += n;
         }
         if (*at && *at != '/')
-                return sv_fail(err, SV_USAGE, "http.url", "'%.40s' follows the host of the URL", at);
+                return sv_fail(err, SV_USAGE, "http.url", "'%.40s' follows the host of the URL",
+                               at);
         n = strlen(at);
         while (n && at[n - 1] == '/')
                 n--;
@@ -76,7 +84,9 @@ int sv_url_parse(const char *text, bool allow_plain, struct sv_url *out, struct 
                 return -1;
         for (const char *c = u.prefix; *c; c++)
                 if (*c <= ' ' || *c > '~' || *c == '#' || *c == '?')
-                        return sv_fail(err, SV_USAGE, "http.url", "the prefix of the URL holds a character that does not belong there");
+                        return sv_fail(err, SV_USAGE, "http.url",
+                                       "the prefix of the URL holds a character that does not "
+                                       "belong there");
         *out = u;
         return 0;
 }

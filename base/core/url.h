@@ -5,7 +5,8 @@
 
 #include "base/core/err.h"
 
-/* "https://host[:port][/prefix]" taken apart; https only unless allow_plain. SV_USAGE "http.url". */
+/* "https://host[:port][/prefix]" taken apart; https only unless allow_plain. SV_USAGE "http.url".
+ */
 struct sv_url {
         bool tls;
         char host[256];

@@ -68,7 +68,8 @@ enum sv_digest sv_digest_by_name(const char *name)
 int sv_digest(enum sv_digest alg, struct sv_bytes in, uint8_t *out, struct sv_err *err)
 {
         if (!known(alg) || !EVP_Digest(in.p, in.n, out, NULL, sv_ossl_md(alg), NULL))
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not compute %s", sv_digest_name(alg));
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest",
+                                    "libcrypto does not compute %s", sv_digest_name(alg));
         return 0;
 }
 
@@ -86,7 +87,8 @@ struct sv_hash *sv_hash_new(enum sv_digest alg, struct sv_err *err)
                 h->ctx = EVP_MD_CTX_new();
         }
         if (!h || !h->ctx || !known(alg) || !EVP_DigestInit_ex(h->ctx, sv_ossl_md(alg), NULL)) {
-                sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not start %s", sv_digest_name(alg));
+                sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not start %s",
+                             sv_digest_name(alg));
                 sv_hash_free(h);
                 return NULL;
         }
@@ -96,7 +98,8 @@ struct sv_hash *sv_hash_new(enum sv_digest alg, struct sv_err *err)
 int sv_hash_put(struct sv_hash *h, struct sv_bytes in, struct sv_err *err)
 {
         if (!EVP_DigestUpdate(h->ctx, in.p, in.n))
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto fails within %s", sv_digest_name(h->alg));
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto fails within %s",
+                                    sv_digest_name(h->alg));
         return 0;
 }
 
@@ -106,14 +109,18 @@ int sv_hash_peek(const struct sv_hash *h, uint8_t *out, struct sv_err *err)
         bool ok = copy && EVP_MD_CTX_copy_ex(copy, h->ctx) && EVP_DigestFinal_ex(copy, out, NULL);
 
         EVP_MD_CTX_free(copy);
-        return ok ? 0 : sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not copy %s", sv_digest_name(h->alg));
+        return ok ? 0
+                  : sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not copy %s",
+                                 sv_digest_name(h->alg));
 }
 
 int sv_hash_end(struct sv_hash *h, uint8_t *out, struct sv_err *err)
 {
-        /* Without a type: as it was. To name it again would make libcrypto look the algorithm up each time. */
+        /* Without a type: as it was. To name it again would make libcrypto look the algorithm up
+         * each time. */
         if (!EVP_DigestFinal_ex(h->ctx, out, NULL) || !EVP_DigestInit_ex(h->ctx, NULL, NULL))
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not end %s", sv_digest_name(h->alg));
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not end %s",
+                                    sv_digest_name(h->alg));
         return 0;
 }
 
@@ -149,7 +156,8 @@ static int hash_fd(struct sv_hash *h, int fd, const char *path, uint64_t *size, 
         return 0;
 }
 
-int sv_digest_file(enum sv_digest alg, const char *path, uint8_t *out, uint64_t *size, struct sv_err *err)
+int sv_digest_file(enum sv_digest alg, const char *path, uint8_t *out, uint64_t *size,
+                   struct sv_err *err)
 {
         SV_HASH *h = sv_hash_new(alg, err);
         uint64_t total;
@@ -169,19 +177,23 @@ int sv_digest_file(enum sv_digest alg, const char *path, uint8_t *out, uint64_t 
         return 0;
 }
 
-int sv_hmac(enum sv_digest alg, struct sv_bytes key, struct sv_bytes in, uint8_t *out, struct sv_err *err)
+int sv_hmac(enum sv_digest alg, struct sv_bytes key, struct sv_bytes in, uint8_t *out,
+            struct sv_err *err)
 {
         /* libcrypto takes a NULL key for "the key as before", so an empty one needs an address. */
         const void *k = key.n ? (const void *)key.p : "";
 
-        if (!known(alg) || key.n > INT32_MAX || !HMAC(sv_ossl_md(alg), k, (int)key.n, in.p, in.n, out, NULL))
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.hmac", "libcrypto does not compute HMAC with %s", sv_digest_name(alg));
+        if (!known(alg) || key.n > INT32_MAX ||
+            !HMAC(sv_ossl_md(alg), k, (int)key.n, in.p, in.n, out, NULL))
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.hmac",
+                                    "libcrypto does not compute HMAC with %s", sv_digest_name(alg));
         return 0;
 }
 
 int sv_random(void *out, size_t n, struct sv_err *err)
 {
         if (n > INT32_MAX || RAND_bytes(out, (int)n) != 1)
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.random", "libcrypto gives no random bytes");
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.random",
+                                    "libcrypto gives no random bytes");
         return 0;
 }

@@ -1,4 +1,5 @@
-/* Keys: made, taken in from their parts, checked once on the way in. Text and DER forms are in crypto-keyform.c. */
+/* Keys: made, taken in from their parts, checked once on the way in. Text and DER forms are in
+ * crypto-keyform.c. */
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
@@ -7,9 +8,9 @@
 
 #include "base/crypto/crypto-ossl.h"
 
-#define RSA_BITS_MIN 2048
-#define RSA_BITS_MAX 8192
-#define RSA_E_MIN 65537
+#define RSA_BITS_MIN   2048
+#define RSA_BITS_MAX   8192
+#define RSA_E_MIN      65537
 #define RSA_E_BITS_MAX 64 /* a long public exponent only costs the verifier time */
 
 SV_OSSL_CLEANUP(BIGNUM, BN_free)
@@ -39,7 +40,8 @@ static enum sv_key_type type_of(EVP_PKEY *pkey)
         if (EVP_PKEY_is_a(pkey, "ED25519"))
                 return SV_KEY_ED25519;
         if (!EVP_PKEY_is_a(pkey, "EC") ||
-            !EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), NULL))
+            !EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group),
+                                            NULL))
                 return 0;
         for (enum sv_key_type t = SV_KEY_P256; t <= SV_KEY_P521; t++)
                 if (!strcasecmp(group, curves[t].nist) || !strcasecmp(group, curves[t].sn))
@@ -52,17 +54,22 @@ static int check_rsa(EVP_PKEY *pkey, struct sv_err *err)
         BIGNUM *n_raw = NULL, *e_raw = NULL;
         int bits, r = 0;
 
-        if (!EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n_raw) || !EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e_raw)) {
-                r = sv_ossl_fail(err, SV_FORMAT, "crypto.key.form", "the RSA key has no modulus or no exponent");
+        if (!EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n_raw) ||
+            !EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e_raw)) {
+                r = sv_ossl_fail(err, SV_FORMAT, "crypto.key.form",
+                                 "the RSA key has no modulus or no exponent");
         } else {
                 bits = BN_num_bits(n_raw);
                 if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
-                        r = sv_fail(err, SV_FORMAT, "crypto.key.weak", "the RSA key has %d bits, expected %d to %d", bits, RSA_BITS_MIN,
-                                    RSA_BITS_MAX);
+                        r = sv_fail(err, SV_FORMAT, "crypto.key.weak",
+                                    "the RSA key has %d bits, expected %d to %d", bits,
+                                    RSA_BITS_MIN, RSA_BITS_MAX);
                 else if (!BN_is_odd(n_raw))
                         r = sv_fail(err, SV_FORMAT, "crypto.key.weak", "the RSA modulus is even");
-                else if (!BN_is_odd(e_raw) || BN_num_bits(e_raw) > RSA_E_BITS_MAX || BN_get_word(e_raw) < RSA_E_MIN)
-                        r = sv_fail(err, SV_FORMAT, "crypto.key.weak", "the RSA exponent is even, below %d or longer than %d bits",
+                else if (!BN_is_odd(e_raw) || BN_num_bits(e_raw) > RSA_E_BITS_MAX ||
+                         BN_get_word(e_raw) < RSA_E_MIN)
+                        r = sv_fail(err, SV_FORMAT, "crypto.key.weak",
+                                    "the RSA exponent is even, below %d or longer than %d bits",
                                     RSA_E_MIN, RSA_E_BITS_MAX);
         }
         BN_free(n_raw);
@@ -74,10 +81,12 @@ static int check_ec(EVP_PKEY *pkey, struct sv_err *err)
 {
         SV_OSSL(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 
-        /* SP 800-56A, 5.6.2.3.4: on the curve and not the neutral element. These curves have cofactor 1: every such point is of the group, and the
-         * multiplication by its order, that the full check adds, could only cost as much as a verification. */
+        /* SP 800-56A, 5.6.2.3.4: on the curve and not the neutral element. These curves have
+         * cofactor 1: every such point is of the group, and the multiplication by its order, that
+         * the full check adds, could only cost as much as a verification. */
         if (!ctx || EVP_PKEY_public_check_quick(ctx) != 1)
-                return sv_ossl_fail(err, SV_FORMAT, "crypto.key.point", "the public point is not on its curve");
+                return sv_ossl_fail(err, SV_FORMAT, "crypto.key.point",
+                                    "the public point is not on its curve");
         return 0;
 }
 
@@ -88,11 +97,14 @@ struct sv_key *sv_ossl_key(EVP_PKEY *pkey, bool is_private, struct sv_err *err)
         struct sv_key *k;
 
         if (!type) {
-                sv_ossl_fail(err, SV_FORMAT, "crypto.key.type", "the key is of type %s, expected RSA, P-256, P-384, P-521 or Ed25519",
-                             EVP_PKEY_get0_type_name(pkey) ? EVP_PKEY_get0_type_name(pkey) : "unknown");
+                sv_ossl_fail(err, SV_FORMAT, "crypto.key.type",
+                             "the key is of type %s, expected RSA, P-256, P-384, P-521 or Ed25519",
+                             EVP_PKEY_get0_type_name(pkey) ? EVP_PKEY_get0_type_name(pkey)
+                                                           : "unknown");
                 return NULL;
         }
-        if ((type == SV_KEY_RSA && check_rsa(pkey, err) < 0) || (is_ec(type) && check_ec(pkey, err) < 0))
+        if ((type == SV_KEY_RSA && check_rsa(pkey, err) < 0) ||
+            (is_ec(type) && check_ec(pkey, err) < 0))
                 return NULL;
         k = calloc(1, sizeof(*k));
         if (!k) {
@@ -109,49 +121,58 @@ struct sv_key *sv_key_generate(enum sv_key_type type, unsigned rsa_bits, struct 
         EVP_PKEY *pkey = NULL;
 
         if (type == SV_KEY_RSA)
-                pkey = rsa_bits >= RSA_BITS_MIN && rsa_bits <= RSA_BITS_MAX ? EVP_RSA_gen(rsa_bits) : NULL;
+                pkey = rsa_bits >= RSA_BITS_MIN && rsa_bits <= RSA_BITS_MAX ? EVP_RSA_gen(rsa_bits)
+                                                                            : NULL;
         else if (is_ec(type))
                 pkey = EVP_EC_gen(curves[type].nist);
         else if (type == SV_KEY_ED25519)
                 pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
         if (!pkey) {
-                sv_ossl_fail(err, SV_SYSTEM, "crypto.key.generate", "libcrypto does not make a key of type %d", (int)type);
+                sv_ossl_fail(err, SV_SYSTEM, "crypto.key.generate",
+                             "libcrypto does not make a key of type %d", (int)type);
                 return NULL;
         }
         return sv_ossl_key(pkey, true, err);
 }
 
-static struct sv_key *key_from_params(const char *algorithm, OSSL_PARAM *params, const char *check, struct sv_err *err)
+static struct sv_key *key_from_params(const char *algorithm, OSSL_PARAM *params, const char *check,
+                                      struct sv_err *err)
 {
-        SV_OSSL(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
+        SV_OSSL(EVP_PKEY_CTX_free)
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
         EVP_PKEY *pkey = NULL;
 
-        if (!ctx || !params || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
+        if (!ctx || !params || EVP_PKEY_fromdata_init(ctx) != 1 ||
+            EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
                 sv_ossl_fail(err, SV_FORMAT, check, "these numbers make no %s key", algorithm);
                 return NULL;
         }
         return sv_ossl_key(pkey, false, err);
 }
 
-struct sv_key *sv_key_from_ec(enum sv_key_type curve, struct sv_bytes x, struct sv_bytes y, struct sv_err *err)
+struct sv_key *sv_key_from_ec(enum sv_key_type curve, struct sv_bytes x, struct sv_bytes y,
+                              struct sv_err *err)
 {
         uint8_t point[1 + 2 * 66] = {4}; /* uncompressed, SEC 1 section 2.3.3 */
         OSSL_PARAM params[3];
         size_t size;
 
         if (!is_ec(curve)) {
-                sv_fail(err, SV_FORMAT, "crypto.key.type", "key type %d has no curve points", (int)curve);
+                sv_fail(err, SV_FORMAT, "crypto.key.type", "key type %d has no curve points",
+                        (int)curve);
                 return NULL;
         }
         size = curves[curve].size;
         if (x.n != size || y.n != size) {
-                sv_fail(err, SV_FORMAT, "crypto.key.point", "coordinates on %s have %zu bytes each, found %zu and %zu", curves[curve].nist,
-                        size, x.n, y.n);
+                sv_fail(err, SV_FORMAT, "crypto.key.point",
+                        "coordinates on %s have %zu bytes each, found %zu and %zu",
+                        curves[curve].nist, size, x.n, y.n);
                 return NULL;
         }
         memcpy(point + 1, x.p, size);
         memcpy(point + 1 + size, y.p, size);
-        params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)curves[curve].nist, 0);
+        params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                                     (char *)(uintptr_t)curves[curve].nist, 0);
         params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size);
         params[2] = OSSL_PARAM_construct_end();
         return key_from_params("EC", params, "crypto.key.point", err);
@@ -165,7 +186,8 @@ struct sv_key *sv_key_from_rsa(struct sv_bytes n, struct sv_bytes e, struct sv_e
         SV_OSSL(OSSL_PARAM_free) OSSL_PARAM *params = NULL;
 
         if (!n.n || !e.n || n.n > RSA_BITS_MAX / 8 + 1 || e.n > RSA_BITS_MAX / 8 + 1) {
-                sv_fail(err, SV_FORMAT, "crypto.key.weak", "an RSA modulus of %zu bytes with an exponent of %zu bytes", n.n, e.n);
+                sv_fail(err, SV_FORMAT, "crypto.key.weak",
+                        "an RSA modulus of %zu bytes with an exponent of %zu bytes", n.n, e.n);
                 return NULL;
         }
         bn_n = BN_bin2bn(n.p, (int)n.n, NULL);
@@ -200,20 +222,23 @@ unsigned sv_key_bits(const struct sv_key *k)
         return (unsigned)EVP_PKEY_get_bits(k->pkey);
 }
 
-static int put_number(const struct sv_key *k, const char *name, size_t width, struct sv_buf *out, struct sv_err *err)
+static int put_number(const struct sv_key *k, const char *name, size_t width, struct sv_buf *out,
+                      struct sv_err *err)
 {
         SV_OSSL(BN_free) BIGNUM *bn = NULL;
         uint8_t *p;
 
         if (!EVP_PKEY_get_bn_param(k->pkey, name, &bn))
-                return sv_ossl_fail(err, SV_FORMAT, "crypto.key.form", "the key has no number %s", name);
+                return sv_ossl_fail(err, SV_FORMAT, "crypto.key.form", "the key has no number %s",
+                                    name);
         if (!width)
                 width = (size_t)BN_num_bytes(bn);
         p = sv_buf_grow(out, width);
         if (sv_buf_ok(out, "a key's number", err) < 0)
                 return -1;
         if (BN_bn2binpad(bn, p, (int)width) < 0)
-                return sv_ossl_fail(err, SV_FORMAT, "crypto.key.form", "the number %s is longer than %zu bytes", name, width);
+                return sv_ossl_fail(err, SV_FORMAT, "crypto.key.form",
+                                    "the number %s is longer than %zu bytes", name, width);
         return 0;
 }
 

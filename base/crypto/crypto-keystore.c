@@ -1,5 +1,6 @@
-/* Private keys by name: a PEM file, or a URI that one of libcrypto's stores resolves (ossl_store(7)): pkcs11:… with its provider. The
- * key may stay in its token: all that is asked of it is its public point and signatures. */
+/* Private keys by name: a PEM file, or a URI that one of libcrypto's stores resolves
+ * (ossl_store(7)): pkcs11:… with its provider. The key may stay in its token: all that is asked of
+ * it is its public point and signatures. */
 #include <openssl/store.h>
 #include <openssl/ui.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ SV_OSSL_CLEANUP(OSSL_STORE_INFO, OSSL_STORE_INFO_free)
 /* A scheme (RFC 3986, section 3.1) of more than one letter, before any slash. */
 static bool is_uri(const char *name)
 {
-        size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+        size_t n =
+                strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
 
         return n > 1 && name[n] == ':';
 }
@@ -31,7 +33,8 @@ static struct sv_key *from_file(const char *path, struct sv_err *err)
         return k;
 }
 
-/* The first private key that the store gives; a PIN belongs into the URI (pin-source=file:…): nobody is asked. */
+/* The first private key that the store gives; a PIN belongs into the URI (pin-source=file:…):
+ * nobody is asked. */
 static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
 {
         EVP_PKEY *pkey = NULL;
@@ -47,7 +50,8 @@ static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
         return pkey;
 }
 
-/* A key's own store may answer no question about its point but what it is: the rules for keys are held against a copy of that. */
+/* A key's own store may answer no question about its point but what it is: the rules for keys are
+ * held against a copy of that. */
 static int check_public(EVP_PKEY *pkey, struct sv_err *err)
 {
         SV_BUF spki = SV_BUF_NULL;
@@ -62,7 +66,8 @@ static int check_public(EVP_PKEY *pkey, struct sv_err *err)
 
 static struct sv_key *from_store(const char *uri, struct sv_err *err)
 {
-        SV_OSSL(OSSL_STORE_close) OSSL_STORE_CTX *store = OSSL_STORE_open(uri, UI_null(), NULL, NULL, NULL);
+        SV_OSSL(OSSL_STORE_close)
+        OSSL_STORE_CTX *store = OSSL_STORE_open(uri, UI_null(), NULL, NULL, NULL);
         EVP_PKEY *pkey = NULL;
         struct sv_key *k;
         int type;
@@ -70,7 +75,8 @@ static struct sv_key *from_store(const char *uri, struct sv_err *err)
         if (store && OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY) == 1)
                 pkey = first_key(store);
         if (!pkey) {
-                sv_ossl_fail(err, SV_SYSTEM, "crypto.keystore", "no store gives a private key for this URI (is its provider loaded?)");
+                sv_ossl_fail(err, SV_SYSTEM, "crypto.keystore",
+                             "no store gives a private key for this URI (is its provider loaded?)");
                 return NULL;
         }
         ERR_clear_error();

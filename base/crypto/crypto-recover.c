@@ -1,4 +1,5 @@
-/* The public key that makes a chosen signature hold (SEC 1 v2, section 4.1.6), on P-384 with SHA-384: a signature that nobody's key made. */
+/* The public key that makes a chosen signature hold (SEC 1 v2, section 4.1.6), on P-384 with
+ * SHA-384: a signature that nobody's key made. */
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
@@ -31,11 +32,14 @@ static bool candidate(const struct recover *c, int odd, uint8_t out[2 * SIZE])
 
         if (!point || !inverse || !u1 || !u2 || !x || !y)
                 return false;
-        return EC_POINT_set_compressed_coordinates(c->group, point, c->r, odd, c->ctx) == 1 && BN_mod_inverse(inverse, c->r, n, c->ctx) &&
-               BN_mod_mul(u2, c->s, inverse, n, c->ctx) == 1 && BN_mod_mul(u1, c->e, inverse, n, c->ctx) == 1 &&
-               (BN_is_zero(u1) || BN_sub(u1, n, u1) == 1) && EC_POINT_mul(c->group, point, u1, point, u2, c->ctx) == 1 &&
-               EC_POINT_get_affine_coordinates(c->group, point, x, y, c->ctx) == 1 && BN_bn2binpad(x, out, SIZE) == SIZE &&
-               BN_bn2binpad(y, out + SIZE, SIZE) == SIZE;
+        return EC_POINT_set_compressed_coordinates(c->group, point, c->r, odd, c->ctx) == 1 &&
+               BN_mod_inverse(inverse, c->r, n, c->ctx) &&
+               BN_mod_mul(u2, c->s, inverse, n, c->ctx) == 1 &&
+               BN_mod_mul(u1, c->e, inverse, n, c->ctx) == 1 &&
+               (BN_is_zero(u1) || BN_sub(u1, n, u1) == 1) &&
+               EC_POINT_mul(c->group, point, u1, point, u2, c->ctx) == 1 &&
+               EC_POINT_get_affine_coordinates(c->group, point, x, y, c->ctx) == 1 &&
+               BN_bn2binpad(x, out, SIZE) == SIZE && BN_bn2binpad(y, out + SIZE, SIZE) == SIZE;
 }
 
 /* Numbers of one size, big endian: the first byte that differs decides. */
@@ -59,17 +63,21 @@ struct sv_key *sv_key_recover_p384(struct sv_bytes msg, struct sv_bytes sig, str
         const uint8_t *least;
 
         if (sig.n != 2 * SIZE) {
-                sv_fail(err, SV_USAGE, "crypto.recover", "a P-384 signature has %d bytes, this has %zu", 2 * SIZE, sig.n);
+                sv_fail(err, SV_USAGE, "crypto.recover",
+                        "a P-384 signature has %d bytes, this has %zu", 2 * SIZE, sig.n);
                 return NULL;
         }
         if (sv_digest(SV_SHA384, msg, digest, err) < 0)
                 return NULL;
-        if (!group || !ctx || !r || !s || !e || !BN_bin2bn(sig.p, SIZE, r) || !BN_bin2bn(sig.p + SIZE, SIZE, s) ||
-            !BN_bin2bn(digest, SIZE, e) || BN_mod(e, e, EC_GROUP_get0_order(group), ctx) != 1 || BN_is_zero(r) || !candidate(&c, 0, even) ||
-            !candidate(&c, 1, odd)) {
-                sv_ossl_fail(err, SV_FORMAT, "crypto.recover", "no public key makes this signature hold");
+        if (!group || !ctx || !r || !s || !e || !BN_bin2bn(sig.p, SIZE, r) ||
+            !BN_bin2bn(sig.p + SIZE, SIZE, s) || !BN_bin2bn(digest, SIZE, e) ||
+            BN_mod(e, e, EC_GROUP_get0_order(group), ctx) != 1 || BN_is_zero(r) ||
+            !candidate(&c, 0, even) || !candidate(&c, 1, odd)) {
+                sv_ossl_fail(err, SV_FORMAT, "crypto.recover",
+                             "no public key makes this signature hold");
                 return NULL;
         }
         least = below(odd, even, 2 * SIZE) ? odd : even;
-        return sv_key_from_ec(SV_KEY_P384, sv_bytes(least, SIZE), sv_bytes(least + SIZE, SIZE), err);
+        return sv_key_from_ec(SV_KEY_P384, sv_bytes(least, SIZE), sv_bytes(least + SIZE, SIZE),
+                              err);
 }

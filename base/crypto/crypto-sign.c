@@ -11,10 +11,11 @@ static const struct {
         enum family family;
         enum sv_digest digest;
 } schemes[] = {
-        [SV_RSASSA_SHA256] = {RSASSA, SV_SHA256}, [SV_RSASSA_SHA384] = {RSASSA, SV_SHA384}, [SV_RSASSA_SHA512] = {RSASSA, SV_SHA512},
-        [SV_RSAPSS_SHA256] = {RSAPSS, SV_SHA256}, [SV_RSAPSS_SHA384] = {RSAPSS, SV_SHA384}, [SV_RSAPSS_SHA512] = {RSAPSS, SV_SHA512},
-        [SV_ECDSA_SHA256] = {ECDSA, SV_SHA256},   [SV_ECDSA_SHA384] = {ECDSA, SV_SHA384},   [SV_ECDSA_SHA512] = {ECDSA, SV_SHA512},
-        [SV_EDDSA] = {EDDSA, 0},
+        [SV_RSASSA_SHA256] = {RSASSA, SV_SHA256}, [SV_RSASSA_SHA384] = {RSASSA, SV_SHA384},
+        [SV_RSASSA_SHA512] = {RSASSA, SV_SHA512}, [SV_RSAPSS_SHA256] = {RSAPSS, SV_SHA256},
+        [SV_RSAPSS_SHA384] = {RSAPSS, SV_SHA384}, [SV_RSAPSS_SHA512] = {RSAPSS, SV_SHA512},
+        [SV_ECDSA_SHA256] = {ECDSA, SV_SHA256},   [SV_ECDSA_SHA384] = {ECDSA, SV_SHA384},
+        [SV_ECDSA_SHA512] = {ECDSA, SV_SHA512},   [SV_EDDSA] = {EDDSA, 0},
 };
 
 static size_t curve_size(enum sv_key_type type)
@@ -22,7 +23,8 @@ static size_t curve_size(enum sv_key_type type)
         return type == SV_KEY_P256 ? 32 : type == SV_KEY_P384 ? 48 : type == SV_KEY_P521 ? 66 : 0;
 }
 
-/* Scheme and key type must belong together: a caller's slip must not turn into another algorithm. */
+/* Scheme and key type must belong together: a caller's slip must not turn into another algorithm.
+ */
 static int need_scheme(const struct sv_key *k, enum sv_scheme scheme, struct sv_err *err)
 {
         bool fits = false;
@@ -30,10 +32,13 @@ static int need_scheme(const struct sv_key *k, enum sv_scheme scheme, struct sv_
         if (scheme >= SV_RSASSA_SHA256 && scheme <= SV_EDDSA) {
                 enum family f = schemes[scheme].family;
 
-                fits = f == ECDSA ? curve_size(k->type) != 0 : f == EDDSA ? k->type == SV_KEY_ED25519 : k->type == SV_KEY_RSA;
+                fits = f == ECDSA   ? curve_size(k->type) != 0
+                       : f == EDDSA ? k->type == SV_KEY_ED25519
+                                    : k->type == SV_KEY_RSA;
         }
         if (!fits)
-                return sv_fail(err, SV_FORMAT, "crypto.scheme", "signature scheme %d does not go with a key of type %d", (int)scheme,
+                return sv_fail(err, SV_FORMAT, "crypto.scheme",
+                               "signature scheme %d does not go with a key of type %d", (int)scheme,
                                (int)k->type);
         return 0;
 }
@@ -49,7 +54,8 @@ static bool set_padding(EVP_PKEY_CTX *pctx, enum sv_scheme scheme, int salt)
 }
 
 /* DER to r || s. */
-static int put_ecdsa(const struct sv_key *k, const uint8_t *der, size_t n, struct sv_buf *sig, struct sv_err *err)
+static int put_ecdsa(const struct sv_key *k, const uint8_t *der, size_t n, struct sv_buf *sig,
+                     struct sv_err *err)
 {
         SV_OSSL(ECDSA_SIG_free) ECDSA_SIG *parsed = d2i_ECDSA_SIG(NULL, &der, (long)n);
         size_t size = curve_size(k->type);
@@ -59,11 +65,13 @@ static int put_ecdsa(const struct sv_key *k, const uint8_t *der, size_t n, struc
                 return -1;
         if (!parsed || BN_bn2binpad(ECDSA_SIG_get0_r(parsed), out, (int)size) < 0 ||
             BN_bn2binpad(ECDSA_SIG_get0_s(parsed), out + size, (int)size) < 0)
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.sign", "libcrypto gave no ECDSA signature");
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.sign",
+                                    "libcrypto gave no ECDSA signature");
         return 0;
 }
 
-int sv_sign(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes msg, struct sv_buf *sig, struct sv_err *err)
+int sv_sign(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes msg, struct sv_buf *sig,
+            struct sv_err *err)
 {
         SV_OSSL(EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         EVP_PKEY_CTX *pctx = NULL;
@@ -73,9 +81,13 @@ int sv_sign(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes msg, 
         if (need_scheme(k, scheme, err) < 0)
                 return -1;
         if (!k->is_private)
-                return sv_fail(err, SV_FORMAT, "crypto.key.private", "a signature needs the private part of the key");
-        if (!ctx || EVP_DigestSignInit(ctx, &pctx, sv_ossl_md(schemes[scheme].digest), NULL, k->pkey) != 1 ||
-            !set_padding(pctx, scheme, RSA_PSS_SALTLEN_DIGEST) || EVP_DigestSign(ctx, raw, &n, msg.p, msg.n) != 1)
+                return sv_fail(err, SV_FORMAT, "crypto.key.private",
+                               "a signature needs the private part of the key");
+        if (!ctx ||
+            EVP_DigestSignInit(ctx, &pctx, sv_ossl_md(schemes[scheme].digest), NULL, k->pkey) !=
+                    1 ||
+            !set_padding(pctx, scheme, RSA_PSS_SALTLEN_DIGEST) ||
+            EVP_DigestSign(ctx, raw, &n, msg.p, msg.n) != 1)
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.sign", "libcrypto does not sign");
         if (schemes[scheme].family == ECDSA)
                 return put_ecdsa(k, raw, n, sig, err);
@@ -104,8 +116,8 @@ static int ecdsa_der(const struct sv_key *k, struct sv_bytes sig, uint8_t **der)
         return n > 0 ? n : 0;
 }
 
-int sv_verify_sig(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes msg, struct sv_bytes sig, const char *check,
-                  struct sv_err *err)
+int sv_verify_sig(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes msg,
+                  struct sv_bytes sig, const char *check, struct sv_err *err)
 {
         SV_OSSL(EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         EVP_PKEY_CTX *pctx = NULL;
@@ -114,7 +126,9 @@ int sv_verify_sig(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes
 
         if (need_scheme(k, scheme, err) < 0)
                 return -1;
-        if (!ctx || EVP_DigestVerifyInit(ctx, &pctx, sv_ossl_md(schemes[scheme].digest), NULL, k->pkey) != 1 ||
+        if (!ctx ||
+            EVP_DigestVerifyInit(ctx, &pctx, sv_ossl_md(schemes[scheme].digest), NULL, k->pkey) !=
+                    1 ||
             !set_padding(pctx, scheme, RSA_PSS_SALTLEN_AUTO))
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.verify", "libcrypto does not verify");
         if (schemes[scheme].family == ECDSA)
@@ -124,24 +138,28 @@ int sv_verify_sig(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes
         r = sig.n ? EVP_DigestVerify(ctx, sig.p, sig.n, msg.p, msg.n) : 0;
         OPENSSL_free(der);
         if (r != 1)
-                return sv_ossl_fail(err, SV_PROOF, check, "the signature does not belong to this message and key");
+                return sv_ossl_fail(err, SV_PROOF, check,
+                                    "the signature does not belong to this message and key");
         return 0;
 }
 
 struct sv_secret *sv_ecdh(const struct sv_key *ours, const struct sv_key *peer, struct sv_err *err)
 {
-        SV_OSSL(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ours->pkey, NULL);
+        SV_OSSL(EVP_PKEY_CTX_free)
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ours->pkey, NULL);
         size_t size = curve_size(ours->type), n = size;
         struct sv_secret *z;
 
         if (!size || ours->type != peer->type || !ours->is_private) {
-                sv_fail(err, SV_FORMAT, "crypto.ecdh", "a private and a public key on one curve are needed");
+                sv_fail(err, SV_FORMAT, "crypto.ecdh",
+                        "a private and a public key on one curve are needed");
                 return NULL;
         }
         z = sv_secret_new(size, err);
         if (!z)
                 return NULL;
-        if (!ctx || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, peer->pkey) != 1 ||
+        if (!ctx || EVP_PKEY_derive_init(ctx) != 1 ||
+            EVP_PKEY_derive_set_peer(ctx, peer->pkey) != 1 ||
             EVP_PKEY_derive(ctx, sv_secret_reveal(z), &n) != 1 || n != size) {
                 sv_ossl_fail(err, SV_SYSTEM, "crypto.ecdh", "libcrypto does not agree on a key");
                 sv_secret_freep(&z);
@@ -149,31 +167,38 @@ struct sv_secret *sv_ecdh(const struct sv_key *ours, const struct sv_key *peer, 
         return z;
 }
 
-static int oaep(EVP_PKEY_CTX *ctx, const struct sv_key *k, enum sv_digest alg, struct sv_bytes label, bool encrypt, struct sv_err *err)
+static int oaep(EVP_PKEY_CTX *ctx, const struct sv_key *k, enum sv_digest alg,
+                struct sv_bytes label, bool encrypt, struct sv_err *err)
 {
         const EVP_MD *md = sv_ossl_md(alg);
         void *copy = NULL;
 
         if (k->type != SV_KEY_RSA || (!encrypt && !k->is_private))
-                return sv_fail(err, SV_FORMAT, "crypto.key.type", "OAEP needs %s RSA key", encrypt ? "an" : "a private");
-        if (!ctx || !md || (encrypt ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) != 1 ||
-            EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1 || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) != 1 ||
+                return sv_fail(err, SV_FORMAT, "crypto.key.type", "OAEP needs %s RSA key",
+                               encrypt ? "an" : "a private");
+        if (!ctx || !md ||
+            (encrypt ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) != 1 ||
+            EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1 ||
+            EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) != 1 ||
             EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) != 1)
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.oaep.setup", "libcrypto does not set up RSA-OAEP");
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.oaep.setup",
+                                    "libcrypto does not set up RSA-OAEP");
         if (!label.n)
                 return 0;
         copy = OPENSSL_memdup(label.p, label.n);
         if (!copy || EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, copy, (int)label.n) != 1) {
                 OPENSSL_free(copy);
-                return sv_ossl_fail(err, SV_SYSTEM, "crypto.oaep.setup", "libcrypto does not take the OAEP label");
+                return sv_ossl_fail(err, SV_SYSTEM, "crypto.oaep.setup",
+                                    "libcrypto does not take the OAEP label");
         }
         return 0;
 }
 
-int sv_oaep_encrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes label, struct sv_bytes plain, struct sv_buf *out,
-                    struct sv_err *err)
+int sv_oaep_encrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes label,
+                    struct sv_bytes plain, struct sv_buf *out, struct sv_err *err)
 {
-        SV_OSSL(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+        SV_OSSL(EVP_PKEY_CTX_free)
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
         size_t n = (size_t)EVP_PKEY_get_size(k->pkey);
         uint8_t *p;
 
@@ -183,14 +208,16 @@ int sv_oaep_encrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes 
         if (sv_buf_ok(out, "a ciphertext", err) < 0)
                 return -1;
         if (EVP_PKEY_encrypt(ctx, p, &n, plain.p, plain.n) != 1)
-                return sv_ossl_fail(err, SV_FORMAT, "crypto.size", "%zu bytes do not fit into one RSA-OAEP message", plain.n);
+                return sv_ossl_fail(err, SV_FORMAT, "crypto.size",
+                                    "%zu bytes do not fit into one RSA-OAEP message", plain.n);
         return 0;
 }
 
-struct sv_secret *sv_oaep_decrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes label, struct sv_bytes cipher,
-                                  struct sv_err *err)
+struct sv_secret *sv_oaep_decrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes label,
+                                  struct sv_bytes cipher, struct sv_err *err)
 {
-        SV_OSSL(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+        SV_OSSL(EVP_PKEY_CTX_free)
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
         size_t n = (size_t)EVP_PKEY_get_size(k->pkey);
         struct sv_secret *plain;
 
@@ -200,7 +227,8 @@ struct sv_secret *sv_oaep_decrypt(const struct sv_key *k, enum sv_digest alg, st
         if (!plain)
                 return NULL;
         if (EVP_PKEY_decrypt(ctx, sv_secret_reveal(plain), &n, cipher.p, cipher.n) != 1) {
-                sv_ossl_fail(err, SV_PROOF, "crypto.oaep", "the private key does not open this RSA-OAEP message");
+                sv_ossl_fail(err, SV_PROOF, "crypto.oaep",
+                             "the private key does not open this RSA-OAEP message");
                 sv_secret_freep(&plain);
                 return NULL;
         }

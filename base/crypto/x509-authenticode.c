@@ -12,7 +12,8 @@ SV_OSSL_CLEANUP(X509_SIG, X509_SIG_free)
 
 struct sv_authenticode {
         PKCS7 *p7;
-        struct sv_bytes content; /* of SpcIndirectDataContent, without tag and length: what is signed */
+        /* of SpcIndirectDataContent, without tag and length: what is signed */
+        struct sv_bytes content;
         enum sv_digest alg;
         struct sv_bytes digest;
 };
@@ -28,7 +29,8 @@ static bool read_content(struct sv_authenticode *a, struct sv_bytes der)
         long n;
         int tag, class;
 
-        if (ASN1_get_object(&p, &n, &tag, &class, (long)der.n) != V_ASN1_CONSTRUCTED || tag != V_ASN1_SEQUENCE || p + n != der.p + der.n)
+        if (ASN1_get_object(&p, &n, &tag, &class, (long)der.n) != V_ASN1_CONSTRUCTED ||
+            tag != V_ASN1_SEQUENCE || p + n != der.p + der.n)
                 return false;
         a->content = sv_bytes(p, (size_t)n);
         if (ASN1_get_object(&p, &n, &tag, &class, n) & 0x80 || p + n > der.p + der.n)
@@ -41,10 +43,17 @@ static bool read_content(struct sv_authenticode *a, struct sv_bytes der)
         X509_SIG_get0(info, &alg, &value);
         X509_ALGOR_get0(&oid, NULL, NULL, alg);
         switch (OBJ_obj2nid(oid)) {
-        case NID_sha256: a->alg = SV_SHA256; break;
-        case NID_sha384: a->alg = SV_SHA384; break;
-        case NID_sha512: a->alg = SV_SHA512; break;
-        default: return false;
+        case NID_sha256:
+                a->alg = SV_SHA256;
+                break;
+        case NID_sha384:
+                a->alg = SV_SHA384;
+                break;
+        case NID_sha512:
+                a->alg = SV_SHA512;
+                break;
+        default:
+                return false;
         }
         /* The value is the last thing in the content. */
         n = ASN1_STRING_length(value);
@@ -54,7 +63,8 @@ static bool read_content(struct sv_authenticode *a, struct sv_bytes der)
         return true;
 }
 
-struct sv_authenticode *sv_authenticode_read(struct sv_bytes pkcs7, const char *check, struct sv_err *err)
+struct sv_authenticode *sv_authenticode_read(struct sv_bytes pkcs7, const char *check,
+                                             struct sv_err *err)
 {
         const unsigned char *p = pkcs7.p;
         SV_AUTHENTICODE *a = calloc(1, sizeof(*a));
@@ -74,8 +84,10 @@ struct sv_authenticode *sv_authenticode_read(struct sv_bytes pkcs7, const char *
         OBJ_obj2txt(oid, sizeof(oid), a->p7->d.sign->contents->type, 1);
         other = strcmp(oid, "1.3.6.1.4.1.311.2.1.4") == 0 ? a->p7->d.sign->contents->d.other : NULL;
         if (!other || other->type != V_ASN1_SEQUENCE ||
-            !read_content(a, sv_bytes(other->value.sequence->data, (size_t)other->value.sequence->length))) {
-                sv_ossl_fail(err, SV_FORMAT, check, "SpcIndirectDataContent over a SHA-2 digest was expected");
+            !read_content(a, sv_bytes(other->value.sequence->data,
+                                      (size_t)other->value.sequence->length))) {
+                sv_ossl_fail(err, SV_FORMAT, check,
+                             "SpcIndirectDataContent over a SHA-2 digest was expected");
                 return NULL;
         }
         out = a;
@@ -105,9 +117,11 @@ enum sv_digest sv_authenticode_digest(const struct sv_authenticode *a, struct sv
 bool sv_authenticode_chains(const struct sv_authenticode *a, struct sv_bytes cert)
 {
         const unsigned char *p = cert.p;
-        X509 *x509 __attribute__((cleanup(X509_free_p))) = d2i_X509(NULL, &p, cert.n > INT32_MAX ? 0 : (long)cert.n);
+        X509 *x509 __attribute__((cleanup(X509_free_p))) =
+                d2i_X509(NULL, &p, cert.n > INT32_MAX ? 0 : (long)cert.n);
         X509_STORE *store __attribute__((cleanup(X509_STORE_free_p))) = X509_STORE_new();
-        BIO *content __attribute__((cleanup(BIO_free_all_p))) = BIO_new_mem_buf(a->content.p, (int)a->content.n);
+        BIO *content __attribute__((cleanup(BIO_free_all_p))) =
+                BIO_new_mem_buf(a->content.p, (int)a->content.n);
         bool ok = false;
 
         if (x509 && store && content && X509_STORE_add_cert(store, x509)) {
@@ -125,7 +139,8 @@ void sv_authenticode_signer(const struct sv_authenticode *a, char out[256])
 
         out[0] = '\0';
         if (signers && sk_X509_num(signers) > 0)
-                X509_NAME_get_text_by_NID(X509_get_subject_name(sk_X509_value(signers, 0)), NID_commonName, out, 256);
+                X509_NAME_get_text_by_NID(X509_get_subject_name(sk_X509_value(signers, 0)),
+                                          NID_commonName, out, 256);
         sk_X509_free(signers);
         ERR_clear_error();
 }

@@ -1,4 +1,5 @@
-/* A self-signed server certificate. Those who connect to it pin its key, so it says little: names, dates, server. */
+/* A self-signed server certificate. Those who connect to it pin its key, so it says little: names,
+ * dates, server. */
 #include <arpa/inet.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@ SV_OSSL_CLEANUP(GENERAL_NAMES, GENERAL_NAMES_free)
 
 static int add_name(GENERAL_NAMES *names, const char *text, struct sv_err *err)
 {
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+        static const char allowed[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
         GENERAL_NAME *gn = GENERAL_NAME_new();
         ASN1_STRING *value;
         uint8_t addr[16];
@@ -24,10 +26,12 @@ static int add_name(GENERAL_NAMES *names, const char *text, struct sv_err *err)
                 type = GEN_DNS;
         if (type == GEN_DNS && (!n || n > 253 || strspn(text, allowed) != n)) {
                 GENERAL_NAME_free(gn);
-                return sv_fail(err, SV_USAGE, "x509.name", "\"%.64s\" is neither an IP address nor a DNS name", text);
+                return sv_fail(err, SV_USAGE, "x509.name",
+                               "\"%.64s\" is neither an IP address nor a DNS name", text);
         }
         value = type == GEN_DNS ? ASN1_IA5STRING_new() : ASN1_OCTET_STRING_new();
-        ok = gn && value && ASN1_STRING_set(value, type == GEN_DNS ? (const void *)text : addr, (int)n) == 1;
+        ok = gn && value &&
+             ASN1_STRING_set(value, type == GEN_DNS ? (const void *)text : addr, (int)n) == 1;
         if (ok) {
                 GENERAL_NAME_set0_value(gn, type, value);
                 value = NULL;
@@ -37,7 +41,8 @@ static int add_name(GENERAL_NAMES *names, const char *text, struct sv_err *err)
                 return 0;
         ASN1_STRING_free(value);
         GENERAL_NAME_free(gn);
-        return sv_ossl_fail(err, SV_SYSTEM, "x509.make", "libcrypto does not take the name %s", text);
+        return sv_ossl_fail(err, SV_SYSTEM, "x509.make", "libcrypto does not take the name %s",
+                            text);
 }
 
 static int add_alt_names(X509 *x, const char *const *names, struct sv_err *err)
@@ -49,8 +54,10 @@ static int add_alt_names(X509 *x, const char *const *names, struct sv_err *err)
         for (; *names; names++)
                 if (add_name(list, *names, err) < 0)
                         return -1;
-        if (sk_GENERAL_NAME_num(list) && X509_add1_ext_i2d(x, NID_subject_alt_name, list, 0, X509V3_ADD_DEFAULT) != 1)
-                return sv_ossl_fail(err, SV_SYSTEM, "x509.make", "libcrypto does not write the names");
+        if (sk_GENERAL_NAME_num(list) &&
+            X509_add1_ext_i2d(x, NID_subject_alt_name, list, 0, X509V3_ADD_DEFAULT) != 1)
+                return sv_ossl_fail(err, SV_SYSTEM, "x509.make",
+                                    "libcrypto does not write the names");
         return 0;
 }
 
@@ -87,27 +94,37 @@ static const EVP_MD *digest_for(enum sv_key_type type)
 {
         if (type == SV_KEY_ED25519)
                 return NULL;
-        return type == SV_KEY_P384 ? EVP_sha384() : type == SV_KEY_P521 ? EVP_sha512() : EVP_sha256();
+        return type == SV_KEY_P384   ? EVP_sha384()
+               : type == SV_KEY_P521 ? EVP_sha512()
+                                     : EVP_sha256();
 }
 
-struct sv_cert *sv_cert_self_signed(const struct sv_key *key, const char *cn, const char *const *names, int64_t not_before,
-                                    int64_t not_after, struct sv_err *err)
+struct sv_cert *sv_cert_self_signed(const struct sv_key *key, const char *cn,
+                                    const char *const *names, int64_t not_before, int64_t not_after,
+                                    struct sv_err *err)
 {
         SV_OSSL(X509_free) X509 *x = X509_new();
         X509_NAME *name = x ? X509_get_subject_name(x) : NULL;
         struct sv_cert *c;
 
         if (!key->is_private) {
-                sv_fail(err, SV_FORMAT, "crypto.key.private", "a certificate needs the private part of its key");
+                sv_fail(err, SV_FORMAT, "crypto.key.private",
+                        "a certificate needs the private part of its key");
                 return NULL;
         }
         if (!x || X509_set_version(x, X509_VERSION_3) != 1 || !set_serial(x) ||
-            X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0) != 1 ||
-            X509_set_issuer_name(x, name) != 1 || !ASN1_TIME_set(X509_getm_notBefore(x), (time_t)not_before) ||
-            !ASN1_TIME_set(X509_getm_notAfter(x), (time_t)not_after) || X509_set_pubkey(x, key->pkey) != 1 ||
-            !add_text(x, NID_basic_constraints, "critical,CA:FALSE") || !add_text(x, NID_key_usage, "critical,digitalSignature") ||
-            !add_text(x, NID_ext_key_usage, "serverAuth") || !add_text(x, NID_subject_key_identifier, "hash")) {
-                sv_ossl_fail(err, SV_SYSTEM, "x509.make", "libcrypto does not make a certificate for \"%.64s\"", cn);
+            X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1,
+                                       0) != 1 ||
+            X509_set_issuer_name(x, name) != 1 ||
+            !ASN1_TIME_set(X509_getm_notBefore(x), (time_t)not_before) ||
+            !ASN1_TIME_set(X509_getm_notAfter(x), (time_t)not_after) ||
+            X509_set_pubkey(x, key->pkey) != 1 ||
+            !add_text(x, NID_basic_constraints, "critical,CA:FALSE") ||
+            !add_text(x, NID_key_usage, "critical,digitalSignature") ||
+            !add_text(x, NID_ext_key_usage, "serverAuth") ||
+            !add_text(x, NID_subject_key_identifier, "hash")) {
+                sv_ossl_fail(err, SV_SYSTEM, "x509.make",
+                             "libcrypto does not make a certificate for \"%.64s\"", cn);
                 return NULL;
         }
         if (names && add_alt_names(x, names, err) < 0)

@@ -1,4 +1,5 @@
-/* Chains of certificates (RFC 5280 section 6), by libcrypto's path validation with what it leaves to its callers added. */
+/* Chains of certificates (RFC 5280 section 6), by libcrypto's path validation with what it leaves
+ * to its callers added. */
 #include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
@@ -6,7 +7,8 @@
 #include "base/crypto/crypto-ossl.h"
 #include "base/core/limits.h"
 
-#define AUTH_LEVEL 2 /* 112 bits: RSA from 2048 bits, SHA-256 and better; SHA-1 signatures are refused */
+/* 112 bits: RSA from 2048 bits, SHA-256 and better; SHA-1 signatures are refused */
+#define AUTH_LEVEL 2
 
 SV_OSSL_CLEANUP(X509_STORE, X509_STORE_free)
 SV_OSSL_CLEANUP(X509_STORE_CTX, X509_STORE_CTX_free)
@@ -15,7 +17,8 @@ static bool is_allowed(const X509_EXTENSION *ext, const char *const *allow)
 {
         char oid[128];
 
-        OBJ_obj2txt(oid, sizeof(oid), X509_EXTENSION_get_object((X509_EXTENSION *)(uintptr_t)ext), 1);
+        OBJ_obj2txt(oid, sizeof(oid), X509_EXTENSION_get_object((X509_EXTENSION *)(uintptr_t)ext),
+                    1);
         for (; allow && *allow; allow++)
                 if (!strcmp(oid, *allow))
                         return true;
@@ -28,7 +31,8 @@ static bool critical_are_allowed(X509 *x, const char *const *allow)
         for (int i = 0; i < X509_get_ext_count(x); i++) {
                 X509_EXTENSION *ext = X509_get_ext(x, i);
 
-                if (X509_EXTENSION_get_critical(ext) && !X509_supported_extension(ext) && !is_allowed(ext, allow))
+                if (X509_EXTENSION_get_critical(ext) && !X509_supported_extension(ext) &&
+                    !is_allowed(ext, allow))
                         return false;
         }
         return true;
@@ -46,7 +50,8 @@ static int on_problem(int ok, X509_STORE_CTX *ctx)
                 break;
         case X509_V_ERR_UNABLE_TO_GET_CRL:
                 /* Nobody above an anchor could revoke it: it is trusted as it stands. */
-                ok = x && X509_STORE_CTX_get_error_depth(ctx) == sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+                ok = x && X509_STORE_CTX_get_error_depth(ctx) ==
+                                  sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
                 break;
         default:
                 break;
@@ -82,7 +87,8 @@ static const char *suffix_of(int code)
         }
 }
 
-static int fail_code(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const char *check, struct sv_err *err)
+static int fail_code(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const char *check,
+                     struct sv_err *err)
 {
         int code = X509_STORE_CTX_get_error(ctx);
         X509 *at = X509_STORE_CTX_get_current_cert(ctx);
@@ -93,12 +99,13 @@ static int fail_code(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const char
         sv_cert_issuer_cn(&view, issuer);
         ERR_clear_error();
         snprintf(name, sizeof(name), "%s.%s", check, suffix_of(code));
-        return sv_fail(err, SV_PROOF, name, "certificate \"%s\" issued by \"%s\": %s", subject, issuer,
-                       X509_verify_cert_error_string(code));
+        return sv_fail(err, SV_PROOF, name, "certificate \"%s\" issued by \"%s\": %s", subject,
+                       issuer, X509_verify_cert_error_string(code));
 }
 
-/* libcrypto takes a certificate without basicConstraints for an issuer when its keyUsage or its age says so; we do not. */
-static int need_issuers(STACK_OF(X509) *chain, const char *check, struct sv_err *err)
+/* libcrypto takes a certificate without basicConstraints for an issuer when its keyUsage or its age
+ * says so; we do not. */
+static int need_issuers(STACK_OF(X509) * chain, const char *check, struct sv_err *err)
 {
         for (int i = 1; i < sk_X509_num(chain) - 1; i++) {
                 struct sv_cert view = {sk_X509_value(chain, i)};
@@ -108,37 +115,46 @@ static int need_issuers(STACK_OF(X509) *chain, const char *check, struct sv_err 
                         continue;
                 sv_cert_subject_cn(&view, subject);
                 snprintf(name, sizeof(name), "%s.chain", check);
-                return sv_fail(err, SV_PROOF, name, "certificate \"%s\" issued another one but is no CA (basicConstraints)", subject);
+                return sv_fail(
+                        err, SV_PROOF, name,
+                        "certificate \"%s\" issued another one but is no CA (basicConstraints)",
+                        subject);
         }
         return 0;
 }
 
-static int fill(X509_STORE *store, STACK_OF(X509) *untrusted, STACK_OF(X509_CRL) *crl_list, const struct sv_certs *between,
-                const struct sv_certs *roots, const struct sv_bytes *crls, size_t n_crls, const char *check, struct sv_err *err)
+static int fill(X509_STORE *store, STACK_OF(X509) * untrusted, STACK_OF(X509_CRL) * crl_list,
+                const struct sv_certs *between, const struct sv_certs *roots,
+                const struct sv_bytes *crls, size_t n_crls, const char *check, struct sv_err *err)
 {
         char name[64];
 
         for (size_t i = 0; i < roots->n; i++)
                 if (X509_STORE_add_cert(store, roots->list[i]->x509) != 1)
-                        return sv_ossl_fail(err, SV_SYSTEM, "x509.store", "libcrypto does not take a root");
+                        return sv_ossl_fail(err, SV_SYSTEM, "x509.store",
+                                            "libcrypto does not take a root");
         for (size_t i = 0; between && i < between->n; i++)
                 if (sk_X509_push(untrusted, between->list[i]->x509) <= 0)
-                        return sv_ossl_fail(err, SV_SYSTEM, "x509.store", "libcrypto does not take a certificate");
+                        return sv_ossl_fail(err, SV_SYSTEM, "x509.store",
+                                            "libcrypto does not take a certificate");
         for (size_t i = 0; i < n_crls; i++) {
                 const uint8_t *p = crls[i].p;
-                X509_CRL *crl = crls[i].n && crls[i].n <= SV_PEM_SIZE_MAX ? d2i_X509_CRL(NULL, &p, (long)crls[i].n) : NULL;
+                X509_CRL *crl = crls[i].n && crls[i].n <= SV_PEM_SIZE_MAX
+                                        ? d2i_X509_CRL(NULL, &p, (long)crls[i].n)
+                                        : NULL;
 
                 if (!crl || p != crls[i].p + crls[i].n || sk_X509_CRL_push(crl_list, crl) <= 0) {
                         X509_CRL_free(crl);
                         snprintf(name, sizeof(name), "%s.crl", check);
-                        return sv_ossl_fail(err, SV_PROOF, name, "blob %zu is no DER revocation list", i);
+                        return sv_ossl_fail(err, SV_PROOF, name,
+                                            "blob %zu is no DER revocation list", i);
                 }
         }
         return 0;
 }
 
-static int run(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const struct sv_certs *roots, size_t *root_index, const char *check,
-               struct sv_err *err)
+static int run(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const struct sv_certs *roots,
+               size_t *root_index, const char *check, struct sv_err *err)
 {
         STACK_OF(X509) * chain;
         X509 *top;
@@ -155,12 +171,14 @@ static int run(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const struct sv_
                                 *root_index = i;
                         return 0;
                 }
-        return sv_fail(err, SV_SYSTEM, "x509.store", "libcrypto ended the chain at none of the roots");
+        return sv_fail(err, SV_SYSTEM, "x509.store",
+                       "libcrypto ended the chain at none of the roots");
 }
 
-int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between, const struct sv_certs *roots, const struct sv_bytes *crls,
-                    size_t n_crls, int64_t time, const char *const *allow_critical, size_t *root_index, const char *check,
-                    struct sv_err *err)
+int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between,
+                    const struct sv_certs *roots, const struct sv_bytes *crls, size_t n_crls,
+                    int64_t time, const char *const *allow_critical, size_t *root_index,
+                    const char *check, struct sv_err *err)
 {
         SV_OSSL(X509_STORE_free) X509_STORE *store = X509_STORE_new();
         SV_OSSL(X509_STORE_CTX_free) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -170,16 +188,21 @@ int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between, 
 
         if (!store || !ctx || !untrusted || !crl_list) {
                 sv_ossl_fail(err, SV_SYSTEM, "x509.store", "no memory for a chain");
-        } else if (fill(store, untrusted, crl_list, between, roots, crls, n_crls, check, err) == 0) {
+        } else if (fill(store, untrusted, crl_list, between, roots, crls, n_crls, check, err) ==
+                   0) {
                 if (X509_STORE_CTX_init(ctx, store, leaf->x509, untrusted) != 1) {
-                        sv_ossl_fail(err, SV_SYSTEM, "x509.store", "libcrypto does not start a chain");
+                        sv_ossl_fail(err, SV_SYSTEM, "x509.store",
+                                     "libcrypto does not start a chain");
                 } else {
                         X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 
-                        /* PARTIAL_CHAIN: a root is who the caller says it is, self-signed or not. */
-                        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
+                        /* PARTIAL_CHAIN: a root is who the caller says it is, self-signed or not.
+                         */
+                        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN |
+                                                                   X509_V_FLAG_TRUSTED_FIRST);
                         if (crls)
-                                X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+                                X509_VERIFY_PARAM_set_flags(
+                                        param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
                         X509_VERIFY_PARAM_set_depth(param, SV_CHAIN_MAX);
                         X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
                         X509_VERIFY_PARAM_set_time(param, (time_t)time);

@@ -23,7 +23,8 @@ struct sv_cert *sv_cert_from_der(struct sv_bytes der, const char *check, struct 
                 return NULL;
         }
         if (p != der.p + der.n) {
-                sv_fail(err, SV_FORMAT, check, "%zu bytes follow the DER certificate", (size_t)(der.p + der.n - p));
+                sv_fail(err, SV_FORMAT, check, "%zu bytes follow the DER certificate",
+                        (size_t)(der.p + der.n - p));
                 return NULL;
         }
         c = calloc(1, sizeof(*c));
@@ -42,7 +43,8 @@ int sv_certs_add(struct sv_certs *certs, struct sv_cert *cert, struct sv_err *er
 
         if (!grown) {
                 sv_cert_free(cert);
-                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a list of certificates");
+                return sv_fail(err, SV_SYSTEM, "base.memory",
+                               "no memory for a list of certificates");
         }
         certs->list = grown;
         certs->list[certs->n++] = cert;
@@ -64,7 +66,8 @@ static int add_der(struct sv_certs *out, struct sv_bytes der, const char *check,
         return c ? sv_certs_add(out, c, err) : -1;
 }
 
-static int parse_pem(struct sv_bytes pem, struct sv_certs *out, const char *check, struct sv_err *err)
+static int parse_pem(struct sv_bytes pem, struct sv_certs *out, const char *check,
+                     struct sv_err *err)
 {
         SV_OSSL(BIO_free_all) BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
         size_t before = out->n;
@@ -77,28 +80,33 @@ static int parse_pem(struct sv_bytes pem, struct sv_certs *out, const char *chec
 
                 if (PEM_read_bio(in, &name, &header, &data, &n) != 1) {
                         if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-                                return sv_ossl_fail(err, SV_FORMAT, check, "a PEM block is damaged");
+                                return sv_ossl_fail(err, SV_FORMAT, check,
+                                                    "a PEM block is damaged");
                         ERR_clear_error();
                         break;
                 }
-                if (!strcmp(name, PEM_STRING_X509)) /* a key in the same file is none of our business */
+                /* a key in the same file is none of our business */
+                if (!strcmp(name, PEM_STRING_X509))
                         r = add_der(out, sv_bytes(data, (size_t)n), check, err);
                 OPENSSL_free(name);
                 OPENSSL_free(header);
                 OPENSSL_clear_free(data, (size_t)n);
         }
         if (r == 0 && out->n == before)
-                return sv_fail(err, SV_FORMAT, check, "no certificate, neither DER nor PEM, in %zu bytes", pem.n);
+                return sv_fail(err, SV_FORMAT, check,
+                               "no certificate, neither DER nor PEM, in %zu bytes", pem.n);
         return r;
 }
 
-int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char *check, struct sv_err *err)
+int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char *check,
+                   struct sv_err *err)
 {
         size_t before = out->n;
         int r;
 
         if (!pem_or_der.n || pem_or_der.n > SV_PEM_SIZE_MAX)
-                return sv_fail(err, SV_FORMAT, check, "%zu bytes of certificates, expected 1 to %u", pem_or_der.n, SV_PEM_SIZE_MAX);
+                return sv_fail(err, SV_FORMAT, check, "%zu bytes of certificates, expected 1 to %u",
+                               pem_or_der.n, SV_PEM_SIZE_MAX);
         if (pem_or_der.p[0] == 0x30) /* SEQUENCE */
                 r = add_der(out, pem_or_der, check, err);
         else
@@ -136,7 +144,8 @@ int sv_cert_der(const struct sv_cert *c, struct sv_buf *der, struct sv_err *err)
         int n = i2d_X509(c->x509, &raw);
 
         if (n <= 0)
-                return sv_ossl_fail(err, SV_SYSTEM, "x509.form", "libcrypto does not write the certificate");
+                return sv_ossl_fail(err, SV_SYSTEM, "x509.form",
+                                    "libcrypto does not write the certificate");
         sv_buf_put(der, sv_bytes(raw, (size_t)n));
         OPENSSL_free(raw);
         return sv_buf_ok(der, "a certificate", err);
@@ -149,7 +158,8 @@ int sv_cert_pem(const struct sv_cert *c, struct sv_buf *pem, struct sv_err *err)
         long n;
 
         if (!out || PEM_write_bio_X509(out, c->x509) != 1)
-                return sv_ossl_fail(err, SV_SYSTEM, "x509.form", "libcrypto does not write the certificate");
+                return sv_ossl_fail(err, SV_SYSTEM, "x509.form",
+                                    "libcrypto does not write the certificate");
         n = BIO_get_mem_data(out, &text);
         sv_buf_put(pem, sv_bytes(text, (size_t)n));
         return sv_buf_ok(pem, "a certificate", err);
@@ -160,7 +170,8 @@ struct sv_key *sv_cert_key(const struct sv_cert *c, struct sv_err *err)
         EVP_PKEY *pkey = X509_get_pubkey(c->x509);
 
         if (!pkey) {
-                sv_ossl_fail(err, SV_FORMAT, "crypto.key.form", "the certificate's key is of no type known here");
+                sv_ossl_fail(err, SV_FORMAT, "crypto.key.form",
+                             "the certificate's key is of no type known here");
                 return NULL;
         }
         return sv_ossl_key(pkey, false, err);
@@ -198,7 +209,8 @@ void sv_cert_issuer_cn(const struct sv_cert *c, char out[256])
 void sv_cert_fingerprint(const struct sv_cert *c, uint8_t sha256[32])
 {
         if (X509_digest(c->x509, EVP_sha256(), sha256, NULL) != 1)
-                abort(); /* SHA-256 of bytes that are in memory: only a broken libcrypto fails here */
+                abort(); /* SHA-256 of bytes that are in memory: only a broken libcrypto fails here
+                          */
 }
 
 static int64_t seconds(const ASN1_TIME *t, int64_t otherwise)
@@ -210,7 +222,8 @@ static int64_t seconds(const ASN1_TIME *t, int64_t otherwise)
         return (int64_t)timegm(&tm);
 }
 
-int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check, struct sv_err *err)
+int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check,
+                       struct sv_err *err)
 {
         SV_OSSL(X509_CRL_free) X509_CRL *crl = NULL;
         const uint8_t *p = der.p;
@@ -218,10 +231,14 @@ int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *ch
 
         crl = der.n && der.n <= SV_PEM_SIZE_MAX ? d2i_X509_CRL(NULL, &p, (long)der.n) : NULL;
         if (!crl || p != der.p + der.n)
-                return sv_ossl_fail(err, SV_FORMAT, check, "%zu bytes are no DER certificate revocation list", der.n);
-        t = X509_CRL_get0_nextUpdate(crl) ? seconds(X509_CRL_get0_nextUpdate(crl), INT64_MIN) : INT64_MIN;
+                return sv_ossl_fail(err, SV_FORMAT, check,
+                                    "%zu bytes are no DER certificate revocation list", der.n);
+        t = X509_CRL_get0_nextUpdate(crl) ? seconds(X509_CRL_get0_nextUpdate(crl), INT64_MIN)
+                                          : INT64_MIN;
         if (t == INT64_MIN)
-                return sv_fail(err, SV_FORMAT, check, "the certificate revocation list does not say when the next one comes");
+                return sv_fail(
+                        err, SV_FORMAT, check,
+                        "the certificate revocation list does not say when the next one comes");
         *next_update = t;
         return 0;
 }
@@ -239,7 +256,8 @@ bool sv_cert_ext(const struct sv_cert *c, const char *oid, struct sv_bytes *valu
         const ASN1_OCTET_STRING *data;
         int at = obj ? X509_get_ext_by_OBJ(c->x509, obj, -1) : -1;
 
-        /* RFC 5280 section 4.2: not more than one instance. With two, nobody knows which one counts. */
+        /* RFC 5280 section 4.2: not more than one instance. With two, nobody knows which one
+         * counts. */
         if (at < 0 || X509_get_ext_by_OBJ(c->x509, obj, at) >= 0)
                 return false;
         data = X509_EXTENSION_get_data(X509_get_ext(c->x509, at));
@@ -272,10 +290,12 @@ static bool pss_is(const RSA_PSS_PARAMS *pss, enum sv_digest alg)
         X509_ALGOR *inner;
         bool ok;
 
-        if (!mask || OBJ_obj2nid(mask->algorithm) != NID_mgf1 || !is_digest(pss->hashAlgorithm, alg) || !pss->saltLength)
+        if (!mask || OBJ_obj2nid(mask->algorithm) != NID_mgf1 ||
+            !is_digest(pss->hashAlgorithm, alg) || !pss->saltLength)
                 return false;
         inner = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(X509_ALGOR), mask->parameter);
-        ok = is_digest(inner, alg) && ASN1_INTEGER_get(pss->saltLength) == (long)sv_digest_size(alg);
+        ok = is_digest(inner, alg) &&
+             ASN1_INTEGER_get(pss->saltLength) == (long)sv_digest_size(alg);
         X509_ALGOR_free(inner);
         return ok;
 }
@@ -299,7 +319,9 @@ int sv_cert_self_issued(const struct sv_cert *c, const char *check, struct sv_er
 {
         SV_OSSL(EVP_PKEY_free) EVP_PKEY *key = X509_get_pubkey(c->x509);
 
-        if (X509_NAME_cmp(X509_get_subject_name(c->x509), X509_get_issuer_name(c->x509)) == 0 && key && X509_verify(c->x509, key) == 1)
+        if (X509_NAME_cmp(X509_get_subject_name(c->x509), X509_get_issuer_name(c->x509)) == 0 &&
+            key && X509_verify(c->x509, key) == 1)
                 return 0;
-        return sv_ossl_fail(err, SV_PROOF, check, "the certificate did not sign itself, as a root does");
+        return sv_ossl_fail(err, SV_PROOF, check,
+                            "the certificate did not sign itself, as a root does");
 }

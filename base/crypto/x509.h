@@ -12,10 +12,12 @@ struct sv_certs { /* an ordered list, owned */
 /* One certificate, DER, whole input. Copies. */
 struct sv_cert *sv_cert_from_der(struct sv_bytes der, const char *check, struct sv_err *err);
 /* Every CERTIFICATE block of a PEM text, or one DER certificate; appended. At least one. */
-int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char *check, struct sv_err *err);
+int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char *check,
+                   struct sv_err *err);
 /* Is this certificate, byte for byte, one of them? NULL list: no. */
 bool sv_certs_have(const struct sv_certs *certs, const struct sv_cert *cert);
-int sv_certs_add(struct sv_certs *certs, struct sv_cert *cert, struct sv_err *err); /* takes ownership, also on failure */
+/* takes ownership, also on failure */
+int sv_certs_add(struct sv_certs *certs, struct sv_cert *cert, struct sv_err *err);
 void sv_certs_free(struct sv_certs *certs);
 #define SV_CERTS __attribute__((cleanup(sv_certs_free))) struct sv_certs
 void sv_cert_free(struct sv_cert *c);
@@ -32,30 +34,37 @@ void sv_cert_issuer_cn(const struct sv_cert *c, char out[256]);
 void sv_cert_fingerprint(const struct sv_cert *c, uint8_t sha256[32]);
 /* Seconds since 1970. */
 void sv_cert_validity(const struct sv_cert *c, int64_t *not_before, int64_t *not_after);
-/* The value of the extension with this dotted OID (contents of the OCTET STRING); false when absent. Valid as long as c. */
+/* The value of the extension with this dotted OID (contents of the OCTET STRING); false when
+ * absent. Valid as long as c. */
 bool sv_cert_ext(const struct sv_cert *c, const char *oid, struct sv_bytes *value);
 /* Is this OID among the extended key usages? false when the extension is absent. */
 bool sv_cert_has_eku(const struct sv_cert *c, const char *oid);
 
 /* Is it signed with RSASSA-PSS, this digest, MGF1 with the same, and a salt as long? */
 bool sv_cert_is_pss(const struct sv_cert *c, enum sv_digest alg);
-/* Is its issuer its own subject, and its signature its own key's? SV_PROOF under `check` when not. */
+/* Is its issuer its own subject, and its signature its own key's? SV_PROOF under `check` when not.
+ */
 int sv_cert_self_issued(const struct sv_cert *c, const char *check, struct sv_err *err);
 
-/* Leaf to one of the roots, through `between` in any order, at `time`: signatures, validity, basicConstraints, keyUsage certSign, path
- * length, critical extensions other than those OpenSSL knows and those listed in allow_critical (NULL-terminated OIDs, may be NULL).
- * crls: DER blobs, may be NULL; when given, every
- * certificate below the root must be covered by a CRL of its issuer that is valid at `time`. SHA-1 and RSA below 2048 bits are refused.
- * A root need not be self-signed. On success *root_index (may be NULL) says which root.
- * Failures are SV_PROOF "<check>.chain", ".expired", ".revoked", ".crl". */
-int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between, const struct sv_certs *roots, const struct sv_bytes *crls,
-                    size_t n_crls, int64_t time, const char *const *allow_critical, size_t *root_index, const char *check,
-                    struct sv_err *err);
+/* Leaf to one of the roots, through `between` in any order, at `time`: signatures, validity,
+ * basicConstraints, keyUsage certSign, path length, critical extensions other than those OpenSSL
+ * knows and those listed in allow_critical (NULL-terminated OIDs, may be NULL). crls: DER blobs,
+ * may be NULL; when given, every certificate below the root must be covered by a CRL of its issuer
+ * that is valid at `time`. SHA-1 and RSA below 2048 bits are refused. A root need not be
+ * self-signed. On success *root_index (may be NULL) says which root. Failures are SV_PROOF
+ * "<check>.chain", ".expired", ".revoked", ".crl". */
+int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between,
+                    const struct sv_certs *roots, const struct sv_bytes *crls, size_t n_crls,
+                    int64_t time, const char *const *allow_critical, size_t *root_index,
+                    const char *check, struct sv_err *err);
 
-/* Until when a DER CRL says that it holds (nextUpdate, RFC 5280 section 5.1.2.5), seconds since 1970; nothing of it is verified.
- * SV_FORMAT `check`. */
-int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check, struct sv_err *err);
+/* Until when a DER CRL says that it holds (nextUpdate, RFC 5280 section 5.1.2.5), seconds since
+ * 1970; nothing of it is verified. SV_FORMAT `check`. */
+int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check,
+                       struct sv_err *err);
 
-/* A self-signed server certificate for these names (DNS names or IP addresses), for brokers made on the spot and for tests. */
-struct sv_cert *sv_cert_self_signed(const struct sv_key *key, const char *cn, const char *const *names, int64_t not_before,
-                                    int64_t not_after, struct sv_err *err);
+/* A self-signed server certificate for these names (DNS names or IP addresses), for brokers made on
+ * the spot and for tests. */
+struct sv_cert *sv_cert_self_signed(const struct sv_key *key, const char *cn,
+                                    const char *const *names, int64_t not_before, int64_t not_after,
+                                    struct sv_err *err);

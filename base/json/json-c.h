@@ -1,4 +1,5 @@
-/* Private to base/json*.c: struct sv_json is json-c's object under another name, so that no other file needs json-c's headers. */
+/* Private to base/json*.c: struct sv_json is json-c's object under another name, so that no other
+ * file needs json-c's headers. */
 #pragma once
 
 #include <json-c/json.h>

@@ -1,20 +1,23 @@
-/* Look-ups that must succeed: every failure names the member, what was expected and what was found. */
+/* Look-ups that must succeed: every failure names the member, what was expected and what was found.
+ */
 #include "base/core/encoding.h"
 #include "base/json/json.h"
 
 #include <stdio.h>
 
-static int wrong(const struct sv_json *o, const char *member, const char *expected, const char *check, struct sv_err *err)
+static int wrong(const struct sv_json *o, const char *member, const char *expected,
+                 const char *check, struct sv_err *err)
 {
         const struct sv_json *found = sv_json_get(o, member);
         char name[64];
 
         snprintf(name, sizeof(name), "%s.member", check);
-        return sv_fail(err, SV_FORMAT, name, "member \"%s\": expected %s, found %s", member, expected,
-                       found ? sv_json_type_name(sv_json_type(found)) : "nothing");
+        return sv_fail(err, SV_FORMAT, name, "member \"%s\": expected %s, found %s", member,
+                       expected, found ? sv_json_type_name(sv_json_type(found)) : "nothing");
 }
 
-int sv_json_need_str(const struct sv_json *o, const char *member, const char **out, const char *check, struct sv_err *err)
+int sv_json_need_str(const struct sv_json *o, const char *member, const char **out,
+                     const char *check, struct sv_err *err)
 {
         const char *s = sv_json_str(sv_json_get(o, member));
 
@@ -24,7 +27,8 @@ int sv_json_need_str(const struct sv_json *o, const char *member, const char **o
         return 0;
 }
 
-int sv_json_need_obj(const struct sv_json *o, const char *member, struct sv_json **out, const char *check, struct sv_err *err)
+int sv_json_need_obj(const struct sv_json *o, const char *member, struct sv_json **out,
+                     const char *check, struct sv_err *err)
 {
         struct sv_json *v = sv_json_get(o, member);
 
@@ -34,7 +38,8 @@ int sv_json_need_obj(const struct sv_json *o, const char *member, struct sv_json
         return 0;
 }
 
-int sv_json_need_array(const struct sv_json *o, const char *member, struct sv_json **out, const char *check, struct sv_err *err)
+int sv_json_need_array(const struct sv_json *o, const char *member, struct sv_json **out,
+                       const char *check, struct sv_err *err)
 {
         struct sv_json *v = sv_json_get(o, member);
 
@@ -44,28 +49,31 @@ int sv_json_need_array(const struct sv_json *o, const char *member, struct sv_js
         return 0;
 }
 
-int sv_json_need_int(const struct sv_json *o, const char *member, int64_t min, int64_t max, int64_t *out, const char *check,
-                     struct sv_err *err)
+int sv_json_need_int(const struct sv_json *o, const char *member, int64_t min, int64_t max,
+                     int64_t *out, const char *check, struct sv_err *err)
 {
         const struct sv_json *v = sv_json_get(o, member);
         char expected[80];
 
-        snprintf(expected, sizeof(expected), "a whole number from %lld to %lld", (long long)min, (long long)max);
+        snprintf(expected, sizeof(expected), "a whole number from %lld to %lld", (long long)min,
+                 (long long)max);
         if (sv_json_type(v) != SV_JSON_INT)
                 return wrong(o, member, expected, check, err);
         if (sv_json_int(v, 0) < min || sv_json_int(v, 0) > max) {
                 char name[64];
 
                 snprintf(name, sizeof(name), "%s.member", check);
-                return sv_fail(err, SV_FORMAT, name, "member \"%s\": expected %s, found %lld", member, expected,
-                               (long long)sv_json_int(v, 0));
+                return sv_fail(err, SV_FORMAT, name, "member \"%s\": expected %s, found %lld",
+                               member, expected, (long long)sv_json_int(v, 0));
         }
         *out = sv_json_int(v, 0);
         return 0;
 }
 
-static int need_coded(const struct sv_json *o, const char *member, struct sv_buf *out, const char *check, struct sv_err *err,
-                      int (*decode)(struct sv_bytes, struct sv_buf *, const char *, struct sv_err *))
+static int need_coded(const struct sv_json *o, const char *member, struct sv_buf *out,
+                      const char *check, struct sv_err *err,
+                      int (*decode)(struct sv_bytes, struct sv_buf *, const char *,
+                                    struct sv_err *))
 {
         const char *s = NULL;
         char name[64];
@@ -78,17 +86,20 @@ static int need_coded(const struct sv_json *o, const char *member, struct sv_buf
         return 0;
 }
 
-int sv_json_need_b64(const struct sv_json *o, const char *member, struct sv_buf *out, const char *check, struct sv_err *err)
+int sv_json_need_b64(const struct sv_json *o, const char *member, struct sv_buf *out,
+                     const char *check, struct sv_err *err)
 {
         return need_coded(o, member, out, check, err, sv_unbase64);
 }
 
-int sv_json_need_b64url(const struct sv_json *o, const char *member, struct sv_buf *out, const char *check, struct sv_err *err)
+int sv_json_need_b64url(const struct sv_json *o, const char *member, struct sv_buf *out,
+                        const char *check, struct sv_err *err)
 {
         return need_coded(o, member, out, check, err, sv_unbase64url);
 }
 
-int sv_json_need_hex(const struct sv_json *o, const char *member, struct sv_buf *out, const char *check, struct sv_err *err)
+int sv_json_need_hex(const struct sv_json *o, const char *member, struct sv_buf *out,
+                     const char *check, struct sv_err *err)
 {
         return need_coded(o, member, out, check, err, sv_unhex);
 }
@@ -110,7 +121,8 @@ static int only_one(void *arg, const char *name, struct sv_json *value, struct s
         return sv_fail(err, SV_FORMAT, check, "member \"%.64s\" is not known here", name);
 }
 
-int sv_json_only(const struct sv_json *o, const char *const *names, const char *check, struct sv_err *err)
+int sv_json_only(const struct sv_json *o, const char *const *names, const char *check,
+                 struct sv_err *err)
 {
         struct only arg = {names, check};
 

@@ -65,7 +65,8 @@ void sv_json_set_bool(struct sv_json *o, const char *member, bool v)
         sv_json_set(o, member, sv_json_new_bool(v));
 }
 
-static void set_coded(struct sv_json *o, const char *member, struct sv_bytes b, void (*encode)(struct sv_buf *, struct sv_bytes))
+static void set_coded(struct sv_json *o, const char *member, struct sv_bytes b,
+                      void (*encode)(struct sv_buf *, struct sv_bytes))
 {
         SV_BUF text = SV_BUF_NULL;
 
@@ -92,7 +93,8 @@ void sv_json_set_b64url(struct sv_json *o, const char *member, struct sv_bytes b
 
 static void print(const struct sv_json *j, struct sv_buf *out, int flags)
 {
-        const char *s = json_object_to_json_string_ext(obj(j), flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+        const char *s =
+                json_object_to_json_string_ext(obj(j), flags | JSON_C_TO_STRING_NOSLASHESCAPE);
 
         if (s)
                 sv_buf_puts(out, s);
@@ -132,7 +134,8 @@ static void canonical_str(json_object *o, struct sv_buf *out)
         sv_buf_u8(out, '"');
 }
 
-/* Member order is that of UTF-16 code units; for names in ASCII (all of ours, and others are refused) that of bytes. */
+/* Member order is that of UTF-16 code units; for names in ASCII (all of ours, and others are
+ * refused) that of bytes. */
 static int by_name(const void *a, const void *b)
 {
         return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -148,7 +151,8 @@ static int canonical_object(json_object *o, struct sv_buf *out, struct sv_err *e
 
         if (!names)
                 abort();
-        json_object_object_foreach(o, name, child) {
+        json_object_object_foreach(o, name, child)
+        {
                 (void)child;
                 names[i++] = name;
         }
@@ -159,7 +163,9 @@ static int canonical_object(json_object *o, struct sv_buf *out, struct sv_err *e
 
                 for (const char *c = names[i]; *c; c++)
                         if ((uint8_t)*c >= 0x80)
-                                r = sv_fail(err, SV_FORMAT, "json.canonical", "a member name outside ASCII has no place in what we hash");
+                                r = sv_fail(
+                                        err, SV_FORMAT, "json.canonical",
+                                        "a member name outside ASCII has no place in what we hash");
                 sv_buf_puts(out, i ? "," : "");
                 canonical_str(key, out);
                 json_object_put(key);
@@ -190,7 +196,8 @@ static int canonical(json_object *o, struct sv_buf *out, struct sv_err *err)
                 canonical_str(o, out);
                 return 0;
         case json_type_double:
-                return sv_fail(err, SV_FORMAT, "json.canonical", "a number with a fraction has no place in what we hash");
+                return sv_fail(err, SV_FORMAT, "json.canonical",
+                               "a number with a fraction has no place in what we hash");
         default:
                 print(wrap(o), out, JSON_C_TO_STRING_PLAIN);
                 return 0;

@@ -1,4 +1,5 @@
-/* Reading. json-c holds the tree; base/jsonscan has checked the text before json-c sees it. Writing is base/json/json-write.c. */
+/* Reading. json-c holds the tree; base/jsonscan has checked the text before json-c sees it. Writing
+ * is base/json/json-write.c. */
 #include "base/json/json.h"
 
 #include <errno.h>
@@ -31,7 +32,8 @@ static size_t count_members(json_object *o)
         size_t n = 0;
 
         if (json_object_is_type(o, json_type_object)) {
-                json_object_object_foreach(o, name, child) {
+                json_object_object_foreach(o, name, child)
+                {
                         (void)name;
                         n += 1 + count_members(child);
                 }
@@ -42,12 +44,14 @@ static size_t count_members(json_object *o)
         return n;
 }
 
-static int syntax_error(struct sv_bytes text, const struct sv_jsonscan *scan, const char *check, struct sv_err *err)
+static int syntax_error(struct sv_bytes text, const struct sv_jsonscan *scan, const char *check,
+                        struct sv_err *err)
 {
         unsigned line, column;
 
         sv_text_position(text, scan->error_at, &line, &column);
-        return sv_fail(err, SV_FORMAT, check, "this is not JSON: line %u, column %u: expected %s", line, column, scan->problem);
+        return sv_fail(err, SV_FORMAT, check, "this is not JSON: line %u, column %u: expected %s",
+                       line, column, scan->problem);
 }
 
 int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out, struct sv_err *err)
@@ -65,19 +69,24 @@ int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out,
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory");
         json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
         o = json_tokener_parse_ex(tok, (const char *)text.p, (int)text.n);
-        if (!o && json_tokener_get_error(tok) == json_tokener_continue) /* a bare number ends only at a terminator */
+        /* a bare number ends only at a terminator */
+        if (!o && json_tokener_get_error(tok) == json_tokener_continue)
                 o = json_tokener_parse_ex(tok, "", 1);
         if (json_tokener_get_error(tok) != json_tokener_success) {
-                sv_fail(err, SV_FORMAT, name, "this is not JSON: %s", json_tokener_error_desc(json_tokener_get_error(tok)));
+                sv_fail(err, SV_FORMAT, name, "this is not JSON: %s",
+                        json_tokener_error_desc(json_tokener_get_error(tok)));
                 json_tokener_free(tok);
                 json_object_put(o);
                 return -1;
         }
         json_tokener_free(tok);
-        /* json-c keeps the last of several members with one name: then the tree holds fewer than the text. */
+        /* json-c keeps the last of several members with one name: then the tree holds fewer than
+         * the text. */
         if (count_members(o) != scan.members) {
                 json_object_put(o);
-                return sv_fail(err, SV_FORMAT, name, "an object has two members with the same name; which one is meant cannot be known");
+                return sv_fail(err, SV_FORMAT, name,
+                               "an object has two members with the same name; which one is meant "
+                               "cannot be known");
         }
         *out = wrap(o);
         return 0;
@@ -128,8 +137,9 @@ enum sv_json_type sv_json_type(const struct sv_json *j)
 const char *sv_json_type_name(enum sv_json_type type)
 {
         static const char *const names[] = {
-                [SV_JSON_NULL] = "null",       [SV_JSON_BOOL] = "true or false", [SV_JSON_INT] = "a whole number",
-                [SV_JSON_DOUBLE] = "a number", [SV_JSON_STRING] = "a string",    [SV_JSON_ARRAY] = "an array",
+                [SV_JSON_NULL] = "null",          [SV_JSON_BOOL] = "true or false",
+                [SV_JSON_INT] = "a whole number", [SV_JSON_DOUBLE] = "a number",
+                [SV_JSON_STRING] = "a string",    [SV_JSON_ARRAY] = "an array",
                 [SV_JSON_OBJECT] = "an object",
         };
 
@@ -190,12 +200,14 @@ struct sv_json *sv_json_pointer(const struct sv_json *j, const char *pointer)
         return wrap(found);
 }
 
-int sv_json_each(const struct sv_json *o, int (*fn)(void *arg, const char *name, struct sv_json *value, struct sv_err *err), void *arg,
-                 struct sv_err *err)
+int sv_json_each(const struct sv_json *o,
+                 int (*fn)(void *arg, const char *name, struct sv_json *value, struct sv_err *err),
+                 void *arg, struct sv_err *err)
 {
         if (sv_json_type(o) != SV_JSON_OBJECT)
                 return 0;
-        json_object_object_foreach(obj(o), name, child) {
+        json_object_object_foreach(obj(o), name, child)
+        {
                 if (fn(arg, name, wrap(child), err) < 0)
                         return -1;
         }

@@ -86,7 +86,8 @@ static int string(struct scan *s)
                 if (c < 0)
                         return fault(s, "the end of the string");
                 if (c < 0x20)
-                        return fault(s, "no control characters in a string (write them as \\u00XX)");
+                        return fault(s,
+                                     "no control characters in a string (write them as \\u00XX)");
                 if (c == '\\' ? escape(s) < 0 : c >= 0x80 ? utf8(s) < 0 : (s->at++, false))
                         return -1;
         }
@@ -135,8 +136,8 @@ static int word(struct scan *s, const char *w)
         return 0;
 }
 
-/* Does the pointer's first token name this member or element? Then what follows it, else NULL. Names with escapes never match: this is
- * only for messages about files that people write. */
+/* Does the pointer's first token name this member or element? Then what follows it, else NULL.
+ * Names with escapes never match: this is only for messages about files that people write. */
 static const char *step(const char *want, const uint8_t *name, size_t n)
 {
         size_t i = 0;
@@ -206,7 +207,8 @@ static int array(struct scan *s, const char *want)
         return 0;
 }
 
-/* want: the rest of the pointer when this value is on its way, "" when this is it, NULL when it is not. Leaves blanks behind skipped. */
+/* want: the rest of the pointer when this value is on its way, "" when this is it, NULL when it is
+ * not. Leaves blanks behind skipped. */
 static int value(struct scan *s, const char *want)
 {
         bool here = want && !*want && s->out->found == SIZE_MAX;
@@ -220,14 +222,14 @@ static int value(struct scan *s, const char *want)
         if (++s->depth > SV_JSON_DEPTH_MAX)
                 return fault(s, "less nesting (limit reached)");
         c = peek(s);
-        r = c == '{'                              ? object(s, want)
-            : c == '['                            ? array(s, want)
-            : c == '"'                            ? string(s)
-            : c == '-' || (c >= '0' && c <= '9')  ? number(s)
-            : c == 't'                            ? word(s, "true")
-            : c == 'f'                            ? word(s, "false")
-            : c == 'n'                            ? word(s, "null")
-                                                  : fault(s, "a JSON value");
+        r = c == '{'                             ? object(s, want)
+            : c == '['                           ? array(s, want)
+            : c == '"'                           ? string(s)
+            : c == '-' || (c >= '0' && c <= '9') ? number(s)
+            : c == 't'                           ? word(s, "true")
+            : c == 'f'                           ? word(s, "false")
+            : c == 'n'                           ? word(s, "null")
+                                                 : fault(s, "a JSON value");
         s->depth--;
         if (here)
                 s->out->found_end = s->at;

@@ -7,7 +7,8 @@
 #include "base/core/file.h"
 #include "base/core/text.h"
 
-int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const char *check, struct sv_err *err, const char *fmt, ...)
+int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const char *check,
+                   struct sv_err *err, const char *fmt, ...)
 {
         char where[512], text[768];
         unsigned line;
@@ -19,7 +20,8 @@ int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const 
         snprintf(where, sizeof(where), "%s", pointer);
         while (!(line = sv_json_line(r->text, where)) && *where)
                 *strrchr(where, '/') = 0;
-        return sv_fail(err, SV_USAGE, check, "%s:%u: %s: %s", r->file, line ? line : 1, *pointer ? pointer : "/", text);
+        return sv_fail(err, SV_USAGE, check, "%s:%u: %s: %s", r->file, line ? line : 1,
+                       *pointer ? pointer : "/", text);
 }
 
 /* "found …" for messages: short, printable. */
@@ -55,13 +57,16 @@ struct place {
         void *base;
 };
 
-static int bad_value(const struct place *p, const char *pointer, const struct sv_member *row, const struct sv_json *j, struct sv_err *err)
+static int bad_value(const struct place *p, const char *pointer, const struct sv_member *row,
+                     const struct sv_json *j, struct sv_err *err)
 {
         char found[96], check[64];
 
         describe(j, found, sizeof(found));
         snprintf(check, sizeof(check), "%s.%s", p->check, row->name);
-        return sv_member_fail(p->r, pointer, check, err, "expected %s, found %s; correct it or remove \"%s\"%s", row->expected, found, row->name,
+        return sv_member_fail(p->r, pointer, check, err,
+                              "expected %s, found %s; correct it or remove \"%s\"%s", row->expected,
+                              found, row->name,
                               row->need ? " with its parent" : " for the default");
 }
 
@@ -111,8 +116,10 @@ static int unknown(const struct place *p, const char *name, const char *pointer,
         }
         snprintf(check, sizeof(check), "%s.unknown", p->check);
         if (nearest)
-                return sv_member_fail(p->r, pointer, check, err, "no member has this name; did you mean \"%s\"?", nearest);
-        return sv_member_fail(p->r, pointer, check, err, "no member has this name; expected one of %s", list);
+                return sv_member_fail(p->r, pointer, check, err,
+                                      "no member has this name; did you mean \"%s\"?", nearest);
+        return sv_member_fail(p->r, pointer, check, err,
+                              "no member has this name; expected one of %s", list);
 }
 
 /* --- values --- */
@@ -127,7 +134,8 @@ static bool path_ok(const char *s)
         return s && *s && sv_m_line(s) && strlen(s) < 2048;
 }
 
-static int read_set(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+static int read_set(const struct place *p, const struct sv_member *row, const struct sv_json *j,
+                    const char *pointer, struct sv_err *err)
 {
         unsigned *out = (unsigned *)((char *)p->base + row->at), set = 0;
 
@@ -150,7 +158,8 @@ static int read_set(const struct place *p, const struct sv_member *row, const st
         return 0;
 }
 
-static int read_paths(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+static int read_paths(const struct place *p, const struct sv_member *row, const struct sv_json *j,
+                      const char *pointer, struct sv_err *err)
 {
         char ***list = (char ***)((char *)p->base + row->at);
         size_t *count = (size_t *)((char *)p->base + row->count);
@@ -172,7 +181,8 @@ static int read_paths(const struct place *p, const struct sv_member *row, const 
         return 0;
 }
 
-static int read_list(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+static int read_list(const struct place *p, const struct sv_member *row, const struct sv_json *j,
+                     const char *pointer, struct sv_err *err)
 {
         void **list = (void **)((char *)p->base + row->at);
         size_t *count = (size_t *)((char *)p->base + row->count);
@@ -191,13 +201,15 @@ static int read_list(const struct place *p, const struct sv_member *row, const s
                 (*count)++;
                 if (sv_json_type(sv_json_at(j, i)) != SV_JSON_OBJECT)
                         return bad_value(p, at, row, sv_json_at(j, i), err);
-                if (sv_member_read(p->r, sv_json_at(j, i), at, check, row->part, (char *)*list + i * row->size, err) < 0)
+                if (sv_member_read(p->r, sv_json_at(j, i), at, check, row->part,
+                                   (char *)*list + i * row->size, err) < 0)
                         return -1;
         }
         return 0;
 }
 
-static int read_size(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+static int read_size(const struct place *p, const struct sv_member *row, const struct sv_json *j,
+                     const char *pointer, struct sv_err *err)
 {
         uint64_t v = 0;
 
@@ -212,7 +224,8 @@ static int read_size(const struct place *p, const struct sv_member *row, const s
 }
 
 /* Bit masks are written in hexadecimal, which JSON has only as text. */
-static int read_u64(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+static int read_u64(const struct place *p, const struct sv_member *row, const struct sv_json *j,
+                    const char *pointer, struct sv_err *err)
 {
         uint64_t v = 0;
         bool ok = true;
@@ -220,14 +233,16 @@ static int read_u64(const struct place *p, const struct sv_member *row, const st
         if (sv_json_type(j) == SV_JSON_INT && sv_json_int(j, -1) >= 0)
                 v = (uint64_t)sv_json_int(j, 0);
         else
-                ok = sv_json_str(j) && sv_parse_u64(sv_json_str(j), UINT64_MAX, &v, "guest.number", NULL) == 0;
+                ok = sv_json_str(j) &&
+                     sv_parse_u64(sv_json_str(j), UINT64_MAX, &v, "guest.number", NULL) == 0;
         if (!ok || v < row->min || v > row->max)
                 return bad_value(p, pointer, row, j, err);
         *(uint64_t *)((char *)p->base + row->at) = v;
         return 0;
 }
 
-static int read_text(const struct place *p, const struct sv_member *row, const struct sv_json *j, const char *pointer, struct sv_err *err)
+static int read_text(const struct place *p, const struct sv_member *row, const struct sv_json *j,
+                     const char *pointer, struct sv_err *err)
 {
         char **out = (char **)((char *)p->base + row->at);
         const char *s = sv_json_str(j);
@@ -238,7 +253,8 @@ static int read_text(const struct place *p, const struct sv_member *row, const s
         return 0;
 }
 
-static int read_value(const struct place *p, const struct sv_member *row, struct sv_json *j, const char *pointer, struct sv_err *err)
+static int read_value(const struct place *p, const struct sv_member *row, struct sv_json *j,
+                      const char *pointer, struct sv_err *err)
 {
         char *out = (char *)p->base + row->at;
         char check[64];
@@ -267,12 +283,14 @@ static int read_value(const struct place *p, const struct sv_member *row, struct
                 return 0;
         case SV_M_UNSIGNED:
                 v = sv_json_int(j, -1);
-                if (sv_json_type(j) != SV_JSON_INT || v < (int64_t)row->min || v > (int64_t)row->max)
+                if (sv_json_type(j) != SV_JSON_INT || v < (int64_t)row->min ||
+                    v > (int64_t)row->max)
                         return bad_value(p, pointer, row, j, err);
                 *(unsigned *)out = (unsigned)v;
                 return 0;
         case SV_M_UUID:
-                if (!sv_json_str(j) || sv_parse_uuid(sv_json_str(j), (uint8_t *)out, "guest.uuid", NULL) < 0)
+                if (!sv_json_str(j) ||
+                    sv_parse_uuid(sv_json_str(j), (uint8_t *)out, "guest.uuid", NULL) < 0)
                         return bad_value(p, pointer, row, j, err);
                 return 0;
         case SV_M_PART:
@@ -315,8 +333,8 @@ static int each(void *arg, const char *name, struct sv_json *value, struct sv_er
         return unknown(p, name, pointer, err);
 }
 
-int sv_member_read(const struct sv_member_reader *r, const struct sv_json *obj, const char *pointer, const char *check,
-                   const struct sv_member *rows, void *base, struct sv_err *err)
+int sv_member_read(const struct sv_member_reader *r, const struct sv_json *obj, const char *pointer,
+                   const char *check, const struct sv_member *rows, void *base, struct sv_err *err)
 {
         struct place p = {r, rows, pointer, check, base};
 
@@ -328,7 +346,8 @@ int sv_member_read(const struct sv_member_reader *r, const struct sv_json *obj, 
                 if (!rows->need || sv_json_get(obj, rows->name))
                         continue;
                 snprintf(name, sizeof(name), "%s.%s", check, rows->name);
-                return sv_member_fail(r, pointer, name, err, "\"%s\" is missing; add it: %s", rows->name, rows->expected);
+                return sv_member_fail(r, pointer, name, err, "\"%s\" is missing; add it: %s",
+                                      rows->name, rows->expected);
         }
         return 0;
 }

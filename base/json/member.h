@@ -1,5 +1,6 @@
-/* Rows that describe the members of a JSON object people write, and the reader that fills a structure from them. Used by
- * guest/read.c, and by the TEEs for their own objects (sv_guest_options). */
+/* Rows that describe the members of a JSON object people write, and the reader that fills a
+ * structure from them. Used by guest/read.c, and by the TEEs for their own objects
+ * (sv_guest_options). */
 #pragma once
 
 #include <stddef.h>
@@ -7,15 +8,16 @@
 #include "base/json/json.h"
 
 enum sv_member_kind {
-        SV_M_IGNORE,     /* any text, not kept */
-        SV_M_TEXT,       /* char * */
-        SV_M_PATH,       /* char *, made absolute */
-        SV_M_PATHS,      /* char **, with its count */
-        SV_M_BOOL,       /* bool */
-        SV_M_SET,        /* unsigned: an array of some of `names`, each once; bit n for the n-th */
-        SV_M_UNSIGNED,   /* unsigned, min .. max */
-        SV_M_SIZE,       /* uint64_t, bytes, min .. max */
-        SV_M_U64,        /* uint64_t: a number, or a text in decimal or 0x hexadecimal; min .. max */
+        SV_M_IGNORE,   /* any text, not kept */
+        SV_M_TEXT,     /* char * */
+        SV_M_PATH,     /* char *, made absolute */
+        SV_M_PATHS,    /* char **, with its count */
+        SV_M_BOOL,     /* bool */
+        SV_M_SET,      /* unsigned: an array of some of `names`, each once; bit n for the n-th */
+        SV_M_UNSIGNED, /* unsigned, min .. max */
+        SV_M_SIZE,     /* uint64_t, bytes, min .. max */
+        /* uint64_t: a number, or a text in decimal or 0x hexadecimal; min .. max */
+        SV_M_U64,
         SV_M_UUID,       /* uint8_t[16] */
         SV_M_PART,       /* an object whose members lie in the same structure */
         SV_M_LIST,       /* an array of objects: pointer and count */
@@ -43,12 +45,13 @@ struct sv_member_reader {
         const struct sv_json *root;
 };
 
-/* Fills `base` from the object at `pointer`. Class SV_USAGE, check "<check>.<member>" ("<check>.unknown" for a name without a row). */
-int sv_member_read(const struct sv_member_reader *r, const struct sv_json *obj, const char *pointer, const char *check,
-                   const struct sv_member *rows, void *base, struct sv_err *err);
+/* Fills `base` from the object at `pointer`. Class SV_USAGE, check "<check>.<member>"
+ * ("<check>.unknown" for a name without a row). */
+int sv_member_read(const struct sv_member_reader *r, const struct sv_json *obj, const char *pointer,
+                   const char *check, const struct sv_member *rows, void *base, struct sv_err *err);
 /* "FILE:LINE: POINTER: message"; the line is that of the nearest parent that exists. */
-int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const char *check, struct sv_err *err, const char *fmt, ...)
-        __attribute__((format(printf, 5, 6)));
+int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const char *check,
+                   struct sv_err *err, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* What texts may be. */
 bool sv_m_disk_id(const char *s);

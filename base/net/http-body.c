@@ -1,4 +1,5 @@
-/* HTTP/1.1 bodies: Content-Length or chunked, never both, never until the end of the connection. Pure. */
+/* HTTP/1.1 bodies: Content-Length or chunked, never both, never until the end of the connection.
+ * Pure. */
 #include "base/net/http.h"
 
 #include <strings.h>
@@ -15,14 +16,16 @@ static int parse_length(const char *text, uint64_t *out, struct sv_err *err)
 
         for (; text[n]; n++) {
                 if (text[n] < '0' || text[n] > '9' || n >= 12)
-                        return sv_fail(err, SV_FORMAT, "http.length", "Content-Length '%.40s' is not a length", text);
+                        return sv_fail(err, SV_FORMAT, "http.length",
+                                       "Content-Length '%.40s' is not a length", text);
                 v = v * 10 + (uint64_t)(text[n] - '0');
         }
         if (!n)
                 return sv_fail(err, SV_FORMAT, "http.length", "Content-Length is empty");
         if (v > SV_HTTP_BODY_MAX)
-                return sv_fail(err, SV_FORMAT, "http.limit", "the body has %llu bytes, at most %u are taken", (unsigned long long)v,
-                               SV_HTTP_BODY_MAX);
+                return sv_fail(err, SV_FORMAT, "http.limit",
+                               "the body has %llu bytes, at most %u are taken",
+                               (unsigned long long)v, SV_HTTP_BODY_MAX);
         *out = v;
         return 0;
 }
@@ -35,31 +38,40 @@ int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, s
 
         memset(b, 0, sizeof(*b));
         if (length && coding)
-                return sv_fail(err, SV_FORMAT, "http.length", "both Content-Length and Transfer-Encoding are given");
+                return sv_fail(err, SV_FORMAT, "http.length",
+                               "both Content-Length and Transfer-Encoding are given");
         if (head->status && head->status < 200)
-                return sv_fail(err, SV_FORMAT, "http.head", "an interim answer %d was not asked for", head->status);
+                return sv_fail(err, SV_FORMAT, "http.head",
+                               "an interim answer %d was not asked for", head->status);
         if (coding) {
                 if (strcasecmp(coding, "chunked") || bodiless)
-                        return sv_fail(err, SV_FORMAT, "http.length", "Transfer-Encoding '%.40s' is not understood", coding);
+                        return sv_fail(err, SV_FORMAT, "http.length",
+                                       "Transfer-Encoding '%.40s' is not understood", coding);
                 b->chunked = true;
                 return 0;
         }
         if (length && parse_length(length, &b->left, err) < 0)
                 return -1;
         if (bodiless && b->left)
-                return sv_fail(err, SV_FORMAT, "http.length", "an answer %d cannot have a body", head->status);
+                return sv_fail(err, SV_FORMAT, "http.length", "an answer %d cannot have a body",
+                               head->status);
         if (!length && head->status && !bodiless)
-                return sv_fail(err, SV_FORMAT, "http.length", "the answer does not say where its body ends");
+                return sv_fail(err, SV_FORMAT, "http.length",
+                               "the answer does not say where its body ends");
         b->done = b->left == 0;
         return 0;
 }
 
 static int hex_digit(uint8_t c)
 {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        return c >= '0' && c <= '9'   ? c - '0'
+               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+               : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                      : -1;
 }
 
-/* One byte of the framing around the chunks. No extensions and no trailers: nothing that talks to us sends them. */
+/* One byte of the framing around the chunks. No extensions and no trailers: nothing that talks to
+ * us sends them. */
 static int feed_framing(struct sv_http_body *b, uint8_t c, size_t so_far, struct sv_err *err)
 {
         int digit = hex_digit(c);
@@ -72,7 +84,8 @@ static int feed_framing(struct sv_http_body *b, uint8_t c, size_t so_far, struct
         if (b->state == SIZE && c == '\r' && b->digits) {
                 b->state = SIZE_LF;
                 if (b->left > SV_HTTP_BODY_MAX - so_far)
-                        return sv_fail(err, SV_FORMAT, "http.limit", "the chunked body has more than %u bytes", SV_HTTP_BODY_MAX);
+                        return sv_fail(err, SV_FORMAT, "http.limit",
+                                       "the chunked body has more than %u bytes", SV_HTTP_BODY_MAX);
                 return 0;
         }
         if (b->state == SIZE_LF && c == '\n') {
@@ -97,11 +110,13 @@ static int feed_framing(struct sv_http_body *b, uint8_t c, size_t so_far, struct
                 b->done = true;
                 return 0;
         }
-        return sv_fail(err, SV_FORMAT, "http.chunk", "byte 0x%02x where the chunked body must have %s", c,
+        return sv_fail(err, SV_FORMAT, "http.chunk",
+                       "byte 0x%02x where the chunked body must have %s", c,
                        b->state == SIZE ? "a chunk size of at most eight hex digits" : "CR LF");
 }
 
-int sv_http_body_feed(struct sv_http_body *b, struct sv_bytes in, size_t *used, struct sv_buf *out, struct sv_err *err)
+int sv_http_body_feed(struct sv_http_body *b, struct sv_bytes in, size_t *used, struct sv_buf *out,
+                      struct sv_err *err)
 {
         size_t at = 0;
 

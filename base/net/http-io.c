@@ -7,7 +7,8 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
-/* Offset just behind the blank line, 0 while it has not come. `from`: how much was looked at before. */
+/* Offset just behind the blank line, 0 while it has not come. `from`: how much was looked at
+ * before. */
 static size_t head_end(struct sv_bytes b, size_t from)
 {
         for (size_t i = from > 3 ? from - 3 : 0; i + 4 <= b.n; i++)
@@ -17,7 +18,8 @@ static size_t head_end(struct sv_bytes b, size_t from)
 }
 
 /* Reads through the end of the head; what came behind it stays in `in` after *head bytes. */
-static int read_head(struct sv_tls *t, struct sv_buf *in, size_t *head, bool *closed, struct sv_err *err)
+static int read_head(struct sv_tls *t, struct sv_buf *in, size_t *head, bool *closed,
+                     struct sv_err *err)
 {
         uint8_t chunk[4096];
 
@@ -33,26 +35,31 @@ static int read_head(struct sv_tls *t, struct sv_buf *in, size_t *head, bool *cl
                         return 0;
                 }
                 if (got == 0)
-                        return sv_fail(err, SV_FORMAT, "http.head", "the connection ended within the head, after %zu bytes", before);
+                        return sv_fail(err, SV_FORMAT, "http.head",
+                                       "the connection ended within the head, after %zu bytes",
+                                       before);
                 sv_buf_put(in, sv_bytes(chunk, (size_t)got));
                 if (sv_buf_ok(in, "an HTTP head", err) < 0)
                         return -1;
                 *head = head_end(sv_buf_bytes(in), before);
                 if ((*head ? *head : in->n) > SV_HTTP_HEAD_MAX)
-                        return sv_fail(err, SV_FORMAT, "http.head", "the head is longer than %u bytes", SV_HTTP_HEAD_MAX);
+                        return sv_fail(err, SV_FORMAT, "http.head",
+                                       "the head is longer than %u bytes", SV_HTTP_HEAD_MAX);
         }
         sv_wipe(chunk, sizeof(chunk));
         return 0;
 }
 
-static int read_body(struct sv_tls *t, struct sv_bytes first, struct sv_http_msg *m, struct sv_err *err)
+static int read_body(struct sv_tls *t, struct sv_bytes first, struct sv_http_msg *m,
+                     struct sv_err *err)
 {
         struct sv_http_body b;
         uint8_t chunk[16384];
         size_t used = 0;
         int rc = -1;
 
-        if (sv_http_body_begin(m, &b, err) < 0 || sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
+        if (sv_http_body_begin(m, &b, err) < 0 ||
+            sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
                 return -1;
         while (used == first.n && !b.done) {
                 long got = sv_tls_read(t, chunk, sizeof(chunk), err);
@@ -60,16 +67,19 @@ static int read_body(struct sv_tls *t, struct sv_bytes first, struct sv_http_msg
                 if (got < 0)
                         goto out;
                 if (got == 0) {
-                        sv_fail(err, SV_FORMAT, "http.cut", "the connection ended within the body, after %zu bytes", m->body.n);
+                        sv_fail(err, SV_FORMAT, "http.cut",
+                                "the connection ended within the body, after %zu bytes", m->body.n);
                         goto out;
                 }
                 first = sv_bytes(chunk, (size_t)got);
                 if (sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
                         goto out;
         }
-        /* Nothing of ours sends before it has the answer; bytes behind a message are how smuggled requests look. */
+        /* Nothing of ours sends before it has the answer; bytes behind a message are how smuggled
+         * requests look. */
         if (used != first.n)
-                sv_fail(err, SV_FORMAT, "http.trailing", "%zu bytes follow the message", first.n - used);
+                sv_fail(err, SV_FORMAT, "http.trailing", "%zu bytes follow the message",
+                        first.n - used);
         else
                 rc = 0;
 out:
@@ -77,7 +87,8 @@ out:
         return rc;
 }
 
-int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed, struct sv_err *err)
+int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed,
+                 struct sv_err *err)
 {
         SV_BUF in = {.max = SV_HTTP_HEAD_MAX + 4096};
         SV_HTTP m = {0};
@@ -98,7 +109,8 @@ int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *
         return 0;
 }
 
-int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_bytes body, struct sv_err *err)
+int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_bytes body,
+                       struct sv_err *err)
 {
         SV_BUF head = SV_BUF_NULL;
 
@@ -118,7 +130,8 @@ int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_
                 sv_buf_put(&head, body);
                 body.n = 0;
         }
-        if (sv_buf_ok(&head, "an HTTP message", err) < 0 || sv_tls_write(t, sv_buf_bytes(&head), err) < 0)
+        if (sv_buf_ok(&head, "an HTTP message", err) < 0 ||
+            sv_tls_write(t, sv_buf_bytes(&head), err) < 0)
                 return -1;
         return body.n ? sv_tls_write(t, body, err) : 0;
 }

@@ -1,4 +1,5 @@
-/* HTTP/1.1 heads (RFC 9112), read strictly: whatever two implementations could read in two ways is refused. Pure. */
+/* HTTP/1.1 heads (RFC 9112), read strictly: whatever two implementations could read in two ways is
+ * refused. Pure. */
 #include "base/net/http.h"
 
 #include <stdio.h>
@@ -10,7 +11,13 @@
 #include "base/core/rd.h"
 
 /* Fields that may appear once: twice, two readers could each believe another one. */
-static const char *const singular[] = {"Content-Length", "Transfer-Encoding", "Host", "Authorization", "Content-Type", "Cookie", NULL};
+static const char *const singular[] = {"Content-Length",
+                                       "Transfer-Encoding",
+                                       "Host",
+                                       "Authorization",
+                                       "Content-Type",
+                                       "Cookie",
+                                       NULL};
 
 void sv_http_msg_free(struct sv_http_msg *m)
 {
@@ -20,7 +27,8 @@ void sv_http_msg_free(struct sv_http_msg *m)
         for (size_t i = 0; i < m->n_fields; i++) {
                 free(m->fields[i].name);
                 if (m->fields[i].value)
-                        sv_wipe(m->fields[i].value, strlen(m->fields[i].value)); /* tokens travel here */
+                        sv_wipe(m->fields[i].value,
+                                strlen(m->fields[i].value)); /* tokens travel here */
                 free(m->fields[i].value);
         }
         sv_buf_free(&m->body);
@@ -50,7 +58,8 @@ static bool is_token(struct sv_bytes b)
         return b.n > 0;
 }
 
-/* Visible ASCII, blanks and tabs; bytes above 127 have no agreed meaning and nothing of ours sends them. */
+/* Visible ASCII, blanks and tabs; bytes above 127 have no agreed meaning and nothing of ours sends
+ * them. */
 static bool is_field_value(struct sv_bytes b)
 {
         for (size_t i = 0; i < b.n; i++)
@@ -64,12 +73,15 @@ static char *copy_text(struct sv_bytes b)
         return sv_asprintf("%.*s", (int)b.n, b.n ? (const char *)b.p : "");
 }
 
-static int add_field(struct sv_http_msg *m, struct sv_bytes name, struct sv_bytes value, struct sv_err *err)
+static int add_field(struct sv_http_msg *m, struct sv_bytes name, struct sv_bytes value,
+                     struct sv_err *err)
 {
         if (m->n_fields == SV_HTTP_FIELDS_MAX)
-                return sv_fail(err, SV_FORMAT, "http.head", "more than %d header fields", SV_HTTP_FIELDS_MAX);
+                return sv_fail(err, SV_FORMAT, "http.head", "more than %d header fields",
+                               SV_HTTP_FIELDS_MAX);
         if (!is_token(name) || !is_field_value(value))
-                return sv_fail(err, SV_FORMAT, "http.head", "header field %zu has a name or value with forbidden bytes",
+                return sv_fail(err, SV_FORMAT, "http.head",
+                               "header field %zu has a name or value with forbidden bytes",
                                m->n_fields + 1);
         m->fields[m->n_fields].name = copy_text(name);
         m->fields[m->n_fields].value = copy_text(value);
@@ -91,7 +103,8 @@ static int next_line(struct sv_rd *r, struct sv_bytes *line, struct sv_err *err)
         size_t n = cr ? (size_t)(cr - rest.p) : 0;
 
         if (!cr || n + 1 >= rest.n || cr[1] != '\n' || memchr(rest.p, '\n', n))
-                return sv_fail(err, SV_FORMAT, "http.head", "a line of the head does not end in CR LF");
+                return sv_fail(err, SV_FORMAT, "http.head",
+                               "a line of the head does not end in CR LF");
         *line = sv_rd_bytes(r, n);
         sv_rd_skip(r, 2);
         return 0;
@@ -119,12 +132,15 @@ static int parse_request_line(struct sv_bytes line, struct sv_http_msg *m, struc
         struct sv_bytes target = cut(&line, ' ');
 
         if (!is_token(method) || method.n > 16)
-                return sv_fail(err, SV_FORMAT, "http.head", "the request does not begin with a method");
+                return sv_fail(err, SV_FORMAT, "http.head",
+                               "the request does not begin with a method");
         if (!target.n || target.p[0] != '/')
-                return sv_fail(err, SV_FORMAT, "http.head", "the request target does not begin with '/'");
+                return sv_fail(err, SV_FORMAT, "http.head",
+                               "the request target does not begin with '/'");
         for (size_t i = 0; i < target.n; i++)
                 if (target.p[i] < 0x21 || target.p[i] > 0x7e || target.p[i] == '#')
-                        return sv_fail(err, SV_FORMAT, "http.head", "the request target holds a forbidden byte");
+                        return sv_fail(err, SV_FORMAT, "http.head",
+                                       "the request target holds a forbidden byte");
         if (!is_text(line, "HTTP/1.1"))
                 return sv_fail(err, SV_FORMAT, "http.version", "the request is not HTTP/1.1");
         m->method = copy_text(method);
@@ -140,14 +156,16 @@ static int parse_status_line(struct sv_bytes line, struct sv_http_msg *m, struct
         if (!is_text(version, "HTTP/1.1"))
                 return sv_fail(err, SV_FORMAT, "http.version", "the answer is not HTTP/1.1");
         if (code.n != 3 || code.p[0] < '1' || code.p[0] > '5')
-                return sv_fail(err, SV_FORMAT, "http.head", "the answer has no status between 100 and 599");
+                return sv_fail(err, SV_FORMAT, "http.head",
+                               "the answer has no status between 100 and 599");
         for (size_t i = 0; i < 3; i++) {
                 if (code.p[i] < '0' || code.p[i] > '9')
                         return sv_fail(err, SV_FORMAT, "http.head", "the status is not a number");
                 m->status = m->status * 10 + (code.p[i] - '0');
         }
         if (!is_field_value(line))
-                return sv_fail(err, SV_FORMAT, "http.head", "the reason phrase holds a forbidden byte");
+                return sv_fail(err, SV_FORMAT, "http.head",
+                               "the reason phrase holds a forbidden byte");
         m->reason = copy_text(line);
         return 0;
 }
@@ -158,9 +176,11 @@ static int parse_field(struct sv_bytes line, struct sv_http_msg *m, struct sv_er
         struct sv_bytes name = cut(&value, ':');
 
         if (line.p[0] == ' ' || line.p[0] == '\t')
-                return sv_fail(err, SV_FORMAT, "http.fold", "a header field is continued on a second line");
+                return sv_fail(err, SV_FORMAT, "http.fold",
+                               "a header field is continued on a second line");
         if (name.n == line.n)
-                return sv_fail(err, SV_FORMAT, "http.head", "header field %zu has no colon", m->n_fields + 1);
+                return sv_fail(err, SV_FORMAT, "http.head", "header field %zu has no colon",
+                               m->n_fields + 1);
         while (value.n && (value.p[0] == ' ' || value.p[0] == '\t'))
                 value = sv_bytes(value.p + 1, value.n - 1);
         while (value.n && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\t'))
@@ -176,21 +196,24 @@ static int check_singular(const struct sv_http_msg *m, bool request, struct sv_e
                 for (size_t i = 0; i < m->n_fields; i++)
                         n += !strcasecmp(m->fields[i].name, *name);
                 if (n > 1)
-                        return sv_fail(err, SV_FORMAT, "http.duplicate", "%s is given %zu times", *name, n);
+                        return sv_fail(err, SV_FORMAT, "http.duplicate", "%s is given %zu times",
+                                       *name, n);
         }
         if (request && !sv_http_field(m, "Host"))
                 return sv_fail(err, SV_FORMAT, "http.host", "the request has no Host field");
         return 0;
 }
 
-int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *out, struct sv_err *err)
+int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *out,
+                       struct sv_err *err)
 {
         SV_HTTP m = {0};
         struct sv_rd r = sv_rd(head);
         struct sv_bytes line;
 
         if (head.n > SV_HTTP_HEAD_MAX)
-                return sv_fail(err, SV_FORMAT, "http.head", "the head is longer than %u bytes", SV_HTTP_HEAD_MAX);
+                return sv_fail(err, SV_FORMAT, "http.head", "the head is longer than %u bytes",
+                               SV_HTTP_HEAD_MAX);
         if (next_line(&r, &line, err) < 0)
                 return -1;
         if ((request ? parse_request_line(line, &m, err) : parse_status_line(line, &m, err)) < 0)
@@ -203,7 +226,8 @@ int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *o
                 if (parse_field(line, &m, err) < 0)
                         return -1;
         }
-        if (sv_rd_done(&r, "http.head", "the head", err) < 0 || check_singular(&m, request, err) < 0)
+        if (sv_rd_done(&r, "http.head", "the head", err) < 0 ||
+            check_singular(&m, request, err) < 0)
                 return -1;
         *out = m;
         memset(&m, 0, sizeof(m));

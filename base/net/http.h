@@ -1,5 +1,6 @@
-/* HTTP/1.1 messages (RFC 9112), the part that the KBS protocol needs: one codec for client and server, Content-Length and chunked
- * bodies, no trailers, no upgrade, no obs-fold. Head and body bounded by base/core/limits.h. Parsing is pure and has fuzz targets. */
+/* HTTP/1.1 messages (RFC 9112), the part that the KBS protocol needs: one codec for client and
+ * server, Content-Length and chunked bodies, no trailers, no upgrade, no obs-fold. Head and body
+ * bounded by base/core/limits.h. Parsing is pure and has fuzz targets. */
 #pragma once
 
 #include "base/core/url.h"
@@ -24,18 +25,22 @@ struct sv_http_msg {
 
 void sv_http_msg_free(struct sv_http_msg *m);
 #define SV_HTTP __attribute__((cleanup(sv_http_msg_free))) struct sv_http_msg
-/* NULL when absent. A field that appears twice where that has no meaning (Content-Length, Host, Authorization) is refused at parsing. */
+/* NULL when absent. A field that appears twice where that has no meaning (Content-Length, Host,
+ * Authorization) is refused at parsing. */
 const char *sv_http_field(const struct sv_http_msg *m, const char *name);
 int sv_http_add(struct sv_http_msg *m, const char *name, const char *value, struct sv_err *err);
 
 /* Parse a complete head (through the blank line). SV_FORMAT "http.head". */
-int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *out, struct sv_err *err);
+int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *out,
+                       struct sv_err *err);
 /* Read one message. *closed is set (and 0 returned) when the peer closed before the first byte. */
-int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed, struct sv_err *err);
+int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed,
+                 struct sv_err *err);
 /* Write one message with a Content-Length. */
 int sv_http_write(struct sv_tls *t, const struct sv_http_msg *m, struct sv_err *err);
 /* The same with a body that lives elsewhere (a secret in its own memory). */
-int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_bytes body, struct sv_err *err);
+int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_bytes body,
+                       struct sv_err *err);
 
 /* A body as it arrives, piece by piece (RFC 9112 sections 6 and 7.1). Pure. */
 struct sv_http_body {
@@ -45,7 +50,10 @@ struct sv_http_body {
         uint64_t left;   /* bytes still to come of the body or of this chunk */
         unsigned digits; /* of this chunk's size */
 };
-/* How the body of this head is framed. SV_FORMAT "http.length" when that is not said, said twice, or too long. */
+/* How the body of this head is framed. SV_FORMAT "http.length" when that is not said, said twice,
+ * or too long. */
 int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, struct sv_err *err);
-/* Takes from `in` what belongs to the body and appends it to `out`; *used says how much was taken. SV_FORMAT "http.chunk". */
-int sv_http_body_feed(struct sv_http_body *b, struct sv_bytes in, size_t *used, struct sv_buf *out, struct sv_err *err);
+/* Takes from `in` what belongs to the body and appends it to `out`; *used says how much was taken.
+ * SV_FORMAT "http.chunk". */
+int sv_http_body_feed(struct sv_http_body *b, struct sv_bytes in, size_t *used, struct sv_buf *out,
+                      struct sv_err *err);

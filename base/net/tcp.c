@@ -34,7 +34,8 @@ int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err)
                 if (n > 0)
                         return 0; /* also on errors: the read or write that follows tells which */
                 if (n == 0)
-                        return sv_fail(err, SV_SYSTEM, "tls.timeout", "the peer did not answer within %d ms", timeout_ms);
+                        return sv_fail(err, SV_SYSTEM, "tls.timeout",
+                                       "the peer did not answer within %d ms", timeout_ms);
                 if (errno != EINTR)
                         return sv_fail_errno(err, "net.poll", "cannot wait for the connection");
         }
@@ -42,7 +43,8 @@ int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err)
 
 static int connect_one(const struct addrinfo *a, int timeout_ms)
 {
-        int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+        int fd =
+                socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
         int one = 1, bad = 0;
         socklen_t n = sizeof(bad);
 
@@ -73,13 +75,15 @@ fail:
 
 int sv_tcp_connect(const char *host, const char *port, int timeout_ms, struct sv_err *err)
 {
-        struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+        struct addrinfo hints = {
+                .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
         struct addrinfo *list, *a;
         int rc = getaddrinfo(host, port, &hints, &list);
         int fd = -1;
 
         if (rc)
-                return sv_fail(err, SV_SYSTEM, "net.resolve", "cannot find the address of %s: %s", host, gai_strerror(rc));
+                return sv_fail(err, SV_SYSTEM, "net.resolve", "cannot find the address of %s: %s",
+                               host, gai_strerror(rc));
         for (a = list; a && fd < 0; a = a->ai_next)
                 fd = connect_one(a, timeout_ms);
         if (fd < 0)
@@ -90,7 +94,8 @@ int sv_tcp_connect(const char *host, const char *port, int timeout_ms, struct sv
 
 static int listen_one(const struct addrinfo *a)
 {
-        int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+        int fd =
+                socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
         int one = 1, saved;
 
         if (fd < 0)
@@ -106,7 +111,8 @@ static int listen_one(const struct addrinfo *a)
 
 int sv_tcp_listen(const char *address, uint16_t *port, struct sv_err *err)
 {
-        struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+        struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                 .ai_socktype = SOCK_STREAM,
                                  .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST | AI_PASSIVE};
         struct sockaddr_storage bound;
         socklen_t n = sizeof(bound);
@@ -117,12 +123,14 @@ int sv_tcp_listen(const char *address, uint16_t *port, struct sv_err *err)
         snprintf(text, sizeof(text), "%u", (unsigned)*port);
         rc = getaddrinfo(address, text, &hints, &a);
         if (rc)
-                return sv_fail(err, SV_USAGE, "net.address", "cannot listen on '%s': %s (give an IP address)", address,
+                return sv_fail(err, SV_USAGE, "net.address",
+                               "cannot listen on '%s': %s (give an IP address)", address,
                                gai_strerror(rc));
         fd = listen_one(a);
         freeaddrinfo(a);
         if (fd < 0)
-                return sv_fail_errno(err, "net.listen", "cannot listen on %s port %u", address, (unsigned)*port);
+                return sv_fail_errno(err, "net.listen", "cannot listen on %s port %u", address,
+                                     (unsigned)*port);
         if (getsockname(fd, (struct sockaddr *)&bound, &n) < 0) {
                 sv_fail_errno(err, "net.listen", "cannot tell the port of the socket");
                 close(fd);
@@ -141,7 +149,8 @@ void sv_net_peer(int fd, char out[80])
 
         out[0] = '\0';
         if (getpeername(fd, (struct sockaddr *)&peer, &n) < 0 ||
-            getnameinfo((struct sockaddr *)&peer, n, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
+            getnameinfo((struct sockaddr *)&peer, n, host, sizeof(host), port, sizeof(port),
+                        NI_NUMERICHOST | NI_NUMERICSERV))
                 return;
         snprintf(out, 80, peer.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }

@@ -1,5 +1,6 @@
-/* TLS over OpenSSL. Who the peer is gets decided inside the handshake, in the verify callback, and once more after it: there is no
- * state in which a connection is up and the peer's key was not checked. */
+/* TLS over OpenSSL. Who the peer is gets decided inside the handshake, in the verify callback, and
+ * once more after it: there is no state in which a connection is up and the peer's key was not
+ * checked. */
 #include "base/net/tls.h"
 
 #include <errno.h>
@@ -28,9 +29,9 @@ struct sv_tls_ctx {
 
 struct sv_tls {
         int fd;
-        SSL *ssl;           /* NULL: plain */
-        int64_t deadline;   /* of the monotonic clock in ms; 0: none */
-        bool eof;           /* the peer closed the socket */
+        SSL *ssl;            /* NULL: plain */
+        int64_t deadline;    /* of the monotonic clock in ms; 0: none */
+        bool eof;            /* the peer closed the socket */
         struct sv_err fault; /* why the socket below OpenSSL failed */
         char about[96];
 };
@@ -45,7 +46,8 @@ static int wait_for(struct sv_tls *t, short events, struct sv_err *err)
                 int64_t left = t->deadline - sv_net_now();
 
                 if (left <= 0)
-                        return sv_fail(err, SV_SYSTEM, "tls.timeout", "the connection took longer than it may");
+                        return sv_fail(err, SV_SYSTEM, "tls.timeout",
+                                       "the connection took longer than it may");
                 if (left < ms)
                         ms = (int)left;
         }
@@ -84,7 +86,8 @@ static long sock_write(struct sv_tls *t, const void *data, size_t n, struct sv_e
         }
 }
 
-/* A BIO of our own, so that OpenSSL's reads and writes wait with our timeouts and never raise SIGPIPE. */
+/* A BIO of our own, so that OpenSSL's reads and writes wait with our timeouts and never raise
+ * SIGPIPE. */
 static int bio_read(BIO *b, char *out, int n)
 {
         struct sv_tls *t = BIO_get_data(b);
@@ -129,7 +132,8 @@ static bool spki_is(X509 *cert, const uint8_t pin[32])
 
         if (n <= 0)
                 return false;
-        same = EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL) == 1 && CRYPTO_memcmp(digest, pin, 32) == 0;
+        same = EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL) == 1 &&
+               CRYPTO_memcmp(digest, pin, 32) == 0;
         OPENSSL_free(der);
         return same;
 }
@@ -164,13 +168,14 @@ static struct sv_tls_ctx *new_ctx(bool server, struct sv_err *err)
         }
         /* A resumed session would skip the certificate, and renegotiation could change the peer. */
         SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
-        SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                              SSL_OP_IGNORE_UNEXPECTED_EOF);
+        SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+                                              SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
         SSL_CTX_set_num_tickets(ctx->ssl, 0);
         return ctx;
 }
 
-struct sv_tls_ctx *sv_tls_server(const struct sv_certs *chain, const struct sv_key *key, struct sv_err *err)
+struct sv_tls_ctx *sv_tls_server(const struct sv_certs *chain, const struct sv_key *key,
+                                 struct sv_err *err)
 {
         struct sv_tls_ctx *ctx;
 
@@ -186,7 +191,8 @@ struct sv_tls_ctx *sv_tls_server(const struct sv_certs *chain, const struct sv_k
         for (size_t i = 1; i < chain->n; i++)
                 if (SSL_CTX_add1_chain_cert(ctx->ssl, chain->list[i]->x509) != 1)
                         goto bad;
-        if (SSL_CTX_use_PrivateKey(ctx->ssl, key->pkey) != 1 || SSL_CTX_check_private_key(ctx->ssl) != 1)
+        if (SSL_CTX_use_PrivateKey(ctx->ssl, key->pkey) != 1 ||
+            SSL_CTX_check_private_key(ctx->ssl) != 1)
                 goto bad;
         return ctx;
 bad:
@@ -201,7 +207,8 @@ struct sv_tls_ctx *sv_tls_client(struct sv_bytes pin, const struct sv_certs *ca,
 
         if ((pin.n != 0) == (ca && ca->n) || (pin.n && pin.n != sizeof(ctx->pin))) {
                 sv_fail(err, SV_USAGE, "tls.trust",
-                        "a TLS client needs exactly one of a pinned key (32 bytes) and a CA, or it would not know whom it talks to");
+                        "a TLS client needs exactly one of a pinned key (32 bytes) and a CA, or it "
+                        "would not know whom it talks to");
                 return NULL;
         }
         ctx = new_ctx(false, err);
@@ -292,17 +299,21 @@ static int set_host(struct sv_tls *t, bool pinned, const char *host, struct sv_e
         return 0;
 }
 
-static int fail_handshake(struct sv_tls *t, const struct sv_tls_ctx *ctx, const char *who, struct sv_err *err)
+static int fail_handshake(struct sv_tls *t, const struct sv_tls_ctx *ctx, const char *who,
+                          struct sv_err *err)
 {
         long verdict = SSL_get_verify_result(t->ssl);
 
         if (!ctx->server && verdict != X509_V_OK) {
                 ERR_clear_error();
                 if (ctx->pinned)
-                        return sv_fail(err, SV_PROOF, "tls.pin", "%s showed another key than the pinned one: somebody else answers there, "
-                                       "or its key was changed", who);
-                return sv_fail(err, SV_PROOF, "tls.ca", "the certificate of %s does not stand: %s", who,
-                               X509_verify_cert_error_string(verdict));
+                        return sv_fail(err, SV_PROOF, "tls.pin",
+                                       "%s showed another key than the pinned one: somebody else "
+                                       "answers there, "
+                                       "or its key was changed",
+                                       who);
+                return sv_fail(err, SV_PROOF, "tls.ca", "the certificate of %s does not stand: %s",
+                               who, X509_verify_cert_error_string(verdict));
         }
         if (t->fault.class) {
                 ERR_clear_error();
@@ -315,7 +326,8 @@ static int fail_handshake(struct sv_tls *t, const struct sv_tls_ctx *ctx, const 
 
 static void describe(struct sv_tls *t)
 {
-        snprintf(t->about, sizeof(t->about), "%s %s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl));
+        snprintf(t->about, sizeof(t->about), "%s %s", SSL_get_version(t->ssl),
+                 SSL_get_cipher_name(t->ssl));
 }
 
 struct sv_tls *sv_tls_connect(struct sv_tls_ctx *ctx, int fd, const char *host, struct sv_err *err)
@@ -333,8 +345,10 @@ struct sv_tls *sv_tls_connect(struct sv_tls_ctx *ctx, int fd, const char *host, 
                 goto fail;
         }
         peer = SSL_get0_peer_certificate(t->ssl);
-        if (!peer || SSL_get_verify_result(t->ssl) != X509_V_OK || (ctx->pinned && !spki_is(peer, ctx->pin))) {
-                sv_fail(err, SV_PROOF, ctx->pinned ? "tls.pin" : "tls.ca", "%s is not the peer that was named", host);
+        if (!peer || SSL_get_verify_result(t->ssl) != X509_V_OK ||
+            (ctx->pinned && !spki_is(peer, ctx->pin))) {
+                sv_fail(err, SV_PROOF, ctx->pinned ? "tls.pin" : "tls.ca",
+                        "%s is not the peer that was named", host);
                 goto fail;
         }
         describe(t);
@@ -413,7 +427,8 @@ int sv_tls_write(struct sv_tls *t, struct sv_bytes data, struct sv_err *err)
                 if (put < 0)
                         return -1;
                 if (put == 0)
-                        return sv_fail(err, SV_SYSTEM, "tls.write", "the peer closed the connection");
+                        return sv_fail(err, SV_SYSTEM, "tls.write",
+                                       "the peer closed the connection");
                 data.p += put;
                 data.n -= (size_t)put;
         }

@@ -39,22 +39,26 @@ const char *sv_opt_nth(const struct sv_args *args, const char *option, int nth)
         return NULL;
 }
 
-static const struct sv_opt *find_in(const struct sv_opt *opts, const char *name, size_t n, char letter)
+static const struct sv_opt *find_in(const struct sv_opt *opts, const char *name, size_t n,
+                                    char letter)
 {
         for (; opts && opts->name; opts++)
-                if (letter ? opts->letter == letter : strlen(opts->name) == n && !strncmp(opts->name, name, n))
+                if (letter ? opts->letter == letter
+                           : strlen(opts->name) == n && !strncmp(opts->name, name, n))
                         return opts;
         return NULL;
 }
 
-static const struct sv_opt *find_opt(const struct sv_cmd *cmd, const char *name, size_t n, char letter)
+static const struct sv_opt *find_opt(const struct sv_cmd *cmd, const char *name, size_t n,
+                                     char letter)
 {
         const struct sv_opt *opt = find_in(cmd->opts, name, n, letter);
 
         return opt ? opt : find_in(common, name, n, letter);
 }
 
-static int add_opt(struct sv_args *args, const struct sv_opt *opt, const char *value, struct sv_err *err)
+static int add_opt(struct sv_args *args, const struct sv_opt *opt, const char *value,
+                   struct sv_err *err)
 {
         if (!opt->many && sv_has(args, opt->name))
                 return sv_fail(err, SV_USAGE, "cli.option", "--%s is given twice", opt->name);
@@ -73,19 +77,22 @@ static int take_opt(struct sv_args *args, int argc, char **argv, int *i, struct 
 
         if (word[1] == '-') {
                 eq = strchr(word, '=');
-                opt = find_opt(args->cmd, word + 2, eq ? (size_t)(eq - word - 2) : strlen(word + 2), 0);
+                opt = find_opt(args->cmd, word + 2, eq ? (size_t)(eq - word - 2) : strlen(word + 2),
+                               0);
         } else {
                 opt = word[2] ? NULL : find_opt(args->cmd, NULL, 0, word[1]);
         }
         if (!opt)
-                return sv_fail(err, SV_USAGE, "cli.option", "%s is not an option of \"%s%s%s\"; see --help", word, args->program,
+                return sv_fail(err, SV_USAGE, "cli.option",
+                               "%s is not an option of \"%s%s%s\"; see --help", word, args->program,
                                *args->cmd->name ? " " : "", args->cmd->name);
         if (!opt->arg && eq)
                 return sv_fail(err, SV_USAGE, "cli.option", "--%s takes no value", opt->name);
         if (opt->arg) {
                 value = eq ? eq + 1 : *i + 1 < argc ? argv[++*i] : NULL;
                 if (!value)
-                        return sv_fail(err, SV_USAGE, "cli.option", "--%s takes a value: %s", opt->name, opt->arg);
+                        return sv_fail(err, SV_USAGE, "cli.option", "--%s takes a value: %s",
+                                       opt->name, opt->arg);
         }
         return add_opt(args, opt, value, err);
 }
@@ -105,7 +112,8 @@ static int check_count(const struct sv_args *args, struct sv_err *err)
                 most = SV_ARGS_MAX;
         if (args->n >= need && args->n <= most)
                 return 0;
-        return sv_fail(err, SV_USAGE, "cli.arguments", "expected %s, found %d argument%s; see --help",
+        return sv_fail(err, SV_USAGE, "cli.arguments",
+                       "expected %s, found %d argument%s; see --help",
                        *spec ? spec : "no arguments", args->n, args->n == 1 ? "" : "s");
 }
 
@@ -120,7 +128,8 @@ static int parse(struct sv_args *args, int argc, char **argv, struct sv_err *err
                         if (take_opt(args, argc, argv, &i, err) < 0)
                                 return -1;
                 } else if (args->n == SV_ARGS_MAX) {
-                        return sv_fail(err, SV_USAGE, "cli.arguments", "more than %d arguments", SV_ARGS_MAX);
+                        return sv_fail(err, SV_USAGE, "cli.arguments", "more than %d arguments",
+                                       SV_ARGS_MAX);
                 } else {
                         args->pos[args->n++] = argv[i];
                 }
@@ -133,7 +142,8 @@ static void print_opts(const struct sv_opt *opts)
         for (; opts && opts->name; opts++) {
                 char left[48];
 
-                snprintf(left, sizeof(left), "--%s%s%s", opts->name, opts->arg ? " " : "", opts->arg ? opts->arg : "");
+                snprintf(left, sizeof(left), "--%s%s%s", opts->name, opts->arg ? " " : "",
+                         opts->arg ? opts->arg : "");
                 if (opts->letter)
                         printf("  -%c, %-28s %s\n", opts->letter, left, opts->help);
                 else
@@ -143,13 +153,14 @@ static void print_opts(const struct sv_opt *opts)
 
 static void print_help(const char *program, const struct sv_cmd *cmd)
 {
-        printf("usage: %s%s%s%s%s [options]\n%s\n\n", program, *cmd->name ? " " : "", cmd->name, *cmd->args ? " " : "", cmd->args,
-               cmd->help);
+        printf("usage: %s%s%s%s%s [options]\n%s\n\n", program, *cmd->name ? " " : "", cmd->name,
+               *cmd->args ? " " : "", cmd->args, cmd->help);
         print_opts(cmd->opts);
         print_opts(common);
 }
 
-static void print_commands(const char *program, const char *about, const struct sv_cmd *cmds, const char *group)
+static void print_commands(const char *program, const char *about, const struct sv_cmd *cmds,
+                           const char *group)
 {
         size_t n = strlen(group);
 
@@ -157,8 +168,10 @@ static void print_commands(const char *program, const char *about, const struct 
         for (; cmds->name && !cmds->absent; cmds++)
                 if (!n || (!strncmp(cmds->name, group, n) && cmds->name[n] == ' '))
                         printf("  %-16s %-24s %s\n", cmds->name, cmds->args, cmds->help);
-        printf("\n\"%s COMMAND --help\" shows a command's options. Exit status: 0 done, 2 usage, 3 system or network,\n"
-               "4 malformed input, 5 the proof does not hold, 6 the policy says no.\n", program);
+        printf("\n\"%s COMMAND --help\" shows a command's options. Exit status: 0 done, 2 usage, 3 "
+               "system or network,\n"
+               "4 malformed input, 5 the proof does not hold, 6 the policy says no.\n",
+               program);
 }
 
 static struct sv_json *opts_json(const struct sv_opt *opts)
@@ -281,7 +294,8 @@ static bool json_wanted(int argc, char **argv)
         return false;
 }
 
-static int help_about(const char *program, const char *about, const struct sv_cmd *cmds, int argc, char **argv)
+static int help_about(const char *program, const char *about, const struct sv_cmd *cmds, int argc,
+                      char **argv)
 {
         int words = 0;
         const struct sv_cmd *cmd = find_cmd(cmds, argc, argv, &words);
@@ -295,7 +309,8 @@ static int help_about(const char *program, const char *about, const struct sv_cm
         return SV_USAGE;
 }
 
-int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmds, int argc, char **argv)
+int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmds, int argc,
+                char **argv)
 {
         struct sv_args args = {.program = program};
         struct sv_err err = SV_ERR_NULL;
@@ -311,13 +326,15 @@ int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmd
                 return help_about(program, about, cmds, argc - 1, argv + 1);
         args.cmd = find_cmd(cmds, argc, argv, &words);
         if (!args.cmd) {
-                bool asked = argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") || !strcmp(argv[0], "help"));
+                bool asked = argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") ||
+                                      !strcmp(argv[0], "help"));
 
                 if (asked || !argc || is_group(cmds, argv[0])) {
                         print_commands(program, about, cmds, argc && !asked ? argv[0] : "");
                         return asked ? 0 : SV_USAGE;
                 }
-                sv_fail(&err, SV_USAGE, "cli.command", "\"%s\" is not a command; \"%s --help\" lists them", argv[0], program);
+                sv_fail(&err, SV_USAGE, "cli.command",
+                        "\"%s\" is not a command; \"%s --help\" lists them", argv[0], program);
                 return report(&err, json_wanted(argc, argv), NULL);
         }
         if (args.cmd->absent) {

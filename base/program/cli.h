@@ -1,4 +1,5 @@
-/* Commands and options as tables. Parsing, --help, completion and the check of the man pages all come from the same rows. */
+/* Commands and options as tables. Parsing, --help, completion and the check of the man pages all
+ * come from the same rows. */
 #pragma once
 
 #include <stdbool.h>
@@ -32,21 +33,26 @@ struct sv_args {
 
 struct sv_cmd {
         const char *name; /* "launch", "image encrypt" */
-        const char *args; /* "GUEST.json"; "" for none; "[GUEST.json]" when optional; "FILE..." for one or more */
+        /* "GUEST.json"; "" for none; "[GUEST.json]" when optional; "FILE..." for one or more */
+        const char *args;
         const char *help; /* one line */
-        const struct sv_opt *opts; /* ends with a row whose name is NULL; may be NULL. --json and --help are always there */
-        /* Fills *result (an object; the caller prints it when --json is given, adding "ok":true; the command itself prints text otherwise,
-         * looking at sv_has(args, "json")). Returns 0 or -1 with *err. */
+        /* ends with a row whose name is NULL; may be NULL. --json and --help are always there */
+        const struct sv_opt *opts;
+        /* Fills *result (an object; the caller prints it when --json is given, adding "ok":true;
+         * the command itself prints text otherwise, looking at sv_has(args, "json")). Returns 0 or
+         * -1 with *err. */
         int (*run)(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
-        /* Not NULL: there is no such command, for this reason, and this is what to do instead (SV_USAGE "cli.absent"). Such rows are last in a
-         * table and are not listed. */
+        /* Not NULL: there is no such command, for this reason, and this is what to do instead
+         * (SV_USAGE "cli.absent"). Such rows are last in a table and are not listed. */
         const char *absent;
 };
 
-/* Finds the command in the table (ends with name NULL), parses, runs, prints error or JSON result; returns the exit status.
- * Handles --help, --version, "help COMMAND" and the hidden "--table" (all commands and options as JSON, for tests and completion).
- * A table with a single row named "" is a program without commands. */
-int sv_cli_main(const char *program, const char *about, const struct sv_cmd *commands, int argc, char **argv);
+/* Finds the command in the table (ends with name NULL), parses, runs, prints error or JSON result;
+ * returns the exit status. Handles --help, --version, "help COMMAND" and the hidden "--table" (all
+ * commands and options as JSON, for tests and completion). A table with a single row named "" is a
+ * program without commands. */
+int sv_cli_main(const char *program, const char *about, const struct sv_cmd *commands, int argc,
+                char **argv);
 
 bool sv_has(const struct sv_args *args, const char *option);
 /* The last value given; NULL when not given. */

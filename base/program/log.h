@@ -5,12 +5,14 @@
 
 struct sv_json;
 
-/* "program: " goes in front of every line. verbose 0: errors, warnings and progress; 1: details too; -1: errors only. */
+/* "program: " goes in front of every line. verbose 0: errors, warnings and progress; 1: details
+ * too; -1: errors only. */
 void sv_log_init(const char *program, int verbose);
 void sv_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "program: error: message [check]" */
 void sv_log_err(const struct sv_err *err);
-/* {"ok":false,"error":{"class":…,"check":…,"message":…}} of the command contract; the caller frees. */
+/* {"ok":false,"error":{"class":…,"check":…,"message":…}} of the command contract; the caller frees.
+ */
 struct sv_json *sv_err_json(const struct sv_err *err);

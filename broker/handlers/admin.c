@@ -13,10 +13,12 @@ int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
         SV_BUF sealed = SV_BUF_NULL;
 
         if (!plain.n || plain.n > SV_SECRET_MAX)
-                return sv_fail(err, SV_FORMAT, "broker.resource.size", "a resource has 1 to %u bytes, found %zu", SV_SECRET_MAX, plain.n);
+                return sv_fail(err, SV_FORMAT, "broker.resource.size",
+                               "a resource has 1 to %u bytes, found %zu", SV_SECRET_MAX, plain.n);
         if (sv_broker_seal(r->broker, r->resource, plain, &sealed, err) < 0)
                 return -1;
-        return sv_store_put_resource(r->broker->store, r->resource, sv_buf_bytes(&sealed), (int64_t)plain.n, r->now, err);
+        return sv_store_put_resource(r->broker->store, r->resource, sv_buf_bytes(&sealed),
+                                     (int64_t)plain.n, r->now, err);
 }
 
 int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
@@ -24,7 +26,8 @@ int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
         return sv_store_delete_resource(r->broker->store, r->resource, err);
 }
 
-static int answer_list(struct sv_request *r, const char *member, int rc, struct sv_json *list, struct sv_err *err)
+static int answer_list(struct sv_request *r, const char *member, int rc, struct sv_json *list,
+                       struct sv_err *err)
 {
         SV_JSON *j = sv_json_object();
 
@@ -53,10 +56,12 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
         if (sv_policy_parse(text, &policy, err) < 0)
                 return -1;
         if (!sv_tee_find(sv_policy_tee(policy)))
-                return sv_fail(err, SV_FORMAT, "broker.policy.tee", "the policy is for \"%s\"; this broker knows %s", sv_policy_tee(policy),
-                               sv_tee_names());
+                return sv_fail(err, SV_FORMAT, "broker.policy.tee",
+                               "the policy is for \"%s\"; this broker knows %s",
+                               sv_policy_tee(policy), sv_tee_names());
         if (strcmp(sv_policy_resource(policy), r->resource))
-                return sv_fail(err, SV_FORMAT, "broker.policy.resource", "the policy is for %s and was put under %s",
+                return sv_fail(err, SV_FORMAT, "broker.policy.resource",
+                               "the policy is for %s and was put under %s",
                                sv_policy_resource(policy), r->resource);
         return sv_store_put_policy(r->broker->store, r->resource, text, r->now, err);
 }
@@ -80,8 +85,10 @@ int sv_handle_audit(struct sv_request *r, struct sv_err *err)
         int rc;
 
         if (*r->query && strncmp(r->query, "after=", 6))
-                return sv_fail(err, SV_FORMAT, "broker.audit.query", "expected ?after=ID, found '%.40s'", r->query);
-        if (*r->query && sv_parse_u64(r->query + 6, INT64_MAX, &after, "broker.audit.query", err) < 0)
+                return sv_fail(err, SV_FORMAT, "broker.audit.query",
+                               "expected ?after=ID, found '%.40s'", r->query);
+        if (*r->query &&
+            sv_parse_u64(r->query + 6, INT64_MAX, &after, "broker.audit.query", err) < 0)
                 return -1;
         list = sv_json_array();
         rc = sv_store_list_audit(r->broker->store, (int64_t)after, AUDIT_PAGE, list, err);

@@ -1,4 +1,5 @@
-/* Request and attestation: a session with a nonce that counts once, the TEE's own challenge, and the token. */
+/* Request and attestation: a session with a nonce that counts once, the TEE's own challenge, and
+ * the token. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,14 +10,18 @@
 #include "broker/broker.h"
 #include "broker/serve/session.h"
 
-#define ISSUER "secure-vm-broker"
+#define ISSUER   "secure-vm-broker"
 #define FETCH_MS 20000 /* a guest waits for its answer 30 s */
 
-static int seal_secret(struct sv_request *r, const char *id, struct sv_secret *secret, struct sv_buf *out, struct sv_err *err)
+static int seal_secret(struct sv_request *r, const char *id, struct sv_secret *secret,
+                       struct sv_buf *out, struct sv_err *err)
 {
         SV_STR aad = sv_asprintf("session %s", id);
 
-        return secret ? sv_broker_seal(r->broker, aad, sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)), out, err) : 0;
+        return secret ? sv_broker_seal(r->broker, aad,
+                                       sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)),
+                                       out, err)
+                      : 0;
 }
 
 static int set_cookie(struct sv_request *r, const char *cookie, int64_t expires, struct sv_err *err)
@@ -45,30 +50,36 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
         sv_json_set_str(r->audit, "tee", req.tee);
         r->error = "AttestationError";
         if (strcmp(req.version, SV_KBS_VERSION))
-                return sv_fail(err, SV_FORMAT, "broker.auth.version", "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION,
+                return sv_fail(err, SV_FORMAT, "broker.auth.version",
+                               "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION,
                                req.version);
         tee = sv_tee_find_kbs(req.tee);
         if (!tee || !tee->verify)
-                return sv_fail(err, SV_FORMAT, "broker.auth.tee", "this broker does not verify evidence of \"%s\"; it knows %s", req.tee,
-                               sv_tee_names());
+                return sv_fail(err, SV_FORMAT, "broker.auth.tee",
+                               "this broker does not verify evidence of \"%s\"; it knows %s",
+                               req.tee, sv_tee_names());
         if (sv_session_new(cookie, id, &session.nonce, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "session", id);
-        if (tee->challenge && sv_json_type(req.params) == SV_JSON_OBJECT && tee->challenge(req.params, &challenge, &secret, err) < 0)
+        if (tee->challenge && sv_json_type(req.params) == SV_JSON_OBJECT &&
+            tee->challenge(req.params, &challenge, &secret, err) < 0)
                 return -1;
         session.tee = sv_asprintf("%s", req.tee);
         session.expires = r->now + r->broker->config.session_seconds;
         if (seal_secret(r, id, secret, &session.secret, err) < 0 ||
-            sv_store_put_session(r->broker->store, id, &session, r->now, r->broker->config.sessions, err) < 0)
+            sv_store_put_session(r->broker->store, id, &session, r->now, r->broker->config.sessions,
+                                 err) < 0)
                 return -1;
         sv_kbs_write_challenge(session.nonce, challenge, &r->answer.body);
         r->outcome = "challenged";
-        if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0 || set_cookie(r, cookie, session.expires, err) < 0)
+        if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0 ||
+            set_cookie(r, cookie, session.expires, err) < 0)
                 return -1;
         return sv_buf_ok(&r->answer.body, "the challenge", err);
 }
 
-/* The anchors of every policy: which of them a guest may hang on is for its own policy's rules to say. */
+/* The anchors of every policy: which of them a guest may hang on is for its own policy's rules to
+ * say. */
 struct trust {
         const struct sv_tee *tee;
         struct sv_blobs blobs;
@@ -110,20 +121,25 @@ static void say_collateral(struct sv_request *r, const struct sv_fetched *used)
         SV_BUF text = SV_BUF_NULL;
 
         for (size_t i = 0; i < used->n; i++)
-                sv_buf_printf(&text, "%s%s %s", i ? ", " : "", used->list[i].entry.kind, sv_fetch_from_name(used->list[i].from));
+                sv_buf_printf(&text, "%s%s %s", i ? ", " : "", used->list[i].entry.kind,
+                              sv_fetch_from_name(used->list[i].from));
         for (size_t i = 0; i < sv_json_len(used->absent); i++)
-                sv_buf_printf(&text, "%s%s absent", text.n ? ", " : "", sv_json_str(sv_json_at(used->absent, i)));
+                sv_buf_printf(&text, "%s%s absent", text.n ? ", " : "",
+                              sv_json_str(sv_json_at(used->absent, i)));
         if (text.n)
                 sv_json_set_str(r->audit, "collateral", sv_buf_str(&text));
 }
 
 /* With what the evidence needs and does not bring, when the configuration says from where. */
-static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct sv_verify_in *in, struct sv_json **claims,
-                    struct sv_verdict *verdict, struct sv_err *err)
+static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct sv_verify_in *in,
+                    struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
         const struct sv_broker_collateral *c = &r->broker->config.collateral;
-        struct sv_fetch fetch = {.cache = c->cache, .mirrors = (const char *const *)c->mirrors, .mirror_ca = c->mirror_ca,
-                                 .offline = c->offline, .budget_ms = FETCH_MS};
+        struct sv_fetch fetch = {.cache = c->cache,
+                                 .mirrors = (const char *const *)c->mirrors,
+                                 .mirror_ca = c->mirror_ca,
+                                 .offline = c->offline,
+                                 .budget_ms = FETCH_MS};
         SV_FETCHED used = {0};
         int rc;
 
@@ -135,13 +151,16 @@ static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct
         return rc;
 }
 
-static int verify_evidence(struct sv_request *r, const struct sv_tee *tee, const struct sv_kbs_attestation *m, struct sv_bytes secret,
+static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
+                           const struct sv_kbs_attestation *m, struct sv_bytes secret,
                            struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
         __attribute__((cleanup(free_trust))) struct trust t = {.tee = tee};
         uint8_t digest[SV_KBS_BINDING_SIZE];
-        struct sv_verify_in in = {.evidence = m->evidence, .report_data = sv_bytes(digest, sizeof(digest)), .time = r->now,
-                                   .memory = r->broker->memory};
+        struct sv_verify_in in = {.evidence = m->evidence,
+                                  .report_data = sv_bytes(digest, sizeof(digest)),
+                                  .time = r->now,
+                                  .memory = r->broker->memory};
         uint64_t hits = sv_memory_hits(in.memory);
         int rc;
 
@@ -158,13 +177,20 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee, const
         return rc;
 }
 
-static int write_token(struct sv_request *r, const struct sv_tee *tee, const struct sv_kbs_attestation *m, const struct sv_json *claims,
+static int write_token(struct sv_request *r, const struct sv_tee *tee,
+                       const struct sv_kbs_attestation *m, const struct sv_json *claims,
                        const struct sv_verdict *verdict, struct sv_buf *token, struct sv_err *err)
 {
         SV_JSON *runtime = sv_json_object();
         SV_JSON *said = sv_verdict_json(verdict);
-        const struct sv_ear ear = {.iat = r->now, .exp = r->now + r->broker->config.token_seconds, .issuer = ISSUER, .tee = tee->kbs_name,
-                                   .policy_id = "none", .verdict = said, .claims = claims, .runtime_data = runtime};
+        const struct sv_ear ear = {.iat = r->now,
+                                   .exp = r->now + r->broker->config.token_seconds,
+                                   .issuer = ISSUER,
+                                   .tee = tee->kbs_name,
+                                   .policy_id = "none",
+                                   .verdict = said,
+                                   .claims = claims,
+                                   .runtime_data = runtime};
 
         sv_json_set_str(runtime, "nonce", m->nonce);
         sv_json_set(runtime, "tee-pubkey", sv_kbs_pubkey_json(&m->key));
@@ -172,8 +198,8 @@ static int write_token(struct sv_request *r, const struct sv_tee *tee, const str
         return sv_ear_sign(&ear, r->broker->token_key, NULL, token, err);
 }
 
-static int attest(struct sv_request *r, const char *id, const struct sv_session *session, const struct sv_kbs_attestation *m,
-                  struct sv_err *err)
+static int attest(struct sv_request *r, const char *id, const struct sv_session *session,
+                  const struct sv_kbs_attestation *m, struct sv_err *err)
 {
         const struct sv_tee *tee = sv_tee_find_kbs(session->tee);
         SV_STR aad = sv_asprintf("session %s", id);
@@ -186,11 +212,14 @@ static int attest(struct sv_request *r, const char *id, const struct sv_session 
         int rc;
 
         if (!tee)
-                return sv_fail(err, SV_SYSTEM, "broker.auth.tee", "this broker no longer verifies evidence of \"%s\"", session->tee);
+                return sv_fail(err, SV_SYSTEM, "broker.auth.tee",
+                               "this broker no longer verifies evidence of \"%s\"", session->tee);
         if (strcmp(m->nonce, session->nonce))
-                return sv_fail(err, SV_PROOF, "broker.attest.nonce", "the evidence is for another nonce than this session's");
+                return sv_fail(err, SV_PROOF, "broker.attest.nonce",
+                               "the evidence is for another nonce than this session's");
         if (m->additional[0])
-                return sv_fail(err, SV_FORMAT, "broker.attest.additional", "additional evidence is not verified here, so it is not taken");
+                return sv_fail(err, SV_FORMAT, "broker.attest.additional",
+                               "additional evidence is not verified here, so it is not taken");
         if (sv_kbs_pubkey_to_key(&m->key, &key, err) < 0)
                 return -1;
         if (session->secret.n) {
@@ -198,8 +227,10 @@ static int attest(struct sv_request *r, const char *id, const struct sv_session 
                 if (!secret)
                         return -1;
         }
-        rc = verify_evidence(r, tee, m, secret ? sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)) : SV_BYTES_NULL, &claims, &verdict,
-                             err);
+        rc = verify_evidence(r, tee, m,
+                             secret ? sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret))
+                                    : SV_BYTES_NULL,
+                             &claims, &verdict, err);
         ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
         if (ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", ek_cn);
@@ -228,7 +259,8 @@ int sv_handle_attest(struct sv_request *r, struct sv_err *err)
         }
         r->error = "AttestationError";
         sv_json_set_str(r->audit, "tee", session.tee);
-        if (sv_kbs_parse_attestation(sv_buf_bytes(&r->msg->body), &m, err) < 0 || attest(r, id, &session, &m, err) < 0)
+        if (sv_kbs_parse_attestation(sv_buf_bytes(&r->msg->body), &m, err) < 0 ||
+            attest(r, id, &session, &m, err) < 0)
                 return -1;
         r->outcome = "attested";
         if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)

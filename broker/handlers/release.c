@@ -1,4 +1,5 @@
-/* Release of a resource: who asks (token), whether its policy lets them (rules over the claims in the token), then the wrapped bytes. */
+/* Release of a resource: who asks (token), whether its policy lets them (rules over the claims in
+ * the token), then the wrapped bytes. */
 #include "attest/appraise.h"
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"
@@ -7,7 +8,8 @@
 #include "broker/broker.h"
 #include "broker/serve/session.h"
 
-/* The token of the cookie's session, or the bearer's; appended to `token`. A cookie wins, as with other brokers. */
+/* The token of the cookie's session, or the bearer's; appended to `token`. A cookie wins, as with
+ * other brokers. */
 static int find_token(struct sv_request *r, struct sv_buf *token, struct sv_err *err)
 {
         const char *bearer = sv_request_bearer(r);
@@ -20,7 +22,8 @@ static int find_token(struct sv_request *r, struct sv_buf *token, struct sv_err 
                 rc = sv_store_get_session(r->broker->store, id, r->now, &session, err);
         }
         if (rc == 0 && !session.token)
-                rc = sv_fail(err, SV_PROOF, "broker.session.token", "no evidence was accepted in this session yet");
+                rc = sv_fail(err, SV_PROOF, "broker.session.token",
+                             "no evidence was accepted in this session yet");
         if (rc < 0 && !bearer)
                 return -1;
         sv_buf_puts(token, rc == 0 ? session.token : bearer);
@@ -28,9 +31,11 @@ static int find_token(struct sv_request *r, struct sv_buf *token, struct sv_err 
 }
 
 /* The claims in the token are those of one TEE's verifier, under its KBS name. */
-static const struct sv_tee *find_claims(const struct sv_json *payload, const struct sv_json **claims)
+static const struct sv_tee *find_claims(const struct sv_json *payload,
+                                        const struct sv_json **claims)
 {
-        const struct sv_json *all = sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence");
+        const struct sv_json *all =
+                sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence");
 
         for (const struct sv_tee *const *t = sv_tees; *t; t++) {
                 *claims = sv_json_get(all, (*t)->kbs_name);
@@ -41,7 +46,8 @@ static const struct sv_tee *find_claims(const struct sv_json *payload, const str
 }
 
 /* One line: which rules held, and what the proof cannot show. */
-static void set_grounds(struct sv_request *r, const struct sv_policy *policy, const struct sv_verdict *verdict)
+static void set_grounds(struct sv_request *r, const struct sv_policy *policy,
+                        const struct sv_verdict *verdict)
 {
         SV_BUF rules = SV_BUF_NULL, limits = SV_BUF_NULL, line = SV_BUF_NULL;
         size_t n = sv_json_len(verdict->reasons);
@@ -52,16 +58,20 @@ static void set_grounds(struct sv_request *r, const struct sv_policy *policy, co
                 const char *text = sv_json_str(sv_json_get(reason, "reason"));
 
                 if (check && strcmp(check, "policy.limits"))
-                        sv_buf_printf(&rules, "%s %s%s", rules.n ? "," : "", check, sv_json_bool(sv_json_get(reason, "held"), false) ? "" : " fails");
+                        sv_buf_printf(&rules, "%s %s%s", rules.n ? "," : "", check,
+                                      sv_json_bool(sv_json_get(reason, "held"), false) ? ""
+                                                                                       : " fails");
                 else if (text && !strstr(sv_buf_str(&limits), text))
                         sv_buf_printf(&limits, "; %s", text);
         }
-        sv_buf_printf(&line, "policy for %s:%s%s; appraised as %s", sv_policy_guest(policy), sv_buf_str(&rules), sv_buf_str(&limits),
+        sv_buf_printf(&line, "policy for %s:%s%s; appraised as %s", sv_policy_guest(policy),
+                      sv_buf_str(&rules), sv_buf_str(&limits),
                       sv_tier_name(sv_verdict_status(verdict)));
         sv_json_set_str(r->audit, "grounds", sv_buf_str(&line));
 }
 
-/* For people at the guest's console: what the audit record says. A field holds printable ASCII; the words of a policy may not. */
+/* For people at the guest's console: what the audit record says. A field holds printable ASCII; the
+ * words of a policy may not. */
 static int tell_grounds(struct sv_request *r, struct sv_err *err)
 {
         SV_STR text = sv_asprintf("%.1000s", sv_json_str(sv_json_get(r->audit, "grounds")));
@@ -72,7 +82,8 @@ static int tell_grounds(struct sv_request *r, struct sv_err *err)
         return sv_http_add(&r->answer, SV_KBS_GROUNDS, text, err);
 }
 
-static int check_policy(struct sv_request *r, const struct sv_tee *tee, const struct sv_json *claims, struct sv_err *err)
+static int check_policy(struct sv_request *r, const struct sv_tee *tee,
+                        const struct sv_json *claims, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
         SV_POLICY_DOC *policy = NULL;
@@ -82,15 +93,18 @@ static int check_policy(struct sv_request *r, const struct sv_tee *tee, const st
         if (sv_store_get_policy(r->broker->store, r->resource, &text, err) < 0) {
                 if (err->class != SV_USAGE)
                         return -1;
-                return sv_fail(err, SV_POLICY, "broker.policy.none", "no policy is stored for this resource, so nobody gets it");
+                return sv_fail(err, SV_POLICY, "broker.policy.none",
+                               "no policy is stored for this resource, so nobody gets it");
         }
         if (sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
                 return -1;
         if (strcmp(sv_policy_tee(policy), tee->name))
-                return sv_fail(err, SV_POLICY, "policy.tee", "the policy is for guests on %s, the evidence is from %s", sv_policy_tee(policy),
-                               tee->name);
+                return sv_fail(err, SV_POLICY, "policy.tee",
+                               "the policy is for guests on %s, the evidence is from %s",
+                               sv_policy_tee(policy), tee->name);
         if (strcmp(sv_policy_resource(policy), r->resource))
-                return sv_fail(err, SV_POLICY, "policy.resource", "the policy is for another resource");
+                return sv_fail(err, SV_POLICY, "policy.resource",
+                               "the policy is for another resource");
         rc = sv_policy_evaluate(policy, claims, &verdict, err);
         set_grounds(r, policy, &verdict);
         return rc;
@@ -103,7 +117,8 @@ static int seal_to(struct sv_request *r, const struct sv_json *payload, struct s
         SV_SECRET *plain = NULL;
         SV_KEY *key = NULL;
 
-        if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0 || sv_kbs_pubkey_to_key(&pubkey, &key, err) < 0 ||
+        if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0 ||
+            sv_kbs_pubkey_to_key(&pubkey, &key, err) < 0 ||
             sv_store_get_resource(r->broker->store, r->resource, &sealed, err) < 0)
                 return -1;
         plain = sv_broker_unseal(r->broker, r->resource, sv_buf_bytes(&sealed), err);
@@ -126,7 +141,8 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
                 return -1;
         tee = find_claims(payload, &claims);
         if (!tee)
-                return sv_fail(err, SV_PROOF, "broker.token.claims", "the token holds no claims of a TEE that this broker knows");
+                return sv_fail(err, SV_PROOF, "broker.token.claims",
+                               "the token holds no claims of a TEE that this broker knows");
         ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
         sv_json_set_str(r->audit, "tee", tee->kbs_name);
         if (ek_cn)
@@ -134,13 +150,15 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */
         if (check_policy(r, tee, claims, err) < 0 || seal_to(r, payload, err) < 0)
                 return -1;
-        if (tell_grounds(r, err) < 0 || sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)
+        if (tell_grounds(r, err) < 0 ||
+            sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)
                 return -1;
         r->outcome = "released";
         return 0;
 }
 
-/* The guest's own word, for the record only: nothing hangs on it. Once for each session that was attested, and it ends the session. */
+/* The guest's own word, for the record only: nothing hangs on it. Once for each session that was
+ * attested, and it ends the session. */
 int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
 {
         struct sv_err failed = SV_ERR_NULL;
@@ -154,12 +172,14 @@ int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
         if (sv_store_get_session(r->broker->store, id, r->now, &session, err) < 0)
                 return -1;
         if (!session.token)
-                return sv_fail(err, SV_PROOF, "broker.session.token", "no evidence was accepted in this session yet");
+                return sv_fail(err, SV_PROOF, "broker.session.token",
+                               "no evidence was accepted in this session yet");
         r->error = NULL;
         sv_json_set_str(r->audit, "tee", session.tee);
         if (session.ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", session.ek_cn);
-        if (sv_kbs_parse_outcome(sv_buf_bytes(&r->msg->body), &failed, err) < 0 || sv_store_end_session(r->broker->store, id, err) < 0)
+        if (sv_kbs_parse_outcome(sv_buf_bytes(&r->msg->body), &failed, err) < 0 ||
+            sv_store_end_session(r->broker->store, id, err) < 0)
                 return -1;
         r->outcome = failed.class == SV_OK ? "opened" : "failed";
         if (failed.class != SV_OK) {

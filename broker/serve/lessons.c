@@ -1,6 +1,8 @@
-/* What a connection's process has read and verified dies with it, but for this: it tells the listener which collateral a proof that held has used, and the
- * listener, of which every later process is a copy, proves it anew for itself. No word is taken for it, and no evidence comes to the listener. The
- * slot holds one lesson: whoever finds it taken says nothing, the next guest's process will. */
+/* What a connection's process has read and verified dies with it, but for this: it tells the
+ * listener which collateral a proof that held has used, and the listener, of which every later
+ * process is a copy, proves it anew for itself. No word is taken for it, and no evidence comes to
+ * the listener. The slot holds one lesson: whoever finds it taken says nothing, the next guest's
+ * process will. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,13 +13,15 @@
 #include "base/core/limits.h"
 #include "broker/broker.h"
 
-#define LESSON_MAX (SV_MEMORY_ENTRY_MAX + 64) /* an entry's lesson is no larger than the entry and a few words */
+/* an entry's lesson is no larger than the entry and a few words */
+#define LESSON_MAX (SV_MEMORY_ENTRY_MAX + 64)
 
 int sv_broker_lessons(struct sv_broker *b, struct sv_err *err)
 {
         b->slot = memfd_create("lesson", MFD_CLOEXEC);
         if (b->slot < 0)
-                return sv_fail_errno(err, "broker.serve", "no memory for what processes tell each other");
+                return sv_fail_errno(err, "broker.serve",
+                                     "no memory for what processes tell each other");
         b->memory = sv_memory_new();
         return 0;
 }
@@ -80,6 +84,7 @@ void sv_broker_learn(struct sv_broker *b, int64_t now)
         if (!take(b->slot, &raw) || sv_lesson_read(sv_buf_bytes(&raw), &l, NULL) < 0)
                 return;
         tee = sv_tee_find(l.tee);
-        if (tee && tee->learn && !sv_memory_find(b->memory, l.tee, &l.what) && tee->learn(b->memory, &l.what, now, NULL) == 0)
+        if (tee && tee->learn && !sv_memory_find(b->memory, l.tee, &l.what) &&
+            tee->learn(b->memory, &l.what, now, NULL) == 0)
                 sv_memory_lesson(b->memory, &own); /* its copies need not tell it back */
 }

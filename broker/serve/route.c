@@ -12,7 +12,7 @@
 
 static const struct route {
         const char *method;
-        const char *path; /* one that ends in a slash is followed by repo/type/tag */
+        const char *path;   /* one that ends in a slash is followed by repo/type/tag */
         const char *action; /* in the audit record; NULL: not recorded */
         bool admin;
         int (*run)(struct sv_request *r, struct sv_err *err);
@@ -31,7 +31,8 @@ static const struct route {
         {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health},
 };
 
-/* "repo/type/tag", each part a name; nothing that a file system or another broker would read differently. */
+/* "repo/type/tag", each part a name; nothing that a file system or another broker would read
+ * differently. */
 static bool take_resource(const char *text, size_t n, char out[3 * 64])
 {
         int parts = 1;
@@ -66,7 +67,8 @@ static const struct route *find_route(struct sv_request *r, struct sv_err *err)
                 size_t len = strlen(c->path);
                 bool tail = c->path[len - 1] == '/';
 
-                if (tail ? n <= len || strncmp(target, c->path, len) : n != len || strncmp(target, c->path, n))
+                if (tail ? n <= len || strncmp(target, c->path, len)
+                         : n != len || strncmp(target, c->path, n))
                         continue;
                 if (tail && !take_resource(target + len, n - len, r->resource)) {
                         r->resource[0] = '\0';
@@ -77,7 +79,9 @@ static const struct route *find_route(struct sv_request *r, struct sv_err *err)
                 other_method = true;
         }
         r->resource[0] = '\0';
-        sv_fail(err, SV_USAGE, "broker.route", other_method ? "this method is not served under this path" : "nothing is served under this path");
+        sv_fail(err, SV_USAGE, "broker.route",
+                other_method ? "this method is not served under this path"
+                             : "nothing is served under this path");
         return NULL;
 }
 
@@ -87,7 +91,8 @@ static int check_admin(struct sv_request *r, struct sv_err *err)
 
         r->error = "AdminAuthAccess";
         if (!token)
-                return sv_fail(err, SV_PROOF, "broker.admin.token", "this needs the administrator's token (Authorization: Bearer)");
+                return sv_fail(err, SV_PROOF, "broker.admin.token",
+                               "this needs the administrator's token (Authorization: Bearer)");
         if (sv_admin_token_verify(sv_bytes_str(token), r->broker->admin_key, r->now, err) < 0)
                 return -1;
         r->error = NULL;
@@ -95,7 +100,8 @@ static int check_admin(struct sv_request *r, struct sv_err *err)
 }
 
 /* One line on stderr and in the file, one row in the database. */
-static int write_audit(struct sv_request *r, const char *action, const struct sv_err *failed, struct sv_err *err)
+static int write_audit(struct sv_request *r, const char *action, const struct sv_err *failed,
+                       struct sv_err *err)
 {
         SV_JSON *j = sv_json_object();
         SV_BUF line = SV_BUF_NULL;
@@ -119,26 +125,35 @@ static int write_audit(struct sv_request *r, const char *action, const struct sv
         sv_buf_puts(&line, "\n");
         if (sv_buf_ok(&line, "the audit record", err) < 0)
                 return -1;
-        if (r->broker->audit_fd >= 0 && sv_fd_write(r->broker->audit_fd, "the audit log", sv_buf_bytes(&line), err) < 0)
+        if (r->broker->audit_fd >= 0 &&
+            sv_fd_write(r->broker->audit_fd, "the audit log", sv_buf_bytes(&line), err) < 0)
                 return -1;
-        sv_fd_write(STDERR_FILENO, "stderr", sv_buf_bytes(&line), NULL); /* a copy: the database holds the record */
+        /* a copy: the database holds the record */
+        sv_fd_write(STDERR_FILENO, "stderr", sv_buf_bytes(&line), NULL);
         return 0;
 }
 
 static const char *error_name(const struct sv_request *r, const struct sv_err *err)
 {
-        static const char *const by_class[] = {[SV_USAGE] = "PluginNotFound", [SV_SYSTEM] = "PluginInternalError",
-                                               [SV_FORMAT] = "SerdeError", [SV_PROOF] = "AttestationError", [SV_POLICY] = "PolicyDeny"};
+        static const char *const by_class[] = {[SV_USAGE] = "PluginNotFound",
+                                               [SV_SYSTEM] = "PluginInternalError",
+                                               [SV_FORMAT] = "SerdeError",
+                                               [SV_PROOF] = "AttestationError",
+                                               [SV_POLICY] = "PolicyDeny"};
 
         return r->error ? r->error : by_class[err->class];
 }
 
-/* Refusals are 401 and absent things 404, as clients of the protocol expect; the body says more (docs/FORMATS.md). */
+/* Refusals are 401 and absent things 404, as clients of the protocol expect; the body says more
+ * (docs/FORMATS.md). */
 static int status_of(const struct sv_request *r, const struct sv_err *err)
 {
         if (r->error && !strncmp(r->error, "Token", 5) && err->class != SV_SYSTEM)
                 return 401; /* "begin again", whatever was wrong with what was shown */
-        return err->class == SV_USAGE ? 404 : err->class == SV_FORMAT ? 400 : err->class == SV_SYSTEM ? 503 : 401;
+        return err->class == SV_USAGE    ? 404
+               : err->class == SV_FORMAT ? 400
+               : err->class == SV_SYSTEM ? 503
+                                         : 401;
 }
 
 static void set_answer(struct sv_request *r, int status)
@@ -146,8 +161,8 @@ static void set_answer(struct sv_request *r, int status)
         static const struct {
                 int status;
                 const char *reason;
-        } reasons[] = {{200, "OK"}, {204, "No Content"}, {400, "Bad Request"}, {401, "Unauthorized"}, {404, "Not Found"},
-                       {503, "Service Unavailable"}};
+        } reasons[] = {{200, "OK"},           {204, "No Content"}, {400, "Bad Request"},
+                       {401, "Unauthorized"}, {404, "Not Found"},  {503, "Service Unavailable"}};
 
         r->answer.status = status;
         free(r->answer.reason);
@@ -181,7 +196,8 @@ void sv_broker_handle(struct sv_request *r)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
         if (route && action && write_audit(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);
-                sv_fail(&err, SV_SYSTEM, "broker.audit", "the audit record cannot be written, so nothing is released");
+                sv_fail(&err, SV_SYSTEM, "broker.audit",
+                        "the audit record cannot be written, so nothing is released");
                 r->error = NULL;
                 rc = -1;
         }

@@ -1,5 +1,6 @@
-/* One process per connection: what a request leaves behind in memory dies with it, and a fault in one is not a fault in all. What they verified and others
- * need as well is told to the listener, which believes nothing of it (broker/serve/lessons.c). */
+/* One process per connection: what a request leaves behind in memory dies with it, and a fault in
+ * one is not a fault in all. What they verified and others need as well is told to the listener,
+ * which believes nothing of it (broker/serve/lessons.c). */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,11 +18,11 @@
 #include "base/program/log.h"
 #include "broker/broker.h"
 
-#define REQUESTS_MAX 100    /* on one connection */
-#define IDLE_MS 15000       /* between two requests */
-#define REQUEST_MS 30000    /* from a request's first byte to the end of its answer */
-#define CONNECTION_S 600    /* whatever happens, a connection ends */
-#define DRAIN_S 10          /* how long running requests may go on after SIGTERM */
+#define REQUESTS_MAX 100   /* on one connection */
+#define IDLE_MS      15000 /* between two requests */
+#define REQUEST_MS   30000 /* from a request's first byte to the end of its answer */
+#define CONNECTION_S 600   /* whatever happens, a connection ends */
+#define DRAIN_S      10    /* how long running requests may go on after SIGTERM */
 
 /* --- a connection's process --- */
 
@@ -40,10 +41,12 @@ static bool wait_idle(int fd)
         return false;
 }
 
-static int answer_one(struct sv_broker *b, struct sv_tls *t, const char *peer, bool last, bool *keep)
+static int answer_one(struct sv_broker *b, struct sv_tls *t, const char *peer, bool last,
+                      bool *keep)
 {
         SV_HTTP msg = {0};
-        __attribute__((cleanup(sv_request_free))) struct sv_request r = {.broker = b, .msg = &msg, .peer = peer, .now = time(NULL), .query = ""};
+        __attribute__((cleanup(sv_request_free))) struct sv_request r = {
+                .broker = b, .msg = &msg, .peer = peer, .now = time(NULL), .query = ""};
         struct sv_err err = SV_ERR_NULL;
         const char *wish;
         bool closed;
@@ -114,7 +117,8 @@ static void reap(struct children *c)
                         if (c->list[i] == pid) {
                                 c->list[i] = c->list[--c->n];
                                 if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
-                                        sv_warn("a connection's process died of signal %d", WTERMSIG(status));
+                                        sv_warn("a connection's process died of signal %d",
+                                                WTERMSIG(status));
                                 break;
                         }
 }
@@ -168,11 +172,13 @@ static void drain(struct children *c, int signals)
         }
 }
 
-static int listen_loop(struct sv_broker *b, int listener, int signals, struct children *c, struct sv_err *err)
+static int listen_loop(struct sv_broker *b, int listener, int signals, struct children *c,
+                       struct sv_err *err)
 {
         for (;;) {
                 /* At the cap new connections wait in the kernel's queue. */
-                struct pollfd p[2] = {{.fd = signals, .events = POLLIN}, {.fd = c->n < c->max ? listener : -1, .events = POLLIN}};
+                struct pollfd p[2] = {{.fd = signals, .events = POLLIN},
+                                      {.fd = c->n < c->max ? listener : -1, .events = POLLIN}};
                 struct signalfd_siginfo info;
 
                 if (poll(p, 2, -1) < 0) {
@@ -195,7 +201,9 @@ static int write_port(const struct sv_broker *b, uint16_t port, struct sv_err *e
 {
         SV_STR text = sv_asprintf("%u\n", (unsigned)port);
 
-        return b->config.port_file ? sv_file_write(b->config.port_file, 0644, sv_bytes_str(text), err) : 0;
+        return b->config.port_file
+                       ? sv_file_write(b->config.port_file, 0644, sv_bytes_str(text), err)
+                       : 0;
 }
 
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
@@ -230,7 +238,8 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         c.list = calloc(c.max, sizeof(*c.list));
         if (!c.list)
                 return sv_fail_errno(err, "base.memory", "no memory for %zu connections", c.max);
-        sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)port, sv_hex(sv_bytes(b->pin, 32), pin));
+        sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)port,
+                sv_hex(sv_bytes(b->pin, 32), pin));
         rc = listen_loop(b, listener, signals, &c, err);
         close(listener);
         listener = -1;

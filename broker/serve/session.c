@@ -13,7 +13,8 @@ static int hash_cookie(const char *cookie, char id[65], struct sv_err *err)
         return 0;
 }
 
-int sv_session_new(char cookie[SV_SESSION_COOKIE_SIZE + 1], char id[65], char **nonce, struct sv_err *err)
+int sv_session_new(char cookie[SV_SESSION_COOKIE_SIZE + 1], char id[65], char **nonce,
+                   struct sv_err *err)
 {
         uint8_t raw[SV_SESSION_COOKIE_SIZE / 2], random[32];
         SV_BUF text = SV_BUF_NULL;
@@ -39,11 +40,13 @@ int sv_session_id(const struct sv_http_msg *msg, char id[65], struct sv_err *err
         while (at && *at) {
                 size_t n = strcspn(at, ";");
 
-                if (n == name + SV_SESSION_COOKIE_SIZE && !strncmp(at, SV_SESSION_COOKIE "=", name) &&
+                if (n == name + SV_SESSION_COOKIE_SIZE &&
+                    !strncmp(at, SV_SESSION_COOKIE "=", name) &&
                     strspn(at + name, "0123456789abcdef") == SV_SESSION_COOKIE_SIZE)
                         return hash_cookie(at + name, id, err);
                 at += n;
                 at += strspn(at, "; ");
         }
-        return sv_fail(err, SV_PROOF, "broker.session.cookie", "the request has no session cookie; POST /kbs/v0/auth gives one");
+        return sv_fail(err, SV_PROOF, "broker.session.cookie",
+                       "the request has no session cookie; POST /kbs/v0/auth gives one");
 }

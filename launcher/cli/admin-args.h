@@ -4,10 +4,19 @@
 #include "attest/kbs/admin-client.h"
 #include "base/program/cli.h"
 
-#define SV_ADMIN_OPTS                                                                                                                      \
-        {.name = "broker", .arg = "URL", .help = "the key broker, as this host reaches it (https://host:port)"},                           \
-        {.name = "pin", .arg = "PIN", .help = "the broker's key: sha256:HEX, as secure-vm-broker init prints it"},                         \
-        {.name = "admin-key", .arg = "FILE", .help = "the administrator's private key (PEM)"}
+#define SV_ADMIN_OPTS                                                                         \
+        {.name = "broker",                                                                    \
+         .arg = "URL",                                                                        \
+         .help = "the key broker, as this host reaches it (https://host:port)"},              \
+                {.name = "pin",                                                               \
+                 .arg = "PIN",                                                                \
+                 .help = "the broker's key: sha256:HEX, as secure-vm-broker init prints it"}, \
+        {                                                                                     \
+                .name = "admin-key", .arg = "FILE",                                           \
+                .help = "the administrator's private key (PEM)"                               \
+        }
 
-/* `pin` stands in when --pin is not given (a guest file's), or NULL. SV_USAGE "admin.broker" when an option is missing. */
-int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_admin **out, struct sv_err *err);
+/* `pin` stands in when --pin is not given (a guest file's), or NULL. SV_USAGE "admin.broker" when
+ * an option is missing. */
+int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_admin **out,
+                       struct sv_err *err);

@@ -1,4 +1,5 @@
-/* secure-vm collateral: certificates, revocation lists and TCB documents that evidence needs; fetched, listed, taken along. */
+/* secure-vm collateral: certificates, revocation lists and TCB documents that evidence needs;
+ * fetched, listed, taken along. */
 #include "launcher/cli/commands.h"
 
 #include <stdio.h>
@@ -17,26 +18,30 @@ static const struct sv_opt fetch_opts[] = {
 };
 
 static const struct sv_opt list_opts[] = {
-        {.name = "cache", .arg = "DIR", .help = "the cache (default: secure-vm/collateral in the user's cache)"},
+        {.name = "cache",
+         .arg = "DIR",
+         .help = "the cache (default: secure-vm/collateral in the user's cache)"},
         {0},
 };
 
 static const struct sv_opt export_opts[] = {
         {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
         {.name = "out", .arg = "DIR", .help = "the folder to fill; made when it is not there"},
-        {.name = "tree", .help = "as --offline takes it, for any number of machines; without: as verify --collateral takes it, for this evidence"},
+        {.name = "tree",
+         .help = "as --offline takes it, for any number of machines; without: as verify "
+                 "--collateral takes it, for this evidence"},
         SV_FETCH_OPTS,
         {0},
 };
 
 /* Everything that these evidences need. */
-static int fetch_one(const struct sv_fetch *f, const struct sv_tee *tee, const char *path, struct sv_json *needs, struct sv_fetched *out,
-                     struct sv_err *err)
+static int fetch_one(const struct sv_fetch *f, const struct sv_tee *tee, const char *path,
+                     struct sv_json *needs, struct sv_fetched *out, struct sv_err *err)
 {
         SV_JSON *evidence = NULL;
 
-        if (sv_evidence_read(path, tee, &evidence, err) < 0 || tee->needs(evidence, needs, err) < 0 ||
-            sv_fetch_needs(f, needs, NULL, out, err) < 0)
+        if (sv_evidence_read(path, tee, &evidence, err) < 0 ||
+            tee->needs(evidence, needs, err) < 0 || sv_fetch_needs(f, needs, NULL, out, err) < 0)
                 return sv_wrap(err, "%s", path);
         sv_fetch_warn(out);
         return 0;
@@ -49,7 +54,8 @@ static int run_fetch(const struct sv_args *args, struct sv_json **result, struct
         const struct sv_tee *tee;
         struct sv_json *all;
 
-        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 || sv_evidence_paths(args, &paths, err) < 0)
+        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 ||
+            sv_evidence_paths(args, &paths, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
@@ -64,7 +70,9 @@ static int run_fetch(const struct sv_args *args, struct sv_json **result, struct
                 rows = sv_fetched_json(&fetched);
                 for (size_t k = 0; k < fetched.n; k++) {
                         if (!sv_has(args, "json"))
-                                printf("%s %s %s\n", fetched.list[k].entry.kind, sv_fetch_from_name(fetched.list[k].from), fetched.list[k].entry.url);
+                                printf("%s %s %s\n", fetched.list[k].entry.kind,
+                                       sv_fetch_from_name(fetched.list[k].from),
+                                       fetched.list[k].entry.url);
                         sv_json_add(all, sv_json_ref(sv_json_at(rows, k)));
                 }
         }
@@ -111,13 +119,17 @@ static int run_list(const struct sv_args *args, struct sv_json **result, struct 
                 return -1;
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++) {
                 const struct sv_json *row = sv_json_at(list, i);
-                const char *refresh = sv_json_str(sv_json_get(row, "refresh")), *until = sv_json_str(sv_json_get(row, "until"));
-                /* The earlier of the two is when it is asked for again; the texts sort as the times do. */
-                const char *next = !refresh || (until && strcmp(until, refresh) < 0) ? until : refresh;
+                const char *refresh = sv_json_str(sv_json_get(row, "refresh")),
+                           *until = sv_json_str(sv_json_get(row, "until"));
+                /* The earlier of the two is when it is asked for again; the texts sort as the times
+                 * do. */
+                const char *next =
+                        !refresh || (until && strcmp(until, refresh) < 0) ? until : refresh;
 
                 printf("%s %s until %s %s\n", sv_json_str(sv_json_get(row, "kind")),
-                       sv_json_bool(sv_json_get(row, "verified"), false) ? "verified" : "unverified", next ? next : "for-ever",
-                       sv_json_str(sv_json_get(row, "url")));
+                       sv_json_bool(sv_json_get(row, "verified"), false) ? "verified"
+                                                                         : "unverified",
+                       next ? next : "for-ever", sv_json_str(sv_json_get(row, "url")));
         }
         return 0;
 }
@@ -137,7 +149,8 @@ static const char *suffix_of(struct sv_bytes data)
         return data.n && data.p[0] == '{' ? "json" : "der";
 }
 
-static int write_file(struct exporting *x, const char *name, struct sv_bytes data, struct sv_err *err)
+static int write_file(struct exporting *x, const char *name, struct sv_bytes data,
+                      struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/%s", x->dir, name);
         SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
@@ -152,7 +165,8 @@ static int export_header(void *arg, const char *kind, struct sv_json *value, str
 {
         SV_STR name = sv_asprintf("%s.pem", kind);
 
-        return write_file(arg, name, sv_bytes_str(sv_json_str(value) ? sv_json_str(value) : ""), err);
+        return write_file(arg, name, sv_bytes_str(sv_json_str(value) ? sv_json_str(value) : ""),
+                          err);
 }
 
 /* Where the tree has what this url gives. */
@@ -167,7 +181,8 @@ static const char *offline_path(const struct sv_json *needs, const char *url)
         return NULL;
 }
 
-static int export_one(struct exporting *x, const struct sv_json *needs, const struct sv_fetched_item *item, size_t nth, struct sv_err *err)
+static int export_one(struct exporting *x, const struct sv_json *needs,
+                      const struct sv_fetched_item *item, size_t nth, struct sv_err *err)
 {
         const struct sv_entry *e = &item->entry;
         const char *path = x->tree ? offline_path(needs, e->url) : NULL;
@@ -175,7 +190,8 @@ static int export_one(struct exporting *x, const struct sv_json *needs, const st
         SV_STR plain = sv_asprintf("%s.%s%s", e->kind, number, suffix_of(sv_buf_bytes(&e->body)));
 
         if (path && !sv_offline_path_ok(path))
-                return sv_fail(err, SV_FORMAT, "collateral.needs", "\"%.200s\" does not stay below a folder", path);
+                return sv_fail(err, SV_FORMAT, "collateral.needs",
+                               "\"%.200s\" does not stay below a folder", path);
         if (write_file(x, path ? path : plain, sv_buf_bytes(&e->body), err) < 0)
                 return -1;
         return e->headers ? sv_json_each(e->headers, export_header, x, err) : 0;
@@ -194,16 +210,21 @@ static int run_export(const struct sv_args *args, struct sv_json **result, struc
 {
         SV_FETCH_ARGS fetch = {{0}};
         SV_JSON *files = sv_json_array();
-        struct exporting x = {.dir = sv_opt(args, "out"), .tree = sv_has(args, "tree"), .files = files};
+        struct exporting x = {
+                .dir = sv_opt(args, "out"), .tree = sv_has(args, "tree"), .files = files};
         SV_EVIDENCE_PATHS paths = {0};
         const struct sv_tee *tee;
 
         if (!x.dir)
-                return sv_fail(err, SV_USAGE, "collateral.out", "--out is missing: say which folder to fill");
-        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 || sv_evidence_paths(args, &paths, err) < 0)
+                return sv_fail(err, SV_USAGE, "collateral.out",
+                               "--out is missing: say which folder to fill");
+        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 ||
+            sv_evidence_paths(args, &paths, err) < 0)
                 return -1;
         if (!x.tree && paths.n > 1)
-                return sv_fail(err, SV_USAGE, "collateral.out", "a folder for verify --collateral is for one evidence, %zu are given: use --tree",
+                return sv_fail(err, SV_USAGE, "collateral.out",
+                               "a folder for verify --collateral is for one evidence, %zu are "
+                               "given: use --tree",
                                paths.n);
         for (size_t i = 0; i < paths.n; i++) {
                 SV_FETCHED fetched = {0};
@@ -212,7 +233,8 @@ static int run_export(const struct sv_args *args, struct sv_json **result, struc
                 if (fetch_one(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
                         return -1;
                 for (size_t k = 0; k < fetched.n; k++)
-                        if (export_one(&x, needs, &fetched.list[k], same_kind_before(&fetched, k), err) < 0)
+                        if (export_one(&x, needs, &fetched.list[k], same_kind_before(&fetched, k),
+                                       err) < 0)
                                 return -1;
         }
         *result = sv_json_object();

@@ -28,10 +28,14 @@ static bool feed(int fd, bool tty, bool *leave, struct sv_err *err)
         if (n <= 0)
                 return false;
         *leave = escape != NULL;
-        return sv_fd_write(fd, "the console", sv_bytes(chunk, escape ? (size_t)(escape - chunk) : (size_t)n), err) == 0 && !escape;
+        return sv_fd_write(fd, "the console",
+                           sv_bytes(chunk, escape ? (size_t)(escape - chunk) : (size_t)n),
+                           err) == 0 &&
+               !escape;
 }
 
-/* Until the guest ends or the escape. The end of our input is not the end of the guest's output, unless the input was empty. */
+/* Until the guest ends or the escape. The end of our input is not the end of the guest's output,
+ * unless the input was empty. */
 static int talk(int fd, bool tty, struct sv_err *err)
 {
         struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
@@ -65,7 +69,8 @@ static int open_own(const struct sv_args *args, int *fd, struct sv_err *err)
         if (sv_client_find(args->pos[0], &s, err) < 0)
                 return -1;
         log = sv_state_path(&s, "console.log");
-        if (access(log, F_OK) == 0 && sv_file_stream(log, print_piece, NULL, "console.log", err) < 0)
+        if (access(log, F_OK) == 0 &&
+            sv_file_stream(log, print_piece, NULL, "console.log", err) < 0)
                 return -1;
         if (sv_has(args, "log"))
                 return 0;
@@ -81,9 +86,11 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         int r;
 
         if (sv_has(args, "json"))
-                return sv_fail(err, SV_USAGE, "console.json", "a console is bytes, not JSON; leave --json out");
-        if (sv_has(args, "connect") ? sv_elsewhere_console(sv_opt(args, "connect"), args->pos[0], &fd, err) < 0
-                                    : open_own(args, &fd, err) < 0)
+                return sv_fail(err, SV_USAGE, "console.json",
+                               "a console is bytes, not JSON; leave --json out");
+        if (sv_has(args, "connect")
+                    ? sv_elsewhere_console(sv_opt(args, "connect"), args->pos[0], &fd, err) < 0
+                    : open_own(args, &fd, err) < 0)
                 return -1;
         if (fd < 0)
                 return 0;
@@ -105,4 +112,5 @@ static const struct sv_opt opts[] = {
         {NULL, NULL, NULL, 0, false},
 };
 
-const struct sv_cmd sv_cmd_console = {"console", "NAME", "enter a guest by its serial line; ^] leaves it", opts, run};
+const struct sv_cmd sv_cmd_console = {"console", "NAME",
+                                      "enter a guest by its serial line; ^] leaves it", opts, run};

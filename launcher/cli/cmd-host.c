@@ -54,7 +54,8 @@ static int probe_tees(struct sv_json *tees, struct sv_err *err)
 static int print_part(void *arg, const char *name, struct sv_json *p, struct sv_err *err)
 {
         bool ok = sv_json_bool(sv_json_get(p, "ok"), false);
-        const char *text = sv_json_str(sv_json_get(p, ok ? "found" : "advice")), *advice = ok ? sv_json_str(sv_json_get(p, "advice")) : NULL;
+        const char *text = sv_json_str(sv_json_get(p, ok ? "found" : "advice")),
+                   *advice = ok ? sv_json_str(sv_json_get(p, "advice")) : NULL;
 
         printf("%-10s %-4s %s\n", name, ok ? "yes" : "no", text ? text : "");
         if (advice)
@@ -75,7 +76,8 @@ static int host(const struct sv_args *args, struct sv_json **result, struct sv_e
         if (sv_has(args, "json"))
                 return 0;
         for (size_t i = 0; i < sv_json_len(tees); i++)
-                print_part(NULL, sv_json_str(sv_json_get(sv_json_at(tees, i), "tee")), sv_json_at(tees, i), err);
+                print_part(NULL, sv_json_str(sv_json_get(sv_json_at(tees, i), "tee")),
+                           sv_json_at(tees, i), err);
         return sv_json_each(parts, print_part, NULL, err);
 }
 
@@ -94,22 +96,31 @@ static int vtpm_ca(const struct sv_args *args, struct sv_json **result, struct s
 
 /* --- what the platform lets its owner change --- */
 
-#define PLATFORM_OPTS                                                                                      \
-        {.name = "tee", .arg = "T", .help = "the TEE, when more than one platform can be changed"},        \
-        {.name = "dry-run", .help = "say exactly what would change, and change nothing"}
+#define PLATFORM_OPTS                                                                          \
+        {.name = "tee",                                                                        \
+         .arg = "T",                                                                           \
+         .help = "the TEE, when more than one platform can be changed"},                       \
+        {                                                                                      \
+                .name = "dry-run", .help = "say exactly what would change, and change nothing" \
+        }
 
 static const struct sv_opt commit_opts[] = {PLATFORM_OPTS, {0}};
 static const struct sv_opt config_opts[] = {
         PLATFORM_OPTS,
-        {.name = "reported-tcb", .arg = "LIST", .help = "components that reports shall say, like snp=24,microcode=213; others stay"},
+        {.name = "reported-tcb",
+         .arg = "LIST",
+         .help = "components that reports shall say, like snp=24,microcode=213; others stay"},
         {.name = "reset", .help = "report what runs"},
         {.name = "lower", .help = "a component may go down"},
         {.name = "mask-chip-id", .arg = "yes|no", .help = "reports without the chip's identifier"},
-        {.name = "mask-chip-key", .arg = "yes|no", .help = "reports without a signature by the chip's own key"},
+        {.name = "mask-chip-key",
+         .arg = "yes|no",
+         .help = "reports without a signature by the chip's own key"},
         {0},
 };
 
-static int choose(const struct sv_args *args, const char *op, const struct sv_tee **out, struct sv_err *err)
+static int choose(const struct sv_args *args, const char *op, const struct sv_tee **out,
+                  struct sv_err *err)
 {
         const char *name = sv_opt(args, "tee");
 
@@ -118,7 +129,8 @@ static int choose(const struct sv_args *args, const char *op, const struct sv_te
                         *out = sv_tees[i];
                         return 0;
                 }
-        return sv_fail(err, SV_USAGE, "host.tee", "%s: the platform of %s has nothing to change", op, name ? name : "this build's TEEs");
+        return sv_fail(err, SV_USAGE, "host.tee", "%s: the platform of %s has nothing to change",
+                       op, name ? name : "this build's TEEs");
 }
 
 static int change(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -145,14 +157,26 @@ static int change(const struct sv_args *args, struct sv_json **result, struct sv
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(changes); i++)
                 printf("%s\n", sv_json_str(sv_json_get(sv_json_at(changes, i), "text")));
         if (r == 0)
-                sv_info("%s", !sv_json_len(changes) ? "nothing to change" : dry ? "a dry run: nothing was changed" : "done");
+                sv_info("%s", !sv_json_len(changes) ? "nothing to change"
+                              : dry                 ? "a dry run: nothing was changed"
+                                                    : "done");
         return r;
 }
 
-const struct sv_cmd sv_cmd_host = {"host", "", "what this machine can launch, and what to change where it cannot", NULL, host};
+const struct sv_cmd sv_cmd_host = {
+        "host", "", "what this machine can launch, and what to change where it cannot", NULL, host};
 const struct sv_cmd sv_cmd_host_check = {"host check", "", "the same", NULL, host};
-const struct sv_cmd sv_cmd_host_vtpm_ca = {"host vtpm-ca", "", "make sure that this machine's vTPM certificate authority exists; print its root's path", NULL,
-                                           vtpm_ca};
-const struct sv_cmd sv_cmd_host_commit = {"host commit", "", "commit the platform's firmware that runs: no older one can be loaded after it", commit_opts, change};
-const struct sv_cmd sv_cmd_host_config = {"host config", "", "set what reports of this platform say of its TCB and its chip", config_opts, change};
-const struct sv_cmd sv_cmd_host_vlek_load = {"host vlek-load", "FILE", "load a cloud provider's versioned loaded endorsement key", commit_opts, change};
+const struct sv_cmd sv_cmd_host_vtpm_ca = {
+        "host vtpm-ca", "",
+        "make sure that this machine's vTPM certificate authority exists; print its root's path",
+        NULL, vtpm_ca};
+const struct sv_cmd sv_cmd_host_commit = {
+        "host commit", "",
+        "commit the platform's firmware that runs: no older one can be loaded after it",
+        commit_opts, change};
+const struct sv_cmd sv_cmd_host_config = {
+        "host config", "", "set what reports of this platform say of its TCB and its chip",
+        config_opts, change};
+const struct sv_cmd sv_cmd_host_vlek_load = {
+        "host vlek-load", "FILE", "load a cloud provider's versioned loaded endorsement key",
+        commit_opts, change};

@@ -1,4 +1,5 @@
-/* secure-vm id-block: who this guest is, signed, so that the platform itself refuses to launch anything else under that name. */
+/* secure-vm id-block: who this guest is, signed, so that the platform itself refuses to launch
+ * anything else under that name. */
 #include "base/core/encoding.h"
 #include "launcher/cli/commands.h"
 
@@ -13,14 +14,30 @@
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when more than one has such a thing"},
-        {.name = "launch-digest", .arg = "HEX", .help = "without a guest file: the launch digest that the guest must have"},
-        {.name = "key", .arg = "KEY", .help = "the ID key that signs: a PEM file, or a URI of a key store (pkcs11:...)"},
-        {.name = "author-key", .arg = "KEY", .help = "the author's key that vouches for the ID key: PEM file or URI"},
-        {.name = "anonymous", .help = "nobody's key signs: the platform still compares digest and policy"},
-        {.name = "policy", .arg = "0x...", .help = "the guest policy that the launch must have; otherwise the guest file's, or 0x30000"},
-        {.name = "svn", .arg = "N", .help = "the guest's security version, which reports then carry (0)"},
-        {.name = "family-id", .arg = "HEX", .help = "16 bytes of the owner's choice, which reports then carry"},
-        {.name = "image-id", .arg = "HEX", .help = "16 bytes of the owner's choice, which reports then carry"},
+        {.name = "launch-digest",
+         .arg = "HEX",
+         .help = "without a guest file: the launch digest that the guest must have"},
+        {.name = "key",
+         .arg = "KEY",
+         .help = "the ID key that signs: a PEM file, or a URI of a key store (pkcs11:...)"},
+        {.name = "author-key",
+         .arg = "KEY",
+         .help = "the author's key that vouches for the ID key: PEM file or URI"},
+        {.name = "anonymous",
+         .help = "nobody's key signs: the platform still compares digest and policy"},
+        {.name = "policy",
+         .arg = "0x...",
+         .help = "the guest policy that the launch must have; otherwise the guest file's, or "
+                 "0x30000"},
+        {.name = "svn",
+         .arg = "N",
+         .help = "the guest's security version, which reports then carry (0)"},
+        {.name = "family-id",
+         .arg = "HEX",
+         .help = "16 bytes of the owner's choice, which reports then carry"},
+        {.name = "image-id",
+         .arg = "HEX",
+         .help = "16 bytes of the owner's choice, which reports then carry"},
         {.name = "out", .arg = "PREFIX", .help = "write PREFIX.id-block and PREFIX.id-auth"},
         {0},
 };
@@ -28,7 +45,8 @@ static const struct sv_opt opts[] = {
 /* Options that go into the block, by the names of struct sv_id_in. */
 static const char *const members[] = {"policy", "svn", "family-id", "image-id"};
 
-static int choose(const struct sv_args *args, const struct sv_guest *guest, const struct sv_tee **out, struct sv_err *err)
+static int choose(const struct sv_args *args, const struct sv_guest *guest,
+                  const struct sv_tee **out, struct sv_err *err)
 {
         const char *name = sv_opt(args, "tee");
 
@@ -42,22 +60,29 @@ static int choose(const struct sv_args *args, const struct sv_guest *guest, cons
                         return 0;
                 }
         if (!name || !(*out)->id_block)
-                return sv_fail(err, SV_USAGE, "id-block.tee", "guests on %s have no ID block: their platform compares nothing at launch", name ? name : "this build");
+                return sv_fail(
+                        err, SV_USAGE, "id-block.tee",
+                        "guests on %s have no ID block: their platform compares nothing at launch",
+                        name ? name : "this build");
         return 0;
 }
 
 static int check_args(const struct sv_args *args, struct sv_err *err)
 {
         if ((args->n != 0) == sv_has(args, "launch-digest"))
-                return sv_fail(err, SV_USAGE, "id-block.digest", "either a guest file or --launch-digest must say what is launched");
+                return sv_fail(err, SV_USAGE, "id-block.digest",
+                               "either a guest file or --launch-digest must say what is launched");
         if (sv_has(args, "key") == sv_has(args, "anonymous"))
-                return sv_fail(err, SV_USAGE, "id-block.key", "either --key must say who signs, or --anonymous that nobody does");
+                return sv_fail(err, SV_USAGE, "id-block.key",
+                               "either --key must say who signs, or --anonymous that nobody does");
         if (sv_has(args, "author-key") && !sv_has(args, "key"))
-                return sv_fail(err, SV_USAGE, "id-block.key", "--author-key vouches for an ID key: give --key as well");
+                return sv_fail(err, SV_USAGE, "id-block.key",
+                               "--author-key vouches for an ID key: give --key as well");
         return 0;
 }
 
-static int open_key(const struct sv_args *args, const char *option, struct sv_key **key, struct sv_err *err)
+static int open_key(const struct sv_args *args, const char *option, struct sv_key **key,
+                    struct sv_err *err)
 {
         if (!sv_has(args, option))
                 return 0;
@@ -66,7 +91,8 @@ static int open_key(const struct sv_args *args, const char *option, struct sv_ke
 }
 
 /* Files, and how the guest file names them. */
-static int write_files(const struct sv_args *args, const struct sv_tee *tee, const struct sv_id_out *made, struct sv_json *result, struct sv_err *err)
+static int write_files(const struct sv_args *args, const struct sv_tee *tee,
+                       const struct sv_id_out *made, struct sv_json *result, struct sv_err *err)
 {
         const char *prefix = sv_opt(args, "out");
         SV_STR block = sv_asprintf("%s.id-block", prefix ? prefix : "");
@@ -75,9 +101,12 @@ static int write_files(const struct sv_args *args, const struct sv_tee *tee, con
 
         if (!prefix)
                 return 0;
-        if (sv_file_write(block, 0644, sv_buf_bytes(&made->block), err) < 0 || sv_file_write(auth, 0644, sv_buf_bytes(&made->auth), err) < 0)
+        if (sv_file_write(block, 0644, sv_buf_bytes(&made->block), err) < 0 ||
+            sv_file_write(auth, 0644, sv_buf_bytes(&made->auth), err) < 0)
                 return -1;
-        own = sv_json_set(sv_json_set(sv_json_set(result, "guest", sv_json_object()), "tees", sv_json_object()), tee->name, sv_json_object());
+        own = sv_json_set(sv_json_set(sv_json_set(result, "guest", sv_json_object()), "tees",
+                                      sv_json_object()),
+                          tee->name, sv_json_object());
         sv_json_set_str(own, "id_block", block);
         sv_json_set_str(own, "id_auth", auth);
         sv_json_set_bool(own, "author_key", sv_has(args, "author-key"));
@@ -94,13 +123,15 @@ static int print_value(void *arg, const char *name, struct sv_json *value, struc
         return 0;
 }
 
-static int tell(const struct sv_args *args, const struct sv_id_out *made, struct sv_json *result, struct sv_err *err)
+static int tell(const struct sv_args *args, const struct sv_id_out *made, struct sv_json *result,
+                struct sv_err *err)
 {
         const struct sv_json *guest = sv_json_get(result, "guest");
         SV_BUF text = SV_BUF_NULL;
 
         if (sv_has(args, "anonymous"))
-                sv_info("nobody signed: the ID key's digest in a report will say only that this block was used");
+                sv_info("nobody signed: the ID key's digest in a report will say only that this "
+                        "block was used");
         if (sv_has(args, "json"))
                 return 0;
         sv_json_each(made->values, print_value, NULL, err);
@@ -111,7 +142,8 @@ static int tell(const struct sv_args *args, const struct sv_id_out *made, struct
         return 0;
 }
 
-static int make(const struct sv_args *args, const struct sv_guest *guest, struct sv_json **result, struct sv_err *err)
+static int make(const struct sv_args *args, const struct sv_guest *guest, struct sv_json **result,
+                struct sv_err *err)
 {
         SV_JSON *wanted = sv_json_object();
         struct sv_id_in in = {.guest = guest, .members = wanted};
@@ -125,10 +157,13 @@ static int make(const struct sv_args *args, const struct sv_guest *guest, struct
         for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
                 if (sv_has(args, members[i]))
                         sv_json_set_str(wanted, members[i], sv_opt(args, members[i]));
-        if (choose(args, guest, &tee, err) < 0 || open_key(args, "key", &key, err) < 0 || open_key(args, "author-key", &author, err) < 0)
+        if (choose(args, guest, &tee, err) < 0 || open_key(args, "key", &key, err) < 0 ||
+            open_key(args, "author-key", &author, err) < 0)
                 return -1;
-        if (!guest && sv_unhex(sv_bytes_str(sv_opt(args, "launch-digest")), &digest, "id-block.digest", NULL) < 0)
-                return sv_fail(err, SV_USAGE, "id-block.digest", "--launch-digest: hex digits were expected");
+        if (!guest && sv_unhex(sv_bytes_str(sv_opt(args, "launch-digest")), &digest,
+                               "id-block.digest", NULL) < 0)
+                return sv_fail(err, SV_USAGE, "id-block.digest",
+                               "--launch-digest: hex digits were expected");
         if (!guest && !digest.n)
                 return sv_fail(err, SV_USAGE, "id-block.digest", "--launch-digest is empty");
         in.key = key;
@@ -139,7 +174,8 @@ static int make(const struct sv_args *args, const struct sv_guest *guest, struct
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
         sv_json_set(*result, "values", sv_json_ref(made.values));
-        libvirt = sv_json_set(*result, "libvirt", sv_json_object()); /* the elements of <launchSecurity>, and its attribute */
+        /* the elements of <launchSecurity>, and its attribute */
+        libvirt = sv_json_set(*result, "libvirt", sv_json_object());
         sv_json_set_b64(libvirt, "idBlock", sv_buf_bytes(&made.block));
         sv_json_set_b64(libvirt, "idAuth", sv_buf_bytes(&made.auth));
         sv_json_set_str(libvirt, "authorKey", author ? "yes" : "no");

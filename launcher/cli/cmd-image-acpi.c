@@ -1,4 +1,5 @@
-/* secure-vm image acpi: the ACPI tables that a TD's firmware will measure, from a QEMU that starts the same machine. */
+/* secure-vm image acpi: the ACPI tables that a TD's firmware will measure, from a QEMU that starts
+ * the same machine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,27 +11,51 @@
 #include "launcher/virt/acpi.h"
 #include "launcher/cli/commands.h"
 
-/* How a TD's machine differs from an ordinary one: no system management mode, no legacy interrupt controller; and no HPET, as launch has it. */
+/* How a TD's machine differs from an ordinary one: no system management mode, no legacy interrupt
+ * controller; and no HPET, as launch has it. */
 #define MACHINE "q35,smm=off,pic=off,hpet=off"
 
 static const struct sv_opt options[] = {
-        {.name = "out", .arg = "DIR", .help = "the folder to write, for measure --acpi and the guest file's \"acpi\""},
-        {.name = "firmware", .arg = "FILE", .help = "without a guest file: the firmware image, the same as the guest's"},
-        {.name = "kernel", .arg = "FILE", .help = "without a guest file: its kernel, when it starts from one: it is part of the boot order"},
+        {.name = "out",
+         .arg = "DIR",
+         .help = "the folder to write, for measure --acpi and the guest file's \"acpi\""},
+        {.name = "firmware",
+         .arg = "FILE",
+         .help = "without a guest file: the firmware image, the same as the guest's"},
+        {.name = "kernel",
+         .arg = "FILE",
+         .help = "without a guest file: its kernel, when it starts from one: it is part of the "
+                 "boot order"},
         {.name = "memory", .arg = "SIZE", .help = "without a guest file: its memory (1GiB)"},
         {.name = "vcpus", .arg = "N", .help = "without a guest file: its CPUs (2)"},
         {.name = "machine", .arg = "M", .help = "without a guest file: its machine (" MACHINE ")"},
-        {.name = "arg", .arg = "ARG", .help = "without a guest file: one more argument for QEMU, in order: --arg -device --arg virtio-rng-pci,disable-legacy=on (as QEMU has it for a TD)", .many = true},
-        {.name = "connect", .arg = "URI", .help = "with a guest file: ask this libvirt (as qemu:///system) how it would start it, instead of our own", .letter = 'c'},
-        {.name = "qemu", .arg = "FILE", .help = "the QEMU that will run the guest (qemu-system-x86_64, or the one that libvirt names)"},
-        {.name = "timeout", .arg = "SECONDS", .help = "how long the firmware may take in emulation (180)"},
+        {.name = "arg",
+         .arg = "ARG",
+         .help = "without a guest file: one more argument for QEMU, in order: --arg -device --arg "
+                 "virtio-rng-pci,disable-legacy=on (as QEMU has it for a TD)",
+         .many = true},
+        {.name = "connect",
+         .arg = "URI",
+         .help = "with a guest file: ask this libvirt (as qemu:///system) how it would start it, "
+                 "instead of our own",
+         .letter = 'c'},
+        {.name = "qemu",
+         .arg = "FILE",
+         .help = "the QEMU that will run the guest (qemu-system-x86_64, or the one that libvirt "
+                 "names)"},
+        {.name = "timeout",
+         .arg = "SECONDS",
+         .help = "how long the firmware may take in emulation (180)"},
         {0},
 };
 
-/* From a guest file nothing else says what the machine is, or it would not be the one that launch starts. */
-static int from_guest(const struct sv_args *args, struct sv_words *out, struct sv_json *shape, struct sv_err *err)
+/* From a guest file nothing else says what the machine is, or it would not be the one that launch
+ * starts. */
+static int from_guest(const struct sv_args *args, struct sv_words *out, struct sv_json *shape,
+                      struct sv_err *err)
 {
-        static const char *const parts[] = {"firmware", "kernel", "memory", "vcpus", "machine", "arg"};
+        static const char *const parts[] = {"firmware", "kernel",  "memory",
+                                            "vcpus",    "machine", "arg"};
         const char *qemu = sv_opt(args, "qemu");
         const struct sv_tee *tee;
         bool vsock = false;
@@ -38,8 +63,12 @@ static int from_guest(const struct sv_args *args, struct sv_words *out, struct s
 
         for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
                 if (sv_has(args, parts[i]))
-                        return sv_fail(err, SV_USAGE, "acpi.options", "either a guest file or --%s was expected, found both; leave --%s out", parts[i], parts[i]);
-        if (sv_guest_read(args->pos[0], &g, err) < 0 || sv_tee_choose(NULL, &g, SV_CHOOSE_ANY, &tee, err) < 0 ||
+                        return sv_fail(err, SV_USAGE, "acpi.options",
+                                       "either a guest file or --%s was expected, found both; "
+                                       "leave --%s out",
+                                       parts[i], parts[i]);
+        if (sv_guest_read(args->pos[0], &g, err) < 0 ||
+            sv_tee_choose(NULL, &g, SV_CHOOSE_ANY, &tee, err) < 0 ||
             sv_acpi_guest(&g, tee, sv_opt(args, "connect"), out, err) < 0)
                 return -1;
         for (size_t i = 0; i < out->n; i++)
@@ -58,16 +87,24 @@ static int from_guest(const struct sv_args *args, struct sv_words *out, struct s
         return 0;
 }
 
-static int from_options(const struct sv_args *args, struct sv_words *out, struct sv_json *shape, struct sv_err *err)
+static int from_options(const struct sv_args *args, struct sv_words *out, struct sv_json *shape,
+                        struct sv_err *err)
 {
-        const char *more[SV_ARGS_MAX + 1] = {0}, *memory = sv_opt(args, "memory"), *vcpus = sv_opt(args, "vcpus");
-        struct sv_acpi_machine m = {.qemu = sv_opt(args, "qemu"), .machine = sv_opt(args, "machine"), .firmware = sv_opt(args, "firmware"),
-                                    .kernel = sv_opt(args, "kernel"), .more = more};
+        const char *more[SV_ARGS_MAX + 1] = {0}, *memory = sv_opt(args, "memory"),
+                                       *vcpus = sv_opt(args, "vcpus");
+        struct sv_acpi_machine m = {.qemu = sv_opt(args, "qemu"),
+                                    .machine = sv_opt(args, "machine"),
+                                    .firmware = sv_opt(args, "firmware"),
+                                    .kernel = sv_opt(args, "kernel"),
+                                    .more = more};
         uint64_t bytes, cpus = 2;
 
         if (!m.firmware || sv_has(args, "connect"))
-                return sv_fail(err, SV_USAGE, "acpi.options", m.firmware ? "--connect is for a guest file" : "a guest file or --firmware was expected");
-        if (sv_parse_size(memory ? memory : "1GiB", &bytes, "acpi.memory", err) < 0 || sv_acpi_memory(bytes, err) < 0 ||
+                return sv_fail(err, SV_USAGE, "acpi.options",
+                               m.firmware ? "--connect is for a guest file"
+                                          : "a guest file or --firmware was expected");
+        if (sv_parse_size(memory ? memory : "1GiB", &bytes, "acpi.memory", err) < 0 ||
+            sv_acpi_memory(bytes, err) < 0 ||
             (vcpus && sv_parse_u64(vcpus, 4096, &cpus, "acpi.vcpus", err) < 0))
                 return -1;
         for (int i = 0; sv_opt_nth(args, "arg", i); i++)
@@ -89,7 +126,9 @@ static int save_shape(const char *dir, const struct sv_json *shape, struct sv_er
         SV_BUF text = SV_BUF_NULL;
 
         sv_json_pretty(shape, &text);
-        return sv_buf_ok(&text, "the machine's shape", err) < 0 ? -1 : sv_file_write(path, 0644, sv_buf_bytes(&text), err);
+        return sv_buf_ok(&text, "the machine's shape", err) < 0
+                       ? -1
+                       : sv_file_write(path, 0644, sv_buf_bytes(&text), err);
 }
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -101,10 +140,13 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         size_t n = 0;
 
         if (!out)
-                return sv_fail(err, SV_USAGE, "acpi.options", "--out is needed, the folder to write");
+                return sv_fail(err, SV_USAGE, "acpi.options",
+                               "--out is needed, the folder to write");
         if ((timeout && sv_parse_u64(timeout, 3600, &seconds, "acpi.timeout", err) < 0) ||
-            (args->n ? from_guest(args, &command, shape, err) : from_options(args, &command, shape, err)) < 0 ||
-            sv_acpi_probe(&command, (unsigned)seconds, out, &n, err) < 0 || save_shape(out, shape, err) < 0)
+            (args->n ? from_guest(args, &command, shape, err)
+                     : from_options(args, &command, shape, err)) < 0 ||
+            sv_acpi_probe(&command, (unsigned)seconds, out, &n, err) < 0 ||
+            save_shape(out, shape, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "out", out);

@@ -9,10 +9,16 @@
 #include "launcher/cli/commands.h"
 
 static const struct sv_opt options[] = {
-        {.name = "from", .arg = "PATH", .help = "what the disk holds: a directory, a tar, or a raw image"},
+        {.name = "from",
+         .arg = "PATH",
+         .help = "what the disk holds: a directory, a tar, or a raw image"},
         {.name = "out", .arg = "FILE", .help = "the image to write"},
-        {.name = "size", .arg = "SIZE", .help = "size of the image, as 2GiB; otherwise what the contents need and a quarter more"},
-        {.name = "resource", .arg = "R/T/G", .help = "where the broker keeps the key: repository/type/tag"},
+        {.name = "size",
+         .arg = "SIZE",
+         .help = "size of the image, as 2GiB; otherwise what the contents need and a quarter more"},
+        {.name = "resource",
+         .arg = "R/T/G",
+         .help = "where the broker keeps the key: repository/type/tag"},
         {.name = "replace", .help = "replace an image that is there (the broker forgets its key)"},
         SV_ADMIN_OPTS,
         {0},
@@ -46,15 +52,18 @@ static int read_args(const struct sv_args *args, struct sv_encrypt_in *in, struc
         in->out = sv_opt(args, "out");
         in->replace = sv_has(args, "replace");
         if (!in->from || !in->out || !sv_opt(args, "resource"))
-                return sv_fail(err, SV_USAGE, "image.options", "--from, --out and --resource are needed");
-        if (sv_opt(args, "size") && sv_parse_size(sv_opt(args, "size"), &in->size, "image.size", err) < 0)
+                return sv_fail(err, SV_USAGE, "image.options",
+                               "--from, --out and --resource are needed");
+        if (sv_opt(args, "size") &&
+            sv_parse_size(sv_opt(args, "size"), &in->size, "image.size", err) < 0)
                 return -1;
         return sv_disk_kind(in->from, &in->kind, err);
 }
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        static const char *const kinds[] = {[SV_DISK_DIR] = "directory", [SV_DISK_TAR] = "tar", [SV_DISK_RAW] = "raw image"};
+        static const char *const kinds[] = {
+                [SV_DISK_DIR] = "directory", [SV_DISK_TAR] = "tar", [SV_DISK_RAW] = "raw image"};
         struct delivery d = {.resource = sv_opt(args, "resource")};
         struct sv_encrypt_in in = {.deliver = deliver, .withdraw = withdraw, .arg = &d};
         struct sv_encrypt_out out;
@@ -73,7 +82,8 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         sv_json_set_str(*result, "uuid", out.uuid);
         sv_json_set_str(*result, "resource", d.resource);
         if (!sv_has(args, "json"))
-                printf("%s: %s, LUKS2 volume %s, key %s\n", in.out, sv_format_size(out.size, text), out.uuid, d.resource);
+                printf("%s: %s, LUKS2 volume %s, key %s\n", in.out, sv_format_size(out.size, text),
+                       out.uuid, d.resource);
         return 0;
 }
 

@@ -11,13 +11,26 @@
 #include "launcher/cli/commands.h"
 
 static const struct sv_opt options[] = {
-        {.name = "kernel-modules", .arg = "DIR", .help = "the kernel's modules, /lib/modules/VERSION"},
+        {.name = "kernel-modules",
+         .arg = "DIR",
+         .help = "the kernel's modules, /lib/modules/VERSION"},
         {.name = "agent", .arg = "FILE", .help = "the secure-vm-agent program that becomes /init"},
         {.name = "out", .arg = "FILE", .help = "the initramfs to write"},
-        {.name = "module", .arg = "NAME", .help = "one more kernel module, with what it needs", .many = true},
-        {.name = "library", .arg = "NAME", .help = "one more shared library, with what it needs", .many = true},
-        {.name = "ca", .arg = "FILE", .help = "PEM certificates of the CA by which the broker is known"},
-        {.name = "quote-port", .arg = "PORT", .help = "TDX: take quotes from the host's quote service at this vsock port (Intel's is 4050) first"},
+        {.name = "module",
+         .arg = "NAME",
+         .help = "one more kernel module, with what it needs",
+         .many = true},
+        {.name = "library",
+         .arg = "NAME",
+         .help = "one more shared library, with what it needs",
+         .many = true},
+        {.name = "ca",
+         .arg = "FILE",
+         .help = "PEM certificates of the CA by which the broker is known"},
+        {.name = "quote-port",
+         .arg = "PORT",
+         .help = "TDX: take quotes from the host's quote service at this vsock port (Intel's is "
+                 "4050) first"},
         {.name = "modules-list", .help = "print the modules in the order of loading"},
         {0},
 };
@@ -110,10 +123,15 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         for (int i = 0; sv_opt_nth(args, "library", i); i++)
                 libraries[i] = sv_opt_nth(args, "library", i);
         if (!in.modules_dir || !in.agent || !out)
-                return sv_fail(err, SV_USAGE, "image.options", "--kernel-modules, --agent and --out are needed");
-        if (sv_has(args, "quote-port") && (sv_parse_u64(sv_opt(args, "quote-port"), UINT32_MAX - 1, &port, "image.quote-port", NULL) < 0 || !port))
-                return sv_fail(err, SV_USAGE, "image.quote-port", "--quote-port: expected a vsock port from 1 to 4294967294, found \"%s\"",
-                               sv_opt(args, "quote-port"));
+                return sv_fail(err, SV_USAGE, "image.options",
+                               "--kernel-modules, --agent and --out are needed");
+        if (sv_has(args, "quote-port") && (sv_parse_u64(sv_opt(args, "quote-port"), UINT32_MAX - 1,
+                                                        &port, "image.quote-port", NULL) < 0 ||
+                                           !port))
+                return sv_fail(
+                        err, SV_USAGE, "image.quote-port",
+                        "--quote-port: expected a vsock port from 1 to 4294967294, found \"%s\"",
+                        sv_opt(args, "quote-port"));
         in.quote_port = (unsigned)port;
         if (sv_initrd_tree(&in, &tree, err) < 0 || sv_initrd_pack(&tree, &packed, err) < 0)
                 return -1;
@@ -138,7 +156,8 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
 const struct sv_cmd sv_cmd_image_initrd = {
         .name = "image initrd",
         .args = "",
-        .help = "make the measured initramfs: the agent, its libraries and the kernel modules it loads",
+        .help = "make the measured initramfs: the agent, its libraries and the kernel modules it "
+                "loads",
         .opts = options,
         .run = run,
 };

@@ -1,4 +1,5 @@
-/* secure-vm inspect: what a file says, for people. Nothing of it is verified, and the answer says so. */
+/* secure-vm inspect: what a file says, for people. Nothing of it is verified, and the answer says
+ * so. */
 #include "launcher/cli/commands.h"
 
 #include <stdio.h>
@@ -21,9 +22,14 @@ static int inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *er
         }
         if (sv_ovmf_inspect(file, out, err) < 0)
                 return -1;
-        return *out ? 0 : sv_fail(err, SV_FORMAT, "inspect.kind", "none of the formats that inspect knows: event log, firmware, variable store, kernel, unified kernel image, shim; SNP report, evidence, "
-                                             "certificate table, VCEK or VLEK, ID block or authentication, IGVM; TD quote, evidence, TDREPORT, TCB info, QE identity, CC event "
-                                             "log");
+        return *out ? 0
+                    : sv_fail(err, SV_FORMAT, "inspect.kind",
+                              "none of the formats that inspect knows: event log, firmware, "
+                              "variable store, kernel, unified kernel image, shim; SNP report, "
+                              "evidence, "
+                              "certificate table, VCEK or VLEK, ID block or authentication, IGVM; "
+                              "TD quote, evidence, TDREPORT, TCB info, QE identity, CC event "
+                              "log");
 }
 
 /* "events.3.pcr 0": names and positions joined by dots. */
@@ -57,7 +63,8 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         SV_JSON *what = NULL;
         char none[] = "";
 
-        if (sv_file_read(args->pos[0], SV_KERNEL_SIZE_MAX, &file, "inspect.file", err) < 0 || inspect(sv_buf_bytes(&file), &what, err) < 0)
+        if (sv_file_read(args->pos[0], SV_KERNEL_SIZE_MAX, &file, "inspect.file", err) < 0 ||
+            inspect(sv_buf_bytes(&file), &what, err) < 0)
                 return -1;
         sv_json_set_bool(what, "verified", false);
         *result = sv_json_ref(what);
@@ -67,6 +74,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
 const struct sv_cmd sv_cmd_inspect = {
         .name = "inspect",
         .args = "FILE",
-        .help = "say what a firmware image, kernel, event log, report, certificate table or ID block says; nothing is verified",
+        .help = "say what a firmware image, kernel, event log, report, certificate table or ID "
+                "block says; nothing is verified",
         .run = run,
 };

@@ -1,4 +1,5 @@
-/* secure-vm key: the secrets that a broker keeps. Values come in through a descriptor only and never come out again. */
+/* secure-vm key: the secrets that a broker keeps. Values come in through a descriptor only and
+ * never come out again. */
 #include "launcher/cli/commands.h"
 
 #include <stdio.h>
@@ -11,7 +12,9 @@
 #include "launcher/cli/admin-args.h"
 
 static const struct sv_opt put_opts[] = {
-        {.name = "fd", .arg = "N", .help = "read the value from this descriptor instead of standard input"},
+        {.name = "fd",
+         .arg = "N",
+         .help = "read the value from this descriptor instead of standard input"},
         {.name = "random", .arg = "SIZE", .help = "make the value here: that many random bytes"},
         SV_ADMIN_OPTS,
         {0},
@@ -33,14 +36,16 @@ static struct sv_secret *read_value(int fd, struct sv_err *err)
 
         if (!s)
                 return NULL;
-        while (n < SV_SECRET_MAX && (got = read(fd, sv_secret_reveal(s) + n, SV_SECRET_MAX - n)) > 0)
+        while (n < SV_SECRET_MAX &&
+               (got = read(fd, sv_secret_reveal(s) + n, SV_SECRET_MAX - n)) > 0)
                 n += (size_t)got;
         if (got < 0) {
                 sv_fail_errno(err, "key.read", "cannot read the value from descriptor %d", fd);
                 return NULL;
         }
         if (n == 0 || n == SV_SECRET_MAX) {
-                sv_fail(err, SV_USAGE, "key.size", "expected 1 to %u bytes as value, found %s", SV_SECRET_MAX - 1, n ? "more" : "none");
+                sv_fail(err, SV_USAGE, "key.size", "expected 1 to %u bytes as value, found %s",
+                        SV_SECRET_MAX - 1, n ? "more" : "none");
                 return NULL;
         }
         sv_secret_shrink(s, n);
@@ -61,7 +66,8 @@ static struct sv_secret *value_from_args(const struct sv_args *args, struct sv_e
                 if (sv_parse_size(sv_opt(args, "random"), &size, "key.size", err) < 0)
                         return NULL;
                 if (size == 0 || size > SV_SECRET_MAX) {
-                        sv_fail(err, SV_USAGE, "key.size", "expected 1 to %u random bytes", SV_SECRET_MAX);
+                        sv_fail(err, SV_USAGE, "key.size", "expected 1 to %u random bytes",
+                                SV_SECRET_MAX);
                         return NULL;
                 }
                 return sv_secret_random(size, err);
@@ -69,7 +75,9 @@ static struct sv_secret *value_from_args(const struct sv_args *args, struct sv_e
         if (sv_opt(args, "fd") && sv_parse_u64(sv_opt(args, "fd"), 1023, &fd, "key.fd", err) < 0)
                 return NULL;
         if (isatty((int)fd)) {
-                sv_fail(err, SV_USAGE, "key.fd", "the value would be typed on a terminal: give it through a pipe, or use --random");
+                sv_fail(err, SV_USAGE, "key.fd",
+                        "the value would be typed on a terminal: give it through a pipe, or use "
+                        "--random");
                 return NULL;
         }
         return read_value((int)fd, err);
@@ -93,20 +101,26 @@ static int find_resource(struct sv_admin *admin, const char *path, bool *found, 
         return 0;
 }
 
-/* put and rotate differ in what must be there before: a key overwritten by mistake is a disk lost. */
-static int put(const struct sv_args *args, struct sv_json **result, bool must_exist, struct sv_err *err)
+/* put and rotate differ in what must be there before: a key overwritten by mistake is a disk lost.
+ */
+static int put(const struct sv_args *args, struct sv_json **result, bool must_exist,
+               struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
         SV_SECRET *value = NULL;
         const char *path = args->pos[0];
         bool exists;
 
-        if (sv_admin_from_args(args, NULL, &admin, err) < 0 || find_resource(admin, path, &exists, err) < 0)
+        if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
+            find_resource(admin, path, &exists, err) < 0)
                 return -1;
         if (exists && !must_exist)
-                return sv_fail(err, SV_USAGE, "key.exists", "the broker has a resource %s already: \"key rotate\" replaces it", path);
+                return sv_fail(err, SV_USAGE, "key.exists",
+                               "the broker has a resource %s already: \"key rotate\" replaces it",
+                               path);
         if (!exists && must_exist)
-                return sv_fail(err, SV_USAGE, "key.absent", "the broker has no resource %s: \"key put\" makes it", path);
+                return sv_fail(err, SV_USAGE, "key.absent",
+                               "the broker has no resource %s: \"key put\" makes it", path);
         value = value_from_args(args, err);
         if (!value || sv_admin_put_resource(admin, path, value, err) < 0)
                 return -1;
@@ -132,7 +146,8 @@ static int run_list(const struct sv_args *args, struct sv_json **result, struct 
         SV_ADMIN *admin = NULL;
         const struct sv_json *list;
 
-        if (sv_admin_from_args(args, NULL, &admin, err) < 0 || sv_admin_list_resources(admin, result, err) < 0)
+        if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
+            sv_admin_list_resources(admin, result, err) < 0)
                 return -1;
         list = sv_json_get(*result, "resources");
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++) {
@@ -140,8 +155,11 @@ static int run_list(const struct sv_args *args, struct sv_json **result, struct 
                 const char *path = sv_json_str(sv_json_get(row, "path"));
                 const char *created = sv_json_str(sv_json_get(row, "created"));
 
-                printf("%-48s %8lld bytes  %s  %s\n", path ? path : "?", (long long)sv_json_int(sv_json_get(row, "size"), 0),
-                       created ? created : "?", sv_json_bool(sv_json_get(row, "policy"), false) ? "has a policy" : "no policy: never released");
+                printf("%-48s %8lld bytes  %s  %s\n", path ? path : "?",
+                       (long long)sv_json_int(sv_json_get(row, "size"), 0), created ? created : "?",
+                       sv_json_bool(sv_json_get(row, "policy"), false)
+                               ? "has a policy"
+                               : "no policy: never released");
         }
         return 0;
 }
@@ -151,8 +169,11 @@ static int run_rm(const struct sv_args *args, struct sv_json **result, struct sv
         SV_ADMIN *admin = NULL;
 
         if (!sv_has(args, "yes"))
-                return sv_fail(err, SV_USAGE, "key.rm", "a disk whose key is gone cannot be read any more: say --yes when that is meant");
-        if (sv_admin_from_args(args, NULL, &admin, err) < 0 || sv_admin_delete_resource(admin, args->pos[0], err) < 0)
+                return sv_fail(err, SV_USAGE, "key.rm",
+                               "a disk whose key is gone cannot be read any more: say --yes when "
+                               "that is meant");
+        if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
+            sv_admin_delete_resource(admin, args->pos[0], err) < 0)
                 return -1;
         sv_info("%s is removed", args->pos[0]);
         *result = sv_json_object();

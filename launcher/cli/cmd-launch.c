@@ -14,10 +14,14 @@
 #include "launcher/keeper/worker.h"
 
 static const struct sv_opt opts[] = {
-        {"wait", NULL, "follow until the guest has its disk, or say which step failed and why", 'w', false},
-        {"timeout", "SECONDS", "with --wait: give up and end the guest after this time (600; 0 never)", 0, false},
-        {"connect", "URI", "start it under this libvirt (as qemu:///system) instead of our own", 'c', false},
-        {"events", "FILE", "write every event as one JSON object a line (\"-\": standard error)", 0, false},
+        {"wait", NULL, "follow until the guest has its disk, or say which step failed and why", 'w',
+         false},
+        {"timeout", "SECONDS",
+         "with --wait: give up and end the guest after this time (600; 0 never)", 0, false},
+        {"connect", "URI", "start it under this libvirt (as qemu:///system) instead of our own",
+         'c', false},
+        {"events", "FILE", "write every event as one JSON object a line (\"-\": standard error)", 0,
+         false},
         {NULL, NULL, NULL, 0, false},
 };
 
@@ -27,10 +31,12 @@ static int lock(struct sv_state *s, struct sv_err *err)
         SV_FD fd = sv_state_exists(s) ? sv_client_connect(s, "control.sock", NULL) : -1;
         unsigned killed = 0;
 
-        if (sv_state_lock(s, fd >= 0 ? 0 : SV_LOCK_WAIT_MS, err) < 0 || sv_state_recover(s, &killed, err) < 0)
+        if (sv_state_lock(s, fd >= 0 ? 0 : SV_LOCK_WAIT_MS, err) < 0 ||
+            sv_state_recover(s, &killed, err) < 0)
                 return -1;
         if (killed)
-                sv_warn("ended %u process%s that a killed supervisor had left behind", killed, killed == 1 ? "" : "es");
+                sv_warn("ended %u process%s that a killed supervisor had left behind", killed,
+                        killed == 1 ? "" : "es");
         return 0;
 }
 
@@ -47,19 +53,23 @@ static int open_events(const struct sv_args *args, FILE **out, struct sv_err *er
 
 static void fill(struct sv_json *result, const struct sv_state *s)
 {
-        static const char *const members[] = {"name", "uuid", "tee", "accelerator", "state", "since", "qemu_pid", "boot"};
+        static const char *const members[] = {"name",  "uuid",  "tee",      "accelerator",
+                                              "state", "since", "qemu_pid", "boot"};
         SV_JSON *status = NULL;
 
         if (sv_state_read_status(s, &status, NULL) < 0)
                 return;
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
                 if (sv_json_get(status, members[i]))
-                        sv_json_set(result, members[i], sv_json_ref(sv_json_get(status, members[i])));
+                        sv_json_set(result, members[i],
+                                    sv_json_ref(sv_json_get(status, members[i])));
 }
 
-static int start_elsewhere(const char *uri, const struct sv_work *work, struct sv_follow *f, struct sv_json *result, struct sv_err *err)
+static int start_elsewhere(const char *uri, const struct sv_work *work, struct sv_follow *f,
+                           struct sv_json *result, struct sv_err *err)
 {
-        const struct sv_guest_elsewhere w = {.uri = uri, .guest = work->guest, .tee = work->tee, .kvm = work->kvm};
+        const struct sv_guest_elsewhere w = {
+                .uri = uri, .guest = work->guest, .tee = work->tee, .kvm = work->kvm};
         struct sv_json *boot = NULL;
 
         if (sv_elsewhere_launch(&w, f, &boot, err) < 0)
@@ -73,7 +83,8 @@ static int start_elsewhere(const char *uri, const struct sv_work *work, struct s
         return 0;
 }
 
-static int start(const struct sv_args *args, const struct sv_guest *g, struct sv_state *s, struct sv_follow *f, struct sv_json *result, struct sv_err *err)
+static int start(const struct sv_args *args, const struct sv_guest *g, struct sv_state *s,
+                 struct sv_follow *f, struct sv_json *result, struct sv_err *err)
 {
         struct sv_work work = {.guest = g, .state = s};
         struct sv_host host;
@@ -107,8 +118,9 @@ static void tell(const struct sv_guest *g, const struct sv_follow *f, const char
 {
         SV_STR where = uri ? sv_asprintf(" --connect %s", uri) : sv_asprintf("%s", "");
 
-        printf("guest %s %s; \"secure-vm console %s%s\" enters it, \"secure-vm stop %s%s\" ends it\n", g->name, f->wait ? "has its disk" : "runs",
-               g->name, where, g->name, where);
+        printf("guest %s %s; \"secure-vm console %s%s\" enters it, \"secure-vm stop %s%s\" ends "
+               "it\n",
+               g->name, f->wait ? "has its disk" : "runs", g->name, where, g->name, where);
 }
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -118,11 +130,15 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         SV_GUEST g = {0};
         int r;
 
-        if (sv_guest_read(args->pos[0], &g, err) < 0 || sv_client_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0 ||
+        if (sv_guest_read(args->pos[0], &g, err) < 0 ||
+            sv_client_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0 ||
             sv_state_init(&s, g.name, err) < 0)
                 return -1;
         if (f.wait && !g.attestation.url)
-                return sv_fail(err, SV_USAGE, "launch.wait", "--wait waits for a disk's key, and %s has no \"attestation\"; leave --wait out", args->pos[0]);
+                return sv_fail(err, SV_USAGE, "launch.wait",
+                               "--wait waits for a disk's key, and %s has no \"attestation\"; "
+                               "leave --wait out",
+                               args->pos[0]);
         if (!f.wait)
                 f.timeout = 0;
         if (open_events(args, &f.events, err) < 0)

@@ -6,7 +6,8 @@
 #include "launcher/cli/commands.h"
 #include "launcher/keeper/daemon.h"
 
-/* The supervisor's own word when it answers; else the file, corrected where it says that something runs. */
+/* The supervisor's own word when it answers; else the file, corrected where it says that something
+ * runs. */
 static struct sv_json *current(const struct sv_state *s, const struct sv_json *file)
 {
         struct sv_json *live = NULL;
@@ -27,9 +28,11 @@ static const char *text(const struct sv_json *j, const char *member)
         return s ? s : "-";
 }
 
-static int add(void *arg, const struct sv_state *s, const struct sv_json *status, struct sv_err *err)
+static int add(void *arg, const struct sv_state *s, const struct sv_json *status,
+               struct sv_err *err)
 {
-        static const char *const members[] = {"name", "uuid", "state", "tee", "accelerator", "since", "guest_file"};
+        static const char *const members[] = {"name",        "uuid",  "state",     "tee",
+                                              "accelerator", "since", "guest_file"};
         struct sv_json *row = sv_json_add(arg, sv_json_object());
         SV_JSON *now = current(s, status);
 
@@ -44,7 +47,8 @@ static int list(const struct sv_args *args, struct sv_json **result, struct sv_e
 
         *result = sv_json_object();
         rows = sv_json_set(*result, "guests", sv_json_array());
-        if (sv_has(args, "connect") ? sv_elsewhere_list(sv_opt(args, "connect"), rows, err) < 0 : sv_state_each(add, rows, err) < 0)
+        if (sv_has(args, "connect") ? sv_elsewhere_list(sv_opt(args, "connect"), rows, err) < 0
+                                    : sv_state_each(add, rows, err) < 0)
                 return -1;
         if (sv_has(args, "json"))
                 return 0;
@@ -52,7 +56,8 @@ static int list(const struct sv_args *args, struct sv_json **result, struct sv_e
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *r = sv_json_at(rows, i);
 
-                printf("%-24s %-10s %-8s %-6s %s\n", text(r, "name"), text(r, "state"), text(r, "tee"), text(r, "accelerator"), text(r, "since"));
+                printf("%-24s %-10s %-8s %-6s %s\n", text(r, "name"), text(r, "state"),
+                       text(r, "tee"), text(r, "accelerator"), text(r, "since"));
         }
         return 0;
 }
@@ -63,7 +68,8 @@ static void print_boot(const struct sv_json *boot)
 
         for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
                 if (sv_json_get(boot, parts[i]))
-                        printf("%-12s %s\n             sha256 %s\n", parts[i], text(sv_json_get(boot, parts[i]), "path"),
+                        printf("%-12s %s\n             sha256 %s\n", parts[i],
+                               text(sv_json_get(boot, parts[i]), "path"),
                                text(sv_json_get(boot, parts[i]), "sha256"));
 }
 
@@ -73,13 +79,15 @@ static void print_steps(const struct sv_json *steps)
                 const struct sv_json *e = sv_json_at(steps, i);
 
                 if (!strcmp(text(e, "event"), "step") && !strcmp(text(e, "state"), "done"))
-                        printf("%-12s %s, %lld ms\n", "step", text(e, "step"), (long long)sv_json_int(sv_json_get(e, "ms"), 0));
+                        printf("%-12s %s, %lld ms\n", "step", text(e, "step"),
+                               (long long)sv_json_int(sv_json_get(e, "ms"), 0));
         }
 }
 
 static int show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        static const char *const members[] = {"name", "uuid", "state", "since", "tee", "accelerator", "guest_file", "grounds"};
+        static const char *const members[] = {"name", "uuid",        "state",      "since",
+                                              "tee",  "accelerator", "guest_file", "grounds"};
         SV_STATE s = {.lock = -1};
         SV_JSON *file = NULL;
         const struct sv_json *e;
@@ -108,4 +116,5 @@ static const struct sv_opt list_opts[] = {
 };
 
 const struct sv_cmd sv_cmd_list = {"list", "", "the guests of this host", list_opts, list};
-const struct sv_cmd sv_cmd_show = {"show", "NAME", "one guest: what boots, what it reached, why it failed", NULL, show};
+const struct sv_cmd sv_cmd_show = {
+        "show", "NAME", "one guest: what boots, what it reached, why it failed", NULL, show};

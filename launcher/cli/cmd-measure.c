@@ -19,33 +19,76 @@ static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
         {.name = "firmware", .arg = "FILE", .help = "without a guest file: the firmware image"},
         {.name = "kernel", .arg = "FILE", .help = "without a guest file: the kernel"},
-        {.name = "uki", .arg = "FILE", .help = "without a guest file: a unified kernel image, instead of a kernel"},
+        {.name = "uki",
+         .arg = "FILE",
+         .help = "without a guest file: a unified kernel image, instead of a kernel"},
         {.name = "initrd", .arg = "FILE", .help = "without a guest file: the initramfs"},
-        {.name = "cmdline", .arg = "S", .help = "without a guest file: the whole command line, exactly as it is"},
-        {.name = "memory", .arg = "SIZE", .help = "without a guest file: the guest's memory (1GiB)"},
+        {.name = "cmdline",
+         .arg = "S",
+         .help = "without a guest file: the whole command line, exactly as it is"},
+        {.name = "memory",
+         .arg = "SIZE",
+         .help = "without a guest file: the guest's memory (1GiB)"},
         {.name = "vcpus", .arg = "N", .help = "without a guest file: its CPUs (2)"},
         {.name = "cpu", .arg = "MODEL", .help = "without a guest file: its CPU model"},
         {.name = "cpu-sig", .arg = "0x…", .help = "sev-snp: CPUID 1 EAX, instead of a CPU model"},
         {.name = "guest-features", .arg = "0x1", .help = "sev-snp: SEV_FEATURES"},
         {.name = "vmm", .arg = "qemu|ec2|gce", .help = "sev-snp: who launches"},
-        {.name = "firmware-digest", .arg = "HEX", .help = "sev-snp: the digest after the firmware's pages, instead of hashing them"},
+        {.name = "firmware-digest",
+         .arg = "HEX",
+         .help = "sev-snp: the digest after the firmware's pages, instead of hashing them"},
         {.name = "svsm", .arg = "FILE", .help = "sev-snp: an SVSM below the firmware"},
-        {.name = "svsm-vars-size", .arg = "N", .help = "sev-snp: bytes of variable store between SVSM and firmware"},
+        {.name = "svsm-vars-size",
+         .arg = "N",
+         .help = "sev-snp: bytes of variable store between SVSM and firmware"},
         {.name = "igvm", .arg = "FILE", .help = "sev-snp: the whole launch from an IGVM file"},
-        {.name = "page-order", .arg = "mainline|two-pass", .help = "tdx: in which order the monitor measures pages"},
-        {.name = "generation", .arg = "G", .help = "tdx: which release of EDK II the firmware measures like, when the image does not show it"},
-        {.name = "acpi", .arg = "DIR", .help = "tdx: the guest's ACPI tables, as fw_cfg names them (secure-vm image acpi makes such a folder)"},
-        {.name = "shim", .arg = "FILE", .help = "without a guest file: a shim between firmware and kernel"},
+        {.name = "page-order",
+         .arg = "mainline|two-pass",
+         .help = "tdx: in which order the monitor measures pages"},
+        {.name = "generation",
+         .arg = "G",
+         .help = "tdx: which release of EDK II the firmware measures like, when the image does not "
+                 "show it"},
+        {.name = "acpi",
+         .arg = "DIR",
+         .help = "tdx: the guest's ACPI tables, as fw_cfg names them (secure-vm image acpi makes "
+                 "such a folder)"},
+        {.name = "shim",
+         .arg = "FILE",
+         .help = "without a guest file: a shim between firmware and kernel"},
         {.name = "explain", .help = "every event in order, with its digest"},
-        {.name = "diff", .arg = "FILE", .help = "say which input makes this guest file (or result of measure --explain --json) measure otherwise"},
-        {.name = "event-log", .arg = "FILE", .help = "compare with the TCG event log of a boot; the first event that differs is the error"},
+        {.name = "diff",
+         .arg = "FILE",
+         .help = "say which input makes this guest file (or result of measure --explain --json) "
+                 "measure otherwise"},
+        {.name = "event-log",
+         .arg = "FILE",
+         .help = "compare with the TCG event log of a boot; the first event that differs is the "
+                 "error"},
         {0},
 };
 
-/* Options that describe a guest; those after "cpu" become members of the TEE's own object, which checks them. */
-static const char *const flags[] = {"firmware", "kernel",         "uki",  "initrd",          "cmdline", "memory",         "vcpus", "cpu", "shim",
-                                    "cpu-sig",  "guest-features", "vmm",  "firmware-digest", "svsm",    "svsm-vars-size", "igvm",
-                                    "page-order", "generation",   "acpi"};
+/* Options that describe a guest; those after "cpu" become members of the TEE's own object, which
+ * checks them. */
+static const char *const flags[] = {"firmware",
+                                    "kernel",
+                                    "uki",
+                                    "initrd",
+                                    "cmdline",
+                                    "memory",
+                                    "vcpus",
+                                    "cpu",
+                                    "shim",
+                                    "cpu-sig",
+                                    "guest-features",
+                                    "vmm",
+                                    "firmware-digest",
+                                    "svsm",
+                                    "svsm-vars-size",
+                                    "igvm",
+                                    "page-order",
+                                    "generation",
+                                    "acpi"};
 #define TEE_FLAGS 9
 
 static void set_text(char **member, const char *value)
@@ -81,15 +124,20 @@ static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, stru
         uint64_t n = 2;
 
         if (!sv_opt(args, "tee"))
-                return sv_fail(err, SV_USAGE, "measure.tee", "without a guest file, --tee must say what to predict");
+                return sv_fail(err, SV_USAGE, "measure.tee",
+                               "without a guest file, --tee must say what to predict");
         if (sv_parse_size(memory ? memory : "1GiB", &g->memory, "measure.memory", err) < 0 ||
             (vcpus && sv_parse_u64(vcpus, 4096, &n, "measure.vcpus", err) < 0))
                 return -1;
         /* Nothing is predicted of a guest that no guest file could describe. */
         if (g->memory % MIB || g->memory < 128 * MIB || g->memory > 1ull << 44)
-                return sv_fail(err, SV_USAGE, "measure.memory", "--memory: a multiple of 1 MiB, from 128 MiB to 16 TiB, was expected, found %s", memory);
+                return sv_fail(err, SV_USAGE, "measure.memory",
+                               "--memory: a multiple of 1 MiB, from 128 MiB to 16 TiB, was "
+                               "expected, found %s",
+                               memory);
         if (!n)
-                return sv_fail(err, SV_USAGE, "measure.vcpus", "--vcpus: at least 1 was expected, found %s", vcpus);
+                return sv_fail(err, SV_USAGE, "measure.vcpus",
+                               "--vcpus: at least 1 was expected, found %s", vcpus);
         g->vcpus = (unsigned)n;
         set_text(&g->name, "flags");
         set_text(&g->tee, sv_opt(args, "tee"));
@@ -103,7 +151,8 @@ static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, stru
         g->cmdline_exact = true;
         set_tee_members(args, g);
         if (g->uki && g->kernel)
-                return sv_fail(err, SV_USAGE, "measure.kernel", "--uki and --kernel: one of them is what boots");
+                return sv_fail(err, SV_USAGE, "measure.kernel",
+                               "--uki and --kernel: one of them is what boots");
         if (g->initrd && !g->kernel)
                 return sv_fail(err, SV_USAGE, "measure.initrd", "--initrd goes with --kernel");
         return 0;
@@ -115,7 +164,9 @@ static int get_guest(const struct sv_args *args, struct sv_guest *g, struct sv_e
                 return guest_from_flags(args, g, err);
         for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
                 if (sv_has(args, flags[i]))
-                        return sv_fail(err, SV_USAGE, "measure.flags", "--%s and a guest file: the guest file already says it", flags[i]);
+                        return sv_fail(err, SV_USAGE, "measure.flags",
+                                       "--%s and a guest file: the guest file already says it",
+                                       flags[i]);
         return sv_guest_read(args->pos[0], g, err);
 }
 
@@ -142,7 +193,8 @@ static void print_step(const struct sv_measure_step *s)
         char hex[2 * SV_DIGEST_MAX + 1];
         int bank = s->digest_size[0] ? 0 : 1;
 
-        printf("%s %s %s %s\n", s->reg, s->type, sv_hex(sv_bytes(s->digest[bank], s->digest_size[bank]), hex), s->what);
+        printf("%s %s %s %s\n", s->reg, s->type,
+               sv_hex(sv_bytes(s->digest[bank], s->digest_size[bank]), hex), s->what);
         if (s->inputs)
                 sv_json_each(s->inputs, print_input, NULL, NULL);
 }
@@ -160,25 +212,31 @@ static void add_steps(struct sv_json *result, const struct sv_measurement *m)
                 sv_json_set_str(row, "what", s->what);
                 for (int b = 0; b < 2; b++)
                         if (s->digest_size[b])
-                                sv_json_set_hex(row, b ? "sha384" : "sha256", sv_bytes(s->digest[b], s->digest_size[b]));
+                                sv_json_set_hex(row, b ? "sha384" : "sha256",
+                                                sv_bytes(s->digest[b], s->digest_size[b]));
                 if (s->inputs)
                         sv_json_set(row, "inputs", sv_json_ref(s->inputs));
         }
 }
 
 /* Side by side with what a boot measured; the rows are shown also when one of them is the error. */
-static int compare(const struct sv_args *args, const struct sv_tee *tee, const struct sv_measurement *m, const char *path, struct sv_json *rows,
+static int compare(const struct sv_args *args, const struct sv_tee *tee,
+                   const struct sv_measurement *m, const char *path, struct sv_json *rows,
                    struct sv_err *err)
 {
         SV_BUF log = SV_BUF_NULL;
         int r;
 
         if (!tee->compare)
-                return sv_fail(err, SV_USAGE, "measure.event-log", "guests on %s keep no event log that a prediction could be compared with", tee->name);
+                return sv_fail(
+                        err, SV_USAGE, "measure.event-log",
+                        "guests on %s keep no event log that a prediction could be compared with",
+                        tee->name);
         if (sv_file_read(path, SV_EVENTLOG_SIZE_MAX, &log, "measure.event-log", err) < 0)
                 return -1;
         r = tee->compare(m, sv_buf_bytes(&log), rows, err);
-        for (size_t i = 0; sv_has(args, "explain") && !sv_has(args, "json") && i < sv_json_len(rows); i++)
+        for (size_t i = 0;
+             sv_has(args, "explain") && !sv_has(args, "json") && i < sv_json_len(rows); i++)
                 printf("%s\n", sv_json_str(sv_json_get(sv_json_at(rows, i), "text")));
         if (r == 0)
                 sv_info("every predicted register is as in the event log");
@@ -191,30 +249,35 @@ static int tell(const struct sv_args *args, const struct sv_measurement *m, stru
 
         if (sv_has(args, "json"))
                 return 0;
-        for (size_t i = 0; sv_has(args, "explain") && !sv_opt(args, "event-log") && i < m->n_steps; i++)
+        for (size_t i = 0; sv_has(args, "explain") && !sv_opt(args, "event-log") && i < m->n_steps;
+             i++)
                 print_step(&m->steps[i]);
         for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
                 const struct sv_json *row = sv_json_at(m->unpredicted, i);
 
-                sv_info("not predicted: %s: %s", sv_json_str(sv_json_get(row, "name")), sv_json_str(sv_json_get(row, "reason")));
+                sv_info("not predicted: %s: %s", sv_json_str(sv_json_get(row, "name")),
+                        sv_json_str(sv_json_get(row, "reason")));
         }
         return sv_json_each(m->values, print_value, none, err);
 }
 
 /* A result of measure: what --json prints. */
-static struct sv_json *result_of(const struct sv_tee *tee, const struct sv_measurement *m, bool steps)
+static struct sv_json *result_of(const struct sv_tee *tee, const struct sv_measurement *m,
+                                 bool steps)
 {
         struct sv_json *result = sv_json_object();
 
         sv_json_set_str(result, "tee", tee->name);
         sv_json_set(result, "measurements", sv_json_ref(m->values));
-        sv_json_set(result, "unpredicted", m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
+        sv_json_set(result, "unpredicted",
+                    m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
         if (steps)
                 add_steps(result, m);
         return result;
 }
 
-static int report(const struct sv_args *args, const struct sv_tee *tee, const struct sv_measurement *m, struct sv_json **result, struct sv_err *err)
+static int report(const struct sv_args *args, const struct sv_tee *tee,
+                  const struct sv_measurement *m, struct sv_json **result, struct sv_err *err)
 {
         const char *log = sv_opt(args, "event-log");
         SV_JSON *rows = sv_json_array();
@@ -229,17 +292,20 @@ static int report(const struct sv_args *args, const struct sv_tee *tee, const st
         return 0;
 }
 
-static int measure(const struct sv_args *args, const struct sv_guest *guest, const struct sv_tee **tee, struct sv_measurement *m, struct sv_err *err)
+static int measure(const struct sv_args *args, const struct sv_guest *guest,
+                   const struct sv_tee **tee, struct sv_measurement *m, struct sv_err *err)
 {
         if (sv_tee_choose(sv_opt(args, "tee"), guest, SV_CHOOSE_ANY, tee, err) < 0)
                 return -1;
         if (!(*tee)->measure)
-                return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", (*tee)->name);
+                return sv_fail(err, SV_USAGE, "tee.measure",
+                               "guests on %s cannot be measured beforehand", (*tee)->name);
         return sv_tee_takes(*tee, guest, err) < 0 ? -1 : (*tee)->measure(guest, m, err);
 }
 
 /* One side of --diff: a guest file is measured, a result is taken as it is. */
-static int side(const struct sv_args *args, const char *path, struct sv_json **out, struct sv_err *err)
+static int side(const struct sv_args *args, const char *path, struct sv_json **out,
+                struct sv_err *err)
 {
         struct sv_measurement m = {0};
         const struct sv_tee *tee;
@@ -249,7 +315,8 @@ static int side(const struct sv_args *args, const char *path, struct sv_json **o
 
         if (sv_file_read(path, SV_JSON_SIZE_MAX, &text, "measure.diff", err) < 0)
                 return -1;
-        if (sv_json_parse(sv_buf_bytes(&text), "measure.diff", &doc, NULL) == 0 && sv_json_get(doc, "measurements")) {
+        if (sv_json_parse(sv_buf_bytes(&text), "measure.diff", &doc, NULL) == 0 &&
+            sv_json_get(doc, "measurements")) {
                 *out = sv_json_ref(doc);
                 return 0;
         }
@@ -268,7 +335,9 @@ static int diff(const struct sv_args *args, struct sv_json **result, struct sv_e
         int r;
 
         if (args->n != 1)
-                return sv_fail(err, SV_USAGE, "measure.diff", "--diff compares two guest files, or two results of measure --explain --json: --diff A B");
+                return sv_fail(err, SV_USAGE, "measure.diff",
+                               "--diff compares two guest files, or two results of measure "
+                               "--explain --json: --diff A B");
         if (side(args, sv_opt(args, "diff"), &a, err) < 0 || side(args, args->pos[0], &b, err) < 0)
                 return -1;
         *result = sv_json_object();

@@ -12,14 +12,17 @@
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
-        {.name = "out", .arg = "FILE", .help = "write the policy there instead of to standard output"},
+        {.name = "out",
+         .arg = "FILE",
+         .help = "write the policy there instead of to standard output"},
         {.name = "put", .help = "give the policy to the broker, for the guest's resource"},
         SV_ADMIN_OPTS,
         {0},
 };
 
 /* Measures the guest and lets its TEE say what such a guest must show. */
-static int make_policy(const struct sv_guest *guest, const struct sv_tee *tee, struct sv_buf *out, struct sv_err *err)
+static int make_policy(const struct sv_guest *guest, const struct sv_tee *tee, struct sv_buf *out,
+                       struct sv_err *err)
 {
         struct sv_measurement m = {0};
         SV_JSON *rules = sv_json_array();
@@ -27,19 +30,24 @@ static int make_policy(const struct sv_guest *guest, const struct sv_tee *tee, s
         int r;
 
         if (!tee->measure || !tee->policy)
-                return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand", tee->name);
+                return sv_fail(err, SV_USAGE, "tee.measure",
+                               "guests on %s cannot be measured beforehand", tee->name);
         if (!guest->attestation.resource)
-                return sv_fail(err, SV_USAGE, "guest.attestation", "%s names no attestation, so there is nothing to release", guest->file);
+                return sv_fail(err, SV_USAGE, "guest.attestation",
+                               "%s names no attestation, so there is nothing to release",
+                               guest->file);
         if (sv_tee_takes(tee, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
                 return -1;
         r = tee->policy(guest, &m, rules, trust, err);
         if (r == 0)
-                r = sv_policy_write(guest->name, tee->name, guest->attestation.resource, rules, trust, out, err);
+                r = sv_policy_write(guest->name, tee->name, guest->attestation.resource, rules,
+                                    trust, out, err);
         sv_measurement_free(&m);
         return r;
 }
 
-static int put_policy(const struct sv_args *args, const struct sv_guest *guest, struct sv_bytes text, struct sv_err *err)
+static int put_policy(const struct sv_args *args, const struct sv_guest *guest,
+                      struct sv_bytes text, struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
 
@@ -58,7 +66,8 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         const struct sv_tee *tee;
         const char *out = sv_opt(args, "out");
 
-        if (sv_guest_read(args->pos[0], &guest, err) < 0 || sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
+        if (sv_guest_read(args->pos[0], &guest, err) < 0 ||
+            sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
             make_policy(&guest, tee, &text, err) < 0)
                 return -1;
         if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)

@@ -15,18 +15,42 @@
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
-        {.name = "collateral", .arg = "PATH", .help = "folder of files named by kind (ek-root.pem, activation-secret.bin), or one bundle", .many = true},
-        {.name = "fetch", .help = "fetch what is needed and not given (from the cache, the maker, a mirror or a folder)"},
+        {.name = "collateral",
+         .arg = "PATH",
+         .help = "folder of files named by kind (ek-root.pem, activation-secret.bin), or one "
+                 "bundle",
+         .many = true},
+        {.name = "fetch",
+         .help = "fetch what is needed and not given (from the cache, the maker, a mirror or a "
+                 "folder)"},
         SV_FETCH_OPTS,
-        {.name = "policy", .arg = "FILE", .help = "appraise by this policy instead of the built-in strict one"},
+        {.name = "policy",
+         .arg = "FILE",
+         .help = "appraise by this policy instead of the built-in strict one"},
         {.name = "time", .arg = "T", .help = "verify as of this time (RFC 3339, or now)"},
-        {.name = "report-data", .arg = "HEX", .help = "the bytes that the evidence must be bound to"},
-        {.name = "event-log", .arg = "FILE", .help = "event log that must replay to the quoted registers", .many = true},
-        {.name = "ek-root", .arg = "FILE", .help = "certificate of a maker of TPMs to trust (PEM or DER)", .many = true},
-        {.name = "vek", .arg = "FILE", .help = "certificate of the key that signed the report: VCEK or VLEK (PEM or DER)"},
-        {.name = "chain", .arg = "FILE", .help = "certificates between that one and the root, and the root (PEM or DER)", .many = true},
+        {.name = "report-data",
+         .arg = "HEX",
+         .help = "the bytes that the evidence must be bound to"},
+        {.name = "event-log",
+         .arg = "FILE",
+         .help = "event log that must replay to the quoted registers",
+         .many = true},
+        {.name = "ek-root",
+         .arg = "FILE",
+         .help = "certificate of a maker of TPMs to trust (PEM or DER)",
+         .many = true},
+        {.name = "vek",
+         .arg = "FILE",
+         .help = "certificate of the key that signed the report: VCEK or VLEK (PEM or DER)"},
+        {.name = "chain",
+         .arg = "FILE",
+         .help = "certificates between that one and the root, and the root (PEM or DER)",
+         .many = true},
         {.name = "crl", .arg = "FILE", .help = "certificate revocation list (DER)", .many = true},
-        {.name = "test-root", .arg = "FILE", .help = "trust this root too; the answer says so", .many = true},
+        {.name = "test-root",
+         .arg = "FILE",
+         .help = "trust this root too; the answer says so",
+         .many = true},
         {0},
 };
 
@@ -56,12 +80,14 @@ static int strict_policy(const struct sv_tee *tee, struct sv_policy **out, struc
         if (!tee->strict)
                 return 0;
         if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
-            sv_policy_write("any", tee->name, "built-in/policy/strict", rules, trust, &text, err) < 0)
+            sv_policy_write("any", tee->name, "built-in/policy/strict", rules, trust, &text, err) <
+                    0)
                 return -1;
         return sv_policy_parse(sv_buf_bytes(&text), out, err);
 }
 
-static int read_policy(const struct sv_args *args, const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+static int read_policy(const struct sv_args *args, const struct sv_tee *tee, struct sv_policy **out,
+                       struct sv_err *err)
 {
         const char *path = sv_opt(args, "policy");
         SV_BUF text = SV_BUF_NULL;
@@ -74,18 +100,21 @@ static int read_policy(const struct sv_args *args, const struct sv_tee *tee, str
         return 0;
 }
 
-static int read_each(const struct sv_args *args, const char *option, const char *kind, struct sv_files *files, struct sv_err *err)
+static int read_each(const struct sv_args *args, const char *option, const char *kind,
+                     struct sv_files *files, struct sv_err *err)
 {
         const char *path;
 
         for (int i = 0; (path = sv_opt_nth(args, option, i)); i++) {
-                int r = kind ? sv_files_add(files, kind, path, err) : sv_files_add_path(files, path, err);
+                int r = kind ? sv_files_add(files, kind, path, err)
+                             : sv_files_add_path(files, path, err);
 
                 if (r < 0)
                         return -1;
                 /* Nothing there is nothing checked: not what was asked for. */
                 if (kind && !files->list[files->n - 1].data.n)
-                        return sv_fail(err, SV_FORMAT, "verify.collateral", "--%s %s: the file is empty", option, path);
+                        return sv_fail(err, SV_FORMAT, "verify.collateral",
+                                       "--%s %s: the file is empty", option, path);
         }
         return 0;
 }
@@ -101,59 +130,77 @@ static bool takes(const struct sv_tee *tee, const char *kind)
 /* Options that give collateral, and its kind. */
 static const struct {
         const char *option, *kind;
-} files[] = {{"collateral", NULL}, {"event-log", "event-log"}, {"ek-root", "ek-root"}, {"vek", "vek"}, {"chain", "ca"}, {"crl", "crl"}};
+} files[] = {{"collateral", NULL},   {"event-log", "event-log"},
+             {"ek-root", "ek-root"}, {"vek", "vek"},
+             {"chain", "ca"},        {"crl", "crl"}};
 
-static int read_files(const struct sv_args *args, const struct sv_tee *tee, struct sv_files *out, struct sv_err *err)
+static int read_files(const struct sv_args *args, const struct sv_tee *tee, struct sv_files *out,
+                      struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
                 if (files[i].kind && sv_has(args, files[i].option) && !takes(tee, files[i].kind))
                         return sv_fail(err, SV_USAGE, "verify.option",
-                                       "--%s is nothing that evidence on %s is verified with, and it would be looked at by nobody: leave it out, or give "
-                                       "what is meant with --collateral", files[i].option, tee->name);
+                                       "--%s is nothing that evidence on %s is verified with, and "
+                                       "it would be looked at by nobody: leave it out, or give "
+                                       "what is meant with --collateral",
+                                       files[i].option, tee->name);
                 if (read_each(args, files[i].option, files[i].kind, out, err) < 0)
                         return -1;
         }
         return 0;
 }
 
-static int read_input(const struct sv_args *args, const struct sv_tee *tee, struct input *in, struct sv_err *err)
+static int read_input(const struct sv_args *args, const struct sv_tee *tee, struct input *in,
+                      struct sv_err *err)
 {
         const char *hex = sv_opt(args, "report-data");
 
-        if (sv_parse_time(sv_opt(args, "time") ? sv_opt(args, "time") : "now", &in->time, "verify.time", err) < 0)
+        if (sv_parse_time(sv_opt(args, "time") ? sv_opt(args, "time") : "now", &in->time,
+                          "verify.time", err) < 0)
                 return -1;
         if (hex && sv_unhex(sv_bytes_str(hex), &in->report_data, "verify.report-data", err) < 0)
                 return -1;
         if (hex && !in->report_data.n)
-                return sv_fail(err, SV_USAGE, "verify.report-data", "--report-data is empty: expected the bytes in hexadecimal that the evidence must be "
+                return sv_fail(err, SV_USAGE, "verify.report-data",
+                               "--report-data is empty: expected the bytes in hexadecimal that the "
+                               "evidence must be "
                                "bound to; leave the option out when nothing is to be compared");
-        if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0 || read_policy(args, tee, &in->policy, err) < 0 ||
+        if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0 ||
+            read_policy(args, tee, &in->policy, err) < 0 ||
             read_files(args, tee, &in->files, err) < 0)
                 return -1;
-        /* A test root is trusted beside the built-in ones, as the TEE's own first kind of anchor. */
-        return read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root", &in->files, err);
+        /* A test root is trusted beside the built-in ones, as the TEE's own first kind of anchor.
+         */
+        return read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root",
+                         &in->files, err);
 }
 
 static void tell(const struct sv_verdict *v)
 {
         for (size_t i = 0; i < sv_json_len(v->reasons); i++) {
                 const struct sv_json *r = sv_json_at(v->reasons, i);
-                const char *expected = sv_json_str(sv_json_get(r, "expected")), *found = sv_json_str(sv_json_get(r, "found"));
+                const char *expected = sv_json_str(sv_json_get(r, "expected")),
+                           *found = sv_json_str(sv_json_get(r, "found"));
                 bool held = sv_json_bool(sv_json_get(r, "held"), false);
 
                 if (held || !expected || !found)
-                        sv_info("%s %s: %s", held ? "holds" : "FAILS", sv_json_str(sv_json_get(r, "check")), sv_json_str(sv_json_get(r, "reason")));
+                        sv_info("%s %s: %s", held ? "holds" : "FAILS",
+                                sv_json_str(sv_json_get(r, "check")),
+                                sv_json_str(sv_json_get(r, "reason")));
                 else
-                        sv_info("FAILS %s: %s, expected %s, found %s", sv_json_str(sv_json_get(r, "check")), sv_json_str(sv_json_get(r, "reason")),
-                                expected, found);
+                        sv_info("FAILS %s: %s, expected %s, found %s",
+                                sv_json_str(sv_json_get(r, "check")),
+                                sv_json_str(sv_json_get(r, "reason")), expected, found);
         }
 }
 
 /* Why a TCB is not current, and what its owner would have to do, where the TEE's maker says so. */
 static void tell_updates(const struct sv_json *tcb)
 {
-        const struct sv_json *update = sv_json_get(tcb, "update"), *advisories = sv_json_get(tcb, "advisories");
-        const char *status = sv_json_str(sv_json_get(tcb, "status")), *date = sv_json_str(sv_json_get(tcb, "tcb_date"));
+        const struct sv_json *update = sv_json_get(tcb, "update"),
+                             *advisories = sv_json_get(tcb, "advisories");
+        const char *status = sv_json_str(sv_json_get(tcb, "status")),
+                   *date = sv_json_str(sv_json_get(tcb, "tcb_date"));
 
         if (!sv_json_len(update) || !status)
                 return;
@@ -172,19 +219,24 @@ static void print_text(const struct sv_verdict *v)
 }
 
 /* Offline, unless --fetch was given. */
-static int verify(const struct sv_args *args, const struct sv_tee *tee, const struct sv_verify_in *in, const struct sv_policy *policy,
-                  struct sv_json **claims, struct sv_verdict *verdict, struct sv_json **fetched, struct sv_err *err)
+static int verify(const struct sv_args *args, const struct sv_tee *tee,
+                  const struct sv_verify_in *in, const struct sv_policy *policy,
+                  struct sv_json **claims, struct sv_verdict *verdict, struct sv_json **fetched,
+                  struct sv_err *err)
 {
         SV_FETCH_ARGS fetch = {{0}};
         SV_FETCHED used = {0};
         int r;
 
         if (!sv_has(args, "fetch")) {
-                static const char *const names[] = {"mirror", "mirror-ca", "offline", "cache", "refresh"};
+                static const char *const names[] = {"mirror", "mirror-ca", "offline", "cache",
+                                                    "refresh"};
 
                 for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
                         if (sv_has(args, names[i]))
-                                return sv_fail(err, SV_USAGE, "verify.fetch", "--%s says where to fetch from, but nothing is fetched without --fetch",
+                                return sv_fail(err, SV_USAGE, "verify.fetch",
+                                               "--%s says where to fetch from, but nothing is "
+                                               "fetched without --fetch",
                                                names[i]);
                 return sv_appraise(tee, in, policy, claims, verdict, err);
         }
@@ -196,14 +248,16 @@ static int verify(const struct sv_args *args, const struct sv_tee *tee, const st
         return r;
 }
 
-static int appraise(const struct sv_args *args, const struct sv_tee *tee, const struct input *in, struct sv_json **result,
-                    struct sv_err *err)
+static int appraise(const struct sv_args *args, const struct sv_tee *tee, const struct input *in,
+                    struct sv_json **result, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {0};
         SV_JSON *claims = NULL;
         SV_JSON *fetched = NULL;
-        struct sv_verify_in what = {.evidence = in->evidence, .report_data = sv_buf_bytes(&in->report_data), .time = in->time};
+        struct sv_verify_in what = {.evidence = in->evidence,
+                                    .report_data = sv_buf_bytes(&in->report_data),
+                                    .time = in->time};
         int r;
 
         for (size_t i = 0; i < in->files.n; i++)
@@ -218,7 +272,8 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
                 sv_json_set_bool(*result, "test_root", true);
         if (fetched)
                 sv_json_set(*result, "fetched", sv_json_ref(fetched));
-        /* What was proven stands there whether the policy wants it or not: which level, which advisories, what to update. */
+        /* What was proven stands there whether the policy wants it or not: which level, which
+         * advisories, what to update. */
         if (claims) {
                 sv_json_set(*result, "claims", sv_json_ref(claims));
                 if (sv_json_get(claims, "tcb"))

@@ -27,7 +27,8 @@ int sv_files_add(struct sv_files *f, const char *kind, const char *path, struct 
         file = &list[f->n++];
         *file = (struct sv_file){0};
         if (strlen(kind) >= sizeof(file->kind))
-                return sv_fail(err, SV_USAGE, "verify.collateral", "%s: no verifier asks for \"%.60s\"", path, kind);
+                return sv_fail(err, SV_USAGE, "verify.collateral",
+                               "%s: no verifier asks for \"%.60s\"", path, kind);
         snprintf(file->kind, sizeof(file->kind), "%s", kind);
         return sv_file_read(path, SV_JSON_SIZE_MAX, &file->data, "verify.collateral", err);
 }

@@ -7,13 +7,13 @@ struct sv_files {
         struct sv_file {
                 char kind[32];
                 struct sv_buf data;
-        } *list;
+        } * list;
         size_t n;
 };
 
 void sv_files_free(struct sv_files *f);
 /* The contents of one file. SV_SYSTEM / SV_FORMAT "verify.collateral". */
 int sv_files_add(struct sv_files *f, const char *kind, const char *path, struct sv_err *err);
-/* A folder: every file under the kind that its name says up to the first dot, "_" read as "-" (ek-root.1.pem, tcb_info.json), in the
- * order of names. A file: kind "bundle". */
+/* A folder: every file under the kind that its name says up to the first dot, "_" read as "-"
+ * (ek-root.1.pem, tcb_info.json), in the order of names. A file: kind "bundle". */
 int sv_files_add_path(struct sv_files *f, const char *path, struct sv_err *err);

@@ -32,7 +32,8 @@ static void show(struct sv_buf *out, const char *s)
                 sv_buf_puts(out, n ? s : "nothing");
 }
 
-static void add_row(struct sv_json *rows, const struct sv_json *step, const char *input, const char *a, const char *b)
+static void add_row(struct sv_json *rows, const struct sv_json *step, const char *input,
+                    const char *a, const char *b)
 {
         struct sv_json *row = sv_json_add(rows, sv_json_object());
         SV_BUF text = SV_BUF_NULL;
@@ -58,7 +59,8 @@ static void add_row(struct sv_json *rows, const struct sv_json *step, const char
 struct pair {
         const struct sv_json *step, *others;
         struct sv_json *rows;
-        bool mine_only, whole; /* look for inputs that the other lacks; the step itself was already told to differ */
+        /* look for inputs that the other lacks; the step itself was already told to differ */
+        bool mine_only, whole;
 };
 
 static int compare_input(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
@@ -68,7 +70,8 @@ static int compare_input(void *arg, const char *name, struct sv_json *value, str
 
         if (!sv_json_get(p->others, name)) {
                 if (!p->whole)
-                        add_row(p->rows, p->step, name, p->mine_only ? NULL : mine, p->mine_only ? mine : NULL);
+                        add_row(p->rows, p->step, name, p->mine_only ? NULL : mine,
+                                p->mine_only ? mine : NULL);
         } else if (!p->mine_only && mine && strcmp(mine, other)) {
                 add_row(p->rows, p->step, name, mine, other);
         }
@@ -82,7 +85,8 @@ static void compare_steps(const struct sv_json *x, const struct sv_json *y, stru
         struct pair p = {x, in_y, rows, false, !same_step(x, y)};
 
         if (!same_text(x, y, "what") || !same_text(x, y, "type"))
-                add_row(rows, x, NULL, text_of(x, !same_text(x, y, "what") ? "what" : "type"), text_of(y, !same_text(x, y, "what") ? "what" : "type"));
+                add_row(rows, x, NULL, text_of(x, !same_text(x, y, "what") ? "what" : "type"),
+                        text_of(y, !same_text(x, y, "what") ? "what" : "type"));
         if (in_x && in_y) {
                 sv_json_each(in_x, compare_input, &p, NULL);
                 p = (struct pair){y, in_x, rows, true, !same_step(x, y)};
@@ -109,8 +113,10 @@ static void compare_lists(const struct sv_json *a, const struct sv_json *b, stru
 
         while (i < sv_json_len(a) || k < sv_json_len(b)) {
                 const struct sv_json *x = sv_json_at(a, i), *y = sv_json_at(b, k);
-                size_t to_x = x && y ? distance(b, k, x) : SIZE_MAX, to_y = x && y ? distance(a, i, y) : SIZE_MAX;
-                bool stands_for = x && y && to_x == to_y && same_text(x, y, "register") && (same_text(x, y, "type") || same_text(x, y, "what"));
+                size_t to_x = x && y ? distance(b, k, x) : SIZE_MAX,
+                       to_y = x && y ? distance(a, i, y) : SIZE_MAX;
+                bool stands_for = x && y && to_x == to_y && same_text(x, y, "register") &&
+                                  (same_text(x, y, "type") || same_text(x, y, "what"));
 
                 if (stands_for) { /* both here, or neither anywhere */
                         compare_steps(x, y, rows);
@@ -139,24 +145,35 @@ static void first_digest(const struct sv_json *a, const struct sv_json *b, struc
         }
 }
 
-int sv_measure_differ(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows, struct sv_err *err)
+int sv_measure_differ(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows,
+                      struct sv_err *err)
 {
-        struct sv_json *va, *vb, *steps_a = sv_json_get(a, "steps"), *steps_b = sv_json_get(b, "steps");
+        struct sv_json *va, *vb, *steps_a = sv_json_get(a, "steps"),
+                                 *steps_b = sv_json_get(b, "steps");
         const char *ta, *tb, *first;
 
-        if (sv_json_need_obj(a, "measurements", &va, "measure.diff", err) < 0 || sv_json_need_obj(b, "measurements", &vb, "measure.diff", err) < 0 ||
-            sv_json_need_str(a, "tee", &ta, "measure.diff", err) < 0 || sv_json_need_str(b, "tee", &tb, "measure.diff", err) < 0)
+        if (sv_json_need_obj(a, "measurements", &va, "measure.diff", err) < 0 ||
+            sv_json_need_obj(b, "measurements", &vb, "measure.diff", err) < 0 ||
+            sv_json_need_str(a, "tee", &ta, "measure.diff", err) < 0 ||
+            sv_json_need_str(b, "tee", &tb, "measure.diff", err) < 0)
                 return -1;
         if (strcmp(ta, tb))
-                return sv_fail(err, SV_USAGE, "measure.diff", "two guests of the same TEE were expected, found %s and %s: say which with --tee", ta, tb);
+                return sv_fail(err, SV_USAGE, "measure.diff",
+                               "two guests of the same TEE were expected, found %s and %s: say "
+                               "which with --tee",
+                               ta, tb);
         if (sv_json_equal(va, vb))
                 return 0;
         if (!sv_json_len(steps_a) || !sv_json_len(steps_b))
-                return sv_fail(err, SV_USAGE, "measure.diff", "the measurements differ, but a result without steps does not say where: make it with --explain");
+                return sv_fail(err, SV_USAGE, "measure.diff",
+                               "the measurements differ, but a result without steps does not say "
+                               "where: make it with --explain");
         compare_lists(steps_a, steps_b, rows);
         if (!sv_json_len(rows))
                 first_digest(steps_a, steps_b, rows);
         first = text_of(sv_json_at(rows, 0), "text");
-        return sv_fail(err, SV_PROOF, "measure.differs", "%zu input%s, first: %s", sv_json_len(rows), sv_json_len(rows) == 1 ? " differs" : "s differ",
-                       *first ? first : "nothing that the steps show: their values differ all the same");
+        return sv_fail(err, SV_PROOF, "measure.differs", "%zu input%s, first: %s",
+                       sv_json_len(rows), sv_json_len(rows) == 1 ? " differs" : "s differ",
+                       *first ? first
+                              : "nothing that the steps show: their values differ all the same");
 }

@@ -1,10 +1,14 @@
-/* Which input makes two guests measure differently: two results of measure, step beside step. Pure. */
+/* Which input makes two guests measure differently: two results of measure, step beside step. Pure.
+ */
 #pragma once
 
 #include "base/json/json.h"
 
-/* a, b: {"tee","measurements","steps"} as `measure --explain --json` prints them. Adds {"register","step","input","a","b","text"} to *rows
- * for every input that differs, in the order of a's steps ("a" or "b" is null where only the other has it; "input" is null for a step as a
- * whole). 0 when both measure the same, whatever their steps say; SV_PROOF "measure.differs" naming the first row otherwise. SV_USAGE
- * "measure.diff": other TEEs, or no steps to compare. SV_FORMAT "measure.diff.member": no such result. */
-int sv_measure_differ(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows, struct sv_err *err);
+/* a, b: {"tee","measurements","steps"} as `measure --explain --json` prints them. Adds
+ * {"register","step","input","a","b","text"} to *rows for every input that differs, in the order of
+ * a's steps ("a" or "b" is null where only the other has it; "input" is null for a step as a
+ * whole). 0 when both measure the same, whatever their steps say; SV_PROOF "measure.differs" naming
+ * the first row otherwise. SV_USAGE "measure.diff": other TEEs, or no steps to compare. SV_FORMAT
+ * "measure.diff.member": no such result. */
+int sv_measure_differ(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows,
+                      struct sv_err *err);

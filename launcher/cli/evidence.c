@@ -13,12 +13,14 @@ int sv_evidence_tee(const struct sv_args *args, const struct sv_tee **out, struc
 
         *out = name ? sv_tee_find(name) : NULL;
         if (!*out)
-                return sv_fail(err, SV_USAGE, "tee.name", "expected --tee with one of %s, found %s%.40s", sv_tee_names(),
+                return sv_fail(err, SV_USAGE, "tee.name",
+                               "expected --tee with one of %s, found %s%.40s", sv_tee_names(),
                                name ? "" : "none", name ? name : "");
         return 0;
 }
 
-int sv_evidence_read(const char *path, const struct sv_tee *tee, struct sv_json **out, struct sv_err *err)
+int sv_evidence_read(const char *path, const struct sv_tee *tee, struct sv_json **out,
+                     struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
         const char *text;
@@ -65,7 +67,8 @@ static int add_folder(struct sv_evidence_paths *p, const char *dir, struct sv_er
                 SV_STR path = sv_asprintf("%s/%s", dir, names[i]->d_name);
                 struct stat st;
 
-                if (r == 0 && names[i]->d_name[0] != '.' && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+                if (r == 0 && names[i]->d_name[0] != '.' && stat(path, &st) == 0 &&
+                    S_ISREG(st.st_mode)) {
                         r = add_path(p, path, err);
                         path = NULL;
                 }
@@ -84,8 +87,10 @@ int sv_evidence_paths(const struct sv_args *args, struct sv_evidence_paths *out,
 
         for (int i = 0; i < args->n; i++) {
                 if (stat(args->pos[i], &st) < 0)
-                        return sv_fail_errno(err, "verify.evidence", "cannot read %s", args->pos[i]);
-                if (S_ISDIR(st.st_mode) ? add_folder(&p, args->pos[i], err) < 0 : add_path(&p, sv_asprintf("%s", args->pos[i]), err) < 0)
+                        return sv_fail_errno(err, "verify.evidence", "cannot read %s",
+                                             args->pos[i]);
+                if (S_ISDIR(st.st_mode) ? add_folder(&p, args->pos[i], err) < 0
+                                        : add_path(&p, sv_asprintf("%s", args->pos[i]), err) < 0)
                         return -1;
         }
         *out = p;

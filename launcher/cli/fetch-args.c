@@ -25,14 +25,17 @@ char *sv_fetch_cache_dir(const struct sv_args *args, struct sv_err *err)
                 return sv_asprintf("%s/secure-vm/collateral", cache);
         if (home && *home == '/')
                 return sv_asprintf("%s/.cache/secure-vm/collateral", home);
-        sv_fail(err, SV_USAGE, "collateral.cache-dir", "neither XDG_CACHE_HOME nor HOME says where a cache may be: give --cache");
+        sv_fail(err, SV_USAGE, "collateral.cache-dir",
+                "neither XDG_CACHE_HOME nor HOME says where a cache may be: give --cache");
         return NULL;
 }
 
 int sv_fetch_from_args(const struct sv_args *args, struct sv_fetch_args *out, struct sv_err *err)
 {
-        SV_FETCH_ARGS a = {.fetch = {.mirror_ca = sv_opt(args, "mirror-ca"), .offline = sv_opt(args, "offline"),
-                                     .refresh = sv_has(args, "refresh"), .budget_ms = BUDGET_MS}};
+        SV_FETCH_ARGS a = {.fetch = {.mirror_ca = sv_opt(args, "mirror-ca"),
+                                     .offline = sv_opt(args, "offline"),
+                                     .refresh = sv_has(args, "refresh"),
+                                     .budget_ms = BUDGET_MS}};
 
         for (int i = 0; sv_opt_nth(args, "mirror", i); i++)
                 a.mirrors[i] = sv_opt_nth(args, "mirror", i);
@@ -57,8 +60,13 @@ void sv_fetch_warn(const struct sv_fetched *f)
         for (size_t i = 0; i < f->n; i++)
                 if (f->list[i].note)
                         sv_warn("%s: %s%s", f->list[i].entry.kind,
-                                f->list[i].from == SV_FROM_STALE ? "from the cache, though it should have been asked for again: " : "",
+                                f->list[i].from == SV_FROM_STALE
+                                        ? "from the cache, though it should have been asked for "
+                                          "again: "
+                                        : "",
                                 f->list[i].note);
         for (size_t i = 0; i < sv_json_len(f->absent); i++)
-                sv_warn("neither mirror nor folder has a %s: verification does without, and its claims say so", sv_json_str(sv_json_at(f->absent, i)));
+                sv_warn("neither mirror nor folder has a %s: verification does without, and its "
+                        "claims say so",
+                        sv_json_str(sv_json_at(f->absent, i)));
 }

@@ -54,5 +54,7 @@ int main(int argc, char **argv)
                 table[i] = *rows[i];
         for (size_t i = 0; sv_cmds_absent[i].name && i < N_ABSENT; i++)
                 table[N_ROWS + i] = sv_cmds_absent[i];
-        return sv_cli_main("secure-vm", "confidential virtual machines, from firmware to unlocked disk", table, argc, argv);
+        return sv_cli_main("secure-vm",
+                           "confidential virtual machines, from firmware to unlocked disk", table,
+                           argc, argv);
 }

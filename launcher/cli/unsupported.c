@@ -1,4 +1,5 @@
-/* What other launchers can do with a guest and a confidential one cannot have: said by name, with what to do instead. */
+/* What other launchers can do with a guest and a confidential one cannot have: said by name, with
+ * what to do instead. */
 #include <stddef.h>
 
 #include "launcher/cli/commands.h"
@@ -6,22 +7,38 @@
 #define SEALED "a confidential guest's memory and registers are sealed to this processor, so "
 
 const struct sv_cmd sv_cmds_absent[] = {
-        {"dump", .absent = SEALED "the host has nothing to dump; take a dump inside the guest (kdump to its encrypted disk)"},
-        {"hibernate", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, and \"secure-vm launch\" it again"},
-        {"migrate", .absent = SEALED "they cannot move to another host; \"secure-vm stop\" it, copy its disk, and \"secure-vm launch\" the same guest file "
+        {"dump", .absent = SEALED "the host has nothing to dump; take a dump inside the guest "
+                                  "(kdump to its encrypted disk)"},
+        {"hibernate", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, "
+                                       "and \"secure-vm launch\" it again"},
+        {"migrate", .absent = SEALED "they cannot move to another host; \"secure-vm stop\" it, "
+                                     "copy its disk, and \"secure-vm launch\" the same guest file "
                                      "there: it attests anew and gets its disk"},
-        {"move", .absent = SEALED "it cannot move while it runs; \"secure-vm stop\" it, copy its disk, and \"secure-vm launch\" the same guest file there"},
-        {"pause", .absent = "a paused guest keeps its memory and its key; \"secure-vm stop\" it, and \"secure-vm launch\" it again"},
-        {"resize", .absent = "vCPUs are measured at the launch, and memory cannot be added to a confidential guest that runs; \"secure-vm stop\" it, change "
-                             "\"vcpus\" or \"memory\" in its guest file, \"secure-vm policy --put\" it, and \"secure-vm launch\" it again"},
-        {"restore", .absent = SEALED "nothing could have saved them; \"secure-vm launch\" starts it from its measured files"},
-        {"resume", .absent = "a guest is never paused; \"secure-vm launch\" starts one that was stopped"},
-        {"save", .absent = SEALED "they cannot be saved; \"secure-vm stop\" it, and \"secure-vm launch\" it again"},
-        {"set-memory", .absent = "memory cannot be added to a confidential guest that runs, nor taken; \"secure-vm stop\" it, change \"memory\" in its guest "
+        {"move", .absent = SEALED "it cannot move while it runs; \"secure-vm stop\" it, copy its "
+                                  "disk, and \"secure-vm launch\" the same guest file there"},
+        {"pause", .absent = "a paused guest keeps its memory and its key; \"secure-vm stop\" it, "
+                            "and \"secure-vm launch\" it again"},
+        {"resize", .absent = "vCPUs are measured at the launch, and memory cannot be added to a "
+                             "confidential guest that runs; \"secure-vm stop\" it, change "
+                             "\"vcpus\" or \"memory\" in its guest file, \"secure-vm policy "
+                             "--put\" it, and \"secure-vm launch\" it again"},
+        {"restore",
+         .absent = SEALED
+         "nothing could have saved them; \"secure-vm launch\" starts it from its measured files"},
+        {"resume",
+         .absent = "a guest is never paused; \"secure-vm launch\" starts one that was stopped"},
+        {"save", .absent = SEALED
+                 "they cannot be saved; \"secure-vm stop\" it, and \"secure-vm launch\" it again"},
+        {"set-memory", .absent = "memory cannot be added to a confidential guest that runs, nor "
+                                 "taken; \"secure-vm stop\" it, change \"memory\" in its guest "
                                  "file, and \"secure-vm launch\" it again"},
-        {"set-vcpus", .absent = "a vCPU is measured at the launch and cannot be added later; \"secure-vm stop\" it, change \"vcpus\" in its guest file, "
+        {"set-vcpus", .absent = "a vCPU is measured at the launch and cannot be added later; "
+                                "\"secure-vm stop\" it, change \"vcpus\" in its guest file, "
                                 "\"secure-vm policy --put\" it, and \"secure-vm launch\" it again"},
-        {"snapshot", .absent = SEALED "a snapshot of them does not exist; for its disk, \"secure-vm stop\" it and copy the image, which stays encrypted"},
-        {"suspend", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, and \"secure-vm launch\" it again"},
+        {"snapshot", .absent = SEALED
+                     "a snapshot of them does not exist; for its disk, \"secure-vm stop\" it "
+                     "and copy the image, which stays encrypted"},
+        {"suspend", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, and "
+                                     "\"secure-vm launch\" it again"},
         {NULL},
 };

@@ -23,7 +23,8 @@ static bool has_word(const char *line, const char *word)
         size_t n = strlen(word);
 
         for (const char *p = line; (p = strstr(p, word)); p += n)
-                if ((p == line || p[-1] == ' ' || p[-1] == '\t' || p[-1] == ':') && (!p[n] || p[n] == ' ' || p[n] == '\n'))
+                if ((p == line || p[-1] == ' ' || p[-1] == '\t' || p[-1] == ':') &&
+                    (!p[n] || p[n] == ' ' || p[n] == '\n'))
                         return true;
         return false;
 }
@@ -62,15 +63,22 @@ void sv_host_kvm(const char *sysroot, struct sv_host *out)
                 saved = errno;
                 if (fd < 0 && saved == ENOENT) {
                         snprintf(out->kvm_why, sizeof(out->kvm_why), "there is no /dev/kvm: %s",
-                                 *out->cpu ? "load the module kvm_amd or kvm_intel" : "switch virtualisation on in the machine's firmware setup");
+                                 *out->cpu ? "load the module kvm_amd or kvm_intel"
+                                           : "switch virtualisation on in the machine's firmware "
+                                             "setup");
                 } else if (fd < 0) {
-                        snprintf(out->kvm_why, sizeof(out->kvm_why), "/dev/kvm cannot be opened (%s): join the group that owns it", strerror(saved));
+                        snprintf(out->kvm_why, sizeof(out->kvm_why),
+                                 "/dev/kvm cannot be opened (%s): join the group that owns it",
+                                 strerror(saved));
                 } else if (!*out->cpu) {
                         snprintf(out->kvm_why, sizeof(out->kvm_why),
-                                 "/dev/kvm is there, but the processor shows neither svm nor vmx: guests would hang; switch nested virtualisation on");
-                } else if (!*sysroot && (version = ioctl(fd, KVM_GET_API_VERSION, 0)) != KVM_API_VERSION) {
-                        snprintf(out->kvm_why, sizeof(out->kvm_why), "/dev/kvm speaks version %d of its interface, %d was expected", version,
-                                 KVM_API_VERSION);
+                                 "/dev/kvm is there, but the processor shows neither svm nor vmx: "
+                                 "guests would hang; switch nested virtualisation on");
+                } else if (!*sysroot &&
+                           (version = ioctl(fd, KVM_GET_API_VERSION, 0)) != KVM_API_VERSION) {
+                        snprintf(out->kvm_why, sizeof(out->kvm_why),
+                                 "/dev/kvm speaks version %d of its interface, %d was expected",
+                                 version, KVM_API_VERSION);
                 } else {
                         out->kvm = true;
                 }
@@ -85,7 +93,8 @@ static void become(const char *const argv[], const struct passwd *pw, int out)
         dup2(null, 0);
         dup2(out >= 0 ? out : null, 1);
         dup2(null, 2);
-        if (pw && (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
+        if (pw && (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
+                   setuid(pw->pw_uid) < 0))
                 _exit(126);
         execvp(argv[0], (char *const *)argv);
         _exit(127);
@@ -107,7 +116,8 @@ int sv_host_run(const char *const argv[], const char *user, const char *check, s
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-                return sv_fail(err, SV_SYSTEM, check, "%s cannot be run; is it installed?", argv[0]);
+                return sv_fail(err, SV_SYSTEM, check, "%s cannot be run; is it installed?",
+                               argv[0]);
         if (!WIFEXITED(status) || WEXITSTATUS(status))
                 return sv_fail(err, SV_SYSTEM, check, "%s failed with status %d", argv[0],
                                WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -153,18 +163,22 @@ const char *sv_host_swtpm_user(void)
 static int make_ca(const char *user, struct sv_err *err)
 {
         char dir[] = "/tmp/secure-vm-ca.XXXXXX";
-        const char *argv[] = {"swtpm_setup", "--tpm2", "--tpmstate", dir, "--create-ek-cert", "--lock-nvram", "--not-overwrite", NULL};
+        const char *argv[] = {"swtpm_setup",      "--tpm2",       "--tpmstate",      dir,
+                              "--create-ek-cert", "--lock-nvram", "--not-overwrite", NULL};
         struct passwd *pw = user ? getpwnam(user) : NULL;
         int r;
 
         if (!mkdtemp(dir))
                 return sv_fail_errno(err, "host.vtpm-ca", "a temporary folder");
-        r = pw && chown(dir, pw->pw_uid, pw->pw_gid) < 0 ? sv_fail_errno(err, "host.vtpm-ca", "%s", dir) : sv_host_run(argv, user, "host.vtpm-ca", err);
+        r = pw && chown(dir, pw->pw_uid, pw->pw_gid) < 0
+                    ? sv_fail_errno(err, "host.vtpm-ca", "%s", dir)
+                    : sv_host_run(argv, user, "host.vtpm-ca", err);
         sv_remove_tree(dir, NULL);
         return r;
 }
 
-/* Somebody who ran swtpm_setup as root left files that swtpm's user cannot open; they are given to it. */
+/* Somebody who ran swtpm_setup as root left files that swtpm's user cannot open; they are given to
+ * it. */
 static int give_to(const char *state, const struct passwd *pw, struct sv_err *err)
 {
         DIR *dir = opendir(state);
@@ -174,9 +188,12 @@ static int give_to(const char *state, const struct passwd *pw, struct sv_err *er
         while (r == 0 && (e = readdir(dir))) {
                 struct stat st;
 
-                if (!strcmp(e->d_name, "..") || fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid == pw->pw_uid)
+                if (!strcmp(e->d_name, "..") ||
+                    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                    st.st_uid == pw->pw_uid)
                         continue;
-                if (fchownat(dirfd(dir), e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW) < 0)
+                if (fchownat(dirfd(dir), e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW) <
+                    0)
                         r = sv_fail_errno(err, "host.vtpm-ca", "%s/%s", state, e->d_name);
         }
         if (dir)
@@ -184,7 +201,8 @@ static int give_to(const char *state, const struct passwd *pw, struct sv_err *er
         return r;
 }
 
-/* As root: what libvirt lets swtpm run as makes and owns it. As an ordinary user: in a place of the user's own. */
+/* As root: what libvirt lets swtpm run as makes and owns it. As an ordinary user: in a place of the
+ * user's own. */
 static int make_vtpm_ca(const struct sv_localca *ca, struct sv_err *err)
 {
         const char *user = geteuid() == 0 ? sv_host_swtpm_user() : NULL;
@@ -199,7 +217,8 @@ static int make_vtpm_ca(const struct sv_localca *ca, struct sv_err *err)
 
 int sv_host_vtpm_ca(char **pem, struct sv_err *err)
 {
-        static const char *const own_conf[] = {"swtpm_setup", "--tpm2", "--create-config-files", "skip-if-exist", NULL};
+        static const char *const own_conf[] = {"swtpm_setup", "--tpm2", "--create-config-files",
+                                               "skip-if-exist", NULL};
         SV_LOCALCA ca = {0};
 
         if (geteuid() != 0 && sv_host_run(own_conf, NULL, "host.vtpm-ca", err) < 0)
@@ -207,7 +226,8 @@ int sv_host_vtpm_ca(char **pem, struct sv_err *err)
         if (sv_localca_find(&ca, "host.vtpm-ca", err) < 0 || make_vtpm_ca(&ca, err) < 0)
                 return -1;
         if (access(ca.issuer, R_OK) < 0)
-                return sv_fail_errno(err, "host.vtpm-ca", "swtpm_setup left no certificate at %s", ca.issuer);
+                return sv_fail_errno(err, "host.vtpm-ca", "swtpm_setup left no certificate at %s",
+                                     ca.issuer);
         *pem = ca.root;
         ca.root = NULL;
         return 0;
@@ -221,13 +241,13 @@ static char *by_descriptor(const char *path, const char *firmware)
         SV_JSON *j = NULL;
         const char *code, *vars;
 
-        if (sv_file_read(path, 1 << 20, &text, "descriptor", NULL) < 0 || sv_json_parse(sv_buf_bytes(&text), "descriptor", &j, NULL) < 0)
+        if (sv_file_read(path, 1 << 20, &text, "descriptor", NULL) < 0 ||
+            sv_json_parse(sv_buf_bytes(&text), "descriptor", &j, NULL) < 0)
                 return NULL;
         code = sv_json_str(sv_json_pointer(j, "/mapping/executable/filename"));
         vars = sv_json_str(sv_json_pointer(j, "/mapping/nvram-template/filename"));
         return code && vars && !strcmp(code, firmware) ? sv_asprintf("%s", vars) : NULL;
 }
-
 
 char *sv_host_nvram_template(const char *sysroot, const char *firmware)
 {
@@ -250,9 +270,11 @@ char *sv_host_nvram_template(const char *sysroot, const char *firmware)
                 const char *rest = code + 4;
 
                 found = sv_asprintf("%.*sVARS%s", (int)(code - firmware), firmware, rest);
-                if (access(found, R_OK) < 0) { /* OVMF_CODE_4M.secboot.fd goes with OVMF_VARS_4M.fd */
+                /* OVMF_CODE_4M.secboot.fd goes with OVMF_VARS_4M.fd */
+                if (access(found, R_OK) < 0) {
                         free(found);
-                        found = sv_asprintf("%.*sVARS%.*s.fd", (int)(code - firmware), firmware, (int)strcspn(rest, "."), rest);
+                        found = sv_asprintf("%.*sVARS%.*s.fd", (int)(code - firmware), firmware,
+                                            (int)strcspn(rest, "."), rest);
                 }
                 if (access(found, R_OK) < 0) {
                         free(found);

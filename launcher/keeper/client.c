@@ -25,12 +25,14 @@ int sv_client_connect(const struct sv_state *s, const char *socket_name, struct 
         if (errno == EACCES || errno == EPERM)
                 sv_fail_errno(err, "state.permission", "%s", path);
         else
-                sv_fail(err, SV_SYSTEM, "state.off", "guest %s does not run; \"secure-vm launch\" starts it", s->name);
+                sv_fail(err, SV_SYSTEM, "state.off",
+                        "guest %s does not run; \"secure-vm launch\" starts it", s->name);
         close(fd);
         return -1;
 }
 
-int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status, struct sv_err *err)
+int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status,
+                  struct sv_err *err)
 {
         SV_FD fd = sv_client_connect(s, "control.sock", err);
         struct timeval limit = {.tv_sec = 60};
@@ -50,15 +52,19 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
         while (recv(fd, &c, 1, 0) == 1 && c != '\n')
                 sv_buf_u8(&text, (uint8_t)c);
         if (!text.n)
-                return sv_fail(err, SV_SYSTEM, "state.silent", "the supervisor of guest %s does not answer", s->name);
+                return sv_fail(err, SV_SYSTEM, "state.silent",
+                               "the supervisor of guest %s does not answer", s->name);
         if (sv_json_parse(sv_buf_bytes(&text), "control.answer", &answer, err) < 0)
                 return -1;
         e = sv_json_get(answer, "error");
         if (e) {
-                const char *class = sv_json_str(sv_json_get(e, "class")), *check = sv_json_str(sv_json_get(e, "check")),
+                const char *class = sv_json_str(sv_json_get(e, "class")),
+                           *check = sv_json_str(sv_json_get(e, "check")),
                            *message = sv_json_str(sv_json_get(e, "message"));
 
-                return sv_fail(err, sv_class_from_name(class ? class : "system"), check ? check : "control.answer", "%s", message ? message : "no reason given");
+                return sv_fail(err, sv_class_from_name(class ? class : "system"),
+                               check ? check : "control.answer", "%s",
+                               message ? message : "no reason given");
         }
         *status = sv_json_ref(sv_json_get(answer, "status"));
         return 0;
@@ -71,7 +77,9 @@ int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err)
         if (sv_state_exists(s))
                 return 0;
         sv_state_free(s);
-        return sv_fail(err, SV_USAGE, "state.absent", "this host knows no guest \"%s\"; \"secure-vm list\" shows those it knows", name);
+        return sv_fail(err, SV_USAGE, "state.absent",
+                       "this host knows no guest \"%s\"; \"secure-vm list\" shows those it knows",
+                       name);
 }
 
 int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err)

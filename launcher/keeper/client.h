@@ -7,7 +7,8 @@
 /* A connected descriptor; state.off when nobody answers for the guest. */
 int sv_client_connect(const struct sv_state *s, const char *socket_name, struct sv_err *err);
 /* Ask and read the one answer: its "status", which the caller frees. */
-int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status, struct sv_err *err);
+int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status,
+                  struct sv_err *err);
 /* The guest's folder by name: state.absent when this host knows no such guest. */
 int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err);
 /* Wait until nothing of the guest runs any more; state.busy when that takes longer. */

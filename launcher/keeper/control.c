@@ -4,8 +4,9 @@ static const struct {
         enum sv_control what;
         const char *name;
 } verbs[] = {
-        {SV_CONTROL_STATUS, "status"}, {SV_CONTROL_STOP, "stop"},     {SV_CONTROL_DESTROY, "destroy"},
-        {SV_CONTROL_REBOOT, "reboot"}, {SV_CONTROL_EVENTS, "events"},
+        {SV_CONTROL_STATUS, "status"},   {SV_CONTROL_STOP, "stop"},
+        {SV_CONTROL_DESTROY, "destroy"}, {SV_CONTROL_REBOOT, "reboot"},
+        {SV_CONTROL_EVENTS, "events"},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -15,7 +16,8 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
         SV_JSON *j = NULL;
         const char *word;
 
-        if (sv_json_parse(line, "control.request", &j, err) < 0 || sv_json_need_str(j, "do", &word, "control.request", err) < 0 ||
+        if (sv_json_parse(line, "control.request", &j, err) < 0 ||
+            sv_json_need_str(j, "do", &word, "control.request", err) < 0 ||
             sv_json_only(j, members, "control.request", err) < 0)
                 return -1;
         for (size_t i = 0; i < N_VERBS; i++)
@@ -23,7 +25,9 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
                         *out = verbs[i].what;
                         return 0;
                 }
-        return sv_fail(err, SV_FORMAT, "control.request", "status, stop, destroy, reboot or events was expected, found \"%.32s\"", word);
+        return sv_fail(err, SV_FORMAT, "control.request",
+                       "status, stop, destroy, reboot or events was expected, found \"%.32s\"",
+                       word);
 }
 
 const char *sv_control_name(enum sv_control what)
@@ -41,7 +45,8 @@ void sv_control_print(enum sv_control what, struct sv_buf *out)
 
 /* --- the agent --- */
 
-static void copy_text(struct sv_json *to, const struct sv_json *from, const char *member, size_t max)
+static void copy_text(struct sv_json *to, const struct sv_json *from, const char *member,
+                      size_t max)
 {
         const char *s = sv_json_str(sv_json_get(from, member));
         SV_BUF clean = SV_BUF_NULL;
@@ -64,8 +69,8 @@ static int copy_timing(void *arg, const char *name, struct sv_json *value, struc
         static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
         struct sv_json *to = arg;
 
-        if (sv_json_type(value) == SV_JSON_INT && sv_json_int(value, -1) >= 0 && *name && strlen(name) <= 24 && !name[strspn(name, plain)] &&
-            sv_json_len(to) < TIMINGS_MAX)
+        if (sv_json_type(value) == SV_JSON_INT && sv_json_int(value, -1) >= 0 && *name &&
+            strlen(name) <= 24 && !name[strspn(name, plain)] && sv_json_len(to) < TIMINGS_MAX)
                 sv_json_set_int(to, name, sv_json_int(value, 0));
         return 0;
 }
@@ -102,8 +107,10 @@ int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct 
         const char *name;
 
         if (line.n > SV_LINE_MAX)
-                return sv_fail(err, SV_FORMAT, "control.agent", "a line of at most %d bytes was expected", SV_LINE_MAX);
-        if (sv_json_parse(line, "control.agent", &j, err) < 0 || sv_json_need_str(j, "event", &name, "control.agent", err) < 0)
+                return sv_fail(err, SV_FORMAT, "control.agent",
+                               "a line of at most %d bytes was expected", SV_LINE_MAX);
+        if (sv_json_parse(line, "control.agent", &j, err) < 0 ||
+            sv_json_need_str(j, "event", &name, "control.agent", err) < 0)
                 return -1;
         for (size_t i = 0; i < sizeof(agent_events) / sizeof(agent_events[0]); i++) {
                 SV_JSON *out = NULL;
@@ -123,7 +130,8 @@ int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct 
                 *event = sv_json_ref(out);
                 return 0;
         }
-        return sv_fail(err, SV_FORMAT, "control.agent", "an event of the agent's was expected, found \"%.32s\"", name);
+        return sv_fail(err, SV_FORMAT, "control.agent",
+                       "an event of the agent's was expected, found \"%.32s\"", name);
 }
 
 /* --- lines --- */

@@ -5,7 +5,13 @@
 
 #define SV_LINE_MAX 8192 /* bytes of one line, either way */
 
-enum sv_control { SV_CONTROL_STATUS = 1, SV_CONTROL_STOP, SV_CONTROL_DESTROY, SV_CONTROL_REBOOT, SV_CONTROL_EVENTS };
+enum sv_control {
+        SV_CONTROL_STATUS = 1,
+        SV_CONTROL_STOP,
+        SV_CONTROL_DESTROY,
+        SV_CONTROL_REBOOT,
+        SV_CONTROL_EVENTS
+};
 
 /* {"do":"status"} … control.request when it is anything else. */
 int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *err);
@@ -13,8 +19,8 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
 void sv_control_print(enum sv_control what, struct sv_buf *out);
 const char *sv_control_name(enum sv_control what);
 
-/* An agent's line, which nobody trusts, as an event of ours: only known members of known kinds, texts without control characters and
- * bounded. control.agent when it is none. */
+/* An agent's line, which nobody trusts, as an event of ours: only known members of known kinds,
+ * texts without control characters and bounded. control.agent when it is none. */
 int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct sv_err *err);
 
 /* Collects bytes and hands out whole lines. */
@@ -22,7 +28,8 @@ struct sv_lines {
         struct sv_buf buf;
         bool skip; /* the rest of a line that was too long */
 };
-/* Returns the next whole line without its newline in *line (valid until the next call), false when there is none. */
+/* Returns the next whole line without its newline in *line (valid until the next call), false when
+ * there is none. */
 void sv_lines_put(struct sv_lines *l, struct sv_bytes bytes);
 bool sv_lines_next(struct sv_lines *l, struct sv_buf *line);
 void sv_lines_free(struct sv_lines *l);

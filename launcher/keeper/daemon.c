@@ -15,12 +15,20 @@ static int remove_copies(const struct sv_state *s, struct sv_err *err)
         return sv_remove_tree(boot, err);
 }
 
-static int build(const struct sv_guest_elsewhere *w, const struct sv_stage *stage, struct sv_buf *xml, struct sv_err *err)
+static int build(const struct sv_guest_elsewhere *w, const struct sv_stage *stage,
+                 struct sv_buf *xml, struct sv_err *err)
 {
         SV_BUF cmdline = SV_BUF_NULL;
         struct sv_plan plan = {
-                .guest = w->guest, .tee = w->tee, .kvm = w->kvm, .kernel = stage->kernel, .initrd = stage->initrd, .shim = stage->shim, .firmware = stage->firmware,
-                .nvram_template = stage->nvram_template, .nvram = stage->nvram,
+                .guest = w->guest,
+                .tee = w->tee,
+                .kvm = w->kvm,
+                .kernel = stage->kernel,
+                .initrd = stage->initrd,
+                .shim = stage->shim,
+                .firmware = stage->firmware,
+                .nvram_template = stage->nvram_template,
+                .nvram = stage->nvram,
         };
 
         if (sv_guest_cmdline(w->guest, &cmdline, err) < 0)
@@ -46,18 +54,24 @@ static int run(struct sv_virt *v, const struct sv_tee *tee, struct sv_follow *f,
         return r;
 }
 
-int sv_elsewhere_launch(const struct sv_guest_elsewhere *w, struct sv_follow *f, struct sv_json **boot, struct sv_err *err)
+int sv_elsewhere_launch(const struct sv_guest_elsewhere *w, struct sv_follow *f,
+                        struct sv_json **boot, struct sv_err *err)
 {
         __attribute__((cleanup(sv_stage_free))) struct sv_stage stage = {0};
         SV_STATE s = {.lock = -1};
         SV_VIRT *v = NULL;
         SV_BUF xml = SV_BUF_NULL;
 
-        if (sv_state_init_elsewhere(&s, w->guest->name, err) < 0 || sv_state_lock(&s, 0, err) < 0 || sv_virt_open(w->uri, &v, err) < 0)
+        if (sv_state_init_elsewhere(&s, w->guest->name, err) < 0 || sv_state_lock(&s, 0, err) < 0 ||
+            sv_virt_open(w->uri, &v, err) < 0)
                 return -1;
         if (sv_virt_running(v, w->guest->name))
-                return sv_fail(err, SV_SYSTEM, "state.busy", "guest %s runs there already; \"secure-vm destroy --connect\" ends it", w->guest->name);
-        if (remove_copies(&s, err) < 0 || sv_stage(w->guest, w->tee, &s, &stage, err) < 0 || build(w, &stage, &xml, err) < 0 || sv_virt_define(v, sv_buf_str(&xml), err) < 0)
+                return sv_fail(
+                        err, SV_SYSTEM, "state.busy",
+                        "guest %s runs there already; \"secure-vm destroy --connect\" ends it",
+                        w->guest->name);
+        if (remove_copies(&s, err) < 0 || sv_stage(w->guest, w->tee, &s, &stage, err) < 0 ||
+            build(w, &stage, &xml, err) < 0 || sv_virt_define(v, sv_buf_str(&xml), err) < 0)
                 return -1;
         if (run(v, w->tee, f, err) < 0) {
                 sv_virt_destroy(v, NULL);
@@ -95,13 +109,14 @@ int sv_elsewhere_destroy(const char *uri, const char *name, struct sv_err *err)
         SV_STATE s = {.lock = -1};
         SV_VIRT *v = NULL;
 
-        if (sv_state_init_elsewhere(&s, name, err) < 0 || open_guest(uri, name, &v, err) < 0 || sv_virt_destroy(v, err) < 0 ||
-            sv_virt_undefine(v, err) < 0)
+        if (sv_state_init_elsewhere(&s, name, err) < 0 || open_guest(uri, name, &v, err) < 0 ||
+            sv_virt_destroy(v, err) < 0 || sv_virt_undefine(v, err) < 0)
                 return -1;
         return remove_copies(&s, err);
 }
 
-int sv_elsewhere_stop(const char *uri, const char *name, unsigned seconds, bool force, struct sv_err *err)
+int sv_elsewhere_stop(const char *uri, const char *name, unsigned seconds, bool force,
+                      struct sv_err *err)
 {
         SV_VIRT *v = NULL;
 
@@ -118,7 +133,9 @@ int sv_elsewhere_stop(const char *uri, const char *name, unsigned seconds, bool 
         }
         if (force)
                 return sv_virt_destroy(v, err);
-        return sv_fail(err, SV_SYSTEM, "stop.timeout", "guest %s did not shut down within %u seconds; --timeout gives it more, --force ends it then",
+        return sv_fail(err, SV_SYSTEM, "stop.timeout",
+                       "guest %s did not shut down within %u seconds; --timeout gives it more, "
+                       "--force ends it then",
                        name, seconds);
 }
 

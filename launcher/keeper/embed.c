@@ -18,8 +18,10 @@
 /* Everything libvirt's answer depends on that we can see; libvirt checks again for itself. */
 static char *cache_folder(struct sv_err *err)
 {
-        static const char *const inputs[] = {"/usr/bin/qemu-system-x86_64", "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
-                                             "/usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so", "/dev/kvm"};
+        static const char *const inputs[] = {
+                "/usr/bin/qemu-system-x86_64",
+                "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+                "/usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so", "/dev/kvm"};
         SV_STR base = sv_state_base();
         SV_BUF text = SV_BUF_NULL;
         uint8_t digest[SV_DIGEST_MAX];
@@ -29,7 +31,8 @@ static char *cache_folder(struct sv_err *err)
                 struct stat st;
 
                 if (stat(inputs[i], &st) == 0)
-                        sv_buf_printf(&text, "%s %lld %lld\n", inputs[i], (long long)st.st_mtime, i == 3 ? 0 : (long long)st.st_ctime);
+                        sv_buf_printf(&text, "%s %lld %lld\n", inputs[i], (long long)st.st_mtime,
+                                      i == 3 ? 0 : (long long)st.st_ctime);
         }
         if (sv_digest(SV_SHA256, sv_buf_bytes(&text), digest, err) < 0)
                 return NULL;
@@ -64,7 +67,9 @@ static int write_conf(const struct sv_state *s, const struct sv_guest *g, struct
         SV_STR path = sv_state_path(s, "etc/qemu.conf");
         SV_BUF conf = SV_BUF_NULL;
 
-        sv_buf_puts(&conf, "# written by secure-vm at each launch\nstdio_handler = \"file\"\nmax_core = 0\n");
+        sv_buf_puts(
+                &conf,
+                "# written by secure-vm at each launch\nstdio_handler = \"file\"\nmax_core = 0\n");
         if (geteuid() == 0) {
                 const char *swtpm = sv_host_swtpm_user();
                 struct passwd *pw = getpwnam(swtpm);
@@ -74,7 +79,8 @@ static int write_conf(const struct sv_state *s, const struct sv_guest *g, struct
                 sv_buf_puts(&conf, "namespaces = []\n");
                 if (getpwnam("libvirt-qemu"))
                         sv_buf_puts(&conf, "user = \"libvirt-qemu\"\n");
-                sv_buf_printf(&conf, "swtpm_user = \"%s\"\nswtpm_group = \"%s\"\n", swtpm, gr ? gr->gr_name : "root");
+                sv_buf_printf(&conf, "swtpm_user = \"%s\"\nswtpm_group = \"%s\"\n", swtpm,
+                              gr ? gr->gr_name : "root");
         }
         if (g->security.model)
                 sv_buf_printf(&conf, "security_driver = \"%s\"\n", g->security.model);
@@ -122,7 +128,9 @@ int sv_root_qemu_pid(const struct sv_state *s)
         SV_STR path = sv_asprintf("%s/run/qemu/%s.pid", s->dir, s->name);
         SV_BUF text = SV_BUF_NULL;
 
-        return sv_file_read(path, 64, &text, "launch.pid", NULL) < 0 ? 0 : (int)strtol(sv_buf_str(&text), NULL, 10);
+        return sv_file_read(path, 64, &text, "launch.pid", NULL) < 0
+                       ? 0
+                       : (int)strtol(sv_buf_str(&text), NULL, 10);
 }
 
 int sv_root_check_confined(int pid, const char *model, struct sv_err *err)
@@ -136,12 +144,14 @@ int sv_root_check_confined(int pid, const char *model, struct sv_err *err)
                 sv_buf_clear(&label);
                 (void)sv_file_read(common, 4096, &label, "launch.confinement", NULL);
         }
-        apparmor = !strncmp(sv_buf_str(&label), "libvirt-", 8) && strstr(sv_buf_str(&label), "(enforce)");
+        apparmor = !strncmp(sv_buf_str(&label), "libvirt-", 8) &&
+                   strstr(sv_buf_str(&label), "(enforce)");
         selinux = strstr(sv_buf_str(&label), ":svirt") != NULL;
         if (model ? (strcmp(model, "selinux") ? apparmor : selinux) : apparmor || selinux)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "launch.confinement",
-                       "the guest's QEMU runs with the label \"%.*s\", which confines nothing; load libvirt's profile or policy, or leave "
+                       "the guest's QEMU runs with the label \"%.*s\", which confines nothing; "
+                       "load libvirt's profile or policy, or leave "
                        "\"security\":{\"required\"} out",
                        (int)strcspn(sv_buf_str(&label), "\n"), sv_buf_str(&label));
 }

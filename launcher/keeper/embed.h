@@ -1,4 +1,5 @@
-/* The root of a guest's embedded libvirt driver: its configuration, and the capability cache that saves four seconds of probing. */
+/* The root of a guest's embedded libvirt driver: its configuration, and the capability cache that
+ * saves four seconds of probing. */
 #pragma once
 
 #include "guest/guest.h"
@@ -9,5 +10,6 @@ int sv_root_prepare(const struct sv_state *s, const struct sv_guest *g, struct s
 int sv_root_keep_cache(const struct sv_state *s, struct sv_err *err);
 /* The process id of the guest's QEMU, 0 when it has none. */
 int sv_root_qemu_pid(const struct sv_state *s);
-/* Is that process confined by the model (NULL: any)? Reads the kernel's word, not libvirt's. launch.confinement when not. */
+/* Is that process confined by the model (NULL: any)? Reads the kernel's word, not libvirt's.
+ * launch.confinement when not. */
 int sv_root_check_confined(int pid, const char *model, struct sv_err *err);

@@ -22,7 +22,8 @@ static int put_timing(void *arg, const char *name, struct sv_json *value, struct
 {
         struct sv_buf *line = arg;
 
-        sv_buf_printf(line, "%s%s %lld", line->n ? ", " : "", name, (long long)sv_json_int(value, 0));
+        sv_buf_printf(line, "%s%s %lld", line->n ? ", " : "", name,
+                      (long long)sv_json_int(value, 0));
         return 0;
 }
 
@@ -54,11 +55,13 @@ static void show(const struct sv_follow *f, const struct sv_json *e)
         if (!strcmp(name, "launch"))
                 sv_info("[%6.2fs] %s (%lld ms)", at, text(e, "step"), ms);
         else if (!strcmp(name, "running"))
-                sv_info("[%6.2fs] the guest runs, under %s", at, strcmp(text(e, "accelerator"), "kvm") ? "TCG (emulated)" : "KVM");
+                sv_info("[%6.2fs] the guest runs, under %s", at,
+                        strcmp(text(e, "accelerator"), "kvm") ? "TCG (emulated)" : "KVM");
         else if (!strcmp(name, "step") && !strcmp(text(e, "state"), "done"))
                 sv_info("[%6.2fs] guest: %s (%lld ms)", at, text(e, "step"), ms);
         else if (!strcmp(name, "retry"))
-                sv_info("[%6.2fs] guest: tries again: %s [%s]", at, text(e, "message"), text(e, "check"));
+                sv_info("[%6.2fs] guest: tries again: %s [%s]", at, text(e, "message"),
+                        text(e, "check"));
         else if (!strcmp(name, "rebooting"))
                 sv_info("[%6.2fs] the guest reboots: it is launched and attested again", at);
         else if (!strcmp(name, "unlocked"))
@@ -70,7 +73,8 @@ static int failed(const struct sv_json *e, const char *otherwise, struct sv_err 
 {
         enum sv_class class = sv_class_from_name(text(e, "class"));
 
-        return sv_fail(err, class ? class : SV_SYSTEM, *text(e, "check") ? text(e, "check") : otherwise, "%s",
+        return sv_fail(err, class ? class : SV_SYSTEM,
+                       *text(e, "check") ? text(e, "check") : otherwise, "%s",
                        *text(e, "message") ? text(e, "message") : "no reason was given");
 }
 
@@ -84,7 +88,9 @@ static int judge(struct sv_follow *f, const struct sv_json *e, struct sv_err *er
                 return failed(e, "agent.failed", err);
         if (!strcmp(name, "ended"))
                 return *text(e, "check") ? failed(e, "launch.ended", err)
-                                         : sv_fail(err, SV_SYSTEM, "launch.ended", "the guest ended %s; \"secure-vm console\" shows its last words",
+                                         : sv_fail(err, SV_SYSTEM, "launch.ended",
+                                                   "the guest ended %s; \"secure-vm console\" "
+                                                   "shows its last words",
                                                    f->wait ? "before it had its disk" : "at once");
         if (!strcmp(name, "unlocked")) {
                 snprintf(f->grounds, sizeof(f->grounds), "%s", text(e, "grounds"));
@@ -142,15 +148,22 @@ int sv_follow(struct sv_follow *f, struct sv_err *err)
                 ssize_t n;
 
                 if (left <= 0) {
-                        r = sv_fail(err, SV_SYSTEM, "launch.timeout", "the guest did not get there within %u seconds; --timeout gives it more", f->timeout);
+                        r = sv_fail(err, SV_SYSTEM, "launch.timeout",
+                                    "the guest did not get there within %u seconds; --timeout "
+                                    "gives it more",
+                                    f->timeout);
                         break;
                 }
                 if (poll(&p, 1, left > 3600000 ? 3600000 : (int)left) <= 0)
                         continue;
                 n = recv(f->fd, chunk, sizeof(chunk), 0);
                 if (n <= 0) {
-                        r = f->agent ? sv_fail(err, SV_SYSTEM, "launch.ended", "the guest ended before it had its disk; its console says more")
-                                     : sv_fail(err, SV_SYSTEM, "launch.supervisor", "the guest's supervisor was killed; nothing of the guest is left");
+                        r = f->agent ? sv_fail(err, SV_SYSTEM, "launch.ended",
+                                               "the guest ended before it had its disk; its "
+                                               "console says more")
+                                     : sv_fail(err, SV_SYSTEM, "launch.supervisor",
+                                               "the guest's supervisor was killed; nothing of the "
+                                               "guest is left");
                         break;
                 }
                 sv_lines_put(&lines, sv_bytes(chunk, (size_t)n));

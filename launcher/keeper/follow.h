@@ -1,4 +1,5 @@
-/* Watching a guest start: events in, people's lines or JSON lines out, an end at the first word that decides. */
+/* Watching a guest start: events in, people's lines or JSON lines out, an end at the first word
+ * that decides. */
 #pragma once
 
 #include <stdio.h>
@@ -6,18 +7,23 @@
 #include "launcher/keeper/state.h"
 
 struct sv_follow {
-        int fd;           /* the supervisor's events */
-        bool wait;        /* until the guest has its disk; else until it runs */
-        bool agent;       /* the descriptor is the agent's own channel, not a supervisor's: nothing in it is trusted */
-        bool commit;      /* a supervisor's: say "commit" when that is reached, and wait for the answer */
+        int fd;    /* the supervisor's events */
+        bool wait; /* until the guest has its disk; else until it runs */
+        /* the descriptor is the agent's own channel, not a supervisor's: nothing in it is trusted
+         */
+        bool agent;
+        /* a supervisor's: say "commit" when that is reached, and wait for the answer */
+        bool commit;
         unsigned timeout; /* seconds; 0: none */
         FILE *events;     /* JSON lines; NULL: none */
         bool quiet;       /* no lines for people */
         int64_t began;    /* set by sv_follow */
         /* out */
         char grounds[1024]; /* why the key was released */
-        struct sv_json *timings; /* name to milliseconds, as the agent says; NULL: it did not. The caller frees */
+        /* name to milliseconds, as the agent says; NULL: it did not. The caller frees */
+        struct sv_json *timings;
 };
 
-/* 0 when reached. The failed check with its own class when the guest or its supervisor says one; launch.timeout, launch.ended. */
+/* 0 when reached. The failed check with its own class when the guest or its supervisor says one;
+ * launch.timeout, launch.ended. */
 int sv_follow(struct sv_follow *f, struct sv_err *err);

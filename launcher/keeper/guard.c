@@ -76,8 +76,10 @@ void sv_guard_note_end(const struct sv_state *s, const char *text)
 
 static void note_abnormal_end(const struct sv_state *s, int status)
 {
-        SV_STR text = WIFSIGNALED(status) ? sv_asprintf("the supervisor was killed by signal %d", WTERMSIG(status))
-                                          : sv_asprintf("the supervisor ended with status %d", WEXITSTATUS(status));
+        SV_STR text =
+                WIFSIGNALED(status)
+                        ? sv_asprintf("the supervisor was killed by signal %d", WTERMSIG(status))
+                        : sv_asprintf("the supervisor ended with status %d", WEXITSTATUS(status));
 
         sv_guard_note_end(s, text);
 }
@@ -100,7 +102,8 @@ static int guard(const struct sv_state *s, pid_t worker)
         return 0;
 }
 
-/* Whoever waits for the end of one of the caller's pipes must not wait for us: all descriptors but the three standard ones and two. */
+/* Whoever waits for the end of one of the caller's pipes must not wait for us: all descriptors but
+ * the three standard ones and two. */
 static void close_others(int a, int b)
 {
         int low = a < b ? a : b, high = a < b ? b : a;
@@ -132,14 +135,16 @@ static void detach(const struct sv_state *s)
         signal(SIGPIPE, SIG_IGN);
 }
 
-static int run_guard(const struct sv_state *s, int launch, int (*worker)(void *arg, struct sv_worker_ends ends), void *arg)
+static int run_guard(const struct sv_state *s, int launch,
+                     int (*worker)(void *arg, struct sv_worker_ends ends), void *arg)
 {
         int ends[2];
         pid_t pid;
 
         close_others(launch, s->lock);
         detach(s);
-        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || pipe2(ends, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || pipe2(ends, O_CLOEXEC) < 0 ||
+            (pid = fork()) < 0)
                 return 1;
         if (pid == 0) {
                 close(ends[1]);
@@ -152,7 +157,8 @@ static int run_guard(const struct sv_state *s, int launch, int (*worker)(void *a
         return guard(s, pid);
 }
 
-int sv_guard_start(const struct sv_state *s, int (*worker)(void *arg, struct sv_worker_ends ends), void *arg, struct sv_err *err)
+int sv_guard_start(const struct sv_state *s, int (*worker)(void *arg, struct sv_worker_ends ends),
+                   void *arg, struct sv_err *err)
 {
         int pair[2];
         pid_t pid;

@@ -1,4 +1,5 @@
-/* Cleaning up after a supervisor that was killed together with its guard: only then is anything left. */
+/* Cleaning up after a supervisor that was killed together with its guard: only then is anything
+ * left. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +13,8 @@
 #include "base/core/file.h"
 #include "launcher/keeper/state.h"
 
-/* Does process `pid` name a file below `dir` on its command line, and is its program one that serves guests? */
+/* Does process `pid` name a file below `dir` on its command line, and is its program one that
+ * serves guests? */
 static bool belongs(const char *pid, const char *dir)
 {
         SV_STR exe_path = sv_asprintf("/proc/%s/exe", pid);
@@ -32,7 +34,8 @@ static bool belongs(const char *pid, const char *dir)
         for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
                 serves |= !strncmp(base, programs[i], strlen(programs[i]));
         /* Scripts of swtpm's run under an interpreter; the path is then the only sign. */
-        return (serves || strstr((char *)cmd.p, "swtpm")) && memmem(cmd.p, cmd.n, below, strlen(below));
+        return (serves || strstr((char *)cmd.p, "swtpm")) &&
+               memmem(cmd.p, cmd.n, below, strlen(below));
 }
 
 unsigned sv_state_kill_leftovers(const struct sv_state *s)
@@ -61,11 +64,13 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s)
         return killed;
 }
 
-/* Empty cgroups that libvirt made for this root's QEMU are the system's to forget; only files of ours are removed here. */
+/* Empty cgroups that libvirt made for this root's QEMU are the system's to forget; only files of
+ * ours are removed here. */
 int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *err)
 {
-        static const char *const transient[] = {"control.sock", "console.sock", "agent.sock", "boot",     "run",
-                                                "etc",          "lib/qemu",     "lib/libvirt-doms"};
+        static const char *const transient[] = {
+                "control.sock", "console.sock", "agent.sock", "boot",
+                "run",          "etc",          "lib/qemu",   "lib/libvirt-doms"};
 
         *killed = sv_state_kill_leftovers(s);
         for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++) {

@@ -21,7 +21,8 @@ void sv_stage_free(struct sv_stage *s)
         *s = (struct sv_stage){0};
 }
 
-static int stage_one(const struct sv_state *s, const char *member, const char *from, uint64_t max, char **to, struct sv_json *digests, struct sv_err *err)
+static int stage_one(const struct sv_state *s, const char *member, const char *from, uint64_t max,
+                     char **to, struct sv_json *digests, struct sv_err *err)
 {
         SV_STR copy = sv_asprintf("%s/boot/%s", s->dir, member);
         uint8_t digest[SV_DIGEST_MAX];
@@ -34,9 +35,12 @@ static int stage_one(const struct sv_state *s, const char *member, const char *f
         if (stat(from, &st) < 0)
                 return sv_fail_errno(err, check, "%s (\"%s\" in the guest file)", from, member);
         if (!S_ISREG(st.st_mode) || !st.st_size || (uint64_t)st.st_size > max)
-                return sv_fail(err, SV_USAGE, check, "%s: a file of 1 to %llu bytes was expected; correct \"%s\" in the guest file", from,
-                               (unsigned long long)max, member);
-        if (sv_file_copy(from, copy, 0644, err) < 0 || sv_digest_file(SV_SHA256, copy, digest, &size, err) < 0)
+                return sv_fail(err, SV_USAGE, check,
+                               "%s: a file of 1 to %llu bytes was expected; correct \"%s\" in the "
+                               "guest file",
+                               from, (unsigned long long)max, member);
+        if (sv_file_copy(from, copy, 0644, err) < 0 ||
+            sv_digest_file(SV_SHA256, copy, digest, &size, err) < 0)
                 return -1;
         entry = sv_json_set(digests, member, sv_json_object());
         sv_json_set_str(entry, "path", from);
@@ -47,7 +51,8 @@ static int stage_one(const struct sv_state *s, const char *member, const char *f
         return 0;
 }
 
-int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s, struct sv_stage *out, struct sv_err *err)
+int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s,
+             struct sv_stage *out, struct sv_err *err)
 {
         const char *firmware = sv_tee_firmware(tee, g);
         __attribute__((cleanup(sv_stage_free))) struct sv_stage st = {.digests = sv_json_object()};
@@ -55,10 +60,14 @@ int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv
         SV_STR vars = sv_host_nvram_template("", firmware);
 
         if (sv_mkdirs(boot, 0711, err) < 0 ||
-            stage_one(s, "firmware", firmware, SV_FIRMWARE_SIZE_MAX, &st.firmware, st.digests, err) < 0 ||
-            stage_one(s, g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel, SV_KERNEL_SIZE_MAX, &st.kernel, st.digests, err) < 0 ||
-            (g->initrd && stage_one(s, "initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd, st.digests, err) < 0) ||
-            (g->shim && stage_one(s, "shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim, st.digests, err) < 0))
+            stage_one(s, "firmware", firmware, SV_FIRMWARE_SIZE_MAX, &st.firmware, st.digests,
+                      err) < 0 ||
+            stage_one(s, g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel, SV_KERNEL_SIZE_MAX,
+                      &st.kernel, st.digests, err) < 0 ||
+            (g->initrd && stage_one(s, "initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd,
+                                    st.digests, err) < 0) ||
+            (g->shim &&
+             stage_one(s, "shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim, st.digests, err) < 0))
                 return -1;
         if (vars) {
                 st.nvram_template = sv_state_path(s, "boot/variables");

@@ -1,5 +1,6 @@
-/* What boots, copied into the guest's own folder and measured there: what was measured is what starts, whatever happens to the
- * originals, and QEMU's user can read it wherever the originals lie. */
+/* What boots, copied into the guest's own folder and measured there: what was measured is what
+ * starts, whatever happens to the originals, and QEMU's user can read it wherever the originals
+ * lie. */
 #pragma once
 
 #include "guest/guest.h"
@@ -11,11 +12,12 @@ struct sv_stage {
         char *initrd; /* or NULL */
         char *shim;   /* or NULL */
         char *firmware;
-        char *nvram_template; /* or NULL */
-        char *nvram;          /* path for this guest's copy */
+        char *nvram_template;    /* or NULL */
+        char *nvram;             /* path for this guest's copy */
         struct sv_json *digests; /* {"kernel":{"path":…,"sha256":…,"bytes":n},…} */
 };
 
 /* The firmware is the guest file's, else the TEE's (tee may be NULL), else the distribution's. */
-int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s, struct sv_stage *out, struct sv_err *err);
+int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s,
+             struct sv_stage *out, struct sv_err *err);
 void sv_stage_free(struct sv_stage *s);

@@ -17,7 +17,8 @@
 
 char *sv_state_base(void)
 {
-        const char *dir = getenv("SECURE_VM_DIR"), *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
+        const char *dir = getenv("SECURE_VM_DIR"), *home = getenv("HOME"),
+                   *state = getenv("XDG_STATE_HOME");
 
         if (dir && *dir == '/')
                 return sv_asprintf("%s", dir);
@@ -36,7 +37,10 @@ int sv_state_init(struct sv_state *s, const char *name, struct sv_err *err)
 
         *s = (struct sv_state){.lock = -1};
         if (!sv_name_ok(name))
-                return sv_fail(err, SV_USAGE, "state.name", "\"%s\" is not a guest's name; \"secure-vm list\" shows those there are", name);
+                return sv_fail(
+                        err, SV_USAGE, "state.name",
+                        "\"%s\" is not a guest's name; \"secure-vm list\" shows those there are",
+                        name);
         if (strlen(base) + 1 + strlen(name) <= SV_STATE_DIR_MAX) {
                 s->dir = sv_asprintf("%s/%s", base, name);
         } else {
@@ -46,8 +50,9 @@ int sv_state_init(struct sv_state *s, const char *name, struct sv_err *err)
         }
         if (strlen(s->dir) > SV_STATE_DIR_MAX) {
                 sv_fail(err, SV_USAGE, "state.path",
-                        "%s is too long: sockets below it would exceed the system's limit; set SECURE_VM_DIR to a folder of at most %d bytes", base,
-                        SV_STATE_DIR_MAX - 17);
+                        "%s is too long: sockets below it would exceed the system's limit; set "
+                        "SECURE_VM_DIR to a folder of at most %d bytes",
+                        base, SV_STATE_DIR_MAX - 17);
                 sv_state_free(s);
                 return -1;
         }
@@ -61,7 +66,10 @@ int sv_state_init_elsewhere(struct sv_state *s, const char *name, struct sv_err 
 
         *s = (struct sv_state){.lock = -1};
         if (!sv_name_ok(name))
-                return sv_fail(err, SV_USAGE, "state.name", "\"%s\" is not a guest's name; \"secure-vm list\" shows those there are", name);
+                return sv_fail(
+                        err, SV_USAGE, "state.name",
+                        "\"%s\" is not a guest's name; \"secure-vm list\" shows those there are",
+                        name);
         s->dir = sv_asprintf("%s/.elsewhere/%s", base, name);
         s->name = sv_asprintf("%s", name);
         return 0;
@@ -112,8 +120,9 @@ int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err)
                 if (errno != EWOULDBLOCK || now_ms() >= end) {
                         close(fd);
                         return sv_fail(err, SV_SYSTEM, "state.busy",
-                                       "guest %s is running or being changed; \"secure-vm show %s\" says more, \"secure-vm destroy %s\" ends it", s->name,
-                                       s->name, s->name);
+                                       "guest %s is running or being changed; \"secure-vm show "
+                                       "%s\" says more, \"secure-vm destroy %s\" ends it",
+                                       s->name, s->name, s->name);
                 }
                 usleep(10000);
         }
@@ -129,7 +138,8 @@ bool sv_state_locked(const struct sv_state *s)
         return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
-int sv_state_write_status(const struct sv_state *s, const struct sv_json *status, struct sv_err *err)
+int sv_state_write_status(const struct sv_state *s, const struct sv_json *status,
+                          struct sv_err *err)
 {
         SV_STR path = sv_state_path(s, "status.json");
         SV_BUF text = SV_BUF_NULL;
@@ -149,21 +159,25 @@ int sv_state_read_status(const struct sv_state *s, struct sv_json **status, stru
         return sv_json_parse(sv_buf_bytes(&text), "state.status", status, err);
 }
 
-int sv_state_each(int (*fn)(void *arg, const struct sv_state *s, const struct sv_json *status, struct sv_err *err), void *arg, struct sv_err *err)
+int sv_state_each(int (*fn)(void *arg, const struct sv_state *s, const struct sv_json *status,
+                            struct sv_err *err),
+                  void *arg, struct sv_err *err)
 {
         SV_STR base = sv_state_base();
         struct dirent **list = NULL;
         int n = scandir(base, &list, NULL, alphasort), r = 0;
 
         for (int i = 0; i < n; i++) {
-                struct sv_state found = {.lock = -1, .dir = sv_asprintf("%s/%s", base, list[i]->d_name)};
+                struct sv_state found = {.lock = -1,
+                                         .dir = sv_asprintf("%s/%s", base, list[i]->d_name)};
                 SV_JSON *status = NULL;
                 SV_STATE s = {.lock = -1};
                 const char *name = NULL;
 
                 if (list[i]->d_name[0] != '.' && sv_state_read_status(&found, &status, NULL) == 0)
                         name = sv_json_str(sv_json_get(status, "name"));
-                if (r == 0 && name && sv_state_init(&s, name, NULL) == 0 && !strcmp(s.dir, found.dir))
+                if (r == 0 && name && sv_state_init(&s, name, NULL) == 0 &&
+                    !strcmp(s.dir, found.dir))
                         r = fn(arg, &s, status, err);
                 sv_state_free(&found);
                 free(list[i]);

@@ -13,7 +13,8 @@
 #include "base/program/log.h"
 #include "launcher/keeper/guard.h"
 
-/* The worker is killed, and what it and libvirt have started with it; the lock, which we hold too, is free when all of that is gone. */
+/* The worker is killed, and what it and libvirt have started with it; the lock, which we hold too,
+ * is free when all of that is gone. */
 static void end_all(const struct sv_state *s, pid_t worker, int end)
 {
         struct pollfd p = {.fd = end, .events = POLLIN};
@@ -21,7 +22,8 @@ static void end_all(const struct sv_state *s, pid_t worker, int end)
         unsigned killed = 0;
 
         kill(worker, SIGKILL);
-        /* Hangs up when the worker has gone, and with it whatever it had forked and not yet made another program: the rest has a name. */
+        /* Hangs up when the worker has gone, and with it whatever it had forked and not yet made
+         * another program: the rest has a name. */
         while (poll(&p, 1, 10000) < 0 && errno == EINTR)
                 ;
         sv_guard_note_end(s, "the guard process was killed");
@@ -32,7 +34,8 @@ static void end_all(const struct sv_state *s, pid_t worker, int end)
 static void watch(const struct sv_state *s, pid_t worker, int guard, int end)
 {
         for (;;) {
-                struct pollfd p[2] = {{.fd = guard, .events = POLLIN}, {.fd = end, .events = POLLIN}};
+                struct pollfd p[2] = {{.fd = guard, .events = POLLIN},
+                                      {.fd = end, .events = POLLIN}};
 
                 if (poll(p, 2, -1) < 0)
                         continue;

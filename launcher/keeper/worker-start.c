@@ -40,9 +40,20 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         SV_BUF cmdline = SV_BUF_NULL;
         bool buffered[16] = {0}; /* as many as a guest file may have */
         struct sv_plan plan = {
-                .guest = k->guest, .tee = k->tee, .kvm = k->kvm, .kernel = w->stage.kernel, .initrd = w->stage.initrd, .shim = w->stage.shim,
-                .firmware = w->stage.firmware, .nvram_template = w->stage.nvram_template, .nvram = w->stage.nvram,
-                .console_socket = console, .console_log = log, .agent_socket = agent, .disks_by_fd = k->guest->n_disks > 0, .buffered = buffered,
+                .guest = k->guest,
+                .tee = k->tee,
+                .kvm = k->kvm,
+                .kernel = w->stage.kernel,
+                .initrd = w->stage.initrd,
+                .shim = w->stage.shim,
+                .firmware = w->stage.firmware,
+                .nvram_template = w->stage.nvram_template,
+                .nvram = w->stage.nvram,
+                .console_socket = console,
+                .console_log = log,
+                .agent_socket = agent,
+                .disks_by_fd = k->guest->n_disks > 0,
+                .buffered = buffered,
         };
 
         for (size_t i = 0; i < k->guest->n_disks && i < 16; i++)
@@ -58,14 +69,16 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
 {
         for (size_t i = 0; i < w->work->guest->n_disks; i++) {
                 const struct sv_disk *d = &w->work->guest->disks[i];
-                int direct = direct_flag(d->path); /* QEMU looks for a descriptor with the very flags it would open with */
+                /* QEMU looks for a descriptor with the very flags it would open with */
+                int direct = direct_flag(d->path);
                 SV_FD reader = open(d->path, O_RDONLY | O_CLOEXEC | direct);
                 SV_FD writer = d->readonly ? -1 : open(d->path, O_RDWR | O_CLOEXEC | direct);
                 int fds[2] = {reader, writer};
                 char group[32];
 
                 if (reader < 0 || (!d->readonly && writer < 0))
-                        return sv_fail_errno(err, "launch.disk", "%s (\"disks\" in the guest file)", d->path);
+                        return sv_fail_errno(err, "launch.disk", "%s (\"disks\" in the guest file)",
+                                             d->path);
                 snprintf(group, sizeof(group), "disk%zu", i);
                 if (sv_virt_associate(w->virt, group, fds, d->readonly ? 1 : 2, err) < 0)
                         return -1;
@@ -80,7 +93,8 @@ static int connect_agent(struct sv_worker *w, struct sv_err *err)
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+        if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+            fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
                 sv_fail_errno(err, "launch.agent", "%s", path);
                 if (fd >= 0)
                         close(fd);
@@ -110,7 +124,8 @@ static int start(struct sv_worker *w, struct sv_err *err)
                 return -1;
         mark_vtpm(k->state);
         pid = sv_root_qemu_pid(k->state);
-        if (k->guest->security.required && sv_root_check_confined(pid, k->guest->security.model, err) < 0)
+        if (k->guest->security.required &&
+            sv_root_check_confined(pid, k->guest->security.model, err) < 0)
                 return -1;
         if (connect_agent(w, err) < 0)
                 return -1;
@@ -131,7 +146,8 @@ static int prepare(struct sv_worker *w, const char *xml, struct sv_err *err)
 {
         SV_STR ca = NULL;
 
-        /* swtpm's own set-up runs as a user who may not make the folder of the certificate authority. */
+        /* swtpm's own set-up runs as a user who may not make the folder of the certificate
+         * authority. */
         if (strstr(xml, "<backend type='emulator'") && sv_host_vtpm_ca(&ca, err) < 0)
                 return -1;
         return sv_root_prepare(w->work->state, w->work->guest, err);
@@ -144,12 +160,14 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
         SV_BUF xml = SV_BUF_NULL;
         int64_t t = sv_worker_ms(w);
 
-        if (sv_stage(k->guest, k->tee, k->state, &w->stage, err) < 0 || sv_worker_wanted(w, err) < 0)
+        if (sv_stage(k->guest, k->tee, k->state, &w->stage, err) < 0 ||
+            sv_worker_wanted(w, err) < 0)
                 return -1;
         sv_json_set(w->status, "boot", sv_json_ref(w->stage.digests));
         tell_step(w, "copy and measure", t);
         t = sv_worker_ms(w);
-        if (build_xml(w, &xml, err) < 0 || prepare(w, sv_buf_str(&xml), err) < 0 || sv_worker_wanted(w, err) < 0)
+        if (build_xml(w, &xml, err) < 0 || prepare(w, sv_buf_str(&xml), err) < 0 ||
+            sv_worker_wanted(w, err) < 0)
                 return -1;
         tell_step(w, "prepare", t);
         t = sv_worker_ms(w);
@@ -157,7 +175,8 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
                 return -1;
         tell_step(w, "connect", t);
         t = sv_worker_ms(w);
-        if (sv_virt_define(w->virt, sv_buf_str(&xml), err) < 0 || sv_root_keep_cache(k->state, err) < 0 || sv_worker_wanted(w, err) < 0)
+        if (sv_virt_define(w->virt, sv_buf_str(&xml), err) < 0 ||
+            sv_root_keep_cache(k->state, err) < 0 || sv_worker_wanted(w, err) < 0)
                 return -1;
         tell_step(w, "define", t);
         return start(w, err);
@@ -169,7 +188,8 @@ int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
                 close(w->agent);
         w->agent = -1;
         sv_buf_clear(&w->agent_lines.buf);
-        /* The variable store begins anew: what the last run put there must not change what this one measures. */
+        /* The variable store begins anew: what the last run put there must not change what this one
+         * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)
                 return sv_fail_errno(err, "launch.nvram", "%s", w->stage.nvram);
         return start(w, err);

@@ -53,7 +53,8 @@ void sv_worker_tell(struct sv_worker *w, struct sv_json *event)
         if (w->launch >= 0)
                 send_line(w->launch, event);
         for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
-                if (w->clients[i].fd >= 0 && w->clients[i].events && !send_line(w->clients[i].fd, event))
+                if (w->clients[i].fd >= 0 && w->clients[i].events &&
+                    !send_line(w->clients[i].fd, event))
                         drop(&w->clients[i]);
         sv_json_free(event);
 }
@@ -68,7 +69,8 @@ static bool hung_up(int fd)
 int sv_worker_wanted(struct sv_worker *w, struct sv_err *err)
 {
         if (hung_up(w->guard) || (!w->committed && hung_up(w->launch)))
-                return sv_fail(err, SV_SYSTEM, "launch.abandoned", "whoever launched this guest is gone");
+                return sv_fail(err, SV_SYSTEM, "launch.abandoned",
+                               "whoever launched this guest is gone");
         return 0;
 }
 
@@ -146,7 +148,8 @@ void sv_worker_client(struct sv_worker *w, struct sv_client *c)
                 enum sv_control what = 0;
                 SV_JSON *answer = NULL;
 
-                if (sv_control_parse(sv_buf_bytes(&line), &what, &err) < 0 || serve(w, c, what, &err) < 0) {
+                if (sv_control_parse(sv_buf_bytes(&line), &what, &err) < 0 ||
+                    serve(w, c, what, &err) < 0) {
                         answer = sv_err_json(&err);
                 } else {
                         answer = sv_json_object();

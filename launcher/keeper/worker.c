@@ -13,8 +13,8 @@
 #include "launcher/keeper/watch.h"
 #include "launcher/keeper/worker-int.h"
 
-#define QUICK_MS 10000 /* a guest that resets sooner after its start than this, */
-#define QUICK_MAX 5    /* this often in a row, is not rebooting but failing */
+#define QUICK_MS  10000 /* a guest that resets sooner after its start than this, */
+#define QUICK_MAX 5     /* this often in a row, is not rebooting but failing */
 
 static void tell_simple(struct sv_worker *w, const char *event)
 {
@@ -36,7 +36,8 @@ static void hear_launcher(struct sv_worker *w)
                 close(w->launch);
                 w->launch = -1;
                 if (!w->committed) {
-                        sv_fail(&w->err, SV_SYSTEM, "launch.abandoned", "whoever launched this guest is gone");
+                        sv_fail(&w->err, SV_SYSTEM, "launch.abandoned",
+                                "whoever launched this guest is gone");
                         w->done = true;
                 }
                 return;
@@ -61,7 +62,8 @@ static void guest_ended(struct sv_worker *w, bool failed)
 
         if (!w->rebooting || w->ending) {
                 if (failed && !w->ending && !w->err.class)
-                        sv_fail(&w->err, SV_SYSTEM, "launch.crashed", "QEMU ended by itself; see log/qemu/ in the guest's folder");
+                        sv_fail(&w->err, SV_SYSTEM, "launch.crashed",
+                                "QEMU ended by itself; see log/qemu/ in the guest's folder");
                 w->done = true;
                 return;
         }
@@ -70,7 +72,9 @@ static void guest_ended(struct sv_worker *w, bool failed)
         w->rebooting = false;
         w->quick_reboots = sv_worker_ms(w) - w->last_start < QUICK_MS ? w->quick_reboots + 1 : 0;
         if (w->quick_reboots >= QUICK_MAX) {
-                sv_fail(&w->err, SV_SYSTEM, "launch.reboots", "the guest reset itself %d times within seconds; see \"secure-vm console\"", QUICK_MAX);
+                sv_fail(&w->err, SV_SYSTEM, "launch.reboots",
+                        "the guest reset itself %d times within seconds; see \"secure-vm console\"",
+                        QUICK_MAX);
                 w->done = true;
                 return;
         }
@@ -92,7 +96,8 @@ static void hear_virt(struct sv_worker *w)
                                 w->done = true;
                         break;
                 case SV_VIRT_CRASH:
-                        sv_fail(&w->err, SV_SYSTEM, "launch.crashed", "the guest's kernel panicked; see \"secure-vm console\"");
+                        sv_fail(&w->err, SV_SYSTEM, "launch.crashed",
+                                "the guest's kernel panicked; see \"secure-vm console\"");
                         w->done = true;
                         break;
                 case SV_VIRT_STOPPED:
@@ -109,8 +114,11 @@ static void loop(struct sv_worker *w)
 {
         while (!w->done) {
                 struct pollfd p[5 + SV_CLIENTS_MAX] = {
-                        {.fd = w->guard, .events = POLLIN}, {.fd = w->launch, .events = POLLIN}, {.fd = w->control, .events = POLLIN},
-                        {.fd = w->agent, .events = POLLIN}, {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
+                        {.fd = w->guard, .events = POLLIN},
+                        {.fd = w->launch, .events = POLLIN},
+                        {.fd = w->control, .events = POLLIN},
+                        {.fd = w->agent, .events = POLLIN},
+                        {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
                 };
 
                 for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
@@ -118,7 +126,8 @@ static void loop(struct sv_worker *w)
                 if (poll(p, 5 + SV_CLIENTS_MAX, -1) < 0)
                         continue;
                 if (p[0].revents) { /* nothing is ever written there: the guard is gone */
-                        sv_fail(&w->err, SV_SYSTEM, "launch.supervisor", "the guard process was killed");
+                        sv_fail(&w->err, SV_SYSTEM, "launch.supervisor",
+                                "the guard process was killed");
                         return;
                 }
                 /* The agent before the guest's end: its last words are the reason. */
@@ -134,7 +143,8 @@ static void loop(struct sv_worker *w)
                 if (p[2].revents)
                         sv_worker_accept(w);
                 for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
-                        if (p[5 + i].revents && w->clients[i].fd == p[5 + i].fd && w->clients[i].fd >= 0)
+                        if (p[5 + i].revents && w->clients[i].fd == p[5 + i].fd &&
+                            w->clients[i].fd >= 0)
                                 sv_worker_client(w, &w->clients[i]);
         }
 }
@@ -157,7 +167,8 @@ static void finish(struct sv_worker *w)
                 sv_json_set_str(e, "check", w->err.check);
                 sv_json_set_str(e, "message", w->err.msg);
                 sv_log_err(&w->err);
-        } else if (!w->err.class && strcmp(sv_json_str(sv_json_get(w->status, "state")), "failed")) {
+        } else if (!w->err.class &&
+                   strcmp(sv_json_str(sv_json_get(w->status, "state")), "failed")) {
                 sv_json_set_str(w->status, "state", "stopped");
         }
         sv_worker_save(w);
@@ -196,7 +207,11 @@ static struct sv_json *first_status(const struct sv_work *k)
 
 int sv_worker(void *arg, struct sv_worker_ends ends)
 {
-        struct sv_worker w = {.work = arg, .launch = ends.launch, .guard = ends.guard, .control = -1, .agent = -1};
+        struct sv_worker w = {.work = arg,
+                              .launch = ends.launch,
+                              .guard = ends.guard,
+                              .control = -1,
+                              .agent = -1};
 
         struct sv_watch watch;
         bool started;

@@ -1,4 +1,5 @@
-/* The command line of a guest's machine, for sv_acpi_probe: libvirt says how it would start the domain that launch writes. */
+/* The command line of a guest's machine, for sv_acpi_probe: libvirt says how it would start the
+ * domain that launch writes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,24 +12,34 @@
 #include "launcher/virt/qemu-argv.h"
 #include "launcher/virt/virt.h"
 
-static int domain_of(const struct sv_guest *g, const struct sv_tee *tee, struct sv_buf *xml, struct sv_err *err)
+static int domain_of(const struct sv_guest *g, const struct sv_tee *tee, struct sv_buf *xml,
+                     struct sv_err *err)
 {
         SV_STR name = sv_asprintf("secure-vm-acpi-%d", (int)getpid());
         struct sv_guest copy = *g;
         struct sv_plan plan = {
-                .guest = &copy, .tee = tee, .bare = true, .cmdline = "", .kernel = g->uki ? g->uki : g->kernel, .initrd = g->initrd, .shim = g->shim,
+                .guest = &copy,
+                .tee = tee,
+                .bare = true,
+                .cmdline = "",
+                .kernel = g->uki ? g->uki : g->kernel,
+                .initrd = g->initrd,
+                .shim = g->shim,
                 .firmware = sv_tee_firmware(tee, g),
         };
 
-        /* Who attests to whom is no part of the machine; and this need not be the host, with all that attesting wants to be there. The guest's
-         * own domain may be defined at that libvirt, and even run: this is another one. */
+        /* Who attests to whom is no part of the machine; and this need not be the host, with all
+         * that attesting wants to be there. The guest's own domain may be defined at that libvirt,
+         * and even run: this is another one. */
         copy.attestation.url = NULL;
         copy.name = name;
-        return sv_random(copy.uuid, sizeof(copy.uuid), err) < 0 ? -1 : sv_domain_xml(&plan, xml, err);
+        return sv_random(copy.uuid, sizeof(copy.uuid), err) < 0 ? -1
+                                                                : sv_domain_xml(&plan, xml, err);
 }
 
-/* Asked for a network card's part of the command line, libvirt makes a device of the host, and forgets what the domain says of the card's ROM. So
- * another virtio device takes the card's place; both have the same resources. */
+/* Asked for a network card's part of the command line, libvirt makes a device of the host, and
+ * forgets what the domain says of the card's ROM. So another virtio device takes the card's place;
+ * both have the same resources. */
 static int replace_cards(const char *xml, struct sv_buf *out, struct sv_err *err)
 {
         const char *card, *end, *place;
@@ -37,9 +48,13 @@ static int replace_cards(const char *xml, struct sv_buf *out, struct sv_err *err
                 end = strstr(card, "</interface>");
                 place = strstr(card, "<address type='pci'");
                 if (!end || !place || place > end)
-                        return sv_fail(err, SV_SYSTEM, "acpi.native", "libvirt says no place of a network card: %.200s", card);
+                        return sv_fail(err, SV_SYSTEM, "acpi.native",
+                                       "libvirt says no place of a network card: %.200s", card);
                 sv_buf_put(out, sv_bytes(xml, (size_t)(card - xml)));
-                sv_buf_printf(out, "<rng model='virtio'><backend model='random'>/dev/urandom</backend>%.*s</rng>", (int)(strcspn(place, ">") + 1), place);
+                sv_buf_printf(out,
+                              "<rng model='virtio'><backend "
+                              "model='random'>/dev/urandom</backend>%.*s</rng>",
+                              (int)(strcspn(place, ">") + 1), place);
         }
         sv_buf_puts(out, xml);
         return sv_buf_ok(out, "the domain", err);
@@ -58,7 +73,9 @@ static int ask(const char *uri, const char *xml, struct sv_buf *out, struct sv_e
         r = sv_virt_xml(v, &placed, err);
         if (sv_virt_undefine(v, r < 0 ? NULL : err) < 0 || r < 0)
                 return -1;
-        return replace_cards(sv_buf_str(&placed), &bare, err) < 0 ? -1 : sv_virt_native(v, sv_buf_str(&bare), out, err);
+        return replace_cards(sv_buf_str(&placed), &bare, err) < 0
+                       ? -1
+                       : sv_virt_native(v, sv_buf_str(&bare), out, err);
 }
 
 /* A libvirt of our own, for as long as it takes. */
@@ -68,7 +85,8 @@ static int ask_own(const char *xml, struct sv_buf *out, struct sv_err *err)
         SV_STR uri = NULL;
         int r;
 
-        if (!mkdtemp(dir) || chmod(dir, 0711) < 0) /* libvirt asks QEMU what it can do, as another user */
+        /* libvirt asks QEMU what it can do, as another user */
+        if (!mkdtemp(dir) || chmod(dir, 0711) < 0)
                 return sv_fail_errno(err, "acpi.native", "%s", dir);
         uri = sv_virt_embed_uri(dir);
         r = ask(uri, xml, out, err);
@@ -76,15 +94,21 @@ static int ask_own(const char *xml, struct sv_buf *out, struct sv_err *err)
         return r;
 }
 
-int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char *uri, struct sv_words *out, struct sv_err *err)
+int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
+                  struct sv_words *out, struct sv_err *err)
 {
         SV_BUF xml = SV_BUF_NULL;
         SV_BUF native = SV_BUF_NULL;
 
         if (!tee->acpi_machine)
-                return sv_fail(err, SV_USAGE, "acpi.tee", "no measurement of a guest on %s depends on ACPI tables: leave this out", tee->name);
-        if (sv_acpi_memory(g->memory, err) < 0 || sv_tee_takes(tee, g, err) < 0 || domain_of(g, tee, &xml, err) < 0 ||
-            (uri ? ask(uri, sv_buf_str(&xml), &native, err) : ask_own(sv_buf_str(&xml), &native, err)) < 0)
+                return sv_fail(
+                        err, SV_USAGE, "acpi.tee",
+                        "no measurement of a guest on %s depends on ACPI tables: leave this out",
+                        tee->name);
+        if (sv_acpi_memory(g->memory, err) < 0 || sv_tee_takes(tee, g, err) < 0 ||
+            domain_of(g, tee, &xml, err) < 0 ||
+            (uri ? ask(uri, sv_buf_str(&xml), &native, err)
+                 : ask_own(sv_buf_str(&xml), &native, err)) < 0)
                 return -1;
         return sv_native_machine(sv_buf_str(&native), tee->acpi_machine, out, err);
 }

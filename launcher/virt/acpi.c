@@ -9,30 +9,41 @@
 #include "base/core/limits.h"
 #include "launcher/virt/qtest.h"
 
-/* fw_cfg (QEMU docs/specs/fw_cfg.rst): an access structure in memory, its address to this port; all of it big endian. */
+/* fw_cfg (QEMU docs/specs/fw_cfg.rst): an access structure in memory, its address to this port; all
+ * of it big endian. */
 #define DMA_PORT   0x514
 #define FILE_DIR   0x19
 #define BOOT_MENU  0x0e
 #define SELECT     0x8u
 #define READ       0x2u
-#define SCRATCH    0x4000000u /* 64 MiB: firmware takes its memory from above and from the first 32 MiB */
+/* 64 MiB: firmware takes its memory from above and from the first 32 MiB */
+#define SCRATCH    0x4000000u
 #define FILES_MAX  256
 #define MEMORY_MIN (256ull << 20)
 
-/* Where OVMF keeps the machine's configuration space, newer and older; there, the first four interrupt routes of the ISA bridge (00:1f.0),
- * which it sets just after it has installed the ACPI tables (OvmfPkg/Library/PlatformBootManagerLib, PciAcpiInitialization). */
+/* Where OVMF keeps the machine's configuration space, newer and older; there, the first four
+ * interrupt routes of the ISA bridge (00:1f.0), which it sets just after it has installed the ACPI
+ * tables (OvmfPkg/Library/PlatformBootManagerLib, PciAcpiInitialization). */
 static const uint64_t ecam[] = {0xe0000000, 0xb0000000};
 #define ROUTES_AT   0xf8060
 #define ROUTES_DONE 0x0b0b0a0aull
 
 /* What firmware of TDs measures (tdx/measure/rtmr0.c), beside the ACPI tables. */
-static const char *const wanted[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables", "bootorder", "etc/extra-pci-roots", "etc/boot-menu-wait",
-                                     "etc/reserved-memory-end", "opt/ovmf/X-PciMmio64Mb", "BootMenu"};
+static const char *const wanted[] = {"etc/table-loader",
+                                     "etc/acpi/rsdp",
+                                     "etc/acpi/tables",
+                                     "bootorder",
+                                     "etc/extra-pci-roots",
+                                     "etc/boot-menu-wait",
+                                     "etc/reserved-memory-end",
+                                     "opt/ovmf/X-PciMmio64Mb",
+                                     "BootMenu"};
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 #define N_NEEDED 3
 #define MENU     (N_WANTED - 1) /* a number of old, no file: in no directory */
 
-static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out, struct sv_err *err)
+static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
+                     struct sv_err *err)
 {
         uint8_t access[16] = {(uint8_t)(key >> 8), (uint8_t)key, 0, SELECT | READ};
         uint64_t control;
@@ -41,17 +52,22 @@ static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *
                 access[4 + i] = (uint8_t)(n >> (24 - 8 * i));
                 access[12 + i] = (uint8_t)((SCRATCH + 4096) >> (24 - 8 * i));
         }
-        if (sv_qtest_write(q, SCRATCH, sv_bytes(access, sizeof(access)), err) < 0 || sv_qtest_ask(q, NULL, err, "outl 0x%x 0x0", DMA_PORT) < 0 ||
-            sv_qtest_ask(q, NULL, err, "outl 0x%x 0x%x", DMA_PORT + 4, __builtin_bswap32(SCRATCH)) < 0 ||
+        if (sv_qtest_write(q, SCRATCH, sv_bytes(access, sizeof(access)), err) < 0 ||
+            sv_qtest_ask(q, NULL, err, "outl 0x%x 0x0", DMA_PORT) < 0 ||
+            sv_qtest_ask(q, NULL, err, "outl 0x%x 0x%x", DMA_PORT + 4, __builtin_bswap32(SCRATCH)) <
+                    0 ||
             sv_qtest_ask(q, &control, err, "readl 0x%x", SCRATCH) < 0)
                 return -1;
         if (control)
-                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg did not give item 0x%x (0x%llx)", key, (unsigned long long)control);
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
+                               "fw_cfg did not give item 0x%x (0x%llx)", key,
+                               (unsigned long long)control);
         return sv_qtest_read(q, SCRATCH + 4096, n, out, err);
 }
 
 /* The machine runs on meanwhile: what is read twice and the same was not written over. */
-static int read_surely(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out, struct sv_err *err)
+static int read_surely(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
+                       struct sv_err *err)
 {
         for (int i = 0; i < 5; i++) {
                 SV_BUF a = SV_BUF_NULL;
@@ -64,7 +80,8 @@ static int read_surely(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf
                 sv_buf_put(out, sv_buf_bytes(&a));
                 return sv_buf_ok(out, "a file of fw_cfg", err);
         }
-        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "item 0x%x of fw_cfg reads differently every time", key);
+        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
+                       "item 0x%x of fw_cfg reads differently every time", key);
 }
 
 static int wait_for_firmware(struct sv_qtest *q, unsigned seconds, struct sv_err *err)
@@ -73,15 +90,19 @@ static int wait_for_firmware(struct sv_qtest *q, unsigned seconds, struct sv_err
                 for (size_t i = 0; i < 2; i++) {
                         uint64_t routes;
 
-                        if (sv_qtest_ask(q, &routes, err, "readl 0x%llx", (unsigned long long)ecam[i] + ROUTES_AT) < 0)
+                        if (sv_qtest_ask(q, &routes, err, "readl 0x%llx",
+                                         (unsigned long long)ecam[i] + ROUTES_AT) < 0)
                                 return -1;
                         if (routes == ROUTES_DONE)
                                 return 0;
                 }
                 usleep(100000);
         }
-        return sv_fail(err, SV_SYSTEM, "acpi.firmware", "the firmware has not placed the machine's devices within %u seconds: give it more (--timeout), or it is "
-                       "no OVMF", seconds);
+        return sv_fail(err, SV_SYSTEM, "acpi.firmware",
+                       "the firmware has not placed the machine's devices within %u seconds: give "
+                       "it more (--timeout), or it is "
+                       "no OVMF",
+                       seconds);
 }
 
 static uint32_t be32(const uint8_t *p)
@@ -90,7 +111,8 @@ static uint32_t be32(const uint8_t *p)
 }
 
 /* One entry of the directory: size, key, two bytes, name. */
-static int take_file(struct sv_qtest *q, const uint8_t entry[64], struct sv_buf files[N_WANTED], struct sv_err *err)
+static int take_file(struct sv_qtest *q, const uint8_t entry[64], struct sv_buf files[N_WANTED],
+                     struct sv_err *err)
 {
         uint32_t size = be32(entry);
 
@@ -98,7 +120,8 @@ static int take_file(struct sv_qtest *q, const uint8_t entry[64], struct sv_buf 
                 if (strncmp((const char *)entry + 8, wanted[i], 56) || !size)
                         continue;
                 if (size > SV_FW_CFG_SIZE_MAX)
-                        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "%s has %u bytes", wanted[i], size);
+                        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "%s has %u bytes", wanted[i],
+                                       size);
                 sv_buf_clear(&files[i]);
                 if (read_surely(q, (uint16_t)(entry[4] << 8 | entry[5]), size, &files[i], err) < 0)
                         return -1;
@@ -116,7 +139,8 @@ static int take_files(struct sv_qtest *q, struct sv_buf files[N_WANTED], struct 
                 return -1;
         n = be32(count.p);
         if (n == 0 || n > FILES_MAX)
-                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg says that it has %u files", n);
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg says that it has %u files",
+                               n);
         if (read_surely(q, FILE_DIR, 4 + 64 * (size_t)n, &list, err) < 0)
                 return -1;
         for (uint32_t i = 0; i < n; i++)
@@ -124,7 +148,8 @@ static int take_files(struct sv_qtest *q, struct sv_buf files[N_WANTED], struct 
                         return -1;
         for (size_t i = 0; i < N_NEEDED; i++)
                 if (!files[i].n)
-                        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "this machine has no %s: it has no ACPI tables", wanted[i]);
+                        return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
+                                       "this machine has no %s: it has no ACPI tables", wanted[i]);
         return read_surely(q, BOOT_MENU, 2, &files[MENU], err);
 }
 
@@ -137,10 +162,12 @@ static int save(const char *dir, const struct sv_buf files[N_WANTED], size_t *n,
                 SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
 
                 if (!files[i].n && unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-                        return sv_fail_errno(err, "acpi.out", "%s, which is another machine's", path);
+                        return sv_fail_errno(err, "acpi.out", "%s, which is another machine's",
+                                             path);
                 if (!files[i].n)
                         continue;
-                if (sv_mkdirs(folder, 0755, err) < 0 || sv_file_write(path, 0644, sv_buf_bytes(&files[i]), err) < 0)
+                if (sv_mkdirs(folder, 0755, err) < 0 ||
+                    sv_file_write(path, 0644, sv_buf_bytes(&files[i]), err) < 0)
                         return -1;
                 (*n)++;
         }
@@ -151,7 +178,9 @@ int sv_acpi_memory(unsigned long long bytes, struct sv_err *err)
 {
         if (bytes >= MEMORY_MIN)
                 return 0;
-        return sv_fail(err, SV_USAGE, "acpi.memory", "a machine of %llu MiB: at least %llu MiB are needed", bytes >> 20, MEMORY_MIN >> 20);
+        return sv_fail(err, SV_USAGE, "acpi.memory",
+                       "a machine of %llu MiB: at least %llu MiB are needed", bytes >> 20,
+                       MEMORY_MIN >> 20);
 }
 
 void sv_acpi_words(const struct sv_acpi_machine *m, struct sv_words *out)
@@ -177,11 +206,13 @@ void sv_acpi_words(const struct sv_acpi_machine *m, struct sv_words *out)
                 sv_words_add(out, m->more[k]);
 }
 
-int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *dir, size_t *n, struct sv_err *err)
+int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *dir, size_t *n,
+                  struct sv_err *err)
 {
-        /* Firmware places 64-bit BARs by the width of physical addresses, up to 46 bits: every processor with TDX has that many, and a machine that
-         * is emulated would have 40. */
-        static const char *const emulated[] = {"-accel", "tcg", "-cpu", "max,phys-bits=46", "-no-reboot"};
+        /* Firmware places 64-bit BARs by the width of physical addresses, up to 46 bits: every
+         * processor with TDX has that many, and a machine that is emulated would have 40. */
+        static const char *const emulated[] = {"-accel", "tcg", "-cpu", "max,phys-bits=46",
+                                               "-no-reboot"};
         SV_WORDS words = {0};
         struct sv_buf files[N_WANTED] = {0};
         struct sv_qtest q;
@@ -194,7 +225,10 @@ int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *
         }
         if (sv_qtest_start((const char *const *)words.list, words.n, &q, err) < 0)
                 return -1;
-        r = wait_for_firmware(&q, seconds, err) < 0 || take_files(&q, files, err) < 0 || save(dir, files, n, err) < 0 ? -1 : 0;
+        r = wait_for_firmware(&q, seconds, err) < 0 || take_files(&q, files, err) < 0 ||
+                            save(dir, files, n, err) < 0
+                    ? -1
+                    : 0;
         sv_qtest_end(&q);
         for (size_t i = 0; i < N_WANTED; i++)
                 sv_buf_free(&files[i]);

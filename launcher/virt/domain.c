@@ -8,10 +8,13 @@
 static void put_os(const struct sv_plan *p, const struct sv_domain_part *part, struct sv_buf *x)
 {
         sv_xml(x, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n");
-        /* Confidential guests have no flash and no variable store: facts of QEMU, libvirt lets it pass. */
+        /* Confidential guests have no flash and no variable store: facts of QEMU, libvirt lets it
+         * pass. */
         if (p->nvram_template && !part->stateless_firmware)
-                sv_xml(x, "    <loader readonly='yes' secure='no' type='pflash'>%s</loader>\n    <nvram template='%s'>%s</nvram>\n", p->firmware,
-                       p->nvram_template, p->nvram);
+                sv_xml(x,
+                       "    <loader readonly='yes' secure='no' type='pflash'>%s</loader>\n    "
+                       "<nvram template='%s'>%s</nvram>\n",
+                       p->firmware, p->nvram_template, p->nvram);
         else
                 sv_xml(x, "    <loader type='rom'>%s</loader>\n", p->firmware);
         sv_xml(x, "    <kernel>%s</kernel>\n", p->kernel);
@@ -27,7 +30,10 @@ static void put_os(const struct sv_plan *p, const struct sv_domain_part *part, s
 static void put_cpu(const struct sv_plan *p, struct sv_buf *x)
 {
         if (p->guest->cpu)
-                sv_xml(x, "  <cpu mode='custom' match='exact' check='partial'>\n    <model fallback='forbid'>%s</model>\n  </cpu>\n", p->guest->cpu);
+                sv_xml(x,
+                       "  <cpu mode='custom' match='exact' check='partial'>\n    <model "
+                       "fallback='forbid'>%s</model>\n  </cpu>\n",
+                       p->guest->cpu);
         else
                 sv_xml(x, "  <cpu mode='%s'/>\n", p->kvm ? "host-passthrough" : "maximum");
 }
@@ -38,13 +44,17 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
                 const struct sv_disk *d = &p->guest->disks[i];
                 bool direct = !p->buffered || !p->buffered[i];
 
-                sv_xml(x, "    <disk type='file' device='disk'>\n      <driver name='qemu' type='raw' cache='%s' io='%s' discard='unmap'/>\n",
+                sv_xml(x,
+                       "    <disk type='file' device='disk'>\n      <driver name='qemu' type='raw' "
+                       "cache='%s' io='%s' discard='unmap'/>\n",
                        direct ? "none" : "writeback", direct ? "native" : "threads");
                 if (p->disks_by_fd)
-                        sv_xml(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path, (unsigned)i);
+                        sv_xml(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,
+                               (unsigned)i);
                 else
                         sv_xml(x, "      <source file='%s'/>\n", d->path);
-                sv_xml(x, "      <target dev='vd%s' bus='virtio'/>\n", (char[2]){(char)('a' + i), 0});
+                sv_xml(x, "      <target dev='vd%s' bus='virtio'/>\n",
+                       (char[2]){(char)('a' + i), 0});
                 if (d->readonly)
                         sv_xml(x, "      <readonly/>\n");
                 sv_xml(x, "      <serial>%s</serial>\n    </disk>\n", d->id);
@@ -59,13 +69,19 @@ static void put_nics(const struct sv_plan *p, struct sv_buf *x)
                 const struct sv_nic *n = &p->guest->nics[i];
                 char mac[18];
 
-                /* The same address at every launch, so that the guest's network stays what it was. */
-                snprintf(mac, sizeof(mac), "52:54:00:%02x:%02x:%02x", u[13], u[14], (u[15] + (unsigned)i) & 0xff);
-                sv_xml(x, "    <interface type='%s'>\n      <mac address='%s'/>\n", n->type, n->mac ? n->mac : mac);
+                /* The same address at every launch, so that the guest's network stays what it was.
+                 */
+                snprintf(mac, sizeof(mac), "52:54:00:%02x:%02x:%02x", u[13], u[14],
+                         (u[15] + (unsigned)i) & 0xff);
+                sv_xml(x, "    <interface type='%s'>\n      <mac address='%s'/>\n", n->type,
+                       n->mac ? n->mac : mac);
                 if (n->source)
-                        sv_xml(x, "      <source %s='%s'/>\n", strcmp(n->type, "bridge") ? "network" : "bridge", n->source);
-                /* Its option ROM would be a file of the host, measured into PCR 2; nobody boots from the network here. */
-                sv_xml(x, "      <model type='virtio'/>\n      <rom enabled='no'/>\n    </interface>\n");
+                        sv_xml(x, "      <source %s='%s'/>\n",
+                               strcmp(n->type, "bridge") ? "network" : "bridge", n->source);
+                /* Its option ROM would be a file of the host, measured into PCR 2; nobody boots
+                 * from the network here. */
+                sv_xml(x, "      <model type='virtio'/>\n      <rom enabled='no'/>\n    "
+                          "</interface>\n");
         }
 }
 
@@ -73,7 +89,8 @@ static void put_console(const struct sv_plan *p, struct sv_buf *x)
 {
         if (p->console_socket)
                 sv_xml(x,
-                       "    <serial type='unix'>\n      <source mode='bind' path='%s'/>\n      <log file='%s' append='off'/>\n"
+                       "    <serial type='unix'>\n      <source mode='bind' path='%s'/>\n      "
+                       "<log file='%s' append='off'/>\n"
                        "      <target port='0'/>\n    </serial>\n",
                        p->console_socket, p->console_log);
         else
@@ -96,7 +113,10 @@ static int refuse_wish(void *arg, const char *name, struct sv_json *value, struc
 {
         if (sv_json_type(value) == SV_JSON_BOOL && !sv_json_bool(value, true))
                 return 0;
-        return sv_fail(err, SV_USAGE, "launch.tuning", "\"%.60s\" (tuning): nothing of that name is known here, and the guest would run without it; leave it out", name);
+        return sv_fail(err, SV_USAGE, "launch.tuning",
+                       "\"%.60s\" (tuning): nothing of that name is known here, and the guest "
+                       "would run without it; leave it out",
+                       name);
 }
 
 int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
@@ -109,26 +129,35 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
                 return -1;
         if (g->tuning && sv_json_each(g->tuning, refuse_wish, NULL, err) < 0)
                 return -1;
-        sv_xml(x, "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n", p->kvm ? "kvm" : "qemu",
-               g->name, sv_format_uuid(g->uuid, uuid), (unsigned long long)g->memory, g->vcpus);
+        sv_xml(x,
+               "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory "
+               "unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n",
+               p->kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid),
+               (unsigned long long)g->memory, g->vcpus);
         put_os(p, &part, x);
         sv_xml(x, "  <features>\n    <acpi/>\n    <apic/>\n");
         sv_buf_put(x, sv_buf_bytes(&part.features));
         sv_xml(x, "  </features>\n");
         put_cpu(p, x);
-        /* A reboot is a new launch, measured and attested again: the supervisor makes it. With "destroy" libvirt would not say that the
-         * guest asked for a reboot, only that it ended; so it restarts for the moment until the supervisor has destroyed it. */
-        sv_xml(x, "  <clock offset='utc'>\n    <timer name='hpet' present='no'/>\n  </clock>\n  <on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  <on_crash>preserve</on_crash>\n"
+        /* A reboot is a new launch, measured and attested again: the supervisor makes it. With
+         * "destroy" libvirt would not say that the guest asked for a reboot, only that it ended; so
+         * it restarts for the moment until the supervisor has destroyed it. */
+        sv_xml(x, "  <clock offset='utc'>\n    <timer name='hpet' present='no'/>\n  </clock>\n  "
+                  "<on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  "
+                  "<on_crash>preserve</on_crash>\n"
                   "  <devices>\n");
         put_disks(p, x);
-        sv_xml(x, "    <controller type='usb' model='none'/>\n    <controller type='virtio-serial'/>\n");
+        sv_xml(x, "    <controller type='usb' model='none'/>\n    <controller "
+                  "type='virtio-serial'/>\n");
         put_nics(p, x);
         put_console(p, x);
         sv_buf_put(x, sv_buf_bytes(&part.devices));
         /* No balloon: it gives nothing back from private memory. */
-        sv_xml(x, "    <memballoon model='none'/>\n    <rng model='virtio'>\n      <backend model='random'>/dev/urandom</backend>\n    </rng>\n  </devices>\n");
+        sv_xml(x, "    <memballoon model='none'/>\n    <rng model='virtio'>\n      <backend "
+                  "model='random'>/dev/urandom</backend>\n    </rng>\n  </devices>\n");
         if (g->security.model)
-                sv_xml(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n", g->security.model);
+                sv_xml(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n",
+                       g->security.model);
         if (!p->bare)
                 sv_buf_put(x, sv_buf_bytes(&part.launch_security));
         sv_xml(x, "</domain>\n");

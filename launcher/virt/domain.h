@@ -8,11 +8,12 @@ struct sv_plan {
         const struct sv_guest *guest;
         const struct sv_tee *tee; /* NULL: no TEE part */
         bool kvm;                 /* else TCG */
-        bool bare;                /* the same machine as its TEE's, without the TEE: nothing would protect it */
-        const char *cmdline;      /* the whole of it (sv_guest_cmdline) */
-        const char *kernel;       /* or the unified kernel image */
-        const char *initrd;       /* or NULL */
-        const char *shim;         /* or NULL */
+        /* the same machine as its TEE's, without the TEE: nothing would protect it */
+        bool bare;
+        const char *cmdline; /* the whole of it (sv_guest_cmdline) */
+        const char *kernel;  /* or the unified kernel image */
+        const char *initrd;  /* or NULL */
+        const char *shim;    /* or NULL */
         const char *firmware;
         const char *nvram_template; /* NULL: the firmware is a rom without variable store */
         const char *nvram;          /* this guest's copy */
@@ -20,7 +21,8 @@ struct sv_plan {
         const char *console_log;
         const char *agent_socket; /* NULL: libvirt chooses */
         bool disks_by_fd;         /* open files are handed over as groups "disk0", "disk1"… */
-        const bool *buffered;     /* per disk: its file system cannot do direct I/O; NULL: all can */
+        /* per disk: its file system cannot do direct I/O; NULL: all can */
+        const bool *buffered;
 };
 
 #define SV_AGENT_PORT "org.secure-vm.agent"

@@ -8,7 +8,8 @@
 
 #define DISK_SIZE (1ll << 30) /* of a disk that is played; no table depends on it */
 
-/* Words as a shell reads them, in the way libvirt quotes: '…', and outside of it \ before one character. */
+/* Words as a shell reads them, in the way libvirt quotes: '…', and outside of it \ before one
+ * character. */
 static int split(const char *p, struct sv_words *out, struct sv_err *err)
 {
         SV_BUF word = SV_BUF_NULL;
@@ -32,14 +33,15 @@ static int split(const char *p, struct sv_words *out, struct sv_err *err)
                 if (*p == '\'')
                         quoted = !quoted;
                 else if (!quoted && *p == '\\' && p[1])
-                        sv_buf_u8(&word, (uint8_t)*++p);
+                        sv_buf_u8(&word, (uint8_t) * ++p);
                 else
                         sv_buf_u8(&word, (uint8_t)*p);
         }
         if (in_word)
                 sv_words_add(out, sv_buf_str(&word));
         if (quoted)
-                return sv_fail(err, SV_SYSTEM, "acpi.native", "libvirt's command line ends inside a quotation");
+                return sv_fail(err, SV_SYSTEM, "acpi.native",
+                               "libvirt's command line ends inside a quotation");
         return sv_buf_ok(&word, "a command line", err);
 }
 
@@ -58,7 +60,8 @@ static void copy(char to[64], const char *from, size_t n)
         to[n] = 0;
 }
 
-static int read_value(const char *text, const char *type_name, const char *id_name, struct value *v, struct sv_err *err)
+static int read_value(const char *text, const char *type_name, const char *id_name, struct value *v,
+                      struct sv_err *err)
 {
         const char *type, *id;
         char mark[32];
@@ -66,7 +69,10 @@ static int read_value(const char *text, const char *type_name, const char *id_na
         *v = (struct value){.text = text};
         if (*text == '{') {
                 if (sv_json_parse(sv_bytes_str(text), "acpi.native", &v->json, NULL) < 0)
-                        return sv_fail(err, SV_SYSTEM, "acpi.native", "libvirt's command line has JSON that cannot be read: %.100s", text);
+                        return sv_fail(
+                                err, SV_SYSTEM, "acpi.native",
+                                "libvirt's command line has JSON that cannot be read: %.100s",
+                                text);
                 type = sv_json_str(sv_json_get(v->json, type_name));
                 id = sv_json_str(sv_json_get(v->json, id_name));
                 copy(v->type, type, SIZE_MAX);
@@ -90,19 +96,22 @@ static void put_json(struct sv_words *out, struct sv_json *j)
         sv_json_free(j);
 }
 
-/* --- one function for each option that does not stay as it is; what it adds takes the place of option and value --- */
+/* --- one function for each option that does not stay as it is; what it adds takes the place of
+ * option and value --- */
 
 static int machine(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
 {
-        static const char *const not[] = {"kernel_irqchip=", "kernel-irqchip=", "confidential-guest-support=", "memory-encryption=", "accel="};
+        static const char *const not [] = {
+                "kernel_irqchip=", "kernel-irqchip=", "confidential-guest-support=",
+                "memory-encryption=", "accel="};
         SV_BUF kept = SV_BUF_NULL;
 
         for (const char *p = text; *p; p += strcspn(p, ","), p += *p == ',') {
                 int n = (int)strcspn(p, ",");
                 bool keep = true;
 
-                for (size_t i = 0; i < sizeof(not) / sizeof(*not); i++)
-                        keep = keep && strncmp(p, not[i], strlen(not[i]));
+                for (size_t i = 0; i < sizeof(not ) / sizeof(*not ); i++)
+                        keep = keep && strncmp(p, not [i], strlen(not [i]));
                 if (keep)
                         sv_buf_printf(&kept, "%s%.*s", kept.n ? "," : "", n, p);
         }
@@ -113,7 +122,8 @@ static int machine(const char *text, const char *add, struct sv_words *out, stru
 
 static int object(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
 {
-        static const char *const plain[] = {"rng-random", "rng-builtin", "iothread", "throttle-group"};
+        static const char *const plain[] = {"rng-random", "rng-builtin", "iothread",
+                                            "throttle-group"};
         static const char memory[] = "memory-backend-";
         struct value v;
         int64_t size;
@@ -164,7 +174,8 @@ static int chardev(const char *text, const char *add, struct sv_words *out, stru
         return 0;
 }
 
-/* A device of the host that answers for a PCI device of the guest's. Of vsock only the place counts: another virtio device stands there. */
+/* A device of the host that answers for a PCI device of the guest's. Of vsock only the place
+ * counts: another virtio device stands there. */
 static int device(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
 {
         struct value v;
@@ -180,12 +191,15 @@ static int device(const char *text, const char *add, struct sv_words *out, struc
                 sv_json_set_str(other, "driver", "virtio-rng-pci");
                 for (size_t i = 0; i < 3; i++)
                         if (sv_json_get(v.json, members[i]))
-                                sv_json_set(other, members[i], sv_json_ref(sv_json_get(v.json, members[i])));
+                                sv_json_set(other, members[i],
+                                            sv_json_ref(sv_json_get(v.json, members[i])));
                 put_json(out, other);
         } else if (!strncmp(v.type, "vhost-", 6) || !strncmp(v.type, "vfio-", 5)) {
                 r = sv_fail(err, SV_USAGE, "acpi.device",
-                            "the guest has a device of the host (%s), which only the host can start: take the files from /sys/firmware/qemu_fw_cfg/by_name of a "
-                            "guest of the same shape", v.type);
+                            "the guest has a device of the host (%s), which only the host can "
+                            "start: take the files from /sys/firmware/qemu_fw_cfg/by_name of a "
+                            "guest of the same shape",
+                            v.type);
         } else {
                 sv_words_add(out, text);
         }
@@ -198,7 +212,8 @@ static int leave_out(const char *text, const char *add, struct sv_words *out, st
         return 0;
 }
 
-/* An option that is not here stays, with its value if it has one: whatever libvirt adds one day, QEMU takes it or says that it cannot. */
+/* An option that is not here stays, with its value if it has one: whatever libvirt adds one day,
+ * QEMU takes it or says that it cannot. */
 static const struct {
         const char *name;
         bool alone; /* has no value */
@@ -214,7 +229,8 @@ static const struct {
         {"-cpu", false, leave_out},
         {"-mon", false, leave_out},
         {"-msg", false, leave_out},
-        {"-initrd", false, leave_out}, /* the kernel is part of the boot order, the initramfs and the command line are not */
+        /* the kernel is part of the boot order, the initramfs and the command line are not */
+        {"-initrd", false, leave_out},
         {"-append", false, leave_out},
         {"-add-fd", false, leave_out},
         {"-S", true, leave_out},
@@ -222,7 +238,8 @@ static const struct {
 };
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
 
-static int rewrite(struct sv_words *w, size_t i, const char *add, struct sv_words *out, struct sv_err *err)
+static int rewrite(struct sv_words *w, size_t i, const char *add, struct sv_words *out,
+                   struct sv_err *err)
 {
         while (i < w->n) {
                 size_t k = 0;
@@ -238,7 +255,8 @@ static int rewrite(struct sv_words *w, size_t i, const char *add, struct sv_word
                         continue;
                 }
                 if (i + 1 == w->n)
-                        return sv_fail(err, SV_SYSTEM, "acpi.native", "libvirt's command line ends with %s", w->list[i]);
+                        return sv_fail(err, SV_SYSTEM, "acpi.native",
+                                       "libvirt's command line ends with %s", w->list[i]);
                 if (options[k].fn(w->list[i + 1], add, out, err) < 0)
                         return -1;
                 i += 2;
@@ -253,10 +271,12 @@ int sv_native_machine(const char *text, const char *add, struct sv_words *out, s
 
         if (split(text, &words, err) < 0)
                 return -1;
-        while (i < words.n && *words.list[i] != '/' && strchr(words.list[i], '=')) /* NAME=value, the environment */
+        /* NAME=value, the environment */
+        while (i < words.n && *words.list[i] != '/' && strchr(words.list[i], '='))
                 i++;
         if (i == words.n || *words.list[i] == '-')
-                return sv_fail(err, SV_SYSTEM, "acpi.native", "libvirt's command line names no program: %.100s", text);
+                return sv_fail(err, SV_SYSTEM, "acpi.native",
+                               "libvirt's command line names no program: %.100s", text);
         sv_words_add(out, words.list[i]);
         return rewrite(&words, i + 1, add, out, err);
 }

@@ -15,14 +15,15 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 
-#define CHANNEL 3  /* the descriptor in QEMU */
+#define CHANNEL  3  /* the descriptor in QEMU */
 #define PATIENCE 60 /* seconds for one answer: an emulated machine holds the lock for a while */
 
 static _Noreturn void child(const char *const *argv, int fd, int log)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a machine that nobody asks any more would stand there for ever */
+        /* a machine that nobody asks any more would stand there for ever */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
 
         if (null >= 0)
                 dup2(null, 0);
@@ -38,7 +39,10 @@ static _Noreturn void child(const char *const *argv, int fd, int log)
 
 int sv_qtest_start(const char *const *argv, size_t n, struct sv_qtest *out, struct sv_err *err)
 {
-        static const char *const ours[] = {"-chardev", "socket,id=secure-vm-qtest,fd=3", "-qtest", "chardev:secure-vm-qtest", "-qtest-log", "none", NULL};
+        static const char *const ours[] = {"-chardev",   "socket,id=secure-vm-qtest,fd=3",
+                                           "-qtest",     "chardev:secure-vm-qtest",
+                                           "-qtest-log", "none",
+                                           NULL};
         struct timeval patience = {.tv_sec = PATIENCE};
         struct sv_qtest q = {.fd = -1, .log = -1};
         const char **all = calloc(n + sizeof(ours) / sizeof(*ours), sizeof(*all));
@@ -103,8 +107,11 @@ static int gone(struct sv_qtest *q, bool closed, struct sv_err *err)
                 end[-1] = 0;
         line = strrchr(text, '\n') ? strrchr(text, '\n') + 1 : text;
         if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 127)
-                return sv_fail(err, SV_SYSTEM, "acpi.qemu", "there is no such program; install qemu-system-x86, or name one with --qemu");
-        return sv_fail(err, SV_SYSTEM, "acpi.qemu", "QEMU %s: %.300s", ended ? "ended" : "does not answer", *line ? line : "it said nothing");
+                return sv_fail(err, SV_SYSTEM, "acpi.qemu",
+                               "there is no such program; install qemu-system-x86, or name one "
+                               "with --qemu");
+        return sv_fail(err, SV_SYSTEM, "acpi.qemu", "QEMU %s: %.300s",
+                       ended ? "ended" : "does not answer", *line ? line : "it said nothing");
 }
 
 static int send_all(struct sv_qtest *q, const char *p, size_t n, struct sv_err *err)
@@ -150,7 +157,9 @@ static int exchange(struct sv_qtest *q, const char *line, struct sv_err *err)
         if (send_all(q, line, strlen(line), err) < 0 || receive(q, err) < 0)
                 return -1;
         if (strncmp((const char *)q->in.p, "OK", 2))
-                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "QEMU answers \"%.100s\" where OK was expected", (const char *)q->in.p);
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
+                               "QEMU answers \"%.100s\" where OK was expected",
+                               (const char *)q->in.p);
         return 0;
 }
 
@@ -177,8 +186,11 @@ int sv_qtest_read(struct sv_qtest *q, uint64_t at, size_t n, struct sv_buf *out,
 
         if (sv_qtest_ask(q, NULL, err, "read 0x%llx 0x%zx", (unsigned long long)at, n) < 0)
                 return -1;
-        if (strncmp((const char *)q->in.p, "OK 0x", 5) || sv_unhex(sv_bytes_str((const char *)q->in.p + 5), &data, "acpi.fw_cfg", err) < 0 || data.n != n)
-                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "QEMU gave %zu bytes of memory, %zu were expected", data.n, n);
+        if (strncmp((const char *)q->in.p, "OK 0x", 5) ||
+            sv_unhex(sv_bytes_str((const char *)q->in.p + 5), &data, "acpi.fw_cfg", err) < 0 ||
+            data.n != n)
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
+                               "QEMU gave %zu bytes of memory, %zu were expected", data.n, n);
         sv_buf_put(out, sv_buf_bytes(&data));
         return sv_buf_ok(out, "QEMU's memory", err);
 }
@@ -189,5 +201,6 @@ int sv_qtest_write(struct sv_qtest *q, uint64_t at, struct sv_bytes data, struct
 
         if (data.n > 64)
                 return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "%zu bytes at once", data.n);
-        return sv_qtest_ask(q, NULL, err, "write 0x%llx 0x%zx 0x%s", (unsigned long long)at, data.n, sv_hex(data, hex));
+        return sv_qtest_ask(q, NULL, err, "write 0x%llx 0x%zx 0x%s", (unsigned long long)at, data.n,
+                            sv_hex(data, hex));
 }

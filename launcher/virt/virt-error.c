@@ -7,29 +7,51 @@ static const struct {
         const char *says, *check, *advice;
         enum sv_class class;
 } known[] = {
-        {"Failed to acquire pid file", "virt.busy", "another process holds this guest; see \"secure-vm list\"", SV_SYSTEM},
+        {"Failed to acquire pid file", "virt.busy",
+         "another process holds this guest; see \"secure-vm list\"", SV_SYSTEM},
         {"Cannot open embedded driver", "virt.busy", "one process serves one guest", SV_SYSTEM},
-        {"no connection driver available", "virt.driver", "install libvirt-daemon-driver-qemu", SV_SYSTEM},
-        {"Failed to connect socket to", "virt.open", "nothing listens there: start that libvirt service, or leave --connect out", SV_SYSTEM},
+        {"no connection driver available", "virt.driver", "install libvirt-daemon-driver-qemu",
+         SV_SYSTEM},
+        {"Failed to connect socket to", "virt.open",
+         "nothing listens there: start that libvirt service, or leave --connect out", SV_SYSTEM},
         {"virtlogd-sock", "virt.open", "start virtlogd, or leave --connect out", SV_SYSTEM},
         {"Invalid value for attribute 'type' in element 'launchSecurity'", "virt.unsupported",
-         "this libvirt does not know the TEE: sev-snp needs 10.5.0, tdx needs 11.6.0 (packages libvirt0, libvirt-daemon-driver-qemu)", SV_SYSTEM},
+         "this libvirt does not know the TEE: sev-snp needs 10.5.0, tdx needs 11.6.0 (packages "
+         "libvirt0, libvirt-daemon-driver-qemu)",
+         SV_SYSTEM},
         {"launch security is not supported with this QEMU binary", "virt.unsupported",
-         "this QEMU does not know it: sev-snp needs 9.1, tdx needs 10.1 (package qemu-system-x86)", SV_SYSTEM},
-        {"vm-type TDX not supported by KVM", "virt.unsupported", "this kernel's KVM makes no TD; \"secure-vm host\" says why", SV_SYSTEM},
-        {"KVM_TDX_", "virt.tdx", "KVM or the TDX module refused the launch; \"secure-vm trial\" makes the same calls and says what the status means", SV_SYSTEM},
-        {"TDX requires guest CPU physical bits", "virt.cpuid", "a TD has the host's processor: remove \"cpu\" from the guest file", SV_SYSTEM},
-        {"Unable to find 'efi' firmware", "virt.firmware", "name an image with \"firmware\" in the guest file", SV_SYSTEM},
+         "this QEMU does not know it: sev-snp needs 9.1, tdx needs 10.1 (package qemu-system-x86)",
+         SV_SYSTEM},
+        {"vm-type TDX not supported by KVM", "virt.unsupported",
+         "this kernel's KVM makes no TD; \"secure-vm host\" says why", SV_SYSTEM},
+        {"KVM_TDX_", "virt.tdx",
+         "KVM or the TDX module refused the launch; \"secure-vm trial\" makes the same calls and "
+         "says what the status means",
+         SV_SYSTEM},
+        {"TDX requires guest CPU physical bits", "virt.cpuid",
+         "a TD has the host's processor: remove \"cpu\" from the guest file", SV_SYSTEM},
+        {"Unable to find 'efi' firmware", "virt.firmware",
+         "name an image with \"firmware\" in the guest file", SV_SYSTEM},
         {"cannot open binary of", "virt.swtpm", "install swtpm and swtpm-tools", SV_SYSTEM},
-        {"swtpm", "virt.swtpm", "\"secure-vm host vtpm-ca\" makes the certificate authority that swtpm needs", SV_SYSTEM},
-        {"KVM_SET_USER_MEMORY_REGION2", "virt.firmware", "a confidential guest takes its firmware as a rom, not as flash", SV_SYSTEM},
-        {"CPUID validation failed", "virt.cpuid", "choose a \"cpu\" model that this processor has", SV_SYSTEM},
+        {"swtpm", "virt.swtpm",
+         "\"secure-vm host vtpm-ca\" makes the certificate authority that swtpm needs", SV_SYSTEM},
+        {"KVM_SET_USER_MEMORY_REGION2", "virt.firmware",
+         "a confidential guest takes its firmware as a rom, not as flash", SV_SYSTEM},
+        {"CPUID validation failed", "virt.cpuid", "choose a \"cpu\" model that this processor has",
+         SV_SYSTEM},
         {"does not support SMM", "virt.unsupported", "leave SMM off", SV_SYSTEM},
-        {"Permission denied", "virt.permission", "the user that QEMU runs as cannot read a file above: check the folders on its path", SV_SYSTEM},
-        {"Cannot allocate memory", "virt.memory", "choose less \"memory\", or end another guest", SV_SYSTEM},
-        {"cannot set up guest memory", "virt.memory", "choose less \"memory\", or end another guest", SV_SYSTEM},
-        {"Cannot get interface MTU", "virt.network", "the bridge in \"nics\" does not exist", SV_SYSTEM},
-        {"Network not found", "virt.network", "the network in \"nics\" does not exist; \"virsh net-list\" names those that do", SV_SYSTEM},
+        {"Permission denied", "virt.permission",
+         "the user that QEMU runs as cannot read a file above: check the folders on its path",
+         SV_SYSTEM},
+        {"Cannot allocate memory", "virt.memory", "choose less \"memory\", or end another guest",
+         SV_SYSTEM},
+        {"cannot set up guest memory", "virt.memory",
+         "choose less \"memory\", or end another guest", SV_SYSTEM},
+        {"Cannot get interface MTU", "virt.network", "the bridge in \"nics\" does not exist",
+         SV_SYSTEM},
+        {"Network not found", "virt.network",
+         "the network in \"nics\" does not exist; \"virsh net-list\" names those that do",
+         SV_SYSTEM},
 };
 
 /* By libvirt's number (virterror.h). */
@@ -52,9 +74,12 @@ int sv_virt_map_error(struct sv_err *err, const char *what, int code, const char
 {
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
                 if (strstr(message, known[i].says))
-                        return sv_fail(err, known[i].class, known[i].check, "%s: %s; %s", what, message, known[i].advice);
+                        return sv_fail(err, known[i].class, known[i].check, "%s: %s; %s", what,
+                                       message, known[i].advice);
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
                 if (codes[i].code == code)
-                        return sv_fail(err, SV_SYSTEM, codes[i].check, "%s: %s: %s", what, codes[i].meaning, message);
-        return sv_fail(err, SV_SYSTEM, "virt.libvirt", "%s: %s (libvirt error %d)", what, message, code);
+                        return sv_fail(err, SV_SYSTEM, codes[i].check, "%s: %s: %s", what,
+                                       codes[i].meaning, message);
+        return sv_fail(err, SV_SYSTEM, "virt.libvirt", "%s: %s (libvirt error %d)", what, message,
+                       code);
 }

@@ -13,9 +13,11 @@ struct sv_virt {
         int callbacks[2];
 };
 
-/* libvirt brings fifty libraries along, and loading them takes longer than measuring a guest. So it is not linked but loaded by the first call
- * that needs it (base/core/library.h): the others start at once, and run where there is no libvirt. Below is all of libvirt that is called, as
+/* libvirt brings fifty libraries along, and loading them takes longer than measuring a guest. So it
+ * is not linked but loaded by the first call that needs it (base/core/library.h): the others start
+ * at once, and run where there is no libvirt. Below is all of libvirt that is called, as
  * vir.ConnectOpen() for virConnectOpen(). */
+/* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
         X(ConnectGetType) X(ConnectGetVersion) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
         X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
@@ -23,6 +25,7 @@ struct sv_virt {
         X(DomainShutdownFlags) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
         X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(SetErrorFunc) X(StreamAbort) \
         X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend)
+/* clang-format on */
 
 struct sv_virt_calls {
 #define SV_VIRT_CALL(name) typeof(vir##name) *name;
@@ -31,7 +34,8 @@ struct sv_virt_calls {
 };
 extern struct sv_virt_calls vir;
 
-/* Fills `vir`, once in a process; SV_SYSTEM "virt.library" when there is no libvirt, or one too old to have them all. */
+/* Fills `vir`, once in a process; SV_SYSTEM "virt.library" when there is no libvirt, or one too old
+ * to have them all. */
 int sv_virt_load(struct sv_err *err);
 /* libvirt's last error as ours. */
 int sv_virt_fail(struct sv_err *err, const char *what);

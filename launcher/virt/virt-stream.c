@@ -1,4 +1,5 @@
-/* A port or the console of a guest elsewhere, through libvirt's stream, as a descriptor. Belongs to launcher/virt/virt.c. */
+/* A port or the console of a guest elsewhere, through libvirt's stream, as a descriptor. Belongs to
+ * launcher/virt/virt.c. */
 #include "launcher/virt/virt.h"
 
 #include <pthread.h>
@@ -25,7 +26,8 @@ static void leave(void *arg)
         free(p);
 }
 
-/* In the event loop. A stream that blocks would hold its lock while it reads, and nothing could be written. */
+/* In the event loop. A stream that blocks would hold its lock while it reads, and nothing could be
+ * written. */
 static void from_guest(virStreamPtr stream, int events, void *arg)
 {
         struct pump *p = arg;
@@ -83,7 +85,10 @@ int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *
         if (!stream ||
             (port ? vir.DomainOpenChannel(v->dom, port, stream, VIR_DOMAIN_CHANNEL_FORCE)
                   : vir.DomainOpenConsole(v->dom, NULL, stream, VIR_DOMAIN_CONSOLE_FORCE)) < 0 ||
-            vir.StreamEventAddCallback(stream, VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_HANGUP | VIR_STREAM_EVENT_ERROR, from_guest, p, leave) < 0) {
+            vir.StreamEventAddCallback(stream,
+                                       VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_HANGUP |
+                                               VIR_STREAM_EVENT_ERROR,
+                                       from_guest, p, leave) < 0) {
                 sv_virt_fail(err, port ? port : "the console");
                 close(pair[0]);
                 close(pair[1]);
@@ -93,7 +98,8 @@ int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *
                 return -1;
         }
         if (pthread_create(&thread, NULL, to_guest, p)) {
-                vir.StreamEventRemoveCallback(stream); /* one leave(); the memory of p stays until the program ends, which is now */
+                /* one leave(); the memory of p stays until the program ends, which is now */
+                vir.StreamEventRemoveCallback(stream);
                 close(pair[0]);
                 return sv_fail(err, SV_SYSTEM, "virt.open", "no more threads");
         }

@@ -33,9 +33,11 @@ static void start_loop(void)
 {
         pthread_t thread;
 
-        setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0); /* errors reach us as errors; QEMU has a log of its own */
+        /* errors reach us as errors; QEMU has a log of its own */
+        setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
         vir.SetErrorFunc(NULL, silent); /* libvirt prints its errors itself unless told otherwise */
-        if (vir.EventRegisterDefaultImpl() < 0 || vir.EventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || vir.Initialize() < 0)
+        if (vir.EventRegisterDefaultImpl() < 0 ||
+            vir.EventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || vir.Initialize() < 0)
                 return;
         loop_runs = !pthread_create(&thread, NULL, run_loop, NULL) && !pthread_detach(thread);
 }
@@ -44,7 +46,8 @@ int sv_virt_fail(struct sv_err *err, const char *what)
 {
         virErrorPtr e = vir.GetLastError();
 
-        return sv_virt_map_error(err, what, e ? e->code : 0, e && e->message ? e->message : "libvirt gave no reason");
+        return sv_virt_map_error(err, what, e ? e->code : 0,
+                                 e && e->message ? e->message : "libvirt gave no reason");
 }
 
 void sv_virt_library_version(char out[32])
@@ -58,7 +61,8 @@ void sv_virt_library_version(char out[32])
 
 char *sv_virt_embed_uri(const char *root)
 {
-        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-~";
+        static const char plain[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-~";
         SV_BUF uri = SV_BUF_NULL;
 
         sv_buf_puts(&uri, "qemu:///embed?root=");
@@ -83,12 +87,16 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int det
 {
         struct sv_virt *v = arg;
 
-        if (event == VIR_DOMAIN_EVENT_RESUMED || (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))
+        if (event == VIR_DOMAIN_EVENT_RESUMED ||
+            (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))
                 tell(v, SV_VIRT_RESUMED);
         else if (event == VIR_DOMAIN_EVENT_CRASHED)
                 tell(v, SV_VIRT_CRASH);
         else if (event == VIR_DOMAIN_EVENT_STOPPED)
-                tell(v, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED || detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED ? SV_VIRT_FAILED : SV_VIRT_STOPPED);
+                tell(v, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||
+                                        detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED
+                                ? SV_VIRT_FAILED
+                                : SV_VIRT_STOPPED);
         return 0;
 }
 
@@ -151,7 +159,8 @@ int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err)
 
         if (vir.ConnectGetVersion(v->conn, &n) < 0)
                 return sv_virt_fail(err, "asking for the hypervisor's version");
-        snprintf(out, 64, "%s %lu.%lu.%lu", vir.ConnectGetType(v->conn), n / 1000000, n / 1000 % 1000, n % 1000);
+        snprintf(out, 64, "%s %lu.%lu.%lu", vir.ConnectGetType(v->conn), n / 1000000,
+                 n / 1000 % 1000, n % 1000);
         return 0;
 }
 
@@ -168,10 +177,12 @@ int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struc
 
 static int watch(struct sv_virt *v, struct sv_err *err)
 {
-        v->callbacks[0] = vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                                           VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), v, NULL);
+        v->callbacks[0] =
+                vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                  VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), v, NULL);
         v->callbacks[1] =
-                vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v, NULL);
+                vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT,
+                                                  VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v, NULL);
         if (v->callbacks[0] < 0 || v->callbacks[1] < 0)
                 return sv_virt_fail(err, "registering for events");
         return 0;
@@ -201,9 +212,12 @@ bool sv_virt_running(struct sv_virt *v, const char *name)
         return runs;
 }
 
-int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n, struct sv_err *err)
+int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n,
+                      struct sv_err *err)
 {
-        return vir.DomainFDAssociate(v->dom, group, n, fds, 0) < 0 ? sv_virt_fail(err, "handing over a disk's file") : 0;
+        return vir.DomainFDAssociate(v->dom, group, n, fds, 0) < 0
+                       ? sv_virt_fail(err, "handing over a disk's file")
+                       : 0;
 }
 
 int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *err)
@@ -220,7 +234,9 @@ int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *er
 
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err)
 {
-        return vir.DomainShutdownFlags(v->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? sv_virt_fail(err, "asking the guest to shut down") : 0;
+        return vir.DomainShutdownFlags(v->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0
+                       ? sv_virt_fail(err, "asking the guest to shut down")
+                       : 0;
 }
 
 int sv_virt_destroy(struct sv_virt *v, struct sv_err *err)
@@ -234,16 +250,19 @@ int sv_virt_destroy(struct sv_virt *v, struct sv_err *err)
 
 int sv_virt_undefine(struct sv_virt *v, struct sv_err *err)
 {
-        return vir.DomainUndefineFlags(v->dom, VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0 ? sv_virt_fail(err, "undefining the guest") : 0;
+        return vir.DomainUndefineFlags(v->dom,
+                                       VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0
+                       ? sv_virt_fail(err, "undefining the guest")
+                       : 0;
 }
 
 static enum sv_virt_state state_of(int state)
 {
-        return state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED ? SV_VIRT_RUNNING
+        return state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED      ? SV_VIRT_RUNNING
                : state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_PMSUSPENDED ? SV_VIRT_PAUSED
-               : state == VIR_DOMAIN_CRASHED ? SV_VIRT_CRASHED
-               : state == VIR_DOMAIN_SHUTDOWN ? SV_VIRT_ENDING
-                                              : SV_VIRT_OFF;
+               : state == VIR_DOMAIN_CRASHED                                   ? SV_VIRT_CRASHED
+               : state == VIR_DOMAIN_SHUTDOWN                                  ? SV_VIRT_ENDING
+                                                                               : SV_VIRT_OFF;
 }
 
 int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err)
@@ -274,7 +293,10 @@ int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
         return sv_buf_ok(out, "the domain", err);
 }
 
-int sv_virt_each(struct sv_virt *v, int (*fn)(void *arg, const char *name, enum sv_virt_state state, struct sv_err *err), void *arg, struct sv_err *err)
+int sv_virt_each(struct sv_virt *v,
+                 int (*fn)(void *arg, const char *name, enum sv_virt_state state,
+                           struct sv_err *err),
+                 void *arg, struct sv_err *err)
 {
         virDomainPtr *list = NULL;
         int n = vir.ConnectListAllDomains(v->conn, &list, 0), r = 0;

@@ -1,4 +1,5 @@
-/* libvirt, seen by this file pair only: one connection, one domain, its events. Calls block; events arrive through a descriptor to poll. */
+/* libvirt, seen by this file pair only: one connection, one domain, its events. Calls block; events
+ * arrive through a descriptor to poll. */
 #pragma once
 
 #include "base/core/buf.h"
@@ -6,12 +7,19 @@
 
 struct sv_virt;
 
-enum sv_virt_state { SV_VIRT_OFF, SV_VIRT_RUNNING, SV_VIRT_PAUSED, SV_VIRT_CRASHED, SV_VIRT_ENDING };
+enum sv_virt_state {
+        SV_VIRT_OFF,
+        SV_VIRT_RUNNING,
+        SV_VIRT_PAUSED,
+        SV_VIRT_CRASHED,
+        SV_VIRT_ENDING
+};
 
 enum sv_virt_event {
         SV_VIRT_NO_EVENT,
         SV_VIRT_RESUMED, /* the virtual CPUs run */
-        SV_VIRT_REBOOTED, /* the guest asked for a reset and is starting over inside the same QEMU */
+        /* the guest asked for a reset and is starting over inside the same QEMU */
+        SV_VIRT_REBOOTED,
         SV_VIRT_CRASH,
         SV_VIRT_STOPPED, /* by itself or by us */
         SV_VIRT_FAILED,  /* QEMU or libvirt lost it */
@@ -21,8 +29,9 @@ enum sv_virt_event {
 void sv_virt_library_version(char out[32]);
 /* "qemu:///embed?root=DIR" with what a URI wants escaped. */
 char *sv_virt_embed_uri(const char *root);
-/* Starts the event loop (once per process) and opens the connection. Check names: virt.library (no libvirt here), virt.busy (another process holds this root),
- * virt.driver (the driver cannot be loaded), virt.open. */
+/* Starts the event loop (once per process) and opens the connection. Check names: virt.library (no
+ * libvirt here), virt.busy (another process holds this root), virt.driver (the driver cannot be
+ * loaded), virt.open. */
 int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err);
 void sv_virt_close(struct sv_virt *v);
 void sv_virt_freep(struct sv_virt **v);
@@ -30,7 +39,8 @@ void sv_virt_freep(struct sv_virt **v);
 /* "QEMU 10.0.2" of the connection. */
 int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err);
 
-/* The command line of the QEMU that would be started for this domain, as a shell reads it (launcher/virt/qemu-argv.h); nothing is defined or started. */
+/* The command line of the QEMU that would be started for this domain, as a shell reads it
+ * (launcher/virt/qemu-argv.h); nothing is defined or started. */
 int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err);
 /* Define with schema validation on. The domain is then the subject of everything below. */
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err);
@@ -39,8 +49,10 @@ bool sv_virt_running(struct sv_virt *v, const char *name);
 /* Take the domain of that name as the subject. virt.absent when there is none. */
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err);
 /* Give the open files of a disk whose <source fdgroup=> has that name; the caller keeps its own. */
-int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n, struct sv_err *err);
-/* A launch that the TEE's platform refused is told by the TEE (NULL: an ordinary guest), any other failure by launcher/virt/virt-error.h. */
+int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n,
+                      struct sv_err *err);
+/* A launch that the TEE's platform refused is told by the TEE (NULL: an ordinary guest), any other
+ * failure by launcher/virt/virt-error.h. */
 int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *err);
 /* The guest's ACPI button. */
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err);
@@ -53,10 +65,12 @@ const char *sv_virt_state_name(enum sv_virt_state state);
 /* The XML as libvirt completed it. */
 int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err);
 /* fn for every guest of the connection. */
-int sv_virt_each(struct sv_virt *v, int (*fn)(void *arg, const char *name, enum sv_virt_state state, struct sv_err *err), void *arg,
-                 struct sv_err *err);
-/* A virtio-serial port, or (port NULL) the console, as a descriptor to read and write; through libvirt's stream, so that it also works
- * with a libvirt elsewhere. The caller closes it. */
+int sv_virt_each(struct sv_virt *v,
+                 int (*fn)(void *arg, const char *name, enum sv_virt_state state,
+                           struct sv_err *err),
+                 void *arg, struct sv_err *err);
+/* A virtio-serial port, or (port NULL) the console, as a descriptor to read and write; through
+ * libvirt's stream, so that it also works with a libvirt elsewhere. The caller closes it. */
 int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *err);
 
 /* Readable when there is an event. */

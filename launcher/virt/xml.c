@@ -19,7 +19,8 @@ static void escaped(struct sv_buf *out, const char *s)
                 else if (c == '\'')
                         sv_buf_puts(out, "&apos;");
                 else if (c < 0x20 && c != '\t')
-                        out->bad = true; /* XML 1.0 section 2.2 has no way to say it; readers of guest files refuse it before */
+                        out->bad = true; /* XML 1.0 section 2.2 has no way to say it; readers of
+                                            guest files refuse it before */
                 else
                         sv_buf_u8(out, c);
         }
@@ -46,7 +47,8 @@ void sv_xml(struct sv_buf *out, const char *fmt, ...)
                         sv_buf_u8(out, '%');
                         fmt++;
                 } else {
-                        abort(); /* a format this function does not know is a mistake in the program */
+                        /* a format this function does not know is a mistake in the program */
+                        abort();
                 }
         }
         va_end(ap);

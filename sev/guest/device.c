@@ -11,14 +11,15 @@
 #include "base/core/rd.h"
 #include "sev/verify/report.h"
 
-#define PAGE         4096u
-#define CERTS_MAX    (16u << 10) /* SEV_FW_BLOB_MAX_SIZE of the kernel */
-#define REPORT_AT    0x20u       /* of a report, and of a key, in its response */
-#define VMM_TOO_SMALL 1u
-#define VMM_BUSY      2u
+#define PAGE             4096u
+#define CERTS_MAX        (16u << 10) /* SEV_FW_BLOB_MAX_SIZE of the kernel */
+#define REPORT_AT        0x20u       /* of a report, and of a key, in its response */
+#define VMM_TOO_SMALL    1u
+#define VMM_BUSY         2u
 #define FW_INVALID_PARAM 0x16u
 
-/* --- what the kernel takes (the uapi's structures; the compiler lays them out as the kernel's does) --- */
+/* --- what the kernel takes (the uapi's structures; the compiler lays them out as the kernel's
+ * does) --- */
 
 struct guest_request {
         uint8_t msg_version;
@@ -47,8 +48,11 @@ struct key_req {
 
 static int device_call(const char *path, enum sv_snp_code code, struct sv_snp_call *call)
 {
-        struct guest_request r = {.msg_version = call->msg_version, .req_data = call->request, .resp_data = call->response,
-                                  .exitinfo2 = UINT32_MAX}; /* as the kernel does: no firmware was reached yet */
+        struct guest_request r = {.msg_version = call->msg_version,
+                                  .req_data = call->request,
+                                  .resp_data = call->response,
+                                  /* as the kernel does: no firmware was reached yet */
+                                  .exitinfo2 = UINT32_MAX};
         SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
         int result;
 
@@ -60,9 +64,11 @@ static int device_call(const char *path, enum sv_snp_code code, struct sv_snp_ca
         return result;
 }
 
-static int do_call(const struct sv_snp_dev *dev, enum sv_snp_code code, const void *request, void *response, struct sv_snp_call *call)
+static int do_call(const struct sv_snp_dev *dev, enum sv_snp_code code, const void *request,
+                   void *response, struct sv_snp_call *call)
 {
-        *call = (struct sv_snp_call){1, (uint64_t)(uintptr_t)request, (uint64_t)(uintptr_t)response, 0, 0};
+        *call = (struct sv_snp_call){1, (uint64_t)(uintptr_t)request, (uint64_t)(uintptr_t)response,
+                                     0, 0};
         if (dev && dev->call)
                 return dev->call(dev->arg, code, call);
         return device_call(dev && dev->path ? dev->path : SV_SNP_DEVICE, code, call);
@@ -79,10 +85,12 @@ static const char *why(const struct sv_snp_call *call)
         if (call->vmm_error)
                 return "the hypervisor refuses";
         if (call->fw_error == FW_INVALID_PARAM)
-                return "the firmware refuses the parameters: a guest may ask for its own privilege level (VMPL) or a less privileged one, and "
+                return "the firmware refuses the parameters: a guest may ask for its own privilege "
+                       "level (VMPL) or a less privileged one, and "
                        "not for a newer version than it has";
         if (call->fw_error == UINT32_MAX)
-                return "the request did not reach the firmware: the channel's keys (VMPCK) are used up or wiped, only a new launch helps";
+                return "the request did not reach the firmware: the channel's keys (VMPCK) are "
+                       "used up or wiped, only a new launch helps";
         return call->fw_error ? "the firmware refuses" : "the kernel refuses";
 }
 
@@ -90,11 +98,12 @@ static int failed(const char *what, int error, const struct sv_snp_call *call, s
 {
         if (error == -ENOENT || error == -ENXIO || error == -EACCES || error == -EPERM) {
                 errno = -error;
-                return sv_fail_errno(err, "snp.device.open", "cannot open the SEV guest device for %s", what);
+                return sv_fail_errno(err, "snp.device.open",
+                                     "cannot open the SEV guest device for %s", what);
         }
         errno = -error;
-        return sv_fail_errno(err, "snp.device.request", "%s: %s (firmware 0x%x, hypervisor %u)", what, why(call), call->fw_error,
-                             call->vmm_error);
+        return sv_fail_errno(err, "snp.device.request", "%s: %s (firmware 0x%x, hypervisor %u)",
+                             what, why(call), call->fw_error, call->vmm_error);
 }
 
 static int check_status(uint32_t status, struct sv_err *err)
@@ -103,8 +112,10 @@ static int check_status(uint32_t status, struct sv_err *err)
                 return 0;
         if (status == FW_INVALID_PARAM)
                 return sv_fail(err, SV_SYSTEM, "snp.response.status",
-                               "the firmware refuses the parameters (status 0x16): most often a privilege level (VMPL) above the guest's own");
-        return sv_fail(err, SV_SYSTEM, "snp.response.status", "the firmware answered with status 0x%x%s", status,
+                               "the firmware refuses the parameters (status 0x16): most often a "
+                               "privilege level (VMPL) above the guest's own");
+        return sv_fail(err, SV_SYSTEM, "snp.response.status",
+                       "the firmware answered with status 0x%x%s", status,
                        status == 0x27 ? ": the chosen key does not exist on this machine" : "");
 }
 
@@ -116,16 +127,19 @@ int sv_snp_response_read(struct sv_bytes response, struct sv_bytes *report, stru
         uint32_t status = sv_rd_u32le(&r), size = sv_rd_u32le(&r);
 
         sv_rd_skip(&r, REPORT_AT - 8);
-        if (sv_rd_ok(&r, "snp.response.size", "the response", err) < 0 || check_status(status, err) < 0)
+        if (sv_rd_ok(&r, "snp.response.size", "the response", err) < 0 ||
+            check_status(status, err) < 0)
                 return -1;
         if (size != SV_REPORT_SIZE)
-                return sv_fail(err, SV_FORMAT, "snp.response.size", "a report of %u bytes, expected %u", size, SV_REPORT_SIZE);
+                return sv_fail(err, SV_FORMAT, "snp.response.size",
+                               "a report of %u bytes, expected %u", size, SV_REPORT_SIZE);
         *report = sv_rd_bytes(&r, size);
         return sv_rd_ok(&r, "snp.response.size", "the report in the response", err);
 }
 
 /* The certificates' buffer must be whole pages; the hypervisor says how many it wants. */
-static int ext_report(const struct sv_snp_dev *dev, const struct report_req *req, uint8_t *response, struct sv_buf *certs, struct sv_err *err)
+static int ext_report(const struct sv_snp_dev *dev, const struct report_req *req, uint8_t *response,
+                      struct sv_buf *certs, struct sv_err *err)
 {
         struct ext_report_req ext = {.data = *req, .certs_len = PAGE};
         struct sv_snp_call call;
@@ -145,14 +159,16 @@ static int ext_report(const struct sv_snp_dev *dev, const struct report_req *req
                 free(buffer);
                 if (r == 0)
                         return sv_buf_ok(certs, "certificates", err);
-                if (call.vmm_error != VMM_TOO_SMALL || ext.certs_len <= had || ext.certs_len > CERTS_MAX || ext.certs_len % PAGE)
+                if (call.vmm_error != VMM_TOO_SMALL || ext.certs_len <= had ||
+                    ext.certs_len > CERTS_MAX || ext.certs_len % PAGE)
                         return failed("extended report", r, &call, err);
         }
-        return sv_fail(err, SV_SYSTEM, "snp.device.request", "the hypervisor asks for a larger buffer for certificates each time");
+        return sv_fail(err, SV_SYSTEM, "snp.device.request",
+                       "the hypervisor asks for a larger buffer for certificates each time");
 }
 
-int sv_snp_dev_report(const struct sv_snp_dev *dev, struct sv_bytes data, unsigned vmpl, struct sv_buf *report, struct sv_buf *certs,
-                      struct sv_err *err)
+int sv_snp_dev_report(const struct sv_snp_dev *dev, struct sv_bytes data, unsigned vmpl,
+                      struct sv_buf *report, struct sv_buf *certs, struct sv_err *err)
 {
         struct report_req req = {.vmpl = vmpl};
         uint8_t response[SV_SNP_RESPONSE] = {0};
@@ -161,7 +177,9 @@ int sv_snp_dev_report(const struct sv_snp_dev *dev, struct sv_bytes data, unsign
         int r = 0;
 
         if (data.n != sizeof(req.user_data))
-                return sv_fail(err, SV_USAGE, "snp.device.request", "expected %zu bytes of report data, found %zu", sizeof(req.user_data), data.n);
+                return sv_fail(err, SV_USAGE, "snp.device.request",
+                               "expected %zu bytes of report data, found %zu",
+                               sizeof(req.user_data), data.n);
         memcpy(req.user_data, data.p, data.n);
         if (certs && ext_report(dev, &req, response, certs, err) < 0)
                 return -1;
@@ -175,9 +193,13 @@ int sv_snp_dev_report(const struct sv_snp_dev *dev, struct sv_bytes data, unsign
 
 /* --- keys --- */
 
-struct sv_secret *sv_snp_dev_derive(const struct sv_snp_dev *dev, const struct sv_snp_key *key, struct sv_err *err)
+struct sv_secret *sv_snp_dev_derive(const struct sv_snp_dev *dev, const struct sv_snp_key *key,
+                                    struct sv_err *err)
 {
-        struct key_req req = {.root_key_select = key->vmrk, .guest_field_select = key->fields, .vmpl = key->vmpl, .guest_svn = key->svn,
+        struct key_req req = {.root_key_select = key->vmrk,
+                              .guest_field_select = key->fields,
+                              .vmpl = key->vmpl,
+                              .guest_svn = key->svn,
                               .tcb_version = key->tcb};
         SV_SECRET *response = sv_secret_new(REPORT_AT + SV_SNP_KEY_SIZE, err);
         struct sv_secret *out = NULL;

@@ -3,7 +3,8 @@
 
 #include "guest/init-data.h"
 
-int sv_sev_host_data(const struct sv_sev_options *o, uint8_t out[32], bool *given, struct sv_err *err)
+int sv_sev_host_data(const struct sv_sev_options *o, uint8_t out[32], bool *given,
+                     struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
 

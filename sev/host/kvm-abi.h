@@ -1,16 +1,17 @@
-/* KVM's and the SEV driver's calls for SNP, as the kernel documents them (Documentation/virt/kvm/api.rst and
- * x86/amd-memory-encryption.rst, include/uapi/linux/psp-sev.h): the headers of the build machine may be older than SNP. */
+/* KVM's and the SEV driver's calls for SNP, as the kernel documents them
+ * (Documentation/virt/kvm/api.rst and x86/amd-memory-encryption.rst, include/uapi/linux/psp-sev.h):
+ * the headers of the build machine may be older than SNP. */
 #pragma once
 
 #include <linux/kvm.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define SV_KVM_CAP_VM_TYPES        235
-#define SV_KVM_CAP_GUEST_MEMFD     234
-#define SV_KVM_VM_SNP              4
-#define SV_KVM_MEM_GUEST_MEMFD     (1u << 2)
-#define SV_KVM_ATTRIBUTE_PRIVATE   (1ull << 3)
+#define SV_KVM_CAP_VM_TYPES      235
+#define SV_KVM_CAP_GUEST_MEMFD   234
+#define SV_KVM_VM_SNP            4
+#define SV_KVM_MEM_GUEST_MEMFD   (1u << 2)
+#define SV_KVM_ATTRIBUTE_PRIVATE (1ull << 3)
 
 struct sv_kvm_region2 {
         uint32_t slot, flags;
@@ -33,7 +34,12 @@ struct sv_kvm_sev_cmd {
         uint64_t data;
         uint32_t error, sev_fd;
 };
-enum { SV_KVM_SEV_INIT2 = 22, SV_KVM_SNP_START = 100, SV_KVM_SNP_UPDATE = 101, SV_KVM_SNP_FINISH = 102 };
+enum {
+        SV_KVM_SEV_INIT2 = 22,
+        SV_KVM_SNP_START = 100,
+        SV_KVM_SNP_UPDATE = 101,
+        SV_KVM_SNP_FINISH = 102
+};
 
 struct sv_kvm_sev_init {
         uint64_t vmsa_features;
@@ -61,8 +67,11 @@ struct sv_kvm_snp_finish {
         uint16_t flags;
         uint64_t pad1[4];
 };
-_Static_assert(sizeof(struct sv_kvm_snp_finish) == 88 && offsetof(struct sv_kvm_snp_finish, host_data) == 19, "kvm_sev_snp_launch_finish");
-_Static_assert(sizeof(struct sv_kvm_region2) == 160 && sizeof(struct sv_kvm_sev_init) == 48, "kvm_userspace_memory_region2, kvm_sev_init");
+_Static_assert(sizeof(struct sv_kvm_snp_finish) == 88 &&
+                       offsetof(struct sv_kvm_snp_finish, host_data) == 19,
+               "kvm_sev_snp_launch_finish");
+_Static_assert(sizeof(struct sv_kvm_region2) == 160 && sizeof(struct sv_kvm_sev_init) == 48,
+               "kvm_userspace_memory_region2, kvm_sev_init");
 
 /* SEV_ISSUE_CMD on /dev/sev. */
 struct sv_sev_issue {
@@ -71,14 +80,20 @@ struct sv_sev_issue {
         uint32_t error;
 } __attribute__((packed));
 #define SV_SEV_ISSUE_CMD _IOWR('S', 0, struct sv_sev_issue)
-enum { SV_SEV_SNP_STATUS = 9, SV_SEV_SNP_COMMIT = 10, SV_SEV_SNP_SET_CONFIG = 11, SV_SEV_SNP_VLEK_LOAD = 12 };
+enum {
+        SV_SEV_SNP_STATUS = 9,
+        SV_SEV_SNP_COMMIT = 10,
+        SV_SEV_SNP_SET_CONFIG = 11,
+        SV_SEV_SNP_VLEK_LOAD = 12
+};
 
 struct sv_sev_snp_status {
         uint8_t api_major, api_minor, state, rmp_initialized;
         uint32_t build, flags, guests;
         uint64_t current_tcb, reported_tcb;
 };
-enum { SV_SEV_MASK_CHIP_ID = 1u << 0, SV_SEV_MASK_CHIP_KEY = 1u << 1, SV_SEV_VLEK_EN = 1u << 2 }; /* of flags */
+/* of flags */
+enum { SV_SEV_MASK_CHIP_ID = 1u << 0, SV_SEV_MASK_CHIP_KEY = 1u << 1, SV_SEV_VLEK_EN = 1u << 2 };
 
 struct sv_sev_snp_config {
         uint8_t reported_tcb[8]; /* all zero: what runs */
@@ -90,4 +105,5 @@ struct sv_sev_snp_vlek {
         uint8_t wrapped_version, reserved[3];
         uint64_t address;
 };
-_Static_assert(sizeof(struct sv_sev_snp_config) == 64 && sizeof(struct sv_sev_snp_vlek) == 16, "linux/psp-sev.h");
+_Static_assert(sizeof(struct sv_sev_snp_config) == 64 && sizeof(struct sv_sev_snp_vlek) == 16,
+               "linux/psp-sev.h");

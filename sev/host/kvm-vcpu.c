@@ -1,5 +1,6 @@
-/* From the save area that we predict to the registers of a KVM vCPU, so that trial and prediction have one table (sev/measure/vmsa.c). KVM goes the
- * other way when the launch is finished, and adds what SVM always has: EFER.SVME, CR4.MCE. Offsets: AMD APM volume 2, table B-4. */
+/* From the save area that we predict to the registers of a KVM vCPU, so that trial and prediction
+ * have one table (sev/measure/vmsa.c). KVM goes the other way when the launch is finished, and adds
+ * what SVM always has: EFER.SVME, CR4.MCE. Offsets: AMD APM volume 2, table B-4. */
 #include "sev/host/kvm-vcpu.h"
 
 #include <linux/kvm.h>
@@ -21,24 +22,35 @@ static struct kvm_segment segment(const uint8_t *page, unsigned at)
 {
         unsigned attributes = (unsigned)get(page, at + 2, 2);
 
-        return (struct kvm_segment){
-                .selector = (uint16_t)get(page, at, 2), .limit = (uint32_t)get(page, at + 4, 4), .base = get(page, at + 8, 8), .type = attributes & 15,
-                .s = attributes >> 4 & 1, .dpl = attributes >> 5 & 3, .present = attributes >> 7 & 1, .avl = attributes >> 8 & 1,
-                .l = attributes >> 9 & 1, .db = attributes >> 10 & 1, .g = attributes >> 11 & 1};
+        return (struct kvm_segment){.selector = (uint16_t)get(page, at, 2),
+                                    .limit = (uint32_t)get(page, at + 4, 4),
+                                    .base = get(page, at + 8, 8),
+                                    .type = attributes & 15,
+                                    .s = attributes >> 4 & 1,
+                                    .dpl = attributes >> 5 & 3,
+                                    .present = attributes >> 7 & 1,
+                                    .avl = attributes >> 8 & 1,
+                                    .l = attributes >> 9 & 1,
+                                    .db = attributes >> 10 & 1,
+                                    .g = attributes >> 11 & 1};
 }
 
 static struct kvm_dtable table(const uint8_t *page, unsigned at)
 {
-        return (struct kvm_dtable){.limit = (uint16_t)get(page, at + 4, 4), .base = get(page, at + 8, 8)};
+        return (struct kvm_dtable){.limit = (uint16_t)get(page, at + 4, 4),
+                                   .base = get(page, at + 8, 8)};
 }
 
 int sv_kvm_vcpu_set(int vcpu, const uint8_t page[SV_VMSA_SIZE], struct sv_err *err)
 {
         struct kvm_sregs s;
-        struct kvm_regs r = {.rdx = get(page, 0x310, 8), .rflags = get(page, 0x170, 8), .rip = get(page, 0x178, 8)};
+        struct kvm_regs r = {.rdx = get(page, 0x310, 8),
+                             .rflags = get(page, 0x170, 8),
+                             .rip = get(page, 0x178, 8)};
 
         if (ioctl(vcpu, KVM_GET_SREGS, &s) < 0)
-                return sv_fail_errno(err, "sev.trial.kvm", "reading a vCPU's registers (KVM_GET_SREGS)");
+                return sv_fail_errno(err, "sev.trial.kvm",
+                                     "reading a vCPU's registers (KVM_GET_SREGS)");
         s.es = segment(page, 0x00);
         s.cs = segment(page, 0x10);
         s.ss = segment(page, 0x20);
@@ -53,6 +65,7 @@ int sv_kvm_vcpu_set(int vcpu, const uint8_t page[SV_VMSA_SIZE], struct sv_err *e
         s.cr4 = get(page, 0x148, 8) & ~CR4_MCE;
         s.cr0 = get(page, 0x158, 8);
         if (ioctl(vcpu, KVM_SET_SREGS, &s) < 0 || ioctl(vcpu, KVM_SET_REGS, &r) < 0)
-                return sv_fail_errno(err, "sev.trial.kvm", "setting a vCPU's registers (KVM_SET_SREGS, KVM_SET_REGS)");
+                return sv_fail_errno(err, "sev.trial.kvm",
+                                     "setting a vCPU's registers (KVM_SET_SREGS, KVM_SET_REGS)");
         return 0;
 }

@@ -1,5 +1,6 @@
-/* A launch without QEMU: the guest's firmware, sections and vCPUs go to KVM's own calls (Documentation/virt/kvm, x86/amd-memory-encryption),
- * with an ID block that carries the digest we predict. The secure processor then confirms or refuses the prediction. Nothing runs. */
+/* A launch without QEMU: the guest's firmware, sections and vCPUs go to KVM's own calls
+ * (Documentation/virt/kvm, x86/amd-memory-encryption), with an ID block that carries the digest we
+ * predict. The secure processor then confirms or refuses the prediction. Nothing runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,7 +43,10 @@ struct trial {
 
 static int refused(const char *what, struct sv_err *err)
 {
-        const char *hint = errno == ENOTTY || errno == EINVAL ? "; this kernel does not support it: see what secure-vm host says" : "";
+        const char *hint =
+                errno == ENOTTY || errno == EINVAL
+                        ? "; this kernel does not support it: see what secure-vm host says"
+                        : "";
 
         return sv_fail(err, SV_SYSTEM, "sev.trial.kvm", "%s: %s%s", what, strerror(errno), hint);
 }
@@ -61,36 +65,48 @@ static int sev_call(struct trial *t, uint32_t id, void *data, const char *what, 
                 return 0;
         if (!cmd.error)
                 return refused(what, err);
-        return sv_fail(err, SV_PROOF, cmd.error == 0xb ? "sev.trial.measurement" : "sev.trial.firmware", "%s: the firmware refuses with status 0x%x: %s", what,
-                       cmd.error, sv_sev_status(cmd.error));
+        return sv_fail(err, SV_PROOF,
+                       cmd.error == 0xb ? "sev.trial.measurement" : "sev.trial.firmware",
+                       "%s: the firmware refuses with status 0x%x: %s", what, cmd.error,
+                       sv_sev_status(cmd.error));
 }
 
 static int open_machine(struct trial *t, struct sv_err *err)
 {
-        struct sv_kvm_sev_init init = {.vmsa_features = t->o->features & ~1ull}; /* KVM adds SNPActive */
+        /* KVM adds SNPActive */
+        struct sv_kvm_sev_init init = {.vmsa_features = t->o->features & ~1ull};
 
         t->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
         t->sev = open("/dev/sev", O_RDWR | O_CLOEXEC);
         if (t->kvm < 0 || t->sev < 0)
-                return sv_fail_errno(err, "sev.trial.kvm", "%s cannot be opened; see what secure-vm host says", t->kvm < 0 ? "/dev/kvm" : "/dev/sev");
+                return sv_fail_errno(err, "sev.trial.kvm",
+                                     "%s cannot be opened; see what secure-vm host says",
+                                     t->kvm < 0 ? "/dev/kvm" : "/dev/sev");
         t->vm = ioctl(t->kvm, KVM_CREATE_VM, SV_KVM_VM_SNP);
         if (t->vm < 0)
                 return refused("making an SNP machine (KVM_CREATE_VM)", err);
         if (sev_call(t, SV_KVM_SEV_INIT2, &init, "preparing it for SNP (KVM_SEV_INIT2)", err) < 0)
                 return -1;
-        return ioctl(t->vm, KVM_CREATE_IRQCHIP, NULL) < 0 ? refused("its interrupt controllers (KVM_CREATE_IRQCHIP)", err) : 0;
+        return ioctl(t->vm, KVM_CREATE_IRQCHIP, NULL) < 0
+                       ? refused("its interrupt controllers (KVM_CREATE_IRQCHIP)", err)
+                       : 0;
 }
 
 static int add_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
 {
         struct slot *s = &t->slots[t->n_slots];
         struct sv_kvm_guest_memfd make = {.size = size};
-        struct sv_kvm_region2 region = {.slot = (uint32_t)t->n_slots, .flags = SV_KVM_MEM_GUEST_MEMFD, .guest_phys_addr = gpa, .memory_size = size};
-        struct sv_kvm_attributes attributes = {.address = gpa, .size = size, .attributes = SV_KVM_ATTRIBUTE_PRIVATE};
+        struct sv_kvm_region2 region = {.slot = (uint32_t)t->n_slots,
+                                        .flags = SV_KVM_MEM_GUEST_MEMFD,
+                                        .guest_phys_addr = gpa,
+                                        .memory_size = size};
+        struct sv_kvm_attributes attributes = {
+                .address = gpa, .size = size, .attributes = SV_KVM_ATTRIBUTE_PRIVATE};
         void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         if (shared == MAP_FAILED)
-                return sv_fail_errno(err, "sev.trial.kvm", "%llu bytes of memory", (unsigned long long)size);
+                return sv_fail_errno(err, "sev.trial.kvm", "%llu bytes of memory",
+                                     (unsigned long long)size);
         *s = (struct slot){.gpa = gpa, .size = size, .shared = shared, .memfd = -1};
         t->n_slots++;
         s->memfd = ioctl(t->vm, SV_KVM_GUEST_MEMFD, &make);
@@ -112,12 +128,18 @@ static int add_memory(struct trial *t, struct sv_err *err)
         for (size_t i = 0; i < t->meta.n; i++)
                 if ((uint64_t)t->meta.sections[i].gpa + t->meta.sections[i].len > end)
                         end = (uint64_t)t->meta.sections[i].gpa + t->meta.sections[i].len;
-        return add_slot(t, FOUR_GIB - t->firmware.n, t->firmware.n, err) < 0 || (end && add_slot(t, 0, end, err) < 0) ? -1 : 0;
+        return add_slot(t, FOUR_GIB - t->firmware.n, t->firmware.n, err) < 0 ||
+                               (end && add_slot(t, 0, end, err) < 0)
+                       ? -1
+                       : 0;
 }
 
 static int add_vcpus(struct trial *t, struct sv_err *err)
 {
-        struct sv_vmsa_in v = {.vmm = SV_VMM_QEMU, .eip = RESET, .cpu_sig = (uint32_t)t->o->cpu_sig, .features = t->o->features};
+        struct sv_vmsa_in v = {.vmm = SV_VMM_QEMU,
+                               .eip = RESET,
+                               .cpu_sig = (uint32_t)t->o->cpu_sig,
+                               .features = t->o->features};
         uint8_t page[SV_VMSA_SIZE];
 
         if (!v.cpu_sig && sv_cpu_sig_of(t->guest->cpu, &v.cpu_sig, err) < 0)
@@ -136,36 +158,43 @@ static int add_vcpus(struct trial *t, struct sv_err *err)
 }
 
 /* KVM takes as much as it likes at a time and moves the range on. */
-static int submit(struct trial *t, enum sv_snp_page type, uint64_t gpa, uint64_t size, const char *what, struct sv_err *err)
+static int submit(struct trial *t, enum sv_snp_page type, uint64_t gpa, uint64_t size,
+                  const char *what, struct sv_err *err)
 {
-        struct sv_kvm_snp_update u = {.gfn_start = gpa / SV_SNP_PAGE, .len = size, .type = (uint8_t)type};
+        struct sv_kvm_snp_update u = {
+                .gfn_start = gpa / SV_SNP_PAGE, .len = size, .type = (uint8_t)type};
         char text[96];
 
         for (size_t i = 0; i < t->n_slots; i++)
                 if (gpa >= t->slots[i].gpa && gpa - t->slots[i].gpa < t->slots[i].size)
                         u.uaddr = (uintptr_t)(t->slots[i].shared + (gpa - t->slots[i].gpa));
-        snprintf(text, sizeof(text), "%s at 0x%llx (SNP_LAUNCH_UPDATE)", what, (unsigned long long)gpa);
+        snprintf(text, sizeof(text), "%s at 0x%llx (SNP_LAUNCH_UPDATE)", what,
+                 (unsigned long long)gpa);
         while (u.len) {
                 uint64_t left = u.len;
 
                 if (sev_call(t, SV_KVM_SNP_UPDATE, &u, text, err) < 0)
                         return -1;
                 if (u.len >= left)
-                        return sv_fail(err, SV_SYSTEM, "sev.trial.kvm", "%s: KVM takes no page", text);
+                        return sv_fail(err, SV_SYSTEM, "sev.trial.kvm", "%s: KVM takes no page",
+                                       text);
         }
         return 0;
 }
 
 static int submit_section(struct trial *t, const struct sv_sev_section *s, struct sv_err *err)
 {
-        enum sv_snp_page type = s->type == SV_SEV_SEC_SECRETS ? SV_SNP_SECRETS : s->type == SV_SEV_SEC_CPUID ? SV_SNP_CPUID : SV_SNP_ZERO;
+        enum sv_snp_page type = s->type == SV_SEV_SEC_SECRETS ? SV_SNP_SECRETS
+                                : s->type == SV_SEV_SEC_CPUID ? SV_SNP_CPUID
+                                                              : SV_SNP_ZERO;
 
         if (s->type == SV_SEV_SEC_KERNEL_HASHES && (t->guest->kernel || t->guest->uki)) {
                 type = SV_SNP_NORMAL;
                 if (sv_hash_table_page(&t->meta, &t->hashes, t->slots[1].shared + s->gpa, err) < 0)
                         return -1;
         }
-        /* The CPUID page stays empty: its contents are not measured, and nothing runs that would read it. */
+        /* The CPUID page stays empty: its contents are not measured, and nothing runs that would
+         * read it. */
         return submit(t, type, s->gpa, s->len, s->name, err);
 }
 
@@ -174,7 +203,8 @@ static int launch(struct trial *t, struct sv_err *err)
         struct sv_kvm_snp_start start = {.policy = t->o->policy};
 
         memcpy(t->slots[0].shared, t->firmware.p, t->firmware.n);
-        if (sev_call(t, SV_KVM_SNP_START, &start, "beginning the launch with this policy (SNP_LAUNCH_START)", err) < 0 ||
+        if (sev_call(t, SV_KVM_SNP_START, &start,
+                     "beginning the launch with this policy (SNP_LAUNCH_START)", err) < 0 ||
             submit(t, SV_SNP_NORMAL, t->slots[0].gpa, t->slots[0].size, "the firmware", err) < 0)
                 return -1;
         for (size_t i = 0; i < t->meta.n; i++)
@@ -183,19 +213,23 @@ static int launch(struct trial *t, struct sv_err *err)
         return 0;
 }
 
-/* The guest's own ID block; without one nobody's key signs ours: what matters is that the firmware compares the digest. */
+/* The guest's own ID block; without one nobody's key signs ours: what matters is that the firmware
+ * compares the digest. */
 static int finish(struct trial *t, struct sv_err *err)
 {
         struct sv_id_block id = {.version = 1, .policy = t->o->policy};
         uint8_t ours[SV_ID_BLOCK_SIZE], ours_auth[SV_ID_AUTH_SIZE];
-        struct sv_kvm_snp_finish f = {.id_block_uaddr = (uintptr_t)ours, .id_auth_uaddr = (uintptr_t)ours_auth, .id_block_en = 1};
+        struct sv_kvm_snp_finish f = {.id_block_uaddr = (uintptr_t)ours,
+                                      .id_auth_uaddr = (uintptr_t)ours_auth,
+                                      .id_block_en = 1};
         SV_BUF block = SV_BUF_NULL;
         SV_BUF auth = SV_BUF_NULL;
         bool given;
 
         memcpy(id.launch_digest, t->digest, sizeof(id.launch_digest));
         sv_id_block_write(&id, ours);
-        if (sv_id_auth_anonymous(ours, ours_auth, err) < 0 || sv_sev_id_given(t->guest, t->o, &block, &auth, &given, err) < 0)
+        if (sv_id_auth_anonymous(ours, ours_auth, err) < 0 ||
+            sv_sev_id_given(t->guest, t->o, &block, &auth, &given, err) < 0)
                 return -1;
         if (given) {
                 f.id_block_uaddr = (uintptr_t)block.p;
@@ -204,7 +238,9 @@ static int finish(struct trial *t, struct sv_err *err)
         }
         if (sv_sev_host_data(t->o, f.host_data, &given, err) < 0)
                 return -1;
-        return sev_call(t, SV_KVM_SNP_FINISH, &f, "finishing the launch with our digest in the ID block (SNP_LAUNCH_FINISH)", err);
+        return sev_call(t, SV_KVM_SNP_FINISH, &f,
+                        "finishing the launch with our digest in the ID block (SNP_LAUNCH_FINISH)",
+                        err);
 }
 
 static int prepare(struct trial *t, struct sv_err *err)
@@ -213,11 +249,14 @@ static int prepare(struct trial *t, struct sv_err *err)
         struct sv_footer footer;
         const struct sv_guest *g = t->guest;
 
-        if (sv_file_read(g->firmware ? g->firmware : SV_SEV_FIRMWARE, SV_FIRMWARE_SIZE_MAX, &t->firmware, "sev.firmware", err) < 0 ||
-            sv_footer_parse(sv_buf_bytes(&t->firmware), &footer, err) < 0 || sv_sev_meta_parse(&footer, &t->meta, err) < 0)
+        if (sv_file_read(g->firmware ? g->firmware : SV_SEV_FIRMWARE, SV_FIRMWARE_SIZE_MAX,
+                         &t->firmware, "sev.firmware", err) < 0 ||
+            sv_footer_parse(sv_buf_bytes(&t->firmware), &footer, err) < 0 ||
+            sv_sev_meta_parse(&footer, &t->meta, err) < 0)
                 return -1;
         if ((g->kernel || g->uki) && (sv_guest_cmdline(g, &line, err) < 0 ||
-                                      sv_boot_hashes(g->kernel ? g->kernel : g->uki, g->initrd, sv_buf_str(&line), &t->hashes, err) < 0))
+                                      sv_boot_hashes(g->kernel ? g->kernel : g->uki, g->initrd,
+                                                     sv_buf_str(&line), &t->hashes, err) < 0))
                 return -1;
         t->vcpus = malloc(g->vcpus * sizeof(*t->vcpus));
         if (!t->vcpus)
@@ -256,7 +295,8 @@ int sv_sev_trial(const struct sv_guest *guest, struct sv_err *err)
         sv_buf_free(&part.features);
         if (r < 0 || sv_sev_options_read(guest, &o, err) < 0)
                 return -1;
-        if (prepare(&t, err) < 0 || open_machine(&t, err) < 0 || add_memory(&t, err) < 0 || add_vcpus(&t, err) < 0 || launch(&t, err) < 0 || finish(&t, err) < 0)
+        if (prepare(&t, err) < 0 || open_machine(&t, err) < 0 || add_memory(&t, err) < 0 ||
+            add_vcpus(&t, err) < 0 || launch(&t, err) < 0 || finish(&t, err) < 0)
                 r = -1;
         close_machine(&t);
         return r;

@@ -1,5 +1,6 @@
-/* What an administrator changes of the platform through /dev/sev (AMD 56860, SNP_COMMIT, SNP_CONFIG, SNP_VLEK_LOAD; linux/psp-sev.h): first
- * as a plan, component by component, held against what runs; then, unless it is a dry run, for real, and read back. */
+/* What an administrator changes of the platform through /dev/sev (AMD 56860, SNP_COMMIT,
+ * SNP_CONFIG, SNP_VLEK_LOAD; linux/psp-sev.h): first as a plan, component by component, held
+ * against what runs; then, unless it is a dry run, for real, and read back. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,11 +11,11 @@
 #include "sev/host/host.h"
 #include "sev/host/kvm-abi.h"
 
-#define DEVICE       "/dev/sev"
-#define VLEK_SIZE    432u
-#define VLEK_TCB     400u
-#define VLEK_ZERO_1  12u  /* 4 bytes behind the IV */
-#define VLEK_ZERO_2  408u /* 8 bytes behind the TCB */
+#define DEVICE      "/dev/sev"
+#define VLEK_SIZE   432u
+#define VLEK_TCB    400u
+#define VLEK_ZERO_1 12u  /* 4 bytes behind the IV */
+#define VLEK_ZERO_2 408u /* 8 bytes behind the TCB */
 
 struct platform {
         int fd;
@@ -26,18 +27,21 @@ struct platform {
         char version[32];
 };
 
-static int command(struct platform *p, uint32_t cmd, const void *data, const char *what, struct sv_err *err)
+static int command(struct platform *p, uint32_t cmd, const void *data, const char *what,
+                   struct sv_err *err)
 {
         struct sv_sev_issue issue = {.cmd = cmd, .data = (uintptr_t)data};
 
         if (ioctl(p->fd, SV_SEV_ISSUE_CMD, &issue) == 0)
                 return 0;
         if (issue.error)
-                return sv_fail(err, SV_SYSTEM, "sev.host.firmware", "%s: the firmware refuses with status 0x%x: %s", what, issue.error,
+                return sv_fail(err, SV_SYSTEM, "sev.host.firmware",
+                               "%s: the firmware refuses with status 0x%x: %s", what, issue.error,
                                sv_sev_status(issue.error));
         return sv_fail(err, SV_SYSTEM, "sev.host.device", "%s: %s%s", what, strerror(errno),
                        errno == EPERM    ? "; run as root"
-                       : errno == EINVAL ? "; SNP is not initialised here, or this kernel is older than 6.11: see what secure-vm host says"
+                       : errno == EINVAL ? "; SNP is not initialised here, or this kernel is older "
+                                           "than 6.11: see what secure-vm host says"
                                          : "");
 }
 
@@ -45,10 +49,13 @@ static int status(struct platform *p, struct sv_err *err)
 {
         struct sv_sev_snp_status s = {0};
 
-        if (command(p, SV_SEV_SNP_STATUS, &s, "asking for the platform's state (SNP_PLATFORM_STATUS)", err) < 0)
+        if (command(p, SV_SEV_SNP_STATUS, &s,
+                    "asking for the platform's state (SNP_PLATFORM_STATUS)", err) < 0)
                 return -1;
         if (s.state != 1)
-                return sv_fail(err, SV_SYSTEM, "sev.host.device", "the SEV firmware is not initialised for SNP: reload the module ccp, and see the kernel's log");
+                return sv_fail(err, SV_SYSTEM, "sev.host.device",
+                               "the SEV firmware is not initialised for SNP: reload the module "
+                               "ccp, and see the kernel's log");
         sv_tcb_read((const uint8_t *)&s.current_tcb, p->product, &p->current);
         sv_tcb_read((const uint8_t *)&s.reported_tcb, p->product, &p->reported);
         p->flags = s.flags;
@@ -73,8 +80,11 @@ static const struct {
         const char *name;
         size_t at;
 } components[] = {
-        {"fmc", offsetof(struct sv_tcb, fmc)}, {"bootloader", offsetof(struct sv_tcb, bootloader)}, {"tee", offsetof(struct sv_tcb, tee)},
-        {"snp", offsetof(struct sv_tcb, snp)}, {"microcode", offsetof(struct sv_tcb, microcode)},
+        {"fmc", offsetof(struct sv_tcb, fmc)},
+        {"bootloader", offsetof(struct sv_tcb, bootloader)},
+        {"tee", offsetof(struct sv_tcb, tee)},
+        {"snp", offsetof(struct sv_tcb, snp)},
+        {"microcode", offsetof(struct sv_tcb, microcode)},
 };
 #define N_COMPONENTS (sizeof(components) / sizeof(components[0]))
 
@@ -105,25 +115,30 @@ static void plan_flag(struct platform *p, const char *what, uint32_t bit, uint32
 
 /* --- config --- */
 
-static int parse_component(const struct platform *p, const char *word, struct sv_tcb *out, struct sv_err *err)
+static int parse_component(const struct platform *p, const char *word, struct sv_tcb *out,
+                           struct sv_err *err)
 {
         bool fmc = p->product == SV_SEV_TURIN || p->product == SV_SEV_VENICE;
         const char *eq = strchr(word, '=');
         uint64_t value;
 
         for (size_t i = 0; eq && i < N_COMPONENTS; i++) {
-                if (strlen(components[i].name) != (size_t)(eq - word) || strncmp(word, components[i].name, (size_t)(eq - word)) || (!i && !fmc))
+                if (strlen(components[i].name) != (size_t)(eq - word) ||
+                    strncmp(word, components[i].name, (size_t)(eq - word)) || (!i && !fmc))
                         continue;
                 if (sv_parse_u64(eq + 1, 255, &value, "sev.host.tcb", err) < 0)
                         return sv_wrap(err, "component %s", components[i].name);
                 *component(out, i) = (uint8_t)value;
                 return 0;
         }
-        return sv_fail(err, SV_USAGE, "sev.host.tcb", "a component of %s was expected (%sbootloader, tee, snp or microcode, like snp=24), found \"%.40s\"",
+        return sv_fail(err, SV_USAGE, "sev.host.tcb",
+                       "a component of %s was expected (%sbootloader, tee, snp or microcode, like "
+                       "snp=24), found \"%.40s\"",
                        sv_sev_product_name(p->product), fmc ? "fmc, " : "", word);
 }
 
-static int parse_tcb(const struct platform *p, const char *text, struct sv_tcb *out, struct sv_err *err)
+static int parse_tcb(const struct platform *p, const char *text, struct sv_tcb *out,
+                     struct sv_err *err)
 {
         while (*text) {
                 size_t n = strcspn(text, ",");
@@ -140,28 +155,35 @@ static int parse_tcb(const struct platform *p, const char *text, struct sv_tcb *
 static int check_tcb(struct platform *p, struct sv_tcb *after, struct sv_err *err)
 {
         for (size_t i = 0; i < N_COMPONENTS; i++) {
-                unsigned to = *component(after, i), runs = *component(&p->current, i), from = *component(&p->reported, i);
+                unsigned to = *component(after, i), runs = *component(&p->current, i),
+                         from = *component(&p->reported, i);
 
                 if (to > runs)
-                        return sv_fail(err, SV_USAGE, "sev.host.above", "%s %u is above what runs (%u): the firmware would refuse to report it",
+                        return sv_fail(err, SV_USAGE, "sev.host.above",
+                                       "%s %u is above what runs (%u): the firmware would refuse "
+                                       "to report it",
                                        components[i].name, to, runs);
                 if (to < from && !sv_json_get(p->options, "lower"))
-                        return sv_fail(err, SV_USAGE, "sev.host.lower",
-                                       "%s would go down from %u to %u: reports then need another VCEK, and verifiers that ask for more refuse; say --lower if "
-                                       "that is meant",
-                                       components[i].name, from, to);
+                        return sv_fail(
+                                err, SV_USAGE, "sev.host.lower",
+                                "%s would go down from %u to %u: reports then need another VCEK, "
+                                "and verifiers that ask for more refuse; say --lower if "
+                                "that is meant",
+                                components[i].name, from, to);
         }
         return 0;
 }
 
-static int take_flag(const struct platform *p, const char *option, uint32_t bit, uint32_t *flags, struct sv_err *err)
+static int take_flag(const struct platform *p, const char *option, uint32_t bit, uint32_t *flags,
+                     struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_get(p->options, option));
 
         if (!text)
                 return 0;
         if (strcmp(text, "yes") && strcmp(text, "no"))
-                return sv_fail(err, SV_USAGE, "sev.host.option", "--%s: yes or no was expected, found \"%.40s\"", option, text);
+                return sv_fail(err, SV_USAGE, "sev.host.option",
+                               "--%s: yes or no was expected, found \"%.40s\"", option, text);
         *flags = !strcmp(text, "yes") ? *flags | bit : *flags & ~bit;
         return 0;
 }
@@ -175,8 +197,11 @@ static int config(struct platform *p, bool dry, struct sv_err *err)
         struct sv_sev_snp_config c = {.flags = p->flags & masks};
 
         if (reset && text)
-                return sv_fail(err, SV_USAGE, "sev.host.option", "--reset reports what runs, --reported-tcb something else: give one of them");
-        if (take_flag(p, "mask-chip-id", SV_SEV_MASK_CHIP_ID, &c.flags, err) < 0 || take_flag(p, "mask-chip-key", SV_SEV_MASK_CHIP_KEY, &c.flags, err) < 0 ||
+                return sv_fail(err, SV_USAGE, "sev.host.option",
+                               "--reset reports what runs, --reported-tcb something else: give one "
+                               "of them");
+        if (take_flag(p, "mask-chip-id", SV_SEV_MASK_CHIP_ID, &c.flags, err) < 0 ||
+            take_flag(p, "mask-chip-key", SV_SEV_MASK_CHIP_KEY, &c.flags, err) < 0 ||
             (text && (parse_tcb(p, text, &after, err) < 0 || check_tcb(p, &after, err) < 0)))
                 return -1;
         plan_tcb(p, &after);
@@ -185,10 +210,14 @@ static int config(struct platform *p, bool dry, struct sv_err *err)
         if (dry || !sv_json_len(p->changes))
                 return 0;
         sv_tcb_write(&after, p->product, c.reported_tcb);
-        if (command(p, SV_SEV_SNP_SET_CONFIG, &c, "setting the platform's configuration (SNP_CONFIG)", err) < 0 || status(p, err) < 0)
+        if (command(p, SV_SEV_SNP_SET_CONFIG, &c,
+                    "setting the platform's configuration (SNP_CONFIG)", err) < 0 ||
+            status(p, err) < 0)
                 return -1;
         if (!sv_tcb_equal(&p->reported, &after) || (p->flags & masks) != c.flags)
-                return sv_fail(err, SV_SYSTEM, "sev.host.after", "the firmware took the configuration, but reports other values: see secure-vm host config --dry-run");
+                return sv_fail(err, SV_SYSTEM, "sev.host.after",
+                               "the firmware took the configuration, but reports other values: see "
+                               "secure-vm host config --dry-run");
         return 0;
 }
 
@@ -200,10 +229,14 @@ static int commit(struct platform *p, bool dry, struct sv_err *err)
         plan_text(p, "committed_version", "not told by the kernel", p->version);
         if (dry)
                 return 0;
-        if (command(p, SV_SEV_SNP_COMMIT, NULL, "committing the firmware that runs (SNP_COMMIT)", err) < 0 || status(p, err) < 0)
+        if (command(p, SV_SEV_SNP_COMMIT, NULL, "committing the firmware that runs (SNP_COMMIT)",
+                    err) < 0 ||
+            status(p, err) < 0)
                 return -1;
         if (!sv_tcb_equal(&p->reported, &p->current))
-                return sv_fail(err, SV_SYSTEM, "sev.host.after", "the firmware committed, but does not report what runs: see secure-vm host config --dry-run");
+                return sv_fail(err, SV_SYSTEM, "sev.host.after",
+                               "the firmware committed, but does not report what runs: see "
+                               "secure-vm host config --dry-run");
         return 0;
 }
 
@@ -214,18 +247,23 @@ static int check_vlek(struct platform *p, struct sv_bytes file, struct sv_err *e
         struct sv_tcb tcb;
 
         if (file.n != VLEK_SIZE)
-                return sv_fail(err, SV_FORMAT, "snp.vlek.size", "a wrapped VLEK hashstick has %u bytes, this has %zu", VLEK_SIZE, file.n);
+                return sv_fail(err, SV_FORMAT, "snp.vlek.size",
+                               "a wrapped VLEK hashstick has %u bytes, this has %zu", VLEK_SIZE,
+                               file.n);
         for (size_t i = 0; i < 12; i++) {
                 size_t at = i < 4 ? VLEK_ZERO_1 + i : VLEK_ZERO_2 + i - 4;
 
                 if (file.p[at])
-                        return sv_fail(err, SV_FORMAT, "snp.vlek.reserved", "the byte at offset %zu is reserved and must be zero", at);
+                        return sv_fail(err, SV_FORMAT, "snp.vlek.reserved",
+                                       "the byte at offset %zu is reserved and must be zero", at);
         }
         sv_tcb_read(file.p + VLEK_TCB, p->product, &tcb);
         for (size_t i = 0; i < N_COMPONENTS; i++)
                 if (*component(&tcb, i) > *component(&p->current, i))
-                        return sv_fail(err, SV_USAGE, "sev.host.above", "the VLEK is for %s %u, which is above what runs (%u)", components[i].name,
-                                       *component(&tcb, i), *component(&p->current, i));
+                        return sv_fail(err, SV_USAGE, "sev.host.above",
+                                       "the VLEK is for %s %u, which is above what runs (%u)",
+                                       components[i].name, *component(&tcb, i),
+                                       *component(&p->current, i));
         return 0;
 }
 
@@ -236,19 +274,26 @@ static int vlek_load(struct platform *p, bool dry, struct sv_err *err)
         SV_BUF file = SV_BUF_NULL;
 
         if (!path)
-                return sv_fail(err, SV_USAGE, "sev.host.option", "no file with the wrapped VLEK hashstick is named");
-        if (sv_file_read(path, 1 << 16, &file, "sev.host.vlek", err) < 0 || check_vlek(p, sv_buf_bytes(&file), err) < 0)
+                return sv_fail(err, SV_USAGE, "sev.host.option",
+                               "no file with the wrapped VLEK hashstick is named");
+        if (sv_file_read(path, 1 << 16, &file, "sev.host.vlek", err) < 0 ||
+            check_vlek(p, sv_buf_bytes(&file), err) < 0)
                 return -1;
         plan_text(p, "vlek", p->flags & SV_SEV_VLEK_EN ? "loaded" : "none", path);
         if (dry)
                 return 0;
         load.address = (uintptr_t)file.p;
-        if (command(p, SV_SEV_SNP_VLEK_LOAD, &load, "loading the VLEK (SNP_VLEK_LOAD)", err) < 0 || status(p, err) < 0)
+        if (command(p, SV_SEV_SNP_VLEK_LOAD, &load, "loading the VLEK (SNP_VLEK_LOAD)", err) < 0 ||
+            status(p, err) < 0)
                 return -1;
-        return p->flags & SV_SEV_VLEK_EN ? 0 : sv_fail(err, SV_SYSTEM, "sev.host.after", "the firmware took the VLEK, but says that it has none");
+        return p->flags & SV_SEV_VLEK_EN
+                       ? 0
+                       : sv_fail(err, SV_SYSTEM, "sev.host.after",
+                                 "the firmware took the VLEK, but says that it has none");
 }
 
-int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const char *op, const struct sv_json *options, bool dry, struct sv_json *plan,
+int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const char *op,
+                      const struct sv_json *options, bool dry, struct sv_json *plan,
                       struct sv_err *err)
 {
         static const struct {
@@ -259,9 +304,12 @@ int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const cha
         SV_FD fd = open(device, (dry ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 
         if (fd < 0)
-                return sv_fail_errno(err, "sev.host.device", "%s cannot be opened; see what secure-vm host says", device);
+                return sv_fail_errno(err, "sev.host.device",
+                                     "%s cannot be opened; see what secure-vm host says", device);
         if (product == SV_SEV_UNKNOWN)
-                return sv_fail(err, SV_SYSTEM, "sev.host.product", "this processor is none that we know the TCB layout of (Milan, Genoa, Turin, Venice)");
+                return sv_fail(err, SV_SYSTEM, "sev.host.product",
+                               "this processor is none that we know the TCB layout of (Milan, "
+                               "Genoa, Turin, Venice)");
         p.fd = fd;
         p.changes = sv_json_set(plan, "changes", sv_json_array());
         sv_json_set_str(plan, "product", sv_sev_product_name(product));
@@ -273,10 +321,12 @@ int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const cha
         for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
                 if (!strcmp(op, ops[i].name))
                         return ops[i].run(&p, dry, err);
-        return sv_fail(err, SV_USAGE, "sev.host.option", "commit, config or vlek-load was expected, found \"%.40s\"", op);
+        return sv_fail(err, SV_USAGE, "sev.host.option",
+                       "commit, config or vlek-load was expected, found \"%.40s\"", op);
 }
 
-int sv_sev_host_op(const char *op, const struct sv_json *options, bool dry, struct sv_json *plan, struct sv_err *err)
+int sv_sev_host_op(const char *op, const struct sv_json *options, bool dry, struct sv_json *plan,
+                   struct sv_err *err)
 {
         return sv_sev_host_op_at(DEVICE, sv_sev_host_product(), op, options, dry, plan, err);
 }

@@ -1,5 +1,5 @@
-/* Can this machine run SNP guests, and if not, what is the one thing to change? From the processor upwards: each step looks only at what
- * the steps before it make possible. */
+/* Can this machine run SNP guests, and if not, what is the one thing to change? From the processor
+ * upwards: each step looks only at what the steps before it make possible. */
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include "sev/host/kvm-abi.h"
 #include "sev/measure/measure.h"
 
-#define SNP_CPU      (1u << 4) /* CPUID 0x8000001f EAX */
-#define API_MINIMUM  51        /* 1.51: what Linux asks of the firmware */
+#define SNP_CPU     (1u << 4) /* CPUID 0x8000001f EAX */
+#define API_MINIMUM 51        /* 1.51: what Linux asks of the firmware */
 
 struct probe {
         const char *sysroot;
@@ -55,24 +55,33 @@ static char parameter(struct probe *p, const char *name)
         SV_STR path = sv_asprintf("%s/sys/module/kvm_amd/parameters/%s", p->sysroot, name);
         SV_BUF text = SV_BUF_NULL;
 
-        return sv_file_read(path, 64, &text, "sev.probe", NULL) == 0 && text.n ? (char)text.p[0] : 0;
+        return sv_file_read(path, 64, &text, "sev.probe", NULL) == 0 && text.n ? (char)text.p[0]
+                                                                               : 0;
 }
 
-/* KVM has no SNP machines: because of the processor, the machine's setup, the kernel or the module? */
+/* KVM has no SNP machines: because of the processor, the machine's setup, the kernel or the module?
+ */
 static int why_no_snp(struct probe *p)
 {
         char snp = parameter(p, "sev_snp");
 
         if (!(p->cpuid->eax & SNP_CPU))
-                return no(p, "the processor offers no SEV-SNP (CPUID 0x8000001f bit 4): it takes an AMD EPYC 7003 or later, not inside a virtual machine");
+                return no(p, "the processor offers no SEV-SNP (CPUID 0x8000001f bit 4): it takes "
+                             "an AMD EPYC 7003 or later, not inside a virtual machine");
         if (!p->cpuid->edx || p->cpuid->edx == 1)
-                return no(p, "no address space identifiers are reserved for SNP guests: in the machine's setup set \"SEV-ES ASID space limit\" above 1");
+                return no(p, "no address space identifiers are reserved for SNP guests: in the "
+                             "machine's setup set \"SEV-ES ASID space limit\" above 1");
         if (!snp)
-                return no(p, "this kernel's KVM knows no SNP: load kvm_amd, or boot Linux 6.11 or later");
+                return no(p, "this kernel's KVM knows no SNP: load kvm_amd, or boot Linux 6.11 or "
+                             "later");
         if (snp != 'Y' && snp != '1')
-                return no(p, "the processor has SNP, but kvm_amd's parameter sev_snp is N: in the machine's setup enable SMEE, SEV-SNP support and "
-                             "\"RMP coverage\", keep the IOMMU on, and boot without kvm_amd.sev_snp=0");
-        return no(p, "kvm_amd's parameter sev_snp is Y, but KVM makes no SNP machines: look for \"SEV-SNP\" in the kernel's log");
+                return no(
+                        p,
+                        "the processor has SNP, but kvm_amd's parameter sev_snp is N: in the "
+                        "machine's setup enable SMEE, SEV-SNP support and "
+                        "\"RMP coverage\", keep the IOMMU on, and boot without kvm_amd.sev_snp=0");
+        return no(p, "kvm_amd's parameter sev_snp is Y, but KVM makes no SNP machines: look for "
+                     "\"SEV-SNP\" in the kernel's log");
 }
 
 static int step_kvm(struct probe *p)
@@ -82,9 +91,11 @@ static int step_kvm(struct probe *p)
         int types;
 
         if (fd < 0 && errno == ENOENT)
-                return no(p, "there is no /dev/kvm: load kvm_amd, or switch virtualisation (SVM) on in the machine's setup");
+                return no(p, "there is no /dev/kvm: load kvm_amd, or switch virtualisation (SVM) "
+                             "on in the machine's setup");
         if (fd < 0)
-                return no(p, "/dev/kvm cannot be opened (%s): join the group that owns it", strerror(errno));
+                return no(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
+                          strerror(errno));
         types = ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_VM_TYPES);
         if (types < 0 || !(types & 1 << SV_KVM_VM_SNP))
                 return why_no_snp(p);
@@ -103,22 +114,31 @@ static int step_firmware(struct probe *p)
         struct sv_sev_issue issue = {.cmd = SV_SEV_SNP_STATUS, .data = (uintptr_t)&status};
 
         if (fd < 0 && errno == ENOENT)
-                return no(p, "there is no /dev/sev: load the module ccp, and see in the kernel's log why the secure processor does not answer");
+                return no(p, "there is no /dev/sev: load the module ccp, and see in the kernel's "
+                             "log why the secure processor does not answer");
         if (fd < 0)
-                return no(p, "/dev/sev cannot be opened (%s): run as root, or give the group kvm access to it", strerror(errno));
+                return no(p,
+                          "/dev/sev cannot be opened (%s): run as root, or give the group kvm "
+                          "access to it",
+                          strerror(errno));
         if (ioctl(fd, SV_SEV_ISSUE_CMD, &issue) < 0)
-                return no(p, "the SEV firmware does not tell its SNP state (%s): %s", strerror(errno), sv_sev_status(issue.error));
+                return no(p, "the SEV firmware does not tell its SNP state (%s): %s",
+                          strerror(errno), sv_sev_status(issue.error));
         if (status.state != 1)
-                return no(p, "the SEV firmware is not initialised for SNP: reload the module ccp, and see the kernel's log");
+                return no(p, "the SEV firmware is not initialised for SNP: reload the module ccp, "
+                             "and see the kernel's log");
         if (status.api_major != 1 || status.api_minor < API_MINIMUM)
-                return no(p, "the SEV firmware speaks interface %u.%u, Linux needs 1.%u: install the package amd64-microcode (amd/amd_sev_*.sbin) and reboot",
+                return no(p,
+                          "the SEV firmware speaks interface %u.%u, Linux needs 1.%u: install the "
+                          "package amd64-microcode (amd/amd_sev_*.sbin) and reboot",
                           status.api_major, status.api_minor, API_MINIMUM);
         found(p, "SEV firmware %u.%u.%u", status.api_major, status.api_minor, status.build);
         p->out->platform = true;
         return 0;
 }
 
-/* QEMU 9.1 brought the object by this name. Looked for in the program, so that nothing has to be run. */
+/* QEMU 9.1 brought the object by this name. Looked for in the program, so that nothing has to be
+ * run. */
 struct search {
         char tail[16]; /* of the piece before */
         bool seen;
@@ -148,12 +168,14 @@ static int step_qemu(struct probe *p)
         if (access(path, X_OK) < 0)
                 return no(p, "QEMU is missing: install qemu-system-x86");
         if (sv_file_stream(path, search_piece, &s, "sev.probe", NULL) < 0 || !s.seen)
-                return no(p, "QEMU is too old for SNP: install 9.1 or later (Debian 12: from backports)");
+                return no(p, "QEMU is too old for SNP: install 9.1 or later (Debian 12: from "
+                             "backports)");
         found(p, "QEMU with sev-snp-guest");
         return 0;
 }
 
-/* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only launcher/virt may ask the library.) */
+/* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only
+ * launcher/virt may ask the library.) */
 static int step_libvirt(struct probe *p)
 {
         static const char *const places[] = {"lib/*", "lib64", "lib"};
@@ -170,14 +192,18 @@ static int step_libvirt(struct probe *p)
         if (!version)
                 return no(p, "libvirt is missing: install libvirt-daemon-driver-qemu");
         if (version < 10005)
-                return no(p, "libvirt %u.%u is too old for SNP: install 10.5 or later (Debian 12: from backports)", version / 1000, version % 1000);
+                return no(p,
+                          "libvirt %u.%u is too old for SNP: install 10.5 or later (Debian 12: "
+                          "from backports)",
+                          version / 1000, version % 1000);
         found(p, "libvirt %u.%u", version / 1000, version % 1000);
         return 0;
 }
 
 static int step_image(struct probe *p)
 {
-        static const char *const known[] = {SV_SEV_FIRMWARE, "/usr/share/edk2/ovmf/OVMF.amdsev.fd", "/usr/share/OVMF/OVMF.amdsev.fd"};
+        static const char *const known[] = {SV_SEV_FIRMWARE, "/usr/share/edk2/ovmf/OVMF.amdsev.fd",
+                                            "/usr/share/OVMF/OVMF.amdsev.fd"};
 
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
                 SV_STR path = sv_asprintf("%s%s", p->sysroot, known[i]);
@@ -188,33 +214,43 @@ static int step_image(struct probe *p)
                 }
         }
         /* A guest file may name its own, so this alone keeps nobody from launching. */
-        found(p, "no firmware for SNP installed (Debian forky: ovmf-amdsev; or tools/fetch-firmware, and name it with \"firmware\")");
+        found(p, "no firmware for SNP installed (Debian forky: ovmf-amdsev; or "
+                 "tools/fetch-firmware, and name it with \"firmware\")");
         return 0;
 }
 
 /* AppArmor confines QEMU when libvirt runs confined; then the profile must let it open /dev/sev. */
 static int step_apparmor(struct probe *p)
 {
-        static const char *const files[] = {"/etc/apparmor.d/abstractions/libvirt-qemu", "/etc/apparmor.d/local/abstractions/libvirt-qemu"};
+        static const char *const files[] = {"/etc/apparmor.d/abstractions/libvirt-qemu",
+                                            "/etc/apparmor.d/local/abstractions/libvirt-qemu"};
         SV_STR profiles = sv_asprintf("%s/sys/kernel/security/apparmor/profiles", p->sysroot);
         SV_BUF loaded = SV_BUF_NULL;
 
         if (sv_file_read(profiles, 1 << 20, &loaded, "sev.probe", NULL) < 0 ||
-            (!strstr(sv_buf_str(&loaded), "libvirtd (") && !strstr(sv_buf_str(&loaded), "virtqemud (") && !strstr(sv_buf_str(&loaded), "secure-vm (")))
+            (!strstr(sv_buf_str(&loaded), "libvirtd (") &&
+             !strstr(sv_buf_str(&loaded), "virtqemud (") &&
+             !strstr(sv_buf_str(&loaded), "secure-vm (")))
                 return 0;
         for (size_t i = 0; i < 2; i++) {
                 SV_STR path = sv_asprintf("%s%s", p->sysroot, files[i]);
                 SV_BUF text = SV_BUF_NULL;
 
-                if (sv_file_read(path, 1 << 20, &text, "sev.probe", NULL) == 0 && strstr(sv_buf_str(&text), "/dev/sev"))
+                if (sv_file_read(path, 1 << 20, &text, "sev.probe", NULL) == 0 &&
+                    strstr(sv_buf_str(&text), "/dev/sev"))
                         return 0;
         }
-        return no(p, "AppArmor keeps QEMU from /dev/sev: add the line \"/dev/sev rw,\" to %s and reload AppArmor", files[1]);
+        return no(p,
+                  "AppArmor keeps QEMU from /dev/sev: add the line \"/dev/sev rw,\" to %s and "
+                  "reload AppArmor",
+                  files[1]);
 }
 
-int sv_sev_probe_at(const char *sysroot, const struct sv_sev_cpuid *cpuid, struct sv_probe *out, struct sv_err *err)
+int sv_sev_probe_at(const char *sysroot, const struct sv_sev_cpuid *cpuid, struct sv_probe *out,
+                    struct sv_err *err)
 {
-        static int (*const steps[])(struct probe *) = {step_kvm, step_firmware, step_qemu, step_libvirt, step_image, step_apparmor};
+        static int (*const steps[])(struct probe *) = {step_kvm,     step_firmware, step_qemu,
+                                                       step_libvirt, step_image,    step_apparmor};
         struct probe p = {sysroot, cpuid, out};
 
         *out = (struct sv_probe){.ok = true};
@@ -239,5 +275,6 @@ enum sv_sev_product sv_sev_host_product(void)
 
         if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
                 return SV_SEV_UNKNOWN;
-        return sv_sev_product_of((uint8_t)((eax >> 8 & 0xf) + (eax >> 20 & 0xff)), (uint8_t)((eax >> 4 & 0xf) | (eax >> 12 & 0xf0)));
+        return sv_sev_product_of((uint8_t)((eax >> 8 & 0xf) + (eax >> 20 & 0xff)),
+                                 (uint8_t)((eax >> 4 & 0xf) | (eax >> 12 & 0xf0)));
 }

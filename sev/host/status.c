@@ -11,7 +11,8 @@ const char *sv_sev_status(uint32_t status)
                 [0x03] = "the platform's configuration is invalid",
                 [0x04] = "a buffer is too small",
                 [0x06] = "a certificate is invalid",
-                [0x07] = "the policy does not allow it: this platform is older than the policy asks, has SMT or several sockets that it forbids, or the "
+                [0x07] = "the policy does not allow it: this platform is older than the policy "
+                         "asks, has SMT or several sockets that it forbids, or the "
                          "ID block's policy is not the guest's",
                 [0x08] = "the guest is not active",
                 [0x09] = "an address is invalid",
@@ -27,7 +28,8 @@ const char *sv_sev_status(uint32_t status)
                 [0x13] = "the hardware failed, the platform is safe",
                 [0x14] = "the hardware failed, the platform is not safe: reset it",
                 [0x15] = "the firmware does not support this feature",
-                [0x16] = "a parameter is invalid; for a CPUID page: a CPU model or topology that this processor does not allow",
+                [0x16] = "a parameter is invalid; for a CPUID page: a CPU model or topology that "
+                         "this processor does not allow",
                 [0x17] = "the firmware has run out of a resource",
                 [0x18] = "a part-specific integrity check failed",
                 [0x19] = "a page has the wrong size",
@@ -44,5 +46,7 @@ const char *sv_sev_status(uint32_t status)
                 [0x27] = "a key is invalid",
         };
 
-        return status < sizeof(texts) / sizeof(texts[0]) && texts[status] ? texts[status] : "the firmware gave a status that we do not know";
+        return status < sizeof(texts) / sizeof(texts[0]) && texts[status]
+                       ? texts[status]
+                       : "the firmware gave a status that we do not know";
 }

@@ -7,8 +7,8 @@ static const struct {
         const char *name;
         unsigned family, model, stepping;
 } models[] = {
-        {"EPYC", 23, 1, 2},        {"EPYC-IBPB", 23, 1, 2},   {"EPYC-Rome", 23, 49, 0},
-        {"EPYC-Milan", 25, 1, 1},  {"EPYC-Genoa", 25, 17, 0}, {"EPYC-Turin", 26, 0, 0},
+        {"EPYC", 23, 1, 2},       {"EPYC-IBPB", 23, 1, 2},   {"EPYC-Rome", 23, 49, 0},
+        {"EPYC-Milan", 25, 1, 1}, {"EPYC-Genoa", 25, 17, 0}, {"EPYC-Turin", 26, 0, 0},
 };
 
 uint32_t sv_cpu_sig(unsigned family, unsigned model, unsigned stepping)
@@ -41,11 +41,13 @@ int sv_cpu_sig_of(const char *model, uint32_t *sig, struct sv_err *err)
         }
         if (!strcmp(model, "host") || !strcmp(model, "max"))
                 return sv_fail(err, SV_USAGE, "sev.cpu",
-                               "with the CPU model \"%s\" the measurement depends on the machine; name a model (EPYC-v4, EPYC-Milan, EPYC-Genoa, "
+                               "with the CPU model \"%s\" the measurement depends on the machine; "
+                               "name a model (EPYC-v4, EPYC-Milan, EPYC-Genoa, "
                                "EPYC-Turin), or give its CPUID signature with --cpu-sig",
                                model);
         return sv_fail(err, SV_USAGE, "sev.cpu",
-                       "\"%s\" is no EPYC model of QEMU (EPYC, EPYC-IBPB, EPYC-Rome, EPYC-Milan, EPYC-Genoa, EPYC-Turin, each with -vN); give "
+                       "\"%s\" is no EPYC model of QEMU (EPYC, EPYC-IBPB, EPYC-Rome, EPYC-Milan, "
+                       "EPYC-Genoa, EPYC-Turin, each with -vN); give "
                        "its CPUID signature with --cpu-sig",
                        model);
 }

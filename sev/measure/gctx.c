@@ -3,8 +3,9 @@
 const char *sv_snp_page_name(enum sv_snp_page type)
 {
         static const char *const names[] = {
-                [SV_SNP_NORMAL] = "NORMAL",         [SV_SNP_VMSA] = "VMSA",       [SV_SNP_ZERO] = "ZERO",
-                [SV_SNP_UNMEASURED] = "UNMEASURED", [SV_SNP_SECRETS] = "SECRETS", [SV_SNP_CPUID] = "CPUID",
+                [SV_SNP_NORMAL] = "NORMAL",   [SV_SNP_VMSA] = "VMSA",
+                [SV_SNP_ZERO] = "ZERO",       [SV_SNP_UNMEASURED] = "UNMEASURED",
+                [SV_SNP_SECRETS] = "SECRETS", [SV_SNP_CPUID] = "CPUID",
         };
 
         return names[type];
@@ -28,7 +29,8 @@ static void put_le(uint8_t *at, uint64_t v, size_t n)
                 at[i] = (uint8_t)(v >> (8 * i));
 }
 
-int sv_gctx_digest(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa, const uint8_t contents[SV_SNP_DIGEST], struct sv_err *err)
+int sv_gctx_digest(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa,
+                   const uint8_t contents[SV_SNP_DIGEST], struct sv_err *err)
 {
         uint8_t info[0x70] = {0}; /* PAGE_INFO */
 
@@ -43,12 +45,14 @@ int sv_gctx_digest(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa, const
         return sv_hash_end(g->hash, g->ld, err);
 }
 
-int sv_gctx_contents(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa, struct sv_bytes contents, struct sv_err *err)
+int sv_gctx_contents(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa,
+                     struct sv_bytes contents, struct sv_err *err)
 {
         uint8_t digest[SV_SNP_DIGEST];
 
         for (size_t at = 0; at < contents.n; at += SV_SNP_PAGE) {
-                if (sv_hash_put(g->hash, sv_bytes(contents.p + at, SV_SNP_PAGE), err) < 0 || sv_hash_end(g->hash, digest, err) < 0 ||
+                if (sv_hash_put(g->hash, sv_bytes(contents.p + at, SV_SNP_PAGE), err) < 0 ||
+                    sv_hash_end(g->hash, digest, err) < 0 ||
                     sv_gctx_digest(g, type, gpa + at, digest, err) < 0 ||
                     (g->pages && sv_hash_put(g->pages, sv_bytes(digest, sizeof(digest)), err) < 0))
                         return -1;
@@ -56,7 +60,8 @@ int sv_gctx_contents(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa, str
         return 0;
 }
 
-int sv_gctx_blank(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa, size_t n, struct sv_err *err)
+int sv_gctx_blank(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa, size_t n,
+                  struct sv_err *err)
 {
         static const uint8_t none[SV_SNP_DIGEST];
 

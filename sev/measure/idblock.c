@@ -24,12 +24,17 @@ int sv_id_block_parse(struct sv_bytes raw, struct sv_id_block *out, struct sv_er
         b.version = sv_rd_u32le(&rd);
         b.guest_svn = sv_rd_u32le(&rd);
         b.policy = sv_rd_u64le(&rd);
-        if (raw.n != SV_ID_BLOCK_SIZE || sv_rd_done(&rd, "snp.id_block.size", "the ID block", err) < 0)
-                return sv_fail(err, SV_FORMAT, "snp.id_block.size", "an ID block has %u bytes, this has %zu", SV_ID_BLOCK_SIZE, raw.n);
+        if (raw.n != SV_ID_BLOCK_SIZE ||
+            sv_rd_done(&rd, "snp.id_block.size", "the ID block", err) < 0)
+                return sv_fail(err, SV_FORMAT, "snp.id_block.size",
+                               "an ID block has %u bytes, this has %zu", SV_ID_BLOCK_SIZE, raw.n);
         if (b.version != 1)
-                return sv_fail(err, SV_FORMAT, "snp.id_block.version", "an ID block of version 1 was expected, this has version %u", b.version);
+                return sv_fail(err, SV_FORMAT, "snp.id_block.version",
+                               "an ID block of version 1 was expected, this has version %u",
+                               b.version);
         if (!(b.policy & SV_SNP_POLICY_ONE) || b.policy & ~SV_SNP_POLICY_KNOWN)
-                return sv_fail(err, SV_FORMAT, "snp.id_block.policy", "POLICY 0x%llx: bit 17 must be one and bits 63:26 zero",
+                return sv_fail(err, SV_FORMAT, "snp.id_block.policy",
+                               "POLICY 0x%llx: bit 17 must be one and bits 63:26 zero",
                                (unsigned long long)b.policy);
         *out = b;
         return 0;
@@ -83,7 +88,9 @@ static int put_key(const struct sv_key *key, uint8_t *out, struct sv_err *err)
         SV_BUF y = SV_BUF_NULL;
 
         if (sv_key_type(key) != SV_KEY_P384)
-                return sv_fail(err, SV_USAGE, "snp.id_key.curve", "ID keys and author keys are on P-384: make one with \"openssl ecparam -name secp384r1 -genkey -noout\"");
+                return sv_fail(err, SV_USAGE, "snp.id_key.curve",
+                               "ID keys and author keys are on P-384: make one with \"openssl "
+                               "ecparam -name secp384r1 -genkey -noout\"");
         if (sv_key_ec(key, &x, &y, err) < 0)
                 return -1;
         put_le(out, CURVE_P384, 4);
@@ -101,7 +108,8 @@ int sv_id_key_digest(const struct sv_key *key, uint8_t out[48], struct sv_err *e
         return sv_digest(SV_SHA384, sv_bytes(raw, sizeof(raw)), out, err);
 }
 
-static int put_signature(const struct sv_key *key, struct sv_bytes msg, uint8_t *out, struct sv_err *err)
+static int put_signature(const struct sv_key *key, struct sv_bytes msg, uint8_t *out,
+                         struct sv_err *err)
 {
         SV_BUF sig = SV_BUF_NULL;
 
@@ -119,8 +127,8 @@ static void put_algorithms(uint8_t page[SV_ID_AUTH_SIZE])
         put_le(page + 4, ALGO_P384_SHA384, 4);
 }
 
-int sv_id_auth_make(const uint8_t block[SV_ID_BLOCK_SIZE], const struct sv_key *id_key, const struct sv_key *author,
-                    uint8_t out[SV_ID_AUTH_SIZE], struct sv_err *err)
+int sv_id_auth_make(const uint8_t block[SV_ID_BLOCK_SIZE], const struct sv_key *id_key,
+                    const struct sv_key *author, uint8_t out[SV_ID_AUTH_SIZE], struct sv_err *err)
 {
         uint8_t page[SV_ID_AUTH_SIZE];
 
@@ -129,18 +137,23 @@ int sv_id_auth_make(const uint8_t block[SV_ID_BLOCK_SIZE], const struct sv_key *
             put_signature(id_key, sv_bytes(block, SV_ID_BLOCK_SIZE), page + AT_ID_SIG, err) < 0)
                 return sv_wrap(err, "ID key");
         if (author && (put_key(author, page + AT_AUTHOR_KEY, err) < 0 ||
-                       put_signature(author, sv_bytes(page + AT_ID_KEY, KEY_SIZE), page + AT_AUTHOR_SIG, err) < 0))
+                       put_signature(author, sv_bytes(page + AT_ID_KEY, KEY_SIZE),
+                                     page + AT_AUTHOR_SIG, err) < 0))
                 return sv_wrap(err, "author key");
         memcpy(out, page, sizeof(page));
         return 0;
 }
 
-/* r = 2, s = 1: any constant would do for which a point exists; these are what others use, so that the digests agree. */
+/* r = 2, s = 1: any constant would do for which a point exists; these are what others use, so that
+ * the digests agree. */
 static const uint8_t anonymous_signature[2 * FIELD] = {[FIELD - 1] = 2, [2 * FIELD - 1] = 1};
 
-int sv_id_auth_anonymous(const uint8_t block[SV_ID_BLOCK_SIZE], uint8_t out[SV_ID_AUTH_SIZE], struct sv_err *err)
+int sv_id_auth_anonymous(const uint8_t block[SV_ID_BLOCK_SIZE], uint8_t out[SV_ID_AUTH_SIZE],
+                         struct sv_err *err)
 {
-        SV_KEY *key = sv_key_recover_p384(sv_bytes(block, SV_ID_BLOCK_SIZE), sv_bytes(anonymous_signature, sizeof(anonymous_signature)), err);
+        SV_KEY *key = sv_key_recover_p384(
+                sv_bytes(block, SV_ID_BLOCK_SIZE),
+                sv_bytes(anonymous_signature, sizeof(anonymous_signature)), err);
         uint8_t page[SV_ID_AUTH_SIZE];
 
         put_algorithms(page);
@@ -159,17 +172,21 @@ static int get_key(const uint8_t *raw, const char *whose, struct sv_key **out, s
         uint8_t x[FIELD], y[FIELD];
 
         if (curve != CURVE_P384)
-                return sv_fail(err, SV_FORMAT, "snp.id_auth.curve", "the %s key is on curve %u, expected %u (P-384)", whose, curve, CURVE_P384);
+                return sv_fail(err, SV_FORMAT, "snp.id_auth.curve",
+                               "the %s key is on curve %u, expected %u (P-384)", whose, curve,
+                               CURVE_P384);
         if (!get_number(raw + 4, x) || !get_number(raw + 4 + SCALAR, y))
-                return sv_fail(err, SV_FORMAT, "snp.id_auth.key", "a coordinate of the %s key has more than 384 bits", whose);
+                return sv_fail(err, SV_FORMAT, "snp.id_auth.key",
+                               "a coordinate of the %s key has more than 384 bits", whose);
         *out = sv_key_from_ec(SV_KEY_P384, sv_bytes(x, FIELD), sv_bytes(y, FIELD), NULL);
         if (!*out)
-                return sv_fail(err, SV_FORMAT, "snp.id_auth.key", "the %s key is no point of P-384", whose);
+                return sv_fail(err, SV_FORMAT, "snp.id_auth.key", "the %s key is no point of P-384",
+                               whose);
         return 0;
 }
 
-static int check_signature(const uint8_t *key_raw, const uint8_t *sig, struct sv_bytes msg, const char *whose, const char *check,
-                           struct sv_err *err)
+static int check_signature(const uint8_t *key_raw, const uint8_t *sig, struct sv_bytes msg,
+                           const char *whose, const char *check, struct sv_err *err)
 {
         SV_KEY *key = NULL;
         uint8_t raw[2 * FIELD];
@@ -177,7 +194,8 @@ static int check_signature(const uint8_t *key_raw, const uint8_t *sig, struct sv
         if (get_key(key_raw, whose, &key, err) < 0)
                 return -1;
         if (!get_number(sig, raw) || !get_number(sig + SCALAR, raw + FIELD))
-                return sv_fail(err, SV_FORMAT, "snp.id_auth.signature", "R or S of the %s key's signature has more than 384 bits", whose);
+                return sv_fail(err, SV_FORMAT, "snp.id_auth.signature",
+                               "R or S of the %s key's signature has more than 384 bits", whose);
         return sv_verify_sig(key, SV_ECDSA_SHA384, msg, sv_bytes(raw, sizeof(raw)), check, err);
 }
 
@@ -197,7 +215,9 @@ static int reserved(const uint8_t *page, struct sv_err *err)
         for (size_t i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++)
                 for (unsigned at = gaps[i].from; at < gaps[i].to; at++)
                         if (page[at])
-                                return sv_fail(err, SV_FORMAT, "snp.id_auth.reserved", "the byte at offset 0x%x is reserved and must be zero", at);
+                                return sv_fail(
+                                        err, SV_FORMAT, "snp.id_auth.reserved",
+                                        "the byte at offset 0x%x is reserved and must be zero", at);
         return 0;
 }
 
@@ -207,9 +227,12 @@ static int algorithms(const uint8_t *page, struct sv_err *err)
         uint32_t id = sv_rd_u32le(&rd), author = sv_rd_u32le(&rd);
         bool has_author = !is_zero(page + AT_AUTHOR_KEY, KEY_SIZE);
 
-        if (id != ALGO_P384_SHA384 || (has_author ? author != ALGO_P384_SHA384 : author > ALGO_P384_SHA384))
+        if (id != ALGO_P384_SHA384 ||
+            (has_author ? author != ALGO_P384_SHA384 : author > ALGO_P384_SHA384))
                 return sv_fail(err, SV_FORMAT, "snp.id_auth.algorithm",
-                               "ID_KEY_ALGO and AUTH_KEY_ALGO 1 (ECDSA P-384 with SHA-384) were expected, found %u and %u", id, author);
+                               "ID_KEY_ALGO and AUTH_KEY_ALGO 1 (ECDSA P-384 with SHA-384) were "
+                               "expected, found %u and %u",
+                               id, author);
         return 0;
 }
 
@@ -220,46 +243,58 @@ int sv_id_auth_read(struct sv_bytes auth, struct sv_id_auth *out, struct sv_err 
         SV_KEY *key = NULL;
 
         if (auth.n != SV_ID_AUTH_SIZE)
-                return sv_fail(err, SV_FORMAT, "snp.id_auth.size", "ID authentication information has %u bytes, this has %zu", SV_ID_AUTH_SIZE,
-                               auth.n);
+                return sv_fail(err, SV_FORMAT, "snp.id_auth.size",
+                               "ID authentication information has %u bytes, this has %zu",
+                               SV_ID_AUTH_SIZE, auth.n);
         a.has_author = !is_zero(page + AT_AUTHOR_KEY, KEY_SIZE);
-        if (algorithms(page, err) < 0 || reserved(page, err) < 0 || get_key(page + AT_ID_KEY, "ID", &key, err) < 0)
+        if (algorithms(page, err) < 0 || reserved(page, err) < 0 ||
+            get_key(page + AT_ID_KEY, "ID", &key, err) < 0)
                 return -1;
         if (sv_digest(SV_SHA384, sv_bytes(page + AT_ID_KEY, KEY_SIZE), a.id_key_digest, err) < 0)
                 return -1;
-        if (a.has_author && sv_digest(SV_SHA384, sv_bytes(page + AT_AUTHOR_KEY, KEY_SIZE), a.author_key_digest, err) < 0)
+        if (a.has_author && sv_digest(SV_SHA384, sv_bytes(page + AT_AUTHOR_KEY, KEY_SIZE),
+                                      a.author_key_digest, err) < 0)
                 return -1;
-        a.anonymous = page[AT_ID_SIG] == 2 && is_zero(page + AT_ID_SIG + 1, SCALAR - 1) && page[AT_ID_SIG + SCALAR] == 1 &&
+        a.anonymous = page[AT_ID_SIG] == 2 && is_zero(page + AT_ID_SIG + 1, SCALAR - 1) &&
+                      page[AT_ID_SIG + SCALAR] == 1 &&
                       is_zero(page + AT_ID_SIG + SCALAR + 1, SCALAR - 1);
         *out = a;
         return 0;
 }
 
-int sv_id_auth_check(struct sv_bytes block, struct sv_bytes auth, bool author_enabled, struct sv_id_auth *out, struct sv_err *err)
+int sv_id_auth_check(struct sv_bytes block, struct sv_bytes auth, bool author_enabled,
+                     struct sv_id_auth *out, struct sv_err *err)
 {
         const uint8_t *page = auth.p;
         struct sv_id_auth a;
 
         if (sv_id_auth_read(auth, &a, err) < 0)
                 return -1;
-        if (check_signature(page + AT_ID_KEY, page + AT_ID_SIG, block, "ID", "snp.id_block.signature", err) < 0)
+        if (check_signature(page + AT_ID_KEY, page + AT_ID_SIG, block, "ID",
+                            "snp.id_block.signature", err) < 0)
                 return sv_wrap(err, "signature of the ID block");
-        if (author_enabled && check_signature(page + AT_AUTHOR_KEY, page + AT_AUTHOR_SIG, sv_bytes(page + AT_ID_KEY, KEY_SIZE), "author",
+        if (author_enabled && check_signature(page + AT_AUTHOR_KEY, page + AT_AUTHOR_SIG,
+                                              sv_bytes(page + AT_ID_KEY, KEY_SIZE), "author",
                                               "snp.id_key.signature", err) < 0)
                 return sv_wrap(err, "the author's signature of the ID key");
         *out = a;
         return 0;
 }
 
-int sv_id_block_expect(const struct sv_id_block *b, const uint8_t *launch_digest, const uint64_t *policy, struct sv_err *err)
+int sv_id_block_expect(const struct sv_id_block *b, const uint8_t *launch_digest,
+                       const uint64_t *policy, struct sv_err *err)
 {
         char want[97], have[97];
 
-        if (launch_digest && !sv_bytes_eq(sv_bytes(b->launch_digest, 48), sv_bytes(launch_digest, 48)))
-                return sv_fail(err, SV_PROOF, "snp.id_block.launch_digest", "the ID block is for launch digest %s, expected %s: sign it anew",
-                               sv_hex(sv_bytes(b->launch_digest, 48), have), sv_hex(sv_bytes(launch_digest, 48), want));
+        if (launch_digest &&
+            !sv_bytes_eq(sv_bytes(b->launch_digest, 48), sv_bytes(launch_digest, 48)))
+                return sv_fail(err, SV_PROOF, "snp.id_block.launch_digest",
+                               "the ID block is for launch digest %s, expected %s: sign it anew",
+                               sv_hex(sv_bytes(b->launch_digest, 48), have),
+                               sv_hex(sv_bytes(launch_digest, 48), want));
         if (policy && *policy != b->policy)
-                return sv_fail(err, SV_PROOF, "snp.id_block.guest_policy", "the ID block is for policy 0x%llx, expected 0x%llx: sign it anew",
+                return sv_fail(err, SV_PROOF, "snp.id_block.guest_policy",
+                               "the ID block is for policy 0x%llx, expected 0x%llx: sign it anew",
                                (unsigned long long)b->policy, (unsigned long long)*policy);
         return 0;
 }

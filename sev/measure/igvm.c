@@ -14,7 +14,8 @@ struct run {
         unsigned vmsas;
 };
 
-static int note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item *item, struct sv_err *err)
+static int note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item *item,
+                struct sv_err *err)
 {
         uint8_t digest[SV_DIGEST_MAX];
         struct sv_measure_step *s;
@@ -24,7 +25,8 @@ static int note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item 
         s = sv_measurement_step(r->steps);
         snprintf(s->reg, sizeof(s->reg), "launch_digest");
         snprintf(s->type, sizeof(s->type), "%s", sv_snp_page_name(type));
-        snprintf(s->what, sizeof(s->what), "%llu page%s at 0x%llx", (unsigned long long)item->n_pages, item->n_pages == 1 ? "" : "s",
+        snprintf(s->what, sizeof(s->what), "%llu page%s at 0x%llx",
+                 (unsigned long long)item->n_pages, item->n_pages == 1 ? "" : "s",
                  (unsigned long long)item->gpa);
         memcpy(s->digest[1], r->g.ld, SV_SNP_DIGEST);
         s->digest_size[1] = SV_SNP_DIGEST;
@@ -45,7 +47,9 @@ static enum sv_snp_page page_type(const struct sv_igvm_item *item)
                 return SV_SNP_VMSA;
         if (item->unmeasured)
                 return SV_SNP_UNMEASURED;
-        return item->data == SV_IGVM_SECRETS ? SV_SNP_SECRETS : item->data == SV_IGVM_NORMAL ? SV_SNP_NORMAL : SV_SNP_CPUID;
+        return item->data == SV_IGVM_SECRETS  ? SV_SNP_SECRETS
+               : item->data == SV_IGVM_NORMAL ? SV_SNP_NORMAL
+                                              : SV_SNP_CPUID;
 }
 
 static int kvm_takes(struct run *r, const struct sv_igvm_item *item, struct sv_err *err)
@@ -53,10 +57,14 @@ static int kvm_takes(struct run *r, const struct sv_igvm_item *item, struct sv_e
         bool vmsa = item->what == SV_IGVM_VP_CONTEXT;
 
         if (r->strict && vmsa && item->gpa != VMSA_GPA)
-                return sv_fail(err, SV_FORMAT, "igvm.kvm", "the VMSA is at 0x%llx; KVM puts it at 0x%llx, so the digest would differ",
-                               (unsigned long long)item->gpa, VMSA_GPA);
+                return sv_fail(
+                        err, SV_FORMAT, "igvm.kvm",
+                        "the VMSA is at 0x%llx; KVM puts it at 0x%llx, so the digest would differ",
+                        (unsigned long long)item->gpa, VMSA_GPA);
         if (r->strict && r->vmsas)
-                return sv_fail(err, SV_FORMAT, "igvm.kvm", "%s after the VMSA; KVM measures one VMSA, and it last", vmsa ? "another VMSA" : "a page");
+                return sv_fail(err, SV_FORMAT, "igvm.kvm",
+                               "%s after the VMSA; KVM measures one VMSA, and it last",
+                               vmsa ? "another VMSA" : "a page");
         r->vmsas += vmsa;
         return 0;
 }
@@ -66,7 +74,8 @@ static int measure(void *arg, const struct sv_igvm_item *item, struct sv_err *er
         static const uint8_t zeros[SV_SNP_PAGE];
         struct run *r = arg;
         enum sv_snp_page type = page_type(item);
-        struct sv_bytes contents = item->contents.n ? item->contents : sv_bytes(zeros, sizeof(zeros));
+        struct sv_bytes contents =
+                item->contents.n ? item->contents : sv_bytes(zeros, sizeof(zeros));
         int ret;
 
         if (item->shared)
@@ -80,8 +89,8 @@ static int measure(void *arg, const struct sv_igvm_item *item, struct sv_err *er
         return ret == 0 ? note(r, type, item, err) : -1;
 }
 
-int sv_sev_igvm_digest(struct sv_bytes file, bool strict_kvm, uint8_t digest[SV_SNP_DIGEST], bool *has_vmsa, struct sv_measurement *steps,
-                       struct sv_err *err)
+int sv_sev_igvm_digest(struct sv_bytes file, bool strict_kvm, uint8_t digest[SV_SNP_DIGEST],
+                       bool *has_vmsa, struct sv_measurement *steps, struct sv_err *err)
 {
         struct run r = {.steps = steps, .strict = strict_kvm};
         struct sv_igvm g;

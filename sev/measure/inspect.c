@@ -70,7 +70,8 @@ static void add_table(struct sv_json *out, const struct sv_cert_table *t)
                 sv_json_set_str(row, "kind", sv_cert_kind_name(t->list[i].kind));
                 sv_json_set_str(row, "guid", sv_format_uuid(t->list[i].guid, guid));
                 sv_json_set_int(row, "size", (int64_t)t->list[i].data.n);
-                if (t->list[i].kind <= SV_CERT_VLEK && sv_certs_parse(t->list[i].data, &certs, "snp.certtable", NULL) == 0)
+                if (t->list[i].kind <= SV_CERT_VLEK &&
+                    sv_certs_parse(t->list[i].data, &certs, "snp.certtable", NULL) == 0)
                         add_cert(row, certs.list[0]);
                 else if (t->list[i].kind <= SV_CERT_VLEK)
                         sv_json_set_str(row, "error", "not an X.509 certificate");
@@ -147,7 +148,8 @@ static int hcl(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
                 return -1;
         sv_json_set_str(out, "kind", "hcl-report");
         sv_json_set(out, "report", sv_report_claims(&r));
-        sv_json_set_bool(out, "runtime_data_bound", sv_hcl_bound(r.report_data, h.runtime_data, NULL) == 0);
+        sv_json_set_bool(out, "runtime_data_bound",
+                         sv_hcl_bound(r.report_data, h.runtime_data, NULL) == 0);
         if (sv_json_parse(h.runtime_data, "snp.hcl.runtime_data", &runtime, NULL) == 0)
                 sv_json_set(out, "runtime_data", sv_json_ref(runtime));
         else
@@ -162,11 +164,13 @@ static int report(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
         struct sv_cert_table t = {.n = 0};
         struct sv_report r;
 
-        if (file.n < SV_REPORT_SIZE || word(file, 0) < 2 || word(file, 0) > 15 || (file.n > SV_REPORT_SIZE && sv_report_parse(head, &r, NULL) < 0))
+        if (file.n < SV_REPORT_SIZE || word(file, 0) < 2 || word(file, 0) > 15 ||
+            (file.n > SV_REPORT_SIZE && sv_report_parse(head, &r, NULL) < 0))
                 return 0;
         sv_json_set_str(out, "kind", "snp-report");
         if (add_report(head, out, err) < 0 ||
-            sv_cert_table_parse(sv_bytes(file.p + SV_REPORT_SIZE, file.n - SV_REPORT_SIZE), &t, err) < 0)
+            sv_cert_table_parse(sv_bytes(file.p + SV_REPORT_SIZE, file.n - SV_REPORT_SIZE), &t,
+                                err) < 0)
                 return -1;
         if (t.n)
                 add_table(out, &t);
@@ -178,10 +182,12 @@ static int evidence(struct sv_bytes file, struct sv_json *out, struct sv_err *er
         SV_SNP_EVIDENCE e = {0};
         SV_JSON *j = NULL;
 
-        if (!file.n || file.p[0] != '{' || sv_json_parse(file, "snp.evidence", &j, NULL) < 0 || !sv_json_get(j, "attestation_report"))
+        if (!file.n || file.p[0] != '{' || sv_json_parse(file, "snp.evidence", &j, NULL) < 0 ||
+            !sv_json_get(j, "attestation_report"))
                 return 0;
         sv_json_set_str(out, "kind", "snp-evidence");
-        if (sv_snp_evidence_read(j, &e, err) < 0 || add_report(sv_bytes(e.report, sizeof(e.report)), out, err) < 0)
+        if (sv_snp_evidence_read(j, &e, err) < 0 ||
+            add_report(sv_bytes(e.report, sizeof(e.report)), out, err) < 0)
                 return -1;
         if (e.certs.n)
                 add_table(out, &e.certs);
@@ -203,12 +209,14 @@ static int id_block(struct sv_bytes file, struct sv_json *out, struct sv_err *er
         return 0;
 }
 
-/* Both algorithms and the ID key's curve; a page that begins so and has another fault is one with a fault. */
+/* Both algorithms and the ID key's curve; a page that begins so and has another fault is one with a
+ * fault. */
 static int id_auth(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         struct sv_id_auth a;
 
-        if (file.n != SV_ID_AUTH_SIZE || word(file, 0) != 1 || word(file, 4) > 1 || word(file, 0x240) != 2)
+        if (file.n != SV_ID_AUTH_SIZE || word(file, 0) != 1 || word(file, 4) > 1 ||
+            word(file, 0x240) != 2)
                 return 0;
         if (sv_id_auth_read(file, &a, err) < 0)
                 return -1;

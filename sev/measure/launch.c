@@ -2,11 +2,12 @@
 
 #include <stdio.h>
 
-#define VMSA_GPA   0xfffffffff000ull /* KVM, svm/sev.c, INITIAL_VMSA_GPA */
-#define FOUR_GIB   0x100000000ull
-#define RESET_EIP  0xfffffff0u
-#define VCPUS_MAX  4096u
-#define RANGE      (64u << 10) /* of an image, as explained: small enough to say where two images differ */
+#define VMSA_GPA  0xfffffffff000ull /* KVM, svm/sev.c, INITIAL_VMSA_GPA */
+#define FOUR_GIB  0x100000000ull
+#define RESET_EIP 0xfffffff0u
+#define VCPUS_MAX 4096u
+/* of an image, as explained: small enough to say where two images differ */
+#define RANGE     (64u << 10)
 
 struct launch {
         const struct sv_sev_launch *in;
@@ -16,9 +17,11 @@ struct launch {
         uint64_t firmware_gpa;
 };
 
-/* Notes what was just measured, and of what it was made (taken over; NULL: of nothing but its place). The digest is the launch digest after
- * it, so that two runs can be compared line by line. */
-static void note(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t pages, const char *what, struct sv_json *inputs)
+/* Notes what was just measured, and of what it was made (taken over; NULL: of nothing but its
+ * place). The digest is the launch digest after it, so that two runs can be compared line by line.
+ */
+static void note(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t pages,
+                 const char *what, struct sv_json *inputs)
 {
         struct sv_measure_step *s;
 
@@ -29,13 +32,15 @@ static void note(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t p
         s = sv_measurement_step(l->steps);
         snprintf(s->reg, sizeof(s->reg), "launch_digest");
         snprintf(s->type, sizeof(s->type), "%s", sv_snp_page_name(type));
-        snprintf(s->what, sizeof(s->what), "%zu page%s at 0x%llx: %s", pages, pages == 1 ? "" : "s", (unsigned long long)gpa, what);
+        snprintf(s->what, sizeof(s->what), "%zu page%s at 0x%llx: %s", pages, pages == 1 ? "" : "s",
+                 (unsigned long long)gpa, what);
         memcpy(s->digest[1], l->g.ld, SV_SNP_DIGEST);
         s->digest_size[1] = SV_SNP_DIGEST;
         s->inputs = inputs ? inputs : sv_json_object();
 }
 
-static int image_pages(struct launch *l, uint64_t gpa, struct sv_bytes image, const char *what, struct sv_err *err)
+static int image_pages(struct launch *l, uint64_t gpa, struct sv_bytes image, const char *what,
+                       struct sv_err *err)
 {
         SV_JSON *ranges = sv_json_object();
         uint8_t digest[SV_DIGEST_MAX];
@@ -45,13 +50,15 @@ static int image_pages(struct launch *l, uint64_t gpa, struct sv_bytes image, co
                 return -1;
         for (size_t at = 0, n; at < image.n; at += n) {
                 n = image.n - at < RANGE ? image.n - at : RANGE;
-                if (sv_gctx_contents(&l->g, SV_SNP_NORMAL, gpa + at, sv_bytes(image.p + at, n), err) < 0)
+                if (sv_gctx_contents(&l->g, SV_SNP_NORMAL, gpa + at, sv_bytes(image.p + at, n),
+                                     err) < 0)
                         return -1;
                 if (!l->g.pages)
                         continue;
                 if (sv_hash_end(l->g.pages, digest, err) < 0)
                         return -1;
-                snprintf(name, sizeof(name), "pages 0x%llx to 0x%llx", (unsigned long long)(gpa + at), (unsigned long long)(gpa + at + n - 1));
+                snprintf(name, sizeof(name), "pages 0x%llx to 0x%llx",
+                         (unsigned long long)(gpa + at), (unsigned long long)(gpa + at + n - 1));
                 sv_json_set_hex(ranges, name, sv_bytes(digest, 32));
         }
         sv_hash_freep(&l->g.pages);
@@ -68,11 +75,13 @@ static int firmware_pages(struct launch *l, struct sv_err *err)
         memcpy(l->g.ld, l->in->firmware_digest, SV_SNP_DIGEST);
         inputs = sv_json_object();
         sv_json_set_hex(inputs, "digest", sv_bytes(l->g.ld, SV_SNP_DIGEST));
-        note(l, SV_SNP_NORMAL, l->firmware_gpa, l->in->firmware.n / SV_SNP_PAGE, "firmware, by its digest", inputs);
+        note(l, SV_SNP_NORMAL, l->firmware_gpa, l->in->firmware.n / SV_SNP_PAGE,
+             "firmware, by its digest", inputs);
         return 0;
 }
 
-/* The page type under which a monitor submits a section; the kernel hashes have contents of their own. */
+/* The page type under which a monitor submits a section; the kernel hashes have contents of their
+ * own. */
 static enum sv_snp_page section_page(const struct sv_sev_section *s, enum sv_vmm vmm)
 {
         switch (s->type) {
@@ -138,7 +147,8 @@ static int svsm_pages(struct launch *l, uint32_t *entry, struct sv_err *err)
         uint64_t gpa = l->firmware_gpa - l->in->svsm_vars - l->in->svsm.n;
         uint32_t offset;
 
-        if (sv_footer_parse(l->in->svsm, &f, err) < 0 || sv_footer_words(&f, SV_GUID_SVSM_INFO, "SVSM_INFO", &offset, 1, err) < 0 ||
+        if (sv_footer_parse(l->in->svsm, &f, err) < 0 ||
+            sv_footer_words(&f, SV_GUID_SVSM_INFO, "SVSM_INFO", &offset, 1, err) < 0 ||
             sv_sev_meta_parse(&f, &l->meta, err) < 0)
                 return sv_wrap(err, "the SVSM image");
         if (image_pages(l, gpa, l->in->svsm, "SVSM", err) < 0)
@@ -147,7 +157,8 @@ static int svsm_pages(struct launch *l, uint32_t *entry, struct sv_err *err)
         return 0;
 }
 
-static int vmsa(struct launch *l, const struct sv_vmsa_in *in, size_t count, const char *what, struct sv_err *err)
+static int vmsa(struct launch *l, const struct sv_vmsa_in *in, size_t count, const char *what,
+                struct sv_err *err)
 {
         uint8_t page[SV_VMSA_SIZE], digest[SV_SNP_DIGEST];
 
@@ -166,7 +177,11 @@ static int vmsa(struct launch *l, const struct sv_vmsa_in *in, size_t count, con
 static int vcpus(struct launch *l, uint32_t svsm_entry, struct sv_err *err)
 {
         const struct sv_sev_launch *in = l->in;
-        struct sv_vmsa_in v = {.vmm = in->vmm, .eip = RESET_EIP, .cpu_sig = in->cpu_sig, .features = in->features, .old_fpu = in->old_fpu};
+        struct sv_vmsa_in v = {.vmm = in->vmm,
+                               .eip = RESET_EIP,
+                               .cpu_sig = in->cpu_sig,
+                               .features = in->features,
+                               .old_fpu = in->old_fpu};
 
         if (in->svsm.n) {
                 v.svsm = true;
@@ -175,7 +190,8 @@ static int vcpus(struct launch *l, uint32_t svsm_entry, struct sv_err *err)
         }
         if (in->vcpus > 1 && !l->meta.has_reset)
                 return sv_fail(err, SV_FORMAT, "ovmf.footer.missing",
-                               "the firmware does not say where further vCPUs begin (no SEV_ES_RESET_BLOCK); it can start with one only");
+                               "the firmware does not say where further vCPUs begin (no "
+                               "SEV_ES_RESET_BLOCK); it can start with one only");
         if (vmsa(l, &v, 1, "VMSA of the first vCPU", err) < 0)
                 return -1;
         v.eip = l->meta.reset_eip;
@@ -189,24 +205,30 @@ static int run(struct launch *l, struct sv_err *err)
         uint32_t svsm_entry = 0;
 
         if (!l->in->vcpus || l->in->vcpus > VCPUS_MAX)
-                return sv_fail(err, SV_USAGE, "sev.vcpus", "1 to %u vCPUs were expected, found %u", VCPUS_MAX, l->in->vcpus);
+                return sv_fail(err, SV_USAGE, "sev.vcpus", "1 to %u vCPUs were expected, found %u",
+                               VCPUS_MAX, l->in->vcpus);
         if (l->in->svsm.n && l->in->hashes)
-                return sv_fail(err, SV_USAGE, "sev.svsm", "a kernel cannot be measured through an SVSM: its metadata have no place for hashes");
+                return sv_fail(err, SV_USAGE, "sev.svsm",
+                               "a kernel cannot be measured through an SVSM: its metadata have no "
+                               "place for hashes");
         if (sv_footer_parse(l->in->firmware, &f, err) < 0)
                 return -1;
         l->firmware_gpa = FOUR_GIB - l->in->firmware.n;
         if (firmware_pages(l, err) < 0)
                 return -1;
-        if (l->in->svsm.n ? svsm_pages(l, &svsm_entry, err) < 0 : sv_sev_meta_parse(&f, &l->meta, err) < 0)
+        if (l->in->svsm.n ? svsm_pages(l, &svsm_entry, err) < 0
+                          : sv_sev_meta_parse(&f, &l->meta, err) < 0)
                 return -1;
         if (l->in->hashes && !sv_sev_meta_find(&l->meta, SV_SEV_SEC_KERNEL_HASHES))
                 return sv_fail(err, SV_FORMAT, "ovmf.sev.hashes",
-                               "a kernel is given, but this firmware has no SNP_KERNEL_HASHES section, so it could not check the kernel; use an "
+                               "a kernel is given, but this firmware has no SNP_KERNEL_HASHES "
+                               "section, so it could not check the kernel; use an "
                                "AmdSev build of OVMF");
         return sections(l, err) < 0 ? -1 : vcpus(l, svsm_entry, err);
 }
 
-int sv_sev_launch_digest(const struct sv_sev_launch *in, uint8_t digest[SV_SNP_DIGEST], struct sv_measurement *steps, struct sv_err *err)
+int sv_sev_launch_digest(const struct sv_sev_launch *in, uint8_t digest[SV_SNP_DIGEST],
+                         struct sv_measurement *steps, struct sv_err *err)
 {
         struct launch l = {.in = in, .steps = steps};
         int r;
@@ -220,7 +242,8 @@ int sv_sev_launch_digest(const struct sv_sev_launch *in, uint8_t digest[SV_SNP_D
         return r;
 }
 
-int sv_sev_firmware_digest(struct sv_bytes firmware, uint8_t digest[SV_SNP_DIGEST], struct sv_err *err)
+int sv_sev_firmware_digest(struct sv_bytes firmware, uint8_t digest[SV_SNP_DIGEST],
+                           struct sv_err *err)
 {
         SV_GCTX g = {0};
         struct sv_footer f;

@@ -24,11 +24,14 @@ static int read_firmware(const struct sv_guest *g, struct sv_map *out, struct sv
 
         if (!g->firmware && access(path, R_OK) < 0)
                 return sv_fail(err, SV_SYSTEM, "sev.firmware",
-                               "%s is not here: install a firmware for SNP (Debian forky: package ovmf-amdsev), or name one with \"firmware\"", path);
+                               "%s is not here: install a firmware for SNP (Debian forky: package "
+                               "ovmf-amdsev), or name one with \"firmware\"",
+                               path);
         return sv_file_map(path, SV_FIRMWARE_SIZE_MAX, out, "sev.firmware", err);
 }
 
-static int vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o, struct sv_sev_launch *l, struct sv_err *err)
+static int vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o,
+                      struct sv_sev_launch *l, struct sv_err *err)
 {
         l->vcpus = g->vcpus;
         l->features = o->features;
@@ -36,11 +39,13 @@ static int vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o, 
         if (o->vmm && sv_vmm_by_name(o->vmm, &l->vmm, err) < 0)
                 return -1;
         l->cpu_sig = (uint32_t)o->cpu_sig;
-        if (l->cpu_sig || l->vmm != SV_VMM_QEMU || (g->tees && sv_json_pointer(g->tees, "/sev-snp/cpu_sig")))
+        if (l->cpu_sig || l->vmm != SV_VMM_QEMU ||
+            (g->tees && sv_json_pointer(g->tees, "/sev-snp/cpu_sig")))
                 return 0;
         if (!g->cpu)
                 return sv_fail(err, SV_USAGE, "sev.cpu",
-                               "the CPU model is part of the measurement: name one (\"cpu\", --cpu: EPYC-v4, EPYC-Milan, EPYC-Genoa …) or its "
+                               "the CPU model is part of the measurement: name one (\"cpu\", "
+                               "--cpu: EPYC-v4, EPYC-Milan, EPYC-Genoa …) or its "
                                "signature (--cpu-sig)");
         return sv_cpu_sig_of(g->cpu, &l->cpu_sig, err);
 }
@@ -53,7 +58,8 @@ static int boot_hashes(const struct sv_guest *g, struct inputs *in, struct sv_er
                 return 0;
         /* QEMU gives a UKI to the firmware as a kernel like any other. */
         if (sv_guest_cmdline(g, &line, err) < 0 ||
-            sv_boot_hashes(g->kernel ? g->kernel : g->uki, g->initrd, sv_buf_str(&line), &in->hashes, err) < 0)
+            sv_boot_hashes(g->kernel ? g->kernel : g->uki, g->initrd, sv_buf_str(&line),
+                           &in->hashes, err) < 0)
                 return -1;
         in->launch.hashes = &in->hashes;
         return 0;
@@ -66,14 +72,17 @@ static int take_digest(const char *hex, uint8_t out[SV_SNP_DIGEST], struct sv_er
         if (sv_unhex(sv_bytes_str(hex), &raw, "sev.firmware_digest", err) < 0)
                 return -1;
         if (raw.n != SV_SNP_DIGEST)
-                return sv_fail(err, SV_USAGE, "sev.firmware_digest", "a launch digest has %d bytes, this has %zu", SV_SNP_DIGEST, raw.n);
+                return sv_fail(err, SV_USAGE, "sev.firmware_digest",
+                               "a launch digest has %d bytes, this has %zu", SV_SNP_DIGEST, raw.n);
         memcpy(out, raw.p, SV_SNP_DIGEST);
         return 0;
 }
 
-static int collect(const struct sv_guest *g, const struct sv_sev_options *o, struct inputs *in, struct sv_err *err)
+static int collect(const struct sv_guest *g, const struct sv_sev_options *o, struct inputs *in,
+                   struct sv_err *err)
 {
-        if (read_firmware(g, &in->firmware, err) < 0 || vcpu_state(g, o, &in->launch, err) < 0 || boot_hashes(g, in, err) < 0)
+        if (read_firmware(g, &in->firmware, err) < 0 || vcpu_state(g, o, &in->launch, err) < 0 ||
+            boot_hashes(g, in, err) < 0)
                 return -1;
         in->launch.firmware = in->firmware.bytes;
         if (o->firmware_digest) {
@@ -91,7 +100,8 @@ static int collect(const struct sv_guest *g, const struct sv_sev_options *o, str
 }
 
 /* An IGVM file says itself what is launched; of the guest file only the path counts. */
-static int measure_igvm(const char *path, struct inputs *in, uint8_t digest[SV_SNP_DIGEST], struct sv_measurement *m, struct sv_err *err)
+static int measure_igvm(const char *path, struct inputs *in, uint8_t digest[SV_SNP_DIGEST],
+                        struct sv_measurement *m, struct sv_err *err)
 {
         struct sv_json *missing;
         bool has_vmsa;
@@ -103,12 +113,14 @@ static int measure_igvm(const char *path, struct inputs *in, uint8_t digest[SV_S
                 return 0;
         missing = sv_json_add(m->unpredicted, sv_json_object());
         sv_json_set_str(missing, "name", "vmsa");
-        sv_json_set_str(missing, "reason", "the IGVM file holds no vCPU state: the monitor adds its own, which this digest does not cover");
+        sv_json_set_str(missing, "reason",
+                        "the IGVM file holds no vCPU state: the monitor adds its own, which this "
+                        "digest does not cover");
         return 0;
 }
 
-static int measure(const struct sv_guest *g, const struct sv_sev_options *o, struct inputs *in, struct sv_measurement *out,
-                   struct sv_err *err)
+static int measure(const struct sv_guest *g, const struct sv_sev_options *o, struct inputs *in,
+                   struct sv_measurement *out, struct sv_err *err)
 {
         struct sv_measurement m = {.values = sv_json_object(), .unpredicted = sv_json_array()};
         uint8_t digest[SV_SNP_DIGEST];
@@ -117,7 +129,8 @@ static int measure(const struct sv_guest *g, const struct sv_sev_options *o, str
         if (o->igvm)
                 r = measure_igvm(o->igvm, in, digest, &m, err);
         else
-                r = collect(g, o, in, err) < 0 ? -1 : sv_sev_launch_digest(&in->launch, digest, &m, err);
+                r = collect(g, o, in, err) < 0 ? -1
+                                               : sv_sev_launch_digest(&in->launch, digest, &m, err);
         if (r < 0) {
                 sv_measurement_free(&m);
                 return -1;

@@ -18,11 +18,15 @@ int sv_vmm_by_name(const char *name, enum sv_vmm *out, struct sv_err *err)
                 *out = v;
                 return 0;
         }
-        return sv_fail(err, SV_USAGE, "sev.vmm", "\"%s\" is no virtual machine monitor that we know; expected qemu, ec2 or gce", name);
+        return sv_fail(
+                err, SV_USAGE, "sev.vmm",
+                "\"%s\" is no virtual machine monitor that we know; expected qemu, ec2 or gce",
+                name);
 }
 
-/* Fields that are not zero at reset, with their value for each monitor. A segment is selector, attributes, limit, base (2, 2, 4, 8
- * bytes). The EC2 column's rdx and the two FPU fields were read off real launches (facts: sev-snp-measure 2026-04). */
+/* Fields that are not zero at reset, with their value for each monitor. A segment is selector,
+ * attributes, limit, base (2, 2, 4, 8 bytes). The EC2 column's rdx and the two FPU fields were read
+ * off real launches (facts: sev-snp-measure 2026-04). */
 static const struct {
         const char *name;
         uint16_t at;
@@ -78,7 +82,8 @@ static void set(uint8_t *page, const char *name, uint64_t value)
                         page[fields[i].at + k] = (uint8_t)(value >> (8 * k));
 }
 
-/* An SVSM is entered in protected mode with flat segments (coconut-svsm, stage 2 or its IGVM-less launch). */
+/* An SVSM is entered in protected mode with flat segments (coconut-svsm, stage 2 or its IGVM-less
+ * launch). */
 static void set_svsm(uint8_t *page, const struct sv_vmsa_in *in)
 {
         static const char *const flat[] = {"es", "ss", "ds", "fs"};
@@ -120,7 +125,9 @@ void sv_vmsa_make(const struct sv_vmsa_in *in, uint8_t page[SV_VMSA_SIZE])
         }
 }
 
-void sv_vmsa_each(const uint8_t page[SV_VMSA_SIZE], void (*fn)(void *arg, const char *field, unsigned offset, uint64_t value), void *arg)
+void sv_vmsa_each(const uint8_t page[SV_VMSA_SIZE],
+                  void (*fn)(void *arg, const char *field, unsigned offset, uint64_t value),
+                  void *arg)
 {
         for (size_t i = 0; i < N_FIELDS; i++) {
                 uint64_t v = 0;
@@ -135,7 +142,9 @@ void sv_vmsa_each(const uint8_t page[SV_VMSA_SIZE], void (*fn)(void *arg, const 
 /* The two fields that people know by another name. */
 static void set_field(void *arg, const char *field, unsigned offset, uint64_t value)
 {
-        const char *also = !strcmp(field, "rdx") ? " (CPU signature)" : !strcmp(field, "sev_features") ? " (guest features)" : "";
+        const char *also = !strcmp(field, "rdx")            ? " (CPU signature)"
+                           : !strcmp(field, "sev_features") ? " (guest features)"
+                                                            : "";
         char name[48], text[20];
 
         snprintf(name, sizeof(name), "%s%s", field, also);

@@ -1,5 +1,6 @@
-/* VCEK, VLEK, ASK, ASVK and ARK (AMD 57230, VCEK Certificate and KDS Interface Specification): what the certificates say, and the way
- * from a VEK to one of AMD's roots, which are pinned here. Pure. */
+/* VCEK, VLEK, ASK, ASVK and ARK (AMD 57230, VCEK Certificate and KDS Interface Specification): what
+ * the certificates say, and the way from a VEK to one of AMD's roots, which are pinned here. Pure.
+ */
 #pragma once
 
 #include "base/crypto/x509.h"
@@ -14,22 +15,26 @@ struct sv_vek { /* what a VCEK or VLEK says of the chip and the TCB that it stan
         char csp_id[64];  /* VLEK: the cloud provider */
 };
 
-/* Subject, extensions 1.3.6.1.4.1.3704.1.*: SV_FORMAT "snp.vek.subject", "snp.vek.extension" (one is missing, twice, no INTEGER of
- * 0..255, unknown product). */
+/* Subject, extensions 1.3.6.1.4.1.3704.1.*: SV_FORMAT "snp.vek.subject", "snp.vek.extension" (one
+ * is missing, twice, no INTEGER of 0..255, unknown product). */
 int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *err);
 
 struct sv_sev_chain {
         const struct sv_cert *vek;
         const struct sv_certs *ca; /* ASK or ASVK, and the ARK, in any order */
         const struct sv_bytes *crls;
-        size_t n_crls; /* 0: not checked */
+        size_t n_crls;                     /* 0: not checked */
         const struct sv_certs *test_roots; /* trusted beside AMD's; NULL: none */
         int64_t time;
 };
 
-/* VEK <- ASK/ASVK <- ARK, the ARK pinned by its SHA-256, each signed with RSASSA-PSS SHA-384 and named as AMD names it for this
- * product. SV_PROOF "snp.chain.chain", ".expired", ".revoked", ".crl", ".root" (no ARK of ours), ".name", ".signature" (not PSS).
- * *test_root says that the root was one of test_roots. */
-int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root, struct sv_err *err);
-/* From when until before when all its certificates and lists are valid: what sv_sev_chain_verify said holds for every time between. */
-int sv_sev_chain_span(const struct sv_sev_chain *in, const struct sv_vek *vek, int64_t *from, int64_t *until, struct sv_err *err);
+/* VEK <- ASK/ASVK <- ARK, the ARK pinned by its SHA-256, each signed with RSASSA-PSS SHA-384 and
+ * named as AMD names it for this product. SV_PROOF "snp.chain.chain", ".expired", ".revoked",
+ * ".crl", ".root" (no ARK of ours), ".name", ".signature" (not PSS). *test_root says that the root
+ * was one of test_roots. */
+int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root,
+                        struct sv_err *err);
+/* From when until before when all its certificates and lists are valid: what sv_sev_chain_verify
+ * said holds for every time between. */
+int sv_sev_chain_span(const struct sv_sev_chain *in, const struct sv_vek *vek, int64_t *from,
+                      int64_t *until, struct sv_err *err);

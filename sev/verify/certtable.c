@@ -10,11 +10,21 @@ static const struct {
         const char *name;
         uint8_t guid[16];
 } kinds[] = {
-        [SV_CERT_ARK] = {"ARK", {0xc0, 0xb4, 0x06, 0xa4, 0xa8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0, 0xae}},
-        [SV_CERT_ASK] = {"ASK", {0x4a, 0xb7, 0xb3, 0x79, 0xbb, 0xac, 0x4f, 0xe4, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7, 0x82}},
-        [SV_CERT_VCEK] = {"VCEK", {0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd}},
-        [SV_CERT_VLEK] = {"VLEK", {0xa8, 0x07, 0x4b, 0xc2, 0xa2, 0x5a, 0x48, 0x3e, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8, 0xa1}},
-        [SV_CERT_CRL] = {"CRL", {0x92, 0xf8, 0x1b, 0xc3, 0x58, 0x11, 0x4d, 0x3d, 0x97, 0xff, 0xd1, 0x9f, 0x88, 0xdc, 0x67, 0xea}},
+        [SV_CERT_ARK] = {"ARK",
+                         {0xc0, 0xb4, 0x06, 0xa4, 0xa8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3f, 0xb6,
+                          0x01, 0x4c, 0xd0, 0xae}},
+        [SV_CERT_ASK] = {"ASK",
+                         {0x4a, 0xb7, 0xb3, 0x79, 0xbb, 0xac, 0x4f, 0xe4, 0xa0, 0x2f, 0x05, 0xae,
+                          0xf3, 0x27, 0xc7, 0x82}},
+        [SV_CERT_VCEK] = {"VCEK",
+                          {0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9,
+                           0x3b, 0xe8, 0xac, 0xcd}},
+        [SV_CERT_VLEK] = {"VLEK",
+                          {0xa8, 0x07, 0x4b, 0xc2, 0xa2, 0x5a, 0x48, 0x3e, 0xaa, 0xe6, 0x39, 0xc0,
+                           0x45, 0xa0, 0xb8, 0xa1}},
+        [SV_CERT_CRL] = {"CRL",
+                         {0x92, 0xf8, 0x1b, 0xc3, 0x58, 0x11, 0x4d, 0x3d, 0x97, 0xff, 0xd1, 0x9f,
+                          0x88, 0xdc, 0x67, 0xea}},
         [SV_CERT_OTHER] = {"OTHER", {0}},
 };
 
@@ -36,35 +46,41 @@ static enum sv_cert_kind kind_of(const uint8_t guid[16])
         return SV_CERT_OTHER;
 }
 
-static int entry(struct sv_bytes raw, struct sv_cert_entry *e, uint32_t offset, uint32_t length, struct sv_err *err)
+static int entry(struct sv_bytes raw, struct sv_cert_entry *e, uint32_t offset, uint32_t length,
+                 struct sv_err *err)
 {
         struct sv_rd rd = sv_rd(raw);
         char guid[37];
 
         sv_format_uuid(e->guid, guid);
         if (!length)
-                return sv_fail(err, SV_FORMAT, "snp.certtable.length", "the entry %s has no bytes", guid);
+                return sv_fail(err, SV_FORMAT, "snp.certtable.length", "the entry %s has no bytes",
+                               guid);
         sv_rd_seek(&rd, offset);
         e->data = sv_rd_bytes(&rd, length);
         if (rd.bad || offset < ENTRY)
-                return sv_fail(err, SV_FORMAT, "snp.certtable.offset", "the entry %s says offset %u, length %u; the table has %zu bytes", guid,
-                               offset, length, raw.n);
+                return sv_fail(err, SV_FORMAT, "snp.certtable.offset",
+                               "the entry %s says offset %u, length %u; the table has %zu bytes",
+                               guid, offset, length, raw.n);
         e->kind = kind_of(e->guid);
         return 0;
 }
 
 /* GUIDs are unique, and no certificate lies in the list of entries (which has ended by now). */
-static int whole(const struct sv_cert_table *t, struct sv_bytes raw, size_t head, struct sv_err *err)
+static int whole(const struct sv_cert_table *t, struct sv_bytes raw, size_t head,
+                 struct sv_err *err)
 {
         for (size_t i = 0; i < t->n; i++) {
                 char guid[37];
 
                 sv_format_uuid(t->list[i].guid, guid);
                 if ((size_t)(t->list[i].data.p - raw.p) < head)
-                        return sv_fail(err, SV_FORMAT, "snp.certtable.offset", "the entry %s lies inside the list of entries", guid);
+                        return sv_fail(err, SV_FORMAT, "snp.certtable.offset",
+                                       "the entry %s lies inside the list of entries", guid);
                 for (size_t k = 0; k < i; k++)
                         if (guid_equal(t->list[i].guid, t->list[k].guid))
-                                return sv_fail(err, SV_FORMAT, "snp.certtable.duplicate", "the table has two entries %s", guid);
+                                return sv_fail(err, SV_FORMAT, "snp.certtable.duplicate",
+                                               "the table has two entries %s", guid);
         }
         return 0;
 }
@@ -77,7 +93,8 @@ int sv_cert_table_parse(struct sv_bytes raw, struct sv_cert_table *out, struct s
         uint32_t place[SV_SNP_CERTS_MAX][2];
 
         if (raw.n > SV_SNP_CERT_TABLE_MAX)
-                return sv_fail(err, SV_FORMAT, "snp.certtable.size", "the table has %zu bytes, at most %u were expected", raw.n,
+                return sv_fail(err, SV_FORMAT, "snp.certtable.size",
+                               "the table has %zu bytes, at most %u were expected", raw.n,
                                SV_SNP_CERT_TABLE_MAX);
         while (raw.n) {
                 struct sv_cert_entry e = {0};
@@ -86,12 +103,14 @@ int sv_cert_table_parse(struct sv_bytes raw, struct sv_cert_table *out, struct s
                 sv_rd_copy(&rd, e.guid, 16);
                 offset = sv_rd_u32le(&rd);
                 length = sv_rd_u32le(&rd);
-                if (sv_rd_ok(&rd, "snp.certtable.size", "the certificate table (no terminator)", err) < 0)
+                if (sv_rd_ok(&rd, "snp.certtable.size", "the certificate table (no terminator)",
+                             err) < 0)
                         return -1;
                 if (guid_equal(e.guid, end))
                         break;
                 if (t.n == SV_SNP_CERTS_MAX)
-                        return sv_fail(err, SV_FORMAT, "snp.certtable.entries", "the table has more than %d entries", SV_SNP_CERTS_MAX);
+                        return sv_fail(err, SV_FORMAT, "snp.certtable.entries",
+                                       "the table has more than %d entries", SV_SNP_CERTS_MAX);
                 place[t.n][0] = offset;
                 place[t.n][1] = length;
                 t.list[t.n++] = e;
@@ -112,7 +131,8 @@ int sv_cert_table_write(const struct sv_cert_table *t, struct sv_buf *out, struc
         for (size_t i = 0; i < t->n; i++) {
                 const struct sv_cert_entry *e = &t->list[i];
 
-                sv_buf_put(out, sv_bytes(e->kind == SV_CERT_OTHER ? e->guid : kinds[e->kind].guid, 16));
+                sv_buf_put(out,
+                           sv_bytes(e->kind == SV_CERT_OTHER ? e->guid : kinds[e->kind].guid, 16));
                 sv_buf_u32le(out, (uint32_t)at);
                 sv_buf_u32le(out, (uint32_t)e->data.n);
                 at += e->data.n;
@@ -123,7 +143,8 @@ int sv_cert_table_write(const struct sv_cert_table *t, struct sv_buf *out, struc
         return sv_buf_ok(out, "a certificate table", err);
 }
 
-const struct sv_cert_entry *sv_cert_table_find(const struct sv_cert_table *t, enum sv_cert_kind kind)
+const struct sv_cert_entry *sv_cert_table_find(const struct sv_cert_table *t,
+                                               enum sv_cert_kind kind)
 {
         for (size_t i = 0; i < t->n; i++)
                 if (t->list[i].kind == kind)

@@ -27,7 +27,8 @@ static bool is_amd_root(const struct sv_cert *c, enum sv_sev_product product)
 }
 
 /* AMD's names: ARK-Milan; SEV-Milan for VCEKs, SEV-VLEK-Milan for VLEKs. */
-static const struct sv_cert *by_name(const struct sv_certs *certs, const char *prefix, enum sv_sev_product product)
+static const struct sv_cert *by_name(const struct sv_certs *certs, const char *prefix,
+                                     enum sv_sev_product product)
 {
         char want[64], cn[256];
 
@@ -44,7 +45,9 @@ static int pss(const struct sv_cert *c, const char *name, struct sv_err *err)
 {
         if (sv_cert_is_pss(c, SV_SHA384))
                 return 0;
-        return sv_fail(err, SV_PROOF, "snp.chain.signature", "the %s certificate is not signed with RSASSA-PSS and SHA-384, as AMD's are", name);
+        return sv_fail(err, SV_PROOF, "snp.chain.signature",
+                       "the %s certificate is not signed with RSASSA-PSS and SHA-384, as AMD's are",
+                       name);
 }
 
 static const char *ask_prefix(const struct sv_vek *vek)
@@ -52,7 +55,8 @@ static const char *ask_prefix(const struct sv_vek *vek)
         return vek->key == SV_SEV_VLEK ? "SEV-VLEK-" : "SEV-";
 }
 
-int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root, struct sv_err *err)
+int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root,
+                        struct sv_err *err)
 {
         const char *ask_name = ask_prefix(vek);
         const struct sv_cert *ark = by_name(in->ca, "ARK-", vek->product);
@@ -61,38 +65,50 @@ int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
         bool test;
 
         if (!ark || !ask)
-                return sv_fail(err, SV_PROOF, "snp.chain.name", "the CA certificates hold no %s%s; \"%s%s\" and \"ARK-%s\" were expected",
-                               ark ? ask_name : "ARK-", sv_sev_product_name(vek->product), ask_name, sv_sev_product_name(vek->product),
-                               sv_sev_product_name(vek->product));
+                return sv_fail(
+                        err, SV_PROOF, "snp.chain.name",
+                        "the CA certificates hold no %s%s; \"%s%s\" and \"ARK-%s\" were expected",
+                        ark ? ask_name : "ARK-", sv_sev_product_name(vek->product), ask_name,
+                        sv_sev_product_name(vek->product), sv_sev_product_name(vek->product));
         test = sv_certs_have(in->test_roots, ark);
         if (!test && !is_amd_root(ark, vek->product))
-                return sv_fail(err, SV_PROOF, "snp.chain.root", "this ARK-%s is not AMD's: its SHA-256 is none of those built in",
+                return sv_fail(err, SV_PROOF, "snp.chain.root",
+                               "this ARK-%s is not AMD's: its SHA-256 is none of those built in",
                                sv_sev_product_name(vek->product));
-        if (pss(in->vek, vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK", err) < 0 || pss(ask, "ASK", err) < 0 || pss(ark, "ARK", err) < 0)
+        if (pss(in->vek, vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK", err) < 0 ||
+            pss(ask, "ASK", err) < 0 || pss(ark, "ARK", err) < 0)
                 return -1;
-        /* A root signs itself. AMD's are known by their digests; of another one, who else signed it does not matter, but one that did not sign
-         * itself is not made as AMD's are. */
-        if (sv_chain_verify(ark, NULL, &root, NULL, 0, in->time, NULL, NULL, "snp.chain", err) < 0 ||
+        /* A root signs itself. AMD's are known by their digests; of another one, who else signed it
+         * does not matter, but one that did not sign itself is not made as AMD's are. */
+        if (sv_chain_verify(ark, NULL, &root, NULL, 0, in->time, NULL, NULL, "snp.chain", err) <
+                    0 ||
             (test && sv_cert_self_issued(ark, "snp.chain.root", err) < 0) ||
-            sv_chain_verify(in->vek, &between, &root, NULL, 0, in->time, NULL, NULL, "snp.chain", err) < 0)
+            sv_chain_verify(in->vek, &between, &root, NULL, 0, in->time, NULL, NULL, "snp.chain",
+                            err) < 0)
                 return -1;
-        /* AMD's lists name ASKs and ASVKs and are signed by the ARK; VEKs all have serial 0 and cannot be listed. */
-        if (in->n_crls && sv_chain_verify(ask, NULL, &root, in->crls, in->n_crls, in->time, NULL, NULL, "snp.chain", err) < 0)
+        /* AMD's lists name ASKs and ASVKs and are signed by the ARK; VEKs all have serial 0 and
+         * cannot be listed. */
+        if (in->n_crls && sv_chain_verify(ask, NULL, &root, in->crls, in->n_crls, in->time, NULL,
+                                          NULL, "snp.chain", err) < 0)
                 return -1;
         *test_root = test;
         return 0;
 }
 
-int sv_sev_chain_span(const struct sv_sev_chain *in, const struct sv_vek *vek, int64_t *from, int64_t *until, struct sv_err *err)
+int sv_sev_chain_span(const struct sv_sev_chain *in, const struct sv_vek *vek, int64_t *from,
+                      int64_t *until, struct sv_err *err)
 {
-        const struct sv_cert *certs[] = {in->vek, by_name(in->ca, ask_prefix(vek), vek->product), by_name(in->ca, "ARK-", vek->product)};
+        const struct sv_cert *certs[] = {in->vek, by_name(in->ca, ask_prefix(vek), vek->product),
+                                         by_name(in->ca, "ARK-", vek->product)};
         int64_t a, b;
 
-        *from = in->n_crls ? in->time : INT64_MIN; /* lists were valid then; when they began to be does not matter */
+        /* lists were valid then; when they began to be does not matter */
+        *from = in->n_crls ? in->time : INT64_MIN;
         *until = INT64_MAX;
         for (size_t i = 0; i < sizeof(certs) / sizeof(certs[0]); i++) {
                 if (!certs[i])
-                        return sv_fail(err, SV_PROOF, "snp.chain.name", "the CA certificates are not whole");
+                        return sv_fail(err, SV_PROOF, "snp.chain.name",
+                                       "the CA certificates are not whole");
                 sv_cert_validity(certs[i], &a, &b);
                 *from = a > *from ? a : *from;
                 *until = b < *until ? b : *until;

@@ -45,18 +45,21 @@ static const struct field {
         {"current_mit_vector", NUMBER, 0x200, 8, 5},
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
-#define AT_R 0x2a0
-#define AT_S 0x2e8
+#define AT_R   0x2a0
+#define AT_S   0x2e8
 #define SCALAR 72
 
-/* Where each component is in the eight bytes: before Turin, and since (there "fmc" is a number, before it is null). */
+/* Where each component is in the eight bytes: before Turin, and since (there "fmc" is a number,
+ * before it is null). */
 static const struct component {
         const char *name;
         int before, since;
-} components[] = {{"fmc", -1, 0}, {"bootloader", 0, 1}, {"tee", 1, 2}, {"snp", 6, 3}, {"microcode", 7, 7}};
+} components[] = {
+        {"fmc", -1, 0}, {"bootloader", 0, 1}, {"tee", 1, 2}, {"snp", 6, 3}, {"microcode", 7, 7}};
 #define COMPONENTS (sizeof(components) / sizeof(components[0]))
 
-static const char *const version_parts[] = {"build", "minor", "major", NULL}; /* in the order of the bytes */
+/* in the order of the bytes */
+static const char *const version_parts[] = {"build", "minor", "major", NULL};
 
 /* --- reading --- */
 
@@ -66,19 +69,22 @@ static void put_le(uint8_t *out, uint64_t v, size_t n)
                 out[i] = (uint8_t)(v >> 8 * i);
 }
 
-static int read_bytes(const struct sv_json *obj, const char *name, uint8_t *out, size_t n, struct sv_err *err)
+static int read_bytes(const struct sv_json *obj, const char *name, uint8_t *out, size_t n,
+                      struct sv_err *err)
 {
         struct sv_json *list;
 
         if (sv_json_need_array(obj, name, &list, "snp.evidence", err) < 0)
                 return -1;
         if (sv_json_len(list) != n)
-                return sv_fail(err, SV_FORMAT, "snp.evidence.bytes", "%s has %zu elements, expected %zu", name, sv_json_len(list), n);
+                return sv_fail(err, SV_FORMAT, "snp.evidence.bytes",
+                               "%s has %zu elements, expected %zu", name, sv_json_len(list), n);
         for (size_t i = 0; i < n; i++) {
                 int64_t v = sv_json_int(sv_json_at(list, i), -1);
 
                 if (v < 0 || v > 255)
-                        return sv_fail(err, SV_FORMAT, "snp.evidence.bytes", "%s[%zu] is no byte", name, i);
+                        return sv_fail(err, SV_FORMAT, "snp.evidence.bytes", "%s[%zu] is no byte",
+                                       name, i);
                 out[i] = (uint8_t)v;
         }
         return 0;
@@ -90,7 +96,8 @@ static int read_tcb(const struct sv_json *obj, const char *name, uint8_t out[8],
         struct sv_json *tcb;
         bool since;
 
-        if (sv_json_need_obj(obj, name, &tcb, "snp.evidence", err) < 0 || sv_json_only(tcb, members, "snp.evidence", err) < 0)
+        if (sv_json_need_obj(obj, name, &tcb, "snp.evidence", err) < 0 ||
+            sv_json_only(tcb, members, "snp.evidence", err) < 0)
                 return -1;
         since = sv_json_type(sv_json_get(tcb, "fmc")) != SV_JSON_NULL;
         for (size_t i = 0; i < COMPONENTS; i++) {
@@ -106,7 +113,8 @@ static int read_tcb(const struct sv_json *obj, const char *name, uint8_t out[8],
         return 0;
 }
 
-static int read_version(const struct sv_json *obj, const char *name, uint8_t *out, struct sv_err *err)
+static int read_version(const struct sv_json *obj, const char *name, uint8_t *out,
+                        struct sv_err *err)
 {
         struct sv_json *version;
 
@@ -116,14 +124,16 @@ static int read_version(const struct sv_json *obj, const char *name, uint8_t *ou
         for (size_t i = 0; version_parts[i]; i++) {
                 int64_t v;
 
-                if (sv_json_need_int(version, version_parts[i], 0, 255, &v, "snp.evidence", err) < 0)
+                if (sv_json_need_int(version, version_parts[i], 0, 255, &v, "snp.evidence", err) <
+                    0)
                         return sv_wrap(err, "%s", name);
                 out[i] = (uint8_t)v;
         }
         return 0;
 }
 
-static int read_field(const struct sv_json *obj, const struct field *f, uint8_t *raw, struct sv_err *err)
+static int read_field(const struct sv_json *obj, const struct field *f, uint8_t *raw,
+                      struct sv_err *err)
 {
         int64_t max = f->size >= 8 ? INT64_MAX : ((int64_t)1 << 8 * f->size) - 1, v;
 
@@ -135,7 +145,9 @@ static int read_field(const struct sv_json *obj, const struct field *f, uint8_t 
                 return read_version(obj, f->name, raw + f->at, err);
         if (raw[0] < f->since) { /* the version came first */
                 if (sv_json_type(sv_json_get(obj, f->name)) != SV_JSON_NULL)
-                        return sv_fail(err, SV_FORMAT, "snp.evidence.member", "%s is there, but a report of version %u has none", f->name, raw[0]);
+                        return sv_fail(err, SV_FORMAT, "snp.evidence.member",
+                                       "%s is there, but a report of version %u has none", f->name,
+                                       raw[0]);
                 return 0;
         }
         if (sv_json_need_int(obj, f->name, 0, max, &v, "snp.evidence", err) < 0)
@@ -150,12 +162,15 @@ static int same_layout(const struct sv_json *obj, struct sv_err *err)
         bool first = false, any = false;
 
         for (size_t i = 0; i < FIELDS; i++) {
-                bool fmc = sv_json_type(sv_json_get(sv_json_get(obj, fields[i].name), "fmc")) != SV_JSON_NULL;
+                bool fmc = sv_json_type(sv_json_get(sv_json_get(obj, fields[i].name), "fmc")) !=
+                           SV_JSON_NULL;
 
                 if (fields[i].kind != TCB)
                         continue;
                 if (any && fmc != first)
-                        return sv_fail(err, SV_FORMAT, "snp.evidence.tcb", "%s.fmc: all four TCBs have one, or none has", fields[i].name);
+                        return sv_fail(err, SV_FORMAT, "snp.evidence.tcb",
+                                       "%s.fmc: all four TCBs have one, or none has",
+                                       fields[i].name);
                 first = fmc;
                 any = true;
         }
@@ -177,8 +192,10 @@ int sv_snp_form_read(const struct sv_json *obj, uint8_t out[SV_REPORT_SIZE], str
         for (size_t i = 0; i < FIELDS; i++)
                 if (read_field(obj, &fields[i], raw, err) < 0)
                         return -1;
-        if (same_layout(obj, err) < 0 || sv_json_need_obj(obj, "signature", &signature, "snp.evidence", err) < 0 ||
-            sv_json_only(signature, halves, "snp.evidence", err) < 0 || read_bytes(signature, "r", raw + AT_R, SCALAR, err) < 0 ||
+        if (same_layout(obj, err) < 0 ||
+            sv_json_need_obj(obj, "signature", &signature, "snp.evidence", err) < 0 ||
+            sv_json_only(signature, halves, "snp.evidence", err) < 0 ||
+            read_bytes(signature, "r", raw + AT_R, SCALAR, err) < 0 ||
             read_bytes(signature, "s", raw + AT_S, SCALAR, err) < 0)
                 return -1;
         memcpy(out, raw, sizeof(raw));

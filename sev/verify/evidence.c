@@ -25,19 +25,24 @@ static int cert_kind(const struct sv_json *type, struct sv_cert_entry *e, struct
         e->kind = SV_CERT_OTHER;
         if (name && !strcmp(name, "Empty"))
                 return 0;
-        if (sv_json_type(type) == SV_JSON_OBJECT && sv_json_only(type, other, "snp.evidence", err) == 0 &&
+        if (sv_json_type(type) == SV_JSON_OBJECT &&
+            sv_json_only(type, other, "snp.evidence", err) == 0 &&
             sv_json_need_str(type, "OTHER", &uuid, "snp.evidence", err) == 0)
                 return sv_parse_uuid(uuid, e->guid, "snp.evidence.cert_chain", NULL) == 0
                                ? 0
-                               : sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain", "\"OTHER\" is no UUID");
-        return sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain", "cert_type is none of ARK, ASK, VCEK, VLEK, CRL, Empty, {\"OTHER\":UUID}");
+                               : sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain",
+                                         "\"OTHER\" is no UUID");
+        return sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain",
+                       "cert_type is none of ARK, ASK, VCEK, VLEK, CRL, Empty, {\"OTHER\":UUID}");
 }
 
 /* Two certificates of a kind would leave it to us which one is meant. */
-static int cert_once(const struct sv_cert_table *t, const struct sv_cert_entry *e, struct sv_err *err)
+static int cert_once(const struct sv_cert_table *t, const struct sv_cert_entry *e,
+                     struct sv_err *err)
 {
         if (e->kind != SV_CERT_OTHER && sv_cert_table_find(t, e->kind))
-                return sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain", "cert_chain has two entries %s", sv_cert_kind_name(e->kind));
+                return sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain",
+                               "cert_chain has two entries %s", sv_cert_kind_name(e->kind));
         return 0;
 }
 
@@ -48,22 +53,27 @@ static int cert_entry(const struct sv_json *row, struct sv_snp_evidence *out, st
         struct sv_json *data;
         size_t at = out->data.n;
 
-        if (sv_json_only(row, members, "snp.evidence", err) < 0 || sv_json_need_array(row, "data", &data, "snp.evidence", err) < 0 ||
-            cert_kind(sv_json_get(row, "cert_type"), &e, err) < 0 || cert_once(&out->certs, &e, err) < 0)
+        if (sv_json_only(row, members, "snp.evidence", err) < 0 ||
+            sv_json_need_array(row, "data", &data, "snp.evidence", err) < 0 ||
+            cert_kind(sv_json_get(row, "cert_type"), &e, err) < 0 ||
+            cert_once(&out->certs, &e, err) < 0)
                 return -1;
         for (size_t i = 0; i < sv_json_len(data); i++) {
                 int64_t v = sv_json_int(sv_json_at(data, i), -1);
 
                 if (v < 0 || v > 255)
-                        return sv_fail(err, SV_FORMAT, "snp.evidence.bytes", "data[%zu] is no byte", i);
+                        return sv_fail(err, SV_FORMAT, "snp.evidence.bytes", "data[%zu] is no byte",
+                                       i);
                 sv_buf_u8(&out->data, (uint8_t)v);
         }
-        e.data = sv_bytes(NULL, out->data.n - at); /* the address comes when the buffer has stopped growing */
+        /* the address comes when the buffer has stopped growing */
+        e.data = sv_bytes(NULL, out->data.n - at);
         out->certs.list[out->certs.n++] = e;
         return sv_buf_ok(&out->data, "certificates", err);
 }
 
-static int cert_chain(const struct sv_json *evidence, struct sv_snp_evidence *out, struct sv_err *err)
+static int cert_chain(const struct sv_json *evidence, struct sv_snp_evidence *out,
+                      struct sv_err *err)
 {
         const struct sv_json *chain = sv_json_get(evidence, "cert_chain");
         size_t at = 0;
@@ -71,8 +81,10 @@ static int cert_chain(const struct sv_json *evidence, struct sv_snp_evidence *ou
         if (sv_json_type(chain) == SV_JSON_NULL)
                 return 0;
         if (sv_json_type(chain) != SV_JSON_ARRAY || sv_json_len(chain) > SV_SNP_CERTS_MAX)
-                return sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain", "null or an array of at most %d certificates was expected as cert_chain",
-                               SV_SNP_CERTS_MAX);
+                return sv_fail(
+                        err, SV_FORMAT, "snp.evidence.cert_chain",
+                        "null or an array of at most %d certificates was expected as cert_chain",
+                        SV_SNP_CERTS_MAX);
         for (size_t i = 0; i < sv_json_len(chain); i++)
                 if (cert_entry(sv_json_at(chain, i), out, err) < 0)
                         return sv_wrap(err, "cert_chain[%zu]", i);
@@ -81,23 +93,29 @@ static int cert_chain(const struct sv_json *evidence, struct sv_snp_evidence *ou
         return 0;
 }
 
-static int read_parts(const struct sv_json *evidence, struct sv_snp_evidence *out, struct sv_err *err)
+static int read_parts(const struct sv_json *evidence, struct sv_snp_evidence *out,
+                      struct sv_err *err)
 {
-        static const char *const members[] = {"attestation_report", "cert_chain", "hcl_runtime_data", NULL};
+        static const char *const members[] = {"attestation_report", "cert_chain",
+                                              "hcl_runtime_data", NULL};
         struct sv_json *report;
 
         if (sv_json_type(evidence) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_FORMAT, "snp.evidence.member", "an object was expected as evidence, found %s",
+                return sv_fail(err, SV_FORMAT, "snp.evidence.member",
+                               "an object was expected as evidence, found %s",
                                sv_json_type_name(sv_json_type(evidence)));
         if (sv_json_only(evidence, members, "snp.evidence", err) < 0 ||
             sv_json_need_obj(evidence, "attestation_report", &report, "snp.evidence", err) < 0 ||
             sv_snp_form_read(report, out->report, err) < 0 || cert_chain(evidence, out, err) < 0)
                 return -1;
         out->has_runtime_data = sv_json_get(evidence, "hcl_runtime_data") != NULL;
-        return out->has_runtime_data ? sv_json_need_b64(evidence, "hcl_runtime_data", &out->runtime_data, "snp.evidence", err) : 0;
+        return out->has_runtime_data ? sv_json_need_b64(evidence, "hcl_runtime_data",
+                                                        &out->runtime_data, "snp.evidence", err)
+                                     : 0;
 }
 
-int sv_snp_evidence_read(const struct sv_json *evidence, struct sv_snp_evidence *out, struct sv_err *err)
+int sv_snp_evidence_read(const struct sv_json *evidence, struct sv_snp_evidence *out,
+                         struct sv_err *err)
 {
         SV_SNP_EVIDENCE e = {0};
 
@@ -118,7 +136,8 @@ static void add_cert(struct sv_json *chain, const struct sv_cert_entry *e)
         char uuid[37];
 
         if (e->kind == SV_CERT_OTHER)
-                sv_json_set_str(sv_json_set(row, "cert_type", sv_json_object()), "OTHER", sv_format_uuid(e->guid, uuid));
+                sv_json_set_str(sv_json_set(row, "cert_type", sv_json_object()), "OTHER",
+                                sv_format_uuid(e->guid, uuid));
         else
                 sv_json_set_str(row, "cert_type", sv_cert_kind_name(e->kind));
         data = sv_json_set(row, "data", sv_json_array());
@@ -126,7 +145,8 @@ static void add_cert(struct sv_json *chain, const struct sv_cert_entry *e)
                 sv_json_add(data, sv_json_new_int(e->data.p[i]));
 }
 
-int sv_snp_evidence_write(struct sv_bytes report, const struct sv_cert_table *certs, struct sv_json **out, struct sv_err *err)
+int sv_snp_evidence_write(struct sv_bytes report, const struct sv_cert_table *certs,
+                          struct sv_json **out, struct sv_err *err)
 {
         struct sv_report r;
         struct sv_json *chain;
@@ -162,9 +182,12 @@ int sv_snp_evidence_wrap(struct sv_bytes raw, struct sv_json **out, struct sv_er
         if (sv_hcl_is(raw))
                 return wrap_hcl(raw, out, err);
         if (raw.n > SV_REPORT_SIZE) {
-                if (sv_cert_table_parse(sv_bytes(raw.p + SV_REPORT_SIZE, raw.n - SV_REPORT_SIZE), &certs, NULL) < 0)
+                if (sv_cert_table_parse(sv_bytes(raw.p + SV_REPORT_SIZE, raw.n - SV_REPORT_SIZE),
+                                        &certs, NULL) < 0)
                         return sv_fail(err, SV_FORMAT, "snp.report.size",
-                                       "%zu bytes follow the report's %u, and they are no certificate table", raw.n - SV_REPORT_SIZE, SV_REPORT_SIZE);
+                                       "%zu bytes follow the report's %u, and they are no "
+                                       "certificate table",
+                                       raw.n - SV_REPORT_SIZE, SV_REPORT_SIZE);
                 raw.n = SV_REPORT_SIZE;
         }
         return sv_snp_evidence_write(raw, &certs, out, err);

@@ -1,5 +1,6 @@
-/* The KBS protocol's evidence of SNP: the report as a JSON object, the way the sev crate of the Confidential Containers project writes it
- * (byte strings as arrays of integers), and certificates beside it. Both ways, without loss: the signature is over the bytes. Pure. */
+/* The KBS protocol's evidence of SNP: the report as a JSON object, the way the sev crate of the
+ * Confidential Containers project writes it (byte strings as arrays of integers), and certificates
+ * beside it. Both ways, without loss: the signature is over the bytes. Pure. */
 #pragma once
 
 #include "base/json/json.h"
@@ -10,16 +11,21 @@ struct sv_snp_evidence {
         uint8_t report[SV_REPORT_SIZE];
         struct sv_cert_table certs; /* data points into `data` */
         struct sv_buf data;
-        struct sv_buf runtime_data; /* HCL only: the JSON text whose digest is REPORT_DATA; else empty */
+        /* HCL only: the JSON text whose digest is REPORT_DATA; else empty */
+        struct sv_buf runtime_data;
         bool has_runtime_data;
 };
 
-/* SV_FORMAT "snp.evidence.member", ".unknown", ".bytes" (no array of that many bytes), ".tcb", ".cert_chain". *out must be zeroed. */
-int sv_snp_evidence_read(const struct sv_json *evidence, struct sv_snp_evidence *out, struct sv_err *err);
+/* SV_FORMAT "snp.evidence.member", ".unknown", ".bytes" (no array of that many bytes), ".tcb",
+ * ".cert_chain". *out must be zeroed. */
+int sv_snp_evidence_read(const struct sv_json *evidence, struct sv_snp_evidence *out,
+                         struct sv_err *err);
 void sv_snp_evidence_free(struct sv_snp_evidence *e);
 #define SV_SNP_EVIDENCE __attribute__((cleanup(sv_snp_evidence_free))) struct sv_snp_evidence
 
 /* The report must parse (its errors); certs may be NULL. */
-int sv_snp_evidence_write(struct sv_bytes report, const struct sv_cert_table *certs, struct sv_json **out, struct sv_err *err);
-/* struct sv_tee.wrap: a raw report of 1184 bytes, one with a certificate table behind it, or an HCL report. */
+int sv_snp_evidence_write(struct sv_bytes report, const struct sv_cert_table *certs,
+                          struct sv_json **out, struct sv_err *err);
+/* struct sv_tee.wrap: a raw report of 1184 bytes, one with a certificate table behind it, or an HCL
+ * report. */
 int sv_snp_evidence_wrap(struct sv_bytes raw, struct sv_json **out, struct sv_err *err);

@@ -10,7 +10,8 @@ static void drop(void *state)
         sv_certs_free(&s->roots);
 }
 
-static int take(const struct sv_collateral *what, const char *kind, const char *check, struct sv_certs *out, struct sv_err *err)
+static int take(const struct sv_collateral *what, const char *kind, const char *check,
+                struct sv_certs *out, struct sv_err *err)
 {
         struct sv_bytes data;
 
@@ -22,13 +23,16 @@ static int take(const struct sv_collateral *what, const char *kind, const char *
 
 static int fill(const struct sv_collateral *what, struct sv_snp_known *s, struct sv_err *err)
 {
-        if (take(what, "vek", "snp.vek.form", &s->vek, err) < 0 || take(what, "ca", "snp.ca.form", &s->ca, err) < 0 ||
+        if (take(what, "vek", "snp.vek.form", &s->vek, err) < 0 ||
+            take(what, "ca", "snp.ca.form", &s->ca, err) < 0 ||
             take(what, "ark-root", "snp.root.form", &s->roots, err) < 0)
                 return -1;
         if (!s->vek.n)
                 return sv_fail(err, SV_PROOF, "snp.vek.missing",
-                               "neither the evidence nor the collateral has the VCEK or VLEK that signed the report: give one with --vek, or --fetch it");
-        while (s->n_crls < sizeof(s->crl) / sizeof(s->crl[0]) && sv_collateral_get(what, "crl", s->n_crls, &s->crl[s->n_crls]))
+                               "neither the evidence nor the collateral has the VCEK or VLEK that "
+                               "signed the report: give one with --vek, or --fetch it");
+        while (s->n_crls < sizeof(s->crl) / sizeof(s->crl[0]) &&
+               sv_collateral_get(what, "crl", s->n_crls, &s->crl[s->n_crls]))
                 s->n_crls++;
         return 0;
 }
@@ -46,7 +50,12 @@ struct sv_known *sv_snp_known_new(const struct sv_collateral *what, struct sv_er
 
 struct sv_sev_chain sv_snp_known_chain(const struct sv_snp_known *s, int64_t time)
 {
-        return (struct sv_sev_chain){.vek = s->vek.list[0], .ca = &s->ca, .crls = s->crl, .n_crls = s->n_crls, .test_roots = &s->roots, .time = time};
+        return (struct sv_sev_chain){.vek = s->vek.list[0],
+                                     .ca = &s->ca,
+                                     .crls = s->crl,
+                                     .n_crls = s->n_crls,
+                                     .test_roots = &s->roots,
+                                     .time = time};
 }
 
 void sv_snp_keep(struct sv_memory *m, struct sv_known *k)
@@ -55,11 +64,13 @@ void sv_snp_keep(struct sv_memory *m, struct sv_known *k)
         uint8_t platform[32];
 
         sv_cert_fingerprint(s->vek.list[0], platform);
-        /* Certificates that prove nothing, beside the VEK, its ASK or ASVK and the ARK, were put there by the guest. */
+        /* Certificates that prove nothing, beside the VEK, its ASK or ASVK and the ARK, were put
+         * there by the guest. */
         sv_memory_keep(s->vek.n == 1 && s->ca.n == 2 ? m : NULL, k, platform);
 }
 
-int sv_snp_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time, struct sv_err *err)
+int sv_snp_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
+                 struct sv_err *err)
 {
         struct sv_known *k = sv_snp_known_new(what, err);
         struct sv_sev_chain chain;

@@ -1,4 +1,5 @@
-/* Which collateral a report needs, as URLs of AMD's key server (AMD 57230, chapter 4), and as paths of the offline store that Trustee reads. */
+/* Which collateral a report needs, as URLs of AMD's key server (AMD 57230, chapter 4), and as paths
+ * of the offline store that Trustee reads. */
 #include <stdio.h>
 
 #include "base/core/encoding.h"
@@ -8,7 +9,8 @@
 #define KDS "https://kdsintf.amd.com"
 #define DAY (24 * 60 * 60)
 
-static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form, const char *offline)
+static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form,
+                           const char *offline)
 {
         struct sv_json *row = sv_json_add(out, sv_json_object());
 
@@ -31,10 +33,12 @@ static void add_vcek(struct sv_json *out, const struct sv_report *r)
                 snprintf(first, sizeof(first), "fmcSPL=%02u&", t->fmc);
                 snprintf(last, sizeof(last), "_fmc%02u", t->fmc);
         }
-        snprintf(url, sizeof(url), KDS "/vcek/v1/%s/%s?%sblSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u", sv_sev_product_name(r->product), hwid,
-                 first, t->bootloader, t->tee, t->snp, t->microcode);
-        snprintf(path, sizeof(path), "vcek/%s/bl%02u_tee%02u_snp%02u_ucode%02u%s_vcek.der", hwid, t->bootloader, t->tee, t->snp, t->microcode,
-                 last);
+        snprintf(url, sizeof(url),
+                 KDS "/vcek/v1/%s/%s?%sblSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u",
+                 sv_sev_product_name(r->product), hwid, first, t->bootloader, t->tee, t->snp,
+                 t->microcode);
+        snprintf(path, sizeof(path), "vcek/%s/bl%02u_tee%02u_snp%02u_ucode%02u%s_vcek.der", hwid,
+                 t->bootloader, t->tee, t->snp, t->microcode, last);
         add(out, "vek", url, "cert", path);
 }
 
@@ -46,15 +50,20 @@ int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_
         const char *key;
         char url[128], path[128];
 
-        if (sv_snp_evidence_read(evidence, &e, err) < 0 || sv_report_parse(sv_bytes(e.report, SV_REPORT_SIZE), &r, err) < 0)
+        if (sv_snp_evidence_read(evidence, &e, err) < 0 ||
+            sv_report_parse(sv_bytes(e.report, SV_REPORT_SIZE), &r, err) < 0)
                 return -1;
         key = sv_report_signing_key(&r) == SV_SEV_VLEK ? "vlek" : "vcek";
-        /* A VLEK is its cloud provider's to give out; one that came with the evidence need not be fetched. */
+        /* A VLEK is its cloud provider's to give out; one that came with the evidence need not be
+         * fetched. */
         if (sv_report_signing_key(&r) == SV_SEV_VCEK && !sv_cert_table_find(&e.certs, SV_CERT_VCEK))
                 add_vcek(out, &r);
-        if (!sv_cert_table_find(&e.certs, SV_CERT_ASK) || !sv_cert_table_find(&e.certs, SV_CERT_ARK)) {
-                snprintf(url, sizeof(url), KDS "/%s/v1/%s/cert_chain", key, sv_sev_product_name(r.product));
-                snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key, sv_sev_product_name(r.product));
+        if (!sv_cert_table_find(&e.certs, SV_CERT_ASK) ||
+            !sv_cert_table_find(&e.certs, SV_CERT_ARK)) {
+                snprintf(url, sizeof(url), KDS "/%s/v1/%s/cert_chain", key,
+                         sv_sev_product_name(r.product));
+                snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key,
+                         sv_sev_product_name(r.product));
                 add(out, "ca", url, "certs", path);
         }
         snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r.product));

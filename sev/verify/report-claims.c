@@ -10,7 +10,8 @@ static void set_hex64(struct sv_json *j, const char *name, uint64_t v)
         sv_json_set_str(j, name, text);
 }
 
-static void set_version(struct sv_json *j, const char *name, uint8_t major, uint8_t minor, uint8_t build)
+static void set_version(struct sv_json *j, const char *name, uint8_t major, uint8_t minor,
+                        uint8_t build)
 {
         char text[16];
 
@@ -33,12 +34,26 @@ static void set_bits(struct sv_json *j, const char *name, uint64_t v, const stru
 
 /* AMD 56860, table 10 (POLICY) and table 23 (PLATFORM_INFO). */
 static const struct bit policy_bits[] = {
-        {"smt", 16},         {"migrate_ma", 18}, {"debug", 19},           {"single_socket", 20},     {"cxl_allow", 21},
-        {"aes_256_xts", 22}, {"rapl_dis", 23},   {"ciphertext_hiding", 24}, {"page_swap_disable", 25}, {NULL, 0},
+        {"smt", 16},
+        {"migrate_ma", 18},
+        {"debug", 19},
+        {"single_socket", 20},
+        {"cxl_allow", 21},
+        {"aes_256_xts", 22},
+        {"rapl_dis", 23},
+        {"ciphertext_hiding", 24},
+        {"page_swap_disable", 25},
+        {NULL, 0},
 };
 static const struct bit platform_bits[] = {
-        {"smt_en", 0},   {"tsme_en", 1}, {"ecc_en", 2}, {"rapl_dis", 3}, {"ciphertext_hiding_en", 4}, {"alias_check_complete", 5},
-        {"tio_en", 7},   {NULL, 0},
+        {"smt_en", 0},
+        {"tsme_en", 1},
+        {"ecc_en", 2},
+        {"rapl_dis", 3},
+        {"ciphertext_hiding_en", 4},
+        {"alias_check_complete", 5},
+        {"tio_en", 7},
+        {NULL, 0},
 };
 
 static const char *key_name(enum sv_sev_key key)
@@ -78,7 +93,8 @@ struct sv_json *sv_report_claims(const struct sv_report *r)
         sv_json_set(j, "committed_tcb", sv_tcb_json(&r->committed_tcb, r->product));
         sv_json_set(j, "launch_tcb", sv_tcb_json(&r->launch_tcb, r->product));
         set_version(j, "current_version", r->current_major, r->current_minor, r->current_build);
-        set_version(j, "committed_version", r->committed_major, r->committed_minor, r->committed_build);
+        set_version(j, "committed_version", r->committed_major, r->committed_minor,
+                    r->committed_build);
         if (r->has_cpuid) {
                 sv_json_set_int(j, "cpuid_fam_id", r->cpuid_fam_id);
                 sv_json_set_int(j, "cpuid_mod_id", r->cpuid_mod_id);

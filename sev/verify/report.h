@@ -1,5 +1,6 @@
-/* ATTESTATION_REPORT (AMD 56860, SNP_GUEST_REQUEST, table 23 and its later versions): versions 2 to 5, 1184 bytes. Reading is pure and
- * believes nothing: who calls it verifies the signature over the raw bytes first. */
+/* ATTESTATION_REPORT (AMD 56860, SNP_GUEST_REQUEST, table 23 and its later versions): versions 2 to
+ * 5, 1184 bytes. Reading is pure and believes nothing: who calls it verifies the signature over the
+ * raw bytes first. */
 #pragma once
 
 #include "base/json/json.h"
@@ -9,7 +10,8 @@
 
 /* Lines of processors that share a TCB layout, a root key and a name at AMD's key server (KDS). */
 enum sv_sev_product { SV_SEV_UNKNOWN, SV_SEV_MILAN, SV_SEV_GENOA, SV_SEV_TURIN, SV_SEV_VENICE };
-const char *sv_sev_product_name(enum sv_sev_product p); /* "Milan"; Bergamo and Siena are "Genoa", as at the KDS */
+/* "Milan"; Bergamo and Siena are "Genoa", as at the KDS */
+const char *sv_sev_product_name(enum sv_sev_product p);
 
 /* TCB_VERSION, by component: security patch levels. Never to be compared as one number. */
 struct sv_tcb {
@@ -60,20 +62,22 @@ struct sv_report {
 #define SV_SNP_POLICY_SINGLE     (1ull << 20)
 #define SV_SNP_POLICY_KNOWN      ((1ull << 26) - 1)
 /* KEY_INFO (table 23). */
-#define SV_SNP_AUTHOR_KEY_EN  (1u << 0)
-#define SV_SNP_MASK_CHIP_KEY  (1u << 1)
+#define SV_SNP_AUTHOR_KEY_EN     (1u << 0)
+#define SV_SNP_MASK_CHIP_KEY     (1u << 1)
 static inline enum sv_sev_key sv_report_signing_key(const struct sv_report *r)
 {
         return (enum sv_sev_key)(r->key_info >> 2 & 7);
 }
 
-/* Reads the whole report and checks its form: SV_FORMAT "snp.report.size", ".version", ".signature_algo", ".policy" (bit 17, bits 63:26),
+/* Reads the whole report and checks its form: SV_FORMAT "snp.report.size", ".version",
+ * ".signature_algo", ".policy" (bit 17, bits 63:26),
  * ".key_info", ".reserved" (naming the offset), ".signature" (R or S of more than 384 bits). */
 int sv_report_parse(struct sv_bytes raw, struct sv_report *out, struct sv_err *err);
 /* Every field by AMD's name in lower snake case; the caller frees. */
 struct sv_json *sv_report_claims(const struct sv_report *r);
 
-/* The layout depends on the product (Milan, Genoa: BL TEE - - - - SNP UCODE; Turin and later: FMC BL TEE SNP - - - UCODE). */
+/* The layout depends on the product (Milan, Genoa: BL TEE - - - - SNP UCODE; Turin and later: FMC
+ * BL TEE SNP - - - UCODE). */
 void sv_tcb_read(const uint8_t raw[8], enum sv_sev_product product, struct sv_tcb *out);
 void sv_tcb_write(const struct sv_tcb *tcb, enum sv_sev_product product, uint8_t raw[8]);
 /* Is every component of a at least that of b? */

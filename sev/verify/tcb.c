@@ -13,8 +13,9 @@ enum sv_sev_product sv_sev_product_of(uint8_t family, uint8_t model)
                 uint8_t family, from, to;
                 enum sv_sev_product product;
         } ranges[] = {
-                {0x19, 0x00, 0x0f, SV_SEV_MILAN},  {0x19, 0x10, 0x1f, SV_SEV_GENOA},  {0x19, 0xa0, 0xaf, SV_SEV_GENOA},
-                {0x1a, 0x00, 0x11, SV_SEV_TURIN},  {0x1a, 0x50, 0x57, SV_SEV_VENICE}, {0x1a, 0x90, 0x9f, SV_SEV_VENICE},
+                {0x19, 0x00, 0x0f, SV_SEV_MILAN},  {0x19, 0x10, 0x1f, SV_SEV_GENOA},
+                {0x19, 0xa0, 0xaf, SV_SEV_GENOA},  {0x1a, 0x00, 0x11, SV_SEV_TURIN},
+                {0x1a, 0x50, 0x57, SV_SEV_VENICE}, {0x1a, 0x90, 0x9f, SV_SEV_VENICE},
                 {0x1a, 0xa0, 0xaf, SV_SEV_VENICE}, {0x1a, 0xc0, 0xc7, SV_SEV_VENICE},
         };
 
@@ -64,7 +65,8 @@ void sv_tcb_write(const struct sv_tcb *t, enum sv_sev_product product, uint8_t r
 
 bool sv_tcb_at_least(const struct sv_tcb *a, const struct sv_tcb *b)
 {
-        return a->fmc >= b->fmc && a->bootloader >= b->bootloader && a->tee >= b->tee && a->snp >= b->snp && a->microcode >= b->microcode;
+        return a->fmc >= b->fmc && a->bootloader >= b->bootloader && a->tee >= b->tee &&
+               a->snp >= b->snp && a->microcode >= b->microcode;
 }
 
 bool sv_tcb_equal(const struct sv_tcb *a, const struct sv_tcb *b)

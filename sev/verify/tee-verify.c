@@ -35,7 +35,8 @@ static bool take(const struct sv_collateral *c, const char *kind, struct sv_blob
 }
 
 /* What the evidence brings of this kind, when nothing better is there. */
-static void take_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind, struct sv_blobs *out)
+static void take_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind,
+                     struct sv_blobs *out)
 {
         const struct sv_cert_entry *entry = sv_cert_table_find(&e->certs, own);
 
@@ -50,7 +51,9 @@ static int certificates(const struct sv_collateral *c, struct found *f, struct s
         if (sv_report_parse(sv_bytes(f->e.report, SV_REPORT_SIZE), &r, err) < 0)
                 return -1;
         if (!take(c, "vek", &f->what))
-                take_own(&f->e, sv_report_signing_key(&r) == SV_SEV_VLEK ? SV_CERT_VLEK : SV_CERT_VCEK, "vek", &f->what);
+                take_own(&f->e,
+                         sv_report_signing_key(&r) == SV_SEV_VLEK ? SV_CERT_VLEK : SV_CERT_VCEK,
+                         "vek", &f->what);
         if (!take(c, "ca", &f->what)) {
                 take_own(&f->e, SV_CERT_ASK, "ca", &f->what);
                 take_own(&f->e, SV_CERT_ARK, "ca", &f->what);
@@ -64,7 +67,9 @@ static int certificates(const struct sv_collateral *c, struct found *f, struct s
 static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
         const struct sv_collateral what = {f->what.list, f->what.n};
-        struct sv_snp_in snp = {.report = sv_bytes(f->e.report, SV_REPORT_SIZE), .report_data = in->report_data, .skip_signatures = in->skip_signatures};
+        struct sv_snp_in snp = {.report = sv_bytes(f->e.report, SV_REPORT_SIZE),
+                                .report_data = in->report_data,
+                                .skip_signatures = in->skip_signatures};
         struct sv_snp_known *s;
 
         f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "sev-snp", &what);
@@ -77,7 +82,9 @@ static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *
         snp.chain = sv_snp_known_chain(s, in->time);
         if (sv_snp_verify_with(&s->signer, &snp, &f->report, err) < 0)
                 return -1;
-        return f->e.has_runtime_data ? sv_hcl_bound(f->report.report_data, sv_buf_bytes(&f->e.runtime_data), err) : 0;
+        return f->e.has_runtime_data
+                       ? sv_hcl_bound(f->report.report_data, sv_buf_bytes(&f->e.runtime_data), err)
+                       : 0;
 }
 
 static void add_vek(struct sv_json *claims, const struct found *f)
@@ -115,21 +122,27 @@ static void add_root(struct sv_json *claims, const struct found *f)
         }
 }
 
-/* How the four TCBs stand to each other, by component: a chain that AMD's firmware keeps in order. */
+/* How the four TCBs stand to each other, by component: a chain that AMD's firmware keeps in order.
+ */
 static void add_tcb(struct sv_json *claims, const struct sv_report *r)
 {
         struct sv_json *tcb = sv_json_set(claims, "tcb", sv_json_object());
-        bool behind = !sv_tcb_equal(&r->committed_tcb, &r->current_tcb) || r->committed_build != r->current_build ||
-                      r->committed_minor != r->current_minor || r->committed_major != r->current_major;
+        bool behind = !sv_tcb_equal(&r->committed_tcb, &r->current_tcb) ||
+                      r->committed_build != r->current_build ||
+                      r->committed_minor != r->current_minor ||
+                      r->committed_major != r->current_major;
 
         sv_json_set(tcb, "reported", sv_tcb_json(&r->reported_tcb, r->product));
         sv_json_set(tcb, "committed", sv_tcb_json(&r->committed_tcb, r->product));
         sv_json_set(tcb, "current", sv_tcb_json(&r->current_tcb, r->product));
         sv_json_set(tcb, "launch", sv_tcb_json(&r->launch_tcb, r->product));
         sv_json_set_bool(tcb, "provisional", behind);
-        sv_json_set_bool(tcb, "committed_covers_reported", sv_tcb_at_least(&r->committed_tcb, &r->reported_tcb));
-        sv_json_set_bool(tcb, "current_covers_committed", sv_tcb_at_least(&r->current_tcb, &r->committed_tcb));
-        sv_json_set_bool(tcb, "launch_covers_reported", sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
+        sv_json_set_bool(tcb, "committed_covers_reported",
+                         sv_tcb_at_least(&r->committed_tcb, &r->reported_tcb));
+        sv_json_set_bool(tcb, "current_covers_committed",
+                         sv_tcb_at_least(&r->current_tcb, &r->committed_tcb));
+        sv_json_set_bool(tcb, "launch_covers_reported",
+                         sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
 }
 
 static struct sv_json *claims_of(const struct sv_verify_in *in, const struct found *f)
@@ -142,13 +155,19 @@ static struct sv_json *claims_of(const struct sv_verify_in *in, const struct fou
         add_vek(claims, f);
         add_root(claims, f);
         /* One number for "at least": the versions compare as major, minor, build. */
-        sv_json_set_int(claims, "current_firmware", (int64_t)r->current_major << 16 | r->current_minor << 8 | r->current_build);
-        sv_json_set_int(claims, "committed_firmware", (int64_t)r->committed_major << 16 | r->committed_minor << 8 | r->committed_build);
-        /* A guest that refuses SMT does not start where it is on: the two together are no real report. */
-        sv_json_set_bool(claims, "smt_agrees", r->policy & SV_SNP_POLICY_SMT || !(r->platform_info & 1));
+        sv_json_set_int(claims, "current_firmware",
+                        (int64_t)r->current_major << 16 | r->current_minor << 8 | r->current_build);
+        sv_json_set_int(claims, "committed_firmware",
+                        (int64_t)r->committed_major << 16 | r->committed_minor << 8 |
+                                r->committed_build);
+        /* A guest that refuses SMT does not start where it is on: the two together are no real
+         * report. */
+        sv_json_set_bool(claims, "smt_agrees",
+                         r->policy & SV_SNP_POLICY_SMT || !(r->platform_info & 1));
         sv_json_set_bool(claims, "crl_checked", f->s->n_crls > 0);
         sv_json_set_bool(claims, "report_data_checked", in->report_data.n > 0);
-        if (f->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->e.runtime_data), "snp.hcl.runtime_data", &runtime, NULL) == 0)
+        if (f->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->e.runtime_data),
+                                                   "snp.hcl.runtime_data", &runtime, NULL) == 0)
                 sv_json_set(claims, "hcl_runtime_data", runtime);
         return claims;
 }
@@ -156,7 +175,10 @@ static struct sv_json *claims_of(const struct sv_verify_in *in, const struct fou
 int sv_snp_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err)
 {
         struct found f = {0};
-        int r = sv_snp_evidence_read(in->evidence, &f.e, err) < 0 || certificates(&in->collateral, &f, err) < 0 || prove(in, &f, err) < 0 ? -1 : 0;
+        int r = sv_snp_evidence_read(in->evidence, &f.e, err) < 0 ||
+                                certificates(&in->collateral, &f, err) < 0 || prove(in, &f, err) < 0
+                        ? -1
+                        : 0;
 
         if (r == 0) {
                 *claims = claims_of(in, &f);

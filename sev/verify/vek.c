@@ -6,18 +6,21 @@
 
 #define OID "1.3.6.1.4.1.3704.1."
 
-static int ext(const struct sv_cert *c, const char *arc, const char *name, struct sv_bytes *value, struct sv_err *err)
+static int ext(const struct sv_cert *c, const char *arc, const char *name, struct sv_bytes *value,
+               struct sv_err *err)
 {
         char oid[40];
 
         snprintf(oid, sizeof(oid), OID "%s", arc);
         if (!sv_cert_ext(c, oid, value))
-                return sv_fail(err, SV_FORMAT, "snp.vek.extension", "the certificate has no extension %s (%s)", name, oid);
+                return sv_fail(err, SV_FORMAT, "snp.vek.extension",
+                               "the certificate has no extension %s (%s)", name, oid);
         return 0;
 }
 
 /* DER INTEGER of 0..255: two bytes of content above 127. */
-static int spl(const struct sv_cert *c, const char *arc, const char *name, uint8_t *out, struct sv_err *err)
+static int spl(const struct sv_cert *c, const char *arc, const char *name, uint8_t *out,
+               struct sv_err *err)
 {
         struct sv_bytes value;
         struct sv_rd r;
@@ -36,13 +39,15 @@ static int spl(const struct sv_cert *c, const char *arc, const char *name, uint8
                 n = 0; /* negative */
         }
         if (tag != 2 || n != 1 || sv_rd_done(&r, "snp.vek.extension", name, NULL) < 0)
-                return sv_fail(err, SV_FORMAT, "snp.vek.extension", "extension %s is no INTEGER from 0 to 255", name);
+                return sv_fail(err, SV_FORMAT, "snp.vek.extension",
+                               "extension %s is no INTEGER from 0 to 255", name);
         *out = first;
         return 0;
 }
 
 /* IA5String (0x16) or UTF8String (0x0c) of short length. */
-static int text(const struct sv_cert *c, const char *arc, const char *name, char *out, size_t size, struct sv_err *err)
+static int text(const struct sv_cert *c, const char *arc, const char *name, char *out, size_t size,
+                struct sv_err *err)
 {
         struct sv_bytes value, body;
         struct sv_rd r;
@@ -54,9 +59,10 @@ static int text(const struct sv_cert *c, const char *arc, const char *name, char
         tag = sv_rd_u8(&r);
         n = sv_rd_u8(&r);
         body = sv_rd_bytes(&r, n);
-        if ((tag != 0x16 && tag != 0x0c) || n > 127 || !n || n >= size || sv_rd_done(&r, "snp.vek.extension", name, NULL) < 0 ||
-            memchr(body.p, 0, body.n))
-                return sv_fail(err, SV_FORMAT, "snp.vek.extension", "extension %s is no short string", name);
+        if ((tag != 0x16 && tag != 0x0c) || n > 127 || !n || n >= size ||
+            sv_rd_done(&r, "snp.vek.extension", name, NULL) < 0 || memchr(body.p, 0, body.n))
+                return sv_fail(err, SV_FORMAT, "snp.vek.extension",
+                               "extension %s is no short string", name);
         memcpy(out, body.p, body.n);
         out[body.n] = 0;
         return 0;
@@ -85,8 +91,9 @@ static int hwid(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
         if (value.n == want + 2 && value.p[0] == 4 && value.p[1] == want)
                 value = sv_bytes(value.p + 2, want);
         if (value.n != want)
-                return sv_fail(err, SV_FORMAT, "snp.vek.extension", "extension hwID has %zu bytes, %zu were expected for %s", value.n, want,
-                               sv_sev_product_name(v->product));
+                return sv_fail(err, SV_FORMAT, "snp.vek.extension",
+                               "extension hwID has %zu bytes, %zu were expected for %s", value.n,
+                               want, sv_sev_product_name(v->product));
         memcpy(v->hwid, value.p, want);
         v->hwid_size = want;
         return 0;
@@ -96,8 +103,10 @@ static int spls(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
 {
         bool fmc = v->product == SV_SEV_TURIN || v->product == SV_SEV_VENICE;
 
-        if (spl(c, "3.1", "blSPL", &v->tcb.bootloader, err) < 0 || spl(c, "3.2", "teeSPL", &v->tcb.tee, err) < 0 ||
-            spl(c, "3.3", "snpSPL", &v->tcb.snp, err) < 0 || spl(c, "3.8", "ucodeSPL", &v->tcb.microcode, err) < 0)
+        if (spl(c, "3.1", "blSPL", &v->tcb.bootloader, err) < 0 ||
+            spl(c, "3.2", "teeSPL", &v->tcb.tee, err) < 0 ||
+            spl(c, "3.3", "snpSPL", &v->tcb.snp, err) < 0 ||
+            spl(c, "3.8", "ucodeSPL", &v->tcb.microcode, err) < 0)
                 return -1;
         return fmc ? spl(c, "3.9", "fmcSPL", &v->tcb.fmc, err) : 0;
 }
@@ -113,15 +122,20 @@ int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *
         else if (!strcmp(cn, "SEV-VLEK"))
                 v.key = SV_SEV_VLEK;
         else
-                return sv_fail(err, SV_FORMAT, "snp.vek.subject", "a certificate for SEV-VCEK or SEV-VLEK was expected, this is for \"%s\"", cn);
+                return sv_fail(
+                        err, SV_FORMAT, "snp.vek.subject",
+                        "a certificate for SEV-VCEK or SEV-VLEK was expected, this is for \"%s\"",
+                        cn);
         if (text(cert, "2", "productName", product, sizeof(product), err) < 0)
                 return -1;
         v.product = product_by_name(product);
         if (v.product == SV_SEV_UNKNOWN)
-                return sv_fail(err, SV_FORMAT, "snp.vek.extension", "productName \"%s\" is no product that we know", product);
+                return sv_fail(err, SV_FORMAT, "snp.vek.extension",
+                               "productName \"%s\" is no product that we know", product);
         if (spls(cert, &v, err) < 0)
                 return -1;
-        if (v.key == SV_SEV_VLEK ? text(cert, "5", "cspID", v.csp_id, sizeof(v.csp_id), err) < 0 : hwid(cert, &v, err) < 0)
+        if (v.key == SV_SEV_VLEK ? text(cert, "5", "cspID", v.csp_id, sizeof(v.csp_id), err) < 0
+                                 : hwid(cert, &v, err) < 0)
                 return -1;
         *out = v;
         return 0;

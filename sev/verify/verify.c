@@ -2,8 +2,10 @@
 
 #include "base/core/rd.h"
 
-/* Over the raw bytes; the report has been read by now, but nothing of it is believed before this. */
-static int signature(const struct sv_key *key, struct sv_bytes report, const struct sv_report *r, struct sv_err *err)
+/* Over the raw bytes; the report has been read by now, but nothing of it is believed before this.
+ */
+static int signature(const struct sv_key *key, struct sv_bytes report, const struct sv_report *r,
+                     struct sv_err *err)
 {
         uint8_t sig[96];
 
@@ -11,7 +13,8 @@ static int signature(const struct sv_key *key, struct sv_bytes report, const str
                 return sv_fail(err, SV_PROOF, "snp.signature", "the VEK's key is not on P-384");
         memcpy(sig, r->r, 48);
         memcpy(sig + 48, r->s, 48);
-        return sv_verify_sig(key, SV_ECDSA_SHA384, sv_bytes(report.p, SV_REPORT_SIGNED), sv_bytes(sig, sizeof(sig)), "snp.signature", err);
+        return sv_verify_sig(key, SV_ECDSA_SHA384, sv_bytes(report.p, SV_REPORT_SIGNED),
+                             sv_bytes(sig, sizeof(sig)), "snp.signature", err);
 }
 
 static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
@@ -20,12 +23,16 @@ static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct 
 
         if (r->key_info & SV_SNP_MASK_CHIP_KEY)
                 return sv_fail(err, SV_PROOF, "snp.key.masked",
-                               "MASK_CHIP_KEY is set: the platform signs no reports; ask its operator to reset it (snp config)");
+                               "MASK_CHIP_KEY is set: the platform signs no reports; ask its "
+                               "operator to reset it (snp config)");
         if (key == SV_SEV_NO_KEY)
-                return sv_fail(err, SV_PROOF, "snp.key.none", "the report says that no key signed it (SIGNING_KEY is 7)");
+                return sv_fail(err, SV_PROOF, "snp.key.none",
+                               "the report says that no key signed it (SIGNING_KEY is 7)");
         if (key != vek->key)
-                return sv_fail(err, SV_PROOF, "snp.key.type", "the report was signed by a %s, the certificate is of a %s",
-                               key == SV_SEV_VLEK ? "VLEK" : "VCEK", vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK");
+                return sv_fail(err, SV_PROOF, "snp.key.type",
+                               "the report was signed by a %s, the certificate is of a %s",
+                               key == SV_SEV_VLEK ? "VLEK" : "VCEK",
+                               vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK");
         return 0;
 }
 
@@ -36,15 +43,21 @@ static int same_platform(const struct sv_report *r, const struct sv_vek *vek, st
 
         if (r->has_cpuid ? r->product != vek->product
                          : (r->product == SV_SEV_TURIN) != (vek->product == SV_SEV_TURIN))
-                return sv_fail(err, SV_PROOF, "snp.product", "the report is of a %s, the certificate of a %s", sv_sev_product_name(r->product),
-                               sv_sev_product_name(vek->product));
+                return sv_fail(err, SV_PROOF, "snp.product",
+                               "the report is of a %s, the certificate of a %s",
+                               sv_sev_product_name(r->product), sv_sev_product_name(vek->product));
         if (!sv_tcb_equal(a, b))
                 return sv_fail(err, SV_PROOF, "snp.tcb",
-                               "REPORTED_TCB is fmc %u bl %u tee %u snp %u ucode %u, the certificate is for fmc %u bl %u tee %u snp %u ucode %u",
-                               a->fmc, a->bootloader, a->tee, a->snp, a->microcode, b->fmc, b->bootloader, b->tee, b->snp, b->microcode);
+                               "REPORTED_TCB is fmc %u bl %u tee %u snp %u ucode %u, the "
+                               "certificate is for fmc %u bl %u tee %u snp %u ucode %u",
+                               a->fmc, a->bootloader, a->tee, a->snp, a->microcode, b->fmc,
+                               b->bootloader, b->tee, b->snp, b->microcode);
         /* A shorter hwID (Turin) is followed by zeros in both. */
-        if (vek->key == SV_SEV_VCEK && !sv_bytes_eq(sv_bytes(r->chip_id, sizeof(r->chip_id)), sv_bytes(vek->hwid, sizeof(vek->hwid))))
-                return sv_fail(err, SV_PROOF, "snp.chip_id", "CHIP_ID is not the hwID of the VCEK: the report is of another chip");
+        if (vek->key == SV_SEV_VCEK && !sv_bytes_eq(sv_bytes(r->chip_id, sizeof(r->chip_id)),
+                                                    sv_bytes(vek->hwid, sizeof(vek->hwid))))
+                return sv_fail(
+                        err, SV_PROOF, "snp.chip_id",
+                        "CHIP_ID is not the hwID of the VCEK: the report is of another chip");
         return 0;
 }
 
@@ -55,10 +68,14 @@ static int bound(const struct sv_report *r, struct sv_bytes want, struct sv_err 
         if (!want.n)
                 return 0;
         if (want.n > sizeof(all))
-                return sv_fail(err, SV_USAGE, "snp.report_data", "report data has at most 64 bytes, %zu are given", want.n);
+                return sv_fail(err, SV_USAGE, "snp.report_data",
+                               "report data has at most 64 bytes, %zu are given", want.n);
         memcpy(all, want.p, want.n);
-        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)), sv_bytes(r->report_data, sizeof(r->report_data))))
-                return sv_fail(err, SV_PROOF, "snp.report_data", "REPORT_DATA is not what was asked for: the report is of another exchange");
+        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)),
+                         sv_bytes(r->report_data, sizeof(r->report_data))))
+                return sv_fail(
+                        err, SV_PROOF, "snp.report_data",
+                        "REPORT_DATA is not what was asked for: the report is of another exchange");
         return 0;
 }
 
@@ -86,7 +103,8 @@ static int trust(struct sv_snp_signer *s, const struct sv_sev_chain *chain, stru
         return 0;
 }
 
-int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err)
+int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
+                        struct sv_err *err)
 {
         return read_vek(s, chain->vek, err) < 0 ? -1 : trust(s, chain, err);
 }
@@ -97,13 +115,16 @@ void sv_snp_signer_free(struct sv_snp_signer *s)
         *s = (struct sv_snp_signer){.key = NULL};
 }
 
-int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in, struct sv_report *report, struct sv_err *err)
+int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
+                       struct sv_report *report, struct sv_err *err)
 {
         struct sv_report r;
 
-        if (sv_report_parse(in->report, &r, err) < 0 || read_vek(s, in->chain.vek, err) < 0 || key_info(&r, &s->vek, err) < 0)
+        if (sv_report_parse(in->report, &r, err) < 0 || read_vek(s, in->chain.vek, err) < 0 ||
+            key_info(&r, &s->vek, err) < 0)
                 return -1;
-        if (!in->skip_signatures && (trust(s, &in->chain, err) < 0 || signature(s->key, in->report, &r, err) < 0))
+        if (!in->skip_signatures &&
+            (trust(s, &in->chain, err) < 0 || signature(s->key, in->report, &r, err) < 0))
                 return -1;
         if (same_platform(&r, &s->vek, err) < 0 || bound(&r, in->report_data, err) < 0)
                 return -1;
@@ -111,7 +132,8 @@ int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in, stru
         return 0;
 }
 
-int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek, bool *test_root, struct sv_err *err)
+int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek,
+                  bool *test_root, struct sv_err *err)
 {
         struct sv_snp_signer s = {.key = NULL};
         int r = sv_snp_verify_with(&s, in, report, err);

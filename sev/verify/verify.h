@@ -6,21 +6,23 @@
 struct sv_snp_in {
         struct sv_bytes report; /* 1184 bytes */
         struct sv_sev_chain chain;
-        struct sv_bytes report_data; /* n == 0: not checked; shorter than 64 bytes: the rest must be zero */
-        bool skip_signatures;        /* fuzzing only */
+        /* n == 0: not checked; shorter than 64 bytes: the rest must be zero */
+        struct sv_bytes report_data;
+        bool skip_signatures; /* fuzzing only */
 };
 
-/* Does the report hold? The order is the rule: size, key, signature over the raw bytes, then what it says.
- *   snp.report.*         form (SV_FORMAT)                    snp.vek.*            the VEK's form (SV_FORMAT)
- *   snp.chain.*          VEK to AMD's root                   snp.signature        the report's signature
- *   snp.key.masked       MASK_CHIP_KEY: there is none        snp.key.none         SIGNING_KEY says none
- *   snp.key.type         signed by VCEK, VLEK given or v.v.  snp.product          report, VEK and root disagree
- *   snp.tcb              REPORTED_TCB is not the VEK's       snp.chip_id          CHIP_ID is not the VCEK's hwID
- *   snp.report_data      REPORT_DATA is not what was asked */
-int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek, bool *test_root, struct sv_err *err);
+/* Does the report hold? The order is the rule: size, key, signature over the raw bytes, then what
+ * it says. snp.report.*         form (SV_FORMAT)                    snp.vek.*            the VEK's
+ * form (SV_FORMAT) snp.chain.*          VEK to AMD's root                   snp.signature the
+ * report's signature snp.key.masked       MASK_CHIP_KEY: there is none        snp.key.none
+ * SIGNING_KEY says none snp.key.type         signed by VCEK, VLEK given or v.v.  snp.product
+ * report, VEK and root disagree snp.tcb              REPORTED_TCB is not the VEK's snp.chip_id
+ * CHIP_ID is not the VCEK's hwID snp.report_data      REPORT_DATA is not what was asked */
+int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek,
+                  bool *test_root, struct sv_err *err);
 
-/* A VEK and what was proven of its chain, for many reports: what is left to each is one signature. Zeroed at first, and always for the same
- * certificates and lists. Not for two threads at once. */
+/* A VEK and what was proven of its chain, for many reports: what is left to each is one signature.
+ * Zeroed at first, and always for the same certificates and lists. Not for two threads at once. */
 struct sv_snp_signer {
         struct sv_vek vek;
         bool read, test_root;
@@ -28,7 +30,10 @@ struct sv_snp_signer {
         int64_t from, until; /* it holds from .. before until */
 };
 void sv_snp_signer_free(struct sv_snp_signer *s); /* what is in it */
-/* As sv_snp_verify, with the same errors; *s says the rest. At any time: where the chain is not known to hold it is verified anew. */
-int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in, struct sv_report *report, struct sv_err *err);
+/* As sv_snp_verify, with the same errors; *s says the rest. At any time: where the chain is not
+ * known to hold it is verified anew. */
+int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
+                       struct sv_report *report, struct sv_err *err);
 /* Its checks that are about the chain. */
-int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err);
+int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
+                        struct sv_err *err);

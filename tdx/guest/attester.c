@@ -12,7 +12,7 @@
 #include "tdx/guest/qgs.h"
 #include "tdx/verify/quote.h"
 
-#define PROVIDER "tdx_guest"
+#define PROVIDER  "tdx_guest"
 #define ANSWER_MS 30000 /* as long as the kernel waits */
 
 static bool tsm_is_ours(const struct sv_tsm *tsm)
@@ -37,7 +37,8 @@ static const char *sysroot(const struct sv_tdx_guest *g)
 
 /* --- evidence --- */
 
-/* The area that the firmware set aside, whole: who verifies it finds the log's end. A firmware without a log has no such table. */
+/* The area that the firmware set aside, whole: who verifies it finds the log's end. A firmware
+ * without a log has no such table. */
 static int event_log(const struct sv_tdx_guest *g, struct sv_buf *out, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s" SV_TDX_CCEL, sysroot(g));
@@ -53,8 +54,11 @@ static int fresh(struct sv_bytes quote, const uint8_t data[SV_TDX_REPORT_DATA], 
 
         if (sv_quote_parse(quote, &q, err) < 0)
                 return -1;
-        if (!sv_bytes_eq(sv_bytes(q.td.reportdata, SV_TDX_REPORT_DATA), sv_bytes(data, SV_TDX_REPORT_DATA)))
-                return sv_fail(err, SV_SYSTEM, "tdx.guest.stale", "the quote is over other data than was asked for: somebody else's answer");
+        if (!sv_bytes_eq(sv_bytes(q.td.reportdata, SV_TDX_REPORT_DATA),
+                         sv_bytes(data, SV_TDX_REPORT_DATA)))
+                return sv_fail(
+                        err, SV_SYSTEM, "tdx.guest.stale",
+                        "the quote is over other data than was asked for: somebody else's answer");
         return 0;
 }
 
@@ -71,14 +75,16 @@ static char *service(const struct sv_tdx_guest *g)
                 return sv_asprintf("%s", g->qgs);
         if (sv_file_read(path, 4096, &text, "tdx.guest.conf", NULL) < 0)
                 return NULL;
-        for (const char *line = sv_buf_str(&text); line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        for (const char *line = sv_buf_str(&text); line;
+             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
                 if (sscanf(line, " port = %u", &port) == 1)
                         break;
         return port ? sv_asprintf("vsock:2:%u", port) : NULL;
 }
 
 /* The module's report, signed by the quote service at this address. */
-static int from_service(const struct sv_tdx_guest *g, const char *address, const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote,
+static int from_service(const struct sv_tdx_guest *g, const char *address,
+                        const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote,
                         struct sv_err *err)
 {
         SV_BUF request = SV_BUF_NULL, answer = SV_BUF_NULL;
@@ -86,28 +92,34 @@ static int from_service(const struct sv_tdx_guest *g, const char *address, const
         struct sv_bytes found;
         SV_FD fd = -1;
 
-        if (sv_tdx_dev_report(g ? g->dev : NULL, data, report, err) < 0 || sv_qgs_connect(address, &fd, err) < 0)
+        if (sv_tdx_dev_report(g ? g->dev : NULL, data, report, err) < 0 ||
+            sv_qgs_connect(address, &fd, err) < 0)
                 return -1;
         sv_qgs_quote_request(sv_bytes(report, sizeof(report)), &request);
-        if (sv_buf_ok(&request, "the request for a quote", err) < 0 || sv_qgs_exchange(fd, sv_buf_bytes(&request), ANSWER_MS, &answer, err) < 0 ||
-            sv_qgs_quote_response(sv_buf_bytes(&answer), &found, err) < 0 || fresh(found, data, err) < 0)
+        if (sv_buf_ok(&request, "the request for a quote", err) < 0 ||
+            sv_qgs_exchange(fd, sv_buf_bytes(&request), ANSWER_MS, &answer, err) < 0 ||
+            sv_qgs_quote_response(sv_buf_bytes(&answer), &found, err) < 0 ||
+            fresh(found, data, err) < 0)
                 return -1;
         sv_buf_put(quote, found);
         return sv_buf_ok(quote, "the quote", err);
 }
 
-static int from_kernel(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote, struct sv_err *err)
+static int from_kernel(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA],
+                       struct sv_buf *quote, struct sv_err *err)
 {
         SV_TSM_REPORT r = {0};
 
-        if (sv_tsm_get(g ? g->tsm : NULL, PROVIDER, SV_TSM_NO_LEVEL, sv_bytes(data, SV_TDX_REPORT_DATA), &r, err) < 0 ||
+        if (sv_tsm_get(g ? g->tsm : NULL, PROVIDER, SV_TSM_NO_LEVEL,
+                       sv_bytes(data, SV_TDX_REPORT_DATA), &r, err) < 0 ||
             fresh(sv_buf_bytes(&r.outblob), data, err) < 0)
                 return -1;
         sv_buf_put(quote, sv_buf_bytes(&r.outblob));
         return sv_buf_ok(quote, "the quote", err);
 }
 
-static int get_quote(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA], struct sv_buf *quote, struct sv_err *err)
+static int get_quote(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA],
+                     struct sv_buf *quote, struct sv_err *err)
 {
         struct sv_err refused = SV_ERR_NULL, kernel = SV_ERR_NULL;
         SV_STR address = service(g);
@@ -122,22 +134,26 @@ static int get_quote(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REP
                 return -1;
         }
         if (from_kernel(g, data, quote, &kernel) < 0)
-                return sv_fail(err, kernel.class, kernel.check, "%s; before that, %s [%s]", kernel.msg, refused.msg, refused.check);
+                return sv_fail(err, kernel.class, kernel.check, "%s; before that, %s [%s]",
+                               kernel.msg, refused.msg, refused.check);
         if (err) {
                 *err = (struct sv_err)SV_ERR_NULL;
-                snprintf(err->msg, sizeof(err->msg), "the quote came from the kernel, not from the service at %s: %.600s [%s]", address, refused.msg,
-                         refused.check);
+                snprintf(err->msg, sizeof(err->msg),
+                         "the quote came from the kernel, not from the service at %s: %.600s [%s]",
+                         address, refused.msg, refused.check);
         }
         return 0;
 }
 
-int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes report_data, struct sv_json **evidence, struct sv_err *err)
+int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes report_data,
+                          struct sv_json **evidence, struct sv_err *err)
 {
         uint8_t data[SV_TDX_REPORT_DATA] = {0};
         SV_BUF quote = SV_BUF_NULL, log = SV_BUF_NULL;
 
         if (report_data.n < 32 || report_data.n > sizeof(data))
-                return sv_fail(err, SV_USAGE, "tdx.guest.report-data", "expected 32 to %zu bytes of report data, found %zu", sizeof(data),
+                return sv_fail(err, SV_USAGE, "tdx.guest.report-data",
+                               "expected 32 to %zu bytes of report data, found %zu", sizeof(data),
                                report_data.n);
         memcpy(data, report_data.p, report_data.n);
         if (get_quote(guest, data, &quote, err) < 0 || event_log(guest, &log, err) < 0)
@@ -145,7 +161,8 @@ int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes repo
         return sv_tdx_evidence_write(sv_buf_bytes(&quote), sv_buf_bytes(&log), evidence, err);
 }
 
-static int attester_evidence(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
+static int attester_evidence(void *state, struct sv_bytes report_data,
+                             const struct sv_json *challenge, struct sv_json **evidence,
                              struct sv_err *err)
 {
         return sv_tdx_guest_evidence(NULL, report_data, evidence, err);
@@ -171,8 +188,11 @@ int sv_tdx_guest_seal(const struct sv_tdx_guest *guest, struct sv_err *err)
         if (access(path, F_OK) < 0) {
                 if (err) {
                         *err = (struct sv_err)SV_ERR_NULL;
-                        snprintf(err->msg, sizeof(err->msg), "RTMR3 was not extended: the kernel has no %s (Linux 6.16 and later). Who becomes root later "
-                                                             "in this boot can ask for the key again", SV_TDX_RTMR3);
+                        snprintf(err->msg, sizeof(err->msg),
+                                 "RTMR3 was not extended: the kernel has no %s (Linux 6.16 and "
+                                 "later). Who becomes root later "
+                                 "in this boot can ask for the key again",
+                                 SV_TDX_RTMR3);
                 }
                 return 0;
         }

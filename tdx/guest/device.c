@@ -13,7 +13,8 @@ struct report_req {
 };
 #define GET_REPORT0 _IOWR('T', 1, struct report_req)
 
-static int device_call(const char *path, const uint8_t data[SV_TDX_REPORT_DATA], uint8_t report[SV_TDREPORT_SIZE])
+static int device_call(const char *path, const uint8_t data[SV_TDX_REPORT_DATA],
+                       uint8_t report[SV_TDREPORT_SIZE])
 {
         struct report_req req = {{0}};
         SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
@@ -27,10 +28,12 @@ static int device_call(const char *path, const uint8_t data[SV_TDX_REPORT_DATA],
         return 0;
 }
 
-int sv_tdx_dev_report(const struct sv_tdx_dev *dev, const uint8_t data[SV_TDX_REPORT_DATA], uint8_t report[SV_TDREPORT_SIZE], struct sv_err *err)
+int sv_tdx_dev_report(const struct sv_tdx_dev *dev, const uint8_t data[SV_TDX_REPORT_DATA],
+                      uint8_t report[SV_TDREPORT_SIZE], struct sv_err *err)
 {
         const char *path = dev && dev->path ? dev->path : SV_TDX_DEVICE;
-        int r = dev && dev->call ? dev->call(dev->arg, data, report) : device_call(path, data, report);
+        int r = dev && dev->call ? dev->call(dev->arg, data, report)
+                                 : device_call(path, data, report);
         struct sv_tdreport t;
 
         if (r < 0) {
@@ -41,7 +44,9 @@ int sv_tdx_dev_report(const struct sv_tdx_dev *dev, const uint8_t data[SV_TDX_RE
         }
         if (sv_tdreport_parse(sv_bytes(report, SV_TDREPORT_SIZE), &t, err) < 0)
                 return -1;
-        if (!sv_bytes_eq(sv_bytes(t.td.reportdata, SV_TDX_REPORT_DATA), sv_bytes(data, SV_TDX_REPORT_DATA)))
-                return sv_fail(err, SV_SYSTEM, "tdx.guest.stale", "the report is over other data than was asked for");
+        if (!sv_bytes_eq(sv_bytes(t.td.reportdata, SV_TDX_REPORT_DATA),
+                         sv_bytes(data, SV_TDX_REPORT_DATA)))
+                return sv_fail(err, SV_SYSTEM, "tdx.guest.stale",
+                               "the report is over other data than was asked for");
         return 0;
 }

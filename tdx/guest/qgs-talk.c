@@ -18,13 +18,17 @@ int sv_qgs_connect(const char *address, int *out, struct sv_err *err)
         struct sockaddr_un un = {.sun_family = AF_UNIX};
         struct sockaddr_vm vm = {.svm_family = AF_VSOCK};
         bool vsock = sscanf(address, "vsock:%u:%u", &vm.svm_cid, &vm.svm_port) == 2;
-        SV_FD fd = socket(vsock ? AF_VSOCK : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        const struct sockaddr *a = vsock ? (const struct sockaddr *)&vm : (const struct sockaddr *)&un;
+        SV_FD fd =
+                socket(vsock ? AF_VSOCK : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        const struct sockaddr *a =
+                vsock ? (const struct sockaddr *)&vm : (const struct sockaddr *)&un;
         int bad = 0;
         socklen_t n = sizeof(bad);
 
         if (!vsock && strlen(address) >= sizeof(un.sun_path))
-                return sv_fail(err, SV_SYSTEM, "tdx.qgs.connect", "%s: a socket's path has at most %zu bytes", address, sizeof(un.sun_path) - 1);
+                return sv_fail(err, SV_SYSTEM, "tdx.qgs.connect",
+                               "%s: a socket's path has at most %zu bytes", address,
+                               sizeof(un.sun_path) - 1);
         memcpy(un.sun_path, address, vsock ? 0 : strlen(address));
         if (fd < 0 || (connect(fd, a, vsock ? sizeof(vm) : sizeof(un)) < 0 && errno != EINPROGRESS))
                 return sv_fail_errno(err, "tdx.qgs.connect", "the quote service at %s", address);
@@ -39,7 +43,8 @@ int sv_qgs_connect(const char *address, int *out, struct sv_err *err)
         return 0;
 }
 
-/* Until `end`, whatever came before: who sends a byte now and then is not waited for longer than who sends none. */
+/* Until `end`, whatever came before: who sends a byte now and then is not waited for longer than
+ * who sends none. */
 static int wait_until(int fd, short events, int64_t end)
 {
         int64_t left = end - sv_net_now();
@@ -54,18 +59,24 @@ static int get(int fd, uint8_t *to, size_t size, int64_t end, struct sv_err *err
                 ssize_t n;
 
                 if (wait_until(fd, POLLIN, end) < 0)
-                        return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer", "the quote service does not answer: restart it (systemctl restart qgsd)");
+                        return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer",
+                                       "the quote service does not answer: restart it (systemctl "
+                                       "restart qgsd)");
                 n = recv(fd, to + have, size - have, 0);
                 if (n == 0)
-                        return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer", "the quote service hung up without an answer: see its log (journalctl -u qgsd)");
+                        return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer",
+                                       "the quote service hung up without an answer: see its log "
+                                       "(journalctl -u qgsd)");
                 if (n < 0 && errno != EAGAIN && errno != EINTR)
-                        return sv_fail_errno(err, "tdx.qgs.answer", "reading the quote service's answer");
+                        return sv_fail_errno(err, "tdx.qgs.answer",
+                                             "reading the quote service's answer");
                 have += n > 0 ? (size_t)n : 0;
         }
         return 0;
 }
 
-int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_buf *answer, struct sv_err *err)
+int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_buf *answer,
+                    struct sv_err *err)
 {
         int64_t end = sv_net_now() + timeout_ms;
         uint8_t length[4];
@@ -79,14 +90,19 @@ int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_b
                 if (n < 0 && errno != EAGAIN && errno != EINTR)
                         return sv_fail_errno(err, "tdx.qgs.answer", "asking the quote service");
                 if (n < 0 && wait_until(fd, POLLOUT, end) < 0)
-                        return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer", "the quote service takes no request: restart it (systemctl restart qgsd)");
+                        return sv_fail(err, SV_SYSTEM, "tdx.qgs.answer",
+                                       "the quote service takes no request: restart it (systemctl "
+                                       "restart qgsd)");
                 sent += n > 0 ? (size_t)n : 0;
         }
         if (get(fd, length, 4, end, err) < 0)
                 return -1;
         size = sv_rd_u32be(&r);
         if (!size || size > SV_QGS_SIZE_MAX)
-                return sv_fail(err, SV_FORMAT, "tdx.qgs.message", "the quote service announces %u bytes, at most %u were expected", size, SV_QGS_SIZE_MAX);
+                return sv_fail(err, SV_FORMAT, "tdx.qgs.message",
+                               "the quote service announces %u bytes, at most %u were expected",
+                               size, SV_QGS_SIZE_MAX);
         sv_buf_grow(answer, size);
-        return answer->bad ? sv_buf_ok(answer, "the quote service's answer", err) : get(fd, answer->p + at, size, end, err);
+        return answer->bad ? sv_buf_ok(answer, "the quote service's answer", err)
+                           : get(fd, answer->p + at, size, end, err);
 }

@@ -2,7 +2,8 @@
 
 #include "base/core/rd.h"
 
-/* Header: versions, type, size of the whole message, error; little-endian. In front of it on the wire its size, big-endian. */
+/* Header: versions, type, size of the whole message, error; little-endian. In front of it on the
+ * wire its size, big-endian. */
 #define HEADER 16u
 #define MAJOR  1
 #define MINOR  1
@@ -36,8 +37,9 @@ static const struct {
         uint32_t code;
         const char *text;
 } errors[] = {
-        {0x12001, "something failed inside"}, {0x12002, "it has no memory"},        {0x12003, "it did not understand the request"},
-        {0x12004, "it speaks another version"}, {0x12005, "it does not know this request"}, {0x12006, "it expected another size"},
+        {0x12001, "something failed inside"},           {0x12002, "it has no memory"},
+        {0x12003, "it did not understand the request"}, {0x12004, "it speaks another version"},
+        {0x12005, "it does not know this request"},     {0x12006, "it expected another size"},
 };
 
 static const char *error_text(uint32_t code)
@@ -45,7 +47,8 @@ static const char *error_text(uint32_t code)
         for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
                 if (errors[i].code == code)
                         return errors[i].text;
-        return "see its log (journalctl -u qgsd): often the platform is not registered, or no PCCS can be reached";
+        return "see its log (journalctl -u qgsd): often the platform is not registered, or no PCCS "
+               "can be reached";
 }
 
 static int begin(struct sv_bytes message, uint32_t expected, struct sv_rd *r, struct sv_err *err)
@@ -62,13 +65,21 @@ static int begin(struct sv_bytes message, uint32_t expected, struct sv_rd *r, st
         if (sv_rd_ok(r, "tdx.qgs.message", "the quote service's answer", err) < 0)
                 return -1;
         if (major != MAJOR)
-                return sv_fail(err, SV_FORMAT, "tdx.qgs.message", "the quote service speaks version %u, %u was expected", major, MAJOR);
+                return sv_fail(err, SV_FORMAT, "tdx.qgs.message",
+                               "the quote service speaks version %u, %u was expected", major,
+                               MAJOR);
         if (size != message.n)
-                return sv_fail(err, SV_FORMAT, "tdx.qgs.message", "the quote service's answer says %u bytes, found %zu", size, message.n);
+                return sv_fail(err, SV_FORMAT, "tdx.qgs.message",
+                               "the quote service's answer says %u bytes, found %zu", size,
+                               message.n);
         if (error)
-                return sv_fail(err, SV_SYSTEM, "tdx.qgs.refused", "the quote service refuses with error 0x%x: %s", error, error_text(error));
+                return sv_fail(err, SV_SYSTEM, "tdx.qgs.refused",
+                               "the quote service refuses with error 0x%x: %s", error,
+                               error_text(error));
         if (type != expected)
-                return sv_fail(err, SV_FORMAT, "tdx.qgs.message", "the quote service's answer has type %u, %u was expected", type, expected);
+                return sv_fail(err, SV_FORMAT, "tdx.qgs.message",
+                               "the quote service's answer has type %u, %u was expected", type,
+                               expected);
         return 0;
 }
 
@@ -87,12 +98,14 @@ int sv_qgs_quote_response(struct sv_bytes message, struct sv_bytes *quote, struc
         if (sv_rd_done(&r, "tdx.qgs.message", "the quote service's answer", err) < 0)
                 return -1;
         if (!q.n)
-                return sv_fail(err, SV_FORMAT, "tdx.qgs.message", "the quote service gave an empty quote");
+                return sv_fail(err, SV_FORMAT, "tdx.qgs.message",
+                               "the quote service gave an empty quote");
         *quote = q;
         return 0;
 }
 
-int sv_qgs_platform_response(struct sv_bytes message, struct sv_qgs_platform *out, struct sv_err *err)
+int sv_qgs_platform_response(struct sv_bytes message, struct sv_qgs_platform *out,
+                             struct sv_err *err)
 {
         struct sv_qgs_platform p;
         struct sv_rd r;

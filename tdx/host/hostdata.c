@@ -19,9 +19,11 @@ int sv_tdx_ids(const struct sv_tdx_options *o, struct sv_tdx_ids *out, struct sv
 {
         struct sv_tdx_ids ids = {.has_mrconfigid = o->init_data};
 
-        if (o->init_data && sv_init_data(o->init_data, SV_SHA384, ids.mrconfigid, sizeof(ids.mrconfigid), "tdx.init_data", err) < 0)
+        if (o->init_data && sv_init_data(o->init_data, SV_SHA384, ids.mrconfigid,
+                                         sizeof(ids.mrconfigid), "tdx.init_data", err) < 0)
                 return -1;
-        if (id(o->mrconfigid, ids.mrconfigid, &ids.has_mrconfigid, err) < 0 || id(o->mrowner, ids.mrowner, &ids.has_mrowner, err) < 0 ||
+        if (id(o->mrconfigid, ids.mrconfigid, &ids.has_mrconfigid, err) < 0 ||
+            id(o->mrowner, ids.mrowner, &ids.has_mrowner, err) < 0 ||
             id(o->mrownerconfig, ids.mrownerconfig, &ids.has_mrownerconfig, err) < 0)
                 return -1;
         *out = ids;

@@ -1,5 +1,5 @@
-/* KVM's calls for TDX, as the kernel documents them (Documentation/virt/kvm/api.rst and x86/intel-tdx.rst): the headers of the build
- * machine may be older than TDX (Linux 6.16). */
+/* KVM's calls for TDX, as the kernel documents them (Documentation/virt/kvm/api.rst and
+ * x86/intel-tdx.rst): the headers of the build machine may be older than TDX (Linux 6.16). */
 #pragma once
 
 #include <linux/kvm.h>
@@ -67,5 +67,9 @@ struct sv_kvm_tdx_init_vm {
 struct sv_kvm_tdx_region {
         uint64_t source_addr, gpa, nr_pages;
 };
-_Static_assert(sizeof(struct sv_kvm_region2) == 160 && sizeof(struct sv_kvm_tdx_cmd) == 24 && sizeof(struct kvm_cpuid_entry2) == 40, "KVM");
-_Static_assert(offsetof(struct sv_kvm_tdx_capabilities, cpuid) == 2048 && offsetof(struct sv_kvm_tdx_init_vm, cpuid) == 256, "kvm_tdx_capabilities, kvm_tdx_init_vm");
+_Static_assert(sizeof(struct sv_kvm_region2) == 160 && sizeof(struct sv_kvm_tdx_cmd) == 24 &&
+                       sizeof(struct kvm_cpuid_entry2) == 40,
+               "KVM");
+_Static_assert(offsetof(struct sv_kvm_tdx_capabilities, cpuid) == 2048 &&
+                       offsetof(struct sv_kvm_tdx_init_vm, cpuid) == 256,
+               "kvm_tdx_capabilities, kvm_tdx_init_vm");

@@ -1,5 +1,6 @@
-/* A launch without QEMU: the guest's firmware and vCPUs go to KVM's own calls (Documentation/virt/kvm/x86/intel-tdx.rst), section by
- * section as tdx/measure/mrtd.c counts them, up to the end of the launch. Nothing runs, and the TD is gone when its machine is closed. */
+/* A launch without QEMU: the guest's firmware and vCPUs go to KVM's own calls
+ * (Documentation/virt/kvm/x86/intel-tdx.rst), section by section as tdx/measure/mrtd.c counts them,
+ * up to the end of the launch. Nothing runs, and the TD is gone when its machine is closed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,9 +17,10 @@
 #include "tdx/host/kvm-abi.h"
 #include "tdx/host/status.h"
 
-const char sv_tdx_trial_says[] =
-        "KVM and the TDX module took this guest's attributes, identities, vCPUs and every page of its firmware, and finished the launch. "
-        "What MRTD became is told to no host: only the guest's own report shows it, so compare that with \"secure-vm measure\"";
+const char sv_tdx_trial_says[] = "KVM and the TDX module took this guest's attributes, identities, "
+                                 "vCPUs and every page of its firmware, and finished the launch. "
+                                 "What MRTD became is told to no host: only the guest's own report "
+                                 "shows it, so compare that with \"secure-vm measure\"";
 
 #define ADDRESS_WIDTH 0x80000008u /* CPUID leaf; EAX 23:16 */
 
@@ -52,18 +54,24 @@ static const struct {
         int number;
         const char *means;
 } reasons[] = {
-        {ENOSPC, "every private key identifier is in use: end another TD, or give TDX more of them in the machine's setup"},
-        {EBUSY, "the kernel has no private key identifier or page for it at the moment: end another TD"},
-        {EAGAIN, "the kernel asked to be called again each time: the processor has had no random numbers for too long; try later"},
+        {ENOSPC, "every private key identifier is in use: end another TD, or give TDX more of them "
+                 "in the machine's setup"},
+        {EBUSY,
+         "the kernel has no private key identifier or page for it at the moment: end another TD"},
+        {EAGAIN, "the kernel asked to be called again each time: the processor has had no random "
+                 "numbers for too long; try later"},
         {EINTR, "it was interrupted each time; try again"},
-        {E2BIG, "this kernel has more CPUID entries than any that is known: secure-vm is too old for it"},
+        {E2BIG,
+         "this kernel has more CPUID entries than any that is known: secure-vm is too old for it"},
         {EEXIST, "an address of the guest was added already: two sections of the firmware overlap"},
-        {EFAULT, "the kernel could not read what was passed: that is a defect of secure-vm or the kernel"},
+        {EFAULT,
+         "the kernel could not read what was passed: that is a defect of secure-vm or the kernel"},
         {ENOMEM, "the host has too little memory left"},
         {EIO, "the TDX module refused; the kernel's log has its status (\"SEAMCALL\")"},
         {EOPNOTSUPP, "this kernel's KVM makes no TD: see what secure-vm host says"},
         {ENOTTY, "this kernel's KVM does not know the call: boot Linux 6.16 or later"},
-        {EINVAL, "this kernel or module does not offer what was asked for: see what secure-vm host says"},
+        {EINVAL,
+         "this kernel or module does not offer what was asked for: see what secure-vm host says"},
         {EACCES, "the user may not do this: run as root, or join the group that owns /dev/kvm"},
         {EPERM, "the user may not do this: run as root, or join the group that owns /dev/kvm"},
 };
@@ -74,13 +82,15 @@ static int refused(const char *what, struct sv_err *err)
 
         for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
                 if (reasons[i].number == number)
-                        return sv_fail(err, SV_SYSTEM, "tdx.trial.kvm", "%s: %s: %s", what, strerror(number), reasons[i].means);
+                        return sv_fail(err, SV_SYSTEM, "tdx.trial.kvm", "%s: %s: %s", what,
+                                       strerror(number), reasons[i].means);
         return sv_fail(err, SV_SYSTEM, "tdx.trial.kvm", "%s: %s", what, strerror(number));
 }
 
-/* A call of the launch, again while KVM asks for it (no random numbers, a lock of the module, a signal). What KVM has done of it is
- * written back into its argument. */
-static int tdx_call(int fd, uint32_t id, uint32_t flags, void *data, const char *what, struct sv_err *err)
+/* A call of the launch, again while KVM asks for it (no random numbers, a lock of the module, a
+ * signal). What KVM has done of it is written back into its argument. */
+static int tdx_call(int fd, uint32_t id, uint32_t flags, void *data, const char *what,
+                    struct sv_err *err)
 {
         struct sv_kvm_tdx_cmd cmd = {.id = id, .flags = flags, .data = (uintptr_t)data};
         SV_BUF sentence = SV_BUF_NULL;
@@ -89,16 +99,20 @@ static int tdx_call(int fd, uint32_t id, uint32_t flags, void *data, const char 
         do {
                 cmd.hw_error = 0;
                 r = ioctl(fd, KVM_MEMORY_ENCRYPT_OP, &cmd);
-        } while (r < 0 && ++tries < TRIES && (errno == EAGAIN || errno == EINTR || sv_tdx_status_again(cmd.hw_error)));
+        } while (r < 0 && ++tries < TRIES &&
+                 (errno == EAGAIN || errno == EINTR || sv_tdx_status_again(cmd.hw_error)));
         if (r >= 0)
                 return 0;
         if (!cmd.hw_error)
                 return refused(what, err);
         sv_tdx_status(cmd.hw_error, &sentence);
         if (sv_tdx_status_again(cmd.hw_error))
-                return sv_fail(err, SV_SYSTEM, "tdx.trial.busy", "%s: the TDX module is busy, however often it is asked (status 0x%016llx): %s; try again", what,
-                               (unsigned long long)cmd.hw_error, sv_buf_str(&sentence));
-        return sv_fail(err, SV_PROOF, "tdx.trial.module", "%s: the TDX module refuses with status 0x%016llx: %s", what,
+                return sv_fail(err, SV_SYSTEM, "tdx.trial.busy",
+                               "%s: the TDX module is busy, however often it is asked (status "
+                               "0x%016llx): %s; try again",
+                               what, (unsigned long long)cmd.hw_error, sv_buf_str(&sentence));
+        return sv_fail(err, SV_PROOF, "tdx.trial.module",
+                       "%s: the TDX module refuses with status 0x%016llx: %s", what,
                        (unsigned long long)cmd.hw_error, sv_buf_str(&sentence));
 }
 
@@ -106,7 +120,9 @@ static int split_irqchip(int vm, struct sv_err *err)
 {
         struct kvm_enable_cap c = {.cap = SV_KVM_CAP_SPLIT_IRQCHIP, .args = {SV_KVM_IOAPIC_PINS}};
 
-        return ioctl(vm, KVM_ENABLE_CAP, &c) < 0 ? refused("splitting its interrupt controllers (KVM_CAP_SPLIT_IRQCHIP)", err) : 0;
+        return ioctl(vm, KVM_ENABLE_CAP, &c) < 0
+                       ? refused("splitting its interrupt controllers (KVM_CAP_SPLIT_IRQCHIP)", err)
+                       : 0;
 }
 
 static int open_machine(struct trial *t, struct sv_err *err)
@@ -116,22 +132,27 @@ static int open_machine(struct trial *t, struct sv_err *err)
 
         t->kvm = open(path, O_RDWR | O_CLOEXEC);
         if (t->kvm < 0)
-                return sv_fail_errno(err, "tdx.trial.kvm", "/dev/kvm cannot be opened; see what secure-vm host says");
+                return sv_fail_errno(err, "tdx.trial.kvm",
+                                     "/dev/kvm cannot be opened; see what secure-vm host says");
         t->vm = ioctl(t->kvm, KVM_CREATE_VM, SV_KVM_VM_TDX);
         if (t->vm < 0)
                 return refused("making a TDX machine (KVM_CREATE_VM)", err);
         t->caps.cpuid.nent = SV_KVM_CPUID_MAX;
-        if (tdx_call(t->vm, SV_KVM_TDX_CAPABILITIES, 0, &t->caps, "asking what the TDX module offers (KVM_TDX_CAPABILITIES)", err) < 0 ||
+        if (tdx_call(t->vm, SV_KVM_TDX_CAPABILITIES, 0, &t->caps,
+                     "asking what the TDX module offers (KVM_TDX_CAPABILITIES)", err) < 0 ||
             split_irqchip(t->vm, err) < 0)
                 return -1;
         /* Of a TD, as many as the machine has processors, or as the module counts. */
         most = ioctl(t->vm, KVM_CHECK_EXTENSION, SV_KVM_CAP_MAX_VCPUS);
         if (most > 0 && t->guest->vcpus > (unsigned)most)
-                return sv_fail(err, SV_USAGE, "tdx.trial.vcpus", "this machine gives a TD at most %d vCPUs, the guest file has %u", most, t->guest->vcpus);
+                return sv_fail(err, SV_USAGE, "tdx.trial.vcpus",
+                               "this machine gives a TD at most %d vCPUs, the guest file has %u",
+                               most, t->guest->vcpus);
         return 0;
 }
 
-/* Of what the processor has, what the module lets us choose: as QEMU does with the host's own processor. */
+/* Of what the processor has, what the module lets us choose: as QEMU does with the host's own
+ * processor. */
 static int choose_cpuid(struct trial *t, struct sv_err *err)
 {
         const struct sv_kvm_cpuid *may = &t->caps.cpuid, *host = &t->host;
@@ -146,7 +167,8 @@ static int choose_cpuid(struct trial *t, struct sv_err *err)
                 for (uint32_t k = 0; k < host->nent && k < SV_KVM_CPUID_MAX; k++) {
                         struct kvm_cpuid_entry2 e = host->entries[k];
 
-                        if (e.function != m->function || (m->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX && e.index != m->index))
+                        if (e.function != m->function ||
+                            (m->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX && e.index != m->index))
                                 continue;
                         e.eax &= m->eax;
                         e.ebx &= m->ebx;
@@ -154,7 +176,8 @@ static int choose_cpuid(struct trial *t, struct sv_err *err)
                         e.edx &= m->edx;
                         e.index = m->index;
                         e.flags = m->flags;
-                        /* KVM wants the width of guest addresses said, 48 or 52 bits; a KVM that does not tell the host's has 48. */
+                        /* KVM wants the width of guest addresses said, 48 or 52 bits; a KVM that
+                         * does not tell the host's has 48. */
                         if (e.function == ADDRESS_WIDTH && !(e.eax >> 16 & 0xff))
                                 e.eax |= 48u << 16 & m->eax;
                         out->entries[out->nent++] = e;
@@ -170,8 +193,10 @@ static int init_vm(struct trial *t, struct sv_err *err)
         struct sv_tdx_ids ids;
 
         if (lacks)
-                return sv_fail(err, SV_SYSTEM, "tdx.trial.kvm", "attributes 0x%llx: this kernel and TDX module do not offer 0x%llx of it",
-                               (unsigned long long)t->o->attributes, (unsigned long long)lacks);
+                return sv_fail(
+                        err, SV_SYSTEM, "tdx.trial.kvm",
+                        "attributes 0x%llx: this kernel and TDX module do not offer 0x%llx of it",
+                        (unsigned long long)t->o->attributes, (unsigned long long)lacks);
         if (sv_tdx_ids(t->o, &ids, err) < 0 || choose_cpuid(t, err) < 0)
                 return -1;
         t->init.attributes = t->o->attributes;
@@ -179,19 +204,25 @@ static int init_vm(struct trial *t, struct sv_err *err)
         memcpy(t->init.mrconfigid, ids.mrconfigid, 48);
         memcpy(t->init.mrowner, ids.mrowner, 48);
         memcpy(t->init.mrownerconfig, ids.mrownerconfig, 48);
-        return tdx_call(t->vm, SV_KVM_TDX_INIT_VM, 0, &t->init, "preparing it as a TD (KVM_TDX_INIT_VM)", err);
+        return tdx_call(t->vm, SV_KVM_TDX_INIT_VM, 0, &t->init,
+                        "preparing it as a TD (KVM_TDX_INIT_VM)", err);
 }
 
 static int add_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
 {
         struct slot *s = &t->slots[t->n_slots];
         struct sv_kvm_guest_memfd make = {.size = size};
-        struct sv_kvm_region2 region = {.slot = (uint32_t)t->n_slots, .flags = SV_KVM_MEM_GUEST_MEMFD, .guest_phys_addr = gpa, .memory_size = size};
-        struct sv_kvm_attributes attributes = {.address = gpa, .size = size, .attributes = SV_KVM_ATTRIBUTE_PRIVATE};
+        struct sv_kvm_region2 region = {.slot = (uint32_t)t->n_slots,
+                                        .flags = SV_KVM_MEM_GUEST_MEMFD,
+                                        .guest_phys_addr = gpa,
+                                        .memory_size = size};
+        struct sv_kvm_attributes attributes = {
+                .address = gpa, .size = size, .attributes = SV_KVM_ATTRIBUTE_PRIVATE};
         void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         if (shared == MAP_FAILED)
-                return sv_fail_errno(err, "tdx.trial.kvm", "%llu bytes of memory", (unsigned long long)size);
+                return sv_fail_errno(err, "tdx.trial.kvm", "%llu bytes of memory",
+                                     (unsigned long long)size);
         *s = (struct slot){.gpa = gpa, .size = size, .shared = shared, .memfd = -1};
         t->n_slots++;
         s->memfd = ioctl(t->vm, SV_KVM_GUEST_MEMFD, &make);
@@ -206,7 +237,8 @@ static int add_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err 
         return 0;
 }
 
-/* The firmware ends at 4 GiB; the sections that are no part of it lie in low memory, which a guest without that much cannot have. */
+/* The firmware ends at 4 GiB; the sections that are no part of it lie in low memory, which a guest
+ * without that much cannot have. */
 static int add_memory(struct trial *t, struct sv_err *err)
 {
         uint64_t image = (t->firmware.n + PAGE - 1) / PAGE * PAGE, end = 0;
@@ -217,12 +249,18 @@ static int add_memory(struct trial *t, struct sv_err *err)
                 if (s->gpa >= FOUR_GIB - image && s->gpa < FOUR_GIB && s->size <= FOUR_GIB - s->gpa)
                         continue;
                 if (s->gpa + s->size > t->guest->memory || s->gpa + s->size > FOUR_GIB - image)
-                        return sv_fail(err, SV_USAGE, "tdx.trial.memory", "the firmware's section %s at 0x%llx lies outside the guest's memory (%llu bytes); give it more",
-                                       sv_tdvf_type_name(s->type), (unsigned long long)s->gpa, (unsigned long long)t->guest->memory);
+                        return sv_fail(err, SV_USAGE, "tdx.trial.memory",
+                                       "the firmware's section %s at 0x%llx lies outside the "
+                                       "guest's memory (%llu bytes); give it more",
+                                       sv_tdvf_type_name(s->type), (unsigned long long)s->gpa,
+                                       (unsigned long long)t->guest->memory);
                 if (s->gpa + s->size > end)
                         end = s->gpa + s->size;
         }
-        return add_slot(t, FOUR_GIB - image, image, err) < 0 || (end && add_slot(t, 0, end, err) < 0) ? -1 : 0;
+        return add_slot(t, FOUR_GIB - image, image, err) < 0 ||
+                               (end && add_slot(t, 0, end, err) < 0)
+                       ? -1
+                       : 0;
 }
 
 /* Every vCPU is told where the hand-off blocks lie. */
@@ -232,18 +270,21 @@ static int add_vcpus(struct trial *t, struct sv_err *err)
 
         t->vcpus = malloc(t->guest->vcpus * sizeof(*t->vcpus));
         if (!t->vcpus)
-                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %u vCPUs", t->guest->vcpus);
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %u vCPUs",
+                               t->guest->vcpus);
         for (unsigned i = 0; i < t->guest->vcpus; i++)
                 t->vcpus[i] = -1;
         for (unsigned i = 0; i < t->guest->vcpus; i++) {
                 t->vcpus[i] = ioctl(t->vm, KVM_CREATE_VCPU, (unsigned long)i);
                 if (t->vcpus[i] < 0)
                         return refused("a vCPU (KVM_CREATE_VCPU)", err);
-                /* A TD's local APIC is an x2APIC, which KVM grants only to a vCPU that it was told to have one. */
+                /* A TD's local APIC is an x2APIC, which KVM grants only to a vCPU that it was told
+                 * to have one. */
                 if (ioctl(t->vcpus[i], KVM_SET_CPUID2, &t->host) < 0)
                         return refused("a vCPU's CPUID (KVM_SET_CPUID2)", err);
                 /* Not an address of ours but the value of the guest's RCX. */
-                if (tdx_call(t->vcpus[i], SV_KVM_TDX_INIT_VCPU, 0, (void *)(uintptr_t)hob->gpa, "preparing a vCPU (KVM_TDX_INIT_VCPU)", err) < 0)
+                if (tdx_call(t->vcpus[i], SV_KVM_TDX_INIT_VCPU, 0, (void *)(uintptr_t)hob->gpa,
+                             "preparing a vCPU (KVM_TDX_INIT_VCPU)", err) < 0)
                         return -1;
         }
         return 0;
@@ -268,8 +309,10 @@ static int add_section(struct trial *t, const struct sv_tdvf_section *s, struct 
         if (contents.n)
                 memcpy(at, contents.p, contents.n);
         r.source_addr = (uintptr_t)at;
-        snprintf(what, sizeof(what), "section %s at 0x%llx (KVM_TDX_INIT_MEM_REGION)", sv_tdvf_type_name(s->type), (unsigned long long)s->gpa);
-        return tdx_call(t->vcpus[0], SV_KVM_TDX_INIT_MEM_REGION, s->attributes & SV_TDVF_MR_EXTEND ? SV_KVM_TDX_MEASURE : 0, &r, what, err);
+        snprintf(what, sizeof(what), "section %s at 0x%llx (KVM_TDX_INIT_MEM_REGION)",
+                 sv_tdvf_type_name(s->type), (unsigned long long)s->gpa);
+        return tdx_call(t->vcpus[0], SV_KVM_TDX_INIT_MEM_REGION,
+                        s->attributes & SV_TDVF_MR_EXTEND ? SV_KVM_TDX_MEASURE : 0, &r, what, err);
 }
 
 static int launch(struct trial *t, struct sv_err *err)
@@ -277,7 +320,8 @@ static int launch(struct trial *t, struct sv_err *err)
         for (size_t i = 0; i < t->tdvf.n; i++)
                 if (add_section(t, &t->tdvf.sections[i], err) < 0)
                         return -1;
-        return tdx_call(t->vm, SV_KVM_TDX_FINALIZE_VM, 0, NULL, "finishing the launch (KVM_TDX_FINALIZE_VM)", err);
+        return tdx_call(t->vm, SV_KVM_TDX_FINALIZE_VM, 0, NULL,
+                        "finishing the launch (KVM_TDX_FINALIZE_VM)", err);
 }
 
 static void close_machine(struct trial *t)
@@ -315,8 +359,9 @@ int sv_tdx_trial_at(const char *sysroot, const struct sv_guest *guest, struct sv
         t->guest = guest;
         t->o = &o;
         t->kvm = t->vm = -1;
-        if (sv_tdx_image_read(guest, &t->firmware, &t->tdvf, err) < 0 || open_machine(t, err) < 0 || init_vm(t, err) < 0 || add_memory(t, err) < 0 ||
-            add_vcpus(t, err) < 0 || launch(t, err) < 0)
+        if (sv_tdx_image_read(guest, &t->firmware, &t->tdvf, err) < 0 || open_machine(t, err) < 0 ||
+            init_vm(t, err) < 0 || add_memory(t, err) < 0 || add_vcpus(t, err) < 0 ||
+            launch(t, err) < 0)
                 r = -1;
         close_machine(t);
         return r;

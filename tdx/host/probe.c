@@ -1,5 +1,6 @@
-/* Can this machine run TDs, and if not, what is the one thing to change? From the processor upwards: each step looks only at what the steps
- * before it make possible. Who signs quotes comes last, and keeps nobody from launching: a guest file may name another. */
+/* Can this machine run TDs, and if not, what is the one thing to change? From the processor
+ * upwards: each step looks only at what the steps before it make possible. Who signs quotes comes
+ * last, and keeps nobody from launching: a guest file may name another. */
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -78,27 +79,34 @@ static bool cpu_flag(struct probe *p, const char *word)
 
 static int not_intel(struct probe *p)
 {
-        return no(p, "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation or later (of the 4th, some)");
+        return no(p, "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation "
+                     "or later (of the 4th, some)");
 }
 
 /* KVM makes no TDs: because of the processor, the machine's setup, the kernel or the module? */
 static int why_no_tdx(struct probe *p)
 {
         SV_BUF tdx = SV_BUF_NULL;
-        const char *setting = text_of(p, "/sys/module/kvm_intel/parameters/tdx", &tdx) ? sv_buf_str(&tdx) : "";
+        const char *setting =
+                text_of(p, "/sys/module/kvm_intel/parameters/tdx", &tdx) ? sv_buf_str(&tdx) : "";
 
         if (!p->intel)
                 return not_intel(p);
         if (cpu_flag(p, "hypervisor"))
-                return no(p, "this is a virtual machine itself: TDX takes the machine, not a guest on it");
+                return no(p, "this is a virtual machine itself: TDX takes the machine, not a guest "
+                             "on it");
         if (!*setting)
-                return no(p, "this kernel's KVM knows no TDX: load kvm_intel, or boot Linux 6.16 or later (built with CONFIG_KVM_INTEL_TDX)");
+                return no(p, "this kernel's KVM knows no TDX: load kvm_intel, or boot Linux 6.16 "
+                             "or later (built with CONFIG_KVM_INTEL_TDX)");
         if (!cpu_flag(p, "tdx_host_platform"))
-                return no(p, "the machine's setup keeps TDX off, or the processor has none: enable there memory encryption (TME, TME-MT), SGX and TDX with its "
+                return no(p, "the machine's setup keeps TDX off, or the processor has none: enable "
+                             "there memory encryption (TME, TME-MT), SGX and TDX with its "
                              "loader (SEAM), and leave private keys for TDX");
         if (*setting != 'Y' && *setting != '1')
-                return no(p, "kvm_intel's parameter tdx is N: boot with kvm_intel.tdx=1 and nohibernate (TDX and hibernation exclude each other)");
-        return no(p, "kvm_intel's parameter tdx is Y, but KVM makes no TDs: look for \"virt/tdx\" in the kernel's log");
+                return no(p, "kvm_intel's parameter tdx is N: boot with kvm_intel.tdx=1 and "
+                             "nohibernate (TDX and hibernation exclude each other)");
+        return no(p, "kvm_intel's parameter tdx is Y, but KVM makes no TDs: look for \"virt/tdx\" "
+                     "in the kernel's log");
 }
 
 /* How many at a time: the kernel counts their keys as a resource of control groups. */
@@ -108,7 +116,8 @@ static void capacity(struct probe *p)
         const char *line;
         unsigned n;
 
-        if (text_of(p, "/sys/fs/cgroup/misc.capacity", &text) && (line = strstr(sv_buf_str(&text), "tdx ")) && sscanf(line, "tdx %u", &n) == 1)
+        if (text_of(p, "/sys/fs/cgroup/misc.capacity", &text) &&
+            (line = strstr(sv_buf_str(&text), "tdx ")) && sscanf(line, "tdx %u", &n) == 1)
                 found(p, "%u TDs at a time", n);
 }
 
@@ -122,9 +131,14 @@ static int ask_module(struct probe *p, int vm)
                 return no(p, "there is no memory to ask the TDX module");
         caps->cpuid.nent = SV_KVM_CPUID_MAX;
         if (ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &cmd) < 0)
-                r = no(p, "KVM does not tell what the TDX module offers (%s): look for \"virt/tdx\" in the kernel's log", strerror(errno));
+                r = no(p,
+                       "KVM does not tell what the TDX module offers (%s): look for \"virt/tdx\" "
+                       "in the kernel's log",
+                       strerror(errno));
         else if (!(caps->attributes & SV_TDX_ATTR_SEPT_VE_DISABLE))
-                r = no(p, "the TDX module offers attributes 0x%llx, without 0x%llx that Linux guests need: update the machine's firmware, which brings the module",
+                r = no(p,
+                       "the TDX module offers attributes 0x%llx, without 0x%llx that Linux guests "
+                       "need: update the machine's firmware, which brings the module",
                        (unsigned long long)caps->attributes, SV_TDX_ATTR_SEPT_VE_DISABLE);
         free(caps);
         return r;
@@ -140,16 +154,20 @@ static int step_kvm(struct probe *p)
         if (fd < 0 && !p->intel) /* loading a module or joining a group would not help */
                 return not_intel(p);
         if (fd < 0 && errno == ENOENT)
-                return no(p, "there is no /dev/kvm: load kvm_intel, or switch virtualisation (VT-x) on in the machine's setup");
+                return no(p, "there is no /dev/kvm: load kvm_intel, or switch virtualisation "
+                             "(VT-x) on in the machine's setup");
         if (fd < 0)
-                return no(p, "/dev/kvm cannot be opened (%s): join the group that owns it", strerror(errno));
+                return no(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
+                          strerror(errno));
         types = ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_VM_TYPES);
         if (types < 0 || !(types & 1 << SV_KVM_VM_TDX))
                 return why_no_tdx(p);
         vm = ioctl(fd, KVM_CREATE_VM, SV_KVM_VM_TDX);
         if (vm < 0)
-                return no(p, "KVM has TDX, but makes no machine for it (%s): see the kernel's log", strerror(errno));
-        if (ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0 && ioctl(vm, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0)
+                return no(p, "KVM has TDX, but makes no machine for it (%s): see the kernel's log",
+                          strerror(errno));
+        if (ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0 &&
+            ioctl(vm, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0)
                 return no(p, "KVM has no guest_memfd: boot Linux 6.16 or later");
         if (ask_module(p, vm) < 0)
                 return -1;
@@ -158,7 +176,8 @@ static int step_kvm(struct probe *p)
         return 0;
 }
 
-/* QEMU's object by its name, its version by that of the newest machine it has. Looked for in the program, so that nothing has to be run. */
+/* QEMU's object by its name, its version by that of the newest machine it has. Looked for in the
+ * program, so that nothing has to be run. */
 struct search {
         struct sv_buf window; /* the end of the piece before, and this one */
         unsigned version;     /* 1001: 10.1 */
@@ -177,12 +196,15 @@ static int search_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
                 return -1;
         s->tdx |= memmem(s->window.p, s->window.n, object, sizeof(object) - 1) != NULL;
         end = s->window.p + s->window.n;
-        for (at = s->window.p; (at = memmem(at, (size_t)(end - at), machine, sizeof(machine) - 1)); at++) {
+        for (at = s->window.p; (at = memmem(at, (size_t)(end - at), machine, sizeof(machine) - 1));
+             at++) {
                 char text[16] = "";
                 unsigned major, minor;
 
-                memcpy(text, at + sizeof(machine) - 1, (size_t)(end - at) < keep ? 0 : sizeof(text) - 1);
-                if (sscanf(text, "%2u.%2u", &major, &minor) == 2 && major * 100 + minor > s->version)
+                memcpy(text, at + sizeof(machine) - 1,
+                       (size_t)(end - at) < keep ? 0 : sizeof(text) - 1);
+                if (sscanf(text, "%2u.%2u", &major, &minor) == 2 &&
+                    major * 100 + minor > s->version)
                         s->version = major * 100 + minor;
         }
         if (s->window.n > keep) {
@@ -205,11 +227,18 @@ static int step_qemu(struct probe *p)
         if (r < 0)
                 return no(p, "%s cannot be read", path);
         if (!s.tdx && s.version >= QEMU_MINIMUM)
-                return no(p, "QEMU %u.%u was built without TDX: install your distribution's qemu-system-x86", s.version / 100, s.version % 100);
+                return no(p,
+                          "QEMU %u.%u was built without TDX: install your distribution's "
+                          "qemu-system-x86",
+                          s.version / 100, s.version % 100);
         if (!s.tdx && s.version)
-                return no(p, "QEMU %u.%u is too old for TDX: install 10.1 or later (package qemu-system-x86; Debian forky has it)", s.version / 100, s.version % 100);
+                return no(p,
+                          "QEMU %u.%u is too old for TDX: install 10.1 or later (package "
+                          "qemu-system-x86; Debian forky has it)",
+                          s.version / 100, s.version % 100);
         if (!s.tdx)
-                return no(p, "QEMU is too old for TDX: install 10.1 or later (package qemu-system-x86; Debian forky has it)");
+                return no(p, "QEMU is too old for TDX: install 10.1 or later (package "
+                             "qemu-system-x86; Debian forky has it)");
         if (s.version)
                 found(p, "QEMU %u.%u with tdx-guest", s.version / 100, s.version % 100);
         else
@@ -217,7 +246,8 @@ static int step_qemu(struct probe *p)
         return 0;
 }
 
-/* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only launcher/virt may ask the library.) */
+/* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only
+ * launcher/virt may ask the library.) */
 static int step_libvirt(struct probe *p)
 {
         static const char *const places[] = {"lib/*", "lib64", "lib"};
@@ -232,9 +262,12 @@ static int step_libvirt(struct probe *p)
                 globfree(&g);
         }
         if (!version)
-                return no(p, "libvirt is missing: install libvirt-daemon-driver-qemu, 11.6 or later");
+                return no(p,
+                          "libvirt is missing: install libvirt-daemon-driver-qemu, 11.6 or later");
         if (version < LIBVIRT_MINIMUM)
-                return no(p, "libvirt %u.%u is too old for TDX: install 11.6 or later (packages libvirt0 and libvirt-daemon-driver-qemu; Debian forky has them)",
+                return no(p,
+                          "libvirt %u.%u is too old for TDX: install 11.6 or later (packages "
+                          "libvirt0 and libvirt-daemon-driver-qemu; Debian forky has them)",
                           version / 1000, version % 1000);
         found(p, "libvirt %u.%u", version / 1000, version % 1000);
         return 0;
@@ -244,7 +277,8 @@ static int step_libvirt(struct probe *p)
 
 static void see_image(struct probe *p)
 {
-        static const char *const known[] = {SV_TDX_FIRMWARE, "/usr/share/ovmf/OVMF.inteltdx.fd", "/usr/share/edk2/ovmf/OVMF.inteltdx.secboot.fd",
+        static const char *const known[] = {SV_TDX_FIRMWARE, "/usr/share/ovmf/OVMF.inteltdx.fd",
+                                            "/usr/share/edk2/ovmf/OVMF.inteltdx.secboot.fd",
                                             "/usr/share/edk2/ovmf/OVMF.inteltdx.fd"};
 
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -255,32 +289,39 @@ static void see_image(struct probe *p)
                         return;
                 }
         }
-        no(p, "no firmware for TDX is installed (Debian forky: package ovmf-inteltdx; or tools/fetch-firmware): name one with \"firmware\" in the guest file");
+        no(p, "no firmware for TDX is installed (Debian forky: package ovmf-inteltdx; or "
+              "tools/fetch-firmware): name one with \"firmware\" in the guest file");
 }
 
 /* A rule that names the service's folder; a line that is a comment, or denies, is none. */
 static bool lets_reach(const char *rules)
 {
         for (const char *line = rules; *line; line += *line == '\n') {
-                const char *names = strstr(line += strspn(line, " \t"), "tdx-qgs/"), *end = line + strcspn(line, "\n");
+                const char *names = strstr(line += strspn(line, " \t"), "tdx-qgs/"),
+                           *end = line + strcspn(line, "\n");
 
-                if (*line != '#' && strncmp(line, "deny ", 5) && strncmp(line, "audit deny ", 11) && names && names < end)
+                if (*line != '#' && strncmp(line, "deny ", 5) && strncmp(line, "audit deny ", 11) &&
+                    names && names < end)
                         return true;
                 line = end;
         }
         return false;
 }
 
-/* AppArmor confines QEMU when libvirt runs confined; no libvirt so far lets it reach the quote service by itself. */
+/* AppArmor confines QEMU when libvirt runs confined; no libvirt so far lets it reach the quote
+ * service by itself. */
 static bool apparmor_forbids(struct probe *p)
 {
-        static const char *const files[] = {"/etc/apparmor.d/abstractions/libvirt-qemu", "/etc/apparmor.d/local/abstractions/libvirt-qemu",
+        static const char *const files[] = {"/etc/apparmor.d/abstractions/libvirt-qemu",
+                                            "/etc/apparmor.d/local/abstractions/libvirt-qemu",
                                             "/etc/apparmor.d/abstractions/libvirt-qemu.d/*"};
         bool allowed = false;
         SV_BUF loaded = SV_BUF_NULL;
 
         if (!text_of(p, "/sys/kernel/security/apparmor/profiles", &loaded) ||
-            (!strstr(sv_buf_str(&loaded), "libvirtd (") && !strstr(sv_buf_str(&loaded), "virtqemud (") && !strstr(sv_buf_str(&loaded), "secure-vm (")))
+            (!strstr(sv_buf_str(&loaded), "libvirtd (") &&
+             !strstr(sv_buf_str(&loaded), "virtqemud (") &&
+             !strstr(sv_buf_str(&loaded), "secure-vm (")))
                 return false;
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
                 SV_STR pattern = sv_asprintf("%s%s", p->sysroot, files[i]);
@@ -290,14 +331,17 @@ static bool apparmor_forbids(struct probe *p)
                         for (size_t k = 0; k < g.gl_pathc; k++) {
                                 SV_BUF text = SV_BUF_NULL;
 
-                                allowed |= sv_file_read(g.gl_pathv[k], 1 << 20, &text, "tdx.probe", NULL) == 0 && lets_reach(sv_buf_str(&text));
+                                allowed |= sv_file_read(g.gl_pathv[k], 1 << 20, &text, "tdx.probe",
+                                                        NULL) == 0 &&
+                                           lets_reach(sv_buf_str(&text));
                         }
                 globfree(&g);
         }
         return !allowed;
 }
 
-/* Intel's service listens on vsock instead of its socket when its configuration has a port, which the one that it is installed with has. */
+/* Intel's service listens on vsock instead of its socket when its configuration has a port, which
+ * the one that it is installed with has. */
 static bool vsock_only(struct probe *p)
 {
         SV_BUF text = SV_BUF_NULL;
@@ -307,8 +351,12 @@ static bool vsock_only(struct probe *p)
                 return false;
         for (const char *line = sv_buf_str(&text); *line; line += *line == '\n') {
                 if (sscanf(line, " port = %u", &port) == 1 && port) {
-                        no(p, "TDs start, but the quote service listens on vsock port %u only, which libvirt cannot tell QEMU: remove \"port\" from " QGS_CONF
-                              " and restart the service (systemctl restart qgsd); its socket is then " SV_TDX_QGS, port);
+                        no(p,
+                           "TDs start, but the quote service listens on vsock port %u only, which "
+                           "libvirt cannot tell QEMU: remove \"port\" from " QGS_CONF
+                           " and restart the service (systemctl restart qgsd); its socket is "
+                           "then " SV_TDX_QGS,
+                           port);
                         return true;
                 }
                 line += strcspn(line, "\n");
@@ -316,7 +364,8 @@ static bool vsock_only(struct probe *p)
         return false;
 }
 
-/* As whom root's libvirt starts QEMU (launcher/keeper/embed.c): the name, empty when it starts it as root, and its groups. */
+/* As whom root's libvirt starts QEMU (launcher/keeper/embed.c): the name, empty when it starts it
+ * as root, and its groups. */
 struct user {
         char name[32];
         uid_t uid;
@@ -333,7 +382,8 @@ static void qemu_user(struct probe *p, struct user *out)
         struct group *gr;
 
         while (f && (pw = fgetpwent(f)))
-                if (!strcmp(pw->pw_name, "libvirt-qemu") || (!strcmp(pw->pw_name, "qemu") && !*out->name)) {
+                if (!strcmp(pw->pw_name, "libvirt-qemu") ||
+                    (!strcmp(pw->pw_name, "qemu") && !*out->name)) {
                         snprintf(out->name, sizeof(out->name), "%s", pw->pw_name);
                         out->uid = pw->pw_uid;
                         out->groups[0] = pw->pw_gid;
@@ -371,10 +421,14 @@ static bool user_forbidden(struct probe *p, const char *path)
         if (geteuid() != 0)
                 return false;
         qemu_user(p, &u);
-        if (!*u.name || stat(path, &s) < 0 || stat(folder, &d) < 0 || (may(&u, &s, 2) && may(&u, &d, 1)))
+        if (!*u.name || stat(path, &s) < 0 || stat(folder, &d) < 0 ||
+            (may(&u, &s, 2) && may(&u, &d, 1)))
                 return false;
-        no(p, "TDs start, but QEMU's user %s may not connect to the quote service: open its socket (mode %03o) and its folder (mode %03o) to that user, with "
-              "\"socket_mode = 0666\" in " QGS_CONF " or by the owning group", u.name, (unsigned)s.st_mode & 0777, (unsigned)d.st_mode & 0777);
+        no(p,
+           "TDs start, but QEMU's user %s may not connect to the quote service: open its socket "
+           "(mode %03o) and its folder (mode %03o) to that user, with "
+           "\"socket_mode = 0666\" in " QGS_CONF " or by the owning group",
+           u.name, (unsigned)s.st_mode & 0777, (unsigned)d.st_mode & 0777);
         return true;
 }
 
@@ -389,14 +443,19 @@ static void see_quotes(struct probe *p)
 
         if (access(path, F_OK) < 0) {
                 if (!vsock_only(p))
-                        no(p, "TDs start, but nobody signs their quotes: install and start qgsd (package tdx-qgs); its socket is expected at " SV_TDX_QGS);
+                        no(p, "TDs start, but nobody signs their quotes: install and start qgsd "
+                              "(package tdx-qgs); its socket is expected at " SV_TDX_QGS);
                 return;
         }
         sv_qgs_platform_request(&question);
         if (sv_qgs_connect(path, &fd, &err) < 0) {
                 if (!vsock_only(p)) /* the socket of an earlier start */
-                        no(p, "TDs start, but the quote service at " SV_TDX_QGS " takes no connection: start it (systemctl start qgsd), and let QEMU's user "
-                              "reach its socket (%.200s)", err.msg);
+                        no(p,
+                           "TDs start, but the quote service at " SV_TDX_QGS
+                           " takes no connection: start it (systemctl start qgsd), and let QEMU's "
+                           "user "
+                           "reach its socket (%.200s)",
+                           err.msg);
                 return;
         }
         if (sv_qgs_exchange(fd, sv_buf_bytes(&question), ANSWER_MS, &answer, &err) < 0 ||
@@ -406,7 +465,8 @@ static void see_quotes(struct probe *p)
         }
         found(p, "a quote service that answers (quoting enclave %u)", platform.tdqe_svn);
         if (!user_forbidden(p, path) && apparmor_forbids(p))
-                no(p, "TDs start, but AppArmor keeps QEMU from the quote service: add the line \"/{,var/}run/tdx-qgs/qgs.socket rw,\" to "
+                no(p, "TDs start, but AppArmor keeps QEMU from the quote service: add the line "
+                      "\"/{,var/}run/tdx-qgs/qgs.socket rw,\" to "
                       "/etc/apparmor.d/local/abstractions/libvirt-qemu and reload AppArmor");
 }
 
@@ -430,5 +490,8 @@ int sv_tdx_probe(struct sv_probe *out, struct sv_err *err)
         unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
 
         __get_cpuid(0, &eax, &ebx, &ecx, &edx);
-        return sv_tdx_probe_at("", ebx == signature_INTEL_ebx && edx == signature_INTEL_edx && ecx == signature_INTEL_ecx, out, err);
+        return sv_tdx_probe_at("",
+                               ebx == signature_INTEL_ebx && edx == signature_INTEL_edx &&
+                                       ecx == signature_INTEL_ecx,
+                               out, err);
 }

@@ -1,5 +1,6 @@
-/* What QEMU says when the platform refuses a launch (target/i386/kvm/tdx.c): "TDX ioctl KVM_TDX_INIT_VM failed, hw_errors: 0xc000010000000040:
- * Invalid argument". A launch that the module refused failed a proof; one that KVM refused was never asked for. */
+/* What QEMU says when the platform refuses a launch (target/i386/kvm/tdx.c): "TDX ioctl
+ * KVM_TDX_INIT_VM failed, hw_errors: 0xc000010000000040: Invalid argument". A launch that the
+ * module refused failed a proof; one that KVM refused was never asked for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +17,29 @@ static void line_of(const char *p, char *out, size_t size)
         snprintf(out, size, "%.*s", (int)strcspn(p, "\r\n"), p);
 }
 
-static int refused(const char *call, unsigned long long status, const char *rest, struct sv_err *err)
+static int refused(const char *call, unsigned long long status, const char *rest,
+                   struct sv_err *err)
 {
         SV_BUF sentence = SV_BUF_NULL;
         char why[80];
 
         if (!status) {
-                line_of(*rest == ':' ? rest + 1 + (rest[1] == ' ') : "the kernel does not say why", why, sizeof(why));
-                return sv_fail(err, SV_SYSTEM, "tdx.launch.kvm", "KVM refuses the launch (%s: %s): \"secure-vm trial\" makes the same calls and explains, "
-                               "\"secure-vm host\" says what this machine lacks", call, why);
+                line_of(*rest == ':' ? rest + 1 + (rest[1] == ' ') : "the kernel does not say why",
+                        why, sizeof(why));
+                return sv_fail(err, SV_SYSTEM, "tdx.launch.kvm",
+                               "KVM refuses the launch (%s: %s): \"secure-vm trial\" makes the "
+                               "same calls and explains, "
+                               "\"secure-vm host\" says what this machine lacks",
+                               call, why);
         }
         sv_tdx_status(status, &sentence);
         if (sv_tdx_status_again(status))
-                return sv_fail(err, SV_SYSTEM, "tdx.launch.busy", "the TDX module was busy for longer than KVM waits (%s, status 0x%016llx): %s; launch again",
+                return sv_fail(err, SV_SYSTEM, "tdx.launch.busy",
+                               "the TDX module was busy for longer than KVM waits (%s, status "
+                               "0x%016llx): %s; launch again",
                                call, status, sv_buf_str(&sentence));
-        return sv_fail(err, SV_PROOF, "tdx.launch.module", "the TDX module refuses the launch (%s, status 0x%016llx): %s", call, status,
+        return sv_fail(err, SV_PROOF, "tdx.launch.module",
+                       "the TDX module refuses the launch (%s, status 0x%016llx): %s", call, status,
                        sv_buf_str(&sentence));
 }
 
@@ -46,8 +55,11 @@ static int not_offered(const char *message, struct sv_err *err)
                 if (!at || !strstr(at, " for TDX VM ("))
                         continue;
                 line_of(at, line, sizeof(line));
-                return sv_fail(err, SV_SYSTEM, "tdx.launch.offer", "this machine's TDX module does not offer what the guest file asks for: %s; ask for less in "
-                               "\"attributes\", or update the module", line);
+                return sv_fail(err, SV_SYSTEM, "tdx.launch.offer",
+                               "this machine's TDX module does not offer what the guest file asks "
+                               "for: %s; ask for less in "
+                               "\"attributes\", or update the module",
+                               line);
         }
         return 0;
 }

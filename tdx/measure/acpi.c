@@ -1,4 +1,5 @@
-/* RTMR0: the ACPI tables that QEMU gives the firmware, from files (ACPI 6.5, sections 5.2.6 and 5.2.12). */
+/* RTMR0: the ACPI tables that QEMU gives the firmware, from files (ACPI 6.5, sections 5.2.6
+ * and 5.2.12). */
 #include <stdio.h>
 
 #include "base/core/rd.h"
@@ -6,7 +7,8 @@
 
 enum { LOCAL_APIC = 0, LOCAL_X2APIC = 9 };
 
-/* The processors that a MADT says are there; those that could be plugged in later are not enabled. */
+/* The processors that a MADT says are there; those that could be plugged in later are not enabled.
+ */
 static unsigned count_cpus(struct sv_rd madt)
 {
         unsigned n = 0;
@@ -20,7 +22,8 @@ static unsigned count_cpus(struct sv_rd madt)
                         sv_rd_skip(&entry, 6); /* reserved, id */
                 else
                         sv_rd_skip(&entry, 2); /* processor, id */
-                if ((type == LOCAL_APIC || type == LOCAL_X2APIC) && sv_rd_u32le(&entry) & 1 && !entry.bad)
+                if ((type == LOCAL_APIC || type == LOCAL_X2APIC) && sv_rd_u32le(&entry) & 1 &&
+                    !entry.bad)
                         n++;
                 if (madt.bad)
                         return 0;
@@ -28,14 +31,19 @@ static unsigned count_cpus(struct sv_rd madt)
         return n;
 }
 
-/* What image acpi says of the machine whose tables they are: of this guest as it was before, they would give a register that no TD ever has. */
+/* What image acpi says of the machine whose tables they are: of this guest as it was before, they
+ * would give a register that no TD ever has. */
 static int check_shape(const struct sv_tdx_boot *b, struct sv_err *err)
 {
         const struct sv_guest *g = b->guest;
         const struct {
                 const char *member;
                 int64_t is;
-        } t[] = {{"memory", (int64_t)g->memory}, {"vcpus", g->vcpus}, {"disks", (int64_t)g->n_disks}, {"nics", (int64_t)g->n_nics}, {"vsock", b->options->quote_port != 0}};
+        } t[] = {{"memory", (int64_t)g->memory},
+                 {"vcpus", g->vcpus},
+                 {"disks", (int64_t)g->n_disks},
+                 {"nics", (int64_t)g->n_nics},
+                 {"vsock", b->options->quote_port != 0}};
         SV_BUF file = SV_BUF_NULL;
         SV_JSON *shape = NULL;
         int found = sv_tdx_fw_cfg(b, "machine.json", &file, err);
@@ -48,8 +56,12 @@ static int check_shape(const struct sv_tdx_boot *b, struct sv_err *err)
                 int64_t was = sv_json_int(sv_json_get(shape, t[i].member), t[i].is);
 
                 if (was != t[i].is)
-                        return sv_fail(err, SV_USAGE, "tdx.acpi", "%s was made for a machine with %s %lld, and the guest has %lld: make it anew for this guest "
-                                       "(secure-vm image acpi)", b->options->acpi, t[i].member, (long long)was, (long long)t[i].is);
+                        return sv_fail(err, SV_USAGE, "tdx.acpi",
+                                       "%s was made for a machine with %s %lld, and the guest has "
+                                       "%lld: make it anew for this guest "
+                                       "(secure-vm image acpi)",
+                                       b->options->acpi, t[i].member, (long long)was,
+                                       (long long)t[i].is);
         }
         return 0;
 }
@@ -72,11 +84,17 @@ static int check(const struct sv_tdx_boot *b, struct sv_bytes tables, struct sv_
                 n = count_cpus(whole);
                 if (n == b->guest->vcpus)
                         return 0;
-                return sv_fail(err, SV_USAGE, "tdx.acpi", "%s has the ACPI tables of a machine with %u vCPUs, and the guest has %u: make them anew for this guest "
-                               "(secure-vm image acpi)", b->options->acpi, n, b->guest->vcpus);
+                return sv_fail(err, SV_USAGE, "tdx.acpi",
+                               "%s has the ACPI tables of a machine with %u vCPUs, and the guest "
+                               "has %u: make them anew for this guest "
+                               "(secure-vm image acpi)",
+                               b->options->acpi, n, b->guest->vcpus);
         }
-        return sv_fail(err, SV_FORMAT, "tdx.acpi", "etc/acpi/tables in %s has no table of processors (MADT), which every QEMU makes: it is no file of QEMU's fw_cfg, or "
-                       "damaged", b->options->acpi);
+        return sv_fail(err, SV_FORMAT, "tdx.acpi",
+                       "etc/acpi/tables in %s has no table of processors (MADT), which every QEMU "
+                       "makes: it is no file of QEMU's fw_cfg, or "
+                       "damaged",
+                       b->options->acpi);
 }
 
 int sv_tdx_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
@@ -88,19 +106,29 @@ int sv_tdx_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_
                 char what[64];
                 int found = sv_tdx_fw_cfg(b, names[i], &file, err);
 
-                if (found < 0 || (found && i == 2 && (check_shape(b, err) < 0 || check(b, sv_buf_bytes(&file), err) < 0)))
+                if (found < 0 ||
+                    (found && i == 2 &&
+                     (check_shape(b, err) < 0 || check(b, sv_buf_bytes(&file), err) < 0)))
                         return -1;
-                if (found && sv_event_data(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, sv_buf_bytes(&file), err, "ACPI %s, %zu bytes", names[i], file.n) < 0)
+                if (found && sv_event_data(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, sv_buf_bytes(&file),
+                                           err, "ACPI %s, %zu bytes", names[i], file.n) < 0)
                         return -1;
                 if (found)
                         continue;
                 snprintf(what, sizeof(what), "ACPI %s", names[i]);
                 sv_event_unknown(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, what);
                 if (b->options->acpi)
-                        return sv_fail(err, SV_USAGE, "tdx.fw_cfg", "%s has no %s; it was expected as QEMU's fw_cfg names it, or as "
-                                       "/sys/firmware/qemu_fw_cfg/by_name has it in a guest of the same shape", b->options->acpi, names[i]);
-                sv_event_unpredicted(p, 0, "QEMU's ACPI tables are measured, and depend on its version, the CPUs and every device; give them "
-                                     "(\"acpi\": a folder that secure-vm image acpi makes; secure-vm measure --acpi)");
+                        return sv_fail(
+                                err, SV_USAGE, "tdx.fw_cfg",
+                                "%s has no %s; it was expected as QEMU's fw_cfg names it, or as "
+                                "/sys/firmware/qemu_fw_cfg/by_name has it in a guest of the same "
+                                "shape",
+                                b->options->acpi, names[i]);
+                sv_event_unpredicted(p, 0,
+                                     "QEMU's ACPI tables are measured, and depend on its version, "
+                                     "the CPUs and every device; give them "
+                                     "(\"acpi\": a folder that secure-vm image acpi makes; "
+                                     "secure-vm measure --acpi)");
         }
         return 0;
 }

@@ -20,9 +20,11 @@ static const struct sv_explain_meaning meanings[] = {
         {NULL, "the boot took another way, or the firmware is of another generation"},
 };
 
-const struct sv_explain_form sv_tdx_explain_form = {.regs = &sv_registers_rtmr, .meanings = meanings, .prefixes = true};
+const struct sv_explain_form sv_tdx_explain_form = {
+        .regs = &sv_registers_rtmr, .meanings = meanings, .prefixes = true};
 
-int sv_tdx_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows, struct sv_err *err)
+int sv_tdx_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows,
+                   struct sv_err *err)
 {
         return sv_explain_compare(m, event_log, &sv_tdx_explain_form, rows, err);
 }

@@ -1,31 +1,42 @@
 #include "tdx/measure/firmware.h"
 
 #define UI_APP   "462caa21-7614-4503-836e-8ab6f4662331" /* MdeModulePkg/Application/UiApp */
-#define MENU_APP "eec25bdc-67f2-4d95-b1d5-f81b2039d11d" /* MdeModulePkg/Application/BootManagerMenuApp */
-#define SB_DXE   "f0e6a44f-7195-41c3-ac64-54f202cd0a21" /* SecureBootConfigDxe: only in builds that know Secure Boot */
+/* MdeModulePkg/Application/BootManagerMenuApp */
+#define MENU_APP "eec25bdc-67f2-4d95-b1d5-f81b2039d11d"
+/* SecureBootConfigDxe: only in builds that know Secure Boot */
+#define SB_DXE   "f0e6a44f-7195-41c3-ac64-54f202cd0a21"
 #define DXEFV    "7cb8bdc9-f8eb-4f34-aaea-3ee4af6516a1" /* [FV.DXEFV] of OVMF and IntelTdx */
 
 /* UEFI specification, section 3.1.3 */
 enum { ACTIVE = 0x1, HIDDEN = 0x8, APPLICATION = 0x100 };
 
-#define TEXT(s) {(const uint8_t *)(s), sizeof(s)} /* with the terminator, and often with the one of the text before it */
+/* with the terminator, and often with the one of the text before it */
+#define TEXT(s)                                 \
+        {                                       \
+                (const uint8_t *)(s), sizeof(s) \
+        }
 
-/* Oldest first. What each row says was read in the sources of that release; how its events look in logs of real TDs:
- * tests/unit/test_tdx_measure.c. */
+/* Oldest first. What each row says was read in the sources of that release; how its events look in
+ * logs of real TDs: tests/unit/test_tdx_measure.c. */
 static const struct sv_tdx_generation generations[] = {
         {"202202", .separator = 0, .options = {{UI_APP, APPLICATION | ACTIVE | HIDDEN}}},
         {"202411", .separator = 1, .options = {{UI_APP, APPLICATION | ACTIVE | HIDDEN}}},
-        {"202502", TEXT("\0kernel "), .separator = 1, .shim = true, .options = {{UI_APP, APPLICATION | ACTIVE | HIDDEN}}},
+        {"202502", TEXT("\0kernel "), .separator = 1, .shim = true,
+         .options = {{UI_APP, APPLICATION | ACTIVE | HIDDEN}}},
         {"202505", TEXT("\0QEMU FW CFG"), .separator = 1, .shim = true, .fw_cfg = true,
-         .options = {{UI_APP, APPLICATION | ACTIVE, "EFI Firmware Setup"}, {MENU_APP, APPLICATION | ACTIVE | HIDDEN}}},
-        {"202508", TEXT("\0initrd=initrd "), .separator = 1, .shim = true, .fw_cfg = true, .initrd_first = true,
-         .options = {{UI_APP, APPLICATION | ACTIVE, "EFI Firmware Setup"}, {MENU_APP, APPLICATION | ACTIVE | HIDDEN}}},
+         .options = {{UI_APP, APPLICATION | ACTIVE, "EFI Firmware Setup"},
+                     {MENU_APP, APPLICATION | ACTIVE | HIDDEN}}},
+        {"202508", TEXT("\0initrd=initrd "), .separator = 1, .shim = true, .fw_cfg = true,
+         .initrd_first = true,
+         .options = {{UI_APP, APPLICATION | ACTIVE, "EFI Firmware Setup"},
+                     {MENU_APP, APPLICATION | ACTIVE | HIDDEN}}},
 };
 #define N_GENERATIONS (sizeof(generations) / sizeof(*generations))
 
 static const struct sv_tdx_monitor monitors[] = {
         {"mainline", SV_TDX_MAINLINE, false}, /* KVM since 6.16, QEMU since 10.1 */
-        {"two-pass", SV_TDX_TWO_PASS, true},  /* the QEMU 8 of Ubuntu 24.04's and other trees of before */
+        /* the QEMU 8 of Ubuntu 24.04's and other trees of before */
+        {"two-pass", SV_TDX_TWO_PASS, true},
 };
 
 const struct sv_tdx_generation *sv_tdx_generation_by_name(const char *name)
@@ -65,7 +76,8 @@ void sv_tdx_firmware_free(struct sv_tdx_firmware *f)
 }
 
 /* The newest row that shows; none when a later one shows and an earlier does not. */
-static const struct sv_tdx_generation *detect(struct sv_bytes image, struct sv_bytes store, bool *older)
+static const struct sv_tdx_generation *detect(struct sv_bytes image, struct sv_bytes store,
+                                              bool *older)
 {
         const struct sv_tdx_generation *found = NULL;
         bool gap = false;
@@ -93,7 +105,9 @@ static void take_title(struct sv_bytes body, char title[64])
         size_t n = 0;
 
         for (size_t i = 0; i + 1 < body.n && n < 63 && body.p[i]; i += 2)
-                title[n++] = body.p[i] >= 0x20 && body.p[i] < 0x7f && !body.p[i + 1] ? (char)body.p[i] : '?';
+                title[n++] = body.p[i] >= 0x20 && body.p[i] < 0x7f && !body.p[i + 1]
+                                     ? (char)body.p[i]
+                                     : '?';
         title[n] = 0;
 }
 
@@ -106,7 +120,8 @@ int sv_tdx_firmware_file(const struct sv_tdx_firmware *f, const char *guid, char
         int r;
 
         sv_guid_raw(guid, name);
-        while ((r = sv_ffs_next(&f->dxe, &pos, &file, NULL)) > 0 && !sv_bytes_eq(sv_bytes(file.name, 16), sv_bytes(name, 16)))
+        while ((r = sv_ffs_next(&f->dxe, &pos, &file, NULL)) > 0 &&
+               !sv_bytes_eq(sv_bytes(file.name, 16), sv_bytes(name, 16)))
                 ;
         if (r <= 0)
                 return r;

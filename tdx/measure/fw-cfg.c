@@ -6,8 +6,10 @@
 #include "base/core/limits.h"
 #include "tdx/measure/rtmr.h"
 
-/* As Linux shows it (/sys/firmware/qemu_fw_cfg/by_name), by its whole name, or by the last part of it. */
-int sv_tdx_fw_cfg(const struct sv_tdx_boot *b, const char *name, struct sv_buf *out, struct sv_err *err)
+/* As Linux shows it (/sys/firmware/qemu_fw_cfg/by_name), by its whole name, or by the last part of
+ * it. */
+int sv_tdx_fw_cfg(const struct sv_tdx_boot *b, const char *name, struct sv_buf *out,
+                  struct sv_err *err)
 {
         const char *dir = b->options->acpi, *last = strrchr(name, '/');
 
@@ -21,6 +23,9 @@ int sv_tdx_fw_cfg(const struct sv_tdx_boot *b, const char *name, struct sv_buf *
 
         for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
                 if (access(paths[i], F_OK) == 0)
-                        return sv_file_read(paths[i], SV_FW_CFG_SIZE_MAX, out, "tdx.fw_cfg", err) < 0 ? -1 : 1;
+                        return sv_file_read(paths[i], SV_FW_CFG_SIZE_MAX, out, "tdx.fw_cfg", err) <
+                                               0
+                                       ? -1
+                                       : 1;
         return 0;
 }

@@ -4,7 +4,8 @@
 
 #include "base/core/buf.h"
 
-#define LOW_SPLIT  0xb0000000ull /* q35: with this much memory or more, only 2 GiB stay below 4 GiB */
+/* q35: with this much memory or more, only 2 GiB stay below 4 GiB */
+#define LOW_SPLIT  0xb0000000ull
 #define LOW_MAX    0x80000000ull
 #define HIGH_START 0x100000000ull
 
@@ -33,12 +34,14 @@ static void put_resource(struct sv_buf *b, uint32_t type, uint64_t start, uint64
 
 static int by_address(const void *a, const void *b)
 {
-        const struct sv_tdvf_section *x = *(const struct sv_tdvf_section *const *)a, *y = *(const struct sv_tdvf_section *const *)b;
+        const struct sv_tdvf_section *x = *(const struct sv_tdvf_section *const *)a,
+                                     *y = *(const struct sv_tdvf_section *const *)b;
 
         return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
 }
 
-/* Low memory, with the pieces that the launch has already added cut out of what the firmware has to accept. */
+/* Low memory, with the pieces that the launch has already added cut out of what the firmware has to
+ * accept. */
 static int low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b, struct sv_err *err)
 {
         const struct sv_tdvf_section *sorted[SV_TDVF_SECTIONS_MAX];
@@ -46,16 +49,21 @@ static int low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b, s
         size_t n = 0;
 
         for (size_t i = 0; i < t->n; i++)
-                if (t->sections[i].type == SV_TDVF_TD_HOB || t->sections[i].type == SV_TDVF_TEMP_MEM)
+                if (t->sections[i].type == SV_TDVF_TD_HOB ||
+                    t->sections[i].type == SV_TDVF_TEMP_MEM)
                         sorted[n++] = &t->sections[i];
         qsort(sorted, n, sizeof(sorted[0]), by_address);
         for (size_t i = 0; i < n; i++) {
-                if (sorted[i]->gpa + sorted[i]->size > end) /* QEMU: "Failed to accept memory for TDVF section" */
-                        return sv_fail(err, SV_USAGE, "tdx.hob.memory",
-                                       "the firmware's section %s (0x%llx bytes at 0x%llx) lies outside the guest's memory below 4 GiB, which ends at 0x%llx; "
-                                       "give the guest more memory, or another firmware",
-                                       sv_tdvf_type_name(sorted[i]->type), (unsigned long long)sorted[i]->size, (unsigned long long)sorted[i]->gpa,
-                                       (unsigned long long)end);
+                /* QEMU: "Failed to accept memory for TDVF section" */
+                if (sorted[i]->gpa + sorted[i]->size > end)
+                        return sv_fail(
+                                err, SV_USAGE, "tdx.hob.memory",
+                                "the firmware's section %s (0x%llx bytes at 0x%llx) lies outside "
+                                "the guest's memory below 4 GiB, which ends at 0x%llx; "
+                                "give the guest more memory, or another firmware",
+                                sv_tdvf_type_name(sorted[i]->type),
+                                (unsigned long long)sorted[i]->size,
+                                (unsigned long long)sorted[i]->gpa, (unsigned long long)end);
                 put_resource(b, MEMORY_UNACCEPTED, at, sorted[i]->gpa - at);
                 put_resource(b, SYSTEM_MEMORY, sorted[i]->gpa, sorted[i]->size);
                 at = sorted[i]->gpa + sorted[i]->size;
@@ -82,7 +90,8 @@ int sv_tdx_hob(const struct sv_tdvf *tdvf, uint64_t memory, struct sv_buf *out, 
         sv_buf_u64le(&head, place->gpa + 56 + list.n); /* EfiEndOfHobList: behind the END block */
         sv_buf_put(&head, sv_buf_bytes(&list));
         if (head.n > place->size)
-                return sv_fail(err, SV_FORMAT, "tdx.hob", "the HOB list has %zu bytes, its section only %llu", head.n,
+                return sv_fail(err, SV_FORMAT, "tdx.hob",
+                               "the HOB list has %zu bytes, its section only %llu", head.n,
                                (unsigned long long)place->size);
         sv_buf_put(out, sv_buf_bytes(&head));
         return sv_buf_ok(out, "the HOB list", err);

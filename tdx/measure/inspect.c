@@ -89,14 +89,25 @@ static void add_levels(struct sv_json *j, const struct sv_json *from)
 
                 for (size_t k = 0; members[k]; k++)
                         if (sv_json_get(sv_json_at(from, i), members[k]))
-                                sv_json_set(row, members[k], sv_json_ref(sv_json_get(sv_json_at(from, i), members[k])));
+                                sv_json_set(
+                                        row, members[k],
+                                        sv_json_ref(sv_json_get(sv_json_at(from, i), members[k])));
         }
 }
 
 static struct sv_json *document(const struct sv_json *body, const char *kind)
 {
-        static const char *const members[] = {"id", "version", "issueDate", "nextUpdate", "fmspc", "pceId", "tcbEvaluationDataNumber",
-                                              "mrsigner", "isvprodid", "tdxModuleIdentities", NULL};
+        static const char *const members[] = {"id",
+                                              "version",
+                                              "issueDate",
+                                              "nextUpdate",
+                                              "fmspc",
+                                              "pceId",
+                                              "tcbEvaluationDataNumber",
+                                              "mrsigner",
+                                              "isvprodid",
+                                              "tdxModuleIdentities",
+                                              NULL};
         struct sv_json *j = with_kind(sv_json_object(), kind);
 
         for (size_t k = 0; members[k]; k++)
@@ -113,7 +124,8 @@ static struct sv_json *collection(const struct sv_json *collaterals)
         const struct sv_json *infos = sv_json_get(collaterals, "tcbinfos");
 
         for (size_t i = 0; i < sv_json_len(infos); i++) {
-                const struct sv_json *body = sv_json_pointer(sv_json_at(infos, i), "/tdx_tcbinfo/tcbInfo");
+                const struct sv_json *body =
+                        sv_json_pointer(sv_json_at(infos, i), "/tdx_tcbinfo/tcbInfo");
 
                 if (body)
                         sv_json_add(list, document(body, "tcb-info"));

@@ -13,7 +13,9 @@ static int map_firmware(const struct sv_guest *g, struct sv_map *out, struct sv_
 
         if (!g->firmware && access(path, R_OK) < 0)
                 return sv_fail(err, SV_SYSTEM, "tdx.firmware",
-                               "%s is not here: install a firmware for TDX (Debian forky: package ovmf-inteltdx), or name one with \"firmware\"", path);
+                               "%s is not here: install a firmware for TDX (Debian forky: package "
+                               "ovmf-inteltdx), or name one with \"firmware\"",
+                               path);
         return sv_file_map(path, SV_FIRMWARE_SIZE_MAX, out, "tdx.firmware", err);
 }
 
@@ -53,22 +55,28 @@ static int predict(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err
                         return -1;
                 b->files = &files;
         }
-        if (add_mrtd(p, b, err) < 0 || sv_tdx_boot_read(b, err) < 0 || sv_tdx_rtmr0(p, b, err) < 0 || sv_tdx_rtmr_boot(p, b, err) < 0)
+        if (add_mrtd(p, b, err) < 0 || sv_tdx_boot_read(b, err) < 0 ||
+            sv_tdx_rtmr0(p, b, err) < 0 || sv_tdx_rtmr_boot(p, b, err) < 0)
                 return -1;
         return add_values(p, err);
 }
 
-static int measure(const struct sv_guest *g, const struct sv_tdx_options *o, struct sv_measurement *out, struct sv_err *err)
+static int measure(const struct sv_guest *g, const struct sv_tdx_options *o,
+                   struct sv_measurement *out, struct sv_err *err)
 {
-        struct sv_prediction p = {.regs = &sv_registers_rtmr, .m = {.values = sv_json_object(), .unpredicted = sv_json_array()}};
+        struct sv_prediction p = {
+                .regs = &sv_registers_rtmr,
+                .m = {.values = sv_json_object(), .unpredicted = sv_json_array()}};
         struct sv_tdx_firmware f = {.readable = false};
-        struct sv_tdx_boot b = {.guest = g, .options = o, .monitor = sv_tdx_monitor(o->page_order), .firmware = &f};
+        struct sv_tdx_boot b = {
+                .guest = g, .options = o, .monitor = sv_tdx_monitor(o->page_order), .firmware = &f};
         SV_MAP image = {.mapped = 0};
         int r = map_firmware(g, &image, err);
 
         if (r == 0 && sv_tdx_firmware_read(image.bytes, &f, err) < 0)
                 r = sv_wrap(err, "firmware %s", g->firmware ? g->firmware : SV_TDX_FIRMWARE);
-        if (r == 0 && (g->kernel || g->uki)) /* unpacking it takes longer than all else; without a kernel nothing needs it */
+        /* unpacking it takes longer than all else; without a kernel nothing needs it */
+        if (r == 0 && (g->kernel || g->uki))
                 sv_tdx_firmware_look(image.bytes, o->generation, &f);
         if (r == 0)
                 r = predict(&p, &b, err);

@@ -1,14 +1,17 @@
-/* MRTD and RTMR0 to RTMR2 that a TD will have when its kernel starts, from files alone; and beside them, a boot's event log. How each event
- * comes about: docs/FORMATS.md, "What a TD measures". */
+/* MRTD and RTMR0 to RTMR2 that a TD will have when its kernel starts, from files alone; and beside
+ * them, a boot's event log. How each event comes about: docs/FORMATS.md, "What a TD measures". */
 #pragma once
 
 #include "guest/guest.h"
 #include "tee/tee.h"
 #include "ovmf/explain.h"
 
-/* The `measure` of struct sv_tee. Reads firmware, kernel, initramfs and the folder of ACPI tables. Values: {"mrtd":hex,"rtmr0":hex,…};
- * what is not in there is in out->unpredicted with its reason. */
+/* The `measure` of struct sv_tee. Reads firmware, kernel, initramfs and the folder of ACPI tables.
+ * Values: {"mrtd":hex,"rtmr0":hex,…}; what is not in there is in out->unpredicted with its reason.
+ */
 int sv_tdx_measure(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);
-/* The `compare` of struct sv_tee: the log is what the guest has in /sys/firmware/acpi/tables/data/CCEL. */
-int sv_tdx_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows, struct sv_err *err);
+/* The `compare` of struct sv_tee: the log is what the guest has in
+ * /sys/firmware/acpi/tables/data/CCEL. */
+int sv_tdx_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows,
+                   struct sv_err *err);
 extern const struct sv_explain_form sv_tdx_explain_form;

@@ -56,21 +56,23 @@ static void section(struct build *b, const struct sv_tdvf_section *s, enum sv_td
 }
 
 /* The digest is MRTD after the section, so that two runs can be compared line by line. */
-static void note(const struct build *b, struct sv_measurement *steps, const struct sv_tdvf_section *s)
+static void note(const struct build *b, struct sv_measurement *steps,
+                 const struct sv_tdvf_section *s)
 {
         bool measured = s->attributes & SV_TDVF_MR_EXTEND;
         struct sv_measure_step *step = sv_measurement_step(steps);
 
         snprintf(step->reg, sizeof(step->reg), "mrtd");
         snprintf(step->type, sizeof(step->type), "%s", measured ? "ADD+EXTEND" : "ADD");
-        snprintf(step->what, sizeof(step->what), "%s: %llu pages at 0x%llx%s", sv_tdvf_type_name(s->type),
-                 (unsigned long long)(s->size / SV_PAGE), (unsigned long long)s->gpa, measured ? ", contents measured" : "");
+        snprintf(step->what, sizeof(step->what), "%s: %llu pages at 0x%llx%s",
+                 sv_tdvf_type_name(s->type), (unsigned long long)(s->size / SV_PAGE),
+                 (unsigned long long)s->gpa, measured ? ", contents measured" : "");
         if (!b->failed && sv_hash_peek(b->hash, step->digest[1], NULL) == 0)
                 step->digest_size[1] = SV_TDX_DIGEST;
 }
 
-int sv_tdx_mrtd(const struct sv_tdvf *tdvf, enum sv_tdx_order order, uint8_t mrtd[SV_TDX_DIGEST], struct sv_measurement *steps,
-                struct sv_err *err)
+int sv_tdx_mrtd(const struct sv_tdvf *tdvf, enum sv_tdx_order order, uint8_t mrtd[SV_TDX_DIGEST],
+                struct sv_measurement *steps, struct sv_err *err)
 {
         SV_HASH *hash = sv_hash_new(SV_SHA384, err);
         struct build b = {.hash = hash, .err = err};

@@ -1,5 +1,5 @@
-/* Secure Boot: which entry of which list lets the image start, measured into RTMR0 when it is used; and what a shim adds to it
- * (ovmf/authority.h, ovmf/shim.h). */
+/* Secure Boot: which entry of which list lets the image start, measured into RTMR0 when it is used;
+ * and what a shim adds to it (ovmf/authority.h, ovmf/shim.h). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,8 +44,12 @@ static int read_shim(struct sv_tdx_boot *b, struct sv_err *err)
 
 static void refuse(struct sv_tdx_boot *b, const char *by, const char *what, const char *why)
 {
-        snprintf(b->refused, sizeof(b->refused), "Secure Boot is on, and the %s does not start the %s, which is %s: sign it with a key that the firmware's db "
-                 "trusts, put a shim in between that trusts its signer (\"shim\"), or use a firmware without keys", by, what, why);
+        snprintf(b->refused, sizeof(b->refused),
+                 "Secure Boot is on, and the %s does not start the %s, which is %s: sign it with a "
+                 "key that the firmware's db "
+                 "trusts, put a shim in between that trusts its signer (\"shim\"), or use a "
+                 "firmware without keys",
+                 by, what, why);
 }
 
 static const char *kernel_path(const struct sv_tdx_boot *b)
@@ -64,7 +68,8 @@ static int allow_first(struct sv_tdx_boot *b, struct sv_err *err)
                 refuse(b, "firmware", "kernel", "changed by QEMU, so that its signature breaks");
                 return 0;
         }
-        r = sv_signed_image_read(sv_buf_bytes(shim ? &b->shim_image : &b->files->kernel), &image, err);
+        r = sv_signed_image_read(sv_buf_bytes(shim ? &b->shim_image : &b->files->kernel), &image,
+                                 err);
         if (r == 0)
                 r = sv_firmware_authority(b->store, &image, &b->first, err);
         if (r < 0)
@@ -83,7 +88,8 @@ static int allow_second(struct sv_tdx_boot *b, struct sv_err *err)
         int r = sv_pe_section(kernel, ".sbat", &sbat, err);
 
         if (r == 0) {
-                refuse(b, "shim", "kernel", "without a section .sbat, which says what it was made from");
+                refuse(b, "shim", "kernel",
+                       "without a section .sbat, which says what it was made from");
                 return 0;
         }
         if (r > 0)
@@ -122,11 +128,13 @@ static int add(struct sv_prediction *p, const struct sv_authority *a, struct sv_
 {
         if (a->name)
                 return sv_event_authority(p, 0, a, err);
-        sv_event_unknown(p, 0, SV_EV_EFI_VARIABLE_AUTHORITY, "the entry that allows what is started");
+        sv_event_unknown(p, 0, SV_EV_EFI_VARIABLE_AUTHORITY,
+                         "the entry that allows what is started");
         return 0;
 }
 
-int sv_tdx_firmware_authority(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
+int sv_tdx_firmware_authority(struct sv_prediction *p, const struct sv_tdx_boot *b,
+                              struct sv_err *err)
 {
         return b->secure_boot ? add(p, &b->first, err) : 0;
 }

@@ -7,7 +7,8 @@
 
 #define CHECK "tdx.bundle"
 
-static const char *const kinds[SV_TDX_PARTS] = {"tcb-info", "tcb-info-chain", "qe-identity", "qe-identity-chain", "pck-crl", "root-ca-crl"};
+static const char *const kinds[SV_TDX_PARTS] = {
+        "tcb-info", "tcb-info-chain", "qe-identity", "qe-identity-chain", "pck-crl", "root-ca-crl"};
 
 const char *sv_tdx_part_kind(enum sv_tdx_part part)
 {
@@ -27,12 +28,16 @@ static int crl(const struct sv_json *text, struct sv_buf *out, struct sv_err *er
         const char *hex = sv_json_str(text);
 
         if (sv_json_type(text) != SV_JSON_NULL && !hex)
-                return sv_fail(err, SV_FORMAT, CHECK ".member", "a revocation list is %s, hexadecimal text was expected", sv_json_type_name(sv_json_type(text)));
+                return sv_fail(err, SV_FORMAT, CHECK ".member",
+                               "a revocation list is %s, hexadecimal text was expected",
+                               sv_json_type_name(sv_json_type(text)));
         return hex ? sv_unhex(sv_bytes_str(hex), out, CHECK ".hex", err) : 0;
 }
 
-/* A signed document: a text that holds JSON, or the object itself. What Intel signed are its bytes, so the object's are taken as they stand. */
-static int document(struct sv_bytes whole, const struct sv_json *root, const char *pointer, struct sv_buf *out, struct sv_err *err)
+/* A signed document: a text that holds JSON, or the object itself. What Intel signed are its bytes,
+ * so the object's are taken as they stand. */
+static int document(struct sv_bytes whole, const struct sv_json *root, const char *pointer,
+                    struct sv_buf *out, struct sv_err *err)
 {
         const struct sv_json *doc = sv_json_pointer(root, pointer);
 
@@ -41,23 +46,26 @@ static int document(struct sv_bytes whole, const struct sv_json *root, const cha
         else if (sv_json_str(doc))
                 sv_buf_puts(out, sv_json_str(doc));
         else if (sv_json_type(doc) != SV_JSON_NULL)
-                return sv_fail(err, SV_FORMAT, CHECK ".member", "%s: an object, or a text that holds one, was expected", pointer);
+                return sv_fail(err, SV_FORMAT, CHECK ".member",
+                               "%s: an object, or a text that holds one, was expected", pointer);
         return 0;
 }
 
 /* --- Intel's PcsClientTool --- */
 
-static int chain(const struct sv_json *collaterals, const char *name, struct sv_buf *out, struct sv_err *err)
+static int chain(const struct sv_json *collaterals, const char *name, struct sv_buf *out,
+                 struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_get(sv_json_get(collaterals, "certificates"), name));
 
         return text ? sv_unpercent(text, out, CHECK ".chain", err) : 0;
 }
 
-static int read_pcs(struct sv_bytes text, const struct sv_json *root, const struct sv_pck *pck, bool processor, struct sv_tdx_bundle *out,
-                    struct sv_err *err)
+static int read_pcs(struct sv_bytes text, const struct sv_json *root, const struct sv_pck *pck,
+                    bool processor, struct sv_tdx_bundle *out, struct sv_err *err)
 {
-        const struct sv_json *c = sv_json_get(root, "collaterals"), *infos = sv_json_get(c, "tcbinfos");
+        const struct sv_json *c = sv_json_get(root, "collaterals"),
+                             *infos = sv_json_get(c, "tcbinfos");
         char fmspc[13], pointer[64];
 
         sv_hex(sv_bytes(pck->fmspc, 6), fmspc);
@@ -65,13 +73,17 @@ static int read_pcs(struct sv_bytes text, const struct sv_json *root, const stru
                 const char *of = sv_json_str(sv_json_get(sv_json_at(infos, i), "fmspc"));
 
                 snprintf(pointer, sizeof(pointer), "/collaterals/tcbinfos/%zu/tdx_tcbinfo", i);
-                if (of && !strcasecmp(of, fmspc) && document(text, root, pointer, &out->part[SV_TDX_TCB_INFO], err) < 0)
+                if (of && !strcasecmp(of, fmspc) &&
+                    document(text, root, pointer, &out->part[SV_TDX_TCB_INFO], err) < 0)
                         return -1;
         }
-        if (document(text, root, "/collaterals/tdqeidentity", &out->part[SV_TDX_QE_IDENTITY], err) < 0 ||
+        if (document(text, root, "/collaterals/tdqeidentity", &out->part[SV_TDX_QE_IDENTITY], err) <
+                    0 ||
             chain(c, "TCB-Info-Issuer-Chain", &out->part[SV_TDX_TCB_INFO_CHAIN], err) < 0 ||
-            chain(c, "SGX-Enclave-Identity-Issuer-Chain", &out->part[SV_TDX_QE_IDENTITY_CHAIN], err) < 0 ||
-            crl(sv_json_get(sv_json_get(c, "pckcacrl"), processor ? "processorCrl" : "platformCrl"), &out->part[SV_TDX_PCK_CRL], err) < 0)
+            chain(c, "SGX-Enclave-Identity-Issuer-Chain", &out->part[SV_TDX_QE_IDENTITY_CHAIN],
+                  err) < 0 ||
+            crl(sv_json_get(sv_json_get(c, "pckcacrl"), processor ? "processorCrl" : "platformCrl"),
+                &out->part[SV_TDX_PCK_CRL], err) < 0)
                 return -1;
         return crl(sv_json_get(c, "rootcacrl"), &out->part[SV_TDX_ROOT_CA_CRL], err);
 }
@@ -79,16 +91,19 @@ static int read_pcs(struct sv_bytes text, const struct sv_json *root, const stru
 /* --- dcap-qvl --- */
 
 /* Body and signature are members of their own: put together again as Intel's service answers. */
-static int joined(const struct sv_json *root, const char *member, const char *body, struct sv_buf *out, struct sv_err *err)
+static int joined(const struct sv_json *root, const char *member, const char *body,
+                  struct sv_buf *out, struct sv_err *err)
 {
         char signature_member[64];
         const char *text, *signature;
 
         snprintf(signature_member, sizeof(signature_member), "%s_signature", member);
-        if (sv_json_need_str(root, member, &text, CHECK, err) < 0 || sv_json_need_str(root, signature_member, &signature, CHECK, err) < 0)
+        if (sv_json_need_str(root, member, &text, CHECK, err) < 0 ||
+            sv_json_need_str(root, signature_member, &signature, CHECK, err) < 0)
                 return -1;
         if (strspn(signature, "0123456789abcdefABCDEF") != strlen(signature))
-                return sv_fail(err, SV_FORMAT, CHECK ".hex", "%s is not hexadecimal", signature_member);
+                return sv_fail(err, SV_FORMAT, CHECK ".hex", "%s is not hexadecimal",
+                               signature_member);
         sv_buf_printf(out, "{\"%s\":", body);
         sv_buf_puts(out, text);
         sv_buf_printf(out, ",\"signature\":\"%s\"}", signature);
@@ -100,7 +115,8 @@ static int read_qvl(const struct sv_json *root, struct sv_tdx_bundle *out, struc
         const char *info_chain, *qe_chain;
 
         if (joined(root, "tcb_info", "tcbInfo", &out->part[SV_TDX_TCB_INFO], err) < 0 ||
-            joined(root, "qe_identity", "enclaveIdentity", &out->part[SV_TDX_QE_IDENTITY], err) < 0 ||
+            joined(root, "qe_identity", "enclaveIdentity", &out->part[SV_TDX_QE_IDENTITY], err) <
+                    0 ||
             sv_json_need_str(root, "tcb_info_issuer_chain", &info_chain, CHECK, err) < 0 ||
             sv_json_need_str(root, "qe_identity_issuer_chain", &qe_chain, CHECK, err) < 0 ||
             crl(sv_json_get(root, "pck_crl"), &out->part[SV_TDX_PCK_CRL], err) < 0 ||
@@ -111,7 +127,8 @@ static int read_qvl(const struct sv_json *root, struct sv_tdx_bundle *out, struc
         return 0;
 }
 
-int sv_tdx_bundle_read(struct sv_bytes text, const struct sv_pck *pck, bool processor, struct sv_tdx_bundle *out, struct sv_err *err)
+int sv_tdx_bundle_read(struct sv_bytes text, const struct sv_pck *pck, bool processor,
+                       struct sv_tdx_bundle *out, struct sv_err *err)
 {
         SV_TDX_BUNDLE b = {0};
         SV_JSON *root = NULL;
@@ -125,8 +142,10 @@ int sv_tdx_bundle_read(struct sv_bytes text, const struct sv_pck *pck, bool proc
                 r = read_qvl(root, &b, err);
         else
                 r = sv_fail(err, SV_FORMAT, CHECK ".form",
-                            "neither what Intel's PcsClientTool collects (\"collaterals\") nor the collateral of a quote (\"tcb_info\"); a folder "
-                            "of tcb_info.json, tcb_info_chain.pem, qe_identity.json, qe_identity_chain.pem, pck_crl.der, root_ca_crl.der works too");
+                            "neither what Intel's PcsClientTool collects (\"collaterals\") nor the "
+                            "collateral of a quote (\"tcb_info\"); a folder "
+                            "of tcb_info.json, tcb_info_chain.pem, qe_identity.json, "
+                            "qe_identity_chain.pem, pck_crl.der, root_ca_crl.der works too");
         for (int i = 0; i < SV_TDX_PARTS && r == 0; i++)
                 r = sv_buf_ok(&b.part[i], kinds[i], err);
         if (r < 0)

@@ -27,7 +27,8 @@ int sv_tdx_ccel_replay(struct sv_bytes log, struct sv_tdx_ccel *out, struct sv_e
         return sv_tcg_log_parse(log, &sv_registers_rtmr, &l, err) < 0 ? -1 : replay(&l, out, err);
 }
 
-int sv_tdx_ccel_check(struct sv_bytes log, const uint8_t rtmr[SV_TDX_RTMRS][48], bool *rtmr3, struct sv_err *err)
+int sv_tdx_ccel_check(struct sv_bytes log, const uint8_t rtmr[SV_TDX_RTMRS][48], bool *rtmr3,
+                      struct sv_err *err)
 {
         struct sv_tdx_ccel c;
         char want[97], got[97];
@@ -36,8 +37,10 @@ int sv_tdx_ccel_check(struct sv_bytes log, const uint8_t rtmr[SV_TDX_RTMRS][48],
                 return -1;
         for (unsigned i = 0; i < 3; i++)
                 if (!sv_bytes_eq(sv_bytes(c.rtmr[i], 48), sv_bytes(rtmr[i], 48)))
-                        return sv_fail(err, SV_PROOF, "tdx.ccel.replay", "the event log leads to %s in RTMR%u, the quote says %s",
-                                       sv_hex(sv_bytes(c.rtmr[i], 48), want), i, sv_hex(sv_bytes(rtmr[i], 48), got));
+                        return sv_fail(err, SV_PROOF, "tdx.ccel.replay",
+                                       "the event log leads to %s in RTMR%u, the quote says %s",
+                                       sv_hex(sv_bytes(c.rtmr[i], 48), want), i,
+                                       sv_hex(sv_bytes(rtmr[i], 48), got));
         *rtmr3 = sv_bytes_eq(sv_bytes(c.rtmr[3], 48), sv_bytes(rtmr[3], 48));
         return 0;
 }
@@ -50,7 +53,8 @@ bool sv_tdx_ccel_here(struct sv_bytes file)
 
         sv_rd_seek(&r, 32);
         signature = sv_rd_take(&r, 16);
-        return signature && reg == sv_registers_rtmr.first && sv_bytes_eq(sv_bytes(signature, 16), sv_bytes("Spec ID Event03", 16));
+        return signature && reg == sv_registers_rtmr.first &&
+               sv_bytes_eq(sv_bytes(signature, 16), sv_bytes("Spec ID Event03", 16));
 }
 
 int sv_tdx_ccel_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err)

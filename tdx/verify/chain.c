@@ -33,7 +33,8 @@ static bool is_issuer(const struct sv_cert *c)
         return n >= 3 && !strcmp(cn + n - 3, " CA");
 }
 
-static int find(struct sv_tdx_chain *c, const struct sv_certs *test_roots, const char *check, struct sv_err *err)
+static int find(struct sv_tdx_chain *c, const struct sv_certs *test_roots, const char *check,
+                struct sv_err *err)
 {
         char cn[256], name[64];
 
@@ -52,14 +53,18 @@ static int find(struct sv_tdx_chain *c, const struct sv_certs *test_roots, const
         }
         snprintf(name, sizeof(name), "%s.chain", check);
         if (!c->leaf || !c->root)
-                return sv_fail(err, SV_PROOF, name, "the chain of %zu certificates has no %s", c->certs.n, c->leaf ? "\"Intel SGX Root CA\"" : "leaf");
+                return sv_fail(err, SV_PROOF, name, "the chain of %zu certificates has no %s",
+                               c->certs.n, c->leaf ? "\"Intel SGX Root CA\"" : "leaf");
         c->test_root = sv_certs_have(test_roots, c->root);
         if (!c->test_root && !is_intel(c->root))
-                return sv_fail(err, SV_PROOF, "tdx.root", "the chain ends in a root that is called Intel's but is not: its SHA-256 is not the one built in");
+                return sv_fail(err, SV_PROOF, "tdx.root",
+                               "the chain ends in a root that is called Intel's but is not: its "
+                               "SHA-256 is not the one built in");
         return 0;
 }
 
-int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out, struct sv_err *err)
+int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check,
+                      struct sv_tdx_chain *out, struct sv_err *err)
 {
         struct sv_tdx_chain c = {.certs = *certs};
 
@@ -72,21 +77,24 @@ int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots,
         return 0;
 }
 
-int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out,
-                       struct sv_err *err)
+int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check,
+                       struct sv_tdx_chain *out, struct sv_err *err)
 {
         SV_CERTS certs = {0};
         char name[64];
 
         snprintf(name, sizeof(name), "%s.chain", check);
-        return sv_certs_parse(pem, &certs, name, err) < 0 ? -1 : sv_tdx_chain_take(&certs, test_roots, check, out, err);
+        return sv_certs_parse(pem, &certs, name, err) < 0
+                       ? -1
+                       : sv_tdx_chain_take(&certs, test_roots, check, out, err);
 }
 
-int sv_tdx_chain_verify(const struct sv_tdx_chain *c, const struct sv_bytes *crls, size_t n_crls, int64_t time, const char *check,
-                        struct sv_err *err)
+int sv_tdx_chain_verify(const struct sv_tdx_chain *c, const struct sv_bytes *crls, size_t n_crls,
+                        int64_t time, const char *check, struct sv_err *err)
 {
         struct sv_cert *root = (struct sv_cert *)(uintptr_t)c->root;
         struct sv_certs roots = {&root, 1};
 
-        return sv_chain_verify(c->leaf, &c->certs, &roots, crls, n_crls, time, NULL, NULL, check, err);
+        return sv_chain_verify(c->leaf, &c->certs, &roots, crls, n_crls, time, NULL, NULL, check,
+                               err);
 }

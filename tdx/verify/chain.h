@@ -4,9 +4,9 @@
 #include "base/crypto/x509.h"
 
 struct sv_tdx_chain {
-        struct sv_certs certs;       /* owned; in the order of the PEM */
-        const struct sv_cert *leaf;  /* in certs */
-        const struct sv_cert *root;  /* in certs, pinned */
+        struct sv_certs certs;      /* owned; in the order of the PEM */
+        const struct sv_cert *leaf; /* in certs */
+        const struct sv_cert *root; /* in certs, pinned */
         bool test_root;
         int64_t expires; /* the first notAfter */
 };
@@ -14,12 +14,15 @@ struct sv_tdx_chain {
 void sv_tdx_chain_free(struct sv_tdx_chain *c);
 #define SV_TDX_CHAIN __attribute__((cleanup(sv_tdx_chain_free))) struct sv_tdx_chain
 
-/* PEM with leaf, intermediates and root in any order. The leaf is the one that is no CA by name. SV_PROOF "<check>.chain" when it is not
- * whole, "tdx.root" when the root is not Intel's nor one of test_roots. */
-int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out,
-                       struct sv_err *err);
+/* PEM with leaf, intermediates and root in any order. The leaf is the one that is no CA by name.
+ * SV_PROOF "<check>.chain" when it is not whole, "tdx.root" when the root is not Intel's nor one of
+ * test_roots. */
+int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check,
+                       struct sv_tdx_chain *out, struct sv_err *err);
 /* The same of certificates that are read already; takes them over, also on failure. */
-int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check, struct sv_tdx_chain *out, struct sv_err *err);
-/* Signatures, dates, CRLs (one for each issuer): "<check>.chain", ".expired", ".revoked", ".crl". */
-int sv_tdx_chain_verify(const struct sv_tdx_chain *c, const struct sv_bytes *crls, size_t n_crls, int64_t time, const char *check,
-                        struct sv_err *err);
+int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check,
+                      struct sv_tdx_chain *out, struct sv_err *err);
+/* Signatures, dates, CRLs (one for each issuer): "<check>.chain", ".expired", ".revoked", ".crl".
+ */
+int sv_tdx_chain_verify(const struct sv_tdx_chain *c, const struct sv_bytes *crls, size_t n_crls,
+                        int64_t time, const char *check, struct sv_err *err);

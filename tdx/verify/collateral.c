@@ -31,15 +31,18 @@ void sv_tdx_collateral_free(struct sv_tdx_collateral *c)
         sv_buf_free(&c->qe);
 }
 
-/* For how long what was found at `time` stays so: all certificates and lists are valid. A list's beginning is not asked for: from `time` on. */
-static int set_span(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl, int64_t time, struct sv_err *err)
+/* For how long what was found at `time` stays so: all certificates and lists are valid. A list's
+ * beginning is not asked for: from `time` on. */
+static int set_span(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl,
+                    int64_t time, struct sv_err *err)
 {
         const struct sv_bytes crls[2] = {c->pck_crl, c->root_ca_crl};
         int64_t until = t->chain.expires;
 
         for (int i = first_crl; i < 2; i++) {
                 /* A list that names no end would hold for ever. */
-                if (!c->crl_until[i] && sv_crl_next_update(crls[i], &c->crl_until[i], "tdx.crl.end", err) < 0)
+                if (!c->crl_until[i] &&
+                    sv_crl_next_update(crls[i], &c->crl_until[i], "tdx.crl.end", err) < 0)
                         return -1;
                 until = c->crl_until[i] < until ? c->crl_until[i] : until;
         }
@@ -57,46 +60,56 @@ static int advise(struct sv_err *err)
         if (!last || strcmp(last, ".crl"))
                 return -1;
         why = *err;
-        return sv_fail(err, why.class, why.check, "%.900s; fetch the lists anew (secure-vm collateral fetch)", why.msg);
+        return sv_fail(err, why.class, why.check,
+                       "%.900s; fetch the lists anew (secure-vm collateral fetch)", why.msg);
 }
 
-/* Lists from the first_crl-th on: those of the PCK's issuer and of the root, or of the root only. */
-static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl, int64_t time, const char *check, struct sv_err *err)
+/* Lists from the first_crl-th on: those of the PCK's issuer and of the root, or of the root only.
+ */
+static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl, int64_t time,
+                 const char *check, struct sv_err *err)
 {
         const struct sv_bytes crls[2] = {c->pck_crl, c->root_ca_crl};
 
         if (c->skip_signatures || (time >= t->from && time < t->until))
                 return 0;
-        if (sv_tdx_chain_verify(&t->chain, crls + first_crl, 2 - (size_t)first_crl, time, check, err) < 0)
+        if (sv_tdx_chain_verify(&t->chain, crls + first_crl, 2 - (size_t)first_crl, time, check,
+                                err) < 0)
                 return advise(err);
         return set_span(c, t, first_crl, time, err);
 }
 
-/* Where the second certificate begins: right behind the first one's last line, so that what is read from there on does not depend on what comes
- * before. 0: there is none, or anything else is beside the first. */
+/* Where the second certificate begins: right behind the first one's last line, so that what is read
+ * from there on does not depend on what comes before. 0: there is none, or anything else is beside
+ * the first. */
 static size_t second_block(struct sv_bytes pem)
 {
-        static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----\n";
+        static const char begin[] = "-----BEGIN CERTIFICATE-----",
+                          end[] = "-----END CERTIFICATE-----\n";
         const size_t n = sizeof(begin) - 1, tail = sizeof(end) - 1;
         const uint8_t *at;
 
         if (pem.n < n || !sv_bytes_eq(sv_bytes(pem.p, n), sv_bytes(begin, n)))
                 return 0;
         at = memmem(pem.p + n, pem.n - n, begin, n);
-        if (!at || (size_t)(at - pem.p) < n + tail || !sv_bytes_eq(sv_bytes(at - tail, tail), sv_bytes(end, tail)))
+        if (!at || (size_t)(at - pem.p) < n + tail ||
+            !sv_bytes_eq(sv_bytes(at - tail, tail), sv_bytes(end, tail)))
                 return 0;
         return (size_t)(at - pem.p);
 }
 
-/* Another platform of the same issuers: its own certificate is new, those above it are read already. */
-static int exchange_leaf(struct sv_tdx_collateral *c, struct sv_bytes pem, struct sv_certs *out, struct sv_err *err)
+/* Another platform of the same issuers: its own certificate is new, those above it are read
+ * already. */
+static int exchange_leaf(struct sv_tdx_collateral *c, struct sv_bytes pem, struct sv_certs *out,
+                         struct sv_err *err)
 {
         size_t old = second_block(sv_buf_bytes(&c->pck_pem)), now = second_block(pem);
         struct sv_certs *have = &c->pck.chain.certs;
         struct sv_cert *leaf;
 
         if (!old || !now || !have->n || c->pck.chain.leaf != have->list[0] ||
-            !sv_bytes_eq(sv_bytes(c->pck_pem.p + old, c->pck_pem.n - old), sv_bytes(pem.p + now, pem.n - now)))
+            !sv_bytes_eq(sv_bytes(c->pck_pem.p + old, c->pck_pem.n - old),
+                         sv_bytes(pem.p + now, pem.n - now)))
                 return sv_certs_parse(pem, out, "tdx.pck.chain", err);
         if (sv_certs_parse(sv_bytes(pem.p, now), out, "tdx.pck.chain", err) < 0)
                 return -1;
@@ -117,27 +130,32 @@ static int other_platform(struct sv_tdx_collateral *c, struct sv_bytes pem, stru
                 return -1;
         platform_free(c);
         sv_buf_put(&c->pck_pem, pem);
-        if (sv_buf_ok(&c->pck_pem, "the PCK chain", err) < 0 || sv_tdx_chain_take(&certs, c->test_roots, "tdx.pck", &c->pck.chain, err) < 0)
+        if (sv_buf_ok(&c->pck_pem, "the PCK chain", err) < 0 ||
+            sv_tdx_chain_take(&certs, c->test_roots, "tdx.pck", &c->pck.chain, err) < 0)
                 return -1;
         sv_cert_fingerprint(c->pck.chain.root, c->root);
         return 0;
 }
 
-int sv_tdx_collateral_pck(struct sv_tdx_collateral *c, struct sv_bytes pem, int64_t time, struct sv_err *err)
+int sv_tdx_collateral_pck(struct sv_tdx_collateral *c, struct sv_bytes pem, int64_t time,
+                          struct sv_err *err)
 {
-        if ((!c->pck.chain.leaf || !sv_bytes_eq(sv_buf_bytes(&c->pck_pem), pem)) && other_platform(c, pem, err) < 0)
+        if ((!c->pck.chain.leaf || !sv_bytes_eq(sv_buf_bytes(&c->pck_pem), pem)) &&
+            other_platform(c, pem, err) < 0)
                 return -1;
         if (!c->pck_crl.n || !c->root_ca_crl.n)
-                return sv_fail(err, SV_PROOF, "tdx.pck.crl", "the %s is missing: whether the platform is revoked cannot be known",
+                return sv_fail(err, SV_PROOF, "tdx.pck.crl",
+                               "the %s is missing: whether the platform is revoked cannot be known",
                                c->pck_crl.n ? "root CA's revocation list" : "PCK revocation list");
-        if (holds(c, &c->pck, 0, time, "tdx.pck", err) < 0 || (!c->platform_read && sv_pck_parse(c->pck.chain.leaf, &c->platform, err) < 0))
+        if (holds(c, &c->pck, 0, time, "tdx.pck", err) < 0 ||
+            (!c->platform_read && sv_pck_parse(c->pck.chain.leaf, &c->platform, err) < 0))
                 return -1;
         c->platform_read = true;
         return 0;
 }
 
-static int read_doc(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv_bytes text, struct sv_bytes chain, const char *body, const char *check,
-                    struct sv_err *err)
+static int read_doc(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv_bytes text,
+                    struct sv_bytes chain, const char *body, const char *check, struct sv_err *err)
 {
         char cn[256];
 
@@ -146,12 +164,15 @@ static int read_doc(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv
                 return -1;
         sv_cert_subject_cn(d->signer.chain.leaf, cn);
         if (strcmp(cn, "Intel SGX TCB Signing"))
-                return sv_fail(err, SV_PROOF, "tdx.tcb_signing.name", "\"Intel SGX TCB Signing\" was expected to sign, this is \"%s\"", cn);
+                return sv_fail(err, SV_PROOF, "tdx.tcb_signing.name",
+                               "\"Intel SGX TCB Signing\" was expected to sign, this is \"%s\"",
+                               cn);
         return 0;
 }
 
-static int document(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv_bytes text, struct sv_bytes chain, const char *body, const char *check,
-                    int64_t time, struct sv_err *err)
+static int document(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv_bytes text,
+                    struct sv_bytes chain, const char *body, const char *check, int64_t time,
+                    struct sv_err *err)
 {
         if (!d->read && read_doc(c, d, text, chain, body, check, err) < 0) {
                 doc_free(d);
@@ -170,7 +191,9 @@ static int document(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv
 
 int sv_tdx_collateral_docs(struct sv_tdx_collateral *c, int64_t time, struct sv_err *err)
 {
-        if (document(c, &c->info, c->tcb_info, c->tcb_info_chain, "tcbInfo", "tdx.tcb_info", time, err) < 0)
+        if (document(c, &c->info, c->tcb_info, c->tcb_info_chain, "tcbInfo", "tdx.tcb_info", time,
+                     err) < 0)
                 return -1;
-        return document(c, &c->identity, c->qe_identity, c->qe_identity_chain, "enclaveIdentity", "tdx.qe_identity", time, err);
+        return document(c, &c->identity, c->qe_identity, c->qe_identity_chain, "enclaveIdentity",
+                        "tdx.qe_identity", time, err);
 }

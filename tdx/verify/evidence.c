@@ -17,18 +17,23 @@ static int read_parts(const struct sv_json *evidence, struct sv_tdx_evidence *e,
         static const char *const members[] = {"quote", "cc_eventlog", NULL};
 
         if (sv_json_type(evidence) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_FORMAT, CHECK ".member", "an object was expected as evidence, found %s", sv_json_type_name(sv_json_type(evidence)));
-        if (sv_json_only(evidence, members, CHECK, err) < 0 || sv_json_need_b64(evidence, "quote", &e->quote, CHECK, err) < 0)
+                return sv_fail(err, SV_FORMAT, CHECK ".member",
+                               "an object was expected as evidence, found %s",
+                               sv_json_type_name(sv_json_type(evidence)));
+        if (sv_json_only(evidence, members, CHECK, err) < 0 ||
+            sv_json_need_b64(evidence, "quote", &e->quote, CHECK, err) < 0)
                 return -1;
         if (!e->quote.n)
                 return sv_fail(err, SV_FORMAT, "tdx.evidence.quote",
-                               "the quote is empty: the host's quoting service gave none (is qgsd running, and the platform registered?)");
+                               "the quote is empty: the host's quoting service gave none (is qgsd "
+                               "running, and the platform registered?)");
         if (sv_json_type(sv_json_get(evidence, "cc_eventlog")) == SV_JSON_NULL)
                 return 0;
         return sv_json_need_b64(evidence, "cc_eventlog", &e->event_log, CHECK, err);
 }
 
-int sv_tdx_evidence_read(const struct sv_json *evidence, struct sv_tdx_evidence *out, struct sv_err *err)
+int sv_tdx_evidence_read(const struct sv_json *evidence, struct sv_tdx_evidence *out,
+                         struct sv_err *err)
 {
         SV_TDX_EVIDENCE e = {.quote.max = SV_QUOTE_SIZE_MAX, .event_log.max = SV_EVENTLOG_SIZE_MAX};
 
@@ -39,7 +44,8 @@ int sv_tdx_evidence_read(const struct sv_json *evidence, struct sv_tdx_evidence 
         return 0;
 }
 
-int sv_tdx_evidence_write(struct sv_bytes quote, struct sv_bytes event_log, struct sv_json **out, struct sv_err *err)
+int sv_tdx_evidence_write(struct sv_bytes quote, struct sv_bytes event_log, struct sv_json **out,
+                          struct sv_err *err)
 {
         struct sv_quote q;
 

@@ -54,7 +54,8 @@ void sv_tdx_keep(struct sv_memory *m, struct sv_known *k)
         sv_memory_keep(s->c.pck.chain.certs.n == CHAIN ? m : NULL, k, platform);
 }
 
-int sv_tdx_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time, struct sv_err *err)
+int sv_tdx_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
+                 struct sv_err *err)
 {
         struct sv_known *k = sv_tdx_known_new(what, err);
         struct sv_tdx_known *s = k ? k->state : NULL;
@@ -63,7 +64,8 @@ int sv_tdx_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t 
         if (!k)
                 return -1;
         sv_collateral_get(&k->what, "pck-chain", 0, &pem);
-        if (sv_tdx_collateral_pck(&s->c, pem, time, err) < 0 || sv_tdx_collateral_docs(&s->c, time, err) < 0) {
+        if (sv_tdx_collateral_pck(&s->c, pem, time, err) < 0 ||
+            sv_tdx_collateral_docs(&s->c, time, err) < 0) {
                 sv_known_free(k);
                 return -1;
         }

@@ -1,4 +1,5 @@
-/* Which collateral a quote needs: Intel's Provisioning Certification Service, version 4, for this platform's FMSPC and its certificate's CA. */
+/* Which collateral a quote needs: Intel's Provisioning Certification Service, version 4, for this
+ * platform's FMSPC and its certificate's CA. */
 #include <stdio.h>
 
 #include "tdx/verify/chain.h"
@@ -9,7 +10,8 @@
 #define ROOT "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
 #define DAY  (24 * 60 * 60)
 
-static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form, const char *offline)
+static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form,
+                           const char *offline)
 {
         struct sv_json *row = sv_json_add(out, sv_json_object());
 
@@ -22,7 +24,8 @@ static struct sv_json *add(struct sv_json *out, const char *kind, const char *ur
 }
 
 /* Intel hands the chain of whoever signed a document out in a header of the answer. */
-static void add_document(struct sv_json *out, const char *kind, const char *url, const char *offline, const char *until, const char *header)
+static void add_document(struct sv_json *out, const char *kind, const char *url,
+                         const char *offline, const char *until, const char *header)
 {
         struct sv_json *row = add(out, kind, url, "json", offline);
         char chain[64];
@@ -32,7 +35,8 @@ static void add_document(struct sv_json *out, const char *kind, const char *url,
         sv_json_set_str(sv_json_set(row, "headers", sv_json_object()), header, chain);
 }
 
-int sv_tdx_platform(const struct sv_quote *quote, struct sv_pck *pck, bool *processor, struct sv_err *err)
+int sv_tdx_platform(const struct sv_quote *quote, struct sv_pck *pck, bool *processor,
+                    struct sv_err *err)
 {
         SV_CERTS certs = {0};
         struct sv_pck p;
@@ -51,7 +55,9 @@ int sv_tdx_platform(const struct sv_quote *quote, struct sv_pck *pck, bool *proc
                 *pck = p;
                 return 0;
         }
-        return sv_fail(err, SV_PROOF, "tdx.pck.name", "the quote's chain of %zu certificates has no \"Intel SGX PCK Certificate\"", certs.n);
+        return sv_fail(err, SV_PROOF, "tdx.pck.name",
+                       "the quote's chain of %zu certificates has no \"Intel SGX PCK Certificate\"",
+                       certs.n);
 }
 
 int sv_tdx_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
@@ -62,18 +68,23 @@ int sv_tdx_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_
         bool processor;
         char url[160], path[64], fmspc[13];
 
-        if (sv_tdx_evidence_read(evidence, &e, err) < 0 || sv_quote_parse(sv_buf_bytes(&e.quote), &quote, err) < 0 ||
+        if (sv_tdx_evidence_read(evidence, &e, err) < 0 ||
+            sv_quote_parse(sv_buf_bytes(&e.quote), &quote, err) < 0 ||
             sv_tdx_platform(&quote, &pck, &processor, err) < 0)
                 return -1;
-        snprintf(fmspc, sizeof(fmspc), "%02X%02X%02X%02X%02X%02X", pck.fmspc[0], pck.fmspc[1], pck.fmspc[2], pck.fmspc[3], pck.fmspc[4], pck.fmspc[5]);
+        snprintf(fmspc, sizeof(fmspc), "%02X%02X%02X%02X%02X%02X", pck.fmspc[0], pck.fmspc[1],
+                 pck.fmspc[2], pck.fmspc[3], pck.fmspc[4], pck.fmspc[5]);
         snprintf(url, sizeof(url), PCS "/tdx/certification/v4/tcb?fmspc=%s", fmspc);
         snprintf(path, sizeof(path), "tdx/%s/tcb_info.json", fmspc);
         add_document(out, "tcb-info", url, path, "/tcbInfo/nextUpdate", "TCB-Info-Issuer-Chain");
-        add_document(out, "qe-identity", PCS "/tdx/certification/v4/qe/identity", "tdx/qe_identity.json", "/enclaveIdentity/nextUpdate",
+        add_document(out, "qe-identity", PCS "/tdx/certification/v4/qe/identity",
+                     "tdx/qe_identity.json", "/enclaveIdentity/nextUpdate",
                      "SGX-Enclave-Identity-Issuer-Chain");
-        snprintf(url, sizeof(url), PCS "/sgx/certification/v4/pckcrl?ca=%s&encoding=der", processor ? "processor" : "platform");
+        snprintf(url, sizeof(url), PCS "/sgx/certification/v4/pckcrl?ca=%s&encoding=der",
+                 processor ? "processor" : "platform");
         snprintf(path, sizeof(path), "sgx/pck_crl_%s.der", processor ? "processor" : "platform");
         add(out, "pck-crl", url, "crl", path);
-        sv_json_set_str(add(out, "root-ca-crl", ROOT, "crl", "sgx/root_ca_crl.der"), "mirror_path", "/sgx/certification/v4/rootcacrl");
+        sv_json_set_str(add(out, "root-ca-crl", ROOT, "crl", "sgx/root_ca_crl.der"), "mirror_path",
+                        "/sgx/certification/v4/rootcacrl");
         return 0;
 }

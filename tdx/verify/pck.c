@@ -2,7 +2,8 @@
 
 #include "base/core/rd.h"
 
-/* 1.2.840.113741.1.13.1 without its last arc, as DER contents: every member's OID begins with it. */
+/* 1.2.840.113741.1.13.1 without its last arc, as DER contents: every member's OID begins with it.
+ */
 static const uint8_t oid_sgx[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
 
 enum { DER_INTEGER = 0x02, DER_OCTETS = 0x04, DER_OID = 0x06, DER_SEQUENCE = 0x30 };
@@ -30,7 +31,8 @@ static int arcs(struct sv_rd *oid, uint8_t out[2])
         const uint8_t *prefix = sv_rd_take(oid, sizeof(oid_sgx));
         int n = 0;
 
-        if (!prefix || !sv_bytes_eq(sv_bytes(prefix, sizeof(oid_sgx)), sv_bytes(oid_sgx, sizeof(oid_sgx))))
+        if (!prefix ||
+            !sv_bytes_eq(sv_bytes(prefix, sizeof(oid_sgx)), sv_bytes(oid_sgx, sizeof(oid_sgx))))
                 return 0;
         while (sv_rd_left(oid) && n < 2)
                 out[n++] = sv_rd_u8(oid);
@@ -60,7 +62,8 @@ static bool integer(struct sv_rd *value, uint8_t tag, uint16_t *out)
 /* Which members were there: each exactly once. */
 #define SEEN(n) (1u << (n))
 
-static bool tcb_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t tag, uint32_t *seen)
+static bool tcb_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t tag,
+                       uint32_t *seen)
 {
         uint16_t v;
 
@@ -153,14 +156,20 @@ int sv_pck_parse(const struct sv_cert *cert, struct sv_pck *out, struct sv_err *
 
         sv_cert_subject_cn(cert, cn);
         if (strcmp(cn, "Intel SGX PCK Certificate"))
-                return sv_fail(err, SV_PROOF, "tdx.pck.name", "a certificate for \"Intel SGX PCK Certificate\" was expected, this is for \"%s\"", cn);
+                return sv_fail(err, SV_PROOF, "tdx.pck.name",
+                               "a certificate for \"Intel SGX PCK Certificate\" was expected, this "
+                               "is for \"%s\"",
+                               cn);
         sv_cert_issuer_cn(cert, cn);
         if (strcmp(cn, "Intel SGX PCK Platform CA") && strcmp(cn, "Intel SGX PCK Processor CA"))
                 return sv_fail(err, SV_PROOF, "tdx.pck.name",
-                               "a PCK certificate is issued by \"Intel SGX PCK Platform CA\" or \"Intel SGX PCK Processor CA\", this one by \"%s\"", cn);
+                               "a PCK certificate is issued by \"Intel SGX PCK Platform CA\" or "
+                               "\"Intel SGX PCK Processor CA\", this one by \"%s\"",
+                               cn);
         if (!sv_cert_ext(cert, "1.2.840.113741.1.13.1", &raw) || !sv_pck_extension(raw, &p))
                 return sv_fail(err, SV_FORMAT, "tdx.pck.extension",
-                               "the PCK certificate has no SGX extension with PPID, TCB, PCEID and FMSPC, each once and of its size");
+                               "the PCK certificate has no SGX extension with PPID, TCB, PCEID and "
+                               "FMSPC, each once and of its size");
         *out = p;
         return 0;
 }

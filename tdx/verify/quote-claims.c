@@ -14,8 +14,13 @@ static const struct {
         const char *name;
         uint64_t bit;
 } attribute_bits[] = {
-        {"debug", SV_TD_DEBUG},   {"servtd_ext", SV_TD_SERVTD_EXT}, {"sept_ve_disable", SV_TD_SEPT_VE_DISABLE}, {"migratable", SV_TD_MIGRATABLE},
-        {"pks", SV_TD_PKS},       {"kl", SV_TD_KL},                 {"perfmon", SV_TD_PERFMON},
+        {"debug", SV_TD_DEBUG},
+        {"servtd_ext", SV_TD_SERVTD_EXT},
+        {"sept_ve_disable", SV_TD_SEPT_VE_DISABLE},
+        {"migratable", SV_TD_MIGRATABLE},
+        {"pks", SV_TD_PKS},
+        {"kl", SV_TD_KL},
+        {"perfmon", SV_TD_PERFMON},
 };
 
 /* Types 3 and 4 (sgx_quote_5.h, sgx_report2_body_v1_5_t and its extension). */
@@ -39,8 +44,11 @@ struct sv_json *sv_td_claims(const struct sv_td_report *td)
         set_u64(j, "tdattributes", td->tdattributes);
         bits = sv_json_set(j, "tdattributes_bits", sv_json_object());
         for (size_t i = 0; i < sizeof(attribute_bits) / sizeof(attribute_bits[0]); i++)
-                sv_json_set_bool(bits, attribute_bits[i].name, td->tdattributes & attribute_bits[i].bit);
-        sv_json_set_bool(bits, "unknown", td->tdattributes & ~SV_TD_KNOWN || (td->tdattributes & SV_TD_TUD & ~SV_TD_DEBUG));
+                sv_json_set_bool(bits, attribute_bits[i].name,
+                                 td->tdattributes & attribute_bits[i].bit);
+        sv_json_set_bool(bits, "unknown",
+                         td->tdattributes & ~SV_TD_KNOWN ||
+                                 (td->tdattributes & SV_TD_TUD & ~SV_TD_DEBUG));
         set_u64(j, "xfam", td->xfam);
         sv_json_set_hex(j, "mrtd", sv_bytes(td->mrtd, 48));
         sv_json_set_hex(j, "mrconfigid", sv_bytes(td->mrconfigid, 48));

@@ -58,7 +58,8 @@ static void sgx_report(struct sv_bytes raw, struct sv_sgx_report *q)
 
 static int header(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
 {
-        static const uint8_t intel[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
+        static const uint8_t intel[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
+                                          0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
         uint16_t key_type;
         uint32_t tee;
         struct sv_bytes vendor;
@@ -72,11 +73,15 @@ static int header(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
         if (sv_rd_ok(r, "tdx.quote.size", "the quote's header", err) < 0)
                 return -1;
         if (q->version != 4 && q->version != 5)
-                return sv_fail(err, SV_FORMAT, "tdx.quote.version", "quote versions 4 and 5 are known, this one is %u", q->version);
+                return sv_fail(err, SV_FORMAT, "tdx.quote.version",
+                               "quote versions 4 and 5 are known, this one is %u", q->version);
         if (key_type != ECDSA_P256 || tee != TEE_TDX || !sv_bytes_eq(vendor, sv_bytes(intel, 16)))
                 return sv_fail(err, SV_FORMAT, "tdx.quote.type",
-                               "attestation key type 2, TEE type 0x81 and Intel's quoting enclave were expected, found type %u, TEE 0x%x%s", key_type,
-                               tee, sv_bytes_eq(vendor, sv_bytes(intel, 16)) ? "" : " and another vendor");
+                               "attestation key type 2, TEE type 0x81 and Intel's quoting enclave "
+                               "were expected, found type %u, TEE 0x%x%s",
+                               key_type, tee,
+                               sv_bytes_eq(vendor, sv_bytes(intel, 16)) ? ""
+                                                                        : " and another vendor");
         return 0;
 }
 
@@ -94,14 +99,19 @@ static int body(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
         for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
                 known |= bodies[i].type == type && bodies[i].size == size;
         if (!r->bad && !known)
-                return sv_fail(err, SV_FORMAT, "tdx.quote.body", "body type %u with %u bytes: TD bodies are type 2 (584), 3 (648) and 4 (885)", type,
-                               size);
+                return sv_fail(err, SV_FORMAT, "tdx.quote.body",
+                               "body type %u with %u bytes: TD bodies are type 2 (584), 3 (648) "
+                               "and 4 (885)",
+                               type, size);
         part = sv_rd_sub(r, size);
         td_report(&part, type, &q->td);
-        return sv_rd_ok(r, "tdx.quote.size", "the quote's body", err) < 0 ? -1 : sv_rd_done(&part, "tdx.quote.body", "the TD report", err);
+        return sv_rd_ok(r, "tdx.quote.size", "the quote's body", err) < 0
+                       ? -1
+                       : sv_rd_done(&part, "tdx.quote.body", "the TD report", err);
 }
 
-/* Certification data of type 6: QE report, its signature, authentication data, and certification data of type 5: the PCK chain. */
+/* Certification data of type 6: QE report, its signature, authentication data, and certification
+ * data of type 5: the PCK chain. */
 static int certification(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
 {
         uint16_t type = sv_rd_u16le(r);
@@ -109,7 +119,8 @@ static int certification(struct sv_rd *r, struct sv_quote *q, struct sv_err *err
         struct sv_rd outer = sv_rd_sub(r, size), inner;
 
         if (!r->bad && type != CERT_QE_REPORT)
-                return sv_fail(err, SV_FORMAT, "tdx.quote.signature", "certification data of type 6 were expected, found type %u", type);
+                return sv_fail(err, SV_FORMAT, "tdx.quote.signature",
+                               "certification data of type 6 were expected, found type %u", type);
         q->qe_report = sv_rd_bytes(&outer, 384);
         q->qe_signature = sv_rd_bytes(&outer, 64);
         q->qe_auth = sv_rd_bytes(&outer, sv_rd_u16le(&outer));
@@ -121,8 +132,10 @@ static int certification(struct sv_rd *r, struct sv_quote *q, struct sv_err *err
                 return -1;
         if (type != CERT_PCK_CHAIN)
                 return sv_fail(err, SV_FORMAT, "tdx.quote.certification",
-                               "the quote carries certification data of type %u, not the PCK chain (type 5); its platform is not registered with a "
-                               "PCCS that delivers it", type);
+                               "the quote carries certification data of type %u, not the PCK chain "
+                               "(type 5); its platform is not registered with a "
+                               "PCCS that delivers it",
+                               type);
         while (q->pck_chain.n && !q->pck_chain.p[q->pck_chain.n - 1])
                 q->pck_chain.n--;
         sgx_report(q->qe_report, &q->qe);
@@ -135,7 +148,9 @@ int sv_quote_parse(struct sv_bytes raw, struct sv_quote *out, struct sv_err *err
         struct sv_rd r = sv_rd(raw), sig;
 
         if (raw.n > SV_QUOTE_SIZE_MAX)
-                return sv_fail(err, SV_FORMAT, "tdx.quote.size", "a quote has at most %u bytes, this has %zu", SV_QUOTE_SIZE_MAX, raw.n);
+                return sv_fail(err, SV_FORMAT, "tdx.quote.size",
+                               "a quote has at most %u bytes, this has %zu", SV_QUOTE_SIZE_MAX,
+                               raw.n);
         if (header(&r, &q, err) < 0 || body(&r, &q, err) < 0)
                 return -1;
         q.signed_part = sv_bytes(raw.p, r.pos);
@@ -144,7 +159,8 @@ int sv_quote_parse(struct sv_bytes raw, struct sv_quote *out, struct sv_err *err
                 return -1;
         q.signature = sv_rd_bytes(&sig, 64);
         q.att_key = sv_rd_bytes(&sig, 64);
-        if (certification(&sig, &q, err) < 0 || sv_rd_done(&sig, "tdx.quote.signature", "the quote's signature data", err) < 0)
+        if (certification(&sig, &q, err) < 0 ||
+            sv_rd_done(&sig, "tdx.quote.signature", "the quote's signature data", err) < 0)
                 return -1;
         q.trailing = sv_rd_left(&r);
         *out = q;

@@ -1,12 +1,14 @@
-/* TD quotes, versions 4 and 5 (Intel TDX DCAP Quoting Library API, appendix A; sgx_quote_4.h, sgx_quote_5.h). Reading is pure and
- * believes nothing: tdx/verify/verify.c checks the signatures over the raw bytes. */
+/* TD quotes, versions 4 and 5 (Intel TDX DCAP Quoting Library API, appendix A; sgx_quote_4.h,
+ * sgx_quote_5.h). Reading is pure and believes nothing: tdx/verify/verify.c checks the signatures
+ * over the raw bytes. */
 #pragma once
 
 #include "base/json/json.h"
 
 #define SV_QUOTE_SIZE_MAX (128u << 10)
 
-enum sv_td_body { SV_TD_10 = 2, SV_TD_15 = 3, SV_TD_15EX = 4 }; /* version 5's body types; version 4 is SV_TD_10 */
+/* version 5's body types; version 4 is SV_TD_10 */
+enum sv_td_body { SV_TD_10 = 2, SV_TD_15 = 3, SV_TD_15EX = 4 };
 
 struct sv_td_report { /* TD report body; Intel's names */
         enum sv_td_body type;
@@ -36,7 +38,9 @@ struct sv_td_report { /* TD report body; Intel's names */
 #define SV_TD_PKS             (1ull << 30)
 #define SV_TD_KL              (1ull << 31)
 #define SV_TD_PERFMON         (1ull << 63)
-#define SV_TD_KNOWN (SV_TD_TUD | SV_TD_SERVTD_EXT | SV_TD_SEPT_VE_DISABLE | SV_TD_MIGRATABLE | SV_TD_PKS | SV_TD_KL | SV_TD_PERFMON)
+#define SV_TD_KNOWN                                                                            \
+        (SV_TD_TUD | SV_TD_SERVTD_EXT | SV_TD_SEPT_VE_DISABLE | SV_TD_MIGRATABLE | SV_TD_PKS | \
+         SV_TD_KL | SV_TD_PERFMON)
 
 struct sv_sgx_report { /* report body of the quoting enclave (384 bytes) */
         uint8_t cpusvn[16];
@@ -61,10 +65,12 @@ struct sv_quote { /* views point into the quote */
         struct sv_sgx_report qe;
         struct sv_bytes qe_auth;
         struct sv_bytes pck_chain; /* PEM: leaf, CA, root; without the NUL that some add */
-        size_t trailing;           /* bytes behind the signature data: some hosts leave some; reported, never read */
+        /* bytes behind the signature data: some hosts leave some; reported, never read */
+        size_t trailing;
 };
 
-/* SV_FORMAT "tdx.quote.size", ".version", ".type" (not ECDSA P-256, not TDX, not Intel's QE), ".body" (type and size disagree),
+/* SV_FORMAT "tdx.quote.size", ".version", ".type" (not ECDSA P-256, not TDX, not Intel's QE),
+ * ".body" (type and size disagree),
  * ".signature" (sizes that do not nest), ".certification" (no PCK chain inside). */
 int sv_quote_parse(struct sv_bytes raw, struct sv_quote *out, struct sv_err *err);
 /* Every field by Intel's name; the caller frees. */

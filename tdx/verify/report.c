@@ -8,14 +8,17 @@
 #define TD_INFO  512, 512
 
 /* REPORTMACSTRUCT: REPORTTYPE, CPUSVN, the two digests, REPORTDATA. */
-static int mac_struct(struct sv_rd *r, struct sv_tdreport *t, uint8_t digests[2][48], struct sv_err *err)
+static int mac_struct(struct sv_rd *r, struct sv_tdreport *t, uint8_t digests[2][48],
+                      struct sv_err *err)
 {
         uint8_t type = sv_rd_u8(r), subtype = sv_rd_u8(r);
 
         t->version = sv_rd_u8(r);
         if (type != TYPE_TDX || subtype || t->version > 1)
-                return sv_fail(err, SV_FORMAT, "tdx.report.type", "a TDREPORT (type 0x81, subtype 0, version 0 or 1) was expected, found 0x%x, %u, %u", type,
-                               subtype, t->version);
+                return sv_fail(err, SV_FORMAT, "tdx.report.type",
+                               "a TDREPORT (type 0x81, subtype 0, version 0 or 1) was expected, "
+                               "found 0x%x, %u, %u",
+                               type, subtype, t->version);
         sv_rd_seek(r, 16);
         sv_rd_copy(r, t->cpusvn, 16);
         sv_rd_copy(r, digests[0], 48);
@@ -24,13 +27,17 @@ static int mac_struct(struct sv_rd *r, struct sv_tdreport *t, uint8_t digests[2]
         return 0;
 }
 
-static int hash(struct sv_bytes raw, size_t at, size_t n, const uint8_t want[48], const char *what, struct sv_err *err)
+static int hash(struct sv_bytes raw, size_t at, size_t n, const uint8_t want[48], const char *what,
+                struct sv_err *err)
 {
         uint8_t have[48];
 
         if (sv_digest(SV_SHA384, sv_bytes(raw.p + at, n), have, err) < 0)
                 return -1;
-        return sv_bytes_eq(sv_bytes(have, 48), sv_bytes(want, 48)) ? 0 : sv_fail(err, SV_FORMAT, "tdx.report.hash", "the report names another %s", what);
+        return sv_bytes_eq(sv_bytes(have, 48), sv_bytes(want, 48))
+                       ? 0
+                       : sv_fail(err, SV_FORMAT, "tdx.report.hash", "the report names another %s",
+                                 what);
 }
 
 static void infos(struct sv_rd *r, struct sv_tdreport *t)
@@ -63,8 +70,10 @@ int sv_tdreport_parse(struct sv_bytes raw, struct sv_tdreport *out, struct sv_er
         uint8_t digests[2][48] = {{0}};
 
         if (raw.n != SV_TDREPORT_SIZE)
-                return sv_fail(err, SV_FORMAT, "tdx.report.size", "a TDREPORT has %u bytes, this has %zu", SV_TDREPORT_SIZE, raw.n);
-        if (mac_struct(&r, &t, digests, err) < 0 || hash(raw, TCB_INFO, digests[0], "TEE_TCB_INFO", err) < 0 ||
+                return sv_fail(err, SV_FORMAT, "tdx.report.size",
+                               "a TDREPORT has %u bytes, this has %zu", SV_TDREPORT_SIZE, raw.n);
+        if (mac_struct(&r, &t, digests, err) < 0 ||
+            hash(raw, TCB_INFO, digests[0], "TEE_TCB_INFO", err) < 0 ||
             hash(raw, TD_INFO, digests[1], "TDINFO", err) < 0)
                 return -1;
         infos(&r, &t);

@@ -1,5 +1,5 @@
-/* TDREPORT_STRUCT (Intel TDX Module ABI Specification): what the module says to its own machine of a TD. Its MAC holds on that machine
- * alone; a quote is what others can verify. Pure. */
+/* TDREPORT_STRUCT (Intel TDX Module ABI Specification): what the module says to its own machine of
+ * a TD. Its MAC holds on that machine alone; a quote is what others can verify. Pure. */
 #pragma once
 
 #include "tdx/verify/quote.h"
@@ -12,6 +12,6 @@ struct sv_tdreport {
         struct sv_td_report td;
 };
 
-/* SV_FORMAT "tdx.report.size", ".type" (no TDX report of a version that we know), ".hash" (REPORTMACSTRUCT names another TDINFO or
- * TEE_TCB_INFO). */
+/* SV_FORMAT "tdx.report.size", ".type" (no TDX report of a version that we know), ".hash"
+ * (REPORTMACSTRUCT names another TDINFO or TEE_TCB_INFO). */
 int sv_tdreport_parse(struct sv_bytes raw, struct sv_tdreport *out, struct sv_err *err);

@@ -43,29 +43,39 @@ static int advisories_are_names(const struct sv_json *list, struct sv_err *err)
 
         for (size_t i = 0; good && i < sv_json_len(list); i++)
                 good = sv_json_str(sv_json_at(list, i));
-        return good ? 0 : sv_fail(err, SV_FORMAT, "tdx.tcb.status", "advisoryIDs: a list of names was expected, found %s",
-                                  sv_json_type(list) == SV_JSON_ARRAY ? "a list of something else" : sv_json_type_name(sv_json_type(list)));
+        return good ? 0
+                    : sv_fail(err, SV_FORMAT, "tdx.tcb.status",
+                              "advisoryIDs: a list of names was expected, found %s",
+                              sv_json_type(list) == SV_JSON_ARRAY
+                                      ? "a list of something else"
+                                      : sv_json_type_name(sv_json_type(list)));
 }
 
-static int level_says(const struct sv_json *level, const char *check, struct sv_tcb_found *out, struct sv_err *err)
+static int level_says(const struct sv_json *level, const char *check, struct sv_tcb_found *out,
+                      struct sv_err *err)
 {
         struct sv_tcb_found f = {.advisories = sv_json_get(level, "advisoryIDs")};
         const char *status, *when;
 
-        if (sv_json_need_str(level, "tcbStatus", &status, check, err) < 0 || sv_json_need_str(level, "tcbDate", &when, check, err) < 0)
+        if (sv_json_need_str(level, "tcbStatus", &status, check, err) < 0 ||
+            sv_json_need_str(level, "tcbDate", &when, check, err) < 0)
                 return -1;
         /* Relaunch is a verdict of the verifier's, never one of Intel's documents. */
-        if (!sv_tcb_status_by_name(status, &f.status) || f.status == SV_TCB_RELAUNCH_ADVISED || f.status == SV_TCB_RELAUNCH_CONFIGURATION)
-                return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "tcbStatus \"%.40s\" is none that Intel documents", status);
+        if (!sv_tcb_status_by_name(status, &f.status) || f.status == SV_TCB_RELAUNCH_ADVISED ||
+            f.status == SV_TCB_RELAUNCH_CONFIGURATION)
+                return sv_fail(err, SV_FORMAT, "tdx.tcb.status",
+                               "tcbStatus \"%.40s\" is none that Intel documents", status);
         if (sv_parse_time(when, &f.date, "tdx.tcb.status", err) < 0)
-                return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "tcbDate \"%.40s\" is no time", when);
+                return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "tcbDate \"%.40s\" is no time",
+                               when);
         if (advisories_are_names(f.advisories, err) < 0)
                 return -1;
         *out = f;
         return 0;
 }
 
-static int components(const struct sv_json *tcb, const char *member, uint8_t out[16], struct sv_err *err)
+static int components(const struct sv_json *tcb, const char *member, uint8_t out[16],
+                      struct sv_err *err)
 {
         struct sv_json *list;
         int64_t svn;
@@ -73,9 +83,12 @@ static int components(const struct sv_json *tcb, const char *member, uint8_t out
         if (sv_json_need_array(tcb, member, &list, "tdx.tcb_info", err) < 0)
                 return -1;
         if (sv_json_len(list) != 16)
-                return sv_fail(err, SV_FORMAT, "tdx.tcb_info.member", "%s: 16 components were expected, found %zu", member, sv_json_len(list));
+                return sv_fail(err, SV_FORMAT, "tdx.tcb_info.member",
+                               "%s: 16 components were expected, found %zu", member,
+                               sv_json_len(list));
         for (size_t i = 0; i < 16; i++) {
-                if (sv_json_need_int(sv_json_at(list, i), "svn", 0, 255, &svn, "tdx.tcb_info", err) < 0)
+                if (sv_json_need_int(sv_json_at(list, i), "svn", 0, 255, &svn, "tdx.tcb_info",
+                                     err) < 0)
                         return -1;
                 out[i] = (uint8_t)svn;
         }
@@ -91,26 +104,32 @@ static bool at_least(const uint8_t *have, const uint8_t *want, size_t from)
 }
 
 /* 1: the level is for a platform like this, 0: not, -1: malformed. */
-static int platform_fits(const struct sv_json *level, const struct sv_pck *pck, const uint8_t tee_tcb_svn[16], struct sv_err *err)
+static int platform_fits(const struct sv_json *level, const struct sv_pck *pck,
+                         const uint8_t tee_tcb_svn[16], struct sv_err *err)
 {
         uint8_t sgx[16], tdx[16];
         struct sv_json *tcb;
         int64_t pcesvn;
 
-        if (sv_json_need_obj(level, "tcb", &tcb, "tdx.tcb_info", err) < 0 || components(tcb, "sgxtcbcomponents", sgx, err) < 0 ||
-            components(tcb, "tdxtcbcomponents", tdx, err) < 0 || sv_json_need_int(tcb, "pcesvn", 0, 65535, &pcesvn, "tdx.tcb_info", err) < 0)
+        if (sv_json_need_obj(level, "tcb", &tcb, "tdx.tcb_info", err) < 0 ||
+            components(tcb, "sgxtcbcomponents", sgx, err) < 0 ||
+            components(tcb, "tdxtcbcomponents", tdx, err) < 0 ||
+            sv_json_need_int(tcb, "pcesvn", 0, 65535, &pcesvn, "tdx.tcb_info", err) < 0)
                 return -1;
-        /* With a module of major version 1 and later, components 0 and 1 are the module's own and judged by its identity. */
-        return at_least(pck->components, sgx, 0) && pck->pcesvn >= pcesvn && at_least(tee_tcb_svn, tdx, tee_tcb_svn[1] ? 2 : 0);
+        /* With a module of major version 1 and later, components 0 and 1 are the module's own and
+         * judged by its identity. */
+        return at_least(pck->components, sgx, 0) && pck->pcesvn >= pcesvn &&
+               at_least(tee_tcb_svn, tdx, tee_tcb_svn[1] ? 2 : 0);
 }
 
 static int unsupported(const char *what, struct sv_err *err)
 {
-        return sv_fail(err, SV_PROOF, "tdx.tcb.unsupported", "%s is older than every level that Intel lists: update it", what);
+        return sv_fail(err, SV_PROOF, "tdx.tcb.unsupported",
+                       "%s is older than every level that Intel lists: update it", what);
 }
 
-int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck, const uint8_t tee_tcb_svn[16], struct sv_tcb_found *out,
-                    struct sv_err *err)
+int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck,
+                    const uint8_t tee_tcb_svn[16], struct sv_tcb_found *out, struct sv_err *err)
 {
         struct sv_tcb_found found = {0}, says;
         struct sv_json *levels;
@@ -118,7 +137,8 @@ int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck, con
 
         if (sv_json_need_array(info->body, "tcbLevels", &levels, "tdx.tcb_info", err) < 0)
                 return -1;
-        for (size_t i = 0; i < sv_json_len(levels); i++) { /* all are read: a malformed document is refused whichever level fits */
+        /* all are read: a malformed document is refused whichever level fits */
+        for (size_t i = 0; i < sv_json_len(levels); i++) {
                 int fits = platform_fits(sv_json_at(levels, i), pck, tee_tcb_svn, err);
 
                 if (fits < 0 || level_says(sv_json_at(levels, i), "tdx.tcb_info", &says, err) < 0)
@@ -136,8 +156,8 @@ int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck, con
 }
 
 /* Levels by isvsvn, newest first, of the module and of the quoting enclave. */
-static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char *what, const char *check, struct sv_tcb_found *out,
-                     struct sv_err *err)
+static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char *what,
+                     const char *check, struct sv_tcb_found *out, struct sv_err *err)
 {
         struct sv_json *levels, *tcb;
         struct sv_tcb_found says;
@@ -148,7 +168,8 @@ static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char
                 return -1;
         for (size_t i = 0; i < sv_json_len(levels); i++) {
                 if (sv_json_need_obj(sv_json_at(levels, i), "tcb", &tcb, check, err) < 0 ||
-                    sv_json_need_int(tcb, "isvsvn", 0, 65535, &svn, check, err) < 0 || level_says(sv_json_at(levels, i), check, &says, err) < 0)
+                    sv_json_need_int(tcb, "isvsvn", 0, 65535, &svn, check, err) < 0 ||
+                    level_says(sv_json_at(levels, i), check, &says, err) < 0)
                         return -1;
                 if (!have && isvsvn >= svn) {
                         *out = says;
@@ -161,7 +182,8 @@ static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char
 
 /* --- TCB info --- */
 
-static int same_hex(const struct sv_tcb_doc *d, const char *member, struct sv_bytes want, struct sv_err *err)
+static int same_hex(const struct sv_tcb_doc *d, const char *member, struct sv_bytes want,
+                    struct sv_err *err)
 {
         SV_BUF found = SV_BUF_NULL;
         char hex[32];
@@ -170,19 +192,26 @@ static int same_hex(const struct sv_tcb_doc *d, const char *member, struct sv_by
                 return -1;
         if (sv_bytes_eq(sv_buf_bytes(&found), want))
                 return 0;
-        return sv_fail(err, SV_PROOF, "tdx.tcb_info.mismatch", "the TCB info is for another platform: its %s is not the PCK certificate's %s", member,
-                       sv_hex(want, hex));
+        return sv_fail(
+                err, SV_PROOF, "tdx.tcb_info.mismatch",
+                "the TCB info is for another platform: its %s is not the PCK certificate's %s",
+                member, sv_hex(want, hex));
 }
 
 int sv_tcb_info_matches(const struct sv_tcb_doc *info, const struct sv_pck *pck, struct sv_err *err)
 {
         const char *id = sv_json_str(sv_json_get(info->body, "id"));
-        int64_t version = sv_json_int(sv_json_get(info->body, "version"), -1), type = sv_json_int(sv_json_get(info->body, "tcbType"), -1);
+        int64_t version = sv_json_int(sv_json_get(info->body, "version"), -1),
+                type = sv_json_int(sv_json_get(info->body, "tcbType"), -1);
 
         if (!id || strcmp(id, "TDX") || version != 3 || type != 0)
-                return sv_fail(err, SV_PROOF, "tdx.tcb_info.mismatch", "TCB info \"TDX\", version 3, type 0 was expected, found \"%.8s\", %lld, %lld",
+                return sv_fail(err, SV_PROOF, "tdx.tcb_info.mismatch",
+                               "TCB info \"TDX\", version 3, type 0 was expected, found \"%.8s\", "
+                               "%lld, %lld",
                                id ? id : "nothing", (long long)version, (long long)type);
-        return same_hex(info, "fmspc", sv_bytes(pck->fmspc, 6), err) < 0 ? -1 : same_hex(info, "pceId", sv_bytes(pck->pceid, 2), err);
+        return same_hex(info, "fmspc", sv_bytes(pck->fmspc, 6), err) < 0
+                       ? -1
+                       : same_hex(info, "pceId", sv_bytes(pck->pceid, 2), err);
 }
 
 /* --- the module --- */
@@ -208,7 +237,8 @@ static const struct sv_json *module_identity(const struct sv_tcb_doc *info, uint
         return NULL;
 }
 
-static int module_signed(const struct sv_json *identity, const struct sv_td_report *td, struct sv_err *err)
+static int module_signed(const struct sv_json *identity, const struct sv_td_report *td,
+                         struct sv_err *err)
 {
         SV_BUF signer = SV_BUF_NULL;
         SV_BUF attributes = SV_BUF_NULL;
@@ -222,19 +252,23 @@ static int module_signed(const struct sv_json *identity, const struct sv_td_repo
         if (!sv_bytes_eq(sv_buf_bytes(&signer), sv_bytes(td->mrsignerseam, 48)))
                 return module_mismatch("MRSIGNERSEAM is not the signer of Intel's TDX module", err);
         if (!sv_bytes_eq(sv_buf_bytes(&attributes), sv_bytes(have, 8)) || td->seamattributes)
-                return module_mismatch("SEAMATTRIBUTES are not those of a production TDX module", err);
+                return module_mismatch("SEAMATTRIBUTES are not those of a production TDX module",
+                                       err);
         return 0;
 }
 
-int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td, const uint8_t tee_tcb_svn[16], bool *has,
-                  struct sv_tcb_found *out, struct sv_err *err)
+int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td,
+                  const uint8_t tee_tcb_svn[16], bool *has, struct sv_tcb_found *out,
+                  struct sv_err *err)
 {
         uint8_t major = tee_tcb_svn[1];
-        const struct sv_json *identity = major ? module_identity(info, major) : sv_json_get(info->body, "tdxModule");
+        const struct sv_json *identity =
+                major ? module_identity(info, major) : sv_json_get(info->body, "tdxModule");
         char text[96];
 
         if (!identity) {
-                snprintf(text, sizeof(text), "Intel's TCB info knows no TDX module of major version %u", major);
+                snprintf(text, sizeof(text),
+                         "Intel's TCB info knows no TDX module of major version %u", major);
                 return module_mismatch(text, err);
         }
         if (module_signed(identity, td, err) < 0)
@@ -244,49 +278,65 @@ int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td, 
                 return 0;
         if (by_isvsvn(identity, tee_tcb_svn[0], "the TDX module", "tdx.tcb_info", out, err) < 0)
                 return -1;
-        /* A module is new enough or not: it has no settings. Another status would go unseen where the three become one. */
-        if (out->status == SV_TCB_UP_TO_DATE || out->status == SV_TCB_OUT_OF_DATE || out->status == SV_TCB_REVOKED)
+        /* A module is new enough or not: it has no settings. Another status would go unseen where
+         * the three become one. */
+        if (out->status == SV_TCB_UP_TO_DATE || out->status == SV_TCB_OUT_OF_DATE ||
+            out->status == SV_TCB_REVOKED)
                 return 0;
-        return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "UpToDate, OutOfDate or Revoked was expected of a TDX module's level, found %s",
-                       sv_tcb_status_name(out->status));
+        return sv_fail(
+                err, SV_FORMAT, "tdx.tcb.status",
+                "UpToDate, OutOfDate or Revoked was expected of a TDX module's level, found %s",
+                sv_tcb_status_name(out->status));
 }
 
 /* --- the quoting enclave --- */
 
-static int masked(const struct sv_json *body, const char *value, const char *mask, struct sv_bytes have, struct sv_err *err)
+static int masked(const struct sv_json *body, const char *value, const char *mask,
+                  struct sv_bytes have, struct sv_err *err)
 {
         SV_BUF want = SV_BUF_NULL;
         SV_BUF bits = SV_BUF_NULL;
 
-        if (sv_json_need_hex(body, value, &want, "tdx.qe_identity", err) < 0 || sv_json_need_hex(body, mask, &bits, "tdx.qe_identity", err) < 0)
+        if (sv_json_need_hex(body, value, &want, "tdx.qe_identity", err) < 0 ||
+            sv_json_need_hex(body, mask, &bits, "tdx.qe_identity", err) < 0)
                 return -1;
         if (want.n != have.n || bits.n != have.n)
-                return sv_fail(err, SV_FORMAT, "tdx.qe_identity.member", "%s has %zu bytes, %zu were expected", value, want.n, have.n);
+                return sv_fail(err, SV_FORMAT, "tdx.qe_identity.member",
+                               "%s has %zu bytes, %zu were expected", value, want.n, have.n);
         for (size_t i = 0; i < have.n; i++)
                 if ((have.p[i] & bits.p[i]) != want.p[i])
-                        return sv_fail(err, SV_PROOF, "tdx.qe.mismatch", "the quoting enclave's %s is not that of Intel's TD quoting enclave", value);
+                        return sv_fail(err, SV_PROOF, "tdx.qe.mismatch",
+                                       "the quoting enclave's %s is not that of Intel's TD quoting "
+                                       "enclave",
+                                       value);
         return 0;
 }
 
-int sv_tcb_qe(const struct sv_tcb_doc *identity, const struct sv_sgx_report *qe, struct sv_tcb_found *out, struct sv_err *err)
+int sv_tcb_qe(const struct sv_tcb_doc *identity, const struct sv_sgx_report *qe,
+              struct sv_tcb_found *out, struct sv_err *err)
 {
         const struct sv_json *body = identity->body;
         const char *id = sv_json_str(sv_json_get(body, "id"));
-        uint8_t misc[4] = {(uint8_t)qe->miscselect, (uint8_t)(qe->miscselect >> 8), (uint8_t)(qe->miscselect >> 16),
-                           (uint8_t)(qe->miscselect >> 24)};
+        uint8_t misc[4] = {(uint8_t)qe->miscselect, (uint8_t)(qe->miscselect >> 8),
+                           (uint8_t)(qe->miscselect >> 16), (uint8_t)(qe->miscselect >> 24)};
         SV_BUF signer = SV_BUF_NULL;
         int64_t prodid;
 
         if (!id || strcmp(id, "TD_QE") || sv_json_int(sv_json_get(body, "version"), -1) != 2)
-                return sv_fail(err, SV_PROOF, "tdx.qe.mismatch", "an identity of the TD quoting enclave (\"TD_QE\", version 2) was expected, found \"%.16s\"",
+                return sv_fail(err, SV_PROOF, "tdx.qe.mismatch",
+                               "an identity of the TD quoting enclave (\"TD_QE\", version 2) was "
+                               "expected, found \"%.16s\"",
                                id ? id : "nothing");
         if (masked(body, "miscselect", "miscselectMask", sv_bytes(misc, 4), err) < 0 ||
             masked(body, "attributes", "attributesMask", sv_bytes(qe->attributes, 16), err) < 0 ||
             sv_json_need_hex(body, "mrsigner", &signer, "tdx.qe_identity", err) < 0 ||
             sv_json_need_int(body, "isvprodid", 0, 65535, &prodid, "tdx.qe_identity", err) < 0)
                 return -1;
-        if (!sv_bytes_eq(sv_buf_bytes(&signer), sv_bytes(qe->mrsigner, 32)) || prodid != qe->isvprodid)
-                return sv_fail(err, SV_PROOF, "tdx.qe.mismatch", "the quoting enclave is not Intel's: its MRSIGNER or ISVPRODID is another");
+        if (!sv_bytes_eq(sv_buf_bytes(&signer), sv_bytes(qe->mrsigner, 32)) ||
+            prodid != qe->isvprodid)
+                return sv_fail(
+                        err, SV_PROOF, "tdx.qe.mismatch",
+                        "the quoting enclave is not Intel's: its MRSIGNER or ISVPRODID is another");
         return by_isvsvn(body, qe->isvsvn, "the TD quoting enclave", "tdx.qe_identity", out, err);
 }
 
@@ -300,10 +350,13 @@ static enum sv_tcb_status worsen(enum sv_tcb_status s, enum sv_tcb_status by)
                 return s;
         if (s == SV_TCB_UP_TO_DATE || s == SV_TCB_SW_HARDENING)
                 return SV_TCB_OUT_OF_DATE;
-        return s == SV_TCB_CONFIGURATION || s == SV_TCB_CONFIGURATION_SW_HARDENING ? SV_TCB_OUT_OF_DATE_CONFIGURATION : s;
+        return s == SV_TCB_CONFIGURATION || s == SV_TCB_CONFIGURATION_SW_HARDENING
+                       ? SV_TCB_OUT_OF_DATE_CONFIGURATION
+                       : s;
 }
 
-enum sv_tcb_status sv_tcb_converge(enum sv_tcb_status platform, enum sv_tcb_status qe, const enum sv_tcb_status *module)
+enum sv_tcb_status sv_tcb_converge(enum sv_tcb_status platform, enum sv_tcb_status qe,
+                                   const enum sv_tcb_status *module)
 {
         enum sv_tcb_status s = worsen(platform, qe);
 
@@ -312,9 +365,12 @@ enum sv_tcb_status sv_tcb_converge(enum sv_tcb_status platform, enum sv_tcb_stat
 
 enum sv_tcb_status sv_tcb_relaunch(enum sv_tcb_status launch, enum sv_tcb_status now)
 {
-        bool configuration = launch == SV_TCB_OUT_OF_DATE_CONFIGURATION || now == SV_TCB_CONFIGURATION || now == SV_TCB_CONFIGURATION_SW_HARDENING;
+        bool configuration = launch == SV_TCB_OUT_OF_DATE_CONFIGURATION ||
+                             now == SV_TCB_CONFIGURATION ||
+                             now == SV_TCB_CONFIGURATION_SW_HARDENING;
 
-        if ((launch != SV_TCB_OUT_OF_DATE && launch != SV_TCB_OUT_OF_DATE_CONFIGURATION) || now > SV_TCB_CONFIGURATION_SW_HARDENING)
+        if ((launch != SV_TCB_OUT_OF_DATE && launch != SV_TCB_OUT_OF_DATE_CONFIGURATION) ||
+            now > SV_TCB_CONFIGURATION_SW_HARDENING)
                 return launch;
         return configuration ? SV_TCB_RELAUNCH_CONFIGURATION : SV_TCB_RELAUNCH_ADVISED;
 }

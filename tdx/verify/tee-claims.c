@@ -35,17 +35,25 @@ static void add_update(struct sv_json *tcb, const struct sv_tdx_out *o)
         enum sv_tcb_status p = o->platform.status;
 
         if (out_of_date(p))
-                sv_json_add(list, sv_json_new_str("platform: install the BIOS (and with it the microcode) that fixes the advisories"));
-        if (p == SV_TCB_CONFIGURATION || p == SV_TCB_CONFIGURATION_SW_HARDENING || p == SV_TCB_OUT_OF_DATE_CONFIGURATION)
-                sv_json_add(list, sv_json_new_str("configuration: change the BIOS settings that the advisories name"));
+                sv_json_add(list, sv_json_new_str("platform: install the BIOS (and with it the "
+                                                  "microcode) that fixes the advisories"));
+        if (p == SV_TCB_CONFIGURATION || p == SV_TCB_CONFIGURATION_SW_HARDENING ||
+            p == SV_TCB_OUT_OF_DATE_CONFIGURATION)
+                sv_json_add(list, sv_json_new_str("configuration: change the BIOS settings that "
+                                                  "the advisories name"));
         if (p == SV_TCB_SW_HARDENING || p == SV_TCB_CONFIGURATION_SW_HARDENING)
-                sv_json_add(list, sv_json_new_str("software: the guest needs the mitigations that the advisories name"));
+                sv_json_add(list, sv_json_new_str("software: the guest needs the mitigations that "
+                                                  "the advisories name"));
         if (o->has_module && o->module.status != SV_TCB_UP_TO_DATE)
                 sv_json_add(list, sv_json_new_str("module: load a newer TDX module"));
         if (o->qe.status != SV_TCB_UP_TO_DATE)
-                sv_json_add(list, sv_json_new_str("quoting enclave: install the current TDX attestation packages (tdx-qgs, libsgx-ae-tdqe)"));
+                sv_json_add(list,
+                            sv_json_new_str("quoting enclave: install the current TDX attestation "
+                                            "packages (tdx-qgs, libsgx-ae-tdqe)"));
         if (o->status == SV_TCB_RELAUNCH_ADVISED || o->status == SV_TCB_RELAUNCH_CONFIGURATION)
-                sv_json_add(list, sv_json_new_str("guest: launch it anew, the module was updated under it"));
+                sv_json_add(
+                        list,
+                        sv_json_new_str("guest: launch it anew, the module was updated under it"));
 }
 
 /* Each advisory is also a member of "advisory", so that a policy can refuse one ("absent"). */
@@ -119,8 +127,9 @@ static bool any(const uint8_t *p, size_t n)
         return bits;
 }
 
-/* A TD that a service TD may migrate or change; bodies before TD 1.5 cannot say. Those of type 4 also say which ones the TD was built with
- * and has now (INIT_SERVTD_HASH and CUR_SERVTD_HASH, at 729 and 829 of the body): one that is gone by now has been there. */
+/* A TD that a service TD may migrate or change; bodies before TD 1.5 cannot say. Those of type 4
+ * also say which ones the TD was built with and has now (INIT_SERVTD_HASH and CUR_SERVTD_HASH, at
+ * 729 and 829 of the body): one that is gone by now has been there. */
 static bool service_td(const struct sv_td_report *td)
 {
         struct sv_rd ex = sv_rd(td->ex);

@@ -33,20 +33,25 @@ static int open_bundle(struct sv_bytes text, struct found *f, struct sv_err *err
         struct sv_pck pck;
         bool processor;
 
-        return sv_tdx_platform(&f->quote, &pck, &processor, err) < 0 ? -1 : sv_tdx_bundle_read(text, &pck, processor, &f->bundle, err);
+        return sv_tdx_platform(&f->quote, &pck, &processor, err) < 0
+                       ? -1
+                       : sv_tdx_bundle_read(text, &pck, processor, &f->bundle, err);
 }
 
-/* Of each there is one. Of two only one would be looked at, and the other might be the list that revokes. */
+/* Of each there is one. Of two only one would be looked at, and the other might be the list that
+ * revokes. */
 static int each_once(const struct sv_collateral *c, struct sv_err *err)
 {
         static const char *const beside[] = {"bundle", "event-log"};
         struct sv_bytes data;
 
         for (size_t i = 0; i < SV_TDX_PARTS + 2; i++) {
-                const char *kind = i < SV_TDX_PARTS ? sv_tdx_part_kind(i) : beside[i - SV_TDX_PARTS];
+                const char *kind =
+                        i < SV_TDX_PARTS ? sv_tdx_part_kind(i) : beside[i - SV_TDX_PARTS];
 
                 if (sv_collateral_get(c, kind, 1, &data))
-                        return sv_fail(err, SV_USAGE, "tdx.collateral.twice", "one %s was expected, more are given: leave one", kind);
+                        return sv_fail(err, SV_USAGE, "tdx.collateral.twice",
+                                       "one %s was expected, more are given: leave one", kind);
         }
         return 0;
 }
@@ -72,7 +77,8 @@ static int collateral(const struct sv_collateral *c, struct found *f, struct sv_
         return 0;
 }
 
-/* Without revocation lists nothing can be said (tdx/verify/verify.c); without the others there is nothing to compare with. */
+/* Without revocation lists nothing can be said (tdx/verify/verify.c); without the others there is
+ * nothing to compare with. */
 static int all_there(const struct sv_collateral *what, struct sv_err *err)
 {
         struct sv_bytes data;
@@ -80,7 +86,8 @@ static int all_there(const struct sv_collateral *what, struct sv_err *err)
         for (enum sv_tdx_part i = 0; i < SV_TDX_PCK_CRL; i++)
                 if (!sv_collateral_get(what, sv_tdx_part_kind(i), 0, &data))
                         return sv_fail(err, SV_PROOF, "tdx.collateral.missing",
-                                       "the collateral has no %s for this platform: give a folder or bundle that has it with --collateral, or --fetch it",
+                                       "the collateral has no %s for this platform: give a folder "
+                                       "or bundle that has it with --collateral, or --fetch it",
                                        sv_tdx_part_kind(i));
         return 0;
 }
@@ -98,20 +105,24 @@ static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *
                 return -1;
         s = f->known->state;
         s->c.skip_signatures = in->skip_signatures;
-        return sv_tdx_verify_with(&s->c, sv_buf_bytes(&f->e.quote), in->report_data, in->time, &f->out, err);
+        return sv_tdx_verify_with(&s->c, sv_buf_bytes(&f->e.quote), in->report_data, in->time,
+                                  &f->out, err);
 }
 
 static int run(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        if (sv_tdx_evidence_read(in->evidence, &f->e, err) < 0 || sv_quote_parse(sv_buf_bytes(&f->e.quote), &f->quote, err) < 0 ||
+        if (sv_tdx_evidence_read(in->evidence, &f->e, err) < 0 ||
+            sv_quote_parse(sv_buf_bytes(&f->e.quote), &f->quote, err) < 0 ||
             collateral(&in->collateral, f, err) < 0 || prove(in, f, err) < 0)
                 return -1;
         if (!sv_collateral_get(&in->collateral, "event-log", 0, &f->log))
                 f->log = sv_buf_bytes(&f->e.event_log);
-        return f->log.n ? sv_tdx_ccel_check(f->log, f->out.quote.td.rtmr, &f->rtmr3_logged, err) : 0;
+        return f->log.n ? sv_tdx_ccel_check(f->log, f->out.quote.td.rtmr, &f->rtmr3_logged, err)
+                        : 0;
 }
 
-/* A log proves nothing that the registers do not; it says what they mean. RTMR3 belongs to whatever runs later, and Linux logs nothing. */
+/* A log proves nothing that the registers do not; it says what they mean. RTMR3 belongs to whatever
+ * runs later, and Linux logs nothing. */
 static void add_log(struct sv_json *claims, const struct found *f)
 {
         struct sv_json *log = sv_json_set(claims, "event_log", sv_json_object());

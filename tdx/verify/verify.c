@@ -32,7 +32,8 @@ static int collateral(struct work *w, int64_t time, struct sv_err *err)
         struct sv_tdx_collateral *c = w->c;
         struct sv_tdx_out *out = w->out;
 
-        if (sv_tdx_collateral_pck(c, out->quote.pck_chain, time, err) < 0 || sv_tdx_collateral_docs(c, time, err) < 0)
+        if (sv_tdx_collateral_pck(c, out->quote.pck_chain, time, err) < 0 ||
+            sv_tdx_collateral_docs(c, time, err) < 0)
                 return -1;
         out->pck = c->platform;
         out->test_root = c->pck.chain.test_root;
@@ -48,14 +49,18 @@ static int collateral(struct work *w, int64_t time, struct sv_err *err)
 
 /* --- 5, 6: the quoting enclave and the quote --- */
 
-static int signed_by(const struct sv_key *key, struct sv_bytes msg, struct sv_bytes sig, const char *what, const char *check, struct sv_err *err)
+static int signed_by(const struct sv_key *key, struct sv_bytes msg, struct sv_bytes sig,
+                     const char *what, const char *check, struct sv_err *err)
 {
         if (sv_key_type(key) != SV_KEY_P256)
                 return sv_fail(err, SV_PROOF, check, "a key on P-256 was expected");
-        return sv_verify_sig(key, SV_ECDSA_SHA256, msg, sig, check, err) < 0 ? sv_wrap(err, "%s", what) : 0;
+        return sv_verify_sig(key, SV_ECDSA_SHA256, msg, sig, check, err) < 0
+                       ? sv_wrap(err, "%s", what)
+                       : 0;
 }
 
-/* The enclave's report names the attestation key: SHA-256(key || authentication data), the rest zero. */
+/* The enclave's report names the attestation key: SHA-256(key || authentication data), the rest
+ * zero. */
 static int key_bound(const struct sv_quote *q, struct sv_err *err)
 {
         uint8_t want[64] = {0};
@@ -63,15 +68,19 @@ static int key_bound(const struct sv_quote *q, struct sv_err *err)
 
         sv_buf_put(&both, q->att_key);
         sv_buf_put(&both, q->qe_auth);
-        if (sv_buf_ok(&both, "the attestation key", err) < 0 || sv_digest(SV_SHA256, sv_buf_bytes(&both), want, err) < 0)
+        if (sv_buf_ok(&both, "the attestation key", err) < 0 ||
+            sv_digest(SV_SHA256, sv_buf_bytes(&both), want, err) < 0)
                 return -1;
         if (sv_bytes_eq(sv_bytes(want, 64), sv_bytes(q->qe.reportdata, 64)))
                 return 0;
-        return sv_fail(err, SV_PROOF, "tdx.qe.report_data", "the quoting enclave's report does not name this attestation key");
+        return sv_fail(err, SV_PROOF, "tdx.qe.report_data",
+                       "the quoting enclave's report does not name this attestation key");
 }
 
-/* From the platform's key to the attestation key: the same in every quote that one quoting enclave signs. */
-static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q, struct sv_err *err)
+/* From the platform's key to the attestation key: the same in every quote that one quoting enclave
+ * signs. */
+static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q,
+                           struct sv_err *err)
 {
         const struct sv_bytes parts[] = {q->qe_report, q->qe_signature, q->att_key, q->qe_auth};
         SV_KEY *pck = NULL;
@@ -87,13 +96,17 @@ static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q
                 return 0;
         sv_key_freep(&c->att_key);
         pck = sv_cert_key(c->pck.chain.leaf, err);
-        if (!pck || signed_by(pck, q->qe_report, q->qe_signature, "the quoting enclave's report", "tdx.qe.signature", err) < 0 || key_bound(q, err) < 0)
+        if (!pck ||
+            signed_by(pck, q->qe_report, q->qe_signature, "the quoting enclave's report",
+                      "tdx.qe.signature", err) < 0 ||
+            key_bound(q, err) < 0)
                 return -1;
         sv_buf_clear(&c->qe);
         sv_buf_put(&c->qe, sv_buf_bytes(&all));
         if (sv_buf_ok(&c->qe, "the quoting enclave's report", err) < 0)
                 return -1;
-        c->att_key = sv_key_from_ec(SV_KEY_P256, sv_bytes(q->att_key.p, 32), sv_bytes(q->att_key.p + 32, 32), err);
+        c->att_key = sv_key_from_ec(SV_KEY_P256, sv_bytes(q->att_key.p, 32),
+                                    sv_bytes(q->att_key.p + 32, 32), err);
         return c->att_key ? 0 : -1;
 }
 
@@ -103,7 +116,8 @@ static int signatures(struct work *w, struct sv_err *err)
 
         if (attestation_key(w->c, q, err) < 0)
                 return -1;
-        return signed_by(w->c->att_key, q->signed_part, q->signature, "the quote", "tdx.signature", err);
+        return signed_by(w->c->att_key, q->signed_part, q->signature, "the quote", "tdx.signature",
+                         err);
 }
 
 /* --- 4, 7 to 10: how current the platform is --- */
@@ -122,8 +136,8 @@ static void add_advisories(struct sv_json *to, const struct sv_json *from)
 }
 
 /* The three levels for one SVN of the module. */
-static int evaluate(struct work *w, const uint8_t svn[16], const struct sv_tcb_found *qe, enum sv_tcb_status *status, bool note,
-                    struct sv_err *err)
+static int evaluate(struct work *w, const uint8_t svn[16], const struct sv_tcb_found *qe,
+                    enum sv_tcb_status *status, bool note, struct sv_err *err)
 {
         struct sv_tcb_found platform, module = {0};
         bool has_module;
@@ -156,7 +170,8 @@ static int tcb(struct work *w, struct sv_err *err)
         enum sv_tcb_status now;
         struct sv_tcb_found qe;
 
-        if (sv_tcb_info_matches(&w->c->info.doc, &w->out->pck, err) < 0 || sv_tcb_qe(&w->c->identity.doc, &w->out->quote.qe, &qe, err) < 0 ||
+        if (sv_tcb_info_matches(&w->c->info.doc, &w->out->pck, err) < 0 ||
+            sv_tcb_qe(&w->c->identity.doc, &w->out->quote.qe, &qe, err) < 0 ||
             evaluate(w, td->tee_tcb_svn, &qe, &w->out->status, true, err) < 0)
                 return -1;
         if (td->type != SV_TD_10) {
@@ -165,8 +180,12 @@ static int tcb(struct work *w, struct sv_err *err)
                 w->out->status = now == SV_TCB_REVOKED ? now : sv_tcb_relaunch(w->out->status, now);
         }
         if (w->out->status == SV_TCB_REVOKED)
-                return sv_fail(err, SV_PROOF, "tdx.tcb.revoked", "Intel has revoked this platform's TCB (platform %s, quoting enclave %s%s%s)",
-                               sv_tcb_status_name(w->out->platform.status), sv_tcb_status_name(w->out->qe.status), w->out->has_module ? ", module " : "",
+                return sv_fail(err, SV_PROOF, "tdx.tcb.revoked",
+                               "Intel has revoked this platform's TCB (platform %s, quoting "
+                               "enclave %s%s%s)",
+                               sv_tcb_status_name(w->out->platform.status),
+                               sv_tcb_status_name(w->out->qe.status),
+                               w->out->has_module ? ", module " : "",
                                w->out->has_module ? sv_tcb_status_name(w->out->module.status) : "");
         return 0;
 }
@@ -178,14 +197,19 @@ static int bound(const struct sv_td_report *td, struct sv_bytes want, struct sv_
         if (!want.n)
                 return 0;
         if (want.n > sizeof(all))
-                return sv_fail(err, SV_USAGE, "tdx.report_data", "report data has at most 64 bytes, %zu are given", want.n);
+                return sv_fail(err, SV_USAGE, "tdx.report_data",
+                               "report data has at most 64 bytes, %zu are given", want.n);
         memcpy(all, want.p, want.n);
-        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)), sv_bytes(td->reportdata, sizeof(td->reportdata))))
-                return sv_fail(err, SV_PROOF, "tdx.report_data", "REPORTDATA is not what was asked for: the quote is of another exchange");
+        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)),
+                         sv_bytes(td->reportdata, sizeof(td->reportdata))))
+                return sv_fail(
+                        err, SV_PROOF, "tdx.report_data",
+                        "REPORTDATA is not what was asked for: the quote is of another exchange");
         return 0;
 }
 
-static int run(struct work *w, struct sv_bytes quote, struct sv_bytes report_data, int64_t time, struct sv_err *err)
+static int run(struct work *w, struct sv_bytes quote, struct sv_bytes report_data, int64_t time,
+               struct sv_err *err)
 {
         if (sv_quote_parse(quote, &w->out->quote, err) < 0 || collateral(w, time, err) < 0)
                 return -1;
@@ -194,7 +218,8 @@ static int run(struct work *w, struct sv_bytes quote, struct sv_bytes report_dat
         return tcb(w, err) < 0 ? -1 : bound(&w->out->quote.td, report_data, err);
 }
 
-int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote, struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
+int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote,
+                       struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err)
 {
         struct sv_tdx_out o = {.advisories = sv_json_array()};

@@ -1,4 +1,5 @@
-/* Verification of a TD quote against Intel's collateral (DCAP QVL, QuoteVerifier). Pure: time and collateral are arguments. */
+/* Verification of a TD quote against Intel's collateral (DCAP QVL, QuoteVerifier). Pure: time and
+ * collateral are arguments. */
 #pragma once
 
 #include "tdx/verify/collateral.h"
@@ -12,21 +13,24 @@ struct sv_tdx_in {
         struct sv_bytes pck_crl, root_ca_crl;           /* DER */
         const struct sv_certs *test_roots;              /* trusted beside Intel's; NULL: none */
         int64_t time;
-        struct sv_bytes report_data; /* n == 0: not checked; shorter than 64 bytes: the rest must be zero */
-        bool skip_signatures;        /* fuzzing only */
+        /* n == 0: not checked; shorter than 64 bytes: the rest must be zero */
+        struct sv_bytes report_data;
+        bool skip_signatures; /* fuzzing only */
 };
 
 struct sv_tdx_out {
         struct sv_quote quote; /* views point into the input */
         struct sv_pck pck;
-        enum sv_tcb_status status;                /* of all three, and of launch and now */
-        struct sv_tcb_found platform, qe, module; /* module only with has_module; advisories are below */
+        enum sv_tcb_status status; /* of all three, and of launch and now */
+        /* module only with has_module; advisories are below */
+        struct sv_tcb_found platform, qe, module;
         bool has_module;
         int64_t tcb_date;           /* the oldest of the levels' */
         int64_t expires;            /* the first of the collateral's and certificates' ends */
         struct sv_json *advisories; /* array of identifiers, each once; owned */
-        int64_t evaluation[2];      /* tcbEvaluationDataNumber of the TCB info and of the QE identity; -1: they have none */
-        uint8_t root[32];           /* SHA-256 of the PCK chain's root */
+        /* tcbEvaluationDataNumber of the TCB info and of the QE identity; -1: they have none */
+        int64_t evaluation[2];
+        uint8_t root[32]; /* SHA-256 of the PCK chain's root */
         bool test_root;
 };
 
@@ -41,7 +45,10 @@ void sv_tdx_out_free(struct sv_tdx_out *out);
  *   tdx.report_data
  * Which statuses but Revoked are good enough is the policy's to say. */
 int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_err *err);
-/* The same with collateral that serves more than one quote: what is left to each is its signature, and when the one before was of
- * another platform, that platform's certificate and the quoting enclave's report. At any time: what is no longer valid then is verified anew, and refused by name. */
-int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote, struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
+/* The same with collateral that serves more than one quote: what is left to each is its signature,
+ * and when the one before was of another platform, that platform's certificate and the quoting
+ * enclave's report. At any time: what is no longer valid then is verified anew, and refused by
+ * name. */
+int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote,
+                       struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err);

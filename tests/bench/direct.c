@@ -33,7 +33,8 @@ int main(int argc, char **argv)
                 return 2;
         }
         fclose(f);
-        if (virEventRegisterDefaultImpl() < 0 || virEventAddTimeout(1000, tick, NULL, NULL) < 0 || pthread_create(&thread, NULL, loop, NULL))
+        if (virEventRegisterDefaultImpl() < 0 || virEventAddTimeout(1000, tick, NULL, NULL) < 0 ||
+            pthread_create(&thread, NULL, loop, NULL))
                 return 3;
         conn = virConnectOpen(argv[1]);
         dom = conn ? virDomainDefineXMLFlags(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE) : NULL;

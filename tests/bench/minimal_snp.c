@@ -1,6 +1,7 @@
-/* The least that the launch digest of an SNP guest costs (AMD 56860, PAGE_INFO): SHA-384 over each of the firmware's pages, and one step of the
- * chain for each page that is launched. Not the digest itself: what the pages are and where they lie is left out, which changes no cost.
- *     minimal_snp FIRMWARE STEPS       STEPS: pages beside the firmware's */
+/* The least that the launch digest of an SNP guest costs (AMD 56860, PAGE_INFO): SHA-384 over each
+ * of the firmware's pages, and one step of the chain for each page that is launched. Not the digest
+ * itself: what the pages are and where they lie is left out, which changes no cost. minimal_snp
+ * FIRMWARE STEPS       STEPS: pages beside the firmware's */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ static EVP_MD *sha384;
 
 static void sha(const void *p, size_t n, unsigned char *out)
 {
-        if (!EVP_DigestInit_ex(ctx, sha384, NULL) || !EVP_DigestUpdate(ctx, p, n) || !EVP_DigestFinal_ex(ctx, out, NULL))
+        if (!EVP_DigestInit_ex(ctx, sha384, NULL) || !EVP_DigestUpdate(ctx, p, n) ||
+            !EVP_DigestFinal_ex(ctx, out, NULL))
                 abort();
 }
 

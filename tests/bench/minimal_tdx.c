@@ -1,8 +1,10 @@
-/* The least that MRTD costs (Intel TDX Module Base Architecture Specification, TDH.MEM.PAGE.ADD, TDH.MR.EXTEND): one SHA-384 over 128 bytes for
- * each page that is added and over 128 and its contents for each 256 bytes that are measured. Not MRTD itself: which pages, and where they lie,
+/* The least that MRTD costs (Intel TDX Module Base Architecture Specification, TDH.MEM.PAGE.ADD,
+ * TDH.MR.EXTEND): one SHA-384 over 128 bytes for each page that is added and over 128 and its
+ * contents for each 256 bytes that are measured. Not MRTD itself: which pages, and where they lie,
  * is left out, which changes no cost.
  * RTMR0 also holds the configuration volume: one SHA-384 more.
- *     minimal_tdx FIRMWARE MEASURED ADDED VOLUME       pages measured (from the file, then zeros), pages only added, pages of the volume */
+ *     minimal_tdx FIRMWARE MEASURED ADDED VOLUME       pages measured (from the file, then zeros),
+ * pages only added, pages of the volume */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
-/* Runs commands beside each other, in turn, round after round, and prints a line for each: the least and the median of the seconds of the
- * clock and of the processor, and the most memory (KiB) of the program. It is small itself, because a child's figures begin with its parent's.
- *     spawn ROUNDS COMMAND ARGUMENT… , COMMAND ARGUMENT… */
+/* Runs commands beside each other, in turn, round after round, and prints a line for each: the
+ * least and the median of the seconds of the clock and of the processor, and the most memory (KiB)
+ * of the program. It is small itself, because a child's figures begin with its parent's. spawn
+ * ROUNDS COMMAND ARGUMENT… , COMMAND ARGUMENT… */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -41,12 +42,14 @@ static void once(struct command *c, int round, const posix_spawn_file_actions_t 
         pid_t pid;
 
         clock_gettime(CLOCK_MONOTONIC, &from);
-        if (posix_spawnp(&pid, c->argv[0], quiet, NULL, c->argv, environ) || wait4(pid, &status, 0, &used) != pid || status) {
+        if (posix_spawnp(&pid, c->argv[0], quiet, NULL, c->argv, environ) ||
+            wait4(pid, &status, 0, &used) != pid || status) {
                 fprintf(stderr, "spawn: %s failed\n", c->argv[0]);
                 exit(3);
         }
         clock_gettime(CLOCK_MONOTONIC, &to);
-        c->wall[round] = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+        c->wall[round] =
+                (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
         c->cpu[round] = seconds(&used.ru_utime) + seconds(&used.ru_stime);
         if (used.ru_maxrss > c->memory)
                 c->memory = used.ru_maxrss;
@@ -80,8 +83,9 @@ int main(int argc, char **argv)
         for (int i = 0; i < n; i++) {
                 qsort(commands[i].wall, (size_t)rounds, sizeof(double), by_value);
                 qsort(commands[i].cpu, (size_t)rounds, sizeof(double), by_value);
-                printf("%.6f %.6f %.6f %.6f %ld\n", commands[i].wall[0], commands[i].wall[rounds / 2], commands[i].cpu[0], commands[i].cpu[rounds / 2],
-                       commands[i].memory);
+                printf("%.6f %.6f %.6f %.6f %ld\n", commands[i].wall[0],
+                       commands[i].wall[rounds / 2], commands[i].cpu[0],
+                       commands[i].cpu[rounds / 2], commands[i].memory);
         }
         return 0;
 }

@@ -1,5 +1,6 @@
-/* Several things that are timed beside each other: in turn, round after round, by the processor time of this thread, so that what else the
- * machine does hits all of them alike. Each is worth its best round. */
+/* Several things that are timed beside each other: in turn, round after round, by the processor
+ * time of this thread, so that what else the machine does hits all of them alike. Each is worth its
+ * best round. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,6 +41,7 @@ static inline bool bench_ratio(const struct bench_row *a, const struct bench_row
 {
         double ratio = a->best / b->best;
 
-        printf("%-52s %8.1f us  %5.2f x %-36s (%.1f us), limit %.2f%s\n", a->name, a->best, ratio, b->name, b->best, limit, ratio > limit ? "  MISSED" : "");
+        printf("%-52s %8.1f us  %5.2f x %-36s (%.1f us), limit %.2f%s\n", a->name, a->best, ratio,
+               b->name, b->best, limit, ratio > limit ? "  MISSED" : "");
         return ratio <= limit;
 }

@@ -1,7 +1,8 @@
-/* What verification of an SNP report costs beside its public-key operations alone: the chain's RSA-4096 signatures (three: a root that is not
- * AMD's must have signed itself) and the report's one on P-384. Keys and certificates are made for the run. Most of what a certificate costs
- * beyond that is libcrypto's taking it in, so from bytes to verdict we stand beside libcrypto doing the same from the same bytes. Fails when a
- * ratio is above its limit. */
+/* What verification of an SNP report costs beside its public-key operations alone: the chain's
+ * RSA-4096 signatures (three: a root that is not AMD's must have signed itself) and the report's
+ * one on P-384. Keys and certificates are made for the run. Most of what a certificate costs beyond
+ * that is libcrypto's taking it in, so from bytes to verdict we stand beside libcrypto doing the
+ * same from the same bytes. Fails when a ratio is above its limit. */
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
@@ -15,8 +16,10 @@
 #define ROUNDS 40
 #define CALLS  10
 
-static const char state_text[] = "{\"outcome\":\"launched\",\"digest\":\"%096d\",\"host_data\":\"%064d\",\"family_id\":\"%032d\",\"image_id\":\"%032d\","
-                                 "\"id_key_digest\":\"%096d\",\"author_key_digest\":\"%096d\",\"guest_svn\":0,\"policy\":196608,\"vcpus\":1,"
+static const char state_text[] = "{\"outcome\":\"launched\",\"digest\":\"%096d\",\"host_data\":\"%"
+                                 "064d\",\"family_id\":\"%032d\",\"image_id\":\"%032d\","
+                                 "\"id_key_digest\":\"%096d\",\"author_key_digest\":\"%096d\","
+                                 "\"guest_svn\":0,\"policy\":196608,\"vcpus\":1,"
                                  "\"author_key\":false}";
 
 struct work {
@@ -62,7 +65,10 @@ static void cert_op(struct op *op, X509 *x, EVP_PKEY *issuer, struct sv_buf *tbs
         sv_buf_put(tbs, sv_bytes(der, (size_t)n));
         OPENSSL_free(der);
         X509_get0_signature(&signature, NULL, x);
-        *op = (struct op){issuer, sv_buf_bytes(tbs), sv_bytes(ASN1_STRING_get0_data(signature), (size_t)ASN1_STRING_length(signature)), true};
+        *op = (struct op){
+                issuer, sv_buf_bytes(tbs),
+                sv_bytes(ASN1_STRING_get0_data(signature), (size_t)ASN1_STRING_length(signature)),
+                true};
 }
 
 static void report_op(struct op *op, struct work *w, struct sv_buf *der)
@@ -71,7 +77,9 @@ static void report_op(struct op *op, struct work *w, struct sv_buf *der)
         unsigned char *raw = NULL;
         int n;
 
-        need(sig && ECDSA_SIG_set0(sig, BN_lebin2bn(w->report + 0x2a0, 72, NULL), BN_lebin2bn(w->report + 0x2e8, 72, NULL)), "a signature");
+        need(sig && ECDSA_SIG_set0(sig, BN_lebin2bn(w->report + 0x2a0, 72, NULL),
+                                   BN_lebin2bn(w->report + 0x2e8, 72, NULL)),
+             "a signature");
         n = i2d_ECDSA_SIG(sig, &raw);
         sv_buf_put(der, sv_bytes(raw, (size_t)n));
         OPENSSL_free(raw);
@@ -85,8 +93,10 @@ static void run_op(const struct op *op)
         EVP_PKEY_CTX *pctx = NULL;
 
         need(EVP_DigestVerifyInit(ctx, &pctx, EVP_sha384(), NULL, op->key) == 1 &&
-                     (!op->pss || (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, 48) == 1)) &&
-                     EVP_DigestVerify(ctx, op->signature.p, op->signature.n, op->signed_part.p, op->signed_part.n) == 1,
+                     (!op->pss || (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+                                   EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, 48) == 1)) &&
+                     EVP_DigestVerify(ctx, op->signature.p, op->signature.n, op->signed_part.p,
+                                      op->signed_part.n) == 1,
              "an operation alone");
         EVP_MD_CTX_free(ctx);
 }
@@ -106,7 +116,9 @@ static void one_op(void *arg)
 
 static void verify(struct work *w, const struct sv_cert *vek, const struct sv_certs *ca)
 {
-        struct sv_snp_in in = {.report = sv_bytes(w->report, AMD_REPORT), .chain = {.vek = vek, .ca = ca, .test_roots = &w->trusted, .time = TIME}};
+        struct sv_snp_in in = {
+                .report = sv_bytes(w->report, AMD_REPORT),
+                .chain = {.vek = vek, .ca = ca, .test_roots = &w->trusted, .time = TIME}};
         struct sv_report r;
         struct sv_vek v;
         bool test;
@@ -126,7 +138,9 @@ static void from_bytes(void *arg)
         struct work *w = arg;
         SV_CERTS vek = {0}, ca = {0};
 
-        need(sv_certs_parse(sv_buf_bytes(&w->vcek), &vek, "bench", NULL) == 0 && sv_certs_parse(sv_buf_bytes(&w->ca), &ca, "bench", NULL) == 0, "certificates");
+        need(sv_certs_parse(sv_buf_bytes(&w->vcek), &vek, "bench", NULL) == 0 &&
+                     sv_certs_parse(sv_buf_bytes(&w->ca), &ca, "bench", NULL) == 0,
+             "certificates");
         verify(w, vek.list[0], &ca);
 }
 
@@ -136,10 +150,13 @@ static void libcrypto_alone(void *arg)
         struct work *w = arg;
         BIO *in = BIO_new_mem_buf(w->ca.p, (int)w->ca.n);
         const uint8_t *der = w->vcek.p;
-        X509 *vcek = d2i_X509(NULL, &der, (long)w->vcek.n), *ask = PEM_read_bio_X509(in, NULL, NULL, NULL), *ark = PEM_read_bio_X509(in, NULL, NULL, NULL);
+        X509 *vcek = d2i_X509(NULL, &der, (long)w->vcek.n),
+             *ask = PEM_read_bio_X509(in, NULL, NULL, NULL),
+             *ark = PEM_read_bio_X509(in, NULL, NULL, NULL);
         struct op report = w->op[3];
 
-        need(vcek && ask && ark && X509_verify(ark, X509_get0_pubkey(ark)) == 1 && X509_verify(ask, X509_get0_pubkey(ark)) == 1 &&
+        need(vcek && ask && ark && X509_verify(ark, X509_get0_pubkey(ark)) == 1 &&
+                     X509_verify(ask, X509_get0_pubkey(ark)) == 1 &&
                      X509_verify(vcek, X509_get0_pubkey(ask)) == 1,
              "libcrypto alone");
         report.key = X509_get0_pubkey(vcek);
@@ -156,7 +173,10 @@ static void warm(void *arg)
         struct sv_report r;
 
         struct sv_snp_in in = {.report = sv_bytes(w->report, AMD_REPORT),
-                               .chain = {.vek = w->vek.list[0], .ca = &w->chain, .test_roots = &w->trusted, .time = TIME}};
+                               .chain = {.vek = w->vek.list[0],
+                                         .ca = &w->chain,
+                                         .test_roots = &w->trusted,
+                                         .time = TIME}};
 
         need(sv_snp_verify_with(&w->signer, &in, &r, NULL) == 0, "the report does not hold");
 }
@@ -179,9 +199,12 @@ static void prepare(struct work *w)
                 SV_BUF der = SV_BUF_NULL;
 
                 cert_bytes(i ? w->pki.ark : w->pki.ask, &der);
-                need(sv_certs_parse(sv_buf_bytes(&der), &one, "bench", NULL) == 0 && sv_cert_pem(one.list[0], &w->ca, NULL) == 0, "the chain");
+                need(sv_certs_parse(sv_buf_bytes(&der), &one, "bench", NULL) == 0 &&
+                             sv_cert_pem(one.list[0], &w->ca, NULL) == 0,
+                     "the chain");
         }
-        need(sv_certs_parse(sv_buf_bytes(&w->root), &w->trusted, "bench", NULL) == 0 && sv_certs_parse(sv_buf_bytes(&w->vcek), &w->vek, "bench", NULL) == 0 &&
+        need(sv_certs_parse(sv_buf_bytes(&w->root), &w->trusted, "bench", NULL) == 0 &&
+                     sv_certs_parse(sv_buf_bytes(&w->vcek), &w->vek, "bench", NULL) == 0 &&
                      sv_certs_parse(sv_buf_bytes(&w->ca), &w->chain, "bench", NULL) == 0,
              "certificates");
         cert_op(&w->op[0], w->pki.ask, w->pki.ark_key, &w->der[0]);

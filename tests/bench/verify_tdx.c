@@ -1,9 +1,11 @@
-/* What verification of a TD quote costs beside its two public-key operations alone, with collateral that was read and verified before; and of
- * another platform than the quote before. A platform's certificates are new bytes each time, and
- * most of what they cost beyond their signatures is libcrypto's taking them in, so there we stand beside libcrypto doing the same from the same
- * bytes. Then many quotes, during which memory must not grow. Takes a real quote and its collateral (SV_SHARED); fails when a limit is missed.
- * SV_TDX_PEER names a built peer_tdx.go: then go-tdx-guest verifies the same quote in turn with us, by the clock on the wall.
- *     bench-verify-tdx [QUOTES] */
+/* What verification of a TD quote costs beside its two public-key operations alone, with collateral
+ * that was read and verified before; and of another platform than the quote before. A platform's
+ * certificates are new bytes each time, and most of what they cost beyond their signatures is
+ * libcrypto's taking them in, so there we stand beside libcrypto doing the same from the same
+ * bytes. Then many quotes, during which memory must not grow. Takes a real quote and its collateral
+ * (SV_SHARED); fails when a limit is missed. SV_TDX_PEER names a built peer_tdx.go: then
+ * go-tdx-guest verifies the same quote in turn with us, by the clock on the wall. bench-verify-tdx
+ * [QUOTES] */
 #include <malloc.h>
 #include <openssl/ecdsa.h>
 #include <openssl/pem.h>
@@ -60,7 +62,8 @@ static void run_op(const struct op *op)
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
         need(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, op->key) == 1 &&
-                     EVP_DigestVerify(ctx, op->signature.p, op->signature.n, op->signed_part.p, op->signed_part.n) == 1,
+                     EVP_DigestVerify(ctx, op->signature.p, op->signature.n, op->signed_part.p,
+                                      op->signed_part.n) == 1,
              "an operation alone");
         EVP_MD_CTX_free(ctx);
 }
@@ -76,7 +79,9 @@ static void known(void *arg)
         struct work *w = arg;
         struct sv_tdx_out out;
 
-        need(sv_tdx_verify_with(&w->c, sv_buf_bytes(&w->quote), sv_bytes(NULL, 0), TIME, &out, NULL) == 0, "the quote does not hold");
+        need(sv_tdx_verify_with(&w->c, sv_buf_bytes(&w->quote), sv_bytes(NULL, 0), TIME, &out,
+                                NULL) == 0,
+             "the quote does not hold");
         sv_tdx_out_free(&out);
 }
 
@@ -84,12 +89,14 @@ static void other_platform(void *arg)
 {
         struct work *w = arg;
 
-        /* As after a quote of another one under the same issuers: its own certificate is not this quote's, and neither is its enclave. */
+        /* As after a quote of another one under the same issuers: its own certificate is not this
+         * quote's, and neither is its enclave. */
         w->c.pck_pem.p[100] ^= 1;
         known(w);
 }
 
-/* The chain from the quote's bytes, its lists and its signatures; the attestation key; the quote's two signatures. */
+/* The chain from the quote's bytes, its lists and its signatures; the attestation key; the quote's
+ * two signatures. */
 static void libcrypto_alone(void *arg)
 {
         struct work *w = arg;
@@ -103,10 +110,13 @@ static void libcrypto_alone(void *arg)
         for (int i = 0; i < 2; i++) {
                 const uint8_t *der = w->file[4 + i].p;
 
-                need((crl[i] = d2i_X509_CRL(NULL, &der, (long)w->file[4 + i].n)) != NULL && X509_CRL_verify(crl[i], X509_get0_pubkey(x[1 + i])) == 1,
+                need((crl[i] = d2i_X509_CRL(NULL, &der, (long)w->file[4 + i].n)) != NULL &&
+                             X509_CRL_verify(crl[i], X509_get0_pubkey(x[1 + i])) == 1,
                      "a revocation list");
         }
-        need(X509_verify(x[0], X509_get0_pubkey(x[1])) == 1 && X509_verify(x[1], X509_get0_pubkey(x[2])) == 1, "the PCK chain");
+        need(X509_verify(x[0], X509_get0_pubkey(x[1])) == 1 &&
+                     X509_verify(x[1], X509_get0_pubkey(x[2])) == 1,
+             "the PCK chain");
         op.key = X509_get0_pubkey(x[0]);
         run_op(&op);
         run_op(&w->op[1]);
@@ -123,7 +133,9 @@ static void set_op(struct op *op, struct sv_bytes signed_part, struct sv_bytes r
         unsigned char *der = NULL;
         int n;
 
-        need(sig && ECDSA_SIG_set0(sig, BN_bin2bn(raw.p, 32, NULL), BN_bin2bn(raw.p + 32, 32, NULL)), "a signature");
+        need(sig && ECDSA_SIG_set0(sig, BN_bin2bn(raw.p, 32, NULL),
+                                   BN_bin2bn(raw.p + 32, 32, NULL)),
+             "a signature");
         n = i2d_ECDSA_SIG(sig, &der);
         sv_buf_put(&op->der, sv_bytes(der, (size_t)n));
         OPENSSL_free(der);
@@ -134,14 +146,19 @@ static void set_op(struct op *op, struct sv_bytes signed_part, struct sv_bytes r
 
 static void prepare(struct work *w)
 {
-        uint8_t spki[91] = {0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7, 3, 0x42, 0, 4};
+        uint8_t spki[91] = {0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48,
+                            0xce, 0x3d, 2,    1,    6, 8, 0x2a, 0x86, 0x48,
+                            0xce, 0x3d, 3,    1,    7, 3, 0x42, 0,    4};
         const uint8_t *p = spki;
         BIO *in;
 
         need(sv_quote_parse(sv_buf_bytes(&w->quote), &w->q, NULL) == 0, "the quote");
-        w->c = (struct sv_tdx_collateral){.tcb_info = sv_buf_bytes(&w->file[0]), .tcb_info_chain = sv_buf_bytes(&w->file[1]),
-                                          .qe_identity = sv_buf_bytes(&w->file[2]), .qe_identity_chain = sv_buf_bytes(&w->file[3]),
-                                          .pck_crl = sv_buf_bytes(&w->file[4]), .root_ca_crl = sv_buf_bytes(&w->file[5])};
+        w->c = (struct sv_tdx_collateral){.tcb_info = sv_buf_bytes(&w->file[0]),
+                                          .tcb_info_chain = sv_buf_bytes(&w->file[1]),
+                                          .qe_identity = sv_buf_bytes(&w->file[2]),
+                                          .qe_identity_chain = sv_buf_bytes(&w->file[3]),
+                                          .pck_crl = sv_buf_bytes(&w->file[4]),
+                                          .root_ca_crl = sv_buf_bytes(&w->file[5])};
         in = BIO_new_mem_buf(w->q.pck_chain.p, (int)w->q.pck_chain.n);
         w->op[0].key = X509_get_pubkey(PEM_read_bio_X509(in, NULL, NULL, NULL));
         BIO_free(in);
@@ -172,7 +189,8 @@ static void everything(void *arg)
 
 static void appraised(struct work *w, struct sv_memory *m)
 {
-        struct sv_verify_in in = {.evidence = w->evidence, .collateral = {w->blobs, 6}, .time = TIME, .memory = m};
+        struct sv_verify_in in = {
+                .evidence = w->evidence, .collateral = {w->blobs, 6}, .time = TIME, .memory = m};
         SV_JSON *claims = NULL;
 
         need(sv_tdx_tee_verify(&in, &claims, NULL) == 0, "the evidence does not hold");
@@ -193,9 +211,11 @@ static void evidence_known(void *arg)
 static void as_evidence(struct work *w)
 {
         w->memory = sv_memory_new();
-        need(sv_tdx_evidence_wrap(sv_buf_bytes(&w->quote), &w->evidence, NULL) == 0, "the evidence");
+        need(sv_tdx_evidence_wrap(sv_buf_bytes(&w->quote), &w->evidence, NULL) == 0,
+             "the evidence");
         for (int i = 0; i < 6; i++) {
-                snprintf(w->blobs[i].kind, sizeof(w->blobs[i].kind), "%s", sv_tdx_part_kind((enum sv_tdx_part)i));
+                snprintf(w->blobs[i].kind, sizeof(w->blobs[i].kind), "%s",
+                         sv_tdx_part_kind((enum sv_tdx_part)i));
                 w->blobs[i].data = sv_buf_bytes(&w->file[i]);
         }
 }
@@ -208,7 +228,8 @@ static void peer_once(void *arg)
 {
         char order = 'v';
 
-        need(write(peer_fd[1], &order, 1) == 1 && read(peer_fd[0], &order, 1) == 1, "the peer does not verify the quote");
+        need(write(peer_fd[1], &order, 1) == 1 && read(peer_fd[0], &order, 1) == 1,
+             "the peer does not verify the quote");
 }
 
 static void peer_start(const char *program)
@@ -265,12 +286,13 @@ static bool beside_peer(struct work *w, const char *program)
         }
         for (int i = 0; i < 2; i++)
                 ok &= bench_ratio(&rows[i], &rows[3], 1);
-        printf("%-52s %8.1f us  %5.2f x %s, for the record: nobody does it for each quote\n", rows[2].name, rows[2].best, rows[2].best / rows[3].best,
-               rows[3].name);
+        printf("%-52s %8.1f us  %5.2f x %s, for the record: nobody does it for each quote\n",
+               rows[2].name, rows[2].best, rows[2].best / rows[3].best, rows[3].name);
         return ok;
 }
 
-/* Bytes that the program has from malloc and not given back. What the allocator keeps at hand counts as well, so it varies by some. */
+/* Bytes that the program has from malloc and not given back. What the allocator keeps at hand
+ * counts as well, so it varies by some. */
 static size_t in_use(void)
 {
         struct mallinfo2 m = mallinfo2();
@@ -291,14 +313,16 @@ static bool grows(struct work *w, unsigned quotes)
                 else
                         other_platform(w);
         after = in_use();
-        printf("%u quotes, every tenth of another platform: %zu bytes in use before, %zu after%s\n", quotes, before, after, after > before + quotes ? "  GROWN" : "");
+        printf("%u quotes, every tenth of another platform: %zu bytes in use before, %zu after%s\n",
+               quotes, before, after, after > before + quotes ? "  GROWN" : "");
         return after > before + quotes; /* one byte each: less than malloc gives */
 }
 
 int main(int argc, char **argv)
 {
-        static const char *const names[] = {"tcb_info.json", "tcb_info_chain.pem", "qe_identity.json", "qe_identity_chain.pem", "pck_crl.der",
-                                            "root_ca_crl.der"};
+        static const char *const names[] = {"tcb_info.json",    "tcb_info_chain.pem",
+                                            "qe_identity.json", "qe_identity_chain.pem",
+                                            "pck_crl.der",      "root_ca_crl.der"};
         static struct work w;
         struct bench_row rows[] = {
                 {"a quote of a platform that is known", known, &w, 0},
@@ -329,7 +353,8 @@ int main(int argc, char **argv)
         if (getenv("SV_TDX_PEER"))
                 ok &= beside_peer(&w, getenv("SV_TDX_PEER"));
         else
-                puts("go-tdx-guest is not compared with: SV_TDX_PEER does not name it (peer_tdx.go)");
+                puts("go-tdx-guest is not compared with: SV_TDX_PEER does not name it "
+                     "(peer_tdx.go)");
         sv_tdx_collateral_free(&w.c);
         sv_memory_free(w.memory);
         sv_json_free(w.evidence);

@@ -1,4 +1,5 @@
-/* The guest's table against the host's: whoever proves something in a guest has somebody outside who checks it. */
+/* The guest's table against the host's: whoever proves something in a guest has somebody outside
+ * who checks it. */
 #include "tests/unit/unit.h"
 
 #include "agent/attesters.h"

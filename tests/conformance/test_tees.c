@@ -1,4 +1,5 @@
-/* What every row of the table of TEEs must do, whichever it is. A new TEE is tested by being in the table. */
+/* What every row of the table of TEEs must do, whichever it is. A new TEE is tested by being in the
+ * table. */
 #include "tests/unit/unit.h"
 
 #include "attest/appraise.h"
@@ -23,7 +24,8 @@ static void test_rows_are_whole(void **state)
                 bool known = false;
 
                 for (size_t k = 0; k < sizeof(contract) / sizeof(contract[0]); k++)
-                        known |= !strcmp(t->name, contract[k].name) && !strcmp(t->kbs_name, contract[k].kbs_name);
+                        known |= !strcmp(t->name, contract[k].name) &&
+                                 !strcmp(t->kbs_name, contract[k].kbs_name);
                 print_message("%s\n", t->name);
                 assert_true(known);
                 assert_true(t->help && strlen(t->help) > 10);
@@ -61,13 +63,15 @@ static void test_choose(void **state)
 
                 OK(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_ANY, &t, &err));
                 assert_ptr_equal(t, sv_tees[i]);
-                /* Named and to run here: the probe's word counts, and its advice is in the error. */
+                /* Named and to run here: the probe's word counts, and its advice is in the error.
+                 */
                 OK(sv_tees[i]->probe(&p, &err));
                 if (p.ok) {
                         OK(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_HERE, &t, &err));
                         assert_ptr_equal(t, sv_tees[i]);
                 } else {
-                        FAILS(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_HERE, &t, &err), SV_SYSTEM, "tee.host");
+                        FAILS(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_HERE, &t, &err),
+                              SV_SYSTEM, "tee.host");
                         assert_non_null(strstr(err.msg, p.advice));
                 }
                 assert_int_equal(sv_tees[i]->trial != NULL, sv_tees[i]->trial_says != NULL);
@@ -92,8 +96,17 @@ static void test_probe_answers(void **state)
 static void test_verify_refuses(void **state)
 {
         static const char *const wrong[] = {
-                "null", "true", "0", "\"\"", "[]", "{}", "{\"ak_public\":1}", "{\"attestation_report\":{}}", "{\"quote\":\"AAAA\"}",
-                "{\"ak_public\":\"AAAA\",\"tpm_quote\":{\"message\":\"AAAA\",\"signature\":\"AAAA\",\"pcrs\":[]}}",
+                "null",
+                "true",
+                "0",
+                "\"\"",
+                "[]",
+                "{}",
+                "{\"ak_public\":1}",
+                "{\"attestation_report\":{}}",
+                "{\"quote\":\"AAAA\"}",
+                "{\"ak_public\":\"AAAA\",\"tpm_quote\":{\"message\":\"AAAA\",\"signature\":"
+                "\"AAAA\",\"pcrs\":[]}}",
                 "{\"tpm_quote\":{\"tpm_quote\":{\"tpm_quote\":{}}}}",
         };
         uint8_t digest[48] = {1};
@@ -103,14 +116,16 @@ static void test_verify_refuses(void **state)
                 for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
                         SV_JSON *evidence = NULL;
                         SV_JSON *claims = NULL;
-                        struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)), .time = 1700000000};
+                        struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)),
+                                                  .time = 1700000000};
 
                         OK(sv_json_parse(sv_bytes_str(wrong[k]), "test", &evidence, &err));
                         in.evidence = evidence;
                         memset(&err, 0, sizeof(err));
                         if (sv_tees[i]->verify(&in, &claims, &err) == 0)
                                 fail_msg("%s accepts %s", sv_tees[i]->name, wrong[k]);
-                        print_message("%s %s: %s [%s]\n", sv_tees[i]->name, wrong[k], err.msg, err.check);
+                        print_message("%s %s: %s [%s]\n", sv_tees[i]->name, wrong[k], err.msg,
+                                      err.check);
                         assert_int_equal(err.class, SV_FORMAT);
                         assert_true(strchr(err.check, '.') != NULL);
                         assert_null(claims);
@@ -121,7 +136,12 @@ static void test_verify_refuses(void **state)
 /* A memory changes no answer, and what does not hold leaves nothing in it. */
 static void test_memory_refuses_alike(void **state)
 {
-        static const char *const wrong[] = {"null", "[]", "{}", "{\"quote\":\"AAAA\"}", "{\"attestation_report\":{}}", "{\"ak_public\":\"AAAA\"}"};
+        static const char *const wrong[] = {"null",
+                                            "[]",
+                                            "{}",
+                                            "{\"quote\":\"AAAA\"}",
+                                            "{\"attestation_report\":{}}",
+                                            "{\"ak_public\":\"AAAA\"}"};
 
         (void)state;
         for (size_t i = 0; sv_tees[i]; i++) {
@@ -153,7 +173,10 @@ static void test_learn_refuses(void **state)
         for (size_t i = 0; sv_tees[i]; i++) {
                 SV_MEMORY *m = sv_memory_new();
                 SV_BUF lesson = SV_BUF_NULL;
-                struct sv_blob list[] = {{"vek", sv_bytes("x", 1)}, {"ca", sv_bytes("x", 1)}, {"pck-chain", sv_bytes("x", 1)}, {"tcb-info", sv_bytes("{}", 2)}};
+                struct sv_blob list[] = {{"vek", sv_bytes("x", 1)},
+                                         {"ca", sv_bytes("x", 1)},
+                                         {"pck-chain", sv_bytes("x", 1)},
+                                         {"tcb-info", sv_bytes("{}", 2)}};
 
                 for (size_t n = 0; sv_tees[i]->learn && n <= sizeof(list) / sizeof(list[0]); n++) {
                         const struct sv_collateral what = {list, n};
@@ -182,7 +205,8 @@ static void test_needs_survives(void **state)
 /* A file that is not there is the system's fault and is named; nothing is half measured. */
 static void test_measure_missing_files(void **state)
 {
-        static const char text[] = "{\"name\":\"g\",\"tee\":\"%s\",\"firmware\":\"/nonexistent/firmware\",\"kernel\":\"/nonexistent/kernel\","
+        static const char text[] = "{\"name\":\"g\",\"tee\":\"%s\",\"firmware\":\"/nonexistent/"
+                                   "firmware\",\"kernel\":\"/nonexistent/kernel\","
                                    "\"initrd\":\"/nonexistent/initrd\"}";
 
         (void)state;
@@ -203,7 +227,8 @@ static void test_measure_missing_files(void **state)
         }
 }
 
-/* The rules for evidence that nobody gave a policy for are a policy, and refuse claims that say nothing. */
+/* The rules for evidence that nobody gave a policy for are a policy, and refuse claims that say
+ * nothing. */
 static void test_strict_rules(void **state)
 {
         (void)state;
@@ -236,8 +261,10 @@ static void test_trust_kinds(void **state)
                         SV_BLOBS blobs = {0};
 
                         OK(sv_json_parse(sv_bytes_str(sv_tees[i]->strict), "test", &rules, &err));
-                        sv_json_add(sv_json_set(trust, k->member, sv_json_array()), sv_json_new_str("anchor"));
-                        OK(sv_policy_write("any", sv_tees[i]->name, "a/b/c", rules, trust, &doc, &err));
+                        sv_json_add(sv_json_set(trust, k->member, sv_json_array()),
+                                    sv_json_new_str("anchor"));
+                        OK(sv_policy_write("any", sv_tees[i]->name, "a/b/c", rules, trust, &doc,
+                                           &err));
                         OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
                         sv_blobs_add_trust(&blobs, sv_tees[i], p);
                         assert_int_equal(blobs.n, 1);
@@ -269,10 +296,18 @@ static void test_other_tee(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_rows_are_whole),   cmocka_unit_test(test_names_are_unique),      cmocka_unit_test(test_choose),
-                cmocka_unit_test(test_probe_answers),    cmocka_unit_test(test_verify_refuses),        cmocka_unit_test(test_needs_survives),
-                cmocka_unit_test(test_strict_rules),     cmocka_unit_test(test_measure_missing_files), cmocka_unit_test(test_trust_kinds),
-                cmocka_unit_test(test_other_tee),        cmocka_unit_test(test_memory_refuses_alike),  cmocka_unit_test(test_learn_refuses),
+                cmocka_unit_test(test_rows_are_whole),
+                cmocka_unit_test(test_names_are_unique),
+                cmocka_unit_test(test_choose),
+                cmocka_unit_test(test_probe_answers),
+                cmocka_unit_test(test_verify_refuses),
+                cmocka_unit_test(test_needs_survives),
+                cmocka_unit_test(test_strict_rules),
+                cmocka_unit_test(test_measure_missing_files),
+                cmocka_unit_test(test_trust_kinds),
+                cmocka_unit_test(test_other_tee),
+                cmocka_unit_test(test_memory_refuses_alike),
+                cmocka_unit_test(test_learn_refuses),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

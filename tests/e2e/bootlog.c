@@ -1,4 +1,5 @@
-/* The only program of a guest that boots to show its firmware's event log: writes it, in hexadecimal, to the second serial port. */
+/* The only program of a guest that boots to show its firmware's event log: writes it, in
+ * hexadecimal, to the second serial port. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>

@@ -1,5 +1,6 @@
-/* Writes a resource's value to standard output, from the broker's own store and key. Only the e2e tests have this: to look for a key
- * everywhere one has to know it. The broker itself has no way to read a value out. */
+/* Writes a resource's value to standard output, from the broker's own store and key. Only the e2e
+ * tests have this: to look for a key everywhere one has to know it. The broker itself has no way to
+ * read a value out. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ static int peek(const char *config, const char *path, struct sv_err *err)
         value = sv_broker_unseal(&b, path, sv_buf_bytes(&sealed), err);
         if (!value)
                 return -1;
-        return sv_fd_write(STDOUT_FILENO, "standard output", sv_bytes(sv_secret_reveal(value), sv_secret_size(value)), err);
+        return sv_fd_write(STDOUT_FILENO, "standard output",
+                           sv_bytes(sv_secret_reveal(value), sv_secret_size(value)), err);
 }
 
 int main(int argc, char **argv)

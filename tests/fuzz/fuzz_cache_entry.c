@@ -1,4 +1,5 @@
-/* An entry of the cache of collateral, with a digest that is right: what is behind it must stand for itself. And a Retry-After. */
+/* An entry of the cache of collateral, with a digest that is right: what is behind it must stand
+ * for itself. And a Retry-After. */
 #include <stdlib.h>
 
 #include "attest/fetch/form.h"
@@ -22,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         sv_buf_printf(&file, "%s\n", sv_hex(sv_bytes(digest, 32), hex));
         sv_buf_put(&file, sv_bytes(data, size));
-        if (sv_entry_parse(sv_buf_bytes(&file), &e, NULL) == 0 && sv_entry_write(&e, &again, NULL) < 0)
+        if (sv_entry_parse(sv_buf_bytes(&file), &e, NULL) == 0 &&
+            sv_entry_write(&e, &again, NULL) < 0)
                 abort(); /* what can be read can be written */
         if (sv_fetch_retry_after(text, 1000, &until) && (until < 1000 || until > 1000 + 7 * 86400))
                 abort();

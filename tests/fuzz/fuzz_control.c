@@ -1,5 +1,5 @@
-/* Lines of an agent that nobody trusts, and of whoever can reach the control socket: an event of ours, a request, or a named error;
- * no text that is passed on holds a control character. */
+/* Lines of an agent that nobody trusts, and of whoever can reach the control socket: an event of
+ * ours, a request, or a named error; no text that is passed on holds a control character. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +31,8 @@ static void one_line(struct sv_bytes line)
         } else if (strncmp(err.check, "control.agent", 13)) {
                 abort();
         }
-        if (sv_control_parse(line, &what, &err) == 0 ? !what : strncmp(err.check, "control.request", 15))
+        if (sv_control_parse(line, &what, &err) == 0 ? !what
+                                                     : strncmp(err.check, "control.request", 15))
                 abort();
 }
 

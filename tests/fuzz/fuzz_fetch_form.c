@@ -1,11 +1,16 @@
-/* What a server answers, before anything of it is kept: the body in each form, and a chain in a header. The first byte says which. */
+/* What a server answers, before anything of it is kept: the body in each form, and a chain in a
+ * header. The first byte says which. */
 #include "attest/fetch/form.h"
 #include "base/core/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const rows[] = {
-        "{\"form\":\"cert\"}", "{\"form\":\"certs\"}", "{\"form\":\"crl\"}", "{\"form\":\"json\",\"next_update\":\"/tcbInfo/nextUpdate\"}", "{}",
+        "{\"form\":\"cert\"}",
+        "{\"form\":\"certs\"}",
+        "{\"form\":\"crl\"}",
+        "{\"form\":\"json\",\"next_update\":\"/tcbInfo/nextUpdate\"}",
+        "{}",
 };
 
 static void header(const uint8_t *data, size_t size)
@@ -15,7 +20,8 @@ static void header(const uint8_t *data, size_t size)
         SV_ENTRY e = {.url = sv_asprintf("https://maker.example/doc")};
         SV_STR text = sv_asprintf("%.*s", (int)size, (const char *)data);
 
-        if (sv_json_parse(sv_bytes_str("{\"headers\":{\"Chain\":\"chain\"}}"), "fuzz", &row, NULL) < 0)
+        if (sv_json_parse(sv_bytes_str("{\"headers\":{\"Chain\":\"chain\"}}"), "fuzz", &row, NULL) <
+            0)
                 return;
         sv_json_set_str(got, "chain", text);
         (void)sv_fetch_headers(row, got, &e, NULL);

@@ -1,4 +1,5 @@
-/* A guest file is taken whole or refused by name; what is taken has a command line within its limit. */
+/* A guest file is taken whole or refused by name; what is taken has a command line within its
+ * limit. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         abort();
                 return 0;
         }
-        if (!g.name || !(g.kernel || g.uki) || sv_guest_cmdline(&g, &line, &err) < 0 || line.n > SV_CMDLINE_MAX)
+        if (!g.name || !(g.kernel || g.uki) || sv_guest_cmdline(&g, &line, &err) < 0 ||
+            line.n > SV_CMDLINE_MAX)
                 abort();
         return 0;
 }

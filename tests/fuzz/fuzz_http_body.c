@@ -1,4 +1,5 @@
-/* First byte: size of the pieces; the rest is a chunked body. In pieces or whole, the outcome must be the same. */
+/* First byte: size of the pieces; the rest is a chunked body. In pieces or whole, the outcome must
+ * be the same. */
 #include <stdlib.h>
 
 #include "base/net/http.h"
@@ -33,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!size)
                 return 0;
         rc = feed(sv_bytes(data + 1, size - 1), size, &whole, &done[0]);
-        if (rc != feed(sv_bytes(data + 1, size - 1), 1 + data[0] % 16, &pieces, &done[1]) || done[0] != done[1])
+        if (rc != feed(sv_bytes(data + 1, size - 1), 1 + data[0] % 16, &pieces, &done[1]) ||
+            done[0] != done[1])
                 abort();
         if (rc == 0 && !sv_bytes_eq(sv_buf_bytes(&whole), sv_buf_bytes(&pieces)))
                 abort();

@@ -1,4 +1,5 @@
-/* What the strict reader takes must print, read again and be equal; what it refuses must have a named check. */
+/* What the strict reader takes must print, read again and be equal; what it refuses must have a
+ * named check. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         }
         sv_json_print(j, &text);
-        if (sv_json_parse(sv_buf_bytes(&text), "again", &again, &err) < 0 || !sv_json_equal(j, again))
+        if (sv_json_parse(sv_buf_bytes(&text), "again", &again, &err) < 0 ||
+            !sv_json_equal(j, again))
                 abort();
         sv_json_line(sv_bytes(data, size), "/a/0/b");
         return 0;

@@ -1,4 +1,5 @@
-/* Nobody can make a JWE for a key that exists only here: whatever opens is a fault. Each refusal must have its name. */
+/* Nobody can make a JWE for a key that exists only here: whatever opens is a fault. Each refusal
+ * must have its name. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         out = sv_jwk_from_key(k, NULL, &err);
         again = out ? sv_jwk_to_key(out, NULL, "fuzz", &err) : NULL;
-        if (!again || sv_jwk_thumbprint(k, a, &err) < 0 || sv_jwk_thumbprint(again, b, &err) < 0 || strcmp(a, b))
+        if (!again || sv_jwk_thumbprint(k, a, &err) < 0 || sv_jwk_thumbprint(again, b, &err) < 0 ||
+            strcmp(a, b))
                 abort();
         return 0;
 }

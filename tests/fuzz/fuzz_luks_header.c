@@ -1,5 +1,6 @@
-/* A volume's first bytes: the header, its digest and the copy that the library would read. What follows the input is zeros, and the
- * checksum is made right: whoever changes a header can do that too, and without it the fuzzer would see little behind it. */
+/* A volume's first bytes: the header, its digest and the copy that the library would read. What
+ * follows the input is zeros, and the checksum is made right: whoever changes a header can do that
+ * too, and without it the fuzzer would see little behind it. */
 #include "base/crypto/crypto.h"
 #include "luks/header.h"
 

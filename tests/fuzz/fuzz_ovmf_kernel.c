@@ -1,4 +1,5 @@
-/* A kernel image as the prediction reads it: setup header, QEMU's changes, what the digest covers. */
+/* A kernel image as the prediction reads it: setup header, QEMU's changes, what the digest covers.
+ */
 #include <stdlib.h>
 
 #include "ovmf/linux.h"
@@ -7,7 +8,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        struct sv_linux_boot boot = {.memory = 1u << 30, .initrd_size = size, .cmdline = "quiet vga=ask"};
+        struct sv_linux_boot boot = {
+                .memory = 1u << 30, .initrd_size = size, .cmdline = "quiet vga=ask"};
         struct sv_err err = SV_ERR_NULL;
         uint8_t *copy = malloc(size ? size : 1), digest[SV_DIGEST_MAX];
         struct sv_linux image;

@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                 if (sv_shim_authority(&shim, &variables, &image, &a, &err) > 0)
                         sv_authority_free(&a);
         }
-        if (sv_uki_read(in, "fuzz", &uki, &err) == 0 && uki.stub && sv_uki_initrd(&uki, SV_SHA384, digest, &err) < 0)
+        if (sv_uki_read(in, "fuzz", &uki, &err) == 0 && uki.stub &&
+            sv_uki_initrd(&uki, SV_SHA384, digest, &err) < 0)
                 abort();
         return 0;
 }

@@ -1,4 +1,5 @@
-/* Parses a policy document; a good one is written, read again and evaluated over its own text as claims. */
+/* Parses a policy document; a good one is written, read again and evaluated over its own text as
+ * claims. */
 #include "policy/evaluate.h"
 
 #include <stdlib.h>

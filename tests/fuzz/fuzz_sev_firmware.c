@@ -9,7 +9,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const struct sv_boot_hashes hashes;
         static uint8_t image[2 * 4096];
-        struct sv_sev_launch in = {.vcpus = 2, .cpu_sig = 0x800f12, .features = 1, .hashes = size % 2 ? &hashes : NULL};
+        struct sv_sev_launch in = {.vcpus = 2,
+                                   .cpu_sig = 0x800f12,
+                                   .features = 1,
+                                   .hashes = size % 2 ? &hashes : NULL};
         struct sv_footer footer;
         struct sv_sev_meta meta;
         struct sv_err err = SV_ERR_NULL;
@@ -17,10 +20,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (size > sizeof(image))
                 return 0;
-        memset(image, 0, sizeof(image)); /* the input is the end of the image, where the tables are */
+        /* the input is the end of the image, where the tables are */
+        memset(image, 0, sizeof(image));
         memcpy(image + sizeof(image) - size, data, size);
         in.firmware = sv_bytes(image, sizeof(image));
-        if (sv_footer_parse(in.firmware, &footer, &err) == 0 && sv_sev_meta_parse(&footer, &meta, &err) == 0) {
+        if (sv_footer_parse(in.firmware, &footer, &err) == 0 &&
+            sv_sev_meta_parse(&footer, &meta, &err) == 0) {
                 uint64_t pages = 0;
 
                 for (size_t i = 0; i < meta.n; i++)

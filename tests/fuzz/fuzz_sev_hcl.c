@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (sv_hcl_parse(sv_bytes(data, size), &h, NULL) < 0)
                 return 0;
-        if (h.report.n != SV_REPORT_SIZE || h.report.p < data || h.runtime_data.p < h.report.p + h.report.n ||
+        if (h.report.n != SV_REPORT_SIZE || h.report.p < data ||
+            h.runtime_data.p < h.report.p + h.report.n ||
             h.runtime_data.p + h.runtime_data.n > data + size || !sv_hcl_is(sv_bytes(data, size)))
                 abort();
         return 0;

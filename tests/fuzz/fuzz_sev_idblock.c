@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         readable = sv_id_auth_read(auth, &read, NULL) == 0;
         for (int author = 0; author < 2; author++)
-                if (sv_id_auth_check(block, auth, author, &checked, NULL) == 0 && (!readable || checked.anonymous != read.anonymous || (author && !read.has_author)))
+                if (sv_id_auth_check(block, auth, author, &checked, NULL) == 0 &&
+                    (!readable || checked.anonymous != read.anonymous ||
+                     (author && !read.has_author)))
                         abort();
         return 0;
 }

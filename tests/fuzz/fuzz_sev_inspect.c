@@ -10,7 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct sv_err err = SV_ERR_NULL;
         SV_JSON *j = NULL;
 
-        if (sv_sev_inspect(sv_bytes(data, size), &j, &err) < 0 ? j || !*err.check : j && !sv_json_str(sv_json_get(j, "kind")))
+        if (sv_sev_inspect(sv_bytes(data, size), &j, &err) < 0
+                    ? j || !*err.check
+                    : j && !sv_json_str(sv_json_get(j, "kind")))
                 abort();
         return 0;
 }

@@ -1,4 +1,5 @@
-/* What /dev/sev-guest answers to an extended report: the response, and behind it the host's certificates. */
+/* What /dev/sev-guest answers to an extended report: the response, and behind it the host's
+ * certificates. */
 #include <stdlib.h>
 
 #include "sev/verify/certtable.h"
@@ -18,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 abort();
         if (sv_cert_table_parse(sv_bytes(data + n, size - n), &t, NULL) == 0)
                 for (size_t i = 0; i < t.n; i++)
-                        if (t.list[i].data.p < data + n || t.list[i].data.p + t.list[i].data.n > data + size)
+                        if (t.list[i].data.p < data + n ||
+                            t.list[i].data.p + t.list[i].data.n > data + size)
                                 abort();
         return 0;
 }

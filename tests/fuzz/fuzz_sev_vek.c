@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (sv_vek_parse(cert, &v, &err) < 0) {
                 if (err.class != SV_FORMAT)
                         abort();
-        } else if (v.product == SV_SEV_UNKNOWN || (v.key == SV_SEV_VCEK ? v.hwid_size != 64 && v.hwid_size != 8 : !*v.csp_id)) {
+        } else if (v.product == SV_SEV_UNKNOWN ||
+                   (v.key == SV_SEV_VCEK ? v.hwid_size != 64 && v.hwid_size != 8 : !*v.csp_id)) {
                 abort();
         }
         return 0;

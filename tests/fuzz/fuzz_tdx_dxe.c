@@ -5,7 +5,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static const char *const files[] = {"462caa21-7614-4503-836e-8ab6f4662331", "eec25bdc-67f2-4d95-b1d5-f81b2039d11d"};
+        static const char *const files[] = {"462caa21-7614-4503-836e-8ab6f4662331",
+                                            "eec25bdc-67f2-4d95-b1d5-f81b2039d11d"};
         struct sv_tdx_firmware f = {.readable = true};
         struct sv_err err = SV_ERR_NULL;
         char title[64];

@@ -1,4 +1,5 @@
-/* The KBS protocol's evidence: what is read is written the same, and what it needs has an address. */
+/* The KBS protocol's evidence: what is read is written the same, and what it needs has an address.
+ */
 #include <stdlib.h>
 
 #include "tdx/verify/evidence.h"
@@ -19,7 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < sv_json_len(out); i++)
                 if (!sv_json_str(sv_json_get(sv_json_at(out, i), "url")))
                         abort();
-        if (sv_tdx_evidence_read(j, &e, NULL) < 0 || sv_tdx_evidence_write(sv_buf_bytes(&e.quote), sv_buf_bytes(&e.event_log), &again, NULL) < 0)
+        if (sv_tdx_evidence_read(j, &e, NULL) < 0 ||
+            sv_tdx_evidence_write(sv_buf_bytes(&e.quote), sv_buf_bytes(&e.event_log), &again,
+                                  NULL) < 0)
                 return 0;
         if (!sv_json_str(sv_json_get(again, "quote")))
                 abort();

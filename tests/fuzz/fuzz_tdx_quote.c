@@ -1,4 +1,5 @@
-/* Quotes and their certification data: what is read lies inside; and the platform that their certificate names. */
+/* Quotes and their certification data: what is read lies inside; and the platform that their
+ * certificate names. */
 #include <stdlib.h>
 
 #include "tdx/tee.h"

@@ -7,7 +7,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        const struct sv_pck pck = {.fmspc = {0x50, 0x80, 0x6f}, .components = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}, .pcesvn = 13};
+        const struct sv_pck pck = {.fmspc = {0x50, 0x80, 0x6f},
+                                   .components = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9},
+                                   .pcesvn = 13};
         static const uint8_t svns[3][16] = {{5, 0, 7}, {5, 1, 7}, {1, 1, 7}};
         const struct sv_td_report td = {.type = SV_TD_10};
         SV_TCB_DOC doc = {0};

@@ -1,5 +1,5 @@
-/* First as a token of a stranger: never accepted. Then as the payload of a token that the right key signed, so that the code behind
- * the signature is reached. */
+/* First as a token of a stranger: never accepted. Then as the payload of a token that the right key
+ * signed, so that the code behind the signature is reached. */
 #include <stdlib.h>
 
 #include "attest/jose/jose.h"
@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (!key)
                 key = sv_key_generate(SV_KEY_P256, 0, &err);
-        if (!key || sv_ear_verify(sv_bytes(data, size), key, 1800000000, NULL, &err) == 0 || !err.check[0] ||
+        if (!key || sv_ear_verify(sv_bytes(data, size), key, 1800000000, NULL, &err) == 0 ||
+            !err.check[0] ||
             sv_admin_token_verify(sv_bytes(data, size), key, 1800000000, &err) == 0)
                 abort();
         if (sv_jws_sign(key, NULL, sv_bytes(data, size), &token, &err) < 0)

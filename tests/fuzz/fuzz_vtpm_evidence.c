@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const uint8_t secret[64], report_data[48];
         const struct sv_blob blob = {"activation-secret", {secret, sizeof(secret)}};
-        struct sv_verify_in in = {.time = 1800000000, .skip_signatures = true, .collateral = {&blob, 1}};
+        struct sv_verify_in in = {
+                .time = 1800000000, .skip_signatures = true, .collateral = {&blob, 1}};
         SV_JSON *evidence = NULL;
         SV_JSON *claims = NULL;
         SV_JSON *again = NULL;

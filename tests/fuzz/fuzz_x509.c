@@ -30,8 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 sv_cert_has_eku(list.list[i], "2.23.133.8.1");
                 if (sv_cert_der(list.list[i], &der, &err) < 0)
                         abort();
-                sv_chain_verify(list.list[i], &list, &list, &in, 1, 1800000000, NULL, &root, "fuzz", &err);
-                sv_chain_verify(list.list[i], &list, &list, NULL, 0, 1800000000, NULL, &root, "fuzz", &err);
+                sv_chain_verify(list.list[i], &list, &list, &in, 1, 1800000000, NULL, &root, "fuzz",
+                                &err);
+                sv_chain_verify(list.list[i], &list, &list, NULL, 0, 1800000000, NULL, &root,
+                                "fuzz", &err);
         }
         return 0;
 }

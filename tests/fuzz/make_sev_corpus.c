@@ -1,5 +1,5 @@
-/* Makes the seeds of SNP's fuzz targets from keys generated here and the reports in the corpus: make-sev-corpus DIR (tests/fuzz/corpus). Run
- * by hand when formats change. */
+/* Makes the seeds of SNP's fuzz targets from keys generated here and the reports in the corpus:
+ * make-sev-corpus DIR (tests/fuzz/corpus). Run by hand when formats change. */
 #include "base/core/file.h"
 #include "sev/verify/evidence.h"
 #include "sev/measure/idblock.h"
@@ -40,10 +40,12 @@ static void make_vek(const char *product, struct sv_buf *der)
 static void id_blocks(void)
 {
         static const uint8_t digest[48] = {1};
-        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err), *author = sv_key_generate(SV_KEY_P384, 0, &err);
-        const struct sv_id_in in[] = {{.launch_digest = sv_bytes(digest, 48)},
-                                      {.launch_digest = sv_bytes(digest, 48), .key = key},
-                                      {.launch_digest = sv_bytes(digest, 48), .key = key, .author = author}};
+        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err),
+               *author = sv_key_generate(SV_KEY_P384, 0, &err);
+        const struct sv_id_in in[] = {
+                {.launch_digest = sv_bytes(digest, 48)},
+                {.launch_digest = sv_bytes(digest, 48), .key = key},
+                {.launch_digest = sv_bytes(digest, 48), .key = key, .author = author}};
         static const char *const names[] = {"anonymous", "id-key", "author-key"};
 
         for (int i = 0; i < 3; i++) {
@@ -107,7 +109,10 @@ static void igvm(void)
 int main(int argc, char **argv)
 {
         SV_BUF milan = SV_BUF_NULL, turin = SV_BUF_NULL, table = SV_BUF_NULL;
-        struct sv_cert_table small = {.n = 2, .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes("\x30\x00", 2)}, {.kind = SV_CERT_OTHER, .guid = {7}, .data = sv_bytes("x", 1)}}};
+        struct sv_cert_table small = {
+                .n = 2,
+                .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes("\x30\x00", 2)},
+                         {.kind = SV_CERT_OTHER, .guid = {7}, .data = sv_bytes("x", 1)}}};
         struct sv_cert_table full = {.n = 2};
 
         if (argc != 2)

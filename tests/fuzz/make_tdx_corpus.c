@@ -1,15 +1,19 @@
-/* Makes the seeds of the TDX fuzz targets with the simulator's platform: make-tdx-corpus DIR (tests/fuzz/corpus). Run by hand when formats
- * change. */
+/* Makes the seeds of the TDX fuzz targets with the simulator's platform: make-tdx-corpus DIR
+ * (tests/fuzz/corpus). Run by hand when formats change. */
 #include "base/core/file.h"
 #include "base/crypto/x509.h"
 #include "tdx/verify/evidence.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/unit/unit.h"
 
-#define MR "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+#define MR                                                                                         \
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
+        "a1a1a1a1"
 
-static const char state_text[] = "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR
-                                 "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
+static const char state_text[] =
+        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
+        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR
+        "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
 static const uint8_t rtmr[4][INTEL_MR] = {{0x10}, {0x11}, {0x12}, {0x13}};
 static struct sv_err err;
 
@@ -32,7 +36,8 @@ static void load(const char *dir, const char *name, struct sv_buf *out)
 /* What PcsClientTool would have collected, and the collateral of one quote. */
 static void bundles(const char *to, const char *dir)
 {
-        static const char *const parts[] = {"tcb_info.json", "qe_identity.json", "tcb_info_chain.pem", "pck_crl.der", "root_ca_crl.der"};
+        static const char *const parts[] = {"tcb_info.json", "qe_identity.json",
+                                            "tcb_info_chain.pem", "pck_crl.der", "root_ca_crl.der"};
         SV_JSON *pcs = sv_json_object();
         SV_JSON *qvl = sv_json_object();
         struct sv_json *c = sv_json_set(pcs, "collaterals", sv_json_object()), *info;
@@ -49,7 +54,8 @@ static void bundles(const char *to, const char *dir)
                 OK(sv_json_parse(sv_buf_bytes(&b[i]), "corpus", &doc, &err));
                 sv_json_print(sv_json_get(doc, i ? "enclaveIdentity" : "tcbInfo"), &body);
                 sv_json_set_str(qvl, i ? "qe_identity" : "tcb_info", sv_buf_str(&body));
-                sv_json_set(qvl, i ? "qe_identity_signature" : "tcb_info_signature", sv_json_ref(sv_json_get(doc, "signature")));
+                sv_json_set(qvl, i ? "qe_identity_signature" : "tcb_info_signature",
+                            sv_json_ref(sv_json_get(doc, "signature")));
                 if (i) {
                         sv_json_set_str(c, "tdqeidentity", sv_buf_str(&b[i]));
                         continue;
@@ -62,9 +68,11 @@ static void bundles(const char *to, const char *dir)
         sv_json_set_str(qvl, "qe_identity_issuer_chain", sv_buf_str(&b[2]));
         sv_json_set_hex(qvl, "pck_crl", sv_buf_bytes(&b[3]));
         sv_json_set_hex(qvl, "root_ca_crl", sv_buf_bytes(&b[4]));
-        sv_json_set_hex(sv_json_set(c, "pckcacrl", sv_json_object()), "platformCrl", sv_buf_bytes(&b[3]));
+        sv_json_set_hex(sv_json_set(c, "pckcacrl", sv_json_object()), "platformCrl",
+                        sv_buf_bytes(&b[3]));
         sv_json_set_hex(c, "rootcacrl", sv_buf_bytes(&b[4]));
-        sv_json_set_str(sv_json_set(c, "certificates", sv_json_object()), "TCB-Info-Issuer-Chain", "-----BEGIN%20CERTIFICATE-----%0A");
+        sv_json_set_str(sv_json_set(c, "certificates", sv_json_object()), "TCB-Info-Issuer-Chain",
+                        "-----BEGIN%20CERTIFICATE-----%0A");
         sv_json_print(pcs, &text);
         save(to, "tdx-bundle", "pcs", sv_buf_bytes(&text));
         sv_buf_clear(&text);
@@ -83,7 +91,11 @@ static void quotes(const char *to, const char *dir, const struct sv_json *state)
 
         intel_signer_load(dir, &signer);
         for (size_t i = 0; i < 3; i++) {
-                struct intel_quote q = {.version = forms[i][0], .type = forms[i][1], .state = state, .rtmr = rtmr, .report_data = "corpus"};
+                struct intel_quote q = {.version = forms[i][0],
+                                        .type = forms[i][1],
+                                        .state = state,
+                                        .rtmr = rtmr,
+                                        .report_data = "corpus"};
                 SV_STR name = sv_asprintf("v%u-%u", forms[i][0], forms[i][1]);
                 uint8_t report[INTEL_TD_REPORT];
                 SV_BUF raw = SV_BUF_NULL, text = SV_BUF_NULL;

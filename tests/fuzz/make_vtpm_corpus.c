@@ -1,4 +1,5 @@
-/* Makes the seeds of the vTPM fuzz targets from a real swtpm: make-vtpm-corpus DIR (tests/fuzz/corpus). Run by hand when formats change. */
+/* Makes the seeds of the vTPM fuzz targets from a real swtpm: make-vtpm-corpus DIR
+ * (tests/fuzz/corpus). Run by hand when formats change. */
 #include "base/core/encoding.h"
 #include "base/crypto/x509.h"
 #include "tests/unit/swtpm.h"
@@ -14,7 +15,8 @@ static void save(const char *dir, const char *target, const char *name, struct s
         OK(sv_file_write(path, 0644, data, &err));
 }
 
-static void save_b64(const char *dir, const char *target, const char *name, const struct sv_json *obj, const char *member)
+static void save_b64(const char *dir, const char *target, const char *name,
+                     const struct sv_json *obj, const char *member)
 {
         SV_BUF b = SV_BUF_NULL;
         struct sv_err err;
@@ -38,21 +40,26 @@ int main(int argc, char **argv)
         void *state = NULL;
         struct sv_err err;
 
-        if (argc != 2 || !mkdtemp(ca) || !swtpm_start(&t, ca, "fuzz:00000000-0000-0000-0000-000000000000"))
+        if (argc != 2 || !mkdtemp(ca) ||
+            !swtpm_start(&t, ca, "fuzz:00000000-0000-0000-0000-000000000000"))
                 return 2;
         config.device = t.device;
         OK(sv_vtpm_attester_open(&config, &state, &err));
         OK(sv_attester_vtpm.hello(state, &params, &err));
         OK(sv_tee_vtpm.challenge(params, &challenge, &secret, &err));
-        OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge, &evidence, &err));
+        OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
+                                     &evidence, &err));
         sv_attester_vtpm.close(state);
         sv_json_print(evidence, &text);
         save(argv[1], "vtpm-evidence", "swtpm", sv_buf_bytes(&text));
         save_b64(argv[1], "tpm-attest", "sha256", sv_json_get(evidence, "tpm_quote"), "message");
-        save_b64(argv[1], "tpm-attest", "sha384", sv_json_get(evidence, "tpm_quote_sha384"), "message");
-        save_b64(argv[1], "tpm-signature", "rsassa", sv_json_get(evidence, "tpm_quote"), "signature");
+        save_b64(argv[1], "tpm-attest", "sha384", sv_json_get(evidence, "tpm_quote_sha384"),
+                 "message");
+        save_b64(argv[1], "tpm-signature", "rsassa", sv_json_get(evidence, "tpm_quote"),
+                 "signature");
         save_b64(argv[1], "tpm-public", "ak", evidence, "ak_tpm2b");
-        OK(sv_unbase64(sv_bytes_str(sv_json_str(sv_json_at(sv_json_get(evidence, "ek_certs"), 0))), &der, "corpus", &err));
+        OK(sv_unbase64(sv_bytes_str(sv_json_str(sv_json_at(sv_json_get(evidence, "ek_certs"), 0))),
+                       &der, "corpus", &err));
         SV_CERT *ek = sv_cert_from_der(sv_buf_bytes(&der), "corpus", &err);
         if (!ek || !sv_cert_ext(ek, "2.5.29.17", &san))
                 return 1;

@@ -1,5 +1,6 @@
-/* Replays a corpus through a fuzz target, so that every unit run also runs every input that ever mattered.
- * Each input is also run cut at every length up to REPLAY_CUTS: truncation is the commonest bad input. */
+/* Replays a corpus through a fuzz target, so that every unit run also runs every input that ever
+ * mattered. Each input is also run cut at every length up to REPLAY_CUTS: truncation is the
+ * commonest bad input. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,7 +54,8 @@ int main(int argc, char **argv)
         unsigned n = 0;
 
         if (!dir) {
-                fprintf(stderr, "usage: %s CORPUS-DIR (a directory with at least one input)\n", argv[0]);
+                fprintf(stderr, "usage: %s CORPUS-DIR (a directory with at least one input)\n",
+                        argv[0]);
                 return 2;
         }
         while ((e = readdir(dir))) {

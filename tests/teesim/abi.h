@@ -1,5 +1,6 @@
-/* The kernel's interfaces that the simulator answers, written from Linux' Documentation/virt/kvm (api.rst, x86/amd-memory-encryption.rst)
- * and AMD 56860: the headers of the build machine may be older than SNP. Kept apart from sev/, which the simulator checks. */
+/* The kernel's interfaces that the simulator answers, written from Linux' Documentation/virt/kvm
+ * (api.rst, x86/amd-memory-encryption.rst) and AMD 56860: the headers of the build machine may be
+ * older than SNP. Kept apart from sev/, which the simulator checks. */
 #pragma once
 
 #include <linux/kvm.h>
@@ -71,8 +72,11 @@ struct snp_finish {
         uint16_t flags;
         uint64_t pad2[4];
 };
-_Static_assert(sizeof(struct snp_finish) == 88 && offsetof(struct snp_finish, host_data) == 19, "SNP_LAUNCH_FINISH");
-_Static_assert(sizeof(struct snp_update) == 64 && sizeof(struct snp_start) == 64 && sizeof(struct sev_init2) == 48, "SNP launch");
+_Static_assert(sizeof(struct snp_finish) == 88 && offsetof(struct snp_finish, host_data) == 19,
+               "SNP_LAUNCH_FINISH");
+_Static_assert(sizeof(struct snp_update) == 64 && sizeof(struct snp_start) == 64 &&
+                       sizeof(struct sev_init2) == 48,
+               "SNP launch");
 
 /* --- /dev/sev --- */
 struct sev_issue {
@@ -81,10 +85,25 @@ struct sev_issue {
         uint32_t error;
 } __attribute__((packed));
 #define SEV_ISSUE _IOWR('S', 0, struct sev_issue)
-enum { PLATFORM_STATUS = 1, PDH_CERT_EXPORT = 5, GET_ID2 = 8, SNP_STATUS = 9, SNP_COMMIT = 10, SNP_CONFIG = 11, SNP_VLEK_LOAD = 12 };
+enum {
+        PLATFORM_STATUS = 1,
+        PDH_CERT_EXPORT = 5,
+        GET_ID2 = 8,
+        SNP_STATUS = 9,
+        SNP_COMMIT = 10,
+        SNP_CONFIG = 11,
+        SNP_VLEK_LOAD = 12
+};
 
 /* --- status of a firmware command (AMD 56860, table 4) --- */
 enum {
-        FW_OK = 0, FW_INVALID_GUEST_STATE = 2, FW_INVALID_LEN = 4, FW_POLICY_FAILURE = 7, FW_BAD_SIGNATURE = 0xa, FW_BAD_MEASUREMENT = 0xb,
-        FW_INVALID_COMMAND = 0x11, FW_INVALID_PARAM = 0x16, FW_INVALID_PAGE_STATE = 0x1a,
+        FW_OK = 0,
+        FW_INVALID_GUEST_STATE = 2,
+        FW_INVALID_LEN = 4,
+        FW_POLICY_FAILURE = 7,
+        FW_BAD_SIGNATURE = 0xa,
+        FW_BAD_MEASUREMENT = 0xb,
+        FW_INVALID_COMMAND = 0x11,
+        FW_INVALID_PARAM = 0x16,
+        FW_INVALID_PAGE_STATE = 0x1a,
 };

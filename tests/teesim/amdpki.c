@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(x)                                                              \
-        do {                                                                 \
-                if (!(x)) {                                                  \
-                        fprintf(stderr, "%s: %s fails\n", __func__, #x);     \
-                        ERR_print_errors_fp(stderr);                         \
-                        exit(1);                                             \
-                }                                                            \
+#define MUST(x)                                                          \
+        do {                                                             \
+                if (!(x)) {                                              \
+                        fprintf(stderr, "%s: %s fails\n", __func__, #x); \
+                        ERR_print_errors_fp(stderr);                     \
+                        exit(1);                                         \
+                }                                                        \
         } while (0)
 
 #define FROM 1577836800 /* 2020-01-01 */
@@ -55,15 +55,23 @@ void amd_hwid(const struct amd_product *p, uint8_t hwid[64])
 
 static X509 *certificate(const char *cn, EVP_PKEY *key, X509 *issuer, uint64_t serial)
 {
-        static const char *const name[][2] = {{"OU", "Engineering"}, {"C", "US"}, {"L", "Santa Clara"}, {"ST", "CA"}, {"O", "Advanced Micro Devices"}};
+        static const char *const name[][2] = {{"OU", "Engineering"},
+                                              {"C", "US"},
+                                              {"L", "Santa Clara"},
+                                              {"ST", "CA"},
+                                              {"O", "Advanced Micro Devices"}};
         X509 *x = X509_new();
 
-        MUST(x && X509_set_version(x, X509_VERSION_3) && ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial));
+        MUST(x && X509_set_version(x, X509_VERSION_3) &&
+             ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial));
         for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
-                MUST(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), name[i][0], MBSTRING_ASC, (const unsigned char *)name[i][1], -1, -1, 0));
-        MUST(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0));
+                MUST(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), name[i][0], MBSTRING_ASC,
+                                                (const unsigned char *)name[i][1], -1, -1, 0));
+        MUST(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                                        (const unsigned char *)cn, -1, -1, 0));
         MUST(X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer : x)));
-        MUST(ASN1_TIME_set(X509_getm_notBefore(x), FROM) && ASN1_TIME_set(X509_getm_notAfter(x), TO));
+        MUST(ASN1_TIME_set(X509_getm_notBefore(x), FROM) &&
+             ASN1_TIME_set(X509_getm_notAfter(x), TO));
         MUST(X509_set_pubkey(x, key));
         return x;
 }
@@ -127,7 +135,8 @@ static EVP_MD_CTX *pss(EVP_PKEY *key)
         EVP_PKEY_CTX *k;
 
         MUST(ctx && EVP_DigestSignInit(ctx, &k, EVP_sha384(), NULL, key) == 1);
-        MUST(EVP_PKEY_CTX_set_rsa_padding(k, RSA_PKCS1_PSS_PADDING) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(k, 48) == 1);
+        MUST(EVP_PKEY_CTX_set_rsa_padding(k, RSA_PKCS1_PSS_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(k, 48) == 1);
         return ctx;
 }
 
@@ -188,12 +197,15 @@ static void save_crl(const struct amd_pki *pki, bool revoked, FILE *f)
         X509_CRL *crl = X509_CRL_new();
         ASN1_TIME *t = ASN1_TIME_set(NULL, FROM);
 
-        MUST(X509_CRL_set_version(crl, X509_CRL_VERSION_2) && X509_CRL_set_issuer_name(crl, X509_get_subject_name(pki->ark)));
-        MUST(X509_CRL_set1_lastUpdate(crl, t) && ASN1_TIME_set(t, TO) && X509_CRL_set1_nextUpdate(crl, t));
+        MUST(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
+             X509_CRL_set_issuer_name(crl, X509_get_subject_name(pki->ark)));
+        MUST(X509_CRL_set1_lastUpdate(crl, t) && ASN1_TIME_set(t, TO) &&
+             X509_CRL_set1_nextUpdate(crl, t));
         if (revoked) {
                 X509_REVOKED *r = X509_REVOKED_new();
 
-                MUST(X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(pki->ask)) && ASN1_TIME_set(t, FROM) && X509_REVOKED_set_revocationDate(r, t));
+                MUST(X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(pki->ask)) &&
+                     ASN1_TIME_set(t, FROM) && X509_REVOKED_set_revocationDate(r, t));
                 MUST(X509_CRL_add0_revoked(crl, r));
         }
         MUST(X509_CRL_sign_ctx(crl, ctx) && i2d_X509_CRL_fp(f, crl) == 1 && fclose(f) == 0);
@@ -207,12 +219,16 @@ void amd_pki_save(const struct amd_pki *pki, const char *dir)
         const struct {
                 const char *file;
                 X509 *first, *second;
-        } pems[] = {{"ark.pem", pki->ark, NULL}, {"ask.pem", pki->ask, NULL}, {"vcek.pem", pki->vcek, NULL}, {"chain.pem", pki->ask, pki->ark}};
+        } pems[] = {{"ark.pem", pki->ark, NULL},
+                    {"ask.pem", pki->ask, NULL},
+                    {"vcek.pem", pki->vcek, NULL},
+                    {"chain.pem", pki->ask, pki->ark}};
         FILE *f;
 
         for (size_t i = 0; i < sizeof(pems) / sizeof(pems[0]); i++) {
                 f = create(dir, pems[i].file);
-                MUST(PEM_write_X509(f, pems[i].first) && (!pems[i].second || PEM_write_X509(f, pems[i].second)) && fclose(f) == 0);
+                MUST(PEM_write_X509(f, pems[i].first) &&
+                     (!pems[i].second || PEM_write_X509(f, pems[i].second)) && fclose(f) == 0);
         }
         f = create(dir, "vcek.der");
         MUST(i2d_X509_fp(f, pki->vcek) == 1 && fclose(f) == 0);
@@ -261,10 +277,12 @@ void amd_sign(EVP_PKEY *key, const void *data, size_t n, uint8_t out[AMD_SIGNATU
         size_t size = sizeof(der);
         ECDSA_SIG *sig;
 
-        MUST(ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, key) == 1 && EVP_DigestSign(ctx, der, &size, data, n) == 1);
+        MUST(ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, key) == 1 &&
+             EVP_DigestSign(ctx, der, &size, data, n) == 1);
         MUST(sig = d2i_ECDSA_SIG(NULL, &p, (long)size));
         memset(out, 0, AMD_SIGNATURE);
-        MUST(BN_bn2lebinpad(ECDSA_SIG_get0_r(sig), out, 72) == 72 && BN_bn2lebinpad(ECDSA_SIG_get0_s(sig), out + 72, 72) == 72);
+        MUST(BN_bn2lebinpad(ECDSA_SIG_get0_r(sig), out, 72) == 72 &&
+             BN_bn2lebinpad(ECDSA_SIG_get0_s(sig), out + 72, 72) == 72);
         ECDSA_SIG_free(sig);
         EVP_MD_CTX_free(ctx);
 }
@@ -275,13 +293,15 @@ void amd_public_key(EVP_PKEY *key, uint8_t out[AMD_KEY])
 
         memset(out, 0, AMD_KEY);
         out[0] = 2; /* P-384 */
-        MUST(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &x) == 1 && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &y) == 1);
+        MUST(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &x) == 1 &&
+             EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &y) == 1);
         MUST(BN_bn2lebinpad(x, out + 4, 72) == 72 && BN_bn2lebinpad(y, out + 76, 72) == 72);
         BN_free(x);
         BN_free(y);
 }
 
-void amd_id_block(const struct amd_id *id, EVP_PKEY *key, EVP_PKEY *author, uint8_t block[AMD_ID_BLOCK], uint8_t auth[AMD_ID_AUTH])
+void amd_id_block(const struct amd_id *id, EVP_PKEY *key, EVP_PKEY *author,
+                  uint8_t block[AMD_ID_BLOCK], uint8_t auth[AMD_ID_AUTH])
 {
         memset(block, 0, AMD_ID_BLOCK);
         memcpy(block, id->digest, 48);

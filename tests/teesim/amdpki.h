@@ -1,5 +1,6 @@
-/* Test only: what AMD and a guest's owner sign, made with generated keys. Formats: AMD 56860 (report, ID block, ID authentication), AMD
- * 57230 (certificates). Every function ends the program when it cannot do its part. */
+/* Test only: what AMD and a guest's owner sign, made with generated keys. Formats: AMD 56860
+ * (report, ID block, ID authentication), AMD 57230 (certificates). Every function ends the program
+ * when it cannot do its part. */
 #pragma once
 
 #include <openssl/x509.h>
@@ -7,7 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AMD_REPORT = 1184, AMD_ID_BLOCK = 96, AMD_ID_AUTH = 4096, AMD_KEY = 0x404, AMD_SIGNATURE = 512 };
+enum {
+        AMD_REPORT = 1184,
+        AMD_ID_BLOCK = 96,
+        AMD_ID_AUTH = 4096,
+        AMD_KEY = 0x404,
+        AMD_SIGNATURE = 512
+};
 
 struct amd_product {
         const char *name, *cert_name; /* "Milan", "Milan-B0" */
@@ -26,7 +33,8 @@ struct amd_pki {
         X509 *ark, *ask, *vcek;
 };
 void amd_pki_make(const struct amd_product *product, struct amd_pki *out);
-/* Files of a folder: ark.pem, ask.pem, vcek.pem, vcek.der, chain.pem (ASK, ARK), crl.der, crl-revoked.der (names the ASK), vcek.key, product. */
+/* Files of a folder: ark.pem, ask.pem, vcek.pem, vcek.der, chain.pem (ASK, ARK), crl.der,
+ * crl-revoked.der (names the ASK), vcek.key, product. */
 void amd_pki_save(const struct amd_pki *pki, const char *dir);
 void amd_pki_load_signer(const char *dir, struct amd_pki *out); /* product and vcek_key */
 void amd_pki_free(struct amd_pki *pki);
@@ -43,4 +51,5 @@ struct amd_id {
         uint32_t guest_svn;
 };
 /* author NULL: none. */
-void amd_id_block(const struct amd_id *id, EVP_PKEY *key, EVP_PKEY *author, uint8_t block[AMD_ID_BLOCK], uint8_t auth[AMD_ID_AUTH]);
+void amd_id_block(const struct amd_id *id, EVP_PKEY *key, EVP_PKEY *author,
+                  uint8_t block[AMD_ID_BLOCK], uint8_t auth[AMD_ID_AUTH]);

@@ -1,5 +1,6 @@
-/* The event log of a TD's direct boot: which registers firmware and stub extend, with what, in which order. Written from edk2
- * (OvmfPkg/IntelTdx/TdxHelperLib, TdTcg2Dxe, QemuFwCfgCacheInit, stable202508) and Linux (efi-stub-helper.c), apart from tdx/. */
+/* The event log of a TD's direct boot: which registers firmware and stub extend, with what, in
+ * which order. Written from edk2 (OvmfPkg/IntelTdx/TdxHelperLib, TdTcg2Dxe, QemuFwCfgCacheInit,
+ * stable202508) and Linux (efi-stub-helper.c), apart from tdx/. */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +13,15 @@
 #define DIGEST_SIZE 48u
 
 enum { /* TCG PC Client Platform Firmware Profile, section 10.4.1 */
-        NO_ACTION = 3,
-        SEPARATOR = 4,
-        EVENT_TAG = 6,
-        CONFIG_FLAGS = 10,
-        VARIABLE_CONFIG = 0x80000001u,
-        BOOT_APPLICATION = 0x80000003u,
-        EFI_ACTION = 0x80000007u,
-        FIRMWARE_BLOB2 = 0x8000000au,
-        HANDOFF_TABLES2 = 0x8000000bu,
+       NO_ACTION = 3,
+       SEPARATOR = 4,
+       EVENT_TAG = 6,
+       CONFIG_FLAGS = 10,
+       VARIABLE_CONFIG = 0x80000001u,
+       BOOT_APPLICATION = 0x80000003u,
+       EFI_ACTION = 0x80000007u,
+       FIRMWARE_BLOB2 = 0x8000000au,
+       HANDOFF_TABLES2 = 0x8000000bu,
 };
 
 static void must(bool ok, const char *what)
@@ -33,10 +34,13 @@ static void must(bool ok, const char *what)
 
 static void sha384(struct sv_bytes data, uint8_t out[DIGEST_SIZE])
 {
-        must(EVP_Digest(data.p ? (const void *)data.p : "", data.n, out, NULL, EVP_sha384(), NULL) == 1, "digest");
+        must(EVP_Digest(data.p ? (const void *)data.p : "", data.n, out, NULL, EVP_sha384(),
+                        NULL) == 1,
+             "digest");
 }
 
-static void put_event(struct sv_buf *log, unsigned rtmr, uint32_t type, const uint8_t digest[DIGEST_SIZE], struct sv_bytes data)
+static void put_event(struct sv_buf *log, unsigned rtmr, uint32_t type,
+                      const uint8_t digest[DIGEST_SIZE], struct sv_bytes data)
 {
         sv_buf_u32le(log, rtmr + 1);
         sv_buf_u32le(log, type);
@@ -48,7 +52,8 @@ static void put_event(struct sv_buf *log, unsigned rtmr, uint32_t type, const ui
 }
 
 /* An event over `what`, which the log describes by `data`. */
-static void measure(struct sv_buf *log, unsigned rtmr, uint32_t type, struct sv_bytes what, struct sv_bytes data)
+static void measure(struct sv_buf *log, unsigned rtmr, uint32_t type, struct sv_bytes what,
+                    struct sv_bytes data)
 {
         uint8_t digest[DIGEST_SIZE];
 
@@ -63,7 +68,7 @@ static void put_spec_id(struct sv_buf *log)
         SV_BUF data = SV_BUF_NULL;
 
         sv_buf_put(&data, sv_bytes(signature, sizeof(signature)));
-        sv_buf_u32le(&data, 0); /* platform class */
+        sv_buf_u32le(&data, 0);                     /* platform class */
         sv_buf_put(&data, sv_bytes("\0\2\0\2", 4)); /* 2.0, errata 0, 64-bit */
         sv_buf_u32le(&data, 1);
         sv_buf_u16le(&data, SHA384);
@@ -85,7 +90,8 @@ static void put_hob(struct sv_buf *log, const struct sv_json *state)
         uint64_t end;
         struct sv_rd rd;
 
-        must(sv_json_need_hex(state, "hob", &hob, "state", NULL) == 0, "the state has no hand-off blocks");
+        must(sv_json_need_hex(state, "hob", &hob, "state", NULL) == 0,
+             "the state has no hand-off blocks");
         rd = sv_rd(sv_buf_bytes(&hob));
         sv_rd_seek(&rd, 48); /* PHIT: EfiEndOfHobList */
         end = sv_rd_u64le(&rd) - (uint64_t)sv_json_int(sv_json_get(state, "hob_gpa"), 0);
@@ -93,10 +99,13 @@ static void put_hob(struct sv_buf *log, const struct sv_json *state)
         measure(log, 0, HANDOFF_TABLES2, sv_bytes(hob.p, end - 8), sv_bytes("\x08TdxTable", 9));
 }
 
-/* The configuration volume: in Debian's image all below the firmware's code, as its metadata say (section type 1). */
+/* The configuration volume: in Debian's image all below the firmware's code, as its metadata say
+ * (section type 1). */
 static struct sv_bytes config_volume(struct sv_bytes firmware)
 {
-        static const char guid[] = "\xf3\xf9\xea\xe9\x8e\x16\xd5\x44\xa8\xeb\x7f\x4d\x87\x38\xf6\xae"; /* before the descriptor */
+        /* before the descriptor */
+        static const char guid[] =
+                "\xf3\xf9\xea\xe9\x8e\x16\xd5\x44\xa8\xeb\x7f\x4d\x87\x38\xf6\xae";
 
         for (size_t at = 0; at + 32 < firmware.n; at++) {
                 struct sv_rd rd = sv_rd(firmware);
@@ -111,7 +120,8 @@ static struct sv_bytes config_volume(struct sv_bytes firmware)
                         sv_rd_take(&rd, 16);
                         type = sv_rd_u32le(&rd);
                         sv_rd_take(&rd, 4);
-                        if (!rd.bad && type == 1 && offset <= firmware.n && size <= firmware.n - offset)
+                        if (!rd.bad && type == 1 && offset <= firmware.n &&
+                            size <= firmware.n - offset)
                                 return sv_bytes(firmware.p + offset, size);
                 }
         }
@@ -135,14 +145,18 @@ static void put_variable(struct sv_buf *log, const char *name, const char *guid)
 
 static void put_rtmr0(struct sv_buf *log, const struct td_boot *b)
 {
-        static const char global[] = "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c";
-        static const char images[] = "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f";
+        static const char global[] =
+                "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c";
+        static const char images[] =
+                "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f";
         static const char order[] = "/rom@genroms/linuxboot_dma.bin";
 
         put_hob(log, b->state);
-        measure(log, 0, FIRMWARE_BLOB2, config_volume(b->firmware), sv_bytes_str("configuration volume"));
+        measure(log, 0, FIRMWARE_BLOB2, config_volume(b->firmware),
+                sv_bytes_str("configuration volume"));
         measure(log, 0, CONFIG_FLAGS, sv_bytes("\0\0", 2), sv_bytes_str("QEMU FW CFG BootMenu"));
-        measure(log, 0, CONFIG_FLAGS, sv_bytes(order, sizeof(order)), sv_bytes_str("QEMU FW CFG bootorder"));
+        measure(log, 0, CONFIG_FLAGS, sv_bytes(order, sizeof(order)),
+                sv_bytes_str("QEMU FW CFG bootorder"));
         put_variable(log, "SecureBoot", global);
         put_variable(log, "PK", global);
         put_variable(log, "KEK", global);
@@ -161,14 +175,18 @@ static uint32_t word(struct sv_bytes b, size_t at)
         return sv_rd_u32le(&rd);
 }
 
-/* Authenticode: all but the checksum, the directory's entry for certificates, and the certificates, which end the file. */
+/* Authenticode: all but the checksum, the directory's entry for certificates, and the certificates,
+ * which end the file. */
 static void put_image(struct sv_buf *log, struct sv_bytes pe)
 {
-        uint32_t optional = word(pe, 0x3c) + 24, checksum = optional + 64, certs = optional + 144, at = word(pe, certs), size = word(pe, certs + 4);
+        uint32_t optional = word(pe, 0x3c) + 24, checksum = optional + 64, certs = optional + 144,
+                 at = word(pe, certs), size = word(pe, certs + 4);
         SV_BUF all = SV_BUF_NULL;
         uint8_t digest[DIGEST_SIZE];
 
-        must((word(pe, optional) & 0xffff) == 0x20b && certs + 8 < pe.n && (!size || (uint64_t)at + size == pe.n), "the kernel is no signed or unsigned PE32+");
+        must((word(pe, optional) & 0xffff) == 0x20b && certs + 8 < pe.n &&
+                     (!size || (uint64_t)at + size == pe.n),
+             "the kernel is no signed or unsigned PE32+");
         sv_buf_put(&all, sv_bytes(pe.p, checksum));
         sv_buf_put(&all, sv_bytes(pe.p + checksum + 4, certs - checksum - 4));
         sv_buf_put(&all, sv_bytes(pe.p + certs + 8, (size ? at : pe.n) - certs - 8));

@@ -20,12 +20,15 @@ struct vlek_load { /* address: 432 bytes: iv 12, zero 4, wrapped 384, TCB 8, zer
         uint8_t version, reserved[3];
         uint64_t address;
 };
-struct export { /* linux/psp-sev.h, SEV_PDH_CERT_EXPORT: libvirt asks for these even where only SNP is wanted */
+/* linux/psp-sev.h, SEV_PDH_CERT_EXPORT: libvirt asks for these even where only SNP is wanted */
+struct export
+{
         uint64_t pdh;
         uint32_t pdh_len;
         uint64_t chain;
         uint32_t chain_len;
-} __attribute__((packed));
+}
+__attribute__((packed));
 
 /* Milan: boot loader 4, TEE 0, SNP 25, microcode 213. */
 #define TCB (4ull | 0ull << 8 | 25ull << 48 | 213ull << 56)
@@ -65,9 +68,14 @@ static uint32_t snp_commit(void)
 
 static uint32_t snp_status(void *data)
 {
-        *(struct snp_status *)data = (struct snp_status){
-                .api_major = API_MAJOR, .api_minor = API_MINOR, .state = initialised(), .rmp_initialized = 1, .build = 29,
-                .flags = mask | (uint32_t)vlek << 2, .current_tcb = TCB, .reported_tcb = reported};
+        *(struct snp_status *)data = (struct snp_status){.api_major = API_MAJOR,
+                                                         .api_minor = API_MINOR,
+                                                         .state = initialised(),
+                                                         .rmp_initialized = 1,
+                                                         .build = 29,
+                                                         .flags = mask | (uint32_t)vlek << 2,
+                                                         .current_tcb = TCB,
+                                                         .reported_tcb = reported};
         return FW_OK;
 }
 
@@ -86,7 +94,8 @@ static uint32_t snp_config(const struct snp_config *c)
         return FW_OK;
 }
 
-/* The key itself is wrapped for a real chip: here its TCB, and that the bytes which must be zero are. */
+/* The key itself is wrapped for a real chip: here its TCB, and that the bytes which must be zero
+ * are. */
 static uint32_t vlek_load(const struct vlek_load *v)
 {
         const uint8_t *w = (const uint8_t *)(uintptr_t)v->address;
@@ -100,7 +109,8 @@ static uint32_t vlek_load(const struct vlek_load *v)
         return FW_OK;
 }
 
-/* What Linux refuses before it asks the firmware (drivers/crypto/ccp/sev-dev.c's rules, from its documentation and uapi). */
+/* What Linux refuses before it asks the firmware (drivers/crypto/ccp/sev-dev.c's rules, from its
+ * documentation and uapi). */
 static int kernel_refuses(int fd, const struct sev_issue *i)
 {
         const struct vlek_load *v = (const void *)(uintptr_t)i->data;
@@ -109,7 +119,8 @@ static int kernel_refuses(int fd, const struct sev_issue *i)
                 return 0;
         if (i->cmd != SNP_COMMIT && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
                 return EPERM;
-        if (!initialised() || (i->cmd == SNP_VLEK_LOAD && (v->len != sizeof(*v) || v->version || !v->address)))
+        if (!initialised() ||
+            (i->cmd == SNP_VLEK_LOAD && (v->len != sizeof(*v) || v->version || !v->address)))
                 return EINVAL;
         return 0;
 }
@@ -171,15 +182,31 @@ int on_sev(int fd, unsigned request, void *arg)
                 return -1;
         i->error = i->cmd >= SNP_COMMIT ? forced() : FW_OK;
         switch (i->error == FW_OK ? i->cmd : FORCED) {
-        case FORCED: break;
-        case PLATFORM_STATUS: i->error = legacy_status(data); break;
-        case PDH_CERT_EXPORT: i->error = export(data); break;
-        case GET_ID2: i->error = id2(data); break;
-        case SNP_STATUS: i->error = snp_status(data); break;
-        case SNP_COMMIT: i->error = snp_commit(); break;
-        case SNP_CONFIG: i->error = snp_config(data); break;
-        case SNP_VLEK_LOAD: i->error = vlek_load(data); break;
-        default: i->error = FW_INVALID_COMMAND;
+        case FORCED:
+                break;
+        case PLATFORM_STATUS:
+                i->error = legacy_status(data);
+                break;
+        case PDH_CERT_EXPORT:
+                i->error = export(data);
+                break;
+        case GET_ID2:
+                i->error = id2(data);
+                break;
+        case SNP_STATUS:
+                i->error = snp_status(data);
+                break;
+        case SNP_COMMIT:
+                i->error = snp_commit();
+                break;
+        case SNP_CONFIG:
+                i->error = snp_config(data);
+                break;
+        case SNP_VLEK_LOAD:
+                i->error = vlek_load(data);
+                break;
+        default:
+                i->error = FW_INVALID_COMMAND;
         }
         if (i->error == FW_OK)
                 return 0;

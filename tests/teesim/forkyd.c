@@ -13,7 +13,9 @@
 #include "base/core/file.h"
 #include "tests/teesim/tdxlauncher.h"
 
-#define CONF "stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\nuser = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\nsecurity_driver = \"none\"\n"
+#define CONF                                                                                 \
+        "stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\nuser = \"root\"\ngroup = " \
+        "\"root\"\ndynamic_ownership = 0\nsecurity_driver = \"none\"\n"
 #define SOCKETS "auth_unix_rw = \"none\"\nauth_unix_ro = \"none\"\n"
 
 static int put(const char *dir, const char *rel, unsigned mode, const char *text)
@@ -23,14 +25,19 @@ static int put(const char *dir, const char *rel, unsigned mode, const char *text
         return sv_file_write(path, mode, sv_bytes_str(text), NULL);
 }
 
-/* What lies over the machine's own: settings, state, and a "qemu-system-x86_64" that is found first and preloads the simulator. */
+/* What lies over the machine's own: settings, state, and a "qemu-system-x86_64" that is found first
+ * and preloads the simulator. */
 static int make_world(const char *dir)
 {
-        static const char *const folders[] = {"run", "var/lib/libvirt/qemu", "var/log", "var/cache/libvirt/qemu", "var/tmp", "etc/libvirt", "bin"};
-        SV_STR copy = sv_asprintf("cp -a '%s/etc/.' '%s/etc/' && ln -s /run '%s/var/run'", teesim_forky(), dir, dir);
-        SV_STR wrapper = sv_asprintf("#!/bin/sh\nexport LD_PRELOAD='%s' TEESIM_STATE='%s/state.json' TEESIM_RUN=block\n"
-                                     "exec /usr/bin/qemu-system-x86_64 \"$@\"\n",
-                                     getenv("TEESIM_SO"), dir);
+        static const char *const folders[] = {
+                "run",     "var/lib/libvirt/qemu", "var/log", "var/cache/libvirt/qemu",
+                "var/tmp", "etc/libvirt",          "bin"};
+        SV_STR copy = sv_asprintf("cp -a '%s/etc/.' '%s/etc/' && ln -s /run '%s/var/run'",
+                                  teesim_forky(), dir, dir);
+        SV_STR wrapper = sv_asprintf(
+                "#!/bin/sh\nexport LD_PRELOAD='%s' TEESIM_STATE='%s/state.json' TEESIM_RUN=block\n"
+                "exec /usr/bin/qemu-system-x86_64 \"$@\"\n",
+                getenv("TEESIM_SO"), dir);
 
         for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
                 SV_STR path = sv_asprintf("%s/%s", dir, folders[i]);
@@ -40,7 +47,8 @@ static int make_world(const char *dir)
         }
         if (system(copy) != 0) /* names of ours, quoted */
                 return -1;
-        return put(dir, "etc/libvirt/qemu.conf", 0644, CONF) < 0 || put(dir, "etc/libvirt/libvirtd.conf", 0644, SOCKETS) < 0
+        return put(dir, "etc/libvirt/qemu.conf", 0644, CONF) < 0 ||
+                               put(dir, "etc/libvirt/libvirtd.conf", 0644, SOCKETS) < 0
                        ? -1
                        : put(dir, "bin/qemu-system-x86_64", 0755, wrapper);
 }
@@ -49,14 +57,16 @@ static void exec_daemon(const char *dir)
 {
         SV_STR log = sv_asprintf("%s/log", dir);
         SV_STR path = sv_asprintf("%s/bin:/usr/sbin:/usr/bin:/sbin:/bin", dir);
-        SV_STR runner = sv_asprintf("%s/tests/teesim/forky", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        SV_STR runner = sv_asprintf("%s/tests/teesim/forky",
+                                    getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
         int fd = open(log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
 
         dup2(fd, 1);
         dup2(fd, 2);
         setenv("FORKY_STATE", dir, 1);
         setenv("PATH", path, 1);
-        setenv("FORKY_PRELOAD", getenv("TEESIM_SO"), 1); /* libvirt itself asks KVM for the type of machine */
+        /* libvirt itself asks KVM for the type of machine */
+        setenv("FORKY_PRELOAD", getenv("TEESIM_SO"), 1);
         execl(runner, "forky", teesim_forky(), "/usr/sbin/libvirtd", (char *)NULL);
         _exit(127);
 }
@@ -66,7 +76,9 @@ static char *what_it_said(const struct forkyd *d)
         SV_STR log = sv_asprintf("%s/log", d->dir);
         SV_BUF text = SV_BUF_NULL;
 
-        return sv_file_read(log, 1 << 20, &text, "test.log", NULL) < 0 ? sv_asprintf("nothing") : sv_asprintf("%s", sv_buf_str(&text));
+        return sv_file_read(log, 1 << 20, &text, "test.log", NULL) < 0
+                       ? sv_asprintf("nothing")
+                       : sv_asprintf("%s", sv_buf_str(&text));
 }
 
 int forkyd_start(struct forkyd *d, char **said)
@@ -101,7 +113,9 @@ static void kill_guest(const char *dir, const char *name)
 {
         SV_STR path = sv_asprintf("%s/run/libvirt/qemu/%s.pid", dir, name);
         SV_BUF text = SV_BUF_NULL;
-        long pid = sv_file_read(path, 64, &text, "test.pid", NULL) == 0 ? strtol(sv_buf_str(&text), NULL, 10) : 0;
+        long pid = sv_file_read(path, 64, &text, "test.pid", NULL) == 0
+                           ? strtol(sv_buf_str(&text), NULL, 10)
+                           : 0;
 
         if (pid > 1)
                 kill((pid_t)pid, SIGKILL);

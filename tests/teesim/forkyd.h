@@ -1,4 +1,5 @@
-/* Test only: libvirt's daemon of the forky tree, reached over its socket, with a QEMU in front of the TDX module that is played. */
+/* Test only: libvirt's daemon of the forky tree, reached over its socket, with a QEMU in front of
+ * the TDX module that is played. */
 #pragma once
 
 #include <sys/types.h>

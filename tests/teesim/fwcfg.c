@@ -14,7 +14,8 @@
 
 static int monitor(virDomainPtr dom, const char *command, char **answer)
 {
-        return virDomainQemuMonitorCommand(dom, command, answer, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP);
+        return virDomainQemuMonitorCommand(dom, command, answer,
+                                           VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP);
 }
 
 int fwcfg_by_monitor(struct fwcfg *f, unsigned key, size_t n, struct sv_buf *out)
@@ -33,7 +34,8 @@ int fwcfg_by_monitor(struct fwcfg *f, unsigned key, size_t n, struct sv_buf *out
                 unsigned port, value;
 
                 answer = NULL;
-                if (monitor(dom, read, &answer) < 0 || sscanf(answer, "portb[%x] = %x", &port, &value) != 2)
+                if (monitor(dom, read, &answer) < 0 ||
+                    sscanf(answer, "portb[%x] = %x", &port, &value) != 2)
                         r = -1;
                 else
                         sv_buf_u8(out, (uint8_t)value);
@@ -86,7 +88,8 @@ int fwcfg_file(struct fwcfg *f, const char *name, size_t most, size_t *size, str
         for (const uint8_t *e = f->directory.p + 4; e < f->directory.p + f->directory.n; e += 64)
                 if (!strncmp((const char *)e + 8, name, 56)) {
                         *size = be32(e);
-                        return f->read(f, (unsigned)(e[4] << 8 | e[5]), *size < most ? *size : most, out);
+                        return f->read(f, (unsigned)(e[4] << 8 | e[5]), *size < most ? *size : most,
+                                       out);
                 }
         return -1;
 }

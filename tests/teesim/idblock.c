@@ -1,5 +1,6 @@
-/* ID block and ID authentication as the firmware checks them (AMD 56860, SNP_LAUNCH_FINISH, tables 73 to 76 and chapter 10). With its
- * own reading of the formats and libcrypto only: sev/idblock is what this checks. */
+/* ID block and ID authentication as the firmware checks them (AMD 56860, SNP_LAUNCH_FINISH, tables
+ * 73 to 76 and chapter 10). With its own reading of the formats and libcrypto only: sev/idblock is
+ * what this checks. */
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
@@ -41,22 +42,27 @@ static bool big_endian(const uint8_t raw[NUMBER], uint8_t out[P384])
 static EVP_PKEY *public_key(const uint8_t raw[KEY_SIZE])
 {
         uint8_t point[1 + 2 * P384] = {4};
-        OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)"P-384", 0),
-                               OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)), OSSL_PARAM_construct_end()};
+        OSSL_PARAM params[] = {
+                OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)"P-384", 0),
+                OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
+                OSSL_PARAM_construct_end()};
         EVP_PKEY_CTX *ctx;
         EVP_PKEY *key = NULL;
 
-        if (u32(raw) != 2 || !big_endian(raw + 4, point + 1) || !big_endian(raw + 4 + NUMBER, point + 1 + P384))
+        if (u32(raw) != 2 || !big_endian(raw + 4, point + 1) ||
+            !big_endian(raw + 4 + NUMBER, point + 1 + P384))
                 return NULL;
         ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-        if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+        if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
+            EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
                 key = NULL;
         EVP_PKEY_CTX_free(ctx);
         return key;
 }
 
 /* SIGNATURE: R and S, 72 bytes each, then zeros to 512. */
-static bool holds(const uint8_t raw_key[KEY_SIZE], const uint8_t *data, size_t n, const uint8_t raw[512])
+static bool holds(const uint8_t raw_key[KEY_SIZE], const uint8_t *data, size_t n,
+                  const uint8_t raw[512])
 {
         EVP_PKEY *key = public_key(raw_key);
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -66,7 +72,8 @@ static bool holds(const uint8_t raw_key[KEY_SIZE], const uint8_t *data, size_t n
         int size = -1;
         bool ok = false;
 
-        if (key && ctx && sig && big_endian(raw, r) && big_endian(raw + NUMBER, s) && all_zero(raw + 2 * NUMBER, 512 - 2 * NUMBER) &&
+        if (key && ctx && sig && big_endian(raw, r) && big_endian(raw + NUMBER, s) &&
+            all_zero(raw + 2 * NUMBER, 512 - 2 * NUMBER) &&
             ECDSA_SIG_set0(sig, BN_bin2bn(r, P384, NULL), BN_bin2bn(s, P384, NULL)) == 1)
                 size = i2d_ECDSA_SIG(sig, &der);
         if (size > 0 && EVP_DigestVerifyInit(ctx, NULL, EVP_sha384(), NULL, key) == 1)
@@ -78,7 +85,8 @@ static bool holds(const uint8_t raw_key[KEY_SIZE], const uint8_t *data, size_t n
         return ok;
 }
 
-int idblock_check(const uint8_t block[96], const uint8_t auth[4096], bool author, const uint8_t ld[LD_SIZE], uint64_t policy, struct id *out)
+int idblock_check(const uint8_t block[96], const uint8_t auth[4096], bool author,
+                  const uint8_t ld[LD_SIZE], uint64_t policy, struct id *out)
 {
         const uint8_t *id_key = auth + 0x240, *author_key = auth + 0x880;
         uint64_t wanted = u32(block + 88) | (uint64_t)u32(block + 92) << 32;

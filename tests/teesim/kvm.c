@@ -47,9 +47,9 @@ static void take_out(uint64_t begin, uint64_t end)
                         continue;
                 private[i--] = private[--n_private];
                 if (r.begin < begin && n_private < RANGES)
-                        private[n_private++] = (struct range){r.begin, begin, 0, 0};
+                private[n_private++] = (struct range){r.begin, begin, 0, 0};
                 if (end < r.end && n_private < RANGES)
-                        private[n_private++] = (struct range){end, r.end, 0, 0};
+                private[n_private++] = (struct range){end, r.end, 0, 0};
                 if (i == (size_t)-1)
                         continue;
         }
@@ -60,7 +60,8 @@ bool guest_private(uint64_t gpa, uint64_t size)
         bool yes;
 
         pthread_mutex_lock(&lock);
-        yes = covered(private, n_private, gpa, gpa + size) && covered(slots, n_slots, gpa, gpa + size);
+        yes = covered(private, n_private, gpa, gpa + size) &&
+              covered(slots, n_slots, gpa, gpa + size);
         pthread_mutex_unlock(&lock);
         return yes;
 }
@@ -81,14 +82,15 @@ static int set_attributes(const struct attributes *a)
 {
         int r = 0;
 
-        if (a->flags || a->attributes & ~ATTRIBUTE_PRIVATE || a->address % PAGE || a->size % PAGE || !a->size)
+        if (a->flags || a->attributes & ~ATTRIBUTE_PRIVATE || a->address % PAGE || a->size % PAGE ||
+            !a->size)
                 return refuse(EINVAL);
         pthread_mutex_lock(&lock);
         take_out(a->address, a->address + a->size);
         if (a->attributes && n_private == RANGES)
                 r = refuse(ENOMEM);
         else if (a->attributes)
-                private[n_private++] = (struct range){a->address, a->address + a->size, 0, 0};
+        private[n_private++] = (struct range){a->address, a->address + a->size, 0, 0};
         pthread_mutex_unlock(&lock);
         return r;
 }
@@ -96,8 +98,11 @@ static int set_attributes(const struct attributes *a)
 /* The machine's own KVM gets the shared half as an ordinary slot. */
 static int set_region(int fd, const struct region2 *r)
 {
-        struct kvm_userspace_memory_region plain = {
-                .slot = r->slot, .flags = r->flags & ~REGION_GUEST_MEMFD, .guest_phys_addr = r->gpa, .memory_size = r->size, .userspace_addr = r->uaddr};
+        struct kvm_userspace_memory_region plain = {.slot = r->slot,
+                                                    .flags = r->flags & ~REGION_GUEST_MEMFD,
+                                                    .guest_phys_addr = r->gpa,
+                                                    .memory_size = r->size,
+                                                    .userspace_addr = r->uaddr};
 
         pthread_mutex_lock(&lock);
         for (size_t i = 0; i < n_slots; i++)
@@ -149,12 +154,16 @@ static bool is_confidential(void)
         return type_of_vm == VM_TYPE_SNP || type_of_vm == VM_TYPE_TDX;
 }
 
-/* What an EPYC of the third generation has and this machine's KVM may not offer: programs compare CPU models with it. Nothing runs. */
+/* What an EPYC of the third generation has and this machine's KVM may not offer: programs compare
+ * CPU models with it. Nothing runs. */
 static int supported_cpuid(int fd, struct kvm_cpuid2 *c)
 {
         static const struct kvm_cpuid_entry2 epyc[] = {
                 {.function = 1, .ecx = 0x7ed83203, .edx = 0x178bfbff},
-                {.function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ebx = 0x219c07ab, .ecx = 0x0040061c},
+                {.function = 7,
+                 .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+                 .ebx = 0x219c07ab,
+                 .ecx = 0x0040061c},
                 {.function = 0xd, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .index = 1, .eax = 0xf},
                 {.function = 0x80000001, .ecx = 0x00c001f7, .edx = 0x2e500800},
                 {.function = 0x80000008, .ebx = 0x0100d245},
@@ -166,16 +175,22 @@ static int supported_cpuid(int fd, struct kvm_cpuid2 *c)
         for (size_t k = 0; r == 0 && k < sizeof(epyc) / sizeof(epyc[0]); k++) {
                 unsigned i = 0;
 
-                while (i < c->nent && (c->entries[i].function != epyc[k].function || c->entries[i].index != epyc[k].index))
+                while (i < c->nent && (c->entries[i].function != epyc[k].function ||
+                                       c->entries[i].index != epyc[k].index))
                         i++;
                 if (i == c->nent && i == room) { /* programs ask again with more room */
                         errno = E2BIG;
                         return -1;
                 }
                 if (i == c->nent)
-                        c->entries[c->nent++] = (struct kvm_cpuid_entry2){.function = epyc[k].function, .index = epyc[k].index, .flags = epyc[k].flags};
-                if (type_of_vm == VM_TYPE_TDX && epyc[k].function == 0x80000008 && !(c->entries[i].eax >> 16 & 0xff))
-                        c->entries[i].eax |= 48 << 16; /* the width of a guest address: a TD is made with one */
+                        c->entries[c->nent++] =
+                                (struct kvm_cpuid_entry2){.function = epyc[k].function,
+                                                          .index = epyc[k].index,
+                                                          .flags = epyc[k].flags};
+                if (type_of_vm == VM_TYPE_TDX && epyc[k].function == 0x80000008 &&
+                    !(c->entries[i].eax >> 16 & 0xff))
+                        c->entries[i].eax |=
+                                48 << 16; /* the width of a guest address: a TD is made with one */
                 c->entries[i].eax |= epyc[k].eax;
                 c->entries[i].ebx |= epyc[k].ebx;
                 c->entries[i].ecx |= epyc[k].ecx;
@@ -233,7 +248,10 @@ static int enable_cap(int fd, const struct kvm_enable_cap *c)
 {
         int r = real_ioctl(fd, KVM_ENABLE_CAP, (void *)c);
 
-        return c->cap == CAP_EXIT_HYPERCALL || (c->cap == CAP_APIC_BUS_CYCLES && type_of_vm == VM_TYPE_TDX) ? 0 : r;
+        return c->cap == CAP_EXIT_HYPERCALL ||
+                               (c->cap == CAP_APIC_BUS_CYCLES && type_of_vm == VM_TYPE_TDX)
+                       ? 0
+                       : r;
 }
 
 int on_vm(int fd, unsigned request, void *arg)
@@ -254,7 +272,8 @@ int on_vm(int fd, unsigned request, void *arg)
                 return 0;
         case (unsigned)KVM_MEMORY_ENCRYPT_OP:
                 return encrypt_op(fd, arg);
-        case KVM_CREATE_IRQCHIP: /* the module keeps a TD's interrupt controllers: the rest must be user space's */
+        /* the module keeps a TD's interrupt controllers: the rest must be user space's */
+        case KVM_CREATE_IRQCHIP:
                 return type_of_vm == VM_TYPE_TDX ? refuse(EINVAL) : real_ioctl(fd, request, arg);
         case KVM_ENABLE_CAP:
                 return enable_cap(fd, arg);
@@ -263,7 +282,8 @@ int on_vm(int fd, unsigned request, void *arg)
         }
 }
 
-/* A guest cannot run here. "block" is a guest that waits for an interrupt for ever, woken as often as KVM may. */
+/* A guest cannot run here. "block" is a guest that waits for an interrupt for ever, woken as often
+ * as KVM may. */
 static int first_run(int fd)
 {
         const char *how = getenv("TEESIM_RUN");
@@ -289,8 +309,11 @@ int on_vcpu(int fd, unsigned request, void *arg)
         case KVM_SET_REGS:
         case KVM_GET_SREGS:
         case KVM_SET_SREGS:
-                /* SNP's are encrypted from the launch's end on, a TD's from the beginning: KVM has_protected_state. */
-                return type_of_vm == VM_TYPE_TDX || launch_finished() ? refuse(EINVAL) : real_ioctl(fd, request, arg);
+                /* SNP's are encrypted from the launch's end on, a TD's from the beginning: KVM
+                 * has_protected_state. */
+                return type_of_vm == VM_TYPE_TDX || launch_finished()
+                               ? refuse(EINVAL)
+                               : real_ioctl(fd, request, arg);
         default:
                 return real_ioctl(fd, request, arg);
         }

@@ -9,9 +9,9 @@
 #define VCPUS_MAX 512
 
 /* POLICY (AMD 56860, table 10). KVM passes on only these; the migration agent is not among them. */
-#define POLICY_ONE     (1ull << 17)
-#define POLICY_SMT     (1ull << 16)
-#define POLICY_BITS    (0xffffull | POLICY_SMT | POLICY_ONE | 0x7full << 19)
+#define POLICY_ONE  (1ull << 17)
+#define POLICY_SMT  (1ull << 16)
+#define POLICY_BITS (0xffffull | POLICY_SMT | POLICY_ONE | 0x7full << 19)
 
 enum { NORMAL = 1, VMSA = 2, ZERO = 3, UNMEASURED = 4, SECRETS = 5, CPUID = 6 };
 
@@ -76,7 +76,8 @@ static int init2(struct sev_cmd *cmd, const struct sev_init2 *in)
 {
         const uint64_t known = 1ull << 5 | 1ull << 9; /* debug swap, secure TSC */
 
-        if (launch.initialised || launch.n_vcpus || in->flags || in->vmsa_features & ~known || in->ghcb_version > 2)
+        if (launch.initialised || launch.n_vcpus || in->flags || in->vmsa_features & ~known ||
+            in->ghcb_version > 2)
                 return refuse(EINVAL);
         launch.initialised = true;
         launch.features = in->vmsa_features | 1; /* SNPActive */
@@ -87,7 +88,8 @@ static int start(struct sev_cmd *cmd, const struct snp_start *in)
 {
         unsigned major = in->policy >> 8 & 0xff, minor = in->policy & 0xff;
 
-        if (!launch.initialised || launch.started || in->flags || in->policy & ~POLICY_BITS || !(in->policy & POLICY_ONE))
+        if (!launch.initialised || launch.started || in->flags || in->policy & ~POLICY_BITS ||
+            !(in->policy & POLICY_ONE))
                 return refuse(EINVAL);
         if (major > API_MAJOR || (major == API_MAJOR && minor > API_MINOR))
                 return firmware_says(cmd, FW_POLICY_FAILURE);
@@ -97,12 +99,14 @@ static int start(struct sev_cmd *cmd, const struct snp_start *in)
         return 0;
 }
 
-/* The CPUID page: a count of at most 64 entries, and zeros where the format has them (AMD 56860, table 14). */
+/* The CPUID page: a count of at most 64 entries, and zeros where the format has them (AMD 56860,
+ * table 14). */
 static bool cpuid_ok(const uint8_t *page)
 {
         static const uint8_t zeros[12];
 
-        return page[0] <= 64 && !page[1] && !page[2] && !page[3] && !memcmp(page + 4, zeros, sizeof(zeros));
+        return page[0] <= 64 && !page[1] && !page[2] && !page[3] &&
+               !memcmp(page + 4, zeros, sizeof(zeros));
 }
 
 static int update(struct sev_cmd *cmd, struct snp_update *in)
@@ -113,13 +117,15 @@ static int update(struct sev_cmd *cmd, struct snp_update *in)
         uint64_t first = in->gfn;
 
         if (!launch.started || launch.finished || in->flags || in->len % PAGE || !in->len ||
-            (in->type != NORMAL && in->type != ZERO && in->type != UNMEASURED && in->type != SECRETS && in->type != CPUID) ||
+            (in->type != NORMAL && in->type != ZERO && in->type != UNMEASURED &&
+             in->type != SECRETS && in->type != CPUID) ||
             (has_contents && (!in->uaddr || in->uaddr % PAGE)))
                 return refuse(EINVAL);
         if (!guest_private(in->gfn * PAGE, in->len))
                 return refuse(EINVAL);
         for (; in->len && at_once; at_once--) {
-                const uint8_t *contents = has_contents ? (const uint8_t *)(uintptr_t)in->uaddr : NULL;
+                const uint8_t *contents =
+                        has_contents ? (const uint8_t *)(uintptr_t)in->uaddr : NULL;
 
                 if (in->type == CPUID && !cpuid_ok(contents))
                         return firmware_says(cmd, FW_INVALID_PARAM);
@@ -128,7 +134,8 @@ static int update(struct sev_cmd *cmd, struct snp_update *in)
                 in->len -= PAGE;
                 in->uaddr += has_contents ? PAGE : 0;
         }
-        trace("update type %u gpa 0x%llx pages %llu", in->type, (unsigned long long)first * PAGE, (unsigned long long)(in->gfn - first));
+        trace("update type %u gpa 0x%llx pages %llu", in->type, (unsigned long long)first * PAGE,
+              (unsigned long long)(in->gfn - first));
         return 0;
 }
 
@@ -147,16 +154,21 @@ static int measure_vcpus(void)
 
 static int finish(struct sev_cmd *cmd, const struct snp_finish *in)
 {
-        struct result r = {.outcome = "refused", .policy = launch.policy, .features = launch.features, .vcpus = launch.n_vcpus};
+        struct result r = {.outcome = "refused",
+                           .policy = launch.policy,
+                           .features = launch.features,
+                           .vcpus = launch.n_vcpus};
         uint32_t status = FW_OK;
 
-        if (!launch.started || launch.finished || in->flags || in->id_block_en > 1 || in->auth_key_en > 1 || in->vcek_disabled > 1)
+        if (!launch.started || launch.finished || in->flags || in->id_block_en > 1 ||
+            in->auth_key_en > 1 || in->vcek_disabled > 1)
                 return refuse(EINVAL);
         if (measure_vcpus() < 0)
                 return -1;
         if (in->id_block_en)
-                status = (uint32_t)idblock_check((const uint8_t *)(uintptr_t)in->id_block, (const uint8_t *)(uintptr_t)in->id_auth, in->auth_key_en,
-                                       launch.ld, launch.policy, &r.id);
+                status = (uint32_t)idblock_check((const uint8_t *)(uintptr_t)in->id_block,
+                                                 (const uint8_t *)(uintptr_t)in->id_auth,
+                                                 in->auth_key_en, launch.ld, launch.policy, &r.id);
         launch.finished = status == FW_OK;
         r.outcome = status == FW_OK ? "launched" : "refused";
         r.fw_error = status;
@@ -179,11 +191,20 @@ int launch_op(int vm, struct sev_cmd *cmd)
                 return refuse(EFAULT);
         pthread_mutex_lock(&lock);
         switch (cmd->id) {
-        case SEV_INIT2: r = init2(cmd, data); break;
-        case SNP_START: r = start(cmd, data); break;
-        case SNP_UPDATE: r = update(cmd, data); break;
-        case SNP_FINISH: r = finish(cmd, data); break;
-        default: r = refuse(EINVAL);
+        case SEV_INIT2:
+                r = init2(cmd, data);
+                break;
+        case SNP_START:
+                r = start(cmd, data);
+                break;
+        case SNP_UPDATE:
+                r = update(cmd, data);
+                break;
+        case SNP_FINISH:
+                r = finish(cmd, data);
+                break;
+        default:
+                r = refuse(EINVAL);
         }
         if (r < 0) {
                 int saved = errno;

@@ -13,14 +13,16 @@
 const char *teesim_firmware(void)
 {
         static char path[1024];
-        const char *given = getenv("SV_OVMF_AMDSEV"), *home = getenv("HOME"), *cache = getenv("XDG_CACHE_HOME");
+        const char *given = getenv("SV_OVMF_AMDSEV"), *home = getenv("HOME"),
+                   *cache = getenv("XDG_CACHE_HOME");
 
         if (given)
                 return access(given, R_OK) == 0 ? given : NULL;
         if (cache && *cache)
                 snprintf(path, sizeof(path), "%s/secure-vm/firmware/OVMF.amdsev.fd", cache);
         else
-                snprintf(path, sizeof(path), "%s/.cache/secure-vm/firmware/OVMF.amdsev.fd", home ? home : "");
+                snprintf(path, sizeof(path), "%s/.cache/secure-vm/firmware/OVMF.amdsev.fd",
+                         home ? home : "");
         if (access(path, R_OK) == 0)
                 return path;
         snprintf(path, sizeof(path), "/usr/share/ovmf/OVMF.amdsev.fd");
@@ -72,7 +74,7 @@ void teesim_fake_kernel(const char *path)
         image[0x1fe] = 0x55;
         image[0x1ff] = 0xaa;
         memcpy(image + 0x202, "HdrS\x0f\x02", 6);
-        image[0x211] = 1; /* loaded high */
+        image[0x211] = 1;               /* loaded high */
         memset(image + 0x22c, 0xff, 3); /* initrd_addr_max */
         image[0x22f] = 0x37;
         for (size_t i = 512 * 3; i < sizeof(image); i++)
@@ -83,7 +85,8 @@ void teesim_fake_kernel(const char *path)
 
 static void put_object(const struct teesim_guest *g, struct sv_buf *b)
 {
-        sv_buf_printf(b, "sev-snp-guest,id=sev0,cbitpos=0,reduced-phys-bits=1,policy=0x%llx", (unsigned long long)(g->policy ? g->policy : 0x30000));
+        sv_buf_printf(b, "sev-snp-guest,id=sev0,cbitpos=0,reduced-phys-bits=1,policy=0x%llx",
+                      (unsigned long long)(g->policy ? g->policy : 0x30000));
         if (g->kernel)
                 sv_buf_puts(b, ",kernel-hashes=on");
         if (g->host_data) {
@@ -104,9 +107,25 @@ static void exec_qemu(const struct teesim_guest *g, const char *state, int out)
 {
         SV_BUF object = SV_BUF_NULL;
         char vcpus[16];
-        const char *argv[32] = {"qemu-system-x86_64", "-machine", "q35,confidential-guest-support=sev0,memory-backend=ram1", "-object",
-                                "memory-backend-memfd,id=ram1,size=256M", "-m", "256M", "-accel", "kvm", "-nodefaults", "-display", "none", "-smp", vcpus,
-                                "-cpu", g->cpu, "-bios", teesim_firmware(), "-object"};
+        const char *argv[32] = {"qemu-system-x86_64",
+                                "-machine",
+                                "q35,confidential-guest-support=sev0,memory-backend=ram1",
+                                "-object",
+                                "memory-backend-memfd,id=ram1,size=256M",
+                                "-m",
+                                "256M",
+                                "-accel",
+                                "kvm",
+                                "-nodefaults",
+                                "-display",
+                                "none",
+                                "-smp",
+                                vcpus,
+                                "-cpu",
+                                g->cpu,
+                                "-bios",
+                                teesim_firmware(),
+                                "-object"};
         int n = 0;
 
         put_object(g, &object);

@@ -18,8 +18,10 @@ struct teesim_guest {
         const uint8_t *id_block, *id_auth;     /* 96 and 4096 bytes, or NULL */
         bool author_key;
 };
-/* Runs QEMU to its first KVM_RUN or its refusal; its exit status. *state NULL: no LAUNCH_FINISH was reached. `said` gets what QEMU wrote. */
+/* Runs QEMU to its first KVM_RUN or its refusal; its exit status. *state NULL: no LAUNCH_FINISH was
+ * reached. `said` gets what QEMU wrote. */
 int teesim_qemu(const struct teesim_guest *g, struct sv_json **state, struct sv_buf *said);
-/* A kernel image that QEMU takes for one (Linux boot protocol 2.15), of no use otherwise; an initrd of `n` bytes. */
+/* A kernel image that QEMU takes for one (Linux boot protocol 2.15), of no use otherwise; an initrd
+ * of `n` bytes. */
 void teesim_fake_kernel(const char *path);
 void teesim_fake_file(const char *path, size_t n);

@@ -1,4 +1,5 @@
-/* Both names of each function are defined here: the headers must not make one of the other, nor of an inline check. */
+/* Both names of each function are defined here: the headers must not make one of the other, nor of
+ * an inline check. */
 #undef _FILE_OFFSET_BITS
 #undef _FORTIFY_SOURCE
 #include <dlfcn.h>
@@ -36,7 +37,8 @@ int real_ioctl(int fd, unsigned long request, void *arg)
 
 int ioctl(int fd, unsigned long request, ...)
 {
-        static int (*const table[])(int, unsigned, void *) = {[FD_KVM] = on_kvm, [FD_VM] = on_vm, [FD_VCPU] = on_vcpu, [FD_SEV] = on_sev};
+        static int (*const table[])(int, unsigned, void *) = {
+                [FD_KVM] = on_kvm, [FD_VM] = on_vm, [FD_VCPU] = on_vcpu, [FD_SEV] = on_sev};
         int kind = fd >= 0 && fd < FDS ? kinds[fd] : FD_OTHER;
         va_list ap;
         void *arg;
@@ -44,7 +46,8 @@ int ioctl(int fd, unsigned long request, ...)
         va_start(ap, request);
         arg = va_arg(ap, void *);
         va_end(ap);
-        return kind == FD_OTHER ? real_ioctl(fd, request, arg) : table[kind](fd, (unsigned)request, arg);
+        return kind == FD_OTHER ? real_ioctl(fd, request, arg)
+                                : table[kind](fd, (unsigned)request, arg);
 }
 
 /* Below the root, or below a folder that stands for it (then the file must be there). */
@@ -64,7 +67,8 @@ static int opened(int dir, const char *path, int flags, mode_t mode)
         if (!next)
                 next = NEXT("openat64", int (*)(int, const char *, int, ...));
         if (names(path, "/dev/sev") && (!strcmp(path, "/dev/sev") || access(path, F_OK) == 0)) {
-                fd = next(AT_FDCWD, "/dev/null", flags & (O_ACCMODE | O_CLOEXEC)); /* on_sev asks whether it may write */
+                /* on_sev asks whether it may write */
+                fd = next(AT_FDCWD, "/dev/null", flags & (O_ACCMODE | O_CLOEXEC));
                 mark(fd, FD_SEV);
                 return fd;
         }
@@ -78,27 +82,27 @@ static mode_t mode_of(int flags, va_list ap)
         return flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
 }
 
-#define OPEN(name)                                                  \
-        int name(const char *path, int flags, ...)                  \
-        {                                                           \
-                va_list ap;                                         \
-                mode_t mode;                                        \
-                                                                    \
-                va_start(ap, flags);                                \
-                mode = mode_of(flags, ap);                          \
-                va_end(ap);                                         \
-                return opened(AT_FDCWD, path, flags, mode);         \
+#define OPEN(name)                                          \
+        int name(const char *path, int flags, ...)          \
+        {                                                   \
+                va_list ap;                                 \
+                mode_t mode;                                \
+                                                            \
+                va_start(ap, flags);                        \
+                mode = mode_of(flags, ap);                  \
+                va_end(ap);                                 \
+                return opened(AT_FDCWD, path, flags, mode); \
         }
-#define OPENAT(name)                                                \
-        int name(int dir, const char *path, int flags, ...)         \
-        {                                                           \
-                va_list ap;                                         \
-                mode_t mode;                                        \
-                                                                    \
-                va_start(ap, flags);                                \
-                mode = mode_of(flags, ap);                          \
-                va_end(ap);                                         \
-                return opened(dir, path, flags, mode);              \
+#define OPENAT(name)                                        \
+        int name(int dir, const char *path, int flags, ...) \
+        {                                                   \
+                va_list ap;                                 \
+                mode_t mode;                                \
+                                                            \
+                va_start(ap, flags);                        \
+                mode = mode_of(flags, ap);                  \
+                va_end(ap);                                 \
+                return opened(dir, path, flags, mode);      \
         }
 
 OPEN(open)

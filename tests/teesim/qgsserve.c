@@ -1,5 +1,6 @@
-/* The quote service of a TDX host: signs the TDREPORT that it is asked about, in the messages of Intel's quote_wrapper/qgs_msg_lib. Written apart
- * from tdx/guest/qgs.c, as an independent other side. */
+/* The quote service of a TDX host: signs the TDREPORT that it is asked about, in the messages of
+ * Intel's quote_wrapper/qgs_msg_lib. Written apart from tdx/guest/qgs.c, as an independent other
+ * side. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,11 +51,13 @@ static bool understood(struct sv_bytes request)
 {
         struct sv_rd r = sv_rd(request);
 
-        return sv_rd_u16le(&r) == 1 && sv_rd_u16le(&r) <= 1 && sv_rd_u32le(&r) == 0 /* GET_QUOTE_REQ */ && sv_rd_u32le(&r) == REQUEST &&
+        return sv_rd_u16le(&r) == 1 && sv_rd_u16le(&r) <= 1 &&
+               sv_rd_u32le(&r) == 0 /* GET_QUOTE_REQ */ && sv_rd_u32le(&r) == REQUEST &&
                sv_rd_u32le(&r) == 0 && sv_rd_u32le(&r) == INTEL_TD_REPORT && sv_rd_u32le(&r) == 0;
 }
 
-static void answer(const struct intel_signer *keys, struct sv_bytes request, bool refuse, struct sv_buf *out)
+static void answer(const struct intel_signer *keys, struct sv_bytes request, bool refuse,
+                   struct sv_buf *out)
 {
         SV_BUF quote = SV_BUF_NULL, body = SV_BUF_NULL;
 

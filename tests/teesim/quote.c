@@ -1,5 +1,5 @@
-/* Quotes and TDREPORTs of the TD in a state file. Offsets: Intel TDX DCAP Quoting Library API, appendix A; Intel TDX Module ABI
- * specification, TDREPORT_STRUCT. */
+/* Quotes and TDREPORTs of the TD in a state file. Offsets: Intel TDX DCAP Quoting Library API,
+ * appendix A; Intel TDX Module ABI specification, TDREPORT_STRUCT. */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -74,7 +74,9 @@ static void public_key(EVP_PKEY *key, uint8_t out[64])
         uint8_t point[65];
         size_t n;
 
-        must(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, sizeof(point), &n) == 1 && n == 65 && point[0] == 4,
+        must(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
+                                             sizeof(point), &n) == 1 &&
+                     n == 65 && point[0] == 4,
              "public key");
         memcpy(out, point + 1, 64);
 }
@@ -86,8 +88,8 @@ static void qe_report(const uint8_t key[64], const uint8_t auth[32], uint8_t tai
 
         memset(out, 0, 384);
         memcpy(out, intel_components, 16);
-        out[48] = 0x15; /* INIT, MODE64BIT, PROVISIONKEY */
-        out[56] = 0xe7; /* XFRM */
+        out[48] = 0x15;             /* INIT, MODE64BIT, PROVISIONKEY */
+        out[56] = 0xe7;             /* XFRM */
         memset(out + 64, 0xe5, 32); /* MRENCLAVE */
         memcpy(out + 128, intel_qe_signer, 32);
         out[256] = 2; /* ISVPRODID */
@@ -98,7 +100,8 @@ static void qe_report(const uint8_t key[64], const uint8_t auth[32], uint8_t tai
         out[383] = tail;
 }
 
-static void put_signature_data(const struct intel_signer *s, const struct sv_buf *quoted, uint8_t qe_tail, struct sv_buf *out)
+static void put_signature_data(const struct intel_signer *s, const struct sv_buf *quoted,
+                               uint8_t qe_tail, struct sv_buf *out)
 {
         static const uint8_t auth[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
         uint8_t signature[64], key[64], report[384], qe_signature[64];
@@ -121,9 +124,11 @@ static void put_signature_data(const struct intel_signer *s, const struct sv_buf
         sv_buf_puts(out, s->chain);
 }
 
-static void put_quote(const struct intel_signer *s, unsigned version, unsigned type, struct sv_bytes body, uint8_t qe_tail, struct sv_buf *out)
+static void put_quote(const struct intel_signer *s, unsigned version, unsigned type,
+                      struct sv_bytes body, uint8_t qe_tail, struct sv_buf *out)
 {
-        static const uint8_t vendor[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
+        static const uint8_t vendor[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
+                                           0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
         uint8_t user_data[20] = {0};
         SV_BUF quoted = SV_BUF_NULL, signature = SV_BUF_NULL;
 
@@ -152,14 +157,16 @@ void intel_quote(const struct intel_signer *s, const struct intel_quote *q, stru
         put_quote(s, q->version, q->type, sv_buf_bytes(&body), q->qe_tail, out);
 }
 
-bool intel_quote_report(const struct intel_signer *s, const uint8_t report[INTEL_TD_REPORT], struct sv_buf *out)
+bool intel_quote_report(const struct intel_signer *s, const uint8_t report[INTEL_TD_REPORT],
+                        struct sv_buf *out)
 {
         uint8_t b[584] = {0}, mac[32], tcb[48], td[48];
 
         memset(mac, MAC, sizeof(mac));
         sha(EVP_sha384(), report + 256, 239, tcb);
         sha(EVP_sha384(), report + 512, 512, td);
-        if (report[0] != 0x81 || memcmp(report + 224, mac, 32) || memcmp(report + 32, tcb, 48) || memcmp(report + 80, td, 48))
+        if (report[0] != 0x81 || memcmp(report + 224, mac, 32) || memcmp(report + 32, tcb, 48) ||
+            memcmp(report + 80, td, 48))
                 return false;
         memcpy(b, report + 264, 16);
         memcpy(b + 16, report + 280, 104);
@@ -182,12 +189,12 @@ void intel_td_report(const struct intel_quote *q, uint8_t out[INTEL_TD_REPORT])
         memcpy(out + 16, intel_components, 16);
         memcpy(out + 128, q->report_data, 64);
         memset(out + 224, MAC, 32);
-        out[256] = 0xff;             /* TEE_TCB_INFO: which of its fields hold */
+        out[256] = 0xff; /* TEE_TCB_INFO: which of its fields hold */
         out[257] = 0x01;
         memcpy(out + 264, b, 16);
-        memcpy(out + 280, b + 16, 104);                /* MRSEAM, MRSIGNERSEAM, attributes */
-        memcpy(out + 512, b + 120, 16);                /* TDINFO: attributes, XFAM */
-        memcpy(out + 528, b + 136, 8 * INTEL_MR);      /* MRTD, the three identities, RTMRs */
+        memcpy(out + 280, b + 16, 104);           /* MRSEAM, MRSIGNERSEAM, attributes */
+        memcpy(out + 512, b + 120, 16);           /* TDINFO: attributes, XFAM */
+        memcpy(out + 528, b + 136, 8 * INTEL_MR); /* MRTD, the three identities, RTMRs */
         sha(EVP_sha384(), out + 256, 239, out + 32);
         sha(EVP_sha384(), out + 512, 512, out + 80);
 }

@@ -16,7 +16,8 @@ static void put(uint8_t *out, unsigned at, unsigned size, uint64_t value)
                 out[at + i] = (uint8_t)(value >> 8 * i);
 }
 
-static void put_hex(uint8_t *out, unsigned at, size_t size, const struct sv_json *state, const char *member)
+static void put_hex(uint8_t *out, unsigned at, size_t size, const struct sv_json *state,
+                    const char *member)
 {
         SV_BUF raw = SV_BUF_NULL;
 
@@ -34,10 +35,13 @@ static uint64_t number(const struct sv_json *state, const char *member)
         return (uint64_t)v;
 }
 
-/* AMD 56860, table 23; the offsets are those of every version, what a version does not have stays zero. */
-void amd_report(const struct amd_pki *pki, const struct sv_json *state, const uint8_t report_data[64], unsigned version, uint8_t out[AMD_REPORT])
+/* AMD 56860, table 23; the offsets are those of every version, what a version does not have stays
+ * zero. */
+void amd_report(const struct amd_pki *pki, const struct sv_json *state,
+                const uint8_t report_data[64], unsigned version, uint8_t out[AMD_REPORT])
 {
-        static const unsigned tcbs[] = {0x038, 0x180, 0x1e0, 0x1f0}; /* current, reported, committed, launch */
+        /* current, reported, committed, launch */
+        static const unsigned tcbs[] = {0x038, 0x180, 0x1e0, 0x1f0};
         const struct amd_product *p = pki->product;
         const char *outcome = sv_json_str(sv_json_get(state, "outcome"));
         uint8_t signature[AMD_SIGNATURE];
@@ -50,9 +54,10 @@ void amd_report(const struct amd_pki *pki, const struct sv_json *state, const ui
         put(out, 0x008, 8, number(state, "policy"));
         put_hex(out, 0x010, 16, state, "family_id");
         put_hex(out, 0x020, 16, state, "image_id");
-        put(out, 0x034, 4, 1); /* ECDSA P-384 with SHA-384 */
+        put(out, 0x034, 4, 1);    /* ECDSA P-384 with SHA-384 */
         put(out, 0x040, 8, 0x25); /* SMT, ECC, alias check */
-        put(out, 0x048, 4, sv_json_bool(sv_json_get(state, "author_key"), false)); /* signed by the VCEK */
+        /* signed by the VCEK */
+        put(out, 0x048, 4, sv_json_bool(sv_json_get(state, "author_key"), false));
         memcpy(out + 0x050, report_data, 64);
         put_hex(out, 0x090, 48, state, "digest");
         put_hex(out, 0x0c0, 32, state, "host_data");

@@ -1,4 +1,5 @@
-/* The signer at the end of an emulated guest's second serial port (tests/teesim/guest/teesim_guest.c has the messages). */
+/* The signer at the end of an emulated guest's second serial port
+ * (tests/teesim/guest/teesim_guest.c has the messages). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static void derive(const struct platform *p, const uint8_t *request, struct sv_b
                 sv_buf_put(out, sv_bytes(digest, sizeof(digest)));
 }
 
-static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIGNER_REQUEST], struct sv_buf *body, struct sv_buf *certs)
+static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIGNER_REQUEST],
+                       struct sv_buf *body, struct sv_buf *certs)
 {
         const struct platform *p = arg;
         struct sv_rd rd = sv_rd(sv_bytes(request, SIGNER_REQUEST));
@@ -68,7 +70,8 @@ static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIG
         return 0;
 }
 
-static void put_answer(const struct signer *s, uint32_t code, const uint8_t request[SIGNER_REQUEST], struct sv_buf *out)
+static void put_answer(const struct signer *s, uint32_t code, const uint8_t request[SIGNER_REQUEST],
+                       struct sv_buf *out)
 {
         SV_BUF body = SV_BUF_NULL, certs = SV_BUF_NULL;
         uint32_t status = s->answer(s->arg, code, request, &body, &certs);
@@ -136,7 +139,8 @@ static int load(const char *dir, const char *state_path, struct platform *p, str
         SV_BUF text = SV_BUF_NULL;
 
         amd_pki_load_signer(dir, &p->pki);
-        if (sv_file_read(state_path, 1 << 20, &text, "state", err) < 0 || sv_json_parse(sv_buf_bytes(&text), "state", &p->state, err) < 0)
+        if (sv_file_read(state_path, 1 << 20, &text, "state", err) < 0 ||
+            sv_json_parse(sv_buf_bytes(&text), "state", &p->state, err) < 0)
                 return -1;
         return load_certs(dir, &p->certs, err);
 }
@@ -157,7 +161,8 @@ int signer_serve(const struct signer *s, const char *socket_path, struct sv_err 
         }
 }
 
-int amd_serve(const char *dir, const char *state_path, const char *socket_path, bool device_only, struct sv_err *err)
+int amd_serve(const char *dir, const char *state_path, const char *socket_path, bool device_only,
+              struct sv_err *err)
 {
         struct platform p = {.version = 3, .device_only = device_only};
         const struct signer s = {answer, &p};

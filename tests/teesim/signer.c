@@ -1,14 +1,16 @@
-/* teesim-signer pki DIR [PRODUCT]                            a new test PKI, named as AMD's (default Milan)
- * teesim-signer serve DIR STATE.json SOCKET [device]             reports and derived keys for the guest at the socket, until killed
- * teesim-signer id-block DIGEST POLICY PREFIX [author]            PREFIX.id-block and PREFIX.id-auth, signed by new keys
- * teesim-signer report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter: zeros follow)
- * teesim-signer intel DIR [NAME=VALUE...]                        a new test PKI and collateral, named as Intel's: platform=STATUS,
- *                                                                module=STATUS, qe=STATUS, revoked=pck, revoked=ca, ca=processor
- * teesim-signer keyless FIRMWARE OUT                             the image with an empty variable store: no Secure Boot
- * teesim-signer ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT   the event log of a TD that boots these
- * teesim-signer serve-td DIR STATE.json CCEL SOCKET              quotes for the guest at the socket, until killed
- * teesim-signer serve-qgs DIR SOCKET HOW                         a TD host's quote service that HOW: sign, refuse or silent, until killed
- * teesim-signer quote DIR STATE.json CCEL REPORT_DATA OUT        a quote over at most 64 bytes */
+/* teesim-signer pki DIR [PRODUCT]                            a new test PKI, named as AMD's
+ * (default Milan) teesim-signer serve DIR STATE.json SOCKET [device]             reports and
+ * derived keys for the guest at the socket, until killed teesim-signer id-block DIGEST POLICY
+ * PREFIX [author]            PREFIX.id-block and PREFIX.id-auth, signed by new keys teesim-signer
+ * report DIR STATE.json REPORT_DATA OUT [VERSION]  a signed report over 64 bytes (hex; shorter:
+ * zeros follow) teesim-signer intel DIR [NAME=VALUE...]                        a new test PKI and
+ * collateral, named as Intel's: platform=STATUS, module=STATUS, qe=STATUS, revoked=pck, revoked=ca,
+ * ca=processor teesim-signer keyless FIRMWARE OUT                             the image with an
+ * empty variable store: no Secure Boot teesim-signer ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE
+ * OUT   the event log of a TD that boots these teesim-signer serve-td DIR STATE.json CCEL SOCKET
+ * quotes for the guest at the socket, until killed teesim-signer serve-qgs DIR SOCKET HOW a TD
+ * host's quote service that HOW: sign, refuse or silent, until killed teesim-signer quote DIR
+ * STATE.json CCEL REPORT_DATA OUT        a quote over at most 64 bytes */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +44,8 @@ static int make_pki(const char *dir, const char *product)
         return 0;
 }
 
-static int make_report(const char *dir, const char *state_path, const char *hex, const char *out, unsigned version)
+static int make_report(const char *dir, const char *state_path, const char *hex, const char *out,
+                       unsigned version)
 {
         struct amd_pki pki = {0};
         struct sv_err err = SV_ERR_NULL;
@@ -50,24 +53,32 @@ static int make_report(const char *dir, const char *state_path, const char *hex,
         SV_JSON *state = NULL;
         uint8_t report[AMD_REPORT], report_data[64] = {0};
 
-        if (version < 2 || version > 5 || sv_unhex(sv_bytes_str(hex), &data, "report_data", &err) < 0 || data.n > sizeof(report_data)) {
-                fprintf(stderr, "teesim-signer: expected a version from 2 to 5 and at most 64 bytes of hex\n");
+        if (version < 2 || version > 5 ||
+            sv_unhex(sv_bytes_str(hex), &data, "report_data", &err) < 0 ||
+            data.n > sizeof(report_data)) {
+                fprintf(stderr, "teesim-signer: expected a version from 2 to 5 and at most 64 "
+                                "bytes of hex\n");
                 return 2;
         }
         memcpy(report_data, data.p, data.n);
-        if (sv_file_read(state_path, 1 << 20, &text, "state", &err) < 0 || sv_json_parse(sv_buf_bytes(&text), "state", &state, &err) < 0)
+        if (sv_file_read(state_path, 1 << 20, &text, "state", &err) < 0 ||
+            sv_json_parse(sv_buf_bytes(&text), "state", &state, &err) < 0)
                 return failed(&err);
         amd_pki_load_signer(dir, &pki);
         amd_report(&pki, state, report_data, version, report);
         amd_pki_free(&pki);
-        return sv_file_write(out, 0644, sv_bytes(report, sizeof(report)), &err) < 0 ? failed(&err) : 0;
+        return sv_file_write(out, 0644, sv_bytes(report, sizeof(report)), &err) < 0 ? failed(&err)
+                                                                                    : 0;
 }
 
 static int make_id_block(const char *digest, const char *policy, const char *prefix, bool author)
 {
         SV_STR block_path = sv_asprintf("%s.id-block", prefix);
         SV_STR auth_path = sv_asprintf("%s.id-auth", prefix);
-        struct amd_id id = {.policy = strtoull(policy, NULL, 0), .family_id = "family", .image_id = "image", .guest_svn = 7};
+        struct amd_id id = {.policy = strtoull(policy, NULL, 0),
+                            .family_id = "family",
+                            .image_id = "image",
+                            .guest_svn = 7};
         uint8_t block[AMD_ID_BLOCK], auth[AMD_ID_AUTH];
         EVP_PKEY *key = amd_p384(), *author_key = author ? amd_p384() : NULL;
         struct sv_err err = SV_ERR_NULL;
@@ -107,7 +118,8 @@ static int make_intel(const char *dir, char **args)
                 const struct {
                         const char *name, **to;
                 } texts[] = {{"platform", &o.platform}, {"module", &o.module}, {"qe", &o.qe}};
-                bool known = !strcmp(*args, "revoked=pck") || !strcmp(*args, "revoked=ca") || !strcmp(*args, "ca=processor");
+                bool known = !strcmp(*args, "revoked=pck") || !strcmp(*args, "revoked=ca") ||
+                             !strcmp(*args, "ca=processor");
 
                 for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                         if (value_of(*args, texts[i].name)) {
@@ -134,20 +146,26 @@ static int read_state(const char *path, struct sv_json **state, struct sv_err *e
 {
         SV_BUF text = SV_BUF_NULL;
 
-        return sv_file_read(path, 1 << 20, &text, "state", err) < 0 ? -1 : sv_json_parse(sv_buf_bytes(&text), "state", state, err);
+        return sv_file_read(path, 1 << 20, &text, "state", err) < 0
+                       ? -1
+                       : sv_json_parse(sv_buf_bytes(&text), "state", state, err);
 }
 
 static int make_ccel(char **args)
 {
-        SV_BUF firmware = SV_BUF_NULL, kernel = SV_BUF_NULL, initrd = SV_BUF_NULL, log = SV_BUF_NULL;
+        SV_BUF firmware = SV_BUF_NULL, kernel = SV_BUF_NULL, initrd = SV_BUF_NULL,
+               log = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
         SV_JSON *state = NULL;
         struct td_boot b;
 
-        if (read_state(args[0], &state, &err) < 0 || sv_file_read(args[1], 16 << 20, &firmware, "firmware", &err) < 0 ||
-            sv_file_read(args[2], 256 << 20, &kernel, "kernel", &err) < 0 || sv_file_read(args[3], 1 << 30, &initrd, "initrd", &err) < 0)
+        if (read_state(args[0], &state, &err) < 0 ||
+            sv_file_read(args[1], 16 << 20, &firmware, "firmware", &err) < 0 ||
+            sv_file_read(args[2], 256 << 20, &kernel, "kernel", &err) < 0 ||
+            sv_file_read(args[3], 1 << 30, &initrd, "initrd", &err) < 0)
                 return failed(&err);
-        b = (struct td_boot){state, sv_buf_bytes(&firmware), sv_buf_bytes(&kernel), sv_buf_bytes(&initrd), args[4]};
+        b = (struct td_boot){state, sv_buf_bytes(&firmware), sv_buf_bytes(&kernel),
+                             sv_buf_bytes(&initrd), args[4]};
         td_ccel(&b, &log);
         return sv_file_write(args[5], 0644, sv_buf_bytes(&log), &err) < 0 ? failed(&err) : 0;
 }
@@ -172,8 +190,10 @@ static int make_quote(char **args)
         struct sv_err err = SV_ERR_NULL;
         SV_JSON *state = NULL;
 
-        if (read_state(args[1], &state, &err) < 0 || sv_file_read(args[2], 1 << 20, &ccel, "ccel", &err) < 0 ||
-            intel_replay(sv_buf_bytes(&ccel), rtmr, &err) < 0 || sv_unhex(sv_bytes_str(args[3]), &data, "report_data", &err) < 0)
+        if (read_state(args[1], &state, &err) < 0 ||
+            sv_file_read(args[2], 1 << 20, &ccel, "ccel", &err) < 0 ||
+            intel_replay(sv_buf_bytes(&ccel), rtmr, &err) < 0 ||
+            sv_unhex(sv_bytes_str(args[3]), &data, "report_data", &err) < 0)
                 return failed(&err);
         if (data.n > sizeof(q.report_data)) {
                 fprintf(stderr, "teesim-signer: expected at most 64 bytes of hex\n");
@@ -191,9 +211,13 @@ static int make_quote(char **args)
 static int usage(const char *name)
 {
         fprintf(stderr,
-                "usage: %s pki DIR [PRODUCT]\n       %s id-block DIGEST POLICY PREFIX [author]\n       %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json REPORT_DATA_HEX OUT [VERSION]\n"
-                "       %s intel DIR [NAME=VALUE...]\n       %s keyless FIRMWARE OUT\n       %s ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
-                "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s serve-qgs DIR SOCKET sign|refuse|silent\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
+                "usage: %s pki DIR [PRODUCT]\n       %s id-block DIGEST POLICY PREFIX [author]\n   "
+                "    %s serve DIR STATE.json SOCKET\n       %s report DIR STATE.json "
+                "REPORT_DATA_HEX OUT [VERSION]\n"
+                "       %s intel DIR [NAME=VALUE...]\n       %s keyless FIRMWARE OUT\n       %s "
+                "ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
+                "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s serve-qgs DIR SOCKET "
+                "sign|refuse|silent\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
                 name, name, name, name, name, name, name, name, name, name);
         return 2;
 }
@@ -208,7 +232,8 @@ int main(int argc, char **argv)
         if ((argc == 5 || argc == 6) && !strcmp(command, "id-block"))
                 return make_id_block(argv[2], argv[3], argv[4], argc == 6);
         if ((argc == 6 || argc == 7) && !strcmp(command, "report"))
-                return make_report(argv[2], argv[3], argv[4], argv[5], argc == 7 ? (unsigned)strtoul(argv[6], NULL, 10) : 3);
+                return make_report(argv[2], argv[3], argv[4], argv[5],
+                                   argc == 7 ? (unsigned)strtoul(argv[6], NULL, 10) : 3);
         if ((argc == 5 || argc == 6) && !strcmp(command, "serve")) {
                 amd_serve(argv[2], argv[3], argv[4], argc == 6 && !strcmp(argv[5], "device"), &err);
                 return failed(&err);

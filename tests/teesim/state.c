@@ -26,9 +26,12 @@ void state_write(const struct result *r)
         hex(f, "image_id", r->id.image_id, sizeof(r->id.image_id));
         hex(f, "id_key_digest", r->id.id_key_digest, sizeof(r->id.id_key_digest));
         hex(f, "author_key_digest", r->id.author_key_digest, sizeof(r->id.author_key_digest));
-        fprintf(f, "\"guest_svn\":%u,\"policy\":%llu,\"features\":%llu,\"vcpus\":%u,\"id_block\":%s,\"author_key\":%s,\"vcek_disabled\":%s}\n",
-                r->id.guest_svn, (unsigned long long)r->policy, (unsigned long long)r->features, r->vcpus, r->id_block_en ? "true" : "false",
-                r->author_key_en ? "true" : "false", r->vcek_disabled ? "true" : "false");
+        fprintf(f,
+                "\"guest_svn\":%u,\"policy\":%llu,\"features\":%llu,\"vcpus\":%u,\"id_block\":%s,"
+                "\"author_key\":%s,\"vcek_disabled\":%s}\n",
+                r->id.guest_svn, (unsigned long long)r->policy, (unsigned long long)r->features,
+                r->vcpus, r->id_block_en ? "true" : "false", r->author_key_en ? "true" : "false",
+                r->vcek_disabled ? "true" : "false");
         fclose(f);
 }
 

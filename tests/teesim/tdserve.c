@@ -20,7 +20,8 @@ static void say(const char *what)
         fflush(stdout);
 }
 
-static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIGNER_REQUEST], struct sv_buf *body, struct sv_buf *certs)
+static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIGNER_REQUEST],
+                       struct sv_buf *body, struct sv_buf *certs)
 {
         const struct td_platform *p = arg;
         struct intel_quote q = {.version = 4, .type = 2, .state = p->state, .rtmr = p->rtmr};
@@ -43,15 +44,18 @@ static uint32_t answer(const void *arg, uint32_t code, const uint8_t request[SIG
         }
 }
 
-int intel_serve(const char *dir, const char *state_path, const char *ccel_path, const char *socket_path, struct sv_err *err)
+int intel_serve(const char *dir, const char *state_path, const char *ccel_path,
+                const char *socket_path, struct sv_err *err)
 {
         struct td_platform p = {.state = NULL};
         const struct signer s = {answer, &p};
         SV_BUF text = SV_BUF_NULL, ccel = SV_BUF_NULL;
 
         intel_signer_load(dir, &p.keys);
-        if (sv_file_read(state_path, 1 << 20, &text, "state", err) < 0 || sv_json_parse(sv_buf_bytes(&text), "state", &p.state, err) < 0 ||
-            sv_file_read(ccel_path, 1 << 20, &ccel, "ccel", err) < 0 || intel_replay(sv_buf_bytes(&ccel), p.rtmr, err) < 0)
+        if (sv_file_read(state_path, 1 << 20, &text, "state", err) < 0 ||
+            sv_json_parse(sv_buf_bytes(&text), "state", &p.state, err) < 0 ||
+            sv_file_read(ccel_path, 1 << 20, &ccel, "ccel", err) < 0 ||
+            intel_replay(sv_buf_bytes(&ccel), p.rtmr, err) < 0)
                 return -1;
         return signer_serve(&s, socket_path, err);
 }

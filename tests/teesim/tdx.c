@@ -1,5 +1,6 @@
-/* A TD's launch: what KVM checks, what the TDX module checks and measures. Order and errors are those of Linux 6.16
- * (arch/x86/kvm/vmx/tdx.c): each page is added and, where the caller asks for it, extended at once. */
+/* A TD's launch: what KVM checks, what the TDX module checks and measures. Order and errors are
+ * those of Linux 6.16 (arch/x86/kvm/vmx/tdx.c): each page is added and, where the caller asks for
+ * it, extended at once. */
 #include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -99,7 +100,8 @@ static bool zeros(const void *p, size_t n)
         return !n;
 }
 
-/* The module's own view of parameters that KVM let pass: AVX-512 needs AVX and comes whole, AMX comes whole (table "XFAM"). */
+/* The module's own view of parameters that KVM let pass: AVX-512 needs AVX and comes whole, AMX
+ * comes whole (table "XFAM"). */
 static uint64_t module_says(const struct td *t)
 {
         uint64_t avx512 = t->xfam >> 5 & 7, amx = t->xfam >> 17 & 3;
@@ -119,7 +121,8 @@ static int init_vm(struct tdx_cmd *cmd, const struct tdx_init_vm *in)
                 return refuse(EINVAL);
         if (td.n_vcpus)
                 return refuse(EBUSY);
-        if (in->attributes & ~TD_ATTRIBUTES || in->xfam & ~TD_XFAM || tdx_cpuid_take(&in->cpuid) < 0)
+        if (in->attributes & ~TD_ATTRIBUTES || in->xfam & ~TD_XFAM ||
+            tdx_cpuid_take(&in->cpuid) < 0)
                 return refuse(EINVAL);
         if (td.refused < number("TEESIM_NO_ENTROPY")) {
                 td.refused++;
@@ -139,7 +142,8 @@ static int init_vm(struct tdx_cmd *cmd, const struct tdx_init_vm *in)
         if (!td.mrtd || EVP_DigestInit_ex(td.mrtd, EVP_sha384(), NULL) != 1)
                 return refuse(ENOMEM);
         td.initialised = true;
-        trace("init attributes 0x%llx xfam 0x%llx", (unsigned long long)td.td.attributes, (unsigned long long)td.td.xfam);
+        trace("init attributes 0x%llx xfam 0x%llx", (unsigned long long)td.td.attributes,
+              (unsigned long long)td.td.xfam);
         return 0;
 }
 
@@ -177,10 +181,11 @@ static int add_region(struct tdx_cmd *cmd, struct tdx_mem_region *r)
         bool extend = cmd->flags & TDX_MEASURE;
         uint64_t at_once = number("TEESIM_CHUNK"), first = r->gpa, end = r->gpa + r->pages * PAGE;
 
-        if (cmd->flags & ~TDX_MEASURE || r->source % PAGE || r->gpa % PAGE || !r->pages || end <= r->gpa || !private_gpa(r->gpa) ||
-            !private_gpa(end - 1))
+        if (cmd->flags & ~TDX_MEASURE || r->source % PAGE || r->gpa % PAGE || !r->pages ||
+            end <= r->gpa || !private_gpa(r->gpa) || !private_gpa(end - 1))
                 return refuse(EINVAL);
-        if (!guest_private(r->gpa, PAGE)) /* of guest_memfd, with the private attribute: kvm_gmem_populate */
+        /* of guest_memfd, with the private attribute: kvm_gmem_populate */
+        if (!guest_private(r->gpa, PAGE))
                 return refuse(EINVAL);
         keep_hob(r);
         for (uint64_t n = 0; r->pages; n++) {
@@ -198,7 +203,8 @@ static int add_region(struct tdx_cmd *cmd, struct tdx_mem_region *r)
                 r->gpa += PAGE;
                 r->pages--;
         }
-        trace("add gpa 0x%llx pages %llu%s", (unsigned long long)first, (unsigned long long)((end - first) / PAGE), extend ? " extend" : "");
+        trace("add gpa 0x%llx pages %llu%s", (unsigned long long)first,
+              (unsigned long long)((end - first) / PAGE), extend ? " extend" : "");
         return 0;
 }
 
@@ -251,7 +257,8 @@ static int ended(const struct tdx_cmd *cmd, int r)
         int saved = errno;
 
         if (r < 0)
-                trace("command %u refused: errno %d, module 0x%llx", cmd->id, saved, (unsigned long long)cmd->hw_error);
+                trace("command %u refused: errno %d, module 0x%llx", cmd->id, saved,
+                      (unsigned long long)cmd->hw_error);
         pthread_mutex_unlock(&lock);
         errno = saved;
         return r;
@@ -268,10 +275,17 @@ int tdx_vm_op(struct tdx_cmd *cmd)
                 return refuse(EFAULT);
         pthread_mutex_lock(&lock);
         switch (cmd->id) {
-        case TDX_CAPABILITIES: r = cmd->flags ? refuse(EINVAL) : tdx_capabilities(data); break;
-        case TDX_INIT_VM: r = init_vm(cmd, data); break;
-        case TDX_FINALIZE_VM: r = finalize(cmd); break;
-        default: r = refuse(EINVAL);
+        case TDX_CAPABILITIES:
+                r = cmd->flags ? refuse(EINVAL) : tdx_capabilities(data);
+                break;
+        case TDX_INIT_VM:
+                r = init_vm(cmd, data);
+                break;
+        case TDX_FINALIZE_VM:
+                r = finalize(cmd);
+                break;
+        default:
+                r = refuse(EINVAL);
         }
         return ended(cmd, r);
 }
@@ -290,10 +304,17 @@ int tdx_vcpu_op(int fd, struct tdx_cmd *cmd)
                 return refuse(EFAULT);
         pthread_mutex_lock(&lock);
         switch (cmd->id) {
-        case TDX_INIT_VCPU: r = init_vcpu(cmd, which); break;
-        case TDX_INIT_MEM_REGION: r = td.vcpus[which].initialised ? add_region(cmd, data) : refuse(EINVAL); break;
-        case TDX_GET_CPUID: r = tdx_cpuid_give(data); break;
-        default: r = refuse(EINVAL);
+        case TDX_INIT_VCPU:
+                r = init_vcpu(cmd, which);
+                break;
+        case TDX_INIT_MEM_REGION:
+                r = td.vcpus[which].initialised ? add_region(cmd, data) : refuse(EINVAL);
+                break;
+        case TDX_GET_CPUID:
+                r = tdx_cpuid_give(data);
+                break;
+        default:
+                r = refuse(EINVAL);
         }
         return ended(cmd, r);
 }

@@ -1,8 +1,9 @@
-/* The TDX module, played: tdx.c is a TD's launch, tdxcpuid.c what the module lets a TD be configured with, tdxquote.c
- * its question for a quote, tdxstate.c the result.
- * Environment, beside teesim.h's: TEESIM_NO_ENTROPY=N refuses INIT_VM N times with EAGAIN; TEESIM_BUSY=1 refuses FINALIZE_VM;
- * TEESIM_RUN=quote: the guest asks for a quote, and TEESIM_QUOTE=FILE gets what came of it (tdxquote.c);
- * TEESIM_CHUNK=N interrupts INIT_MEM_REGION after N pages; TEESIM_TD_ATTRIBUTES=BITS are set behind QEMU's back. */
+/* The TDX module, played: tdx.c is a TD's launch, tdxcpuid.c what the module lets a TD be
+ * configured with, tdxquote.c its question for a quote, tdxstate.c the result. Environment, beside
+ * teesim.h's: TEESIM_NO_ENTROPY=N refuses INIT_VM N times with EAGAIN; TEESIM_BUSY=1 refuses
+ * FINALIZE_VM; TEESIM_RUN=quote: the guest asks for a quote, and TEESIM_QUOTE=FILE gets what came
+ * of it (tdxquote.c); TEESIM_CHUNK=N interrupts INIT_MEM_REGION after N pages;
+ * TEESIM_TD_ATTRIBUTES=BITS are set behind QEMU's back. */
 #pragma once
 
 #include "tests/teesim/tdxabi.h"
@@ -37,7 +38,8 @@ struct td {
         uint8_t mrtd[MR_SIZE], mrconfigid[MR_SIZE], mrowner[MR_SIZE], mrownerconfig[MR_SIZE];
         unsigned vcpus;
         uint64_t hob_gpa;
-        uint8_t *hob; /* the memory that was added where INIT_VCPU said that the hand-off blocks lie */
+        /* the memory that was added where INIT_VCPU said that the hand-off blocks lie */
+        uint8_t *hob;
         size_t hob_size;
 };
 void tdx_state_write(const struct td *t);

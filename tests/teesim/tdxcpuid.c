@@ -1,4 +1,5 @@
-/* CPUID of a TD: a part can be configured at INIT_VM, the rest is fixed by the module or follows the attributes. */
+/* CPUID of a TD: a part can be configured at INIT_VM, the rest is fixed by the module or follows
+ * the attributes. */
 #include <errno.h>
 #include <string.h>
 
@@ -6,22 +7,52 @@
 
 #define LEAVES 8 /* more than the first TDX modules had: programs must ask again with more room */
 
-/* Which bits can be configured. 0x80000008 EAX 23:16 is KVM's way to give the width of guest addresses. */
+/* Which bits can be configured. 0x80000008 EAX 23:16 is KVM's way to give the width of guest
+ * addresses. */
 static const struct kvm_cpuid_entry2 configurable[LEAVES] = {
-        {.function = 0x1, .eax = 0x0fff3fff, .ebx = 0x00ff0000, .ecx = 0x71fef3ff, .edx = 0xffffffff},
-        {.function = 0x4, .index = 0, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0xffffffff, .ebx = 0xffffffff, .ecx = 0xffffffff, .edx = 7},
-        {.function = 0x4, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0xffffffff, .ebx = 0xffffffff, .ecx = 0xffffffff, .edx = 7},
-        {.function = 0x7, .index = 0, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ebx = 0xf3bfbfff, .ecx = 0x1f437f7e, .edx = 0xffc1c39c},
+        {.function = 0x1,
+         .eax = 0x0fff3fff,
+         .ebx = 0x00ff0000,
+         .ecx = 0x71fef3ff,
+         .edx = 0xffffffff},
+        {.function = 0x4,
+         .index = 0,
+         .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+         .eax = 0xffffffff,
+         .ebx = 0xffffffff,
+         .ecx = 0xffffffff,
+         .edx = 7},
+        {.function = 0x4,
+         .index = 1,
+         .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+         .eax = 0xffffffff,
+         .ebx = 0xffffffff,
+         .ecx = 0xffffffff,
+         .edx = 7},
+        {.function = 0x7,
+         .index = 0,
+         .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+         .ebx = 0xf3bfbfff,
+         .ecx = 0x1f437f7e,
+         .edx = 0xffc1c39c},
         {.function = 0x7, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0x00001c30},
-        {.function = 0x1f, .index = 0, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0x1f, .ebx = 0xffff},
-        {.function = 0x1f, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0x1f, .ebx = 0xffff},
+        {.function = 0x1f,
+         .index = 0,
+         .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+         .eax = 0x1f,
+         .ebx = 0xffff},
+        {.function = 0x1f,
+         .index = 1,
+         .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+         .eax = 0x1f,
+         .ebx = 0xffff},
         {.function = 0x80000008, .eax = 0x00ff0000},
 };
 
 /* Bits that every TD has, of the leaves above. */
 static const struct kvm_cpuid_entry2 fixed[] = {
-        {.function = 0x1, .ecx = 0x86000000},               /* AES, XSAVE, hypervisor */
-        {.function = 0x7, .index = 0, .edx = 1u << 10},     /* MD_CLEAR */
+        {.function = 0x1, .ecx = 0x86000000},           /* AES, XSAVE, hypervisor */
+        {.function = 0x7, .index = 0, .edx = 1u << 10}, /* MD_CLEAR */
 };
 
 static struct kvm_cpuid_entry2 taken[LEAVES];
@@ -58,7 +89,8 @@ int tdx_cpuid_take(const struct kvm_cpuid2 *in)
                 const struct kvm_cpuid_entry2 *e = &in->entries[i];
                 unsigned k = 0;
 
-                while (k < LEAVES && (configurable[k].function != e->function || configurable[k].index != e->index))
+                while (k < LEAVES && (configurable[k].function != e->function ||
+                                      configurable[k].index != e->index))
                         k++;
                 if (k == LEAVES || beyond(e, &configurable[k]))
                         return -1;

@@ -39,7 +39,8 @@ static const char *runner(void)
 {
         static char path[1024];
 
-        snprintf(path, sizeof(path), "%s/tests/teesim/forky", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        snprintf(path, sizeof(path), "%s/tests/teesim/forky",
+                 getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
         return path;
 }
 
@@ -49,7 +50,8 @@ static bool qemu_has_tdx(void)
         bool yes = false;
         FILE *f;
 
-        snprintf(command, sizeof(command), "'%s' '%s' qemu-system-x86_64 -object help 2>/dev/null", runner(), teesim_forky());
+        snprintf(command, sizeof(command), "'%s' '%s' qemu-system-x86_64 -object help 2>/dev/null",
+                 runner(), teesim_forky());
         f = popen(command, "r");
         while (f && fgets(line, sizeof(line), f))
                 yes |= strstr(line, "tdx-guest") != NULL;
@@ -68,19 +70,40 @@ const char *teesim_tdx_missing(void)
                 return "OVMF.inteltdx.ms.fd is missing; run tools/fetch-firmware";
         if (!getenv("TEESIM_SO"))
                 return "TEESIM_SO does not name the simulator";
-        return qemu_has_tdx() ? NULL : "forky's QEMU cannot be run here (no mount namespace can be made?)";
+        return qemu_has_tdx() ? NULL
+                              : "forky's QEMU cannot be run here (no mount namespace can be made?)";
 }
 
 static void exec_qemu(const struct teesim_td *g, const char *state, int out)
 {
         SV_STR object = sv_asprintf("tdx-guest,id=tdx0%s", g->object ? g->object : "");
-        SV_STR ram = sv_asprintf("memory-backend-ram,id=ram1,reserve=off,size=%lluM", (unsigned long long)g->memory);
+        SV_STR ram = sv_asprintf("memory-backend-ram,id=ram1,reserve=off,size=%lluM",
+                                 (unsigned long long)g->memory);
         SV_STR memory = sv_asprintf("%lluM", (unsigned long long)g->memory);
         SV_STR vcpus = sv_asprintf("%u", g->vcpus);
-        const char *argv[32] = {runner(), teesim_forky(), "qemu-system-x86_64", "-machine",
-                                "q35,kernel-irqchip=split,confidential-guest-support=tdx0,memory-backend=ram1", "-object", ram, "-object", object, "-m",
-                                memory, "-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none", "-smp", vcpus, "-bios",
-                                g->firmware ? g->firmware : teesim_tdx_firmware()};
+        const char *argv[32] = {
+                runner(),
+                teesim_forky(),
+                "qemu-system-x86_64",
+                "-machine",
+                "q35,kernel-irqchip=split,confidential-guest-support=tdx0,memory-backend=ram1",
+                "-object",
+                ram,
+                "-object",
+                object,
+                "-m",
+                memory,
+                "-accel",
+                "kvm",
+                "-cpu",
+                "host",
+                "-nodefaults",
+                "-display",
+                "none",
+                "-smp",
+                vcpus,
+                "-bios",
+                g->firmware ? g->firmware : teesim_tdx_firmware()};
         int n = 0;
 
         while (argv[n])

@@ -12,10 +12,12 @@ const char *teesim_forky(void);        /* the tree, or NULL */
 struct teesim_td {
         const char *dir; /* where the state file goes */
         unsigned vcpus;
-        uint64_t memory;                                      /* MiB */
-        const char *kernel, *initrd, *cmdline;                /* kernel NULL: none */
-        const char *object;                                   /* more properties of tdx-guest (",mrconfigid=…"), or NULL */
-        const char *firmware;                                 /* NULL: Debian's */
+        uint64_t memory;                       /* MiB */
+        const char *kernel, *initrd, *cmdline; /* kernel NULL: none */
+        /* more properties of tdx-guest (",mrconfigid=…"), or NULL */
+        const char *object;
+        const char *firmware; /* NULL: Debian's */
 };
-/* Runs QEMU to its first KVM_RUN or its refusal; its exit status. *state NULL: FINALIZE_VM was not reached. `said` gets what QEMU wrote. */
+/* Runs QEMU to its first KVM_RUN or its refusal; its exit status. *state NULL: FINALIZE_VM was not
+ * reached. `said` gets what QEMU wrote. */
 int teesim_tdx_qemu(const struct teesim_td *g, struct sv_json **state, struct sv_buf *said);

@@ -1,5 +1,7 @@
-/* A guest that asks its host for a quote: the first run of its first vCPU ends as TDG.VP.VMCALL<GetQuote> does (Intel GHCI 1.5, section
- * 3.3; Linux 6.16, struct kvm_run.tdx), with a TD's report in memory that it shares. QEMU does the rest; what it leaves there is the result. */
+/* A guest that asks its host for a quote: the first run of its first vCPU ends as
+ * TDG.VP.VMCALL<GetQuote> does (Intel GHCI 1.5, section 3.3; Linux 6.16, struct kvm_run.tdx), with
+ * a TD's report in memory that it shares. QEMU does the rest; what it leaves there is the result.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -40,7 +42,8 @@ static struct {
         struct buffer *buffer;
 } ask = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
-/* TDREPORT_STRUCT: type, REPORTDATA, and of TDINFO what the launch said. The MAC is the played service's not to check. */
+/* TDREPORT_STRUCT: type, REPORTDATA, and of TDINFO what the launch said. The MAC is the played
+ * service's not to check. */
 static void put_report(uint8_t *r)
 {
         memset(r, 0, REPORT);
@@ -81,7 +84,8 @@ static void end(void)
         f = fopen(new, "w");
         if (!f)
                 abort();
-        fprintf(f, "{\"returned\":\"%llx\",\"status\":\"%llx\",\"quote\":\"", (unsigned long long)ask.run->ret, (unsigned long long)ask.buffer->status);
+        fprintf(f, "{\"returned\":\"%llx\",\"status\":\"%llx\",\"quote\":\"",
+                (unsigned long long)ask.run->ret, (unsigned long long)ask.buffer->status);
         for (uint32_t i = 0; i < ask.buffer->out_len && i < BUFFER_N - sizeof(*ask.buffer); i++)
                 fprintf(f, "%02x", ask.buffer->data[i]);
         fprintf(f, "\"}\n");
@@ -99,7 +103,9 @@ int tdx_run_quote(int fd)
         if (ask.fd == fd && ask.state == TO_ASK && begin(fd)) {
                 ask.state = ASKED;
                 r = 0;
-        } else if (ask.fd == fd && ask.state == ASKED && (ask.run->ret || __atomic_load_n(&ask.buffer->status, __ATOMIC_ACQUIRE) != IN_FLIGHT)) {
+        } else if (ask.fd == fd && ask.state == ASKED &&
+                   (ask.run->ret ||
+                    __atomic_load_n(&ask.buffer->status, __ATOMIC_ACQUIRE) != IN_FLIGHT)) {
                 end();
                 ask.state = DONE;
         }

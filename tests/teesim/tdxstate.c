@@ -25,7 +25,9 @@ void tdx_state_write(const struct td *t)
         hex(f, "mrowner", t->mrowner, MR_SIZE);
         hex(f, "mrownerconfig", t->mrownerconfig, MR_SIZE);
         hex(f, "hob", t->hob, t->hob_size);
-        fprintf(f, "\"hob_gpa\":%llu,\"attributes\":\"%016llx\",\"xfam\":\"%016llx\",\"vcpus\":%u}\n", (unsigned long long)t->hob_gpa,
-                (unsigned long long)t->attributes, (unsigned long long)t->xfam, t->vcpus);
+        fprintf(f,
+                "\"hob_gpa\":%llu,\"attributes\":\"%016llx\",\"xfam\":\"%016llx\",\"vcpus\":%u}\n",
+                (unsigned long long)t->hob_gpa, (unsigned long long)t->attributes,
+                (unsigned long long)t->xfam, t->vcpus);
         fclose(f);
 }

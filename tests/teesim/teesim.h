@@ -1,14 +1,12 @@
-/* The SNP platform (and the TDX module: tdx.h), played for an unmodified program (QEMU, secure-vm) that it is preloaded into:
- *   preload.c   the C library's open, close and ioctl
- *   kvm.c       what KVM answers beyond what the machine's own KVM does
- *   device.c    /dev/sev
- *   launch.c    the SNP launch: what KVM checks, what the firmware checks and measures
- *   vmsa.c      the save area of a vCPU, from the state that the program gave the real vCPU
- *   idblock.c   ID block and ID authentication
- *   state.c     the result, for the test and for tests/teesim/signer.c
- * Environment: TEESIM_STATE=FILE gets the result; TEESIM_RUN=exit|block|quote says what the first KVM_RUN does (default exit: the program
- * ends with status 0); TEESIM_TRACE=FILE gets one line per measured range; TEESIM_CHUNK=N makes LAUNCH_UPDATE take N pages at a time.
- * Answers are 0 or -1 with errno, as of ioctl. */
+/* The SNP platform (and the TDX module: tdx.h), played for an unmodified program (QEMU, secure-vm)
+ * that it is preloaded into: preload.c   the C library's open, close and ioctl kvm.c       what KVM
+ * answers beyond what the machine's own KVM does device.c    /dev/sev launch.c    the SNP launch:
+ * what KVM checks, what the firmware checks and measures vmsa.c      the save area of a vCPU, from
+ * the state that the program gave the real vCPU idblock.c   ID block and ID authentication state.c
+ * the result, for the test and for tests/teesim/signer.c Environment: TEESIM_STATE=FILE gets the
+ * result; TEESIM_RUN=exit|block|quote says what the first KVM_RUN does (default exit: the program
+ * ends with status 0); TEESIM_TRACE=FILE gets one line per measured range; TEESIM_CHUNK=N makes
+ * LAUNCH_UPDATE take N pages at a time. Answers are 0 or -1 with errno, as of ioctl. */
 #pragma once
 
 #include "tests/teesim/abi.h"
@@ -50,7 +48,8 @@ struct id {
         uint8_t id_key_digest[LD_SIZE], author_key_digest[LD_SIZE];
 };
 /* The firmware's status code. */
-int idblock_check(const uint8_t block[96], const uint8_t auth[4096], bool author, const uint8_t ld[LD_SIZE], uint64_t policy, struct id *out);
+int idblock_check(const uint8_t block[96], const uint8_t auth[4096], bool author,
+                  const uint8_t ld[LD_SIZE], uint64_t policy, struct id *out);
 void sha384(const void *data, size_t n, uint8_t out[LD_SIZE]);
 
 /* --- state.c --- */

@@ -1,5 +1,6 @@
-/* What a direct boot logs, as the simulator makes it from the sources of firmware and kernel, leads to the registers that `measure`
- * predicts, and our reader of event logs finds the same registers in it. */
+/* What a direct boot logs, as the simulator makes it from the sources of firmware and kernel, leads
+ * to the registers that `measure` predicts, and our reader of event logs finds the same registers
+ * in it. */
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -43,7 +44,8 @@ static struct sv_json *make_state(uint64_t memory)
         return state;
 }
 
-static void log_of(struct sv_bytes kernel, struct sv_bytes initrd, const char *cmdline, struct sv_buf *log)
+static void log_of(struct sv_bytes kernel, struct sv_bytes initrd, const char *cmdline,
+                   struct sv_buf *log)
 {
         SV_JSON *state = make_state(1ull << 30);
         struct td_boot b = {state, sv_buf_bytes(&firmware), kernel, initrd, cmdline};
@@ -55,9 +57,11 @@ static void predict(const char *cmdline, struct sv_measurement *m)
 {
         struct sv_err err = SV_ERR_NULL;
         SV_GUEST g = {0};
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"memory\":\"1GiB\",\"firmware\":\"firmware.fd\",\"kernel\":\"kernel\",\"initrd\":\"initrd\","
-                                  "\"cmdline\":\"%s\"}",
-                                  cmdline);
+        SV_STR text =
+                sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"memory\":\"1GiB\",\"firmware\":"
+                            "\"firmware.fd\",\"kernel\":\"kernel\",\"initrd\":\"initrd\","
+                            "\"cmdline\":\"%s\"}",
+                            cmdline);
 
         OK(sv_guest_parse(sv_bytes_str(text), "g.json", dir, &g, &err));
         OK(sv_tdx_measure(&g, m, &err));
@@ -72,13 +76,15 @@ static void same(const struct sv_measurement *m, unsigned i, const uint8_t rtmr[
         value = sv_json_str(sv_json_get(m->values, name));
         sv_hex(sv_bytes(rtmr, 48), hex);
         if (!value || !strcmp(value, hex) != expected)
-                fail_msg("%s is predicted as %s, the log leads to %s", name, value ? value : "nothing", hex);
+                fail_msg("%s is predicted as %s, the log leads to %s", name,
+                         value ? value : "nothing", hex);
 }
 
 /* Each file counts in its register and in no other. */
 static void test_registers(void **unused)
 {
-        static const char *const cmdlines[] = {"console=ttyS0", "", "console=ttyS0 root=/dev/mapper/root ro quiet"};
+        static const char *const cmdlines[] = {"console=ttyS0", "",
+                                               "console=ttyS0 root=/dev/mapper/root ro quiet"};
         uint8_t kernel[KERNEL_SIZE], rtmr[4][48];
         struct sv_err err = SV_ERR_NULL;
 
@@ -92,7 +98,8 @@ static void test_registers(void **unused)
                 put("kernel", sv_bytes(kernel, sizeof(kernel)));
                 put("initrd", sv_bytes_str("initramfs"));
                 predict(cmdlines[i], &m);
-                log_of(sv_bytes(kernel, sizeof(kernel)), sv_bytes_str("initramfs"), cmdlines[i], &log);
+                log_of(sv_bytes(kernel, sizeof(kernel)), sv_bytes_str("initramfs"), cmdlines[i],
+                       &log);
                 OK(intel_replay(sv_buf_bytes(&log), rtmr, &err));
                 same(&m, 1, rtmr[1], true);
                 same(&m, 2, rtmr[2], true);
@@ -100,13 +107,15 @@ static void test_registers(void **unused)
                 assert_memory_equal(read.rtmr, rtmr, sizeof(rtmr));
                 assert_false(read.logged[3]);
                 sv_buf_free(&log);
-                log_of(sv_bytes(kernel, sizeof(kernel)), sv_bytes_str("initramfz"), cmdlines[i], &log);
+                log_of(sv_bytes(kernel, sizeof(kernel)), sv_bytes_str("initramfz"), cmdlines[i],
+                       &log);
                 OK(intel_replay(sv_buf_bytes(&log), rtmr, &err));
                 same(&m, 1, rtmr[1], true);
                 same(&m, 2, rtmr[2], false);
                 sv_buf_free(&log);
                 kernel[0x700] ^= 1;
-                log_of(sv_bytes(kernel, sizeof(kernel)), sv_bytes_str("initramfs"), cmdlines[i], &log);
+                log_of(sv_bytes(kernel, sizeof(kernel)), sv_bytes_str("initramfs"), cmdlines[i],
+                       &log);
                 kernel[0x700] ^= 1;
                 OK(intel_replay(sv_buf_bytes(&log), rtmr, &err));
                 same(&m, 1, rtmr[1], false);
@@ -138,7 +147,8 @@ static int set_up(void **unused)
         SV_BUF debian = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
 
-        if (!mkdtemp(dir) || sv_file_read(teesim_tdx_firmware(), 16 << 20, &debian, "test.firmware", &err) < 0)
+        if (!mkdtemp(dir) ||
+            sv_file_read(teesim_tdx_firmware(), 16 << 20, &debian, "test.firmware", &err) < 0)
                 return -1;
         td_keyless(sv_buf_bytes(&debian), &firmware);
         put("firmware.fd", sv_buf_bytes(&firmware));

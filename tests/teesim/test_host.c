@@ -1,4 +1,5 @@
-/* Our own host side in front of the simulated platform (preloaded into this program): the trial's launch through KVM's calls, the probe. */
+/* Our own host side in front of the simulated platform (preloaded into this program): the trial's
+ * launch through KVM's calls, the probe. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,11 +13,13 @@ static char dir[] = "/tmp/teesim-host.XXXXXX";
 
 /* --- trial --- */
 
-static int trial(unsigned vcpus, const char *members, struct sv_json **state, char digest[97], struct sv_err *out)
+static int trial(unsigned vcpus, const char *members, struct sv_json **state, char digest[97],
+                 struct sv_err *out)
 {
         SV_STR path = sv_asprintf("%s/state.json", dir);
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":%u,\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",%s}", vcpus,
-                                  teesim_firmware(), members);
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":%u,\"firmware\":"
+                                  "\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",%s}",
+                                  vcpus, teesim_firmware(), members);
         struct sv_measurement m = {0};
         SV_BUF said = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
@@ -65,35 +68,42 @@ static void test_trial_in_pieces(void **state)
         unsetenv("TEESIM_CHUNK");
 }
 
-/* The prediction is for another kernel of KVM: the platform sees what is really there and refuses our digest. */
+/* The prediction is for another kernel of KVM: the platform sees what is really there and refuses
+ * our digest. */
 static void test_trial_refused(void **state)
 {
         struct sv_err err = SV_ERR_NULL;
         SV_JSON *found = NULL, *none = NULL;
         char digest[97];
 
-        if (trial(1, "\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"old_fpu\":true}}", &found, digest, &err) == 0)
+        if (trial(1, "\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"old_fpu\":true}}", &found,
+                  digest, &err) == 0)
                 fail_msg("a wrong prediction was taken");
         assert_string_equal(err.check, "sev.trial.measurement");
         assert_int_equal(err.class, SV_PROOF);
         assert_non_null(strstr(err.msg, "measured something else"));
         assert_string_not_equal(sv_json_str(sv_json_get(found, "digest")), digest);
-        if (trial(1, "\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"policy\":\"0x30200\"}}", &none, digest, &err) == 0)
+        if (trial(1, "\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"policy\":\"0x30200\"}}", &none,
+                  digest, &err) == 0)
                 fail_msg("a policy of a newer platform was taken");
         assert_string_equal(err.check, "sev.trial.firmware");
         assert_non_null(strstr(err.msg, "SNP_LAUNCH_START"));
 }
 
-/* The guest's own ID block goes into the launch: its key is what the platform then knows the guest by. */
+/* The guest's own ID block goes into the launch: its key is what the platform then knows the guest
+ * by. */
 static void test_trial_id_block(void **state)
 {
-        static const char members[] = "\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"id_block\":\"id_block\",\"id_auth\":\"id_auth\",\"author_key\":true}}";
+        static const char members[] = "\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"id_block\":"
+                                      "\"id_block\",\"id_auth\":\"id_auth\",\"author_key\":true}}";
         SV_STR block_path = sv_asprintf("%s/id_block", dir);
         SV_STR auth_path = sv_asprintf("%s/id_auth", dir);
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":2,\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",%s}",
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":2,\"firmware\":\"%"
+                                  "s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",%s}",
                                   teesim_firmware(), members);
         struct sv_err err = SV_ERR_NULL;
-        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err), *author = sv_key_generate(SV_KEY_P384, 0, &err);
+        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err),
+               *author = sv_key_generate(SV_KEY_P384, 0, &err);
         struct sv_id_in in = {.key = key, .author = author};
         struct sv_id_out made = {0};
         SV_JSON *found = NULL, *none = NULL;
@@ -106,10 +116,13 @@ static void test_trial_id_block(void **state)
         OK(sv_file_write(block_path, 0644, sv_buf_bytes(&made.block), &err));
         OK(sv_file_write(auth_path, 0644, sv_buf_bytes(&made.auth), &err));
         OK(trial(2, members, &found, digest, &err));
-        assert_string_equal(sv_json_str(sv_json_get(found, "id_key_digest")), sv_json_str(sv_json_get(made.values, "id_key_digest")));
-        assert_string_equal(sv_json_str(sv_json_get(found, "author_key_digest")), sv_json_str(sv_json_get(made.values, "author_key_digest")));
+        assert_string_equal(sv_json_str(sv_json_get(found, "id_key_digest")),
+                            sv_json_str(sv_json_get(made.values, "id_key_digest")));
+        assert_string_equal(sv_json_str(sv_json_get(found, "author_key_digest")),
+                            sv_json_str(sv_json_get(made.values, "author_key_digest")));
         sv_id_out_free(&made);
-        if (trial(1, members, &none, digest, &err) == 0) /* other vCPUs: refused before the platform is asked */
+        /* other vCPUs: refused before the platform is asked */
+        if (trial(1, members, &none, digest, &err) == 0)
                 fail_msg("a block for another guest was taken");
         assert_string_equal(err.check, "snp.id_block.launch_digest");
 }
@@ -142,13 +155,17 @@ static void advises(const char *what)
 
         OK(sv_sev_probe_at(root, &cpuid, &p, &err));
         if (what ? p.ok || !strstr(p.advice, what) : !p.ok)
-                fail_msg("expected %s, found %s", what ? what : "success", p.ok ? p.found : p.advice);
+                fail_msg("expected %s, found %s", what ? what : "success",
+                         p.ok ? p.found : p.advice);
         /* The played module and firmware do their part as soon as there is a device for each. */
-        assert_int_equal(p.platform, p.ok || strstr(p.advice, "QEMU") || strstr(p.advice, "libvirt") || strstr(p.advice, "firmware for SNP") ||
+        assert_int_equal(p.platform, p.ok || strstr(p.advice, "QEMU") ||
+                                             strstr(p.advice, "libvirt") ||
+                                             strstr(p.advice, "firmware for SNP") ||
                                              strstr(p.advice, "AppArmor"));
         if (p.ok) {
                 print_message("%s\n", p.found);
-                assert_non_null(strstr(p.found, "99 SNP guests at a time, SEV firmware 1.55.29, QEMU with sev-snp-guest, libvirt 11.3"));
+                assert_non_null(strstr(p.found, "99 SNP guests at a time, SEV firmware 1.55.29, "
+                                                "QEMU with sev-snp-guest, libvirt 11.3"));
         }
 }
 
@@ -181,7 +198,8 @@ static void test_probe(void **state)
 
 /* --- what an administrator changes --- */
 
-static int op(const char *name, const char *options, bool dry, struct sv_json **plan, struct sv_err *err)
+static int op(const char *name, const char *options, bool dry, struct sv_json **plan,
+              struct sv_err *err)
 {
         SV_JSON *o = NULL;
         struct sv_json *p = sv_json_object();
@@ -207,12 +225,14 @@ static void plans(const char *name, const char *options, bool dry, const char *c
         OK(op(name, options, dry, &plan, &err));
         changes = sv_json_get(plan, "changes");
         for (; lines[n]; n++)
-                assert_string_equal(sv_json_str(sv_json_get(sv_json_at(changes, n), "text")), lines[n]);
+                assert_string_equal(sv_json_str(sv_json_get(sv_json_at(changes, n), "text")),
+                                    lines[n]);
         assert_int_equal(sv_json_len(changes), n);
 }
 #define LINES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static void refuses(const char *name, const char *options, enum sv_class class, const char *check, const char *says)
+static void refuses(const char *name, const char *options, enum sv_class class, const char *check,
+                    const char *says)
 {
         struct sv_err err = SV_ERR_NULL;
 
@@ -221,32 +241,52 @@ static void refuses(const char *name, const char *options, enum sv_class class, 
                 fail_msg("\"%s\" was expected in: %s", says, err.msg);
 }
 
-/* Milan, boot loader 4, TEE 0, SNP 25, microcode 213: each component by itself, never as one number. */
+/* Milan, boot loader 4, TEE 0, SNP 25, microcode 213: each component by itself, never as one
+ * number. */
 static void test_config(void **state)
 {
         plans("config", "{}", false, LINES(NULL));
-        refuses("config", "{\"reported-tcb\":\"snp=26,microcode=1\",\"lower\":\"\"}", SV_USAGE, "sev.host.above", "snp 26 is above what runs (25)");
-        refuses("config", "{\"reported-tcb\":\"microcode=100\"}", SV_USAGE, "sev.host.lower", "microcode would go down from 213 to 100");
+        refuses("config", "{\"reported-tcb\":\"snp=26,microcode=1\",\"lower\":\"\"}", SV_USAGE,
+                "sev.host.above", "snp 26 is above what runs (25)");
+        refuses("config", "{\"reported-tcb\":\"microcode=100\"}", SV_USAGE, "sev.host.lower",
+                "microcode would go down from 213 to 100");
         refuses("config", "{\"reported-tcb\":\"fmc=1\"}", SV_USAGE, "sev.host.tcb", "Milan");
         refuses("config", "{\"reported-tcb\":\"snp\"}", SV_USAGE, "sev.host.tcb", "snp=24");
-        refuses("config", "{\"reported-tcb\":\"snp=256\"}", SV_USAGE, "sev.host.tcb", "component snp");
-        refuses("config", "{\"reset\":\"\",\"reported-tcb\":\"snp=25\"}", SV_USAGE, "sev.host.option", "one of them");
+        refuses("config", "{\"reported-tcb\":\"snp=256\"}", SV_USAGE, "sev.host.tcb",
+                "component snp");
+        refuses("config", "{\"reset\":\"\",\"reported-tcb\":\"snp=25\"}", SV_USAGE,
+                "sev.host.option", "one of them");
         refuses("config", "{\"mask-chip-id\":\"1\"}", SV_USAGE, "sev.host.option", "yes or no");
         /* The dry run says the same and changes nothing. */
-        plans("config", "{\"reported-tcb\":\"snp=24,microcode=200\",\"lower\":\"\",\"mask-chip-id\":\"yes\"}", true,
-              LINES("reported_tcb.snp: 25 -> 24", "reported_tcb.microcode: 213 -> 200", "mask_chip_id: no -> yes"));
-        plans("config", "{\"reported-tcb\":\"snp=24,microcode=200\",\"lower\":\"\",\"mask-chip-id\":\"yes\"}", false,
-              LINES("reported_tcb.snp: 25 -> 24", "reported_tcb.microcode: 213 -> 200", "mask_chip_id: no -> yes"));
-        plans("config", "{\"reported-tcb\":\"snp=25\"}", false, LINES("reported_tcb.snp: 24 -> 25")); /* up again needs no --lower; the rest stays */
-        plans("config", "{\"mask-chip-key\":\"yes\",\"mask-chip-id\":\"no\"}", false, LINES("mask_chip_id: yes -> no", "mask_chip_key: no -> yes"));
-        plans("config", "{\"reset\":\"\",\"mask-chip-key\":\"no\"}", false, LINES("reported_tcb.microcode: 200 -> 213", "mask_chip_key: yes -> no"));
+        plans("config",
+              "{\"reported-tcb\":\"snp=24,microcode=200\",\"lower\":\"\",\"mask-chip-id\":\"yes\"}",
+              true,
+              LINES("reported_tcb.snp: 25 -> 24", "reported_tcb.microcode: 213 -> 200",
+                    "mask_chip_id: no -> yes"));
+        plans("config",
+              "{\"reported-tcb\":\"snp=24,microcode=200\",\"lower\":\"\",\"mask-chip-id\":\"yes\"}",
+              false,
+              LINES("reported_tcb.snp: 25 -> 24", "reported_tcb.microcode: 213 -> 200",
+                    "mask_chip_id: no -> yes"));
+        /* up again needs no --lower; the rest stays */
+        plans("config", "{\"reported-tcb\":\"snp=25\"}", false,
+              LINES("reported_tcb.snp: 24 -> 25"));
+        plans("config", "{\"mask-chip-key\":\"yes\",\"mask-chip-id\":\"no\"}", false,
+              LINES("mask_chip_id: yes -> no", "mask_chip_key: no -> yes"));
+        plans("config", "{\"reset\":\"\",\"mask-chip-key\":\"no\"}", false,
+              LINES("reported_tcb.microcode: 200 -> 213", "mask_chip_key: yes -> no"));
 }
 
 static void test_commit(void **state)
 {
-        plans("config", "{\"reported-tcb\":\"snp=20\",\"lower\":\"\"}", false, LINES("reported_tcb.snp: 25 -> 20"));
-        plans("commit", "{}", true, LINES("reported_tcb.snp: 20 -> 25", "committed_version: not told by the kernel -> 1.55.29"));
-        plans("commit", "{}", false, LINES("reported_tcb.snp: 20 -> 25", "committed_version: not told by the kernel -> 1.55.29"));
+        plans("config", "{\"reported-tcb\":\"snp=20\",\"lower\":\"\"}", false,
+              LINES("reported_tcb.snp: 25 -> 20"));
+        plans("commit", "{}", true,
+              LINES("reported_tcb.snp: 20 -> 25",
+                    "committed_version: not told by the kernel -> 1.55.29"));
+        plans("commit", "{}", false,
+              LINES("reported_tcb.snp: 20 -> 25",
+                    "committed_version: not told by the kernel -> 1.55.29"));
         plans("commit", "{}", false, LINES("committed_version: not told by the kernel -> 1.55.29"));
 }
 
@@ -292,19 +332,24 @@ static void test_platform_refuses(void **state)
         SV_JSON *plan = NULL;
 
         setenv("TEESIM_FW_STATUS", "0x16", 1);
-        refuses("config", "{\"mask-chip-id\":\"yes\"}", SV_SYSTEM, "sev.host.firmware", "status 0x16: a parameter is invalid");
+        refuses("config", "{\"mask-chip-id\":\"yes\"}", SV_SYSTEM, "sev.host.firmware",
+                "status 0x16: a parameter is invalid");
         refuses("commit", "{}", SV_SYSTEM, "sev.host.firmware", "SNP_COMMIT");
         setenv("TEESIM_FW_STATUS", "0x25", 1);
-        refuses("commit", "{}", SV_SYSTEM, "sev.host.firmware", "the committed firmware must be restored");
+        refuses("commit", "{}", SV_SYSTEM, "sev.host.firmware",
+                "the committed firmware must be restored");
         unsetenv("TEESIM_FW_STATUS");
         setenv("TEESIM_SEV_DOWN", "1", 1);
-        refuses("config", "{\"mask-chip-id\":\"yes\"}", SV_SYSTEM, "sev.host.device", "not initialised");
+        refuses("config", "{\"mask-chip-id\":\"yes\"}", SV_SYSTEM, "sev.host.device",
+                "not initialised");
         unsetenv("TEESIM_SEV_DOWN");
         refuses("none", "{}", SV_USAGE, "sev.host.option", "commit, config or vlek-load");
         plans("config", "{}", false, LINES(NULL));
-        FAILS(sv_sev_host_op_at("/dev/none", SV_SEV_MILAN, "commit", NULL, true, NULL, &err), SV_SYSTEM, "sev.host.device");
+        FAILS(sv_sev_host_op_at("/dev/none", SV_SEV_MILAN, "commit", NULL, true, NULL, &err),
+              SV_SYSTEM, "sev.host.device");
         plan = sv_json_object();
-        FAILS(sv_sev_host_op_at("/dev/sev", SV_SEV_UNKNOWN, "commit", NULL, true, plan, &err), SV_SYSTEM, "sev.host.product");
+        FAILS(sv_sev_host_op_at("/dev/sev", SV_SEV_UNKNOWN, "commit", NULL, true, plan, &err),
+              SV_SYSTEM, "sev.host.product");
 }
 
 static int set_up(void **state)

@@ -1,5 +1,6 @@
-/* From a guest file through our domain, an unmodified libvirt and an unmodified QEMU to the platform: what is measured there is what
- * sv_sev_measure predicts. libvirt's driver runs in this program; QEMU is started by a wrapper that preloads the simulator. */
+/* From a guest file through our domain, an unmodified libvirt and an unmodified QEMU to the
+ * platform: what is measured there is what sv_sev_measure predicts. libvirt's driver runs in this
+ * program; QEMU is started by a wrapper that preloads the simulator. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -53,7 +54,8 @@ static int bind_entry(const char *from, const char *to)
                 return symlink(target, to);
         }
         if (S_ISDIR(st.st_mode))
-                return mkdir(to, 0755) < 0 || mount(from, to, NULL, MS_BIND | MS_REC, NULL) < 0 ? -1 : 0;
+                return mkdir(to, 0755) < 0 || mount(from, to, NULL, MS_BIND | MS_REC, NULL) < 0 ? -1
+                                                                                                : 0;
         if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
                 return mknod(to, st.st_mode, st.st_rdev);
         fd = open(to, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -71,8 +73,9 @@ static int make_dev(void)
         DIR *d;
         int r = 0;
 
-        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mkdir(dev, 0755) < 0 ||
-            mount("none", dev, "tmpfs", 0, "mode=755") < 0 || !(d = opendir("/dev")))
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mkdir(dev, 0755) < 0 || mount("none", dev, "tmpfs", 0, "mode=755") < 0 ||
+            !(d = opendir("/dev")))
                 return -1;
         while (r == 0 && (e = readdir(d))) {
                 SV_STR from = sv_asprintf("/dev/%s", e->d_name);
@@ -82,7 +85,9 @@ static int make_dev(void)
                         r = bind_entry(from, to);
         }
         closedir(d);
-        return r < 0 || mknod(sev, S_IFCHR | 0660, makedev(1, 3)) < 0 ? -1 : mount(dev, "/dev", NULL, MS_BIND | MS_REC, NULL);
+        return r < 0 || mknod(sev, S_IFCHR | 0660, makedev(1, 3)) < 0
+                       ? -1
+                       : mount(dev, "/dev", NULL, MS_BIND | MS_REC, NULL);
 }
 
 /* --- one guest --- */
@@ -104,7 +109,12 @@ static void wait_for_state(struct sv_json **state)
 static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
 {
         const struct sv_tee tee = {.name = "sev-snp", .domain = sv_sev_domain};
-        struct sv_plan plan = {.guest = g, .tee = &tee, .kvm = true, .cmdline = g->cmdline ? g->cmdline : "", .kernel = g->kernel, .initrd = g->initrd,
+        struct sv_plan plan = {.guest = g,
+                               .tee = &tee,
+                               .kvm = true,
+                               .cmdline = g->cmdline ? g->cmdline : "",
+                               .kernel = g->kernel,
+                               .initrd = g->initrd,
                                .firmware = teesim_firmware()};
         struct sv_err err = SV_ERR_NULL;
         SV_BUF plain = SV_BUF_NULL;
@@ -117,9 +127,11 @@ static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
         sv_buf_puts(xml, devices);
 }
 
-static void launch(const char *members, struct sv_guest *g, struct sv_json **state, struct sv_err *started)
+static void launch(const char *members, struct sv_guest *g, struct sv_json **state,
+                   struct sv_err *started)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"memory\":\"256MiB\",\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\","
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"memory\":\"256MiB\","
+                                  "\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\","
                                   "\"cmdline\":\"console=ttyS0\",\"nics\":[],%s}",
                                   teesim_firmware(), members);
         SV_STR path = below("state.json");
@@ -158,7 +170,8 @@ static void test_launched(void **unused)
 {
         static const char *const guests[] = {
                 "\"vcpus\":1,\"cpu\":\"EPYC-v4\"",
-                "\"vcpus\":2,\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"host_data\":\"0101010101010101010101010101010101010101010101010101010101010101\"}}",
+                "\"vcpus\":2,\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"host_data\":"
+                "\"0101010101010101010101010101010101010101010101010101010101010101\"}}",
                 "\"vcpus\":4,\"cpu\":\"EPYC-Milan\"",
         };
 
@@ -172,12 +185,14 @@ static void test_launched(void **unused)
                 predict(&g, digest);
                 assert_string_equal(sv_json_str(sv_json_get(state, "digest")), digest);
                 assert_string_equal(sv_json_str(sv_json_get(state, "outcome")), "launched");
-                assert_int_equal(sv_json_str(sv_json_get(state, "host_data"))[1], i == 1 ? '1' : '0');
+                assert_int_equal(sv_json_str(sv_json_get(state, "host_data"))[1],
+                                 i == 1 ? '1' : '0');
                 print_message("%s: launched\n", guests[i]);
         }
 }
 
-/* A domain is not even made for a block of another guest; that the platform would refuse it too is the matrix' to show. */
+/* A domain is not even made for a block of another guest; that the platform would refuse it too is
+ * the matrix' to show. */
 static void no_domain(const struct sv_guest *g, const char *check)
 {
         struct sv_domain_part part = {0};
@@ -190,7 +205,8 @@ static void no_domain(const struct sv_guest *g, const char *check)
 /* An ID block from the guest file: right, for another digest, for another policy. */
 static void test_id_block(void **unused)
 {
-        static const char members[] = "\"vcpus\":1,\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"id_block\":\"id_block\",\"id_auth\":\"id_auth\"}}";
+        static const char members[] = "\"vcpus\":1,\"cpu\":\"EPYC-v4\",\"tees\":{\"sev-snp\":{\"id_"
+                                      "block\":\"id_block\",\"id_auth\":\"id_auth\"}}";
         uint8_t block[AMD_ID_BLOCK], auth[AMD_ID_AUTH];
         EVP_PKEY *key = amd_p384();
 
@@ -200,7 +216,8 @@ static void test_id_block(void **unused)
                 SV_BUF raw = SV_BUF_NULL;
                 SV_JSON *state = NULL;
                 SV_GUEST g = {0}, plain = {0};
-                SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"cpu\":\"EPYC-v4\",\"firmware\":\"%s\",\"kernel\":\"kernel\","
+                SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"cpu\":"
+                                          "\"EPYC-v4\",\"firmware\":\"%s\",\"kernel\":\"kernel\","
                                           "\"initrd\":\"initrd\",\"cmdline\":\"console=ttyS0\"}",
                                           teesim_firmware());
                 char digest[97];
@@ -215,10 +232,12 @@ static void test_id_block(void **unused)
                 put("id_block", 0644, block, sizeof(block));
                 put("id_auth", 0644, auth, sizeof(auth));
                 if (wrong) {
-                        SV_STR own = sv_asprintf("%.*s,%s}", (int)strlen(text) - 1, text, strstr(members, "\"tees\""));
+                        SV_STR own = sv_asprintf("%.*s,%s}", (int)strlen(text) - 1, text,
+                                                 strstr(members, "\"tees\""));
 
                         OK(sv_guest_parse(sv_bytes_str(own), "g.json", dir, &g, &err));
-                        no_domain(&g, wrong == 1 ? "snp.id_block.launch_digest" : "snp.id_block.guest_policy");
+                        no_domain(&g, wrong == 1 ? "snp.id_block.launch_digest"
+                                                 : "snp.id_block.guest_policy");
                         continue;
                 }
                 launch(members, &g, &state, &started);
@@ -231,13 +250,16 @@ static void test_id_block(void **unused)
 
 static int set_up(void **unused)
 {
-        static const char conf[] = "stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\nuser = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\n"
+        static const char conf[] = "stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\nuser "
+                                   "= \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\n"
                                    "security_driver = \"none\"\n";
         SV_STR kernel = below("kernel");
         SV_STR initrd = below("initrd");
         SV_STR etc = below("root/etc");
-        SV_STR script = sv_asprintf("#!/bin/sh\nexport LD_PRELOAD='%s' TEESIM_STATE='%s/state.json' TEESIM_RUN=block\nexec qemu-system-x86_64 \"$@\"\n",
-                                    getenv("TEESIM_SO"), dir);
+        SV_STR script =
+                sv_asprintf("#!/bin/sh\nexport LD_PRELOAD='%s' TEESIM_STATE='%s/state.json' "
+                            "TEESIM_RUN=block\nexec qemu-system-x86_64 \"$@\"\n",
+                            getenv("TEESIM_SO"), dir);
         struct sv_err err = SV_ERR_NULL;
 
         teesim_fake_kernel(kernel);
@@ -253,7 +275,9 @@ static void kill_leftover(void)
 {
         SV_STR path = below("root/run/qemu/g.pid");
         SV_BUF text = SV_BUF_NULL;
-        long pid = sv_file_read(path, 64, &text, "test.pid", NULL) == 0 ? strtol(sv_buf_str(&text), NULL, 10) : 0;
+        long pid = sv_file_read(path, 64, &text, "test.pid", NULL) == 0
+                           ? strtol(sv_buf_str(&text), NULL, 10)
+                           : 0;
 
         if (pid > 1)
                 kill((pid_t)pid, SIGKILL);
@@ -276,7 +300,8 @@ static int run(void)
 
 int main(void)
 {
-        const char *missing = geteuid() ? "only root can make /dev/sev for libvirt" : teesim_missing();
+        const char *missing =
+                geteuid() ? "only root can make /dev/sev for libvirt" : teesim_missing();
         int status = 0;
         pid_t pid;
 

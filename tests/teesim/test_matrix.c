@@ -1,5 +1,6 @@
-/* What QEMU really submits for a guest, measured by the simulator with code of its own, is what sv_sev_launch_digest predicts; and the
- * platform takes or refuses ID blocks over that prediction. */
+/* What QEMU really submits for a guest, measured by the simulator with code of its own, is what
+ * sv_sev_launch_digest predicts; and the platform takes or refuses ID blocks over that prediction.
+ */
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -22,7 +23,10 @@ static void predict(unsigned vcpus, const char *cpu, bool with_kernel, uint8_t d
 {
         struct sv_err err = SV_ERR_NULL;
         struct sv_boot_hashes hashes;
-        struct sv_sev_launch in = {.firmware = sv_buf_bytes(&firmware), .vcpus = vcpus, .features = 1, .vmm = SV_VMM_QEMU};
+        struct sv_sev_launch in = {.firmware = sv_buf_bytes(&firmware),
+                                   .vcpus = vcpus,
+                                   .features = 1,
+                                   .vmm = SV_VMM_QEMU};
 
         OK(sv_cpu_sig_of(cpu, &in.cpu_sig, &err));
         if (with_kernel) {
@@ -47,19 +51,23 @@ static const struct {
         [WRONG_AUTHOR] = {"ID key signed by somebody else", 0xa},
 };
 
-static void make_id(enum id kind, const uint8_t digest[48], uint8_t block[AMD_ID_BLOCK], uint8_t auth[AMD_ID_AUTH])
+static void make_id(enum id kind, const uint8_t digest[48], uint8_t block[AMD_ID_BLOCK],
+                    uint8_t auth[AMD_ID_AUTH])
 {
-        struct amd_id id = {.policy = POLICY, .family_id = "family", .image_id = "image", .guest_svn = 7};
+        struct amd_id id = {
+                .policy = POLICY, .family_id = "family", .image_id = "image", .guest_svn = 7};
 
         memcpy(id.digest, digest, sizeof(id.digest));
         id.digest[47] ^= kind == WRONG_DIGEST;
         id.policy |= kind == WRONG_POLICY ? 1ull << 20 : 0;
-        amd_id_block(&id, id_key, kind == WITH_AUTHOR || kind == WRONG_AUTHOR ? author_key : NULL, block, auth);
+        amd_id_block(&id, id_key, kind == WITH_AUTHOR || kind == WRONG_AUTHOR ? author_key : NULL,
+                     block, auth);
         auth[0x40] ^= kind == WRONG_SIGNATURE;
         auth[0x680] ^= kind == WRONG_AUTHOR;
 }
 
-static void same(const struct sv_json *state, const char *member, const void *expected, size_t n, const char *what)
+static void same(const struct sv_json *state, const char *member, const void *expected, size_t n,
+                 const char *what)
 {
         char hex[2 * 64 + 1];
         const char *found = sv_json_str(sv_json_get(state, member));
@@ -69,33 +77,45 @@ static void same(const struct sv_json *state, const char *member, const void *ex
                 fail_msg("%s: %s is %s, expected %s", what, member, found ? found : "absent", hex);
 }
 
-static void launch(unsigned vcpus, const char *cpu, bool with_kernel, enum id kind, bool with_host_data)
+static void launch(unsigned vcpus, const char *cpu, bool with_kernel, enum id kind,
+                   bool with_host_data)
 {
-        uint8_t digest[48], block[AMD_ID_BLOCK], auth[AMD_ID_AUTH], raw_key[AMD_KEY], key_digest[48] = {0}, host_data[32] = {0};
+        uint8_t digest[48], block[AMD_ID_BLOCK], auth[AMD_ID_AUTH], raw_key[AMD_KEY],
+                key_digest[48] = {0}, host_data[32] = {0};
         bool has_id = kind != NO_ID, ok = !ids[kind].status;
-        struct teesim_guest g = {.dir = dir, .vcpus = vcpus, .cpu = cpu, .kernel = with_kernel ? kernel : NULL, .initrd = with_kernel ? initrd : NULL,
-                                 .cmdline = with_kernel ? CMDLINE : NULL, .host_data = with_host_data ? host_data : NULL, .policy = POLICY,
-                                 .id_block = has_id ? block : NULL, .id_auth = auth, .author_key = kind == WITH_AUTHOR || kind == WRONG_AUTHOR};
+        struct teesim_guest g = {.dir = dir,
+                                 .vcpus = vcpus,
+                                 .cpu = cpu,
+                                 .kernel = with_kernel ? kernel : NULL,
+                                 .initrd = with_kernel ? initrd : NULL,
+                                 .cmdline = with_kernel ? CMDLINE : NULL,
+                                 .host_data = with_host_data ? host_data : NULL,
+                                 .policy = POLICY,
+                                 .id_block = has_id ? block : NULL,
+                                 .id_auth = auth,
+                                 .author_key = kind == WITH_AUTHOR || kind == WRONG_AUTHOR};
         struct sv_err err = SV_ERR_NULL;
         SV_JSON *state = NULL;
         SV_BUF said = SV_BUF_NULL;
         char what[160];
         int r;
 
-        snprintf(what, sizeof(what), "%u vCPUs, %s, %s kernel, %s, %s host data", vcpus, cpu, with_kernel ? "with" : "no", ids[kind].name,
-                 with_host_data ? "with" : "no");
+        snprintf(what, sizeof(what), "%u vCPUs, %s, %s kernel, %s, %s host data", vcpus, cpu,
+                 with_kernel ? "with" : "no", ids[kind].name, with_host_data ? "with" : "no");
         for (unsigned i = 0; with_host_data && i < sizeof(host_data); i++)
                 host_data[i] = (uint8_t)(i + 1);
         predict(vcpus, cpu, with_kernel, digest);
         make_id(kind, digest, block, auth);
         r = teesim_qemu(&g, &state, &said);
         if (!state)
-                fail_msg("%s: QEMU ended with %d before LAUNCH_FINISH: %s", what, r, sv_buf_str(&said));
+                fail_msg("%s: QEMU ended with %d before LAUNCH_FINISH: %s", what, r,
+                         sv_buf_str(&said));
         same(state, "digest", digest, sizeof(digest), what);
         same(state, "host_data", host_data, sizeof(host_data), what);
         if ((r == 0) != ok || sv_json_int(sv_json_get(state, "fw_error"), -1) != ids[kind].status)
                 fail_msg("%s: QEMU ended with %d, the firmware said 0x%llx: %s", what, r,
-                         (unsigned long long)sv_json_int(sv_json_get(state, "fw_error"), -1), sv_buf_str(&said));
+                         (unsigned long long)sv_json_int(sv_json_get(state, "fw_error"), -1),
+                         sv_buf_str(&said));
         assert_int_equal(sv_json_int(sv_json_get(state, "vcpus"), -1), vcpus);
         if (has_id && ok) {
                 amd_public_key(id_key, raw_key);
@@ -115,7 +135,8 @@ static void matrix(const char *cpu)
                 for (int with_kernel = 0; with_kernel < 2; with_kernel++)
                         for (size_t k = 0; k < 3; k++)
                                 for (int with_host_data = 0; with_host_data < 2; with_host_data++)
-                                        launch(vcpus[v], cpu, with_kernel, kinds[k], with_host_data);
+                                        launch(vcpus[v], cpu, with_kernel, kinds[k],
+                                               with_host_data);
 }
 
 static void test_epyc_v4(void **state)
@@ -136,13 +157,15 @@ static void test_id_blocks(void **state)
         launch(1, "EPYC-v4", true, WRONG_AUTHOR, false);
 }
 
-/* Refused before anything is measured: by KVM (bit 17, the migration agent), by the firmware (a newer interface). */
+/* Refused before anything is measured: by KVM (bit 17, the migration agent), by the firmware (a
+ * newer interface). */
 static void test_policies(void **state)
 {
         static const uint64_t bad[] = {0x10000, 0x70000, 0x300ff};
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-                struct teesim_guest g = {.dir = dir, .vcpus = 1, .cpu = "EPYC-v4", .policy = bad[i]};
+                struct teesim_guest g = {
+                        .dir = dir, .vcpus = 1, .cpu = "EPYC-v4", .policy = bad[i]};
                 SV_JSON *none = NULL;
                 SV_BUF said = SV_BUF_NULL;
 

@@ -1,15 +1,20 @@
-/* Quotes of the test platform hold for our verifier under their own root and under no other, at the level that its documents say; a
- * revoked certificate, and every changed bit of what is signed, is seen. */
+/* Quotes of the test platform hold for our verifier under their own root and under no other, at the
+ * level that its documents say; a revoked certificate, and every changed bit of what is signed, is
+ * seen. */
 #include "base/core/file.h"
 #include "tdx/verify/verify.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/unit/unit.h"
 
 #define JUNE_2026 1780272000
-#define MR        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+#define MR                                                                                         \
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
+        "a1a1a1a1"
 
-static const char state_text[] = "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR
-                                 "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
+static const char state_text[] =
+        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
+        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR
+        "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
 static const uint8_t rtmr[4][INTEL_MR] = {{0x10}, {0x11}, {0x12}, {0x13}};
 
 struct platform {
@@ -43,16 +48,24 @@ static void begin(struct platform *p, const struct intel_options *o)
         intel_signer_load(p->dir, &p->signer);
         OK(sv_json_parse(sv_bytes_str(state_text), "state", &p->state, &err));
         OK(sv_certs_parse(part(p, "root.pem", &p->root), &p->roots, "test.root", &err));
-        p->in = (struct sv_tdx_in){.tcb_info = part(p, "tcb_info.json", &p->info), .tcb_info_chain = part(p, "tcb_info_chain.pem", &p->info_chain),
+        p->in = (struct sv_tdx_in){.tcb_info = part(p, "tcb_info.json", &p->info),
+                                   .tcb_info_chain = part(p, "tcb_info_chain.pem", &p->info_chain),
                                    .qe_identity = part(p, "qe_identity.json", &p->qe),
-                                   .qe_identity_chain = part(p, "qe_identity_chain.pem", &p->qe_chain),
-                                   .pck_crl = part(p, "pck_crl.der", &p->pck_crl), .root_ca_crl = part(p, "root_ca_crl.der", &p->root_crl),
-                                   .test_roots = &p->roots, .time = JUNE_2026};
+                                   .qe_identity_chain =
+                                           part(p, "qe_identity_chain.pem", &p->qe_chain),
+                                   .pck_crl = part(p, "pck_crl.der", &p->pck_crl),
+                                   .root_ca_crl = part(p, "root_ca_crl.der", &p->root_crl),
+                                   .test_roots = &p->roots,
+                                   .time = JUNE_2026};
 }
 
 static void sign(struct platform *p, unsigned version, unsigned type)
 {
-        struct intel_quote q = {.version = version, .type = type, .state = p->state, .rtmr = rtmr, .report_data = "report data"};
+        struct intel_quote q = {.version = version,
+                                .type = type,
+                                .state = p->state,
+                                .rtmr = rtmr,
+                                .report_data = "report data"};
 
         sv_buf_free(&p->quote);
         intel_quote(&p->signer, &q, &p->quote);
@@ -62,7 +75,8 @@ static void sign(struct platform *p, unsigned version, unsigned type)
 
 static void end(struct platform *p)
 {
-        struct sv_buf *all[] = {&p->info, &p->info_chain, &p->qe, &p->qe_chain, &p->pck_crl, &p->root_crl, &p->root, &p->quote};
+        struct sv_buf *all[] = {&p->info,    &p->info_chain, &p->qe,   &p->qe_chain,
+                                &p->pck_crl, &p->root_crl,   &p->root, &p->quote};
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
                 sv_buf_free(all[i]);
@@ -103,8 +117,10 @@ static void test_forms(void **unused)
         }
 }
 
-/* Every byte, one bit changed at a time. `c`: collateral that has served before, or NULL when it is what changes. */
-static void changed(struct platform *p, struct sv_tdx_collateral *c, const char *what, struct sv_buf *b, size_t n)
+/* Every byte, one bit changed at a time. `c`: collateral that has served before, or NULL when it is
+ * what changes. */
+static void changed(struct platform *p, struct sv_tdx_collateral *c, const char *what,
+                    struct sv_buf *b, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
                 struct sv_tdx_out out = {0};
@@ -112,11 +128,14 @@ static void changed(struct platform *p, struct sv_tdx_collateral *c, const char 
                 int r;
 
                 b->p[i] ^= 1 << i % 8;
-                r = c ? sv_tdx_verify_with(c, p->in.quote, p->in.report_data, p->in.time, &out, &err) : sv_tdx_verify(&p->in, &out, &err);
+                r = c ? sv_tdx_verify_with(c, p->in.quote, p->in.report_data, p->in.time, &out,
+                                           &err)
+                      : sv_tdx_verify(&p->in, &out, &err);
                 if (r == 0)
                         fail_msg("%s with byte %zu changed was believed", what, i);
                 if (!strchr(err.check, '.'))
-                        fail_msg("%s with byte %zu changed: \"%s\" [%s]", what, i, err.msg, err.check);
+                        fail_msg("%s with byte %zu changed: \"%s\" [%s]", what, i, err.msg,
+                                 err.check);
                 b->p[i] ^= 1 << i % 8;
         }
 }
@@ -130,19 +149,25 @@ static void test_changed(void **unused)
         struct platform p;
 
         begin(&p, &o);
-        c = (struct sv_tdx_collateral){.tcb_info = p.in.tcb_info, .tcb_info_chain = p.in.tcb_info_chain, .qe_identity = p.in.qe_identity,
-                                       .qe_identity_chain = p.in.qe_identity_chain, .pck_crl = p.in.pck_crl,
-                                       .root_ca_crl = p.in.root_ca_crl, .test_roots = &p.roots};
+        c = (struct sv_tdx_collateral){.tcb_info = p.in.tcb_info,
+                                       .tcb_info_chain = p.in.tcb_info_chain,
+                                       .qe_identity = p.in.qe_identity,
+                                       .qe_identity_chain = p.in.qe_identity_chain,
+                                       .pck_crl = p.in.pck_crl,
+                                       .root_ca_crl = p.in.root_ca_crl,
+                                       .test_roots = &p.roots};
         for (unsigned i = 0; i < 4; i++) {
                 sign(&p, i ? 5 : 4, i ? i + 1 : 2);
-                changed(&p, &c, i ? "a quote of version 5" : "a quote of version 4", &p.quote, 48 + bodies[i] + 4 + 128 + 6 + 384 + 64 + 34);
+                changed(&p, &c, i ? "a quote of version 5" : "a quote of version 4", &p.quote,
+                        48 + bodies[i] + 4 + 128 + 6 + 384 + 64 + 34);
         }
         changed(&p, NULL, "the PCK list", &p.pck_crl, p.pck_crl.n);
         changed(&p, NULL, "the root's list", &p.root_crl, p.root_crl.n);
         end(&p);
 }
 
-/* And of the certificates in the quote's chain, which is text there: the platform's own, its issuer's, and the root, which is pinned whole. */
+/* And of the certificates in the quote's chain, which is text there: the platform's own, its
+ * issuer's, and the root, which is pinned whole. */
 static void test_certificates_changed(void **unused)
 {
         struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
@@ -174,7 +199,8 @@ static void test_certificates_changed(void **unused)
                         assert_int_equal(pem.n, strlen(p.signer.chain));
                         memcpy(p.quote.p + p.quote.n - pem.n, pem.p, pem.n);
                         if (sv_tdx_verify(&p.in, &out, &err) == 0)
-                                fail_msg("certificate %zu with byte %zu changed was believed", c, i);
+                                fail_msg("certificate %zu with byte %zu changed was believed", c,
+                                         i);
                 }
         }
         end(&p);
@@ -191,7 +217,9 @@ static void test_levels(void **unused)
                 {{.platform = "ConfigurationNeeded"}, SV_TCB_CONFIGURATION, NULL},
                 {{.platform = "OutOfDate"}, SV_TCB_OUT_OF_DATE, NULL},
                 {{.module = "OutOfDate"}, SV_TCB_OUT_OF_DATE, NULL},
-                {{.qe = "OutOfDate", .platform = "ConfigurationNeeded"}, SV_TCB_OUT_OF_DATE_CONFIGURATION, NULL},
+                {{.qe = "OutOfDate", .platform = "ConfigurationNeeded"},
+                 SV_TCB_OUT_OF_DATE_CONFIGURATION,
+                 NULL},
                 {{.platform = "Revoked"}, SV_TCB_REVOKED, "tdx.tcb.revoked"},
                 {{.module = "Revoked"}, SV_TCB_REVOKED, "tdx.tcb.revoked"},
                 {{.pck_revoked = true}, 0, "tdx.pck.revoked"},
@@ -217,8 +245,10 @@ static void test_levels(void **unused)
         }
 }
 
-/* One thing of the platform, of Intel's documents or of the quote is another; quotes of version 5 with a body of type 3. */
-static const uint8_t old_module[16] = {3, 1, 2}, older[16] = {1, 1, 2}, module_3[16] = {5, 3, 2}, module_9[16] = {5, 9, 2}, no_module[16] = {5, 0, 2};
+/* One thing of the platform, of Intel's documents or of the quote is another; quotes of version 5
+ * with a body of type 3. */
+static const uint8_t old_module[16] = {3, 1, 2}, older[16] = {1, 1, 2}, module_3[16] = {5, 3, 2},
+                     module_9[16] = {5, 9, 2}, no_module[16] = {5, 0, 2};
 
 static const struct {
         struct intel_options o;
@@ -232,8 +262,20 @@ static const struct {
         /* the module, at launch and now */
         {{0}, old_module, NULL, 0, SV_TCB_RELAUNCH_ADVISED, 0, NULL},
         {{.platform = "SWHardeningNeeded"}, old_module, NULL, 0, SV_TCB_RELAUNCH_ADVISED, 0, NULL},
-        {{.platform = "ConfigurationNeeded"}, old_module, NULL, 0, SV_TCB_RELAUNCH_CONFIGURATION, 0, NULL},
-        {{.platform = "ConfigurationAndSWHardeningNeeded"}, old_module, NULL, 0, SV_TCB_RELAUNCH_CONFIGURATION, 0, NULL},
+        {{.platform = "ConfigurationNeeded"},
+         old_module,
+         NULL,
+         0,
+         SV_TCB_RELAUNCH_CONFIGURATION,
+         0,
+         NULL},
+        {{.platform = "ConfigurationAndSWHardeningNeeded"},
+         old_module,
+         NULL,
+         0,
+         SV_TCB_RELAUNCH_CONFIGURATION,
+         0,
+         NULL},
         {{.platform = "OutOfDate"}, old_module, NULL, 0, SV_TCB_OUT_OF_DATE, 0, NULL},
         {{.qe = "OutOfDate"}, old_module, NULL, 0, SV_TCB_OUT_OF_DATE, 0, NULL},
         {{0}, old_module, old_module, 0, SV_TCB_OUT_OF_DATE, 0, NULL},
@@ -242,8 +284,14 @@ static const struct {
         {{0}, module_3, module_3, 0, 0, SV_PROOF, "tdx.module.mismatch"},
         {{.info = {"TDX_01", "TDX_03"}}, module_3, module_3, 0, SV_TCB_UP_TO_DATE, 0, NULL},
         {{0}, no_module, no_module, 0, SV_TCB_UP_TO_DATE, 0, NULL},
-        {{.info = {"\"2023-08-09T00:00:00Z\",\"tcbStatus\":\"OutOfDate\"", "\"2023-08-09T00:00:00Z\",\"tcbStatus\":\"Revoked\""}},
-         NULL, old_module, 0, 0, SV_PROOF, "tdx.tcb.revoked"},
+        {{.info = {"\"2023-08-09T00:00:00Z\",\"tcbStatus\":\"OutOfDate\"",
+                   "\"2023-08-09T00:00:00Z\",\"tcbStatus\":\"Revoked\""}},
+         NULL,
+         old_module,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.tcb.revoked"},
         /* statuses that are not for the place */
         {{.qe = "Revoked"}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb.revoked"},
         {{.qe = "ConfigurationNeeded"}, NULL, NULL, 0, SV_TCB_UP_TO_DATE, 0, NULL},
@@ -253,20 +301,86 @@ static const struct {
         {{.platform = "TDRelaunchAdvised"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
         {{.platform = "uptodate"}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
         /* documents */
-        {{.info = {"[\"INTEL-SA-00001\"]", "\"INTEL-SA-00001\""}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
+        {{.info = {"[\"INTEL-SA-00001\"]", "\"INTEL-SA-00001\""}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_FORMAT,
+         "tdx.tcb.status"},
         {{.info = {"[\"INTEL-SA-00001\"]", "[1]"}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
-        {{.qe = "OutOfDate", .identity = {"[\"INTEL-SA-00001\"]", "{}"}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb.status"},
-        {{.info = {"\"tcbType\":0", "\"tcbType\":1"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
+        {{.qe = "OutOfDate", .identity = {"[\"INTEL-SA-00001\"]", "{}"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_FORMAT,
+         "tdx.tcb.status"},
+        {{.info = {"\"tcbType\":0", "\"tcbType\":1"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.tcb_info.mismatch"},
         {{.info = {"\"tcbType\":0,", ""}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
-        {{.info = {"\"version\":3", "\"version\":2"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
-        {{.info = {"\"pceId\":\"0000\"", "\"pceId\":\"0001\""}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.mismatch"},
-        {{.info = {"\"version\":3", "\"version\":3,\"version\":3"}}, NULL, NULL, 0, 0, SV_FORMAT, "tdx.tcb_info.json"},
-        {{.info = {"2020-01-02", "2026-06-02"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_info.expired"},
-        {{.identity = {"2020-01-02", "2026-06-02"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe_identity.expired"},
-        {{.identity = {"2049-12-31", "2026-05-31"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe_identity.expired"},
+        {{.info = {"\"version\":3", "\"version\":2"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.tcb_info.mismatch"},
+        {{.info = {"\"pceId\":\"0000\"", "\"pceId\":\"0001\""}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.tcb_info.mismatch"},
+        {{.info = {"\"version\":3", "\"version\":3,\"version\":3"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_FORMAT,
+         "tdx.tcb_info.json"},
+        {{.info = {"2020-01-02", "2026-06-02"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.tcb_info.expired"},
+        {{.identity = {"2020-01-02", "2026-06-02"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.qe_identity.expired"},
+        {{.identity = {"2049-12-31", "2026-05-31"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.qe_identity.expired"},
         {{.identity = {"\"TD_QE\"", "\"QE\""}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe.mismatch"},
-        {{.identity = {"\"version\":2", "\"version\":1"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe.mismatch"},
-        {{.identity = {"\"isvprodid\":2", "\"isvprodid\":1"}}, NULL, NULL, 0, 0, SV_PROOF, "tdx.qe.mismatch"},
+        {{.identity = {"\"version\":2", "\"version\":1"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.qe.mismatch"},
+        {{.identity = {"\"isvprodid\":2", "\"isvprodid\":1"}},
+         NULL,
+         NULL,
+         0,
+         0,
+         SV_PROOF,
+         "tdx.qe.mismatch"},
         {{0}, NULL, NULL, 1, 0, SV_PROOF, "tdx.qe.report_data"},
         /* certificates and lists */
         {{.tcb_revoked = true}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_signing.revoked"},
@@ -279,13 +393,20 @@ static const struct {
 static void test_others(void **unused)
 {
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-                struct intel_quote q = {.version = 5, .type = 3, .rtmr = rtmr, .report_data = "report data", .svn = others[i].svn,
-                                        .svn2 = others[i].svn2, .qe_tail = others[i].qe_tail};
+                struct intel_quote q = {.version = 5,
+                                        .type = 3,
+                                        .rtmr = rtmr,
+                                        .report_data = "report data",
+                                        .svn = others[i].svn,
+                                        .svn2 = others[i].svn2,
+                                        .qe_tail = others[i].qe_tail};
                 struct sv_tdx_out out = {0};
                 struct sv_err err = SV_ERR_NULL;
                 struct platform p;
 
-                print_message("%zu: %s\n", i, others[i].check ? others[i].check : sv_tcb_status_name(others[i].status));
+                print_message("%zu: %s\n", i,
+                              others[i].check ? others[i].check
+                                              : sv_tcb_status_name(others[i].status));
                 begin(&p, &others[i].o);
                 q.state = p.state;
                 intel_quote(&p.signer, &q, &p.quote);
@@ -294,14 +415,16 @@ static void test_others(void **unused)
                         FAILS(sv_tdx_verify(&p.in, &out, &err), others[i].class, others[i].check);
                 } else {
                         OK(sv_tdx_verify(&p.in, &out, &err));
-                        assert_string_equal(sv_tcb_status_name(out.status), sv_tcb_status_name(others[i].status));
+                        assert_string_equal(sv_tcb_status_name(out.status),
+                                            sv_tcb_status_name(others[i].status));
                         sv_tdx_out_free(&out);
                 }
                 end(&p);
         }
 }
 
-/* The first end of all: a document's, a certificate's or a list's. And a list by another key under the same name is nobody's. */
+/* The first end of all: a document's, a certificate's or a list's. And a list by another key under
+ * the same name is nobody's. */
 static void test_lists(void **unused)
 {
         struct intel_options o = {.crls_until = JUNE_2026 + 86400};
@@ -365,7 +488,8 @@ static void test_td_report(void **unused)
         assert_memory_equal(report + 80, digest, sizeof(digest));
 }
 
-/* The quoting enclave's way, from the module's report: it says what a quote over the same TD says, and nobody else's report is signed. */
+/* The quoting enclave's way, from the module's report: it says what a quote over the same TD says,
+ * and nobody else's report is signed. */
 static void test_from_report(void **unused)
 {
         static const struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
@@ -376,7 +500,8 @@ static void test_from_report(void **unused)
 
         begin(&p, &o);
         sign(&p, 4, 2);
-        q = (struct intel_quote){.type = 2, .state = p.state, .rtmr = rtmr, .report_data = "report data"};
+        q = (struct intel_quote){
+                .type = 2, .state = p.state, .rtmr = rtmr, .report_data = "report data"};
         intel_td_report(&q, report);
         assert_true(intel_quote_report(&p.signer, report, &quote));
         assert_int_equal(quote.n, p.quote.n);
@@ -394,10 +519,15 @@ static void test_from_report(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_forms),   cmocka_unit_test(test_changed),   cmocka_unit_test(test_levels),
-                cmocka_unit_test(test_foreign), cmocka_unit_test(test_td_report), cmocka_unit_test(test_from_report),
+                cmocka_unit_test(test_forms),
+                cmocka_unit_test(test_changed),
+                cmocka_unit_test(test_levels),
+                cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_td_report),
+                cmocka_unit_test(test_from_report),
                 cmocka_unit_test(test_certificates_changed),
-                cmocka_unit_test(test_others),  cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_others),
+                cmocka_unit_test(test_lists),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

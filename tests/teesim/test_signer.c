@@ -1,4 +1,5 @@
-/* Reports of the test platform hold for our verifier under their own root, and under no other; every changed bit that is signed is seen. */
+/* Reports of the test platform hold for our verifier under their own root, and under no other;
+ * every changed bit that is signed is seen. */
 #include "base/core/file.h"
 #include "sev/verify/verify.h"
 #include "tests/teesim/signer.h"
@@ -7,13 +8,17 @@
 #define JUNE_2026 1780272000
 
 static const char state_text[] =
-        "{\"outcome\":\"launched\",\"fw_error\":0,\"digest\":\"%s%s\",\"host_data\":\"%s\",\"family_id\":\"00000000000000000000000000000001\","
-        "\"image_id\":\"00000000000000000000000000000002\",\"id_key_digest\":\"%s%s\",\"author_key_digest\":\"%s%s\",\"guest_svn\":3,"
-        "\"policy\":196608,\"features\":1,\"vcpus\":1,\"id_block\":true,\"author_key\":true,\"vcek_disabled\":false}";
+        "{\"outcome\":\"launched\",\"fw_error\":0,\"digest\":\"%s%s\",\"host_data\":\"%s\","
+        "\"family_id\":\"00000000000000000000000000000001\","
+        "\"image_id\":\"00000000000000000000000000000002\",\"id_key_digest\":\"%s%s\",\"author_key_"
+        "digest\":\"%s%s\",\"guest_svn\":3,"
+        "\"policy\":196608,\"features\":1,\"vcpus\":1,\"id_block\":true,\"author_key\":true,\"vcek_"
+        "disabled\":false}";
 
 static struct sv_json *make_state(void)
 {
-        static const char a[] = "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1", b[] = "b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2";
+        static const char a[] = "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1",
+                          b[] = "b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2";
         struct sv_err err = SV_ERR_NULL;
         struct sv_json *state = NULL;
         SV_BUF text = SV_BUF_NULL;
@@ -50,7 +55,8 @@ static void by_signer(const struct sv_snp_in *given)
                 OK(sv_snp_verify_with(&s, &in, &r, &err));
                 in.report_data = sv_bytes("other", 5);
                 FAILS(sv_snp_verify_with(&s, &in, &r, &err), SV_PROOF, "snp.report_data");
-                /* As much as the chain's certificates and lists are good for, and no more: refused by the name that it has without a signer. */
+                /* As much as the chain's certificates and lists are good for, and no more: refused
+                 * by the name that it has without a signer. */
                 in = *given;
                 for (int k = 0; k < 2; k++) {
                         struct sv_err anew = SV_ERR_NULL;
@@ -91,8 +97,14 @@ static void each_version(const char *dir, const struct amd_pki *pki)
         OK(sv_file_read(crl_path, 1 << 16, &crl, "test.crl", &err));
         crl_bytes = sv_buf_bytes(&crl);
         for (unsigned version = pki->product->turin_tcb ? 3 : 2; version <= 5; version++) {
-                struct sv_snp_in in = {.report = sv_bytes(raw, sizeof(raw)), .report_data = sv_bytes(data, sizeof(data)),
-                                       .chain = {.vek = vcek.list[0], .ca = &chain, .crls = &crl_bytes, .n_crls = 1, .test_roots = &root, .time = JUNE_2026}};
+                struct sv_snp_in in = {.report = sv_bytes(raw, sizeof(raw)),
+                                       .report_data = sv_bytes(data, sizeof(data)),
+                                       .chain = {.vek = vcek.list[0],
+                                                 .ca = &chain,
+                                                 .crls = &crl_bytes,
+                                                 .n_crls = 1,
+                                                 .test_roots = &root,
+                                                 .time = JUNE_2026}};
                 struct sv_report r;
                 struct sv_vek v;
                 bool test = false;

@@ -1,5 +1,6 @@
-/* What an unmodified QEMU really submits for a TD, measured by the simulator with code of its own, is the MRTD that sv_tdx_mrtd predicts,
- * and the hand-off blocks that it puts into the TD's memory are those of sv_tdx_hob, byte for byte. */
+/* What an unmodified QEMU really submits for a TD, measured by the simulator with code of its own,
+ * is the MRTD that sv_tdx_mrtd predicts, and the hand-off blocks that it puts into the TD's memory
+ * are those of sv_tdx_hob, byte for byte. */
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -38,7 +39,8 @@ static void same_mrtd(const struct sv_json *state, const struct sv_tdvf *t, cons
         member(state, "mrtd", &found);
         OK(sv_tdx_mrtd(t, SV_TDX_MAINLINE, mrtd, NULL, &err));
         if (!sv_bytes_eq(sv_buf_bytes(&found), sv_bytes(mrtd, sizeof(mrtd))))
-                fail_msg("%s: MRTD is %s, predicted %s", what, sv_json_str(sv_json_get(state, "mrtd")),
+                fail_msg("%s: MRTD is %s, predicted %s", what,
+                         sv_json_str(sv_json_get(state, "mrtd")),
                          sv_hex(sv_bytes(mrtd, sizeof(mrtd)), expected));
 }
 
@@ -55,22 +57,27 @@ static void same_hob(const struct sv_json *state, uint64_t memory, const char *w
         assert_int_equal(found.n, section->size);
         for (size_t i = 0; i < found.n; i++)
                 if (found.p[i] != (i < list.n ? list.p[i] : 0))
-                        fail_msg("%s: byte %zu of the hand-off blocks is 0x%02x, predicted 0x%02x (%zu bytes in all)", what, i, found.p[i],
-                                 i < list.n ? list.p[i] : 0, list.n);
+                        fail_msg("%s: byte %zu of the hand-off blocks is 0x%02x, predicted 0x%02x "
+                                 "(%zu bytes in all)",
+                                 what, i, found.p[i], i < list.n ? list.p[i] : 0, list.n);
 }
 
 /* The same as `secure-vm measure` does it. */
-static void same_measure(const struct sv_json *state, uint64_t memory, unsigned vcpus, const char *what)
+static void same_measure(const struct sv_json *state, uint64_t memory, unsigned vcpus,
+                         const char *what)
 {
         struct sv_measurement m = {0};
         struct sv_err err = SV_ERR_NULL;
-        SV_GUEST g = {.memory = memory << 20, .vcpus = vcpus, .firmware = sv_asprintf("%s", teesim_tdx_firmware())};
+        SV_GUEST g = {.memory = memory << 20,
+                      .vcpus = vcpus,
+                      .firmware = sv_asprintf("%s", teesim_tdx_firmware())};
         const char *found = sv_json_str(sv_json_get(state, "mrtd")), *predicted;
 
         OK(sv_tdx_measure(&g, &m, &err));
         predicted = sv_json_str(sv_json_get(m.values, "mrtd"));
         if (!predicted || strcmp(found, predicted))
-                fail_msg("%s: MRTD is %s, measure says %s", what, found, predicted ? predicted : "nothing");
+                fail_msg("%s: MRTD is %s, measure says %s", what, found,
+                         predicted ? predicted : "nothing");
         sv_measurement_free(&m);
 }
 
@@ -80,7 +87,8 @@ static void launched(const struct teesim_td *g, struct sv_json **state, const ch
         int r = teesim_tdx_qemu(g, state, &said);
 
         if (r || !*state)
-                fail_msg("%s: QEMU ended with %d%s: %s", what, r, *state ? "" : " before FINALIZE_VM", sv_buf_str(&said));
+                fail_msg("%s: QEMU ended with %d%s: %s", what, r,
+                         *state ? "" : " before FINALIZE_VM", sv_buf_str(&said));
         assert_string_equal(sv_json_str(sv_json_get(*state, "outcome")), "launched");
         assert_int_equal(sv_json_int(sv_json_get(*state, "vcpus"), -1), g->vcpus);
         assert_string_equal(sv_json_str(sv_json_get(*state, "attributes")), "0000000010000000");
@@ -88,7 +96,8 @@ static void launched(const struct teesim_td *g, struct sv_json **state, const ch
 
 static void test_matrix(void **unused)
 {
-        /* MiB: the least, around 2.75 GiB where low memory is cut at 2 GiB, and more than fits below 4 GiB */
+        /* MiB: the least, around 2.75 GiB where low memory is cut at 2 GiB, and more than fits
+         * below 4 GiB */
         static const uint64_t memory[] = {128, 512, 2048, 2815, 2816, 2817, 4096, 8192, 65536};
         static const unsigned vcpus[] = {1, 2, 4};
         unsigned n = 0;
@@ -96,10 +105,16 @@ static void test_matrix(void **unused)
         for (size_t m = 0; m < sizeof(memory) / sizeof(memory[0]); m++)
                 for (size_t v = 0; v < sizeof(vcpus) / sizeof(vcpus[0]); v++)
                         for (int with_kernel = 0; with_kernel < 2; with_kernel++, n++) {
-                                struct teesim_td g = {.dir = dir, .vcpus = vcpus[v], .memory = memory[m], .kernel = with_kernel ? kernel : NULL,
-                                                      .initrd = with_kernel ? initrd : NULL, .cmdline = with_kernel ? "console=ttyS0" : NULL};
+                                struct teesim_td g = {.dir = dir,
+                                                      .vcpus = vcpus[v],
+                                                      .memory = memory[m],
+                                                      .kernel = with_kernel ? kernel : NULL,
+                                                      .initrd = with_kernel ? initrd : NULL,
+                                                      .cmdline =
+                                                              with_kernel ? "console=ttyS0" : NULL};
                                 SV_JSON *state = NULL;
-                                SV_STR what = sv_asprintf("%u vCPUs, %llu MiB, %s kernel", vcpus[v], (unsigned long long)memory[m],
+                                SV_STR what = sv_asprintf("%u vCPUs, %llu MiB, %s kernel", vcpus[v],
+                                                          (unsigned long long)memory[m],
                                                           with_kernel ? "with" : "no");
 
                                 launched(&g, &state, what);
@@ -136,7 +151,8 @@ static void test_identities(void **unused)
         }
 }
 
-/* No entropy for a while, a part of each range at a time: QEMU asks again, and what is measured stays the same. */
+/* No entropy for a while, a part of each range at a time: QEMU asks again, and what is measured
+ * stays the same. */
 static void test_asked_again(void **unused)
 {
         struct teesim_td g = {.dir = dir, .vcpus = 2, .memory = 1024};
@@ -166,7 +182,8 @@ static void test_refused(void **unused)
 {
         struct teesim_td busy = {.dir = dir, .vcpus = 1, .memory = 512};
         struct teesim_td debug = {.dir = dir, .vcpus = 1, .memory = 512, .object = ",attributes=1"};
-        struct teesim_td short_id = {.dir = dir, .vcpus = 1, .memory = 512, .object = ",mrconfigid=AAAA"};
+        struct teesim_td short_id = {
+                .dir = dir, .vcpus = 1, .memory = 512, .object = ",mrconfigid=AAAA"};
 
         setenv("TEESIM_BUSY", "1", 1);
         refused(&busy, "KVM_TDX_FINALIZE_VM failed, hw_errors: 0x8000020000000000");
@@ -180,8 +197,8 @@ static uint64_t raw_at(enum sv_tdvf_type type)
         return (uint64_t)(sv_tdvf_find(&tdvf, type)->raw.p - firmware.p);
 }
 
-/* A firmware with one byte changed: where it is measured QEMU's TD is the changed image's, where it is not (the variable store, whose
- * contents are for RTMR0) nothing changes. */
+/* A firmware with one byte changed: where it is measured QEMU's TD is the changed image's, where it
+ * is not (the variable store, whose contents are for RTMR0) nothing changes. */
 static void test_changed_firmware(void **unused)
 {
         static const enum sv_tdvf_type types[] = {SV_TDVF_BFV, SV_TDVF_CFV};
@@ -230,19 +247,24 @@ static void set_u32(uint8_t *p, uint32_t v)
                 p[i] = (uint8_t)(v >> 8 * i);
 }
 
-/* Tables as no firmware has them, and QEMU takes them: less contents than memory, and a measured variable store. */
+/* Tables as no firmware has them, and QEMU takes them: less contents than memory, and a measured
+ * variable store. */
 static void test_odd_tables(void **unused)
 {
         static const struct {
                 enum sv_tdvf_type type;
                 uint32_t less, attributes;
-        } odd[] = {{SV_TDVF_BFV, 0x1080, 1}, {SV_TDVF_CFV, 0x1000, 1}, {SV_TDVF_CFV, 0, 1}, {SV_TDVF_BFV, 0, 0}, {SV_TDVF_TEMP_MEM, 0, 1}, {SV_TDVF_TEMP_MEM, 0, 2}, {SV_TDVF_BFV, 0, 3}};
+        } odd[] = {{SV_TDVF_BFV, 0x1080, 1}, {SV_TDVF_CFV, 0x1000, 1}, {SV_TDVF_CFV, 0, 1},
+                   {SV_TDVF_BFV, 0, 0},      {SV_TDVF_TEMP_MEM, 0, 1}, {SV_TDVF_TEMP_MEM, 0, 2},
+                   {SV_TDVF_BFV, 0, 3}};
         SV_STR path = sv_asprintf("%s/odd.fd", dir);
 
         for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
                 struct teesim_td g = {.dir = dir, .vcpus = 1, .memory = 512, .firmware = path};
                 const struct sv_tdvf_section *s = sv_tdvf_find(&tdvf, odd[i].type);
-                SV_STR what = sv_asprintf("%s with 0x%x bytes less, attributes %u", sv_tdvf_type_name(s->type), odd[i].less, odd[i].attributes);
+                SV_STR what =
+                        sv_asprintf("%s with 0x%x bytes less, attributes %u",
+                                    sv_tdvf_type_name(s->type), odd[i].less, odd[i].attributes);
                 struct sv_err err = SV_ERR_NULL;
                 SV_BUF image = SV_BUF_NULL;
                 SV_JSON *state = NULL;
@@ -302,9 +324,10 @@ static int tear_down(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_matrix),  cmocka_unit_test(test_identities),       cmocka_unit_test(test_asked_again),
-                cmocka_unit_test(test_refused), cmocka_unit_test(test_changed_firmware),
-                cmocka_unit_test(test_odd_tables), cmocka_unit_test(test_no_memory_there),
+                cmocka_unit_test(test_matrix),           cmocka_unit_test(test_identities),
+                cmocka_unit_test(test_asked_again),      cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_changed_firmware), cmocka_unit_test(test_odd_tables),
+                cmocka_unit_test(test_no_memory_there),
         };
 
         if (teesim_tdx_missing()) {

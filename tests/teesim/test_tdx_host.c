@@ -1,5 +1,6 @@
-/* Our own host side in front of the TDX module that is played (preloaded into this program): what the trial of a launch submits is what QEMU
- * would, so MRTD and the hand-off blocks are the predicted ones; the probe sees the module. */
+/* Our own host side in front of the TDX module that is played (preloaded into this program): what
+ * the trial of a launch submits is what QEMU would, so MRTD and the hand-off blocks are the
+ * predicted ones; the probe sees the module. */
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -12,13 +13,17 @@
 
 static char dir[] = "/tmp/teesim-tdxhost.XXXXXX";
 
-#define ONES "010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101"
+#define ONES                                                                                       \
+        "0101010101010101010101010101010101010101010101010101010101010101010101010101010101010101" \
+        "01010101"
 
-static int trial(unsigned vcpus, unsigned mib, const char *members, struct sv_json **state, char mrtd[97], struct sv_err *out)
+static int trial(unsigned vcpus, unsigned mib, const char *members, struct sv_json **state,
+                 char mrtd[97], struct sv_err *out)
 {
         SV_STR path = sv_asprintf("%s/state.json", dir);
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"vcpus\":%u,\"memory\":\"%uMiB\",\"firmware\":\"%s\",\"kernel\":\"kernel\"%s}", vcpus, mib,
-                                  teesim_tdx_firmware(), members);
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"vcpus\":%u,\"memory\":\"%"
+                                  "uMiB\",\"firmware\":\"%s\",\"kernel\":\"kernel\"%s}",
+                                  vcpus, mib, teesim_tdx_firmware(), members);
         SV_BUF image = SV_BUF_NULL, said = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
         struct sv_tdvf tdvf;
@@ -44,7 +49,8 @@ static int trial(unsigned vcpus, unsigned mib, const char *members, struct sv_js
                 sv_buf_grow(&hex, 2 * list.n + 1);
                 sv_hex(sv_buf_bytes(&list), (char *)hex.p);
                 assert_true(found && !strncmp(found, (char *)hex.p, 2 * list.n));
-                assert_int_equal(sv_json_int(sv_json_get(*state, "hob_gpa"), 0), sv_tdvf_find(&tdvf, SV_TDVF_TD_HOB)->gpa);
+                assert_int_equal(sv_json_int(sv_json_get(*state, "hob_gpa"), 0),
+                                 sv_tdvf_find(&tdvf, SV_TDVF_TD_HOB)->gpa);
         }
         return r;
 }
@@ -72,7 +78,8 @@ static void test_trial(void **state)
         launches(2, 8192, ",\"tees\":{\"tdx\":{\"mrconfigid\":\"" ONES "\"}}", ONES);
 }
 
-/* KVM takes a part of each region and asks for another call; the module has no random numbers at first. */
+/* KVM takes a part of each region and asks for another call; the module has no random numbers at
+ * first. */
 static void test_trial_in_pieces(void **state)
 {
         setenv("TEESIM_CHUNK", "7", 1);
@@ -135,7 +142,8 @@ int main(int argc, char **argv)
         };
 
         if (access("/dev/kvm", R_OK | W_OK) < 0 || !teesim_tdx_firmware() || !getenv("TEESIM_SO")) {
-                printf("SKIP: it takes /dev/kvm, OVMF.inteltdx.ms.fd (tools/fetch-firmware) and the simulator\n");
+                printf("SKIP: it takes /dev/kvm, OVMF.inteltdx.ms.fd (tools/fetch-firmware) and "
+                       "the simulator\n");
                 return 77;
         }
         if (!getenv("LD_PRELOAD")) { /* the linker reads it when a program starts */

@@ -1,5 +1,6 @@
-/* From a guest file through our domain, forky's libvirt over its socket and forky's QEMU to the TDX module: what is measured there is what
- * sv_tdx_mrtd predicts, and the identities of the guest file are the TD's. */
+/* From a guest file through our domain, forky's libvirt over its socket and forky's QEMU to the TDX
+ * module: what is measured there is what sv_tdx_mrtd predicts, and the identities of the guest file
+ * are the TD's. */
 #include <time.h>
 #include <unistd.h>
 
@@ -47,8 +48,13 @@ static void wait_for_state(struct sv_json **state)
 static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
 {
         const struct sv_tee tee = {.name = "tdx", .domain = sv_tdx_domain};
-        const struct sv_plan plan = {.guest = g, .tee = &tee, .kvm = true, .cmdline = g->cmdline ? g->cmdline : "", .kernel = g->kernel,
-                                     .initrd = g->initrd, .firmware = teesim_tdx_firmware()};
+        const struct sv_plan plan = {.guest = g,
+                                     .tee = &tee,
+                                     .kvm = true,
+                                     .cmdline = g->cmdline ? g->cmdline : "",
+                                     .kernel = g->kernel,
+                                     .initrd = g->initrd,
+                                     .firmware = teesim_tdx_firmware()};
         struct sv_err err = SV_ERR_NULL;
 
         OK(sv_domain_xml(&plan, xml, &err));
@@ -57,7 +63,8 @@ static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
 /* What the guest file says, launched as far as the module measures. */
 static struct sv_virt *start(const char *members, struct sv_guest *g, struct sv_json **state)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"firmware\":\"%s\",\"kernel\":\"kernel\",\"initrd\":\"initrd\",\"cmdline\":\"console=ttyS0\","
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"firmware\":\"%s\",\"kernel\":"
+                                  "\"kernel\",\"initrd\":\"initrd\",\"cmdline\":\"console=ttyS0\","
                                   "%s}",
                                   teesim_tdx_firmware(), members);
         SV_STR path = sv_asprintf("%s/state.json", daemon_.dir);
@@ -93,7 +100,8 @@ static void launch(const char *members, struct sv_json **state)
         end(start(members, &g, state));
 }
 
-static void same(const struct sv_json *state, const char *member, struct sv_bytes expected, const char *what)
+static void same(const struct sv_json *state, const char *member, struct sv_bytes expected,
+                 const char *what)
 {
         SV_BUF hex = SV_BUF_NULL;
         const char *found = sv_json_str(sv_json_get(state, member));
@@ -101,7 +109,8 @@ static void same(const struct sv_json *state, const char *member, struct sv_byte
         for (size_t i = 0; i < expected.n; i++)
                 sv_buf_printf(&hex, "%02x", expected.p[i]);
         if (!found || strncmp(found, sv_buf_str(&hex), 2 * expected.n))
-                fail_msg("%s: %s is %.200s, expected %.200s", what, member, found ? found : "absent", sv_buf_str(&hex));
+                fail_msg("%s: %s is %.200s, expected %.200s", what, member,
+                         found ? found : "absent", sv_buf_str(&hex));
 }
 
 static void test_launched(void **unused)
@@ -112,10 +121,15 @@ static void test_launched(void **unused)
                 unsigned vcpus;
                 const char *init_data; /* whose digest MRCONFIGID is */
         } t[] = {
-                {"\"nics\":[],\"vcpus\":1,\"memory\":\"512MiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}", 512, 1, NULL},
-                {"\"nics\":[],\"vcpus\":4,\"memory\":\"3GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"/run/qgs.socket\"}}", 3072, 4, NULL},
-                {"\"nics\":[],\"vcpus\":2,\"memory\":\"1GiB\",\"tees\":{\"tdx\":{\"quote_service\":\"none\",\"init_data\":\"init-data\"}}", 1024, 2,
-                 "version = \"0.1.0\"\nalgorithm = \"sha384\"\n\n[data]\n"},
+                {"\"nics\":[],\"vcpus\":1,\"memory\":\"512MiB\",\"tees\":{\"tdx\":{\"quote_"
+                 "service\":\"none\"}}",
+                 512, 1, NULL},
+                {"\"nics\":[],\"vcpus\":4,\"memory\":\"3GiB\",\"tees\":{\"tdx\":{\"quote_service\":"
+                 "\"/run/qgs.socket\"}}",
+                 3072, 4, NULL},
+                {"\"nics\":[],\"vcpus\":2,\"memory\":\"1GiB\",\"tees\":{\"tdx\":{\"quote_service\":"
+                 "\"none\",\"init_data\":\"init-data\"}}",
+                 1024, 2, "version = \"0.1.0\"\nalgorithm = \"sha384\"\n\n[data]\n"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -135,22 +149,26 @@ static void test_launched(void **unused)
                 same(state, "mrconfigid", sv_bytes(id, sizeof(id)), t[i].members);
                 same(state, "hob", sv_buf_bytes(&hob), t[i].members);
                 assert_int_equal(sv_json_int(sv_json_get(state, "vcpus"), 0), t[i].vcpus);
-                assert_string_equal(sv_json_str(sv_json_get(state, "attributes")), "0000000010000000");
+                assert_string_equal(sv_json_str(sv_json_get(state, "attributes")),
+                                    "0000000010000000");
                 print_message("%s: launched\n", t[i].members);
         }
 }
 
-/* The machine that secure-vm image acpi would start for this guest, stopped before its first instruction. */
+/* The machine that secure-vm image acpi would start for this guest, stopped before its first
+ * instruction. */
 static void start_machine(const struct sv_guest *g, struct sv_qtest *q)
 {
         static const char *const last[] = {"-accel", "tcg", "-cpu", "max", "-S", NULL};
-        const struct sv_tee tee = {.name = "tdx", .domain = sv_tdx_domain, .acpi_machine = sv_tee_tdx.acpi_machine};
+        const struct sv_tee tee = {
+                .name = "tdx", .domain = sv_tdx_domain, .acpi_machine = sv_tee_tdx.acpi_machine};
         struct sv_err err = SV_ERR_NULL;
         SV_WORDS machine = {0};
         SV_WORDS command = {0};
 
         OK(sv_acpi_guest(g, &tee, daemon_.uri, &machine, &err));
-        sv_words_addf(&command, "%s/tests/teesim/forky", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        sv_words_addf(&command, "%s/tests/teesim/forky",
+                      getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
         sv_words_add(&command, teesim_forky());
         sv_words_add(&command, "qemu-system-x86_64");
         for (size_t i = 1; i < machine.n; i++)
@@ -160,15 +178,21 @@ static void start_machine(const struct sv_guest *g, struct sv_qtest *q)
         OK(sv_qtest_start((const char *const *)command.list, command.n, q, &err));
 }
 
-/* What QEMU tells the firmware of a TD, and what it tells that of the machine which stands in for it: the same bytes. Neither firmware has run,
- * so that the PCI devices have no addresses yet; all else is there. */
+/* What QEMU tells the firmware of a TD, and what it tells that of the machine which stands in for
+ * it: the same bytes. Neither firmware has run, so that the PCI devices have no addresses yet; all
+ * else is there. */
 static void test_acpi(void **unused)
 {
-        static const char *const names[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables", "bootorder"};
-        static const char members[] = "\"vcpus\":3,\"nics\":[{\"type\":\"user\"},{\"type\":\"user\"}],\"memory\":\"3GiB\",\"disks\":[{\"path\":\"disk\"},{\"path\":\"other\",\"id\":\"other\",\"readonly\":true}],"
-                                      "\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}";
+        static const char *const names[] = {"etc/table-loader", "etc/acpi/rsdp", "etc/acpi/tables",
+                                            "bootorder"};
+        static const char members[] =
+                "\"vcpus\":3,\"nics\":[{\"type\":\"user\"},{\"type\":\"user\"}],\"memory\":"
+                "\"3GiB\",\"disks\":[{\"path\":\"disk\"},{\"path\":\"other\",\"id\":\"other\","
+                "\"readonly\":true}],"
+                "\"tees\":{\"tdx\":{\"quote_service\":\"none\"}}";
         struct sv_qtest q;
-        struct fwcfg td = {.read = fwcfg_by_monitor, .uri = daemon_.uri}, ours = {.read = fwcfg_by_qtest, .qtest = &q};
+        struct fwcfg td = {.read = fwcfg_by_monitor, .uri = daemon_.uri},
+                     ours = {.read = fwcfg_by_qtest, .qtest = &q};
         SV_JSON *state = NULL;
         SV_GUEST g = {0};
         struct sv_virt *virt;
@@ -186,7 +210,8 @@ static void test_acpi(void **unused)
                 used = b.n;
                 while (used && !b.p[used - 1])
                         used--;
-                used = used + 64 < b.n ? used + 64 : b.n; /* of the zeros behind it, some: each byte is a command to the monitor */
+                /* of the zeros behind it, some: each byte is a command to the monitor */
+                used = used + 64 < b.n ? used + 64 : b.n;
                 assert_int_equal(fwcfg_file(&td, names[i], used, &td_size, &a), 0);
                 assert_int_equal(td_size, size);
                 assert_int_equal(a.n, used);
@@ -234,7 +259,9 @@ int main(void)
                 cmocka_unit_test(test_launched),
                 cmocka_unit_test(test_acpi),
         };
-        const char *missing = geteuid() ? "only root can give libvirt's daemon a /run and /var of its own" : teesim_tdx_missing();
+        const char *missing =
+                geteuid() ? "only root can give libvirt's daemon a /run and /var of its own"
+                          : teesim_tdx_missing();
 
         if (missing) {
                 printf("SKIP: %s\n", missing);

@@ -1,13 +1,14 @@
-/* What KVM puts into a VMSA when a launch is finished (Linux arch/x86/kvm/svm/sev.c, sev_es_sync_vmsa): the state that the program set
- * on the vCPU, as SVM keeps it. Offsets: AMD APM volume 2, table B-4. */
+/* What KVM puts into a VMSA when a launch is finished (Linux arch/x86/kvm/svm/sev.c,
+ * sev_es_sync_vmsa): the state that the program set on the vCPU, as SVM keeps it. Offsets: AMD APM
+ * volume 2, table B-4. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/teesim/teesim.h"
 
-#define CR0_NW_CD  (3ull << 29) /* KVM clears them: the quirk KVM_X86_QUIRK_CD_NW_CLEARED is on */
-#define CR4_MCE    (1ull << 6)  /* the host's, always on */
-#define EFER_SVME  (1ull << 12) /* always on for a guest under SVM */
+#define CR0_NW_CD (3ull << 29) /* KVM clears them: the quirk KVM_X86_QUIRK_CD_NW_CLEARED is on */
+#define CR4_MCE   (1ull << 6)  /* the host's, always on */
+#define EFER_SVME (1ull << 12) /* always on for a guest under SVM */
 
 static void put(uint8_t *page, unsigned at, unsigned size, uint64_t value)
 {
@@ -20,8 +21,10 @@ static void put_segment(uint8_t *page, unsigned at, const struct kvm_segment *s)
         unsigned present = s->present && !s->unusable;
 
         put(page, at, 2, s->selector);
-        put(page, at + 2, 2, s->type | (unsigned)s->s << 4 | (unsigned)s->dpl << 5 | present << 7 | (unsigned)s->avl << 8 | (unsigned)s->l << 9 |
-                                     (unsigned)s->db << 10 | (unsigned)s->g << 11);
+        put(page, at + 2, 2,
+            s->type | (unsigned)s->s << 4 | (unsigned)s->dpl << 5 | present << 7 |
+                    (unsigned)s->avl << 8 | (unsigned)s->l << 9 | (unsigned)s->db << 10 |
+                    (unsigned)s->g << 11);
         put(page, at + 4, 4, s->limit);
         put(page, at + 8, 8, s->base);
 }
@@ -50,7 +53,8 @@ static void put_system(uint8_t *page, const struct kvm_sregs *s)
 
 static void put_registers(uint8_t *page, const struct kvm_regs *r)
 {
-        const uint64_t tail[] = {r->rbp, r->rsi, r->rdi, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15};
+        const uint64_t tail[] = {r->rbp, r->rsi, r->rdi, r->r8,  r->r9, r->r10,
+                                 r->r11, r->r12, r->r13, r->r14, r->r15};
 
         put(page, 0x170, 8, r->rflags);
         put(page, 0x178, 8, r->rip);
@@ -63,7 +67,8 @@ static void put_registers(uint8_t *page, const struct kvm_regs *r)
                 put(page, 0x328 + 8 * i, 8, tail[i]);
 }
 
-/* The FXSAVE image at the head of the XSAVE area (Intel SDM volume 1, table 10-2); KVM_GET_FPU leaves MXCSR out. */
+/* The FXSAVE image at the head of the XSAVE area (Intel SDM volume 1, table 10-2); KVM_GET_FPU
+ * leaves MXCSR out. */
 static void put_fpu(uint8_t *page, const uint8_t *fx)
 {
         memcpy(page + 0x400, fx + 16, 8); /* data pointer */
@@ -84,8 +89,9 @@ static void put_msrs(uint8_t *page, int vcpu)
         static const struct {
                 uint32_t msr;
                 uint16_t at;
-        } msrs[] = {{0xc0000081, 0x200}, {0xc0000082, 0x208}, {0xc0000083, 0x210}, {0xc0000084, 0x218}, {0xc0000102, 0x220},
-                    {0x174, 0x228}, {0x175, 0x230}, {0x176, 0x238}, {0x277, 0x268}};
+        } msrs[] = {{0xc0000081, 0x200}, {0xc0000082, 0x208}, {0xc0000083, 0x210},
+                    {0xc0000084, 0x218}, {0xc0000102, 0x220}, {0x174, 0x228},
+                    {0x175, 0x230},      {0x176, 0x238},      {0x277, 0x268}};
         struct {
                 struct kvm_msrs head;
                 struct kvm_msr_entry entry;
@@ -109,8 +115,11 @@ int vmsa_read(int vcpu, uint64_t features, uint8_t page[PAGE])
         struct kvm_xsave xsave;
 
         memset(page, 0, PAGE);
-        if (real_ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0 || real_ioctl(vcpu, KVM_GET_REGS, &regs) < 0 ||
-            real_ioctl(vcpu, KVM_GET_DEBUGREGS, &debug) < 0 || real_ioctl(vcpu, KVM_GET_XCRS, &xcrs) < 0 || real_ioctl(vcpu, KVM_GET_XSAVE, &xsave) < 0)
+        if (real_ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0 ||
+            real_ioctl(vcpu, KVM_GET_REGS, &regs) < 0 ||
+            real_ioctl(vcpu, KVM_GET_DEBUGREGS, &debug) < 0 ||
+            real_ioctl(vcpu, KVM_GET_XCRS, &xcrs) < 0 ||
+            real_ioctl(vcpu, KVM_GET_XSAVE, &xsave) < 0)
                 return -1;
         put_system(page, &sregs);
         put_registers(page, &regs);

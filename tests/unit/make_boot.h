@@ -1,10 +1,12 @@
-/* Boot files made by the tests: a small kernel that is both bzImage and PE image, variable stores. */
+/* Boot files made by the tests: a small kernel that is both bzImage and PE image, variable stores.
+ */
 #pragma once
 
 #include "base/core/buf.h"
 
-#define KERNEL_SIZE  0x900 /* headers and setup (0x600), one section (0x200), data behind it (0x80), certificates (0x80) */
-#define KERNEL_PE    0x80  /* offset of the PE header */
+/* headers and setup (0x600), one section (0x200), data behind it (0x80), certificates (0x80) */
+#define KERNEL_SIZE  0x900
+#define KERNEL_PE    0x80 /* offset of the PE header */
 #define KERNEL_CERTS 0x880
 
 static inline void put16(uint8_t *p, size_t at, unsigned v)
@@ -32,9 +34,9 @@ static inline void make_kernel(uint8_t k[KERNEL_SIZE])
         put16(k, KERNEL_PE + 6, 1);    /* sections */
         put16(k, KERNEL_PE + 20, 160); /* size of the optional header */
         put16(k, opt, 0x20b);
-        put32(k, opt + 60, 0x600);       /* SizeOfHeaders */
-        put32(k, opt + 64, 0xdeadbeef);  /* checksum */
-        put32(k, opt + 108, 6);          /* data directories */
+        put32(k, opt + 60, 0x600);      /* SizeOfHeaders */
+        put32(k, opt + 64, 0xdeadbeef); /* checksum */
+        put32(k, opt + 108, 6);         /* data directories */
         put32(k, opt + 144, KERNEL_CERTS);
         put32(k, opt + 148, 0x80);
         memcpy(k + table, ".text", 5);
@@ -50,13 +52,15 @@ static inline void make_kernel(uint8_t k[KERNEL_SIZE])
         memcpy(k + 0x300, "6.1.0-test", 11);
         for (size_t i = 0x600; i < KERNEL_SIZE; i++)
                 k[i] = (uint8_t)(i * 7);
-        put32(k, KERNEL_CERTS, 0x80);           /* one entry, in no form of a signature that there is */
+        /* one entry, in no form of a signature that there is */
+        put32(k, KERNEL_CERTS, 0x80);
         put32(k, KERNEL_CERTS + 4, 0x00020200);
 }
 
 #define STORE_SIZE 0x400
 
-static inline void add_variable(uint8_t *s, size_t *at, uint8_t state, const uint8_t guid[16], const char *name, const void *data, size_t n)
+static inline void add_variable(uint8_t *s, size_t *at, uint8_t state, const uint8_t guid[16],
+                                const char *name, const void *data, size_t n)
 {
         size_t chars = strlen(name) + 1, p = *at;
 
@@ -78,8 +82,10 @@ static inline void add_variable(uint8_t *s, size_t *at, uint8_t state, const uin
 #define STORE_FIRST 100
 static inline void make_store(uint8_t s[STORE_SIZE])
 {
-        static const uint8_t format[16] = {0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c, 0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50};
-        static const uint8_t kind[16] = {0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43, 0xa1, 0x80, 0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92};
+        static const uint8_t format[16] = {0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c,
+                                           0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50};
+        static const uint8_t kind[16] = {0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43,
+                                         0xa1, 0x80, 0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92};
 
         memset(s, 0xff, STORE_SIZE);
         memset(s, 0, 72);

@@ -1,4 +1,5 @@
-/* A maker's server or a mirror of it, on loopback, with the faults that such servers have. One child process; it counts what it is asked. */
+/* A maker's server or a mirror of it, on loopback, with the faults that such servers have. One
+ * child process; it counts what it is asked. */
 #pragma once
 
 #include <signal.h>
@@ -13,10 +14,10 @@
 #include "base/core/file.h"
 #include "base/net/tls.h"
 
-struct makers_shared {       /* between the test, its children and the server */
-        unsigned asked[16];  /* by the row of the table below */
-        unsigned waiting;    /* processes that wait for another one's answer */
-        unsigned want;       /* /together answers when so many wait */
+struct makers_shared {      /* between the test, its children and the server */
+        unsigned asked[16]; /* by the row of the table below */
+        unsigned waiting;   /* processes that wait for another one's answer */
+        unsigned want;      /* /together answers when so many wait */
 };
 
 struct makers {
@@ -26,12 +27,28 @@ struct makers {
 };
 
 static struct makers_shared *makers_shared;
-static const char *makers_tree; /* a folder whose files are served by their names, when set before the start */
+/* a folder whose files are served by their names, when set before the start */
+static const char *makers_tree;
 
-enum { MAKERS_OK, MAKERS_BUSY, MAKERS_FLAKY, MAKERS_DOWN, MAKERS_CUT, MAKERS_HUGE, MAKERS_ENDLESS, MAKERS_LOOP, MAKERS_TO_PLAIN, MAKERS_HOP,
-       MAKERS_CHAIN, MAKERS_TOGETHER, MAKERS_HEADS, MAKERS_PATHS };
+enum {
+        MAKERS_OK,
+        MAKERS_BUSY,
+        MAKERS_FLAKY,
+        MAKERS_DOWN,
+        MAKERS_CUT,
+        MAKERS_HUGE,
+        MAKERS_ENDLESS,
+        MAKERS_LOOP,
+        MAKERS_TO_PLAIN,
+        MAKERS_HOP,
+        MAKERS_CHAIN,
+        MAKERS_TOGETHER,
+        MAKERS_HEADS,
+        MAKERS_PATHS
+};
 
-static const char *const makers_paths[] = {"/ok", "/busy", "/flaky", "/down", "/cut", "/huge", "/endless", "/loop", "/to-plain", "/hop",
+static const char *const makers_paths[] = {"/ok",    "/busy",     "/flaky", "/down",     "/cut",
+                                           "/huge",  "/endless",  "/loop",  "/to-plain", "/hop",
                                            "/chain", "/together", "/heads"};
 
 #define MAKERS_BODY "{\"good\":true,\"nextUpdate\":\"2026-02-01T00:00:00Z\"}"
@@ -51,38 +68,49 @@ static void makers_flood(struct sv_tls *t, const char *head, const char *piece_h
         (void)sv_tls_write(t, sv_bytes_str(head), NULL);
         for (int i = 0; i < 4096; i++)
                 if ((*piece_head && sv_tls_write(t, sv_bytes_str(piece_head), NULL) < 0) ||
-                    sv_tls_write(t, sv_bytes(zeros, sizeof(zeros)), NULL) < 0 || (*piece_head && sv_tls_write(t, sv_bytes_str("\r\n"), NULL) < 0))
+                    sv_tls_write(t, sv_bytes(zeros, sizeof(zeros)), NULL) < 0 ||
+                    (*piece_head && sv_tls_write(t, sv_bytes_str("\r\n"), NULL) < 0))
                         return; /* the client has had enough */
 }
 
 static bool makers_file(struct sv_tls *t, const char *request)
 {
-        SV_STR path = sv_asprintf("%s%.*s", makers_tree, (int)strcspn(request + 4, " "), request + 4);
+        SV_STR path =
+                sv_asprintf("%s%.*s", makers_tree, (int)strcspn(request + 4, " "), request + 4);
         SV_BUF body = SV_BUF_NULL;
 
         if (sv_file_read(path, 1 << 20, &body, "test", NULL) < 0)
                 return false;
-        SV_STR head = sv_asprintf("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", body.n);
+        SV_STR head = sv_asprintf(
+                "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", body.n);
 
-        return sv_tls_write(t, sv_bytes_str(head), NULL) == 0 && sv_tls_write(t, sv_buf_bytes(&body), NULL) == 0;
+        return sv_tls_write(t, sv_bytes_str(head), NULL) == 0 &&
+               sv_tls_write(t, sv_buf_bytes(&body), NULL) == 0;
 }
 
-static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port, const char *request)
+static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port,
+                          const char *request)
 {
         static const char ok[] = "200 OK\r\nContent-Type: application/json";
-        SV_STR loop = sv_asprintf("302 Found\r\nContent-Length: 0\r\nLocation: https://127.0.0.1:%u/loop", port);
-        SV_STR plain = sv_asprintf("302 Found\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:%u/ok", port);
-        SV_STR hop = sv_asprintf("302 Found\r\nContent-Length: 3\r\nX-Chain: of-the-redirect\r\nLocation: https://127.0.0.1:%u/ok", port);
+        SV_STR loop = sv_asprintf(
+                "302 Found\r\nContent-Length: 0\r\nLocation: https://127.0.0.1:%u/loop", port);
+        SV_STR plain = sv_asprintf(
+                "302 Found\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:%u/ok", port);
+        SV_STR hop = sv_asprintf("302 Found\r\nContent-Length: 3\r\nX-Chain: "
+                                 "of-the-redirect\r\nLocation: https://127.0.0.1:%u/ok",
+                                 port);
 
         switch (row) {
         case MAKERS_OK:
                 makers_say(t, ok, MAKERS_BODY);
                 return;
         case MAKERS_BUSY:
-                makers_say(t, nth ? ok : "429 Too Many Requests\r\nRetry-After: 7", nth ? MAKERS_BODY : "slowly");
+                makers_say(t, nth ? ok : "429 Too Many Requests\r\nRetry-After: 7",
+                           nth ? MAKERS_BODY : "slowly");
                 return;
         case MAKERS_FLAKY:
-                makers_say(t, nth < 2 ? "500 Internal Server Error" : ok, nth < 2 ? "oops" : MAKERS_BODY);
+                makers_say(t, nth < 2 ? "500 Internal Server Error" : ok,
+                           nth < 2 ? "oops" : MAKERS_BODY);
                 return;
         case MAKERS_DOWN:
                 makers_say(t, "502 Bad Gateway", "down");
@@ -94,7 +122,8 @@ static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port
                 makers_flood(t, "HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n", "");
                 return;
         case MAKERS_ENDLESS:
-                makers_flood(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "2000\r\n");
+                makers_flood(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                             "2000\r\n");
                 return;
         case MAKERS_LOOP:
                 makers_say(t, loop, "");
@@ -106,10 +135,13 @@ static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port
                 makers_say(t, hop, "hop");
                 return;
         case MAKERS_CHAIN:
-                makers_say(t, "200 OK\r\nx-chain: %2D%2D\r\nX-CHAIN: second\r\nX-Empty:", MAKERS_BODY);
+                makers_say(t,
+                           "200 OK\r\nx-chain: %2D%2D\r\nX-CHAIN: second\r\nX-Empty:", MAKERS_BODY);
                 return;
         case MAKERS_TOGETHER:
-                for (int i = 0; i < 2000 && __atomic_load_n(&makers_shared->waiting, __ATOMIC_SEQ_CST) < makers_shared->want; i++)
+                for (int i = 0; i < 2000 && __atomic_load_n(&makers_shared->waiting,
+                                                            __ATOMIC_SEQ_CST) < makers_shared->want;
+                     i++)
                         usleep(10000);
                 makers_say(t, ok, MAKERS_BODY);
                 return;
@@ -141,7 +173,8 @@ static void makers_one(struct sv_tls *t, uint16_t port)
         long got;
         int row;
 
-        while (n < sizeof(request) - 1 && (got = sv_tls_read(t, request + n, sizeof(request) - 1 - n, NULL)) > 0) {
+        while (n < sizeof(request) - 1 &&
+               (got = sv_tls_read(t, request + n, sizeof(request) - 1 - n, NULL)) > 0) {
                 n += (size_t)got;
                 request[n] = '\0';
                 if (strstr(request, "\r\n\r\n"))
@@ -151,7 +184,8 @@ static void makers_one(struct sv_tls *t, uint16_t port)
         if (!n)
                 return;
         row = makers_row(request);
-        makers_answer(t, row, __atomic_fetch_add(&makers_shared->asked[row], 1, __ATOMIC_SEQ_CST), port, request);
+        makers_answer(t, row, __atomic_fetch_add(&makers_shared->asked[row], 1, __ATOMIC_SEQ_CST),
+                      port, request);
 }
 
 static void makers_serve(int listener, uint16_t port, struct sv_tls_ctx *ctx)
@@ -160,7 +194,9 @@ static void makers_serve(int listener, uint16_t port, struct sv_tls_ctx *ctx)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;) {
                 int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-                struct sv_tls *t = fd < 0 ? NULL : ctx ? sv_tls_accept(ctx, fd, NULL) : sv_tls_plain(fd, NULL);
+                struct sv_tls *t = fd < 0 ? NULL
+                                   : ctx  ? sv_tls_accept(ctx, fd, NULL)
+                                          : sv_tls_plain(fd, NULL);
 
                 if (t)
                         makers_one(t, port);
@@ -168,7 +204,8 @@ static void makers_serve(int listener, uint16_t port, struct sv_tls_ctx *ctx)
         }
 }
 
-/* `name` NULL: plain http. Else TLS with a certificate of its own for that name, good until `not_after`. */
+/* `name` NULL: plain http. Else TLS with a certificate of its own for that name, good until
+ * `not_after`. */
 static struct makers makers_start(const char *dir, const char *name, int64_t not_after)
 {
         struct makers m = {0};
@@ -177,7 +214,8 @@ static struct makers makers_start(const char *dir, const char *name, int64_t not
         int listener;
 
         if (!makers_shared)
-                makers_shared = mmap(NULL, sizeof(*makers_shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+                makers_shared = mmap(NULL, sizeof(*makers_shared), PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         assert_true(makers_shared != MAP_FAILED);
         listener = sv_tcp_listen("127.0.0.1", &m.port, &err);
         assert_true(listener >= 0);
@@ -187,7 +225,8 @@ static struct makers makers_start(const char *dir, const char *name, int64_t not
                 SV_CERTS certs = {0};
                 SV_BUF pem = SV_BUF_NULL;
 
-                OK(sv_certs_add(&certs, sv_cert_self_signed(key, name, names, 1, not_after, &err), &err));
+                OK(sv_certs_add(&certs, sv_cert_self_signed(key, name, names, 1, not_after, &err),
+                                &err));
                 OK(sv_cert_pem(certs.list[0], &pem, &err));
                 snprintf(m.ca, sizeof(m.ca), "%s/ca-%u.pem", dir, m.port);
                 OK(sv_file_write(m.ca, 0600, sv_buf_bytes(&pem), &err));

@@ -8,20 +8,21 @@
 
 #include "base/crypto/crypto-ossl.h"
 
-#define MUST(x)                                                              \
-        do {                                                                 \
-                if (!(x)) {                                                  \
-                        fprintf(stderr, "pki: %s fails\n", #x);              \
-                        ERR_print_errors_fp(stderr);                         \
-                        abort();                                             \
-                }                                                            \
+#define MUST(x)                                                 \
+        do {                                                    \
+                if (!(x)) {                                     \
+                        fprintf(stderr, "pki: %s fails\n", #x); \
+                        ERR_print_errors_fp(stderr);            \
+                        abort();                                \
+                }                                               \
         } while (0)
 
 /* The builder borrows its numbers until it is turned into parameters. */
 static BIGNUM *numbers[8];
 static size_t n_numbers;
 
-static void push_number(OSSL_PARAM_BLD *bld, const struct sv_json *jwk, const char *member, const char *name)
+static void push_number(OSSL_PARAM_BLD *bld, const struct sv_json *jwk, const char *member,
+                        const char *name)
 {
         SV_BUF raw = SV_BUF_NULL;
 
@@ -36,8 +37,10 @@ static void push_number(OSSL_PARAM_BLD *bld, const struct sv_json *jwk, const ch
 static void push_point(OSSL_PARAM_BLD *bld, const struct sv_json *jwk, struct sv_buf *point)
 {
         sv_buf_u8(point, 4);
-        MUST(sv_json_need_b64url(jwk, "x", point, "pki", NULL) == 0 && sv_json_need_b64url(jwk, "y", point, "pki", NULL) == 0);
-        MUST(OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, sv_json_str(sv_json_get(jwk, "crv")), 0));
+        MUST(sv_json_need_b64url(jwk, "x", point, "pki", NULL) == 0 &&
+             sv_json_need_b64url(jwk, "y", point, "pki", NULL) == 0);
+        MUST(OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME,
+                                             sv_json_str(sv_json_get(jwk, "crv")), 0));
         MUST(OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point->p, point->n));
         push_number(bld, jwk, "d", OSSL_PKEY_PARAM_PRIV_KEY);
 }
@@ -65,7 +68,8 @@ struct sv_key *pki_private_jwk(const struct sv_json *jwk)
                 push_number(bld, jwk, "qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1);
         }
         MUST(params = OSSL_PARAM_BLD_to_param(bld));
-        MUST(EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params) == 1);
+        MUST(EVP_PKEY_fromdata_init(ctx) == 1 &&
+             EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params) == 1);
         OSSL_PARAM_free(params);
         while (n_numbers)
                 BN_clear_free(numbers[--n_numbers]);
@@ -105,16 +109,18 @@ static void add_unknown(X509 *x, const char *oid)
         ASN1_OBJECT_free(obj);
 }
 
-struct sv_cert *pki_cert(const struct pki_spec *spec, const struct sv_key *key, const struct sv_cert *issuer,
-                         const struct sv_key *issuer_key)
+struct sv_cert *pki_cert(const struct pki_spec *spec, const struct sv_key *key,
+                         const struct sv_cert *issuer, const struct sv_key *issuer_key)
 {
         static long serial;
         X509 *x = X509_new();
         struct sv_cert *c = calloc(1, sizeof(*c));
 
         MUST(x && c);
-        MUST(X509_set_version(x, X509_VERSION_3) && ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial));
-        MUST(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, (const unsigned char *)spec->cn, -1, -1, 0));
+        MUST(X509_set_version(x, X509_VERSION_3) &&
+             ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial));
+        MUST(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
+                                        (const unsigned char *)spec->cn, -1, -1, 0));
         MUST(X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer->x509 : x)));
         MUST(ASN1_TIME_set(X509_getm_notBefore(x), spec->not_before ? spec->not_before : PKI_FROM));
         MUST(ASN1_TIME_set(X509_getm_notAfter(x), spec->not_after ? spec->not_after : PKI_TO));
@@ -122,13 +128,14 @@ struct sv_cert *pki_cert(const struct pki_spec *spec, const struct sv_key *key, 
         add_ext(x, NID_basic_constraints, spec->basic);
         add_ext(x, NID_key_usage, spec->usage);
         add_unknown(x, spec->critical);
-        MUST(X509_sign(x, (issuer_key ? issuer_key : key)->pkey, spec->sha1 ? EVP_sha1() : EVP_sha256()));
+        MUST(X509_sign(x, (issuer_key ? issuer_key : key)->pkey,
+                       spec->sha1 ? EVP_sha1() : EVP_sha256()));
         c->x509 = x;
         return c;
 }
 
-void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key, const struct sv_cert *revoked, int64_t next_update,
-             struct sv_buf *der)
+void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key,
+             const struct sv_cert *revoked, int64_t next_update, struct sv_buf *der)
 {
         X509_CRL *crl = X509_CRL_new();
         ASN1_TIME *t = ASN1_TIME_set(NULL, PKI_FROM);
@@ -136,11 +143,13 @@ void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key, cons
         int n;
 
         MUST(X509_CRL_set_version(crl, X509_CRL_VERSION_2));
-        MUST(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x509)) && X509_CRL_set1_lastUpdate(crl, t));
+        MUST(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x509)) &&
+             X509_CRL_set1_lastUpdate(crl, t));
         if (revoked) {
                 X509_REVOKED *r = X509_REVOKED_new();
 
-                MUST(X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(revoked->x509)) && X509_REVOKED_set_revocationDate(r, t));
+                MUST(X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(revoked->x509)) &&
+                     X509_REVOKED_set_revocationDate(r, t));
                 MUST(X509_CRL_add0_revoked(crl, r));
         }
         MUST(ASN1_TIME_set(t, next_update) && X509_CRL_set1_nextUpdate(crl, t));

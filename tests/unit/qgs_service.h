@@ -1,4 +1,5 @@
-/* A quote service of our own: a process that answers one connection after another on a unix socket with given bytes. */
+/* A quote service of our own: a process that answers one connection after another on a unix socket
+ * with given bytes. */
 #pragma once
 
 #include <signal.h>
@@ -29,7 +30,9 @@ static inline pid_t qgs_start(const char *path, struct sv_bytes answer)
 
                         if (c >= 0 && answer.n && recv(c, request, sizeof(request), 0) > 0)
                                 for (size_t i = 0; i < answer.n; i += 3) /* in pieces */
-                                        if (send(c, answer.p + i, answer.n - i < 3 ? answer.n - i : 3, MSG_NOSIGNAL) < 0)
+                                        if (send(c, answer.p + i,
+                                                 answer.n - i < 3 ? answer.n - i : 3,
+                                                 MSG_NOSIGNAL) < 0)
                                                 break;
                         if (answer.n)
                                 close(c);

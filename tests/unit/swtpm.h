@@ -1,4 +1,5 @@
-/* A real software TPM for tests: swtpm with EK certificates by a private CA, everything in a temporary folder. */
+/* A real software TPM for tests: swtpm with EK certificates by a private CA, everything in a
+ * temporary folder. */
 #pragma once
 
 #include <fcntl.h>
@@ -49,15 +50,20 @@ static inline void swtpm_make_ca(const char *ca)
         SV_STR conf = sv_asprintf("%s/localca.conf", ca);
         SV_STR options = sv_asprintf("%s/localca.options", ca);
         SV_STR setup = sv_asprintf("%s/setup.conf", ca);
-        SV_STR conf_text = sv_asprintf("statedir = %s\nsigningkey = %s/signkey.pem\nissuercert = %s/issuercert.pem\ncertserial = %s/certserial\n",
+        SV_STR conf_text = sv_asprintf("statedir = %s\nsigningkey = %s/signkey.pem\nissuercert = "
+                                       "%s/issuercert.pem\ncertserial = %s/certserial\n",
                                        ca, ca, ca, ca);
-        SV_STR setup_text = sv_asprintf("create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = %s\n"
-                                        "create_certs_tool_options = %s\nactive_pcr_banks = sha256,sha384\n", conf, options);
+        SV_STR setup_text = sv_asprintf(
+                "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = %s\n"
+                "create_certs_tool_options = %s\nactive_pcr_banks = sha256,sha384\n",
+                conf, options);
         struct sv_err err;
 
         OK(sv_mkdirs(ca, 0700, &err));
         swtpm_write(conf, conf_text);
-        swtpm_write(options, "--platform-manufacturer secure-vm\n--platform-version 1\n--platform-model test\n");
+        swtpm_write(
+                options,
+                "--platform-manufacturer secure-vm\n--platform-version 1\n--platform-model test\n");
         swtpm_write(setup, setup_text);
 }
 
@@ -67,8 +73,10 @@ static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid
         char state[128], conf[256], server[256], ctrl[256], statearg[256];
         struct sv_err err;
 
-        if (access("/usr/bin/swtpm", X_OK) || access("/usr/bin/swtpm_setup", X_OK) || access("/usr/bin/swtpm_localca", X_OK)) {
-                print_message("SKIP: swtpm, swtpm_setup and swtpm_localca are not all on this machine\n");
+        if (access("/usr/bin/swtpm", X_OK) || access("/usr/bin/swtpm_setup", X_OK) ||
+            access("/usr/bin/swtpm_localca", X_OK)) {
+                print_message(
+                        "SKIP: swtpm, swtpm_setup and swtpm_localca are not all on this machine\n");
                 return false;
         }
         memset(t, 0, sizeof(*t));
@@ -78,8 +86,21 @@ static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid
         snprintf(state, sizeof(state), "%s/state", t->dir);
         OK(sv_mkdirs(state, 0700, &err));
         snprintf(conf, sizeof(conf), "%s/setup.conf", ca);
-        const char *setup[] = {"swtpm_setup", "--tpm2", "--config", conf, "--tpmstate", state, "--create-ek-cert", "--vmid", vmid,
-                               "--pcr-banks", "sha256,sha384", "--lock-nvram", getuid() ? NULL : "--runas", "root", NULL};
+        const char *setup[] = {"swtpm_setup",
+                               "--tpm2",
+                               "--config",
+                               conf,
+                               "--tpmstate",
+                               state,
+                               "--create-ek-cert",
+                               "--vmid",
+                               vmid,
+                               "--pcr-banks",
+                               "sha256,sha384",
+                               "--lock-nvram",
+                               getuid() ? NULL : "--runas",
+                               "root",
+                               NULL};
         if (swtpm_run(t, setup) != 0)
                 fail_msg("swtpm_setup failed, see %s/log", t->dir);
         snprintf(server, sizeof(server), "type=unixio,path=%s/tpm", t->dir);
@@ -91,8 +112,8 @@ static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid
 
                 dup2(fd, 1);
                 dup2(fd, 2);
-                execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", statearg, "--server", server, "--ctrl", ctrl, "--flags",
-                       "not-need-init,startup-clear", NULL);
+                execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", statearg, "--server",
+                       server, "--ctrl", ctrl, "--flags", "not-need-init,startup-clear", NULL);
                 _exit(127);
         }
         snprintf(t->device, sizeof(t->device), "swtpm:path=%s/tpm", t->dir);

@@ -21,7 +21,8 @@ static inline void tdvf_guid(struct sv_buf *b, const char *text)
         sv_buf_put(b, sv_bytes(raw, 16));
 }
 
-static inline void tdvf_build(struct sv_buf *b, const struct tdvf_row *rows, uint32_t n, uint32_t version)
+static inline void tdvf_build(struct sv_buf *b, const struct tdvf_row *rows, uint32_t n,
+                              uint32_t version)
 {
         uint32_t from_end = 32 + 18 + 22 + 16 + 32 * n;
 
@@ -49,5 +50,6 @@ static inline void tdvf_build(struct sv_buf *b, const struct tdvf_row *rows, uin
         assert_int_equal(b->n, 2 * 4096);
 }
 
-static const struct tdvf_row tdvf_good[3] = {
-        {0, 4096, 0xffffe000, 8192, SV_TDVF_BFV, 1}, {0, 0, 0x810000, 4096, SV_TDVF_TEMP_MEM, 0}, {0, 0, 0x809000, 4096, SV_TDVF_TD_HOB, 0}};
+static const struct tdvf_row tdvf_good[3] = {{0, 4096, 0xffffe000, 8192, SV_TDVF_BFV, 1},
+                                             {0, 0, 0x810000, 4096, SV_TDVF_TEMP_MEM, 0},
+                                             {0, 0, 0x809000, 4096, SV_TDVF_TD_HOB, 0}};

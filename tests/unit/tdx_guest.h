@@ -1,4 +1,5 @@
-/* A guest as the flags of `secure-vm measure` make one, its small files, and what a prediction of it says. */
+/* A guest as the flags of `secure-vm measure` make one, its small files, and what a prediction of
+ * it says. */
 #pragma once
 
 #include <unistd.h>
@@ -13,7 +14,8 @@
 
 #define DEBIAN        "OVMF.inteltdx.ms.fd" /* Secure Boot with keys, generation 202508 */
 #define DEBIAN_SHA256 "a265075b4147a096109e501e76196df1ec8a18659c26f7401492c597ec88f312"
-#define OLD           "/usr/share/ovmf/OVMF.fd" /* of Debian 12: Secure Boot without keys, stable202211 */
+/* of Debian 12: Secure Boot without keys, stable202211 */
+#define OLD           "/usr/share/ovmf/OVMF.fd"
 #define OLD_SHA256    "7b456907dd0786d415999e801a1ac4637b8ed4d7cf5378cfc6edbe5e574dd773"
 
 static struct sv_err err;
@@ -39,7 +41,8 @@ static inline void write_kernel(const char *name, const char *version, uint8_t f
         OK(sv_file_write(path_of(name), 0644, sv_bytes(kernel, sizeof(kernel)), &err));
 }
 
-/* As much of etc/acpi/tables as tells one machine from another: a FACS with a mark, and a MADT with one CPU more that could be plugged in. */
+/* As much of etc/acpi/tables as tells one machine from another: a FACS with a mark, and a MADT with
+ * one CPU more that could be plugged in. */
 static inline struct sv_bytes acpi_tables(unsigned cpus, char mark)
 {
         static uint8_t tables[4096];
@@ -98,7 +101,8 @@ static inline const char *old_firmware(void)
         uint8_t digest[SV_DIGEST_MAX];
         char hex[65];
 
-        if (sv_digest_file(SV_SHA256, OLD, digest, NULL, NULL) < 0 || strcmp(sv_hex(sv_bytes(digest, 32), hex), OLD_SHA256)) {
+        if (sv_digest_file(SV_SHA256, OLD, digest, NULL, NULL) < 0 ||
+            strcmp(sv_hex(sv_bytes(digest, 32), hex), OLD_SHA256)) {
                 print_message("SKIP: %s is not the one of ovmf 2022.11-6+deb12u2\n", OLD);
                 skip();
         }
@@ -108,8 +112,14 @@ static inline const char *old_firmware(void)
 /* A guest as the flags of `secure-vm measure` make one. */
 static inline struct sv_guest guest(const char *firmware, const char *options)
 {
-        struct sv_guest g = {.name = strdup("test"), .vcpus = 2, .memory = 2ull << 30, .firmware = strdup(firmware), .kernel = strdup(path_of("kernel")),
-                             .initrd = strdup(path_of("initrd")), .cmdline = strdup("console=ttyS0"), .cmdline_exact = true};
+        struct sv_guest g = {.name = strdup("test"),
+                             .vcpus = 2,
+                             .memory = 2ull << 30,
+                             .firmware = strdup(firmware),
+                             .kernel = strdup(path_of("kernel")),
+                             .initrd = strdup(path_of("initrd")),
+                             .cmdline = strdup("console=ttyS0"),
+                             .cmdline_exact = true};
 
         if (options)
                 OK(sv_json_parse(sv_bytes_str(options), "test", &g.tees, &err));
@@ -121,8 +131,8 @@ static inline struct sv_guest guest_with(const char *firmware, const char *form)
 {
         char text[1024];
 
-        snprintf(text, sizeof(text), "{\"tdx\":{%.*s%s%s}}", (int)strcspn(form, "%"), form, strchr(form, '%') ? dir : "",
-                 strchr(form, '%') ? strchr(form, '%') + 1 : "");
+        snprintf(text, sizeof(text), "{\"tdx\":{%.*s%s%s}}", (int)strcspn(form, "%"), form,
+                 strchr(form, '%') ? dir : "", strchr(form, '%') ? strchr(form, '%') + 1 : "");
         return guest(firmware, text);
 }
 
@@ -147,7 +157,8 @@ static inline const struct sv_measure_step *find(const struct sv_measurement *m,
         return NULL;
 }
 
-static inline void expect_digest(const struct sv_measurement *m, const char *begins, const char *want)
+static inline void expect_digest(const struct sv_measurement *m, const char *begins,
+                                 const char *want)
 {
         const struct sv_measure_step *s = find(m, begins);
         char got[97];
@@ -157,7 +168,8 @@ static inline void expect_digest(const struct sv_measurement *m, const char *beg
         assert_string_equal(sv_hex(sv_bytes(s->digest[1], s->digest_size[1]), got), want);
 }
 
-static inline void expect_data(const struct sv_measurement *m, const char *begins, const void *data, size_t n)
+static inline void expect_data(const struct sv_measurement *m, const char *begins, const void *data,
+                               size_t n)
 {
         uint8_t digest[SV_DIGEST_MAX];
         char hex[97];

@@ -11,7 +11,8 @@ static struct sv_err err;
 
 static inline bool load(const char *rel, struct sv_buf *out)
 {
-        SV_STR path = sv_asprintf("%s/" DIR "%s", getenv("SV_SHARED") ? getenv("SV_SHARED") : "../shared", rel);
+        SV_STR path = sv_asprintf("%s/" DIR "%s",
+                                  getenv("SV_SHARED") ? getenv("SV_SHARED") : "../shared", rel);
 
         return sv_file_read(path, 8u << 20, out, "test.file", NULL) == 0;
 }
@@ -48,8 +49,9 @@ static inline void add(struct collateral *c, const char *kind, const char *rel)
 
 static inline void add_folder(struct collateral *c, const char *dir)
 {
-        static const char *const names[] = {"tcb_info.json", "tcb_info_chain.pem", "qe_identity.json", "qe_identity_chain.pem", "pck_crl.der",
-                                            "root_ca_crl.der"};
+        static const char *const names[] = {"tcb_info.json",    "tcb_info_chain.pem",
+                                            "qe_identity.json", "qe_identity_chain.pem",
+                                            "pck_crl.der",      "root_ca_crl.der"};
 
         for (int i = 0; i < SV_TDX_PARTS; i++) {
                 SV_STR rel = sv_asprintf("%s/%s", dir, names[i]);
@@ -64,7 +66,8 @@ static inline void drop(struct collateral *c)
                 sv_buf_free(&c->raw[i]);
 }
 
-/* A file of evidence is wrapped where that works; evidence that is broken arrives from the wire as it is. */
+/* A file of evidence is wrapped where that works; evidence that is broken arrives from the wire as
+ * it is. */
 static inline struct sv_json *evidence_of(const char *rel)
 {
         struct sv_json *j = sv_json_object();

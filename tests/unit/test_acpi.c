@@ -1,4 +1,5 @@
-/* launcher/acpi: against a program that plays QEMU, with one thing wrong at a time; and against QEMU itself where it and a firmware are. */
+/* launcher/acpi: against a program that plays QEMU, with one thing wrong at a time; and against
+ * QEMU itself where it and a firmware are. */
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -30,8 +31,13 @@ static struct sv_acpi_machine fake(const char *wrong)
 {
         static char qemu[4096];
 
-        snprintf(qemu, sizeof(qemu), "%s/tests/unit/fake_qemu.py", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
-        return (struct sv_acpi_machine){.qemu = qemu, .machine = "q35", .firmware = wrong, .memory = 1ull << 30, .vcpus = 3};
+        snprintf(qemu, sizeof(qemu), "%s/tests/unit/fake_qemu.py",
+                 getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        return (struct sv_acpi_machine){.qemu = qemu,
+                                        .machine = "q35",
+                                        .firmware = wrong,
+                                        .memory = 1ull << 30,
+                                        .vcpus = 3};
 }
 
 static int probe(const struct sv_acpi_machine *m, unsigned seconds, size_t *n)
@@ -79,9 +85,15 @@ static void one_thing_wrong(void **state)
         static const struct {
                 const char *what, *check, *says;
         } t[] = {
-                {"ends", "acpi.qemu", "fake: no such machine"}, {"never", "acpi.firmware", "--timeout"},    {"no", "acpi.fw_cfg", "Unknown command"},
-                {"dma", "acpi.fw_cfg", "did not give"},         {"short", "acpi.fw_cfg", "were expected"},  {"many", "acpi.fw_cfg", "4294967295 files"},
-                {"huge", "acpi.fw_cfg", "1073741824 bytes"},    {"no-tables", "acpi.fw_cfg", "acpi/tables"}, {"unsteady", "acpi.fw_cfg", "differently"},
+                {"ends", "acpi.qemu", "fake: no such machine"},
+                {"never", "acpi.firmware", "--timeout"},
+                {"no", "acpi.fw_cfg", "Unknown command"},
+                {"dma", "acpi.fw_cfg", "did not give"},
+                {"short", "acpi.fw_cfg", "were expected"},
+                {"many", "acpi.fw_cfg", "4294967295 files"},
+                {"huge", "acpi.fw_cfg", "1073741824 bytes"},
+                {"no-tables", "acpi.fw_cfg", "acpi/tables"},
+                {"unsteady", "acpi.fw_cfg", "differently"},
         };
         struct sv_acpi_machine m;
         size_t n;
@@ -99,18 +111,26 @@ static void one_thing_wrong(void **state)
         FAILS(sv_acpi_memory(64 << 20, &err), SV_USAGE, "acpi.memory");
 }
 
-/* Real tables, other ones for other CPUs; QEMU's own boot order is what tdx/measure/rtmr0.c takes for granted. */
+/* Real tables, other ones for other CPUs; QEMU's own boot order is what tdx/measure/rtmr0.c takes
+ * for granted. */
 static void real_qemu(void **state)
 {
         static const char linuxboot[] = "/rom@genroms/linuxboot_dma.bin";
-        const char *firmware = cached_firmware("OVMF.inteltdx.ms.fd", "a265075b4147a096109e501e76196df1ec8a18659c26f7401492c597ec88f312");
-        struct sv_acpi_machine m = {.qemu = "qemu-system-x86_64", .machine = "q35,smm=off,pic=off,hpet=off", .firmware = firmware, .kernel = below("kernel"),
-                                    .memory = 1ull << 30, .vcpus = 2};
+        const char *firmware =
+                cached_firmware("OVMF.inteltdx.ms.fd",
+                                "a265075b4147a096109e501e76196df1ec8a18659c26f7401492c597ec88f312");
+        struct sv_acpi_machine m = {.qemu = "qemu-system-x86_64",
+                                    .machine = "q35,smm=off,pic=off,hpet=off",
+                                    .firmware = firmware,
+                                    .kernel = below("kernel"),
+                                    .memory = 1ull << 30,
+                                    .vcpus = 2};
         SV_BUF first = SV_BUF_NULL;
         size_t n = 0;
 
         if (!firmware || access("/usr/bin/qemu-system-x86_64", X_OK) < 0) {
-                print_message("SKIP: this needs qemu-system-x86_64 and a firmware (tools/fetch-firmware)\n");
+                print_message("SKIP: this needs qemu-system-x86_64 and a firmware "
+                              "(tools/fetch-firmware)\n");
                 skip();
         }
         for (int i = 0; i < 2; i++) {
@@ -126,7 +146,8 @@ static void real_qemu(void **state)
                 assert_int_equal(n, 5);
                 OK(sv_file_read(below("etc/acpi/tables"), 1u << 20, &tables, "test", &err));
                 assert_int_equal(tables.n, 128 << 10);
-                assert_non_null(memmem(tables.p, tables.n, "MCFG", 4)); /* only after the firmware has placed the configuration space */
+                /* only after the firmware has placed the configuration space */
+                assert_non_null(memmem(tables.p, tables.n, "MCFG", 4));
                 if (i == 0)
                         sv_buf_put(&first, sv_buf_bytes(&tables));
                 else
@@ -137,7 +158,9 @@ static void real_qemu(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(takes_files), cmocka_unit_test(one_thing_wrong), cmocka_unit_test(real_qemu)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(takes_files),
+                                           cmocka_unit_test(one_thing_wrong),
+                                           cmocka_unit_test(real_qemu)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }

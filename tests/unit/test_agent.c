@@ -7,8 +7,10 @@
 #include "agent/dhcp.h"
 #include "agent/net.h"
 
-#define PIN  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define GOOD "securevm.url=https://10.0.2.2:8443 securevm.pin=sha256:" PIN " securevm.resource=default/demo/root securevm.disk=root"
+#define PIN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define GOOD                                                          \
+        "securevm.url=https://10.0.2.2:8443 securevm.pin=sha256:" PIN \
+        " securevm.resource=default/demo/root securevm.disk=root"
 
 static struct sv_err err;
 
@@ -79,7 +81,9 @@ static void test_bad_words(void **state)
                 {"securevm.disk=123456789012345678901234567890123", "agent.cmdline.value"},
                 {"securevm.pin=" PIN, "agent.cmdline.pin"},
                 {"securevm.pin=sha256:" PIN "0", "agent.cmdline.pin"},
-                {"securevm.pin=sha256:x123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "agent.cmdline.pin"},
+                {"securevm.pin=sha256:"
+                 "x123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                 "agent.cmdline.pin"},
                 {"securevm.pin=sha384:" PIN, "agent.cmdline.pin"},
                 {"securevm.resource=default/demo", "agent.cmdline.resource"},
                 {"securevm.resource=default/demo/root/x", "agent.cmdline.resource"},
@@ -105,7 +109,8 @@ static void test_bad_words(void **state)
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 if (parse(cases[i].text, &c) == 0 || strcmp(err.check, cases[i].check))
-                        fail_msg("%s: expected %s, got %s", cases[i].text, cases[i].check, err.check);
+                        fail_msg("%s: expected %s, got %s", cases[i].text, cases[i].check,
+                                 err.check);
                 assert_int_equal(err.class, SV_USAGE);
         }
 }
@@ -113,7 +118,8 @@ static void test_bad_words(void **state)
 /* Each of the three words the unlock cannot do without. */
 static void test_needed(void **state)
 {
-        static const char *const words[] = {"securevm.url=https://a", "securevm.resource=a/b/c", "securevm.disk=root"};
+        static const char *const words[] = {"securevm.url=https://a", "securevm.resource=a/b/c",
+                                            "securevm.disk=root"};
 
         for (int without = 0; without < 3; without++) {
                 struct sv_agent_config c;
@@ -135,7 +141,9 @@ static const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
 /* What a server says; options in the order of `more`, after type, server, netmask and router. */
 static void put_answer(struct sv_buf *b, uint8_t type)
 {
-        static const uint8_t options[] = {54, 4, 10, 0, 2, 2, 1, 4, 255, 255, 255, 0, 3, 8, 10, 0, 2, 2, 10, 0, 2, 3, 51, 4, 0, 1, 81, 128, 255};
+        static const uint8_t options[] = {54,  4, 10, 0, 2,  2, 1,  4,   255, 255,
+                                          255, 0, 3,  8, 10, 0, 2,  2,   10,  0,
+                                          2,   3, 51, 4, 0,  1, 81, 128, 255};
 
         sv_buf_clear(b);
         sv_buf_u32be(b, 0x02010600);
@@ -179,7 +187,9 @@ static void test_dhcp_answer(void **state)
 /* Option 6: as many as the C library asks are kept. */
 static void test_resolvers(void **state)
 {
-        static const uint8_t four[] = {6, 16, 10, 0, 2, 3, 192, 0, 2, 53, 127, 0, 0, 1, 10, 0, 0, 9, 255}, none[] = {6, 0, 255}, odd[] = {6, 6, 10, 0, 2, 3, 1, 2, 255};
+        static const uint8_t four[] = {6,   16, 10, 0, 2,  3, 192, 0, 2,  53,
+                                       127, 0,  0,  1, 10, 0, 0,   9, 255},
+                             none[] = {6, 0, 255}, odd[] = {6, 6, 10, 0, 2, 3, 1, 2, 255};
         struct sv_dhcp_lease lease;
         struct sv_agent_config c;
         SV_BUF b = SV_BUF_NULL, text = SV_BUF_NULL;
@@ -192,7 +202,9 @@ static void test_resolvers(void **state)
         OK(parse_answer(&b, &lease));
         sv_net_resolvers(lease.resolvers, SV_RESOLVERS_MAX, &text);
         /* The loopback is nobody here, but harmless: this machine's own. */
-        assert_string_equal(sv_buf_str(&text), "nameserver 10.0.2.3\nnameserver 192.0.2.53\nnameserver 127.0.0.1\noptions timeout:2 attempts:2\n");
+        assert_string_equal(sv_buf_str(&text),
+                            "nameserver 10.0.2.3\nnameserver 192.0.2.53\nnameserver "
+                            "127.0.0.1\noptions timeout:2 attempts:2\n");
         put_answer(&b, SV_DHCP_ACK);
         b.n--;
         sv_buf_put(&b, sv_bytes(none, sizeof(none)));
@@ -209,7 +221,8 @@ static void test_resolvers(void **state)
         assert_int_equal(c.resolvers[0], 0xc0000235);
         assert_int_equal(c.resolvers[1], 0xc0000236);
         assert_int_equal(c.resolvers[2], 0);
-        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4", &c), SV_USAGE, "agent.cmdline.ip");
+        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4", &c),
+              SV_USAGE, "agent.cmdline.ip");
         FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,", &c), SV_USAGE, "agent.cmdline.ip");
         FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,x", &c), SV_USAGE, "agent.cmdline.ip");
 }
@@ -227,7 +240,8 @@ static void test_dhcp_request(void **state)
         sv_buf_clear(&b);
         sv_dhcp_put(&b, SV_DHCP_REQUEST, mac, XID, &offer);
         assert_int_equal(b.n, 300);
-        assert_memory_equal(b.p + OPTIONS, "\x35\1\3\x32\4\12\0\2\17\x36\4\12\0\2\2\x37\3\1\3\6\xff", 21);
+        assert_memory_equal(b.p + OPTIONS,
+                            "\x35\1\3\x32\4\12\0\2\17\x36\4\12\0\2\2\x37\3\1\3\6\xff", 21);
 }
 
 static void test_dhcp_malformed(void **state)
@@ -268,21 +282,28 @@ static void test_dhcp_malformed(void **state)
                 put_answer(&b, SV_DHCP_ACK);
                 b.p[cases[i].at] = cases[i].byte;
                 if (parse_answer(&b, &lease) == 0 || strcmp(err.check, cases[i].check))
-                        fail_msg("byte %zu: expected %s, got %s", cases[i].at, cases[i].check, err.check);
+                        fail_msg("byte %zu: expected %s, got %s", cases[i].at, cases[i].check,
+                                 err.check);
                 assert_int_equal(err.class, SV_FORMAT);
         }
         put_answer(&b, SV_DHCP_ACK);
         for (size_t n = 0; n < b.n; n++)
-                FAILS(sv_dhcp_parse(sv_bytes(b.p, n), mac, XID, &lease, &err), SV_FORMAT, "agent.dhcp.short");
+                FAILS(sv_dhcp_parse(sv_bytes(b.p, n), mac, XID, &lease, &err), SV_FORMAT,
+                      "agent.dhcp.short");
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),       cmocka_unit_test(test_root),         cmocka_unit_test(test_ip),
-                cmocka_unit_test(test_bad_words),   cmocka_unit_test(test_needed),       cmocka_unit_test(test_dhcp_answer),
+                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_root),
+                cmocka_unit_test(test_ip),
+                cmocka_unit_test(test_bad_words),
+                cmocka_unit_test(test_needed),
+                cmocka_unit_test(test_dhcp_answer),
                 cmocka_unit_test(test_resolvers),
-                cmocka_unit_test(test_dhcp_request), cmocka_unit_test(test_dhcp_malformed),
+                cmocka_unit_test(test_dhcp_request),
+                cmocka_unit_test(test_dhcp_malformed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,9 @@ static void round_trips(void **state)
         static const struct {
                 void (*put)(struct sv_buf *, struct sv_bytes);
                 int (*get)(struct sv_bytes, struct sv_buf *, const char *, struct sv_err *);
-        } forms[] = {{sv_put_base64, sv_unbase64}, {sv_put_base64url, sv_unbase64url}, {sv_put_hex, sv_unhex}};
+        } forms[] = {{sv_put_base64, sv_unbase64},
+                     {sv_put_base64url, sv_unbase64url},
+                     {sv_put_hex, sv_unhex}};
         uint8_t raw[300];
         struct sv_err err = SV_ERR_NULL;
 

@@ -74,8 +74,20 @@ static void options(void **state)
 static void usage_errors(void **state)
 {
         static const char *const bad[] = {
-                "", "none", "one", "one a b", "one a --none", "one a --out", "one a --fail=x", "one a --out b --out c", "one a -x",
-                "group", "group none", "group sub a b", "many", "one a -oo",
+                "",
+                "none",
+                "one",
+                "one a b",
+                "one a --none",
+                "one a --out",
+                "one a --fail=x",
+                "one a --out b --out c",
+                "one a -x",
+                "group",
+                "group none",
+                "group sub a b",
+                "many",
+                "one a -oo",
         };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -88,7 +100,8 @@ static void usage_errors(void **state)
 static void absent(void **state)
 {
         assert_string_equal(run(2, "fly x --far --json"),
-                            "{\"ok\":false,\"error\":{\"class\":\"usage\",\"check\":\"cli.absent\",\"message\":\"fly: cannot fly; walk\"}}\n");
+                            "{\"ok\":false,\"error\":{\"class\":\"usage\",\"check\":\"cli.absent\","
+                            "\"message\":\"fly: cannot fly; walk\"}}\n");
         assert_string_equal(run(2, "help fly"), "fly: cannot fly; walk\n");
         assert_null(strstr(run(0, "--help"), "fly"));
         assert_null(strstr(run(0, "--table"), "fly"));
@@ -98,7 +111,8 @@ static void results(void **state)
 {
         assert_string_equal(run(0, "one a --json"), "{\"name\":\"a\",\"ok\":true}\n");
         assert_string_equal(run(5, "one a --fail --json"),
-                            "{\"ok\":false,\"error\":{\"class\":\"proof\",\"check\":\"t.proof\",\"message\":\"it was asked not to hold\"},\"name\":\"a\"}\n");
+                            "{\"ok\":false,\"error\":{\"class\":\"proof\",\"check\":\"t.proof\","
+                            "\"message\":\"it was asked not to hold\"},\"name\":\"a\"}\n");
         assert_non_null(strstr(run(0, "one --help"), "--out FILE"));
         assert_non_null(strstr(run(0, "--help"), "group sub"));
         assert_non_null(strstr(run(0, "--table"), "\"argument\":\"FILE\""));
@@ -107,7 +121,9 @@ static void results(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(options), cmocka_unit_test(usage_errors), cmocka_unit_test(absent), cmocka_unit_test(results)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(options),
+                                           cmocka_unit_test(usage_errors), cmocka_unit_test(absent),
+                                           cmocka_unit_test(results)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

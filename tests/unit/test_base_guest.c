@@ -6,13 +6,18 @@
 #define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ATT "\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"" PIN "\"}"
 
-static const char full[] =
-        "{\n \"name\": \"demo\",\n \"tee\": \"vtpm\",\n \"vcpus\": 4,\n \"memory\": \"2GiB\",\n \"firmware\": \"/fw.fd\",\n"
-        " \"kernel\": \"vmlinuz\",\n \"initrd\": \"../initrd\",\n \"cmdline\": \"console=ttyS0 securevm.ip=10.0.2.15/24,10.0.2.2\",\n"
-        " \"disks\": [{\"path\": \"root.img\"}, {\"path\": \"data.img\", \"id\": \"data\", \"readonly\": true}],\n"
-        " \"nics\": [{\"type\": \"bridge\", \"source\": \"br0\", \"mac\": \"52:54:00:12:34:56\"}],\n"
-        " \"attestation\": {\"url\": \"https://10.0.2.2:8443\", \"pin\": \"" PIN "\", \"ek_roots\": [\"ca.pem\"]},\n"
-        " \"security\": {\"model\": \"apparmor\", \"required\": true},\n \"tuning\": {\"hugepages\": true}\n}\n";
+static const char full[] = "{\n \"name\": \"demo\",\n \"tee\": \"vtpm\",\n \"vcpus\": 4,\n "
+                           "\"memory\": \"2GiB\",\n \"firmware\": \"/fw.fd\",\n"
+                           " \"kernel\": \"vmlinuz\",\n \"initrd\": \"../initrd\",\n \"cmdline\": "
+                           "\"console=ttyS0 securevm.ip=10.0.2.15/24,10.0.2.2\",\n"
+                           " \"disks\": [{\"path\": \"root.img\"}, {\"path\": \"data.img\", "
+                           "\"id\": \"data\", \"readonly\": true}],\n"
+                           " \"nics\": [{\"type\": \"bridge\", \"source\": \"br0\", \"mac\": "
+                           "\"52:54:00:12:34:56\"}],\n"
+                           " \"attestation\": {\"url\": \"https://10.0.2.2:8443\", \"pin\": \"" PIN
+                           "\", \"ek_roots\": [\"ca.pem\"]},\n"
+                           " \"security\": {\"model\": \"apparmor\", \"required\": true},\n "
+                           "\"tuning\": {\"hugepages\": true}\n}\n";
 
 static int parse(const char *text, struct sv_guest *g, struct sv_err *err)
 {
@@ -43,8 +48,11 @@ static void whole(void **state)
         assert_true(g.security.required);
         assert_non_null(g.tuning);
         OK(sv_guest_cmdline(&g, &line, &err));
-        assert_string_equal(sv_buf_str(&line), "console=ttyS0 securevm.ip=10.0.2.15/24,10.0.2.2 securevm.url=https://10.0.2.2:8443 "
-                                               "securevm.pin=" PIN " securevm.resource=default/demo/root securevm.disk=root");
+        assert_string_equal(sv_buf_str(&line),
+                            "console=ttyS0 securevm.ip=10.0.2.15/24,10.0.2.2 "
+                            "securevm.url=https://10.0.2.2:8443 "
+                            "securevm.pin=" PIN
+                            " securevm.resource=default/demo/root securevm.disk=root");
 }
 
 static void defaults(void **state)
@@ -112,7 +120,8 @@ static void malformed(void **state)
                 {"{" K ",\"firmware\":\"\"}", "guest.firmware", "/firmware"},
                 {"{\"name\":\"a\",\"kernel\":\"a\\nb\"}", "guest.kernel", "/kernel"},
                 {"{" K ",\"uki\":\"u\"}", "guest.uki", "remove one"},
-                {"{\"name\":\"a\",\"uki\":\"u\",\"initrd\":\"i\"}", "guest.initrd", "carries its own"},
+                {"{\"name\":\"a\",\"uki\":\"u\",\"initrd\":\"i\"}", "guest.initrd",
+                 "carries its own"},
                 {"{" K ",\"cmdline\":\"a\\u0007\"}", "guest.cmdline", "/cmdline"},
                 {"{" K ",\"cmdline\":\"a=\\\"b\"}", "guest.cmdline", "quotation"},
                 {"{" K ",\"cmdline\":\"securevm.pin=x\"}", "guest.cmdline", "attestation"},
@@ -120,35 +129,61 @@ static void malformed(void **state)
                 {"{" K ",\"disks\":{}}", "guest.disks", "a list"},
                 {"{" K ",\"disks\":[7]}", "guest.disks", "/disks/0"},
                 {"{" K ",\"disks\":[{}]}", "guest.disks.path", "missing"},
-                {"{" K ",\"disks\":[{\"path\":\"d\",\"id\":\"a b\"}]}", "guest.disks.id", "/disks/0/id"},
-                {"{" K ",\"disks\":[{\"path\":\"d\",\"id\":\"123456789012345678901\"}]}", "guest.disks.id", "20"},
-                {"{" K ",\"disks\":[{\"path\":\"d\",\"readonly\":1}]}", "guest.disks.readonly", "true or false"},
-                {"{" K ",\"disks\":[{\"path\":\"d\",\"read_only\":true}]}", "guest.disks.unknown", "\"readonly\"?"},
-                {"{" K ",\"disks\":[{\"path\":\"d\"},{\"path\":\"e\",\"id\":\"root\"}]}", "guest.disks.id", "/disks/1"},
-                {"{" K ",\"disks\":[{\"path\":\"d\"},{\"path\":\"d\"}]}", "guest.disks.path", "same file"},
-                {"{" K ",\"disks\":[{\"path\":\"d\",\"encrypted\":true}]}", "guest.disks.encrypted", "add \"attestation\""},
-                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\",\"readonly\":true}]}", "guest.disks.encrypted", "writing"},
-                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\"},{\"path\":\"e\",\"encrypted\":true}]}", "guest.disks.encrypted", "one"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"id\":\"a b\"}]}", "guest.disks.id",
+                 "/disks/0/id"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"id\":\"123456789012345678901\"}]}",
+                 "guest.disks.id", "20"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"readonly\":1}]}", "guest.disks.readonly",
+                 "true or false"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"read_only\":true}]}", "guest.disks.unknown",
+                 "\"readonly\"?"},
+                {"{" K ",\"disks\":[{\"path\":\"d\"},{\"path\":\"e\",\"id\":\"root\"}]}",
+                 "guest.disks.id", "/disks/1"},
+                {"{" K ",\"disks\":[{\"path\":\"d\"},{\"path\":\"d\"}]}", "guest.disks.path",
+                 "same file"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"encrypted\":true}]}", "guest.disks.encrypted",
+                 "add \"attestation\""},
+                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\",\"readonly\":true}]}",
+                 "guest.disks.encrypted", "writing"},
+                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\"},{\"path\":\"e\",\"encrypted\":true}]}",
+                 "guest.disks.encrypted", "one"},
                 {"{" K ",\"nics\":[{}]}", "guest.nics.type", "missing"},
                 {"{" K ",\"nics\":[{\"type\":\"tap\"}]}", "guest.nics.type", "\"tap\""},
                 {"{" K ",\"nics\":[{\"type\":\"bridge\"}]}", "guest.nics.source", "source"},
-                {"{" K ",\"nics\":[{\"type\":\"user\",\"source\":\"br0\"}]}", "guest.nics.source", "remove"},
-                {"{" K ",\"nics\":[{\"type\":\"user\",\"mac\":\"53:54:00:12:34:56\"}]}", "guest.nics.mac", "unicast"},
-                {"{" K ",\"nics\":[{\"type\":\"user\",\"mac\":\"52-54-00-12-34-56\"}]}", "guest.nics.mac", "/nics/0/mac"},
+                {"{" K ",\"nics\":[{\"type\":\"user\",\"source\":\"br0\"}]}", "guest.nics.source",
+                 "remove"},
+                {"{" K ",\"nics\":[{\"type\":\"user\",\"mac\":\"53:54:00:12:34:56\"}]}",
+                 "guest.nics.mac", "unicast"},
+                {"{" K ",\"nics\":[{\"type\":\"user\",\"mac\":\"52-54-00-12-34-56\"}]}",
+                 "guest.nics.mac", "/nics/0/mac"},
                 {"{" K "," ATT ",\"nics\":[]}", "guest.nics", "network"},
                 {"{" K ",\"attestation\":\"https://b\"}", "guest.attestation", "an object"},
                 {"{" K ",\"attestation\":{}}", "guest.attestation.url", "missing"},
-                {"{" K ",\"attestation\":{\"url\":\"http://b\",\"pin\":\"" PIN "\"}}", "guest.attestation.url", "https"},
-                {"{" K ",\"attestation\":{\"url\":\"https://b c\",\"pin\":\"" PIN "\"}}", "guest.attestation.url", "/attestation/url"},
-                {"{" K ",\"attestation\":{\"url\":\"https://\",\"pin\":\"" PIN "\"}}", "guest.attestation.url", "HOST"},
-                {"{" K ",\"attestation\":{\"url\":\"https://b\"}}", "guest.attestation.pin", "add \"pin\""},
-                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"sha256:00\"}}", "guest.attestation.pin", "64"},
-                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"resource\":\"a/b\"}}", "guest.attestation.resource", "type"},
-                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"resource\":\"a/../c\"}}", "guest.attestation.resource", "a/../c"},
-                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"ek_roots\":\"x\"}}", "guest.attestation.ek_roots", "a list"},
-                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN "\",\"ek_roots\":[1]}}", "guest.attestation.ek_roots", "/ek_roots/0"},
+                {"{" K ",\"attestation\":{\"url\":\"http://b\",\"pin\":\"" PIN "\"}}",
+                 "guest.attestation.url", "https"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b c\",\"pin\":\"" PIN "\"}}",
+                 "guest.attestation.url", "/attestation/url"},
+                {"{" K ",\"attestation\":{\"url\":\"https://\",\"pin\":\"" PIN "\"}}",
+                 "guest.attestation.url", "HOST"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\"}}", "guest.attestation.pin",
+                 "add \"pin\""},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"sha256:00\"}}",
+                 "guest.attestation.pin", "64"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                 "\",\"resource\":\"a/b\"}}",
+                 "guest.attestation.resource", "type"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                 "\",\"resource\":\"a/../c\"}}",
+                 "guest.attestation.resource", "a/../c"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                 "\",\"ek_roots\":\"x\"}}",
+                 "guest.attestation.ek_roots", "a list"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                 "\",\"ek_roots\":[1]}}",
+                 "guest.attestation.ek_roots", "/ek_roots/0"},
                 {"{" K ",\"security\":{\"model\":\"none\"}}", "guest.security.model", "selinux"},
-                {"{" K ",\"security\":{\"requird\":true}}", "guest.security.unknown", "\"required\"?"},
+                {"{" K ",\"security\":{\"requird\":true}}", "guest.security.unknown",
+                 "\"required\"?"},
                 {"{" K ",\"tuning\":[]}", "guest.tuning", "an object"},
         };
         struct sv_err err = SV_ERR_NULL;
@@ -179,8 +214,10 @@ static void cut_and_lines(void **state)
         {
                 SV_GUEST g = {0};
 
-                FAILS(parse("{\n\"name\":\"a\",\n\n\"kernel\":\"k\",\n\"disks\":[\n {\"path\":\"d\",\n  \"id\":\"?\"}]}", &g, &err), SV_USAGE,
-                      "guest.disks.id");
+                FAILS(parse("{\n\"name\":\"a\",\n\n\"kernel\":\"k\",\n\"disks\":[\n "
+                            "{\"path\":\"d\",\n  \"id\":\"?\"}]}",
+                            &g, &err),
+                      SV_USAGE, "guest.disks.id");
                 assert_non_null(strstr(err.msg, "g.json:7: /disks/0/id:"));
         }
 }
@@ -224,8 +261,9 @@ static void files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(whole), cmocka_unit_test(defaults), cmocka_unit_test(malformed),
-                cmocka_unit_test(cut_and_lines), cmocka_unit_test(long_line), cmocka_unit_test(files),
+                cmocka_unit_test(whole),     cmocka_unit_test(defaults),
+                cmocka_unit_test(malformed), cmocka_unit_test(cut_and_lines),
+                cmocka_unit_test(long_line), cmocka_unit_test(files),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

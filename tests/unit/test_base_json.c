@@ -1,16 +1,53 @@
 #include "base/json/json.h"
 #include "tests/unit/unit.h"
 
-#define NEST16 "[[[[[[[[[[[[[[[["
+#define NEST16   "[[[[[[[[[[[[[[[["
 #define UNNEST16 "]]]]]]]]]]]]]]]]"
 
 static void refuses_what_is_not_json(void **state)
 {
         static const char *const bad[] = {
-                "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{'a':1}", "01", "1.", ".5", "+1", "1e", "-", "NaN", "nan",
-                "Infinity", "-Infinity", "True", "nul", "nulll", "\"a", "\"\t\"", "\"\\x\"", "\"\\u12g4\"", "\"\xff\"", "\"\xc0\x80\"",
-                "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "{} {}", "1 2", "[1 2]", "/* c */ 1", "// c\n1", "\xef\xbb\xbf{}",
-                "{\"a\":1 \"b\":2}", "{\"a\":1,\"a\":2}", "{\"x\":{\"a\":1,\"b\":2,\"a\":1}}", "{\"a\":1,\"\\u0061\":2}", "[{\"a\":1,\"a\":1}]",
+                "",
+                " ",
+                "{",
+                "}",
+                "[1,]",
+                "{\"a\":1,}",
+                "{\"a\" 1}",
+                "{a:1}",
+                "{'a':1}",
+                "01",
+                "1.",
+                ".5",
+                "+1",
+                "1e",
+                "-",
+                "NaN",
+                "nan",
+                "Infinity",
+                "-Infinity",
+                "True",
+                "nul",
+                "nulll",
+                "\"a",
+                "\"\t\"",
+                "\"\\x\"",
+                "\"\\u12g4\"",
+                "\"\xff\"",
+                "\"\xc0\x80\"",
+                "\"\xed\xa0\x80\"",
+                "\"\xf4\x90\x80\x80\"",
+                "{} {}",
+                "1 2",
+                "[1 2]",
+                "/* c */ 1",
+                "// c\n1",
+                "\xef\xbb\xbf{}",
+                "{\"a\":1 \"b\":2}",
+                "{\"a\":1,\"a\":2}",
+                "{\"x\":{\"a\":1,\"b\":2,\"a\":1}}",
+                "{\"a\":1,\"\\u0061\":2}",
+                "[{\"a\":1,\"a\":1}]",
                 NEST16 NEST16 "1" UNNEST16 UNNEST16,
         };
         struct sv_err err = SV_ERR_NULL;
@@ -26,8 +63,19 @@ static void refuses_what_is_not_json(void **state)
 static void takes_what_is(void **state)
 {
         static const char *const good[] = {
-                "0", "-0", "1.5e-3", "\"\"", "\"\\u00e4\\n\\/\"", "\"\xc3\xa4\"", "true", "false", "[]", "{}", " [ 1 , 2 ] ",
-                "{\"a\":{\"a\":1}}", NEST16 "1" UNNEST16,
+                "0",
+                "-0",
+                "1.5e-3",
+                "\"\"",
+                "\"\\u00e4\\n\\/\"",
+                "\"\xc3\xa4\"",
+                "true",
+                "false",
+                "[]",
+                "{}",
+                " [ 1 , 2 ] ",
+                "{\"a\":{\"a\":1}}",
+                NEST16 "1" UNNEST16,
         };
         struct sv_err err = SV_ERR_NULL;
 
@@ -53,7 +101,8 @@ static void every_cut_is_refused(void **state)
 
 static void looks_up(void **state)
 {
-        const char *text = "{\"a\":[1,{\"b\":\"c\"}],\"n\":null,\"s\":\"x\\u0000y\",\"k/~\":5,\"big\":9223372036854775807}";
+        const char *text = "{\"a\":[1,{\"b\":\"c\"}],\"n\":null,\"s\":\"x\\u0000y\",\"k/"
+                           "~\":5,\"big\":9223372036854775807}";
         const char *const known[] = {"a", "n", "s", "big", NULL};
         struct sv_err err = SV_ERR_NULL;
         SV_JSON *j = NULL;
@@ -75,14 +124,17 @@ static void looks_up(void **state)
 
 static void tells_lines(void **state)
 {
-        struct sv_bytes text = sv_bytes_str("{\n  \"a\": 1,\n  \"b\": {\n    \"c\": [\n      1,\n      2\n    ]\n  }\n}\n");
+        struct sv_bytes text = sv_bytes_str(
+                "{\n  \"a\": 1,\n  \"b\": {\n    \"c\": [\n      1,\n      2\n    ]\n  }\n}\n");
 
         assert_int_equal(sv_json_line(text, ""), 1);
         assert_int_equal(sv_json_line(text, "/a"), 2);
         assert_int_equal(sv_json_line(text, "/b/c"), 4);
         assert_int_equal(sv_json_line(text, "/b/c/1"), 6);
         assert_int_equal(sv_json_line(text, "/b/d"), 0);
-        assert_true(sv_bytes_eq(sv_json_raw(sv_bytes_str(" {\"a\": {\"b\" : [1 ]} , \"c\":2}"), "/a"), sv_bytes_str("{\"b\" : [1 ]}")));
+        assert_true(
+                sv_bytes_eq(sv_json_raw(sv_bytes_str(" {\"a\": {\"b\" : [1 ]} , \"c\":2}"), "/a"),
+                            sv_bytes_str("{\"b\" : [1 ]}")));
         assert_int_equal(sv_json_raw(text, "/none").n, 0);
 }
 
@@ -96,7 +148,8 @@ static void canonical_form(void **state)
 
         OK(sv_json_parse(sv_bytes_str(text), "t", &j, &err));
         OK(sv_json_canonical(j, &out, &err));
-        assert_string_equal(sv_buf_str(&out), "{\"A\":{},\"a\":\"/\\n\\u0001\xc3\xa4\\\"\",\"b\":[1,true,null,-5]}");
+        assert_string_equal(sv_buf_str(&out),
+                            "{\"A\":{},\"a\":\"/\\n\\u0001\xc3\xa4\\\"\",\"b\":[1,true,null,-5]}");
         OK(sv_json_parse(sv_bytes_str("[1.5]"), "t", &d, &err));
         FAILS(sv_json_canonical(d, &out, &err), SV_FORMAT, "json.canonical");
 }
@@ -113,7 +166,9 @@ static void writes(void **state)
         sv_json_set_b64(j, "e", sv_bytes("f", 1));
         sv_json_set_str(j, "n", NULL);
         sv_json_print(j, &out);
-        assert_string_equal(sv_buf_str(&out), "{\"s\":\"a/b\",\"i\":-3,\"b\":true,\"h\":\"01ff\",\"e\":\"Zg==\",\"n\":null}");
+        assert_string_equal(
+                sv_buf_str(&out),
+                "{\"s\":\"a/b\",\"i\":-3,\"b\":true,\"h\":\"01ff\",\"e\":\"Zg==\",\"n\":null}");
 }
 
 int main(void)

@@ -8,9 +8,19 @@ static void sizes(void **state)
                 uint64_t bytes;
                 bool ok;
         } t[] = {
-                {"0", 0, true}, {"512", 512, true}, {"2GiB", 2ull << 30, true}, {"1kB", 1000, true},
-                {"16777215TiB", 16777215ull << 40, true}, {"16777216TiB", 0, false}, {"", 0, false}, {"GiB", 0, false},
-                {"1.5GiB", 0, false}, {"-1", 0, false}, {"2 GiB", 0, false}, {"2gib", 0, false}, {"99999999999999999999", 0, false},
+                {"0", 0, true},
+                {"512", 512, true},
+                {"2GiB", 2ull << 30, true},
+                {"1kB", 1000, true},
+                {"16777215TiB", 16777215ull << 40, true},
+                {"16777216TiB", 0, false},
+                {"", 0, false},
+                {"GiB", 0, false},
+                {"1.5GiB", 0, false},
+                {"-1", 0, false},
+                {"2 GiB", 0, false},
+                {"2gib", 0, false},
+                {"99999999999999999999", 0, false},
                 {"0x10", 0, false},
         };
         struct sv_err err = SV_ERR_NULL;
@@ -30,7 +40,8 @@ static void sizes(void **state)
 
 static void numbers(void **state)
 {
-        static const char *const bad[] = {"", " 1", "-1", "0x", "0x-1", "1a", "18446744073709551616", "256"};
+        static const char *const bad[] = {
+                "", " 1", "-1", "0x", "0x-1", "1a", "18446744073709551616", "256"};
         struct sv_err err = SV_ERR_NULL;
         uint64_t v = 0;
 
@@ -54,8 +65,16 @@ static void times(void **state)
                 {"2024-02-29T00:00:00Z", 1709164800},
         };
         static const char *const bad[] = {
-                "", "2026", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-31T24:00:00Z", "2026-01-31T12:00:00",
-                "2026-01-31 12:00", "2026-01-31T12:00:00+25:00", "2026-01-31T12:00:00Zx", "2026-01-00T00:00:00Z",
+                "",
+                "2026",
+                "2026-13-01T00:00:00Z",
+                "2026-02-29T00:00:00Z",
+                "2026-01-31T24:00:00Z",
+                "2026-01-31T12:00:00",
+                "2026-01-31 12:00",
+                "2026-01-31T12:00:00+25:00",
+                "2026-01-31T12:00:00Zx",
+                "2026-01-00T00:00:00Z",
         };
         struct sv_err err = SV_ERR_NULL;
         char text[32];
@@ -73,10 +92,14 @@ static void times(void **state)
 static void names_and_uuids(void **state)
 {
         static const char *const bad_names[] = {
-                "", ".", "../x", "a/b", "a b", "0123456789012345678901234567890123456789012345678901234567890123",
+                "",    ".",   "../x",
+                "a/b", "a b", "0123456789012345678901234567890123456789012345678901234567890123",
         };
         static const char *const bad_uuids[] = {
-                "", "00112233445566778899aabbccddeeff", "00112233-4455-6677-8899-aabbccddeefg", "00112233-4455-6677-8899aabb-ccddeeff",
+                "",
+                "00112233445566778899aabbccddeeff",
+                "00112233-4455-6677-8899-aabbccddeefg",
+                "00112233-4455-6677-8899aabb-ccddeeff",
         };
         struct sv_err err = SV_ERR_NULL;
         uint8_t uuid[16];

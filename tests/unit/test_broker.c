@@ -1,4 +1,5 @@
-/* The broker as a process of its own, asked by a guest with a real swtpm and by an administrator. */
+/* The broker as a process of its own, asked by a guest with a real swtpm and by an administrator.
+ */
 #include <time.h>
 
 #include "base/core/encoding.h"
@@ -13,8 +14,8 @@
 #include "policy/policy.h"
 #include "vtpm/tee.h"
 
-#define VMID "demo:11111111-2222-3333-4444-555555555555"
-#define PATH "default/demo/root"
+#define VMID   "demo:11111111-2222-3333-4444-555555555555"
+#define PATH   "default/demo/root"
 #define SECRET "TOPSECRET-0123456789abcdefghijklmnopqrstuvwxyz"
 
 static char ca_dir[64], pin_text[80];
@@ -143,7 +144,8 @@ static struct sv_json *make_evidence(struct sv_kbs_client *c)
         OK(sv_kbs_auth(c, "tpm", params, &err));
         assert_non_null(sv_kbs_challenge(c));
         OK(sv_kbs_binding(c, binding, &err));
-        OK(sv_attester_vtpm.evidence(state, sv_bytes(binding, 48), sv_kbs_challenge(c), &evidence, &err));
+        OK(sv_attester_vtpm.evidence(state, sv_bytes(binding, 48), sv_kbs_challenge(c), &evidence,
+                                     &err));
         sv_attester_vtpm.close(state);
         return evidence;
 }
@@ -158,7 +160,8 @@ static struct sv_kbs_client *attested(void)
         return c;
 }
 
-static void refused(struct sv_kbs_client *c, const char *path, enum sv_class class, const char *check)
+static void refused(struct sv_kbs_client *c, const char *path, enum sv_class class,
+                    const char *check)
 {
         struct sv_err err = SV_ERR_NULL;
 
@@ -225,7 +228,9 @@ static void released(void **state)
 /* After the release: the guest's own word, in the record; once, and it ends the session. */
 static void outcomes(void **state)
 {
-        static const struct sv_err cipher = {.class = SV_FORMAT, .check = "luks.header.cipher", .msg = "expected aes\x1b, found null"};
+        static const struct sv_err cipher = {.class = SV_FORMAT,
+                                             .check = "luks.header.cipher",
+                                             .msg = "expected aes\x1b, found null"};
         SV_KBS_CLIENT *c = NULL, *d = NULL;
         SV_SECRET *s = NULL, *t = NULL;
         SV_JSON *j = NULL, *k = NULL;
@@ -246,7 +251,8 @@ static void outcomes(void **state)
         assert_string_equal(sv_json_str(sv_json_get(j, "resource")), PATH);
         assert_string_equal(sv_json_str(sv_json_get(j, "ek_cn")), VMID);
         k = last_audit("resource");
-        assert_string_equal(sv_json_str(sv_json_get(j, "session")), sv_json_str(sv_json_get(k, "session")));
+        assert_string_equal(sv_json_str(sv_json_get(j, "session")),
+                            sv_json_str(sv_json_get(k, "session")));
         FAILS(sv_kbs_outcome(c, PATH, NULL, &err), SV_PROOF, "broker.session.unknown");
         audit_says("outcome", "refused", "broker.session.unknown");
         refused(c, PATH, SV_PROOF, "broker.session.unknown");
@@ -279,7 +285,8 @@ static void refusals(void **state)
         refused(c, "default/demo/none/x", SV_USAGE, "broker.route");
         refused(c, "default/../root", SV_USAGE, "broker.route");
         OK(sv_admin_delete_policy(admin, PATH, &err));
-        refused(c, PATH, SV_POLICY, "broker.policy.none"); /* a session that once could no longer can */
+        /* a session that once could no longer can */
+        refused(c, PATH, SV_POLICY, "broker.policy.none");
         put_policy(PATH, VMID);
         OK(sv_admin_delete_resource(admin, PATH, &err));
         refused(c, PATH, SV_USAGE, "broker.resource.none");
@@ -310,8 +317,8 @@ static void evidence_counts_once(void **state)
 
 /* --- by hand, where the client would not do it --- */
 
-static int raw(const char *method, const char *path, const char *field, const char *value, const char *body, struct sv_http_msg *answer,
-               struct sv_err *err)
+static int raw(const char *method, const char *path, const char *field, const char *value,
+               const char *body, struct sv_http_msg *answer, struct sv_err *err)
 {
         struct sv_http_conn conn;
         SV_HTTP req = {0};
@@ -326,8 +333,8 @@ static int raw(const char *method, const char *path, const char *field, const ch
         return rc;
 }
 
-static void answers(const char *method, const char *path, const char *field, const char *value, const char *body, int status,
-                    const char *name, const char *check)
+static void answers(const char *method, const char *path, const char *field, const char *value,
+                    const char *body, int status, const char *name, const char *check)
 {
         SV_HTTP answer = {0};
         SV_JSON *j = NULL;
@@ -347,22 +354,33 @@ static void bad_requests(void **state)
         static const char cookie[] = "kbs-session-id=0123456789abcdef0123456789abcdef";
 
         answers("POST", "/kbs/v0/auth", NULL, NULL, "{", 400, "SerdeError", "kbs.request.json");
-        answers("POST", "/kbs/v0/auth", NULL, NULL, "{\"version\":\"0.1.1\",\"tee\":\"tpm\",\"extra-params\":\"\"}", 400, "AttestationError",
-                "broker.auth.version");
-        answers("POST", "/kbs/v0/auth", NULL, NULL, "{\"version\":\"0.4.0\",\"tee\":\"sample\",\"extra-params\":\"\"}", 400, "AttestationError",
-                "broker.auth.tee");
-        answers("POST", "/kbs/v0/attest", NULL, NULL, "{}", 401, "TokenNotFound", "broker.session.cookie");
-        answers("POST", "/kbs/v0/attest", "Cookie", "kbs-session-id=xyz", "{}", 401, "TokenNotFound", "broker.session.cookie");
-        answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 401, "TokenNotFound", "broker.session.unknown");
+        answers("POST", "/kbs/v0/auth", NULL, NULL,
+                "{\"version\":\"0.1.1\",\"tee\":\"tpm\",\"extra-params\":\"\"}", 400,
+                "AttestationError", "broker.auth.version");
+        answers("POST", "/kbs/v0/auth", NULL, NULL,
+                "{\"version\":\"0.4.0\",\"tee\":\"sample\",\"extra-params\":\"\"}", 400,
+                "AttestationError", "broker.auth.tee");
+        answers("POST", "/kbs/v0/attest", NULL, NULL, "{}", 401, "TokenNotFound",
+                "broker.session.cookie");
+        answers("POST", "/kbs/v0/attest", "Cookie", "kbs-session-id=xyz", "{}", 401,
+                "TokenNotFound", "broker.session.cookie");
+        answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 401, "TokenNotFound",
+                "broker.session.unknown");
         answers("GET", get, NULL, NULL, "", 401, "TokenNotFound", "broker.session.cookie");
         answers("GET", get, "Cookie", cookie, "", 401, "TokenNotFound", "broker.session.unknown");
-        answers("GET", get, "Authorization", "Bearer abc", "", 401, "TokenVerifierError", "token.form");
-        answers("POST", "/secure-vm/v0/outcome/" PATH, NULL, NULL, "{}", 401, "TokenNotFound", "broker.session.cookie");
-        answers("POST", "/secure-vm/v0/outcome/" PATH, "Cookie", cookie, "{}", 401, "TokenNotFound", "broker.session.unknown");
-        answers("DELETE", "/kbs/v0/auth", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
+        answers("GET", get, "Authorization", "Bearer abc", "", 401, "TokenVerifierError",
+                "token.form");
+        answers("POST", "/secure-vm/v0/outcome/" PATH, NULL, NULL, "{}", 401, "TokenNotFound",
+                "broker.session.cookie");
+        answers("POST", "/secure-vm/v0/outcome/" PATH, "Cookie", cookie, "{}", 401, "TokenNotFound",
+                "broker.session.unknown");
+        answers("DELETE", "/kbs/v0/auth", NULL, NULL, "", 404, "InvalidRequestPath",
+                "broker.route");
         answers("GET", "/", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
-        answers("GET", "/kbs/v0/resource/a/b/..", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
-        answers("GET", "/kbs/v0/resource/a/b", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
+        answers("GET", "/kbs/v0/resource/a/b/..", NULL, NULL, "", 404, "InvalidRequestPath",
+                "broker.route");
+        answers("GET", "/kbs/v0/resource/a/b", NULL, NULL, "", 404, "InvalidRequestPath",
+                "broker.route");
 }
 
 static void a_session_without_evidence_gets_nothing(void **state)
@@ -372,14 +390,19 @@ static void a_session_without_evidence_gets_nothing(void **state)
         struct sv_err err;
         char cookie[64];
 
-        OK(raw("POST", "/kbs/v0/auth", NULL, NULL, "{\"version\":\"0.4.0\",\"tee\":\"tpm\",\"extra-params\":\"\"}", &answer, &err));
+        OK(raw("POST", "/kbs/v0/auth", NULL, NULL,
+               "{\"version\":\"0.4.0\",\"tee\":\"tpm\",\"extra-params\":\"\"}", &answer, &err));
         set = sv_http_field(&answer, "Set-Cookie");
         assert_non_null(set);
         snprintf(cookie, sizeof(cookie), "%.*s", (int)strcspn(set, ";"), set);
-        answers("GET", "/kbs/v0/resource/" PATH, "Cookie", cookie, "", 401, "TokenNotFound", "broker.session.token");
-        answers("POST", "/secure-vm/v0/outcome/" PATH, "Cookie", cookie, "{\"outcome\":\"opened\"}", 401, "TokenNotFound", "broker.session.token");
-        answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 400, "AttestationError", "kbs.attestation.member");
-        answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 401, "AttestationError", "broker.session.used");
+        answers("GET", "/kbs/v0/resource/" PATH, "Cookie", cookie, "", 401, "TokenNotFound",
+                "broker.session.token");
+        answers("POST", "/secure-vm/v0/outcome/" PATH, "Cookie", cookie, "{\"outcome\":\"opened\"}",
+                401, "TokenNotFound", "broker.session.token");
+        answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 400, "AttestationError",
+                "kbs.attestation.member");
+        answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 401, "AttestationError",
+                "broker.session.used");
 }
 
 static void bearer_token(void **state)
@@ -399,9 +422,11 @@ static void bearer_token(void **state)
         assert_int_equal(answer.status, 200);
         n = strlen(value) - 10;
         value[n] = value[n] == 'A' ? 'B' : 'A';
-        answers("GET", "/kbs/v0/resource/" PATH, "Authorization", value, "", 401, "TokenVerifierError", "token.signature");
+        answers("GET", "/kbs/v0/resource/" PATH, "Authorization", value, "", 401,
+                "TokenVerifierError", "token.signature");
         /* an attestation token is no administrator's */
-        answers("GET", "/secure-vm/v0/audit", "Authorization", value, "", 401, "AdminAuthAccess", "admin.token.key");
+        answers("GET", "/secure-vm/v0/audit", "Authorization", value, "", 401, "AdminAuthAccess",
+                "admin.token.key");
 }
 
 static void only_the_administrator(void **state)
@@ -414,20 +439,25 @@ static void only_the_administrator(void **state)
         SV_BUF text = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
 
-        answers("GET", "/secure-vm/v0/audit", NULL, NULL, "", 401, "AdminAuthAccess", "broker.admin.token");
-        answers("POST", "/kbs/v0/resource/" PATH, NULL, NULL, "x", 401, "AdminAuthAccess", "broker.admin.token");
+        answers("GET", "/secure-vm/v0/audit", NULL, NULL, "", 401, "AdminAuthAccess",
+                "broker.admin.token");
+        answers("POST", "/kbs/v0/resource/" PATH, NULL, NULL, "x", 401, "AdminAuthAccess",
+                "broker.admin.token");
         key = sv_key_generate(SV_KEY_P256, 0, &err);
         OK(sv_key_private_pem(key, &pem, &err));
         snprintf(path, sizeof(path), "%s/stranger.key", dir);
         OK(sv_file_write(path, 0600, sv_bytes(sv_secret_reveal(pem), sv_secret_size(pem)), &err));
         OK(sv_admin_open(url, pin_text, path, &stranger, &err));
         value = sv_secret_copy(sv_bytes_str("x"), &err);
-        FAILS(sv_admin_put_resource(stranger, PATH, value, &err), SV_PROOF, "admin.token.signature");
+        FAILS(sv_admin_put_resource(stranger, PATH, value, &err), SV_PROOF,
+              "admin.token.signature");
         FAILS(sv_admin_list_resources(stranger, &list, &err), SV_PROOF, "admin.token.signature");
         FAILS(sv_admin_delete_policy(stranger, PATH, &err), SV_PROOF, "admin.token.signature");
         audit_says("admin-put-resource", "refused", "admin.token.signature");
-        FAILS(sv_admin_get_policy(admin, "no/such/policy", &text, &err), SV_USAGE, "broker.policy.absent");
-        FAILS(sv_admin_put_policy(admin, PATH, sv_bytes_str("{}"), &err), SV_FORMAT, "policy.member");
+        FAILS(sv_admin_get_policy(admin, "no/such/policy", &text, &err), SV_USAGE,
+              "broker.policy.absent");
+        FAILS(sv_admin_put_policy(admin, PATH, sv_bytes_str("{}"), &err), SV_FORMAT,
+              "policy.member");
 }
 
 static void administration(void **state)
@@ -441,7 +471,8 @@ static void administration(void **state)
         put_policy(PATH, VMID);
         put_secret(PATH);
         OK(sv_admin_get_policy(admin, PATH, &back, &err));
-        FAILS(sv_admin_put_policy(admin, "default/demo/elsewhere", sv_buf_bytes(&back), &err), SV_FORMAT, "broker.policy.resource");
+        FAILS(sv_admin_put_policy(admin, "default/demo/elsewhere", sv_buf_bytes(&back), &err),
+              SV_FORMAT, "broker.policy.resource");
         OK(sv_admin_list_resources(admin, &list, &err));
         for (size_t i = 0; i < sv_json_len(sv_json_get(list, "resources")); i++) {
                 const struct sv_json *row = sv_json_at(sv_json_get(list, "resources"), i);
@@ -470,7 +501,8 @@ static void who_answers_matters(void **state)
         assert_false(sv_kbs_retryable(c));
 }
 
-/* Stopped: an orderly end, a retryable error. Back with one-second sessions: they expire, and that is retryable too. */
+/* Stopped: an orderly end, a retryable error. Back with one-second sessions: they expire, and that
+ * is retryable too. */
 static void stopped_and_back(void **state)
 {
         SV_KBS_CLIENT *c = new_client();
@@ -502,7 +534,8 @@ static void stopped_and_back(void **state)
         assert_true(sv_kbs_retryable(d));
 }
 
-/* Nothing that the broker wrote holds the secret or a session cookie's or activation secret's shape of it. */
+/* Nothing that the broker wrote holds the secret or a session cookie's or activation secret's shape
+ * of it. */
 static void no_secret_on_disk(void **state)
 {
         static const char *const names[] = {"broker.db", "broker.db-wal", "audit.jsonl"};

@@ -1,5 +1,6 @@
-/* A broker that may fetch: SNP evidence without certificates, its VCEK, chain and list from a mirror, from the cache, from a folder. The
- * platform, its keys and its certificates are the simulator's; the broker is a process of its own, the mirror another. */
+/* A broker that may fetch: SNP evidence without certificates, its VCEK, chain and list from a
+ * mirror, from the cache, from a folder. The platform, its keys and its certificates are the
+ * simulator's; the broker is a process of its own, the mirror another. */
 #include <sys/wait.h>
 
 #include "base/core/encoding.h"
@@ -55,10 +56,12 @@ static struct sv_json *evidence_over(const uint8_t binding[48])
         return evidence;
 }
 
-/* What AMD's server and a folder would have for this platform, under the names that the row gives. */
+/* What AMD's server and a folder would have for this platform, under the names that the row gives.
+ */
 static void fill(void)
 {
-        static const char *const files[][2] = {{"vek", "vcek.der"}, {"ca", "chain.pem"}, {"crl", "crl.der"}};
+        static const char *const files[][2] = {
+                {"vek", "vcek.der"}, {"ca", "chain.pem"}, {"crl", "crl.der"}};
         const uint8_t any[48] = {0};
         SV_JSON *evidence = evidence_over(any);
         SV_JSON *needs = sv_json_array();
@@ -70,7 +73,8 @@ static void fill(void)
                 const struct sv_json *row = sv_json_at(needs, i);
                 const char *url = sv_json_str(sv_json_get(row, "url"));
                 SV_STR at_mirror = sv_asprintf("mirror%s", strchr(url + 8, '/'));
-                SV_STR in_folder = sv_asprintf("folder/%s", sv_json_str(sv_json_get(row, "offline")));
+                SV_STR in_folder =
+                        sv_asprintf("folder/%s", sv_json_str(sv_json_get(row, "offline")));
                 SV_BUF data = SV_BUF_NULL;
 
                 assert_string_equal(sv_json_str(sv_json_get(row, "kind")), files[i][0]);
@@ -118,7 +122,9 @@ static struct broker start(const char *collateral)
                 setenv("no_proxy", "127.0.0.1", 1);
                 if (!freopen("/dev/null", "w", stderr))
                         _exit(9);
-                _exit(sv_broker_open(config, &run, &err) < 0 || sv_broker_serve(&run, &err) < 0 ? 1 : 0);
+                _exit(sv_broker_open(config, &run, &err) < 0 || sv_broker_serve(&run, &err) < 0
+                              ? 1
+                              : 0);
         }
         for (int i = 0; i < 1000 && access(port, F_OK); i++)
                 usleep(10000);
@@ -143,14 +149,16 @@ static void put_policy(struct broker *b)
 {
         SV_JSON *rules = sv_json_array();
         SV_JSON *trust = sv_json_object();
-        struct sv_json *rule = sv_rule_add(rules, "policy.debug", "/policy_bits/debug", "configuration", "no debugging");
+        struct sv_json *rule = sv_rule_add(rules, "policy.debug", "/policy_bits/debug",
+                                           "configuration", "no debugging");
         SV_BUF pem = SV_BUF_NULL;
         SV_BUF text = SV_BUF_NULL;
         struct sv_err err;
 
         sv_json_set_bool(rule, "equals", false);
         read_file("ark.pem", &pem);
-        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()), sv_json_new_str(sv_buf_str(&pem)));
+        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&pem)));
         OK(sv_policy_write("demo", sv_tee_sev_snp.name, PATH, rules, trust, &text, &err));
         OK(sv_admin_put_policy(b->admin, PATH, sv_buf_bytes(&text), &err));
 }
@@ -162,7 +170,8 @@ static int attest(struct broker *b, bool *retryable, struct sv_err *err)
         uint8_t binding[48];
         int r;
 
-        if (sv_kbs_client_new(b->url, tls, &c, err) < 0 || sv_kbs_auth(c, sv_tee_sev_snp.kbs_name, NULL, err) < 0 ||
+        if (sv_kbs_client_new(b->url, tls, &c, err) < 0 ||
+            sv_kbs_auth(c, sv_tee_sev_snp.kbs_name, NULL, err) < 0 ||
             sv_kbs_binding(c, binding, err) < 0)
                 return -1;
         evidence = evidence_over(binding);
@@ -210,10 +219,12 @@ static void without(void **state)
         stop(&b);
 }
 
-/* Fetched once for the first guest; the second, and one of another broker process, are served from the cache. */
+/* Fetched once for the first guest; the second, and one of another broker process, are served from
+ * the cache. */
 static void from_mirror(void **state)
 {
-        SV_STR member = sv_asprintf("{\"fetch\":true,\"mirror\":\"http://127.0.0.1:%u\"}", mirror.port);
+        SV_STR member =
+                sv_asprintf("{\"fetch\":true,\"mirror\":\"http://127.0.0.1:%u\"}", mirror.port);
         struct broker b = start(member);
         struct sv_err err;
         bool again;
@@ -231,10 +242,15 @@ static void from_mirror(void **state)
         stop(&b);
 }
 
-/* A certificate, but another one, under the chip's URL, never verified: as if a mirror had answered wrongly last week. */
+/* A certificate, but another one, under the chip's URL, never verified: as if a mirror had answered
+ * wrongly last week. */
 static int make_wrong(void *arg, const struct sv_entry *e, struct sv_err *unused)
 {
-        SV_ENTRY wrong = {.url = sv_asprintf("%s", e->url), .kind = "vek", .refresh = SV_NEVER, .until = SV_NEVER, .fetched = e->fetched - 7 * 86400};
+        SV_ENTRY wrong = {.url = sv_asprintf("%s", e->url),
+                          .kind = "vek",
+                          .refresh = SV_NEVER,
+                          .until = SV_NEVER,
+                          .fetched = e->fetched - 7 * 86400};
         struct sv_err err;
 
         if (strcmp(e->kind, "vek"))
@@ -246,7 +262,9 @@ static int make_wrong(void *arg, const struct sv_entry *e, struct sv_err *unused
 
 static void poisoned(void **state)
 {
-        SV_STR member = sv_asprintf("{\"fetch\":true,\"mirror\":[\"other.example=http://127.0.0.1:1\",\"http://127.0.0.1:%u\"]}", mirror.port);
+        SV_STR member = sv_asprintf("{\"fetch\":true,\"mirror\":[\"other.example=http://"
+                                    "127.0.0.1:1\",\"http://127.0.0.1:%u\"]}",
+                                    mirror.port);
         SV_STR cache = sv_asprintf("%s/b/collateral", dir);
         struct broker b = start(member);
         unsigned before = asked();
@@ -278,7 +296,8 @@ static void from_folder(void **state)
         stop(&b);
         b = start(empty);
         FAILS(attest(&b, &again, &err), SV_SYSTEM, "collateral.offline");
-        assert_true(again); /* the folder may be filled meanwhile: a guest that asks again is right */
+        /* the folder may be filled meanwhile: a guest that asks again is right */
+        assert_true(again);
         assert_int_equal(asked(), before);
         stop(&b);
 }
@@ -286,7 +305,9 @@ static void from_folder(void **state)
 /* What cannot work is said when the broker starts. */
 static void at_the_start(void **state)
 {
-        static const char *const members[] = {"{\"offline\":\"nowhere\"}", "{\"offline\":\"config.json\"}", "{\"fetch\":true,\"mirror_ca\":\"nowhere\"}"};
+        static const char *const members[] = {"{\"offline\":\"nowhere\"}",
+                                              "{\"offline\":\"config.json\"}",
+                                              "{\"fetch\":true,\"mirror_ca\":\"nowhere\"}"};
         SV_STR path = sv_asprintf("%s/b/wrong.json", dir);
         struct sv_err err;
 
@@ -302,8 +323,10 @@ static void at_the_start(void **state)
 static int group_setup(void **state)
 {
         static const char text[] =
-                "{\"outcome\":\"launched\",\"fw_error\":0,\"digest\":\"%096d\",\"host_data\":\"%064d\",\"family_id\":\"%032d\",\"image_id\":\"%032d\","
-                "\"id_key_digest\":\"%096d\",\"author_key_digest\":\"%096d\",\"guest_svn\":0,\"policy\":196608,\"features\":1,\"vcpus\":1,"
+                "{\"outcome\":\"launched\",\"fw_error\":0,\"digest\":\"%096d\",\"host_data\":\"%"
+                "064d\",\"family_id\":\"%032d\",\"image_id\":\"%032d\","
+                "\"id_key_digest\":\"%096d\",\"author_key_digest\":\"%096d\",\"guest_svn\":0,"
+                "\"policy\":196608,\"features\":1,\"vcpus\":1,"
                 "\"id_block\":false,\"author_key\":false,\"vcek_disabled\":false}";
         SV_STR json = sv_asprintf(text, 1, 2, 0, 0, 0, 0);
         SV_STR tree = NULL;
@@ -340,7 +363,8 @@ static int group_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(without), cmocka_unit_test(from_mirror), cmocka_unit_test(poisoned), cmocka_unit_test(from_folder),
+                cmocka_unit_test(without),      cmocka_unit_test(from_mirror),
+                cmocka_unit_test(poisoned),     cmocka_unit_test(from_folder),
                 cmocka_unit_test(at_the_start),
         };
 

@@ -83,7 +83,9 @@ static void one_of_many(void **state)
                 if (fork() == 0) {
                         struct sv_store *mine = NULL;
                         struct sv_session n = {0};
-                        int rc = sv_store_open(path, &mine, NULL) < 0 ? 2 : sv_store_use_session(mine, "race", 1500, &n, NULL) == 0 ? 0 : 1;
+                        int rc = sv_store_open(path, &mine, NULL) < 0                      ? 2
+                                 : sv_store_use_session(mine, "race", 1500, &n, NULL) == 0 ? 0
+                                                                                           : 1;
 
                         _exit(rc);
                 }
@@ -116,7 +118,8 @@ static void resources_and_policies(void **state)
         assert_int_equal(sv_json_len(list), 1);
         assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
         /* a name that would be SQL is a name */
-        FAILS(sv_store_get_resource(s, "a' OR '1'='1", &out, &err), SV_USAGE, "broker.resource.none");
+        FAILS(sv_store_get_resource(s, "a' OR '1'='1", &out, &err), SV_USAGE,
+              "broker.resource.none");
         OK(sv_store_delete_policy(s, "a/b/c", &err));
         OK(sv_store_delete_resource(s, "a/b/c", &err));
         FAILS(sv_store_delete_resource(s, "a/b/c", &err), SV_USAGE, "broker.resource.none");
@@ -136,7 +139,8 @@ static void audit(void **state)
         }
         OK(sv_store_list_audit(s, 0, 100, list, &err));
         assert_int_equal(sv_json_len(list), 5);
-        OK(sv_store_list_audit(s, sv_json_int(sv_json_get(sv_json_at(list, 1), "id"), 0), 2, page, &err));
+        OK(sv_store_list_audit(s, sv_json_int(sv_json_get(sv_json_at(list, 1), "id"), 0), 2, page,
+                               &err));
         assert_int_equal(sv_json_len(page), 2);
         assert_int_equal(sv_json_int(sv_json_get(sv_json_at(page, 0), "n"), -1), 2);
 }
@@ -147,7 +151,10 @@ static void not_a_database(void **state)
         struct sv_store *s = NULL;
         struct sv_err err;
 
-        OK(sv_file_write(file, 0600, sv_bytes_str("this is a text that is no database, and long enough to be looked at by it"), &err));
+        OK(sv_file_write(file, 0600,
+                         sv_bytes_str("this is a text that is no database, and long enough to be "
+                                      "looked at by it"),
+                         &err));
         FAILS(sv_store_open(file, &s, &err), SV_SYSTEM, "broker.store");
         FAILS(sv_store_open("/nonexistent/db", &s, &err), SV_SYSTEM, "broker.store");
 }
@@ -181,7 +188,8 @@ static void configuration(void **state)
                 {"{\"collateral\":{\"mirror\":\"https://m.example\"}}", "broker.config.collateral"},
                 {"{\"collateral\":{\"offline\":\"\"}}", "broker.config.collateral"},
                 {"{\"collateral\":{\"fetch\":true,\"mirror\":[]}}", "broker.config.collateral"},
-                {"{\"collateral\":{\"fetch\":true,\"mirror\":[\"https://m.example\",7]}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"fetch\":true,\"mirror\":[\"https://m.example\",7]}}",
+                 "broker.config.collateral"},
                 {"{\"collateral\":{\"fetch\":true,\"mirror\":\"m.example\"}}", "collateral.mirror"},
         };
         SV_BROKER_CONFIG c = {0};
@@ -189,17 +197,24 @@ static void configuration(void **state)
         SV_BROKER_CONFIG offline = {0};
         struct sv_err err;
 
-        OK(sv_broker_config_parse(sv_bytes_str("{\"collateral\":{\"fetch\":true,\"mirror\":[\"a.example=https://m.example\",\"http://[::1]:8081/p\"],"
-                                               "\"mirror_ca\":\"ca.pem\"}}"), "/d", &fetching, &err));
+        OK(sv_broker_config_parse(
+                sv_bytes_str("{\"collateral\":{\"fetch\":true,\"mirror\":[\"a.example=https://"
+                             "m.example\",\"http://[::1]:8081/p\"],"
+                             "\"mirror_ca\":\"ca.pem\"}}"),
+                "/d", &fetching, &err));
         assert_true(fetching.collateral.fetch);
         assert_string_equal(fetching.collateral.cache, "/d/collateral");
         assert_string_equal(fetching.collateral.mirror_ca, "/d/ca.pem");
         assert_string_equal(fetching.collateral.mirrors[1], "http://[::1]:8081/p");
         assert_null(fetching.collateral.mirrors[2]);
-        OK(sv_broker_config_parse(sv_bytes_str("{\"collateral\":{\"offline\":\"/o\"}}"), "/d", &offline, &err));
+        OK(sv_broker_config_parse(sv_bytes_str("{\"collateral\":{\"offline\":\"/o\"}}"), "/d",
+                                  &offline, &err));
         assert_string_equal(offline.collateral.offline, "/o");
         assert_null(offline.collateral.cache);
-        OK(sv_broker_config_parse(sv_bytes_str("{\"listen\":\"[::1]:8443\",\"kek\":\"/a/kek\",\"audit_log\":\"log\"}"), "/d", &c, &err));
+        OK(sv_broker_config_parse(
+                sv_bytes_str(
+                        "{\"listen\":\"[::1]:8443\",\"kek\":\"/a/kek\",\"audit_log\":\"log\"}"),
+                "/d", &c, &err));
         assert_string_equal(c.address, "::1");
         assert_int_equal(c.port, 8443);
         assert_string_equal(c.kek, "/a/kek");
@@ -211,7 +226,8 @@ static void configuration(void **state)
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
                 SV_BROKER_CONFIG none = {0};
 
-                FAILS(sv_broker_config_parse(sv_bytes_str(bad[i].text), "/d", &none, &err), SV_USAGE, bad[i].check);
+                FAILS(sv_broker_config_parse(sv_bytes_str(bad[i].text), "/d", &none, &err),
+                      SV_USAGE, bad[i].check);
                 assert_null(none.address);
         }
 }

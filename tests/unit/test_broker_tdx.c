@@ -1,5 +1,6 @@
-/* From a guest file to the key and back, with TDX: the policy that the row writes for the guest, a broker of its own process with Intel's
- * collateral in a folder, and a guest whose kernel hands out quotes and whose firmware kept an event log. The platform is the simulator's. */
+/* From a guest file to the key and back, with TDX: the policy that the row writes for the guest, a
+ * broker of its own process with Intel's collateral in a folder, and a guest whose kernel hands out
+ * quotes and whose firmware kept an event log. The platform is the simulator's. */
 #include "base/core/encoding.h"
 #include "tests/unit/tsm_kernel.h"
 
@@ -15,10 +16,13 @@
 
 #define PATH   "default/demo/root"
 #define SECRET "TOPSECRET-0123456789abcdefghijklmnopqrstuvwxyz"
-#define MR     "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
-#define STATE(attributes)                                                                                                                  \
-        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR                         \
-        "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"" attributes "\",\"xfam\":\"00000000000602e7\"}"
+#define MR                                                                                         \
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
+        "a1a1a1a1"
+#define STATE(attributes)                                                                     \
+        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR  \
+        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"" attributes \
+        "\",\"xfam\":\"00000000000602e7\"}"
 
 static uint8_t pin[32];
 static struct sv_admin *admin;
@@ -73,7 +77,10 @@ static void boot(const char *attributes_state)
 
 static void sign(const uint8_t *inblob, size_t n, int privlevel, struct sv_buf *out)
 {
-        struct intel_quote q = {.version = 4, .type = 2, .state = td.state, .rtmr = (const uint8_t (*)[INTEL_MR])td.rtmr};
+        struct intel_quote q = {.version = 4,
+                                .type = 2,
+                                .state = td.state,
+                                .rtmr = (const uint8_t(*)[INTEL_MR])td.rtmr};
 
         memcpy(q.report_data, inblob, 64);
         intel_quote(&td.signer, &q, out);
@@ -148,8 +155,11 @@ static void close_broker(void)
 /* The policy that the row writes for this guest file and what was measured. */
 static void put_policy(const char *platform_name, const char *require)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"demo\",\"tee\":\"tdx\",\"kernel\":\"/k\",\"tees\":{\"tdx\":{\"test_root\":\"%s/%s/root.pem\",\"mrconfigid\":\"" MR
-                                  "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR "\",\"require\":%s}}}", dir, platform_name, require);
+        SV_STR text = sv_asprintf(
+                "{\"name\":\"demo\",\"tee\":\"tdx\",\"kernel\":\"/"
+                "k\",\"tees\":{\"tdx\":{\"test_root\":\"%s/%s/root.pem\",\"mrconfigid\":\"" MR
+                "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR "\",\"require\":%s}}}",
+                dir, platform_name, require);
         struct sv_measurement m = {.values = sv_json_object(), .unpredicted = sv_json_array()};
         SV_JSON *rules = sv_json_array();
         SV_JSON *trust = sv_json_object();
@@ -186,7 +196,8 @@ static int ask(struct sv_err *err)
         uint8_t binding[48];
 
         memset(err, 0, sizeof(*err));
-        if (sv_kbs_client_new(url, tls, &c, err) < 0 || sv_kbs_auth(c, "tdx", NULL, err) < 0 || sv_kbs_binding(c, binding, err) < 0)
+        if (sv_kbs_client_new(url, tls, &c, err) < 0 || sv_kbs_auth(c, "tdx", NULL, err) < 0 ||
+            sv_kbs_binding(c, binding, err) < 0)
                 return -1;
         evidence = evidence_over(binding);
         if (sv_kbs_attest(c, evidence, err) < 0)
@@ -221,8 +232,10 @@ static void released(void **state)
         boot(STATE("0000000010000000"));
         td.rtmr[1][5] ^= 1; /* and the log says something else: that is seen first */
         FAILS(ask(&err), SV_PROOF, "tdx.ccel.replay");
-        boot("{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR
-             "\",\"mrownerconfig\":\"000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000\","
+        boot("{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
+             "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":"
+             "\"000000000000000000000000000000000000000000000000000000000000"
+             "000000000000000000000000000000000000\","
              "\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}");
         FAILS(ask(&err), SV_POLICY, "policy.mrownerconfig");
         boot(STATE("0000000010000000"));
@@ -269,7 +282,8 @@ static void replayed(void **state)
         close_broker();
 }
 
-/* How many attestations of the audit found their platform known; *last: did the last one that was attested? */
+/* How many attestations of the audit found their platform known; *last: did the last one that was
+ * attested? */
 static unsigned known(bool *last)
 {
         SV_JSON *all = NULL;
@@ -290,8 +304,9 @@ static unsigned known(bool *last)
         return n;
 }
 
-/* What the first guest's process verified, the listener knows for later ones, once it has seen that process end; what is wrong is refused as
- * before, with other collateral everything begins anew, and so it does in another broker. */
+/* What the first guest's process verified, the listener knows for later ones, once it has seen that
+ * process end; what is wrong is refused as before, with other collateral everything begins anew,
+ * and so it does in another broker. */
 static void learned(void **state)
 {
         SV_STR list = sv_asprintf("%s/good/tcb_info.json", dir);
@@ -346,7 +361,8 @@ static void learned(void **state)
         close_broker();
 }
 
-/* A platform that is out of date, for nobody, for those who give it time, and for those whom its status satisfies. */
+/* A platform that is out of date, for nobody, for those who give it time, and for those whom its
+ * status satisfies. */
 static void levels(void **state)
 {
         struct sv_err err;
@@ -364,7 +380,8 @@ static void levels(void **state)
         FAILS(ask(&err), SV_POLICY, "policy.tcb.date");
         put_policy("old", "{\"status\":[\"OutOfDate\"],\"fmspc\":[\"000000000000\"]}");
         FAILS(ask(&err), SV_POLICY, "policy.fmspc");
-        put_policy("old", "{\"status\":[\"OutOfDate\"],\"fmspc\":[\"50806f000000\"],\"xfam\":\"0x7\"}");
+        put_policy("old",
+                   "{\"status\":[\"OutOfDate\"],\"fmspc\":[\"50806f000000\"],\"xfam\":\"0x7\"}");
         FAILS(ask(&err), SV_POLICY, "policy.xfam");
         put_policy("old", "{\"status\":[\"OutOfDate\"]}");
         OK(ask(&err));
@@ -388,8 +405,11 @@ static void refused(void **state)
 
 static int group_setup(void **state)
 {
-        static const struct intel_options good = {.fmspc = {0x50, 0x80, 0x6f}}, old = {.fmspc = {0x50, 0x80, 0x6f}, .platform = "OutOfDate"},
-                                          revoked = {.fmspc = {0x50, 0x80, 0x6f}, .pck_revoked = true};
+        static const struct intel_options good = {.fmspc = {0x50, 0x80, 0x6f}},
+                                          old = {.fmspc = {0x50, 0x80, 0x6f},
+                                                 .platform = "OutOfDate"},
+                                          revoked = {.fmspc = {0x50, 0x80, 0x6f},
+                                                     .pck_revoked = true};
         SV_STR b = NULL;
         struct sv_err err;
 
@@ -420,8 +440,9 @@ static int group_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(released), cmocka_unit_test(another_kernel), cmocka_unit_test(replayed),
-                cmocka_unit_test(levels),   cmocka_unit_test(refused), cmocka_unit_test(learned),
+                cmocka_unit_test(released), cmocka_unit_test(another_kernel),
+                cmocka_unit_test(replayed), cmocka_unit_test(levels),
+                cmocka_unit_test(refused),  cmocka_unit_test(learned),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

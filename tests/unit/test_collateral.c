@@ -29,7 +29,8 @@ static int tear_down(void **state)
         return sv_remove_tree(*state, NULL);
 }
 
-/* Files by kind: up to the first dot, "_" read as "-", in the order of names; folders and hidden files are not collateral. */
+/* Files by kind: up to the first dot, "_" read as "-", in the order of names; folders and hidden
+ * files are not collateral. */
 static void test_folder(void **state)
 {
         struct sv_files f = {0};
@@ -67,7 +68,8 @@ static void test_refused(void **state)
         struct sv_files f = {0};
 
         FAILS(sv_files_add_path(&f, "/nonexistent/folder", &err), SV_SYSTEM, "verify.collateral");
-        FAILS(sv_files_add(&f, "ek-root", "/nonexistent/file", &err), SV_SYSTEM, "verify.collateral");
+        FAILS(sv_files_add(&f, "ek-root", "/nonexistent/file", &err), SV_SYSTEM,
+              "verify.collateral");
         put(*state, "a-name-that-is-longer-than-any-kind-there-is.pem", "x");
         FAILS(sv_files_add_path(&f, *state, &err), SV_USAGE, "verify.collateral");
         sv_files_free(&f);

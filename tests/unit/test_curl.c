@@ -9,10 +9,15 @@
 static char dir[64];
 static struct makers plain, good, expired, other;
 
-static int get_from(const struct makers *m, const char *path, const char *ca, bool allow_plain, struct sv_got *got, struct sv_err *err)
+static int get_from(const struct makers *m, const char *path, const char *ca, bool allow_plain,
+                    struct sv_got *got, struct sv_err *err)
 {
         SV_STR url = sv_asprintf("%s://127.0.0.1:%u%s", m->ca[0] ? "https" : "http", m->port, path);
-        struct sv_get get = {.url = url, .plain = allow_plain, .ca_file = ca, .max = SV_COLLATERAL_SIZE_MAX, .timeout_ms = 30000};
+        struct sv_get get = {.url = url,
+                             .plain = allow_plain,
+                             .ca_file = ca,
+                             .max = SV_COLLATERAL_SIZE_MAX,
+                             .timeout_ms = 30000};
 
         return sv_curl_get(&get, got, err);
 }
@@ -38,7 +43,8 @@ static void answers(void **state)
                 if (t[i].status == 200)
                         assert_string_equal(sv_buf_str(&b.body), MAKERS_BODY);
                 if (t[i].status == 429)
-                        assert_string_equal(sv_json_str(sv_json_get(b.headers, "retry-after")), "7");
+                        assert_string_equal(sv_json_str(sv_json_get(b.headers, "retry-after")),
+                                            "7");
         }
 }
 
@@ -82,11 +88,14 @@ static void faults(void **state)
                 {&good, "/loop", good.ca, false, SV_SYSTEM, "collateral.redirect"},
                 {&good, "/to-plain", good.ca, false, SV_SYSTEM, "collateral.redirect"},
                 {&plain, "/to-plain", NULL, true, SV_SYSTEM, "collateral.redirect"},
-                {&plain, "/ok", NULL, false, SV_SYSTEM, "collateral.redirect"},  /* http was not allowed */
-                {&good, "/ok", NULL, false, SV_SYSTEM, "collateral.tls"},        /* none of the system's CAs */
-                {&good, "/ok", expired.ca, false, SV_SYSTEM, "collateral.tls"},  /* another CA */
+                /* http was not allowed */
+                {&plain, "/ok", NULL, false, SV_SYSTEM, "collateral.redirect"},
+                /* none of the system's CAs */
+                {&good, "/ok", NULL, false, SV_SYSTEM, "collateral.tls"},
+                {&good, "/ok", expired.ca, false, SV_SYSTEM, "collateral.tls"}, /* another CA */
                 {&expired, "/ok", expired.ca, false, SV_SYSTEM, "collateral.tls"},
-                {&other, "/ok", other.ca, false, SV_SYSTEM, "collateral.tls"},   /* another host's */
+                /* another host's */
+                {&other, "/ok", other.ca, false, SV_SYSTEM, "collateral.tls"},
         };
         struct sv_err err;
 
@@ -94,7 +103,8 @@ static void faults(void **state)
                 SV_GOT got = {0};
 
                 print_message("%s: %s\n", t[i].path, t[i].check);
-                FAILS(get_from(t[i].at, t[i].path, t[i].ca, t[i].plain, &got, &err), t[i].class, t[i].check);
+                FAILS(get_from(t[i].at, t[i].path, t[i].ca, t[i].plain, &got, &err), t[i].class,
+                      t[i].check);
                 assert_null(got.headers);
                 assert_int_equal(got.body.n, 0);
         }
@@ -105,7 +115,8 @@ static void faults(void **state)
 static void nobody(void **state)
 {
         struct makers gone = makers_start(dir, NULL, 0);
-        struct sv_get get = {.url = "file:///etc/passwd", .plain = true, .max = 100, .timeout_ms = 1000};
+        struct sv_get get = {
+                .url = "file:///etc/passwd", .plain = true, .max = 100, .timeout_ms = 1000};
         SV_GOT got = {0};
         struct sv_err err;
 
@@ -139,7 +150,8 @@ static int group_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(answers), cmocka_unit_test(headers), cmocka_unit_test(redirect), cmocka_unit_test(faults), cmocka_unit_test(nobody),
+                cmocka_unit_test(answers), cmocka_unit_test(headers), cmocka_unit_test(redirect),
+                cmocka_unit_test(faults),  cmocka_unit_test(nobody),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

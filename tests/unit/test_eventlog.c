@@ -1,4 +1,5 @@
-/* ovmf/eventlog: a real boot's log replays to the PCRs of that boot; a small log, one field changed at a time. */
+/* ovmf/eventlog: a real boot's log replays to the PCRs of that boot; a small log, one field changed
+ * at a time. */
 #include "base/core/encoding.h"
 #include "unit.h"
 
@@ -38,14 +39,23 @@ static void test_real_boot(void **state)
                 assert_int_equal(seen, 0x2ff);
                 if (pcr == 10) /* IMA's, after the firmware's log */
                         continue;
-                assert_string_equal(sv_hex(sv_bytes(pcrs[pcr], sv_digest_size(sv_digest_by_name(bank))), got), want);
+                assert_string_equal(
+                        sv_hex(sv_bytes(pcrs[pcr], sv_digest_size(sv_digest_by_name(bank))), got),
+                        want);
                 compared++;
         }
         assert_in_range(compared, 30, 48);
 }
 
 /* Where things lie in the small log. */
-enum { ALGS = 32 + 24, EVENT = 32 + 33, COUNT = EVENT + 8, ALG = COUNT + 4, SIZE = ALG + 2 + 32, END = SIZE + 4 + 4 };
+enum {
+        ALGS = 32 + 24,
+        EVENT = 32 + 33,
+        COUNT = EVENT + 8,
+        ALG = COUNT + 4,
+        SIZE = ALG + 2 + 32,
+        END = SIZE + 4 + 4
+};
 
 static void make(struct sv_buf *b, uint32_t type, struct sv_bytes data)
 {
@@ -78,14 +88,22 @@ static void test_one_field(void **state)
                 uint8_t value;
                 const char *check;
         } cases[] = {
-                {0, 1, "eventlog.header"},          {4, 4, "eventlog.header"},
-                {32, 'X', "eventlog.header"},       {28, 34, "eventlog.header"},
-                {28, 32, "eventlog.header"},        {ALGS, 0, "eventlog.algorithms"},
-                {ALGS, 9, "eventlog.algorithms"},   {ALGS + 6, 20, "eventlog.algorithms"},
-                {ALGS + 6, 0, "eventlog.algorithms"}, {EVENT, 24, "eventlog.register"},
-                {COUNT, 0, "eventlog.digests"},     {COUNT, 2, "eventlog.digests"},
-                {ALG, 0xc, "eventlog.digests"},     {SIZE, 5, "eventlog.event"},
-                {SIZE, 3, "eventlog.event"},        {SIZE + 3, 1, "eventlog.size"},
+                {0, 1, "eventlog.header"},
+                {4, 4, "eventlog.header"},
+                {32, 'X', "eventlog.header"},
+                {28, 34, "eventlog.header"},
+                {28, 32, "eventlog.header"},
+                {ALGS, 0, "eventlog.algorithms"},
+                {ALGS, 9, "eventlog.algorithms"},
+                {ALGS + 6, 20, "eventlog.algorithms"},
+                {ALGS + 6, 0, "eventlog.algorithms"},
+                {EVENT, 24, "eventlog.register"},
+                {COUNT, 0, "eventlog.digests"},
+                {COUNT, 2, "eventlog.digests"},
+                {ALG, 0xc, "eventlog.digests"},
+                {SIZE, 5, "eventlog.event"},
+                {SIZE, 3, "eventlog.event"},
+                {SIZE + 3, 1, "eventlog.size"},
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -97,7 +115,8 @@ static void test_one_field(void **state)
                 OK(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err));
                 sv_tcg_log_free(&log);
                 b.p[cases[i].offset] = cases[i].value;
-                FAILS(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err), SV_FORMAT, cases[i].check);
+                FAILS(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err), SV_FORMAT,
+                      cases[i].check);
         }
 }
 
@@ -111,7 +130,8 @@ static void test_every_cut(void **state)
 
                 if (n == EVENT) /* a log without events is one */
                         continue;
-                FAILS(sv_tcg_log_parse(sv_bytes(b.p, n), &sv_registers_pcr, &log, &err), SV_FORMAT, n < EVENT ? "eventlog.header" : "eventlog.event");
+                FAILS(sv_tcg_log_parse(sv_bytes(b.p, n), &sv_registers_pcr, &log, &err), SV_FORMAT,
+                      n < EVENT ? "eventlog.header" : "eventlog.event");
         }
 }
 
@@ -153,8 +173,9 @@ static void test_describe(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_real_boot), cmocka_unit_test(test_one_field), cmocka_unit_test(test_every_cut),
-                cmocka_unit_test(test_locality),  cmocka_unit_test(test_describe),
+                cmocka_unit_test(test_real_boot), cmocka_unit_test(test_one_field),
+                cmocka_unit_test(test_every_cut), cmocka_unit_test(test_locality),
+                cmocka_unit_test(test_describe),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,102 +1,7 @@
-/* Fetching: patience, cache, locks, and what a failed proof does to the cache. The clock and the sleep are ours; most answers are too, some come
- * from a real server (tests/unit/makers.h). */
-#include <dirent.h>
+/* Fetching: patience, cache, locks, and what a failed proof does to the cache. The clock and the
+ * sleep are ours; most answers are too, some come from a real server (tests/unit/makers.h). */
+#include "tests/unit/fetch_world.h"
 
-#include "base/core/encoding.h"
-#include "tests/unit/makers.h"
-
-#include "attest/fetch/fetch.h"
-#include "base/core/limits.h"
-
-#define NOW 1767225600 /* 2026-01-01 */
-#define URL "https://maker.example/doc"
-#define UNTIL 1769904000 /* nextUpdate of MAKERS_BODY */
-
-static char dir[64];
-static struct makers server;
-
-/* --- a world --- */
-
-struct answer {
-        int status; /* 0: no answer; -1: cut short */
-        const char *retry_after, *body;
-};
-
-struct world {
-        int64_t now_ms, slept_ms;
-        unsigned asked, sleeps;
-        const struct answer *answers; /* the last one for ever */
-        size_t n;
-};
-
-static int64_t world_now(void *arg)
-{
-        return ((struct world *)arg)->now_ms;
-}
-
-static void world_sleep(void *arg, int64_t ms)
-{
-        struct world *w = arg;
-
-        w->slept_ms += ms;
-        w->now_ms += ms;
-        w->sleeps++;
-}
-
-static int world_get(void *arg, const struct sv_get *get, struct sv_got *out, struct sv_err *err)
-{
-        struct world *w = arg;
-        const struct answer *a = &w->answers[w->asked < w->n ? w->asked : w->n - 1];
-
-        w->asked++;
-        if (a->status <= 0)
-                return sv_fail(err, SV_SYSTEM, a->status ? "collateral.truncated" : "collateral.connect", "nothing from %s", get->url);
-        out->status = a->status;
-        out->headers = sv_json_object();
-        if (a->retry_after)
-                sv_json_set_str(out->headers, "retry-after", a->retry_after);
-        sv_buf_puts(&out->body, a->body ? a->body : MAKERS_BODY);
-        return 0;
-}
-
-static struct sv_fetch world_fetch(struct world *w)
-{
-        return (struct sv_fetch){.cache = dir, .budget_ms = 60000, .now_ms = world_now, .sleep_ms = world_sleep, .get = world_get, .arg = w};
-}
-
-static struct sv_json *needs_of(const char *json)
-{
-        struct sv_json *needs;
-        struct sv_err err;
-
-        OK(sv_json_parse(sv_bytes_str(json), "test", &needs, &err));
-        return needs;
-}
-
-#define DOC "{\"kind\":\"doc\",\"url\":\"" URL "\",\"form\":\"json\""
-#define ROW "[" DOC "}]"
-#define TIMED "[" DOC ",\"max_age\":3600,\"next_update\":\"/nextUpdate\"}]"
-
-static int fetch(struct world *w, const char *json, struct sv_fetched *out, struct sv_err *err)
-{
-        struct sv_fetch f = world_fetch(w);
-        SV_JSON *needs = needs_of(json);
-
-        return sv_fetch_needs(&f, needs, NULL, out, err);
-}
-
-static int set_up(void **state)
-{
-        snprintf(dir, sizeof(dir), "/tmp/sv-fetch-XXXXXX");
-        return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-        return sv_remove_tree(dir, NULL);
-}
-
-/* Files in the cache whose name has this in it. */
 static unsigned files_with(const char *part)
 {
         DIR *d = opendir(dir);
@@ -126,18 +31,38 @@ static void patience(void **state)
                 {"at once", {{200}}, 1, 1, 0, NULL},
                 {"busy, seconds", {{429, "7"}, {200}}, 2, 2, 7000, NULL},
                 {"busy, date", {{429, "Thu, 01 Jan 2026 00:00:09 GMT"}, {200}}, 2, 2, 9000, NULL},
-                {"busy, a date gone by", {{429, "Thu, 01 Jan 2015 00:00:09 GMT"}, {200}}, 2, 2, 1000, NULL},
+                {"busy, a date gone by",
+                 {{429, "Thu, 01 Jan 2015 00:00:09 GMT"}, {200}},
+                 2,
+                 2,
+                 1000,
+                 NULL},
                 {"busy, now", {{429, "0"}, {200}}, 2, 2, 1000, NULL},
                 {"busy, silent", {{429}, {429}, {200}}, 3, 3, 1000 + 2000, NULL},
                 {"busy, nonsense", {{429, "soon"}, {200}}, 2, 2, 1000, NULL},
                 {"busy for too long", {{429, "3600"}}, 1, 1, 0, "collateral.busy"},
                 {"busy for ages", {{429, "99999999999999999999"}}, 1, 1, 0, "collateral.busy"},
-                {"busy until next year", {{429, "Fri, 01 Jan 2027 00:00:00 GMT"}}, 1, 1, 0, "collateral.busy"},
-                {"busy for ever, a little each time", {{429, "2"}}, 1, SV_FETCH_TRIES, 2000 * (SV_FETCH_TRIES - 1), "collateral.busy"},
+                {"busy until next year",
+                 {{429, "Fri, 01 Jan 2027 00:00:00 GMT"}},
+                 1,
+                 1,
+                 0,
+                 "collateral.busy"},
+                {"busy for ever, a little each time",
+                 {{429, "2"}},
+                 1,
+                 SV_FETCH_TRIES,
+                 2000 * (SV_FETCH_TRIES - 1),
+                 "collateral.busy"},
                 {"three times 500", {{500}, {503}, {502}, {200}}, 4, 4, 1000 + 2000 + 4000, NULL},
                 {"503 that says when", {{503, "5"}, {200}}, 2, 2, 5000, NULL},
                 {"503 that says too late", {{503, "500"}}, 1, 1, 0, "collateral.status"},
-                {"500 for ever", {{500}}, 1, SV_FETCH_TRIES, 1000 + 2000 + 4000 + 8000, "collateral.status"},
+                {"500 for ever",
+                 {{500}},
+                 1,
+                 SV_FETCH_TRIES,
+                 1000 + 2000 + 4000 + 8000,
+                 "collateral.status"},
                 {"nobody, then somebody", {{0}, {-1}, {200}}, 3, 3, 1000 + 2000, NULL},
                 {"nobody", {{0}}, 1, 3, 3000, "collateral.connect"},
                 {"always cut", {{-1}}, 1, 3, 3000, "collateral.truncated"},
@@ -156,7 +81,9 @@ static void patience(void **state)
                 print_message("%s\n", t[i].name);
                 set_up(NULL);
                 if (t[i].check) {
-                        FAILS(fetch(&w, ROW, &got, &err), strcmp(t[i].check, "collateral.form") ? SV_SYSTEM : SV_FORMAT, t[i].check);
+                        FAILS(fetch(&w, ROW, &got, &err),
+                              strcmp(t[i].check, "collateral.form") ? SV_SYSTEM : SV_FORMAT,
+                              t[i].check);
                         assert_int_equal(got.n, 0);
                 } else {
                         OK(fetch(&w, ROW, &got, &err));
@@ -169,7 +96,8 @@ static void patience(void **state)
         }
 }
 
-/* A server that wants to be left alone is, also for other things of it and by whoever comes next; another server is asked. */
+/* A server that wants to be left alone is, also for other things of it and by whoever comes next;
+ * another server is asked. */
 static void left_alone(void **state)
 {
         static const struct answer busy[] = {{429, "3600"}}, fine[] = {{200}};
@@ -180,7 +108,9 @@ static void left_alone(void **state)
 
         FAILS(fetch(&w, ROW, &got, &err), SV_SYSTEM, "collateral.busy");
         assert_non_null(strstr(err.msg, "2026-01-01T01:00:00Z"));
-        FAILS(fetch(&next, "[{\"kind\":\"x\",\"url\":\"https://maker.example/other\"}]", &got, &err), SV_SYSTEM, "collateral.busy");
+        FAILS(fetch(&next, "[{\"kind\":\"x\",\"url\":\"https://maker.example/other\"}]", &got,
+                    &err),
+              SV_SYSTEM, "collateral.busy");
         assert_int_equal(next.asked, 0);
         OK(fetch(&next, "[{\"kind\":\"x\",\"url\":\"https://other.example/doc\"}]", &got, &err));
         sv_fetched_free(&got);
@@ -200,20 +130,33 @@ static void kept(void **state)
                 const char *row;
                 int64_t later;
                 enum sv_fetch_from from;
-        } t[] = {
-                {ROW, 0, SV_FROM_NETWORK}, {ROW, 1, SV_FROM_CACHE}, {ROW, 400000000, SV_FROM_CACHE}, /* no max_age: for ever */
-                {ROW, -1000, SV_FROM_CACHE},
-        }, timed[] = {
-                {TIMED, 0, SV_FROM_NETWORK}, {TIMED, 3599, SV_FROM_CACHE}, {TIMED, 3600, SV_FROM_NETWORK}, {TIMED, 3600 + 3599, SV_FROM_CACHE},
-                {TIMED, 3600 - 1, SV_FROM_NETWORK},                         /* a clock that went back */
-                {TIMED, UNTIL - NOW - 60, SV_FROM_NETWORK}, {TIMED, UNTIL - NOW - 1, SV_FROM_CACHE},
-                {TIMED, UNTIL - NOW, SV_FROM_NETWORK}, {TIMED, UNTIL - NOW, SV_FROM_NETWORK}, /* holds no longer, though max_age is not over */
-        };
+        } t[] =
+                {
+                        /* no max_age: for ever */
+                        {ROW, 0, SV_FROM_NETWORK},
+                        {ROW, 1, SV_FROM_CACHE},
+                        {ROW, 400000000, SV_FROM_CACHE},
+                        {ROW, -1000, SV_FROM_CACHE},
+                },
+          timed[] = {
+                  {TIMED, 0, SV_FROM_NETWORK},
+                  {TIMED, 3599, SV_FROM_CACHE},
+                  {TIMED, 3600, SV_FROM_NETWORK},
+                  {TIMED, 3600 + 3599, SV_FROM_CACHE},
+                  /* a clock that went back */
+                  {TIMED, 3600 - 1, SV_FROM_NETWORK},
+                  {TIMED, UNTIL - NOW - 60, SV_FROM_NETWORK},
+                  {TIMED, UNTIL - NOW - 1, SV_FROM_CACHE},
+                  /* holds no longer, though max_age is not over */
+                  {TIMED, UNTIL - NOW, SV_FROM_NETWORK},
+                  {TIMED, UNTIL - NOW, SV_FROM_NETWORK},
+          };
         struct sv_err err;
 
         for (int k = 0; k < 2; k++) {
                 set_up(NULL);
-                for (size_t i = 0; i < (k ? sizeof(timed) / sizeof(timed[0]) : sizeof(t) / sizeof(t[0])); i++) {
+                for (size_t i = 0;
+                     i < (k ? sizeof(timed) / sizeof(timed[0]) : sizeof(t) / sizeof(t[0])); i++) {
                         unsigned asked = w.asked;
                         SV_FETCHED got = {0};
 
@@ -221,7 +164,8 @@ static void kept(void **state)
                         OK(fetch(&w, (k ? timed : t)[i].row, &got, &err));
                         print_message("%d.%zu\n", k, i);
                         assert_int_equal(got.list[0].from, (k ? timed : t)[i].from);
-                        assert_int_equal(w.asked - asked, (k ? timed : t)[i].from == SV_FROM_NETWORK);
+                        assert_int_equal(w.asked - asked,
+                                         (k ? timed : t)[i].from == SV_FROM_NETWORK);
                         assert_string_equal(sv_buf_str(&got.list[0].entry.body), MAKERS_BODY);
                 }
                 tear_down(NULL);
@@ -237,7 +181,9 @@ static void refreshed(void **state)
         struct sv_err err;
 
         for (unsigned i = 0; i < 3; i++) {
-                SV_JSON *needs = needs_of("[{\"kind\":\"a\",\"url\":\"https://m.example/a\"},{\"kind\":\"b\",\"url\":\"https://m.example/b\",\"max_age\":9}]");
+                SV_JSON *needs = needs_of(
+                        "[{\"kind\":\"a\",\"url\":\"https://m.example/"
+                        "a\"},{\"kind\":\"b\",\"url\":\"https://m.example/b\",\"max_age\":9}]");
                 SV_FETCHED got = {0};
 
                 f.refresh = i == 2;
@@ -246,10 +192,12 @@ static void refreshed(void **state)
         }
 }
 
-/* What should be asked for again but cannot be is taken while it says that it holds, and that is said. */
+/* What should be asked for again but cannot be is taken while it says that it holds, and that is
+ * said. */
 static void stale(void **state)
 {
-        static const struct answer fine[] = {{200}}, down[] = {{500}}, page[] = {{200, NULL, "<html>"}};
+        static const struct answer fine[] = {{200}}, down[] = {{500}},
+                                   page[] = {{200, NULL, "<html>"}};
         struct world w = {.now_ms = NOW * 1000LL, .answers = fine, .n = 1};
         SV_FETCHED first = {0};
         SV_FETCHED old = {0};
@@ -305,7 +253,8 @@ static void damaged(void **state)
                 assert_int_equal(w.asked - asked, 2);
                 assert_string_equal(sv_buf_str(&got.list[0].entry.body), MAKERS_BODY);
         }
-        print_message("%u times damaged, %u times asked for again\n", 2 * (unsigned)whole.n, w.asked - 1);
+        print_message("%u times damaged, %u times asked for again\n", 2 * (unsigned)whole.n,
+                      w.asked - 1);
         assert_int_equal(files_with(".entry"), 1);
 }
 
@@ -321,7 +270,8 @@ static int server_get(void *arg, const struct sv_get *get, struct sv_got *out, s
         return sv_curl_get(&real, out, err);
 }
 
-/* Waits for another process: that is told once; the clock stands, the lock's own end is what ends it. */
+/* Waits for another process: that is told once; the clock stands, the lock's own end is what ends
+ * it. */
 static void waiting_sleep(void *arg, int64_t ms)
 {
         struct world *w = arg;
@@ -331,7 +281,8 @@ static void waiting_sleep(void *arg, int64_t ms)
         usleep(1000);
 }
 
-/* Eight processes want the same at the same time: the server, which answers only when seven are waiting, is asked once. */
+/* Eight processes want the same at the same time: the server, which answers only when seven are
+ * waiting, is asked once. */
 static void together(void **state)
 {
         enum { N = 8 };
@@ -346,13 +297,17 @@ static void together(void **state)
                 if (pids[i] == 0) {
                         struct world w = {.now_ms = NOW * 1000LL};
                         struct sv_fetch f = world_fetch(&w);
-                        struct sv_json *needs = needs_of("[{\"kind\":\"doc\",\"url\":\"https://maker.example/together\",\"form\":\"json\"}]");
+                        struct sv_json *needs =
+                                needs_of("[{\"kind\":\"doc\",\"url\":\"https://maker.example/"
+                                         "together\",\"form\":\"json\"}]");
                         struct sv_fetched got = {0};
                         struct sv_err err;
 
                         f.get = server_get;
                         f.sleep_ms = waiting_sleep;
-                        _exit(sv_fetch_needs(&f, needs, NULL, &got, &err) < 0 ? 100 : (int)got.list[0].from);
+                        _exit(sv_fetch_needs(&f, needs, NULL, &got, &err) < 0
+                                      ? 100
+                                      : (int)got.list[0].from);
                 }
         }
         int from[4] = {0};
@@ -373,7 +328,8 @@ static int dying_get(void *arg, const struct sv_get *get, struct sv_got *out, st
         return -1;
 }
 
-/* A fetch that is killed while it has the lock, and one that is killed while it writes, leave nothing that disturbs the next. */
+/* A fetch that is killed while it has the lock, and one that is killed while it writes, leave
+ * nothing that disturbs the next. */
 static void killed(void **state)
 {
         static const struct answer fine[] = {{200}};
@@ -457,8 +413,10 @@ static const struct sv_tee fake = {.name = "fake", .needs = fake_needs, .verify 
 
 static void proof(void **state)
 {
-        static const struct answer fine[] = {{200}}, wrong[] = {{200, NULL, "{}"}}, wrong_then_fine[] = {{200, NULL, "{}"}, {200}}, down[] = {{500}};
-        /* What is in the cache before, how old, whether it was part of a proof that held; what the server says; how it ends. */
+        static const struct answer fine[] = {{200}}, wrong[] = {{200, NULL, "{}"}},
+                                   wrong_then_fine[] = {{200, NULL, "{}"}, {200}}, down[] = {{500}};
+        /* What is in the cache before, how old, whether it was part of a proof that held; what the
+         * server says; how it ends. */
         static const struct {
                 const char *cached;
                 int64_t age;
@@ -472,12 +430,16 @@ static void proof(void **state)
         } t[] = {
                 {NULL, 0, false, fine, 1, false, 1, 1, NULL, true, true},
                 {MAKERS_BODY, 5, false, down, 1, false, 0, 1, NULL, true, true},
-                {"{}", 3600, false, fine, 1, false, 1, 2, NULL, true, true},                       /* dropped, fetched once more */
-                {"{}", 3600, false, wrong, 1, false, 1, 2, "test.doc", true, false},               /* once, then the error */
+                /* dropped, fetched once more */
+                {"{}", 3600, false, fine, 1, false, 1, 2, NULL, true, true},
+                /* once, then the error */
+                {"{}", 3600, false, wrong, 1, false, 1, 2, "test.doc", true, false},
                 {"{}", 3600, false, down, 1, false, SV_FETCH_TRIES, 1, "test.doc", false, false},
-                {"{}", 5, false, fine, 1, false, 0, 1, "test.doc", true, false},                   /* fetched a moment ago */
+                /* fetched a moment ago */
+                {"{}", 5, false, fine, 1, false, 0, 1, "test.doc", true, false},
                 {NULL, 0, false, wrong_then_fine, 2, false, 1, 1, "test.doc", true, false},
-                {MAKERS_BODY, 3600, true, fine, 1, true, 0, 1, "test.evidence", true, true},       /* bad evidence costs no question */
+                /* bad evidence costs no question */
+                {MAKERS_BODY, 3600, true, fine, 1, true, 0, 1, "test.evidence", true, true},
                 {MAKERS_BODY, 3600, false, fine, 1, true, 1, 2, "test.evidence", true, false},
         };
         struct sv_err err;
@@ -496,7 +458,11 @@ static void proof(void **state)
                 print_message("proof %zu\n", i);
                 set_up(NULL);
                 if (t[i].cached) {
-                        SV_ENTRY e = {.url = sv_asprintf(URL), .kind = "doc", .fetched = NOW - t[i].age, .refresh = SV_NEVER, .until = SV_NEVER,
+                        SV_ENTRY e = {.url = sv_asprintf(URL),
+                                      .kind = "doc",
+                                      .fetched = NOW - t[i].age,
+                                      .refresh = SV_NEVER,
+                                      .until = SV_NEVER,
                                       .verified = t[i].verified};
 
                         sv_buf_puts(&e.body, t[i].cached);
@@ -504,7 +470,9 @@ static void proof(void **state)
                 }
                 verified_times = 0;
                 if (t[i].check)
-                        FAILS(sv_fetch_appraise(&f, &fake, &in, NULL, &claims, &verdict, &used, &err), SV_PROOF, t[i].check);
+                        FAILS(sv_fetch_appraise(&f, &fake, &in, NULL, &claims, &verdict, &used,
+                                                &err),
+                              SV_PROOF, t[i].check);
                 else
                         OK(sv_fetch_appraise(&f, &fake, &in, NULL, &claims, &verdict, &used, &err));
                 assert_int_equal(w.asked, t[i].asked);
@@ -551,8 +519,10 @@ static int group_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(patience), IN_DIR(left_alone), cmocka_unit_test(kept), IN_DIR(refreshed), IN_DIR(stale),  IN_DIR(damaged),
-                IN_DIR(together),           IN_DIR(killed),     IN_DIR(lock_is_held),   cmocka_unit_test(proof), IN_DIR(given),
+                cmocka_unit_test(patience), IN_DIR(left_alone), cmocka_unit_test(kept),
+                IN_DIR(refreshed),          IN_DIR(stale),      IN_DIR(damaged),
+                IN_DIR(together),           IN_DIR(killed),     IN_DIR(lock_is_held),
+                cmocka_unit_test(proof),    IN_DIR(given),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

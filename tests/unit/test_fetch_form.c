@@ -31,13 +31,17 @@ static void addresses(void **state)
         } t[] = {
                 {"https://a.example/x/y?z=1&b=02", NULL, NULL, "https://a.example/x/y?z=1&b=02"},
                 {"https://a.example/x?z", NULL, "http://127.0.0.1:80", "http://127.0.0.1:80/x?z"},
-                {"https://a.example/x?z", NULL, "https://m.example:8081/", "https://m.example:8081/x?z"},
-                {"https://a.example/x?z", NULL, "https://m.example/deep/er//", "https://m.example/deep/er/x?z"},
-                {"https://a.example/x", "/y/rootcrl", "https://[::1]:8081/p", "https://[::1]:8081/p/y/rootcrl"},
+                {"https://a.example/x?z", NULL, "https://m.example:8081/",
+                 "https://m.example:8081/x?z"},
+                {"https://a.example/x?z", NULL, "https://m.example/deep/er//",
+                 "https://m.example/deep/er/x?z"},
+                {"https://a.example/x", "/y/rootcrl", "https://[::1]:8081/p",
+                 "https://[::1]:8081/p/y/rootcrl"},
                 {"https://a.example/x", "/y/rootcrl", NULL, "https://a.example/x"},
                 {"https://a.example/x", NULL, "a.example=https://m.example", "https://m.example/x"},
                 {"https://b.example/x", NULL, "a.example=https://m.example", "https://b.example/x"},
-                {"https://a.example:8443/x", NULL, "a.example:8443=https://m.example", "https://m.example/x"},
+                {"https://a.example:8443/x", NULL, "a.example:8443=https://m.example",
+                 "https://m.example/x"},
                 {"https://a.example/x", NULL, "https://m.example/p=q", "https://m.example/p=q/x"},
         };
 
@@ -58,10 +62,23 @@ static void addresses(void **state)
 
 static void bad_addresses(void **state)
 {
-        static const char *const urls[] = {"http://a.example/x", "https://a.example", "https:///x", "ftp://a/x", "", "https://a.example/x y",
-                                           "https://a.example/x#f", "https://a.example?x/"};
-        static const char *const mirrors[] = {"m.example", "ftp://m.example", "http://", "https://user:word@m.example", "https://m.example/?q",
-                                              "a.example=", "a.example=m.example", "https://m.example:99999", "file:///etc"};
+        static const char *const urls[] = {"http://a.example/x",
+                                           "https://a.example",
+                                           "https:///x",
+                                           "ftp://a/x",
+                                           "",
+                                           "https://a.example/x y",
+                                           "https://a.example/x#f",
+                                           "https://a.example?x/"};
+        static const char *const mirrors[] = {"m.example",
+                                              "ftp://m.example",
+                                              "http://",
+                                              "https://user:word@m.example",
+                                              "https://m.example/?q",
+                                              "a.example=",
+                                              "a.example=m.example",
+                                              "https://m.example:99999",
+                                              "file:///etc"};
         struct sv_fetch f = {0};
 
         for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
@@ -69,7 +86,8 @@ static void bad_addresses(void **state)
                 bool mirrored;
 
                 sv_json_set_str(row, "url", urls[i]);
-                FAILS(sv_fetch_url(row, NULL, &mirrored, &err) ? 0 : -1, SV_FORMAT, "collateral.needs");
+                FAILS(sv_fetch_url(row, NULL, &mirrored, &err) ? 0 : -1, SV_FORMAT,
+                      "collateral.needs");
         }
         for (size_t i = 0; i < sizeof(mirrors) / sizeof(mirrors[0]); i++) {
                 const char *const list[] = {"https://fine.example", mirrors[i], NULL};
@@ -77,7 +95,8 @@ static void bad_addresses(void **state)
                 f.mirrors = list;
                 FAILS(sv_fetch_check(&f, &err), SV_USAGE, "collateral.mirror");
         }
-        f.mirrors = (const char *const[]){"https://fine.example/p", "h.example=http://127.0.0.1:1", NULL};
+        f.mirrors = (const char *const[]){"https://fine.example/p", "h.example=http://127.0.0.1:1",
+                                          NULL};
         OK(sv_fetch_check(&f, &err));
 }
 
@@ -136,9 +155,12 @@ static void forms(void **state)
                 {"{\"form\":\"crl\"}", sv_buf_bytes(&der), 0},
                 {"{\"form\":\"json\"}", sv_bytes_str("{\"a\":1}"), SV_NEVER},
                 {"{\"form\":\"json\"}", sv_bytes_str("{\"a\":1"), 0},
-                {"{\"form\":\"json\",\"next_update\":\"/t/n\"}", sv_bytes_str("{\"t\":{\"n\":\"2026-01-01T00:00:00Z\"}}"), 1767225600},
-                {"{\"form\":\"json\",\"next_update\":\"/t/n\"}", sv_bytes_str("{\"t\":{\"n\":\"now\"}}"), 0},
-                {"{\"form\":\"json\",\"next_update\":\"/t/n\"}", sv_bytes_str("{\"t\":{\"n\":7}}"), 0},
+                {"{\"form\":\"json\",\"next_update\":\"/t/n\"}",
+                 sv_bytes_str("{\"t\":{\"n\":\"2026-01-01T00:00:00Z\"}}"), 1767225600},
+                {"{\"form\":\"json\",\"next_update\":\"/t/n\"}",
+                 sv_bytes_str("{\"t\":{\"n\":\"now\"}}"), 0},
+                {"{\"form\":\"json\",\"next_update\":\"/t/n\"}", sv_bytes_str("{\"t\":{\"n\":7}}"),
+                 0},
                 {"{\"form\":\"json\",\"next_update\":\"/t/n\"}", sv_bytes_str("{\"t\":{}}"), 0},
         };
 
@@ -178,8 +200,10 @@ static void headers(void **state)
         const struct {
                 const char *value, *check;
         } t[] = {
-                {sv_buf_str(&escaped), NULL}, {sv_buf_str(&pem), NULL}, {NULL, "collateral.header"}, {"", "collateral.header"},
-                {"%2", "collateral.header"}, {"%", "collateral.header"}, {"%zz", "collateral.header"}, {"%00", "collateral.header"},
+                {sv_buf_str(&escaped), NULL},      {sv_buf_str(&pem), NULL},
+                {NULL, "collateral.header"},       {"", "collateral.header"},
+                {"%2", "collateral.header"},       {"%", "collateral.header"},
+                {"%zz", "collateral.header"},      {"%00", "collateral.header"},
                 {"no chain", "collateral.header"},
         };
 
@@ -194,7 +218,8 @@ static void headers(void **state)
                         continue;
                 }
                 OK(sv_fetch_headers(row, got, &e, &err));
-                assert_string_equal(sv_json_str(sv_json_get(e.headers, "tcb-info-chain")), sv_buf_str(&pem));
+                assert_string_equal(sv_json_str(sv_json_get(e.headers, "tcb-info-chain")),
+                                    sv_buf_str(&pem));
         }
         SV_ENTRY e = {0};
 
@@ -211,9 +236,22 @@ static void retry_after(void **state)
                 const char *value;
                 int64_t later; /* -1: no such value */
         } t[] = {
-                {"0", 0}, {"120", 120}, {"604800", 604800}, {"604801", 604800}, {"99999999999999999999999", 604800}, {"0x10", -1}, {"-1", -1},
-                {"1.5", -1}, {"", -1}, {NULL, -1}, {" 3", -1}, {"Thu, 01 Jan 2026 00:01:00 GMT", 60}, {"Wed, 31 Dec 2025 00:00:00 GMT", 0},
-                {"Thu, 01 Jan 2099 00:01:00 GMT", 604800}, {"Thu, 01 Jan 2026 00:01:00", -1}, {"Thu, 01 Jan 2026 00:01:00 GMT+1", -1},
+                {"0", 0},
+                {"120", 120},
+                {"604800", 604800},
+                {"604801", 604800},
+                {"99999999999999999999999", 604800},
+                {"0x10", -1},
+                {"-1", -1},
+                {"1.5", -1},
+                {"", -1},
+                {NULL, -1},
+                {" 3", -1},
+                {"Thu, 01 Jan 2026 00:01:00 GMT", 60},
+                {"Wed, 31 Dec 2025 00:00:00 GMT", 0},
+                {"Thu, 01 Jan 2099 00:01:00 GMT", 604800},
+                {"Thu, 01 Jan 2026 00:01:00", -1},
+                {"Thu, 01 Jan 2026 00:01:00 GMT+1", -1},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -230,7 +268,12 @@ static void retry_after(void **state)
 static void entries(void **state)
 {
         static const char body[] = "line\n\0more";
-        SV_ENTRY e = {.url = sv_asprintf("https://a.example/x?y"), .kind = "crl", .fetched = 7, .refresh = 9, .until = SV_NEVER, .verified = true};
+        SV_ENTRY e = {.url = sv_asprintf("https://a.example/x?y"),
+                      .kind = "crl",
+                      .fetched = 7,
+                      .refresh = 9,
+                      .until = SV_NEVER,
+                      .verified = true};
         SV_ENTRY back = {0};
         SV_BUF file = SV_BUF_NULL;
 
@@ -240,13 +283,15 @@ static void entries(void **state)
         OK(sv_entry_parse(sv_buf_bytes(&file), &back, &err));
         assert_string_equal(back.url, e.url);
         assert_string_equal(back.kind, "crl");
-        assert_true(back.fetched == 7 && back.refresh == 9 && back.until == SV_NEVER && back.verified);
+        assert_true(back.fetched == 7 && back.refresh == 9 && back.until == SV_NEVER &&
+                    back.verified);
         assert_string_equal(sv_json_str(sv_json_get(back.headers, "k")), "v\n");
         assert_true(sv_bytes_eq(sv_buf_bytes(&back.body), sv_buf_bytes(&e.body)));
         for (size_t cut = 0; cut < file.n; cut++) {
                 SV_ENTRY none = {0};
 
-                FAILS(sv_entry_parse(sv_bytes(file.p, cut), &none, &err), SV_FORMAT, "collateral.cache");
+                FAILS(sv_entry_parse(sv_bytes(file.p, cut), &none, &err), SV_FORMAT,
+                      "collateral.cache");
         }
 }
 
@@ -259,7 +304,9 @@ static void put(const char *name, struct sv_bytes data)
         OK(sv_file_write(path, 0600, data, &err));
 }
 
-#define CHAINED "{\"kind\":\"tcb-info\",\"url\":\"https://a/x\",\"form\":\"json\",\"offline\":\"deep/t.json\",\"headers\":{\"H\":\"tcb-info-chain\"}}"
+#define CHAINED                                                                                \
+        "{\"kind\":\"tcb-info\",\"url\":\"https://a/x\",\"form\":\"json\",\"offline\":\"deep/" \
+        "t.json\",\"headers\":{\"H\":\"tcb-info-chain\"}}"
 
 static int offline(const char *text, struct sv_entry *e, bool *absent)
 {
@@ -271,7 +318,8 @@ static int offline(const char *text, struct sv_entry *e, bool *absent)
 
 static void folder(void **state)
 {
-        static const char *const outside[] = {"../t.json", "deep/../../t.json", "/etc/passwd", "", "deep/.."};
+        static const char *const outside[] = {"../t.json", "deep/../../t.json", "/etc/passwd", "",
+                                              "deep/.."};
         SV_STR deep = sv_asprintf("%s/deep", dir);
         SV_ENTRY plain = {0};
         SV_ENTRY own = {0};
@@ -280,11 +328,13 @@ static void folder(void **state)
 
         FAILS(offline(CHAINED, &e, &absent), SV_SYSTEM, "collateral.offline");
         put("tcb_info.json", sv_bytes_str("{\"plain\":1}"));
-        FAILS(offline(CHAINED, &e, &absent), SV_SYSTEM, "collateral.offline"); /* the chain is still missing */
+        /* the chain is still missing */
+        FAILS(offline(CHAINED, &e, &absent), SV_SYSTEM, "collateral.offline");
         put("tcb_info_chain.pem", sv_buf_bytes(&pem));
         OK(offline(CHAINED, &plain, &absent));
         assert_string_equal(sv_buf_str(&plain.body), "{\"plain\":1}");
-        assert_string_equal(sv_json_str(sv_json_get(plain.headers, "tcb-info-chain")), sv_buf_str(&pem));
+        assert_string_equal(sv_json_str(sv_json_get(plain.headers, "tcb-info-chain")),
+                            sv_buf_str(&pem));
         assert_int_equal(mkdir(deep, 0700), 0);
         put("deep/t.json", sv_bytes_str("{\"own\":1}"));
         OK(offline(CHAINED, &own, &absent));
@@ -294,7 +344,8 @@ static void folder(void **state)
         OK(offline("{\"kind\":\"crl\",\"url\":\"https://a/x\",\"optional\":true}", &e, &absent));
         assert_true(absent);
         for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
-                SV_JSON *row = parse("{\"kind\":\"tcb-info\",\"url\":\"https://a/x\",\"optional\":true}");
+                SV_JSON *row =
+                        parse("{\"kind\":\"tcb-info\",\"url\":\"https://a/x\",\"optional\":true}");
 
                 sv_json_set_str(row, "offline", outside[i]);
                 FAILS(sv_fetch_offline(dir, row, &e, &absent, &err), SV_FORMAT, "collateral.needs");
@@ -322,7 +373,8 @@ static int pccs_get(void *arg, const struct sv_get *get, struct sv_got *out, str
                 sv_buf_put(&out->body, sv_buf_bytes(&crl));
                 sv_json_set_str(out->headers, "sgx-pck-crl-issuer-chain", sv_buf_str(&escaped));
         } else {
-                sv_buf_puts(&out->body, "{\"tcbInfo\":{\"nextUpdate\":\"2027-02-01T00:00:00Z\"},\"signature\":\"00\"}");
+                sv_buf_puts(&out->body, "{\"tcbInfo\":{\"nextUpdate\":\"2027-02-01T00:00:00Z\"},"
+                                        "\"signature\":\"00\"}");
                 sv_json_set_str(out->headers, "tcb-info-issuer-chain", sv_buf_str(&escaped));
         }
         return 0;
@@ -333,23 +385,36 @@ static int64_t pccs_now(void *arg)
         return (PKI_NOW - 10) * 1000LL;
 }
 
-/* Documents with their times, chains from the heads, a list in hexadecimal from a path of the mirror's own. */
+/* Documents with their times, chains from the heads, a list in hexadecimal from a path of the
+ * mirror's own. */
 static void pccs(void **state)
 {
         static const char needs_text[] =
-                "[{\"kind\":\"tcb-info\",\"url\":\"https://api.example/tdx/certification/v4/tcb?fmspc=00806f050000\",\"form\":\"json\",\"max_age\":86400,"
-                "\"next_update\":\"/tcbInfo/nextUpdate\",\"headers\":{\"TCB-Info-Issuer-Chain\":\"tcb-info-chain\"}},"
-                "{\"kind\":\"pck-crl\",\"url\":\"https://api.example/sgx/certification/v4/pckcrl?ca=platform&encoding=der\",\"form\":\"crl\","
+                "[{\"kind\":\"tcb-info\",\"url\":\"https://api.example/tdx/certification/v4/"
+                "tcb?fmspc=00806f050000\",\"form\":\"json\",\"max_age\":86400,"
+                "\"next_update\":\"/tcbInfo/"
+                "nextUpdate\",\"headers\":{\"TCB-Info-Issuer-Chain\":\"tcb-info-chain\"}},"
+                "{\"kind\":\"pck-crl\",\"url\":\"https://api.example/sgx/certification/v4/"
+                "pckcrl?ca=platform&encoding=der\",\"form\":\"crl\","
                 "\"headers\":{\"SGX-PCK-CRL-Issuer-Chain\":\"pck-crl-chain\"}},"
-                "{\"kind\":\"root-ca-crl\",\"url\":\"https://certificates.example/IntelSGXRootCA.der\",\"form\":\"crl\","
+                "{\"kind\":\"root-ca-crl\",\"url\":\"https://certificates.example/"
+                "IntelSGXRootCA.der\",\"form\":\"crl\","
                 "\"mirror_path\":\"/sgx/certification/v4/rootcacrl\"}]";
-        static const char *const kinds[] = {"tcb-info", "tcb-info-chain", "pck-crl", "pck-crl-chain", "root-ca-crl"};
-        static const char *const urls[] = {"https://pccs.example:8081/deep/tdx/certification/v4/tcb?fmspc=00806f050000",
-                                           "https://pccs.example:8081/deep/sgx/certification/v4/pckcrl?ca=platform&encoding=der",
-                                           "https://pccs.example:8081/deep/sgx/certification/v4/rootcacrl"};
+        static const char *const kinds[] = {"tcb-info", "tcb-info-chain", "pck-crl",
+                                            "pck-crl-chain", "root-ca-crl"};
+        static const char *const urls[] = {
+                "https://pccs.example:8081/deep/tdx/certification/v4/tcb?fmspc=00806f050000",
+                "https://pccs.example:8081/deep/sgx/certification/v4/"
+                "pckcrl?ca=platform&encoding=der",
+                "https://pccs.example:8081/deep/sgx/certification/v4/rootcacrl"};
         const char *const mirrors[] = {"https://pccs.example:8081/deep/", NULL};
         SV_STR cache = sv_asprintf("%s/cache", dir);
-        struct sv_fetch f = {.cache = cache, .mirrors = mirrors, .mirror_ca = "/ca.pem", .budget_ms = 1000, .now_ms = pccs_now, .get = pccs_get};
+        struct sv_fetch f = {.cache = cache,
+                             .mirrors = mirrors,
+                             .mirror_ca = "/ca.pem",
+                             .budget_ms = 1000,
+                             .now_ms = pccs_now,
+                             .get = pccs_get};
         SV_JSON *needs = parse(needs_text);
 
         for (int again = 0; again < 2; again++) {
@@ -369,9 +434,11 @@ static void pccs(void **state)
                         if (strstr(kinds[i], "-crl") && !strstr(kinds[i], "chain"))
                                 assert_true(sv_bytes_eq(data, sv_buf_bytes(&crl)));
                 }
-                assert_int_equal(n_asked, 3); /* the second time everything, heads too, is from the cache */
+                /* the second time everything, heads too, is from the cache */
+                assert_int_equal(n_asked, 3);
                 assert_int_equal(got.list[0].from, again ? SV_FROM_CACHE : SV_FROM_NETWORK);
-                assert_true(got.list[0].entry.until == 1801440000 && got.list[2].entry.until == PKI_TO);
+                assert_true(got.list[0].entry.until == 1801440000 &&
+                            got.list[2].entry.until == PKI_TO);
         }
         for (size_t i = 0; i < 3; i++)
                 assert_string_equal(asked[i], urls[i]);
@@ -379,7 +446,8 @@ static void pccs(void **state)
 
 static int group_setup(void **state)
 {
-        const struct pki_spec spec = {.cn = "CA", .basic = "critical,CA:TRUE", .usage = "critical,keyCertSign,cRLSign"};
+        const struct pki_spec spec = {
+                .cn = "CA", .basic = "critical,CA:TRUE", .usage = "critical,keyCertSign,cRLSign"};
         SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, &err);
         SV_CERT *cert = pki_cert(&spec, key, NULL, NULL);
 
@@ -401,8 +469,11 @@ static int group_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(addresses), cmocka_unit_test(bad_addresses), cmocka_unit_test(origins), cmocka_unit_test(forms), cmocka_unit_test(headers),
-                cmocka_unit_test(retry_after), cmocka_unit_test(entries), cmocka_unit_test(folder), cmocka_unit_test(pccs),
+                cmocka_unit_test(addresses), cmocka_unit_test(bad_addresses),
+                cmocka_unit_test(origins),   cmocka_unit_test(forms),
+                cmocka_unit_test(headers),   cmocka_unit_test(retry_after),
+                cmocka_unit_test(entries),   cmocka_unit_test(folder),
+                cmocka_unit_test(pccs),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

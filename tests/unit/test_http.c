@@ -43,7 +43,8 @@ static const struct bad_head {
         {true, "http.duplicate", REQ "Content-Length: 1\r\nContent-Length: 1\r\n\r\n"},
         {true, "http.duplicate", REQ "Content-Length: 1\r\ncontent-length: 2\r\n\r\n"},
         {true, "http.duplicate", REQ "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n"},
-        {true, "http.duplicate", REQ "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"},
+        {true, "http.duplicate",
+         REQ "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"},
         {true, "http.duplicate", REQ "Cookie: a=b\r\nCookie: a=c\r\n\r\n"},
         {true, "http.fold", REQ "X: a\r\n b\r\n\r\n"},
         {true, "http.fold", REQ "\tX: a\r\n\r\n"},
@@ -72,8 +73,10 @@ static void test_bad_heads(void **state)
                 SV_HTTP m = {0};
                 struct sv_err err = SV_ERR_NULL;
 
-                if (sv_http_parse_head(sv_bytes_str(b->text), b->request, &m, &err) == 0 || strcmp(err.check, b->check))
-                        fail_msg("head %zu: expected %s, found %s (%s)", i, b->check, err.check, err.msg);
+                if (sv_http_parse_head(sv_bytes_str(b->text), b->request, &m, &err) == 0 ||
+                    strcmp(err.check, b->check))
+                        fail_msg("head %zu: expected %s, found %s (%s)", i, b->check, err.check,
+                                 err.msg);
                 assert_int_equal(err.class, SV_FORMAT);
                 assert_null(m.method);
         }
@@ -84,7 +87,9 @@ static void test_good_head(void **state)
         SV_HTTP m = {0};
         struct sv_err err = SV_ERR_NULL;
 
-        assert_int_equal(sv_http_parse_head(sv_bytes_str(REQ "X:  a b \t\r\nEmpty:\r\n\r\n"), true, &m, &err), 0);
+        assert_int_equal(sv_http_parse_head(sv_bytes_str(REQ "X:  a b \t\r\nEmpty:\r\n\r\n"), true,
+                                            &m, &err),
+                         0);
         assert_string_equal(m.method, "POST");
         assert_string_equal(m.target, "/kbs/v0/auth");
         assert_string_equal(sv_http_field(&m, "x"), "a b");
@@ -94,14 +99,16 @@ static void test_good_head(void **state)
 
 static void test_truncated_heads(void **state)
 {
-        const char *whole[] = {REQ "Content-Length: 3\r\nX: y\r\n\r\n", RSP "Content-Length: 3\r\n\r\n"};
+        const char *whole[] = {REQ "Content-Length: 3\r\nX: y\r\n\r\n",
+                               RSP "Content-Length: 3\r\n\r\n"};
 
         for (int i = 0; i < 2; i++)
                 for (size_t n = 0; n < strlen(whole[i]); n++) {
                         SV_HTTP m = {0};
                         struct sv_err err = SV_ERR_NULL;
 
-                        assert_int_equal(sv_http_parse_head(sv_bytes(whole[i], n), i == 0, &m, &err), -1);
+                        assert_int_equal(
+                                sv_http_parse_head(sv_bytes(whole[i], n), i == 0, &m, &err), -1);
                         assert_true(err.check[0]);
                         assert_int_equal(err.class, SV_FORMAT);
                 }
@@ -118,7 +125,8 @@ static void test_many_fields(void **state)
                 for (int i = 0; i < n; i++)
                         sv_buf_printf(&b, "X-%d: y\r\n", i);
                 sv_buf_puts(&b, "\r\n");
-                assert_int_equal(sv_http_parse_head(sv_buf_bytes(&b), true, &m, &err), n < SV_HTTP_FIELDS_MAX ? 0 : -1);
+                assert_int_equal(sv_http_parse_head(sv_buf_bytes(&b), true, &m, &err),
+                                 n < SV_HTTP_FIELDS_MAX ? 0 : -1);
         }
 }
 
@@ -133,8 +141,10 @@ static const struct body_case {
         {true, NULL, "Content-Length: 0\r\n", "", ""},
         {true, NULL, "", "", ""},
         {true, NULL, "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", "abc"},
-        {true, NULL, "Transfer-Encoding: Chunked\r\n", "1\r\na\r\n00000002\r\nbc\r\n0\r\n\r\n", "abc"},
-        {true, NULL, "Transfer-Encoding: chunked\r\n", "A\r\n0123456789\r\n0\r\n\r\n", "0123456789"},
+        {true, NULL, "Transfer-Encoding: Chunked\r\n", "1\r\na\r\n00000002\r\nbc\r\n0\r\n\r\n",
+         "abc"},
+        {true, NULL, "Transfer-Encoding: chunked\r\n", "A\r\n0123456789\r\n0\r\n\r\n",
+         "0123456789"},
         {true, "http.length", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "", NULL},
         {true, "http.length", "Transfer-Encoding: gzip, chunked\r\n", "", NULL},
         {true, "http.length", "Transfer-Encoding: identity\r\n", "", NULL},
@@ -171,7 +181,8 @@ static const struct body_case {
 };
 
 /* Through a socket pair, so that the reading code is the one that programs use. */
-static int exchange(const char *text, size_t n, bool request, struct sv_http_msg *m, bool *closed, struct sv_err *err)
+static int exchange(const char *text, size_t n, bool request, struct sv_http_msg *m, bool *closed,
+                    struct sv_err *err)
 {
         int sv[2];
 
@@ -201,7 +212,8 @@ static void test_bodies(void **state)
                                 fail_msg("body %zu: %s (%s)", i, err.check, err.msg);
                         assert_string_equal(sv_buf_str(&m.body), c->expect);
                 } else if (rc == 0 || strcmp(err.check, c->check)) {
-                        fail_msg("body %zu: expected %s, found %s (%s)", i, c->check, err.check, err.msg);
+                        fail_msg("body %zu: expected %s, found %s (%s)", i, c->check, err.check,
+                                 err.msg);
                 }
         }
 }
@@ -260,9 +272,24 @@ static void test_urls(void **state)
                 {"https://[fe80::1]:80/x", "fe80::1", "80", "/x"},
                 {"http://127.0.0.1", "127.0.0.1", "80", ""},
         };
-        static const char *const bad[] = {"", "https://", "https:///a", "ftp://a", "https://a:0", "https://a:65536", "https://a:",
-                                          "https://a:1x", "https://a:0x10", "https://[::1", "https://[::1]x", "https://u@h", "https://a?b",
-                                          "https://a/b?c", "https://a/ b", "https://a b", "https://a\r\nX: y", "kbs.example"};
+        static const char *const bad[] = {"",
+                                          "https://",
+                                          "https:///a",
+                                          "ftp://a",
+                                          "https://a:0",
+                                          "https://a:65536",
+                                          "https://a:",
+                                          "https://a:1x",
+                                          "https://a:0x10",
+                                          "https://[::1",
+                                          "https://[::1]x",
+                                          "https://u@h",
+                                          "https://a?b",
+                                          "https://a/b?c",
+                                          "https://a/ b",
+                                          "https://a b",
+                                          "https://a\r\nX: y",
+                                          "kbs.example"};
         struct sv_url u;
         struct sv_err err;
 
@@ -284,9 +311,15 @@ static void test_urls(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_bad_heads),    cmocka_unit_test(test_good_head),     cmocka_unit_test(test_truncated_heads),
-                cmocka_unit_test(test_many_fields),  cmocka_unit_test(test_bodies),        cmocka_unit_test(test_cut_messages),
-                cmocka_unit_test(test_head_too_long), cmocka_unit_test(test_add_refuses_lines), cmocka_unit_test(test_urls),
+                cmocka_unit_test(test_bad_heads),
+                cmocka_unit_test(test_good_head),
+                cmocka_unit_test(test_truncated_heads),
+                cmocka_unit_test(test_many_fields),
+                cmocka_unit_test(test_bodies),
+                cmocka_unit_test(test_cut_messages),
+                cmocka_unit_test(test_head_too_long),
+                cmocka_unit_test(test_add_refuses_lines),
+                cmocka_unit_test(test_urls),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* image/cpio: what is written is what our own reader and cpio(1) read back; order of adding does not matter; malformed archives. */
+/* image/cpio: what is written is what our own reader and cpio(1) read back; order of adding does
+ * not matter; malformed archives. */
 #include "unit.h"
 
 #include <sys/stat.h>
@@ -18,7 +19,8 @@ static void pack(struct sv_buf *out, bool backwards)
                         OK(sv_cpio_add_file(&c, "init", 0755, sv_bytes_str("#!"), &err));
                         break;
                 case 1:
-                        OK(sv_cpio_add_file(&c, "etc/secure-vm/modules", 0644, sv_bytes_str("one\n"), &err));
+                        OK(sv_cpio_add_file(&c, "etc/secure-vm/modules", 0644,
+                                            sv_bytes_str("one\n"), &err));
                         break;
                 case 2:
                         OK(sv_cpio_add_link(&c, "bin", "usr/bin", &err));
@@ -38,9 +40,12 @@ static void test_read_back(void **state)
                 uint32_t mode;
                 const char *data;
         } expect[] = {
-                {"bin", S_IFLNK | 0777, "usr/bin"},    {"dev", S_IFDIR | 0755, ""},
-                {"dev/console", S_IFCHR | 0600, ""},   {"etc", S_IFDIR | 0755, ""},
-                {"etc/secure-vm", S_IFDIR | 0755, ""}, {"etc/secure-vm/modules", S_IFREG | 0644, "one\n"},
+                {"bin", S_IFLNK | 0777, "usr/bin"},
+                {"dev", S_IFDIR | 0755, ""},
+                {"dev/console", S_IFCHR | 0600, ""},
+                {"etc", S_IFDIR | 0755, ""},
+                {"etc/secure-vm", S_IFDIR | 0755, ""},
+                {"etc/secure-vm/modules", S_IFREG | 0644, "one\n"},
                 {"init", S_IFREG | 0755, "#!"},
         };
         struct sv_cpio_member m;
@@ -95,20 +100,25 @@ static void test_cpio_program_agrees(void **state)
         listing[fread(listing, 1, sizeof(listing) - 1, p)] = 0;
         assert_int_equal(pclose(p), 0);
         unlink(path);
-        assert_string_equal(listing, "bin\ndev\ndev/console\netc\netc/secure-vm\netc/secure-vm/modules\ninit\n");
+        assert_string_equal(
+                listing,
+                "bin\ndev\ndev/console\netc\netc/secure-vm\netc/secure-vm/modules\ninit\n");
 }
 
 static void test_bad_paths(void **state)
 {
-        static const char *const bad[] = {"", "/init", "a/", "a//b", ".", "a/..", "../a", "a/./b", "TRAILER!!!"};
+        static const char *const bad[] = {"",     "/init", "a/",    "a//b",      ".",
+                                          "a/..", "../a",  "a/./b", "TRAILER!!!"};
         SV_CPIO c = SV_CPIO_NULL;
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-                FAILS(sv_cpio_add_file(&c, bad[i], 0644, SV_BYTES_NULL, &err), SV_USAGE, "image.cpio.path");
+                FAILS(sv_cpio_add_file(&c, bad[i], 0644, SV_BYTES_NULL, &err), SV_USAGE,
+                      "image.cpio.path");
         OK(sv_cpio_add_file(&c, "a/b", 0644, SV_BYTES_NULL, &err));
         OK(sv_cpio_add_dir(&c, "a", 0755, &err));
         FAILS(sv_cpio_add_file(&c, "a/b", 0644, SV_BYTES_NULL, &err), SV_USAGE, "image.cpio.path");
-        FAILS(sv_cpio_add_file(&c, "a/b/c", 0644, SV_BYTES_NULL, &err), SV_USAGE, "image.cpio.path");
+        FAILS(sv_cpio_add_file(&c, "a/b/c", 0644, SV_BYTES_NULL, &err), SV_USAGE,
+              "image.cpio.path");
 }
 
 static int read_all(struct sv_bytes archive)
@@ -131,9 +141,11 @@ static void test_malformed(void **state)
                 char byte;
                 const char *check;
         } cases[] = {
-                {5, '2', "image.cpio.magic"},  {6, 'g', "image.cpio.field"},     {54, 'f', "image.cpio.short"},
-                {94, 'f', "image.cpio.short"}, {101, '3', "image.cpio.name"},    {101, '1', "image.cpio.name"},
-                {111, 0, "image.cpio.name"},   {114, 1, "image.cpio.padding"}, {123, 1, "image.cpio.padding"},
+                {5, '2', "image.cpio.magic"},   {6, 'g', "image.cpio.field"},
+                {54, 'f', "image.cpio.short"},  {94, 'f', "image.cpio.short"},
+                {101, '3', "image.cpio.name"},  {101, '1', "image.cpio.name"},
+                {111, 0, "image.cpio.name"},    {114, 1, "image.cpio.padding"},
+                {123, 1, "image.cpio.padding"},
         };
         SV_BUF b = SV_BUF_NULL;
 
@@ -154,8 +166,10 @@ static void test_malformed(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_read_back),           cmocka_unit_test(test_order_of_adding_does_not_matter),
-                cmocka_unit_test(test_cpio_program_agrees), cmocka_unit_test(test_bad_paths),
+                cmocka_unit_test(test_read_back),
+                cmocka_unit_test(test_order_of_adding_does_not_matter),
+                cmocka_unit_test(test_cpio_program_agrees),
+                cmocka_unit_test(test_bad_paths),
                 cmocka_unit_test(test_malformed),
         };
 

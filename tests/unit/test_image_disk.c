@@ -1,4 +1,5 @@
-/* image/disk: owners, modes and device nodes of a tar and the contents of a directory arrive in the file system, without root. */
+/* image/disk: owners, modes and device nodes of a tar and the contents of a directory arrive in the
+ * file system, without root. */
 #include "unit.h"
 
 #include <sys/stat.h>
@@ -36,8 +37,10 @@ static int set_up(void **state)
         if (!mkdtemp(dir))
                 return -1;
         image = sv_asprintf("%s/image", dir);
-        sh("mkdir -p src/sub && echo hello >src/sub/file && chmod 4755 src/sub/file && ln -s sub/file src/link");
-        sh("cd src && fakeroot sh -c 'mknod tty c 4 64 && chown 1234:4321 sub/file && tar -cf ../src.tar . && tar -czf ../src.tgz .' && "
+        sh("mkdir -p src/sub && echo hello >src/sub/file && chmod 4755 src/sub/file && ln -s "
+           "sub/file src/link");
+        sh("cd src && fakeroot sh -c 'mknod tty c 4 64 && chown 1234:4321 sub/file && tar -cf "
+           "../src.tar . && tar -czf ../src.tgz .' && "
            "rm -f tty");
         return 0;
 }
@@ -109,22 +112,26 @@ static void test_raw(void **state)
         make("raw", SV_DISK_RAW, 1u << 20);
         assert_int_equal(stat(image, &st), 0);
         assert_int_equal(st.st_size, 1u << 20);
-        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_RAW, 4096, dir, image, &err), SV_USAGE, "image.size");
+        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_RAW, 4096, dir, image, &err), SV_USAGE,
+              "image.size");
 }
 
 static void test_failures(void **state)
 {
         SV_STR from = sv_asprintf("%s/src", dir);
         SV_STR tmp = sv_asprintf("%s/tmp2", dir);
-        const char *const absent[] = {"no-such-program", NULL}, *const says[] = {"sh", "-c", "echo first; echo why >&2; exit 3", NULL};
+        const char *const absent[] = {"no-such-program", NULL},
+                          *const says[] = {"sh", "-c", "echo first; echo why >&2; exit 3", NULL};
         enum sv_disk_from kind;
 
         FAILS(sv_disk_kind("/nonexistent", &kind, &err), SV_SYSTEM, "image.from");
         FAILS(sv_disk_kind("/dev/null", &kind, &err), SV_USAGE, "image.from");
         FAILS(sv_disk_make(from, SV_DISK_DIR, 4096, tmp, image, &err), SV_USAGE, "image.size");
         sh("head -c 20000000 /dev/urandom >src/big");
-        FAILS(sv_disk_make(from, SV_DISK_DIR, 8u << 20, tmp, image, &err), SV_SYSTEM, "image.filesystem");
-        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, tmp, image, &err), SV_SYSTEM, "image.unpack");
+        FAILS(sv_disk_make(from, SV_DISK_DIR, 8u << 20, tmp, image, &err), SV_SYSTEM,
+              "image.filesystem");
+        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, tmp, image, &err), SV_SYSTEM,
+              "image.unpack");
         FAILS(sv_run(absent, "test", &err), SV_SYSTEM, "image.run");
         FAILS(sv_run(says, "test.says", &err), SV_SYSTEM, "test.says");
         assert_non_null(strstr(err.msg, "why"));

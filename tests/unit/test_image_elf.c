@@ -11,7 +11,8 @@ static const char interp[] = "/lib64/ld.so";
 static const char strings[] = "\0libone.so.1\0libtwo.so.2\0self.so";
 static struct sv_err err;
 
-/* The layout: headers, dynamic section, interpreter, strings at the very end so that no cut is harmless. */
+/* The layout: headers, dynamic section, interpreter, strings at the very end so that no cut is
+ * harmless. */
 struct image {
         Elf64_Ehdr eh;
         Elf64_Phdr ph[3];
@@ -23,14 +24,30 @@ struct image {
 static void make(struct image *m)
 {
         *m = (struct image){
-                .eh = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT}, .e_type = ET_DYN, .e_machine = EM_X86_64,
-                       .e_version = 1, .e_phoff = offsetof(struct image, ph), .e_ehsize = sizeof(Elf64_Ehdr),
-                       .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 3},
-                .ph = {{.p_type = PT_LOAD, .p_vaddr = BASE, .p_filesz = sizeof(*m), .p_memsz = sizeof(*m)},
-                       {.p_type = PT_INTERP, .p_offset = offsetof(struct image, interp), .p_filesz = sizeof(interp)},
-                       {.p_type = PT_DYNAMIC, .p_offset = offsetof(struct image, dyn), .p_filesz = sizeof(m->dyn)}},
-                .dyn = {{DT_NEEDED, {1}}, {DT_NEEDED, {13}}, {DT_SONAME, {25}}, {DT_STRTAB, {BASE + offsetof(struct image, strings)}},
-                        {DT_STRSZ, {sizeof(strings)}}, {DT_NULL, {0}}},
+                .eh = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                       .e_type = ET_DYN,
+                       .e_machine = EM_X86_64,
+                       .e_version = 1,
+                       .e_phoff = offsetof(struct image, ph),
+                       .e_ehsize = sizeof(Elf64_Ehdr),
+                       .e_phentsize = sizeof(Elf64_Phdr),
+                       .e_phnum = 3},
+                .ph = {{.p_type = PT_LOAD,
+                        .p_vaddr = BASE,
+                        .p_filesz = sizeof(*m),
+                        .p_memsz = sizeof(*m)},
+                       {.p_type = PT_INTERP,
+                        .p_offset = offsetof(struct image, interp),
+                        .p_filesz = sizeof(interp)},
+                       {.p_type = PT_DYNAMIC,
+                        .p_offset = offsetof(struct image, dyn),
+                        .p_filesz = sizeof(m->dyn)}},
+                .dyn = {{DT_NEEDED, {1}},
+                        {DT_NEEDED, {13}},
+                        {DT_SONAME, {25}},
+                        {DT_STRTAB, {BASE + offsetof(struct image, strings)}},
+                        {DT_STRSZ, {sizeof(strings)}},
+                        {DT_NULL, {0}}},
         };
         memcpy(m->interp, interp, sizeof(interp));
         memcpy(m->strings, strings, sizeof(strings));

@@ -1,4 +1,5 @@
-/* image/encrypt: the image gets its name only when the broker has the key; on any failure nothing is left. */
+/* image/encrypt: the image gets its name only when the broker has the key; on any failure nothing
+ * is left. */
 #include "unit.h"
 
 #include <dirent.h>
@@ -29,7 +30,8 @@ static int deliver(void *arg, struct sv_secret *resource, struct sv_err *e)
         if (broker.mood == REFUSES)
                 return sv_fail(e, SV_POLICY, "test.refused", "the broker refuses");
         sv_secret_free(broker.resource);
-        broker.resource = sv_secret_copy(sv_bytes(sv_secret_reveal(resource), sv_secret_size(resource)), e);
+        broker.resource =
+                sv_secret_copy(sv_bytes(sv_secret_reveal(resource), sv_secret_size(resource)), e);
         return 0;
 }
 
@@ -52,8 +54,13 @@ static int files_in_dir(void)
 static int encrypt(uint64_t size, bool replace, struct sv_encrypt_out *out)
 {
         SV_STR from = sv_asprintf("%s/tree", dir);
-        const struct sv_encrypt_in in = {
-                .from = from, .kind = SV_DISK_DIR, .size = size, .out = out_path, .replace = replace, .deliver = deliver, .withdraw = withdraw};
+        const struct sv_encrypt_in in = {.from = from,
+                                         .kind = SV_DISK_DIR,
+                                         .size = size,
+                                         .out = out_path,
+                                         .replace = replace,
+                                         .deliver = deliver,
+                                         .withdraw = withdraw};
 
         return sv_encrypt(&in, out, &err);
 }

@@ -1,4 +1,5 @@
-/* image/initrd: a modules directory made here and this program as the agent; two runs give equal bytes; what is inside. */
+/* image/initrd: a modules directory made here and this program as the agent; two runs give equal
+ * bytes; what is inside. */
 #include "unit.h"
 
 #include "base/core/file.h"
@@ -43,7 +44,10 @@ static int tear_down(void **state)
 static int tree(const char *const *modules, const char *const *libraries, struct sv_cpio *c)
 {
         SV_STR path = sv_asprintf("%s/6.1.0-test", dir);
-        struct sv_initrd_in in = {.modules_dir = path, .agent = "/proc/self/exe", .modules = modules, .libraries = libraries};
+        struct sv_initrd_in in = {.modules_dir = path,
+                                  .agent = "/proc/self/exe",
+                                  .modules = modules,
+                                  .libraries = libraries};
 
         return sv_initrd_tree(&in, c, &err);
 }
@@ -64,7 +68,9 @@ static void test_contents(void **state)
         bool libc = false;
 
         OK(tree(modules, NULL, &c));
-        expect_file(&c, "etc/secure-vm/modules", "/lib/modules/6.1.0-test/kernel/one.ko\n/lib/modules/6.1.0-test/kernel/two.ko\n");
+        expect_file(
+                &c, "etc/secure-vm/modules",
+                "/lib/modules/6.1.0-test/kernel/one.ko\n/lib/modules/6.1.0-test/kernel/two.ko\n");
         expect_file(&c, "lib/modules/6.1.0-test/kernel/one.ko", "module one");
         expect_file(&c, "lib/modules/6.1.0-test/kernel/two.ko", "module two");
         assert_non_null(sv_cpio_find(&c, "init"));
@@ -74,22 +80,31 @@ static void test_contents(void **state)
         assert_true(libc);
 }
 
-/* What the agent needs to reach its host's quote service: the modules behind the others, and Intel's file. */
+/* What the agent needs to reach its host's quote service: the modules behind the others, and
+ * Intel's file. */
 static void test_quote_port(void **state)
 {
         static const char *const modules[] = {"two", NULL};
         SV_STR path = sv_asprintf("%s/6.1.0-test", dir);
-        struct sv_initrd_in in = {.modules_dir = path, .agent = "/proc/self/exe", .modules = modules, .quote_port = 4050};
+        struct sv_initrd_in in = {.modules_dir = path,
+                                  .agent = "/proc/self/exe",
+                                  .modules = modules,
+                                  .quote_port = 4050};
         SV_CPIO none = SV_CPIO_NULL, c = SV_CPIO_NULL, without = SV_CPIO_NULL;
 
         FAILS(sv_initrd_tree(&in, &none, &err), SV_USAGE, "image.modules.missing");
-        put("modules.dep", sv_bytes_str(DEP "kernel/vsock.ko:\nkernel/vmw_vsock_virtio_transport.ko: kernel/vsock.ko\n"));
+        put("modules.dep",
+            sv_bytes_str(
+                    DEP
+                    "kernel/vsock.ko:\nkernel/vmw_vsock_virtio_transport.ko: kernel/vsock.ko\n"));
         put("kernel/vsock.ko", sv_bytes_str("vsock"));
         put("kernel/vmw_vsock_virtio_transport.ko", sv_bytes_str("transport"));
         OK(sv_initrd_tree(&in, &c, &err));
         expect_file(&c, "etc/tdx-attest.conf", "port=4050\n");
-        expect_file(&c, "etc/secure-vm/modules", "/lib/modules/6.1.0-test/kernel/one.ko\n/lib/modules/6.1.0-test/kernel/two.ko\n"
-                                                 "/lib/modules/6.1.0-test/kernel/vsock.ko\n/lib/modules/6.1.0-test/kernel/vmw_vsock_virtio_transport.ko\n");
+        expect_file(&c, "etc/secure-vm/modules",
+                    "/lib/modules/6.1.0-test/kernel/one.ko\n/lib/modules/6.1.0-test/kernel/two.ko\n"
+                    "/lib/modules/6.1.0-test/kernel/vsock.ko\n/lib/modules/6.1.0-test/kernel/"
+                    "vmw_vsock_virtio_transport.ko\n");
         OK(tree(modules, NULL, &without));
         assert_null(sv_cpio_find(&without, "etc/tdx-attest.conf"));
         assert_null(sv_cpio_find(&without, "lib/modules/6.1.0-test/kernel/vsock.ko"));
@@ -115,7 +130,8 @@ static void test_same_bytes_twice(void **state)
 
 static void test_what_is_missing_is_named(void **state)
 {
-        static const char *const absent[] = {"absent", NULL}, *const bad[] = {"bad", NULL}, *const one[] = {"one", NULL};
+        static const char *const absent[] = {"absent", NULL}, *const bad[] = {"bad", NULL},
+                                 *const one[] = {"one", NULL};
         static const char *const no_library[] = {"libabsent.so.9", NULL};
         SV_CPIO a = SV_CPIO_NULL, b = SV_CPIO_NULL, c = SV_CPIO_NULL;
 
@@ -133,10 +149,12 @@ static void test_zstd_limits(void **state)
         OK(sv_zstd_decompress(sv_buf_bytes(&packed), sizeof(zeros), &out, &err));
         assert_int_equal(out.n, sizeof(zeros));
         sv_buf_clear(&out);
-        FAILS(sv_zstd_decompress(sv_buf_bytes(&packed), sizeof(zeros) - 1, &out, &err), SV_FORMAT, "image.zstd");
+        FAILS(sv_zstd_decompress(sv_buf_bytes(&packed), sizeof(zeros) - 1, &out, &err), SV_FORMAT,
+              "image.zstd");
         for (size_t n = 0; n < packed.n; n++) {
                 sv_buf_clear(&out);
-                FAILS(sv_zstd_decompress(sv_bytes(packed.p, n), sizeof(zeros), &out, &err), SV_FORMAT, "image.zstd");
+                FAILS(sv_zstd_decompress(sv_bytes(packed.p, n), sizeof(zeros), &out, &err),
+                      SV_FORMAT, "image.zstd");
         }
 }
 

@@ -5,12 +5,13 @@
 #include "image/moddeps.h"
 
 static struct sv_err err;
-static const char good[] = "kernel/drivers/net/virtio_net.ko: kernel/net/net-failover.ko kernel/drivers/virtio.ko\n"
-                           "kernel/net/net-failover.ko: kernel/net/failover.ko\n"
-                           "kernel/net/failover.ko:\n"
-                           "kernel/drivers/virtio.ko:\n"
-                           "kernel/fs/ext4.ko.xz: kernel/lib/crc16.ko.zst\n"
-                           "kernel/lib/crc16.ko.zst:\n";
+static const char good[] =
+        "kernel/drivers/net/virtio_net.ko: kernel/net/net-failover.ko kernel/drivers/virtio.ko\n"
+        "kernel/net/net-failover.ko: kernel/net/failover.ko\n"
+        "kernel/net/failover.ko:\n"
+        "kernel/drivers/virtio.ko:\n"
+        "kernel/fs/ext4.ko.xz: kernel/lib/crc16.ko.zst\n"
+        "kernel/lib/crc16.ko.zst:\n";
 
 static int parse(const char *text, struct sv_moddeps *m)
 {
@@ -19,7 +20,8 @@ static int parse(const char *text, struct sv_moddeps *m)
 
 static void test_order(void **state)
 {
-        static const char *const expect[] = {"failover", "net_failover", "virtio", "virtio_net", "crc16", "ext4"};
+        static const char *const expect[] = {"failover",   "net_failover", "virtio",
+                                             "virtio_net", "crc16",        "ext4"};
         const struct sv_moddep *order[6];
         SV_MODDEPS m = SV_MODDEPS_NULL;
         size_t n = 0;
@@ -42,8 +44,14 @@ static void test_names(void **state)
         static const struct {
                 const char *path, *name;
         } cases[] = {
-                {"kernel/a/x-y.ko", "x_y"}, {"z.ko.zst", "z"}, {"a/z.ko.xz", "z"}, {"a/z.ko.gz", "z"}, {"a/.ko", NULL},
-                {"a/z.o", NULL},            {"", NULL},        {"a/z.ko/", NULL},
+                {"kernel/a/x-y.ko", "x_y"},
+                {"z.ko.zst", "z"},
+                {"a/z.ko.xz", "z"},
+                {"a/z.ko.gz", "z"},
+                {"a/.ko", NULL},
+                {"a/z.o", NULL},
+                {"", NULL},
+                {"a/z.ko/", NULL},
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -88,7 +96,8 @@ static void test_cycle(void **state)
         size_t n = 0;
 
         OK(parse("a.ko: b.ko\nb.ko: a.ko\n", &m));
-        FAILS(sv_moddeps_order(&m, sv_moddeps_find(&m, "a"), order, &n, &err), SV_FORMAT, "image.modules.cycle");
+        FAILS(sv_moddeps_order(&m, sv_moddeps_find(&m, "a"), order, &n, &err), SV_FORMAT,
+              "image.modules.cycle");
 }
 
 int main(void)

@@ -41,7 +41,8 @@ static struct sv_json *sealed(const struct sv_key *k, const char *plain)
         return j;
 }
 
-static struct sv_secret *open_json(const struct sv_key *k, const struct sv_json *j, struct sv_err *err)
+static struct sv_secret *open_json(const struct sv_key *k, const struct sv_json *j,
+                                   struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
 
@@ -67,15 +68,18 @@ static void seal_then_open(void **state)
                 assert_string_equal(err.check, "jwe.key");
                 assert_int_equal(err.class, SV_PROOF);
                 assert_null(open_json(wrong_type, j, &err));
-                assert_string_equal(err.check, i == 0 ? "jwe.epk.crv" : "jwe.alg"); /* P-521 for P-256: the same alg */
+                /* P-521 for P-256: the same alg */
+                assert_string_equal(err.check, i == 0 ? "jwe.epk.crv" : "jwe.alg");
         }
 }
 
 /* Clients of this protocol re-serialise the header: exactly these members in exactly this order. */
 static void the_header_is_written_as_clients_expect(void **state)
 {
-        static const char *const before[] = {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"",
-                                             "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-521\",\"kty\":\"EC\",\"x\":\"",
+        static const char *const before[] = {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\","
+                                             "\"epk\":{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"",
+                                             "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\","
+                                             "\"epk\":{\"crv\":\"P-521\",\"kty\":\"EC\",\"x\":\"",
                                              "{\"alg\":\"RSA-OAEP-256\",\"enc\":\"A256GCM\"}"};
         static const size_t coordinate[] = {43, 88, 0};
         struct sv_err err;
@@ -123,7 +127,8 @@ static void each_header_fault_has_its_name(void **state)
                 {"{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\"}", "jwe.alg"},
                 {"{\"alg\":\"ECDH-ES+A128KW\",\"enc\":\"A256GCM\"}", "jwe.alg"},
                 {"{\"alg\":\"dir\",\"enc\":\"A256GCM\"}", "jwe.alg"},
-                {"{\"alg\":\"PBES2-HS256+A128KW\",\"p2c\":1000000000,\"enc\":\"A256GCM\"}", "jwe.alg"},
+                {"{\"alg\":\"PBES2-HS256+A128KW\",\"p2c\":1000000000,\"enc\":\"A256GCM\"}",
+                 "jwe.alg"},
                 {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A128GCM\"}", "jwe.enc"},
                 {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256CBC-HS512\"}", "jwe.enc"},
                 {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"crit\":[\"exp\"]}", "jwe.crit"},
@@ -131,16 +136,24 @@ static void each_header_fault_has_its_name(void **state)
                 {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"apu\":\"QQ\"}", "jwe.party"},
                 {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"apv\":\"QQ\"}", "jwe.party"},
                 {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\"}", "jwe.protected.member"},
-                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":\"x\"}", "jwe.protected.member"},
+                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":\"x\"}",
+                 "jwe.protected.member"},
                 {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{}}", "jwe.epk.member"},
-                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":\"P-384\"}}", "jwe.epk.crv"},
-                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"OKP\",\"crv\":\"P-256\"}}", "jwe.epk.kty"},
-                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X "\"}}",
+                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":"
+                 "\"P-384\"}}",
+                 "jwe.epk.crv"},
+                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"OKP\",\"crv\":"
+                 "\"P-256\"}}",
+                 "jwe.epk.kty"},
+                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":"
+                 "\"P-256\",\"x\":\"" EPK_X "\"}}",
                  "jwe.epk.member"},
-                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X
-                 "\",\"y\":\"" EPK_X "\"}}", "jwe.epk.point"},
-                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X
-                 "\",\"y\":\"AAAA\"}}", "jwe.epk.point"},
+                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":"
+                 "\"P-256\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "\"}}",
+                 "jwe.epk.point"},
+                {"{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"EC\",\"crv\":"
+                 "\"P-256\",\"x\":\"" EPK_X "\",\"y\":\"AAAA\"}}",
+                 "jwe.epk.point"},
         };
         struct sv_err err;
         SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
@@ -162,11 +175,21 @@ static void each_member_fault_has_its_name(void **state)
         static const struct {
                 const char *member, *value, *check; /* value NULL: set to null */
         } cases[] = {
-                {"protected", NULL, "jwe.member"},      {"encrypted_key", NULL, "jwe.member"}, {"iv", NULL, "jwe.member"},
-                {"ciphertext", NULL, "jwe.member"},     {"tag", NULL, "jwe.member"},           {"iv", "AAAA", "jwe.iv"},
-                {"tag", "AAAAAAAAAAAAAAAA", "jwe.tag.size"}, {"tag", "", "jwe.tag.size"},      {"iv", "****", "jwe.member"},
-                {"encrypted_key", "AAAA", "jwe.encrypted_key"}, {"protected", "*", "jwe.protected"}, {"header", "x", "jwe.unknown"},
-                {"aad", "x", "jwe.unknown"},            {"recipients", "x", "jwe.unknown"},    {"tag", "A===", "jwe.member"},
+                {"protected", NULL, "jwe.member"},
+                {"encrypted_key", NULL, "jwe.member"},
+                {"iv", NULL, "jwe.member"},
+                {"ciphertext", NULL, "jwe.member"},
+                {"tag", NULL, "jwe.member"},
+                {"iv", "AAAA", "jwe.iv"},
+                {"tag", "AAAAAAAAAAAAAAAA", "jwe.tag.size"},
+                {"tag", "", "jwe.tag.size"},
+                {"iv", "****", "jwe.member"},
+                {"encrypted_key", "AAAA", "jwe.encrypted_key"},
+                {"protected", "*", "jwe.protected"},
+                {"header", "x", "jwe.unknown"},
+                {"aad", "x", "jwe.unknown"},
+                {"recipients", "x", "jwe.unknown"},
+                {"tag", "A===", "jwe.member"},
         };
         struct sv_err err;
         SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
@@ -178,7 +201,8 @@ static void each_member_fault_has_its_name(void **state)
                 memset(&err, 0, sizeof(err));
                 assert_null(open_json(k, j, &err));
                 if (strcmp(err.check, cases[i].check))
-                        fail_msg("%s=%s: %s (%s)", cases[i].member, cases[i].value, err.check, err.msg);
+                        fail_msg("%s=%s: %s (%s)", cases[i].member, cases[i].value, err.check,
+                                 err.msg);
                 assert_int_equal(err.class, SV_FORMAT);
         }
 }
@@ -187,7 +211,10 @@ static void each_changed_byte_is_seen(void **state)
 {
         static const struct {
                 const char *member, *check;
-        } parts[] = {{"encrypted_key", "jwe.key"}, {"iv", "jwe.tag"}, {"ciphertext", "jwe.tag"}, {"tag", "jwe.tag"}};
+        } parts[] = {{"encrypted_key", "jwe.key"},
+                     {"iv", "jwe.tag"},
+                     {"ciphertext", "jwe.tag"},
+                     {"tag", "jwe.tag"}};
         struct sv_err err;
         SV_BUF text = SV_BUF_NULL;
 
@@ -243,12 +270,15 @@ static void check_plain(struct sv_secret *s, const char *name, const struct sv_j
                 assert_int_equal(sv_secret_size(s), 0);
         } else if (strstr(name, "64KiB")) {
                 OK(sv_unhex(sv_bytes_str(str(all, "big_plaintext_sha256")), &want, "test", &err));
-                OK(sv_digest(SV_SHA256, sv_bytes(sv_secret_reveal(s), sv_secret_size(s)), digest, &err));
+                OK(sv_digest(SV_SHA256, sv_bytes(sv_secret_reveal(s), sv_secret_size(s)), digest,
+                             &err));
                 assert_int_equal(sv_secret_size(s), 65536);
                 assert_memory_equal(digest, want.p, 32);
         } else {
-                OK(sv_unhex(sv_bytes_str(str(all, "plaintext_hex_for_ok_small")), &want, "test", &err));
-                assert_true(sv_bytes_eq(sv_bytes(sv_secret_reveal(s), sv_secret_size(s)), sv_buf_bytes(&want)));
+                OK(sv_unhex(sv_bytes_str(str(all, "plaintext_hex_for_ok_small")), &want, "test",
+                            &err));
+                assert_true(sv_bytes_eq(sv_bytes(sv_secret_reveal(s), sv_secret_size(s)),
+                                        sv_buf_bytes(&want)));
         }
 }
 
@@ -257,11 +287,21 @@ static void shared_jwe_vectors(void **state)
         static const struct {
                 const char *name, *check;
         } refused[] = {
-                {"neg-flip-ciphertext", "jwe.tag"}, {"neg-flip-tag", "jwe.tag"}, {"neg-flip-iv", "jwe.tag"},
-                {"neg-flip-encrypted_key", "jwe.key"}, {"neg-protected-extended", "jwe.tag"}, {"neg-epk-unprotected", "jwe.unknown"},
-                {"neg-short-tag", "jwe.tag.size"}, {"neg-no-tag", "jwe.member"}, {"neg-legacy-0.1.1", "jwe.tag.size"},
-                {"neg-rsa1_5", "jwe.alg"}, {"neg-epk-off-curve", "jwe.epk.point"}, {"neg-epk-curve-name", "jwe.epk.crv"},
-                {"neg-crit", "jwe.crit"}, {"neg-zip", "jwe.zip"}, {"neg-wrong-key", "jwe.key"},
+                {"neg-flip-ciphertext", "jwe.tag"},
+                {"neg-flip-tag", "jwe.tag"},
+                {"neg-flip-iv", "jwe.tag"},
+                {"neg-flip-encrypted_key", "jwe.key"},
+                {"neg-protected-extended", "jwe.tag"},
+                {"neg-epk-unprotected", "jwe.unknown"},
+                {"neg-short-tag", "jwe.tag.size"},
+                {"neg-no-tag", "jwe.member"},
+                {"neg-legacy-0.1.1", "jwe.tag.size"},
+                {"neg-rsa1_5", "jwe.alg"},
+                {"neg-epk-off-curve", "jwe.epk.point"},
+                {"neg-epk-curve-name", "jwe.epk.crv"},
+                {"neg-crit", "jwe.crit"},
+                {"neg-zip", "jwe.zip"},
+                {"neg-wrong-key", "jwe.key"},
         };
         SV_JSON *all = load_json(KBS "jwe_vectors.json");
         struct sv_json *cases = sv_json_get(all, "cases");
@@ -339,9 +379,11 @@ static void load_text(const char *rel, struct sv_buf *out)
 /* Each JWS and JWE of the RFCs: ES256 holds, every other algorithm is refused by name. */
 static void vectors_of_the_rfcs(void **state)
 {
-        static const char *const other[] = {"rfc7515_A.1", "rfc7515_A.2", "rfc7515_A.4", "rfc7515_A.5", "rfc7520_4.1", "rfc7520_4.2",
+        static const char *const other[] = {"rfc7515_A.1", "rfc7515_A.2", "rfc7515_A.4",
+                                            "rfc7515_A.5", "rfc7520_4.1", "rfc7520_4.2",
                                             "rfc7520_4.3"};
-        static const char *const jwe[] = {"rfc7520_5.1", "rfc7520_5.2", "rfc7520_5.3", "rfc7520_5.4", "rfc7520_5.7", "rfc7520_5.8"};
+        static const char *const jwe[] = {"rfc7520_5.1", "rfc7520_5.2", "rfc7520_5.3",
+                                          "rfc7520_5.4", "rfc7520_5.7", "rfc7520_5.8"};
         SV_JSON *jwk = load_json("vectors/kbs/jose/rfc7515_A.3.jwk");
         SV_BUF text = SV_BUF_NULL;
         SV_JWS jws = {0};
@@ -373,7 +415,8 @@ static void vectors_of_the_rfcs(void **state)
                 assert_int_equal(err.class, SV_FORMAT);
         }
         sv_buf_clear(&text);
-        load_text("vectors/kbs/jose/cve-2023-50967/cve-2023-50967.jwe", &text); /* a billion PBKDF2 rounds */
+        /* a billion PBKDF2 rounds */
+        load_text("vectors/kbs/jose/cve-2023-50967/cve-2023-50967.jwe", &text);
         assert_null(sv_jwe_open(rsa, sv_buf_bytes(&text), &err));
         assert_string_equal(err.check, "jwe.unknown");
 }
@@ -382,9 +425,13 @@ static void vectors_of_the_rfcs(void **state)
 
 static void thumbprint_of_rfc7638(void **state)
 {
-        static const char n[] = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs"
-                                "tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbI"
-                                "SD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        static const char n[] =
+                "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6"
+                "tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs"
+                "tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"
+                "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbI"
+                "SD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-"
+                "kEgU8awapJzKnqDKgw";
         SV_JSON *j = sv_json_object();
         SV_KEY *k = NULL;
         struct sv_err err;
@@ -409,11 +456,15 @@ static void jwk_faults(void **state)
                 {"{}", "t.member"},
                 {"[]", "t.member"},
                 {"{\"kty\":\"oct\",\"k\":\"AAAA\"}", "t.kty"},
-                {"{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "\"}", "t.crv"},
+                {"{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "\"}",
+                 "t.crv"},
                 {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X "\"}", "t.member"},
-                {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "=\"}", "t.member"},
-                {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "\"}", "t.point"},
-                {"{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "\"}", "t.point"},
+                {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "=\"}",
+                 "t.member"},
+                {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "\"}",
+                 "t.point"},
+                {"{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EPK_X "\",\"y\":\"" EPK_X "\"}",
+                 "t.point"},
                 {"{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\"}", "t.form"},
                 {"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "t.weak"},
                 {"{\"kty\":\"RSA\",\"n\":\"\",\"e\":\"\"}", "t.form"},
@@ -471,7 +522,8 @@ static void jws_round_trip_and_faults(void **state)
 
                 text.p[at] = was == 'A' ? 'B' : 'A';
                 memset(&err, 0, sizeof(err));
-                assert_true(sv_jws_parse(sv_buf_bytes(&text), &bad, "t", &err) < 0 || sv_jws_verify(&bad, k, "t", &err) < 0);
+                assert_true(sv_jws_parse(sv_buf_bytes(&text), &bad, "t", &err) < 0 ||
+                            sv_jws_verify(&bad, k, "t", &err) < 0);
                 text.p[at] = was;
         }
         assert_true(dots[0] && dots[1]);

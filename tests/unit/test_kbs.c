@@ -61,14 +61,16 @@ static void types_messages(void **state)
         assert_int_equal(e.class, SV_OK);
 }
 
-static void check_digest(const struct sv_kbs_attestation *m, const char *additional, const struct sv_json *expected)
+static void check_digest(const struct sv_kbs_attestation *m, const char *additional,
+                         const struct sv_json *expected)
 {
         uint8_t digest[SV_KBS_BINDING_SIZE];
         char hex[2 * SV_KBS_BINDING_SIZE + 1];
         struct sv_err err;
 
         OK(sv_kbs_binding_digest(additional, m->nonce, &m->key, digest, &err));
-        assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex), sv_json_str(sv_json_get(expected, "sha384_primary")));
+        assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex),
+                            sv_json_str(sv_json_get(expected, "sha384_primary")));
 }
 
 static void recorded_exchanges(void **state)
@@ -92,13 +94,15 @@ static void recorded_exchanges(void **state)
                 assert_non_null(expected);
                 check_digest(&m, m.additional, expected);
                 if (device)
-                        check_digest(&m, sv_json_str(sv_json_get(device, "additional_evidence")), device);
+                        check_digest(&m, sv_json_str(sv_json_get(device, "additional_evidence")),
+                                     device);
         }
 }
 
 /* The example key of RFC 7517 appendix A.1. */
-#define PARTS                                                                                                                              \
-        "\"kty\":\"EC\",\"alg\":\"ECDH-ES+A256KW\",\"crv\":\"P-256\",\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\","               \
+#define PARTS                                                                \
+        "\"kty\":\"EC\",\"alg\":\"ECDH-ES+A256KW\",\"crv\":\"P-256\",\"x\":" \
+        "\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\","                   \
         "\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\"}"
 #define KEY "{" PARTS
 
@@ -125,11 +129,14 @@ static void only_typed_members_are_bound(void **state)
         assert_memory_not_equal(a, b, 48);
         digest_of(KEY, "n", "x", b);
         assert_memory_not_equal(a, b, 48);
-        digest_of("{\"kty\":\"EC\",\"alg\":\"ECDH-ES+A256KW\",\"crv\":\"P-256\",\"x\":\"a\",\"y\":\"b\"}", "n", "", b);
+        digest_of("{\"kty\":\"EC\",\"alg\":\"ECDH-ES+A256KW\",\"crv\":\"P-256\",\"x\":\"a\",\"y\":"
+                  "\"b\"}",
+                  "n", "", b);
         assert_memory_not_equal(a, b, 48);
 }
 
-#define ATT(nonce, key, evidence) "{\"runtime-data\":{" nonce "\"tee-pubkey\":" key "},\"tee-evidence\":" evidence "}"
+#define ATT(nonce, key, evidence) \
+        "{\"runtime-data\":{" nonce "\"tee-pubkey\":" key "},\"tee-evidence\":" evidence "}"
 #define GOOD_EV "{\"primary_evidence\":{\"a\":1},\"additional_evidence\":\"\"}"
 
 static void bad_attestations(void **state)
@@ -146,15 +153,29 @@ static void bad_attestations(void **state)
                 {ATT("\"nonce\":7,", KEY, GOOD_EV), "kbs.attestation.member"},
                 {ATT("\"nonce\":\"n\",", "[]", GOOD_EV), "kbs.attestation.member"},
                 {ATT("\"nonce\":\"n\",", "{}", GOOD_EV), "kbs.tee-pubkey.member"},
-                {ATT("\"nonce\":\"n\",", "{\"kty\":\"oct\",\"alg\":\"A\",\"k\":\"a\"}", GOOD_EV), "kbs.tee-pubkey"},
-                {ATT("\"nonce\":\"n\",", "{\"kty\":\"EC\",\"alg\":\"A\",\"crv\":\"P-256\",\"x\":\"a\"}", GOOD_EV), "kbs.tee-pubkey.member"},
-                {ATT("\"nonce\":\"n\",", "{\"kty\":\"EC\",\"alg\":\"A\",\"crv\":\"P-256\",\"x\":\"\",\"y\":\"b\"}", GOOD_EV), "kbs.tee-pubkey"},
-                {ATT("\"nonce\":\"n\",", "{\"kty\":\"EC\",\"alg\":\"A\",\"crv\":\"P-25600000\",\"x\":\"a\",\"y\":\"b\"}", GOOD_EV),
+                {ATT("\"nonce\":\"n\",", "{\"kty\":\"oct\",\"alg\":\"A\",\"k\":\"a\"}", GOOD_EV),
                  "kbs.tee-pubkey"},
-                {ATT("\"nonce\":\"n\",", "{\"kty\":\"RSA\",\"alg\":\"A\",\"n\":\"a\"}", GOOD_EV), "kbs.tee-pubkey.member"},
-                {ATT("\"nonce\":\"n\",", KEY, "{\"primary_evidence\":{}}"), "kbs.attestation.member"},
-                {ATT("\"nonce\":\"n\",", KEY, "{\"additional_evidence\":\"\"}"), "kbs.attestation.member"},
-                {ATT("\"nonce\":\"n\",", KEY, "{\"primary_evidence\":null,\"additional_evidence\":\"\"}"), "kbs.attestation.member"},
+                {ATT("\"nonce\":\"n\",",
+                     "{\"kty\":\"EC\",\"alg\":\"A\",\"crv\":\"P-256\",\"x\":\"a\"}", GOOD_EV),
+                 "kbs.tee-pubkey.member"},
+                {ATT("\"nonce\":\"n\",",
+                     "{\"kty\":\"EC\",\"alg\":\"A\",\"crv\":\"P-256\",\"x\":\"\",\"y\":\"b\"}",
+                     GOOD_EV),
+                 "kbs.tee-pubkey"},
+                {ATT("\"nonce\":\"n\",",
+                     "{\"kty\":\"EC\",\"alg\":\"A\",\"crv\":\"P-25600000\",\"x\":\"a\",\"y\":"
+                     "\"b\"}",
+                     GOOD_EV),
+                 "kbs.tee-pubkey"},
+                {ATT("\"nonce\":\"n\",", "{\"kty\":\"RSA\",\"alg\":\"A\",\"n\":\"a\"}", GOOD_EV),
+                 "kbs.tee-pubkey.member"},
+                {ATT("\"nonce\":\"n\",", KEY, "{\"primary_evidence\":{}}"),
+                 "kbs.attestation.member"},
+                {ATT("\"nonce\":\"n\",", KEY, "{\"additional_evidence\":\"\"}"),
+                 "kbs.attestation.member"},
+                {ATT("\"nonce\":\"n\",", KEY,
+                     "{\"primary_evidence\":null,\"additional_evidence\":\"\"}"),
+                 "kbs.attestation.member"},
                 {ATT("\"nonce\":\"n\",\"nonce\":\"m\",", KEY, GOOD_EV), "kbs.attestation.json"},
                 {ATT("\"nonce\":\"n\",", KEY, GOOD_EV) "x", "kbs.attestation.json"},
         };
@@ -164,12 +185,14 @@ static void bad_attestations(void **state)
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
                 SV_KBS_ATTESTATION m = {{0}};
 
-                FAILS(sv_kbs_parse_attestation(sv_bytes_str(bad[i].text), &m, &err), SV_FORMAT, bad[i].check);
+                FAILS(sv_kbs_parse_attestation(sv_bytes_str(bad[i].text), &m, &err), SV_FORMAT,
+                      bad[i].check);
         }
         for (size_t n = 0; n < strlen(whole); n++) {
                 SV_KBS_ATTESTATION m = {{0}};
 
-                FAILS(sv_kbs_parse_attestation(sv_bytes(whole, n), &m, &err), SV_FORMAT, "kbs.attestation.json");
+                FAILS(sv_kbs_parse_attestation(sv_bytes(whole, n), &m, &err), SV_FORMAT,
+                      "kbs.attestation.json");
         }
 }
 
@@ -178,7 +201,8 @@ static void bad_keys(void **state)
 {
         static const char *const bad[] = {
                 "{\"kty\":\"EC\",\"alg\":\"ECDH-ES\",\"crv\":\"P-256\",\"x\":\"a\",\"y\":\"b\"}",
-                "{\"kty\":\"EC\",\"alg\":\"ECDH-ES+A256KW\",\"crv\":\"P-384\",\"x\":\"a\",\"y\":\"b\"}",
+                "{\"kty\":\"EC\",\"alg\":\"ECDH-ES+A256KW\",\"crv\":\"P-384\",\"x\":\"a\",\"y\":"
+                "\"b\"}",
                 "{\"kty\":\"RSA\",\"alg\":\"RSA1_5\",\"n\":\"a\",\"e\":\"AQAB\"}",
                 "{\"kty\":\"RSA\",\"alg\":\"RSA-OAEP\",\"n\":\"a\",\"e\":\"AQAB\"}",
         };
@@ -237,8 +261,10 @@ static void writers_read_back(void **state)
         sv_kbs_write_token("a.b-_c.d", &text);
         OK(sv_kbs_parse_token(sv_buf_bytes(&text), &token, &err));
         assert_string_equal(sv_buf_str(&token), "a.b-_c.d");
-        FAILS(sv_kbs_parse_token(sv_bytes_str("{\"token\":\"a\\r\\nX: y\"}"), &token, &err), SV_FORMAT, "kbs.token");
-        FAILS(sv_kbs_parse_token(sv_bytes_str("{\"token\":\"\"}"), &token, &err), SV_FORMAT, "kbs.token");
+        FAILS(sv_kbs_parse_token(sv_bytes_str("{\"token\":\"a\\r\\nX: y\"}"), &token, &err),
+              SV_FORMAT, "kbs.token");
+        FAILS(sv_kbs_parse_token(sv_bytes_str("{\"token\":\"\"}"), &token, &err), SV_FORMAT,
+              "kbs.token");
 }
 
 static void errors_carry_class_and_check(void **state)
@@ -252,17 +278,31 @@ static void errors_carry_class_and_check(void **state)
         assert_non_null(strstr(err.msg, "expected the kernel"));
         assert_null(strstr(err.msg, "policy.pcr.4: "));
         /* a Trustee */
-        FAILS(sv_kbs_fail(401, sv_bytes_str("{\"type\":\"https://x/errors/PolicyDeny\",\"detail\":\"denied by policy\"}"), &err), SV_POLICY,
-              "kbs.policy-deny");
-        FAILS(sv_kbs_fail(401, sv_bytes_str("{\"type\":\"https://x/errors/Odd\",\"detail\":\"d\"}"), &err), SV_SYSTEM, "kbs.error");
+        FAILS(sv_kbs_fail(401,
+                          sv_bytes_str("{\"type\":\"https://x/errors/"
+                                       "PolicyDeny\",\"detail\":\"denied by policy\"}"),
+                          &err),
+              SV_POLICY, "kbs.policy-deny");
+        FAILS(sv_kbs_fail(401, sv_bytes_str("{\"type\":\"https://x/errors/Odd\",\"detail\":\"d\"}"),
+                          &err),
+              SV_SYSTEM, "kbs.error");
         FAILS(sv_kbs_fail(502, sv_bytes_str("<html>"), &err), SV_SYSTEM, "kbs.http");
         /* a class that is none, a check that is none: as if they were not there */
-        FAILS(sv_kbs_fail(401, sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"d\",\"check\":\"a.b\",\"class\":\"ok\"}"), &err),
+        FAILS(sv_kbs_fail(401,
+                          sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"d\",\"check\":\"a."
+                                       "b\",\"class\":\"ok\"}"),
+                          &err),
               SV_POLICY, "kbs.policy-deny");
-        FAILS(sv_kbs_fail(401, sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"d\",\"check\":\"A B\",\"class\":\"proof\"}"), &err),
+        FAILS(sv_kbs_fail(401,
+                          sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"d\",\"check\":\"A "
+                                       "B\",\"class\":\"proof\"}"),
+                          &err),
               SV_POLICY, "kbs.policy-deny");
         /* nothing of it may move the cursor of the console that shows it */
-        FAILS(sv_kbs_fail(401, sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"a\\u001b[2Jb\"}"), &err), SV_POLICY, "kbs.policy-deny");
+        FAILS(sv_kbs_fail(401,
+                          sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"a\\u001b[2Jb\"}"),
+                          &err),
+              SV_POLICY, "kbs.policy-deny");
         assert_null(strchr(err.msg, 27));
 }
 
@@ -278,16 +318,22 @@ static void outcome_messages(void **state)
                 {"{\"outcome\":\"released\"}", "kbs.outcome"},
                 {"{\"outcome\":\"opened\",\"check\":\"a.b\"}", "kbs.outcome.unknown"},
                 {"{\"outcome\":\"failed\"}", "kbs.outcome.member"},
-                {"{\"outcome\":\"failed\",\"class\":\"bad\",\"check\":\"a.b\",\"message\":\"\"}", "kbs.outcome"},
-                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"\",\"message\":\"\"}", "kbs.outcome"},
-                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"A b\",\"message\":\"\"}", "kbs.outcome"},
-                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"a.b\",\"message\":\"\",\"more\":1}", "kbs.outcome.unknown"},
+                {"{\"outcome\":\"failed\",\"class\":\"bad\",\"check\":\"a.b\",\"message\":\"\"}",
+                 "kbs.outcome"},
+                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"\",\"message\":\"\"}",
+                 "kbs.outcome"},
+                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"A b\",\"message\":\"\"}",
+                 "kbs.outcome"},
+                {"{\"outcome\":\"failed\",\"class\":\"proof\",\"check\":\"a.b\",\"message\":\"\","
+                 "\"more\":1}",
+                 "kbs.outcome.unknown"},
         };
         struct sv_err failed = SV_ERR_NULL, back, err;
         SV_BUF text = SV_BUF_NULL;
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-                FAILS(sv_kbs_parse_outcome(sv_bytes_str(bad[i].text), &back, &err), SV_FORMAT, bad[i].check);
+                FAILS(sv_kbs_parse_outcome(sv_bytes_str(bad[i].text), &back, &err), SV_FORMAT,
+                      bad[i].check);
         sv_kbs_write_outcome(NULL, &text);
         OK(sv_kbs_parse_outcome(sv_buf_bytes(&text), &back, &err));
         assert_int_equal(back.class, SV_OK);
@@ -303,8 +349,12 @@ static void outcome_messages(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(types_messages),   cmocka_unit_test(recorded_exchanges), cmocka_unit_test(only_typed_members_are_bound),
-                cmocka_unit_test(bad_attestations), cmocka_unit_test(bad_keys),           cmocka_unit_test(writers_read_back),
+                cmocka_unit_test(types_messages),
+                cmocka_unit_test(recorded_exchanges),
+                cmocka_unit_test(only_typed_members_are_bound),
+                cmocka_unit_test(bad_attestations),
+                cmocka_unit_test(bad_keys),
+                cmocka_unit_test(writers_read_back),
                 cmocka_unit_test(errors_carry_class_and_check),
                 cmocka_unit_test(outcome_messages),
         };

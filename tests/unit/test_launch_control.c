@@ -8,9 +8,15 @@ static void requests(void **state)
         static const struct {
                 const char *line, *check;
         } bad[] = {
-                {"", "control.request.json"}, {"status", "control.request.json"}, {"{\"do\":\"status\"} ", NULL}, {"{}", "control.request.member"},
-                {"{\"do\":1}", "control.request.member"}, {"{\"do\":\"start\"}", "control.request"}, {"{\"do\":\"stop\",\"x\":1}", "control.request.unknown"},
-                {"{\"do\":\"stop\"}{", "control.request.json"}, {"[]", "control.request.member"},
+                {"", "control.request.json"},
+                {"status", "control.request.json"},
+                {"{\"do\":\"status\"} ", NULL},
+                {"{}", "control.request.member"},
+                {"{\"do\":1}", "control.request.member"},
+                {"{\"do\":\"start\"}", "control.request"},
+                {"{\"do\":\"stop\",\"x\":1}", "control.request.unknown"},
+                {"{\"do\":\"stop\"}{", "control.request.json"},
+                {"[]", "control.request.member"},
         };
         struct sv_err err = SV_ERR_NULL;
         enum sv_control what;
@@ -25,7 +31,8 @@ static void requests(void **state)
         }
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 if (bad[i].check)
-                        FAILS(sv_control_parse(sv_bytes_str(bad[i].line), &what, &err), SV_FORMAT, bad[i].check);
+                        FAILS(sv_control_parse(sv_bytes_str(bad[i].line), &what, &err), SV_FORMAT,
+                              bad[i].check);
                 else
                         OK(sv_control_parse(sv_bytes_str(bad[i].line), &what, &err));
 }
@@ -35,37 +42,51 @@ static void agent_events(void **state)
         static const struct {
                 const char *line, *check;
         } bad[] = {
-                {"hello", "control.agent.json"}, {"{\"event\":\"ended\"}", "control.agent"}, {"{\"event\":7}", "control.agent.member"},
-                {"{\"event\":\"failed\",\"class\":\"policy\"}", "control.agent"}, {"{\"event\":\"step\",\"step\":5}", "control.agent"},
+                {"hello", "control.agent.json"},
+                {"{\"event\":\"ended\"}", "control.agent"},
+                {"{\"event\":7}", "control.agent.member"},
+                {"{\"event\":\"failed\",\"class\":\"policy\"}", "control.agent"},
+                {"{\"event\":\"step\",\"step\":5}", "control.agent"},
                 {"{\"event\":\"committed\"}", "control.agent"},
         };
         struct sv_err err = SV_ERR_NULL;
         struct sv_json *e = NULL;
         char flood[SV_LINE_MAX + 2];
 
-        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr.4\",\"message\":\"a\\u001b[2Jb\",\"ok\":true}"),
-                                  &e, &err));
+        OK(sv_control_agent_event(
+                sv_bytes_str("{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr."
+                             "4\",\"message\":\"a\\u001b[2Jb\",\"ok\":true}"),
+                &e, &err));
         assert_string_equal(sv_json_str(sv_json_get(e, "check")), "policy.pcr.4");
-        assert_string_equal(sv_json_str(sv_json_get(e, "message")), "a?[2Jb"); /* no way to steer the terminal */
+        /* no way to steer the terminal */
+        assert_string_equal(sv_json_str(sv_json_get(e, "message")), "a?[2Jb");
         assert_null(sv_json_get(e, "ok"));
         sv_json_free(e);
-        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"ms\":12,\"grounds\":\"because\"}"), &e, &err));
+        OK(sv_control_agent_event(
+                sv_bytes_str("{\"event\":\"unlocked\",\"ms\":12,\"grounds\":\"because\"}"), &e,
+                &err));
         assert_int_equal(sv_json_int(sv_json_get(e, "ms"), 0), 12);
         assert_null(sv_json_get(e, "timings"));
         sv_json_free(e);
-        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"timings\":{\"kernel\":4000,\"open\":7,\"a\\u001b[2J\":1,\"b\":-1,\"c\":\"9\",\"d\":{},"
-                                               "\"a-name-longer-than-any-of-ours\":1,\"\":2}}"),
-                                  &e, &err));
-        assert_int_equal(sv_json_len(sv_json_get(e, "timings")), 2); /* names of ours, times that can be */
+        OK(sv_control_agent_event(
+                sv_bytes_str("{\"event\":\"unlocked\",\"timings\":{\"kernel\":4000,\"open\":7,"
+                             "\"a\\u001b[2J\":1,\"b\":-1,\"c\":\"9\",\"d\":{},"
+                             "\"a-name-longer-than-any-of-ours\":1,\"\":2}}"),
+                &e, &err));
+        /* names of ours, times that can be */
+        assert_int_equal(sv_json_len(sv_json_get(e, "timings")), 2);
         assert_int_equal(sv_json_int(sv_json_pointer(e, "/timings/kernel"), 0), 4000);
         sv_json_free(e);
-        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"timings\":[1,2]}"), &e, &err));
+        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"timings\":[1,2]}"), &e,
+                                  &err));
         assert_null(sv_json_get(e, "timings"));
         sv_json_free(e);
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-                FAILS(sv_control_agent_event(sv_bytes_str(bad[i].line), &e, &err), SV_FORMAT, bad[i].check);
+                FAILS(sv_control_agent_event(sv_bytes_str(bad[i].line), &e, &err), SV_FORMAT,
+                      bad[i].check);
         memset(flood, ' ', sizeof(flood));
-        FAILS(sv_control_agent_event(sv_bytes(flood, sizeof(flood)), &e, &err), SV_FORMAT, "control.agent");
+        FAILS(sv_control_agent_event(sv_bytes(flood, sizeof(flood)), &e, &err), SV_FORMAT,
+              "control.agent");
 }
 
 static void lines(void **state)
@@ -100,25 +121,40 @@ static void libvirt_errors(void **state)
                 int code;
                 const char *message, *check, *says;
         } t[] = {
-                {38, "Failed to acquire pid file '/x/run/qemu/driver.pid': Resource temporarily unavailable", "virt.busy", "list"},
-                {67, "Invalid value for attribute 'type' in element 'launchSecurity': 'tdx'", "virt.unsupported", "11.6.0"},
-                {9, "operation failed: Unable to find 'efi' firmware that is compatible", "virt.firmware", "firmware"},
+                {38,
+                 "Failed to acquire pid file '/x/run/qemu/driver.pid': Resource temporarily "
+                 "unavailable",
+                 "virt.busy", "list"},
+                {67, "Invalid value for attribute 'type' in element 'launchSecurity': 'tdx'",
+                 "virt.unsupported", "11.6.0"},
+                {9, "operation failed: Unable to find 'efi' firmware that is compatible",
+                 "virt.firmware", "firmware"},
                 {9, "operation failed: something else", "virt.operation", "something else"},
                 {92, "XML document failed to validate against schema", "virt.schema", "schema"},
                 {27, "XML error: x", "virt.xml", "x"},
-                {38, "Path '/dev/sev' is not accessible: No such file or directory", "virt.system", "/dev/sev"},
-                {67, "Invalid value for attribute 'type' in element 'launchSecurity': 'tdx'", "virt.unsupported", "libvirt0"},
-                {67, "unsupported configuration: 'tdx' launch security is not supported with this QEMU binary", "virt.unsupported", "10.1 (package qemu-system-x86)"},
-                {1, "internal error: process exited: vm-type TDX not supported by KVM", "virt.unsupported", "secure-vm host"},
-                {1, "internal error: process exited: KVM_TDX_INIT_VM failed: Invalid argument", "virt.tdx", "secure-vm trial"},
-                {1, "TDX requires guest CPU physical bits (40) to match host CPU physical bits (52)", "virt.cpuid", "remove \"cpu\""},
+                {38, "Path '/dev/sev' is not accessible: No such file or directory", "virt.system",
+                 "/dev/sev"},
+                {67, "Invalid value for attribute 'type' in element 'launchSecurity': 'tdx'",
+                 "virt.unsupported", "libvirt0"},
+                {67,
+                 "unsupported configuration: 'tdx' launch security is not supported with this QEMU "
+                 "binary",
+                 "virt.unsupported", "10.1 (package qemu-system-x86)"},
+                {1, "internal error: process exited: vm-type TDX not supported by KVM",
+                 "virt.unsupported", "secure-vm host"},
+                {1, "internal error: process exited: KVM_TDX_INIT_VM failed: Invalid argument",
+                 "virt.tdx", "secure-vm trial"},
+                {1,
+                 "TDX requires guest CPU physical bits (40) to match host CPU physical bits (52)",
+                 "virt.cpuid", "remove \"cpu\""},
                 {1, "KVM_SET_USER_MEMORY_REGION2 failed", "virt.firmware", "rom"},
                 {777, "new", "virt.libvirt", "777"},
         };
         struct sv_err err = SV_ERR_NULL;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                FAILS(sv_virt_map_error(&err, "starting", t[i].code, t[i].message), SV_SYSTEM, t[i].check);
+                FAILS(sv_virt_map_error(&err, "starting", t[i].code, t[i].message), SV_SYSTEM,
+                      t[i].check);
                 if (!strstr(err.msg, t[i].says))
                         fail_msg("\"%s\" does not say \"%s\"", err.msg, t[i].says);
         }
@@ -127,7 +163,10 @@ static void libvirt_errors(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(requests), cmocka_unit_test(agent_events), cmocka_unit_test(lines), cmocka_unit_test(libvirt_errors),
+                cmocka_unit_test(requests),
+                cmocka_unit_test(agent_events),
+                cmocka_unit_test(lines),
+                cmocka_unit_test(libvirt_errors),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,23 +12,30 @@
 
 static int fake_domain(const struct sv_guest *g, struct sv_domain_part *out, struct sv_err *err)
 {
-        sv_buf_puts(&out->devices, "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>\n");
+        sv_buf_puts(&out->devices,
+                    "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>\n");
         return 0;
 }
 
 static int snp_domain(const struct sv_guest *g, struct sv_domain_part *out, struct sv_err *err)
 {
-        sv_buf_puts(&out->launch_security, "<launchSecurity type='sev-snp' kernelHashes='yes'><policy>0x30000</policy></launchSecurity>\n");
+        sv_buf_puts(&out->launch_security,
+                    "<launchSecurity type='sev-snp' "
+                    "kernelHashes='yes'><policy>0x30000</policy></launchSecurity>\n");
         out->stateless_firmware = true;
         return 0;
 }
 
-static const struct sv_tee tpm = {.name = "vtpm", .domain = fake_domain}, snp = {.name = "sev-snp", .domain = snp_domain};
+static const struct sv_tee tpm = {.name = "vtpm", .domain = fake_domain},
+                           snp = {.name = "sev-snp", .domain = snp_domain};
 
 static const char guest_text[] =
-        "{\"name\":\"demo\",\"kernel\":\"/k\",\"initrd\":\"/i\",\"cmdline\":\"console=ttyS0 a=<&'\\\"b c\\\"\",\"vcpus\":3,\"memory\":\"512MiB\","
-        "\"disks\":[{\"path\":\"/d's.img\"},{\"path\":\"/e.img\",\"id\":\"data\",\"readonly\":true}],"
-        "\"nics\":[{\"type\":\"user\"},{\"type\":\"bridge\",\"source\":\"br0\",\"mac\":\"52:54:00:aa:bb:cc\"},{\"type\":\"network\",\"source\":\"default\"}],"
+        "{\"name\":\"demo\",\"kernel\":\"/k\",\"initrd\":\"/i\",\"cmdline\":\"console=ttyS0 "
+        "a=<&'\\\"b c\\\"\",\"vcpus\":3,\"memory\":\"512MiB\","
+        "\"disks\":[{\"path\":\"/d's.img\"},{\"path\":\"/"
+        "e.img\",\"id\":\"data\",\"readonly\":true}],"
+        "\"nics\":[{\"type\":\"user\"},{\"type\":\"bridge\",\"source\":\"br0\",\"mac\":\"52:54:00:"
+        "aa:bb:cc\"},{\"type\":\"network\",\"source\":\"default\"}],"
         "\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"" PIN "\"}}";
 
 static void build(const struct sv_plan *change, struct sv_guest *g, struct sv_buf *xml)
@@ -63,8 +70,14 @@ static void has_not(struct sv_buf *xml, const char *piece)
 static void vtpm_under_tcg(void **state)
 {
         const bool buffered[2] = {false, true};
-        struct sv_plan p = {.tee = &tpm, .nvram_template = "/root/boot/variables", .nvram = "/root/boot/nvram", .console_socket = "/c.sock",
-                            .console_log = "/c.log", .agent_socket = "/a.sock", .disks_by_fd = true, .buffered = buffered};
+        struct sv_plan p = {.tee = &tpm,
+                            .nvram_template = "/root/boot/variables",
+                            .nvram = "/root/boot/nvram",
+                            .console_socket = "/c.sock",
+                            .console_log = "/c.log",
+                            .agent_socket = "/a.sock",
+                            .disks_by_fd = true,
+                            .buffered = buffered};
         SV_GUEST g = {0};
         SV_BUF x = SV_BUF_NULL;
 
@@ -73,7 +86,8 @@ static void vtpm_under_tcg(void **state)
         has(&x, "<memory unit='b'>536870912</memory>\n  <vcpu>3</vcpu>");
         has(&x, "<loader readonly='yes' secure='no' type='pflash'>/root/boot/firmware</loader>");
         has(&x, "<nvram template='/root/boot/variables'>/root/boot/nvram</nvram>");
-        has(&x, "<cmdline>console=ttyS0 a=&lt;&amp;&apos;&quot;b c&quot; securevm.url=https://10.0.2.2:8443 securevm.pin=" PIN
+        has(&x, "<cmdline>console=ttyS0 a=&lt;&amp;&apos;&quot;b c&quot; "
+                "securevm.url=https://10.0.2.2:8443 securevm.pin=" PIN
                 " securevm.resource=default/demo/root securevm.disk=root</cmdline>");
         has(&x, "<cpu mode='maximum'/>");
         has(&x, "cache='none' io='native'");
@@ -83,7 +97,8 @@ static void vtpm_under_tcg(void **state)
         has(&x, "<mac address='52:54:00:aa:bb:cc'/>\n      <source bridge='br0'/>");
         has(&x, "<source network='default'/>");
         has(&x, "<source mode='bind' path='/c.sock'/>\n      <log file='/c.log' append='off'/>");
-        has(&x, "<source mode='bind' path='/a.sock'/>\n      <target type='virtio' name='org.secure-vm.agent'/>");
+        has(&x, "<source mode='bind' path='/a.sock'/>\n      <target type='virtio' "
+                "name='org.secure-vm.agent'/>");
         has(&x, "<tpm model='tpm-crb'>");
         has(&x, "<memballoon model='none'/>");
         has(&x, "<rng model='virtio'>");
@@ -93,15 +108,22 @@ static void vtpm_under_tcg(void **state)
 
 static void confidential_under_kvm(void **state)
 {
-        struct sv_plan p = {.tee = &snp, .kvm = true, .nvram_template = "/root/boot/variables", .nvram = "/root/boot/nvram"};
+        struct sv_plan p = {.tee = &snp,
+                            .kvm = true,
+                            .nvram_template = "/root/boot/variables",
+                            .nvram = "/root/boot/nvram"};
         SV_GUEST g = {0};
         SV_BUF x = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
 
-        OK(sv_guest_parse(sv_bytes_str("{\"name\":\"c\",\"kernel\":\"/k\",\"cpu\":\"EPYC-v4\",\"security\":{\"model\":\"apparmor\"}}"), "g.json", "/", &g, &err));
+        OK(sv_guest_parse(
+                sv_bytes_str("{\"name\":\"c\",\"kernel\":\"/"
+                             "k\",\"cpu\":\"EPYC-v4\",\"security\":{\"model\":\"apparmor\"}}"),
+                "g.json", "/", &g, &err));
         build(&p, &g, &x);
         has(&x, "<domain type='kvm'>");
-        has(&x, "<loader type='rom'>/root/boot/firmware</loader>"); /* flash does not start, a variable store is not measured */
+        /* flash does not start, a variable store is not measured */
+        has(&x, "<loader type='rom'>/root/boot/firmware</loader>");
         has_not(&x, "nvram");
         has_not(&x, "pflash");
         has(&x, "<launchSecurity type='sev-snp'");
@@ -119,7 +141,8 @@ static void no_shim(void **state)
         SV_BUF x = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
 
-        OK(sv_guest_parse(sv_bytes_str("{\"name\":\"c\",\"kernel\":\"/k\",\"shim\":\"/s\"}"), "g.json", "/", &g, &err));
+        OK(sv_guest_parse(sv_bytes_str("{\"name\":\"c\",\"kernel\":\"/k\",\"shim\":\"/s\"}"),
+                          "g.json", "/", &g, &err));
         p.guest = &g;
         FAILS(sv_domain_xml(&p, &x, &err), SV_USAGE, "guest.shim");
 }
@@ -127,25 +150,35 @@ static void no_shim(void **state)
 /* The machine's own libvirt schema, and two others when ../shared is there. */
 static void schema(void **state)
 {
-        static const char *const schemas[] = {"launch/libvirt-11.3/schemas/domain.rng", "launch/schemas-12.8.0/domain.rng"};
-        char rng[3][4096] = {"/usr/share/libvirt/schemas/domain.rng"}, file[] = "/tmp/sv-domain-XXXXXX";
+        static const char *const schemas[] = {"launch/libvirt-11.3/schemas/domain.rng",
+                                              "launch/schemas-12.8.0/domain.rng"};
+        char rng[3][4096] = {"/usr/share/libvirt/schemas/domain.rng"},
+             file[] = "/tmp/sv-domain-XXXXXX";
         const char *shared = getenv("SV_SHARED");
         int fd = mkstemp(file), used = 0;
         struct sv_err err = SV_ERR_NULL;
 
         close(fd);
         for (int i = 0; i < 2; i++)
-                snprintf(rng[i + 1], sizeof(rng[0]), "%s/vectors/%s", shared ? shared : "", schemas[i]);
+                snprintf(rng[i + 1], sizeof(rng[0]), "%s/vectors/%s", shared ? shared : "",
+                         schemas[i]);
         for (int k = 0; k < 2; k++) {
-                struct sv_plan p = {.tee = k ? &snp : &tpm, .kvm = k, .nvram_template = "/v", .nvram = "/n", .console_socket = k ? NULL : "/c.sock",
-                                    .console_log = "/c.log", .agent_socket = k ? NULL : "/a.sock", .disks_by_fd = !k};
+                struct sv_plan p = {.tee = k ? &snp : &tpm,
+                                    .kvm = k,
+                                    .nvram_template = "/v",
+                                    .nvram = "/n",
+                                    .console_socket = k ? NULL : "/c.sock",
+                                    .console_log = "/c.log",
+                                    .agent_socket = k ? NULL : "/a.sock",
+                                    .disks_by_fd = !k};
                 SV_GUEST g = {0};
                 SV_BUF x = SV_BUF_NULL;
 
                 build(&p, &g, &x);
                 OK(sv_file_write(file, 0600, sv_buf_bytes(&x), &err));
                 for (int i = 0; i < 3; i++) {
-                        const char *argv[] = {"xmllint", "--noout", "--relaxng", rng[i], file, NULL};
+                        const char *argv[] = {"xmllint", "--noout", "--relaxng",
+                                              rng[i],    file,      NULL};
 
                         if (access(rng[i], R_OK) < 0)
                                 continue;
@@ -166,7 +199,9 @@ static void escaping(void **state)
         SV_BUF x = SV_BUF_NULL;
 
         sv_xml(&x, "<a b='%s' c='%u' d='%llu'>%s%%</a>", "'\"<>&", 7u, 1ull << 40, "\xc3\xa4\t");
-        assert_string_equal(sv_buf_str(&x), "<a b='&apos;&quot;&lt;&gt;&amp;' c='7' d='1099511627776'>\xc3\xa4\t%</a>");
+        assert_string_equal(
+                sv_buf_str(&x),
+                "<a b='&apos;&quot;&lt;&gt;&amp;' c='7' d='1099511627776'>\xc3\xa4\t%</a>");
         sv_xml(&x, "%s", "a\x01");
         assert_int_equal(sv_buf_ok(&x, "x", NULL), -1);
 }
@@ -209,7 +244,8 @@ static void probe(void **state)
         assert_string_equal(h.cpu, "vmx");
 
         put(dir, "usr/share/qemu/firmware/60-x.json",
-            "{\"mapping\":{\"device\":\"flash\",\"executable\":{\"filename\":\"/fw/CODE.fd\"},\"nvram-template\":{\"filename\":\"/fw/other.fd\"}}}");
+            "{\"mapping\":{\"device\":\"flash\",\"executable\":{\"filename\":\"/fw/"
+            "CODE.fd\"},\"nvram-template\":{\"filename\":\"/fw/other.fd\"}}}");
         put(dir, "usr/share/qemu/firmware/50-broken.json", "{");
         vars = sv_host_nvram_template(dir, "/fw/CODE.fd");
         assert_string_equal(vars, "/fw/other.fd");
@@ -233,11 +269,15 @@ static void wishes(void **state)
 {
         static const struct {
                 const char *tuning, *says;
-        } t[] = {{"{}", NULL}, {"{\"hugepages\":false}", NULL}, {"{\"hugepages\":true}", "\"hugepages\""}, {"{\"a\":false,\"hugpages\":{}}", "\"hugpages\""}};
+        } t[] = {{"{}", NULL},
+                 {"{\"hugepages\":false}", NULL},
+                 {"{\"hugepages\":true}", "\"hugepages\""},
+                 {"{\"a\":false,\"hugpages\":{}}", "\"hugpages\""}};
         struct sv_err err = SV_ERR_NULL;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                SV_STR text = sv_asprintf("{\"name\":\"g\",\"kernel\":\"/k\",\"tuning\":%s}", t[i].tuning);
+                SV_STR text = sv_asprintf("{\"name\":\"g\",\"kernel\":\"/k\",\"tuning\":%s}",
+                                          t[i].tuning);
                 SV_BUF x = SV_BUF_NULL;
                 SV_GUEST g = {0};
                 struct sv_plan p = {.guest = &g, .cmdline = "", .kernel = "/k", .firmware = "/f"};
@@ -255,8 +295,13 @@ static void wishes(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(wishes), cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm), cmocka_unit_test(no_shim), cmocka_unit_test(schema),
-                cmocka_unit_test(escaping), cmocka_unit_test(probe),
+                cmocka_unit_test(wishes),
+                cmocka_unit_test(vtpm_under_tcg),
+                cmocka_unit_test(confidential_under_kvm),
+                cmocka_unit_test(no_shim),
+                cmocka_unit_test(schema),
+                cmocka_unit_test(escaping),
+                cmocka_unit_test(probe),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* launcher/native: what libvirt would start, as a machine that is the same to firmware and opens nothing; and the same asked of libvirt itself. */
+/* launcher/native: what libvirt would start, as a machine that is the same to firmware and opens
+ * nothing; and the same asked of libvirt itself. */
 #include <unistd.h>
 
 #include "launcher/virt/acpi.h"
@@ -29,25 +30,46 @@ static void options(void **state)
         } t[] = {
                 {"LC_ALL=C HOME=/x /usr/bin/q", {"/usr/bin/q"}},
                 {"q -nodefaults -m size=1024k", {"q", "-nodefaults", "-m", "size=1024k"}},
-                {"q \\\n-name guest=g -S \\\n-no-shutdown -boot strict=on", {"q", "-boot", "strict=on"}},
+                {"q \\\n-name guest=g -S \\\n-no-shutdown -boot strict=on",
+                 {"q", "-boot", "strict=on"}},
                 {"q -kernel '/a b'\\''c' -append 'x y'", {"q", "-kernel", "/a b'c"}},
                 {"q -future thing", {"q", "-future", "thing"}},
-                {"q -accel kvm -cpu host,pmu=off -msg timestamp=on -mon a -add-fd b -initrd i", {"q"}},
-                {"q -machine pc-q35-10.1,usb=off,kernel_irqchip=split,confidential-guest-support=lsec0,memory-backend=pc.ram",
+                {"q -accel kvm -cpu host,pmu=off -msg timestamp=on -mon a -add-fd b -initrd i",
+                 {"q"}},
+                {"q -machine "
+                 "pc-q35-10.1,usb=off,kernel_irqchip=split,confidential-guest-support=lsec0,memory-"
+                 "backend=pc.ram",
                  {"q", "-machine", "pc-q35-10.1,usb=off,memory-backend=pc.ram,pic=off"}},
                 {"q -machine q35,accel=kvm", {"q", "-machine", "q35,pic=off"}},
-                {"q -object '{\"qom-type\":\"tdx-guest\",\"id\":\"lsec0\"}' -object '{\"qom-type\":\"secret\",\"id\":\"k\",\"file\":\"/key\"}'", {"q"}},
-                {"q -object '{\"qom-type\":\"memory-backend-memfd\",\"id\":\"pc.ram\",\"hugetlb\":true,\"size\":1048576}'",
+                {"q -object '{\"qom-type\":\"tdx-guest\",\"id\":\"lsec0\"}' -object "
+                 "'{\"qom-type\":\"secret\",\"id\":\"k\",\"file\":\"/key\"}'",
+                 {"q"}},
+                {"q -object "
+                 "'{\"qom-type\":\"memory-backend-memfd\",\"id\":\"pc.ram\",\"hugetlb\":true,"
+                 "\"size\":1048576}'",
                  {"q", "-object", "memory-backend-ram,id=pc.ram,size=1048576"}},
-                {"q -object '{\"qom-type\":\"rng-random\",\"id\":\"o\"}' -object secret,id=k -object iothread,id=t",
-                 {"q", "-object", "{\"qom-type\":\"rng-random\",\"id\":\"o\"}", "-object", "iothread,id=t"}},
-                {"q -blockdev '{\"driver\":\"file\",\"filename\":\"/disk\",\"node-name\":\"s\",\"read-only\":true}'",
-                 {"q", "-blockdev", "{\"driver\":\"null-co\",\"node-name\":\"s\",\"size\":1073741824,\"read-only\":true}"}},
-                {"q -chardev pty,id=c0 -chardev socket,id=c1,path=/s,server=on", {"q", "-chardev", "null,id=c0", "-chardev", "null,id=c1"}},
-                {"q -device '{\"driver\":\"virtio-rng-pci\",\"bus\":\"pci.5\"}' -device virtio-blk-pci,drive=s",
-                 {"q", "-device", "{\"driver\":\"virtio-rng-pci\",\"bus\":\"pci.5\"}", "-device", "virtio-blk-pci,drive=s"}},
-                {"q -device '{\"driver\":\"vhost-vsock-pci\",\"id\":\"v\",\"guest-cid\":3,\"vhostfd\":\"7\",\"bus\":\"pci.6\",\"addr\":\"0x0\"}'",
-                 {"q", "-device", "{\"driver\":\"virtio-rng-pci\",\"id\":\"v\",\"bus\":\"pci.6\",\"addr\":\"0x0\"}"}},
+                {"q -object '{\"qom-type\":\"rng-random\",\"id\":\"o\"}' -object secret,id=k "
+                 "-object iothread,id=t",
+                 {"q", "-object", "{\"qom-type\":\"rng-random\",\"id\":\"o\"}", "-object",
+                  "iothread,id=t"}},
+                {"q -blockdev "
+                 "'{\"driver\":\"file\",\"filename\":\"/"
+                 "disk\",\"node-name\":\"s\",\"read-only\":true}'",
+                 {"q", "-blockdev",
+                  "{\"driver\":\"null-co\",\"node-name\":\"s\",\"size\":1073741824,\"read-only\":"
+                  "true}"}},
+                {"q -chardev pty,id=c0 -chardev socket,id=c1,path=/s,server=on",
+                 {"q", "-chardev", "null,id=c0", "-chardev", "null,id=c1"}},
+                {"q -device '{\"driver\":\"virtio-rng-pci\",\"bus\":\"pci.5\"}' -device "
+                 "virtio-blk-pci,drive=s",
+                 {"q", "-device", "{\"driver\":\"virtio-rng-pci\",\"bus\":\"pci.5\"}", "-device",
+                  "virtio-blk-pci,drive=s"}},
+                {"q -device "
+                 "'{\"driver\":\"vhost-vsock-pci\",\"id\":\"v\",\"guest-cid\":3,\"vhostfd\":\"7\","
+                 "\"bus\":\"pci.6\",\"addr\":\"0x0\"}'",
+                 {"q", "-device",
+                  "{\"driver\":\"virtio-rng-pci\",\"id\":\"v\",\"bus\":\"pci.6\",\"addr\":"
+                  "\"0x0\"}"}},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -71,9 +93,11 @@ static void refuses(void **state)
                 {"q -kernel 'x", SV_SYSTEM, "acpi.native"},
                 {"q -machine", SV_SYSTEM, "acpi.native"},
                 {"q -device '{\"driver\":'", SV_SYSTEM, "acpi.native"},
-                {"q -device '{\"driver\":\"vfio-pci\",\"host\":\"0000:01:00.0\"}'", SV_USAGE, "acpi.device"},
+                {"q -device '{\"driver\":\"vfio-pci\",\"host\":\"0000:01:00.0\"}'", SV_USAGE,
+                 "acpi.device"},
                 {"q -device vhost-user-fs-pci,tag=x", SV_USAGE, "acpi.device"},
-                {"q -device vhost-vsock-pci,id=v", SV_USAGE, "acpi.device"}, /* where it stands cannot be read */
+                /* where it stands cannot be read */
+                {"q -device vhost-vsock-pci,id=v", SV_USAGE, "acpi.device"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -85,18 +109,25 @@ static void refuses(void **state)
 
 static int no_domain(const struct sv_guest *g, struct sv_domain_part *out, struct sv_err *e)
 {
-        sv_buf_puts(&out->launch_security, "<nonsense/>"); /* libvirt would not take it: it must not be asked for */
+        /* libvirt would not take it: it must not be asked for */
+        sv_buf_puts(&out->launch_security, "<nonsense/>");
         sv_buf_puts(&out->devices, "<vsock model='virtio'><cid auto='yes'/></vsock>");
         return 0;
 }
 
-/* The guest's disks, cards and channels have their places; no file of the guest is opened, and nothing of the TEE is asked for. */
+/* The guest's disks, cards and channels have their places; no file of the guest is opened, and
+ * nothing of the TEE is asked for. */
 static void real_libvirt(void **state)
 {
-        static const char text[] = "{\"name\":\"g\",\"memory\":\"512MiB\",\"vcpus\":3,\"kernel\":\"k\",\"firmware\":\"f\",\"disks\":[{\"path\":\"a b\"},{\"path\":\"c\",\"id\":\"c\","
-                                   "\"readonly\":true}],\"nics\":[{\"type\":\"bridge\",\"source\":\"br0\"}]}";
-        static const char *const has[] = {"virtio-blk-pci", "virtio-rng-pci", "virtserialport", "isa-serial", "hpet=off", ",pic=off", "strict=on", "3,sockets=3", "\"id\":\"vsock0\""};
-        static const char *const has_not[] = {"/nowhere/a b", "/nowhere/c", "tap", ".sock", "accel", "vhost", "virtio-net", "netdev"};
+        static const char text[] =
+                "{\"name\":\"g\",\"memory\":\"512MiB\",\"vcpus\":3,\"kernel\":\"k\",\"firmware\":"
+                "\"f\",\"disks\":[{\"path\":\"a b\"},{\"path\":\"c\",\"id\":\"c\","
+                "\"readonly\":true}],\"nics\":[{\"type\":\"bridge\",\"source\":\"br0\"}]}";
+        static const char *const has[] = {"virtio-blk-pci", "virtio-rng-pci", "virtserialport",
+                                          "isa-serial",     "hpet=off",       ",pic=off",
+                                          "strict=on",      "3,sockets=3",    "\"id\":\"vsock0\""};
+        static const char *const has_not[] = {"/nowhere/a b", "/nowhere/c", "tap",        ".sock",
+                                              "accel",        "vhost",      "virtio-net", "netdev"};
         struct sv_tee tee = {.name = "t", .domain = no_domain, .acpi_machine = ",pic=off"};
         SV_BUF all = SV_BUF_NULL;
         SV_WORDS w = {0};
@@ -124,7 +155,8 @@ static void real_libvirt(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(options), cmocka_unit_test(refuses), cmocka_unit_test(real_libvirt)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(options), cmocka_unit_test(refuses),
+                                           cmocka_unit_test(real_libvirt)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* luks: an image encrypted here; its header, read strictly; the binding of a key to it. One field changed at a time. */
+/* luks: an image encrypted here; its header, read strictly; the binding of a key to it. One field
+ * changed at a time. */
 #include "unit.h"
 
 #include <unistd.h>
@@ -86,8 +87,10 @@ static void test_json_cases(void **state)
                 const char *from, *to, *check;
         } cases[] = {
                 {"\"sector_size\":512", "\"sector_size\":513", "luks.header.segment"},
-                {"\"encryption\":\"aes-xts-plain64\",\"s", "\"encryption\":\"cipher_null-ecb\",\"s", "luks.header.cipher"},
-                {"\"encryption\":\"aes-xts-plain64\",\"k", "\"encryption\":\"cipher_null-ecb\",\"k", "luks.header.cipher"},
+                {"\"encryption\":\"aes-xts-plain64\",\"s", "\"encryption\":\"cipher_null-ecb\",\"s",
+                 "luks.header.cipher"},
+                {"\"encryption\":\"aes-xts-plain64\",\"k", "\"encryption\":\"cipher_null-ecb\",\"k",
+                 "luks.header.cipher"},
                 {"\"key_size\":64", "\"key_size\":16", "luks.header.key-size"},
                 {"\"iterations\":1000", "\"iterations\":1001", "luks.header.kdf"},
                 {"\"kdf\":{\"type\":\"pbkdf2\"", "\"kdf\":{\"type\":\"argon2\"", "luks.header.kdf"},
@@ -106,12 +109,15 @@ static void test_json_cases(void **state)
                 {"\"type\":\"raw\"", "\"type\":\"row\"", "luks.header.keyslot"},
                 {"\"size\":\"258048\"", "\"size\":\"258047\"", "luks.header.area"},
                 {"\"json_size\":\"12288\"", "\"json_size\":\"12289\"", "luks.header.config"},
-                {"\"keyslots_size\":\"16744448\"", "\"keyslots_size\":\"16744449\"", "luks.header.config"},
-                {"\"config\":{\"json_size\":\"12288\"", "\"config\":{\"flags\":[\"discard\"]", "luks.header.unknown"},
+                {"\"keyslots_size\":\"16744448\"", "\"keyslots_size\":\"16744449\"",
+                 "luks.header.config"},
+                {"\"config\":{\"json_size\":\"12288\"", "\"config\":{\"flags\":[\"discard\"]",
+                 "luks.header.unknown"},
                 {"\"segments\":[\"0\"]", "\"segments\":[\"1\"]", "luks.header.digest"},
                 {"\"segments\":[\"0\"]", "\"segments\":[ 00]", "luks.header.json"},
                 {"\"keyslots\":[\"0\"]", "\"keyslots\":[   ]", "luks.header.digest"},
-                {"\"hash\":\"sha512\",\"iterations\"", "\"hash\":\"sha256\",\"iterations\"", "luks.header.kdf"},
+                {"\"hash\":\"sha512\",\"iterations\"", "\"hash\":\"sha256\",\"iterations\"",
+                 "luks.header.kdf"},
                 {"\"tokens\":{}", "\"config\":11", "luks.header.json"},
         };
         struct sv_luks_header h;
@@ -124,8 +130,10 @@ static void test_json_cases(void **state)
                 copy(&b);
                 replace(&b, cases[i].from, cases[i].to);
                 resum(&b);
-                if (sv_luks_header_parse(sv_buf_bytes(&b), &h, &err) == 0 || strcmp(err.check, cases[i].check) != 0)
-                        fail_msg("%s: expected %s, got %s: %s", cases[i].to, cases[i].check, err.check, err.msg);
+                if (sv_luks_header_parse(sv_buf_bytes(&b), &h, &err) == 0 ||
+                    strcmp(err.check, cases[i].check) != 0)
+                        fail_msg("%s: expected %s, got %s: %s", cases[i].to, cases[i].check,
+                                 err.check, err.msg);
                 assert_int_equal(err.class, SV_FORMAT);
         }
 }
@@ -157,14 +165,16 @@ static void test_texts_of_bytes(void **state)
 
 static void test_checksum(void **state)
 {
-        static const size_t at[] = {16 /* seqid */, 104 /* salt */, 448, 479, 480, 511, 600 /* padding */};
+        static const size_t at[] = {
+                16 /* seqid */, 104 /* salt */, 448, 479, 480, 511, 600 /* padding */};
         struct sv_luks_header h;
         SV_BUF b = SV_BUF_NULL;
 
         for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
                 copy(&b);
                 b.p[at[i]] ^= 1;
-                FAILS(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err), SV_FORMAT, "luks.header.checksum");
+                FAILS(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err), SV_FORMAT,
+                      "luks.header.checksum");
         }
 }
 
@@ -175,10 +185,11 @@ static void test_binary_cases(void **state)
                 uint8_t byte;
                 const char *check;
         } cases[] = {
-                {0, 'l', "luks.header.magic"},  {7, 1, "luks.header.version"},  {8, 1, "luks.header.size"},
-                {15, 1, "luks.header.size"},    {24 + 47, 'x', "luks.header.text"}, {72, 'S', "luks.header.text"},
-                {168, 0, "luks.header.text"},   {168 + 36, 'x', "luks.header.text"}, {263, 1, "luks.header.offset"},
-                {16383, 'x', "luks.header.trailing"},
+                {0, 'l', "luks.header.magic"},      {7, 1, "luks.header.version"},
+                {8, 1, "luks.header.size"},         {15, 1, "luks.header.size"},
+                {24 + 47, 'x', "luks.header.text"}, {72, 'S', "luks.header.text"},
+                {168, 0, "luks.header.text"},       {168 + 36, 'x', "luks.header.text"},
+                {263, 1, "luks.header.offset"},     {16383, 'x', "luks.header.trailing"},
         };
         struct sv_luks_header h;
         SV_BUF b = SV_BUF_NULL;
@@ -189,8 +200,10 @@ static void test_binary_cases(void **state)
                 FAILS(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err), SV_FORMAT, cases[i].check);
         }
         for (size_t n = 0; n < 5000; n++)
-                FAILS(sv_luks_header_parse(sv_bytes(head.p, n), &h, &err), SV_FORMAT, "luks.header.short");
-        FAILS(sv_luks_header_parse(sv_bytes(head.p, 40000), &h, &err), SV_FORMAT, "luks.header.short");
+                FAILS(sv_luks_header_parse(sv_bytes(head.p, n), &h, &err), SV_FORMAT,
+                      "luks.header.short");
+        FAILS(sv_luks_header_parse(sv_bytes(head.p, 40000), &h, &err), SV_FORMAT,
+              "luks.header.short");
 }
 
 static void test_digest_and_copy(void **state)
@@ -236,7 +249,8 @@ static void test_binding(void **state)
         copy(&changed);
         changed.p[110] ^= 1;
         resum(&changed);
-        FAILS(sv_binding_check(&back, sv_buf_bytes(&changed), &err), SV_PROOF, "luks.binding.header");
+        FAILS(sv_binding_check(&back, sv_buf_bytes(&changed), &err), SV_PROOF,
+              "luks.binding.header");
         changed.p[168] = changed.p[168] == 'a' ? 'b' : 'a';
         resum(&changed);
         FAILS(sv_binding_check(&back, sv_buf_bytes(&changed), &err), SV_PROOF, "luks.binding.uuid");
@@ -249,15 +263,17 @@ static void test_malformed_resources(void **state)
                 uint8_t byte;
                 const char *check;
         } cases[] = {
-                {0, 's', "luks.binding.magic"}, {8 + 35, 0, "luks.binding.text"}, {8 + 36, 1, "luks.binding.text"},
-                {96, 1, "luks.binding.size"},   {97, 63, "luks.binding.size"},    {97, 65, "luks.binding.size"},
+                {0, 's', "luks.binding.magic"},   {8 + 35, 0, "luks.binding.text"},
+                {8 + 36, 1, "luks.binding.text"}, {96, 1, "luks.binding.size"},
+                {97, 63, "luks.binding.size"},    {97, 65, "luks.binding.size"},
         };
         struct sv_binding b = {.uuid = "00000000-0000-4000-8000-000000000000"}, back;
         SV_SECRET *resource = sv_binding_pack(&b, key, &err);
         struct sv_secret *out = NULL;
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                SV_SECRET *bad = sv_secret_copy(sv_bytes(sv_secret_reveal(resource), sv_secret_size(resource)), &err);
+                SV_SECRET *bad = sv_secret_copy(
+                        sv_bytes(sv_secret_reveal(resource), sv_secret_size(resource)), &err);
 
                 sv_secret_reveal(bad)[cases[i].at] = cases[i].byte;
                 FAILS(sv_binding_unpack(bad, &back, &out, &err), SV_FORMAT, cases[i].check);
@@ -277,9 +293,10 @@ static void test_malformed_resources(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_key_opens),    cmocka_unit_test(test_json_cases),      cmocka_unit_test(test_binary_cases),
-                cmocka_unit_test(test_texts_of_bytes), cmocka_unit_test(test_checksum),
-                cmocka_unit_test(test_digest_and_copy), cmocka_unit_test(test_binding), cmocka_unit_test(test_malformed_resources),
+                cmocka_unit_test(test_key_opens),    cmocka_unit_test(test_json_cases),
+                cmocka_unit_test(test_binary_cases), cmocka_unit_test(test_texts_of_bytes),
+                cmocka_unit_test(test_checksum),     cmocka_unit_test(test_digest_and_copy),
+                cmocka_unit_test(test_binding),      cmocka_unit_test(test_malformed_resources),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,4 +1,5 @@
-/* What verifiers keep: found by all its bytes, one place for each platform, bounded; and what goes from process to process. */
+/* What verifiers keep: found by all its bytes, one place for each platform, bounded; and what goes
+ * from process to process. */
 #include "tests/unit/unit.h"
 
 #include "base/core/limits.h"
@@ -31,7 +32,8 @@ static struct sv_known *make(const char *tee, const struct sv_blob *list, size_t
         return k;
 }
 
-static void keep(struct sv_memory *m, const char *tee, const struct sv_blob *list, size_t n, unsigned platform)
+static void keep(struct sv_memory *m, const char *tee, const struct sv_blob *list, size_t n,
+                 unsigned platform)
 {
         uint8_t id[32] = {(uint8_t)platform, (uint8_t)(platform >> 8)};
 
@@ -47,7 +49,8 @@ static bool has(struct sv_memory *m, const char *tee, const struct sv_blob *list
 
 static void by_all_its_bytes(void **state)
 {
-        const struct sv_blob a[] = {blob("chain", "one"), blob("list", "two"), blob("root", "three")};
+        const struct sv_blob a[] = {blob("chain", "one"), blob("list", "two"),
+                                    blob("root", "three")};
         SV_MEMORY *m = sv_memory_new();
         char text[] = "one";
         struct sv_blob b[3];
@@ -132,7 +135,8 @@ static void bounded_in_size(void **state)
         b.data.n = SV_MEMORY_ENTRY_MAX / 2;
         for (unsigned i = 0; i < 100; i++)
                 keep(m, "x", &b, 1, i);
-        assert_int_equal(alive, SV_MEMORY_SIZE_MAX / (SV_MEMORY_ENTRY_MAX / 2) - 1); /* each has a few bytes of its own */
+        /* each has a few bytes of its own */
+        assert_int_equal(alive, SV_MEMORY_SIZE_MAX / (SV_MEMORY_ENTRY_MAX / 2) - 1);
         keep(NULL, "x", &b, 1, 0);
         sv_memory_freep(&m);
         assert_int_equal(alive, 0);
@@ -177,8 +181,9 @@ static void lessons(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(by_all_its_bytes), cmocka_unit_test(one_place_for_a_platform), cmocka_unit_test(bounded),
-                cmocka_unit_test(bounded_in_size),  cmocka_unit_test(lessons),
+                cmocka_unit_test(by_all_its_bytes), cmocka_unit_test(one_place_for_a_platform),
+                cmocka_unit_test(bounded),          cmocka_unit_test(bounded_in_size),
+                cmocka_unit_test(lessons),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

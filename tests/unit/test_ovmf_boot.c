@@ -17,7 +17,8 @@ static void digest(const uint8_t *k, size_t n, uint8_t out[32])
         OK(sv_pe_digest(&pe, SV_SHA256, out, &err));
 }
 
-/* What is covered, written down independently: all but the checksum, the entry of the certificates and the certificates. */
+/* What is covered, written down independently: all but the checksum, the entry of the certificates
+ * and the certificates. */
 static void test_pe_digest(void **state)
 {
         uint8_t k[KERNEL_SIZE], want[32], got[32];
@@ -38,8 +39,16 @@ static void test_pe_covers(void **state)
         static const struct {
                 size_t at;
                 bool covered;
-        } bytes[] = {{2, true}, {KERNEL_PE + 24 + 64, false}, {KERNEL_PE + 24 + 140, true}, {0x5ff, true}, {0x600, true},
-                     {0x7ff, true}, {0x800, true}, {0x87f, true}, {KERNEL_CERTS, false}, {KERNEL_SIZE - 1, false}};
+        } bytes[] = {{2, true},
+                     {KERNEL_PE + 24 + 64, false},
+                     {KERNEL_PE + 24 + 140, true},
+                     {0x5ff, true},
+                     {0x600, true},
+                     {0x7ff, true},
+                     {0x800, true},
+                     {0x87f, true},
+                     {KERNEL_CERTS, false},
+                     {KERNEL_SIZE - 1, false}};
         uint8_t k[KERNEL_SIZE], before[32], after[32];
 
         make_kernel(k);
@@ -101,7 +110,8 @@ static void test_pe_every_cut(void **state)
 
 static uint32_t get32(const uint8_t *p, size_t at)
 {
-        return p[at] | (uint32_t)p[at + 1] << 8 | (uint32_t)p[at + 2] << 16 | (uint32_t)p[at + 3] << 24;
+        return p[at] | (uint32_t)p[at + 1] << 8 | (uint32_t)p[at + 2] << 16 |
+               (uint32_t)p[at + 3] << 24;
 }
 
 /* Numbers of hw/i386/x86-common.c, worked out by hand. */
@@ -121,7 +131,9 @@ static void test_linux_qemu(void **state)
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-                struct sv_linux_boot boot = {.memory = cases[i].memory, .initrd_size = cases[i].initrd, .cmdline = "quiet vga=0x317"};
+                struct sv_linux_boot boot = {.memory = cases[i].memory,
+                                             .initrd_size = cases[i].initrd,
+                                             .cmdline = "quiet vga=0x317"};
                 uint8_t k[KERNEL_SIZE];
                 struct sv_linux image;
 
@@ -146,8 +158,11 @@ static void test_linux_refuses(void **state)
                 size_t at;
                 uint32_t value;
                 const char *check;
-        } cases[] = {{0x202, 0, "ovmf.linux.magic"}, {0x206, 0x20b, "ovmf.linux.protocol"}, {0x206, 0x300, "ovmf.linux.protocol"},
-                     {0x1f1, 200, "ovmf.linux.header"}, {0x1f1, 0, "ovmf.linux.header"}};
+        } cases[] = {{0x202, 0, "ovmf.linux.magic"},
+                     {0x206, 0x20b, "ovmf.linux.protocol"},
+                     {0x206, 0x300, "ovmf.linux.protocol"},
+                     {0x1f1, 200, "ovmf.linux.header"},
+                     {0x1f1, 0, "ovmf.linux.header"}};
         uint8_t k[KERNEL_SIZE];
         struct sv_linux image;
         struct sv_linux_boot boot = {.memory = 64u << 20, .initrd_size = 64u << 20, .cmdline = ""};
@@ -156,7 +171,9 @@ static void test_linux_refuses(void **state)
                 make_kernel(k);
                 put32(k, cases[i].at, cases[i].value);
                 /* With no sector count there are four, and the file must have them. */
-                FAILS(sv_linux_parse(sv_bytes(k, cases[i].at == 0x1f1 ? 0x900 : sizeof(k)), &image, &err), SV_FORMAT, cases[i].check);
+                FAILS(sv_linux_parse(sv_bytes(k, cases[i].at == 0x1f1 ? 0x900 : sizeof(k)), &image,
+                                     &err),
+                      SV_FORMAT, cases[i].check);
         }
         make_kernel(k);
         for (size_t n = 0; n < 0x600; n++) {
@@ -228,7 +245,8 @@ static void test_store_one_field(void **state)
                 make_store(s);
                 add_variable(s, &at, 0x3f, vendor, "PK", "data", 4);
                 put32(s, cases[i].at, cases[i].value);
-                FAILS(sv_varstore_parse(sv_bytes(s, sizeof(s)), &v, &err), SV_FORMAT, cases[i].check);
+                FAILS(sv_varstore_parse(sv_bytes(s, sizeof(s)), &v, &err), SV_FORMAT,
+                      cases[i].check);
         }
 }
 
@@ -241,15 +259,18 @@ static void test_store_every_cut(void **state)
         make_store(s);
         add_variable(s, &at, 0x3f, vendor, "PK", "data", 4);
         for (size_t n = 0; n < sizeof(s); n++)
-                FAILS(sv_varstore_parse(sv_bytes(s, n), &v, &err), SV_FORMAT, "ovmf.varstore.header");
+                FAILS(sv_varstore_parse(sv_bytes(s, n), &v, &err), SV_FORMAT,
+                      "ovmf.varstore.header");
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_pe_digest),     cmocka_unit_test(test_pe_covers),     cmocka_unit_test(test_pe_one_field),
-                cmocka_unit_test(test_pe_every_cut),  cmocka_unit_test(test_linux_qemu),    cmocka_unit_test(test_linux_refuses),
-                cmocka_unit_test(test_store),         cmocka_unit_test(test_store_one_field), cmocka_unit_test(test_store_every_cut),
+                cmocka_unit_test(test_pe_digest),       cmocka_unit_test(test_pe_covers),
+                cmocka_unit_test(test_pe_one_field),    cmocka_unit_test(test_pe_every_cut),
+                cmocka_unit_test(test_linux_qemu),      cmocka_unit_test(test_linux_refuses),
+                cmocka_unit_test(test_store),           cmocka_unit_test(test_store_one_field),
+                cmocka_unit_test(test_store_every_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* ovmf/fv, ovmf/lzma, ovmf/volumes, ovmf/platform over the small firmware of tests/vectors/firmware, one field changed at a time. */
+/* ovmf/fv, ovmf/lzma, ovmf/volumes, ovmf/platform over the small firmware of
+ * tests/vectors/firmware, one field changed at a time. */
 #include "tests/unit/unit.h"
 
 #include "base/core/file.h"
@@ -75,7 +76,8 @@ static void test_one_field(void **state)
                 {FIRST_FILE + 18, SV_FFS_PEIM, false, "ovmf.volumes"},
                 {FIRST_FILE + 20, 23, false, "ovmf.ffs.file"},
                 {FIRST_FILE + 22, 1, false, "ovmf.ffs.file"},
-                {FIRST_FILE + 19, 1, false, "ovmf.ffs.file"}, /* a 64-bit size, where the section is */
+                /* a 64-bit size, where the section is */
+                {FIRST_FILE + 19, 1, false, "ovmf.ffs.file"},
                 {SECTION, 3, false, "ovmf.ffs.section"},
                 {SECTION + 2, 1, false, "ovmf.ffs.section"},
                 {SECTION + 4, 0, false, "ovmf.volumes"}, /* not LZMA's GUID */
@@ -101,7 +103,8 @@ static void test_one_field(void **state)
                 if (cases[i].fix)
                         fix_sum(b.p);
                 if (cases[i].check) {
-                        FAILS(sv_volumes_read(sv_buf_bytes(&b), &v, &err), SV_FORMAT, cases[i].check);
+                        FAILS(sv_volumes_read(sv_buf_bytes(&b), &v, &err), SV_FORMAT,
+                              cases[i].check);
                 } else { /* damage inside the stream: found there or in what comes out */
                         memset(&err, 0, sizeof(err));
                         assert_int_equal(sv_volumes_read(sv_buf_bytes(&b), &v, &err), -1);
@@ -118,7 +121,8 @@ static void test_every_cut(void **state)
         for (size_t n = 0; n < b.n; n++) {
                 SV_VOLUMES v = {0};
 
-                FAILS(sv_volumes_read(sv_bytes(b.p, n), &v, &err), SV_FORMAT, n < 56 ? "ovmf.volumes" : "ovmf.fv.size");
+                FAILS(sv_volumes_read(sv_bytes(b.p, n), &v, &err), SV_FORMAT,
+                      n < 56 ? "ovmf.volumes" : "ovmf.fv.size");
         }
 }
 
@@ -137,11 +141,13 @@ static void test_lzma(void **state)
         sv_buf_clear(&out);
         FAILS(sv_lzma_decode(stream, 1543, &out, &err), SV_FORMAT, "ovmf.lzma.size");
         for (size_t n = 0; n + 12 < size; n++) {
-                FAILS(sv_lzma_decode(sv_bytes(stream.p, n), 4096, &out, &err), SV_FORMAT, "ovmf.lzma");
+                FAILS(sv_lzma_decode(sv_bytes(stream.p, n), 4096, &out, &err), SV_FORMAT,
+                      "ovmf.lzma");
                 assert_int_equal(out.n, 0);
         }
         /* One byte behind the stream. */
-        FAILS(sv_lzma_decode(sv_bytes(stream.p, size + 1), 4096, &out, &err), SV_FORMAT, "ovmf.lzma");
+        FAILS(sv_lzma_decode(sv_bytes(stream.p, size + 1), 4096, &out, &err), SV_FORMAT,
+              "ovmf.lzma");
 }
 
 static void test_platform(void **state)
@@ -155,27 +161,34 @@ static void test_platform(void **state)
         assert_int_equal(sv_platform_cpu("EPYC-Milan"), SV_PLATFORM_AMD);
         assert_int_equal(sv_platform_cpu("Icelake-Server"), SV_PLATFORM_INTEL);
         assert_int_equal(sv_platform_cpu("host"), 0);
-        FAILS(sv_platform_write(&build, &p, pei, sizeof(pei) - 1, &err), SV_FORMAT, "ovmf.platform.layout");
+        FAILS(sv_platform_write(&build, &p, pei, sizeof(pei) - 1, &err), SV_FORMAT,
+              "ovmf.platform.layout");
         OK(sv_platform_write(&build, &p, pei, sizeof(pei), &err));
-        /* What the memory of a real guest of this kind had there: 2 CPUs; sleep memory below the 16 MiB of system management. */
-        assert_memory_equal(pei + 0x20 + 0x76, "\2\0\0\0\2\0\0\0\100\0\0\0\0\0\xf7\x3e\0\0\x09\0\1\1", 22);
+        /* What the memory of a real guest of this kind had there: 2 CPUs; sleep memory below the 16
+         * MiB of system management. */
+        assert_memory_equal(pei + 0x20 + 0x76,
+                            "\2\0\0\0\2\0\0\0\100\0\0\0\0\0\xf7\x3e\0\0\x09\0\1\1", 22);
         assert_memory_equal(pei + 0x20 + 0x27, "\1\1\1\20\0\0\0\0\0\20\0\0\0\50\0\0\0\200", 18);
-        FAILS(sv_platform_write(&build, &p, pei, sizeof(pei), &err), SV_FORMAT, "ovmf.platform.layout"); /* not empty any more */
+        /* not empty any more */
+        FAILS(sv_platform_write(&build, &p, pei, sizeof(pei), &err), SV_FORMAT,
+              "ovmf.platform.layout");
         for (unsigned i = 0; i < 4; i++) {
                 struct sv_platform bad = p;
 
                 bad.vcpus = i == 0 ? 0 : i == 1 ? 65 : 2;
                 bad.memory = i == 2 ? 127ull << 20 : i == 3 ? (30ull << 30) + 1 : 1u << 30;
                 memset(pei, 0, sizeof(pei));
-                FAILS(sv_platform_write(&build, &bad, pei, sizeof(pei), &err), SV_USAGE, "ovmf.platform.range");
+                FAILS(sv_platform_write(&build, &bad, pei, sizeof(pei), &err), SV_USAGE,
+                      "ovmf.platform.range");
         }
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_volumes), cmocka_unit_test(test_one_field), cmocka_unit_test(test_every_cut),
-                cmocka_unit_test(test_lzma),    cmocka_unit_test(test_platform),
+                cmocka_unit_test(test_volumes),   cmocka_unit_test(test_one_field),
+                cmocka_unit_test(test_every_cut), cmocka_unit_test(test_lzma),
+                cmocka_unit_test(test_platform),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* ovmf/authority, siglist, shim, uki: who lets an image start. Images are signed by sbsign, with keys made here; what firmware and shim really do
- * is held against them in tests/e2e/secureboot.py. */
+/* ovmf/authority, siglist, shim, uki: who lets an image start. Images are signed by sbsign, with
+ * keys made here; what firmware and shim really do is held against them in tests/e2e/secureboot.py.
+ */
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -53,11 +54,14 @@ static int setup(void **state)
         put32(k, KERNEL_PE + 24 + 144, 0);
         put32(k, KERNEL_PE + 24 + 148, 0);
         OK(sv_file_write(path_of("unsigned"), 0644, sv_bytes(k, KERNEL_CERTS), &err));
-        shell("for n in one ca; do openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=$n -keyout $n.key -out $n.pem; done");
+        shell("for n in one ca; do openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=$n "
+              "-keyout $n.key -out $n.pem; done");
         shell("openssl req -newkey rsa:2048 -nodes -subj /CN=two -keyout two.key -out two.csr && "
-              "openssl x509 -req -in two.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3 -out two.pem");
+              "openssl x509 -req -in two.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3 -out "
+              "two.pem");
         shell("for n in one two ca; do openssl x509 -in $n.pem -outform DER -out $n.der; done");
-        shell("sbsign --key one.key --cert one.pem --output by-one unsigned && sbsign --key two.key --cert two.pem --output by-two unsigned && "
+        shell("sbsign --key one.key --cert one.pem --output by-one unsigned && sbsign --key "
+              "two.key --cert two.pem --output by-two unsigned && "
               "sbsign --key two.key --cert two.pem --output by-both by-one");
         read_into("one.der", &certs[0]);
         read_into("two.der", &certs[1]);
@@ -83,7 +87,8 @@ static void need_sbsign(void)
         skip();
 }
 
-/* Lists as a text: 1, 2, c: a certificate; h, H: the image's SHA-256, another one; k: junk of another type. One list for each letter. */
+/* Lists as a text: 1, 2, c: a certificate; h, H: the image's SHA-256, another one; k: junk of
+ * another type. One list for each letter. */
 static void put_lists(struct sv_buf *out, const char *what, struct sv_bytes of)
 {
         uint8_t digest[SV_DIGEST_MAX];
@@ -94,14 +99,19 @@ static void put_lists(struct sv_buf *out, const char *what, struct sv_bytes of)
         for (; *what; what++) {
                 digest[0] ^= *what == 'H';
                 if (strchr("12c", *what))
-                        sv_siglist_put(out, sv_guid_cert_x509, owner, sv_buf_bytes(&certs[*what == '1' ? 0 : *what == '2' ? 1 : 2]));
+                        sv_siglist_put(out, sv_guid_cert_x509, owner,
+                                       sv_buf_bytes(&certs[*what == '1'   ? 0
+                                                           : *what == '2' ? 1
+                                                                          : 2]));
                 else
-                        sv_siglist_put(out, *what == 'k' ? owner : sv_guid_cert_sha256, owner, sv_bytes(digest, 32));
+                        sv_siglist_put(out, *what == 'k' ? owner : sv_guid_cert_sha256, owner,
+                                       sv_bytes(digest, 32));
                 digest[0] ^= *what == 'H';
         }
 }
 
-static void add_list(struct sv_varstore *s, const char *name, struct sv_buf *utf16, struct sv_bytes data)
+static void add_list(struct sv_varstore *s, const char *name, struct sv_buf *utf16,
+                     struct sv_bytes data)
 {
         struct sv_variable *v = &s->list[s->n++];
 
@@ -132,7 +142,8 @@ static char allowed(struct sv_bytes of, const char *db, const char *dbx)
                 assert_memory_equal(a.entry.p, owner, 16);
                 letter = a.entry.n == 48 ? 'h' : 0;
                 for (int k = 0; k < 3 && !letter; k++)
-                        if (a.entry.n == 16 + certs[k].n && !memcmp(a.entry.p + 16, certs[k].p, certs[k].n))
+                        if (a.entry.n == 16 + certs[k].n &&
+                            !memcmp(a.entry.p + 16, certs[k].p, certs[k].n))
                                 letter = "12c"[k];
         }
         sv_authority_free(&a);
@@ -146,12 +157,18 @@ static void firmware(void **state)
                 const char *image, *db, *dbx;
                 char who;
         } t[] = {
-                {"by-one", "1", "", '1'},     {"by-one", "2", "", '-'},   {"by-one", "k2c1", "", '1'},  {"by-one", "H1", "", '1'},
-                {"by-two", "2", "", '2'},     {"by-two", "c", "", 'c'},   {"by-two", "c2", "", 'c'},    {"by-two", "1", "", '-'},
-                {"by-one", "h", "", 'h'},     {"by-one", "h1", "", '1'},  {"by-one", "H", "", '-'},     {"by-one", "", "", '-'},
-                {"by-one", "1", "1", '-'},    {"by-two", "2", "c", '-'},  {"by-one", "1", "h", '-'},    {"by-one", "1", "H", '1'},
-                {"by-both", "2", "", '2'},    {"by-both", "12", "", '1'}, {"by-both", "21", "", '1'},   {"by-both", "2", "1", '-'},
-                {"unsigned", "h", "", 'h'},   {"unsigned", "12", "", '-'}, {"unsigned", "h", "h", '-'}, {"unsigned", "H", "", '-'},
+                {"by-one", "1", "", '1'},    {"by-one", "2", "", '-'},
+                {"by-one", "k2c1", "", '1'}, {"by-one", "H1", "", '1'},
+                {"by-two", "2", "", '2'},    {"by-two", "c", "", 'c'},
+                {"by-two", "c2", "", 'c'},   {"by-two", "1", "", '-'},
+                {"by-one", "h", "", 'h'},    {"by-one", "h1", "", '1'},
+                {"by-one", "H", "", '-'},    {"by-one", "", "", '-'},
+                {"by-one", "1", "1", '-'},   {"by-two", "2", "c", '-'},
+                {"by-one", "1", "h", '-'},   {"by-one", "1", "H", '1'},
+                {"by-both", "2", "", '2'},   {"by-both", "12", "", '1'},
+                {"by-both", "21", "", '1'},  {"by-both", "2", "1", '-'},
+                {"unsigned", "h", "", 'h'},  {"unsigned", "12", "", '-'},
+                {"unsigned", "h", "h", '-'}, {"unsigned", "H", "", '-'},
         };
 
         need_sbsign();
@@ -175,7 +192,8 @@ static void changed(void **state)
                 assert_int_equal(allowed(sv_buf_bytes(&image), "1", ""), '-');
                 image.p[at] ^= 1;
         }
-        for (size_t at = image.n - 8; at > image.n - 200; at -= 3) { /* the value ends the signature, padding aside */
+        /* the value ends the signature, padding aside */
+        for (size_t at = image.n - 8; at > image.n - 200; at -= 3) {
                 image.p[at] ^= 1;
                 assert_int_equal(allowed(sv_buf_bytes(&image), "1", ""), '-');
                 image.p[at] ^= 1;
@@ -200,9 +218,11 @@ static void lists(void **state)
         static const struct {
                 size_t at;
                 uint32_t value;
-        } bad[] = {{16, 27}, {16, 0}, {16, 0xffffffff}, {20, 1}, {20, 0xffffffff}, {24, 0}, {24, 16}, {24, 0xffffffff}, {24, 47}};
+        } bad[] = {{16, 27}, {16, 0},  {16, 0xffffffff}, {20, 1}, {20, 0xffffffff},
+                   {24, 0},  {24, 16}, {24, 0xffffffff}, {24, 47}};
 
-        sv_siglist_put(&b, sv_guid_cert_sha256, owner, sv_bytes("12345678901234567890123456789012", 32));
+        sv_siglist_put(&b, sv_guid_cert_sha256, owner,
+                       sv_bytes("12345678901234567890123456789012", 32));
         l = sv_siglist(sv_buf_bytes(&b));
         assert_int_equal(sv_siglist_next(&l, &s, &err), 1);
         assert_int_equal(s.entry.n, 48);
@@ -227,7 +247,8 @@ static void lists(void **state)
 
 /* --- an image of named sections, some of them longer than the table has room for --- */
 
-static void make_image(struct sv_buf *out, const char *const names[], const struct sv_bytes *data, size_t n)
+static void make_image(struct sv_buf *out, const char *const names[], const struct sv_bytes *data,
+                       size_t n)
 {
         size_t pe = 0x80, opt = pe + 24, table = opt + 160, at = 0x400, strings = 4;
         uint8_t k[0x2000] = {0};
@@ -245,7 +266,8 @@ static void make_image(struct sv_buf *out, const char *const names[], const stru
                 char field[16];
 
                 snprintf(field, sizeof(field), strlen(names[i]) > 8 ? "/%zu" : "%zu", strings);
-                memcpy(k + table, strlen(names[i]) > 8 ? field : names[i], strlen(names[i]) > 8 ? strlen(field) : strlen(names[i]));
+                memcpy(k + table, strlen(names[i]) > 8 ? field : names[i],
+                       strlen(names[i]) > 8 ? strlen(field) : strlen(names[i]));
                 if (strlen(names[i]) > 8)
                         strings += (size_t)sprintf(text + strings, "%s", names[i]) + 1;
                 put32(k, table + 8, (uint32_t)data[i].n);
@@ -260,19 +282,24 @@ static void make_image(struct sv_buf *out, const char *const names[], const stru
         sv_buf_put(out, sv_bytes(k, at + strings));
 }
 
-static const char ident[] = "UEFI SHIM\n$Version: 16.1 $\n", level[] = "\0\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest";
+static const char ident[] = "UEFI SHIM\n$Version: 16.1 $\n",
+                  level[] = "\0\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest";
 
-static void make_shim(struct sv_buf *out, const char *version, const char *level_bytes, const char *keys, size_t n)
+static void make_shim(struct sv_buf *out, const char *version, const char *level_bytes,
+                      const char *keys, size_t n)
 {
         static const char *const names[] = {".sbatlevel", ".data.ident", ".vendor_cert"};
-        const struct sv_bytes data[] = {sv_bytes(level_bytes, sizeof(level) - 1), sv_bytes_str(version), sv_bytes(keys, n)};
+        const struct sv_bytes data[] = {sv_bytes(level_bytes, sizeof(level) - 1),
+                                        sv_bytes_str(version), sv_bytes(keys, n)};
 
         make_image(out, names, data, 3);
 }
 
 static void shim(void **state)
 {
-        static const char keys[] = "\x04\0\0\0\x03\0\0\0\x10\0\0\0\x14\0\0\0" "\x30" "ertdbx";
+        static const char keys[] = "\x04\0\0\0\x03\0\0\0\x10\0\0\0\x14\0\0\0"
+                                   "\x30"
+                                   "ertdbx";
         struct sv_varstore *s = calloc(1, sizeof(*s));
         struct sv_shim shim;
         SV_BUF b = SV_BUF_NULL, name = SV_BUF_NULL;
@@ -283,11 +310,15 @@ static void shim(void **state)
         assert_int_equal(shim.major * 100 + shim.minor, 1601);
         assert_int_equal(shim.sbat_level.n, 16);
         assert_memory_equal(shim.sbat_level.p, "sbat,1,2025\nshim", 16);
-        assert_memory_equal(shim.authorized.p, "\x30" "ert", 4);
+        assert_memory_equal(shim.authorized.p,
+                            "\x30"
+                            "ert",
+                            4);
         assert_memory_equal(shim.deauthorized.p, "dbx", shim.deauthorized.n);
         assert_null(sv_shim_unknown(&shim, s));
         add_list(s, "MokSBState", &name, sv_bytes("\1", 1));
-        memcpy(s->list[0].guid, "\x50\xab\x5d\x60\x46\xe0\x00\x43\xab\xb6\x3d\xd8\x10\xdd\x8b\x23", 16);
+        memcpy(s->list[0].guid, "\x50\xab\x5d\x60\x46\xe0\x00\x43\xab\xb6\x3d\xd8\x10\xdd\x8b\x23",
+               16);
         assert_non_null(strstr(sv_shim_unknown(&shim, s), "settings"));
         s->n = 0;
         make_shim(&b, "UEFI SHIM\n$Version: 15.6 $\n", level, keys, sizeof(keys) - 1);
@@ -295,7 +326,8 @@ static void shim(void **state)
         assert_non_null(strstr(sv_shim_unknown(&shim, s), "15.7"));
         make_shim(&b, "shim", level, keys, sizeof(keys) - 1);
         FAILS(sv_shim_read(sv_buf_bytes(&b), &shim, &err), SV_FORMAT, "ovmf.shim");
-        make_shim(&b, ident, "\1\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest", keys, sizeof(keys) - 1);
+        make_shim(&b, ident, "\1\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest", keys,
+                  sizeof(keys) - 1);
         FAILS(sv_shim_read(sv_buf_bytes(&b), &shim, &err), SV_FORMAT, "ovmf.shim");
         for (size_t n = 0; n < sizeof(keys) - 1; n++) {
                 make_shim(&b, ident, level, keys, n);
@@ -309,27 +341,47 @@ static size_t put_extra(char *text, size_t n, const char *name, const char *cont
 {
         static const char header[] = "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s";
 
-        n += (size_t)sprintf(text + n, header, 1, 040555, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0, ".extra") + 4; /* 116 bytes, filled up to 120 */
-        n += (size_t)sprintf(text + n, header, 2, 0100444, 0, 0, 1, 0, (unsigned)strlen(contents), 0, 0, 0, 0, (unsigned)strlen(name) + 1, 0, name) + 1;
+        /* 116 bytes, filled up to 120 */
+        n += (size_t)sprintf(text + n, header, 1, 040555, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0,
+                             ".extra") +
+             4;
+        n += (size_t)sprintf(text + n, header, 2, 0100444, 0, 0, 1, 0, (unsigned)strlen(contents),
+                             0, 0, 0, 0, (unsigned)strlen(name) + 1, 0, name) +
+             1;
         n += -n % 4;
         n += (size_t)sprintf(text + n, "%s", contents);
         n += -n % 4;
-        return n + (size_t)sprintf(text + n, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x0000000B%08xTRAILER!!!", 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0) + 4;
+        return n +
+               (size_t)sprintf(
+                       text + n,
+                       "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x0000000B%08xTRAILER!!!",
+                       0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0) +
+               4;
 }
 
-/* The initramfs with what stubs put around it, byte by byte; and a command line that is not taken as it is. */
+/* The initramfs with what stubs put around it, byte by byte; and a command line that is not taken
+ * as it is. */
 static void unified(void **state)
 {
-        static const char *const names[] = {".sdmagic", ".linux", ".cmdline", ".initrd", ".osrel", ".pcrpkey", ".ucode", ".pcrsig"};
-        struct sv_bytes data[] = {sv_bytes_str("#### LoaderInfo: systemd-stub 257.13-1 ####"), sv_bytes_str("kernel"), sv_bytes_str("quiet"),
-                                  sv_bytes_str("ram"), sv_bytes_str("ID=x\n"), sv_bytes_str("key"), sv_bytes_str("microcode"), sv_bytes_str("{}")};
+        static const char *const names[] = {".sdmagic", ".linux",   ".cmdline", ".initrd",
+                                            ".osrel",   ".pcrpkey", ".ucode",   ".pcrsig"};
+        struct sv_bytes data[] = {sv_bytes_str("#### LoaderInfo: systemd-stub 257.13-1 ####"),
+                                  sv_bytes_str("kernel"),
+                                  sv_bytes_str("quiet"),
+                                  sv_bytes_str("ram"),
+                                  sv_bytes_str("ID=x\n"),
+                                  sv_bytes_str("key"),
+                                  sv_bytes_str("microcode"),
+                                  sv_bytes_str("{}")};
         static const struct {
                 const char *magic;
                 unsigned sections;
                 bool microcode, os_release;
         } t[] = {
-                {"#### LoaderInfo: systemd-stub 257.13-1 ####", 5, false, true}, {"#### LoaderInfo: systemd-stub 262 ####", 8, true, true},
-                {"#### LoaderInfo: systemd-stub 256 ####", 8, true, false},      {"#### LoaderInfo: systemd-stub 252 ####", 8, false, false},
+                {"#### LoaderInfo: systemd-stub 257.13-1 ####", 5, false, true},
+                {"#### LoaderInfo: systemd-stub 262 ####", 8, true, true},
+                {"#### LoaderInfo: systemd-stub 256 ####", 8, true, false},
+                {"#### LoaderInfo: systemd-stub 252 ####", 8, false, false},
                 {"#### LoaderInfo: systemd-stub 255 ####", 5, false, false},
         };
         uint8_t got[SV_DIGEST_MAX], want[SV_DIGEST_MAX];
@@ -410,8 +462,9 @@ static void inspect(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(firmware), cmocka_unit_test(changed), cmocka_unit_test(lists), cmocka_unit_test(shim),
-                                           cmocka_unit_test(unified), cmocka_unit_test(inspect)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(firmware), cmocka_unit_test(changed),
+                                           cmocka_unit_test(lists),    cmocka_unit_test(shim),
+                                           cmocka_unit_test(unified),  cmocka_unit_test(inspect)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -5,13 +5,15 @@
 
 static struct sv_err err;
 
-#define RULE "{\"check\":\"policy.a\",\"claim\":\"/a\",\"equals\":\"x\",\"covers\":\"executables\",\"reason\":\"the first\"}"
-#define DOC(rules)                                                                                                                         \
-        "{\"version\":1,\"guest\":\"demo\",\"tee\":\"vtpm\",\"resource\":\"default/demo/root\","                                             \
+#define RULE                                    \
+        "{\"check\":\"policy.a\",\"claim\":\"/" \
+        "a\",\"equals\":\"x\",\"covers\":\"executables\",\"reason\":\"the first\"}"
+#define DOC(rules)                                                                               \
+        "{\"version\":1,\"guest\":\"demo\",\"tee\":\"vtpm\",\"resource\":\"default/demo/root\"," \
         "\"trust\":{\"ek_roots\":[\"one\",\"two\"]},\"rules\":[" rules "]}"
 /* A rule with another operator, claim, and so on: everything after "check". */
 #define CHANGED(rest) DOC("{\"check\":\"policy.a\"," rest "}")
-#define TAIL "\"covers\":\"executables\",\"reason\":\"r\""
+#define TAIL          "\"covers\":\"executables\",\"reason\":\"r\""
 
 static void test_accessors(void **state)
 {
@@ -40,21 +42,40 @@ static const struct {
         {"{\"version\":1,\"hint\":true}", "policy.unknown"},
         {"{\"guest\":\"demo\"}", "policy.member"},
         {"{\"version\":2,\"guest\":\"demo\"}", "policy.version"},
-        {"{\"version\":1,\"guest\":\"demo\",\"tee\":\"vtpm\",\"resource\":\"a/b/c\",\"trust\":{}}", "policy.member"},
-        {"{\"version\":1,\"guest\":\"../x\",\"tee\":\"vtpm\",\"resource\":\"a/b/c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.guest"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"\",\"resource\":\"a/b/c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.tee"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c/d\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/../c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a//c\",\"trust\":{},\"rules\":[" RULE "]}", "policy.resource"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":[],\"rules\":[" RULE "]}", "policy.member"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"x\":[]},\"rules\":[" RULE "]}",
+        {"{\"version\":1,\"guest\":\"demo\",\"tee\":\"vtpm\",\"resource\":\"a/b/c\",\"trust\":{}}",
+         "policy.member"},
+        {"{\"version\":1,\"guest\":\"../x\",\"tee\":\"vtpm\",\"resource\":\"a/b/"
+         "c\",\"trust\":{},\"rules\":[" RULE "]}",
+         "policy.guest"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"\",\"resource\":\"a/b/"
+         "c\",\"trust\":{},\"rules\":[" RULE "]}",
+         "policy.tee"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/"
+         "b\",\"trust\":{},\"rules\":[" RULE "]}",
+         "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c/"
+         "d\",\"trust\":{},\"rules\":[" RULE "]}",
+         "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/../"
+         "c\",\"trust\":{},\"rules\":[" RULE "]}",
+         "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a//"
+         "c\",\"trust\":{},\"rules\":[" RULE "]}",
+         "policy.resource"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":[],\"rules\":[" RULE "]}",
+         "policy.member"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{\"x\":[]},\"rules\":[" RULE "]}",
          "policy.trust.unknown"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"ek_roots\":\"x\"},\"rules\":[" RULE "]}",
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{\"ek_roots\":\"x\"},\"rules\":[" RULE "]}",
          "policy.trust"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"ek_roots\":[1]},\"rules\":[" RULE "]}",
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{\"ek_roots\":[1]},\"rules\":[" RULE "]}",
          "policy.trust"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{\"ek_roots\":[\"\"]},\"rules\":[" RULE "]}",
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{\"ek_roots\":[\"\"]},\"rules\":[" RULE "]}",
          "policy.trust"},
         {DOC(""), "policy.rules"}, /* nothing to prove is a mistake, not a grant */
         {DOC("1"), "policy.rule.member"},
@@ -63,7 +84,8 @@ static const struct {
         {CHANGED("\"claim\":\"/a\",\"equals\":\"x\",\"because\":1," TAIL), "policy.rule.unknown"},
         {CHANGED("\"claim\":\"/a\",\"matches\":\"x\"," TAIL), "policy.rule.unknown"},
         {CHANGED("\"claim\":\"/a\"," TAIL), "policy.rule.operator"},
-        {CHANGED("\"claim\":\"/a\",\"equals\":\"x\",\"present\":true," TAIL), "policy.rule.operator"},
+        {CHANGED("\"claim\":\"/a\",\"equals\":\"x\",\"present\":true," TAIL),
+         "policy.rule.operator"},
         {CHANGED("\"claim\":\"/a\",\"equals\":{}," TAIL), "policy.rule.value"},
         {CHANGED("\"claim\":\"/a\",\"equals\":1.5," TAIL), "policy.rule.value"},
         {CHANGED("\"claim\":\"/a\",\"equals\":null," TAIL), "policy.rule.operator"},
@@ -77,16 +99,24 @@ static const struct {
         {CHANGED("\"claim\":\"\",\"present\":true," TAIL), "policy.rule.claim"},
         {CHANGED("\"claim\":\"/a~2\",\"present\":true," TAIL), "policy.rule.claim"},
         {CHANGED("\"claim\":\"/a~\",\"present\":true," TAIL), "policy.rule.claim"},
-        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"everything\",\"reason\":\"r\""), "policy.rule.covers"},
-        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"\""), "policy.rule.reason"},
-        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"a\\nb\""), "policy.rule.reason"},
-        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\""), "policy.rule.member"},
-        {DOC("{\"check\":\"pcr.4\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
-        {DOC("{\"check\":\"policy.\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
-        {DOC("{\"check\":\"policy.A\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
-        {DOC("{\"check\":\"policy..a\",\"claim\":\"/a\",\"present\":true," TAIL "}"), "policy.rule.check"},
-        {DOC("{\"check\":\"policy.0123456789012345678901234567890123456789012345678901234567890\",\"claim\":\"/a\",\"present\":true," TAIL
-             "}"),
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"everything\",\"reason\":\"r\""),
+         "policy.rule.covers"},
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"\""),
+         "policy.rule.reason"},
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"a\\nb\""),
+         "policy.rule.reason"},
+        {CHANGED("\"claim\":\"/a\",\"present\":true,\"covers\":\"hardware\""),
+         "policy.rule.member"},
+        {DOC("{\"check\":\"pcr.4\",\"claim\":\"/a\",\"present\":true," TAIL "}"),
+         "policy.rule.check"},
+        {DOC("{\"check\":\"policy.\",\"claim\":\"/a\",\"present\":true," TAIL "}"),
+         "policy.rule.check"},
+        {DOC("{\"check\":\"policy.A\",\"claim\":\"/a\",\"present\":true," TAIL "}"),
+         "policy.rule.check"},
+        {DOC("{\"check\":\"policy..a\",\"claim\":\"/a\",\"present\":true," TAIL "}"),
+         "policy.rule.check"},
+        {DOC("{\"check\":\"policy.0123456789012345678901234567890123456789012345678901234567890\","
+             "\"claim\":\"/a\",\"present\":true," TAIL "}"),
          "policy.rule.check"},
 };
 
@@ -97,7 +127,8 @@ static void test_malformed(void **state)
                 SV_POLICY_DOC *p = NULL;
 
                 print_message("%s\n", malformed[i].text);
-                FAILS(sv_policy_parse(sv_bytes_str(malformed[i].text), &p, &err), SV_FORMAT, malformed[i].check);
+                FAILS(sv_policy_parse(sv_bytes_str(malformed[i].text), &p, &err), SV_FORMAT,
+                      malformed[i].check);
                 assert_null(p);
         }
 }
@@ -143,7 +174,8 @@ static void test_too_many_rules(void **state)
                 sv_json_set_str(rule, "covers", "hardware");
                 sv_json_set_str(rule, "reason", "one of many");
         }
-        FAILS(sv_policy_write("g", "vtpm", "a/b/c", rules, trust, &out, &err), SV_FORMAT, "policy.rules");
+        FAILS(sv_policy_write("g", "vtpm", "a/b/c", rules, trust, &out, &err), SV_FORMAT,
+              "policy.rules");
         assert_int_equal(out.n, 0);
 }
 
@@ -160,7 +192,8 @@ static void test_write_reads_back(void **state)
         OK(sv_policy_parse(sv_buf_bytes(&out), &p, &err));
         assert_true(sv_json_equal(sv_policy_rules(p), rules));
         sv_buf_clear(&out);
-        FAILS(sv_policy_write("g", "vtpm", "a/b", rules, trust, &out, &err), SV_FORMAT, "policy.resource");
+        FAILS(sv_policy_write("g", "vtpm", "a/b", rules, trust, &out, &err), SV_FORMAT,
+              "policy.resource");
 }
 
 /* One rule and claims; whether it holds. */
@@ -210,7 +243,9 @@ static void test_operators(void **state)
                 SV_VERDICT v = {0};
                 SV_BUF doc = SV_BUF_NULL;
 
-                sv_buf_printf(&doc, DOC("{\"check\":\"policy.a\",\"claim\":\"/a\",%s,\"covers\":\"executables\",\"reason\":\"r\"}"),
+                sv_buf_printf(&doc,
+                              DOC("{\"check\":\"policy.a\",\"claim\":\"/"
+                                  "a\",%s,\"covers\":\"executables\",\"reason\":\"r\"}"),
                               operators[i].op);
                 print_message("%s over %s\n", operators[i].op, operators[i].claims);
                 OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
@@ -227,8 +262,11 @@ static void test_operators(void **state)
         }
 }
 
-#define TWO DOC(RULE ",{\"check\":\"policy.b\",\"claim\":\"/b/0\",\"equals\":1,\"covers\":\"executables\",\"reason\":\"the second\"}"        \
-                     ",{\"check\":\"policy.c\",\"claim\":\"/c\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"the third\"}")
+#define TWO                                                                               \
+        DOC(RULE ",{\"check\":\"policy.b\",\"claim\":\"/b/"                               \
+                 "0\",\"equals\":1,\"covers\":\"executables\",\"reason\":\"the second\"}" \
+                 ",{\"check\":\"policy.c\",\"claim\":\"/"                                 \
+                 "c\",\"present\":true,\"covers\":\"hardware\",\"reason\":\"the third\"}")
 
 /* The first failed rule is named, all are told, and a slot never recovers from a failed rule. */
 static void test_first_failure(void **state)
@@ -252,7 +290,8 @@ static void test_first_failure(void **state)
         assert_int_equal(v.vector[SV_SLOT_HARDWARE], 97);
 }
 
-/* What the proof cannot show stays "no claim" whatever the policy's author wishes; a failed rule still shows. */
+/* What the proof cannot show stays "no claim" whatever the policy's author wishes; a failed rule
+ * still shows. */
 static void test_limits(void **state)
 {
         SV_POLICY_DOC *p = NULL;
@@ -264,13 +303,15 @@ static void test_limits(void **state)
 
         (void)state;
         OK(sv_policy_parse(sv_bytes_str(TWO), &p, &err));
-        OK(sv_json_parse(sv_bytes_str("{\"a\":\"x\",\"b\":[1],\"c\":1,\"limits\":{\"hardware\":\"the host runs it\"}}"), "test", &claims,
-                         &err));
+        OK(sv_json_parse(sv_bytes_str("{\"a\":\"x\",\"b\":[1],\"c\":1,\"limits\":{\"hardware\":"
+                                      "\"the host runs it\"}}"),
+                         "test", &claims, &err));
         OK(sv_policy_evaluate(p, claims, &v, &err));
         assert_int_equal(v.vector[SV_SLOT_HARDWARE], 0);
         assert_int_equal(v.vector[SV_SLOT_EXECUTABLES], 3);
         assert_int_equal(sv_json_len(v.reasons), 4);
-        assert_string_equal(sv_json_str(sv_json_get(sv_json_at(v.reasons, 3), "reason")), "the host runs it");
+        assert_string_equal(sv_json_str(sv_json_get(sv_json_at(v.reasons, 3), "reason")),
+                            "the host runs it");
 
         OK(sv_policy_limits(claims, &none, &err));
         assert_int_equal(sv_verdict_status(&none), SV_TIER_NONE);
@@ -278,7 +319,10 @@ static void test_limits(void **state)
 
         sv_json_free(claims);
         claims = NULL;
-        OK(sv_json_parse(sv_bytes_str("{\"a\":\"x\",\"b\":[1],\"limits\":{\"hardware\":\"the host runs it\"}}"), "test", &claims, &err));
+        OK(sv_json_parse(
+                sv_bytes_str(
+                        "{\"a\":\"x\",\"b\":[1],\"limits\":{\"hardware\":\"the host runs it\"}}"),
+                "test", &claims, &err));
         FAILS(sv_policy_evaluate(p, claims, &w, &err), SV_POLICY, "policy.c");
         assert_int_equal(w.vector[SV_SLOT_HARDWARE], 97);
 
@@ -291,9 +335,11 @@ static void test_limits(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_accessors),        cmocka_unit_test(test_malformed),     cmocka_unit_test(test_every_truncation),
-                cmocka_unit_test(test_too_large),        cmocka_unit_test(test_too_many_rules), cmocka_unit_test(test_write_reads_back),
-                cmocka_unit_test(test_operators),        cmocka_unit_test(test_first_failure), cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_accessors),        cmocka_unit_test(test_malformed),
+                cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_too_large),
+                cmocka_unit_test(test_too_many_rules),   cmocka_unit_test(test_write_reads_back),
+                cmocka_unit_test(test_operators),        cmocka_unit_test(test_first_failure),
+                cmocka_unit_test(test_limits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The retries around the exchange, and what follows the key. Attester, KBS client and the machine's clock are played by this file: their
- * functions take the place of the real ones. */
+/* The retries around the exchange, and what follows the key. Attester, KBS client and the machine's
+ * clock are played by this file: their functions take the place of the real ones. */
 #include <time.h>
 
 #include "agent/release.h"
@@ -14,10 +14,10 @@ static struct sv_err err;
 
 static struct {
         /* what happens */
-        unsigned faults;       /* so many network faults before the broker is there */
-        const char *fault_at;  /* "auth", "attest", "resource" */
+        unsigned faults;      /* so many network faults before the broker is there */
+        const char *fault_at; /* "auth", "attest", "resource" */
         bool refuses, seal_fails, cannot_seal, other_way, dirty, use_fails, deaf;
-        int64_t call_ms;       /* how long each request takes */
+        int64_t call_ms; /* how long each request takes */
         /* what was seen */
         int64_t clock_ms;
         unsigned auths, opens, closes, hellos, seals, uses, retries, notes, untold;
@@ -57,7 +57,8 @@ static int hello(void *state, struct sv_json **params, struct sv_err *e)
         return 0;
 }
 
-static int evidence(void *state, struct sv_bytes data, const struct sv_json *challenge, struct sv_json **out, struct sv_err *e)
+static int evidence(void *state, struct sv_bytes data, const struct sv_json *challenge,
+                    struct sv_json **out, struct sv_err *e)
 {
         *out = sv_json_object();
         if (w.other_way)
@@ -82,7 +83,12 @@ static void close_tee(void *state)
         w.closes++;
 }
 
-static const struct sv_attester tee = {.name = "played", .kbs_name = "played", .open = open_tee, .hello = hello, .evidence = evidence, .seal = seal,
+static const struct sv_attester tee = {.name = "played",
+                                       .kbs_name = "played",
+                                       .open = open_tee,
+                                       .hello = hello,
+                                       .evidence = evidence,
+                                       .seal = seal,
                                        .close = close_tee};
 
 const struct sv_attester *sv_attester_find(void)
@@ -96,7 +102,8 @@ struct sv_kbs_client {
         bool again;
 };
 
-int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out, struct sv_err *e)
+int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out,
+                      struct sv_err *e)
 {
         *out = calloc(1, sizeof(**out));
         return *out ? 0 : -1;
@@ -121,7 +128,8 @@ static int answer(struct sv_kbs_client *c, const char *at, struct sv_err *e)
         return 0;
 }
 
-int sv_kbs_auth(struct sv_kbs_client *c, const char *name, const struct sv_json *params, struct sv_err *e)
+int sv_kbs_auth(struct sv_kbs_client *c, const char *name, const struct sv_json *params,
+                struct sv_err *e)
 {
         w.auths++;
         return answer(c, "auth", e);
@@ -163,7 +171,8 @@ const char *sv_kbs_grounds(const struct sv_kbs_client *c)
         return "for a good reason";
 }
 
-int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed, struct sv_err *e)
+int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed,
+                   struct sv_err *e)
 {
         snprintf(w.outcome, sizeof(w.outcome), "%s", failed ? failed->check : "opened");
         return w.deaf ? sv_fail(e, SV_SYSTEM, FAULT, "the broker is gone") : 0;
@@ -171,7 +180,8 @@ int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_er
 
 /* --- the caller --- */
 
-static void on_retry(const char *step, const struct sv_err *e, unsigned in_ms, unsigned try, unsigned tries)
+static void on_retry(const char *step, const struct sv_err *e, unsigned in_ms, unsigned try,
+                     unsigned tries)
 {
         w.retries++;
         snprintf(w.step, sizeof(w.step), "%s", step);
@@ -188,20 +198,25 @@ static void on_untold(const struct sv_err *e)
 static void on_note(const struct sv_err *note)
 {
         w.notes++;
-        assert_non_null(strstr(note->msg, w.other_way ? "from the kernel" : "RTMR3 was not extended"));
+        assert_non_null(
+                strstr(note->msg, w.other_way ? "from the kernel" : "RTMR3 was not extended"));
 }
 
 static int use(const struct sv_agent_config *config, struct sv_secret *secret, struct sv_err *e)
 {
         w.uses++;
         assert_int_equal(w.seals, 1); /* before anything of the disk is looked at */
-        return w.use_fails ? sv_fail(e, SV_PROOF, "luks.binding", "another header than the key was made for") : 0;
+        return w.use_fails ? sv_fail(e, SV_PROOF, "luks.binding",
+                                     "another header than the key was made for")
+                           : 0;
 }
 
 static int release(void)
 {
-        static const struct sv_agent_config config = {.url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c"};
-        static const struct sv_release_says says = {.retry = on_retry, .untold = on_untold, .note = on_note};
+        static const struct sv_agent_config config = {
+                .url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c"};
+        static const struct sv_release_says says = {
+                .retry = on_retry, .untold = on_untold, .note = on_note};
         const struct sv_release r = {.config = &config, .says = &says, .seal = true, .use = use};
         SV_RELEASE_OUT out = {0};
         int rc = sv_release(&r, &out, &err);
@@ -241,7 +256,8 @@ static void comes_back(void **state)
 /* They grow, stay below ten seconds, and are another guest's only by chance. */
 static void pauses(void **state)
 {
-        static const unsigned longest[] = {500, 1000, 2000, 4000, 8000, 10000, 10000, 10000, 10000, 10000, 10000};
+        static const unsigned longest[] = {500,   1000,  2000,  4000,  8000, 10000,
+                                           10000, 10000, 10000, 10000, 10000};
         unsigned first[11], same = 0;
 
         for (unsigned run = 0; run < 2; run++) {
@@ -300,7 +316,8 @@ static void sealed(void **state)
         fresh(NULL);
         w.seal_fails = true;
         FAILS(release(), SV_SYSTEM, "vtpm.seal");
-        assert_int_equal(w.uses, 0); /* the disk stays closed when what runs later could ask again */
+        /* the disk stays closed when what runs later could ask again */
+        assert_int_equal(w.uses, 0);
         assert_int_equal(w.notes, 0);
 
         fresh(NULL);
@@ -341,8 +358,9 @@ static void told(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup(comes_back, fresh), cmocka_unit_test_setup(pauses, fresh), cmocka_unit_test_setup(too_late, fresh),
-                cmocka_unit_test_setup(refused, fresh),    cmocka_unit_test_setup(sealed, fresh), cmocka_unit_test_setup(told, fresh),
+                cmocka_unit_test_setup(comes_back, fresh), cmocka_unit_test_setup(pauses, fresh),
+                cmocka_unit_test_setup(too_late, fresh),   cmocka_unit_test_setup(refused, fresh),
+                cmocka_unit_test_setup(sealed, fresh),     cmocka_unit_test_setup(told, fresh),
                 cmocka_unit_test_setup(noted, fresh),
         };
 

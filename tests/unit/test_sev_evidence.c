@@ -1,4 +1,5 @@
-/* Certificate tables, HCL reports, and the KBS evidence of SNP: there and back, and each with one thing wrong. */
+/* Certificate tables, HCL reports, and the KBS evidence of SNP: there and back, and each with one
+ * thing wrong. */
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
 #include "sev/verify/evidence.h"
@@ -21,9 +22,16 @@ static void each_table(void **state)
                 const char *name, *check;
                 size_t n;
         } t[] = {
-                {"ok-der", NULL, 3}, {"ok-nopad", NULL, 3}, {"ok-unknown-guid", NULL, 0}, {"ok-empty", NULL, 0}, {"bad-garbage-der", NULL, 3},
-                {"bad-noterm", "snp.certtable.size", 0}, {"bad-offset", "snp.certtable.offset", 0}, {"bad-dup-vcek", "snp.certtable.duplicate", 0},
-                {"bad-zero-len", "snp.certtable.length", 0}, {"bad-short", "snp.certtable.size", 0},
+                {"ok-der", NULL, 3},
+                {"ok-nopad", NULL, 3},
+                {"ok-unknown-guid", NULL, 0},
+                {"ok-empty", NULL, 0},
+                {"bad-garbage-der", NULL, 3},
+                {"bad-noterm", "snp.certtable.size", 0},
+                {"bad-offset", "snp.certtable.offset", 0},
+                {"bad-dup-vcek", "snp.certtable.duplicate", 0},
+                {"bad-zero-len", "snp.certtable.length", 0},
+                {"bad-short", "snp.certtable.size", 0},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -34,7 +42,8 @@ static void each_table(void **state)
                 snprintf(name, sizeof(name), "certtable/%s.bin", t[i].name);
                 load(name, &raw);
                 if (t[i].check) {
-                        FAILS(sv_cert_table_parse(sv_buf_bytes(&raw), &table, &err), SV_FORMAT, t[i].check);
+                        FAILS(sv_cert_table_parse(sv_buf_bytes(&raw), &table, &err), SV_FORMAT,
+                              t[i].check);
                         continue;
                 }
                 OK(sv_cert_table_parse(sv_buf_bytes(&raw), &table, &err));
@@ -45,7 +54,9 @@ static void each_table(void **state)
 
 static void own_table(void **state)
 {
-        struct sv_cert_table t = {.n = 2, .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes("vcek", 4)}, {.kind = SV_CERT_CRL, .data = sv_bytes("list", 4)}}};
+        struct sv_cert_table t = {.n = 2,
+                                  .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes("vcek", 4)},
+                                           {.kind = SV_CERT_CRL, .data = sv_bytes("list", 4)}}};
         struct sv_cert_table back;
         SV_BUF raw = SV_BUF_NULL;
 
@@ -57,12 +68,14 @@ static void own_table(void **state)
         for (size_t n = 1; n < raw.n; n++)
                 assert_int_equal(sv_cert_table_parse(sv_bytes(raw.p, n), &back, &err), -1);
         raw.p[16] = 24; /* inside the list */
-        FAILS(sv_cert_table_parse(sv_buf_bytes(&raw), &back, &err), SV_FORMAT, "snp.certtable.offset");
+        FAILS(sv_cert_table_parse(sv_buf_bytes(&raw), &back, &err), SV_FORMAT,
+              "snp.certtable.offset");
         OK(sv_cert_table_parse(SV_BYTES_NULL, &back, &err));
         assert_int_equal(back.n, 0);
 }
 
-static const char *const real[] = {"milan-v2-a", "milan-v2-debug", "milan-v2-azure", "milan-v3-azure", "genoa-v3-azure", "turin-v5-azure"};
+static const char *const real[] = {"milan-v2-a",     "milan-v2-debug", "milan-v2-azure",
+                                   "milan-v3-azure", "genoa-v3-azure", "turin-v5-azure"};
 
 static void there_and_back(void **state)
 {
@@ -85,7 +98,8 @@ static void there_and_back(void **state)
                 for (size_t n = 0; n < SV_REPORT_SIZE; n += 13) {
                         struct sv_json *none = NULL;
 
-                        FAILS(sv_snp_evidence_wrap(sv_bytes(raw.p, n), &none, &err), SV_FORMAT, "snp.report.size");
+                        FAILS(sv_snp_evidence_wrap(sv_bytes(raw.p, n), &none, &err), SV_FORMAT,
+                              "snp.report.size");
                 }
         }
 }
@@ -125,11 +139,17 @@ static void one_thing_wrong(void **state)
                 {"", "extra", "1", "snp.evidence.unknown"},
                 {"", "attestation_report", "[]", "snp.evidence.member"},
                 {"", "cert_chain", "{}", "snp.evidence.cert_chain"},
-                {"", "cert_chain", "[{\"cert_type\":\"PEK\",\"data\":[1]}]", "snp.evidence.cert_chain"},
-                {"", "cert_chain", "[{\"cert_type\":{\"OTHER\":\"x\"},\"data\":[1]}]", "snp.evidence.cert_chain"},
-                {"", "cert_chain", "[{\"cert_type\":\"VCEK\",\"data\":[1]},{\"cert_type\":\"VCEK\",\"data\":[1]}]", "snp.evidence.cert_chain"},
-                {"", "cert_chain", "[{\"cert_type\":\"VCEK\",\"data\":[256]}]", "snp.evidence.bytes"},
-                {"", "cert_chain", "[{\"cert_type\":\"VCEK\",\"data\":\"AAAA\"}]", "snp.evidence.member"},
+                {"", "cert_chain", "[{\"cert_type\":\"PEK\",\"data\":[1]}]",
+                 "snp.evidence.cert_chain"},
+                {"", "cert_chain", "[{\"cert_type\":{\"OTHER\":\"x\"},\"data\":[1]}]",
+                 "snp.evidence.cert_chain"},
+                {"", "cert_chain",
+                 "[{\"cert_type\":\"VCEK\",\"data\":[1]},{\"cert_type\":\"VCEK\",\"data\":[1]}]",
+                 "snp.evidence.cert_chain"},
+                {"", "cert_chain", "[{\"cert_type\":\"VCEK\",\"data\":[256]}]",
+                 "snp.evidence.bytes"},
+                {"", "cert_chain", "[{\"cert_type\":\"VCEK\",\"data\":\"AAAA\"}]",
+                 "snp.evidence.member"},
                 {"/attestation_report", "version", "-1", "snp.evidence.member"},
                 {"/attestation_report", "version", "4294967296", "snp.evidence.member"},
                 {"/attestation_report", "policy", "\"0x30000\"", "snp.evidence.member"},
@@ -209,8 +229,9 @@ static void hcl(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(each_table),        cmocka_unit_test(own_table),       cmocka_unit_test(there_and_back),
-                cmocka_unit_test(with_certificates), cmocka_unit_test(one_thing_wrong), cmocka_unit_test(hcl),
+                cmocka_unit_test(each_table),      cmocka_unit_test(own_table),
+                cmocka_unit_test(there_and_back),  cmocka_unit_test(with_certificates),
+                cmocka_unit_test(one_thing_wrong), cmocka_unit_test(hcl),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The guest's half of SNP against a device and a kernel of our own: the negotiation of the certificates' buffer, what firmware and
- * hypervisor say, and evidence that is over our bytes. */
+/* The guest's half of SNP against a device and a kernel of our own: the negotiation of the
+ * certificates' buffer, what firmware and hypervisor say, and evidence that is over our bytes. */
 #include "sev/guest/attester.h"
 #include "sev/verify/certtable.h"
 #include "sev/verify/evidence.h"
@@ -30,8 +30,9 @@ static void kernel_report(const uint8_t *inblob, size_t n, int privlevel, struct
 
 static void make_table(struct sv_buf *out)
 {
-        struct sv_cert_table t = {.n = 2, .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes_str("vcek")},
-                                                   {.kind = SV_CERT_ASK, .data = sv_bytes_str("ask")}}};
+        struct sv_cert_table t = {.n = 2,
+                                  .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes_str("vcek")},
+                                           {.kind = SV_CERT_ASK, .data = sv_bytes_str("ask")}}};
         struct sv_err err;
 
         OK(sv_cert_table_write(&t, out, &err));
@@ -87,7 +88,8 @@ static int give_certs(struct device *d, uint8_t *req, struct sv_snp_call *call)
 static int device(void *arg, enum sv_snp_code code, struct sv_snp_call *call)
 {
         struct device *d = arg;
-        uint8_t *req = (uint8_t *)(uintptr_t)call->request, *resp = (uint8_t *)(uintptr_t)call->response;
+        uint8_t *req = (uint8_t *)(uintptr_t)call->request,
+                *resp = (uint8_t *)(uintptr_t)call->response;
 
         d->calls++;
         assert_int_equal(call->msg_version, 1);
@@ -147,13 +149,15 @@ static void test_certificates(void **state)
         }
 }
 
-static void refuse(struct device d, bool ext, enum sv_class class, const char *check, const char *says)
+static void refuse(struct device d, bool ext, enum sv_class class, const char *check,
+                   const char *says)
 {
         struct sv_snp_dev dev = {.call = device, .arg = &d};
         SV_BUF report = SV_BUF_NULL, certs = SV_BUF_NULL;
         struct sv_err err;
 
-        FAILS(sv_snp_dev_report(&dev, sv_bytes(data, 64), 0, &report, ext ? &certs : NULL, &err), class, check);
+        FAILS(sv_snp_dev_report(&dev, sv_bytes(data, 64), 0, &report, ext ? &certs : NULL, &err),
+              class, check);
         if (!strstr(err.msg, says))
                 fail_msg("\"%s\" does not say \"%s\"", err.msg, says);
         assert_int_equal(report.n, 0);
@@ -164,21 +168,31 @@ static void test_errors(void **state)
         refuse((struct device){.status = 0x16}, false, SV_SYSTEM, "snp.response.status", "VMPL");
         refuse((struct device){.status = 0x27}, true, SV_SYSTEM, "snp.response.status", "0x27");
         refuse((struct device){.size = 1183}, false, SV_FORMAT, "snp.response.size", "1183");
-        refuse((struct device){.error = -EIO, .fw_error = 0x16}, false, SV_SYSTEM, "snp.device.request", "VMPL");
-        refuse((struct device){.error = -EIO, .fw_error = UINT32_MAX}, false, SV_SYSTEM, "snp.device.request", "VMPCK");
-        refuse((struct device){.error = -EIO, .vmm_error = 2}, true, SV_SYSTEM, "snp.device.request", "try again");
-        refuse((struct device){.error = -EIO, .vmm_error = 9}, true, SV_SYSTEM, "snp.device.request", "hypervisor 9");
+        refuse((struct device){.error = -EIO, .fw_error = 0x16}, false, SV_SYSTEM,
+               "snp.device.request", "VMPL");
+        refuse((struct device){.error = -EIO, .fw_error = UINT32_MAX}, false, SV_SYSTEM,
+               "snp.device.request", "VMPCK");
+        refuse((struct device){.error = -EIO, .vmm_error = 2}, true, SV_SYSTEM,
+               "snp.device.request", "try again");
+        refuse((struct device){.error = -EIO, .vmm_error = 9}, true, SV_SYSTEM,
+               "snp.device.request", "hypervisor 9");
         refuse((struct device){.error = -ENOENT}, true, SV_SYSTEM, "snp.device.open", "device");
         /* more than the kernel takes, no whole page, never enough */
-        refuse((struct device){.certs_need = 20480}, true, SV_SYSTEM, "snp.device.request", "certificates");
-        refuse((struct device){.certs_need = 5000}, true, SV_SYSTEM, "snp.device.request", "certificates");
+        refuse((struct device){.certs_need = 20480}, true, SV_SYSTEM, "snp.device.request",
+               "certificates");
+        refuse((struct device){.certs_need = 5000}, true, SV_SYSTEM, "snp.device.request",
+               "certificates");
 }
 
 static void test_derive(void **state)
 {
         struct device d = {0};
         struct sv_snp_dev dev = {.call = device, .arg = &d};
-        struct sv_snp_key key = {.vmrk = true, .fields = SV_SNP_KEY_MEASUREMENT | SV_SNP_KEY_POLICY, .vmpl = 1, .svn = 3, .tcb = 0xdd00000000000007};
+        struct sv_snp_key key = {.vmrk = true,
+                                 .fields = SV_SNP_KEY_MEASUREMENT | SV_SNP_KEY_POLICY,
+                                 .vmpl = 1,
+                                 .svn = 3,
+                                 .tcb = 0xdd00000000000007};
         struct sv_err err = SV_ERR_NULL;
         SV_SECRET *s = sv_snp_dev_derive(&dev, &key, &err);
 
@@ -203,7 +217,9 @@ static void test_derive_options(void **state)
                 uint64_t fields;
         } t[] = {
                 {"{}", NULL, SV_SNP_KEY_MEASUREMENT | SV_SNP_KEY_POLICY},
-                {"{\"root\":\"vmrk\",\"mix\":\"svn,image-id,tcb,family-id\",\"svn\":\"3\",\"tcb\":\"0xdd00000000000007\",\"vmpl\":\"1\"}", NULL,
+                {"{\"root\":\"vmrk\",\"mix\":\"svn,image-id,tcb,family-id\",\"svn\":\"3\",\"tcb\":"
+                 "\"0xdd00000000000007\",\"vmpl\":\"1\"}",
+                 NULL,
                  SV_SNP_KEY_SVN | SV_SNP_KEY_IMAGE_ID | SV_SNP_KEY_TCB | SV_SNP_KEY_FAMILY_ID},
                 {"{\"mix\":\"\"}", NULL, 0},
                 {"{\"root\":\"vlek\"}", "snp.derive.root", 0},
@@ -224,7 +240,8 @@ static void test_derive_options(void **state)
 
                 OK(sv_json_parse(sv_bytes_str(t[i].options), "test", &options, &err));
                 if (t[i].check) {
-                        FAILS(sv_snp_guest_derive(&guest, options, &key, &err), SV_USAGE, t[i].check);
+                        FAILS(sv_snp_guest_derive(&guest, options, &key, &err), SV_USAGE,
+                              t[i].check);
                         continue;
                 }
                 OK(sv_snp_guest_derive(&guest, options, &key, &err));
@@ -246,7 +263,8 @@ static void test_response_truncated(void **state)
 
         put32(raw + 4, SV_REPORT_SIZE);
         for (size_t n = 0; n < sizeof(raw); n++)
-                FAILS(sv_snp_response_read(sv_bytes(raw, n), &report, &err), SV_FORMAT, "snp.response.size");
+                FAILS(sv_snp_response_read(sv_bytes(raw, n), &report, &err), SV_FORMAT,
+                      "snp.response.size");
         OK(sv_snp_response_read(sv_bytes(raw, sizeof(raw)), &report, &err));
         assert_ptr_equal(report.p, raw + 32);
 }
@@ -287,13 +305,18 @@ static void test_evidence_tsm(void **state)
         k.aux = sv_bytes(table.p, table.n - 3); /* broken by the host: left out */
         check_evidence(&g, sv_bytes(data, 48), 0);
         assert_int_equal(d.calls, 0);
-        make_report((const uint8_t *)"somebody else's data, as long as ours: 64 bytes and the rest of it", 0, stale);
+        make_report((const uint8_t
+                             *)"somebody else's data, as long as ours: 64 bytes and the rest of it",
+                    0, stale);
         k.report = NULL;
         k.fixed = sv_bytes(stale, sizeof(stale));
-        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "snp.guest.stale");
-        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 31), &none, &err), SV_USAGE, "snp.guest.report-data");
+        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "snp.guest.stale");
+        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 31), &none, &err), SV_USAGE,
+              "snp.guest.report-data");
         k.fixed = sv_bytes(stale, sizeof(stale) - 1);
-        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT, "snp.report.size");
+        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT,
+              "snp.report.size");
 }
 
 static void test_evidence_device(void **state)
@@ -313,13 +336,18 @@ static void test_evidence_device(void **state)
         d.certs = sv_buf_bytes(&table);
         check_evidence(&g, sv_bytes(data, 48), 2);
         d.other_data = true;
-        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "snp.guest.stale");
+        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "snp.guest.stale");
 }
 
-/* The level that the caller names reaches kernel and device, and a report of another one is refused. */
+/* The level that the caller names reaches kernel and device, and a report of another one is
+ * refused. */
 static void test_evidence_level(void **state)
 {
-        struct tsm_kernel k = {.provider = "sev_guest", .report = kernel_report, .privlevel_floor = 1}, none = {.provider = "tdx_guest"};
+        struct tsm_kernel k = {.provider = "sev_guest",
+                               .report = kernel_report,
+                               .privlevel_floor = 1},
+                          none = {.provider = "tdx_guest"};
         const struct sv_tsm_ops ops = tsm_kernel_ops(&k), no_ops = tsm_kernel_ops(&none);
         const struct sv_tsm tsm = {.ops = &ops}, no_tsm = {.ops = &no_ops};
         struct device d = {.certs_need = 4096};
@@ -328,14 +356,17 @@ static void test_evidence_level(void **state)
         struct sv_err err;
 
         for (unsigned vmpl = 0; vmpl < 4; vmpl++) {
-                const struct sv_snp_guest by_tsm = {&tsm, &dev, true, vmpl}, by_dev = {&no_tsm, &dev, true, vmpl};
+                const struct sv_snp_guest by_tsm = {&tsm, &dev, true, vmpl},
+                                          by_dev = {&no_tsm, &dev, true, vmpl};
                 SV_JSON *a = NULL, *b = NULL;
 
                 OK(sv_snp_guest_evidence(&by_dev, sv_bytes(data, 48), &a, &err));
                 if (vmpl)
                         OK(sv_snp_guest_evidence(&by_tsm, sv_bytes(data, 48), &b, &err));
                 else
-                        assert_int_equal(sv_snp_guest_evidence(&by_tsm, sv_bytes(data, 48), &b, &err), -1); /* more than the guest's own */
+                        assert_int_equal(
+                                sv_snp_guest_evidence(&by_tsm, sv_bytes(data, 48), &b, &err),
+                                -1); /* more than the guest's own */
         }
         make_report(data, 2, other);
         memset(other + 0x50 + 48, 0, 16);
@@ -344,15 +375,18 @@ static void test_evidence_level(void **state)
         const struct sv_snp_guest g = {&tsm, &dev, true, 1};
         SV_JSON *evidence = NULL;
 
-        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &evidence, &err), SV_SYSTEM, "snp.guest.vmpl");
+        FAILS(sv_snp_guest_evidence(&g, sv_bytes(data, 48), &evidence, &err), SV_SYSTEM,
+              "snp.guest.vmpl");
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_report),           cmocka_unit_test(test_certificates), cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_derive_options), cmocka_unit_test(test_derive),           cmocka_unit_test(test_response_truncated),
-                cmocka_unit_test(test_evidence_tsm),     cmocka_unit_test(test_evidence_device), cmocka_unit_test(test_evidence_level),
+                cmocka_unit_test(test_report),         cmocka_unit_test(test_certificates),
+                cmocka_unit_test(test_errors),         cmocka_unit_test(test_derive_options),
+                cmocka_unit_test(test_derive),         cmocka_unit_test(test_response_truncated),
+                cmocka_unit_test(test_evidence_tsm),   cmocka_unit_test(test_evidence_device),
+                cmocka_unit_test(test_evidence_level),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

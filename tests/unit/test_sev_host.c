@@ -1,4 +1,5 @@
-/* The advice of the probe, step by step, over made-up machines; the libvirt domain and what it refuses. */
+/* The advice of the probe, step by step, over made-up machines; the libvirt domain and what it
+ * refuses. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,12 +52,16 @@ static void test_why_no_snp(void **state)
 
 /* --- the domain --- */
 
-/* A firmware with the sections of an AmdSev build (hashes: with the one for the kernel), made by the table of ovmf/footer.h. */
+/* A firmware with the sections of an AmdSev build (hashes: with the one for the kernel), made by
+ * the table of ovmf/footer.h. */
 static void put_firmware(const char *rel, bool hashes)
 {
-        static const uint8_t footer_guid[16] = {0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45, 0xba, 0xea, 0xa3, 0x66, 0xc5, 0x5a, 0x08, 0x2d};
-        static const uint8_t meta_guid[16] = {0x66, 0x65, 0x88, 0xdc, 0x4a, 0x98, 0x98, 0x47, 0xa7, 0x5e, 0x55, 0x85, 0xa7, 0xbf, 0x67, 0xcc};
-        static const uint8_t hash_guid[16] = {0x1f, 0x37, 0x55, 0x72, 0x3b, 0x3a, 0x04, 0x4b, 0x92, 0x7b, 0x1d, 0xa6, 0xef, 0xa8, 0xd4, 0x54};
+        static const uint8_t footer_guid[16] = {0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45,
+                                                0xba, 0xea, 0xa3, 0x66, 0xc5, 0x5a, 0x08, 0x2d};
+        static const uint8_t meta_guid[16] = {0x66, 0x65, 0x88, 0xdc, 0x4a, 0x98, 0x98, 0x47,
+                                              0xa7, 0x5e, 0x55, 0x85, 0xa7, 0xbf, 0x67, 0xcc};
+        static const uint8_t hash_guid[16] = {0x1f, 0x37, 0x55, 0x72, 0x3b, 0x3a, 0x04, 0x4b,
+                                              0x92, 0x7b, 0x1d, 0xa6, 0xef, 0xa8, 0xd4, 0x54};
         SV_BUF b = SV_BUF_NULL, table = SV_BUF_NULL;
         SV_STR path = sv_asprintf("%s%s", root, rel);
         struct sv_err err = SV_ERR_NULL;
@@ -92,7 +97,9 @@ static void put_firmware(const char *rel, bool hashes)
 
 static int domain(const char *members, struct sv_buf *xml, struct sv_err *err)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"kernel\":\"kernel\",%s}", members);
+        SV_STR text = sv_asprintf(
+                "{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"kernel\":\"kernel\",%s}",
+                members);
         struct sv_domain_part part = {0};
         SV_GUEST g = {0};
         int r;
@@ -119,13 +126,14 @@ static void has(const char *members, const char *fragment)
                 fail_msg("\"%s\" is not in %s", fragment, sv_buf_str(&xml));
 }
 
-#define GOOD "\"cpu\":\"EPYC-v4\",\"firmware\":\"good.fd\""
+#define GOOD         "\"cpu\":\"EPYC-v4\",\"firmware\":\"good.fd\""
 #define SNP(members) GOOD ",\"tees\":{\"sev-snp\":{" members "}}"
 
 /* The algorithm is the one named before the first table; 32 bytes of the digest count. */
 static void init_data_sha384(void)
 {
-        static const char text[] = "version = \"0.1.0\"\nalgorithm = \"sha384\"\n\n[data]\nalgorithm = \"none\"\n";
+        static const char text[] =
+                "version = \"0.1.0\"\nalgorithm = \"sha384\"\n\n[data]\nalgorithm = \"none\"\n";
         SV_BUF expected = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
         uint8_t digest[SV_DIGEST_MAX];
@@ -135,7 +143,8 @@ static void init_data_sha384(void)
         sv_put_base64(&expected, sv_bytes(digest, 32));
         has(SNP("\"init_data\":\"init.toml\""), sv_buf_str(&expected));
         put("/md5.toml", "algorithm = \"md5\"\n");
-        FAILS(domain(SNP("\"init_data\":\"md5.toml\""), &expected, &err), SV_USAGE, "sev.init_data");
+        FAILS(domain(SNP("\"init_data\":\"md5.toml\""), &expected, &err), SV_USAGE,
+              "sev.init_data");
 }
 
 static void test_domain(void **state)
@@ -145,21 +154,26 @@ static void test_domain(void **state)
         has(GOOD, "<launchSecurity type='sev-snp' kernelHashes='yes'>");
         has(GOOD, "<policy>0x30000</policy>");
         has(SNP("\"policy\":\"0xb0000\",\"allow_debug\":true"), "<policy>0xb0000</policy>");
-        has(SNP("\"host_data\":\"0101010101010101010101010101010101010101010101010101010101010101\""),
+        has(SNP("\"host_data\":"
+                "\"0101010101010101010101010101010101010101010101010101010101010101\""),
             "<hostData>AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=</hostData>");
         /* SHA-256 of "abc": FIPS 180-4's example. */
-        has(SNP("\"init_data\":\"plain.toml\""), "<hostData>ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=</hostData>");
+        has(SNP("\"init_data\":\"plain.toml\""),
+            "<hostData>ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=</hostData>");
         init_data_sha384();
 }
 
 /* Signs for that guest and writes both files; the guest file's members otherwise. */
 static void sign(const char *members, const char *wanted, bool author)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"kernel\":\"kernel\",%s}", members);
+        SV_STR text = sv_asprintf(
+                "{\"name\":\"g\",\"tee\":\"sev-snp\",\"vcpus\":1,\"kernel\":\"kernel\",%s}",
+                members);
         SV_STR block_path = sv_asprintf("%s/id_block", root);
         SV_STR auth_path = sv_asprintf("%s/id_auth", root);
         struct sv_err err = SV_ERR_NULL;
-        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err), *who = author ? sv_key_generate(SV_KEY_P384, 0, &err) : NULL;
+        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, &err),
+               *who = author ? sv_key_generate(SV_KEY_P384, 0, &err) : NULL;
         struct sv_id_out made = {0};
         struct sv_id_in in = {.key = key, .author = who};
         SV_JSON *extra = NULL;
@@ -170,7 +184,8 @@ static void sign(const char *members, const char *wanted, bool author)
         in.guest = &g;
         in.members = extra;
         OK(sv_sev_id_block(&in, &made, &err));
-        assert_string_equal(sv_json_str(sv_json_get(made.values, "policy")), strstr(members, "0x130000") ? "0x130000" : "0x30000");
+        assert_string_equal(sv_json_str(sv_json_get(made.values, "policy")),
+                            strstr(members, "0x130000") ? "0x130000" : "0x30000");
         OK(sv_file_write(block_path, 0644, sv_buf_bytes(&made.block), &err));
         OK(sv_file_write(auth_path, 0644, sv_buf_bytes(&made.auth), &err));
         sv_id_out_free(&made);
@@ -203,24 +218,32 @@ static void test_id_block(void **state)
         has(SNP(WITH_ID ",\"author_key\":true"), "<idAuth>AQAAAAEAAAA");
         FAILS(domain(SNP(WITH_ID), &xml, &err), SV_USAGE, "sev.domain.author_key");
         flip("id_auth", 0x680);
-        FAILS(domain(SNP(WITH_ID ",\"author_key\":true"), &xml, &err), SV_PROOF, "snp.id_key.signature");
+        FAILS(domain(SNP(WITH_ID ",\"author_key\":true"), &xml, &err), SV_PROOF,
+              "snp.id_key.signature");
         sign(GOOD, "{\"svn\":\"7\",\"family-id\":\"000102030405060708090a0b0c0d0e0f\"}", false);
         has(SNP(WITH_ID), "<idBlock>");
-        FAILS(domain(SNP(WITH_ID ",\"author_key\":true"), &xml, &err), SV_FORMAT, "snp.id_auth.curve");
+        FAILS(domain(SNP(WITH_ID ",\"author_key\":true"), &xml, &err), SV_FORMAT,
+              "snp.id_auth.curve");
         /* Another policy, another CPU, another kernel. */
-        FAILS(domain(SNP(WITH_ID ",\"policy\":\"0x130000\""), &xml, &err), SV_PROOF, "snp.id_block.guest_policy");
-        FAILS(domain("\"cpu\":\"EPYC-Milan\",\"firmware\":\"good.fd\",\"tees\":{\"sev-snp\":{" WITH_ID "}}", &xml, &err), SV_PROOF,
-              "snp.id_block.launch_digest");
+        FAILS(domain(SNP(WITH_ID ",\"policy\":\"0x130000\""), &xml, &err), SV_PROOF,
+              "snp.id_block.guest_policy");
+        FAILS(domain("\"cpu\":\"EPYC-Milan\",\"firmware\":\"good.fd\",\"tees\":{\"sev-snp\":"
+                     "{" WITH_ID "}}",
+                     &xml, &err),
+              SV_PROOF, "snp.id_block.launch_digest");
         put("/kernel", "another kernel");
         FAILS(domain(SNP(WITH_ID), &xml, &err), SV_PROOF, "snp.id_block.launch_digest");
         sign(SNP("\"policy\":\"0x130000\""), "{}", false);
         has(SNP(WITH_ID ",\"policy\":\"0x130000\""), "<policy>0x130000</policy>");
         flip("id_block", 3);
-        FAILS(domain(SNP(WITH_ID ",\"policy\":\"0x130000\""), &xml, &err), SV_PROOF, "snp.id_block.signature");
+        FAILS(domain(SNP(WITH_ID ",\"policy\":\"0x130000\""), &xml, &err), SV_PROOF,
+              "snp.id_block.signature");
         OK(sv_file_write(block_path, 0644, sv_bytes("short", 5), &err));
         FAILS(domain(SNP(WITH_ID), &xml, &err), SV_FORMAT, "snp.id_block.size");
-        FAILS(domain(SNP("\"id_block\":\"none\",\"id_auth\":\"none\""), &xml, &err), SV_SYSTEM, "sev.domain.id_block");
-        FAILS(domain(SNP("\"id_block\":\"id_block\""), &xml, &err), SV_USAGE, "guest.sev-snp.id_block");
+        FAILS(domain(SNP("\"id_block\":\"none\",\"id_auth\":\"none\""), &xml, &err), SV_SYSTEM,
+              "sev.domain.id_block");
+        FAILS(domain(SNP("\"id_block\":\"id_block\""), &xml, &err), SV_USAGE,
+              "guest.sev-snp.id_block");
 }
 
 static void test_refused(void **state)
@@ -251,7 +274,8 @@ static void test_refused(void **state)
                 FAILS(domain(cases[i].members, &xml, &err), SV_USAGE, cases[i].check);
         }
         put("/text.fd", "no firmware at all");
-        FAILS(domain("\"cpu\":\"EPYC-v4\",\"firmware\":\"text.fd\"", &xml, &err), SV_FORMAT, "ovmf.size");
+        FAILS(domain("\"cpu\":\"EPYC-v4\",\"firmware\":\"text.fd\"", &xml, &err), SV_FORMAT,
+              "ovmf.size");
 }
 
 static void test_status(void **state)
@@ -267,16 +291,27 @@ static void test_refusal(void **state)
                 const char *message, *check, *says;
                 enum sv_class class;
         } t[] = {
-                {"internal error: QEMU unexpectedly closed the monitor (vm='g'): SNP_LAUNCH_FINISH ret=-5 fw_error=11 'Bad measurement'",
-                 "sev.launch.measurement", "(SNP_LAUNCH_FINISH, firmware status 0xb): the guest measured something else", SV_PROOF},
-                {"qemu: -accel kvm: sev_snp_launch_start: SNP_LAUNCH_START ret=-5 fw_error=7 'Policy is not allowed'\nqemu: failed",
-                 "sev.launch.firmware", "(SNP_LAUNCH_START, firmware status 0x7): the policy does not allow it", SV_PROOF},
-                {"SNP_LAUNCH_UPDATE ret=-5 fw_error=22 'Invalid parameter'", "sev.launch.firmware", "a parameter is invalid", SV_PROOF},
-                {"SNP_LAUNCH_START ret=-22 fw_error=0 ''", "sev.launch.kvm", "SNP_LAUNCH_START: Invalid argument", SV_SYSTEM},
-                {"sev_common_kvm_init: failed to initialize ret=-16 fw_error=0 ''", "sev.launch.kvm", "SNP_INIT2: Device or resource busy", SV_SYSTEM},
-                {"ret=9999999999999999999 ret=-1 fw_error=99999999999999999999", "sev.launch.firmware", "that we do not know", SV_PROOF},
+                {"internal error: QEMU unexpectedly closed the monitor (vm='g'): SNP_LAUNCH_FINISH "
+                 "ret=-5 fw_error=11 'Bad measurement'",
+                 "sev.launch.measurement",
+                 "(SNP_LAUNCH_FINISH, firmware status 0xb): the guest measured something else",
+                 SV_PROOF},
+                {"qemu: -accel kvm: sev_snp_launch_start: SNP_LAUNCH_START ret=-5 fw_error=7 "
+                 "'Policy is not allowed'\nqemu: failed",
+                 "sev.launch.firmware",
+                 "(SNP_LAUNCH_START, firmware status 0x7): the policy does not allow it", SV_PROOF},
+                {"SNP_LAUNCH_UPDATE ret=-5 fw_error=22 'Invalid parameter'", "sev.launch.firmware",
+                 "a parameter is invalid", SV_PROOF},
+                {"SNP_LAUNCH_START ret=-22 fw_error=0 ''", "sev.launch.kvm",
+                 "SNP_LAUNCH_START: Invalid argument", SV_SYSTEM},
+                {"sev_common_kvm_init: failed to initialize ret=-16 fw_error=0 ''",
+                 "sev.launch.kvm", "SNP_INIT2: Device or resource busy", SV_SYSTEM},
+                {"ret=9999999999999999999 ret=-1 fw_error=99999999999999999999",
+                 "sev.launch.firmware", "that we do not know", SV_PROOF},
         };
-        static const char *const others[] = {"", "fw_error=", "fw_error=11", "ret=-5", "fw_error=11 ret=-5", "process exited: no such CPU"};
+        static const char *const others[] = {
+                "",       "fw_error=",          "fw_error=11",
+                "ret=-5", "fw_error=11 ret=-5", "process exited: no such CPU"};
         struct sv_err err = SV_ERR_NULL;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -301,9 +336,9 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_why_no_snp), cmocka_unit_test(test_domain), cmocka_unit_test(test_id_block),
-                cmocka_unit_test(test_refused),    cmocka_unit_test(test_status),
-                cmocka_unit_test(test_refusal),
+                cmocka_unit_test(test_why_no_snp), cmocka_unit_test(test_domain),
+                cmocka_unit_test(test_id_block),   cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_status),     cmocka_unit_test(test_refusal),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,4 +1,5 @@
-/* IGVM files: the digest of each good one, the check of each bad one, and what KVM would not launch as written. */
+/* IGVM files: the digest of each good one, the check of each bad one, and what KVM would not launch
+ * as written. */
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/json/json.h"
@@ -37,7 +38,9 @@ static void every_file_of_the_set(void **state)
 
                 load(file, &raw);
                 if (!strncmp(expected, "ERR", 3)) {
-                        assert_int_equal(sv_sev_igvm_digest(sv_buf_bytes(&raw), false, digest, &has_vmsa, NULL, &err), -1);
+                        assert_int_equal(sv_sev_igvm_digest(sv_buf_bytes(&raw), false, digest,
+                                                            &has_vmsa, NULL, &err),
+                                         -1);
                         assert_int_equal(err.class, SV_FORMAT);
                         assert_int_equal(strncmp(err.check, "igvm.", 5), 0);
                         bad++;
@@ -63,7 +66,8 @@ static void what_kvm_would_launch_otherwise(void **state)
                 SV_BUF raw = SV_BUF_NULL;
 
                 load(files[i], &raw);
-                FAILS(sv_sev_igvm_digest(sv_buf_bytes(&raw), true, digest, &has_vmsa, NULL, &err), SV_FORMAT, "igvm.kvm");
+                FAILS(sv_sev_igvm_digest(sv_buf_bytes(&raw), true, digest, &has_vmsa, NULL, &err),
+                      SV_FORMAT, "igvm.kvm");
         }
 }
 
@@ -76,7 +80,8 @@ static void every_length(void **state)
 
         load("igvm/ok-basic.igvm", &raw);
         for (size_t n = 0; n < raw.n; n += n < 256 ? 1 : 61)
-                FAILS(sv_sev_igvm_digest(sv_bytes(raw.p, n), false, digest, &has_vmsa, NULL, &err), SV_FORMAT, "igvm.header");
+                FAILS(sv_sev_igvm_digest(sv_bytes(raw.p, n), false, digest, &has_vmsa, NULL, &err),
+                      SV_FORMAT, "igvm.header");
 }
 
 int main(void)

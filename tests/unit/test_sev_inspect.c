@@ -1,4 +1,5 @@
-/* What inspect says of SNP's files: each kind by its beginning, each with a fault by that fault's name, and others' files not at all. */
+/* What inspect says of SNP's files: each kind by its beginning, each with a fault by that fault's
+ * name, and others' files not at all. */
 #include "base/core/file.h"
 #include "sev/verify/certtable.h"
 #include "sev/verify/evidence.h"
@@ -44,7 +45,10 @@ static void fails(struct sv_bytes file, const char *check)
 
 static void add_table(struct sv_buf *raw)
 {
-        const struct sv_cert_table t = {.n = 2, .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes("no certificate", 14)}, {.kind = SV_CERT_CRL, .data = sv_bytes("list", 4)}}};
+        const struct sv_cert_table t = {
+                .n = 2,
+                .list = {{.kind = SV_CERT_VCEK, .data = sv_bytes("no certificate", 14)},
+                         {.kind = SV_CERT_CRL, .data = sv_bytes("list", 4)}}};
 
         OK(sv_cert_table_write(&t, raw, &err));
 }
@@ -65,7 +69,8 @@ static void reports(void **state)
         add_table(&raw);
         file = sv_buf_bytes(&raw);
         with = is(file, "snp-report");
-        assert_string_equal(sv_json_str(sv_json_pointer(with, "/certificates/0/error")), "not an X.509 certificate");
+        assert_string_equal(sv_json_str(sv_json_pointer(with, "/certificates/0/error")),
+                            "not an X.509 certificate");
         assert_string_equal(sv_json_str(sv_json_pointer(with, "/certificates/1/kind")), "CRL");
         fails(sv_bytes(file.p, file.n - 1), "snp.certtable.offset");
         for (size_t n = 0; n < SV_REPORT_SIZE; n += 7)
@@ -172,7 +177,8 @@ static void others(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reports), cmocka_unit_test(hcl), cmocka_unit_test(tables), cmocka_unit_test(id_blocks), cmocka_unit_test(igvm), cmocka_unit_test(others),
+                cmocka_unit_test(reports),   cmocka_unit_test(hcl),  cmocka_unit_test(tables),
+                cmocka_unit_test(id_blocks), cmocka_unit_test(igvm), cmocka_unit_test(others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The launch digest against rows that two independent tools computed and that real machines confirmed (shared vectors), and every
- * malformed firmware of the set. */
+/* The launch digest against rows that two independent tools computed and that real machines
+ * confirmed (shared vectors), and every malformed firmware of the set. */
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/json/json.h"
@@ -29,7 +29,8 @@ static const char *firmware_path(const char *name)
         char rel[128];
 
         if (!strcmp(name, "OVMF.amdsev.fd"))
-                return cached_firmware(name, "3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f");
+                return cached_firmware(
+                        name, "3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f");
         snprintf(rel, sizeof(rel), DIR "measure/%s", name);
         return shared_path(rel);
 }
@@ -60,7 +61,8 @@ static void option(struct row *r, const char *name, const char *value)
                 r->plain = false;
 }
 
-/* "tool --mode snp --vcpus=1 '--append=a b'": words apart by blanks, quotes around some. Takes the text apart in place. */
+/* "tool --mode snp --vcpus=1 '--append=a b'": words apart by blanks, quotes around some. Takes the
+ * text apart in place. */
 static void take_apart(char *cmd, struct row *r)
 {
         char *p = strchr(cmd, ' ');
@@ -96,7 +98,8 @@ static bool run_row(const struct sv_json *j, unsigned *skipped)
         bool ran = false;
 
         take_apart(cmd, &r);
-        if (r.plain && expected && r.in.vcpus && !strstr(sv_json_str(sv_json_get(j, "cmd")), "base64")) {
+        if (r.plain && expected && r.in.vcpus &&
+            !strstr(sv_json_str(sv_json_get(j, "cmd")), "base64")) {
                 const char *path = firmware_path(r.ovmf);
 
                 if (path) {
@@ -104,12 +107,14 @@ static bool run_row(const struct sv_json *j, unsigned *skipped)
                         r.in.firmware = sv_buf_bytes(&fw);
                         if (r.kernel) {
                                 kernel = strdup(shared_path(DIR "measure/kernel.bin"));
-                                initrd = r.initrd ? strdup(shared_path(DIR "measure/initrd.bin")) : NULL;
+                                initrd = r.initrd ? strdup(shared_path(DIR "measure/initrd.bin"))
+                                                  : NULL;
                                 OK(sv_boot_hashes(kernel, initrd, r.append, &r.hashes, &err));
                                 r.in.hashes = &r.hashes;
                         }
                         OK(sv_sev_launch_digest(&r.in, digest, NULL, &err));
-                        assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex), expected);
+                        assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex),
+                                            expected);
                         ran = true;
                 } else {
                         (*skipped)++;
@@ -133,7 +138,8 @@ static void digests_equal_the_peers(void **state)
         for (size_t i = 0; i < sv_json_len(rows); i++)
                 ran += run_row(sv_json_at(rows, i), &skipped);
         if (skipped)
-                print_message("SKIP: %u launch digests need that build of OVMF.amdsev.fd\n", skipped);
+                print_message("SKIP: %u launch digests need that build of OVMF.amdsev.fd\n",
+                              skipped);
         print_message("%u launch digests equal\n", ran);
         assert_true(ran + skipped >= 30 && ran >= 2);
 }
@@ -155,8 +161,12 @@ static void svsm_digests(void **state)
         rows = sv_json_get(all, "rows");
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *r = sv_json_at(rows, i);
-                const char *mxcsr = sv_json_str(sv_json_get(r, "mxcsr")), *fcw = sv_json_str(sv_json_get(r, "x87_fcw"));
-                struct sv_sev_launch in = {.firmware = sv_buf_bytes(&fw), .svsm = sv_buf_bytes(&svsm), .svsm_vars = 540672, .features = 1};
+                const char *mxcsr = sv_json_str(sv_json_get(r, "mxcsr")),
+                           *fcw = sv_json_str(sv_json_get(r, "x87_fcw"));
+                struct sv_sev_launch in = {.firmware = sv_buf_bytes(&fw),
+                                           .svsm = sv_buf_bytes(&svsm),
+                                           .svsm_vars = 540672,
+                                           .features = 1};
                 uint8_t digest[SV_SNP_DIGEST];
                 char hex[2 * SV_SNP_DIGEST + 1];
 
@@ -166,7 +176,8 @@ static void svsm_digests(void **state)
                 in.vcpus = (unsigned)sv_json_int(sv_json_get(r, "vcpus"), 0);
                 OK(sv_cpu_sig_of("EPYC-v4", &in.cpu_sig, &err));
                 OK(sv_sev_launch_digest(&in, digest, NULL, &err));
-                assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex), sv_json_str(sv_json_get(r, "digest")));
+                assert_string_equal(sv_hex(sv_bytes(digest, sizeof(digest)), hex),
+                                    sv_json_str(sv_json_get(r, "digest")));
                 ran++;
         }
         assert_int_equal(ran, 4);
@@ -178,22 +189,36 @@ static void bad_firmware_is_refused_by_name(void **state)
                 const char *file, *check;
                 bool kernel;
         } t[] = {
-                {"bad-empty", "ovmf.size", false}, {"bad-size-unaligned", "ovmf.size", false}, {"bad-footer-guid", "ovmf.footer", false},
-                {"bad-footer-size-3", "ovmf.footer", false}, {"bad-entry-size-0", "ovmf.footer.entry", false},
-                {"bad-entry-size-big", "ovmf.footer.entry", false}, {"bad-no-metadata", "ovmf.sev.metadata", false},
-                {"bad-meta-sig", "ovmf.sev.metadata", false}, {"bad-meta-version2", "ovmf.sev.metadata", false},
-                {"bad-meta-num-gt-size", "ovmf.sev.metadata", false}, {"bad-meta-size-small", "ovmf.sev.metadata", false},
-                {"bad-meta-offset-0", "ovmf.sev.metadata", false}, {"bad-meta-offset-big", "ovmf.sev.metadata", false},
-                {"bad-reset-missing", "ovmf.footer.missing", false}, {"bad-sec-type-unknown", "ovmf.sev.section", false},
-                {"bad-sec-size-unaligned", "ovmf.sev.section", false}, {"bad-sec-gpa-unaligned", "ovmf.sev.section", false},
-                {"bad-secrets-2pages", "ovmf.sev.section", false}, {"bad-hashes-2pages", "ovmf.sev.section", false},
-                {"bad-hashes-straddle", "ovmf.sev.hashes", true}, {"bad-hashes-gpa-0", "ovmf.sev.hashes", true},
+                {"bad-empty", "ovmf.size", false},
+                {"bad-size-unaligned", "ovmf.size", false},
+                {"bad-footer-guid", "ovmf.footer", false},
+                {"bad-footer-size-3", "ovmf.footer", false},
+                {"bad-entry-size-0", "ovmf.footer.entry", false},
+                {"bad-entry-size-big", "ovmf.footer.entry", false},
+                {"bad-no-metadata", "ovmf.sev.metadata", false},
+                {"bad-meta-sig", "ovmf.sev.metadata", false},
+                {"bad-meta-version2", "ovmf.sev.metadata", false},
+                {"bad-meta-num-gt-size", "ovmf.sev.metadata", false},
+                {"bad-meta-size-small", "ovmf.sev.metadata", false},
+                {"bad-meta-offset-0", "ovmf.sev.metadata", false},
+                {"bad-meta-offset-big", "ovmf.sev.metadata", false},
+                {"bad-reset-missing", "ovmf.footer.missing", false},
+                {"bad-sec-type-unknown", "ovmf.sev.section", false},
+                {"bad-sec-size-unaligned", "ovmf.sev.section", false},
+                {"bad-sec-gpa-unaligned", "ovmf.sev.section", false},
+                {"bad-secrets-2pages", "ovmf.sev.section", false},
+                {"bad-hashes-2pages", "ovmf.sev.section", false},
+                {"bad-hashes-straddle", "ovmf.sev.hashes", true},
+                {"bad-hashes-gpa-0", "ovmf.sev.hashes", true},
         };
         static const struct sv_boot_hashes none;
         struct sv_err err = SV_ERR_NULL;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                struct sv_sev_launch in = {.vcpus = 2, .cpu_sig = 0x800f12, .features = 1, .hashes = t[i].kernel ? &none : NULL};
+                struct sv_sev_launch in = {.vcpus = 2,
+                                           .cpu_sig = 0x800f12,
+                                           .features = 1,
+                                           .hashes = t[i].kernel ? &none : NULL};
                 uint8_t digest[SV_SNP_DIGEST] = {0xaa};
                 SV_BUF fw = SV_BUF_NULL;
                 char path[256];
@@ -212,9 +237,18 @@ static void cpu_models(void **state)
                 const char *name;
                 uint32_t sig;
         } t[] = {
-                {"EPYC", 0x800f12},          {"EPYC-v4", 0x800f12},     {"EPYC-IBPB", 0x800f12},  {"EPYC-Rome-v2", 0x830f10},
-                {"EPYC-Milan", 0xa00f11},    {"EPYC-Genoa", 0xa10f10},  {"EPYC-Turin", 0xb00f00}, {"host", 0},
-                {"EPYC-Milan-v", 0},         {"EPYC-Milan-2", 0},       {"EPYC-Milano", 0},       {"Skylake", 0},
+                {"EPYC", 0x800f12},
+                {"EPYC-v4", 0x800f12},
+                {"EPYC-IBPB", 0x800f12},
+                {"EPYC-Rome-v2", 0x830f10},
+                {"EPYC-Milan", 0xa00f11},
+                {"EPYC-Genoa", 0xa10f10},
+                {"EPYC-Turin", 0xb00f00},
+                {"host", 0},
+                {"EPYC-Milan-v", 0},
+                {"EPYC-Milan-2", 0},
+                {"EPYC-Milano", 0},
+                {"Skylake", 0},
                 {"", 0},
         };
         struct sv_err err = SV_ERR_NULL;
@@ -244,7 +278,11 @@ static void count_field(void *arg, const char *field, unsigned offset, uint64_t 
 
 static void vmsa_shows_its_fields(void **state)
 {
-        const struct sv_vmsa_in in = {.vmm = SV_VMM_QEMU, .eip = 0x0080b004, .ap = true, .cpu_sig = 0x800f12, .features = 1};
+        const struct sv_vmsa_in in = {.vmm = SV_VMM_QEMU,
+                                      .eip = 0x0080b004,
+                                      .ap = true,
+                                      .cpu_sig = 0x800f12,
+                                      .features = 1};
         uint8_t page[SV_VMSA_SIZE];
         unsigned seen[3] = {0};
 
@@ -258,10 +296,8 @@ static void vmsa_shows_its_fields(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(digests_equal_the_peers),
-                cmocka_unit_test(svsm_digests),
-                cmocka_unit_test(bad_firmware_is_refused_by_name),
-                cmocka_unit_test(cpu_models),
+                cmocka_unit_test(digests_equal_the_peers),         cmocka_unit_test(svsm_digests),
+                cmocka_unit_test(bad_firmware_is_refused_by_name), cmocka_unit_test(cpu_models),
                 cmocka_unit_test(vmsa_shows_its_fields),
         };
 

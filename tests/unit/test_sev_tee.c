@@ -1,4 +1,5 @@
-/* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and what they refuse. */
+/* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and
+ * what they refuse. */
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "policy/evaluate.h"
@@ -10,7 +11,7 @@
 #include "sev/tee.h"
 #include "tests/unit/unit.h"
 
-#define DIR "vectors/snp/"
+#define DIR       "vectors/snp/"
 #define JUNE_2026 1780272000
 
 static struct sv_err err;
@@ -45,13 +46,15 @@ static int verify_both(struct sv_verify_in *in, struct sv_json **claims)
         return r;
 }
 
-static int verify_with(const struct sv_json *evidence, const char *vek, const char *ca, const char *root, const char *crl, struct sv_json **claims)
+static int verify_with(const struct sv_json *evidence, const char *vek, const char *ca,
+                       const char *root, const char *crl, struct sv_json **claims)
 {
         static const char *const kinds[] = {"vek", "ca", "ark-root", "crl"};
         const char *names[] = {vek, ca, root, crl};
         struct sv_blob blobs[4] = {0};
         struct sv_buf raw[4] = {0};
-        struct sv_verify_in in = {.evidence = evidence, .time = JUNE_2026, .collateral = {blobs, 0}};
+        struct sv_verify_in in = {
+                .evidence = evidence, .time = JUNE_2026, .collateral = {blobs, 0}};
         int r;
 
         for (size_t i = 0; i < 4; i++) {
@@ -106,16 +109,19 @@ static int real_one(void *arg, const char *name, struct sv_json *row, struct sv_
         SV_JSON *evidence = evidence_of(sv_json_str(sv_json_get(row, "file")));
         SV_JSON *claims = NULL;
         SV_JSON *needs = sv_json_array();
-        bool debug = strstr(name, "debug") != NULL, provisional = sv_json_bool(sv_json_get(row, "provisional(committed!=current)"), false);
+        bool debug = strstr(name, "debug") != NULL,
+             provisional = sv_json_bool(sv_json_get(row, "provisional(committed!=current)"), false);
         int r;
 
         OK(sv_snp_needs(evidence, needs, &err));
         assert_string_equal(url_of(needs, "vek"), sv_json_str(sv_json_get(row, "kds_vek_url")));
         assert_string_equal(url_of(needs, "ca"), sv_json_str(sv_json_get(row, "kds_chain_url")));
         assert_string_equal(url_of(needs, "crl"), sv_json_str(sv_json_get(row, "kds_crl_url")));
-        OK(verify_with(evidence, sv_json_str(sv_json_get(row, "vek")), sv_json_str(sv_json_get(row, "chain")), NULL, NULL, &claims));
+        OK(verify_with(evidence, sv_json_str(sv_json_get(row, "vek")),
+                       sv_json_str(sv_json_get(row, "chain")), NULL, NULL, &claims));
         assert_true(sv_json_bool(sv_json_pointer(claims, "/root/amd"), false));
-        assert_int_equal(sv_json_bool(sv_json_pointer(claims, "/tcb/provisional"), !provisional), provisional);
+        assert_int_equal(sv_json_bool(sv_json_pointer(claims, "/tcb/provisional"), !provisional),
+                         provisional);
         r = strict(claims);
         print_message("%s: %s\n", name, r < 0 ? err.check : "holds");
         if (debug || provisional) {
@@ -147,9 +153,12 @@ static void synthetic_policies(void **state)
         static const struct {
                 const char *name, *vek, *ca, *root, *check;
         } t[] = {
-                {"ok-milan-v3", "vcek", "milan-vcek", "ark", NULL}, {"ok-milan-v2", "vcek", "milan-vcek", "ark", NULL},
-                {"ok-milan-v5", "vcek", "milan-vcek", "ark", NULL}, {"ok-turin-v5", "vcek-turin", "turin-vcek", "ark-turin", NULL},
-                {"ok-milan-vlek", "vlek", "milan-vlek", "ark", NULL}, {"policy-debug", "vcek", "milan-vcek", "ark", "policy.debug"},
+                {"ok-milan-v3", "vcek", "milan-vcek", "ark", NULL},
+                {"ok-milan-v2", "vcek", "milan-vcek", "ark", NULL},
+                {"ok-milan-v5", "vcek", "milan-vcek", "ark", NULL},
+                {"ok-turin-v5", "vcek-turin", "turin-vcek", "ark-turin", NULL},
+                {"ok-milan-vlek", "vlek", "milan-vlek", "ark", NULL},
+                {"policy-debug", "vcek", "milan-vcek", "ark", "policy.debug"},
                 {"policy-migrate", "vcek", "milan-vcek", "ark", "policy.migrate_ma"},
         };
 
@@ -170,12 +179,15 @@ static void synthetic_policies(void **state)
                 else
                         OK(strict(claims));
                 sv_json_freep(&claims);
-                FAILS(verify_with(evidence, vek, ca, NULL, NULL, &claims), SV_PROOF, "snp.chain.root");
-                FAILS(verify_with(evidence, NULL, ca, root, NULL, &claims), SV_PROOF, "snp.vek.missing");
+                FAILS(verify_with(evidence, vek, ca, NULL, NULL, &claims), SV_PROOF,
+                      "snp.chain.root");
+                FAILS(verify_with(evidence, NULL, ca, root, NULL, &claims), SV_PROOF,
+                      "snp.vek.missing");
         }
 }
 
-/* Certificates beside the report in the evidence are enough, and a list beside them is looked at. */
+/* Certificates beside the report in the evidence are enough, and a list beside them is looked at.
+ */
 static void own_certificates(void **state)
 {
         SV_JSON *claims = NULL;
@@ -196,7 +208,8 @@ static void own_certificates(void **state)
         assert_string_equal(url_of(needs, "ca"), "");
         assert_string_not_equal(url_of(needs, "crl"), "");
         sv_json_freep(&claims);
-        FAILS(verify_with(evidence, NULL, NULL, NULL, "synth/certs/crl-empty.der", &claims), SV_PROOF, "snp.chain.crl");
+        FAILS(verify_with(evidence, NULL, NULL, NULL, "synth/certs/crl-empty.der", &claims),
+              SV_PROOF, "snp.chain.crl");
         sv_json_freep(&evidence);
         sv_buf_clear(&certs);
         load("certtable/bad-garbage-der.bin", &certs);
@@ -205,14 +218,21 @@ static void own_certificates(void **state)
         FAILS(verify_with(evidence, NULL, NULL, NULL, NULL, &claims), SV_FORMAT, "snp.vek.form");
 }
 
-/* What one memory tells, another proves anew. A certificate that the proof did not need is kept by nobody. */
+/* What one memory tells, another proves anew. A certificate that the proof did not need is kept by
+ * nobody. */
 static void learned(void **state)
 {
-        SV_JSON *evidence = evidence_of("synth/reports/ok-milan-v3.bin"); /* first: nothing is lost when it skips */
+        /* first: nothing is lost when it skips */
+        SV_JSON *evidence = evidence_of("synth/reports/ok-milan-v3.bin");
         SV_MEMORY *m = sv_memory_new(), *other = sv_memory_new();
-        SV_BUF vek = SV_BUF_NULL, ca = SV_BUF_NULL, root = SV_BUF_NULL, raw = SV_BUF_NULL, more = SV_BUF_NULL;
-        struct sv_blob list[] = {{"vek", SV_BYTES_NULL}, {"ca", SV_BYTES_NULL}, {"ark-root", SV_BYTES_NULL}, {"ca", SV_BYTES_NULL}};
-        struct sv_verify_in in = {.evidence = evidence, .collateral = {list, 4}, .time = JUNE_2026, .memory = m};
+        SV_BUF vek = SV_BUF_NULL, ca = SV_BUF_NULL, root = SV_BUF_NULL, raw = SV_BUF_NULL,
+               more = SV_BUF_NULL;
+        struct sv_blob list[] = {{"vek", SV_BYTES_NULL},
+                                 {"ca", SV_BYTES_NULL},
+                                 {"ark-root", SV_BYTES_NULL},
+                                 {"ca", SV_BYTES_NULL}};
+        struct sv_verify_in in = {
+                .evidence = evidence, .collateral = {list, 4}, .time = JUNE_2026, .memory = m};
         SV_LESSON l = {.list = NULL};
 
         load("synth/certs/vcek.der", &vek);
@@ -268,18 +288,34 @@ static void requirements(void **state)
                 const char *json, *check; /* NULL: holds */
         } t[] = {
                 {"{}", NULL},
-                {"{\"reported_tcb\":{\"snp\":4,\"microcode\":81,\"fmc\":1}}", NULL}, {"{\"reported_tcb\":{\"snp\":5}}", "policy.reported_tcb.snp"},
-                {"{\"committed_tcb\":{\"bootloader\":2}}", "policy.committed_tcb.bootloader"}, {"{\"launch_tcb\":{\"tee\":2}}", "policy.launch_tcb.tee"},
-                {"{\"firmware\":\"1.55\"}", NULL}, {"{\"firmware\":\"1.55.65\"}", NULL}, {"{\"firmware\":\"1.55.66\"}", "policy.firmware"},
-                {"{\"mit_vector_set\":\"0x3f\"}", NULL}, {"{\"mit_vector_set\":\"0x40\"}", "policy.mitigations"},
-                {"{\"platform_set\":\"0x20\"}", NULL}, {"{\"platform_set\":\"0x2\"}", "policy.platform.set"},
-                {"{\"platform_clear\":\"0x2\"}", NULL}, {"{\"platform_clear\":\"0x1\"}", "policy.platform.clear"},
+                {"{\"reported_tcb\":{\"snp\":4,\"microcode\":81,\"fmc\":1}}", NULL},
+                {"{\"reported_tcb\":{\"snp\":5}}", "policy.reported_tcb.snp"},
+                {"{\"committed_tcb\":{\"bootloader\":2}}", "policy.committed_tcb.bootloader"},
+                {"{\"launch_tcb\":{\"tee\":2}}", "policy.launch_tcb.tee"},
+                {"{\"firmware\":\"1.55\"}", NULL},
+                {"{\"firmware\":\"1.55.65\"}", NULL},
+                {"{\"firmware\":\"1.55.66\"}", "policy.firmware"},
+                {"{\"mit_vector_set\":\"0x3f\"}", NULL},
+                {"{\"mit_vector_set\":\"0x40\"}", "policy.mitigations"},
+                {"{\"platform_set\":\"0x20\"}", NULL},
+                {"{\"platform_set\":\"0x2\"}", "policy.platform.set"},
+                {"{\"platform_clear\":\"0x2\"}", NULL},
+                {"{\"platform_clear\":\"0x1\"}", "policy.platform.clear"},
                 {"{\"crl\":true}", "policy.crl"},
         };
         static const char *const wrong[] = {
-                "{\"reported_tcb\":{}}", "{\"reported_tcb\":{\"ucode\":1}}", "{\"reported_tcb\":{\"snp\":256}}", "{\"firmware\":\"1\"}",
-                "{\"firmware\":\"1.256\"}", "{\"firmware\":155}", "{\"mit_vector_set\":63}", "{\"platform_set\":\"3f\"}", "{\"chips_denied\":[]}",
-                "{\"chips_denied\":[\"00\"]}", "{\"provisional\":1}", "{\"other\":1}",
+                "{\"reported_tcb\":{}}",
+                "{\"reported_tcb\":{\"ucode\":1}}",
+                "{\"reported_tcb\":{\"snp\":256}}",
+                "{\"firmware\":\"1\"}",
+                "{\"firmware\":\"1.256\"}",
+                "{\"firmware\":155}",
+                "{\"mit_vector_set\":63}",
+                "{\"platform_set\":\"3f\"}",
+                "{\"chips_denied\":[]}",
+                "{\"chips_denied\":[\"00\"]}",
+                "{\"provisional\":1}",
+                "{\"other\":1}",
         };
         SV_JSON *evidence = evidence_of("reports/turin-v5-azure.bin");
         SV_JSON *claims = NULL;
@@ -287,7 +323,8 @@ static void requirements(void **state)
         const char *chip;
         char deny[256];
 
-        OK(verify_with(evidence, "certs/vcek-turin-a.pem", "certs/cert_chain-turin-vcek.pem", NULL, NULL, &claims));
+        OK(verify_with(evidence, "certs/vcek-turin-a.pem", "certs/cert_chain-turin-vcek.pem", NULL,
+                       NULL, &claims));
         chip = sv_json_str(sv_json_get(claims, "chip_id"));
         snprintf(deny, sizeof(deny), "{\"chips_denied\":[\"%s\"]}", chip);
         for (size_t i = 0; i <= sizeof(t) / sizeof(t[0]); i++) {
@@ -315,7 +352,8 @@ static void guest_rules(void **state)
 {
         static const char *const texts[] = {
                 "{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"k\"}",
-                "{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"k\",\"tees\":{\"sev-snp\":{\"policy\":\"0x1030000\",\"host_data\":"
+                "{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"k\",\"tees\":{\"sev-snp\":{"
+                "\"policy\":\"0x1030000\",\"host_data\":"
                 "\"b3452a0ed30f1010bd32740dd1610bc63296ceb0f882f2cac3a3152d651fe7e4\"}}}",
         };
 
@@ -355,10 +393,16 @@ static int free_memory(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(real_reports), cmocka_unit_test(synthetic_policies), cmocka_unit_test(own_certificates),
-                cmocka_unit_test(requirements), cmocka_unit_test(guest_rules), cmocka_unit_test(learned),
+                cmocka_unit_test(real_reports),
+                cmocka_unit_test(synthetic_policies),
+                cmocka_unit_test(own_certificates),
+                cmocka_unit_test(requirements),
+                cmocka_unit_test(guest_rules),
+                cmocka_unit_test(learned),
                 /* Another time, with all that is kept by now. */
-                cmocka_unit_test(real_reports), cmocka_unit_test(synthetic_policies), cmocka_unit_test(own_certificates),
+                cmocka_unit_test(real_reports),
+                cmocka_unit_test(synthetic_policies),
+                cmocka_unit_test(own_certificates),
         };
 
         return cmocka_run_group_tests(tests, make_memory, free_memory);

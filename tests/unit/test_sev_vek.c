@@ -1,4 +1,5 @@
-/* The extensions of a VCEK, one byte changed at a time: sv_vek_parse looks at what the certificate says, not at who signed it. */
+/* The extensions of a VCEK, one byte changed at a time: sv_vek_parse looks at what the certificate
+ * says, not at who signed it. */
 #include "base/core/file.h"
 #include "sev/verify/certs.h"
 #include "tests/unit/unit.h"
@@ -51,27 +52,38 @@ static void one_thing_wrong(void **state)
 {
         static const struct {
                 const char *cert, *after; /* a text in the certificate */
-                size_t at;                /* of the byte, from the text's end, or from its beginning when `inside` */
+                /* of the byte, from the text's end, or from its beginning when `inside` */
+                size_t at;
                 uint8_t value;
                 bool inside;
                 const char *check;
         } t[] = {
                 {"Milan", "SEV-VCEK", 4, 'X', true, "snp.vek.subject"},
-                {"Milan", "Milan", 0, 'B', true, "snp.vek.extension"}, /* productName: no such product, or its stepping's dash */
-                {"Milan", BL, 9, 0x7f, true, "snp.vek.extension"},     /* another OID: blSPL is missing */
+                /* productName: no such product, or its stepping's dash */
+                {"Milan", "Milan", 0, 'B', true, "snp.vek.extension"},
+                /* another OID: blSPL is missing */
+                {"Milan", BL, 9, 0x7f, true, "snp.vek.extension"},
                 {"Milan", UC, 9, 0x7f, true, "snp.vek.extension"},
-                {"Milan", AMD "\x03\x02", 9, 0x01, true, "snp.vek.extension"}, /* blSPL twice, no teeSPL */
-                {"Milan", BL, 2, 0x03, false, "snp.vek.extension"},            /* a BIT STRING */
-                {"Milan", BL, 3, 0x00, false, "snp.vek.extension"},            /* an INTEGER of no bytes, and one behind it */
-                {"Milan", BL, 3, 0x02, false, "snp.vek.extension"},            /* of more bytes than there are */
-                {"Milan", BL, 4, 0x80, false, "snp.vek.extension"},            /* negative */
-                {"Milan", UC, 4, 0x01, false, "snp.vek.extension"},            /* 213 is 00 d5: 01 d5 is above 255 */
-                {"Milan", UC, 5, 0x05, false, "snp.vek.extension"},            /* 00 05 is not DER */
-                {"Milan", AMD "\x04", 8, 0x06, true, "snp.vek.extension"},     /* hwID is missing */
-                {"Turin", AMD "\x03\x09", 9, 0x0a, true, "snp.vek.extension"}, /* Turin's fmcSPL is missing */
+                /* blSPL twice, no teeSPL */
+                {"Milan", AMD "\x03\x02", 9, 0x01, true, "snp.vek.extension"},
+                {"Milan", BL, 2, 0x03, false, "snp.vek.extension"}, /* a BIT STRING */
+                /* an INTEGER of no bytes, and one behind it */
+                {"Milan", BL, 3, 0x00, false, "snp.vek.extension"},
+                /* of more bytes than there are */
+                {"Milan", BL, 3, 0x02, false, "snp.vek.extension"},
+                {"Milan", BL, 4, 0x80, false, "snp.vek.extension"}, /* negative */
+                /* 213 is 00 d5: 01 d5 is above 255 */
+                {"Milan", UC, 4, 0x01, false, "snp.vek.extension"},
+                /* 00 05 is not DER */
+                {"Milan", UC, 5, 0x05, false, "snp.vek.extension"},
+                {"Milan", AMD "\x04", 8, 0x06, true, "snp.vek.extension"}, /* hwID is missing */
+                /* Turin's fmcSPL is missing */
+                {"Turin", AMD "\x03\x09", 9, 0x0a, true, "snp.vek.extension"},
                 {"Turin", "\x16\x05Turin", 2, 'B', true, "snp.vek.extension"},
-                {"Turin", "\x16\x05Turin", 0, 0x02, true, "snp.vek.extension"}, /* a product name that is no string */
-                {"Turin", "\x16\x05Turin", 3, 0x00, true, "snp.vek.extension"}, /* or has a NUL in it */
+                /* a product name that is no string */
+                {"Turin", "\x16\x05Turin", 0, 0x02, true, "snp.vek.extension"},
+                /* or has a NUL in it */
+                {"Turin", "\x16\x05Turin", 3, 0x00, true, "snp.vek.extension"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -80,7 +92,9 @@ static void one_thing_wrong(void **state)
                 uint8_t *p, *last = NULL;
 
                 load(t[i].cert, &der);
-                for (p = der.p; (p = memmem(p, der.n - (size_t)(p - der.p), t[i].after, strlen(t[i].after))); p++)
+                for (p = der.p;
+                     (p = memmem(p, der.n - (size_t)(p - der.p), t[i].after, strlen(t[i].after)));
+                     p++)
                         last = p; /* extensions stand behind the names */
                 if (!last)
                         fail_msg("case %zu: its place is not in the certificate", i);
@@ -106,7 +120,9 @@ static void truncated(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(good), cmocka_unit_test(one_thing_wrong), cmocka_unit_test(truncated)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(good),
+                                           cmocka_unit_test(one_thing_wrong),
+                                           cmocka_unit_test(truncated)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

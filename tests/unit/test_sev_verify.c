@@ -1,10 +1,11 @@
-/* Reports of real machines under AMD's pinned roots, and a test PKI's reports and certificates, each with one thing wrong. */
+/* Reports of real machines under AMD's pinned roots, and a test PKI's reports and certificates,
+ * each with one thing wrong. */
 #include "base/core/file.h"
 #include "base/json/json.h"
 #include "sev/verify/verify.h"
 #include "tests/unit/unit.h"
 
-#define DIR "vectors/snp/"
+#define DIR       "vectors/snp/"
 #define JUNE_2026 1780272000
 
 struct inputs {
@@ -41,7 +42,8 @@ static void free_inputs(struct inputs *i)
         sv_certs_free(&i->root);
 }
 
-static int verify(const char *report, const char *vek, const char *ca, const char *root, const char *crl, struct sv_err *err)
+static int verify(const char *report, const char *vek, const char *ca, const char *root,
+                  const char *crl, struct sv_err *err)
 {
         struct inputs i = {0};
         struct sv_snp_in in = {.chain = {.time = JUNE_2026}};
@@ -91,16 +93,23 @@ static int real_one(void *arg, const char *name, struct sv_json *row, struct sv_
         SV_BUF raw = SV_BUF_NULL;
         SV_JSON *claims = NULL;
 
-        OK(verify(file, sv_json_str(sv_json_get(row, "vek")), sv_json_str(sv_json_get(row, "chain")), NULL, NULL, &err));
+        OK(verify(file, sv_json_str(sv_json_get(row, "vek")),
+                  sv_json_str(sv_json_get(row, "chain")), NULL, NULL, &err));
         load(file, &raw);
         OK(sv_report_parse(sv_buf_bytes(&raw), &r, &err));
         claims = sv_report_claims(&r);
-        assert_string_equal(sv_json_str(sv_json_get(claims, "product")), sv_json_str(sv_json_get(row, "product")));
-        assert_string_equal(sv_json_str(sv_json_get(claims, "measurement")), sv_json_str(sv_json_get(fields, "meas")));
-        assert_string_equal(sv_json_str(sv_json_get(claims, "chip_id")), sv_json_str(sv_json_get(fields, "chip")));
-        assert_string_equal(sv_json_str(sv_json_get(claims, "policy")), sv_json_str(sv_json_get(fields, "policy")));
-        assert_string_equal(sv_json_str(sv_json_get(claims, "current_version")), sv_json_str(sv_json_get(fields, "cur_ver")));
-        assert_string_equal(sv_json_str(sv_json_get(claims, "committed_version")), sv_json_str(sv_json_get(fields, "com_ver")));
+        assert_string_equal(sv_json_str(sv_json_get(claims, "product")),
+                            sv_json_str(sv_json_get(row, "product")));
+        assert_string_equal(sv_json_str(sv_json_get(claims, "measurement")),
+                            sv_json_str(sv_json_get(fields, "meas")));
+        assert_string_equal(sv_json_str(sv_json_get(claims, "chip_id")),
+                            sv_json_str(sv_json_get(fields, "chip")));
+        assert_string_equal(sv_json_str(sv_json_get(claims, "policy")),
+                            sv_json_str(sv_json_get(fields, "policy")));
+        assert_string_equal(sv_json_str(sv_json_get(claims, "current_version")),
+                            sv_json_str(sv_json_get(fields, "cur_ver")));
+        assert_string_equal(sv_json_str(sv_json_get(claims, "committed_version")),
+                            sv_json_str(sv_json_get(fields, "com_ver")));
         (*(unsigned *)arg)++;
         return 0;
 }
@@ -122,17 +131,35 @@ static const struct {
         const char *name, *check;
         enum sv_class class;
 } reports[] = {
-        {"ok-milan-v3", NULL, 0}, {"ok-milan-v2", NULL, 0}, {"ok-milan-v5", NULL, 0}, {"ok-turin-v5", NULL, 0}, {"ok-milan-vlek", NULL, 0},
-        {"ok-lows", NULL, 0}, {"policy-debug", NULL, 0}, {"policy-migrate", NULL, 0}, {"policy-authorkey", NULL, 0},
-        {"bad-chipid", "snp.chip_id", SV_PROOF}, {"bad-tcb-mismatch", "snp.tcb", SV_PROOF}, {"bad-keyinfo-none", "snp.key.none", SV_PROOF},
-        {"bad-keyinfo-mbz", "snp.report.key_info", SV_FORMAT}, {"bad-masked-key", "snp.key.masked", SV_PROOF},
-        {"bad-version-0", "snp.report.version", SV_FORMAT}, {"future-version-6", "snp.report.version", SV_FORMAT},
-        {"bad-sigalgo-2", "snp.report.signature_algo", SV_FORMAT}, {"bad-policy-bit17", "snp.report.policy", SV_FORMAT},
-        {"bad-policy-mbz", "snp.report.policy", SV_FORMAT}, {"bad-resv-4c", "snp.report.reserved", SV_FORMAT},
-        {"bad-resv-210", "snp.report.reserved", SV_FORMAT}, {"bad-sigpad", "snp.report.reserved", SV_FORMAT},
-        {"bad-flip-body", "snp.signature", SV_PROOF}, {"bad-flip-r", "snp.signature", SV_PROOF}, {"bad-flip-s", "snp.signature", SV_PROOF},
-        {"bad-r-zero", "snp.signature", SV_PROOF}, {"bad-otherkey", "snp.signature", SV_PROOF},
-        {"bad-truncated", "snp.report.size", SV_FORMAT}, {"bad-empty", "snp.report.size", SV_FORMAT},
+        {"ok-milan-v3", NULL, 0},
+        {"ok-milan-v2", NULL, 0},
+        {"ok-milan-v5", NULL, 0},
+        {"ok-turin-v5", NULL, 0},
+        {"ok-milan-vlek", NULL, 0},
+        {"ok-lows", NULL, 0},
+        {"policy-debug", NULL, 0},
+        {"policy-migrate", NULL, 0},
+        {"policy-authorkey", NULL, 0},
+        {"bad-chipid", "snp.chip_id", SV_PROOF},
+        {"bad-tcb-mismatch", "snp.tcb", SV_PROOF},
+        {"bad-keyinfo-none", "snp.key.none", SV_PROOF},
+        {"bad-keyinfo-mbz", "snp.report.key_info", SV_FORMAT},
+        {"bad-masked-key", "snp.key.masked", SV_PROOF},
+        {"bad-version-0", "snp.report.version", SV_FORMAT},
+        {"future-version-6", "snp.report.version", SV_FORMAT},
+        {"bad-sigalgo-2", "snp.report.signature_algo", SV_FORMAT},
+        {"bad-policy-bit17", "snp.report.policy", SV_FORMAT},
+        {"bad-policy-mbz", "snp.report.policy", SV_FORMAT},
+        {"bad-resv-4c", "snp.report.reserved", SV_FORMAT},
+        {"bad-resv-210", "snp.report.reserved", SV_FORMAT},
+        {"bad-sigpad", "snp.report.reserved", SV_FORMAT},
+        {"bad-flip-body", "snp.signature", SV_PROOF},
+        {"bad-flip-r", "snp.signature", SV_PROOF},
+        {"bad-flip-s", "snp.signature", SV_PROOF},
+        {"bad-r-zero", "snp.signature", SV_PROOF},
+        {"bad-otherkey", "snp.signature", SV_PROOF},
+        {"bad-truncated", "snp.report.size", SV_FORMAT},
+        {"bad-empty", "snp.report.size", SV_FORMAT},
 };
 
 static void each_synthetic_report(void **state)
@@ -146,16 +173,20 @@ static void each_synthetic_report(void **state)
         assert_int_equal(sv_json_len(rows), sizeof(reports) / sizeof(reports[0]));
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *row = sv_json_at(rows, i);
-                const char *file = sv_json_str(sv_json_get(row, "file")), *ca = sv_json_str(sv_json_get(row, "ca"));
+                const char *file = sv_json_str(sv_json_get(row, "file")),
+                           *ca = sv_json_str(sv_json_get(row, "ca"));
                 const char *vek = sv_json_str(sv_json_get(row, "vek"));
-                const char *root = strstr(ca, "turin") ? "synth/certs/ark-turin.der" : "synth/certs/ark.der";
+                const char *root =
+                        strstr(ca, "turin") ? "synth/certs/ark-turin.der" : "synth/certs/ark.der";
 
                 assert_non_null(strstr(file, reports[i].name));
                 if (!reports[i].check) {
                         OK(verify(file, vek, ca, root, NULL, &err));
-                        FAILS(verify(file, vek, ca, NULL, NULL, &err), SV_PROOF, "snp.chain.root"); /* not under AMD's own */
+                        /* not under AMD's own */
+                        FAILS(verify(file, vek, ca, NULL, NULL, &err), SV_PROOF, "snp.chain.root");
                 } else {
-                        FAILS(verify(file, vek, ca, root, NULL, &err), reports[i].class, reports[i].check);
+                        FAILS(verify(file, vek, ca, root, NULL, &err), reports[i].class,
+                              reports[i].check);
                 }
         }
 }
@@ -166,11 +197,17 @@ static void each_bad_certificate(void **state)
                 const char *name, *check;
                 enum sv_class class;
         } t[] = {
-                {"expired", "snp.chain.expired", SV_PROOF}, {"notyet", "snp.chain.expired", SV_PROOF}, {"otherhw", "snp.chip_id", SV_PROOF},
-                {"tcb", "snp.tcb", SV_PROOF}, {"noucode", "snp.vek.extension", SV_FORMAT}, {"nohwid", "snp.vek.extension", SV_FORMAT},
-                {"cn", "snp.vek.subject", SV_FORMAT}, {"pkcs1", "snp.chain.signature", SV_PROOF},
+                {"expired", "snp.chain.expired", SV_PROOF},
+                {"notyet", "snp.chain.expired", SV_PROOF},
+                {"otherhw", "snp.chip_id", SV_PROOF},
+                {"tcb", "snp.tcb", SV_PROOF},
+                {"noucode", "snp.vek.extension", SV_FORMAT},
+                {"nohwid", "snp.vek.extension", SV_FORMAT},
+                {"cn", "snp.vek.subject", SV_FORMAT},
+                {"pkcs1", "snp.chain.signature", SV_PROOF},
         };
-        const char *report = "synth/reports/ok-milan-v3.bin", *ca = "synth/certs/ca-milan-vcek.pem", *root = "synth/certs/ark.der";
+        const char *report = "synth/reports/ok-milan-v3.bin", *ca = "synth/certs/ca-milan-vcek.pem",
+                   *root = "synth/certs/ark.der";
         struct sv_err err = SV_ERR_NULL;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -179,11 +216,16 @@ static void each_bad_certificate(void **state)
                 snprintf(vek, sizeof(vek), "synth/certs/bad-vcek-%s.der", t[i].name);
                 FAILS(verify(report, vek, ca, root, NULL, &err), t[i].class, t[i].check);
         }
-        FAILS(verify(report, "negative/vcek-badsig-rawhwid.der", "certs/cert_chain-milan-vcek.pem", NULL, NULL, &err), SV_PROOF,
-              "snp.chain.chain");
-        FAILS(verify("synth/reports/ok-milan-vlek.bin", "synth/certs/vcek.der", ca, root, NULL, &err), SV_PROOF, "snp.key.type");
+        FAILS(verify(report, "negative/vcek-badsig-rawhwid.der", "certs/cert_chain-milan-vcek.pem",
+                     NULL, NULL, &err),
+              SV_PROOF, "snp.chain.chain");
+        FAILS(verify("synth/reports/ok-milan-vlek.bin", "synth/certs/vcek.der", ca, root, NULL,
+                     &err),
+              SV_PROOF, "snp.key.type");
         OK(verify(report, "synth/certs/vcek.der", ca, root, "synth/certs/crl-empty.der", &err));
-        FAILS(verify(report, "synth/certs/vcek.der", ca, root, "synth/certs/crl-ask-revoked.der", &err), SV_PROOF, "snp.chain.revoked");
+        FAILS(verify(report, "synth/certs/vcek.der", ca, root, "synth/certs/crl-ask-revoked.der",
+                     &err),
+              SV_PROOF, "snp.chain.revoked");
 }
 
 static void every_bit_and_every_length(void **state)
@@ -208,7 +250,8 @@ static void every_bit_and_every_length(void **state)
         for (size_t bit = 0; bit < 8 * SV_REPORT_SIGNED; bit++) {
                 i.report.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
                 if (sv_snp_verify(&in, &r, &v, &test, &err) == 0)
-                        fail_msg("a report with bit %zu of byte 0x%zx flipped was accepted", bit % 8, bit / 8);
+                        fail_msg("a report with bit %zu of byte 0x%zx flipped was accepted",
+                                 bit % 8, bit / 8);
                 i.report.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
         assert_int_equal(r.version, 0); /* nothing was written */

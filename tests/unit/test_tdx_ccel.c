@@ -1,4 +1,5 @@
-/* tdx/ccel: logs of real TDs replay to the registers that their quotes carry; a small log with one field changed at a time; every cut. */
+/* tdx/ccel: logs of real TDs replay to the registers that their quotes carry; a small log with one
+ * field changed at a time; every cut. */
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/json/json.h"
@@ -34,7 +35,8 @@ static void real_pairs(void **state)
                 unsigned agree;
         } t[] = {
                 {"cos113.data.bin", "gtg-cos113.bin", 43, 0xf},
-                {"goeventlog-cos113-dupe-separator.bin", "gtg-cos113.bin", 43, 0xc}, /* of another firmware, the same disk */
+                /* of another firmware, the same disk */
+                {"goeventlog-cos113-dupe-separator.bin", "gtg-cos113.bin", 43, 0xc},
                 {"dstack-ccel.bin", "dq-tappd-v4.bin", 18, 0x5},
                 {"evidence-api-ccel.bin", "ev-preprod-root.bin", 98, 0x3 | 8},
         };
@@ -53,10 +55,13 @@ static void real_pairs(void **state)
                 assert_int_equal(c.events, t[i].events);
                 assert_int_equal(agree(&c, &q), t[i].agree);
                 if ((t[i].agree & 7) == 7) {
-                        OK(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr, &rtmr3, &err));
+                        OK(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr,
+                                             &rtmr3, &err));
                         assert_true(rtmr3);
                 } else {
-                        FAILS(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr, &rtmr3, &err), SV_PROOF, "tdx.ccel.replay");
+                        FAILS(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr,
+                                                &rtmr3, &err),
+                              SV_PROOF, "tdx.ccel.replay");
                 }
         }
         print_message("%zu event logs beside their quotes\n", sizeof(t) / sizeof(t[0]));
@@ -95,19 +100,31 @@ static void real_logs(void **state)
                 read_vector("ccel", t[i].expected, &text);
                 OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
                 for (size_t k = 0; k < log.n; k++) {
-                        const struct sv_json *row = sv_json_at(sv_json_get(j, "uefi_event_logs"), k);
+                        const struct sv_json *row =
+                                sv_json_at(sv_json_get(j, "uefi_event_logs"), k);
                         char hex[97];
 
-                        assert_string_equal(sv_hex(sv_tcg_digest(&log, &log.events[k], SV_SHA384), hex),
-                                            sv_json_str(sv_json_pointer(row, "/digests/0/digest")));
-                        assert_int_equal(sv_json_int(sv_json_get(row, "index"), -1), log.events[k].reg);
+                        assert_string_equal(
+                                sv_hex(sv_tcg_digest(&log, &log.events[k], SV_SHA384), hex),
+                                sv_json_str(sv_json_pointer(row, "/digests/0/digest")));
+                        assert_int_equal(sv_json_int(sv_json_get(row, "index"), -1),
+                                         log.events[k].reg);
                 }
         }
         print_message("%zu event logs of real TDs\n", sizeof(t) / sizeof(t[0]));
 }
 
 /* --- a small log --- */
-enum { HEADER = 32 + 33, EVENT = HEADER, TYPE = EVENT + 4, COUNT = EVENT + 8, ALG = COUNT + 4, DIGEST = ALG + 2, SIZE = DIGEST + 48, END = SIZE + 4 + 4 };
+enum {
+        HEADER = 32 + 33,
+        EVENT = HEADER,
+        TYPE = EVENT + 4,
+        COUNT = EVENT + 8,
+        ALG = COUNT + 4,
+        DIGEST = ALG + 2,
+        SIZE = DIGEST + 48,
+        END = SIZE + 4 + 4
+};
 
 static void put_header(struct sv_buf *b, uint32_t reg)
 {
@@ -126,7 +143,8 @@ static void put_header(struct sv_buf *b, uint32_t reg)
         sv_buf_u8(b, 0);
 }
 
-static void put_event(struct sv_buf *b, uint32_t reg, uint32_t type, const uint8_t digest[48], struct sv_bytes data)
+static void put_event(struct sv_buf *b, uint32_t reg, uint32_t type, const uint8_t digest[48],
+                      struct sv_bytes data)
 {
         sv_buf_u32le(b, reg);
         sv_buf_u32le(b, type);
@@ -154,11 +172,14 @@ static void one_field(void **state)
                 uint8_t value;
                 const char *check;
         } t[] = {
-                {0, 2, "eventlog.header"},       {4, 4, "eventlog.header"},        {32, 'X', "eventlog.header"}, {28, 34, "eventlog.header"},
-                {56, 0, "eventlog.algorithms"},  {56, 9, "eventlog.algorithms"},   {62, 20, "eventlog.algorithms"},
-                {EVENT, 0, "eventlog.register"}, {EVENT, 5, "eventlog.register"},  {EVENT + 3, 0x80, "eventlog.register"},
-                {COUNT, 0, "eventlog.digests"},  {COUNT, 2, "eventlog.digests"},   {ALG, 0xb, "eventlog.digests"},
-                {SIZE, 50, "eventlog.event"},    {SIZE + 3, 1, "eventlog.size"},
+                {0, 2, "eventlog.header"},       {4, 4, "eventlog.header"},
+                {32, 'X', "eventlog.header"},    {28, 34, "eventlog.header"},
+                {56, 0, "eventlog.algorithms"},  {56, 9, "eventlog.algorithms"},
+                {62, 20, "eventlog.algorithms"}, {EVENT, 0, "eventlog.register"},
+                {EVENT, 5, "eventlog.register"}, {EVENT + 3, 0x80, "eventlog.register"},
+                {COUNT, 0, "eventlog.digests"},  {COUNT, 2, "eventlog.digests"},
+                {ALG, 0xb, "eventlog.digests"},  {SIZE, 50, "eventlog.event"},
+                {SIZE + 3, 1, "eventlog.size"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -180,8 +201,15 @@ static void fill(void **state)
                 const char *fill;
                 bool ok;
         } t[] = {
-                {"", true}, {"f", true}, {"0", true}, {"ffffffffff", true}, {"0000000000000000000000", true},
-                {"0f", false}, {"fffffffff0", false}, {"00000000000000000000000000000000000x", false}, {"x", false},
+                {"", true},
+                {"f", true},
+                {"0", true},
+                {"ffffffffff", true},
+                {"0000000000000000000000", true},
+                {"0f", false},
+                {"fffffffff0", false},
+                {"00000000000000000000000000000000000x", false},
+                {"x", false},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -192,7 +220,8 @@ static void fill(void **state)
                 if (t[i].ok)
                         OK(sv_tdx_ccel_replay(sv_buf_bytes(&b), &c, &err));
                 else
-                        FAILS(sv_tdx_ccel_replay(sv_buf_bytes(&b), &c, &err), SV_FORMAT, i == 7 ? "eventlog.digests" : "eventlog.event");
+                        FAILS(sv_tdx_ccel_replay(sv_buf_bytes(&b), &c, &err), SV_FORMAT,
+                              i == 7 ? "eventlog.digests" : "eventlog.event");
         }
 }
 
@@ -205,7 +234,8 @@ static void every_cut(void **state)
         assert_int_equal(b.n, END);
         for (size_t n = 0; n < b.n; n++)
                 if (n != EVENT) /* a log without events is one */
-                        FAILS(sv_tdx_ccel_replay(sv_bytes(b.p, n), &c, &err), SV_FORMAT, n < EVENT ? "eventlog.header" : "eventlog.event");
+                        FAILS(sv_tdx_ccel_replay(sv_bytes(b.p, n), &c, &err), SV_FORMAT,
+                              n < EVENT ? "eventlog.header" : "eventlog.event");
 }
 
 /* A log written down as JSON, register and digest: made into one of ours. */
@@ -224,7 +254,8 @@ static void from_json(const char *name, struct sv_buf *out)
                         continue;
                 OK(sv_json_need_hex(sv_json_at(j, i), "digest", &digest, "test", &err));
                 assert_int_equal(digest.n, 48);
-                put_event(out, 1 + (uint32_t)sv_json_int(sv_json_get(sv_json_at(j, i), "imr"), 9), SV_EV_EFI_ACTION, digest.p, sv_bytes("x", 1));
+                put_event(out, 1 + (uint32_t)sv_json_int(sv_json_get(sv_json_at(j, i), "imr"), 9),
+                          SV_EV_EFI_ACTION, digest.p, sv_bytes("x", 1));
         }
 }
 
@@ -233,7 +264,8 @@ static void written_down(void **state)
         static const struct {
                 const char *log, *quote;
                 bool rtmr3;
-        } t[] = {{"dstack-sim-eventlog.json", "pd-sim-v4.bin", true}, {"ds-lite-eventlog.json", "ds-lite-v4.bin", false}};
+        } t[] = {{"dstack-sim-eventlog.json", "pd-sim-v4.bin", true},
+                 {"ds-lite-eventlog.json", "ds-lite-v4.bin", false}};
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 SV_BUF log = SV_BUF_NULL;
@@ -244,11 +276,14 @@ static void written_down(void **state)
                 from_json(t[i].log, &log);
                 read_vector("quotes", t[i].quote, &raw);
                 OK(sv_quote_parse(sv_buf_bytes(&raw), &q, &err));
-                OK(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr, &rtmr3, &err));
+                OK(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr, &rtmr3,
+                                     &err));
                 assert_int_equal(rtmr3, t[i].rtmr3);
                 for (unsigned k = 0; k < 3; k++) { /* any register but RTMR3 counts */
                         q.td.rtmr[k][47] ^= 1;
-                        FAILS(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr, &rtmr3, &err), SV_PROOF, "tdx.ccel.replay");
+                        FAILS(sv_tdx_ccel_check(sv_buf_bytes(&log), (const uint8_t(*)[48])q.td.rtmr,
+                                                &rtmr3, &err),
+                              SV_PROOF, "tdx.ccel.replay");
                         q.td.rtmr[k][47] ^= 1;
                 }
         }
@@ -257,8 +292,9 @@ static void written_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(real_pairs), cmocka_unit_test(real_logs), cmocka_unit_test(one_field),
-                cmocka_unit_test(fill),       cmocka_unit_test(every_cut), cmocka_unit_test(written_down),
+                cmocka_unit_test(real_pairs), cmocka_unit_test(real_logs),
+                cmocka_unit_test(one_field),  cmocka_unit_test(fill),
+                cmocka_unit_test(every_cut),  cmocka_unit_test(written_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

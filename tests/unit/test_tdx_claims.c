@@ -1,4 +1,5 @@
-/* Claims of bodies as they might be, without a quote around them, and what the built-in policy says of them. */
+/* Claims of bodies as they might be, without a quote around them, and what the built-in policy says
+ * of them. */
 #include "policy/evaluate.h"
 #include "policy/policy.h"
 #include "tdx/tee.h"
@@ -12,12 +13,15 @@ static void strict_xfam(void **state)
         static const struct {
                 uint64_t xfam;
                 bool held;
-        } t[] = {{0x602e7, true}, {0xedbe7, true}, {0x8, false}, {1ull << 20, false}, {1ull << 63, false}, {0x400, false}};
+        } t[] = {{0x602e7, true},     {0xedbe7, true},     {0x8, false},
+                 {1ull << 20, false}, {1ull << 63, false}, {0x400, false}};
         SV_JSON *rules = NULL;
 
         OK(sv_json_parse(sv_bytes_str(sv_tdx_strict), "test", &rules, &err));
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                struct sv_tdx_out out = {.quote.td = {.type = SV_TD_10, .xfam = t[i].xfam, .tdattributes = SV_TD_SEPT_VE_DISABLE}};
+                struct sv_tdx_out out = {.quote.td = {.type = SV_TD_10,
+                                                      .xfam = t[i].xfam,
+                                                      .tdattributes = SV_TD_SEPT_VE_DISABLE}};
                 SV_JSON *claims = sv_tdx_claims(&out, 0);
                 SV_JSON *trust = sv_json_object();
                 SV_BUF text = SV_BUF_NULL;
@@ -29,7 +33,8 @@ static void strict_xfam(void **state)
                 if (t[i].held)
                         OK(sv_policy_evaluate(policy, claims, &verdict, &err));
                 else
-                        FAILS(sv_policy_evaluate(policy, claims, &verdict, &err), SV_POLICY, "policy.xfam");
+                        FAILS(sv_policy_evaluate(policy, claims, &verdict, &err), SV_POLICY,
+                              "policy.xfam");
         }
 }
 
@@ -40,13 +45,15 @@ static void service_tds(void **state)
         uint8_t ex[885 - 648] = {0};
 
         for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-                struct sv_tdx_out out = {.quote.td = {.type = SV_TD_15EX, .ex = sv_bytes(ex, sizeof(ex))}};
+                struct sv_tdx_out out = {
+                        .quote.td = {.type = SV_TD_15EX, .ex = sv_bytes(ex, sizeof(ex))}};
                 SV_JSON *claims = NULL;
 
                 if (at[i] >= 0)
                         ex[at[i]] = 1;
                 claims = sv_tdx_claims(&out, 0);
-                assert_int_equal(sv_json_bool(sv_json_get(claims, "service_td"), at[i] < 0), at[i] >= 0);
+                assert_int_equal(sv_json_bool(sv_json_get(claims, "service_td"), at[i] < 0),
+                                 at[i] >= 0);
                 if (at[i] >= 0)
                         ex[at[i]] = 0;
         }
@@ -55,7 +62,8 @@ static void service_tds(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(strict_xfam), cmocka_unit_test(service_tds),
+                cmocka_unit_test(strict_xfam),
+                cmocka_unit_test(service_tds),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

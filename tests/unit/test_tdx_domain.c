@@ -1,4 +1,5 @@
-/* The libvirt domain of a TD: what is in it, that libvirt's own schema takes it, and what is refused. */
+/* The libvirt domain of a TD: what is in it, that libvirt's own schema takes it, and what is
+ * refused. */
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,8 +27,15 @@ static void put(const char *rel, struct sv_bytes data)
 /* The whole domain as the launcher writes it. */
 static int domain(const char *members, struct sv_buf *xml, struct sv_err *err)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"kernel\":\"kernel\",%s}", members);
-        struct sv_plan p = {.tee = &tdx, .kvm = true, .kernel = "/k", .firmware = "/f", .cmdline = "", .nvram_template = "/v", .nvram = "/n"};
+        SV_STR text =
+                sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"kernel\":\"kernel\",%s}", members);
+        struct sv_plan p = {.tee = &tdx,
+                            .kvm = true,
+                            .kernel = "/k",
+                            .firmware = "/f",
+                            .cmdline = "",
+                            .nvram_template = "/v",
+                            .nvram = "/n"};
         SV_GUEST g = {0};
 
         if (sv_guest_parse(sv_bytes_str(text), "g.json", root, &g, err) < 0)
@@ -47,9 +55,11 @@ static void has(const char *members, const char *fragment, bool yes)
                 fail_msg("\"%s\" is %s %s", fragment, yes ? "not in" : "in", sv_buf_str(&xml));
 }
 
-#define GOOD "\"firmware\":\"good.fd\""
+#define GOOD         "\"firmware\":\"good.fd\""
 #define TDX(members) GOOD ",\"tees\":{\"tdx\":{" members "}}"
-#define ONES "010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101"
+#define ONES                                                                                       \
+        "0101010101010101010101010101010101010101010101010101010101010101010101010101010101010101" \
+        "01010101"
 #define ONES_64 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
 
 static void parts(void **state)
@@ -68,13 +78,15 @@ static void parts(void **state)
         has(GOOD, "mrConfigId", false);
         has(GOOD, "<memballoon model='none'/>", true);
         has(TDX("\"quote_service\":\"none\""), "quoteGenerationService", false);
-        has(TDX("\"quote_service\":\"/run/q.sock\""), "<quoteGenerationService path='/run/q.sock'/>", true);
+        has(TDX("\"quote_service\":\"/run/q.sock\""),
+            "<quoteGenerationService path='/run/q.sock'/>", true);
         has(GOOD, "vsock", false);
         has(TDX("\"quote_port\":4050"), "<vsock model='virtio'>", true);
         has(TDX("\"quote_port\":4050"), "quoteGenerationService", true);
         has(TDX("\"mrconfigid\":\"" ONES "\""), "<mrConfigId>" ONES_64 "</mrConfigId>", true);
         has(TDX("\"mrowner\":\"" ONES "\""), "<mrOwner>" ONES_64 "</mrOwner>", true);
-        has(TDX("\"mrownerconfig\":\"" ONES "\""), "<mrOwnerConfig>" ONES_64 "</mrOwnerConfig>", true);
+        has(TDX("\"mrownerconfig\":\"" ONES "\""), "<mrOwnerConfig>" ONES_64 "</mrOwnerConfig>",
+            true);
         has(GOOD ",\"tuning\":{\"hugepages\":false}", "tdx", true);
 }
 
@@ -105,7 +117,8 @@ static void init_data(void **state)
         }
         put("init.toml", sv_bytes_str("algorithm = \"md5\"\n"));
         FAILS(domain(TDX("\"init_data\":\"init.toml\""), &xml, &err), SV_USAGE, "tdx.init_data");
-        FAILS(domain(TDX("\"init_data\":\"nowhere.toml\""), &xml, &err), SV_SYSTEM, "tdx.init_data");
+        FAILS(domain(TDX("\"init_data\":\"nowhere.toml\""), &xml, &err), SV_SYSTEM,
+              "tdx.init_data");
 }
 
 static void refused(void **state)
@@ -115,27 +128,35 @@ static void refused(void **state)
         } cases[] = {
                 {GOOD ",\"cpu\":\"EPYC-v4\"", "tdx.domain.cpu", "remove \"cpu\""},
                 {TDX("\"attributes\":\"0x10000001\""), "guest.tdx.allow_debug", "allow_debug"},
-                {TDX("\"attributes\":\"0x10000001\",\"allow_debug\":true"), "tdx.domain.attributes", "debug"},
+                {TDX("\"attributes\":\"0x10000001\",\"allow_debug\":true"), "tdx.domain.attributes",
+                 "debug"},
                 {TDX("\"attributes\":\"0x0\""), "tdx.domain.attributes", "set bit 28"},
                 {TDX("\"attributes\":\"0x50000000\""), "tdx.domain.attributes", "0x10000000"},
-                {TDX("\"mrconfigid\":\"" ONES "\",\"init_data\":\"good.fd\""), "guest.tdx.mrconfigid", "found both"},
+                {TDX("\"mrconfigid\":\"" ONES "\",\"init_data\":\"good.fd\""),
+                 "guest.tdx.mrconfigid", "found both"},
                 {TDX("\"mrconfigid\":\"01\""), "guest.tdx.mrconfigid", "96"},
                 {TDX("\"mrowner\":\"" ONES "01\""), "guest.tdx.mrowner", "96"},
-                {TDX("\"quote_service\":\"vsock:2:4050\""), "tdx.domain.quote_service", "unix socket"},
+                {TDX("\"quote_service\":\"vsock:2:4050\""), "tdx.domain.quote_service",
+                 "unix socket"},
                 {TDX("\"quote_port\":0"), "guest.tdx.quote_port", "from 1"},
-                {TDX("\"quote_service\":\"vsock:2:4050x\""), "guest.tdx.quote_service", "vsock:CID:PORT"},
+                {TDX("\"quote_service\":\"vsock:2:4050x\""), "guest.tdx.quote_service",
+                 "vsock:CID:PORT"},
                 {TDX("\"quote_service\":\"/a'/><x\""), "guest.tdx.quote_service", "path"},
                 {TDX("\"quote_service\":\"relative\""), "guest.tdx.quote_service", "path"},
                 {TDX("\"page_order\":\"two-pass\""), "tdx.domain.page_order", "remove it"},
                 {TDX("\"qgs\":\"/a\""), "guest.tdx.unknown", "qgs"},
                 {GOOD ",\"tuning\":{\"hugepages\":true}", "tdx.domain.cannot", "guest_memfd"},
-                {GOOD ",\"tuning\":{\"memory_hotplug\":\"4GiB\"}", "tdx.domain.cannot", "launch anew"},
-                {GOOD ",\"tuning\":{\"migration\":true}", "tdx.domain.cannot", "launch and attest it there"},
+                {GOOD ",\"tuning\":{\"memory_hotplug\":\"4GiB\"}", "tdx.domain.cannot",
+                 "launch anew"},
+                {GOOD ",\"tuning\":{\"migration\":true}", "tdx.domain.cannot",
+                 "launch and attest it there"},
                 {GOOD ",\"tuning\":{\"snapshot\":true}", "tdx.domain.cannot", "copy its disk"},
                 {GOOD ",\"tuning\":{\"smm\":true}", "tdx.domain.cannot", "without it"},
-                {GOOD ",\"tuning\":{\"vcpu_hotplug\":8}", "tdx.domain.cannot", "set \"vcpus\" and launch anew"},
+                {GOOD ",\"tuning\":{\"vcpu_hotplug\":8}", "tdx.domain.cannot",
+                 "set \"vcpus\" and launch anew"},
                 {GOOD ",\"tuning\":{\"balloon\":true}", "tdx.domain.cannot", "shared half"},
-                {GOOD ",\"tuning\":{\"save\":true}", "tdx.domain.cannot", "launch and attest it anew"},
+                {GOOD ",\"tuning\":{\"save\":true}", "tdx.domain.cannot",
+                 "launch and attest it anew"},
                 {GOOD ",\"tuning\":{\"vtpm\":{}}", "tdx.domain.cannot", "RTMR0 to 3"},
                 {GOOD ",\"tuning\":{\"nvram\":\"/vars.fd\"}", "tdx.domain.cannot", "read-only"},
                 {GOOD ",\"tuning\":{\"core_dump\":true}", "tdx.domain.cannot", "kdump"},
@@ -157,10 +178,12 @@ static void refused(void **state)
         FAILS(domain("\"firmware\":\"nowhere.fd\"", &xml, &err), SV_SYSTEM, "tdx.firmware");
 }
 
-/* A guest that attests itself needs somebody who signs: looked for before the start, not by a guest that waits for ever. */
+/* A guest that attests itself needs somebody who signs: looked for before the start, not by a guest
+ * that waits for ever. */
 static void quotes(void **state)
 {
-#define ATTESTS ",\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"sha256:" \
+#define ATTESTS                                                                 \
+        ",\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"sha256:" \
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}"
         SV_STR path = sv_asprintf("%s/qgs.sock", root);
         SV_STR members = sv_asprintf(TDX("\"quote_service\":\"%s\"") ATTESTS, path);
@@ -169,7 +192,8 @@ static void quotes(void **state)
         struct sv_err err = SV_ERR_NULL;
         SV_BUF xml = SV_BUF_NULL;
 
-        FAILS(domain(TDX("\"quote_service\":\"none\"") ATTESTS, &xml, &err), SV_USAGE, "tdx.domain.quote_service");
+        FAILS(domain(TDX("\"quote_service\":\"none\"") ATTESTS, &xml, &err), SV_USAGE,
+              "tdx.domain.quote_service");
         FAILS(domain(members, &xml, &err), SV_SYSTEM, "tdx.domain.quote_service");
         put("qgs.sock", sv_bytes_str("a file"));
         FAILS(domain(members, &xml, &err), SV_SYSTEM, "tdx.domain.quote_service");
@@ -180,7 +204,8 @@ static void quotes(void **state)
         if (access("/dev/vhost-vsock", F_OK) == 0)
                 has(TDX("\"quote_service\":\"none\",\"quote_port\":4050") ATTESTS, "<vsock", true);
         else
-                FAILS(domain(TDX("\"quote_port\":4050") ATTESTS, &xml, &err), SV_SYSTEM, "tdx.domain.quote_port");
+                FAILS(domain(TDX("\"quote_port\":4050") ATTESTS, &xml, &err), SV_SYSTEM,
+                      "tdx.domain.quote_port");
 }
 
 /* libvirt 12.8 takes what we write; 11.3 knows no TD. */
@@ -189,9 +214,13 @@ static void schema(void **state)
         static const struct {
                 const char *rng;
                 bool knows;
-        } t[] = {{"vectors/launch/schemas-12.8.0/domain.rng", true}, {"vectors/launch/libvirt-11.3/schemas/domain.rng", false}};
-        static const char *const members[] = {GOOD, TDX("\"mrconfigid\":\"" ONES "\",\"mrowner\":\"" ONES "\",\"mrownerconfig\":\"" ONES "\""),
-                                              TDX("\"quote_service\":\"none\",\"quote_port\":4050")};
+        } t[] = {{"vectors/launch/schemas-12.8.0/domain.rng", true},
+                 {"vectors/launch/libvirt-11.3/schemas/domain.rng", false}};
+        static const char *const members[] = {
+                GOOD,
+                TDX("\"mrconfigid\":\"" ONES "\",\"mrowner\":\"" ONES "\",\"mrownerconfig\":\"" ONES
+                    "\""),
+                TDX("\"quote_service\":\"none\",\"quote_port\":4050")};
         struct sv_err err = SV_ERR_NULL;
         char file[200];
 
@@ -201,7 +230,8 @@ static void schema(void **state)
                 skip();
         }
         for (size_t i = 0; i < 2; i++) {
-                const char *argv[] = {"xmllint", "--noout", "--relaxng", shared_path(t[i].rng), file, NULL};
+                const char *argv[] = {"xmllint", "--noout", "--relaxng", shared_path(t[i].rng),
+                                      file,      NULL};
 
                 for (size_t k = 0; k < sizeof(members) / sizeof(members[0]); k++) {
                         SV_BUF x = SV_BUF_NULL;
@@ -209,7 +239,8 @@ static void schema(void **state)
                         OK(domain(members[k], &x, &err));
                         put("domain.xml", sv_buf_bytes(&x));
                         if ((sv_host_run(argv, NULL, "test.schema", &err) == 0) != t[i].knows)
-                                fail_msg("%s %s %s", t[i].rng, t[i].knows ? "does not take" : "takes", sv_buf_str(&x));
+                                fail_msg("%s %s %s", t[i].rng,
+                                         t[i].knows ? "does not take" : "takes", sv_buf_str(&x));
                 }
         }
 }

@@ -1,5 +1,6 @@
-/* The guest's half of TDX against a kernel, a device and a quote service of our own: quotes over our bytes, the event log beside them, RTMR3
- * extended afterwards. Quotes are signed by the simulator's platform. */
+/* The guest's half of TDX against a kernel, a device and a quote service of our own: quotes over
+ * our bytes, the event log beside them, RTMR3 extended afterwards. Quotes are signed by the
+ * simulator's platform. */
 #include "base/core/file.h"
 #include "base/core/rd.h"
 #include "tdx/guest/attester.h"
@@ -8,10 +9,14 @@
 #include "tests/unit/qgs_service.h"
 #include "tests/unit/tsm_kernel.h"
 
-#define MR "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+#define MR                                                                                         \
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
+        "a1a1a1a1"
 
-static const char state_text[] = "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR
-                                 "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
+static const char state_text[] =
+        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
+        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR
+        "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
 static const uint8_t rtmr[4][INTEL_MR] = {{0x10}, {0x11}, {0x12}, {0x13}};
 static const uint8_t data[64] = "binding";
 
@@ -63,10 +68,12 @@ static void serve(int c)
         SV_BUF quote = SV_BUF_NULL, answer = SV_BUF_NULL;
         struct sv_rd r = sv_rd(sv_bytes(request, sizeof(request)));
 
-        if (recv(c, request, sizeof(request), MSG_WAITALL) != (ssize_t)sizeof(request) || sv_rd_u32be(&r) != sizeof(request) - 4)
+        if (recv(c, request, sizeof(request), MSG_WAITALL) != (ssize_t)sizeof(request) ||
+            sv_rd_u32be(&r) != sizeof(request) - 4)
                 return;
         sv_rd_copy(&r, header, 16);
-        if (sv_rd_u32le(&r) != SV_TDREPORT_SIZE || sv_rd_u32le(&r) != 0 || header[0] != 1 || header[4] != 0)
+        if (sv_rd_u32le(&r) != SV_TDREPORT_SIZE || sv_rd_u32le(&r) != 0 || header[0] != 1 ||
+            header[4] != 0)
                 return;
         sign(request + 28 + 128, 64, 0, &quote);
         sv_buf_u32be(&answer, 24 + (uint32_t)quote.n);
@@ -117,7 +124,8 @@ static void check(const struct sv_tdx_guest *g, struct sv_bytes bound, const cha
         assert_int_equal(err.class, SV_OK);
         snprintf(note, sizeof(note), "%s", err.msg);
         assert_int_equal(sv_json_len(evidence), 2);
-        assert_int_equal(sv_json_type(sv_json_get(evidence, "cc_eventlog")), log ? SV_JSON_STRING : SV_JSON_NULL);
+        assert_int_equal(sv_json_type(sv_json_get(evidence, "cc_eventlog")),
+                         log ? SV_JSON_STRING : SV_JSON_NULL);
         OK(sv_tdx_evidence_read(evidence, &e, &err));
         OK(sv_quote_parse(sv_buf_bytes(&e.quote), &q, &err));
         memcpy(expected, bound.p, bound.n);
@@ -155,25 +163,32 @@ static void from_kernel(void **state)
         put(SV_TDX_CCEL, "the firmware's log");
         g.sysroot = with;
         check(&g, sv_bytes(data, 32), "the firmware's log");
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 31), &none, &err), SV_USAGE, "tdx.guest.report-data");
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 65), &none, &err), SV_USAGE, "tdx.guest.report-data");
-        sign((const uint8_t *)"somebody else's data, as long as ours: 64 bytes and the rest of it", 64, 0, &stale);
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 31), &none, &err), SV_USAGE,
+              "tdx.guest.report-data");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 65), &none, &err), SV_USAGE,
+              "tdx.guest.report-data");
+        sign((const uint8_t *)"somebody else's data, as long as ours: 64 bytes and the rest of it",
+             64, 0, &stale);
         k.report = NULL;
         k.fixed = sv_buf_bytes(&stale);
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tdx.guest.stale");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "tdx.guest.stale");
         k.fixed.n = 700;
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT, "tdx.quote.signature");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT,
+              "tdx.quote.signature");
         k.fixed = SV_BYTES_NULL; /* the host gave none */
         FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tsm.read");
         k.provider = "sev_guest";
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tsm.provider");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "tsm.provider");
 }
 
 static void from_service(void **state)
 {
         SV_STR path = sv_asprintf("%s/qgs.socket", dir);
         SV_STR root = sv_asprintf("%s/none", dir);
-        struct tsm_kernel k = {.provider = "tdx_guest", .report = sign, .no_aux = true}, other = {.provider = "sev_guest"};
+        struct tsm_kernel k = {.provider = "tdx_guest", .report = sign, .no_aux = true},
+                          other = {.provider = "sev_guest"};
         const struct sv_tsm_ops ops = tsm_kernel_ops(&k), other_ops = tsm_kernel_ops(&other);
         const struct sv_tsm tsm = {.ops = &ops}, other_tsm = {.ops = &other_ops};
         struct device d = {0};
@@ -198,22 +213,28 @@ static void from_service(void **state)
         assert_non_null(strstr(err.msg, "[tdx.guest.stale]"));
         k.report = sign;
         g.tsm = &other_tsm;
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tdx.guest.stale");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "tdx.guest.stale");
         d = (struct device){.broken = true};
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT, "tdx.report.hash");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT,
+              "tdx.report.hash");
         d = (struct device){.error = -ENOENT};
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tdx.device.open");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "tdx.device.open");
         d = (struct device){.error = -EIO};
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tdx.device.request");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "tdx.device.request");
         qgs_stop(pid);
         d.error = 0;
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tdx.qgs.connect");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+              "tdx.qgs.connect");
         g.tsm = &tsm;
         check(&g, sv_bytes(data, 48), NULL); /* nobody at the socket: the kernel */
         assert_non_null(strstr(note, "[tdx.qgs.connect]"));
 }
 
-/* Intel's file names the port; nobody is there, and the kernel is asked. Without a port the device is not. */
+/* Intel's file names the port; nobody is there, and the kernel is asked. Without a port the device
+ * is not. */
 static void configured(void **state)
 {
         struct tsm_kernel k = {.provider = "tdx_guest", .report = sign, .no_aux = true};
@@ -226,7 +247,12 @@ static void configured(void **state)
         static const struct {
                 const char *text;
                 unsigned asked;
-        } t[] = {{"# the quote service\nport=4294967294\n", 1}, {"port = 4294967294", 1}, {"#port=4050\n", 0}, {"port=0\n", 0}, {"", 0}, {"port=\n", 0}};
+        } t[] = {{"# the quote service\nport=4294967294\n", 1},
+                 {"port = 4294967294", 1},
+                 {"#port=4050\n", 0},
+                 {"port=0\n", 0},
+                 {"", 0},
+                 {"port=\n", 0}};
 
         put(SV_TDX_CCEL, "the firmware's log");
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -281,14 +307,16 @@ static void report(void **state)
         assert_memory_equal(t.td.rtmr, rtmr, sizeof(rtmr));
         for (size_t n = 0; n <= SV_TDREPORT_SIZE + 1; n++)
                 if (n != SV_TDREPORT_SIZE)
-                        FAILS(sv_tdreport_parse(sv_bytes(raw, n), &t, &err), SV_FORMAT, "tdx.report.size");
+                        FAILS(sv_tdreport_parse(sv_bytes(raw, n), &t, &err), SV_FORMAT,
+                              "tdx.report.size");
         for (size_t i = 0; i < SV_TDREPORT_SIZE; i++) {
                 bool covered = (i >= 32 && i < 128) || (i >= 256 && i < 495) || i >= 512;
 
                 if (!covered && i >= 3)
                         continue;
                 raw[i] ^= 0x40;
-                FAILS(sv_tdreport_parse(sv_bytes(raw, SV_TDREPORT_SIZE), &t, &err), SV_FORMAT, covered ? "tdx.report.hash" : "tdx.report.type");
+                FAILS(sv_tdreport_parse(sv_bytes(raw, SV_TDREPORT_SIZE), &t, &err), SV_FORMAT,
+                      covered ? "tdx.report.hash" : "tdx.report.type");
                 raw[i] ^= 0x40;
         }
 }
@@ -318,8 +346,9 @@ static int end(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(from_kernel), cmocka_unit_test(from_service), cmocka_unit_test(configured),
-                cmocka_unit_test(seal), cmocka_unit_test(report),
+                cmocka_unit_test(from_kernel), cmocka_unit_test(from_service),
+                cmocka_unit_test(configured),  cmocka_unit_test(seal),
+                cmocka_unit_test(report),
         };
 
         return cmocka_run_group_tests(tests, begin, end);

@@ -1,4 +1,5 @@
-/* What a verifier keeps of TDX platforms: the answers of test_tdx_tee.c are the same with it; here, what is kept, when, and for whom. */
+/* What a verifier keeps of TDX platforms: the answers of test_tdx_tee.c are the same with it; here,
+ * what is kept, when, and for whom. */
 #include <malloc.h>
 
 #include "base/core/text.h"
@@ -10,9 +11,11 @@
 #define THEN "2025-07-22T00:00:00Z"
 
 /* One verification and whether it found what it needed. */
-static bool warm(struct sv_memory *m, const struct sv_json *evidence, const struct collateral *c, const char *at, const char *check)
+static bool warm(struct sv_memory *m, const struct sv_json *evidence, const struct collateral *c,
+                 const char *at, const char *check)
 {
-        struct sv_verify_in in = {.evidence = evidence, .collateral = {c->blobs, c->n}, .memory = m};
+        struct sv_verify_in in = {
+                .evidence = evidence, .collateral = {c->blobs, c->n}, .memory = m};
         uint64_t before = sv_memory_hits(m);
         SV_JSON *claims = NULL;
 
@@ -41,7 +44,8 @@ static void kept_by_its_bytes(void **state)
         assert_true(warm(m, evidence, &a, THEN, NULL));
         assert_true(warm(m, evidence, &a, "2035-01-01T00:00:00Z", "tdx.pck.crl"));
         assert_true(warm(m, evidence, &a, THEN, NULL));
-        /* Each part changed in one bit is something else, and is refused as it is without a memory. */
+        /* Each part changed in one bit is something else, and is refused as it is without a memory.
+         */
         for (size_t i = 0; i < a.n; i++) {
                 struct sv_verify_in in = {.evidence = evidence, .collateral = {a.blobs, a.n}};
                 struct sv_err cold = SV_ERR_NULL;
@@ -70,7 +74,8 @@ static void kept_by_its_bytes(void **state)
         drop(&b);
 }
 
-/* A guest may put certificates of its own into its chain. They prove nothing, and nobody keeps them. */
+/* A guest may put certificates of its own into its chain. They prove nothing, and nobody keeps
+ * them. */
 static void guests_certificates(void **state)
 {
         shared_path(DIR REAL); /* first: nothing is lost when it skips */
@@ -87,13 +92,16 @@ static void guests_certificates(void **state)
         OK(sv_quote_parse(sv_buf_bytes(&raw), &q, &err));
         at = (size_t)(q.pck_chain.p - raw.p);
         n = chain.n;
-        /* Behind the chain; the sizes around it grow: certification data of type 5, and what holds it of type 6. */
+        /* Behind the chain; the sizes around it grow: certification data of type 5, and what holds
+         * it of type 6. */
         sv_buf_put(&more, sv_bytes(raw.p, at + q.pck_chain.n));
         sv_buf_put(&more, sv_buf_bytes(&chain));
         for (size_t k = 0; k < 3; k++) {
-                const size_t places[3] = {636 - 4, 636 + 128 + 2, at - 4}; /* signature data; its certification data; the inner one */
+                /* signature data; its certification data; the inner one */
+                const size_t places[3] = {636 - 4, 636 + 128 + 2, at - 4};
                 uint8_t *p = more.p + places[k];
-                uint32_t size = (uint32_t)(p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24) + (uint32_t)n;
+                uint32_t size = (uint32_t)(p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24) +
+                                (uint32_t)n;
 
                 for (int i = 0; i < 4; i++)
                         p[i] = (uint8_t)(size >> 8 * i);
@@ -165,13 +173,16 @@ static void ten_thousand(void **state)
 
         add_folder(&c, "collateral/00806f-2025-07");
         for (int i = 0; i < 10000; i++) {
-                warm(m, evidence, &c, i % 100 ? THEN : "2035-01-01T00:00:00Z", i % 100 ? NULL : "tdx.pck.crl");
+                warm(m, evidence, &c, i % 100 ? THEN : "2035-01-01T00:00:00Z",
+                     i % 100 ? NULL : "tdx.pck.crl");
                 if (i == 200)
                         before = in_use();
         }
-        if (in_use() > before + 16 * 9800) /* for each half of the least that malloc gives; what it keeps at hand itself varies */
+        /* for each half of the least that malloc gives; what it keeps at hand itself varies */
+        if (in_use() > before + 16 * 9800)
                 fail_msg("%zu bytes were in use, now %zu", before, in_use());
-        assert_int_equal(sv_memory_hits(m), 10000 - 2); /* but for the first that holds, and the refusal before it */
+        /* but for the first that holds, and the refusal before it */
+        assert_int_equal(sv_memory_hits(m), 10000 - 2);
         drop(&c);
 }
 

@@ -1,5 +1,6 @@
-/* tdx/measure: every value of measure-expected.json; small files whose events are worked out here; which input moves which register; what is
- * not predicted, and why; the rows of tdx/measure/firmware.c against event logs of real TDs. */
+/* tdx/measure: every value of measure-expected.json; small files whose events are worked out here;
+ * which input moves which register; what is not predicted, and why; the rows of
+ * tdx/measure/firmware.c against event logs of real TDs. */
 #include "tests/unit/tdx_guest.h"
 
 /* --- the vectors --- */
@@ -8,7 +9,8 @@ static void read_expected(struct sv_json **j)
 {
         SV_BUF text = SV_BUF_NULL;
 
-        OK(sv_file_read(shared_path("vectors/tdx/measure-expected.json"), 1u << 20, &text, "test", &err));
+        OK(sv_file_read(shared_path("vectors/tdx/measure-expected.json"), 1u << 20, &text, "test",
+                        &err));
         OK(sv_json_parse(sv_buf_bytes(&text), "test", j, &err));
 }
 
@@ -40,23 +42,31 @@ static void expected_json(void **state)
                 const struct sv_json *want = sv_json_get(row, "mrtd");
 
                 if (two_pass)
-                        want = sv_json_get(sv_json_get(row, "mrtd_other_orders"), "region (QEMU 8.x out-of-tree, dstack two_pass_add_pages)");
+                        want = sv_json_get(
+                                sv_json_get(row, "mrtd_other_orders"),
+                                "region (QEMU 8.x out-of-tree, dstack two_pass_add_pages)");
                 OK(sv_tdx_measure(&g, &m, &err));
                 assert_string_equal(value(&m, "mrtd"), sv_json_str(want));
                 compared++;
                 if (!two_pass)
-                        expect_digest(&m, "configuration volume", sv_json_str(sv_json_pointer(row, "/rtmr0_events/cfv_sha384")));
+                        expect_digest(
+                                &m, "configuration volume",
+                                sv_json_str(sv_json_pointer(row, "/rtmr0_events/cfv_sha384")));
                 list = sv_json_pointer(row, "/rtmr0_events/secure_boot_vars");
                 for (size_t i = 0; i < sv_json_len(list); i++, compared++) {
                         char begins[64];
 
-                        snprintf(begins, sizeof(begins), "variable %s,", sv_json_str(sv_json_get(sv_json_at(list, i), "name")));
-                        expect_digest(&m, begins, sv_json_str(sv_json_get(sv_json_at(list, i), "sha384")));
+                        snprintf(begins, sizeof(begins), "variable %s,",
+                                 sv_json_str(sv_json_get(sv_json_at(list, i), "name")));
+                        expect_digest(&m, begins,
+                                      sv_json_str(sv_json_get(sv_json_at(list, i), "sha384")));
                 }
                 sv_measurement_free(&m);
         }
         compared++; /* the configuration volume */
-        assert_int_equal(sv_json_each(sv_json_pointer(row, "/rtmr0_events/td_hob_sha384"), hob_row, NULL, &err), 0);
+        assert_int_equal(sv_json_each(sv_json_pointer(row, "/rtmr0_events/td_hob_sha384"), hob_row,
+                                      NULL, &err),
+                         0);
         assert_int_equal(compared, 2 + 2 * 5 + 1 + 8);
         print_message("%u values of measure-expected.json: the same\n", compared);
 }
@@ -91,7 +101,8 @@ static void generations(void **state)
                 struct sv_measurement m = {0};
                 SV_BUF line = SV_BUF_NULL;
 
-                snprintf(form, sizeof(form), "\"generation\":\"%s\",\"acpi\":\"%%/acpi\"", t[i].name);
+                snprintf(form, sizeof(form), "\"generation\":\"%s\",\"acpi\":\"%%/acpi\"",
+                         t[i].name);
 
                 SV_GUEST g = guest_with(old_firmware(), form);
 
@@ -99,11 +110,13 @@ static void generations(void **state)
                 for (size_t k = 0; k < m.n_steps; k++)
                         if (!strncmp(m.steps[k].reg, "rtmr", 4)) {
                                 per_register[m.steps[k].reg[4] - '0']++;
-                                separators[m.steps[k].reg[4] - '0'] += !strcmp(m.steps[k].type, "EV_SEPARATOR");
+                                separators[m.steps[k].reg[4] - '0'] +=
+                                        !strcmp(m.steps[k].type, "EV_SEPARATOR");
                         }
                 assert_int_equal(separators[0], 1 + t[i].rtmr0_separator);
                 assert_int_equal(separators[1], t[i].rtmr1_separator);
-                assert_int_equal(per_register[0], 2 + 5 + 1 + 3 + 2 + t[i].rtmr0_separator + 2 * t[i].fw_cfg);
+                assert_int_equal(per_register[0],
+                                 2 + 5 + 1 + 3 + 2 + t[i].rtmr0_separator + 2 * t[i].fw_cfg);
                 assert_int_equal(per_register[1], 4 + t[i].rtmr1_separator);
                 assert_int_equal(per_register[2], 2);
                 assert_non_null(strstr(find(&m, "Boot0000")->what, t[i].options));
@@ -111,7 +124,8 @@ static void generations(void **state)
                 utf16(t[i].line, &line);
                 expect_data(&m, "command line", line.p, line.n);
                 expect_data(&m, "initramfs", "initramfs", 9);
-                expect_data(&m, "ACPI etc/acpi/tables", acpi_tables(2, 't').p, acpi_tables(2, 't').n);
+                expect_data(&m, "ACPI etc/acpi/tables", acpi_tables(2, 't').p,
+                            acpi_tables(2, 't').n);
                 for (unsigned k = 0; k < 3; k++)
                         expect_register(&m, k);
                 assert_int_equal(sv_json_len(m.unpredicted), 1); /* RTMR3 */
@@ -139,7 +153,9 @@ static void what_moves(void **state)
 
         OK(sv_tdx_measure(&before, &a, &err));
         for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-                SV_GUEST g = guest_with(OLD, i == 7 ? "\"generation\":\"202505\",\"page_order\":\"two-pass\",\"acpi\":\"%/acpi\"" : form);
+                SV_GUEST g = guest_with(OLD, i == 7 ? "\"generation\":\"202505\",\"page_order\":"
+                                                      "\"two-pass\",\"acpi\":\"%/acpi\""
+                                                    : form);
                 struct sv_measurement b = {0};
 
                 if (i == 0)
@@ -155,22 +171,26 @@ static void what_moves(void **state)
                         g.kernel = strdup(path_of("kernel-2"));
                 }
                 if (i == 4)
-                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 'T'), &err));
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 'T'),
+                                         &err));
                 if (i == 5)
-                        OK(sv_file_write(path_of("acpi/bootorder"), 0644, sv_bytes("/pci\0", 5), &err));
+                        OK(sv_file_write(path_of("acpi/bootorder"), 0644, sv_bytes("/pci\0", 5),
+                                         &err));
                 if (i == 6) {
                         free(g.initrd);
                         g.initrd = NULL;
                 }
                 if (i == 8) {
                         g.vcpus++; /* shows in the ACPI tables only */
-                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(3, 't'), &err));
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(3, 't'),
+                                         &err));
                 }
                 OK(sv_tdx_measure(&g, &b, &err));
                 assert_int_equal(moved(&a, &b), expected[i]);
                 sv_measurement_free(&b);
                 if (i == 4 || i == 8)
-                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 't'), &err));
+                        OK(sv_file_write(path_of("acpi/etc/acpi/tables"), 0644, acpi_tables(2, 't'),
+                                         &err));
                 if (i == 5)
                         unlink(path_of("acpi/bootorder"));
         }
@@ -186,7 +206,8 @@ static void not_predicted(void **state)
                 {"\"acpi\":\"%/acpi\"", "kernel", "rtmr0 rtmr1", "stable202411"},
                 {"\"generation\":\"202411\"", "kernel", "rtmr0", "ACPI tables"},
                 {"\"generation\":\"202411\",\"acpi\":\"%/acpi\"", "kernel-old", "rtmr2", "6.9"},
-                {"\"generation\":\"202508\",\"acpi\":\"%/acpi\"", "kernel", "rtmr0 rtmr2", ".vendor_cert", "kernel-2"},
+                {"\"generation\":\"202508\",\"acpi\":\"%/acpi\"", "kernel", "rtmr0 rtmr2",
+                 ".vendor_cert", "kernel-2"},
                 {"", NULL, "rtmr0 rtmr1 rtmr2", "without a kernel"},
         };
 
@@ -207,7 +228,8 @@ static void not_predicted(void **state)
                         char name[] = "rtmr0";
 
                         name[4] = (char)('0' + k);
-                        assert_int_equal(strstr(t[i].names, name) != NULL, reason(&m, name) != NULL);
+                        assert_int_equal(strstr(t[i].names, name) != NULL,
+                                         reason(&m, name) != NULL);
                         assert_int_equal(strstr(t[i].names, name) != NULL, value(&m, name) == NULL);
                 }
                 t[i].names[4] == '0' ? assert_non_null(strstr(reason(&m, "rtmr0"), t[i].reason))
@@ -224,7 +246,8 @@ static void secure_boot(void **state)
         struct sv_measurement m = {0};
 
         OK(sv_tdx_measure(&g, &m, &err));
-        assert_non_null(strstr(reason(&m, "rtmr0"), "does not start the kernel, which is signed for other contents"));
+        assert_non_null(strstr(reason(&m, "rtmr0"),
+                               "does not start the kernel, which is signed for other contents"));
         assert_null(value(&m, "rtmr0"));
         assert_non_null(strstr(find(&m, "Boot0000")->what, "BootManagerMenuApp"));
         expect_register(&m, 1);
@@ -232,7 +255,8 @@ static void secure_boot(void **state)
         sv_measurement_free(&m);
 }
 
-/* Tables that are not this guest's: of another number of CPUs, without their table, cut off inside it. */
+/* Tables that are not this guest's: of another number of CPUs, without their table, cut off inside
+ * it. */
 static void other_tables(void **state)
 {
         static const char form[] = "\"generation\":\"202508\",\"acpi\":\"%/acpi\"";
@@ -242,8 +266,12 @@ static void other_tables(void **state)
                 enum sv_class class;
                 const char *says;
         } t[] = {
-                {1, 4096, SV_USAGE, "with 1 vCPUs, and the guest has 2"}, {3, 4096, SV_USAGE, "with 3 vCPUs"}, {300, 4096, SV_USAGE, "with 300 vCPUs"},
-                {2, 64, SV_FORMAT, "MADT"}, {2, 64 + 50, SV_FORMAT, "MADT"}, {2, 0, SV_FORMAT, "MADT"},
+                {1, 4096, SV_USAGE, "with 1 vCPUs, and the guest has 2"},
+                {3, 4096, SV_USAGE, "with 3 vCPUs"},
+                {300, 4096, SV_USAGE, "with 300 vCPUs"},
+                {2, 64, SV_FORMAT, "MADT"},
+                {2, 64 + 50, SV_FORMAT, "MADT"},
+                {2, 0, SV_FORMAT, "MADT"},
         };
         SV_GUEST g = guest_with(old_firmware(), form);
         struct sv_measurement m = {0};
@@ -267,9 +295,12 @@ static void other_machine(void **state)
                 enum sv_class class;
                 const char *check, *says;
         } t[] = {
-                {"{\"memory\":2147483648,\"vcpus\":2,\"disks\":0,\"nics\":0,\"vsock\":0}", SV_OK, NULL, NULL},
-                {"{\"memory\":2147483648}", SV_OK, NULL, NULL}, /* of parts: nothing is said of devices */
-                {"{\"memory\":1073741824,\"vcpus\":2}", SV_USAGE, "tdx.acpi", "memory 1073741824, and the guest has 2147483648"},
+                {"{\"memory\":2147483648,\"vcpus\":2,\"disks\":0,\"nics\":0,\"vsock\":0}", SV_OK,
+                 NULL, NULL},
+                /* of parts: nothing is said of devices */
+                {"{\"memory\":2147483648}", SV_OK, NULL, NULL},
+                {"{\"memory\":1073741824,\"vcpus\":2}", SV_USAGE, "tdx.acpi",
+                 "memory 1073741824, and the guest has 2147483648"},
                 {"{\"vcpus\":3}", SV_USAGE, "tdx.acpi", "vcpus 3"},
                 {"{\"disks\":1}", SV_USAGE, "tdx.acpi", "disks 1"},
                 {"{\"nics\":1}", SV_USAGE, "tdx.acpi", "nics 1"},
@@ -281,7 +312,8 @@ static void other_machine(void **state)
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 struct sv_measurement m = {0};
 
-                OK(sv_file_write(path_of("acpi/machine.json"), 0644, sv_bytes_str(t[i].machine), &err));
+                OK(sv_file_write(path_of("acpi/machine.json"), 0644, sv_bytes_str(t[i].machine),
+                                 &err));
                 if (!t[i].says) {
                         OK(sv_tdx_measure(&g, &m, &err));
                         sv_measurement_free(&m);
@@ -301,18 +333,21 @@ static void boot_order(void **state)
         struct sv_measurement m = {0};
 
         OK(sv_tdx_measure(&g, &m, &err));
-        expect_data(&m, "fw_cfg bootorder", "/rom@genroms/linuxboot_dma.bin", 31); /* by flags: QEMU's own */
+        /* by flags: QEMU's own */
+        expect_data(&m, "fw_cfg bootorder", "/rom@genroms/linuxboot_dma.bin", 31);
         sv_measurement_free(&m);
         g.cmdline_exact = false;
         OK(sv_tdx_measure(&g, &m, &err));
-        expect_data(&m, "fw_cfg bootorder", "/rom@genroms/linuxboot_dma.bin\nHALT", 36); /* as launch starts it: libvirt's */
+        /* as launch starts it: libvirt's */
+        expect_data(&m, "fw_cfg bootorder", "/rom@genroms/linuxboot_dma.bin\nHALT", 36);
         sv_measurement_free(&m);
         g.disks = calloc(1, sizeof(*g.disks));
         g.n_disks = 1;
         OK(sv_tdx_measure(&g, &m, &err));
         assert_non_null(strstr(reason(&m, "rtmr0"), "bootorder"));
         sv_measurement_free(&m);
-        OK(sv_mkdirs(path_of("acpi/bootorder"), 0755, &err)); /* as /sys/firmware/qemu_fw_cfg/by_name has it */
+        /* as /sys/firmware/qemu_fw_cfg/by_name has it */
+        OK(sv_mkdirs(path_of("acpi/bootorder"), 0755, &err));
         OK(sv_file_write(path_of("acpi/bootorder/raw"), 0644, sv_bytes("/pci\0", 5), &err));
         OK(sv_tdx_measure(&g, &m, &err));
         expect_data(&m, "fw_cfg bootorder", "/pci", 5);
@@ -321,8 +356,9 @@ static void boot_order(void **state)
         OK(sv_remove_tree(path_of("acpi/bootorder"), &err));
 }
 
-/* Logs of real TDs, booted with -kernel under firmware of the older generations: all events that do not depend on files that we do not have
- * are those of the table, in their order. The firmware here knows Secure Boot, theirs did not: SecureBoot itself differs. */
+/* Logs of real TDs, booted with -kernel under firmware of the older generations: all events that do
+ * not depend on files that we do not have are those of the table, in their order. The firmware here
+ * knows Secure Boot, theirs did not: SecureBoot itself differs. */
 static void real_logs(void **state)
 {
         static const struct {
@@ -331,10 +367,20 @@ static void real_logs(void **state)
                 const char *differ, *first, *meaning;
         } t[] = {
                 /* 2 GiB of memory */
-                {"trustee-CCEL_data_ovmf.bin", "202202", 20, {9, 3, 0}, "configuration volume|SecureBoot|ACPI|kernel|command line|initramfs",
-                 "RTMR0: EV_EFI_PLATFORM_FIRMWARE_BLOB2 configuration volume", ": another variable store"},
-                {"dstack-ccel.bin", "202411", 20, {7, 4, 0}, "hand-off|configuration volume|SecureBoot|ACPI|kernel|command line|initramfs",
-                 "RTMR0: EV_EFI_HANDOFF_TABLES2 hand-off blocks", ": another size of memory"},
+                {"trustee-CCEL_data_ovmf.bin",
+                 "202202",
+                 20,
+                 {9, 3, 0},
+                 "configuration volume|SecureBoot|ACPI|kernel|command line|initramfs",
+                 "RTMR0: EV_EFI_PLATFORM_FIRMWARE_BLOB2 configuration volume",
+                 ": another variable store"},
+                {"dstack-ccel.bin",
+                 "202411",
+                 20,
+                 {7, 4, 0},
+                 "hand-off|configuration volume|SecureBoot|ACPI|kernel|command line|initramfs",
+                 "RTMR0: EV_EFI_HANDOFF_TABLES2 hand-off blocks",
+                 ": another size of memory"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -352,8 +398,10 @@ static void real_logs(void **state)
                 SV_GUEST g = guest_with(old_firmware(), form);
 
                 OK(sv_tdx_measure(&g, &m, &err));
-                FAILS(sv_tdx_compare(&m, sv_buf_bytes(&log), rows, &err), SV_PROOF, "measure.differs");
-                /* RTMR0 has no value without ACPI tables; what comes before them counts all the same. */
+                FAILS(sv_tdx_compare(&m, sv_buf_bytes(&log), rows, &err), SV_PROOF,
+                      "measure.differs");
+                /* RTMR0 has no value without ACPI tables; what comes before them counts all the
+                 * same. */
                 assert_null(value(&m, "rtmr0"));
                 assert_non_null(strstr(err.msg, t[i].first));
                 assert_non_null(strstr(err.msg, t[i].meaning));
@@ -367,7 +415,8 @@ static void real_logs(void **state)
                                 same[sv_json_str(sv_json_get(row, "register"))[4] - '0']++;
                                 continue;
                         }
-                        for (const char *d = t[i].differ; d; d = strchr(d, '|') ? strchr(d, '|') + 1 : NULL) {
+                        for (const char *d = t[i].differ; d;
+                             d = strchr(d, '|') ? strchr(d, '|') + 1 : NULL) {
                                 char word[40];
 
                                 snprintf(word, sizeof(word), "%.*s", (int)strcspn(d, "|"), d);
@@ -420,9 +469,11 @@ static void refuses(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(expected_json), cmocka_unit_test(generations), cmocka_unit_test(what_moves), cmocka_unit_test(not_predicted),
-                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),  cmocka_unit_test(other_tables), cmocka_unit_test(other_machine), cmocka_unit_test(real_logs),
-                cmocka_unit_test(refuses),
+                cmocka_unit_test(expected_json), cmocka_unit_test(generations),
+                cmocka_unit_test(what_moves),    cmocka_unit_test(not_predicted),
+                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),
+                cmocka_unit_test(other_tables),  cmocka_unit_test(other_machine),
+                cmocka_unit_test(real_logs),     cmocka_unit_test(refuses),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,4 +1,5 @@
-/* The advice of the probe, step by step, over made-up machines whose KVM is played by this file's ioctl(). */
+/* The advice of the probe, step by step, over made-up machines whose KVM is played by this file's
+ * ioctl(). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -39,7 +40,8 @@ int ioctl(int fd, unsigned long request, ...)
                 return arg == 235 ? kvm.types : arg == 234 ? kvm.memfd : 0;
         case KVM_CREATE_VM:
                 assert_int_equal(arg, 5);
-                return kvm.vm_error ? fails_with(kvm.vm_error) : open("/dev/null", O_RDWR | O_CLOEXEC);
+                return kvm.vm_error ? fails_with(kvm.vm_error)
+                                    : open("/dev/null", O_RDWR | O_CLOEXEC);
         case KVM_MEMORY_ENCRYPT_OP:
                 c = (void *)arg;
                 assert_int_equal(c->id, 0);
@@ -85,7 +87,8 @@ static void says(bool intel, bool ok, const char *what)
         OK(sv_tdx_probe_at(root, intel, &p, &err));
         platform = p.platform;
         if (p.ok != ok || !strstr(*p.advice ? p.advice : p.found, what))
-                fail_msg("expected %s with \"%s\"; found %s: %s / %s", ok ? "yes" : "no", what, p.ok ? "yes" : "no", p.found, p.advice);
+                fail_msg("expected %s with \"%s\"; found %s: %s / %s", ok ? "yes" : "no", what,
+                         p.ok ? "yes" : "no", p.found, p.advice);
 }
 
 static void processor_to_module(void **state)
@@ -128,11 +131,13 @@ static void programs(void **state)
         SV_STR qemu = below("/usr/bin/qemu-system-x86_64");
         struct sv_err err = SV_ERR_NULL;
 
-        put("/usr/bin/qemu-system-x86_64", "pc-q35-9.2-machine pc-q35-10.0-machine pc-q35-2.12-machine and then some more text");
+        put("/usr/bin/qemu-system-x86_64",
+            "pc-q35-9.2-machine pc-q35-10.0-machine pc-q35-2.12-machine and then some more text");
         says(true, false, "QEMU 10.0 is too old for TDX: install 10.1");
         put("/usr/bin/qemu-system-x86_64", "no versions at all");
         says(true, false, "QEMU is too old for TDX");
-        put("/usr/bin/qemu-system-x86_64", "pc-q35-10.1-machine and then some more text, but not the object");
+        put("/usr/bin/qemu-system-x86_64",
+            "pc-q35-10.1-machine and then some more text, but not the object");
         says(true, false, "QEMU 10.1 was built without TDX");
         /* Wherever the words lie in a large file. */
         for (size_t at = 65536 - 40; at < 65536 + 8; at += 3) {
@@ -168,8 +173,10 @@ static void users(const char *socket_path)
                 {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 9, 0757, 0750, false},
                 {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 108, 0770, 0755, true},
                 {"libvirt-qemu:x:64055:108::/:/bin/false\n", "", 108, 0707, 0755, false},
-                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "a:x:9:b,libvirt-qemu\n", 9, 0770, 0755, true},
-                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "a:x:9:b,libvirt-qemu2\n", 9, 0770, 0755, false},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "a:x:9:b,libvirt-qemu\n", 9, 0770,
+                 0755, true},
+                {"libvirt-qemu:x:64055:108::/:/bin/false\n", "a:x:9:b,libvirt-qemu2\n", 9, 0770,
+                 0755, false},
                 {"qemu:x:107:107::/:/bin/false\nx:x:1:1::/:/\n", "", 107, 0755, 0755, false},
         };
 
@@ -178,16 +185,22 @@ static void users(const char *socket_path)
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 put("/etc/passwd", t[i].passwd);
                 put("/etc/group", t[i].group);
-                assert_int_equal(chown(socket_path, 0, t[i].gid) | chmod(socket_path, t[i].socket) | chmod(folder, t[i].folder), 0);
-                says(true, true, t[i].may ? "a quote service that answers" : "may not connect to the quote service");
+                assert_int_equal(chown(socket_path, 0, t[i].gid) | chmod(socket_path, t[i].socket) |
+                                         chmod(folder, t[i].folder),
+                                 0);
+                says(true, true,
+                     t[i].may ? "a quote service that answers"
+                              : "may not connect to the quote service");
         }
         drop("/etc/passwd");
 }
 
 static void quotes(void **state)
 {
-        static const uint8_t good[] = {0, 0, 0, 28, 1, 0, 1, 0, 5, 0, 0, 0, 28, 0, 0, 0, 0, 0, 0, 0, 4, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-        static const uint8_t refuses[] = {0, 0, 0, 16, 1, 0, 1, 0, 5, 0, 0, 0, 16, 0, 0, 0, 0x05, 0x20, 1, 0};
+        static const uint8_t good[] = {0, 0, 0, 28, 1, 0, 1,  0, 5, 0, 0, 0, 28, 0, 0, 0,
+                                       0, 0, 0, 0,  4, 0, 13, 0, 0, 0, 0, 0, 0,  0, 0, 0};
+        static const uint8_t refuses[] = {0, 0, 0,  16, 1, 0, 1,    0,    5, 0,
+                                          0, 0, 16, 0,  0, 0, 0x05, 0x20, 1, 0};
         SV_STR socket_path = below("/var/run/tdx-qgs/qgs.socket");
         pid_t pid;
 
@@ -211,15 +224,20 @@ static void quotes(void **state)
         says(true, true, "get no quotes");
         qgs_stop(pid);
         pid = qgs_start(socket_path, sv_bytes(good, sizeof(good)));
-        says(true, true, "31 TDs at a time, QEMU 11.1 with tdx-guest, libvirt 12.8, /usr/share/ovmf/OVMF.inteltdx.ms.fd, a quote service that answers");
+        says(true, true,
+             "31 TDs at a time, QEMU 11.1 with tdx-guest, libvirt 12.8, "
+             "/usr/share/ovmf/OVMF.inteltdx.ms.fd, a quote service that answers");
         users(socket_path);
         put("/sys/kernel/security/apparmor/profiles", "libvirtd (enforce)\n");
         says(true, true, "AppArmor");
         put("/etc/apparmor.d/abstractions/libvirt-qemu", "  /dev/kvm rw,\n");
         says(true, true, "AppArmor");
-        put("/etc/apparmor.d/local/abstractions/libvirt-qemu", "# /{,var/}run/tdx-qgs/qgs.socket rw,\n  deny /run/tdx-qgs/** w,\n/dev/x r,\n  # tdx-qgs/");
+        put("/etc/apparmor.d/local/abstractions/libvirt-qemu",
+            "# /{,var/}run/tdx-qgs/qgs.socket rw,\n  deny /run/tdx-qgs/** w,\n/dev/x r,\n  # "
+            "tdx-qgs/");
         says(true, true, "AppArmor");
-        put("/etc/apparmor.d/abstractions/libvirt-qemu.d/quotes", "  /{,var/}run/tdx-qgs/qgs.socket rw,\n");
+        put("/etc/apparmor.d/abstractions/libvirt-qemu.d/quotes",
+            "  /{,var/}run/tdx-qgs/qgs.socket rw,\n");
         says(true, true, "a quote service that answers");
         qgs_stop(pid);
 }

@@ -38,14 +38,16 @@ static void parsed(void **state)
         assert_int_equal(quote.n, 5);
         assert_memory_equal(quote.p, "quote", 5);
         for (size_t n = 0; n < b.n; n++)
-                FAILS(sv_qgs_quote_response(sv_bytes(b.p, n), &quote, &err), SV_FORMAT, "tdx.qgs.message");
+                FAILS(sv_qgs_quote_response(sv_bytes(b.p, n), &quote, &err), SV_FORMAT,
+                      "tdx.qgs.message");
         message(&b, &p, platform_body);
         OK(sv_qgs_platform_response(sv_buf_bytes(&b), &platform, &err));
         assert_int_equal(platform.tdqe_svn, 4);
         assert_int_equal(platform.pce_svn, 13);
         assert_int_equal(platform.platform_id.n * 10 + platform.cpu_svn.n, 21);
         for (size_t n = 0; n < b.n; n++)
-                FAILS(sv_qgs_platform_response(sv_bytes(b.p, n), &platform, &err), SV_FORMAT, "tdx.qgs.message");
+                FAILS(sv_qgs_platform_response(sv_bytes(b.p, n), &platform, &err), SV_FORMAT,
+                      "tdx.qgs.message");
 }
 
 static void one_thing_wrong(void **state)
@@ -54,11 +56,15 @@ static void one_thing_wrong(void **state)
                 struct shape shape;
                 const char *check;
         } t[] = {
-                {{2, 1, 0, 0, sizeof(quote_body)}, "tdx.qgs.message"},       {{1, 5, 0, 0, sizeof(quote_body)}, "tdx.qgs.message"},
-                {{1, 1, 1, 0, sizeof(quote_body)}, "tdx.qgs.message"},       {{1, 1, 0, 0, sizeof(quote_body) - 1}, "tdx.qgs.message"},
-                {{1, 1, 0, 0x12005, sizeof(quote_body)}, "tdx.qgs.refused"}, {{1, 1, 0, 0xe011, 0}, "tdx.qgs.refused"},
+                {{2, 1, 0, 0, sizeof(quote_body)}, "tdx.qgs.message"},
+                {{1, 5, 0, 0, sizeof(quote_body)}, "tdx.qgs.message"},
+                {{1, 1, 1, 0, sizeof(quote_body)}, "tdx.qgs.message"},
+                {{1, 1, 0, 0, sizeof(quote_body) - 1}, "tdx.qgs.message"},
+                {{1, 1, 0, 0x12005, sizeof(quote_body)}, "tdx.qgs.refused"},
+                {{1, 1, 0, 0xe011, 0}, "tdx.qgs.refused"},
         };
-        static const uint8_t empty[] = {0, 0, 0, 0, 0, 0, 0, 0}, huge[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3};
+        static const uint8_t empty[] = {0, 0, 0, 0, 0, 0, 0, 0},
+                             huge[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3};
         struct shape s = {1, 1, 0, 0, sizeof(empty)};
         struct sv_err err = SV_ERR_NULL;
         SV_BUF b = SV_BUF_NULL;
@@ -66,7 +72,8 @@ static void one_thing_wrong(void **state)
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 message(&b, &t[i].shape, quote_body);
-                FAILS(sv_qgs_quote_response(sv_buf_bytes(&b), &quote, &err), !strcmp(t[i].check, "tdx.qgs.refused") ? SV_SYSTEM : SV_FORMAT, t[i].check);
+                FAILS(sv_qgs_quote_response(sv_buf_bytes(&b), &quote, &err),
+                      !strcmp(t[i].check, "tdx.qgs.refused") ? SV_SYSTEM : SV_FORMAT, t[i].check);
         }
         message(&b, &s, empty);
         FAILS(sv_qgs_quote_response(sv_buf_bytes(&b), &quote, &err), SV_FORMAT, "tdx.qgs.message");
@@ -77,8 +84,10 @@ static void one_thing_wrong(void **state)
 
 static void requests(void **state)
 {
-        static const uint8_t platform[] = {0, 0, 0, 16, 1, 0, 1, 0, 4, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0};
-        static const uint8_t quote[] = {0, 0, 0, 27, 1, 0, 1, 0, 0, 0, 0, 0, 27, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c'};
+        static const uint8_t platform[] = {0, 0, 0,  16, 1, 0, 1, 0, 4, 0,
+                                           0, 0, 16, 0,  0, 0, 0, 0, 0, 0};
+        static const uint8_t quote[] = {0, 0, 0, 27, 1, 0, 1, 0, 0, 0, 0, 0, 27,  0,   0,  0,
+                                        0, 0, 0, 0,  3, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c'};
         SV_BUF b = SV_BUF_NULL, q = SV_BUF_NULL;
 
         sv_qgs_platform_request(&b);
@@ -98,7 +107,9 @@ static int talk(const char *path, struct sv_bytes answer, struct sv_buf *got, st
 
         sv_buf_clear(got);
         sv_qgs_platform_request(&question);
-        r = sv_qgs_connect(path, &fd, err) < 0 ? -1 : sv_qgs_exchange(fd, sv_buf_bytes(&question), answer.n ? 20000 : 50, got, err);
+        r = sv_qgs_connect(path, &fd, err) < 0
+                    ? -1
+                    : sv_qgs_exchange(fd, sv_buf_bytes(&question), answer.n ? 20000 : 50, got, err);
         qgs_stop(pid);
         return r;
 }
@@ -110,21 +121,30 @@ static void over_a_socket(void **state)
         SV_BUF got = SV_BUF_NULL;
         int fd = -1;
 
-        FAILS(talk(path, sv_bytes_str("\1\1\1\1") /* 16 MiB announced */, &got, &err), SV_FORMAT, "tdx.qgs.message");
-        FAILS(talk(path, sv_bytes((const uint8_t *)"\0\0\0\0", 4), &got, &err), SV_FORMAT, "tdx.qgs.message");
-        FAILS(talk(path, sv_bytes((const uint8_t *)"\0\0\0\5abc", 7), &got, &err), SV_SYSTEM, "tdx.qgs.answer"); /* hangs up early */
-        FAILS(talk(path, SV_BYTES_NULL, &got, &err), SV_SYSTEM, "tdx.qgs.answer");                                /* says nothing */
+        FAILS(talk(path, sv_bytes_str("\1\1\1\1") /* 16 MiB announced */, &got, &err), SV_FORMAT,
+              "tdx.qgs.message");
+        FAILS(talk(path, sv_bytes((const uint8_t *)"\0\0\0\0", 4), &got, &err), SV_FORMAT,
+              "tdx.qgs.message");
+        /* hangs up early */
+        FAILS(talk(path, sv_bytes((const uint8_t *)"\0\0\0\5abc", 7), &got, &err), SV_SYSTEM,
+              "tdx.qgs.answer");
+        /* says nothing */
+        FAILS(talk(path, SV_BYTES_NULL, &got, &err), SV_SYSTEM, "tdx.qgs.answer");
         OK(talk(path, sv_bytes((const uint8_t *)"\0\0\0\5abcde", 9), &got, &err));
         assert_int_equal(got.n, 5);
         assert_memory_equal(got.p, "abcde", 5);
-        FAILS(sv_qgs_connect(path, &fd, &err), SV_SYSTEM, "tdx.qgs.connect"); /* nobody listens any more */
+        /* nobody listens any more */
+        FAILS(sv_qgs_connect(path, &fd, &err), SV_SYSTEM, "tdx.qgs.connect");
         unlink(path);
         FAILS(sv_qgs_connect(path, &fd, &err), SV_SYSTEM, "tdx.qgs.connect");
-        FAILS(sv_qgs_connect("/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901", &fd, &err),
+        FAILS(sv_qgs_connect("/01234567890123456789012345678901234567890123456789012345678901234567"
+                             "89012345678901234567890123456789012345678901",
+                             &fd, &err),
               SV_SYSTEM, "tdx.qgs.connect");
 }
 
-/* Whole in the end, a byte at a time, and later than anybody waits: the end counts for the whole conversation. */
+/* Whole in the end, a byte at a time, and later than anybody waits: the end counts for the whole
+ * conversation. */
 static void by_and_by(void **state)
 {
         SV_STR path = sv_asprintf("%s/slow.sock", root);
@@ -151,7 +171,8 @@ static void by_and_by(void **state)
         close(listener);
         sv_qgs_platform_request(&question);
         OK(sv_qgs_connect(path, &fd, &err));
-        FAILS(sv_qgs_exchange(fd, sv_buf_bytes(&question), 300, &got, &err), SV_SYSTEM, "tdx.qgs.answer");
+        FAILS(sv_qgs_exchange(fd, sv_buf_bytes(&question), 300, &got, &err), SV_SYSTEM,
+              "tdx.qgs.answer");
         close(fd);
         qgs_stop(pid);
 }
@@ -169,10 +190,8 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(parsed),
-                cmocka_unit_test(one_thing_wrong),
-                cmocka_unit_test(requests),
-                cmocka_unit_test(over_a_socket),
+                cmocka_unit_test(parsed),    cmocka_unit_test(one_thing_wrong),
+                cmocka_unit_test(requests),  cmocka_unit_test(over_a_socket),
                 cmocka_unit_test(by_and_by),
         };
 

@@ -1,15 +1,19 @@
-/* Quotes of the simulator's platform with one thing wrong: each field of the form has its check, each part that is signed has its signature's,
- * and each length its error. */
+/* Quotes of the simulator's platform with one thing wrong: each field of the form has its check,
+ * each part that is signed has its signature's, and each length its error. */
 #include "base/core/file.h"
 #include "tdx/verify/verify.h"
 #include "tests/teesim/intelpki.h"
 #include "tests/unit/unit.h"
 
 #define JUNE_2026 1780272000
-#define MR "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+#define MR                                                                                         \
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
+        "a1a1a1a1"
 
-static const char state_text[] = "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR
-                                 "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
+static const char state_text[] =
+        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
+        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR
+        "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
 static const uint8_t rtmr[4][INTEL_MR] = {{0x10}, {0x11}, {0x12}, {0x13}};
 
 static char dir[32];
@@ -21,7 +25,11 @@ static struct sv_tdx_in in;
 
 static void sign(unsigned version, unsigned type, struct sv_buf *out)
 {
-        struct intel_quote q = {.version = version, .type = type, .state = state_json, .rtmr = rtmr, .report_data = "report data"};
+        struct intel_quote q = {.version = version,
+                                .type = type,
+                                .state = state_json,
+                                .rtmr = rtmr,
+                                .report_data = "report data"};
 
         intel_quote(&signer, &q, out);
 }
@@ -37,11 +45,12 @@ static int verify(struct sv_bytes quote, struct sv_err *err)
         return r;
 }
 
-/* Offsets of version 4 (Intel TDX DCAP Quoting Library API, appendix A.3); a body of another type moves what is behind it. */
-#define BODY 48
-#define SIG4 (48 + 584) /* length of the signature data */
+/* Offsets of version 4 (Intel TDX DCAP Quoting Library API, appendix A.3); a body of another type
+ * moves what is behind it. */
+#define BODY  48
+#define SIG4  (48 + 584) /* length of the signature data */
 #define OUTER (SIG4 + 4 + 128)
-#define AUTH (OUTER + 6 + 384 + 64)
+#define AUTH  (OUTER + 6 + 384 + 64)
 #define INNER (AUTH + 2 + 32)
 
 static void fields(void **state)
@@ -84,7 +93,8 @@ static void fields(void **state)
                 OK(sv_quote_parse(sv_buf_bytes(&raw), &q, &err));
                 assert_int_not_equal(raw.p[t[i].at], t[i].value);
                 raw.p[t[i].at] = t[i].value;
-                print_message("version %u type %u, byte %zu is %u\n", t[i].version, t[i].type, t[i].at, t[i].value);
+                print_message("version %u type %u, byte %zu is %u\n", t[i].version, t[i].type,
+                              t[i].at, t[i].value);
                 FAILS(sv_quote_parse(sv_buf_bytes(&raw), &q, &err), SV_FORMAT, t[i].check);
         }
 }
@@ -101,7 +111,8 @@ static void lengths(void **state)
 
                 sign(forms[i][0], forms[i][1], &raw);
                 for (size_t n = 0; n < raw.n; n++)
-                        FAILS(sv_quote_parse(sv_bytes(raw.p, n), &q, &err), SV_FORMAT, n < head ? "tdx.quote.size" : "tdx.quote.signature");
+                        FAILS(sv_quote_parse(sv_bytes(raw.p, n), &q, &err), SV_FORMAT,
+                              n < head ? "tdx.quote.size" : "tdx.quote.signature");
                 sv_buf_put(&raw, sv_bytes_str("behind"));
                 OK(sv_quote_parse(sv_buf_bytes(&raw), &q, &err));
                 assert_int_equal(q.trailing, 6);
@@ -110,7 +121,8 @@ static void lengths(void **state)
         }
 }
 
-/* One bit of each byte of a part. What the form cannot take is refused before its signature is looked at. */
+/* One bit of each byte of a part. What the form cannot take is refused before its signature is
+ * looked at. */
 static void bits(void **state)
 {
         static const struct {
@@ -156,13 +168,15 @@ static void documents(void **state)
                         if (verify(sv_buf_bytes(&raw), &err) == 0)
                                 fail_msg("%s: byte %zu changed, and believed", checks[d], i);
                         if (strncmp(err.check, checks[d], strlen(checks[d])))
-                                fail_msg("%s: byte %zu changed: %s [%s]", checks[d], i, err.msg, err.check);
+                                fail_msg("%s: byte %zu changed: %s [%s]", checks[d], i, err.msg,
+                                         err.check);
                         docs[d]->p[i] ^= 1;
                 }
         OK(verify(sv_buf_bytes(&raw), &err));
 }
 
-/* The extension of the PCK certificate, as its value: each length, and each element twice or not at all. */
+/* The extension of the PCK certificate, as its value: each length, and each element twice or not at
+ * all. */
 static void extension(void **state)
 {
         SV_CERTS chain = {0};
@@ -183,10 +197,12 @@ static void extension(void **state)
         copy[ext.n] = 0;
         assert_false(sv_pck_extension(sv_bytes(copy, ext.n + 1), &p));
         for (size_t i = 0; i + 12 < ext.n; i++)
-                if (copy[i] == 6 && copy[i + 1] == 10 && copy[i + 11] >= 1 && copy[i + 11] <= 4) { /* an OID of ours becomes another's */
+                if (copy[i] == 6 && copy[i + 1] == 10 && copy[i + 11] >= 1 &&
+                    copy[i + 11] <= 4) { /* an OID of ours becomes another's */
                         copy[i + 11] += 100;
                         assert_false(sv_pck_extension(sv_bytes(copy, ext.n), &p));
-                        copy[i + 11] = copy[i + 11] == 104 ? 3 : 4; /* and one that is there already */
+                        /* and one that is there already */
+                        copy[i + 11] = copy[i + 11] == 104 ? 3 : 4;
                         assert_false(sv_pck_extension(sv_bytes(copy, ext.n), &p));
                         copy[i + 11] = ext.p[i + 11];
                 }
@@ -195,8 +211,9 @@ static void extension(void **state)
 
 static int begin(void **state)
 {
-        static const char *const names[] = {"tcb_info.json", "tcb_info_chain.pem", "qe_identity.json", "qe_identity_chain.pem", "pck_crl.der",
-                                            "root_ca_crl.der", "root.pem"};
+        static const char *const names[] = {
+                "tcb_info.json", "tcb_info_chain.pem", "qe_identity.json", "qe_identity_chain.pem",
+                "pck_crl.der",   "root_ca_crl.der",    "root.pem"};
         struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
         struct intel_pki pki = {0};
 
@@ -213,9 +230,14 @@ static int begin(void **state)
                 if (sv_file_read(path, 1 << 16, &parts[i], "test.file", NULL) < 0)
                         return -1;
         }
-        in = (struct sv_tdx_in){.tcb_info = sv_buf_bytes(&parts[0]), .tcb_info_chain = sv_buf_bytes(&parts[1]), .qe_identity = sv_buf_bytes(&parts[2]),
-                                .qe_identity_chain = sv_buf_bytes(&parts[3]), .pck_crl = sv_buf_bytes(&parts[4]),
-                                .root_ca_crl = sv_buf_bytes(&parts[5]), .test_roots = &roots, .time = JUNE_2026};
+        in = (struct sv_tdx_in){.tcb_info = sv_buf_bytes(&parts[0]),
+                                .tcb_info_chain = sv_buf_bytes(&parts[1]),
+                                .qe_identity = sv_buf_bytes(&parts[2]),
+                                .qe_identity_chain = sv_buf_bytes(&parts[3]),
+                                .pck_crl = sv_buf_bytes(&parts[4]),
+                                .root_ca_crl = sv_buf_bytes(&parts[5]),
+                                .test_roots = &roots,
+                                .time = JUNE_2026};
         return sv_certs_parse(sv_buf_bytes(&parts[6]), &roots, "test.root", NULL) < 0 ||
                sv_json_parse(sv_bytes_str(state_text), "state", &state_json, NULL) < 0;
 }
@@ -233,7 +255,8 @@ static int end(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(fields), cmocka_unit_test(lengths), cmocka_unit_test(bits), cmocka_unit_test(documents), cmocka_unit_test(extension),
+                cmocka_unit_test(fields),    cmocka_unit_test(lengths),   cmocka_unit_test(bits),
+                cmocka_unit_test(documents), cmocka_unit_test(extension),
         };
 
         return cmocka_run_group_tests(tests, begin, end);

@@ -1,86 +1,7 @@
-/* The row of TDX, its pure part: evidence and collateral in each of their forms to claims, what is needed, rules and what they refuse.
- * Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong (shared vectors). */
-#include "base/core/file.h"
-#include "tee/trust-cache.h"
-#include "base/core/text.h"
-#include "policy/evaluate.h"
-#include "policy/policy.h"
-#include "tdx/verify/bundle.h"
-#include "tdx/verify/evidence.h"
-#include "tdx/options.h"
-#include "tdx/verify/require.h"
-#include "tdx/tee.h"
-#include "tests/unit/tdx_vectors.h"
-
-/* One for all of these tests, whatever order they come in. */
-static struct sv_memory *memory;
-
-/* Anew, and with what the verifications before have left: the answers are the same. */
-static int verify(const struct sv_json *evidence, const struct collateral *c, const char *at, struct sv_bytes report_data, struct sv_json **claims)
-{
-        struct sv_verify_in in = {.evidence = evidence, .report_data = report_data, .collateral = {c->blobs, c->n}};
-        struct sv_err warm_err = SV_ERR_NULL;
-        int r;
-
-        OK(sv_parse_time(at, &in.time, "test.time", &err));
-        memset(&err, 0, sizeof(err));
-        r = sv_tdx_tee_verify(&in, claims, &err);
-        in.memory = memory;
-        for (int i = 0; i < 2; i++) {
-                SV_JSON *warm = NULL;
-
-                assert_int_equal(sv_tdx_tee_verify(&in, &warm, &warm_err), r);
-                assert_string_equal(warm_err.check, err.check);
-                assert_string_equal(warm_err.msg, err.msg);
-                assert_int_equal(warm_err.class, err.class);
-                assert_true(r < 0 ? !warm : sv_json_equal(warm, *claims));
-        }
-        return r;
-}
-
-static int verify_row(const struct sv_json *row, const char *bundle, struct sv_json **claims)
-{
-        const char *root = sv_json_str(sv_json_get(row, "root"));
-        struct collateral c = {.n = 0};
-        SV_JSON *evidence = evidence_of(sv_json_str(sv_json_get(row, "quote")));
-        int r;
-
-        if (bundle)
-                add(&c, "bundle", bundle);
-        else
-                add_folder(&c, sv_json_str(sv_json_get(row, "collateral")));
-        if (root && !strstr(root, "Intel_SGX_Root_CA"))
-                add(&c, "sgx-root", root);
-        r = verify(evidence, &c, sv_json_str(sv_json_get(row, "at")), SV_BYTES_NULL, claims);
-        drop(&c);
-        return r;
-}
-
-static const char *text(const struct sv_json *claims, const char *pointer)
-{
-        const char *s = sv_json_str(sv_json_pointer(claims, pointer));
-
-        return s ? s : "(none)";
-}
-
-static void same_status(const char *id, const struct sv_json *want, const struct sv_json *claims)
-{
-        static const struct {
-                const char *member, *claim;
-        } t[] = {{"status", "/tcb/status"}, {"platform", "/tcb/platform/status"}, {"module", "/tcb/module/status"}, {"qe", "/tcb/qe/status"},
-                 {"tcb_date", "/tcb/tcb_date"}};
-
-        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                const char *s = sv_json_str(sv_json_get(want, t[i].member));
-
-                if (s && strcmp(s, text(claims, t[i].claim)))
-                        fail_msg("%s: %s is %s, %s was expected", id, t[i].claim, text(claims, t[i].claim), s);
-        }
-        if (sv_json_get(want, "advisories"))
-                assert_true(sv_json_equal(sv_json_get(want, "advisories"), sv_json_pointer(claims, "/tcb/advisories")));
-        if (sv_json_get(want, "debug"))
-                assert_int_equal(sv_json_bool(sv_json_get(want, "debug"), false), sv_json_bool(sv_json_pointer(claims, "/tdattributes_bits/debug"), true));
-}
+/* The row of TDX, its pure part: evidence and collateral in each of their forms to claims, what is
+ * needed, rules and what they refuse. Quotes of real platforms with Intel's collateral of their
+ * time, and cases with one thing wrong (shared vectors). */
+#include "tests/unit/tdx_tee.h"
 
 static void real_pairs(void **state)
 {
@@ -88,11 +9,13 @@ static void real_pairs(void **state)
         unsigned held = 0, refused = 0;
 
         for (size_t i = 0; i < sv_json_len(rows); i++) {
-                const struct sv_json *row = sv_json_at(rows, i), *want = sv_json_get(row, "expected");
+                const struct sv_json *row = sv_json_at(rows, i),
+                                     *want = sv_json_get(row, "expected");
                 SV_JSON *claims = NULL;
                 int r = verify_row(row, NULL, &claims);
 
-                if (!strncmp(text(want, "/status"), "REJECT", 6) || sv_json_get(want, "reject") || !sv_json_get(want, "status")) {
+                if (!strncmp(text(want, "/status"), "REJECT", 6) || sv_json_get(want, "reject") ||
+                    !sv_json_get(want, "status")) {
                         if (r == 0 || err.class == SV_OK)
                                 fail_msg("%s was accepted", text(row, "/quote"));
                         refused++;
@@ -123,7 +46,8 @@ static int strict(struct sv_json *claims)
         return sv_policy_evaluate(p, claims, &v, &err);
 }
 
-/* What the proof says, and its class; a case that verifies may still be one that the built-in policy refuses. */
+/* What the proof says, and its class; a case that verifies may still be one that the built-in
+ * policy refuses. */
 static void every_case(void **state)
 {
         SV_JSON *rows = read_json("cases/index.json");
@@ -131,19 +55,25 @@ static void every_case(void **state)
 
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *row = sv_json_at(rows, i), *want = sv_json_get(row, "expect");
-                const char *id = text(row, "/id"), *result = text(want, "/result"), *code = text(want, "/code");
+                const char *id = text(row, "/id"), *result = text(want, "/result"),
+                           *code = text(want, "/code");
                 SV_JSON *claims = NULL;
                 int r = verify_row(row, NULL, &claims);
 
                 if (!strcmp(result, "reject")) {
-                        enum sv_class class = !strncmp(code, "FORMAT", 6) || !strcmp(code, "PCK_CERT_TYPE") ? SV_FORMAT : SV_PROOF;
+                        enum sv_class class =
+                                !strncmp(code, "FORMAT", 6) || !strcmp(code, "PCK_CERT_TYPE")
+                                        ? SV_FORMAT
+                                        : SV_PROOF;
 
                         if (r == 0)
                                 fail_msg("%s was accepted: %s", id, text(row, "/meaning"));
                         assert_null(claims);
                         /* A certificate may be malformed, or without what it must have. */
-                        if (err.class != class && !(err.class == SV_FORMAT && !strncmp(err.check, "tdx.pck.", 8)))
-                                fail_msg("%s: %s [%s] has class %s", id, err.msg, err.check, sv_class_name(err.class));
+                        if (err.class != class &&
+                            !(err.class == SV_FORMAT && !strncmp(err.check, "tdx.pck.", 8)))
+                                fail_msg("%s: %s [%s] has class %s", id, err.msg, err.check,
+                                         sv_class_name(err.class));
                         refused++;
                 } else if (!strcmp(result, "accept")) {
                         bool current;
@@ -151,15 +81,18 @@ static void every_case(void **state)
                         if (r < 0)
                                 fail_msg("%s: %s [%s]", id, err.msg, err.check);
                         same_status(id, want, claims);
-                        current = !strcmp(text(claims, "/tcb/status"), "UpToDate") && !strstr(text(row, "/meaning"), "policy") &&
+                        current = !strcmp(text(claims, "/tcb/status"), "UpToDate") &&
+                                  !strstr(text(row, "/meaning"), "policy") &&
                                   !strstr(text(row, "/meaning"), "POLICY");
                         if (current != (strict(claims) == 0))
-                                fail_msg("%s (%s): the built-in policy says %s", id, text(row, "/meaning"), err.msg);
+                                fail_msg("%s (%s): the built-in policy says %s", id,
+                                         text(row, "/meaning"), err.msg);
                         denied += !current;
                         held++;
                 }
         }
-        print_message("%u cases hold, %u of them refused by the built-in policy; %u do not hold\n", held, denied, refused);
+        print_message("%u cases hold, %u of them refused by the built-in policy; %u do not hold\n",
+                      held, denied, refused);
         assert_true(held >= 20 && refused >= 60 && denied >= 10);
 }
 
@@ -170,9 +103,11 @@ static void bundles(void **state)
         static const struct {
                 const char *bundle, *collateral;
         } t[] = {
-                {"collateral-json/00806f-2025-07.platform_collaterals.json", "collateral/00806f-2025-07"},
+                {"collateral-json/00806f-2025-07.platform_collaterals.json",
+                 "collateral/00806f-2025-07"},
                 {"collateral-json/90c06f-2026-02.dcap-qvl.json", "collateral/90c06f-2026-02"},
-                {"collateral-json/90c06f-2026-02.platform_collaterals.json", "collateral/90c06f-2026-02"},
+                {"collateral-json/90c06f-2026-02.platform_collaterals.json",
+                 "collateral/90c06f-2026-02"},
                 {"collateral-json/b0c06f-2025-06.dcap-qvl.json", "collateral/b0c06f-2025-06"},
         };
         SV_JSON *rows = read_json("expected-real.json");
@@ -180,7 +115,8 @@ static void bundles(void **state)
 
         for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
                 for (size_t i = 0; i < sv_json_len(rows); i++) {
-                        const struct sv_json *row = sv_json_at(rows, i), *want = sv_json_get(row, "expected");
+                        const struct sv_json *row = sv_json_at(rows, i),
+                                             *want = sv_json_get(row, "expected");
                         SV_JSON *folder = NULL;
                         SV_JSON *claims = NULL;
                         struct sv_err first;
@@ -192,9 +128,12 @@ static void bundles(void **state)
                         first = err;
                         b = verify_row(row, t[k].bundle, &claims);
                         if (a != b || (a == 0 && !sv_json_equal(folder, claims)))
-                                fail_msg("%s with %s: %s [%s], and with the folder %s", text(row, "/quote"), t[k].bundle, err.msg, err.check, first.check);
+                                fail_msg("%s with %s: %s [%s], and with the folder %s",
+                                         text(row, "/quote"), t[k].bundle, err.msg, err.check,
+                                         first.check);
                         if (a < 0) /* a file of one platform may have nothing for another */
-                                assert_true(!strcmp(first.check, err.check) || !strcmp(err.check, "tdx.collateral.missing"));
+                                assert_true(!strcmp(first.check, err.check) ||
+                                            !strcmp(err.check, "tdx.collateral.missing"));
                         else
                                 same_status(text(row, "/quote"), want, claims);
                         held += a == 0;
@@ -214,12 +153,20 @@ static void bundle_malformed(void **state)
                 {"{\"tcb_info\":1}", "tdx.bundle.member"},
                 {"{\"tcb_info\":\"{}\"}", "tdx.bundle.member"},
                 {"{\"tcb_info\":\"{}\",\"tcb_info_signature\":\"\\\"\"}", "tdx.bundle.hex"},
-                {"{\"tcb_info\":\"{}\",\"tcb_info_signature\":\"00\",\"qe_identity\":\"{}\",\"qe_identity_signature\":\"00\"}", "tdx.bundle.member"},
-                {"{\"tcb_info\":\"{}\",\"tcb_info_signature\":\"00\",\"qe_identity\":\"{}\",\"qe_identity_signature\":\"00\","
-                 "\"tcb_info_issuer_chain\":\"\",\"qe_identity_issuer_chain\":\"\",\"pck_crl\":\"0x\"}", "tdx.bundle.hex"},
+                {"{\"tcb_info\":\"{}\",\"tcb_info_signature\":\"00\",\"qe_identity\":\"{}\",\"qe_"
+                 "identity_signature\":\"00\"}",
+                 "tdx.bundle.member"},
+                {"{\"tcb_info\":\"{}\",\"tcb_info_signature\":\"00\",\"qe_identity\":\"{}\",\"qe_"
+                 "identity_signature\":\"00\","
+                 "\"tcb_info_issuer_chain\":\"\",\"qe_identity_issuer_chain\":\"\",\"pck_crl\":"
+                 "\"0x\"}",
+                 "tdx.bundle.hex"},
                 {"{\"collaterals\":{\"tdqeidentity\":1}}", "tdx.bundle.member"},
-                {"{\"collaterals\":{\"tcbinfos\":[{\"fmspc\":\"00806F050000\",\"tdx_tcbinfo\":[]}]}}", "tdx.bundle.member"},
-                {"{\"collaterals\":{\"certificates\":{\"TCB-Info-Issuer-Chain\":\"-%4\"}}}", "tdx.bundle.chain"},
+                {"{\"collaterals\":{\"tcbinfos\":[{\"fmspc\":\"00806F050000\",\"tdx_tcbinfo\":[]}]}"
+                 "}",
+                 "tdx.bundle.member"},
+                {"{\"collaterals\":{\"certificates\":{\"TCB-Info-Issuer-Chain\":\"-%4\"}}}",
+                 "tdx.bundle.chain"},
                 {"{\"collaterals\":{\"rootcacrl\":{}}}", "tdx.bundle.member"},
                 {"{\"collaterals\":{\"pckcacrl\":{\"platformCrl\":\"3\"}}}", "tdx.bundle.hex"},
         };
@@ -228,7 +175,8 @@ static void bundle_malformed(void **state)
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 struct sv_tdx_bundle b = {0};
 
-                FAILS(sv_tdx_bundle_read(sv_bytes_str(t[i].text), &pck, false, &b, &err), SV_FORMAT, t[i].check);
+                FAILS(sv_tdx_bundle_read(sv_bytes_str(t[i].text), &pck, false, &b, &err), SV_FORMAT,
+                      t[i].check);
                 assert_null(b.part[0].p);
         }
 }
@@ -246,11 +194,14 @@ static void missing(void **state)
 
                 add_folder(&c, "collateral/00806f-2025-07");
                 memset(c.blobs[without].kind, 0, sizeof(c.blobs[0].kind));
-                assert_int_equal(verify(evidence, &c, "2025-07-22T00:00:00Z", SV_BYTES_NULL, &claims), -1);
+                assert_int_equal(
+                        verify(evidence, &c, "2025-07-22T00:00:00Z", SV_BYTES_NULL, &claims), -1);
                 assert_int_equal(err.class, SV_PROOF);
-                assert_string_equal(err.check, without < SV_TDX_PCK_CRL ? "tdx.collateral.missing" : "tdx.pck.crl");
+                assert_string_equal(err.check, without < SV_TDX_PCK_CRL ? "tdx.collateral.missing"
+                                                                        : "tdx.pck.crl");
                 if (without < SV_TDX_PCK_CRL)
-                        assert_non_null(strstr(err.msg, sv_tdx_part_kind((enum sv_tdx_part)without)));
+                        assert_non_null(
+                                strstr(err.msg, sv_tdx_part_kind((enum sv_tdx_part)without)));
                 drop(&c);
         }
 }
@@ -281,11 +232,13 @@ static void claims_of_a_real_td(void **state)
         assert_int_equal(sv_json_len(sv_json_pointer(claims, "/tcb/update")), 0);
         assert_string_equal(text(claims, "/tcb/expires"), "2025-08-06T09:06:43Z");
         OK(strict(claims));
-        FAILS(verify(evidence, &c, "2025-07-22T00:00:00Z", sv_bytes(other, 48), &claims), SV_PROOF, "tdx.report_data");
+        FAILS(verify(evidence, &c, "2025-07-22T00:00:00Z", sv_bytes(other, 48), &claims), SV_PROOF,
+              "tdx.report_data");
         /* Another digest in the first event behind the header. */
         log.p[32 + (log.p[28] | (size_t)log.p[29] << 8) + 14] ^= 1;
         sv_json_set_b64(evidence, "cc_eventlog", sv_buf_bytes(&log));
-        FAILS(verify(evidence, &c, "2025-07-22T00:00:00Z", SV_BYTES_NULL, &claims), SV_PROOF, "tdx.ccel.replay");
+        FAILS(verify(evidence, &c, "2025-07-22T00:00:00Z", SV_BYTES_NULL, &claims), SV_PROOF,
+              "tdx.ccel.replay");
         drop(&c);
 }
 
@@ -338,7 +291,8 @@ static void needs(void **state)
         static const char *const urls[] = {
                 "https://api.trustedservices.intel.com/tdx/certification/v4/tcb?fmspc=00806F050000",
                 "https://api.trustedservices.intel.com/tdx/certification/v4/qe/identity",
-                "https://api.trustedservices.intel.com/sgx/certification/v4/pckcrl?ca=platform&encoding=der",
+                "https://api.trustedservices.intel.com/sgx/certification/v4/"
+                "pckcrl?ca=platform&encoding=der",
                 "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der",
         };
         SV_JSON *out = sv_json_array();
@@ -349,7 +303,8 @@ static void needs(void **state)
         assert_int_equal(sv_json_len(out), 4);
         for (size_t i = 0; i < 4; i++)
                 assert_string_equal(text(sv_json_at(out, i), "/url"), urls[i]);
-        assert_string_equal(text(sv_json_at(out, 0), "/headers/TCB-Info-Issuer-Chain"), "tcb-info-chain");
+        assert_string_equal(text(sv_json_at(out, 0), "/headers/TCB-Info-Issuer-Chain"),
+                            "tcb-info-chain");
 }
 
 /* --- rules --- */
@@ -390,7 +345,7 @@ static const char *value_of(const struct sv_json *rules, const char *check, cons
 }
 
 #define G(tdx) "{\"name\":\"g\",\"tee\":\"tdx\",\"kernel\":\"/k\",\"tees\":{\"tdx\":{" tdx "}}}"
-#define ALL "{\"mrtd\":\"aa\",\"rtmr0\":\"00\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}"
+#define ALL    "{\"mrtd\":\"aa\",\"rtmr0\":\"00\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}"
 
 static void rules(void **state)
 {
@@ -403,7 +358,8 @@ static void rules(void **state)
         assert_string_equal(value_of(r, "policy.mrtd", "equals"), "\"aa\"");
         assert_string_equal(value_of(r, "policy.rtmr2", "equals"), "\"22\"");
         assert_string_equal(value_of(r, "policy.attributes.set", "bits_set"), "\"0x10000000\"");
-        assert_string_equal(value_of(r, "policy.attributes.clear", "bits_clear"), "\"0x7fffffffafffffff\"");
+        assert_string_equal(value_of(r, "policy.attributes.clear", "bits_clear"),
+                            "\"0x7fffffffafffffff\"");
         assert_string_equal(value_of(r, "policy.debug", "equals"), "false");
         assert_string_equal(value_of(r, "policy.tcb.status", "one_of"), "[\"UpToDate\"]");
         assert_string_equal(value_of(r, "policy.root", "equals"), "true");
@@ -411,20 +367,30 @@ static void rules(void **state)
         assert_true(strspn(value_of(r, "policy.mrconfigid", "equals") + 1, "0") == 96);
         assert_true(strspn(value_of(r, "policy.rtmr3", "equals") + 1, "0") == 96);
         /* What is not predicted must be said to be left out. */
-        FAILS(rules_of(G(""), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}", &none), SV_USAGE, "tdx.policy.unpredicted");
+        FAILS(rules_of(G(""), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}", &none),
+              SV_USAGE, "tdx.policy.unpredicted");
         assert_non_null(strstr(err.msg, "rtmr0"));
         sv_json_freep(&none);
-        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\",\"rtmr1\",\"rtmr2\"]"), "{\"rtmr1\":\"11\"}", &none), SV_USAGE, "tdx.measurement");
+        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\",\"rtmr1\",\"rtmr2\"]"),
+                       "{\"rtmr1\":\"11\"}", &none),
+              SV_USAGE, "tdx.measurement");
         sv_json_freep(&none);
-        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"]"), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\"}", &none), SV_USAGE, "tdx.policy.unpredicted");
+        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"]"), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\"}",
+                       &none),
+              SV_USAGE, "tdx.policy.unpredicted");
         assert_non_null(strstr(err.msg, "\"allow_unpredicted\": [\"rtmr2\"]"));
         sv_json_freep(&none);
-        OK(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"],\"mrowner\":\"" "ababababababababababababababababababababababababababababababababababababababababababababababab"
-                      "ab\""), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}", &less));
+        OK(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"],\"mrowner\":\""
+                      "abababababababababababababababababababababababababababababababababababababab"
+                      "ababababababababab"
+                      "ab\""),
+                    "{\"mrtd\":\"aa\",\"rtmr1\":\"11\",\"rtmr2\":\"22\"}", &less));
         assert_string_equal(value_of(less, "policy.rtmr0", "equals"), "(none)");
         assert_string_equal(value_of(less, "policy.rtmr1", "equals"), "\"11\"");
         assert_true(strspn(value_of(less, "policy.mrowner", "equals") + 1, "ab") == 96);
-        OK(rules_of(G("\"require\":{\"rtmr3\":\"any\",\"sept_ve_disable\":false,\"xfam\":\"0xffffffffffffffff\"}"), ALL, &bare));
+        OK(rules_of(G("\"require\":{\"rtmr3\":\"any\",\"sept_ve_disable\":false,\"xfam\":"
+                      "\"0xffffffffffffffff\"}"),
+                    ALL, &bare));
         assert_string_equal(value_of(bare, "policy.rtmr3", "equals"), "(none)");
         assert_string_equal(value_of(bare, "policy.sept_ve_disable", "equals"), "(none)");
         assert_string_equal(value_of(bare, "policy.xfam", "bits_clear"), "(none)");
@@ -434,15 +400,34 @@ static void require(void **state)
 {
         SV_JSON *r = NULL;
         SV_JSON *want = NULL;
-        static const char good[] = "{\"status\":[\"UpToDate\",\"SWHardeningNeeded\"],\"grace_days\":90,\"tcb_date\":\"2024-03-13\",\"tcb_evaluation\":17,"
-                                   "\"advisories_denied\":[\"INTEL-SA-00960\"],\"fmspc\":[\"00806f050000\"],\"xfam\":\"0xe7\","
+        static const char good[] = "{\"status\":[\"UpToDate\",\"SWHardeningNeeded\"],\"grace_"
+                                   "days\":90,\"tcb_date\":\"2024-03-13\",\"tcb_evaluation\":17,"
+                                   "\"advisories_denied\":[\"INTEL-SA-00960\"],\"fmspc\":["
+                                   "\"00806f050000\"],\"xfam\":\"0xe7\","
                                    "\"platforms_denied\":[\"00112233445566778899aabbccddeeff\"]}";
         static const char *const wrong[] = {
-                "{\"more\":1}", "{\"status\":[]}", "{\"status\":\"UpToDate\"}", "{\"status\":[\"Revoked\"]}", "{\"status\":[\"Fine\"]}",
-                "{\"status\":[\"OutOfDate\"],\"grace_days\":1}", "{\"grace_days\":-1}", "{\"grace_days\":\"9\"}", "{\"tcb_date\":\"2024\"}",
-                "{\"tcb_date\":7}", "{\"tcb_evaluation\":-1}", "{\"advisories_denied\":[]}", "{\"advisories_denied\":[\"SA-1\"]}",
-                "{\"advisories_denied\":[\"INTEL-SA-0/1\"]}", "{\"fmspc\":[\"00806F050000\"]}", "{\"fmspc\":[]}", "{\"mrseam\":[\"00\"]}",
-                "{\"platforms_denied\":{}}", "{\"xfam\":7}", "{\"xfam\":\"7\"}", "{\"mrservicetd\":\"\"}", "{\"sept_ve_disable\":0}",
+                "{\"more\":1}",
+                "{\"status\":[]}",
+                "{\"status\":\"UpToDate\"}",
+                "{\"status\":[\"Revoked\"]}",
+                "{\"status\":[\"Fine\"]}",
+                "{\"status\":[\"OutOfDate\"],\"grace_days\":1}",
+                "{\"grace_days\":-1}",
+                "{\"grace_days\":\"9\"}",
+                "{\"tcb_date\":\"2024\"}",
+                "{\"tcb_date\":7}",
+                "{\"tcb_evaluation\":-1}",
+                "{\"advisories_denied\":[]}",
+                "{\"advisories_denied\":[\"SA-1\"]}",
+                "{\"advisories_denied\":[\"INTEL-SA-0/1\"]}",
+                "{\"fmspc\":[\"00806F050000\"]}",
+                "{\"fmspc\":[]}",
+                "{\"mrseam\":[\"00\"]}",
+                "{\"platforms_denied\":{}}",
+                "{\"xfam\":7}",
+                "{\"xfam\":\"7\"}",
+                "{\"mrservicetd\":\"\"}",
+                "{\"sept_ve_disable\":0}",
                 "{\"rtmr3\":\"0\"}",
         };
 
@@ -450,7 +435,8 @@ static void require(void **state)
         OK(sv_json_parse(sv_bytes_str(good), "test", &want, &err));
         OK(sv_tdx_require_rules(want, r, &err));
         assert_string_equal(value_of(r, "policy.tcb.status", "one_of"),
-                            "[\"UpToDate\",\"SWHardeningNeeded\",\"OutOfDate\",\"OutOfDateConfigurationNeeded\"]");
+                            "[\"UpToDate\",\"SWHardeningNeeded\",\"OutOfDate\","
+                            "\"OutOfDateConfigurationNeeded\"]");
         assert_string_equal(value_of(r, "policy.tcb.grace", "at_most"), "90");
         assert_string_equal(value_of(r, "policy.tcb.date", "at_least"), "1710288000");
         assert_string_equal(value_of(r, "policy.advisory.00960", "absent"), "true");
@@ -474,11 +460,14 @@ static void inspected(void **state)
                 const char *file, *kind, *pointer, *value;
         } t[] = {
                 {"quotes/gtg-v5-td15.bin", "td-quote", "/fmspc", "90c06f000000"},
-                {"quotes/tr-v4-debug.bin", "td-quote", "/certificates/0/subject", "Intel SGX PCK Certificate"},
-                {"tdreport/intel-tdreport_for_test.dat", "td-report", "/seamattributes", "0x0000000000000000"},
+                {"quotes/tr-v4-debug.bin", "td-quote", "/certificates/0/subject",
+                 "Intel SGX PCK Certificate"},
+                {"tdreport/intel-tdreport_for_test.dat", "td-report", "/seamattributes",
+                 "0x0000000000000000"},
                 {"collateral/90c06f-2026-02/tcb_info.json", "tcb-info", "/fmspc", "90C06F000000"},
                 {"collateral/90c06f-2026-02/qe_identity.json", "qe-identity", "/id", "TD_QE"},
-                {"collateral-json/90c06f-2026-02.platform_collaterals.json", "pcs-collateral", "/platforms/0/fmspc", "90C06F000000"},
+                {"collateral-json/90c06f-2026-02.platform_collaterals.json", "pcs-collateral",
+                 "/platforms/0/fmspc", "90C06F000000"},
                 {"ccel/cos113.data.bin", "cc-event-log", "/events/0/register", "none"},
         };
         SV_JSON *evidence = NULL;
@@ -492,7 +481,8 @@ static void inspected(void **state)
 
                 assert_true(load(t[i].file, &raw));
                 OK(sv_tdx_inspect(sv_buf_bytes(&raw), &j, &err));
-                if (strcmp(text(j, "/kind"), t[i].kind) || (i + 1 < sizeof(t) / sizeof(t[0]) && strcmp(text(j, t[i].pointer), t[i].value)))
+                if (strcmp(text(j, "/kind"), t[i].kind) ||
+                    (i + 1 < sizeof(t) / sizeof(t[0]) && strcmp(text(j, t[i].pointer), t[i].value)))
                         fail_msg("%s: %s, %s", t[i].file, text(j, "/kind"), text(j, t[i].pointer));
         }
         evidence = evidence_of("quotes/gtg-v5-td15.bin");
@@ -513,7 +503,8 @@ static int make_memory(void **state)
 
 static int free_memory(void **state)
 {
-        print_message("%llu verifications found what they needed\n", (unsigned long long)sv_memory_hits(memory));
+        print_message("%llu verifications found what they needed\n",
+                      (unsigned long long)sv_memory_hits(memory));
         sv_memory_freep(&memory);
         return 0;
 }
@@ -521,13 +512,22 @@ static int free_memory(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(real_pairs),       cmocka_unit_test(every_case),          cmocka_unit_test(bundles),
-                cmocka_unit_test(bundle_malformed), cmocka_unit_test(missing),             cmocka_unit_test(claims_of_a_real_td),
-                cmocka_unit_test(out_of_date),      cmocka_unit_test(evidence_malformed),  cmocka_unit_test(needs),
-                cmocka_unit_test(rules),            cmocka_unit_test(require),
+                cmocka_unit_test(real_pairs),
+                cmocka_unit_test(every_case),
+                cmocka_unit_test(bundles),
+                cmocka_unit_test(bundle_malformed),
+                cmocka_unit_test(missing),
+                cmocka_unit_test(claims_of_a_real_td),
+                cmocka_unit_test(out_of_date),
+                cmocka_unit_test(evidence_malformed),
+                cmocka_unit_test(needs),
+                cmocka_unit_test(rules),
+                cmocka_unit_test(require),
                 cmocka_unit_test(inspected),
                 /* Another time, with all that is kept by now. */
-                cmocka_unit_test(real_pairs),       cmocka_unit_test(every_case),          cmocka_unit_test(bundles),
+                cmocka_unit_test(real_pairs),
+                cmocka_unit_test(every_case),
+                cmocka_unit_test(bundles),
         };
 
         return cmocka_run_group_tests(tests, make_memory, free_memory);

@@ -1,5 +1,6 @@
-/* The trial's calls, against a KVM that is played by this file: its ioctl() takes the place of the C library's. It holds every call against
- * the kernel's document and measures what is added as the TDX module does. */
+/* The trial's calls, against a KVM that is played by this file: its ioctl() takes the place of the
+ * C library's. It holds every call against the kernel's document and measures what is added as the
+ * TDX module does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -61,7 +62,8 @@ static void measure_page(const uint8_t *page, uint64_t gpa, bool extend)
 static bool in_slot(uint64_t gpa)
 {
         for (unsigned i = 0; i < kvm.n_slots; i++)
-                if (gpa >= kvm.slots[i].guest_phys_addr && gpa - kvm.slots[i].guest_phys_addr < kvm.slots[i].memory_size)
+                if (gpa >= kvm.slots[i].guest_phys_addr &&
+                    gpa - kvm.slots[i].guest_phys_addr < kvm.slots[i].memory_size)
                         return true;
         return false;
 }
@@ -75,7 +77,8 @@ static int add(struct sv_kvm_tdx_cmd *c)
                 assert_true(in_slot(r->gpa));
                 assert_int_equal(r->source_addr % 4096, 0);
                 if (r->gpa == kvm.hob)
-                        sv_buf_put(&kvm.hob_list, sv_bytes((void *)(uintptr_t)r->source_addr, 4096));
+                        sv_buf_put(&kvm.hob_list,
+                                   sv_bytes((void *)(uintptr_t)r->source_addr, 4096));
                 measure_page((void *)(uintptr_t)r->source_addr, r->gpa, c->flags & 1);
                 r->source_addr += 4096;
                 r->gpa += 4096;
@@ -102,8 +105,13 @@ static int tdx_op(int fd, struct sv_kvm_tdx_cmd *c)
                 caps->attributes = kvm.offers;
                 caps->xfam = 0x602e7;
                 caps->cpuid.nent = 2;
-                caps->cpuid.entries[0] = (struct kvm_cpuid_entry2){.function = 0x80000008, .eax = 0xff0000};
-                caps->cpuid.entries[1] = (struct kvm_cpuid_entry2){.function = 7, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0xf0};
+                caps->cpuid.entries[0] =
+                        (struct kvm_cpuid_entry2){.function = 0x80000008, .eax = 0xff0000};
+                caps->cpuid.entries[1] =
+                        (struct kvm_cpuid_entry2){.function = 7,
+                                                  .index = 1,
+                                                  .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+                                                  .eax = 0xf0};
                 return 0;
         }
         case SV_KVM_TDX_INIT_VM:
@@ -147,7 +155,8 @@ static int enable(const struct kvm_enable_cap *c)
 static void supported(struct sv_kvm_cpuid *c)
 {
         c->entries[0] = (struct kvm_cpuid_entry2){.function = 7, .index = 0, .eax = 0xff};
-        c->entries[1] = (struct kvm_cpuid_entry2){.function = 7, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0x1ff};
+        c->entries[1] = (struct kvm_cpuid_entry2){
+                .function = 7, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 0x1ff};
         c->entries[2] = (struct kvm_cpuid_entry2){.function = 0x80000008, .eax = 0x303934};
         c->nent = 3;
 }
@@ -209,7 +218,9 @@ static void new_kvm(void)
 
 static int trial(const char *members, struct sv_err *err)
 {
-        SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"kernel\":\"kernel\",\"firmware\":\"good.fd\"%s}", members);
+        SV_STR text = sv_asprintf(
+                "{\"name\":\"g\",\"tee\":\"tdx\",\"kernel\":\"kernel\",\"firmware\":\"good.fd\"%s}",
+                members);
         SV_GUEST g = {0};
         int before = some_fd(), after, r;
 
@@ -223,7 +234,9 @@ static int trial(const char *members, struct sv_err *err)
         return r;
 }
 
-#define ONES "010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101"
+#define ONES                                                                                       \
+        "0101010101010101010101010101010101010101010101010101010101010101010101010101010101010101" \
+        "01010101"
 
 static void launches(const char *members, unsigned vcpus, uint64_t memory)
 {
@@ -262,11 +275,14 @@ static void what_is_submitted(void **state)
         assert_int_equal(kvm.init.cpuid.entries[1].eax, 0xf0);
         assert_int_equal(kvm.init.mrconfigid[0], 0);
         new_kvm();
-        launches(",\"vcpus\":4,\"memory\":\"8GiB\",\"tees\":{\"tdx\":{\"mrconfigid\":\"" ONES "\"}}", 4, 8ull << 30);
+        launches(",\"vcpus\":4,\"memory\":\"8GiB\",\"tees\":{\"tdx\":{\"mrconfigid\":\"" ONES
+                 "\"}}",
+                 4, 8ull << 30);
         assert_int_equal(kvm.init.mrconfigid[47], 1);
         assert_int_equal(kvm.init.mrowner[0], 0);
         new_kvm();
-        launches(",\"tees\":{\"tdx\":{\"mrowner\":\"" ONES "\",\"mrownerconfig\":\"" ONES "\"}}", 2, 1ull << 30);
+        launches(",\"tees\":{\"tdx\":{\"mrowner\":\"" ONES "\",\"mrownerconfig\":\"" ONES "\"}}", 2,
+                 1ull << 30);
         assert_int_equal(kvm.init.mrowner[47] + kvm.init.mrownerconfig[47], 2);
 }
 
@@ -300,7 +316,8 @@ static void each_call_refused(void **state)
                 {SV_KVM_TDX_INIT_VM, 0, EAGAIN, 0, 0, "tdx.trial.kvm", "random numbers"},
                 {SV_KVM_TDX_INIT_VM, 0, EBUSY, 0, 0, "tdx.trial.kvm", "private key identifier"},
                 {SV_KVM_TDX_INIT_VM, 0, EOPNOTSUPP, 0, 0, "tdx.trial.kvm", "secure-vm host"},
-                {SV_KVM_TDX_INIT_VM, 0, EAGAIN, 0x8000020300000000, 0, "tdx.trial.busy", "random numbers"},
+                {SV_KVM_TDX_INIT_VM, 0, EAGAIN, 0x8000020300000000, 0, "tdx.trial.busy",
+                 "random numbers"},
                 {SV_KVM_TDX_INIT_MEM_REGION, 0, EINTR, 0, 0, "tdx.trial.kvm", "interrupted"},
                 {SV_KVM_TDX_INIT_MEM_REGION, 0, EEXIST, 0, 0, "tdx.trial.kvm", "overlap"},
                 {-1, 0, ENOMEM, 0, SV_KVM_GUEST_MEMFD, "tdx.trial.kvm", "too little memory"},
@@ -308,12 +325,15 @@ static void each_call_refused(void **state)
                 {-1, 0, EINVAL, 0, SV_KVM_SET_ATTRIBUTES, "tdx.trial.kvm", "private"},
                 {-1, 0, EINVAL, 0, KVM_CREATE_VCPU, "tdx.trial.kvm", "a vCPU"},
                 {-1, 0, EINVAL, 0, KVM_SET_CPUID2, "tdx.trial.kvm", "CPUID"},
-                {SV_KVM_TDX_CAPABILITIES, 0, EOPNOTSUPP, 0, 0, "tdx.trial.kvm", "KVM_TDX_CAPABILITIES"},
+                {SV_KVM_TDX_CAPABILITIES, 0, EOPNOTSUPP, 0, 0, "tdx.trial.kvm",
+                 "KVM_TDX_CAPABILITIES"},
                 {SV_KVM_TDX_INIT_VM, 0, ENOSPC, 0, 0, "tdx.trial.kvm", "end another TD"},
-                {SV_KVM_TDX_INIT_VM, 0, EINVAL, 0xc000010000000040, 0, "tdx.trial.module", "ATTRIBUTES"},
+                {SV_KVM_TDX_INIT_VM, 0, EINVAL, 0xc000010000000040, 0, "tdx.trial.module",
+                 "ATTRIBUTES"},
                 {SV_KVM_TDX_INIT_VM, 0, EINVAL, 0xc000010000000045, 0, "tdx.trial.module", "CPUID"},
                 {SV_KVM_TDX_INIT_VCPU, 1, EIO, 0, 0, "tdx.trial.kvm", "SEAMCALL"},
-                {SV_KVM_TDX_INIT_MEM_REGION, 0, EIO, 0xc0000b0200000000, 0, "tdx.trial.module", "BFV at 0xffffe000"},
+                {SV_KVM_TDX_INIT_MEM_REGION, 0, EIO, 0xc0000b0200000000, 0, "tdx.trial.module",
+                 "BFV at 0xffffe000"},
                 {SV_KVM_TDX_INIT_MEM_REGION, 2, EFAULT, 0, 0, "tdx.trial.kvm", "defect"},
                 {SV_KVM_TDX_FINALIZE_VM, 0, EBUSY, 0x8000020000000080, 0, "tdx.trial.busy", "TDR"},
                 {SV_KVM_TDX_FINALIZE_VM, 0, EINVAL, 0, 0, "tdx.trial.kvm", "KVM_TDX_FINALIZE_VM"},
@@ -327,7 +347,9 @@ static void each_call_refused(void **state)
                 kvm.error = cases[i].error;
                 kvm.hw_error = cases[i].hw_error;
                 kvm.request = cases[i].request;
-                FAILS(trial("", &err), !strcmp(cases[i].check, "tdx.trial.module") ? SV_PROOF : SV_SYSTEM, cases[i].check);
+                FAILS(trial("", &err),
+                      !strcmp(cases[i].check, "tdx.trial.module") ? SV_PROOF : SV_SYSTEM,
+                      cases[i].check);
                 print_message("%s\n", err.msg);
                 if (!strstr(err.msg, cases[i].says))
                         fail_msg("\"%s\" is not in: %s", cases[i].says, err.msg);
@@ -349,7 +371,8 @@ static void refused_before_kvm(void **state)
 
 static void firmware_outside(void **state)
 {
-        static const struct tdvf_row high = {0, 0, 0x110000000, 4096, SV_TDVF_TEMP_MEM, 0}, beyond = {0, 0, 0x50000000, 4096, SV_TDVF_TEMP_MEM, 0};
+        static const struct tdvf_row high = {0, 0, 0x110000000, 4096, SV_TDVF_TEMP_MEM, 0},
+                                     beyond = {0, 0, 0x50000000, 4096, SV_TDVF_TEMP_MEM, 0};
         const struct tdvf_row *t[] = {&high, &beyond};
         SV_STR path = sv_asprintf("%s/good.fd", root);
         struct sv_err err = SV_ERR_NULL;
@@ -408,8 +431,11 @@ static int set_up(void **state)
         node = sv_asprintf("%s/dev/kvm", root);
         path = sv_asprintf("%s/good.fd", root);
         tdvf_build(&image, tdvf_good, 3, 1);
-        return sv_mkdirs(dev, 0755, NULL) < 0 || sv_file_write(node, 0644, SV_BYTES_NULL, NULL) < 0 ||
-               sv_file_write(path, 0644, sv_buf_bytes(&image), NULL) < 0 ? -1 : 0;
+        return sv_mkdirs(dev, 0755, NULL) < 0 ||
+                               sv_file_write(node, 0644, SV_BYTES_NULL, NULL) < 0 ||
+                               sv_file_write(path, 0644, sv_buf_bytes(&image), NULL) < 0
+                       ? -1
+                       : 0;
 }
 
 static int tear_down(void **state)
@@ -425,20 +451,34 @@ static void refusal(void **state)
                 const char *message, *check, *says;
                 enum sv_class class;
         } t[] = {
-                {"internal error: QEMU unexpectedly closed the monitor (vm='g'): qemu: TDX ioctl KVM_TDX_INIT_VM failed, hw_errors: 0xc000010000000040: "
-                 "Invalid argument\nqemu: gone", "tdx.launch.module", "(KVM_TDX_INIT_VM, status 0xc000010000000040): an operand is invalid (ATTRIBUTES",
+                {"internal error: QEMU unexpectedly closed the monitor (vm='g'): qemu: TDX ioctl "
+                 "KVM_TDX_INIT_VM failed, hw_errors: 0xc000010000000040: "
+                 "Invalid argument\nqemu: gone",
+                 "tdx.launch.module",
+                 "(KVM_TDX_INIT_VM, status 0xc000010000000040): an operand is invalid (ATTRIBUTES",
                  SV_PROOF},
-                {"TDX ioctl KVM_TDX_FINALIZE_VM failed, hw_errors: 0x8000020000000080: Device or resource busy", "tdx.launch.busy", "KVM_TDX_FINALIZE_VM",
+                {"TDX ioctl KVM_TDX_FINALIZE_VM failed, hw_errors: 0x8000020000000080: Device or "
+                 "resource busy",
+                 "tdx.launch.busy", "KVM_TDX_FINALIZE_VM", SV_SYSTEM},
+                {"TDX ioctl KVM_TDX_INIT_VCPU failed, hw_errors: 0x0: No space left on device\n",
+                 "tdx.launch.kvm", "(KVM_TDX_INIT_VCPU: No space left on device)", SV_SYSTEM},
+                {"TDX ioctl KVM_TDX_INIT_VCPU failed, hw_errors: 0x0", "tdx.launch.kvm",
+                 "does not say why", SV_SYSTEM},
+                {"TDX ioctl X failed, hw_errors: 0xffffffffffffffffffff: x", "tdx.launch.module",
+                 "the call did not reach the TDX module", SV_PROOF},
+                {"qemu: Invalid attributes 0x40000000 for TDX VM (KVM supported: 0x10000000)\n",
+                 "tdx.launch.offer",
+                 "Invalid attributes 0x40000000 for TDX VM (KVM supported: 0x10000000); ask",
                  SV_SYSTEM},
-                {"TDX ioctl KVM_TDX_INIT_VCPU failed, hw_errors: 0x0: No space left on device\n", "tdx.launch.kvm",
-                 "(KVM_TDX_INIT_VCPU: No space left on device)", SV_SYSTEM},
-                {"TDX ioctl KVM_TDX_INIT_VCPU failed, hw_errors: 0x0", "tdx.launch.kvm", "does not say why", SV_SYSTEM},
-                {"TDX ioctl X failed, hw_errors: 0xffffffffffffffffffff: x", "tdx.launch.module", "the call did not reach the TDX module", SV_PROOF},
-                {"qemu: Invalid attributes 0x40000000 for TDX VM (KVM supported: 0x10000000)\n", "tdx.launch.offer",
-                 "Invalid attributes 0x40000000 for TDX VM (KVM supported: 0x10000000); ask", SV_SYSTEM},
         };
-        static const char *const others[] = {"", "TDX ioctl ", "TDX ioctl  failed", " failed, hw_errors: 0x1TDX ioctl ", "Invalid attributes 0x1", "no such CPU",
-                                             "TDX ioctl a name that is much longer than any of KVM's failed, hw_errors: 0x1"};
+        static const char *const others[] = {
+                "",
+                "TDX ioctl ",
+                "TDX ioctl  failed",
+                " failed, hw_errors: 0x1TDX ioctl ",
+                "Invalid attributes 0x1",
+                "no such CPU",
+                "TDX ioctl a name that is much longer than any of KVM's failed, hw_errors: 0x1"};
         struct sv_err err = SV_ERR_NULL;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -453,8 +493,9 @@ static void refusal(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_is_submitted), cmocka_unit_test(asked_again), cmocka_unit_test(each_call_refused),
-                cmocka_unit_test(refused_before_kvm), cmocka_unit_test(firmware_outside), cmocka_unit_test(statuses),
+                cmocka_unit_test(what_is_submitted), cmocka_unit_test(asked_again),
+                cmocka_unit_test(each_call_refused), cmocka_unit_test(refused_before_kvm),
+                cmocka_unit_test(firmware_outside),  cmocka_unit_test(statuses),
                 cmocka_unit_test(refusal),
         };
 

@@ -1,4 +1,5 @@
-/* tdx/rtmr-uki: unified kernel images; and the volume of drivers that tdx/measure/firmware.c looks into. */
+/* tdx/rtmr-uki: unified kernel images; and the volume of drivers that tdx/measure/firmware.c looks
+ * into. */
 #include "tests/unit/tdx_guest.h"
 
 /* --- unified kernel images --- */
@@ -36,13 +37,23 @@ static void write_uki(const char *name, const char *const parts[][2], size_t n)
         OK(sv_file_write(path_of(name), 0644, sv_bytes(k, at), &err));
 }
 
-#define STUB(version) {".sdmagic", "#### LoaderInfo: systemd-stub " version " ####"}
-#define PARTS {".osrel", "ID=test"}, {".linux", NULL}, {".cmdline", "quiet"}, {".initrd", "initramfs"}, {".uname", "6.12"}, {".sbat", "sbat,1"}
+#define STUB(version)                                                        \
+        {                                                                    \
+                ".sdmagic", "#### LoaderInfo: systemd-stub " version " ####" \
+        }
+#define PARTS                                                                                     \
+        {".osrel", "ID=test"}, {".linux", NULL}, {".cmdline", "quiet"}, {".initrd", "initramfs"}, \
+                {".uname", "6.12"},                                                               \
+        {                                                                                         \
+                ".sbat", "sbat,1"                                                                 \
+        }
 #define REAL_LOG "vectors/tdx/ccel/trustee-CCEL_data_grub_gke.bin" /* booted such an image */
 
 static void unified_image(void **state)
 {
-        static const char *const old[][2] = {STUB("251"), PARTS}, *const young[][2] = {STUB("263"), PARTS}, *const no_kernel[][2] = {STUB("255")};
+        static const char *const old[][2] = {STUB("251"), PARTS},
+                                 *const young[][2] = {STUB("263"), PARTS},
+                                 *const no_kernel[][2] = {STUB("255")};
         struct sv_measurement m = {0};
         SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
 
@@ -106,11 +117,15 @@ static void versions(void **state)
         }
 }
 
-/* What is told from outside does not reach an agent under Secure Boot when the image has a command line of its own. */
+/* What is told from outside does not reach an agent under Secure Boot when the image has a command
+ * line of its own. */
 static void agent_unreached(void **state)
 {
         static const char *const deaf[][2] = {STUB("254"), PARTS},
-                          *const told[][2] = {STUB("254"), {".linux", NULL}, {".cmdline", "quiet securevm.url=https://b"}, {".initrd", "initramfs"}};
+                                 *const told[][2] = {STUB("254"),
+                                                     {".linux", NULL},
+                                                     {".cmdline", "quiet securevm.url=https://b"},
+                                                     {".initrd", "initramfs"}};
         struct sv_measurement m = {0};
         SV_GUEST g = guest_with(debian(), "\"acpi\":\"%/acpi\"");
 
@@ -151,7 +166,9 @@ static void like_a_real_boot(void **state)
         OK(sv_tdx_measure(&g, &m, &err));
         FAILS(sv_tdx_compare(&m, sv_buf_bytes(&log), rows, &err), SV_PROOF, "measure.differs");
         for (size_t i = 0; i < sv_json_len(rows); i++)
-                same += strstr(sv_json_str(sv_json_get(sv_json_at(rows, i), "text")), "its name: ") && sv_json_bool(sv_json_get(sv_json_at(rows, i), "same"), false);
+                same += strstr(sv_json_str(sv_json_get(sv_json_at(rows, i), "text")),
+                               "its name: ") &&
+                        sv_json_bool(sv_json_get(sv_json_at(rows, i), "same"), false);
         assert_int_equal(same, 6);
         sv_measurement_free(&m);
 }
@@ -159,7 +176,8 @@ static void like_a_real_boot(void **state)
 /* The seed of the fuzz target: a volume with one of the two files. Damaged, it gives none. */
 static void titles(void **state)
 {
-        static const char ui[] = "462caa21-7614-4503-836e-8ab6f4662331", menu[] = "eec25bdc-67f2-4d95-b1d5-f81b2039d11d";
+        static const char ui[] = "462caa21-7614-4503-836e-8ab6f4662331",
+                          menu[] = "eec25bdc-67f2-4d95-b1d5-f81b2039d11d";
         const char *source = getenv("SV_SOURCE");
         struct sv_tdx_firmware f = {.readable = true};
         char path[4096], title[64];
@@ -180,7 +198,10 @@ static void titles(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(unified_image), cmocka_unit_test(versions), cmocka_unit_test(agent_unreached), cmocka_unit_test(like_a_real_boot), cmocka_unit_test(titles)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(unified_image), cmocka_unit_test(versions),
+                cmocka_unit_test(agent_unreached), cmocka_unit_test(like_a_real_boot),
+                cmocka_unit_test(titles)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }

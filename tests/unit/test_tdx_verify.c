@@ -1,4 +1,5 @@
-/* Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong (shared vectors). */
+/* Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong
+ * (shared vectors). */
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "tdx/verify/verify.h"
@@ -14,7 +15,9 @@ struct files {
 static void load(struct sv_buf *out, const char *dir, const char *name, bool may_miss)
 {
         struct sv_err err = SV_ERR_NULL;
-        SV_STR path = sv_asprintf("%s/" DIR "%s%s%s", getenv("SV_SHARED") ? getenv("SV_SHARED") : "../shared", dir, *name ? "/" : "", name);
+        SV_STR path = sv_asprintf("%s/" DIR "%s%s%s",
+                                  getenv("SV_SHARED") ? getenv("SV_SHARED") : "../shared", dir,
+                                  *name ? "/" : "", name);
 
         if (sv_file_read(path, 1u << 20, out, "test.file", &err) < 0 && !may_miss)
                 fail_msg("%s", err.msg);
@@ -22,7 +25,8 @@ static void load(struct sv_buf *out, const char *dir, const char *name, bool may
 
 static void free_files(struct files *f)
 {
-        struct sv_buf *all[] = {&f->quote, &f->info, &f->info_chain, &f->qe, &f->qe_chain, &f->pck_crl, &f->root_crl, &f->root};
+        struct sv_buf *all[] = {&f->quote,    &f->info,    &f->info_chain, &f->qe,
+                                &f->qe_chain, &f->pck_crl, &f->root_crl,   &f->root};
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
                 sv_buf_free(all[i]);
@@ -30,28 +34,37 @@ static void free_files(struct files *f)
 }
 
 /* The same collateral for a second and third quote, when everything is warm: the same answer. */
-static void again(const struct sv_tdx_in *in, int r, const struct sv_tdx_out *out, const struct sv_err *err)
+static void again(const struct sv_tdx_in *in, int r, const struct sv_tdx_out *out,
+                  const struct sv_err *err)
 {
-        SV_TDX_COLLATERAL c = {
-                .tcb_info = in->tcb_info, .tcb_info_chain = in->tcb_info_chain, .qe_identity = in->qe_identity, .qe_identity_chain = in->qe_identity_chain,
-                .pck_crl = in->pck_crl, .root_ca_crl = in->root_ca_crl, .test_roots = in->test_roots};
+        SV_TDX_COLLATERAL c = {.tcb_info = in->tcb_info,
+                               .tcb_info_chain = in->tcb_info_chain,
+                               .qe_identity = in->qe_identity,
+                               .qe_identity_chain = in->qe_identity_chain,
+                               .pck_crl = in->pck_crl,
+                               .root_ca_crl = in->root_ca_crl,
+                               .test_roots = in->test_roots};
 
         for (int i = 0; i < 3; i++) {
                 struct sv_err e = SV_ERR_NULL;
                 struct sv_tdx_out o = {0};
 
-                assert_int_equal(sv_tdx_verify_with(&c, in->quote, in->report_data, in->time, &o, &e), r);
+                assert_int_equal(
+                        sv_tdx_verify_with(&c, in->quote, in->report_data, in->time, &o, &e), r);
                 if (r < 0)
                         assert_string_equal(e.check, err->check);
                 else
-                        assert_true(o.status == out->status && o.expires == out->expires && o.test_root == out->test_root && o.tcb_date == out->tcb_date);
+                        assert_true(o.status == out->status && o.expires == out->expires &&
+                                    o.test_root == out->test_root && o.tcb_date == out->tcb_date);
                 sv_tdx_out_free(&o);
         }
 }
 
-static int verify(const struct sv_json *row, struct sv_tdx_out *out, struct files *f, struct sv_err *err)
+static int verify(const struct sv_json *row, struct sv_tdx_out *out, struct files *f,
+                  struct sv_err *err)
 {
-        const char *col = sv_json_str(sv_json_get(row, "collateral")), *root = sv_json_str(sv_json_get(row, "root"));
+        const char *col = sv_json_str(sv_json_get(row, "collateral")),
+                   *root = sv_json_str(sv_json_get(row, "root"));
         struct sv_tdx_in in = {0};
         int r;
 
@@ -102,7 +115,8 @@ static void same_advisories(const struct sv_json *want, const struct sv_json *ha
                 for (size_t k = 0; k < sv_json_len(have); k++)
                         found |= sv_json_equal(sv_json_at(want, i), sv_json_at(have, k));
                 if (!found)
-                        fail_msg("%s: advisory %s is not reported", id, sv_json_str(sv_json_at(want, i)));
+                        fail_msg("%s: advisory %s is not reported", id,
+                                 sv_json_str(sv_json_at(want, i)));
         }
 }
 
@@ -112,8 +126,10 @@ static void real_pairs(void **state)
         unsigned held = 0, refused = 0;
 
         for (size_t i = 0; i < sv_json_len(rows); i++) {
-                const struct sv_json *row = sv_json_at(rows, i), *want = sv_json_get(row, "expected");
-                const char *id = sv_json_str(sv_json_get(row, "quote")), *status = sv_json_str(sv_json_get(want, "status"));
+                const struct sv_json *row = sv_json_at(rows, i),
+                                     *want = sv_json_get(row, "expected");
+                const char *id = sv_json_str(sv_json_get(row, "quote")),
+                           *status = sv_json_str(sv_json_get(want, "status"));
                 struct sv_err err = SV_ERR_NULL;
                 struct sv_tdx_out out = {0};
                 struct files f = {0};
@@ -130,10 +146,13 @@ static void real_pairs(void **state)
                                 fail_msg("%s: %s [%s]", id, err.msg, err.check);
                         assert_string_equal(sv_tcb_status_name(out.status), status);
                         same_advisories(sv_json_get(want, "advisories"), out.advisories, id);
-                        assert_string_equal(sv_format_time(out.tcb_date, date), sv_json_str(sv_json_get(want, "tcb_date")));
+                        assert_string_equal(sv_format_time(out.tcb_date, date),
+                                            sv_json_str(sv_json_get(want, "tcb_date")));
                         assert_false(out.test_root);
                         /* Of documents and lists; certificates may end sooner. */
-                        assert_true(strcmp(sv_format_time(out.expires, date), sv_json_str(sv_json_at(sv_json_get(row, "window"), 1))) <= 0);
+                        assert_true(strcmp(sv_format_time(out.expires, date),
+                                           sv_json_str(sv_json_at(sv_json_get(row, "window"),
+                                                                  1))) <= 0);
                         held++;
                 }
                 sv_tdx_out_free(&out);
@@ -147,7 +166,8 @@ static void real_pairs(void **state)
 static const struct {
         const char *code, *checks;
 } codes[] = {
-        {"FORMAT", " tdx.quote.size tdx.quote.version tdx.quote.type tdx.quote.body tdx.quote.signature "},
+        {"FORMAT",
+         " tdx.quote.size tdx.quote.version tdx.quote.type tdx.quote.body tdx.quote.signature "},
         {"FORMAT_COLLATERAL", " tdx.tcb_info.json tdx.tcb_info.member tdx.tcb.status "},
         {"QUOTE_SIGNATURE", " tdx.signature "},
         {"QE_REPORT_DATA", " tdx.qe.report_data "},
@@ -180,7 +200,8 @@ static void refused_as(const char *id, const char *code, const struct sv_err *er
                 if (strcmp(codes[i].code, code))
                         continue;
                 if (!strstr(codes[i].checks, want))
-                        fail_msg("%s: refused by %s (%s), %s was expected", id, err->check, err->msg, code);
+                        fail_msg("%s: refused by %s (%s), %s was expected", id, err->check,
+                                 err->msg, code);
                 return;
         }
         fail_msg("%s: the code %s is not in the table", id, code);
@@ -193,7 +214,8 @@ static void every_case(void **state)
 
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *row = sv_json_at(rows, i), *want = sv_json_get(row, "expect");
-                const char *id = sv_json_str(sv_json_get(row, "id")), *result = sv_json_str(sv_json_get(want, "result"));
+                const char *id = sv_json_str(sv_json_get(row, "id")),
+                           *result = sv_json_str(sv_json_get(want, "result"));
                 struct sv_err err = SV_ERR_NULL;
                 struct sv_tdx_out out = {0};
                 struct files f = {0};
@@ -201,13 +223,15 @@ static void every_case(void **state)
 
                 if (!strcmp(result, "reject")) {
                         if (r == 0)
-                                fail_msg("%s was accepted: %s", id, sv_json_str(sv_json_get(row, "meaning")));
+                                fail_msg("%s was accepted: %s", id,
+                                         sv_json_str(sv_json_get(row, "meaning")));
                         refused_as(id, sv_json_str(sv_json_get(want, "code")), &err);
                         refused++;
                 } else if (!strcmp(result, "accept")) {
                         if (r < 0)
                                 fail_msg("%s: %s [%s]", id, err.msg, err.check);
-                        if (strcmp(sv_tcb_status_name(out.status), sv_json_str(sv_json_get(want, "status"))))
+                        if (strcmp(sv_tcb_status_name(out.status),
+                                   sv_json_str(sv_json_get(want, "status"))))
                                 fail_msg("%s: %s", id, sv_tcb_status_name(out.status));
                         same_advisories(sv_json_get(want, "advisories"), out.advisories, id);
                         held++;
@@ -232,14 +256,18 @@ static void every_length(void **state)
         assert_int_equal(q.td.type, SV_TD_15);
         whole = raw.n - q.trailing;
         for (size_t n = 0; n < whole; n++)
-                FAILS(sv_quote_parse(sv_bytes(raw.p, n), &q, &err), SV_FORMAT, n < 48 + 6 + 648 ? "tdx.quote.size" : "tdx.quote.signature");
+                FAILS(sv_quote_parse(sv_bytes(raw.p, n), &q, &err), SV_FORMAT,
+                      n < 48 + 6 + 648 ? "tdx.quote.size" : "tdx.quote.signature");
 }
 
-/* One collateral, the quotes of three platforms in turn, a changed one between them, and times at which it is no longer valid. */
+/* One collateral, the quotes of three platforms in turn, a changed one between them, and times at
+ * which it is no longer valid. */
 static void collateral_serves_many(void **state)
 {
-        static const char *const quotes[] = {"quotes/ed-00806f-tdx10.bin", "quotes/gtg-cos113.bin", "quotes/tr-azure-v4.bin"};
-        static const enum sv_tcb_status statuses[] = {SV_TCB_OUT_OF_DATE, SV_TCB_UP_TO_DATE, SV_TCB_OUT_OF_DATE};
+        static const char *const quotes[] = {"quotes/ed-00806f-tdx10.bin", "quotes/gtg-cos113.bin",
+                                             "quotes/tr-azure-v4.bin"};
+        static const enum sv_tcb_status statuses[] = {SV_TCB_OUT_OF_DATE, SV_TCB_UP_TO_DATE,
+                                                      SV_TCB_OUT_OF_DATE};
         const int64_t time = 1740714290; /* 2025-02-28T03:44:50Z, the collateral's own */
         struct sv_err err = SV_ERR_NULL;
         SV_TDX_COLLATERAL c = {.skip_signatures = false};
@@ -252,8 +280,12 @@ static void collateral_serves_many(void **state)
         load(&f.qe_chain, "collateral/00806f-2025-02", "qe_identity_chain.pem", false);
         load(&f.pck_crl, "collateral/00806f-2025-02", "pck_crl.der", false);
         load(&f.root_crl, "collateral/00806f-2025-02", "root_ca_crl.der", false);
-        c = (struct sv_tdx_collateral){.tcb_info = sv_buf_bytes(&f.info), .tcb_info_chain = sv_buf_bytes(&f.info_chain), .qe_identity = sv_buf_bytes(&f.qe),
-                                       .qe_identity_chain = sv_buf_bytes(&f.qe_chain), .pck_crl = sv_buf_bytes(&f.pck_crl), .root_ca_crl = sv_buf_bytes(&f.root_crl)};
+        c = (struct sv_tdx_collateral){.tcb_info = sv_buf_bytes(&f.info),
+                                       .tcb_info_chain = sv_buf_bytes(&f.info_chain),
+                                       .qe_identity = sv_buf_bytes(&f.qe),
+                                       .qe_identity_chain = sv_buf_bytes(&f.qe_chain),
+                                       .pck_crl = sv_buf_bytes(&f.pck_crl),
+                                       .root_ca_crl = sv_buf_bytes(&f.root_crl)};
         for (unsigned i = 0; i < 12; i++) {
                 SV_BUF raw = SV_BUF_NULL;
                 struct sv_tdx_out out = {0};
@@ -262,18 +294,24 @@ static void collateral_serves_many(void **state)
                 OK(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err));
                 assert_int_equal(out.status, statuses[i % 3]);
                 sv_tdx_out_free(&out);
-                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time + 365 * 86400, &out, &err), SV_PROOF, "tdx.pck.crl");
+                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0),
+                                         time + 365 * 86400, &out, &err),
+                      SV_PROOF, "tdx.pck.crl");
                 raw.p[0x100] ^= 1; /* the TD report */
-                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err), SV_PROOF, "tdx.signature");
+                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out,
+                                         &err),
+                      SV_PROOF, "tdx.signature");
                 raw.p[0x100] ^= 1;
                 raw.p[0x2c0] ^= 1; /* the attestation key */
-                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err), SV_PROOF, "tdx.qe.report_data");
+                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out,
+                                         &err),
+                      SV_PROOF, "tdx.qe.report_data");
         }
         free_files(&f);
 }
 
-/* A chain whose second certificate hides behind a character is not whole. What was read before does not make it so, and it does not spoil what
- * comes after. */
+/* A chain whose second certificate hides behind a character is not whole. What was read before does
+ * not make it so, and it does not spoil what comes after. */
 static void chains_do_not_mix(void **state)
 {
         static const char end[] = "-----END CERTIFICATE-----\n";
@@ -291,12 +329,15 @@ static void chains_do_not_mix(void **state)
         c.pck_crl = sv_buf_bytes(&pck);
         c.root_ca_crl = sv_buf_bytes(&root);
         OK(sv_quote_parse(sv_buf_bytes(&raw), &q, &err));
-        first = (size_t)((const uint8_t *)memmem(q.pck_chain.p, q.pck_chain.n, end, strlen(end)) - q.pck_chain.p) + strlen(end);
+        first = (size_t)((const uint8_t *)memmem(q.pck_chain.p, q.pck_chain.n, end, strlen(end)) -
+                         q.pck_chain.p) +
+                strlen(end);
         sv_buf_put(&bent, sv_bytes(q.pck_chain.p, first));
         sv_buf_u8(&bent, 'x');
         sv_buf_put(&bent, sv_bytes(q.pck_chain.p + first, q.pck_chain.n - first));
         for (int i = 0; i < 3; i++) {
-                FAILS(sv_tdx_collateral_pck(&c, sv_buf_bytes(&bent), time, &err), SV_PROOF, "tdx.pck.chain");
+                FAILS(sv_tdx_collateral_pck(&c, sv_buf_bytes(&bent), time, &err), SV_PROOF,
+                      "tdx.pck.chain");
                 OK(sv_tdx_collateral_pck(&c, q.pck_chain, time, &err));
         }
 }

@@ -1,4 +1,5 @@
-/* TLS: the pinned key and nothing else; the CA and the host's name; and the plain form. Each case is one child that serves once. */
+/* TLS: the pinned key and nothing else; the CA and the host's name; and the plain form. Each case
+ * is one child that serves once. */
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,7 +62,8 @@ static pid_t serve_once(const struct side *s, int fd)
 }
 
 /* 0 when a message came back; the error is what the client saw. */
-static int talk(const struct side *server, struct sv_tls_ctx *client, const char *host, int *served, struct sv_err *err)
+static int talk(const struct side *server, struct sv_tls_ctx *client, const char *host, int *served,
+                struct sv_err *err)
 {
         int sv[2], status, rc = -1;
         char buf[64];
@@ -72,8 +74,8 @@ static int talk(const struct side *server, struct sv_tls_ctx *client, const char
         close(sv[1]);
         struct sv_tls *t = sv_tls_connect(client, sv[0], host, err);
 
-        if (t && sv_tls_write(t, sv_bytes_str("hello"), err) == 0 && sv_tls_read(t, buf, sizeof(buf), err) == 5 &&
-            !memcmp(buf, "hello", 5)) {
+        if (t && sv_tls_write(t, sv_bytes_str("hello"), err) == 0 &&
+            sv_tls_read(t, buf, sizeof(buf), err) == 5 && !memcmp(buf, "hello", 5)) {
                 rc = 0;
                 assert_non_null(strstr(sv_tls_describe(t), "TLSv1.3"));
                 assert_int_equal(sv_tls_read(t, buf, sizeof(buf), err), 0);
@@ -101,7 +103,8 @@ static void the_pinned_key_is_enough(void **state)
 
 static void another_key_is_refused(void **state)
 {
-        struct side s = make_side("broker", 0, (int64_t)4e9), other = make_side("broker", 0, (int64_t)4e9);
+        struct side s = make_side("broker", 0, (int64_t)4e9),
+                    other = make_side("broker", 0, (int64_t)4e9);
         struct sv_err err = SV_ERR_NULL;
         SV_TLS_CTX *c = sv_tls_client(sv_bytes(other.pin, 32), NULL, &err);
         int served;
@@ -123,7 +126,8 @@ static void another_key_is_refused(void **state)
 
 static void the_ca_and_the_name_must_fit(void **state)
 {
-        struct side s = make_side("broker.example", 0, (int64_t)4e9), other = make_side("broker.example", 0, (int64_t)4e9);
+        struct side s = make_side("broker.example", 0, (int64_t)4e9),
+                    other = make_side("broker.example", 0, (int64_t)4e9);
         struct side old = make_side("broker.example", 1000, 2000);
         struct sv_err err = SV_ERR_NULL;
         SV_TLS_CTX *c = sv_tls_client(SV_BYTES_NULL, &s.certs, &err);
@@ -220,9 +224,13 @@ static void tcp(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_pinned_key_is_enough), cmocka_unit_test(another_key_is_refused),
-                cmocka_unit_test(the_ca_and_the_name_must_fit), cmocka_unit_test(no_trust_no_client),
-                cmocka_unit_test(not_tls), cmocka_unit_test(plain_and_deadline), cmocka_unit_test(tcp),
+                cmocka_unit_test(the_pinned_key_is_enough),
+                cmocka_unit_test(another_key_is_refused),
+                cmocka_unit_test(the_ca_and_the_name_must_fit),
+                cmocka_unit_test(no_trust_no_client),
+                cmocka_unit_test(not_tls),
+                cmocka_unit_test(plain_and_deadline),
+                cmocka_unit_test(tcp),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

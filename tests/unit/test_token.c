@@ -16,8 +16,10 @@ static struct sv_json *parse(const char *text)
         return j;
 }
 
-#define VECTOR "{\"instance-identity\":0,\"configuration\":2,\"executables\":3,\"file-system\":0,\"hardware\":0,\"runtime-opaque\":0," \
-               "\"storage-opaque\":0,\"sourced-data\":0}"
+#define VECTOR                                                                              \
+        "{\"instance-identity\":0,\"configuration\":2,\"executables\":3,\"file-system\":0," \
+        "\"hardware\":0,\"runtime-opaque\":0,"                                              \
+        "\"storage-opaque\":0,\"sourced-data\":0}"
 
 static void an_attestation_result(void **state)
 {
@@ -25,38 +27,49 @@ static void an_attestation_result(void **state)
         SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
         SV_KEY *other = sv_key_generate(SV_KEY_P256, 0, &err);
         SV_CERTS chain = {NULL, 0};
-        SV_JSON *verdict = parse("{\"status\":\"affirming\",\"vector\":" VECTOR ",\"reasons\":[{\"check\":\"policy.pcr.4\"}]}");
+        SV_JSON *verdict = parse("{\"status\":\"affirming\",\"vector\":" VECTOR
+                                 ",\"reasons\":[{\"check\":\"policy.pcr.4\"}]}");
         SV_JSON *claims = parse("{\"pcrs\":{}}");
-        SV_JSON *runtime = parse("{\"nonce\":\"AA==\",\"tee-pubkey\":{\"kty\":\"EC\"},\"additional-evidence\":\"\"}");
+        SV_JSON *runtime = parse("{\"nonce\":\"AA==\",\"tee-pubkey\":{\"kty\":\"EC\"},\"additional-"
+                                 "evidence\":\"\"}");
         SV_JSON *payload = NULL;
         SV_JWS jws = {0};
         SV_BUF token = SV_BUF_NULL;
         SV_BUF der = SV_BUF_NULL;
         SV_BUF x5c = SV_BUF_NULL;
-        struct sv_ear ear = {NOW, NOW + 300, "secure-vm-broker", "tpm", "repo/type/tag", verdict, claims, runtime};
+        struct sv_ear ear = {NOW,    NOW + 300, "secure-vm-broker", "tpm", "repo/type/tag", verdict,
+                             claims, runtime};
 
-        OK(sv_certs_add(&chain, sv_cert_self_signed(k, "signer", NULL, NOW - 1, NOW + 1000, &err), &err));
+        OK(sv_certs_add(&chain, sv_cert_self_signed(k, "signer", NULL, NOW - 1, NOW + 1000, &err),
+                        &err));
         OK(sv_ear_sign(&ear, k, &chain, &token, &err));
         OK(sv_ear_verify(sv_buf_bytes(&token), k, NOW, &payload, &err));
         assert_string_equal(sv_ear_status(payload), "affirming");
         assert_string_equal(sv_json_str(sv_json_get(sv_ear_tee_key(payload), "kty")), "EC");
-        assert_non_null(sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence/tpm/pcrs"));
-        assert_string_equal(sv_json_str(sv_json_get(payload, "eat_profile")), "tag:github.com,2024:confidential-containers/Trustee");
+        assert_non_null(
+                sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence/tpm/pcrs"));
+        assert_string_equal(sv_json_str(sv_json_get(payload, "eat_profile")),
+                            "tag:github.com,2024:confidential-containers/Trustee");
         assert_int_equal(sv_json_int(sv_json_get(payload, "exp"), 0), NOW + 300);
-        /* Header as Trustee's verifier wants it: jwk names the algorithm and carries the chain in standard base64. */
+        /* Header as Trustee's verifier wants it: jwk names the algorithm and carries the chain in
+         * standard base64. */
         OK(sv_jws_parse(sv_buf_bytes(&token), &jws, "t", &err));
         assert_string_equal(sv_json_str(sv_json_pointer(jws.header, "/jwk/alg")), "ES256");
-        OK(sv_unbase64(sv_bytes_str(sv_json_str(sv_json_pointer(jws.header, "/jwk/x5c/0"))), &x5c, "t", &err));
+        OK(sv_unbase64(sv_bytes_str(sv_json_str(sv_json_pointer(jws.header, "/jwk/x5c/0"))), &x5c,
+                       "t", &err));
         OK(sv_cert_der(chain.list[0], &der, &err));
         assert_true(sv_bytes_eq(sv_buf_bytes(&x5c), sv_buf_bytes(&der)));
 
         OK(sv_ear_verify(sv_buf_bytes(&token), k, NOW + 299, NULL, &err));
-        FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW + 300, NULL, &err), SV_PROOF, "token.expired");
+        FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW + 300, NULL, &err), SV_PROOF,
+              "token.expired");
         OK(sv_ear_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY, NULL, &err));
-        FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, NULL, &err), SV_PROOF, "token.early");
+        FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, NULL, &err),
+              SV_PROOF, "token.early");
         FAILS(sv_ear_verify(sv_buf_bytes(&token), other, NOW, NULL, &err), SV_PROOF, "token.key");
         for (size_t n = 0; n < token.n; n++)
-                FAILS(sv_ear_verify(sv_bytes(token.p, n), k, NOW, NULL, &err), SV_FORMAT, "token.form");
+                FAILS(sv_ear_verify(sv_bytes(token.p, n), k, NOW, NULL, &err), SV_FORMAT,
+                      "token.form");
         for (size_t at = 0; at < token.n; at++) {
                 uint8_t was = token.p[at];
 
@@ -81,14 +94,21 @@ static void each_claim_fault_has_its_name(void **state)
                 {"{\"iat\":-1,\"exp\":1800000300}", "token.member", SV_FORMAT},
                 {"{\"iat\":1800000000,\"exp\":1800000000}", "token.expired", SV_PROOF},
                 {"{\"iat\":1800000031,\"exp\":1800000300}", "token.early", SV_PROOF},
-                {"{\"iat\":1800000000,\"exp\":1800000300,\"nbf\":1800000031}", "token.early", SV_PROOF},
-                {"{\"iat\":1800000000,\"exp\":1800000300,\"nbf\":\"x\"}", "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"nbf\":1800000031}", "token.early",
+                 SV_PROOF},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"nbf\":\"x\"}", "token.member",
+                 SV_FORMAT},
                 {"{\"iat\":1800000000,\"exp\":1800000300}", "token.member", SV_FORMAT},
-                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":\"affirming\"}}}", "token.member", SV_FORMAT},
-                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":\"good\",\"ear.trustworthiness-vector\":" VECTOR
-                 "}}}", "verdict.vector", SV_FORMAT},
-                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":\"affirming\",\"ear.trustworthiness-vector\":"
-                 "{\"executables\":33}}}}", "verdict.status", SV_PROOF},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":"
+                 "\"affirming\"}}}",
+                 "token.member", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":"
+                 "\"good\",\"ear.trustworthiness-vector\":" VECTOR "}}}",
+                 "verdict.vector", SV_FORMAT},
+                {"{\"iat\":1800000000,\"exp\":1800000300,\"submods\":{\"cpu0\":{\"ear.status\":"
+                 "\"affirming\",\"ear.trustworthiness-vector\":"
+                 "{\"executables\":33}}}}",
+                 "verdict.status", SV_PROOF},
         };
         struct sv_err err;
         SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
@@ -124,9 +144,12 @@ static void admin_tokens(void **state)
 
         OK(sv_admin_token_sign(k, NOW, &token, &err));
         OK(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW, &err));
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), other, NOW, &err), SV_PROOF, "admin.token.signature");
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW + SV_ADMIN_TOKEN_LIFE, &err), SV_PROOF, "admin.token.expired");
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, &err), SV_PROOF, "admin.token.early");
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), other, NOW, &err), SV_PROOF,
+              "admin.token.signature");
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW + SV_ADMIN_TOKEN_LIFE, &err),
+              SV_PROOF, "admin.token.expired");
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, &err),
+              SV_PROOF, "admin.token.early");
         FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW, NULL, &err), SV_FORMAT, "token.member");
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 SV_BUF bad = SV_BUF_NULL;
@@ -137,9 +160,11 @@ static void admin_tokens(void **state)
         }
         sv_put_base64url(&none, sv_bytes_str("{\"alg\":\"none\"}"));
         sv_buf_puts(&none, ".");
-        sv_put_base64url(&none, sv_bytes_str("{\"iat\":1800000000,\"exp\":1800000100,\"role\":\"admin\"}"));
+        sv_put_base64url(
+                &none, sv_bytes_str("{\"iat\":1800000000,\"exp\":1800000100,\"role\":\"admin\"}"));
         sv_buf_puts(&none, ".");
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&none), k, NOW, &err), SV_FORMAT, "admin.token.alg");
+        FAILS(sv_admin_token_verify(sv_buf_bytes(&none), k, NOW, &err), SV_FORMAT,
+              "admin.token.alg");
 }
 
 static void load(const char *rel, struct sv_json **out)
@@ -156,8 +181,14 @@ static void shared_vectors(void **state)
         static const struct {
                 const char *name, *check; /* NULL: holds */
         } expected[] = {
-                {"ok", NULL}, {"expired", "token.expired"}, {"no-exp", "token.member"}, {"header-jwk-untrusted", "token.key"},
-                {"alg-none", "token.alg"}, {"sig-der", "token.form"}, {"payload-swapped", "token.signature"}, {"contraindicated", NULL},
+                {"ok", NULL},
+                {"expired", "token.expired"},
+                {"no-exp", "token.member"},
+                {"header-jwk-untrusted", "token.key"},
+                {"alg-none", "token.alg"},
+                {"sig-der", "token.form"},
+                {"payload-swapped", "token.signature"},
+                {"contraindicated", NULL},
                 {"status-lies", "verdict.status"},
         };
         SV_JSON *all = NULL;

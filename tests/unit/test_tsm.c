@@ -1,4 +1,5 @@
-/* Reports through configfs-tsm, against a kernel of our own: whose report it is, who else is there, what is left behind. */
+/* Reports through configfs-tsm, against a kernel of our own: whose report it is, who else is there,
+ * what is left behind. */
 #include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,7 +28,10 @@ static int get(struct tsm_kernel *k, int level, struct sv_tsm_report *r, struct 
 
 static void test_report(void **state)
 {
-        struct tsm_kernel k = {.provider = "sev_guest", .report = echo, .aux = sv_bytes_str("certs"), .clashes = 3};
+        struct tsm_kernel k = {.provider = "sev_guest",
+                               .report = echo,
+                               .aux = sv_bytes_str("certs"),
+                               .clashes = 3};
         SV_TSM_REPORT r = {0};
         struct sv_err err;
 
@@ -80,8 +84,10 @@ static void test_generation(void **state)
 
 static void test_refusals(void **state)
 {
-        struct tsm_kernel other = {.provider = "tdx_guest", .report = echo}, level = {.provider = "sev_guest", .privlevel_floor = 2},
-                          empty = {.provider = "sev_guest"}, wrong = {.provider = "sev_guest", .write_error = -EINVAL},
+        struct tsm_kernel other = {.provider = "tdx_guest", .report = echo},
+                          level = {.provider = "sev_guest", .privlevel_floor = 2},
+                          empty = {.provider = "sev_guest"},
+                          wrong = {.provider = "sev_guest", .write_error = -EINVAL},
                           full = {.provider = "sev_guest", .clashes = 1000};
         SV_TSM_REPORT r = {0};
         struct sv_err err;
@@ -106,7 +112,8 @@ static size_t entries(const char *path)
         return n - 2;
 }
 
-/* The system's own files, where no kernel fills the directory: the error names it, and it is gone afterwards. */
+/* The system's own files, where no kernel fills the directory: the error names it, and it is gone
+ * afterwards. */
 static void test_files(void **state)
 {
         char root[] = "/tmp/sv-tsm.XXXXXX", name[32];
@@ -124,12 +131,9 @@ static void test_files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_report),
-                cmocka_unit_test(test_no_auxblob),
-                cmocka_unit_test(test_busy),
-                cmocka_unit_test(test_generation),
-                cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_files),
+                cmocka_unit_test(test_report),   cmocka_unit_test(test_no_auxblob),
+                cmocka_unit_test(test_busy),     cmocka_unit_test(test_generation),
+                cmocka_unit_test(test_refusals), cmocka_unit_test(test_files),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

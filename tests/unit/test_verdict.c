@@ -11,17 +11,28 @@ static void test_tiers(void **state)
                 int claim;
                 enum sv_tier tier;
         } cases[] = {
-                {0, SV_TIER_NONE},           {1, SV_TIER_NONE},          {-1, SV_TIER_NONE},
-                {2, SV_TIER_AFFIRMING},      {31, SV_TIER_AFFIRMING},    {-2, SV_TIER_AFFIRMING},
-                {-32, SV_TIER_AFFIRMING},    {32, SV_TIER_WARNING},      {95, SV_TIER_WARNING},
-                {-33, SV_TIER_WARNING},      {-96, SV_TIER_WARNING},     {96, SV_TIER_CONTRAINDICATED},
-                {127, SV_TIER_CONTRAINDICATED}, {-97, SV_TIER_CONTRAINDICATED}, {-128, SV_TIER_CONTRAINDICATED},
+                {0, SV_TIER_NONE},
+                {1, SV_TIER_NONE},
+                {-1, SV_TIER_NONE},
+                {2, SV_TIER_AFFIRMING},
+                {31, SV_TIER_AFFIRMING},
+                {-2, SV_TIER_AFFIRMING},
+                {-32, SV_TIER_AFFIRMING},
+                {32, SV_TIER_WARNING},
+                {95, SV_TIER_WARNING},
+                {-33, SV_TIER_WARNING},
+                {-96, SV_TIER_WARNING},
+                {96, SV_TIER_CONTRAINDICATED},
+                {127, SV_TIER_CONTRAINDICATED},
+                {-97, SV_TIER_CONTRAINDICATED},
+                {-128, SV_TIER_CONTRAINDICATED},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 if (sv_tier_of((int8_t)cases[i].claim) != cases[i].tier)
-                        fail_msg("claim %d is %s", cases[i].claim, sv_tier_name(sv_tier_of((int8_t)cases[i].claim)));
+                        fail_msg("claim %d is %s", cases[i].claim,
+                                 sv_tier_name(sv_tier_of((int8_t)cases[i].claim)));
         }
 }
 
@@ -104,7 +115,8 @@ static void test_check_refuses(void **state)
                 struct sv_verdict v = {0};
 
                 OK(sv_json_parse(sv_bytes_str(cases[i].vector), "test", &vector, &err));
-                FAILS(sv_verdict_check(vector, cases[i].status, &v, &err), cases[i].class, cases[i].check);
+                FAILS(sv_verdict_check(vector, cases[i].status, &v, &err), cases[i].class,
+                      cases[i].check);
                 assert_int_equal(sv_verdict_status(&v), SV_TIER_NONE);
         }
 }
@@ -112,8 +124,9 @@ static void test_check_refuses(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_tiers), cmocka_unit_test(test_names),         cmocka_unit_test(test_status_is_worst),
-                cmocka_unit_test(test_json),  cmocka_unit_test(test_check_refuses),
+                cmocka_unit_test(test_tiers),           cmocka_unit_test(test_names),
+                cmocka_unit_test(test_status_is_worst), cmocka_unit_test(test_json),
+                cmocka_unit_test(test_check_refuses),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

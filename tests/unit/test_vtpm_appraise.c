@@ -3,7 +3,8 @@
 #include "guest/guest.h"
 #include "tests/unit/vtpm_session.h"
 
-static const uint8_t demo_uuid[16] = {0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};
+static const uint8_t demo_uuid[16] = {0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33,
+                                      0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};
 
 /* The claims that the base session really gives: what a perfect prediction would say. */
 static struct sv_json *base_claims(void)
@@ -16,15 +17,18 @@ static struct sv_json *base_claims(void)
         return claims;
 }
 
-/* Policy for a guest of this name whose TPM is made by the CA in `ca`, requiring PCRs 0, 4 and 9 as they are (or pcr4). */
-static struct sv_policy *make_policy(const char *name, const char *tee, const char *ca, const char *pcr4)
+/* Policy for a guest of this name whose TPM is made by the CA in `ca`, requiring PCRs 0, 4 and 9 as
+ * they are (or pcr4). */
+static struct sv_policy *make_policy(const char *name, const char *tee, const char *ca,
+                                     const char *pcr4)
 {
         static const char *const pcrs[] = {"0", "4", "9"};
         SV_STR root = sv_asprintf("%s/swtpm-localca-rootca-cert.pem", ca);
         SV_STR issuer = sv_asprintf("%s/issuercert.pem", ca);
         SV_STR guest_name = sv_asprintf("%s", name);
         char *roots[] = {root, issuer};
-        struct sv_guest guest = {.name = guest_name, .attestation = {.ek_roots = roots, .n_ek_roots = 2}};
+        struct sv_guest guest = {.name = guest_name,
+                                 .attestation = {.ek_roots = roots, .n_ek_roots = 2}};
         struct sv_measurement m = {.values = sv_json_object()};
         SV_JSON *claims = base_claims();
         SV_JSON *rules = sv_json_array();
@@ -36,7 +40,9 @@ static struct sv_policy *make_policy(const char *name, const char *tee, const ch
 
         memcpy(guest.uuid, demo_uuid, 16);
         for (size_t i = 0; i < 3; i++)
-                sv_json_set_str(bank, pcrs[i], sv_json_str(sv_json_get(sv_json_pointer(claims, "/pcrs/sha256"), pcrs[i])));
+                sv_json_set_str(
+                        bank, pcrs[i],
+                        sv_json_str(sv_json_get(sv_json_pointer(claims, "/pcrs/sha256"), pcrs[i])));
         if (pcr4)
                 sv_json_set_str(bank, "4", pcr4);
         OK(sv_tee_vtpm.policy(&guest, &m, rules, trust, &err));
@@ -48,24 +54,30 @@ static struct sv_policy *make_policy(const char *name, const char *tee, const ch
         return policy;
 }
 
-static int appraise(const struct session *s, const struct sv_policy *policy, struct sv_verdict *verdict, struct sv_err *err)
+static int appraise(const struct session *s, const struct sv_policy *policy,
+                    struct sv_verdict *verdict, struct sv_err *err)
 {
-        const struct sv_blob secret = {"activation-secret", sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret))};
-        struct sv_verify_in in = {.evidence = s->evidence, .report_data = sv_bytes(report_data, sizeof(report_data)),
-                                  .collateral = {&secret, 1}, .time = now};
+        const struct sv_blob secret = {"activation-secret", sv_bytes(sv_secret_reveal(s->secret),
+                                                                     sv_secret_size(s->secret))};
+        struct sv_verify_in in = {.evidence = s->evidence,
+                                  .report_data = sv_bytes(report_data, sizeof(report_data)),
+                                  .collateral = {&secret, 1},
+                                  .time = now};
         SV_JSON *claims = NULL;
 
         return sv_appraise(sv_tee_find("vtpm"), &in, policy, &claims, verdict, err);
 }
 
-static void says(const struct session *s, struct sv_policy *made, enum sv_class class, const char *check)
+static void says(const struct session *s, struct sv_policy *made, enum sv_class class,
+                 const char *check)
 {
         SV_POLICY_DOC *policy = made;
         SV_VERDICT verdict = {0};
         struct sv_err err;
 
         FAILS(appraise(s, policy, &verdict, &err), class, check);
-        assert_int_equal(class == SV_POLICY && strcmp(check, "policy.tee"), sv_verdict_status(&verdict) == SV_TIER_CONTRAINDICATED);
+        assert_int_equal(class == SV_POLICY && strcmp(check, "policy.tee"),
+                         sv_verdict_status(&verdict) == SV_TIER_CONTRAINDICATED);
 }
 
 static void holds(void **state)
@@ -83,20 +95,25 @@ static void holds(void **state)
 
 static void refuses(void **state)
 {
-        static const char wrong[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        static const char wrong[] =
+                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
         SESSION later = {0};
         void *a = NULL;
         struct sv_err err;
 
         need_swtpm();
         says(base_session(), make_policy("demo", "vtpm", ca_dir, wrong), SV_POLICY, "policy.pcr.4");
-        says(base_session(), make_policy("another", "vtpm", ca_dir, NULL), SV_POLICY, "policy.ek.subject");
+        says(base_session(), make_policy("another", "vtpm", ca_dir, NULL), SV_POLICY,
+             "policy.ek.subject");
         says(base_session(), make_policy("demo", "tdx", ca_dir, NULL), SV_POLICY, "policy.tee");
-        says(base_session(), make_policy("demo", "vtpm", other_ca, NULL), SV_PROOF, "vtpm.ek.chain");
+        says(base_session(), make_policy("demo", "vtpm", other_ca, NULL), SV_PROOF,
+             "vtpm.ek.chain");
 
         /* the agent sealed this boot: nobody gets the key again */
         SV_POLICY_DOC *made_before = make_policy("demo", "vtpm", ca_dir, NULL);
-        OK(sv_vtpm_attester_open(&(struct sv_vtpm_attester_config){.device = tpm.device, .event_log = "/nonexistent"}, &a, &err));
+        OK(sv_vtpm_attester_open(&(struct sv_vtpm_attester_config){.device = tpm.device,
+                                                                   .event_log = "/nonexistent"},
+                                 &a, &err));
         OK(sv_attester_vtpm.seal(a, &err));
         sv_attester_vtpm.close(a);
         run_session(&tpm, SV_BYTES_NULL, NULL, &later);
@@ -120,16 +137,21 @@ static void pinned_root(void **state)
         sv_blobs_add_trust(&blobs, sv_tee_find_kbs("tpm"), theirs);
         sv_blobs_add_trust(&blobs, sv_tee_find_kbs("tpm"), ours);
         assert_int_equal(blobs.n, 4);
-        sv_blobs_add(&blobs, "activation-secret", sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret)));
-        struct sv_verify_in in = {.evidence = s->evidence, .report_data = sv_bytes(report_data, sizeof(report_data)), .time = now,
+        sv_blobs_add(&blobs, "activation-secret",
+                     sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret)));
+        struct sv_verify_in in = {.evidence = s->evidence,
+                                  .report_data = sv_bytes(report_data, sizeof(report_data)),
+                                  .time = now,
                                   .collateral = {blobs.list, blobs.n}};
-        FAILS(sv_appraise(&sv_tee_vtpm, &in, theirs, &claims, &verdict, &err), SV_POLICY, "policy.ek.root");
+        FAILS(sv_appraise(&sv_tee_vtpm, &in, theirs, &claims, &verdict, &err), SV_POLICY,
+              "policy.ek.root");
         assert_non_null(claims); /* the proof holds, the policy says no */
 }
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(holds), cmocka_unit_test(pinned_root), cmocka_unit_test(refuses)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(holds), cmocka_unit_test(pinned_root),
+                                           cmocka_unit_test(refuses)};
 
         return cmocka_run_group_tests_name("vtpm-appraise", tests, group_setup, group_teardown);
 }

@@ -1,4 +1,5 @@
-/* The whole loop against a real swtpm: hello, challenge, evidence, verification; then one change at a time, one check each. */
+/* The whole loop against a real swtpm: hello, challenge, evidence, verification; then one change at
+ * a time, one check each. */
 #include "base/core/encoding.h"
 #include "tests/unit/vtpm_session.h"
 
@@ -13,12 +14,14 @@ static struct sv_json *copy_json(const struct sv_json *j)
         return copy;
 }
 
-static void expect(const struct sv_json *evidence, struct sv_secret *secret, const struct knobs *k, enum sv_class class, const char *check)
+static void expect(const struct sv_json *evidence, struct sv_secret *secret, const struct knobs *k,
+                   enum sv_class class, const char *check)
 {
         SV_JSON *claims = NULL;
         struct sv_err err;
 
-        FAILS(verify_with(evidence, secret, k ? k : &(struct knobs){0}, &claims, &err), class, check);
+        FAILS(verify_with(evidence, secret, k ? k : &(struct knobs){0}, &claims, &err), class,
+              check);
         assert_null(claims);
 }
 
@@ -33,10 +36,12 @@ static void accepted(void **state)
         need_swtpm();
         s = base_session();
         OK(verify_with(s->evidence, s->secret, &(struct knobs){0}, &claims, &err));
-        assert_string_equal(sv_json_str(sv_json_pointer(claims, "/ek/subject_cn")), "demo:11111111-2222-3333-4444-555555555555");
+        assert_string_equal(sv_json_str(sv_json_pointer(claims, "/ek/subject_cn")),
+                            "demo:11111111-2222-3333-4444-555555555555");
         assert_string_equal(sv_json_str(sv_json_pointer(claims, "/ek/model")), "swtpm");
         assert_string_equal(sv_json_str(sv_json_pointer(claims, "/ak/origin")), "ek-activation");
-        assert_string_equal(sv_json_str(sv_json_pointer(claims, "/pcrs/sha256/11")), sv_hex(sv_bytes(zeros, 32), hex));
+        assert_string_equal(sv_json_str(sv_json_pointer(claims, "/pcrs/sha256/11")),
+                            sv_hex(sv_bytes(zeros, 32), hex));
         assert_int_equal(strlen(sv_json_str(sv_json_pointer(claims, "/pcrs/sha384/0"))), 96);
         assert_true(sv_json_bool(sv_json_get(claims, "report_data_checked"), false));
         assert_non_null(sv_json_str(sv_json_pointer(claims, "/limits/instance-identity")));
@@ -53,18 +58,26 @@ static void surroundings(void **state)
         need_swtpm();
         s = base_session();
         memset(replayed, 0x77, sizeof(replayed));
-        expect(s->evidence, s->secret, &(struct knobs){.report_data = replayed}, SV_PROOF, "vtpm.quote.nonce");
+        expect(s->evidence, s->secret, &(struct knobs){.report_data = replayed}, SV_PROOF,
+               "vtpm.quote.nonce");
         memcpy(replayed, report_data, sizeof(replayed));
         replayed[40] ^= 1; /* beyond what the quote holds: the activation binds the rest */
-        expect(s->evidence, s->secret, &(struct knobs){.report_data = replayed}, SV_PROOF, "vtpm.ak.activation");
-        expect(s->evidence, s->secret, &(struct knobs){.no_secret = true}, SV_PROOF, "vtpm.ak.origin");
-        expect(s->evidence, s->secret, &(struct knobs){.no_report_data = true}, SV_PROOF, "vtpm.ak.origin");
+        expect(s->evidence, s->secret, &(struct knobs){.report_data = replayed}, SV_PROOF,
+               "vtpm.ak.activation");
+        expect(s->evidence, s->secret, &(struct knobs){.no_secret = true}, SV_PROOF,
+               "vtpm.ak.origin");
+        expect(s->evidence, s->secret, &(struct knobs){.no_report_data = true}, SV_PROOF,
+               "vtpm.ak.origin");
         expect(s->evidence, s->secret, &(struct knobs){.no_root = true}, SV_PROOF, "vtpm.ek.root");
-        expect(s->evidence, s->secret, &(struct knobs){.no_issuer = true}, SV_PROOF, "vtpm.ek.chain");
-        expect(s->evidence, s->secret, &(struct knobs){.other_ca = true}, SV_PROOF, "vtpm.ek.chain");
-        expect(s->evidence, s->secret, &(struct knobs){.time = now - 86400}, SV_PROOF, "vtpm.ek.expired");
+        expect(s->evidence, s->secret, &(struct knobs){.no_issuer = true}, SV_PROOF,
+               "vtpm.ek.chain");
+        expect(s->evidence, s->secret, &(struct knobs){.other_ca = true}, SV_PROOF,
+               "vtpm.ek.chain");
+        expect(s->evidence, s->secret, &(struct knobs){.time = now - 86400}, SV_PROOF,
+               "vtpm.ek.expired");
         run_session(&tpm, SV_BYTES_NULL, NULL, &second);
-        expect(s->evidence, second.secret, NULL, SV_PROOF, "vtpm.ak.activation"); /* another session's secret */
+        /* another session's secret */
+        expect(s->evidence, second.secret, NULL, SV_PROOF, "vtpm.ak.activation");
 }
 
 static void flip_b64(struct sv_json *obj, const char *member, size_t at)
@@ -119,7 +132,8 @@ static void members(void **state)
                 {"", "ak_tpm2b", FLIP, 100, SV_PROOF, "vtpm.ak.mismatch"},
                 {"", "ak_tpm2b", CUT, 1, SV_FORMAT, "vtpm.public.size"},
                 {"", "ak_tpm2b", LONGER, 0, SV_FORMAT, "vtpm.public.size"},
-                {"", "ak_tpm2b", FLIP, 7, SV_PROOF, "vtpm.ak.attributes"}, /* restricted is bit 16: byte 7 of the TPM2B */
+                /* restricted is bit 16: byte 7 of the TPM2B */
+                {"", "ak_tpm2b", FLIP, 7, SV_PROOF, "vtpm.ak.attributes"},
                 {"", "activation", FLIP, 3, SV_PROOF, "vtpm.ak.activation"},
                 {"", "activation", CUT, 1, SV_PROOF, "vtpm.ak.activation"},
                 {"", "ek_certs", NUMBER, 0, SV_FORMAT, "vtpm.evidence.ek-certs"},
@@ -156,11 +170,15 @@ static void missing(void **state)
                 enum sv_class class;
                 const char *check; /* NULL: still accepted */
         } cases[] = {
-                {"ak_public", SV_FORMAT, "vtpm.evidence.member"},  {"tpm_quote", SV_FORMAT, "vtpm.evidence.member"},
-                {"tpm_quote_sha384", SV_OK, NULL},                 {"ak_tpm2b", SV_PROOF, "vtpm.ak.origin"},
-                {"ek_certs", SV_PROOF, "vtpm.ak.origin"},          {"activation", SV_PROOF, "vtpm.ak.origin"},
+                {"ak_public", SV_FORMAT, "vtpm.evidence.member"},
+                {"tpm_quote", SV_FORMAT, "vtpm.evidence.member"},
+                {"tpm_quote_sha384", SV_OK, NULL},
+                {"ak_tpm2b", SV_PROOF, "vtpm.ak.origin"},
+                {"ek_certs", SV_PROOF, "vtpm.ak.origin"},
+                {"activation", SV_PROOF, "vtpm.ak.origin"},
         };
-        static const char *const all[] = {"ak_public", "ak_tpm2b", "tpm_quote", "tpm_quote_sha384", "ek_certs", "activation"};
+        static const char *const all[] = {"ak_public",        "ak_tpm2b", "tpm_quote",
+                                          "tpm_quote_sha384", "ek_certs", "activation"};
         struct session *s;
 
         need_swtpm();
@@ -170,7 +188,8 @@ static void missing(void **state)
 
                 for (size_t m = 0; m < sizeof(all) / sizeof(*all); m++)
                         if (strcmp(all[m], cases[i].member))
-                                sv_json_set(e, all[m], sv_json_ref(sv_json_get(s->evidence, all[m])));
+                                sv_json_set(e, all[m],
+                                            sv_json_ref(sv_json_get(s->evidence, all[m])));
                 if (cases[i].check) {
                         expect(e, s->secret, NULL, cases[i].class, cases[i].check);
                 } else {
@@ -185,7 +204,8 @@ static void missing(void **state)
 
 static void change_pcr(struct sv_json *quote, unsigned pcr, const char *value)
 {
-        struct sv_json *old = sv_json_ref(sv_json_get(quote, "pcrs")), *list = sv_json_set(quote, "pcrs", sv_json_array());
+        struct sv_json *old = sv_json_ref(sv_json_get(quote, "pcrs")),
+                       *list = sv_json_set(quote, "pcrs", sv_json_array());
 
         for (unsigned i = 0; i < sv_json_len(old); i++)
                 if (i != pcr)
@@ -247,7 +267,8 @@ static void weak_keys(void **state)
                 uint16_t scheme, hash;
                 const char *check;
         } cases[] = {
-                {SV_TPM_AK_MUST & ~SV_TPMA_RESTRICTED, SV_TPM_ALG_RSASSA, SV_TPM_ALG_SHA256, "vtpm.ak.attributes"},
+                {SV_TPM_AK_MUST & ~SV_TPMA_RESTRICTED, SV_TPM_ALG_RSASSA, SV_TPM_ALG_SHA256,
+                 "vtpm.ak.attributes"},
                 {SV_TPM_AK_MUST, SV_TPM_ALG_RSASSA, SV_TPM_ALG_SHA1, "vtpm.signature.hash"},
                 {SV_TPM_AK_MUST, SV_TPM_ALG_RSAPSS, SV_TPM_ALG_SHA256, NULL},
                 {SV_TPM_AK_MUST, SV_TPM_ALG_RSASSA, SV_TPM_ALG_SHA384, NULL},
@@ -327,8 +348,10 @@ static void other_tpm(void **state)
 /* ActivateCredential itself refuses: EK of one TPM, AK of the other; and by one bit. */
 static void activation_refused(void **state)
 {
-        static const struct { const char *member; size_t at; } cases[] = {{"credential_blob", 10}, {"credential_blob", 50},
-                                                                          {"encrypted_secret", 50}};
+        static const struct {
+                const char *member;
+                size_t at;
+        } cases[] = {{"credential_blob", 10}, {"credential_blob", 50}, {"encrypted_secret", 50}};
         struct sv_vtpm_attester_config config = {.event_log = "/nonexistent"};
         SV_JSON *params = NULL;
         SV_JSON *challenge = NULL;
@@ -346,25 +369,33 @@ static void activation_refused(void **state)
                 SV_JSON *evidence = NULL;
 
                 flip_b64(sv_json_get(changed, "secure-vm"), cases[i].member, cases[i].at);
-                FAILS(sv_attester_vtpm.evidence(a, sv_bytes(report_data, 48), changed, &evidence, &err), SV_PROOF, "tpm.activate");
+                FAILS(sv_attester_vtpm.evidence(a, sv_bytes(report_data, 48), changed, &evidence,
+                                                &err),
+                      SV_PROOF, "tpm.activate");
         }
         config.device = other.device;
         OK(sv_vtpm_attester_open(&config, &b, &err));
         SV_JSON *evidence = NULL;
-        FAILS(sv_attester_vtpm.evidence(b, sv_bytes(report_data, 48), challenge, &evidence, &err), SV_PROOF, "tpm.activate");
+        FAILS(sv_attester_vtpm.evidence(b, sv_bytes(report_data, 48), challenge, &evidence, &err),
+              SV_PROOF, "tpm.activate");
         sv_attester_vtpm.close(b);
         sv_attester_vtpm.close(a);
 }
 
-/* A quote forged with a software key, complete and well signed, in a session that an honest TPM opened. */
+/* A quote forged with a software key, complete and well signed, in a session that an honest TPM
+ * opened. */
 static void software_key(void **state)
 {
         struct session *s;
-        SV_BUF message = SV_BUF_NULL, sig = SV_BUF_NULL, tpmt = SV_BUF_NULL, spki = SV_BUF_NULL, n = SV_BUF_NULL, e_ = SV_BUF_NULL;
+        SV_BUF message = SV_BUF_NULL, sig = SV_BUF_NULL, tpmt = SV_BUF_NULL, spki = SV_BUF_NULL,
+               n = SV_BUF_NULL, e_ = SV_BUF_NULL;
         SV_BUF pub2b = SV_BUF_NULL;
-        struct sv_tpm_public p = {
-                .type = SV_TPM_ALG_RSA, .name_alg = SV_TPM_ALG_SHA256, .attributes = SV_TPM_AK_MUST | SV_TPMA_USER_WITH_AUTH,
-                .symmetric = {.alg = SV_TPM_ALG_NULL}, .scheme = {SV_TPM_ALG_RSASSA, SV_TPM_ALG_SHA256, 0}, .bits = 2048};
+        struct sv_tpm_public p = {.type = SV_TPM_ALG_RSA,
+                                  .name_alg = SV_TPM_ALG_SHA256,
+                                  .attributes = SV_TPM_AK_MUST | SV_TPMA_USER_WITH_AUTH,
+                                  .symmetric = {.alg = SV_TPM_ALG_NULL},
+                                  .scheme = {SV_TPM_ALG_RSASSA, SV_TPM_ALG_SHA256, 0},
+                                  .bits = 2048};
         static const uint8_t endorsement[] = {0x40, 0, 0, 0x0b};
         struct sv_tpm_name name, qualified;
         SV_KEY *key = NULL;
@@ -385,7 +416,8 @@ static void software_key(void **state)
         OK(sv_tpm_name(sv_buf_bytes(&pub2b), &name, &err));
         OK(sv_tpm_qualified_name(sv_bytes(endorsement, 4), &name, &qualified, &err));
         OK(sv_json_need_b64(quote, "message", &message, "test", &err));
-        memcpy(message.p + 8, qualified.p, qualified.n); /* magic, type, size, then the qualified signer */
+        /* magic, type, size, then the qualified signer */
+        memcpy(message.p + 8, qualified.p, qualified.n);
         OK(sv_sign(key, SV_RSASSA_SHA256, sv_buf_bytes(&message), &sig, &err));
         sv_buf_u16be(&tpmt, SV_TPM_ALG_RSASSA);
         sv_buf_u16be(&tpmt, SV_TPM_ALG_SHA256);
@@ -397,7 +429,8 @@ static void software_key(void **state)
         sv_json_set_b64(only, "ak_tpm2b", sv_buf_bytes(&pub2b));
         sv_json_set(only, "tpm_quote", sv_json_ref(quote));
         expect(only, NULL, NULL, SV_PROOF, "vtpm.ak.origin");
-        /* with the honest TPM's certificate, and even with the HMAC that it made over this session's binding */
+        /* with the honest TPM's certificate, and even with the HMAC that it made over this
+         * session's binding */
         sv_json_set(only, "ek_certs", sv_json_ref(sv_json_get(forged, "ek_certs")));
         expect(only, NULL, NULL, SV_PROOF, "vtpm.ak.origin");
         expect(only, s->secret, NULL, SV_PROOF, "vtpm.ak.origin");
@@ -420,7 +453,8 @@ static void software_key(void **state)
 /* A real quote, signed by the real TPM, that leaves one PCR out. */
 static void selection(void **state)
 {
-        SV_BUF template = SV_BUF_NULL, pub = SV_BUF_NULL, message = SV_BUF_NULL, signature = SV_BUF_NULL, spki = SV_BUF_NULL;
+        SV_BUF template = SV_BUF_NULL, pub = SV_BUF_NULL, message = SV_BUF_NULL,
+               signature = SV_BUF_NULL, spki = SV_BUF_NULL;
         struct sv_tpm_public p;
         sv_tpm_handle ak;
         SV_TPM *t = NULL;
@@ -432,7 +466,8 @@ static void selection(void **state)
         assert_non_null(t);
         sv_tpm_put_ak(&template);
         OK(sv_tpm_create_primary(t, sv_buf_bytes(&template), &ak, &pub, &err));
-        OK(sv_tpm_quote(t, ak, SV_SHA256, 0xffffff & ~(1u << 4), sv_bytes(report_data, 32), &message, &signature, &err));
+        OK(sv_tpm_quote(t, ak, SV_SHA256, 0xffffff & ~(1u << 4), sv_bytes(report_data, 32),
+                        &message, &signature, &err));
         OK(sv_tpm_read_public2b(sv_buf_bytes(&pub), &p, &err));
         key = sv_tpm_public_key(&p, &err);
         assert_non_null(key);
@@ -464,17 +499,21 @@ static void sealed(void **state)
         OK(sv_attester_vtpm.seal(a, &err));
         sv_attester_vtpm.close(a);
         run_session(&other, SV_BYTES_NULL, NULL, &after);
-        OK(verify_with(after.evidence, after.secret, &(struct knobs){.other_ca = true}, &claims, &err));
-        assert_string_not_equal(sv_json_str(sv_json_pointer(claims, "/pcrs/sha256/11")), sv_hex(sv_bytes(zeros, 32), hex));
+        OK(verify_with(after.evidence, after.secret, &(struct knobs){.other_ca = true}, &claims,
+                       &err));
+        assert_string_not_equal(sv_json_str(sv_json_pointer(claims, "/pcrs/sha256/11")),
+                                sv_hex(sv_bytes(zeros, 32), hex));
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(accepted),   cmocka_unit_test(surroundings), cmocka_unit_test(members),
-                cmocka_unit_test(missing),    cmocka_unit_test(pcr_values),   cmocka_unit_test(bank_mismatch),
-                cmocka_unit_test(weak_keys),  cmocka_unit_test(ecc_keys),     cmocka_unit_test(other_tpm),
-                cmocka_unit_test(activation_refused), cmocka_unit_test(software_key), cmocka_unit_test(selection),
+                cmocka_unit_test(accepted),     cmocka_unit_test(surroundings),
+                cmocka_unit_test(members),      cmocka_unit_test(missing),
+                cmocka_unit_test(pcr_values),   cmocka_unit_test(bank_mismatch),
+                cmocka_unit_test(weak_keys),    cmocka_unit_test(ecc_keys),
+                cmocka_unit_test(other_tpm),    cmocka_unit_test(activation_refused),
+                cmocka_unit_test(software_key), cmocka_unit_test(selection),
                 cmocka_unit_test(sealed),
         };
 

@@ -1,4 +1,5 @@
-/* vtpm/measure and ovmf/explain: with the small firmware and kernel; and against a real boot's log, where its firmware is installed. */
+/* vtpm/measure and ovmf/explain: with the small firmware and kernel; and against a real boot's log,
+ * where its firmware is installed. */
 #include "tests/unit/unit.h"
 
 #include <unistd.h>
@@ -27,7 +28,8 @@ static const char *source(const char *name)
 {
         static char path[4096];
 
-        snprintf(path, sizeof(path), "%s/tests/vectors/%s", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".", name);
+        snprintf(path, sizeof(path), "%s/tests/vectors/%s",
+                 getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".", name);
         return path;
 }
 
@@ -56,8 +58,12 @@ static int teardown(void **state)
 
 static struct sv_guest guest(const char *firmware)
 {
-        return (struct sv_guest){.name = strdup("test"), .vcpus = 2, .memory = 1u << 30, .firmware = strdup(firmware),
-                                 .kernel = strdup(path_of("kernel")), .initrd = strdup(path_of("initrd")),
+        return (struct sv_guest){.name = strdup("test"),
+                                 .vcpus = 2,
+                                 .memory = 1u << 30,
+                                 .firmware = strdup(firmware),
+                                 .kernel = strdup(path_of("kernel")),
+                                 .initrd = strdup(path_of("initrd")),
                                  .cmdline = strdup("console=ttyS0 quiet one=1")};
 }
 
@@ -101,8 +107,9 @@ static void assert_step(const struct sv_measurement *m, const char *begins, stru
 
 static void test_small(void **state)
 {
-        static const char options[] = "c\0o\0n\0s\0o\0l\0e\0=\0t\0t\0y\0S\0000\0 \0q\0u\0i\0e\0t\0 \0o\0n\0e\0=\0001\0 "
-                                      "\0i\0n\0i\0t\0r\0d\0=\0i\0n\0i\0t\0r\0d\0\0";
+        static const char options[] =
+                "c\0o\0n\0s\0o\0l\0e\0=\0t\0t\0y\0S\0000\0 \0q\0u\0i\0e\0t\0 \0o\0n\0e\0=\0001\0 "
+                "\0i\0n\0i\0t\0r\0d\0=\0i\0n\0i\0t\0r\0d\0\0";
         struct sv_measurement m = {0};
         SV_GUEST g = guest(path_of("CODE.fd"));
 
@@ -115,7 +122,8 @@ static void test_small(void **state)
         assert_int_equal(strlen(value(&m, "sha256", "4")), 64);
         assert_int_equal(strlen(value(&m, "sha384", "9")), 96);
         /* Separators only: as any machine has it. */
-        assert_string_equal(value(&m, "sha256", "2"), "3d458cfe55cc03ea1f443f1562beec8df51c75e14a9fcf9a7234a13f198e7969");
+        assert_string_equal(value(&m, "sha256", "2"),
+                            "3d458cfe55cc03ea1f443f1562beec8df51c75e14a9fcf9a7234a13f198e7969");
         assert_string_equal(value(&m, "sha256", "2"), value(&m, "sha256", "6"));
         assert_int_equal(strspn(value(&m, "sha256", "11"), "0"), 64);
         assert_step(&m, "initramfs", sv_bytes_str("initramfs"));
@@ -153,7 +161,8 @@ static void test_what_moves(void **state)
                         set(&h.kernel, path_of("kernel2"));
                 OK(sv_vtpm_measure(&h, &after, &err));
                 for (size_t i = 0; i < sizeof(pcrs) / sizeof(*pcrs); i++)
-                        assert_int_equal(strcmp(value(&before, "sha256", pcrs[i]), value(&after, "sha256", pcrs[i])) != 0,
+                        assert_int_equal(strcmp(value(&before, "sha256", pcrs[i]),
+                                                value(&after, "sha256", pcrs[i])) != 0,
                                          strstr(moved[change], pcrs[i]) != NULL);
                 sv_measurement_free(&after);
         }
@@ -176,10 +185,12 @@ static void test_refuses(void **state)
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_FORMAT, "ovmf.volumes");
 }
 
-/* Keys in the variable store turn Secure Boot on, and with it the kernel takes a way that measures less. */
+/* Keys in the variable store turn Secure Boot on, and with it the kernel takes a way that measures
+ * less. */
 static void test_secure_boot(void **state)
 {
-        static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
+        static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
+                                           0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
         struct sv_measurement m = {0};
         SV_GUEST g = guest(path_of("CODE.keys.fd"));
         SV_BUF firmware = SV_BUF_NULL;
@@ -205,12 +216,14 @@ static bool same_firmware(void)
         uint8_t digest[SV_DIGEST_MAX];
         uint64_t size;
 
-        return sv_digest_file(SV_SHA256, OVMF, digest, &size, NULL) == 0 && !memcmp(digest, want, 4);
+        return sv_digest_file(SV_SHA256, OVMF, digest, &size, NULL) == 0 &&
+               !memcmp(digest, want, 4);
 }
 
 static void read_log(struct sv_buf *bytes, struct sv_tcg_log *log)
 {
-        OK(sv_file_read(source("eventlog/debian12-ovmf4m-linux61.bin"), 1u << 20, bytes, "test", &err));
+        OK(sv_file_read(source("eventlog/debian12-ovmf4m-linux61.bin"), 1u << 20, bytes, "test",
+                        &err));
         OK(sv_tcg_log_parse(sv_buf_bytes(bytes), &sv_registers_pcr, log, &err));
 }
 
@@ -230,18 +243,22 @@ static void test_real_firmware(void **state)
                 skip();
         }
         OK(sv_vtpm_measure(&g, &m, &err));
-        assert_string_equal(value(&m, "sha256", "0"), "3e695b1035f9b7fa5ade7430fc93730efab93bcb6c0a843cdab260323f7734c4");
-        assert_string_equal(value(&m, "sha256", "7"), "65caf8dd1e0ea7a6347b635d2b379c93b9a1351edc2afc3ecda700e534eb3068");
+        assert_string_equal(value(&m, "sha256", "0"),
+                            "3e695b1035f9b7fa5ade7430fc93730efab93bcb6c0a843cdab260323f7734c4");
+        assert_string_equal(value(&m, "sha256", "7"),
+                            "65caf8dd1e0ea7a6347b635d2b379c93b9a1351edc2afc3ecda700e534eb3068");
         read_log(&bytes, &log);
         OK(sv_explain(&m, &log, &sv_vtpm_explain_form, &x, &err));
         for (size_t i = 0; i < x.n; i++) {
                 if (x.rows[i].same)
                         continue;
                 sv_explain_text(&x, &x.rows[i], text);
-                assert_true(x.rows[i].reg == 1 || strstr(text, ": another kernel") || strstr(text, ": another initramfs"));
+                assert_true(x.rows[i].reg == 1 || strstr(text, ": another kernel") ||
+                            strstr(text, ": another initramfs"));
                 differ++;
         }
-        assert_int_equal(differ, 3 + 2); /* PCR 1 has three events, one predicted at another place */
+        /* PCR 1 has three events, one predicted at another place */
+        assert_int_equal(differ, 3 + 2);
         assert_int_equal(x.first->reg, 4);
         sv_explain_free(&x);
         sv_measurement_free(&m);
@@ -265,7 +282,10 @@ static void test_explain(void **state)
                 const struct sv_tcg_event *e = &log.events[i];
 
                 snprintf(s->reg, sizeof(s->reg), "pcr%u", e->reg);
-                snprintf(s->what, sizeof(s->what), "%s", e->reg != 9 ? "event" : i % 2 ? "command line" : "initramfs");
+                snprintf(s->what, sizeof(s->what), "%s",
+                         e->reg != 9 ? "event"
+                         : i % 2     ? "command line"
+                                     : "initramfs");
                 for (int b = 0; b < 2; b++) {
                         struct sv_bytes d = sv_tcg_digest(&log, e, b ? SV_SHA384 : SV_SHA256);
 
@@ -282,7 +302,8 @@ static void test_explain(void **state)
                 OK(sv_explain(&m, &log, &sv_vtpm_explain_form, &x, &err));
                 assert_int_equal(x.first != NULL, log.events[i].reg == 9);
                 if (x.first)
-                        assert_non_null(strstr(sv_explain_text(&x, x.first, text), meanings[i % 2]));
+                        assert_non_null(
+                                strstr(sv_explain_text(&x, x.first, text), meanings[i % 2]));
                 sv_explain_free(&x);
                 m.steps[i].digest[1][47] ^= 1;
         }
@@ -296,8 +317,9 @@ static void test_explain(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_small),       cmocka_unit_test(test_what_moves),    cmocka_unit_test(test_refuses),
-                cmocka_unit_test(test_secure_boot), cmocka_unit_test(test_real_firmware), cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_small),         cmocka_unit_test(test_what_moves),
+                cmocka_unit_test(test_refuses),       cmocka_unit_test(test_secure_boot),
+                cmocka_unit_test(test_real_firmware), cmocka_unit_test(test_explain),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -3,11 +3,13 @@
 
 #include "vtpm/guest/tpm.h"
 
-/* What was extended in this TPM, in order. PCR 10 and 4 show the two kinds: may be extended later, must replay. */
+/* What was extended in this TPM, in order. PCR 10 and 4 show the two kinds: may be extended later,
+ * must replay. */
 static const struct {
         unsigned pcr;
         const char *data;
-} extended[] = {{0, "firmware"}, {4, "kernel"}, {4, "separator"}, {9, "initramfs"}, {10, "first file"}};
+} extended[] = {
+        {0, "firmware"}, {4, "kernel"}, {4, "separator"}, {9, "initramfs"}, {10, "first file"}};
 #define EVENTS (sizeof(extended) / sizeof(*extended))
 
 static void put_header(struct sv_buf *b)
@@ -68,7 +70,9 @@ static int verify_log(struct sv_bytes log, struct sv_json **claims, struct sv_er
 
                 assert_non_null(t);
                 for (size_t i = 0; i < EVENTS; i++)
-                        assert_int_equal(sv_tpm_pcr_event(t, extended[i].pcr, sv_bytes_str(extended[i].data), &e), 0);
+                        assert_int_equal(sv_tpm_pcr_event(t, extended[i].pcr,
+                                                          sv_bytes_str(extended[i].data), &e),
+                                         0);
                 done = true;
         }
         assert_int_equal(sv_file_write(path, 0600, log, &e), 0);
@@ -95,12 +99,14 @@ static void holds(void **state)
         need_swtpm();
         make_log(&log, EVENTS);
         OK(verify_log(sv_buf_bytes(&log), &claims, &err));
-        assert_true(replayed(claims, 0) && replayed(claims, 4) && replayed(claims, 9) && replayed(claims, 10));
+        assert_true(replayed(claims, 0) && replayed(claims, 4) && replayed(claims, 9) &&
+                    replayed(claims, 10));
         assert_false(replayed(claims, 7)); /* no events */
         assert_int_equal(sv_json_int(sv_json_pointer(claims, "/event_log/events"), 0), EVENTS);
 }
 
-/* An extend that the log does not know: fatal where only the firmware extends, noted where later stages may. */
+/* An extend that the log does not know: fatal where only the firmware extends, noted where later
+ * stages may. */
 static void left_out(void **state)
 {
         need_swtpm();
@@ -111,12 +117,14 @@ static void left_out(void **state)
                 char pcr[16];
 
                 make_log(&log, i);
-                if (i != 1 && i != 2) { /* the only event of its PCR: no claim about it, no failure */
+                /* the only event of its PCR: no claim about it, no failure */
+                if (i != 1 && i != 2) {
                         OK(verify_log(sv_buf_bytes(&log), &claims, &err));
                         assert_false(replayed(claims, (int)extended[i].pcr));
                         continue;
                 }
-                FAILS(verify_log(sv_buf_bytes(&log), &claims, &err), SV_PROOF, "vtpm.eventlog.replay");
+                FAILS(verify_log(sv_buf_bytes(&log), &claims, &err), SV_PROOF,
+                      "vtpm.eventlog.replay");
                 snprintf(pcr, sizeof(pcr), "PCR %u ", extended[i].pcr);
                 assert_non_null(strstr(err.msg, pcr));
         }
@@ -148,7 +156,8 @@ static void malformed(void **state)
 
         need_swtpm();
         make_log(&log, EVENTS);
-        log.p[log.n - 60] ^= 1; /* within the last digest: PCR 10 no longer agrees, which is allowed */
+        /* within the last digest: PCR 10 no longer agrees, which is allowed */
+        log.p[log.n - 60] ^= 1;
         OK(verify_log(sv_buf_bytes(&log), &claims, &err));
         assert_false(replayed(claims, 10));
         sv_json_free(claims);
@@ -161,8 +170,8 @@ static void malformed(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(holds), cmocka_unit_test(left_out), cmocka_unit_test(added),
-                                           cmocka_unit_test(malformed)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(holds), cmocka_unit_test(left_out),
+                                           cmocka_unit_test(added), cmocka_unit_test(malformed)};
 
         return cmocka_run_group_tests_name("vtpm-replay", tests, group_setup, group_teardown);
 }

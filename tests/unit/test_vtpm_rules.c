@@ -11,8 +11,11 @@ static void guest_of(const char *tees, struct sv_guest *g)
         struct sv_err err = SV_ERR_NULL;
         char text[256];
 
-        snprintf(text, sizeof(text), "{\"name\":\"g\",\"kernel\":\"k\"%s,\"attestation\":{\"url\":\"https://h:1\",\"pin\":\"sha256:%064d\","
-                 "\"ek_roots\":[\"/nonexistent/root.pem\"]}}", tees, 0);
+        snprintf(text, sizeof(text),
+                 "{\"name\":\"g\",\"kernel\":\"k\"%s,\"attestation\":{\"url\":\"https://"
+                 "h:1\",\"pin\":\"sha256:%064d\","
+                 "\"ek_roots\":[\"/nonexistent/root.pem\"]}}",
+                 tees, 0);
         OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", g, &err));
 }
 
@@ -63,7 +66,8 @@ static void what_runs_must_be_bound(void **state)
                 FAILS(rules(must[i], "", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
                 assert_non_null(strstr(err.msg, "this build is not known"));
         }
-        /* With all of them, and with one that does not say what runs missing, the next thing that is looked at is the root's file. */
+        /* With all of them, and with one that does not say what runs missing, the next thing that
+         * is looked at is the root's file. */
         assert_int_equal(rules(NULL, "", &n, &err), -1);
         assert_string_not_equal(err.check, "vtpm.policy.unpredicted");
         assert_int_equal(n, 10);
@@ -74,29 +78,37 @@ static void what_runs_must_be_bound(void **state)
 
 static void unless_the_guest_file_says_so(void **state)
 {
-        static const char *const bad[] = {"true", "\"0\"", "[\"1\"]", "[0]", "[\"0\",\"0\"]", "[[\"0\"]]", "{}"};
+        static const char *const bad[] = {"true",          "\"0\"",     "[\"1\"]", "[0]",
+                                          "[\"0\",\"0\"]", "[[\"0\"]]", "{}"};
         struct sv_err err = SV_ERR_NULL;
         size_t n;
 
-        assert_int_equal(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[\"9\",\"0\"]}}", &n, &err), -1);
+        assert_int_equal(
+                rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[\"9\",\"0\"]}}", &n, &err),
+                -1);
         assert_string_not_equal(err.check, "vtpm.policy.unpredicted");
         assert_int_equal(n, 9);
-        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[]}}", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
+        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[]}}", &n, &err), SV_USAGE,
+              "vtpm.policy.unpredicted");
         /* What was not named stays bound. */
-        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[\"4\",\"9\"]}}", &n, &err), SV_USAGE, "vtpm.policy.unpredicted");
+        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[\"4\",\"9\"]}}", &n, &err),
+              SV_USAGE, "vtpm.policy.unpredicted");
         assert_non_null(strstr(err.msg, "\"allow_unpredicted\": [\"0\"]"));
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-                SV_STR tees = sv_asprintf(",\"tees\":{\"vtpm\":{\"allow_unpredicted\":%s}}", bad[i]);
+                SV_STR tees =
+                        sv_asprintf(",\"tees\":{\"vtpm\":{\"allow_unpredicted\":%s}}", bad[i]);
 
                 FAILS(rules("0", tees, &n, &err), SV_USAGE, "guest.vtpm.allow_unpredicted");
                 assert_non_null(strstr(err.msg, "each once"));
         }
-        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredictd\":true}}", &n, &err), SV_USAGE, "guest.vtpm.unknown");
+        FAILS(rules("0", ",\"tees\":{\"vtpm\":{\"allow_unpredictd\":true}}", &n, &err), SV_USAGE,
+              "guest.vtpm.unknown");
 }
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(what_runs_must_be_bound), cmocka_unit_test(unless_the_guest_file_says_so)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(what_runs_must_be_bound),
+                                           cmocka_unit_test(unless_the_guest_file_says_so)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

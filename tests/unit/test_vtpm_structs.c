@@ -1,4 +1,5 @@
-/* The TPM structures: valid ones round-trip, one changed field gives one check, every truncation is an error. */
+/* The TPM structures: valid ones round-trip, one changed field gives one check, every truncation is
+ * an error. */
 #include "base/core/limits.h"
 #include "tests/unit/unit.h"
 #include "vtpm/verify/ek.h"
@@ -15,20 +16,20 @@ static void put_2b(struct sv_buf *b, const char *text, size_t n)
 /* A quote over all PCRs of the sha256 bank. */
 static void make_quote(struct sv_buf *b, struct sv_bytes pcr_digest, const char *extra)
 {
-        sv_buf_u32be(b, SV_TPM_GENERATED); /* 0 */
+        sv_buf_u32be(b, SV_TPM_GENERATED);       /* 0 */
         sv_buf_u16be(b, SV_TPM_ST_ATTEST_QUOTE); /* 4 */
-        put_2b(b, "signer", 34); /* 6 */
-        put_2b(b, extra, 32); /* 42 */
-        sv_buf_u64be(b, 1234); /* 76: clock */
+        put_2b(b, "signer", 34);                 /* 6 */
+        put_2b(b, extra, 32);                    /* 42 */
+        sv_buf_u64be(b, 1234);                   /* 76: clock */
         sv_buf_u32be(b, 2);
         sv_buf_u32be(b, 3);
-        sv_buf_u8(b, 1); /* 92: safe */
-        sv_buf_u64be(b, 0x2019102300163636); /* 93 */
-        sv_buf_u32be(b, 1); /* 101: selections */
-        sv_buf_u16be(b, SV_TPM_ALG_SHA256); /* 105 */
-        sv_buf_u8(b, 3); /* 107 */
+        sv_buf_u8(b, 1);                            /* 92: safe */
+        sv_buf_u64be(b, 0x2019102300163636);        /* 93 */
+        sv_buf_u32be(b, 1);                         /* 101: selections */
+        sv_buf_u16be(b, SV_TPM_ALG_SHA256);         /* 105 */
+        sv_buf_u8(b, 3);                            /* 107 */
         sv_buf_put(b, sv_bytes("\xff\xff\xff", 3)); /* 108 */
-        sv_buf_u16be(b, (uint16_t)pcr_digest.n); /* 111 */
+        sv_buf_u16be(b, (uint16_t)pcr_digest.n);    /* 111 */
         sv_buf_put(b, pcr_digest);
 }
 
@@ -60,10 +61,13 @@ static void quote_malformed(void **state)
                 uint8_t value;
                 const char *check;
         } cases[] = {
-                {0, 0x00, "vtpm.quote.magic"}, {3, 0x48, "vtpm.quote.magic"},  {5, 0x17, "vtpm.quote.type"}, /* certify */
-                {6, 0xff, "vtpm.quote.size"},  {7, 33, "vtpm.quote.size"},     {43, 33, "vtpm.quote.banks"},
-                {92, 2, "vtpm.quote.safe"},    {101, 1, "vtpm.quote.banks"},   {104, 9, "vtpm.quote.banks"},
-                {104, 0, "vtpm.quote.size"},   {107, 0xff, "vtpm.quote.size"}, {112, 31, "vtpm.quote.size"},
+                /* certify */
+                {0, 0x00, "vtpm.quote.magic"},  {3, 0x48, "vtpm.quote.magic"},
+                {5, 0x17, "vtpm.quote.type"},   {6, 0xff, "vtpm.quote.size"},
+                {7, 33, "vtpm.quote.size"},     {43, 33, "vtpm.quote.banks"},
+                {92, 2, "vtpm.quote.safe"},     {101, 1, "vtpm.quote.banks"},
+                {104, 9, "vtpm.quote.banks"},   {104, 0, "vtpm.quote.size"},
+                {107, 0xff, "vtpm.quote.size"}, {112, 31, "vtpm.quote.size"},
                 {112, 33, "vtpm.quote.size"},
         };
         SV_BUF b = SV_BUF_NULL;
@@ -99,12 +103,15 @@ static void publics(void **state)
                 sv_tpm_put_public2b(&again, &p);
                 assert_true(sv_bytes_eq(sv_buf_bytes(&b), sv_buf_bytes(&again)));
                 for (size_t n = 0; n < b.n; n++)
-                        FAILS(sv_tpm_read_public2b(sv_bytes(b.p, n), &p, &err), SV_FORMAT, "vtpm.public.size");
+                        FAILS(sv_tpm_read_public2b(sv_bytes(b.p, n), &p, &err), SV_FORMAT,
+                              "vtpm.public.size");
                 sv_buf_u8(&b, 0);
-                FAILS(sv_tpm_read_public2b(sv_buf_bytes(&b), &p, &err), SV_FORMAT, "vtpm.public.size");
+                FAILS(sv_tpm_read_public2b(sv_buf_bytes(&b), &p, &err), SV_FORMAT,
+                      "vtpm.public.size");
                 b.n--;
                 b.p[3] = 0x08; /* TPM_ALG_KEYEDHASH */
-                FAILS(sv_tpm_read_public2b(sv_buf_bytes(&b), &p, &err), SV_FORMAT, "vtpm.public.type");
+                FAILS(sv_tpm_read_public2b(sv_buf_bytes(&b), &p, &err), SV_FORMAT,
+                      "vtpm.public.type");
         }
 }
 
@@ -141,11 +148,14 @@ static void signatures(void **state)
                 OK(sv_tpm_read_signature(sv_buf_bytes(&b), &s, &err));
                 assert_int_equal(s.s.n, ecdsa ? 32 : 0);
                 for (size_t n = 0; n < b.n; n++)
-                        FAILS(sv_tpm_read_signature(sv_bytes(b.p, n), &s, &err), SV_FORMAT, "vtpm.signature.size");
+                        FAILS(sv_tpm_read_signature(sv_bytes(b.p, n), &s, &err), SV_FORMAT,
+                              "vtpm.signature.size");
                 sv_buf_u8(&b, 0);
-                FAILS(sv_tpm_read_signature(sv_buf_bytes(&b), &s, &err), SV_FORMAT, "vtpm.signature.size");
+                FAILS(sv_tpm_read_signature(sv_buf_bytes(&b), &s, &err), SV_FORMAT,
+                      "vtpm.signature.size");
                 b.p[1] = 0x05; /* TPM_ALG_HMAC */
-                FAILS(sv_tpm_read_signature(sv_buf_bytes(&b), &s, &err), SV_FORMAT, "vtpm.signature.scheme");
+                FAILS(sv_tpm_read_signature(sv_buf_bytes(&b), &s, &err), SV_FORMAT,
+                      "vtpm.signature.scheme");
         }
 }
 
@@ -158,10 +168,14 @@ static void quote_claims(void **state)
                 enum sv_class class;
                 const char *check;
         } cases[] = {
-                {44, 'N', SV_PROOF, "vtpm.quote.nonce"},      {0, 0, SV_FORMAT, "vtpm.quote.magic"},
-                {5, 0x17, SV_FORMAT, "vtpm.quote.type"},      {106, SV_TPM_ALG_SHA384, SV_PROOF, "vtpm.quote.bank"},
-                {106, SV_TPM_ALG_SHA1, SV_PROOF, "vtpm.quote.bank"}, {108, 0xfe, SV_PROOF, "vtpm.quote.selection"},
-                {110, 0x7f, SV_PROOF, "vtpm.quote.selection"}, {113, 0, SV_PROOF, "vtpm.quote.digest"},
+                {44, 'N', SV_PROOF, "vtpm.quote.nonce"},
+                {0, 0, SV_FORMAT, "vtpm.quote.magic"},
+                {5, 0x17, SV_FORMAT, "vtpm.quote.type"},
+                {106, SV_TPM_ALG_SHA384, SV_PROOF, "vtpm.quote.bank"},
+                {106, SV_TPM_ALG_SHA1, SV_PROOF, "vtpm.quote.bank"},
+                {108, 0xfe, SV_PROOF, "vtpm.quote.selection"},
+                {110, 0x7f, SV_PROOF, "vtpm.quote.selection"},
+                {113, 0, SV_PROOF, "vtpm.quote.digest"},
                 {10, 'x', SV_PROOF, "vtpm.quote.signer"},
         };
         uint8_t pcrs[SV_TPM_PCRS][SV_DIGEST_MAX] = {{1}}, digest[32];
@@ -178,9 +192,13 @@ static void quote_claims(void **state)
         memcpy(name.p, signer.p + 2, 34);
         for (size_t i = 0; i <= sizeof(cases) / sizeof(*cases); i++) {
                 SV_BUF changed = SV_BUF_NULL, raw = SV_BUF_NULL, tpmt = SV_BUF_NULL;
-                struct sv_tpm_quote_in in = {.ak = key, .signers = &name, .n_signers = 1, .bank = SV_SHA256,
-                                             .pcrs = (const uint8_t (*)[SV_DIGEST_MAX])pcrs,
-                                             .report_data = sv_bytes_str("noncenoncenoncenoncenoncenoncenorest")};
+                struct sv_tpm_quote_in in = {
+                        .ak = key,
+                        .signers = &name,
+                        .n_signers = 1,
+                        .bank = SV_SHA256,
+                        .pcrs = (const uint8_t(*)[SV_DIGEST_MAX])pcrs,
+                        .report_data = sv_bytes_str("noncenoncenoncenoncenoncenoncenorest")};
                 struct sv_tpm_quote q;
                 bool last = i == sizeof(cases) / sizeof(*cases);
 
@@ -216,12 +234,12 @@ static void quote_claims(void **state)
 static void san(void **state)
 {
         static const uint8_t good[] = {
-                0x30, 0x49, 0xa4, 0x47, 0x30, 0x45,
-                0x31, 0x16, 0x30, 0x14, 0x06, 0x05, 0x67, 0x81, 0x05, 0x02, 0x01, 0x0c, 0x0b,
-                'i', 'd', ':', '0', '0', '0', '0', '1', '0', '1', '4',
-                0x31, 0x10, 0x30, 0x0e, 0x06, 0x05, 0x67, 0x81, 0x05, 0x02, 0x02, 0x0c, 0x05, 's', 'w', 't', 'p', 'm',
-                0x31, 0x19, 0x30, 0x17, 0x06, 0x05, 0x67, 0x81, 0x05, 0x02, 0x03, 0x0c, 0x0e,
-                'i', 'd', ':', '2', '0', '1', '9', '1', '0', '2', '3', '0', '0', '1',
+                0x30, 0x49, 0xa4, 0x47, 0x30, 0x45, 0x31, 0x16, 0x30, 0x14, 0x06, 0x05, 0x67,
+                0x81, 0x05, 0x02, 0x01, 0x0c, 0x0b, 'i',  'd',  ':',  '0',  '0',  '0',  '0',
+                '1',  '0',  '1',  '4',  0x31, 0x10, 0x30, 0x0e, 0x06, 0x05, 0x67, 0x81, 0x05,
+                0x02, 0x02, 0x0c, 0x05, 's',  'w',  't',  'p',  'm',  0x31, 0x19, 0x30, 0x17,
+                0x06, 0x05, 0x67, 0x81, 0x05, 0x02, 0x03, 0x0c, 0x0e, 'i',  'd',  ':',  '2',
+                '0',  '1',  '9',  '1',  '0',  '2',  '3',  '0',  '0',  '1',
         };
         uint8_t bad[sizeof(good)];
         struct sv_vtpm_ek ek = {0};
@@ -232,20 +250,25 @@ static void san(void **state)
         assert_string_equal(ek.model, "swtpm");
         assert_string_equal(ek.version, "id:20191023001");
         for (size_t n = 0; n < sizeof(good); n++)
-                FAILS(sv_vtpm_ek_names(sv_bytes(good, n), &(struct sv_vtpm_ek){0}, &err), SV_FORMAT, "vtpm.ek.san");
+                FAILS(sv_vtpm_ek_names(sv_bytes(good, n), &(struct sv_vtpm_ek){0}, &err), SV_FORMAT,
+                      "vtpm.ek.san");
         memcpy(bad, good, sizeof(good));
         bad[16] = 0x04; /* no manufacturer */
-        FAILS(sv_vtpm_ek_names(sv_bytes(bad, sizeof(bad)), &(struct sv_vtpm_ek){0}, &err), SV_PROOF, "vtpm.ek.san");
+        FAILS(sv_vtpm_ek_names(sv_bytes(bad, sizeof(bad)), &(struct sv_vtpm_ek){0}, &err), SV_PROOF,
+              "vtpm.ek.san");
         bad[16] = 0x01;
         bad[0] = 0x31;
-        FAILS(sv_vtpm_ek_names(sv_bytes(bad, sizeof(bad)), &(struct sv_vtpm_ek){0}, &err), SV_FORMAT, "vtpm.ek.san");
+        FAILS(sv_vtpm_ek_names(sv_bytes(bad, sizeof(bad)), &(struct sv_vtpm_ek){0}, &err),
+              SV_FORMAT, "vtpm.ek.san");
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(quote_fields), cmocka_unit_test(quote_malformed), cmocka_unit_test(publics), cmocka_unit_test(names),
-                cmocka_unit_test(signatures),   cmocka_unit_test(quote_claims),    cmocka_unit_test(san),
+                cmocka_unit_test(quote_fields), cmocka_unit_test(quote_malformed),
+                cmocka_unit_test(publics),      cmocka_unit_test(names),
+                cmocka_unit_test(signatures),   cmocka_unit_test(quote_claims),
+                cmocka_unit_test(san),
         };
 
         return cmocka_run_group_tests_name("vtpm-structs", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The shared vectors of the KBS "tpm" evidence: every case gets its verdict; MakeCredential against real certificates. */
+/* The shared vectors of the KBS "tpm" evidence: every case gets its verdict; MakeCredential against
+ * real certificates. */
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/crypto/x509.h"
@@ -38,7 +39,8 @@ static void cases(void **state)
                 enum sv_class class;
                 const char *check;
         } expected[] = {
-                {"ok-enrolled-ak", SV_PROOF, "vtpm.ak.origin"}, /* "accept when the AK is enrolled": we keep no list of keys */
+                /* "accept when the AK is enrolled": we keep no list of keys */
+                {"ok-enrolled-ak", SV_PROOF, "vtpm.ak.origin"},
                 {"ok-ak-not-enrolled", SV_PROOF, "vtpm.ak.origin"},
                 {"neg-pcr-value", SV_PROOF, "vtpm.quote.digest"},
                 {"neg-message-bit", SV_PROOF, "vtpm.signature"},
@@ -72,7 +74,8 @@ static void cases(void **state)
         }
 }
 
-/* The same quotes with the key taken for granted, as a server with a list of enrolled keys would: sound ones hold. */
+/* The same quotes with the key taken for granted, as a server with a list of enrolled keys would:
+ * sound ones hold. */
 static void quotes(void **state)
 {
         SV_BUF text = SV_BUF_NULL;
@@ -96,10 +99,13 @@ static void quotes(void **state)
                 OK(sv_json_need_hex(c, "expected_nonce_hex", &nonce, "test", &err));
                 ak = sv_key_from_spki(sv_buf_bytes(&e.ak_spki), &err);
                 assert_non_null(ak);
-                struct sv_tpm_quote_in in = {.ak = ak, .bank = SV_SHA256, .report_data = sv_buf_bytes(&nonce),
-                                             .message = sv_buf_bytes(&e.banks[0].message),
-                                             .signature = sv_buf_bytes(&e.banks[0].signature),
-                                             .pcrs = (const uint8_t (*)[SV_DIGEST_MAX])e.banks[0].pcrs};
+                struct sv_tpm_quote_in in = {
+                        .ak = ak,
+                        .bank = SV_SHA256,
+                        .report_data = sv_buf_bytes(&nonce),
+                        .message = sv_buf_bytes(&e.banks[0].message),
+                        .signature = sv_buf_bytes(&e.banks[0].signature),
+                        .pcrs = (const uint8_t(*)[SV_DIGEST_MAX])e.banks[0].pcrs};
                 OK(sv_tpm_quote_verify(&in, &q, &err));
                 held++;
         }
@@ -119,7 +125,8 @@ static void ak_name(void **state)
         assert_true(sv_bytes_eq(sv_tpm_name_bytes(&name), sv_buf_bytes(&want)));
 }
 
-/* EK certificates of both kinds: names, usage, chain; our public area of the RSA key is the TPM's, to the byte. */
+/* EK certificates of both kinds: names, usage, chain; our public area of the RSA key is the TPM's,
+ * to the byte. */
 static void ek_certs(void **state)
 {
         static const char *const files[] = {DIR "ekcert_rsa.der", DIR "ekcert_ecc384.der"};
@@ -129,7 +136,8 @@ static void ek_certs(void **state)
 
         read_shared(DIR "swtpm_localca_root.pem", &root);
         read_shared(DIR "swtpm_localca_issuer.pem", &issuer);
-        const struct sv_blob list[] = {{"ek-root", sv_buf_bytes(&root)}, {"ek-intermediate", sv_buf_bytes(&issuer)}};
+        const struct sv_blob list[] = {{"ek-root", sv_buf_bytes(&root)},
+                                       {"ek-intermediate", sv_buf_bytes(&issuer)}};
         const struct sv_collateral collateral = {list, 2};
 
         for (size_t i = 0; i < 2; i++) {
@@ -143,27 +151,31 @@ static void ek_certs(void **state)
                 read_shared(files[i], &der);
                 cert = sv_cert_from_der(sv_buf_bytes(&der), "test", &err);
                 assert_non_null(cert);
-                OK(sv_vtpm_ek_verify(cert, &(struct sv_certs){0}, &collateral, 1800000000, false, &ek, &err));
+                OK(sv_vtpm_ek_verify(cert, &(struct sv_certs){0}, &collateral, 1800000000, false,
+                                     &ek, &err));
                 assert_string_equal(ek.subject_cn, "vm-0001");
                 assert_string_equal(ek.model, "swtpm");
                 key = sv_cert_key(cert, &err);
                 assert_non_null(key);
                 OK(sv_tpm_ek_profile(key, &profile, &err));
-                OK(sv_tpm_make_credential(key, &name, sv_bytes_str("0123456789abcdef0123456789abcdef"), &blob, &encrypted, &err));
+                OK(sv_tpm_make_credential(key, &name,
+                                          sv_bytes_str("0123456789abcdef0123456789abcdef"), &blob,
+                                          &encrypted, &err));
                 assert_int_equal(blob.n, 2 + 2 + sv_digest_size(profile.name_alg) + 34);
                 assert_int_equal(encrypted.n, i ? 2 + 2 * 50 : 2 + 256);
         }
         read_shared(DIR "platform_cert.der", &platform);
         not_ek = sv_cert_from_der(sv_buf_bytes(&platform), "test", &err);
         assert_non_null(not_ek);
-        FAILS(sv_vtpm_ek_verify(not_ek, &(struct sv_certs){0}, &collateral, 1800000000, false, &(struct sv_vtpm_ek){{0}}, &err), SV_PROOF,
-              "vtpm.ek.eku");
+        FAILS(sv_vtpm_ek_verify(not_ek, &(struct sv_certs){0}, &collateral, 1800000000, false,
+                                &(struct sv_vtpm_ek){{0}}, &err),
+              SV_PROOF, "vtpm.ek.eku");
 }
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(cases), cmocka_unit_test(quotes), cmocka_unit_test(ak_name),
-                                           cmocka_unit_test(ek_certs)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(cases), cmocka_unit_test(quotes),
+                                           cmocka_unit_test(ak_name), cmocka_unit_test(ek_certs)};
 
         return cmocka_run_group_tests_name("vtpm-vectors", tests, NULL, NULL);
 }

@@ -3,8 +3,8 @@
 #include "tests/unit/pki.h"
 #include "tests/unit/unit.h"
 
-#define CA "critical,CA:TRUE"
-#define SIGN "critical,keyCertSign,cRLSign"
+#define CA      "critical,CA:TRUE"
+#define SIGN    "critical,keyCertSign,cRLSign"
 #define ODD_OID "1.3.6.1.4.1.99999.7"
 
 struct chain { /* root <- ca <- leaf, each fault put in by the test */
@@ -13,7 +13,8 @@ struct chain { /* root <- ca <- leaf, each fault put in by the test */
         struct sv_certs roots, between;
 };
 
-static void build(struct chain *c, const struct pki_spec *root, const struct pki_spec *ca, const struct pki_spec *leaf)
+static void build(struct chain *c, const struct pki_spec *root, const struct pki_spec *ca,
+                  const struct pki_spec *leaf)
 {
         struct sv_err err;
 
@@ -37,12 +38,14 @@ static void drop(struct chain *c)
 
 static const struct pki_spec good_root = {.cn = "root", .basic = CA, .usage = SIGN};
 static const struct pki_spec good_ca = {.cn = "ca", .basic = CA, .usage = SIGN};
-static const struct pki_spec good_leaf = {.cn = "leaf", .basic = "critical,CA:FALSE", .usage = "digitalSignature"};
+static const struct pki_spec good_leaf = {
+        .cn = "leaf", .basic = "critical,CA:FALSE", .usage = "digitalSignature"};
 
 static int verify(const struct chain *c, struct sv_err *err)
 {
         size_t root = 99;
-        int r = sv_chain_verify(c->leaf, &c->between, &c->roots, NULL, 0, PKI_NOW, NULL, &root, "t", err);
+        int r = sv_chain_verify(c->leaf, &c->between, &c->roots, NULL, 0, PKI_NOW, NULL, &root, "t",
+                                err);
 
         assert_int_equal(root, r < 0 ? 99 : 0);
         return r;
@@ -75,16 +78,56 @@ static void each_fault_has_its_name(void **state)
                 const char *what, *check;
                 struct pki_spec root, ca, leaf;
         } cases[] = {
-                {"leaf expired", "t.expired", good_root, good_ca, {.cn = "leaf", .not_after = PKI_NOW - 1}},
-                {"leaf not yet", "t.expired", good_root, good_ca, {.cn = "leaf", .not_before = PKI_NOW + 1}},
-                {"ca expired", "t.expired", good_root, {.cn = "ca", .basic = CA, .usage = SIGN, .not_after = PKI_NOW - 1}, good_leaf},
-                {"root expired", "t.expired", {.cn = "root", .basic = CA, .usage = SIGN, .not_after = PKI_NOW - 1}, good_ca, good_leaf},
-                {"path length", "t.chain", {.cn = "root", .basic = CA ",pathlen:0", .usage = SIGN}, good_ca, good_leaf},
-                {"no certSign", "t.chain", good_root, {.cn = "ca", .basic = CA, .usage = "critical,digitalSignature"}, good_leaf},
-                {"no CA", "t.chain", good_root, {.cn = "ca", .basic = "critical,CA:FALSE", .usage = "critical,digitalSignature"}, good_leaf},
-                {"no basicConstraints", "t.chain", good_root, {.cn = "ca", .usage = SIGN}, good_leaf},
-                {"unknown critical, leaf", "t.chain", good_root, good_ca, {.cn = "leaf", .critical = ODD_OID}},
-                {"unknown critical, ca", "t.chain", good_root, {.cn = "ca", .basic = CA, .usage = SIGN, .critical = ODD_OID}, good_leaf},
+                {"leaf expired",
+                 "t.expired",
+                 good_root,
+                 good_ca,
+                 {.cn = "leaf", .not_after = PKI_NOW - 1}},
+                {"leaf not yet",
+                 "t.expired",
+                 good_root,
+                 good_ca,
+                 {.cn = "leaf", .not_before = PKI_NOW + 1}},
+                {"ca expired",
+                 "t.expired",
+                 good_root,
+                 {.cn = "ca", .basic = CA, .usage = SIGN, .not_after = PKI_NOW - 1},
+                 good_leaf},
+                {"root expired",
+                 "t.expired",
+                 {.cn = "root", .basic = CA, .usage = SIGN, .not_after = PKI_NOW - 1},
+                 good_ca,
+                 good_leaf},
+                {"path length",
+                 "t.chain",
+                 {.cn = "root", .basic = CA ",pathlen:0", .usage = SIGN},
+                 good_ca,
+                 good_leaf},
+                {"no certSign",
+                 "t.chain",
+                 good_root,
+                 {.cn = "ca", .basic = CA, .usage = "critical,digitalSignature"},
+                 good_leaf},
+                {"no CA",
+                 "t.chain",
+                 good_root,
+                 {.cn = "ca", .basic = "critical,CA:FALSE", .usage = "critical,digitalSignature"},
+                 good_leaf},
+                {"no basicConstraints",
+                 "t.chain",
+                 good_root,
+                 {.cn = "ca", .usage = SIGN},
+                 good_leaf},
+                {"unknown critical, leaf",
+                 "t.chain",
+                 good_root,
+                 good_ca,
+                 {.cn = "leaf", .critical = ODD_OID}},
+                {"unknown critical, ca",
+                 "t.chain",
+                 good_root,
+                 {.cn = "ca", .basic = CA, .usage = SIGN, .critical = ODD_OID},
+                 good_leaf},
                 {"SHA-1", "t.chain", good_root, good_ca, {.cn = "leaf", .sha1 = true}},
         };
 
@@ -108,24 +151,34 @@ static void wrong_roots_and_forged_signatures(void **state)
 
         build(&c, &good_root, &good_ca, &good_leaf);
         build(&other, &good_root, &good_ca, &good_leaf); /* the same names, another key */
-        FAILS(sv_chain_verify(c.leaf, &c.between, &other.roots, NULL, 0, PKI_NOW, NULL, NULL, "t", &err), SV_PROOF, "t.chain");
-        FAILS(sv_chain_verify(c.leaf, &other.between, &c.roots, NULL, 0, PKI_NOW, NULL, NULL, "t", &err), SV_PROOF, "t.chain");
-        FAILS(sv_chain_verify(c.leaf, NULL, &c.roots, NULL, 0, PKI_NOW, NULL, NULL, "t", &err), SV_PROOF, "t.chain");
-        FAILS(sv_chain_verify(c.leaf, &c.between, &none, NULL, 0, PKI_NOW, NULL, NULL, "t", &err), SV_PROOF, "t.chain");
-        forged = pki_cert(&good_leaf, c.key, c.ca, other.key); /* says it is from c.ca, signed by another */
-        FAILS(sv_chain_verify(forged, &c.between, &c.roots, NULL, 0, PKI_NOW, NULL, NULL, "t", &err), SV_PROOF, "t.chain");
+        FAILS(sv_chain_verify(c.leaf, &c.between, &other.roots, NULL, 0, PKI_NOW, NULL, NULL, "t",
+                              &err),
+              SV_PROOF, "t.chain");
+        FAILS(sv_chain_verify(c.leaf, &other.between, &c.roots, NULL, 0, PKI_NOW, NULL, NULL, "t",
+                              &err),
+              SV_PROOF, "t.chain");
+        FAILS(sv_chain_verify(c.leaf, NULL, &c.roots, NULL, 0, PKI_NOW, NULL, NULL, "t", &err),
+              SV_PROOF, "t.chain");
+        FAILS(sv_chain_verify(c.leaf, &c.between, &none, NULL, 0, PKI_NOW, NULL, NULL, "t", &err),
+              SV_PROOF, "t.chain");
+        /* says it is from c.ca, signed by another */
+        forged = pki_cert(&good_leaf, c.key, c.ca, other.key);
+        FAILS(sv_chain_verify(forged, &c.between, &c.roots, NULL, 0, PKI_NOW, NULL, NULL, "t",
+                              &err),
+              SV_PROOF, "t.chain");
 }
 
 static void a_critical_extension_may_be_allowed_by_name(void **state)
 {
         static const struct pki_spec odd = {.cn = "leaf", .critical = ODD_OID};
-        const char *allow[] = {"2.5.29.99", ODD_OID, NULL}, *not[] = {"1.3.6.1.4.1.99999.8", NULL};
+        const char *allow[] = {"2.5.29.99", ODD_OID, NULL}, *not [] = {"1.3.6.1.4.1.99999.8", NULL};
         struct sv_err err = SV_ERR_NULL;
         CHAIN c;
 
         build(&c, &good_root, &good_ca, &odd);
         OK(sv_chain_verify(c.leaf, &c.between, &c.roots, NULL, 0, PKI_NOW, allow, NULL, "t", &err));
-        FAILS(sv_chain_verify(c.leaf, &c.between, &c.roots, NULL, 0, PKI_NOW, not, NULL, "t", &err), SV_PROOF, "t.chain");
+        FAILS(sv_chain_verify(c.leaf, &c.between, &c.roots, NULL, 0, PKI_NOW, not, NULL, "t", &err),
+              SV_PROOF, "t.chain");
 }
 
 static void revocation_lists(void **state)
@@ -152,8 +205,10 @@ static void revocation_lists(void **state)
                 const struct sv_buf *list[2];
                 const char *check;
         } cases[] = {
-                {{&root, &ca}, NULL},         {{&root, NULL}, "t.crl"},     {{&ca, NULL}, "t.crl"},        {{&root, &stale}, "t.crl"},
-                {{&root, &bad}, "t.revoked"}, {{&bad_ca, &ca}, "t.revoked"}, {{&root, &forged}, "t.crl"},
+                {{&root, &ca}, NULL},         {{&root, NULL}, "t.crl"},
+                {{&ca, NULL}, "t.crl"},       {{&root, &stale}, "t.crl"},
+                {{&root, &bad}, "t.revoked"}, {{&bad_ca, &ca}, "t.revoked"},
+                {{&root, &forged}, "t.crl"},
         };
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct sv_bytes crls[2];
@@ -163,21 +218,26 @@ static void revocation_lists(void **state)
                         crls[n] = sv_buf_bytes(cases[i].list[n]);
                 print_message("  case %zu\n", i);
                 if (cases[i].check)
-                        FAILS(sv_chain_verify(c.leaf, &c.between, &c.roots, crls, n, PKI_NOW, NULL, NULL, "t", &err), SV_PROOF,
-                              cases[i].check);
+                        FAILS(sv_chain_verify(c.leaf, &c.between, &c.roots, crls, n, PKI_NOW, NULL,
+                                              NULL, "t", &err),
+                              SV_PROOF, cases[i].check);
                 else
-                        OK(sv_chain_verify(c.leaf, &c.between, &c.roots, crls, n, PKI_NOW, NULL, NULL, "t", &err));
+                        OK(sv_chain_verify(c.leaf, &c.between, &c.roots, crls, n, PKI_NOW, NULL,
+                                           NULL, "t", &err));
         }
         for (size_t cut = 0; cut < root.n; cut++) {
                 struct sv_bytes crl = sv_bytes(root.p, cut);
 
-                FAILS(sv_chain_verify(c.ca, NULL, &c.roots, &crl, 1, PKI_NOW, NULL, NULL, "t", &err), SV_PROOF, "t.crl");
+                FAILS(sv_chain_verify(c.ca, NULL, &c.roots, &crl, 1, PKI_NOW, NULL, NULL, "t",
+                                      &err),
+                      SV_PROOF, "t.crl");
         }
 }
 
 static void self_signed_for_a_server(void **state)
 {
-        const char *names[] = {"broker.example", "10.0.2.2", "::1", NULL}, *bad[] = {"no such name", NULL};
+        const char *names[] = {"broker.example", "10.0.2.2", "::1", NULL},
+                   *bad[] = {"no such name", NULL};
         struct sv_err err = SV_ERR_NULL;
         SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
         SV_CERT *c = sv_cert_self_signed(k, "broker", names, PKI_FROM, PKI_TO, &err);
@@ -192,7 +252,9 @@ static void self_signed_for_a_server(void **state)
         char cn[256];
         int64_t from, to;
         uint8_t print[32], want[32];
-        static const uint8_t expected[] = "\x30\x28\x82\x0e" "broker.example" "\x87\x04\x0a\x00\x02\x02\x87\x10"
+        static const uint8_t expected[] = "\x30\x28\x82\x0e"
+                                          "broker.example"
+                                          "\x87\x04\x0a\x00\x02\x02\x87\x10"
                                           "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1";
 
         assert_non_null(c);
@@ -230,7 +292,8 @@ static void self_signed_for_a_server(void **state)
         sv_buf_u8(&der, 0);
         again = sv_cert_from_der(sv_buf_bytes(&der), "t.cert", &err);
         assert_null(again);
-        FAILS(sv_certs_parse(sv_bytes_str("no certificate here"), &list, "t.pem", &err), SV_FORMAT, "t.pem");
+        FAILS(sv_certs_parse(sv_bytes_str("no certificate here"), &list, "t.pem", &err), SV_FORMAT,
+              "t.pem");
         FAILS(sv_certs_parse(sv_bytes(pem.p, pem.n / 2), &list, "t.pem", &err), SV_FORMAT, "t.pem");
         assert_int_equal(list.n, 2);
 }
@@ -244,7 +307,8 @@ static void load(const char *rel, struct sv_buf *out)
 
 static void endorsement_certificates_of_a_software_tpm(void **state)
 {
-        static const char *const leaves[] = {"ekcert_rsa.der", "ekcert_ecc384.der", "platform_cert.der"};
+        static const char *const leaves[] = {"ekcert_rsa.der", "ekcert_ecc384.der",
+                                             "platform_cert.der"};
         SV_BUF root = SV_BUF_NULL;
         SV_BUF issuer = SV_BUF_NULL;
         SV_CERTS roots = {NULL, 0};
@@ -268,8 +332,11 @@ static void endorsement_certificates_of_a_software_tpm(void **state)
                 assert_non_null(c);
                 sv_cert_validity(c, &from, &to);
                 OK(sv_chain_verify(c, &between, &roots, NULL, 0, from + 1, NULL, NULL, "t", &err));
-                FAILS(sv_chain_verify(c, &between, &roots, NULL, 0, from - 1, NULL, NULL, "t", &err), SV_PROOF, "t.expired");
-                FAILS(sv_chain_verify(c, &none, &roots, NULL, 0, from + 1, NULL, NULL, "t", &err), SV_PROOF, "t.chain");
+                FAILS(sv_chain_verify(c, &between, &roots, NULL, 0, from - 1, NULL, NULL, "t",
+                                      &err),
+                      SV_PROOF, "t.expired");
+                FAILS(sv_chain_verify(c, &none, &roots, NULL, 0, from + 1, NULL, NULL, "t", &err),
+                      SV_PROOF, "t.chain");
                 sv_cert_subject_cn(c, cn);
                 assert_string_equal(cn, "vm-0001");
                 assert_int_equal(sv_cert_has_eku(c, "2.23.133.8.1"), i < 2);

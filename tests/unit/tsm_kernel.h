@@ -1,4 +1,5 @@
-/* Test only: the kernel's side of configfs-tsm, as drivers/virt/coco/tsm.c does it: generation, cached reports, one directory. */
+/* Test only: the kernel's side of configfs-tsm, as drivers/virt/coco/tsm.c does it: generation,
+ * cached reports, one directory. */
 #pragma once
 
 #include <errno.h>
@@ -8,13 +9,14 @@
 
 struct tsm_kernel {
         const char *provider;
-        void (*report)(const uint8_t *inblob, size_t n, int privlevel, struct sv_buf *out); /* makes an outblob */
+        /* makes an outblob */
+        void (*report)(const uint8_t *inblob, size_t n, int privlevel, struct sv_buf *out);
         struct sv_bytes aux;
-        bool no_aux;      /* the attribute is not there */
-        int busy;         /* so many reads of outblob are answered with EBUSY */
-        int intruder;     /* so many times somebody else writes before outblob is read */
-        int clashes;      /* so many directory names are taken */
-        int write_error;  /* of inblob */
+        bool no_aux;     /* the attribute is not there */
+        int busy;        /* so many reads of outblob are answered with EBUSY */
+        int intruder;    /* so many times somebody else writes before outblob is read */
+        int clashes;     /* so many directory names are taken */
+        int write_error; /* of inblob */
         int privlevel_floor;
         /* state */
         char dir[512];

@@ -13,22 +13,22 @@
 #include "base/core/err.h"
 
 /* A call that must succeed; its error is shown when it does not. */
-#define OK(call)                                                                                                                           \
-        do {                                                                                                                               \
-                memset(&err, 0, sizeof(err));                                                                                              \
-                if ((call) < 0)                                                                                                            \
-                        fail_msg("%s: %s [%s]", #call, err.msg, err.check);                                                                \
+#define OK(call)                                                            \
+        do {                                                                \
+                memset(&err, 0, sizeof(err));                               \
+                if ((call) < 0)                                             \
+                        fail_msg("%s: %s [%s]", #call, err.msg, err.check); \
         } while (0)
 
 /* A call that must fail with this class and this check. */
-#define FAILS(call, class_, check_)                                                                                                        \
-        do {                                                                                                                               \
-                memset(&err, 0, sizeof(err));                                                                                              \
-                if ((call) == 0)                                                                                                           \
-                        fail_msg("%s succeeded; expected %s", #call, check_);                                                              \
-                assert_string_equal(err.check, check_);                                                                                    \
-                assert_int_equal(err.class, class_);                                                                                       \
-                assert_true(strlen(err.msg) > 10);                                                                                         \
+#define FAILS(call, class_, check_)                                           \
+        do {                                                                  \
+                memset(&err, 0, sizeof(err));                                 \
+                if ((call) == 0)                                              \
+                        fail_msg("%s succeeded; expected %s", #call, check_); \
+                assert_string_equal(err.check, check_);                       \
+                assert_int_equal(err.class, class_);                          \
+                assert_true(strlen(err.msg) > 10);                            \
         } while (0)
 
 /* A file of ../shared; the test is skipped, and says so, when it is not there. */

@@ -84,10 +84,13 @@ static int group_teardown(void **state)
 }
 
 /* hello -> challenge -> evidence, with this AK template (NULL: ours). */
-static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char *event_log, struct session *out)
+static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char *event_log,
+                        struct session *out)
 {
-        struct sv_vtpm_attester_config config = {
-                .device = t->device, .event_log = event_log ? event_log : "/nonexistent", .ak_template = ak_template};
+        struct sv_vtpm_attester_config config = {.device = t->device,
+                                                 .event_log =
+                                                         event_log ? event_log : "/nonexistent",
+                                                 .ak_template = ak_template};
         SV_JSON *params = NULL;
         SV_JSON *challenge = NULL;
         void *state = NULL;
@@ -99,11 +102,13 @@ static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char
         assert_non_null(params);
         OK(sv_tee_vtpm.challenge(params, &challenge, &out->secret, &err));
         assert_non_null(challenge);
-        OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge, &out->evidence, &err));
+        OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
+                                     &out->evidence, &err));
         sv_attester_vtpm.close(state);
 }
 
-/* The session that most tests change one thing in; made once (TPM keys take time), copied by text. */
+/* The session that most tests change one thing in; made once (TPM keys take time), copied by text.
+ */
 static inline struct session *base_session(void)
 {
         static struct session s;
@@ -120,8 +125,8 @@ struct knobs {
         struct sv_secret *secret;
 };
 
-static int verify_with(const struct sv_json *evidence, struct sv_secret *secret, const struct knobs *k, struct sv_json **claims,
-                       struct sv_err *err)
+static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
+                       const struct knobs *k, struct sv_json **claims, struct sv_err *err)
 {
         struct sv_blob list[4] = {0};
         struct sv_verify_in in = {.evidence = evidence, .time = k->time ? k->time : now};
@@ -141,6 +146,7 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
         }
         in.collateral = (struct sv_collateral){list, n};
         if (!k->no_report_data)
-                in.report_data = sv_bytes(k->report_data ? k->report_data : report_data, sizeof(report_data));
+                in.report_data = sv_bytes(k->report_data ? k->report_data : report_data,
+                                          sizeof(report_data));
         return sv_tee_vtpm.verify(&in, claims, err);
 }

@@ -1,4 +1,5 @@
-/* The guest's half: an attestation key in the TPM, its proof of origin, quotes over all PCRs, the firmware's event log. */
+/* The guest's half: an attestation key in the TPM, its proof of origin, quotes over all PCRs, the
+ * firmware's event log. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,12 +14,13 @@
 
 #define DEVICE     "/dev/tpmrm0"
 #define EVENT_LOG  "/sys/kernel/security/tpm0/binary_bios_measurements"
-#define EXTRA_DATA 32         /* of the binding's 48 bytes (docs/FORMATS.md, "vTPM evidence") */
+#define EXTRA_DATA 32 /* of the binding's 48 bytes (docs/FORMATS.md, "vTPM evidence") */
 #define SEAL_PCR   11
 #define ALL_PCRS   0xffffffu
 #define TRIES      4
 
-/* Where a TPM's maker leaves EK certificates and keys (EK Credential Profile 2.5, section 2.2.1.4 and table 2), best first. */
+/* Where a TPM's maker leaves EK certificates and keys (EK Credential Profile 2.5, section 2.2.1.4
+ * and table 2), best first. */
 static const struct {
         uint32_t cert;
         uint32_t key;
@@ -58,7 +60,9 @@ static void attester_closep(struct attester **a)
 /* Some TPMs pad the index behind the certificate: keep what its outer DER length says. */
 static void trim_der(struct sv_buf *b)
 {
-        size_t n = b->n >= 4 && b->p[0] == 0x30 && b->p[1] == 0x82 ? 4u + ((size_t)b->p[2] << 8 | b->p[3]) : b->n;
+        size_t n = b->n >= 4 && b->p[0] == 0x30 && b->p[1] == 0x82
+                           ? 4u + ((size_t)b->p[2] << 8 | b->p[3])
+                           : b->n;
 
         if (n < b->n)
                 b->n = n;
@@ -67,7 +71,8 @@ static void trim_der(struct sv_buf *b)
 static bool same_key(struct sv_bytes tpm2b, const struct sv_key *key)
 {
         struct sv_tpm_public pub;
-        SV_KEY *other = sv_tpm_read_public2b(tpm2b, &pub, NULL) == 0 ? sv_tpm_public_key(&pub, NULL) : NULL;
+        SV_KEY *other =
+                sv_tpm_read_public2b(tpm2b, &pub, NULL) == 0 ? sv_tpm_public_key(&pub, NULL) : NULL;
         SV_BUF a = SV_BUF_NULL, b = SV_BUF_NULL;
 
         return other && sv_key_spki(other, &a, NULL) == 0 && sv_key_spki(key, &b, NULL) == 0 &&
@@ -89,11 +94,13 @@ static int open_ek_key(struct attester *a, uint32_t persistent, struct sv_err *e
         if (found)
                 sv_tpm_flush(a->tpm, a->ek);
         sv_buf_clear(&pub);
-        if (sv_tpm_put_ek(&template, key, false, err) < 0 || sv_buf_ok(&template, "EK template", err) < 0 ||
+        if (sv_tpm_put_ek(&template, key, false, err) < 0 ||
+            sv_buf_ok(&template, "EK template", err) < 0 ||
             sv_tpm_create_primary(a->tpm, sv_buf_bytes(&template), &a->ek, &pub, err) < 0)
                 return -1;
         if (!same_key(sv_buf_bytes(&pub), key))
-                return sv_fail(err, SV_SYSTEM, "tpm.ek", "the TPM's endorsement key is not the one in its EK certificate");
+                return sv_fail(err, SV_SYSTEM, "tpm.ek",
+                               "the TPM's endorsement key is not the one in its EK certificate");
         return 0;
 }
 
@@ -109,10 +116,12 @@ static int open_ek(struct attester *a, struct sv_err *err)
                 trim_der(&a->ek_cert);
                 return open_ek_key(a, ek_places[i].key, err);
         }
-        return 0; /* no certificate: a broker of ours will refuse and say why, Trustee has a list of keys */
+        /* no certificate: a broker of ours will refuse and say why, Trustee has a list of keys */
+        return 0;
 }
 
-int sv_vtpm_attester_open(const struct sv_vtpm_attester_config *config, void **state, struct sv_err *err)
+int sv_vtpm_attester_open(const struct sv_vtpm_attester_config *config, void **state,
+                          struct sv_err *err)
 {
         __attribute__((cleanup(attester_closep))) struct attester *a = calloc(1, sizeof(*a));
         SV_BUF template = SV_BUF_NULL;
@@ -150,7 +159,8 @@ static void set_ek_certs(const struct attester *a, struct sv_json *obj)
         SV_BUF text = SV_BUF_NULL;
 
         sv_put_base64(&text, sv_buf_bytes(&a->ek_cert));
-        sv_json_add(sv_json_set(obj, "ek_certs", sv_json_array()), sv_json_new_str(sv_buf_str(&text)));
+        sv_json_add(sv_json_set(obj, "ek_certs", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&text)));
 }
 
 static int attester_hello(void *state, struct sv_json **params, struct sv_err *err)
@@ -168,9 +178,11 @@ static int attester_hello(void *state, struct sv_json **params, struct sv_err *e
 }
 
 /* Quote and values must be of the same moment: read, quote, read again. */
-static int quote_bank(struct attester *a, enum sv_digest bank, struct sv_bytes extra, struct sv_json *quote, struct sv_err *err)
+static int quote_bank(struct attester *a, enum sv_digest bank, struct sv_bytes extra,
+                      struct sv_json *quote, struct sv_err *err)
 {
-        uint8_t before[SV_TPM_PCRS][SV_DIGEST_MAX] = {{0}}, after[SV_TPM_PCRS][SV_DIGEST_MAX] = {{0}};
+        uint8_t before[SV_TPM_PCRS][SV_DIGEST_MAX] = {{0}},
+                after[SV_TPM_PCRS][SV_DIGEST_MAX] = {{0}};
         SV_BUF message = SV_BUF_NULL, signature = SV_BUF_NULL;
         struct sv_json *pcrs;
 
@@ -178,7 +190,8 @@ static int quote_bank(struct attester *a, enum sv_digest bank, struct sv_bytes e
                 sv_buf_clear(&message);
                 sv_buf_clear(&signature);
                 if (sv_tpm_pcr_read(a->tpm, bank, before, err) < 0 ||
-                    sv_tpm_quote(a->tpm, a->ak, bank, ALL_PCRS, extra, &message, &signature, err) < 0 ||
+                    sv_tpm_quote(a->tpm, a->ak, bank, ALL_PCRS, extra, &message, &signature, err) <
+                            0 ||
                     sv_tpm_pcr_read(a->tpm, bank, after, err) < 0)
                         return -1;
                 if (memcmp(before, after, sizeof(before)))
@@ -189,30 +202,39 @@ static int quote_bank(struct attester *a, enum sv_digest bank, struct sv_bytes e
                 for (int pcr = 0; pcr < SV_TPM_PCRS; pcr++) {
                         char hex[2 * SV_DIGEST_MAX + 1];
 
-                        sv_json_add(pcrs, sv_json_new_str(sv_hex(sv_bytes(before[pcr], sv_digest_size(bank)), hex)));
+                        sv_json_add(pcrs,
+                                    sv_json_new_str(sv_hex(
+                                            sv_bytes(before[pcr], sv_digest_size(bank)), hex)));
                 }
                 return 0;
         }
-        return sv_fail(err, SV_SYSTEM, "tpm.pcrs", "PCRs of the %s bank changed during each of %d quotes", sv_digest_name(bank), TRIES);
+        return sv_fail(err, SV_SYSTEM, "tpm.pcrs",
+                       "PCRs of the %s bank changed during each of %d quotes", sv_digest_name(bank),
+                       TRIES);
 }
 
-static int add_quotes(struct attester *a, struct sv_bytes report_data, struct sv_json *evidence, struct sv_err *err)
+static int add_quotes(struct attester *a, struct sv_bytes report_data, struct sv_json *evidence,
+                      struct sv_err *err)
 {
         struct sv_bytes extra = sv_bytes(report_data.p, EXTRA_DATA);
         bool sha384;
 
         if (report_data.n < EXTRA_DATA)
-                return sv_fail(err, SV_USAGE, "vtpm.report-data", "expected at least %d bytes of report data, found %zu", EXTRA_DATA,
+                return sv_fail(err, SV_USAGE, "vtpm.report-data",
+                               "expected at least %d bytes of report data, found %zu", EXTRA_DATA,
                                report_data.n);
-        if (quote_bank(a, SV_SHA256, extra, sv_json_set(evidence, "tpm_quote", sv_json_object()), err) < 0 ||
+        if (quote_bank(a, SV_SHA256, extra, sv_json_set(evidence, "tpm_quote", sv_json_object()),
+                       err) < 0 ||
             sv_tpm_bank_active(a->tpm, SV_SHA384, &sha384, err) < 0)
                 return -1;
         if (!sha384)
                 return 0;
-        return quote_bank(a, SV_SHA384, extra, sv_json_set(evidence, "tpm_quote_sha384", sv_json_object()), err);
+        return quote_bank(a, SV_SHA384, extra,
+                          sv_json_set(evidence, "tpm_quote_sha384", sv_json_object()), err);
 }
 
-static int add_activation(struct attester *a, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json *evidence,
+static int add_activation(struct attester *a, struct sv_bytes report_data,
+                          const struct sv_json *challenge, struct sv_json *evidence,
                           struct sv_err *err)
 {
         const struct sv_json *ours = sv_json_get(challenge, "secure-vm");
@@ -225,8 +247,11 @@ static int add_activation(struct attester *a, struct sv_bytes report_data, const
         if (sv_json_need_b64(ours, "credential_blob", &blob, "vtpm.challenge", err) < 0 ||
             sv_json_need_b64(ours, "encrypted_secret", &encrypted, "vtpm.challenge", err) < 0)
                 return -1;
-        secret = sv_tpm_activate(a->tpm, a->ak, a->ek, sv_buf_bytes(&blob), sv_buf_bytes(&encrypted), err);
-        if (!secret || sv_vtpm_activation_mac(sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)), report_data, mac, err) < 0)
+        secret = sv_tpm_activate(a->tpm, a->ak, a->ek, sv_buf_bytes(&blob),
+                                 sv_buf_bytes(&encrypted), err);
+        if (!secret ||
+            sv_vtpm_activation_mac(sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)),
+                                   report_data, mac, err) < 0)
                 return -1;
         sv_json_set_b64(evidence, "activation", sv_bytes(mac, sizeof(mac)));
         return 0;
@@ -253,8 +278,8 @@ static int add_ak(const struct attester *a, struct sv_json *evidence, struct sv_
         SV_KEY *key = NULL;
         SV_BUF spki = SV_BUF_NULL;
 
-        if (sv_tpm_read_public2b(sv_buf_bytes(&a->ak_tpm2b), &pub, err) < 0 || !(key = sv_tpm_public_key(&pub, err)) ||
-            sv_key_spki(key, &spki, err) < 0)
+        if (sv_tpm_read_public2b(sv_buf_bytes(&a->ak_tpm2b), &pub, err) < 0 ||
+            !(key = sv_tpm_public_key(&pub, err)) || sv_key_spki(key, &spki, err) < 0)
                 return -1;
         sv_json_set_b64(evidence, "ak_public", sv_buf_bytes(&spki));
         sv_json_set_b64(evidence, "ak_tpm2b", sv_buf_bytes(&a->ak_tpm2b));
@@ -263,7 +288,8 @@ static int add_ak(const struct attester *a, struct sv_json *evidence, struct sv_
         return 0;
 }
 
-static int attester_evidence(void *state, struct sv_bytes report_data, const struct sv_json *challenge, struct sv_json **evidence,
+static int attester_evidence(void *state, struct sv_bytes report_data,
+                             const struct sv_json *challenge, struct sv_json **evidence,
                              struct sv_err *err)
 {
         struct attester *a = state;

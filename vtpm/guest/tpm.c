@@ -1,4 +1,5 @@
-/* The only file that sees tpm2-tss: its ESYS, the TCTI for the kernel's device, and (loaded when asked for) the one for swtpm. */
+/* The only file that sees tpm2-tss: its ESYS, the TCTI for the kernel's device, and (loaded when
+ * asked for) the one for swtpm. */
 #include "vtpm/guest/tpm.h"
 
 #include <dlfcn.h>
@@ -10,7 +11,8 @@
 #include "base/core/limits.h"
 
 #define KEYS_MAX     8
-#define NV_CHUNK     512 /* every TPM reads so much at once (PC Client profile: TPM_PT_NV_BUFFER_MAX) */
+/* every TPM reads so much at once (PC Client profile: TPM_PT_NV_BUFFER_MAX) */
+#define NV_CHUNK     512
 #define PCR_TRIES    8
 #define PCRS_AT_ONCE 8 /* TPML_DIGEST holds eight */
 
@@ -48,7 +50,8 @@ static TSS2_TCTI_INIT_FUNC find_tcti(const char *device, const char **conf, stru
                 return Tss2_Tcti_Device_Init;
         }
         if (strncmp(device, prefix_swtpm, sizeof(prefix_swtpm) - 1)) {
-                sv_fail(err, SV_USAGE, "tpm.device", "expected device:PATH or swtpm:path=SOCKET, found \"%s\"", device);
+                sv_fail(err, SV_USAGE, "tpm.device",
+                        "expected device:PATH or swtpm:path=SOCKET, found \"%s\"", device);
                 return NULL;
         }
         *conf = device + sizeof(prefix_swtpm) - 1;
@@ -56,7 +59,8 @@ static TSS2_TCTI_INIT_FUNC find_tcti(const char *device, const char **conf, stru
         if (lib)
                 fn = (TSS2_TCTI_INIT_FUNC)dlsym(lib, "Tss2_Tcti_Swtpm_Init");
         if (!fn)
-                sv_fail(err, SV_SYSTEM, "tpm.device", "libtss2-tcti-swtpm.so.0 is not here, so \"%s\" cannot be reached", device);
+                sv_fail(err, SV_SYSTEM, "tpm.device",
+                        "libtss2-tcti-swtpm.so.0 is not here, so \"%s\" cannot be reached", device);
         return fn;
 }
 
@@ -121,7 +125,8 @@ static int has_handle(struct sv_tpm *t, uint32_t handle, bool *found, struct sv_
 {
         ESYS TPMS_CAPABILITY_DATA *data = NULL;
         TPMI_YES_NO more;
-        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, handle, 1, &more, &data);
+        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                        TPM2_CAP_HANDLES, handle, 1, &more, &data);
 
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(err, "tpm.capability", "listing handles", rc);
@@ -156,7 +161,8 @@ void sv_tpm_flush(struct sv_tpm *t, sv_tpm_handle key)
 
 /* --- NV --- */
 
-int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *found, struct sv_err *err)
+int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *found,
+                   struct sv_err *err)
 {
         ESYS TPM2B_NV_PUBLIC *pub = NULL;
         ESYS TPM2B_NAME *name = NULL;
@@ -168,12 +174,16 @@ int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *f
                 return *found ? -1 : 0;
         rc = Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, &name);
+                rc = Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
+                                        &name);
         for (uint16_t at = 0; rc == TSS2_RC_SUCCESS && at < pub->nvPublic.dataSize;) {
-                uint16_t n = pub->nvPublic.dataSize - at > NV_CHUNK ? NV_CHUNK : (uint16_t)(pub->nvPublic.dataSize - at);
+                uint16_t n = pub->nvPublic.dataSize - at > NV_CHUNK
+                                     ? NV_CHUNK
+                                     : (uint16_t)(pub->nvPublic.dataSize - at);
                 ESYS TPM2B_MAX_NV_BUFFER *chunk = NULL;
 
-                rc = Esys_NV_Read(t->esys, tr, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, n, at, &chunk);
+                rc = Esys_NV_Read(t->esys, tr, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, n,
+                                  at, &chunk);
                 if (rc == TSS2_RC_SUCCESS)
                         sv_buf_put(&data, sv_bytes(chunk->buffer, chunk->size));
                 at = (uint16_t)(at + n);
@@ -202,8 +212,8 @@ static int put_public(const TPM2B_PUBLIC *pub, struct sv_buf *out, struct sv_err
         return sv_buf_ok(out, "public area", err);
 }
 
-int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_handle *key, struct sv_buf *public2b,
-                          struct sv_err *err)
+int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_handle *key,
+                          struct sv_buf *public2b, struct sv_err *err)
 {
         TPM2B_SENSITIVE_CREATE sensitive = {0};
         TPM2B_DATA outside = {0};
@@ -215,8 +225,9 @@ int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_h
         TSS2_RC rc = Tss2_MU_TPM2B_PUBLIC_Unmarshal(template2b.p, template2b.n, &at, &template);
 
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
-                                        &template, &outside, &none, &tr, &pub, NULL, NULL, NULL);
+                rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
+                                        ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside,
+                                        &none, &tr, &pub, NULL, NULL, NULL);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(err, "tpm.key", "creating a primary key", rc);
         if (keep_key(t, tr, false, err) < 0) {
@@ -227,7 +238,8 @@ int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_h
         return put_public(pub, public2b, err);
 }
 
-int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key, struct sv_buf *public2b, bool *found, struct sv_err *err)
+int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key,
+                      struct sv_buf *public2b, bool *found, struct sv_err *err)
 {
         ESYS TPM2B_PUBLIC *pub = NULL;
         ESYS_TR tr;
@@ -242,7 +254,8 @@ int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key, str
                 Esys_TR_Close(t->esys, &tr);
                 return -1;
         }
-        rc = Esys_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
+        rc = Esys_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL,
+                             NULL);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(err, "tpm.key", "reading a persistent key", rc);
         *key = tr;
@@ -267,7 +280,8 @@ int sv_tpm_bank_active(struct sv_tpm *t, enum sv_digest bank, bool *active, stru
 {
         ESYS TPMS_CAPABILITY_DATA *data = NULL;
         TPMI_YES_NO more;
-        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, 1, &more, &data);
+        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                        TPM2_CAP_PCRS, 0, 1, &more, &data);
 
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(err, "tpm.capability", "listing PCR banks", rc);
@@ -275,14 +289,16 @@ int sv_tpm_bank_active(struct sv_tpm *t, enum sv_digest bank, bool *active, stru
         for (uint32_t i = 0; i < data->data.assignedPCR.count; i++) {
                 const TPMS_PCR_SELECTION *s = &data->data.assignedPCR.pcrSelections[i];
 
-                if (s->hash == sv_tpm_alg(bank) && s->sizeofSelect >= 3 && (s->pcrSelect[0] & s->pcrSelect[1] & s->pcrSelect[2]) == 0xff)
+                if (s->hash == sv_tpm_alg(bank) && s->sizeofSelect >= 3 &&
+                    (s->pcrSelect[0] & s->pcrSelect[1] & s->pcrSelect[2]) == 0xff)
                         *active = true;
         }
         return 0;
 }
 
 /* One pass over all PCRs; *steady tells whether none was extended meanwhile. */
-static int read_pcrs_once(struct sv_tpm *t, enum sv_digest bank, uint8_t pcrs[SV_TPM_PCRS][SV_DIGEST_MAX], bool *steady,
+static int read_pcrs_once(struct sv_tpm *t, enum sv_digest bank,
+                          uint8_t pcrs[SV_TPM_PCRS][SV_DIGEST_MAX], bool *steady,
                           struct sv_err *err)
 {
         uint32_t first = 0, counter = 0;
@@ -291,16 +307,19 @@ static int read_pcrs_once(struct sv_tpm *t, enum sv_digest bank, uint8_t pcrs[SV
                 TPML_PCR_SELECTION in = select_pcrs(bank, 0xffu << at);
                 ESYS TPML_PCR_SELECTION *selected = NULL;
                 ESYS TPML_DIGEST *values = NULL;
-                TSS2_RC rc = Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &in, &counter, &selected, &values);
+                TSS2_RC rc = Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &in,
+                                           &counter, &selected, &values);
 
                 if (rc != TSS2_RC_SUCCESS)
                         return tpm_fail(err, "tpm.pcrs", "reading PCRs", rc);
                 if (values->count != PCRS_AT_ONCE)
-                        return sv_fail(err, SV_SYSTEM, "tpm.pcrs", "the TPM gave %u of %d PCRs: is the %s bank active?", values->count,
-                                       PCRS_AT_ONCE, sv_digest_name(bank));
+                        return sv_fail(err, SV_SYSTEM, "tpm.pcrs",
+                                       "the TPM gave %u of %d PCRs: is the %s bank active?",
+                                       values->count, PCRS_AT_ONCE, sv_digest_name(bank));
                 for (unsigned i = 0; i < PCRS_AT_ONCE; i++) {
                         if (values->digests[i].size != sv_digest_size(bank))
-                                return sv_fail(err, SV_SYSTEM, "tpm.pcrs", "PCR %u has %u bytes", at + i, values->digests[i].size);
+                                return sv_fail(err, SV_SYSTEM, "tpm.pcrs", "PCR %u has %u bytes",
+                                               at + i, values->digests[i].size);
                         memcpy(pcrs[at + i], values->digests[i].buffer, values->digests[i].size);
                 }
                 if (at == 0)
@@ -310,14 +329,17 @@ static int read_pcrs_once(struct sv_tpm *t, enum sv_digest bank, uint8_t pcrs[SV
         return 0;
 }
 
-int sv_tpm_pcr_read(struct sv_tpm *t, enum sv_digest bank, uint8_t pcrs[SV_TPM_PCRS][SV_DIGEST_MAX], struct sv_err *err)
+int sv_tpm_pcr_read(struct sv_tpm *t, enum sv_digest bank, uint8_t pcrs[SV_TPM_PCRS][SV_DIGEST_MAX],
+                    struct sv_err *err)
 {
         bool steady = false;
 
         for (int i = 0; i < PCR_TRIES && !steady; i++)
                 if (read_pcrs_once(t, bank, pcrs, &steady, err) < 0)
                         return -1;
-        return steady ? 0 : sv_fail(err, SV_SYSTEM, "tpm.pcrs", "the PCRs changed during each of %d readings", PCR_TRIES);
+        return steady ? 0
+                      : sv_fail(err, SV_SYSTEM, "tpm.pcrs",
+                                "the PCRs changed during each of %d readings", PCR_TRIES);
 }
 
 int sv_tpm_pcr_event(struct sv_tpm *t, unsigned pcr, struct sv_bytes data, struct sv_err *err)
@@ -327,17 +349,20 @@ int sv_tpm_pcr_event(struct sv_tpm *t, unsigned pcr, struct sv_bytes data, struc
         TSS2_RC rc;
 
         if (pcr >= SV_TPM_PCRS || data.n > sizeof(event.buffer))
-                return sv_fail(err, SV_USAGE, "tpm.extend", "PCR %u, %zu bytes: out of range", pcr, data.n);
+                return sv_fail(err, SV_USAGE, "tpm.extend", "PCR %u, %zu bytes: out of range", pcr,
+                               data.n);
         event.size = (uint16_t)data.n;
         memcpy(event.buffer, data.p, data.n);
-        rc = Esys_PCR_Event(t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &event, &digests);
+        rc = Esys_PCR_Event(t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                            ESYS_TR_NONE, &event, &digests);
         return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(err, "tpm.extend", "extending a PCR", rc);
 }
 
 /* --- proofs --- */
 
-int sv_tpm_quote(struct sv_tpm *t, sv_tpm_handle key, enum sv_digest bank, uint32_t pcr_mask, struct sv_bytes extra_data,
-                 struct sv_buf *message, struct sv_buf *signature, struct sv_err *err)
+int sv_tpm_quote(struct sv_tpm *t, sv_tpm_handle key, enum sv_digest bank, uint32_t pcr_mask,
+                 struct sv_bytes extra_data, struct sv_buf *message, struct sv_buf *signature,
+                 struct sv_err *err)
 {
         TPML_PCR_SELECTION selection = select_pcrs(bank, pcr_mask);
         TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL};
@@ -349,10 +374,12 @@ int sv_tpm_quote(struct sv_tpm *t, sv_tpm_handle key, enum sv_digest bank, uint3
         TSS2_RC rc;
 
         if (extra_data.n > sizeof(data.buffer))
-                return sv_fail(err, SV_USAGE, "tpm.quote", "extraData of %zu bytes is too long", extra_data.n);
+                return sv_fail(err, SV_USAGE, "tpm.quote", "extraData of %zu bytes is too long",
+                               extra_data.n);
         data.size = (uint16_t)extra_data.n;
         memcpy(data.buffer, extra_data.p, extra_data.n);
-        rc = Esys_Quote(t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme, &selection, &attest, &sig);
+        rc = Esys_Quote(t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme,
+                        &selection, &attest, &sig);
         if (rc == TSS2_RC_SUCCESS)
                 rc = Tss2_MU_TPMT_SIGNATURE_Marshal(sig, bytes, sizeof(bytes), &n);
         if (rc != TSS2_RC_SUCCESS)
@@ -367,14 +394,16 @@ static int start_ek_session(struct sv_tpm *t, ESYS_TR *session, struct sv_err *e
 {
         TPMT_SYM_DEF symmetric = {.algorithm = TPM2_ALG_NULL};
         ESYS_TR s = ESYS_TR_NONE;
-        TSS2_RC rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                                           TPM2_SE_POLICY, &symmetric, TPM2_ALG_SHA256, &s);
+        TSS2_RC rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                           ESYS_TR_NONE, ESYS_TR_NONE, NULL, TPM2_SE_POLICY,
+                                           &symmetric, TPM2_ALG_SHA256, &s);
 
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, s, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL, NULL,
-                                       0, NULL, NULL);
+                rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, s, ESYS_TR_PASSWORD,
+                                       ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_TRSess_SetAttributes(t->esys, s, TPMA_SESSION_CONTINUESESSION, 0xff); /* ours to flush, in every case */
+                rc = Esys_TRSess_SetAttributes(t->esys, s, TPMA_SESSION_CONTINUESESSION,
+                                               0xff); /* ours to flush, in every case */
         if (rc == TSS2_RC_SUCCESS) {
                 *session = s;
                 return 0;
@@ -388,7 +417,8 @@ static int start_ek_session(struct sv_tpm *t, ESYS_TR *session, struct sv_err *e
 static int ek_wants_policy(struct sv_tpm *t, sv_tpm_handle ek, bool *policy, struct sv_err *err)
 {
         ESYS TPM2B_PUBLIC *pub = NULL;
-        TSS2_RC rc = Esys_ReadPublic(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
+        TSS2_RC rc = Esys_ReadPublic(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
+                                     NULL, NULL);
 
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(err, "tpm.key", "reading the endorsement key", rc);
@@ -396,8 +426,9 @@ static int ek_wants_policy(struct sv_tpm *t, sv_tpm_handle ek, bool *policy, str
         return 0;
 }
 
-struct sv_secret *sv_tpm_activate(struct sv_tpm *t, sv_tpm_handle key, sv_tpm_handle ek, struct sv_bytes credential_blob,
-                                  struct sv_bytes encrypted_secret, struct sv_err *err)
+struct sv_secret *sv_tpm_activate(struct sv_tpm *t, sv_tpm_handle key, sv_tpm_handle ek,
+                                  struct sv_bytes credential_blob, struct sv_bytes encrypted_secret,
+                                  struct sv_err *err)
 {
         TPM2B_ID_OBJECT blob = {0};
         TPM2B_ENCRYPTED_SECRET encrypted = {0};
@@ -406,22 +437,31 @@ struct sv_secret *sv_tpm_activate(struct sv_tpm *t, sv_tpm_handle key, sv_tpm_ha
         struct sv_secret *secret;
         size_t a = 0, b = 0;
         bool policy = true;
-        TSS2_RC rc = Tss2_MU_TPM2B_ID_OBJECT_Unmarshal(credential_blob.p, credential_blob.n, &a, &blob);
+        TSS2_RC rc =
+                Tss2_MU_TPM2B_ID_OBJECT_Unmarshal(credential_blob.p, credential_blob.n, &a, &blob);
 
         if (rc == TSS2_RC_SUCCESS)
-                rc = Tss2_MU_TPM2B_ENCRYPTED_SECRET_Unmarshal(encrypted_secret.p, encrypted_secret.n, &b, &encrypted);
+                rc = Tss2_MU_TPM2B_ENCRYPTED_SECRET_Unmarshal(encrypted_secret.p,
+                                                              encrypted_secret.n, &b, &encrypted);
         if (rc != TSS2_RC_SUCCESS || a != credential_blob.n || b != encrypted_secret.n) {
-                sv_fail(err, SV_FORMAT, "tpm.credential", "the broker's credential is not a TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET");
+                sv_fail(err, SV_FORMAT, "tpm.credential",
+                        "the broker's credential is not a TPM2B_ID_OBJECT and "
+                        "TPM2B_ENCRYPTED_SECRET");
                 return NULL;
         }
-        if (ek_wants_policy(t, ek, &policy, err) < 0 || (policy && start_ek_session(t, &session, err) < 0))
+        if (ek_wants_policy(t, ek, &policy, err) < 0 ||
+            (policy && start_ek_session(t, &session, err) < 0))
                 return NULL;
-        rc = Esys_ActivateCredential(t->esys, key, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &blob, &encrypted, &plain);
+        rc = Esys_ActivateCredential(t->esys, key, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
+                                     &blob, &encrypted, &plain);
         if (policy)
                 Esys_FlushContext(t->esys, session);
         if (rc != TSS2_RC_SUCCESS) {
-                sv_fail(err, SV_PROOF, "tpm.activate", "the TPM does not open the broker's credential (0x%08x): it was made for another "
-                        "endorsement key or attestation key", rc);
+                sv_fail(err, SV_PROOF, "tpm.activate",
+                        "the TPM does not open the broker's credential (0x%08x): it was made for "
+                        "another "
+                        "endorsement key or attestation key",
+                        rc);
                 return NULL;
         }
         secret = sv_secret_copy(sv_bytes(plain->buffer, plain->size), err);

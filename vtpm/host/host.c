@@ -6,7 +6,8 @@
 /* Without an environment: where distributions put programs. */
 static bool find_program(const char *name, char *path, size_t size)
 {
-        static const char *const dirs[] = {"/usr/bin", "/usr/local/bin", "/usr/share/swtpm", "/usr/libexec"};
+        static const char *const dirs[] = {"/usr/bin", "/usr/local/bin", "/usr/share/swtpm",
+                                           "/usr/libexec"};
 
         for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
                 snprintf(path, size, "%s/%s", dirs[i], name);
@@ -27,10 +28,13 @@ int sv_vtpm_probe(struct sv_probe *out, struct sv_err *err)
 
                 if (!find_program(programs[i], path, sizeof(path))) {
                         p.ok = false;
-                        snprintf(p.advice, sizeof(p.advice), "%s is missing: install the packages swtpm and swtpm-tools", programs[i]);
+                        snprintf(p.advice, sizeof(p.advice),
+                                 "%s is missing: install the packages swtpm and swtpm-tools",
+                                 programs[i]);
                         break;
                 }
-                used += (size_t)snprintf(p.found + used, sizeof(p.found) - used, "%s%s", used ? ", " : "", path);
+                used += (size_t)snprintf(p.found + used, sizeof(p.found) - used, "%s%s",
+                                         used ? ", " : "", path);
         }
         *out = p;
         return 0;

@@ -5,4 +5,5 @@
 
 extern const struct sv_explain_form sv_vtpm_explain_form;
 /* The `compare` of struct sv_tee. */
-int sv_vtpm_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows, struct sv_err *err);
+int sv_vtpm_compare(const struct sv_measurement *m, struct sv_bytes event_log, struct sv_json *rows,
+                    struct sv_err *err);

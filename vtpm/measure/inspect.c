@@ -7,13 +7,16 @@
 static const enum sv_digest banks[] = {SV_SHA1, SV_SHA256, SV_SHA384, SV_SHA512};
 #define N_BANKS (sizeof(banks) / sizeof(*banks))
 
-/* The header's signature, where every crypto-agile log has it; the log of a confidential guest begins in register 1. */
+/* The header's signature, where every crypto-agile log has it; the log of a confidential guest
+ * begins in register 1. */
 static bool is_log(struct sv_bytes file)
 {
-        return file.n >= 48 && !file.p[0] && sv_bytes_eq(sv_bytes(file.p + 32, 16), sv_bytes("Spec ID Event03", 16));
+        return file.n >= 48 && !file.p[0] &&
+               sv_bytes_eq(sv_bytes(file.p + 32, 16), sv_bytes("Spec ID Event03", 16));
 }
 
-static void add_event(struct sv_json *list, const struct sv_tcg_log *log, const struct sv_tcg_event *e)
+static void add_event(struct sv_json *list, const struct sv_tcg_log *log,
+                      const struct sv_tcg_event *e)
 {
         struct sv_json *row = sv_json_add(list, sv_json_object());
         char text[192];
@@ -29,7 +32,8 @@ static void add_event(struct sv_json *list, const struct sv_tcg_log *log, const 
         }
 }
 
-static int add_pcrs(struct sv_json *out, const struct sv_tcg_log *log, enum sv_digest bank, struct sv_err *err)
+static int add_pcrs(struct sv_json *out, const struct sv_tcg_log *log, enum sv_digest bank,
+                    struct sv_err *err)
 {
         uint8_t pcrs[SV_TCG_PCRS][SV_DIGEST_MAX];
         struct sv_json *values;

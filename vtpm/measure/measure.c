@@ -14,27 +14,38 @@ static int add_fixed(struct sv_prediction *p, struct sv_err *err)
         static const char left[] = "Exit Boot Services Returned with Success";
 
         /* The end of the firmware's own events; PCR 7 had its own before. */
-        if (sv_event_data(p, 4, SV_EV_EFI_ACTION, sv_bytes_str(calling), err, "\"%s\"", calling) < 0)
+        if (sv_event_data(p, 4, SV_EV_EFI_ACTION, sv_bytes_str(calling), err, "\"%s\"", calling) <
+            0)
                 return -1;
         for (unsigned pcr = 0; pcr <= 6; pcr++)
-                if (sv_event_data(p, pcr, SV_EV_SEPARATOR, sv_bytes("\0\0\0", 4), err, "end of the firmware's own events") < 0)
+                if (sv_event_data(p, pcr, SV_EV_SEPARATOR, sv_bytes("\0\0\0", 4), err,
+                                  "end of the firmware's own events") < 0)
                         return -1;
-        return sv_event_data(p, 5, SV_EV_EFI_ACTION, sv_bytes_str(leaving), err, "\"%s\"", leaving) < 0
+        return sv_event_data(p, 5, SV_EV_EFI_ACTION, sv_bytes_str(leaving), err, "\"%s\"",
+                             leaving) < 0
                        ? -1
-                       : sv_event_data(p, 5, SV_EV_EFI_ACTION, sv_bytes_str(left), err, "\"%s\"", left);
+                       : sv_event_data(p, 5, SV_EV_EFI_ACTION, sv_bytes_str(left), err, "\"%s\"",
+                                       left);
 }
 
 static void add_unpredicted(struct sv_prediction *p)
 {
-        sv_event_unpredicted(p, 1, "boot order and boot options: they live in the guest's variable store and change with its devices and with every boot");
-        sv_event_unpredicted(p, 10, "IMA of the running kernel extends it, after what the firmware and the kernel's stub measure");
-        sv_event_reason(p, "16-23", "for debugging, dynamic launch and applications: nothing of the boot is measured there");
+        sv_event_unpredicted(p, 1,
+                             "boot order and boot options: they live in the guest's variable store "
+                             "and change with its devices and with every boot");
+        sv_event_unpredicted(p, 10,
+                             "IMA of the running kernel extends it, after what the firmware and "
+                             "the kernel's stub measure");
+        sv_event_reason(p, "16-23",
+                        "for debugging, dynamic launch and applications: nothing of the boot is "
+                        "measured there");
         p->unpredicted |= 0xff0000u;
 }
 
 static int add_bank(struct sv_prediction *p, int bank, struct sv_err *err)
 {
-        struct sv_json *values = sv_json_set(p->m.values, sv_digest_name(sv_event_bank(bank)), sv_json_object());
+        struct sv_json *values =
+                sv_json_set(p->m.values, sv_digest_name(sv_event_bank(bank)), sv_json_object());
 
         for (unsigned pcr = 0; pcr < SV_TCG_PCRS; pcr++) {
                 uint8_t value[SV_DIGEST_MAX];
@@ -58,7 +69,8 @@ static int predict(struct sv_prediction *p, const struct sv_guest *g, struct sv_
 
         if (!g->kernel)
                 return sv_fail(err, SV_USAGE, "measure.kernel",
-                               "the guest names no kernel (\"kernel\"); what a unified kernel image measures is not predicted");
+                               "the guest names no kernel (\"kernel\"); what a unified kernel "
+                               "image measures is not predicted");
         if (sv_file_read(path, SV_FIRMWARE_SIZE_MAX, &firmware, "vtpm.measure.firmware", err) < 0)
                 return -1;
         if (sv_measure_firmware(p, g, sv_buf_bytes(&firmware), err) < 0 ||
@@ -72,7 +84,9 @@ static int predict(struct sv_prediction *p, const struct sv_guest *g, struct sv_
 
 int sv_vtpm_measure(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err)
 {
-        struct sv_prediction p = {.regs = &sv_registers_pcr, .m = {.values = sv_json_object(), .unpredicted = sv_json_array()}};
+        struct sv_prediction p = {
+                .regs = &sv_registers_pcr,
+                .m = {.values = sv_json_object(), .unpredicted = sv_json_array()}};
 
         if (predict(&p, guest, err) < 0) {
                 sv_measurement_free(&p.m);

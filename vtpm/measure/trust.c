@@ -26,13 +26,15 @@ static int read_localca(struct sv_certs *out, struct sv_err *err)
                 return sv_wrap(err, "without attestation.ek_roots");
         if (access(ca.issuer, R_OK) < 0 || access(ca.root, R_OK) < 0)
                 return sv_fail(err, SV_USAGE, "vtpm.ek-roots",
-                               "expected the maker of this host's vTPMs at %s (by %s), found none that may be read: run \"secure-vm host vtpm-ca\" "
-                               "once as who launches, or give attestation.ek_roots", ca.root, ca.conf);
+                               "expected the maker of this host's vTPMs at %s (by %s), found none "
+                               "that may be read: run \"secure-vm host vtpm-ca\" "
+                               "once as who launches, or give attestation.ek_roots",
+                               ca.root, ca.conf);
         return read_certs(ca.root, out, err) < 0 ? -1 : read_certs(ca.issuer, out, err);
 }
 
-static int sort_cert(const struct sv_cert *cert, struct sv_json *roots, struct sv_json *between, struct sv_json *digests,
-                     struct sv_err *err)
+static int sort_cert(const struct sv_cert *cert, struct sv_json *roots, struct sv_json *between,
+                     struct sv_json *digests, struct sv_err *err)
 {
         char subject[256], issuer[256], hex[65];
         uint8_t digest[32];
@@ -52,7 +54,8 @@ static int sort_cert(const struct sv_cert *cert, struct sv_json *roots, struct s
         return 0;
 }
 
-int sv_vtpm_trust(const struct sv_guest *guest, struct sv_json *trust, struct sv_json *root_digests, struct sv_err *err)
+int sv_vtpm_trust(const struct sv_guest *guest, struct sv_json *trust, struct sv_json *root_digests,
+                  struct sv_err *err)
 {
         SV_CERTS certs = {0};
         struct sv_json *roots, *between;
@@ -68,6 +71,9 @@ int sv_vtpm_trust(const struct sv_guest *guest, struct sv_json *trust, struct sv
                 if (sort_cert(certs.list[i], roots, between, root_digests, err) < 0)
                         return -1;
         if (!sv_json_len(roots))
-                return sv_fail(err, SV_USAGE, "vtpm.ek-roots", "none of the %zu certificates is a root (subject and issuer the same)", certs.n);
+                return sv_fail(
+                        err, SV_USAGE, "vtpm.ek-roots",
+                        "none of the %zu certificates is a root (subject and issuer the same)",
+                        certs.n);
         return 0;
 }

@@ -7,7 +7,8 @@
 
 static const char *const params_members[] = {"ak_tpm2b", "ek_certs", NULL};
 
-int sv_vtpm_activation_subject(const struct sv_tpm_name *ak, const struct sv_cert *ek, uint8_t out[32], struct sv_err *err)
+int sv_vtpm_activation_subject(const struct sv_tpm_name *ak, const struct sv_cert *ek,
+                               uint8_t out[32], struct sv_err *err)
 {
         SV_BUF in = SV_BUF_NULL;
         uint8_t cert[32];
@@ -21,7 +22,8 @@ int sv_vtpm_activation_subject(const struct sv_tpm_name *ak, const struct sv_cer
         return sv_digest(SV_SHA256, sv_buf_bytes(&in), out, err);
 }
 
-int sv_vtpm_activation_mac(struct sv_bytes secret, struct sv_bytes binding, uint8_t out[32], struct sv_err *err)
+int sv_vtpm_activation_mac(struct sv_bytes secret, struct sv_bytes binding, uint8_t out[32],
+                           struct sv_err *err)
 {
         SV_BUF in = SV_BUF_NULL;
 
@@ -32,9 +34,10 @@ int sv_vtpm_activation_mac(struct sv_bytes secret, struct sv_bytes binding, uint
         return sv_hmac(SV_SHA256, secret, sv_buf_bytes(&in), out, err);
 }
 
-/* The credential for this AK and EK over the first half of `secret`; the second half becomes their digest. */
-static int make(const struct sv_tpm_name *ak, const struct sv_cert *ek, struct sv_secret *secret, struct sv_json **challenge,
-                struct sv_err *err)
+/* The credential for this AK and EK over the first half of `secret`; the second half becomes their
+ * digest. */
+static int make(const struct sv_tpm_name *ak, const struct sv_cert *ek, struct sv_secret *secret,
+                struct sv_json **challenge, struct sv_err *err)
 {
         SV_KEY *key = sv_cert_key(ek, err);
         SV_BUF blob = SV_BUF_NULL, encrypted = SV_BUF_NULL;
@@ -42,7 +45,8 @@ static int make(const struct sv_tpm_name *ak, const struct sv_cert *ek, struct s
         struct sv_json *answer;
 
         if (!key || sv_vtpm_activation_subject(ak, ek, bytes + SV_VTPM_SECRET_SIZE, err) < 0 ||
-            sv_tpm_make_credential(key, ak, sv_bytes(bytes, SV_VTPM_SECRET_SIZE), &blob, &encrypted, err) < 0)
+            sv_tpm_make_credential(key, ak, sv_bytes(bytes, SV_VTPM_SECRET_SIZE), &blob, &encrypted,
+                                   err) < 0)
                 return -1;
         *challenge = sv_json_object();
         answer = sv_json_set(*challenge, "secure-vm", sv_json_object());
@@ -51,9 +55,10 @@ static int make(const struct sv_tpm_name *ak, const struct sv_cert *ek, struct s
         return 0;
 }
 
-/* Nothing is verified yet: who sends another's EK certificate gets a credential that he cannot open, and the chain and the key's
- * attributes are judged with the evidence. */
-int sv_vtpm_challenge(const struct sv_json *params, struct sv_json **challenge, struct sv_secret **secret, struct sv_err *err)
+/* Nothing is verified yet: who sends another's EK certificate gets a credential that he cannot
+ * open, and the chain and the key's attributes are judged with the evidence. */
+int sv_vtpm_challenge(const struct sv_json *params, struct sv_json **challenge,
+                      struct sv_secret **secret, struct sv_err *err)
 {
         const struct sv_json *ours = sv_json_get(params, "secure-vm");
         SV_BUF tpm2b = {.max = SV_TPM_BLOB_MAX};
@@ -68,7 +73,8 @@ int sv_vtpm_challenge(const struct sv_json *params, struct sv_json **challenge, 
                 return 0;
         }
         if (sv_json_type(ours) != SV_JSON_OBJECT)
-                return sv_fail(err, SV_FORMAT, "vtpm.hello.member", "expected extra-params.secure-vm to be an object, found %s",
+                return sv_fail(err, SV_FORMAT, "vtpm.hello.member",
+                               "expected extra-params.secure-vm to be an object, found %s",
                                sv_json_type_name(sv_json_type(ours)));
         if (sv_json_only(ours, params_members, "vtpm.hello", err) < 0 ||
             sv_json_need_b64(ours, "ak_tpm2b", &tpm2b, "vtpm.hello", err) < 0 ||

@@ -11,7 +11,8 @@
 #define DER_SET       0x31
 #define DER_DIRECTORY 0xa4 /* GeneralName directoryName [4], constructed */
 
-/* One DER element (X.690): tag below 31, definite length of at most two bytes: no EK certificate needs more. */
+/* One DER element (X.690): tag below 31, definite length of at most two bytes: no EK certificate
+ * needs more. */
 static struct sv_rd der_next(struct sv_rd *r, uint8_t *tag)
 {
         size_t n;
@@ -27,7 +28,8 @@ static struct sv_rd der_next(struct sv_rd *r, uint8_t *tag)
         return sv_rd_sub(r, n);
 }
 
-/* AttributeTypeAndValue ::= SEQUENCE { type OID, value } of the TCG's three names, 2.23.133.2.1 to .3. */
+/* AttributeTypeAndValue ::= SEQUENCE { type OID, value } of the TCG's three names, 2.23.133.2.1 to
+ * .3. */
 static void read_name(struct sv_rd attribute, struct sv_vtpm_ek *out)
 {
         static const uint8_t tcg_at[] = {0x67, 0x81, 0x05, 0x02};
@@ -38,8 +40,8 @@ static void read_name(struct sv_rd attribute, struct sv_vtpm_ek *out)
         struct sv_bytes type = sv_rd_rest(&oid), text = sv_rd_rest(&value);
         unsigned which = type.n == 5 ? type.p[4] : 0;
 
-        if (attribute.bad || tag != DER_OID || which < 1 || which > 3 || memcmp(type.p, tcg_at, sizeof(tcg_at)) ||
-            text.n >= sizeof(out->model))
+        if (attribute.bad || tag != DER_OID || which < 1 || which > 3 ||
+            memcmp(type.p, tcg_at, sizeof(tcg_at)) || text.n >= sizeof(out->model))
                 return;
         for (size_t i = 0; i < text.n; i++)
                 if (text.p[i] < 0x20 || text.p[i] > 0x7e)
@@ -72,7 +74,8 @@ int sv_vtpm_ek_names(struct sv_bytes san, struct sv_vtpm_ek *out, struct sv_err 
         struct sv_rd names = der_next(&r, &tag);
 
         if (r.bad || tag != DER_SEQUENCE || sv_rd_left(&r))
-                return sv_fail(err, SV_FORMAT, "vtpm.ek.san", "the EK certificate's subjectAltName is not one DER sequence");
+                return sv_fail(err, SV_FORMAT, "vtpm.ek.san",
+                               "the EK certificate's subjectAltName is not one DER sequence");
         while (sv_rd_left(&names)) {
                 struct sv_rd general = der_next(&names, &tag);
 
@@ -85,11 +88,13 @@ int sv_vtpm_ek_names(struct sv_bytes san, struct sv_vtpm_ek *out, struct sv_err 
         }
         if (!out->manufacturer[0] || !out->model[0] || !out->version[0])
                 return sv_fail(err, SV_PROOF, "vtpm.ek.san",
-                               "the EK certificate's subjectAltName lacks the TPM's manufacturer, model or version (2.23.133.2.1 to .3)");
+                               "the EK certificate's subjectAltName lacks the TPM's manufacturer, "
+                               "model or version (2.23.133.2.1 to .3)");
         return 0;
 }
 
-static int add_certs(const struct sv_collateral *collateral, const char *kind, struct sv_certs *out, struct sv_err *err)
+static int add_certs(const struct sv_collateral *collateral, const char *kind, struct sv_certs *out,
+                     struct sv_err *err)
 {
         struct sv_bytes data;
 
@@ -106,33 +111,38 @@ static int copy_certs(const struct sv_certs *from, struct sv_certs *to, struct s
                 struct sv_cert *copy;
 
                 if (sv_cert_der(from->list[i], &der, err) < 0 ||
-                    !(copy = sv_cert_from_der(sv_buf_bytes(&der), "vtpm.ek.chain", err)) || sv_certs_add(to, copy, err) < 0)
+                    !(copy = sv_cert_from_der(sv_buf_bytes(&der), "vtpm.ek.chain", err)) ||
+                    sv_certs_add(to, copy, err) < 0)
                         return -1;
         }
         return 0;
 }
 
-static int verify_chain(const struct sv_cert *leaf, const struct sv_certs *issuers, const struct sv_collateral *collateral,
-                        int64_t time, struct sv_vtpm_ek *out, struct sv_err *err)
+static int verify_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
+                        const struct sv_collateral *collateral, int64_t time,
+                        struct sv_vtpm_ek *out, struct sv_err *err)
 {
         SV_CERTS roots = {0};
         SV_CERTS between = {0};
         size_t root;
 
-        if (add_certs(collateral, "ek-root", &roots, err) < 0 || add_certs(collateral, "ek-intermediate", &between, err) < 0 ||
+        if (add_certs(collateral, "ek-root", &roots, err) < 0 ||
+            add_certs(collateral, "ek-intermediate", &between, err) < 0 ||
             copy_certs(issuers, &between, err) < 0)
                 return -1;
         if (!roots.n)
                 return sv_fail(err, SV_PROOF, "vtpm.ek.root",
-                               "no maker of TPMs is trusted here: give a policy with trust.ek_roots, or \"ek-root\" as collateral");
+                               "no maker of TPMs is trusted here: give a policy with "
+                               "trust.ek_roots, or \"ek-root\" as collateral");
         if (sv_chain_verify(leaf, &between, &roots, NULL, 0, time, NULL, &root, "vtpm.ek", err) < 0)
                 return -1;
         sv_cert_fingerprint(roots.list[root], out->root_sha256);
         return 0;
 }
 
-int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers, const struct sv_collateral *collateral, int64_t time,
-                      bool skip_signatures, struct sv_vtpm_ek *out, struct sv_err *err)
+int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers,
+                      const struct sv_collateral *collateral, int64_t time, bool skip_signatures,
+                      struct sv_vtpm_ek *out, struct sv_err *err)
 {
         struct sv_vtpm_ek ek = {0};
         struct sv_bytes san;
@@ -141,9 +151,11 @@ int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers
                 return -1;
         if (!sv_cert_has_eku(leaf, OID_EK_CERTIFICATE))
                 return sv_fail(err, SV_PROOF, "vtpm.ek.eku",
-                               "the certificate is not one for an endorsement key (extended key usage " OID_EK_CERTIFICATE ")");
+                               "the certificate is not one for an endorsement key (extended key "
+                               "usage " OID_EK_CERTIFICATE ")");
         if (!sv_cert_ext(leaf, OID_SAN, &san))
-                return sv_fail(err, SV_PROOF, "vtpm.ek.san", "the EK certificate has no subjectAltName with the TPM's names");
+                return sv_fail(err, SV_PROOF, "vtpm.ek.san",
+                               "the EK certificate has no subjectAltName with the TPM's names");
         if (sv_vtpm_ek_names(san, &ek, err) < 0)
                 return -1;
         sv_cert_subject_cn(leaf, ek.subject_cn);

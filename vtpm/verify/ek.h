@@ -5,7 +5,7 @@
 #include "base/crypto/x509.h"
 
 struct sv_vtpm_ek {
-        char subject_cn[256]; /* swtpm: "<name>:<uuid>" of the domain */
+        char subject_cn[256];  /* swtpm: "<name>:<uuid>" of the domain */
         char manufacturer[64]; /* "id:00001014" */
         char model[64];        /* "swtpm" */
         char version[64];
@@ -13,9 +13,11 @@ struct sv_vtpm_ek {
         uint8_t root_sha256[32]; /* of the anchor that the chain ends in */
 };
 
-/* Chain to one of the collateral's "ek-root" certificates, through `issuers` and its "ek-intermediate" ones; extended key usage;
- * TCG names. SV_PROOF vtpm.ek.*. */
-int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers, const struct sv_collateral *collateral, int64_t time,
-                      bool skip_signatures, struct sv_vtpm_ek *out, struct sv_err *err);
-/* The TPM's manufacturer, model and version in a subjectAltName value (EK Credential Profile 2.5, section 3.2.9): a DER walk. */
+/* Chain to one of the collateral's "ek-root" certificates, through `issuers` and its
+ * "ek-intermediate" ones; extended key usage; TCG names. SV_PROOF vtpm.ek.*. */
+int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers,
+                      const struct sv_collateral *collateral, int64_t time, bool skip_signatures,
+                      struct sv_vtpm_ek *out, struct sv_err *err);
+/* The TPM's manufacturer, model and version in a subjectAltName value (EK Credential Profile 2.5,
+ * section 3.2.9): a DER walk. */
 int sv_vtpm_ek_names(struct sv_bytes san, struct sv_vtpm_ek *out, struct sv_err *err);

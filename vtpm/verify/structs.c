@@ -1,4 +1,5 @@
-/* TPM 2.0 Library, Part 2, as tables. A read past the end sticks in the reader and is reported once, at the end. */
+/* TPM 2.0 Library, Part 2, as tables. A read past the end sticks in the reader and is reported
+ * once, at the end. */
 #include "vtpm/verify/structs.h"
 
 #include "base/core/limits.h"
@@ -56,7 +57,8 @@ static void read_symmetric(struct sv_rd *r, struct sv_tpm_public *p)
         p->symmetric.mode = sv_rd_u16be(r);
 }
 
-/* Tables 159 and 168, TPMT_RSA_SCHEME and TPMT_ECC_SCHEME; the details of a scheme are Tables 149 to 157. */
+/* Tables 159 and 168, TPMT_RSA_SCHEME and TPMT_ECC_SCHEME; the details of a scheme are Tables 149
+ * to 157. */
 static void read_scheme(struct sv_rd *r, struct sv_tpm_public *p)
 {
         p->scheme.alg = sv_rd_u16be(r);
@@ -98,8 +100,8 @@ int sv_tpm_read_public2b(struct sv_bytes tpm2b, struct sv_tpm_public *out, struc
         uint16_t size = sv_rd_u16be(&r);
 
         if (!r.bad && size != sv_rd_left(&r))
-                return sv_fail(err, SV_FORMAT, "vtpm.public.size", "TPM2B_PUBLIC says %u bytes, there are %zu", size,
-                               sv_rd_left(&r));
+                return sv_fail(err, SV_FORMAT, "vtpm.public.size",
+                               "TPM2B_PUBLIC says %u bytes, there are %zu", size, sv_rd_left(&r));
         p.type = sv_rd_u16be(&r);
         p.name_alg = sv_rd_u16be(&r);
         p.attributes = sv_rd_u32be(&r);
@@ -111,7 +113,8 @@ int sv_tpm_read_public2b(struct sv_bytes tpm2b, struct sv_tpm_public *out, struc
         else if (p.type == SV_TPM_ALG_ECC)
                 read_ecc(&r, &p);
         else
-                return sv_fail(err, SV_FORMAT, "vtpm.public.type", "expected an RSA (0x0001) or ECC (0x0023) key, found 0x%04x",
+                return sv_fail(err, SV_FORMAT, "vtpm.public.type",
+                               "expected an RSA (0x0001) or ECC (0x0023) key, found 0x%04x",
                                p.type);
         if (sv_rd_done(&r, "vtpm.public.size", "TPM2B_PUBLIC", err) < 0)
                 return -1;
@@ -175,8 +178,9 @@ static int read_selections(struct sv_rd *r, struct sv_tpm_quote *q, struct sv_er
 {
         q->n_select = sv_rd_u32be(r);
         if (q->n_select > SV_TPM_SELECT_MAX)
-                return sv_fail(err, SV_FORMAT, "vtpm.quote.banks", "the quote selects %u banks, at most %d are read",
-                               q->n_select, SV_TPM_SELECT_MAX);
+                return sv_fail(err, SV_FORMAT, "vtpm.quote.banks",
+                               "the quote selects %u banks, at most %d are read", q->n_select,
+                               SV_TPM_SELECT_MAX);
         for (uint32_t i = 0; i < q->n_select; i++) {
                 q->select[i].hash = sv_rd_u16be(r);
                 q->select[i].bitmap = sv_rd_bytes(r, sv_rd_u8(r));
@@ -196,10 +200,13 @@ int sv_tpm_read_quote(struct sv_bytes tpms_attest, struct sv_tpm_quote *out, str
         if (sv_rd_ok(&r, "vtpm.quote.size", "TPMS_ATTEST", err) < 0)
                 return -1;
         if (magic != SV_TPM_GENERATED)
-                return sv_fail(err, SV_FORMAT, "vtpm.quote.magic",
-                               "expected TPM_GENERATED (0xff544347), found 0x%08x: not made inside a TPM", magic);
+                return sv_fail(
+                        err, SV_FORMAT, "vtpm.quote.magic",
+                        "expected TPM_GENERATED (0xff544347), found 0x%08x: not made inside a TPM",
+                        magic);
         if (type != SV_TPM_ST_ATTEST_QUOTE)
-                return sv_fail(err, SV_FORMAT, "vtpm.quote.type", "expected a quote (0x8018), found 0x%04x", type);
+                return sv_fail(err, SV_FORMAT, "vtpm.quote.type",
+                               "expected a quote (0x8018), found 0x%04x", type);
         q.signer = read_2b(&r);
         q.extra_data = read_2b(&r);
         q.clock = sv_rd_u64be(&r);
@@ -213,7 +220,8 @@ int sv_tpm_read_quote(struct sv_bytes tpms_attest, struct sv_tpm_quote *out, str
         if (sv_rd_done(&r, "vtpm.quote.size", "TPMS_ATTEST", err) < 0)
                 return -1;
         if (safe > 1)
-                return sv_fail(err, SV_FORMAT, "vtpm.quote.safe", "TPMI_YES_NO is 0 or 1, found %u", safe);
+                return sv_fail(err, SV_FORMAT, "vtpm.quote.safe", "TPMI_YES_NO is 0 or 1, found %u",
+                               safe);
         q.safe = safe;
         *out = q;
         return 0;
@@ -230,8 +238,10 @@ int sv_tpm_read_signature(struct sv_bytes tpmt, struct sv_tpm_signature *out, st
         if (sv_rd_ok(&r, "vtpm.signature.size", "TPMT_SIGNATURE", err) < 0)
                 return -1;
         if (s.alg != SV_TPM_ALG_RSASSA && s.alg != SV_TPM_ALG_RSAPSS && s.alg != SV_TPM_ALG_ECDSA)
-                return sv_fail(err, SV_FORMAT, "vtpm.signature.scheme",
-                               "expected RSASSA (0x0014), RSAPSS (0x0016) or ECDSA (0x0018), found 0x%04x", s.alg);
+                return sv_fail(
+                        err, SV_FORMAT, "vtpm.signature.scheme",
+                        "expected RSASSA (0x0014), RSAPSS (0x0016) or ECDSA (0x0018), found 0x%04x",
+                        s.alg);
         s.r = read_2b(&r);
         if (s.alg == SV_TPM_ALG_ECDSA)
                 s.s = read_2b(&r);
@@ -241,17 +251,20 @@ int sv_tpm_read_signature(struct sv_bytes tpmt, struct sv_tpm_signature *out, st
         return 0;
 }
 
-static int name_of(uint16_t alg, struct sv_bytes a, struct sv_bytes b, struct sv_tpm_name *out, struct sv_err *err)
+static int name_of(uint16_t alg, struct sv_bytes a, struct sv_bytes b, struct sv_tpm_name *out,
+                   struct sv_err *err)
 {
         enum sv_digest digest = sv_tpm_digest(alg);
         SV_BUF in = SV_BUF_NULL;
         struct sv_tpm_name name = {{(uint8_t)(alg >> 8), (uint8_t)alg}, 2};
 
         if (!digest)
-                return sv_fail(err, SV_FORMAT, "vtpm.public.name-alg", "unknown nameAlg 0x%04x", alg);
+                return sv_fail(err, SV_FORMAT, "vtpm.public.name-alg", "unknown nameAlg 0x%04x",
+                               alg);
         sv_buf_put(&in, a);
         sv_buf_put(&in, b);
-        if (sv_buf_ok(&in, "TPM name", err) < 0 || sv_digest(digest, sv_buf_bytes(&in), name.p + 2, err) < 0)
+        if (sv_buf_ok(&in, "TPM name", err) < 0 ||
+            sv_digest(digest, sv_buf_bytes(&in), name.p + 2, err) < 0)
                 return -1;
         name.n += sv_digest_size(digest);
         *out = name;
@@ -264,18 +277,22 @@ int sv_tpm_name(struct sv_bytes tpm2b_public, struct sv_tpm_name *out, struct sv
 
         if (sv_tpm_read_public2b(tpm2b_public, &pub, err) < 0)
                 return -1;
-        return name_of(pub.name_alg, sv_bytes(tpm2b_public.p + 2, tpm2b_public.n - 2), SV_BYTES_NULL, out, err);
+        return name_of(pub.name_alg, sv_bytes(tpm2b_public.p + 2, tpm2b_public.n - 2),
+                       SV_BYTES_NULL, out, err);
 }
 
-int sv_tpm_qualified_name(struct sv_bytes parent, const struct sv_tpm_name *name, struct sv_tpm_name *out, struct sv_err *err)
+int sv_tpm_qualified_name(struct sv_bytes parent, const struct sv_tpm_name *name,
+                          struct sv_tpm_name *out, struct sv_err *err)
 {
-        return name_of((uint16_t)(name->p[0] << 8 | name->p[1]), parent, sv_tpm_name_bytes(name), out, err);
+        return name_of((uint16_t)(name->p[0] << 8 | name->p[1]), parent, sv_tpm_name_bytes(name),
+                       out, err);
 }
 
 struct sv_key *sv_tpm_public_key(const struct sv_tpm_public *pub, struct sv_err *err)
 {
         uint32_t e = pub->exponent ? pub->exponent : 65537; /* Table 198 */
-        uint8_t exponent[4] = {(uint8_t)(e >> 24), (uint8_t)(e >> 16), (uint8_t)(e >> 8), (uint8_t)e};
+        uint8_t exponent[4] = {(uint8_t)(e >> 24), (uint8_t)(e >> 16), (uint8_t)(e >> 8),
+                               (uint8_t)e};
         size_t skip = 0;
 
         if (pub->type == SV_TPM_ALG_RSA) {
@@ -291,6 +308,7 @@ struct sv_key *sv_tpm_public_key(const struct sv_tpm_public *pub, struct sv_err 
         case SV_TPM_ECC_P521:
                 return sv_key_from_ec(SV_KEY_P521, pub->x, pub->y, err);
         }
-        sv_fail(err, SV_FORMAT, "vtpm.public.curve", "expected the curve P-256, P-384 or P-521, found 0x%04x", pub->curve);
+        sv_fail(err, SV_FORMAT, "vtpm.public.curve",
+                "expected the curve P-256, P-384 or P-521, found 0x%04x", pub->curve);
         return NULL;
 }

@@ -1,5 +1,6 @@
-/* The few TPM 2.0 structures that attestation needs, read and written by the tables of the TPM 2.0 Library, Part 2 (rev. 1.59).
- * Pure, our own: the verifier links no TPM stack. Views (struct sv_bytes) point into the bytes that were parsed. */
+/* The few TPM 2.0 structures that attestation needs, read and written by the tables of the TPM 2.0
+ * Library, Part 2 (rev. 1.59). Pure, our own: the verifier links no TPM stack. Views (struct
+ * sv_bytes) point into the bytes that were parsed. */
 #pragma once
 
 #include "base/crypto/crypto.h"
@@ -44,7 +45,8 @@ enum { SV_TPM_ECC_P256 = 0x0003, SV_TPM_ECC_P384 = 0x0004, SV_TPM_ECC_P521 = 0x0
 
 #define SV_TPM_PCRS       24 /* PCRs of a PC Client TPM */
 #define SV_TPM_NAME_MAX   66 /* nameAlg and a SHA-512 digest */
-#define SV_TPM_SELECT_MAX 8  /* TPML_PCR_SELECTION entries that we read: one for each bank there is */
+/* TPML_PCR_SELECTION entries that we read: one for each bank there is */
+#define SV_TPM_SELECT_MAX 8
 
 /* Tables 186 and 193 to 201: TPMT_PUBLIC of an RSA or ECC key. */
 struct sv_tpm_public {
@@ -101,14 +103,17 @@ struct sv_tpm_signature {
         struct sv_bytes s; /* ECDSA */
 };
 
-/* All of these read the whole input; class SV_FORMAT, checks vtpm.public.*, vtpm.quote.*, vtpm.signature.*. */
-int sv_tpm_read_public2b(struct sv_bytes tpm2b, struct sv_tpm_public *out, struct sv_err *err); /* TPM2B_PUBLIC */
+/* All of these read the whole input; class SV_FORMAT, checks vtpm.public.*, vtpm.quote.*,
+ * vtpm.signature.*. */
+/* TPM2B_PUBLIC */
+int sv_tpm_read_public2b(struct sv_bytes tpm2b, struct sv_tpm_public *out, struct sv_err *err);
 int sv_tpm_read_quote(struct sv_bytes tpms_attest, struct sv_tpm_quote *out, struct sv_err *err);
 int sv_tpm_read_signature(struct sv_bytes tpmt, struct sv_tpm_signature *out, struct sv_err *err);
 
 void sv_tpm_put_public2b(struct sv_buf *out, const struct sv_tpm_public *pub);
 
-/* SV_TPM_ALG_SHA256 to SV_SHA256; 0 for algorithms that we do not know. SHA-1 is known here; who trusts must refuse it. */
+/* SV_TPM_ALG_SHA256 to SV_SHA256; 0 for algorithms that we do not know. SHA-1 is known here; who
+ * trusts must refuse it. */
 enum sv_digest sv_tpm_digest(uint16_t alg);
 uint16_t sv_tpm_alg(enum sv_digest digest);
 
@@ -118,8 +123,10 @@ struct sv_tpm_name {
         size_t n;
 };
 int sv_tpm_name(struct sv_bytes tpm2b_public, struct sv_tpm_name *out, struct sv_err *err);
-/* Part 1, section 26.5: Qualified Name = nameAlg || H(QN of the parent || Name); the QN of a hierarchy is its handle. */
-int sv_tpm_qualified_name(struct sv_bytes parent, const struct sv_tpm_name *name, struct sv_tpm_name *out, struct sv_err *err);
+/* Part 1, section 26.5: Qualified Name = nameAlg || H(QN of the parent || Name); the QN of a
+ * hierarchy is its handle. */
+int sv_tpm_qualified_name(struct sv_bytes parent, const struct sv_tpm_name *name,
+                          struct sv_tpm_name *out, struct sv_err *err);
 
 /* The key in a form that verifies. SV_FORMAT vtpm.public.*. */
 struct sv_key *sv_tpm_public_key(const struct sv_tpm_public *pub, struct sv_err *err);

@@ -1,4 +1,5 @@
-/* The order of the checks: the key's public area, the quotes, where the key comes from, the event log. Each failure has its own name. */
+/* The order of the checks: the key's public area, the quotes, where the key comes from, the event
+ * log. Each failure has its own name. */
 #include "vtpm/verify/verify.h"
 
 #include <stdio.h>
@@ -28,24 +29,29 @@ static void found_free(struct found *f)
         sv_key_free(f->ak);
 }
 
-/* Part 2, section 8.3: only a key that never was outside of this TPM and that signs nothing but the TPM's own statements can quote. */
+/* Part 2, section 8.3: only a key that never was outside of this TPM and that signs nothing but the
+ * TPM's own statements can quote. */
 static int check_attributes(const struct sv_tpm_public *pub, struct sv_err *err)
 {
         static const struct {
                 uint32_t bit;
                 const char *name;
         } must[] = {
-                {SV_TPMA_FIXED_TPM, "fixedTPM"},     {SV_TPMA_FIXED_PARENT, "fixedParent"},
-                {SV_TPMA_RESTRICTED, "restricted"},  {SV_TPMA_SENSITIVE_DATA_ORIGIN, "sensitiveDataOrigin"},
+                {SV_TPMA_FIXED_TPM, "fixedTPM"},
+                {SV_TPMA_FIXED_PARENT, "fixedParent"},
+                {SV_TPMA_RESTRICTED, "restricted"},
+                {SV_TPMA_SENSITIVE_DATA_ORIGIN, "sensitiveDataOrigin"},
                 {SV_TPMA_SIGN, "sign"},
         };
 
         for (size_t i = 0; i < sizeof(must) / sizeof(*must); i++)
                 if (!(pub->attributes & must[i].bit))
-                        return sv_fail(err, SV_PROOF, "vtpm.ak.attributes", "the attestation key lacks the attribute %s (0x%08x)",
+                        return sv_fail(err, SV_PROOF, "vtpm.ak.attributes",
+                                       "the attestation key lacks the attribute %s (0x%08x)",
                                        must[i].name, pub->attributes);
         if (pub->attributes & SV_TPM_AK_MUST_NOT)
-                return sv_fail(err, SV_PROOF, "vtpm.ak.attributes", "the attestation key may also decrypt (0x%08x)", pub->attributes);
+                return sv_fail(err, SV_PROOF, "vtpm.ak.attributes",
+                               "the attestation key may also decrypt (0x%08x)", pub->attributes);
         return 0;
 }
 
@@ -54,7 +60,9 @@ static int check_name_alg(const struct sv_tpm_public *pub, struct sv_err *err)
         if (sv_tpm_digest(pub->name_alg) && pub->name_alg != SV_TPM_ALG_SHA1)
                 return 0;
         return sv_fail(err, SV_PROOF, "vtpm.ak.name-alg",
-                       "expected SHA-256, SHA-384 or SHA-512 as the attestation key's nameAlg, found 0x%04x", pub->name_alg);
+                       "expected SHA-256, SHA-384 or SHA-512 as the attestation key's nameAlg, "
+                       "found 0x%04x",
+                       pub->name_alg);
 }
 
 static int check_ak(struct found *f, struct sv_err *err)
@@ -75,16 +83,19 @@ static int check_ak(struct found *f, struct sv_err *err)
         if (sv_key_spki(inner, &a, err) < 0 || sv_key_spki(f->ak, &b, err) < 0)
                 return -1;
         if (!sv_bytes_eq(sv_buf_bytes(&a), sv_buf_bytes(&b)))
-                return sv_fail(err, SV_PROOF, "vtpm.ak.mismatch", "\"ak_public\" and \"ak_tpm2b\" are different keys");
+                return sv_fail(err, SV_PROOF, "vtpm.ak.mismatch",
+                               "\"ak_public\" and \"ak_tpm2b\" are different keys");
         if (check_name_alg(&f->ak_public, err) < 0 || check_attributes(&f->ak_public, err) < 0)
                 return -1;
         return sv_tpm_name(sv_buf_bytes(&f->e.ak_tpm2b), &f->ak_name, err);
 }
 
-/* The qualified names that our AK may have: primary in the endorsement or owner hierarchy, or child of the endorsement key. */
+/* The qualified names that our AK may have: primary in the endorsement or owner hierarchy, or child
+ * of the endorsement key. */
 static int signers(const struct found *f, struct sv_tpm_name out[3], size_t *n, struct sv_err *err)
 {
-        static const uint8_t endorsement[] = {0x40, 0x00, 0x00, 0x0b}; /* SV_TPM_RH_ENDORSEMENT, SV_TPM_RH_OWNER */
+        /* SV_TPM_RH_ENDORSEMENT, SV_TPM_RH_OWNER */
+        static const uint8_t endorsement[] = {0x40, 0x00, 0x00, 0x0b};
         static const uint8_t owner[] = {0x40, 0x00, 0x00, 0x01};
         SV_KEY *ek = NULL;
         SV_BUF ek2b = SV_BUF_NULL;
@@ -136,45 +147,58 @@ static int check_quotes(const struct sv_verify_in *in, struct found *f, struct s
         }
         if (f->e.banks[1].present && (f->quotes[0].reset_count != f->quotes[1].reset_count ||
                                       f->quotes[0].restart_count != f->quotes[1].restart_count))
-                return sv_fail(err, SV_PROOF, "vtpm.quote.boot", "the two banks were quoted in different boots of the TPM");
+                return sv_fail(err, SV_PROOF, "vtpm.quote.boot",
+                               "the two banks were quoted in different boots of the TPM");
         return 0;
 }
 
 /* Did the TPM of this EK certificate say that this AK is its own? */
-static int check_activation(const struct sv_verify_in *in, const struct found *f, struct sv_err *err)
+static int check_activation(const struct sv_verify_in *in, const struct found *f,
+                            struct sv_err *err)
 {
         struct sv_bytes secret;
         uint8_t subject[32], mac[32];
 
         if (!sv_collateral_get(&in->collateral, SV_VTPM_ACTIVATION_KIND, 0, &secret))
                 return sv_fail(err, SV_PROOF, "vtpm.ak.origin",
-                               "no credential was activated in this session, so nothing says that the attestation key is in a TPM");
+                               "no credential was activated in this session, so nothing says that "
+                               "the attestation key is in a TPM");
         if (secret.n != SV_VTPM_ACTIVATION_SIZE)
-                return sv_fail(err, SV_USAGE, "vtpm.activation-secret", "expected %d bytes of collateral \"%s\", found %zu",
+                return sv_fail(err, SV_USAGE, "vtpm.activation-secret",
+                               "expected %d bytes of collateral \"%s\", found %zu",
                                SV_VTPM_ACTIVATION_SIZE, SV_VTPM_ACTIVATION_KIND, secret.n);
         if (!f->e.activation.n || !in->report_data.n)
-                return sv_fail(err, SV_PROOF, "vtpm.ak.origin", "%s, so nothing says that the attestation key is in a TPM",
-                               in->report_data.n ? "the evidence holds no \"activation\"" : "no report data is given to check \"activation\"");
+                return sv_fail(err, SV_PROOF, "vtpm.ak.origin",
+                               "%s, so nothing says that the attestation key is in a TPM",
+                               in->report_data.n
+                                       ? "the evidence holds no \"activation\""
+                                       : "no report data is given to check \"activation\"");
         if (sv_vtpm_activation_subject(&f->ak_name, f->e.ek, subject, err) < 0 ||
-            sv_vtpm_activation_mac(sv_bytes(secret.p, SV_VTPM_SECRET_SIZE), in->report_data, mac, err) < 0)
+            sv_vtpm_activation_mac(sv_bytes(secret.p, SV_VTPM_SECRET_SIZE), in->report_data, mac,
+                                   err) < 0)
                 return -1;
         if (in->skip_signatures)
                 return 0;
         if (!sv_bytes_eq(sv_bytes(subject, 32), sv_bytes(secret.p + SV_VTPM_SECRET_SIZE, 32)))
                 return sv_fail(err, SV_PROOF, "vtpm.ak.other",
-                               "the credential was made for another attestation key or endorsement key than the evidence shows");
+                               "the credential was made for another attestation key or endorsement "
+                               "key than the evidence shows");
         if (!sv_bytes_eq(sv_bytes(mac, 32), sv_buf_bytes(&f->e.activation)))
                 return sv_fail(err, SV_PROOF, "vtpm.ak.activation",
-                               "the TPM did not open the credential: \"activation\" is not the expected HMAC");
+                               "the TPM did not open the credential: \"activation\" is not the "
+                               "expected HMAC");
         return 0;
 }
 
 static int check_origin(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
         if (!f->ak_name.n || !f->e.ek)
-                return sv_fail(err, SV_PROOF, "vtpm.ak.origin", "the evidence has no \"%s\", so nothing says that the attestation key is in a TPM",
+                return sv_fail(err, SV_PROOF, "vtpm.ak.origin",
+                               "the evidence has no \"%s\", so nothing says that the attestation "
+                               "key is in a TPM",
                                f->ak_name.n ? "ek_certs" : "ak_tpm2b");
-        if (sv_vtpm_ek_verify(f->e.ek, &f->e.issuers, &in->collateral, in->time, in->skip_signatures, &f->ek, err) < 0)
+        if (sv_vtpm_ek_verify(f->e.ek, &f->e.issuers, &in->collateral, in->time,
+                              in->skip_signatures, &f->ek, err) < 0)
                 return -1;
         return check_activation(in, f, err);
 }
@@ -186,7 +210,8 @@ static int add_logs(const struct sv_collateral *c, struct sv_vtpm_evidence *e, s
 
         for (size_t i = 0; sv_collateral_get(c, "event-log", i, &log); i++) {
                 if (e->n_logs == SV_VTPM_LOGS_MAX)
-                        return sv_fail(err, SV_FORMAT, "vtpm.evidence.event-logs", "more than %d event logs", SV_VTPM_LOGS_MAX);
+                        return sv_fail(err, SV_FORMAT, "vtpm.evidence.event-logs",
+                                       "more than %d event logs", SV_VTPM_LOGS_MAX);
                 sv_buf_put(&e->logs[e->n_logs++], log);
         }
         return 0;
@@ -225,12 +250,14 @@ static void add_pcr_claims(struct sv_json *claims, const struct found *f)
                         char name[12];
 
                         snprintf(name, sizeof(name), "%u", pcr);
-                        sv_json_set_hex(bank, name, sv_bytes(b->pcrs[pcr], sv_digest_size(b->bank)));
+                        sv_json_set_hex(bank, name,
+                                        sv_bytes(b->pcrs[pcr], sv_digest_size(b->bank)));
                 }
         }
 }
 
-static void add_quote_claims(struct sv_json *claims, const struct sv_verify_in *in, const struct found *f)
+static void add_quote_claims(struct sv_json *claims, const struct sv_verify_in *in,
+                             const struct found *f)
 {
         const struct sv_tpm_quote *q = &f->quotes[0];
         struct sv_json *quote = sv_json_set(claims, "quote", sv_json_object());
@@ -256,17 +283,20 @@ static void add_quote_claims(struct sv_json *claims, const struct sv_verify_in *
 /* What no policy may read out of this proof, in the verdict's words (policy/evaluate.h). */
 static void add_limits(struct sv_json *claims)
 {
-        static const char why[] = "the vTPM is run by the host: its quote proves nothing against the host";
+        static const char why[] =
+                "the vTPM is run by the host: its quote proves nothing against the host";
         struct sv_json *limits = sv_json_set(claims, "limits", sv_json_object());
 
         sv_json_set_str(limits, "instance-identity", why);
         sv_json_set_str(limits, "hardware", why);
 }
 
-static int verify(const struct sv_verify_in *in, struct found *f, struct sv_json **claims, struct sv_err *err)
+static int verify(const struct sv_verify_in *in, struct found *f, struct sv_json **claims,
+                  struct sv_err *err)
 {
-        if (sv_vtpm_evidence_read(in->evidence, &f->e, err) < 0 || check_ak(f, err) < 0 || check_quotes(in, f, err) < 0 ||
-            check_origin(in, f, err) < 0 || add_logs(&in->collateral, &f->e, err) < 0 ||
+        if (sv_vtpm_evidence_read(in->evidence, &f->e, err) < 0 || check_ak(f, err) < 0 ||
+            check_quotes(in, f, err) < 0 || check_origin(in, f, err) < 0 ||
+            add_logs(&in->collateral, &f->e, err) < 0 ||
             sv_vtpm_replay(&f->e, &f->replayed, &f->events, err) < 0)
                 return -1;
         *claims = sv_json_object();

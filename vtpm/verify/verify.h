@@ -4,8 +4,10 @@
 #include "tee/tee.h"
 
 int sv_vtpm_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
-/* Credential activation, the broker's first half: MakeCredential to the EK that params->"secure-vm" names, over the Name of its AK.
- * *challenge is the answer's whole extra-params ({"secure-vm":{...}}), NULL when the client sent nothing for us. *secret is opaque
- * (the secret, and a digest of the AK's Name and the EK certificate: what was activated is what must be used) and comes back as
- * collateral of kind "activation-secret". */
-int sv_vtpm_challenge(const struct sv_json *params, struct sv_json **challenge, struct sv_secret **secret, struct sv_err *err);
+/* Credential activation, the broker's first half: MakeCredential to the EK that params->"secure-vm"
+ * names, over the Name of its AK. *challenge is the answer's whole extra-params
+ * ({"secure-vm":{...}}), NULL when the client sent nothing for us. *secret is opaque (the secret,
+ * and a digest of the AK's Name and the EK certificate: what was activated is what must be used)
+ * and comes back as collateral of kind "activation-secret". */
+int sv_vtpm_challenge(const struct sv_json *params, struct sv_json **challenge,
+                      struct sv_secret **secret, struct sv_err *err);

@@ -1,5 +1,6 @@
-/* The encrypted disk's /sbin/init of the SNP chain (tests/e2e/snp.py): asks /dev/sev-guest for all that it gives, through the code of the
- * shipped attester (sev/guest/device.h), says what came, and that the disk is open. Static, so that the disk needs nothing else. */
+/* The encrypted disk's /sbin/init of the SNP chain (tests/e2e/snp.py): asks /dev/sev-guest for all
+ * that it gives, through the code of the shipped attester (sev/guest/device.h), says what came, and
+ * that the disk is open. Static, so that the disk needs nothing else. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,12 +21,14 @@ static void say_report(const char *what, struct sv_bytes data, struct sv_buf *ce
         struct sv_report r;
         char digest[97];
 
-        if (sv_snp_dev_report(NULL, data, 0, &report, certs, &err) < 0 || sv_report_parse(sv_buf_bytes(&report), &r, &err) < 0 ||
+        if (sv_snp_dev_report(NULL, data, 0, &report, certs, &err) < 0 ||
+            sv_report_parse(sv_buf_bytes(&report), &r, &err) < 0 ||
             (certs && sv_cert_table_parse(sv_buf_bytes(certs), &table, &err) < 0)) {
                 printf("e2e-device: %s: %s: %s\n", what, err.check, err.msg);
                 return;
         }
-        printf("e2e-device: %s: digest %s, data %s, %zu certificates\n", what, sv_hex(sv_bytes(r.measurement, 48), digest),
+        printf("e2e-device: %s: digest %s, data %s, %zu certificates\n", what,
+               sv_hex(sv_bytes(r.measurement, 48), digest),
                memcmp(r.report_data, data.p, data.n) ? "another" : "ours", table.n);
 }
 
@@ -41,14 +44,21 @@ static struct sv_secret *derive(const struct sv_snp_key *key)
 
 static void say_keys(void)
 {
-        const struct sv_snp_key plain = {.fields = SV_SNP_KEY_MEASUREMENT}, other = {.fields = SV_SNP_KEY_MEASUREMENT | SV_SNP_KEY_POLICY},
+        const struct sv_snp_key plain = {.fields = SV_SNP_KEY_MEASUREMENT},
+                                other = {.fields = SV_SNP_KEY_MEASUREMENT | SV_SNP_KEY_POLICY},
                                 refused = {.fields = SV_SNP_KEY_MEASUREMENT, .vmpl = 4};
-        SV_SECRET *a = derive(&plain), *b = derive(&plain), *c = derive(&other), *d = derive(&refused);
+        SV_SECRET *a = derive(&plain), *b = derive(&plain), *c = derive(&other),
+                  *d = derive(&refused);
 
         if (a && b && c && !d)
-                printf("e2e-device: keys: %zu bytes, asked again %s, of other fields %s\n", sv_secret_size(a),
-                       memcmp(sv_secret_reveal(a), sv_secret_reveal(b), SV_SNP_KEY_SIZE) ? "another" : "the same",
-                       memcmp(sv_secret_reveal(a), sv_secret_reveal(c), SV_SNP_KEY_SIZE) ? "another" : "the same");
+                printf("e2e-device: keys: %zu bytes, asked again %s, of other fields %s\n",
+                       sv_secret_size(a),
+                       memcmp(sv_secret_reveal(a), sv_secret_reveal(b), SV_SNP_KEY_SIZE)
+                               ? "another"
+                               : "the same",
+                       memcmp(sv_secret_reveal(a), sv_secret_reveal(c), SV_SNP_KEY_SIZE)
+                               ? "another"
+                               : "the same");
 }
 
 /* Which way the agent went: it takes configfs-tsm where that answers. */

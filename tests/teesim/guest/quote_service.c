@@ -1,7 +1,9 @@
-/* Test only: stands for the host of an emulated TD at the guest's vsock (tests/e2e/tdx.py). Started by the kernel before the agent
- * (rdinit=/quote-service): loads the vsock modules, listens where a TD finds its host's quote service, lets a child pass what comes there to
- * the test's service (teesim-signer serve-qgs) at a virtio port and back, and becomes the agent. With no transport to a host loaded the kernel
- * takes connections to VMADDR_CID_HOST to its loopback transport. Static, so that it needs nothing else. */
+/* Test only: stands for the host of an emulated TD at the guest's vsock (tests/e2e/tdx.py). Started
+ * by the kernel before the agent (rdinit=/quote-service): loads the vsock modules, listens where a
+ * TD finds its host's quote service, lets a child pass what comes there to the test's service
+ * (teesim-signer serve-qgs) at a virtio port and back, and becomes the agent. With no transport to
+ * a host loaded the kernel takes connections to VMADDR_CID_HOST to its loopback transport. Static,
+ * so that it needs nothing else. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +43,8 @@ static void load_vsock(void)
                 if (!strstr(path, "vsock"))
                         continue;
                 fd = open(path, O_RDONLY | O_CLOEXEC);
-                must(fd >= 0 && (syscall(SYS_finit_module, fd, "", 0) == 0 || errno == EEXIST), path);
+                must(fd >= 0 && (syscall(SYS_finit_module, fd, "", 0) == 0 || errno == EEXIST),
+                     path);
                 close(fd);
         }
         fclose(list);
@@ -49,10 +52,12 @@ static void load_vsock(void)
 
 static int listen_as_host(void)
 {
-        struct sockaddr_vm a = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = PORT};
+        struct sockaddr_vm a = {
+                .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = PORT};
         int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-        must(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, 4) == 0, "cannot listen at vsock port 4050");
+        must(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, 4) == 0,
+             "cannot listen at vsock port 4050");
         return fd;
 }
 
@@ -111,7 +116,8 @@ static void serve(int agent)
                 return;
         }
         while (poll(p, 2, -1) > 0)
-                if ((p[0].revents && !pass(agent, service)) || (p[1].revents && !pass(service, agent)))
+                if ((p[0].revents && !pass(agent, service)) ||
+                    (p[1].revents && !pass(service, agent)))
                         break;
         close(service);
 }
@@ -130,7 +136,8 @@ int main(void)
 
                         if (agent < 0)
                                 continue;
-                        dprintf(2, "e2e-qgs: a connection at vsock port %d from address %u\n", PORT, from.svm_cid);
+                        dprintf(2, "e2e-qgs: a connection at vsock port %d from address %u\n", PORT,
+                                from.svm_cid);
                         serve(agent);
                         close(agent);
                 }
