@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/attesters.h"
 
 #include "sev/guest/attester.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the agent does in a running system: attest, derive-key, evidence, get. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the measured kernel command line tells the agent (docs/FORMATS.md, "Kernel command line").
  * Pure. */
 #pragma once

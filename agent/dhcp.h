@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DHCP messages (RFC 2131, RFC 2132): as much as a guest needs to reach its broker. Pure. */
 #pragma once
 

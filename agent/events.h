@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the agent says while it works: a readable line on the console, and one JSON object a line on
  * the virtio port "org.secure-vm.agent" for the launcher (docs/FORMATS.md, "Agent events"). For the
  * operator only: nobody decides anything by it. */

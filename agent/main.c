@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm-agent: as /init of an initramfs it unlocks; in a running system it attests on request.
  */
 #include <stdlib.h>

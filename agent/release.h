@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From the broker to the secret: the whole exchange, with its retries. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The decrypted root file system, and becoming its init. */
 #pragma once
 

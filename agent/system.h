@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an init has to do before anything else works, and at the end. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm-agent unlock: from a fresh initramfs to the init of the decrypted root. */
 #pragma once
 

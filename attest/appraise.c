@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/appraise.h"
 
 void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Verification and policy in one call, for `secure-vm verify` and the broker. Pure: everything
  * comes in as arguments. */
 #pragma once

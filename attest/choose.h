@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which TEE a guest runs under: one answer for measure, policy, launch and all the rest. */
 #pragma once
 

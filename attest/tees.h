@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of TEEs. Adding one is a folder and a row in attest/tees.c. */
 #pragma once
 

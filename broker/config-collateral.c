@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The member "collateral" of the configuration: may the broker fetch, and from where. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The broker's configuration (docs/FORMATS.md, "Broker configuration"). Every member has a default
  * but "dir"'s files, which `secure-vm-broker init` makes. Relative paths are relative to the
  * configuration's own folder. */

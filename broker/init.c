@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A new broker: its folder, keys, certificate, configuration and database. */
 #include <stdio.h>
 #include <sys/stat.h>

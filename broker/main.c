@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm-broker: holds disk keys and gives them to guests that prove what they are. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest file means once it is read: lifetime and the command line. Reading is guest/read.c.
  */
 #include "guest/guest.h"

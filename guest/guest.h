@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest file: one JSON document from which everything follows (launch, measure, policy).
  * docs/guest.schema.json is its schema. Reading it checks it whole; every error names the JSON
  * pointer, the line, what was expected and what to do (SV_USAGE, check "guest.<member>"). Paths are

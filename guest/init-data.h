@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The digest of init-data: what a host gives a confidential guest at its launch, and a verifier
  * sees as HOST_DATA or MRCONFIGID. */
 #pragma once

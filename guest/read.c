@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a guest file: rows of members, one function per kind of value. Nothing is opened here but
  * the file itself. */
 #include "guest/guest.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the texts of a guest file may be. */
 #include <ctype.h>
 #include <stdio.h>

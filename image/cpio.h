@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cpio archives in the "newc" form that the kernel unpacks as its initramfs
  * (Documentation/driver-api/early-userspace/buffer-format of the kernel). What goes in is a tree in
  * memory; what comes out depends on nothing else: sorted, owner 0:0, time 0. */

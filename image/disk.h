@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A file system image in a file, without root, loop devices or device-mapper. */
 #pragma once
 

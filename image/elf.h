@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a dynamically linked ELF file needs at run time: its interpreter and libraries (System V
  * ABI, chapters 4 and 5). */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An encrypted disk whose key only the broker has. */
 #pragma once
 

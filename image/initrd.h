@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The measured initramfs: the agent as /init, what it links to, the kernel modules it loads, and
  * nothing else. Equal inputs give equal bytes, so that anybody can build it again and compare the
  * measurement. */

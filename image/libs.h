@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The shared libraries a program needs, found as the dynamic linker would find them, put into an
  * archive. */
 #pragma once

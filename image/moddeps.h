@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modules.dep as depmod writes it (modules.dep(5)): "kernel/a/x.ko: kernel/b/y.ko kernel/c/z.ko" a
  * line. */
 #pragma once

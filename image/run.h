@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Other people's programs (mke2fs, tar, fakeroot), run quietly. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Zstandard (RFC 8878). The only file pair that sees libzstd. */
 #pragma once
 

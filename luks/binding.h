@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker keeps for an encrypted disk: the key, and with it the volume whose header it
  * belongs to. The header is under the host's control; the binding says which one the key was made
  * for. Form: docs/FORMATS.md, "Disk key resource". */

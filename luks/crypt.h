@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LUKS2 through libcryptsetup, in user space: no loop device, no device-mapper, no root.
  * luks/crypt*.c are the only files that see the library. */
 #pragma once

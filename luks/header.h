@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The LUKS2 header as our images have it, and nothing else (LUKS2 On-Disk Format Specification 1.1,
  * sections 2 and 3). A header comes from the host: what the library would accept there (a null
  * cipher, more key slots, tokens, requirements) is not accepted here. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who lets an image start under Secure Boot: its signatures against lists of signatures, as
  * firmware goes through them (UEFI specification 2.10, section 32.5.3.3; edk2
  * SecurityPkg/Library/DxeImageVerificationLib). Pure. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TCG event logs: PC Client Platform Firmware Profile 1.06, section 10 (crypto-agile format), as a
  * TPM's firmware and, with other registers, a confidential guest's firmware keep them (UEFI
  * specification 2.10, section 38). Pure; views point into the caller's bytes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Event logs for people: names of types, one line about the data. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A prediction beside the event log of a boot, event by event: which one differs, and what that
  * means. Pure. */
 #pragma once

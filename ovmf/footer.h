@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of GUIDed entries at the end of an OVMF image (edk2 OvmfPkg/ResetVector): where the
  * firmware tells a launcher what it needs. Ends 32 bytes before the end of the file and is read
  * backwards. Pure. */

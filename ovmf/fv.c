@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ovmf/fv.h"
 
 #define FV_SIGNATURE_AT 40

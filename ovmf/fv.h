@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Firmware volumes, their files and sections: UEFI Platform Initialization Specification 1.7,
  * volume 3, sections 2 and 3. Pure; views point into the caller's bytes. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of hashes through which a measured firmware checks kernel, initrd and command line that
  * QEMU gives it through fw_cfg (QEMU target/i386/sev.c, edk2
  * OvmfPkg/AmdSev/BlobVerifierLibSevHashes). */

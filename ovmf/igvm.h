@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Independent Guest Virtual Machine files (IGVM, microsoft/igvm, igvm_defs): a list of pages,
  * parameters and vCPU states, for one or more platforms. Pure: reads the headers, checks them
  * whole, and hands out what a platform's launch consists of, in order. */

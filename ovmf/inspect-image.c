@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Images that firmware starts: a kernel, a unified kernel image, a shim, another; and who signed
  * them. */
 #include "ovmf/inspect.h"

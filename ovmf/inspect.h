@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What firmware images, variable stores and kernels say, unverified. Pure. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Linux kernel images for x86 (Documentation/arch/x86/boot.rst), and what QEMU makes of one before
  * the firmware gets it. Pure. */
 #pragma once

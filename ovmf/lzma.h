@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LZMA as edk2's LzmaCompress writes it ("LZMA alone": 13-byte header, then the stream). The only
  * file pair that sees liblzma. */
 #pragma once

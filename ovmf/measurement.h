@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A predicted measurement: the values that a guest will have, and the steps that lead to them. */
 #pragma once
 

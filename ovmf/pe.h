@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Authenticode digest of a PE/COFF image (Microsoft, "Windows Authenticode Portable Executable
  * Signature Format", section "Calculating the PE Image Hash"), in the way that edk2 measures boot
  * applications (SecurityPkg/DxeTpm2MeasureBootLib). Pure. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ovmf/platform.h"
 
 #define STRUCT_SIZE 0x8c

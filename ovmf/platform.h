@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What OVMF's PlatformPei keeps in its own data (EFI_HOB_PLATFORM_INFO, edk2-stable202211
  * OvmfPkg/Include/Library/PlatformInitLib.h). The module runs in place in PEIFV, before the volume
  * is measured: so what is measured is not the file's bytes alone; it holds the number of CPUs, the

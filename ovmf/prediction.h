@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The events of a prediction, as they are put together for a TPM's PCRs (vtpm/) and for a TD's
  * RTMRs (tdx/). */
 #pragma once

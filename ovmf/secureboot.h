@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The variables of Secure Boot as firmware measures them: TCG PC Client Platform Firmware
  * Profile 1.06, section 3.3.4.8 (PCR 7; RTMR0 of a TD). */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OVMF's SEV metadata: which guest pages the launcher has to prepare, and how they are measured
  * (edk2 OvmfPkg/ResetVector, OvmfSevMetadata). Pure. */
 #pragma once

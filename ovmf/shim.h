@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A shim (github.com/rhboot/shim): what it holds, and what it measures before and when it starts
  * the image behind it. Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ovmf/siglist.h"
 
 #include "base/core/buf.h"

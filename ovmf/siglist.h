@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of signatures: db, dbx, MokList (EFI_SIGNATURE_LIST, UEFI specification 2.10,
  * section 32.4.1). Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TDVF metadata: which parts of a firmware image a TD's launch adds and measures (Intel TDX Virtual
  * Firmware Design Guide, chapter 11; edk2 OvmfPkg/ResetVector/X64/IntelTdxMetadata). Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A unified kernel image (UAPI group specification 5), by the stub of systemd in front of it: what
  * it measures and hands to the kernel differs between the stub's versions. Pure. */
 #pragma once

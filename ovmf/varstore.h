@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* UEFI variable store of OVMF's flash (edk2 MdeModulePkg/Include/Guid/VariableFormat.h,
  * authenticated variables). Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The two firmware volumes that OVMF decompresses into memory and measures (OvmfPkg/Sec,
  * DecompressMemFvs). Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The policy document: which claims a guest must show before a resource is released
  * (docs/FORMATS.md, "Policy document").
  *

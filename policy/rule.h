@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One rule of a policy: its form, and whether it holds. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/verdict.h"
 
 static const char *const slot_names[SV_SLOTS] = {

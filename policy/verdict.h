@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The verdict: what an appraisal says about each aspect of a guest, as the trustworthiness vector
  * of AR4SI (draft-ietf-rats-ar4si section 2.3), with its reasons. The same structure goes into the
  * attestation token (EAR), the audit record and `verify --json`. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest file's object /tees/sev-snp (docs/FORMATS.md): what only an SNP guest has. The flags of
  * `secure-vm measure` fill the same object. */
 #pragma once

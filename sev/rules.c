@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a guest file and its launch digest to policy rules. What a guest file says nothing about is
  * required to be absent. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The row of SEV-SNP, and its parts that are pure: verification, needs, rules. */
 #pragma once
 

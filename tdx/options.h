@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest file's object /tees/tdx (docs/FORMATS.md): what only a TD has. The flags of `secure-vm
  * measure` fill the same object. */
 #pragma once

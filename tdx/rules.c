@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a guest file and its registers to policy rules. What a guest file says nothing about is
  * required to be absent. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What QEMU hands to the firmware to boot: kernel, command line, initramfs; and the events that the
  * kernel's EFI stub makes of the last two. */
 #pragma once

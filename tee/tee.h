@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The TEE interface. A TEE is a folder and one row in attest/tees.c; no other code asks which one
  * it is. The guest's half (evidence) is a row of its own in agent/attesters.c, so that host and
  * broker link no TPM or device driver and the agent links no launcher; tests/conformance checks

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What verifiers keep from one verification to the next: collateral that was read and verified down
  * to its roots. It belongs to the program that verifies (sv_verify_in.memory), holds for all TEEs,
  * and is bounded (base/core/limits.h). For one thread at a time; after a fork each process has a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reports of confidential guests through the kernel's configfs-tsm
  * (Documentation/ABI/testing/configfs-tsm-report), the same for every vendor: a directory of our
  * own, `inblob` in, `outblob` out. Not for a directory that another process uses too. */

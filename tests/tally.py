@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Sum up meson's test logs: every single case of every test program, and every skipped one by name and reason.
 
     tally.py LOG.json...      prints one line for each failed and skipped case, then "N passed, N failed, N skipped"

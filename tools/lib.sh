@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Shared by the scripts in tools/: where things are, and saying what is being done. Sourced, never run.
 set -eu
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by tools/fetch-*: apt with a configuration of its own, so that the machine's own archives stay as they are. Needs $name (the
 # caller's) and $suites; sets $work (removed at the end) and the function apt.
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

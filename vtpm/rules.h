@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a measurement to policy rules and trust anchors (docs/FORMATS.md, "Policy document"). */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The row of the virtual TPM: QEMU's tpm-crb in front of swtpm, which libvirt starts and
  * swtpm-localca certifies. */
 #include "vtpm/tee.h"

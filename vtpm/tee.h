@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of the virtual TPM: its half on the host and in the broker (library vtpm), its half in
  * the guest (library vtpm-guest). */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fetch, verify, and what the outcome says of the cache. */
 #include "attest/fetch/fetch.h"
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One entry as a file: SHA-256 of all that follows in hex, a line of JSON, the body as it came. */
 #include <stdio.h>
 #include <stdlib.h>

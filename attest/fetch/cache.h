@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What was fetched, kept by URL (docs/FORMATS.md, "Collateral cache"). One file an entry, written
  * beside and renamed, so that a reader sees the old one or the new one whatever dies in between; a
  * lock file an URL, held by the kernel, so that it dies with its holder. Nothing here is trusted:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One GET over HTTPS against the web's certificate authorities. The only file pair that sees
  * libcurl: the project's own client (base/net/http.h) knows pinned keys and brokers of ours; the
  * makers' servers need proxies, redirects, IPv4 beside IPv6 and the system's list of CAs. */

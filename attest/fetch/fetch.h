@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gets the collateral that an evidence needs (sv_tee.needs in tee/tee.h says what; which TEE it is
  * does not matter here): from a folder that was filled elsewhere, from the cache, or from its
  * makers or a mirror. Only the form of what comes is looked at: the verifier trusts nothing of it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What was fetched: as collateral for a verifier, and as JSON for people. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pure half of fetching: addresses, forms and times. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One URL asked for, with patience and within bounds. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON Object Signing and Encryption, as far as the KBS protocol needs it and no further: JWK (RFC
  * 7517), JWE in flattened JSON (RFC 7516) with ECDH-ES+A256KW or RSA-OAEP-256 and A256GCM, JWS
  * compact (RFC 7515) with ES256. An algorithm that is not named here is refused by name; nothing is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JWE (RFC 7516) in flattened JSON, as the KBS protocol carries resources. The protected header is
  * written member by member in one fixed order, because a client of this protocol re-serialises it
  * to get the additional data; when opening, the received text is used. */

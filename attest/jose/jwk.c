@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON Web Keys: RFC 7517, RFC 7518 section 6, thumbprints RFC 7638. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JWS (RFC 7515), compact form, ES256. */
 #include <stdio.h>
 

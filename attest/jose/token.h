@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON Web Tokens (RFC 7519), ES256 only: the attestation result (EAR in the form that Trustee
  * writes and reads) and the administrator's short-lived proof of identity. Time is an argument.
  * Verification is against a key that the caller already trusts; a key in the header is never

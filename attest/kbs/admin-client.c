@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The administrator's side of a broker. */
 #include "attest/kbs/admin-client.h"
 

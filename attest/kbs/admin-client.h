@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The administrator's side of a key broker: resources, policies, audit. Every call is one
  * connection and one fresh admin token (ES256, two minutes, role "admin"). Failures carry the
  * broker's class and check, as in attest/kbs/client.h. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What evidence is bound to: the nonce and the guest's key, hashed in one canonical form on both
  * sides. Only the members that the protocol types take part: a peer that types the message would
  * drop any other, and the digests would differ. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The client of a key broker: the RCAR exchange of the KBS protocol 0.4.0 (request, challenge,
  * attestation, resource) for one guest.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Errors of a key broker, both directions, and the word on what became of a released resource. Ours
  * name class and check; a Trustee's name alone says roughly the same. */
 #include "attest/kbs/kbs.h"

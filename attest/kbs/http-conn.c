@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Client connections: connect, send, read; a kept connection that the broker closed meanwhile is
  * opened again once. */
 #include "attest/kbs/http-conn.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One kept connection to a broker, and one exchange over it. */
 #pragma once
 

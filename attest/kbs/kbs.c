@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* KBS protocol 0.4.0: the messages and their text. */
 #include "attest/kbs/kbs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of the KBS attestation protocol 0.4.0 (request, challenge, attestation, token answer,
  * error), both directions. Pure. Structures own what they point to. Unknown members are accepted,
  * as the protocol's other implementations send some. */

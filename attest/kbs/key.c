@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Between the protocol's typed key and a key that encrypts. */
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A growing buffer. Errors are sticky (no memory, over its limit): put what belongs there, then ask
  * once with sv_buf_ok. Always wiped when freed. For keys and other secrets use base/core/secret.h.
  */

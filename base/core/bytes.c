@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/bytes.h"
 
 bool sv_bytes_eq(struct sv_bytes a, struct sv_bytes b)

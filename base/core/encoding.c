@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text forms of bytes: hexadecimal, base64 (RFC 4648), percent encoding (RFC 3986). */
 #include "base/core/encoding.h"
 

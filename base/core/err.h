@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one error type. Functions that can fail take `struct sv_err *` last and return 0 or -1 (or a
  * pointer or NULL); outputs are written only on success. The class is also the exit status of the
  * programs. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files, whole or in pieces, bounded; writing is all or nothing. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A foreign library that few commands need and that brings many others along: not linked but loaded
  * by the first call that needs it. All other commands start at once, and run where the library is
  * not installed. */

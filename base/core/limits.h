@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every limit of the project, one comment each. A limit protects a program from an input that
  * somebody else chose. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/rd.h"
 
 const uint8_t *sv_rd_take(struct sv_rd *r, size_t n)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one bounded reader for untrusted bytes. A reader is a few words, copied by value. Errors are
  * sticky: after a read past the end every further read gives 0 or NULL, and sv_rd_ok / sv_rd_done
  * say so once, so that parse functions read like tables. */

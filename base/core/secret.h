@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets are a type: memory of their own, locked, out of core dumps, not inherited wiped-late by a
  * fork's child, wiped when freed. There is no way from here into a log, JSON, argv or environment;
  * the single exit is sv_secret_reveal (grep for it). */

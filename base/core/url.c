@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The broker's address as people write it. */
 #include <stdio.h>
 

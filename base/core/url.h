@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* URLs (RFC 3986), as far as brokers and makers of collateral have them. */
 #pragma once
 

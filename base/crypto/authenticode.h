@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The signature of a PE image: Authenticode, a PKCS #7 SignedData over SpcIndirectDataContent
  * (Microsoft, "Windows Authenticode Portable Executable Signature Format"), verified as UEFI
  * firmware does (UEFI specification 2.10, section 32.5). Pure. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* AES in the three modes that the formats ask for: GCM, key wrap, CFB. */
 #include "base/crypto/crypto-ossl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Digests, HMAC, random bytes. */
 #include <errno.h>
 #include <fcntl.h>

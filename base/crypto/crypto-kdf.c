@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The three counter-mode derivations: Concat KDF (JOSE), KDFa and KDFe (TPM 2.0). They differ in
  * what goes into each round. */
 #include "base/crypto/crypto-ossl.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys: made, taken in from their parts, checked once on the way in. Text and DER forms are in
  * crypto-keyform.c. */
 #include <openssl/core_names.h>

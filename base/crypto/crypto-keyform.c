@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys as DER and PEM. */
 #include <openssl/pem.h>
 

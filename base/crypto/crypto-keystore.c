@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Private keys by name: a PEM file, or a URI that one of libcrypto's stores resolves
  * (ossl_store(7)): pkcs11:… with its provider. The key may stay in its token: all that is asked of
  * it is its public point and signatures. */

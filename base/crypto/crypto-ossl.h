@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Private to base/crypto*.c, base/x509*.c and base/net/tls.c: what the opaque types hold. No other
  * file may include it (it is where libcrypto's names begin). */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The public key that makes a chosen signature hold (SEC 1 v2, section 4.1.6), on P-384 with
  * SHA-384: a signature that nobody's key made. */
 #include <openssl/bn.h>

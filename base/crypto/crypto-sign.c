@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What keys are used for: signatures, key agreement, RSA encryption. */
 #include <openssl/ecdsa.h>
 #include <openssl/rsa.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Digests, MACs, ciphers and keys. base/crypto*.c are the only files that see libcrypto, beside
  * base/crypto/x509.c and base/net/tls.c (they share base/crypto/crypto-ossl.h). The caller always
  * names the algorithm: nothing is tried until it fits. */

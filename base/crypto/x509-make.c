@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A self-signed server certificate. Those who connect to it pin its key, so it says little: names,
  * dates, server. */
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Chains of certificates (RFC 5280 section 6), by libcrypto's path validation with what it leaves
  * to its callers added. */
 #include <openssl/x509v3.h>

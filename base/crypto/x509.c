@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates: taken in, looked at. Chains are in x509-verify.c, making one in x509-make.c. */
 #include <openssl/pem.h>
 #include <openssl/rsa.h>

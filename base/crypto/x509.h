@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* X.509 certificates (RFC 5280). Time is always an argument; nothing is fetched. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Private to base/json*.c: struct sv_json is json-c's object under another name, so that no other
  * file needs json-c's headers. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Look-ups that must succeed: every failure names the member, what was expected and what was found.
  */
 #include "base/core/encoding.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading. json-c holds the tree; base/jsonscan has checked the text before json-c sees it. Writing
  * is base/json/json-write.c. */
 #include "base/json/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON, read strictly: RFC 8259 to the letter, UTF-8 checked, duplicate member names refused,
  * depth, size and number of members bounded (base/core/limits.h), nothing after the value. The only
  * file pair that sees json-c (and base/jsonscan the only other that reads JSON text). Numbers are

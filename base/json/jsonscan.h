@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks JSON text against RFC 8259 to the letter (json-c lets some forms pass), counts what is in
  * it, and finds where a value stands. */
 #pragma once

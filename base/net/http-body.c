@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 bodies: Content-Length or chunked, never both, never until the end of the connection.
  * Pure. */
 #include "base/net/http.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 messages over a connection. */
 #include "base/net/http.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 heads (RFC 9112), read strictly: whatever two implementations could read in two ways is
  * refused. Pure. */
 #include "base/net/http.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 messages (RFC 9112), the part that the KBS protocol needs: one codec for client and
  * server, Content-Length and chunked bodies, no trailers, no upgrade, no obs-fold. Head and body
  * bounded by base/core/limits.h. Parsing is pure and has fuzz targets. */

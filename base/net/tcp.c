@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TCP sockets: connect and listen with bounded waits. */
 #include "base/net/tls.h"
 

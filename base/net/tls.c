@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TLS over OpenSSL. Who the peer is gets decided inside the handshake, in the verify callback, and
  * once more after it: there is no state in which a connection is up and the peer's key was not
  * checked. */

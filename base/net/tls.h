@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TLS 1.2/1.3 over sockets, blocking with timeouts. A client always knows whom it talks to: a
  * pinned key or a CA, never the web's. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands and options as tables. Parsing, --help, completion and the check of the man pages all
  * come from the same rows. */
 #pragma once

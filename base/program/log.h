@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What programs say to people, on stderr. Libraries never call this. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator may do. Who it is was checked by the route. */
 #include "attest/tees.h"
 #include "base/core/limits.h"

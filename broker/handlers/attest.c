@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Request and attestation: a session with a nonce that counts once, the TEE's own challenge, and
  * the token. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Release of a resource: who asks (token), whether its policy lets them (rules over the claims in
  * the token), then the wrapped bytes. */
 #include "attest/appraise.h"

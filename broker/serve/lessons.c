@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a connection's process has read and verified dies with it, but for this: it tells the
  * listener which collateral a proof that held has used, and the listener, of which every later
  * process is a copy, proves it anew for itself. No word is taken for it, and no evidence comes to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/broker.h"
 
 const char *sv_request_bearer(const struct sv_request *r)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which handler answers what, who may ask, and the audit record of every decision. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One process per connection: what a request leaves behind in memory dies with it, and a fault in
  * one is not a fault in all. What they verified and others need as well is told to the listener,
  * which believes nothing of it (broker/serve/lessons.c). */

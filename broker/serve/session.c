@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/serve/session.h"
 
 #include "base/core/encoding.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The session cookie. The database and the audit record know its SHA-256 only: who reads them
  * cannot take a session over. */
 #pragma once

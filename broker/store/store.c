@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite behind prepared statements. WAL lets readers go on while one writes; a writer waits for
  * another up to BUSY_MS. */
 #include "broker/store/store.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker keeps: sessions, resources, policies, audit. The only file pair that sees SQLite.
  * Several processes use one store at a time, each with its own handle (never across a fork). Values
  * that must not be read come here sealed already. */

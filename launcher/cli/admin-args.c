@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/admin-args.h"
 
 int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_admin **out,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options by which a command says which broker it administers: --broker, --pin, --admin-key. */
 #pragma once
 

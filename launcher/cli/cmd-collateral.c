@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm collateral: certificates, revocation lists and TCB documents that evidence needs;
  * fetched, listed, taken along. */
 #include "launcher/cli/commands.h"

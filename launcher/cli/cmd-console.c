@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm console: what the guest printed so far, then its serial line. */
 #include <errno.h>
 #include <poll.h>

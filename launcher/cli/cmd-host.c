@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm host: what this machine can launch, and where it cannot, the one thing to change. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm id-block: who this guest is, signed, so that the platform itself refuses to launch
  * anything else under that name. */
 #include "base/core/encoding.h"

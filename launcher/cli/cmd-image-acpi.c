@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm image acpi: the ACPI tables that a TD's firmware will measure, from a QEMU that starts
  * the same machine. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm image encrypt: an encrypted disk, its key at the broker and nowhere else. */
 #include <stdio.h>
 

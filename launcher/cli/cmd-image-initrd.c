@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm image initrd: the measured initramfs. */
 #include <stdio.h>
 #include <sys/stat.h>

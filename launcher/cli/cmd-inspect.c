@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm inspect: what a file says, for people. Nothing of it is verified, and the answer says
  * so. */
 #include "launcher/cli/commands.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm key: the secrets that a broker keeps. Values come in through a descriptor only and
  * never come out again. */
 #include "launcher/cli/commands.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm launch: from a guest file to a guest that runs, or (--wait) has its disk. */
 #include <errno.h>
 #include <stdlib.h>

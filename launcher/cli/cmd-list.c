@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm list, show: what there is. */
 #include <stdio.h>
 

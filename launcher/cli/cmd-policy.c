@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm policy: the appraisal and release policy for exactly this guest. */
 #include "launcher/cli/commands.h"
 

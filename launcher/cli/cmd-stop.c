@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm stop, destroy, reboot: the ends of a run. */
 #include <stdio.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm trial: let this machine's hardware confirm or refuse the measurement that we predict;
  * nothing runs in the guest. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm verify: what a TEE's evidence proves; offline, or with collateral fetched first. */
 #include "base/core/encoding.h"
 #include "launcher/cli/commands.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Collateral from files, each under the kind that a TEE's verifier asks for. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every command of secure-vm: one file each, one row in launcher/cli/main.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which input makes two guests measure differently: two results of measure, step beside step. Pure.
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence from files, for the commands that take it. */
 #pragma once
 

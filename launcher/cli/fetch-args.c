@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/fetch-args.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options by which a command says where collateral comes from: --mirror, --mirror-ca,
  * --offline, --cache, --refresh. */
 #pragma once

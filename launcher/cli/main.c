@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm: the program. What it can do is the list below. */
 #include <stddef.h>
 

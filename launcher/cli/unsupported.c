@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What other launchers can do with a guest and a confidential one cannot have: said by name, with
  * what to do instead. */
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What this machine can run guests with. `sysroot` is "" for the machine itself, a folder with
  * proc, dev and sys in tests. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The commands' side of a guest's control socket. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is said on a guest's control socket and by its agent: one JSON object a line. Pure. */
 #pragma once
 

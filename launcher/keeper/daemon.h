@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Guests of a libvirt daemon (--connect URI): the daemon is their supervisor, so there is none of
  * ours. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The root of a guest's embedded libvirt driver: its configuration, and the capability cache that
  * saves four seconds of probing. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Watching a guest start: events in, people's lines or JSON lines out, an end at the first word
  * that decides. */
 #pragma once

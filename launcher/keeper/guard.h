@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Two processes per guest, each the other's undertaker. The guard adopts everything that the
  * worker's libvirt starts and daemonises (PR_SET_CHILD_SUBREAPER); when the worker ends, however it
  * ends, the guard kills what is left and removes sockets and copies. The worker holds the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cleaning up after a supervisor that was killed together with its guard: only then is anything
  * left. */
 #include <ctype.h>

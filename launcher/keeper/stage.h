@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What boots, copied into the guest's own folder and measured there: what was measured is what
  * starts, whatever happens to the originals, and QEMU's user can read it wherever the originals
  * lie. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where guests live on this host. One folder per guest, which is also the root of its embedded
  * libvirt driver: NAME/lock             held by everybody who acts for the guest; free means that
  * nothing of it runs NAME/status.json      who it is, and what became of it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* While the worker starts a guest it is inside libvirt for seconds, and cannot see that its guard
  * was killed. Somebody else looks, for as long as the start takes: a process, because what it ends
  * must be all of the worker, whatever the worker's threads hold. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a prepared folder to a running guest, step by step; each step is an event with its time. */
 #include <errno.h>
 #include <fcntl.h>

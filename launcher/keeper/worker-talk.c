@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's ears and mouth: the launcher, the control socket, the agent. */
 #include <errno.h>
 #include <fcntl.h>

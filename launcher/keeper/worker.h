@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The process that holds a guest's libvirt connection from its start to its end. */
 #pragma once
 

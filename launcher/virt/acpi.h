@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The files of fw_cfg that a guest's firmware measures, taken from a QEMU that starts the same
  * machine without any TEE. QEMU makes its ACPI tables when the firmware asks for them, which is
  * after the firmware has placed the PCI devices: so the firmware runs, in emulation, until it has;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The libvirt domain of a guest. Pure: a plan in, XML out. */
 #pragma once
 

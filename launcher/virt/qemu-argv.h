@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How libvirt would start a domain's QEMU ("qemu-argv" of virConnectDomainXMLToNative), turned into
  * the command line of a machine that is the same to its firmware: processors, memory, PCI devices
  * at their places, boot order, machine. It opens nothing of the host: disks are empty, consoles and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* QEMU's qtest protocol (docs/devel/testing/qtest.rst): lines that read and write ports and memory
  * of a machine. */
 #pragma once

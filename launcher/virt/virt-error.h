@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What libvirt's and QEMU's messages mean. Pure: numbers and text in, our error out. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What launcher/virt*.c share; the only files that see libvirt. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libvirt, loaded by the first call that needs it (launcher/virt/virt-int.h says why). */
 #include "base/core/library.h"
 #include "launcher/virt/virt-int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A port or the console of a guest elsewhere, through libvirt's stream, as a descriptor. Belongs to
  * launcher/virt/virt.c. */
 #include "launcher/virt/virt.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/virt/virt.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libvirt, seen by this file pair only: one connection, one domain, its events. Calls block; events
  * arrive through a descriptor to poll. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing XML: printf whose texts are escaped. Reading is libvirt's. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* /dev/sev-guest (include/uapi/linux/sev-guest.h): reports, reports with the host's certificates,
  * derived keys. What a guest without configfs-tsm uses, and the only way to a derived key. */
 #pragma once

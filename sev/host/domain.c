@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What makes a libvirt domain an SNP guest (libvirt formatdomain, "Launch Security"; libvirt 10.5,
  * QEMU 9.1). libvirt checks little of this itself: whatever would start something else than was
  * measured, or fail late, is refused here. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* KVM's and the SEV driver's calls for SNP, as the kernel documents them
  * (Documentation/virt/kvm/api.rst and x86/amd-memory-encryption.rst, include/uapi/linux/psp-sev.h):
  * the headers of the build machine may be older than SNP. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From the save area that we predict to the registers of a KVM vCPU, so that trial and prediction
  * have one table (sev/measure/vmsa.c). KVM goes the other way when the launch is finished, and adds
  * what SVM always has: EFER.SVME, CR4.MCE. Offsets: AMD APM volume 2, table B-4. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A vCPU in the state that a VM save area describes; private to sev/kvm*.c. */
 #pragma once
 

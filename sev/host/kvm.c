@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A launch without QEMU: the guest's firmware, sections and vCPUs go to KVM's own calls
  * (Documentation/virt/kvm, x86/amd-memory-encryption), with an ID block that carries the digest we
  * predict. The secure processor then confirms or refuses the prediction. Nothing runs. */

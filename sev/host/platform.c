@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator changes of the platform through /dev/sev (AMD 56860, SNP_COMMIT,
  * SNP_CONFIG, SNP_VLEK_LOAD; linux/psp-sev.h): first as a plan, component by component, held
  * against what runs; then, unless it is a dry run, for real, and read back. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Can this machine run SNP guests, and if not, what is the one thing to change? From the processor
  * upwards: each step looks only at what the steps before it make possible. */
 #include <cpuid.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What QEMU says when the platform refuses a launch: "SNP_LAUNCH_FINISH ret=-5 fw_error=11 'Bad
  * measurement'" (target/i386/sev.c). A launch that the firmware refused failed a proof; one that
  * KVM refused was never asked for. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CPU models of QEMU and the CPUID signature (leaf 1, EAX) that each gives a guest, which the
  * launch measures in RDX. */
 #pragma once

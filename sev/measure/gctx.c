@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "sev/measure/gctx.h"
 
 const char *sv_snp_page_name(enum sv_snp_page type)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The launch digest of an SNP guest, page by page (AMD 56860, SNP_LAUNCH_UPDATE, structure
  * PAGE_INFO). */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "sev/measure/idblock.h"
 
 #include <stdio.h>

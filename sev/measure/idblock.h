@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ID block and ID authentication information (AMD 56860, SNP_LAUNCH_FINISH, tables 75 to 77): what
  * a guest must be for the firmware to launch it, and who says so. Pure, but for the signatures that
  * make them. */

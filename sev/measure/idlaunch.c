@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ID blocks for launches: made for a guest, and held against what is launched. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The launch digest of an IGVM file on SNP. */
 #pragma once
 

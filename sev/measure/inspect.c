@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What files of SEV-SNP say, by their beginning; nothing is verified. */
 #include "sev/tee.h"
 

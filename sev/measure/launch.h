@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an SNP launch will measure: the firmware's pages, the sections it asks for, and one VMSA per
  * vCPU, in the order in which QEMU/KVM, EC2 or GCE submit them (AMD 56860 chapter 8; facts in
  * docs/FORMATS.md, "SNP launch digest"). Pure. */

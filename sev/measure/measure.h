@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a guest file to the launch digest that its SNP guest will have. */
 #pragma once
 

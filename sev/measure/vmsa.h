@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The VM save area of a vCPU as the launch measures it (AMD APM volume 2, appendix B, table B-4):
  * the state that each virtual machine monitor gives a vCPU at reset. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* VCEK, VLEK, ASK, ASVK and ARK (AMD 57230, VCEK Certificate and KDS Interface Specification): what
  * the certificates say, and the way from a VEK to one of AMD's roots, which are pinned here. Pure.
  */

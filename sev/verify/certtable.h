@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The certificate table of an extended guest request (GHCB specification 2.03, section 4.1.8.1; the
  * auxblob of configfs-tsm): what the host put there for the guest to pass on. Nothing in it is
  * trusted. Pure. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Private to sev/: the JSON object "attestation_report" and the 1184 bytes it stands for. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "sev/verify/hcl.h"
 
 #include "base/crypto/crypto.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The report of an Azure confidential VM as its paravisor (HCL) wraps it: vTPM NV index 0x01400001.
  * The report's REPORT_DATA is the digest of a JSON text behind it (the vTPM's keys and the VM's
  * configuration), not of what the guest asks for. Pure. */

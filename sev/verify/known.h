@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a verifier keeps of an SNP platform (tee/trust-cache.h): its VEK with the chain above, and
  * that it held. Pure. */
 #pragma once

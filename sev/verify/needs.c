@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which collateral a report needs, as URLs of AMD's key server (AMD 57230, chapter 4), and as paths
  * of the offline store that Trustee reads. */
 #include <stdio.h>

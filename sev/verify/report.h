@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ATTESTATION_REPORT (AMD 56860, SNP_GUEST_REQUEST, table 23 and its later versions): versions 2 to
  * 5, 1184 bytes. Reading is pure and believes nothing: who calls it verifies the signature over the
  * raw bytes first. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest file requires of the platform (/tees/sev-snp/require): rules beyond the guest's own.
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "sev/verify/report.h"
 
 const char *sv_sev_product_name(enum sv_sev_product p)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From evidence and collateral to claims. */
 #include "sev/verify/evidence.h"
 #include "sev/verify/hcl.h"

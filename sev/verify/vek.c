@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The extensions of a VCEK or VLEK (AMD 57230, table 8 to 10). */
 #include <stdio.h>
 

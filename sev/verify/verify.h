@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Verification of an SNP attestation report. Pure. */
 #pragma once
 

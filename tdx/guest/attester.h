@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's half of TDX: the row of agent/attesters.c, and its parts for tests. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* /dev/tdx_guest (include/uapi/linux/tdx-guest.h): the TD's own report, which a quoting service
  * near the host turns into a quote. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/guest/qgs.h"
 
 #include "base/core/rd.h"

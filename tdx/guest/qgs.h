@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The messages of the quote generation service (Intel DCAP,
  * QuoteGeneration/quote_wrapper/qgs_msg_lib): who signs a TD's report. The codec is pure;
  * sv_qgs_connect and sv_qgs_exchange are I/O with bounded waits. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What makes a libvirt domain a TD (libvirt formatdomain, "Launch Security"; libvirt 11.6,
  * QEMU 10.1). libvirt checks little of this itself: whatever would start something else than was
  * measured, or fail late, is refused here. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The host's half of TDX: what this machine offers, the libvirt domain, and a launch without QEMU.
  * The rows of struct sv_tee. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* KVM's calls for TDX, as the kernel documents them (Documentation/virt/kvm/api.rst and
  * x86/intel-tdx.rst): the headers of the build machine may be older than TDX (Linux 6.16). */
 #pragma once

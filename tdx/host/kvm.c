@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A launch without QEMU: the guest's firmware and vCPUs go to KVM's own calls
  * (Documentation/virt/kvm/x86/intel-tdx.rst), section by section as tdx/measure/mrtd.c counts them,
  * up to the end of the launch. Nothing runs, and the TD is gone when its machine is closed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What QEMU says when the platform refuses a launch (target/i386/kvm/tdx.c): "TDX ioctl
  * KVM_TDX_INIT_VM failed, hw_errors: 0xc000010000000040: Invalid argument". A launch that the
  * module refused failed a proof; one that KVM refused was never asked for. */

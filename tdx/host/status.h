@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a completion status of the TDX module means (Intel TDX Module ABI Specification, "Function
  * Completion Status Codes"). */
 #pragma once

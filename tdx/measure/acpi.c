@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RTMR0: the ACPI tables that QEMU gives the firmware, from files (ACPI 6.5, sections 5.2.6
  * and 5.2.12). */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/measure/firmware.h"
 
 #define UI_APP   "462caa21-7614-4503-836e-8ab6f4662331" /* MdeModulePkg/Application/UiApp */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A TD's firmware image: its metadata, its volume of drivers, and which generation of EDK II it
  * measures like. Pure. */
 #pragma once

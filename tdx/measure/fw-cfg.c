@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of fw_cfg, from the folder that the guest file names. */
 #include <stdio.h>
 #include <unistd.h>

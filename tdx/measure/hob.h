@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The list of hand-off blocks that QEMU builds for a TD and its firmware measures into RTMR0 (PI
  * Specification, volume 3; QEMU hw/i386/tdvf-hob.c). Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files around TDX say, for `secure-vm inspect`. */
 #include "base/core/limits.h"
 #include "base/core/rd.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MRTD: what the TDX module measures while a TD is built (Intel TDX Module Base Architecture
  * Specification, TDH.MEM.PAGE.ADD and TDH.MR.EXTEND). Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RTMR1: which images run, and the steps of the boot. RTMR2: what the kernel's EFI stub measures.
  */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Secure Boot: which entry of which list lets the image start, measured into RTMR0 when it is used;
  * and what a shim adds to it (ovmf/authority.h, ovmf/shim.h). */
 #include <stdio.h>

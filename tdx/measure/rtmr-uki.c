@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A unified kernel image, started as QEMU's kernel or by a shim: its stub is systemd's
  * (ovmf/uki.h). */
 #include <stdio.h>

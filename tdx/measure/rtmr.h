@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The events of a TD's measured boot, as tdx/rtmr*.c put them together (UEFI specification 2.10,
  * section 38.4: PCR 1 and 7 are RTMR0, 2 to 6 are RTMR1, 8 to 15 are RTMR2). */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RTMR0: the boot options that OVMF registers before it starts QEMU's kernel
  * (OvmfPkg/Library/PlatformBootManagerLib, and MdeModulePkg/Library/UefiBootManagerLib). The
  * variables of a TD live in memory: every boot begins with those of the image. */

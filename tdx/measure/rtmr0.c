@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RTMR0: hand-off blocks, configuration volume, items of fw_cfg, Secure Boot, ACPI, boot options.
  */
 #include <stdio.h>

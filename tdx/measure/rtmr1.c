@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every boot of a kernel has in RTMR1 and RTMR2, whatever is started: the steps around it, and
  * a shim before it. */
 #include "tdx/measure/rtmr.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Collateral for TD quotes in one file: what Intel's PcsClientTool collects
  * ("platform_collaterals.json", many platforms), and the collateral of one quote as dcap-qvl writes
  * it (QuoteCollateralV3). Only taken apart: tdx/verify/verify.c believes nothing of it. Pure. */

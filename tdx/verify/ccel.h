@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The event log of a TD: what its firmware and its kernel's stub measured (UEFI specification 2.10,
  * section 38; ACPI table CCEL). Pure. */
 #pragma once

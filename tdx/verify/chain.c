@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/chain.h"
 
 #include "base/core/encoding.h"

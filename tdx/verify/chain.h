@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Chains to Intel's SGX root, which is pinned here. Pure. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/collateral.h"
 
 static void trust_free(struct sv_tdx_trust *t)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a quote is verified against, read and verified once for as many quotes as there are. Pure.
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Intel's signed JSON documents: form, signature, dates. What they say is tdx/verify/tcb.c. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The KBS protocol's evidence of TDX: {"quote": base64, "cc_eventlog": base64 or null}, as the
  * Confidential Containers project sends it. Pure. */
 #pragma once

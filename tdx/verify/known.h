@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a verifier keeps of a TDX platform (tee/trust-cache.h): its PCK chain, the collateral for
  * it, and the quoting enclave's key. Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which collateral a quote needs: Intel's Provisioning Certification Service, version 4, for this
  * platform's FMSPC and its certificate's CA. */
 #include <stdio.h>

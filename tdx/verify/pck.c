@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/pck.h"
 
 #include "base/core/rd.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The PCK certificate (Intel SGX PCK Certificate and CRL Profile Specification): which platform, at
  * which TCB. Pure. */
 #pragma once

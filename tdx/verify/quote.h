@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TD quotes, versions 4 and 5 (Intel TDX DCAP Quoting Library API, appendix A; sgx_quote_4.h,
  * sgx_quote_5.h). Reading is pure and believes nothing: tdx/verify/verify.c checks the signatures
  * over the raw bytes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TDREPORT_STRUCT (Intel TDX Module ABI Specification): what the module says to its own machine of
  * a TD. Its MAC holds on that machine alone; a quote is what others can verify. Pure. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/require.h"
 
 #include <stdio.h>

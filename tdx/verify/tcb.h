@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Intel's reference values for a platform: TCB info (PCS API version 4, TDX) and the TD quoting
  * enclave's identity, and how a quote's TCB is found in them (DCAP QVL, EvaluateTcb). Pure. */
 #pragma once

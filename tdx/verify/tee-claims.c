@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a verified quote says, for policies and people. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From evidence and collateral to claims. */
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/ccel.h"

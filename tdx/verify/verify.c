@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/verify.h"
 
 void sv_tdx_out_free(struct sv_tdx_out *out)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Verification of a TD quote against Intel's collateral (DCAP QVL, QuoteVerifier). Pure: time and
  * collateral are arguments. */
 #pragma once

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """From attestation to the opened disk, inside the guest: each step's time and its share of the boot, as the median of several real boots.
 
     agent.py --build DIR [--boots N]

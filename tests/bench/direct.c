@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Starts a domain through libvirt and nothing else, for comparison with `secure-vm launch`:
  *     direct URI XML-FILE
  * prints "running" when its processors run, and destroys it at the end of its standard input. */

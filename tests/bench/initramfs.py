@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What the agent adds to a guest's initramfs: its size, and what it is made of. Fails above 8 MiB compressed.
 
     initramfs.py --build DIR [--agent FILE]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """`secure-vm launch` against starting the very same domain directly through libvirt, both from the start of the program to the
 guest's first instruction (QEMU's processors resume). Runs alternate; the first of each, which makes the vTPM, is not counted.
 Fails when the overhead is above 10 % (--limit).

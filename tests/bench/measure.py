@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """`secure-vm measure` as a whole process, beside programs that only do the hashing which cannot be left out. All run in turn, round after
 round; a command is worth the least processor time of its rounds (its own and the system's for it), for what else the machine does only adds.
 Fails when a ratio is above its limit.

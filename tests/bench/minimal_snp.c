@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The least that the launch digest of an SNP guest costs (AMD 56860, PAGE_INFO): SHA-384 over each
  * of the firmware's pages, and one step of the chain for each page that is launched. Not the digest
  * itself: what the pages are and where they lie is left out, which changes no cost. minimal_snp

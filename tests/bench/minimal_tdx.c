@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The least that MRTD costs (Intel TDX Module Base Architecture Specification, TDH.MEM.PAGE.ADD,
  * TDH.MR.EXTEND): one SHA-384 over 128 bytes for each page that is added and over 128 and its
  * contents for each 256 bytes that are measured. Not MRTD itself: which pages, and where they lie,

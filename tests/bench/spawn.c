@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs commands beside each other, in turn, round after round, and prints a line for each: the
  * least and the median of the seconds of the clock and of the processor, and the most memory (KiB)
  * of the program. It is small itself, because a child's figures begin with its parent's. spawn

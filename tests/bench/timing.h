@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Several things that are timed beside each other: in turn, round after round, by the processor
  * time of this thread, so that what else the machine does hits all of them alike. Each is worth its
  * best round. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What verification of an SNP report costs beside its public-key operations alone: the chain's
  * RSA-4096 signatures (three: a root that is not AMD's must have signed itself) and the report's
  * one on P-384. Keys and certificates are made for the run. Most of what a certificate costs beyond

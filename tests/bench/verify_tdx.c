@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What verification of a TD quote costs beside its two public-key operations alone, with collateral
  * that was read and verified before; and of another platform than the quote before. A platform's
  * certificates are new bytes each time, and most of what they cost beyond their signatures is

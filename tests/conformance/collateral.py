@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """secure-vm as people run it, with real certificates: the shared SNP reports and TDX quotes, fetched from a server on loopback that has what
 AMD's key server or a PCCS has, from an offline folder made from the same files, and exported. Each way gives the same verdict.
 

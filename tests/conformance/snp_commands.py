@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of SEV-SNP as a script uses them: exit status, one JSON object, files. usage: snp_commands.py SECURE-VM AGENT"""
 import base64
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of TDX as a script uses them: exit status and one JSON object; every real quote and every case of the shared vectors, with the
 collateral in each of its forms. usage: tdx_commands.py SECURE-VM"""
 import json

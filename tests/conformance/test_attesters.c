@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's table against the host's: whoever proves something in a guest has somebody outside
  * who checks it. */
 #include "tests/unit/unit.h"

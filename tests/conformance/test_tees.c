@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every row of the table of TEEs must do, whichever it is. A new TEE is tested by being in the
  * table. */
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The only program of a guest that boots to show its firmware's event log: writes it, in
  * hexadecimal, to the second serial port. */
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cases: one guest that gets its disk, and all the ways in which it must not. Each function is one case; its first line says which."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Guests with evidence of a platform that this machine does not have: the launch runs in front of a simulated platform (tests/teesim), the
 same files then boot for real, emulated, and the platform's signer answers behind the guest kernel's own interfaces."""
 import argparse

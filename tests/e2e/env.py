@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all cases share (kernel, initramfs, root file system) and what each has for itself (broker, guest, disk)."""
 import hashlib
 import json

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the e2e tests' encrypted disk holds as /sbin/init: says that it runs, which is the proof
  * that the disk was opened, and waits. Static, so that the disk needs nothing else. */
 #include <fcntl.h>

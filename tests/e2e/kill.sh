@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # SIGKILL of the launcher, the worker and the guard at ten moments each, then of worker and guard together: nothing of the guest may
 # be left (QEMU, swtpm, socket, copy, lock), and launching again works. Guests are emulated; no guest boots to its end here.
 #

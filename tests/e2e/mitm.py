@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A man in the middle that holds the broker's own TLS key: what a thief of that key, or a broker gone bad, could do. The guest is not changed.
 
 Forwards each request to the real broker; `rewrite(path, body)` may change a POST's body, and everything is recorded."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writes a resource's value to standard output, from the broker's own store and key. Only the e2e
  * tests have this: to look for a key everywhere one has to know it. The broker itself has no way to
  * read a value out. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """End-to-end tests: real boots, real broker, real TPM. Each case has a broker, an encrypted disk and a guest of its own.
 
     run.py --build DIR [--list] [--jobs N] [--keep] [CASE...]

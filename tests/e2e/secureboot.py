@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Secure Boot, shim and unified kernel images as a TD measures them, held against real boots: there is no TD here, but OVMF, shim, the stubs
 of systemd and the kernel's own stub measure into a TPM what they would measure into a TD's registers, in the same order (UEFI specification
 2.10, section 38.4: PCR 1 and 7 are RTMR0, 2 to 6 are RTMR1, 8 to 15 are RTMR2). So each case boots for real, with a TPM and the variable

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The whole chain with SEV-SNP evidence, on a machine without SEV: `secure-vm launch` of the guest file on the simulated platform
 (tests/teesim/machine.py) gives what the platform measured; the kernel, initramfs and command line that its QEMU got then boot for real
 (emulated), and the platform's signer answers behind the guest kernel's own configfs-tsm or /dev/sev-guest, with reports of that very

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Just enough of the TCG's formats to attack and to compare, written apart from the product's own parsers."""
 import base64
 import hashlib

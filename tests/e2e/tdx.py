@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The whole chain with TDX evidence, on a machine without TDX: the launch of forky's QEMU in front of the simulated module gives MRTD; the
 same kernel, initramfs and command line then boot for real (emulated), with the event log of that boot behind ACPI's CCEL; the platform's
 signer answers behind the guest kernel's own configfs-tsm, with the RTMRs that the log leads to. The agent, the broker, the collateral's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Other ways to the same guest: as an ordinary user, and through a libvirt daemon."""
 import json
 import os

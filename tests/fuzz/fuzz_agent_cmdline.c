@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel command line as the agent reads it. */
 #include "agent/config.h"
 

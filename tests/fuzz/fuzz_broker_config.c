@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The broker's configuration file. */
 #include "broker/config.h"
 

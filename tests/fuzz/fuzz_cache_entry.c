@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An entry of the cache of collateral, with a digest that is right: what is behind it must stand
  * for itself. And a Retry-After. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of an agent that nobody trusts, and of whoever can reach the control socket: an event of
  * ours, a request, or a named error; no text that is passed on holds a control character. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A DHCP answer, to the request of the seeds: from 52:54:00:12:34:56, number 0x01020304. */
 #include "agent/dhcp.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a server answers, before anything of it is kept: the body in each form, and a chain in a
  * header. The first byte says which. */
 #include "attest/fetch/form.h"

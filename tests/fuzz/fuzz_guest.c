@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A guest file is taken whole or refused by name; what is taken has a command line within its
  * limit. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* First byte: size of the pieces; the rest is a chunked body. In pieces or whole, the outcome must
  * be the same. */
 #include <stdlib.h>

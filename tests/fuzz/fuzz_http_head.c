@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* First byte: request or response; the rest is a head. */
 #include "base/net/http.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the strict reader takes must print, read again and be equal; what it refuses must have a
  * named check. */
 #include <stdlib.h>

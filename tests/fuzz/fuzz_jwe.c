@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Nobody can make a JWE for a key that exists only here: whatever opens is a fault. Each refusal
  * must have its name. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A JWK that is taken must come out as a JWK that is taken, with the same thumbprint. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence with the guest's key: parse, type the key, hash what is bound. */
 #include "attest/kbs/kbs.h"
 

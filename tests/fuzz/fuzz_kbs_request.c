@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The first messages that a stranger may send, and the answers that a client reads. */
 #include "attest/kbs/kbs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What one process's verifier tells another's. */
 #include "tee/trust-cache.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A disk key resource, as a broker answers it. */
 #include "luks/binding.h"
 

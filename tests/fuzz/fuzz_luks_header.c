@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A volume's first bytes: the header, its digest and the copy that the library would read. What
  * follows the input is zeros, and the checksum is made right: whoever changes a header can do that
  * too, and without it the fuzzer would see little behind it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz: libvirt's command line. */
 #include "launcher/virt/qemu-argv.h"
 

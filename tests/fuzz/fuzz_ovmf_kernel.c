@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A kernel image as the prediction reads it: setup header, QEMU's changes, what the digest covers.
  */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An image with signatures, a shim, a unified kernel image; lists of signatures. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parses a policy document; a good one is written, read again and evaluated over its own text as
  * claims. */
 #include "policy/evaluate.h"

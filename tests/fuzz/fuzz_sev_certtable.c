@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What was read and is written again reads the same. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence that is read stands for a report: written again it reads the same. */
 #include <stdlib.h>
 

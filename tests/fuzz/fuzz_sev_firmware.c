@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A firmware image of two pages at most is enough for every table; larger ones only cost time. */
 #include <string.h>
 

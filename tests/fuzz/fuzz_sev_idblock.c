@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An ID block and the ID authentication behind it. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any file: an object with a kind, nothing, or an error with neither. */
 #include <stdlib.h>
 

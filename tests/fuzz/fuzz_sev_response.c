@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What /dev/sev-guest answers to an extended report: the response, and behind it the host's
  * certificates. */
 #include <stdlib.h>

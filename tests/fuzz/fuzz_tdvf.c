@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a two-page image, where the tables are; small memory sizes only cost less time. */
 #include <string.h>
 

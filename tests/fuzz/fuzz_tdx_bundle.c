@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Collateral in one file, of either form. */
 #include <stdlib.h>
 

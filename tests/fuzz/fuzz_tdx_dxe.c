@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The volume of drivers of a TD's firmware: files by their names, and their titles. */
 #include "tdx/measure/firmware.h"
 

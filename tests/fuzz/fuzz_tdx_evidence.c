@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The KBS protocol's evidence: what is read is written the same, and what it needs has an address.
  */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The SGX extension of a PCK certificate. */
 #include <stdlib.h>
 

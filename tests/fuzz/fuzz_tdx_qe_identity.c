@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The quoting enclave's identity behind its signature. */
 #include <stdlib.h>
 

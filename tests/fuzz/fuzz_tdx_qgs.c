@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a quote service may answer. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes and their certification data: what is read lies inside; and the platform that their
  * certificate names. */
 #include <stdlib.h>

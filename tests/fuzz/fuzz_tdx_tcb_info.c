@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TCB info behind its signature: the platform's level and the module's. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* First as a token of a stranger: never accepted. Then as the payload of a token that the right key
  * signed, so that the code behind the signature is reached. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TPMS_ATTEST of a quote. */
 #include "vtpm/verify/structs.h"
 

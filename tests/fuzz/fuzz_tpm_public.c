@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TPM2B_PUBLIC: read, named, made into a key; what was read is written back the same. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TPMT_SIGNATURE. */
 #include "vtpm/verify/structs.h"
 

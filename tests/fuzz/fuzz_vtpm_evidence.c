@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence as JSON, with signature checks that say yes, so that the code behind them is reached. */
 #include "vtpm/verify/verify.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The DER walk over an EK certificate's subjectAltName. */
 #include "vtpm/verify/ek.h"
 

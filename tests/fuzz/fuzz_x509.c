@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One certificate, DER or PEM: whatever is taken can be looked at and verified against itself. */
 #include <stdlib.h>
 

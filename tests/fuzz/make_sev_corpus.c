@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the seeds of SNP's fuzz targets from keys generated here and the reports in the corpus:
  * make-sev-corpus DIR (tests/fuzz/corpus). Run by hand when formats change. */
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the seeds of the TDX fuzz targets with the simulator's platform: make-tdx-corpus DIR
  * (tests/fuzz/corpus). Run by hand when formats change. */
 #include "base/core/file.h"

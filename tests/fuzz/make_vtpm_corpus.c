@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the seeds of the vTPM fuzz targets from a real swtpm: make-vtpm-corpus DIR
  * (tests/fuzz/corpus). Run by hand when formats change. */
 #include "base/core/encoding.h"

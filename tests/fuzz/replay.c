@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Replays a corpus through a fuzz target, so that every unit run also runs every input that ever
  * mattered. Each input is also run cut at every length up to REPLAY_CUTS: truncation is the
  * commonest bad input. */

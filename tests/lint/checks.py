@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every check name in the code is in docs/CHECKS.md, and every name there is in the code."""
 import re
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who may include whom, and who may see which foreign library (docs/DESIGN.md, "Layers")."""
 import re
 

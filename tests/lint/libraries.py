@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What a program is linked with: all of it comes into an initramfs, so the agent links no library that it does not use.
 
     libraries.py PROGRAM LIBRARY...     exactly these (and the C library), by the beginning of their names

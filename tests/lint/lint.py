@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Lint: what the compiler cannot say about the house (docs/DESIGN.md).
 
     lint.py [--root DIR] [RULE...]          check the tree
@@ -24,6 +25,8 @@ RULES = {
     'pure': layers.pure,
     'mirror': layers.mirror,
     'length': rules.length,
+    'spdx': rules.spdx,
+    'format': rules.formatted,
     'banned': rules.banned,
     'pinned': rules.pinned,
     'tee-names': rules.tee_names,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every command and option that a program has is in its man page, and the other way round."""
 import json
 import re

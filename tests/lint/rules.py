@@ -1,7 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules over single files."""
 import json
 import os
 import re
+import subprocess
 
 from tree import line_of
 
@@ -86,3 +88,28 @@ def readme(tree):
     for c in sorted(commands):
         if c not in tree.names or not os.access(tree.path(c), os.X_OK):
             yield 'README.md', 1, f'{c} is not an executable file of the tree'
+
+
+SPDX = 'SPDX-License-Identifier: Apache-2.0'
+HAS_SPDX = re.compile(r'[^ ]*\.(c|h|py|sh)|.*meson\.build|tools/[^/.]+')
+
+
+def spdx(tree):
+    """The licence is the first line, or the second below an interpreter."""
+    for name in tree.names:
+        if HAS_SPDX.fullmatch(name) and '/corpus/' not in name and SPDX not in ''.join(tree.text(name).splitlines()[:2]):
+            yield name, 1, f'the first line is not "{SPDX}"'
+
+
+def formatted(tree):
+    """The C code is what clang-format makes of it."""
+    names = [n for n in tree.c_files(tests=True) if '/corpus/' not in n]
+    try:
+        run = subprocess.run(['clang-format', '--dry-run', '-Werror', *names], cwd=tree.root, capture_output=True, text=True)
+    except OSError:
+        yield '.clang-format', 1, 'clang-format is not to be had: tools/setup installs it'
+        return
+    for m in re.finditer(r'^([^\n:]+):(\d+):\d+: error', run.stderr, re.M):
+        yield m.group(1), int(m.group(2)), 'is not formatted: clang-format -i'
+    if run.returncode and 'error' not in run.stderr:
+        yield '.clang-format', 1, f'clang-format failed: {run.stderr.strip()[:200]}'

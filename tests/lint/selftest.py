@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Proof that each lint rule fires: for every case a small clean tree must pass and the same tree with one flaw must not."""
 import os
 import sys
@@ -38,6 +39,9 @@ CASES = [
     (layers.mirror, {f'sev/{r}/a.c': '' for r in ('host', 'measure', 'verify', 'guest')}, {'sev/extra/a.c': ''}, 'has the folders'),
     (rules.length, {'base/a.c': 'x\n' * 600}, {'base/a.c': 'x\n' * 601}, '601 lines'),
     (rules.length, {'tools/a': 'x\n'}, {'tools/a': 'x\n' * 700}, '700 lines'),
+    (rules.spdx, {'base/a.c': '/* SPDX-License-Identifier: Apache-2.0 */\n'}, {'base/a.c': 'int a;\n'}, 'the first line is not'),
+    (rules.spdx, {'tools/a': '#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\n'}, {'tools/b': '#!/bin/sh\n'}, 'the first line is not'),
+    (rules.formatted, {'base/a.c': 'int a;\n'}, {'base/a.c': 'int a ;\n'}, 'is not formatted'),
     (rules.banned, {'base/a.c': '/* strcpy( */ char *s = "sprintf(";\nint f(void) { return p->system(1); }\n'},
      {'base/a.c': 'int f(void) { strcpy(a, b); }\n'}, 'strcpy is banned'),
     (rules.banned, {'base/a.c': 'snprintf(a, b);\n'}, {'base/a.c': 'sprintf (a, b);\n'}, 'sprintf is banned'),

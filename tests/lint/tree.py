@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The source tree as the lint rules see it: files, C code without comments, string literals."""
 import os
 import re

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's interfaces that the simulator answers, written from Linux' Documentation/virt/kvm
  * (api.rst, x86/amd-memory-encryption.rst) and AMD 56860: the headers of the build machine may be
  * older than SNP. Kept apart from sev/, which the simulator checks. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: what AMD and a guest's owner sign, made with generated keys. Formats: AMD 56860
  * (report, ID block, ID authentication), AMD 57230 (certificates). Every function ends the program
  * when it cannot do its part. */

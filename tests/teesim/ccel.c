@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The event log of a TD's direct boot: which registers firmware and stub extend, with what, in
  * which order. Written from edk2 (OvmfPkg/IntelTdx/TdxHelperLib, TdTcg2Dxe, QemuFwCfgCacheInit,
  * stable202508) and Linux (efi-stub-helper.c), apart from tdx/. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: libvirt's daemon of the forky tree, reached over its socket, with a QEMU in front of
  * the TDX module that is played. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/teesim/fwcfg.h"
 
 #include <libvirt/libvirt-qemu.h>

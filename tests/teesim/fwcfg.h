@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: files of a machine's fw_cfg, read through its ports (QEMU docs/specs/fw_cfg.rst) while
  * no processor of it runs. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ID block and ID authentication as the firmware checks them (AMD 56860, SNP_LAUNCH_FINISH, tables
  * 73 to 76 and chapter 10). With its own reading of the formats and libcrypto only: sev/idblock is
  * what this checks. */

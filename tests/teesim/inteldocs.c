@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Intel's reference values for the test platform, as the PCS serves them: compact JSON, signed over
  * the inner value's bytes. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: what Intel signs for a TDX platform, made with generated keys: the SGX root, the PCK
  * CA, the platform's PCK certificate, the TCB signer, revocation lists, TCB info and the TD quoting
  * enclave's identity (Intel SGX PCK Certificate and CRL Profile; PCS API 4), and quotes (Intel TDX

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A firmware image with an empty variable store: no keys, so no Secure Boot. What MRTD covers stays
  * as it is. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: an unmodified QEMU in front of the simulated platform. */
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulated SNP platform around the shipped programs: a machine that has a processor, /dev/kvm and /dev/sev as an EPYC's, in a mount
 namespace of its own. Nothing in the programs knows of it: /proc/cpuinfo is another file, /dev has one more node, the C library's ioctl is
 tests/teesim's, and the qemu-system-x86_64 that libvirt finds first preloads the same and runs the machine's own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Both names of each function are defined here: the headers must not make one of the other, nor of
  * an inline check. */
 #undef _FILE_OFFSET_BITS

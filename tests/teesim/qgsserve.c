@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The quote service of a TDX host: signs the TDREPORT that it is asked about, in the messages of
  * Intel's quote_wrapper/qgs_msg_lib. Written apart from tdx/guest/qgs.c, as an independent other
  * side. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes and TDREPORTs of the TD in a state file. Offsets: Intel TDX DCAP Quoting Library API,
  * appendix A; Intel TDX Module ABI specification, TDREPORT_STRUCT. */
 #include <openssl/core_names.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The signer at the end of an emulated guest's second serial port
  * (tests/teesim/guest/teesim_guest.c has the messages). */
 #include <stdio.h>

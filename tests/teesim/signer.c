@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* teesim-signer pki DIR [PRODUCT]                            a new test PKI, named as AMD's
  * (default Milan) teesim-signer serve DIR STATE.json SOCKET [device]             reports and
  * derived keys for the guest at the socket, until killed teesim-signer id-block DIGEST POLICY

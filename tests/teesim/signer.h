@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: what a platform would sign for the guest of a state file (tests/teesim/state.c,
  * tdxstate.c), and serving it. */
 #pragma once

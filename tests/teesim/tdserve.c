@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes and TDREPORTs for an emulated guest, as teesim_guest.c asks for them. */
 #include <stdio.h>
 #include <stdlib.h>

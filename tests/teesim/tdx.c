@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A TD's launch: what KVM checks, what the TDX module checks and measures. Order and errors are
  * those of Linux 6.16 (arch/x86/kvm/vmx/tdx.c): each page is added and, where the caller asks for
  * it, extended at once. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The TDX module, played: tdx.c is a TD's launch, tdxcpuid.c what the module lets a TD be
  * configured with, tdxquote.c its question for a quote, tdxstate.c the result. Environment, beside
  * teesim.h's: TEESIM_NO_ENTROPY=N refuses INIT_VM N times with EAGAIN; TEESIM_BUSY=1 refuses

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* KVM's interface to the TDX module that the simulator answers, written from Linux'
  * Documentation/virt/kvm/x86/intel-tdx.rst: the headers of the build machine are older. Kept apart
  * from tdx/, which the simulator checks. */

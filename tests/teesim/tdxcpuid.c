@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CPUID of a TD: a part can be configured at INIT_VM, the rest is fixed by the module or follows
  * the attributes. */
 #include <errno.h>

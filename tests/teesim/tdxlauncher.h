@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: an unmodified QEMU of the forky tree in front of the TDX module that is played. */
 #pragma once
 

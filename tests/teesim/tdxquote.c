@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A guest that asks its host for a quote: the first run of its first vCPU ends as
  * TDG.VP.VMCALL<GetQuote> does (Intel GHCI 1.5, section 3.3; Linux 6.16, struct kvm_run.tdx), with
  * a TD's report in memory that it shares. QEMU does the rest; what it leaves there is the result.

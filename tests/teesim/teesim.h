@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The SNP platform (and the TDX module: tdx.h), played for an unmodified program (QEMU, secure-vm)
  * that it is preloaded into: preload.c   the C library's open, close and ioctl kvm.c       what KVM
  * answers beyond what the machine's own KVM does device.c    /dev/sev launch.c    the SNP launch:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a direct boot logs, as the simulator makes it from the sources of firmware and kernel, leads
  * to the registers that `measure` predicts, and our reader of event logs finds the same registers
  * in it. */

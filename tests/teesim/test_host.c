@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Our own host side in front of the simulated platform (preloaded into this program): the trial's
  * launch through KVM's calls, the probe. */
 #include <sys/stat.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """`secure-vm launch`, the shipped program, on the simulated SNP platform (tests/teesim/machine.py): guard, worker, libvirt's embedded driver
 and QEMU as they are. What the platform measured is what `secure-vm measure` says of the same guest file, in every row; what the platform
 refuses, and what never gets there, ends with the right status and the right check.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a guest file through our domain, an unmodified libvirt and an unmodified QEMU to the
  * platform: what is measured there is what sv_sev_measure predicts. libvirt's driver runs in this
  * program; QEMU is started by a wrapper that preloads the simulator. */

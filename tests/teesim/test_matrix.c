@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What QEMU really submits for a guest, measured by the simulator with code of its own, is what
  * sv_sev_launch_digest predicts; and the platform takes or refuses ID blocks over that prediction.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes of the test platform hold for our verifier under their own root and under no other, at the
  * level that its documents say; a revoked certificate, and every changed bit of what is signed, is
  * seen. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reports of the test platform hold for our verifier under their own root, and under no other;
  * every changed bit that is signed is seen. */
 #include "base/core/file.h"

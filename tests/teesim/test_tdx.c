@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an unmodified QEMU really submits for a TD, measured by the simulator with code of its own,
  * is the MRTD that sv_tdx_mrtd predicts, and the hand-off blocks that it puts into the TD's memory
  * are those of sv_tdx_hob, byte for byte. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Our own host side in front of the TDX module that is played (preloaded into this program): what
  * the trial of a launch submits is what QEMU would, so MRTD and the hand-off blocks are the
  * predicted ones; the probe sees the module. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """`secure-vm launch --connect`, the shipped program, on a machine of the release that knows TDX (tests/teesim/forky) in front of the TDX module
 that is played: that release's libvirt daemon and QEMU as they are. What the module measured is what `secure-vm measure` says of the same guest
 file; what cannot be launched ends with the right status and the right check.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a guest file through our domain, forky's libvirt over its socket and forky's QEMU to the TDX
  * module: what is measured there is what sv_tdx_mrtd predicts, and the identities of the guest file
  * are the TD's. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What KVM puts into a VMSA when a launch is finished (Linux arch/x86/kvm/svm/sev.c,
  * sev_es_sync_vmsa): the state that the program set on the vCPU, as SVM keeps it. Offsets: AMD APM
  * volume 2, table B-4. */

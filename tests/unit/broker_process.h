@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A broker as a process of its own, in a folder of the test's. */
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A QEMU for launcher/virt/acpi.c's test: qtest on descriptor 3, memory, fw_cfg's DMA, the interrupt routes. The firmware's name (-bios) says what is wrong."""
 import os
 import socket

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fetching without a network: answers from a table, a clock that only moves when somebody waits. */
 #pragma once
 

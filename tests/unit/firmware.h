@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Confidential firmware of Debian's packages, as tools/fetch-firmware leaves it in the cache. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Boot files made by the tests: a small kernel that is both bzImage and PE image, variable stores.
  */
 #pragma once

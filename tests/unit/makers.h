@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A maker's server or a mirror of it, on loopback, with the faults that such servers have. One
  * child process; it counts what it is asked. */
 #pragma once

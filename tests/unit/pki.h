@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: keys from JWKs with private members, and certificates with the faults that a verifier
  * must see. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A quote service of our own: a process that answers one connection after another on a unix socket
  * with given bytes. */
 #pragma once

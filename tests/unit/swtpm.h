@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A real software TPM for tests: swtpm with EK certificates by a private CA, everything in a
  * temporary folder. */
 #pragma once

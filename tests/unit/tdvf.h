@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A firmware image of two pages with TDX metadata, made row by row. */
 #pragma once
 

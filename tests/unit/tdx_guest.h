@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A guest as the flags of `secure-vm measure` make one, its small files, and what a prediction of
  * it says. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TDX evidence and collateral through the row of the table. */
 #pragma once
 

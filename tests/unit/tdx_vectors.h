@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The shared vectors of TDX, as the program takes them. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* launcher/acpi: against a program that plays QEMU, with one thing wrong at a time; and against
  * QEMU itself where it and a firmware are. */
 #include <unistd.h>

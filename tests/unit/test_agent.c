@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* agent: the kernel command line's words, DHCP messages; one change at a time. */
 #include "unit.h"
 

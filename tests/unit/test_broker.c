@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The broker as a process of its own, asked by a guest with a real swtpm and by an administrator.
  */
 #include <time.h>

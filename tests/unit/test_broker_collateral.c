@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A broker that may fetch: SNP evidence without certificates, its VCEK, chain and list from a
  * mirror, from the cache, from a folder. The platform, its keys and its certificates are the
  * simulator's; the broker is a process of its own, the mirror another. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The store alone, and the configuration. */
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a guest file to the key and back, with TDX: the policy that the row writes for the guest, a
  * broker of its own process with Intel's collateral in a folder, and a guest whose kernel hands out
  * quotes and whose firmware kept an event log. The platform is the simulator's. */

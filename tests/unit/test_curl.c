@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libcurl as it is set up here, against a server on loopback that does what servers do. */
 #include "tests/unit/makers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ovmf/eventlog: a real boot's log replays to the PCRs of that boot; a small log, one field changed
  * at a time. */
 #include "base/core/encoding.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fetching: patience, cache, locks, and what a failed proof does to the cache. The clock and the
  * sleep are ours; most answers are too, some come from a real server (tests/unit/makers.h). */
 #include "tests/unit/fetch_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pure half of fetching, and folders that were filled elsewhere. */
 #include <sys/stat.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP heads and bodies: what is taken, and one check name for each way of being wrong. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image/cpio: what is written is what our own reader and cpio(1) read back; order of adding does
  * not matter; malformed archives. */
 #include "unit.h"

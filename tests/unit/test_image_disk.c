@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image/disk: owners, modes and device nodes of a tar and the contents of a directory arrive in the
  * file system, without root. */
 #include "unit.h"

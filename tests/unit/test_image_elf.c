@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image/elf: a small file made here, one field changed at a time; and the test program itself. */
 #include "unit.h"
 

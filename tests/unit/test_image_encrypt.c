@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image/encrypt: the image gets its name only when the broker has the key; on any failure nothing
  * is left. */
 #include "unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image/initrd: a modules directory made here and this program as the agent; two runs give equal
  * bytes; what is inside. */
 #include "unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image/moddeps: names, order of loading, malformed files. */
 #include "unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/jose/jose.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* KBS messages: the recorded exchanges, our own writers read back, and what must be refused. */
 #include "base/core/encoding.h"
 #include "tests/unit/unit.h"

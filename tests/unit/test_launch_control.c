@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/control.h"
 #include "launcher/virt/virt-error.h"
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* launcher/native: what libvirt would start, as a machine that is the same to firmware and opens
  * nothing; and the same asked of libvirt itself. */
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* luks: an image encrypted here; its header, read strictly; the binding of a key to it. One field
  * changed at a time. */
 #include "unit.h"

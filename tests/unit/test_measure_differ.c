@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Two results of measure side by side: which input differs, and which step only one of them has. */
 #include "base/json/json.h"
 #include "launcher/cli/diff.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What verifiers keep: found by all its bytes, one place for each platform, bounded; and what goes
  * from process to process. */
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ovmf/pe, ovmf/linux, ovmf/varstore: small files made here, one field changed at a time. */
 #include "tests/unit/unit.h"
 

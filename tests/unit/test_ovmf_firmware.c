@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ovmf/fv, ovmf/lzma, ovmf/volumes, ovmf/platform over the small firmware of
  * tests/vectors/firmware, one field changed at a time. */
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ovmf/authority, siglist, shim, uki: who lets an image start. Images are signed by sbsign, with
  * keys made here; what firmware and shim really do is held against them in tests/e2e/secureboot.py.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The retries around the exchange, and what follows the key. Attester, KBS client and the machine's
  * clock are played by this file: their functions take the place of the real ones. */
 #include <time.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Certificate tables, HCL reports, and the KBS evidence of SNP: there and back, and each with one
  * thing wrong. */
 #include "base/crypto/crypto.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's half of SNP against a device and a kernel of our own: the negotiation of the
  * certificates' buffer, what firmware and hypervisor say, and evidence that is over our bytes. */
 #include "sev/guest/attester.h"

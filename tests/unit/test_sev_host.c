@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The advice of the probe, step by step, over made-up machines; the libvirt domain and what it
  * refuses. */
 #include <sys/stat.h>

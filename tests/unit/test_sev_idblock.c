@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ID blocks: the shared vectors, ours with each byte wrong once, and anonymous ones. */
 #include "base/core/encoding.h"
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* IGVM files: the digest of each good one, the check of each bad one, and what KVM would not launch
  * as written. */
 #include "base/core/encoding.h"

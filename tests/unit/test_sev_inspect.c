@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What inspect says of SNP's files: each kind by its beginning, each with a fault by that fault's
  * name, and others' files not at all. */
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The launch digest against rows that two independent tools computed and that real machines
  * confirmed (shared vectors), and every malformed firmware of the set. */
 #include "base/core/encoding.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An ID key that stays in its token: SoftHSM behind OpenSSL's PKCS#11 provider, found by a pkcs11:
  * URI. The key is imported from a PEM file, so that what the token signs can be held against what
  * the file says. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and
  * what they refuse. */
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The extensions of a VCEK, one byte changed at a time: sv_vek_parse looks at what the certificate
  * says, not at who signed it. */
 #include "base/core/file.h"

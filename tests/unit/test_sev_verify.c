@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reports of real machines under AMD's pinned roots, and a test PKI's reports and certificates,
  * each with one thing wrong. */
 #include "base/core/file.h"

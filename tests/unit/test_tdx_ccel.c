@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tdx/ccel: logs of real TDs replay to the registers that their quotes carry; a small log with one
  * field changed at a time; every cut. */
 #include "base/core/encoding.h"

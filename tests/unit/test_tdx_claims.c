@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Claims of bodies as they might be, without a quote around them, and what the built-in policy says
  * of them. */
 #include "policy/evaluate.h"

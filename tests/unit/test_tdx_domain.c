@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The libvirt domain of a TD: what is in it, that libvirt's own schema takes it, and what is
  * refused. */
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's half of TDX against a kernel, a device and a quote service of our own: quotes over
  * our bytes, the event log beside them, RTMR3 extended afterwards. Quotes are signed by the
  * simulator's platform. */

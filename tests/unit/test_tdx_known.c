@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a verifier keeps of TDX platforms: the answers of test_tdx_tee.c are the same with it; here,
  * what is kept, when, and for whom. */
 #include <malloc.h>

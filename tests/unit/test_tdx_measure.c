@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tdx/measure: every value of measure-expected.json; small files whose events are worked out here;
  * which input moves which register; what is not predicted, and why; the rows of
  * tdx/measure/firmware.c against event logs of real TDs. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MRTD of a real firmware in both orders, HOB lists against digests that real TDs logged, and a
  * small firmware of our own with one thing wrong at a time. */
 #include "base/core/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The advice of the probe, step by step, over made-up machines whose KVM is played by this file's
  * ioctl(). */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of the quote service: one thing wrong at a time; and the conversation over a socket. */
 #include "base/core/buf.h"
 #include "tdx/guest/qgs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes of the simulator's platform with one thing wrong: each field of the form has its check,
  * each part that is signed has its signature's, and each length its error. */
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The row of TDX, its pure part: evidence and collateral in each of their forms to claims, what is
  * needed, rules and what they refuse. Quotes of real platforms with Intel's collateral of their
  * time, and cases with one thing wrong (shared vectors). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The trial's calls, against a KVM that is played by this file: its ioctl() takes the place of the
  * C library's. It holds every call against the kernel's document and measures what is added as the
  * TDX module does. */

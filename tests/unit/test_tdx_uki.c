@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tdx/rtmr-uki: unified kernel images; and the volume of drivers that tdx/measure/firmware.c looks
  * into. */
 #include "tests/unit/tdx_guest.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong
  * (shared vectors). */
 #include "base/core/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TLS: the pinned key and nothing else; the CA and the host's name; and the plain form. Each case
  * is one child that serves once. */
 #include <sys/socket.h>

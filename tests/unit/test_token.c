@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/jose/jose.h"
 #include "attest/jose/token.h"
 #include "base/core/encoding.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reports through configfs-tsm, against a kernel of our own: whose report it is, who else is there,
  * what is left behind. */
 #include <dirent.h>

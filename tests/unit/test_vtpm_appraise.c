@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a measurement to rules, from rules to a verdict, over evidence of a real swtpm. */
 #include "attest/appraise.h"
 #include "guest/guest.h"

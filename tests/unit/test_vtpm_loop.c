@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The whole loop against a real swtpm: hello, challenge, evidence, verification; then one change at
  * a time, one check each. */
 #include "base/core/encoding.h"

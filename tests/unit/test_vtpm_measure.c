@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vtpm/measure and ovmf/explain: with the small firmware and kernel; and against a real boot's log,
  * where its firmware is installed. */
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Event logs against quotes of a real swtpm: PCRs are extended, the log says so, or does not. */
 #include "tests/unit/vtpm_session.h"
 

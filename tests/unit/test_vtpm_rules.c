@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A policy that does not bind what runs is refused, unless the guest file says that it is meant. */
 #include "base/core/file.h"
 #include "guest/guest.h"

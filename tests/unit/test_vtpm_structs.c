@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The TPM structures: valid ones round-trip, one changed field gives one check, every truncation is
  * an error. */
 #include "base/core/limits.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The shared vectors of the KBS "tpm" evidence: every case gets its verdict; MakeCredential against
  * real certificates. */
 #include "base/core/file.h"

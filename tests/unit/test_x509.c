@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/buf.h"
 #include "base/core/file.h"
 #include "tests/unit/pki.h"

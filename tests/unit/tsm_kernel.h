@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: the kernel's side of configfs-tsm, as drivers/virt/coco/tsm.c does it: generation,
  * cached reports, one directory. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions with a real swtpm: what the tests of the vTPM loop share. */
 #pragma once
 

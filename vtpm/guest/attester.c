@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's half: an attestation key in the TPM, its proof of origin, quotes over all PCRs, the
  * firmware's event log. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The only file that sees tpm2-tss: its ESYS, the TCTI for the kernel's device, and (loaded when
  * asked for) the one for swtpm. */
 #include "vtpm/guest/tpm.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands to the TPM of the guest. vtpm/guest/tpm.c is the only file that sees tpm2-tss. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vtpm/host/host.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtual TPM on the host: is swtpm here, and the device in the libvirt domain. */
 #pragma once
 

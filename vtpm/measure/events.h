@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a prediction that vtpm/measure*.c put together. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vtpm/measure/explain.h"
 
 static const struct sv_explain_meaning meanings[] = {

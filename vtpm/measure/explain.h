@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A prediction beside the event log of a boot with a TPM. */
 #pragma once
 

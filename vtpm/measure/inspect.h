@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What files of the vTPM's formats say, unverified. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PCR 0 and 7: what the firmware measures of itself. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PCR 4 and 9: what the firmware and the kernel's EFI stub measure of the kernel. */
 #include "tee/boot.h"
 #include "ovmf/linux.h"

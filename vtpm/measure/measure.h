@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The PCRs that a guest with OVMF, direct kernel boot by QEMU and a TPM will have when its kernel
  * starts, from files alone. How each event comes about: docs/FORMATS.md, "What a vTPM guest
  * measures". */

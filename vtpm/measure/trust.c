@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who may have made the vTPM: certificates as files, turned into the policy's trust. */
 #include <unistd.h>
 

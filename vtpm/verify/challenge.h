@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Credential activation within the KBS exchange (docs/FORMATS.md, "Activation"): what broker and
  * verifier share. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vtpm/verify/credential.h"
 
 /* The label goes in with its terminator (part 1, annex B.4). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TPM2_MakeCredential without a TPM (TPM 2.0 Library, Part 1, section 24): proof that a key lives
  * in the TPM of an endorsement key. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vtpm/verify/ek.h"
 
 #include "base/core/limits.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The endorsement key's certificate: who made this TPM. Pure. */
 #pragma once
 

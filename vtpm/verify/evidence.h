@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vTPM evidence as it travels in the KBS protocol (docs/FORMATS.md, "vTPM evidence"), taken apart.
  * Pure; nothing is verified here. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The order is: signature over the raw bytes, then parsing, then what the quote says. */
 #include "vtpm/verify/quote.h"
 

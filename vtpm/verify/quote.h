@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One quote against one key, one bank and the PCR values that came with it. Pure. */
 #pragma once
 

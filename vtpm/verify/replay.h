@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Does the event log explain the quoted PCRs? Pure. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TPM 2.0 Library, Part 2, as tables. A read past the end sticks in the reader and is reported
  * once, at the end. */
 #include "vtpm/verify/structs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The few TPM 2.0 structures that attestation needs, read and written by the tables of the TPM 2.0
  * Library, Part 2 (rev. 1.59). Pure, our own: the verifier links no TPM stack. Views (struct
  * sv_bytes) point into the bytes that were parsed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vtpm/verify/template.h"
 
 #include "vtpm/verify/credential.h"

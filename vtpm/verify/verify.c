@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The order of the checks: the key's public area, the quotes, where the key comes from, the event
  * log. Each failure has its own name. */
 #include "vtpm/verify/verify.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Verification of vTPM evidence (docs/FORMATS.md, "vTPM evidence"). Pure. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The encrypted disk's /sbin/init of the SNP chain (tests/e2e/snp.py): asks /dev/sev-guest for all
  * that it gives, through the code of the shipped attester (sev/guest/device.h), says what came, and
  * that the disk is open. Static, so that the disk needs nothing else. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test only: stands for the host of an emulated TD at the guest's vsock (tests/e2e/tdx.py). Started
  * by the kernel before the agent (rdinit=/quote-service): loads the vsock modules, listens where a
  * TD finds its host's quote service, lets a child pass what comes there to the test's service

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // SPDX-License-Identifier: GPL-2.0
 /* Test only, never installed: the guest's side of SEV-SNP or TDX for a guest that QEMU merely
  * emulates. Reports come from the test's signer (tests/teesim/signer.c, "serve", "serve-td"), which

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A firmware image in OVMF's form, as small as it can be: small.fd. Its PEIFV has one file of 40 bytes, its DXEFV is empty."""
 import lzma
 import os
