@@ -16,6 +16,7 @@ import checks as checks_mod
 import layers
 import manual
 import rules
+import vectors
 from tree import Tree
 
 RULES = {
@@ -33,6 +34,7 @@ RULES = {
     'paths': rules.machine_paths,
     'readme': rules.readme,
     'checks': checks_mod.checks,
+    'vectors': vectors.vectors,
 }
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Proof that each lint rule fires: for every case a small clean tree must pass and the same tree with one flaw must not."""
+import hashlib
 import os
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import checks
 import layers
 import manual
 import rules
+import vectors
 from tree import Tree
 
 ROW = '| `base.thing` | system | meaning | what to do |\n'
@@ -18,6 +20,9 @@ GOOD_PAGE = '.SH COMMANDS\n.SS "image encrypt SOURCE"\n.TP\n.B \\-\\-out FILE\nW
 TABLE = {'image encrypt': {'out'}}
 README = '```\ntools/demo\n```\n```\ntools/test\n```\n'
 TOOLS = {'README.md': README, 'tools/demo': '#!/bin/sh\n', 'tools/test': '#!/bin/sh\n'}
+
+ONE = '| a.bin | what | own | CC0 | - | {} |\n'.format(hashlib.sha256(b'one\n').hexdigest())
+VECTORS = {'tests/vectors/a.bin': 'one\n', 'tests/vectors/MANIFEST.md': ONE}
 
 # rule, clean tree, flawed files, words of the finding
 CASES = [
@@ -65,6 +70,12 @@ CASES = [
      {'base/a.c': 'printf("a.b.%u a.c.%u", 1);\n'}, 'no code fails with a.b.<n>'),
     (checks.checks, {'docs/CHECKS.md': '| `a.b.member` | format | m | w |\n', 'base/a.c': 'sv_json_need_str(j, "m", &s, "a.b", err);\n'},
      {'base/a.c': 'sv_json_need_str(j, "m", &s, "a.d", err);\n'}, 'a.d is not in'),
+    (vectors.vectors, VECTORS, {'tests/vectors/a.bin': 'two\n'}, 'its sha256 is'),
+    (vectors.vectors, VECTORS, {'tests/vectors/b.bin': ''}, 'it has no row'),
+    (vectors.vectors, VECTORS, {'tests/vectors/MANIFEST.md': ONE + ONE.replace('a.bin', 'b.bin')}, 'is not in the folder'),
+    (vectors.vectors, VECTORS, {'tests/vectors/MANIFEST.md': ONE + ONE}, 'two rows'),
+    (vectors.vectors, VECTORS, {'tests/vectors/MANIFEST.md': ONE.replace('CC0', '')}, 'expected 6'),
+    (vectors.vectors, VECTORS, {'tests/vectors/a.bin': 'x' * ((4 << 20) + 1)}, 'at most'),
 ]
 PAGES = [
     (GOOD_PAGE.replace('\\-\\-out', '\\-\\-into'), TABLE, '--out is not in the page'),
