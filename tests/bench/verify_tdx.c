@@ -4,7 +4,7 @@
  * certificates are new bytes each time, and most of what they cost beyond their signatures is
  * libcrypto's taking them in, so there we stand beside libcrypto doing the same from the same
  * bytes. Then many quotes, during which memory must not grow. Takes a real quote and its collateral
- * (SV_SHARED); fails when a limit is missed. SV_TDX_PEER names a built peer_tdx.go: then
+ * of tests/vectors; fails when a limit is missed. SV_TDX_PEER names a built peer_tdx.go: then
  * go-tdx-guest verifies the same quote in turn with us, by the clock on the wall. bench-verify-tdx
  * [QUOTES] */
 #include <malloc.h>
@@ -52,8 +52,8 @@ static void need(bool ok, const char *what)
 
 static bool load(const char *name, struct sv_buf *out)
 {
-        const char *shared = getenv("SV_SHARED");
-        SV_STR path = sv_asprintf("%s/vectors/tdx/%s", shared ? shared : "../shared", name);
+        const char *source = getenv("SV_SOURCE");
+        SV_STR path = sv_asprintf("%s/tests/vectors/tdx/%s", source ? source : ".", name);
 
         return sv_file_read(path, 1u << 20, out, "bench.file", NULL) == 0;
 }
@@ -235,8 +235,8 @@ static void peer_once(void *arg)
 
 static void peer_start(const char *program)
 {
-        const char *shared = getenv("SV_SHARED");
-        SV_STR dir = sv_asprintf("%s/vectors/tdx", shared ? shared : "../shared");
+        const char *source = getenv("SV_SOURCE");
+        SV_STR dir = sv_asprintf("%s/tests/vectors/tdx", source ? source : ".");
         SV_STR quote = sv_asprintf("%s/" QUOTE, dir);
         SV_STR collateral = sv_asprintf("%s/" COLLATERAL, dir);
         SV_STR time = sv_asprintf("%d", TIME);
@@ -340,10 +340,7 @@ int main(int argc, char **argv)
 
                 have = load(name, &w.file[i]);
         }
-        if (!have) {
-                puts("skipped: the real quotes are not here (SV_SHARED)");
-                return 0;
-        }
+        need(have, "a quote or its collateral is missing in tests/vectors/tdx");
         prepare(&w);
         as_evidence(&w);
         bench_run(rows, 6, ROUNDS, CALLS);

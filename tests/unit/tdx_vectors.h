@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shared vectors of TDX, as the program takes them. */
+/* The vectors of TDX, as the program takes them. */
 #pragma once
 
 #include "base/core/file.h"
 #include "tdx/verify/bundle.h"
 #include "tests/unit/unit.h"
 
-#define DIR "vectors/tdx/"
+#define DIR "tdx/"
 
 static struct sv_err err;
 
 static inline bool load(const char *rel, struct sv_buf *out)
 {
-        SV_STR path = sv_asprintf("%s/" DIR "%s",
-                                  getenv("SV_SHARED") ? getenv("SV_SHARED") : "../shared", rel);
+        SV_STR name = sv_asprintf(DIR "%s", rel);
 
-        return sv_file_read(path, 8u << 20, out, "test.file", NULL) == 0;
+        return sv_file_read(vector_name(name), 8u << 20, out, "test.file", NULL) == 0;
 }
 
 static inline struct sv_json *read_json(const char *rel)
 {
         struct sv_json *j = NULL;
         SV_BUF text = SV_BUF_NULL;
-        char path[200];
 
-        snprintf(path, sizeof(path), DIR "%s", rel);
-        shared_path(path); /* skips without the vectors */
         assert_true(load(rel, &text));
         OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
         return j;

@@ -11,11 +11,10 @@ static struct sv_err err;
 
 static void read_vector(const char *name, struct sv_buf *out)
 {
-        char path[4096];
-        const char *dir = getenv("SV_SOURCE");
+        char rel[100];
 
-        snprintf(path, sizeof(path), "%s/tests/vectors/eventlog/%s", dir ? dir : ".", name);
-        OK(sv_file_read(path, 1u << 20, out, "test", &err));
+        snprintf(rel, sizeof(rel), "eventlog/%s", name);
+        OK(sv_file_read(vector_path(rel), 1u << 20, out, "test", &err));
 }
 
 static void test_real_boot(void **state)

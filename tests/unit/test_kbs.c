@@ -8,7 +8,7 @@
 
 static struct sv_json *load(const char *rel)
 {
-        const char *path = shared_path(rel);
+        const char *path = vector_path(rel);
         SV_BUF text = SV_BUF_NULL;
         struct sv_json *j = NULL;
         struct sv_err err;
@@ -24,9 +24,9 @@ static void print(const struct sv_json *j, struct sv_buf *out)
         sv_json_print(j, out);
 }
 
-static void types_messages(void **state)
+static void message_forms(void **state)
 {
-        SV_JSON *j = load("vectors/kbs/kbs-types/messages.json");
+        SV_JSON *j = load("kbs/messages.json");
         SV_BUF text = SV_BUF_NULL;
         SV_KBS_REQUEST req = {{0}};
         SV_KBS_CHALLENGE ch = {{0}};
@@ -35,30 +35,30 @@ static void types_messages(void **state)
         struct sv_key *key = NULL;
         struct sv_err err;
 
-        print(sv_json_get(j, "parse_request"), &text);
+        print(sv_json_get(j, "request"), &text);
         OK(sv_kbs_parse_request(sv_buf_bytes(&text), &req, &err));
-        assert_string_equal(req.version, "0.0.0");
+        assert_string_equal(req.version, "0.4.0");
         assert_string_equal(req.tee, "tdx");
-        print(sv_json_get(j, "parse_challenge"), &text);
+        print(sv_json_get(j, "challenge"), &text);
         OK(sv_kbs_parse_challenge(sv_buf_bytes(&text), &ch, &err));
-        assert_string_equal(ch.nonce, "42");
+        assert_string_equal(ch.nonce, "bm9uY2U");
         assert_null(ch.params);
-        print(sv_json_get(j, "parse_attestation_ec"), &text);
+        print(sv_json_get(j, "attestation_ec"), &text);
         OK(sv_kbs_parse_attestation(sv_buf_bytes(&text), &ec, &err));
-        assert_string_equal(ec.nonce, "test_nonce");
-        assert_string_equal(ec.key.crv, "fakecrv");
-        assert_string_equal(ec.key.a, "fakex");
-        assert_string_equal(ec.key.b, "fakey");
-        assert_string_equal(ec.additional, "test_additional_evidence");
-        assert_string_equal(sv_json_str(ec.evidence), "test_primary_evidence");
-        print(sv_json_get(j, "parse_attestation_rsa"), &text);
+        assert_string_equal(ec.nonce, "bm9uY2U");
+        assert_string_equal(ec.key.crv, "P-none");
+        assert_string_equal(ec.key.a, "eA");
+        assert_string_equal(ec.key.b, "eQ");
+        assert_string_equal(ec.additional, "of a device");
+        assert_string_equal(sv_json_str(ec.evidence), "of the CPU");
+        print(sv_json_get(j, "attestation_rsa"), &text);
         OK(sv_kbs_parse_attestation(sv_buf_bytes(&text), &rsa, &err));
-        assert_string_equal(rsa.key.a, "fakemodulus");
+        assert_string_equal(rsa.key.a, "bg");
         FAILS(sv_kbs_pubkey_to_key(&rsa.key, &key, &err), SV_FORMAT, "kbs.tee-pubkey");
-        print(sv_json_get(j, "parse_error_information"), &text);
+        print(sv_json_get(j, "error"), &text);
         OK(sv_kbs_parse_error(sv_buf_bytes(&text), &e, &err));
-        assert_string_equal(e.name, "problemtype");
-        assert_string_equal(e.detail, "problemdetail");
+        assert_string_equal(e.name, "a type");
+        assert_string_equal(e.detail, "a detail");
         assert_int_equal(e.class, SV_OK);
 }
 
@@ -77,10 +77,10 @@ static void check_digest(const struct sv_kbs_attestation *m, const char *additio
 static void recorded_exchanges(void **state)
 {
         static const char *const kinds[] = {"ec256", "ec521", "rsa3072"};
-        SV_JSON *runtime = load("vectors/kbs/generated/runtime_data.json");
+        SV_JSON *runtime = load("kbs/generated/runtime_data.json");
 
         for (int i = 0; i < 3; i++) {
-                SV_STR file = sv_asprintf("vectors/kbs/generated/rcar_%s.json", kinds[i]);
+                SV_STR file = sv_asprintf("kbs/generated/rcar_%s.json", kinds[i]);
                 SV_JSON *j = load(file);
                 SV_BUF text = SV_BUF_NULL;
                 SV_KBS_ATTESTATION m = {{0}};
@@ -350,7 +350,7 @@ static void outcome_messages(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(types_messages),
+                cmocka_unit_test(message_forms),
                 cmocka_unit_test(recorded_exchanges),
                 cmocka_unit_test(only_typed_members_are_bound),
                 cmocka_unit_test(bad_attestations),

@@ -16,11 +16,7 @@ static struct sv_err err;
 
 static void small(struct sv_buf *out)
 {
-        char path[4096];
-        const char *dir = getenv("SV_SOURCE");
-
-        snprintf(path, sizeof(path), "%s/tests/vectors/firmware/small.fd", dir ? dir : ".");
-        OK(sv_file_read(path, 1u << 20, out, "test", &err));
+        OK(sv_file_read(vector_path("firmware/small.fd"), 1u << 20, out, "test", &err));
         assert_int_equal(out->n, 4096);
 }
 

@@ -13,8 +13,8 @@ static void load(const char *name, struct sv_buf *out)
 {
         char path[256];
 
-        snprintf(path, sizeof(path), "vectors/snp/%s", name);
-        OK(sv_file_read(shared_path(path), 1u << 20, out, "test.file", &err));
+        snprintf(path, sizeof(path), "snp/%s", name);
+        OK(sv_file_read(vector_path(path), 1u << 20, out, "test.file", &err));
 }
 
 static void each_table(void **state)

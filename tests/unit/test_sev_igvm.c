@@ -7,7 +7,7 @@
 #include "sev/measure/igvm.h"
 #include "tests/unit/unit.h"
 
-#define DIR "vectors/snp/"
+#define DIR "snp/"
 
 static void load(const char *rel, struct sv_buf *out)
 {
@@ -15,7 +15,7 @@ static void load(const char *rel, struct sv_buf *out)
         char path[256];
 
         snprintf(path, sizeof(path), DIR "%s", rel);
-        OK(sv_file_read(shared_path(path), 16u << 20, out, "test.file", &err));
+        OK(sv_file_read(vector_path(path), 16u << 20, out, "test.file", &err));
 }
 
 static void every_file_of_the_set(void **state)

@@ -12,7 +12,7 @@
 #include "sev/tee.h"
 #include "tests/unit/unit.h"
 
-#define DIR       "vectors/snp/"
+#define DIR       "snp/"
 #define JUNE_2026 1780272000
 
 static struct sv_err err;
@@ -22,7 +22,7 @@ static void load(const char *rel, struct sv_buf *out)
         char path[256];
 
         snprintf(path, sizeof(path), DIR "%s", rel);
-        OK(sv_file_read(shared_path(path), 1u << 20, out, "test.file", &err));
+        OK(sv_file_read(vector_path(path), 1u << 20, out, "test.file", &err));
 }
 
 /* One for all of these tests, whatever order they come in. */
@@ -223,7 +223,7 @@ static void own_certificates(void **state)
  * nobody. */
 static void learned(void **state)
 {
-        /* first: nothing is lost when it skips */
+
         SV_JSON *evidence = evidence_of("synth/reports/ok-milan-v3.bin");
         SV_MEMORY *m = sv_memory_new(), *other = sv_memory_new();
         SV_BUF vek = SV_BUF_NULL, ca = SV_BUF_NULL, root = SV_BUF_NULL, raw = SV_BUF_NULL,

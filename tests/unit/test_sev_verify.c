@@ -6,7 +6,7 @@
 #include "sev/verify/verify.h"
 #include "tests/unit/unit.h"
 
-#define DIR       "vectors/snp/"
+#define DIR       "snp/"
 #define JUNE_2026 1780272000
 
 struct inputs {
@@ -20,7 +20,7 @@ static void load(const char *rel, struct sv_buf *out)
         char path[256];
 
         snprintf(path, sizeof(path), DIR "%s", rel);
-        OK(sv_file_read(shared_path(path), 1u << 20, out, "test.file", &err));
+        OK(sv_file_read(vector_path(path), 1u << 20, out, "test.file", &err));
 }
 
 static void load_certs(const char *rel, struct sv_buf *raw, struct sv_certs *out)

@@ -14,8 +14,8 @@ static void read_vector(const char *folder, const char *name, struct sv_buf *out
 {
         char path[200];
 
-        snprintf(path, sizeof(path), "vectors/tdx/%s/%s", folder, name);
-        OK(sv_file_read(shared_path(path), 8u << 20, out, "test", &err));
+        snprintf(path, sizeof(path), "tdx/%s/%s", folder, name);
+        OK(sv_file_read(vector_path(path), 8u << 20, out, "test", &err));
 }
 
 /* How many of RTMR0 to RTMR3 (bit by bit) are the quote's. */

@@ -12,6 +12,7 @@
 #include "launcher/virt/domain.h"
 #include "launcher/host/host.h"
 #include "tdx/host/host.h"
+#include "tests/unit/schemas.h"
 #include "tests/unit/tdvf.h"
 
 static char root[] = "/tmp/tdx-domain.XXXXXX";
@@ -209,40 +210,38 @@ static void quotes(void **state)
                       "tdx.domain.quote_port");
 }
 
-/* libvirt 12.8 takes what we write; 11.3 knows no TD. */
+/* Each schema that knows TDs takes what we write; one that does not takes none of it. */
 static void schema(void **state)
 {
-        static const struct {
-                const char *rng;
-                bool knows;
-        } t[] = {{"vectors/launch/schemas-12.8.0/domain.rng", true},
-                 {"vectors/launch/libvirt-11.3/schemas/domain.rng", false}};
         static const char *const members[] = {
                 GOOD,
                 TDX("\"mrconfigid\":\"" ONES "\",\"mrowner\":\"" ONES "\",\"mrownerconfig\":\"" ONES
                     "\""),
                 TDX("\"quote_service\":\"none\",\"quote_port\":4050")};
         struct sv_err err = SV_ERR_NULL;
+        unsigned taken = 0;
         char file[200];
 
         snprintf(file, sizeof(file), "%s/domain.xml", root);
-        if (access("/usr/bin/xmllint", X_OK) < 0) {
-                print_message("SKIP: xmllint is not on this machine\n");
-                skip();
-        }
-        for (size_t i = 0; i < 2; i++) {
-                const char *argv[] = {"xmllint", "--noout", "--relaxng", shared_path(t[i].rng),
-                                      file,      NULL};
+        for (int i = 0; i < SCHEMAS; i++) {
+                bool knows = false;
+                const char *rng = schema_path(i, &knows);
+                const char *argv[] = {"xmllint", "--noout", "--relaxng", rng, file, NULL};
 
-                for (size_t k = 0; k < sizeof(members) / sizeof(members[0]); k++) {
+                for (size_t k = 0; rng && k < sizeof(members) / sizeof(members[0]); k++) {
                         SV_BUF x = SV_BUF_NULL;
 
                         OK(domain(members[k], &x, &err));
                         put("domain.xml", sv_buf_bytes(&x));
-                        if ((sv_host_run(argv, NULL, "test.schema", &err) == 0) != t[i].knows)
-                                fail_msg("%s %s %s", t[i].rng,
-                                         t[i].knows ? "does not take" : "takes", sv_buf_str(&x));
+                        if ((sv_host_run(argv, NULL, "test.schema", &err) == 0) != knows)
+                                fail_msg("%s %s %s", rng, knows ? "does not take" : "takes",
+                                         sv_buf_str(&x));
+                        taken += knows;
                 }
+        }
+        if (!taken) {
+                print_message("SKIP: no libvirt schema here knows TDs (tools/fetch-forky)\n");
+                skip();
         }
 }
 

@@ -30,7 +30,6 @@ static bool warm(struct sv_memory *m, const struct sv_json *evidence, const stru
 
 static void kept_by_its_bytes(void **state)
 {
-        shared_path(DIR REAL); /* first: nothing is lost when it skips */
         struct collateral a = {.n = 0}, b = {.n = 0};
         SV_MEMORY *m = sv_memory_new();
         SV_JSON *evidence = evidence_of(REAL);
@@ -79,7 +78,6 @@ static void kept_by_its_bytes(void **state)
  * them. */
 static void guests_certificates(void **state)
 {
-        shared_path(DIR REAL); /* first: nothing is lost when it skips */
         struct collateral c = {.n = 0};
         SV_MEMORY *m = sv_memory_new();
         SV_JSON *evidence = sv_json_object();
@@ -119,7 +117,6 @@ static void guests_certificates(void **state)
 /* What one memory tells, another proves anew, at its own time, and then knows. */
 static void learned(void **state)
 {
-        shared_path(DIR REAL); /* first: nothing is lost when it skips */
         struct collateral c = {.n = 0};
         SV_MEMORY *m = sv_memory_new(), *other = sv_memory_new();
         SV_JSON *evidence = evidence_of(REAL);
@@ -166,7 +163,6 @@ static size_t in_use(void)
 
 static void ten_thousand(void **state)
 {
-        shared_path(DIR REAL); /* first: nothing is lost when it skips */
         struct collateral c = {.n = 0};
         SV_MEMORY *m = sv_memory_new();
         SV_JSON *evidence = evidence_of(REAL);

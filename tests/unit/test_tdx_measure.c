@@ -10,8 +10,7 @@ static void read_expected(struct sv_json **j)
 {
         SV_BUF text = SV_BUF_NULL;
 
-        OK(sv_file_read(shared_path("vectors/tdx/measure-expected.json"), 1u << 20, &text, "test",
-                        &err));
+        OK(sv_file_read(vector_path("tdx/measure-expected.json"), 1u << 20, &text, "test", &err));
         OK(sv_json_parse(sv_buf_bytes(&text), "test", j, &err));
 }
 
@@ -391,8 +390,8 @@ static void real_logs(void **state)
                 SV_JSON *rows = NULL;
                 SV_BUF log = SV_BUF_NULL;
 
-                snprintf(path, sizeof(path), "vectors/tdx/ccel/%s", t[i].log);
-                OK(sv_file_read(shared_path(path), 1u << 20, &log, "test", &err));
+                snprintf(path, sizeof(path), "tdx/ccel/%s", t[i].log);
+                OK(sv_file_read(vector_path(path), 1u << 20, &log, "test", &err));
                 rows = sv_json_array();
                 snprintf(form, sizeof(form), "\"generation\":\"%s\"", t[i].generation);
 

@@ -48,7 +48,7 @@ static void write_uki(const char *name, const char *const parts[][2], size_t n)
         {                                                                                         \
                 ".sbat", "sbat,1"                                                                 \
         }
-#define REAL_LOG "vectors/tdx/ccel/trustee-CCEL_data_grub_gke.bin" /* booted such an image */
+#define REAL_LOG "tdx/ccel/trustee-CCEL_data_grub_gke.bin" /* booted such an image */
 
 static void unified_image(void **state)
 {
@@ -151,7 +151,7 @@ static void agent_unreached(void **state)
 static void like_a_real_boot(void **state)
 {
         static const char *const parts[][2] = {STUB("255.4-1"), PARTS};
-        const char *path = shared_path(REAL_LOG); /* first: nothing is lost when it skips */
+        const char *path = vector_path(REAL_LOG);
         struct sv_measurement m = {0};
         SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
         SV_JSON *rows = sv_json_array();

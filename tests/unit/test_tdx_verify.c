@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong
- * (shared vectors). */
+ * (tests/vectors). */
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "tdx/verify/verify.h"
 #include "tests/unit/unit.h"
 
-#define DIR "vectors/tdx/"
+#define DIR "tdx/"
 
 struct files {
         struct sv_buf quote, info, info_chain, qe, qe_chain, pck_crl, root_crl, root;
@@ -16,11 +16,9 @@ struct files {
 static void load(struct sv_buf *out, const char *dir, const char *name, bool may_miss)
 {
         struct sv_err err = SV_ERR_NULL;
-        SV_STR path = sv_asprintf("%s/" DIR "%s%s%s",
-                                  getenv("SV_SHARED") ? getenv("SV_SHARED") : "../shared", dir,
-                                  *name ? "/" : "", name);
+        SV_STR rel = sv_asprintf(DIR "%s%s%s", dir, *name ? "/" : "", name);
 
-        if (sv_file_read(path, 1u << 20, out, "test.file", &err) < 0 && !may_miss)
+        if (sv_file_read(vector_name(rel), 1u << 20, out, "test.file", &err) < 0 && !may_miss)
                 fail_msg("%s", err.msg);
 }
 
@@ -102,7 +100,6 @@ static struct sv_json *read_json(const char *name)
         SV_BUF text = SV_BUF_NULL;
         struct sv_json *j = NULL;
 
-        shared_path(name);
         load(&text, name + strlen(DIR), "", false);
         OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
         return j;
@@ -251,7 +248,6 @@ static void every_length(void **state)
         struct sv_quote q;
         size_t whole;
 
-        shared_path(DIR "quotes/gtg-v5-td15.bin");
         load(&raw, "quotes/gtg-v5-td15.bin", "", false);
         OK(sv_quote_parse(sv_buf_bytes(&raw), &q, &err));
         assert_int_equal(q.td.type, SV_TD_15);
@@ -265,7 +261,7 @@ static void every_length(void **state)
  * which it is no longer valid. */
 static void collateral_serves_many(void **state)
 {
-        static const char *const quotes[] = {"quotes/ed-00806f-tdx10.bin", "quotes/gtg-cos113.bin",
+        static const char *const quotes[] = {"quotes/tr-azure-v4.bin", "quotes/gtg-cos113.bin",
                                              "quotes/tr-azure-v4.bin"};
         static const enum sv_tcb_status statuses[] = {SV_TCB_OUT_OF_DATE, SV_TCB_UP_TO_DATE,
                                                       SV_TCB_OUT_OF_DATE};
@@ -274,7 +270,6 @@ static void collateral_serves_many(void **state)
         SV_TDX_COLLATERAL c = {.skip_signatures = false};
         struct files f = {0};
 
-        shared_path(DIR "quotes");
         load(&f.info, "collateral/00806f-2025-02", "tcb_info.json", false);
         load(&f.info_chain, "collateral/00806f-2025-02", "tcb_info_chain.pem", false);
         load(&f.qe, "collateral/00806f-2025-02", "qe_identity.json", false);
@@ -323,7 +318,6 @@ static void chains_do_not_mix(void **state)
         struct sv_quote q;
         size_t first;
 
-        shared_path(DIR "quotes");
         load(&raw, "quotes/gtg-cos113.bin", "", false);
         load(&pck, "collateral/00806f-2025-02", "pck_crl.der", false);
         load(&root, "collateral/00806f-2025-02", "root_ca_crl.der", false);

@@ -173,11 +173,11 @@ static void load(const char *rel, struct sv_json **out)
         SV_BUF text = SV_BUF_NULL;
         struct sv_err err;
 
-        OK(sv_file_read(shared_path(rel), 8 << 20, &text, "test.file", &err));
+        OK(sv_file_read(vector_path(rel), 8 << 20, &text, "test.file", &err));
         OK(sv_json_parse(sv_buf_bytes(&text), "test", out, &err));
 }
 
-static void shared_vectors(void **state)
+static void every_vector(void **state)
 {
         static const struct {
                 const char *name, *check; /* NULL: holds */
@@ -199,8 +199,8 @@ static void shared_vectors(void **state)
         struct sv_err err = SV_ERR_NULL;
         size_t met = 0;
 
-        load("vectors/kbs/generated/ear_tokens.json", &all);
-        load("vectors/kbs/generated/as_signer.jwk", &jwk);
+        load("kbs/generated/ear_tokens.json", &all);
+        load("kbs/generated/as_signer.jwk", &jwk);
         k = sv_jwk_to_key(jwk, NULL, "t", &err);
         assert_non_null(k);
         cases = sv_json_get(all, "cases");
@@ -233,7 +233,7 @@ int main(void)
                 cmocka_unit_test(an_attestation_result),
                 cmocka_unit_test(each_claim_fault_has_its_name),
                 cmocka_unit_test(admin_tokens),
-                cmocka_unit_test(shared_vectors),
+                cmocka_unit_test(every_vector),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,15 +25,6 @@ static const char *path_of(const char *name)
         return p;
 }
 
-static const char *source(const char *name)
-{
-        static char path[4096];
-
-        snprintf(path, sizeof(path), "%s/tests/vectors/%s",
-                 getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".", name);
-        return path;
-}
-
 /* Folder with firmware, variable store, kernel and initramfs. */
 static int setup(void **state)
 {
@@ -44,7 +35,7 @@ static int setup(void **state)
                 return -1;
         make_kernel(kernel);
         make_store(store);
-        OK(sv_file_read(source("firmware/small.fd"), 1u << 20, &firmware, "test", &err));
+        OK(sv_file_read(vector_path("firmware/small.fd"), 1u << 20, &firmware, "test", &err));
         OK(sv_file_write(path_of("CODE.fd"), 0644, sv_buf_bytes(&firmware), &err));
         OK(sv_file_write(path_of("VARS.fd"), 0644, sv_bytes(store, sizeof(store)), &err));
         OK(sv_file_write(path_of("kernel"), 0644, sv_bytes(kernel, sizeof(kernel)), &err));
@@ -223,8 +214,8 @@ static bool same_firmware(void)
 
 static void read_log(struct sv_buf *bytes, struct sv_tcg_log *log)
 {
-        OK(sv_file_read(source("eventlog/debian12-ovmf4m-linux61.bin"), 1u << 20, bytes, "test",
-                        &err));
+        OK(sv_file_read(vector_path("eventlog/debian12-ovmf4m-linux61.bin"), 1u << 20, bytes,
+                        "test", &err));
         OK(sv_tcg_log_parse(sv_buf_bytes(bytes), &sv_registers_pcr, log, &err));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shared vectors of the KBS "tpm" evidence: every case gets its verdict; MakeCredential against
+/* The vectors of the KBS "tpm" evidence: every case gets its verdict; MakeCredential against
  * real certificates. */
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -11,13 +11,13 @@
 #include "vtpm/verify/quote.h"
 #include "vtpm/verify/verify.h"
 
-#define DIR "vectors/kbs/generated/tpm/"
+#define DIR "kbs/generated/tpm/"
 
-static void read_shared(const char *rel, struct sv_buf *out)
+static void read_vector(const char *rel, struct sv_buf *out)
 {
         struct sv_err err;
 
-        OK(sv_file_read(shared_path(rel), SV_JSON_SIZE_MAX, out, "test", &err));
+        OK(sv_file_read(vector_path(rel), SV_JSON_SIZE_MAX, out, "test", &err));
 }
 
 static int verify(const struct sv_json *c, struct sv_err *err)
@@ -58,7 +58,7 @@ static void cases(void **state)
         SV_JSON *list = NULL;
         struct sv_err err;
 
-        read_shared(DIR "tpm_cases.json", &text);
+        read_vector(DIR "tpm_cases.json", &text);
         OK(sv_json_parse(sv_buf_bytes(&text), "test", &list, &err));
         assert_int_equal(sv_json_len(list), sizeof(expected) / sizeof(*expected));
         for (size_t i = 0; i < sv_json_len(list); i++) {
@@ -84,7 +84,7 @@ static void quotes(void **state)
         struct sv_err err;
         int held = 0;
 
-        read_shared(DIR "tpm_cases.json", &text);
+        read_vector(DIR "tpm_cases.json", &text);
         OK(sv_json_parse(sv_buf_bytes(&text), "test", &list, &err));
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const struct sv_json *c = sv_json_at(list, i);
@@ -120,8 +120,8 @@ static void ak_name(void **state)
         struct sv_tpm_name name;
         struct sv_err err;
 
-        read_shared(DIR "ak.tss", &tss);
-        read_shared(DIR "ak.name", &want);
+        read_vector(DIR "ak.tss", &tss);
+        read_vector(DIR "ak.name", &want);
         OK(sv_tpm_name(sv_buf_bytes(&tss), &name, &err));
         assert_true(sv_bytes_eq(sv_tpm_name_bytes(&name), sv_buf_bytes(&want)));
 }
@@ -135,8 +135,8 @@ static void ek_certs(void **state)
         SV_CERT *not_ek = NULL;
         struct sv_err err;
 
-        read_shared(DIR "swtpm_localca_root.pem", &root);
-        read_shared(DIR "swtpm_localca_issuer.pem", &issuer);
+        read_vector(DIR "swtpm_localca_root.pem", &root);
+        read_vector(DIR "swtpm_localca_issuer.pem", &issuer);
         const struct sv_blob list[] = {{"ek-root", sv_buf_bytes(&root)},
                                        {"ek-intermediate", sv_buf_bytes(&issuer)}};
         const struct sv_collateral collateral = {list, 2};
@@ -149,7 +149,7 @@ static void ek_certs(void **state)
                 SV_CERT *cert = NULL;
                 SV_KEY *key = NULL;
 
-                read_shared(files[i], &der);
+                read_vector(files[i], &der);
                 cert = sv_cert_from_der(sv_buf_bytes(&der), "test", &err);
                 assert_non_null(cert);
                 OK(sv_vtpm_ek_verify(cert, &(struct sv_certs){0}, &collateral, 1800000000, false,
@@ -165,7 +165,7 @@ static void ek_certs(void **state)
                 assert_int_equal(blob.n, 2 + 2 + sv_digest_size(profile.name_alg) + 34);
                 assert_int_equal(encrypted.n, i ? 2 + 2 * 50 : 2 + 256);
         }
-        read_shared(DIR "platform_cert.der", &platform);
+        read_vector(DIR "platform_cert.der", &platform);
         not_ek = sv_cert_from_der(sv_buf_bytes(&platform), "test", &err);
         assert_non_null(not_ek);
         FAILS(sv_vtpm_ek_verify(not_ek, &(struct sv_certs){0}, &collateral, 1800000000, false,

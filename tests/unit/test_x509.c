@@ -303,7 +303,7 @@ static void load(const char *rel, struct sv_buf *out)
 {
         struct sv_err err = SV_ERR_NULL;
 
-        OK(sv_file_read(shared_path(rel), 1 << 20, out, "test.file", &err));
+        OK(sv_file_read(vector_path(rel), 1 << 20, out, "test.file", &err));
 }
 
 static void endorsement_certificates_of_a_software_tpm(void **state)
@@ -318,8 +318,8 @@ static void endorsement_certificates_of_a_software_tpm(void **state)
         char path[128], cn[256];
         int64_t from, to;
 
-        load("vectors/kbs/generated/tpm/swtpm_localca_root.pem", &root);
-        load("vectors/kbs/generated/tpm/swtpm_localca_issuer.pem", &issuer);
+        load("kbs/generated/tpm/swtpm_localca_root.pem", &root);
+        load("kbs/generated/tpm/swtpm_localca_issuer.pem", &issuer);
         OK(sv_certs_parse(sv_buf_bytes(&root), &roots, "t", &err));
         OK(sv_certs_parse(sv_buf_bytes(&issuer), &between, "t", &err));
         for (size_t i = 0; i < 3; i++) {
@@ -327,7 +327,7 @@ static void endorsement_certificates_of_a_software_tpm(void **state)
                 SV_CERT *c = NULL;
                 struct sv_certs none = {NULL, 0};
 
-                snprintf(path, sizeof(path), "vectors/kbs/generated/tpm/%s", leaves[i]);
+                snprintf(path, sizeof(path), "kbs/generated/tpm/%s", leaves[i]);
                 load(path, &der);
                 c = sv_cert_from_der(sv_buf_bytes(&der), "t", &err);
                 assert_non_null(c);

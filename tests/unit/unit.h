@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/core/err.h"
@@ -32,19 +33,39 @@
                 assert_true(strlen(err.msg) > 10);                            \
         } while (0)
 
-/* A file of ../shared; the test is skipped, and says so, when it is not there. */
-static inline const char *shared_path(const char *rel)
+/* The path of a file of tests/vectors that need not be there. */
+static inline const char *vector_name(const char *rel)
+{
+        static char path[4096];
+        const char *dir = getenv("SV_SOURCE");
+
+        snprintf(path, sizeof(path), "%s/tests/vectors/%s", dir ? dir : ".", rel);
+        return path;
+}
+
+/* A file of tests/vectors. They are committed: a case whose file is missing fails. */
+static inline const char *vector_path(const char *rel)
+{
+        const char *path = vector_name(rel);
+
+        if (access(path, R_OK) < 0)
+                fail_msg("tests/vectors/%s is missing", rel);
+        return path;
+}
+
+/*
+ * A file of the optional folder ../shared, for cases beyond those that a clone has: code of others,
+ * which is not committed. Such a case is named extra_*, and is skipped without the file.
+ */
+static inline const char *extra_path(const char *rel)
 {
         static char path[4096];
         const char *dir = getenv("SV_SHARED");
-        FILE *f;
 
-        snprintf(path, sizeof(path), "%s/%s", dir ? dir : "../shared", rel);
-        f = fopen(path, "rb");
-        if (!f) {
-                print_message("SKIP: the shared vector %s is not on this machine\n", rel);
+        snprintf(path, sizeof(path), "%s/vectors/%s", dir ? dir : "../shared", rel);
+        if (access(path, R_OK) < 0) {
+                print_message("EXTRA: this case needs %s of the optional folder ../shared\n", rel);
                 skip();
         }
-        fclose(f);
         return path;
 }
