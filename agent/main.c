@@ -11,6 +11,7 @@
 #include "agent/unlock.h"
 #include "base/program/cli.h"
 #include "base/program/log.h"
+#include "base/program/memory.h"
 #include "base/core/secret.h"
 
 /* No shell, no second way: what fails here ends with the disk locked and the machine off. */
@@ -18,6 +19,7 @@ static _Noreturn void run_as_init(void)
 {
         struct sv_err err = SV_ERR_NULL;
 
+        sv_memory_end_with(sv_system_power_off);
         if (sv_secret_harden_process(&err) == 0)
                 sv_unlock(&err);
         sv_event_failed(&err);

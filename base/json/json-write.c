@@ -4,51 +4,64 @@
 #include "base/core/encoding.h"
 #include "base/json/json-c.h"
 
-/* Without memory for a few bytes of JSON nothing sensible can follow. */
-static struct sv_json *made(json_object *o)
+/* What could not be made in this thread since sv_json_ok was last asked. */
+static _Thread_local bool lost;
+
+int sv_json_ok(struct sv_err *err)
 {
-        if (!o)
-                abort();
+        if (!lost)
+                return 0;
+        lost = false;
+        return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a JSON value");
+}
+
+static struct sv_json *check_made(json_object *o)
+{
+        lost |= !o;
         return wrap(o);
 }
 
 struct sv_json *sv_json_object(void)
 {
-        return made(json_object_new_object());
+        return check_made(json_object_new_object());
 }
 
 struct sv_json *sv_json_array(void)
 {
-        return made(json_object_new_array());
+        return check_made(json_object_new_array());
 }
 
 struct sv_json *sv_json_new_str(const char *s)
 {
-        return made(json_object_new_string(s));
+        return check_made(json_object_new_string(s));
 }
 
 struct sv_json *sv_json_new_int(int64_t v)
 {
-        return made(json_object_new_int64(v));
+        return check_made(json_object_new_int64(v));
 }
 
 struct sv_json *sv_json_new_bool(bool v)
 {
-        return made(json_object_new_boolean(v));
+        return check_made(json_object_new_boolean(v));
+}
+
+/* The value goes down with a container that takes nothing. */
+static struct sv_json *lose(struct sv_json *value)
+{
+        lost = true;
+        sv_json_free(value);
+        return NULL;
 }
 
 struct sv_json *sv_json_set(struct sv_json *o, const char *member, struct sv_json *value)
 {
-        if (json_object_object_add(obj(o), member, obj(value)) < 0)
-                abort();
-        return value;
+        return o && json_object_object_add(obj(o), member, obj(value)) == 0 ? value : lose(value);
 }
 
 struct sv_json *sv_json_add(struct sv_json *array, struct sv_json *value)
 {
-        if (json_object_array_add(obj(array), obj(value)) < 0)
-                abort();
-        return value;
+        return array && json_object_array_add(obj(array), obj(value)) == 0 ? value : lose(value);
 }
 
 void sv_json_set_str(struct sv_json *o, const char *member, const char *s)
@@ -73,8 +86,7 @@ static void set_coded(struct sv_json *o, const char *member, struct sv_bytes b,
 
         encode(&text, b);
         sv_json_set_str(o, member, sv_buf_str(&text));
-        if (text.bad)
-                abort();
+        lost |= text.bad;
 }
 
 void sv_json_set_hex(struct sv_json *o, const char *member, struct sv_bytes b)
@@ -151,7 +163,7 @@ static int canonical_object(json_object *o, struct sv_buf *out, struct sv_err *e
         int r = 0;
 
         if (!names)
-                abort();
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for canonical JSON");
         json_object_object_foreach(o, name, child)
         {
                 (void)child;

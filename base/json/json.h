@@ -79,8 +79,9 @@ unsigned sv_json_line(struct sv_bytes text, const char *pointer);
 struct sv_bytes sv_json_raw(struct sv_bytes text, const char *pointer);
 
 /* --- writing --- */
-/* Makers end the program when there is no memory (as sv_asprintf does). set/add take ownership of
- * `value` and return it (borrowed). */
+/* set/add take ownership of `value` and return it (borrowed). What cannot be made for want of
+ * memory is NULL, and what it was to be put into lacks it: whoever hands JSON on asks sv_json_ok
+ * first. */
 struct sv_json *sv_json_object(void);
 struct sv_json *sv_json_array(void);
 struct sv_json *sv_json_new_str(const char *s);
@@ -102,3 +103,5 @@ void sv_json_pretty(const struct sv_json *j, struct sv_buf *out);
 /* RFC 8785 (JCS) canonical form; members sorted. Doubles are refused: SV_FORMAT "json.canonical".
  */
 int sv_json_canonical(const struct sv_json *j, struct sv_buf *out, struct sv_err *err);
+/* 0, or SV_SYSTEM "base.memory": this thread could not make a value since it was last asked. */
+int sv_json_ok(struct sv_err *err);

@@ -8,6 +8,7 @@
 #include "base/core/buf.h"
 #include "base/json/json.h"
 #include "base/program/log.h"
+#include "base/program/memory.h"
 
 /* Options that every command has. */
 static const struct sv_opt common[] = {
@@ -310,8 +311,8 @@ static int help_about(const char *program, const char *about, const struct sv_cm
         return SV_USAGE;
 }
 
-int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmds, int argc,
-                char **argv)
+static int run_program(const char *program, const char *about, const struct sv_cmd *cmds, int argc,
+                       char **argv)
 {
         struct sv_args args = {.program = program};
         struct sv_err err = SV_ERR_NULL;
@@ -348,4 +349,16 @@ int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmd
                 return print_help(program, args.cmd), 0;
         sv_log_init(program, sv_has(&args, "quiet") ? -1 : sv_has(&args, "verbose") ? 1 : 0);
         return run(&args);
+}
+
+int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmds, int argc,
+                char **argv)
+{
+        int status;
+
+        sv_memory_print_json(json_wanted(argc, argv));
+        status = run_program(program, about, cmds, argc, argv);
+        fflush(stdout);
+        sv_memory_answered(status);
+        return status;
 }

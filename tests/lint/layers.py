@@ -58,7 +58,7 @@ FOREIGN = [
     (r'cpuid\.h', r'(sev|tdx)/host/probe\.c'),
 ]
 SYSTEM = re.compile(r'(linux|sys|arpa|net|netinet|asm|netpacket)/.*|'
-                    r'(assert|ctype|dirent|dlfcn|endian|errno|elf|fcntl|fnmatch|ftw|getopt|glob|grp|inttypes|libgen|limits|locale|math|netdb|'
+                    r'(assert|ctype|dirent|dlfcn|endian|errno|elf|fcntl|fnmatch|ftw|getopt|malloc|glob|grp|inttypes|libgen|limits|locale|math|netdb|'
                     r'poll|pthread|pty|pwd|sched|setjmp|signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|'
                     r'syslog|termios|time|unistd|wchar|ifaddrs|stdalign|stdnoreturn)\.h')
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
