@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sum up meson's test logs: every single case of every test program, and every skipped one by name and reason.
+"""Sum up meson's test logs: every failed and skipped case by name, a table of the suites, and one closing line.
 
-    tally.py LOG.json...      prints one line for each failed and skipped case, then "N passed, N failed, N skipped, N extra not run"
+    tally.py [SUFFIX=]LOG.json...
 
-An extra case (its name begins with extra_) needs something that no clone has, beside what another case tests with committed data.
+One line for each failed and skipped case, then a row for each suite (cases passed, failed and skipped, seconds of its programs added up),
+then "N passed, N failed, N skipped". SUFFIX names a second run of the same suites ("sanitized"). An extra case (its name
+begins with extra_) needs something that no clone has, beside what another case tests with committed data.
 """
 import json
 import re
@@ -12,6 +14,7 @@ import sys
 
 # What the test programs print for one case: cmocka; tests/e2e/run.py; tests/e2e/kill.sh.
 CASE = re.compile(r'^\[ *(OK|FAILED|SKIPPED) *\] (\S+)$|^(ok|FAILED) ([\w.-]+) \(\d+ s\)|^(ok|not ok)(?: \d+)?: (.+)$', re.M)
+VERDICTS = ('passed', 'failed', 'skipped', 'extra')
 
 
 def cases(test):
@@ -31,22 +34,41 @@ def cases(test):
     return found
 
 
-def main():
-    count = {'passed': 0, 'failed': 0, 'skipped': 0, 'extra': 0}
-    reasons = set()
-    for path in sys.argv[1:]:
+def suite_of(name, suffix):
+    """"secure-vm:unit / rd" is of the suite "unit"."""
+    m = re.match(r'[^:]+:([\w-]+) / ', name)
+    return ' '.join(filter(None, (m[1] if m else 'other', suffix)))
+
+
+def read_logs(paths):
+    """suite -> [passed, failed, skipped, extra, seconds]; the lines to print; the reasons for skips."""
+    rows, lines, reasons = {}, [], set()
+    for argument in paths:
+        suffix, _, path = argument.rpartition('=')
         with open(path, encoding='utf-8') as log:
-            for line in log:
-                test = json.loads(line)
+            for test in map(json.loads, log):
+                row = rows.setdefault(suite_of(test['name'], suffix), [0, 0, 0, 0, 0.0])
+                row[4] += test.get('duration') or 0
                 reasons.update(re.findall(r'^(?:SKIP|EXTRA): .*', test.get('stdout') or '', re.M))
                 for case, verdict in cases(test):
-                    count[verdict] += 1
+                    row[VERDICTS.index(verdict)] += 1
                     if verdict != 'passed':
-                        print(f'{verdict}: {case}')
-    for reason in sorted(reasons):
-        print(reason)
-    print('{passed} passed, {failed} failed, {skipped} skipped, {extra} extra not run'.format(**count))
-    return 1 if count['failed'] or not count['passed'] else 0
+                        lines.append(f'{verdict}: {case}')
+    return rows, lines, sorted(reasons)
+
+
+def main():
+    rows, lines, reasons = read_logs(sys.argv[1:])
+    for line in lines + reasons:
+        print(line)
+    print(f'{"suite":24} {"passed":>7} {"failed":>7} {"skipped":>8} {"extra":>6} {"seconds":>8}')
+    for suite, row in rows.items():
+        print(f'{suite:24} {row[0]:7} {row[1]:7} {row[2]:8} {row[3]:6} {row[4]:8.0f}')
+    total = [sum(row[i] for row in rows.values()) for i in range(4)]
+    if total[3]:
+        print(f'{total[3]} extra cases were not run: they need what no clone has')
+    print('{} passed, {} failed, {} skipped'.format(*total))
+    return 1 if total[1] or not total[0] else 0
 
 
 sys.exit(main())

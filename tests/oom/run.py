@@ -208,6 +208,7 @@ def main():
     p.add_argument('--all', action='store_true')
     p.add_argument('cases', nargs='*')
     a = p.parse_args()
+    a.build = os.path.abspath(a.build)
     t, failed = Trial(a), 0
     with tempfile.TemporaryDirectory() as t.home:
         print(f'{"case":20} {"allocations":>11} {"failed, one at a time":>22} {"seconds":>8}')
