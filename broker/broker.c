@@ -90,7 +90,8 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
                 return sv_fail(err, SV_USAGE, "broker.kek", "%s has %zu bytes, expected %d",
                                b->config.kek, raw.n, KEK_SIZE);
         b->kek = sv_secret_copy(sv_buf_bytes(&raw), err);
-        return b->kek ? sv_store_open(b->config.database, &b->store, err) : -1;
+        return b->kek ? sv_store_open(b->config.database, sv_broker_read_anchors, &b->store, err)
+                      : -1;
 }
 
 void sv_broker_close(struct sv_broker *b)

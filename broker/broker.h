@@ -30,6 +30,10 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err);
 void sv_broker_close(struct sv_broker *b);
 #define SV_BROKER __attribute__((cleanup(sv_broker_close))) struct sv_broker
 
+/* The trust anchors that a policy's text names. SV_FORMAT "policy.<…>", or "broker.policy.tee" when
+ * this broker does not know its TEE. *out must be zeroed. */
+int sv_broker_read_anchors(struct sv_bytes text, struct sv_anchors *out, struct sv_err *err);
+
 /* AES-256-GCM under the kek: iv (12) || tag (16) || ciphertext; `aad` names what is sealed, so that
  * no value can stand in for another. */
 int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes plain,

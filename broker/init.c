@@ -104,7 +104,7 @@ int sv_broker_init(const char *dir, const char *address, const char *const *name
                 return sv_fail(err, SV_USAGE, "broker.init.exists",
                                "%s exists: this is a broker already", config);
         if (sv_mkdirs(dir, 0700, err) < 0 || make_tls(dir, all, pin, err) < 0 ||
-            make_keys(dir, err) < 0 || sv_store_open(db, &store, err) < 0)
+            make_keys(dir, err) < 0 || sv_store_open(db, sv_broker_read_anchors, &store, err) < 0)
                 return -1;
         return make_config(dir, address, err);
 }

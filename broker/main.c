@@ -134,7 +134,7 @@ static int list_all(struct sv_store *store, int64_t after, struct sv_json *list,
                 if (before)
                         after = sv_json_int(sv_json_get(sv_json_at(list, before - 1), "id"),
                                             INT64_MAX);
-                if (sv_store_list_audit(store, after, 1000, list, err) < 0)
+                if (store->ops->list_audit(store, after, 1000, list, err) < 0)
                         return -1;
         } while (sv_json_len(list) > before);
         return 0;
@@ -151,7 +151,7 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
         if (need(args, "config", &path, err) < 0 || sv_broker_config_read(path, &config, err) < 0 ||
             (sv_opt(args, "after") &&
              sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0) ||
-            sv_store_open(config.database, &store, err) < 0)
+            sv_store_open(config.database, sv_broker_read_anchors, &store, err) < 0)
                 return -1;
         *result = sv_json_object();
         list = sv_json_set(*result, "audit", sv_json_array());

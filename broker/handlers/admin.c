@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator may do. Who it is was checked by the route. */
-#include "attest/tees.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "broker/broker.h"
@@ -18,13 +17,14 @@ int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
                                "a resource has 1 to %u bytes, found %zu", SV_SECRET_MAX, plain.n);
         if (sv_broker_seal(r->broker, r->resource, plain, &sealed, err) < 0)
                 return -1;
-        return sv_store_put_resource(r->broker->store, r->resource, sv_buf_bytes(&sealed),
-                                     (int64_t)plain.n, r->now, err);
+        return r->broker->store->ops->put_resource(r->broker->store, r->resource,
+                                                   sv_buf_bytes(&sealed), (int64_t)plain.n, r->now,
+                                                   err);
 }
 
 int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
 {
-        return sv_store_delete_resource(r->broker->store, r->resource, err);
+        return r->broker->store->ops->delete_resource(r->broker->store, r->resource, err);
 }
 
 static int answer_list(struct sv_request *r, const char *member, int rc, struct sv_json *list,
@@ -44,39 +44,40 @@ static int answer_list(struct sv_request *r, const char *member, int rc, struct 
 int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
 {
         struct sv_json *list = sv_json_array();
-        int rc = sv_store_list_resources(r->broker->store, list, err);
+        int rc = r->broker->store->ops->list_resources(r->broker->store, list, err);
 
         return answer_list(r, "resources", rc, list, err);
 }
 
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
 {
+        struct sv_store *store = r->broker->store;
         struct sv_bytes text = sv_buf_bytes(&r->msg->body);
         SV_POLICY_DOC *policy = NULL;
+        SV_ANCHORS anchors = {0};
 
+        if (sv_broker_read_anchors(text, &anchors, err) < 0)
+                return -1;
         if (sv_policy_parse(text, &policy, err) < 0)
                 return -1;
-        if (!sv_tee_find(sv_policy_tee(policy)))
-                return sv_fail(err, SV_FORMAT, "broker.policy.tee",
-                               "the policy is for \"%s\"; this broker knows %s",
-                               sv_policy_tee(policy), sv_tee_names());
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",
                                "the policy is for %s and was put under %s",
                                sv_policy_resource(policy), r->resource);
-        return sv_store_put_policy(r->broker->store, r->resource, text, r->now, err);
+        return store->ops->put_policy(store, r->resource, text, &anchors, r->now, err);
 }
 
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err)
 {
-        if (sv_store_get_policy(r->broker->store, r->resource, &r->answer.body, err) < 0)
+        if (r->broker->store->ops->get_policy(r->broker->store, r->resource, &r->answer.body, err) <
+            0)
                 return -1;
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }
 
 int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err)
 {
-        return sv_store_delete_policy(r->broker->store, r->resource, err);
+        return r->broker->store->ops->delete_policy(r->broker->store, r->resource, err);
 }
 
 int sv_handle_audit(struct sv_request *r, struct sv_err *err)
@@ -92,7 +93,8 @@ int sv_handle_audit(struct sv_request *r, struct sv_err *err)
             sv_parse_u64(r->query + 6, INT64_MAX, &after, "broker.audit.query", err) < 0)
                 return -1;
         list = sv_json_array();
-        rc = sv_store_list_audit(r->broker->store, (int64_t)after, AUDIT_PAGE, list, err);
+        rc = r->broker->store->ops->list_audit(r->broker->store, (int64_t)after, AUDIT_PAGE, list,
+                                               err);
         return answer_list(r, "audit", rc, list, err);
 }
 
@@ -102,7 +104,7 @@ int sv_handle_health(struct sv_request *r, struct sv_err *err)
         SV_JSON *list = sv_json_array();
         SV_JSON *j = sv_json_object();
 
-        if (sv_store_list_audit(r->broker->store, INT64_MAX, 1, list, err) < 0)
+        if (r->broker->store->ops->list_audit(r->broker->store, INT64_MAX, 1, list, err) < 0)
                 return -1;
         sv_json_set_bool(j, "ok", true);
         sv_json_print(j, &r->answer.body);

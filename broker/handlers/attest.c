@@ -68,8 +68,8 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
         session.tee = sv_asprintf("%s", req.tee);
         session.expires = r->now + r->broker->config.session_seconds;
         if (seal_secret(r, id, secret, &session.secret, err) < 0 ||
-            sv_store_put_session(r->broker->store, id, &session, r->now, r->broker->config.sessions,
-                                 err) < 0)
+            r->broker->store->ops->put_session(r->broker->store, id, &session, r->now,
+                                               r->broker->config.sessions, err) < 0)
                 return -1;
         sv_kbs_write_challenge(session.nonce, challenge, &r->answer.body);
         r->outcome = "challenged";
@@ -77,43 +77,6 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
             set_cookie(r, cookie, session.expires, err) < 0)
                 return -1;
         return sv_buf_ok(&r->answer.body, "the challenge", err);
-}
-
-/* The anchors of every policy: which of them a guest may hang on is for its own policy's rules to
- * say. */
-struct trust {
-        const struct sv_tee *tee;
-        struct sv_blobs blobs;
-        struct sv_policy **policies; /* the blobs point into them */
-        size_t n;
-};
-
-static int add_trust(void *arg, struct sv_bytes text, struct sv_err *err)
-{
-        struct trust *t = arg;
-        struct sv_policy *p;
-        struct sv_policy **more;
-
-        if (sv_policy_parse(text, &p, err) < 0)
-                return -1;
-        more = reallocarray(t->policies, t->n + 1, sizeof(*more));
-        if (!more) {
-                sv_policy_free(p);
-                return sv_fail_errno(err, "base.memory", "no memory for the policies");
-        }
-        t->policies = more;
-        t->policies[t->n++] = p;
-        if (!strcmp(sv_policy_tee(p), t->tee->name))
-                sv_blobs_add_trust(&t->blobs, t->tee, p);
-        return 0;
-}
-
-static void free_trust(struct trust *t)
-{
-        for (size_t i = 0; i < t->n; i++)
-                sv_policy_free(t->policies[i]);
-        free(t->policies);
-        sv_blobs_free(&t->blobs);
 }
 
 /* "vek network, ca cache": for the audit record. */
@@ -152,11 +115,16 @@ static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct
         return rc;
 }
 
+/* The nonce is the session's own, not the message's: evidence made for another nonce never holds
+ * this digest. The anchors are those of all policies: which of them a guest may use is for its own
+ * policy's rules to say. */
 static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
-                           const struct sv_kbs_attestation *m, struct sv_bytes secret,
-                           struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
+                           const struct sv_session *session, const struct sv_kbs_attestation *m,
+                           struct sv_bytes secret, struct sv_json **claims,
+                           struct sv_verdict *verdict, struct sv_err *err)
 {
-        __attribute__((cleanup(free_trust))) struct trust t = {.tee = tee};
+        SV_ANCHORS anchors = {0};
+        SV_BLOBS blobs = {0};
         uint8_t digest[SV_KBS_BINDING_SIZE];
         struct sv_verify_in in = {.evidence = m->evidence,
                                   .report_data = sv_bytes(digest, sizeof(digest)),
@@ -165,12 +133,15 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
         uint64_t hits = sv_memory_hits(in.memory);
         int rc;
 
-        if (sv_kbs_binding_digest(m->additional, m->nonce, &m->key, digest, err) < 0 ||
-            sv_store_each_policy(r->broker->store, add_trust, &t, err) < 0)
+        if (sv_kbs_binding_digest(m->additional, session->nonce, &m->key, digest, err) < 0)
                 return -1;
+        if (r->broker->store->ops->get_anchors(r->broker->store, tee->name, &anchors, err) < 0)
+                return -1;
+        for (size_t i = 0; i < anchors.n; i++)
+                sv_blobs_add(&blobs, anchors.list[i].kind, sv_buf_bytes(&anchors.list[i].data));
         if (secret.n)
-                sv_blobs_add(&t.blobs, tee->secret_kind, secret);
-        in.collateral = (struct sv_collateral){t.blobs.list, t.blobs.n};
+                sv_blobs_add(&blobs, tee->secret_kind, secret);
+        in.collateral = (struct sv_collateral){blobs.list, blobs.n};
         rc = appraise(r, tee, &in, claims, verdict, err);
         if (sv_memory_hits(in.memory) > hits)
                 sv_json_set_bool(r->audit, "known", true);
@@ -179,8 +150,9 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
 }
 
 static int write_token(struct sv_request *r, const struct sv_tee *tee,
-                       const struct sv_kbs_attestation *m, const struct sv_json *claims,
-                       const struct sv_verdict *verdict, struct sv_buf *token, struct sv_err *err)
+                       const struct sv_session *session, const struct sv_kbs_attestation *m,
+                       const struct sv_json *claims, const struct sv_verdict *verdict,
+                       struct sv_buf *token, struct sv_err *err)
 {
         SV_JSON *runtime = sv_json_object();
         SV_JSON *said = sv_verdict_json(verdict);
@@ -193,7 +165,7 @@ static int write_token(struct sv_request *r, const struct sv_tee *tee,
                                    .claims = claims,
                                    .runtime_data = runtime};
 
-        sv_json_set_str(runtime, "nonce", m->nonce);
+        sv_json_set_str(runtime, "nonce", session->nonce);
         sv_json_set(runtime, "tee-pubkey", sv_kbs_pubkey_json(&m->key));
         sv_json_set_str(runtime, "additional-evidence", m->additional);
         return sv_ear_sign(&ear, r->broker->token_key, NULL, token, err);
@@ -228,15 +200,16 @@ static int attest(struct sv_request *r, const char *id, const struct sv_session 
                 if (!secret)
                         return -1;
         }
-        rc = verify_evidence(r, tee, m,
+        rc = verify_evidence(r, tee, session, m,
                              secret ? sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret))
                                     : SV_BYTES_NULL,
                              &claims, &verdict, err);
         ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
         if (ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", ek_cn);
-        if (rc < 0 || write_token(r, tee, m, claims, &verdict, &token, err) < 0 ||
-            sv_store_set_token(r->broker->store, id, sv_buf_str(&token), ek_cn, err) < 0)
+        if (rc < 0 || write_token(r, tee, session, m, claims, &verdict, &token, err) < 0 ||
+            r->broker->store->ops->set_token(r->broker->store, id, sv_buf_str(&token), ek_cn, err) <
+                    0)
                 return -1;
         sv_kbs_write_token(sv_buf_str(&token), &r->answer.body);
         return 0;
@@ -253,7 +226,7 @@ int sv_handle_attest(struct sv_request *r, struct sv_err *err)
                 return -1;
         sv_json_set_str(r->audit, "session", id);
         /* The nonce is taken before anything is read: evidence that fails has used it up too. */
-        if (sv_store_use_session(r->broker->store, id, r->now, &session, err) < 0) {
+        if (r->broker->store->ops->use_session(r->broker->store, id, r->now, &session, err) < 0) {
                 if (!strcmp(err->check, "broker.session.used"))
                         r->error = "AttestationError";
                 return -1;

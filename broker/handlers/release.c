@@ -20,7 +20,8 @@ static int find_token(struct sv_request *r, struct sv_buf *token, struct sv_err 
 
         if (rc == 0) {
                 sv_json_set_str(r->audit, "session", id);
-                rc = sv_store_get_session(r->broker->store, id, r->now, &session, err);
+                rc = r->broker->store->ops->get_session(r->broker->store, id, r->now, &session,
+                                                        err);
         }
         if (rc == 0 && !session.token)
                 rc = sv_fail(err, SV_PROOF, "broker.session.token",
@@ -91,7 +92,7 @@ static int check_policy(struct sv_request *r, const struct sv_tee *tee,
         SV_VERDICT verdict = {{0}};
         int rc;
 
-        if (sv_store_get_policy(r->broker->store, r->resource, &text, err) < 0) {
+        if (r->broker->store->ops->get_policy(r->broker->store, r->resource, &text, err) < 0) {
                 if (err->class != SV_USAGE)
                         return -1;
                 return sv_fail(err, SV_POLICY, "broker.policy.none",
@@ -120,7 +121,7 @@ static int seal_to(struct sv_request *r, const struct sv_json *payload, struct s
 
         if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0 ||
             sv_kbs_pubkey_to_key(&pubkey, &key, err) < 0 ||
-            sv_store_get_resource(r->broker->store, r->resource, &sealed, err) < 0)
+            r->broker->store->ops->get_resource(r->broker->store, r->resource, &sealed, err) < 0)
                 return -1;
         plain = sv_broker_unseal(r->broker, r->resource, sv_buf_bytes(&sealed), err);
         return plain ? sv_jwe_seal(key, plain, &r->answer.body, err) : -1;
@@ -170,7 +171,7 @@ int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
         if (sv_session_id(r->msg, id, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "session", id);
-        if (sv_store_get_session(r->broker->store, id, r->now, &session, err) < 0)
+        if (r->broker->store->ops->get_session(r->broker->store, id, r->now, &session, err) < 0)
                 return -1;
         if (!session.token)
                 return sv_fail(err, SV_PROOF, "broker.session.token",
@@ -180,7 +181,7 @@ int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
         if (session.ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", session.ek_cn);
         if (sv_kbs_parse_outcome(sv_buf_bytes(&r->msg->body), &failed, err) < 0 ||
-            sv_store_end_session(r->broker->store, id, err) < 0)
+            r->broker->store->ops->end_session(r->broker->store, id, err) < 0)
                 return -1;
         r->outcome = failed.class == SV_OK ? "opened" : "failed";
         if (failed.class != SV_OK) {

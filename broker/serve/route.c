@@ -120,7 +120,7 @@ static int write_audit(struct sv_request *r, const char *action, const struct sv
                 sv_json_set_str(j, "message", failed->msg);
         }
         sv_kbs_merge(j, r->audit);
-        if (sv_store_put_audit(r->broker->store, r->now, j, err) < 0)
+        if (r->broker->store->ops->put_audit(r->broker->store, r->now, j, err) < 0)
                 return -1;
         sv_json_print(j, &line);
         sv_buf_puts(&line, "\n");

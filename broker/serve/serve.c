@@ -219,7 +219,7 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         int rc;
 
         /* A database that cannot be used is found now, not at the first guest. */
-        if (sv_store_open(b->config.database, &store, err) < 0)
+        if (sv_store_open(b->config.database, sv_broker_read_anchors, &store, err) < 0)
                 return -1;
         sv_store_free(store);
         store = NULL;

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a broker keeps: sessions, resources, policies, audit. The only file pair that sees SQLite.
- * Several processes use one store at a time, each with its own handle (never across a fork). Values
- * that must not be read come here sealed already. */
+/* What a broker keeps: sessions, resources, policies with their trust anchors, audit. A struct of
+ * functions, one row for each kind of database (broker/store/sqlite.c is the first). Several
+ * processes use one store at a time, each with its own handle (never across a fork). Values that
+ * must not be read come here sealed already. */
 #pragma once
 
 #include "base/json/json.h"
-
-struct sv_store;
-
-/* Creates tables when the database is new. SV_SYSTEM "broker.store". */
-int sv_store_open(const char *path, struct sv_store **out, struct sv_err *err);
-void sv_store_free(struct sv_store *s);
-void sv_store_freep(struct sv_store **s);
-#define SV_STORE __attribute__((cleanup(sv_store_freep))) struct sv_store
 
 struct sv_session {
         char *nonce;
@@ -25,46 +18,85 @@ struct sv_session {
 void sv_session_free(struct sv_session *s);
 #define SV_SESSION __attribute__((cleanup(sv_session_free))) struct sv_session
 
-/* `id` is always the hash of the cookie. Expired sessions are removed on the way; SV_SYSTEM
- * "broker.session.limit" when `max` are alive. */
-int sv_store_put_session(struct sv_store *s, const char *id, const struct sv_session *session,
-                         int64_t now, int64_t max, struct sv_err *err);
-/* SV_PROOF "broker.session.unknown", also when it has expired. */
-int sv_store_get_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
-                         struct sv_err *err);
-/* As get, and takes the nonce: the second caller, at the same moment or later, gets SV_PROOF
- * "broker.session.used". The sealed secret is gone from the store afterwards. */
-int sv_store_use_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
-                         struct sv_err *err);
-int sv_store_set_token(struct sv_store *s, const char *id, const char *token, const char *ek_cn,
-                       struct sv_err *err);
-/* Forgets it: SV_PROOF "broker.session.unknown" when it is gone already. */
-int sv_store_end_session(struct sv_store *s, const char *id, struct sv_err *err);
+/* Trust anchors for the evidence of one TEE. */
+struct sv_anchors {
+        char *tee; /* our name of it, "sev-snp" */
+        struct sv_anchor {
+                char *kind; /* the collateral kind, "ek-root" */
+                struct sv_buf data;
+        } * list;
+        size_t n;
+};
+int sv_anchors_add(struct sv_anchors *a, const char *kind, struct sv_bytes data,
+                   struct sv_err *err);
+void sv_anchors_free(struct sv_anchors *a);
+#define SV_ANCHORS __attribute__((cleanup(sv_anchors_free))) struct sv_anchors
 
-/* `path` is "repo/type/tag". */
-int sv_store_put_resource(struct sv_store *s, const char *path, struct sv_bytes sealed,
-                          int64_t size, int64_t now, struct sv_err *err);
-/* SV_USAGE "broker.resource.none" when absent. */
-int sv_store_get_resource(struct sv_store *s, const char *path, struct sv_buf *sealed,
+/* What a policy's text names. Given by the caller: a store keeps policies and does not understand
+ * them. *out must be zeroed. */
+typedef int sv_read_anchors(struct sv_bytes policy, struct sv_anchors *out, struct sv_err *err);
+
+/* A handle; an implementation's own struct begins with it. */
+struct sv_store {
+        const struct sv_store_ops *ops;
+};
+
+/* Each function returns 0, or -1 with SV_SYSTEM "broker.store" when the database fails. */
+struct sv_store_ops {
+        void (*close)(struct sv_store *s);
+
+        /* `id` is always the hash of the cookie. Expired sessions are removed on the way; SV_SYSTEM
+         * "broker.session.limit" when `max` are alive. */
+        int (*put_session)(struct sv_store *s, const char *id, const struct sv_session *session,
+                           int64_t now, int64_t max, struct sv_err *err);
+        /* SV_PROOF "broker.session.unknown", also when it has expired. *out must be zeroed. */
+        int (*get_session)(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
+                           struct sv_err *err);
+        /* As get, and takes the nonce: the second caller, at the same moment or later, gets
+         * SV_PROOF "broker.session.used". The sealed secret is gone from the store afterwards. */
+        int (*use_session)(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
+                           struct sv_err *err);
+        int (*set_token)(struct sv_store *s, const char *id, const char *token, const char *ek_cn,
+                         struct sv_err *err);
+        /* Removes it: SV_PROOF "broker.session.unknown" when it is gone already. */
+        int (*end_session)(struct sv_store *s, const char *id, struct sv_err *err);
+
+        /* `path` is "repo/type/tag". Putting replaces what was there. */
+        int (*put_resource)(struct sv_store *s, const char *path, struct sv_bytes sealed,
+                            int64_t size, int64_t now, struct sv_err *err);
+        /* Appends to `sealed`. SV_USAGE "broker.resource.none" when there is none. */
+        int (*get_resource)(struct sv_store *s, const char *path, struct sv_buf *sealed,
+                            struct sv_err *err);
+        int (*delete_resource)(struct sv_store *s, const char *path, struct sv_err *err);
+        /* Adds {"path","size","created","policy"} to the array. */
+        int (*list_resources)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+
+        /* The policy with the anchors that it names, in one transaction. */
+        int (*put_policy)(struct sv_store *s, const char *path, struct sv_bytes text,
+                          const struct sv_anchors *anchors, int64_t now, struct sv_err *err);
+        /* Appends to `text`. SV_USAGE "broker.policy.absent" when there is none. */
+        int (*get_policy)(struct sv_store *s, const char *path, struct sv_buf *text,
                           struct sv_err *err);
-int sv_store_delete_resource(struct sv_store *s, const char *path, struct sv_err *err);
-/* Adds {"path","size","created","policy"} to the array. */
-int sv_store_list_resources(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+        /* Its anchors go with it, unless another policy names them too. */
+        int (*delete_policy)(struct sv_store *s, const char *path, struct sv_err *err);
+        /* Those of all policies for this TEE, each once however many name it: the work does not
+         * grow with the number of policies. *out must be zeroed. */
+        int (*get_anchors)(struct sv_store *s, const char *tee, struct sv_anchors *out,
+                           struct sv_err *err);
 
-int sv_store_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
-                        struct sv_err *err);
-/* SV_USAGE "broker.policy.absent" when there is none. */
-int sv_store_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
-                        struct sv_err *err);
-int sv_store_delete_policy(struct sv_store *s, const char *path, struct sv_err *err);
-/* Each policy's text; fn returns 0 to go on. */
-int sv_store_each_policy(struct sv_store *s,
-                         int (*fn)(void *arg, struct sv_bytes text, struct sv_err *err), void *arg,
+        /* One record; the store adds "id" when it is listed. */
+        int (*put_audit)(struct sv_store *s, int64_t now, const struct sv_json *record,
                          struct sv_err *err);
+        /* Adds those above `after`, oldest first, at most `max`, to the array. */
+        int (*list_audit)(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
+                          struct sv_err *err);
+};
 
-/* One record; the store adds "id" when it is listed. */
-int sv_store_put_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
-                       struct sv_err *err);
-/* Adds those above `after`, oldest first, at most `max`, to the array. */
-int sv_store_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
-                        struct sv_err *err);
+/* Creates what is not there, and brings an older database to this program's version in one
+ * transaction; `read` is for policies from before there were anchors. SV_SYSTEM "broker.store", or
+ * "broker.store.version" when the database is newer: nothing in it is changed. */
+int sv_store_open(const char *path, sv_read_anchors *read, struct sv_store **out,
+                  struct sv_err *err);
+void sv_store_free(struct sv_store *s);
+void sv_store_freep(struct sv_store **s);
+#define SV_STORE __attribute__((cleanup(sv_store_freep))) struct sv_store

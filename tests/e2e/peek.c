@@ -16,7 +16,7 @@ static int peek(const char *config, const char *path, struct sv_err *err)
         SV_SECRET *value = NULL;
 
         if (sv_broker_open(config, &b, err) < 0 || sv_broker_enter(&b, err) < 0 ||
-            sv_store_get_resource(b.store, path, &sealed, err) < 0)
+            b.store->ops->get_resource(b.store, path, &sealed, err) < 0)
                 return -1;
         value = sv_broker_unseal(&b, path, sv_buf_bytes(&sealed), err);
         if (!value)

@@ -32,7 +32,7 @@ static struct sv_store *open_store(void)
         struct sv_store *s = NULL;
         struct sv_err err;
 
-        OK(sv_store_open(path, &s, &err));
+        OK(sv_store_open(path, NULL, &s, &err));
         return s;
 }
 
@@ -42,7 +42,7 @@ static void put(struct sv_store *s, const char *id, int64_t now, int64_t expires
         struct sv_err err;
 
         sv_buf_puts(&n.secret, "sealed");
-        OK(sv_store_put_session(s, id, &n, now, 3, &err));
+        OK(s->ops->put_session(s, id, &n, now, 3, &err));
         sv_buf_free(&n.secret);
 }
 
@@ -54,23 +54,23 @@ static void sessions(void **state)
         struct sv_err err;
 
         put(s, "a", 100, 200);
-        OK(sv_store_get_session(s, "a", 199, &a, &err));
+        OK(s->ops->get_session(s, "a", 199, &a, &err));
         assert_string_equal(a.nonce, "nonce");
         assert_string_equal(sv_buf_str(&a.secret), "sealed");
         assert_null(a.token);
-        FAILS(sv_store_get_session(s, "a", 200, &b, &err), SV_PROOF, "broker.session.unknown");
-        FAILS(sv_store_get_session(s, "b", 150, &b, &err), SV_PROOF, "broker.session.unknown");
-        OK(sv_store_use_session(s, "a", 150, &b, &err));
+        FAILS(s->ops->get_session(s, "a", 200, &b, &err), SV_PROOF, "broker.session.unknown");
+        FAILS(s->ops->get_session(s, "b", 150, &b, &err), SV_PROOF, "broker.session.unknown");
+        OK(s->ops->use_session(s, "a", 150, &b, &err));
         assert_string_equal(sv_buf_str(&b.secret), "sealed");
-        FAILS(sv_store_use_session(s, "a", 150, &c, &err), SV_PROOF, "broker.session.used");
-        OK(sv_store_set_token(s, "a", "tok", "cn", &err));
-        OK(sv_store_get_session(s, "a", 150, &c, &err));
+        FAILS(s->ops->use_session(s, "a", 150, &c, &err), SV_PROOF, "broker.session.used");
+        OK(s->ops->set_token(s, "a", "tok", "cn", &err));
+        OK(s->ops->get_session(s, "a", 150, &c, &err));
         assert_string_equal(c.token, "tok");
         assert_int_equal(c.secret.n, 0); /* used, so gone */
         put(s, "b", 150, 250);
         put(s, "c", 150, 250);
-        FAILS(sv_store_put_session(s, "d", &more, 150, 3, &err), SV_SYSTEM, "broker.session.limit");
-        OK(sv_store_put_session(s, "d", &more, 200, 3, &err)); /* "a" has expired */
+        FAILS(s->ops->put_session(s, "d", &more, 150, 3, &err), SV_SYSTEM, "broker.session.limit");
+        OK(s->ops->put_session(s, "d", &more, 200, 3, &err)); /* "a" has expired */
 }
 
 /* Eight processes want the same nonce: one gets it. */
@@ -84,9 +84,9 @@ static void one_of_many(void **state)
                 if (fork() == 0) {
                         struct sv_store *mine = NULL;
                         struct sv_session n = {0};
-                        int rc = sv_store_open(path, &mine, NULL) < 0                      ? 2
-                                 : sv_store_use_session(mine, "race", 1500, &n, NULL) == 0 ? 0
-                                                                                           : 1;
+                        int rc = sv_store_open(path, NULL, &mine, NULL) < 0                  ? 2
+                                 : mine->ops->use_session(mine, "race", 1500, &n, NULL) == 0 ? 0
+                                                                                             : 1;
 
                         _exit(rc);
                 }
@@ -105,25 +105,26 @@ static void resources_and_policies(void **state)
         SV_STORE *s = open_store();
         SV_BUF out = SV_BUF_NULL;
         SV_JSON *list = sv_json_array();
+        const struct sv_anchors none = {0};
         struct sv_err err;
 
-        FAILS(sv_store_get_resource(s, "a/b/c", &out, &err), SV_USAGE, "broker.resource.none");
-        OK(sv_store_put_resource(s, "a/b/c", sv_bytes_str("one"), 3, 1000, &err));
-        OK(sv_store_put_resource(s, "a/b/c", sv_bytes("t\0o", 3), 3, 1001, &err));
-        OK(sv_store_get_resource(s, "a/b/c", &out, &err));
+        FAILS(s->ops->get_resource(s, "a/b/c", &out, &err), SV_USAGE, "broker.resource.none");
+        OK(s->ops->put_resource(s, "a/b/c", sv_bytes_str("one"), 3, 1000, &err));
+        OK(s->ops->put_resource(s, "a/b/c", sv_bytes("t\0o", 3), 3, 1001, &err));
+        OK(s->ops->get_resource(s, "a/b/c", &out, &err));
         assert_int_equal(out.n, 3);
         assert_memory_equal(out.p, "t\0o", 3);
-        FAILS(sv_store_get_policy(s, "a/b/c", &out, &err), SV_USAGE, "broker.policy.absent");
-        OK(sv_store_put_policy(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
-        OK(sv_store_list_resources(s, list, &err));
+        FAILS(s->ops->get_policy(s, "a/b/c", &out, &err), SV_USAGE, "broker.policy.absent");
+        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{}"), &none, 1000, &err));
+        OK(s->ops->list_resources(s, list, &err));
         assert_int_equal(sv_json_len(list), 1);
         assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
         /* a name that would be SQL is a name */
-        FAILS(sv_store_get_resource(s, "a' OR '1'='1", &out, &err), SV_USAGE,
+        FAILS(s->ops->get_resource(s, "a' OR '1'='1", &out, &err), SV_USAGE,
               "broker.resource.none");
-        OK(sv_store_delete_policy(s, "a/b/c", &err));
-        OK(sv_store_delete_resource(s, "a/b/c", &err));
-        FAILS(sv_store_delete_resource(s, "a/b/c", &err), SV_USAGE, "broker.resource.none");
+        OK(s->ops->delete_policy(s, "a/b/c", &err));
+        OK(s->ops->delete_resource(s, "a/b/c", &err));
+        FAILS(s->ops->delete_resource(s, "a/b/c", &err), SV_USAGE, "broker.resource.none");
 }
 
 static void audit(void **state)
@@ -136,12 +137,12 @@ static void audit(void **state)
                 SV_JSON *j = sv_json_object();
 
                 sv_json_set_int(j, "n", i);
-                OK(sv_store_put_audit(s, 1000 + i, j, &err));
+                OK(s->ops->put_audit(s, 1000 + i, j, &err));
         }
-        OK(sv_store_list_audit(s, 0, 100, list, &err));
+        OK(s->ops->list_audit(s, 0, 100, list, &err));
         assert_int_equal(sv_json_len(list), 5);
-        OK(sv_store_list_audit(s, sv_json_int(sv_json_get(sv_json_at(list, 1), "id"), 0), 2, page,
-                               &err));
+        OK(s->ops->list_audit(s, sv_json_int(sv_json_get(sv_json_at(list, 1), "id"), 0), 2, page,
+                              &err));
         assert_int_equal(sv_json_len(page), 2);
         assert_int_equal(sv_json_int(sv_json_get(sv_json_at(page, 0), "n"), -1), 2);
 }
@@ -156,8 +157,8 @@ static void not_a_database(void **state)
                          sv_bytes_str("this is a text that is no database, and long enough to be "
                                       "looked at by it"),
                          &err));
-        FAILS(sv_store_open(file, &s, &err), SV_SYSTEM, "broker.store");
-        FAILS(sv_store_open("/nonexistent/db", &s, &err), SV_SYSTEM, "broker.store");
+        FAILS(sv_store_open(file, NULL, &s, &err), SV_SYSTEM, "broker.store");
+        FAILS(sv_store_open("/nonexistent/db", NULL, &s, &err), SV_SYSTEM, "broker.store");
 }
 
 static void configuration(void **state)

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prepared statements. WAL lets readers go on while one writes; a writer waits for another up to
+ * BUSY_MS. */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/core/file.h"
+#include "broker/store/sqlite.h"
+
+#define BUSY_MS 10000
+
+static sqlite3 *get_db(struct sv_store *s)
+{
+        return ((struct sv_sqlite *)s)->db;
+}
+
+int sv_sqlite_fail(struct sv_store *s, const char *what, struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.store", "%s: %s", what,
+                       get_db(s) ? sqlite3_errmsg(get_db(s)) : "no memory");
+}
+
+struct sv_sqlite *sv_sqlite_connect(const char *path, struct sv_err *err)
+{
+        struct sv_sqlite *s = calloc(1, sizeof(*s));
+
+        if (!s) {
+                sv_fail_errno(err, "base.memory", "no memory for the store");
+                return NULL;
+        }
+        if (sqlite3_open_v2(path, &s->db,
+                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                            NULL) != SQLITE_OK) {
+                sv_sqlite_fail(&s->store, "cannot open the database", err);
+                sv_sqlite_close(&s->store);
+                return NULL;
+        }
+        sqlite3_busy_timeout(s->db, BUSY_MS);
+        sqlite3_extended_result_codes(s->db, 1);
+        return s;
+}
+
+void sv_sqlite_close(struct sv_store *s)
+{
+        sqlite3_close(get_db(s));
+        free(s);
+}
+
+int sv_sqlite_exec(struct sv_store *s, const char *sql, struct sv_err *err)
+{
+        if (sqlite3_exec(get_db(s), sql, NULL, NULL, NULL) != SQLITE_OK)
+                return sv_sqlite_fail(s, "cannot change the database", err);
+        return 0;
+}
+
+/* Immediate: of two writers at the same moment the second begins after the first has ended. */
+int sv_sqlite_begin(struct sv_store *s, struct sv_err *err)
+{
+        return sv_sqlite_exec(s, "BEGIN IMMEDIATE", err);
+}
+
+int sv_sqlite_end(struct sv_store *s, int rc, struct sv_err *err)
+{
+        if (rc == 0 && sv_sqlite_exec(s, "COMMIT", err) == 0)
+                return 0;
+        sqlite3_exec(get_db(s), "ROLLBACK", NULL, NULL, NULL);
+        return -1;
+}
+
+sqlite3_stmt *sv_sqlite_prepare(struct sv_store *s, const char *sql, struct sv_err *err,
+                                const char *types, ...)
+{
+        sqlite3_stmt *q = NULL;
+        int rc = sqlite3_prepare_v2(get_db(s), sql, -1, &q, NULL);
+        va_list ap;
+
+        va_start(ap, types);
+        for (int i = 1; rc == SQLITE_OK && *types; types++, i++) {
+                if (*types == 's') {
+                        rc = sqlite3_bind_text(q, i, va_arg(ap, const char *), -1,
+                                               SQLITE_TRANSIENT);
+                } else if (*types == 'i') {
+                        rc = sqlite3_bind_int64(q, i, va_arg(ap, int64_t));
+                } else {
+                        struct sv_bytes b = va_arg(ap, struct sv_bytes);
+
+                        rc = sqlite3_bind_blob64(q, i, b.p, b.n, SQLITE_TRANSIENT);
+                }
+        }
+        va_end(ap);
+        if (rc == SQLITE_OK)
+                return q;
+        sv_sqlite_fail(s, "cannot prepare a statement", err);
+        sqlite3_finalize(q);
+        return NULL;
+}
+
+int sv_sqlite_step(struct sv_store *s, sqlite3_stmt *q, struct sv_err *err)
+{
+        int rc;
+
+        if (!q)
+                return -1;
+        rc = sqlite3_step(q);
+        if (rc == SQLITE_ROW)
+                return 1;
+        return rc == SQLITE_DONE ? 0 : sv_sqlite_fail(s, "cannot read or write", err);
+}
+
+void sv_sqlite_finish(sqlite3_stmt **q)
+{
+        sqlite3_finalize(*q);
+}
+
+char *sv_sqlite_copy_text(sqlite3_stmt *q, int column)
+{
+        const char *t = (const char *)sqlite3_column_text(q, column);
+
+        return t ? sv_asprintf("%s", t) : NULL;
+}
+
+struct sv_bytes sv_sqlite_bytes(sqlite3_stmt *q, int column)
+{
+        const void *p = sqlite3_column_blob(q, column);
+
+        return sv_bytes(p, (size_t)sqlite3_column_bytes(q, column));
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables, and the way from one version of them to the next. The version stands in SQLite's
+ * user_version. A released step is never changed: what comes later is a further row of `steps`. */
+#include <stdio.h>
+
+#include "base/program/log.h"
+#include "broker/store/sqlite.h"
+
+/* A policy that does not parse must not keep the broker from starting, nor other guests from their
+ * keys. */
+static int move_anchors(struct sv_store *s, const char *path, struct sv_bytes text,
+                        struct sv_err *err)
+{
+        SV_ANCHORS anchors = {0};
+        struct sv_err why = SV_ERR_NULL;
+
+        if (((struct sv_sqlite *)s)->read(text, &anchors, &why) < 0) {
+                sv_warn("the trust anchors of the policy of %s are left out: %s [%s]; put the "
+                        "policy again",
+                        path, why.msg, why.check);
+                return 0;
+        }
+        return sv_sqlite_put_anchors(s, path, &anchors, err);
+}
+
+static int fill_anchors(struct sv_store *s, struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(s, "SELECT path, text FROM policies ORDER BY path", err, "");
+        int rc;
+
+        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
+                const char *path = (const char *)sqlite3_column_text(q, 0);
+
+                if (move_anchors(s, path, sv_sqlite_bytes(q, 1), err) < 0)
+                        return -1;
+        }
+        return rc;
+}
+
+static const struct sv_sqlite_step steps[] = {
+        /* 0 to 1. Databases from before there were versions have the first four tables. Each anchor
+         * is there once, and as long as a policy names it. */
+        {"CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, nonce TEXT NOT NULL,"
+         " tee TEXT NOT NULL, secret BLOB, expires INTEGER NOT NULL,"
+         " used INTEGER NOT NULL DEFAULT 0, token TEXT, ek_cn TEXT);"
+         "CREATE INDEX IF NOT EXISTS sessions_expires ON sessions (expires);"
+         "CREATE TABLE IF NOT EXISTS resources (path TEXT PRIMARY KEY, sealed BLOB NOT NULL,"
+         " size INTEGER NOT NULL, created INTEGER NOT NULL);"
+         "CREATE TABLE IF NOT EXISTS policies (path TEXT PRIMARY KEY, text BLOB NOT NULL,"
+         " created INTEGER NOT NULL);"
+         "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+         " time INTEGER NOT NULL, record TEXT NOT NULL);"
+         "CREATE TABLE anchors (id INTEGER PRIMARY KEY, tee TEXT NOT NULL, kind TEXT NOT NULL,"
+         " data BLOB NOT NULL, UNIQUE (tee, kind, data));"
+         "CREATE TABLE policy_anchors (path TEXT NOT NULL REFERENCES policies ON DELETE CASCADE,"
+         " anchor INTEGER NOT NULL REFERENCES anchors, PRIMARY KEY (path, anchor)) WITHOUT ROWID;"
+         "CREATE INDEX policy_anchors_anchor ON policy_anchors (anchor);"
+         "CREATE TRIGGER anchors_unused AFTER DELETE ON policy_anchors"
+         " WHEN NOT EXISTS (SELECT 1 FROM policy_anchors WHERE anchor = OLD.anchor)"
+         " BEGIN DELETE FROM anchors WHERE id = OLD.anchor; END;",
+         fill_anchors},
+};
+
+static int read_version(struct sv_store *s, int64_t *version, struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(s, "PRAGMA user_version", err, "");
+
+        if (sv_sqlite_step(s, q, err) != 1)
+                return -1;
+        *version = sqlite3_column_int64(q, 0);
+        return 0;
+}
+
+/* In a transaction. Another process may have gone the same way meanwhile: the version is read
+ * again. */
+static int run_steps(struct sv_store *s, const struct sv_sqlite_step *list, int n,
+                     struct sv_err *err)
+{
+        char set[64];
+        int64_t version;
+
+        if (read_version(s, &version, err) < 0)
+                return -1;
+        for (; version < n; version++) {
+                if (sv_sqlite_exec(s, list[version].sql, err) < 0)
+                        return -1;
+                if (list[version].fill && list[version].fill(s, err) < 0)
+                        return -1;
+        }
+        snprintf(set, sizeof(set), "PRAGMA user_version = %lld", (long long)version);
+        return sv_sqlite_exec(s, set, err);
+}
+
+int sv_sqlite_migrate(struct sv_store *s, const struct sv_sqlite_step *list, int n,
+                      struct sv_err *err)
+{
+        int64_t version;
+
+        if (read_version(s, &version, err) < 0)
+                return -1;
+        if (version < 0 || version > n)
+                return sv_fail(err, SV_SYSTEM, "broker.store.version",
+                               "the database has version %lld, expected at most %d: a newer "
+                               "secure-vm-broker has written it; install that one again, or "
+                               "restore a copy from before",
+                               (long long)version, n);
+        if (version == n)
+                return 0;
+        if (sv_sqlite_begin(s, err) < 0)
+                return -1;
+        return sv_sqlite_end(s, run_steps(s, list, n, err), err);
+}
+
+int sv_sqlite_update(struct sv_store *s, struct sv_err *err)
+{
+        return sv_sqlite_migrate(s, steps, sizeof(steps) / sizeof(*steps), err);
+}

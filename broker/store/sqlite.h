@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite as a store: the handle, statements, and the schema's versions. Only the store and its
+ * tests see this header; broker/store/store.h has what the functions do. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "broker/store/store.h"
+
+struct sv_sqlite {
+        struct sv_store store; /* first: a struct sv_store * is one of these */
+        sqlite3 *db;
+        sv_read_anchors *read;
+};
+
+int sv_sqlite_open(const char *path, sv_read_anchors *read, struct sv_store **out,
+                   struct sv_err *err);
+
+/* --- a connection, broker/store/sqlite-query.c --- */
+
+/* Opens the file, or makes an empty one; reads and changes nothing. */
+struct sv_sqlite *sv_sqlite_connect(const char *path, struct sv_err *err);
+void sv_sqlite_close(struct sv_store *s);
+int sv_sqlite_fail(struct sv_store *s, const char *what, struct sv_err *err);
+int sv_sqlite_exec(struct sv_store *s, const char *sql, struct sv_err *err);
+int sv_sqlite_begin(struct sv_store *s, struct sv_err *err);
+/* Commits when rc is 0, else (or when that fails) rolls back; returns 0 or -1. */
+int sv_sqlite_end(struct sv_store *s, int rc, struct sv_err *err);
+/* Prepares and binds: 's' const char * (NULL binds null), 'b' struct sv_bytes, 'i' int64_t. NULL
+ * fills *err. */
+sqlite3_stmt *sv_sqlite_prepare(struct sv_store *s, const char *sql, struct sv_err *err,
+                                const char *types, ...);
+/* 1 a row, 0 no more rows, -1. q may be NULL: its preparation has failed and filled *err. */
+int sv_sqlite_step(struct sv_store *s, sqlite3_stmt *q, struct sv_err *err);
+void sv_sqlite_finish(sqlite3_stmt **q);
+#define SV_STMT __attribute__((cleanup(sv_sqlite_finish))) sqlite3_stmt
+/* A copy; NULL for null. The caller frees. */
+char *sv_sqlite_copy_text(sqlite3_stmt *q, int column);
+/* Valid until the next step. */
+struct sv_bytes sv_sqlite_bytes(sqlite3_stmt *q, int column);
+
+/* --- versions, broker/store/sqlite-schema.c --- */
+
+/* From version i to i + 1: `sql` first, then `fill` (NULL: nothing to fill). */
+struct sv_sqlite_step {
+        const char *sql;
+        int (*fill)(struct sv_store *s, struct sv_err *err);
+};
+/* Brings the database from the version that it has to version n, all steps in one transaction: a
+ * process that dies on the way leaves what was there. A database without a version (made before
+ * there were versions, or new) has version 0. */
+int sv_sqlite_migrate(struct sv_store *s, const struct sv_sqlite_step *steps, int n,
+                      struct sv_err *err);
+/* To the version of this program. */
+int sv_sqlite_update(struct sv_store *s, struct sv_err *err);
+
+/* --- tables --- */
+
+int sv_sqlite_put_session(struct sv_store *s, const char *id, const struct sv_session *session,
+                          int64_t now, int64_t max, struct sv_err *err);
+int sv_sqlite_get_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
+                          struct sv_err *err);
+int sv_sqlite_use_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
+                          struct sv_err *err);
+int sv_sqlite_set_token(struct sv_store *s, const char *id, const char *token, const char *ek_cn,
+                        struct sv_err *err);
+int sv_sqlite_end_session(struct sv_store *s, const char *id, struct sv_err *err);
+
+int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text,
+                         const struct sv_anchors *anchors, int64_t now, struct sv_err *err);
+int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
+                         struct sv_err *err);
+int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err);
+int sv_sqlite_get_anchors(struct sv_store *s, const char *tee, struct sv_anchors *out,
+                          struct sv_err *err);
+/* The anchors that the policy of `path` names; in a transaction. */
+int sv_sqlite_put_anchors(struct sv_store *s, const char *path, const struct sv_anchors *anchors,
+                          struct sv_err *err);
