@@ -86,12 +86,10 @@ int sv_handle_audit(struct sv_request *r, struct sv_err *err)
         uint64_t after = 0;
         int rc;
 
-        if (*r->query && strncmp(r->query, "after=", 6))
+        if (*r->query && (strncmp(r->query, "after=", 6) ||
+                          sv_parse_u64(r->query + 6, INT64_MAX, &after, "", NULL) < 0))
                 return sv_fail(err, SV_FORMAT, "broker.audit.query",
                                "expected ?after=ID, found '%.40s'", r->query);
-        if (*r->query &&
-            sv_parse_u64(r->query + 6, INT64_MAX, &after, "broker.audit.query", err) < 0)
-                return -1;
         list = sv_json_array();
         rc = r->broker->store->ops->list_audit(r->broker->store, (int64_t)after, AUDIT_PAGE, list,
                                                err);

@@ -5,85 +5,21 @@
 #include <sys/wait.h>
 
 #include "base/core/encoding.h"
-#include "tests/teesim/signer.h"
 #include "tests/unit/makers.h"
+#include "tests/unit/snp_platform.h"
 
 #include "attest/kbs/admin-client.h"
 #include "attest/fetch/fetch.h"
 #include "attest/kbs/client.h"
 #include "broker/broker.h"
 #include "policy/policy.h"
-#include "sev/verify/evidence.h"
-#include "sev/tee.h"
 
 #define PATH "default/demo/root"
 
 static char dir[64];
 static uint8_t pin[32];
 static struct makers mirror;
-static struct amd_pki pki;
 static struct sv_tls_ctx *tls;
-static struct sv_json *state_json;
-
-static void read_file(const char *name, struct sv_buf *out)
-{
-        SV_STR path = sv_asprintf("%s/%s", dir, name);
-        struct sv_err err;
-
-        OK(sv_file_read(path, 1 << 20, out, "test", &err));
-}
-
-static void write_file(const char *name, struct sv_bytes data)
-{
-        SV_STR path = sv_asprintf("%s/%s", dir, name);
-        SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
-        struct sv_err err;
-
-        OK(sv_mkdirs(folder, 0700, &err));
-        OK(sv_file_write(path, 0600, data, &err));
-}
-
-/* --- the platform --- */
-
-static struct sv_json *evidence_over(const uint8_t binding[48])
-{
-        uint8_t data[64] = {0}, report[AMD_REPORT];
-        struct sv_json *evidence;
-        struct sv_err err;
-
-        memcpy(data, binding, 48);
-        amd_report(&pki, state_json, data, 3, report);
-        OK(sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, &err));
-        return evidence;
-}
-
-/* What AMD's server and a folder would have for this platform, under the names that the row gives.
- */
-static void fill(void)
-{
-        static const char *const files[][2] = {
-                {"vek", "vcek.der"}, {"ca", "chain.pem"}, {"crl", "crl.der"}};
-        const uint8_t any[48] = {0};
-        SV_JSON *evidence = evidence_over(any);
-        SV_JSON *needs = sv_json_array();
-        struct sv_err err;
-
-        OK(sv_snp_needs(evidence, needs, &err));
-        assert_int_equal(sv_json_len(needs), 3);
-        for (size_t i = 0; i < 3; i++) {
-                const struct sv_json *row = sv_json_at(needs, i);
-                const char *url = sv_json_str(sv_json_get(row, "url"));
-                SV_STR at_mirror = sv_asprintf("mirror%s", strchr(url + 8, '/'));
-                SV_STR in_folder =
-                        sv_asprintf("folder/%s", sv_json_str(sv_json_get(row, "offline")));
-                SV_BUF data = SV_BUF_NULL;
-
-                assert_string_equal(sv_json_str(sv_json_get(row, "kind")), files[i][0]);
-                read_file(files[i][1], &data);
-                write_file(at_mirror, sv_buf_bytes(&data));
-                write_file(in_folder, sv_buf_bytes(&data));
-        }
-}
 
 /* --- the broker --- */
 
@@ -106,7 +42,7 @@ static struct broker start(const char *collateral)
         SV_JSON *member = NULL;
         struct sv_err err;
 
-        read_file("b/config.first", &text);
+        platform_read("b/config.first", &text);
         OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
         if (collateral) {
                 OK(sv_json_parse(sv_bytes_str(collateral), "test", &member, &err));
@@ -114,7 +50,7 @@ static struct broker start(const char *collateral)
         }
         sv_buf_clear(&text);
         sv_json_print(j, &text);
-        write_file("b/config.json", sv_buf_bytes(&text));
+        platform_write("b/config.json", sv_buf_bytes(&text));
         unlink(port);
         b.pid = fork();
         if (b.pid == 0) {
@@ -129,7 +65,7 @@ static struct broker start(const char *collateral)
         }
         for (int i = 0; i < 1000 && access(port, F_OK); i++)
                 usleep(10000);
-        read_file("b/port", &port_text);
+        platform_read("b/port", &port_text);
         snprintf(b.url, sizeof(b.url), "https://127.0.0.1:%d", atoi(sv_buf_str(&port_text)));
         snprintf(pin_text, sizeof(pin_text), "sha256:%s", sv_hex(sv_bytes(pin, 32), hex));
         OK(sv_admin_open(b.url, pin_text, key, &b.admin, &err));
@@ -157,7 +93,7 @@ static void put_policy(struct broker *b)
         struct sv_err err;
 
         sv_json_set_bool(rule, "equals", false);
-        read_file("ark.pem", &pem);
+        platform_read("ark.pem", &pem);
         sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
                     sv_json_new_str(sv_buf_str(&pem)));
         OK(sv_policy_write("demo", sv_tee_sev_snp.name, PATH, rules, trust, &text, &err));
@@ -175,7 +111,7 @@ static int attest(struct broker *b, bool *retryable, struct sv_err *err)
             sv_kbs_auth(c, sv_tee_sev_snp.kbs_name, NULL, err) < 0 ||
             sv_kbs_binding(c, binding, err) < 0)
                 return -1;
-        evidence = evidence_over(binding);
+        evidence = platform_evidence(binding);
         r = sv_kbs_attest(c, evidence, err);
         *retryable = sv_kbs_retryable(c);
         return r;
@@ -256,7 +192,7 @@ static int make_wrong(void *arg, const struct sv_entry *e, struct sv_err *unused
 
         if (strcmp(e->kind, "vek"))
                 return 0;
-        read_file("ask.pem", &wrong.body);
+        platform_read("ask.pem", &wrong.body);
         OK(sv_cache_put(arg, &wrong, &err));
         return 0;
 }
@@ -316,20 +252,13 @@ static void at_the_start(void **state)
                 SV_BROKER b = {.audit_fd = -1};
                 SV_STR text = sv_asprintf("{\"collateral\":%s}", members[i]);
 
-                write_file("b/wrong.json", sv_bytes_str(text));
+                platform_write("b/wrong.json", sv_bytes_str(text));
                 FAILS(sv_broker_open(path, &b, &err), SV_USAGE, "broker.config.collateral");
         }
 }
 
 static int group_setup(void **state)
 {
-        static const char text[] =
-                "{\"outcome\":\"launched\",\"fw_error\":0,\"digest\":\"%096d\",\"host_data\":\"%"
-                "064d\",\"family_id\":\"%032d\",\"image_id\":\"%032d\","
-                "\"id_key_digest\":\"%096d\",\"author_key_digest\":\"%096d\",\"guest_svn\":0,"
-                "\"policy\":196608,\"features\":1,\"vcpus\":1,"
-                "\"id_block\":false,\"author_key\":false,\"vcek_disabled\":false}";
-        SV_STR json = sv_asprintf(text, 1, 2, 0, 0, 0, 0);
         SV_STR tree = NULL;
         SV_STR b = NULL;
         SV_BUF config = SV_BUF_NULL;
@@ -337,17 +266,14 @@ static int group_setup(void **state)
 
         snprintf(dir, sizeof(dir), "/tmp/sv-brokercoll-XXXXXX");
         assert_non_null(mkdtemp(dir));
-        OK(sv_json_parse(sv_bytes_str(json), "test", &state_json, &err));
-        amd_pki_make(amd_product("Milan"), &pki);
-        amd_pki_save(&pki, dir);
-        fill();
+        platform_make(dir);
         tree = sv_asprintf("%s/mirror", dir);
         makers_tree = tree;
         mirror = makers_start(dir, NULL, 0);
         b = sv_asprintf("%s/b", dir);
         OK(sv_broker_init(b, "127.0.0.1:0", NULL, pin, &err));
-        read_file("b/config.json", &config);
-        write_file("b/config.first", sv_buf_bytes(&config));
+        platform_read("b/config.json", &config);
+        platform_write("b/config.first", sv_buf_bytes(&config));
         tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
         return tls ? 0 : -1;
 }
@@ -355,8 +281,7 @@ static int group_setup(void **state)
 static int group_teardown(void **state)
 {
         makers_stop(&mirror);
-        amd_pki_free(&pki);
-        sv_json_free(state_json);
+        platform_free();
         sv_tls_ctx_free(tls);
         return sv_remove_tree(dir, NULL);
 }
