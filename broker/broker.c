@@ -103,7 +103,7 @@ void sv_broker_close(struct sv_broker *b)
         sv_tls_ctx_free(b->tls);
         if (b->audit_fd >= 0)
                 close(b->audit_fd);
-        sv_broker_forget(b);
+        sv_broker_close_share(b);
         sv_broker_config_free(&b->config);
         memset(b, 0, sizeof(*b));
         b->audit_fd = -1;

@@ -7,12 +7,27 @@
 #include "base/core/limits.h"
 #include "base/core/secret.h"
 
+static uint8_t *get_memory(const struct sv_buf *b, size_t cap)
+{
+        return b->locked ? sv_pages_lock(cap, NULL) : malloc(cap);
+}
+
+static void free_memory(struct sv_buf *b)
+{
+        if (!b->p)
+                return;
+        if (b->locked) {
+                sv_pages_free(b->p, b->cap);
+                return;
+        }
+        sv_wipe(b->p, b->cap);
+        free(b->p);
+}
+
 void sv_buf_free(struct sv_buf *b)
 {
-        if (b->p)
-                sv_wipe(b->p, b->cap);
-        free(b->p);
-        *b = (struct sv_buf){.max = b->max};
+        free_memory(b);
+        *b = (struct sv_buf){.max = b->max, .locked = b->locked};
 }
 
 void sv_buf_clear(struct sv_buf *b)
@@ -31,15 +46,13 @@ static size_t limit(const struct sv_buf *b)
 /* realloc would leave the old contents behind in freed memory: move and wipe instead. */
 static bool set_room(struct sv_buf *b, size_t cap)
 {
-        uint8_t *p = malloc(cap);
+        uint8_t *p = get_memory(b, cap);
 
         if (!p)
                 return false;
         if (b->n)
                 memcpy(p, b->p, b->n);
-        if (b->p)
-                sv_wipe(b->p, b->cap);
-        free(b->p);
+        free_memory(b);
         b->p = p;
         b->cap = cap;
         return true;
@@ -47,7 +60,7 @@ static bool set_room(struct sv_buf *b, size_t cap)
 
 static bool reserve(struct sv_buf *b, size_t want)
 {
-        size_t cap = b->cap ? b->cap : 64;
+        size_t cap = b->cap ? b->cap : b->locked ? 4096 : 64;
 
         if (want <= b->cap)
                 return true;
@@ -175,6 +188,11 @@ int sv_buf_ok(const struct sv_buf *b, const char *what, struct sv_err *err)
 {
         if (!b->bad)
                 return 0;
+        if (b->locked)
+                return sv_fail(err, SV_SYSTEM, "base.secret",
+                               "%s: no memory that can be locked (raise the limit with "
+                               "ulimit -l), or more than its limit of %zu bytes",
+                               what, limit(b));
         return sv_fail(err, SV_SYSTEM, "base.memory",
                        "%s: no memory, or more than its limit of %zu bytes", what, limit(b));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A growing buffer. Errors are sticky (no memory, over its limit): put what belongs there, then ask
- * once with sv_buf_ok. Always wiped when freed. For keys and other secrets use base/core/secret.h.
- */
+ * once with sv_buf_ok. Always wiped when freed. Keys and other secrets are struct sv_secret
+ * (base/core/secret.h); what they are read into or written from is a buffer with `locked`. */
 #pragma once
 
 #include "base/core/bytes.h"
@@ -12,6 +12,7 @@ struct sv_buf {
         size_t cap;
         size_t max; /* largest n allowed; 0 means SV_BUF_MAX of base/core/limits.h */
         bool bad;
+        bool locked; /* its memory is as a secret's: set before the first byte */
 };
 
 #define SV_BUF_NULL \

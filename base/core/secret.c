@@ -14,7 +14,7 @@
 struct sv_secret {
         uint8_t *p;
         size_t n;      /* bytes in use */
-        size_t mapped; /* whole pages: nothing else shares them */
+        size_t mapped; /* bytes asked for; n may shrink */
 };
 
 void sv_wipe(void *p, size_t n)
@@ -22,9 +22,39 @@ void sv_wipe(void *p, size_t n)
         explicit_bzero(p, n);
 }
 
-struct sv_secret *sv_secret_new(size_t n, struct sv_err *err)
+static size_t round_to_pages(size_t n)
 {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+        return (n + page - 1) / page * page;
+}
+
+void *sv_pages_lock(size_t n, struct sv_err *err)
+{
+        size_t mapped = round_to_pages(n);
+        void *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (p != MAP_FAILED && mlock(p, mapped) == 0 && madvise(p, mapped, MADV_DONTDUMP) == 0)
+                return p;
+        sv_fail_errno(err, "base.secret",
+                      "cannot lock %zu bytes of memory for a secret (raise the limit with "
+                      "ulimit -l)",
+                      mapped);
+        if (p != MAP_FAILED)
+                munmap(p, mapped);
+        return NULL;
+}
+
+void sv_pages_free(void *p, size_t n)
+{
+        if (!p)
+                return;
+        sv_wipe(p, round_to_pages(n));
+        munmap(p, round_to_pages(n));
+}
+
+struct sv_secret *sv_secret_new(size_t n, struct sv_err *err)
+{
         struct sv_secret *s;
 
         if (!n || n > SV_SECRET_MAX) {
@@ -37,17 +67,9 @@ struct sv_secret *sv_secret_new(size_t n, struct sv_err *err)
                 sv_fail(err, SV_SYSTEM, "base.memory", "no memory");
                 return NULL;
         }
-        s->n = n;
-        s->mapped = (n + page - 1) / page * page;
-        s->p = mmap(NULL, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (s->p == MAP_FAILED || mlock(s->p, s->mapped) < 0 ||
-            madvise(s->p, s->mapped, MADV_DONTDUMP) < 0) {
-                sv_fail_errno(err, "base.secret",
-                              "cannot lock %zu bytes of memory for a secret (raise the limit with "
-                              "ulimit -l)",
-                              s->mapped);
-                if (s->p != MAP_FAILED)
-                        munmap(s->p, s->mapped);
+        s->n = s->mapped = n;
+        s->p = sv_pages_lock(n, err);
+        if (!s->p) {
                 free(s);
                 return NULL;
         }
@@ -87,8 +109,7 @@ void sv_secret_free(struct sv_secret *s)
 {
         if (!s)
                 return;
-        sv_wipe(s->p, s->mapped);
-        munmap(s->p, s->mapped);
+        sv_pages_free(s->p, s->mapped);
         free(s);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets are a type: memory of their own, locked, out of core dumps, not inherited wiped-late by a
- * fork's child, wiped when freed. There is no way from here into a log, JSON, argv or environment;
+/* Secrets are a type: memory of their own that is locked, left out of core dumps and wiped when it
+ * is freed. There is no way from here into a log, JSON, argv or environment;
  * the single exit is sv_secret_reveal (grep for it). */
 #pragma once
 
@@ -28,6 +28,12 @@ uint8_t *sv_secret_reveal(struct sv_secret *s);
 /* Wipe memory that is not a struct sv_secret; never optimised away. */
 void sv_wipe(void *p, size_t n);
 
-/* No core files, not ptraceable, all future memory as it is: call first in every program. SV_SYSTEM
- * on failure. */
+/* Pages like a secret's, zeroed: at least n bytes that nothing else shares. NULL and SV_SYSTEM
+ * "base.secret". For buffers that a secret passes through (struct sv_buf with `locked`). */
+void *sv_pages_lock(size_t n, struct sv_err *err);
+/* Wipes them; the same n. p may be NULL. */
+void sv_pages_free(void *p, size_t n);
+
+/* Turns core files and tracing by other processes off; memory stays as it is. The first call of
+ * every program. SV_SYSTEM "base.harden". */
 int sv_secret_harden_process(struct sv_err *err);

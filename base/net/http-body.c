@@ -131,6 +131,10 @@ int sv_http_body_feed(struct sv_http_body *b, struct sv_bytes in, size_t *used, 
                 }
                 if (n > b->left)
                         n = (size_t)b->left;
+                if (out->max && n > out->max - out->n)
+                        return sv_fail(err, SV_FORMAT, "http.limit",
+                                       "the body has more than the %zu bytes that are taken here",
+                                       out->max);
                 sv_buf_put(out, sv_bytes(in.p + at, n));
                 at += n;
                 b->left -= n;

@@ -8,6 +8,8 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
+#define CHUNK_SIZE 16384
+
 /* Offset just behind the blank line, 0 while it has not come. `from`: how much was looked at
  * before. */
 static size_t head_end(struct sv_bytes b, size_t from)
@@ -19,15 +21,13 @@ static size_t head_end(struct sv_bytes b, size_t from)
 }
 
 /* Reads through the end of the head; what came behind it stays in `in` after *head bytes. */
-static int read_head(struct sv_tls *t, struct sv_buf *in, size_t *head, bool *closed,
-                     struct sv_err *err)
+static int read_head(struct sv_tls *t, struct sv_buf *chunk, struct sv_buf *in, size_t *head,
+                     bool *closed, struct sv_err *err)
 {
-        uint8_t chunk[4096];
-
         *head = 0;
         while (!*head) {
                 size_t before = in->n;
-                long got = sv_tls_read(t, chunk, sizeof(chunk), err);
+                long got = sv_tls_read(t, chunk->p, chunk->n, err);
 
                 if (got < 0)
                         return -1;
@@ -39,7 +39,7 @@ static int read_head(struct sv_tls *t, struct sv_buf *in, size_t *head, bool *cl
                         return sv_fail(err, SV_FORMAT, "http.head",
                                        "the connection ended within the head, after %zu bytes",
                                        before);
-                sv_buf_put(in, sv_bytes(chunk, (size_t)got));
+                sv_buf_put(in, sv_bytes(chunk->p, (size_t)got));
                 if (sv_buf_ok(in, "an HTTP head", err) < 0)
                         return -1;
                 *head = head_end(sv_buf_bytes(in), before);
@@ -47,73 +47,84 @@ static int read_head(struct sv_tls *t, struct sv_buf *in, size_t *head, bool *cl
                         return sv_fail(err, SV_FORMAT, "http.head",
                                        "the head is longer than %u bytes", SV_HTTP_HEAD_MAX);
         }
-        sv_wipe(chunk, sizeof(chunk));
         return 0;
 }
 
-static int read_body(struct sv_tls *t, struct sv_bytes first, struct sv_http_msg *m,
-                     struct sv_err *err)
+static int read_body(struct sv_tls *t, struct sv_buf *chunk, struct sv_bytes first,
+                     struct sv_http_msg *m, struct sv_err *err)
 {
         struct sv_http_body b;
-        uint8_t chunk[16384];
         size_t used = 0;
-        int rc = -1;
 
-        if (sv_http_body_begin(m, &b, err) < 0 ||
-            sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
+        if (sv_http_body_begin(m, &b, err) < 0)
+                return -1;
+        if (sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
                 return -1;
         while (used == first.n && !b.done) {
-                long got = sv_tls_read(t, chunk, sizeof(chunk), err);
+                long got = sv_tls_read(t, chunk->p, chunk->n, err);
 
                 if (got < 0)
-                        goto out;
-                if (got == 0) {
-                        sv_fail(err, SV_FORMAT, "http.cut",
-                                "the connection ended within the body, after %zu bytes", m->body.n);
-                        goto out;
-                }
-                first = sv_bytes(chunk, (size_t)got);
+                        return -1;
+                if (got == 0)
+                        return sv_fail(err, SV_FORMAT, "http.cut",
+                                       "the connection ended within the body, after %zu bytes",
+                                       m->body.n);
+                first = sv_bytes(chunk->p, (size_t)got);
                 if (sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
-                        goto out;
+                        return -1;
         }
         /* Nothing of ours sends before it has the answer; bytes behind a message are how smuggled
          * requests look. */
         if (used != first.n)
-                sv_fail(err, SV_FORMAT, "http.trailing", "%zu bytes follow the message",
-                        first.n - used);
-        else
-                rc = 0;
-out:
-        sv_wipe(chunk, sizeof(chunk));
-        return rc;
+                return sv_fail(err, SV_FORMAT, "http.trailing", "%zu bytes follow the message",
+                               first.n - used);
+        return 0;
 }
 
-int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed,
-                 struct sv_err *err)
+static int read_message(struct sv_tls *t, bool request, void (*prepare)(struct sv_http_msg *m),
+                        struct sv_http_msg *out, bool *closed, struct sv_err *err)
 {
-        SV_BUF in = {.max = SV_HTTP_HEAD_MAX + 4096};
+        SV_BUF in = {.max = SV_HTTP_HEAD_MAX + CHUNK_SIZE, .locked = true};
+        SV_BUF chunk = {.locked = true};
         SV_HTTP m = {0};
         size_t head;
 
         *closed = false;
-        if (read_head(t, &in, &head, closed, err) < 0)
+        sv_buf_grow(&chunk, CHUNK_SIZE);
+        if (sv_buf_ok(&chunk, "what is read from the network", err) < 0)
+                return -1;
+        if (read_head(t, &chunk, &in, &head, closed, err) < 0)
                 return -1;
         if (*closed)
                 return 0;
         if (sv_http_parse_head(sv_bytes(in.p, head), request, &m, err) < 0)
                 return -1;
         m.body.max = SV_HTTP_BODY_MAX;
-        if (read_body(t, sv_bytes(in.p + head, in.n - head), &m, err) < 0)
+        if (prepare)
+                prepare(&m);
+        if (read_body(t, &chunk, sv_bytes(in.p + head, in.n - head), &m, err) < 0)
                 return -1;
         *out = m;
         memset(&m, 0, sizeof(m));
         return 0;
 }
 
+int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed,
+                 struct sv_err *err)
+{
+        return read_message(t, request, NULL, out, closed, err);
+}
+
+int sv_http_read_request(struct sv_tls *t, void (*prepare)(struct sv_http_msg *m),
+                         struct sv_http_msg *out, bool *closed, struct sv_err *err)
+{
+        return read_message(t, true, prepare, out, closed, err);
+}
+
 int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_bytes body,
                        struct sv_err *err)
 {
-        SV_BUF head = SV_BUF_NULL;
+        SV_BUF head = {.locked = true}; /* a small body comes into it */
 
         if (m->method)
                 sv_buf_printf(&head, "%s %s HTTP/1.1\r\n", m->method, m->target);

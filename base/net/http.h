@@ -34,9 +34,14 @@ int sv_http_add(struct sv_http_msg *m, const char *name, const char *value, stru
 /* Parse a complete head (through the blank line). SV_FORMAT "http.head". */
 int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *out,
                        struct sv_err *err);
-/* Read one message. *closed is set (and 0 returned) when the peer closed before the first byte. */
+/* Read one message. *closed is set (and 0 returned) when the peer closed before the first byte.
+ * What is read passes through locked memory only, the body as far as m->body.locked says. */
 int sv_http_read(struct sv_tls *t, bool request, struct sv_http_msg *out, bool *closed,
                  struct sv_err *err);
+/* The same for a request; `prepare` sees its head before the body is read and may change
+ * m->body.locked and lower m->body.max. */
+int sv_http_read_request(struct sv_tls *t, void (*prepare)(struct sv_http_msg *m),
+                         struct sv_http_msg *out, bool *closed, struct sv_err *err);
 /* Write one message with a Content-Length. */
 int sv_http_write(struct sv_tls *t, const struct sv_http_msg *m, struct sv_err *err);
 /* The same with a body that lives elsewhere (a secret in its own memory). */
@@ -55,6 +60,6 @@ struct sv_http_body {
  * or too long. */
 int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, struct sv_err *err);
 /* Takes from `in` what belongs to the body and appends it to `out`; *used says how much was taken.
- * SV_FORMAT "http.chunk". */
+ * SV_FORMAT "http.chunk", "http.limit" when `out` takes no more. */
 int sv_http_body_feed(struct sv_http_body *b, struct sv_bytes in, size_t *used, struct sv_buf *out,
                       struct sv_err *err);

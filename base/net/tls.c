@@ -170,7 +170,8 @@ static struct sv_tls_ctx *new_ctx(bool server, struct sv_err *err)
         /* A resumed session would skip the certificate, and renegotiation could change the peer. */
         SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
-                                              SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+                                              SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
+                                              SSL_OP_CLEANSE_PLAINTEXT);
         SSL_CTX_set_num_tickets(ctx->ssl, 0);
         return ctx;
 }

@@ -2,7 +2,7 @@
 /* What an administrator may do. Who it is was checked by the route. */
 #include "base/core/limits.h"
 #include "base/core/text.h"
-#include "broker/broker.h"
+#include "broker/serve/request.h"
 #include "policy/policy.h"
 
 #define AUDIT_PAGE 1000

@@ -8,7 +8,7 @@
 #include "attest/kbs/kbs.h"
 #include "attest/jose/token.h"
 #include "base/core/file.h"
-#include "broker/broker.h"
+#include "broker/serve/request.h"
 #include "broker/serve/session.h"
 
 #define ISSUER   "secure-vm-broker"
@@ -145,7 +145,7 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
         rc = appraise(r, tee, &in, claims, verdict, err);
         if (sv_memory_hits(in.memory) > hits)
                 sv_json_set_bool(r->audit, "known", true);
-        sv_broker_teach(r->broker);
+        sv_broker_offer_share(r->broker);
         return rc;
 }
 

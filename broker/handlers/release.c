@@ -6,7 +6,7 @@
 #include "attest/kbs/kbs.h"
 #include "attest/jose/token.h"
 #include "base/core/file.h"
-#include "broker/broker.h"
+#include "broker/serve/request.h"
 #include "broker/serve/session.h"
 
 /* The token of the cookie's session, or the bearer's; appended to `token`. A cookie wins, as with

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/broker.h"
+#include "broker/serve/request.h"
 
 const char *sv_request_bearer(const struct sv_request *r)
 {

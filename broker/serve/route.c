@@ -7,9 +7,10 @@
 #include "attest/kbs/kbs.h"
 #include "attest/jose/token.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/program/log.h"
 #include "base/core/text.h"
-#include "broker/broker.h"
+#include "broker/serve/request.h"
 
 static const struct route {
         const char *method;
@@ -17,12 +18,13 @@ static const struct route {
         const char *action; /* in the audit record; NULL: not recorded */
         bool admin;
         int (*run)(struct sv_request *r, struct sv_err *err);
+        bool secret; /* the request's body is one */
 } routes[] = {
         {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth},
         {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest},
         {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource},
         {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome},
-        {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource},
+        {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource, true},
         {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", true, sv_handle_delete_resource},
         {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources},
         {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", true, sv_handle_put_policy},
@@ -84,6 +86,19 @@ static const struct route *find_route(struct sv_request *r, struct sv_err *err)
                 other_method ? "this method is not served under this path"
                              : "nothing is served under this path");
         return NULL;
+}
+
+void sv_broker_prepare_body(struct sv_http_msg *m)
+{
+        for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+                const struct route *c = &routes[i];
+
+                if (!c->secret || strcmp(c->method, m->method) ||
+                    strncmp(c->path, m->target, strlen(c->path)))
+                        continue;
+                m->body.locked = true;
+                m->body.max = SV_SECRET_MAX + 1; /* one more is seen, and refused by name */
+        }
 }
 
 static int check_admin(struct sv_request *r, struct sv_err *err)

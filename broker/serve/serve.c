@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One process per connection: what a request leaves behind in memory dies with it, and a fault in
- * one is not a fault in all. What they verified and others need as well is told to the listener,
- * which believes nothing of it (broker/serve/lessons.c). */
+ * one is not a fault in all. Collateral that they have verified is shared through the listener
+ * (broker/serve/share.c). */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
-#include "broker/broker.h"
+#include "broker/serve/request.h"
 
 #define REQUESTS_MAX 100   /* on one connection */
 #define IDLE_MS      15000 /* between two requests */
@@ -55,7 +55,7 @@ static int answer_one(struct sv_broker *b, struct sv_tls *t, const char *peer, b
 
         *keep = false;
         sv_tls_deadline(t, REQUEST_MS);
-        rc = sv_http_read(t, true, &msg, &closed, &err);
+        rc = sv_http_read_request(t, sv_broker_prepare_body, &msg, &closed, &err);
         if (rc == 0 && closed)
                 return 0;
         if (rc < 0 && err.class != SV_FORMAT)
@@ -191,7 +191,7 @@ static int listen_loop(struct sv_broker *b, int listener, int signals, struct ch
                         if (info.ssi_signo != SIGCHLD)
                                 return 0;
                         reap(c);
-                        sv_broker_learn(b, time(NULL));
+                        sv_broker_take_share(b, time(NULL));
                 }
                 if (p[1].revents)
                         accept_one(b, listener, signals, c);
@@ -231,7 +231,7 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         signals = signalfd(-1, &set, SFD_CLOEXEC);
         if (signals < 0)
                 return sv_fail_errno(err, "broker.serve", "cannot take signals");
-        if (sv_broker_lessons(b, err) < 0)
+        if (sv_broker_open_share(b, err) < 0)
                 return -1;
         listener = sv_tcp_listen(b->config.address, &port, err);
         if (listener < 0 || write_port(b, port, err) < 0)

@@ -156,11 +156,9 @@ static void round_trips(void **state)
 }
 
 /* The page must be locked and excluded from core dumps: ask the kernel, not the code. */
-static void secret_is_locked_and_undumpable(void **state)
+static bool is_locked(const void *p)
 {
-        struct sv_err err = SV_ERR_NULL;
-        SV_SECRET *s = sv_secret_random(64, &err);
-        unsigned long at, from, to;
+        unsigned long at = (unsigned long)p, from, to;
         char line[512];
         bool inside = false, flags = false, locks = true;
         FILE *f = fopen("/proc/self/smaps", "r");
@@ -169,9 +167,7 @@ static void secret_is_locked_and_undumpable(void **state)
         locks = false; /* the sanitizer's mlock does nothing */
 #endif
 
-        assert_non_null(s);
         assert_non_null(f);
-        at = (unsigned long)sv_secret_reveal(s);
         while (fgets(line, sizeof(line), f)) {
                 if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
                         inside = at >= from && at < to;
@@ -179,7 +175,39 @@ static void secret_is_locked_and_undumpable(void **state)
                         flags = (!locks || strstr(line, " lo")) && strstr(line, " dd");
         }
         fclose(f);
-        assert_true(flags);
+        return flags;
+}
+
+static void secret_is_locked_and_undumpable(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_SECRET *s = sv_secret_random(64, &err);
+
+        assert_non_null(s);
+        assert_true(is_locked(sv_secret_reveal(s)));
+}
+
+/* A buffer that a secret passes through, also after it has grown; an ordinary one is not. */
+static void buffer_is_locked(void **state)
+{
+        SV_BUF b = {.max = 20000, .locked = true}, plain = SV_BUF_NULL;
+        struct sv_err err;
+
+        sv_buf_puts(&plain, "x");
+        assert_false(is_locked(plain.p));
+        sv_buf_puts(&b, "x");
+        assert_true(is_locked(b.p));
+        for (int i = 0; i < 9999; i++)
+                sv_buf_puts(&b, "yz");
+        OK(sv_buf_ok(&b, "it", &err));
+        assert_int_equal(b.n, 19999);
+        assert_true(is_locked(b.p + b.n - 1));
+        assert_int_equal(b.p[0], 'x');
+        assert_int_equal(b.p[19998], 'z');
+        sv_buf_puts(&b, "yz");
+        FAILS(sv_buf_ok(&b, "it", &err), SV_SYSTEM, "base.secret");
+        sv_buf_free(&b);
+        assert_true(b.locked);
 }
 
 static void secret_sizes(void **state)
@@ -244,6 +272,7 @@ int main(void)
                 cmocka_unit_test(hex_and_base64),
                 cmocka_unit_test(round_trips),
                 cmocka_unit_test(secret_is_locked_and_undumpable),
+                cmocka_unit_test(buffer_is_locked),
                 cmocka_unit_test(secret_sizes),
                 cmocka_unit_test(file_is_whole_or_refused),
                 cmocka_unit_test(core_limit_is_zero_after_hardening),

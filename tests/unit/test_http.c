@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/unit/unit.h"
+
 #include "base/net/http.h"
 #include "base/core/limits.h"
 
@@ -181,18 +183,25 @@ static const struct body_case {
         {false, "http.length", "", "abc", NULL},
 };
 
-/* Through a socket pair, so that the reading code is the one that programs use. */
-static int exchange(const char *text, size_t n, bool request, struct sv_http_msg *m, bool *closed,
-                    struct sv_err *err)
+static struct sv_tls *connect_to(const char *text, size_t n, struct sv_err *err)
 {
+        struct sv_tls *t;
         int sv[2];
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
         assert_int_equal(write(sv[0], text, n), (ssize_t)n);
         close(sv[0]);
-        SV_TLS *t = sv_tls_plain(sv[1], err);
-
+        t = sv_tls_plain(sv[1], err);
         assert_non_null(t);
+        return t;
+}
+
+/* Through a socket pair, so that the reading code is the one that programs use. */
+static int exchange(const char *text, size_t n, bool request, struct sv_http_msg *m, bool *closed,
+                    struct sv_err *err)
+{
+        SV_TLS *t = connect_to(text, n, err);
+
         return sv_http_read(t, request, m, closed, err);
 }
 
@@ -249,6 +258,45 @@ static void test_head_too_long(void **state)
         sv_buf_puts(&text, "\r\n\r\n");
         assert_int_equal(exchange(sv_buf_str(&text), text.n, true, &m, &closed, &err), -1);
         assert_string_equal(err.check, "http.head");
+}
+
+static void lower(struct sv_http_msg *m)
+{
+        assert_string_equal(m->method, "POST");
+        assert_int_equal(m->body.n, 0);
+        m->body.locked = true;
+        m->body.max = 3;
+}
+
+/* The head decides what the body is read into, and how much of it. */
+static void test_prepared_body(void **state)
+{
+        static const struct {
+                const char *fields, *body, *check;
+        } cases[] = {{"Content-Length: 3\r\n", "abc", NULL},
+                     {"Content-Length: 4\r\n", "abcd", "http.limit"},
+                     {"Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", NULL},
+                     {"Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n",
+                      "http.limit"}};
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                SV_BUF text = SV_BUF_NULL;
+                SV_TLS *t = NULL;
+                SV_HTTP m = {0};
+                struct sv_err err = SV_ERR_NULL;
+                bool closed;
+
+                sv_buf_printf(&text, REQ "%s\r\n%s", cases[i].fields, cases[i].body);
+                t = connect_to(sv_buf_str(&text), text.n, &err);
+                if (cases[i].check) {
+                        FAILS(sv_http_read_request(t, lower, &m, &closed, &err), SV_FORMAT,
+                              cases[i].check);
+                        continue;
+                }
+                OK(sv_http_read_request(t, lower, &m, &closed, &err));
+                assert_string_equal(sv_buf_str(&m.body), "abc");
+                assert_true(m.body.locked);
+        }
 }
 
 static void test_add_refuses_lines(void **state)
@@ -318,6 +366,7 @@ int main(void)
                 cmocka_unit_test(test_many_fields),
                 cmocka_unit_test(test_bodies),
                 cmocka_unit_test(test_cut_messages),
+                cmocka_unit_test(test_prepared_body),
                 cmocka_unit_test(test_head_too_long),
                 cmocka_unit_test(test_add_refuses_lines),
                 cmocka_unit_test(test_urls),

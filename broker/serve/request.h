@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request, the way through its route, and the handlers. */
+#pragma once
+
+#include "base/net/http.h"
+#include "broker/broker.h"
+
+/* One request while it is handled. */
+struct sv_request {
+        struct sv_broker *broker;
+        const struct sv_http_msg *msg;
+        const char *peer;
+        int64_t now;
+        char resource[3 * 64]; /* "repo/type/tag" where the route has one, else "" */
+        const char *query;     /* behind '?', or "" */
+        struct sv_http_msg answer;
+        const char *error; /* KBS error name when the handler fails; NULL: by class */
+        /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */
+        struct sv_json *audit;
+        /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
+        const char *outcome;
+};
+
+/* Finds the route, asks for the administrator's proof where it needs one, runs it, writes the audit
+ * record, fills r->answer. When the record cannot be written nothing is released: the answer
+ * becomes an error. */
+void sv_broker_handle(struct sv_request *r);
+/* Between head and body: the body of a route that takes a secret goes into locked memory. */
+void sv_broker_prepare_body(struct sv_http_msg *m);
+/* The answer for what could not even be read as a request. */
+void sv_broker_refuse(struct sv_request *r, const struct sv_err *err);
+void sv_request_free(struct sv_request *r);
+
+/* Handlers; 0 or -1. */
+int sv_handle_auth(struct sv_request *r, struct sv_err *err);
+int sv_handle_attest(struct sv_request *r, struct sv_err *err);
+int sv_handle_resource(struct sv_request *r, struct sv_err *err);
+/* What a guest says became of its resource; ends the session. */
+int sv_handle_outcome(struct sv_request *r, struct sv_err *err);
+int sv_handle_put_resource(struct sv_request *r, struct sv_err *err);
+int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err);
+int sv_handle_list_resources(struct sv_request *r, struct sv_err *err);
+int sv_handle_put_policy(struct sv_request *r, struct sv_err *err);
+int sv_handle_get_policy(struct sv_request *r, struct sv_err *err);
+int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err);
+int sv_handle_audit(struct sv_request *r, struct sv_err *err);
+int sv_handle_health(struct sv_request *r, struct sv_err *err);
+
+/* The value behind "Bearer "; NULL when there is none. */
+const char *sv_request_bearer(const struct sv_request *r);

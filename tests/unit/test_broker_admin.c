@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What administration refuses, and what a broker does whose store, log or key fails it. */
+#include "tests/unit/broker_inside.h"
+
+static void admin_refused(const char *method, const char *target, struct sv_bytes body, int status,
+                          const char *check)
+{
+        int found = administer(method, target, body);
+
+        assert_string_equal(seen_check, check);
+        assert_int_equal(found, status);
+}
+
+static void sizes_of_resources(void **state)
+{
+        SV_BUF large = SV_BUF_NULL;
+
+        assert_non_null(sv_buf_grow(&large, SV_SECRET_MAX + 1));
+        admin_refused("POST", "/kbs/v0/resource/" PATH, SV_BYTES_NULL, 400, "broker.resource.size");
+        admin_refused("POST", "/kbs/v0/resource/" PATH, sv_buf_bytes(&large), 400,
+                      "broker.resource.size");
+        large.n = SV_SECRET_MAX;
+        assert_int_equal(administer("POST", "/kbs/v0/resource/" PATH, sv_buf_bytes(&large)), 204);
+}
+
+/* The body that is a secret, and no other, is read into locked memory. */
+static void locked_bodies(void **state)
+{
+        static const struct {
+                const char *method, *target;
+                bool locked;
+        } rows[] = {{"POST", "/kbs/v0/resource/" PATH, true},
+                    {"GET", "/kbs/v0/resource/" PATH, false},
+                    {"POST", "/kbs/v0/attest", false},
+                    {"PUT", "/secure-vm/v0/policy/" PATH, false}};
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                SV_HTTP m = {.method = sv_asprintf("%s", rows[i].method),
+                             .target = sv_asprintf("%s", rows[i].target)};
+
+                sv_broker_prepare_body(&m);
+                assert_int_equal(m.body.locked, rows[i].locked);
+                assert_int_equal(m.body.max, rows[i].locked ? SV_SECRET_MAX + 1 : 0);
+        }
+}
+
+static void policies_that_are_refused(void **state)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        write_policy("bogus", PATH, &text);
+        admin_refused("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&text), 400,
+                      "broker.policy.tee");
+        sv_buf_clear(&text);
+        write_policy("sev-snp", PATH, &text);
+        admin_refused("PUT", "/secure-vm/v0/policy/default/demo/x", sv_buf_bytes(&text), 400,
+                      "broker.policy.resource");
+        admin_refused("DELETE", "/secure-vm/v0/policy/no/such/policy", SV_BYTES_NULL, 404,
+                      "broker.policy.absent");
+}
+
+static void audit_queries(void **state)
+{
+        admin_refused("GET", "/secure-vm/v0/audit?before=1", SV_BYTES_NULL, 400,
+                      "broker.audit.query");
+        admin_refused("GET", "/secure-vm/v0/audit?after=x", SV_BYTES_NULL, 400,
+                      "broker.audit.query");
+        assert_int_equal(administer("GET", "/secure-vm/v0/audit?after=1", SV_BYTES_NULL), 200);
+}
+
+/* --- a store that fails --- */
+
+static struct sv_store_ops failing;
+
+static int fail_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
+                      struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.store", "disk full");
+}
+
+static int fail_silently(struct sv_store *s, struct sv_json *list, struct sv_err *err)
+{
+        return -1;
+}
+
+static int fail_text(struct sv_store *s, const char *path, struct sv_buf *text, struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.store", "damaged");
+}
+
+static int fail_anchors(struct sv_store *s, const char *tee, struct sv_anchors *out,
+                        struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.store", "damaged");
+}
+
+static int fail_list(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
+                     struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.store", "damaged");
+}
+
+static void failing_store(void **state)
+{
+        const struct sv_store_ops *real = b.store->ops;
+        GUEST g = begin();
+        GUEST h = begin();
+        SV_HTTP answer = {0};
+
+        put_policy(PATH);
+        put_secret(PATH);
+        assert_int_equal(attest(&g), 200);
+        failing = *real;
+        b.store->ops = &failing;
+        failing.put_audit = fail_audit;
+        get_refused(&g, PATH, 503, "broker.audit");
+        failing.put_audit = real->put_audit;
+        failing.list_resources = fail_silently;
+        admin_refused("GET", "/secure-vm/v0/resources", SV_BYTES_NULL, 503, "broker.internal");
+        failing.get_policy = fail_text;
+        get_refused(&g, PATH, 503, "broker.store");
+        failing.get_anchors = fail_anchors;
+        assert_int_equal(attest(&h), 503);
+        assert_string_equal(seen_check, "broker.store");
+        failing.list_audit = fail_list;
+        refuses(&(struct ask){.method = "GET", .target = "/secure-vm/v0/health"}, 503,
+                "broker.store");
+        b.store->ops = real;
+        assert_int_equal(
+                ask(&(struct ask){.method = "GET", .target = "/secure-vm/v0/health"}, &answer),
+                200);
+}
+
+/* The file of the record cannot be written: nothing is released either. */
+static void full_audit_log(void **state)
+{
+        GUEST g = begin();
+        int fd = b.audit_fd;
+
+        put_policy(PATH);
+        put_secret(PATH);
+        assert_int_equal(attest(&g), 200);
+        b.audit_fd = open("/dev/full", O_WRONLY);
+        assert_true(b.audit_fd >= 0);
+        get_refused(&g, PATH, 503, "broker.audit");
+        close(b.audit_fd);
+        b.audit_fd = fd;
+}
+
+/* --- a broker that does not begin --- */
+
+static void write_kek(size_t n)
+{
+        uint8_t bytes[64] = {0};
+
+        platform_write("b/kek.bad", sv_bytes(bytes, n));
+}
+
+static void sizes_of_the_kek(void **state)
+{
+        struct sv_broker other = {.audit_fd = -1};
+        SV_STR path = sv_asprintf("%s/b/kek.bad", dir);
+        struct sv_err err;
+
+        other.config.kek = path;
+        other.config.database = b.config.database;
+        write_kek(31);
+        FAILS(sv_broker_enter(&other, &err), SV_USAGE, "broker.kek");
+        write_kek(33);
+        FAILS(sv_broker_enter(&other, &err), SV_FORMAT, "broker.kek");
+        write_kek(32);
+        OK(sv_broker_enter(&other, &err));
+        sv_store_free(other.store);
+        sv_secret_free(other.kek);
+}
+
+static void too_many_names(void **state)
+{
+        const char *names[34];
+        SV_STR other = sv_asprintf("%s/other", dir);
+        uint8_t pin[32];
+        struct sv_err err;
+
+        for (int i = 0; i < 33; i++)
+                names[i] = "broker.example";
+        names[33] = NULL;
+        FAILS(sv_broker_init(other, "127.0.0.1:0", names, pin, &err), SV_USAGE,
+              "broker.init.names");
+        assert_int_not_equal(access(other, F_OK), 0);
+        OK(sv_broker_init(other, "127.0.0.1:0", names + 1, pin, &err));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(sizes_of_resources),
+                cmocka_unit_test(locked_bodies),
+                cmocka_unit_test(policies_that_are_refused),
+                cmocka_unit_test(audit_queries),
+                cmocka_unit_test(failing_store),
+                cmocka_unit_test(full_audit_log),
+                cmocka_unit_test(sizes_of_the_kek),
+                cmocka_unit_test(too_many_names),
+        };
+
+        return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
