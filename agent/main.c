@@ -15,14 +15,12 @@
 #include "base/core/secret.h"
 
 /* No shell, no second way: what fails here ends with the disk locked and the machine off. */
-static _Noreturn void run_as_init(void)
+static _Noreturn void run_as_init(bool hardened, struct sv_err *err)
 {
-        struct sv_err err = SV_ERR_NULL;
-
         sv_memory_end_with(sv_system_power_off);
-        if (sv_secret_harden_process(&err) == 0)
-                sv_unlock(&err);
-        sv_event_failed(&err);
+        if (hardened)
+                sv_unlock(err);
+        sv_event_failed(err);
         sv_system_power_off();
 }
 
@@ -33,7 +31,7 @@ static int run_unlock(const struct sv_args *args, struct sv_json **result, struc
                         err, SV_USAGE, "agent.init",
                         "unlock mounts, loads modules and changes the root: it runs as /init of an "
                         "initramfs only (secure-vm image initrd makes one)");
-        run_as_init();
+        run_as_init(true, err);
 }
 
 static const struct sv_cmd commands[] = {
@@ -76,13 +74,14 @@ static bool is_init(const char *name)
 int main(int argc, char **argv)
 {
         struct sv_err err = SV_ERR_NULL;
+        bool hardened = sv_secret_harden_process(&err) == 0;
 
         /* The TPM's library writes its own lines to standard error; ours say what failed. */
         setenv("TSS2_LOG", "all+none", 0);
         if (is_init(argv[0]))
-                run_as_init();
+                run_as_init(hardened, &err);
         sv_log_init("secure-vm-agent", 0);
-        if (sv_secret_harden_process(&err) < 0) {
+        if (!hardened) {
                 sv_log_err(&err);
                 return (int)err.class;
         }

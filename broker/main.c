@@ -53,7 +53,7 @@ static int run_init(const struct sv_args *args, struct sv_json **result, struct 
 
         for (int i = 0; i < SV_ARGS_MAX && (names[i] = sv_opt_nth(args, "name", i)); i++)
                 ;
-        if (need(args, "dir", &dir, err) < 0 || sv_secret_harden_process(err) < 0 ||
+        if (need(args, "dir", &dir, err) < 0 ||
             sv_broker_init(dir, address ? address : "127.0.0.1:8443", names, pin, err) < 0)
                 return -1;
         *result = sv_json_object();
@@ -74,8 +74,8 @@ static int run_serve(const struct sv_args *args, struct sv_json **result, struct
         SV_BROKER b = {.audit_fd = -1};
         const char *config;
 
-        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 ||
-            sv_broker_open(config, &b, err) < 0 || sv_broker_serve(&b, err) < 0)
+        if (need(args, "config", &config, err) < 0 || sv_broker_open(config, &b, err) < 0 ||
+            sv_broker_serve(&b, err) < 0)
                 return -1;
         *result = sv_json_object();
         return 0;
@@ -87,8 +87,8 @@ static int run_check(const struct sv_args *args, struct sv_json **result, struct
         SV_BROKER b = {.audit_fd = -1};
         const char *config;
 
-        if (need(args, "config", &config, err) < 0 || sv_secret_harden_process(err) < 0 ||
-            sv_broker_open(config, &b, err) < 0 || sv_broker_enter(&b, err) < 0)
+        if (need(args, "config", &config, err) < 0 || sv_broker_open(config, &b, err) < 0 ||
+            sv_broker_enter(&b, err) < 0)
                 return -1;
         *result = sv_json_object();
         SV_STR where = sv_asprintf("%s:%u", b.config.address, (unsigned)b.config.port);
@@ -172,6 +172,13 @@ static const struct sv_cmd commands[] = {
 
 int main(int argc, char **argv)
 {
+        struct sv_err err = SV_ERR_NULL;
+
+        if (sv_secret_harden_process(&err) < 0) {
+                sv_log_init("secure-vm-broker", 0);
+                sv_log_err(&err);
+                return (int)err.class;
+        }
         return sv_cli_main("secure-vm-broker",
                            "Key broker: gives disk keys to guests that prove what they are.",
                            commands, argc, argv);

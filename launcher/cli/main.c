@@ -46,11 +46,12 @@ int main(int argc, char **argv)
         struct sv_cmd table[N_ROWS + N_ABSENT + 1] = {0};
         struct sv_err err = SV_ERR_NULL;
 
-        sv_log_init("secure-vm", 0);
         if (sv_secret_harden_process(&err) < 0) {
+                sv_log_init("secure-vm", 0);
                 sv_log_err(&err);
                 return err.class;
         }
+        sv_log_init("secure-vm", 0);
         for (size_t i = 0; i < N_ROWS; i++)
                 table[i] = *rows[i];
         for (size_t i = 0; sv_cmds_absent[i].name && i < N_ABSENT; i++)
