@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 
 #define PORT_NAME   "org.secure-vm.agent"
@@ -21,14 +22,6 @@ static int port = -1;
 static struct sv_buf pending = {.max = PENDING_MAX};
 static int64_t step_began, attest_began;
 static struct sv_json *timings;
-
-int64_t sv_event_now(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int port_of(const char *entry)
 {
@@ -72,9 +65,9 @@ static void drain(void)
 void sv_event_flush(void)
 {
         struct pollfd p = {.fd = port, .events = POLLOUT};
-        int64_t end = sv_event_now() + FLUSH_MS;
+        int64_t end = sv_clock_ms() + FLUSH_MS;
 
-        for (drain(); port >= 0 && pending.n && sv_event_now() < end; drain())
+        for (drain(); port >= 0 && pending.n && sv_clock_ms() < end; drain())
                 /* With nobody at the other end poll says POLLHUP at once. */
                 if (poll(&p, 1, 100) < 0 || (p.revents & POLLHUP))
                         nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
@@ -84,7 +77,7 @@ static void send_event(struct sv_json *event)
 {
         SV_BUF line = SV_BUF_NULL;
 
-        sv_json_set_int(event, "uptime_ms", sv_event_now());
+        sv_json_set_int(event, "uptime_ms", sv_clock_ms());
         sv_json_print(event, &line);
         sv_buf_puts(&line, "\n");
         /* A host that never reads loses events, nothing else. */
@@ -130,7 +123,7 @@ void sv_event_time(const char *part, int64_t ms)
 
 void sv_event_start(const char *step, const char *says)
 {
-        step_began = sv_event_now();
+        step_began = sv_clock_ms();
         if (!attest_began && !strcmp(step, "attest"))
                 attest_began = step_began;
         send_event(make_event("step", step, "start"));
@@ -141,7 +134,7 @@ void sv_event_start(const char *step, const char *says)
 void sv_event_done(const char *step, const char *says)
 {
         struct sv_json *e = make_event("step", step, "done");
-        int64_t ms = sv_event_now() - step_began;
+        int64_t ms = sv_clock_ms() - step_began;
 
         sv_event_time(step, ms);
         sv_json_set_int(e, "ms", ms);
@@ -180,7 +173,7 @@ void sv_event_failed(const struct sv_err *err)
 void sv_event_unlocked(const char *grounds)
 {
         struct sv_json *e = make_event("unlocked", NULL, NULL);
-        int64_t ms = sv_event_now() - attest_began;
+        int64_t ms = sv_clock_ms() - attest_began;
         SV_BUF line = SV_BUF_NULL;
 
         sv_json_set_int(e, "ms", ms);

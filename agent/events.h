@@ -21,5 +21,3 @@ void sv_event_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Waits a little until the host has read what was said: before this process ends or becomes
  * another. */
 void sv_event_flush(void);
-/* Milliseconds of the monotonic clock. */
-int64_t sv_event_now(void);

@@ -9,11 +9,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/dhcp.h"
 #include "base/crypto/crypto.h"
+#include "base/core/clock.h"
 #include "base/core/file.h"
 
 #define TRIES   8
@@ -104,14 +104,6 @@ static int open_dhcp(const char *name, struct sv_err *err)
         return fd;
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* One message out and the answer to it in; 1 when none came in time, or a refusal. What is no
  * answer to us is passed over. */
 static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, int wait_ms,
@@ -120,7 +112,7 @@ static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32
         const struct sockaddr_in all = {
                 .sin_family = AF_INET, .sin_port = htons(67), .sin_addr = {INADDR_BROADCAST}};
         enum sv_dhcp_type want = type == SV_DHCP_DISCOVER ? SV_DHCP_OFFER : SV_DHCP_ACK;
-        int64_t end = now_ms() + wait_ms;
+        int64_t end = sv_clock_ms() + wait_ms;
         SV_BUF msg = SV_BUF_NULL;
         uint8_t in[2048];
 
@@ -130,7 +122,7 @@ static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32
         if (sendto(fd, msg.p, msg.n, 0, (const void *)&all, sizeof(all)) < 0 &&
             errno != ENETUNREACH && errno != ENETDOWN)
                 return sv_fail_errno(err, "agent.net.dhcp", "cannot send");
-        for (int64_t left; (left = end - now_ms()) > 0;) {
+        for (int64_t left; (left = end - sv_clock_ms()) > 0;) {
                 struct pollfd p = {.fd = fd, .events = POLLIN};
                 ssize_t n = poll(&p, 1, (int)left) > 0 ? recv(fd, in, sizeof(in), 0) : 0;
                 struct sv_dhcp_lease got;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "attest/kbs/client.h"
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
@@ -28,14 +29,6 @@ void sv_release_out_free(struct sv_release_out *out)
         sv_buf_free(&out->grounds);
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void say_start(struct exchange *x, const char *step, const char *says)
 {
         x->step = step;
@@ -51,7 +44,7 @@ static void say_done(struct exchange *x, const char *says)
 
 static void say_time(struct exchange *x, const char *part, int64_t *since)
 {
-        int64_t now = now_ms();
+        int64_t now = sv_clock_ms();
 
         if (x->r->says->time)
                 x->r->says->time(part, now - *since);
@@ -71,7 +64,7 @@ static void end_exchange(struct exchange *x)
 static int open_attester(struct exchange *x, struct sv_err *err)
 {
         const struct sv_attester *a = sv_attester_find();
-        int64_t began = now_ms();
+        int64_t began = sv_clock_ms();
 
         if (!a)
                 return sv_fail(err, SV_SYSTEM, "agent.tee",
@@ -130,7 +123,7 @@ static int get_evidence(struct exchange *x, struct sv_json **evidence, struct sv
 static int attest(struct exchange *x, struct sv_err *err)
 {
         SV_JSON *evidence = NULL;
-        int64_t at = now_ms();
+        int64_t at = sv_clock_ms();
 
         if (sv_kbs_auth(x->client, x->attester->kbs_name, x->params, err) < 0) {
                 x->again = sv_kbs_retryable(x->client);
@@ -187,7 +180,7 @@ static unsigned pause_ms(unsigned failures)
 
 static int attempts(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
 {
-        int64_t end = now_ms() + SV_RELEASE_DEADLINE_MS;
+        int64_t end = sv_clock_ms() + SV_RELEASE_DEADLINE_MS;
 
         for (unsigned failures = 0;; failures++) {
                 struct sv_err fault = SV_ERR_NULL;
@@ -195,7 +188,7 @@ static int attempts(struct exchange *x, struct sv_release_out *out, struct sv_er
 
                 if (attempt(x, out, &fault) == 0)
                         return 0;
-                if (!x->again || failures + 1 == SV_RELEASE_TRIES || now_ms() + ms >= end) {
+                if (!x->again || failures + 1 == SV_RELEASE_TRIES || sv_clock_ms() + ms >= end) {
                         if (x->again)
                                 sv_wrap(&fault, "given up after %u tries", failures + 1);
                         if (err)

@@ -10,26 +10,18 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
-
-int64_t sv_net_now(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err)
 {
         struct pollfd p = {.fd = fd, .events = events};
-        int64_t end = sv_net_now() + timeout_ms;
+        int64_t end = sv_clock_ms() + timeout_ms;
 
         for (;;) {
-                int64_t left = timeout_ms < 0 ? -1 : end - sv_net_now();
+                int64_t left = timeout_ms < 0 ? -1 : end - sv_clock_ms();
                 int n = poll(&p, 1, timeout_ms < 0 ? -1 : left < 0 ? 0 : (int)left);
 
                 if (n > 0)

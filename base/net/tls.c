@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -18,6 +17,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/crypto/crypto-ossl.h"
+#include "base/core/clock.h"
 #include "base/core/limits.h"
 
 struct sv_tls_ctx {
@@ -44,7 +44,7 @@ static int wait_for(struct sv_tls *t, short events, struct sv_err *err)
         int ms = SV_HTTP_TIMEOUT_MS;
 
         if (t->deadline) {
-                int64_t left = t->deadline - sv_net_now();
+                int64_t left = t->deadline - sv_clock_ms();
 
                 if (left <= 0)
                         return sv_fail(err, SV_SYSTEM, "tls.timeout",
@@ -380,7 +380,7 @@ struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
 
 void sv_tls_deadline(struct sv_tls *t, int ms)
 {
-        t->deadline = sv_net_now() + ms;
+        t->deadline = sv_clock_ms() + ms;
 }
 
 /* What SSL_read or SSL_write said with `rc` <= 0; 0 for the end of the stream. */

@@ -47,7 +47,6 @@ int sv_tcp_connect(const char *host, const char *port, int timeout_ms, struct sv
 /* 0 when the socket is ready for `events` of poll(2) in time: SV_SYSTEM "tls.timeout" / "net.poll".
  * timeout_ms < 0 waits forever. */
 int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err);
-int64_t sv_net_now(void); /* milliseconds of the monotonic clock, for waits that have an end */
 /* "192.0.2.1:443" of the other side; "" when unknown. */
 void sv_net_peer(int fd, char out[80]);
 /* Listening socket; *port is set to the one chosen when it was 0. */

@@ -5,9 +5,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/keeper/control.h"
@@ -105,14 +105,6 @@ static int judge(struct sv_follow *f, const struct sv_json *e, struct sv_err *er
         return !strcmp(name, "committed");
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
 {
         SV_BUF line = SV_BUF_NULL;
@@ -126,7 +118,7 @@ static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
                 if (!f->agent && sv_json_parse(sv_buf_bytes(&line), "control.event", &e, err) < 0)
                         return -1;
                 if (f->agent)
-                        sv_json_set_int(e, "at_ms", now_ms() - f->began);
+                        sv_json_set_int(e, "at_ms", sv_clock_ms() - f->began);
                 show(f, e);
                 r = judge(f, e, err);
                 if (r)
@@ -137,14 +129,14 @@ static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
 
 int sv_follow(struct sv_follow *f, struct sv_err *err)
 {
-        int64_t end = f->timeout ? now_ms() + (int64_t)f->timeout * 1000 : INT64_MAX;
+        int64_t end = f->timeout ? sv_clock_ms() + (int64_t)f->timeout * 1000 : INT64_MAX;
         struct sv_lines lines = {0};
         int r = 0;
 
-        f->began = now_ms();
+        f->began = sv_clock_ms();
         while (r == 0) {
                 struct pollfd p = {.fd = f->fd, .events = POLLIN};
-                int64_t left = end - now_ms();
+                int64_t left = end - sv_clock_ms();
                 char chunk[4096];
                 ssize_t n;
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
@@ -97,18 +97,10 @@ bool sv_state_exists(const struct sv_state *s)
         return access(lock, F_OK) == 0;
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err)
 {
         SV_STR path = sv_state_path(s, "lock");
-        int64_t end = now_ms() + wait_ms;
+        int64_t end = sv_clock_ms() + wait_ms;
         int fd;
 
         /* QEMU runs as another user and must be able to pass, not to look around. */
@@ -118,7 +110,7 @@ int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err)
         if (fd < 0)
                 return sv_fail_errno(err, "state.lock", "%s", path);
         while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno != EWOULDBLOCK || now_ms() >= end) {
+                if (errno != EWOULDBLOCK || sv_clock_ms() >= end) {
                         close(fd);
                         return sv_fail(err, SV_SYSTEM, "state.busy",
                                        "guest %s is running or being changed; \"secure-vm show "

@@ -8,19 +8,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
 
 int64_t sv_worker_ms(const struct sv_worker *w)
 {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 - w->began;
+        return sv_clock_ms() - w->began;
 }
 
 void sv_worker_save(struct sv_worker *w)

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/rd.h"
 #include "base/net/tls.h"
@@ -48,7 +49,7 @@ int sv_qgs_connect(const char *address, int *out, struct sv_err *err)
  * who sends none. */
 static int wait_until(int fd, short events, int64_t end)
 {
-        int64_t left = end - sv_net_now();
+        int64_t left = end - sv_clock_ms();
 
         return left <= 0 ? -1 : sv_net_wait(fd, events, (int)left, NULL);
 }
@@ -79,7 +80,7 @@ static int get(int fd, uint8_t *to, size_t size, int64_t end, struct sv_err *err
 int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_buf *answer,
                     struct sv_err *err)
 {
-        int64_t end = sv_net_now() + timeout_ms;
+        int64_t end = sv_clock_ms() + timeout_ms;
         uint8_t length[4];
         struct sv_rd r = sv_rd(sv_bytes(length, 4));
         uint32_t size;
