@@ -66,7 +66,7 @@ struct sv_guest {
         /* the file as read and the folder of its relative paths, for messages about those */
         char *text;
         char *dir;
-        struct sv_json *tuning; /* object, read by launcher/tune; NULL when absent */
+        struct sv_json *tuning; /* object of settings, refused by launcher/virt/domain.c; or NULL */
 };
 
 /* Reads and checks; *out must be zeroed and is filled only on success. */

@@ -11,6 +11,8 @@
 #define SV_JSON_SIZE_MAX       (8u << 20)
 #define SV_JSON_MEMBERS_MAX    65536      /* members and elements in one JSON text */
 #define SV_GUEST_SIZE_MAX      (1u << 20) /* bytes of a guest file */
+#define SV_GUEST_DISKS_MAX     16         /* disks of one guest: one letter each, vda to vdp */
+#define SV_GUEST_NICS_MAX      8          /* network interfaces of one guest */
 #define SV_POLICY_SIZE_MAX     (1u << 20) /* bytes of a policy document */
 #define SV_POLICY_RULES_MAX    256        /* rules in one policy */
 #define SV_PEM_SIZE_MAX        (1u << 20) /* bytes of a PEM file with certificates */
@@ -29,6 +31,7 @@
 #define SV_FIRMWARE_SIZE_MAX   (64u << 20) /* bytes of a firmware image */
 /* bytes of one file of fw_cfg: the ACPI tables have 128 KiB */
 #define SV_FW_CFG_SIZE_MAX     (8u << 20)
+#define SV_FW_CFG_FILES_MAX    256           /* files in the directory of fw_cfg */
 #define SV_KERNEL_SIZE_MAX     (256u << 20)  /* bytes of a kernel image */
 #define SV_INITRD_SIZE_MAX     (1024u << 20) /* bytes of an initramfs */
 #define SV_LUKS_HEADER_MAX     (32u << 20)   /* bytes of a LUKS2 header with its key slots */
@@ -56,3 +59,21 @@
 #define SV_MEMORY_SIZE_MAX     (16u << 20) /* bytes of collateral in a memory */
 /* parts of one entry when it goes from process to process */
 #define SV_LESSON_KINDS_MAX    256
+/* bytes of one line from the agent or on a guest's control socket, either way */
+#define SV_LINE_MAX            8192
+#define SV_CONTROL_CLIENTS_MAX 16  /* connections to one guest's control socket */
+#define SV_EVENT_TEXT_MAX      600 /* bytes of one text that the agent reports */
+/* times that the agent reports in one event, and the bytes of the name of each */
+#define SV_TIMINGS_MAX         32
+#define SV_TIMING_NAME_MAX     24
+#define SV_STEPS_MAX           64 /* events of the agent's that a guest's status keeps */
+/* bytes of a guest's status: SV_STEPS_MAX events of a few texts */
+#define SV_STATUS_SIZE_MAX     (1u << 20)
+/* a guest that resets itself within so many milliseconds of its start, so often in a row, fails */
+#define SV_QUICK_REBOOT_MS     10000
+#define SV_QUICK_REBOOTS_MAX   5
+/* bytes of one file of /proc: another process may have chosen its command line */
+#define SV_PROC_SIZE_MAX       (1u << 20)
+#define SV_CPUINFO_SIZE_MAX    (16u << 20) /* bytes of /proc/cpuinfo: 1.5 KiB a processor */
+/* bytes of one of QEMU's firmware descriptors */
+#define SV_DESCRIPTOR_SIZE_MAX (1u << 20)

@@ -4,6 +4,10 @@
 
 #include "base/core/bytes.h"
 
+/* A limit as part of a text: "at most " SV_STRING(SV_GUEST_DISKS_MAX) " disks". */
+#define SV_STRING_(x) #x
+#define SV_STRING(x)  SV_STRING_(x)
+
 /* "512", "64KiB", "2GiB", "1.5GiB" is refused; units KiB MiB GiB TiB (powers of 1024) and kB MB GB
  * TB (powers of 1000). Bytes. */
 int sv_parse_size(const char *text, uint64_t *bytes, const char *check, struct sv_err *err);

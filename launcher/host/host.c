@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "tee/localca.h"
 #include "base/json/json.h"
 
@@ -37,7 +38,7 @@ static void cpu_flag(const char *sysroot, char out[16])
         char *flags, *end;
 
         *out = 0;
-        if (sv_file_read(path, 16 << 20, &text, "cpuinfo", NULL) < 0)
+        if (sv_file_read(path, SV_CPUINFO_SIZE_MAX, &text, "cpuinfo", NULL) < 0)
                 return;
         flags = strstr(sv_buf_str(&text), "\nflags");
         end = flags ? strchr(flags + 1, '\n') : NULL;
@@ -242,7 +243,7 @@ static char *by_descriptor(const char *path, const char *firmware)
         SV_JSON *j = NULL;
         const char *code, *vars;
 
-        if (sv_file_read(path, 1 << 20, &text, "descriptor", NULL) < 0 ||
+        if (sv_file_read(path, SV_DESCRIPTOR_SIZE_MAX, &text, "descriptor", NULL) < 0 ||
             sv_json_parse(sv_buf_bytes(&text), "descriptor", &j, NULL) < 0)
                 return NULL;
         code = sv_json_str(sv_json_pointer(j, "/mapping/executable/filename"));

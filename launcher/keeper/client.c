@@ -49,7 +49,7 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
         if (sv_fd_write(fd, "the guest's supervisor", sv_buf_bytes(&text), err) < 0)
                 return -1;
         sv_buf_clear(&text);
-        text.max = 1 << 20;
+        text.max = SV_STATUS_SIZE_MAX;
         while (recv(fd, &c, 1, 0) == 1 && c != '\n')
                 sv_buf_u8(&text, (uint8_t)c);
         if (!text.n)

@@ -63,7 +63,6 @@ static void copy_text(struct sv_json *to, const struct sv_json *from, const char
 }
 
 /* How long each part of the way took: names of ours, milliseconds. */
-#define TIMINGS_MAX 32
 
 static int copy_timing(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
@@ -71,7 +70,8 @@ static int copy_timing(void *arg, const char *name, struct sv_json *value, struc
         struct sv_json *to = arg;
 
         if (sv_json_type(value) == SV_JSON_INT && sv_json_int(value, -1) >= 0 && *name &&
-            strlen(name) <= 24 && !name[strspn(name, plain)] && sv_json_len(to) < TIMINGS_MAX)
+            strlen(name) <= SV_TIMING_NAME_MAX && !name[strspn(name, plain)] &&
+            sv_json_len(to) < SV_TIMINGS_MAX)
                 sv_json_set_int(to, name, sv_json_int(value, 0));
         return 0;
 }
@@ -121,7 +121,7 @@ int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct 
                 out = sv_json_object();
                 sv_json_set_str(out, "event", name);
                 for (const char *const *t = agent_events[i].texts; *t; t++)
-                        copy_text(out, j, *t, 600);
+                        copy_text(out, j, *t, SV_EVENT_TEXT_MAX);
                 if (sv_json_type(sv_json_get(j, "ms")) == SV_JSON_INT)
                         sv_json_set_int(out, "ms", sv_json_int(sv_json_get(j, "ms"), 0));
                 if (copy_timings(out, j, err) < 0)

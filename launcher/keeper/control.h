@@ -2,9 +2,8 @@
 /* What is said on a guest's control socket and by its agent: one JSON object a line. Pure. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "base/json/json.h"
-
-#define SV_LINE_MAX 8192 /* bytes of one line, either way */
 
 enum sv_control {
         SV_CONTROL_STATUS = 1,

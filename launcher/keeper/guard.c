@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/program/log.h"
 
 /* proc(5): pid (comm) state ppid; comm may hold anything, also parentheses. */
@@ -24,7 +25,7 @@ static pid_t parent_of(const char *pid)
         const char *p;
         int parent = -1;
 
-        if (sv_file_read(path, 65536, &text, "proc", NULL) < 0)
+        if (sv_file_read(path, SV_PROC_SIZE_MAX, &text, "proc", NULL) < 0)
                 return -1;
         p = strrchr(sv_buf_str(&text), ')');
         return p && sscanf(p, ") %*c %d", &parent) == 1 ? parent : -1;

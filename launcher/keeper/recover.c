@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "launcher/keeper/state.h"
 
 /* Does process `pid` name a file below `dir` on its command line, and is its program one that
@@ -28,7 +29,7 @@ static bool belongs(const char *pid, const char *dir)
         ssize_t n = readlink(exe_path, exe, sizeof(exe) - 1);
         bool serves = false;
 
-        if (n <= 0 || sv_file_read(cmd_path, 1 << 20, &cmd, "proc", NULL) < 0 || !cmd.n)
+        if (n <= 0 || sv_file_read(cmd_path, SV_PROC_SIZE_MAX, &cmd, "proc", NULL) < 0 || !cmd.n)
                 return false;
         exe[n] = 0;
         base = strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe;

@@ -14,6 +14,7 @@
 #include "base/core/encoding.h"
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/core/text.h"
 
 char *sv_state_base(void)
@@ -147,7 +148,7 @@ int sv_state_read_status(const struct sv_state *s, struct sv_json **status, stru
         SV_STR path = sv_state_path(s, "status.json");
         SV_BUF text = SV_BUF_NULL;
 
-        if (sv_file_read(path, 1 << 20, &text, "state.status", err) < 0)
+        if (sv_file_read(path, SV_STATUS_SIZE_MAX, &text, "state.status", err) < 0)
                 return -1;
         return sv_json_parse(sv_buf_bytes(&text), "state.status", status, err);
 }

@@ -7,8 +7,6 @@
 #include "launcher/virt/virt.h"
 #include "launcher/keeper/worker.h"
 
-#define SV_CLIENTS_MAX 16 /* connections to one guest's control socket */
-
 struct sv_client {
         int fd;
         bool events; /* wants to hear everything */
@@ -22,7 +20,7 @@ struct sv_worker {
         int control; /* listening */
         int agent;
         struct sv_lines launch_lines, agent_lines;
-        struct sv_client clients[SV_CLIENTS_MAX];
+        struct sv_client clients[SV_CONTROL_CLIENTS_MAX];
         struct sv_virt *virt;
         struct sv_stage stage;
         struct sv_json *status;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "launcher/virt/domain.h"
 #include "launcher/host/host.h"
 #include "launcher/keeper/embed.h"
@@ -39,7 +40,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         SV_STR log = sv_state_path(k->state, "console.log");
         SV_STR agent = sv_state_path(k->state, "agent.sock");
         SV_BUF cmdline = SV_BUF_NULL;
-        bool buffered[16] = {0}; /* as many as a guest file may have */
+        bool buffered[SV_GUEST_DISKS_MAX] = {0};
         struct sv_plan plan = {
                 .guest = k->guest,
                 .tee = k->tee,
@@ -57,7 +58,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
                 .buffered = buffered,
         };
 
-        for (size_t i = 0; i < k->guest->n_disks && i < 16; i++)
+        for (size_t i = 0; i < k->guest->n_disks; i++)
                 buffered[i] = !direct_flag(k->guest->disks[i].path);
         if (sv_guest_cmdline(k->guest, &cmdline, err) < 0)
                 return -1;

@@ -50,7 +50,7 @@ void sv_worker_tell(struct sv_worker *w, struct sv_json *event)
         sv_json_set_int(event, "at_ms", sv_worker_ms(w));
         if (w->launch >= 0)
                 send_line(w->launch, event);
-        for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
+        for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                 if (w->clients[i].fd >= 0 && w->clients[i].events &&
                     !send_line(w->clients[i].fd, event))
                         drop(&w->clients[i]);
@@ -98,7 +98,7 @@ void sv_worker_accept(struct sv_worker *w)
 {
         int fd = accept4(w->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        for (size_t i = 0; fd >= 0 && i < SV_CLIENTS_MAX; i++)
+        for (size_t i = 0; fd >= 0 && i < SV_CONTROL_CLIENTS_MAX; i++)
                 if (w->clients[i].fd < 0) {
                         w->clients[i] = (struct sv_client){.fd = fd};
                         return;
@@ -173,7 +173,7 @@ static void note(struct sv_worker *w, const struct sv_json *event)
                 sv_json_set_str(w->status, "state", "unlocked");
                 sv_json_set_str(w->status, "grounds", sv_json_str(sv_json_get(event, "grounds")));
         }
-        if (sv_json_len(steps) < 64)
+        if (sv_json_len(steps) < SV_STEPS_MAX)
                 sv_json_add(steps, sv_json_ref((struct sv_json *)event));
         sv_worker_save(w);
 }

@@ -14,9 +14,6 @@
 #include "launcher/keeper/watch.h"
 #include "launcher/keeper/worker-int.h"
 
-#define QUICK_MS  10000 /* a guest that resets sooner after its start than this, */
-#define QUICK_MAX 5     /* this often in a row, is not rebooting but failing */
-
 static void tell_simple(struct sv_worker *w, const char *event)
 {
         struct sv_json *e = sv_json_object();
@@ -71,11 +68,12 @@ static void guest_ended(struct sv_worker *w, bool failed)
         if (sv_virt_get_state(w->virt, &state, NULL) < 0 || state != SV_VIRT_OFF)
                 return; /* the event of an earlier run */
         w->rebooting = false;
-        w->quick_reboots = sv_worker_ms(w) - w->last_start < QUICK_MS ? w->quick_reboots + 1 : 0;
-        if (w->quick_reboots >= QUICK_MAX) {
+        w->quick_reboots =
+                sv_worker_ms(w) - w->last_start < SV_QUICK_REBOOT_MS ? w->quick_reboots + 1 : 0;
+        if (w->quick_reboots >= SV_QUICK_REBOOTS_MAX) {
                 sv_fail(&w->err, SV_SYSTEM, "launch.reboots",
                         "the guest reset itself %d times within seconds; see \"secure-vm console\"",
-                        QUICK_MAX);
+                        SV_QUICK_REBOOTS_MAX);
                 w->done = true;
                 return;
         }
@@ -114,7 +112,7 @@ static void hear_virt(struct sv_worker *w)
 static void loop(struct sv_worker *w)
 {
         while (!w->done) {
-                struct pollfd p[5 + SV_CLIENTS_MAX] = {
+                struct pollfd p[5 + SV_CONTROL_CLIENTS_MAX] = {
                         {.fd = w->guard, .events = POLLIN},
                         {.fd = w->launch, .events = POLLIN},
                         {.fd = w->control, .events = POLLIN},
@@ -122,9 +120,9 @@ static void loop(struct sv_worker *w)
                         {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
                 };
 
-                for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
+                for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                         p[5 + i] = (struct pollfd){.fd = w->clients[i].fd, .events = POLLIN};
-                if (poll(p, 5 + SV_CLIENTS_MAX, -1) < 0)
+                if (poll(p, 5 + SV_CONTROL_CLIENTS_MAX, -1) < 0)
                         continue;
                 if (p[0].revents) { /* nothing is ever written there: the guard is gone */
                         sv_fail(&w->err, SV_SYSTEM, "launch.supervisor",
@@ -143,7 +141,7 @@ static void loop(struct sv_worker *w)
                 }
                 if (p[2].revents)
                         sv_worker_accept(w);
-                for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
+                for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                         if (p[5 + i].revents && w->clients[i].fd == p[5 + i].fd &&
                             w->clients[i].fd >= 0)
                                 sv_worker_client(w, &w->clients[i]);
@@ -218,7 +216,7 @@ int sv_worker(void *arg, struct sv_worker_ends ends)
         bool started;
 
         w.began = sv_worker_ms(&w);
-        for (size_t i = 0; i < SV_CLIENTS_MAX; i++)
+        for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                 w.clients[i].fd = -1;
         w.status = first_status(w.work);
         sv_worker_save(&w);

@@ -19,7 +19,6 @@
 #define READ       0x2u
 /* 64 MiB: firmware takes its memory from above and from the first 32 MiB */
 #define SCRATCH    0x4000000u
-#define FILES_MAX  256
 #define MEMORY_MIN (256ull << 20)
 
 /* Where OVMF keeps the machine's configuration space, newer and older; there, the first four
@@ -139,7 +138,7 @@ static int take_files(struct sv_qtest *q, struct sv_buf files[N_WANTED], struct 
         if (read_surely(q, FILE_DIR, 4, &count, err) < 0)
                 return -1;
         n = be32(count.p);
-        if (n == 0 || n > FILES_MAX)
+        if (n == 0 || n > SV_FW_CFG_FILES_MAX)
                 return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg says that it has %u files",
                                n);
         if (read_surely(q, FILE_DIR, 4 + 64 * (size_t)n, &list, err) < 0)

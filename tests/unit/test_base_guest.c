@@ -259,12 +259,55 @@ static void files(void **state)
         FAILS(sv_guest_read("/nonexistent/g.json", &none, &err), SV_SYSTEM, "guest.file");
 }
 
+/* n disks or n network interfaces: the limit is taken, one more is not. */
+static void write_list(struct sv_buf *text, const char *member, size_t n)
+{
+        sv_buf_clear(text);
+        sv_buf_printf(text, "{\"name\":\"a\",\"kernel\":\"k\",\"%s\":[", member);
+        for (size_t i = 0; i < n; i++) {
+                sv_buf_puts(text, i ? "," : "");
+                if (strcmp(member, "disks"))
+                        sv_buf_puts(text, "{\"type\":\"user\"}");
+                else
+                        sv_buf_printf(text, "{\"path\":\"d%zu\",\"id\":\"i%zu\"}", i, i);
+        }
+        sv_buf_puts(text, "]}");
+}
+
+static void list_limits(void **state)
+{
+        static const struct {
+                const char *member, *check;
+                size_t max;
+        } t[] = {
+                {"disks", "guest.disks", SV_GUEST_DISKS_MAX},
+                {"nics", "guest.nics", SV_GUEST_NICS_MAX},
+        };
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF text = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_GUEST g = {0};
+                SV_GUEST more = {0};
+                char most[32];
+
+                write_list(&text, t[i].member, t[i].max);
+                OK(parse(sv_buf_str(&text), &g, &err));
+                assert_int_equal(i ? g.n_nics : g.n_disks, t[i].max);
+                write_list(&text, t[i].member, t[i].max + 1);
+                FAILS(parse(sv_buf_str(&text), &more, &err), SV_USAGE, t[i].check);
+                snprintf(most, sizeof(most), "at most %zu", t[i].max);
+                assert_non_null(strstr(err.msg, most));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(whole),     cmocka_unit_test(defaults),
-                cmocka_unit_test(malformed), cmocka_unit_test(cut_and_lines),
-                cmocka_unit_test(long_line), cmocka_unit_test(files),
+                cmocka_unit_test(whole),       cmocka_unit_test(defaults),
+                cmocka_unit_test(malformed),   cmocka_unit_test(cut_and_lines),
+                cmocka_unit_test(list_limits), cmocka_unit_test(long_line),
+                cmocka_unit_test(files),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
