@@ -8,9 +8,8 @@
 
 #include "base/core/file.h"
 #include "base/program/log.h"
-#include "launcher/keeper/client.h"
 #include "launcher/cli/commands.h"
-#include "launcher/keeper/daemon.h"
+#include "launcher/keeper/keeper.h"
 
 #define ESCAPE 0x1d /* ^] */
 
@@ -20,7 +19,7 @@ static int print_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
 }
 
 /* Our input to the guest. Returns false when there is no more, or the escape was typed. */
-static bool feed(int fd, bool tty, bool *leave, struct sv_err *err)
+static bool pass_input(int fd, bool tty, bool *leave, struct sv_err *err)
 {
         uint8_t chunk[1024];
         ssize_t n = read(0, chunk, sizeof(chunk));
@@ -37,7 +36,7 @@ static bool feed(int fd, bool tty, bool *leave, struct sv_err *err)
 
 /* Until the guest ends or the escape. The end of our input is not the end of the guest's output,
  * unless the input was empty. */
-static int talk(int fd, bool tty, struct sv_err *err)
+static int pass_bytes(int fd, bool tty, struct sv_err *err)
 {
         struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
         bool leave = false;
@@ -48,7 +47,7 @@ static int talk(int fd, bool tty, struct sv_err *err)
 
                 if (poll(p, 2, -1) < 0 && errno != EINTR)
                         return sv_fail_errno(err, "console.poll", "waiting for the console");
-                if (p[1].revents && !feed(fd, tty, &leave, err))
+                if (p[1].revents && !pass_input(fd, tty, &leave, err))
                         p[1].fd = -1;
                 if (!p[0].revents)
                         continue;
@@ -61,25 +60,21 @@ static int talk(int fd, bool tty, struct sv_err *err)
         return 0;
 }
 
-/* What was printed so far, then the socket; *fd stays -1 when only the former was asked for. */
-static int open_own(const struct sv_args *args, int *fd, struct sv_err *err)
+/* What was printed so far, then the line; *fd stays -1 when only the former was asked for. */
+static int open_console(const struct sv_args *args, int *fd, struct sv_err *err)
 {
-        SV_STATE s = {.lock = -1};
-        SV_STR log = NULL;
+        const char *uri = sv_opt(args, "connect"), *name = args->pos[0];
+        const struct sv_keeper *k = sv_keeper_choose(uri);
+        bool only_log = sv_has(args, "log");
 
-        if (sv_client_find(args->pos[0], &s, err) < 0)
+        if (only_log && sv_keeper_offer(k, k->console_log, "console --log", err) < 0)
                 return -1;
-        log = sv_state_path(&s, "console.log");
-        if (access(log, F_OK) == 0 &&
-            sv_file_stream(log, print_piece, NULL, "console.log", err) < 0)
+        if (k->console_log && k->console_log(uri, name, print_piece, NULL, err) < 0)
                 return -1;
-        if (sv_has(args, "log"))
-                return 0;
-        *fd = sv_client_connect(&s, "console.sock", err);
-        return *fd < 0 ? -1 : 0;
+        return only_log ? 0 : k->console(uri, name, fd, err);
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_console(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_FD fd = -1;
         struct termios saved, raw;
@@ -89,9 +84,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         if (sv_has(args, "json"))
                 return sv_fail(err, SV_USAGE, "console.json",
                                "a console is bytes, not JSON; leave --json out");
-        if (sv_has(args, "connect")
-                    ? sv_elsewhere_console(sv_opt(args, "connect"), args->pos[0], &fd, err) < 0
-                    : open_own(args, &fd, err) < 0)
+        if (open_console(args, &fd, err) < 0)
                 return -1;
         if (fd < 0)
                 return 0;
@@ -101,7 +94,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
                 cfmakeraw(&raw);
                 tcsetattr(0, TCSANOW, &raw);
         }
-        r = talk(fd, tty, err);
+        r = pass_bytes(fd, tty, err);
         if (tty)
                 tcsetattr(0, TCSANOW, &saved);
         return r;
@@ -113,5 +106,5 @@ static const struct sv_opt opts[] = {
         {NULL, NULL, NULL, 0, false},
 };
 
-const struct sv_cmd sv_cmd_console = {"console", "NAME",
-                                      "enter a guest by its serial line; ^] leaves it", opts, run};
+const struct sv_cmd sv_cmd_console = {
+        "console", "NAME", "enter a guest by its serial line; ^] leaves it", opts, run_console};

@@ -90,7 +90,7 @@ static int write_conf(const struct sv_state *s, const struct sv_guest *g, struct
         return sv_file_write(path, 0600, sv_buf_bytes(&conf), err);
 }
 
-int sv_root_prepare(const struct sv_state *s, const struct sv_guest *g, struct sv_err *err)
+int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, struct sv_err *err)
 {
         static const char *const folders[] = {"etc", "run", "lib", "log", "cache", CAPABILITIES};
         SV_STR cache = sv_state_path(s, CAPABILITIES);
@@ -108,7 +108,7 @@ int sv_root_prepare(const struct sv_state *s, const struct sv_guest *g, struct s
         return write_conf(s, g, err);
 }
 
-int sv_root_keep_cache(const struct sv_state *s, struct sv_err *err)
+int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err)
 {
         SV_STR cache = sv_state_path(s, CAPABILITIES);
         SV_STR kept = cache_folder(err);
@@ -124,7 +124,7 @@ int sv_root_keep_cache(const struct sv_state *s, struct sv_err *err)
         return 0;
 }
 
-int sv_root_qemu_pid(const struct sv_state *s)
+int sv_embed_qemu_pid(const struct sv_state *s)
 {
         SV_STR path = sv_asprintf("%s/run/qemu/%s.pid", s->dir, s->name);
         SV_BUF text = SV_BUF_NULL;
@@ -134,7 +134,7 @@ int sv_root_qemu_pid(const struct sv_state *s)
                        : (int)strtol(sv_buf_str(&text), NULL, 10);
 }
 
-int sv_root_check_confined(int pid, const char *model, struct sv_err *err)
+int sv_embed_check_confined(int pid, const char *model, struct sv_err *err)
 {
         SV_STR own = sv_asprintf("/proc/%d/attr/apparmor/current", pid);
         SV_STR common = sv_asprintf("/proc/%d/attr/current", pid);

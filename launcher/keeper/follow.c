@@ -94,7 +94,7 @@ static int judge(struct sv_follow *f, const struct sv_json *e, struct sv_err *er
                                                    "shows its last words",
                                                    f->wait ? "before it had its disk" : "at once");
         if (!strcmp(name, "unlocked")) {
-                snprintf(f->grounds, sizeof(f->grounds), "%s", text(e, "grounds"));
+                snprintf(f->reasons, sizeof(f->reasons), "%s", text(e, "grounds"));
                 sv_json_free(f->timings);
                 f->timings = sv_json_ref(sv_json_get(e, "timings"));
         }
@@ -127,7 +127,7 @@ static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
         return 0;
 }
 
-int sv_follow(struct sv_follow *f, struct sv_err *err)
+int sv_follow_events(struct sv_follow *f, struct sv_err *err)
 {
         int64_t end = f->timeout ? sv_clock_ms() + (int64_t)f->timeout * 1000 : INT64_MAX;
         struct sv_lines lines = {0};

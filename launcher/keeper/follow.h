@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watching a guest start: events in, people's lines or JSON lines out, an end at the first word
- * that decides. */
+/* Following a guest's start: reads its events, prints them as text or JSON lines, and returns when
+ * the guest has got as far as was asked, or has failed. */
 #pragma once
 
 #include <stdio.h>
@@ -20,11 +20,11 @@ struct sv_follow {
         bool quiet;       /* no lines for people */
         int64_t began;    /* set by sv_follow */
         /* out */
-        char grounds[1024]; /* why the key was released */
+        char reasons[1024]; /* why the key was released */
         /* name to milliseconds, as the agent says; NULL: it did not. The caller frees */
         struct sv_json *timings;
 };
 
 /* 0 when reached. The failed check with its own class when the guest or its supervisor says one;
  * launch.timeout, launch.ended. */
-int sv_follow(struct sv_follow *f, struct sv_err *err);
+int sv_follow_events(struct sv_follow *f, struct sv_err *err);

@@ -16,6 +16,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/program/log.h"
+#include "launcher/keeper/life.h"
 
 /* proc(5): pid (comm) state ppid; comm may hold anything, also parentheses. */
 static pid_t parent_of(const char *pid)
@@ -67,7 +68,7 @@ void sv_guard_note_end(const struct sv_state *s, const char *text)
 
         if (sv_state_read_status(s, &j, NULL) < 0)
                 return;
-        sv_json_set_str(j, "state", "failed");
+        sv_json_set_str(j, "state", sv_life_word(SV_LIFE_FAILED));
         e = sv_json_set(j, "error", sv_json_object());
         sv_json_set_str(e, "class", "system");
         sv_json_set_str(e, "check", "launch.supervisor");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two processes per guest, each the other's undertaker. The guard adopts everything that the
- * worker's libvirt starts and daemonises (PR_SET_CHILD_SUBREAPER); when the worker ends, however it
- * ends, the guard kills what is left and removes sockets and copies. The worker holds the
- * connection; when the guard dies it sees the end of a pipe, destroys the guest and does that
- * cleaning itself. Whoever launched holds the other end of a socket pair: until it has said
- * "commit", its death ends everything as well. */
+/* The guard: the parent of a guest's worker, which cleans up when the worker ends.
+ *
+ * It adopts everything that the worker's libvirt starts and daemonises (PR_SET_CHILD_SUBREAPER).
+ * When the worker ends, however it ends, the guard kills what is left and removes sockets and
+ * copies. When the guard dies, the worker reads the end of a pipe, destroys the guest and does that
+ * cleaning itself. The launcher holds the other end of a socket pair: until it has said "commit",
+ * its death ends the guest as well. */
 #pragma once
 
 #include "launcher/keeper/state.h"

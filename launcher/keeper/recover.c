@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cleaning up after a supervisor that was killed together with its guard: only then is anything
- * left. */
+/* Cleaning up after a worker and a guard that were killed together: one of them alone leaves
+ * nothing. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

@@ -22,8 +22,8 @@ void sv_stage_free(struct sv_stage *s)
         *s = (struct sv_stage){0};
 }
 
-static int stage_one(const struct sv_state *s, const char *member, const char *from, uint64_t max,
-                     char **to, struct sv_json *digests, struct sv_err *err)
+static int stage_file(const struct sv_state *s, const char *member, const char *from, uint64_t max,
+                      char **to, struct sv_json *digests, struct sv_err *err)
 {
         SV_STR copy = sv_asprintf("%s/boot/%s", s->dir, member);
         uint8_t digest[SV_DIGEST_MAX];
@@ -52,24 +52,31 @@ static int stage_one(const struct sv_state *s, const char *member, const char *f
         return 0;
 }
 
-int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s,
-             struct sv_stage *out, struct sv_err *err)
+int sv_stage_boot(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s,
+                  struct sv_stage *out, struct sv_err *err)
 {
         const char *firmware = sv_tee_firmware(tee, g);
         __attribute__((cleanup(sv_stage_free))) struct sv_stage st = {.digests = sv_json_object()};
         SV_STR boot = sv_state_path(s, "boot");
         SV_STR vars = sv_host_nvram_template("", firmware);
+        const struct {
+                const char *member, *from;
+                uint64_t max;
+                char **to;
+        } files[] = {
+                {"firmware", firmware, SV_FIRMWARE_SIZE_MAX, &st.firmware},
+                {g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel, SV_KERNEL_SIZE_MAX,
+                 &st.kernel},
+                {"initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd},
+                {"shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim},
+        };
 
-        if (sv_mkdirs(boot, 0711, err) < 0 ||
-            stage_one(s, "firmware", firmware, SV_FIRMWARE_SIZE_MAX, &st.firmware, st.digests,
-                      err) < 0 ||
-            stage_one(s, g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel, SV_KERNEL_SIZE_MAX,
-                      &st.kernel, st.digests, err) < 0 ||
-            (g->initrd && stage_one(s, "initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd,
-                                    st.digests, err) < 0) ||
-            (g->shim &&
-             stage_one(s, "shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim, st.digests, err) < 0))
+        if (sv_mkdirs(boot, 0711, err) < 0)
                 return -1;
+        for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+                if (files[i].from && stage_file(s, files[i].member, files[i].from, files[i].max,
+                                                files[i].to, st.digests, err) < 0)
+                        return -1;
         if (vars) {
                 st.nvram_template = sv_state_path(s, "boot/variables");
                 st.nvram = sv_state_path(s, "boot/nvram");
@@ -79,4 +86,22 @@ int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv
         *out = st;
         st = (struct sv_stage){0};
         return 0;
+}
+
+int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g, const struct sv_tee *tee,
+                    const struct sv_plan_place *place, struct sv_buf *xml, struct sv_err *err)
+{
+        const struct sv_boot_files boot = {.kernel = s->kernel,
+                                           .initrd = s->initrd,
+                                           .shim = s->shim,
+                                           .firmware = s->firmware,
+                                           .nvram_template = s->nvram_template,
+                                           .nvram = s->nvram};
+        struct sv_plan plan = sv_plan_from(g, tee, &boot, place);
+        SV_BUF cmdline = SV_BUF_NULL;
+
+        if (sv_guest_cmdline(g, &cmdline, err) < 0)
+                return -1;
+        plan.cmdline = sv_buf_str(&cmdline);
+        return sv_domain_xml(&plan, xml, err);
 }

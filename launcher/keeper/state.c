@@ -62,7 +62,7 @@ int sv_state_init(struct sv_state *s, const char *name, struct sv_err *err)
         return 0;
 }
 
-int sv_state_init_elsewhere(struct sv_state *s, const char *name, struct sv_err *err)
+int sv_state_init_daemon(struct sv_state *s, const char *name, struct sv_err *err)
 {
         SV_STR base = sv_state_base();
 

@@ -26,7 +26,7 @@ char *sv_state_base(void);
 int sv_state_init(struct sv_state *s, const char *name, struct sv_err *err);
 /* The same for a guest of a libvirt daemon: only copies of what boots lie there, and nothing is
  * ever killed for it. */
-int sv_state_init_elsewhere(struct sv_state *s, const char *name, struct sv_err *err);
+int sv_state_init_daemon(struct sv_state *s, const char *name, struct sv_err *err);
 void sv_state_free(struct sv_state *s);
 #define SV_STATE __attribute__((cleanup(sv_state_free))) struct sv_state
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* While the worker starts a guest it is inside libvirt for seconds, and cannot see that its guard
- * was killed. Somebody else looks, for as long as the start takes: a process, because what it ends
- * must be all of the worker, whatever the worker's threads hold. */
+/* The watch: a process that waits for the guard's death while the worker cannot.
+ *
+ * The worker starts a guest in calls of libvirt that block for seconds. If the guard is killed
+ * meanwhile, the watch kills the worker, with all its threads and whatever locks they hold, and
+ * cleans up. It ends when the start is over. */
 #pragma once
 
 #include <sys/types.h>
@@ -13,9 +15,9 @@ struct sv_watch {
         int fd;
 };
 
-/* `guard` hangs up when the guard dies; `launch` is the launcher's, and not the watch's business.
- * Before the worker has threads. A watch that cannot be had is none: the worker looks by itself
- * between its steps. */
+/* `guard` hangs up when the guard dies; `launch` is the launcher's socket, which the watch closes.
+ * Call it before the worker has threads. Without a watch (no process or pipe could be had) the
+ * worker still checks the guard between its steps. */
 void sv_watch_start(const struct sv_state *s, int guard, int launch, struct sv_watch *out);
 /* The start is over. */
 void sv_watch_end(struct sv_watch *w);

@@ -2,10 +2,12 @@
 /* What the worker's files share. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "launcher/keeper/control.h"
+#include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
-#include "launcher/virt/virt.h"
 #include "launcher/keeper/worker.h"
+#include "launcher/virt/virt.h"
 
 struct sv_client {
         int fd;
@@ -15,7 +17,8 @@ struct sv_client {
 
 struct sv_worker {
         const struct sv_work *work;
-        int launch; /* -1 after "commit" */
+        int launch;     /* -1 when the launcher has gone */
+        bool committed; /* the launcher has said "commit": the guest lives on without it */
         int guard;
         int control; /* listening */
         int agent;
@@ -23,24 +26,32 @@ struct sv_worker {
         struct sv_client clients[SV_CONTROL_CLIENTS_MAX];
         struct sv_virt *virt;
         struct sv_stage stage;
-        struct sv_json *status;
-        int64_t began; /* ms */
+        enum sv_life life;
+        bool refused;           /* the agent's own reason stands in the status */
+        struct sv_json *status; /* what status.json says */
+        int64_t began;          /* ms */
         int64_t last_start;
         unsigned quick_reboots;
-        bool committed, rebooting, ending, done;
-        struct sv_err err; /* why it ends, when class is set */
+        struct sv_err err; /* why the guest failed, when class is set and it did */
 };
 
+/* worker-life.c: the state that follows, in the status too (the caller saves that); what is to be
+ * done with QEMU. */
+enum sv_life_action sv_worker_note_event(struct sv_worker *w, enum sv_life_event event);
+/* Do that, all but SV_LIFE_START. */
+int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err *err);
 /* worker-start.c: the steps from a prepared folder to a running guest. */
 int sv_worker_start(struct sv_worker *w, struct sv_err *err);
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err);
-/* worker-talk.c: events to whoever listens; the status file. Takes the event. */
-void sv_worker_tell(struct sv_worker *w, struct sv_json *event);
-void sv_worker_save(struct sv_worker *w);
-int sv_worker_listen(struct sv_worker *w, struct sv_err *err);
-void sv_worker_accept(struct sv_worker *w);
-void sv_worker_client(struct sv_worker *w, struct sv_client *c);
-void sv_worker_agent(struct sv_worker *w);
-/* Is there still somebody for whom to do this? launch.abandoned when not. */
-int sv_worker_wanted(struct sv_worker *w, struct sv_err *err);
-int64_t sv_worker_ms(const struct sv_worker *w);
+/* worker-talk.c. Send an event to the launcher and to the clients that asked for events; who does
+ * not read is dropped. Takes the event. */
+void sv_worker_send_event(struct sv_worker *w, struct sv_json *event);
+void sv_worker_save_status(struct sv_worker *w);
+int sv_worker_open_control(struct sv_worker *w, struct sv_err *err);
+void sv_worker_accept_client(struct sv_worker *w);
+void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c);
+void sv_worker_read_agent(struct sv_worker *w);
+/* Are guard and launcher still there, for whom this is done? launch.abandoned when not. */
+int sv_worker_check_wanted(struct sv_worker *w, struct sv_err *err);
+/* Milliseconds since the worker began. */
+int64_t sv_worker_elapsed(const struct sv_worker *w);

@@ -15,14 +15,14 @@
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/worker-int.h"
 
-static void tell_step(struct sv_worker *w, const char *step, int64_t since)
+static void report_step(struct sv_worker *w, const char *step, int64_t since)
 {
         struct sv_json *e = sv_json_object();
 
         sv_json_set_str(e, "event", "launch");
         sv_json_set_str(e, "step", step);
-        sv_json_set_int(e, "ms", sv_worker_ms(w) - since);
-        sv_worker_tell(w, e);
+        sv_json_set_int(e, "ms", sv_worker_elapsed(w) - since);
+        sv_worker_send_event(w, e);
 }
 
 /* O_DIRECT where the disk's file system has it; tmpfs and some others have not. */
@@ -39,18 +39,9 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         SV_STR console = sv_state_path(k->state, "console.sock");
         SV_STR log = sv_state_path(k->state, "console.log");
         SV_STR agent = sv_state_path(k->state, "agent.sock");
-        SV_BUF cmdline = SV_BUF_NULL;
         bool buffered[SV_GUEST_DISKS_MAX] = {0};
-        struct sv_plan plan = {
-                .guest = k->guest,
-                .tee = k->tee,
+        const struct sv_plan_place place = {
                 .kvm = k->kvm,
-                .kernel = w->stage.kernel,
-                .initrd = w->stage.initrd,
-                .shim = w->stage.shim,
-                .firmware = w->stage.firmware,
-                .nvram_template = w->stage.nvram_template,
-                .nvram = w->stage.nvram,
                 .console_socket = console,
                 .console_log = log,
                 .agent_socket = agent,
@@ -60,10 +51,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
 
         for (size_t i = 0; i < k->guest->n_disks; i++)
                 buffered[i] = !direct_flag(k->guest->disks[i].path);
-        if (sv_guest_cmdline(k->guest, &cmdline, err) < 0)
-                return -1;
-        plan.cmdline = sv_buf_str(&cmdline);
-        return sv_domain_xml(&plan, xml, err);
+        return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 
 /* Open files are handed over, so that QEMU's user need not be able to reach them by name. */
@@ -115,73 +103,105 @@ static void mark_vtpm(const struct sv_state *s)
         (void)fd;
 }
 
-static int start(struct sv_worker *w, struct sv_err *err)
+static void report_running(struct sv_worker *w, int pid)
+{
+        struct sv_json *e = sv_json_object();
+
+        sv_worker_note_event(w, SV_LIFE_STARTED);
+        sv_json_set_int(w->status, "qemu_pid", pid);
+        sv_worker_save_status(w);
+        sv_json_set_str(e, "event", "running");
+        sv_json_set_str(e, "accelerator", w->work->kvm ? "kvm" : "tcg");
+        sv_json_set_int(e, "qemu_pid", pid);
+        sv_worker_send_event(w, e);
+}
+
+static int start_guest(struct sv_worker *w, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
-        int64_t t = sv_worker_ms(w);
-        struct sv_json *e;
+        const char *model = k->guest->security.model;
+        int64_t t = sv_worker_elapsed(w);
         int pid;
 
-        if (hand_over_disks(w, err) < 0 || sv_virt_start(w->virt, k->tee, err) < 0)
+        if (hand_over_disks(w, err) < 0)
+                return -1;
+        if (sv_virt_start(w->virt, k->tee, err) < 0)
                 return -1;
         mark_vtpm(k->state);
-        pid = sv_root_qemu_pid(k->state);
-        if (k->guest->security.required &&
-            sv_root_check_confined(pid, k->guest->security.model, err) < 0)
+        pid = sv_embed_qemu_pid(k->state);
+        if (k->guest->security.required && sv_embed_check_confined(pid, model, err) < 0)
                 return -1;
         if (connect_agent(w, err) < 0)
                 return -1;
-        w->last_start = sv_worker_ms(w);
-        tell_step(w, "start", t);
-        sv_json_set_str(w->status, "state", "running");
-        sv_json_set_int(w->status, "qemu_pid", pid);
-        sv_worker_save(w);
-        e = sv_json_object();
-        sv_json_set_str(e, "event", "running");
-        sv_json_set_str(e, "accelerator", k->kvm ? "kvm" : "tcg");
-        sv_json_set_int(e, "qemu_pid", pid);
-        sv_worker_tell(w, e);
+        w->last_start = sv_worker_elapsed(w);
+        report_step(w, "start", t);
+        report_running(w, pid);
         return 0;
 }
 
-static int prepare(struct sv_worker *w, const char *xml, struct sv_err *err)
+/* --- the steps of a first start --- */
+
+static int stage_boot(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
+{
+        const struct sv_work *k = w->work;
+
+        if (sv_stage_boot(k->guest, k->tee, k->state, &w->stage, err) < 0)
+                return -1;
+        sv_json_set(w->status, "boot", sv_json_ref(w->stage.digests));
+        return 0;
+}
+
+static int prepare_embed(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
 {
         SV_STR ca = NULL;
 
+        if (build_xml(w, xml, err) < 0)
+                return -1;
         /* swtpm's own set-up runs as a user who may not make the folder of the certificate
          * authority. */
-        if (strstr(xml, "<backend type='emulator'") && sv_host_vtpm_ca(&ca, err) < 0)
+        if (strstr(sv_buf_str(xml), "<backend type='emulator'") && sv_host_vtpm_ca(&ca, err) < 0)
                 return -1;
-        return sv_root_prepare(w->work->state, w->work->guest, err);
+        return sv_embed_prepare(w->work->state, w->work->guest, err);
 }
+
+static int connect_libvirt(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
+{
+        SV_STR uri = sv_virt_embed_uri(w->work->state->dir);
+
+        return sv_virt_open(uri, &w->virt, err);
+}
+
+static int define_domain(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
+{
+        if (sv_virt_define(w->virt, sv_buf_str(xml), err) < 0)
+                return -1;
+        return sv_embed_keep_cache(w->work->state, err);
+}
+
+static const struct {
+        const char *name; /* in the event */
+        int (*run)(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err);
+} start_steps[] = {
+        {"copy and measure", stage_boot},
+        {"prepare", prepare_embed},
+        {"connect", connect_libvirt},
+        {"define", define_domain},
+};
 
 int sv_worker_start(struct sv_worker *w, struct sv_err *err)
 {
-        const struct sv_work *k = w->work;
-        SV_STR uri = sv_virt_embed_uri(k->state->dir);
         SV_BUF xml = SV_BUF_NULL;
-        int64_t t = sv_worker_ms(w);
 
-        if (sv_stage(k->guest, k->tee, k->state, &w->stage, err) < 0 ||
-            sv_worker_wanted(w, err) < 0)
-                return -1;
-        sv_json_set(w->status, "boot", sv_json_ref(w->stage.digests));
-        tell_step(w, "copy and measure", t);
-        t = sv_worker_ms(w);
-        if (build_xml(w, &xml, err) < 0 || prepare(w, sv_buf_str(&xml), err) < 0 ||
-            sv_worker_wanted(w, err) < 0)
-                return -1;
-        tell_step(w, "prepare", t);
-        t = sv_worker_ms(w);
-        if (sv_virt_open(uri, &w->virt, err) < 0 || sv_worker_wanted(w, err) < 0)
-                return -1;
-        tell_step(w, "connect", t);
-        t = sv_worker_ms(w);
-        if (sv_virt_define(w->virt, sv_buf_str(&xml), err) < 0 ||
-            sv_root_keep_cache(k->state, err) < 0 || sv_worker_wanted(w, err) < 0)
-                return -1;
-        tell_step(w, "define", t);
-        return start(w, err);
+        for (size_t i = 0; i < sizeof(start_steps) / sizeof(*start_steps); i++) {
+                int64_t t = sv_worker_elapsed(w);
+
+                if (start_steps[i].run(w, &xml, err) < 0)
+                        return -1;
+                if (sv_worker_check_wanted(w, err) < 0)
+                        return -1;
+                report_step(w, start_steps[i].name, t);
+        }
+        return start_guest(w, err);
 }
 
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
@@ -190,9 +210,9 @@ int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
                 close(w->agent);
         w->agent = -1;
         sv_buf_clear(&w->agent_lines.buf);
-        /* The variable store begins anew: what the last run put there must not change what this one
+        /* A new, empty variable store: what the last run put there must not change what this one
          * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)
                 return sv_fail_errno(err, "launch.nvram", "%s", w->stage.nvram);
-        return start(w, err);
+        return start_guest(w, err);
 }

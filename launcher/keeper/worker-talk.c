@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker's ears and mouth: the launcher, the control socket, the agent. */
+/* Whom the worker talks to: the launcher, clients of the control socket, the guest's agent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,12 +15,12 @@
 #include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
 
-int64_t sv_worker_ms(const struct sv_worker *w)
+int64_t sv_worker_elapsed(const struct sv_worker *w)
 {
         return sv_clock_ms() - w->began;
 }
 
-void sv_worker_save(struct sv_worker *w)
+void sv_worker_save_status(struct sv_worker *w)
 {
         struct sv_err err = SV_ERR_NULL;
 
@@ -28,14 +28,14 @@ void sv_worker_save(struct sv_worker *w)
                 sv_log_err(&err);
 }
 
-static void drop(struct sv_client *c)
+static void drop_client(struct sv_client *c)
 {
         close(c->fd);
         sv_lines_free(&c->lines);
         *c = (struct sv_client){.fd = -1};
 }
 
-/* Whoever does not read is dropped: the guest does not wait for an onlooker. */
+/* All of it or a failure: what is left of a line would be glued to the next one. */
 static bool send_line(int fd, const struct sv_json *j)
 {
         SV_BUF line = SV_BUF_NULL;
@@ -45,28 +45,32 @@ static bool send_line(int fd, const struct sv_json *j)
         return send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)line.n;
 }
 
-void sv_worker_tell(struct sv_worker *w, struct sv_json *event)
+void sv_worker_send_event(struct sv_worker *w, struct sv_json *event)
 {
-        sv_json_set_int(event, "at_ms", sv_worker_ms(w));
-        if (w->launch >= 0)
-                send_line(w->launch, event);
-        for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
-                if (w->clients[i].fd >= 0 && w->clients[i].events &&
-                    !send_line(w->clients[i].fd, event))
-                        drop(&w->clients[i]);
+        sv_json_set_int(event, "at_ms", sv_worker_elapsed(w));
+        if (w->launch >= 0 && !send_line(w->launch, event)) {
+                close(w->launch);
+                w->launch = -1;
+        }
+        for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++) {
+                struct sv_client *c = &w->clients[i];
+
+                if (c->fd >= 0 && c->events && !send_line(c->fd, event))
+                        drop_client(c);
+        }
         sv_json_free(event);
 }
 
-static bool hung_up(int fd)
+static bool has_hung_up(int fd)
 {
         struct pollfd p = {.fd = fd, .events = POLLIN | POLLRDHUP};
 
-        return fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR));
+        return fd < 0 || (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0);
 }
 
-int sv_worker_wanted(struct sv_worker *w, struct sv_err *err)
+int sv_worker_check_wanted(struct sv_worker *w, struct sv_err *err)
 {
-        if (hung_up(w->guard) || (!w->committed && hung_up(w->launch)))
+        if (has_hung_up(w->guard) || (!w->committed && has_hung_up(w->launch)))
                 return sv_fail(err, SV_SYSTEM, "launch.abandoned",
                                "whoever launched this guest is gone");
         return 0;
@@ -74,7 +78,7 @@ int sv_worker_wanted(struct sv_worker *w, struct sv_err *err)
 
 /* --- the control socket --- */
 
-int sv_worker_listen(struct sv_worker *w, struct sv_err *err)
+int sv_worker_open_control(struct sv_worker *w, struct sv_err *err)
 {
         SV_STR path = sv_state_path(w->work->state, "control.sock");
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -94,7 +98,7 @@ int sv_worker_listen(struct sv_worker *w, struct sv_err *err)
         return 0;
 }
 
-void sv_worker_accept(struct sv_worker *w)
+void sv_worker_accept_client(struct sv_worker *w)
 {
         int fd = accept4(w->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -107,8 +111,14 @@ void sv_worker_accept(struct sv_worker *w)
                 close(fd);
 }
 
+static int follow_request(struct sv_worker *w, enum sv_life_event event, struct sv_err *err)
+{
+        return sv_worker_act(w, sv_worker_note_event(w, event), err);
+}
+
 /* Does what was asked; the answer is the status, or the error. */
-static int serve(struct sv_worker *w, struct sv_client *c, enum sv_control what, struct sv_err *err)
+static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_control what,
+                         struct sv_err *err)
 {
         switch (what) {
         case SV_CONTROL_STATUS:
@@ -117,19 +127,16 @@ static int serve(struct sv_worker *w, struct sv_client *c, enum sv_control what,
                 c->events = true;
                 return 0;
         case SV_CONTROL_STOP:
-                w->ending = true;
-                return sv_virt_shutdown(w->virt, err);
+                return follow_request(w, SV_LIFE_ASK_STOP, err);
         case SV_CONTROL_DESTROY:
-                w->ending = w->done = true;
-                return sv_virt_destroy(w->virt, err);
+                return follow_request(w, SV_LIFE_ASK_DESTROY, err);
         case SV_CONTROL_REBOOT:
-                w->rebooting = true;
-                return sv_virt_destroy(w->virt, err);
+                return follow_request(w, SV_LIFE_ASK_REBOOT, err);
         }
         return -1;
 }
 
-void sv_worker_client(struct sv_worker *w, struct sv_client *c)
+void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
 {
         SV_BUF line = SV_BUF_NULL;
         char chunk[4096];
@@ -137,7 +144,7 @@ void sv_worker_client(struct sv_worker *w, struct sv_client *c)
 
         if (n <= 0) {
                 if (n == 0 || errno != EAGAIN)
-                        drop(c);
+                        drop_client(c);
                 return;
         }
         sv_lines_put(&c->lines, sv_bytes(chunk, (size_t)n));
@@ -147,7 +154,7 @@ void sv_worker_client(struct sv_worker *w, struct sv_client *c)
                 SV_JSON *answer = NULL;
 
                 if (sv_control_parse(sv_buf_bytes(&line), &what, &err) < 0 ||
-                    serve(w, c, what, &err) < 0) {
+                    serve_request(w, c, what, &err) < 0) {
                         answer = sv_err_json(&err);
                 } else {
                         answer = sv_json_object();
@@ -155,30 +162,35 @@ void sv_worker_client(struct sv_worker *w, struct sv_client *c)
                         sv_json_set(answer, "status", sv_json_ref(w->status));
                 }
                 if (!send_line(c->fd, answer))
-                        drop(c);
+                        drop_client(c);
         }
 }
 
 /* --- the agent --- */
 
-static void note(struct sv_worker *w, const struct sv_json *event)
+static void note_agent_event(struct sv_worker *w, const struct sv_json *event)
 {
         const char *name = sv_json_str(sv_json_get(event, "event"));
         struct sv_json *steps = sv_json_get(w->status, "steps");
 
         if (!strcmp(name, "failed")) {
-                sv_json_set_str(w->status, "state", "failed");
-                sv_json_set(w->status, "error", sv_json_ref((struct sv_json *)event));
+                sv_worker_note_event(w, SV_LIFE_REFUSE);
+                if (w->life == SV_LIFE_REFUSED) {
+                        w->refused = true;
+                        sv_json_set(w->status, "error", sv_json_ref((struct sv_json *)event));
+                }
         } else if (!strcmp(name, "unlocked")) {
-                sv_json_set_str(w->status, "state", "unlocked");
-                sv_json_set_str(w->status, "grounds", sv_json_str(sv_json_get(event, "grounds")));
+                sv_worker_note_event(w, SV_LIFE_UNLOCK);
+                if (w->life == SV_LIFE_UNLOCKED)
+                        sv_json_set_str(w->status, "grounds",
+                                        sv_json_str(sv_json_get(event, "grounds")));
         }
         if (sv_json_len(steps) < SV_STEPS_MAX)
                 sv_json_add(steps, sv_json_ref((struct sv_json *)event));
-        sv_worker_save(w);
+        sv_worker_save_status(w);
 }
 
-void sv_worker_agent(struct sv_worker *w)
+void sv_worker_read_agent(struct sv_worker *w)
 {
         SV_BUF line = SV_BUF_NULL;
         char chunk[4096];
@@ -197,10 +209,10 @@ void sv_worker_agent(struct sv_worker *w)
                 struct sv_json *event = NULL;
 
                 if (sv_control_agent_event(sv_buf_bytes(&line), &event, &err) < 0) {
-                        sv_log_err(&err); /* the guest's business; it is not believed anyway */
+                        sv_log_err(&err); /* the guest's own affair: it is not trusted */
                         continue;
                 }
-                note(w, event);
-                sv_worker_tell(w, event);
+                note_agent_event(w, event);
+                sv_worker_send_event(w, event);
         }
 }

@@ -4,27 +4,34 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/program/log.h"
 #include "base/core/text.h"
+#include "base/program/log.h"
 #include "launcher/keeper/watch.h"
 #include "launcher/keeper/worker-int.h"
 
-static void tell_simple(struct sv_worker *w, const char *event)
+static void send_named_event(struct sv_worker *w, const char *event)
 {
         struct sv_json *e = sv_json_object();
 
         sv_json_set_str(e, "event", event);
-        sv_worker_tell(w, e);
+        sv_worker_send_event(w, e);
 }
 
 /* --- the launcher: "commit", or its end --- */
 
-static void hear_launcher(struct sv_worker *w)
+static void commit_guest(struct sv_worker *w)
+{
+        w->committed = true;
+        sv_json_set_bool(w->status, "committed", true);
+        sv_worker_save_status(w);
+        send_named_event(w, "committed");
+}
+
+static void read_launcher(struct sv_worker *w)
 {
         SV_BUF line = SV_BUF_NULL;
         char chunk[256];
@@ -33,75 +40,91 @@ static void hear_launcher(struct sv_worker *w)
         if (n == 0 || (n < 0 && errno != EAGAIN)) {
                 close(w->launch);
                 w->launch = -1;
-                if (!w->committed) {
-                        sv_fail(&w->err, SV_SYSTEM, "launch.abandoned",
-                                "whoever launched this guest is gone");
-                        w->done = true;
-                }
                 return;
         }
         if (n > 0)
                 sv_lines_put(&w->launch_lines, sv_bytes(chunk, (size_t)n));
-        while (sv_lines_next(&w->launch_lines, &line)) {
-                if (strcmp(sv_buf_str(&line), "commit"))
-                        continue;
-                w->committed = true;
-                sv_json_set_bool(w->status, "committed", true);
-                sv_worker_save(w);
-                tell_simple(w, "committed");
-        }
+        while (sv_lines_next(&w->launch_lines, &line))
+                if (!strcmp(sv_buf_str(&line), "commit"))
+                        commit_guest(w);
+}
+
+/* It went, or does not read: nobody knows of this guest. */
+static void check_launcher(struct sv_worker *w)
+{
+        if (w->committed || w->launch >= 0 || sv_life_is_final(w->life))
+                return;
+        sv_worker_note_event(w, SV_LIFE_ABANDON);
+        sv_fail(&w->err, SV_SYSTEM, "launch.abandoned", "whoever launched this guest is gone");
 }
 
 /* --- the guest --- */
 
-static void guest_ended(struct sv_worker *w, bool failed)
+static int start_again(struct sv_worker *w, struct sv_err *err)
+{
+        bool quick = sv_worker_elapsed(w) - w->last_start < SV_QUICK_REBOOT_MS;
+
+        w->quick_reboots = quick ? w->quick_reboots + 1 : 0;
+        if (w->quick_reboots >= SV_QUICK_REBOOTS_MAX)
+                return sv_fail(
+                        err, SV_SYSTEM, "launch.reboots",
+                        "the guest reset itself %d times within seconds; see \"secure-vm console\"",
+                        SV_QUICK_REBOOTS_MAX);
+        w->refused = false;
+        send_named_event(w, "rebooting");
+        sv_json_set(w->status, "steps", sv_json_array());
+        return sv_worker_restart(w, err);
+}
+
+static bool is_off(struct sv_worker *w)
 {
         enum sv_virt_state state = SV_VIRT_OFF;
 
-        if (!w->rebooting || w->ending) {
-                if (failed && !w->ending && !w->err.class)
-                        sv_fail(&w->err, SV_SYSTEM, "launch.crashed",
-                                "QEMU ended by itself; see log/qemu/ in the guest's folder");
-                w->done = true;
-                return;
-        }
-        if (sv_virt_get_state(w->virt, &state, NULL) < 0 || state != SV_VIRT_OFF)
-                return; /* the event of an earlier run */
-        w->rebooting = false;
-        w->quick_reboots =
-                sv_worker_ms(w) - w->last_start < SV_QUICK_REBOOT_MS ? w->quick_reboots + 1 : 0;
-        if (w->quick_reboots >= SV_QUICK_REBOOTS_MAX) {
-                sv_fail(&w->err, SV_SYSTEM, "launch.reboots",
-                        "the guest reset itself %d times within seconds; see \"secure-vm console\"",
-                        SV_QUICK_REBOOTS_MAX);
-                w->done = true;
-                return;
-        }
-        tell_simple(w, "rebooting");
-        sv_json_set(w->status, "steps", sv_json_array());
-        if (sv_worker_restart(w, &w->err) < 0)
-                w->done = true;
+        return sv_virt_get_state(w->virt, &state, NULL) == 0 && state == SV_VIRT_OFF;
 }
 
-static void hear_virt(struct sv_worker *w)
+/* Why the guest failed; a state that is none, and a reason that is there already, stay. */
+static void note_reason(struct sv_worker *w, enum sv_life_event event)
+{
+        if (w->life != SV_LIFE_FAILED || w->err.class)
+                return;
+        if (event == SV_LIFE_LOST)
+                sv_fail(&w->err, SV_SYSTEM, "launch.crashed",
+                        "QEMU ended by itself; see log/qemu/ in the guest's folder");
+        else if (event == SV_LIFE_PANIC)
+                sv_fail(&w->err, SV_SYSTEM, "launch.crashed",
+                        "the guest's kernel panicked; see \"secure-vm console\"");
+}
+
+static void follow_event(struct sv_worker *w, enum sv_life_event event)
+{
+        enum sv_life_action action = sv_worker_note_event(w, event);
+        int r;
+
+        note_reason(w, event);
+        r = action == SV_LIFE_START ? start_again(w, &w->err) : sv_worker_act(w, action, &w->err);
+        if (r < 0)
+                sv_worker_note_event(w, SV_LIFE_FAULT);
+}
+
+static void read_virt(struct sv_worker *w)
 {
         enum sv_virt_event e;
 
-        while (!w->done && (e = sv_virt_next_event(w->virt)) != SV_VIRT_NO_EVENT) {
+        while (!sv_life_is_final(w->life) &&
+               (e = sv_virt_next_event(w->virt)) != SV_VIRT_NO_EVENT) {
                 switch (e) {
                 case SV_VIRT_REBOOTED:
-                        w->rebooting = true;
-                        if (sv_virt_destroy(w->virt, &w->err) < 0)
-                                w->done = true;
+                        follow_event(w, SV_LIFE_RESET);
                         break;
                 case SV_VIRT_CRASH:
-                        sv_fail(&w->err, SV_SYSTEM, "launch.crashed",
-                                "the guest's kernel panicked; see \"secure-vm console\"");
-                        w->done = true;
+                        follow_event(w, SV_LIFE_PANIC);
                         break;
                 case SV_VIRT_STOPPED:
                 case SV_VIRT_FAILED:
-                        guest_ended(w, e == SV_VIRT_FAILED);
+                        /* While it reboots, this may be the event of an earlier run. */
+                        if (w->life != SV_LIFE_REBOOTING || is_off(w))
+                                follow_event(w, e == SV_VIRT_FAILED ? SV_LIFE_LOST : SV_LIFE_OFF);
                         break;
                 default:
                         break;
@@ -109,46 +132,68 @@ static void hear_virt(struct sv_worker *w)
         }
 }
 
-static void loop(struct sv_worker *w)
+/* --- the loop --- */
+
+enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CLIENTS };
+
+static void serve_round(struct sv_worker *w, const struct pollfd *p)
 {
-        while (!w->done) {
-                struct pollfd p[5 + SV_CONTROL_CLIENTS_MAX] = {
-                        {.fd = w->guard, .events = POLLIN},
-                        {.fd = w->launch, .events = POLLIN},
-                        {.fd = w->control, .events = POLLIN},
-                        {.fd = w->agent, .events = POLLIN},
-                        {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
+        /* The agent before the guest's end: its last words are the reason. */
+        if (p[AGENT].revents)
+                sv_worker_read_agent(w);
+        if (p[LAUNCH].revents && w->launch >= 0)
+                read_launcher(w);
+        check_launcher(w);
+        if (p[VIRT].revents && !sv_life_is_final(w->life)) {
+                if (w->agent >= 0)
+                        sv_worker_read_agent(w);
+                read_virt(w);
+        }
+        if (p[CONTROL].revents)
+                sv_worker_accept_client(w);
+        for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++) {
+                struct sv_client *c = &w->clients[i];
+
+                if (p[CLIENTS + i].revents && c->fd >= 0 && c->fd == p[CLIENTS + i].fd)
+                        sv_worker_serve_client(w, c);
+        }
+}
+
+static void run_loop(struct sv_worker *w)
+{
+        while (!sv_life_is_final(w->life)) {
+                struct pollfd p[CLIENTS + SV_CONTROL_CLIENTS_MAX] = {
+                        [GUARD] = {.fd = w->guard, .events = POLLIN},
+                        [LAUNCH] = {.fd = w->launch, .events = POLLIN},
+                        [CONTROL] = {.fd = w->control, .events = POLLIN},
+                        [AGENT] = {.fd = w->agent, .events = POLLIN},
+                        [VIRT] = {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
                 };
 
                 for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
-                        p[5 + i] = (struct pollfd){.fd = w->clients[i].fd, .events = POLLIN};
-                if (poll(p, 5 + SV_CONTROL_CLIENTS_MAX, -1) < 0)
+                        p[CLIENTS + i] = (struct pollfd){.fd = w->clients[i].fd, .events = POLLIN};
+                if (poll(p, CLIENTS + SV_CONTROL_CLIENTS_MAX, -1) < 0)
                         continue;
-                if (p[0].revents) { /* nothing is ever written there: the guard is gone */
+                if (p[GUARD].revents) { /* nothing is ever written there: the guard is gone */
+                        sv_worker_note_event(w, SV_LIFE_ORPHAN);
                         sv_fail(&w->err, SV_SYSTEM, "launch.supervisor",
                                 "the guard process was killed");
                         return;
                 }
-                /* The agent before the guest's end: its last words are the reason. */
-                if (p[3].revents)
-                        sv_worker_agent(w);
-                if (p[1].revents)
-                        hear_launcher(w);
-                if (p[4].revents && !w->done) {
-                        if (w->agent >= 0)
-                                sv_worker_agent(w);
-                        hear_virt(w);
-                }
-                if (p[2].revents)
-                        sv_worker_accept(w);
-                for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
-                        if (p[5 + i].revents && w->clients[i].fd == p[5 + i].fd &&
-                            w->clients[i].fd >= 0)
-                                sv_worker_client(w, &w->clients[i]);
+                serve_round(w, p);
         }
 }
 
-static void finish(struct sv_worker *w)
+/* --- first and last --- */
+
+static void put_error(struct sv_json *to, const struct sv_err *err)
+{
+        sv_json_set_str(to, "class", sv_class_name(err->class));
+        sv_json_set_str(to, "check", err->check);
+        sv_json_set_str(to, "message", err->msg);
+}
+
+static void finish_guest(struct sv_worker *w)
 {
         struct sv_err err = SV_ERR_NULL;
         unsigned killed = 0;
@@ -159,32 +204,22 @@ static void finish(struct sv_worker *w)
                         sv_log_err(&err);
                 sv_virt_close(w->virt);
         }
-        if (w->err.class && strcmp(sv_json_str(sv_json_get(w->status, "state")), "failed")) {
-                sv_json_set_str(w->status, "state", "failed");
-                e = sv_json_set(w->status, "error", sv_json_object());
-                sv_json_set_str(e, "class", sv_class_name(w->err.class));
-                sv_json_set_str(e, "check", w->err.check);
-                sv_json_set_str(e, "message", w->err.msg);
+        if (w->err.class && !w->refused) {
+                put_error(sv_json_set(w->status, "error", sv_json_object()), &w->err);
                 sv_log_err(&w->err);
-        } else if (!w->err.class &&
-                   strcmp(sv_json_str(sv_json_get(w->status, "state")), "failed")) {
-                sv_json_set_str(w->status, "state", "stopped");
         }
-        sv_worker_save(w);
+        sv_worker_save_status(w);
         e = sv_json_object();
         sv_json_set_str(e, "event", "ended");
-        if (w->err.class) {
-                sv_json_set_str(e, "class", sv_class_name(w->err.class));
-                sv_json_set_str(e, "check", w->err.check);
-                sv_json_set_str(e, "message", w->err.msg);
-        }
-        sv_worker_tell(w, e);
+        if (w->err.class)
+                put_error(e, &w->err);
+        sv_worker_send_event(w, e);
         /* The guard does this again; when it is gone, nobody else would. */
         if (sv_state_recover(w->work->state, &killed, &err) < 0)
                 sv_log_err(&err);
 }
 
-static struct sv_json *first_status(const struct sv_work *k)
+static struct sv_json *make_status(const struct sv_work *k)
 {
         struct sv_json *j = sv_json_object();
         char uuid[37], when[32];
@@ -196,7 +231,7 @@ static struct sv_json *first_status(const struct sv_work *k)
         sv_json_set_str(j, "accelerator", k->kvm ? "kvm" : "tcg");
         sv_json_set_int(j, "vcpus", k->guest->vcpus);
         sv_json_set_int(j, "memory", (int64_t)k->guest->memory);
-        sv_json_set_str(j, "state", "starting");
+        sv_json_set_str(j, "state", sv_life_word(SV_LIFE_STARTING));
         sv_json_set_str(j, "since", sv_format_time(time(NULL), when));
         sv_json_set_int(j, "guard_pid", getppid());
         sv_json_set_int(j, "worker_pid", getpid());
@@ -204,28 +239,32 @@ static struct sv_json *first_status(const struct sv_work *k)
         return j;
 }
 
-int sv_worker(void *arg, struct sv_worker_ends ends)
+int sv_worker_run(void *arg, struct sv_worker_ends ends)
 {
         struct sv_worker w = {.work = arg,
                               .launch = ends.launch,
                               .guard = ends.guard,
                               .control = -1,
-                              .agent = -1};
-
+                              .agent = -1,
+                              .life = SV_LIFE_STARTING};
         struct sv_watch watch;
-        bool started;
+        int r;
 
-        w.began = sv_worker_ms(&w);
+        w.began = sv_worker_elapsed(&w);
         for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                 w.clients[i].fd = -1;
-        w.status = first_status(w.work);
-        sv_worker_save(&w);
+        w.status = make_status(w.work);
+        sv_worker_save_status(&w);
         sv_watch_start(w.work->state, w.guard, w.launch, &watch);
-        started = sv_worker_listen(&w, &w.err) == 0 && sv_worker_start(&w, &w.err) == 0;
+        r = sv_worker_open_control(&w, &w.err);
+        if (r == 0)
+                r = sv_worker_start(&w, &w.err);
         sv_watch_end(&watch);
-        if (started)
-                loop(&w);
-        finish(&w);
+        if (r == 0)
+                run_loop(&w);
+        else
+                sv_worker_note_event(&w, SV_LIFE_FAULT);
+        finish_guest(&w);
         sv_stage_free(&w.stage);
         return 0;
 }

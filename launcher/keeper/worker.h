@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process that holds a guest's libvirt connection from its start to its end. */
+/* The worker: the process that holds a guest's libvirt connection from its start to its end,
+ * follows the guest and answers the commands. */
 #pragma once
 
 #include "tee/tee.h"
@@ -13,4 +14,4 @@ struct sv_work {
 };
 
 /* For sv_guard_start; arg is a struct sv_work. */
-int sv_worker(void *arg, struct sv_worker_ends ends);
+int sv_worker_run(void *arg, struct sv_worker_ends ends);

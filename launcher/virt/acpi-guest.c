@@ -18,24 +18,21 @@ static int domain_of(const struct sv_guest *g, const struct sv_tee *tee, struct 
 {
         SV_STR name = sv_asprintf("secure-vm-acpi-%d", (int)getpid());
         struct sv_guest copy = *g;
-        struct sv_plan plan = {
-                .guest = &copy,
-                .tee = tee,
-                .bare = true,
-                .cmdline = "",
-                .kernel = g->uki ? g->uki : g->kernel,
-                .initrd = g->initrd,
-                .shim = g->shim,
-                .firmware = sv_tee_firmware(tee, g),
-        };
+        const struct sv_boot_files boot = {.kernel = g->uki ? g->uki : g->kernel,
+                                           .initrd = g->initrd,
+                                           .shim = g->shim,
+                                           .firmware = sv_tee_firmware(tee, g)};
+        const struct sv_plan_place place = {.bare = true};
+        const struct sv_plan plan = sv_plan_from(&copy, tee, &boot, &place);
 
         /* Who attests to whom is no part of the machine; and this need not be the host, with all
          * that attesting wants to be there. The guest's own domain may be defined at that libvirt,
          * and even run: this is another one. */
         copy.attestation.url = NULL;
         copy.name = name;
-        return sv_random(copy.uuid, sizeof(copy.uuid), err) < 0 ? -1
-                                                                : sv_domain_xml(&plan, xml, err);
+        if (sv_random(copy.uuid, sizeof(copy.uuid), err) < 0)
+                return -1;
+        return sv_domain_xml(&plan, xml, err);
 }
 
 /* Asked for a network card's part of the command line, libvirt makes a device of the host, and

@@ -6,23 +6,30 @@
 #include "base/core/text.h"
 #include "launcher/virt/xml.h"
 
+struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee *tee,
+                            const struct sv_boot_files *boot, const struct sv_plan_place *place)
+{
+        return (struct sv_plan){
+                .guest = guest, .tee = tee, .cmdline = "", .boot = *boot, .place = *place};
+}
+
 static void put_os(const struct sv_plan *p, const struct sv_domain_part *part, struct sv_buf *x)
 {
         sv_xml(x, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n");
         /* Confidential guests have no flash and no variable store: facts of QEMU, libvirt lets it
          * pass. */
-        if (p->nvram_template && !part->stateless_firmware)
+        if (p->boot.nvram_template && !part->stateless_firmware)
                 sv_xml(x,
                        "    <loader readonly='yes' secure='no' type='pflash'>%s</loader>\n    "
                        "<nvram template='%s'>%s</nvram>\n",
-                       p->firmware, p->nvram_template, p->nvram);
+                       p->boot.firmware, p->boot.nvram_template, p->boot.nvram);
         else
-                sv_xml(x, "    <loader type='rom'>%s</loader>\n", p->firmware);
-        sv_xml(x, "    <kernel>%s</kernel>\n", p->kernel);
-        if (p->initrd)
-                sv_xml(x, "    <initrd>%s</initrd>\n", p->initrd);
-        if (p->shim) /* since libvirt 11.2 and QEMU 10.0 */
-                sv_xml(x, "    <shim>%s</shim>\n", p->shim);
+                sv_xml(x, "    <loader type='rom'>%s</loader>\n", p->boot.firmware);
+        sv_xml(x, "    <kernel>%s</kernel>\n", p->boot.kernel);
+        if (p->boot.initrd)
+                sv_xml(x, "    <initrd>%s</initrd>\n", p->boot.initrd);
+        if (p->boot.shim) /* since libvirt 11.2 and QEMU 10.0 */
+                sv_xml(x, "    <shim>%s</shim>\n", p->boot.shim);
         if (*p->cmdline)
                 sv_xml(x, "    <cmdline>%s</cmdline>\n", p->cmdline);
         sv_xml(x, "  </os>\n");
@@ -36,20 +43,20 @@ static void put_cpu(const struct sv_plan *p, struct sv_buf *x)
                        "fallback='forbid'>%s</model>\n  </cpu>\n",
                        p->guest->cpu);
         else
-                sv_xml(x, "  <cpu mode='%s'/>\n", p->kvm ? "host-passthrough" : "maximum");
+                sv_xml(x, "  <cpu mode='%s'/>\n", p->place.kvm ? "host-passthrough" : "maximum");
 }
 
 static void put_disks(const struct sv_plan *p, struct sv_buf *x)
 {
         for (size_t i = 0; i < p->guest->n_disks; i++) {
                 const struct sv_disk *d = &p->guest->disks[i];
-                bool direct = !p->buffered || !p->buffered[i];
+                bool direct = !p->place.buffered || !p->place.buffered[i];
 
                 sv_xml(x,
                        "    <disk type='file' device='disk'>\n      <driver name='qemu' type='raw' "
                        "cache='%s' io='%s' discard='unmap'/>\n",
                        direct ? "none" : "writeback", direct ? "native" : "threads");
-                if (p->disks_by_fd)
+                if (p->place.disks_by_fd)
                         sv_xml(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,
                                (unsigned)i);
                 else
@@ -88,29 +95,29 @@ static void put_nics(const struct sv_plan *p, struct sv_buf *x)
 
 static void put_console(const struct sv_plan *p, struct sv_buf *x)
 {
-        if (p->console_socket)
+        if (p->place.console_socket)
                 sv_xml(x,
                        "    <serial type='unix'>\n      <source mode='bind' path='%s'/>\n      "
                        "<log file='%s' append='off'/>\n"
                        "      <target port='0'/>\n    </serial>\n",
-                       p->console_socket, p->console_log);
+                       p->place.console_socket, p->place.console_log);
         else
                 sv_xml(x, "    <serial type='pty'>\n      <target port='0'/>\n    </serial>\n");
         sv_xml(x, "    <channel type='unix'>\n");
-        if (p->agent_socket)
-                sv_xml(x, "      <source mode='bind' path='%s'/>\n", p->agent_socket);
+        if (p->place.agent_socket)
+                sv_xml(x, "      <source mode='bind' path='%s'/>\n", p->place.agent_socket);
         sv_xml(x, "      <target type='virtio' name='" SV_AGENT_PORT "'/>\n    </channel>\n");
 }
 
-static void part_free(struct sv_domain_part *part)
+static void free_part(struct sv_domain_part *part)
 {
         sv_buf_free(&part->launch_security);
         sv_buf_free(&part->features);
         sv_buf_free(&part->devices);
 }
 
-/* A wish that nobody fulfils must not look as if it were: false asks for nothing. */
-static int refuse_wish(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+/* A setting that has no effect must not look as if it had one; false asks for nothing. */
+static int refuse_setting(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         if (sv_json_type(value) == SV_JSON_BOOL && !sv_json_bool(value, true))
                 return 0;
@@ -122,18 +129,18 @@ static int refuse_wish(void *arg, const char *name, struct sv_json *value, struc
 
 int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
 {
-        __attribute__((cleanup(part_free))) struct sv_domain_part part = {0};
+        __attribute__((cleanup(free_part))) struct sv_domain_part part = {0};
         const struct sv_guest *g = p->guest;
         char uuid[37];
 
         if (p->tee && (sv_tee_takes(p->tee, g, err) < 0 || p->tee->domain(g, &part, err) < 0))
                 return -1;
-        if (g->tuning && sv_json_each(g->tuning, refuse_wish, NULL, err) < 0)
+        if (g->tuning && sv_json_each(g->tuning, refuse_setting, NULL, err) < 0)
                 return -1;
         sv_xml(x,
                "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory "
                "unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n",
-               p->kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid),
+               p->place.kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid),
                (unsigned long long)g->memory, g->vcpus);
         put_os(p, &part, x);
         sv_xml(x, "  <features>\n    <acpi/>\n    <apic/>\n");
@@ -159,7 +166,7 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         if (g->security.model)
                 sv_xml(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n",
                        g->security.model);
-        if (!p->bare)
+        if (!p->place.bare)
                 sv_buf_put(x, sv_buf_bytes(&part.launch_security));
         sv_xml(x, "</domain>\n");
         return sv_buf_ok(x, "the domain", err);

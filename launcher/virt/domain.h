@@ -5,20 +5,22 @@
 #include "guest/guest.h"
 #include "tee/tee.h"
 
-struct sv_plan {
-        const struct sv_guest *guest;
-        const struct sv_tee *tee; /* NULL: no TEE part */
-        bool kvm;                 /* else TCG */
-        /* the same machine as its TEE's, without the TEE: nothing would protect it */
-        bool bare;
-        const char *cmdline; /* the whole of it (sv_guest_cmdline) */
-        const char *kernel;  /* or the unified kernel image */
-        const char *initrd;  /* or NULL */
-        const char *shim;    /* or NULL */
+/* The files that a domain boots from. */
+struct sv_boot_files {
+        const char *kernel; /* or the unified kernel image */
+        const char *initrd; /* or NULL */
+        const char *shim;   /* or NULL */
         const char *firmware;
         const char *nvram_template; /* NULL: the firmware is a rom without variable store */
         const char *nvram;          /* this guest's copy */
-        const char *console_socket; /* NULL: a pseudo terminal (a libvirt elsewhere) */
+};
+
+/* What its keeper decides about a domain. */
+struct sv_plan_place {
+        bool kvm; /* else TCG */
+        /* the same machine as its TEE's, without the TEE: nothing would protect it */
+        bool bare;
+        const char *console_socket; /* NULL: a pseudo terminal (under a libvirt daemon) */
         const char *console_log;
         const char *agent_socket; /* NULL: libvirt chooses */
         bool disks_by_fd;         /* open files are handed over as groups "disk0", "disk1"… */
@@ -26,6 +28,17 @@ struct sv_plan {
         const bool *buffered;
 };
 
+struct sv_plan {
+        const struct sv_guest *guest;
+        const struct sv_tee *tee; /* NULL: no TEE part */
+        const char *cmdline;      /* the whole of it (sv_guest_cmdline) */
+        struct sv_boot_files boot;
+        struct sv_plan_place place;
+};
+
 #define SV_AGENT_PORT "org.secure-vm.agent"
 
+/* cmdline stays for the caller to set. */
+struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee *tee,
+                            const struct sv_boot_files *boot, const struct sv_plan_place *place);
 int sv_domain_xml(const struct sv_plan *plan, struct sv_buf *xml, struct sv_err *err);

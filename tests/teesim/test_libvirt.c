@@ -112,11 +112,11 @@ static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
         const struct sv_tee tee = {.name = "sev-snp", .domain = sv_sev_domain};
         struct sv_plan plan = {.guest = g,
                                .tee = &tee,
-                               .kvm = true,
+                               .place.kvm = true,
                                .cmdline = g->cmdline ? g->cmdline : "",
-                               .kernel = g->kernel,
-                               .initrd = g->initrd,
-                               .firmware = teesim_firmware()};
+                               .boot.kernel = g->kernel,
+                               .boot.initrd = g->initrd,
+                               .boot.firmware = teesim_firmware()};
         struct sv_err err = SV_ERR_NULL;
         SV_BUF plain = SV_BUF_NULL;
         const char *devices;

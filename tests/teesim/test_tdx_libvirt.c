@@ -51,11 +51,11 @@ static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
         const struct sv_tee tee = {.name = "tdx", .domain = sv_tdx_domain};
         const struct sv_plan plan = {.guest = g,
                                      .tee = &tee,
-                                     .kvm = true,
+                                     .place.kvm = true,
                                      .cmdline = g->cmdline ? g->cmdline : "",
-                                     .kernel = g->kernel,
-                                     .initrd = g->initrd,
-                                     .firmware = teesim_tdx_firmware()};
+                                     .boot.kernel = g->kernel,
+                                     .boot.initrd = g->initrd,
+                                     .boot.firmware = teesim_tdx_firmware()};
         struct sv_err err = SV_ERR_NULL;
 
         OK(sv_domain_xml(&plan, xml, &err));

@@ -50,9 +50,9 @@ static void build(const struct sv_plan *change, struct sv_guest *g, struct sv_bu
         OK(sv_guest_cmdline(g, &line, &err));
         p.guest = g;
         p.cmdline = sv_buf_str(&line);
-        p.kernel = "/root/boot/kernel";
-        p.initrd = "/root/boot/initrd";
-        p.firmware = "/root/boot/firmware";
+        p.boot.kernel = "/root/boot/kernel";
+        p.boot.initrd = "/root/boot/initrd";
+        p.boot.firmware = "/root/boot/firmware";
         OK(sv_domain_xml(&p, xml, &err));
 }
 
@@ -72,13 +72,13 @@ static void vtpm_under_tcg(void **state)
 {
         const bool buffered[2] = {false, true};
         struct sv_plan p = {.tee = &tpm,
-                            .nvram_template = "/root/boot/variables",
-                            .nvram = "/root/boot/nvram",
-                            .console_socket = "/c.sock",
-                            .console_log = "/c.log",
-                            .agent_socket = "/a.sock",
-                            .disks_by_fd = true,
-                            .buffered = buffered};
+                            .boot.nvram_template = "/root/boot/variables",
+                            .boot.nvram = "/root/boot/nvram",
+                            .place.console_socket = "/c.sock",
+                            .place.console_log = "/c.log",
+                            .place.agent_socket = "/a.sock",
+                            .place.disks_by_fd = true,
+                            .place.buffered = buffered};
         SV_GUEST g = {0};
         SV_BUF x = SV_BUF_NULL;
 
@@ -110,9 +110,9 @@ static void vtpm_under_tcg(void **state)
 static void confidential_under_kvm(void **state)
 {
         struct sv_plan p = {.tee = &snp,
-                            .kvm = true,
-                            .nvram_template = "/root/boot/variables",
-                            .nvram = "/root/boot/nvram"};
+                            .place.kvm = true,
+                            .boot.nvram_template = "/root/boot/variables",
+                            .boot.nvram = "/root/boot/nvram"};
         SV_GUEST g = {0};
         SV_BUF x = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
@@ -137,7 +137,7 @@ static void confidential_under_kvm(void **state)
 /* Who does not start a shim says so, before anything is made. */
 static void no_shim(void **state)
 {
-        struct sv_plan p = {.tee = &snp, .kvm = true};
+        struct sv_plan p = {.tee = &snp, .place.kvm = true};
         SV_GUEST g = {0};
         SV_BUF x = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
@@ -157,13 +157,13 @@ static void schema(void **state)
         close(fd);
         for (int k = 0; k < 2; k++) {
                 struct sv_plan p = {.tee = k ? &snp : &tpm,
-                                    .kvm = k,
-                                    .nvram_template = "/v",
-                                    .nvram = "/n",
-                                    .console_socket = k ? NULL : "/c.sock",
-                                    .console_log = "/c.log",
-                                    .agent_socket = k ? NULL : "/a.sock",
-                                    .disks_by_fd = !k};
+                                    .place.kvm = k,
+                                    .boot.nvram_template = "/v",
+                                    .boot.nvram = "/n",
+                                    .place.console_socket = k ? NULL : "/c.sock",
+                                    .place.console_log = "/c.log",
+                                    .place.agent_socket = k ? NULL : "/a.sock",
+                                    .place.disks_by_fd = !k};
                 SV_GUEST g = {0};
                 SV_BUF x = SV_BUF_NULL;
                 bool knows_td;
@@ -275,7 +275,8 @@ static void wishes(void **state)
                                           t[i].tuning);
                 SV_BUF x = SV_BUF_NULL;
                 SV_GUEST g = {0};
-                struct sv_plan p = {.guest = &g, .cmdline = "", .kernel = "/k", .firmware = "/f"};
+                struct sv_plan p = {
+                        .guest = &g, .cmdline = "", .boot.kernel = "/k", .boot.firmware = "/f"};
 
                 OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", &g, &err));
                 if (!t[i].says) {

@@ -32,18 +32,18 @@ static int domain(const char *members, struct sv_buf *xml, struct sv_err *err)
         SV_STR text =
                 sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"kernel\":\"kernel\",%s}", members);
         struct sv_plan p = {.tee = &tdx,
-                            .kvm = true,
-                            .kernel = "/k",
-                            .firmware = "/f",
+                            .place.kvm = true,
+                            .boot.kernel = "/k",
+                            .boot.firmware = "/f",
                             .cmdline = "",
-                            .nvram_template = "/v",
-                            .nvram = "/n"};
+                            .boot.nvram_template = "/v",
+                            .boot.nvram = "/n"};
         SV_GUEST g = {0};
 
         if (sv_guest_parse(sv_bytes_str(text), "g.json", root, &g, err) < 0)
                 return -1;
         p.guest = &g;
-        p.shim = g.shim ? "/s" : NULL;
+        p.boot.shim = g.shim ? "/s" : NULL;
         return sv_domain_xml(&p, xml, err);
 }
 

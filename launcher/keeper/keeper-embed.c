@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guests under our own supervisor (launcher/keeper/guard.h): their folders and control sockets. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "launcher/keeper/client.h"
+#include "launcher/keeper/keeper.h"
+#include "launcher/keeper/life.h"
+#include "launcher/keeper/worker.h"
+
+/* --- launch --- */
+
+/* With the lock held: end what a supervisor left that was killed together with its guard. */
+static int recover_folder(struct sv_state *s, struct sv_err *err)
+{
+        unsigned killed = 0;
+
+        if (sv_state_recover(s, &killed, err) < 0)
+                return -1;
+        if (killed)
+                sv_warn("ended %u process%s that a killed supervisor had left behind", killed,
+                        killed == 1 ? "" : "es");
+        return 0;
+}
+
+static void unlock_folder(struct sv_state *s)
+{
+        close(s->lock);
+        s->lock = -1;
+}
+
+/* A guest that runs is refused at once; one that is just ending is waited for. */
+static int lock_for_launch(struct sv_state *s, struct sv_err *err)
+{
+        SV_FD fd = sv_state_exists(s) ? sv_client_connect(s, "control.sock", NULL) : -1;
+
+        if (sv_state_lock(s, fd >= 0 ? 0 : SV_LOCK_WAIT_MS, err) < 0)
+                return -1;
+        return recover_folder(s, err);
+}
+
+static void put_launched(struct sv_json *result, const struct sv_state *s)
+{
+        static const char *const members[] = {"name",  "uuid",  "tee",      "accelerator",
+                                              "state", "since", "qemu_pid", "boot"};
+        SV_JSON *status = NULL;
+
+        if (sv_state_read_status(s, &status, NULL) < 0)
+                return;
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+                struct sv_json *value = sv_json_get(status, members[i]);
+
+                if (value)
+                        sv_json_set(result, members[i], sv_json_ref(value));
+        }
+}
+
+static int embed_launch(const char *uri, const struct sv_launch *l, struct sv_follow *f,
+                        struct sv_json *result, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        struct sv_work work = {.guest = l->guest, .tee = l->tee, .state = &s, .kvm = l->kvm};
+        int r;
+
+        if (sv_state_init(&s, l->guest->name, err) < 0)
+                return -1;
+        if (lock_for_launch(&s, err) < 0)
+                return -1;
+        f->fd = sv_guard_start(&s, sv_worker_run, &work, err);
+        if (f->fd < 0)
+                return -1;
+        f->commit = true;
+        r = sv_follow_events(f, err);
+        /* Without "commit" this ends everything; with it, nothing. */
+        close(f->fd);
+        unlock_folder(&s);
+        if (r < 0) {
+                sv_client_wait_off(&s, SV_LOCK_WAIT_MS, NULL);
+                return -1;
+        }
+        put_launched(result, &s);
+        return 0;
+}
+
+/* --- list, show --- */
+
+/* The supervisor's own word when it answers; else the file, corrected where it says that something
+ * runs. */
+static struct sv_json *read_current(const struct sv_state *s, const struct sv_json *file)
+{
+        struct sv_json *live = NULL;
+        enum sv_life life = sv_life_from_word(sv_json_str(sv_json_get(file, "state")));
+
+        if (sv_client_ask(s, SV_CONTROL_STATUS, &live, NULL) == 0 && live)
+                return live;
+        live = sv_json_ref((struct sv_json *)file);
+        if (!sv_life_is_final(life) && !sv_state_locked(s))
+                sv_json_set_str(live, "state", sv_life_word(SV_LIFE_KILLED));
+        return live;
+}
+
+static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *status,
+                     struct sv_err *err)
+{
+        static const char *const members[] = {"name",        "uuid",  "state",     "tee",
+                                              "accelerator", "since", "guest_file"};
+        struct sv_json *row = sv_json_add(arg, sv_json_object());
+        SV_JSON *now = read_current(s, status);
+
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+                const char *value = sv_json_str(sv_json_get(now, members[i]));
+
+                sv_json_set_str(row, members[i], value ? value : "-");
+        }
+        return 0;
+}
+
+static int embed_list(const char *uri, struct sv_json *rows, struct sv_err *err)
+{
+        return sv_state_each(add_guest, rows, err);
+}
+
+static int embed_show(const char *uri, const char *name, struct sv_json **out, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        SV_JSON *file = NULL;
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        if (sv_state_read_status(&s, &file, err) < 0)
+                return -1;
+        *out = read_current(&s, file);
+        sv_json_set_str(*out, "folder", s.dir);
+        return 0;
+}
+
+/* --- the ends of a run --- */
+
+static int destroy_now(struct sv_state *s, struct sv_err *err)
+{
+        SV_JSON *status = NULL;
+        struct sv_err e = SV_ERR_NULL;
+        int r;
+
+        /* The supervisor may end by itself while it is asked. */
+        if (sv_client_ask(s, SV_CONTROL_DESTROY, &status, &e) < 0 && strcmp(e.check, "state.off") &&
+            strcmp(e.check, "state.silent")) {
+                *err = e;
+                return -1;
+        }
+        if (sv_state_lock(s, SV_LOCK_WAIT_MS, err) < 0)
+                return -1;
+        r = recover_folder(s, err);
+        unlock_folder(s);
+        return r;
+}
+
+static int embed_destroy(const char *uri, const char *name, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        return destroy_now(&s, err);
+}
+
+static int embed_forget(const char *uri, const char *name, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        return sv_remove_tree(s.dir, err);
+}
+
+static int embed_stop(const char *uri, const char *name, unsigned seconds, bool force,
+                      struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        SV_JSON *status = NULL;
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        if (sv_client_ask(&s, SV_CONTROL_STOP, &status, err) < 0)
+                return -1;
+        if (sv_client_wait_off(&s, seconds * 1000, NULL) == 0)
+                return 0;
+        return force ? destroy_now(&s, err) : 1;
+}
+
+static int embed_reboot(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        SV_JSON *status = NULL;
+        SV_BUF ask = SV_BUF_NULL;
+        int r;
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        f->fd = sv_client_connect(&s, "control.sock", err);
+        if (f->fd < 0)
+                return -1;
+        sv_control_print(SV_CONTROL_EVENTS, &ask);
+        r = sv_fd_write(f->fd, "the guest's supervisor", sv_buf_bytes(&ask), err);
+        if (r == 0)
+                r = sv_client_ask(&s, SV_CONTROL_REBOOT, &status, err);
+        if (r == 0)
+                r = sv_follow_events(f, err);
+        close(f->fd);
+        return r;
+}
+
+/* --- the console --- */
+
+static int embed_console(const char *uri, const char *name, int *fd, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        *fd = sv_client_connect(&s, "console.sock", err);
+        return *fd < 0 ? -1 : 0;
+}
+
+static int embed_console_log(const char *uri, const char *name,
+                             int (*put)(void *arg, struct sv_bytes piece, struct sv_err *err),
+                             void *arg, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        SV_STR log = NULL;
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        log = sv_state_path(&s, "console.log");
+        return access(log, F_OK) < 0 ? 0 : sv_file_stream(log, put, arg, "console.log", err);
+}
+
+const struct sv_keeper sv_keeper_embed = {
+        .name = "our own supervisor",
+        .launch = embed_launch,
+        .list = embed_list,
+        .show = embed_show,
+        .stop = embed_stop,
+        .destroy = embed_destroy,
+        .forget = embed_forget,
+        .reboot = embed_reboot,
+        .console = embed_console,
+        .console_log = embed_console_log,
+};

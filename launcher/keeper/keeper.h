@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who keeps guests: our own supervisor with an embedded libvirt, or a libvirt daemon. One row each;
+ * a command chooses its row once, by --connect. */
+#pragma once
+
+#include "guest/guest.h"
+#include "launcher/keeper/follow.h"
+#include "tee/tee.h"
+
+struct sv_launch {
+        const struct sv_guest *guest;
+        const struct sv_tee *tee;
+        bool kvm; /* else TCG */
+};
+
+/* `uri` is the daemon's, NULL for our own. Errors are those of launcher/virt/virt.h and
+ * launcher/keeper/client.h; for a guest that is not there, virt.absent or state.absent. A keeper
+ * without a function has NULL there: ask sv_keeper_offer before calling what may be NULL. */
+struct sv_keeper {
+        const char *name; /* for messages: "a libvirt daemon" */
+
+        /* Copy, measure, start; follow as f says. A failure leaves nothing of the guest. Adds who
+         * it is, its state and what was measured to `result`. */
+        int (*launch)(const char *uri, const struct sv_launch *l, struct sv_follow *f,
+                      struct sv_json *result, struct sv_err *err);
+        /* Adds one object a guest to `rows`: at least "name" and "state". */
+        int (*list)(const char *uri, struct sv_json *rows, struct sv_err *err);
+        /* A guest's whole status, which the caller frees. */
+        int (*show)(const char *uri, const char *name, struct sv_json **out, struct sv_err *err);
+        /* Ask it to shut down and wait. 1 when it has not after that time; with `force` it is ended
+         * then. */
+        int (*stop)(const char *uri, const char *name, unsigned seconds, bool force,
+                    struct sv_err *err);
+        /* End it at once, with everything that it ran with. */
+        int (*destroy)(const char *uri, const char *name, struct sv_err *err);
+        /* After destroy: remove what is kept of it, the vTPM's state and the logs. */
+        int (*forget)(const char *uri, const char *name, struct sv_err *err);
+        /* Launch it again from the same measured files; follow as f says. */
+        int (*reboot)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
+        /* Connected descriptor of the serial line. What it hangs on stays open as long as the
+         * process. */
+        int (*console)(const char *uri, const char *name, int *fd, struct sv_err *err);
+        /* What the serial line printed since the launch, in pieces; also of a guest that ended. */
+        int (*console_log)(const char *uri, const char *name,
+                           int (*put)(void *arg, struct sv_bytes piece, struct sv_err *err),
+                           void *arg, struct sv_err *err);
+};
+
+extern const struct sv_keeper sv_keeper_embed, sv_keeper_daemon;
+
+/* The row for --connect URI, or for no such option (NULL). */
+const struct sv_keeper *sv_keeper_choose(const char *uri);
+/* SV_USAGE "keeper.function", naming keeper and command, unless `has`. */
+int sv_keeper_offer(const struct sv_keeper *k, bool has, const char *command, struct sv_err *err);

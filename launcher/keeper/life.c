@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/keeper/life.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* State, event, action, next state. What is not here is impossible. The agent is the guest's:
+ * whatever it says, and in whatever order, has a row while QEMU runs. The control socket is served
+ * until the worker ends, so that requests have rows in the final states too. */
+#define ROW(life, event, action, next)                                            \
+        {                                                                         \
+                SV_LIFE_##life, SV_LIFE_##event, SV_LIFE_##action, SV_LIFE_##next \
+        }
+static const struct {
+        enum sv_life life;
+        enum sv_life_event event;
+        enum sv_life_action action;
+        enum sv_life next;
+} steps[] = {
+        /* The worker is inside its first start: it hears nobody until that is over. */
+        ROW(STARTING, STARTED, NOTHING, RUNNING),
+        ROW(STARTING, FAULT, NOTHING, FAILED),
+        ROW(RUNNING, UNLOCK, NOTHING, UNLOCKED),
+        ROW(RUNNING, REFUSE, NOTHING, REFUSED),
+        ROW(RUNNING, RESET, END, REBOOTING),
+        ROW(RUNNING, ASK_REBOOT, END, REBOOTING),
+        ROW(RUNNING, ASK_STOP, SHUT_DOWN, STOPPING),
+        ROW(RUNNING, ASK_DESTROY, END, STOPPED),
+        ROW(RUNNING, OFF, NOTHING, STOPPED),
+        ROW(RUNNING, LOST, NOTHING, FAILED),
+        ROW(RUNNING, PANIC, NOTHING, FAILED),
+        ROW(RUNNING, ABANDON, NOTHING, FAILED),
+        ROW(RUNNING, ORPHAN, NOTHING, FAILED),
+        ROW(UNLOCKED, UNLOCK, NOTHING, UNLOCKED),
+        ROW(UNLOCKED, REFUSE, NOTHING, REFUSED),
+        ROW(UNLOCKED, RESET, END, REBOOTING),
+        ROW(UNLOCKED, ASK_REBOOT, END, REBOOTING),
+        ROW(UNLOCKED, ASK_STOP, SHUT_DOWN, STOPPING),
+        ROW(UNLOCKED, ASK_DESTROY, END, STOPPED),
+        ROW(UNLOCKED, OFF, NOTHING, STOPPED),
+        ROW(UNLOCKED, LOST, NOTHING, FAILED),
+        ROW(UNLOCKED, PANIC, NOTHING, FAILED),
+        ROW(UNLOCKED, ABANDON, NOTHING, FAILED),
+        ROW(UNLOCKED, ORPHAN, NOTHING, FAILED),
+        /* However it ends now, the agent's reason is why. */
+        ROW(REFUSED, UNLOCK, NOTHING, REFUSED),
+        ROW(REFUSED, REFUSE, NOTHING, REFUSED),
+        ROW(REFUSED, RESET, END, REBOOTING),
+        ROW(REFUSED, ASK_REBOOT, END, REBOOTING),
+        ROW(REFUSED, ASK_STOP, SHUT_DOWN, REFUSED),
+        ROW(REFUSED, ASK_DESTROY, END, FAILED),
+        ROW(REFUSED, OFF, NOTHING, FAILED),
+        ROW(REFUSED, LOST, NOTHING, FAILED),
+        ROW(REFUSED, PANIC, NOTHING, FAILED),
+        ROW(REFUSED, ABANDON, NOTHING, FAILED),
+        ROW(REFUSED, ORPHAN, NOTHING, FAILED),
+        /* What the agent says here is of the run that is over. */
+        ROW(REBOOTING, STARTED, NOTHING, RUNNING),
+        ROW(REBOOTING, UNLOCK, NOTHING, REBOOTING),
+        ROW(REBOOTING, REFUSE, NOTHING, REBOOTING),
+        ROW(REBOOTING, RESET, END, REBOOTING),
+        ROW(REBOOTING, ASK_REBOOT, END, REBOOTING),
+        ROW(REBOOTING, ASK_STOP, END, STOPPING),
+        ROW(REBOOTING, ASK_DESTROY, END, STOPPED),
+        ROW(REBOOTING, OFF, START, REBOOTING),
+        ROW(REBOOTING, LOST, START, REBOOTING),
+        ROW(REBOOTING, PANIC, NOTHING, FAILED),
+        ROW(REBOOTING, FAULT, NOTHING, FAILED),
+        ROW(REBOOTING, ABANDON, NOTHING, FAILED),
+        ROW(REBOOTING, ORPHAN, NOTHING, FAILED),
+        /* A guest that resets instead of shutting down is ended. */
+        ROW(STOPPING, UNLOCK, NOTHING, STOPPING),
+        ROW(STOPPING, REFUSE, NOTHING, STOPPING),
+        ROW(STOPPING, RESET, END, STOPPING),
+        ROW(STOPPING, ASK_REBOOT, END, STOPPING),
+        ROW(STOPPING, ASK_STOP, SHUT_DOWN, STOPPING),
+        ROW(STOPPING, ASK_DESTROY, END, STOPPED),
+        ROW(STOPPING, OFF, NOTHING, STOPPED),
+        ROW(STOPPING, LOST, NOTHING, STOPPED),
+        ROW(STOPPING, PANIC, NOTHING, FAILED),
+        ROW(STOPPING, FAULT, NOTHING, FAILED),
+        ROW(STOPPING, ABANDON, NOTHING, FAILED),
+        ROW(STOPPING, ORPHAN, NOTHING, FAILED),
+        ROW(STOPPED, ASK_REBOOT, NOTHING, STOPPED),
+        ROW(STOPPED, ASK_STOP, NOTHING, STOPPED),
+        ROW(STOPPED, ASK_DESTROY, NOTHING, STOPPED),
+        ROW(FAILED, ASK_REBOOT, NOTHING, FAILED),
+        ROW(FAILED, ASK_STOP, NOTHING, FAILED),
+        ROW(FAILED, ASK_DESTROY, NOTHING, FAILED),
+};
+
+static const char *const names[SV_LIFE_STATES] = {
+        "starting", "running", "unlocked", "refused", "rebooting",
+        "stopping", "stopped", "failed",   "killed",
+};
+
+static const char *const event_names[SV_LIFE_EVENTS] = {
+        "started", "unlock", "refuse", "reset", "reboot",  "stop",   "destroy",
+        "off",     "lost",   "panic",  "fault", "abandon", "orphan",
+};
+
+enum sv_life_action sv_life_follow(enum sv_life *life, enum sv_life_event event)
+{
+        for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+                if (steps[i].life == *life && steps[i].event == event) {
+                        *life = steps[i].next;
+                        return steps[i].action;
+                }
+        return SV_LIFE_IMPOSSIBLE;
+}
+
+bool sv_life_is_final(enum sv_life life)
+{
+        return life == SV_LIFE_STOPPED || life == SV_LIFE_FAILED || life == SV_LIFE_KILLED;
+}
+
+const char *sv_life_word(enum sv_life life)
+{
+        switch (life) {
+        case SV_LIFE_REFUSED:
+                return names[SV_LIFE_FAILED];
+        case SV_LIFE_REBOOTING:
+        case SV_LIFE_STOPPING:
+                return NULL;
+        default:
+                return names[life];
+        }
+}
+
+enum sv_life sv_life_from_word(const char *word)
+{
+        for (int i = SV_LIFE_STATES - 1; word && i >= 0; i--) {
+                const char *known = sv_life_word((enum sv_life)i);
+
+                if (known && !strcmp(known, word))
+                        return (enum sv_life)i;
+        }
+        return SV_LIFE_STARTING;
+}
+
+const char *sv_life_name(enum sv_life life)
+{
+        return names[life];
+}
+
+const char *sv_life_event_name(enum sv_life_event event)
+{
+        return event_names[event];
+}
