@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the texts of a guest file may be. */
 #include <ctype.h>
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "base/json/member.h"
 #include "base/core/text.h"
+#include "base/json/member.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS  "0123456789"
 
-static bool made_of(const char *s, const char *set, size_t max)
+static bool is_made_of(const char *s, const char *set, size_t max)
 {
         size_t n = strlen(s);
 
         return n && n <= max && strspn(s, set) == n;
 }
 
-static bool one_of(const char *s, const char *const *list)
+static bool is_one_of(const char *s, const char *const *list)
 {
         for (; *list; list++)
                 if (!strcmp(s, *list))
@@ -26,29 +26,28 @@ static bool one_of(const char *s, const char *const *list)
 
 bool sv_m_disk_id(const char *s)
 {
-        return made_of(s, LETTERS DIGITS "_-", 20);
+        return is_made_of(s, LETTERS DIGITS "_-", 20);
 }
 
 bool sv_m_nic_type(const char *s)
 {
-        return one_of(s, (const char *const[]){"user", "bridge", "network", NULL});
+        return is_one_of(s, (const char *const[]){"user", "bridge", "network", NULL});
 }
 
 bool sv_m_source(const char *s)
 {
-        return made_of(s, LETTERS DIGITS "_.-", 63);
+        return is_made_of(s, LETTERS DIGITS "_.-", 63);
 }
 
 bool sv_m_mac(const char *s)
 {
-        unsigned first;
-
         if (strlen(s) != 17)
                 return false;
         for (int i = 0; i < 17; i++)
                 if (i % 3 == 2 ? s[i] != ':' : !isxdigit((unsigned char)s[i]))
                         return false;
-        return sscanf(s, "%2x", &first) == 1 && !(first & 1) && strcmp(s, "00:00:00:00:00:00");
+        /* the lowest bit of the first byte marks an address of a group */
+        return !(strtoul(s, NULL, 16) & 1) && strcmp(s, "00:00:00:00:00:00");
 }
 
 /* It becomes a word of the kernel's command line: no blanks, quotes or anything else that ends a
@@ -57,7 +56,7 @@ bool sv_m_url(const char *s)
 {
         return strlen(s) <= 512 && !strncmp(s, "https://", 8) &&
                isalnum((unsigned char)s[8 + (s[8] == '[')]) &&
-               made_of(s + 8, LETTERS DIGITS "_.:/~%[]-", 504);
+               is_made_of(s + 8, LETTERS DIGITS "_.:/~%[]-", 504);
 }
 
 bool sv_m_pin(const char *s)
@@ -84,17 +83,17 @@ bool sv_m_resource(const char *s)
 
 bool sv_m_model(const char *s)
 {
-        return one_of(s, (const char *const[]){"selinux", "apparmor", NULL});
+        return is_one_of(s, (const char *const[]){"selinux", "apparmor", NULL});
 }
 
 bool sv_m_tee(const char *s)
 {
-        return one_of(s, (const char *const[]){"auto", "sev-snp", "tdx", "vtpm", NULL});
+        return is_one_of(s, (const char *const[]){"auto", "sev-snp", "tdx", "vtpm", NULL});
 }
 
 bool sv_m_cpu(const char *s)
 {
-        return made_of(s, LETTERS DIGITS "_.-", 63);
+        return is_made_of(s, LETTERS DIGITS "_.-", 63);
 }
 
 bool sv_m_line(const char *s)

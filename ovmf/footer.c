@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ovmf/footer.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/core/encoding.h"
 #include "base/core/rd.h"
@@ -10,39 +10,36 @@
 #define TRAILER    18u         /* u16 size, GUID: behind each entry's data */
 #define IMAGE_MAX  (16u << 20) /* below 4 GiB there is no room for more */
 
+/* Where the bytes of a GUID's text lie in memory: its first three fields are little endian. */
+static const uint8_t guid_order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+
 char *sv_guid_text(const uint8_t raw[16], char out[37])
 {
-        static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
         char *p = out;
 
         for (int i = 0; i < 16; i++) {
                 if (i == 4 || i == 6 || i == 8 || i == 10)
                         *p++ = '-';
-                p = sv_hex(sv_bytes(raw + order[i], 1), p) + 2;
+                p = sv_hex(sv_bytes(raw + guid_order[i], 1), p) + 2;
         }
         return out;
 }
 
 void sv_guid_raw(const char *text, uint8_t raw[16])
 {
-        unsigned a, b, c, d[8];
+        for (int i = 0; i < 16; i++) {
+                char byte[3] = "";
 
-        if (sscanf(text, "%8x-%4x-%4x-%2x%2x-%2x%2x%2x%2x%2x%2x", &a, &b, &c, d, d + 1, d + 2,
-                   d + 3, d + 4, d + 5, d + 6, d + 7) != 11)
-                a = b = c = 0;
-        for (int i = 0; i < 4; i++)
-                raw[i] = (uint8_t)(a >> (8 * i));
-        for (int i = 0; i < 2; i++) {
-                raw[4 + i] = (uint8_t)(b >> (8 * i));
-                raw[6 + i] = (uint8_t)(c >> (8 * i));
+                text += *text == '-';
+                for (int k = 0; k < 2 && *text; k++)
+                        byte[k] = *text++;
+                raw[guid_order[i]] = (uint8_t)strtoul(byte, NULL, 16);
         }
-        for (int i = 0; i < 8; i++)
-                raw[8 + i] = (uint8_t)d[i];
 }
 
 /* The entry whose trailer ends at `end` of `table`; *begin is set to where it begins. */
-static int entry(struct sv_bytes table, size_t end, char guid[37], struct sv_bytes *data,
-                 size_t *begin, struct sv_err *err)
+static int read_footer_entry(struct sv_bytes table, size_t end, char guid[37],
+                             struct sv_bytes *data, size_t *begin, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(table);
         uint16_t size;
@@ -65,7 +62,8 @@ static int entry(struct sv_bytes table, size_t end, char guid[37], struct sv_byt
         return 0;
 }
 
-static int add(struct sv_footer *f, const char *guid, struct sv_bytes data, struct sv_err *err)
+static int add_footer_entry(struct sv_footer *f, const char *guid, struct sv_bytes data,
+                            struct sv_err *err)
 {
         struct sv_bytes twice;
 
@@ -93,15 +91,16 @@ int sv_footer_parse(struct sv_bytes image, struct sv_footer *out, struct sv_err 
                                "a firmware image has a multiple of 4096 bytes, at most 16 MiB; "
                                "this one has %zu",
                                image.n);
-        if (entry(sv_bytes(image.p, image.n - FOOTER_END), image.n - FOOTER_END, guid, &table, &at,
-                  NULL) < 0 ||
+        if (read_footer_entry(sv_bytes(image.p, image.n - FOOTER_END), image.n - FOOTER_END, guid,
+                              &table, &at, NULL) < 0 ||
             strcmp(guid, SV_GUID_FOOTER))
                 return sv_fail(err, SV_FORMAT, "ovmf.footer",
                                "this image has no OVMF footer table (GUID " SV_GUID_FOOTER
                                " 50 bytes before its end, with a sane size); is it "
                                "an OVMF build with SEV support?");
         for (at = table.n; at;) {
-                if (entry(table, at, guid, &data, &at, err) < 0 || add(&f, guid, data, err) < 0)
+                if (read_footer_entry(table, at, guid, &data, &at, err) < 0 ||
+                    add_footer_entry(&f, guid, data, err) < 0)
                         return -1;
         }
         *out = f;

@@ -2,6 +2,8 @@
 #include "ovmf/uki.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/core/buf.h"
 #include "ovmf/pe.h"
@@ -27,23 +29,27 @@ static const struct sv_stub stubs[] = {
 #define N_STUBS (sizeof(stubs) / sizeof(*stubs))
 
 /* "#### LoaderInfo: systemd-stub 254.26-1 ####"; 0 when the image does not say it. */
-static unsigned stub_version(struct sv_bytes image)
+static unsigned read_stub_version(struct sv_bytes image)
 {
         struct sv_bytes magic;
-        unsigned version = 0;
+        static const char name[] = "#### LoaderInfo: systemd-stub ";
+        unsigned long version;
         char text[128];
 
         if (sv_pe_section(image, ".sdmagic", &magic, NULL) <= 0)
                 return 0;
         snprintf(text, sizeof(text), "%.*s", (int)(magic.n < 100 ? magic.n : 100),
                  (const char *)magic.p);
-        return sscanf(text, "#### LoaderInfo: systemd-stub %u", &version) == 1 ? version : 0;
+        if (strncmp(text, name, strlen(name)) != 0)
+                return 0;
+        version = strtoul(text + strlen(name), NULL, 10);
+        return version <= 9999 ? (unsigned)version : 0;
 }
 
 int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, struct sv_err *err)
 {
         static const char *const beyond[] = {".profile", ".hwids", ".dtbauto", ".efifw"};
-        struct sv_uki u = {.version = stub_version(image)};
+        struct sv_uki u = {.version = read_stub_version(image)};
         struct {
                 const char *name;
                 struct sv_bytes *out;
@@ -76,35 +82,35 @@ void sv_uki_versions(char out[32])
         snprintf(out, 32, "%u to %u", stubs[0].first, stubs[N_STUBS - 1].last);
 }
 
-static void pad(struct sv_buf *b)
+static void pad_archive(struct sv_buf *b)
 {
         while (b->n % 4)
                 sv_buf_u8(b, 0);
 }
 
 /* cpio's "newc" (Linux Documentation/driver-api/early-userspace/buffer-format.rst). */
-static void put_header(struct sv_buf *b, unsigned inode, unsigned mode, size_t size,
-                       const char *name)
+static void put_newc_header(struct sv_buf *b, unsigned inode, unsigned mode, size_t size,
+                            const char *name)
 {
         sv_buf_printf(b, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", inode,
                       mode, 0, 0, 1, 0, size, 0, 0, 0, 0, strlen(name) + 1, 0);
         sv_buf_put(b, sv_bytes(name, strlen(name) + 1));
-        pad(b);
+        pad_archive(b);
 }
 
 /* An archive of one file in /.extra, when there is such a section. Its end has its length in
  * capitals. */
-static void put_archive(struct sv_buf *b, const char *name, struct sv_bytes section)
+static void put_section_archive(struct sv_buf *b, const char *name, struct sv_bytes section)
 {
         if (!section.p)
                 return;
-        put_header(b, 1, 040555, 0, ".extra");
-        put_header(b, 2, 0100444, section.n, name);
+        put_newc_header(b, 1, 040555, 0, ".extra");
+        put_newc_header(b, 2, 0100444, section.n, name);
         sv_buf_put(b, section);
-        pad(b);
+        pad_archive(b);
         sv_buf_printf(b, "070701%032x%08x%048x%s%08x%s", 0, 1, 0, "0000000B", 0, "TRAILER!!!");
         sv_buf_u8(b, 0);
-        pad(b);
+        pad_archive(b);
 }
 
 int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, struct sv_err *err)
@@ -114,10 +120,10 @@ int sv_uki_initrd(const struct sv_uki *u, enum sv_digest alg, uint8_t *out, stru
         SV_BUF behind = SV_BUF_NULL;
         SV_HASH *h = NULL;
 
-        put_archive(&behind, ".extra/tpm2-pcr-signature.json", u->pcrsig);
-        put_archive(&behind, ".extra/tpm2-pcr-public-key.pem", u->pcrpkey);
+        put_section_archive(&behind, ".extra/tpm2-pcr-signature.json", u->pcrsig);
+        put_section_archive(&behind, ".extra/tpm2-pcr-public-key.pem", u->pcrpkey);
         if (u->stub->os_release)
-                put_archive(&behind, ".extra/os-release", u->osrel);
+                put_section_archive(&behind, ".extra/os-release", u->osrel);
         if (sv_buf_ok(&behind, "the stub's part of the initramfs", err) < 0)
                 return -1;
         if (!before.n && !u->initrd.n && !behind.n)
