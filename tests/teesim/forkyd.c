@@ -58,8 +58,10 @@ static void exec_daemon(const char *dir)
 {
         SV_STR log = sv_asprintf("%s/log", dir);
         SV_STR path = sv_asprintf("%s/bin:/usr/sbin:/usr/bin:/sbin:/bin", dir);
-        SV_STR runner = sv_asprintf("%s/tests/teesim/forky",
-                                    getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        SV_STR here =
+                sv_asprintf("%s/tests/teesim", getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        SV_STR machine = sv_asprintf("%s/dev", here);
+        SV_STR runner = sv_asprintf("%s/forky", here);
         int fd = open(log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
 
         dup2(fd, 1);
@@ -68,7 +70,7 @@ static void exec_daemon(const char *dir)
         setenv("PATH", path, 1);
         /* libvirt itself asks KVM for the type of machine */
         setenv("FORKY_PRELOAD", getenv("TEESIM_SO"), 1);
-        execl(runner, "forky", teesim_forky(), "/usr/sbin/libvirtd", (char *)NULL);
+        execl(machine, "dev", runner, teesim_forky(), "/usr/sbin/libvirtd", (char *)NULL);
         _exit(127);
 }
 

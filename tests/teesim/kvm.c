@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/teesim/kvmstate.h"
 #include "tests/teesim/tdx.h"
 #include "tests/teesim/teesim.h"
 
@@ -22,17 +23,18 @@ struct range {
         uint64_t begin, end;
         uint32_t slot;
         uint64_t uaddr;
+        bool shared_only; /* a slot without guest memory of its own */
 };
 
 #define RANGES 1024
-static struct range private[RANGES], slots[RANGES];
-static size_t n_private, n_slots;
+static struct range owned[RANGES], slots[RANGES]; /* owned: private, the guest's alone */
+static size_t n_owned, n_slots;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool covered(const struct range *list, size_t n, uint64_t begin, uint64_t end)
 {
         for (size_t i = 0; i < n && begin < end; i++)
-                if (list[i].begin <= begin && begin < list[i].end) {
+                if (!list[i].shared_only && list[i].begin <= begin && begin < list[i].end) {
                         begin = list[i].end;
                         i = (size_t)-1; /* go on from there with the whole list */
                 }
@@ -41,16 +43,16 @@ static bool covered(const struct range *list, size_t n, uint64_t begin, uint64_t
 
 static void take_out(uint64_t begin, uint64_t end)
 {
-        for (size_t i = 0; i < n_private; i++) {
-                struct range r = private[i];
+        for (size_t i = 0; i < n_owned; i++) {
+                struct range r = owned[i];
 
                 if (r.end <= begin || end <= r.begin)
                         continue;
-                private[i--] = private[--n_private];
-                if (r.begin < begin && n_private < RANGES)
-                private[n_private++] = (struct range){r.begin, begin, 0, 0};
-                if (end < r.end && n_private < RANGES)
-                private[n_private++] = (struct range){end, r.end, 0, 0};
+                owned[i--] = owned[--n_owned];
+                if (r.begin < begin && n_owned < RANGES)
+                        owned[n_owned++] = (struct range){r.begin, begin, 0, 0};
+                if (end < r.end && n_owned < RANGES)
+                        owned[n_owned++] = (struct range){end, r.end, 0, 0};
                 if (i == (size_t)-1)
                         continue;
         }
@@ -61,8 +63,7 @@ bool guest_private(uint64_t gpa, uint64_t size)
         bool yes;
 
         pthread_mutex_lock(&lock);
-        yes = covered(private, n_private, gpa, gpa + size) &&
-              covered(slots, n_slots, gpa, gpa + size);
+        yes = covered(owned, n_owned, gpa, gpa + size) && covered(slots, n_slots, gpa, gpa + size);
         pthread_mutex_unlock(&lock);
         return yes;
 }
@@ -73,7 +74,7 @@ void *guest_shared(uint64_t gpa, uint64_t size)
 
         pthread_mutex_lock(&lock);
         for (size_t i = 0; i < n_slots; i++)
-                if (slots[i].begin <= gpa && gpa + size <= slots[i].end)
+                if (!slots[i].shared_only && slots[i].begin <= gpa && gpa + size <= slots[i].end)
                         found = (void *)(uintptr_t)(slots[i].uaddr + (gpa - slots[i].begin));
         pthread_mutex_unlock(&lock);
         return found;
@@ -88,31 +89,54 @@ static int set_attributes(const struct attributes *a)
                 return refuse(EINVAL);
         pthread_mutex_lock(&lock);
         take_out(a->address, a->address + a->size);
-        if (a->attributes && n_private == RANGES)
+        if (a->attributes && n_owned == RANGES)
                 r = refuse(ENOMEM);
         else if (a->attributes)
-        private[n_private++] = (struct range){a->address, a->address + a->size, 0, 0};
+                owned[n_owned++] = (struct range){a->address, a->address + a->size, 0, 0};
         pthread_mutex_unlock(&lock);
         return r;
 }
 
-/* The machine's own KVM gets the shared half as an ordinary slot. */
-static int set_region(int fd, const struct region2 *r)
+static bool is_free(const struct region2 *r)
 {
-        struct kvm_userspace_memory_region plain = {.slot = r->slot,
-                                                    .flags = r->flags & ~REGION_GUEST_MEMFD,
-                                                    .guest_phys_addr = r->gpa,
-                                                    .memory_size = r->size,
-                                                    .userspace_addr = r->uaddr};
+        for (size_t i = 0; i < n_slots; i++)
+                if (slots[i].slot != r->slot && slots[i].begin < r->gpa + r->size &&
+                    r->gpa < slots[i].end)
+                        return false;
+        return true;
+}
 
+static int set_region(const struct region2 *r)
+{
+        int answer = 0;
+
+        if (r->gpa % PAGE || r->size % PAGE || r->uaddr % PAGE || r->gpa + r->size < r->gpa)
+                return refuse(EINVAL);
         pthread_mutex_lock(&lock);
         for (size_t i = 0; i < n_slots; i++)
                 if (slots[i].slot == r->slot)
                         slots[i--] = slots[--n_slots];
-        if (r->flags & REGION_GUEST_MEMFD && r->size && n_slots < RANGES)
-                slots[n_slots++] = (struct range){r->gpa, r->gpa + r->size, r->slot, r->uaddr};
+        if (r->size && !is_free(r))
+                answer = refuse(EEXIST);
+        else if (r->size && n_slots == RANGES)
+                answer = refuse(ENOMEM);
+        else if (r->size)
+                slots[n_slots++] = (struct range){r->gpa, r->gpa + r->size, r->slot, r->uaddr,
+                                                  !(r->flags & REGION_GUEST_MEMFD)};
         pthread_mutex_unlock(&lock);
-        return real_ioctl(fd, KVM_SET_USER_MEMORY_REGION, &plain);
+        return answer;
+}
+
+/* The call that machines without such memory have: the first half of the other's argument. */
+static int set_plain_region(const struct kvm_userspace_memory_region *r)
+{
+        const struct region2 region = {.slot = r->slot,
+                                       .flags = r->flags,
+                                       .gpa = r->guest_phys_addr,
+                                       .size = r->memory_size,
+                                       .uaddr = r->userspace_addr};
+
+        return r->flags & REGION_GUEST_MEMFD ? refuse(EINVAL) : set_region(&region);
 }
 
 static int make_memfd(const struct guest_memfd *g)
@@ -127,25 +151,75 @@ static int make_memfd(const struct guest_memfd *g)
 
 /* --- what KVM can do here --- */
 
-static int capability(int fd, unsigned long cap)
-{
-        int have = real_ioctl(fd, KVM_CHECK_EXTENSION, (void *)cap);
+static const struct {
+        unsigned cap;
+        int value;
+} capabilities[] = {
+        {KVM_CAP_IRQCHIP, 1},
+        {KVM_CAP_USER_MEMORY, 1},
+        {KVM_CAP_SET_TSS_ADDR, 1},
+        {KVM_CAP_VAPIC, 1},
+        {KVM_CAP_EXT_CPUID, 1},
+        {KVM_CAP_NR_VCPUS, 64},
+        {KVM_CAP_NR_MEMSLOTS, 32764},
+        {KVM_CAP_MP_STATE, 1},
+        {KVM_CAP_COALESCED_MMIO, 2}, /* the page of struct kvm_run's mapping that it has */
+        {KVM_CAP_SYNC_MMU, 1},
+        {KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1},
+        {KVM_CAP_USER_NMI, 1},
+        {KVM_CAP_SET_GUEST_DEBUG, 1},
+        {KVM_CAP_REINJECT_CONTROL, 1},
+        {KVM_CAP_IRQ_ROUTING, 4096},
+        {KVM_CAP_IRQ_INJECT_STATUS, 1},
+        {KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1},
+        {KVM_CAP_MCE, 32},
+        {KVM_CAP_IRQFD, 1},
+        {KVM_CAP_PIT2, 1},
+        {KVM_CAP_SET_BOOT_CPU_ID, 1},
+        {KVM_CAP_PIT_STATE2, 1},
+        {KVM_CAP_IOEVENTFD, 1},
+        {KVM_CAP_SET_IDENTITY_MAP_ADDR, 1},
+        {KVM_CAP_ADJUST_CLOCK, 2},
+        {KVM_CAP_INTERNAL_ERROR_DATA, 1},
+        {KVM_CAP_VCPU_EVENTS, 1},
+        {KVM_CAP_DEBUGREGS, 1},
+        {KVM_CAP_X86_ROBUST_SINGLESTEP, 1},
+        {KVM_CAP_ENABLE_CAP, 1},
+        {KVM_CAP_XSAVE, 1},
+        {KVM_CAP_XCRS, 1},
+        {KVM_CAP_TSC_CONTROL, 1},
+        {KVM_CAP_GET_TSC_KHZ, 1},
+        {KVM_CAP_MAX_VCPUS, 1024},
+        {KVM_CAP_TSC_DEADLINE_TIMER, 1},
+        {KVM_CAP_KVMCLOCK_CTRL, 1},
+        {KVM_CAP_SIGNAL_MSI, 1},
+        {KVM_CAP_READONLY_MEM, 1},
+        {KVM_CAP_IRQFD_RESAMPLE, 1},
+        {KVM_CAP_ENABLE_CAP_VM, 1},
+        {KVM_CAP_IOEVENTFD_NO_LENGTH, 1},
+        {KVM_CAP_CHECK_EXTENSION_VM, 1},
+        {KVM_CAP_SPLIT_IRQCHIP, 1},
+        {KVM_CAP_IOEVENTFD_ANY_LENGTH, 1},
+        {KVM_CAP_MAX_VCPU_ID, 4096},
+        {KVM_CAP_X2APIC_API, 3},
+        {KVM_CAP_IMMEDIATE_EXIT, 1},
+        {KVM_CAP_GET_MSR_FEATURES, 1},
+        {KVM_CAP_EXCEPTION_PAYLOAD, 1},
+        {CAP_EXIT_HYPERCALL, 1 << 12}, /* KVM_HC_MAP_GPA_RANGE */
+        {CAP_USER_MEMORY2, 1},
+        {CAP_MEMORY_ATTRIBUTES, (int)ATTRIBUTE_PRIVATE},
+        {CAP_GUEST_MEMFD, 1},
+        {CAP_VM_TYPES, 1 | 1 << VM_TYPE_SNP | 1 << VM_TYPE_TDX},
+        {CAP_APIC_BUS_CYCLES, 1},
+};
 
-        switch (cap) {
-        case CAP_VM_TYPES:
-                return (have > 0 ? have : 1) | 1 << VM_TYPE_SNP | 1 << VM_TYPE_TDX;
-        case CAP_MEMORY_ATTRIBUTES:
-                return (int)ATTRIBUTE_PRIVATE;
-        case CAP_GUEST_MEMFD:
-        case CAP_USER_MEMORY2:
-                return 1;
-        case CAP_EXIT_HYPERCALL:
-                return have > 0 ? have : 1 << 12; /* KVM_HC_MAP_GPA_RANGE */
-        case CAP_APIC_BUS_CYCLES:
-                return 1;
-        default:
-                return have;
-        }
+/* Zero is KVM's answer for what it does not know. */
+static int capability(unsigned long cap)
+{
+        for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
+                if (capabilities[i].cap == cap)
+                        return capabilities[i].value;
+        return 0;
 }
 
 static unsigned long type_of_vm; /* of the last one made: one machine per process at a time */
@@ -155,68 +229,23 @@ static bool is_confidential(void)
         return type_of_vm == VM_TYPE_SNP || type_of_vm == VM_TYPE_TDX;
 }
 
-/* What an EPYC of the third generation has and this machine's KVM may not offer: programs compare
- * CPU models with it. Nothing runs. */
-static int supported_cpuid(int fd, struct kvm_cpuid2 *c)
-{
-        static const struct kvm_cpuid_entry2 epyc[] = {
-                {.function = 1, .ecx = 0x7ed83203, .edx = 0x178bfbff},
-                {.function = 7,
-                 .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-                 .ebx = 0x219c07ab,
-                 .ecx = 0x0040061c},
-                {.function = 0xd, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .index = 1, .eax = 0xf},
-                {.function = 0x80000001, .ecx = 0x00c001f7, .edx = 0x2e500800},
-                {.function = 0x80000008, .ebx = 0x0100d245},
-                {.function = 0x8000000a, .eax = 1, .ebx = 0x8000, .edx = 0x1000040b},
-        };
-        unsigned room = c->nent;
-        int r = real_ioctl(fd, KVM_GET_SUPPORTED_CPUID, c);
-
-        for (size_t k = 0; r == 0 && k < sizeof(epyc) / sizeof(epyc[0]); k++) {
-                unsigned i = 0;
-
-                while (i < c->nent && (c->entries[i].function != epyc[k].function ||
-                                       c->entries[i].index != epyc[k].index))
-                        i++;
-                if (i == c->nent && i == room) { /* programs ask again with more room */
-                        errno = E2BIG;
-                        return -1;
-                }
-                if (i == c->nent)
-                        c->entries[c->nent++] =
-                                (struct kvm_cpuid_entry2){.function = epyc[k].function,
-                                                          .index = epyc[k].index,
-                                                          .flags = epyc[k].flags};
-                if (type_of_vm == VM_TYPE_TDX && epyc[k].function == 0x80000008 &&
-                    !(c->entries[i].eax >> 16 & 0xff))
-                        c->entries[i].eax |=
-                                48 << 16; /* the width of a guest address: a TD is made with one */
-                c->entries[i].eax |= epyc[k].eax;
-                c->entries[i].ebx |= epyc[k].ebx;
-                c->entries[i].ecx |= epyc[k].ecx;
-                c->entries[i].edx |= epyc[k].edx;
-        }
-        return r;
-}
-
 int on_kvm(int fd, unsigned request, void *arg)
 {
         int made;
 
         if (request == KVM_CHECK_EXTENSION)
-                return capability(fd, (unsigned long)arg);
+                return capability((unsigned long)arg);
         if (request == (unsigned)KVM_GET_SUPPORTED_CPUID)
-                return supported_cpuid(fd, arg);
+                return cpu_supported(type_of_vm == VM_TYPE_TDX, arg);
         if (request != KVM_CREATE_VM)
-                return real_ioctl(fd, request, arg);
+                return plain_kvm(request, arg);
         type_of_vm = (unsigned long)arg;
         pthread_mutex_lock(&lock);
-        n_private = n_slots = 0;
+        n_owned = n_slots = 0;
         pthread_mutex_unlock(&lock);
         launch_reset();
         tdx_reset();
-        made = real_ioctl(fd, request, is_confidential() ? NULL : arg);
+        made = plain_kvm(request, is_confidential() ? NULL : arg);
         mark(made, FD_VM);
         return made;
 }
@@ -227,7 +256,7 @@ static int create_vcpu(int fd, void *arg)
 
         if (type_of_vm == VM_TYPE_TDX && !tdx_may_create_vcpu())
                 return refuse(EIO);
-        vcpu = real_ioctl(fd, KVM_CREATE_VCPU, arg);
+        vcpu = plain_vm(fd, KVM_CREATE_VCPU, arg);
         mark(vcpu, FD_VCPU);
         if (vcpu >= 0 && type_of_vm == VM_TYPE_TDX)
                 tdx_add_vcpu(vcpu);
@@ -245,27 +274,27 @@ static int encrypt_op(int fd, void *arg)
         return type_of_vm == VM_TYPE_SNP ? launch_op(fd, arg) : refuse(EINVAL);
 }
 
-static int enable_cap(int fd, const struct kvm_enable_cap *c)
+/* The only one that depends on the type of the machine. */
+static int enable_cap(const struct kvm_enable_cap *c)
 {
-        int r = real_ioctl(fd, KVM_ENABLE_CAP, (void *)c);
-
-        return c->cap == CAP_EXIT_HYPERCALL ||
-                               (c->cap == CAP_APIC_BUS_CYCLES && type_of_vm == VM_TYPE_TDX)
-                       ? 0
-                       : r;
+        if (c->cap == CAP_APIC_BUS_CYCLES && type_of_vm != VM_TYPE_TDX)
+                return refuse(EINVAL);
+        return capability(c->cap) ? 0 : refuse(EINVAL);
 }
 
 int on_vm(int fd, unsigned request, void *arg)
 {
         switch (request) {
         case KVM_CHECK_EXTENSION:
-                return capability(fd, (unsigned long)arg);
+                return capability((unsigned long)arg);
         case KVM_CREATE_VCPU:
                 return create_vcpu(fd, arg);
         case CREATE_GUEST_MEMFD:
                 return make_memfd(arg);
         case SET_USER_MEMORY_REGION2:
-                return set_region(fd, arg);
+                return set_region(arg);
+        case (unsigned)KVM_SET_USER_MEMORY_REGION:
+                return set_plain_region(arg);
         case SET_MEMORY_ATTRIBUTES:
                 return set_attributes(arg);
         case KVM_MEMORY_ENCRYPT_REG_REGION:
@@ -275,11 +304,11 @@ int on_vm(int fd, unsigned request, void *arg)
                 return encrypt_op(fd, arg);
         /* the module keeps a TD's interrupt controllers: the rest must be user space's */
         case KVM_CREATE_IRQCHIP:
-                return type_of_vm == VM_TYPE_TDX ? refuse(EINVAL) : real_ioctl(fd, request, arg);
+                return type_of_vm == VM_TYPE_TDX ? refuse(EINVAL) : plain_vm(fd, request, arg);
         case KVM_ENABLE_CAP:
-                return enable_cap(fd, arg);
+                return enable_cap(arg);
         default:
-                return real_ioctl(fd, request, arg);
+                return plain_vm(fd, request, arg);
         }
 }
 
@@ -299,8 +328,6 @@ static int first_run(int fd)
 
 int on_vcpu(int fd, unsigned request, void *arg)
 {
-        if (!is_confidential())
-                return real_ioctl(fd, request, arg);
         switch (request) {
         case (unsigned)KVM_MEMORY_ENCRYPT_OP:
                 return type_of_vm == VM_TYPE_TDX && arg ? tdx_vcpu_op(fd, arg) : refuse(EINVAL);
@@ -314,8 +341,8 @@ int on_vcpu(int fd, unsigned request, void *arg)
                  * has_protected_state. */
                 return type_of_vm == VM_TYPE_TDX || launch_finished()
                                ? refuse(EINVAL)
-                               : real_ioctl(fd, request, arg);
+                               : plain_vcpu(fd, request, arg);
         default:
-                return real_ioctl(fd, request, arg);
+                return plain_vcpu(fd, request, arg);
         }
 }

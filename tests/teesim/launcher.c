@@ -45,8 +45,6 @@ static bool qemu_has_snp(void)
 
 const char *teesim_missing(void)
 {
-        if (access("/dev/kvm", R_OK | W_OK) < 0)
-                return "/dev/kvm cannot be opened";
         if (!qemu_has_snp())
                 return "qemu-system-x86_64 is missing or older than 9.1";
         if (!teesim_firmware())
@@ -54,6 +52,14 @@ const char *teesim_missing(void)
         if (!getenv("TEESIM_SO"))
                 return "TEESIM_SO does not name the simulator";
         return NULL;
+}
+
+const char *teesim_no_namespace(void)
+{
+        return system(geteuid() ? "unshare --mount --map-root-user true 2>/dev/null"
+                                : "unshare --mount true 2>/dev/null") == 0
+                       ? NULL
+                       : "no mount namespace can be made here";
 }
 
 void teesim_fake_file(const char *path, size_t n)

@@ -5,8 +5,10 @@
 #include "base/core/buf.h"
 #include "base/json/json.h"
 
-/* NULL when this machine can run the simulator, else what is missing ("there is no /dev/kvm"). */
+/* NULL when this machine can run the simulator, else what is missing ("no QEMU ..."). */
 const char *teesim_missing(void);
+/* The same of tests/teesim/dev. */
+const char *teesim_no_namespace(void);
 const char *teesim_firmware(void); /* OVMF.amdsev.fd, or NULL */
 
 struct teesim_guest {

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated SNP platform around the shipped programs: a machine that has a processor, /dev/kvm and /dev/sev as an EPYC's, in a mount
-namespace of its own. Nothing in the programs knows of it: /proc/cpuinfo is another file, /dev has one more node, the C library's ioctl is
-tests/teesim's, and the qemu-system-x86_64 that libvirt finds first preloads the same and runs the machine's own.
-
-    machine.py FOLDER COMMAND...     runs COMMAND there (in a namespace that "unshare --mount" made)
-"""
+namespace of its own (tests/teesim/dev). Nothing in the programs knows of it: /proc/cpuinfo is another file, /dev has these two nodes, the C
+library's ioctl is tests/teesim's, and the qemu-system-x86_64 that libvirt finds first preloads the same and runs the machine's own."""
 import json
 import os
 import shutil
-import stat
 import subprocess
-import sys
 import time
 
+DEV = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'dev')
 QEMU = '/usr/bin/qemu-system-x86_64'
 CACHE = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
 FIRMWARES = [os.environ.get('SV_OVMF_AMDSEV', ''), os.path.join(CACHE, 'secure-vm/firmware/OVMF.amdsev.fd'), '/usr/share/ovmf/OVMF.amdsev.fd']
@@ -27,8 +23,6 @@ def missing():
     """What this machine lacks for it, or None."""
     if os.geteuid():
         return 'only root can make a /dev with /dev/sev'
-    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
-        return '/dev/kvm cannot be opened'
     if not os.path.exists(QEMU) or 'sev-snp-guest' not in subprocess.run([QEMU, '-object', 'help'], capture_output=True, text=True).stdout:
         return 'qemu-system-x86_64 is missing or older than 9.1'
     if not firmware():
@@ -45,13 +39,14 @@ class Machine:
         self.guests = os.path.join(folder, 'g')
         self.state_file, self.trace_file = os.path.join(self.results, 'state.json'), os.path.join(self.results, 'trace')
         os.chmod(folder, 0o755)
-        for d in ('bin', 'dev', 'results', 'g'):
+        for d in ('bin', 'results', 'g'):
             os.makedirs(os.path.join(folder, d))
         os.chmod(self.results, 0o777)
         shutil.copy(simulator, os.path.join(folder, 'teesim.so'))
         with open(os.path.join(folder, 'cpuinfo'), 'w', encoding='ascii') as f:
             f.write(CPUINFO)
-        self.environment = dict(os.environ, SECURE_VM_DIR=self.guests, PATH=f'{folder}/bin:{os.environ["PATH"]}')
+        self.environment = dict(os.environ, SECURE_VM_DIR=self.guests, PATH=f'{folder}/bin:{os.environ["PATH"]}',
+                                DEV_PRELOAD=os.path.join(folder, 'teesim.so'), DEV_CPUINFO=os.path.join(folder, 'cpuinfo'))
         self.qemu()
 
     def qemu(self, edit=None, **environment):
@@ -67,8 +62,7 @@ class Machine:
 
     def run(self, *command, timeout=120):
         """A command on the simulated machine."""
-        inside = ['unshare', '--mount', '--propagation', 'private', sys.executable, os.path.abspath(__file__), self.dir, *map(str, command)]
-        return subprocess.run(inside, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, env=self.environment)
+        return subprocess.run([DEV, *map(str, command)], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, env=self.environment)
 
     def forget_result(self):
         for f in (self.state_file, self.trace_file):
@@ -90,39 +84,3 @@ class Machine:
             return ''
         with open(self.trace_file, encoding='ascii') as f:
             return f.read()
-
-
-# --- inside the namespace ---
-
-def mount(*args):
-    subprocess.run(['mount', *args], check=True)
-
-
-def put_device(source, target):
-    st = os.lstat(source)
-    if stat.S_ISLNK(st.st_mode):
-        os.symlink(os.readlink(source), target)
-    elif stat.S_ISDIR(st.st_mode):
-        os.mkdir(target)
-        mount('--rbind', source, target)
-    elif stat.S_ISCHR(st.st_mode) or stat.S_ISBLK(st.st_mode):
-        os.mknod(target, st.st_mode, st.st_rdev)
-        os.chmod(target, st.st_mode & 0o777)
-
-
-def enter(folder, command):
-    dev = os.path.join(folder, 'dev')
-    mount('-t', 'tmpfs', '-o', 'mode=755', 'none', dev)
-    for name in os.listdir('/dev'):
-        if name != 'sev':
-            put_device(os.path.join('/dev', name), os.path.join(dev, name))
-    os.chmod(os.path.join(dev, 'kvm'), 0o666)
-    os.mknod(os.path.join(dev, 'sev'), stat.S_IFCHR | 0o660, os.makedev(1, 3))
-    mount('--rbind', dev, '/dev')
-    mount('--bind', os.path.join(folder, 'cpuinfo'), '/proc/cpuinfo')
-    os.environ['LD_PRELOAD'] = os.path.join(folder, 'teesim.so')
-    os.execvp(command[0], command)
-
-
-if __name__ == '__main__':
-    enter(sys.argv[1], sys.argv[2:])

@@ -59,22 +59,32 @@ static bool names(const char *path, const char *device)
         return n >= m && !strcmp(path + n - m, device);
 }
 
-/* The device of a machine with SNP; everything else is the machine's. */
+/* The devices of a machine with SNP and TDX; everything else is the machine's. */
+static int kind_of(const char *path)
+{
+        static const struct {
+                const char *name;
+                int kind;
+        } devices[] = {{"/dev/kvm", FD_KVM}, {"/dev/sev", FD_SEV}};
+
+        for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+                if (names(path, devices[i].name) &&
+                    (!strcmp(path, devices[i].name) || access(path, F_OK) == 0))
+                        return devices[i].kind;
+        return FD_OTHER;
+}
+
+/* A played device keeps how it was opened: on_sev asks whether it may write. */
 static int opened(int dir, const char *path, int flags, mode_t mode)
 {
         static int (*next)(int, const char *, int, ...);
-        int fd;
+        int kind = kind_of(path), fd;
 
         if (!next)
                 next = NEXT("openat64", int (*)(int, const char *, int, ...));
-        if (names(path, "/dev/sev") && (!strcmp(path, "/dev/sev") || access(path, F_OK) == 0)) {
-                /* on_sev asks whether it may write */
-                fd = next(AT_FDCWD, "/dev/null", flags & (O_ACCMODE | O_CLOEXEC));
-                mark(fd, FD_SEV);
-                return fd;
-        }
-        fd = next(dir, path, flags, mode);
-        mark(fd, names(path, "/dev/kvm") ? FD_KVM : FD_OTHER);
+        fd = kind == FD_OTHER ? next(dir, path, flags, mode)
+                              : next(AT_FDCWD, "/dev/null", flags & (O_ACCMODE | O_CLOEXEC));
+        mark(fd, kind);
         return fd;
 }
 

@@ -2,6 +2,7 @@
 /* A TD's launch: what KVM checks, what the TDX module checks and measures. Order and errors are
  * those of Linux 6.16 (arch/x86/kvm/vmx/tdx.c): each page is added and, where the caller asks for
  * it, extended at once. */
+#include <cpuid.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -112,6 +113,13 @@ static uint64_t module_says(const struct td *t)
         return 0;
 }
 
+static unsigned machine_width(void)
+{
+        unsigned eax = 0, ebx, ecx, edx;
+
+        return __get_cpuid(0x80000008, &eax, &ebx, &ecx, &edx) ? eax & 0xff : 0;
+}
+
 static int init_vm(struct tdx_cmd *cmd, const struct tdx_init_vm *in)
 {
         if (td.initialised || cmd->flags)
@@ -123,7 +131,7 @@ static int init_vm(struct tdx_cmd *cmd, const struct tdx_init_vm *in)
         if (td.n_vcpus)
                 return refuse(EBUSY);
         if (in->attributes & ~TD_ATTRIBUTES || in->xfam & ~TD_XFAM ||
-            tdx_cpuid_take(&in->cpuid) < 0)
+            tdx_cpuid_take(&in->cpuid, machine_width()) < 0)
                 return refuse(EINVAL);
         if (td.refused < number("TEESIM_NO_ENTROPY")) {
                 td.refused++;

@@ -81,7 +81,7 @@ static bool beyond(const struct kvm_cpuid_entry2 *e, const struct kvm_cpuid_entr
         return e->eax & ~may->eax || e->ebx & ~may->ebx || e->ecx & ~may->ecx || e->edx & ~may->edx;
 }
 
-int tdx_cpuid_take(const struct kvm_cpuid2 *in)
+int tdx_cpuid_take(const struct kvm_cpuid2 *in, unsigned machine_width)
 {
         unsigned width = 0;
 
@@ -99,7 +99,7 @@ int tdx_cpuid_take(const struct kvm_cpuid2 *in)
                 if (e->function == 0x80000008)
                         width = e->eax >> 16 & 0xff;
         }
-        return width == 48 || width == 52 ? 0 : -1;
+        return width == 48 || width == 52 || width == machine_width ? 0 : -1;
 }
 
 static void give(struct kvm_cpuid2 *out, struct kvm_cpuid_entry2 e)

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SNP platform (and the TDX module: tdx.h), played for an unmodified program (QEMU, secure-vm)
- * that it is preloaded into: preload.c   the C library's open, close and ioctl kvm.c       what KVM
- * answers beyond what the machine's own KVM does device.c    /dev/sev launch.c    the SNP launch:
- * what KVM checks, what the firmware checks and measures vmsa.c      the save area of a vCPU, from
- * the state that the program gave the real vCPU idblock.c   ID block and ID authentication state.c
- * the result, for the test and for tests/teesim/signer.c Environment: TEESIM_STATE=FILE gets the
- * result; TEESIM_RUN=exit|block|quote says what the first KVM_RUN does (default exit: the program
- * ends with status 0); TEESIM_TRACE=FILE gets one line per measured range; TEESIM_CHUNK=N makes
- * LAUNCH_UPDATE take N pages at a time. Answers are 0 or -1 with errno, as of ioctl. */
+/* The SNP platform (and the TDX module: tdx.h) with the KVM around it, played for an unmodified
+ * program (QEMU, secure-vm) that it is preloaded into. The machine's own KVM is not asked: it may be
+ * of another vendor, or none. As no guest runs, remembering what was set is all that there is to it.
+ *   preload.c   the C library's open, close and ioctl
+ *   kvm.c       KVM's requests that a confidential guest makes different, and the capabilities
+ *   kvmstate.c  the other requests: what an ordinary KVM remembers; kvmreset.c: a vCPU after reset
+ *   cpu.c       the processor
+ *   device.c    /dev/sev
+ *   launch.c    the SNP launch: what KVM checks, what the firmware checks and measures
+ *   vmsa.c      the save area of a vCPU, from the state that the program gave it
+ *   idblock.c   ID block and ID authentication
+ *   state.c     the result, for the test and for tests/teesim/signer.c
+ * Environment: TEESIM_STATE=FILE gets the result; TEESIM_RUN=exit|block|quote says what the first
+ * KVM_RUN does (default exit: the program ends with status 0); TEESIM_TRACE=FILE gets one line per
+ * measured range; TEESIM_CHUNK=N makes LAUNCH_UPDATE take N pages at a time. Answers are 0 or -1
+ * with errno, as of ioctl. */
 #pragma once
 
 #include "tests/teesim/abi.h"

@@ -117,7 +117,7 @@ static void test_probe(void **state)
         struct sv_probe p;
 
         OK(sv_mkdirs(dev, 0755, &err));
-        assert_int_equal(symlink("/dev/kvm", node), 0);
+        OK(sv_file_write(node, 0600, sv_bytes("", 0), &err));
         OK(sv_tdx_probe_at(root, true, &p, &err));
         assert_true(p.platform && !p.ok);
         assert_string_equal(p.advice, "QEMU is missing: install qemu-system-x86, 10.1 or later");
@@ -142,9 +142,9 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_probe),
         };
 
-        if (access("/dev/kvm", R_OK | W_OK) < 0 || !teesim_tdx_firmware() || !getenv("TEESIM_SO")) {
-                printf("SKIP: it takes /dev/kvm, OVMF.inteltdx.ms.fd (tools/fetch-firmware) and "
-                       "the simulator\n");
+        if (!teesim_tdx_firmware() || !getenv("TEESIM_SO")) {
+                printf("SKIP: it takes OVMF.inteltdx.ms.fd (tools/fetch-firmware) and the "
+                       "simulator\n");
                 return 77;
         }
         if (!getenv("LD_PRELOAD")) { /* the linker reads it when a program starts */

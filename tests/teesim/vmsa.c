@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/teesim/kvmstate.h"
 #include "tests/teesim/teesim.h"
 
 #define CR0_NW_CD (3ull << 29) /* KVM clears them: the quirk KVM_X86_QUIRK_CD_NW_CLEARED is on */
@@ -84,7 +85,6 @@ static void put_fpu(uint8_t *page, const uint8_t *fx)
         memcpy(page + 0x470, fx + 160, 256);
 }
 
-/* Each by its own call: KVM stops at the first that it does not know. */
 static void put_msrs(uint8_t *page, int vcpu)
 {
         static const struct {
@@ -102,7 +102,7 @@ static void put_msrs(uint8_t *page, int vcpu)
                 memset(&ask, 0, sizeof(ask));
                 ask.head.nmsrs = 1;
                 ask.entry.index = msrs[i].msr;
-                if (real_ioctl(vcpu, KVM_GET_MSRS, &ask) == 1)
+                if (plain_vcpu(vcpu, KVM_GET_MSRS, &ask) == 1)
                         put(page, msrs[i].at, 8, ask.entry.data);
         }
 }
@@ -116,11 +116,11 @@ int vmsa_read(int vcpu, uint64_t features, uint8_t page[PAGE])
         struct kvm_xsave xsave;
 
         memset(page, 0, PAGE);
-        if (real_ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0 ||
-            real_ioctl(vcpu, KVM_GET_REGS, &regs) < 0 ||
-            real_ioctl(vcpu, KVM_GET_DEBUGREGS, &debug) < 0 ||
-            real_ioctl(vcpu, KVM_GET_XCRS, &xcrs) < 0 ||
-            real_ioctl(vcpu, KVM_GET_XSAVE, &xsave) < 0)
+        if (plain_vcpu(vcpu, KVM_GET_SREGS, &sregs) < 0 ||
+            plain_vcpu(vcpu, KVM_GET_REGS, &regs) < 0 ||
+            plain_vcpu(vcpu, KVM_GET_DEBUGREGS, &debug) < 0 ||
+            plain_vcpu(vcpu, KVM_GET_XCRS, &xcrs) < 0 ||
+            plain_vcpu(vcpu, KVM_GET_XSAVE, &xsave) < 0)
                 return -1;
         put_system(page, &sregs);
         put_registers(page, &regs);
