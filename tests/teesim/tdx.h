@@ -30,8 +30,8 @@ int tdx_run_quote(int vcpu_fd);
 /* --- tdxcpuid.c --- */
 int tdx_capabilities(struct tdx_capabilities *out);
 /* INIT_VM's values: only leaves and bits that can be configured. A module takes guest addresses of
- * 48 or 52 bits; QEMU caps them at what the CPUID instruction says of the machine's processor, which
- * nobody can play, so that this width is good too. */
+ * 48 or 52 bits; QEMU caps them at what the CPUID instruction says of the machine's processor,
+ * which nobody can play, so that this width is good too. */
 int tdx_cpuid_take(const struct kvm_cpuid2 *in, unsigned machine_width);
 int tdx_cpuid_give(struct kvm_cpuid2 *out);
 
