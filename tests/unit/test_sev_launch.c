@@ -262,6 +262,22 @@ static void cpu_models(void **state)
                 {"EPYC-Milan", 0xa00f11},
                 {"EPYC-Genoa", 0xa10f10},
                 {"EPYC-Turin", 0xb00f00},
+                {"EPYC-v5", 0x800f12},
+                {"EPYC-Rome-v5", 0x830f10},
+                {"EPYC-Milan-v4", 0xa00f11},
+                {"EPYC-Genoa-v3", 0xa10f10},
+                {"EPYC-Turin-v2", 0xb00f00},
+                {"EPYC-v6", 0},
+                {"EPYC-v99", 0},
+                {"EPYC-Rome-v6", 0},
+                {"EPYC-Milan-v5", 0},
+                {"EPYC-Genoa-v4", 0},
+                {"EPYC-Turin-v3", 0},
+                {"EPYC-IBPB-v1", 0},
+                {"EPYC-v0", 0},
+                {"EPYC-v01", 0},
+                {"EPYC-v4294967297", 0},
+                {"EPYC-v1x", 0},
                 {"host", 0},
                 {"EPYC-Milan-v", 0},
                 {"EPYC-Milan-2", 0},
@@ -280,6 +296,8 @@ static void cpu_models(void **state)
                 OK(sv_cpu_sig_of(t[i].name, &sig, &err));
                 assert_int_equal(sig, t[i].sig);
         }
+        FAILS(sv_cpu_sig_of("EPYC-Milan-v9", &sig, &err), SV_USAGE, "sev.cpu");
+        assert_non_null(strstr(err.msg, "EPYC-Milan-v1 to EPYC-Milan-v4"));
 }
 
 /* One field each way: every field of the page is shown by name. */
