@@ -8,6 +8,7 @@
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
+#include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt.h"
 
 static int remove_copies(const struct sv_state *s, struct sv_err *err)
@@ -43,6 +44,8 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
         const struct sv_plan_place place = {.kvm = l->kvm};
         SV_BUF xml = SV_BUF_NULL;
 
+        if (sv_virt_check_cpu(v, l->guest->cpu, l->kvm, err) < 0)
+                return -1;
         if (remove_copies(s, err) < 0)
                 return -1;
         if (sv_stage_boot(l->guest, l->tee, s, &stage, err) < 0)

@@ -11,6 +11,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "launcher/virt/domain.h"
+#include "launcher/virt/virt-cpu.h"
 #include "launcher/host/host.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/worker-int.h"
@@ -168,7 +169,9 @@ static int connect_libvirt(struct sv_worker *w, struct sv_buf *xml, struct sv_er
 {
         SV_STR uri = sv_virt_embed_uri(w->work->state->dir);
 
-        return sv_virt_open(uri, &w->virt, err);
+        if (sv_virt_open(uri, &w->virt, err) < 0)
+                return -1;
+        return sv_virt_check_cpu(w->virt, w->work->guest->cpu, w->work->kvm, err);
 }
 
 static int define_domain(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)

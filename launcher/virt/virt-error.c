@@ -38,6 +38,11 @@ static const struct {
          "\"secure-vm host vtpm-ca\" makes the certificate authority that swtpm needs", SV_SYSTEM},
         {"KVM_SET_USER_MEMORY_REGION2", "virt.firmware",
          "a confidential guest takes its firmware as a rom, not as flash", SV_SYSTEM},
+        {"Unknown CPU model", "virt.cpuid",
+         "libvirt or QEMU here does not know it and a newer one may (EPYC-Turin, EPYC-v5, "
+         "EPYC-Rome-v5, EPYC-Milan-v3, EPYC-Genoa-v2: QEMU 10.1); else choose another \"cpu\" "
+         "(\"virsh domcapabilities\" lists them): the launch digest changes with it",
+         SV_SYSTEM},
         {"CPUID validation failed", "virt.cpuid", "choose a \"cpu\" model that this processor has",
          SV_SYSTEM},
         {"does not support SMM", "virt.unsupported", "leave SMM off", SV_SYSTEM},
@@ -58,7 +63,7 @@ static const struct {
 /* By libvirt's number (virterror.h). */
 static const struct {
         int code;
-        const char *check, *meaning;
+        const char *check, *meaning, *advice; /* advice: may be NULL */
 } codes[] = {
         {1, "virt.qemu", "QEMU did not take it"},
         {3, "virt.unsupported", "this connection cannot do that"},
@@ -68,6 +73,10 @@ static const struct {
         {42, "virt.absent", "there is no such guest"},
         {55, "virt.state", "the guest is not in a state for this"},
         {67, "virt.unsupported", "this libvirt or QEMU cannot do what the guest file asks"},
+        {91, "virt.cpuid",
+         "this processor, its firmware or its kernel lacks what the CPU model has",
+         "choose an older \"cpu\" (EPYC-Milan, EPYC-Rome, EPYC-v4); the launch digest changes with "
+         "it"},
         {92, "virt.schema", "the domain does not follow this libvirt's schema"},
 };
 
@@ -79,8 +88,9 @@ int sv_virt_map_error(struct sv_err *err, const char *what, int code, const char
                                        message, known[i].advice);
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
                 if (codes[i].code == code)
-                        return sv_fail(err, SV_SYSTEM, codes[i].check, "%s: %s: %s", what,
-                                       codes[i].meaning, message);
+                        return sv_fail(err, SV_SYSTEM, codes[i].check, "%s: %s: %s%s%s", what,
+                                       codes[i].meaning, message, codes[i].advice ? "; " : "",
+                                       codes[i].advice ? codes[i].advice : "");
         return sv_fail(err, SV_SYSTEM, "virt.libvirt", "%s: %s (libvirt error %d)", what, message,
                        code);
 }

@@ -20,7 +20,7 @@ struct sv_virt {
  * vir.ConnectOpen() for virConnectOpen(). */
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
-        X(ConnectGetType) X(ConnectGetVersion) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
+        X(ConnectGetDomainCapabilities) X(ConnectGetType) X(ConnectGetVersion) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
         X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
         X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainOpenChannel) X(DomainOpenConsole) \
         X(DomainShutdownFlags) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -363,6 +364,22 @@ def never_started(b):
         must(not b.machine.trace(), f'{check}: the platform was asked: {b.machine.trace()[:200]}')
     b.must_be_over()
     print(f'    {len(rows)} rows')
+
+
+@case
+def unknown_cpu(b):
+    """a CPU model that is known, but not to the QEMU here: said with what to choose, and the platform hears nothing of it"""
+    listed = subprocess.run([machine.QEMU, '-cpu', 'help'], capture_output=True, text=True, check=True).stdout.split()
+    unknown = [m for m in ('EPYC-v5', 'EPYC-Rome-v5', 'EPYC-Milan-v3', 'EPYC-Turin', 'EPYC-Milan-v4', 'EPYC-Turin-v2') if m not in listed]
+    for cpu in unknown:
+        b.write(cpu=cpu)
+        message = b.launch_refused('system', 3, 'virt.cpuid')
+        must(f'"{cpu}" is not known' in message and 'EPYC-Milan' in message and 'EPYC-v4' in message, message)
+        must(not b.machine.trace(), f'the platform was asked: {b.machine.trace()[:200]}')
+        must('start' not in [e.get('step') for e in b.events()], f'{cpu}: it was started')
+    b.write(cpu='EPYC-v99')
+    must('EPYC-v1 to EPYC-v5' in b.refused('usage', 2, 'sev.cpu', 'measure', b.file), 'the known versions are not named')
+    print(f'    {len(unknown)} rows')
 
 
 @case

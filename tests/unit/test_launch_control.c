@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/control.h"
+#include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt-error.h"
 #include "tests/unit/unit.h"
 
@@ -149,6 +150,12 @@ static void libvirt_errors(void **state)
                  "TDX requires guest CPU physical bits (40) to match host CPU physical bits (52)",
                  "virt.cpuid", "remove \"cpu\""},
                 {1, "KVM_SET_USER_MEMORY_REGION2 failed", "virt.firmware", "rom"},
+                {91,
+                 "the CPU is incompatible with host CPU: Host CPU does not provide required "
+                 "features: avx512-bf16",
+                 "virt.cpuid", "avx512-bf16; choose an older \"cpu\""},
+                {91, "whatever the language", "virt.cpuid", "launch digest changes"},
+                {1, "internal error: Unknown CPU model EPYC-Turin", "virt.cpuid", "QEMU 10.1"},
                 {777, "new", "virt.libvirt", "777"},
         };
         struct sv_err err = SV_ERR_NULL;
@@ -161,13 +168,44 @@ static void libvirt_errors(void **state)
         }
 }
 
+/* As libvirt writes them, shortened. */
+static void cpu_models(void **state)
+{
+        static const char xml[] =
+                "<domainCapabilities><cpu><mode name='host-model' supported='yes'>"
+                "<model fallback='forbid'>EPYC-Turin</model></mode>"
+                "<mode name='custom' supported='yes'>"
+                "<model usable='no' vendor='AMD' canonical='EPYC-Genoa-v1'>EPYC-Genoa</model>"
+                "<blockers model='EPYC-Genoa'><feature name='avx512f'/></blockers>"
+                "<model usable='yes' vendor='AMD'>EPYC-Milan</model>"
+                "<model usable='yes' vendor='AMD'>EPYC-v4</model>"
+                "<model usable='yes' vendor='Intel'>Penryn</model>"
+                "</mode></cpu><model usable='yes'>EPYC-v9</model></domainCapabilities>";
+        static const char *const none[] = {
+                "", "<cpu/>", "<mode name='custom' supported='no'/>",
+                "<mode name='custom' supported='yes'><model usable='yes'>EPYC",
+                "<mode name='custom' supported='yes'></mode>"};
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_virt_find_cpu(xml, "EPYC-Milan", &err));
+        OK(sv_virt_find_cpu(xml, "Penryn", &err));
+        OK(sv_virt_find_cpu(xml, "EPYC-Genoa", &err)); /* libvirt compares it when it starts */
+        FAILS(sv_virt_find_cpu(xml, "EPYC-Turin", &err), SV_SYSTEM, "virt.cpuid");
+        assert_non_null(strstr(err.msg, "choose one of EPYC-Milan, EPYC-v4; the launch digest"));
+        FAILS(sv_virt_find_cpu(xml, "EPYC-v", &err), SV_SYSTEM, "virt.cpuid");
+        FAILS(sv_virt_find_cpu(xml, "EPYC-v9", &err), SV_SYSTEM, "virt.cpuid");
+        FAILS(sv_virt_find_cpu(xml, "Z80", &err), SV_SYSTEM, "virt.cpuid");
+        assert_non_null(strstr(err.msg, "virsh domcapabilities"));
+        for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+                OK(sv_virt_find_cpu(none[i], "EPYC-Milan", &err));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(requests),
-                cmocka_unit_test(agent_events),
-                cmocka_unit_test(lines),
-                cmocka_unit_test(libvirt_errors),
+                cmocka_unit_test(requests),   cmocka_unit_test(agent_events),
+                cmocka_unit_test(lines),      cmocka_unit_test(libvirt_errors),
+                cmocka_unit_test(cpu_models),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
