@@ -17,6 +17,10 @@ from urllib.parse import quote, urlparse
 
 from vectors import SNP, TDX
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import patient  # noqa: E402
+
 PROGRAM = sys.argv[1]
 # What the strict policy says of them when their certificates hold.
 REFUSED = {'milan-v2-debug': 'policy.debug', 'milan-v2-azure': 'policy.provisional'}
@@ -49,7 +53,7 @@ class Maker(http.server.BaseHTTPRequestHandler):
 
 def run(*args, cache, fails=None, any_end=False):
     env = {**os.environ, 'XDG_CACHE_HOME': cache, 'no_proxy': '127.0.0.1'}
-    p = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, env=env, timeout=100)
+    p = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, env=env, timeout=patient(100))
     out = json.loads(p.stdout)
     check = out.get('error', {}).get('check')
     assert any_end or check == fails, f'{args}: expected {fails}, found {check}: {p.stderr}'

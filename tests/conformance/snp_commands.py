@@ -7,12 +7,16 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import patient  # noqa: E402
+
 PROGRAM, AGENT = (os.path.abspath(p) for p in sys.argv[1:3])
 DIGEST = '11' * 48
 
 
 def run(status, *args, program=PROGRAM):
-    r = subprocess.run([program, *args, '--json'], capture_output=True, text=True, timeout=60)
+    r = subprocess.run([program, *args, '--json'], capture_output=True, text=True, timeout=patient(60))
     assert r.returncode == status, f'{args}: exit {r.returncode}, expected {status}: {r.stdout}{r.stderr}'
     out = json.loads(r.stdout)
     assert out['ok'] is (status == 0), out

@@ -9,13 +9,17 @@ import tempfile
 
 from vectors import TDX as VECTORS
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import patient  # noqa: E402
+
 PROGRAM = os.path.abspath(sys.argv[1])
 FIRMWARE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm/firmware/OVMF.inteltdx.ms.fd')
 COS = ('quotes/gtg-cos113.bin', '--collateral', 'collateral/00806f-2025-07', '--time', '2025-07-22T00:00:00Z')
 
 
 def run(status, *args):
-    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, timeout=60, cwd=VECTORS)
+    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, text=True, timeout=patient(60), cwd=VECTORS)
     assert r.returncode == status, f'{args}: exit {r.returncode}, expected {status}: {r.stdout}{r.stderr}'
     out = json.loads(r.stdout)
     assert out['ok'] is (status == 0), out
@@ -69,7 +73,7 @@ def cases():
         want = row['expect']
         if want['result'] == 'either':
             continue
-        r = subprocess.run([PROGRAM, 'verify', '--tee', 'tdx', *arguments(row), '--json'], capture_output=True, text=True, timeout=60, cwd=VECTORS)
+        r = subprocess.run([PROGRAM, 'verify', '--tee', 'tdx', *arguments(row), '--json'], capture_output=True, text=True, timeout=patient(60), cwd=VECTORS)
         out = json.loads(r.stdout)
         n[r.returncode] += 1
         if want['result'] == 'reject':

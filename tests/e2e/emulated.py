@@ -12,6 +12,7 @@ import time
 import traceback
 
 from env import CLASSES, TOP, Case, Env, Failed, run, say_to
+from patience import patient, wait_until
 
 MODULE = os.path.join(TOP, 'tests/teesim/guest')
 
@@ -79,11 +80,7 @@ class EmulatedCase(Case):
         return p
 
     def wait_for(self, path):
-        for _ in range(100):
-            if os.path.exists(path):
-                return
-            time.sleep(0.05)
-        raise Failed(f'{path} does not appear')
+        wait_until(f'{path} does not appear', lambda: os.path.exists(path))
 
     def boot(self, *how, seconds=180):
         """how: further arguments of the signer."""
@@ -99,7 +96,7 @@ class EmulatedCase(Case):
             '-netdev', 'user,id=n0', '-device', 'virtio-net-pci,netdev=n0,romfile=',
             '-drive', f'file={self.path("root.img")},format=raw,if=none,id=d0', '-device', 'virtio-blk-pci,drive=d0,serial=root',
             *self.more_machine(), log='qemu.log')
-        end = time.time() + seconds
+        end = time.time() + patient(seconds)
         self.result, self.status = {}, None
         while time.time() < end and not self.result:
             time.sleep(0.2)

@@ -10,18 +10,18 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import Failed, patient, wait_until  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm', 'e2e')
 CLASSES = {'usage': 2, 'system': 3, 'format': 4, 'proof': 5, 'policy': 6}
 MARKER = 'e2e-root: the disk is open'
 
 
-class Failed(Exception):
-    """A case did not end as it must."""
-
-
 def run(*args, check=True, timeout=300, **kw):
-    r = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=timeout, **kw)
+    r = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=patient(timeout), **kw)
     if check and r.returncode:
         raise Failed(f'{os.path.basename(str(args[0]))} {" ".join(map(str, args[1:3]))} ended with {r.returncode}: {r.stderr.strip()[-800:]}')
     return r
@@ -102,13 +102,15 @@ class Broker:
         with open(os.path.join(os.path.dirname(self.dir), 'broker.log'), 'a', encoding='utf-8') as log:
             self.process = subprocess.Popen([self.env.broker, 'serve', '--config', f'{self.dir}/config.json'],
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                socket.create_connection(('127.0.0.1', self.port), 1).close()
-                return self
-            except OSError:
-                time.sleep(0.1)
-        raise Failed('the broker does not listen')
+        wait_until('the broker does not listen', self.listens)
+        return self
+
+    def listens(self):
+        try:
+            socket.create_connection(('127.0.0.1', self.port), 1).close()
+            return True
+        except OSError:
+            return False
 
     def stop(self):
         if self.process:
@@ -173,7 +175,7 @@ class Case:
     # --- booting ---
 
     def launch(self, file=None, timeout=600):
-        r = run(*self.vm, 'launch', file or self.file, *self.more, '--wait', '--timeout', timeout, '--events', self.path('events'), '--json',
+        r = run(*self.vm, 'launch', file or self.file, *self.more, '--wait', '--timeout', int(patient(timeout)), '--events', self.path('events'), '--json',
                 check=False, timeout=timeout + 120, env=self.environment)
         self.status, self.messages = r.returncode, r.stderr
         try:
@@ -187,11 +189,7 @@ class Case:
             return f.read()
 
     def wait_console(self, words, seconds=30):
-        for _ in range(seconds * 5):
-            if words in self.console():
-                return
-            time.sleep(0.2)
-        raise Failed(f'the console never said "{words}"; its end: {self.console()[-600:]}')
+        wait_until(lambda: f'the console never said "{words}"; its end: {self.console()[-600:]}', lambda: words in self.console(), seconds)
 
     def end(self, keep=False):
         run(*self.vm, 'destroy', 'g', *([] if keep else ['--forget']), check=False, env=self.environment)

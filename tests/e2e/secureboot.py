@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tcg
 from env import CACHE, TOP, Failed, run, say_to
+from patience import patient, wait_until
 
 TDX = os.path.join(os.path.dirname(CACHE), 'firmware', 'OVMF.inteltdx.ms.fd')
 ENROLLED, KEY, CERT = '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd', '/usr/share/ovmf/PkKek-1-snakeoil.key', '/usr/share/ovmf/PkKek-1-snakeoil.pem'
@@ -176,10 +177,7 @@ class Boot:
         run('swtpm_setup', '--tpm2', '--tpmstate', state, '--pcr-banks', 'sha256,sha384')
         tpm = subprocess.Popen(['swtpm', 'socket', '--tpm2', '--tpmstate', f'dir={state}', '--ctrl', f'type=unixio,path={control}', '--terminate'],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(100):
-            if os.path.exists(control):
-                break
-            time.sleep(0.05)
+        wait_until('swtpm does not listen', lambda: os.path.exists(control))
         qemu = subprocess.Popen(
             ['qemu-system-x86_64', '-machine', 'q35,smm=on', '-accel', 'tcg', '-cpu', 'max', '-m', '1024', '-nodefaults', '-display', 'none',
              '-no-reboot', '-global', 'driver=cfi.pflash01,property=secure,value=on',
@@ -188,7 +186,7 @@ class Boot:
              '-serial', f'file:{self.path("log")}', '-chardev', f'socket,id=c,path={control}', '-tpmdev', 'emulator,id=t,chardev=c',
              '-device', 'tpm-crb,tpmdev=t', *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.path('qemu.err'), 'wb'))
         try:
-            end = time.time() + seconds
+            end = time.time() + patient(seconds)
             while qemu.poll() is None and time.time() < end:
                 if REFUSED.search(self.read('console')):
                     return None

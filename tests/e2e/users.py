@@ -8,7 +8,8 @@ import time
 import types
 
 from cases import case
-from env import MARKER, Failed, run
+from env import MARKER, run
+from patience import wait_until
 
 NOBODY = 65534
 
@@ -70,12 +71,7 @@ def daemon(c):
         d = subprocess.Popen([*setpriv, 'libvirtd', '--timeout', '120'], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=c.environment)
     try:
         sock = c.path('run/libvirt/libvirt-sock')
-        for _ in range(100):
-            if os.path.exists(sock):
-                break
-            time.sleep(0.1)
-        else:
-            raise Failed('libvirtd does not listen: ' + open(c.path('libvirtd.log'), encoding='utf-8').read()[-600:])
+        wait_until(lambda: 'libvirtd does not listen: ' + open(c.path('libvirtd.log'), encoding='utf-8').read()[-600:], lambda: os.path.exists(sock))
         c.more = ['--connect', f'qemu:///session?socket={sock}']
         through_daemon(c)
     finally:

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "tests/patience.h"
 #include "tests/teesim/tdxlauncher.h"
 
 #define CONF                                                                                 \
@@ -98,14 +98,13 @@ int forkyd_start(struct forkyd *d, char **said)
         d->pid = fork();
         if (d->pid == 0)
                 exec_daemon(d->dir);
-        for (unsigned i = 0; i < 300; i++) {
+        for (time_t end = patience_end(PATIENCE); patience_lasts(end);) {
                 if (access(socket, W_OK) == 0)
                         return 0;
                 if (waitpid(d->pid, NULL, WNOHANG) != 0) {
                         d->pid = 0;
                         break;
                 }
-                nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
         }
         *said = what_it_said(d);
         return -1;

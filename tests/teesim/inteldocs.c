@@ -17,6 +17,11 @@ const uint8_t intel_qe_signer[32] = "the TD quoting enclave's signer";
         "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
         "00000000"
 
+static const char *date_or(const char *date, const char *fixed)
+{
+        return date ? date : fixed;
+}
+
 static const char *or_good(const char *status)
 {
         return status ? status : "UpToDate";
@@ -103,12 +108,12 @@ void intel_tcb_info(const struct intel_pki *pki, const struct intel_options *o, 
                         "\"tdxModuleIdentities\":[{\"id\":\"TDX_01\",\"mrsigner\":\"" ZEROS
                         "\"," NO_MASK ",\"tcbLevels\":[");
         sv_buf_printf(&b, "{\"tcb\":{\"isvsvn\":%u},", intel_module_svn[0]);
-        put_status(&b, "2025-03-12T00:00:00Z", or_good(o->module));
+        put_status(&b, date_or(o->date, "2025-03-12T00:00:00Z"), or_good(o->module));
         sv_buf_puts(&b, ",{\"tcb\":{\"isvsvn\":2},");
         put_status(&b, "2023-08-09T00:00:00Z", "OutOfDate");
         sv_buf_puts(&b, "]}],\"tcbLevels\":[");
-        put_level(&b, intel_components, INTEL_PCESVN, platform_tdx, "2025-05-14T00:00:00Z",
-                  or_good(o->platform));
+        put_level(&b, intel_components, INTEL_PCESVN, platform_tdx,
+                  date_or(o->date, "2025-05-14T00:00:00Z"), or_good(o->platform));
         sv_buf_puts(&b, ",");
         put_level(&b, older_sgx, 5, older_tdx, "2023-02-15T00:00:00Z", "OutOfDate");
         sv_buf_puts(&b, "]}");
@@ -128,7 +133,7 @@ void intel_qe_identity(const struct intel_pki *pki, const struct intel_options *
         put_hex(&b, intel_qe_signer, sizeof(intel_qe_signer));
         sv_buf_printf(&b, "\",\"isvprodid\":2,\"tcbLevels\":[{\"tcb\":{\"isvsvn\":%u},",
                       INTEL_QE_SVN);
-        put_status(&b, "2025-03-12T00:00:00Z", or_good(o->qe));
+        put_status(&b, date_or(o->date, "2025-03-12T00:00:00Z"), or_good(o->qe));
         sv_buf_puts(&b, "]}");
         put_signed(pki, "enclaveIdentity", o->identity, &b, out);
 }

@@ -18,6 +18,7 @@ enum { INTEL_TD_REPORT = 1024, INTEL_MR = 48 };
 
 struct intel_options {
         const char *platform, *module, *qe; /* tcbStatus of the platform as it is; NULL: UpToDate */
+        const char *date;                   /* tcbDate of all three; NULL: in 2025 */
         bool processor;                     /* the PCK CA is the Processor CA */
         bool pck_revoked, ca_revoked, tcb_revoked;
         const char *pck_name, *ca_name; /* NULL: Intel's */

@@ -10,6 +10,7 @@
 
 #include "base/core/encoding.h"
 #include "base/core/file.h"
+#include "tests/teesim/cbit.h"
 
 const char *teesim_firmware(void)
 {
@@ -92,8 +93,8 @@ void teesim_fake_kernel(const char *path)
 
 static void put_object(const struct teesim_guest *g, struct sv_buf *b)
 {
-        sv_buf_printf(b, "sev-snp-guest,id=sev0,cbitpos=0,reduced-phys-bits=1,policy=0x%llx",
-                      (unsigned long long)(g->policy ? g->policy : 0x30000));
+        sv_buf_printf(b, "sev-snp-guest,id=sev0,cbitpos=%u,reduced-phys-bits=1,policy=0x%llx",
+                      teesim_c_bit(), (unsigned long long)(g->policy ? g->policy : 0x30000));
         if (g->kernel)
                 sv_buf_puts(b, ",kernel-hashes=on");
         if (g->host_data) {

@@ -6,9 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import time
+import sys
 
-DEV = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'dev')
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from patience import patient, wait_until  # noqa: E402
+
+DEV = os.path.join(HERE, 'dev')
 QEMU = '/usr/bin/qemu-system-x86_64'
 CACHE = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
 FIRMWARES = [os.environ.get('SV_OVMF_AMDSEV', ''), os.path.join(CACHE, 'secure-vm/firmware/OVMF.amdsev.fd'), '/usr/share/ovmf/OVMF.amdsev.fd']
@@ -60,9 +65,9 @@ class Machine:
         os.chmod(path + '.new', 0o755)
         os.rename(path + '.new', path)
 
-    def run(self, *command, timeout=120):
+    def run(self, *command, seconds=120):
         """A command on the simulated machine."""
-        return subprocess.run([DEV, *map(str, command)], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, env=self.environment)
+        return subprocess.run([DEV, *map(str, command)], capture_output=True, text=True, timeout=patient(seconds), stdin=subprocess.DEVNULL, env=self.environment)
 
     def forget_result(self):
         for f in (self.state_file, self.trace_file):
@@ -70,14 +75,15 @@ class Machine:
                 os.unlink(f)
 
     def result(self):
-        """What the platform saw of the last launch, or None when none got to LAUNCH_FINISH."""
-        for _ in range(20):
-            try:
-                with open(self.state_file, encoding='ascii') as f:
-                    return json.load(f)
-            except (OSError, ValueError):
-                time.sleep(0.02)
-        return None
+        """What the platform saw of the last launch, which must have got to LAUNCH_FINISH."""
+        return wait_until('the platform saw no launch to its end', self.read_result)
+
+    def read_result(self):
+        try:
+            with open(self.state_file, encoding='ascii') as f:
+                return json.load(f)
+        except (OSError, ValueError):
+            return None
 
     def trace(self):
         if not os.path.exists(self.trace_file):

@@ -20,6 +20,7 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "tests/teesim/intelpki.h"
+#include "tests/teesim/cbit.h"
 #include "tests/teesim/signer.h"
 
 static int failed(const struct sv_err *err)
@@ -218,8 +219,9 @@ static int usage(const char *name)
                 "       %s intel DIR [NAME=VALUE...]\n       %s keyless FIRMWARE OUT\n       %s "
                 "ccel STATE.json FIRMWARE KERNEL INITRD CMDLINE OUT\n"
                 "       %s serve-td DIR STATE.json CCEL SOCKET\n       %s serve-qgs DIR SOCKET "
-                "sign|refuse|silent\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n",
-                name, name, name, name, name, name, name, name, name, name);
+                "sign|refuse|silent\n       %s quote DIR STATE.json CCEL REPORT_DATA_HEX OUT\n"
+                "       %s c-bit\n",
+                name, name, name, name, name, name, name, name, name, name, name);
         return 2;
 }
 
@@ -247,6 +249,8 @@ int main(int argc, char **argv)
                 return make_ccel(argv + 2);
         if (argc == 7 && !strcmp(command, "quote"))
                 return make_quote(argv + 2);
+        if (argc == 2 && !strcmp(command, "c-bit"))
+                return printf("%u\n", teesim_c_bit()) < 0;
         if (argc == 6 && !strcmp(command, "serve-td")) {
                 intel_serve(argv[2], argv[3], argv[4], argv[5], &err);
                 return failed(&err);

@@ -18,13 +18,10 @@ import time
 import traceback
 
 import machine
+from patience import Failed, wait_until
 
 CPUS = ('EPYC-v4', 'EPYC-Milan')
 CASES = []
-
-
-class Failed(Exception):
-    """A case did not end as it must."""
 
 
 def case(f):
@@ -130,11 +127,7 @@ class Bench:
         return found
 
     def must_be_over(self):
-        for _ in range(50):
-            if not self.processes():
-                return
-            time.sleep(0.1)
-        raise Failed(f'processes are left: {self.processes()}')
+        wait_until(lambda: f'processes are left: {self.processes()}', lambda: not self.processes(), 30)
 
     def end(self):
         self.machine.run(self.vm, 'destroy', 'g', '--forget')
@@ -204,14 +197,14 @@ def matrix(b):
 @case
 def no_kernel_hashes(b):
     """without kernel hashes: measured as QEMU submits it; secure-vm itself launches no guest whose kernel nobody measures"""
-    firmware = machine.firmware()
+    firmware, c_bit = machine.firmware(), b.machine.run(b.signer, 'c-bit').stdout.strip()
     for vcpus, cpu in ((1, CPUS[0]), (2, CPUS[1]), (4, CPUS[0])):
         digest = b.ask('measure', '--tee', 'sev-snp', '--firmware', firmware, '--vcpus', vcpus, '--cpu', cpu)['measurements']['launch_digest']
         b.machine.qemu(TEESIM_RUN='exit')
         b.machine.forget_result()
         b.machine.run('qemu-system-x86_64', '-machine', 'q35,confidential-guest-support=s,memory-backend=m', '-object',
                       'memory-backend-memfd,id=m,size=256M', '-m', '256M', '-accel', 'kvm', '-nodefaults', '-display', 'none', '-smp', vcpus, '-cpu',
-                      cpu, '-bios', firmware, '-object', 'sev-snp-guest,id=s,cbitpos=0,reduced-phys-bits=1,policy=0x30000')
+                      cpu, '-bios', firmware, '-object', f'sev-snp-guest,id=s,cbitpos={c_bit},reduced-phys-bits=1,policy=0x30000')
         b.machine.qemu()
         state = b.machine.result()
         must(state and state['digest'] == digest, f'{vcpus} vCPUs, {cpu}: the platform saw {state}, secure-vm measure says {digest}')
@@ -300,12 +293,12 @@ def qemu_ends(b):
     if r.returncode:  # it may also have ended a moment after launch was done
         must(r.returncode == 3 and answer['error']['check'].startswith(('launch.', 'virt.')), f'launch says {answer}')
     b.must_be_over()
-    must(b.machine.result()['outcome'] == 'launched', 'the platform launched nothing')
-    for _ in range(100):  # QEMU is gone before its supervisor has written that down
-        state = b.ask('list')['guests'][0]['state']
-        if state != 'running':
-            break
-        time.sleep(0.1)
+    result = b.machine.read_result()  # all is over: it is there or will not come
+    must(result, f'the platform saw no launch to its end; launch says {answer}')
+    must(result['outcome'] == 'launched', f'the platform saw {result}')
+    # QEMU is gone before its supervisor has written that down
+    wait_until('list still shows it as running', lambda: b.ask('list')['guests'][0]['state'] != 'running')
+    state = b.ask('list')['guests'][0]['state']
     must(state in ('failed', 'off'), f'list says {state}')
 
 

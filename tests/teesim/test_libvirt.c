@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -34,18 +33,13 @@ static void put(const char *rel, unsigned mode, const void *data, size_t n)
         OK(sv_file_write(path, mode, sv_bytes(data, n), &err));
 }
 
-static void wait_for_state(struct sv_json **state)
+static bool read_state(struct sv_json **state)
 {
         SV_STR path = below("state.json");
+        SV_BUF text = SV_BUF_NULL;
 
-        for (unsigned i = 0; i < 100 && !*state; i++) {
-                SV_BUF text = SV_BUF_NULL;
-
-                if (sv_file_read(path, 1 << 16, &text, "test.state", NULL) == 0)
-                        sv_json_parse(sv_buf_bytes(&text), "test.state", state, NULL);
-                if (!*state)
-                        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-        }
+        return sv_file_read(path, 1 << 16, &text, "test.state", NULL) == 0 &&
+               sv_json_parse(sv_buf_bytes(&text), "test.state", state, NULL) == 0;
 }
 
 static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
@@ -90,11 +84,10 @@ static void launch(const char *members, struct sv_guest *g, struct sv_json **sta
         OK(sv_virt_open(uri, &virt, &err)); /* anew for each: a connection has one domain */
         OK(sv_virt_define(virt, sv_buf_str(&xml), &err));
         r = sv_virt_start(virt, NULL, started);
-        wait_for_state(state);
-        if (!*state)
-                fail_msg("%s: nothing was measured: %s", members, r < 0 ? started->msg : "started");
-        if (r == 0)
-                OK(sv_virt_destroy(virt, &err));
+        if (r < 0)
+                fail_msg("%s: %s [%s]", members, started->msg, started->check);
+        WAIT_UNTIL(read_state(state), PATIENCE, "%s: started, but nothing was measured", members);
+        OK(sv_virt_destroy(virt, &err));
         OK(sv_virt_undefine(virt, &err));
 }
 

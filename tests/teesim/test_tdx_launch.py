@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -20,7 +21,8 @@ import threading
 import time
 import traceback
 
-from test_launch import Failed, fake_kernel, must
+from test_launch import fake_kernel, must
+from patience import Failed, patient, wait_until
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm')
@@ -60,11 +62,8 @@ class Machine:
         self.uri = f'qemu+unix:///system?socket={socket}'
         with open(self.path('libvirtd.log'), 'wb') as log:
             self.daemon = subprocess.Popen([*ON_FORKY, '/usr/sbin/libvirtd'], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        for _ in range(300):
-            if os.path.exists(socket):
-                return
-            time.sleep(0.1)
-        raise Failed('forky\'s libvirtd does not listen')
+        wait_until('forky\'s libvirtd does not listen', lambda: os.path.exists(socket) or self.daemon.poll() is not None)
+        must(self.daemon.poll() is None, f'forky\'s libvirtd ended with status {self.daemon.poll()}')
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -87,7 +86,7 @@ class Machine:
         self.put('guest.json', json.dumps({k: v for k, v in g.items() if v is not None}))
 
     def ask(self, *args, status=0):
-        r = subprocess.run([*ON_FORKY, self.vm, *args, '--json'], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        r = subprocess.run([*ON_FORKY, self.vm, *args, '--json'], capture_output=True, text=True, timeout=patient(120), stdin=subprocess.DEVNULL,
                            env=self.environment)
         must(status is None or r.returncode == status, f'{args[0]}: expected status {status}, found {r.returncode}: {(r.stderr or r.stdout)[-900:]}')
         return json.loads(r.stdout)
@@ -101,9 +100,9 @@ class Machine:
         """What the platform signs for the guest that runs; RTMRs zero, as nothing ran in it."""
         signer = os.path.join(os.path.dirname(self.simulator), 'teesim-signer')
         if not os.path.exists(self.path('intel')):
-            subprocess.run([signer, 'intel', self.path('intel')], check=True, timeout=60)
+            subprocess.run([signer, 'intel', self.path('intel')], check=True, timeout=patient())
             self.put('ccel', bytes(64))
-        subprocess.run([signer, 'quote', self.path('intel'), self.state_file, self.path('ccel'), report_data.hex(), self.path('signed')], check=True, timeout=60)
+        subprocess.run([signer, 'quote', self.path('intel'), self.state_file, self.path('ccel'), report_data.hex(), self.path('signed')], check=True, timeout=patient())
         with open(self.path('signed'), 'rb') as f:
             return f.read()
 
@@ -115,7 +114,7 @@ class Machine:
     def end(self):
         if hasattr(self, 'daemon'):
             self.daemon.terminate()
-            self.daemon.wait(30)
+            self.daemon.wait(patient())
 
 
 def launched(m, tdx=None, **members):
@@ -138,7 +137,9 @@ def launched(m, tdx=None, **members):
 def the_host(m):
     """the host command finds TDX there, and says what is missing"""
     found = json.dumps(m.ask('host'))
-    must('QEMU 11' in found or 'QEMU 10' in found, f'found {found}')
+    said = subprocess.run([*ON_FORKY, 'qemu-system-x86_64', '--version'], capture_output=True, text=True, check=True, timeout=patient()).stdout
+    version = re.search(r'version (\d+\.\d+\.\d+)', said)  # whichever release has
+    must(version and f'QEMU {version[1]}' in found, f'expected the QEMU of {said[:60]!r}, found {found}')
     must('tdx-guest' in found, f'found {found}')
 
 
@@ -217,7 +218,7 @@ class QuoteService:
             except OSError:
                 return
             with c:
-                c.settimeout(10)
+                c.settimeout(patient())
                 try:
                     self.one(c)
                 except (OSError, struct.error, Failed) as e:
@@ -248,7 +249,7 @@ class QuoteService:
     def end(self):
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
-        self.thread.join(20)
+        self.thread.join(patient())
 
 
 def asks(m, answer=None, service=True):
@@ -262,11 +263,7 @@ def asks(m, answer=None, service=True):
     try:
         m.write({'quote_service': '/run/qgs.socket', 'mrowner': '22' * 48})
         must(m.launch()['state'] == 'running', 'the guest does not run')
-        for _ in range(300):
-            if os.path.exists(result):
-                break
-            time.sleep(0.1)
-        must(os.path.exists(result), f'the guest got no answer; the service was asked {q and q.requests}')
+        wait_until(lambda: f'the guest got no answer; the service was asked {q and q.requests}', lambda: os.path.exists(result))
         with open(result, encoding='ascii') as f, open(m.state_file, encoding='ascii') as s:
             return json.load(f), q.requests if q else [], json.load(s)
     finally:

@@ -2,7 +2,6 @@
 /* From a guest file through our domain, forky's libvirt over its socket and forky's QEMU to the TDX
  * module: what is measured there is what sv_tdx_mrtd predicts, and the identities of the guest file
  * are the TD's. */
-#include <time.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -32,18 +31,13 @@ static void put(const char *rel, const char *text)
         OK(sv_file_write(path, 0644, sv_bytes_str(text), &err));
 }
 
-static void wait_for_state(struct sv_json **state)
+static bool read_state(struct sv_json **state)
 {
         SV_STR path = sv_asprintf("%s/state.json", daemon_.dir);
+        SV_BUF text = SV_BUF_NULL;
 
-        for (unsigned i = 0; i < 100 && !*state; i++) {
-                SV_BUF text = SV_BUF_NULL;
-
-                if (sv_file_read(path, 1 << 20, &text, "test.state", NULL) == 0)
-                        sv_json_parse(sv_buf_bytes(&text), "test.state", state, NULL);
-                if (!*state)
-                        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-        }
+        return sv_file_read(path, 1 << 20, &text, "test.state", NULL) == 0 &&
+               sv_json_parse(sv_buf_bytes(&text), "test.state", state, NULL) == 0;
 }
 
 static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
@@ -79,9 +73,7 @@ static struct sv_virt *start(const char *members, struct sv_guest *g, struct sv_
         OK(sv_virt_open(daemon_.uri, &virt, &err));
         OK(sv_virt_define(virt, sv_buf_str(&xml), &err));
         OK(sv_virt_start(virt, NULL, &err));
-        wait_for_state(state);
-        if (!*state)
-                fail_msg("%s: nothing was measured", members);
+        WAIT_UNTIL(read_state(state), PATIENCE, "%s: nothing was measured", members);
         return virt;
 }
 

@@ -44,8 +44,8 @@ static void start_broker(void)
                 rc = sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
                 _exit(rc ? 1 : 0);
         }
-        for (int i = 0; i < 1000 && access(port, F_OK); i++)
-                usleep(10000);
+        WAIT_UNTIL(access(port, F_OK) == 0, PATIENCE, "the broker does not listen: there is no %s",
+                   port);
         read_file(port, &text);
         snprintf(url, sizeof(url), "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
 }

@@ -89,6 +89,16 @@ static bool makers_file(struct sv_tls *t, const char *request)
                sv_tls_write(t, sv_buf_bytes(&body), NULL) == 0;
 }
 
+/* Until as many ask as the test wants to ask at once. */
+static void makers_wait_for_all(void)
+{
+        time_t end = patience_end(PATIENCE);
+
+        while (__atomic_load_n(&makers_shared->waiting, __ATOMIC_SEQ_CST) < makers_shared->want &&
+               patience_lasts(end))
+                ;
+}
+
 static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port,
                           const char *request)
 {
@@ -140,10 +150,7 @@ static void makers_answer(struct sv_tls *t, int row, unsigned nth, uint16_t port
                            "200 OK\r\nx-chain: %2D%2D\r\nX-CHAIN: second\r\nX-Empty:", MAKERS_BODY);
                 return;
         case MAKERS_TOGETHER:
-                for (int i = 0; i < 2000 && __atomic_load_n(&makers_shared->waiting,
-                                                            __ATOMIC_SEQ_CST) < makers_shared->want;
-                     i++)
-                        usleep(10000);
+                makers_wait_for_all();
                 makers_say(t, ok, MAKERS_BODY);
                 return;
         case MAKERS_HEADS:

@@ -119,8 +119,8 @@ static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid
         }
         snprintf(t->device, sizeof(t->device), "swtpm:path=%s/tpm", t->dir);
         snprintf(ctrl, sizeof(ctrl), "%s/tpm.ctrl", t->dir);
-        for (int i = 0; i < 500 && access(ctrl, F_OK); i++)
-                usleep(10000);
+        WAIT_UNTIL(access(ctrl, F_OK) == 0, PATIENCE, "swtpm does not listen: there is no %s",
+                   ctrl);
         return true;
 }
 

@@ -63,8 +63,8 @@ static struct broker start(const char *collateral)
                               ? 1
                               : 0);
         }
-        for (int i = 0; i < 1000 && access(port, F_OK); i++)
-                usleep(10000);
+        WAIT_UNTIL(access(port, F_OK) == 0, PATIENCE, "the broker does not listen: there is no %s",
+                   port);
         platform_read("b/port", &port_text);
         snprintf(b.url, sizeof(b.url), "https://127.0.0.1:%d", atoi(sv_buf_str(&port_text)));
         snprintf(pin_text, sizeof(pin_text), "sha256:%s", sv_hex(sv_bytes(pin, 32), hex));

@@ -3,6 +3,7 @@
  * broker of its own process with Intel's collateral in a folder, and a guest whose kernel hands out
  * quotes and whose firmware kept an event log. The platform is the simulator's. */
 #include "base/core/encoding.h"
+#include "base/core/text.h"
 #include "tests/unit/tsm_kernel.h"
 
 #include "tests/unit/broker_process.h"
@@ -24,6 +25,8 @@
         "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR  \
         "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"" attributes \
         "\",\"xfam\":\"00000000000602e7\"}"
+
+#define DAY 86400
 
 static uint8_t pin[32];
 static struct sv_admin *admin;
@@ -375,7 +378,9 @@ static void levels(void **state)
         FAILS(ask(&err), SV_POLICY, "policy.tcb.status");
         put_policy("old", "{\"grace_days\":0}");
         FAILS(ask(&err), SV_POLICY, "policy.tcb.grace");
-        put_policy("old", "{\"grace_days\":3650}");
+        put_policy("old", "{\"grace_days\":98}");
+        FAILS(ask(&err), SV_POLICY, "policy.tcb.grace");
+        put_policy("old", "{\"grace_days\":102}");
         OK(ask(&err));
         put_policy("old", "{\"status\":[\"OutOfDate\"],\"tcb_date\":\"2049-01-01\"}");
         FAILS(ask(&err), SV_POLICY, "policy.tcb.date");
@@ -407,10 +412,13 @@ static void refused(void **state)
 static int group_setup(void **state)
 {
         static const struct intel_options good = {.fmspc = {0x50, 0x80, 0x6f}},
-                                          old = {.fmspc = {0x50, 0x80, 0x6f},
-                                                 .platform = "OutOfDate"},
                                           revoked = {.fmspc = {0x50, 0x80, 0x6f},
                                                      .pck_revoked = true};
+        char date[32];
+        /* The broker goes by its own clock: 100 days ago, whenever that is. */
+        const struct intel_options old = {.fmspc = {0x50, 0x80, 0x6f},
+                                          .platform = "OutOfDate",
+                                          .date = sv_format_time(time(NULL) - 100 * DAY, date)};
         SV_STR b = NULL;
         struct sv_err err;
 

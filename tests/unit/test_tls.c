@@ -50,7 +50,7 @@ static pid_t serve_once(const struct side *s, int fd)
 
         if (pid)
                 return pid;
-        alarm(20);
+        alarm(test_patience(PATIENCE));
         SV_TLS_CTX *ctx = sv_tls_server(&s->certs, s->key, &err);
         SV_TLS *t = ctx ? sv_tls_accept(ctx, fd, &err) : NULL;
         char buf[64];

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/core/err.h"
+#include "tests/patience.h"
 
 /* A call that must succeed; its error is shown when it does not. */
 #define OK(call)                                                            \
