@@ -185,9 +185,9 @@ static void test_id_block(void **unused)
 
 static int set_up(void **unused)
 {
-        static const char conf[] = "stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\nuser "
-                                   "= \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\n"
-                                   "security_driver = \"none\"\n";
+        SV_STR conf = sv_asprintf("stdio_handler = \"file\"\nmax_core = 0\nnamespaces = []\n%s"
+                                  "dynamic_ownership = 0\nsecurity_driver = \"none\"\n",
+                                  geteuid() ? "" : "user = \"root\"\ngroup = \"root\"\n");
         SV_STR kernel = below("kernel");
         SV_STR initrd = below("initrd");
         SV_STR etc = below("root/etc");

@@ -302,9 +302,11 @@ def no_quotes(m):
 
 def missing():
     if os.geteuid():
-        return 'only root can give libvirt\'s daemon a /run and /var of its own'
+        return 'only root can run libvirt\'s daemon'
     if not os.path.exists(os.path.join(TREE, 'packages')) or not os.path.exists(FIRMWARE):
         return 'forky\'s tree or firmware is missing; run tools/fetch-forky and tools/fetch-firmware'
+    if subprocess.run([*ON_FORKY, 'true'], capture_output=True).returncode:
+        return 'no mount namespace can be made here'
     return None
 
 

@@ -253,8 +253,7 @@ int main(void)
                 cmocka_unit_test(test_acpi),
         };
         const char *missing =
-                geteuid() ? "only root can give libvirt's daemon a /run and /var of its own"
-                          : teesim_tdx_missing();
+                geteuid() ? "only root can run libvirt's daemon" : teesim_tdx_missing();
 
         if (missing) {
                 printf("SKIP: %s\n", missing);
