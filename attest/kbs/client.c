@@ -81,6 +81,16 @@ static bool may_pass_later(int status, struct sv_bytes body)
                (!strcmp(e.name, "TokenNotFound") || !strcmp(e.name, "TokenVerifierError"));
 }
 
+/* Evidence that went out twice because the connection closed without an answer: the broker had
+ * taken the nonce before that. It is us who used it, so a new exchange may go through. */
+static bool used_by_us(const struct sv_kbs_client *c, struct sv_bytes body)
+{
+        struct sv_kbs_error e;
+
+        return c->conn.resent && sv_kbs_parse_error(body, &e, NULL) == 0 &&
+               !strcmp(e.check, "broker.session.used");
+}
+
 static int call(struct sv_kbs_client *c, const char *method, const char *path, struct sv_bytes body,
                 struct sv_http_msg *answer, struct sv_err *err)
 {
@@ -100,7 +110,8 @@ static int call(struct sv_kbs_client *c, const char *method, const char *path, s
         }
         if (answer->status == 200 || answer->status == 204)
                 return 0;
-        c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body));
+        c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body)) ||
+                       used_by_us(c, sv_buf_bytes(&answer->body));
         return sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
 }
 

@@ -83,12 +83,14 @@ int sv_http_conn_call(struct sv_http_conn *c, const char *method, const char *pa
         const char *keep;
         int rc;
 
+        c->resent = false;
         req->method = sv_asprintf("%s", method);
         req->target = sv_asprintf("%s%s", c->url.prefix, path);
         if (add_standard(c, req, err) < 0 || (!c->tls && open_conn(c, err) < 0))
                 return -1;
         rc = try_call(c, req, body, answer, &closed, err);
-        if (rc < 0 && closed && reused) {
+        c->resent = rc < 0 && closed && reused;
+        if (c->resent) {
                 sv_http_conn_close(c);
                 rc = open_conn(c, err) < 0 ? -1 : try_call(c, req, body, answer, &closed, err);
         }

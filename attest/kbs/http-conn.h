@@ -8,6 +8,7 @@ struct sv_http_conn {
         struct sv_url url;
         struct sv_tls_ctx *ctx; /* not owned; NULL: plain */
         struct sv_tls *tls;     /* NULL: not connected */
+        bool resent; /* the last request went out twice: the first may have been handled */
 };
 
 /* SV_USAGE "http.url" when the URL is not one, or is plain while ctx is not (and the other way
