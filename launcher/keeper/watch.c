@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,13 +17,13 @@
 
 /* The worker is killed, and what it and libvirt have started with it; the lock, which we hold too,
  * is free when all of that is gone. */
-static void end_all(const struct sv_state *s, pid_t worker, int end)
+static void end_all(const struct sv_state *s, int worker, int end)
 {
         struct pollfd p = {.fd = end, .events = POLLIN};
         struct sv_err err = SV_ERR_NULL;
         unsigned killed = 0;
 
-        kill(worker, SIGKILL);
+        pidfd_send_signal(worker, SIGKILL, NULL, 0);
         /* Hangs up when the worker has gone, and with it whatever it had forked and not yet made
          * another program: the rest has a name. */
         while (poll(&p, 1, 10000) < 0 && errno == EINTR)
@@ -32,7 +33,7 @@ static void end_all(const struct sv_state *s, pid_t worker, int end)
                 sv_log_err(&err);
 }
 
-static void watch(const struct sv_state *s, pid_t worker, int guard, int end)
+static void watch(const struct sv_state *s, int worker, int guard, int end)
 {
         for (;;) {
                 struct pollfd p[2] = {{.fd = guard, .events = POLLIN},
@@ -48,11 +49,12 @@ static void watch(const struct sv_state *s, pid_t worker, int guard, int end)
 
 void sv_watch_start(const struct sv_state *s, int guard, int launch, struct sv_watch *out)
 {
-        pid_t worker = getpid();
+        /* Not by its number: once guard and worker are gone another process may have that. */
+        SV_FD worker = pidfd_open(getpid(), 0);
         int ends[2];
 
         *out = (struct sv_watch){.fd = -1};
-        if (pipe2(ends, O_CLOEXEC) < 0)
+        if (worker < 0 || pipe2(ends, O_CLOEXEC) < 0)
                 return;
         fflush(NULL);
         out->pid = fork();
