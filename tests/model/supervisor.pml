@@ -60,7 +60,7 @@ bit next_holds, next_done;
 bit launch_closed, guard_has_launch; /* ends of the socket pair */
 bit watch_end_closed;                /* the worker's end of the watch's pipe */
 bit worker_reaped, number_reused;
-bit said_running, commit, committed, hangs;
+bit said_running, commit, committed, hangs, stays;
 
 #define FORKS_ALIVE (program[SWTPM] == FORKED || program[QEMU] == FORKED)
 #define LOCK_FREE                                                                                                                  \
@@ -137,7 +137,8 @@ end:    do
         :: atomic { program[QEMU] == RUNS && parent[QEMU] == OF_WORKER && alive[WORKER] ->
                 parent[QEMU] = (alive[GUARD] && !PLANTED(NO_SUBREAPER) -> OF_GUARD : OF_INIT) }
         :: atomic { program[QEMU] == RUNS && !qemu_socks -> qemu_socks = 1 }
-        :: atomic { program[QEMU] == RUNS && said_running -> program[QEMU] = ENDED } /* the guest powers off */
+        :: atomic { program[QEMU] == RUNS && said_running && !stays -> /* the guest powers off, or it never does */
+                if :: program[QEMU] = ENDED :: stays = 1 fi }
         :: atomic { program[SWTPM] == RUNS && program[QEMU] == ENDED -> program[SWTPM] = ENDED } /* --terminate */
         :: atomic { PROPERTY == ANY_KILLED && PLANTED(KILLED_BY_NUMBER) && worker_reaped && !number_reused -> number_reused = 1 } /* another process has the worker's number */
         od
