@@ -138,9 +138,8 @@ def the_host(m):
     """the host command finds TDX there, and says what is missing"""
     found = json.dumps(m.ask('host'))
     said = subprocess.run([*ON_FORKY, 'qemu-system-x86_64', '--version'], capture_output=True, text=True, check=True, timeout=patient()).stdout
-    version = re.search(r'version (\d+\.\d+\.\d+)', said)  # whichever release has
-    must(version and f'QEMU {version[1]}' in found, f'expected the QEMU of {said[:60]!r}, found {found}')
-    must('tdx-guest' in found, f'found {found}')
+    version = re.search(r'version (\d+\.\d+)\.', said)  # whichever that release has
+    must(version and f'QEMU {version[1]} with tdx-guest' in found, f'expected the QEMU of {said[:60]!r}, found {found}')
 
 
 @case
@@ -305,8 +304,8 @@ def missing():
         return 'only root can run libvirt\'s daemon'
     if not os.path.exists(os.path.join(TREE, 'packages')) or not os.path.exists(FIRMWARE):
         return 'forky\'s tree or firmware is missing; run tools/fetch-forky and tools/fetch-firmware'
-    if subprocess.run([*ON_FORKY, 'true'], capture_output=True).returncode:
-        return 'no mount namespace can be made here'
+    if subprocess.run([*ON_FORKY, 'qemu-system-x86_64', '--version'], capture_output=True).returncode:
+        return 'forky\'s QEMU cannot be run here (no mount namespace can be made?)'
     return None
 
 
