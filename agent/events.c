@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/core/clock.h"
@@ -23,10 +22,12 @@ static struct sv_buf pending = {.max = PENDING_MAX};
 static int64_t step_began, attest_began;
 static struct sv_json *timings;
 
-static int port_of(const char *entry)
+static int open_port(const struct sv_machine *m, const char *entry)
 {
-        SV_STR name = sv_asprintf("/sys/class/virtio-ports/%s/name", entry);
-        SV_STR device = sv_asprintf("/dev/%s", entry);
+        SV_STR file = sv_asprintf("/sys/class/virtio-ports/%s/name", entry);
+        SV_STR name = sv_machine_path(m, file);
+        SV_STR node = sv_asprintf("/dev/%s", entry);
+        SV_STR device = sv_machine_path(m, node);
         SV_BUF text = SV_BUF_NULL;
 
         if (sv_file_read(name, 128, &text, "agent.port", NULL) < 0 ||
@@ -36,13 +37,15 @@ static int port_of(const char *entry)
         return open(device, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
-void sv_event_open(void)
+void sv_event_open(const struct sv_machine *machine)
 {
-        DIR *dir = opendir("/sys/class/virtio-ports");
+        const struct sv_machine *m = sv_machine_of(machine);
+        SV_STR ports = sv_machine_path(m, "/sys/class/virtio-ports");
+        DIR *dir = opendir(ports);
 
         for (struct dirent *e; dir && port < 0 && (e = readdir(dir));)
                 if (e->d_name[0] != '.')
-                        port = port_of(e->d_name);
+                        port = open_port(m, e->d_name);
         if (dir)
                 closedir(dir);
 }

@@ -4,10 +4,12 @@
  * operator only: nobody decides anything by it. */
 #pragma once
 
+#include "agent/machine.h"
 #include "base/core/err.h"
 #include "base/json/json.h"
 
-void sv_event_open(void); /* finds the port; without one only the console is told */
+/* Finds the port; without one events go to the console only. `m` NULL: this machine. */
+void sv_event_open(const struct sv_machine *m);
 void sv_event_start(const char *step, const char *says);
 void sv_event_done(const char *step, const char *says);
 /* Time of a part of a step, for the breakdown that "unlocked" ends with. */

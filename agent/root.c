@@ -19,41 +19,62 @@
 #define INIT      "/sbin/init"
 #define DEPTH_MAX 64
 
-/* Found out while there still is a way to say so. Its links are those of its own root. */
-static int find_init(struct sv_err *err)
+/* A root without an init is refused before the guest counts as unlocked. Symbolic links are
+ * resolved inside the new root. */
+static int find_init(const struct sv_machine *m, struct sv_err *err)
 {
         const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-        SV_FD root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        SV_STR path = sv_machine_path(m, ROOT);
+        SV_FD root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         SV_FD init = root < 0 ? -1 : (int)syscall(SYS_openat2, root, INIT, &how, sizeof(how));
 
         return init < 0 ? sv_fail_errno(err, "agent.root", "the root file system has no " INIT) : 0;
 }
 
-int sv_root_mount(const char *device, const struct sv_agent_config *c, struct sv_err *err)
+int sv_root_mount(const struct sv_machine *machine, const char *device,
+                  const struct sv_agent_config *c, struct sv_err *err)
 {
-        if (mount(device, ROOT, c->root_type, c->root_flags,
-                  *c->root_options ? c->root_options : NULL) < 0)
+        const struct sv_machine *m = sv_machine_of(machine);
+        const char *options = *c->root_options ? c->root_options : NULL;
+
+        if (m->mount(device, ROOT, c->root_type, c->root_flags, options) < 0)
                 return sv_fail_errno(err, "agent.root",
                                      "cannot mount the root file system (%s%s%s)", c->root_type,
-                                     *c->root_options ? ", " : "", c->root_options);
-        return find_init(err);
+                                     options ? ", " : "", c->root_options);
+        return find_init(m, err);
 }
 
-static int move_mounts(struct sv_err *err)
+static int move_mounts(const struct sv_machine *m, struct sv_err *err)
 {
         static const char *const move[] = {"/dev", "/proc", "/sys", "/run"};
 
         for (size_t i = 0; i < sizeof(move) / sizeof(move[0]); i++) {
                 SV_STR to = sv_asprintf(ROOT "%s", move[i]);
 
-                if (mount(move[i], to, NULL, MS_MOVE, NULL) < 0)
+                if (m->mount(move[i], to, NULL, MS_MOVE, NULL) < 0)
                         return sv_fail_errno(err, "agent.switch-root",
                                              "cannot move %s to the new root", move[i]);
         }
         return 0;
 }
 
-/* Everything below fd that is on the same file system, in memory until then. Takes fd. */
+static int enter_root(const struct sv_machine *m, struct sv_err *err)
+{
+        static const char failed[] = "cannot change to the new root";
+        SV_STR path = sv_machine_path(m, ROOT);
+
+        if (chdir(path) < 0)
+                return sv_fail_errno(err, "agent.switch-root", "%s", failed);
+        if (m->mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+                return sv_fail_errno(err, "agent.switch-root", "%s", failed);
+        if (m->chroot(".") < 0)
+                return sv_fail_errno(err, "agent.switch-root", "%s", failed);
+        if (chdir("/") < 0)
+                return sv_fail_errno(err, "agent.switch-root", "%s", failed);
+        return 0;
+}
+
+/* Removes everything below fd that is on file system dev, and closes fd. */
 static void remove_below(int fd, dev_t dev, unsigned depth)
 {
         DIR *dir = fdopendir(fd);
@@ -80,7 +101,7 @@ static void remove_below(int fd, dev_t dev, unsigned depth)
         closedir(dir);
 }
 
-/* Only ever an initramfs: a file system in memory. */
+/* Frees an initramfs, and nothing that is not a file system in memory. Closes fd. */
 static void free_initramfs(int fd)
 {
         struct statfs fs;
@@ -93,26 +114,24 @@ static void free_initramfs(int fd)
                 remove_below(fd, st.st_dev, 0);
 }
 
-int sv_root_switch(struct sv_err *err)
+int sv_root_switch(const struct sv_machine *machine, struct sv_err *err)
 {
         static const char *const argv[] = {INIT, NULL};
         static const char *const envp[] = {
                 "HOME=/", "TERM=linux",
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-        int old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const struct sv_machine *m = sv_machine_of(machine);
+        SV_STR path = sv_machine_path(m, "/");
+        SV_FD old = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         if (old < 0)
                 return sv_fail_errno(err, "agent.switch-root", "cannot open the initramfs");
-        if (move_mounts(err) < 0) {
-                close(old);
+        if (move_mounts(m, err) < 0)
                 return -1;
-        }
-        if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
-            chdir("/") < 0) {
-                close(old);
-                return sv_fail_errno(err, "agent.switch-root", "cannot change to the new root");
-        }
+        if (enter_root(m, err) < 0)
+                return -1;
         free_initramfs(old);
-        execve(INIT, (char *const *)argv, (char *const *)envp);
+        old = -1; /* closed */
+        m->exec(INIT, (char *const *)argv, (char *const *)envp);
         return sv_fail_errno(err, "agent.switch-root", "cannot run " INIT " of the new root");
 }

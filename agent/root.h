@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decrypted root file system, and becoming its init. */
+/* Mounts the decrypted root file system and becomes its init. `m` NULL: this machine. */
 #pragma once
 
 #include "agent/config.h"
+#include "agent/machine.h"
 
 /* Mounts the device on /sysroot. SV_SYSTEM "agent.root". */
-int sv_root_mount(const char *device, const struct sv_agent_config *config, struct sv_err *err);
+int sv_root_mount(const struct sv_machine *m, const char *device,
+                  const struct sv_agent_config *config, struct sv_err *err);
 /* Moves /proc, /sys, /dev and /run over, frees the initramfs and becomes the init of /sysroot.
  * Returns only on failure: SV_SYSTEM "agent.switch-root". */
-int sv_root_switch(struct sv_err *err);
+int sv_root_switch(const struct sv_machine *m, struct sv_err *err);

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,9 +14,11 @@
 #include "agent/events.h"
 #include "base/core/file.h"
 
-#define MODULES "/etc/secure-vm/modules"
+#define MODULES       "/etc/secure-vm/modules"
+#define DISK_TRIES    50
+#define DISK_PAUSE_MS 100
 
-static int mount_all(struct sv_err *err)
+static int mount_all(const struct sv_machine *m, struct sv_err *err)
 {
         static const struct {
                 const char *type, *where, *options;
@@ -32,8 +32,8 @@ static int mount_all(struct sv_err *err)
         };
 
         for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-                if (mount(list[i].type, list[i].where, list[i].type, list[i].flags,
-                          list[i].options) < 0 &&
+                if (m->mount(list[i].type, list[i].where, list[i].type, list[i].flags,
+                             list[i].options) < 0 &&
                     errno != EBUSY)
                         return sv_fail_errno(err, "agent.mount", "cannot mount %s", list[i].where);
         return 0;
@@ -54,64 +54,71 @@ static void find_console(void)
                 close(fd);
 }
 
-int sv_system_mount(struct sv_err *err)
+/* The serial line is the host's: no memory dumps or reboots by a break on it while a key may be in
+ * memory. The system that starts later sets what it wants. A kernel without sysrq has no such file.
+ */
+static int disable_emergency_keys(const struct sv_machine *m, struct sv_err *err)
 {
-        SV_FD sysrq = -1;
+        SV_STR path = sv_machine_path(m, "/proc/sys/kernel/sysrq");
+        SV_FD sysrq = open(path, O_WRONLY | O_CLOEXEC);
 
-        if (mount_all(err) < 0)
-                return -1;
-        find_console();
-        /* The serial line is the host's: no memory dumps or reboots by a break on it while a key
-         * may be in memory. The system that starts later sets what it wants. A kernel without sysrq
-         * has no such file. */
-        sysrq = open("/proc/sys/kernel/sysrq", O_WRONLY | O_CLOEXEC);
         if (sysrq >= 0 && write(sysrq, "0\n", 2) != 2)
                 return sv_fail_errno(err, "agent.mount", "cannot turn the emergency keys off");
-        reboot(RB_DISABLE_CAD);
+        m->reboot(RB_DISABLE_CAD);
         return 0;
 }
 
-static int load_module(const char *path, struct sv_err *err)
+int sv_system_mount(const struct sv_machine *machine, struct sv_err *err)
 {
+        const struct sv_machine *m = sv_machine_of(machine);
+
+        if (mount_all(m, err) < 0)
+                return -1;
+        find_console();
+        return disable_emergency_keys(m, err);
+}
+
+static int load_module(const struct sv_machine *m, const char *name, struct sv_err *err)
+{
+        SV_STR path = sv_machine_path(m, name);
         SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 
         if (fd < 0)
-                return sv_fail_errno(err, "agent.module", "cannot open %s", path);
+                return sv_fail_errno(err, "agent.module", "cannot open %s", name);
         /* ENODEV: a driver for a processor or device that is not here (aesni-intel, sev-guest).
          * EEXIST: built in. */
-        if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != ENODEV && errno != EEXIST)
-                return sv_fail_errno(err, "agent.module", "cannot load %s", path);
+        if (m->load_module(fd) < 0 && errno != ENODEV && errno != EEXIST)
+                return sv_fail_errno(err, "agent.module", "cannot load %s", name);
         return 0;
 }
 
-/* Here configfs is a module too, loaded for the reports of confidential machines; others have none.
- */
-static void mount_configfs(void)
+int sv_system_load_modules(const struct sv_machine *machine, struct sv_err *err)
 {
-        mount("configfs", "/sys/kernel/config", "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-}
-
-int sv_system_load_modules(struct sv_err *err)
-{
+        const struct sv_machine *m = sv_machine_of(machine);
+        SV_STR path = sv_machine_path(m, MODULES);
         SV_BUF list = SV_BUF_NULL;
         char *save = NULL;
 
-        if (sv_file_read(MODULES, 1u << 20, &list, "agent.module", err) < 0)
+        if (sv_file_read(path, 1u << 20, &list, "agent.module", err) < 0)
                 return -1;
         sv_buf_u8(&list, 0);
         if (sv_buf_ok(&list, MODULES, err) < 0)
                 return -1;
         for (char *line = strtok_r((char *)list.p, "\n", &save); line;
              line = strtok_r(NULL, "\n", &save))
-                if (load_module(line, err) < 0)
+                if (load_module(m, line, err) < 0)
                         return -1;
-        mount_configfs();
+        /* configfs is one of the modules: confidential machines give their reports through it,
+         * others do not have it. */
+        m->mount("configfs", "/sys/kernel/config", "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                 NULL);
         return 0;
 }
 
-static bool has_serial(const char *disk, const char *serial)
+static bool has_serial(const struct sv_machine *m, const char *disk, const char *serial)
 {
-        SV_STR path = sv_asprintf("/sys/block/%s/serial", disk);
+        SV_STR file = sv_asprintf("/sys/block/%s/serial", disk);
+        SV_STR path = sv_machine_path(m, file);
         SV_BUF text = SV_BUF_NULL;
 
         if (sv_file_read(path, 64, &text, "agent.disk", NULL) < 0)
@@ -123,25 +130,57 @@ static bool has_serial(const char *disk, const char *serial)
         return n == strlen(serial) && strncmp(s, serial, n) == 0;
 }
 
-int sv_system_find_disk(const char *serial, char path[64], struct sv_err *err)
+static bool find_serial(const struct sv_machine *m, const char *serial, char path[64])
 {
-        for (int i = 0; i < 50; i++) {
-                DIR *dir = opendir("/sys/block");
+        SV_STR blocks = sv_machine_path(m, "/sys/block");
+        DIR *dir = opendir(blocks);
 
-                path[0] = 0;
-                for (struct dirent *e; dir && (e = readdir(dir));)
-                        if (e->d_name[0] != '.' && has_serial(e->d_name, serial))
-                                snprintf(path, 64, "/dev/%.50s", e->d_name);
-                if (dir)
-                        closedir(dir);
-                if (path[0])
+        path[0] = 0;
+        for (struct dirent *e; dir && (e = readdir(dir));)
+                if (e->d_name[0] != '.' && has_serial(m, e->d_name, serial))
+                        snprintf(path, 64, "/dev/%.50s", e->d_name);
+        if (dir)
+                closedir(dir);
+        return path[0];
+}
+
+int sv_system_find_disk(const struct sv_machine *machine, const char *serial, char path[64],
+                        struct sv_err *err)
+{
+        const struct sv_machine *m = sv_machine_of(machine);
+
+        for (int i = 0; i < DISK_TRIES; i++) {
+                if (find_serial(m, serial, path))
                         return 0;
-                nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
+                m->pause(DISK_PAUSE_MS);
         }
         return sv_fail(err, SV_SYSTEM, "agent.disk",
-                       "no disk with the serial \"%s\" appeared in 5 s: the guest file's disk id "
+                       "no disk with the serial \"%s\" appeared in %d s: the guest file's disk id "
                        "must be it",
-                       serial);
+                       serial, DISK_TRIES * DISK_PAUSE_MS / 1000);
+}
+
+int sv_system_read_head(const char *device, size_t size, struct sv_buf *head, struct sv_err *err)
+{
+        SV_FD fd = open(device, O_RDONLY | O_CLOEXEC);
+        uint8_t *p = sv_buf_grow(head, size);
+        size_t n = 0;
+
+        if (sv_buf_ok(head, "the disk's header", err) < 0)
+                return -1;
+        if (fd < 0)
+                return sv_fail_errno(err, "agent.disk", "cannot open %s", device);
+        while (n < size) {
+                ssize_t got = pread(fd, p + n, size - n, (off_t)n);
+
+                if (got < 0)
+                        return sv_fail_errno(err, "agent.disk", "cannot read %s", device);
+                if (got == 0)
+                        return sv_fail(err, SV_FORMAT, "luks.header.short",
+                                       "%s is too small to be an encrypted disk", device);
+                n += (size_t)got;
+        }
+        return 0;
 }
 
 _Noreturn void sv_system_power_off(void)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/unlock.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "agent/events.h"
 #include "agent/net.h"
 #include "agent/release.h"
@@ -39,29 +36,6 @@ static int network(const struct sv_agent_config *config, struct sv_err *err)
         return 0;
 }
 
-static int read_head(const char *device, struct sv_buf *head, struct sv_err *err)
-{
-        SV_FD fd = open(device, O_RDONLY | O_CLOEXEC);
-        uint8_t *p = sv_buf_grow(head, SV_LUKS_HEAD_SIZE);
-        size_t n = 0;
-
-        if (sv_buf_ok(head, "the disk's header", err) < 0)
-                return -1;
-        if (fd < 0)
-                return sv_fail_errno(err, "agent.disk", "cannot open %s", device);
-        while (n < SV_LUKS_HEAD_SIZE) {
-                ssize_t got = pread(fd, p + n, SV_LUKS_HEAD_SIZE - n, (off_t)n);
-
-                if (got < 0)
-                        return sv_fail_errno(err, "agent.disk", "cannot read %s", device);
-                if (got == 0)
-                        return sv_fail(err, SV_FORMAT, "luks.header.short",
-                                       "%s is too small to be an encrypted disk", device);
-                n += (size_t)got;
-        }
-        return 0;
-}
-
 /* Everything is checked, and used, in one copy in memory: the host may change the disk under us at
  * any time. */
 static int open_disk(const struct sv_agent_config *config, struct sv_secret *resource,
@@ -75,12 +49,17 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
         int64_t began;
 
         sv_event_start("header", NULL);
-        if (sv_binding_unpack(resource, &binding, &key, err) < 0 ||
-            sv_system_find_disk(config->disk, device, err) < 0 || read_head(device, &head, err) < 0)
+        if (sv_binding_unpack(resource, &binding, &key, err) < 0)
                 return -1;
-        if (sv_binding_check(&binding, sv_buf_bytes(&head), err) < 0 ||
-            sv_luks_header_parse(sv_buf_bytes(&head), &h, err) < 0 ||
-            sv_luks_header_copy(sv_buf_bytes(&head), &h, &copy, err) < 0)
+        if (sv_system_find_disk(NULL, config->disk, device, err) < 0)
+                return -1;
+        if (sv_system_read_head(device, SV_LUKS_HEAD_SIZE, &head, err) < 0)
+                return -1;
+        if (sv_binding_check(&binding, sv_buf_bytes(&head), err) < 0)
+                return -1;
+        if (sv_luks_header_parse(sv_buf_bytes(&head), &h, err) < 0)
+                return -1;
+        if (sv_luks_header_copy(sv_buf_bytes(&head), &h, &copy, err) < 0)
                 return -1;
         sv_event_done("header", "the disk's header is the one that the key was made for");
         sv_event_start("open", NULL);
@@ -89,7 +68,7 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
                 return -1;
         sv_event_time("crypt", sv_clock_ms() - began);
         /* Only a disk whose file system is there counts as unlocked. */
-        if (sv_root_mount("/dev/mapper/" NAME, config, err) < 0)
+        if (sv_root_mount(NULL, "/dev/mapper/" NAME, config, err) < 0)
                 return -1;
         sv_event_done("open", device);
         return 0;
@@ -126,9 +105,9 @@ static int prepare(struct sv_agent_config *config, struct sv_err *err)
 {
         int64_t began = sv_clock_ms();
 
-        if (sv_system_mount(err) < 0 || sv_system_load_modules(err) < 0)
+        if (sv_system_mount(NULL, err) < 0 || sv_system_load_modules(NULL, err) < 0)
                 return -1;
-        sv_event_open();
+        sv_event_open(NULL);
         sv_event_time("kernel", began);
         sv_event_time("modules", sv_clock_ms() - began);
         return read_config(config, err);
@@ -145,5 +124,5 @@ int sv_unlock(struct sv_err *err)
         sv_net_down(); /* the system brings its network up by its own rules and names */
         sv_event_done("switch-root", "starting the system");
         sv_event_flush();
-        return sv_root_switch(err);
+        return sv_root_switch(NULL, err);
 }
