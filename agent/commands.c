@@ -66,9 +66,9 @@ const struct sv_opt sv_agent_derive_key_opts[] = {
         {0},
 };
 
-/* The kernel command line says what this machine was started with; options say otherwise. */
-static int read_config(const struct sv_args *args, const char *resource,
-                       struct sv_agent_config *out, struct sv_err *err)
+/* The broker and its key come from the kernel command line; options override them. */
+static int read_command_config(const struct sv_args *args, const char *resource,
+                               struct sv_agent_config *out, struct sv_err *err)
 {
         const char *url = sv_opt(args, "url"), *pin = sv_opt(args, "pin");
         struct sv_agent_config c = {{0}};
@@ -96,26 +96,26 @@ static int read_config(const struct sv_args *args, const char *resource,
         return 0;
 }
 
-static void on_retry(const char *step, const struct sv_err *fault, unsigned in_ms, unsigned try,
-                     unsigned tries)
+static void warn_retry(const char *step, const struct sv_err *fault, unsigned in_ms, unsigned try,
+                       unsigned tries)
 {
         sv_warn("%s: %s [%s]; again in %u ms (try %u of %u)", step, fault->msg, fault->check, in_ms,
                 try, tries);
 }
 
-static void on_note(const struct sv_err *note)
+static void warn_note(const struct sv_err *note)
 {
         sv_warn("%s", note->msg);
 }
 
-static int release(const struct sv_args *args, const struct sv_agent_config *config,
-                   bool token_only, struct sv_release_out *out, struct sv_err *err)
+static int release_by_options(const struct sv_args *args, const struct sv_agent_config *config,
+                              bool token_only, struct sv_release_out *out, struct sv_err *err)
 {
-        static const struct sv_release_says says = {.retry = on_retry, .note = on_note};
+        static const struct sv_release_log log = {.retry = warn_retry, .note = warn_note};
         const char *ca = sv_opt(args, "ca");
         const struct sv_release r = {.config = config,
                                      .ca_file = ca ? ca : SV_AGENT_CA_FILE,
-                                     .says = &says,
+                                     .log = &log,
                                      .token_only = token_only};
 
         return sv_release(&r, out, err);
@@ -126,8 +126,8 @@ int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct 
         struct sv_agent_config config;
         SV_RELEASE_OUT out = {0};
 
-        if (read_config(args, NULL, &config, err) < 0 ||
-            release(args, &config, true, &out, err) < 0)
+        if (read_command_config(args, NULL, &config, err) < 0 ||
+            release_by_options(args, &config, true, &out, err) < 0)
                 return -1;
         if (!sv_has(args, "json"))
                 puts(sv_buf_str(&out.token));
@@ -151,8 +151,8 @@ static int put_secret(const struct sv_args *args, struct sv_secret *s, struct sv
         return sv_fd_write((int)fd, "the descriptor for the secret", bytes, err);
 }
 
-/* Asked before the broker is: a released key that has nowhere to go would still stand in the
- * broker's record. */
+/* Checked before the broker is asked: its audit record would show a released key although the key
+ * had nowhere to go. */
 static int check_target(const struct sv_args *args, struct sv_err *err)
 {
         const char *fd = sv_opt(args, "fd");
@@ -174,17 +174,22 @@ int sv_agent_get(const struct sv_args *args, struct sv_json **result, struct sv_
         struct sv_agent_config config;
         SV_RELEASE_OUT out = {0};
 
-        if (check_target(args, err) < 0 || read_config(args, args->pos[0], &config, err) < 0 ||
-            release(args, &config, false, &out, err) < 0 || put_secret(args, out.secret, err) < 0)
+        if (check_target(args, err) < 0)
+                return -1;
+        if (read_command_config(args, args->pos[0], &config, err) < 0)
+                return -1;
+        if (release_by_options(args, &config, false, &out, err) < 0)
+                return -1;
+        if (put_secret(args, out.secret, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "resource", config.resource);
         sv_json_set_int(*result, "size", (int64_t)sv_secret_size(out.secret));
-        sv_json_set_str(*result, "grounds", sv_buf_str(&out.grounds));
+        sv_json_set_str(*result, "grounds", sv_buf_str(&out.reasons));
         return 0;
 }
 
-static int report_data(const struct sv_args *args, struct sv_buf *out, struct sv_err *err)
+static int read_report_data(const struct sv_args *args, struct sv_buf *out, struct sv_err *err)
 {
         const char *hex = sv_opt(args, "report-data");
         uint8_t *p;
@@ -200,8 +205,8 @@ static int report_data(const struct sv_args *args, struct sv_buf *out, struct sv
         return 0;
 }
 
-static int collect(const struct sv_attester *a, const char *level, struct sv_bytes data,
-                   struct sv_json **evidence, struct sv_err *err)
+static int collect_evidence(const struct sv_attester *a, const char *level, struct sv_bytes data,
+                            struct sv_json **evidence, struct sv_err *err)
 {
         struct sv_err fault = SV_ERR_NULL;
         uint64_t vmpl = 0;
@@ -219,7 +224,7 @@ static int collect(const struct sv_attester *a, const char *level, struct sv_byt
         if (r < 0 && err)
                 *err = fault;
         if (r == 0 && fault.class == SV_OK && fault.msg[0])
-                on_note(&fault);
+                warn_note(&fault);
         if (a->close)
                 a->close(state);
         return r;
@@ -235,8 +240,8 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
                 return sv_fail(err, SV_SYSTEM, "agent.tee",
                                "this machine offers nothing that could attest it (no TPM, SEV-SNP "
                                "or TDX device)");
-        if (report_data(args, &data, err) < 0 ||
-            collect(a, sv_opt(args, "vmpl"), sv_buf_bytes(&data), &evidence, err) < 0)
+        if (read_report_data(args, &data, err) < 0 ||
+            collect_evidence(a, sv_opt(args, "vmpl"), sv_buf_bytes(&data), &evidence, err) < 0)
                 return -1;
         sv_json_print(evidence, &text);
         sv_buf_puts(&text, "\n");

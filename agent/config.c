@@ -12,7 +12,8 @@
 
 #define PREFIX "securevm."
 
-static int copy(struct sv_bytes v, char *out, size_t size, const char *what, struct sv_err *err)
+static int copy_value(struct sv_bytes v, char *out, size_t size, const char *what,
+                      struct sv_err *err)
 {
         if (v.n == 0 || v.n >= size)
                 return sv_fail(err, SV_USAGE, "agent.cmdline.value",
@@ -29,7 +30,7 @@ static int copy(struct sv_bytes v, char *out, size_t size, const char *what, str
 
 static int parse_url(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
-        return copy(v, c->url, sizeof(c->url), "url", err);
+        return copy_value(v, c->url, sizeof(c->url), "url", err);
 }
 
 int sv_agent_config_resource(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
@@ -49,12 +50,12 @@ int sv_agent_config_resource(struct sv_bytes v, struct sv_agent_config *c, struc
         if (parts != 3 || at <= v.n)
                 return sv_fail(err, SV_USAGE, "agent.cmdline.resource",
                                "the resource: expected REPOSITORY/TYPE/TAG");
-        return copy(v, c->resource, sizeof(c->resource), "resource", err);
+        return copy_value(v, c->resource, sizeof(c->resource), "resource", err);
 }
 
 static int parse_disk(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
-        return copy(v, c->disk, sizeof(c->disk), "disk", err);
+        return copy_value(v, c->disk, sizeof(c->disk), "disk", err);
 }
 
 int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
@@ -66,7 +67,7 @@ int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_
                                "the broker's pin: expected sha256: and 64 hex digits");
         if (sv_unhex(sv_bytes(v.p + 7, 64), &raw, "agent.cmdline.pin", err) < 0) {
                 if (err)
-                        err->class = SV_USAGE; /* what people wrote, not what somebody sent */
+                        err->class = SV_USAGE; /* the command line is configuration */
                 return -1;
         }
         memcpy(c->pin, raw.p, sizeof(c->pin));
@@ -102,7 +103,7 @@ static int add_root_option(struct sv_bytes o, struct sv_agent_config *c, struct 
                                        "securevm.root has too many options");
                 c->root_options[used++] = ',';
         }
-        return copy(o, c->root_options + used, sizeof(c->root_options) - used, "root", err);
+        return copy_value(o, c->root_options + used, sizeof(c->root_options) - used, "root", err);
 }
 
 /* TYPE[,OPTION...] */
@@ -111,8 +112,8 @@ static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
         for (size_t i = 0, n; i <= v.n; i += n + 1) {
                 for (n = 0; i + n < v.n && v.p[i + n] != ',';)
                         n++;
-                if (i == 0 ? copy(sv_bytes(v.p, n), c->root_type, sizeof(c->root_type), "root",
-                                  err) < 0
+                if (i == 0 ? copy_value(sv_bytes(v.p, n), c->root_type, sizeof(c->root_type),
+                                        "root", err) < 0
                            : add_root_option(sv_bytes(v.p + i, n), c, err) < 0)
                         return -1;
         }
@@ -129,7 +130,7 @@ static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err 
         unsigned long prefix;
         size_t n = 0;
 
-        if (copy(v, text, sizeof(text), "ip", err) < 0)
+        if (copy_value(v, text, sizeof(text), "ip", err) < 0)
                 return -1;
         slash = strchr(text, '/');
         next = strchr(text, ',');

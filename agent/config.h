@@ -12,11 +12,11 @@ struct sv_agent_config {
         bool has_pin;       /* else the broker is known by the CA in the initramfs */
         char resource[256]; /* "repo/type/tag" */
         char disk[32];      /* serial of the virtio disk */
-        /* file system, "ext4" unless securevm.root=TYPE[,OPTION...] says otherwise */
+        /* file system: TYPE of securevm.root=TYPE[,OPTION...], or "ext4" */
         char root_type[32];
         unsigned long root_flags; /* of mount(2): ro, noatime, ... */
         char root_options[128];   /* the file system's own options */
-        /* tell the host which blocks are free; says something about what is on the disk */
+        /* pass discards to the host, which then learns which blocks are free */
         bool discard;
         bool has_ip;      /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
         uint32_t address; /* host byte order */

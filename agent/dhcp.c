@@ -52,7 +52,8 @@ void sv_dhcp_put(struct sv_buf *out, enum sv_dhcp_type type, const uint8_t mac[6
 }
 
 /* RFC 2132; an option that is there must have the size it has to have. Others are passed over. */
-static int option(uint8_t code, struct sv_rd *v, struct sv_dhcp_lease *lease, struct sv_err *err)
+static int read_option(uint8_t code, struct sv_rd *v, struct sv_dhcp_lease *lease,
+                       struct sv_err *err)
 {
         switch (code) {
         case OPT_TYPE:
@@ -84,7 +85,7 @@ static int option(uint8_t code, struct sv_rd *v, struct sv_dhcp_lease *lease, st
         return sv_rd_done(v, "agent.dhcp.option", "DHCP option", err);
 }
 
-static int options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *err)
+static int read_options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *err)
 {
         for (;;) {
                 uint8_t code = sv_rd_u8(r);
@@ -99,7 +100,7 @@ static int options(struct sv_rd *r, struct sv_dhcp_lease *lease, struct sv_err *
                 struct sv_rd value = sv_rd_sub(r, sv_rd_u8(r));
 
                 if (sv_rd_ok(&value, "agent.dhcp.short", "DHCP option", err) < 0 ||
-                    option(code, &value, lease, err) < 0)
+                    read_option(code, &value, lease, err) < 0)
                         return -1;
         }
 }
@@ -139,7 +140,7 @@ int sv_dhcp_parse(struct sv_bytes msg, const uint8_t mac[6], uint32_t xid,
         if (head >> 8 != 0x020106 || answered != xid || memcmp(chaddr.p, mac, 6) != 0 ||
             cookie != COOKIE)
                 return sv_fail(err, SV_FORMAT, "agent.dhcp.other", "not an answer to our request");
-        if (options(&r, &lease, err) < 0)
+        if (read_options(&r, &lease, err) < 0)
                 return -1;
         if (lease.type != SV_DHCP_OFFER && lease.type != SV_DHCP_ACK && lease.type != SV_DHCP_NAK)
                 return sv_fail(err, SV_FORMAT, "agent.dhcp.type",

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/core/clock.h"
@@ -51,7 +52,7 @@ void sv_event_open(const struct sv_machine *machine)
 }
 
 /* As much as the port takes now; the rest waits for the next event. */
-static void drain(void)
+static void write_pending(void)
 {
         while (port >= 0 && pending.n) {
                 ssize_t n = write(port, pending.p, pending.n);
@@ -70,7 +71,7 @@ void sv_event_flush(void)
         struct pollfd p = {.fd = port, .events = POLLOUT};
         int64_t end = sv_clock_ms() + FLUSH_MS;
 
-        for (drain(); port >= 0 && pending.n && sv_clock_ms() < end; drain())
+        for (write_pending(); port >= 0 && pending.n && sv_clock_ms() < end; write_pending())
                 /* With nobody at the other end poll says POLLHUP at once. */
                 if (poll(&p, 1, 100) < 0 || (p.revents & POLLHUP))
                         nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
@@ -86,11 +87,11 @@ static void send_event(struct sv_json *event)
         /* A host that never reads loses events, nothing else. */
         if (port >= 0 && !line.bad && pending.n + line.n <= PENDING_MAX)
                 sv_buf_put(&pending, sv_buf_bytes(&line));
-        drain();
+        write_pending();
         sv_json_free(event);
 }
 
-void sv_event_say(const char *fmt, ...)
+void sv_event_print(const char *fmt, ...)
 {
         char text[1400];
         va_list ap;
@@ -131,7 +132,7 @@ void sv_event_start(const char *step, const char *says)
                 attest_began = step_began;
         send_event(make_event("step", step, "start"));
         if (says)
-                sv_event_say("%s: %s", step, says);
+                sv_event_print("%s: %s", step, says);
 }
 
 void sv_event_done(const char *step, const char *says)
@@ -142,7 +143,7 @@ void sv_event_done(const char *step, const char *says)
         sv_event_time(step, ms);
         sv_json_set_int(e, "ms", ms);
         send_event(e);
-        sv_event_say("%s: %s (%lld ms)", step, says ? says : "done", (long long)ms);
+        sv_event_print("%s: %s (%lld ms)", step, says ? says : "done", (long long)ms);
 }
 
 void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
@@ -154,8 +155,8 @@ void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, 
         sv_json_set_str(e, "message", err->msg);
         sv_json_set_int(e, "ms", in_ms);
         send_event(e);
-        sv_event_say("%s: %s [%s]; again in %u ms (try %u of %u)", step, err->msg, err->check,
-                     in_ms, try, tries);
+        sv_event_print("%s: %s [%s]; again in %u ms (try %u of %u)", step, err->msg, err->check,
+                       in_ms, try, tries);
 }
 
 void sv_event_failed(const struct sv_err *err)
@@ -165,29 +166,30 @@ void sv_event_failed(const struct sv_err *err)
         sv_json_set_str(e, "class", sv_class_name(err->class));
         sv_json_set_str(e, "check", err->check);
         sv_json_set_str(e, "message", err->msg);
-        /* The host may end the guest as soon as it has the event: what people read must be out by
-         * then. */
-        sv_event_say("FAILED, the disk stays locked: %s [%s] (%s)", err->msg, err->check,
-                     sv_class_name(err->class));
+        /* The host may end the guest as soon as it has the event: the console line goes out
+         * first. */
+        sv_event_print("FAILED, the disk stays locked: %s [%s] (%s)", err->msg, err->check,
+                       sv_class_name(err->class));
         tcdrain(2);
         send_event(e);
 }
 
-void sv_event_unlocked(const char *grounds)
+void sv_event_unlocked(const char *reasons)
 {
         struct sv_json *e = make_event("unlocked", NULL, NULL);
         int64_t ms = sv_clock_ms() - attest_began;
         SV_BUF line = SV_BUF_NULL;
 
         sv_json_set_int(e, "ms", ms);
-        sv_json_set_str(e, "grounds", grounds);
+        sv_json_set_str(e, "grounds", reasons);
         if (timings) {
                 sv_json_set(e, "timings", sv_json_ref(timings));
                 sv_json_print(timings, &line);
         }
         send_event(e);
-        sv_event_say("unlocked in %lld ms from the first word to the broker; the key was released "
-                     "on these grounds: %s",
-                     (long long)ms, grounds);
-        sv_event_say("timings in ms: %s", sv_buf_str(&line));
+        sv_event_print(
+                "unlocked in %lld ms from the first word to the broker; the key was released "
+                "for these reasons: %s",
+                (long long)ms, reasons);
+        sv_event_print("timings in ms: %s", sv_buf_str(&line));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the agent says while it works: a readable line on the console, and one JSON object a line on
- * the virtio port "org.secure-vm.agent" for the launcher (docs/FORMATS.md, "Agent events"). For the
- * operator only: nobody decides anything by it. */
+/* What the agent reports while it works: a readable line on the console, and one JSON object a line
+ * on the virtio port "org.secure-vm.agent" for the launcher (docs/FORMATS.md, "Agent events"). For
+ * the operator only: no decision depends on it. */
 #pragma once
 
 #include "agent/machine.h"
@@ -17,9 +17,9 @@ void sv_event_time(const char *part, int64_t ms);
 void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
                     unsigned tries);
 void sv_event_failed(const struct sv_err *err);
-void sv_event_unlocked(const char *grounds);
-/* A line for people only. */
-void sv_event_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void sv_event_unlocked(const char *reasons);
+/* A line on the console only. */
+void sv_event_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Waits a little until the host has read what was said: before this process ends or becomes
  * another. */
 void sv_event_flush(void);

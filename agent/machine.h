@@ -3,8 +3,6 @@
  * is the machine itself. */
 #pragma once
 
-#include <stdio.h>
-
 /* Functions return 0, or -1 and errno. */
 struct sv_machine {
         const char *files; /* folder that holds /dev, /etc, /proc, /sys and /sysroot */

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/dhcp.h"
@@ -42,14 +43,14 @@ static int find_card(char name[IFNAMSIZ], struct sv_err *err)
         return 0;
 }
 
-static void set_in(struct sockaddr *sa, uint32_t address)
+static void set_in_address(struct sockaddr *sa, uint32_t address)
 {
         struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {htonl(address)}};
 
         memcpy(sa, &in, sizeof(in));
 }
 
-static int link_up(int fd, const char *name, uint8_t mac[6], struct sv_err *err)
+static int raise_link(int fd, const char *name, uint8_t mac[6], struct sv_err *err)
 {
         struct ifreq r = {0};
 
@@ -65,24 +66,24 @@ static int link_up(int fd, const char *name, uint8_t mac[6], struct sv_err *err)
         return 0;
 }
 
-static int apply(int fd, const char *name, uint32_t address, uint32_t netmask, uint32_t router,
-                 struct sv_err *err)
+static int set_addresses(int fd, const char *name, uint32_t address, uint32_t netmask,
+                         uint32_t router, struct sv_err *err)
 {
         struct ifreq r = {0};
         struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
 
         snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-        set_in(&r.ifr_addr, address);
+        set_in_address(&r.ifr_addr, address);
         if (ioctl(fd, SIOCSIFADDR, &r) < 0)
                 return sv_fail_errno(err, "agent.net.address", "cannot give %s its address", name);
-        set_in(&r.ifr_netmask, netmask);
+        set_in_address(&r.ifr_netmask, netmask);
         if (ioctl(fd, SIOCSIFNETMASK, &r) < 0)
                 return sv_fail_errno(err, "agent.net.address", "cannot give %s its netmask", name);
         if (!router)
                 return 0;
-        set_in(&route.rt_dst, 0);
-        set_in(&route.rt_genmask, 0);
-        set_in(&route.rt_gateway, router);
+        set_in_address(&route.rt_dst, 0);
+        set_in_address(&route.rt_genmask, 0);
+        set_in_address(&route.rt_gateway, router);
         if (ioctl(fd, SIOCADDRT, &route) < 0 && errno != EEXIST)
                 return sv_fail_errno(err, "agent.net.route", "cannot set the route");
         return 0;
@@ -106,8 +107,8 @@ static int open_dhcp(const char *name, struct sv_err *err)
 
 /* One message out and the answer to it in; 1 when none came in time, or a refusal. What is no
  * answer to us is passed over. */
-static int exchange(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid, int wait_ms,
-                    struct sv_dhcp_lease *lease, struct sv_err *err)
+static int exchange_dhcp(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid,
+                         int wait_ms, struct sv_dhcp_lease *lease, struct sv_err *err)
 {
         const struct sockaddr_in all = {
                 .sin_family = AF_INET, .sin_port = htons(67), .sin_addr = {INADDR_BROADCAST}};
@@ -154,10 +155,10 @@ static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease
                 int r;
 
                 if (sv_random(&xid, sizeof(xid), err) < 0 ||
-                    (r = exchange(fd, SV_DHCP_DISCOVER, mac, xid, wait_ms, lease, err)) < 0)
+                    (r = exchange_dhcp(fd, SV_DHCP_DISCOVER, mac, xid, wait_ms, lease, err)) < 0)
                         return -1;
                 if (r == 0 &&
-                    (r = exchange(fd, SV_DHCP_REQUEST, mac, xid, wait_ms, lease, err)) <= 0)
+                    (r = exchange_dhcp(fd, SV_DHCP_REQUEST, mac, xid, wait_ms, lease, err)) <= 0)
                         return r;
         }
         return sv_fail(err, SV_SYSTEM, "agent.net.dhcp",
@@ -206,7 +207,7 @@ int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_er
 
         if (fd < 0)
                 return sv_fail_errno(err, "agent.net.socket", "cannot open a socket");
-        if (find_card(name, err) < 0 || link_up(fd, name, mac, err) < 0)
+        if (find_card(name, err) < 0 || raise_link(fd, name, mac, err) < 0)
                 return -1;
         if (config->has_ip) {
                 lease.netmask = (uint32_t)(0xffffffffull << (32 - config->prefix));
@@ -214,7 +215,7 @@ int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_er
         } else if (ask_dhcp(name, mac, &lease, err) < 0) {
                 return -1;
         }
-        if (apply(fd, name, lease.address, lease.netmask, lease.router, err) < 0 ||
+        if (set_addresses(fd, name, lease.address, lease.netmask, lease.router, err) < 0 ||
             write_resolvers(lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
                 return -1;
         address.s_addr = htonl(lease.address);
@@ -231,7 +232,7 @@ void sv_net_down(void)
 
         if (fd < 0 || find_card(r.ifr_name, NULL) < 0)
                 return;
-        set_in(&r.ifr_addr, 0);
+        set_in_address(&r.ifr_addr, 0);
         ioctl(fd, SIOCSIFADDR, &r); /* takes the routes along */
         if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
                 return;

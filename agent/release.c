@@ -26,28 +26,28 @@ void sv_release_out_free(struct sv_release_out *out)
 {
         sv_secret_freep(&out->secret);
         sv_buf_free(&out->token);
-        sv_buf_free(&out->grounds);
+        sv_buf_free(&out->reasons);
 }
 
-static void say_start(struct exchange *x, const char *step, const char *says)
+static void report_start(struct exchange *x, const char *step, const char *says)
 {
         x->step = step;
-        if (x->r->says->start)
-                x->r->says->start(step, says);
+        if (x->r->log->start)
+                x->r->log->start(step, says);
 }
 
-static void say_done(struct exchange *x, const char *says)
+static void report_done(struct exchange *x, const char *says)
 {
-        if (x->r->says->done)
-                x->r->says->done(x->step, says);
+        if (x->r->log->done)
+                x->r->log->done(x->step, says);
 }
 
-static void say_time(struct exchange *x, const char *part, int64_t *since)
+static void report_time(struct exchange *x, const char *part, int64_t *since)
 {
         int64_t now = sv_clock_ms();
 
-        if (x->r->says->time)
-                x->r->says->time(part, now - *since);
+        if (x->r->log->time)
+                x->r->log->time(part, now - *since);
         *since = now;
 }
 
@@ -75,7 +75,7 @@ static int open_attester(struct exchange *x, struct sv_err *err)
         x->attester = a;
         if (a->hello && a->hello(x->state, &x->params, err) < 0)
                 return -1;
-        say_time(x, "attester", &began);
+        report_time(x, "attester", &began);
         return 0;
 }
 
@@ -96,10 +96,10 @@ struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const ch
         return sv_tls_client(SV_BYTES_NULL, &ca, err);
 }
 
-static void say_note(const struct exchange *x, const struct sv_err *note)
+static void pass_note(const struct exchange *x, const struct sv_err *note)
 {
-        if (note->class == SV_OK && note->msg[0] && x->r->says->note)
-                x->r->says->note(note);
+        if (note->class == SV_OK && note->msg[0] && x->r->log->note)
+                x->r->log->note(note);
 }
 
 static int get_evidence(struct exchange *x, struct sv_json **evidence, struct sv_err *err)
@@ -115,12 +115,12 @@ static int get_evidence(struct exchange *x, struct sv_json **evidence, struct sv
                         *err = note;
                 return -1;
         }
-        say_note(x, &note);
+        pass_note(x, &note);
         return 0;
 }
 
 /* Request, challenge, attestation. */
-static int attest(struct exchange *x, struct sv_err *err)
+static int attest_guest(struct exchange *x, struct sv_err *err)
 {
         SV_JSON *evidence = NULL;
         int64_t at = sv_clock_ms();
@@ -129,44 +129,44 @@ static int attest(struct exchange *x, struct sv_err *err)
                 x->again = sv_kbs_retryable(x->client);
                 return -1;
         }
-        say_time(x, "challenge", &at);
+        report_time(x, "challenge", &at);
         if (get_evidence(x, &evidence, err) < 0)
                 return -1;
-        say_time(x, "evidence", &at);
+        report_time(x, "evidence", &at);
         if (sv_kbs_attest(x->client, evidence, err) < 0) {
                 x->again = sv_kbs_retryable(x->client);
                 return -1;
         }
-        say_time(x, "verification", &at);
+        report_time(x, "verification", &at);
         return 0;
 }
 
-static int attempt(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
+static int try_release(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
 {
         const char *resource = x->r->config->resource;
 
         x->again = false;
-        say_start(x, "attest", x->r->config->url);
+        report_start(x, "attest", x->r->config->url);
         if (!x->attester && open_attester(x, err) < 0)
                 return -1;
-        if (attest(x, err) < 0)
+        if (attest_guest(x, err) < 0)
                 return -1;
-        say_done(x, "the broker accepts the evidence");
+        report_done(x, "the broker accepts the evidence");
         if (x->r->token_only)
                 return 0;
-        say_start(x, "key", NULL);
+        report_start(x, "key", NULL);
         out->secret = sv_kbs_resource(x->client, resource, err);
         if (!out->secret) {
                 x->again = sv_kbs_retryable(x->client);
                 return -1;
         }
-        say_done(x, resource);
+        report_done(x, resource);
         return 0;
 }
 
 /* Doubles from PAUSE_MIN_MS to PAUSE_MAX_MS; each a random part of it, so that guests that lost a
  * broker together do not come back together. */
-static unsigned pause_ms(unsigned failures)
+static unsigned choose_pause(unsigned failures)
 {
         unsigned ms = PAUSE_MIN_MS << (failures < 6 ? failures : 6);
         uint16_t r = 0;
@@ -178,15 +178,15 @@ static unsigned pause_ms(unsigned failures)
         return ms / 2 + ms / 2 * r / 0xffff;
 }
 
-static int attempts(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
+static int try_releases(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
 {
         int64_t end = sv_clock_ms() + SV_RELEASE_DEADLINE_MS;
 
         for (unsigned failures = 0;; failures++) {
                 struct sv_err fault = SV_ERR_NULL;
-                unsigned ms = pause_ms(failures);
+                unsigned ms = choose_pause(failures);
 
-                if (attempt(x, out, &fault) == 0)
+                if (try_release(x, out, &fault) == 0)
                         return 0;
                 if (!x->again || failures + 1 == SV_RELEASE_TRIES || sv_clock_ms() + ms >= end) {
                         if (x->again)
@@ -195,28 +195,28 @@ static int attempts(struct exchange *x, struct sv_release_out *out, struct sv_er
                                 *err = fault;
                         return -1;
                 }
-                if (x->r->says->retry)
-                        x->r->says->retry(x->step, &fault, ms, failures + 2, SV_RELEASE_TRIES);
+                if (x->r->log->retry)
+                        x->r->log->retry(x->step, &fault, ms, failures + 2, SV_RELEASE_TRIES);
                 nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
         }
 }
 
-/* That the broker cannot be told changes nothing for the guest. */
-static int use(struct exchange *x, struct sv_secret *secret, struct sv_err *err)
+/* Reports to the broker how it ended. A failure of the report changes nothing for the guest. */
+static int use_resource(struct exchange *x, struct sv_secret *secret, struct sv_err *err)
 {
-        struct sv_err failed = SV_ERR_NULL, untold = SV_ERR_NULL;
+        struct sv_err failed = SV_ERR_NULL, unreported = SV_ERR_NULL;
         int rc = x->r->use(x->r->config, secret, &failed);
 
-        if (sv_kbs_outcome(x->client, x->r->config->resource, rc < 0 ? &failed : NULL, &untold) <
-                    0 &&
-            x->r->says->untold)
-                x->r->says->untold(&untold);
+        if (sv_kbs_outcome(x->client, x->r->config->resource, rc < 0 ? &failed : NULL,
+                           &unreported) < 0 &&
+            x->r->log->unreported)
+                x->r->log->unreported(&unreported);
         if (rc < 0 && err)
                 *err = failed;
         return rc;
 }
 
-static int seal(const struct exchange *x, struct sv_err *err)
+static int seal_boot(const struct exchange *x, struct sv_err *err)
 {
         struct sv_err note = SV_ERR_NULL;
 
@@ -225,7 +225,7 @@ static int seal(const struct exchange *x, struct sv_err *err)
                         *err = note;
                 return -1;
         }
-        say_note(x, &note);
+        pass_note(x, &note);
         return 0;
 }
 
@@ -234,17 +234,20 @@ int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv
         SV_TLS_CTX *tls = sv_release_tls(r->config, r->ca_file, err); /* outlives the client */
         __attribute__((cleanup(end_exchange))) struct exchange x = {.r = r};
 
-        if (!tls || sv_kbs_client_new(r->config->url, tls, &x.client, err) < 0 ||
-            attempts(&x, out, err) < 0)
+        if (!tls)
+                return -1;
+        if (sv_kbs_client_new(r->config->url, tls, &x.client, err) < 0)
+                return -1;
+        if (try_releases(&x, out, err) < 0)
                 return -1;
         sv_buf_puts(&out->token, sv_kbs_token(x.client));
-        sv_buf_printf(&out->grounds, "%s evidence; %s", x.attester->name,
+        sv_buf_printf(&out->reasons, "%s evidence; %s", x.attester->name,
                       sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client)
                                                : "the broker does not say why");
         if (sv_buf_ok(&out->token, "the token", err) < 0 ||
-            sv_buf_ok(&out->grounds, "the grounds", err) < 0)
+            sv_buf_ok(&out->reasons, "the reasons", err) < 0)
                 return -1;
-        if (r->seal && seal(&x, err) < 0)
+        if (r->seal && seal_boot(&x, err) < 0)
                 return -1;
-        return r->use ? use(&x, out->secret, err) : 0;
+        return r->use ? use_resource(&x, out->secret, err) : 0;
 }

@@ -7,13 +7,13 @@
 #include "base/net/tls.h"
 
 /* How the caller hears of progress; every member may be NULL. */
-struct sv_release_says {
+struct sv_release_log {
         void (*start)(const char *step, const char *says);
         void (*done)(const char *step, const char *says);
         void (*time)(const char *part, int64_t ms);
         void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
                       unsigned tries);
-        void (*untold)(const struct sv_err *err); /* the broker did not hear how it ended */
+        void (*unreported)(const struct sv_err *err); /* the broker did not hear how it ended */
         /* done, but otherwise than people may expect: tee/tee.h, evidence and seal */
         void (*note)(const struct sv_err *note);
 };
@@ -28,7 +28,7 @@ struct sv_release_says {
 struct sv_release {
         const struct sv_agent_config *config; /* url, pin, resource */
         const char *ca_file;                  /* where the broker's CA is when there is no pin */
-        const struct sv_release_says *says;
+        const struct sv_release_log *log;
         bool token_only; /* ends with the token: the resource is not asked for */
         bool seal;       /* nothing that runs later in this boot may ask again (the unlock) */
         /* What the secret is for; may be NULL. The broker is told how it ended, so that its audit
@@ -40,7 +40,7 @@ struct sv_release {
 struct sv_release_out {
         struct sv_secret *secret; /* NULL with token_only */
         struct sv_buf token;
-        struct sv_buf grounds; /* one line: why the broker released it */
+        struct sv_buf reasons; /* one line: why the broker released it */
 };
 void sv_release_out_free(struct sv_release_out *out);
 #define SV_RELEASE_OUT __attribute__((cleanup(sv_release_out_free))) struct sv_release_out

@@ -14,7 +14,7 @@
 
 #define NAME "root"
 
-static int read_config(struct sv_agent_config *config, struct sv_err *err)
+static int read_boot_config(struct sv_agent_config *config, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
 
@@ -25,7 +25,7 @@ static int read_config(struct sv_agent_config *config, struct sv_err *err)
                        : sv_agent_config_need(config, err);
 }
 
-static int network(const struct sv_agent_config *config, struct sv_err *err)
+static int start_network(const struct sv_agent_config *config, struct sv_err *err)
 {
         char says[128];
 
@@ -74,34 +74,34 @@ static int open_disk(const struct sv_agent_config *config, struct sv_secret *res
         return 0;
 }
 
-static void say_untold(const struct sv_err *err)
+static void print_unreported(const struct sv_err *err)
 {
-        sv_event_say("the broker was not told how it ended: %s [%s]", err->msg, err->check);
+        sv_event_print("the broker was not told how it ended: %s [%s]", err->msg, err->check);
 }
 
-static void say_note(const struct sv_err *note)
+static void print_note(const struct sv_err *note)
 {
-        sv_event_say("%s", note->msg);
+        sv_event_print("%s", note->msg);
 }
 
 static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)
 {
-        static const struct sv_release_says says = {sv_event_start, sv_event_done, sv_event_time,
-                                                    sv_event_retry, say_untold,    say_note};
+        static const struct sv_release_log log = {sv_event_start, sv_event_done,    sv_event_time,
+                                                  sv_event_retry, print_unreported, print_note};
         const struct sv_release release = {.config = config,
                                            .ca_file = SV_AGENT_CA_FILE,
-                                           .says = &says,
+                                           .log = &log,
                                            .seal = true,
                                            .use = open_disk};
         SV_RELEASE_OUT out = {0};
 
         if (sv_release(&release, &out, err) < 0)
                 return -1;
-        sv_event_unlocked(sv_buf_str(&out.grounds));
+        sv_event_unlocked(sv_buf_str(&out.reasons));
         return 0;
 }
 
-static int prepare(struct sv_agent_config *config, struct sv_err *err)
+static int prepare_machine(struct sv_agent_config *config, struct sv_err *err)
 {
         int64_t began = sv_clock_ms();
 
@@ -110,15 +110,18 @@ static int prepare(struct sv_agent_config *config, struct sv_err *err)
         sv_event_open(NULL);
         sv_event_time("kernel", began);
         sv_event_time("modules", sv_clock_ms() - began);
-        return read_config(config, err);
+        return read_boot_config(config, err);
 }
 
 int sv_unlock(struct sv_err *err)
 {
         struct sv_agent_config config;
 
-        if (prepare(&config, err) < 0 || network(&config, err) < 0 ||
-            get_and_open(&config, err) < 0)
+        if (prepare_machine(&config, err) < 0)
+                return -1;
+        if (start_network(&config, err) < 0)
+                return -1;
+        if (get_and_open(&config, err) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
         sv_net_down(); /* the system brings its network up by its own rules and names */

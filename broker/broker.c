@@ -32,11 +32,15 @@ static int read_tls(struct sv_broker *b, struct sv_err *err)
         SV_BUF text = SV_BUF_NULL, spki = SV_BUF_NULL;
         SV_CERTS chain = {0};
 
-        if (!key ||
-            sv_file_read(b->config.tls_cert, SV_PEM_SIZE_MAX, &text, "broker.cert", err) < 0 ||
-            sv_certs_parse(sv_buf_bytes(&text), &chain, "broker.cert", err) < 0 ||
-            sv_key_spki(key, &spki, err) < 0 ||
-            sv_digest(SV_SHA256, sv_buf_bytes(&spki), b->pin, err) < 0)
+        if (!key)
+                return -1;
+        if (sv_file_read(b->config.tls_cert, SV_PEM_SIZE_MAX, &text, "broker.cert", err) < 0)
+                return -1;
+        if (sv_certs_parse(sv_buf_bytes(&text), &chain, "broker.cert", err) < 0)
+                return -1;
+        if (sv_key_spki(key, &spki, err) < 0)
+                return -1;
+        if (sv_digest(SV_SHA256, sv_buf_bytes(&spki), b->pin, err) < 0)
                 return -1;
         b->tls = sv_tls_server(&chain, key, err);
         return b->tls ? 0 : -1;
@@ -60,8 +64,11 @@ int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err
 {
         SV_BROKER b = {.audit_fd = -1};
 
-        if (sv_broker_config_read(config, &b.config, err) < 0 || read_tls(&b, err) < 0 ||
-            check_collateral(&b.config.collateral, err) < 0)
+        if (sv_broker_config_read(config, &b.config, err) < 0)
+                return -1;
+        if (read_tls(&b, err) < 0)
+                return -1;
+        if (check_collateral(&b.config.collateral, err) < 0)
                 return -1;
         b.token_key = read_key(b.config.token_key, true, err);
         b.admin_key = b.token_key ? read_key(b.config.admin_pub, false, err) : NULL;

@@ -17,7 +17,7 @@ void sv_broker_collateral_free(struct sv_broker_collateral *c)
         *c = (struct sv_broker_collateral){0};
 }
 
-static int bad(struct sv_bytes text, const char *what, struct sv_err *err)
+static int fail_collateral(struct sv_bytes text, const char *what, struct sv_err *err)
 {
         return sv_fail(err, SV_USAGE, "broker.config.collateral", "line %u: %s",
                        sv_json_line(text, "/collateral"), what);
@@ -31,7 +31,7 @@ static int take_path(const struct sv_json *value, struct sv_bytes text, const ch
         SV_STR what = sv_asprintf("\"%s\" must be a path", member);
 
         if (path && (!s || !*s))
-                return bad(text, what, err);
+                return fail_collateral(text, what, err);
         if (s)
                 *out = *s == '/' ? sv_asprintf("%s", s) : sv_asprintf("%s/%s", dir, s);
         return 0;
@@ -48,7 +48,7 @@ static int take_mirrors(const struct sv_json *value, struct sv_bytes text, char 
         struct sv_fetch f = {.mirrors = (const char *const *)list};
 
         if (!n)
-                return mirror ? bad(text, "\"mirror\" is empty", err) : 0;
+                return mirror ? fail_collateral(text, "\"mirror\" is empty", err) : 0;
         if (!list)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the mirrors");
         *out = list;
@@ -56,8 +56,9 @@ static int take_mirrors(const struct sv_json *value, struct sv_bytes text, char 
                 const char *s = sv_json_str(many ? sv_json_at(mirror, i) : mirror);
 
                 if (!s)
-                        return bad(text, "\"mirror\" must be a URL, HOST=URL, or an array of them",
-                                   err);
+                        return fail_collateral(
+                                text, "\"mirror\" must be a URL, HOST=URL, or an array of them",
+                                err);
                 list[i] = sv_asprintf("%s", s);
         }
         return sv_fetch_check(&f, err);
@@ -74,8 +75,8 @@ int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text
         if (!value)
                 return 0;
         if (sv_json_type(value) != SV_JSON_OBJECT || (fetch && sv_json_type(fetch) != SV_JSON_BOOL))
-                return bad(text, "\"collateral\" must be an object, its \"fetch\" true or false",
-                           err);
+                return fail_collateral(
+                        text, "\"collateral\" must be an object, its \"fetch\" true or false", err);
         if (sv_json_only(value, names, "broker.config.collateral", err) < 0 ||
             take_path(value, text, "offline", dir, &c.offline, err) < 0 ||
             take_path(value, text, "cache", dir, &c.cache, err) < 0 ||
@@ -87,14 +88,15 @@ int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text
         }
         c.fetch = sv_json_bool(fetch, false);
         if (c.fetch && c.offline)
-                return bad(text,
-                           "either \"fetch\" or \"offline\": an offline folder is all there is",
-                           err);
+                return fail_collateral(
+                        text, "either \"fetch\" or \"offline\": an offline folder is all there is",
+                        err);
         if (!c.fetch && (c.cache || c.mirrors || c.mirror_ca))
-                return bad(text,
-                           "nothing is fetched, so cache and mirrors are of no use: set \"fetch\" "
-                           "to true",
-                           err);
+                return fail_collateral(
+                        text,
+                        "nothing is fetched, so cache and mirrors are of no use: set \"fetch\" "
+                        "to true",
+                        err);
         if (c.fetch && !c.cache)
                 c.cache = sv_asprintf("%s/collateral", dir);
         *out = c;

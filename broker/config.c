@@ -36,7 +36,7 @@ static const struct row {
 };
 #define N_ROWS (sizeof(rows) / sizeof(*rows))
 
-static char **text_at(struct sv_broker_config *c, const struct row *r)
+static char **find_text_field(struct sv_broker_config *c, const struct row *r)
 {
         return (char **)((char *)c + r->at);
 }
@@ -45,7 +45,7 @@ void sv_broker_config_free(struct sv_broker_config *c)
 {
         for (size_t i = 0; i < N_ROWS; i++)
                 if (rows[i].kind != INT)
-                        free(*text_at(c, &rows[i]));
+                        free(*find_text_field(c, &rows[i]));
         sv_broker_collateral_free(&c->collateral);
         memset(c, 0, sizeof(*c));
 }
@@ -59,8 +59,8 @@ static int fail_member(const struct row *r, struct sv_bytes text, const char *ex
                        sv_json_line(text, pointer), r->name, expected);
 }
 
-static int take(const struct row *r, const struct sv_json *value, struct sv_bytes text,
-                const char *dir, struct sv_broker_config *c, struct sv_err *err)
+static int take_member(const struct row *r, const struct sv_json *value, struct sv_bytes text,
+                       const char *dir, struct sv_broker_config *c, struct sv_err *err)
 {
         const char *s = sv_json_str(value);
         int64_t v;
@@ -81,8 +81,8 @@ static int take(const struct row *r, const struct sv_json *value, struct sv_byte
         if (!value)
                 s = r->text;
         if (s)
-                *text_at(c, r) = r->kind == PATH && *s != '/' ? sv_asprintf("%s/%s", dir, s)
-                                                              : sv_asprintf("%s", s);
+                *find_text_field(c, r) = r->kind == PATH && *s != '/' ? sv_asprintf("%s/%s", dir, s)
+                                                                      : sv_asprintf("%s", s);
         return 0;
 }
 
@@ -127,7 +127,7 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
                 return sv_fail(err, SV_USAGE, "broker.config.value",
                                "the configuration must be an object");
         for (size_t i = 0; i < N_ROWS; i++)
-                if (take(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
+                if (take_member(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
                         return -1;
         if (split_listen(&c, text, err) < 0 ||
             sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,

@@ -12,22 +12,23 @@
 #define DAY        86400
 #define NAMES_MAX  32
 
-static int write_in(const char *dir, const char *name, unsigned mode, struct sv_bytes data,
-                    struct sv_err *err)
+static int write_in_dir(const char *dir, const char *name, unsigned mode, struct sv_bytes data,
+                        struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/%s", dir, name);
 
         return sv_file_write(path, mode, data, err);
 }
 
-static int write_private(const char *dir, const char *name, const struct sv_key *key,
-                         struct sv_err *err)
+static int write_private_key(const char *dir, const char *name, const struct sv_key *key,
+                             struct sv_err *err)
 {
         SV_SECRET *pem = NULL;
 
         if (sv_key_private_pem(key, &pem, err) < 0)
                 return -1;
-        return write_in(dir, name, 0600, sv_bytes(sv_secret_reveal(pem), sv_secret_size(pem)), err);
+        return write_in_dir(dir, name, 0600, sv_bytes(sv_secret_reveal(pem), sv_secret_size(pem)),
+                            err);
 }
 
 static int make_tls(const char *dir, const char *const *names, uint8_t pin[32], struct sv_err *err)
@@ -39,11 +40,17 @@ static int make_tls(const char *dir, const char *const *names, uint8_t pin[32], 
                             : NULL;
         SV_BUF pem = SV_BUF_NULL, spki = SV_BUF_NULL;
 
-        if (!cert || sv_cert_pem(cert, &pem, err) < 0 || sv_key_spki(key, &spki, err) < 0 ||
-            sv_digest(SV_SHA256, sv_buf_bytes(&spki), pin, err) < 0 ||
-            write_private(dir, "tls.key", key, err) < 0)
+        if (!cert)
                 return -1;
-        return write_in(dir, "tls.crt", 0644, sv_buf_bytes(&pem), err);
+        if (sv_cert_pem(cert, &pem, err) < 0)
+                return -1;
+        if (sv_key_spki(key, &spki, err) < 0)
+                return -1;
+        if (sv_digest(SV_SHA256, sv_buf_bytes(&spki), pin, err) < 0)
+                return -1;
+        if (write_private_key(dir, "tls.key", key, err) < 0)
+                return -1;
+        return write_in_dir(dir, "tls.crt", 0644, sv_buf_bytes(&pem), err);
 }
 
 static int make_keys(const char *dir, struct sv_err *err)
@@ -53,13 +60,18 @@ static int make_keys(const char *dir, struct sv_err *err)
         SV_SECRET *kek = admin ? sv_secret_random(32, err) : NULL;
         SV_BUF pub = SV_BUF_NULL;
 
-        if (!kek || sv_key_public_pem(admin, &pub, err) < 0 ||
-            write_private(dir, "token.key", token, err) < 0 ||
-            write_private(dir, "admin.key", admin, err) < 0 ||
-            write_in(dir, "admin.pub", 0644, sv_buf_bytes(&pub), err) < 0)
+        if (!kek)
                 return -1;
-        return write_in(dir, "kek", 0600, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)),
-                        err);
+        if (sv_key_public_pem(admin, &pub, err) < 0)
+                return -1;
+        if (write_private_key(dir, "token.key", token, err) < 0)
+                return -1;
+        if (write_private_key(dir, "admin.key", admin, err) < 0)
+                return -1;
+        if (write_in_dir(dir, "admin.pub", 0644, sv_buf_bytes(&pub), err) < 0)
+                return -1;
+        return write_in_dir(dir, "kek", 0600, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)),
+                            err);
 }
 
 static int make_config(const char *dir, const char *address, struct sv_err *err)
@@ -80,7 +92,7 @@ static int make_config(const char *dir, const char *address, struct sv_err *err)
             sv_broker_config_parse(sv_buf_bytes(&text), dir, &check, err) < 0)
                 return -1;
         /* Last: a folder with a configuration is complete. */
-        return write_in(dir, "config.json", 0644, sv_buf_bytes(&text), err);
+        return write_in_dir(dir, "config.json", 0644, sv_buf_bytes(&text), err);
 }
 
 int sv_broker_init(const char *dir, const char *address, const char *const *names, uint8_t pin[32],
@@ -103,8 +115,13 @@ int sv_broker_init(const char *dir, const char *address, const char *const *name
         if (stat(config, &st) == 0)
                 return sv_fail(err, SV_USAGE, "broker.init.exists",
                                "%s exists: this is a broker already", config);
-        if (sv_mkdirs(dir, 0700, err) < 0 || make_tls(dir, all, pin, err) < 0 ||
-            make_keys(dir, err) < 0 || sv_store_open(db, sv_broker_read_anchors, &store, err) < 0)
+        if (sv_mkdirs(dir, 0700, err) < 0)
+                return -1;
+        if (make_tls(dir, all, pin, err) < 0)
+                return -1;
+        if (make_keys(dir, err) < 0)
+                return -1;
+        if (sv_store_open(db, sv_broker_read_anchors, &store, err) < 0)
                 return -1;
         return make_config(dir, address, err);
 }

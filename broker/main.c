@@ -30,8 +30,8 @@ static const struct sv_opt audit_opts[] = {
         {NULL, NULL, NULL, 0, false},
 };
 
-static int need(const struct sv_args *args, const char *option, const char **value,
-                struct sv_err *err)
+static int need_option(const struct sv_args *args, const char *option, const char **value,
+                       struct sv_err *err)
 {
         *value = sv_opt(args, option);
         return *value ? 0 : sv_fail(err, SV_USAGE, "cli.option", "--%s is needed", option);
@@ -53,7 +53,7 @@ static int run_init(const struct sv_args *args, struct sv_json **result, struct 
 
         for (int i = 0; i < SV_ARGS_MAX && (names[i] = sv_opt_nth(args, "name", i)); i++)
                 ;
-        if (need(args, "dir", &dir, err) < 0 ||
+        if (need_option(args, "dir", &dir, err) < 0 ||
             sv_broker_init(dir, address ? address : "127.0.0.1:8443", names, pin, err) < 0)
                 return -1;
         *result = sv_json_object();
@@ -74,8 +74,11 @@ static int run_serve(const struct sv_args *args, struct sv_json **result, struct
         SV_BROKER b = {.audit_fd = -1};
         const char *config;
 
-        if (need(args, "config", &config, err) < 0 || sv_broker_open(config, &b, err) < 0 ||
-            sv_broker_serve(&b, err) < 0)
+        if (need_option(args, "config", &config, err) < 0)
+                return -1;
+        if (sv_broker_open(config, &b, err) < 0)
+                return -1;
+        if (sv_broker_serve(&b, err) < 0)
                 return -1;
         *result = sv_json_object();
         return 0;
@@ -87,8 +90,11 @@ static int run_check(const struct sv_args *args, struct sv_json **result, struct
         SV_BROKER b = {.audit_fd = -1};
         const char *config;
 
-        if (need(args, "config", &config, err) < 0 || sv_broker_open(config, &b, err) < 0 ||
-            sv_broker_enter(&b, err) < 0)
+        if (need_option(args, "config", &config, err) < 0)
+                return -1;
+        if (sv_broker_open(config, &b, err) < 0)
+                return -1;
+        if (sv_broker_enter(&b, err) < 0)
                 return -1;
         *result = sv_json_object();
         SV_STR where = sv_asprintf("%s:%u", b.config.address, (unsigned)b.config.port);
@@ -100,7 +106,7 @@ static int run_check(const struct sv_args *args, struct sv_json **result, struct
         return 0;
 }
 
-static const char *text_of(const struct sv_json *record, const char *member)
+static const char *get_record_text(const struct sv_json *record, const char *member)
 {
         const char *s = sv_json_str(sv_json_get(record, member));
 
@@ -113,12 +119,14 @@ static void print_record(const struct sv_json *r)
         SV_BUF line = SV_BUF_NULL;
 
         sv_buf_printf(&line, "%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0),
-                      text_of(r, "time"), text_of(r, "peer"), text_of(r, "action"),
-                      text_of(r, "resource"), text_of(r, "outcome"));
+                      get_record_text(r, "time"), get_record_text(r, "peer"),
+                      get_record_text(r, "action"), get_record_text(r, "resource"),
+                      get_record_text(r, "outcome"));
         if (sv_json_get(r, "check"))
-                sv_buf_printf(&line, " [%s] %s", text_of(r, "check"), text_of(r, "message"));
+                sv_buf_printf(&line, " [%s] %s", get_record_text(r, "check"),
+                              get_record_text(r, "message"));
         else if (sv_json_get(r, "grounds"))
-                sv_buf_printf(&line, " %s", text_of(r, "grounds"));
+                sv_buf_printf(&line, " %s", get_record_text(r, "grounds"));
         for (size_t i = 0; i < line.n; i++)
                 if (line.p[i] < ' ' || line.p[i] == 0x7f)
                         line.p[i] = '?';
@@ -148,7 +156,8 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
         const char *path;
         uint64_t after = 0;
 
-        if (need(args, "config", &path, err) < 0 || sv_broker_config_read(path, &config, err) < 0 ||
+        if (need_option(args, "config", &path, err) < 0 ||
+            sv_broker_config_read(path, &config, err) < 0 ||
             (sv_opt(args, "after") &&
              sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0) ||
             sv_store_open(config.database, sv_broker_read_anchors, &store, err) < 0)

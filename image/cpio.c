@@ -24,7 +24,7 @@ const struct sv_cpio_entry *sv_cpio_find(const struct sv_cpio *c, const char *pa
         return NULL;
 }
 
-static bool path_ok(const char *path)
+static bool is_cpio_path(const char *path)
 {
         for (const char *part = path;;) {
                 size_t n = strcspn(part, "/");
@@ -56,7 +56,7 @@ static int add_parents(struct sv_cpio *c, const char *path, struct sv_err *err)
 struct sv_cpio_entry *sv_cpio_add(struct sv_cpio *c, const char *path, uint32_t mode,
                                   struct sv_err *err)
 {
-        if (!path_ok(path)) {
+        if (!is_cpio_path(path)) {
                 sv_fail(err, SV_USAGE, "image.cpio.path", "\"%s\" cannot be a path in an archive",
                         path);
                 return NULL;
@@ -133,14 +133,14 @@ int sv_cpio_add_chardev(struct sv_cpio *c, const char *path, uint32_t perm, unsi
         return 0;
 }
 
-static void pad(struct sv_buf *out, size_t start)
+static void pad_member(struct sv_buf *out, size_t start)
 {
         while (!out->bad && (out->n - start) % 4)
                 sv_buf_u8(out, 0);
 }
 
-static void put_member(struct sv_buf *out, size_t start, uint32_t ino,
-                       const struct sv_cpio_entry *e)
+static void put_cpio_member(struct sv_buf *out, size_t start, uint32_t ino,
+                            const struct sv_cpio_entry *e)
 {
         /* ino, mode, uid, gid, nlink, mtime, size, dev major and minor, rdev major and minor, name
          * size, check */
@@ -149,12 +149,12 @@ static void put_member(struct sv_buf *out, size_t start, uint32_t ino,
                       e->major, e->minor, (unsigned)strlen(e->path) + 1, 0u);
         sv_buf_puts(out, e->path);
         sv_buf_u8(out, 0);
-        pad(out, start);
+        pad_member(out, start);
         sv_buf_put(out, sv_buf_bytes(&e->data));
-        pad(out, start);
+        pad_member(out, start);
 }
 
-static int by_path(const void *a, const void *b)
+static int compare_members(const void *a, const void *b)
 {
         return strcmp(((const struct sv_cpio_entry *)a)->path,
                       ((const struct sv_cpio_entry *)b)->path);
@@ -168,16 +168,16 @@ int sv_cpio_write(struct sv_cpio *c, struct sv_buf *out, struct sv_err *err)
         /* A directory's path is the beginning of its children's, so it sorts before them, as the
          * kernel needs. */
         if (c->n)
-                qsort(c->list, c->n, sizeof(*c->list), by_path);
+                qsort(c->list, c->n, sizeof(*c->list), compare_members);
         for (size_t i = 0; i < c->n; i++)
-                put_member(out, start, (uint32_t)i + 1, &c->list[i]);
-        put_member(out, start, 0, &trailer);
+                put_cpio_member(out, start, (uint32_t)i + 1, &c->list[i]);
+        put_cpio_member(out, start, 0, &trailer);
         return sv_buf_ok(out, "the initramfs archive", err);
 }
 
 /* --- reading --- */
 
-static unsigned hex_digit(uint8_t c)
+static unsigned parse_hex_digit(uint8_t c)
 {
         if (c >= '0' && c <= '9')
                 return (unsigned)c - '0';
@@ -185,13 +185,13 @@ static unsigned hex_digit(uint8_t c)
         return c >= 'a' && c <= 'f' ? (unsigned)c - 'a' + 10 : 16;
 }
 
-static int field(struct sv_rd *r, uint32_t *value, struct sv_err *err)
+static int read_cpio_field(struct sv_rd *r, uint32_t *value, struct sv_err *err)
 {
         const uint8_t *p = sv_rd_take(r, 8);
         uint32_t v = 0;
 
         for (int i = 0; p && i < 8; i++) {
-                unsigned digit = hex_digit(p[i]);
+                unsigned digit = parse_hex_digit(p[i]);
 
                 if (digit == 16)
                         return sv_fail(err, SV_FORMAT, "image.cpio.field",
@@ -202,7 +202,7 @@ static int field(struct sv_rd *r, uint32_t *value, struct sv_err *err)
         return sv_rd_ok(r, "image.cpio.short", "cpio header", err);
 }
 
-static int padding(struct sv_rd *r, struct sv_err *err)
+static int count_padding(struct sv_rd *r, struct sv_err *err)
 {
         while (!r->bad && r->pos % 4)
                 if (sv_rd_u8(r) != 0)
@@ -210,7 +210,7 @@ static int padding(struct sv_rd *r, struct sv_err *err)
         return sv_rd_ok(r, "image.cpio.short", "cpio padding", err);
 }
 
-static int zeros_left(struct sv_rd *r, struct sv_err *err)
+static int are_zeros_left(struct sv_rd *r, struct sv_err *err)
 {
         struct sv_bytes rest = sv_rd_rest(r);
 
@@ -248,7 +248,7 @@ int sv_cpio_next(struct sv_rd *r, struct sv_cpio_member *out, bool *end, struct 
                 return sv_fail(err, SV_FORMAT, "image.cpio.magic",
                                "expected a newc header (070701)");
         for (int i = 0; i < FIELDS; i++)
-                if (field(r, &f[i], err) < 0)
+                if (read_cpio_field(r, &f[i], err) < 0)
                         return -1;
 
         struct sv_bytes path = sv_rd_bytes(r, f[NAME_SIZE]);
@@ -259,16 +259,17 @@ int sv_cpio_next(struct sv_rd *r, struct sv_cpio_member *out, bool *end, struct 
                 return sv_fail(err, SV_FORMAT, "image.cpio.name",
                                "a member's name is empty or not terminated where its size says");
         path.n--;
-        if (padding(r, err) < 0)
+        if (count_padding(r, err) < 0)
                 return -1;
 
         struct sv_bytes data = sv_rd_bytes(r, f[SIZE]);
 
-        if (sv_rd_ok(r, "image.cpio.short", "cpio member data", err) < 0 || padding(r, err) < 0)
+        if (sv_rd_ok(r, "image.cpio.short", "cpio member data", err) < 0 ||
+            count_padding(r, err) < 0)
                 return -1;
         *end = path.n == strlen(TRAILER) && memcmp(path.p, TRAILER, path.n) == 0;
         if (*end)
-                return zeros_left(r, err);
+                return are_zeros_left(r, err);
         *out = (struct sv_cpio_member){path,     f[MODE],  f[UID],   f[GID],
                                        f[MTIME], f[MAJOR], f[MINOR], data};
         return 0;

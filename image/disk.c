@@ -50,7 +50,7 @@ int sv_disk_kind(const char *path, enum sv_disk_from *kind, struct sv_err *err)
 /* nftw has no argument for its caller. */
 static __thread uint64_t tree_bytes;
 
-static int count(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int count_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
         /* A block for the inode and the directory entry is generous; it pays for extents and
          * bitmaps too. */
@@ -60,10 +60,10 @@ static int count(const char *path, const struct stat *st, int type, struct FTW *
         return 0;
 }
 
-static int default_size(const char *dir, uint64_t *size, struct sv_err *err)
+static int choose_size(const char *dir, uint64_t *size, struct sv_err *err)
 {
         tree_bytes = 0;
-        if (nftw(dir, count, 32, FTW_PHYS) != 0)
+        if (nftw(dir, count_entry, 32, FTW_PHYS) != 0)
                 return sv_fail_errno(err, "image.from", "cannot walk through %s", dir);
         *size = (tree_bytes + tree_bytes / 4 + 64 * MIB) / MIB * MIB;
         return 0;
@@ -77,7 +77,7 @@ static int make_ext4(const char *dir, const char *state, uint64_t size, const ch
         const char *argv[24];
         int n = 0;
 
-        if (!size && default_size(dir, &size, err) < 0)
+        if (!size && choose_size(dir, &size, err) < 0)
                 return -1;
         blocks = sv_asprintf("%llu", (unsigned long long)(size / BLOCK));
         if (state) {
@@ -113,8 +113,8 @@ static int make_ext4(const char *dir, const char *state, uint64_t size, const ch
         return sv_run(argv, "image.filesystem", err);
 }
 
-static int from_tar(const char *tar, uint64_t size, const char *tmp_dir, const char *out,
-                    struct sv_err *err)
+static int make_from_tar(const char *tar, uint64_t size, const char *tmp_dir, const char *out,
+                         struct sv_err *err)
 {
         SV_STR tree = sv_asprintf("%s/tree", tmp_dir);
         SV_STR state = sv_asprintf("%s/owners", tmp_dir);
@@ -142,7 +142,7 @@ static int from_tar(const char *tar, uint64_t size, const char *tmp_dir, const c
         return make_ext4(tree, state, size, out, err);
 }
 
-static int from_raw(const char *raw, uint64_t size, const char *out, struct sv_err *err)
+static int make_from_raw(const char *raw, uint64_t size, const char *out, struct sv_err *err)
 {
         struct stat st;
 
@@ -175,9 +175,9 @@ int sv_disk_make(const char *from, enum sv_disk_from kind, uint64_t size, const 
         case SV_DISK_DIR:
                 return make_ext4(from, NULL, size, out, err);
         case SV_DISK_TAR:
-                return from_tar(from, size, tmp_dir, out, err);
+                return make_from_tar(from, size, tmp_dir, out, err);
         case SV_DISK_RAW:
-                return from_raw(from, size, out, err);
+                return make_from_raw(from, size, out, err);
         }
         return sv_fail(err, SV_USAGE, "image.from", "unknown kind of source");
 }

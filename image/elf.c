@@ -34,7 +34,7 @@ static int read_ident(struct sv_rd *r, struct sv_err *err)
         return 0;
 }
 
-static int note_segment(struct file *f, const struct segment *s, struct sv_err *err)
+static int add_segment(struct file *f, const struct segment *s, struct sv_err *err)
 {
         if (s->type == PT_LOAD) {
                 if (f->n_loads == LOADS_MAX)
@@ -70,15 +70,15 @@ static int read_segments(struct file *f, uint64_t offset, unsigned n, struct sv_
                 s.size = sv_rd_u64le(&r);
                 sv_rd_skip(&r, 16); /* size in memory, alignment */
                 if (sv_rd_ok(&r, "image.elf.segments", "program header table", err) < 0 ||
-                    note_segment(f, &s, err) < 0)
+                    add_segment(f, &s, err) < 0)
                         return -1;
         }
         return 0;
 }
 
 /* The file's bytes of a segment. */
-static int contents(const struct file *f, const struct segment *s, struct sv_bytes *out,
-                    const char *what, struct sv_err *err)
+static int find_contents(const struct file *f, const struct segment *s, struct sv_bytes *out,
+                         const char *what, struct sv_err *err)
 {
         if (s->offset > f->all.n || s->size > f->all.n - s->offset)
                 return sv_fail(err, SV_FORMAT, "image.elf.segments",
@@ -88,8 +88,8 @@ static int contents(const struct file *f, const struct segment *s, struct sv_byt
 }
 
 /* `size` bytes at an address of the loaded image. */
-static int at_address(const struct file *f, uint64_t vaddr, uint64_t size, struct sv_bytes *out,
-                      struct sv_err *err)
+static int find_address(const struct file *f, uint64_t vaddr, uint64_t size, struct sv_bytes *out,
+                        struct sv_err *err)
 {
         for (size_t i = 0; i < f->n_loads; i++) {
                 const struct segment *s = &f->loads[i];
@@ -97,7 +97,7 @@ static int at_address(const struct file *f, uint64_t vaddr, uint64_t size, struc
 
                 if (vaddr < s->vaddr || vaddr - s->vaddr >= s->size)
                         continue;
-                if (contents(f, s, &b, "loaded", err) < 0)
+                if (find_contents(f, s, &b, "loaded", err) < 0)
                         return -1;
                 if (size > b.n - (vaddr - s->vaddr))
                         break;
@@ -163,12 +163,12 @@ static int read_names(const struct file *f, struct sv_elf *out, struct sv_err *e
         struct dynamic d = {0};
         struct sv_bytes table = SV_BYTES_NULL, strings = SV_BYTES_NULL;
 
-        if (contents(f, &f->dynamic, &table, "dynamic", err) < 0 ||
+        if (find_contents(f, &f->dynamic, &table, "dynamic", err) < 0 ||
             read_dynamic(table, &d, err) < 0)
                 return -1;
         if (!d.n_needed && !d.has_soname)
                 return 0;
-        if (at_address(f, d.strtab, d.strsz, &strings, err) < 0)
+        if (find_address(f, d.strtab, d.strsz, &strings, err) < 0)
                 return -1;
         if (d.has_soname && !(out->soname = string_at(strings, d.soname, err)))
                 return -1;
@@ -189,7 +189,7 @@ static int read_interp(const struct file *f, struct sv_elf *out, struct sv_err *
 {
         struct sv_bytes b = SV_BYTES_NULL;
 
-        if (contents(f, &f->interp, &b, "interpreter", err) < 0)
+        if (find_contents(f, &f->interp, &b, "interpreter", err) < 0)
                 return -1;
         if (b.n < 2 || b.p[0] != '/' || memchr(b.p, 0, b.n) != b.p + b.n - 1)
                 return sv_fail(err, SV_FORMAT, "image.elf.interp",

@@ -14,7 +14,7 @@
 
 /* A private folder beside the image: the file in it is renamed to its name at the end, within one
  * file system. */
-static char *work_dir(const char *out, struct sv_err *err)
+static char *make_work_dir(const char *out, struct sv_err *err)
 {
         char *dir = sv_asprintf("%s.new.XXXXXX", out);
 
@@ -25,7 +25,7 @@ static char *work_dir(const char *out, struct sv_err *err)
         return NULL;
 }
 
-static int read_head(const char *path, struct sv_buf *head, struct sv_err *err)
+static int read_disk_head(const char *path, struct sv_buf *head, struct sv_err *err)
 {
         SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
         uint8_t *p = sv_buf_grow(head, SV_LUKS_DATA_OFFSET);
@@ -46,9 +46,13 @@ static int encrypt_and_deliver(const struct sv_encrypt_in *in, const char *image
         SV_BUF head = SV_BUF_NULL;
         struct sv_binding binding;
 
-        if (!key || sv_luks_encrypt(image, key, err) < 0 || sv_luks_try(image, key, err) < 0)
+        if (!key)
                 return -1;
-        if (read_head(image, &head, err) < 0 ||
+        if (sv_luks_encrypt(image, key, err) < 0)
+                return -1;
+        if (sv_luks_try(image, key, err) < 0)
+                return -1;
+        if (read_disk_head(image, &head, err) < 0 ||
             sv_binding_of(sv_buf_bytes(&head), &binding, err) < 0)
                 return -1;
         resource = sv_binding_pack(&binding, key, err);
@@ -73,7 +77,7 @@ static int sync_file(const char *path, uint64_t *size, struct sv_err *err)
         return 0;
 }
 
-static int place(const struct sv_encrypt_in *in, const char *image, struct sv_err *err)
+static int place_image(const struct sv_encrypt_in *in, const char *image, struct sv_err *err)
 {
         if (rename(image, in->out) == 0)
                 return 0;
@@ -82,8 +86,8 @@ static int place(const struct sv_encrypt_in *in, const char *image, struct sv_er
         return -1;
 }
 
-static int make_in(const struct sv_encrypt_in *in, const char *dir, struct sv_encrypt_out *out,
-                   struct sv_err *err)
+static int encrypt_in(const struct sv_encrypt_in *in, const char *dir, struct sv_encrypt_out *out,
+                      struct sv_err *err)
 {
         SV_STR image = sv_asprintf("%s/image", dir);
         SV_STR tmp = sv_asprintf("%s/unpacked", dir);
@@ -102,7 +106,7 @@ static int make_in(const struct sv_encrypt_in *in, const char *dir, struct sv_en
                 in->withdraw(in->arg);
                 return -1;
         }
-        return place(in, image, err);
+        return place_image(in, image, err);
 }
 
 int sv_encrypt(const struct sv_encrypt_in *in, struct sv_encrypt_out *out, struct sv_err *err)
@@ -122,10 +126,10 @@ int sv_encrypt(const struct sv_encrypt_in *in, struct sv_encrypt_out *out, struc
                         err, SV_USAGE, "image.size",
                         "--size must be 32 MiB or more: the LUKS2 header takes 16 MiB of it");
         sv_run_catch_signals();
-        dir = work_dir(in->out, err);
+        dir = make_work_dir(in->out, err);
         if (!dir)
                 return -1;
-        r = make_in(in, dir, &result, err);
+        r = encrypt_in(in, dir, &result, err);
         sv_remove_tree(dir, &ignored);
         if (r == 0)
                 *out = result;

@@ -212,8 +212,13 @@ static int add_frame(struct sv_cpio *tree, struct sv_err *err)
 
 int sv_initrd_tree(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
-        if (add_frame(tree, err) < 0 || add_agent(in, tree, err) < 0 || add_ca(in, tree, err) < 0 ||
-            add_quote_port(in, tree, err) < 0)
+        if (add_frame(tree, err) < 0)
+                return -1;
+        if (add_agent(in, tree, err) < 0)
+                return -1;
+        if (add_ca(in, tree, err) < 0)
+                return -1;
+        if (add_quote_port(in, tree, err) < 0)
                 return -1;
         return add_modules(in, tree, err);
 }

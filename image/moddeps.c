@@ -46,7 +46,7 @@ void sv_moddeps_free(struct sv_moddeps *m)
         *m = (struct sv_moddeps)SV_MODDEPS_NULL;
 }
 
-static bool path_ok(const char *path)
+static bool is_module_path(const char *path)
 {
         if (path[0] == '/' || strstr(path, "//"))
                 return false;
@@ -57,12 +57,12 @@ static bool path_ok(const char *path)
         return true;
 }
 
-static int bad_line(struct sv_err *err, size_t line, const char *what)
+static int fail_line(struct sv_err *err, size_t line, const char *what)
 {
         return sv_fail(err, SV_FORMAT, "image.modules.dep", "modules.dep line %zu: %s", line, what);
 }
 
-static int first_pass(char *text, char **rests, struct sv_moddeps *m, struct sv_err *err)
+static int add_names(char *text, char **rests, struct sv_moddeps *m, struct sv_err *err)
 {
         char *save = NULL;
 
@@ -71,33 +71,33 @@ static int first_pass(char *text, char **rests, struct sv_moddeps *m, struct sv_
                 struct sv_moddep *d = &m->list[m->n];
 
                 if (!colon || (colon[1] && colon[1] != ' '))
-                        return bad_line(err, m->n + 1, "expected \"path: paths\"");
+                        return fail_line(err, m->n + 1, "expected \"path: paths\"");
                 *colon = 0;
-                if (!path_ok(line) || !(d->name = sv_module_name(line)))
-                        return bad_line(err, m->n + 1,
-                                        "the path is not that of a module below the directory");
+                if (!is_module_path(line) || !(d->name = sv_module_name(line)))
+                        return fail_line(err, m->n + 1,
+                                         "the path is not that of a module below the directory");
                 d->path = sv_asprintf("%s", line);
                 rests[m->n++] = colon + 1;
         }
         return 0;
 }
 
-static int by_path(const void *a, const void *b)
+static int compare_modules(const void *a, const void *b)
 {
         return strcmp((*(const struct sv_moddep *const *)a)->path,
                       (*(const struct sv_moddep *const *)b)->path);
 }
 
-static int second_pass(char **rests, const struct sv_moddep **sorted, struct sv_moddeps *m,
-                       struct sv_err *err)
+static int add_dependencies(char **rests, const struct sv_moddep **sorted, struct sv_moddeps *m,
+                            struct sv_err *err)
 {
         for (size_t i = 0; i < m->n; i++)
                 sorted[i] = &m->list[i];
-        qsort(sorted, m->n, sizeof(*sorted), by_path);
+        qsort(sorted, m->n, sizeof(*sorted), compare_modules);
         for (size_t i = 1; i < m->n; i++)
                 if (strcmp(sorted[i - 1]->path, sorted[i]->path) == 0)
-                        return bad_line(err, (size_t)(sorted[i] - m->list) + 1,
-                                        "a module has two lines");
+                        return fail_line(err, (size_t)(sorted[i] - m->list) + 1,
+                                         "a module has two lines");
         for (size_t i = 0; i < m->n; i++) {
                 struct sv_moddep *d = &m->list[i];
                 char *save = NULL;
@@ -106,12 +106,12 @@ static int second_pass(char **rests, const struct sv_moddep **sorted, struct sv_
                      word = strtok_r(NULL, " ", &save)) {
                         const struct sv_moddep key = {.path = word}, *p = &key;
                         const struct sv_moddep **found =
-                                bsearch(&p, sorted, m->n, sizeof(*sorted), by_path);
+                                bsearch(&p, sorted, m->n, sizeof(*sorted), compare_modules);
                         size_t *deps =
                                 found ? reallocarray(d->deps, d->n_deps + 1, sizeof(*deps)) : NULL;
 
                         if (!found)
-                                return bad_line(err, i + 1, "needs a module that has no line");
+                                return fail_line(err, i + 1, "needs a module that has no line");
                         if (!deps)
                                 return sv_fail(err, SV_SYSTEM, "base.memory",
                                                "no memory for a dependency");
@@ -131,8 +131,8 @@ static int parse_lines(char *text, size_t lines, struct sv_moddeps *m, struct sv
         m->list = calloc(lines, sizeof(*m->list));
         if (!rests || !sorted || !m->list)
                 r = sv_fail(err, SV_SYSTEM, "base.memory", "no memory for modules.dep");
-        else if ((r = first_pass(text, rests, m, err)) == 0 && m->n)
-                r = second_pass(rests, sorted, m, err);
+        else if ((r = add_names(text, rests, m, err)) == 0 && m->n)
+                r = add_dependencies(rests, sorted, m, err);
         free(rests);
         free(sorted);
         return r;
@@ -177,8 +177,8 @@ const struct sv_moddep *sv_moddeps_find(const struct sv_moddeps *m, const char *
         return NULL;
 }
 
-static int visit(struct sv_moddeps *m, size_t i, unsigned depth, const struct sv_moddep **order,
-                 size_t *n, struct sv_err *err)
+static int visit_module(struct sv_moddeps *m, size_t i, unsigned depth,
+                        const struct sv_moddep **order, size_t *n, struct sv_err *err)
 {
         struct sv_moddep *d = &m->list[i];
 
@@ -190,7 +190,7 @@ static int visit(struct sv_moddeps *m, size_t i, unsigned depth, const struct sv
                                d->name);
         d->mark = ACTIVE;
         for (size_t k = 0; k < d->n_deps; k++)
-                if (visit(m, d->deps[k], depth + 1, order, n, err) < 0)
+                if (visit_module(m, d->deps[k], depth + 1, order, n, err) < 0)
                         return -1;
         d->mark = DONE;
         order[(*n)++] = d;
@@ -200,5 +200,5 @@ static int visit(struct sv_moddeps *m, size_t i, unsigned depth, const struct sv
 int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module,
                      const struct sv_moddep **order, size_t *n, struct sv_err *err)
 {
-        return visit(m, (size_t)(module - m->list), 0, order, n, err);
+        return visit_module(m, (size_t)(module - m->list), 0, order, n, err);
 }

@@ -36,7 +36,7 @@ int sv_run_interrupted(void)
         return interrupted != 0;
 }
 
-static _Noreturn void child(const char *const *argv, int out)
+static _Noreturn void run_child(const char *const *argv, int out)
 {
         const char *path = getenv("PATH");
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -55,7 +55,7 @@ static _Noreturn void child(const char *const *argv, int out)
 }
 
 /* Reads until the end; keeps the beginning of the last line that is not blank. */
-static void drain(int fd, pid_t pid, char *last, size_t size)
+static void read_output(int fd, pid_t pid, char *last, size_t size)
 {
         char piece[4096];
         size_t n = 0, total = 0;
@@ -85,7 +85,7 @@ static void drain(int fd, pid_t pid, char *last, size_t size)
         }
 }
 
-static int wait_for(pid_t pid)
+static int wait_for_child(pid_t pid)
 {
         int status = 0;
 
@@ -107,14 +107,14 @@ int sv_run(const char *const *argv, const char *check, struct sv_err *err)
                 return sv_fail_errno(err, "image.run", "cannot make a pipe");
         pid = fork();
         if (pid == 0)
-                child(argv, p[1]);
+                run_child(argv, p[1]);
         close(p[1]);
         if (pid > 0)
-                drain(p[0], pid, last, sizeof(last));
+                read_output(p[0], pid, last, sizeof(last));
         close(p[0]);
         if (pid < 0)
                 return sv_fail_errno(err, "image.run", "cannot start %s", argv[0]);
-        status = wait_for(pid);
+        status = wait_for_child(pid);
         if (interrupted)
                 return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
         if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Other people's programs (mke2fs, tar, fakeroot), run quietly. */
+/* Runs programs of the system (mke2fs, tar, fakeroot) without their output. */
 #pragma once
 
 #include "base/core/err.h"

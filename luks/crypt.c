@@ -29,7 +29,7 @@ struct voice {
         char last[256];
 };
 
-static void on_log(int level, const char *msg, void *arg)
+static void keep_log(int level, const char *msg, void *arg)
 {
         struct voice *v = arg;
 
@@ -37,15 +37,15 @@ static void on_log(int level, const char *msg, void *arg)
                 snprintf(v->last, sizeof(v->last), "%.*s", (int)strcspn(msg, "\n"), msg);
 }
 
-static int lib_fail(struct sv_err *err, const struct voice *v, int r, const char *what)
+static int fail_crypt(struct sv_err *err, const struct voice *v, int r, const char *what)
 {
         return sv_fail(err, SV_SYSTEM, "luks.encrypt", "%s: %s", what,
                        v->last[0] ? v->last : strerror(-r));
 }
 
 /* The header is first made apart, over the data as it is. */
-static int format_apart(struct crypt_device *cd, const char *data, struct sv_secret *key,
-                        const struct voice *v, struct sv_err *err)
+static int format_detached(struct crypt_device *cd, const char *data, struct sv_secret *key,
+                           const struct voice *v, struct sv_err *err)
 {
         const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_PBKDF2,
                                                .hash = "sha512",
@@ -69,12 +69,12 @@ static int format_apart(struct crypt_device *cd, const char *data, struct sv_sec
         if ((r = crypt_set_data_offset(cd, SECTORS)) < 0 ||
             (r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", NULL, NULL, KEY_BITS / 8,
                               &luks2)) < 0)
-                return lib_fail(err, v, r, "cannot make a LUKS2 header");
+                return fail_crypt(err, v, r, "cannot make a LUKS2 header");
         if ((r = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, pass, n)) < 0)
-                return lib_fail(err, v, r, "cannot make a key slot");
+                return fail_crypt(err, v, r, "cannot make a key slot");
         if ((r = crypt_reencrypt_init_by_passphrase(cd, NULL, pass, n, CRYPT_ANY_SLOT, 0, "aes",
                                                     "xts-plain64", &move)) < 0)
-                return lib_fail(err, v, r, "cannot begin to encrypt");
+                return fail_crypt(err, v, r, "cannot begin to encrypt");
         return 0;
 }
 
@@ -86,10 +86,10 @@ static int make_header(const char *header, const char *data, struct sv_secret *k
         int r = crypt_init(&cd, header);
 
         if (r < 0)
-                return lib_fail(err, &v, r, "cannot open the new header");
-        crypt_set_log_callback(cd, on_log, &v);
+                return fail_crypt(err, &v, r, "cannot open the new header");
+        crypt_set_log_callback(cd, keep_log, &v);
         crypt_set_rng_type(cd, CRYPT_RNG_URANDOM);
-        return format_apart(cd, data, key, &v, err);
+        return format_detached(cd, data, key, &v, err);
 }
 
 /* Put the header in front of the data and let the library work through it. */
@@ -107,17 +107,17 @@ static int encrypt_data(const char *header, const char *data, struct sv_secret *
         int r = crypt_init(&cd, data);
 
         if (r < 0)
-                return lib_fail(err, &v, r, "cannot open the image");
-        crypt_set_log_callback(cd, on_log, &v);
+                return fail_crypt(err, &v, r, "cannot open the image");
+        crypt_set_log_callback(cd, keep_log, &v);
         crypt_set_rng_type(cd, CRYPT_RNG_URANDOM);
         if ((r = crypt_header_restore(cd, CRYPT_LUKS2, header)) < 0 ||
             (r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
-                return lib_fail(err, &v, r, "cannot write the header");
+                return fail_crypt(err, &v, r, "cannot write the header");
         r = crypt_reencrypt_init_by_passphrase(cd, NULL, (const char *)sv_secret_reveal(key),
                                                sv_secret_size(key), CRYPT_ANY_SLOT, CRYPT_ANY_SLOT,
                                                NULL, NULL, &resume);
         if (r < 0 || (r = crypt_reencrypt_run(cd, NULL, NULL)) < 0)
-                return lib_fail(err, &v, r, "cannot encrypt");
+                return fail_crypt(err, &v, r, "cannot encrypt");
         return 0;
 }
 
@@ -167,7 +167,7 @@ int sv_luks_try(const char *path, struct sv_secret *key, struct sv_err *err)
         if (r < 0)
                 return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open %s: %s", path,
                                strerror(-r));
-        crypt_set_log_callback(cd, on_log, &v);
+        crypt_set_log_callback(cd, keep_log, &v);
         if ((r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
                 return sv_fail(err, SV_FORMAT, "luks.header", "%s is no LUKS2 volume", path);
         r = crypt_activate_by_passphrase(cd, NULL, CRYPT_ANY_SLOT,

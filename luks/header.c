@@ -15,7 +15,7 @@
 /* SV_LUKS_DATA_OFFSET of luks/crypt.h; this file does not see the library's pair */
 #define DATA_OFFSET (16u << 20)
 
-static int terminated(struct sv_rd *r, size_t n, char *out, size_t size, struct sv_err *err)
+static int is_terminated(struct sv_rd *r, size_t n, char *out, size_t size, struct sv_err *err)
 {
         struct sv_bytes b = sv_rd_bytes(r, n);
         size_t len = b.n ? strnlen((const char *)b.p, b.n) : 0;
@@ -53,12 +53,12 @@ static int parse_binary(struct sv_bytes head, struct sv_luks_header *h, struct s
                                "a header of %llu bytes is not one of ours",
                                (unsigned long long)size);
         sv_rd_skip(&r, 8); /* sequence number: covered by the digest */
-        if (terminated(&r, 48, label, sizeof(label), err) < 0 ||
-            terminated(&r, 32, alg, sizeof(alg), err) < 0)
+        if (is_terminated(&r, 48, label, sizeof(label), err) < 0 ||
+            is_terminated(&r, 32, alg, sizeof(alg), err) < 0)
                 return -1;
         sv_rd_skip(&r, 64); /* salt */
-        if (terminated(&r, 40, h->uuid, sizeof(h->uuid), err) < 0 ||
-            terminated(&r, 48, subsystem, sizeof(subsystem), err) < 0)
+        if (is_terminated(&r, 40, h->uuid, sizeof(h->uuid), err) < 0 ||
+            is_terminated(&r, 48, subsystem, sizeof(subsystem), err) < 0)
                 return -1;
 
         uint64_t offset = sv_rd_u64be(&r);
@@ -179,7 +179,8 @@ static int check_bytes(const struct sv_json *meta, const char *pointer, size_t n
 }
 
 /* LUKS2 writes 64-bit numbers as decimal strings. */
-static int decimal(const struct sv_json *meta, const char *pointer, size_t *out, struct sv_err *err)
+static int parse_decimal(const struct sv_json *meta, const char *pointer, size_t *out,
+                         struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_pointer(meta, pointer));
         size_t v = 0, n = text ? strlen(text) : 0;
@@ -205,14 +206,19 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
         if (sv_json_parse(sv_bytes(area.p, n), "luks.header", &meta, err) < 0 ||
             check_profile(meta, err) < 0)
                 return -1;
-        if (check_bytes(meta, "/keyslots/0/kdf/salt", 32, "luks.header.kdf", err) < 0 ||
-            check_bytes(meta, "/digests/0/salt", 32, "luks.header.digest", err) < 0 ||
-            check_bytes(meta, "/digests/0/digest", 64, "luks.header.digest", err) < 0)
+        if (check_bytes(meta, "/keyslots/0/kdf/salt", 32, "luks.header.kdf", err) < 0)
                 return -1;
-        if (decimal(meta, "/config/json_size", &json_size, err) < 0 ||
-            decimal(meta, "/config/keyslots_size", &keyslots_size, err) < 0 ||
-            decimal(meta, "/keyslots/0/area/offset", &h->area_offset, err) < 0 ||
-            decimal(meta, "/keyslots/0/area/size", &h->area_size, err) < 0)
+        if (check_bytes(meta, "/digests/0/salt", 32, "luks.header.digest", err) < 0)
+                return -1;
+        if (check_bytes(meta, "/digests/0/digest", 64, "luks.header.digest", err) < 0)
+                return -1;
+        if (parse_decimal(meta, "/config/json_size", &json_size, err) < 0)
+                return -1;
+        if (parse_decimal(meta, "/config/keyslots_size", &keyslots_size, err) < 0)
+                return -1;
+        if (parse_decimal(meta, "/keyslots/0/area/offset", &h->area_offset, err) < 0)
+                return -1;
+        if (parse_decimal(meta, "/keyslots/0/area/size", &h->area_size, err) < 0)
                 return -1;
         if (json_size != area.n || keyslots_size != DATA_OFFSET - 2 * h->size)
                 return sv_fail(err, SV_FORMAT, "luks.header.config",
@@ -233,11 +239,16 @@ static int check_checksum(struct sv_bytes head, size_t size, struct sv_err *err)
         uint8_t digest[SV_DIGEST_MAX] = {0};
         SV_HASH *hash = sv_hash_new(SV_SHA256, err);
 
-        if (!hash || sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0 ||
-            sv_hash_put(hash, sv_bytes(zeros, CSUM_SIZE), err) < 0 ||
-            sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, size - CSUM_AT - CSUM_SIZE),
-                        err) < 0 ||
-            sv_hash_end(hash, digest, err) < 0)
+        if (!hash)
+                return -1;
+        if (sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0)
+                return -1;
+        if (sv_hash_put(hash, sv_bytes(zeros, CSUM_SIZE), err) < 0)
+                return -1;
+        if (sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, size - CSUM_AT - CSUM_SIZE),
+                        err) < 0)
+                return -1;
+        if (sv_hash_end(hash, digest, err) < 0)
                 return -1;
         if (!sv_bytes_eq(sv_bytes(digest, CSUM_SIZE), sv_bytes(head.p + CSUM_AT, CSUM_SIZE)))
                 return sv_fail(err, SV_FORMAT, "luks.header.checksum",

@@ -9,7 +9,7 @@
 #include "luks/crypt.h"
 #include "luks/open.h"
 
-static void on_log(int level, const char *msg, void *arg)
+static void drop_log(int level, const char *msg, void *arg)
 {
         char *last = arg;
 
@@ -17,13 +17,13 @@ static void on_log(int level, const char *msg, void *arg)
                 snprintf(last, 256, "%.*s", (int)strcspn(msg, "\n"), msg);
 }
 
-static int activate(struct crypt_device *cd, const char *device, const char *name, uint32_t flags,
-                    struct sv_secret *key, struct sv_err *err)
+static int activate_volume(struct crypt_device *cd, const char *device, const char *name,
+                           uint32_t flags, struct sv_secret *key, struct sv_err *err)
 {
         char last[256] = "";
         int r;
 
-        crypt_set_log_callback(cd, on_log, last);
+        crypt_set_log_callback(cd, drop_log, last);
         /* Nobody else is here, and there is no /run/cryptsetup to lock in. */
         crypt_metadata_locking(cd, 0);
         if ((r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
@@ -63,7 +63,8 @@ int sv_luks_open(struct sv_bytes header, const char *device, const char *name, b
         if (r < 0)
                 return sv_fail(err, SV_SYSTEM, "luks.open", "cannot open the header in memory: %s",
                                strerror(-r));
-        r = activate(cd, device, name, discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0, key, err);
+        r = activate_volume(cd, device, name, discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0, key,
+                            err);
         crypt_free(cd);
         return r;
 }

@@ -80,7 +80,7 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
 }
 
 /* "vek network, ca cache": for the audit record. */
-static void say_collateral(struct sv_request *r, const struct sv_fetched *used)
+static void record_collateral(struct sv_request *r, const struct sv_fetched *used)
 {
         SV_BUF text = SV_BUF_NULL;
 
@@ -94,9 +94,11 @@ static void say_collateral(struct sv_request *r, const struct sv_fetched *used)
                 sv_json_set_str(r->audit, "collateral", sv_buf_str(&text));
 }
 
-/* With what the evidence needs and does not bring, when the configuration says from where. */
-static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct sv_verify_in *in,
-                    struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
+/* Fetches the collateral that the evidence needs and does not bring, where the configuration names
+ * a source. */
+static int appraise_evidence(struct sv_request *r, const struct sv_tee *tee,
+                             const struct sv_verify_in *in, struct sv_json **claims,
+                             struct sv_verdict *verdict, struct sv_err *err)
 {
         const struct sv_broker_collateral *c = &r->broker->config.collateral;
         struct sv_fetch fetch = {.cache = c->cache,
@@ -111,7 +113,7 @@ static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct
                 return sv_appraise(tee, in, NULL, claims, verdict, err);
         sv_fetch_defaults(&fetch);
         rc = sv_fetch_appraise(&fetch, tee, in, NULL, claims, verdict, &used, err);
-        say_collateral(r, &used);
+        record_collateral(r, &used);
         return rc;
 }
 
@@ -142,7 +144,7 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
         if (secret.n)
                 sv_blobs_add(&blobs, tee->secret_kind, secret);
         in.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        rc = appraise(r, tee, &in, claims, verdict, err);
+        rc = appraise_evidence(r, tee, &in, claims, verdict, err);
         if (sv_memory_hits(in.memory) > hits)
                 sv_json_set_bool(r->audit, "known", true);
         sv_broker_offer_share(r->broker);
@@ -171,8 +173,8 @@ static int write_token(struct sv_request *r, const struct sv_tee *tee,
         return sv_ear_sign(&ear, r->broker->token_key, NULL, token, err);
 }
 
-static int attest(struct sv_request *r, const char *id, const struct sv_session *session,
-                  const struct sv_kbs_attestation *m, struct sv_err *err)
+static int attest_session(struct sv_request *r, const char *id, const struct sv_session *session,
+                          const struct sv_kbs_attestation *m, struct sv_err *err)
 {
         const struct sv_tee *tee = sv_tee_find_kbs(session->tee);
         SV_STR aad = sv_asprintf("session %s", id);
@@ -234,7 +236,7 @@ int sv_handle_attest(struct sv_request *r, struct sv_err *err)
         r->error = "AttestationError";
         sv_json_set_str(r->audit, "tee", session.tee);
         if (sv_kbs_parse_attestation(sv_buf_bytes(&r->msg->body), &m, err) < 0 ||
-            attest(r, id, &session, &m, err) < 0)
+            attest_session(r, id, &session, &m, err) < 0)
                 return -1;
         r->outcome = "attested";
         if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)

@@ -48,8 +48,8 @@ static const struct sv_tee *find_claims(const struct sv_json *payload,
 }
 
 /* One line: which rules held, and what the proof cannot show. */
-static void set_grounds(struct sv_request *r, const struct sv_policy *policy,
-                        const struct sv_verdict *verdict)
+static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
+                           const struct sv_verdict *verdict)
 {
         SV_BUF rules = SV_BUF_NULL, limits = SV_BUF_NULL, line = SV_BUF_NULL;
         size_t n = sv_json_len(verdict->reasons);
@@ -72,9 +72,9 @@ static void set_grounds(struct sv_request *r, const struct sv_policy *policy,
         sv_json_set_str(r->audit, "grounds", sv_buf_str(&line));
 }
 
-/* For people at the guest's console: what the audit record says. A field holds printable ASCII; the
- * words of a policy may not. */
-static int tell_grounds(struct sv_request *r, struct sv_err *err)
+/* The reasons of the audit record, for the guest's console. A header field holds printable ASCII
+ * only, a policy's text may hold more. */
+static int send_reasons(struct sv_request *r, struct sv_err *err)
 {
         SV_STR text = sv_asprintf("%.1000s", sv_json_str(sv_json_get(r->audit, "grounds")));
 
@@ -108,20 +108,22 @@ static int check_policy(struct sv_request *r, const struct sv_tee *tee,
                 return sv_fail(err, SV_POLICY, "policy.resource",
                                "the policy is for another resource");
         rc = sv_policy_evaluate(policy, claims, &verdict, err);
-        set_grounds(r, policy, &verdict);
+        record_reasons(r, policy, &verdict);
         return rc;
 }
 
-static int seal_to(struct sv_request *r, const struct sv_json *payload, struct sv_err *err)
+static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, struct sv_err *err)
 {
         SV_BUF sealed = SV_BUF_NULL;
         SV_KBS_PUBKEY pubkey = {{0}};
         SV_SECRET *plain = NULL;
         SV_KEY *key = NULL;
 
-        if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0 ||
-            sv_kbs_pubkey_to_key(&pubkey, &key, err) < 0 ||
-            r->broker->store->ops->get_resource(r->broker->store, r->resource, &sealed, err) < 0)
+        if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0)
+                return -1;
+        if (sv_kbs_pubkey_to_key(&pubkey, &key, err) < 0)
+                return -1;
+        if (r->broker->store->ops->get_resource(r->broker->store, r->resource, &sealed, err) < 0)
                 return -1;
         plain = sv_broker_unseal(r->broker, r->resource, sv_buf_bytes(&sealed), err);
         return plain ? sv_jwe_seal(key, plain, &r->answer.body, err) : -1;
@@ -150,9 +152,9 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         if (ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", ek_cn);
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */
-        if (check_policy(r, tee, claims, err) < 0 || seal_to(r, payload, err) < 0)
+        if (check_policy(r, tee, claims, err) < 0 || seal_to_guest(r, payload, err) < 0)
                 return -1;
-        if (tell_grounds(r, err) < 0 ||
+        if (send_reasons(r, err) < 0 ||
             sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)
                 return -1;
         r->outcome = "released";

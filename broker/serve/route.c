@@ -36,7 +36,7 @@ static const struct route {
 
 /* "repo/type/tag", each part a name; nothing that a file system or another broker would read
  * differently. */
-static bool take_resource(const char *text, size_t n, char out[3 * 64])
+static bool parse_resource(const char *text, size_t n, char out[3 * 64])
 {
         int parts = 1;
 
@@ -73,7 +73,7 @@ static const struct route *find_route(struct sv_request *r, struct sv_err *err)
                 if (tail ? n <= len || strncmp(target, c->path, len)
                          : n != len || strncmp(target, c->path, n))
                         continue;
-                if (tail && !take_resource(target + len, n - len, r->resource)) {
+                if (tail && !parse_resource(target + len, n - len, r->resource)) {
                         r->resource[0] = '\0';
                         continue;
                 }
@@ -149,7 +149,7 @@ static int write_audit(struct sv_request *r, const char *action, const struct sv
         return 0;
 }
 
-static const char *error_name(const struct sv_request *r, const struct sv_err *err)
+static const char *choose_error_name(const struct sv_request *r, const struct sv_err *err)
 {
         static const char *const by_class[] = {[SV_USAGE] = "PluginNotFound",
                                                [SV_SYSTEM] = "PluginInternalError",
@@ -162,7 +162,7 @@ static const char *error_name(const struct sv_request *r, const struct sv_err *e
 
 /* Refusals are 401 and absent things 404, as clients of the protocol expect; the body says more
  * (docs/FORMATS.md). */
-static int status_of(const struct sv_request *r, const struct sv_err *err)
+static int choose_status(const struct sv_request *r, const struct sv_err *err)
 {
         if (r->error && !strncmp(r->error, "Token", 5) && err->class != SV_SYSTEM)
                 return 401; /* "begin again", whatever was wrong with what was shown */
@@ -190,9 +190,9 @@ static void set_answer(struct sv_request *r, int status)
 void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
 {
         sv_http_msg_free(&r->answer);
-        set_answer(r, status_of(r, err));
+        set_answer(r, choose_status(r, err));
         sv_http_add(&r->answer, "Content-Type", "application/json", NULL);
-        sv_kbs_write_error(error_name(r, err), err, &r->answer.body);
+        sv_kbs_write_error(choose_error_name(r, err), err, &r->answer.body);
 }
 
 void sv_broker_handle(struct sv_request *r)

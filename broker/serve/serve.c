@@ -49,7 +49,7 @@ static int answer_one(struct sv_broker *b, struct sv_tls *t, const char *peer, b
         __attribute__((cleanup(sv_request_free))) struct sv_request r = {
                 .broker = b, .msg = &msg, .peer = peer, .now = time(NULL), .query = ""};
         struct sv_err err = SV_ERR_NULL;
-        const char *wish;
+        const char *connection;
         bool closed;
         int rc;
 
@@ -59,12 +59,12 @@ static int answer_one(struct sv_broker *b, struct sv_tls *t, const char *peer, b
         if (rc == 0 && closed)
                 return 0;
         if (rc < 0 && err.class != SV_FORMAT)
-                return -1; /* nobody is there to be answered */
+                return -1; /* the connection is gone, so no answer */
         if (rc < 0) {
                 sv_broker_refuse(&r, &err);
         } else {
-                wish = sv_http_field(&msg, "Connection");
-                *keep = !last && !draining && !(wish && !strcasecmp(wish, "close"));
+                connection = sv_http_field(&msg, "Connection");
+                *keep = !last && !draining && !(connection && !strcasecmp(connection, "close"));
                 sv_broker_handle(&r);
         }
         if (!*keep && sv_http_add(&r.answer, "Connection", "close", &err) < 0)
@@ -108,7 +108,7 @@ struct children {
         size_t n, max;
 };
 
-static void reap(struct children *c)
+static void reap_children(struct children *c)
 {
         pid_t pid;
         int status;
@@ -151,7 +151,7 @@ static void accept_one(struct sv_broker *b, int listener, int signals, struct ch
         _exit(0);
 }
 
-static void drain(struct children *c, int signals)
+static void end_children(struct children *c, int signals)
 {
         struct pollfd p = {.fd = signals, .events = POLLIN};
         struct signalfd_siginfo info;
@@ -160,7 +160,7 @@ static void drain(struct children *c, int signals)
         for (size_t i = 0; i < c->n; i++)
                 kill(c->list[i], SIGTERM);
         while (c->n && time(NULL) < end) {
-                reap(c);
+                reap_children(c);
                 if (c->n && poll(&p, 1, 200) > 0 && read(signals, &info, sizeof(info)) < 0)
                         break;
         }
@@ -173,8 +173,8 @@ static void drain(struct children *c, int signals)
         }
 }
 
-static int listen_loop(struct sv_broker *b, int listener, int signals, struct children *c,
-                       struct sv_err *err)
+static int serve_listener(struct sv_broker *b, int listener, int signals, struct children *c,
+                          struct sv_err *err)
 {
         for (;;) {
                 /* At the cap new connections wait in the kernel's queue. */
@@ -190,7 +190,7 @@ static int listen_loop(struct sv_broker *b, int listener, int signals, struct ch
                 if (p[0].revents && read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
                         if (info.ssi_signo != SIGCHLD)
                                 return 0;
-                        reap(c);
+                        reap_children(c);
                         sv_broker_take_share(b, time(NULL));
                 }
                 if (p[1].revents)
@@ -241,10 +241,10 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
                 return sv_fail_errno(err, "base.memory", "no memory for %zu connections", c.max);
         sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)port,
                 sv_hex(sv_bytes(b->pin, 32), pin));
-        rc = listen_loop(b, listener, signals, &c, err);
+        rc = serve_listener(b, listener, signals, &c, err);
         close(listener);
         listener = -1;
-        drain(&c, signals);
+        end_children(&c, signals);
         free(c.list);
         return rc;
 }

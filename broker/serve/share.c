@@ -43,7 +43,7 @@ static bool lock_slot(int fd, short type)
         return fcntl(fd, F_SETLK, &l) == 0;
 }
 
-static size_t offer_size(int fd)
+static size_t get_offer_size(int fd)
 {
         struct stat st;
 
@@ -56,7 +56,7 @@ void sv_broker_offer_share(struct sv_broker *b)
 
         if (!b->memory || !sv_memory_lesson(b->memory, &raw) || !lock_slot(b->slot, F_WRLCK))
                 return;
-        if (!offer_size(b->slot) && pwrite(b->slot, raw.p, raw.n, 0) != (ssize_t)raw.n)
+        if (!get_offer_size(b->slot) && pwrite(b->slot, raw.p, raw.n, 0) != (ssize_t)raw.n)
                 (void)!ftruncate(b->slot, 0);
         lock_slot(b->slot, F_UNLCK);
 }
@@ -67,9 +67,9 @@ static bool take_offer(int fd, struct sv_buf *raw)
         size_t n;
         bool ok;
 
-        if (!offer_size(fd) || !lock_slot(fd, F_WRLCK))
+        if (!get_offer_size(fd) || !lock_slot(fd, F_WRLCK))
                 return false;
-        n = offer_size(fd);
+        n = get_offer_size(fd);
         ok = n && n <= OFFER_MAX && sv_buf_grow(raw, n) && pread(fd, raw->p, n, 0) == (ssize_t)n;
         (void)!ftruncate(fd, 0);
         lock_slot(fd, F_UNLCK);

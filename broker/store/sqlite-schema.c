@@ -61,7 +61,7 @@ static const struct sv_sqlite_step steps[] = {
          fill_anchors},
 };
 
-static int read_version(struct sv_store *s, int64_t *version, struct sv_err *err)
+static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s, "PRAGMA user_version", err, "");
 
@@ -79,7 +79,7 @@ static int run_steps(struct sv_store *s, const struct sv_sqlite_step *list, int 
         char set[64];
         int64_t version;
 
-        if (read_version(s, &version, err) < 0)
+        if (read_schema_version(s, &version, err) < 0)
                 return -1;
         for (; version < n; version++) {
                 if (sv_sqlite_exec(s, list[version].sql, err) < 0)
@@ -96,7 +96,7 @@ int sv_sqlite_migrate(struct sv_store *s, const struct sv_sqlite_step *list, int
 {
         int64_t version;
 
-        if (read_version(s, &version, err) < 0)
+        if (read_schema_version(s, &version, err) < 0)
                 return -1;
         if (version < 0 || version > n)
                 return sv_fail(err, SV_SYSTEM, "broker.store.version",

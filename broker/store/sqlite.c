@@ -6,8 +6,8 @@
 
 #include "base/core/text.h"
 
-static int put_resource(struct sv_store *s, const char *path, struct sv_bytes sealed, int64_t size,
-                        int64_t now, struct sv_err *err)
+static int insert_resource(struct sv_store *s, const char *path, struct sv_bytes sealed,
+                           int64_t size, int64_t now, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(
                 s,
@@ -18,8 +18,8 @@ static int put_resource(struct sv_store *s, const char *path, struct sv_bytes se
         return sv_sqlite_step(s, q, err);
 }
 
-static int get_resource(struct sv_store *s, const char *path, struct sv_buf *sealed,
-                        struct sv_err *err)
+static int read_resource(struct sv_store *s, const char *path, struct sv_buf *sealed,
+                         struct sv_err *err)
 {
         SV_STMT *q =
                 sv_sqlite_prepare(s, "SELECT sealed FROM resources WHERE path = ?", err, "s", path);
@@ -34,7 +34,7 @@ static int get_resource(struct sv_store *s, const char *path, struct sv_buf *sea
         return sv_buf_ok(sealed, "a resource of the store", err);
 }
 
-static int delete_resource(struct sv_store *s, const char *path, struct sv_err *err)
+static int remove_resource(struct sv_store *s, const char *path, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM resources WHERE path = ?", err, "s", path);
 
@@ -68,8 +68,8 @@ static int list_resources(struct sv_store *s, struct sv_json *list, struct sv_er
         return rc;
 }
 
-static int put_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
-                     struct sv_err *err)
+static int insert_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
+                        struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
         SV_STMT *q = NULL;
@@ -109,15 +109,15 @@ static const struct sv_store_ops sqlite_ops = {
         .use_session = sv_sqlite_use_session,
         .set_token = sv_sqlite_set_token,
         .end_session = sv_sqlite_end_session,
-        .put_resource = put_resource,
-        .get_resource = get_resource,
-        .delete_resource = delete_resource,
+        .put_resource = insert_resource,
+        .get_resource = read_resource,
+        .delete_resource = remove_resource,
         .list_resources = list_resources,
         .put_policy = sv_sqlite_put_policy,
         .get_policy = sv_sqlite_get_policy,
         .delete_policy = sv_sqlite_delete_policy,
         .get_anchors = sv_sqlite_get_anchors,
-        .put_audit = put_audit,
+        .put_audit = insert_audit,
         .list_audit = list_audit,
 };
 

@@ -21,7 +21,7 @@ static struct {
         int64_t call_ms; /* how long each request takes */
         /* what was seen */
         int64_t clock_ms;
-        unsigned auths, opens, closes, hellos, seals, uses, retries, notes, untold;
+        unsigned auths, opens, closes, hellos, seals, uses, retries, notes, unreported;
         unsigned pauses[64], n_pauses;
         char outcome[80], step[16];
 } w;
@@ -193,7 +193,7 @@ static void on_retry(const char *step, const struct sv_err *e, unsigned in_ms, u
 
 static void on_untold(const struct sv_err *e)
 {
-        w.untold++;
+        w.unreported++;
 }
 
 static void on_note(const struct sv_err *note)
@@ -216,15 +216,15 @@ static int release(void)
 {
         static const struct sv_agent_config config = {
                 .url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c"};
-        static const struct sv_release_says says = {
-                .retry = on_retry, .untold = on_untold, .note = on_note};
-        const struct sv_release r = {.config = &config, .says = &says, .seal = true, .use = use};
+        static const struct sv_release_log log = {
+                .retry = on_retry, .unreported = on_untold, .note = on_note};
+        const struct sv_release r = {.config = &config, .log = &log, .seal = true, .use = use};
         SV_RELEASE_OUT out = {0};
         int rc = sv_release(&r, &out, &err);
 
         assert_int_equal(w.opens, w.closes);
         if (rc == 0)
-                assert_string_equal(sv_buf_str(&out.grounds), "played evidence; for a good reason");
+                assert_string_equal(sv_buf_str(&out.reasons), "played evidence; for a good reason");
         return rc;
 }
 
@@ -348,12 +348,12 @@ static void told(void **state)
         w.seals = 0;
         w.deaf = true; /* the first reason stays the reason */
         FAILS(release(), SV_PROOF, "luks.binding");
-        assert_int_equal(w.untold, 1);
+        assert_int_equal(w.unreported, 1);
 
         fresh(NULL);
         w.deaf = true;
         OK(release()); /* an open disk is an open disk */
-        assert_int_equal(w.untold, 1);
+        assert_int_equal(w.unreported, 1);
 }
 
 int main(void)
