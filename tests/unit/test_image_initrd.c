@@ -112,6 +112,19 @@ static void test_quote_port(void **state)
         put("modules.dep", sv_bytes_str(DEP));
 }
 
+/* Compressed in a way that is not read, and listed but not there. */
+static void test_module_files(void **state)
+{
+        static const char *const packed[] = {"packed", NULL}, *const gone[] = {"gone", NULL};
+        SV_CPIO a = SV_CPIO_NULL, b = SV_CPIO_NULL;
+
+        put("modules.dep", sv_bytes_str(DEP "kernel/packed.ko.xz:\nkernel/gone.ko:\n"));
+        put("kernel/packed.ko.xz", sv_bytes_str("module"));
+        FAILS(tree(packed, NULL, &a), SV_USAGE, "image.modules.file");
+        FAILS(tree(gone, NULL, &b), SV_SYSTEM, "image.modules.file");
+        put("modules.dep", sv_bytes_str(DEP));
+}
+
 static void test_same_bytes_twice(void **state)
 {
         static const char *const modules[] = {"two", NULL};
@@ -164,6 +177,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_contents),
                 cmocka_unit_test(test_quote_port),
+                cmocka_unit_test(test_module_files),
                 cmocka_unit_test(test_same_bytes_twice),
                 cmocka_unit_test(test_what_is_missing_is_named),
                 cmocka_unit_test(test_zstd_limits),

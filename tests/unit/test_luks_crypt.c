@@ -53,6 +53,7 @@ static void test_key_opens(void **state)
         OK(sv_luks_try(path, key, &err));
         FAILS(sv_luks_try(path, other, &err), SV_PROOF, "luks.key");
         FAILS(sv_luks_try("/proc/self/exe", key, &err), SV_FORMAT, "luks.header");
+        FAILS(sv_luks_try("/nonexistent", key, &err), SV_SYSTEM, "luks.open");
         FAILS(sv_luks_encrypt("/proc/self/status", key, &err), SV_USAGE, "luks.encrypt");
 }
 
@@ -99,6 +100,7 @@ static void test_json_cases(void **state)
                 {"\"size\":\"dynamic\"", "\"size\":\"0000000\"", "luks.header.segment"},
                 {"\"iv_tweak\":\"0\"", "\"iv_tweak\":\"1\"", "luks.header.segment"},
                 {"\"tokens\":{}", "\"tokenz\":{}", "luks.header.unknown"},
+                {"\"tokens\":{}", "\"tokens\":[]", "luks.header.member"},
                 {"\"stripes\":4000", "\"stripes\":0400", "luks.header.json"},
                 {"\"keyslots\":[\"0\"]", "\"keyslots\":[\"1\"]", "luks.header.digest"},
                 {"\"offset\":\"32768\"", "\"offset\":\"32767\"", "luks.header.area"},

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's commands: which options they refuse, by the name of the check. The TEE is played. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+#include "agent/attesters.h"
+#include "agent/commands.h"
+#include "base/core/file.h"
+#include "base/core/secret.h"
+
+static const struct sv_attester *played;
+
+/* The linker sends the calls of sv_attester_find here. */
+const struct sv_attester *__wrap_sv_attester_find(void);
+const struct sv_attester *__wrap_sv_attester_find(void)
+{
+        return played;
+}
+
+static int play_evidence(void *state, struct sv_bytes data, const struct sv_json *challenge,
+                         struct sv_json **evidence, struct sv_err *err)
+{
+        *evidence = sv_json_object();
+        sv_json_set_hex(*evidence, "data", data);
+        return 0;
+}
+
+static int play_level(void *state, unsigned level, struct sv_bytes data, struct sv_json **evidence,
+                      struct sv_err *err)
+{
+        *evidence = sv_json_object();
+        sv_json_set_int(*evidence, "level", level);
+        return 0;
+}
+
+static int play_key(const struct sv_json *options, struct sv_secret **key, struct sv_err *err)
+{
+        *key = sv_secret_copy(sv_bytes_str("a derived key"), err);
+        return *key ? 0 : -1;
+}
+
+static const struct sv_attester plain = {.name = "plain", .evidence = play_evidence};
+static const struct sv_attester rich = {
+        .name = "rich", .evidence = play_evidence, .evidence_at = play_level, .derive = play_key};
+
+/* --- arguments --- */
+
+static struct sv_opt used[8];
+static struct sv_args args;
+static struct sv_json *result;
+static struct sv_err err;
+
+static void give(const char *name, const char *value)
+{
+        struct sv_opt *o = &used[args.n_opts];
+
+        o->name = name;
+        args.opts[args.n_opts].opt = o;
+        args.opts[args.n_opts++].value = value;
+}
+
+static int setup(void **state)
+{
+        memset(&args, 0, sizeof(args));
+        played = &rich;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        sv_json_free(result);
+        result = NULL;
+        return 0;
+}
+
+#define REFUSED(command, class_, check_)                              \
+        do {                                                          \
+                FAILS(command(&args, &result, &err), class_, check_); \
+                assert_null(result);                                  \
+        } while (0)
+
+/* --- tests --- */
+
+static void no_broker(void **state)
+{
+        REFUSED(sv_agent_attest, SV_USAGE, "agent.url");
+}
+
+static void long_url(void **state)
+{
+        SV_STR url = sv_asprintf("https://%04000d", 1);
+
+        give("url", url);
+        REFUSED(sv_agent_attest, SV_USAGE, "agent.url");
+        assert_non_null(strstr(err.msg, "longer"));
+}
+
+static void pin_and_ca(void **state)
+{
+        give("url", "https://127.0.0.1:1");
+        give("pin", "sha256:00");
+        give("ca", "/ca.pem");
+        REFUSED(sv_agent_attest, SV_USAGE, "agent.ca");
+}
+
+static void wrong_pin(void **state)
+{
+        give("url", "https://127.0.0.1:1");
+        give("pin", "sha256:00");
+        REFUSED(sv_agent_attest, SV_USAGE, "agent.cmdline.pin");
+}
+
+static void no_tee(void **state)
+{
+        played = NULL;
+        REFUSED(sv_agent_evidence, SV_SYSTEM, "agent.tee");
+        give("fd", "9");
+        REFUSED(sv_agent_derive_key, SV_SYSTEM, "agent.tee");
+}
+
+static void report_data(void **state)
+{
+        static const char ok[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+        static const char *const bad[] = {"", "zz", "0001", ok + 2};
+        SV_STR large = sv_asprintf("%0130d", 0);
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                setup(NULL);
+                give("report-data", bad[i]);
+                REFUSED(sv_agent_evidence, SV_USAGE, "agent.report-data");
+        }
+        setup(NULL);
+        give("report-data", large);
+        REFUSED(sv_agent_evidence, SV_USAGE, "agent.report-data");
+        setup(NULL);
+        give("report-data", ok);
+        give("json", "");
+        OK(sv_agent_evidence(&args, &result, &err));
+        assert_string_equal(sv_json_str(sv_json_get(result, "report_data")), ok);
+        assert_string_equal(sv_json_str(sv_json_pointer(result, "/evidence/data")), ok);
+}
+
+static void levels(void **state)
+{
+        give("vmpl", "4");
+        REFUSED(sv_agent_evidence, SV_USAGE, "agent.vmpl");
+        played = &plain;
+        args.opts[0].value = "1";
+        REFUSED(sv_agent_evidence, SV_USAGE, "agent.vmpl");
+        played = &rich;
+        give("json", "");
+        OK(sv_agent_evidence(&args, &result, &err));
+        assert_int_equal(sv_json_int(sv_json_pointer(result, "/evidence/level"), 0), 1);
+}
+
+static void keys(void **state)
+{
+        char text[32] = "", number[16];
+        int p[2];
+
+        REFUSED(sv_agent_derive_key, SV_USAGE, "agent.fd");
+        give("stdout", "");
+        give("json", "");
+        REFUSED(sv_agent_derive_key, SV_USAGE, "agent.fd");
+        setup(NULL);
+        assert_int_equal(pipe(p), 0);
+        snprintf(number, sizeof(number), "%d", p[1]);
+        give("fd", number);
+        played = &plain;
+        REFUSED(sv_agent_derive_key, SV_USAGE, "agent.derive");
+        played = &rich;
+        OK(sv_agent_derive_key(&args, &result, &err));
+        assert_int_equal(read(p[0], text, sizeof(text) - 1), 13);
+        assert_string_equal(text, "a derived key");
+        close(p[0]);
+        close(p[1]);
+}
+
+/* Where the secret goes is checked before the broker is asked. */
+static void targets(void **state)
+{
+        args.pos[args.n++] = "default/demo/root";
+        give("url", "https://127.0.0.1:1");
+        give("fd", "9");
+        give("out", "/tmp/x");
+        REFUSED(sv_agent_get, SV_USAGE, "agent.fd");
+        setup(NULL);
+        args.pos[args.n++] = "default/demo/root";
+        give("json", "");
+        REFUSED(sv_agent_get, SV_USAGE, "agent.fd");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(no_broker, setup, teardown),
+                cmocka_unit_test_setup_teardown(long_url, setup, teardown),
+                cmocka_unit_test_setup_teardown(pin_and_ca, setup, teardown),
+                cmocka_unit_test_setup_teardown(wrong_pin, setup, teardown),
+                cmocka_unit_test_setup_teardown(no_tee, setup, teardown),
+                cmocka_unit_test_setup_teardown(report_data, setup, teardown),
+                cmocka_unit_test_setup_teardown(levels, setup, teardown),
+                cmocka_unit_test_setup_teardown(keys, setup, teardown),
+                cmocka_unit_test_setup_teardown(targets, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
