@@ -36,8 +36,8 @@ static const struct sv_opt export_opts[] = {
 };
 
 /* Everything that these evidences need. */
-static int fetch_one(const struct sv_fetch *f, const struct sv_tee *tee, const char *path,
-                     struct sv_json *needs, struct sv_fetched *out, struct sv_err *err)
+static int fetch_for_evidence(const struct sv_fetch *f, const struct sv_tee *tee, const char *path,
+                              struct sv_json *needs, struct sv_fetched *out, struct sv_err *err)
 {
         SV_JSON *evidence = NULL;
 
@@ -48,15 +48,19 @@ static int fetch_one(const struct sv_fetch *f, const struct sv_tee *tee, const c
         return 0;
 }
 
-static int run_fetch(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_collateral_fetch(const struct sv_args *args, struct sv_json **result,
+                                struct sv_err *err)
 {
         SV_FETCH_ARGS fetch = {{0}};
         SV_EVIDENCE_PATHS paths = {0};
         const struct sv_tee *tee;
         struct sv_json *all;
 
-        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 ||
-            sv_evidence_paths(args, &paths, err) < 0)
+        if (sv_evidence_tee(args, &tee, err) < 0)
+                return -1;
+        if (sv_fetch_from_args(args, &fetch, err) < 0)
+                return -1;
+        if (sv_evidence_paths(args, &paths, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
@@ -66,7 +70,7 @@ static int run_fetch(const struct sv_args *args, struct sv_json **result, struct
                 SV_JSON *needs = sv_json_array();
                 SV_JSON *rows = NULL;
 
-                if (fetch_one(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
+                if (fetch_for_evidence(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
                         return -1;
                 rows = sv_fetched_json(&fetched);
                 for (size_t k = 0; k < fetched.n; k++) {
@@ -84,7 +88,7 @@ static int run_fetch(const struct sv_args *args, struct sv_json **result, struct
 
 /* --- list --- */
 
-static void set_time(struct sv_json *row, const char *member, int64_t t)
+static void set_entry_time(struct sv_json *row, const char *member, int64_t t)
 {
         char text[32];
 
@@ -92,21 +96,22 @@ static void set_time(struct sv_json *row, const char *member, int64_t t)
                 sv_json_set_str(row, member, sv_format_time(t, text));
 }
 
-static int add_entry(void *arg, const struct sv_entry *e, struct sv_err *err)
+static int add_cache_entry(void *arg, const struct sv_entry *e, struct sv_err *err)
 {
         struct sv_json *row = sv_json_add(arg, sv_json_object());
 
         sv_json_set_str(row, "kind", e->kind);
         sv_json_set_str(row, "url", e->url);
         sv_json_set_int(row, "size", (int64_t)e->body.n);
-        set_time(row, "fetched", e->fetched);
-        set_time(row, "refresh", e->refresh);
-        set_time(row, "until", e->until);
+        set_entry_time(row, "fetched", e->fetched);
+        set_entry_time(row, "refresh", e->refresh);
+        set_entry_time(row, "until", e->until);
         sv_json_set_bool(row, "verified", e->verified);
         return 0;
 }
 
-static int run_list(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_collateral_list(const struct sv_args *args, struct sv_json **result,
+                               struct sv_err *err)
 {
         SV_STR dir = sv_fetch_cache_dir(args, err);
         struct sv_json *list;
@@ -116,7 +121,7 @@ static int run_list(const struct sv_args *args, struct sv_json **result, struct 
         *result = sv_json_object();
         sv_json_set_str(*result, "cache", dir);
         list = sv_json_set(*result, "collateral", sv_json_array());
-        if (sv_cache_each(dir, add_entry, list, err) < 0)
+        if (sv_cache_each(dir, add_cache_entry, list, err) < 0)
                 return -1;
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++) {
                 const struct sv_json *row = sv_json_at(list, i);
@@ -143,15 +148,15 @@ struct exporting {
         struct sv_json *files; /* written so far */
 };
 
-static const char *suffix_of(struct sv_bytes data)
+static const char *guess_suffix(struct sv_bytes data)
 {
         if (data.n > 11 && !strncmp((const char *)data.p, "-----BEGIN ", 11))
                 return "pem";
         return data.n && data.p[0] == '{' ? "json" : "der";
 }
 
-static int write_file(struct exporting *x, const char *name, struct sv_bytes data,
-                      struct sv_err *err)
+static int write_export(struct exporting *x, const char *name, struct sv_bytes data,
+                        struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/%s", x->dir, name);
         SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
@@ -166,12 +171,12 @@ static int export_header(void *arg, const char *kind, struct sv_json *value, str
 {
         SV_STR name = sv_asprintf("%s.pem", kind);
 
-        return write_file(arg, name, sv_bytes_str(sv_json_str(value) ? sv_json_str(value) : ""),
-                          err);
+        return write_export(arg, name, sv_bytes_str(sv_json_str(value) ? sv_json_str(value) : ""),
+                            err);
 }
 
 /* Where the tree has what this url gives. */
-static const char *offline_path(const struct sv_json *needs, const char *url)
+static const char *find_offline_path(const struct sv_json *needs, const char *url)
 {
         for (size_t i = 0; i < sv_json_len(needs); i++) {
                 const char *of = sv_json_str(sv_json_get(sv_json_at(needs, i), "url"));
@@ -186,19 +191,20 @@ static int export_one(struct exporting *x, const struct sv_json *needs,
                       const struct sv_fetched_item *item, size_t nth, struct sv_err *err)
 {
         const struct sv_entry *e = &item->entry;
-        const char *path = x->tree ? offline_path(needs, e->url) : NULL;
+        const char *path = x->tree ? find_offline_path(needs, e->url) : NULL;
         SV_STR number = nth ? sv_asprintf("%zu.", nth + 1) : sv_asprintf("%s", "");
-        SV_STR plain = sv_asprintf("%s.%s%s", e->kind, number, suffix_of(sv_buf_bytes(&e->body)));
+        SV_STR plain =
+                sv_asprintf("%s.%s%s", e->kind, number, guess_suffix(sv_buf_bytes(&e->body)));
 
         if (path && !sv_offline_path_ok(path))
                 return sv_fail(err, SV_FORMAT, "collateral.needs",
                                "\"%.200s\" does not stay below a folder", path);
-        if (write_file(x, path ? path : plain, sv_buf_bytes(&e->body), err) < 0)
+        if (write_export(x, path ? path : plain, sv_buf_bytes(&e->body), err) < 0)
                 return -1;
         return e->headers ? sv_json_each(e->headers, export_header, x, err) : 0;
 }
 
-static size_t same_kind_before(const struct sv_fetched *f, size_t i)
+static size_t count_same_kind_before(const struct sv_fetched *f, size_t i)
 {
         size_t n = 0;
 
@@ -207,7 +213,8 @@ static size_t same_kind_before(const struct sv_fetched *f, size_t i)
         return n;
 }
 
-static int run_export(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_collateral_export(const struct sv_args *args, struct sv_json **result,
+                                 struct sv_err *err)
 {
         SV_FETCH_ARGS fetch = {{0}};
         SV_JSON *files = sv_json_array();
@@ -219,8 +226,11 @@ static int run_export(const struct sv_args *args, struct sv_json **result, struc
         if (!x.dir)
                 return sv_fail(err, SV_USAGE, "collateral.out",
                                "--out is missing: say which folder to fill");
-        if (sv_evidence_tee(args, &tee, err) < 0 || sv_fetch_from_args(args, &fetch, err) < 0 ||
-            sv_evidence_paths(args, &paths, err) < 0)
+        if (sv_evidence_tee(args, &tee, err) < 0)
+                return -1;
+        if (sv_fetch_from_args(args, &fetch, err) < 0)
+                return -1;
+        if (sv_evidence_paths(args, &paths, err) < 0)
                 return -1;
         if (!x.tree && paths.n > 1)
                 return sv_fail(err, SV_USAGE, "collateral.out",
@@ -231,11 +241,11 @@ static int run_export(const struct sv_args *args, struct sv_json **result, struc
                 SV_FETCHED fetched = {0};
                 SV_JSON *needs = sv_json_array();
 
-                if (fetch_one(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
+                if (fetch_for_evidence(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
                         return -1;
                 for (size_t k = 0; k < fetched.n; k++)
-                        if (export_one(&x, needs, &fetched.list[k], same_kind_before(&fetched, k),
-                                       err) < 0)
+                        if (export_one(&x, needs, &fetched.list[k],
+                                       count_same_kind_before(&fetched, k), err) < 0)
                                 return -1;
         }
         *result = sv_json_object();
@@ -251,19 +261,19 @@ const struct sv_cmd sv_cmd_collateral_export = {
         .args = "EVIDENCE...",
         .help = "write a folder with what evidence needs, for a machine without network",
         .opts = export_opts,
-        .run = run_export,
+        .run = run_collateral_export,
 };
 const struct sv_cmd sv_cmd_collateral_fetch = {
         .name = "collateral fetch",
         .args = "EVIDENCE...",
         .help = "fetch what evidence needs to be verified into the cache; trusts none of it",
         .opts = fetch_opts,
-        .run = run_fetch,
+        .run = run_collateral_fetch,
 };
 const struct sv_cmd sv_cmd_collateral_list = {
         .name = "collateral list",
         .args = "",
         .help = "list what the cache holds",
         .opts = list_opts,
-        .run = run_list,
+        .run = run_collateral_list,
 };

@@ -64,7 +64,7 @@ static int print_part(void *arg, const char *name, struct sv_json *p, struct sv_
         return 0;
 }
 
-static int host(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_host(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         struct sv_json *parts, *tees;
 
@@ -82,7 +82,7 @@ static int host(const struct sv_args *args, struct sv_json **result, struct sv_e
         return sv_json_each(parts, print_part, NULL, err);
 }
 
-static int vtpm_ca(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_host_vtpm_ca(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_STR pem = NULL;
 
@@ -120,8 +120,8 @@ static const struct sv_opt config_opts[] = {
         {0},
 };
 
-static int choose(const struct sv_args *args, const char *op, const struct sv_tee **out,
-                  struct sv_err *err)
+static int choose_host_tee(const struct sv_args *args, const char *op, const struct sv_tee **out,
+                           struct sv_err *err)
 {
         const char *name = sv_opt(args, "tee");
 
@@ -134,7 +134,7 @@ static int choose(const struct sv_args *args, const char *op, const struct sv_te
                        op, name ? name : "this build's TEEs");
 }
 
-static int change(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_host_change(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         const char *op = args->cmd->name + strlen("host ");
         SV_JSON *options = sv_json_object();
@@ -148,7 +148,7 @@ static int change(const struct sv_args *args, struct sv_json **result, struct sv
                         sv_json_set_str(options, o->name, sv_opt(args, o->name));
         if (args->n)
                 sv_json_set_str(options, "file", args->pos[0]);
-        if (choose(args, op, &tee, err) < 0)
+        if (choose_host_tee(args, op, &tee, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
@@ -165,19 +165,20 @@ static int change(const struct sv_args *args, struct sv_json **result, struct sv
 }
 
 const struct sv_cmd sv_cmd_host = {
-        "host", "", "what this machine can launch, and what to change where it cannot", NULL, host};
-const struct sv_cmd sv_cmd_host_check = {"host check", "", "the same", NULL, host};
+        "host", "", "what this machine can launch, and what to change where it cannot", NULL,
+        run_host};
+const struct sv_cmd sv_cmd_host_check = {"host check", "", "the same", NULL, run_host};
 const struct sv_cmd sv_cmd_host_vtpm_ca = {
         "host vtpm-ca", "",
         "make sure that this machine's vTPM certificate authority exists; print its root's path",
-        NULL, vtpm_ca};
+        NULL, run_host_vtpm_ca};
 const struct sv_cmd sv_cmd_host_commit = {
         "host commit", "",
         "commit the platform's firmware that runs: no older one can be loaded after it",
-        commit_opts, change};
+        commit_opts, run_host_change};
 const struct sv_cmd sv_cmd_host_config = {
         "host config", "", "set what reports of this platform say of its TCB and its chip",
-        config_opts, change};
+        config_opts, run_host_change};
 const struct sv_cmd sv_cmd_host_vlek_load = {
         "host vlek-load", "FILE", "load a cloud provider's versioned loaded endorsement key",
-        commit_opts, change};
+        commit_opts, run_host_change};

@@ -46,8 +46,8 @@ static const struct sv_opt opts[] = {
 /* Options that go into the block, by the names of struct sv_id_in. */
 static const char *const members[] = {"policy", "svn", "family-id", "image-id"};
 
-static int choose(const struct sv_args *args, const struct sv_guest *guest,
-                  const struct sv_tee **out, struct sv_err *err)
+static int choose_id_tee(const struct sv_args *args, const struct sv_guest *guest,
+                         const struct sv_tee **out, struct sv_err *err)
 {
         const char *name = sv_opt(args, "tee");
 
@@ -68,7 +68,7 @@ static int choose(const struct sv_args *args, const struct sv_guest *guest,
         return 0;
 }
 
-static int check_args(const struct sv_args *args, struct sv_err *err)
+static int check_id_args(const struct sv_args *args, struct sv_err *err)
 {
         if ((args->n != 0) == sv_has(args, "launch-digest"))
                 return sv_fail(err, SV_USAGE, "id-block.digest",
@@ -82,8 +82,8 @@ static int check_args(const struct sv_args *args, struct sv_err *err)
         return 0;
 }
 
-static int open_key(const struct sv_args *args, const char *option, struct sv_key **key,
-                    struct sv_err *err)
+static int open_id_key(const struct sv_args *args, const char *option, struct sv_key **key,
+                       struct sv_err *err)
 {
         if (!sv_has(args, option))
                 return 0;
@@ -92,8 +92,8 @@ static int open_key(const struct sv_args *args, const char *option, struct sv_ke
 }
 
 /* Files, and how the guest file names them. */
-static int write_files(const struct sv_args *args, const struct sv_tee *tee,
-                       const struct sv_id_out *made, struct sv_json *result, struct sv_err *err)
+static int write_id_files(const struct sv_args *args, const struct sv_tee *tee,
+                          const struct sv_id_out *made, struct sv_json *result, struct sv_err *err)
 {
         const char *prefix = sv_opt(args, "out");
         SV_STR block = sv_asprintf("%s.id-block", prefix ? prefix : "");
@@ -114,7 +114,7 @@ static int write_files(const struct sv_args *args, const struct sv_tee *tee,
         return 0;
 }
 
-static int print_value(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int print_id_value(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
 
@@ -124,8 +124,8 @@ static int print_value(void *arg, const char *name, struct sv_json *value, struc
         return 0;
 }
 
-static int tell(const struct sv_args *args, const struct sv_id_out *made, struct sv_json *result,
-                struct sv_err *err)
+static int print_id_block(const struct sv_args *args, const struct sv_id_out *made,
+                          struct sv_json *result, struct sv_err *err)
 {
         const struct sv_json *guest = sv_json_get(result, "guest");
         SV_BUF text = SV_BUF_NULL;
@@ -135,16 +135,16 @@ static int tell(const struct sv_args *args, const struct sv_id_out *made, struct
                         "block was used");
         if (sv_has(args, "json"))
                 return 0;
-        sv_json_each(made->values, print_value, NULL, err);
+        sv_json_each(made->values, print_id_value, NULL, err);
         if (!guest)
-                return sv_json_each(sv_json_get(result, "libvirt"), print_value, NULL, err);
+                return sv_json_each(sv_json_get(result, "libvirt"), print_id_value, NULL, err);
         sv_json_print(guest, &text);
         sv_info("the guest file names the two files with %s", sv_buf_str(&text));
         return 0;
 }
 
-static int make(const struct sv_args *args, const struct sv_guest *guest, struct sv_json **result,
-                struct sv_err *err)
+static int make_id_block(const struct sv_args *args, const struct sv_guest *guest,
+                         struct sv_json **result, struct sv_err *err)
 {
         SV_JSON *wanted = sv_json_object();
         struct sv_id_in in = {.guest = guest, .members = wanted};
@@ -158,8 +158,11 @@ static int make(const struct sv_args *args, const struct sv_guest *guest, struct
         for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
                 if (sv_has(args, members[i]))
                         sv_json_set_str(wanted, members[i], sv_opt(args, members[i]));
-        if (choose(args, guest, &tee, err) < 0 || open_key(args, "key", &key, err) < 0 ||
-            open_key(args, "author-key", &author, err) < 0)
+        if (choose_id_tee(args, guest, &tee, err) < 0)
+                return -1;
+        if (open_id_key(args, "key", &key, err) < 0)
+                return -1;
+        if (open_id_key(args, "author-key", &author, err) < 0)
                 return -1;
         if (!guest && sv_unhex(sv_bytes_str(sv_opt(args, "launch-digest")), &digest,
                                "id-block.digest", NULL) < 0)
@@ -180,18 +183,21 @@ static int make(const struct sv_args *args, const struct sv_guest *guest, struct
         sv_json_set_b64(libvirt, "idBlock", sv_buf_bytes(&made.block));
         sv_json_set_b64(libvirt, "idAuth", sv_buf_bytes(&made.auth));
         sv_json_set_str(libvirt, "authorKey", author ? "yes" : "no");
-        r = write_files(args, tee, &made, *result, err) < 0 ? -1 : tell(args, &made, *result, err);
+        r = write_id_files(args, tee, &made, *result, err) < 0
+                    ? -1
+                    : print_id_block(args, &made, *result, err);
         sv_id_out_free(&made);
         return r;
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_id_block(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_GUEST guest = {0};
 
-        if (check_args(args, err) < 0 || (args->n && sv_guest_read(args->pos[0], &guest, err) < 0))
+        if (check_id_args(args, err) < 0 ||
+            (args->n && sv_guest_read(args->pos[0], &guest, err) < 0))
                 return -1;
-        return make(args, args->n ? &guest : NULL, result, err);
+        return make_id_block(args, args->n ? &guest : NULL, result, err);
 }
 
 const struct sv_cmd sv_cmd_id_block = {
@@ -199,5 +205,5 @@ const struct sv_cmd sv_cmd_id_block = {
         .args = "[GUEST.json]",
         .help = "sign which guest may be launched, so that the platform itself refuses any other",
         .opts = opts,
-        .run = run,
+        .run = run_id_block,
 };

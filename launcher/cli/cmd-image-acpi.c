@@ -52,8 +52,8 @@ static const struct sv_opt options[] = {
 
 /* From a guest file nothing else says what the machine is, or it would not be the one that launch
  * starts. */
-static int from_guest(const struct sv_args *args, struct sv_words *out, struct sv_json *shape,
-                      struct sv_err *err)
+static int take_guest_machine(const struct sv_args *args, struct sv_argv *out,
+                              struct sv_json *shape, struct sv_err *err)
 {
         static const char *const parts[] = {"firmware", "kernel",  "memory",
                                             "vcpus",    "machine", "arg"};
@@ -68,9 +68,11 @@ static int from_guest(const struct sv_args *args, struct sv_words *out, struct s
                                        "either a guest file or --%s was expected, found both; "
                                        "leave --%s out",
                                        parts[i], parts[i]);
-        if (sv_guest_read(args->pos[0], &g, err) < 0 ||
-            sv_tee_choose(NULL, &g, SV_CHOOSE_ANY, &tee, err) < 0 ||
-            sv_acpi_guest(&g, tee, sv_opt(args, "connect"), out, err) < 0)
+        if (sv_guest_read(args->pos[0], &g, err) < 0)
+                return -1;
+        if (sv_tee_choose(NULL, &g, SV_CHOOSE_ANY, &tee, err) < 0)
+                return -1;
+        if (sv_acpi_make_guest_argv(&g, tee, sv_opt(args, "connect"), out, err) < 0)
                 return -1;
         for (size_t i = 0; i < out->n; i++)
                 vsock = vsock || strstr(out->list[i], "\"id\":\"vsock0\"");
@@ -88,8 +90,8 @@ static int from_guest(const struct sv_args *args, struct sv_words *out, struct s
         return 0;
 }
 
-static int from_options(const struct sv_args *args, struct sv_words *out, struct sv_json *shape,
-                        struct sv_err *err)
+static int take_option_machine(const struct sv_args *args, struct sv_argv *out,
+                               struct sv_json *shape, struct sv_err *err)
 {
         const char *more[SV_ARGS_MAX + 1] = {0}, *memory = sv_opt(args, "memory"),
                                        *vcpus = sv_opt(args, "vcpus");
@@ -104,9 +106,11 @@ static int from_options(const struct sv_args *args, struct sv_words *out, struct
                 return sv_fail(err, SV_USAGE, "acpi.options",
                                m.firmware ? "--connect is for a guest file"
                                           : "a guest file or --firmware was expected");
-        if (sv_parse_size(memory ? memory : "1GiB", &bytes, "acpi.memory", err) < 0 ||
-            sv_acpi_memory(bytes, err) < 0 ||
-            (vcpus && sv_parse_u64(vcpus, 4096, &cpus, "acpi.vcpus", err) < 0))
+        if (sv_parse_size(memory ? memory : "1GiB", &bytes, "acpi.memory", err) < 0)
+                return -1;
+        if (sv_acpi_check_memory(bytes, err) < 0)
+                return -1;
+        if (vcpus && sv_parse_u64(vcpus, 4096, &cpus, "acpi.vcpus", err) < 0)
                 return -1;
         for (int i = 0; sv_opt_nth(args, "arg", i); i++)
                 more[i] = sv_opt_nth(args, "arg", i);
@@ -116,7 +120,7 @@ static int from_options(const struct sv_args *args, struct sv_words *out, struct
         m.vcpus = (unsigned)cpus;
         sv_json_set_int(shape, "memory", (int64_t)bytes);
         sv_json_set_int(shape, "vcpus", (int64_t)cpus);
-        sv_acpi_words(&m, out);
+        sv_acpi_make_argv(&m, out);
         return 0;
 }
 
@@ -132,22 +136,25 @@ static int save_shape(const char *dir, const struct sv_json *shape, struct sv_er
                        : sv_file_write(path, 0644, sv_buf_bytes(&text), err);
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_image_acpi(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         const char *out = sv_opt(args, "out"), *timeout = sv_opt(args, "timeout");
         uint64_t seconds = 180;
         SV_JSON *shape = sv_json_object();
-        SV_WORDS command = {0};
+        SV_ARGV command = {0};
         size_t n = 0;
 
         if (!out)
                 return sv_fail(err, SV_USAGE, "acpi.options",
                                "--out is needed, the folder to write");
-        if ((timeout && sv_parse_u64(timeout, 3600, &seconds, "acpi.timeout", err) < 0) ||
-            (args->n ? from_guest(args, &command, shape, err)
-                     : from_options(args, &command, shape, err)) < 0 ||
-            sv_acpi_probe(&command, (unsigned)seconds, out, &n, err) < 0 ||
-            save_shape(out, shape, err) < 0)
+        if (timeout && sv_parse_u64(timeout, 3600, &seconds, "acpi.timeout", err) < 0)
+                return -1;
+        if ((args->n ? take_guest_machine(args, &command, shape, err)
+                     : take_option_machine(args, &command, shape, err)) < 0)
+                return -1;
+        if (sv_acpi_probe(&command, (unsigned)seconds, out, &n, err) < 0)
+                return -1;
+        if (save_shape(out, shape, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "out", out);
@@ -163,5 +170,5 @@ const struct sv_cmd sv_cmd_image_acpi = {
         .args = "[GUEST.json]",
         .help = "take the ACPI tables of a machine from QEMU, for predicting what a TD measures",
         .opts = options,
-        .run = run,
+        .run = run_image_acpi,
 };

@@ -30,7 +30,7 @@ struct delivery {
         const char *resource;
 };
 
-static int deliver(void *arg, struct sv_secret *resource, struct sv_err *err)
+static int deliver_key(void *arg, struct sv_secret *resource, struct sv_err *err)
 {
         struct delivery *d = arg;
 
@@ -38,7 +38,7 @@ static int deliver(void *arg, struct sv_secret *resource, struct sv_err *err)
         return sv_admin_put_resource(d->admin, d->resource, resource, err);
 }
 
-static void withdraw(void *arg)
+static void withdraw_key(void *arg)
 {
         struct delivery *d = arg;
         struct sv_err err = SV_ERR_NULL;
@@ -47,7 +47,8 @@ static void withdraw(void *arg)
                 sv_log_err(&err);
 }
 
-static int read_args(const struct sv_args *args, struct sv_encrypt_in *in, struct sv_err *err)
+static int read_encrypt_args(const struct sv_args *args, struct sv_encrypt_in *in,
+                             struct sv_err *err)
 {
         in->from = sv_opt(args, "from");
         in->out = sv_opt(args, "out");
@@ -61,17 +62,19 @@ static int read_args(const struct sv_args *args, struct sv_encrypt_in *in, struc
         return sv_disk_kind(in->from, &in->kind, err);
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_image_encrypt(const struct sv_args *args, struct sv_json **result,
+                             struct sv_err *err)
 {
         static const char *const kinds[] = {
                 [SV_DISK_DIR] = "directory", [SV_DISK_TAR] = "tar", [SV_DISK_RAW] = "raw image"};
         struct delivery d = {.resource = sv_opt(args, "resource")};
-        struct sv_encrypt_in in = {.deliver = deliver, .withdraw = withdraw, .arg = &d};
+        struct sv_encrypt_in in = {.deliver = deliver_key, .withdraw = withdraw_key, .arg = &d};
         struct sv_encrypt_out out;
         SV_ADMIN *admin = NULL;
         char text[32];
 
-        if (read_args(args, &in, err) < 0 || sv_admin_from_args(args, NULL, &admin, err) < 0)
+        if (read_encrypt_args(args, &in, err) < 0 ||
+            sv_admin_from_args(args, NULL, &admin, err) < 0)
                 return -1;
         d.admin = admin;
         sv_info("making an encrypted disk from the %s %s", kinds[in.kind], in.from);
@@ -93,5 +96,5 @@ const struct sv_cmd sv_cmd_image_encrypt = {
         .args = "",
         .help = "make an encrypted disk without root; its key goes to the broker only",
         .opts = options,
-        .run = run,
+        .run = run_image_encrypt,
 };

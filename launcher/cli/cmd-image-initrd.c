@@ -40,7 +40,7 @@ static const struct sv_opt options[] = {
 enum kind { AGENT, LIBRARY, MODULE, OTHER, KINDS };
 static const char *const kind_names[KINDS] = {"agent", "library", "module", "other"};
 
-static enum kind kind_of(const char *path)
+static enum kind guess_kind(const char *path)
 {
         if (strcmp(path, "init") == 0)
                 return AGENT;
@@ -49,7 +49,7 @@ static enum kind kind_of(const char *path)
         return strncmp(path, "lib", 3) == 0 || strncmp(path, "usr/lib", 7) == 0 ? LIBRARY : OTHER;
 }
 
-static struct sv_json *parts(const struct sv_cpio *tree)
+static struct sv_json *list_parts(const struct sv_cpio *tree)
 {
         struct sv_json *list = sv_json_array();
 
@@ -61,7 +61,7 @@ static struct sv_json *parts(const struct sv_cpio *tree)
                         continue;
                 part = sv_json_add(list, sv_json_object());
                 sv_json_set_str(part, "path", e->path);
-                sv_json_set_str(part, "kind", kind_names[kind_of(e->path)]);
+                sv_json_set_str(part, "kind", kind_names[guess_kind(e->path)]);
                 sv_json_set_int(part, "size", (int64_t)e->data.n);
         }
         return list;
@@ -76,8 +76,8 @@ static void print_summary(const struct sv_cpio *tree, const char *out, size_t si
         for (size_t i = 0; i < tree->n; i++) {
                 if (!S_ISREG(tree->list[i].mode))
                         continue;
-                n[kind_of(tree->list[i].path)]++;
-                sum[kind_of(tree->list[i].path)] += tree->list[i].data.n;
+                n[guess_kind(tree->list[i].path)]++;
+                sum[guess_kind(tree->list[i].path)] += tree->list[i].data.n;
         }
         for (int k = 0; k < KINDS; k++)
                 printf("%-8s %3u files  %s\n", kind_names[k], n[k], sv_format_size(sum[k], text));
@@ -93,7 +93,7 @@ static void print_modules(const struct sv_cpio *tree)
 }
 
 /* The default list and then the names given with --module. */
-static const char **module_names(const struct sv_args *args, const char **room)
+static const char **get_module_names(const struct sv_args *args, const char **room)
 {
         size_t n = 0;
 
@@ -105,14 +105,14 @@ static const char **module_names(const struct sv_args *args, const char **room)
         return room;
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_image_initrd(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         const char *modules[64 + SV_ARGS_MAX], *libraries[SV_ARGS_MAX + 1] = {0};
         const char *out = sv_opt(args, "out");
         struct sv_initrd_in in = {
                 .modules_dir = sv_opt(args, "kernel-modules"),
                 .agent = sv_opt(args, "agent"),
-                .modules = module_names(args, modules),
+                .modules = get_module_names(args, modules),
                 .libraries = libraries,
                 .ca = sv_opt(args, "ca"),
         };
@@ -144,7 +144,7 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         sv_json_set_str(*result, "out", out);
         sv_json_set_int(*result, "size", (int64_t)packed.n);
         sv_json_set_hex(*result, "sha256", sv_bytes(digest, 32));
-        sv_json_set(*result, "parts", parts(&tree));
+        sv_json_set(*result, "parts", list_parts(&tree));
         if (sv_has(args, "json"))
                 return 0;
         if (sv_has(args, "modules-list"))
@@ -160,5 +160,5 @@ const struct sv_cmd sv_cmd_image_initrd = {
         .help = "make the measured initramfs: the agent, its libraries and the kernel modules it "
                 "loads",
         .opts = options,
-        .run = run,
+        .run = run_image_initrd,
 };

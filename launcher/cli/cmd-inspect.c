@@ -11,7 +11,7 @@
 #include "ovmf/inspect.h"
 
 /* The TEEs' own formats first: each knows its files by their beginning. */
-static int inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
+static int inspect_file(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
         for (size_t i = 0; sv_tees[i]; i++) {
                 if (sv_tees[i]->inspect && sv_tees[i]->inspect(file, out, err) < 0)
@@ -58,14 +58,14 @@ static int print_member(void *arg, const char *name, struct sv_json *value, stru
         return 0;
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_inspect(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_BUF file = SV_BUF_NULL;
         SV_JSON *what = NULL;
         char none[] = "";
 
         if (sv_file_read(args->pos[0], SV_KERNEL_SIZE_MAX, &file, "inspect.file", err) < 0 ||
-            inspect(sv_buf_bytes(&file), &what, err) < 0)
+            inspect_file(sv_buf_bytes(&file), &what, err) < 0)
                 return -1;
         sv_json_set_bool(what, "verified", false);
         *result = sv_json_ref(what);
@@ -77,5 +77,5 @@ const struct sv_cmd sv_cmd_inspect = {
         .args = "FILE",
         .help = "say what a firmware image, kernel, event log, report, certificate table or ID "
                 "block says; nothing is verified",
-        .run = run,
+        .run = run_inspect,
 };

@@ -28,7 +28,7 @@ static const struct sv_opt rm_opts[] = {
 };
 
 /* Straight into locked memory, one byte more than allowed to see that there is no more. */
-static struct sv_secret *read_value(int fd, struct sv_err *err)
+static struct sv_secret *read_key_value(int fd, struct sv_err *err)
 {
         SV_SECRET *s = sv_secret_new(SV_SECRET_MAX, err);
         struct sv_secret *out;
@@ -55,7 +55,7 @@ static struct sv_secret *read_value(int fd, struct sv_err *err)
         return out;
 }
 
-static struct sv_secret *value_from_args(const struct sv_args *args, struct sv_err *err)
+static struct sv_secret *take_key_value(const struct sv_args *args, struct sv_err *err)
 {
         uint64_t fd = STDIN_FILENO, size = 0;
 
@@ -81,7 +81,7 @@ static struct sv_secret *value_from_args(const struct sv_args *args, struct sv_e
                         "--random");
                 return NULL;
         }
-        return read_value((int)fd, err);
+        return read_key_value((int)fd, err);
 }
 
 static int find_resource(struct sv_admin *admin, const char *path, bool *found, struct sv_err *err)
@@ -104,8 +104,8 @@ static int find_resource(struct sv_admin *admin, const char *path, bool *found, 
 
 /* put and rotate differ in what must be there before: a key overwritten by mistake is a disk lost.
  */
-static int put(const struct sv_args *args, struct sv_json **result, bool must_exist,
-               struct sv_err *err)
+static int upload_key(const struct sv_args *args, struct sv_json **result, bool must_exist,
+                      struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
         SV_SECRET *value = NULL;
@@ -122,7 +122,7 @@ static int put(const struct sv_args *args, struct sv_json **result, bool must_ex
         if (!exists && must_exist)
                 return sv_fail(err, SV_USAGE, "key.absent",
                                "the broker has no resource %s: \"key put\" makes it", path);
-        value = value_from_args(args, err);
+        value = take_key_value(args, err);
         if (!value || sv_admin_put_resource(admin, path, value, err) < 0)
                 return -1;
         sv_info("%s: %zu bytes are with the broker", path, sv_secret_size(value));
@@ -132,17 +132,17 @@ static int put(const struct sv_args *args, struct sv_json **result, bool must_ex
         return 0;
 }
 
-static int run_put(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_key_put(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        return put(args, result, false, err);
+        return upload_key(args, result, false, err);
 }
 
-static int run_rotate(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_key_rotate(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        return put(args, result, true, err);
+        return upload_key(args, result, true, err);
 }
 
-static int run_list(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_key_list(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
         const struct sv_json *list;
@@ -165,7 +165,7 @@ static int run_list(const struct sv_args *args, struct sv_json **result, struct 
         return 0;
 }
 
-static int run_rm(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_key_rm(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
 
@@ -187,7 +187,7 @@ const struct sv_cmd sv_cmd_key_put = {
         .args = "RESOURCE",
         .help = "give a secret to a broker, from standard input",
         .opts = put_opts,
-        .run = run_put,
+        .run = run_key_put,
 };
 
 const struct sv_cmd sv_cmd_key_rotate = {
@@ -195,7 +195,7 @@ const struct sv_cmd sv_cmd_key_rotate = {
         .args = "RESOURCE",
         .help = "replace a secret that the broker has; its policy stays",
         .opts = put_opts,
-        .run = run_rotate,
+        .run = run_key_rotate,
 };
 
 const struct sv_cmd sv_cmd_key_list = {
@@ -203,7 +203,7 @@ const struct sv_cmd sv_cmd_key_list = {
         .args = "",
         .help = "names, sizes and ages of the secrets that a broker has, never their values",
         .opts = list_opts,
-        .run = run_list,
+        .run = run_key_list,
 };
 
 const struct sv_cmd sv_cmd_key_rm = {
@@ -211,5 +211,5 @@ const struct sv_cmd sv_cmd_key_rm = {
         .args = "RESOURCE",
         .help = "remove a secret from a broker",
         .opts = rm_opts,
-        .run = run_rm,
+        .run = run_key_rm,
 };

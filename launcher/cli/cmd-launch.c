@@ -34,8 +34,8 @@ static int open_events(const struct sv_args *args, FILE **out, struct sv_err *er
         return *out ? 0 : sv_fail_errno(err, "launch.events", "%s", name);
 }
 
-static int start_guest(const char *uri, const struct sv_guest *g, struct sv_follow *f,
-                       struct sv_json *result, struct sv_err *err)
+static int launch_guest(const char *uri, const struct sv_guest *g, struct sv_follow *f,
+                        struct sv_json *result, struct sv_err *err)
 {
         struct sv_launch l = {.guest = g};
         struct sv_host host;
@@ -76,7 +76,7 @@ static int run_launch(const struct sv_args *args, struct sv_json **result, struc
 
         if (sv_guest_read(args->pos[0], &g, err) < 0)
                 return -1;
-        if (sv_client_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
+        if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
                 return -1;
         if (f.wait && !g.attestation.url)
                 return sv_fail(err, SV_USAGE, "launch.wait",
@@ -89,7 +89,7 @@ static int run_launch(const struct sv_args *args, struct sv_json **result, struc
                 return -1;
         f.quiet = f.events == stderr || sv_has(args, "quiet");
         *result = sv_json_object();
-        r = start_guest(uri, &g, &f, *result, err);
+        r = launch_guest(uri, &g, &f, *result, err);
         if (f.events && f.events != stderr)
                 fclose(f.events);
         if (r < 0) {

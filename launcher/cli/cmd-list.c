@@ -5,7 +5,7 @@
 #include "launcher/cli/commands.h"
 #include "launcher/keeper/keeper.h"
 
-static const char *text_of(const struct sv_json *j, const char *member)
+static const char *get_member_text(const struct sv_json *j, const char *member)
 {
         const char *s = sv_json_str(sv_json_get(j, member));
 
@@ -27,8 +27,9 @@ static int run_list(const struct sv_args *args, struct sv_json **result, struct 
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *r = sv_json_at(rows, i);
 
-                printf("%-24s %-10s %-8s %-6s %s\n", text_of(r, "name"), text_of(r, "state"),
-                       text_of(r, "tee"), text_of(r, "accelerator"), text_of(r, "since"));
+                printf("%-24s %-10s %-8s %-6s %s\n", get_member_text(r, "name"),
+                       get_member_text(r, "state"), get_member_text(r, "tee"),
+                       get_member_text(r, "accelerator"), get_member_text(r, "since"));
         }
         return 0;
 }
@@ -40,8 +41,8 @@ static void print_boot(const struct sv_json *boot)
         for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
                 if (sv_json_get(boot, parts[i]))
                         printf("%-12s %s\n             sha256 %s\n", parts[i],
-                               text_of(sv_json_get(boot, parts[i]), "path"),
-                               text_of(sv_json_get(boot, parts[i]), "sha256"));
+                               get_member_text(sv_json_get(boot, parts[i]), "path"),
+                               get_member_text(sv_json_get(boot, parts[i]), "sha256"));
 }
 
 static void print_steps(const struct sv_json *steps)
@@ -49,8 +50,9 @@ static void print_steps(const struct sv_json *steps)
         for (size_t i = 0; i < sv_json_len(steps); i++) {
                 const struct sv_json *e = sv_json_at(steps, i);
 
-                if (!strcmp(text_of(e, "event"), "step") && !strcmp(text_of(e, "state"), "done"))
-                        printf("%-12s %s, %lld ms\n", "step", text_of(e, "step"),
+                if (!strcmp(get_member_text(e, "event"), "step") &&
+                    !strcmp(get_member_text(e, "state"), "done"))
+                        printf("%-12s %s, %lld ms\n", "step", get_member_text(e, "step"),
                                (long long)sv_json_int(sv_json_get(e, "ms"), 0));
         }
 }
@@ -69,12 +71,13 @@ static int run_show(const struct sv_args *args, struct sv_json **result, struct 
                 return 0;
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
                 if (sv_json_str(sv_json_get(*result, members[i])))
-                        printf("%-12s %s\n", members[i], text_of(*result, members[i]));
+                        printf("%-12s %s\n", members[i], get_member_text(*result, members[i]));
         print_boot(sv_json_get(*result, "boot"));
         print_steps(sv_json_get(*result, "steps"));
         e = sv_json_get(*result, "error");
         if (e)
-                printf("%-12s %s [%s]\n", "error", text_of(e, "message"), text_of(e, "check"));
+                printf("%-12s %s [%s]\n", "error", get_member_text(e, "message"),
+                       get_member_text(e, "check"));
         return 0;
 }
 

@@ -172,13 +172,14 @@ static int get_guest(const struct sv_args *args, struct sv_guest *g, struct sv_e
 }
 
 /* One "name value" a line; names of nested values are joined by a dot: "sha256.4 9ae5…". */
-static int print_value(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int print_measured_value(void *arg, const char *name, struct sv_json *value,
+                                struct sv_err *err)
 {
         const char *prefix = arg;
         SV_STR full = sv_asprintf("%s%s%s", prefix, *prefix ? "." : "", name);
 
         if (sv_json_type(value) == SV_JSON_OBJECT)
-                return sv_json_each(value, print_value, full, err);
+                return sv_json_each(value, print_measured_value, full, err);
         printf("%s %s\n", full, sv_json_str(value) ? sv_json_str(value) : "");
         return 0;
 }
@@ -221,9 +222,9 @@ static void add_steps(struct sv_json *result, const struct sv_measurement *m)
 }
 
 /* Side by side with what a boot measured; the rows are shown also when one of them is the error. */
-static int compare(const struct sv_args *args, const struct sv_tee *tee,
-                   const struct sv_measurement *m, const char *path, struct sv_json *rows,
-                   struct sv_err *err)
+static int compare_expected(const struct sv_args *args, const struct sv_tee *tee,
+                            const struct sv_measurement *m, const char *path, struct sv_json *rows,
+                            struct sv_err *err)
 {
         SV_BUF log = SV_BUF_NULL;
         int r;
@@ -244,7 +245,8 @@ static int compare(const struct sv_args *args, const struct sv_tee *tee,
         return r < 0 && strcmp(err->check, "measure.differs") ? sv_wrap(err, "%s", path) : r;
 }
 
-static int tell(const struct sv_args *args, const struct sv_measurement *m, struct sv_err *err)
+static int print_measurement(const struct sv_args *args, const struct sv_measurement *m,
+                             struct sv_err *err)
 {
         char none[] = "";
 
@@ -259,12 +261,12 @@ static int tell(const struct sv_args *args, const struct sv_measurement *m, stru
                 sv_info("not predicted: %s: %s", sv_json_str(sv_json_get(row, "name")),
                         sv_json_str(sv_json_get(row, "reason")));
         }
-        return sv_json_each(m->values, print_value, none, err);
+        return sv_json_each(m->values, print_measured_value, none, err);
 }
 
 /* A result of measure: what --json prints. */
-static struct sv_json *result_of(const struct sv_tee *tee, const struct sv_measurement *m,
-                                 bool steps)
+static struct sv_json *make_result(const struct sv_tee *tee, const struct sv_measurement *m,
+                                   bool steps)
 {
         struct sv_json *result = sv_json_object();
 
@@ -277,24 +279,25 @@ static struct sv_json *result_of(const struct sv_tee *tee, const struct sv_measu
         return result;
 }
 
-static int report(const struct sv_args *args, const struct sv_tee *tee,
-                  const struct sv_measurement *m, struct sv_json **result, struct sv_err *err)
+static int report_measurement(const struct sv_args *args, const struct sv_tee *tee,
+                              const struct sv_measurement *m, struct sv_json **result,
+                              struct sv_err *err)
 {
         const char *log = sv_opt(args, "event-log");
         SV_JSON *rows = sv_json_array();
 
-        if (log && compare(args, tee, m, log, rows, err) < 0)
+        if (log && compare_expected(args, tee, m, log, rows, err) < 0)
                 return -1;
-        if (tell(args, m, err) < 0)
+        if (print_measurement(args, m, err) < 0)
                 return -1;
-        *result = result_of(tee, m, sv_has(args, "explain"));
+        *result = make_result(tee, m, sv_has(args, "explain"));
         if (log)
                 sv_json_set(*result, "events", sv_json_ref(rows));
         return 0;
 }
 
-static int measure(const struct sv_args *args, const struct sv_guest *guest,
-                   const struct sv_tee **tee, struct sv_measurement *m, struct sv_err *err)
+static int measure_guest(const struct sv_args *args, const struct sv_guest *guest,
+                         const struct sv_tee **tee, struct sv_measurement *m, struct sv_err *err)
 {
         if (sv_tee_choose(sv_opt(args, "tee"), guest, SV_CHOOSE_ANY, tee, err) < 0)
                 return -1;
@@ -305,8 +308,8 @@ static int measure(const struct sv_args *args, const struct sv_guest *guest,
 }
 
 /* One side of --diff: a guest file is measured, a result is taken as it is. */
-static int side(const struct sv_args *args, const char *path, struct sv_json **out,
-                struct sv_err *err)
+static int read_side(const struct sv_args *args, const char *path, struct sv_json **out,
+                     struct sv_err *err)
 {
         struct sv_measurement m = {0};
         const struct sv_tee *tee;
@@ -321,15 +324,15 @@ static int side(const struct sv_args *args, const char *path, struct sv_json **o
                 *out = sv_json_ref(doc);
                 return 0;
         }
-        if (sv_guest_read(path, &g, err) < 0 || measure(args, &g, &tee, &m, err) < 0)
+        if (sv_guest_read(path, &g, err) < 0 || measure_guest(args, &g, &tee, &m, err) < 0)
                 return sv_wrap(err, "%s", path);
-        *out = result_of(tee, &m, true);
+        *out = make_result(tee, &m, true);
         sv_measurement_free(&m);
         return 0;
 }
 
 /* "--diff A B": A before, B after. */
-static int diff(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int diff_guests(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_JSON *a = NULL, *b = NULL;
         struct sv_json *rows;
@@ -339,11 +342,12 @@ static int diff(const struct sv_args *args, struct sv_json **result, struct sv_e
                 return sv_fail(err, SV_USAGE, "measure.diff",
                                "--diff compares two guest files, or two results of measure "
                                "--explain --json: --diff A B");
-        if (side(args, sv_opt(args, "diff"), &a, err) < 0 || side(args, args->pos[0], &b, err) < 0)
+        if (read_side(args, sv_opt(args, "diff"), &a, err) < 0 ||
+            read_side(args, args->pos[0], &b, err) < 0)
                 return -1;
         *result = sv_json_object();
         rows = sv_json_set(*result, "differences", sv_json_array());
-        r = sv_measure_differ(a, b, rows, err);
+        r = sv_measure_diff(a, b, rows, err);
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(rows); i++)
                 printf("%s\n", sv_json_str(sv_json_get(sv_json_at(rows, i), "text")));
         if (r == 0)
@@ -351,7 +355,7 @@ static int diff(const struct sv_args *args, struct sv_json **result, struct sv_e
         return r;
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_measure(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_GUEST guest = {0};
         struct sv_measurement m = {0};
@@ -359,10 +363,10 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         int r;
 
         if (sv_has(args, "diff"))
-                return diff(args, result, err);
-        if (get_guest(args, &guest, err) < 0 || measure(args, &guest, &tee, &m, err) < 0)
+                return diff_guests(args, result, err);
+        if (get_guest(args, &guest, err) < 0 || measure_guest(args, &guest, &tee, &m, err) < 0)
                 return -1;
-        r = report(args, tee, &m, result, err);
+        r = report_measurement(args, tee, &m, result, err);
         sv_measurement_free(&m);
         return r;
 }
@@ -372,5 +376,5 @@ const struct sv_cmd sv_cmd_measure = {
         .args = "[GUEST.json]",
         .help = "predict the measurements of a guest from its files",
         .opts = opts,
-        .run = run,
+        .run = run_measure,
 };

@@ -47,8 +47,8 @@ static int make_policy(const struct sv_guest *guest, const struct sv_tee *tee, s
         return r;
 }
 
-static int put_policy(const struct sv_args *args, const struct sv_guest *guest,
-                      struct sv_bytes text, struct sv_err *err)
+static int upload_policy(const struct sv_args *args, const struct sv_guest *guest,
+                         struct sv_bytes text, struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
 
@@ -59,7 +59,7 @@ static int put_policy(const struct sv_args *args, const struct sv_guest *guest,
         return 0;
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_policy(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_GUEST guest = {0};
         SV_BUF text = SV_BUF_NULL;
@@ -67,13 +67,15 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
         const struct sv_tee *tee;
         const char *out = sv_opt(args, "out");
 
-        if (sv_guest_read(args->pos[0], &guest, err) < 0 ||
-            sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
-            make_policy(&guest, tee, &text, err) < 0)
+        if (sv_guest_read(args->pos[0], &guest, err) < 0)
+                return -1;
+        if (sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
+                return -1;
+        if (make_policy(&guest, tee, &text, err) < 0)
                 return -1;
         if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
                 return -1;
-        if (sv_has(args, "put") && put_policy(args, &guest, sv_buf_bytes(&text), err) < 0)
+        if (sv_has(args, "put") && upload_policy(args, &guest, sv_buf_bytes(&text), err) < 0)
                 return -1;
         if (sv_json_parse(sv_buf_bytes(&text), "policy", &doc, err) < 0)
                 return -1;
@@ -89,5 +91,5 @@ const struct sv_cmd sv_cmd_policy = {
         .args = "GUEST.json",
         .help = "write the policy by which a broker releases the disk key to exactly this guest",
         .opts = opts,
-        .run = run,
+        .run = run_policy,
 };

@@ -38,7 +38,7 @@ static int run_stop(const struct sv_args *args, struct sv_json **result, struct 
         unsigned seconds;
         int r;
 
-        if (sv_client_timeout(sv_opt(args, "timeout"), 60, &seconds, err) < 0)
+        if (sv_client_parse_timeout(sv_opt(args, "timeout"), 60, &seconds, err) < 0)
                 return -1;
         r = sv_keeper_choose(uri)->stop(uri, name, seconds, sv_has(args, "force"), err);
         if (r < 0)
@@ -58,7 +58,7 @@ static int run_reboot(const struct sv_args *args, struct sv_json **result, struc
         const struct sv_keeper *k = sv_keeper_choose(uri);
         int r;
 
-        if (sv_client_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
+        if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
                 return -1;
         if (sv_keeper_offer(k, k->reboot, "reboot", err) < 0)
                 return -1;

@@ -7,7 +7,7 @@
 #include "guest/guest.h"
 #include "launcher/cli/commands.h"
 
-static int trial(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_trial(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_GUEST g = {0};
         const struct sv_tee *tee = NULL;
@@ -39,4 +39,4 @@ static int trial(const struct sv_args *args, struct sv_json **result, struct sv_
 const struct sv_cmd sv_cmd_trial = {
         "trial", "GUEST.json",
         "prepare the guest without running it: the hardware confirms or refuses the prediction",
-        NULL, trial};
+        NULL, run_trial};

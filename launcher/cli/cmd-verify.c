@@ -63,7 +63,7 @@ struct input {
         int64_t time;
 };
 
-static void input_free(struct input *in)
+static void free_input(struct input *in)
 {
         sv_json_free(in->evidence);
         sv_buf_free(&in->report_data);
@@ -72,7 +72,7 @@ static void input_free(struct input *in)
 }
 
 /* Without a policy of the caller's: what any evidence of this TEE must show. */
-static int strict_policy(const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+static int make_strict_policy(const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
 {
         SV_JSON *rules = NULL;
         SV_JSON *trust = sv_json_object();
@@ -94,15 +94,15 @@ static int read_policy(const struct sv_args *args, const struct sv_tee *tee, str
         SV_BUF text = SV_BUF_NULL;
 
         if (!path)
-                return strict_policy(tee, out, err);
+                return make_strict_policy(tee, out, err);
         if (sv_file_read(path, SV_POLICY_SIZE_MAX, &text, "policy.size", err) < 0 ||
             sv_policy_parse(sv_buf_bytes(&text), out, err) < 0)
                 return sv_wrap(err, "%s", path);
         return 0;
 }
 
-static int read_each(const struct sv_args *args, const char *option, const char *kind,
-                     struct sv_files *files, struct sv_err *err)
+static int read_option_files(const struct sv_args *args, const char *option, const char *kind,
+                             struct sv_files *files, struct sv_err *err)
 {
         const char *path;
 
@@ -120,7 +120,7 @@ static int read_each(const struct sv_args *args, const char *option, const char 
         return 0;
 }
 
-static bool takes(const struct sv_tee *tee, const char *kind)
+static bool takes_kind(const struct sv_tee *tee, const char *kind)
 {
         for (size_t i = 0; tee->takes && tee->takes[i]; i++)
                 if (!strcmp(tee->takes[i], kind))
@@ -139,13 +139,14 @@ static int read_files(const struct sv_args *args, const struct sv_tee *tee, stru
                       struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-                if (files[i].kind && sv_has(args, files[i].option) && !takes(tee, files[i].kind))
+                if (files[i].kind && sv_has(args, files[i].option) &&
+                    !takes_kind(tee, files[i].kind))
                         return sv_fail(err, SV_USAGE, "verify.option",
                                        "--%s is nothing that evidence on %s is verified with, and "
                                        "it would be looked at by nobody: leave it out, or give "
                                        "what is meant with --collateral",
                                        files[i].option, tee->name);
-                if (read_each(args, files[i].option, files[i].kind, out, err) < 0)
+                if (read_option_files(args, files[i].option, files[i].kind, out, err) < 0)
                         return -1;
         }
         return 0;
@@ -166,17 +167,19 @@ static int read_input(const struct sv_args *args, const struct sv_tee *tee, stru
                                "--report-data is empty: expected the bytes in hexadecimal that the "
                                "evidence must be "
                                "bound to; leave the option out when nothing is to be compared");
-        if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0 ||
-            read_policy(args, tee, &in->policy, err) < 0 ||
-            read_files(args, tee, &in->files, err) < 0)
+        if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0)
+                return -1;
+        if (read_policy(args, tee, &in->policy, err) < 0)
+                return -1;
+        if (read_files(args, tee, &in->files, err) < 0)
                 return -1;
         /* A test root is trusted beside the built-in ones, as the TEE's own first kind of anchor.
          */
-        return read_each(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root",
-                         &in->files, err);
+        return read_option_files(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root",
+                                 &in->files, err);
 }
 
-static void tell(const struct sv_verdict *v)
+static void print_verdict(const struct sv_verdict *v)
 {
         for (size_t i = 0; i < sv_json_len(v->reasons); i++) {
                 const struct sv_json *r = sv_json_at(v->reasons, i);
@@ -196,7 +199,7 @@ static void tell(const struct sv_verdict *v)
 }
 
 /* Why a TCB is not current, and what its owner would have to do, where the TEE's maker says so. */
-static void tell_updates(const struct sv_json *tcb)
+static void print_updates(const struct sv_json *tcb)
 {
         const struct sv_json *update = sv_json_get(tcb, "update"),
                              *advisories = sv_json_get(tcb, "advisories");
@@ -212,7 +215,7 @@ static void tell_updates(const struct sv_json *tcb)
                 sv_info("to do: %s", sv_json_str(sv_json_at(update, i)));
 }
 
-static void print_text(const struct sv_verdict *v)
+static void print_appraisal(const struct sv_verdict *v)
 {
         printf("status %s\n", sv_tier_name(sv_verdict_status(v)));
         for (int i = 0; i < SV_SLOTS; i++)
@@ -220,10 +223,10 @@ static void print_text(const struct sv_verdict *v)
 }
 
 /* Offline, unless --fetch was given. */
-static int verify(const struct sv_args *args, const struct sv_tee *tee,
-                  const struct sv_verify_in *in, const struct sv_policy *policy,
-                  struct sv_json **claims, struct sv_verdict *verdict, struct sv_json **fetched,
-                  struct sv_err *err)
+static int verify_given_evidence(const struct sv_args *args, const struct sv_tee *tee,
+                                 const struct sv_verify_in *in, const struct sv_policy *policy,
+                                 struct sv_json **claims, struct sv_verdict *verdict,
+                                 struct sv_json **fetched, struct sv_err *err)
 {
         SV_FETCH_ARGS fetch = {{0}};
         SV_FETCHED used = {0};
@@ -249,8 +252,8 @@ static int verify(const struct sv_args *args, const struct sv_tee *tee,
         return r;
 }
 
-static int appraise(const struct sv_args *args, const struct sv_tee *tee, const struct input *in,
-                    struct sv_json **result, struct sv_err *err)
+static int appraise_evidence(const struct sv_args *args, const struct sv_tee *tee,
+                             const struct input *in, struct sv_json **result, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {0};
@@ -264,9 +267,9 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
         for (size_t i = 0; i < in->files.n; i++)
                 sv_blobs_add(&blobs, in->files.list[i].kind, sv_buf_bytes(&in->files.list[i].data));
         what.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        r = verify(args, tee, &what, in->policy, &claims, &verdict, &fetched, err);
-        tell(&verdict);
-        tell_updates(sv_json_get(claims, "tcb"));
+        r = verify_given_evidence(args, tee, &what, in->policy, &claims, &verdict, &fetched, err);
+        print_verdict(&verdict);
+        print_updates(sv_json_get(claims, "tcb"));
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->name);
         if (sv_has(args, "test-root"))
@@ -282,11 +285,11 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
                 sv_json_set(*result, "appraisal", sv_verdict_json(&verdict));
         }
         if (r == 0 && !sv_has(args, "json"))
-                print_text(&verdict);
+                print_appraisal(&verdict);
         return r;
 }
 
-static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int run_verify(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         const struct sv_tee *tee;
         struct input in = {0};
@@ -294,8 +297,9 @@ static int run(const struct sv_args *args, struct sv_json **result, struct sv_er
 
         if (sv_evidence_tee(args, &tee, err) < 0)
                 return -1;
-        r = read_input(args, tee, &in, err) < 0 ? -1 : appraise(args, tee, &in, result, err);
-        input_free(&in);
+        r = read_input(args, tee, &in, err) < 0 ? -1
+                                                : appraise_evidence(args, tee, &in, result, err);
+        free_input(&in);
         return r;
 }
 
@@ -304,5 +308,5 @@ const struct sv_cmd sv_cmd_verify = {
         .args = "EVIDENCE",
         .help = "verify a TEE's evidence and appraise it; offline unless --fetch is given",
         .opts = opts,
-        .run = run,
+        .run = run_verify,
 };

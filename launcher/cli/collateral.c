@@ -34,7 +34,8 @@ int sv_files_add(struct sv_files *f, const char *kind, const char *path, struct 
         return sv_file_read(path, SV_JSON_SIZE_MAX, &file->data, "verify.collateral", err);
 }
 
-static int add_entry(struct sv_files *f, const char *dir, const char *name, struct sv_err *err)
+static int add_folder_entry(struct sv_files *f, const char *dir, const char *name,
+                            struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/%s", dir, name);
         SV_STR kind = sv_asprintf("%.*s", (int)strcspn(name, "."), name);
@@ -64,7 +65,7 @@ int sv_files_add_path(struct sv_files *f, const char *path, struct sv_err *err)
                 return sv_fail_errno(err, "verify.collateral", "cannot list %s", path);
         for (int i = 0; i < n; i++) {
                 if (r == 0)
-                        r = add_entry(f, path, names[i]->d_name, err);
+                        r = add_folder_entry(f, path, names[i]->d_name, err);
                 free(names[i]);
         }
         free(names);

@@ -4,7 +4,7 @@
 
 #include "base/program/cli.h"
 
-extern const struct sv_cmd sv_cmds_absent[]; /* ends with name NULL */
+extern const struct sv_cmd sv_cmds_unsupported[]; /* ends with name NULL */
 extern const struct sv_cmd sv_cmd_collateral_export;
 extern const struct sv_cmd sv_cmd_collateral_fetch;
 extern const struct sv_cmd sv_cmd_collateral_list;

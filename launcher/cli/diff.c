@@ -5,25 +5,26 @@
 
 #define SHOWN 24 /* characters of a long text in a line for people; the row has it whole */
 
-static const char *text_of(const struct sv_json *step, const char *member)
+static const char *get_step_text(const struct sv_json *step, const char *member)
 {
         const char *s = step ? sv_json_str(sv_json_get(step, member)) : NULL;
 
         return s ? s : "";
 }
 
-static bool same_text(const struct sv_json *x, const struct sv_json *y, const char *member)
+static bool is_same_text(const struct sv_json *x, const struct sv_json *y, const char *member)
 {
-        return !strcmp(text_of(x, member), text_of(y, member));
+        return !strcmp(get_step_text(x, member), get_step_text(y, member));
 }
 
-static bool same_step(const struct sv_json *x, const struct sv_json *y)
+static bool is_same_step(const struct sv_json *x, const struct sv_json *y)
 {
-        return same_text(x, y, "register") && same_text(x, y, "type") && same_text(x, y, "what");
+        return is_same_text(x, y, "register") && is_same_text(x, y, "type") &&
+               is_same_text(x, y, "what");
 }
 
 /* Hex digests are cut for people, sentences are not. */
-static void show(struct sv_buf *out, const char *s)
+static void put_shown_value(struct sv_buf *out, const char *s)
 {
         size_t n = strlen(s);
 
@@ -33,24 +34,24 @@ static void show(struct sv_buf *out, const char *s)
                 sv_buf_puts(out, n ? s : "nothing");
 }
 
-static void add_row(struct sv_json *rows, const struct sv_json *step, const char *input,
-                    const char *a, const char *b)
+static void add_diff_row(struct sv_json *rows, const struct sv_json *step, const char *input,
+                         const char *a, const char *b)
 {
         struct sv_json *row = sv_json_add(rows, sv_json_object());
         SV_BUF text = SV_BUF_NULL;
 
-        sv_json_set_str(row, "register", text_of(step, "register"));
-        sv_json_set_str(row, "step", text_of(step, "what"));
+        sv_json_set_str(row, "register", get_step_text(step, "register"));
+        sv_json_set_str(row, "step", get_step_text(step, "what"));
         sv_json_set_str(row, "input", input);
         sv_json_set_str(row, "a", a);
         sv_json_set_str(row, "b", b);
-        sv_buf_printf(&text, "%s: ", text_of(step, "register"));
+        sv_buf_printf(&text, "%s: ", get_step_text(step, "register"));
         if (input)
-                sv_buf_printf(&text, "%s: %s: ", text_of(step, "what"), input);
+                sv_buf_printf(&text, "%s: %s: ", get_step_text(step, "what"), input);
         if (input || (a && b)) {
-                show(&text, a ? a : "");
+                put_shown_value(&text, a ? a : "");
                 sv_buf_puts(&text, " -> ");
-                show(&text, b ? b : "");
+                put_shown_value(&text, b ? b : "");
         } else {
                 sv_buf_printf(&text, "only %s has: %s", a ? "the first" : "the second", a ? a : b);
         }
@@ -67,14 +68,14 @@ struct pair {
 static int compare_input(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         struct pair *p = arg;
-        const char *mine = sv_json_str(value), *other = text_of(p->others, name);
+        const char *mine = sv_json_str(value), *other = get_step_text(p->others, name);
 
         if (!sv_json_get(p->others, name)) {
                 if (!p->whole)
-                        add_row(p->rows, p->step, name, p->mine_only ? NULL : mine,
-                                p->mine_only ? mine : NULL);
+                        add_diff_row(p->rows, p->step, name, p->mine_only ? NULL : mine,
+                                     p->mine_only ? mine : NULL);
         } else if (!p->mine_only && mine && strcmp(mine, other)) {
-                add_row(p->rows, p->step, name, mine, other);
+                add_diff_row(p->rows, p->step, name, mine, other);
         }
         return 0;
 }
@@ -83,27 +84,30 @@ static int compare_input(void *arg, const char *name, struct sv_json *value, str
 static void compare_steps(const struct sv_json *x, const struct sv_json *y, struct sv_json *rows)
 {
         const struct sv_json *in_x = sv_json_get(x, "inputs"), *in_y = sv_json_get(y, "inputs");
-        struct pair p = {x, in_y, rows, false, !same_step(x, y)};
+        struct pair p = {x, in_y, rows, false, !is_same_step(x, y)};
 
-        if (!same_text(x, y, "what") || !same_text(x, y, "type"))
-                add_row(rows, x, NULL, text_of(x, !same_text(x, y, "what") ? "what" : "type"),
-                        text_of(y, !same_text(x, y, "what") ? "what" : "type"));
+        if (!is_same_text(x, y, "what") || !is_same_text(x, y, "type"))
+                add_diff_row(rows, x, NULL,
+                             get_step_text(x, !is_same_text(x, y, "what") ? "what" : "type"),
+                             get_step_text(y, !is_same_text(x, y, "what") ? "what" : "type"));
         if (in_x && in_y) {
                 sv_json_each(in_x, compare_input, &p, NULL);
-                p = (struct pair){y, in_x, rows, true, !same_step(x, y)};
+                p = (struct pair){y, in_x, rows, true, !is_same_step(x, y)};
                 sv_json_each(in_y, compare_input, &p, NULL);
-        } else if (same_step(x, y) && !same_text(x, y, "sha256")) {
-                add_row(rows, x, "digest", text_of(x, "sha256"), text_of(y, "sha256"));
-        } else if (same_step(x, y) && !same_text(x, y, "sha384")) {
-                add_row(rows, x, "digest", text_of(x, "sha384"), text_of(y, "sha384"));
+        } else if (is_same_step(x, y) && !is_same_text(x, y, "sha256")) {
+                add_diff_row(rows, x, "digest", get_step_text(x, "sha256"),
+                             get_step_text(y, "sha256"));
+        } else if (is_same_step(x, y) && !is_same_text(x, y, "sha384")) {
+                add_diff_row(rows, x, "digest", get_step_text(x, "sha384"),
+                             get_step_text(y, "sha384"));
         }
 }
 
 /* How far from `from` the list has this step; SIZE_MAX: not at all. */
-static size_t distance(const struct sv_json *list, size_t from, const struct sv_json *step)
+static size_t find_distance(const struct sv_json *list, size_t from, const struct sv_json *step)
 {
         for (size_t i = from; i < sv_json_len(list); i++)
-                if (same_step(sv_json_at(list, i), step))
+                if (is_same_step(sv_json_at(list, i), step))
                         return i - from;
         return SIZE_MAX;
 }
@@ -114,49 +118,52 @@ static void compare_lists(const struct sv_json *a, const struct sv_json *b, stru
 
         while (i < sv_json_len(a) || k < sv_json_len(b)) {
                 const struct sv_json *x = sv_json_at(a, i), *y = sv_json_at(b, k);
-                size_t to_x = x && y ? distance(b, k, x) : SIZE_MAX,
-                       to_y = x && y ? distance(a, i, y) : SIZE_MAX;
-                bool stands_for = x && y && to_x == to_y && same_text(x, y, "register") &&
-                                  (same_text(x, y, "type") || same_text(x, y, "what"));
+                size_t to_x = x && y ? find_distance(b, k, x) : SIZE_MAX,
+                       to_y = x && y ? find_distance(a, i, y) : SIZE_MAX;
+                bool stands_for = x && y && to_x == to_y && is_same_text(x, y, "register") &&
+                                  (is_same_text(x, y, "type") || is_same_text(x, y, "what"));
 
                 if (stands_for) { /* both here, or neither anywhere */
                         compare_steps(x, y, rows);
                         i++, k++;
                 } else if (x && (!y || to_y <= to_x)) {
-                        add_row(rows, x, NULL, text_of(x, "what"), NULL);
+                        add_diff_row(rows, x, NULL, get_step_text(x, "what"), NULL);
                         i++;
                 } else {
-                        add_row(rows, y, NULL, NULL, text_of(y, "what"));
+                        add_diff_row(rows, y, NULL, NULL, get_step_text(y, "what"));
                         k++;
                 }
         }
 }
 
 /* No step says it: where the running digests part. */
-static void first_digest(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows)
+static void add_first_digest(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows)
 {
         for (size_t i = 0; i < sv_json_len(a) && i < sv_json_len(b); i++) {
                 const struct sv_json *x = sv_json_at(a, i), *y = sv_json_at(b, i);
-                const char *bank = same_text(x, y, "sha256") ? "sha384" : "sha256";
+                const char *bank = is_same_text(x, y, "sha256") ? "sha384" : "sha256";
 
-                if (same_text(x, y, bank))
+                if (is_same_text(x, y, bank))
                         continue;
-                add_row(rows, x, "digest", text_of(x, bank), text_of(y, bank));
+                add_diff_row(rows, x, "digest", get_step_text(x, bank), get_step_text(y, bank));
                 return;
         }
 }
 
-int sv_measure_differ(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows,
-                      struct sv_err *err)
+int sv_measure_diff(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows,
+                    struct sv_err *err)
 {
         struct sv_json *va, *vb, *steps_a = sv_json_get(a, "steps"),
                                  *steps_b = sv_json_get(b, "steps");
         const char *ta, *tb, *first;
 
-        if (sv_json_need_obj(a, "measurements", &va, "measure.diff", err) < 0 ||
-            sv_json_need_obj(b, "measurements", &vb, "measure.diff", err) < 0 ||
-            sv_json_need_str(a, "tee", &ta, "measure.diff", err) < 0 ||
-            sv_json_need_str(b, "tee", &tb, "measure.diff", err) < 0)
+        if (sv_json_need_obj(a, "measurements", &va, "measure.diff", err) < 0)
+                return -1;
+        if (sv_json_need_obj(b, "measurements", &vb, "measure.diff", err) < 0)
+                return -1;
+        if (sv_json_need_str(a, "tee", &ta, "measure.diff", err) < 0)
+                return -1;
+        if (sv_json_need_str(b, "tee", &tb, "measure.diff", err) < 0)
                 return -1;
         if (strcmp(ta, tb))
                 return sv_fail(err, SV_USAGE, "measure.diff",
@@ -171,8 +178,8 @@ int sv_measure_differ(const struct sv_json *a, const struct sv_json *b, struct s
                                "where: make it with --explain");
         compare_lists(steps_a, steps_b, rows);
         if (!sv_json_len(rows))
-                first_digest(steps_a, steps_b, rows);
-        first = text_of(sv_json_at(rows, 0), "text");
+                add_first_digest(steps_a, steps_b, rows);
+        first = get_step_text(sv_json_at(rows, 0), "text");
         return sv_fail(err, SV_PROOF, "measure.differs", "%zu input%s, first: %s",
                        sv_json_len(rows), sv_json_len(rows) == 1 ? " differs" : "s differ",
                        *first ? first

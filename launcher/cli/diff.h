@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which input makes two guests measure differently: two results of measure, step beside step. Pure.
- */
+/* Which input makes two guests measure differently: two results of measure, compared step by step.
+ * Pure. */
 #pragma once
 
 #include "base/json/json.h"
@@ -11,5 +11,5 @@
  * whole). 0 when both measure the same, whatever their steps say; SV_PROOF "measure.differs" naming
  * the first row otherwise. SV_USAGE "measure.diff": other TEEs, or no steps to compare. SV_FORMAT
  * "measure.diff.member": no such result. */
-int sv_measure_differ(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows,
-                      struct sv_err *err);
+int sv_measure_diff(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows,
+                    struct sv_err *err);

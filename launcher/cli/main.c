@@ -38,12 +38,12 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_verify,
 };
 
-#define N_ROWS   (sizeof(rows) / sizeof(rows[0]))
-#define N_ABSENT 32
+#define N_ROWS        (sizeof(rows) / sizeof(rows[0]))
+#define N_UNSUPPORTED 32
 
 int main(int argc, char **argv)
 {
-        struct sv_cmd table[N_ROWS + N_ABSENT + 1] = {0};
+        struct sv_cmd table[N_ROWS + N_UNSUPPORTED + 1] = {0};
         struct sv_err err = SV_ERR_NULL;
 
         if (sv_secret_harden_process(&err) < 0) {
@@ -54,8 +54,8 @@ int main(int argc, char **argv)
         sv_log_init("secure-vm", 0);
         for (size_t i = 0; i < N_ROWS; i++)
                 table[i] = *rows[i];
-        for (size_t i = 0; sv_cmds_absent[i].name && i < N_ABSENT; i++)
-                table[N_ROWS + i] = sv_cmds_absent[i];
+        for (size_t i = 0; sv_cmds_unsupported[i].name && i < N_UNSUPPORTED; i++)
+                table[N_ROWS + i] = sv_cmds_unsupported[i];
         return sv_cli_main("secure-vm",
                            "confidential virtual machines, from firmware to unlocked disk", table,
                            argc, argv);

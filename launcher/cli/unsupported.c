@@ -7,7 +7,7 @@
 
 #define SEALED "a confidential guest's memory and registers are sealed to this processor, so "
 
-const struct sv_cmd sv_cmds_absent[] = {
+const struct sv_cmd sv_cmds_unsupported[] = {
         {"dump", .absent = SEALED "the host has nothing to dump; take a dump inside the guest "
                                   "(kdump to its encrypted disk)"},
         {"hibernate", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, "

@@ -31,7 +31,7 @@ static bool has_word(const char *line, const char *word)
         return false;
 }
 
-static void cpu_flag(const char *sysroot, char out[16])
+static void has_cpuinfo_flag(const char *sysroot, char out[16])
 {
         SV_STR path = sv_asprintf("%s/proc/cpuinfo", sysroot);
         SV_BUF text = SV_BUF_NULL;
@@ -58,7 +58,7 @@ void sv_host_kvm(const char *sysroot, struct sv_host *out)
         int version;
 
         memset(out, 0, sizeof(*out));
-        cpu_flag(sysroot, out->cpu);
+        has_cpuinfo_flag(sysroot, out->cpu);
         {
                 SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
 
@@ -88,7 +88,7 @@ void sv_host_kvm(const char *sysroot, struct sv_host *out)
 }
 
 /* In the child: standard output to `out` (or nowhere), nothing else; never returns. */
-static void become(const char *const argv[], const struct passwd *pw, int out)
+static void become_user(const char *const argv[], const struct passwd *pw, int out)
 {
         int null = open("/dev/null", O_RDWR);
 
@@ -114,7 +114,7 @@ int sv_host_run(const char *const argv[], const char *user, const char *check, s
         if (pid < 0)
                 return sv_fail_errno(err, check, "starting %s", argv[0]);
         if (pid == 0)
-                become(argv, pw, -1);
+                become_user(argv, pw, -1);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
@@ -139,7 +139,7 @@ void sv_host_version(const char *program, char *out, size_t n)
                 return;
         pid = fork();
         if (pid == 0)
-                become(argv, NULL, ends[1]);
+                become_user(argv, NULL, ends[1]);
         close(ends[1]);
         while (pid > 0 && have + 1 < n && (got = read(ends[0], out + have, n - 1 - have)) > 0)
                 have += (size_t)got;
@@ -179,9 +179,9 @@ static int make_ca(const char *user, struct sv_err *err)
         return r;
 }
 
-/* Somebody who ran swtpm_setup as root left files that swtpm's user cannot open; they are given to
+/* swtpm_setup, run as root before, left files that swtpm's user cannot open; they are given to
  * it. */
-static int give_to(const char *state, const struct passwd *pw, struct sv_err *err)
+static int give_to_user(const char *state, const struct passwd *pw, struct sv_err *err)
 {
         DIR *dir = opendir(state);
         struct dirent *e;
@@ -212,7 +212,7 @@ static int make_vtpm_ca(const struct sv_localca *ca, struct sv_err *err)
 
         if (user && access(ca->state, F_OK) < 0 && sv_mkdirs(ca->state, 0750, err) < 0)
                 return -1;
-        if (pw && give_to(ca->state, pw, err) < 0)
+        if (pw && give_to_user(ca->state, pw, err) < 0)
                 return -1;
         return access(ca->issuer, R_OK) == 0 ? 0 : make_ca(user, err);
 }
@@ -237,7 +237,7 @@ int sv_host_vtpm_ca(char **pem, struct sv_err *err)
 
 /* --- the firmware's variable store --- */
 
-static char *by_descriptor(const char *path, const char *firmware)
+static char *find_by_descriptor(const char *path, const char *firmware)
 {
         SV_BUF text = SV_BUF_NULL;
         SV_JSON *j = NULL;
@@ -265,7 +265,7 @@ char *sv_host_nvram_template(const char *sysroot, const char *firmware)
 
                 if (glob(patterns[i], 0, NULL, &g) == 0)
                         for (size_t k = 0; k < g.gl_pathc && !found; k++)
-                                found = by_descriptor(g.gl_pathv[k], firmware);
+                                found = find_by_descriptor(g.gl_pathv[k], firmware);
                 globfree(&g);
         }
         if (!found && code) {

@@ -92,7 +92,8 @@ int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err)
         return 0;
 }
 
-int sv_client_timeout(const char *text, unsigned otherwise, unsigned *seconds, struct sv_err *err)
+int sv_client_parse_timeout(const char *text, unsigned otherwise, unsigned *seconds,
+                            struct sv_err *err)
 {
         uint64_t v;
 

@@ -5,7 +5,7 @@
 #include "launcher/keeper/control.h"
 #include "launcher/keeper/state.h"
 
-/* A connected descriptor; state.off when nobody answers for the guest. */
+/* A connected descriptor; state.off when no supervisor listens there. */
 int sv_client_connect(const struct sv_state *s, const char *socket_name, struct sv_err *err);
 /* Ask and read the one answer: its "status", which the caller frees. */
 int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status,
@@ -15,4 +15,5 @@ int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err);
 /* Wait until nothing of the guest runs any more; state.busy when that takes longer. */
 int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err);
 /* "30" or "2m" in seconds; client.timeout. */
-int sv_client_timeout(const char *text, unsigned otherwise, unsigned *seconds, struct sv_err *err);
+int sv_client_parse_timeout(const char *text, unsigned otherwise, unsigned *seconds,
+                            struct sv_err *err);

@@ -17,9 +17,11 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
         SV_JSON *j = NULL;
         const char *word;
 
-        if (sv_json_parse(line, "control.request", &j, err) < 0 ||
-            sv_json_need_str(j, "do", &word, "control.request", err) < 0 ||
-            sv_json_only(j, members, "control.request", err) < 0)
+        if (sv_json_parse(line, "control.request", &j, err) < 0)
+                return -1;
+        if (sv_json_need_str(j, "do", &word, "control.request", err) < 0)
+                return -1;
+        if (sv_json_only(j, members, "control.request", err) < 0)
                 return -1;
         for (size_t i = 0; i < N_VERBS; i++)
                 if (!strcmp(verbs[i].name, word)) {
@@ -46,8 +48,8 @@ void sv_control_print(enum sv_control what, struct sv_buf *out)
 
 /* --- the agent --- */
 
-static void copy_text(struct sv_json *to, const struct sv_json *from, const char *member,
-                      size_t max)
+static void copy_agent_text(struct sv_json *to, const struct sv_json *from, const char *member,
+                            size_t max)
 {
         const char *s = sv_json_str(sv_json_get(from, member));
         SV_BUF clean = SV_BUF_NULL;
@@ -62,7 +64,7 @@ static void copy_text(struct sv_json *to, const struct sv_json *from, const char
         sv_json_set_str(to, member, sv_buf_str(&clean));
 }
 
-/* How long each part of the way took: names of ours, milliseconds. */
+/* How long each part of the release took: plain names, milliseconds. */
 
 static int copy_timing(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
@@ -102,7 +104,7 @@ static const struct {
         {"unlocked", {"grounds"}, NULL},
 };
 
-int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct sv_err *err)
+int sv_control_parse_agent_event(struct sv_bytes line, struct sv_json **event, struct sv_err *err)
 {
         SV_JSON *j = NULL;
         const char *name;
@@ -121,7 +123,7 @@ int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct 
                 out = sv_json_object();
                 sv_json_set_str(out, "event", name);
                 for (const char *const *t = agent_events[i].texts; *t; t++)
-                        copy_text(out, j, *t, SV_EVENT_TEXT_MAX);
+                        copy_agent_text(out, j, *t, SV_EVENT_TEXT_MAX);
                 if (sv_json_type(sv_json_get(j, "ms")) == SV_JSON_INT)
                         sv_json_set_int(out, "ms", sv_json_int(sv_json_get(j, "ms"), 0));
                 if (copy_timings(out, j, err) < 0)

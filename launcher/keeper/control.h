@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said on a guest's control socket and by its agent: one JSON object a line. Pure. */
+/* The messages on a guest's control socket and from its agent: one JSON object a line. Pure. */
 #pragma once
 
 #include "base/core/limits.h"
@@ -19,9 +19,9 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
 void sv_control_print(enum sv_control what, struct sv_buf *out);
 const char *sv_control_name(enum sv_control what);
 
-/* An agent's line, which nobody trusts, as an event of ours: only known members of known kinds,
+/* An agent's line, which is not trusted, as an event: only known members of known kinds,
  * texts without control characters and bounded. control.agent when it is none. */
-int sv_control_agent_event(struct sv_bytes line, struct sv_json **event, struct sv_err *err);
+int sv_control_parse_agent_event(struct sv_bytes line, struct sv_json **event, struct sv_err *err);
 
 /* Collects bytes and hands out whole lines. */
 struct sv_lines {

@@ -17,7 +17,7 @@
 #define CAPABILITIES "cache/qemu/capabilities"
 
 /* Everything libvirt's answer depends on that we can see; libvirt checks again for itself. */
-static char *cache_folder(struct sv_err *err)
+static char *find_cache_folder(struct sv_err *err)
 {
         static const char *const inputs[] = {
                 "/usr/bin/qemu-system-x86_64",
@@ -94,7 +94,7 @@ int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, struct 
 {
         static const char *const folders[] = {"etc", "run", "lib", "log", "cache", CAPABILITIES};
         SV_STR cache = sv_state_path(s, CAPABILITIES);
-        SV_STR kept = cache_folder(err);
+        SV_STR kept = find_cache_folder(err);
 
         if (!kept)
                 return -1;
@@ -111,7 +111,7 @@ int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, struct 
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err)
 {
         SV_STR cache = sv_state_path(s, CAPABILITIES);
-        SV_STR kept = cache_folder(err);
+        SV_STR kept = find_cache_folder(err);
 
         if (!kept)
                 return -1;
@@ -124,7 +124,7 @@ int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err)
         return 0;
 }
 
-int sv_embed_qemu_pid(const struct sv_state *s)
+int sv_embed_read_qemu_pid(const struct sv_state *s)
 {
         SV_STR path = sv_asprintf("%s/run/qemu/%s.pid", s->dir, s->name);
         SV_BUF text = SV_BUF_NULL;

@@ -10,7 +10,7 @@ int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, struct 
 /* Keep what libvirt learned about QEMU for the next guest, when there was nothing to reuse. */
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err);
 /* The process id of the guest's QEMU, 0 when it has none. */
-int sv_embed_qemu_pid(const struct sv_state *s);
-/* Is that process confined by the model (NULL: any)? Reads the kernel's word, not libvirt's.
+int sv_embed_read_qemu_pid(const struct sv_state *s);
+/* Is that process confined by the model (NULL: any)? Asks the kernel, not libvirt.
  * launch.confinement when not. */
 int sv_embed_check_confined(int pid, const char *model, struct sv_err *err);

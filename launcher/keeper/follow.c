@@ -12,7 +12,7 @@
 #include "base/program/log.h"
 #include "launcher/keeper/control.h"
 
-static const char *text(const struct sv_json *e, const char *member)
+static const char *get_text(const struct sv_json *e, const char *member)
 {
         const char *s = sv_json_str(sv_json_get(e, member));
 
@@ -32,15 +32,15 @@ static void show_unlocked(const struct sv_json *e, double at)
 {
         SV_BUF line = SV_BUF_NULL;
 
-        sv_info("[%6.2fs] guest: the disk is open: %s", at, text(e, "grounds"));
+        sv_info("[%6.2fs] guest: the disk is open: %s", at, get_text(e, "grounds"));
         sv_json_each(sv_json_get(e, "timings"), put_timing, &line, NULL);
         if (line.n)
                 sv_info("[%6.2fs] guest: milliseconds: %s", at, sv_buf_str(&line));
 }
 
-static void show(const struct sv_follow *f, const struct sv_json *e)
+static void show_event(const struct sv_follow *f, const struct sv_json *e)
 {
-        const char *name = text(e, "event");
+        const char *name = get_text(e, "event");
         double at = (double)sv_json_int(sv_json_get(e, "at_ms"), 0) / 1000;
         long long ms = (long long)sv_json_int(sv_json_get(e, "ms"), 0);
 
@@ -54,15 +54,15 @@ static void show(const struct sv_follow *f, const struct sv_json *e)
         if (f->quiet)
                 return;
         if (!strcmp(name, "launch"))
-                sv_info("[%6.2fs] %s (%lld ms)", at, text(e, "step"), ms);
+                sv_info("[%6.2fs] %s (%lld ms)", at, get_text(e, "step"), ms);
         else if (!strcmp(name, "running"))
                 sv_info("[%6.2fs] the guest runs, under %s", at,
-                        strcmp(text(e, "accelerator"), "kvm") ? "TCG (emulated)" : "KVM");
-        else if (!strcmp(name, "step") && !strcmp(text(e, "state"), "done"))
-                sv_info("[%6.2fs] guest: %s (%lld ms)", at, text(e, "step"), ms);
+                        strcmp(get_text(e, "accelerator"), "kvm") ? "TCG (emulated)" : "KVM");
+        else if (!strcmp(name, "step") && !strcmp(get_text(e, "state"), "done"))
+                sv_info("[%6.2fs] guest: %s (%lld ms)", at, get_text(e, "step"), ms);
         else if (!strcmp(name, "retry"))
-                sv_info("[%6.2fs] guest: tries again: %s [%s]", at, text(e, "message"),
-                        text(e, "check"));
+                sv_info("[%6.2fs] guest: tries again: %s [%s]", at, get_text(e, "message"),
+                        get_text(e, "check"));
         else if (!strcmp(name, "rebooting"))
                 sv_info("[%6.2fs] the guest reboots: it is launched and attested again", at);
         else if (!strcmp(name, "unlocked"))
@@ -70,31 +70,32 @@ static void show(const struct sv_follow *f, const struct sv_json *e)
 }
 
 /* The check that an event names, with its class. */
-static int failed(const struct sv_json *e, const char *otherwise, struct sv_err *err)
+static int fail_from_event(const struct sv_json *e, const char *otherwise, struct sv_err *err)
 {
-        enum sv_class class = sv_class_from_name(text(e, "class"));
+        enum sv_class class = sv_class_from_name(get_text(e, "class"));
 
         return sv_fail(err, class ? class : SV_SYSTEM,
-                       *text(e, "check") ? text(e, "check") : otherwise, "%s",
-                       *text(e, "message") ? text(e, "message") : "no reason was given");
+                       *get_text(e, "check") ? get_text(e, "check") : otherwise, "%s",
+                       *get_text(e, "message") ? get_text(e, "message") : "no reason was given");
 }
 
 /* 1 when reached, 0 to go on, -1. */
-static int judge(struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
+static int judge_event(struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
 {
-        const char *name = text(e, "event");
+        const char *name = get_text(e, "event");
         bool reached = !strcmp(name, f->wait ? "unlocked" : "running");
 
         if (!strcmp(name, "failed"))
-                return failed(e, "agent.failed", err);
+                return fail_from_event(e, "agent.failed", err);
         if (!strcmp(name, "ended"))
-                return *text(e, "check") ? failed(e, "launch.ended", err)
-                                         : sv_fail(err, SV_SYSTEM, "launch.ended",
-                                                   "the guest ended %s; \"secure-vm console\" "
-                                                   "shows its last words",
-                                                   f->wait ? "before it had its disk" : "at once");
+                return *get_text(e, "check")
+                               ? fail_from_event(e, "launch.ended", err)
+                               : sv_fail(err, SV_SYSTEM, "launch.ended",
+                                         "the guest ended %s; \"secure-vm console\" "
+                                         "shows its last words",
+                                         f->wait ? "before it had its disk" : "at once");
         if (!strcmp(name, "unlocked")) {
-                snprintf(f->reasons, sizeof(f->reasons), "%s", text(e, "grounds"));
+                snprintf(f->reasons, sizeof(f->reasons), "%s", get_text(e, "grounds"));
                 sv_json_free(f->timings);
                 f->timings = sv_json_ref(sv_json_get(e, "timings"));
         }
@@ -105,7 +106,7 @@ static int judge(struct sv_follow *f, const struct sv_json *e, struct sv_err *er
         return !strcmp(name, "committed");
 }
 
-static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
+static int take_lines(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
 {
         SV_BUF line = SV_BUF_NULL;
 
@@ -113,14 +114,14 @@ static int take(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
                 SV_JSON *e = NULL;
                 int r;
 
-                if (f->agent && sv_control_agent_event(sv_buf_bytes(&line), &e, NULL) < 0)
+                if (f->agent && sv_control_parse_agent_event(sv_buf_bytes(&line), &e, NULL) < 0)
                         continue;
                 if (!f->agent && sv_json_parse(sv_buf_bytes(&line), "control.event", &e, err) < 0)
                         return -1;
                 if (f->agent)
                         sv_json_set_int(e, "at_ms", sv_clock_ms() - f->began);
-                show(f, e);
-                r = judge(f, e, err);
+                show_event(f, e);
+                r = judge_event(f, e, err);
                 if (r)
                         return r;
         }
@@ -160,7 +161,7 @@ int sv_follow_events(struct sv_follow *f, struct sv_err *err)
                         break;
                 }
                 sv_lines_put(&lines, sv_bytes(chunk, (size_t)n));
-                r = take(f, &lines, err);
+                r = take_lines(f, &lines, err);
         }
         sv_lines_free(&lines);
         return r < 0 ? -1 : 0;

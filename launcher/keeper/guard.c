@@ -19,7 +19,7 @@
 #include "launcher/keeper/life.h"
 
 /* proc(5): pid (comm) state ppid; comm may hold anything, also parentheses. */
-static pid_t parent_of(const char *pid)
+static pid_t read_parent_pid(const char *pid)
 {
         SV_STR path = sv_asprintf("/proc/%s/stat", pid);
         SV_BUF text = SV_BUF_NULL;
@@ -39,15 +39,15 @@ static unsigned kill_children(void)
         unsigned n = 0;
 
         while (proc && (e = readdir(proc)))
-                if (isdigit((unsigned char)e->d_name[0]) && parent_of(e->d_name) == getpid())
+                if (isdigit((unsigned char)e->d_name[0]) && read_parent_pid(e->d_name) == getpid())
                         n += kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL) == 0;
         if (proc)
                 closedir(proc);
         return n;
 }
 
-/* Children of the killed become ours: until there is nobody. */
-static void bury_descendants(void)
+/* The children of a process that is killed become the guard's own: repeats until none is left. */
+static void reap_descendants(void)
 {
         for (int round = 0; round < 1000; round++) {
                 pid_t pid;
@@ -86,7 +86,7 @@ static void note_abnormal_end(const struct sv_state *s, int status)
         sv_guard_note_end(s, text);
 }
 
-static int guard(const struct sv_state *s, pid_t worker)
+static int guard_worker(const struct sv_state *s, pid_t worker)
 {
         struct sv_err err = SV_ERR_NULL;
         unsigned killed = 0;
@@ -96,7 +96,7 @@ static int guard(const struct sv_state *s, pid_t worker)
         while ((pid = waitpid(-1, &status, 0)) != worker)
                 if (pid < 0 && errno != EINTR)
                         break;
-        bury_descendants();
+        reap_descendants();
         if (!WIFEXITED(status) || WEXITSTATUS(status))
                 note_abnormal_end(s, status);
         if (sv_state_recover(s, &killed, &err) < 0)
@@ -104,9 +104,9 @@ static int guard(const struct sv_state *s, pid_t worker)
         return 0;
 }
 
-/* Whoever waits for the end of one of the caller's pipes must not wait for us: all descriptors but
- * the three standard ones and two. */
-static void close_others(int a, int b)
+/* Closes all descriptors but the three standard ones and these two: who waits for the end of one of
+ * the caller's pipes must not wait for the guard's end. */
+static void close_other_fds(int a, int b)
 {
         int low = a < b ? a : b, high = a < b ? b : a;
 
@@ -118,7 +118,7 @@ static void close_others(int a, int b)
 }
 
 /* No terminal, no standard streams of the launcher's: what is said goes to the guest's own log. */
-static void detach(const struct sv_state *s)
+static void detach_guard(const struct sv_state *s)
 {
         SV_STR path = sv_state_path(s, "supervisor.log");
         int null = open("/dev/null", O_RDWR), log = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -143,8 +143,8 @@ static int run_guard(const struct sv_state *s, int launch,
         int ends[2];
         pid_t pid;
 
-        close_others(launch, s->lock);
-        detach(s);
+        close_other_fds(launch, s->lock);
+        detach_guard(s);
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || pipe2(ends, O_CLOEXEC) < 0 ||
             (pid = fork()) < 0)
                 return 1;
@@ -156,7 +156,7 @@ static int run_guard(const struct sv_state *s, int launch,
         close(launch); /* the launcher must see the worker's death, not the guard's life */
         close(ends[0]);
         prctl(PR_SET_NAME, "sv-guard");
-        return guard(s, pid);
+        return guard_worker(s, pid);
 }
 
 int sv_guard_start(const struct sv_state *s, int (*worker)(void *arg, struct sv_worker_ends ends),

@@ -18,7 +18,7 @@ static int remove_copies(const struct sv_state *s, struct sv_err *err)
         return sv_remove_tree(boot, err);
 }
 
-static int open_guest(const char *uri, const char *name, struct sv_virt **v, struct sv_err *err)
+static int open_domain(const char *uri, const char *name, struct sv_virt **v, struct sv_err *err)
 {
         if (sv_virt_open(uri, v, err) < 0)
                 return -1;
@@ -29,7 +29,7 @@ static int open_guest(const char *uri, const char *name, struct sv_virt **v, str
 
 static int check_not_running(struct sv_virt *v, const char *name, struct sv_err *err)
 {
-        if (!sv_virt_running(v, name))
+        if (!sv_virt_is_running(v, name))
                 return 0;
         return sv_fail(err, SV_SYSTEM, "state.busy",
                        "guest %s runs there already; \"secure-vm destroy --connect\" ends it",
@@ -76,8 +76,8 @@ static int start_and_follow(struct sv_virt *v, const struct sv_tee *tee, struct 
         return r;
 }
 
-static int daemon_launch(const char *uri, const struct sv_launch *l, struct sv_follow *f,
-                         struct sv_json *result, struct sv_err *err)
+static int launch_under_daemon(const char *uri, const struct sv_launch *l, struct sv_follow *f,
+                               struct sv_json *result, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         SV_VIRT *v = NULL;
@@ -120,21 +120,22 @@ static int add_domain(void *arg, const char *name, enum sv_virt_state state, str
         return 0;
 }
 
-static int daemon_list(const char *uri, struct sv_json *rows, struct sv_err *err)
+static int list_under_daemon(const char *uri, struct sv_json *rows, struct sv_err *err)
 {
         SV_VIRT *v = NULL;
 
         if (sv_virt_open(uri, &v, err) < 0)
                 return -1;
-        return sv_virt_each(v, add_domain, rows, err);
+        return sv_virt_for_each(v, add_domain, rows, err);
 }
 
-static int daemon_show(const char *uri, const char *name, struct sv_json **out, struct sv_err *err)
+static int show_under_daemon(const char *uri, const char *name, struct sv_json **out,
+                             struct sv_err *err)
 {
         enum sv_virt_state state;
         SV_VIRT *v = NULL;
 
-        if (open_guest(uri, name, &v, err) < 0)
+        if (open_domain(uri, name, &v, err) < 0)
                 return -1;
         if (sv_virt_get_state(v, &state, err) < 0)
                 return -1;
@@ -147,14 +148,14 @@ static int daemon_show(const char *uri, const char *name, struct sv_json **out, 
 
 /* --- the ends of a run --- */
 
-static int daemon_destroy(const char *uri, const char *name, struct sv_err *err)
+static int destroy_under_daemon(const char *uri, const char *name, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         SV_VIRT *v = NULL;
 
         if (sv_state_init_daemon(&s, name, err) < 0)
                 return -1;
-        if (open_guest(uri, name, &v, err) < 0)
+        if (open_domain(uri, name, &v, err) < 0)
                 return -1;
         if (sv_virt_destroy(v, err) < 0)
                 return -1;
@@ -163,12 +164,12 @@ static int daemon_destroy(const char *uri, const char *name, struct sv_err *err)
         return remove_copies(&s, err);
 }
 
-static int daemon_stop(const char *uri, const char *name, unsigned seconds, bool force,
-                       struct sv_err *err)
+static int stop_under_daemon(const char *uri, const char *name, unsigned seconds, bool force,
+                             struct sv_err *err)
 {
         SV_VIRT *v = NULL;
 
-        if (open_guest(uri, name, &v, err) < 0)
+        if (open_domain(uri, name, &v, err) < 0)
                 return -1;
         if (sv_virt_shutdown(v, err) < 0)
                 return -1;
@@ -186,23 +187,23 @@ static int daemon_stop(const char *uri, const char *name, unsigned seconds, bool
 
 /* --- the console --- */
 
-static int daemon_console(const char *uri, const char *name, int *fd, struct sv_err *err)
+static int open_daemon_console(const char *uri, const char *name, int *fd, struct sv_err *err)
 {
         struct sv_virt *v = NULL;
 
-        if (open_guest(uri, name, &v, err) == 0 && sv_virt_stream(v, NULL, fd, err) == 0)
+        if (open_domain(uri, name, &v, err) == 0 && sv_virt_stream(v, NULL, fd, err) == 0)
                 return 0; /* the connection stays open under the stream */
         sv_virt_close(v);
         return -1;
 }
 
-/* A reboot would be libvirt's: nothing launches the guest anew, and nothing measures it. */
+/* No reboot: libvirt would do it inside the same QEMU, without a new launch and its measurement. */
 const struct sv_keeper sv_keeper_daemon = {
         .name = "a libvirt daemon",
-        .launch = daemon_launch,
-        .list = daemon_list,
-        .show = daemon_show,
-        .stop = daemon_stop,
-        .destroy = daemon_destroy,
-        .console = daemon_console,
+        .launch = launch_under_daemon,
+        .list = list_under_daemon,
+        .show = show_under_daemon,
+        .stop = stop_under_daemon,
+        .destroy = destroy_under_daemon,
+        .console = open_daemon_console,
 };

@@ -41,7 +41,7 @@ static int lock_for_launch(struct sv_state *s, struct sv_err *err)
         return recover_folder(s, err);
 }
 
-static void put_launched(struct sv_json *result, const struct sv_state *s)
+static void put_launch_result(struct sv_json *result, const struct sv_state *s)
 {
         static const char *const members[] = {"name",  "uuid",  "tee",      "accelerator",
                                               "state", "since", "qemu_pid", "boot"};
@@ -57,8 +57,8 @@ static void put_launched(struct sv_json *result, const struct sv_state *s)
         }
 }
 
-static int embed_launch(const char *uri, const struct sv_launch *l, struct sv_follow *f,
-                        struct sv_json *result, struct sv_err *err)
+static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv_follow *f,
+                           struct sv_json *result, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         struct sv_work work = {.guest = l->guest, .tee = l->tee, .state = &s, .kvm = l->kvm};
@@ -80,14 +80,14 @@ static int embed_launch(const char *uri, const struct sv_launch *l, struct sv_fo
                 sv_client_wait_off(&s, SV_LOCK_WAIT_MS, NULL);
                 return -1;
         }
-        put_launched(result, &s);
+        put_launch_result(result, &s);
         return 0;
 }
 
 /* --- list, show --- */
 
-/* The supervisor's own word when it answers; else the file, corrected where it says that something
- * runs. */
+/* The supervisor's answer; without one the status file, corrected when it says that the guest runs.
+ */
 static struct sv_json *read_current(const struct sv_state *s, const struct sv_json *file)
 {
         struct sv_json *live = NULL;
@@ -96,7 +96,7 @@ static struct sv_json *read_current(const struct sv_state *s, const struct sv_js
         if (sv_client_ask(s, SV_CONTROL_STATUS, &live, NULL) == 0 && live)
                 return live;
         live = sv_json_ref((struct sv_json *)file);
-        if (!sv_life_is_final(life) && !sv_state_locked(s))
+        if (!sv_life_is_final(life) && !sv_state_is_locked(s))
                 sv_json_set_str(live, "state", sv_life_word(SV_LIFE_KILLED));
         return live;
 }
@@ -117,12 +117,13 @@ static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *
         return 0;
 }
 
-static int embed_list(const char *uri, struct sv_json *rows, struct sv_err *err)
+static int list_embedded(const char *uri, struct sv_json *rows, struct sv_err *err)
 {
-        return sv_state_each(add_guest, rows, err);
+        return sv_state_for_each(add_guest, rows, err);
 }
 
-static int embed_show(const char *uri, const char *name, struct sv_json **out, struct sv_err *err)
+static int show_embedded(const char *uri, const char *name, struct sv_json **out,
+                         struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         SV_JSON *file = NULL;
@@ -138,7 +139,7 @@ static int embed_show(const char *uri, const char *name, struct sv_json **out, s
 
 /* --- the ends of a run --- */
 
-static int destroy_now(struct sv_state *s, struct sv_err *err)
+static int destroy_and_recover(struct sv_state *s, struct sv_err *err)
 {
         SV_JSON *status = NULL;
         struct sv_err e = SV_ERR_NULL;
@@ -157,16 +158,16 @@ static int destroy_now(struct sv_state *s, struct sv_err *err)
         return r;
 }
 
-static int embed_destroy(const char *uri, const char *name, struct sv_err *err)
+static int destroy_embedded(const char *uri, const char *name, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
 
         if (sv_client_find(name, &s, err) < 0)
                 return -1;
-        return destroy_now(&s, err);
+        return destroy_and_recover(&s, err);
 }
 
-static int embed_forget(const char *uri, const char *name, struct sv_err *err)
+static int forget_embedded(const char *uri, const char *name, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
 
@@ -175,8 +176,8 @@ static int embed_forget(const char *uri, const char *name, struct sv_err *err)
         return sv_remove_tree(s.dir, err);
 }
 
-static int embed_stop(const char *uri, const char *name, unsigned seconds, bool force,
-                      struct sv_err *err)
+static int stop_embedded(const char *uri, const char *name, unsigned seconds, bool force,
+                         struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         SV_JSON *status = NULL;
@@ -187,10 +188,11 @@ static int embed_stop(const char *uri, const char *name, unsigned seconds, bool 
                 return -1;
         if (sv_client_wait_off(&s, seconds * 1000, NULL) == 0)
                 return 0;
-        return force ? destroy_now(&s, err) : 1;
+        return force ? destroy_and_recover(&s, err) : 1;
 }
 
-static int embed_reboot(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err)
+static int reboot_embedded(const char *uri, const char *name, struct sv_follow *f,
+                           struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         SV_JSON *status = NULL;
@@ -214,7 +216,7 @@ static int embed_reboot(const char *uri, const char *name, struct sv_follow *f, 
 
 /* --- the console --- */
 
-static int embed_console(const char *uri, const char *name, int *fd, struct sv_err *err)
+static int open_embedded_console(const char *uri, const char *name, int *fd, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
 
@@ -224,9 +226,9 @@ static int embed_console(const char *uri, const char *name, int *fd, struct sv_e
         return *fd < 0 ? -1 : 0;
 }
 
-static int embed_console_log(const char *uri, const char *name,
-                             int (*put)(void *arg, struct sv_bytes piece, struct sv_err *err),
-                             void *arg, struct sv_err *err)
+static int print_embedded_log(const char *uri, const char *name,
+                              int (*put)(void *arg, struct sv_bytes piece, struct sv_err *err),
+                              void *arg, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         SV_STR log = NULL;
@@ -239,13 +241,13 @@ static int embed_console_log(const char *uri, const char *name,
 
 const struct sv_keeper sv_keeper_embed = {
         .name = "our own supervisor",
-        .launch = embed_launch,
-        .list = embed_list,
-        .show = embed_show,
-        .stop = embed_stop,
-        .destroy = embed_destroy,
-        .forget = embed_forget,
-        .reboot = embed_reboot,
-        .console = embed_console,
-        .console_log = embed_console_log,
+        .launch = launch_embedded,
+        .list = list_embedded,
+        .show = show_embedded,
+        .stop = stop_embedded,
+        .destroy = destroy_embedded,
+        .forget = forget_embedded,
+        .reboot = reboot_embedded,
+        .console = open_embedded_console,
+        .console_log = print_embedded_log,
 };

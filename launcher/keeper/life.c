@@ -17,7 +17,7 @@ static const struct {
         enum sv_life_action action;
         enum sv_life next;
 } steps[] = {
-        /* The worker is inside its first start: it hears nobody until that is over. */
+        /* The worker is inside its first start: it reads no messages until that is over. */
         ROW(STARTING, STARTED, NOTHING, RUNNING),
         ROW(STARTING, FAULT, NOTHING, FAILED),
         ROW(RUNNING, UNLOCK, NOTHING, UNLOCKED),

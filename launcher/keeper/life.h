@@ -50,7 +50,7 @@ enum sv_life_action {
 enum sv_life_action sv_life_follow(enum sv_life *life, enum sv_life_event event);
 /* Nothing of the guest will run any more. */
 bool sv_life_is_final(enum sv_life life);
-/* "state" of status.json. NULL for what it does not show: the word of the state before stays. */
+/* "state" of status.json. NULL for a state that it does not show: the state before stays there. */
 const char *sv_life_word(enum sv_life life);
 /* The state with this word; SV_LIFE_STARTING when there is none. */
 enum sv_life sv_life_from_word(const char *word);

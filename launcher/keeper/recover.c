@@ -17,7 +17,7 @@
 
 /* Does process `pid` name a file below `dir` on its command line, and is its program one that
  * serves guests? */
-static bool belongs(const char *pid, const char *dir)
+static bool serves_guest(const char *pid, const char *dir)
 {
         SV_STR exe_path = sv_asprintf("/proc/%s/exe", pid);
         SV_STR cmd_path = sv_asprintf("/proc/%s/cmdline", pid);
@@ -51,7 +51,8 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s)
 
                 again = false;
                 while (proc && (e = readdir(proc))) {
-                        if (!isdigit((unsigned char)e->d_name[0]) || !belongs(e->d_name, s->dir))
+                        if (!isdigit((unsigned char)e->d_name[0]) ||
+                            !serves_guest(e->d_name, s->dir))
                                 continue;
                         if (kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL) == 0) {
                                 killed += round == 0;
@@ -66,8 +67,8 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s)
         return killed;
 }
 
-/* Empty cgroups that libvirt made for this root's QEMU are the system's to forget; only files of
- * ours are removed here. */
+/* Removes files only: empty cgroups that libvirt made for this root's QEMU are left to the system.
+ */
 int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *err)
 {
         static const char *const transient[] = {

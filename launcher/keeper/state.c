@@ -124,7 +124,7 @@ int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err)
         return 0;
 }
 
-bool sv_state_locked(const struct sv_state *s)
+bool sv_state_is_locked(const struct sv_state *s)
 {
         SV_STR path = sv_state_path(s, "lock");
         SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
@@ -153,9 +153,9 @@ int sv_state_read_status(const struct sv_state *s, struct sv_json **status, stru
         return sv_json_parse(sv_buf_bytes(&text), "state.status", status, err);
 }
 
-int sv_state_each(int (*fn)(void *arg, const struct sv_state *s, const struct sv_json *status,
-                            struct sv_err *err),
-                  void *arg, struct sv_err *err)
+int sv_state_for_each(int (*fn)(void *arg, const struct sv_state *s, const struct sv_json *status,
+                                struct sv_err *err),
+                      void *arg, struct sv_err *err)
 {
         SV_STR base = sv_state_base();
         struct dirent **list = NULL;

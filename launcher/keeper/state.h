@@ -35,7 +35,7 @@ bool sv_state_exists(const struct sv_state *s);
  * longer. */
 int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err);
 /* Is anybody acting for this guest? Takes no lock. */
-bool sv_state_locked(const struct sv_state *s);
+bool sv_state_is_locked(const struct sv_state *s);
 
 /* With the lock held: end every process that a killed supervisor left behind and remove sockets,
  * copies and libvirt's run-time files. The vTPM's state, the logs and the cache stay. Says how many
@@ -50,6 +50,6 @@ int sv_state_write_status(const struct sv_state *s, const struct sv_json *status
                           struct sv_err *err);
 int sv_state_read_status(const struct sv_state *s, struct sv_json **status, struct sv_err *err);
 /* fn for every guest that has a folder, in the order of their names. */
-int sv_state_each(int (*fn)(void *arg, const struct sv_state *s, const struct sv_json *status,
-                            struct sv_err *err),
-                  void *arg, struct sv_err *err);
+int sv_state_for_each(int (*fn)(void *arg, const struct sv_state *s, const struct sv_json *status,
+                                struct sv_err *err),
+                      void *arg, struct sv_err *err);

@@ -17,7 +17,7 @@
 
 /* The worker is killed, and what it and libvirt have started with it; the lock, which we hold too,
  * is free when all of that is gone. */
-static void end_all(const struct sv_state *s, int worker, int end)
+static void end_worker(const struct sv_state *s, int worker, int end)
 {
         struct pollfd p = {.fd = end, .events = POLLIN};
         struct sv_err err = SV_ERR_NULL;
@@ -33,7 +33,7 @@ static void end_all(const struct sv_state *s, int worker, int end)
                 sv_log_err(&err);
 }
 
-static void watch(const struct sv_state *s, int worker, int guard, int end)
+static void watch_guard(const struct sv_state *s, int worker, int guard, int end)
 {
         for (;;) {
                 struct pollfd p[2] = {{.fd = guard, .events = POLLIN},
@@ -42,7 +42,7 @@ static void watch(const struct sv_state *s, int worker, int guard, int end)
                 if (poll(p, 2, -1) < 0)
                         continue;
                 if (p[0].revents)
-                        end_all(s, worker, end);
+                        end_worker(s, worker, end);
                 return;
         }
 }
@@ -62,7 +62,7 @@ void sv_watch_start(const struct sv_state *s, int guard, int launch, struct sv_w
                 close(ends[1]);
                 close(launch); /* the launcher must see the worker's death */
                 prctl(PR_SET_NAME, "sv-watch");
-                watch(s, worker, guard, ends[0]);
+                watch_guard(s, worker, guard, ends[0]);
                 _exit(0);
         }
         close(ends[0]);

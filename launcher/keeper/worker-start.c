@@ -27,7 +27,7 @@ static void report_step(struct sv_worker *w, const char *step, int64_t since)
 }
 
 /* O_DIRECT where the disk's file system has it; tmpfs and some others have not. */
-static int direct_flag(const char *path)
+static int find_direct_flag(const char *path)
 {
         SV_FD fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 
@@ -51,7 +51,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         };
 
         for (size_t i = 0; i < k->guest->n_disks; i++)
-                buffered[i] = !direct_flag(k->guest->disks[i].path);
+                buffered[i] = !find_direct_flag(k->guest->disks[i].path);
         return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 
@@ -61,7 +61,7 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
         for (size_t i = 0; i < w->work->guest->n_disks; i++) {
                 const struct sv_disk *d = &w->work->guest->disks[i];
                 /* QEMU looks for a descriptor with the very flags it would open with */
-                int direct = direct_flag(d->path);
+                int direct = find_direct_flag(d->path);
                 SV_FD reader = open(d->path, O_RDONLY | O_CLOEXEC | direct);
                 SV_FD writer = d->readonly ? -1 : open(d->path, O_RDWR | O_CLOEXEC | direct);
                 int fds[2] = {reader, writer};
@@ -95,7 +95,8 @@ static int connect_agent(struct sv_worker *w, struct sv_err *err)
         return 0;
 }
 
-/* A vTPM whose state was made completely is kept; this mark says so (launcher/keeper/recover.c). */
+/* The mark of a vTPM whose state is complete: without it launcher/keeper/recover.c removes the
+ * state. */
 static void mark_vtpm(const struct sv_state *s)
 {
         SV_STR path = sv_state_path(s, "vtpm-made");
@@ -117,7 +118,7 @@ static void report_running(struct sv_worker *w, int pid)
         sv_worker_send_event(w, e);
 }
 
-static int start_guest(struct sv_worker *w, struct sv_err *err)
+static int start_qemu(struct sv_worker *w, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
         const char *model = k->guest->security.model;
@@ -129,7 +130,7 @@ static int start_guest(struct sv_worker *w, struct sv_err *err)
         if (sv_virt_start(w->virt, k->tee, err) < 0)
                 return -1;
         mark_vtpm(k->state);
-        pid = sv_embed_qemu_pid(k->state);
+        pid = sv_embed_read_qemu_pid(k->state);
         if (k->guest->security.required && sv_embed_check_confined(pid, model, err) < 0)
                 return -1;
         if (connect_agent(w, err) < 0)
@@ -204,7 +205,7 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
                         return -1;
                 report_step(w, start_steps[i].name, t);
         }
-        return start_guest(w, err);
+        return start_qemu(w, err);
 }
 
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
@@ -217,5 +218,5 @@ int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
          * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)
                 return sv_fail_errno(err, "launch.nvram", "%s", w->stage.nvram);
-        return start_guest(w, err);
+        return start_qemu(w, err);
 }

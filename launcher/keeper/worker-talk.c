@@ -208,7 +208,7 @@ void sv_worker_read_agent(struct sv_worker *w)
                 struct sv_err err = SV_ERR_NULL;
                 struct sv_json *event = NULL;
 
-                if (sv_control_agent_event(sv_buf_bytes(&line), &event, &err) < 0) {
+                if (sv_control_parse_agent_event(sv_buf_bytes(&line), &event, &err) < 0) {
                         sv_log_err(&err); /* the guest's own affair: it is not trusted */
                         continue;
                 }

@@ -49,7 +49,7 @@ static void read_launcher(struct sv_worker *w)
                         commit_guest(w);
 }
 
-/* It went, or does not read: nobody knows of this guest. */
+/* Before "commit", a launcher that went, or that does not read, ends the guest. */
 static void check_launcher(struct sv_worker *w)
 {
         if (w->committed || w->launch >= 0 || sv_life_is_final(w->life))
@@ -76,14 +76,14 @@ static int start_again(struct sv_worker *w, struct sv_err *err)
         return sv_worker_restart(w, err);
 }
 
-static bool is_off(struct sv_worker *w)
+static bool is_guest_off(struct sv_worker *w)
 {
         enum sv_virt_state state = SV_VIRT_OFF;
 
         return sv_virt_get_state(w->virt, &state, NULL) == 0 && state == SV_VIRT_OFF;
 }
 
-/* Why the guest failed; a state that is none, and a reason that is there already, stay. */
+/* Why the guest failed, unless it did not or a reason is there already. */
 static void note_reason(struct sv_worker *w, enum sv_life_event event)
 {
         if (w->life != SV_LIFE_FAILED || w->err.class)
@@ -123,7 +123,7 @@ static void read_virt(struct sv_worker *w)
                 case SV_VIRT_STOPPED:
                 case SV_VIRT_FAILED:
                         /* While it reboots, this may be the event of an earlier run. */
-                        if (w->life != SV_LIFE_REBOOTING || is_off(w))
+                        if (w->life != SV_LIFE_REBOOTING || is_guest_off(w))
                                 follow_event(w, e == SV_VIRT_FAILED ? SV_LIFE_LOST : SV_LIFE_OFF);
                         break;
                 default:
@@ -138,7 +138,7 @@ enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CLIENTS };
 
 static void serve_round(struct sv_worker *w, const struct pollfd *p)
 {
-        /* The agent before the guest's end: its last words are the reason. */
+        /* The agent before the guest's end: its last event is the reason. */
         if (p[AGENT].revents)
                 sv_worker_read_agent(w);
         if (p[LAUNCH].revents && w->launch >= 0)
@@ -159,7 +159,7 @@ static void serve_round(struct sv_worker *w, const struct pollfd *p)
         }
 }
 
-static void run_loop(struct sv_worker *w)
+static void run_worker_loop(struct sv_worker *w)
 {
         while (!sv_life_is_final(w->life)) {
                 struct pollfd p[CLIENTS + SV_CONTROL_CLIENTS_MAX] = {
@@ -214,7 +214,7 @@ static void finish_guest(struct sv_worker *w)
         if (w->err.class)
                 put_error(e, &w->err);
         sv_worker_send_event(w, e);
-        /* The guard does this again; when it is gone, nobody else would. */
+        /* The guard does this again, unless it was killed. */
         if (sv_state_recover(w->work->state, &killed, &err) < 0)
                 sv_log_err(&err);
 }
@@ -261,7 +261,7 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
                 r = sv_worker_start(&w, &w.err);
         sv_watch_end(&watch);
         if (r == 0)
-                run_loop(&w);
+                run_worker_loop(&w);
         else
                 sv_worker_note_event(&w, SV_LIFE_FAULT);
         finish_guest(&w);

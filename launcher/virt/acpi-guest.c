@@ -13,8 +13,8 @@
 #include "launcher/virt/qemu-argv.h"
 #include "launcher/virt/virt.h"
 
-static int domain_of(const struct sv_guest *g, const struct sv_tee *tee, struct sv_buf *xml,
-                     struct sv_err *err)
+static int build_probe_domain(const struct sv_guest *g, const struct sv_tee *tee,
+                              struct sv_buf *xml, struct sv_err *err)
 {
         SV_STR name = sv_asprintf("secure-vm-acpi-%d", (int)getpid());
         struct sv_guest copy = *g;
@@ -59,7 +59,7 @@ static int replace_cards(const char *xml, struct sv_buf *out, struct sv_err *err
 }
 
 /* Defined for a moment, the domain has all its places. */
-static int ask(const char *uri, const char *xml, struct sv_buf *out, struct sv_err *err)
+static int ask_libvirt(const char *uri, const char *xml, struct sv_buf *out, struct sv_err *err)
 {
         SV_BUF placed = SV_BUF_NULL;
         SV_BUF bare = SV_BUF_NULL;
@@ -68,16 +68,16 @@ static int ask(const char *uri, const char *xml, struct sv_buf *out, struct sv_e
 
         if (sv_virt_open(uri, &v, err) < 0 || sv_virt_define(v, xml, err) < 0)
                 return -1;
-        r = sv_virt_xml(v, &placed, err);
+        r = sv_virt_get_xml(v, &placed, err);
         if (sv_virt_undefine(v, r < 0 ? NULL : err) < 0 || r < 0)
                 return -1;
         return replace_cards(sv_buf_str(&placed), &bare, err) < 0
                        ? -1
-                       : sv_virt_native(v, sv_buf_str(&bare), out, err);
+                       : sv_virt_get_argv(v, sv_buf_str(&bare), out, err);
 }
 
 /* A libvirt of our own, for as long as it takes. */
-static int ask_own(const char *xml, struct sv_buf *out, struct sv_err *err)
+static int ask_own_libvirt(const char *xml, struct sv_buf *out, struct sv_err *err)
 {
         char dir[] = "/tmp/secure-vm-XXXXXX";
         SV_STR uri = NULL;
@@ -87,13 +87,13 @@ static int ask_own(const char *xml, struct sv_buf *out, struct sv_err *err)
         if (!mkdtemp(dir) || chmod(dir, 0711) < 0)
                 return sv_fail_errno(err, "acpi.native", "%s", dir);
         uri = sv_virt_embed_uri(dir);
-        r = ask(uri, xml, out, err);
+        r = ask_libvirt(uri, xml, out, err);
         sv_remove_tree(dir, NULL);
         return r;
 }
 
-int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
-                  struct sv_words *out, struct sv_err *err)
+int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
+                            struct sv_argv *out, struct sv_err *err)
 {
         SV_BUF xml = SV_BUF_NULL;
         SV_BUF native = SV_BUF_NULL;
@@ -103,10 +103,14 @@ int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char
                         err, SV_USAGE, "acpi.tee",
                         "no measurement of a guest on %s depends on ACPI tables: leave this out",
                         tee->name);
-        if (sv_acpi_memory(g->memory, err) < 0 || sv_tee_takes(tee, g, err) < 0 ||
-            domain_of(g, tee, &xml, err) < 0 ||
-            (uri ? ask(uri, sv_buf_str(&xml), &native, err)
-                 : ask_own(sv_buf_str(&xml), &native, err)) < 0)
+        if (sv_acpi_check_memory(g->memory, err) < 0)
                 return -1;
-        return sv_native_machine(sv_buf_str(&native), tee->acpi_machine, out, err);
+        if (sv_tee_takes(tee, g, err) < 0)
+                return -1;
+        if (build_probe_domain(g, tee, &xml, err) < 0)
+                return -1;
+        if ((uri ? ask_libvirt(uri, sv_buf_str(&xml), &native, err)
+                 : ask_own_libvirt(sv_buf_str(&xml), &native, err)) < 0)
+                return -1;
+        return sv_qemu_argv_rewrite(sv_buf_str(&native), tee->acpi_machine, out, err);
 }

@@ -28,7 +28,7 @@ static const uint64_t ecam[] = {0xe0000000, 0xb0000000};
 #define ROUTES_AT   0xf8060
 #define ROUTES_DONE 0x0b0b0a0aull
 
-/* What firmware of TDs measures (tdx/measure/rtmr0.c), beside the ACPI tables. */
+/* What firmware of TDs measures (tdx/measure/rtmr0.c): the ACPI tables and other files. */
 static const char *const wanted[] = {"etc/table-loader",
                                      "etc/acpi/rsdp",
                                      "etc/acpi/tables",
@@ -52,11 +52,14 @@ static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *
                 access[4 + i] = (uint8_t)(n >> (24 - 8 * i));
                 access[12 + i] = (uint8_t)((SCRATCH + 4096) >> (24 - 8 * i));
         }
-        if (sv_qtest_write(q, SCRATCH, sv_bytes(access, sizeof(access)), err) < 0 ||
-            sv_qtest_ask(q, NULL, err, "outl 0x%x 0x0", DMA_PORT) < 0 ||
-            sv_qtest_ask(q, NULL, err, "outl 0x%x 0x%x", DMA_PORT + 4, __builtin_bswap32(SCRATCH)) <
-                    0 ||
-            sv_qtest_ask(q, &control, err, "readl 0x%x", SCRATCH) < 0)
+        if (sv_qtest_write(q, SCRATCH, sv_bytes(access, sizeof(access)), err) < 0)
+                return -1;
+        if (sv_qtest_ask(q, NULL, err, "outl 0x%x 0x0", DMA_PORT) < 0)
+                return -1;
+        if (sv_qtest_ask(q, NULL, err, "outl 0x%x 0x%x", DMA_PORT + 4, __builtin_bswap32(SCRATCH)) <
+            0)
+                return -1;
+        if (sv_qtest_ask(q, &control, err, "readl 0x%x", SCRATCH) < 0)
                 return -1;
         if (control)
                 return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
@@ -66,8 +69,8 @@ static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *
 }
 
 /* The machine runs on meanwhile: what is read twice and the same was not written over. */
-static int read_surely(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
-                       struct sv_err *err)
+static int read_item_twice(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
+                           struct sv_err *err)
 {
         for (int i = 0; i < 5; i++) {
                 SV_BUF a = SV_BUF_NULL;
@@ -105,16 +108,16 @@ static int wait_for_firmware(struct sv_qtest *q, unsigned seconds, struct sv_err
                        seconds);
 }
 
-static uint32_t be32(const uint8_t *p)
+static uint32_t read_be32(const uint8_t *p)
 {
         return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* One entry of the directory: size, key, two bytes, name. */
-static int take_file(struct sv_qtest *q, const uint8_t entry[64], struct sv_buf files[N_WANTED],
-                     struct sv_err *err)
+static int read_fw_cfg_file(struct sv_qtest *q, const uint8_t entry[64],
+                            struct sv_buf files[N_WANTED], struct sv_err *err)
 {
-        uint32_t size = be32(entry);
+        uint32_t size = read_be32(entry);
 
         for (size_t i = 0; i < N_WANTED; i++) {
                 if (strncmp((const char *)entry + 8, wanted[i], 56) || !size)
@@ -123,38 +126,40 @@ static int take_file(struct sv_qtest *q, const uint8_t entry[64], struct sv_buf 
                         return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "%s has %u bytes", wanted[i],
                                        size);
                 sv_buf_clear(&files[i]);
-                if (read_surely(q, (uint16_t)(entry[4] << 8 | entry[5]), size, &files[i], err) < 0)
+                if (read_item_twice(q, (uint16_t)(entry[4] << 8 | entry[5]), size, &files[i], err) <
+                    0)
                         return -1;
         }
         return 0;
 }
 
-static int take_files(struct sv_qtest *q, struct sv_buf files[N_WANTED], struct sv_err *err)
+static int read_fw_cfg_files(struct sv_qtest *q, struct sv_buf files[N_WANTED], struct sv_err *err)
 {
         SV_BUF count = SV_BUF_NULL;
         SV_BUF list = SV_BUF_NULL;
         uint32_t n;
 
-        if (read_surely(q, FILE_DIR, 4, &count, err) < 0)
+        if (read_item_twice(q, FILE_DIR, 4, &count, err) < 0)
                 return -1;
-        n = be32(count.p);
+        n = read_be32(count.p);
         if (n == 0 || n > SV_FW_CFG_FILES_MAX)
                 return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "fw_cfg says that it has %u files",
                                n);
-        if (read_surely(q, FILE_DIR, 4 + 64 * (size_t)n, &list, err) < 0)
+        if (read_item_twice(q, FILE_DIR, 4 + 64 * (size_t)n, &list, err) < 0)
                 return -1;
         for (uint32_t i = 0; i < n; i++)
-                if (take_file(q, list.p + 4 + 64 * i, files, err) < 0)
+                if (read_fw_cfg_file(q, list.p + 4 + 64 * i, files, err) < 0)
                         return -1;
         for (size_t i = 0; i < N_NEEDED; i++)
                 if (!files[i].n)
                         return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
                                        "this machine has no %s: it has no ACPI tables", wanted[i]);
-        return read_surely(q, BOOT_MENU, 2, &files[MENU], err);
+        return read_item_twice(q, BOOT_MENU, 2, &files[MENU], err);
 }
 
 /* What this machine does not have goes: it was another's, and would be measured. */
-static int save(const char *dir, const struct sv_buf files[N_WANTED], size_t *n, struct sv_err *err)
+static int save_fw_cfg_files(const char *dir, const struct sv_buf files[N_WANTED], size_t *n,
+                             struct sv_err *err)
 {
         *n = 0;
         for (size_t i = 0; i < N_WANTED; i++) {
@@ -174,7 +179,7 @@ static int save(const char *dir, const struct sv_buf files[N_WANTED], size_t *n,
         return 0;
 }
 
-int sv_acpi_memory(unsigned long long bytes, struct sv_err *err)
+int sv_acpi_check_memory(unsigned long long bytes, struct sv_err *err)
 {
         if (bytes >= MEMORY_MIN)
                 return 0;
@@ -183,52 +188,53 @@ int sv_acpi_memory(unsigned long long bytes, struct sv_err *err)
                        MEMORY_MIN >> 20);
 }
 
-void sv_acpi_words(const struct sv_acpi_machine *m, struct sv_words *out)
+void sv_acpi_make_argv(const struct sv_acpi_machine *m, struct sv_argv *out)
 {
         static const char *const plain[] = {"-nodefaults", "-no-user-config", "-display", "none"};
 
-        sv_words_add(out, m->qemu);
+        sv_argv_add(out, m->qemu);
         for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
-                sv_words_add(out, plain[i]);
-        sv_words_add(out, "-machine");
-        sv_words_add(out, m->machine);
-        sv_words_add(out, "-bios");
-        sv_words_add(out, m->firmware);
-        sv_words_add(out, "-m");
-        sv_words_addf(out, "%lluM", m->memory >> 20);
-        sv_words_add(out, "-smp");
-        sv_words_addf(out, "%u", m->vcpus);
+                sv_argv_add(out, plain[i]);
+        sv_argv_add(out, "-machine");
+        sv_argv_add(out, m->machine);
+        sv_argv_add(out, "-bios");
+        sv_argv_add(out, m->firmware);
+        sv_argv_add(out, "-m");
+        sv_argv_addf(out, "%lluM", m->memory >> 20);
+        sv_argv_add(out, "-smp");
+        sv_argv_addf(out, "%u", m->vcpus);
         if (m->kernel) {
-                sv_words_add(out, "-kernel");
-                sv_words_add(out, m->kernel);
+                sv_argv_add(out, "-kernel");
+                sv_argv_add(out, m->kernel);
         }
         for (size_t k = 0; m->more && m->more[k]; k++)
-                sv_words_add(out, m->more[k]);
+                sv_argv_add(out, m->more[k]);
 }
 
-int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *dir, size_t *n,
+int sv_acpi_probe(const struct sv_argv *command, unsigned seconds, const char *dir, size_t *n,
                   struct sv_err *err)
 {
         /* Firmware places 64-bit BARs by the width of physical addresses, up to 46 bits: every
          * processor with TDX has that many, and a machine that is emulated would have 40. */
         static const char *const emulated[] = {"-accel", "tcg", "-cpu", "max,phys-bits=46",
                                                "-no-reboot"};
-        SV_WORDS words = {0};
+        SV_ARGV words = {0};
         struct sv_buf files[N_WANTED] = {0};
         struct sv_qtest q;
         int r;
 
         for (size_t i = 0; i < command->n; i++) {
-                sv_words_add(&words, command->list[i]);
+                sv_argv_add(&words, command->list[i]);
                 for (size_t k = 0; i == 0 && k < sizeof(emulated) / sizeof(*emulated); k++)
-                        sv_words_add(&words, emulated[k]);
+                        sv_argv_add(&words, emulated[k]);
         }
         if (sv_qtest_start((const char *const *)words.list, words.n, &q, err) < 0)
                 return -1;
-        r = wait_for_firmware(&q, seconds, err) < 0 || take_files(&q, files, err) < 0 ||
-                            save(dir, files, n, err) < 0
-                    ? -1
-                    : 0;
+        r = wait_for_firmware(&q, seconds, err);
+        if (r == 0)
+                r = read_fw_cfg_files(&q, files, err);
+        if (r == 0)
+                r = save_fw_cfg_files(dir, files, n, err);
         sv_qtest_end(&q);
         for (size_t i = 0; i < N_WANTED; i++)
                 sv_buf_free(&files[i]);

@@ -22,19 +22,19 @@ struct sv_acpi_machine {
         const char *const *more; /* further arguments, ends with NULL */
 };
 /* Its command line. */
-void sv_acpi_words(const struct sv_acpi_machine *m, struct sv_words *out);
+void sv_acpi_make_argv(const struct sv_acpi_machine *m, struct sv_argv *out);
 /* The command line of a guest's machine, as libvirt at `uri` (NULL: our own) would start it under
  * this TEE, without the TEE. SV_USAGE "acpi.tee" when nothing of this TEE's measurement depends on
- * ACPI tables; else as sv_native_machine. */
-int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
-                  struct sv_words *out, struct sv_err *err);
+ * ACPI tables; else as sv_qemu_argv_rewrite. */
+int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
+                            struct sv_argv *out, struct sv_err *err);
 /* Less memory than firmware starts with: SV_USAGE "acpi.memory". */
-int sv_acpi_memory(unsigned long long bytes, struct sv_err *err);
+int sv_acpi_check_memory(unsigned long long bytes, struct sv_err *err);
 
 /* Runs that command line, emulated, until its firmware has placed the devices, and writes the files
  * below `dir` under their names in fw_cfg; *n of them; those of them that this machine does not
  * have are removed. When it fails before that, the folder is as it was. SV_SYSTEM "acpi.qemu"
  * (cannot be started, or ends; with what it said), "acpi.firmware" (does not come so far in time),
  * "acpi.fw_cfg" (an answer that makes no sense), "acpi.out" (a file of another machine stays). */
-int sv_acpi_probe(const struct sv_words *command, unsigned seconds, const char *dir, size_t *n,
+int sv_acpi_probe(const struct sv_argv *command, unsigned seconds, const char *dir, size_t *n,
                   struct sv_err *err);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void take(struct sv_words *w, char *word)
+static void append_arg(struct sv_argv *w, char *word)
 {
         char **list = word ? realloc(w->list, (w->n + 2) * sizeof(*list)) : NULL;
 
@@ -17,12 +17,12 @@ static void take(struct sv_words *w, char *word)
         w->list[w->n] = NULL;
 }
 
-void sv_words_add(struct sv_words *w, const char *word)
+void sv_argv_add(struct sv_argv *w, const char *word)
 {
-        take(w, strdup(word));
+        append_arg(w, strdup(word));
 }
 
-void sv_words_addf(struct sv_words *w, const char *fmt, ...)
+void sv_argv_addf(struct sv_argv *w, const char *fmt, ...)
 {
         char *word = NULL;
         va_list args;
@@ -31,13 +31,13 @@ void sv_words_addf(struct sv_words *w, const char *fmt, ...)
         if (vasprintf(&word, fmt, args) < 0)
                 word = NULL;
         va_end(args);
-        take(w, word);
+        append_arg(w, word);
 }
 
-void sv_words_free(struct sv_words *w)
+void sv_argv_free(struct sv_argv *w)
 {
         for (size_t i = 0; i < w->n; i++)
                 free(w->list[i]);
         free(w->list);
-        *w = (struct sv_words){0};
+        *w = (struct sv_argv){0};
 }

@@ -4,13 +4,13 @@
 
 #include <stddef.h>
 
-struct sv_words {
-        char **list; /* ends with NULL once there is a word */
+struct sv_argv {
+        char **list; /* ends with NULL once there is an argument */
         size_t n;
 };
 
-/* Both end the program without memory, as sv_asprintf does. */
-void sv_words_add(struct sv_words *w, const char *word);
-void sv_words_addf(struct sv_words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void sv_words_free(struct sv_words *w);
-#define SV_WORDS __attribute__((cleanup(sv_words_free))) struct sv_words
+/* Both abort when memory runs out. */
+void sv_argv_add(struct sv_argv *w, const char *word);
+void sv_argv_addf(struct sv_argv *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sv_argv_free(struct sv_argv *w);
+#define SV_ARGV __attribute__((cleanup(sv_argv_free))) struct sv_argv

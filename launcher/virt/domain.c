@@ -15,35 +15,37 @@ struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee *t
 
 static void put_os(const struct sv_plan *p, const struct sv_domain_part *part, struct sv_buf *x)
 {
-        sv_xml(x, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n");
+        sv_xml_printf(x, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n");
         /* Confidential guests have no flash and no variable store: facts of QEMU, libvirt lets it
          * pass. */
         if (p->boot.nvram_template && !part->stateless_firmware)
-                sv_xml(x,
-                       "    <loader readonly='yes' secure='no' type='pflash'>%s</loader>\n    "
-                       "<nvram template='%s'>%s</nvram>\n",
-                       p->boot.firmware, p->boot.nvram_template, p->boot.nvram);
+                sv_xml_printf(
+                        x,
+                        "    <loader readonly='yes' secure='no' type='pflash'>%s</loader>\n    "
+                        "<nvram template='%s'>%s</nvram>\n",
+                        p->boot.firmware, p->boot.nvram_template, p->boot.nvram);
         else
-                sv_xml(x, "    <loader type='rom'>%s</loader>\n", p->boot.firmware);
-        sv_xml(x, "    <kernel>%s</kernel>\n", p->boot.kernel);
+                sv_xml_printf(x, "    <loader type='rom'>%s</loader>\n", p->boot.firmware);
+        sv_xml_printf(x, "    <kernel>%s</kernel>\n", p->boot.kernel);
         if (p->boot.initrd)
-                sv_xml(x, "    <initrd>%s</initrd>\n", p->boot.initrd);
+                sv_xml_printf(x, "    <initrd>%s</initrd>\n", p->boot.initrd);
         if (p->boot.shim) /* since libvirt 11.2 and QEMU 10.0 */
-                sv_xml(x, "    <shim>%s</shim>\n", p->boot.shim);
+                sv_xml_printf(x, "    <shim>%s</shim>\n", p->boot.shim);
         if (*p->cmdline)
-                sv_xml(x, "    <cmdline>%s</cmdline>\n", p->cmdline);
-        sv_xml(x, "  </os>\n");
+                sv_xml_printf(x, "    <cmdline>%s</cmdline>\n", p->cmdline);
+        sv_xml_printf(x, "  </os>\n");
 }
 
 static void put_cpu(const struct sv_plan *p, struct sv_buf *x)
 {
         if (p->guest->cpu)
-                sv_xml(x,
-                       "  <cpu mode='custom' match='exact' check='partial'>\n    <model "
-                       "fallback='forbid'>%s</model>\n  </cpu>\n",
-                       p->guest->cpu);
+                sv_xml_printf(x,
+                              "  <cpu mode='custom' match='exact' check='partial'>\n    <model "
+                              "fallback='forbid'>%s</model>\n  </cpu>\n",
+                              p->guest->cpu);
         else
-                sv_xml(x, "  <cpu mode='%s'/>\n", p->place.kvm ? "host-passthrough" : "maximum");
+                sv_xml_printf(x, "  <cpu mode='%s'/>\n",
+                              p->place.kvm ? "host-passthrough" : "maximum");
 }
 
 static void put_disks(const struct sv_plan *p, struct sv_buf *x)
@@ -52,20 +54,21 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
                 const struct sv_disk *d = &p->guest->disks[i];
                 bool direct = !p->place.buffered || !p->place.buffered[i];
 
-                sv_xml(x,
-                       "    <disk type='file' device='disk'>\n      <driver name='qemu' type='raw' "
-                       "cache='%s' io='%s' discard='unmap'/>\n",
-                       direct ? "none" : "writeback", direct ? "native" : "threads");
+                sv_xml_printf(x,
+                              "    <disk type='file' device='disk'>\n      <driver name='qemu' "
+                              "type='raw' "
+                              "cache='%s' io='%s' discard='unmap'/>\n",
+                              direct ? "none" : "writeback", direct ? "native" : "threads");
                 if (p->place.disks_by_fd)
-                        sv_xml(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,
-                               (unsigned)i);
+                        sv_xml_printf(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,
+                                      (unsigned)i);
                 else
-                        sv_xml(x, "      <source file='%s'/>\n", d->path);
-                sv_xml(x, "      <target dev='vd%s' bus='virtio'/>\n",
-                       (char[2]){(char)('a' + i), 0});
+                        sv_xml_printf(x, "      <source file='%s'/>\n", d->path);
+                sv_xml_printf(x, "      <target dev='vd%s' bus='virtio'/>\n",
+                              (char[2]){(char)('a' + i), 0});
                 if (d->readonly)
-                        sv_xml(x, "      <readonly/>\n");
-                sv_xml(x, "      <serial>%s</serial>\n    </disk>\n", d->id);
+                        sv_xml_printf(x, "      <readonly/>\n");
+                sv_xml_printf(x, "      <serial>%s</serial>\n    </disk>\n", d->id);
         }
 }
 
@@ -81,32 +84,35 @@ static void put_nics(const struct sv_plan *p, struct sv_buf *x)
                  */
                 snprintf(mac, sizeof(mac), "52:54:00:%02x:%02x:%02x", u[13], u[14],
                          (u[15] + (unsigned)i) & 0xff);
-                sv_xml(x, "    <interface type='%s'>\n      <mac address='%s'/>\n", n->type,
-                       n->mac ? n->mac : mac);
+                sv_xml_printf(x, "    <interface type='%s'>\n      <mac address='%s'/>\n", n->type,
+                              n->mac ? n->mac : mac);
                 if (n->source)
-                        sv_xml(x, "      <source %s='%s'/>\n",
-                               strcmp(n->type, "bridge") ? "network" : "bridge", n->source);
+                        sv_xml_printf(x, "      <source %s='%s'/>\n",
+                                      strcmp(n->type, "bridge") ? "network" : "bridge", n->source);
                 /* Its option ROM would be a file of the host, measured into PCR 2; nobody boots
                  * from the network here. */
-                sv_xml(x, "      <model type='virtio'/>\n      <rom enabled='no'/>\n    "
-                          "</interface>\n");
+                sv_xml_printf(x, "      <model type='virtio'/>\n      <rom enabled='no'/>\n    "
+                                 "</interface>\n");
         }
 }
 
 static void put_console(const struct sv_plan *p, struct sv_buf *x)
 {
         if (p->place.console_socket)
-                sv_xml(x,
-                       "    <serial type='unix'>\n      <source mode='bind' path='%s'/>\n      "
-                       "<log file='%s' append='off'/>\n"
-                       "      <target port='0'/>\n    </serial>\n",
-                       p->place.console_socket, p->place.console_log);
+                sv_xml_printf(
+                        x,
+                        "    <serial type='unix'>\n      <source mode='bind' path='%s'/>\n      "
+                        "<log file='%s' append='off'/>\n"
+                        "      <target port='0'/>\n    </serial>\n",
+                        p->place.console_socket, p->place.console_log);
         else
-                sv_xml(x, "    <serial type='pty'>\n      <target port='0'/>\n    </serial>\n");
-        sv_xml(x, "    <channel type='unix'>\n");
+                sv_xml_printf(x,
+                              "    <serial type='pty'>\n      <target port='0'/>\n    </serial>\n");
+        sv_xml_printf(x, "    <channel type='unix'>\n");
         if (p->place.agent_socket)
-                sv_xml(x, "      <source mode='bind' path='%s'/>\n", p->place.agent_socket);
-        sv_xml(x, "      <target type='virtio' name='" SV_AGENT_PORT "'/>\n    </channel>\n");
+                sv_xml_printf(x, "      <source mode='bind' path='%s'/>\n", p->place.agent_socket);
+        sv_xml_printf(x,
+                      "      <target type='virtio' name='" SV_AGENT_PORT "'/>\n    </channel>\n");
 }
 
 static void free_part(struct sv_domain_part *part)
@@ -137,37 +143,38 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
                 return -1;
         if (g->tuning && sv_json_each(g->tuning, refuse_setting, NULL, err) < 0)
                 return -1;
-        sv_xml(x,
-               "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory "
-               "unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n",
-               p->place.kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid),
-               (unsigned long long)g->memory, g->vcpus);
+        sv_xml_printf(x,
+                      "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory "
+                      "unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n",
+                      p->place.kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid),
+                      (unsigned long long)g->memory, g->vcpus);
         put_os(p, &part, x);
-        sv_xml(x, "  <features>\n    <acpi/>\n    <apic/>\n");
+        sv_xml_printf(x, "  <features>\n    <acpi/>\n    <apic/>\n");
         sv_buf_put(x, sv_buf_bytes(&part.features));
-        sv_xml(x, "  </features>\n");
+        sv_xml_printf(x, "  </features>\n");
         put_cpu(p, x);
         /* A reboot is a new launch, measured and attested again: the supervisor makes it. With
          * "destroy" libvirt would not say that the guest asked for a reboot, only that it ended; so
          * it restarts for the moment until the supervisor has destroyed it. */
-        sv_xml(x, "  <clock offset='utc'>\n    <timer name='hpet' present='no'/>\n  </clock>\n  "
-                  "<on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  "
-                  "<on_crash>preserve</on_crash>\n"
-                  "  <devices>\n");
+        sv_xml_printf(
+                x, "  <clock offset='utc'>\n    <timer name='hpet' present='no'/>\n  </clock>\n  "
+                   "<on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  "
+                   "<on_crash>preserve</on_crash>\n"
+                   "  <devices>\n");
         put_disks(p, x);
-        sv_xml(x, "    <controller type='usb' model='none'/>\n    <controller "
-                  "type='virtio-serial'/>\n");
+        sv_xml_printf(x, "    <controller type='usb' model='none'/>\n    <controller "
+                         "type='virtio-serial'/>\n");
         put_nics(p, x);
         put_console(p, x);
         sv_buf_put(x, sv_buf_bytes(&part.devices));
         /* No balloon: it gives nothing back from private memory. */
-        sv_xml(x, "    <memballoon model='none'/>\n    <rng model='virtio'>\n      <backend "
-                  "model='random'>/dev/urandom</backend>\n    </rng>\n  </devices>\n");
+        sv_xml_printf(x, "    <memballoon model='none'/>\n    <rng model='virtio'>\n      <backend "
+                         "model='random'>/dev/urandom</backend>\n    </rng>\n  </devices>\n");
         if (g->security.model)
-                sv_xml(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n",
-                       g->security.model);
+                sv_xml_printf(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n",
+                              g->security.model);
         if (!p->place.bare)
                 sv_buf_put(x, sv_buf_bytes(&part.launch_security));
-        sv_xml(x, "</domain>\n");
+        sv_xml_printf(x, "</domain>\n");
         return sv_buf_ok(x, "the domain", err);
 }

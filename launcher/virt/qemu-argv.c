@@ -9,9 +9,9 @@
 
 #define DISK_SIZE (1ll << 30) /* of a disk that is played; no table depends on it */
 
-/* Words as a shell reads them, in the way libvirt quotes: '…', and outside of it \ before one
+/* Splits as a shell does, as far as libvirt quotes: '…', and outside of it \ before one
  * character. */
-static int split(const char *p, struct sv_words *out, struct sv_err *err)
+static int split_argv(const char *p, struct sv_argv *out, struct sv_err *err)
 {
         SV_BUF word = SV_BUF_NULL;
         bool quoted = false, in_word = false;
@@ -24,7 +24,7 @@ static int split(const char *p, struct sv_words *out, struct sv_err *err)
                         continue;
                 }
                 if (space && in_word)
-                        sv_words_add(out, sv_buf_str(&word));
+                        sv_argv_add(out, sv_buf_str(&word));
                 if (space) {
                         sv_buf_clear(&word);
                         in_word = false;
@@ -39,7 +39,7 @@ static int split(const char *p, struct sv_words *out, struct sv_err *err)
                         sv_buf_u8(&word, (uint8_t)*p);
         }
         if (in_word)
-                sv_words_add(out, sv_buf_str(&word));
+                sv_argv_add(out, sv_buf_str(&word));
         if (quoted)
                 return sv_fail(err, SV_SYSTEM, "acpi.native",
                                "libvirt's command line ends inside a quotation");
@@ -53,7 +53,7 @@ struct value {
         char type[64], id[64];
 };
 
-static void copy(char to[64], const char *from, size_t n)
+static void copy_bounded(char to[64], const char *from, size_t n)
 {
         n = from ? strnlen(from, n < 63 ? n : 63) : 0;
         if (n)
@@ -61,8 +61,8 @@ static void copy(char to[64], const char *from, size_t n)
         to[n] = 0;
 }
 
-static int read_value(const char *text, const char *type_name, const char *id_name, struct value *v,
-                      struct sv_err *err)
+static int parse_option_value(const char *text, const char *type_name, const char *id_name,
+                              struct value *v, struct sv_err *err)
 {
         const char *type, *id;
         char mark[32];
@@ -76,31 +76,32 @@ static int read_value(const char *text, const char *type_name, const char *id_na
                                 text);
                 type = sv_json_str(sv_json_get(v->json, type_name));
                 id = sv_json_str(sv_json_get(v->json, id_name));
-                copy(v->type, type, SIZE_MAX);
-                copy(v->id, id, SIZE_MAX);
+                copy_bounded(v->type, type, SIZE_MAX);
+                copy_bounded(v->id, id, SIZE_MAX);
                 return 0;
         }
-        copy(v->type, text, strcspn(text, ","));
+        copy_bounded(v->type, text, strcspn(text, ","));
         snprintf(mark, sizeof(mark), ",%s=", id_name);
         id = strstr(text, mark);
         if (id)
-                copy(v->id, id + strlen(mark), strcspn(id + strlen(mark), ","));
+                copy_bounded(v->id, id + strlen(mark), strcspn(id + strlen(mark), ","));
         return 0;
 }
 
-static void put_json(struct sv_words *out, struct sv_json *j)
+static void add_json_arg(struct sv_argv *out, struct sv_json *j)
 {
         SV_BUF text = SV_BUF_NULL;
 
         sv_json_print(j, &text);
-        sv_words_add(out, sv_buf_str(&text));
+        sv_argv_add(out, sv_buf_str(&text));
         sv_json_free(j);
 }
 
 /* --- one function for each option that does not stay as it is; what it adds takes the place of
  * option and value --- */
 
-static int machine(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
+static int rewrite_machine(const char *text, const char *add, struct sv_argv *out,
+                           struct sv_err *err)
 {
         static const char *const not [] = {
                 "kernel_irqchip=", "kernel-irqchip=", "confidential-guest-support=",
@@ -116,12 +117,13 @@ static int machine(const char *text, const char *add, struct sv_words *out, stru
                 if (keep)
                         sv_buf_printf(&kept, "%s%.*s", kept.n ? "," : "", n, p);
         }
-        sv_words_add(out, "-machine");
-        sv_words_addf(out, "%s%s", sv_buf_str(&kept), add);
+        sv_argv_add(out, "-machine");
+        sv_argv_addf(out, "%s%s", sv_buf_str(&kept), add);
         return sv_buf_ok(&kept, "a machine", err);
 }
 
-static int object(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
+static int rewrite_object(const char *text, const char *add, struct sv_argv *out,
+                          struct sv_err *err)
 {
         static const char *const plain[] = {"rng-random", "rng-builtin", "iothread",
                                             "throttle-group"};
@@ -129,62 +131,65 @@ static int object(const char *text, const char *add, struct sv_words *out, struc
         struct value v;
         int64_t size;
 
-        if (read_value(text, "qom-type", "id", &v, err) < 0)
+        if (parse_option_value(text, "qom-type", "id", &v, err) < 0)
                 return -1;
         size = sv_json_int(sv_json_get(v.json, "size"), 0);
         if (!strncmp(v.type, memory, sizeof(memory) - 1) && size > 0) {
-                sv_words_add(out, "-object");
-                sv_words_addf(out, "memory-backend-ram,id=%s,size=%lld", v.id, (long long)size);
+                sv_argv_add(out, "-object");
+                sv_argv_addf(out, "memory-backend-ram,id=%s,size=%lld", v.id, (long long)size);
         }
         for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
                 if (!strcmp(v.type, plain[i])) {
-                        sv_words_add(out, "-object");
-                        sv_words_add(out, text);
+                        sv_argv_add(out, "-object");
+                        sv_argv_add(out, text);
                 }
         sv_json_free(v.json);
         return 0;
 }
 
-static int blockdev(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
+static int rewrite_blockdev(const char *text, const char *add, struct sv_argv *out,
+                            struct sv_err *err)
 {
         struct sv_json *disk;
         struct value v;
 
-        if (read_value(text, "driver", "node-name", &v, err) < 0)
+        if (parse_option_value(text, "driver", "node-name", &v, err) < 0)
                 return -1;
         disk = sv_json_object();
         sv_json_set_str(disk, "driver", "null-co");
         sv_json_set_str(disk, "node-name", v.id);
         sv_json_set_int(disk, "size", DISK_SIZE);
         sv_json_set_bool(disk, "read-only", sv_json_bool(sv_json_get(v.json, "read-only"), false));
-        sv_words_add(out, "-blockdev");
-        put_json(out, disk);
+        sv_argv_add(out, "-blockdev");
+        add_json_arg(out, disk);
         sv_json_free(v.json);
         return 0;
 }
 
-static int chardev(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
+static int rewrite_chardev(const char *text, const char *add, struct sv_argv *out,
+                           struct sv_err *err)
 {
         struct value v;
 
-        if (read_value(text, "backend", "id", &v, err) < 0)
+        if (parse_option_value(text, "backend", "id", &v, err) < 0)
                 return -1;
-        sv_words_add(out, "-chardev");
-        sv_words_addf(out, "null,id=%s", v.id);
+        sv_argv_add(out, "-chardev");
+        sv_argv_addf(out, "null,id=%s", v.id);
         sv_json_free(v.json);
         return 0;
 }
 
 /* A device of the host that answers for a PCI device of the guest's. Of vsock only the place
  * counts: another virtio device stands there. */
-static int device(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
+static int rewrite_device(const char *text, const char *add, struct sv_argv *out,
+                          struct sv_err *err)
 {
         struct value v;
         int r = 0;
 
-        if (read_value(text, "driver", "id", &v, err) < 0)
+        if (parse_option_value(text, "driver", "id", &v, err) < 0)
                 return -1;
-        sv_words_add(out, "-device");
+        sv_argv_add(out, "-device");
         if (!strcmp(v.type, "vhost-vsock-pci") && v.json) {
                 static const char *const members[] = {"id", "bus", "addr"};
                 struct sv_json *other = sv_json_object();
@@ -194,7 +199,7 @@ static int device(const char *text, const char *add, struct sv_words *out, struc
                         if (sv_json_get(v.json, members[i]))
                                 sv_json_set(other, members[i],
                                             sv_json_ref(sv_json_get(v.json, members[i])));
-                put_json(out, other);
+                add_json_arg(out, other);
         } else if (!strncmp(v.type, "vhost-", 6) || !strncmp(v.type, "vfio-", 5)) {
                 r = sv_fail(err, SV_USAGE, "acpi.device",
                             "the guest has a device of the host (%s), which only the host can "
@@ -202,13 +207,13 @@ static int device(const char *text, const char *add, struct sv_words *out, struc
                             "guest of the same shape",
                             v.type);
         } else {
-                sv_words_add(out, text);
+                sv_argv_add(out, text);
         }
         sv_json_free(v.json);
         return r;
 }
 
-static int leave_out(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
+static int drop_option(const char *text, const char *add, struct sv_argv *out, struct sv_err *err)
 {
         return 0;
 }
@@ -218,29 +223,29 @@ static int leave_out(const char *text, const char *add, struct sv_words *out, st
 static const struct {
         const char *name;
         bool alone; /* has no value */
-        int (*fn)(const char *text, const char *add, struct sv_words *out, struct sv_err *err);
+        int (*fn)(const char *text, const char *add, struct sv_argv *out, struct sv_err *err);
 } options[] = {
-        {"-machine", false, machine},
-        {"-object", false, object},
-        {"-blockdev", false, blockdev},
-        {"-chardev", false, chardev},
-        {"-device", false, device},
-        {"-name", false, leave_out},
-        {"-accel", false, leave_out},
-        {"-cpu", false, leave_out},
-        {"-mon", false, leave_out},
-        {"-msg", false, leave_out},
+        {"-machine", false, rewrite_machine},
+        {"-object", false, rewrite_object},
+        {"-blockdev", false, rewrite_blockdev},
+        {"-chardev", false, rewrite_chardev},
+        {"-device", false, rewrite_device},
+        {"-name", false, drop_option},
+        {"-accel", false, drop_option},
+        {"-cpu", false, drop_option},
+        {"-mon", false, drop_option},
+        {"-msg", false, drop_option},
         /* the kernel is part of the boot order, the initramfs and the command line are not */
-        {"-initrd", false, leave_out},
-        {"-append", false, leave_out},
-        {"-add-fd", false, leave_out},
-        {"-S", true, leave_out},
-        {"-no-shutdown", true, leave_out},
+        {"-initrd", false, drop_option},
+        {"-append", false, drop_option},
+        {"-add-fd", false, drop_option},
+        {"-S", true, drop_option},
+        {"-no-shutdown", true, drop_option},
 };
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
 
-static int rewrite(struct sv_words *w, size_t i, const char *add, struct sv_words *out,
-                   struct sv_err *err)
+static int rewrite_options(struct sv_argv *w, size_t i, const char *add, struct sv_argv *out,
+                           struct sv_err *err)
 {
         while (i < w->n) {
                 size_t k = 0;
@@ -248,7 +253,7 @@ static int rewrite(struct sv_words *w, size_t i, const char *add, struct sv_word
                 while (k < N_OPTIONS && strcmp(w->list[i], options[k].name))
                         k++;
                 if (k == N_OPTIONS) {
-                        sv_words_add(out, w->list[i++]);
+                        sv_argv_add(out, w->list[i++]);
                         continue;
                 }
                 if (options[k].alone) {
@@ -265,12 +270,12 @@ static int rewrite(struct sv_words *w, size_t i, const char *add, struct sv_word
         return 0;
 }
 
-int sv_native_machine(const char *text, const char *add, struct sv_words *out, struct sv_err *err)
+int sv_qemu_argv_rewrite(const char *text, const char *add, struct sv_argv *out, struct sv_err *err)
 {
-        SV_WORDS words = {0};
+        SV_ARGV words = {0};
         size_t i = 0;
 
-        if (split(text, &words, err) < 0)
+        if (split_argv(text, &words, err) < 0)
                 return -1;
         /* NAME=value, the environment */
         while (i < words.n && *words.list[i] != '/' && strchr(words.list[i], '='))
@@ -278,6 +283,6 @@ int sv_native_machine(const char *text, const char *add, struct sv_words *out, s
         if (i == words.n || *words.list[i] == '-')
                 return sv_fail(err, SV_SYSTEM, "acpi.native",
                                "libvirt's command line names no program: %.100s", text);
-        sv_words_add(out, words.list[i]);
-        return rewrite(&words, i + 1, add, out, err);
+        sv_argv_add(out, words.list[i]);
+        return rewrite_options(&words, i + 1, add, out, err);
 }

@@ -19,11 +19,11 @@
 #define CHANNEL  3  /* the descriptor in QEMU */
 #define PATIENCE 60 /* seconds for one answer: an emulated machine holds the lock for a while */
 
-static _Noreturn void child(const char *const *argv, int fd, int log)
+static _Noreturn void exec_qemu(const char *const *argv, int fd, int log)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-        /* a machine that nobody asks any more would stand there for ever */
+        /* without the parent, QEMU would wait for ever */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
 
         if (null >= 0)
@@ -60,7 +60,7 @@ int sv_qtest_start(const char *const *argv, size_t n, struct sv_qtest *out, stru
         memcpy(all + n, ours, sizeof(ours));
         q.pid = fork();
         if (q.pid == 0)
-                child(all, pair[1], log[1]);
+                exec_qemu(all, pair[1], log[1]);
         close(pair[1]);
         close(log[1]);
         q.fd = pair[0];
@@ -92,7 +92,7 @@ void sv_qtest_end(struct sv_qtest *q)
 }
 
 /* QEMU closed its end, or is mute; the last line that it printed says why. */
-static int gone(struct sv_qtest *q, bool closed, struct sv_err *err)
+static int fail_gone(struct sv_qtest *q, bool closed, struct sv_err *err)
 {
         char text[1024] = "";
         ssize_t n;
@@ -123,7 +123,7 @@ static int send_all(struct sv_qtest *q, const char *p, size_t n, struct sv_err *
                 if (k < 0 && errno == EINTR)
                         continue;
                 if (k <= 0)
-                        return gone(q, true, err);
+                        return fail_gone(q, true, err);
                 p += k;
                 n -= (size_t)k;
         }
@@ -131,7 +131,7 @@ static int send_all(struct sv_qtest *q, const char *p, size_t n, struct sv_err *
 }
 
 /* One line, without its end, at the beginning of q->in. */
-static int receive(struct sv_qtest *q, struct sv_err *err)
+static int receive_line(struct sv_qtest *q, struct sv_err *err)
 {
         char piece[65536];
 
@@ -142,7 +142,7 @@ static int receive(struct sv_qtest *q, struct sv_err *err)
                 if (k < 0 && errno == EINTR)
                         continue;
                 if (k <= 0)
-                        return gone(q, k == 0 || errno == ECONNRESET, err);
+                        return fail_gone(q, k == 0 || errno == ECONNRESET, err);
                 sv_buf_put(&q->in, sv_bytes(piece, (size_t)k));
                 if (sv_buf_ok(&q->in, "QEMU's answer", err) < 0)
                         return -1;
@@ -153,9 +153,9 @@ static int receive(struct sv_qtest *q, struct sv_err *err)
         }
 }
 
-static int exchange(struct sv_qtest *q, const char *line, struct sv_err *err)
+static int exchange_line(struct sv_qtest *q, const char *line, struct sv_err *err)
 {
-        if (send_all(q, line, strlen(line), err) < 0 || receive(q, err) < 0)
+        if (send_all(q, line, strlen(line), err) < 0 || receive_line(q, err) < 0)
                 return -1;
         if (strncmp((const char *)q->in.p, "OK", 2))
                 return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
@@ -174,7 +174,7 @@ int sv_qtest_ask(struct sv_qtest *q, uint64_t *value, struct sv_err *err, const 
         vsnprintf(text, sizeof(text), fmt, args);
         va_end(args);
         sv_buf_printf(&line, "%s\n", text);
-        if (exchange(q, sv_buf_str(&line), err) < 0)
+        if (exchange_line(q, sv_buf_str(&line), err) < 0)
                 return -1;
         if (value)
                 *value = strtoull((const char *)q->in.p + 2, NULL, 16);

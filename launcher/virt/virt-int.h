@@ -20,7 +20,7 @@ struct sv_virt {
  * vir.ConnectOpen() for virConnectOpen(). */
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
-        X(ConnectGetDomainCapabilities) X(ConnectGetType) X(ConnectGetVersion) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
+        X(ConnectGetDomainCapabilities) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
         X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
         X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainOpenChannel) X(DomainOpenConsole) \
         X(DomainShutdownFlags) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
@@ -38,5 +38,5 @@ extern struct sv_virt_calls vir;
 /* Fills `vir`, once in a process; SV_SYSTEM "virt.library" when there is no libvirt, or one too old
  * to have them all. */
 int sv_virt_load(struct sv_err *err);
-/* libvirt's last error as ours. */
+/* libvirt's last error as a struct sv_err. */
 int sv_virt_fail(struct sv_err *err, const char *what);

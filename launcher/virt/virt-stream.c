@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A port or the console of a guest elsewhere, through libvirt's stream, as a descriptor. Belongs to
- * launcher/virt/virt.c. */
+/* A port or the console of a guest, which may be on another host, through libvirt's stream, as a
+ * descriptor. Belongs to launcher/virt/virt.c. */
 #include "launcher/virt/virt.h"
 
 #include <pthread.h>
@@ -16,7 +16,7 @@ struct pump {
         int users; /* the callback and the thread */
 };
 
-static void leave(void *arg)
+static void leave_pump(void *arg)
 {
         struct pump *p = arg;
 
@@ -29,7 +29,7 @@ static void leave(void *arg)
 
 /* In the event loop. A stream that blocks would hold its lock while it reads, and nothing could be
  * written. */
-static void from_guest(virStreamPtr stream, int events, void *arg)
+static void pump_from_guest(virStreamPtr stream, int events, void *arg)
 {
         struct pump *p = arg;
         char chunk[4096];
@@ -38,10 +38,10 @@ static void from_guest(virStreamPtr stream, int events, void *arg)
         if (n == -2) /* not now */
                 return;
         if (n <= 0 || send(p->fd, chunk, (size_t)n, MSG_NOSIGNAL) != n)
-                vir.StreamEventRemoveCallback(stream); /* leave() follows */
+                vir.StreamEventRemoveCallback(stream); /* leave_pump() follows */
 }
 
-static void *to_guest(void *arg)
+static void *pump_to_guest(void *arg)
 {
         struct pump *p = arg;
         virStreamPtr stream = p->stream;
@@ -64,7 +64,7 @@ static void *to_guest(void *arg)
                 if (sent < n)
                         break;
         }
-        leave(p);
+        leave_pump(p);
         vir.StreamEventRemoveCallback(stream);
         vir.StreamAbort(stream);
         vir.StreamFree(stream);
@@ -89,7 +89,7 @@ int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *
             vir.StreamEventAddCallback(stream,
                                        VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_HANGUP |
                                                VIR_STREAM_EVENT_ERROR,
-                                       from_guest, p, leave) < 0) {
+                                       pump_from_guest, p, leave_pump) < 0) {
                 sv_virt_fail(err, port ? port : "the console");
                 close(pair[0]);
                 close(pair[1]);
@@ -98,8 +98,8 @@ int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *
                         vir.StreamFree(stream);
                 return -1;
         }
-        if (pthread_create(&thread, NULL, to_guest, p)) {
-                /* one leave(); the memory of p stays until the program ends, which is now */
+        if (pthread_create(&thread, NULL, pump_to_guest, p)) {
+                /* one leave_pump(); the memory of p stays until the program ends, which is now */
                 vir.StreamEventRemoveCallback(stream);
                 close(pair[0]);
                 return sv_fail(err, SV_SYSTEM, "virt.open", "no more threads");

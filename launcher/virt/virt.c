@@ -15,7 +15,7 @@
 static pthread_once_t loop_once = PTHREAD_ONCE_INIT;
 static bool loop_runs;
 
-static void *run_loop(void *arg)
+static void *run_event_loop(void *arg)
 {
         while (vir.EventRunDefaultImpl() == 0)
                 ;
@@ -26,21 +26,22 @@ static void keep_alive(int timer, void *arg)
 {
 }
 
-static void silent(void *arg, virErrorPtr error)
+static void ignore_error(void *arg, virErrorPtr error)
 {
 }
 
-static void start_loop(void)
+static void start_event_loop(void)
 {
         pthread_t thread;
 
         /* errors reach us as errors; QEMU has a log of its own */
         setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
-        vir.SetErrorFunc(NULL, silent); /* libvirt prints its errors itself unless told otherwise */
+        vir.SetErrorFunc(NULL,
+                         ignore_error); /* libvirt prints its errors itself unless told otherwise */
         if (vir.EventRegisterDefaultImpl() < 0 ||
             vir.EventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || vir.Initialize() < 0)
                 return;
-        loop_runs = !pthread_create(&thread, NULL, run_loop, NULL) && !pthread_detach(thread);
+        loop_runs = !pthread_create(&thread, NULL, run_event_loop, NULL) && !pthread_detach(thread);
 }
 
 int sv_virt_fail(struct sv_err *err, const char *what)
@@ -76,7 +77,7 @@ char *sv_virt_embed_uri(const char *root)
         return sv_asprintf("%s", sv_buf_str(&uri));
 }
 
-static void tell(struct sv_virt *v, enum sv_virt_event event)
+static void queue_event(struct sv_virt *v, enum sv_virt_event event)
 {
         uint8_t byte = (uint8_t)event;
 
@@ -90,20 +91,20 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int det
 
         if (event == VIR_DOMAIN_EVENT_RESUMED ||
             (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))
-                tell(v, SV_VIRT_RESUMED);
+                queue_event(v, SV_VIRT_RESUMED);
         else if (event == VIR_DOMAIN_EVENT_CRASHED)
-                tell(v, SV_VIRT_CRASH);
+                queue_event(v, SV_VIRT_CRASH);
         else if (event == VIR_DOMAIN_EVENT_STOPPED)
-                tell(v, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||
-                                        detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED
-                                ? SV_VIRT_FAILED
-                                : SV_VIRT_STOPPED);
+                queue_event(v, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||
+                                               detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED
+                                       ? SV_VIRT_FAILED
+                                       : SV_VIRT_STOPPED);
         return 0;
 }
 
 static void on_reboot(virConnectPtr conn, virDomainPtr dom, void *arg)
 {
-        tell(arg, SV_VIRT_REBOOTED);
+        queue_event(arg, SV_VIRT_REBOOTED);
 }
 
 int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
@@ -112,7 +113,7 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
 
         if (sv_virt_load(err) < 0)
                 return -1;
-        pthread_once(&loop_once, start_loop);
+        pthread_once(&loop_once, start_event_loop);
         if (!loop_runs)
                 return sv_fail(err, SV_SYSTEM, "virt.open", "libvirt's event loop does not start");
         v = calloc(1, sizeof(*v));
@@ -154,18 +155,7 @@ void sv_virt_freep(struct sv_virt **v)
         *v = NULL;
 }
 
-int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err)
-{
-        unsigned long n = 0;
-
-        if (vir.ConnectGetVersion(v->conn, &n) < 0)
-                return sv_virt_fail(err, "asking for the hypervisor's version");
-        snprintf(out, 64, "%s %lu.%lu.%lu", vir.ConnectGetType(v->conn), n / 1000000,
-                 n / 1000 % 1000, n % 1000);
-        return 0;
-}
-
-int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err)
+int sv_virt_get_argv(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err)
 {
         char *text = vir.ConnectDomainXMLToNative(v->conn, "qemu-argv", xml, 0);
 
@@ -176,7 +166,7 @@ int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struc
         return sv_buf_ok(out, "QEMU's command line", err);
 }
 
-static int watch(struct sv_virt *v, struct sv_err *err)
+static int register_events(struct sv_virt *v, struct sv_err *err)
 {
         v->callbacks[0] =
                 vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
@@ -192,7 +182,7 @@ static int watch(struct sv_virt *v, struct sv_err *err)
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err)
 {
         v->dom = vir.DomainDefineXMLFlags(v->conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
-        return v->dom ? watch(v, err) : sv_virt_fail(err, "defining the domain");
+        return v->dom ? register_events(v, err) : sv_virt_fail(err, "defining the domain");
 }
 
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
@@ -200,10 +190,10 @@ int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
         v->dom = vir.DomainLookupByName(v->conn, name);
         if (!v->dom)
                 return sv_virt_fail(err, name);
-        return watch(v, err);
+        return register_events(v, err);
 }
 
-bool sv_virt_running(struct sv_virt *v, const char *name)
+bool sv_virt_is_running(struct sv_virt *v, const char *name)
 {
         virDomainPtr dom = vir.DomainLookupByName(v->conn, name);
         bool runs = dom && vir.DomainIsActive(dom) == 1;
@@ -257,7 +247,7 @@ int sv_virt_undefine(struct sv_virt *v, struct sv_err *err)
                        : 0;
 }
 
-static enum sv_virt_state state_of(int state)
+static enum sv_virt_state map_domain_state(int state)
 {
         return state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED      ? SV_VIRT_RUNNING
                : state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_PMSUSPENDED ? SV_VIRT_PAUSED
@@ -272,7 +262,7 @@ int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err 
 
         if (vir.DomainGetState(v->dom, &state, &reason, 0) < 0)
                 return sv_virt_fail(err, "asking for the guest's state");
-        *out = state_of(state);
+        *out = map_domain_state(state);
         return 0;
 }
 
@@ -283,7 +273,7 @@ const char *sv_virt_state_name(enum sv_virt_state state)
         return names[state];
 }
 
-int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
+int sv_virt_get_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
 {
         char *xml = vir.DomainGetXMLDesc(v->dom, 0);
 
@@ -294,10 +284,10 @@ int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
         return sv_buf_ok(out, "the domain", err);
 }
 
-int sv_virt_each(struct sv_virt *v,
-                 int (*fn)(void *arg, const char *name, enum sv_virt_state state,
-                           struct sv_err *err),
-                 void *arg, struct sv_err *err)
+int sv_virt_for_each(struct sv_virt *v,
+                     int (*fn)(void *arg, const char *name, enum sv_virt_state state,
+                               struct sv_err *err),
+                     void *arg, struct sv_err *err)
 {
         virDomainPtr *list = NULL;
         int n = vir.ConnectListAllDomains(v->conn, &list, 0), r = 0;
@@ -308,7 +298,7 @@ int sv_virt_each(struct sv_virt *v,
                 int state = 0;
 
                 if (r == 0 && vir.DomainGetState(list[i], &state, NULL, 0) == 0)
-                        r = fn(arg, vir.DomainGetName(list[i]), state_of(state), err);
+                        r = fn(arg, vir.DomainGetName(list[i]), map_domain_state(state), err);
                 vir.DomainFree(list[i]);
         }
         free(list);

@@ -37,16 +37,14 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err);
 void sv_virt_close(struct sv_virt *v);
 void sv_virt_freep(struct sv_virt **v);
 #define SV_VIRT __attribute__((cleanup(sv_virt_freep))) struct sv_virt
-/* "QEMU 10.0.2" of the connection. */
-int sv_virt_hypervisor(struct sv_virt *v, char out[64], struct sv_err *err);
 
 /* The command line of the QEMU that would be started for this domain, as a shell reads it
  * (launcher/virt/qemu-argv.h); nothing is defined or started. */
-int sv_virt_native(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err);
+int sv_virt_get_argv(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err);
 /* Define with schema validation on. The domain is then the subject of everything below. */
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err);
 /* Does a domain of that name run there? */
-bool sv_virt_running(struct sv_virt *v, const char *name);
+bool sv_virt_is_running(struct sv_virt *v, const char *name);
 /* Take the domain of that name as the subject. virt.absent when there is none. */
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err);
 /* Give the open files of a disk whose <source fdgroup=> has that name; the caller keeps its own. */
@@ -64,14 +62,14 @@ int sv_virt_undefine(struct sv_virt *v, struct sv_err *err);
 int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err);
 const char *sv_virt_state_name(enum sv_virt_state state);
 /* The XML as libvirt completed it. */
-int sv_virt_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err);
+int sv_virt_get_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err);
 /* fn for every guest of the connection. */
-int sv_virt_each(struct sv_virt *v,
-                 int (*fn)(void *arg, const char *name, enum sv_virt_state state,
-                           struct sv_err *err),
-                 void *arg, struct sv_err *err);
+int sv_virt_for_each(struct sv_virt *v,
+                     int (*fn)(void *arg, const char *name, enum sv_virt_state state,
+                               struct sv_err *err),
+                     void *arg, struct sv_err *err);
 /* A virtio-serial port, or (port NULL) the console, as a descriptor to read and write; through
- * libvirt's stream, so that it also works with a libvirt elsewhere. The caller closes it. */
+ * libvirt's stream, so that it also works with a daemon of another host. The caller closes it. */
 int sv_virt_stream(struct sv_virt *v, const char *port, int *fd, struct sv_err *err);
 
 /* Readable when there is an event. */

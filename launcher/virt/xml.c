@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-static void escaped(struct sv_buf *out, const char *s)
+static void put_escaped(struct sv_buf *out, const char *s)
 {
         for (; *s; s++) {
                 unsigned char c = (unsigned char)*s;
@@ -27,7 +27,7 @@ static void escaped(struct sv_buf *out, const char *s)
         }
 }
 
-void sv_xml(struct sv_buf *out, const char *fmt, ...)
+void sv_xml_printf(struct sv_buf *out, const char *fmt, ...)
 {
         va_list ap;
 
@@ -36,7 +36,7 @@ void sv_xml(struct sv_buf *out, const char *fmt, ...)
                 if (*fmt != '%') {
                         sv_buf_u8(out, (uint8_t)*fmt);
                 } else if (fmt[1] == 's') {
-                        escaped(out, va_arg(ap, const char *));
+                        put_escaped(out, va_arg(ap, const char *));
                         fmt++;
                 } else if (fmt[1] == 'u') {
                         sv_buf_printf(out, "%u", va_arg(ap, unsigned));

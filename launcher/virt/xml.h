@@ -5,4 +5,4 @@
 #include "base/core/buf.h"
 
 /* Knows %s (escaped for text and attributes), %u, %llu and %%. */
-void sv_xml(struct sv_buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sv_xml_printf(struct sv_buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

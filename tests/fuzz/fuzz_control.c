@@ -26,7 +26,7 @@ static void one_line(struct sv_bytes line)
         enum sv_control what = 0;
         struct sv_json *event = NULL;
 
-        if (sv_control_agent_event(line, &event, &err) == 0) {
+        if (sv_control_parse_agent_event(line, &event, &err) == 0) {
                 sv_json_each(event, check_text, NULL, &err);
                 sv_json_free(event);
         } else if (strncmp(err.check, "control.agent", 13)) {

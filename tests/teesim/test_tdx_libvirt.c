@@ -156,18 +156,18 @@ static void start_machine(const struct sv_guest *g, struct sv_qtest *q)
         const struct sv_tee tee = {
                 .name = "tdx", .domain = sv_tdx_domain, .acpi_machine = sv_tee_tdx.acpi_machine};
         struct sv_err err = SV_ERR_NULL;
-        SV_WORDS machine = {0};
-        SV_WORDS command = {0};
+        SV_ARGV machine = {0};
+        SV_ARGV command = {0};
 
-        OK(sv_acpi_guest(g, &tee, daemon_.uri, &machine, &err));
-        sv_words_addf(&command, "%s/tests/teesim/forky",
-                      getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
-        sv_words_add(&command, teesim_forky());
-        sv_words_add(&command, "qemu-system-x86_64");
+        OK(sv_acpi_make_guest_argv(g, &tee, daemon_.uri, &machine, &err));
+        sv_argv_addf(&command, "%s/tests/teesim/forky",
+                     getenv("SV_SOURCE") ? getenv("SV_SOURCE") : ".");
+        sv_argv_add(&command, teesim_forky());
+        sv_argv_add(&command, "qemu-system-x86_64");
         for (size_t i = 1; i < machine.n; i++)
-                sv_words_add(&command, machine.list[i]);
+                sv_argv_add(&command, machine.list[i]);
         for (size_t i = 0; last[i]; i++)
-                sv_words_add(&command, last[i]);
+                sv_argv_add(&command, last[i]);
         OK(sv_qtest_start((const char *const *)command.list, command.n, q, &err));
 }
 

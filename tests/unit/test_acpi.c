@@ -43,9 +43,9 @@ static struct sv_acpi_machine fake(const char *wrong)
 
 static int probe(const struct sv_acpi_machine *m, unsigned seconds, size_t *n)
 {
-        SV_WORDS command = {0};
+        SV_ARGV command = {0};
 
-        sv_acpi_words(m, &command);
+        sv_acpi_make_argv(m, &command);
         return sv_acpi_probe(&command, seconds, dir, n, &err);
 }
 
@@ -109,7 +109,7 @@ static void one_thing_wrong(void **state)
         m = fake("good");
         m.qemu = "/nonexistent/qemu";
         FAILS(probe(&m, 1, &n), SV_SYSTEM, "acpi.qemu");
-        FAILS(sv_acpi_memory(64 << 20, &err), SV_USAGE, "acpi.memory");
+        FAILS(sv_acpi_check_memory(64 << 20, &err), SV_USAGE, "acpi.memory");
 }
 
 /* Real tables, other ones for other CPUs; QEMU's own boot order is what tdx/measure/rtmr0.c takes

@@ -55,7 +55,7 @@ static void agent_events(void **state)
         struct sv_json *e = NULL;
         char flood[SV_LINE_MAX + 2];
 
-        OK(sv_control_agent_event(
+        OK(sv_control_parse_agent_event(
                 sv_bytes_str("{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr."
                              "4\",\"message\":\"a\\u001b[2Jb\",\"ok\":true}"),
                 &e, &err));
@@ -64,13 +64,13 @@ static void agent_events(void **state)
         assert_string_equal(sv_json_str(sv_json_get(e, "message")), "a?[2Jb");
         assert_null(sv_json_get(e, "ok"));
         sv_json_free(e);
-        OK(sv_control_agent_event(
+        OK(sv_control_parse_agent_event(
                 sv_bytes_str("{\"event\":\"unlocked\",\"ms\":12,\"grounds\":\"because\"}"), &e,
                 &err));
         assert_int_equal(sv_json_int(sv_json_get(e, "ms"), 0), 12);
         assert_null(sv_json_get(e, "timings"));
         sv_json_free(e);
-        OK(sv_control_agent_event(
+        OK(sv_control_parse_agent_event(
                 sv_bytes_str("{\"event\":\"unlocked\",\"timings\":{\"kernel\":4000,\"open\":7,"
                              "\"a\\u001b[2J\":1,\"b\":-1,\"c\":\"9\",\"d\":{},"
                              "\"a-name-longer-than-any-of-ours\":1,\"\":2}}"),
@@ -79,15 +79,15 @@ static void agent_events(void **state)
         assert_int_equal(sv_json_len(sv_json_get(e, "timings")), 2);
         assert_int_equal(sv_json_int(sv_json_pointer(e, "/timings/kernel"), 0), 4000);
         sv_json_free(e);
-        OK(sv_control_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"timings\":[1,2]}"), &e,
-                                  &err));
+        OK(sv_control_parse_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"timings\":[1,2]}"),
+                                        &e, &err));
         assert_null(sv_json_get(e, "timings"));
         sv_json_free(e);
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-                FAILS(sv_control_agent_event(sv_bytes_str(bad[i].line), &e, &err), SV_FORMAT,
+                FAILS(sv_control_parse_agent_event(sv_bytes_str(bad[i].line), &e, &err), SV_FORMAT,
                       bad[i].check);
         memset(flood, ' ', sizeof(flood));
-        FAILS(sv_control_agent_event(sv_bytes(flood, sizeof(flood)), &e, &err), SV_FORMAT,
+        FAILS(sv_control_parse_agent_event(sv_bytes(flood, sizeof(flood)), &e, &err), SV_FORMAT,
               "control.agent");
 }
 

@@ -8,9 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         SV_BUF text = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
-        SV_WORDS words = {0};
+        SV_ARGV words = {0};
 
         sv_buf_put(&text, sv_bytes(data, size));
-        sv_native_machine(sv_buf_str(&text), ",pic=off", &words, &err);
+        sv_qemu_argv_rewrite(sv_buf_str(&text), ",pic=off", &words, &err);
         return 0;
 }

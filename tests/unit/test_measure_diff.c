@@ -36,9 +36,9 @@ static void differ(const char *a, const char *b, const char *const *expect)
         while (expect[n])
                 n++;
         if (n)
-                FAILS(sv_measure_differ(ja, jb, rows, &err), SV_PROOF, "measure.differs");
+                FAILS(sv_measure_diff(ja, jb, rows, &err), SV_PROOF, "measure.differs");
         else
-                OK(sv_measure_differ(ja, jb, rows, &err));
+                OK(sv_measure_diff(ja, jb, rows, &err));
         for (size_t i = 0; i < n; i++)
                 assert_string_equal(sv_json_str(sv_json_get(sv_json_at(rows, i), "text")),
                                     expect[i]);
@@ -99,7 +99,7 @@ static void steps_silent(void **state)
         SV_JSON *a = json(RESULT("1", STEP("first", ""))),
                 *b = json(RESULT("2", STEP("first", ""))), *rows = sv_json_array();
 
-        FAILS(sv_measure_differ(a, b, rows, &err), SV_PROOF, "measure.differs");
+        FAILS(sv_measure_diff(a, b, rows, &err), SV_PROOF, "measure.differs");
         assert_non_null(strstr(err.msg, "nothing that the steps show"));
 }
 
@@ -124,10 +124,10 @@ static void refused(void **state)
         SV_JSON *bare = json("{\"tee\":\"sev-snp\",\"measurements\":{\"launch_digest\":\"2\"}}"),
                 *none = json("{\"tee\":\"sev-snp\"}");
 
-        FAILS(sv_measure_differ(snp, pcrs, rows, &err), SV_USAGE, "measure.diff");
-        FAILS(sv_measure_differ(snp, bare, rows, &err), SV_USAGE, "measure.diff");
+        FAILS(sv_measure_diff(snp, pcrs, rows, &err), SV_USAGE, "measure.diff");
+        FAILS(sv_measure_diff(snp, bare, rows, &err), SV_USAGE, "measure.diff");
         assert_non_null(strstr(err.msg, "--explain"));
-        FAILS(sv_measure_differ(snp, none, rows, &err), SV_FORMAT, "measure.diff.member");
+        FAILS(sv_measure_diff(snp, none, rows, &err), SV_FORMAT, "measure.diff.member");
         assert_int_equal(sv_json_len(rows), 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launcher/native: what libvirt would start, as a machine that is the same to firmware and opens
- * nothing; and the same asked of libvirt itself. */
+/* launcher/virt/qemu-argv: what libvirt would start, rewritten to open nothing of the host; and the
+ * same asked of libvirt itself. */
 #include <unistd.h>
 
 #include "launcher/virt/acpi.h"
@@ -9,7 +9,7 @@
 
 static struct sv_err err;
 
-static void expect_words(const struct sv_words *w, const char *const *want)
+static void expect_words(const struct sv_argv *w, const char *const *want)
 {
         size_t i = 0;
 
@@ -74,9 +74,9 @@ static void options(void **state)
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                SV_WORDS w = {0};
+                SV_ARGV w = {0};
 
-                OK(sv_native_machine(t[i].native, ",pic=off", &w, &err));
+                OK(sv_qemu_argv_rewrite(t[i].native, ",pic=off", &w, &err));
                 expect_words(&w, t[i].want);
         }
 }
@@ -102,9 +102,9 @@ static void refuses(void **state)
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                SV_WORDS w = {0};
+                SV_ARGV w = {0};
 
-                FAILS(sv_native_machine(t[i].native, "", &w, &err), t[i].class, t[i].check);
+                FAILS(sv_qemu_argv_rewrite(t[i].native, "", &w, &err), t[i].class, t[i].check);
         }
 }
 
@@ -131,7 +131,7 @@ static void real_libvirt(void **state)
                                               "accel",        "vhost",      "virtio-net", "netdev"};
         struct sv_tee tee = {.name = "t", .domain = no_domain, .acpi_machine = ",pic=off"};
         SV_BUF all = SV_BUF_NULL;
-        SV_WORDS w = {0};
+        SV_ARGV w = {0};
         SV_GUEST g = {0};
 
         OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/nowhere", &g, &err));
@@ -139,7 +139,7 @@ static void real_libvirt(void **state)
                 print_message("SKIP: this needs qemu-system-x86_64 and libvirt's QEMU driver\n");
                 skip();
         }
-        OK(sv_acpi_guest(&g, &tee, NULL, &w, &err));
+        OK(sv_acpi_make_guest_argv(&g, &tee, NULL, &w, &err));
         for (size_t i = 0; i < w.n; i++)
                 sv_buf_printf(&all, "%s ", w.list[i]);
         for (size_t i = 0; i < sizeof(has) / sizeof(has[0]); i++)
@@ -149,9 +149,9 @@ static void real_libvirt(void **state)
                 if (strstr(sv_buf_str(&all), has_not[i]))
                         fail_msg("%s is there: %s", has_not[i], sv_buf_str(&all));
         g.memory = 64 << 20;
-        FAILS(sv_acpi_guest(&g, &tee, NULL, &w, &err), SV_USAGE, "acpi.memory");
+        FAILS(sv_acpi_make_guest_argv(&g, &tee, NULL, &w, &err), SV_USAGE, "acpi.memory");
         tee.acpi_machine = NULL;
-        FAILS(sv_acpi_guest(&g, &tee, NULL, &w, &err), SV_USAGE, "acpi.tee");
+        FAILS(sv_acpi_make_guest_argv(&g, &tee, NULL, &w, &err), SV_USAGE, "acpi.tee");
 }
 
 int main(void)
