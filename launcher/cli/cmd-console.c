@@ -2,7 +2,6 @@
 /* secure-vm console: what the guest printed so far, then its serial line. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <termios.h>
 #include <unistd.h>
 

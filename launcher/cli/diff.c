@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/diff.h"
 
-#include "base/core/file.h"
-
 #define SHOWN 24 /* characters of a long text in a line for people; the row has it whole */
 
 static const char *get_step_text(const struct sv_json *step, const char *member)

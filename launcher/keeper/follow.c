@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/follow.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/core/clock.h"
-#include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/keeper/control.h"
 

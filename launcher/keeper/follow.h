@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "launcher/keeper/state.h"
+#include "base/json/json.h"
 
 struct sv_follow {
         int fd;    /* the supervisor's events */

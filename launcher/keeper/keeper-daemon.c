@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests of a libvirt daemon (--connect URI): the daemon supervises them, and secure-vm is gone
  * when the command has ended. Only copies of what boots are kept on this host. */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/core/file.h"

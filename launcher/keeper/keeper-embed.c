@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests under our own supervisor (launcher/keeper/guard.h): their folders and control sockets. */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/core/file.h"

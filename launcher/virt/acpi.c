@@ -2,7 +2,6 @@
 #include "launcher/virt/acpi.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/core/file.h"
 #include "base/json/json.h"
 
 #define DISK_SIZE (1ll << 30) /* of a disk that is played; no table depends on it */
