@@ -31,6 +31,8 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_list,
         &sv_cmd_measure,
         &sv_cmd_policy,
+        &sv_cmd_policy_get,
+        &sv_cmd_policy_rm,
         &sv_cmd_reboot,
         &sv_cmd_show,
         &sv_cmd_stop,

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A resource and its policy in a broker, by the host's commands: put, get, rm. usage: policies.py SECURE-VM BROKER"""
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM, BROKER = (os.path.abspath(p) for p in sys.argv[1:3])
+PATH = 'default/demo/root'
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def run(status, *args):
+    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert r.returncode == status, f'{args}: exit {r.returncode}, expected {status}: {r.stdout}{r.stderr}'
+    return json.loads(r.stdout)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def wait_for(port):
+    for _ in range(100):
+        try:
+            return socket.create_connection(('127.0.0.1', port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit('the broker does not listen')
+
+
+def make_guest(folder, admin):
+    """What `policy` measures: the distribution's kernel and firmware; there is no such disk."""
+    out = subprocess.run([os.path.join(TOP, 'tools/fetch-kernel')], check=True, stdout=subprocess.PIPE, text=True, timeout=900).stdout
+    guest = os.path.join(folder, 'guest.json')
+    with open(guest, 'w') as f:
+        json.dump({'name': 'demo', 'tee': 'vtpm', 'kernel': os.path.join(out.strip().splitlines()[-1], 'vmlinuz'),
+                   'attestation': {'url': admin[1], 'pin': admin[3], 'resource': PATH, 'ek_roots': [make_root(folder)]}}, f)
+    return guest
+
+
+def make_root(folder):
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem',
+                    '-out', 'root.pem', '-subj', '/CN=root'], check=True, capture_output=True, cwd=folder)
+    return os.path.join(folder, 'root.pem')
+
+
+def fails(check, *args):
+    error = run(2, *args)['error']
+    assert error['check'] == check, error
+
+
+def commands(admin, folder):
+    copy = os.path.join(folder, 'copy.json')
+    run(0, 'key', 'put', PATH, '--random', '32', *admin)
+    fails('broker.policy.absent', 'policy', 'get', PATH, *admin)
+    fails('broker.policy.absent', 'policy', 'rm', PATH, *admin)
+    put = run(0, 'policy', make_guest(folder, admin), '--put', *admin)['policy']
+    assert put['resource'] == PATH
+    got = run(0, 'policy', 'get', PATH, '--out', copy, *admin)
+    assert got['policy'] == put and got['path'] == PATH
+    with open(copy) as f:
+        assert json.load(f) == put
+    plain = subprocess.run([PROGRAM, 'policy', 'get', PATH, *admin], capture_output=True, text=True, check=True).stdout
+    assert json.loads(plain) == put
+    assert run(0, 'policy', 'rm', PATH, *admin)['path'] == PATH
+    fails('broker.policy.absent', 'policy', 'get', PATH, *admin)
+    assert [(r['path'], r['policy']) for r in run(0, 'key', 'list', *admin)['resources']] == [(PATH, False)]
+    fails('admin.broker', 'policy', 'get', PATH)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='svp', dir='/tmp') as folder:
+        port = free_port()
+        made = subprocess.run([BROKER, 'init', '--dir', f'{folder}/broker', '--listen', f'127.0.0.1:{port}'], capture_output=True, text=True,
+                              check=True).stdout
+        pin = dict(line.split(' ', 1) for line in made.splitlines())['pin']
+        admin = ['--broker', f'https://127.0.0.1:{port}', '--pin', pin, '--admin-key', f'{folder}/broker/admin.key']
+        broker = subprocess.Popen([BROKER, 'serve', '--config', f'{folder}/broker/config.json'], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for(port)
+            commands(admin, folder)
+        finally:
+            broker.terminate()
+            broker.wait(20)
+
+
+main()
