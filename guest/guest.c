@@ -53,7 +53,7 @@ void sv_guest_free(struct sv_guest *g)
 
 /* Words that carry trust are ours to write; the agent's two others (its network, the root's type)
  * are the user's. */
-static int check_user_part(const char *text, struct sv_err *err)
+static int check_user_cmdline(const char *text, struct sv_err *err)
 {
         static const char *const ours[] = {"securevm.url", "securevm.pin", "securevm.resource",
                                            "securevm.disk"};
@@ -98,7 +98,7 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
         SV_BUF line = SV_BUF_NULL;
 
         if (g->cmdline) {
-                if (!g->cmdline_exact && check_user_part(g->cmdline, err) < 0)
+                if (!g->cmdline_exact && check_user_cmdline(g->cmdline, err) < 0)
                         return -1;
                 sv_buf_puts(&line, g->cmdline);
         }

@@ -6,8 +6,8 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
-static int algorithm_of(const char *text, enum sv_digest *alg, const char *check,
-                        struct sv_err *err)
+static int parse_init_algorithm(const char *text, enum sv_digest *alg, const char *check,
+                                struct sv_err *err)
 {
         for (const char *line = text; line && *line;
              line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
@@ -36,7 +36,7 @@ int sv_init_data(const char *path, enum sv_digest otherwise, uint8_t *field, siz
         enum sv_digest alg = otherwise;
 
         if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, check, err) < 0 ||
-            algorithm_of(sv_buf_str(&raw), &alg, check, err) < 0 ||
+            parse_init_algorithm(sv_buf_str(&raw), &alg, check, err) < 0 ||
             sv_digest(alg, sv_buf_bytes(&raw), digest, err) < 0)
                 return -1;
         memset(field, 0, size);

@@ -3,7 +3,6 @@
  * the file itself. */
 #include "guest/guest.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -91,7 +90,8 @@ static const struct sv_member guest_members[] = {
 
 /* --- what no single member can say --- */
 
-static int check_boot(struct sv_member_reader *r, const struct sv_guest *g, struct sv_err *err)
+static int check_guest_boot(struct sv_member_reader *r, const struct sv_guest *g,
+                            struct sv_err *err)
 {
         if (g->kernel && g->uki)
                 return sv_member_fail(
@@ -107,7 +107,7 @@ static int check_boot(struct sv_member_reader *r, const struct sv_guest *g, stru
         return 0;
 }
 
-static int check_disks(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
+static int check_guest_disks(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
 {
         size_t n_encrypted = 0;
         char at[64];
@@ -150,7 +150,7 @@ static int check_disks(struct sv_member_reader *r, struct sv_guest *g, struct sv
         return 0;
 }
 
-static int check_nics(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
+static int check_guest_nics(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
 {
         char at[64];
 
@@ -182,7 +182,8 @@ static int check_nics(struct sv_member_reader *r, struct sv_guest *g, struct sv_
         return 0;
 }
 
-static int check_attestation(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
+static int check_guest_attestation(struct sv_member_reader *r, struct sv_guest *g,
+                                   struct sv_err *err)
 {
         if (!g->attestation.url)
                 return 0;
@@ -195,7 +196,7 @@ static int check_attestation(struct sv_member_reader *r, struct sv_guest *g, str
         return 0;
 }
 
-static int default_uuid(struct sv_guest *g, struct sv_err *err)
+static int derive_guest_uuid(struct sv_guest *g, struct sv_err *err)
 {
         SV_STR text = sv_asprintf("secure-vm guest %s", g->name);
         uint8_t digest[SV_DIGEST_MAX];
@@ -208,17 +209,17 @@ static int default_uuid(struct sv_guest *g, struct sv_err *err)
         return 0;
 }
 
-static int check_whole(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
+static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
 {
         struct sv_err cause = SV_ERR_NULL;
         SV_BUF line = SV_BUF_NULL;
 
-        if (check_boot(r, g, err) < 0 || check_attestation(r, g, err) < 0 ||
-            check_disks(r, g, err) < 0 || check_nics(r, g, err) < 0)
+        if (check_guest_boot(r, g, err) < 0 || check_guest_attestation(r, g, err) < 0 ||
+            check_guest_disks(r, g, err) < 0 || check_guest_nics(r, g, err) < 0)
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");
-        if (!sv_json_get(r->root, "uuid") && default_uuid(g, err) < 0)
+        if (!sv_json_get(r->root, "uuid") && derive_guest_uuid(g, err) < 0)
                 return -1;
         if (sv_guest_cmdline(g, &line, &cause) < 0)
                 return sv_member_fail(r, "/cmdline", "guest.cmdline", err, "%s", cause.msg);
@@ -244,7 +245,7 @@ int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, stru
                                       "an object was expected, found %s; begin with {\"name\": …}",
                                       sv_json_type_name(sv_json_type(root)));
         if (sv_member_read(&r, root, "", "guest", guest_members, &g, err) < 0 ||
-            check_whole(&r, &g, err) < 0)
+            check_guest(&r, &g, err) < 0)
                 return -1;
         g.file = sv_asprintf("%s", file);
         g.dir = sv_asprintf("%s", dir);

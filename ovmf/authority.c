@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-static bool of_this_image(const struct sv_authenticode *a, const struct sv_pe *pe)
+static bool signs_image(const struct sv_authenticode *a, const struct sv_pe *pe)
 {
         uint8_t digest[SV_DIGEST_MAX];
         struct sv_bytes said;
@@ -24,7 +24,7 @@ int sv_signed_image_read(struct sv_bytes image, struct sv_signed_image *out, str
                 struct sv_authenticode *a =
                         sv_authenticode_read(found[i], "ovmf.pe.signature", NULL);
 
-                if (a && of_this_image(a, &out->pe)) {
+                if (a && signs_image(a, &out->pe)) {
                         out->signatures[out->n++] = a;
                 } else {
                         sv_authenticode_free(a);
@@ -98,9 +98,9 @@ int sv_list_has_digest(struct sv_bytes lists, const struct sv_pe *pe, enum sv_di
 }
 
 /* One signature: 1 allowed, 0 not, 2 forbidden (no other signature is looked at then). */
-static int one_signature(struct sv_bytes db, struct sv_bytes dbx, const struct sv_pe *pe,
-                         const struct sv_authenticode *a, struct sv_bytes *entry,
-                         struct sv_err *err)
+static int judge_signature(struct sv_bytes db, struct sv_bytes dbx, const struct sv_pe *pe,
+                           const struct sv_authenticode *a, struct sv_bytes *entry,
+                           struct sv_err *err)
 {
         struct sv_bytes revoked, digest;
         enum sv_digest alg = sv_authenticode_digest(a, &digest);
@@ -140,7 +140,7 @@ int sv_event_authority(struct sv_prediction *p, unsigned reg, const struct sv_au
                                  sv_buf_bytes(&a->entry), err);
 }
 
-static struct sv_bytes variable(const struct sv_varstore *s, const char *name)
+static struct sv_bytes get_security_variable(const struct sv_varstore *s, const char *name)
 {
         const struct sv_variable *v = sv_varstore_get(s, sv_guid_security, name);
 
@@ -150,11 +150,12 @@ static struct sv_bytes variable(const struct sv_varstore *s, const char *name)
 int sv_firmware_authority(const struct sv_varstore *s, const struct sv_signed_image *i,
                           struct sv_authority *out, struct sv_err *err)
 {
-        struct sv_bytes db = variable(s, "db"), dbx = variable(s, "dbx"), entry;
+        struct sv_bytes db = get_security_variable(s, "db"), dbx = get_security_variable(s, "dbx"),
+                        entry;
         int r = 0;
 
         for (size_t k = 0; k < i->n && r == 0; k++)
-                r = one_signature(db, dbx, &i->pe, i->signatures[k], &entry, err);
+                r = judge_signature(db, dbx, &i->pe, i->signatures[k], &entry, err);
         /* only an image without any signature is looked up by its digest alone */
         if (i->n + i->n_others == 0) {
                 r = sv_list_has_digest(dbx, &i->pe, SV_SHA256, &entry, err);

@@ -21,7 +21,7 @@ static const struct {
         enum sv_digest digest;
 } algorithms[] = {{0x0004, SV_SHA1}, {0x000b, SV_SHA256}, {0x000c, SV_SHA384}, {0x000d, SV_SHA512}};
 
-static enum sv_digest digest_of(uint16_t id)
+static enum sv_digest get_tpm_digest(uint16_t id)
 {
         for (size_t i = 0; i < sizeof(algorithms) / sizeof(*algorithms); i++)
                 if (algorithms[i].id == id)
@@ -51,7 +51,7 @@ static int read_spec_id(struct sv_bytes data, struct sv_tcg_log *log, struct sv_
                                SV_TCG_ALGS);
         for (uint32_t i = 0; i < n; i++) {
                 uint16_t id = sv_rd_u16le(&r), size = sv_rd_u16le(&r);
-                enum sv_digest d = digest_of(id);
+                enum sv_digest d = get_tpm_digest(id);
 
                 for (uint32_t k = 0; k < i; k++)
                         if (log->algs[k] == id)
@@ -69,8 +69,8 @@ static int read_spec_id(struct sv_bytes data, struct sv_tcg_log *log, struct sv_
 }
 
 /* The header has the form of TPM 1.2 (section 10.2.1), so that old readers can skip it. */
-static int read_header(struct sv_rd *r, const struct sv_registers *regs, struct sv_tcg_log *log,
-                       struct sv_err *err)
+static int read_log_header(struct sv_rd *r, const struct sv_registers *regs, struct sv_tcg_log *log,
+                           struct sv_err *err)
 {
         uint32_t reg = sv_rd_u32le(r), type = sv_rd_u32le(r);
 
@@ -89,8 +89,8 @@ static int read_header(struct sv_rd *r, const struct sv_registers *regs, struct 
         return read_spec_id(data, log, err);
 }
 
-static int read_digests(struct sv_rd *r, const struct sv_tcg_log *log, struct sv_tcg_event *e,
-                        size_t index, struct sv_err *err)
+static int read_event_digests(struct sv_rd *r, const struct sv_tcg_log *log, struct sv_tcg_event *e,
+                              size_t index, struct sv_err *err)
 {
         uint32_t n = sv_rd_u32le(r);
 
@@ -124,7 +124,7 @@ static int read_event(struct sv_rd *r, const struct sv_registers *regs,
 {
         struct sv_tcg_event e = {.reg = sv_rd_u32le(r), .type = sv_rd_u32le(r)};
 
-        if (read_digests(r, log, &e, index, err) < 0)
+        if (read_event_digests(r, log, &e, index, err) < 0)
                 return -1;
 
         uint32_t size = sv_rd_u32le(r);
@@ -150,7 +150,7 @@ static int read_event(struct sv_rd *r, const struct sv_registers *regs,
 
 /* The rest of a log's area that nothing was written to. No event begins like this: its register
  * would not exist, or it would have no type. */
-static bool only_fill(struct sv_rd r)
+static bool is_only_fill(struct sv_rd r)
 {
         struct sv_bytes rest = sv_rd_rest(&r);
 
@@ -166,7 +166,7 @@ static int read_events(struct sv_rd *r, const struct sv_registers *regs, struct 
         size_t cap = 0;
 
         while (sv_rd_left(r) > 0) {
-                if (regs->filled && only_fill(*r))
+                if (regs->filled && is_only_fill(*r))
                         return 0;
                 if (log->n == SV_EVENTLOG_EVENTS_MAX)
                         return sv_fail(err, SV_FORMAT, "eventlog.events", "more than %d events",
@@ -198,7 +198,7 @@ int sv_tcg_log_parse(struct sv_bytes bytes, const struct sv_registers *regs, str
                 return sv_fail(err, SV_FORMAT, "eventlog.size",
                                "the log has %zu bytes, at most %u are read", bytes.n,
                                SV_EVENTLOG_SIZE_MAX);
-        if (read_header(&r, regs, &log, err) < 0 || read_events(&r, regs, &log, err) < 0) {
+        if (read_log_header(&r, regs, &log, err) < 0 || read_events(&r, regs, &log, err) < 0) {
                 sv_tcg_log_free(&log);
                 return -1;
         }
@@ -216,14 +216,15 @@ struct sv_bytes sv_tcg_digest(const struct sv_tcg_log *log, const struct sv_tcg_
                               enum sv_digest bank)
 {
         for (size_t i = 0; i < log->n_algs; i++)
-                if (digest_of(log->algs[i]) == bank)
+                if (get_tpm_digest(log->algs[i]) == bank)
                         return e->digests[i];
         return SV_BYTES_NULL;
 }
 
 /* Section 10.4.5.3: TPM2_Startup from another locality leaves its number in PCR 0. Only the first
  * event can say so. */
-static void start_locality(const struct sv_tcg_event *e, size_t size, uint8_t pcr0[SV_DIGEST_MAX])
+static void set_start_locality(const struct sv_tcg_event *e, size_t size,
+                               uint8_t pcr0[SV_DIGEST_MAX])
 {
         if (e->type == SV_EV_NO_ACTION && e->reg == 0 && e->data.n == 17 &&
             memcmp(e->data.p, "StartupLocality", 16) == 0)
@@ -261,7 +262,7 @@ int sv_tcg_log_replay(const struct sv_tcg_log *log, enum sv_digest bank,
                                        sv_digest_name(bank));
                 if (e->type == SV_EV_NO_ACTION) {
                         if (!(touched & 1))
-                                start_locality(e, size, state[0]);
+                                set_start_locality(e, size, state[0]);
                         continue;
                 }
                 if (sv_tcg_extend(bank, state[e->reg], digest.p, err) < 0)

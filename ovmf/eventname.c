@@ -53,23 +53,23 @@ const char *sv_tcg_type_name(uint32_t type)
         return "unknown";
 }
 
-static bool printable(uint32_t c)
+static bool is_printable(uint32_t c)
 {
         return c >= 0x20 && c < 0x7f;
 }
 
-static char *text(struct sv_bytes b, size_t step, char out[192])
+static char *describe_text(struct sv_bytes b, size_t step, char out[192])
 {
         size_t n = 0;
 
         for (size_t i = 0; i + step <= b.n && n < 150 && b.p[i]; i += step)
-                out[n++] = printable(b.p[i]) && (step == 1 || !b.p[i + 1]) ? (char)b.p[i] : '?';
+                out[n++] = is_printable(b.p[i]) && (step == 1 || !b.p[i + 1]) ? (char)b.p[i] : '?';
         out[n] = 0;
         return out;
 }
 
 /* Section 10.4.3: UEFI_VARIABLE_DATA; its lengths are counts of the event's own data. */
-static char *variable(struct sv_bytes data, char out[192])
+static char *describe_variable(struct sv_bytes data, char out[192])
 {
         struct sv_rd r = sv_rd(data);
         uint64_t chars, size;
@@ -82,11 +82,12 @@ static char *variable(struct sv_bytes data, char out[192])
                 snprintf(out, 192, "a variable whose name is cut short");
         else
                 snprintf(out, 192, "variable %.120s, %llu bytes",
-                         text(sv_rd_bytes(&r, 2 * chars), 2, name), (unsigned long long)size);
+                         describe_text(sv_rd_bytes(&r, 2 * chars), 2, name),
+                         (unsigned long long)size);
         return out;
 }
 
-static char *blob(struct sv_bytes data, char out[192])
+static char *describe_blob(struct sv_bytes data, char out[192])
 {
         struct sv_rd r = sv_rd(data);
         uint64_t base = sv_rd_u64le(&r), size = sv_rd_u64le(&r);
@@ -97,12 +98,12 @@ static char *blob(struct sv_bytes data, char out[192])
 }
 
 /* What Linux's EFI stub writes (drivers/firmware/efi/libstub): tag, size, text. */
-static char *tag(struct sv_bytes data, char out[192])
+static char *describe_tag(struct sv_bytes data, char out[192])
 {
         struct sv_rd r = sv_rd(data);
 
         sv_rd_skip(&r, 8);
-        return text(sv_rd_rest(&r), 1, out);
+        return describe_text(sv_rd_rest(&r), 1, out);
 }
 
 char *sv_tcg_describe(const struct sv_tcg_event *e, char out[192])
@@ -112,18 +113,18 @@ char *sv_tcg_describe(const struct sv_tcg_event *e, char out[192])
         case SV_EV_EFI_VARIABLE_BOOT:
         case SV_EV_EFI_VARIABLE_BOOT2:
         case SV_EV_EFI_VARIABLE_AUTHORITY:
-                return variable(e->data, out);
+                return describe_variable(e->data, out);
         case SV_EV_EFI_PLATFORM_FIRMWARE_BLOB:
                 if (e->data.n == 16)
-                        return blob(e->data, out);
+                        return describe_blob(e->data, out);
                 break;
         case SV_EV_EVENT_TAG:
-                return tag(e->data, out);
+                return describe_tag(e->data, out);
         case SV_EV_EFI_ACTION:
         case SV_EV_NO_ACTION:
         case SV_EV_IPL:
         case SV_EV_PLATFORM_CONFIG_FLAGS:
-                return text(e->data, 1, out);
+                return describe_text(e->data, 1, out);
         case SV_EV_SEPARATOR:
                 snprintf(out, 192, "end of the firmware's own events");
                 return out;

@@ -10,7 +10,7 @@
 static const enum sv_digest banks[] = {SV_SHA256, SV_SHA384};
 
 /* The first bank that both the registers and the log have; 2 when there is none. */
-static int first_bank(const struct sv_explain_form *form, const struct sv_tcg_log *log)
+static int find_first_bank(const struct sv_explain_form *form, const struct sv_tcg_log *log)
 {
         int i = form->regs->bank;
 
@@ -19,8 +19,8 @@ static int first_bank(const struct sv_explain_form *form, const struct sv_tcg_lo
         return i;
 }
 
-static bool same(const struct sv_explain *x, const struct sv_measure_step *s,
-                 const struct sv_tcg_event *e)
+static bool is_step_event(const struct sv_explain *x, const struct sv_measure_step *s,
+                          const struct sv_tcg_event *e)
 {
         for (int i = x->form->regs->bank; i < 2; i++) {
                 struct sv_bytes digest = sv_tcg_digest(x->log, e, banks[i]);
@@ -31,8 +31,9 @@ static bool same(const struct sv_explain *x, const struct sv_measure_step *s,
         return true;
 }
 
-static const struct sv_measure_step *
-next_step(const struct sv_measurement *m, const struct sv_registers *regs, unsigned n, size_t *i)
+static const struct sv_measure_step *get_next_step(const struct sv_measurement *m,
+                                                   const struct sv_registers *regs, unsigned n,
+                                                   size_t *i)
 {
         char reg[16];
 
@@ -46,7 +47,8 @@ next_step(const struct sv_measurement *m, const struct sv_registers *regs, unsig
         return NULL;
 }
 
-static const struct sv_tcg_event *next_event(const struct sv_tcg_log *log, unsigned reg, size_t *i)
+static const struct sv_tcg_event *get_next_event(const struct sv_tcg_log *log, unsigned reg,
+                                                 size_t *i)
 {
         while (*i < log->n) {
                 const struct sv_tcg_event *e = &log->events[(*i)++];
@@ -57,12 +59,13 @@ static const struct sv_tcg_event *next_event(const struct sv_tcg_log *log, unsig
         return NULL;
 }
 
-static bool known(const struct sv_explain_form *form, const struct sv_measure_step *s)
+static bool is_step_known(const struct sv_explain_form *form, const struct sv_measure_step *s)
 {
         return s->digest_size[form->regs->bank] > 0;
 }
 
-static bool predicted(const struct sv_measurement *m, const struct sv_registers *regs, unsigned reg)
+static bool is_register_predicted(const struct sv_measurement *m, const struct sv_registers *regs,
+                                  unsigned reg)
 {
         char pointer[32];
 
@@ -77,7 +80,7 @@ int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log,
         struct sv_explain x = {.form = form, .log = log};
         size_t first = SIZE_MAX;
 
-        if (log->n && first_bank(form, log) == 2)
+        if (log->n && find_first_bank(form, log) == 2)
                 return sv_fail(err, SV_FORMAT, "eventlog.bank",
                                "the log has no digests that a prediction could be compared with: "
                                "neither %ssha384",
@@ -86,19 +89,19 @@ int sv_explain(const struct sv_measurement *m, const struct sv_tcg_log *log,
         if (!x.rows)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %zu events", log->n);
         for (unsigned reg = 0; reg < regs->n; reg++) {
-                bool whole = predicted(m, regs, reg), prefix = form->prefixes;
+                bool whole = is_register_predicted(m, regs, reg), prefix = form->prefixes;
                 size_t i = 0, k = 0;
 
                 for (;;) {
                         struct sv_explain_row row = {
                                 .reg = reg,
-                                .step = next_step(m, regs, reg, &i),
-                                .event = next_event(log, reg + regs->first, &k)};
+                                .step = get_next_step(m, regs, reg, &i),
+                                .event = get_next_event(log, reg + regs->first, &k)};
 
                         if (!row.step && !row.event)
                                 break;
-                        row.same = row.step && row.event && same(&x, row.step, row.event);
-                        prefix = prefix && row.step && row.event && known(form, row.step);
+                        row.same = row.step && row.event && is_step_event(&x, row.step, row.event);
+                        prefix = prefix && row.step && row.event && is_step_known(form, row.step);
                         if (!row.same && first == SIZE_MAX && (whole || prefix))
                                 first = x.n;
                         x.rows[x.n++] = row;
@@ -116,7 +119,7 @@ void sv_explain_free(struct sv_explain *e)
 }
 
 /* What another digest of that event means. */
-static const char *meaning(const struct sv_explain *x, const struct sv_explain_row *row)
+static const char *get_row_meaning(const struct sv_explain *x, const struct sv_explain_row *row)
 {
         const struct sv_explain_meaning *m = x->form->meanings;
 
@@ -124,7 +127,7 @@ static const char *meaning(const struct sv_explain *x, const struct sv_explain_r
                 return "the boot did not measure it";
         if (!row->step)
                 return "an event that was not predicted";
-        if (!known(x->form, row->step))
+        if (!is_step_known(x->form, row->step))
                 return "its contents were not known to the prediction";
         while (m->what && strncmp(row->step->what, m->what, strlen(m->what)) != 0)
                 m++;
@@ -137,9 +140,9 @@ char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *r
         const char *people = x->form->regs->people;
         char want[2 * SV_DIGEST_MAX + 1] = "nothing", got[2 * SV_DIGEST_MAX + 1] = "nothing",
                                       text[192];
-        int bank = x->log->n ? first_bank(x->form, x->log) : 1;
+        int bank = x->log->n ? find_first_bank(x->form, x->log) : 1;
 
-        if (s && known(x->form, s))
+        if (s && is_step_known(x->form, s))
                 sv_hex(sv_bytes(s->digest[bank], sv_digest_size(banks[bank])), want);
         if (row->event)
                 sv_hex(sv_tcg_digest(x->log, row->event, banks[bank]), got);
@@ -150,7 +153,7 @@ char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *r
                 snprintf(out, 768, "%s%u: %s %s: predicted %s, the log says %s: %s", people,
                          row->reg, s ? s->type : sv_tcg_type_name(row->event->type),
                          s ? s->what : sv_tcg_describe(row->event, text), want, got,
-                         meaning(x, row));
+                         get_row_meaning(x, row));
         return out;
 }
 

@@ -17,7 +17,7 @@ bool sv_fv_here(struct sv_bytes at)
 }
 
 /* All 16-bit words of the header add up to zero (volume 3, section 3.2.1). */
-static int check_sum(struct sv_bytes header, struct sv_err *err)
+static int check_fv_sum(struct sv_bytes header, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(header);
         uint16_t sum = 0;
@@ -31,7 +31,7 @@ static int check_sum(struct sv_bytes header, struct sv_err *err)
 }
 
 /* Files begin after the extended header, where there is one. */
-static int find_files(struct sv_fv *fv, size_t header, size_t ext, struct sv_err *err)
+static int find_fv_files(struct sv_fv *fv, size_t header, size_t ext, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(fv->all);
         size_t at = header;
@@ -89,20 +89,21 @@ int sv_fv_parse(struct sv_bytes at, struct sv_fv *out, struct sv_err *err)
                                "a firmware volume of %llu bytes, the file has %zu: it is cut short",
                                (unsigned long long)size, at.n);
         fv.all = sv_bytes(at.p, (size_t)size);
-        if (check_sum(sv_bytes(at.p, header), err) < 0 || find_files(&fv, header, ext, err) < 0)
+        if (check_fv_sum(sv_bytes(at.p, header), err) < 0 ||
+            find_fv_files(&fv, header, ext, err) < 0)
                 return -1;
         *out = fv;
         return 0;
 }
 
-static uint32_t u24(struct sv_rd *r)
+static uint32_t read_u24le(struct sv_rd *r)
 {
         uint32_t low = sv_rd_u16le(r);
 
         return low | (uint32_t)sv_rd_u8(r) << 16;
 }
 
-static bool erased(struct sv_bytes b)
+static bool is_erased(struct sv_bytes b)
 {
         for (size_t i = 0; i < b.n; i++)
                 if (b.p[i] != 0xff)
@@ -122,14 +123,14 @@ int sv_ffs_next(const struct sv_fv *fv, size_t *pos, struct sv_ffs *out, struct 
         if (memcmp(fv->format, ffs2, 16) != 0 && memcmp(fv->format, ffs3, 16) != 0)
                 return 0; /* the variable store and the like: no files */
         if (start >= fv->files.n || fv->files.n - start < 24 ||
-            erased(sv_bytes(fv->files.p + start, 24)))
+            is_erased(sv_bytes(fv->files.p + start, 24)))
                 return 0;
         sv_rd_seek(&r, start);
         sv_rd_copy(&r, f.name, 16);
         sv_rd_skip(&r, 2); /* checksums */
         f.type = sv_rd_u8(&r);
         attributes = sv_rd_u8(&r);
-        size = u24(&r);
+        size = read_u24le(&r);
         sv_rd_skip(&r, 1); /* state */
         if (attributes & FFS_LARGE)
                 size = sv_rd_u64le(&r);
@@ -146,8 +147,8 @@ int sv_ffs_next(const struct sv_fv *fv, size_t *pos, struct sv_ffs *out, struct 
 
 /* Volume 3, section 3.2.5.7: the encoding's GUID, where its data begins (counted from the section),
  * attributes. */
-static int read_guided(struct sv_bytes whole, size_t header, struct sv_section *s,
-                       struct sv_err *err)
+static int read_guided_section(struct sv_bytes whole, size_t header, struct sv_section *s,
+                               struct sv_err *err)
 {
         struct sv_rd r = sv_rd(whole);
         uint16_t offset;
@@ -174,7 +175,7 @@ int sv_section_next(struct sv_bytes sections, size_t *pos, struct sv_section *ou
         if (start >= sections.n)
                 return 0;
         sv_rd_seek(&r, start);
-        size = u24(&r);
+        size = read_u24le(&r);
         s.type = sv_rd_u8(&r);
         if (size == 0xffffff)
                 size = sv_rd_u32le(&r);
@@ -187,7 +188,7 @@ int sv_section_next(struct sv_bytes sections, size_t *pos, struct sv_section *ou
         struct sv_bytes whole = sv_bytes(sections.p + start, (size_t)size);
 
         s.body = sv_bytes(whole.p + header, whole.n - header);
-        if (s.type == SV_SECTION_GUIDED && read_guided(whole, header, &s, err) < 0)
+        if (s.type == SV_SECTION_GUIDED && read_guided_section(whole, header, &s, err) < 0)
                 return -1;
         *pos = start + (size_t)size;
         *out = s;

@@ -21,7 +21,7 @@ int sv_boot_hashes(const char *kernel, const char *initrd, const char *cmdline,
         return 0;
 }
 
-static uint8_t *put_head(uint8_t *at, const char *guid, uint16_t size)
+static uint8_t *put_table_head(uint8_t *at, const char *guid, uint16_t size)
 {
         sv_guid_raw(guid, at);
         at[16] = (uint8_t)size;
@@ -29,9 +29,9 @@ static uint8_t *put_head(uint8_t *at, const char *guid, uint16_t size)
         return at + 18;
 }
 
-static uint8_t *put_entry(uint8_t *at, const char *guid, const uint8_t hash[32])
+static uint8_t *put_hash_entry(uint8_t *at, const char *guid, const uint8_t hash[32])
 {
-        at = put_head(at, guid, 50);
+        at = put_table_head(at, guid, 50);
         memcpy(at, hash, 32);
         return at + 32;
 }
@@ -55,10 +55,10 @@ int sv_hash_table_page(const struct sv_sev_meta *meta, const struct sv_boot_hash
                                meta->hash_size, meta->hash_gpa, SV_HASH_TABLE_SIZE, s->gpa,
                                s->gpa + s->len);
         memset(page, 0, SV_PAGE);
-        at = put_head(page + (meta->hash_gpa - s->gpa), "9438d606-4f22-4cc9-b479-a793d411fd21",
-                      168);
-        at = put_entry(at, "97d02dd8-bd20-4c94-aa78-e7714d36ab2a", hashes->cmdline);
-        at = put_entry(at, "44baf731-3a2f-4bd7-9af1-41e29169781d", hashes->initrd);
-        put_entry(at, "4de79437-abd2-427f-b835-d5b172d2045b", hashes->kernel);
+        at = put_table_head(page + (meta->hash_gpa - s->gpa),
+                            "9438d606-4f22-4cc9-b479-a793d411fd21", 168);
+        at = put_hash_entry(at, "97d02dd8-bd20-4c94-aa78-e7714d36ab2a", hashes->cmdline);
+        at = put_hash_entry(at, "44baf731-3a2f-4bd7-9af1-41e29169781d", hashes->initrd);
+        put_hash_entry(at, "4de79437-abd2-427f-b835-d5b172d2045b", hashes->kernel);
         return 0;
 }

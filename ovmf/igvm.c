@@ -69,7 +69,7 @@ struct walk {
 
 /* CRC-32 of IEEE 802.3, over the headers with the field itself zero; a few hundred bytes, so bit by
  * bit. */
-static uint32_t crc32(uint32_t crc, struct sv_bytes b)
+static uint32_t update_crc32(uint32_t crc, struct sv_bytes b)
 {
         crc = ~crc;
         for (size_t i = 0; i < b.n; i++) {
@@ -80,7 +80,7 @@ static uint32_t crc32(uint32_t crc, struct sv_bytes b)
         return ~crc;
 }
 
-static int fixed_header(struct sv_bytes file, struct sv_bytes *headers, struct sv_err *err)
+static int read_fixed_header(struct sv_bytes file, struct sv_bytes *headers, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(file), v = r;
         uint32_t magic = sv_rd_u32le(&r), version = sv_rd_u32le(&r), offset = sv_rd_u32le(&r),
@@ -101,9 +101,9 @@ static int fixed_header(struct sv_bytes file, struct sv_bytes *headers, struct s
                                "the headers say: file of %u bytes, %u bytes of variable headers at "
                                "%u; the file has %zu bytes",
                                total, size, offset, file.n);
-        seen = crc32(0, sv_bytes(file.p, FIXED - 4));
-        seen = crc32(seen, sv_bytes(zero, 4));
-        seen = crc32(seen, *headers);
+        seen = update_crc32(0, sv_bytes(file.p, FIXED - 4));
+        seen = update_crc32(seen, sv_bytes(zero, 4));
+        seen = update_crc32(seen, *headers);
         if (seen != crc)
                 return sv_fail(err, SV_FORMAT, "igvm.header",
                                "the headers' checksum is 0x%08x, 0x%08x was expected", crc, seen);
@@ -111,7 +111,7 @@ static int fixed_header(struct sv_bytes file, struct sv_bytes *headers, struct s
 }
 
 /* u32 type, u32 length, body, padding to 8. */
-static int next(struct sv_rd *rd, struct header *h, struct sv_err *err)
+static int read_next_header(struct sv_rd *rd, struct header *h, struct sv_err *err)
 {
         uint32_t length;
 
@@ -131,7 +131,7 @@ static int next(struct sv_rd *rd, struct header *h, struct sv_err *err)
         return 0;
 }
 
-static bool is_known(uint32_t type)
+static bool is_known_header(uint32_t type)
 {
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
                 if (known[i].type == type)
@@ -139,7 +139,7 @@ static bool is_known(uint32_t type)
         return false;
 }
 
-static int ordered(struct walk *w, uint32_t type, struct sv_err *err)
+static int check_header_order(struct walk *w, uint32_t type, struct sv_err *err)
 {
         int stage = type <= 0x100 ? 0 : type <= 0x200 ? 1 : type >= 0x301 && type <= 0x400 ? 2 : -1;
 
@@ -153,15 +153,15 @@ static int ordered(struct walk *w, uint32_t type, struct sv_err *err)
         return 0;
 }
 
-static bool one_bit(uint32_t v)
+static bool has_one_bit(uint32_t v)
 {
         return v && !(v & (v - 1));
 }
 
 /* --- pages --- */
 
-static int contents(struct walk *w, uint32_t offset, uint64_t size, struct sv_bytes *out,
-                    struct sv_err *err)
+static int read_file_data(struct walk *w, uint32_t offset, uint64_t size, struct sv_bytes *out,
+                          struct sv_err *err)
 {
         struct sv_rd r = sv_rd(w->igvm->file);
 
@@ -176,20 +176,20 @@ static int contents(struct walk *w, uint32_t offset, uint64_t size, struct sv_by
                      : 0;
 }
 
-static int aligned(uint64_t gpa, struct sv_err *err)
+static int check_page_aligned(uint64_t gpa, struct sv_err *err)
 {
         return gpa % PAGE ? sv_fail(err, SV_FORMAT, "igvm.page",
                                     "address 0x%llx is not that of a page", (unsigned long long)gpa)
                           : 0;
 }
 
-static int page_data(struct walk *w, struct sv_rd *b, struct sv_err *err)
+static int read_page_data(struct walk *w, struct sv_rd *b, struct sv_err *err)
 {
         struct sv_igvm_item item = {.what = SV_IGVM_PAGES, .gpa = sv_rd_u64le(b), .n_pages = 1};
         uint32_t mask = sv_rd_u32le(b), offset = sv_rd_u32le(b), flags = sv_rd_u32le(b);
         uint16_t type = sv_rd_u16le(b), reserved = sv_rd_u16le(b);
 
-        if (aligned(item.gpa, err) < 0)
+        if (check_page_aligned(item.gpa, err) < 0)
                 return -1;
         if (type > SV_IGVM_CPUID_XF || flags & ~6u || reserved)
                 return sv_fail(err, SV_FORMAT, "igvm.page",
@@ -200,12 +200,12 @@ static int page_data(struct walk *w, struct sv_rd *b, struct sv_err *err)
         item.data = type;
         item.unmeasured = flags & 2;
         item.shared = flags & 4;
-        if (contents(w, offset, PAGE, &item.contents, err) < 0)
+        if (read_file_data(w, offset, PAGE, &item.contents, err) < 0)
                 return -1;
         return mask & w->igvm->mask ? w->fn(w->arg, &item, err) : 0;
 }
 
-static int parameter_area(struct walk *w, struct sv_rd *b, struct sv_err *err)
+static int read_parameter_area(struct walk *w, struct sv_rd *b, struct sv_err *err)
 {
         uint64_t bytes = sv_rd_u64le(b);
         uint32_t index = sv_rd_u32le(b);
@@ -221,13 +221,13 @@ static int parameter_area(struct walk *w, struct sv_rd *b, struct sv_err *err)
 }
 
 /* Whatever the loader puts there is the host's word: never measured, however many pages. */
-static int parameter_insert(struct walk *w, struct sv_rd *b, struct sv_err *err)
+static int read_parameter_insert(struct walk *w, struct sv_rd *b, struct sv_err *err)
 {
         struct sv_igvm_item item = {
                 .what = SV_IGVM_PARAMETER_INSERT, .gpa = sv_rd_u64le(b), .unmeasured = true};
         uint32_t mask = sv_rd_u32le(b), index = sv_rd_u32le(b);
 
-        if (aligned(item.gpa, err) < 0)
+        if (check_page_aligned(item.gpa, err) < 0)
                 return -1;
         if (index >= AREAS_MAX || !w->areas[index].declared)
                 return sv_fail(err, SV_FORMAT, "igvm.parameter",
@@ -236,30 +236,31 @@ static int parameter_insert(struct walk *w, struct sv_rd *b, struct sv_err *err)
         return mask & w->igvm->mask ? w->fn(w->arg, &item, err) : 0;
 }
 
-static int vp_context(struct walk *w, struct sv_rd *b, struct sv_err *err)
+static int read_vp_context(struct walk *w, struct sv_rd *b, struct sv_err *err)
 {
         struct sv_igvm_item item = {
                 .what = SV_IGVM_VP_CONTEXT, .gpa = sv_rd_u64le(b), .n_pages = 1};
         uint32_t mask = sv_rd_u32le(b), offset = sv_rd_u32le(b);
 
-        if (aligned(item.gpa, err) < 0 || contents(w, offset, PAGE, &item.contents, err) < 0)
+        if (check_page_aligned(item.gpa, err) < 0 ||
+            read_file_data(w, offset, PAGE, &item.contents, err) < 0)
                 return -1;
         return mask & w->igvm->mask ? w->fn(w->arg, &item, err) : 0;
 }
 
-static int directive(struct walk *w, struct header *h, struct sv_err *err)
+static int read_directive(struct walk *w, struct header *h, struct sv_err *err)
 {
         switch (h->type) {
         case PARAMETER_AREA:
-                return parameter_area(w, &h->body, err);
+                return read_parameter_area(w, &h->body, err);
         case PAGE_DATA:
-                return page_data(w, &h->body, err);
+                return read_page_data(w, &h->body, err);
         case PARAMETER_INSERT:
-                return parameter_insert(w, &h->body, err);
+                return read_parameter_insert(w, &h->body, err);
         case VP_CONTEXT:
-                return vp_context(w, &h->body, err);
+                return read_vp_context(w, &h->body, err);
         }
-        if (h->type & OPTIONAL || is_known(h->type))
+        if (h->type & OPTIONAL || is_known_header(h->type))
                 return 0;
         return sv_fail(err, SV_FORMAT, "igvm.unknown", "header 0x%x is not known and not optional",
                        h->type);
@@ -273,8 +274,9 @@ int sv_igvm_each(const struct sv_igvm *igvm,
         struct header h;
 
         while (sv_rd_left(&w.rd)) {
-                if (next(&w.rd, &h, err) < 0 || ordered(&w, h.type & ~OPTIONAL, err) < 0 ||
-                    directive(&w, &h, err) < 0)
+                if (read_next_header(&w.rd, &h, err) < 0 ||
+                    check_header_order(&w, h.type & ~OPTIONAL, err) < 0 ||
+                    read_directive(&w, &h, err) < 0)
                         return -1;
         }
         return 0;
@@ -282,7 +284,7 @@ int sv_igvm_each(const struct sv_igvm *igvm,
 
 /* --- the platform --- */
 
-static int find_platform(struct sv_igvm *g, enum sv_igvm_platform platform, struct sv_err *err)
+static int find_igvm_platform(struct sv_igvm *g, enum sv_igvm_platform platform, struct sv_err *err)
 {
         struct sv_rd rd = sv_rd(g->headers);
         struct header h;
@@ -292,13 +294,13 @@ static int find_platform(struct sv_igvm *g, enum sv_igvm_platform platform, stru
                 uint64_t policy;
                 uint8_t type;
 
-                if (next(&rd, &h, err) < 0)
+                if (read_next_header(&rd, &h, err) < 0)
                         return -1;
                 if (h.type == SUPPORTED_PLATFORM) {
                         mask = sv_rd_u32le(&h.body);
                         sv_rd_skip(&h.body, 1);
                         type = sv_rd_u8(&h.body);
-                        if (!one_bit(mask))
+                        if (!has_one_bit(mask))
                                 return sv_fail(err, SV_FORMAT, "igvm.platform",
                                                "a platform's mask has one bit, this is 0x%x", mask);
                         if (type == platform)
@@ -317,7 +319,7 @@ static int find_platform(struct sv_igvm *g, enum sv_igvm_platform platform, stru
         return 0;
 }
 
-static int nothing(void *arg, const struct sv_igvm_item *item, struct sv_err *err)
+static int accept_item(void *arg, const struct sv_igvm_item *item, struct sv_err *err)
 {
         return 0;
 }
@@ -327,8 +329,9 @@ int sv_igvm_parse(struct sv_bytes file, enum sv_igvm_platform platform, struct s
 {
         struct sv_igvm g = {.file = file};
 
-        if (fixed_header(file, &g.headers, err) < 0 || find_platform(&g, platform, err) < 0 ||
-            sv_igvm_each(&g, nothing, NULL, err) < 0)
+        if (read_fixed_header(file, &g.headers, err) < 0 ||
+            find_igvm_platform(&g, platform, err) < 0 ||
+            sv_igvm_each(&g, accept_item, NULL, err) < 0)
                 return -1;
         *out = g;
         return 0;

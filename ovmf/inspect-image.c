@@ -10,7 +10,7 @@
 #include "ovmf/shim.h"
 #include "ovmf/uki.h"
 
-static int add_linux(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int add_linux_kind(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         struct sv_linux image;
         char protocol[16];
@@ -24,14 +24,14 @@ static int add_linux(struct sv_bytes file, struct sv_json *out, struct sv_err *e
         return 0;
 }
 
-static int add_kind(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int add_image_kind(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         struct sv_shim shim;
         struct sv_uki uki;
         SV_STR text = NULL;
 
         if (file.n > 0x206 && sv_bytes_eq(sv_bytes(file.p + 0x202, 4), sv_bytes_str("HdrS")))
-                return add_linux(file, out, err);
+                return add_linux_kind(file, out, err);
         if (sv_uki_read(file, "ovmf.pe.sections", &uki, NULL) == 0) {
                 sv_json_set_str(out, "kind", "unified-kernel-image");
                 if (uki.version)
@@ -52,7 +52,7 @@ static int add_kind(struct sv_bytes file, struct sv_json *out, struct sv_err *er
 
 /* Of the file; a monitor may change a kernel's header before the firmware sees it (ovmf/linux.h).
  */
-static int add_digests(const struct sv_pe *pe, struct sv_json *out, struct sv_err *err)
+static int add_image_digests(const struct sv_pe *pe, struct sv_json *out, struct sv_err *err)
 {
         static const enum sv_digest banks[] = {SV_SHA256, SV_SHA384};
         struct sv_json *digests = sv_json_set(out, "authenticode", sv_json_object());
@@ -73,8 +73,8 @@ int sv_inspect_image(struct sv_bytes file, struct sv_json *out, struct sv_err *e
         SV_SIGNED_IMAGE image = {.n = 0};
         struct sv_json *signers;
 
-        if (add_kind(file, out, err) < 0 || sv_signed_image_read(file, &image, err) < 0 ||
-            add_digests(&image.pe, out, err) < 0)
+        if (add_image_kind(file, out, err) < 0 || sv_signed_image_read(file, &image, err) < 0 ||
+            add_image_digests(&image.pe, out, err) < 0)
                 return -1;
         signers = sv_json_set(out, "signers", sv_json_array()); /* by their own word */
         for (size_t i = 0; i < image.n; i++) {

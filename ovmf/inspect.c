@@ -23,7 +23,7 @@ static int add_digest(struct sv_json *out, const char *member, struct sv_bytes b
 }
 
 /* What a TD's launch adds of the image, when it is for one. */
-static void add_tdvf(struct sv_bytes file, struct sv_json *out)
+static void add_tdvf_sections(struct sv_bytes file, struct sv_json *out)
 {
         struct sv_tdvf t;
         struct sv_json *list;
@@ -59,12 +59,12 @@ static int inspect_volumes(struct sv_bytes file, struct sv_json *out, struct sv_
                 return -1;
         build = sv_platform_build(sv_json_str(sv_json_get(out, "peifv_sha256")));
         sv_json_set_str(out, "build", build ? build->name : NULL);
-        add_tdvf(file, out);
+        add_tdvf_sections(file, out);
         return 0;
 }
 
 /* Names are UTF-16; what is not printable ASCII becomes a question mark. */
-static void add_variable(struct sv_json *list, const struct sv_variable *v)
+static void add_variable_row(struct sv_json *list, const struct sv_variable *v)
 {
         struct sv_json *row = sv_json_add(list, sv_json_object());
         char name[128];
@@ -96,7 +96,7 @@ static int inspect_variables(struct sv_bytes file, struct sv_json *out, struct s
                         sv_json_set_str(out, "kind", "variable-store");
                 list = sv_json_set(out, "variables", sv_json_array());
                 for (size_t i = 0; i < s->n; i++)
-                        add_variable(list, &s->list[i]);
+                        add_variable_row(list, &s->list[i]);
         }
         free(s);
         return r;

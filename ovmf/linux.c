@@ -13,7 +13,7 @@
 #define CMDLINE_ADDR    0x20000u
 #define CAN_BE_ABOVE_4G 0x2
 
-static void read_version(struct sv_bytes image, uint16_t at, struct sv_linux *l)
+static void read_kernel_version(struct sv_bytes image, uint16_t at, struct sv_linux *l)
 {
         size_t from = 0x200u + at, n = 0;
 
@@ -59,19 +59,19 @@ int sv_linux_parse(struct sv_bytes image, struct sv_linux *out, struct sv_err *e
         if (l.setup_size > image.n || l.setup_size < 0x268)
                 return sv_fail(err, SV_FORMAT, "ovmf.linux.header",
                                "the image ends in its setup part");
-        read_version(image, version, &l);
+        read_kernel_version(image, version, &l);
         *out = l;
         return 0;
 }
 
-static void put32(uint8_t *p, uint32_t v)
+static void put_u32le(uint8_t *p, uint32_t v)
 {
         for (unsigned i = 0; i < 4; i++)
                 p[i] = (uint8_t)(v >> 8 * i);
 }
 
 /* As QEMU reads it: the first "vga=" anywhere in the line. */
-static int video_mode(const char *cmdline, uint8_t *header, struct sv_err *err)
+static int set_video_mode(const char *cmdline, uint8_t *header, struct sv_err *err)
 {
         static const char *const names[] = {"normal", "ext", "ask"};
         const char *vga = strstr(cmdline, "vga=");
@@ -113,8 +113,8 @@ static int place_initrd(const struct sv_linux *l, uint8_t *image, const struct s
                                "(%llu bytes); give it more",
                                (unsigned long long)boot->initrd_size,
                                (unsigned long long)boot->memory);
-        put32(image + 0x218, (uint32_t)(max - boot->initrd_size) & ~4095u);
-        put32(image + 0x21c, (uint32_t)boot->initrd_size);
+        put_u32le(image + 0x218, (uint32_t)(max - boot->initrd_size) & ~4095u);
+        put_u32le(image + 0x21c, (uint32_t)boot->initrd_size);
         return 0;
 }
 
@@ -123,10 +123,10 @@ int sv_linux_qemu(const struct sv_linux *l, uint8_t *image, const struct sv_linu
 {
         uint16_t heap_end = CMDLINE_ADDR - REAL_ADDR - 0x200;
 
-        if (video_mode(boot->cmdline, image, err) < 0 ||
+        if (set_video_mode(boot->cmdline, image, err) < 0 ||
             (boot->initrd_size && place_initrd(l, image, boot, err) < 0))
                 return -1;
-        put32(image + 0x228, CMDLINE_ADDR);
+        put_u32le(image + 0x228, CMDLINE_ADDR);
         image[0x210] = 0xb0;  /* loader: QEMU */
         image[0x211] |= 0x80; /* there is a heap */
         image[0x224] = (uint8_t)heap_end;

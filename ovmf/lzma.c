@@ -9,7 +9,7 @@
 
 /* The header says how large the result is; edk2 always writes it (an unknown size would be all bits
  * set). */
-static int decoded_size(struct sv_bytes in, size_t max, size_t *size, struct sv_err *err)
+static int read_decoded_size(struct sv_bytes in, size_t max, size_t *size, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(in);
         uint64_t n;
@@ -32,7 +32,7 @@ int sv_lzma_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv
         size_t size = 0, had = out->n;
         lzma_ret ret;
 
-        if (decoded_size(in, max, &size, err) < 0)
+        if (read_decoded_size(in, max, &size, err) < 0)
                 return -1;
         s.next_out = sv_buf_grow(out, size);
         if (!s.next_out)

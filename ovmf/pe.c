@@ -23,15 +23,15 @@ struct headers {
 
 /* The string table follows the symbols, 18 bytes each; firmware does not look at either, so one
  * that is not there is no error. */
-static struct sv_bytes find_strings(struct sv_bytes image, uint32_t symbols, uint32_t n)
+static struct sv_bytes find_string_table(struct sv_bytes image, uint32_t symbols, uint32_t n)
 {
         uint64_t at = symbols + (uint64_t)n * 18;
 
         return symbols && at < image.n ? sv_bytes(image.p + at, image.n - at) : SV_BYTES_NULL;
 }
 
-static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sections,
-                         unsigned *optional_size, struct headers *h, struct sv_err *err)
+static int find_optional_header(struct sv_bytes image, struct sv_rd *r, unsigned *n_sections,
+                                unsigned *optional_size, struct headers *h, struct sv_err *err)
 {
         uint32_t symbols;
 
@@ -45,7 +45,7 @@ static int find_optional(struct sv_bytes image, struct sv_rd *r, unsigned *n_sec
         *n_sections = sv_rd_u16le(r);
         sv_rd_skip(r, 4);
         symbols = sv_rd_u32le(r);
-        h->strings = find_strings(image, symbols, sv_rd_u32le(r));
+        h->strings = find_string_table(image, symbols, sv_rd_u32le(r));
         *optional_size = sv_rd_u16le(r);
         sv_rd_skip(r, 2);
         return sv_rd_ok(r, "ovmf.pe.header", "the PE header", err);
@@ -66,7 +66,7 @@ static void read_directories(struct sv_rd r, size_t optional, unsigned magic, st
 }
 
 /* In the order of the file, so that the digest does not depend on the order of the table. */
-static void sort(struct headers *h)
+static void sort_pe_sections(struct headers *h)
 {
         for (size_t i = 1; i < h->n; i++) {
                 struct section s = h->sections[i];
@@ -80,7 +80,7 @@ static void sort(struct headers *h)
 
 /* 8 bytes filled up with zeros, or "/" and a decimal offset into the string table (Microsoft
  * PE/COFF specification, section 4). */
-static struct sv_bytes section_name(const uint8_t *field, struct sv_bytes strings)
+static struct sv_bytes read_section_name(const uint8_t *field, struct sv_bytes strings)
 {
         size_t at = 0;
 
@@ -93,13 +93,13 @@ static struct sv_bytes section_name(const uint8_t *field, struct sv_bytes string
                               : SV_BYTES_NULL;
 }
 
-static int read_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, struct headers *h,
-                         struct sv_err *err)
+static int read_pe_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, struct headers *h,
+                            struct sv_err *err)
 {
         for (unsigned i = 0; i < n; i++) {
                 struct section s;
 
-                s.name = section_name(sv_rd_take(r, 8), h->strings);
+                s.name = read_section_name(sv_rd_take(r, 8), h->strings);
                 s.memory = sv_rd_u32le(r);
                 sv_rd_skip(r, 4);
                 s.size = sv_rd_u32le(r);
@@ -114,17 +114,17 @@ static int read_sections(struct sv_bytes image, struct sv_rd *r, unsigned n, str
                                        "section %u lies past the end of the file", i + 1);
                 h->sections[h->n++] = s;
         }
-        sort(h);
+        sort_pe_sections(h);
         return 0;
 }
 
-static int read_headers(struct sv_bytes image, struct headers *h, struct sv_err *err)
+static int read_pe_headers(struct sv_bytes image, struct headers *h, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(image);
         unsigned n_sections = 0, optional_size = 0, magic;
         size_t optional;
 
-        if (find_optional(image, &r, &n_sections, &optional_size, h, err) < 0)
+        if (find_optional_header(image, &r, &n_sections, &optional_size, h, err) < 0)
                 return -1;
         if (n_sections > SV_PE_SECTIONS_MAX)
                 return sv_fail(err, SV_FORMAT, "ovmf.pe.sections",
@@ -146,7 +146,7 @@ static int read_headers(struct sv_bytes image, struct headers *h, struct sv_err 
         if (h->certificates && h->certificates + 8 > r.pos)
                 return sv_fail(err, SV_FORMAT, "ovmf.pe.header",
                                "the data directories do not lie in the optional header");
-        if (read_sections(image, &r, n_sections, h, err) < 0)
+        if (read_pe_sections(image, &r, n_sections, h, err) < 0)
                 return -1;
         if (h->size < r.pos || h->size > image.n)
                 return sv_fail(err, SV_FORMAT, "ovmf.pe.header",
@@ -154,7 +154,7 @@ static int read_headers(struct sv_bytes image, struct headers *h, struct sv_err 
         return 0;
 }
 
-static void add(struct sv_pe *pe, struct sv_bytes image, size_t from, size_t to)
+static void add_pe_part(struct sv_pe *pe, struct sv_bytes image, size_t from, size_t to)
 {
         pe->parts[pe->n++] = sv_bytes(image.p + from, to - from);
 }
@@ -176,15 +176,15 @@ int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err)
         struct sv_pe pe = {.n = 0};
         uint64_t sum;
 
-        if (read_headers(image, &h, err) < 0)
+        if (read_pe_headers(image, &h, err) < 0)
                 return -1;
-        add(&pe, image, 0, h.checksum);
-        add(&pe, image, h.checksum + 4, h.certificates ? h.certificates : h.size);
+        add_pe_part(&pe, image, 0, h.checksum);
+        add_pe_part(&pe, image, h.checksum + 4, h.certificates ? h.certificates : h.size);
         if (h.certificates)
-                add(&pe, image, h.certificates + 8, h.size);
+                add_pe_part(&pe, image, h.certificates + 8, h.size);
         sum = h.size;
         for (size_t i = 0; i < h.n; i++) {
-                add(&pe, image, h.sections[i].at, h.sections[i].at + h.sections[i].size);
+                add_pe_part(&pe, image, h.sections[i].at, h.sections[i].at + h.sections[i].size);
                 sum += h.sections[i].size;
         }
         /* What lies behind the sections is covered, the signatures at its end are not. */
@@ -193,7 +193,7 @@ int sv_pe_parse(struct sv_bytes image, struct sv_pe *out, struct sv_err *err)
                         return sv_fail(err, SV_FORMAT, "ovmf.pe.certificates",
                                        "%u bytes of certificates do not lie behind the sections",
                                        h.cert_size);
-                add(&pe, image, (size_t)sum, image.n - h.cert_size);
+                add_pe_part(&pe, image, (size_t)sum, image.n - h.cert_size);
         }
         *out = pe;
         return 0;
@@ -203,7 +203,7 @@ int sv_pe_section(struct sv_bytes image, const char *name, struct sv_bytes *out,
 {
         struct headers h = {0};
 
-        if (read_headers(image, &h, err) < 0)
+        if (read_pe_headers(image, &h, err) < 0)
                 return -1;
         for (size_t i = 0; i < h.n; i++)
                 if (h.sections[i].name.n == strlen(name) &&
@@ -224,7 +224,7 @@ int sv_pe_signatures(struct sv_bytes image, struct sv_bytes out[SV_PE_SIGNATURES
         struct sv_rd table;
 
         *n = 0;
-        if (read_headers(image, &h, err) < 0)
+        if (read_pe_headers(image, &h, err) < 0)
                 return -1;
         if (!h.cert_size)
                 return 0;

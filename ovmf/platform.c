@@ -50,7 +50,7 @@ enum sv_platform_cpu sv_platform_cpu(const char *model)
         return 0;
 }
 
-static void put(uint8_t *s, size_t at, size_t size, uint64_t v)
+static void put_platform_value(uint8_t *s, size_t at, size_t size, uint64_t v)
 {
         for (size_t i = 0; i < size; i++)
                 s[at + i] = (uint8_t)(v >> 8 * i);
@@ -58,38 +58,40 @@ static void put(uint8_t *s, size_t at, size_t size, uint64_t v)
 
 /* The structure's members in their order; it is packed, and begins with a 24-byte HOB header that
  * is filled in later. */
-static void fill(const struct sv_platform_build *build, const struct sv_platform *p, uint8_t *s)
+static void fill_platform(const struct sv_platform_build *build, const struct sv_platform *p,
+                          uint8_t *s)
 {
         bool amd = p->cpu == SV_PLATFORM_AMD;
         uint64_t low = p->memory >= LOW_SPLIT ? LOW_MAX : p->memory;
         uint64_t s3 = S3_SIZE + (uint64_t)S3_STACK * p->vcpus;
 
-        put(s, 0x18, 2, 0x29c0); /* HostBridgeDevId: q35 */
-        put(s, 0x27, 1, 1);      /* S3Supported */
+        put_platform_value(s, 0x18, 2, 0x29c0); /* HostBridgeDevId: q35 */
+        put_platform_value(s, 0x27, 1, 1);      /* S3Supported */
         if (build->smm) {
-                put(s, 0x28, 1, 1); /* SmmSmramRequire */
-                put(s, 0x29, 1, 1); /* Q35SmramAtDefaultSmbase */
-                put(s, 0x2a, 2, TSEG_SIZE >> 20);
+                put_platform_value(s, 0x28, 1, 1); /* SmmSmramRequire */
+                put_platform_value(s, 0x29, 1, 1); /* Q35SmramAtDefaultSmbase */
+                put_platform_value(s, 0x2a, 2, TSEG_SIZE >> 20);
                 low -= TSEG_SIZE;
         }
-        put(s, 0x2c, 8, 64ull << 30);                                     /* FirstNonAddress */
-        put(s, 0x34, 1, amd ? 40 : 36);                                   /* PhysMemAddressWidth */
-        put(s, 0x35, 4, 0x80000000u);                                     /* Uc32Base */
-        put(s, 0x46, 8, amd ? (1ull << 40) - (1ull << 37) : 32ull << 30); /* PcdPciMmio64Base */
-        put(s, 0x4e, 8, amd ? 1ull << 37 : 32ull << 30);                  /* PcdPciMmio64Size */
-        put(s, 0x56, 4, 0xc0000000u);                                     /* PcdPciMmio32Base */
-        put(s, 0x5a, 4, 0x3c000000u);                                     /* PcdPciMmio32Size */
-        put(s, 0x5e, 8, 0x6000);                                          /* PcdPciIoBase */
-        put(s, 0x66, 8, 0xa000);                                          /* PcdPciIoSize */
+        put_platform_value(s, 0x2c, 8, 64ull << 30);   /* FirstNonAddress */
+        put_platform_value(s, 0x34, 1, amd ? 40 : 36); /* PhysMemAddressWidth */
+        put_platform_value(s, 0x35, 4, 0x80000000u);   /* Uc32Base */
+        put_platform_value(s, 0x46, 8,
+                           amd ? (1ull << 40) - (1ull << 37) : 32ull << 30); /* PcdPciMmio64Base */
+        put_platform_value(s, 0x4e, 8, amd ? 1ull << 37 : 32ull << 30);      /* PcdPciMmio64Size */
+        put_platform_value(s, 0x56, 4, 0xc0000000u);                         /* PcdPciMmio32Base */
+        put_platform_value(s, 0x5a, 4, 0x3c000000u);                         /* PcdPciMmio32Size */
+        put_platform_value(s, 0x5e, 8, 0x6000);                              /* PcdPciIoBase */
+        put_platform_value(s, 0x66, 8, 0xa000);                              /* PcdPciIoSize */
         /* PcdCpuBootLogicalProcessorNumber */
-        put(s, 0x76, 4, p->vcpus);
+        put_platform_value(s, 0x76, 4, p->vcpus);
         /* PcdCpuMaxLogicalProcessorNumber */
-        put(s, 0x7a, 4, p->vcpus);
-        put(s, 0x7e, 4, 64);       /* DefaultMaxCpuNumber */
-        put(s, 0x82, 4, low - s3); /* S3AcpiReservedMemoryBase */
-        put(s, 0x86, 4, s3);       /* S3AcpiReservedMemorySize */
+        put_platform_value(s, 0x7a, 4, p->vcpus);
+        put_platform_value(s, 0x7e, 4, 64);       /* DefaultMaxCpuNumber */
+        put_platform_value(s, 0x82, 4, low - s3); /* S3AcpiReservedMemoryBase */
+        put_platform_value(s, 0x86, 4, s3);       /* S3AcpiReservedMemorySize */
         /* two flags behind it, set by then */
-        put(s, 0x8a, 2, 0x0101);
+        put_platform_value(s, 0x8a, 2, 0x0101);
 }
 
 int sv_platform_write(const struct sv_platform_build *build, const struct sv_platform *p,
@@ -109,6 +111,6 @@ int sv_platform_write(const struct sv_platform_build *build, const struct sv_pla
                 if (pei[build->at + i])
                         return sv_fail(err, SV_FORMAT, "ovmf.platform.layout",
                                        "the place of the platform structure is not empty");
-        fill(build, p, pei + build->at);
+        fill_platform(build, p, pei + build->at);
         return 0;
 }

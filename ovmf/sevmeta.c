@@ -24,7 +24,8 @@ const struct sv_sev_section *sv_sev_meta_find(const struct sv_sev_meta *m,
         return NULL;
 }
 
-static int check_section(const struct sv_sev_meta *m, struct sv_sev_section *s, struct sv_err *err)
+static int check_sev_section(const struct sv_sev_meta *m, struct sv_sev_section *s,
+                             struct sv_err *err)
 {
         bool one_page = false;
 
@@ -58,8 +59,8 @@ static int check_section(const struct sv_sev_meta *m, struct sv_sev_section *s, 
 }
 
 /* "ASEV", u32 size of the whole, u32 version, u32 number, then {u32 gpa, u32 len, u32 type}. */
-static int sections(struct sv_bytes image, uint32_t from_end, struct sv_sev_meta *m,
-                    struct sv_err *err)
+static int read_sev_sections(struct sv_bytes image, uint32_t from_end, struct sv_sev_meta *m,
+                             struct sv_err *err)
 {
         struct sv_rd all = sv_rd(image), r;
         uint32_t size, version, n;
@@ -95,7 +96,7 @@ static int sections(struct sv_bytes image, uint32_t from_end, struct sv_sev_meta
                 s->len = sv_rd_u32le(&r);
                 s->type = sv_rd_u32le(&r);
                 if (sv_rd_ok(&r, "ovmf.sev.metadata", "the SEV metadata table", err) < 0 ||
-                    check_section(m, s, err) < 0)
+                    check_sev_section(m, s, err) < 0)
                         return -1;
         }
         return 0;
@@ -113,7 +114,7 @@ int sv_sev_meta_parse(const struct sv_footer *footer, struct sv_sev_meta *out, s
                                "guest; use an AmdSev build (Debian: package "
                                "ovmf-amdsev, OVMF.amdsev.fd)");
         if (sv_footer_words(footer, SV_GUID_SEV_METADATA, "SEV_METADATA", &from_end, 1, err) < 0 ||
-            sections(footer->image, from_end, &m, err) < 0)
+            read_sev_sections(footer->image, from_end, &m, err) < 0)
                 return -1;
         m.has_reset = sv_footer_get(footer, SV_GUID_SEV_ES_RESET, &data);
         if (m.has_reset && sv_footer_words(footer, SV_GUID_SEV_ES_RESET, "SEV_ES_RESET_BLOCK",

@@ -16,16 +16,18 @@ struct sv_shim {
 
 /* Views into the image. SV_FORMAT "ovmf.shim". */
 int sv_shim_read(struct sv_bytes image, struct sv_shim *out, struct sv_err *err);
-/* NULL: what it measures is known; else the reason why not. `s`: the variables that it finds. */
+/* Can be predicted what this shim measures? NULL when it can, else the reason why not, as a
+ * sentence. `s`: the variable store that the shim reads. */
 const char *sv_shim_unknown(const struct sv_shim *shim, const struct sv_varstore *s);
 
-/* Its lists of keys, and whether it trusts them: EV_IPL. */
+/* The EV_IPL events of the shim's lists of keys (MokList, MokListX) and of MokListTrusted. */
 int sv_event_shim_lists(struct sv_prediction *p, unsigned reg, const struct sv_shim *shim,
                         const struct sv_varstore *s, struct sv_err *err);
-/* Its level of revocation, among the variables of Secure Boot. */
+/* The EV_EFI_VARIABLE_AUTHORITY event of SbatLevel, the shim's level of revocation. */
 int sv_event_shim_level(struct sv_prediction *p, unsigned reg, const struct sv_shim *shim,
                         bool secure_boot, struct sv_err *err);
-/* Who allows the image behind it, under Secure Boot: 1; 0 when it does not start it. */
+/* Which key or list lets the shim start the next image under Secure Boot: 1 and *out, or 0 when the
+ * shim refuses to start it. */
 int sv_shim_authority(const struct sv_shim *shim, const struct sv_varstore *s,
                       const struct sv_signed_image *image, struct sv_authority *out,
                       struct sv_err *err);

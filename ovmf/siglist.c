@@ -20,7 +20,7 @@ struct sv_siglist sv_siglist(struct sv_bytes lists)
         return (struct sv_siglist){.lists = sv_rd(lists), .list = sv_rd(SV_BYTES_NULL)};
 }
 
-static int next_list(struct sv_siglist *l, struct sv_err *err)
+static int read_next_list(struct sv_siglist *l, struct sv_err *err)
 {
         uint32_t size, header;
 
@@ -45,7 +45,7 @@ int sv_siglist_next(struct sv_siglist *l, struct sv_signature *out, struct sv_er
         while (sv_rd_left(&l->list) == 0) {
                 if (sv_rd_left(&l->lists) == 0)
                         return 0;
-                if (next_list(l, err) < 0)
+                if (read_next_list(l, err) < 0)
                         return -1;
         }
         out->type = l->type;

@@ -20,8 +20,8 @@ const struct sv_tdvf_section *sv_tdvf_find(const struct sv_tdvf *t, enum sv_tdvf
         return NULL;
 }
 
-static int bad(const struct sv_tdvf *t, const struct sv_tdvf_section *s, const char *what,
-               struct sv_err *err)
+static int fail_tdvf_section(const struct sv_tdvf *t, const struct sv_tdvf_section *s,
+                             const char *what, struct sv_err *err)
 {
         return sv_fail(err, SV_FORMAT, "ovmf.tdvf.section",
                        "section %zu (%s, 0x%llx bytes at 0x%llx): %s", t->n,
@@ -29,34 +29,37 @@ static int bad(const struct sv_tdvf *t, const struct sv_tdvf_section *s, const c
                        (unsigned long long)s->gpa, what);
 }
 
-static int check_section(const struct sv_tdvf *t, const struct sv_tdvf_section *s, uint32_t offset,
-                         uint32_t raw_size, struct sv_err *err)
+static int check_tdvf_section(const struct sv_tdvf *t, const struct sv_tdvf_section *s,
+                              uint32_t offset, uint32_t raw_size, struct sv_err *err)
 {
         bool has_raw = s->type == SV_TDVF_BFV || s->type == SV_TDVF_CFV;
 
         if (s->gpa % SV_PAGE || s->size % SV_PAGE || !s->size || s->size > UINT64_MAX - s->gpa)
-                return bad(t, s, "no whole pages", err);
+                return fail_tdvf_section(t, s, "no whole pages", err);
         if (s->size < raw_size)
-                return bad(t, s, "less memory than contents", err);
+                return fail_tdvf_section(t, s, "less memory than contents", err);
         if (has_raw != (raw_size > 0) || (!has_raw && offset))
-                return bad(t, s, has_raw ? "contents were expected" : "contents where none may be",
-                           err);
+                return fail_tdvf_section(
+                        t, s, has_raw ? "contents were expected" : "contents where none may be",
+                        err);
         if (s->type == SV_TDVF_TD_HOB && s->attributes & SV_TDVF_MR_EXTEND)
-                return bad(t, s,
-                           "its contents are to be measured, and are others with every size of "
-                           "memory: no MRTD could be expected",
-                           err);
+                return fail_tdvf_section(
+                        t, s,
+                        "its contents are to be measured, and are others with every size of "
+                        "memory: no MRTD could be expected",
+                        err);
         for (size_t i = 0; i < t->n; i++) {
                 if (s->gpa < t->sections[i].gpa + t->sections[i].size &&
                     t->sections[i].gpa < s->gpa + s->size)
-                        return bad(t, s, "overlaps another section", err);
+                        return fail_tdvf_section(t, s, "overlaps another section", err);
                 if (s->type == SV_TDVF_TD_HOB && t->sections[i].type == SV_TDVF_TD_HOB)
-                        return bad(t, s, "a second place for the HOB list", err);
+                        return fail_tdvf_section(t, s, "a second place for the HOB list", err);
         }
         return 0;
 }
 
-static int section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t, struct sv_err *err)
+static int read_tdvf_section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t,
+                             struct sv_err *err)
 {
         struct sv_tdvf_section s = {0};
         uint32_t offset = sv_rd_u32le(r), raw_size = sv_rd_u32le(r), type;
@@ -73,16 +76,17 @@ static int section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t, st
                                "section %zu has type %u; QEMU launches types 0 to 3 only", t->n,
                                type);
         s.type = type;
-        if (check_section(t, &s, offset, raw_size, err) < 0)
+        if (check_tdvf_section(t, &s, offset, raw_size, err) < 0)
                 return -1;
         sv_rd_seek(&raw, offset);
         s.raw = sv_rd_bytes(&raw, raw_size);
         if (raw.bad)
-                return bad(t, &s, "its contents lie outside the image", err);
+                return fail_tdvf_section(t, &s, "its contents lie outside the image", err);
         /* QEMU copies as many bytes as the section has in memory, not as it has contents, and does
          * not look where the image ends. */
         if (s.raw.n && s.size > image.n - offset)
-                return bad(t, &s, "it is filled from the image, and reaches beyond its end", err);
+                return fail_tdvf_section(
+                        t, &s, "it is filled from the image, and reaches beyond its end", err);
         if (s.raw.n)
                 s.memory = sv_bytes(image.p + offset, (size_t)s.size);
         t->sections[t->n++] = s;
@@ -91,7 +95,8 @@ static int section(struct sv_bytes image, struct sv_rd *r, struct sv_tdvf *t, st
 
 /* GUID, then u32 "TDVF", u32 length, u32 version, u32 number of sections; the offset in the footer
  * table points behind the GUID. */
-static int descriptor(const struct sv_footer *f, struct sv_rd *r, uint32_t *n, struct sv_err *err)
+static int find_tdvf_descriptor(const struct sv_footer *f, struct sv_rd *r, uint32_t *n,
+                                struct sv_err *err)
 {
         uint32_t from_end, length, version;
         const uint8_t *guid;
@@ -131,10 +136,10 @@ int sv_tdvf_parse(struct sv_bytes image, struct sv_tdvf *out, struct sv_err *err
         struct sv_rd r;
         uint32_t n = 0;
 
-        if (sv_footer_parse(image, &f, err) < 0 || descriptor(&f, &r, &n, err) < 0)
+        if (sv_footer_parse(image, &f, err) < 0 || find_tdvf_descriptor(&f, &r, &n, err) < 0)
                 return -1;
         while (t.n < n)
-                if (section(image, &r, &t, err) < 0)
+                if (read_tdvf_section(image, &r, &t, err) < 0)
                         return -1;
         if (!sv_tdvf_find(&t, SV_TDVF_TD_HOB) || !sv_tdvf_find(&t, SV_TDVF_BFV))
                 return sv_fail(

@@ -22,7 +22,8 @@ bool sv_varstore_here(struct sv_bytes image)
 }
 
 /* 1: a variable (maybe a deleted one: *valid says), 0: the end. */
-static int next(struct sv_rd *r, struct sv_variable *out, bool *valid, struct sv_err *err)
+static int read_next_variable(struct sv_rd *r, struct sv_variable *out, bool *valid,
+                              struct sv_err *err)
 {
         struct sv_variable v = {0};
         uint32_t name, data;
@@ -51,17 +52,17 @@ static int next(struct sv_rd *r, struct sv_variable *out, bool *valid, struct sv
         return 1;
 }
 
-static bool same(const struct sv_variable *a, const struct sv_variable *b)
+static bool is_same_variable(const struct sv_variable *a, const struct sv_variable *b)
 {
         return memcmp(a->guid, b->guid, 16) == 0 && a->name.n == b->name.n &&
                memcmp(a->name.p, b->name.p, a->name.n) == 0;
 }
 
 /* A variable whose successor is complete is replaced by it. */
-static int keep(struct sv_varstore *s, const struct sv_variable *v, struct sv_err *err)
+static int keep_variable(struct sv_varstore *s, const struct sv_variable *v, struct sv_err *err)
 {
         for (size_t i = 0; i < s->n; i++)
-                if (same(&s->list[i], v)) {
+                if (is_same_variable(&s->list[i], v)) {
                         s->list[i] = *v;
                         return 0;
                 }
@@ -102,8 +103,8 @@ int sv_varstore_parse(struct sv_bytes image, struct sv_varstore *out, struct sv_
                                "a variable store of %u bytes does not lie in the file", size);
         body = sv_rd_sub(&r, size - STORE_HEADER);
         out->n = 0;
-        while ((more = next(&body, &v, &valid, err)) > 0)
-                if (valid && keep(out, &v, err) < 0)
+        while ((more = read_next_variable(&body, &v, &valid, err)) > 0)
+                if (valid && keep_variable(out, &v, err) < 0)
                         return -1;
         return more;
 }

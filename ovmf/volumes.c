@@ -17,7 +17,7 @@ void sv_volumes_free(struct sv_volumes *v)
 }
 
 /* The first compressed section of the first volume file: 1 found, 0 not. */
-static int find_compressed(const struct sv_fv *fv, struct sv_bytes *out, struct sv_err *err)
+static int find_packed_section(const struct sv_fv *fv, struct sv_bytes *out, struct sv_err *err)
 {
         struct sv_ffs file;
         size_t pos = 0;
@@ -41,7 +41,7 @@ static int find_compressed(const struct sv_fv *fv, struct sv_bytes *out, struct 
 }
 
 /* PEIFV is the first volume section, DXEFV the second. */
-static int split(struct sv_bytes sections, struct sv_volumes *v, struct sv_err *err)
+static int split_volumes(struct sv_bytes sections, struct sv_volumes *v, struct sv_err *err)
 {
         struct sv_fv *want[] = {&v->pei, &v->dxe};
         struct sv_section s;
@@ -72,12 +72,12 @@ int sv_volumes_read(struct sv_bytes firmware, struct sv_volumes *out, struct sv_
                 if (!sv_fv_here(here))
                         continue;
                 if (sv_fv_parse(here, &fv, err) < 0 ||
-                    (found = find_compressed(&fv, &packed, err)) < 0)
+                    (found = find_packed_section(&fv, &packed, err)) < 0)
                         return -1;
                 if (!found)
                         continue;
                 if (sv_lzma_decode(packed, SV_FIRMWARE_SIZE_MAX, &v.store, err) < 0 ||
-                    split(sv_buf_bytes(&v.store), &v, err) < 0)
+                    split_volumes(sv_buf_bytes(&v.store), &v, err) < 0)
                         return -1;
                 *out = v;
                 v = (struct sv_volumes){0};

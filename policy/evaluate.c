@@ -49,7 +49,7 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
 }
 
 /* What the verifier says its proof cannot show stays "no claim", at best. */
-static int apply_limit(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int apply_claim_limit(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         struct sv_verdict *v = arg;
         enum sv_slot slot = sv_slot_by_name(name);
@@ -66,18 +66,19 @@ static int apply_limit(void *arg, const char *name, struct sv_json *value, struc
         return 0;
 }
 
-static int apply_limits(const struct sv_json *claims, struct sv_verdict *v, struct sv_err *err)
+static int apply_claim_limits(const struct sv_json *claims, struct sv_verdict *v,
+                              struct sv_err *err)
 {
         const struct sv_json *limits = sv_json_get(claims, "limits");
 
-        return limits ? sv_json_each(limits, apply_limit, v, err) : 0;
+        return limits ? sv_json_each(limits, apply_claim_limit, v, err) : 0;
 }
 
 int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err)
 {
         struct sv_verdict v = {0};
 
-        if (apply_limits(claims, &v, err) < 0) {
+        if (apply_claim_limits(claims, &v, err) < 0) {
                 sv_verdict_free(&v);
                 return -1;
         }
@@ -94,7 +95,7 @@ int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
 
         for (size_t i = 0; i < sv_json_len(rules); i++)
                 evaluate_rule(sv_json_at(rules, i), claims, &v, &first);
-        if (apply_limits(claims, &v, err) < 0) {
+        if (apply_claim_limits(claims, &v, err) < 0) {
                 sv_verdict_free(&v);
                 return -1;
         }

@@ -22,7 +22,7 @@ struct sv_policy {
 static const char *const trust_kinds[] = {"ark_roots", "ek_roots", "ek_intermediates", "sgx_roots",
                                           NULL};
 
-static bool resource_ok(const char *text)
+static bool is_resource_path(const char *text)
 {
         char part[SV_NAME_MAX + 1];
         int parts = 0;
@@ -43,7 +43,7 @@ static bool resource_ok(const char *text)
         }
 }
 
-static int read_head(struct sv_policy *p, struct sv_err *err)
+static int read_policy_head(struct sv_policy *p, struct sv_err *err)
 {
         static const char *const members[] = {"version", "guest", "tee", "resource",
                                               "trust",   "rules", NULL};
@@ -73,7 +73,7 @@ static int read_head(struct sv_policy *p, struct sv_err *err)
         if (!sv_name_ok(p->tee))
                 return sv_fail(err, SV_FORMAT, "policy.tee",
                                "expected the name of a TEE, found \"%.80s\"", p->tee);
-        if (!resource_ok(p->resource))
+        if (!is_resource_path(p->resource))
                 return sv_fail(err, SV_FORMAT, "policy.resource",
                                "expected \"repository/type/tag\", found \"%.200s\"", p->resource);
         return 0;
@@ -99,7 +99,7 @@ static int check_trust_kind(void *arg, const char *name, struct sv_json *value, 
         return 0;
 }
 
-static int check_rules(const struct sv_json *rules, struct sv_err *err)
+static int check_policy_rules(const struct sv_json *rules, struct sv_err *err)
 {
         size_t n = sv_json_len(rules);
 
@@ -127,7 +127,7 @@ static int check_rules(const struct sv_json *rules, struct sv_err *err)
 }
 
 /* Takes ownership of doc, also on failure. */
-static int policy_from_json(struct sv_json *doc, struct sv_policy **out, struct sv_err *err)
+static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, struct sv_err *err)
 {
         struct sv_policy *p = calloc(1, sizeof(*p));
 
@@ -136,9 +136,10 @@ static int policy_from_json(struct sv_json *doc, struct sv_policy **out, struct 
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a policy");
         }
         p->doc = doc;
-        if (read_head(p, err) < 0 || sv_json_only(p->trust, trust_kinds, "policy.trust", err) < 0 ||
+        if (read_policy_head(p, err) < 0 ||
+            sv_json_only(p->trust, trust_kinds, "policy.trust", err) < 0 ||
             sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 ||
-            check_rules(p->rules, err) < 0) {
+            check_policy_rules(p->rules, err) < 0) {
                 sv_policy_free(p);
                 return -1;
         }
@@ -156,7 +157,7 @@ int sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err 
                                text.n);
         if (sv_json_parse(text, "policy", &doc, err) < 0)
                 return -1;
-        return policy_from_json(doc, out, err);
+        return make_policy_from_json(doc, out, err);
 }
 
 int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules,

@@ -7,7 +7,7 @@
 #define CHECK_MAX  63  /* fits struct sv_err */
 #define REASON_MAX 512 /* a line or two for people, in every audit record */
 
-static bool scalar(const struct sv_json *j)
+static bool is_scalar_value(const struct sv_json *j)
 {
         return sv_json_str(j) || sv_json_type(j) == SV_JSON_INT || sv_json_type(j) == SV_JSON_BOOL;
 }
@@ -16,7 +16,7 @@ static bool scalar(const struct sv_json *j)
 
 static bool is_scalar(const struct sv_json *operand)
 {
-        return scalar(operand);
+        return is_scalar_value(operand);
 }
 
 static bool is_scalar_list(const struct sv_json *operand)
@@ -26,7 +26,7 @@ static bool is_scalar_list(const struct sv_json *operand)
         if (sv_json_type(operand) != SV_JSON_ARRAY || n == 0)
                 return false;
         for (size_t i = 0; i < n; i++) {
-                if (!scalar(sv_json_at(operand, i)))
+                if (!is_scalar_value(sv_json_at(operand, i)))
                         return false;
         }
         return true;
@@ -76,7 +76,7 @@ static bool holds_none_of(const struct sv_json *operand, const struct sv_json *c
 
 /* Bit masks are texts ("0x3f"): JSON's numbers do not hold 64 bits for everybody. A claim may be a
  * number as well. */
-static bool mask(const struct sv_json *j, uint64_t *out)
+static bool read_mask(const struct sv_json *j, uint64_t *out)
 {
         const char *text = sv_json_str(j);
 
@@ -91,21 +91,21 @@ static bool is_mask(const struct sv_json *operand)
 {
         uint64_t bits;
 
-        return sv_json_str(operand) && mask(operand, &bits);
+        return sv_json_str(operand) && read_mask(operand, &bits);
 }
 
 static bool holds_bits_set(const struct sv_json *operand, const struct sv_json *claim)
 {
         uint64_t want, have;
 
-        return mask(operand, &want) && mask(claim, &have) && (have & want) == want;
+        return read_mask(operand, &want) && read_mask(claim, &have) && (have & want) == want;
 }
 
 static bool holds_bits_clear(const struct sv_json *operand, const struct sv_json *claim)
 {
         uint64_t want, have;
 
-        return mask(operand, &want) && mask(claim, &have) && (have & want) == 0;
+        return read_mask(operand, &want) && read_mask(claim, &have) && (have & want) == 0;
 }
 
 /* A claim that is there and says null says nothing. */
@@ -144,7 +144,7 @@ operators[] = {
         {"absent", "true", is_true, holds_absent, "no such claim", false},
 };
 
-static const struct operator* operator_of(const struct sv_json *rule, size_t *count)
+static const struct operator* find_operator(const struct sv_json *rule, size_t *count)
 {
         const struct operator* found = NULL;
 
@@ -160,7 +160,7 @@ static const struct operator* operator_of(const struct sv_json *rule, size_t *co
 
 /* --- form --- */
 
-static bool check_name_ok(const char *name)
+static bool is_check_name(const char *name)
 {
         size_t n = strlen(name);
 
@@ -171,7 +171,7 @@ static bool check_name_ok(const char *name)
 }
 
 /* RFC 6901 section 3; the whole document ("") is no claim. */
-static bool pointer_ok(const char *pointer)
+static bool is_json_pointer(const char *pointer)
 {
         if (*pointer != '/')
                 return false;
@@ -183,7 +183,7 @@ static bool pointer_ok(const char *pointer)
         return true;
 }
 
-static bool line_ok(const char *text)
+static bool is_text_line(const char *text)
 {
         size_t n = strlen(text);
 
@@ -196,10 +196,10 @@ static bool line_ok(const char *text)
         return true;
 }
 
-static int check_operator(const struct sv_json *rule, const char *name, struct sv_err *err)
+static int check_rule_operator(const struct sv_json *rule, const char *name, struct sv_err *err)
 {
         size_t count;
-        const struct operator* op = operator_of(rule, &count);
+        const struct operator* op = find_operator(rule, &count);
 
         if (count != 1)
                 return sv_fail(err, SV_FORMAT, "policy.rule.operator",
@@ -229,12 +229,12 @@ int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
             sv_json_need_str(rule, "covers", &covers, "policy.rule", err) < 0 ||
             sv_json_need_str(rule, "reason", &reason, "policy.rule", err) < 0)
                 return sv_wrap(err, "rule %zu", i);
-        if (!check_name_ok(check))
+        if (!is_check_name(check))
                 return sv_fail(err, SV_FORMAT, "policy.rule.check",
                                "expected a name like policy.pcr.4 (a-z, 0-9, '.', '_', '-') in "
                                "rule %zu, found \"%.80s\"",
                                i, check);
-        if (!pointer_ok(claim))
+        if (!is_json_pointer(claim))
                 return sv_fail(err, SV_FORMAT, "policy.rule.claim",
                                "expected a JSON pointer like /pcrs/sha256/4 in %s, found \"%.80s\"",
                                check, claim);
@@ -242,11 +242,11 @@ int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
                 return sv_fail(err, SV_FORMAT, "policy.rule.covers",
                                "expected an AR4SI claim like executables in %s, found \"%.80s\"",
                                check, covers);
-        if (!line_ok(reason))
+        if (!is_text_line(reason))
                 return sv_fail(err, SV_FORMAT, "policy.rule.reason",
                                "expected one line of 1 to %d bytes as reason in %s", REASON_MAX,
                                check);
-        return check_operator(rule, check, err);
+        return check_rule_operator(rule, check, err);
 }
 
 /* --- evaluation --- */
@@ -255,7 +255,7 @@ bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims,
                    struct sv_buf *expected, struct sv_buf *found)
 {
         size_t count;
-        const struct operator* op = operator_of(rule, &count);
+        const struct operator* op = find_operator(rule, &count);
         const struct sv_json *operand = sv_json_get(rule, op->name);
         const struct sv_json *claim =
                 sv_json_pointer(claims, sv_json_str(sv_json_get(rule, "claim")));

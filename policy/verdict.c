@@ -109,7 +109,8 @@ struct sv_json *sv_verdict_json(const struct sv_verdict *v)
         return j;
 }
 
-static int check_member(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int check_claim_member(void *arg, const char *name, struct sv_json *value,
+                              struct sv_err *err)
 {
         struct sv_verdict *v = arg;
         enum sv_slot slot = sv_slot_by_name(name);
@@ -138,7 +139,7 @@ int sv_verdict_check(const struct sv_json *vector, const char *status, struct sv
                 return sv_fail(err, SV_FORMAT, "verdict.vector",
                                "expected an object as vector, found %s",
                                sv_json_type_name(sv_json_type(vector)));
-        if (sv_json_each(vector, check_member, &v, err) < 0)
+        if (sv_json_each(vector, check_claim_member, &v, err) < 0)
                 return -1;
         if (!sv_tier_by_name(status, &claimed))
                 return sv_fail(

@@ -38,13 +38,13 @@ void sv_buf_clear(struct sv_buf *b)
         b->bad = false;
 }
 
-static size_t limit(const struct sv_buf *b)
+static size_t get_buf_limit(const struct sv_buf *b)
 {
         return b->max ? b->max : SV_BUF_MAX;
 }
 
 /* realloc would leave the old contents behind in freed memory: move and wipe instead. */
-static bool set_room(struct sv_buf *b, size_t cap)
+static bool set_buf_capacity(struct sv_buf *b, size_t cap)
 {
         uint8_t *p = get_memory(b, cap);
 
@@ -58,7 +58,7 @@ static bool set_room(struct sv_buf *b, size_t cap)
         return true;
 }
 
-static bool reserve(struct sv_buf *b, size_t want)
+static bool reserve_buf(struct sv_buf *b, size_t want)
 {
         size_t cap = b->cap ? b->cap : b->locked ? 4096 : 64;
 
@@ -66,15 +66,15 @@ static bool reserve(struct sv_buf *b, size_t want)
                 return true;
         while (cap < want)
                 cap *= 2;
-        return set_room(b, cap);
+        return set_buf_capacity(b, cap);
 }
 
 void sv_buf_room(struct sv_buf *b, size_t n)
 {
         /* Doubling would make room for twice as much, which is wiped in the end, and for that
          * exists. */
-        if (!b->bad && n < limit(b) - b->n && b->n + n + 1 > b->cap)
-                set_room(b, b->n + n + 1);
+        if (!b->bad && n < get_buf_limit(b) - b->n && b->n + n + 1 > b->cap)
+                set_buf_capacity(b, b->n + n + 1);
 }
 
 uint8_t *sv_buf_grow(struct sv_buf *b, size_t n)
@@ -82,7 +82,7 @@ uint8_t *sv_buf_grow(struct sv_buf *b, size_t n)
         uint8_t *at;
 
         /* one more for sv_buf_str's terminator */
-        if (b->bad || n > limit(b) - b->n || !reserve(b, b->n + n + 1)) {
+        if (b->bad || n > get_buf_limit(b) - b->n || !reserve_buf(b, b->n + n + 1)) {
                 b->bad = true;
                 return NULL;
         }
@@ -123,7 +123,7 @@ void sv_buf_printf(struct sv_buf *b, const char *fmt, ...)
         va_end(again);
 }
 
-static void put_be(struct sv_buf *b, uint64_t v, size_t n)
+static void put_buf_be(struct sv_buf *b, uint64_t v, size_t n)
 {
         uint8_t *at = sv_buf_grow(b, n);
 
@@ -131,7 +131,7 @@ static void put_be(struct sv_buf *b, uint64_t v, size_t n)
                 at[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
 }
 
-static void put_le(struct sv_buf *b, uint64_t v, size_t n)
+static void put_buf_le(struct sv_buf *b, uint64_t v, size_t n)
 {
         uint8_t *at = sv_buf_grow(b, n);
 
@@ -141,42 +141,42 @@ static void put_le(struct sv_buf *b, uint64_t v, size_t n)
 
 void sv_buf_u8(struct sv_buf *b, uint8_t v)
 {
-        put_be(b, v, 1);
+        put_buf_be(b, v, 1);
 }
 
 void sv_buf_u16be(struct sv_buf *b, uint16_t v)
 {
-        put_be(b, v, 2);
+        put_buf_be(b, v, 2);
 }
 
 void sv_buf_u32be(struct sv_buf *b, uint32_t v)
 {
-        put_be(b, v, 4);
+        put_buf_be(b, v, 4);
 }
 
 void sv_buf_u64be(struct sv_buf *b, uint64_t v)
 {
-        put_be(b, v, 8);
+        put_buf_be(b, v, 8);
 }
 
 void sv_buf_u16le(struct sv_buf *b, uint16_t v)
 {
-        put_le(b, v, 2);
+        put_buf_le(b, v, 2);
 }
 
 void sv_buf_u32le(struct sv_buf *b, uint32_t v)
 {
-        put_le(b, v, 4);
+        put_buf_le(b, v, 4);
 }
 
 void sv_buf_u64le(struct sv_buf *b, uint64_t v)
 {
-        put_le(b, v, 8);
+        put_buf_le(b, v, 8);
 }
 
 const char *sv_buf_str(struct sv_buf *b)
 {
-        if (b->bad || !reserve(b, b->n + 1)) {
+        if (b->bad || !reserve_buf(b, b->n + 1)) {
                 b->bad = true;
                 return "";
         }
@@ -194,5 +194,6 @@ int sv_buf_ok(const struct sv_buf *b, const char *what, struct sv_err *err)
                                "ulimit -l), or more than its limit of %zu bytes",
                                what, limit(b));
         return sv_fail(err, SV_SYSTEM, "base.memory",
-                       "%s: no memory, or more than its limit of %zu bytes", what, limit(b));
+                       "%s: no memory, or more than its limit of %zu bytes", what,
+                       get_buf_limit(b));
 }

@@ -16,7 +16,7 @@ char *sv_hex(struct sv_bytes in, char *out)
         return out;
 }
 
-static int hex_value(uint8_t c)
+static int get_hex_value(uint8_t c)
 {
         if (c >= '0' && c <= '9')
                 return c - '0';
@@ -33,10 +33,11 @@ int sv_unhex(struct sv_bytes text, struct sv_buf *out, const char *check, struct
                 return sv_fail(err, SV_FORMAT, check,
                                "hex digits come in pairs, here are %zu of them", text.n);
         for (size_t i = 0; i < text.n; i++)
-                if (hex_value(text.p[i]) < 0)
+                if (get_hex_value(text.p[i]) < 0)
                         return sv_fail(err, SV_FORMAT, check, "byte %zu is not a hex digit", i);
         for (size_t i = 0; i < text.n; i += 2)
-                sv_buf_u8(out, (uint8_t)(hex_value(text.p[i]) << 4 | hex_value(text.p[i + 1])));
+                sv_buf_u8(out,
+                          (uint8_t)(get_hex_value(text.p[i]) << 4 | get_hex_value(text.p[i + 1])));
         return sv_buf_ok(out, "hex", err);
 }
 
@@ -53,7 +54,7 @@ void sv_put_hex(struct sv_buf *out, struct sv_bytes in)
 static const char b64_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char b64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static void put_b64(struct sv_buf *out, struct sv_bytes in, const char *alphabet, bool pad)
+static void put_base64_text(struct sv_buf *out, struct sv_bytes in, const char *alphabet, bool pad)
 {
         for (size_t i = 0; i < in.n; i += 3) {
                 size_t have = in.n - i < 3 ? in.n - i : 3;
@@ -71,15 +72,15 @@ static void put_b64(struct sv_buf *out, struct sv_bytes in, const char *alphabet
 
 void sv_put_base64(struct sv_buf *out, struct sv_bytes in)
 {
-        put_b64(out, in, b64_std, true);
+        put_base64_text(out, in, b64_std, true);
 }
 
 void sv_put_base64url(struct sv_buf *out, struct sv_bytes in)
 {
-        put_b64(out, in, b64_url, false);
+        put_base64_text(out, in, b64_url, false);
 }
 
-static int b64_value(uint8_t c, const char *alphabet)
+static int get_base64_value(uint8_t c, const char *alphabet)
 {
         const char *at = c ? strchr(alphabet, c) : NULL;
 
@@ -88,8 +89,8 @@ static int b64_value(uint8_t c, const char *alphabet)
 
 /* RFC 4648; the bits that do not belong to a byte must be zero (section 3.5), so that one value has
  * one text. */
-static int un_b64(struct sv_bytes text, struct sv_buf *out, const char *alphabet, const char *check,
-                  struct sv_err *err)
+static int decode_base64(struct sv_bytes text, struct sv_buf *out, const char *alphabet,
+                         const char *check, struct sv_err *err)
 {
         size_t tail = text.n % 4;
         uint32_t v = 0;
@@ -98,7 +99,7 @@ static int un_b64(struct sv_bytes text, struct sv_buf *out, const char *alphabet
                 return sv_fail(err, SV_FORMAT, check, "base64 of %zu characters has no meaning",
                                text.n);
         for (size_t i = 0; i < text.n; i++) {
-                int d = b64_value(text.p[i], alphabet);
+                int d = get_base64_value(text.p[i], alphabet);
 
                 if (d < 0)
                         return sv_fail(err, SV_FORMAT, check,
@@ -128,12 +129,12 @@ int sv_unbase64(struct sv_bytes text, struct sv_buf *out, const char *check, str
                                "base64 comes in groups of four characters, here are %zu", text.n);
         for (int i = 0; i < 2 && text.n && text.p[text.n - 1] == '='; i++)
                 text.n--;
-        return un_b64(text, out, b64_std, check, err);
+        return decode_base64(text, out, b64_std, check, err);
 }
 
 int sv_unbase64url(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err)
 {
-        return un_b64(text, out, b64_url, check, err);
+        return decode_base64(text, out, b64_url, check, err);
 }
 
 int sv_unpercent(const char *text, struct sv_buf *out, const char *check, struct sv_err *err)

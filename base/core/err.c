@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set(struct sv_err *err, enum sv_class class, const char *check, const char *fmt,
-                va_list ap)
+static void set_err(struct sv_err *err, enum sv_class class, const char *check, const char *fmt,
+                    va_list ap)
 {
         err->class = class;
         snprintf(err->check, sizeof(err->check), "%s", check);
@@ -20,7 +20,7 @@ int sv_fail(struct sv_err *err, enum sv_class class, const char *check, const ch
         if (!err)
                 return -1;
         va_start(ap, fmt);
-        set(err, class, check, fmt, ap);
+        set_err(err, class, check, fmt, ap);
         va_end(ap);
         return -1;
 }
@@ -34,7 +34,7 @@ int sv_fail_errno(struct sv_err *err, const char *check, const char *fmt, ...)
         if (!err)
                 return -1;
         va_start(ap, fmt);
-        set(err, SV_SYSTEM, check, fmt, ap);
+        set_err(err, SV_SYSTEM, check, fmt, ap);
         va_end(ap);
         n = strlen(err->msg);
         snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", strerror(saved));

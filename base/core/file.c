@@ -39,7 +39,7 @@ char *sv_asprintf(const char *fmt, ...)
         return s;
 }
 
-static ssize_t read_some(int fd, void *p, size_t n)
+static ssize_t read_uninterrupted(int fd, void *p, size_t n)
 {
         ssize_t got;
 
@@ -65,7 +65,7 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
 
                 if (!at)
                         return sv_buf_ok(out, name, err);
-                got = read_some(fd, at, room);
+                got = read_uninterrupted(fd, at, room);
                 if (got < 0)
                         return sv_fail_errno(err, check, "cannot read %s", name);
                 out->n -= room - (size_t)got;
@@ -78,7 +78,7 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
         }
 }
 
-static int open_read(const char *path, const char *check, struct sv_err *err)
+static int open_regular_file(const char *path, const char *check, struct sv_err *err)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         struct stat st;
@@ -96,7 +96,7 @@ static int open_read(const char *path, const char *check, struct sv_err *err)
 int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *check,
                  struct sv_err *err)
 {
-        SV_FD fd = open_read(path, check, err);
+        SV_FD fd = open_regular_file(path, check, err);
 
         return fd < 0 ? -1 : sv_fd_read(fd, path, max, out, check, err);
 }
@@ -104,7 +104,7 @@ int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *c
 int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check,
                 struct sv_err *err)
 {
-        SV_FD fd = open_read(path, check, err);
+        SV_FD fd = open_regular_file(path, check, err);
         struct stat st;
         void *p;
 
@@ -174,26 +174,26 @@ int sv_file_stream(const char *path,
                    int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
                    const char *check, struct sv_err *err)
 {
-        SV_FD fd = open_read(path, check, err);
+        SV_FD fd = open_regular_file(path, check, err);
         uint8_t piece[PIECE];
         ssize_t got;
 
         if (fd < 0)
                 return -1;
-        while ((got = read_some(fd, piece, sizeof(piece))) > 0)
+        while ((got = read_uninterrupted(fd, piece, sizeof(piece))) > 0)
                 if (fn(arg, sv_bytes(piece, (size_t)got), err) < 0)
                         return -1;
         return got < 0 ? sv_fail_errno(err, check, "cannot read %s", path) : 0;
 }
 
-static int copy_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
+static int write_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
 {
         return sv_fd_write(*(int *)arg, "the copy", piece, err);
 }
 
 int sv_file_copy(const char *from, const char *to, unsigned mode, struct sv_err *err)
 {
-        SV_FD in = open_read(from, "file.copy", err);
+        SV_FD in = open_regular_file(from, "file.copy", err);
         SV_FD out = -1;
 
         if (in < 0)
@@ -205,7 +205,7 @@ int sv_file_copy(const char *from, const char *to, unsigned mode, struct sv_err 
                 return sv_fail_errno(err, "file.copy", "cannot set the mode of %s", to);
         if (ioctl(out, FICLONE, in) == 0)
                 return 0;
-        if (sv_file_stream(from, copy_piece, &out, "file.copy", err) < 0) {
+        if (sv_file_stream(from, write_piece, &out, "file.copy", err) < 0) {
                 unlink(to);
                 return -1;
         }
@@ -231,7 +231,7 @@ int sv_mkdirs(const char *path, unsigned mode, struct sv_err *err)
         }
 }
 
-static int remove_at(int dirfd, const char *name)
+static int remove_entry(int dirfd, const char *name)
 {
         int fd;
         DIR *dir;
@@ -252,14 +252,14 @@ static int remove_at(int dirfd, const char *name)
         }
         while (r == 0 && (e = readdir(dir)))
                 if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-                        r = remove_at(fd, e->d_name);
+                        r = remove_entry(fd, e->d_name);
         closedir(dir);
         return r < 0 ? -1 : unlinkat(dirfd, name, AT_REMOVEDIR);
 }
 
 int sv_remove_tree(const char *path, struct sv_err *err)
 {
-        if (remove_at(AT_FDCWD, path) < 0)
+        if (remove_entry(AT_FDCWD, path) < 0)
                 return sv_fail_errno(err, "file.remove", "cannot remove %s", path);
         return 0;
 }

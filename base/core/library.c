@@ -4,7 +4,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-static int load(struct sv_library *lib, struct sv_err *err)
+static int open_library(struct sv_library *lib, struct sv_err *err)
 {
         void *handle = NULL;
 
@@ -30,7 +30,7 @@ int sv_library_load(struct sv_library *lib, struct sv_err *err)
         int r;
 
         pthread_mutex_lock(&lib->lock);
-        r = lib->loaded ? 0 : load(lib, err);
+        r = lib->loaded ? 0 : open_library(lib, err);
         pthread_mutex_unlock(&lib->lock);
         return r;
 }

@@ -57,7 +57,7 @@ void sv_rd_copy(struct sv_rd *r, void *out, size_t n)
                 memcpy(out, at, n);
 }
 
-static uint64_t get_le(struct sv_rd *r, size_t n)
+static uint64_t read_le(struct sv_rd *r, size_t n)
 {
         const uint8_t *at = sv_rd_take(r, n);
         uint64_t v = 0;
@@ -67,7 +67,7 @@ static uint64_t get_le(struct sv_rd *r, size_t n)
         return v;
 }
 
-static uint64_t get_be(struct sv_rd *r, size_t n)
+static uint64_t read_be(struct sv_rd *r, size_t n)
 {
         const uint8_t *at = sv_rd_take(r, n);
         uint64_t v = 0;
@@ -79,37 +79,37 @@ static uint64_t get_be(struct sv_rd *r, size_t n)
 
 uint8_t sv_rd_u8(struct sv_rd *r)
 {
-        return (uint8_t)get_le(r, 1);
+        return (uint8_t)read_le(r, 1);
 }
 
 uint16_t sv_rd_u16le(struct sv_rd *r)
 {
-        return (uint16_t)get_le(r, 2);
+        return (uint16_t)read_le(r, 2);
 }
 
 uint32_t sv_rd_u32le(struct sv_rd *r)
 {
-        return (uint32_t)get_le(r, 4);
+        return (uint32_t)read_le(r, 4);
 }
 
 uint64_t sv_rd_u64le(struct sv_rd *r)
 {
-        return get_le(r, 8);
+        return read_le(r, 8);
 }
 
 uint16_t sv_rd_u16be(struct sv_rd *r)
 {
-        return (uint16_t)get_be(r, 2);
+        return (uint16_t)read_be(r, 2);
 }
 
 uint32_t sv_rd_u32be(struct sv_rd *r)
 {
-        return (uint32_t)get_be(r, 4);
+        return (uint32_t)read_be(r, 4);
 }
 
 uint64_t sv_rd_u64be(struct sv_rd *r)
 {
-        return get_be(r, 8);
+        return read_be(r, 8);
 }
 
 int sv_rd_ok(const struct sv_rd *r, const char *check, const char *what, struct sv_err *err)

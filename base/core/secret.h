@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets are a type: memory of their own that is locked, left out of core dumps and wiped when it
- * is freed. There is no way from here into a log, JSON, argv or environment;
- * the single exit is sv_secret_reveal (grep for it). */
+/* A secret lives in pages of its own, which are locked in memory and left out of core dumps;
+ * freeing the secret wipes them. A child of fork() has its copy and frees it as well. No function
+ * writes a secret into a log, JSON, argv or the environment: only sv_secret_reveal gives the bytes
+ * away, and lint pins its uses. */
 #pragma once
 
 #include "base/core/bytes.h"
@@ -34,6 +35,6 @@ void *sv_pages_lock(size_t n, struct sv_err *err);
 /* Wipes them; the same n. p may be NULL. */
 void sv_pages_free(void *p, size_t n);
 
-/* Turns core files and tracing by other processes off; memory stays as it is. The first call of
- * every program. SV_SYSTEM "base.harden". */
+/* Turns core files off for this process and keeps other processes of the same user from tracing it
+ * or reading its memory. A program calls it before it holds a secret. SV_SYSTEM "base.harden". */
 int sv_secret_harden_process(struct sv_err *err);

@@ -77,7 +77,7 @@ int sv_parse_size(const char *text, uint64_t *bytes, const char *check, struct s
 }
 
 /* n digits at *p, moved on; -1 when they are not digits. */
-static int digits(const char **p, int n)
+static int read_decimal(const char **p, int n)
 {
         int v = 0;
 
@@ -89,7 +89,7 @@ static int digits(const char **p, int n)
         return v;
 }
 
-static bool literal(const char **p, const char *set)
+static bool skip_char_of(const char **p, const char *set)
 {
         if (!**p || !strchr(set, **p))
                 return false;
@@ -109,21 +109,21 @@ int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct 
                 *seconds = time(NULL);
                 return 0;
         }
-        tm.tm_year = digits(&p, 4) - 1900;
-        ok = literal(&p, "-") && (tm.tm_mon = digits(&p, 2) - 1) >= 0;
-        ok = ok && literal(&p, "-") && (tm.tm_mday = digits(&p, 2)) >= 1;
-        ok = ok && literal(&p, "Tt ") && (tm.tm_hour = digits(&p, 2)) >= 0;
-        ok = ok && literal(&p, ":") && (tm.tm_min = digits(&p, 2)) >= 0;
-        ok = ok && literal(&p, ":") && (tm.tm_sec = digits(&p, 2)) >= 0;
+        tm.tm_year = read_decimal(&p, 4) - 1900;
+        ok = skip_char_of(&p, "-") && (tm.tm_mon = read_decimal(&p, 2) - 1) >= 0;
+        ok = ok && skip_char_of(&p, "-") && (tm.tm_mday = read_decimal(&p, 2)) >= 1;
+        ok = ok && skip_char_of(&p, "Tt ") && (tm.tm_hour = read_decimal(&p, 2)) >= 0;
+        ok = ok && skip_char_of(&p, ":") && (tm.tm_min = read_decimal(&p, 2)) >= 0;
+        ok = ok && skip_char_of(&p, ":") && (tm.tm_sec = read_decimal(&p, 2)) >= 0;
         if (ok && *p == '.')
                 for (p++, ok = isdigit((unsigned char)*p); isdigit((unsigned char)*p); p++)
                         ;
         if (ok && (*p == '+' || *p == '-')) {
                 sign = *p++ == '+' ? 1 : -1;
-                ok = (oh = digits(&p, 2)) >= 0 && oh < 24 && literal(&p, ":") &&
-                     (om = digits(&p, 2)) >= 0 && om < 60;
+                ok = (oh = read_decimal(&p, 2)) >= 0 && oh < 24 && skip_char_of(&p, ":") &&
+                     (om = read_decimal(&p, 2)) >= 0 && om < 60;
         } else {
-                ok = ok && literal(&p, "Zz");
+                ok = ok && skip_char_of(&p, "Zz");
         }
         back = tm;
         t = timegm(&back);

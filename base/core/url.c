@@ -5,7 +5,7 @@
 #include "base/core/url.h"
 #include "base/core/text.h"
 
-static bool host_ok(const char *s)
+static bool is_url_host(const char *s)
 {
         for (; *s; s++)
                 if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:",
@@ -14,8 +14,8 @@ static bool host_ok(const char *s)
         return true;
 }
 
-static int set_part(char *out, size_t size, const char *from, size_t n, const char *what,
-                    struct sv_err *err)
+static int copy_url_part(char *out, size_t size, const char *from, size_t n, const char *what,
+                         struct sv_err *err)
 {
         if (!n || n >= size)
                 return sv_fail(err, SV_USAGE, "http.url",
@@ -27,19 +27,19 @@ static int set_part(char *out, size_t size, const char *from, size_t n, const ch
 }
 
 /* host, [v6 address]; returns what follows, or NULL. */
-static const char *take_host(const char *at, struct sv_url *u, struct sv_err *err)
+static const char *read_url_host(const char *at, struct sv_url *u, struct sv_err *err)
 {
         bool v6 = *at == '[';
         const char *start = v6 ? at + 1 : at;
         size_t n = strcspn(start, v6 ? "]" : ":/");
 
-        if (set_part(u->host, sizeof(u->host), start, n, "host", err) < 0)
+        if (copy_url_part(u->host, sizeof(u->host), start, n, "host", err) < 0)
                 return NULL;
         if (v6 && start[n] != ']') {
                 sv_fail(err, SV_USAGE, "http.url", "the IPv6 address in the URL has no ']'");
                 return NULL;
         }
-        if (!host_ok(u->host)) {
+        if (!is_url_host(u->host)) {
                 sv_fail(err, SV_USAGE, "http.url",
                         "the host of the URL holds a character that no host name has");
                 return NULL;
@@ -60,14 +60,14 @@ int sv_url_parse(const char *text, bool allow_plain, struct sv_url *out, struct 
                 return sv_fail(err, SV_USAGE, "http.url",
                                "expected https://HOST[:PORT][/PREFIX], found '%.80s'", text);
         }
-        at = take_host(text + (u.tls ? 8 : 7), &u, err);
+        at = read_url_host(text + (u.tls ? 8 : 7), &u, err);
         if (!at)
                 return -1;
         snprintf(u.port, sizeof(u.port), "%s", u.tls ? "443" : "80");
         if (*at == ':') {
                 at++;
                 n = strcspn(at, "/");
-                if (set_part(u.port, sizeof(u.port), at, n, "port", err) < 0 ||
+                if (copy_url_part(u.port, sizeof(u.port), at, n, "port", err) < 0 ||
                     sv_parse_u64(u.port, 65535, &port, "http.url", err) < 0)
                         return -1;
                 if (!port || strspn(u.port, "0123456789") != n)
@@ -81,7 +81,7 @@ int sv_url_parse(const char *text, bool allow_plain, struct sv_url *out, struct 
         n = strlen(at);
         while (n && at[n - 1] == '/')
                 n--;
-        if (n && set_part(u.prefix, sizeof(u.prefix), at, n, "prefix", err) < 0)
+        if (n && copy_url_part(u.prefix, sizeof(u.prefix), at, n, "prefix", err) < 0)
                 return -1;
         for (const char *c = u.prefix; *c; c++)
                 if (*c <= ' ' || *c > '~' || *c == '#' || *c == '?')

@@ -2,7 +2,7 @@
 /* AES in the three modes that the formats ask for: GCM, key wrap, CFB. */
 #include "base/crypto/crypto-ossl.h"
 
-static int need_size(const char *what, size_t have, size_t want, struct sv_err *err)
+static int check_size(const char *what, size_t have, size_t want, struct sv_err *err)
 {
         if (have != want)
                 return sv_fail(err, SV_FORMAT, "crypto.size", "%s has %zu bytes, expected %zu",
@@ -10,11 +10,11 @@ static int need_size(const char *what, size_t have, size_t want, struct sv_err *
         return 0;
 }
 
-static int gcm_sizes(struct sv_bytes key, struct sv_bytes iv, struct sv_bytes aad,
-                     struct sv_bytes text, struct sv_err *err)
+static int check_gcm_sizes(struct sv_bytes key, struct sv_bytes iv, struct sv_bytes aad,
+                           struct sv_bytes text, struct sv_err *err)
 {
-        if (need_size("the AES-256-GCM key", key.n, 32, err) < 0 ||
-            need_size("the GCM iv", iv.n, 12, err) < 0)
+        if (check_size("the AES-256-GCM key", key.n, 32, err) < 0 ||
+            check_size("the GCM iv", iv.n, 12, err) < 0)
                 return -1;
         if (aad.n > INT32_MAX || text.n > INT32_MAX)
                 return sv_fail(err, SV_FORMAT, "crypto.size",
@@ -29,7 +29,7 @@ int sv_gcm_seal(struct sv_bytes key, struct sv_bytes iv, struct sv_bytes aad, st
         uint8_t *out;
         int n;
 
-        if (gcm_sizes(key, iv, aad, plain, err) < 0)
+        if (check_gcm_sizes(key, iv, aad, plain, err) < 0)
                 return -1;
         out = sv_buf_grow(cipher, plain.n);
         if (sv_buf_ok(cipher, "a ciphertext", err) < 0)
@@ -53,8 +53,8 @@ struct sv_secret *sv_gcm_open(struct sv_bytes key, struct sv_bytes iv, struct sv
         uint8_t end[16];
         int n;
 
-        if (gcm_sizes(key, iv, aad, cipher, err) < 0 ||
-            need_size("the GCM tag", tag.n, 16, err) < 0)
+        if (check_gcm_sizes(key, iv, aad, cipher, err) < 0 ||
+            check_size("the GCM tag", tag.n, 16, err) < 0)
                 return NULL;
         plain = sv_secret_new(cipher.n ? cipher.n : 1, err); /* an empty message is a message */
         if (!plain)
@@ -85,7 +85,7 @@ int sv_kw_wrap(struct sv_bytes kek, struct sv_bytes key, struct sv_buf *wrapped,
         uint8_t *out;
         int n = 0;
 
-        if (need_size("the key-encryption key", kek.n, 32, err) < 0)
+        if (check_size("the key-encryption key", kek.n, 32, err) < 0)
                 return -1;
         if (key.n < 16 || key.n % 8 || key.n > 4096)
                 return sv_fail(err, SV_FORMAT, "crypto.size",
@@ -110,7 +110,7 @@ struct sv_secret *sv_kw_unwrap(struct sv_bytes kek, struct sv_bytes wrapped, str
         struct sv_secret *key;
         int n = 0;
 
-        if (need_size("the key-encryption key", kek.n, 32, err) < 0)
+        if (check_size("the key-encryption key", kek.n, 32, err) < 0)
                 return NULL;
         if (wrapped.n < 24 || wrapped.n % 8 || wrapped.n > 4104) {
                 sv_fail(err, SV_FORMAT, "crypto.size",
@@ -145,7 +145,7 @@ int sv_aes_cfb(struct sv_bytes key, struct sv_bytes iv, bool encrypt, uint8_t *d
         if (key.n != 16 && key.n != 32)
                 return sv_fail(err, SV_FORMAT, "crypto.size",
                                "the AES key has %zu bytes, expected 16 or 32", key.n);
-        if (need_size("the CFB iv", iv.n, 16, err) < 0)
+        if (check_size("the CFB iv", iv.n, 16, err) < 0)
                 return -1;
         if (n > INT32_MAX || !c || EVP_CipherInit_ex(c, cipher, NULL, key.p, iv.p, encrypt) != 1 ||
             (n && EVP_CipherUpdate(c, data, &done, data, (int)n) != 1) || (size_t)done != n)

@@ -22,7 +22,7 @@ static const struct {
 };
 #define DIGESTS (sizeof(digests) / sizeof(digests[0]))
 
-static bool known(enum sv_digest alg)
+static bool is_known_digest(enum sv_digest alg)
 {
         return (unsigned)alg >= SV_SHA1 && (unsigned)alg < DIGESTS;
 }
@@ -45,17 +45,17 @@ int sv_ossl_fail(struct sv_err *err, enum sv_class class, const char *check, con
 
 const EVP_MD *sv_ossl_md(enum sv_digest alg)
 {
-        return known(alg) ? digests[alg].md() : NULL;
+        return is_known_digest(alg) ? digests[alg].md() : NULL;
 }
 
 size_t sv_digest_size(enum sv_digest alg)
 {
-        return known(alg) ? digests[alg].size : 0;
+        return is_known_digest(alg) ? digests[alg].size : 0;
 }
 
 const char *sv_digest_name(enum sv_digest alg)
 {
-        return known(alg) ? digests[alg].name : "unknown digest";
+        return is_known_digest(alg) ? digests[alg].name : "unknown digest";
 }
 
 enum sv_digest sv_digest_by_name(const char *name)
@@ -68,7 +68,7 @@ enum sv_digest sv_digest_by_name(const char *name)
 
 int sv_digest(enum sv_digest alg, struct sv_bytes in, uint8_t *out, struct sv_err *err)
 {
-        if (!known(alg) || !EVP_Digest(in.p, in.n, out, NULL, sv_ossl_md(alg), NULL))
+        if (!is_known_digest(alg) || !EVP_Digest(in.p, in.n, out, NULL, sv_ossl_md(alg), NULL))
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest",
                                     "libcrypto does not compute %s", sv_digest_name(alg));
         return 0;
@@ -87,7 +87,8 @@ struct sv_hash *sv_hash_new(enum sv_digest alg, struct sv_err *err)
                 h->alg = alg;
                 h->ctx = EVP_MD_CTX_new();
         }
-        if (!h || !h->ctx || !known(alg) || !EVP_DigestInit_ex(h->ctx, sv_ossl_md(alg), NULL)) {
+        if (!h || !h->ctx || !is_known_digest(alg) ||
+            !EVP_DigestInit_ex(h->ctx, sv_ossl_md(alg), NULL)) {
                 sv_ossl_fail(err, SV_SYSTEM, "crypto.digest", "libcrypto does not start %s",
                              sv_digest_name(alg));
                 sv_hash_free(h);
@@ -139,7 +140,8 @@ void sv_hash_freep(struct sv_hash **h)
         *h = NULL;
 }
 
-static int hash_fd(struct sv_hash *h, int fd, const char *path, uint64_t *size, struct sv_err *err)
+static int hash_open_file(struct sv_hash *h, int fd, const char *path, uint64_t *size,
+                          struct sv_err *err)
 {
         uint8_t chunk[65536];
         ssize_t n;
@@ -169,7 +171,7 @@ int sv_digest_file(enum sv_digest alg, const char *path, uint8_t *out, uint64_t 
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return sv_fail_errno(err, "file.open", "cannot open %s", path);
-        r = hash_fd(h, fd, path, &total, err);
+        r = hash_open_file(h, fd, path, &total, err);
         close(fd);
         if (r < 0 || sv_hash_end(h, out, err) < 0)
                 return -1;
@@ -184,7 +186,7 @@ int sv_hmac(enum sv_digest alg, struct sv_bytes key, struct sv_bytes in, uint8_t
         /* libcrypto takes a NULL key for "the key as before", so an empty one needs an address. */
         const void *k = key.n ? (const void *)key.p : "";
 
-        if (!known(alg) || key.n > INT32_MAX ||
+        if (!is_known_digest(alg) || key.n > INT32_MAX ||
             !HMAC(sv_ossl_md(alg), k, (int)key.n, in.p, in.n, out, NULL))
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.hmac",
                                     "libcrypto does not compute HMAC with %s", sv_digest_name(alg));

@@ -10,8 +10,8 @@ struct round_input { /* digest or HMAC over counter || parts */
         const struct sv_bytes *hmac_key; /* NULL: plain digest */
 };
 
-static int one_round(const struct round_input *in, uint32_t counter, uint8_t *out,
-                     struct sv_err *err)
+static int hash_kdf_round(const struct round_input *in, uint32_t counter, uint8_t *out,
+                          struct sv_err *err)
 {
         SV_BUF msg = SV_BUF_NULL; /* wiped when freed: Z is in it */
 
@@ -25,7 +25,8 @@ static int one_round(const struct round_input *in, uint32_t counter, uint8_t *ou
         return sv_digest(in->alg, sv_buf_bytes(&msg), out, err);
 }
 
-static int derive(const struct round_input *in, uint8_t *out, size_t n, struct sv_err *err)
+static int derive_key_bytes(const struct round_input *in, uint8_t *out, size_t n,
+                            struct sv_err *err)
 {
         size_t size = sv_digest_size(in->alg), have = 0;
         uint8_t block[SV_DIGEST_MAX];
@@ -37,7 +38,7 @@ static int derive(const struct round_input *in, uint8_t *out, size_t n, struct s
         for (uint32_t counter = 1; have < n; counter++) {
                 size_t take = n - have < size ? n - have : size;
 
-                if (one_round(in, counter, block, err) < 0) {
+                if (hash_kdf_round(in, counter, block, err) < 0) {
                         sv_wipe(out, n);
                         return -1;
                 }
@@ -54,7 +55,7 @@ int sv_kdf_concat(struct sv_bytes z, struct sv_bytes info, uint8_t *out, size_t 
         const struct sv_bytes parts[] = {z, info};
         const struct round_input in = {SV_SHA256, parts, 2, NULL};
 
-        return derive(&in, out, n, err);
+        return derive_key_bytes(&in, out, n, err);
 }
 
 int sv_kdfa(enum sv_digest alg, struct sv_bytes key, const char *label, struct sv_bytes u,
@@ -67,7 +68,7 @@ int sv_kdfa(enum sv_digest alg, struct sv_bytes key, const char *label, struct s
                                          sv_bytes(length, 4)};
         const struct round_input in = {alg, parts, 4, &key};
 
-        return derive(&in, out, n, err);
+        return derive_key_bytes(&in, out, n, err);
 }
 
 int sv_kdfe(enum sv_digest alg, struct sv_bytes z, const char *use, struct sv_bytes u,
@@ -76,5 +77,5 @@ int sv_kdfe(enum sv_digest alg, struct sv_bytes z, const char *use, struct sv_by
         const struct sv_bytes parts[] = {z, sv_bytes(use, strlen(use) + 1), u, v};
         const struct round_input in = {alg, parts, 4, NULL};
 
-        return derive(&in, out, n, err);
+        return derive_key_bytes(&in, out, n, err);
 }

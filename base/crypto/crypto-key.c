@@ -27,12 +27,12 @@ static const struct {
         [SV_KEY_P521] = {"P-521", "secp521r1", 66},
 };
 
-static bool is_ec(enum sv_key_type type)
+static bool is_ec_type(enum sv_key_type type)
 {
         return type == SV_KEY_P256 || type == SV_KEY_P384 || type == SV_KEY_P521;
 }
 
-static enum sv_key_type type_of(EVP_PKEY *pkey)
+static enum sv_key_type get_pkey_type(EVP_PKEY *pkey)
 {
         char group[64];
 
@@ -50,7 +50,7 @@ static enum sv_key_type type_of(EVP_PKEY *pkey)
         return 0;
 }
 
-static int check_rsa(EVP_PKEY *pkey, struct sv_err *err)
+static int check_rsa_key(EVP_PKEY *pkey, struct sv_err *err)
 {
         BIGNUM *n_raw = NULL, *e_raw = NULL;
         int bits, r = 0;
@@ -78,7 +78,7 @@ static int check_rsa(EVP_PKEY *pkey, struct sv_err *err)
         return r;
 }
 
-static int check_ec(EVP_PKEY *pkey, struct sv_err *err)
+static int check_ec_key(EVP_PKEY *pkey, struct sv_err *err)
 {
         SV_OSSL(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 
@@ -94,7 +94,7 @@ static int check_ec(EVP_PKEY *pkey, struct sv_err *err)
 struct sv_key *sv_ossl_key(EVP_PKEY *pkey, bool is_private, struct sv_err *err)
 {
         SV_OSSL(EVP_PKEY_free) EVP_PKEY *owned = pkey;
-        enum sv_key_type type = type_of(pkey);
+        enum sv_key_type type = get_pkey_type(pkey);
         struct sv_key *k;
 
         if (!type) {
@@ -104,8 +104,8 @@ struct sv_key *sv_ossl_key(EVP_PKEY *pkey, bool is_private, struct sv_err *err)
                                                            : "unknown");
                 return NULL;
         }
-        if ((type == SV_KEY_RSA && check_rsa(pkey, err) < 0) ||
-            (is_ec(type) && check_ec(pkey, err) < 0))
+        if ((type == SV_KEY_RSA && check_rsa_key(pkey, err) < 0) ||
+            (is_ec_type(type) && check_ec_key(pkey, err) < 0))
                 return NULL;
         k = calloc(1, sizeof(*k));
         if (!k) {
@@ -124,7 +124,7 @@ struct sv_key *sv_key_generate(enum sv_key_type type, unsigned rsa_bits, struct 
         if (type == SV_KEY_RSA)
                 pkey = rsa_bits >= RSA_BITS_MIN && rsa_bits <= RSA_BITS_MAX ? EVP_RSA_gen(rsa_bits)
                                                                             : NULL;
-        else if (is_ec(type))
+        else if (is_ec_type(type))
                 pkey = EVP_EC_gen(curves[type].nist);
         else if (type == SV_KEY_ED25519)
                 pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
@@ -136,8 +136,8 @@ struct sv_key *sv_key_generate(enum sv_key_type type, unsigned rsa_bits, struct 
         return sv_ossl_key(pkey, true, err);
 }
 
-static struct sv_key *key_from_params(const char *algorithm, OSSL_PARAM *params, const char *check,
-                                      struct sv_err *err)
+static struct sv_key *make_key_from_params(const char *algorithm, OSSL_PARAM *params,
+                                           const char *check, struct sv_err *err)
 {
         SV_OSSL(EVP_PKEY_CTX_free)
         EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
@@ -158,7 +158,7 @@ struct sv_key *sv_key_from_ec(enum sv_key_type curve, struct sv_bytes x, struct 
         OSSL_PARAM params[3];
         size_t size;
 
-        if (!is_ec(curve)) {
+        if (!is_ec_type(curve)) {
                 sv_fail(err, SV_FORMAT, "crypto.key.type", "key type %d has no curve points",
                         (int)curve);
                 return NULL;
@@ -176,7 +176,7 @@ struct sv_key *sv_key_from_ec(enum sv_key_type curve, struct sv_bytes x, struct 
                                                      (char *)(uintptr_t)curves[curve].nist, 0);
         params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size);
         params[2] = OSSL_PARAM_construct_end();
-        return key_from_params("EC", params, "crypto.key.point", err);
+        return make_key_from_params("EC", params, "crypto.key.point", err);
 }
 
 struct sv_key *sv_key_from_rsa(struct sv_bytes n, struct sv_bytes e, struct sv_err *err)
@@ -196,7 +196,7 @@ struct sv_key *sv_key_from_rsa(struct sv_bytes n, struct sv_bytes e, struct sv_e
         if (bld && bn_n && bn_e && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn_n) == 1 &&
             OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, bn_e) == 1)
                 params = OSSL_PARAM_BLD_to_param(bld);
-        return key_from_params("RSA", params, "crypto.key.form", err);
+        return make_key_from_params("RSA", params, "crypto.key.form", err);
 }
 
 void sv_key_free(struct sv_key *k)
@@ -223,8 +223,8 @@ unsigned sv_key_bits(const struct sv_key *k)
         return (unsigned)EVP_PKEY_get_bits(k->pkey);
 }
 
-static int put_number(const struct sv_key *k, const char *name, size_t width, struct sv_buf *out,
-                      struct sv_err *err)
+static int put_key_number(const struct sv_key *k, const char *name, size_t width,
+                          struct sv_buf *out, struct sv_err *err)
 {
         SV_OSSL(BN_free) BIGNUM *bn = NULL;
         uint8_t *p;
@@ -245,18 +245,18 @@ static int put_number(const struct sv_key *k, const char *name, size_t width, st
 
 int sv_key_ec(const struct sv_key *k, struct sv_buf *x, struct sv_buf *y, struct sv_err *err)
 {
-        if (!is_ec(k->type))
+        if (!is_ec_type(k->type))
                 return sv_fail(err, SV_FORMAT, "crypto.key.type", "the key is not on a NIST curve");
-        if (put_number(k, OSSL_PKEY_PARAM_EC_PUB_X, curves[k->type].size, x, err) < 0)
+        if (put_key_number(k, OSSL_PKEY_PARAM_EC_PUB_X, curves[k->type].size, x, err) < 0)
                 return -1;
-        return put_number(k, OSSL_PKEY_PARAM_EC_PUB_Y, curves[k->type].size, y, err);
+        return put_key_number(k, OSSL_PKEY_PARAM_EC_PUB_Y, curves[k->type].size, y, err);
 }
 
 int sv_key_rsa(const struct sv_key *k, struct sv_buf *n, struct sv_buf *e, struct sv_err *err)
 {
         if (k->type != SV_KEY_RSA)
                 return sv_fail(err, SV_FORMAT, "crypto.key.type", "the key is not an RSA key");
-        if (put_number(k, OSSL_PKEY_PARAM_RSA_N, 0, n, err) < 0)
+        if (put_key_number(k, OSSL_PKEY_PARAM_RSA_N, 0, n, err) < 0)
                 return -1;
-        return put_number(k, OSSL_PKEY_PARAM_RSA_E, 0, e, err);
+        return put_key_number(k, OSSL_PKEY_PARAM_RSA_E, 0, e, err);
 }

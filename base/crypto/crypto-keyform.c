@@ -27,7 +27,7 @@ struct sv_key *sv_key_from_spki(struct sv_bytes der, struct sv_err *err)
 }
 
 /* libcrypto would otherwise ask at the terminal. */
-static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+static int refuse_passphrase(char *buf, int size, int rwflag, void *arg)
 {
         return -1;
 }
@@ -39,9 +39,9 @@ struct sv_key *sv_key_from_pem(struct sv_bytes pem, bool want_private, struct sv
         EVP_PKEY *pkey = NULL;
 
         if (in && want_private)
-                pkey = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
+                pkey = PEM_read_bio_PrivateKey(in, NULL, refuse_passphrase, NULL);
         else if (in)
-                pkey = PEM_read_bio_PUBKEY(in, NULL, no_passphrase, NULL);
+                pkey = PEM_read_bio_PUBKEY(in, NULL, refuse_passphrase, NULL);
         if (!pkey) {
                 sv_ossl_fail(err, SV_FORMAT, "crypto.key.pem", "the text holds no %s in PEM",
                              want_private ? "unencrypted private key" : "public key");

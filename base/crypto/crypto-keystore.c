@@ -22,7 +22,7 @@ static bool is_uri(const char *name)
         return n > 1 && name[n] == ':';
 }
 
-static struct sv_key *from_file(const char *path, struct sv_err *err)
+static struct sv_key *read_key_file(const char *path, struct sv_err *err)
 {
         SV_BUF pem = SV_BUF_NULL;
         struct sv_key *k = NULL;
@@ -36,7 +36,7 @@ static struct sv_key *from_file(const char *path, struct sv_err *err)
 
 /* The first private key that the store gives; a PIN belongs into the URI (pin-source=file:…):
  * nobody is asked. */
-static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
+static EVP_PKEY *load_first_key(OSSL_STORE_CTX *store)
 {
         EVP_PKEY *pkey = NULL;
 
@@ -53,7 +53,7 @@ static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
 
 /* A key's own store may answer no question about its point but what it is: the rules for keys are
  * held against a copy of that. */
-static int check_public(EVP_PKEY *pkey, struct sv_err *err)
+static int check_public_half(EVP_PKEY *pkey, struct sv_err *err)
 {
         SV_BUF spki = SV_BUF_NULL;
         SV_KEY *copy = NULL;
@@ -65,7 +65,7 @@ static int check_public(EVP_PKEY *pkey, struct sv_err *err)
         return copy ? (int)sv_key_type(copy) : -1;
 }
 
-static struct sv_key *from_store(const char *uri, struct sv_err *err)
+static struct sv_key *open_store_key(const char *uri, struct sv_err *err)
 {
         SV_OSSL(OSSL_STORE_close)
         OSSL_STORE_CTX *store = OSSL_STORE_open(uri, UI_null(), NULL, NULL, NULL);
@@ -74,14 +74,14 @@ static struct sv_key *from_store(const char *uri, struct sv_err *err)
         int type;
 
         if (store && OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY) == 1)
-                pkey = first_key(store);
+                pkey = load_first_key(store);
         if (!pkey) {
                 sv_ossl_fail(err, SV_SYSTEM, "crypto.keystore",
                              "no store gives a private key for this URI (is its provider loaded?)");
                 return NULL;
         }
         ERR_clear_error();
-        type = check_public(pkey, err);
+        type = check_public_half(pkey, err);
         k = type > 0 ? calloc(1, sizeof(*k)) : NULL;
         if (!k) {
                 EVP_PKEY_free(pkey);
@@ -95,5 +95,5 @@ static struct sv_key *from_store(const char *uri, struct sv_err *err)
 
 struct sv_key *sv_key_open(const char *name, struct sv_err *err)
 {
-        return is_uri(name) ? from_store(name, err) : from_file(name, err);
+        return is_uri(name) ? open_store_key(name, err) : read_key_file(name, err);
 }

@@ -21,7 +21,7 @@ struct recover {
 };
 
 /* Q = r^-1 (s R - e G), with R = (r, y) and the y of this parity; x || y into out. */
-static bool candidate(const struct recover *c, int odd, uint8_t out[2 * SIZE])
+static bool recover_candidate(const struct recover *c, int odd, uint8_t out[2 * SIZE])
 {
         SV_OSSL(EC_POINT_free) EC_POINT *point = EC_POINT_new(c->group);
         SV_OSSL(BN_free) BIGNUM *inverse = BN_new();
@@ -44,7 +44,7 @@ static bool candidate(const struct recover *c, int odd, uint8_t out[2 * SIZE])
 }
 
 /* Numbers of one size, big endian: the first byte that differs decides. */
-static bool below(const uint8_t *a, const uint8_t *b, size_t n)
+static bool is_number_below(const uint8_t *a, const uint8_t *b, size_t n)
 {
         for (size_t i = 0; i < n; i++)
                 if (a[i] != b[i])
@@ -73,12 +73,12 @@ struct sv_key *sv_key_recover_p384(struct sv_bytes msg, struct sv_bytes sig, str
         if (!group || !ctx || !r || !s || !e || !BN_bin2bn(sig.p, SIZE, r) ||
             !BN_bin2bn(sig.p + SIZE, SIZE, s) || !BN_bin2bn(digest, SIZE, e) ||
             BN_mod(e, e, EC_GROUP_get0_order(group), ctx) != 1 || BN_is_zero(r) ||
-            !candidate(&c, 0, even) || !candidate(&c, 1, odd)) {
+            !recover_candidate(&c, 0, even) || !recover_candidate(&c, 1, odd)) {
                 sv_ossl_fail(err, SV_FORMAT, "crypto.recover",
                              "no public key makes this signature hold");
                 return NULL;
         }
-        least = below(odd, even, 2 * SIZE) ? odd : even;
+        least = is_number_below(odd, even, 2 * SIZE) ? odd : even;
         return sv_key_from_ec(SV_KEY_P384, sv_bytes(least, SIZE), sv_bytes(least + SIZE, SIZE),
                               err);
 }

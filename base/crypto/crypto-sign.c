@@ -19,21 +19,21 @@ static const struct {
         [SV_ECDSA_SHA512] = {ECDSA, SV_SHA512},   [SV_EDDSA] = {EDDSA, 0},
 };
 
-static size_t curve_size(enum sv_key_type type)
+static size_t get_curve_size(enum sv_key_type type)
 {
         return type == SV_KEY_P256 ? 32 : type == SV_KEY_P384 ? 48 : type == SV_KEY_P521 ? 66 : 0;
 }
 
 /* Scheme and key type must belong together: a caller's slip must not turn into another algorithm.
  */
-static int need_scheme(const struct sv_key *k, enum sv_scheme scheme, struct sv_err *err)
+static int check_scheme_fits(const struct sv_key *k, enum sv_scheme scheme, struct sv_err *err)
 {
         bool fits = false;
 
         if (scheme >= SV_RSASSA_SHA256 && scheme <= SV_EDDSA) {
                 enum family f = schemes[scheme].family;
 
-                fits = f == ECDSA   ? curve_size(k->type) != 0
+                fits = f == ECDSA   ? get_curve_size(k->type) != 0
                        : f == EDDSA ? k->type == SV_KEY_ED25519
                                     : k->type == SV_KEY_RSA;
         }
@@ -44,7 +44,7 @@ static int need_scheme(const struct sv_key *k, enum sv_scheme scheme, struct sv_
         return 0;
 }
 
-static bool set_padding(EVP_PKEY_CTX *pctx, enum sv_scheme scheme, int salt)
+static bool set_rsa_padding(EVP_PKEY_CTX *pctx, enum sv_scheme scheme, int salt)
 {
         if (schemes[scheme].family == RSASSA)
                 return EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PADDING) == 1;
@@ -55,11 +55,11 @@ static bool set_padding(EVP_PKEY_CTX *pctx, enum sv_scheme scheme, int salt)
 }
 
 /* DER to r || s. */
-static int put_ecdsa(const struct sv_key *k, const uint8_t *der, size_t n, struct sv_buf *sig,
-                     struct sv_err *err)
+static int put_ecdsa_pair(const struct sv_key *k, const uint8_t *der, size_t n, struct sv_buf *sig,
+                          struct sv_err *err)
 {
         SV_OSSL(ECDSA_SIG_free) ECDSA_SIG *parsed = d2i_ECDSA_SIG(NULL, &der, (long)n);
-        size_t size = curve_size(k->type);
+        size_t size = get_curve_size(k->type);
         uint8_t *out = sv_buf_grow(sig, 2 * size);
 
         if (sv_buf_ok(sig, "a signature", err) < 0)
@@ -79,7 +79,7 @@ int sv_sign(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes msg, 
         uint8_t raw[1024 + 16]; /* RSA of 8192 bits */
         size_t n = sizeof(raw);
 
-        if (need_scheme(k, scheme, err) < 0)
+        if (check_scheme_fits(k, scheme, err) < 0)
                 return -1;
         if (!k->is_private)
                 return sv_fail(err, SV_FORMAT, "crypto.key.private",
@@ -87,20 +87,20 @@ int sv_sign(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes msg, 
         if (!ctx ||
             EVP_DigestSignInit(ctx, &pctx, sv_ossl_md(schemes[scheme].digest), NULL, k->pkey) !=
                     1 ||
-            !set_padding(pctx, scheme, RSA_PSS_SALTLEN_DIGEST) ||
+            !set_rsa_padding(pctx, scheme, RSA_PSS_SALTLEN_DIGEST) ||
             EVP_DigestSign(ctx, raw, &n, msg.p, msg.n) != 1)
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.sign", "libcrypto does not sign");
         if (schemes[scheme].family == ECDSA)
-                return put_ecdsa(k, raw, n, sig, err);
+                return put_ecdsa_pair(k, raw, n, sig, err);
         sv_buf_put(sig, sv_bytes(raw, n));
         return sv_buf_ok(sig, "a signature", err);
 }
 
 /* r || s to DER, in memory of libcrypto; length, or 0. */
-static int ecdsa_der(const struct sv_key *k, struct sv_bytes sig, uint8_t **der)
+static int make_ecdsa_der(const struct sv_key *k, struct sv_bytes sig, uint8_t **der)
 {
         SV_OSSL(ECDSA_SIG_free) ECDSA_SIG *made = ECDSA_SIG_new();
-        size_t size = curve_size(k->type);
+        size_t size = get_curve_size(k->type);
         BIGNUM *r, *s;
         int n;
 
@@ -125,15 +125,15 @@ int sv_verify_sig(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes
         uint8_t *der = NULL;
         int r;
 
-        if (need_scheme(k, scheme, err) < 0)
+        if (check_scheme_fits(k, scheme, err) < 0)
                 return -1;
         if (!ctx ||
             EVP_DigestVerifyInit(ctx, &pctx, sv_ossl_md(schemes[scheme].digest), NULL, k->pkey) !=
                     1 ||
-            !set_padding(pctx, scheme, RSA_PSS_SALTLEN_AUTO))
+            !set_rsa_padding(pctx, scheme, RSA_PSS_SALTLEN_AUTO))
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.verify", "libcrypto does not verify");
         if (schemes[scheme].family == ECDSA)
-                sig = sv_bytes(NULL, (size_t)ecdsa_der(k, sig, &der));
+                sig = sv_bytes(NULL, (size_t)make_ecdsa_der(k, sig, &der));
         if (der)
                 sig.p = der;
         r = sig.n ? EVP_DigestVerify(ctx, sig.p, sig.n, msg.p, msg.n) : 0;
@@ -148,7 +148,7 @@ struct sv_secret *sv_ecdh(const struct sv_key *ours, const struct sv_key *peer, 
 {
         SV_OSSL(EVP_PKEY_CTX_free)
         EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ours->pkey, NULL);
-        size_t size = curve_size(ours->type), n = size;
+        size_t size = get_curve_size(ours->type), n = size;
         struct sv_secret *z;
 
         if (!size || ours->type != peer->type || !ours->is_private) {
@@ -168,8 +168,8 @@ struct sv_secret *sv_ecdh(const struct sv_key *ours, const struct sv_key *peer, 
         return z;
 }
 
-static int oaep(EVP_PKEY_CTX *ctx, const struct sv_key *k, enum sv_digest alg,
-                struct sv_bytes label, bool encrypt, struct sv_err *err)
+static int init_oaep(EVP_PKEY_CTX *ctx, const struct sv_key *k, enum sv_digest alg,
+                     struct sv_bytes label, bool encrypt, struct sv_err *err)
 {
         const EVP_MD *md = sv_ossl_md(alg);
         void *copy = NULL;
@@ -203,7 +203,7 @@ int sv_oaep_encrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes 
         size_t n = (size_t)EVP_PKEY_get_size(k->pkey);
         uint8_t *p;
 
-        if (oaep(ctx, k, alg, label, true, err) < 0)
+        if (init_oaep(ctx, k, alg, label, true, err) < 0)
                 return -1;
         p = sv_buf_grow(out, n);
         if (sv_buf_ok(out, "a ciphertext", err) < 0)
@@ -222,7 +222,7 @@ struct sv_secret *sv_oaep_decrypt(const struct sv_key *k, enum sv_digest alg, st
         size_t n = (size_t)EVP_PKEY_get_size(k->pkey);
         struct sv_secret *plain;
 
-        if (oaep(ctx, k, alg, label, false, err) < 0)
+        if (init_oaep(ctx, k, alg, label, false, err) < 0)
                 return NULL;
         plain = sv_secret_new(n, err);
         if (!plain)

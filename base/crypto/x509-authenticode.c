@@ -20,7 +20,7 @@ struct sv_authenticode {
 };
 
 /* SpcIndirectDataContent: what the digest is of, then DigestInfo. */
-static bool read_content(struct sv_authenticode *a, struct sv_bytes der)
+static bool read_spc_content(struct sv_authenticode *a, struct sv_bytes der)
 {
         const unsigned char *p = der.p, *digest;
         const X509_ALGOR *alg;
@@ -85,8 +85,8 @@ struct sv_authenticode *sv_authenticode_read(struct sv_bytes pkcs7, const char *
         OBJ_obj2txt(oid, sizeof(oid), a->p7->d.sign->contents->type, 1);
         other = strcmp(oid, "1.3.6.1.4.1.311.2.1.4") == 0 ? a->p7->d.sign->contents->d.other : NULL;
         if (!other || other->type != V_ASN1_SEQUENCE ||
-            !read_content(a, sv_bytes(other->value.sequence->data,
-                                      (size_t)other->value.sequence->length))) {
+            !read_spc_content(a, sv_bytes(other->value.sequence->data,
+                                          (size_t)other->value.sequence->length))) {
                 sv_ossl_fail(err, SV_FORMAT, check,
                              "SpcIndirectDataContent over a SHA-2 digest was expected");
                 return NULL;

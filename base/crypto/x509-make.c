@@ -62,7 +62,7 @@ static int add_alt_names(X509 *x, const char *const *names, struct sv_err *err)
         return 0;
 }
 
-static bool add_text(X509 *x, int nid, const char *value)
+static bool add_name_text(X509 *x, int nid, const char *value)
 {
         X509V3_CTX ctx;
         X509_EXTENSION *ext;
@@ -77,7 +77,7 @@ static bool add_text(X509 *x, int nid, const char *value)
 }
 
 /* 16 random bytes, positive (RFC 5280 section 4.1.2.2). */
-static bool set_serial(X509 *x)
+static bool set_random_serial(X509 *x)
 {
         uint8_t raw[16];
         BIGNUM *bn = NULL;
@@ -91,7 +91,7 @@ static bool set_serial(X509 *x)
         return ok;
 }
 
-static const EVP_MD *digest_for(enum sv_key_type type)
+static const EVP_MD *choose_cert_digest(enum sv_key_type type)
 {
         if (type == SV_KEY_ED25519)
                 return NULL;
@@ -113,24 +113,24 @@ struct sv_cert *sv_cert_self_signed(const struct sv_key *key, const char *cn,
                         "a certificate needs the private part of its key");
                 return NULL;
         }
-        if (!x || X509_set_version(x, X509_VERSION_3) != 1 || !set_serial(x) ||
+        if (!x || X509_set_version(x, X509_VERSION_3) != 1 || !set_random_serial(x) ||
             X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1,
                                        0) != 1 ||
             X509_set_issuer_name(x, name) != 1 ||
             !ASN1_TIME_set(X509_getm_notBefore(x), (time_t)not_before) ||
             !ASN1_TIME_set(X509_getm_notAfter(x), (time_t)not_after) ||
             X509_set_pubkey(x, key->pkey) != 1 ||
-            !add_text(x, NID_basic_constraints, "critical,CA:FALSE") ||
-            !add_text(x, NID_key_usage, "critical,digitalSignature") ||
-            !add_text(x, NID_ext_key_usage, "serverAuth") ||
-            !add_text(x, NID_subject_key_identifier, "hash")) {
+            !add_name_text(x, NID_basic_constraints, "critical,CA:FALSE") ||
+            !add_name_text(x, NID_key_usage, "critical,digitalSignature") ||
+            !add_name_text(x, NID_ext_key_usage, "serverAuth") ||
+            !add_name_text(x, NID_subject_key_identifier, "hash")) {
                 sv_ossl_fail(err, SV_SYSTEM, "x509.make",
                              "libcrypto does not make a certificate for \"%.64s\"", cn);
                 return NULL;
         }
         if (names && add_alt_names(x, names, err) < 0)
                 return NULL;
-        if (X509_sign(x, key->pkey, digest_for(key->type)) <= 0) {
+        if (X509_sign(x, key->pkey, choose_cert_digest(key->type)) <= 0) {
                 sv_ossl_fail(err, SV_SYSTEM, "x509.make", "libcrypto does not sign a certificate");
                 return NULL;
         }

@@ -27,7 +27,7 @@ static bool is_allowed(const X509_EXTENSION *ext, const char *const *allow)
 }
 
 /* Are all critical extensions either libcrypto's or the caller's business? */
-static bool critical_are_allowed(X509 *x, const char *const *allow)
+static bool are_critical_allowed(X509 *x, const char *const *allow)
 {
         for (int i = 0; i < X509_get_ext_count(x); i++) {
                 X509_EXTENSION *ext = X509_get_ext(x, i);
@@ -39,7 +39,7 @@ static bool critical_are_allowed(X509 *x, const char *const *allow)
         return true;
 }
 
-static int on_problem(int ok, X509_STORE_CTX *ctx)
+static int judge_chain_problem(int ok, X509_STORE_CTX *ctx)
 {
         X509 *x = X509_STORE_CTX_get_current_cert(ctx);
 
@@ -47,7 +47,7 @@ static int on_problem(int ok, X509_STORE_CTX *ctx)
                 return 1;
         switch (X509_STORE_CTX_get_error(ctx)) {
         case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
-                ok = x && critical_are_allowed(x, X509_STORE_CTX_get_app_data(ctx));
+                ok = x && are_critical_allowed(x, X509_STORE_CTX_get_app_data(ctx));
                 break;
         case X509_V_ERR_UNABLE_TO_GET_CRL:
                 /* Nobody above an anchor could revoke it: it is trusted as it stands. */
@@ -62,7 +62,7 @@ static int on_problem(int ok, X509_STORE_CTX *ctx)
         return ok;
 }
 
-static const char *suffix_of(int code)
+static const char *get_check_suffix(int code)
 {
         switch (code) {
         case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -88,8 +88,8 @@ static const char *suffix_of(int code)
         }
 }
 
-static int fail_code(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const char *check,
-                     struct sv_err *err)
+static int fail_chain(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const char *check,
+                      struct sv_err *err)
 {
         int code = X509_STORE_CTX_get_error(ctx);
         X509 *at = X509_STORE_CTX_get_current_cert(ctx);
@@ -99,14 +99,14 @@ static int fail_code(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const char
         sv_cert_subject_cn(&view, subject);
         sv_cert_issuer_cn(&view, issuer);
         ERR_clear_error();
-        snprintf(name, sizeof(name), "%s.%s", check, suffix_of(code));
+        snprintf(name, sizeof(name), "%s.%s", check, get_check_suffix(code));
         return sv_fail(err, SV_PROOF, name, "certificate \"%s\" issued by \"%s\": %s", subject,
                        issuer, X509_verify_cert_error_string(code));
 }
 
 /* libcrypto takes a certificate without basicConstraints for an issuer when its keyUsage or its age
  * says so; we do not. */
-static int need_issuers(STACK_OF(X509) * chain, const char *check, struct sv_err *err)
+static int check_issuers(STACK_OF(X509) * chain, const char *check, struct sv_err *err)
 {
         for (int i = 1; i < sk_X509_num(chain) - 1; i++) {
                 struct sv_cert view = {sk_X509_value(chain, i)};
@@ -124,9 +124,10 @@ static int need_issuers(STACK_OF(X509) * chain, const char *check, struct sv_err
         return 0;
 }
 
-static int fill(X509_STORE *store, STACK_OF(X509) * untrusted, STACK_OF(X509_CRL) * crl_list,
-                const struct sv_certs *between, const struct sv_certs *roots,
-                const struct sv_bytes *crls, size_t n_crls, const char *check, struct sv_err *err)
+static int fill_chain_store(X509_STORE *store, STACK_OF(X509) * untrusted,
+                            STACK_OF(X509_CRL) * crl_list, const struct sv_certs *between,
+                            const struct sv_certs *roots, const struct sv_bytes *crls,
+                            size_t n_crls, const char *check, struct sv_err *err)
 {
         char name[64];
 
@@ -154,16 +155,17 @@ static int fill(X509_STORE *store, STACK_OF(X509) * untrusted, STACK_OF(X509_CRL
         return 0;
 }
 
-static int run(X509_STORE_CTX *ctx, const struct sv_cert *leaf, const struct sv_certs *roots,
-               size_t *root_index, const char *check, struct sv_err *err)
+static int run_chain_verify(X509_STORE_CTX *ctx, const struct sv_cert *leaf,
+                            const struct sv_certs *roots, size_t *root_index, const char *check,
+                            struct sv_err *err)
 {
         STACK_OF(X509) * chain;
         X509 *top;
 
         if (X509_verify_cert(ctx) != 1 || X509_STORE_CTX_get_error(ctx) != X509_V_OK)
-                return fail_code(ctx, leaf, check, err);
+                return fail_chain(ctx, leaf, check, err);
         chain = X509_STORE_CTX_get0_chain(ctx);
-        if (need_issuers(chain, check, err) < 0)
+        if (check_issuers(chain, check, err) < 0)
                 return -1;
         top = sk_X509_value(chain, sk_X509_num(chain) - 1);
         for (size_t i = 0; i < roots->n; i++)
@@ -189,8 +191,8 @@ int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between,
 
         if (!store || !ctx || !untrusted || !crl_list) {
                 sv_ossl_fail(err, SV_SYSTEM, "x509.store", "no memory for a chain");
-        } else if (fill(store, untrusted, crl_list, between, roots, crls, n_crls, check, err) ==
-                   0) {
+        } else if (fill_chain_store(store, untrusted, crl_list, between, roots, crls, n_crls, check,
+                                    err) == 0) {
                 if (X509_STORE_CTX_init(ctx, store, leaf->x509, untrusted) != 1) {
                         sv_ossl_fail(err, SV_SYSTEM, "x509.store",
                                      "libcrypto does not start a chain");
@@ -208,9 +210,9 @@ int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between,
                         X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
                         X509_VERIFY_PARAM_set_time(param, (time_t)time);
                         X509_STORE_CTX_set0_crls(ctx, crl_list);
-                        X509_STORE_CTX_set_verify_cb(ctx, on_problem);
+                        X509_STORE_CTX_set_verify_cb(ctx, judge_chain_problem);
                         X509_STORE_CTX_set_app_data(ctx, (void *)(uintptr_t)allow_critical);
-                        r = run(ctx, leaf, roots, root_index, check, err);
+                        r = run_chain_verify(ctx, leaf, roots, root_index, check, err);
                 }
         }
         sk_X509_free(untrusted);

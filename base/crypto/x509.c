@@ -60,15 +60,16 @@ bool sv_certs_have(const struct sv_certs *certs, const struct sv_cert *cert)
         return false;
 }
 
-static int add_der(struct sv_certs *out, struct sv_bytes der, const char *check, struct sv_err *err)
+static int add_cert_der(struct sv_certs *out, struct sv_bytes der, const char *check,
+                        struct sv_err *err)
 {
         struct sv_cert *c = sv_cert_from_der(der, check, err);
 
         return c ? sv_certs_add(out, c, err) : -1;
 }
 
-static int parse_pem(struct sv_bytes pem, struct sv_certs *out, const char *check,
-                     struct sv_err *err)
+static int parse_certs_pem(struct sv_bytes pem, struct sv_certs *out, const char *check,
+                           struct sv_err *err)
 {
         SV_OSSL(BIO_free_all) BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
         size_t before = out->n;
@@ -88,7 +89,7 @@ static int parse_pem(struct sv_bytes pem, struct sv_certs *out, const char *chec
                 }
                 /* a key in the same file is none of our business */
                 if (!strcmp(name, PEM_STRING_X509))
-                        r = add_der(out, sv_bytes(data, (size_t)n), check, err);
+                        r = add_cert_der(out, sv_bytes(data, (size_t)n), check, err);
                 OPENSSL_free(name);
                 OPENSSL_free(header);
                 OPENSSL_clear_free(data, (size_t)n);
@@ -109,9 +110,9 @@ int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char 
                 return sv_fail(err, SV_FORMAT, check, "%zu bytes of certificates, expected 1 to %u",
                                pem_or_der.n, SV_PEM_SIZE_MAX);
         if (pem_or_der.p[0] == 0x30) /* SEQUENCE */
-                r = add_der(out, pem_or_der, check, err);
+                r = add_cert_der(out, pem_or_der, check, err);
         else
-                r = parse_pem(pem_or_der, out, check, err);
+                r = parse_certs_pem(pem_or_der, out, check, err);
         while (r < 0 && out->n > before)
                 sv_cert_free(out->list[--out->n]);
         return r;
@@ -178,7 +179,7 @@ struct sv_key *sv_cert_key(const struct sv_cert *c, struct sv_err *err)
         return sv_ossl_key(pkey, false, err);
 }
 
-static void first_cn(const X509_NAME *name, char out[256])
+static void get_first_cn(const X509_NAME *name, char out[256])
 {
         int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
         unsigned char *utf8 = NULL;
@@ -199,12 +200,12 @@ static void first_cn(const X509_NAME *name, char out[256])
 
 void sv_cert_subject_cn(const struct sv_cert *c, char out[256])
 {
-        first_cn(X509_get_subject_name(c->x509), out);
+        get_first_cn(X509_get_subject_name(c->x509), out);
 }
 
 void sv_cert_issuer_cn(const struct sv_cert *c, char out[256])
 {
-        first_cn(X509_get_issuer_name(c->x509), out);
+        get_first_cn(X509_get_issuer_name(c->x509), out);
 }
 
 void sv_cert_fingerprint(const struct sv_cert *c, uint8_t sha256[32])
@@ -214,7 +215,7 @@ void sv_cert_fingerprint(const struct sv_cert *c, uint8_t sha256[32])
                           */
 }
 
-static int64_t seconds(const ASN1_TIME *t, int64_t otherwise)
+static int64_t get_asn1_seconds(const ASN1_TIME *t, int64_t otherwise)
 {
         struct tm tm;
 
@@ -234,8 +235,9 @@ int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *ch
         if (!crl || p != der.p + der.n)
                 return sv_ossl_fail(err, SV_FORMAT, check,
                                     "%zu bytes are no DER certificate revocation list", der.n);
-        t = X509_CRL_get0_nextUpdate(crl) ? seconds(X509_CRL_get0_nextUpdate(crl), INT64_MIN)
-                                          : INT64_MIN;
+        t = X509_CRL_get0_nextUpdate(crl)
+                    ? get_asn1_seconds(X509_CRL_get0_nextUpdate(crl), INT64_MIN)
+                    : INT64_MIN;
         if (t == INT64_MIN)
                 return sv_fail(
                         err, SV_FORMAT, check,
@@ -247,8 +249,8 @@ int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *ch
 void sv_cert_validity(const struct sv_cert *c, int64_t *not_before, int64_t *not_after)
 {
         /* A date that cannot be read is never valid. */
-        *not_before = seconds(X509_get0_notBefore(c->x509), INT64_MAX);
-        *not_after = seconds(X509_get0_notAfter(c->x509), INT64_MIN);
+        *not_before = get_asn1_seconds(X509_get0_notBefore(c->x509), INT64_MAX);
+        *not_after = get_asn1_seconds(X509_get0_notAfter(c->x509), INT64_MIN);
 }
 
 bool sv_cert_ext(const struct sv_cert *c, const char *oid, struct sv_bytes *value)
@@ -279,23 +281,23 @@ bool sv_cert_has_eku(const struct sv_cert *c, const char *oid)
         return found;
 }
 
-static bool is_digest(const X509_ALGOR *a, enum sv_digest alg)
+static bool is_digest_algor(const X509_ALGOR *a, enum sv_digest alg)
 {
         return a && OBJ_obj2nid(a->algorithm) == EVP_MD_get_type(sv_ossl_md(alg));
 }
 
 /* RFC 4055 section 3.1; the mask function's own digest is inside its parameters. */
-static bool pss_is(const RSA_PSS_PARAMS *pss, enum sv_digest alg)
+static bool is_pss_with(const RSA_PSS_PARAMS *pss, enum sv_digest alg)
 {
         const X509_ALGOR *mask = pss->maskGenAlgorithm;
         X509_ALGOR *inner;
         bool ok;
 
         if (!mask || OBJ_obj2nid(mask->algorithm) != NID_mgf1 ||
-            !is_digest(pss->hashAlgorithm, alg) || !pss->saltLength)
+            !is_digest_algor(pss->hashAlgorithm, alg) || !pss->saltLength)
                 return false;
         inner = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(X509_ALGOR), mask->parameter);
-        ok = is_digest(inner, alg) &&
+        ok = is_digest_algor(inner, alg) &&
              ASN1_INTEGER_get(pss->saltLength) == (long)sv_digest_size(alg);
         X509_ALGOR_free(inner);
         return ok;
@@ -311,7 +313,7 @@ bool sv_cert_is_pss(const struct sv_cert *c, enum sv_digest alg)
         if (OBJ_obj2nid(sig->algorithm) != NID_rsassaPss)
                 return false;
         pss = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS), sig->parameter);
-        ok = pss && pss_is(pss, alg);
+        ok = pss && is_pss_with(pss, alg);
         RSA_PSS_PARAMS_free(pss);
         return ok;
 }

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-static int wrong(const struct sv_json *o, const char *member, const char *expected,
-                 const char *check, struct sv_err *err)
+static int fail_json_member(const struct sv_json *o, const char *member, const char *expected,
+                            const char *check, struct sv_err *err)
 {
         const struct sv_json *found = sv_json_get(o, member);
         char name[64];
@@ -23,7 +23,7 @@ int sv_json_need_str(const struct sv_json *o, const char *member, const char **o
         const char *s = sv_json_str(sv_json_get(o, member));
 
         if (!s)
-                return wrong(o, member, "a string (without NUL)", check, err);
+                return fail_json_member(o, member, "a string (without NUL)", check, err);
         *out = s;
         return 0;
 }
@@ -34,7 +34,7 @@ int sv_json_need_obj(const struct sv_json *o, const char *member, struct sv_json
         struct sv_json *v = sv_json_get(o, member);
 
         if (sv_json_type(v) != SV_JSON_OBJECT)
-                return wrong(o, member, "an object", check, err);
+                return fail_json_member(o, member, "an object", check, err);
         *out = v;
         return 0;
 }
@@ -45,7 +45,7 @@ int sv_json_need_array(const struct sv_json *o, const char *member, struct sv_js
         struct sv_json *v = sv_json_get(o, member);
 
         if (sv_json_type(v) != SV_JSON_ARRAY)
-                return wrong(o, member, "an array", check, err);
+                return fail_json_member(o, member, "an array", check, err);
         *out = v;
         return 0;
 }
@@ -59,7 +59,7 @@ int sv_json_need_int(const struct sv_json *o, const char *member, int64_t min, i
         snprintf(expected, sizeof(expected), "a whole number from %lld to %lld", (long long)min,
                  (long long)max);
         if (sv_json_type(v) != SV_JSON_INT)
-                return wrong(o, member, expected, check, err);
+                return fail_json_member(o, member, expected, check, err);
         if (sv_json_int(v, 0) < min || sv_json_int(v, 0) > max) {
                 char name[64];
 
@@ -71,10 +71,10 @@ int sv_json_need_int(const struct sv_json *o, const char *member, int64_t min, i
         return 0;
 }
 
-static int need_coded(const struct sv_json *o, const char *member, struct sv_buf *out,
-                      const char *check, struct sv_err *err,
-                      int (*decode)(struct sv_bytes, struct sv_buf *, const char *,
-                                    struct sv_err *))
+static int decode_member(const struct sv_json *o, const char *member, struct sv_buf *out,
+                         const char *check, struct sv_err *err,
+                         int (*decode)(struct sv_bytes, struct sv_buf *, const char *,
+                                       struct sv_err *))
 {
         const char *s = NULL;
         char name[64];
@@ -90,19 +90,19 @@ static int need_coded(const struct sv_json *o, const char *member, struct sv_buf
 int sv_json_need_b64(const struct sv_json *o, const char *member, struct sv_buf *out,
                      const char *check, struct sv_err *err)
 {
-        return need_coded(o, member, out, check, err, sv_unbase64);
+        return decode_member(o, member, out, check, err, sv_unbase64);
 }
 
 int sv_json_need_b64url(const struct sv_json *o, const char *member, struct sv_buf *out,
                         const char *check, struct sv_err *err)
 {
-        return need_coded(o, member, out, check, err, sv_unbase64url);
+        return decode_member(o, member, out, check, err, sv_unbase64url);
 }
 
 int sv_json_need_hex(const struct sv_json *o, const char *member, struct sv_buf *out,
                      const char *check, struct sv_err *err)
 {
-        return need_coded(o, member, out, check, err, sv_unhex);
+        return decode_member(o, member, out, check, err, sv_unhex);
 }
 
 struct only {
@@ -110,7 +110,8 @@ struct only {
         const char *check;
 };
 
-static int only_one(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int check_member_known(void *arg, const char *name, struct sv_json *value,
+                              struct sv_err *err)
 {
         const struct only *o = arg;
         char check[64];
@@ -127,5 +128,5 @@ int sv_json_only(const struct sv_json *o, const char *const *names, const char *
 {
         struct only arg = {names, check};
 
-        return sv_json_each(o, only_one, &arg, err);
+        return sv_json_each(o, check_member_known, &arg, err);
 }

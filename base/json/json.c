@@ -3,7 +3,6 @@
  * is base/json/json-write.c. */
 #include "base/json/json.h"
 
-#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,7 @@ struct sv_json *sv_json_ref(struct sv_json *j)
         return wrap(json_object_get(obj(j)));
 }
 
-static size_t count_members(json_object *o)
+static size_t count_json_members(json_object *o)
 {
         size_t n = 0;
 
@@ -36,17 +35,17 @@ static size_t count_members(json_object *o)
                 json_object_object_foreach(o, name, child)
                 {
                         (void)name;
-                        n += 1 + count_members(child);
+                        n += 1 + count_json_members(child);
                 }
         } else if (json_object_is_type(o, json_type_array)) {
                 for (size_t i = 0; i < json_object_array_length(o); i++)
-                        n += count_members(json_object_array_get_idx(o, i));
+                        n += count_json_members(json_object_array_get_idx(o, i));
         }
         return n;
 }
 
-static int syntax_error(struct sv_bytes text, const struct sv_jsonscan *scan, const char *check,
-                        struct sv_err *err)
+static int fail_json_syntax(struct sv_bytes text, const struct sv_jsonscan *scan, const char *check,
+                            struct sv_err *err)
 {
         unsigned line, column;
 
@@ -64,7 +63,7 @@ int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out,
 
         snprintf(name, sizeof(name), "%s.json", check);
         if (sv_jsonscan(text, NULL, &scan) < 0)
-                return syntax_error(text, &scan, name, err);
+                return fail_json_syntax(text, &scan, name, err);
         tok = json_tokener_new_ex(SV_JSON_DEPTH_MAX + 1);
         if (!tok)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory");
@@ -83,7 +82,7 @@ int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out,
         json_tokener_free(tok);
         /* json-c keeps the last of several members with one name: then the tree holds fewer than
          * the text. */
-        if (count_members(o) != scan.members) {
+        if (count_json_members(o) != scan.members) {
                 json_object_put(o);
                 return sv_fail(err, SV_FORMAT, name,
                                "an object has two members with the same name; which one is meant "

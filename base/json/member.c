@@ -26,7 +26,7 @@ int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const 
 }
 
 /* "found …" for messages: short, printable. */
-static void describe(const struct sv_json *j, char *out, size_t n)
+static void describe_json(const struct sv_json *j, char *out, size_t n)
 {
         const char *s = sv_json_str(j);
         char clean[64];
@@ -58,12 +58,13 @@ struct place {
         void *base;
 };
 
-static int bad_value(const struct place *p, const char *pointer, const struct sv_member *row,
-                     const struct sv_json *j, struct sv_err *err)
+static int fail_member_value(const struct place *p, const char *pointer,
+                             const struct sv_member *row, const struct sv_json *j,
+                             struct sv_err *err)
 {
         char found[96], check[64];
 
-        describe(j, found, sizeof(found));
+        describe_json(j, found, sizeof(found));
         snprintf(check, sizeof(check), "%s.%s", p->check, row->name);
         return sv_member_fail(p->r, pointer, check, err,
                               "expected %s, found %s; correct it or remove \"%s\"%s", row->expected,
@@ -73,7 +74,7 @@ static int bad_value(const struct place *p, const char *pointer, const struct sv
 
 /* --- the nearest known name, for people who mistype --- */
 
-static unsigned distance(const char *a, const char *b)
+static unsigned count_name_edits(const char *a, const char *b)
 {
         unsigned row[32], n = (unsigned)strlen(b);
 
@@ -99,14 +100,15 @@ static unsigned distance(const char *a, const char *b)
         return row[n];
 }
 
-static int unknown(const struct place *p, const char *name, const char *pointer, struct sv_err *err)
+static int fail_unknown_member(const struct place *p, const char *name, const char *pointer,
+                               struct sv_err *err)
 {
         const char *nearest = NULL;
         unsigned best = 4;
         char check[64], list[256] = "";
 
         for (const struct sv_member *row = p->rows; row->name; row++) {
-                unsigned d = distance(name, row->name);
+                unsigned d = count_name_edits(name, row->name);
                 size_t n = strlen(list);
 
                 if (d < best) {
@@ -125,23 +127,23 @@ static int unknown(const struct place *p, const char *name, const char *pointer,
 
 /* --- values --- */
 
-static char *absolute(const struct place *p, const char *path)
+static char *make_absolute_path(const struct place *p, const char *path)
 {
         return *path == '/' ? sv_asprintf("%s", path) : sv_asprintf("%s/%s", p->r->dir, path);
 }
 
-static bool path_ok(const char *s)
+static bool is_plain_path(const char *s)
 {
         return s && *s && sv_m_line(s) && strlen(s) < 2048;
 }
 
-static int read_set(const struct place *p, const struct sv_member *row, const struct sv_json *j,
-                    const char *pointer, struct sv_err *err)
+static int read_member_set(const struct place *p, const struct sv_member *row,
+                           const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         unsigned *out = (unsigned *)((char *)p->base + row->at), set = 0;
 
         if (sv_json_type(j) != SV_JSON_ARRAY)
-                return bad_value(p, pointer, row, j, err);
+                return fail_member_value(p, pointer, row, j, err);
         for (size_t i = 0; i < sv_json_len(j); i++) {
                 const char *name = sv_json_str(sv_json_at(j, i));
                 unsigned n = 0;
@@ -151,7 +153,7 @@ static int read_set(const struct place *p, const struct sv_member *row, const st
                 if (!row->names[n] || set & 1u << n) {
                         SV_STR at = sv_asprintf("%s/%zu", pointer, i);
 
-                        return bad_value(p, at, row, sv_json_at(j, i), err);
+                        return fail_member_value(p, at, row, sv_json_at(j, i), err);
                 }
                 set |= 1u << n;
         }
@@ -159,15 +161,15 @@ static int read_set(const struct place *p, const struct sv_member *row, const st
         return 0;
 }
 
-static int read_paths(const struct place *p, const struct sv_member *row, const struct sv_json *j,
-                      const char *pointer, struct sv_err *err)
+static int read_path_list(const struct place *p, const struct sv_member *row,
+                          const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         char ***list = (char ***)((char *)p->base + row->at);
         size_t *count = (size_t *)((char *)p->base + row->count);
         size_t n = sv_json_len(j);
 
         if (sv_json_type(j) != SV_JSON_ARRAY || n > 64)
-                return bad_value(p, pointer, row, j, err);
+                return fail_member_value(p, pointer, row, j, err);
         *list = calloc(n + 1, sizeof(**list));
         if (!*list)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
@@ -175,15 +177,15 @@ static int read_paths(const struct place *p, const struct sv_member *row, const 
                 SV_STR at = sv_asprintf("%s/%zu", pointer, i);
                 const char *s = sv_json_str(sv_json_at(j, i));
 
-                if (!path_ok(s))
-                        return bad_value(p, at, row, sv_json_at(j, i), err);
-                (*list)[(*count)++] = absolute(p, s);
+                if (!is_plain_path(s))
+                        return fail_member_value(p, at, row, sv_json_at(j, i), err);
+                (*list)[(*count)++] = make_absolute_path(p, s);
         }
         return 0;
 }
 
-static int read_list(const struct place *p, const struct sv_member *row, const struct sv_json *j,
-                     const char *pointer, struct sv_err *err)
+static int read_object_list(const struct place *p, const struct sv_member *row,
+                            const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         void **list = (void **)((char *)p->base + row->at);
         size_t *count = (size_t *)((char *)p->base + row->count);
@@ -191,7 +193,7 @@ static int read_list(const struct place *p, const struct sv_member *row, const s
         char check[64];
 
         if (sv_json_type(j) != SV_JSON_ARRAY || n > row->max)
-                return bad_value(p, pointer, row, j, err);
+                return fail_member_value(p, pointer, row, j, err);
         snprintf(check, sizeof(check), "%s.%s", p->check, row->name);
         *list = calloc(n + 1, row->size);
         if (!*list)
@@ -201,7 +203,7 @@ static int read_list(const struct place *p, const struct sv_member *row, const s
 
                 (*count)++;
                 if (sv_json_type(sv_json_at(j, i)) != SV_JSON_OBJECT)
-                        return bad_value(p, at, row, sv_json_at(j, i), err);
+                        return fail_member_value(p, at, row, sv_json_at(j, i), err);
                 if (sv_member_read(p->r, sv_json_at(j, i), at, check, row->part,
                                    (char *)*list + i * row->size, err) < 0)
                         return -1;
@@ -209,24 +211,24 @@ static int read_list(const struct place *p, const struct sv_member *row, const s
         return 0;
 }
 
-static int read_size(const struct place *p, const struct sv_member *row, const struct sv_json *j,
-                     const char *pointer, struct sv_err *err)
+static int read_member_size(const struct place *p, const struct sv_member *row,
+                            const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         uint64_t v = 0;
 
         if (sv_json_type(j) == SV_JSON_INT && sv_json_int(j, 0) > 0)
                 v = (uint64_t)sv_json_int(j, 0);
         else if (!sv_json_str(j) || sv_parse_size(sv_json_str(j), &v, "guest.size", NULL) < 0)
-                return bad_value(p, pointer, row, j, err);
+                return fail_member_value(p, pointer, row, j, err);
         if (v < row->min || v > row->max || v % (1u << 20))
-                return bad_value(p, pointer, row, j, err);
+                return fail_member_value(p, pointer, row, j, err);
         *(uint64_t *)((char *)p->base + row->at) = v;
         return 0;
 }
 
 /* Bit masks are written in hexadecimal, which JSON has only as text. */
-static int read_u64(const struct place *p, const struct sv_member *row, const struct sv_json *j,
-                    const char *pointer, struct sv_err *err)
+static int read_member_u64(const struct place *p, const struct sv_member *row,
+                           const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         uint64_t v = 0;
         bool ok = true;
@@ -237,25 +239,25 @@ static int read_u64(const struct place *p, const struct sv_member *row, const st
                 ok = sv_json_str(j) &&
                      sv_parse_u64(sv_json_str(j), UINT64_MAX, &v, "guest.number", NULL) == 0;
         if (!ok || v < row->min || v > row->max)
-                return bad_value(p, pointer, row, j, err);
+                return fail_member_value(p, pointer, row, j, err);
         *(uint64_t *)((char *)p->base + row->at) = v;
         return 0;
 }
 
-static int read_text(const struct place *p, const struct sv_member *row, const struct sv_json *j,
-                     const char *pointer, struct sv_err *err)
+static int read_member_text(const struct place *p, const struct sv_member *row,
+                            const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         char **out = (char **)((char *)p->base + row->at);
         const char *s = sv_json_str(j);
 
-        if (row->kind == SV_M_PATH ? !path_ok(s) : !s || (row->ok && !row->ok(s)))
-                return bad_value(p, pointer, row, j, err);
-        *out = row->kind == SV_M_PATH ? absolute(p, s) : sv_asprintf("%s", s);
+        if (row->kind == SV_M_PATH ? !is_plain_path(s) : !s || (row->ok && !row->ok(s)))
+                return fail_member_value(p, pointer, row, j, err);
+        *out = row->kind == SV_M_PATH ? make_absolute_path(p, s) : sv_asprintf("%s", s);
         return 0;
 }
 
-static int read_value(const struct place *p, const struct sv_member *row, struct sv_json *j,
-                      const char *pointer, struct sv_err *err)
+static int read_member_value(const struct place *p, const struct sv_member *row, struct sv_json *j,
+                             const char *pointer, struct sv_err *err)
 {
         char *out = (char *)p->base + row->at;
         char check[64];
@@ -263,52 +265,52 @@ static int read_value(const struct place *p, const struct sv_member *row, struct
 
         switch (row->kind) {
         case SV_M_IGNORE:
-                return sv_json_str(j) ? 0 : bad_value(p, pointer, row, j, err);
+                return sv_json_str(j) ? 0 : fail_member_value(p, pointer, row, j, err);
         case SV_M_TEXT:
         case SV_M_PATH:
-                return read_text(p, row, j, pointer, err);
+                return read_member_text(p, row, j, pointer, err);
         case SV_M_SET:
-                return read_set(p, row, j, pointer, err);
+                return read_member_set(p, row, j, pointer, err);
         case SV_M_PATHS:
-                return read_paths(p, row, j, pointer, err);
+                return read_path_list(p, row, j, pointer, err);
         case SV_M_LIST:
-                return read_list(p, row, j, pointer, err);
+                return read_object_list(p, row, j, pointer, err);
         case SV_M_U64:
-                return read_u64(p, row, j, pointer, err);
+                return read_member_u64(p, row, j, pointer, err);
         case SV_M_SIZE:
-                return read_size(p, row, j, pointer, err);
+                return read_member_size(p, row, j, pointer, err);
         case SV_M_BOOL:
                 if (sv_json_type(j) != SV_JSON_BOOL)
-                        return bad_value(p, pointer, row, j, err);
+                        return fail_member_value(p, pointer, row, j, err);
                 *(bool *)out = sv_json_bool(j, false);
                 return 0;
         case SV_M_UNSIGNED:
                 v = sv_json_int(j, -1);
                 if (sv_json_type(j) != SV_JSON_INT || v < (int64_t)row->min ||
                     v > (int64_t)row->max)
-                        return bad_value(p, pointer, row, j, err);
+                        return fail_member_value(p, pointer, row, j, err);
                 *(unsigned *)out = (unsigned)v;
                 return 0;
         case SV_M_UUID:
                 if (!sv_json_str(j) ||
                     sv_parse_uuid(sv_json_str(j), (uint8_t *)out, "guest.uuid", NULL) < 0)
-                        return bad_value(p, pointer, row, j, err);
+                        return fail_member_value(p, pointer, row, j, err);
                 return 0;
         case SV_M_PART:
                 if (sv_json_type(j) != SV_JSON_OBJECT)
-                        return bad_value(p, pointer, row, j, err);
+                        return fail_member_value(p, pointer, row, j, err);
                 snprintf(check, sizeof(check), "%s.%s", p->check, row->name);
                 return sv_member_read(p->r, j, pointer, check, row->part, p->base, err);
         case SV_M_ANY_OBJECT:
                 if (sv_json_type(j) != SV_JSON_OBJECT)
-                        return bad_value(p, pointer, row, j, err);
+                        return fail_member_value(p, pointer, row, j, err);
                 *(struct sv_json **)out = sv_json_ref(j);
                 return 0;
         }
         return 0;
 }
 
-static char *child_pointer(const char *pointer, const char *name)
+static char *make_child_pointer(const char *pointer, const char *name)
 {
         SV_BUF text = SV_BUF_NULL;
 
@@ -323,15 +325,15 @@ static char *child_pointer(const char *pointer, const char *name)
         return sv_asprintf("%s", sv_buf_str(&text));
 }
 
-static int each(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int read_one_member(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         const struct place *p = arg;
-        SV_STR pointer = child_pointer(p->pointer, name);
+        SV_STR pointer = make_child_pointer(p->pointer, name);
 
         for (const struct sv_member *row = p->rows; row->name; row++)
                 if (!strcmp(row->name, name))
-                        return read_value(p, row, value, pointer, err);
-        return unknown(p, name, pointer, err);
+                        return read_member_value(p, row, value, pointer, err);
+        return fail_unknown_member(p, name, pointer, err);
 }
 
 int sv_member_read(const struct sv_member_reader *r, const struct sv_json *obj, const char *pointer,
@@ -339,7 +341,7 @@ int sv_member_read(const struct sv_member_reader *r, const struct sv_json *obj, 
 {
         struct place p = {r, rows, pointer, check, base};
 
-        if (sv_json_each(obj, each, &p, err) < 0)
+        if (sv_json_each(obj, read_one_member, &p, err) < 0)
                 return -1;
         for (; rows->name; rows++) {
                 char name[64];

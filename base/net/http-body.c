@@ -10,7 +10,7 @@
 enum { SIZE, SIZE_LF, DATA, DATA_CR, DATA_LF, END_CR, END_LF };
 
 /* 1*DIGIT, and nothing that overflows or exceeds the limit. */
-static int parse_length(const char *text, uint64_t *out, struct sv_err *err)
+static int parse_content_length(const char *text, uint64_t *out, struct sv_err *err)
 {
         uint64_t v = 0;
         size_t n = 0;
@@ -51,7 +51,7 @@ int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, s
                 b->chunked = true;
                 return 0;
         }
-        if (length && parse_length(length, &b->left, err) < 0)
+        if (length && parse_content_length(length, &b->left, err) < 0)
                 return -1;
         if (bodiless && b->left)
                 return sv_fail(err, SV_FORMAT, "http.length", "an answer %d cannot have a body",
@@ -63,7 +63,7 @@ int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, s
         return 0;
 }
 
-static int hex_digit(uint8_t c)
+static int get_chunk_digit(uint8_t c)
 {
         return c >= '0' && c <= '9'   ? c - '0'
                : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -75,7 +75,7 @@ static int hex_digit(uint8_t c)
  * us sends them. */
 static int feed_framing(struct sv_http_body *b, uint8_t c, size_t so_far, struct sv_err *err)
 {
-        int digit = hex_digit(c);
+        int digit = get_chunk_digit(c);
 
         if (b->state == SIZE && digit >= 0 && b->digits < 8) {
                 b->left = b->left * 16 + (unsigned)digit;

@@ -12,7 +12,7 @@
 
 /* Offset just behind the blank line, 0 while it has not come. `from`: how much was looked at
  * before. */
-static size_t head_end(struct sv_bytes b, size_t from)
+static size_t find_head_end(struct sv_bytes b, size_t from)
 {
         for (size_t i = from > 3 ? from - 3 : 0; i + 4 <= b.n; i++)
                 if (!memcmp(b.p + i, "\r\n\r\n", 4))
@@ -21,8 +21,8 @@ static size_t head_end(struct sv_bytes b, size_t from)
 }
 
 /* Reads through the end of the head; what came behind it stays in `in` after *head bytes. */
-static int read_head(struct sv_tls *t, struct sv_buf *chunk, struct sv_buf *in, size_t *head,
-                     bool *closed, struct sv_err *err)
+static int read_http_head(struct sv_tls *t, struct sv_buf *chunk, struct sv_buf *in, size_t *head,
+                          bool *closed, struct sv_err *err)
 {
         *head = 0;
         while (!*head) {
@@ -42,7 +42,7 @@ static int read_head(struct sv_tls *t, struct sv_buf *chunk, struct sv_buf *in, 
                 sv_buf_put(in, sv_bytes(chunk->p, (size_t)got));
                 if (sv_buf_ok(in, "an HTTP head", err) < 0)
                         return -1;
-                *head = head_end(sv_buf_bytes(in), before);
+                *head = find_head_end(sv_buf_bytes(in), before);
                 if ((*head ? *head : in->n) > SV_HTTP_HEAD_MAX)
                         return sv_fail(err, SV_FORMAT, "http.head",
                                        "the head is longer than %u bytes", SV_HTTP_HEAD_MAX);
@@ -50,8 +50,8 @@ static int read_head(struct sv_tls *t, struct sv_buf *chunk, struct sv_buf *in, 
         return 0;
 }
 
-static int read_body(struct sv_tls *t, struct sv_buf *chunk, struct sv_bytes first,
-                     struct sv_http_msg *m, struct sv_err *err)
+static int read_http_body(struct sv_tls *t, struct sv_buf *chunk, struct sv_bytes first,
+                          struct sv_http_msg *m, struct sv_err *err)
 {
         struct sv_http_body b;
         size_t used = 0;
@@ -93,7 +93,7 @@ static int read_message(struct sv_tls *t, bool request, void (*prepare)(struct s
         sv_buf_grow(&chunk, CHUNK_SIZE);
         if (sv_buf_ok(&chunk, "what is read from the network", err) < 0)
                 return -1;
-        if (read_head(t, &chunk, &in, &head, closed, err) < 0)
+        if (read_http_head(t, &chunk, &in, &head, closed, err) < 0)
                 return -1;
         if (*closed)
                 return 0;
@@ -102,7 +102,7 @@ static int read_message(struct sv_tls *t, bool request, void (*prepare)(struct s
         m.body.max = SV_HTTP_BODY_MAX;
         if (prepare)
                 prepare(&m);
-        if (read_body(t, &chunk, sv_bytes(in.p + head, in.n - head), &m, err) < 0)
+        if (read_http_body(t, &chunk, sv_bytes(in.p + head, in.n - head), &m, err) < 0)
                 return -1;
         *out = m;
         memset(&m, 0, sizeof(m));

@@ -69,13 +69,13 @@ static bool is_field_value(struct sv_bytes b)
         return true;
 }
 
-static char *copy_text(struct sv_bytes b)
+static char *copy_bytes_text(struct sv_bytes b)
 {
         return sv_asprintf("%.*s", (int)b.n, b.n ? (const char *)b.p : "");
 }
 
-static int add_field(struct sv_http_msg *m, struct sv_bytes name, struct sv_bytes value,
-                     struct sv_err *err)
+static int add_http_field(struct sv_http_msg *m, struct sv_bytes name, struct sv_bytes value,
+                          struct sv_err *err)
 {
         if (m->n_fields == SV_HTTP_FIELDS_MAX)
                 return sv_fail(err, SV_FORMAT, "http.head", "more than %d header fields",
@@ -84,19 +84,19 @@ static int add_field(struct sv_http_msg *m, struct sv_bytes name, struct sv_byte
                 return sv_fail(err, SV_FORMAT, "http.head",
                                "header field %zu has a name or value with forbidden bytes",
                                m->n_fields + 1);
-        m->fields[m->n_fields].name = copy_text(name);
-        m->fields[m->n_fields].value = copy_text(value);
+        m->fields[m->n_fields].name = copy_bytes_text(name);
+        m->fields[m->n_fields].value = copy_bytes_text(value);
         m->n_fields++;
         return 0;
 }
 
 int sv_http_add(struct sv_http_msg *m, const char *name, const char *value, struct sv_err *err)
 {
-        return add_field(m, sv_bytes_str(name), sv_bytes_str(value), err);
+        return add_http_field(m, sv_bytes_str(name), sv_bytes_str(value), err);
 }
 
 /* The next line without its CRLF. */
-static int next_line(struct sv_rd *r, struct sv_bytes *line, struct sv_err *err)
+static int read_crlf_line(struct sv_rd *r, struct sv_bytes *line, struct sv_err *err)
 {
         struct sv_rd look = *r;
         struct sv_bytes rest = sv_rd_rest(&look);
@@ -112,7 +112,7 @@ static int next_line(struct sv_rd *r, struct sv_bytes *line, struct sv_err *err)
 }
 
 /* The bytes up to the next `sep`; everything when there is none. */
-static struct sv_bytes cut(struct sv_bytes *from, char sep)
+static struct sv_bytes cut_at(struct sv_bytes *from, char sep)
 {
         const uint8_t *at = from->n ? memchr(from->p, sep, from->n) : NULL;
         struct sv_bytes first = at ? sv_bytes(from->p, (size_t)(at - from->p)) : *from;
@@ -122,15 +122,15 @@ static struct sv_bytes cut(struct sv_bytes *from, char sep)
         return first;
 }
 
-static bool is_text(struct sv_bytes b, const char *s)
+static bool equals_text(struct sv_bytes b, const char *s)
 {
         return b.n == strlen(s) && !memcmp(b.p, s, b.n);
 }
 
 static int parse_request_line(struct sv_bytes line, struct sv_http_msg *m, struct sv_err *err)
 {
-        struct sv_bytes method = cut(&line, ' ');
-        struct sv_bytes target = cut(&line, ' ');
+        struct sv_bytes method = cut_at(&line, ' ');
+        struct sv_bytes target = cut_at(&line, ' ');
 
         if (!is_token(method) || method.n > 16)
                 return sv_fail(err, SV_FORMAT, "http.head",
@@ -142,19 +142,19 @@ static int parse_request_line(struct sv_bytes line, struct sv_http_msg *m, struc
                 if (target.p[i] < 0x21 || target.p[i] > 0x7e || target.p[i] == '#')
                         return sv_fail(err, SV_FORMAT, "http.head",
                                        "the request target holds a forbidden byte");
-        if (!is_text(line, "HTTP/1.1"))
+        if (!equals_text(line, "HTTP/1.1"))
                 return sv_fail(err, SV_FORMAT, "http.version", "the request is not HTTP/1.1");
-        m->method = copy_text(method);
-        m->target = copy_text(target);
+        m->method = copy_bytes_text(method);
+        m->target = copy_bytes_text(target);
         return 0;
 }
 
 static int parse_status_line(struct sv_bytes line, struct sv_http_msg *m, struct sv_err *err)
 {
-        struct sv_bytes version = cut(&line, ' ');
-        struct sv_bytes code = cut(&line, ' ');
+        struct sv_bytes version = cut_at(&line, ' ');
+        struct sv_bytes code = cut_at(&line, ' ');
 
-        if (!is_text(version, "HTTP/1.1"))
+        if (!equals_text(version, "HTTP/1.1"))
                 return sv_fail(err, SV_FORMAT, "http.version", "the answer is not HTTP/1.1");
         if (code.n != 3 || code.p[0] < '1' || code.p[0] > '5')
                 return sv_fail(err, SV_FORMAT, "http.head",
@@ -167,14 +167,14 @@ static int parse_status_line(struct sv_bytes line, struct sv_http_msg *m, struct
         if (!is_field_value(line))
                 return sv_fail(err, SV_FORMAT, "http.head",
                                "the reason phrase holds a forbidden byte");
-        m->reason = copy_text(line);
+        m->reason = copy_bytes_text(line);
         return 0;
 }
 
-static int parse_field(struct sv_bytes line, struct sv_http_msg *m, struct sv_err *err)
+static int parse_field_line(struct sv_bytes line, struct sv_http_msg *m, struct sv_err *err)
 {
         struct sv_bytes value = line;
-        struct sv_bytes name = cut(&value, ':');
+        struct sv_bytes name = cut_at(&value, ':');
 
         if (line.p[0] == ' ' || line.p[0] == '\t')
                 return sv_fail(err, SV_FORMAT, "http.fold",
@@ -186,10 +186,10 @@ static int parse_field(struct sv_bytes line, struct sv_http_msg *m, struct sv_er
                 value = sv_bytes(value.p + 1, value.n - 1);
         while (value.n && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\t'))
                 value.n--;
-        return add_field(m, name, value, err);
+        return add_http_field(m, name, value, err);
 }
 
-static int check_singular(const struct sv_http_msg *m, bool request, struct sv_err *err)
+static int check_single_fields(const struct sv_http_msg *m, bool request, struct sv_err *err)
 {
         for (const char *const *name = singular; *name; name++) {
                 size_t n = 0;
@@ -215,20 +215,20 @@ int sv_http_parse_head(struct sv_bytes head, bool request, struct sv_http_msg *o
         if (head.n > SV_HTTP_HEAD_MAX)
                 return sv_fail(err, SV_FORMAT, "http.head", "the head is longer than %u bytes",
                                SV_HTTP_HEAD_MAX);
-        if (next_line(&r, &line, err) < 0)
+        if (read_crlf_line(&r, &line, err) < 0)
                 return -1;
         if ((request ? parse_request_line(line, &m, err) : parse_status_line(line, &m, err)) < 0)
                 return -1;
         for (;;) {
-                if (next_line(&r, &line, err) < 0)
+                if (read_crlf_line(&r, &line, err) < 0)
                         return -1;
                 if (!line.n)
                         break;
-                if (parse_field(line, &m, err) < 0)
+                if (parse_field_line(line, &m, err) < 0)
                         return -1;
         }
         if (sv_rd_done(&r, "http.head", "the head", err) < 0 ||
-            check_singular(&m, request, err) < 0)
+            check_single_fields(&m, request, err) < 0)
                 return -1;
         *out = m;
         memset(&m, 0, sizeof(m));

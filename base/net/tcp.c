@@ -34,7 +34,7 @@ int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err)
         }
 }
 
-static int connect_one(const struct addrinfo *a, int timeout_ms)
+static int connect_address(const struct addrinfo *a, int timeout_ms)
 {
         int fd =
                 socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
@@ -78,14 +78,14 @@ int sv_tcp_connect(const char *host, const char *port, int timeout_ms, struct sv
                 return sv_fail(err, SV_SYSTEM, "net.resolve", "cannot find the address of %s: %s",
                                host, gai_strerror(rc));
         for (a = list; a && fd < 0; a = a->ai_next)
-                fd = connect_one(a, timeout_ms);
+                fd = connect_address(a, timeout_ms);
         if (fd < 0)
                 sv_fail_errno(err, "net.connect", "cannot connect to %s port %s", host, port);
         freeaddrinfo(list);
         return fd;
 }
 
-static int listen_one(const struct addrinfo *a)
+static int listen_address(const struct addrinfo *a)
 {
         int fd =
                 socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
@@ -119,7 +119,7 @@ int sv_tcp_listen(const char *address, uint16_t *port, struct sv_err *err)
                 return sv_fail(err, SV_USAGE, "net.address",
                                "cannot listen on '%s': %s (give an IP address)", address,
                                gai_strerror(rc));
-        fd = listen_one(a);
+        fd = listen_address(a);
         freeaddrinfo(a);
         if (fd < 0)
                 return sv_fail_errno(err, "net.listen", "cannot listen on %s port %u", address,

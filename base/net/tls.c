@@ -39,7 +39,7 @@ struct sv_tls {
 
 /* --- the socket --- */
 
-static int wait_for(struct sv_tls *t, short events, struct sv_err *err)
+static int wait_for_socket(struct sv_tls *t, short events, struct sv_err *err)
 {
         int ms = SV_HTTP_TIMEOUT_MS;
 
@@ -55,7 +55,7 @@ static int wait_for(struct sv_tls *t, short events, struct sv_err *err)
         return sv_net_wait(t->fd, events, ms, err);
 }
 
-static long sock_read(struct sv_tls *t, void *out, size_t n, struct sv_err *err)
+static long read_socket(struct sv_tls *t, void *out, size_t n, struct sv_err *err)
 {
         for (;;) {
                 ssize_t got = recv(t->fd, out, n, 0);
@@ -66,12 +66,12 @@ static long sock_read(struct sv_tls *t, void *out, size_t n, struct sv_err *err)
                         continue;
                 if (errno != EAGAIN && errno != EWOULDBLOCK)
                         return sv_fail_errno(err, "tls.read", "the connection broke");
-                if (wait_for(t, POLLIN, err) < 0)
+                if (wait_for_socket(t, POLLIN, err) < 0)
                         return -1;
         }
 }
 
-static long sock_write(struct sv_tls *t, const void *data, size_t n, struct sv_err *err)
+static long write_socket(struct sv_tls *t, const void *data, size_t n, struct sv_err *err)
 {
         for (;;) {
                 ssize_t put = send(t->fd, data, n, MSG_NOSIGNAL);
@@ -82,30 +82,30 @@ static long sock_write(struct sv_tls *t, const void *data, size_t n, struct sv_e
                         continue;
                 if (errno != EAGAIN && errno != EWOULDBLOCK)
                         return sv_fail_errno(err, "tls.write", "the connection broke");
-                if (wait_for(t, POLLOUT, err) < 0)
+                if (wait_for_socket(t, POLLOUT, err) < 0)
                         return -1;
         }
 }
 
 /* A BIO of our own, so that OpenSSL's reads and writes wait with our timeouts and never raise
  * SIGPIPE. */
-static int bio_read(BIO *b, char *out, int n)
+static int read_bio(BIO *b, char *out, int n)
 {
         struct sv_tls *t = BIO_get_data(b);
-        long got = n > 0 ? sock_read(t, out, (size_t)n, &t->fault) : 0;
+        long got = n > 0 ? read_socket(t, out, (size_t)n, &t->fault) : 0;
 
         t->eof = n > 0 && got == 0;
         return (int)got;
 }
 
-static int bio_write(BIO *b, const char *data, int n)
+static int write_bio(BIO *b, const char *data, int n)
 {
         struct sv_tls *t = BIO_get_data(b);
 
-        return n > 0 ? (int)sock_write(t, data, (size_t)n, &t->fault) : 0;
+        return n > 0 ? (int)write_socket(t, data, (size_t)n, &t->fault) : 0;
 }
 
-static long bio_ctrl(BIO *b, int cmd, long num, void *ptr)
+static long control_bio(BIO *b, int cmd, long num, void *ptr)
 {
         const struct sv_tls *t = BIO_get_data(b);
 
@@ -124,7 +124,7 @@ static int fail_ssl(struct sv_err *err, enum sv_class class, const char *check, 
         return sv_fail(err, class, check, "%s: %s", what, e ? text : "no reason given");
 }
 
-static bool spki_is(X509 *cert, const uint8_t pin[32])
+static bool matches_spki_pin(X509 *cert, const uint8_t pin[32])
 {
         unsigned char *der = NULL;
         uint8_t digest[32];
@@ -144,13 +144,13 @@ static int verify_pin(X509_STORE_CTX *store, void *arg)
 {
         const struct sv_tls_ctx *ctx = arg;
 
-        if (ctx->pinned && spki_is(X509_STORE_CTX_get0_cert(store), ctx->pin))
+        if (ctx->pinned && matches_spki_pin(X509_STORE_CTX_get0_cert(store), ctx->pin))
                 return 1;
         X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
         return 0;
 }
 
-static struct sv_tls_ctx *new_ctx(bool server, struct sv_err *err)
+static struct sv_tls_ctx *make_tls_ctx(bool server, struct sv_err *err)
 {
         struct sv_tls_ctx *ctx = calloc(1, sizeof(*ctx));
 
@@ -159,8 +159,8 @@ static struct sv_tls_ctx *new_ctx(bool server, struct sv_err *err)
                 ctx->ssl = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
                 ctx->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "sv-tls");
         }
-        if (!ctx || !ctx->ssl || !ctx->bio || !BIO_meth_set_read(ctx->bio, bio_read) ||
-            !BIO_meth_set_write(ctx->bio, bio_write) || !BIO_meth_set_ctrl(ctx->bio, bio_ctrl) ||
+        if (!ctx || !ctx->ssl || !ctx->bio || !BIO_meth_set_read(ctx->bio, read_bio) ||
+            !BIO_meth_set_write(ctx->bio, write_bio) || !BIO_meth_set_ctrl(ctx->bio, control_bio) ||
             !SSL_CTX_set_min_proto_version(ctx->ssl, TLS1_2_VERSION) ||
             !SSL_CTX_set_cipher_list(ctx->ssl, "ECDHE+AESGCM:ECDHE+CHACHA20")) {
                 fail_ssl(err, SV_SYSTEM, "tls.setup", "cannot set TLS up");
@@ -185,7 +185,7 @@ struct sv_tls_ctx *sv_tls_server(const struct sv_certs *chain, const struct sv_k
                 sv_fail(err, SV_USAGE, "tls.setup", "a TLS server needs a certificate and its key");
                 return NULL;
         }
-        ctx = new_ctx(true, err);
+        ctx = make_tls_ctx(true, err);
         if (!ctx)
                 return NULL;
         if (SSL_CTX_use_certificate(ctx->ssl, chain->list[0]->x509) != 1)
@@ -213,7 +213,7 @@ struct sv_tls_ctx *sv_tls_client(struct sv_bytes pin, const struct sv_certs *ca,
                         "would not know whom it talks to");
                 return NULL;
         }
-        ctx = new_ctx(false, err);
+        ctx = make_tls_ctx(false, err);
         if (!ctx)
                 return NULL;
         SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL);
@@ -264,7 +264,7 @@ struct sv_tls *sv_tls_plain(int fd, struct sv_err *err)
         return t;
 }
 
-static struct sv_tls *new_tls(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
+static struct sv_tls *make_tls_stream(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
 {
         struct sv_tls *t = sv_tls_plain(fd, err);
         BIO *bio;
@@ -285,7 +285,7 @@ static struct sv_tls *new_tls(struct sv_tls_ctx *ctx, int fd, struct sv_err *err
 }
 
 /* A name goes into SNI and is matched; an address is matched only. */
-static int set_host(struct sv_tls *t, bool pinned, const char *host, struct sv_err *err)
+static int set_tls_host(struct sv_tls *t, bool pinned, const char *host, struct sv_err *err)
 {
         X509_VERIFY_PARAM *p = SSL_get0_param(t->ssl);
         bool address = X509_VERIFY_PARAM_set1_ip_asc(p, host) == 1;
@@ -326,7 +326,7 @@ static int fail_handshake(struct sv_tls *t, const struct sv_tls_ctx *ctx, const 
         return fail_ssl(err, SV_SYSTEM, "tls.connect", "the TLS handshake failed");
 }
 
-static void describe(struct sv_tls *t)
+static void set_tls_description(struct sv_tls *t)
 {
         snprintf(t->about, sizeof(t->about), "%s %s", SSL_get_version(t->ssl),
                  SSL_get_cipher_name(t->ssl));
@@ -334,13 +334,13 @@ static void describe(struct sv_tls *t)
 
 struct sv_tls *sv_tls_connect(struct sv_tls_ctx *ctx, int fd, const char *host, struct sv_err *err)
 {
-        struct sv_tls *t = new_tls(ctx, fd, err);
+        struct sv_tls *t = make_tls_stream(ctx, fd, err);
         X509 *peer;
 
         if (!t)
                 return NULL;
         ERR_clear_error();
-        if (set_host(t, ctx->pinned, host, err) < 0)
+        if (set_tls_host(t, ctx->pinned, host, err) < 0)
                 goto fail;
         if (SSL_connect(t->ssl) != 1) {
                 fail_handshake(t, ctx, host, err);
@@ -348,12 +348,12 @@ struct sv_tls *sv_tls_connect(struct sv_tls_ctx *ctx, int fd, const char *host, 
         }
         peer = SSL_get0_peer_certificate(t->ssl);
         if (!peer || SSL_get_verify_result(t->ssl) != X509_V_OK ||
-            (ctx->pinned && !spki_is(peer, ctx->pin))) {
+            (ctx->pinned && !matches_spki_pin(peer, ctx->pin))) {
                 sv_fail(err, SV_PROOF, ctx->pinned ? "tls.pin" : "tls.ca",
                         "%s is not the peer that was named", host);
                 goto fail;
         }
-        describe(t);
+        set_tls_description(t);
         return t;
 fail:
         sv_tls_free(t);
@@ -362,7 +362,7 @@ fail:
 
 struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
 {
-        struct sv_tls *t = new_tls(ctx, fd, err);
+        struct sv_tls *t = make_tls_stream(ctx, fd, err);
 
         if (!t)
                 return NULL;
@@ -374,7 +374,7 @@ struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
                 return NULL;
         }
         t->deadline = 0;
-        describe(t);
+        set_tls_description(t);
         return t;
 }
 
@@ -384,7 +384,7 @@ void sv_tls_deadline(struct sv_tls *t, int ms)
 }
 
 /* What SSL_read or SSL_write said with `rc` <= 0; 0 for the end of the stream. */
-static long io_result(struct sv_tls *t, int rc, const char *check, struct sv_err *err)
+static long judge_tls_io(struct sv_tls *t, int rc, const char *check, struct sv_err *err)
 {
         int why = SSL_get_error(t->ssl, rc);
 
@@ -406,10 +406,10 @@ long sv_tls_read(struct sv_tls *t, void *out, size_t n, struct sv_err *err)
         if (n > 1 << 20)
                 n = 1 << 20;
         if (!t->ssl)
-                return sock_read(t, out, n, err);
+                return read_socket(t, out, n, err);
         ERR_clear_error();
         got = SSL_read(t->ssl, out, (int)n);
-        return got > 0 ? got : io_result(t, got, "tls.read", err);
+        return got > 0 ? got : judge_tls_io(t, got, "tls.read", err);
 }
 
 int sv_tls_write(struct sv_tls *t, struct sv_bytes data, struct sv_err *err)
@@ -422,9 +422,9 @@ int sv_tls_write(struct sv_tls *t, struct sv_bytes data, struct sv_err *err)
                         ERR_clear_error();
                         put = SSL_write(t->ssl, data.p, (int)piece);
                         if (put <= 0)
-                                put = io_result(t, (int)put, "tls.write", err);
+                                put = judge_tls_io(t, (int)put, "tls.write", err);
                 } else {
-                        put = sock_write(t, data.p, piece, err);
+                        put = write_socket(t, data.p, piece, err);
                 }
                 if (put < 0)
                         return -1;

@@ -3,7 +3,6 @@
 #include "base/program/memory-fail.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,7 +30,7 @@ void sv_memory_answered(int status)
         answered_status = status;
 }
 
-static void write_all(int fd, const char *text)
+static void write_text(int fd, const char *text)
 {
         size_t n = strlen(text);
 
@@ -46,7 +45,7 @@ static void write_all(int fd, const char *text)
 }
 
 /* Decimal, without the C library's printf, which may allocate. */
-static const char *format_size(size_t size, char out[24])
+static const char *format_byte_count(size_t size, char out[24])
 {
         char *at = out + 23;
 
@@ -64,18 +63,18 @@ _Noreturn void sv_memory_fail(size_t size)
                 "\"message\":\"no memory for ",
                 " bytes: give the machine memory\"}}\n"};
         char digits[24];
-        const char *n = format_size(size, digits);
+        const char *n = format_byte_count(size, digits);
 
         if (is_answered)
                 _exit(answered_status);
-        write_all(2, program_invocation_short_name);
-        write_all(2, ": error: no memory for ");
-        write_all(2, n);
-        write_all(2, " bytes: give the machine memory [base.memory]\n");
+        write_text(2, program_invocation_short_name);
+        write_text(2, ": error: no memory for ");
+        write_text(2, n);
+        write_text(2, " bytes: give the machine memory [base.memory]\n");
         if (print_json) {
-                write_all(1, json[0]);
-                write_all(1, n);
-                write_all(1, json[1]);
+                write_text(1, json[0]);
+                write_text(1, n);
+                write_text(1, json[1]);
         }
         if (end_program)
                 end_program();

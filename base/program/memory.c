@@ -15,7 +15,7 @@ extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
-static void *check_made(void *p, size_t size)
+static void *need_memory(void *p, size_t size)
 {
         if (!p && size)
                 sv_memory_fail(size);
@@ -24,7 +24,7 @@ static void *check_made(void *p, size_t size)
 
 void *malloc(size_t size)
 {
-        return check_made(__libc_malloc(size), size);
+        return need_memory(__libc_malloc(size), size);
 }
 
 void *calloc(size_t n, size_t size)
@@ -33,12 +33,12 @@ void *calloc(size_t n, size_t size)
 
         if (__builtin_mul_overflow(n, size, &bytes))
                 bytes = SIZE_MAX;
-        return check_made(__libc_calloc(n, size), bytes);
+        return need_memory(__libc_calloc(n, size), bytes);
 }
 
 void *realloc(void *p, size_t size)
 {
-        return check_made(__libc_realloc(p, size), size);
+        return need_memory(__libc_realloc(p, size), size);
 }
 
 void *reallocarray(void *p, size_t n, size_t size)
@@ -52,7 +52,7 @@ void *reallocarray(void *p, size_t n, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
-        return check_made(__libc_memalign(alignment, size), size);
+        return need_memory(__libc_memalign(alignment, size), size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
