@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/core/limits.h"
 #include "base/core/text.h"
 #include "base/json/member.h"
 
@@ -26,7 +27,7 @@ static bool is_one_of(const char *s, const char *const *list)
 
 bool sv_m_disk_id(const char *s)
 {
-        return is_made_of(s, LETTERS DIGITS "_-", 20);
+        return is_made_of(s, LETTERS DIGITS "_-", SV_DISK_ID_MAX);
 }
 
 bool sv_m_nic_type(const char *s)
@@ -36,7 +37,7 @@ bool sv_m_nic_type(const char *s)
 
 bool sv_m_source(const char *s)
 {
-        return is_made_of(s, LETTERS DIGITS "_.-", 63);
+        return is_made_of(s, LETTERS DIGITS "_.-", SV_NAME_MAX);
 }
 
 bool sv_m_mac(const char *s)
@@ -54,9 +55,9 @@ bool sv_m_mac(const char *s)
  * word. */
 bool sv_m_url(const char *s)
 {
-        return strlen(s) <= 512 && !strncmp(s, "https://", 8) &&
+        return strlen(s) <= SV_URL_MAX && !strncmp(s, "https://", 8) &&
                isalnum((unsigned char)s[8 + (s[8] == '[')]) &&
-               is_made_of(s + 8, LETTERS DIGITS "_.:/~%[]-", 504);
+               is_made_of(s + 8, LETTERS DIGITS "_.:/~%[]-", SV_URL_MAX - 8);
 }
 
 bool sv_m_pin(const char *s)
@@ -93,7 +94,7 @@ bool sv_m_tee(const char *s)
 
 bool sv_m_cpu(const char *s)
 {
-        return is_made_of(s, LETTERS DIGITS "_.-", 63);
+        return is_made_of(s, LETTERS DIGITS "_.-", SV_NAME_MAX);
 }
 
 bool sv_m_line(const char *s)

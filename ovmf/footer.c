@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "base/core/encoding.h"
+#include "base/core/limits.h"
 #include "base/core/rd.h"
 
-#define FOOTER_END 32u         /* the table ends this far before the end of the file */
-#define TRAILER    18u         /* u16 size, GUID: behind each entry's data */
-#define IMAGE_MAX  (16u << 20) /* below 4 GiB there is no room for more */
+#define FOOTER_END 32u /* the table ends this far before the end of the file */
+#define TRAILER    18u /* u16 size, GUID: behind each entry's data */
 
 /* Where the bytes of a GUID's text lie in memory: its first three fields are little endian. */
 static const uint8_t guid_order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -86,7 +86,7 @@ int sv_footer_parse(struct sv_bytes image, struct sv_footer *out, struct sv_err 
         char guid[37];
         size_t at;
 
-        if (!image.n || image.n % SV_PAGE || image.n > IMAGE_MAX)
+        if (!image.n || image.n % SV_PAGE || image.n > SV_OVMF_SIZE_MAX)
                 return sv_fail(err, SV_FORMAT, "ovmf.size",
                                "a firmware image has a multiple of 4096 bytes, at most 16 MiB; "
                                "this one has %zu",

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/core/bytes.h"
+#include "base/core/limits.h"
 
 #define SV_PAGE 4096u
 
@@ -17,8 +18,6 @@
 #define SV_GUID_SEV_METADATA   "dc886566-984a-4798-a75e-5585a7bf67cc"
 #define SV_GUID_TDX_METADATA   "e47a6535-984a-4798-865e-4685a7bf8ec2"
 #define SV_GUID_SVSM_INFO      "a789a612-0597-4c4b-a49f-cbb1fe9d1ddd"
-
-#define SV_FOOTER_ENTRIES_MAX 32
 
 struct sv_footer {
         struct sv_bytes image;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ovmf/igvm.h"
 
+#include "base/core/limits.h"
 #include "base/core/rd.h"
 
-#define PAGE          4096u
-#define FIXED         24u
-#define AREAS_MAX     256u
-#define AREA_SIZE_MAX (64u << 20) /* bytes of one parameter area */
+#define PAGE  4096u
+#define FIXED 24u
 
 /* IGVM_VHT_* and the size of each body. */
 enum {
@@ -62,7 +61,7 @@ struct walk {
         const struct sv_igvm *igvm;
         struct sv_rd rd;
         int stage; /* 0 platforms, 1 initialisation, 2 directives */
-        struct area areas[AREAS_MAX];
+        struct area areas[SV_IGVM_AREAS_MAX];
         int (*fn)(void *arg, const struct sv_igvm_item *item, struct sv_err *err);
         void *arg;
 };
@@ -210,8 +209,8 @@ static int read_parameter_area(struct walk *w, struct sv_rd *b, struct sv_err *e
         uint64_t bytes = sv_rd_u64le(b);
         uint32_t index = sv_rd_u32le(b);
 
-        if (index >= AREAS_MAX || w->areas[index].declared || !bytes || bytes % PAGE ||
-            bytes > AREA_SIZE_MAX)
+        if (index >= SV_IGVM_AREAS_MAX || w->areas[index].declared || !bytes || bytes % PAGE ||
+            bytes > SV_IGVM_AREA_SIZE_MAX)
                 return sv_fail(err, SV_FORMAT, "igvm.parameter",
                                "parameter area %u of %llu bytes: declared twice, or no whole "
                                "number of pages",
@@ -229,7 +228,7 @@ static int read_parameter_insert(struct walk *w, struct sv_rd *b, struct sv_err 
 
         if (check_page_aligned(item.gpa, err) < 0)
                 return -1;
-        if (index >= AREAS_MAX || !w->areas[index].declared)
+        if (index >= SV_IGVM_AREAS_MAX || !w->areas[index].declared)
                 return sv_fail(err, SV_FORMAT, "igvm.parameter",
                                "parameter area %u is inserted but was not declared", index);
         item.n_pages = w->areas[index].bytes / PAGE;

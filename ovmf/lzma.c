@@ -3,9 +3,8 @@
 
 #include <lzma.h>
 
+#include "base/core/limits.h"
 #include "base/core/rd.h"
-
-#define MEMORY_MAX (96u << 20) /* of the decoder: edk2 uses a 16 MiB dictionary */
 
 /* The header says how large the result is; edk2 always writes it (an unknown size would be all bits
  * set). */
@@ -40,7 +39,7 @@ int sv_lzma_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv
         s.avail_out = size;
         s.next_in = in.p;
         s.avail_in = in.n;
-        ret = lzma_alone_decoder(&s, MEMORY_MAX);
+        ret = lzma_alone_decoder(&s, SV_LZMA_MEMORY_MAX);
         if (ret == LZMA_OK)
                 ret = lzma_code(&s, LZMA_FINISH);
         /* With a known size the decoder may still wait for an end mark that edk2 does not write. */

@@ -4,10 +4,9 @@
  * applications (SecurityPkg/DxeTpm2MeasureBootLib). Pure. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "base/crypto/crypto.h"
 #include "base/core/rd.h"
-
-#define SV_PE_SECTIONS_MAX 96
 
 /* What the digest covers, in order; views into the image. */
 struct sv_pe {
@@ -25,7 +24,6 @@ int sv_pe_section(struct sv_bytes image, const char *name, struct sv_bytes *out,
                   struct sv_err *err);
 /* The image's signatures, in order (UEFI specification 2.10, section 32.2.2): PKCS #7, maybe
  * padded. SV_FORMAT "ovmf.pe.certificates". */
-#define SV_PE_SIGNATURES_MAX 8
 int sv_pe_signatures(struct sv_bytes image, struct sv_bytes out[SV_PE_SIGNATURES_MAX], size_t *n,
                      struct sv_err *err);
 int sv_pe_digest(const struct sv_pe *pe, enum sv_digest alg, uint8_t *out, struct sv_err *err);

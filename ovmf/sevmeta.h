@@ -3,6 +3,7 @@
  * (edk2 OvmfPkg/ResetVector, OvmfSevMetadata). Pure. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "ovmf/footer.h"
 
 enum sv_sev_section_type {
@@ -19,8 +20,6 @@ struct sv_sev_section {
         uint32_t type;
         const char *name; /* "SNP_SEC_MEM" */
 };
-
-#define SV_SEV_SECTIONS_MAX 64
 
 struct sv_sev_meta {
         /* in the order of the table, which is the order of measuring */

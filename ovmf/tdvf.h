@@ -3,6 +3,7 @@
  * Firmware Design Guide, chapter 11; edk2 OvmfPkg/ResetVector/X64/IntelTdxMetadata). Pure. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "ovmf/footer.h"
 
 enum sv_tdvf_type { /* design guide, table 11-3 */
@@ -24,8 +25,6 @@ struct sv_tdvf_section {
          * 0: zeros */
         struct sv_bytes memory;
 };
-
-#define SV_TDVF_SECTIONS_MAX 64
 
 struct sv_tdvf {
         /* in the order of the table, which is the order of adding */

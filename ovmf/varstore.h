@@ -3,9 +3,8 @@
  * authenticated variables). Pure. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "base/core/rd.h"
-
-#define SV_VARIABLES_MAX 512
 
 struct sv_variable {
         uint8_t guid[16];     /* vendor, as in memory */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/rule.h"
 
+#include "base/core/limits.h"
 #include "base/core/text.h"
 #include "policy/verdict.h"
-
-#define CHECK_MAX  63  /* fits struct sv_err */
-#define REASON_MAX 512 /* a line or two for people, in every audit record */
 
 static bool is_scalar_value(const struct sv_json *j)
 {
@@ -164,7 +162,7 @@ static bool is_check_name(const char *name)
 {
         size_t n = strlen(name);
 
-        return n > strlen("policy.") && n <= CHECK_MAX &&
+        return n > strlen("policy.") && n <= SV_RULE_CHECK_MAX &&
                !strncmp(name, "policy.", strlen("policy.")) &&
                strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n &&
                !strstr(name, "..") && name[n - 1] != '.';
@@ -187,7 +185,7 @@ static bool is_text_line(const char *text)
 {
         size_t n = strlen(text);
 
-        if (n == 0 || n > REASON_MAX)
+        if (n == 0 || n > SV_RULE_REASON_MAX)
                 return false;
         for (size_t i = 0; i < n; i++) {
                 if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
@@ -244,8 +242,8 @@ int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
                                check, covers);
         if (!is_text_line(reason))
                 return sv_fail(err, SV_FORMAT, "policy.rule.reason",
-                               "expected one line of 1 to %d bytes as reason in %s", REASON_MAX,
-                               check);
+                               "expected one line of 1 to %d bytes as reason in %s",
+                               SV_RULE_REASON_MAX, check);
         return check_rule_operator(rule, check, err);
 }
 

@@ -77,3 +77,31 @@
 #define SV_CPUINFO_SIZE_MAX    (16u << 20) /* bytes of /proc/cpuinfo: 1.5 KiB a processor */
 /* bytes of one of QEMU's firmware descriptors */
 #define SV_DESCRIPTOR_SIZE_MAX (1u << 20)
+
+/* options, and arguments, of one command line */
+#define SV_ARGS_MAX        32
+#define SV_DISK_ID_MAX     20   /* bytes of a disk's id: the virtio serial has no more */
+#define SV_URL_MAX         512  /* bytes of the broker's URL: a word of the kernel's command line */
+#define SV_URL_PART_MAX    255  /* bytes of a URL's host, and of its prefix */
+#define SV_PATH_MAX        2047 /* bytes of a path in a guest file */
+#define SV_PATHS_MAX       64   /* paths in one list of a guest file */
+#define SV_HTTP_METHOD_MAX 16   /* bytes of the method of an HTTP request */
+#define SV_RULE_CHECK_MAX  63   /* bytes of the check name of a policy's rule: fits struct sv_err */
+#define SV_RULE_REASON_MAX 512  /* bytes of a rule's reason: it stands in every audit record */
+
+#define SV_RSA_BITS_MAX          8192 /* bits of an RSA key: more only costs the verifier time */
+#define SV_RSA_EXPONENT_BITS_MAX 64   /* bits of a public exponent, for the same reason */
+#define SV_KEY_WRAP_MAX          4096 /* bytes of a key that another key wraps */
+#define SV_KDF_SIZE_MAX          8192 /* bytes that one key derivation gives */
+
+/* bytes of an OVMF image: there is no room for more below 4 GiB */
+#define SV_OVMF_SIZE_MAX      (16u << 20)
+#define SV_FOOTER_ENTRIES_MAX 32          /* entries of the table at an OVMF image's end */
+#define SV_SEV_SECTIONS_MAX   64          /* sections of a firmware's SEV metadata */
+#define SV_TDVF_SECTIONS_MAX  64          /* sections of a firmware's TDX metadata */
+#define SV_IGVM_AREAS_MAX     256         /* parameter areas of an IGVM file */
+#define SV_IGVM_AREA_SIZE_MAX (64u << 20) /* bytes of one parameter area */
+#define SV_LZMA_MEMORY_MAX    (96u << 20) /* bytes of the decoder: edk2 has a 16 MiB dictionary */
+#define SV_VARIABLES_MAX      512         /* variables in one store */
+#define SV_PE_SECTIONS_MAX    96          /* sections of one PE image */
+#define SV_PE_SIGNATURES_MAX  8           /* signatures of one PE image */

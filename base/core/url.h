@@ -5,13 +5,14 @@
 #include <stdbool.h>
 
 #include "base/core/err.h"
+#include "base/core/limits.h"
 
 /* "https://host[:port][/prefix]" taken apart; https only unless allow_plain. SV_USAGE "http.url".
  */
 struct sv_url {
         bool tls;
-        char host[256];
+        char host[SV_URL_PART_MAX + 1];
         char port[6];
-        char prefix[256]; /* without trailing slash; may be empty */
+        char prefix[SV_URL_PART_MAX + 1]; /* without trailing slash; may be empty */
 };
 int sv_url_parse(const char *text, bool allow_plain, struct sv_url *out, struct sv_err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AES in the three modes that the formats ask for: GCM, key wrap, CFB. */
+#include "base/core/limits.h"
 #include "base/crypto/crypto-ossl.h"
 
 static int check_size(const char *what, size_t have, size_t want, struct sv_err *err)
@@ -87,10 +88,10 @@ int sv_kw_wrap(struct sv_bytes kek, struct sv_bytes key, struct sv_buf *wrapped,
 
         if (check_size("the key-encryption key", kek.n, 32, err) < 0)
                 return -1;
-        if (key.n < 16 || key.n % 8 || key.n > 4096)
+        if (key.n < 16 || key.n % 8 || key.n > SV_KEY_WRAP_MAX)
                 return sv_fail(err, SV_FORMAT, "crypto.size",
-                               "a key of %zu bytes cannot be wrapped (16 to 4096, a multiple of 8)",
-                               key.n);
+                               "a key of %zu bytes cannot be wrapped (16 to %d, a multiple of 8)",
+                               key.n, SV_KEY_WRAP_MAX);
         out = sv_buf_grow(wrapped, key.n + 8);
         if (sv_buf_ok(wrapped, "a wrapped key", err) < 0)
                 return -1;
@@ -112,10 +113,10 @@ struct sv_secret *sv_kw_unwrap(struct sv_bytes kek, struct sv_bytes wrapped, str
 
         if (check_size("the key-encryption key", kek.n, 32, err) < 0)
                 return NULL;
-        if (wrapped.n < 24 || wrapped.n % 8 || wrapped.n > 4104) {
+        if (wrapped.n < 24 || wrapped.n % 8 || wrapped.n > SV_KEY_WRAP_MAX + 8) {
                 sv_fail(err, SV_FORMAT, "crypto.size",
-                        "a wrapped key cannot have %zu bytes (24 to 4104, a multiple of 8)",
-                        wrapped.n);
+                        "a wrapped key cannot have %zu bytes (24 to %d, a multiple of 8)",
+                        wrapped.n, SV_KEY_WRAP_MAX + 8);
                 return NULL;
         }
         key = sv_secret_new(wrapped.n, err); /* libcrypto may use the whole input's length */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The three counter-mode derivations: Concat KDF (JOSE), KDFa and KDFe (TPM 2.0). They differ in
  * what goes into each round. */
+#include "base/core/limits.h"
 #include "base/crypto/crypto-ossl.h"
 
 struct round_input { /* digest or HMAC over counter || parts */
@@ -31,7 +32,7 @@ static int derive_key_bytes(const struct round_input *in, uint8_t *out, size_t n
         size_t size = sv_digest_size(in->alg), have = 0;
         uint8_t block[SV_DIGEST_MAX];
 
-        if (!size || !n || n > 8192)
+        if (!size || !n || n > SV_KDF_SIZE_MAX)
                 return sv_fail(err, SV_FORMAT, "crypto.kdf",
                                "a derivation of %zu bytes with %s is not defined here", n,
                                sv_digest_name(in->alg));

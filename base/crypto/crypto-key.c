@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/core/limits.h"
 #include "base/crypto/crypto-ossl.h"
 
-#define RSA_BITS_MIN   2048
-#define RSA_BITS_MAX   8192
-#define RSA_E_MIN      65537
-#define RSA_E_BITS_MAX 64 /* a long public exponent only costs the verifier time */
+#define RSA_BITS_MIN 2048
+#define RSA_E_MIN    65537
 
 SV_OSSL_CLEANUP(BIGNUM, BN_free)
 SV_OSSL_CLEANUP(OSSL_PARAM_BLD, OSSL_PARAM_BLD_free)
@@ -61,17 +60,17 @@ static int check_rsa_key(EVP_PKEY *pkey, struct sv_err *err)
                                  "the RSA key has no modulus or no exponent");
         } else {
                 bits = BN_num_bits(n_raw);
-                if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+                if (bits < RSA_BITS_MIN || bits > SV_RSA_BITS_MAX)
                         r = sv_fail(err, SV_FORMAT, "crypto.key.weak",
                                     "the RSA key has %d bits, expected %d to %d", bits,
-                                    RSA_BITS_MIN, RSA_BITS_MAX);
+                                    RSA_BITS_MIN, SV_RSA_BITS_MAX);
                 else if (!BN_is_odd(n_raw))
                         r = sv_fail(err, SV_FORMAT, "crypto.key.weak", "the RSA modulus is even");
-                else if (!BN_is_odd(e_raw) || BN_num_bits(e_raw) > RSA_E_BITS_MAX ||
+                else if (!BN_is_odd(e_raw) || BN_num_bits(e_raw) > SV_RSA_EXPONENT_BITS_MAX ||
                          BN_get_word(e_raw) < RSA_E_MIN)
                         r = sv_fail(err, SV_FORMAT, "crypto.key.weak",
                                     "the RSA exponent is even, below %d or longer than %d bits",
-                                    RSA_E_MIN, RSA_E_BITS_MAX);
+                                    RSA_E_MIN, SV_RSA_EXPONENT_BITS_MAX);
         }
         BN_free(n_raw);
         BN_free(e_raw);
@@ -122,8 +121,9 @@ struct sv_key *sv_key_generate(enum sv_key_type type, unsigned rsa_bits, struct 
         EVP_PKEY *pkey = NULL;
 
         if (type == SV_KEY_RSA)
-                pkey = rsa_bits >= RSA_BITS_MIN && rsa_bits <= RSA_BITS_MAX ? EVP_RSA_gen(rsa_bits)
-                                                                            : NULL;
+                pkey = rsa_bits >= RSA_BITS_MIN && rsa_bits <= SV_RSA_BITS_MAX
+                               ? EVP_RSA_gen(rsa_bits)
+                               : NULL;
         else if (is_ec_type(type))
                 pkey = EVP_EC_gen(curves[type].nist);
         else if (type == SV_KEY_ED25519)
@@ -186,7 +186,7 @@ struct sv_key *sv_key_from_rsa(struct sv_bytes n, struct sv_bytes e, struct sv_e
         SV_OSSL(BN_free) BIGNUM *bn_e = NULL;
         SV_OSSL(OSSL_PARAM_free) OSSL_PARAM *params = NULL;
 
-        if (!n.n || !e.n || n.n > RSA_BITS_MAX / 8 + 1 || e.n > RSA_BITS_MAX / 8 + 1) {
+        if (!n.n || !e.n || n.n > SV_RSA_BITS_MAX / 8 + 1 || e.n > SV_RSA_BITS_MAX / 8 + 1) {
                 sv_fail(err, SV_FORMAT, "crypto.key.weak",
                         "an RSA modulus of %zu bytes with an exponent of %zu bytes", n.n, e.n);
                 return NULL;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/core/text.h"
 
 int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const char *check,
@@ -134,7 +135,7 @@ static char *make_absolute_path(const struct place *p, const char *path)
 
 static bool is_plain_path(const char *s)
 {
-        return s && *s && sv_m_line(s) && strlen(s) < 2048;
+        return s && *s && sv_m_line(s) && strlen(s) <= SV_PATH_MAX;
 }
 
 static int read_member_set(const struct place *p, const struct sv_member *row,
@@ -168,7 +169,7 @@ static int read_path_list(const struct place *p, const struct sv_member *row,
         size_t *count = (size_t *)((char *)p->base + row->count);
         size_t n = sv_json_len(j);
 
-        if (sv_json_type(j) != SV_JSON_ARRAY || n > 64)
+        if (sv_json_type(j) != SV_JSON_ARRAY || n > SV_PATHS_MAX)
                 return fail_member_value(p, pointer, row, j, err);
         *list = calloc(n + 1, sizeof(**list));
         if (!*list)

@@ -132,7 +132,7 @@ static int parse_request_line(struct sv_bytes line, struct sv_http_msg *m, struc
         struct sv_bytes method = cut_at(&line, ' ');
         struct sv_bytes target = cut_at(&line, ' ');
 
-        if (!is_token(method) || method.n > 16)
+        if (!is_token(method) || method.n > SV_HTTP_METHOD_MAX)
                 return sv_fail(err, SV_FORMAT, "http.head",
                                "the request does not begin with a method");
         if (!target.n || target.p[0] != '/')

@@ -4,6 +4,7 @@
  * bounded by base/core/limits.h. Parsing is pure and has fuzz targets. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "base/core/url.h"
 #include "base/net/tls.h"
 
@@ -19,7 +20,7 @@ struct sv_http_msg {
         /* response */
         int status; /* 200; 0 in a request */
         char *reason;
-        struct sv_http_field fields[64]; /* SV_HTTP_FIELDS_MAX */
+        struct sv_http_field fields[SV_HTTP_FIELDS_MAX];
         size_t n_fields;
         struct sv_buf body; /* at most SV_HTTP_BODY_MAX */
 };

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/core/err.h"
+#include "base/core/limits.h"
 
 struct sv_json;
 
@@ -16,8 +17,6 @@ struct sv_opt {
         char letter;      /* short form, or 0 */
         bool many;        /* may be given more than once */
 };
-
-#define SV_ARGS_MAX 32
 
 /* What was given. Strings are argv's own. */
 struct sv_args {

@@ -13,9 +13,12 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checks as checks_mod
+import includes
 import layers
 import manual
+import names
 import rules
+import tested
 import vectors
 from tree import Tree
 
@@ -33,7 +36,10 @@ RULES = {
     'tee-names': rules.tee_names,
     'paths': rules.machine_paths,
     'readme': rules.readme,
+    'names': names.names,
+    'includes': includes.includes,
     'checks': checks_mod.checks,
+    'tested': tested.tested,
     'vectors': vectors.vectors,
 }
 

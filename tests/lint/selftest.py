@@ -8,9 +8,12 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checks
+import includes
 import layers
 import manual
+import names
 import rules
+import tested
 import vectors
 from tree import Tree
 
@@ -20,6 +23,9 @@ GOOD_PAGE = '.SH COMMANDS\n.SS "image encrypt SOURCE"\n.TP\n.B \\-\\-out FILE\nW
 TABLE = {'image encrypt': {'out'}}
 README = '```\ntools/demo\n```\n```\ntools/test\n```\n'
 TOOLS = {'README.md': README, 'tools/demo': '#!/bin/sh\n', 'tools/test': '#!/bin/sh\n'}
+
+UNTESTED = tested.EXCEPTIONS
+TESTED = {'docs/CHECKS.md': ROW, 'tests/unit/a.c': '"base.thing"'}
 
 ONE = '| a.bin | what | own | CC0 | - | {} |\n'.format(hashlib.sha256(b'one\n').hexdigest())
 VECTORS = {'tests/vectors/a.bin': 'one\n', 'tests/vectors/MANIFEST.md': ONE}
@@ -70,6 +76,20 @@ CASES = [
      {'base/a.c': 'printf("a.b.%u a.c.%u", 1);\n'}, 'no code fails with a.b.<n>'),
     (checks.checks, {'docs/CHECKS.md': '| `a.b.member` | format | m | w |\n', 'base/a.c': 'sv_json_need_str(j, "m", &s, "a.b", err);\n'},
      {'base/a.c': 'sv_json_need_str(j, "m", &s, "a.d", err);\n'}, 'a.d is not in'),
+    (names.names, {'base/a.c': 'static int read_a(int x)\n{\n}\n', 'ovmf/b.c': 'int read_b(void)\n{\n}\n'},
+     {'ovmf/b.c': 'static void read_a(void)\n{\n}\n'}, 'read_a() is defined in base/a.c too'),
+    (names.names, {'base/a.c': 'int main(void)\n{\n}\n', 'ovmf/b.c': 'int main(void)\n{\n}\n'},
+     {'policy/c.c': 'struct b *read_c(int x,\n                 int y)\n{\n}\n', 'base/a.c': 'bool read_c(void)\n{\n}\n'}, 'read_c() is defined in base/a.c too'),
+    (includes.includes, {'base/a.c': '#include "base/h.h"\nint x = A;\n', 'base/h.h': '#define A 1\n'}, {'base/a.c': '#include "base/h.h"\nint x = B; /* A */\n'},
+     'uses nothing of base/h.h'),
+    (includes.includes, {'base/a.c': '#include "base/i.h"\nint x = f();\n', 'base/h.h': 'int f(void);\n', 'base/i.h': '#include "base/h.h"\nint g(void);\n'},
+     {'base/a.c': '#include "base/i.h"\nint x;\n'}, 'uses nothing of base/i.h'),
+    (tested.tested, TESTED, {'tests/unit/a.c': '"base.thing.other" "x.base.thing"'}, 'no test names base.thing'),
+    (tested.tested, {**TESTED, 'tests/unit/a.c': '', UNTESTED: '{"base.thing": "why"}'}, {'tests/unit/a.c': '"base.thing"'}, 'base.thing is tested: remove'),
+    (tested.tested, {**TESTED, 'tests/unit/a.c': '', UNTESTED: '{"base.thing": "why"}'}, {UNTESTED: '{"base.thing": " "}'}, 'has no reason'),
+    (tested.tested, TESTED, {UNTESTED: '{"base.gone": "why"}'}, 'base.gone is not in docs/CHECKS.md'),
+    (tested.tested, {'docs/CHECKS.md': ROW.replace('thing', '<n>'), 'tests/unit/a.c': '"base.12"'}, {'tests/unit/a.c': '"base."'}, 'no test names base.<n>'),
+    (tested.tested, TESTED, {'tests/unit/a.c': '', 'tests/fuzz/corpus/x/a.py': 'base.thing', 'tests/lint/a.py': 'base.thing'}, 'no test names base.thing'),
     (vectors.vectors, VECTORS, {'tests/vectors/a.bin': 'two\n'}, 'its sha256 is'),
     (vectors.vectors, VECTORS, {'tests/vectors/b.bin': ''}, 'it has no row'),
     (vectors.vectors, VECTORS, {'tests/vectors/MANIFEST.md': ONE + ONE.replace('a.bin', 'b.bin')}, 'is not in the folder'),

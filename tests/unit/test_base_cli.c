@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/program/cli.h"
@@ -34,8 +35,8 @@ static const struct sv_cmd cmds[] = {
 /* Runs with standard output in a file whose text is returned; the words live until the next run. */
 static const char *run(int expect, const char *words)
 {
-        static char text[8192], copy[256];
-        char *argv[16] = {(char *)"prog"}, path[] = "/tmp/sv-cli-XXXXXX", *save = NULL;
+        static char text[8192], copy[1024];
+        char *argv[3 * SV_ARGS_MAX] = {(char *)"prog"}, path[] = "/tmp/sv-cli-XXXXXX", *save = NULL;
         int argc = 1, saved = dup(1), fd = mkstemp(path);
         ssize_t n;
 
@@ -97,6 +98,52 @@ static void usage_errors(void **state)
         assert_non_null(strstr(run(2, "none --json"), "\"ok\":false"));
 }
 
+static void one_more_than_a_line_takes(void **state)
+{
+        char words[1024] = "many", with[1024] = "one a";
+
+        for (int i = 0; i < SV_ARGS_MAX; i++) {
+                strcat(words, " a");
+                strcat(with, " --with=x");
+        }
+        run(0, words);
+        assert_int_equal(seen.n, SV_ARGS_MAX);
+        run(0, with);
+        assert_non_null(sv_opt_nth(&seen, "with", SV_ARGS_MAX - 1));
+        strcat(words, " a --json");
+        strcat(with, " --with=x --json");
+        assert_non_null(strstr(run(2, words), "cli.arguments"));
+        assert_non_null(strstr(run(2, with), "cli.option"));
+        assert_non_null(strstr(run(2, "one a --none --json"), "cli.option"));
+        assert_non_null(strstr(run(2, "none --json"), "cli.command"));
+}
+
+/* Results go nowhere: a full device. */
+static void full_output(void **state)
+{
+        char *argv[] = {(char *)"prog", (char *)"one", (char *)"a", (char *)"--json", NULL};
+        int saved = dup(1), full = open("/dev/full", O_WRONLY | O_CLOEXEC), n, class = 0;
+        char text[512] = "", path[] = "/tmp/sv-cli-XXXXXX";
+        int saved_err = dup(2), fd = mkstemp(path);
+
+        fflush(NULL);
+        dup2(full, 1);
+        dup2(fd, 2);
+        class = sv_cli_main("prog", "about", cmds, 4, argv);
+        fflush(NULL);
+        clearerr(stdout);
+        dup2(saved, 1);
+        dup2(saved_err, 2);
+        n = (int)pread(fd, text, sizeof(text) - 1, 0);
+        unlink(path);
+        close(fd);
+        close(full);
+        close(saved);
+        close(saved_err);
+        assert_int_equal(class, SV_SYSTEM);
+        assert_true(n > 0 && strstr(text, "[cli.stdout]"));
+}
+
 /* Said by name, whatever stands behind it; listed nowhere. */
 static void absent(void **state)
 {
@@ -123,7 +170,10 @@ static void results(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(options),
-                                           cmocka_unit_test(usage_errors), cmocka_unit_test(absent),
+                                           cmocka_unit_test(usage_errors),
+                                           cmocka_unit_test(one_more_than_a_line_takes),
+                                           cmocka_unit_test(full_output),
+                                           cmocka_unit_test(absent),
                                            cmocka_unit_test(results)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/file.h"
 #include "guest/guest.h"
-#include "base/core/limits.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/limits.h"
 
 #define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ATT "\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"" PIN "\"}"
@@ -239,6 +238,102 @@ static void long_line(void **state)
         FAILS(parse(text, &h, &err), SV_USAGE, "guest.cmdline");
 }
 
+static int take_text(const char *before, size_t n, const char *after, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        SV_GUEST g = {0};
+
+        sv_buf_puts(&text, before);
+        memset(sv_buf_grow(&text, n), 'x', n);
+        sv_buf_puts(&text, after);
+        return parse(sv_buf_str(&text), &g, err);
+}
+
+static int take_disk_id(size_t n, struct sv_err *err)
+{
+        return take_text("{" K ",\"disks\":[{\"path\":\"d\",\"id\":\"", n, "\"}]}", err);
+}
+
+static int take_url(size_t n, struct sv_err *err)
+{
+        return take_text("{" K ",\"attestation\":{\"pin\":\"" PIN "\",\"url\":\"https://", n - 8,
+                         "\"}}", err);
+}
+
+static int take_path(size_t n, struct sv_err *err)
+{
+        return take_text("{\"name\":\"a\",\"kernel\":\"", n, "\"}", err);
+}
+
+static int take_guest_name(size_t n, struct sv_err *err)
+{
+        return take_text("{\"kernel\":\"k\",\"name\":\"", n, "\"}", err);
+}
+
+static int take_cpu(size_t n, struct sv_err *err)
+{
+        return take_text("{" K ",\"cpu\":\"", n, "\"}", err);
+}
+
+static int take_source(size_t n, struct sv_err *err)
+{
+        return take_text("{" K ",\"nics\":[{\"type\":\"bridge\",\"source\":\"", n, "\"}]}", err);
+}
+
+static int take_resource(size_t n, struct sv_err *err)
+{
+        return take_text("{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                         "\",\"resource\":\"a/b/",
+                         n, "\"}}", err);
+}
+
+static int take_paths(size_t n, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        SV_GUEST g = {0};
+
+        sv_buf_puts(&text, "{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                           "\",\"ek_roots\":[\"p\"");
+        for (size_t i = 1; i < n; i++)
+                sv_buf_puts(&text, ",\"p\"");
+        sv_buf_puts(&text, "]}}");
+        return parse(sv_buf_str(&text), &g, err);
+}
+
+static int take_file(size_t n, struct sv_err *err)
+{
+        char path[] = "/tmp/sv-guest-XXXXXX";
+        SV_BUF text = SV_BUF_NULL;
+        SV_GUEST g = {0};
+        int fd = mkstemp(path), r;
+
+        sv_buf_puts(&text, "{" K "}");
+        n -= text.n;
+        memset(sv_buf_grow(&text, n), ' ', n);
+        assert_int_equal(sv_fd_write(fd, path, sv_buf_bytes(&text), err), 0);
+        close(fd);
+        r = sv_guest_read(path, &g, err);
+        unlink(path);
+        return r;
+}
+
+static void every_limit(void **state)
+{
+        static const struct limit_case cases[] = {
+                LIMIT(SV_DISK_ID_MAX, 1, take_disk_id, SV_USAGE, "guest.disks.id"),
+                LIMIT(SV_URL_MAX, 1, take_url, SV_USAGE, "guest.attestation.url"),
+                LIMIT(SV_PATH_MAX, 1, take_path, SV_USAGE, "guest.kernel"),
+                LIMIT(SV_PATHS_MAX, 1, take_paths, SV_USAGE, "guest.attestation.ek_roots"),
+                LIMIT(SV_NAME_MAX, 1, take_guest_name, SV_USAGE, "guest.name"),
+                LIMIT(SV_NAME_MAX, 1, take_cpu, SV_USAGE, "guest.cpu"),
+                LIMIT(SV_NAME_MAX, 1, take_source, SV_USAGE, "guest.nics.source"),
+                LIMIT(SV_NAME_MAX, 1, take_resource, SV_USAGE, "guest.attestation.resource"),
+                LIMIT(SV_GUEST_SIZE_MAX, 1, take_file, SV_FORMAT, "guest.file"),
+        };
+
+        try_limits(cases, sizeof(cases) / sizeof(*cases));
+}
+
 static void files(void **state)
 {
         char dir[] = "/tmp/sv-guest-XXXXXX";
@@ -307,7 +402,7 @@ int main(void)
                 cmocka_unit_test(whole),       cmocka_unit_test(defaults),
                 cmocka_unit_test(malformed),   cmocka_unit_test(cut_and_lines),
                 cmocka_unit_test(list_limits), cmocka_unit_test(long_line),
-                cmocka_unit_test(files),
+                cmocka_unit_test(files),       cmocka_unit_test(every_limit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/unit.h"
+#include "tests/unit/limits.h"
 
-#include "base/core/limits.h"
 #include "policy/evaluate.h"
 
 static struct sv_err err;
@@ -146,38 +145,132 @@ static void test_every_truncation(void **state)
         }
 }
 
-static void test_too_large(void **state)
+/* Each member that a policy, or a rule, must have: left out, the rest in place. */
+static void test_each_member_missing(void **state)
 {
-        SV_BUF text = SV_BUF_NULL;
-        SV_POLICY_DOC *p = NULL;
+        static const char *const members[] = {"\"version\":1", "\"guest\":\"g\"",
+                                              "\"tee\":\"t\"", "\"resource\":\"a/b/c\"",
+                                              "\"trust\":{}",  "\"rules\":[" RULE "]"};
+        static const char *const parts[] = {"\"check\":\"policy.a\"", "\"claim\":\"/a\"",
+                                            "\"covers\":\"hardware\"", "\"reason\":\"r\""};
 
-        (void)state;
-        sv_buf_puts(&text, DOC(RULE));
-        memset(sv_buf_grow(&text, SV_POLICY_SIZE_MAX), ' ', SV_POLICY_SIZE_MAX);
-        FAILS(sv_policy_parse(sv_buf_bytes(&text), &p, &err), SV_FORMAT, "policy.size");
+        for (size_t out = 0; out <= 6; out++) {
+                SV_POLICY_DOC *p = NULL;
+                SV_BUF text = SV_BUF_NULL;
+
+                sv_buf_puts(&text, "{");
+                for (size_t i = 0; i < 6; i++)
+                        if (i != out)
+                                sv_buf_printf(&text, "%s%s", text.n > 1 ? "," : "", members[i]);
+                sv_buf_puts(&text, "}");
+                if (out == 6)
+                        OK(sv_policy_parse(sv_buf_bytes(&text), &p, &err));
+                else
+                        FAILS(sv_policy_parse(sv_buf_bytes(&text), &p, &err), SV_FORMAT,
+                              "policy.member");
+        }
+        for (size_t out = 0; out <= 4; out++) {
+                SV_POLICY_DOC *p = NULL;
+                SV_BUF rule = SV_BUF_NULL;
+                SV_BUF text = SV_BUF_NULL;
+
+                sv_buf_puts(&rule, "{\"present\":true");
+                for (size_t i = 0; i < 4; i++)
+                        if (i != out)
+                                sv_buf_printf(&rule, ",%s", parts[i]);
+                sv_buf_puts(&rule, "}");
+                sv_buf_printf(&text, DOC("%s"), sv_buf_str(&rule));
+                if (out == 4)
+                        OK(sv_policy_parse(sv_buf_bytes(&text), &p, &err));
+                else
+                        FAILS(sv_policy_parse(sv_buf_bytes(&text), &p, &err), SV_FORMAT,
+                              "policy.rule.member");
+        }
 }
 
-static void test_too_many_rules(void **state)
+static int take_policy(const struct sv_buf *text, struct sv_err *e)
 {
-        SV_BUF out = SV_BUF_NULL;
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
+        SV_POLICY_DOC *p = NULL;
 
-        (void)state;
-        for (int i = 0; i <= SV_POLICY_RULES_MAX; i++) {
-                struct sv_json *rule = sv_json_add(rules, sv_json_object());
-                char name[32];
+        return sv_policy_parse(sv_buf_bytes(text), &p, e);
+}
 
-                snprintf(name, sizeof(name), "policy.r%d", i);
-                sv_json_set_str(rule, "check", name);
-                sv_json_set_str(rule, "claim", "/a");
-                sv_json_set_bool(rule, "present", true);
-                sv_json_set_str(rule, "covers", "hardware");
-                sv_json_set_str(rule, "reason", "one of many");
-        }
-        FAILS(sv_policy_write("g", "vtpm", "a/b/c", rules, trust, &out, &err), SV_FORMAT,
-              "policy.rules");
-        assert_int_equal(out.n, 0);
+static int take_size(size_t n, struct sv_err *e)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_buf_puts(&text, DOC(RULE));
+        n -= text.n;
+        memset(sv_buf_grow(&text, n), ' ', n);
+        return take_policy(&text, e);
+}
+
+static int take_rules(size_t n, struct sv_err *e)
+{
+        SV_BUF rules = SV_BUF_NULL;
+        SV_BUF text = SV_BUF_NULL;
+
+        for (size_t i = 0; i < n; i++)
+                sv_buf_printf(&rules,
+                              "%s{\"check\":\"policy.r%zu\",\"claim\":\"/a\",\"present\":true," TAIL
+                              "}",
+                              i ? "," : "", i);
+        sv_buf_printf(&text, DOC("%s"), sv_buf_str(&rules));
+        return take_policy(&text, e);
+}
+
+/* A policy with a text of n bytes in it. */
+static int take_text(const char *before, size_t n, const char *after, struct sv_err *e)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_buf_puts(&text, before);
+        memset(sv_buf_grow(&text, n), 'x', n);
+        sv_buf_puts(&text, after);
+        return take_policy(&text, e);
+}
+
+static int take_check(size_t n, struct sv_err *e)
+{
+        return take_text("{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\","
+                         "\"trust\":{},\"rules\":[{\"check\":\"policy.",
+                         n - strlen("policy."), "\",\"claim\":\"/a\",\"present\":true," TAIL "}]}",
+                         e);
+}
+
+static int take_reason(size_t n, struct sv_err *e)
+{
+        return take_text("{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\","
+                         "\"trust\":{},\"rules\":[{\"check\":\"policy.a\",\"claim\":\"/a\","
+                         "\"present\":true,\"covers\":\"hardware\",\"reason\":\"",
+                         n, "\"}]}", e);
+}
+
+static int take_guest(size_t n, struct sv_err *e)
+{
+        return take_text(
+                "{\"version\":1,\"guest\":\"", n,
+                "\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{},\"rules\":[" RULE "]}", e);
+}
+
+static int take_resource(size_t n, struct sv_err *e)
+{
+        return take_text("{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/", n,
+                         "/c\",\"trust\":{},\"rules\":[" RULE "]}", e);
+}
+
+static void test_every_limit(void **state)
+{
+        static const struct limit_case cases[] = {
+                LIMIT(SV_POLICY_SIZE_MAX, 1, take_size, SV_FORMAT, "policy.size"),
+                LIMIT(SV_POLICY_RULES_MAX, 1, take_rules, SV_FORMAT, "policy.rules"),
+                LIMIT(SV_RULE_CHECK_MAX, 1, take_check, SV_FORMAT, "policy.rule.check"),
+                LIMIT(SV_RULE_REASON_MAX, 1, take_reason, SV_FORMAT, "policy.rule.reason"),
+                LIMIT(SV_NAME_MAX, 1, take_guest, SV_FORMAT, "policy.guest"),
+                LIMIT(SV_NAME_MAX, 1, take_resource, SV_FORMAT, "policy.resource"),
+        };
+
+        try_limits(cases, sizeof(cases) / sizeof(*cases));
 }
 
 static void test_write_reads_back(void **state)
@@ -337,8 +430,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_accessors),        cmocka_unit_test(test_malformed),
-                cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_too_large),
-                cmocka_unit_test(test_too_many_rules),   cmocka_unit_test(test_write_reads_back),
+                cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_each_member_missing),
+                cmocka_unit_test(test_every_limit),      cmocka_unit_test(test_write_reads_back),
                 cmocka_unit_test(test_operators),        cmocka_unit_test(test_first_failure),
                 cmocka_unit_test(test_limits),
         };

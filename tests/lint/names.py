@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A name stands for one function: in a backtrace, for a breakpoint, for grep."""
+import re
+
+from tree import line_of
+
+# Rooms whose functions have names of their own already; the list grows until it is the tree.
+ROOMS = ('base', 'guest', 'ovmf', 'policy')
+# A program has one main; a command's or server's file may call its entry run.
+SHARED = {'main', 'run'}
+# The names of the C library's allocator, which base/program/memory.c replaces, are not ours to choose.
+DEFINITION = re.compile(r'^(?!(?:else|return|typedef|struct\s+\w+\s*\{))[A-Za-z_][^;{}()=#\n]*?[\s*](\w+)\((?:[^;{}]*?)\)\s*\n\{', re.M)
+
+
+def definitions(tree):
+    found = {}
+    for name in tree.c_files():
+        if name.endswith('.c'):
+            code = tree.code(name)
+            for m in DEFINITION.finditer(code):
+                found.setdefault(m.group(1), []).append((name, line_of(code, m.start(1))))
+    return found
+
+
+def names(tree):
+    for function, places in sorted(definitions(tree).items()):
+        files = sorted({f for f, _ in places})
+        if len(files) < 2 or function in SHARED:
+            continue
+        for f, line in places:
+            if f.split('/')[0] in ROOMS:
+                others = ', '.join(x for x in files if x != f)
+                yield f, line, f'{function}() is defined in {others} too; give it a name that says what it does here'
