@@ -135,8 +135,26 @@ struct sv_cert *pki_cert(const struct pki_spec *spec, const struct sv_key *key,
         return c;
 }
 
-void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key,
-             const struct sv_cert *revoked, int64_t next_update, struct sv_buf *der)
+/* An extension that no reader needs, of so many bytes. */
+static void add_filling(X509_CRL *crl, size_t n)
+{
+        ASN1_OBJECT *obj = OBJ_txt2obj("1.3.6.1.4.1.99999.8", 1);
+        ASN1_OCTET_STRING *data = ASN1_OCTET_STRING_new();
+        unsigned char *bytes = calloc(1, n);
+        X509_EXTENSION *ext;
+
+        MUST(obj && data && bytes && ASN1_OCTET_STRING_set(data, bytes, (int)n));
+        MUST(ext = X509_EXTENSION_create_by_OBJ(NULL, obj, 0, data));
+        MUST(X509_CRL_add_ext(crl, ext, -1));
+        X509_EXTENSION_free(ext);
+        ASN1_OCTET_STRING_free(data);
+        ASN1_OBJECT_free(obj);
+        free(bytes);
+}
+
+static void make_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key,
+                     const struct sv_cert *revoked, int64_t next_update, size_t filling,
+                     struct sv_buf *der)
 {
         X509_CRL *crl = X509_CRL_new();
         ASN1_TIME *t = ASN1_TIME_set(NULL, PKI_FROM);
@@ -154,6 +172,8 @@ void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key,
                 MUST(X509_CRL_add0_revoked(crl, r));
         }
         MUST(ASN1_TIME_set(t, next_update) && X509_CRL_set1_nextUpdate(crl, t));
+        if (filling)
+                add_filling(crl, filling);
         MUST(X509_CRL_sort(crl) && X509_CRL_sign(crl, issuer_key->pkey, EVP_sha256()));
         n = i2d_X509_CRL(crl, &raw);
         MUST(n > 0);
@@ -161,4 +181,26 @@ void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key,
         OPENSSL_free(raw);
         ASN1_TIME_free(t);
         X509_CRL_free(crl);
+}
+
+void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key,
+             const struct sv_cert *revoked, int64_t next_update, struct sv_buf *der)
+{
+        make_crl(issuer, issuer_key, revoked, next_update, 0, der);
+}
+
+void pki_crl_of_size(const struct sv_cert *issuer, const struct sv_key *issuer_key, size_t size,
+                     struct sv_buf *der)
+{
+        size_t filling = size / 2;
+
+        /* A signature is one byte longer or shorter by chance. */
+        for (int tries = 0; tries < 1000; tries++) {
+                sv_buf_clear(der);
+                make_crl(issuer, issuer_key, NULL, PKI_TO, filling, der);
+                if (der->n == size)
+                        return;
+                filling += size - der->n;
+        }
+        abort();
 }

@@ -28,3 +28,6 @@ struct sv_cert *pki_cert(const struct pki_spec *spec, const struct sv_key *key,
 /* DER CRL of this issuer; revokes `revoked` when not NULL. */
 void pki_crl(const struct sv_cert *issuer, const struct sv_key *issuer_key,
              const struct sv_cert *revoked, int64_t next_update, struct sv_buf *der);
+/* One of exactly so many bytes, which revokes nothing. */
+void pki_crl_of_size(const struct sv_cert *issuer, const struct sv_key *issuer_key, size_t size,
+                     struct sv_buf *der);

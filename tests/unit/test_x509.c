@@ -2,7 +2,7 @@
 #include "base/core/buf.h"
 #include "base/core/file.h"
 #include "tests/unit/pki.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/limits.h"
 
 #define CA      "critical,CA:TRUE"
 #define SIGN    "critical,keyCertSign,cRLSign"
@@ -235,6 +235,56 @@ static void revocation_lists(void **state)
         }
 }
 
+static int take_crl(size_t n, struct sv_err *err)
+{
+        SV_BUF der = SV_BUF_NULL;
+        struct sv_bytes crl;
+        int64_t next;
+        CHAIN c;
+
+        build(&c, &good_root, &good_ca, &good_leaf);
+        pki_crl_of_size(c.root, c.key, n, &der);
+        crl = sv_buf_bytes(&der);
+        assert_int_equal(sv_crl_next_update(crl, &next, "t.crl", NULL),
+                         n > SV_PEM_SIZE_MAX ? -1 : 0);
+        return sv_chain_verify(c.ca, NULL, &c.roots, &crl, 1, PKI_NOW, NULL, NULL, "t", err);
+}
+
+/* So many certificates between a leaf and its root. */
+static int take_chain(size_t n, struct sv_err *err)
+{
+        struct sv_cert *list[SV_CHAIN_MAX + 1], *root, *leaf, *issuer;
+        SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, err);
+        int r;
+
+        issuer = root = pki_cert(&good_root, key, NULL, NULL);
+        for (size_t i = 0; i < n; i++) {
+                SV_STR name = sv_asprintf("ca %zu", i);
+
+                issuer = list[i] =
+                        pki_cert(&(struct pki_spec){.cn = name, .basic = CA, .usage = SIGN}, key,
+                                 issuer, key);
+        }
+        leaf = pki_cert(&good_leaf, key, issuer, key);
+        r = sv_chain_verify(leaf, &(struct sv_certs){list, n}, &(struct sv_certs){&root, 1}, NULL,
+                            0, PKI_NOW, NULL, NULL, "t", err);
+        sv_cert_free(leaf);
+        sv_cert_free(root);
+        while (n)
+                sv_cert_free(list[--n]);
+        return r;
+}
+
+static void every_limit(void **state)
+{
+        static const struct limit_case cases[] = {
+                LIMIT(SV_PEM_SIZE_MAX, 1, take_crl, SV_PROOF, "t.crl"),
+                LIMIT(SV_CHAIN_MAX, 1, take_chain, SV_PROOF, "t.chain"),
+        };
+
+        try_limits(cases, sizeof(cases) / sizeof(*cases));
+}
+
 static void self_signed_for_a_server(void **state)
 {
         const char *names[] = {"broker.example", "10.0.2.2", "::1", NULL},
@@ -352,6 +402,7 @@ int main(void)
                 cmocka_unit_test(wrong_roots_and_forged_signatures),
                 cmocka_unit_test(a_critical_extension_may_be_allowed_by_name),
                 cmocka_unit_test(revocation_lists),
+                cmocka_unit_test(every_limit),
                 cmocka_unit_test(self_signed_for_a_server),
                 cmocka_unit_test(endorsement_certificates_of_a_software_tpm),
         };
