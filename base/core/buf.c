@@ -192,7 +192,7 @@ int sv_buf_ok(const struct sv_buf *b, const char *what, struct sv_err *err)
                 return sv_fail(err, SV_SYSTEM, "base.secret",
                                "%s: no memory that can be locked (raise the limit with "
                                "ulimit -l), or more than its limit of %zu bytes",
-                               what, limit(b));
+                               what, get_buf_limit(b));
         return sv_fail(err, SV_SYSTEM, "base.memory",
                        "%s: no memory, or more than its limit of %zu bytes", what,
                        get_buf_limit(b));

@@ -255,7 +255,7 @@ static int add_found(void *arg, const char *name, struct sv_json *value, struct 
 }
 
 /* What a command found before it failed stands beside the error. */
-static int report(const struct sv_err *err, bool json, struct sv_json *found)
+static int report_error(const struct sv_err *err, bool json, struct sv_json *found)
 {
         sv_log_err(err);
         if (json) {
@@ -273,7 +273,7 @@ static int run(struct sv_args *args)
         SV_JSON *result = NULL;
 
         if (args->cmd->run(args, &result, &err) < 0)
-                return report(&err, sv_has(args, "json"), result);
+                return report_error(&err, sv_has(args, "json"), result);
         if (sv_has(args, "json")) {
                 if (!result)
                         result = sv_json_object();
@@ -283,7 +283,7 @@ static int run(struct sv_args *args)
         }
         if (fflush(stdout) != 0 || ferror(stdout)) {
                 sv_fail_errno(&err, "cli.stdout", "cannot write to standard output");
-                return report(&err, false, NULL);
+                return report_error(&err, false, NULL);
         }
         return 0;
 }
@@ -337,14 +337,14 @@ static int run_program(const char *program, const char *about, const struct sv_c
                 }
                 sv_fail(&err, SV_USAGE, "cli.command",
                         "\"%s\" is not a command; \"%s --help\" lists them", argv[0], program);
-                return report(&err, json_wanted(argc, argv), NULL);
+                return report_error(&err, json_wanted(argc, argv), NULL);
         }
         if (args.cmd->absent) {
                 sv_fail(&err, SV_USAGE, "cli.absent", "%s: %s", args.cmd->name, args.cmd->absent);
-                return report(&err, json_wanted(argc, argv), NULL);
+                return report_error(&err, json_wanted(argc, argv), NULL);
         }
         if (parse(&args, argc - words, argv + words, &err) < 0)
-                return report(&err, json_wanted(argc, argv), NULL);
+                return report_error(&err, json_wanted(argc, argv), NULL);
         if (sv_has(&args, "help"))
                 return print_help(program, args.cmd), 0;
         sv_log_init(program, sv_has(&args, "quiet") ? -1 : sv_has(&args, "verbose") ? 1 : 0);

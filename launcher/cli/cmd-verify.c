@@ -252,8 +252,8 @@ static int verify_given_evidence(const struct sv_args *args, const struct sv_tee
         return r;
 }
 
-static int appraise_evidence(const struct sv_args *args, const struct sv_tee *tee,
-                             const struct input *in, struct sv_json **result, struct sv_err *err)
+static int appraise_with_policy(const struct sv_args *args, const struct sv_tee *tee,
+                                const struct input *in, struct sv_json **result, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {0};
@@ -298,7 +298,7 @@ static int run_verify(const struct sv_args *args, struct sv_json **result, struc
         if (sv_evidence_tee(args, &tee, err) < 0)
                 return -1;
         r = read_input(args, tee, &in, err) < 0 ? -1
-                                                : appraise_evidence(args, tee, &in, result, err);
+                                                : appraise_with_policy(args, tee, &in, result, err);
         free_input(&in);
         return r;
 }
