@@ -210,7 +210,7 @@ static int collect(const struct sv_attester *a, const char *level, struct sv_byt
 
         if (level && !a->evidence_at)
                 return sv_fail(err, SV_USAGE, "agent.vmpl",
-                               "%s has no privilege levels: leave --vmpl out", a->name);
+                               "%s has no privilege levels: leave --vmpl out", a->id->name);
         if ((level && sv_parse_u64(level, 3, &vmpl, "agent.vmpl", err) < 0) ||
             (a->open && a->open(&state, err) < 0))
                 return -1;
@@ -247,7 +247,7 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
         if (!sv_has(args, "out") && !sv_has(args, "json"))
                 fputs(sv_buf_str(&text), stdout);
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", a->name);
+        sv_json_set_str(*result, "tee", a->id->name);
         sv_json_set_hex(*result, "report_data", sv_buf_bytes(&data));
         sv_json_set(*result, "evidence", sv_json_ref(evidence));
         return 0;
@@ -276,14 +276,14 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
                 return sv_fail(err, SV_USAGE, "agent.derive",
                                "guests on %s get no key from their hardware; a key of the "
                                "broker's: secure-vm-agent get",
-                               a->name);
+                               a->id->name);
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (sv_has(args, names[i]))
                         sv_json_set_str(options, names[i], sv_opt(args, names[i]));
         if (a->derive(options, &key, err) < 0 || put_secret(args, key, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", a->name);
+        sv_json_set_str(*result, "tee", a->id->name);
         sv_json_set_int(*result, "size", (int64_t)sv_secret_size(key));
         return 0;
 }

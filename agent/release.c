@@ -132,7 +132,7 @@ static int attest(struct exchange *x, struct sv_err *err)
         SV_JSON *evidence = NULL;
         int64_t at = now_ms();
 
-        if (sv_kbs_auth(x->client, x->attester->kbs_name, x->params, err) < 0) {
+        if (sv_kbs_auth(x->client, x->attester->id->kbs_name, x->params, err) < 0) {
                 x->again = sv_kbs_retryable(x->client);
                 return -1;
         }
@@ -245,7 +245,7 @@ int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv
             attempts(&x, out, err) < 0)
                 return -1;
         sv_buf_puts(&out->token, sv_kbs_token(x.client));
-        sv_buf_printf(&out->grounds, "%s evidence; %s", x.attester->name,
+        sv_buf_printf(&out->grounds, "%s evidence; %s", x.attester->id->name,
                       sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client)
                                                : "the broker does not say why");
         if (sv_buf_ok(&out->token, "the token", err) < 0 ||

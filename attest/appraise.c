@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/appraise.h"
 
-void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee,
+void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                         const struct sv_policy *policy)
 {
         for (const struct sv_trust_kind *k = tee->trust; k && k->member; k++) {
@@ -20,17 +20,17 @@ static int evaluate(const struct sv_policy *policy, const struct sv_json *claims
         return sv_policy_limits(claims, verdict, err);
 }
 
-int sv_appraise(const struct sv_tee *tee, const struct sv_verify_in *in,
+int sv_appraise(const struct sv_tee_verify *tee, const struct sv_verify_in *in,
                 const struct sv_policy *policy, struct sv_json **claims, struct sv_verdict *verdict,
                 struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         struct sv_verify_in with = *in;
 
-        if (policy && strcmp(sv_policy_tee(policy), tee->name))
+        if (policy && strcmp(sv_policy_tee(policy), tee->id->name))
                 return sv_fail(err, SV_POLICY, "policy.tee",
                                "the policy is for guests on %s, the evidence is from %s",
-                               sv_policy_tee(policy), tee->name);
+                               sv_policy_tee(policy), tee->id->name);
         for (size_t i = 0; i < in->collateral.n; i++)
                 sv_blobs_add(&blobs, in->collateral.list[i].kind, in->collateral.list[i].data);
         if (policy)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tee/tee.h"
+#include "tee/collateral.h"
 
 #include <stdio.h>
 #include <stdlib.h>

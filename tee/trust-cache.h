@@ -11,7 +11,7 @@
  * older. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/verify.h"
 
 struct sv_memory;
 
@@ -47,8 +47,8 @@ struct sv_known *sv_memory_find(struct sv_memory *m, const char *tee,
 void sv_memory_keep(struct sv_memory *m, struct sv_known *k, const uint8_t platform[32]);
 
 /* --- from one process to another --- */
-/* The bytes of an entry that was kept since this was last asked, for struct sv_tee.learn elsewhere;
- * false when there is none. They prove nothing. */
+/* The bytes of an entry that was kept since this was last asked, for struct sv_tee_verify.learn
+ * elsewhere; false when there is none. They prove nothing. */
 bool sv_memory_lesson(struct sv_memory *m, struct sv_buf *out);
 struct sv_lesson {
         char tee[32];

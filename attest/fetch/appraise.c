@@ -3,7 +3,7 @@
 #include "attest/fetch/fetch.h"
 #include "base/core/file.h"
 
-static int appraise(const struct sv_tee *tee, const struct sv_verify_in *in,
+static int appraise(const struct sv_tee_verify *tee, const struct sv_verify_in *in,
                     const struct sv_fetched *fetched, const struct sv_policy *policy,
                     struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
@@ -66,7 +66,7 @@ static bool drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
         return dropped;
 }
 
-static int fetch_for(const struct sv_fetch *f, const struct sv_tee *tee,
+static int fetch_for(const struct sv_fetch *f, const struct sv_tee_verify *tee,
                      const struct sv_verify_in *in, struct sv_fetched *out, struct sv_err *err)
 {
         SV_JSON *needs = sv_json_array();
@@ -76,7 +76,7 @@ static int fetch_for(const struct sv_fetch *f, const struct sv_tee *tee,
         return sv_fetch_needs(f, needs, &in->collateral, out, err);
 }
 
-int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee,
+int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee_verify *tee,
                       const struct sv_verify_in *in, const struct sv_policy *policy,
                       struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,
                       struct sv_err *err)

@@ -67,7 +67,7 @@ int sv_fetch_needs(const struct sv_fetch *f, const struct sv_json *needs,
 /* sv_appraise with what `in` lacks fetched. When the proof does not hold, entries that came from
  * the cache and never were part of a proof that held are dropped and fetched once more; then the
  * error stands. used (may be NULL, must be zeroed) says what was taken. */
-int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee,
+int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee_verify *tee,
                       const struct sv_verify_in *in, const struct sv_policy *policy,
                       struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,
                       struct sv_err *err);

@@ -53,13 +53,14 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
 {
         struct sv_bytes text = sv_buf_bytes(&r->msg->body);
         SV_POLICY_DOC *policy = NULL;
+        char names[SV_TEE_NAMES_SIZE];
 
         if (sv_policy_parse(text, &policy, err) < 0)
                 return -1;
-        if (!sv_tee_find(sv_policy_tee(policy)))
+        if (!sv_tee_find_verify(sv_policy_tee(policy)))
                 return sv_fail(err, SV_FORMAT, "broker.policy.tee",
                                "the policy is for \"%s\"; this broker knows %s",
-                               sv_policy_tee(policy), sv_tee_names());
+                               sv_policy_tee(policy), sv_tee_list_verify(names));
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",
                                "the policy is for %s and was put under %s",

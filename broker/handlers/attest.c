@@ -43,8 +43,8 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
         SV_SESSION session = {0};
         SV_SECRET *secret = NULL;
         SV_JSON *challenge = NULL;
-        const struct sv_tee *tee;
-        char cookie[SV_SESSION_COOKIE_SIZE + 1], id[65];
+        const struct sv_tee_verify *tee;
+        char cookie[SV_SESSION_COOKIE_SIZE + 1], id[65], names[SV_TEE_NAMES_SIZE];
 
         if (sv_kbs_parse_request(sv_buf_bytes(&r->msg->body), &req, err) < 0)
                 return -1;
@@ -54,11 +54,11 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
                 return sv_fail(err, SV_FORMAT, "broker.auth.version",
                                "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION,
                                req.version);
-        tee = sv_tee_find_kbs(req.tee);
-        if (!tee || !tee->verify)
+        tee = sv_tee_find_verify_kbs(req.tee);
+        if (!tee)
                 return sv_fail(err, SV_FORMAT, "broker.auth.tee",
                                "this broker does not verify evidence of \"%s\"; it knows %s",
-                               req.tee, sv_tee_names());
+                               req.tee, sv_tee_list_verify(names));
         if (sv_session_new(cookie, id, &session.nonce, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "session", id);
@@ -82,7 +82,7 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
 /* The anchors of every policy: which of them a guest may hang on is for its own policy's rules to
  * say. */
 struct trust {
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
         struct sv_blobs blobs;
         struct sv_policy **policies; /* the blobs point into them */
         size_t n;
@@ -103,7 +103,7 @@ static int add_trust(void *arg, struct sv_bytes text, struct sv_err *err)
         }
         t->policies = more;
         t->policies[t->n++] = p;
-        if (!strcmp(sv_policy_tee(p), t->tee->name))
+        if (!strcmp(sv_policy_tee(p), t->tee->id->name))
                 sv_blobs_add_trust(&t->blobs, t->tee, p);
         return 0;
 }
@@ -132,8 +132,9 @@ static void say_collateral(struct sv_request *r, const struct sv_fetched *used)
 }
 
 /* With what the evidence needs and does not bring, when the configuration says from where. */
-static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct sv_verify_in *in,
-                    struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
+static int appraise(struct sv_request *r, const struct sv_tee_verify *tee,
+                    const struct sv_verify_in *in, struct sv_json **claims,
+                    struct sv_verdict *verdict, struct sv_err *err)
 {
         const struct sv_broker_collateral *c = &r->broker->config.collateral;
         struct sv_fetch fetch = {.cache = c->cache,
@@ -152,7 +153,7 @@ static int appraise(struct sv_request *r, const struct sv_tee *tee, const struct
         return rc;
 }
 
-static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
+static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee,
                            const struct sv_kbs_attestation *m, struct sv_bytes secret,
                            struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
@@ -178,7 +179,7 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
         return rc;
 }
 
-static int write_token(struct sv_request *r, const struct sv_tee *tee,
+static int write_token(struct sv_request *r, const struct sv_tee_verify *tee,
                        const struct sv_kbs_attestation *m, const struct sv_json *claims,
                        const struct sv_verdict *verdict, struct sv_buf *token, struct sv_err *err)
 {
@@ -187,7 +188,7 @@ static int write_token(struct sv_request *r, const struct sv_tee *tee,
         const struct sv_ear ear = {.iat = r->now,
                                    .exp = r->now + r->broker->config.token_seconds,
                                    .issuer = ISSUER,
-                                   .tee = tee->kbs_name,
+                                   .tee = tee->id->kbs_name,
                                    .policy_id = "none",
                                    .verdict = said,
                                    .claims = claims,
@@ -202,7 +203,7 @@ static int write_token(struct sv_request *r, const struct sv_tee *tee,
 static int attest(struct sv_request *r, const char *id, const struct sv_session *session,
                   const struct sv_kbs_attestation *m, struct sv_err *err)
 {
-        const struct sv_tee *tee = sv_tee_find_kbs(session->tee);
+        const struct sv_tee_verify *tee = sv_tee_find_verify_kbs(session->tee);
         SV_STR aad = sv_asprintf("session %s", id);
         SV_SECRET *secret = NULL;
         SV_JSON *claims = NULL;

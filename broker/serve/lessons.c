@@ -80,11 +80,11 @@ void sv_broker_learn(struct sv_broker *b, int64_t now)
 {
         SV_BUF raw = SV_BUF_NULL, own = SV_BUF_NULL;
         SV_LESSON l = {.list = NULL};
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
 
         if (!take(b->slot, &raw) || sv_lesson_read(sv_buf_bytes(&raw), &l, NULL) < 0)
                 return;
-        tee = sv_tee_find(l.tee);
+        tee = sv_tee_find_verify(l.tee);
         if (tee && tee->learn && !sv_memory_find(b->memory, l.tee, &l.what) &&
             tee->learn(b->memory, &l.what, now, NULL) == 0)
                 sv_memory_lesson(b->memory, &own); /* its copies need not tell it back */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "attest/choose.h"
+#include "launcher/choose.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/keeper/client.h"
@@ -76,7 +76,7 @@ static int start_elsewhere(const char *uri, const struct sv_work *work, struct s
         if (sv_elsewhere_launch(&w, f, &boot, err) < 0)
                 return -1;
         sv_json_set_str(result, "name", w.guest->name);
-        sv_json_set_str(result, "tee", w.tee->name);
+        sv_json_set_str(result, "tee", w.tee->id->name);
         sv_json_set_str(result, "accelerator", w.kvm ? "kvm" : "tcg");
         sv_json_set_str(result, "state", f->wait ? "unlocked" : "running");
         sv_json_set_str(result, "connect", uri);

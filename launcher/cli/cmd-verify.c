@@ -72,7 +72,8 @@ static void input_free(struct input *in)
 }
 
 /* Without a policy of the caller's: what any evidence of this TEE must show. */
-static int strict_policy(const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+static int strict_policy(const struct sv_tee_verify *tee, struct sv_policy **out,
+                         struct sv_err *err)
 {
         SV_JSON *rules = NULL;
         SV_JSON *trust = sv_json_object();
@@ -81,14 +82,14 @@ static int strict_policy(const struct sv_tee *tee, struct sv_policy **out, struc
         if (!tee->strict)
                 return 0;
         if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
-            sv_policy_write("any", tee->name, "built-in/policy/strict", rules, trust, &text, err) <
-                    0)
+            sv_policy_write("any", tee->id->name, "built-in/policy/strict", rules, trust, &text,
+                            err) < 0)
                 return -1;
         return sv_policy_parse(sv_buf_bytes(&text), out, err);
 }
 
-static int read_policy(const struct sv_args *args, const struct sv_tee *tee, struct sv_policy **out,
-                       struct sv_err *err)
+static int read_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
+                       struct sv_policy **out, struct sv_err *err)
 {
         const char *path = sv_opt(args, "policy");
         SV_BUF text = SV_BUF_NULL;
@@ -120,7 +121,7 @@ static int read_each(const struct sv_args *args, const char *option, const char 
         return 0;
 }
 
-static bool takes(const struct sv_tee *tee, const char *kind)
+static bool takes(const struct sv_tee_verify *tee, const char *kind)
 {
         for (size_t i = 0; tee->takes && tee->takes[i]; i++)
                 if (!strcmp(tee->takes[i], kind))
@@ -135,8 +136,8 @@ static const struct {
              {"ek-root", "ek-root"}, {"vek", "vek"},
              {"chain", "ca"},        {"crl", "crl"}};
 
-static int read_files(const struct sv_args *args, const struct sv_tee *tee, struct sv_files *out,
-                      struct sv_err *err)
+static int read_files(const struct sv_args *args, const struct sv_tee_verify *tee,
+                      struct sv_files *out, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
                 if (files[i].kind && sv_has(args, files[i].option) && !takes(tee, files[i].kind))
@@ -144,14 +145,14 @@ static int read_files(const struct sv_args *args, const struct sv_tee *tee, stru
                                        "--%s is nothing that evidence on %s is verified with, and "
                                        "it would be looked at by nobody: leave it out, or give "
                                        "what is meant with --collateral",
-                                       files[i].option, tee->name);
+                                       files[i].option, tee->id->name);
                 if (read_each(args, files[i].option, files[i].kind, out, err) < 0)
                         return -1;
         }
         return 0;
 }
 
-static int read_input(const struct sv_args *args, const struct sv_tee *tee, struct input *in,
+static int read_input(const struct sv_args *args, const struct sv_tee_verify *tee, struct input *in,
                       struct sv_err *err)
 {
         const char *hex = sv_opt(args, "report-data");
@@ -220,7 +221,7 @@ static void print_text(const struct sv_verdict *v)
 }
 
 /* Offline, unless --fetch was given. */
-static int verify(const struct sv_args *args, const struct sv_tee *tee,
+static int verify(const struct sv_args *args, const struct sv_tee_verify *tee,
                   const struct sv_verify_in *in, const struct sv_policy *policy,
                   struct sv_json **claims, struct sv_verdict *verdict, struct sv_json **fetched,
                   struct sv_err *err)
@@ -249,8 +250,8 @@ static int verify(const struct sv_args *args, const struct sv_tee *tee,
         return r;
 }
 
-static int appraise(const struct sv_args *args, const struct sv_tee *tee, const struct input *in,
-                    struct sv_json **result, struct sv_err *err)
+static int appraise(const struct sv_args *args, const struct sv_tee_verify *tee,
+                    const struct input *in, struct sv_json **result, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {0};
@@ -268,7 +269,7 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
         tell(&verdict);
         tell_updates(sv_json_get(claims, "tcb"));
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set_str(*result, "tee", tee->id->name);
         if (sv_has(args, "test-root"))
                 sv_json_set_bool(*result, "test_root", true);
         if (fetched)
@@ -288,7 +289,7 @@ static int appraise(const struct sv_args *args, const struct sv_tee *tee, const 
 
 static int run(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
         struct input in = {0};
         int r;
 

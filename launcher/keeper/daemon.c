@@ -38,7 +38,8 @@ static int build(const struct sv_guest_elsewhere *w, const struct sv_stage *stag
         return sv_domain_xml(&plan, xml, err);
 }
 
-static int run(struct sv_virt *v, const struct sv_tee *tee, struct sv_follow *f, struct sv_err *err)
+static int run(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_follow *f,
+               struct sv_err *err)
 {
         int r;
 

@@ -4,13 +4,13 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "launcher/keeper/follow.h"
 
 struct sv_guest_elsewhere {
         const char *uri;
         const struct sv_guest *guest;
-        const struct sv_tee *tee;
+        const struct sv_tee_host *tee;
         bool kvm;
 };
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "launcher/keeper/state.h"
 
 struct sv_stage {
@@ -19,6 +19,6 @@ struct sv_stage {
 };
 
 /* The firmware is the guest file's, else the TEE's (tee may be NULL), else the distribution's. */
-int sv_stage(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s,
+int sv_stage(const struct sv_guest *g, const struct sv_tee_host *tee, const struct sv_state *s,
              struct sv_stage *out, struct sv_err *err);
 void sv_stage_free(struct sv_stage *s);

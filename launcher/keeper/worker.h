@@ -2,12 +2,12 @@
 /* The process that holds a guest's libvirt connection from its start to its end. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "launcher/keeper/guard.h"
 
 struct sv_work {
         const struct sv_guest *guest;
-        const struct sv_tee *tee;
+        const struct sv_tee_host *tee;
         const struct sv_state *state;
         bool kvm;
 };

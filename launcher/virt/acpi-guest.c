@@ -13,7 +13,7 @@
 #include "launcher/virt/qemu-argv.h"
 #include "launcher/virt/virt.h"
 
-static int domain_of(const struct sv_guest *g, const struct sv_tee *tee, struct sv_buf *xml,
+static int domain_of(const struct sv_guest *g, const struct sv_tee_host *tee, struct sv_buf *xml,
                      struct sv_err *err)
 {
         SV_STR name = sv_asprintf("secure-vm-acpi-%d", (int)getpid());
@@ -26,7 +26,7 @@ static int domain_of(const struct sv_guest *g, const struct sv_tee *tee, struct 
                 .kernel = g->uki ? g->uki : g->kernel,
                 .initrd = g->initrd,
                 .shim = g->shim,
-                .firmware = sv_tee_firmware(tee, g),
+                .firmware = sv_tee_firmware(tee->id, g),
         };
 
         /* Who attests to whom is no part of the machine; and this need not be the host, with all
@@ -95,7 +95,7 @@ static int ask_own(const char *xml, struct sv_buf *out, struct sv_err *err)
         return r;
 }
 
-int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
+int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee_host *tee, const char *uri,
                   struct sv_words *out, struct sv_err *err)
 {
         SV_BUF xml = SV_BUF_NULL;
@@ -105,8 +105,8 @@ int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char
                 return sv_fail(
                         err, SV_USAGE, "acpi.tee",
                         "no measurement of a guest on %s depends on ACPI tables: leave this out",
-                        tee->name);
-        if (sv_acpi_memory(g->memory, err) < 0 || sv_tee_takes(tee, g, err) < 0 ||
+                        tee->id->name);
+        if (sv_acpi_memory(g->memory, err) < 0 || sv_tee_takes(tee->id, g, err) < 0 ||
             domain_of(g, tee, &xml, err) < 0 ||
             (uri ? ask(uri, sv_buf_str(&xml), &native, err)
                  : ask_own(sv_buf_str(&xml), &native, err)) < 0)

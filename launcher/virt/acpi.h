@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "launcher/virt/argv.h"
 
 /* A machine by its parts. */
@@ -26,7 +26,7 @@ void sv_acpi_words(const struct sv_acpi_machine *m, struct sv_words *out);
 /* The command line of a guest's machine, as libvirt at `uri` (NULL: our own) would start it under
  * this TEE, without the TEE. SV_USAGE "acpi.tee" when nothing of this TEE's measurement depends on
  * ACPI tables; else as sv_native_machine. */
-int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
+int sv_acpi_guest(const struct sv_guest *g, const struct sv_tee_host *tee, const char *uri,
                   struct sv_words *out, struct sv_err *err);
 /* Less memory than firmware starts with: SV_USAGE "acpi.memory". */
 int sv_acpi_memory(unsigned long long bytes, struct sv_err *err);

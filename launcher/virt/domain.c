@@ -126,7 +126,7 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         const struct sv_guest *g = p->guest;
         char uuid[37];
 
-        if (p->tee && (sv_tee_takes(p->tee, g, err) < 0 || p->tee->domain(g, &part, err) < 0))
+        if (p->tee && (sv_tee_takes(p->tee->id, g, err) < 0 || p->tee->domain(g, &part, err) < 0))
                 return -1;
         if (g->tuning && sv_json_each(g->tuning, refuse_wish, NULL, err) < 0)
                 return -1;

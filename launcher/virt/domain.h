@@ -3,12 +3,12 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 
 struct sv_plan {
         const struct sv_guest *guest;
-        const struct sv_tee *tee; /* NULL: no TEE part */
-        bool kvm;                 /* else TCG */
+        const struct sv_tee_host *tee; /* NULL: no TEE part */
+        bool kvm;                      /* else TCG */
         /* the same machine as its TEE's, without the TEE: nothing would protect it */
         bool bare;
         const char *cmdline; /* the whole of it (sv_guest_cmdline) */

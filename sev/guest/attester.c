@@ -8,6 +8,7 @@
 #include "base/core/text.h"
 #include "sev/verify/certtable.h"
 #include "sev/verify/evidence.h"
+#include "sev/tee.h"
 #include "sev/verify/report.h"
 
 #define PROVIDER "sev_guest"
@@ -176,8 +177,7 @@ static int attester_derive(const struct sv_json *options, struct sv_secret **key
  * command line, and everything that the launch starts is trusted with it; who becomes root later in
  * this boot can ask again. The manual of the agent says so. */
 const struct sv_attester sv_attester_sev_snp = {
-        .name = "sev-snp",
-        .kbs_name = "snp",
+        .id = &sv_tee_sev_snp,
         .present = attester_present,
         .evidence = attester_evidence,
         .evidence_at = attester_evidence_at,

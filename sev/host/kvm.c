@@ -19,6 +19,7 @@
 #include "sev/host/kvm-vcpu.h"
 #include "sev/measure/launch.h"
 #include "sev/measure/measure.h"
+#include "sev/tee.h"
 
 #define FOUR_GIB 0x100000000ull
 #define RESET    0xfffffff0u

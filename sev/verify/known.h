@@ -20,6 +20,6 @@ struct sv_known *sv_snp_known_new(const struct sv_collateral *what, struct sv_er
 struct sv_sev_chain sv_snp_known_chain(const struct sv_snp_known *s, int64_t time);
 /* When the proof held: takes k over. */
 void sv_snp_keep(struct sv_memory *m, struct sv_known *k);
-/* struct sv_tee.learn */
+/* struct sv_tee_verify.learn */
 int sv_snp_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
                  struct sv_err *err);

@@ -5,7 +5,7 @@
 
 #include "base/core/encoding.h"
 #include "sev/verify/evidence.h"
-#include "sev/tee.h"
+#include "sev/verify/tee.h"
 
 #define KDS "https://kdsintf.amd.com"
 #define DAY (24 * 60 * 60)

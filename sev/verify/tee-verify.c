@@ -3,7 +3,7 @@
 #include "sev/verify/evidence.h"
 #include "sev/verify/hcl.h"
 #include "sev/verify/known.h"
-#include "sev/tee.h"
+#include "sev/verify/tee.h"
 
 struct found {
         struct sv_snp_evidence e;

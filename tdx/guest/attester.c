@@ -11,6 +11,7 @@
 #include "base/core/limits.h"
 #include "tdx/verify/evidence.h"
 #include "tdx/guest/qgs.h"
+#include "tdx/tee.h"
 #include "tdx/verify/quote.h"
 
 #define PROVIDER  "tdx_guest"
@@ -208,8 +209,7 @@ static int attester_seal(void *state, struct sv_err *err)
 }
 
 const struct sv_attester sv_attester_tdx = {
-        .name = "tdx",
-        .kbs_name = "tdx",
+        .id = &sv_tee_tdx,
         .present = attester_present,
         .evidence = attester_evidence,
         .seal = attester_seal,

@@ -2,11 +2,9 @@
 /* The guest's half of TDX: the row of agent/attesters.c, and its parts for tests. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/attester.h"
 #include "tee/tsm.h"
 #include "tdx/guest/device.h"
-
-extern const struct sv_attester sv_attester_tdx;
 
 #define SV_TDX_CCEL  "/sys/firmware/acpi/tables/data/CCEL"
 #define SV_TDX_CONF  "/etc/tdx-attest.conf" /* of Intel's packages: "port=4050" */

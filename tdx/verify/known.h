@@ -16,6 +16,6 @@ struct sv_tdx_known { /* sv_known.state */
 struct sv_known *sv_tdx_known_new(const struct sv_collateral *what, struct sv_err *err);
 /* When the proof held: takes k over. */
 void sv_tdx_keep(struct sv_memory *m, struct sv_known *k);
-/* struct sv_tee.learn */
+/* struct sv_tee_verify.learn */
 int sv_tdx_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
                  struct sv_err *err);

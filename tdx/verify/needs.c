@@ -5,7 +5,7 @@
 
 #include "tdx/verify/chain.h"
 #include "tdx/verify/evidence.h"
-#include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 
 #define PCS  "https://api.trustedservices.intel.com"
 #define ROOT "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"

@@ -4,7 +4,7 @@
 #include "tdx/verify/ccel.h"
 #include "tdx/verify/evidence.h"
 #include "tdx/verify/known.h"
-#include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 
 struct found {
         struct sv_tdx_evidence e;

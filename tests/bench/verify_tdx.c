@@ -17,7 +17,9 @@
 #include "tee/trust-cache.h"
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/evidence.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/bench/timing.h"
 
 #define QUOTE      "quotes/gtg-cos113.bin"

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "tdx/verify/evidence.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

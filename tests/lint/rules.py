@@ -13,8 +13,7 @@ BANNED = ['strcpy', 'strncpy', 'stpcpy', 'sprintf', 'vsprintf', 'strcat', 'strnc
 # Pinned: each use is a place that was reviewed. `lint.py --pin` writes the file anew; the diff is the review.
 PINNED = ['memcmp', 'sv_secret_reveal', 'getenv', 'skip_signatures']
 TEES = {'sev-snp', 'tdx', 'vtpm', 'snp', 'tpm'}
-# The guest file names a TEE before any table is there: its reader knows the names that may be written.
-TEE_HOMES = r'(sev|tdx|vtpm)/.*|attest/tees\.c|agent/attesters\.c|guest/text\.c'
+TEE_HOMES = r'(sev|tdx|vtpm)/.*|[^/]+/(tees-[a-z]+|attesters)\.c'
 PATHS = re.compile(r'(?<![\w$}./*-])(?:/(?:work|home|Users)/[A-Za-z0-9_.-]+|/root/\.[a-z]+|/tmp/[a-z]+/)')
 
 

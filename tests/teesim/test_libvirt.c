@@ -18,6 +18,7 @@
 #include "launcher/virt/domain.h"
 #include "launcher/virt/virt.h"
 #include "sev/host/host.h"
+#include "sev/tee.h"
 #include "sev/measure/measure.h"
 #include "tests/teesim/amdpki.h"
 #include "tests/teesim/launcher.h"
@@ -109,7 +110,7 @@ static void wait_for_state(struct sv_json **state)
 
 static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
 {
-        const struct sv_tee tee = {.name = "sev-snp", .domain = sv_sev_domain};
+        const struct sv_tee_host tee = {.id = &sv_tee_sev_snp, .domain = sv_sev_domain};
         struct sv_plan plan = {.guest = g,
                                .tee = &tee,
                                .kvm = true,

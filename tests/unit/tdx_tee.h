@@ -10,8 +10,10 @@
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/evidence.h"
 #include "tdx/options.h"
-#include "tdx/verify/require.h"
+#include "tdx/measure/require.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/unit/tdx_vectors.h"
 
 /* One for all of these tests, whatever order they come in. */

@@ -15,6 +15,8 @@
 #include "policy/policy.h"
 #include "sev/verify/evidence.h"
 #include "sev/tee.h"
+#include "sev/verify/tee.h"
+#include "tee/measure.h"
 
 #define PATH "default/demo/root"
 

@@ -12,7 +12,9 @@
 #include "broker/broker.h"
 #include "policy/policy.h"
 #include "tdx/guest/attester.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/teesim/intelpki.h"
 
 #define PATH   "default/demo/root"

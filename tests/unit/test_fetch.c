@@ -410,7 +410,9 @@ static int fake_verify(const struct sv_verify_in *in, struct sv_json **claims, s
         return 0;
 }
 
-static const struct sv_tee fake = {.name = "fake", .needs = fake_needs, .verify = fake_verify};
+static const struct sv_tee fake_id = {.name = "fake"};
+static const struct sv_tee_verify fake = {
+        .id = &fake_id, .needs = fake_needs, .verify = fake_verify};
 
 static void proof(void **state)
 {

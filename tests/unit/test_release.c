@@ -84,8 +84,8 @@ static void close_tee(void *state)
         w.closes++;
 }
 
-static const struct sv_attester tee = {.name = "played",
-                                       .kbs_name = "played",
+static const struct sv_tee tee_id = {.name = "played", .kbs_name = "played"};
+static const struct sv_attester tee = {.id = &tee_id,
                                        .open = open_tee,
                                        .hello = hello,
                                        .evidence = evidence,

@@ -8,8 +8,10 @@
 #include "sev/verify/evidence.h"
 #include "sev/verify/known.h"
 #include "sev/options.h"
-#include "sev/verify/require.h"
+#include "sev/measure/require.h"
+#include "sev/measure/measure.h"
 #include "sev/tee.h"
+#include "sev/verify/tee.h"
 #include "tests/unit/unit.h"
 
 #define DIR       "snp/"

@@ -2,6 +2,7 @@
 /* The guest's half of TDX against a kernel, a device and a quote service of our own: quotes over
  * our bytes, the event log beside them, RTMR3 extended afterwards. Quotes are signed by the
  * simulator's platform. */
+#include "base/crypto/crypto.h"
 #include "base/core/file.h"
 #include "base/core/rd.h"
 #include "tdx/guest/attester.h"

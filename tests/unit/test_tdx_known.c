@@ -6,6 +6,7 @@
 #include "base/core/text.h"
 #include "tdx/verify/known.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/unit/tdx_vectors.h"
 
 #define REAL "quotes/gtg-cos113.bin"

@@ -9,6 +9,9 @@
 #include "tests/unit/swtpm.h"
 #include "vtpm/verify/challenge.h"
 #include "vtpm/verify/credential.h"
+#include "tee/measure.h"
+#include "tee/verify.h"
+#include "vtpm/guest/attester.h"
 #include "vtpm/tee.h"
 #include "vtpm/verify/template.h"
 #include "vtpm/guest/tpm.h"
@@ -101,7 +104,7 @@ static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char
         OK(sv_vtpm_attester_open(&config, &state, &err));
         OK(sv_attester_vtpm.hello(state, &params, &err));
         assert_non_null(params);
-        OK(sv_tee_vtpm.challenge(params, &challenge, &out->secret, &err));
+        OK(sv_tee_verify_vtpm.challenge(params, &challenge, &out->secret, &err));
         assert_non_null(challenge);
         OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
                                      &out->evidence, &err));
@@ -149,5 +152,5 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
         if (!k->no_report_data)
                 in.report_data = sv_bytes(k->report_data ? k->report_data : report_data,
                                           sizeof(report_data));
-        return sv_tee_vtpm.verify(&in, claims, err);
+        return sv_tee_verify_vtpm.verify(&in, claims, err);
 }

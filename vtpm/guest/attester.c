@@ -9,6 +9,7 @@
 #include "base/core/limits.h"
 #include "base/crypto/x509.h"
 #include "vtpm/verify/challenge.h"
+#include "vtpm/guest/attester.h"
 #include "vtpm/tee.h"
 #include "vtpm/verify/template.h"
 #include "vtpm/guest/tpm.h"
@@ -313,8 +314,7 @@ static int attester_seal(void *state, struct sv_err *err)
 }
 
 const struct sv_attester sv_attester_vtpm = {
-        .name = "vtpm",
-        .kbs_name = "tpm",
+        .id = &sv_tee_vtpm,
         .present = attester_present,
         .open = attester_open,
         .hello = attester_hello,

@@ -2,7 +2,7 @@
 /* Verification of vTPM evidence (docs/FORMATS.md, "vTPM evidence"). Pure. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/verify.h"
 
 int sv_vtpm_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
 /* Credential activation, the broker's first half: MakeCredential to the EK that params->"secure-vm"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sev/verify/require.h"
+#include "sev/measure/require.h"
 
 #include <stdio.h>
+
+#include "tee/measure.h"
 
 #define CHECK "guest.sev-snp.require"
 

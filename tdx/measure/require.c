@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tdx/verify/require.h"
+#include "tdx/measure/require.h"
 
 #include <stdio.h>
 
 #include "base/core/file.h"
-#include "tee/tee.h"
+#include "tee/measure.h"
 #include "base/core/text.h"
 #include "tdx/verify/tcb.h"
+#include "tdx/verify/tee.h"
 
 #define CHECK "guest.tdx.require"
 static const char zeros[97] = "00000000000000000000000000000000000000000000000000000000000000000000"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/encoding.h"
-#include "sev/host/host.h"
+#include "sev/measure/measure.h"
 
 #include "guest/init-data.h"
 

@@ -2,8 +2,8 @@
 /* Which TEE a guest runs under: one answer for measure, policy, launch and all the rest. */
 #pragma once
 
-#include "attest/tees.h"
 #include "guest/guest.h"
+#include "launcher/tees.h"
 
 enum sv_choose { SV_CHOOSE_ANY, SV_CHOOSE_HERE };
 
@@ -12,4 +12,7 @@ enum sv_choose { SV_CHOOSE_ANY, SV_CHOOSE_HERE };
  * SV_USAGE "tee.name" when there is no such TEE, SV_SYSTEM "tee.host" when this host has it not,
  * with the one thing to change (of all: for the last row). */
 int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose where,
-                  const struct sv_tee **out, struct sv_err *err);
+                  const struct sv_tee_host **out, struct sv_err *err);
+/* The same TEE's row for measuring. SV_USAGE "tee.measure": its guests cannot be measured. */
+int sv_tee_choose_measure(const struct sv_tee *id, const struct sv_tee_measure **out,
+                          struct sv_err *err);

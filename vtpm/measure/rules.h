@@ -3,9 +3,9 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/measure.h"
 
-/* struct sv_tee.policy */
+/* struct sv_tee_measure.policy */
 int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                   struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
 /* The certificates of this host's swtpm-localca, or of the guest file's attestation.ek_roots:
@@ -13,7 +13,3 @@ int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m,
  * vtpm.ek-roots. */
 int sv_vtpm_trust(const struct sv_guest *guest, struct sv_json *trust, struct sv_json *root_digests,
                   struct sv_err *err);
-
-/* The rules that apply when nobody gives a policy: nothing about what booted, all about how it is
- * said. */
-extern const char sv_vtpm_strict[];

@@ -4,11 +4,6 @@
 
 #include "base/json/json.h"
 
-/* X87, SSE, AVX, AVX-512, PT, PKU, CET, user interrupts, LBR, AMX, APX: what the XFAM of a module
- * may have today; and all other bits. */
-#define SV_TDX_XFAM_KNOWN  "0xedbe7"
-#define SV_TDX_XFAM_OTHERS "0xfffffffffff12418"
-
 /* Members, all optional:
  *   "status"              list of TCB statuses that will do; default ["UpToDate"]
  *   "grace_days"          "OutOfDate" and "OutOfDateConfigurationNeeded" too, while the date of the

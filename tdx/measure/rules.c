@@ -6,8 +6,10 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "tdx/options.h"
-#include "tdx/verify/require.h"
-#include "tdx/tee.h"
+#include "tdx/measure/require.h"
+#include "tdx/measure/measure.h"
+#include "tdx/verify/quote.h"
+#include "base/crypto/x509.h"
 
 /* MRTD and RTMR1 to RTMR2 say which firmware, kernel, command line and initramfs run. RTMR0 adds
  * the machine (memory map, ACPI tables, variables): it depends on the monitor's version, and
@@ -149,29 +151,3 @@ int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
         attributes(&o, rules);
         return sv_tdx_require_rules(o.require, rules, err);
 }
-
-/* clang-format off */
-#define R(check, claim, op, covers, reason) \
-        "{\"check\":\"" check "\",\"claim\":\"" claim "\"," op "," \
-        "\"covers\":\"" covers "\",\"reason\":\"" reason "\"}"
-#define TRUE  "\"equals\":true"
-#define FALSE "\"equals\":false"
-
-const char sv_tdx_strict[] = "["
-        R("policy.debug", "/tdattributes_bits/debug", FALSE, "configuration",
-          "the host may not debug the guest") ","
-        R("policy.attributes.unknown", "/tdattributes_bits/unknown", FALSE, "configuration",
-          "the guest has no attribute that is not known") ","
-        R("policy.migratable", "/tdattributes_bits/migratable", FALSE, "configuration",
-          "no migration TD may take the guest") ","
-        R("policy.sept_ve_disable", "/tdattributes_bits/sept_ve_disable", TRUE, "configuration",
-          "a page that the host takes away stops the TD, and is no exception "
-          "that it could be led by") ","
-        R("policy.xfam", "/xfam", "\"bits_clear\":\"" SV_TDX_XFAM_OTHERS "\"", "hardware",
-          "the TD has no extended feature that is not known") ","
-        R("policy.service_td", "/service_td", FALSE, "configuration",
-          "no service TD may change or migrate the TD") ","
-        R("policy.tcb.status", "/tcb/status", "\"equals\":\"UpToDate\"", "hardware",
-          "Intel says that platform, module and quoting enclave are current")
-        "]";
-/* clang-format on */

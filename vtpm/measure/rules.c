@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vtpm/rules.h"
+#include "vtpm/measure/rules.h"
 
 #include <stdio.h>
 
@@ -131,17 +131,3 @@ int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                         "equals", "ek-activation");
         return 0;
 }
-
-const char sv_vtpm_strict[] =
-        "[{\"check\":\"policy.ak.origin\",\"claim\":\"/ak/"
-        "origin\",\"equals\":\"ek-activation\",\"covers\":\"instance-identity\","
-        "\"reason\":\"the attestation key lives in the TPM of that certificate\"},"
-        "{\"check\":\"policy.quote.safe\",\"claim\":\"/quote/"
-        "safe\",\"equals\":true,\"covers\":\"configuration\","
-        "\"reason\":\"the TPM's clock was not set back\"},"
-        "{\"check\":\"policy.report-data\",\"claim\":\"/"
-        "report_data_checked\",\"equals\":true,\"covers\":\"configuration\","
-        "\"reason\":\"the quote was made for this occasion\"},"
-        "{\"check\":\"policy.event-log\",\"claim\":\"/event_log/replayed/"
-        "0\",\"present\":true,\"covers\":\"executables\","
-        "\"reason\":\"an event log says what the PCRs mean\"}]";

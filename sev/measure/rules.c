@@ -5,11 +5,11 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
-#include "sev/host/host.h"
 #include "sev/measure/idblock.h"
 #include "sev/options.h"
-#include "sev/verify/require.h"
-#include "sev/tee.h"
+#include "sev/measure/require.h"
+#include "sev/measure/measure.h"
+#include "sev/verify/certs.h"
 
 static void equals_hex(struct sv_json *rules, const char *check, const char *claim,
                        const char *covers, const char *reason, const uint8_t *p, size_t n)
@@ -129,29 +129,3 @@ int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                 return -1;
         return all_rules(&o, m, rules, trust, err);
 }
-
-/* clang-format off */
-#define R(check, claim, op, covers, reason) \
-        "{\"check\":\"" check "\",\"claim\":\"" claim "\"," op "," \
-        "\"covers\":\"" covers "\",\"reason\":\"" reason "\"}"
-#define TRUE  "\"equals\":true"
-#define FALSE "\"equals\":false"
-
-const char sv_snp_strict[] = "["
-        R("policy.debug", "/policy_bits/debug", FALSE, "configuration",
-          "the host may not debug the guest") ","
-        R("policy.migrate_ma", "/policy_bits/migrate_ma", FALSE, "configuration",
-          "no migration agent may take the guest") ","
-        R("policy.vmpl", "/vmpl", "\"one_of\":[0,1,2,3]", "instance-identity",
-          "the guest asked for the report, not the host (VMPL 0xffffffff)") ","
-        R("policy.smt", "/smt_agrees", TRUE, "configuration",
-          "the guest's word on SMT and the platform's agree") ","
-        R("policy.provisional", "/tcb/provisional", FALSE, "hardware",
-          "the platform's firmware is committed: it cannot be rolled back") ","
-        R("policy.tcb.committed", "/tcb/committed_covers_reported", TRUE, "hardware",
-          "the reported TCB is one that the platform committed") ","
-        R("policy.tcb.current", "/tcb/current_covers_committed", TRUE, "hardware",
-          "the running TCB is not older than the committed one") ","
-        R("policy.tcb.launch", "/tcb/launch_covers_reported", TRUE, "hardware",
-          "the guest was launched under at least the reported TCB") "]";
-/* clang-format on */

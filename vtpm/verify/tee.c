@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The virtual TPM's row of attest/tees-verify.c. */
+#include "vtpm/tee.h"
+
+#include "vtpm/verify/challenge.h"
+#include "vtpm/verify/tee.h"
+#include "vtpm/verify/verify.h"
+
+/* The certificates come with the evidence and with the policy: nothing is fetched. */
+static int needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
+{
+        return 0;
+}
+
+static const struct sv_trust_kind trust_kinds[] = {
+        {"ek_roots", "ek-root"},
+        {"ek_intermediates", "ek-intermediate"},
+        {NULL, NULL},
+};
+
+static const char *const takes[] = {"ek-root", "event-log", NULL};
+
+const struct sv_tee_verify sv_tee_verify_vtpm = {
+        .id = &sv_tee_vtpm,
+        .needs = needs,
+        .verify = sv_vtpm_verify,
+        .challenge = sv_vtpm_challenge,
+        .secret_kind = SV_VTPM_ACTIVATION_KIND,
+        .takes = takes,
+        .trust = trust_kinds,
+        .strict = sv_vtpm_strict,
+};
