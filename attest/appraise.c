@@ -20,23 +20,21 @@ static int evaluate(const struct sv_policy *policy, const struct sv_json *claims
         return sv_policy_limits(claims, verdict, err);
 }
 
-int sv_appraise(const struct sv_tee_verify *tee, const struct sv_verify_in *in,
+int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
                 const struct sv_policy *policy, struct sv_json **claims, struct sv_verdict *verdict,
                 struct sv_err *err)
 {
-        SV_BLOBS blobs = {0};
+        SV_BLOBS anchors = {0};
         struct sv_verify_in with = *in;
 
-        if (policy && strcmp(sv_policy_tee(policy), tee->id->name))
+        if (policy && strcmp(sv_policy_tee(policy), e->tee->id->name))
                 return sv_fail(err, SV_POLICY, "policy.tee",
                                "the policy is for guests on %s, the evidence is from %s",
-                               sv_policy_tee(policy), tee->id->name);
-        for (size_t i = 0; i < in->collateral.n; i++)
-                sv_blobs_add(&blobs, in->collateral.list[i].kind, in->collateral.list[i].data);
+                               sv_policy_tee(policy), e->tee->id->name);
         if (policy)
-                sv_blobs_add_trust(&blobs, tee, policy);
-        with.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        if (tee->verify(&with, claims, err) < 0)
+                sv_blobs_add_trust(&anchors, e->tee, policy);
+        with.collateral = (struct sv_collateral){anchors.list, anchors.n, &in->collateral};
+        if (e->tee->verify(e, &with, claims, err) < 0)
                 return -1;
         return evaluate(policy, *claims, verdict, err);
 }

@@ -16,6 +16,6 @@ void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
  * *claims (the caller frees) is filled as soon as the proof holds, also when the policy then says
  * no; *verdict likewise, with a policy. Without a policy the verdict holds only what the claims'
  * limits say. SV_POLICY "policy.tee" when the policy is for another TEE. */
-int sv_appraise(const struct sv_tee_verify *tee, const struct sv_verify_in *in,
+int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
                 const struct sv_policy *policy, struct sv_json **claims, struct sv_verdict *verdict,
                 struct sv_err *err);

@@ -11,9 +11,11 @@ struct sv_blob {
         char kind[32];
         struct sv_bytes data; /* not owned */
 };
+/* Each layer puts its own blobs in front of what it was given, without a copy. */
 struct sv_collateral {
         const struct sv_blob *list;
         size_t n;
+        const struct sv_collateral *next; /* what comes behind it; NULL: nothing */
 };
 /* The n-th blob of that kind (n from 0); false when there are fewer. */
 bool sv_collateral_get(const struct sv_collateral *c, const char *kind, size_t n,

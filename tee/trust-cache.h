@@ -24,8 +24,9 @@ uint64_t sv_memory_hits(const struct sv_memory *m);
 
 /* --- for a TEE's verifier --- */
 struct sv_known {
-        struct sv_collateral what; /* a copy of its own: what `state` may point into */
-        void *state;               /* the TEE's; all that is in it follows from `what` */
+        /* One list (no `next`), a copy of its own: what `state` may point into. */
+        struct sv_collateral what;
+        void *state; /* the TEE's; all that is in it follows from `what` */
         /* --- sv_memory's --- */
         char tee[32];
         void (*drop)(void *state);

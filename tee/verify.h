@@ -10,8 +10,13 @@
 
 struct sv_memory; /* tee/trust-cache.h */
 
+/* Evidence that was read: what a TEE makes of it begins with this. Owned, and independent of the
+ * JSON that it came from. */
+struct sv_evidence {
+        const struct sv_tee_verify *tee;
+};
+
 struct sv_verify_in {
-        const struct sv_json *evidence; /* the TEE's evidence, as the KBS protocol carries it */
         /* the digest that must be bound (48 bytes from KBS), or n == 0: not checked, claims say so
          */
         struct sv_bytes report_data;
@@ -32,6 +37,10 @@ struct sv_trust_kind {      /* a table of them ends with member NULL */
 
 struct sv_tee_verify {
         const struct sv_tee *id;
+        /* Reads evidence, as the KBS protocol carries it; once for all that follows. SV_FORMAT for
+         * what is none. Called by sv_evidence_open, `close` by sv_evidence_free. */
+        int (*open)(const struct sv_json *evidence, struct sv_evidence **out, struct sv_err *err);
+        void (*close)(struct sv_evidence *e);
         /* Which collateral this evidence needs, added to *out (array), one object for each thing to
          * fetch (attest/fetch/fetch.h). Only kind and url must be there:
          *   "kind"         what sv_verify_in.collateral calls it
@@ -53,13 +62,14 @@ struct sv_tee_verify {
          *                  may also hold plain names: kind and ".*"
          *   "optional"     true: `verify` does without, and claims say so; a mirror or an offline
          *                  folder may lack it, its maker's server may not */
-        int (*needs)(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err);
+        int (*needs)(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err);
         /* Evidence as the KBS protocol carries it, from what hardware or kernel give (a report, a
          * quote): for evidence in files. May be NULL. */
         int (*wrap)(struct sv_bytes raw, struct sv_json **evidence, struct sv_err *err);
         /* Claims (the caller frees), or one named failed check. Pure, but for what it leaves in
          * in->memory. */
-        int (*verify)(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
+        int (*verify)(const struct sv_evidence *e, const struct sv_verify_in *in,
+                      struct sv_json **claims, struct sv_err *err);
         /* What another process's verify kept (sv_lesson.what), read and verified here as verify
          * does it, and kept. NULL: this TEE keeps nothing. */
         int (*learn)(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
@@ -82,3 +92,10 @@ struct sv_tee_verify {
          * must show. */
         const char *strict;
 };
+
+/* The caller frees *out. */
+int sv_evidence_open(const struct sv_tee_verify *tee, const struct sv_json *evidence,
+                     struct sv_evidence **out, struct sv_err *err);
+void sv_evidence_free(struct sv_evidence *e); /* NULL is fine */
+void sv_evidence_freep(struct sv_evidence **e);
+#define SV_EVIDENCE __attribute__((cleanup(sv_evidence_freep))) struct sv_evidence

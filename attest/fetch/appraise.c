@@ -3,18 +3,16 @@
 #include "attest/fetch/fetch.h"
 #include "base/core/file.h"
 
-static int appraise(const struct sv_tee_verify *tee, const struct sv_verify_in *in,
+static int appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
                     const struct sv_fetched *fetched, const struct sv_policy *policy,
                     struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         struct sv_verify_in with = *in;
 
-        for (size_t i = 0; i < in->collateral.n; i++)
-                sv_blobs_add(&blobs, in->collateral.list[i].kind, in->collateral.list[i].data);
         sv_fetched_blobs(fetched, &in->collateral, &blobs);
-        with.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        return sv_appraise(tee, &with, policy, claims, verdict, err);
+        with.collateral = (struct sv_collateral){blobs.list, blobs.n, &in->collateral};
+        return sv_appraise(e, &with, policy, claims, verdict, err);
 }
 
 /* Changing an entry needs its lock; that somebody else has it is no reason to wait: the mark and
@@ -66,17 +64,17 @@ static bool drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
         return dropped;
 }
 
-static int fetch_for(const struct sv_fetch *f, const struct sv_tee_verify *tee,
+static int fetch_for(const struct sv_fetch *f, const struct sv_evidence *e,
                      const struct sv_verify_in *in, struct sv_fetched *out, struct sv_err *err)
 {
         SV_JSON *needs = sv_json_array();
 
-        if (tee->needs(in->evidence, needs, err) < 0)
+        if (e->tee->needs(e, needs, err) < 0)
                 return -1;
         return sv_fetch_needs(f, needs, &in->collateral, out, err);
 }
 
-int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee_verify *tee,
+int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_evidence *e,
                       const struct sv_verify_in *in, const struct sv_policy *policy,
                       struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,
                       struct sv_err *err)
@@ -86,16 +84,16 @@ int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee_verify *tee,
         struct sv_err why = SV_ERR_NULL;
         int r;
 
-        if (fetch_for(f, tee, in, &fetched, err) < 0)
+        if (fetch_for(f, e, in, &fetched, err) < 0)
                 return -1;
-        r = appraise(tee, in, &fetched, policy, claims, verdict, &why);
+        r = appraise(e, in, &fetched, policy, claims, verdict, &why);
         /* No claims: the proof itself does not hold. */
         if (r < 0 && !*claims && (why.class == SV_PROOF || why.class == SV_FORMAT) &&
-            drop_doubtful(f, &fetched) && fetch_for(f, tee, in, &again, NULL) == 0) {
+            drop_doubtful(f, &fetched) && fetch_for(f, e, in, &again, NULL) == 0) {
                 sv_fetched_free(&fetched);
                 fetched = again;
                 again = (struct sv_fetched){0};
-                r = appraise(tee, in, &fetched, policy, claims, verdict, &why);
+                r = appraise(e, in, &fetched, policy, claims, verdict, &why);
         }
         if (*claims)
                 mark_verified(f, &fetched);

@@ -132,7 +132,7 @@ static void say_collateral(struct sv_request *r, const struct sv_fetched *used)
 }
 
 /* With what the evidence needs and does not bring, when the configuration says from where. */
-static int appraise(struct sv_request *r, const struct sv_tee_verify *tee,
+static int appraise(struct sv_request *r, const struct sv_evidence *e,
                     const struct sv_verify_in *in, struct sv_json **claims,
                     struct sv_verdict *verdict, struct sv_err *err)
 {
@@ -146,9 +146,9 @@ static int appraise(struct sv_request *r, const struct sv_tee_verify *tee,
         int rc;
 
         if (!c->fetch && !c->offline)
-                return sv_appraise(tee, in, NULL, claims, verdict, err);
+                return sv_appraise(e, in, NULL, claims, verdict, err);
         sv_fetch_defaults(&fetch);
-        rc = sv_fetch_appraise(&fetch, tee, in, NULL, claims, verdict, &used, err);
+        rc = sv_fetch_appraise(&fetch, e, in, NULL, claims, verdict, &used, err);
         say_collateral(r, &used);
         return rc;
 }
@@ -159,20 +159,21 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee
 {
         __attribute__((cleanup(free_trust))) struct trust t = {.tee = tee};
         uint8_t digest[SV_KBS_BINDING_SIZE];
-        struct sv_verify_in in = {.evidence = m->evidence,
-                                  .report_data = sv_bytes(digest, sizeof(digest)),
+        SV_EVIDENCE *evidence = NULL;
+        struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)),
                                   .time = r->now,
                                   .memory = r->broker->memory};
         uint64_t hits = sv_memory_hits(in.memory);
         int rc;
 
         if (sv_kbs_binding_digest(m->additional, m->nonce, &m->key, digest, err) < 0 ||
-            sv_store_each_policy(r->broker->store, add_trust, &t, err) < 0)
+            sv_store_each_policy(r->broker->store, add_trust, &t, err) < 0 ||
+            sv_evidence_open(tee, m->evidence, &evidence, err) < 0)
                 return -1;
         if (secret.n)
                 sv_blobs_add(&t.blobs, tee->secret_kind, secret);
-        in.collateral = (struct sv_collateral){t.blobs.list, t.blobs.n};
-        rc = appraise(r, tee, &in, claims, verdict, err);
+        in.collateral = (struct sv_collateral){t.blobs.list, t.blobs.n, NULL};
+        rc = appraise(r, evidence, &in, claims, verdict, err);
         if (sv_memory_hits(in.memory) > hits)
                 sv_json_set_bool(r->audit, "known", true);
         sv_broker_teach(r->broker);

@@ -39,7 +39,7 @@ static const struct sv_opt export_opts[] = {
 static int fetch_one(const struct sv_fetch *f, const struct sv_tee_verify *tee, const char *path,
                      struct sv_json *needs, struct sv_fetched *out, struct sv_err *err)
 {
-        SV_JSON *evidence = NULL;
+        SV_EVIDENCE *evidence = NULL;
 
         if (sv_evidence_read(path, tee, &evidence, err) < 0 ||
             tee->needs(evidence, needs, err) < 0 || sv_fetch_needs(f, needs, NULL, out, err) < 0)

@@ -56,7 +56,7 @@ static const struct sv_opt opts[] = {
 };
 
 struct input {
-        struct sv_json *evidence;
+        struct sv_evidence *evidence;
         struct sv_buf report_data;
         struct sv_policy *policy;
         struct sv_files files;
@@ -65,7 +65,7 @@ struct input {
 
 static void input_free(struct input *in)
 {
-        sv_json_free(in->evidence);
+        sv_evidence_free(in->evidence);
         sv_buf_free(&in->report_data);
         sv_policy_free(in->policy);
         sv_files_free(&in->files);
@@ -221,7 +221,7 @@ static void print_text(const struct sv_verdict *v)
 }
 
 /* Offline, unless --fetch was given. */
-static int verify(const struct sv_args *args, const struct sv_tee_verify *tee,
+static int verify(const struct sv_args *args, const struct sv_evidence *e,
                   const struct sv_verify_in *in, const struct sv_policy *policy,
                   struct sv_json **claims, struct sv_verdict *verdict, struct sv_json **fetched,
                   struct sv_err *err)
@@ -240,11 +240,11 @@ static int verify(const struct sv_args *args, const struct sv_tee_verify *tee,
                                                "--%s says where to fetch from, but nothing is "
                                                "fetched without --fetch",
                                                names[i]);
-                return sv_appraise(tee, in, policy, claims, verdict, err);
+                return sv_appraise(e, in, policy, claims, verdict, err);
         }
         if (sv_fetch_from_args(args, &fetch, err) < 0)
                 return -1;
-        r = sv_fetch_appraise(&fetch.fetch, tee, in, policy, claims, verdict, &used, err);
+        r = sv_fetch_appraise(&fetch.fetch, e, in, policy, claims, verdict, &used, err);
         sv_fetch_warn(&used);
         *fetched = sv_fetched_json(&used);
         return r;
@@ -257,15 +257,14 @@ static int appraise(const struct sv_args *args, const struct sv_tee_verify *tee,
         SV_VERDICT verdict = {0};
         SV_JSON *claims = NULL;
         SV_JSON *fetched = NULL;
-        struct sv_verify_in what = {.evidence = in->evidence,
-                                    .report_data = sv_buf_bytes(&in->report_data),
+        struct sv_verify_in what = {.report_data = sv_buf_bytes(&in->report_data),
                                     .time = in->time};
         int r;
 
         for (size_t i = 0; i < in->files.n; i++)
                 sv_blobs_add(&blobs, in->files.list[i].kind, sv_buf_bytes(&in->files.list[i].data));
-        what.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        r = verify(args, tee, &what, in->policy, &claims, &verdict, &fetched, err);
+        what.collateral = (struct sv_collateral){blobs.list, blobs.n, NULL};
+        r = verify(args, in->evidence, &what, in->policy, &claims, &verdict, &fetched, err);
         tell(&verdict);
         tell_updates(sv_json_get(claims, "tcb"));
         *result = sv_json_object();

@@ -22,18 +22,21 @@ int sv_evidence_tee(const struct sv_args *args, const struct sv_tee_verify **out
         return 0;
 }
 
-int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct sv_json **out,
+int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct sv_evidence **out,
                      struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
+        SV_JSON *evidence = NULL;
         const char *text;
 
         if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, "verify.evidence", err) < 0)
                 return -1;
         text = sv_buf_str(&raw);
-        if (tee->wrap && text[strspn(text, " \t\r\n")] != '{')
-                return tee->wrap(sv_buf_bytes(&raw), out, err);
-        return sv_json_parse(sv_buf_bytes(&raw), "verify.evidence", out, err);
+        if (tee->wrap && text[strspn(text, " \t\r\n")] != '{'
+                    ? tee->wrap(sv_buf_bytes(&raw), &evidence, err) < 0
+                    : sv_json_parse(sv_buf_bytes(&raw), "verify.evidence", &evidence, err) < 0)
+                return -1;
+        return sv_evidence_open(tee, evidence, out, err);
 }
 
 void sv_evidence_paths_free(struct sv_evidence_paths *p)

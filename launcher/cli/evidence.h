@@ -21,5 +21,5 @@ void sv_evidence_paths_free(struct sv_evidence_paths *p);
 #define SV_EVIDENCE_PATHS __attribute__((cleanup(sv_evidence_paths_free))) struct sv_evidence_paths
 /* JSON as the KBS protocol carries it, or what hardware or kernel give, when the TEE knows to wrap
  * that. The caller frees. SV_SYSTEM / SV_FORMAT "verify.evidence", and the TEE's own. */
-int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct sv_json **out,
+int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct sv_evidence **out,
                      struct sv_err *err);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/core/encoding.h"
-#include "sev/verify/evidence.h"
+#include "sev/verify/opened.h"
 #include "sev/verify/tee.h"
 
 #define KDS "https://kdsintf.amd.com"
@@ -43,32 +43,30 @@ static void add_vcek(struct sv_json *out, const struct sv_report *r)
         add(out, "vek", url, "cert", path);
 }
 
-int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
+int sv_snp_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
 {
-        SV_SNP_EVIDENCE e = {0};
-        struct sv_report r;
+        const struct sv_snp_opened *o = (const struct sv_snp_opened *)evidence;
+        const struct sv_report *r = &o->report;
         struct sv_json *row;
         const char *key;
         char url[128], path[128];
 
-        if (sv_snp_evidence_read(evidence, &e, err) < 0 ||
-            sv_report_parse(sv_bytes(e.report, SV_REPORT_SIZE), &r, err) < 0)
-                return -1;
-        key = sv_report_signing_key(&r) == SV_SEV_VLEK ? "vlek" : "vcek";
+        key = sv_report_signing_key(r) == SV_SEV_VLEK ? "vlek" : "vcek";
         /* A VLEK is its cloud provider's to give out; one that came with the evidence need not be
          * fetched. */
-        if (sv_report_signing_key(&r) == SV_SEV_VCEK && !sv_cert_table_find(&e.certs, SV_CERT_VCEK))
-                add_vcek(out, &r);
-        if (!sv_cert_table_find(&e.certs, SV_CERT_ASK) ||
-            !sv_cert_table_find(&e.certs, SV_CERT_ARK)) {
+        if (sv_report_signing_key(r) == SV_SEV_VCEK &&
+            !sv_cert_table_find(&o->e.certs, SV_CERT_VCEK))
+                add_vcek(out, r);
+        if (!sv_cert_table_find(&o->e.certs, SV_CERT_ASK) ||
+            !sv_cert_table_find(&o->e.certs, SV_CERT_ARK)) {
                 snprintf(url, sizeof(url), KDS "/%s/v1/%s/cert_chain", key,
-                         sv_sev_product_name(r.product));
+                         sv_sev_product_name(r->product));
                 snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key,
-                         sv_sev_product_name(r.product));
+                         sv_sev_product_name(r->product));
                 add(out, "ca", url, "certs", path);
         }
-        snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r.product));
-        snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r.product));
+        snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r->product));
+        snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r->product));
         row = add(out, "crl", url, "crl", path);
         sv_json_set_int(row, "max_age", DAY);
         sv_json_set_bool(row, "optional", true);

@@ -117,29 +117,29 @@ void sv_snp_signer_free(struct sv_snp_signer *s)
 }
 
 int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
-                       struct sv_report *report, struct sv_err *err)
+                       const struct sv_report *report, struct sv_err *err)
 {
-        struct sv_report r;
-
-        if (sv_report_parse(in->report, &r, err) < 0 || read_vek(s, in->chain.vek, err) < 0 ||
-            key_info(&r, &s->vek, err) < 0)
+        if (read_vek(s, in->chain.vek, err) < 0 || key_info(report, &s->vek, err) < 0)
                 return -1;
         if (!in->skip_signatures &&
-            (trust(s, &in->chain, err) < 0 || signature(s->key, in->report, &r, err) < 0))
+            (trust(s, &in->chain, err) < 0 || signature(s->key, in->report, report, err) < 0))
                 return -1;
-        if (same_platform(&r, &s->vek, err) < 0 || bound(&r, in->report_data, err) < 0)
+        if (same_platform(report, &s->vek, err) < 0)
                 return -1;
-        *report = r;
-        return 0;
+        return bound(report, in->report_data, err);
 }
 
 int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek,
                   bool *test_root, struct sv_err *err)
 {
         struct sv_snp_signer s = {.key = NULL};
-        int r = sv_snp_verify_with(&s, in, report, err);
+        struct sv_report parsed;
+        int r = sv_report_parse(in->report, &parsed, err);
 
+        if (r == 0)
+                r = sv_snp_verify_with(&s, in, &parsed, err);
         if (r == 0) {
+                *report = parsed;
                 *vek = s.vek;
                 *test_root = s.test_root;
         }

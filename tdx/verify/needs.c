@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "tdx/verify/chain.h"
-#include "tdx/verify/evidence.h"
+#include "tdx/verify/opened.h"
 #include "tdx/verify/tee.h"
 
 #define PCS  "https://api.trustedservices.intel.com"
@@ -61,17 +61,14 @@ int sv_tdx_platform(const struct sv_quote *quote, struct sv_pck *pck, bool *proc
                        certs.n);
 }
 
-int sv_tdx_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
+int sv_tdx_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
 {
-        SV_TDX_EVIDENCE e = {0};
-        struct sv_quote quote;
+        const struct sv_tdx_opened *o = (const struct sv_tdx_opened *)evidence;
         struct sv_pck pck;
         bool processor;
         char url[160], path[64], fmspc[13];
 
-        if (sv_tdx_evidence_read(evidence, &e, err) < 0 ||
-            sv_quote_parse(sv_buf_bytes(&e.quote), &quote, err) < 0 ||
-            sv_tdx_platform(&quote, &pck, &processor, err) < 0)
+        if (sv_tdx_platform(&o->quote, &pck, &processor, err) < 0)
                 return -1;
         snprintf(fmspc, sizeof(fmspc), "%02X%02X%02X%02X%02X%02X", pck.fmspc[0], pck.fmspc[1],
                  pck.fmspc[2], pck.fmspc[3], pck.fmspc[4], pck.fmspc[5]);

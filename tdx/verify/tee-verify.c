@@ -2,13 +2,12 @@
 /* From evidence and collateral to claims. */
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/ccel.h"
-#include "tdx/verify/evidence.h"
+#include "tdx/verify/opened.h"
 #include "tdx/verify/known.h"
 #include "tdx/verify/tee.h"
 
 struct found {
-        struct sv_tdx_evidence e;
-        struct sv_quote quote;
+        const struct sv_tdx_opened *o;
         struct sv_tdx_bundle bundle;
         struct sv_blobs what;   /* of what the verifier may know something */
         struct sv_known *known; /* the memory's, or made for this evidence: */
@@ -25,7 +24,6 @@ static void found_free(struct found *f)
         sv_blobs_free(&f->what);
         sv_tdx_out_free(&f->out);
         sv_tdx_bundle_free(&f->bundle);
-        sv_tdx_evidence_free(&f->e);
 }
 
 /* Files of a bundle know which platform they are for. */
@@ -34,7 +32,7 @@ static int open_bundle(struct sv_bytes text, struct found *f, struct sv_err *err
         struct sv_pck pck;
         bool processor;
 
-        return sv_tdx_platform(&f->quote, &pck, &processor, err) < 0
+        return sv_tdx_platform(&f->o->quote, &pck, &processor, err) < 0
                        ? -1
                        : sv_tdx_bundle_read(text, &pck, processor, &f->bundle, err);
 }
@@ -66,7 +64,7 @@ static int collateral(const struct sv_collateral *c, struct found *f, struct sv_
 
         if (sv_collateral_get(c, "bundle", 0, &data) && open_bundle(data, f, err) < 0)
                 return -1;
-        sv_blobs_add(&f->what, "pck-chain", f->quote.pck_chain);
+        sv_blobs_add(&f->what, "pck-chain", f->o->quote.pck_chain);
         for (enum sv_tdx_part i = 0; i < SV_TDX_PARTS; i++) {
                 if (!sv_collateral_get(c, sv_tdx_part_kind(i), 0, &data))
                         data = sv_buf_bytes(&f->bundle.part[i]);
@@ -95,7 +93,7 @@ static int all_there(const struct sv_collateral *what, struct sv_err *err)
 
 static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        const struct sv_collateral what = {f->what.list, f->what.n};
+        const struct sv_collateral what = {f->what.list, f->what.n, NULL};
         struct sv_tdx_known *s;
 
         f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "tdx", &what);
@@ -106,18 +104,15 @@ static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *
                 return -1;
         s = f->known->state;
         s->c.skip_signatures = in->skip_signatures;
-        return sv_tdx_verify_with(&s->c, sv_buf_bytes(&f->e.quote), in->report_data, in->time,
-                                  &f->out, err);
+        return sv_tdx_verify_with(&s->c, &f->o->quote, in->report_data, in->time, &f->out, err);
 }
 
 static int run(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        if (sv_tdx_evidence_read(in->evidence, &f->e, err) < 0 ||
-            sv_quote_parse(sv_buf_bytes(&f->e.quote), &f->quote, err) < 0 ||
-            collateral(&in->collateral, f, err) < 0 || prove(in, f, err) < 0)
+        if (collateral(&in->collateral, f, err) < 0 || prove(in, f, err) < 0)
                 return -1;
         if (!sv_collateral_get(&in->collateral, "event-log", 0, &f->log))
-                f->log = sv_buf_bytes(&f->e.event_log);
+                f->log = sv_buf_bytes(&f->o->e.event_log);
         return f->log.n ? sv_tdx_ccel_check(f->log, f->out.quote.td.rtmr, &f->rtmr3_logged, err)
                         : 0;
 }
@@ -136,9 +131,10 @@ static void add_log(struct sv_json *claims, const struct found *f)
         sv_json_set_bool(log, "rtmr3_agrees", f->rtmr3_logged);
 }
 
-int sv_tdx_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err)
+int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
+                      struct sv_json **claims, struct sv_err *err)
 {
-        struct found f = {0};
+        struct found f = {.o = (const struct sv_tdx_opened *)e};
         int r = run(in, &f, err);
 
         if (r == 0) {

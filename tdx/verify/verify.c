@@ -209,24 +209,23 @@ static int bound(const struct sv_td_report *td, struct sv_bytes want, struct sv_
         return 0;
 }
 
-static int run(struct work *w, struct sv_bytes quote, struct sv_bytes report_data, int64_t time,
-               struct sv_err *err)
+static int run(struct work *w, struct sv_bytes report_data, int64_t time, struct sv_err *err)
 {
-        if (sv_quote_parse(quote, &w->out->quote, err) < 0 || collateral(w, time, err) < 0)
+        if (collateral(w, time, err) < 0)
                 return -1;
         if (!w->c->skip_signatures && signatures(w, err) < 0)
                 return -1;
         return tcb(w, err) < 0 ? -1 : bound(&w->out->quote.td, report_data, err);
 }
 
-int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote,
+int sv_tdx_verify_with(struct sv_tdx_collateral *c, const struct sv_quote *quote,
                        struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err)
 {
-        struct sv_tdx_out o = {.advisories = sv_json_array()};
+        struct sv_tdx_out o = {.quote = *quote, .advisories = sv_json_array()};
         struct work w = {.c = c, .out = &o};
 
-        if (run(&w, quote, report_data, time, err) < 0) {
+        if (run(&w, report_data, time, err) < 0) {
                 sv_tdx_out_free(&o);
                 return -1;
         }
@@ -247,5 +246,9 @@ int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_
                 .skip_signatures = in->skip_signatures,
         };
 
-        return sv_tdx_verify_with(&c, in->quote, in->report_data, in->time, out, err);
+        struct sv_quote quote;
+
+        if (sv_quote_parse(in->quote, &quote, err) < 0)
+                return -1;
+        return sv_tdx_verify_with(&c, &quote, in->report_data, in->time, out, err);
 }

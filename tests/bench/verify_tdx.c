@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/unit/evidence.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "tdx/verify/bundle.h"
@@ -80,10 +81,11 @@ static void both_ops(void *arg)
 static void known(void *arg)
 {
         struct work *w = arg;
+        struct sv_quote quote;
         struct sv_tdx_out out;
 
-        need(sv_tdx_verify_with(&w->c, sv_buf_bytes(&w->quote), sv_bytes(NULL, 0), TIME, &out,
-                                NULL) == 0,
+        need(sv_quote_parse(sv_buf_bytes(&w->quote), &quote, NULL) == 0 &&
+                     sv_tdx_verify_with(&w->c, &quote, sv_bytes(NULL, 0), TIME, &out, NULL) == 0,
              "the quote does not hold");
         sv_tdx_out_free(&out);
 }
@@ -192,11 +194,11 @@ static void everything(void *arg)
 
 static void appraised(struct work *w, struct sv_memory *m)
 {
-        struct sv_verify_in in = {
-                .evidence = w->evidence, .collateral = {w->blobs, 6}, .time = TIME, .memory = m};
+        struct sv_verify_in in = {.collateral = {w->blobs, 6}, .time = TIME, .memory = m};
         SV_JSON *claims = NULL;
 
-        need(sv_tdx_tee_verify(&in, &claims, NULL) == 0, "the evidence does not hold");
+        need(verify_json(&sv_tee_verify_tdx, w->evidence, &in, &claims, NULL) == 0,
+             "the evidence does not hold");
 }
 
 static void evidence_anew(void *arg)

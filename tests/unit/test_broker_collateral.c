@@ -4,6 +4,7 @@
  * simulator's; the broker is a process of its own, the mirror another. */
 #include <sys/wait.h>
 
+#include "tests/unit/evidence.h"
 #include "base/core/encoding.h"
 #include "tests/teesim/signer.h"
 #include "tests/unit/makers.h"
@@ -70,7 +71,7 @@ static void fill(void)
         SV_JSON *needs = sv_json_array();
         struct sv_err err;
 
-        OK(sv_snp_needs(evidence, needs, &err));
+        OK(needs_json(&sv_tee_verify_sev_snp, evidence, needs, &err));
         assert_int_equal(sv_json_len(needs), 3);
         for (size_t i = 0; i < 3; i++) {
                 const struct sv_json *row = sv_json_at(needs, i);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and
  * what they refuse. */
+#include "tests/unit/evidence.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "policy/evaluate.h"
@@ -31,16 +32,18 @@ static void load(const char *rel, struct sv_buf *out)
 static struct sv_memory *memory;
 
 /* Anew, and with what the verifications before have left: the answers are the same. */
-static int verify_both(struct sv_verify_in *in, struct sv_json **claims)
+static int verify_both(const struct sv_json *evidence, struct sv_verify_in *in,
+                       struct sv_json **claims)
 {
         struct sv_err warm_err = SV_ERR_NULL;
-        int r = sv_snp_tee_verify(in, claims, &err);
+        int r = verify_json(&sv_tee_verify_sev_snp, evidence, in, claims, &err);
 
         in->memory = memory;
         for (int i = 0; i < 2; i++) {
                 SV_JSON *warm = NULL;
 
-                assert_int_equal(sv_snp_tee_verify(in, &warm, &warm_err), r);
+                assert_int_equal(
+                        verify_json(&sv_tee_verify_sev_snp, evidence, in, &warm, &warm_err), r);
                 assert_string_equal(warm_err.check, err.check);
                 assert_string_equal(warm_err.msg, err.msg);
                 assert_int_equal(warm_err.class, err.class);
@@ -56,8 +59,7 @@ static int verify_with(const struct sv_json *evidence, const char *vek, const ch
         const char *names[] = {vek, ca, root, crl};
         struct sv_blob blobs[4] = {0};
         struct sv_buf raw[4] = {0};
-        struct sv_verify_in in = {
-                .evidence = evidence, .time = JUNE_2026, .collateral = {blobs, 0}};
+        struct sv_verify_in in = {.time = JUNE_2026, .collateral = {blobs, 0}};
         int r;
 
         for (size_t i = 0; i < 4; i++) {
@@ -68,7 +70,7 @@ static int verify_with(const struct sv_json *evidence, const char *vek, const ch
                 blobs[in.collateral.n++].data = sv_buf_bytes(&raw[i]);
         }
         memset(&err, 0, sizeof(err));
-        r = verify_both(&in, claims);
+        r = verify_both(evidence, &in, claims);
         for (size_t i = 0; i < 4; i++)
                 sv_buf_free(&raw[i]);
         return r;
@@ -116,7 +118,7 @@ static int real_one(void *arg, const char *name, struct sv_json *row, struct sv_
              provisional = sv_json_bool(sv_json_get(row, "provisional(committed!=current)"), false);
         int r;
 
-        OK(sv_snp_needs(evidence, needs, &err));
+        OK(needs_json(&sv_tee_verify_sev_snp, evidence, needs, &err));
         assert_string_equal(url_of(needs, "vek"), sv_json_str(sv_json_get(row, "kds_vek_url")));
         assert_string_equal(url_of(needs, "ca"), sv_json_str(sv_json_get(row, "kds_chain_url")));
         assert_string_equal(url_of(needs, "crl"), sv_json_str(sv_json_get(row, "kds_crl_url")));
@@ -206,7 +208,7 @@ static void own_certificates(void **state)
         needs = sv_json_array();
         OK(sv_snp_evidence_write(sv_buf_bytes(&raw), &table, &evidence, &err));
         OK(verify_with(evidence, NULL, NULL, NULL, NULL, &claims));
-        OK(sv_snp_needs(evidence, needs, &err));
+        OK(needs_json(&sv_tee_verify_sev_snp, evidence, needs, &err));
         assert_string_equal(url_of(needs, "vek"), ""); /* it is there */
         assert_string_equal(url_of(needs, "ca"), "");
         assert_string_not_equal(url_of(needs, "crl"), "");
@@ -234,8 +236,7 @@ static void learned(void **state)
                                  {"ca", SV_BYTES_NULL},
                                  {"ark-root", SV_BYTES_NULL},
                                  {"ca", SV_BYTES_NULL}};
-        struct sv_verify_in in = {
-                .evidence = evidence, .collateral = {list, 4}, .time = JUNE_2026, .memory = m};
+        struct sv_verify_in in = {.collateral = {list, 4}, .time = JUNE_2026, .memory = m};
         SV_LESSON l = {.list = NULL};
 
         load("synth/certs/vcek.der", &vek);
@@ -253,7 +254,7 @@ static void learned(void **state)
                         assert_false(sv_memory_lesson(m, &raw));
                         in.collateral.n = 3;
                 }
-                OK(sv_snp_tee_verify(&in, &claims, &err));
+                OK(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err));
         }
         assert_int_equal(sv_memory_hits(m), 1);
         assert_true(sv_memory_lesson(m, &raw));
@@ -271,7 +272,7 @@ static void learned(void **state)
         for (int i = 0; i < 2; i++) {
                 SV_JSON *claims = NULL;
 
-                OK(sv_snp_tee_verify(&in, &claims, &err));
+                OK(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err));
         }
         assert_int_equal(sv_memory_hits(other), 2);
 }

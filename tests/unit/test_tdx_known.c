@@ -3,6 +3,7 @@
  * what is kept, when, and for whom. */
 #include <malloc.h>
 
+#include "tests/unit/evidence.h"
 #include "base/core/text.h"
 #include "tdx/verify/known.h"
 #include "tdx/tee.h"
@@ -16,16 +17,16 @@
 static bool warm(struct sv_memory *m, const struct sv_json *evidence, const struct collateral *c,
                  const char *at, const char *check)
 {
-        struct sv_verify_in in = {
-                .evidence = evidence, .collateral = {c->blobs, c->n}, .memory = m};
+        struct sv_verify_in in = {.collateral = {c->blobs, c->n}, .memory = m};
         uint64_t before = sv_memory_hits(m);
         SV_JSON *claims = NULL;
 
         OK(sv_parse_time(at, &in.time, "test.time", &err));
         if (check)
-                FAILS(sv_tdx_tee_verify(&in, &claims, &err), SV_PROOF, check);
+                FAILS(verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &err), SV_PROOF,
+                      check);
         else
-                OK(sv_tdx_tee_verify(&in, &claims, &err));
+                OK(verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &err));
         return sv_memory_hits(m) > before;
 }
 
@@ -48,15 +49,16 @@ static void kept_by_its_bytes(void **state)
         /* Each part changed in one bit is something else, and is refused as it is without a memory.
          */
         for (size_t i = 0; i < a.n; i++) {
-                struct sv_verify_in in = {.evidence = evidence, .collateral = {a.blobs, a.n}};
+                struct sv_verify_in in = {.collateral = {a.blobs, a.n}};
                 struct sv_err cold = SV_ERR_NULL;
                 SV_JSON *claims = NULL;
 
                 a.raw[i].p[a.raw[i].n / 2] ^= 1;
                 OK(sv_parse_time(THEN, &in.time, "test.time", &err));
-                if (sv_tdx_tee_verify(&in, &claims, &cold) < 0) {
+                if (verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &cold) < 0) {
                         in.memory = m;
-                        FAILS(sv_tdx_tee_verify(&in, &claims, &err), cold.class, cold.check);
+                        FAILS(verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &err),
+                              cold.class, cold.check);
                 } else {
                         fail_msg("%s with a bit flipped was accepted", a.blobs[i].kind);
                 }

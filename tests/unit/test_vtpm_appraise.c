@@ -60,13 +60,15 @@ static int appraise(const struct session *s, const struct sv_policy *policy,
 {
         const struct sv_blob secret = {"activation-secret", sv_bytes(sv_secret_reveal(s->secret),
                                                                      sv_secret_size(s->secret))};
-        struct sv_verify_in in = {.evidence = s->evidence,
-                                  .report_data = sv_bytes(report_data, sizeof(report_data)),
+        struct sv_verify_in in = {.report_data = sv_bytes(report_data, sizeof(report_data)),
                                   .collateral = {&secret, 1},
                                   .time = now};
         SV_JSON *claims = NULL;
+        SV_EVIDENCE *e = NULL;
 
-        return sv_appraise(sv_tee_find_verify("vtpm"), &in, policy, &claims, verdict, err);
+        if (sv_evidence_open(sv_tee_find_verify("vtpm"), s->evidence, &e, err) < 0)
+                return -1;
+        return sv_appraise(e, &in, policy, &claims, verdict, err);
 }
 
 static void says(const struct session *s, struct sv_policy *made, enum sv_class class,
@@ -140,12 +142,13 @@ static void pinned_root(void **state)
         assert_int_equal(blobs.n, 4);
         sv_blobs_add(&blobs, "activation-secret",
                      sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret)));
-        struct sv_verify_in in = {.evidence = s->evidence,
-                                  .report_data = sv_bytes(report_data, sizeof(report_data)),
+        struct sv_verify_in in = {.report_data = sv_bytes(report_data, sizeof(report_data)),
                                   .time = now,
                                   .collateral = {blobs.list, blobs.n}};
-        FAILS(sv_appraise(&sv_tee_verify_vtpm, &in, theirs, &claims, &verdict, &err), SV_POLICY,
-              "policy.ek.root");
+        SV_EVIDENCE *e = NULL;
+
+        OK(sv_evidence_open(&sv_tee_verify_vtpm, s->evidence, &e, &err));
+        FAILS(sv_appraise(e, &in, theirs, &claims, &verdict, &err), SV_POLICY, "policy.ek.root");
         assert_non_null(claims); /* the proof holds, the policy says no */
 }
 

@@ -7,7 +7,7 @@
 #include "vtpm/verify/verify.h"
 
 /* The certificates come with the evidence and with the policy: nothing is fetched. */
-static int needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
+static int needs(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err)
 {
         return 0;
 }
@@ -22,6 +22,8 @@ static const char *const takes[] = {"ek-root", "event-log", NULL};
 
 const struct sv_tee_verify sv_tee_verify_vtpm = {
         .id = &sv_tee_vtpm,
+        .open = sv_vtpm_open,
+        .close = sv_vtpm_close,
         .needs = needs,
         .verify = sv_vtpm_verify,
         .challenge = sv_vtpm_challenge,
