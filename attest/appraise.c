@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/appraise.h"
 
+#include "base/core/limits.h"
+
 void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                         const struct sv_policy *policy)
 {
@@ -10,6 +12,16 @@ void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                 for (size_t i = 0; (text = sv_policy_trust(policy, k->member, i)); i++)
                         sv_blobs_add(b, k->kind, sv_bytes_str(text));
         }
+}
+
+int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_err *err)
+{
+        const char *kinds[SV_TRUST_KINDS_MAX + 1] = {NULL};
+
+        for (size_t i = 0; tee->trust && tee->trust[i].member && i < SV_TRUST_KINDS_MAX; i++)
+                kinds[i] = tee->trust[i].member;
+        return sv_policy_check_trust(policy, kinds, err);
 }
 
 static int evaluate(const struct sv_policy *policy, const struct sv_json *claims,
@@ -31,6 +43,8 @@ int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
                 return sv_fail(err, SV_POLICY, "policy.tee",
                                "the policy is for guests on %s, the evidence is from %s",
                                sv_policy_tee(policy), e->tee->id->name);
+        if (policy && sv_tee_check_trust(e->tee, policy, err) < 0)
+                return -1;
         if (policy)
                 sv_blobs_add_trust(&anchors, e->tee, policy);
         with.collateral = (struct sv_collateral){anchors.list, anchors.n, &in->collateral};

@@ -12,6 +12,11 @@
 void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                         const struct sv_policy *policy);
 
+/* Does this TEE look at each kind of anchor that the policy names? SV_FORMAT
+ * "policy.trust.unknown". */
+int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_err *err);
+
 /* Verifies with in->collateral and, when policy is given, its trust anchors; then evaluates it.
  * *claims (the caller frees) is filled as soon as the proof holds, also when the policy then says
  * no; *verdict likewise, with a policy. Without a policy the verdict holds only what the claims'

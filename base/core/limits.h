@@ -12,6 +12,7 @@
 #define SV_JSON_MEMBERS_MAX    65536      /* members and elements in one JSON text */
 #define SV_GUEST_SIZE_MAX      (1u << 20) /* bytes of a guest file */
 #define SV_POLICY_SIZE_MAX     (1u << 20) /* bytes of a policy document */
+#define SV_TRUST_KINDS_MAX     16         /* kinds of trust anchors of one TEE */
 #define SV_POLICY_RULES_MAX    256        /* rules in one policy */
 #define SV_PEM_SIZE_MAX        (1u << 20) /* bytes of a PEM file with certificates */
 #define SV_CHAIN_MAX           8          /* certificates between a leaf and its root */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator may do. Who it is was checked by the route. */
-#include "attest/tees.h"
+#include "attest/appraise.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "broker/broker.h"
@@ -53,14 +53,18 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
 {
         struct sv_bytes text = sv_buf_bytes(&r->msg->body);
         SV_POLICY_DOC *policy = NULL;
+        const struct sv_tee_verify *tee;
         char names[SV_TEE_NAMES_SIZE];
 
         if (sv_policy_parse(text, &policy, err) < 0)
                 return -1;
-        if (!sv_tee_find_verify(sv_policy_tee(policy)))
+        tee = sv_tee_find_verify(sv_policy_tee(policy));
+        if (!tee)
                 return sv_fail(err, SV_FORMAT, "broker.policy.tee",
                                "the policy is for \"%s\"; this broker knows %s",
                                sv_policy_tee(policy), sv_tee_list_verify(names));
+        if (sv_tee_check_trust(tee, policy, err) < 0)
+                return -1;
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",
                                "the policy is for %s and was put under %s",

@@ -325,6 +325,31 @@ static void test_trust_kinds(void **state)
         }
 }
 
+/* An anchor that this TEE would not look at is not taken in silence. */
+static void test_unknown_trust(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                struct sv_evidence evidence = {sv_tees_verify[i]}; /* not read */
+                struct sv_verify_in in = {0};
+                SV_JSON *rules = NULL, *claims = NULL;
+                SV_JSON *trust = sv_json_object();
+                SV_BUF doc = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL;
+                SV_VERDICT v = {0};
+
+                OK(sv_json_parse(sv_bytes_str(sv_tees_verify[i]->strict), "test", &rules, &err));
+                sv_json_set(trust, "other_roots", sv_json_array());
+                OK(sv_policy_write("any", sv_tees_verify[i]->id->name, "a/b/c", rules, trust, &doc,
+                                   &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                FAILS(sv_appraise(&evidence, &in, p, &claims, &v, &err), SV_FORMAT,
+                      "policy.trust.unknown");
+                FAILS(sv_tee_check_trust(sv_tees_verify[i], p, &err), SV_FORMAT,
+                      "policy.trust.unknown");
+        }
+}
+
 /* A policy for guests on another TEE says no before anything else is looked at. */
 static void test_other_tee(void **state)
 {
@@ -360,6 +385,7 @@ int main(void)
                 cmocka_unit_test(test_strict_rules),
                 cmocka_unit_test(test_measure_missing_files),
                 cmocka_unit_test(test_trust_kinds),
+                cmocka_unit_test(test_unknown_trust),
                 cmocka_unit_test(test_other_tee),
                 cmocka_unit_test(test_memory_refuses_alike),
                 cmocka_unit_test(test_learn_refuses),

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may include whom, and who may see which foreign library (docs/DESIGN.md, "Layers")."""
+import os
 import re
 
-TEES = ['sev', 'tdx', 'vtpm']
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+# A TEE is a folder with a tee.h and the rooms of a TEE.
+TEES = sorted(d for d in os.listdir(TOP) if os.path.isfile(os.path.join(TOP, d, 'tee.h')) and os.path.isdir(os.path.join(TOP, d, 'guest')))
 # A room sees itself and these; "base" stands for all rooms in it. TEE folders see neither each other nor
 # policy/ nor attest/.
 LAYERS = {
