@@ -23,3 +23,15 @@ void sv_evidence_freep(struct sv_evidence **e)
 {
         sv_evidence_free(*e);
 }
+
+struct sv_json *sv_needs_add(struct sv_json *needs, const char *kind, const char *url,
+                             const char *form, const char *offline)
+{
+        struct sv_json *row = sv_json_add(needs, sv_json_object());
+
+        sv_json_set_str(row, "kind", kind);
+        sv_json_set_str(row, "url", url);
+        sv_json_set_str(row, "form", form);
+        sv_json_set_str(row, "offline", offline);
+        return row;
+}

@@ -93,6 +93,10 @@ struct sv_tee_verify {
         const char *strict;
 };
 
+/* For `needs`: a row with these members, to which others may be added; borrowed. */
+struct sv_json *sv_needs_add(struct sv_json *needs, const char *kind, const char *url,
+                             const char *form, const char *offline);
+
 /* The caller frees *out. */
 int sv_evidence_open(const struct sv_tee_verify *tee, const struct sv_json *evidence,
                      struct sv_evidence **out, struct sv_err *err);

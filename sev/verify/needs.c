@@ -10,18 +10,6 @@
 #define KDS "https://kdsintf.amd.com"
 #define DAY (24 * 60 * 60)
 
-static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form,
-                           const char *offline)
-{
-        struct sv_json *row = sv_json_add(out, sv_json_object());
-
-        sv_json_set_str(row, "kind", kind);
-        sv_json_set_str(row, "url", url);
-        sv_json_set_str(row, "form", form);
-        sv_json_set_str(row, "offline", offline);
-        return row;
-}
-
 /* One VCEK for ever: (product, key type, hardware id, REPORTED_TCB) are the URL. */
 static void add_vcek(struct sv_json *out, const struct sv_report *r)
 {
@@ -40,7 +28,7 @@ static void add_vcek(struct sv_json *out, const struct sv_report *r)
                  t->microcode);
         snprintf(path, sizeof(path), "vcek/%s/bl%02u_tee%02u_snp%02u_ucode%02u%s_vcek.der", hwid,
                  t->bootloader, t->tee, t->snp, t->microcode, last);
-        add(out, "vek", url, "cert", path);
+        sv_needs_add(out, "vek", url, "cert", path);
 }
 
 int sv_snp_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
@@ -63,11 +51,11 @@ int sv_snp_needs(const struct sv_evidence *evidence, struct sv_json *out, struct
                          sv_sev_product_name(r->product));
                 snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key,
                          sv_sev_product_name(r->product));
-                add(out, "ca", url, "certs", path);
+                sv_needs_add(out, "ca", url, "certs", path);
         }
         snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r->product));
         snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r->product));
-        row = add(out, "crl", url, "crl", path);
+        row = sv_needs_add(out, "crl", url, "crl", path);
         sv_json_set_int(row, "max_age", DAY);
         sv_json_set_bool(row, "optional", true);
         return 0;

@@ -2,6 +2,7 @@
 #include "sev/verify/verify.h"
 
 #include "base/core/rd.h"
+#include "tee/report-data.h"
 
 /* Over the raw bytes; the report has been read by now, but nothing of it is believed before this.
  */
@@ -62,24 +63,6 @@ static int same_platform(const struct sv_report *r, const struct sv_vek *vek, st
         return 0;
 }
 
-static int bound(const struct sv_report *r, struct sv_bytes want, struct sv_err *err)
-{
-        uint8_t all[64] = {0};
-
-        if (!want.n)
-                return 0;
-        if (want.n > sizeof(all))
-                return sv_fail(err, SV_USAGE, "snp.report_data",
-                               "report data has at most 64 bytes, %zu are given", want.n);
-        memcpy(all, want.p, want.n);
-        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)),
-                         sv_bytes(r->report_data, sizeof(r->report_data))))
-                return sv_fail(
-                        err, SV_PROOF, "snp.report_data",
-                        "REPORT_DATA is not what was asked for: the report is of another exchange");
-        return 0;
-}
-
 static int read_vek(struct sv_snp_signer *s, const struct sv_cert *vek, struct sv_err *err)
 {
         if (!s->read && sv_vek_parse(vek, &s->vek, err) < 0)
@@ -126,7 +109,8 @@ int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
                 return -1;
         if (same_platform(report, &s->vek, err) < 0)
                 return -1;
-        return bound(report, in->report_data, err);
+        return sv_report_data_check(report->report_data, in->report_data, "snp.report_data",
+                                    "REPORT_DATA", "report", err);
 }
 
 int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek,

@@ -11,15 +11,11 @@
 #define ROOT "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
 #define DAY  (24 * 60 * 60)
 
-static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form,
-                           const char *offline)
+static struct sv_json *add_for_a_day(struct sv_json *out, const char *kind, const char *url,
+                                     const char *form, const char *offline)
 {
-        struct sv_json *row = sv_json_add(out, sv_json_object());
+        struct sv_json *row = sv_needs_add(out, kind, url, form, offline);
 
-        sv_json_set_str(row, "kind", kind);
-        sv_json_set_str(row, "url", url);
-        sv_json_set_str(row, "form", form);
-        sv_json_set_str(row, "offline", offline);
         sv_json_set_int(row, "max_age", DAY);
         return row;
 }
@@ -28,7 +24,7 @@ static struct sv_json *add(struct sv_json *out, const char *kind, const char *ur
 static void add_document(struct sv_json *out, const char *kind, const char *url,
                          const char *offline, const char *until, const char *header)
 {
-        struct sv_json *row = add(out, kind, url, "json", offline);
+        struct sv_json *row = add_for_a_day(out, kind, url, "json", offline);
         char chain[64];
 
         snprintf(chain, sizeof(chain), "%s-chain", kind);
@@ -81,8 +77,8 @@ int sv_tdx_needs(const struct sv_evidence *evidence, struct sv_json *out, struct
         snprintf(url, sizeof(url), PCS "/sgx/certification/v4/pckcrl?ca=%s&encoding=der",
                  processor ? "processor" : "platform");
         snprintf(path, sizeof(path), "sgx/pck_crl_%s.der", processor ? "processor" : "platform");
-        add(out, "pck-crl", url, "crl", path);
-        sv_json_set_str(add(out, "root-ca-crl", ROOT, "crl", "sgx/root_ca_crl.der"), "mirror_path",
-                        "/sgx/certification/v4/rootcacrl");
+        add_for_a_day(out, "pck-crl", url, "crl", path);
+        sv_json_set_str(add_for_a_day(out, "root-ca-crl", ROOT, "crl", "sgx/root_ca_crl.der"),
+                        "mirror_path", "/sgx/certification/v4/rootcacrl");
         return 0;
 }

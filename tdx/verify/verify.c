@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/verify.h"
+#include "tee/report-data.h"
 
 void sv_tdx_out_free(struct sv_tdx_out *out)
 {
@@ -191,31 +192,16 @@ static int tcb(struct work *w, struct sv_err *err)
         return 0;
 }
 
-static int bound(const struct sv_td_report *td, struct sv_bytes want, struct sv_err *err)
-{
-        uint8_t all[64] = {0};
-
-        if (!want.n)
-                return 0;
-        if (want.n > sizeof(all))
-                return sv_fail(err, SV_USAGE, "tdx.report_data",
-                               "report data has at most 64 bytes, %zu are given", want.n);
-        memcpy(all, want.p, want.n);
-        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)),
-                         sv_bytes(td->reportdata, sizeof(td->reportdata))))
-                return sv_fail(
-                        err, SV_PROOF, "tdx.report_data",
-                        "REPORTDATA is not what was asked for: the quote is of another exchange");
-        return 0;
-}
-
 static int run(struct work *w, struct sv_bytes report_data, int64_t time, struct sv_err *err)
 {
         if (collateral(w, time, err) < 0)
                 return -1;
         if (!w->c->skip_signatures && signatures(w, err) < 0)
                 return -1;
-        return tcb(w, err) < 0 ? -1 : bound(&w->out->quote.td, report_data, err);
+        if (tcb(w, err) < 0)
+                return -1;
+        return sv_report_data_check(w->out->quote.td.reportdata, report_data, "tdx.report_data",
+                                    "REPORTDATA", "quote", err);
 }
 
 int sv_tdx_verify_with(struct sv_tdx_collateral *c, const struct sv_quote *quote,

@@ -19,6 +19,7 @@ LAYERS = {
     'policy': ['base'],
     'luks': ['base'],
     'tee': ['base', 'guest', 'ovmf'],
+    'tee/host': ['base', 'tee'],
     'attest': ['base', 'guest', 'tee', 'policy'],
     'attest/jose': ['base', 'policy'],
     'attest/kbs': ['base', 'attest/jose'],
@@ -45,7 +46,7 @@ for _tee in TEES:
     LAYERS[_tee + '/verify'] = ['base', 'ovmf', 'tee', _tee]
     LAYERS[_tee + '/measure'] = ['base', 'guest', 'ovmf', 'tee', _tee, _tee + '/verify']
     LAYERS[_tee + '/guest'] = ['base', 'tee', _tee, _tee + '/verify']
-    LAYERS[_tee + '/host'] = ['base', 'guest', 'ovmf', 'tee', _tee, _tee + '/verify', _tee + '/measure', _tee + '/guest']
+    LAYERS[_tee + '/host'] = ['base', 'guest', 'ovmf', 'tee', 'tee/host', _tee, _tee + '/verify', _tee + '/measure', _tee + '/guest']
 # The tables are the places that name the TEEs.
 TABLES = {name: TEES for name in ('attest/tees-verify.c', 'launcher/tees-host.c', 'launcher/tees-measure.c', 'agent/attesters.c')}
 
