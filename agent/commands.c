@@ -103,9 +103,9 @@ static void on_retry(const char *step, const struct sv_err *fault, unsigned in_m
                 try, tries);
 }
 
-static void on_note(const struct sv_err *note)
+static void on_note(const struct sv_note *note)
 {
-        sv_warn("%s", note->msg);
+        sv_warn("%s", note->text);
 }
 
 static int release(const struct sv_args *args, const struct sv_agent_config *config,
@@ -203,7 +203,7 @@ static int report_data(const struct sv_args *args, struct sv_buf *out, struct sv
 static int collect(const struct sv_attester *a, const char *level, struct sv_bytes data,
                    struct sv_json **evidence, struct sv_err *err)
 {
-        struct sv_err fault = SV_ERR_NULL;
+        struct sv_note note = {""};
         uint64_t vmpl = 0;
         void *state = NULL;
         int r;
@@ -214,12 +214,10 @@ static int collect(const struct sv_attester *a, const char *level, struct sv_byt
         if ((level && sv_parse_u64(level, 3, &vmpl, "agent.vmpl", err) < 0) ||
             (a->open && a->open(&state, err) < 0))
                 return -1;
-        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, &fault)
-                  : a->evidence(state, data, NULL, evidence, &fault);
-        if (r < 0 && err)
-                *err = fault;
-        if (r == 0 && fault.class == SV_OK && fault.msg[0])
-                on_note(&fault);
+        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, err)
+                  : a->evidence(state, data, NULL, evidence, &note, err);
+        if (r == 0 && note.text[0])
+                on_note(&note);
         if (a->close)
                 a->close(state);
         return r;

@@ -103,25 +103,21 @@ struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const ch
         return sv_tls_client(SV_BYTES_NULL, &ca, err);
 }
 
-static void say_note(const struct exchange *x, const struct sv_err *note)
+static void say_note(const struct exchange *x, const struct sv_note *note)
 {
-        if (note->class == SV_OK && note->msg[0] && x->r->says->note)
+        if (note->text[0] && x->r->says->note)
                 x->r->says->note(note);
 }
 
 static int get_evidence(struct exchange *x, struct sv_json **evidence, struct sv_err *err)
 {
-        struct sv_err note = SV_ERR_NULL;
+        struct sv_note note = {""};
         uint8_t digest[48];
 
-        if (sv_kbs_binding(x->client, digest, err) < 0)
+        if (sv_kbs_binding(x->client, digest, err) < 0 ||
+            x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)),
+                                  sv_kbs_challenge(x->client), evidence, &note, err) < 0)
                 return -1;
-        if (x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)),
-                                  sv_kbs_challenge(x->client), evidence, &note) < 0) {
-                if (err)
-                        *err = note;
-                return -1;
-        }
         say_note(x, &note);
         return 0;
 }
@@ -225,13 +221,10 @@ static int use(struct exchange *x, struct sv_secret *secret, struct sv_err *err)
 
 static int seal(const struct exchange *x, struct sv_err *err)
 {
-        struct sv_err note = SV_ERR_NULL;
+        struct sv_note note = {""};
 
-        if (x->attester->seal && x->attester->seal(x->state, &note) < 0) {
-                if (err)
-                        *err = note;
+        if (x->attester->seal && x->attester->seal(x->state, &note, err) < 0)
                 return -1;
-        }
         say_note(x, &note);
         return 0;
 }

@@ -14,8 +14,7 @@ struct sv_release_says {
         void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
                       unsigned tries);
         void (*untold)(const struct sv_err *err); /* the broker did not hear how it ended */
-        /* done, but otherwise than people may expect: tee/tee.h, evidence and seal */
-        void (*note)(const struct sv_err *note);
+        void (*note)(const struct sv_note *note); /* tee/attester.h */
 };
 
 /* Network faults are tried again, with pauses that grow and differ; a refusal is final. */

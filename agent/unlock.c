@@ -99,9 +99,9 @@ static void say_untold(const struct sv_err *err)
         sv_event_say("the broker was not told how it ended: %s [%s]", err->msg, err->check);
 }
 
-static void say_note(const struct sv_err *note)
+static void say_note(const struct sv_note *note)
 {
-        sv_event_say("%s", note->msg);
+        sv_event_say("%s", note->text);
 }
 
 static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)

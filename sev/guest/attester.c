@@ -82,7 +82,7 @@ int sv_snp_guest_evidence(const struct sv_snp_guest *guest, struct sv_bytes repo
 
 static int attester_evidence(void *state, struct sv_bytes report_data,
                              const struct sv_json *challenge, struct sv_json **evidence,
-                             struct sv_err *err)
+                             struct sv_note *note, struct sv_err *err)
 {
         return sv_snp_guest_evidence(NULL, report_data, evidence, err);
 }

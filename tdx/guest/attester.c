@@ -121,7 +121,7 @@ static int from_kernel(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_R
 }
 
 static int get_quote(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REPORT_DATA],
-                     struct sv_buf *quote, struct sv_err *err)
+                     struct sv_buf *quote, struct sv_note *note, struct sv_err *err)
 {
         struct sv_err refused = SV_ERR_NULL, kernel = SV_ERR_NULL;
         SV_STR address = service(g);
@@ -138,17 +138,14 @@ static int get_quote(const struct sv_tdx_guest *g, const uint8_t data[SV_TDX_REP
         if (from_kernel(g, data, quote, &kernel) < 0)
                 return sv_fail(err, kernel.class, kernel.check, "%s; before that, %s [%s]",
                                kernel.msg, refused.msg, refused.check);
-        if (err) {
-                *err = (struct sv_err)SV_ERR_NULL;
-                snprintf(err->msg, sizeof(err->msg),
-                         "the quote came from the kernel, not from the service at %s: %.600s [%s]",
-                         address, refused.msg, refused.check);
-        }
+        snprintf(note->text, sizeof(note->text),
+                 "the quote came from the kernel, not from the service at %s: %.600s [%s]", address,
+                 refused.msg, refused.check);
         return 0;
 }
 
 int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes report_data,
-                          struct sv_json **evidence, struct sv_err *err)
+                          struct sv_json **evidence, struct sv_note *note, struct sv_err *err)
 {
         uint8_t data[SV_TDX_REPORT_DATA] = {0};
         SV_BUF quote = SV_BUF_NULL, log = SV_BUF_NULL;
@@ -158,16 +155,16 @@ int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes repo
                                "expected 32 to %zu bytes of report data, found %zu", sizeof(data),
                                report_data.n);
         memcpy(data, report_data.p, report_data.n);
-        if (get_quote(guest, data, &quote, err) < 0 || event_log(guest, &log, err) < 0)
+        if (get_quote(guest, data, &quote, note, err) < 0 || event_log(guest, &log, err) < 0)
                 return -1;
         return sv_tdx_evidence_write(sv_buf_bytes(&quote), sv_buf_bytes(&log), evidence, err);
 }
 
 static int attester_evidence(void *state, struct sv_bytes report_data,
                              const struct sv_json *challenge, struct sv_json **evidence,
-                             struct sv_err *err)
+                             struct sv_note *note, struct sv_err *err)
 {
-        return sv_tdx_guest_evidence(NULL, report_data, evidence, err);
+        return sv_tdx_guest_evidence(NULL, report_data, evidence, note, err);
 }
 
 /* --- afterwards --- */
@@ -182,20 +179,16 @@ static int extend(const char *path, struct sv_bytes digest, struct sv_err *err)
         return 0;
 }
 
-int sv_tdx_guest_seal(const struct sv_tdx_guest *guest, struct sv_err *err)
+int sv_tdx_guest_seal(const struct sv_tdx_guest *guest, struct sv_note *note, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s" SV_TDX_RTMR3, sysroot(guest));
         uint8_t digest[48];
 
         if (access(path, F_OK) < 0) {
-                if (err) {
-                        *err = (struct sv_err)SV_ERR_NULL;
-                        snprintf(err->msg, sizeof(err->msg),
-                                 "RTMR3 was not extended: the kernel has no %s (Linux 6.16 and "
-                                 "later). Who becomes root later "
-                                 "in this boot can ask for the key again",
-                                 SV_TDX_RTMR3);
-                }
+                snprintf(note->text, sizeof(note->text),
+                         "RTMR3 was not extended: the kernel has no %s (Linux 6.16 and later). Who "
+                         "becomes root later in this boot can ask for the key again",
+                         SV_TDX_RTMR3);
                 return 0;
         }
         if (sv_digest(SV_SHA384, sv_bytes_str("secure-vm key released v1"), digest, err) < 0)
@@ -203,9 +196,9 @@ int sv_tdx_guest_seal(const struct sv_tdx_guest *guest, struct sv_err *err)
         return extend(path, sv_bytes(digest, sizeof(digest)), err);
 }
 
-static int attester_seal(void *state, struct sv_err *err)
+static int attester_seal(void *state, struct sv_note *note, struct sv_err *err)
 {
-        return sv_tdx_guest_seal(NULL, err);
+        return sv_tdx_guest_seal(NULL, note, err);
 }
 
 const struct sv_attester sv_attester_tdx = {

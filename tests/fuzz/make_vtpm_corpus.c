@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         OK(sv_attester_vtpm.hello(state, &params, &err));
         OK(sv_tee_verify_vtpm.challenge(params, &challenge, &secret, &err));
         OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
-                                     &evidence, &err));
+                                     &evidence, &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(state);
         sv_json_print(evidence, &text);
         save(argv[1], "vtpm-evidence", "swtpm", sv_buf_bytes(&text));

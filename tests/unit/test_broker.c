@@ -146,7 +146,7 @@ static struct sv_json *make_evidence(struct sv_kbs_client *c)
         assert_non_null(sv_kbs_challenge(c));
         OK(sv_kbs_binding(c, binding, &err));
         OK(sv_attester_vtpm.evidence(state, sv_bytes(binding, 48), sv_kbs_challenge(c), &evidence,
-                                     &err));
+                                     &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(state);
         return evidence;
 }

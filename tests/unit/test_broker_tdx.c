@@ -99,7 +99,8 @@ static struct sv_json *evidence_over(const uint8_t binding[48])
         struct sv_json *evidence = NULL;
         struct sv_err err;
 
-        OK(sv_tdx_guest_evidence(&g, sv_bytes(binding, 48), &evidence, &err));
+        OK(sv_tdx_guest_evidence(&g, sv_bytes(binding, 48), &evidence, &(struct sv_note){""},
+                                 &err));
         return evidence;
 }
 

@@ -117,7 +117,7 @@ static void refuses(void **state)
         OK(sv_vtpm_attester_open(&(struct sv_vtpm_attester_config){.device = tpm.device,
                                                                    .event_log = "/nonexistent"},
                                  &a, &err));
-        OK(sv_attester_vtpm.seal(a, &err));
+        OK(sv_attester_vtpm.seal(a, &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(a);
         run_session(&tpm, SV_BYTES_NULL, NULL, &later);
         SV_VERDICT verdict = {0};

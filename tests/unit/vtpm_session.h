@@ -108,7 +108,7 @@ static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char
         OK(sv_tee_verify_vtpm.challenge(params, &challenge, &out->secret, &err));
         assert_non_null(challenge);
         OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
-                                     &out->evidence, &err));
+                                     &out->evidence, &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(state);
 }
 

@@ -292,7 +292,7 @@ static int add_ak(const struct attester *a, struct sv_json *evidence, struct sv_
 
 static int attester_evidence(void *state, struct sv_bytes report_data,
                              const struct sv_json *challenge, struct sv_json **evidence,
-                             struct sv_err *err)
+                             struct sv_note *note, struct sv_err *err)
 {
         struct attester *a = state;
         SV_JSON *e = sv_json_object();
@@ -306,7 +306,7 @@ static int attester_evidence(void *state, struct sv_bytes report_data,
 }
 
 /* What runs after the unlock cannot show this PCR as zero again, and the policy wants it zero. */
-static int attester_seal(void *state, struct sv_err *err)
+static int attester_seal(void *state, struct sv_note *note, struct sv_err *err)
 {
         struct attester *a = state;
 

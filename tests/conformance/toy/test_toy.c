@@ -63,7 +63,7 @@ static int appraise(const struct sv_policy *policy, const uint8_t asked[48], con
 
         assert_non_null(a);
         assert_ptr_equal(a->id, &sv_tee_toy);
-        OK(a->evidence(NULL, sv_bytes(asked, 48), NULL, &evidence, &err));
+        OK(a->evidence(NULL, sv_bytes(asked, 48), NULL, &evidence, &(struct sv_note){""}, &err));
         OK(sv_evidence_open(sv_tee_find_verify_kbs(a->id->kbs_name), evidence, &e, &err));
         return sv_appraise(e, &in, policy, &claims, v, &err);
 }

@@ -21,11 +21,11 @@ static bool present(void)
 }
 
 static int evidence(void *state, struct sv_bytes report_data, const struct sv_json *challenge,
-                    struct sv_json **out, struct sv_err *err)
+                    struct sv_json **out, struct sv_note *note, struct sv_err *err)
 {
         SV_BUF message = SV_BUF_NULL, signature = SV_BUF_NULL;
 
-        (void)state, (void)challenge;
+        (void)state, (void)challenge, (void)note;
         sv_buf_put(&message, sv_bytes(launched, sizeof(launched)));
         sv_buf_put(&message, report_data);
         if (sv_sign(machine_key, SV_ECDSA_SHA256, sv_buf_bytes(&message), &signature, err) < 0)
