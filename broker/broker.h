@@ -16,7 +16,7 @@ struct sv_broker {
         int audit_fd; /* -1: none */
         /* The listener's; each process works on the copy that it was forked with
          * (broker/serve/lessons.c). NULL: everything is verified anew */
-        struct sv_memory *memory;
+        struct sv_trust_cache *memory;
         int slot; /* with memory: what processes tell the listener */
         /* of one process, never across a fork */
         struct sv_store *store;

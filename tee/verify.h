@@ -8,7 +8,7 @@
 #include "tee/collateral.h"
 #include "tee/tee.h"
 
-struct sv_memory; /* tee/trust-cache.h */
+struct sv_trust_cache; /* tee/trust-cache.h */
 
 /* Evidence that was read: what a TEE makes of it begins with this. Owned, and independent of the
  * JSON that it came from. */
@@ -27,7 +27,7 @@ struct sv_verify_in {
         /* For programs that verify many: collateral that was read and verified before is not again,
          * as long as it is the same and holds at `time`. NULL: everything anew. The answer is the
          * same, claims and errors alike. */
-        struct sv_memory *memory;
+        struct sv_trust_cache *cache;
 };
 
 struct sv_trust_kind {      /* a table of them ends with member NULL */
@@ -67,13 +67,13 @@ struct sv_tee_verify {
          * quote): for evidence in files. May be NULL. */
         int (*wrap)(struct sv_bytes raw, struct sv_json **evidence, struct sv_err *err);
         /* Claims (the caller frees), or one named failed check. Pure, but for what it leaves in
-         * in->memory. */
+         * in->cache. */
         int (*verify)(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err);
-        /* What another process's verify kept (sv_lesson.what), read and verified here as verify
+        /* What another process's verify kept (sv_shared.what), read and verified here as verify
          * does it, and kept. NULL: this TEE keeps nothing. */
-        int (*learn)(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
-                     struct sv_err *err);
+        int (*accept_shared)(struct sv_trust_cache *m, const struct sv_collateral *what,
+                             int64_t time, struct sv_err *err);
         /* A challenge of its own beside the nonce (vTPM: credential activation). `params` is the
          * request's whole extra-params. Fills *challenge (the answer's whole extra-params, an
          * object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May

@@ -162,8 +162,8 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee
         SV_EVIDENCE *evidence = NULL;
         struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)),
                                   .time = r->now,
-                                  .memory = r->broker->memory};
-        uint64_t hits = sv_memory_hits(in.memory);
+                                  .cache = r->broker->memory};
+        uint64_t hits = sv_trust_cache_hits(in.cache);
         int rc;
 
         if (sv_kbs_binding_digest(m->additional, m->nonce, &m->key, digest, err) < 0 ||
@@ -174,7 +174,7 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee
                 sv_blobs_add(&t.blobs, tee->secret_kind, secret);
         in.collateral = (struct sv_collateral){t.blobs.list, t.blobs.n, NULL};
         rc = appraise(r, evidence, &in, claims, verdict, err);
-        if (sv_memory_hits(in.memory) > hits)
+        if (sv_trust_cache_hits(in.cache) > hits)
                 sv_json_set_bool(r->audit, "known", true);
         sv_broker_teach(r->broker);
         return rc;

@@ -15,7 +15,7 @@
 #include "broker/broker.h"
 
 /* an entry's lesson is no larger than the entry and a few words */
-#define LESSON_MAX (SV_MEMORY_ENTRY_MAX + 64)
+#define LESSON_MAX (SV_TRUST_CACHE_ENTRY_MAX + 64)
 
 int sv_broker_lessons(struct sv_broker *b, struct sv_err *err)
 {
@@ -23,7 +23,7 @@ int sv_broker_lessons(struct sv_broker *b, struct sv_err *err)
         if (b->slot < 0)
                 return sv_fail_errno(err, "broker.serve",
                                      "no memory for what processes tell each other");
-        b->memory = sv_memory_new();
+        b->memory = sv_trust_cache_new();
         return 0;
 }
 
@@ -32,7 +32,7 @@ void sv_broker_forget(struct sv_broker *b)
         if (!b->memory)
                 return;
         close(b->slot);
-        sv_memory_freep(&b->memory);
+        sv_trust_cache_freep(&b->memory);
 }
 
 /* Of the process: descriptors that a fork shares are no matter. Nobody waits. */
@@ -54,7 +54,7 @@ void sv_broker_teach(struct sv_broker *b)
 {
         SV_BUF raw = SV_BUF_NULL;
 
-        if (!b->memory || !sv_memory_lesson(b->memory, &raw) || !lock(b->slot, F_WRLCK))
+        if (!b->memory || !sv_trust_cache_share(b->memory, &raw) || !lock(b->slot, F_WRLCK))
                 return;
         if (!taken(b->slot) && pwrite(b->slot, raw.p, raw.n, 0) != (ssize_t)raw.n)
                 (void)!ftruncate(b->slot, 0);
@@ -79,13 +79,13 @@ static bool take(int fd, struct sv_buf *raw)
 void sv_broker_learn(struct sv_broker *b, int64_t now)
 {
         SV_BUF raw = SV_BUF_NULL, own = SV_BUF_NULL;
-        SV_LESSON l = {.list = NULL};
+        SV_SHARED_ENTRY l = {.list = NULL};
         const struct sv_tee_verify *tee;
 
-        if (!take(b->slot, &raw) || sv_lesson_read(sv_buf_bytes(&raw), &l, NULL) < 0)
+        if (!take(b->slot, &raw) || sv_shared_read(sv_buf_bytes(&raw), &l, NULL) < 0)
                 return;
         tee = sv_tee_find_verify(l.tee);
-        if (tee && tee->learn && !sv_memory_find(b->memory, l.tee, &l.what) &&
-            tee->learn(b->memory, &l.what, now, NULL) == 0)
-                sv_memory_lesson(b->memory, &own); /* its copies need not tell it back */
+        if (tee && tee->accept_shared && !sv_trust_cache_find(b->memory, l.tee, &l.what) &&
+            tee->accept_shared(b->memory, &l.what, now, NULL) == 0)
+                sv_trust_cache_share(b->memory, &own); /* its copies need not tell it back */
 }

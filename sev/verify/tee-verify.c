@@ -2,21 +2,21 @@
 /* From evidence and collateral to claims. */
 #include "sev/verify/opened.h"
 #include "sev/verify/hcl.h"
-#include "sev/verify/known.h"
+#include "sev/verify/cached.h"
 #include "sev/verify/tee.h"
 
 struct found {
         const struct sv_snp_opened *o;
-        struct sv_blobs what;   /* of what the verifier may know something */
-        struct sv_known *known; /* the memory's, or made for this evidence: */
+        struct sv_blobs what;    /* of what the verifier may know something */
+        struct sv_cached *known; /* the memory's, or made for this evidence: */
         bool fresh;
-        const struct sv_snp_known *s; /* its state */
+        const struct sv_snp_cached *s; /* its state */
 };
 
 static void found_free(struct found *f)
 {
         if (f->fresh)
-                sv_known_free(f->known);
+                sv_cached_free(f->known);
         sv_blobs_free(&f->what);
 }
 
@@ -68,16 +68,16 @@ static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *
         struct sv_snp_in snp = {.report = sv_bytes(e->report, SV_REPORT_SIZE),
                                 .report_data = in->report_data,
                                 .skip_signatures = in->skip_signatures};
-        struct sv_snp_known *s;
+        struct sv_snp_cached *s;
 
-        f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "sev-snp", &what);
+        f->known = in->skip_signatures ? NULL : sv_trust_cache_find(in->cache, "sev-snp", &what);
         f->fresh = !f->known;
         if (f->fresh)
-                f->known = sv_snp_known_new(&what, err);
+                f->known = sv_snp_cached_new(&what, err);
         if (!f->known)
                 return -1;
         f->s = s = f->known->state;
-        snp.chain = sv_snp_known_chain(s, in->time);
+        snp.chain = sv_snp_cached_chain(s, in->time);
         if (sv_snp_verify_with(&s->signer, &snp, &f->o->report, err) < 0)
                 return -1;
         return e->has_runtime_data
@@ -181,7 +181,7 @@ int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
         if (r == 0) {
                 *claims = claims_of(in, &f);
                 if (f.fresh && !in->skip_signatures) {
-                        sv_snp_keep(in->memory, f.known);
+                        sv_snp_cache_keep(in->cache, f.known);
                         f.known = NULL;
                 }
         }

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "sev/verify/known.h"
+#include "sev/verify/cached.h"
 #include "sev/verify/opened.h"
 #include "sev/verify/tee.h"
 
@@ -46,7 +46,7 @@ const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .needs = sv_snp_needs,
         .wrap = sv_snp_evidence_wrap,
         .verify = sv_snp_tee_verify,
-        .learn = sv_snp_learn,
+        .accept_shared = sv_snp_cache_accept,
         .takes = takes,
         .trust = trust_kinds,
         .strict = sv_snp_strict,

@@ -3,14 +3,14 @@
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/ccel.h"
 #include "tdx/verify/opened.h"
-#include "tdx/verify/known.h"
+#include "tdx/verify/cached.h"
 #include "tdx/verify/tee.h"
 
 struct found {
         const struct sv_tdx_opened *o;
         struct sv_tdx_bundle bundle;
-        struct sv_blobs what;   /* of what the verifier may know something */
-        struct sv_known *known; /* the memory's, or made for this evidence: */
+        struct sv_blobs what;    /* of what the verifier may know something */
+        struct sv_cached *known; /* the memory's, or made for this evidence: */
         bool fresh;
         struct sv_tdx_out out;
         struct sv_bytes log;
@@ -20,7 +20,7 @@ struct found {
 static void found_free(struct found *f)
 {
         if (f->fresh)
-                sv_known_free(f->known);
+                sv_cached_free(f->known);
         sv_blobs_free(&f->what);
         sv_tdx_out_free(&f->out);
         sv_tdx_bundle_free(&f->bundle);
@@ -94,12 +94,12 @@ static int all_there(const struct sv_collateral *what, struct sv_err *err)
 static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
         const struct sv_collateral what = {f->what.list, f->what.n, NULL};
-        struct sv_tdx_known *s;
+        struct sv_tdx_cached *s;
 
-        f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "tdx", &what);
+        f->known = in->skip_signatures ? NULL : sv_trust_cache_find(in->cache, "tdx", &what);
         f->fresh = !f->known;
         if (f->fresh)
-                f->known = sv_tdx_known_new(&what, err);
+                f->known = sv_tdx_cached_new(&what, err);
         if (!f->known || all_there(&what, err) < 0)
                 return -1;
         s = f->known->state;
@@ -142,7 +142,7 @@ int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
                 sv_json_set_bool(*claims, "report_data_checked", in->report_data.n > 0);
                 add_log(*claims, &f);
                 if (f.fresh && !in->skip_signatures) {
-                        sv_tdx_keep(in->memory, f.known);
+                        sv_tdx_cache_keep(in->cache, f.known);
                         f.known = NULL;
                 }
         }

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "tdx/verify/known.h"
+#include "tdx/verify/cached.h"
 #include "tdx/verify/opened.h"
 #include "tdx/verify/tee.h"
 
@@ -46,7 +46,7 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .needs = sv_tdx_needs,
         .wrap = sv_tdx_evidence_wrap,
         .verify = sv_tdx_tee_verify,
-        .learn = sv_tdx_learn,
+        .accept_shared = sv_tdx_cache_accept,
         .takes = takes,
         .trust = trust_kinds,
         .strict = sv_tdx_strict,

@@ -41,7 +41,7 @@ struct work {
         struct sv_quote q;
         struct sv_json *evidence; /* and as a broker verifies it */
         struct sv_blob blobs[6];
-        struct sv_memory *memory;
+        struct sv_trust_cache *memory;
         struct op op[2]; /* the enclave's report by the PCK, the quote by the attestation key */
 };
 
@@ -192,9 +192,9 @@ static void everything(void *arg)
 
 /* --- as a broker does it: evidence to claims --- */
 
-static void appraised(struct work *w, struct sv_memory *m)
+static void appraised(struct work *w, struct sv_trust_cache *m)
 {
-        struct sv_verify_in in = {.collateral = {w->blobs, 6}, .time = TIME, .memory = m};
+        struct sv_verify_in in = {.collateral = {w->blobs, 6}, .time = TIME, .cache = m};
         SV_JSON *claims = NULL;
 
         need(verify_json(&sv_tee_verify_tdx, w->evidence, &in, &claims, NULL) == 0,
@@ -215,7 +215,7 @@ static void evidence_known(void *arg)
 
 static void as_evidence(struct work *w)
 {
-        w->memory = sv_memory_new();
+        w->memory = sv_trust_cache_new();
         need(sv_tdx_evidence_wrap(sv_buf_bytes(&w->quote), &w->evidence, NULL) == 0,
              "the evidence");
         for (int i = 0; i < 6; i++) {
@@ -358,7 +358,7 @@ int main(int argc, char **argv)
                 puts("go-tdx-guest is not compared with: SV_TDX_PEER does not name it "
                      "(peer_tdx.go)");
         sv_tdx_collateral_free(&w.c);
-        sv_memory_free(w.memory);
+        sv_trust_cache_free(w.memory);
         sv_json_free(w.evidence);
         return ok ? 0 : 1;
 }

@@ -192,7 +192,7 @@ static void test_memory_refuses_alike(void **state)
 
         (void)state;
         for (size_t i = 0; sv_tees_verify[i]; i++) {
-                SV_MEMORY *m = sv_memory_new();
+                SV_TRUST_CACHE *m = sv_trust_cache_new();
                 SV_BUF lesson = SV_BUF_NULL;
 
                 for (size_t k = 0; k < 2 * sizeof(wrong) / sizeof(wrong[0]); k++) {
@@ -204,13 +204,13 @@ static void test_memory_refuses_alike(void **state)
                         OK(sv_json_parse(sv_bytes_str(wrong[k / 2]), "test", &evidence, &err));
                         assert_int_equal(
                                 verify_json(sv_tees_verify[i], evidence, &in, &claims, &cold), -1);
-                        in.memory = m;
+                        in.cache = m;
                         FAILS(verify_json(sv_tees_verify[i], evidence, &in, &claims, &err),
                               cold.class, cold.check);
                         assert_null(claims);
                 }
-                assert_false(sv_memory_lesson(m, &lesson));
-                assert_int_equal(sv_memory_hits(m), 0);
+                assert_false(sv_trust_cache_share(m, &lesson));
+                assert_int_equal(sv_trust_cache_hits(m), 0);
         }
 }
 
@@ -219,22 +219,23 @@ static void test_learn_refuses(void **state)
 {
         (void)state;
         for (size_t i = 0; sv_tees_verify[i]; i++) {
-                SV_MEMORY *m = sv_memory_new();
+                SV_TRUST_CACHE *m = sv_trust_cache_new();
                 SV_BUF lesson = SV_BUF_NULL;
                 struct sv_blob list[] = {{"vek", sv_bytes("x", 1)},
                                          {"ca", sv_bytes("x", 1)},
                                          {"pck-chain", sv_bytes("x", 1)},
                                          {"tcb-info", sv_bytes("{}", 2)}};
 
-                for (size_t n = 0; sv_tees_verify[i]->learn && n <= sizeof(list) / sizeof(list[0]);
-                     n++) {
+                for (size_t n = 0;
+                     sv_tees_verify[i]->accept_shared && n <= sizeof(list) / sizeof(list[0]); n++) {
                         const struct sv_collateral what = {list, n, NULL};
 
                         memset(&err, 0, sizeof(err));
-                        assert_int_equal(sv_tees_verify[i]->learn(m, &what, 1700000000, &err), -1);
+                        assert_int_equal(
+                                sv_tees_verify[i]->accept_shared(m, &what, 1700000000, &err), -1);
                         assert_true(strchr(err.check, '.') != NULL);
                 }
-                assert_false(sv_memory_lesson(m, &lesson));
+                assert_false(sv_trust_cache_share(m, &lesson));
         }
 }
 

@@ -18,7 +18,7 @@
 #include "tests/unit/tdx_vectors.h"
 
 /* One for all of these tests, whatever order they come in. */
-static struct sv_memory *memory;
+static struct sv_trust_cache *memory;
 
 /* Anew, and with what the verifications before have left: the answers are the same. */
 static int verify(const struct sv_json *evidence, const struct collateral *c, const char *at,
@@ -31,7 +31,7 @@ static int verify(const struct sv_json *evidence, const struct collateral *c, co
         OK(sv_parse_time(at, &in.time, "test.time", &err));
         memset(&err, 0, sizeof(err));
         r = verify_json(&sv_tee_verify_tdx, evidence, &in, claims, &err);
-        in.memory = memory;
+        in.cache = memory;
         for (int i = 0; i < 2; i++) {
                 SV_JSON *warm = NULL;
 

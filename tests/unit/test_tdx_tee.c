@@ -497,15 +497,15 @@ static void inspected(void **state)
 
 static int make_memory(void **state)
 {
-        memory = sv_memory_new();
+        memory = sv_trust_cache_new();
         return 0;
 }
 
 static int free_memory(void **state)
 {
         print_message("%llu verifications found what they needed\n",
-                      (unsigned long long)sv_memory_hits(memory));
-        sv_memory_freep(&memory);
+                      (unsigned long long)sv_trust_cache_hits(memory));
+        sv_trust_cache_freep(&memory);
         return 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sev/verify/known.h"
+#include "sev/verify/cached.h"
 
 static void drop(void *state)
 {
-        struct sv_snp_known *s = state;
+        struct sv_snp_cached *s = state;
 
         sv_snp_signer_free(&s->signer);
         sv_certs_free(&s->vek);
@@ -22,7 +22,7 @@ static int take(const struct sv_collateral *what, const char *kind, const char *
         return 0;
 }
 
-static int fill(const struct sv_collateral *what, struct sv_snp_known *s, struct sv_err *err)
+static int fill(const struct sv_collateral *what, struct sv_snp_cached *s, struct sv_err *err)
 {
         if (take(what, "vek", "snp.vek.form", &s->vek, err) < 0 ||
             take(what, "ca", "snp.ca.form", &s->ca, err) < 0 ||
@@ -38,18 +38,19 @@ static int fill(const struct sv_collateral *what, struct sv_snp_known *s, struct
         return 0;
 }
 
-struct sv_known *sv_snp_known_new(const struct sv_collateral *what, struct sv_err *err)
+struct sv_cached *sv_snp_cached_new(const struct sv_collateral *what, struct sv_err *err)
 {
-        struct sv_known *k = sv_known_new("sev-snp", what, sizeof(struct sv_snp_known), drop, err);
+        struct sv_cached *k =
+                sv_cached_new("sev-snp", what, sizeof(struct sv_snp_cached), drop, err);
 
         if (k && fill(&k->what, k->state, err) < 0) {
-                sv_known_free(k);
+                sv_cached_free(k);
                 return NULL;
         }
         return k;
 }
 
-struct sv_sev_chain sv_snp_known_chain(const struct sv_snp_known *s, int64_t time)
+struct sv_sev_chain sv_snp_cached_chain(const struct sv_snp_cached *s, int64_t time)
 {
         return (struct sv_sev_chain){.vek = s->vek.list[0],
                                      .ca = &s->ca,
@@ -59,32 +60,32 @@ struct sv_sev_chain sv_snp_known_chain(const struct sv_snp_known *s, int64_t tim
                                      .time = time};
 }
 
-void sv_snp_keep(struct sv_memory *m, struct sv_known *k)
+void sv_snp_cache_keep(struct sv_trust_cache *m, struct sv_cached *k)
 {
-        const struct sv_snp_known *s = k->state;
+        const struct sv_snp_cached *s = k->state;
         uint8_t platform[32];
 
         sv_cert_fingerprint(s->vek.list[0], platform);
         /* Certificates that prove nothing, beside the VEK, its ASK or ASVK and the ARK, were put
          * there by the guest. */
-        sv_memory_keep(s->vek.n == 1 && s->ca.n == 2 ? m : NULL, k, platform);
+        sv_trust_cache_keep(s->vek.n == 1 && s->ca.n == 2 ? m : NULL, k, platform);
 }
 
-int sv_snp_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
-                 struct sv_err *err)
+int sv_snp_cache_accept(struct sv_trust_cache *m, const struct sv_collateral *what, int64_t time,
+                        struct sv_err *err)
 {
-        struct sv_known *k = sv_snp_known_new(what, err);
+        struct sv_cached *k = sv_snp_cached_new(what, err);
         struct sv_sev_chain chain;
-        struct sv_snp_known *s;
+        struct sv_snp_cached *s;
 
         if (!k)
                 return -1;
         s = k->state;
-        chain = sv_snp_known_chain(s, time);
+        chain = sv_snp_cached_chain(s, time);
         if (sv_snp_signer_prove(&s->signer, &chain, err) < 0) {
-                sv_known_free(k);
+                sv_cached_free(k);
                 return -1;
         }
-        sv_snp_keep(m, k);
+        sv_snp_cache_keep(m, k);
         return 0;
 }

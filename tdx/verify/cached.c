@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tdx/verify/known.h"
+#include "tdx/verify/cached.h"
 
 #include "tdx/verify/bundle.h"
 
@@ -7,13 +7,13 @@
 
 static void drop(void *state)
 {
-        struct sv_tdx_known *s = state;
+        struct sv_tdx_cached *s = state;
 
         sv_tdx_collateral_free(&s->c);
         sv_certs_free(&s->roots);
 }
 
-static int fill(const struct sv_collateral *what, struct sv_tdx_known *s, struct sv_err *err)
+static int fill(const struct sv_collateral *what, struct sv_tdx_cached *s, struct sv_err *err)
 {
         struct sv_bytes part[SV_TDX_PARTS] = {{NULL, 0}}, root;
 
@@ -34,32 +34,32 @@ static int fill(const struct sv_collateral *what, struct sv_tdx_known *s, struct
         return 0;
 }
 
-struct sv_known *sv_tdx_known_new(const struct sv_collateral *what, struct sv_err *err)
+struct sv_cached *sv_tdx_cached_new(const struct sv_collateral *what, struct sv_err *err)
 {
-        struct sv_known *k = sv_known_new("tdx", what, sizeof(struct sv_tdx_known), drop, err);
+        struct sv_cached *k = sv_cached_new("tdx", what, sizeof(struct sv_tdx_cached), drop, err);
 
         if (k && fill(&k->what, k->state, err) < 0) {
-                sv_known_free(k);
+                sv_cached_free(k);
                 return NULL;
         }
         return k;
 }
 
-void sv_tdx_keep(struct sv_memory *m, struct sv_known *k)
+void sv_tdx_cache_keep(struct sv_trust_cache *m, struct sv_cached *k)
 {
-        const struct sv_tdx_known *s = k->state;
+        const struct sv_tdx_cached *s = k->state;
         uint8_t platform[32];
 
         sv_cert_fingerprint(s->c.pck.chain.leaf, platform);
         /* Certificates that prove nothing were put there by the guest. */
-        sv_memory_keep(s->c.pck.chain.certs.n == CHAIN ? m : NULL, k, platform);
+        sv_trust_cache_keep(s->c.pck.chain.certs.n == CHAIN ? m : NULL, k, platform);
 }
 
-int sv_tdx_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t time,
-                 struct sv_err *err)
+int sv_tdx_cache_accept(struct sv_trust_cache *m, const struct sv_collateral *what, int64_t time,
+                        struct sv_err *err)
 {
-        struct sv_known *k = sv_tdx_known_new(what, err);
-        struct sv_tdx_known *s = k ? k->state : NULL;
+        struct sv_cached *k = sv_tdx_cached_new(what, err);
+        struct sv_tdx_cached *s = k ? k->state : NULL;
         struct sv_bytes pem = SV_BYTES_NULL;
 
         if (!k)
@@ -67,9 +67,9 @@ int sv_tdx_learn(struct sv_memory *m, const struct sv_collateral *what, int64_t 
         sv_collateral_get(&k->what, "pck-chain", 0, &pem);
         if (sv_tdx_collateral_pck(&s->c, pem, time, err) < 0 ||
             sv_tdx_collateral_docs(&s->c, time, err) < 0) {
-                sv_known_free(k);
+                sv_cached_free(k);
                 return -1;
         }
-        sv_tdx_keep(m, k);
+        sv_tdx_cache_keep(m, k);
         return 0;
 }
