@@ -24,8 +24,8 @@ int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *
         return sv_policy_check_trust(policy, kinds, err);
 }
 
-static int evaluate(const struct sv_policy *policy, const struct sv_json *claims,
-                    struct sv_verdict *verdict, struct sv_err *err)
+static int evaluate_claims(const struct sv_policy *policy, const struct sv_json *claims,
+                           struct sv_verdict *verdict, struct sv_err *err)
 {
         if (policy)
                 return sv_policy_evaluate(policy, claims, verdict, err);
@@ -50,5 +50,5 @@ int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
         with.collateral = (struct sv_collateral){anchors.list, anchors.n, &in->collateral};
         if (e->tee->verify(e, &with, claims, err) < 0)
                 return -1;
-        return evaluate(policy, *claims, verdict, err);
+        return evaluate_claims(policy, *claims, verdict, err);
 }

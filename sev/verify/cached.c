@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sev/verify/cached.h"
 
-static void drop(void *state)
+static void free_snp_state(void *state)
 {
         struct sv_snp_cached *s = state;
 
@@ -11,8 +11,8 @@ static void drop(void *state)
         sv_certs_free(&s->roots);
 }
 
-static int take(const struct sv_collateral *what, const char *kind, const char *check,
-                struct sv_certs *out, struct sv_err *err)
+static int parse_certs_of(const struct sv_collateral *what, const char *kind, const char *check,
+                          struct sv_certs *out, struct sv_err *err)
 {
         struct sv_bytes data;
 
@@ -22,11 +22,12 @@ static int take(const struct sv_collateral *what, const char *kind, const char *
         return 0;
 }
 
-static int fill(const struct sv_collateral *what, struct sv_snp_cached *s, struct sv_err *err)
+static int fill_snp_state(const struct sv_collateral *what, struct sv_snp_cached *s,
+                          struct sv_err *err)
 {
-        if (take(what, "vek", "snp.vek.form", &s->vek, err) < 0 ||
-            take(what, "ca", "snp.ca.form", &s->ca, err) < 0 ||
-            take(what, "ark-root", "snp.root.form", &s->roots, err) < 0)
+        if (parse_certs_of(what, "vek", "snp.vek.form", &s->vek, err) < 0 ||
+            parse_certs_of(what, "ca", "snp.ca.form", &s->ca, err) < 0 ||
+            parse_certs_of(what, "ark-root", "snp.root.form", &s->roots, err) < 0)
                 return -1;
         if (!s->vek.n)
                 return sv_fail(err, SV_PROOF, "snp.vek.missing",
@@ -41,9 +42,9 @@ static int fill(const struct sv_collateral *what, struct sv_snp_cached *s, struc
 struct sv_cached *sv_snp_cached_new(const struct sv_collateral *what, struct sv_err *err)
 {
         struct sv_cached *k =
-                sv_cached_new("sev-snp", what, sizeof(struct sv_snp_cached), drop, err);
+                sv_cached_new("sev-snp", what, sizeof(struct sv_snp_cached), free_snp_state, err);
 
-        if (k && fill(&k->what, k->state, err) < 0) {
+        if (k && fill_snp_state(&k->what, k->state, err) < 0) {
                 sv_cached_free(k);
                 return NULL;
         }

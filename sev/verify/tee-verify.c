@@ -13,7 +13,7 @@ struct found {
         const struct sv_snp_cached *s; /* its state */
 };
 
-static void found_free(struct found *f)
+static void free_snp_found(struct found *f)
 {
         if (f->fresh)
                 sv_cached_free(f->known);
@@ -21,7 +21,7 @@ static void found_free(struct found *f)
 }
 
 /* Every blob of this kind; true when there was one. */
-static bool take(const struct sv_collateral *c, const char *kind, struct sv_blobs *out)
+static bool add_given(const struct sv_collateral *c, const char *kind, struct sv_blobs *out)
 {
         struct sv_bytes data;
         size_t n = 0;
@@ -34,8 +34,8 @@ static bool take(const struct sv_collateral *c, const char *kind, struct sv_blob
 }
 
 /* What the evidence brings of this kind, when nothing better is there. */
-static void take_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind,
-                     struct sv_blobs *out)
+static void add_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind,
+                    struct sv_blobs *out)
 {
         const struct sv_cert_entry *entry = sv_cert_table_find(&e->certs, own);
 
@@ -47,21 +47,21 @@ static void choose_certificates(const struct sv_collateral *c, struct found *f)
 {
         const struct sv_snp_evidence *e = &f->o->e;
 
-        if (!take(c, "vek", &f->what))
-                take_own(e,
-                         sv_report_signing_key(&f->o->report) == SV_SEV_VLEK ? SV_CERT_VLEK
-                                                                             : SV_CERT_VCEK,
-                         "vek", &f->what);
-        if (!take(c, "ca", &f->what)) {
-                take_own(e, SV_CERT_ASK, "ca", &f->what);
-                take_own(e, SV_CERT_ARK, "ca", &f->what);
+        if (!add_given(c, "vek", &f->what))
+                add_own(e,
+                        sv_report_signing_key(&f->o->report) == SV_SEV_VLEK ? SV_CERT_VLEK
+                                                                            : SV_CERT_VCEK,
+                        "vek", &f->what);
+        if (!add_given(c, "ca", &f->what)) {
+                add_own(e, SV_CERT_ASK, "ca", &f->what);
+                add_own(e, SV_CERT_ARK, "ca", &f->what);
         }
-        take(c, "ark-root", &f->what);
-        if (!take(c, "crl", &f->what))
-                take_own(e, SV_CERT_CRL, "crl", &f->what);
+        add_given(c, "ark-root", &f->what);
+        if (!add_given(c, "crl", &f->what))
+                add_own(e, SV_CERT_CRL, "crl", &f->what);
 }
 
-static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
+static int prove_report(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
         const struct sv_collateral what = {f->what.list, f->what.n, NULL};
         const struct sv_snp_evidence *e = &f->o->e;
@@ -143,7 +143,7 @@ static void add_tcb(struct sv_json *claims, const struct sv_report *r)
                          sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
 }
 
-static struct sv_json *claims_of(const struct sv_verify_in *in, const struct found *f)
+static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const struct found *f)
 {
         const struct sv_report *r = &f->o->report;
         struct sv_json *claims = sv_report_claims(r);
@@ -177,14 +177,14 @@ int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
         int r;
 
         choose_certificates(&in->collateral, &f);
-        r = prove(in, &f, err);
+        r = prove_report(in, &f, err);
         if (r == 0) {
-                *claims = claims_of(in, &f);
+                *claims = make_snp_claims(in, &f);
                 if (f.fresh && !in->skip_signatures) {
                         sv_snp_cache_keep(in->cache, f.known);
                         f.known = NULL;
                 }
         }
-        found_free(&f);
+        free_snp_found(&f);
         return r;
 }

@@ -13,7 +13,7 @@ static const struct sv_trust_kind trust_kinds[] = {
         {NULL, NULL},
 };
 
-static void close_evidence(struct sv_evidence *evidence)
+static void close_snp_evidence(struct sv_evidence *evidence)
 {
         struct sv_snp_opened *o = (struct sv_snp_opened *)evidence;
 
@@ -21,8 +21,8 @@ static void close_evidence(struct sv_evidence *evidence)
         free(o);
 }
 
-static int open_evidence(const struct sv_json *evidence, struct sv_evidence **out,
-                         struct sv_err *err)
+static int open_snp_evidence(const struct sv_json *evidence, struct sv_evidence **out,
+                             struct sv_err *err)
 {
         struct sv_snp_opened *o = calloc(1, sizeof(*o));
 
@@ -30,7 +30,7 @@ static int open_evidence(const struct sv_json *evidence, struct sv_evidence **ou
                 return sv_fail_errno(err, "base.memory", "no memory for evidence");
         if (sv_snp_evidence_read(evidence, &o->e, err) < 0 ||
             sv_report_parse(sv_bytes(o->e.report, SV_REPORT_SIZE), &o->report, err) < 0) {
-                close_evidence(&o->head);
+                close_snp_evidence(&o->head);
                 return -1;
         }
         *out = &o->head;
@@ -41,8 +41,8 @@ static const char *const takes[] = {"vek", "ca", "crl", NULL};
 
 const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .id = &sv_tee_sev_snp,
-        .open = open_evidence,
-        .close = close_evidence,
+        .open = open_snp_evidence,
+        .close = close_snp_evidence,
         .needs = sv_snp_needs,
         .wrap = sv_snp_evidence_wrap,
         .verify = sv_snp_tee_verify,

@@ -6,8 +6,8 @@
 
 /* Over the raw bytes; the report has been read by now, but nothing of it is believed before this.
  */
-static int signature(const struct sv_key *key, struct sv_bytes report, const struct sv_report *r,
-                     struct sv_err *err)
+static int check_report_signature(const struct sv_key *key, struct sv_bytes report,
+                                  const struct sv_report *r, struct sv_err *err)
 {
         uint8_t sig[96];
 
@@ -19,7 +19,7 @@ static int signature(const struct sv_key *key, struct sv_bytes report, const str
                              sv_bytes(sig, sizeof(sig)), "snp.signature", err);
 }
 
-static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
+static int check_key_info(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
 {
         enum sv_sev_key key = sv_report_signing_key(r);
 
@@ -39,7 +39,8 @@ static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct 
 }
 
 /* The VEK stands for one chip at one TCB: the report must be of both. */
-static int same_platform(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
+static int check_report_platform(const struct sv_report *r, const struct sv_vek *vek,
+                                 struct sv_err *err)
 {
         const struct sv_tcb *a = &r->reported_tcb, *b = &vek->tcb;
 
@@ -72,7 +73,8 @@ static int read_vek(struct sv_snp_signer *s, const struct sv_cert *vek, struct s
 }
 
 /* The chain, and the key at its end. */
-static int trust(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err)
+static int prove_vek_chain(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
+                           struct sv_err *err)
 {
         if (s->key && chain->time >= s->from && chain->time < s->until)
                 return 0;
@@ -90,7 +92,7 @@ static int trust(struct sv_snp_signer *s, const struct sv_sev_chain *chain, stru
 int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
                         struct sv_err *err)
 {
-        return read_vek(s, chain->vek, err) < 0 ? -1 : trust(s, chain, err);
+        return read_vek(s, chain->vek, err) < 0 ? -1 : prove_vek_chain(s, chain, err);
 }
 
 void sv_snp_signer_free(struct sv_snp_signer *s)
@@ -102,12 +104,12 @@ void sv_snp_signer_free(struct sv_snp_signer *s)
 int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
                        const struct sv_report *report, struct sv_err *err)
 {
-        if (read_vek(s, in->chain.vek, err) < 0 || key_info(report, &s->vek, err) < 0)
+        if (read_vek(s, in->chain.vek, err) < 0 || check_key_info(report, &s->vek, err) < 0)
                 return -1;
-        if (!in->skip_signatures &&
-            (trust(s, &in->chain, err) < 0 || signature(s->key, in->report, report, err) < 0))
+        if (!in->skip_signatures && (prove_vek_chain(s, &in->chain, err) < 0 ||
+                                     check_report_signature(s->key, in->report, report, err) < 0))
                 return -1;
-        if (same_platform(report, &s->vek, err) < 0)
+        if (check_report_platform(report, &s->vek, err) < 0)
                 return -1;
         return sv_report_data_check(report->report_data, in->report_data, "snp.report_data",
                                     "REPORT_DATA", "report", err);

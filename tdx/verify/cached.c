@@ -5,7 +5,7 @@
 
 #define CHAIN 3 /* PCK, its CA, the root */
 
-static void drop(void *state)
+static void free_td_state(void *state)
 {
         struct sv_tdx_cached *s = state;
 
@@ -13,7 +13,8 @@ static void drop(void *state)
         sv_certs_free(&s->roots);
 }
 
-static int fill(const struct sv_collateral *what, struct sv_tdx_cached *s, struct sv_err *err)
+static int fill_td_state(const struct sv_collateral *what, struct sv_tdx_cached *s,
+                         struct sv_err *err)
 {
         struct sv_bytes part[SV_TDX_PARTS] = {{NULL, 0}}, root;
 
@@ -36,9 +37,10 @@ static int fill(const struct sv_collateral *what, struct sv_tdx_cached *s, struc
 
 struct sv_cached *sv_tdx_cached_new(const struct sv_collateral *what, struct sv_err *err)
 {
-        struct sv_cached *k = sv_cached_new("tdx", what, sizeof(struct sv_tdx_cached), drop, err);
+        struct sv_cached *k =
+                sv_cached_new("tdx", what, sizeof(struct sv_tdx_cached), free_td_state, err);
 
-        if (k && fill(&k->what, k->state, err) < 0) {
+        if (k && fill_td_state(&k->what, k->state, err) < 0) {
                 sv_cached_free(k);
                 return NULL;
         }

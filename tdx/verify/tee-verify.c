@@ -17,7 +17,7 @@ struct found {
         bool rtmr3_logged; /* the log leads to RTMR3 as well */
 };
 
-static void found_free(struct found *f)
+static void free_td_found(struct found *f)
 {
         if (f->fresh)
                 sv_cached_free(f->known);
@@ -39,7 +39,7 @@ static int open_bundle(struct sv_bytes text, struct found *f, struct sv_err *err
 
 /* Of each there is one. Of two only one would be looked at, and the other might be the list that
  * revokes. */
-static int each_once(const struct sv_collateral *c, struct sv_err *err)
+static int refuse_twice(const struct sv_collateral *c, struct sv_err *err)
 {
         static const char *const beside[] = {"bundle", "event-log"};
         struct sv_bytes data;
@@ -55,11 +55,11 @@ static int each_once(const struct sv_collateral *c, struct sv_err *err)
         return 0;
 }
 
-static int collateral(const struct sv_collateral *c, struct found *f, struct sv_err *err)
+static int gather_td_collateral(const struct sv_collateral *c, struct found *f, struct sv_err *err)
 {
         struct sv_bytes data;
 
-        if (each_once(c, err) < 0)
+        if (refuse_twice(c, err) < 0)
                 return -1;
 
         if (sv_collateral_get(c, "bundle", 0, &data) && open_bundle(data, f, err) < 0)
@@ -78,7 +78,7 @@ static int collateral(const struct sv_collateral *c, struct found *f, struct sv_
 
 /* Without revocation lists nothing can be said (tdx/verify/verify.c); without the others there is
  * nothing to compare with. */
-static int all_there(const struct sv_collateral *what, struct sv_err *err)
+static int refuse_missing(const struct sv_collateral *what, struct sv_err *err)
 {
         struct sv_bytes data;
 
@@ -91,7 +91,7 @@ static int all_there(const struct sv_collateral *what, struct sv_err *err)
         return 0;
 }
 
-static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
+static int prove_quote(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
         const struct sv_collateral what = {f->what.list, f->what.n, NULL};
         struct sv_tdx_cached *s;
@@ -100,16 +100,16 @@ static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *
         f->fresh = !f->known;
         if (f->fresh)
                 f->known = sv_tdx_cached_new(&what, err);
-        if (!f->known || all_there(&what, err) < 0)
+        if (!f->known || refuse_missing(&what, err) < 0)
                 return -1;
         s = f->known->state;
         s->c.skip_signatures = in->skip_signatures;
         return sv_tdx_verify_with(&s->c, &f->o->quote, in->report_data, in->time, &f->out, err);
 }
 
-static int run(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
+static int verify_td(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        if (collateral(&in->collateral, f, err) < 0 || prove(in, f, err) < 0)
+        if (gather_td_collateral(&in->collateral, f, err) < 0 || prove_quote(in, f, err) < 0)
                 return -1;
         if (!sv_collateral_get(&in->collateral, "event-log", 0, &f->log))
                 f->log = sv_buf_bytes(&f->o->e.event_log);
@@ -135,7 +135,7 @@ int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
                       struct sv_json **claims, struct sv_err *err)
 {
         struct found f = {.o = (const struct sv_tdx_opened *)e};
-        int r = run(in, &f, err);
+        int r = verify_td(in, &f, err);
 
         if (r == 0) {
                 *claims = sv_tdx_claims(&f.out, in->time);
@@ -146,6 +146,6 @@ int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
                         f.known = NULL;
                 }
         }
-        found_free(&f);
+        free_td_found(&f);
         return r;
 }

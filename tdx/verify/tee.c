@@ -13,7 +13,7 @@ static const struct sv_trust_kind trust_kinds[] = {
         {NULL, NULL},
 };
 
-static void close_evidence(struct sv_evidence *evidence)
+static void close_td_evidence(struct sv_evidence *evidence)
 {
         struct sv_tdx_opened *o = (struct sv_tdx_opened *)evidence;
 
@@ -21,8 +21,8 @@ static void close_evidence(struct sv_evidence *evidence)
         free(o);
 }
 
-static int open_evidence(const struct sv_json *evidence, struct sv_evidence **out,
-                         struct sv_err *err)
+static int open_td_evidence(const struct sv_json *evidence, struct sv_evidence **out,
+                            struct sv_err *err)
 {
         struct sv_tdx_opened *o = calloc(1, sizeof(*o));
 
@@ -30,7 +30,7 @@ static int open_evidence(const struct sv_json *evidence, struct sv_evidence **ou
                 return sv_fail_errno(err, "base.memory", "no memory for evidence");
         if (sv_tdx_evidence_read(evidence, &o->e, err) < 0 ||
             sv_quote_parse(sv_buf_bytes(&o->e.quote), &o->quote, err) < 0) {
-                close_evidence(&o->head);
+                close_td_evidence(&o->head);
                 return -1;
         }
         *out = &o->head;
@@ -41,8 +41,8 @@ static const char *const takes[] = {"event-log", NULL};
 
 const struct sv_tee_verify sv_tee_verify_tdx = {
         .id = &sv_tee_tdx,
-        .open = open_evidence,
-        .close = close_evidence,
+        .open = open_td_evidence,
+        .close = close_td_evidence,
         .needs = sv_tdx_needs,
         .wrap = sv_tdx_evidence_wrap,
         .verify = sv_tdx_tee_verify,

@@ -7,7 +7,7 @@
 #include "vtpm/verify/verify.h"
 
 /* The certificates come with the evidence and with the policy: nothing is fetched. */
-static int needs(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err)
+static int need_nothing(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err)
 {
         return 0;
 }
@@ -24,7 +24,7 @@ const struct sv_tee_verify sv_tee_verify_vtpm = {
         .id = &sv_tee_vtpm,
         .open = sv_vtpm_open,
         .close = sv_vtpm_close,
-        .needs = needs,
+        .needs = need_nothing,
         .verify = sv_vtpm_verify,
         .challenge = sv_vtpm_challenge,
         .secret_kind = SV_VTPM_ACTIVATION_KIND,

@@ -95,7 +95,8 @@ static int check_ak(struct found *f, struct sv_err *err)
 
 /* The qualified names that our AK may have: primary in the endorsement or owner hierarchy, or child
  * of the endorsement key. */
-static int signers(const struct found *f, struct sv_tpm_name out[3], size_t *n, struct sv_err *err)
+static int list_signers(const struct found *f, struct sv_tpm_name out[3], size_t *n,
+                        struct sv_err *err)
 {
         /* SV_TPM_RH_ENDORSEMENT, SV_TPM_RH_OWNER */
         static const uint8_t endorsement[] = {0x40, 0x00, 0x00, 0x0b};
@@ -134,7 +135,7 @@ static int check_quotes(const struct sv_verify_in *in, struct found *f, struct s
                 .skip_signatures = in->skip_signatures,
         };
 
-        if (signers(f, names, &q.n_signers, err) < 0)
+        if (list_signers(f, names, &q.n_signers, err) < 0)
                 return -1;
         for (size_t i = 0; i < SV_VTPM_BANKS; i++) {
                 const struct sv_vtpm_bank *b = &f->e->banks[i];
@@ -296,8 +297,8 @@ static void add_limits(struct sv_json *claims)
         sv_json_set_str(limits, "hardware", why);
 }
 
-static int verify(const struct sv_verify_in *in, struct found *f, struct sv_json **claims,
-                  struct sv_err *err)
+static int verify_vtpm(const struct sv_verify_in *in, struct found *f, struct sv_json **claims,
+                       struct sv_err *err)
 {
         if (check_ak(f, err) < 0 || check_quotes(in, f, err) < 0 || check_origin(in, f, err) < 0 ||
             gather_logs(&in->collateral, f, err) < 0 ||
@@ -315,7 +316,7 @@ int sv_vtpm_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                    struct sv_json **claims, struct sv_err *err)
 {
         struct found f = {.e = &((const struct opened *)e)->e};
-        int r = verify(in, &f, claims, err);
+        int r = verify_vtpm(in, &f, claims, err);
 
         sv_key_free(f.ak);
         return r;
