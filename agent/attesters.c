@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/attesters.h"
 
-#include "sev/guest/attester.h"
-#include "tdx/guest/attester.h"
+#include "sev/tee.h"
+#include "tdx/tee.h"
 #include "vtpm/tee.h"
 
 const struct sv_attester *const sv_attesters[] = {

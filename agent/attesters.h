@@ -2,7 +2,7 @@
 /* The guest's half of every TEE. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/attester.h"
 
 /* NULL-terminated. */
 extern const struct sv_attester *const sv_attesters[];

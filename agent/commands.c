@@ -103,9 +103,9 @@ static void warn_retry(const char *step, const struct sv_err *fault, unsigned in
                 try, tries);
 }
 
-static void warn_note(const struct sv_err *note)
+static void warn_note(const struct sv_note *note)
 {
-        sv_warn("%s", note->msg);
+        sv_warn("%s", note->text);
 }
 
 static int release_by_options(const struct sv_args *args, const struct sv_agent_config *config,
@@ -208,23 +208,21 @@ static int read_report_data(const struct sv_args *args, struct sv_buf *out, stru
 static int collect_evidence(const struct sv_attester *a, const char *level, struct sv_bytes data,
                             struct sv_json **evidence, struct sv_err *err)
 {
-        struct sv_err fault = SV_ERR_NULL;
+        struct sv_note note = {""};
         uint64_t vmpl = 0;
         void *state = NULL;
         int r;
 
         if (level && !a->evidence_at)
                 return sv_fail(err, SV_USAGE, "agent.vmpl",
-                               "%s has no privilege levels: leave --vmpl out", a->name);
+                               "%s has no privilege levels: leave --vmpl out", a->id->name);
         if ((level && sv_parse_u64(level, 3, &vmpl, "agent.vmpl", err) < 0) ||
             (a->open && a->open(&state, err) < 0))
                 return -1;
-        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, &fault)
-                  : a->evidence(state, data, NULL, evidence, &fault);
-        if (r < 0 && err)
-                *err = fault;
-        if (r == 0 && fault.class == SV_OK && fault.msg[0])
-                warn_note(&fault);
+        r = level ? a->evidence_at(state, (unsigned)vmpl, data, evidence, err)
+                  : a->evidence(state, data, NULL, evidence, &note, err);
+        if (r == 0 && note.text[0])
+                warn_note(&note);
         if (a->close)
                 a->close(state);
         return r;
@@ -252,7 +250,7 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
         if (!sv_has(args, "out") && !sv_has(args, "json"))
                 fputs(sv_buf_str(&text), stdout);
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", a->name);
+        sv_json_set_str(*result, "tee", a->id->name);
         sv_json_set_hex(*result, "report_data", sv_buf_bytes(&data));
         sv_json_set(*result, "evidence", sv_json_ref(evidence));
         return 0;
@@ -281,14 +279,14 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
                 return sv_fail(err, SV_USAGE, "agent.derive",
                                "guests on %s get no key from their hardware; a key of the "
                                "broker's: secure-vm-agent get",
-                               a->name);
+                               a->id->name);
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (sv_has(args, names[i]))
                         sv_json_set_str(options, names[i], sv_opt(args, names[i]));
         if (a->derive(options, &key, err) < 0 || put_secret(args, key, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", a->name);
+        sv_json_set_str(*result, "tee", a->id->name);
         sv_json_set_int(*result, "size", (int64_t)sv_secret_size(key));
         return 0;
 }

@@ -96,25 +96,21 @@ struct sv_tls_ctx *sv_release_tls(const struct sv_agent_config *config, const ch
         return sv_tls_client(SV_BYTES_NULL, &ca, err);
 }
 
-static void pass_note(const struct exchange *x, const struct sv_err *note)
+static void pass_note(const struct exchange *x, const struct sv_note *note)
 {
-        if (note->class == SV_OK && note->msg[0] && x->r->log->note)
+        if (note->text[0] && x->r->log->note)
                 x->r->log->note(note);
 }
 
 static int get_evidence(struct exchange *x, struct sv_json **evidence, struct sv_err *err)
 {
-        struct sv_err note = SV_ERR_NULL;
+        struct sv_note note = {""};
         uint8_t digest[48];
 
-        if (sv_kbs_binding(x->client, digest, err) < 0)
+        if (sv_kbs_binding(x->client, digest, err) < 0 ||
+            x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)),
+                                  sv_kbs_challenge(x->client), evidence, &note, err) < 0)
                 return -1;
-        if (x->attester->evidence(x->state, sv_bytes(digest, sizeof(digest)),
-                                  sv_kbs_challenge(x->client), evidence, &note) < 0) {
-                if (err)
-                        *err = note;
-                return -1;
-        }
         pass_note(x, &note);
         return 0;
 }
@@ -125,7 +121,7 @@ static int attest_guest(struct exchange *x, struct sv_err *err)
         SV_JSON *evidence = NULL;
         int64_t at = sv_clock_ms();
 
-        if (sv_kbs_auth(x->client, x->attester->kbs_name, x->params, err) < 0) {
+        if (sv_kbs_auth(x->client, x->attester->id->kbs_name, x->params, err) < 0) {
                 x->again = sv_kbs_retryable(x->client);
                 return -1;
         }
@@ -218,13 +214,10 @@ static int use_resource(struct exchange *x, struct sv_secret *secret, struct sv_
 
 static int seal_boot(const struct exchange *x, struct sv_err *err)
 {
-        struct sv_err note = SV_ERR_NULL;
+        struct sv_note note = {""};
 
-        if (x->attester->seal && x->attester->seal(x->state, &note) < 0) {
-                if (err)
-                        *err = note;
+        if (x->attester->seal && x->attester->seal(x->state, &note, err) < 0)
                 return -1;
-        }
         pass_note(x, &note);
         return 0;
 }
@@ -241,7 +234,7 @@ int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv
         if (try_releases(&x, out, err) < 0)
                 return -1;
         sv_buf_puts(&out->token, sv_kbs_token(x.client));
-        sv_buf_printf(&out->reasons, "%s evidence; %s", x.attester->name,
+        sv_buf_printf(&out->reasons, "%s evidence; %s", x.attester->id->name,
                       sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client)
                                                : "the broker does not say why");
         if (sv_buf_ok(&out->token, "the token", err) < 0 ||

@@ -15,7 +15,7 @@ struct sv_release_log {
                       unsigned tries);
         void (*unreported)(const struct sv_err *err); /* the broker did not hear how it ended */
         /* done, but otherwise than people may expect: tee/tee.h, evidence and seal */
-        void (*note)(const struct sv_err *note);
+        void (*note)(const struct sv_note *note);
 };
 
 /* Network faults are tried again, with pauses that grow and differ; a refusal is final. */

@@ -79,9 +79,9 @@ static void print_unreported(const struct sv_err *err)
         sv_event_print("the broker was not told how it ended: %s [%s]", err->msg, err->check);
 }
 
-static void print_note(const struct sv_err *note)
+static void print_note(const struct sv_note *note)
 {
-        sv_event_print("%s", note->msg);
+        sv_event_print("%s", note->text);
 }
 
 static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)

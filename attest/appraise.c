@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/appraise.h"
 
-void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee,
+#include "base/core/limits.h"
+
+void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                         const struct sv_policy *policy)
 {
         for (const struct sv_trust_kind *k = tee->trust; k && k->member; k++) {
@@ -12,31 +14,41 @@ void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee,
         }
 }
 
-static int evaluate(const struct sv_policy *policy, const struct sv_json *claims,
-                    struct sv_verdict *verdict, struct sv_err *err)
+int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_err *err)
+{
+        const char *kinds[SV_TRUST_KINDS_MAX + 1] = {NULL};
+
+        for (size_t i = 0; tee->trust && tee->trust[i].member && i < SV_TRUST_KINDS_MAX; i++)
+                kinds[i] = tee->trust[i].member;
+        return sv_policy_check_trust(policy, kinds, err);
+}
+
+static int evaluate_claims(const struct sv_policy *policy, const struct sv_json *claims,
+                           struct sv_verdict *verdict, struct sv_err *err)
 {
         if (policy)
                 return sv_policy_evaluate(policy, claims, verdict, err);
         return sv_policy_limits(claims, verdict, err);
 }
 
-int sv_appraise(const struct sv_tee *tee, const struct sv_verify_in *in,
+int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
                 const struct sv_policy *policy, struct sv_json **claims, struct sv_verdict *verdict,
                 struct sv_err *err)
 {
-        SV_BLOBS blobs = {0};
+        SV_BLOBS anchors = {0};
         struct sv_verify_in with = *in;
 
-        if (policy && strcmp(sv_policy_tee(policy), tee->name))
+        if (policy && strcmp(sv_policy_tee(policy), e->tee->id->name))
                 return sv_fail(err, SV_POLICY, "policy.tee",
                                "the policy is for guests on %s, the evidence is from %s",
-                               sv_policy_tee(policy), tee->name);
-        for (size_t i = 0; i < in->collateral.n; i++)
-                sv_blobs_add(&blobs, in->collateral.list[i].kind, in->collateral.list[i].data);
-        if (policy)
-                sv_blobs_add_trust(&blobs, tee, policy);
-        with.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        if (tee->verify(&with, claims, err) < 0)
+                               sv_policy_tee(policy), e->tee->id->name);
+        if (policy && sv_tee_check_trust(e->tee, policy, err) < 0)
                 return -1;
-        return evaluate(policy, *claims, verdict, err);
+        if (policy)
+                sv_blobs_add_trust(&anchors, e->tee, policy);
+        with.collateral = (struct sv_collateral){anchors.list, anchors.n, &in->collateral};
+        if (e->tee->verify(e, &with, claims, err) < 0)
+                return -1;
+        return evaluate_claims(policy, *claims, verdict, err);
 }

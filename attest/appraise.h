@@ -9,13 +9,18 @@
 /* The trust anchors that a policy names for this TEE ("ek_roots" as blobs of kind "ek-root"); they
  * point into the policy. A broker calls this for each policy it stores and verifies with the union:
  * the policy's own rules then pin the one anchor. */
-void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee *tee,
+void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                         const struct sv_policy *policy);
+
+/* Does this TEE look at each kind of anchor that the policy names? SV_FORMAT
+ * "policy.trust.unknown". */
+int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_err *err);
 
 /* Verifies with in->collateral and, when policy is given, its trust anchors; then evaluates it.
  * *claims (the caller frees) is filled as soon as the proof holds, also when the policy then says
  * no; *verdict likewise, with a policy. Without a policy the verdict holds only what the claims'
  * limits say. SV_POLICY "policy.tee" when the policy is for another TEE. */
-int sv_appraise(const struct sv_tee *tee, const struct sv_verify_in *in,
+int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
                 const struct sv_policy *policy, struct sv_json **claims, struct sv_verdict *verdict,
                 struct sv_err *err);

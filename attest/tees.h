@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of TEEs. Adding one is a folder and a row in attest/tees.c. */
+/* The table of TEEs whose evidence can be verified (attest/tees-verify.c). */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/verify.h"
 
-extern const struct sv_tee *const sv_tees[]; /* ends with NULL; best protection first */
+extern const struct sv_tee_verify *const sv_tees_verify[]; /* ends with NULL */
 
 /* By the name people use ("vtpm") or by the name on the KBS wire ("tpm"); NULL when there is none.
  */
-const struct sv_tee *sv_tee_find(const char *name);
-const struct sv_tee *sv_tee_find_kbs(const char *kbs_name);
-/* "sev-snp, tdx, vtpm", for messages. */
-const char *sv_tee_names(void);
+const struct sv_tee_verify *sv_tee_find_verify(const char *name);
+const struct sv_tee_verify *sv_tee_find_verify_kbs(const char *kbs_name);
+/* "sev-snp, tdx, vtpm", for messages; returns `names`. */
+const char *sv_tee_list_verify(char names[SV_TEE_NAMES_SIZE]);

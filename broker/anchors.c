@@ -8,16 +8,19 @@ int sv_broker_read_anchors(struct sv_bytes text, struct sv_anchors *out, struct 
         SV_POLICY_DOC *policy = NULL;
         SV_ANCHORS n = {0};
         SV_BLOBS blobs = {0};
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
+        char names[SV_TEE_NAMES_SIZE];
 
         if (sv_policy_parse(text, &policy, err) < 0)
                 return -1;
-        tee = sv_tee_find(sv_policy_tee(policy));
+        tee = sv_tee_find_verify(sv_policy_tee(policy));
         if (!tee)
                 return sv_fail(err, SV_FORMAT, "broker.policy.tee",
                                "the policy is for \"%s\"; this broker knows %s",
-                               sv_policy_tee(policy), sv_tee_names());
-        n.tee = sv_asprintf("%s", tee->name);
+                               sv_policy_tee(policy), sv_tee_list_verify(names));
+        if (sv_tee_check_trust(tee, policy, err) < 0)
+                return -1;
+        n.tee = sv_asprintf("%s", tee->id->name);
         sv_blobs_add_trust(&blobs, tee, policy);
         for (size_t i = 0; i < blobs.n; i++)
                 if (sv_anchors_add(&n, blobs.list[i].kind, blobs.list[i].data, err) < 0)

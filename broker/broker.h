@@ -16,7 +16,7 @@ struct sv_broker {
         int audit_fd; /* -1: none */
         /* Collateral that was verified, the listener's; each process works on the copy that it was
          * forked with (broker/serve/share.c). NULL: everything is verified again */
-        struct sv_memory *memory;
+        struct sv_trust_cache *memory;
         int slot; /* with memory: what processes offer the listener */
         /* of one process, never across a fork */
         struct sv_store *store;

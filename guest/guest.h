@@ -30,7 +30,7 @@ struct sv_guest {
         /* given, or derived from the name (SHA-256 of "secure-vm guest " name, version 8 bits set)
          */
         uint8_t uuid[16];
-        char *tee;       /* "auto", "sev-snp", "tdx", "vtpm" */
+        char *tee;       /* "auto", or a name in the tables of TEEs: not looked up here */
         unsigned vcpus;  /* default 2 */
         uint64_t memory; /* bytes, default 1 GiB, a multiple of 1 MiB */
         char *cpu;       /* CPU model, NULL: the TEE's and host's default */

@@ -43,7 +43,7 @@ void sv_explain_free(struct sv_explain *e);
 /* One line about a row: "PCR 9: EV_EVENT_TAG initramfs …: predicted …, the log says …: another
  * initramfs". */
 char *sv_explain_text(const struct sv_explain *x, const struct sv_explain_row *row, char out[768]);
-/* The `compare` of struct sv_tee. */
+/* The `compare` of struct sv_tee_measure. */
 int sv_explain_compare(const struct sv_measurement *m, struct sv_bytes event_log,
                        const struct sv_explain_form *form, struct sv_json *rows,
                        struct sv_err *err);

@@ -23,7 +23,7 @@ struct sv_sev_options {
         char *host_data;         /* 64 hex digits; or init_data */
         char *init_data;         /* path: its digest becomes HOST_DATA */
         char *test_root;         /* path: a root trusted in place of AMD's, for tests */
-        struct sv_json *require; /* what the platform must be: sev/verify/require.h */
+        struct sv_json *require; /* what the platform must be: sev/measure/require.h */
 };
 
 int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, struct sv_err *err);

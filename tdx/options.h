@@ -5,8 +5,7 @@
 
 #include "guest/guest.h"
 
-#define SV_TDX_FIRMWARE "/usr/share/ovmf/OVMF.inteltdx.ms.fd"
-#define SV_TDX_QGS      "/var/run/tdx-qgs/qgs.socket" /* libvirt's default, and Intel's package */
+#define SV_TDX_QGS "/var/run/tdx-qgs/qgs.socket" /* libvirt's default, and Intel's package */
 
 /* TDATTRIBUTES (Intel TDX Module ABI Specification, "ATTRIBUTES"). */
 #define SV_TDX_ATTR_DEBUG           (1ull << 0)
@@ -28,7 +27,7 @@ struct sv_tdx_options {
         /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
         unsigned allow_unpredicted;
         char *test_root;         /* path: a root trusted in place of Intel's, for tests */
-        struct sv_json *require; /* what the platform must be: tdx/verify/require.h */
+        struct sv_json *require; /* what the platform must be: tdx/measure/require.h */
         /* vsock port at which the guest itself reaches the host's quote service; 0: it does not */
         uint64_t quote_port;
         char *quote_service; /* NULL: SV_TDX_QGS; a socket's path, "vsock:CID:PORT", or "none" */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tee/tee.h"
+#include "tee/collateral.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +7,12 @@
 bool sv_collateral_get(const struct sv_collateral *c, const char *kind, size_t n,
                        struct sv_bytes *out)
 {
-        for (size_t i = 0; i < c->n; i++)
-                if (!strcmp(c->list[i].kind, kind) && n-- == 0) {
-                        *out = c->list[i].data;
-                        return true;
-                }
+        for (; c; c = c->next)
+                for (size_t i = 0; i < c->n; i++)
+                        if (!strcmp(c->list[i].kind, kind) && n-- == 0) {
+                                *out = c->list[i].data;
+                                return true;
+                        }
         return false;
 }
 

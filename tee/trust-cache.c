@@ -7,35 +7,35 @@
 #include "base/core/limits.h"
 #include "base/core/rd.h"
 
-struct sv_memory {
-        struct sv_known *list[SV_MEMORY_ENTRIES_MAX];
+struct sv_trust_cache {
+        struct sv_cached *list[SV_TRUST_CACHE_ENTRIES_MAX];
         size_t n;
         uint64_t uses, hits;
 };
 
-struct sv_memory *sv_memory_new(void)
+struct sv_trust_cache *sv_trust_cache_new(void)
 {
-        struct sv_memory *m = calloc(1, sizeof(*m));
+        struct sv_trust_cache *m = calloc(1, sizeof(*m));
 
         if (!m)
                 abort(); /* as the makers of JSON */
         return m;
 }
 
-void sv_memory_free(struct sv_memory *m)
+void sv_trust_cache_free(struct sv_trust_cache *m)
 {
         for (size_t i = 0; m && i < m->n; i++)
-                sv_known_free(m->list[i]);
+                sv_cached_free(m->list[i]);
         free(m);
 }
 
-void sv_memory_freep(struct sv_memory **m)
+void sv_trust_cache_freep(struct sv_trust_cache **m)
 {
-        sv_memory_free(*m);
+        sv_trust_cache_free(*m);
         *m = NULL;
 }
 
-uint64_t sv_memory_hits(const struct sv_memory *m)
+uint64_t sv_trust_cache_hits(const struct sv_trust_cache *m)
 {
         return m ? m->hits : 0;
 }
@@ -43,7 +43,7 @@ uint64_t sv_memory_hits(const struct sv_memory *m)
 /* --- entries --- */
 
 /* One piece of memory: the list, and behind it the bytes. */
-static bool copy(const struct sv_collateral *what, struct sv_known *k)
+static bool copy(const struct sv_collateral *what, struct sv_cached *k)
 {
         size_t head = what->n * sizeof(*what->list), n = head;
         struct sv_blob *list;
@@ -69,15 +69,15 @@ static bool copy(const struct sv_collateral *what, struct sv_known *k)
         return true;
 }
 
-struct sv_known *sv_known_new(const char *tee, const struct sv_collateral *what, size_t state_size,
-                              void (*drop)(void *state), struct sv_err *err)
+struct sv_cached *sv_cached_new(const char *tee, const struct sv_collateral *what,
+                                size_t state_size, void (*drop)(void *state), struct sv_err *err)
 {
-        struct sv_known *k = calloc(1, sizeof(*k));
+        struct sv_cached *k = calloc(1, sizeof(*k));
 
         if (k)
                 k->state = calloc(1, state_size);
         if (!k || !k->state || !copy(what, k)) {
-                sv_known_free(k);
+                sv_cached_free(k);
                 sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a copy of the collateral");
                 return NULL;
         }
@@ -86,7 +86,7 @@ struct sv_known *sv_known_new(const char *tee, const struct sv_collateral *what,
         return k;
 }
 
-void sv_known_free(struct sv_known *k)
+void sv_cached_free(struct sv_cached *k)
 {
         if (!k)
                 return;
@@ -112,8 +112,8 @@ static bool same(const struct sv_collateral *a, const struct sv_collateral *b)
         return true;
 }
 
-struct sv_known *sv_memory_find(struct sv_memory *m, const char *tee,
-                                const struct sv_collateral *what)
+struct sv_cached *sv_trust_cache_find(struct sv_trust_cache *m, const char *tee,
+                                      const struct sv_collateral *what)
 {
         for (size_t i = 0; m && i < m->n; i++)
                 if (!strcmp(m->list[i]->tee, tee) && same(&m->list[i]->what, what)) {
@@ -124,13 +124,13 @@ struct sv_known *sv_memory_find(struct sv_memory *m, const char *tee,
         return NULL;
 }
 
-static void drop_at(struct sv_memory *m, size_t i)
+static void drop_at(struct sv_trust_cache *m, size_t i)
 {
-        sv_known_free(m->list[i]);
+        sv_cached_free(m->list[i]);
         m->list[i] = m->list[--m->n];
 }
 
-static size_t oldest(const struct sv_memory *m)
+static size_t oldest(const struct sv_trust_cache *m)
 {
         size_t at = 0;
 
@@ -140,7 +140,7 @@ static size_t oldest(const struct sv_memory *m)
         return at;
 }
 
-static size_t bytes_of(const struct sv_memory *m)
+static size_t bytes_of(const struct sv_trust_cache *m)
 {
         size_t n = 0;
 
@@ -149,10 +149,10 @@ static size_t bytes_of(const struct sv_memory *m)
         return n;
 }
 
-void sv_memory_keep(struct sv_memory *m, struct sv_known *k, const uint8_t platform[32])
+void sv_trust_cache_keep(struct sv_trust_cache *m, struct sv_cached *k, const uint8_t platform[32])
 {
-        if (!m || k->size > SV_MEMORY_ENTRY_MAX) {
-                sv_known_free(k);
+        if (!m || k->size > SV_TRUST_CACHE_ENTRY_MAX) {
+                sv_cached_free(k);
                 return;
         }
         memcpy(k->platform, platform, sizeof(k->platform));
@@ -162,18 +162,18 @@ void sv_memory_keep(struct sv_memory *m, struct sv_known *k, const uint8_t platf
                     sv_bytes_eq(sv_bytes(m->list[i]->platform, sizeof(k->platform)),
                                 sv_bytes(k->platform, sizeof(k->platform))))
                         drop_at(m, i);
-        while (m->n == SV_MEMORY_ENTRIES_MAX ||
-               (m->n && bytes_of(m) + k->size > SV_MEMORY_SIZE_MAX))
+        while (m->n == SV_TRUST_CACHE_ENTRIES_MAX ||
+               (m->n && bytes_of(m) + k->size > SV_TRUST_CACHE_SIZE_MAX))
                 drop_at(m, oldest(m));
         m->list[m->n++] = k;
 }
 
 /* --- lessons: the TEE's name; u32 number; each a kind, u32 size, bytes. Names have 32 bytes --- */
 
-bool sv_memory_lesson(struct sv_memory *m, struct sv_buf *out)
+bool sv_trust_cache_share(struct sv_trust_cache *m, struct sv_buf *out)
 {
         for (size_t i = 0; m && i < m->n; i++) {
-                struct sv_known *k = m->list[i];
+                struct sv_cached *k = m->list[i];
 
                 if (k->told)
                         continue;
@@ -198,7 +198,7 @@ static int read_name(struct sv_rd *rd, char out[32], struct sv_err *err)
         return out[31] ? sv_fail(err, SV_FORMAT, "lesson.name", "a name has no end") : 0;
 }
 
-static int read_blobs(struct sv_rd *rd, struct sv_lesson *l, struct sv_err *err)
+static int read_blobs(struct sv_rd *rd, struct sv_shared *l, struct sv_err *err)
 {
         uint32_t n = sv_rd_u32le(rd);
 
@@ -217,21 +217,21 @@ static int read_blobs(struct sv_rd *rd, struct sv_lesson *l, struct sv_err *err)
         return sv_rd_done(rd, "lesson.size", "the lesson", err);
 }
 
-int sv_lesson_read(struct sv_bytes raw, struct sv_lesson *out, struct sv_err *err)
+int sv_shared_read(struct sv_bytes raw, struct sv_shared *out, struct sv_err *err)
 {
         struct sv_rd rd = sv_rd(raw);
-        struct sv_lesson l = {.list = NULL};
+        struct sv_shared l = {.list = NULL};
 
         if (read_name(&rd, l.tee, err) < 0 || read_blobs(&rd, &l, err) < 0) {
-                sv_lesson_free(&l);
+                sv_shared_free(&l);
                 return -1;
         }
         *out = l;
         return 0;
 }
 
-void sv_lesson_free(struct sv_lesson *l)
+void sv_shared_free(struct sv_shared *l)
 {
         free(l->list);
-        *l = (struct sv_lesson){.list = NULL};
+        *l = (struct sv_shared){.list = NULL};
 }

@@ -3,23 +3,21 @@
 #include "attest/fetch/fetch.h"
 #include "base/core/file.h"
 
-static int appraise(const struct sv_tee *tee, const struct sv_verify_in *in,
-                    const struct sv_fetched *fetched, const struct sv_policy *policy,
-                    struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
+static int appraise_fetched(const struct sv_evidence *e, const struct sv_verify_in *in,
+                            const struct sv_fetched *fetched, const struct sv_policy *policy,
+                            struct sv_json **claims, struct sv_verdict *verdict, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         struct sv_verify_in with = *in;
 
-        for (size_t i = 0; i < in->collateral.n; i++)
-                sv_blobs_add(&blobs, in->collateral.list[i].kind, in->collateral.list[i].data);
         sv_fetched_blobs(fetched, &in->collateral, &blobs);
-        with.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        return sv_appraise(tee, &with, policy, claims, verdict, err);
+        with.collateral = (struct sv_collateral){blobs.list, blobs.n, &in->collateral};
+        return sv_appraise(e, &with, policy, claims, verdict, err);
 }
 
 /* Changing an entry needs its lock; that somebody else has it is no reason to wait: the mark and
  * the drop only save work. */
-static void change(const struct sv_fetch *f, struct sv_entry *e, bool drop)
+static void change_cached(const struct sv_fetch *f, struct sv_entry *e, bool drop)
 {
         SV_FD fd = -1;
         SV_ENTRY now = {0};
@@ -41,7 +39,7 @@ static void mark_verified(const struct sv_fetch *f, struct sv_fetched *fetched)
 {
         for (size_t i = 0; f->cache && !f->offline && i < fetched->n; i++)
                 if (!fetched->list[i].entry.verified)
-                        change(f, &fetched->list[i].entry, false);
+                        change_cached(f, &fetched->list[i].entry, false);
 }
 
 /* Entries from the cache that never were part of a proof that held. One fetched a moment ago would
@@ -60,23 +58,23 @@ static bool drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
                 if (item->from == SV_FROM_NETWORK || item->entry.verified ||
                     (age >= 0 && age < AGAIN_S))
                         continue;
-                change(f, &item->entry, true);
+                change_cached(f, &item->entry, true);
                 dropped = true;
         }
         return dropped;
 }
 
-static int fetch_for(const struct sv_fetch *f, const struct sv_tee *tee,
+static int fetch_for(const struct sv_fetch *f, const struct sv_evidence *e,
                      const struct sv_verify_in *in, struct sv_fetched *out, struct sv_err *err)
 {
         SV_JSON *needs = sv_json_array();
 
-        if (tee->needs(in->evidence, needs, err) < 0)
+        if (e->tee->needs(e, needs, err) < 0)
                 return -1;
         return sv_fetch_needs(f, needs, &in->collateral, out, err);
 }
 
-int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee,
+int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_evidence *e,
                       const struct sv_verify_in *in, const struct sv_policy *policy,
                       struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,
                       struct sv_err *err)
@@ -86,16 +84,16 @@ int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee,
         struct sv_err why = SV_ERR_NULL;
         int r;
 
-        if (fetch_for(f, tee, in, &fetched, err) < 0)
+        if (fetch_for(f, e, in, &fetched, err) < 0)
                 return -1;
-        r = appraise(tee, in, &fetched, policy, claims, verdict, &why);
+        r = appraise_fetched(e, in, &fetched, policy, claims, verdict, &why);
         /* No claims: the proof itself does not hold. */
         if (r < 0 && !*claims && (why.class == SV_PROOF || why.class == SV_FORMAT) &&
-            drop_doubtful(f, &fetched) && fetch_for(f, tee, in, &again, NULL) == 0) {
+            drop_doubtful(f, &fetched) && fetch_for(f, e, in, &again, NULL) == 0) {
                 sv_fetched_free(&fetched);
                 fetched = again;
                 again = (struct sv_fetched){0};
-                r = appraise(tee, in, &fetched, policy, claims, verdict, &why);
+                r = appraise_fetched(e, in, &fetched, policy, claims, verdict, &why);
         }
         if (*claims)
                 mark_verified(f, &fetched);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gets the collateral that an evidence needs (sv_tee.needs in tee/tee.h says what; which TEE it is
+/* Gets the collateral that an evidence needs (sv_tee_verify.needs says what; which TEE it is
  * does not matter here): from a folder that was filled elsewhere, from the cache, or from its
  * makers or a mirror. Only the form of what comes is looked at: the verifier trusts nothing of it
  * before it has verified it, each time. */
@@ -67,7 +67,7 @@ int sv_fetch_needs(const struct sv_fetch *f, const struct sv_json *needs,
 /* sv_appraise with what `in` lacks fetched. When the proof does not hold, entries that came from
  * the cache and never were part of a proof that held are dropped and fetched once more; then the
  * error stands. used (may be NULL, must be zeroed) says what was taken. */
-int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_tee *tee,
+int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_evidence *e,
                       const struct sv_verify_in *in, const struct sv_policy *policy,
                       struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,
                       struct sv_err *err);

@@ -4,79 +4,80 @@
 #pragma once
 
 /* bytes in one struct sv_buf that names no limit of its own */
-#define SV_BUF_MAX             (256u << 20)
-#define SV_SECRET_MAX          (1u << 20) /* bytes in one secret: a resource is a key, not a file */
-#define SV_JSON_DEPTH_MAX      32         /* nesting of JSON; the deepest of ours is 9 */
+#define SV_BUF_MAX                 (256u << 20)
+#define SV_SECRET_MAX              (1u << 20) /* bytes in one secret: a resource is a key, not a file */
+#define SV_JSON_DEPTH_MAX          32         /* nesting of JSON; the deepest of ours is 9 */
 /* bytes of one JSON text: evidence with two event logs is below 1 MiB */
-#define SV_JSON_SIZE_MAX       (8u << 20)
-#define SV_JSON_MEMBERS_MAX    65536      /* members and elements in one JSON text */
-#define SV_GUEST_SIZE_MAX      (1u << 20) /* bytes of a guest file */
-#define SV_GUEST_DISKS_MAX     16         /* disks of one guest: one letter each, vda to vdp */
-#define SV_GUEST_NICS_MAX      8          /* network interfaces of one guest */
-#define SV_POLICY_SIZE_MAX     (1u << 20) /* bytes of a policy document */
-#define SV_POLICY_RULES_MAX    256        /* rules in one policy */
-#define SV_PEM_SIZE_MAX        (1u << 20) /* bytes of a PEM file with certificates */
-#define SV_CHAIN_MAX           8          /* certificates between a leaf and its root */
+#define SV_JSON_SIZE_MAX           (8u << 20)
+#define SV_JSON_MEMBERS_MAX        65536      /* members and elements in one JSON text */
+#define SV_GUEST_SIZE_MAX          (1u << 20) /* bytes of a guest file */
+#define SV_GUEST_DISKS_MAX         16         /* disks of one guest: one letter each, vda to vdp */
+#define SV_GUEST_NICS_MAX          8          /* network interfaces of one guest */
+#define SV_POLICY_SIZE_MAX         (1u << 20) /* bytes of a policy document */
+#define SV_TRUST_KINDS_MAX         16         /* kinds of trust anchors of one TEE */
+#define SV_POLICY_RULES_MAX        256        /* rules in one policy */
+#define SV_PEM_SIZE_MAX            (1u << 20) /* bytes of a PEM file with certificates */
+#define SV_CHAIN_MAX               8          /* certificates between a leaf and its root */
 /* bytes of an HTTP request or response head (tokens travel in it) */
-#define SV_HTTP_HEAD_MAX       (128u << 10)
-#define SV_HTTP_BODY_MAX       (8u << 20) /* bytes of an HTTP body */
-#define SV_HTTP_FIELDS_MAX     64         /* header fields in one head */
-#define SV_HTTP_TIMEOUT_MS     30000      /* for one read or write on a connection */
+#define SV_HTTP_HEAD_MAX           (128u << 10)
+#define SV_HTTP_BODY_MAX           (8u << 20) /* bytes of an HTTP body */
+#define SV_HTTP_FIELDS_MAX         64         /* header fields in one head */
+#define SV_HTTP_TIMEOUT_MS         30000      /* for one read or write on a connection */
 /* bytes of a TCG event log; the kernel's own limit is 256 KiB pages */
-#define SV_EVENTLOG_SIZE_MAX   (4u << 20)
-#define SV_EVENTLOG_EVENTS_MAX 8192       /* events in one log */
-#define SV_EVENT_SIZE_MAX      (1u << 20) /* bytes of one event's data */
+#define SV_EVENTLOG_SIZE_MAX       (4u << 20)
+#define SV_EVENTLOG_EVENTS_MAX     8192       /* events in one log */
+#define SV_EVENT_SIZE_MAX          (1u << 20) /* bytes of one event's data */
 /* bytes of one TPM structure (TPM2B_PUBLIC, TPMS_ATTEST, certificate in NV) */
-#define SV_TPM_BLOB_MAX        4096
-#define SV_FIRMWARE_SIZE_MAX   (64u << 20) /* bytes of a firmware image */
+#define SV_TPM_BLOB_MAX            4096
+#define SV_FIRMWARE_SIZE_MAX       (64u << 20) /* bytes of a firmware image */
 /* bytes of one file of fw_cfg: the ACPI tables have 128 KiB */
-#define SV_FW_CFG_SIZE_MAX     (8u << 20)
-#define SV_FW_CFG_FILES_MAX    256           /* files in the directory of fw_cfg */
-#define SV_KERNEL_SIZE_MAX     (256u << 20)  /* bytes of a kernel image */
-#define SV_INITRD_SIZE_MAX     (1024u << 20) /* bytes of an initramfs */
-#define SV_LUKS_HEADER_MAX     (32u << 20)   /* bytes of a LUKS2 header with its key slots */
+#define SV_FW_CFG_SIZE_MAX         (8u << 20)
+#define SV_FW_CFG_FILES_MAX        256           /* files in the directory of fw_cfg */
+#define SV_KERNEL_SIZE_MAX         (256u << 20)  /* bytes of a kernel image */
+#define SV_INITRD_SIZE_MAX         (1024u << 20) /* bytes of an initramfs */
+#define SV_LUKS_HEADER_MAX         (32u << 20)   /* bytes of a LUKS2 header with its key slots */
 /* bytes of LUKS2 metadata JSON that an image of ours may have */
-#define SV_LUKS_JSON_MAX       (128u << 10)
+#define SV_LUKS_JSON_MAX           (128u << 10)
 /* bytes of a kernel command line (x86 COMMAND_LINE_SIZE less the terminator) */
-#define SV_CMDLINE_MAX         2047
+#define SV_CMDLINE_MAX             2047
 /* bytes of a guest's name: a path component and a host name */
-#define SV_NAME_MAX            63
-#define SV_SNP_CERTS_MAX       16 /* certificates beside one SNP report */
+#define SV_NAME_MAX                63
+#define SV_SNP_CERTS_MAX           16 /* certificates beside one SNP report */
 /* bytes of a GHCB certificate table; the kernel's own limit is 16 KiB */
-#define SV_SNP_CERT_TABLE_MAX  (64u << 10)
+#define SV_SNP_CERT_TABLE_MAX      (64u << 10)
 /* bytes of a report or its certificates from configfs-tsm; the kernel's own limit is 32 KiB */
-#define SV_TSM_BLOB_MAX        (64u << 10)
+#define SV_TSM_BLOB_MAX            (64u << 10)
 /* bytes of one thing fetched; Intel's largest revocation list is below 1 MiB */
-#define SV_COLLATERAL_SIZE_MAX (4u << 20)
-#define SV_FETCH_HEADERS_MAX   64 /* response headers that are looked at */
+#define SV_COLLATERAL_SIZE_MAX     (4u << 20)
+#define SV_FETCH_HEADERS_MAX       64 /* response headers that are looked at */
 /* times that one thing is asked for before it is given up */
-#define SV_FETCH_TRIES         5
-#define SV_FETCH_REDIRECTS     3 /* redirects that are followed */
+#define SV_FETCH_TRIES             5
+#define SV_FETCH_REDIRECTS         3 /* redirects that are followed */
 /* platforms that a verifier's memory knows: the one not used for longest goes */
-#define SV_MEMORY_ENTRIES_MAX  64
+#define SV_TRUST_CACHE_ENTRIES_MAX 64
 /* bytes of collateral in one entry; more is verified anew each time. Intel's have below 64 KiB */
-#define SV_MEMORY_ENTRY_MAX    (1u << 20)
-#define SV_MEMORY_SIZE_MAX     (16u << 20) /* bytes of collateral in a memory */
+#define SV_TRUST_CACHE_ENTRY_MAX   (1u << 20)
+#define SV_TRUST_CACHE_SIZE_MAX    (16u << 20) /* bytes of collateral in a memory */
 /* parts of one entry when it goes from process to process */
-#define SV_LESSON_KINDS_MAX    256
+#define SV_LESSON_KINDS_MAX        256
 /* bytes of one line from the agent or on a guest's control socket, either way */
-#define SV_LINE_MAX            8192
-#define SV_CONTROL_CLIENTS_MAX 16  /* connections to one guest's control socket */
-#define SV_EVENT_TEXT_MAX      600 /* bytes of one text that the agent reports */
+#define SV_LINE_MAX                8192
+#define SV_CONTROL_CLIENTS_MAX     16  /* connections to one guest's control socket */
+#define SV_EVENT_TEXT_MAX          600 /* bytes of one text that the agent reports */
 /* times that the agent reports in one event, and the bytes of the name of each */
-#define SV_TIMINGS_MAX         32
-#define SV_TIMING_NAME_MAX     24
-#define SV_STEPS_MAX           64 /* events of the agent's that a guest's status keeps */
+#define SV_TIMINGS_MAX             32
+#define SV_TIMING_NAME_MAX         24
+#define SV_STEPS_MAX               64 /* events of the agent's that a guest's status keeps */
 /* bytes of a guest's status: SV_STEPS_MAX events of a few texts */
-#define SV_STATUS_SIZE_MAX     (1u << 20)
+#define SV_STATUS_SIZE_MAX         (1u << 20)
 /* a guest that resets itself within so many milliseconds of its start, so often in a row, fails */
-#define SV_QUICK_REBOOT_MS     10000
-#define SV_QUICK_REBOOTS_MAX   5
+#define SV_QUICK_REBOOT_MS         10000
+#define SV_QUICK_REBOOTS_MAX       5
 /* bytes of one file of /proc: another process may have chosen its command line */
-#define SV_PROC_SIZE_MAX       (1u << 20)
-#define SV_CPUINFO_SIZE_MAX    (16u << 20) /* bytes of /proc/cpuinfo: 1.5 KiB a processor */
+#define SV_PROC_SIZE_MAX           (1u << 20)
+#define SV_CPUINFO_SIZE_MAX        (16u << 20) /* bytes of /proc/cpuinfo: 1.5 KiB a processor */
 /* bytes of one of QEMU's firmware descriptors */
-#define SV_DESCRIPTOR_SIZE_MAX (1u << 20)
+#define SV_DESCRIPTOR_SIZE_MAX     (1u << 20)
 
 /* options, and arguments, of one command line */
 #define SV_ARGS_MAX        32

@@ -51,11 +51,18 @@ static const struct sv_opt *find_in(const struct sv_opt *opts, const char *name,
         return NULL;
 }
 
+static const struct sv_opt *more_opts(const struct sv_cmd *cmd, size_t i)
+{
+        return cmd->more_opts ? cmd->more_opts(i) : NULL;
+}
+
 static const struct sv_opt *find_opt(const struct sv_cmd *cmd, const char *name, size_t n,
                                      char letter)
 {
-        const struct sv_opt *opt = find_in(cmd->opts, name, n, letter);
+        const struct sv_opt *opt = find_in(cmd->opts, name, n, letter), *more;
 
+        for (size_t i = 0; !opt && (more = more_opts(cmd, i)); i++)
+                opt = find_in(more, name, n, letter);
         return opt ? opt : find_in(common, name, n, letter);
 }
 
@@ -155,9 +162,13 @@ static void print_opts(const struct sv_opt *opts)
 
 static void print_help(const char *program, const struct sv_cmd *cmd)
 {
+        const struct sv_opt *more;
+
         printf("usage: %s%s%s%s%s [options]\n%s\n\n", program, *cmd->name ? " " : "", cmd->name,
                *cmd->args ? " " : "", cmd->args, cmd->help);
         print_opts(cmd->opts);
+        for (size_t i = 0; (more = more_opts(cmd, i)); i++)
+                print_opts(more);
         print_opts(common);
 }
 
@@ -176,10 +187,8 @@ static void print_commands(const char *program, const char *about, const struct 
                program);
 }
 
-static struct sv_json *opts_json(const struct sv_opt *opts)
+static void add_opts(struct sv_json *list, const struct sv_opt *opts)
 {
-        struct sv_json *list = sv_json_array();
-
         for (; opts && opts->name; opts++) {
                 struct sv_json *o = sv_json_add(list, sv_json_object());
 
@@ -187,7 +196,6 @@ static struct sv_json *opts_json(const struct sv_opt *opts)
                 sv_json_set_str(o, "argument", opts->arg);
                 sv_json_set_str(o, "help", opts->help);
         }
-        return list;
 }
 
 static void print_json(const struct sv_json *j)
@@ -201,7 +209,8 @@ static void print_json(const struct sv_json *j)
 static void print_table(const char *program, const struct sv_cmd *cmds)
 {
         SV_JSON *j = sv_json_object();
-        struct sv_json *list;
+        struct sv_json *list, *options;
+        const struct sv_opt *more;
 
         sv_json_set_str(j, "program", program);
         list = sv_json_set(j, "commands", sv_json_array());
@@ -211,9 +220,12 @@ static void print_table(const char *program, const struct sv_cmd *cmds)
                 sv_json_set_str(c, "name", cmds->name);
                 sv_json_set_str(c, "arguments", cmds->args);
                 sv_json_set_str(c, "help", cmds->help);
-                sv_json_set(c, "options", opts_json(cmds->opts));
+                options = sv_json_set(c, "options", sv_json_array());
+                add_opts(options, cmds->opts);
+                for (size_t i = 0; (more = more_opts(cmds, i)); i++)
+                        add_opts(options, more);
         }
-        sv_json_set(j, "common", opts_json(common));
+        add_opts(sv_json_set(j, "common", sv_json_array()), common);
         print_json(j);
 }
 

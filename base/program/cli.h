@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/core/err.h"
 #include "base/core/limits.h"
@@ -45,6 +46,8 @@ struct sv_cmd {
         /* Not NULL: there is no such command, for this reason, and this is what to do instead
          * (SV_USAGE "cli.absent"). Such rows are last in a table and are not listed. */
         const char *absent;
+        /* The i-th of further tables like `opts`, NULL past the last; may be NULL. */
+        const struct sv_opt *(*more_opts)(size_t i);
 };
 
 /* Finds the command in the table (ends with name NULL), parses, runs, prints error or JSON result;

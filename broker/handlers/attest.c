@@ -43,8 +43,8 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
         SV_SESSION session = {0};
         SV_SECRET *secret = NULL;
         SV_JSON *challenge = NULL;
-        const struct sv_tee *tee;
-        char cookie[SV_SESSION_COOKIE_SIZE + 1], id[65];
+        const struct sv_tee_verify *tee;
+        char cookie[SV_SESSION_COOKIE_SIZE + 1], id[65], names[SV_TEE_NAMES_SIZE];
 
         if (sv_kbs_parse_request(sv_buf_bytes(&r->msg->body), &req, err) < 0)
                 return -1;
@@ -54,11 +54,11 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
                 return sv_fail(err, SV_FORMAT, "broker.auth.version",
                                "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION,
                                req.version);
-        tee = sv_tee_find_kbs(req.tee);
-        if (!tee || !tee->verify)
+        tee = sv_tee_find_verify_kbs(req.tee);
+        if (!tee)
                 return sv_fail(err, SV_FORMAT, "broker.auth.tee",
                                "this broker does not verify evidence of \"%s\"; it knows %s",
-                               req.tee, sv_tee_names());
+                               req.tee, sv_tee_list_verify(names));
         if (sv_session_new(cookie, id, &session.nonce, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "session", id);
@@ -96,7 +96,7 @@ static void record_collateral(struct sv_request *r, const struct sv_fetched *use
 
 /* Fetches the collateral that the evidence needs and does not bring, where the configuration names
  * a source. */
-static int appraise_evidence(struct sv_request *r, const struct sv_tee *tee,
+static int appraise_evidence(struct sv_request *r, const struct sv_evidence *e,
                              const struct sv_verify_in *in, struct sv_json **claims,
                              struct sv_verdict *verdict, struct sv_err *err)
 {
@@ -110,9 +110,9 @@ static int appraise_evidence(struct sv_request *r, const struct sv_tee *tee,
         int rc;
 
         if (!c->fetch && !c->offline)
-                return sv_appraise(tee, in, NULL, claims, verdict, err);
+                return sv_appraise(e, in, NULL, claims, verdict, err);
         sv_fetch_defaults(&fetch);
-        rc = sv_fetch_appraise(&fetch, tee, in, NULL, claims, verdict, &used, err);
+        rc = sv_fetch_appraise(&fetch, e, in, NULL, claims, verdict, &used, err);
         record_collateral(r, &used);
         return rc;
 }
@@ -120,7 +120,7 @@ static int appraise_evidence(struct sv_request *r, const struct sv_tee *tee,
 /* The nonce is the session's own, not the message's: evidence made for another nonce never holds
  * this digest. The anchors are those of all policies: which of them a guest may use is for its own
  * policy's rules to say. */
-static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
+static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee,
                            const struct sv_session *session, const struct sv_kbs_attestation *m,
                            struct sv_bytes secret, struct sv_json **claims,
                            struct sv_verdict *verdict, struct sv_err *err)
@@ -128,30 +128,32 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee *tee,
         SV_ANCHORS anchors = {0};
         SV_BLOBS blobs = {0};
         uint8_t digest[SV_KBS_BINDING_SIZE];
-        struct sv_verify_in in = {.evidence = m->evidence,
-                                  .report_data = sv_bytes(digest, sizeof(digest)),
+        SV_EVIDENCE *evidence = NULL;
+        struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)),
                                   .time = r->now,
-                                  .memory = r->broker->memory};
-        uint64_t hits = sv_memory_hits(in.memory);
+                                  .cache = r->broker->memory};
+        uint64_t hits = sv_trust_cache_hits(in.cache);
         int rc;
 
         if (sv_kbs_binding_digest(m->additional, session->nonce, &m->key, digest, err) < 0)
                 return -1;
-        if (r->broker->store->ops->get_anchors(r->broker->store, tee->name, &anchors, err) < 0)
+        if (r->broker->store->ops->get_anchors(r->broker->store, tee->id->name, &anchors, err) < 0)
+                return -1;
+        if (sv_evidence_open(tee, m->evidence, &evidence, err) < 0)
                 return -1;
         for (size_t i = 0; i < anchors.n; i++)
                 sv_blobs_add(&blobs, anchors.list[i].kind, sv_buf_bytes(&anchors.list[i].data));
         if (secret.n)
                 sv_blobs_add(&blobs, tee->secret_kind, secret);
-        in.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        rc = appraise_evidence(r, tee, &in, claims, verdict, err);
-        if (sv_memory_hits(in.memory) > hits)
+        in.collateral = (struct sv_collateral){blobs.list, blobs.n, NULL};
+        rc = appraise_evidence(r, evidence, &in, claims, verdict, err);
+        if (sv_trust_cache_hits(in.cache) > hits)
                 sv_json_set_bool(r->audit, "known", true);
         sv_broker_offer_share(r->broker);
         return rc;
 }
 
-static int write_token(struct sv_request *r, const struct sv_tee *tee,
+static int write_token(struct sv_request *r, const struct sv_tee_verify *tee,
                        const struct sv_session *session, const struct sv_kbs_attestation *m,
                        const struct sv_json *claims, const struct sv_verdict *verdict,
                        struct sv_buf *token, struct sv_err *err)
@@ -161,7 +163,7 @@ static int write_token(struct sv_request *r, const struct sv_tee *tee,
         const struct sv_ear ear = {.iat = r->now,
                                    .exp = r->now + r->broker->config.token_seconds,
                                    .issuer = ISSUER,
-                                   .tee = tee->kbs_name,
+                                   .tee = tee->id->kbs_name,
                                    .policy_id = "none",
                                    .verdict = said,
                                    .claims = claims,
@@ -176,7 +178,7 @@ static int write_token(struct sv_request *r, const struct sv_tee *tee,
 static int attest_session(struct sv_request *r, const char *id, const struct sv_session *session,
                           const struct sv_kbs_attestation *m, struct sv_err *err)
 {
-        const struct sv_tee *tee = sv_tee_find_kbs(session->tee);
+        const struct sv_tee_verify *tee = sv_tee_find_verify_kbs(session->tee);
         SV_STR aad = sv_asprintf("session %s", id);
         SV_SECRET *secret = NULL;
         SV_JSON *claims = NULL;

@@ -33,14 +33,14 @@ static int find_token(struct sv_request *r, struct sv_buf *token, struct sv_err 
 }
 
 /* The claims in the token are those of one TEE's verifier, under its KBS name. */
-static const struct sv_tee *find_claims(const struct sv_json *payload,
-                                        const struct sv_json **claims)
+static const struct sv_tee_verify *find_claims(const struct sv_json *payload,
+                                               const struct sv_json **claims)
 {
         const struct sv_json *all =
                 sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence");
 
-        for (const struct sv_tee *const *t = sv_tees; *t; t++) {
-                *claims = sv_json_get(all, (*t)->kbs_name);
+        for (const struct sv_tee_verify *const *t = sv_tees_verify; *t; t++) {
+                *claims = sv_json_get(all, (*t)->id->kbs_name);
                 if (*claims)
                         return *t;
         }
@@ -84,7 +84,7 @@ static int send_reasons(struct sv_request *r, struct sv_err *err)
         return sv_http_add(&r->answer, SV_KBS_GROUNDS, text, err);
 }
 
-static int check_policy(struct sv_request *r, const struct sv_tee *tee,
+static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
                         const struct sv_json *claims, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
@@ -100,10 +100,10 @@ static int check_policy(struct sv_request *r, const struct sv_tee *tee,
         }
         if (sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
                 return -1;
-        if (strcmp(sv_policy_tee(policy), tee->name))
+        if (strcmp(sv_policy_tee(policy), tee->id->name))
                 return sv_fail(err, SV_POLICY, "policy.tee",
                                "the policy is for guests on %s, the evidence is from %s",
-                               sv_policy_tee(policy), tee->name);
+                               sv_policy_tee(policy), tee->id->name);
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_POLICY, "policy.resource",
                                "the policy is for another resource");
@@ -134,7 +134,7 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         SV_BUF token = SV_BUF_NULL;
         SV_JSON *payload = NULL;
         const struct sv_json *claims;
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
         const char *ek_cn;
 
         r->error = "TokenNotFound";
@@ -148,7 +148,7 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
                 return sv_fail(err, SV_PROOF, "broker.token.claims",
                                "the token holds no claims of a TEE that this broker knows");
         ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
-        sv_json_set_str(r->audit, "tee", tee->kbs_name);
+        sv_json_set_str(r->audit, "tee", tee->id->kbs_name);
         if (ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", ek_cn);
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */

@@ -16,14 +16,14 @@
 #include "broker/broker.h"
 
 /* an offer is an entry and a few words */
-#define OFFER_MAX (SV_MEMORY_ENTRY_MAX + 64)
+#define OFFER_MAX (SV_TRUST_CACHE_ENTRY_MAX + 64)
 
 int sv_broker_open_share(struct sv_broker *b, struct sv_err *err)
 {
         b->slot = memfd_create("share", MFD_CLOEXEC);
         if (b->slot < 0)
                 return sv_fail_errno(err, "broker.serve", "no memory for what processes share");
-        b->memory = sv_memory_new();
+        b->memory = sv_trust_cache_new();
         return 0;
 }
 
@@ -32,7 +32,7 @@ void sv_broker_close_share(struct sv_broker *b)
         if (!b->memory)
                 return;
         close(b->slot);
-        sv_memory_freep(&b->memory);
+        sv_trust_cache_freep(&b->memory);
 }
 
 /* A lock of the process, so that descriptors shared by a fork do not share it. Never waits. */
@@ -54,7 +54,7 @@ void sv_broker_offer_share(struct sv_broker *b)
 {
         SV_BUF raw = SV_BUF_NULL;
 
-        if (!b->memory || !sv_memory_lesson(b->memory, &raw) || !lock_slot(b->slot, F_WRLCK))
+        if (!b->memory || !sv_trust_cache_share(b->memory, &raw) || !lock_slot(b->slot, F_WRLCK))
                 return;
         if (!get_offer_size(b->slot) && pwrite(b->slot, raw.p, raw.n, 0) != (ssize_t)raw.n)
                 (void)!ftruncate(b->slot, 0);
@@ -79,13 +79,13 @@ static bool take_offer(int fd, struct sv_buf *raw)
 void sv_broker_take_share(struct sv_broker *b, int64_t now)
 {
         SV_BUF raw = SV_BUF_NULL, own = SV_BUF_NULL;
-        SV_LESSON l = {.list = NULL};
-        const struct sv_tee *tee;
+        SV_SHARED_ENTRY l = {.list = NULL};
+        const struct sv_tee_verify *tee;
 
-        if (!take_offer(b->slot, &raw) || sv_lesson_read(sv_buf_bytes(&raw), &l, NULL) < 0)
+        if (!take_offer(b->slot, &raw) || sv_shared_read(sv_buf_bytes(&raw), &l, NULL) < 0)
                 return;
-        tee = sv_tee_find(l.tee);
-        if (tee && tee->learn && !sv_memory_find(b->memory, l.tee, &l.what) &&
-            tee->learn(b->memory, &l.what, now, NULL) == 0)
-                sv_memory_lesson(b->memory, &own); /* its copies need not offer it again */
+        tee = sv_tee_find_verify(l.tee);
+        if (tee && tee->accept_shared && !sv_trust_cache_find(b->memory, l.tee, &l.what) &&
+            tee->accept_shared(b->memory, &l.what, now, NULL) == 0)
+                sv_trust_cache_share(b->memory, &own); /* its copies need not offer it again */
 }

@@ -36,10 +36,11 @@ static const struct sv_opt export_opts[] = {
 };
 
 /* Everything that these evidences need. */
-static int fetch_for_evidence(const struct sv_fetch *f, const struct sv_tee *tee, const char *path,
-                              struct sv_json *needs, struct sv_fetched *out, struct sv_err *err)
+static int fetch_for_evidence(const struct sv_fetch *f, const struct sv_tee_verify *tee,
+                              const char *path, struct sv_json *needs, struct sv_fetched *out,
+                              struct sv_err *err)
 {
-        SV_JSON *evidence = NULL;
+        SV_EVIDENCE *evidence = NULL;
 
         if (sv_evidence_read(path, tee, &evidence, err) < 0 ||
             tee->needs(evidence, needs, err) < 0 || sv_fetch_needs(f, needs, NULL, out, err) < 0)
@@ -53,7 +54,7 @@ static int run_collateral_fetch(const struct sv_args *args, struct sv_json **res
 {
         SV_FETCH_ARGS fetch = {{0}};
         SV_EVIDENCE_PATHS paths = {0};
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
         struct sv_json *all;
 
         if (sv_evidence_tee(args, &tee, err) < 0)
@@ -63,7 +64,7 @@ static int run_collateral_fetch(const struct sv_args *args, struct sv_json **res
         if (sv_evidence_paths(args, &paths, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set_str(*result, "tee", tee->id->name);
         all = sv_json_set(*result, "collateral", sv_json_array());
         for (size_t i = 0; i < paths.n; i++) {
                 SV_FETCHED fetched = {0};
@@ -82,7 +83,7 @@ static int run_collateral_fetch(const struct sv_args *args, struct sv_json **res
                 }
         }
         if (!sv_json_len(all))
-                sv_info("evidence on %s needs nothing that is to be fetched", tee->name);
+                sv_info("evidence on %s needs nothing that is to be fetched", tee->id->name);
         return 0;
 }
 
@@ -221,7 +222,7 @@ static int run_collateral_export(const struct sv_args *args, struct sv_json **re
         struct exporting x = {
                 .dir = sv_opt(args, "out"), .tree = sv_has(args, "tree"), .files = files};
         SV_EVIDENCE_PATHS paths = {0};
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
 
         if (!x.dir)
                 return sv_fail(err, SV_USAGE, "collateral.out",

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/tees.h"
+#include "launcher/tees.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
@@ -35,14 +35,14 @@ static void probe_parts(struct sv_json *parts)
 
 static int probe_tees(struct sv_json *tees, struct sv_err *err)
 {
-        for (const struct sv_tee *const *t = sv_tees; *t; t++) {
+        for (const struct sv_tee_host *const *t = sv_tees_host; *t; t++) {
                 struct sv_probe probe = {0};
                 struct sv_json *row = sv_json_add(tees, sv_json_object());
 
                 if ((*t)->probe && (*t)->probe(&probe, err) < 0)
                         return -1;
-                sv_json_set_str(row, "tee", (*t)->name);
-                sv_json_set_str(row, "help", (*t)->help);
+                sv_json_set_str(row, "tee", (*t)->id->name);
+                sv_json_set_str(row, "help", (*t)->id->help);
                 sv_json_set_bool(row, "ok", probe.ok);
                 if (*probe.found)
                         sv_json_set_str(row, "found", probe.found);
@@ -120,14 +120,15 @@ static const struct sv_opt config_opts[] = {
         {0},
 };
 
-static int choose_host_tee(const struct sv_args *args, const char *op, const struct sv_tee **out,
-                           struct sv_err *err)
+static int choose_host_tee(const struct sv_args *args, const char *op,
+                           const struct sv_tee_host **out, struct sv_err *err)
 {
         const char *name = sv_opt(args, "tee");
 
-        for (size_t i = 0; sv_tees[i]; i++)
-                if (sv_tees[i]->host_op && (!name || !strcmp(name, sv_tees[i]->name))) {
-                        *out = sv_tees[i];
+        for (size_t i = 0; sv_tees_host[i]; i++)
+                if (sv_tees_host[i]->host_op &&
+                    (!name || !strcmp(name, sv_tees_host[i]->id->name))) {
+                        *out = sv_tees_host[i];
                         return 0;
                 }
         return sv_fail(err, SV_USAGE, "host.tee", "%s: the platform of %s has nothing to change",
@@ -139,7 +140,7 @@ static int run_host_change(const struct sv_args *args, struct sv_json **result, 
         const char *op = args->cmd->name + strlen("host ");
         SV_JSON *options = sv_json_object();
         bool dry = sv_has(args, "dry-run");
-        const struct sv_tee *tee = NULL;
+        const struct sv_tee_host *tee = NULL;
         const struct sv_json *changes;
         int r;
 
@@ -151,7 +152,7 @@ static int run_host_change(const struct sv_args *args, struct sv_json **result, 
         if (choose_host_tee(args, op, &tee, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set_str(*result, "tee", tee->id->name);
         r = tee->host_op(op, options, dry, *result, err);
         changes = sv_json_get(*result, "changes");
         sv_json_set_bool(*result, "changed", r == 0 && !dry && sv_json_len(changes));

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/choose.h"
+#include "launcher/choose.h"
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
 #include "guest/guest.h"
@@ -47,17 +47,19 @@ static const struct sv_opt opts[] = {
 static const char *const members[] = {"policy", "svn", "family-id", "image-id"};
 
 static int choose_id_tee(const struct sv_args *args, const struct sv_guest *guest,
-                         const struct sv_tee **out, struct sv_err *err)
+                         const struct sv_tee_measure **out, struct sv_err *err)
 {
         const char *name = sv_opt(args, "tee");
+        const struct sv_tee_host *tee;
 
         if (!name && guest && strcmp(guest->tee, "auto"))
                 name = guest->tee;
-        if (name && sv_tee_choose(name, guest, SV_CHOOSE_ANY, out, err) < 0)
+        if (name && (sv_tee_choose(name, guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
+                     sv_tee_choose_measure(tee->id, out, err) < 0))
                 return -1;
-        for (size_t i = 0; !name && sv_tees[i]; i++)
-                if (sv_tees[i]->id_block) {
-                        *out = sv_tees[i];
+        for (size_t i = 0; !name && sv_tees_measure[i]; i++)
+                if (sv_tees_measure[i]->id_block) {
+                        *out = sv_tees_measure[i];
                         return 0;
                 }
         if (!name || !(*out)->id_block)
@@ -92,7 +94,7 @@ static int open_id_key(const struct sv_args *args, const char *option, struct sv
 }
 
 /* Files, and how the guest file names them. */
-static int write_id_files(const struct sv_args *args, const struct sv_tee *tee,
+static int write_id_files(const struct sv_args *args, const struct sv_tee_measure *tee,
                           const struct sv_id_out *made, struct sv_json *result, struct sv_err *err)
 {
         const char *prefix = sv_opt(args, "out");
@@ -107,7 +109,7 @@ static int write_id_files(const struct sv_args *args, const struct sv_tee *tee,
                 return -1;
         own = sv_json_set(sv_json_set(sv_json_set(result, "guest", sv_json_object()), "tees",
                                       sv_json_object()),
-                          tee->name, sv_json_object());
+                          tee->id->name, sv_json_object());
         sv_json_set_str(own, "id_block", block);
         sv_json_set_str(own, "id_auth", auth);
         sv_json_set_bool(own, "author_key", sv_has(args, "author-key"));
@@ -149,7 +151,7 @@ static int make_id_block(const struct sv_args *args, const struct sv_guest *gues
         SV_JSON *wanted = sv_json_object();
         struct sv_id_in in = {.guest = guest, .members = wanted};
         struct sv_id_out made = {0};
-        const struct sv_tee *tee = NULL;
+        const struct sv_tee_measure *tee = NULL;
         struct sv_json *libvirt;
         SV_KEY *key = NULL, *author = NULL;
         SV_BUF digest = SV_BUF_NULL;
@@ -176,7 +178,7 @@ static int make_id_block(const struct sv_args *args, const struct sv_guest *gues
         if (tee->id_block(&in, &made, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set_str(*result, "tee", tee->id->name);
         sv_json_set(*result, "values", sv_json_ref(made.values));
         /* the elements of <launchSecurity>, and its attribute */
         libvirt = sv_json_set(*result, "libvirt", sv_json_object());

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/choose.h"
+#include "launcher/choose.h"
 #include "base/core/file.h"
 #include "base/json/json.h"
 #include "base/core/text.h"
@@ -58,7 +58,7 @@ static int take_guest_machine(const struct sv_args *args, struct sv_argv *out,
         static const char *const parts[] = {"firmware", "kernel",  "memory",
                                             "vcpus",    "machine", "arg"};
         const char *qemu = sv_opt(args, "qemu");
-        const struct sv_tee *tee;
+        const struct sv_tee_host *tee;
         bool vsock = false;
         SV_GUEST g = {0};
 

@@ -5,32 +5,38 @@
 
 #include <stdio.h>
 
-#include "attest/tees.h"
+#include "launcher/tees.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "ovmf/inspect.h"
 
+static int fail_unknown(struct sv_err *err)
+{
+        SV_BUF formats = SV_BUF_NULL;
+
+        for (size_t i = 0; sv_tees_measure[i]; i++)
+                if (sv_tees_measure[i]->formats)
+                        sv_buf_printf(&formats, "; %s", sv_tees_measure[i]->formats);
+        return sv_fail(err, SV_FORMAT, "inspect.kind",
+                       "none of the formats that inspect knows: firmware, variable store, kernel, "
+                       "unified kernel image, shim%s",
+                       sv_buf_str(&formats));
+}
+
 /* The TEEs' own formats first: each knows its files by their beginning. */
 static int inspect_file(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
-        for (size_t i = 0; sv_tees[i]; i++) {
-                if (sv_tees[i]->inspect && sv_tees[i]->inspect(file, out, err) < 0)
+        for (size_t i = 0; sv_tees_measure[i]; i++) {
+                if (sv_tees_measure[i]->inspect && sv_tees_measure[i]->inspect(file, out, err) < 0)
                         return -1;
                 if (*out) {
-                        sv_json_set_str(*out, "tee", sv_tees[i]->name);
+                        sv_json_set_str(*out, "tee", sv_tees_measure[i]->id->name);
                         return 0;
                 }
         }
         if (sv_ovmf_inspect(file, out, err) < 0)
                 return -1;
-        return *out ? 0
-                    : sv_fail(err, SV_FORMAT, "inspect.kind",
-                              "none of the formats that inspect knows: event log, firmware, "
-                              "variable store, kernel, unified kernel image, shim; SNP report, "
-                              "evidence, "
-                              "certificate table, VCEK or VLEK, ID block or authentication, IGVM; "
-                              "TD quote, evidence, TDREPORT, TCB info, QE identity, CC event "
-                              "log");
+        return *out ? 0 : fail_unknown(err);
 }
 
 /* "events.3.pcr 0": names and positions joined by dots. */

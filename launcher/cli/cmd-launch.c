@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/choose.h"
+#include "launcher/choose.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/choose.h"
+#include "launcher/choose.h"
 #include "base/core/file.h"
 #include "guest/guest.h"
 #include "base/core/limits.h"
@@ -32,28 +32,6 @@ static const struct sv_opt opts[] = {
          .help = "without a guest file: the guest's memory (1GiB)"},
         {.name = "vcpus", .arg = "N", .help = "without a guest file: its CPUs (2)"},
         {.name = "cpu", .arg = "MODEL", .help = "without a guest file: its CPU model"},
-        {.name = "cpu-sig", .arg = "0x…", .help = "sev-snp: CPUID 1 EAX, instead of a CPU model"},
-        {.name = "guest-features", .arg = "0x1", .help = "sev-snp: SEV_FEATURES"},
-        {.name = "vmm", .arg = "qemu|ec2|gce", .help = "sev-snp: who launches"},
-        {.name = "firmware-digest",
-         .arg = "HEX",
-         .help = "sev-snp: the digest after the firmware's pages, instead of hashing them"},
-        {.name = "svsm", .arg = "FILE", .help = "sev-snp: an SVSM below the firmware"},
-        {.name = "svsm-vars-size",
-         .arg = "N",
-         .help = "sev-snp: bytes of variable store between SVSM and firmware"},
-        {.name = "igvm", .arg = "FILE", .help = "sev-snp: the whole launch from an IGVM file"},
-        {.name = "page-order",
-         .arg = "mainline|two-pass",
-         .help = "tdx: in which order the monitor measures pages"},
-        {.name = "generation",
-         .arg = "G",
-         .help = "tdx: which release of EDK II the firmware measures like, when the image does not "
-                 "show it"},
-        {.name = "acpi",
-         .arg = "DIR",
-         .help = "tdx: the guest's ACPI tables, as fw_cfg names them (secure-vm image acpi makes "
-                 "such a folder)"},
         {.name = "shim",
          .arg = "FILE",
          .help = "without a guest file: a shim between firmware and kernel"},
@@ -69,28 +47,18 @@ static const struct sv_opt opts[] = {
         {0},
 };
 
-/* Options that describe a guest; those after "cpu" become members of the TEE's own object, which
- * checks them. */
-static const char *const flags[] = {"firmware",
-                                    "kernel",
-                                    "uki",
-                                    "initrd",
-                                    "cmdline",
-                                    "memory",
-                                    "vcpus",
-                                    "cpu",
-                                    "shim",
-                                    "cpu-sig",
-                                    "guest-features",
-                                    "vmm",
-                                    "firmware-digest",
-                                    "svsm",
-                                    "svsm-vars-size",
-                                    "igvm",
-                                    "page-order",
-                                    "generation",
-                                    "acpi"};
-#define TEE_FLAGS 9
+/* Options that describe a guest. Those of the TEEs (sv_tee_measure.options) become members of the
+ * TEE's own object, which checks them. */
+static const char *const flags[] = {"firmware", "kernel", "uki", "initrd", "cmdline",
+                                    "memory",   "vcpus",  "cpu", "shim",   NULL};
+
+static const struct sv_opt *tee_options(size_t i)
+{
+        for (size_t k = 0; sv_tees_measure[k]; k++)
+                if (sv_tees_measure[k]->options && i-- == 0)
+                        return sv_tees_measure[k]->options;
+        return NULL;
+}
 
 static void set_text(char **member, const char *value)
 {
@@ -100,21 +68,24 @@ static void set_text(char **member, const char *value)
 
 static void set_tee_members(const struct sv_args *args, struct sv_guest *g)
 {
+        const struct sv_opt *o;
         struct sv_json *own = NULL;
 
-        for (size_t i = TEE_FLAGS; i < sizeof(flags) / sizeof(*flags); i++) {
-                const char *value = sv_opt(args, flags[i]);
-                SV_STR member = sv_asprintf("%s", flags[i]);
+        for (size_t i = 0; (o = tee_options(i)); i++) {
+                for (; o->name; o++) {
+                        const char *value = sv_opt(args, o->name);
+                        SV_STR member = sv_asprintf("%s", o->name);
 
-                if (!value)
-                        continue;
-                for (char *dash = member; (dash = strchr(dash, '-'));)
-                        *dash = '_';
-                if (!own) {
-                        g->tees = sv_json_object();
-                        own = sv_json_set(g->tees, sv_opt(args, "tee"), sv_json_object());
+                        if (!value)
+                                continue;
+                        for (char *dash = member; (dash = strchr(dash, '-'));)
+                                *dash = '_';
+                        if (!own) {
+                                g->tees = sv_json_object();
+                                own = sv_json_set(g->tees, sv_opt(args, "tee"), sv_json_object());
+                        }
+                        sv_json_set_str(own, member, value);
                 }
-                sv_json_set_str(own, member, value);
         }
 }
 
@@ -159,15 +130,27 @@ static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, stru
         return 0;
 }
 
+static int refuse_flag(const struct sv_args *args, const char *flag, struct sv_err *err)
+{
+        return sv_has(args, flag)
+                       ? sv_fail(err, SV_USAGE, "measure.flags",
+                                 "--%s and a guest file: the guest file already says it", flag)
+                       : 0;
+}
+
 static int get_guest(const struct sv_args *args, struct sv_guest *g, struct sv_err *err)
 {
+        const struct sv_opt *o;
+
         if (args->n == 0)
                 return guest_from_flags(args, g, err);
-        for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
-                if (sv_has(args, flags[i]))
-                        return sv_fail(err, SV_USAGE, "measure.flags",
-                                       "--%s and a guest file: the guest file already says it",
-                                       flags[i]);
+        for (size_t i = 0; flags[i]; i++)
+                if (refuse_flag(args, flags[i], err) < 0)
+                        return -1;
+        for (size_t i = 0; (o = tee_options(i)); i++)
+                for (; o->name; o++)
+                        if (refuse_flag(args, o->name, err) < 0)
+                                return -1;
         return sv_guest_read(args->pos[0], g, err);
 }
 
@@ -222,7 +205,7 @@ static void add_steps(struct sv_json *result, const struct sv_measurement *m)
 }
 
 /* Side by side with what a boot measured; the rows are shown also when one of them is the error. */
-static int compare_expected(const struct sv_args *args, const struct sv_tee *tee,
+static int compare_expected(const struct sv_args *args, const struct sv_tee_measure *tee,
                             const struct sv_measurement *m, const char *path, struct sv_json *rows,
                             struct sv_err *err)
 {
@@ -233,7 +216,7 @@ static int compare_expected(const struct sv_args *args, const struct sv_tee *tee
                 return sv_fail(
                         err, SV_USAGE, "measure.event-log",
                         "guests on %s keep no event log that a prediction could be compared with",
-                        tee->name);
+                        tee->id->name);
         if (sv_file_read(path, SV_EVENTLOG_SIZE_MAX, &log, "measure.event-log", err) < 0)
                 return -1;
         r = tee->compare(m, sv_buf_bytes(&log), rows, err);
@@ -265,12 +248,12 @@ static int print_measurement(const struct sv_args *args, const struct sv_measure
 }
 
 /* A result of measure: what --json prints. */
-static struct sv_json *make_result(const struct sv_tee *tee, const struct sv_measurement *m,
+static struct sv_json *make_result(const struct sv_tee_measure *tee, const struct sv_measurement *m,
                                    bool steps)
 {
         struct sv_json *result = sv_json_object();
 
-        sv_json_set_str(result, "tee", tee->name);
+        sv_json_set_str(result, "tee", tee->id->name);
         sv_json_set(result, "measurements", sv_json_ref(m->values));
         sv_json_set(result, "unpredicted",
                     m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
@@ -279,7 +262,7 @@ static struct sv_json *make_result(const struct sv_tee *tee, const struct sv_mea
         return result;
 }
 
-static int report_measurement(const struct sv_args *args, const struct sv_tee *tee,
+static int report_measurement(const struct sv_args *args, const struct sv_tee_measure *tee,
                               const struct sv_measurement *m, struct sv_json **result,
                               struct sv_err *err)
 {
@@ -297,14 +280,15 @@ static int report_measurement(const struct sv_args *args, const struct sv_tee *t
 }
 
 static int measure_guest(const struct sv_args *args, const struct sv_guest *guest,
-                         const struct sv_tee **tee, struct sv_measurement *m, struct sv_err *err)
+                         const struct sv_tee_measure **tee, struct sv_measurement *m,
+                         struct sv_err *err)
 {
-        if (sv_tee_choose(sv_opt(args, "tee"), guest, SV_CHOOSE_ANY, tee, err) < 0)
+        const struct sv_tee_host *host;
+
+        if (sv_tee_choose(sv_opt(args, "tee"), guest, SV_CHOOSE_ANY, &host, err) < 0 ||
+            sv_tee_choose_measure(host->id, tee, err) < 0 || sv_tee_takes(host->id, guest, err) < 0)
                 return -1;
-        if (!(*tee)->measure)
-                return sv_fail(err, SV_USAGE, "tee.measure",
-                               "guests on %s cannot be measured beforehand", (*tee)->name);
-        return sv_tee_takes(*tee, guest, err) < 0 ? -1 : (*tee)->measure(guest, m, err);
+        return (*tee)->measure(guest, m, err);
 }
 
 /* One side of --diff: a guest file is measured, a result is taken as it is. */
@@ -312,7 +296,7 @@ static int read_side(const struct sv_args *args, const char *path, struct sv_jso
                      struct sv_err *err)
 {
         struct sv_measurement m = {0};
-        const struct sv_tee *tee;
+        const struct sv_tee_measure *tee;
         SV_BUF text = SV_BUF_NULL;
         SV_JSON *doc = NULL;
         SV_GUEST g = {0};
@@ -359,7 +343,7 @@ static int run_measure(const struct sv_args *args, struct sv_json **result, stru
 {
         SV_GUEST guest = {0};
         struct sv_measurement m = {0};
-        const struct sv_tee *tee;
+        const struct sv_tee_measure *tee;
         int r;
 
         if (sv_has(args, "diff"))
@@ -376,5 +360,6 @@ const struct sv_cmd sv_cmd_measure = {
         .args = "[GUEST.json]",
         .help = "predict the measurements of a guest from its files",
         .opts = opts,
+        .more_opts = tee_options,
         .run = run_measure,
 };

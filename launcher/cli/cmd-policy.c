@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "attest/choose.h"
+#include "launcher/choose.h"
 #include "base/core/file.h"
 #include "guest/guest.h"
 #include "base/program/log.h"
@@ -22,26 +22,26 @@ static const struct sv_opt opts[] = {
 };
 
 /* Measures the guest and lets its TEE say what such a guest must show. */
-static int make_policy(const struct sv_guest *guest, const struct sv_tee *tee, struct sv_buf *out,
+static int make_policy(const struct sv_guest *guest, const struct sv_tee *id, struct sv_buf *out,
                        struct sv_err *err)
 {
+        const struct sv_tee_measure *tee;
         struct sv_measurement m = {0};
         SV_JSON *rules = sv_json_array();
         SV_JSON *trust = sv_json_object();
         int r;
 
-        if (!tee->measure || !tee->policy)
-                return sv_fail(err, SV_USAGE, "tee.measure",
-                               "guests on %s cannot be measured beforehand", tee->name);
+        if (sv_tee_choose_measure(id, &tee, err) < 0)
+                return -1;
         if (!guest->attestation.resource)
                 return sv_fail(err, SV_USAGE, "guest.attestation",
                                "%s names no attestation, so there is nothing to release",
                                guest->file);
-        if (sv_tee_takes(tee, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
+        if (sv_tee_takes(id, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
                 return -1;
         r = tee->policy(guest, &m, rules, trust, err);
         if (r == 0)
-                r = sv_policy_write(guest->name, tee->name, guest->attestation.resource, rules,
+                r = sv_policy_write(guest->name, id->name, guest->attestation.resource, rules,
                                     trust, out, err);
         sv_measurement_free(&m);
         return r;
@@ -64,14 +64,14 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
         SV_GUEST guest = {0};
         SV_BUF text = SV_BUF_NULL;
         SV_JSON *doc = NULL;
-        const struct sv_tee *tee;
+        const struct sv_tee_host *tee;
         const char *out = sv_opt(args, "out");
 
         if (sv_guest_read(args->pos[0], &guest, err) < 0)
                 return -1;
         if (sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;
-        if (make_policy(&guest, tee, &text, err) < 0)
+        if (make_policy(&guest, tee->id, &text, err) < 0)
                 return -1;
         if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
                 return -1;

@@ -3,14 +3,14 @@
  * nothing runs in the guest. */
 #include <stdio.h>
 
-#include "attest/choose.h"
+#include "launcher/choose.h"
 #include "guest/guest.h"
 #include "launcher/cli/commands.h"
 
 static int run_trial(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_GUEST g = {0};
-        const struct sv_tee *tee = NULL;
+        const struct sv_tee_host *tee = NULL;
         struct sv_probe probe = {0};
 
         if (sv_guest_read(args->pos[0], &g, err) < 0 ||
@@ -20,7 +20,7 @@ static int run_trial(const struct sv_args *args, struct sv_json **result, struct
                 return sv_fail(err, SV_USAGE, "launch.trial",
                                "%s has no launch of its own to try; what it measures is seen in "
                                "the guest: secure-vm launch",
-                               tee->name);
+                               tee->id->name);
         /* It takes neither QEMU nor libvirt, so the probe is asked only for why the kernel or the
          * hardware did not do it. */
         if (tee->trial(&g, err) < 0)
@@ -29,10 +29,10 @@ static int run_trial(const struct sv_args *args, struct sv_json **result, struct
                                ? sv_wrap(err, "%s", probe.advice)
                                : -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set_str(*result, "tee", tee->id->name);
         sv_json_set_str(*result, "says", tee->trial_says);
         if (!sv_has(args, "json"))
-                printf("%s: %s\n", tee->name, tee->trial_says);
+                printf("%s: %s\n", tee->id->name, tee->trial_says);
         return 0;
 }
 

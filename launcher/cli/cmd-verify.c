@@ -56,7 +56,7 @@ static const struct sv_opt opts[] = {
 };
 
 struct input {
-        struct sv_json *evidence;
+        struct sv_evidence *evidence;
         struct sv_buf report_data;
         struct sv_policy *policy;
         struct sv_files files;
@@ -65,14 +65,15 @@ struct input {
 
 static void free_input(struct input *in)
 {
-        sv_json_free(in->evidence);
+        sv_evidence_free(in->evidence);
         sv_buf_free(&in->report_data);
         sv_policy_free(in->policy);
         sv_files_free(&in->files);
 }
 
 /* Without a policy of the caller's: what any evidence of this TEE must show. */
-static int make_strict_policy(const struct sv_tee *tee, struct sv_policy **out, struct sv_err *err)
+static int make_strict_policy(const struct sv_tee_verify *tee, struct sv_policy **out,
+                              struct sv_err *err)
 {
         SV_JSON *rules = NULL;
         SV_JSON *trust = sv_json_object();
@@ -81,14 +82,14 @@ static int make_strict_policy(const struct sv_tee *tee, struct sv_policy **out, 
         if (!tee->strict)
                 return 0;
         if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
-            sv_policy_write("any", tee->name, "built-in/policy/strict", rules, trust, &text, err) <
-                    0)
+            sv_policy_write("any", tee->id->name, "built-in/policy/strict", rules, trust, &text,
+                            err) < 0)
                 return -1;
         return sv_policy_parse(sv_buf_bytes(&text), out, err);
 }
 
-static int read_policy(const struct sv_args *args, const struct sv_tee *tee, struct sv_policy **out,
-                       struct sv_err *err)
+static int read_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
+                       struct sv_policy **out, struct sv_err *err)
 {
         const char *path = sv_opt(args, "policy");
         SV_BUF text = SV_BUF_NULL;
@@ -120,7 +121,7 @@ static int read_option_files(const struct sv_args *args, const char *option, con
         return 0;
 }
 
-static bool takes_kind(const struct sv_tee *tee, const char *kind)
+static bool takes_kind(const struct sv_tee_verify *tee, const char *kind)
 {
         for (size_t i = 0; tee->takes && tee->takes[i]; i++)
                 if (!strcmp(tee->takes[i], kind))
@@ -135,8 +136,8 @@ static const struct {
              {"ek-root", "ek-root"}, {"vek", "vek"},
              {"chain", "ca"},        {"crl", "crl"}};
 
-static int read_files(const struct sv_args *args, const struct sv_tee *tee, struct sv_files *out,
-                      struct sv_err *err)
+static int read_files(const struct sv_args *args, const struct sv_tee_verify *tee,
+                      struct sv_files *out, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
                 if (files[i].kind && sv_has(args, files[i].option) &&
@@ -145,14 +146,14 @@ static int read_files(const struct sv_args *args, const struct sv_tee *tee, stru
                                        "--%s is nothing that evidence on %s is verified with, and "
                                        "it would be looked at by nobody: leave it out, or give "
                                        "what is meant with --collateral",
-                                       files[i].option, tee->name);
+                                       files[i].option, tee->id->name);
                 if (read_option_files(args, files[i].option, files[i].kind, out, err) < 0)
                         return -1;
         }
         return 0;
 }
 
-static int read_input(const struct sv_args *args, const struct sv_tee *tee, struct input *in,
+static int read_input(const struct sv_args *args, const struct sv_tee_verify *tee, struct input *in,
                       struct sv_err *err)
 {
         const char *hex = sv_opt(args, "report-data");
@@ -223,7 +224,7 @@ static void print_appraisal(const struct sv_verdict *v)
 }
 
 /* Offline, unless --fetch was given. */
-static int verify_given_evidence(const struct sv_args *args, const struct sv_tee *tee,
+static int verify_given_evidence(const struct sv_args *args, const struct sv_evidence *e,
                                  const struct sv_verify_in *in, const struct sv_policy *policy,
                                  struct sv_json **claims, struct sv_verdict *verdict,
                                  struct sv_json **fetched, struct sv_err *err)
@@ -242,36 +243,36 @@ static int verify_given_evidence(const struct sv_args *args, const struct sv_tee
                                                "--%s says where to fetch from, but nothing is "
                                                "fetched without --fetch",
                                                names[i]);
-                return sv_appraise(tee, in, policy, claims, verdict, err);
+                return sv_appraise(e, in, policy, claims, verdict, err);
         }
         if (sv_fetch_from_args(args, &fetch, err) < 0)
                 return -1;
-        r = sv_fetch_appraise(&fetch.fetch, tee, in, policy, claims, verdict, &used, err);
+        r = sv_fetch_appraise(&fetch.fetch, e, in, policy, claims, verdict, &used, err);
         sv_fetch_warn(&used);
         *fetched = sv_fetched_json(&used);
         return r;
 }
 
-static int appraise_with_policy(const struct sv_args *args, const struct sv_tee *tee,
+static int appraise_with_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
                                 const struct input *in, struct sv_json **result, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {0};
         SV_JSON *claims = NULL;
         SV_JSON *fetched = NULL;
-        struct sv_verify_in what = {.evidence = in->evidence,
-                                    .report_data = sv_buf_bytes(&in->report_data),
+        struct sv_verify_in what = {.report_data = sv_buf_bytes(&in->report_data),
                                     .time = in->time};
         int r;
 
         for (size_t i = 0; i < in->files.n; i++)
                 sv_blobs_add(&blobs, in->files.list[i].kind, sv_buf_bytes(&in->files.list[i].data));
-        what.collateral = (struct sv_collateral){blobs.list, blobs.n};
-        r = verify_given_evidence(args, tee, &what, in->policy, &claims, &verdict, &fetched, err);
+        what.collateral = (struct sv_collateral){blobs.list, blobs.n, NULL};
+        r = verify_given_evidence(args, in->evidence, &what, in->policy, &claims, &verdict,
+                                  &fetched, err);
         print_verdict(&verdict);
         print_updates(sv_json_get(claims, "tcb"));
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->name);
+        sv_json_set_str(*result, "tee", tee->id->name);
         if (sv_has(args, "test-root"))
                 sv_json_set_bool(*result, "test_root", true);
         if (fetched)
@@ -291,7 +292,7 @@ static int appraise_with_policy(const struct sv_args *args, const struct sv_tee 
 
 static int run_verify(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        const struct sv_tee *tee;
+        const struct sv_tee_verify *tee;
         struct input in = {0};
         int r;
 

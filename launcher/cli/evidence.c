@@ -8,30 +8,35 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
-int sv_evidence_tee(const struct sv_args *args, const struct sv_tee **out, struct sv_err *err)
+int sv_evidence_tee(const struct sv_args *args, const struct sv_tee_verify **out,
+                    struct sv_err *err)
 {
         const char *name = sv_opt(args, "tee");
+        char names[SV_TEE_NAMES_SIZE];
 
-        *out = name ? sv_tee_find(name) : NULL;
+        *out = name ? sv_tee_find_verify(name) : NULL;
         if (!*out)
                 return sv_fail(err, SV_USAGE, "tee.name",
-                               "expected --tee with one of %s, found %s%.40s", sv_tee_names(),
-                               name ? "" : "none", name ? name : "");
+                               "expected --tee with one of %s, found %s%.40s",
+                               sv_tee_list_verify(names), name ? "" : "none", name ? name : "");
         return 0;
 }
 
-int sv_evidence_read(const char *path, const struct sv_tee *tee, struct sv_json **out,
+int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct sv_evidence **out,
                      struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
+        SV_JSON *evidence = NULL;
         const char *text;
 
         if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, "verify.evidence", err) < 0)
                 return -1;
         text = sv_buf_str(&raw);
-        if (tee->wrap && text[strspn(text, " \t\r\n")] != '{')
-                return tee->wrap(sv_buf_bytes(&raw), out, err);
-        return sv_json_parse(sv_buf_bytes(&raw), "verify.evidence", out, err);
+        if (tee->wrap && text[strspn(text, " \t\r\n")] != '{'
+                    ? tee->wrap(sv_buf_bytes(&raw), &evidence, err) < 0
+                    : sv_json_parse(sv_buf_bytes(&raw), "verify.evidence", &evidence, err) < 0)
+                return -1;
+        return sv_evidence_open(tee, evidence, out, err);
 }
 
 void sv_evidence_paths_free(struct sv_evidence_paths *p)

@@ -6,7 +6,8 @@
 #include "base/program/cli.h"
 
 /* The TEE that --tee names. SV_USAGE "tee.name". */
-int sv_evidence_tee(const struct sv_args *args, const struct sv_tee **out, struct sv_err *err);
+int sv_evidence_tee(const struct sv_args *args, const struct sv_tee_verify **out,
+                    struct sv_err *err);
 /* The positional arguments, each folder replaced by the files in it (in the order of names, hidden
  * ones left out). SV_SYSTEM / SV_USAGE "verify.evidence" when one is not there, or a folder is
  * empty. *out must be zeroed. */
@@ -20,5 +21,5 @@ void sv_evidence_paths_free(struct sv_evidence_paths *p);
 #define SV_EVIDENCE_PATHS __attribute__((cleanup(sv_evidence_paths_free))) struct sv_evidence_paths
 /* JSON as the KBS protocol carries it, or what hardware or kernel give, when the TEE knows to wrap
  * that. The caller frees. SV_SYSTEM / SV_FORMAT "verify.evidence", and the TEE's own. */
-int sv_evidence_read(const char *path, const struct sv_tee *tee, struct sv_json **out,
+int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct sv_evidence **out,
                      struct sv_err *err);

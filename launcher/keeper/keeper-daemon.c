@@ -57,7 +57,7 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
         return 0;
 }
 
-static int start_and_follow(struct sv_virt *v, const struct sv_tee *tee, struct sv_follow *f,
+static int start_and_follow(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_follow *f,
                             struct sv_err *err)
 {
         int r;
@@ -99,7 +99,7 @@ static int launch_under_daemon(const char *uri, const struct sv_launch *l, struc
                 return -1;
         }
         sv_json_set_str(result, "name", l->guest->name);
-        sv_json_set_str(result, "tee", l->tee->name);
+        sv_json_set_str(result, "tee", l->tee->id->name);
         sv_json_set_str(result, "accelerator", l->kvm ? "kvm" : "tcg");
         sv_json_set_str(result, "state",
                         sv_life_word(f->wait ? SV_LIFE_UNLOCKED : SV_LIFE_RUNNING));

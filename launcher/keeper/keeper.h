@@ -9,7 +9,7 @@
 
 struct sv_launch {
         const struct sv_guest *guest;
-        const struct sv_tee *tee;
+        const struct sv_tee_host *tee;
         bool kvm; /* else TCG */
 };
 

@@ -52,10 +52,10 @@ static int stage_file(const struct sv_state *s, const char *member, const char *
         return 0;
 }
 
-int sv_stage_boot(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s,
+int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const struct sv_state *s,
                   struct sv_stage *out, struct sv_err *err)
 {
-        const char *firmware = sv_tee_firmware(tee, g);
+        const char *firmware = sv_tee_firmware(tee ? tee->id : NULL, g);
         __attribute__((cleanup(sv_stage_free))) struct sv_stage st = {.digests = sv_json_object()};
         SV_STR boot = sv_state_path(s, "boot");
         SV_STR vars = sv_host_nvram_template("", firmware);
@@ -88,8 +88,9 @@ int sv_stage_boot(const struct sv_guest *g, const struct sv_tee *tee, const stru
         return 0;
 }
 
-int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g, const struct sv_tee *tee,
-                    const struct sv_plan_place *place, struct sv_buf *xml, struct sv_err *err)
+int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g,
+                    const struct sv_tee_host *tee, const struct sv_plan_place *place,
+                    struct sv_buf *xml, struct sv_err *err)
 {
         const struct sv_boot_files boot = {.kernel = s->kernel,
                                            .initrd = s->initrd,

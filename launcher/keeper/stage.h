@@ -5,7 +5,7 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "launcher/keeper/state.h"
 #include "launcher/virt/domain.h"
 
@@ -20,9 +20,10 @@ struct sv_stage {
 };
 
 /* The firmware is the guest file's, else the TEE's (tee may be NULL), else the distribution's. */
-int sv_stage_boot(const struct sv_guest *g, const struct sv_tee *tee, const struct sv_state *s,
+int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const struct sv_state *s,
                   struct sv_stage *out, struct sv_err *err);
 /* The domain that boots these copies. */
-int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g, const struct sv_tee *tee,
-                    const struct sv_plan_place *place, struct sv_buf *xml, struct sv_err *err);
+int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g,
+                    const struct sv_tee_host *tee, const struct sv_plan_place *place,
+                    struct sv_buf *xml, struct sv_err *err);
 void sv_stage_free(struct sv_stage *s);

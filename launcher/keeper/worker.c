@@ -226,7 +226,7 @@ static struct sv_json *make_status(const struct sv_work *k)
         sv_json_set_str(j, "name", k->guest->name);
         sv_json_set_str(j, "uuid", sv_format_uuid(k->guest->uuid, uuid));
         sv_json_set_str(j, "guest_file", k->guest->file);
-        sv_json_set_str(j, "tee", k->tee->name);
+        sv_json_set_str(j, "tee", k->tee->id->name);
         sv_json_set_str(j, "accelerator", k->kvm ? "kvm" : "tcg");
         sv_json_set_int(j, "vcpus", k->guest->vcpus);
         sv_json_set_int(j, "memory", (int64_t)k->guest->memory);

@@ -3,12 +3,12 @@
  * follows the guest and answers the commands. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "launcher/keeper/guard.h"
 
 struct sv_work {
         const struct sv_guest *guest;
-        const struct sv_tee *tee;
+        const struct sv_tee_host *tee;
         const struct sv_state *state;
         bool kvm;
 };

@@ -12,7 +12,7 @@
 #include "launcher/virt/qemu-argv.h"
 #include "launcher/virt/virt.h"
 
-static int build_probe_domain(const struct sv_guest *g, const struct sv_tee *tee,
+static int build_probe_domain(const struct sv_guest *g, const struct sv_tee_host *tee,
                               struct sv_buf *xml, struct sv_err *err)
 {
         SV_STR name = sv_asprintf("secure-vm-acpi-%d", (int)getpid());
@@ -20,7 +20,7 @@ static int build_probe_domain(const struct sv_guest *g, const struct sv_tee *tee
         const struct sv_boot_files boot = {.kernel = g->uki ? g->uki : g->kernel,
                                            .initrd = g->initrd,
                                            .shim = g->shim,
-                                           .firmware = sv_tee_firmware(tee, g)};
+                                           .firmware = sv_tee_firmware(tee->id, g)};
         const struct sv_plan_place place = {.bare = true};
         const struct sv_plan plan = sv_plan_from(&copy, tee, &boot, &place);
 
@@ -91,8 +91,8 @@ static int ask_own_libvirt(const char *xml, struct sv_buf *out, struct sv_err *e
         return r;
 }
 
-int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
-                            struct sv_argv *out, struct sv_err *err)
+int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee_host *tee,
+                            const char *uri, struct sv_argv *out, struct sv_err *err)
 {
         SV_BUF xml = SV_BUF_NULL;
         SV_BUF native = SV_BUF_NULL;
@@ -101,10 +101,10 @@ int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee *tee, 
                 return sv_fail(
                         err, SV_USAGE, "acpi.tee",
                         "no measurement of a guest on %s depends on ACPI tables: leave this out",
-                        tee->name);
+                        tee->id->name);
         if (sv_acpi_check_memory(g->memory, err) < 0)
                 return -1;
-        if (sv_tee_takes(tee, g, err) < 0)
+        if (sv_tee_takes(tee->id, g, err) < 0)
                 return -1;
         if (build_probe_domain(g, tee, &xml, err) < 0)
                 return -1;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "launcher/virt/argv.h"
 
 /* A machine by its parts. */
@@ -26,8 +26,8 @@ void sv_acpi_make_argv(const struct sv_acpi_machine *m, struct sv_argv *out);
 /* The command line of a guest's machine, as libvirt at `uri` (NULL: our own) would start it under
  * this TEE, without the TEE. SV_USAGE "acpi.tee" when nothing of this TEE's measurement depends on
  * ACPI tables; else as sv_qemu_argv_rewrite. */
-int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee *tee, const char *uri,
-                            struct sv_argv *out, struct sv_err *err);
+int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee_host *tee,
+                            const char *uri, struct sv_argv *out, struct sv_err *err);
 /* Less memory than firmware starts with: SV_USAGE "acpi.memory". */
 int sv_acpi_check_memory(unsigned long long bytes, struct sv_err *err);
 

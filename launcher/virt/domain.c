@@ -6,7 +6,7 @@
 #include "base/core/text.h"
 #include "launcher/virt/xml.h"
 
-struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee *tee,
+struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee_host *tee,
                             const struct sv_boot_files *boot, const struct sv_plan_place *place)
 {
         return (struct sv_plan){
@@ -139,7 +139,7 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         const struct sv_guest *g = p->guest;
         char uuid[37];
 
-        if (p->tee && (sv_tee_takes(p->tee, g, err) < 0 || p->tee->domain(g, &part, err) < 0))
+        if (p->tee && (sv_tee_takes(p->tee->id, g, err) < 0 || p->tee->domain(g, &part, err) < 0))
                 return -1;
         if (g->tuning && sv_json_each(g->tuning, refuse_setting, NULL, err) < 0)
                 return -1;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 
 /* The files that a domain boots from. */
 struct sv_boot_files {
@@ -30,8 +30,8 @@ struct sv_plan_place {
 
 struct sv_plan {
         const struct sv_guest *guest;
-        const struct sv_tee *tee; /* NULL: no TEE part */
-        const char *cmdline;      /* the whole of it (sv_guest_cmdline) */
+        const struct sv_tee_host *tee; /* NULL: no TEE part */
+        const char *cmdline;           /* the whole of it (sv_guest_cmdline) */
         struct sv_boot_files boot;
         struct sv_plan_place place;
 };
@@ -39,6 +39,6 @@ struct sv_plan {
 #define SV_AGENT_PORT "org.secure-vm.agent"
 
 /* cmdline stays for the caller to set. */
-struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee *tee,
+struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee_host *tee,
                             const struct sv_boot_files *boot, const struct sv_plan_place *place);
 int sv_domain_xml(const struct sv_plan *plan, struct sv_buf *xml, struct sv_err *err);

@@ -210,7 +210,7 @@ int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n
                        : 0;
 }
 
-int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *err)
+int sv_virt_start(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err)
 {
         virErrorPtr e;
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/core/buf.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 
 struct sv_virt;
 
@@ -52,7 +52,7 @@ int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n
                       struct sv_err *err);
 /* A launch that the TEE's platform refused is told by the TEE (NULL: an ordinary guest), any other
  * failure by launcher/virt/virt-error.h. */
-int sv_virt_start(struct sv_virt *v, const struct sv_tee *tee, struct sv_err *err);
+int sv_virt_start(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err);
 /* The guest's ACPI button. */
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err);
 /* At once; no error when it is off already. */

@@ -8,6 +8,7 @@
 #include "base/core/text.h"
 #include "sev/verify/certtable.h"
 #include "sev/verify/evidence.h"
+#include "sev/tee.h"
 #include "sev/verify/report.h"
 
 #define PROVIDER "sev_guest"
@@ -23,7 +24,7 @@ static bool tsm_is_ours(const struct sv_tsm *tsm)
         return sv_tsm_provider(tsm, name, NULL) == 0 && !strcmp(name, PROVIDER);
 }
 
-static bool attester_present(void)
+static bool is_snp_guest(void)
 {
         return access(SV_SNP_DEVICE, F_OK) == 0 || tsm_is_ours(NULL);
 }
@@ -79,15 +80,15 @@ int sv_snp_guest_evidence(const struct sv_snp_guest *guest, struct sv_bytes repo
         return sv_snp_evidence_write(sv_buf_bytes(&report), &table, evidence, err);
 }
 
-static int attester_evidence(void *state, struct sv_bytes report_data,
-                             const struct sv_json *challenge, struct sv_json **evidence,
-                             struct sv_err *err)
+static int get_snp_evidence(void *state, struct sv_bytes report_data,
+                            const struct sv_json *challenge, struct sv_json **evidence,
+                            struct sv_note *note, struct sv_err *err)
 {
         return sv_snp_guest_evidence(NULL, report_data, evidence, err);
 }
 
-static int attester_evidence_at(void *state, unsigned level, struct sv_bytes report_data,
-                                struct sv_json **evidence, struct sv_err *err)
+static int get_snp_evidence_at(void *state, unsigned level, struct sv_bytes report_data,
+                               struct sv_json **evidence, struct sv_err *err)
 {
         return sv_snp_guest_evidence(&(struct sv_snp_guest){.has_vmpl = true, .vmpl = level},
                                      report_data, evidence, err);
@@ -127,8 +128,8 @@ static int parse_mix(const char *text, uint64_t *fields, struct sv_err *err)
         return 0;
 }
 
-static int number(const struct sv_json *options, const char *name, uint64_t max, uint64_t *out,
-                  const char *check, struct sv_err *err)
+static int parse_number_option(const struct sv_json *options, const char *name, uint64_t max,
+                               uint64_t *out, const char *check, struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_get(options, name));
 
@@ -147,9 +148,9 @@ int sv_snp_guest_derive(const struct sv_snp_guest *guest, const struct sv_json *
                 return sv_fail(err, SV_USAGE, "snp.derive.root",
                                "vcek or vmrk was expected as root, found \"%.40s\"", root);
         if (parse_mix(mix ? mix : "measurement,policy", &k.fields, err) < 0 ||
-            number(options, "vmpl", 3, &vmpl, "snp.derive.vmpl", err) < 0 ||
-            number(options, "svn", UINT32_MAX, &svn, "snp.derive.svn", err) < 0 ||
-            number(options, "tcb", UINT64_MAX, &tcb, "snp.derive.tcb", err) < 0)
+            parse_number_option(options, "vmpl", 3, &vmpl, "snp.derive.vmpl", err) < 0 ||
+            parse_number_option(options, "svn", UINT32_MAX, &svn, "snp.derive.svn", err) < 0 ||
+            parse_number_option(options, "tcb", UINT64_MAX, &tcb, "snp.derive.tcb", err) < 0)
                 return -1;
         if (svn && !(k.fields & SV_SNP_KEY_SVN))
                 return sv_fail(err, SV_USAGE, "snp.derive.svn",
@@ -165,8 +166,7 @@ int sv_snp_guest_derive(const struct sv_snp_guest *guest, const struct sv_json *
         return *key ? 0 : -1;
 }
 
-static int attester_derive(const struct sv_json *options, struct sv_secret **key,
-                           struct sv_err *err)
+static int derive_snp_key(const struct sv_json *options, struct sv_secret **key, struct sv_err *err)
 {
         return sv_snp_guest_derive(NULL, options, key, err);
 }
@@ -176,10 +176,9 @@ static int attester_derive(const struct sv_json *options, struct sv_secret **key
  * command line, and everything that the launch starts is trusted with it; who becomes root later in
  * this boot can ask again. The manual of the agent says so. */
 const struct sv_attester sv_attester_sev_snp = {
-        .name = "sev-snp",
-        .kbs_name = "snp",
-        .present = attester_present,
-        .evidence = attester_evidence,
-        .evidence_at = attester_evidence_at,
-        .derive = attester_derive,
+        .id = &sv_tee_sev_snp,
+        .present = is_snp_guest,
+        .evidence = get_snp_evidence,
+        .evidence_at = get_snp_evidence_at,
+        .derive = derive_snp_key,
 };

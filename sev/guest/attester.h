@@ -2,11 +2,9 @@
 /* The guest's half of SEV-SNP: the row of agent/attesters.c, and its parts for tests. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/attester.h"
 #include "tee/tsm.h"
 #include "sev/guest/device.h"
-
-extern const struct sv_attester sv_attester_sev_snp;
 
 /* NULL, or members NULL: this machine's own. */
 struct sv_snp_guest {

@@ -13,6 +13,7 @@
 #include "sev/host/host.h"
 #include "sev/measure/measure.h"
 #include "sev/verify/report.h"
+#include "sev/tee.h"
 
 static int refuse_options(const struct sv_guest *g, const struct sv_sev_options *o,
                           struct sv_err *err)

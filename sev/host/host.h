@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host's half of SEV-SNP: what this machine offers, the libvirt domain, and a launch without
- * QEMU. The rows of struct sv_tee. */
+ * QEMU. The functions of its row of launcher/tees-host.c. */
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "sev/options.h"
 #include "sev/verify/report.h"
 
@@ -25,7 +25,7 @@ int sv_sev_domain(const struct sv_guest *guest, struct sv_domain_part *out, stru
  * the firmware). */
 int sv_sev_trial(const struct sv_guest *guest, struct sv_err *err);
 
-/* The `host_op` of struct sv_tee, for a device and a product's TCB layout (the second: this
+/* The `host_op` of struct sv_tee_host, for a device and a product's TCB layout (the second: this
  * machine's). Options: config "reported-tcb"
  * ("snp=24,microcode=213": components that are not named stay), "reset" (report what runs), "lower"
  * (a component may go down), "mask-chip-id", "mask-chip-key" ("yes" or "no"); vlek-load "file".
@@ -42,11 +42,6 @@ int sv_sev_host_op(const char *op, const struct sv_json *options, bool dry, stru
 /* SV_PROOF "sev.launch.measurement" (not what the ID block says), "sev.launch.firmware"; SV_SYSTEM
  * "sev.launch.kvm"; 0: nothing of that in it. */
 int sv_sev_refusal(const char *message, struct sv_err *err);
-
-/* HOST_DATA of the launch: as given, or the digest of init-data (by the algorithm that it names,
- * SHA-256 otherwise; cut to 32 bytes). */
-int sv_sev_host_data(const struct sv_sev_options *o, uint8_t out[32], bool *given,
-                     struct sv_err *err);
 
 /* What a status of the SEV firmware means (AMD 56860, table 4), as a sentence. */
 const char *sv_sev_status(uint32_t status);

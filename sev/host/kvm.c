@@ -19,23 +19,18 @@
 #include "sev/host/kvm-vcpu.h"
 #include "sev/measure/launch.h"
 #include "sev/measure/measure.h"
+#include "sev/tee.h"
+#include "tee/host/kvm-memory.h"
 
 #define FOUR_GIB 0x100000000ull
 #define RESET    0xfffffff0u
-
-struct slot {
-        uint64_t gpa, size;
-        uint8_t *shared; /* the half that we see; contents are copied from here */
-        int memfd;
-};
 
 struct trial {
         const struct sv_guest *guest;
         const struct sv_sev_options *o;
         int kvm, sev, vm;
         int *vcpus;
-        struct slot slots[2]; /* firmware; everything below its sections' end */
-        size_t n_slots;
+        struct sv_kvm_memory memory; /* firmware; everything below its sections' end */
         struct sv_buf firmware;
         struct sv_sev_meta meta;
         struct sv_boot_hashes hashes;
@@ -95,31 +90,7 @@ static int open_machine(struct trial *t, struct sv_err *err)
 
 static int add_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
 {
-        struct slot *s = &t->slots[t->n_slots];
-        struct sv_kvm_guest_memfd make = {.size = size};
-        struct sv_kvm_region2 region = {.slot = (uint32_t)t->n_slots,
-                                        .flags = SV_KVM_MEM_GUEST_MEMFD,
-                                        .guest_phys_addr = gpa,
-                                        .memory_size = size};
-        struct sv_kvm_attributes attributes = {
-                .address = gpa, .size = size, .attributes = SV_KVM_ATTRIBUTE_PRIVATE};
-        void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        if (shared == MAP_FAILED)
-                return sv_fail_errno(err, "sev.trial.kvm", "%llu bytes of memory",
-                                     (unsigned long long)size);
-        *s = (struct slot){.gpa = gpa, .size = size, .shared = shared, .memfd = -1};
-        t->n_slots++;
-        s->memfd = ioctl(t->vm, SV_KVM_GUEST_MEMFD, &make);
-        if (s->memfd < 0)
-                return refused("memory of the guest's own (KVM_CREATE_GUEST_MEMFD)", err);
-        region.guest_memfd = (uint32_t)s->memfd;
-        region.userspace_addr = (uintptr_t)shared;
-        if (ioctl(t->vm, SV_KVM_SET_REGION2, &region) < 0)
-                return refused("its place in the guest (KVM_SET_USER_MEMORY_REGION2)", err);
-        if (ioctl(t->vm, SV_KVM_SET_ATTRIBUTES, &attributes) < 0)
-                return refused("making it private (KVM_SET_MEMORY_ATTRIBUTES)", err);
-        return 0;
+        return sv_kvm_memory_add(&t->memory, t->vm, gpa, size, refused, err);
 }
 
 static int add_memory(struct trial *t, struct sv_err *err)
@@ -166,9 +137,7 @@ static int submit(struct trial *t, enum sv_snp_page type, uint64_t gpa, uint64_t
                 .gfn_start = gpa / SV_SNP_PAGE, .len = size, .type = (uint8_t)type};
         char text[96];
 
-        for (size_t i = 0; i < t->n_slots; i++)
-                if (gpa >= t->slots[i].gpa && gpa - t->slots[i].gpa < t->slots[i].size)
-                        u.uaddr = (uintptr_t)(t->slots[i].shared + (gpa - t->slots[i].gpa));
+        u.uaddr = (uintptr_t)sv_kvm_memory_at(&t->memory, gpa);
         snprintf(text, sizeof(text), "%s at 0x%llx (SNP_LAUNCH_UPDATE)", what,
                  (unsigned long long)gpa);
         while (u.len) {
@@ -191,7 +160,8 @@ static int submit_section(struct trial *t, const struct sv_sev_section *s, struc
 
         if (s->type == SV_SEV_SEC_KERNEL_HASHES && (t->guest->kernel || t->guest->uki)) {
                 type = SV_SNP_NORMAL;
-                if (sv_hash_table_page(&t->meta, &t->hashes, t->slots[1].shared + s->gpa, err) < 0)
+                if (sv_hash_table_page(&t->meta, &t->hashes, t->memory.slots[1].shared + s->gpa,
+                                       err) < 0)
                         return -1;
         }
         /* The CPUID page stays empty: its contents are not measured, and nothing runs that would
@@ -203,10 +173,11 @@ static int launch(struct trial *t, struct sv_err *err)
 {
         struct sv_kvm_snp_start start = {.policy = t->o->policy};
 
-        memcpy(t->slots[0].shared, t->firmware.p, t->firmware.n);
+        memcpy(t->memory.slots[0].shared, t->firmware.p, t->firmware.n);
         if (sev_call(t, SV_KVM_SNP_START, &start,
                      "beginning the launch with this policy (SNP_LAUNCH_START)", err) < 0 ||
-            submit(t, SV_SNP_NORMAL, t->slots[0].gpa, t->slots[0].size, "the firmware", err) < 0)
+            submit(t, SV_SNP_NORMAL, t->memory.slots[0].gpa, t->memory.slots[0].size,
+                   "the firmware", err) < 0)
                 return -1;
         for (size_t i = 0; i < t->meta.n; i++)
                 if (submit_section(t, &t->meta.sections[i], err) < 0)
@@ -274,10 +245,7 @@ static void close_machine(struct trial *t)
                         close(t->vcpus[i]);
         free(t->vcpus);
         sv_closep(&t->vm);
-        for (size_t i = 0; i < t->n_slots; i++) {
-                sv_closep(&t->slots[i].memfd);
-                munmap(t->slots[i].shared, t->slots[i].size);
-        }
+        sv_kvm_memory_free(&t->memory);
         sv_closep(&t->sev);
         sv_closep(&t->kvm);
         sv_buf_free(&t->firmware);

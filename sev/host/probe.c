@@ -14,6 +14,7 @@
 #include "sev/host/host.h"
 #include "sev/host/kvm-abi.h"
 #include "sev/measure/measure.h"
+#include "sev/tee.h"
 
 #define SNP_CPU     (1u << 4) /* CPUID 0x8000001f EAX */
 #define API_MINIMUM 51        /* 1.51: what Linux asks of the firmware */

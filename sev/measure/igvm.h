@@ -2,7 +2,7 @@
 /* The launch digest of an IGVM file on SNP. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/measure.h"
 #include "sev/measure/gctx.h"
 
 /* digest: 48 bytes; steps (may be NULL) gets every item. strict_kvm: refuse what QEMU/KVM would

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What files of SEV-SNP say, by their beginning; nothing is verified. */
-#include "sev/tee.h"
+#include "sev/measure/measure.h"
+#include "sev/verify/certs.h"
 
 #include <stdio.h>
 

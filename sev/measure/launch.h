@@ -4,7 +4,7 @@
  * docs/FORMATS.md, "SNP launch digest"). Pure. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/measure.h"
 #include "ovmf/hashtable.h"
 #include "sev/measure/gctx.h"
 #include "sev/measure/vmsa.h"

@@ -11,6 +11,7 @@
 #include "sev/measure/igvm.h"
 #include "sev/measure/launch.h"
 #include "sev/options.h"
+#include "sev/tee.h"
 
 struct inputs {
         struct sv_map firmware, svsm;

@@ -3,24 +3,34 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/measure.h"
 #include "sev/options.h"
 
-/* Where the distribution puts the firmware when the guest file names none. */
-#define SV_SEV_FIRMWARE "/usr/share/ovmf/OVMF.amdsev.fd"
-
-/* The `measure` of struct sv_tee. Reads the files that the guest file names; kernel and initramfs
- * are streamed. Values:
+/* The `measure` of struct sv_tee_measure. Reads the files that the guest file names; kernel and
+ * initramfs are streamed. Values:
  * {"launch_digest":hex}. */
 int sv_sev_measure(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);
 /* The launch digest alone. */
 int sv_sev_predict(const struct sv_guest *guest, uint8_t digest[48], struct sv_err *err);
 
-/* The `id_block` of struct sv_tee: an ID block for this launch digest and policy (by default the
- * guest file's), and its authentication. */
+/* The `id_block` of struct sv_tee_measure: an ID block for this launch digest and policy (by
+ * default the guest file's), and its authentication. */
 int sv_sev_id_block(const struct sv_id_in *in, struct sv_id_out *out, struct sv_err *err);
 /* The ID block that a guest file gives into the launch: *given, and 96 and 4096 bytes. As the
  * firmware will compare it: signatures (the author's when author_key says that it counts), our
  * prediction, the guest's policy. SV_FORMAT "snp.id_…", SV_PROOF "snp.id_block.…". */
 int sv_sev_id_given(const struct sv_guest *guest, const struct sv_sev_options *o,
                     struct sv_buf *block, struct sv_buf *auth, bool *given, struct sv_err *err);
+
+/* Its `policy`: this launch digest, this guest policy, this host data, these keys; and the platform
+ * that the guest file requires. */
+int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
+                 struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
+/* Its `inspect`: report (alone, with a certificate table, in Azure's wrapper, as KBS evidence),
+ * certificate table, VCEK or VLEK, ID block, ID authentication, IGVM file. */
+int sv_sev_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err);
+
+/* HOST_DATA of the launch: as given, or the digest of init-data (by the algorithm that it names,
+ * SHA-256 otherwise; cut to 32 bytes). */
+int sv_sev_host_data(const struct sv_sev_options *o, uint8_t out[32], bool *given,
+                     struct sv_err *err);

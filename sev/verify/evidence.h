@@ -27,6 +27,6 @@ void sv_snp_evidence_free(struct sv_snp_evidence *e);
 /* The report must parse (its errors); certs may be NULL. */
 int sv_snp_evidence_write(struct sv_bytes report, const struct sv_cert_table *certs,
                           struct sv_json **out, struct sv_err *err);
-/* struct sv_tee.wrap: a raw report of 1184 bytes, one with a certificate table behind it, or an HCL
- * report. */
+/* struct sv_tee_verify.wrap: a raw report of 1184 bytes, one with a certificate table behind it, or
+ * an HCL report. */
 int sv_snp_evidence_wrap(struct sv_bytes raw, struct sv_json **out, struct sv_err *err);

@@ -4,23 +4,11 @@
 #include <stdio.h>
 
 #include "base/core/encoding.h"
-#include "sev/verify/evidence.h"
-#include "sev/tee.h"
+#include "sev/verify/opened.h"
+#include "sev/verify/tee.h"
 
 #define KDS "https://kdsintf.amd.com"
 #define DAY (24 * 60 * 60)
-
-static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form,
-                           const char *offline)
-{
-        struct sv_json *row = sv_json_add(out, sv_json_object());
-
-        sv_json_set_str(row, "kind", kind);
-        sv_json_set_str(row, "url", url);
-        sv_json_set_str(row, "form", form);
-        sv_json_set_str(row, "offline", offline);
-        return row;
-}
 
 /* One VCEK for ever: (product, key type, hardware id, REPORTED_TCB) are the URL. */
 static void add_vcek(struct sv_json *out, const struct sv_report *r)
@@ -40,36 +28,34 @@ static void add_vcek(struct sv_json *out, const struct sv_report *r)
                  t->microcode);
         snprintf(path, sizeof(path), "vcek/%s/bl%02u_tee%02u_snp%02u_ucode%02u%s_vcek.der", hwid,
                  t->bootloader, t->tee, t->snp, t->microcode, last);
-        add(out, "vek", url, "cert", path);
+        sv_needs_add(out, "vek", url, "cert", path);
 }
 
-int sv_snp_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
+int sv_snp_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
 {
-        SV_SNP_EVIDENCE e = {0};
-        struct sv_report r;
+        const struct sv_snp_opened *o = (const struct sv_snp_opened *)evidence;
+        const struct sv_report *r = &o->report;
         struct sv_json *row;
         const char *key;
         char url[128], path[128];
 
-        if (sv_snp_evidence_read(evidence, &e, err) < 0 ||
-            sv_report_parse(sv_bytes(e.report, SV_REPORT_SIZE), &r, err) < 0)
-                return -1;
-        key = sv_report_signing_key(&r) == SV_SEV_VLEK ? "vlek" : "vcek";
+        key = sv_report_signing_key(r) == SV_SEV_VLEK ? "vlek" : "vcek";
         /* A VLEK is its cloud provider's to give out; one that came with the evidence need not be
          * fetched. */
-        if (sv_report_signing_key(&r) == SV_SEV_VCEK && !sv_cert_table_find(&e.certs, SV_CERT_VCEK))
-                add_vcek(out, &r);
-        if (!sv_cert_table_find(&e.certs, SV_CERT_ASK) ||
-            !sv_cert_table_find(&e.certs, SV_CERT_ARK)) {
+        if (sv_report_signing_key(r) == SV_SEV_VCEK &&
+            !sv_cert_table_find(&o->e.certs, SV_CERT_VCEK))
+                add_vcek(out, r);
+        if (!sv_cert_table_find(&o->e.certs, SV_CERT_ASK) ||
+            !sv_cert_table_find(&o->e.certs, SV_CERT_ARK)) {
                 snprintf(url, sizeof(url), KDS "/%s/v1/%s/cert_chain", key,
-                         sv_sev_product_name(r.product));
+                         sv_sev_product_name(r->product));
                 snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key,
-                         sv_sev_product_name(r.product));
-                add(out, "ca", url, "certs", path);
+                         sv_sev_product_name(r->product));
+                sv_needs_add(out, "ca", url, "certs", path);
         }
-        snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r.product));
-        snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r.product));
-        row = add(out, "crl", url, "crl", path);
+        snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r->product));
+        snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r->product));
+        row = sv_needs_add(out, "crl", url, "crl", path);
         sv_json_set_int(row, "max_age", DAY);
         sv_json_set_bool(row, "optional", true);
         return 0;

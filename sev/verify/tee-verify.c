@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From evidence and collateral to claims. */
-#include "sev/verify/evidence.h"
+#include "sev/verify/opened.h"
 #include "sev/verify/hcl.h"
-#include "sev/verify/known.h"
-#include "sev/tee.h"
+#include "sev/verify/cached.h"
+#include "sev/verify/tee.h"
 
 struct found {
-        struct sv_snp_evidence e;
-        struct sv_blobs what;   /* of what the verifier may know something */
-        struct sv_known *known; /* the memory's, or made for this evidence: */
+        const struct sv_snp_opened *o;
+        struct sv_blobs what;    /* of what the verifier may know something */
+        struct sv_cached *known; /* the memory's, or made for this evidence: */
         bool fresh;
-        const struct sv_snp_known *s; /* its state */
-        struct sv_report report;
+        const struct sv_snp_cached *s; /* its state */
 };
 
-static void found_free(struct found *f)
+static void free_snp_found(struct found *f)
 {
         if (f->fresh)
-                sv_known_free(f->known);
+                sv_cached_free(f->known);
         sv_blobs_free(&f->what);
-        sv_snp_evidence_free(&f->e);
 }
 
 /* Every blob of this kind; true when there was one. */
-static bool take(const struct sv_collateral *c, const char *kind, struct sv_blobs *out)
+static bool add_given(const struct sv_collateral *c, const char *kind, struct sv_blobs *out)
 {
         struct sv_bytes data;
         size_t n = 0;
@@ -36,8 +34,8 @@ static bool take(const struct sv_collateral *c, const char *kind, struct sv_blob
 }
 
 /* What the evidence brings of this kind, when nothing better is there. */
-static void take_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind,
-                     struct sv_blobs *out)
+static void add_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind,
+                    struct sv_blobs *out)
 {
         const struct sv_cert_entry *entry = sv_cert_table_find(&e->certs, own);
 
@@ -45,46 +43,45 @@ static void take_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, con
                 sv_blobs_add(out, kind, entry->data);
 }
 
-static int certificates(const struct sv_collateral *c, struct found *f, struct sv_err *err)
+static void choose_certificates(const struct sv_collateral *c, struct found *f)
 {
-        struct sv_report r;
+        const struct sv_snp_evidence *e = &f->o->e;
 
-        if (sv_report_parse(sv_bytes(f->e.report, SV_REPORT_SIZE), &r, err) < 0)
-                return -1;
-        if (!take(c, "vek", &f->what))
-                take_own(&f->e,
-                         sv_report_signing_key(&r) == SV_SEV_VLEK ? SV_CERT_VLEK : SV_CERT_VCEK,
-                         "vek", &f->what);
-        if (!take(c, "ca", &f->what)) {
-                take_own(&f->e, SV_CERT_ASK, "ca", &f->what);
-                take_own(&f->e, SV_CERT_ARK, "ca", &f->what);
+        if (!add_given(c, "vek", &f->what))
+                add_own(e,
+                        sv_report_signing_key(&f->o->report) == SV_SEV_VLEK ? SV_CERT_VLEK
+                                                                            : SV_CERT_VCEK,
+                        "vek", &f->what);
+        if (!add_given(c, "ca", &f->what)) {
+                add_own(e, SV_CERT_ASK, "ca", &f->what);
+                add_own(e, SV_CERT_ARK, "ca", &f->what);
         }
-        take(c, "ark-root", &f->what);
-        if (!take(c, "crl", &f->what))
-                take_own(&f->e, SV_CERT_CRL, "crl", &f->what);
-        return 0;
+        add_given(c, "ark-root", &f->what);
+        if (!add_given(c, "crl", &f->what))
+                add_own(e, SV_CERT_CRL, "crl", &f->what);
 }
 
-static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
+static int prove_report(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        const struct sv_collateral what = {f->what.list, f->what.n};
-        struct sv_snp_in snp = {.report = sv_bytes(f->e.report, SV_REPORT_SIZE),
+        const struct sv_collateral what = {f->what.list, f->what.n, NULL};
+        const struct sv_snp_evidence *e = &f->o->e;
+        struct sv_snp_in snp = {.report = sv_bytes(e->report, SV_REPORT_SIZE),
                                 .report_data = in->report_data,
                                 .skip_signatures = in->skip_signatures};
-        struct sv_snp_known *s;
+        struct sv_snp_cached *s;
 
-        f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "sev-snp", &what);
+        f->known = in->skip_signatures ? NULL : sv_trust_cache_find(in->cache, "sev-snp", &what);
         f->fresh = !f->known;
         if (f->fresh)
-                f->known = sv_snp_known_new(&what, err);
+                f->known = sv_snp_cached_new(&what, err);
         if (!f->known)
                 return -1;
         f->s = s = f->known->state;
-        snp.chain = sv_snp_known_chain(s, in->time);
-        if (sv_snp_verify_with(&s->signer, &snp, &f->report, err) < 0)
+        snp.chain = sv_snp_cached_chain(s, in->time);
+        if (sv_snp_verify_with(&s->signer, &snp, &f->o->report, err) < 0)
                 return -1;
-        return f->e.has_runtime_data
-                       ? sv_hcl_bound(f->report.report_data, sv_buf_bytes(&f->e.runtime_data), err)
+        return e->has_runtime_data
+                       ? sv_hcl_bound(f->o->report.report_data, sv_buf_bytes(&e->runtime_data), err)
                        : 0;
 }
 
@@ -146,9 +143,9 @@ static void add_tcb(struct sv_json *claims, const struct sv_report *r)
                          sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
 }
 
-static struct sv_json *claims_of(const struct sv_verify_in *in, const struct found *f)
+static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const struct found *f)
 {
-        const struct sv_report *r = &f->report;
+        const struct sv_report *r = &f->o->report;
         struct sv_json *claims = sv_report_claims(r);
         struct sv_json *runtime = NULL;
 
@@ -167,27 +164,27 @@ static struct sv_json *claims_of(const struct sv_verify_in *in, const struct fou
                          r->policy & SV_SNP_POLICY_SMT || !(r->platform_info & 1));
         sv_json_set_bool(claims, "crl_checked", f->s->n_crls > 0);
         sv_json_set_bool(claims, "report_data_checked", in->report_data.n > 0);
-        if (f->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->e.runtime_data),
-                                                   "snp.hcl.runtime_data", &runtime, NULL) == 0)
+        if (f->o->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->o->e.runtime_data),
+                                                      "snp.hcl.runtime_data", &runtime, NULL) == 0)
                 sv_json_set(claims, "hcl_runtime_data", runtime);
         return claims;
 }
 
-int sv_snp_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err)
+int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
+                      struct sv_json **claims, struct sv_err *err)
 {
-        struct found f = {0};
-        int r = sv_snp_evidence_read(in->evidence, &f.e, err) < 0 ||
-                                certificates(&in->collateral, &f, err) < 0 || prove(in, &f, err) < 0
-                        ? -1
-                        : 0;
+        struct found f = {.o = (const struct sv_snp_opened *)e};
+        int r;
 
+        choose_certificates(&in->collateral, &f);
+        r = prove_report(in, &f, err);
         if (r == 0) {
-                *claims = claims_of(in, &f);
+                *claims = make_snp_claims(in, &f);
                 if (f.fresh && !in->skip_signatures) {
-                        sv_snp_keep(in->memory, f.known);
+                        sv_snp_cache_keep(in->cache, f.known);
                         f.known = NULL;
                 }
         }
-        found_free(&f);
+        free_snp_found(&f);
         return r;
 }

@@ -2,11 +2,12 @@
 #include "sev/verify/verify.h"
 
 #include "base/core/rd.h"
+#include "tee/report-data.h"
 
 /* Over the raw bytes; the report has been read by now, but nothing of it is believed before this.
  */
-static int signature(const struct sv_key *key, struct sv_bytes report, const struct sv_report *r,
-                     struct sv_err *err)
+static int check_report_signature(const struct sv_key *key, struct sv_bytes report,
+                                  const struct sv_report *r, struct sv_err *err)
 {
         uint8_t sig[96];
 
@@ -18,7 +19,7 @@ static int signature(const struct sv_key *key, struct sv_bytes report, const str
                              sv_bytes(sig, sizeof(sig)), "snp.signature", err);
 }
 
-static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
+static int check_key_info(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
 {
         enum sv_sev_key key = sv_report_signing_key(r);
 
@@ -38,7 +39,8 @@ static int key_info(const struct sv_report *r, const struct sv_vek *vek, struct 
 }
 
 /* The VEK stands for one chip at one TCB: the report must be of both. */
-static int same_platform(const struct sv_report *r, const struct sv_vek *vek, struct sv_err *err)
+static int check_report_platform(const struct sv_report *r, const struct sv_vek *vek,
+                                 struct sv_err *err)
 {
         const struct sv_tcb *a = &r->reported_tcb, *b = &vek->tcb;
 
@@ -62,24 +64,6 @@ static int same_platform(const struct sv_report *r, const struct sv_vek *vek, st
         return 0;
 }
 
-static int bound(const struct sv_report *r, struct sv_bytes want, struct sv_err *err)
-{
-        uint8_t all[64] = {0};
-
-        if (!want.n)
-                return 0;
-        if (want.n > sizeof(all))
-                return sv_fail(err, SV_USAGE, "snp.report_data",
-                               "report data has at most 64 bytes, %zu are given", want.n);
-        memcpy(all, want.p, want.n);
-        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)),
-                         sv_bytes(r->report_data, sizeof(r->report_data))))
-                return sv_fail(
-                        err, SV_PROOF, "snp.report_data",
-                        "REPORT_DATA is not what was asked for: the report is of another exchange");
-        return 0;
-}
-
 static int read_vek(struct sv_snp_signer *s, const struct sv_cert *vek, struct sv_err *err)
 {
         if (!s->read && sv_vek_parse(vek, &s->vek, err) < 0)
@@ -89,7 +73,8 @@ static int read_vek(struct sv_snp_signer *s, const struct sv_cert *vek, struct s
 }
 
 /* The chain, and the key at its end. */
-static int trust(struct sv_snp_signer *s, const struct sv_sev_chain *chain, struct sv_err *err)
+static int prove_vek_chain(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
+                           struct sv_err *err)
 {
         if (s->key && chain->time >= s->from && chain->time < s->until)
                 return 0;
@@ -107,7 +92,7 @@ static int trust(struct sv_snp_signer *s, const struct sv_sev_chain *chain, stru
 int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
                         struct sv_err *err)
 {
-        return read_vek(s, chain->vek, err) < 0 ? -1 : trust(s, chain, err);
+        return read_vek(s, chain->vek, err) < 0 ? -1 : prove_vek_chain(s, chain, err);
 }
 
 void sv_snp_signer_free(struct sv_snp_signer *s)
@@ -117,29 +102,30 @@ void sv_snp_signer_free(struct sv_snp_signer *s)
 }
 
 int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
-                       struct sv_report *report, struct sv_err *err)
+                       const struct sv_report *report, struct sv_err *err)
 {
-        struct sv_report r;
-
-        if (sv_report_parse(in->report, &r, err) < 0 || read_vek(s, in->chain.vek, err) < 0 ||
-            key_info(&r, &s->vek, err) < 0)
+        if (read_vek(s, in->chain.vek, err) < 0 || check_key_info(report, &s->vek, err) < 0)
                 return -1;
-        if (!in->skip_signatures &&
-            (trust(s, &in->chain, err) < 0 || signature(s->key, in->report, &r, err) < 0))
+        if (!in->skip_signatures && (prove_vek_chain(s, &in->chain, err) < 0 ||
+                                     check_report_signature(s->key, in->report, report, err) < 0))
                 return -1;
-        if (same_platform(&r, &s->vek, err) < 0 || bound(&r, in->report_data, err) < 0)
+        if (check_report_platform(report, &s->vek, err) < 0)
                 return -1;
-        *report = r;
-        return 0;
+        return sv_report_data_check(report->report_data, in->report_data, "snp.report_data",
+                                    "REPORT_DATA", "report", err);
 }
 
 int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct sv_vek *vek,
                   bool *test_root, struct sv_err *err)
 {
         struct sv_snp_signer s = {.key = NULL};
-        int r = sv_snp_verify_with(&s, in, report, err);
+        struct sv_report parsed;
+        int r = sv_report_parse(in->report, &parsed, err);
 
+        if (r == 0)
+                r = sv_snp_verify_with(&s, in, &parsed, err);
         if (r == 0) {
+                *report = parsed;
                 *vek = s.vek;
                 *test_root = s.test_root;
         }

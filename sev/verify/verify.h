@@ -31,10 +31,10 @@ struct sv_snp_signer {
         int64_t from, until; /* it holds from .. before until */
 };
 void sv_snp_signer_free(struct sv_snp_signer *s); /* what is in it */
-/* As sv_snp_verify, with the same errors; *s says the rest. At any time: where the chain is not
- * known to hold it is verified anew. */
+/* As sv_snp_verify, with the same errors, of a report that was parsed from in->report; *s says the
+ * rest. At any time: where the chain is not known to hold it is verified anew. */
 int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
-                       struct sv_report *report, struct sv_err *err);
+                       const struct sv_report *report, struct sv_err *err);
 /* Its checks that are about the chain. */
 int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
                         struct sv_err *err);

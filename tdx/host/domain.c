@@ -12,6 +12,7 @@
 #include "base/core/text.h"
 #include "ovmf/tdvf.h"
 #include "tdx/host/host.h"
+#include "tdx/tee.h"
 
 int sv_tdx_image_read(const struct sv_guest *g, struct sv_buf *image, struct sv_tdvf *tdvf,
                       struct sv_err *err)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host's half of TDX: what this machine offers, the libvirt domain, and a launch without QEMU.
- * The rows of struct sv_tee. */
+ * The functions of its row of launcher/tees-host.c. */
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/host.h"
 #include "tdx/options.h"
 
 int sv_tdx_probe(struct sv_probe *out, struct sv_err *err);

@@ -3,34 +3,12 @@
  * x86/intel-tdx.rst): the headers of the build machine may be older than TDX (Linux 6.16). */
 #pragma once
 
-#include <linux/kvm.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tee/host/kvm-abi.h"
 
 #define SV_KVM_CAP_SPLIT_IRQCHIP 121
 #define SV_KVM_CAP_MAX_VCPUS     66
-#define SV_KVM_CAP_GUEST_MEMFD   234
-#define SV_KVM_CAP_VM_TYPES      235
 #define SV_KVM_VM_TDX            5
-#define SV_KVM_MEM_GUEST_MEMFD   (1u << 2)
-#define SV_KVM_ATTRIBUTE_PRIVATE (1ull << 3)
 #define SV_KVM_IOAPIC_PINS       24
-
-struct sv_kvm_region2 {
-        uint32_t slot, flags;
-        uint64_t guest_phys_addr, memory_size, userspace_addr, guest_memfd_offset;
-        uint32_t guest_memfd, pad1;
-        uint64_t pad2[14];
-};
-struct sv_kvm_attributes {
-        uint64_t address, size, attributes, flags;
-};
-struct sv_kvm_guest_memfd {
-        uint64_t size, flags, reserved[6];
-};
-#define SV_KVM_SET_REGION2    _IOW(KVMIO, 0x49, struct sv_kvm_region2)
-#define SV_KVM_SET_ATTRIBUTES _IOW(KVMIO, 0xd2, struct sv_kvm_attributes)
-#define SV_KVM_GUEST_MEMFD    _IOWR(KVMIO, 0xd4, struct sv_kvm_guest_memfd)
 
 /* KVM_MEMORY_ENCRYPT_OP, on the machine or on a vCPU. */
 struct sv_kvm_tdx_cmd {
@@ -68,9 +46,7 @@ struct sv_kvm_tdx_init_vm {
 struct sv_kvm_tdx_region {
         uint64_t source_addr, gpa, nr_pages;
 };
-_Static_assert(sizeof(struct sv_kvm_region2) == 160 && sizeof(struct sv_kvm_tdx_cmd) == 24 &&
-                       sizeof(struct kvm_cpuid_entry2) == 40,
-               "KVM");
+_Static_assert(sizeof(struct sv_kvm_tdx_cmd) == 24 && sizeof(struct kvm_cpuid_entry2) == 40, "KVM");
 _Static_assert(offsetof(struct sv_kvm_tdx_capabilities, cpuid) == 2048 &&
                        offsetof(struct sv_kvm_tdx_init_vm, cpuid) == 256,
                "kvm_tdx_capabilities, kvm_tdx_init_vm");

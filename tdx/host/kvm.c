@@ -17,6 +17,7 @@
 #include "tdx/host/host.h"
 #include "tdx/host/kvm-abi.h"
 #include "tdx/host/status.h"
+#include "tee/host/kvm-memory.h"
 
 const char sv_tdx_trial_says[] = "KVM and the TDX module took this guest's attributes, identities, "
                                  "vCPUs and every page of its firmware, and finished the launch. "
@@ -29,20 +30,13 @@ const char sv_tdx_trial_says[] = "KVM and the TDX module took this guest's attri
 #define FOUR_GIB 0x100000000ull
 #define TRIES    10000 /* as the kernel's own retries for random numbers are bounded */
 
-struct slot {
-        uint64_t gpa, size;
-        uint8_t *shared; /* the half that we see; contents are added from here */
-        int memfd;
-};
-
 struct trial {
         const char *sysroot;
         const struct sv_guest *guest;
         const struct sv_tdx_options *o;
         int kvm, vm;
         int *vcpus;
-        struct slot slots[2]; /* firmware; everything below its sections' end */
-        size_t n_slots;
+        struct sv_kvm_memory memory; /* firmware; everything below its sections' end */
         struct sv_buf firmware;
         struct sv_tdvf tdvf;
         struct sv_kvm_tdx_capabilities caps;
@@ -211,31 +205,7 @@ static int init_vm(struct trial *t, struct sv_err *err)
 
 static int add_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
 {
-        struct slot *s = &t->slots[t->n_slots];
-        struct sv_kvm_guest_memfd make = {.size = size};
-        struct sv_kvm_region2 region = {.slot = (uint32_t)t->n_slots,
-                                        .flags = SV_KVM_MEM_GUEST_MEMFD,
-                                        .guest_phys_addr = gpa,
-                                        .memory_size = size};
-        struct sv_kvm_attributes attributes = {
-                .address = gpa, .size = size, .attributes = SV_KVM_ATTRIBUTE_PRIVATE};
-        void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        if (shared == MAP_FAILED)
-                return sv_fail_errno(err, "tdx.trial.kvm", "%llu bytes of memory",
-                                     (unsigned long long)size);
-        *s = (struct slot){.gpa = gpa, .size = size, .shared = shared, .memfd = -1};
-        t->n_slots++;
-        s->memfd = ioctl(t->vm, SV_KVM_GUEST_MEMFD, &make);
-        if (s->memfd < 0)
-                return refused("memory of the guest's own (KVM_CREATE_GUEST_MEMFD)", err);
-        region.guest_memfd = (uint32_t)s->memfd;
-        region.userspace_addr = (uintptr_t)shared;
-        if (ioctl(t->vm, SV_KVM_SET_REGION2, &region) < 0)
-                return refused("its place in the guest (KVM_SET_USER_MEMORY_REGION2)", err);
-        if (ioctl(t->vm, SV_KVM_SET_ATTRIBUTES, &attributes) < 0)
-                return refused("making it private (KVM_SET_MEMORY_ATTRIBUTES)", err);
-        return 0;
+        return sv_kvm_memory_add(&t->memory, t->vm, gpa, size, refused, err);
 }
 
 /* The firmware ends at 4 GiB; the sections that are no part of it lie in low memory, which a guest
@@ -299,9 +269,7 @@ static int add_section(struct trial *t, const struct sv_tdvf_section *s, struct 
         uint8_t *at = NULL;
         char what[96];
 
-        for (size_t i = 0; i < t->n_slots; i++)
-                if (s->gpa >= t->slots[i].gpa && s->gpa - t->slots[i].gpa < t->slots[i].size)
-                        at = t->slots[i].shared + (s->gpa - t->slots[i].gpa);
+        at = sv_kvm_memory_at(&t->memory, s->gpa);
         if (s->type == SV_TDVF_TD_HOB) {
                 if (sv_tdx_hob(&t->tdvf, t->guest->memory, &hob, err) < 0)
                         return -1;
@@ -331,10 +299,7 @@ static void close_machine(struct trial *t)
                 sv_closep(&t->vcpus[i]);
         free(t->vcpus);
         sv_closep(&t->vm);
-        for (size_t i = 0; i < t->n_slots; i++) {
-                sv_closep(&t->slots[i].memfd);
-                munmap(t->slots[i].shared, t->slots[i].size);
-        }
+        sv_kvm_memory_free(&t->memory);
         sv_closep(&t->kvm);
         sv_buf_free(&t->firmware);
         free(t);

@@ -18,6 +18,7 @@
 #include "tdx/host/host.h"
 #include "tdx/host/kvm-abi.h"
 #include "tdx/guest/qgs.h"
+#include "tdx/tee.h"
 
 #define QEMU_MINIMUM    1001  /* 10.1 brought tdx-guest */
 #define LIBVIRT_MINIMUM 11006 /* 11.6 brought <launchSecurity type='tdx'> */

@@ -6,7 +6,8 @@
 #include "tdx/verify/ccel.h"
 #include "tdx/verify/evidence.h"
 #include "tdx/verify/report.h"
-#include "tdx/tee.h"
+#include "tdx/measure/measure.h"
+#include "tdx/verify/tee.h"
 
 static struct sv_json *with_kind(struct sv_json *j, const char *kind)
 {

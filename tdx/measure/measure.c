@@ -7,6 +7,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "tdx/measure/rtmr.h"
+#include "tdx/tee.h"
 
 static int map_firmware(const struct sv_guest *g, struct sv_map *out, struct sv_err *err)
 {

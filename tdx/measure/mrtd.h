@@ -3,7 +3,7 @@
  * Specification, TDH.MEM.PAGE.ADD and TDH.MR.EXTEND). Pure. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/measure.h"
 #include "ovmf/tdvf.h"
 
 #define SV_TDX_DIGEST 48

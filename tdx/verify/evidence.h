@@ -20,5 +20,5 @@ void sv_tdx_evidence_free(struct sv_tdx_evidence *e);
 /* The quote must parse (its errors); no event log: n == 0. */
 int sv_tdx_evidence_write(struct sv_bytes quote, struct sv_bytes event_log, struct sv_json **out,
                           struct sv_err *err);
-/* struct sv_tee.wrap: a raw quote. */
+/* struct sv_tee_verify.wrap: a raw quote. */
 int sv_tdx_evidence_wrap(struct sv_bytes raw, struct sv_json **out, struct sv_err *err);

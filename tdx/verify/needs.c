@@ -4,22 +4,18 @@
 #include <stdio.h>
 
 #include "tdx/verify/chain.h"
-#include "tdx/verify/evidence.h"
-#include "tdx/tee.h"
+#include "tdx/verify/opened.h"
+#include "tdx/verify/tee.h"
 
 #define PCS  "https://api.trustedservices.intel.com"
 #define ROOT "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
 #define DAY  (24 * 60 * 60)
 
-static struct sv_json *add(struct sv_json *out, const char *kind, const char *url, const char *form,
-                           const char *offline)
+static struct sv_json *add_for_a_day(struct sv_json *out, const char *kind, const char *url,
+                                     const char *form, const char *offline)
 {
-        struct sv_json *row = sv_json_add(out, sv_json_object());
+        struct sv_json *row = sv_needs_add(out, kind, url, form, offline);
 
-        sv_json_set_str(row, "kind", kind);
-        sv_json_set_str(row, "url", url);
-        sv_json_set_str(row, "form", form);
-        sv_json_set_str(row, "offline", offline);
         sv_json_set_int(row, "max_age", DAY);
         return row;
 }
@@ -28,7 +24,7 @@ static struct sv_json *add(struct sv_json *out, const char *kind, const char *ur
 static void add_document(struct sv_json *out, const char *kind, const char *url,
                          const char *offline, const char *until, const char *header)
 {
-        struct sv_json *row = add(out, kind, url, "json", offline);
+        struct sv_json *row = add_for_a_day(out, kind, url, "json", offline);
         char chain[64];
 
         snprintf(chain, sizeof(chain), "%s-chain", kind);
@@ -61,17 +57,14 @@ int sv_tdx_platform(const struct sv_quote *quote, struct sv_pck *pck, bool *proc
                        certs.n);
 }
 
-int sv_tdx_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
+int sv_tdx_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
 {
-        SV_TDX_EVIDENCE e = {0};
-        struct sv_quote quote;
+        const struct sv_tdx_opened *o = (const struct sv_tdx_opened *)evidence;
         struct sv_pck pck;
         bool processor;
         char url[160], path[64], fmspc[13];
 
-        if (sv_tdx_evidence_read(evidence, &e, err) < 0 ||
-            sv_quote_parse(sv_buf_bytes(&e.quote), &quote, err) < 0 ||
-            sv_tdx_platform(&quote, &pck, &processor, err) < 0)
+        if (sv_tdx_platform(&o->quote, &pck, &processor, err) < 0)
                 return -1;
         snprintf(fmspc, sizeof(fmspc), "%02X%02X%02X%02X%02X%02X", pck.fmspc[0], pck.fmspc[1],
                  pck.fmspc[2], pck.fmspc[3], pck.fmspc[4], pck.fmspc[5]);
@@ -84,8 +77,8 @@ int sv_tdx_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_
         snprintf(url, sizeof(url), PCS "/sgx/certification/v4/pckcrl?ca=%s&encoding=der",
                  processor ? "processor" : "platform");
         snprintf(path, sizeof(path), "sgx/pck_crl_%s.der", processor ? "processor" : "platform");
-        add(out, "pck-crl", url, "crl", path);
-        sv_json_set_str(add(out, "root-ca-crl", ROOT, "crl", "sgx/root_ca_crl.der"), "mirror_path",
-                        "/sgx/certification/v4/rootcacrl");
+        add_for_a_day(out, "pck-crl", url, "crl", path);
+        sv_json_set_str(add_for_a_day(out, "root-ca-crl", ROOT, "crl", "sgx/root_ca_crl.der"),
+                        "mirror_path", "/sgx/certification/v4/rootcacrl");
         return 0;
 }

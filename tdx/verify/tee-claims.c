@@ -4,7 +4,7 @@
 
 #include "base/core/rd.h"
 #include "base/core/text.h"
-#include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 
 #define DAY (24 * 60 * 60)
 

@@ -2,30 +2,28 @@
 /* From evidence and collateral to claims. */
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/ccel.h"
-#include "tdx/verify/evidence.h"
-#include "tdx/verify/known.h"
-#include "tdx/tee.h"
+#include "tdx/verify/opened.h"
+#include "tdx/verify/cached.h"
+#include "tdx/verify/tee.h"
 
 struct found {
-        struct sv_tdx_evidence e;
-        struct sv_quote quote;
+        const struct sv_tdx_opened *o;
         struct sv_tdx_bundle bundle;
-        struct sv_blobs what;   /* of what the verifier may know something */
-        struct sv_known *known; /* the memory's, or made for this evidence: */
+        struct sv_blobs what;    /* of what the verifier may know something */
+        struct sv_cached *known; /* the memory's, or made for this evidence: */
         bool fresh;
         struct sv_tdx_out out;
         struct sv_bytes log;
         bool rtmr3_logged; /* the log leads to RTMR3 as well */
 };
 
-static void found_free(struct found *f)
+static void free_td_found(struct found *f)
 {
         if (f->fresh)
-                sv_known_free(f->known);
+                sv_cached_free(f->known);
         sv_blobs_free(&f->what);
         sv_tdx_out_free(&f->out);
         sv_tdx_bundle_free(&f->bundle);
-        sv_tdx_evidence_free(&f->e);
 }
 
 /* Files of a bundle know which platform they are for. */
@@ -34,14 +32,14 @@ static int open_bundle(struct sv_bytes text, struct found *f, struct sv_err *err
         struct sv_pck pck;
         bool processor;
 
-        return sv_tdx_platform(&f->quote, &pck, &processor, err) < 0
+        return sv_tdx_platform(&f->o->quote, &pck, &processor, err) < 0
                        ? -1
                        : sv_tdx_bundle_read(text, &pck, processor, &f->bundle, err);
 }
 
 /* Of each there is one. Of two only one would be looked at, and the other might be the list that
  * revokes. */
-static int each_once(const struct sv_collateral *c, struct sv_err *err)
+static int refuse_twice(const struct sv_collateral *c, struct sv_err *err)
 {
         static const char *const beside[] = {"bundle", "event-log"};
         struct sv_bytes data;
@@ -57,16 +55,16 @@ static int each_once(const struct sv_collateral *c, struct sv_err *err)
         return 0;
 }
 
-static int collateral(const struct sv_collateral *c, struct found *f, struct sv_err *err)
+static int gather_td_collateral(const struct sv_collateral *c, struct found *f, struct sv_err *err)
 {
         struct sv_bytes data;
 
-        if (each_once(c, err) < 0)
+        if (refuse_twice(c, err) < 0)
                 return -1;
 
         if (sv_collateral_get(c, "bundle", 0, &data) && open_bundle(data, f, err) < 0)
                 return -1;
-        sv_blobs_add(&f->what, "pck-chain", f->quote.pck_chain);
+        sv_blobs_add(&f->what, "pck-chain", f->o->quote.pck_chain);
         for (enum sv_tdx_part i = 0; i < SV_TDX_PARTS; i++) {
                 if (!sv_collateral_get(c, sv_tdx_part_kind(i), 0, &data))
                         data = sv_buf_bytes(&f->bundle.part[i]);
@@ -80,7 +78,7 @@ static int collateral(const struct sv_collateral *c, struct found *f, struct sv_
 
 /* Without revocation lists nothing can be said (tdx/verify/verify.c); without the others there is
  * nothing to compare with. */
-static int all_there(const struct sv_collateral *what, struct sv_err *err)
+static int refuse_missing(const struct sv_collateral *what, struct sv_err *err)
 {
         struct sv_bytes data;
 
@@ -93,31 +91,28 @@ static int all_there(const struct sv_collateral *what, struct sv_err *err)
         return 0;
 }
 
-static int prove(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
+static int prove_quote(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        const struct sv_collateral what = {f->what.list, f->what.n};
-        struct sv_tdx_known *s;
+        const struct sv_collateral what = {f->what.list, f->what.n, NULL};
+        struct sv_tdx_cached *s;
 
-        f->known = in->skip_signatures ? NULL : sv_memory_find(in->memory, "tdx", &what);
+        f->known = in->skip_signatures ? NULL : sv_trust_cache_find(in->cache, "tdx", &what);
         f->fresh = !f->known;
         if (f->fresh)
-                f->known = sv_tdx_known_new(&what, err);
-        if (!f->known || all_there(&what, err) < 0)
+                f->known = sv_tdx_cached_new(&what, err);
+        if (!f->known || refuse_missing(&what, err) < 0)
                 return -1;
         s = f->known->state;
         s->c.skip_signatures = in->skip_signatures;
-        return sv_tdx_verify_with(&s->c, sv_buf_bytes(&f->e.quote), in->report_data, in->time,
-                                  &f->out, err);
+        return sv_tdx_verify_with(&s->c, &f->o->quote, in->report_data, in->time, &f->out, err);
 }
 
-static int run(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
+static int verify_td(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        if (sv_tdx_evidence_read(in->evidence, &f->e, err) < 0 ||
-            sv_quote_parse(sv_buf_bytes(&f->e.quote), &f->quote, err) < 0 ||
-            collateral(&in->collateral, f, err) < 0 || prove(in, f, err) < 0)
+        if (gather_td_collateral(&in->collateral, f, err) < 0 || prove_quote(in, f, err) < 0)
                 return -1;
         if (!sv_collateral_get(&in->collateral, "event-log", 0, &f->log))
-                f->log = sv_buf_bytes(&f->e.event_log);
+                f->log = sv_buf_bytes(&f->o->e.event_log);
         return f->log.n ? sv_tdx_ccel_check(f->log, f->out.quote.td.rtmr, &f->rtmr3_logged, err)
                         : 0;
 }
@@ -136,20 +131,21 @@ static void add_log(struct sv_json *claims, const struct found *f)
         sv_json_set_bool(log, "rtmr3_agrees", f->rtmr3_logged);
 }
 
-int sv_tdx_tee_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err)
+int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
+                      struct sv_json **claims, struct sv_err *err)
 {
-        struct found f = {0};
-        int r = run(in, &f, err);
+        struct found f = {.o = (const struct sv_tdx_opened *)e};
+        int r = verify_td(in, &f, err);
 
         if (r == 0) {
                 *claims = sv_tdx_claims(&f.out, in->time);
                 sv_json_set_bool(*claims, "report_data_checked", in->report_data.n > 0);
                 add_log(*claims, &f);
                 if (f.fresh && !in->skip_signatures) {
-                        sv_tdx_keep(in->memory, f.known);
+                        sv_tdx_cache_keep(in->cache, f.known);
                         f.known = NULL;
                 }
         }
-        found_free(&f);
+        free_td_found(&f);
         return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/verify.h"
+#include "tee/report-data.h"
 
 void sv_tdx_out_free(struct sv_tdx_out *out)
 {
@@ -12,7 +13,7 @@ struct work {
         struct sv_tdx_out *out;
 };
 
-static void first(int64_t *t, int64_t other)
+static void take_earlier(int64_t *t, int64_t other)
 {
         if (other < *t)
                 *t = other;
@@ -23,12 +24,12 @@ static void first(int64_t *t, int64_t other)
 static void note_doc(struct sv_tdx_out *out, const struct sv_tdx_doc *d, int64_t *evaluation)
 {
         out->test_root |= d->signer.chain.test_root;
-        first(&out->expires, d->signer.chain.expires);
-        first(&out->expires, d->doc.next_update);
+        take_earlier(&out->expires, d->signer.chain.expires);
+        take_earlier(&out->expires, d->doc.next_update);
         *evaluation = sv_json_int(sv_json_get(d->doc.body, "tcbEvaluationDataNumber"), -1);
 }
 
-static int collateral(struct work *w, int64_t time, struct sv_err *err)
+static int verify_td_collateral(struct work *w, int64_t time, struct sv_err *err)
 {
         struct sv_tdx_collateral *c = w->c;
         struct sv_tdx_out *out = w->out;
@@ -42,7 +43,7 @@ static int collateral(struct work *w, int64_t time, struct sv_err *err)
         out->expires = c->pck.chain.expires;
         for (int i = 0; i < 2; i++)
                 if (c->crl_until[i]) /* 0: signatures and lists are not looked at */
-                        first(&out->expires, c->crl_until[i]);
+                        take_earlier(&out->expires, c->crl_until[i]);
         note_doc(out, &c->info, &out->evaluation[0]);
         note_doc(out, &c->identity, &out->evaluation[1]);
         return 0;
@@ -50,8 +51,8 @@ static int collateral(struct work *w, int64_t time, struct sv_err *err)
 
 /* --- 5, 6: the quoting enclave and the quote --- */
 
-static int signed_by(const struct sv_key *key, struct sv_bytes msg, struct sv_bytes sig,
-                     const char *what, const char *check, struct sv_err *err)
+static int check_p256_signature(const struct sv_key *key, struct sv_bytes msg, struct sv_bytes sig,
+                                const char *what, const char *check, struct sv_err *err)
 {
         if (sv_key_type(key) != SV_KEY_P256)
                 return sv_fail(err, SV_PROOF, check, "a key on P-256 was expected");
@@ -98,8 +99,8 @@ static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q
         sv_key_freep(&c->att_key);
         pck = sv_cert_key(c->pck.chain.leaf, err);
         if (!pck ||
-            signed_by(pck, q->qe_report, q->qe_signature, "the quoting enclave's report",
-                      "tdx.qe.signature", err) < 0 ||
+            check_p256_signature(pck, q->qe_report, q->qe_signature, "the quoting enclave's report",
+                                 "tdx.qe.signature", err) < 0 ||
             key_bound(q, err) < 0)
                 return -1;
         sv_buf_clear(&c->qe);
@@ -111,14 +112,14 @@ static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q
         return c->att_key ? 0 : -1;
 }
 
-static int signatures(struct work *w, struct sv_err *err)
+static int check_quote_signatures(struct work *w, struct sv_err *err)
 {
         const struct sv_quote *q = &w->out->quote;
 
         if (attestation_key(w->c, q, err) < 0)
                 return -1;
-        return signed_by(w->c->att_key, q->signed_part, q->signature, "the quote", "tdx.signature",
-                         err);
+        return check_p256_signature(w->c->att_key, q->signed_part, q->signature, "the quote",
+                                    "tdx.signature", err);
 }
 
 /* --- 4, 7 to 10: how current the platform is --- */
@@ -137,8 +138,8 @@ static void add_advisories(struct sv_json *to, const struct sv_json *from)
 }
 
 /* The three levels for one SVN of the module. */
-static int evaluate(struct work *w, const uint8_t svn[16], const struct sv_tcb_found *qe,
-                    enum sv_tcb_status *status, bool note, struct sv_err *err)
+static int evaluate_levels(struct work *w, const uint8_t svn[16], const struct sv_tcb_found *qe,
+                           enum sv_tcb_status *status, bool note, struct sv_err *err)
 {
         struct sv_tcb_found platform, module = {0};
         bool has_module;
@@ -156,16 +157,16 @@ static int evaluate(struct work *w, const uint8_t svn[16], const struct sv_tcb_f
         /* They lie in documents that will be gone. */
         w->out->platform.advisories = w->out->module.advisories = w->out->qe.advisories = NULL;
         w->out->tcb_date = platform.date;
-        first(&w->out->tcb_date, qe->date);
+        take_earlier(&w->out->tcb_date, qe->date);
         if (has_module)
-                first(&w->out->tcb_date, module.date);
+                take_earlier(&w->out->tcb_date, module.date);
         add_advisories(w->out->advisories, platform.advisories);
         add_advisories(w->out->advisories, qe->advisories);
         add_advisories(w->out->advisories, has_module ? module.advisories : NULL);
         return 0;
 }
 
-static int tcb(struct work *w, struct sv_err *err)
+static int evaluate_td_tcb(struct work *w, struct sv_err *err)
 {
         const struct sv_td_report *td = &w->out->quote.td;
         enum sv_tcb_status now;
@@ -173,10 +174,10 @@ static int tcb(struct work *w, struct sv_err *err)
 
         if (sv_tcb_info_matches(&w->c->info.doc, &w->out->pck, err) < 0 ||
             sv_tcb_qe(&w->c->identity.doc, &w->out->quote.qe, &qe, err) < 0 ||
-            evaluate(w, td->tee_tcb_svn, &qe, &w->out->status, true, err) < 0)
+            evaluate_levels(w, td->tee_tcb_svn, &qe, &w->out->status, true, err) < 0)
                 return -1;
         if (td->type != SV_TD_10) {
-                if (evaluate(w, td->tee_tcb_svn2, &qe, &now, false, err) < 0)
+                if (evaluate_levels(w, td->tee_tcb_svn2, &qe, &now, false, err) < 0)
                         return -1;
                 w->out->status = now == SV_TCB_REVOKED ? now : sv_tcb_relaunch(w->out->status, now);
         }
@@ -191,42 +192,27 @@ static int tcb(struct work *w, struct sv_err *err)
         return 0;
 }
 
-static int bound(const struct sv_td_report *td, struct sv_bytes want, struct sv_err *err)
+static int verify_quote(struct work *w, struct sv_bytes report_data, int64_t time,
+                        struct sv_err *err)
 {
-        uint8_t all[64] = {0};
-
-        if (!want.n)
-                return 0;
-        if (want.n > sizeof(all))
-                return sv_fail(err, SV_USAGE, "tdx.report_data",
-                               "report data has at most 64 bytes, %zu are given", want.n);
-        memcpy(all, want.p, want.n);
-        if (!sv_bytes_eq(sv_bytes(all, sizeof(all)),
-                         sv_bytes(td->reportdata, sizeof(td->reportdata))))
-                return sv_fail(
-                        err, SV_PROOF, "tdx.report_data",
-                        "REPORTDATA is not what was asked for: the quote is of another exchange");
-        return 0;
+        if (verify_td_collateral(w, time, err) < 0)
+                return -1;
+        if (!w->c->skip_signatures && check_quote_signatures(w, err) < 0)
+                return -1;
+        if (evaluate_td_tcb(w, err) < 0)
+                return -1;
+        return sv_report_data_check(w->out->quote.td.reportdata, report_data, "tdx.report_data",
+                                    "REPORTDATA", "quote", err);
 }
 
-static int run(struct work *w, struct sv_bytes quote, struct sv_bytes report_data, int64_t time,
-               struct sv_err *err)
-{
-        if (sv_quote_parse(quote, &w->out->quote, err) < 0 || collateral(w, time, err) < 0)
-                return -1;
-        if (!w->c->skip_signatures && signatures(w, err) < 0)
-                return -1;
-        return tcb(w, err) < 0 ? -1 : bound(&w->out->quote.td, report_data, err);
-}
-
-int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote,
+int sv_tdx_verify_with(struct sv_tdx_collateral *c, const struct sv_quote *quote,
                        struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err)
 {
-        struct sv_tdx_out o = {.advisories = sv_json_array()};
+        struct sv_tdx_out o = {.quote = *quote, .advisories = sv_json_array()};
         struct work w = {.c = c, .out = &o};
 
-        if (run(&w, quote, report_data, time, err) < 0) {
+        if (verify_quote(&w, report_data, time, err) < 0) {
                 sv_tdx_out_free(&o);
                 return -1;
         }
@@ -247,5 +233,9 @@ int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_
                 .skip_signatures = in->skip_signatures,
         };
 
-        return sv_tdx_verify_with(&c, in->quote, in->report_data, in->time, out, err);
+        struct sv_quote quote;
+
+        if (sv_quote_parse(in->quote, &quote, err) < 0)
+                return -1;
+        return sv_tdx_verify_with(&c, &quote, in->report_data, in->time, out, err);
 }

@@ -50,6 +50,6 @@ int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_
  * and when the one before was of another platform, that platform's certificate and the quoting
  * enclave's report. At any time: what is no longer valid then is verified anew, and refused by
  * name. */
-int sv_tdx_verify_with(struct sv_tdx_collateral *c, struct sv_bytes quote,
+int sv_tdx_verify_with(struct sv_tdx_collateral *c, const struct sv_quote *quote,
                        struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err);

@@ -179,7 +179,9 @@ static void warm(void *arg)
                                          .test_roots = &w->trusted,
                                          .time = TIME}};
 
-        need(sv_snp_verify_with(&w->signer, &in, &r, NULL) == 0, "the report does not hold");
+        need(sv_report_parse(in.report, &r, NULL) == 0 &&
+                     sv_snp_verify_with(&w->signer, &in, &r, NULL) == 0,
+             "the report does not hold");
 }
 
 static void prepare(struct work *w)

@@ -13,11 +13,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/unit/evidence.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/evidence.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/bench/timing.h"
 
 #define QUOTE      "quotes/gtg-cos113.bin"
@@ -38,7 +41,7 @@ struct work {
         struct sv_quote q;
         struct sv_json *evidence; /* and as a broker verifies it */
         struct sv_blob blobs[6];
-        struct sv_memory *memory;
+        struct sv_trust_cache *memory;
         struct op op[2]; /* the enclave's report by the PCK, the quote by the attestation key */
 };
 
@@ -78,10 +81,11 @@ static void both_ops(void *arg)
 static void known(void *arg)
 {
         struct work *w = arg;
+        struct sv_quote quote;
         struct sv_tdx_out out;
 
-        need(sv_tdx_verify_with(&w->c, sv_buf_bytes(&w->quote), sv_bytes(NULL, 0), TIME, &out,
-                                NULL) == 0,
+        need(sv_quote_parse(sv_buf_bytes(&w->quote), &quote, NULL) == 0 &&
+                     sv_tdx_verify_with(&w->c, &quote, sv_bytes(NULL, 0), TIME, &out, NULL) == 0,
              "the quote does not hold");
         sv_tdx_out_free(&out);
 }
@@ -188,13 +192,13 @@ static void everything(void *arg)
 
 /* --- as a broker does it: evidence to claims --- */
 
-static void appraised(struct work *w, struct sv_memory *m)
+static void appraised(struct work *w, struct sv_trust_cache *m)
 {
-        struct sv_verify_in in = {
-                .evidence = w->evidence, .collateral = {w->blobs, 6}, .time = TIME, .memory = m};
+        struct sv_verify_in in = {.collateral = {w->blobs, 6}, .time = TIME, .cache = m};
         SV_JSON *claims = NULL;
 
-        need(sv_tdx_tee_verify(&in, &claims, NULL) == 0, "the evidence does not hold");
+        need(verify_json(&sv_tee_verify_tdx, w->evidence, &in, &claims, NULL) == 0,
+             "the evidence does not hold");
 }
 
 static void evidence_anew(void *arg)
@@ -211,7 +215,7 @@ static void evidence_known(void *arg)
 
 static void as_evidence(struct work *w)
 {
-        w->memory = sv_memory_new();
+        w->memory = sv_trust_cache_new();
         need(sv_tdx_evidence_wrap(sv_buf_bytes(&w->quote), &w->evidence, NULL) == 0,
              "the evidence");
         for (int i = 0; i < 6; i++) {
@@ -354,7 +358,7 @@ int main(int argc, char **argv)
                 puts("go-tdx-guest is not compared with: SV_TDX_PEER does not name it "
                      "(peer_tdx.go)");
         sv_tdx_collateral_free(&w.c);
-        sv_memory_free(w.memory);
+        sv_trust_cache_free(w.memory);
         sv_json_free(w.evidence);
         return ok ? 0 : 1;
 }

@@ -11,8 +11,7 @@ static void test_rows_are_whole(void **state)
         (void)state;
         assert_non_null(sv_attesters[0]);
         for (size_t i = 0; sv_attesters[i]; i++) {
-                assert_non_null(sv_attesters[i]->name);
-                assert_non_null(sv_attesters[i]->kbs_name);
+                assert_non_null(sv_attesters[i]->id);
                 assert_non_null(sv_attesters[i]->present);
                 assert_non_null(sv_attesters[i]->evidence);
                 assert_int_equal(sv_attesters[i]->open != NULL, sv_attesters[i]->close != NULL);
@@ -25,12 +24,12 @@ static void test_tables_agree(void **state)
 
         (void)state;
         for (size_t i = 0; sv_attesters[i]; i++, n_attesters++) {
-                const struct sv_tee *t = sv_tee_find(sv_attesters[i]->name);
+                const struct sv_tee_verify *t = sv_tee_find_verify(sv_attesters[i]->id->name);
 
                 assert_non_null(t);
-                assert_string_equal(t->kbs_name, sv_attesters[i]->kbs_name);
+                assert_ptr_equal(t->id, sv_attesters[i]->id);
         }
-        while (sv_tees[n_tees])
+        while (sv_tees_verify[n_tees])
                 n_tees++;
         assert_int_equal(n_tees, n_attesters);
 }

@@ -1,81 +1,128 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every row of the table of TEEs must do, whichever it is. A new TEE is tested by being in the
- * table. */
+/* What every row of the tables of TEEs must do, whichever it is. A new TEE is tested by being in
+ * them: nothing here names one. */
+#include "tests/unit/evidence.h"
 #include "tests/unit/unit.h"
 
 #include "attest/appraise.h"
-#include "attest/choose.h"
 #include "base/core/limits.h"
+#include "base/core/text.h"
+#include "base/program/cli.h"
+#include "launcher/choose.h"
 #include "tee/trust-cache.h"
 
 static struct sv_err err;
 
-/* The names of the command contract; a row has one of them. */
-static const struct {
-        const char *name;
-        const char *kbs_name;
-} contract[] = {{"sev-snp", "snp"}, {"tdx", "tdx"}, {"vtpm", "tpm"}};
+/* Small letters, digits and dashes: it stands in files, options, check names and URLs. */
+static bool is_name(const char *s)
+{
+        return s && *s && strlen(s) < 32 &&
+               strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
+}
 
 static void test_rows_are_whole(void **state)
 {
         (void)state;
-        assert_non_null(sv_tees[0]);
-        for (size_t i = 0; sv_tees[i]; i++) {
-                const struct sv_tee *t = sv_tees[i];
-                bool known = false;
+        assert_non_null(sv_tees_verify[0]);
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                const struct sv_tee_verify *t = sv_tees_verify[i];
 
-                for (size_t k = 0; k < sizeof(contract) / sizeof(contract[0]); k++)
-                        known |= !strcmp(t->name, contract[k].name) &&
-                                 !strcmp(t->kbs_name, contract[k].kbs_name);
-                print_message("%s\n", t->name);
-                assert_true(known);
-                assert_true(t->help && strlen(t->help) > 10);
-                assert_non_null(t->probe);
-                assert_non_null(t->domain);
-                assert_non_null(t->measure);
-                assert_non_null(t->policy);
+                print_message("%s\n", t->id->name);
+                assert_true(is_name(t->id->name) && is_name(t->id->kbs_name));
+                assert_string_not_equal(t->id->name, "auto");
+                assert_true(t->id->help && strlen(t->id->help) > 10);
+                assert_non_null(t->open);
+                assert_non_null(t->close);
                 assert_non_null(t->needs);
                 assert_non_null(t->verify);
                 assert_non_null(t->strict);
                 /* A challenge's secret has to find its way back to the verifier. */
                 assert_int_equal(t->challenge != NULL, t->secret_kind != NULL);
         }
+        for (size_t i = 0; sv_tees_host[i]; i++) {
+                assert_non_null(sv_tees_host[i]->probe);
+                assert_non_null(sv_tees_host[i]->domain);
+                assert_int_equal(sv_tees_host[i]->trial != NULL,
+                                 sv_tees_host[i]->trial_says != NULL);
+        }
+        for (size_t i = 0; sv_tees_measure[i]; i++) {
+                assert_non_null(sv_tees_measure[i]->measure);
+                assert_non_null(sv_tees_measure[i]->policy);
+                assert_int_equal(sv_tees_measure[i]->inspect != NULL,
+                                 sv_tees_measure[i]->formats != NULL);
+        }
+}
+
+/* The same TEEs in the same order, each by one and the same identity. */
+static void test_tables_agree(void **state)
+{
+        size_t n = 0;
+
+        (void)state;
+        for (; sv_tees_verify[n]; n++) {
+                assert_non_null(sv_tees_host[n]);
+                assert_non_null(sv_tees_measure[n]);
+                assert_ptr_equal(sv_tees_host[n]->id, sv_tees_verify[n]->id);
+                assert_ptr_equal(sv_tees_measure[n]->id, sv_tees_verify[n]->id);
+        }
+        assert_null(sv_tees_host[n]);
+        assert_null(sv_tees_measure[n]);
 }
 
 static void test_names_are_unique(void **state)
 {
+        char names[SV_TEE_NAMES_SIZE];
+
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
-                assert_ptr_equal(sv_tee_find(sv_tees[i]->name), sv_tees[i]);
-                assert_ptr_equal(sv_tee_find_kbs(sv_tees[i]->kbs_name), sv_tees[i]);
-                assert_non_null(strstr(sv_tee_names(), sv_tees[i]->name));
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                const struct sv_tee *id = sv_tees_verify[i]->id;
+
+                assert_ptr_equal(sv_tee_find_verify(id->name), sv_tees_verify[i]);
+                assert_ptr_equal(sv_tee_find_verify_kbs(id->kbs_name), sv_tees_verify[i]);
+                assert_non_null(strstr(sv_tee_list_verify(names), id->name));
         }
-        assert_null(sv_tee_find("sample"));
-        assert_null(sv_tee_find(""));
+        assert_null(sv_tee_find_verify("sample"));
+        assert_null(sv_tee_find_verify(""));
+}
+
+/* An option of a TEE is described, and no other TEE has it: both would take it for theirs. */
+static void test_options(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees_measure[i]; i++)
+                for (const struct sv_opt *o = sv_tees_measure[i]->options; o && o->name; o++) {
+                        assert_true(is_name(o->name));
+                        assert_true(o->help && strlen(o->help) > 10);
+                        for (size_t k = 0; sv_tees_measure[k]; k++)
+                                for (const struct sv_opt *b = sv_tees_measure[k]->options;
+                                     b && b->name; b++)
+                                        assert_true(b == o || strcmp(b->name, o->name));
+                }
 }
 
 static void test_choose(void **state)
 {
-        const struct sv_tee *t = NULL;
+        const struct sv_tee_host *t = NULL;
 
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
+        for (size_t i = 0; sv_tees_host[i]; i++) {
                 struct sv_probe p = {0};
 
-                OK(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_ANY, &t, &err));
-                assert_ptr_equal(t, sv_tees[i]);
+                OK(sv_tee_choose(sv_tees_host[i]->id->name, NULL, SV_CHOOSE_ANY, &t, &err));
+                assert_ptr_equal(t, sv_tees_host[i]);
                 /* Named and to run here: the probe's word counts, and its advice is in the error.
                  */
-                OK(sv_tees[i]->probe(&p, &err));
+                OK(sv_tees_host[i]->probe(&p, &err));
                 if (p.ok) {
-                        OK(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_HERE, &t, &err));
-                        assert_ptr_equal(t, sv_tees[i]);
+                        OK(sv_tee_choose(sv_tees_host[i]->id->name, NULL, SV_CHOOSE_HERE, &t,
+                                         &err));
+                        assert_ptr_equal(t, sv_tees_host[i]);
                 } else {
-                        FAILS(sv_tee_choose(sv_tees[i]->name, NULL, SV_CHOOSE_HERE, &t, &err),
+                        FAILS(sv_tee_choose(sv_tees_host[i]->id->name, NULL, SV_CHOOSE_HERE, &t,
+                                            &err),
                               SV_SYSTEM, "tee.host");
                         assert_non_null(strstr(err.msg, p.advice));
                 }
-                assert_int_equal(sv_tees[i]->trial != NULL, sv_tees[i]->trial_says != NULL);
         }
         FAILS(sv_tee_choose("sgx", NULL, SV_CHOOSE_ANY, &t, &err), SV_USAGE, "tee.name");
         FAILS(sv_tee_choose("sgx", NULL, SV_CHOOSE_HERE, &t, &err), SV_USAGE, "tee.name");
@@ -84,10 +131,10 @@ static void test_choose(void **state)
 static void test_probe_answers(void **state)
 {
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
+        for (size_t i = 0; sv_tees_host[i]; i++) {
                 struct sv_probe p = {0};
 
-                OK(sv_tees[i]->probe(&p, &err));
+                OK(sv_tees_host[i]->probe(&p, &err));
                 /* Either it says what it found or the one thing to change. */
                 assert_true(strlen(p.ok ? p.found : p.advice) > 3);
         }
@@ -113,7 +160,7 @@ static void test_verify_refuses(void **state)
         uint8_t digest[48] = {1};
 
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
                 for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
                         SV_JSON *evidence = NULL;
                         SV_JSON *claims = NULL;
@@ -121,12 +168,11 @@ static void test_verify_refuses(void **state)
                                                   .time = 1700000000};
 
                         OK(sv_json_parse(sv_bytes_str(wrong[k]), "test", &evidence, &err));
-                        in.evidence = evidence;
                         memset(&err, 0, sizeof(err));
-                        if (sv_tees[i]->verify(&in, &claims, &err) == 0)
-                                fail_msg("%s accepts %s", sv_tees[i]->name, wrong[k]);
-                        print_message("%s %s: %s [%s]\n", sv_tees[i]->name, wrong[k], err.msg,
-                                      err.check);
+                        if (verify_json(sv_tees_verify[i], evidence, &in, &claims, &err) == 0)
+                                fail_msg("%s accepts %s", sv_tees_verify[i]->id->name, wrong[k]);
+                        print_message("%s %s: %s [%s]\n", sv_tees_verify[i]->id->name, wrong[k],
+                                      err.msg, err.check);
                         assert_int_equal(err.class, SV_FORMAT);
                         assert_true(strchr(err.check, '.') != NULL);
                         assert_null(claims);
@@ -145,8 +191,8 @@ static void test_memory_refuses_alike(void **state)
                                             "{\"ak_public\":\"AAAA\"}"};
 
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
-                SV_MEMORY *m = sv_memory_new();
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                SV_TRUST_CACHE *m = sv_trust_cache_new();
                 SV_BUF lesson = SV_BUF_NULL;
 
                 for (size_t k = 0; k < 2 * sizeof(wrong) / sizeof(wrong[0]); k++) {
@@ -156,14 +202,15 @@ static void test_memory_refuses_alike(void **state)
                         struct sv_err cold = SV_ERR_NULL;
 
                         OK(sv_json_parse(sv_bytes_str(wrong[k / 2]), "test", &evidence, &err));
-                        in.evidence = evidence;
-                        assert_int_equal(sv_tees[i]->verify(&in, &claims, &cold), -1);
-                        in.memory = m;
-                        FAILS(sv_tees[i]->verify(&in, &claims, &err), cold.class, cold.check);
+                        assert_int_equal(
+                                verify_json(sv_tees_verify[i], evidence, &in, &claims, &cold), -1);
+                        in.cache = m;
+                        FAILS(verify_json(sv_tees_verify[i], evidence, &in, &claims, &err),
+                              cold.class, cold.check);
                         assert_null(claims);
                 }
-                assert_false(sv_memory_lesson(m, &lesson));
-                assert_int_equal(sv_memory_hits(m), 0);
+                assert_false(sv_trust_cache_share(m, &lesson));
+                assert_int_equal(sv_trust_cache_hits(m), 0);
         }
 }
 
@@ -171,34 +218,36 @@ static void test_memory_refuses_alike(void **state)
 static void test_learn_refuses(void **state)
 {
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
-                SV_MEMORY *m = sv_memory_new();
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                SV_TRUST_CACHE *m = sv_trust_cache_new();
                 SV_BUF lesson = SV_BUF_NULL;
                 struct sv_blob list[] = {{"vek", sv_bytes("x", 1)},
                                          {"ca", sv_bytes("x", 1)},
                                          {"pck-chain", sv_bytes("x", 1)},
                                          {"tcb-info", sv_bytes("{}", 2)}};
 
-                for (size_t n = 0; sv_tees[i]->learn && n <= sizeof(list) / sizeof(list[0]); n++) {
-                        const struct sv_collateral what = {list, n};
+                for (size_t n = 0;
+                     sv_tees_verify[i]->accept_shared && n <= sizeof(list) / sizeof(list[0]); n++) {
+                        const struct sv_collateral what = {list, n, NULL};
 
                         memset(&err, 0, sizeof(err));
-                        assert_int_equal(sv_tees[i]->learn(m, &what, 1700000000, &err), -1);
+                        assert_int_equal(
+                                sv_tees_verify[i]->accept_shared(m, &what, 1700000000, &err), -1);
                         assert_true(strchr(err.check, '.') != NULL);
                 }
-                assert_false(sv_memory_lesson(m, &lesson));
+                assert_false(sv_trust_cache_share(m, &lesson));
         }
 }
 
 static void test_needs_survives(void **state)
 {
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
                 SV_JSON *evidence = sv_json_object();
                 SV_JSON *out = sv_json_array();
 
                 memset(&err, 0, sizeof(err));
-                if (sv_tees[i]->needs(evidence, out, &err) < 0)
+                if (needs_json(sv_tees_verify[i], evidence, out, &err) < 0)
                         assert_true(err.check[0] != '\0');
         }
 }
@@ -211,15 +260,15 @@ static void test_measure_missing_files(void **state)
                                    "\"initrd\":\"/nonexistent/initrd\"}";
 
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
+        for (size_t i = 0; sv_tees_measure[i]; i++) {
                 SV_GUEST guest = {0};
                 struct sv_measurement m = {0};
                 char doc[512];
 
-                snprintf(doc, sizeof(doc), text, sv_tees[i]->name);
+                snprintf(doc, sizeof(doc), text, sv_tees_measure[i]->id->name);
                 OK(sv_guest_parse(sv_bytes_str(doc), "g.json", "/nonexistent", &guest, &err));
                 memset(&err, 0, sizeof(err));
-                assert_int_equal(sv_tees[i]->measure(&guest, &m, &err), -1);
+                assert_int_equal(sv_tees_measure[i]->measure(&guest, &m, &err), -1);
                 assert_int_equal(err.class, SV_SYSTEM);
                 assert_non_null(strstr(err.msg, "/nonexistent/"));
                 assert_null(m.values);
@@ -233,7 +282,7 @@ static void test_measure_missing_files(void **state)
 static void test_strict_rules(void **state)
 {
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
                 SV_JSON *rules = NULL;
                 SV_JSON *trust = sv_json_object();
                 SV_JSON *claims = sv_json_object();
@@ -241,8 +290,9 @@ static void test_strict_rules(void **state)
                 SV_POLICY_DOC *p = NULL;
                 SV_VERDICT v = {0};
 
-                OK(sv_json_parse(sv_bytes_str(sv_tees[i]->strict), "test", &rules, &err));
-                OK(sv_policy_write("any", sv_tees[i]->name, "a/b/c", rules, trust, &doc, &err));
+                OK(sv_json_parse(sv_bytes_str(sv_tees_verify[i]->strict), "test", &rules, &err));
+                OK(sv_policy_write("any", sv_tees_verify[i]->id->name, "a/b/c", rules, trust, &doc,
+                                   &err));
                 OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
                 assert_int_equal(sv_policy_evaluate(p, claims, &v, &err), -1);
                 assert_int_equal(sv_verdict_status(&v), SV_TIER_CONTRAINDICATED);
@@ -253,24 +303,51 @@ static void test_strict_rules(void **state)
 static void test_trust_kinds(void **state)
 {
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
-                for (const struct sv_trust_kind *k = sv_tees[i]->trust; k && k->member; k++) {
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                for (const struct sv_trust_kind *k = sv_tees_verify[i]->trust; k && k->member;
+                     k++) {
                         SV_JSON *rules = NULL;
                         SV_JSON *trust = sv_json_object();
                         SV_BUF doc = SV_BUF_NULL;
                         SV_POLICY_DOC *p = NULL;
                         SV_BLOBS blobs = {0};
 
-                        OK(sv_json_parse(sv_bytes_str(sv_tees[i]->strict), "test", &rules, &err));
+                        OK(sv_json_parse(sv_bytes_str(sv_tees_verify[i]->strict), "test", &rules,
+                                         &err));
                         sv_json_add(sv_json_set(trust, k->member, sv_json_array()),
                                     sv_json_new_str("anchor"));
-                        OK(sv_policy_write("any", sv_tees[i]->name, "a/b/c", rules, trust, &doc,
-                                           &err));
+                        OK(sv_policy_write("any", sv_tees_verify[i]->id->name, "a/b/c", rules,
+                                           trust, &doc, &err));
                         OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
-                        sv_blobs_add_trust(&blobs, sv_tees[i], p);
+                        sv_blobs_add_trust(&blobs, sv_tees_verify[i], p);
                         assert_int_equal(blobs.n, 1);
                         assert_string_equal(blobs.list[0].kind, k->kind);
                 }
+        }
+}
+
+/* An anchor that this TEE would not look at is not taken in silence. */
+static void test_unknown_trust(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                struct sv_evidence evidence = {sv_tees_verify[i]}; /* not read */
+                struct sv_verify_in in = {0};
+                SV_JSON *rules = NULL, *claims = NULL;
+                SV_JSON *trust = sv_json_object();
+                SV_BUF doc = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL;
+                SV_VERDICT v = {0};
+
+                OK(sv_json_parse(sv_bytes_str(sv_tees_verify[i]->strict), "test", &rules, &err));
+                sv_json_set(trust, "other_roots", sv_json_array());
+                OK(sv_policy_write("any", sv_tees_verify[i]->id->name, "a/b/c", rules, trust, &doc,
+                                   &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                FAILS(sv_appraise(&evidence, &in, p, &claims, &v, &err), SV_FORMAT,
+                      "policy.trust.unknown");
+                FAILS(sv_tee_check_trust(sv_tees_verify[i], p, &err), SV_FORMAT,
+                      "policy.trust.unknown");
         }
 }
 
@@ -278,7 +355,7 @@ static void test_trust_kinds(void **state)
 static void test_other_tee(void **state)
 {
         (void)state;
-        for (size_t i = 0; sv_tees[i]; i++) {
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
                 SV_JSON *rules = NULL;
                 SV_JSON *trust = sv_json_object();
                 SV_JSON *claims = NULL;
@@ -286,11 +363,12 @@ static void test_other_tee(void **state)
                 SV_POLICY_DOC *p = NULL;
                 SV_VERDICT v = {0};
                 struct sv_verify_in in = {0};
+                struct sv_evidence evidence = {sv_tees_verify[i]}; /* not read */
 
-                OK(sv_json_parse(sv_bytes_str(sv_tees[i]->strict), "test", &rules, &err));
+                OK(sv_json_parse(sv_bytes_str(sv_tees_verify[i]->strict), "test", &rules, &err));
                 OK(sv_policy_write("any", "another", "a/b/c", rules, trust, &doc, &err));
                 OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
-                FAILS(sv_appraise(sv_tees[i], &in, p, &claims, &v, &err), SV_POLICY, "policy.tee");
+                FAILS(sv_appraise(&evidence, &in, p, &claims, &v, &err), SV_POLICY, "policy.tee");
         }
 }
 
@@ -298,7 +376,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows_are_whole),
+                cmocka_unit_test(test_tables_agree),
                 cmocka_unit_test(test_names_are_unique),
+                cmocka_unit_test(test_options),
                 cmocka_unit_test(test_choose),
                 cmocka_unit_test(test_probe_answers),
                 cmocka_unit_test(test_verify_refuses),
@@ -306,6 +386,7 @@ int main(void)
                 cmocka_unit_test(test_strict_rules),
                 cmocka_unit_test(test_measure_missing_files),
                 cmocka_unit_test(test_trust_kinds),
+                cmocka_unit_test(test_unknown_trust),
                 cmocka_unit_test(test_other_tee),
                 cmocka_unit_test(test_memory_refuses_alike),
                 cmocka_unit_test(test_learn_refuses),

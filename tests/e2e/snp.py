@@ -33,7 +33,7 @@ def case(f):
 class SnpEnv(EmulatedEnv):
     def init(self):
         return [os.path.join(MODULE, 'init.c'), f'-I{TOP}', f'-I{self.build}', *(os.path.join(self.build, f) for f in (
-            'sev/libsv-sev-guest.a', 'sev/libsv-sev.a', 'tee/libsv-tee.a', 'ovmf/libsv-ovmf.a', 'guest/libsv-guest.a',
+            'sev/libsv-sev-guest.a', 'sev/libsv-sev-verify.a', 'tee/libsv-tee.a', 'ovmf/libsv-ovmf.a', 'guest/libsv-guest.a',
             'base/libsv-base.a')), '-ljson-c', '-lcrypto']
 
     def inputs(self):

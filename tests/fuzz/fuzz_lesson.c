@@ -6,8 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        SV_LESSON l = {.list = NULL};
+        SV_SHARED_ENTRY l = {.list = NULL};
 
-        sv_lesson_read(sv_bytes(data, size), &l, NULL);
+        sv_shared_read(sv_bytes(data, size), &l, NULL);
         return 0;
 }

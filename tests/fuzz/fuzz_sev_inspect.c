@@ -2,7 +2,7 @@
 /* Any file: an object with a kind, nothing, or an error with neither. */
 #include <stdlib.h>
 
-#include "sev/tee.h"
+#include "sev/measure/measure.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,8 +3,11 @@
  */
 #include <stdlib.h>
 
+#include "tests/unit/evidence.h"
 #include "tdx/verify/evidence.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (sv_json_parse(sv_bytes(data, size), "fuzz", &j, NULL) < 0)
                 return 0;
-        sv_tdx_needs(j, out, NULL);
+        needs_json(&sv_tee_verify_tdx, j, out, NULL);
         for (size_t i = 0; i < sv_json_len(out); i++)
                 if (!sv_json_str(sv_json_get(sv_json_at(out, i), "url")))
                         abort();

@@ -3,7 +3,9 @@
  * certificate names. */
 #include <stdlib.h>
 
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,6 +4,8 @@
 #include "base/core/encoding.h"
 #include "base/crypto/x509.h"
 #include "tests/unit/swtpm.h"
+#include "tee/verify.h"
+#include "vtpm/guest/attester.h"
 #include "vtpm/tee.h"
 
 static void save(const char *dir, const char *target, const char *name, struct sv_bytes data)
@@ -47,9 +49,9 @@ int main(int argc, char **argv)
         config.device = t.device;
         OK(sv_vtpm_attester_open(&config, &state, &err));
         OK(sv_attester_vtpm.hello(state, &params, &err));
-        OK(sv_tee_vtpm.challenge(params, &challenge, &secret, &err));
+        OK(sv_tee_verify_vtpm.challenge(params, &challenge, &secret, &err));
         OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
-                                     &evidence, &err));
+                                     &evidence, &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(state);
         sv_json_print(evidence, &text);
         save(argv[1], "vtpm-evidence", "swtpm", sv_buf_bytes(&text));

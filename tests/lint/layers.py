@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may include whom, and who may see which foreign library (docs/DESIGN.md, "Layers")."""
+import os
 import re
 
-TEES = ['sev', 'tdx', 'vtpm']
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+# A TEE is a folder with a tee.h and the rooms of a TEE.
+TEES = sorted(d for d in os.listdir(TOP) if os.path.isfile(os.path.join(TOP, d, 'tee.h')) and os.path.isdir(os.path.join(TOP, d, 'guest')))
 # A room sees itself and these; "base" stands for all rooms in it. TEE folders see neither each other nor
 # policy/ nor attest/.
 LAYERS = {
@@ -16,6 +19,7 @@ LAYERS = {
     'policy': ['base'],
     'luks': ['base'],
     'tee': ['base', 'guest', 'ovmf'],
+    'tee/host': ['base', 'tee'],
     'attest': ['base', 'guest', 'tee', 'policy'],
     'attest/jose': ['base', 'policy'],
     'attest/kbs': ['base', 'attest/jose'],
@@ -29,11 +33,12 @@ LAYERS = {
                         'broker/serve', 'broker/store'],
     'agent': ['base', 'tee', 'luks', 'attest', 'attest/jose', 'attest/kbs'],
     'image': ['base', 'ovmf', 'luks'],
+    'launcher': ['base', 'guest', 'tee'],
     'launcher/host': ['base', 'tee'],
     'launcher/virt': ['base', 'guest', 'tee', 'launcher/host'],
     'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'launcher/host', 'launcher/virt'],
     'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/kbs', 'attest/fetch', 'image',
-                     'launcher/host', 'launcher/virt', 'launcher/keeper'],
+                     'launcher', 'launcher/host', 'launcher/virt', 'launcher/keeper'],
 }
 # The same rooms in each TEE: what verifies sees neither what measures nor the host nor the guest.
 for _tee in TEES:
@@ -41,9 +46,9 @@ for _tee in TEES:
     LAYERS[_tee + '/verify'] = ['base', 'ovmf', 'tee', _tee]
     LAYERS[_tee + '/measure'] = ['base', 'guest', 'ovmf', 'tee', _tee, _tee + '/verify']
     LAYERS[_tee + '/guest'] = ['base', 'tee', _tee, _tee + '/verify']
-    LAYERS[_tee + '/host'] = ['base', 'guest', 'ovmf', 'tee', _tee, _tee + '/verify', _tee + '/measure', _tee + '/guest']
-# The two tables are the places that name the TEEs.
-TABLES = {'attest/tees.c': TEES, 'agent/attesters.c': [f'{_tee}{room}' for _tee in TEES for room in ('', '/guest')]}
+    LAYERS[_tee + '/host'] = ['base', 'guest', 'ovmf', 'tee', 'tee/host', _tee, _tee + '/verify', _tee + '/measure', _tee + '/guest']
+# The tables are the places that name the TEEs.
+TABLES = {name: TEES for name in ('attest/tees-verify.c', 'launcher/tees-host.c', 'launcher/tees-measure.c', 'agent/attesters.c')}
 
 FOREIGN = [
     (r'openssl/.*', r'base/(crypto/(crypto|x509)[-a-z]*|net/tls[-a-z]*)\.[ch]'),

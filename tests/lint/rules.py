@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 
+from layers import TEES as TEE_FOLDERS, TOP
 from tree import line_of
 
 MAX_LINES = 600
@@ -12,9 +13,10 @@ BANNED = ['strcpy', 'strncpy', 'stpcpy', 'sprintf', 'vsprintf', 'strcat', 'strnc
           'atof', 'alloca', 'tmpnam', 'mktemp', 'tempnam', 'strtok', 'putenv', 'rand', 'srand', 'random', 'scanf']
 # Pinned: each use is a place that was reviewed. `lint.py --pin` writes the file anew; the diff is the review.
 PINNED = ['memcmp', 'sv_secret_reveal', 'getenv', 'skip_signatures', 'sscanf']
-TEES = {'sev-snp', 'tdx', 'vtpm', 'snp', 'tpm'}
-# The guest file names a TEE before any table is there: its reader knows the names that may be written.
-TEE_HOMES = r'(sev|tdx|vtpm)/.*|attest/tees\.c|agent/attesters\.c|guest/text\.c'
+# What the TEEs are called: the names in <tee>/tee.c.
+TEES = {name for tee in TEE_FOLDERS
+        for name in re.findall(r'^\s*\.(?:kbs_)?name = "([^"]+)"', open(os.path.join(TOP, tee, 'tee.c'), encoding='utf-8').read(), re.M)}
+TEE_HOMES = '(' + '|'.join(TEE_FOLDERS) + r")/.*|[^/]+/(tees-[a-z]+|attesters)\.c"
 PATHS = re.compile(r'(?<![\w$}./*-])(?:/(?:work|home|Users)/[A-Za-z0-9_.-]+|/root/\.[a-z]+|/tmp/[a-z]+/)')
 
 

@@ -13,6 +13,7 @@
 #include "launcher/virt/domain.h"
 #include "launcher/virt/virt.h"
 #include "sev/host/host.h"
+#include "sev/tee.h"
 #include "sev/measure/measure.h"
 #include "tests/teesim/amdpki.h"
 #include "tests/teesim/launcher.h"
@@ -44,7 +45,7 @@ static bool read_state(struct sv_json **state)
 
 static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
 {
-        const struct sv_tee tee = {.name = "sev-snp", .domain = sv_sev_domain};
+        const struct sv_tee_host tee = {.id = &sv_tee_sev_snp, .domain = sv_sev_domain};
         struct sv_plan plan = {.guest = g,
                                .tee = &tee,
                                .place.kvm = true,

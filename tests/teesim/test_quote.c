@@ -2,6 +2,7 @@
 /* Quotes of the test platform hold for our verifier under their own root and under no other, at the
  * level that its documents say; a revoked certificate, and every changed bit of what is signed, is
  * seen. */
+#include "tests/unit/tdx_raw.h"
 #include "base/core/file.h"
 #include "tdx/verify/verify.h"
 #include "tests/teesim/intelpki.h"
@@ -129,8 +130,7 @@ static void changed(struct platform *p, struct sv_tdx_collateral *c, const char 
                 int r;
 
                 b->p[i] ^= 1 << i % 8;
-                r = c ? sv_tdx_verify_with(c, p->in.quote, p->in.report_data, p->in.time, &out,
-                                           &err)
+                r = c ? verify_raw(c, p->in.quote, p->in.report_data, p->in.time, &out, &err)
                       : sv_tdx_verify(&p->in, &out, &err);
                 if (r == 0)
                         fail_msg("%s with byte %zu changed was believed", what, i);

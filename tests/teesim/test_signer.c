@@ -50,6 +50,7 @@ static void by_signer(const struct sv_snp_in *given)
 
         for (int i = 0; i < 2; i++) {
                 in = *given;
+                OK(sv_report_parse(in.report, &r, &err));
                 OK(sv_snp_verify_with(&s, &in, &r, &err));
                 assert_true(s.test_root);
                 in.chain.time = JUNE_2026 + 86400;
@@ -73,6 +74,7 @@ static void by_signer(const struct sv_snp_in *given)
                 changed[0x90] ^= 1;
                 in = *given;
                 in.report = sv_bytes(changed, sizeof(changed));
+                OK(sv_report_parse(in.report, &r, &err));
                 FAILS(sv_snp_verify_with(&s, &in, &r, &err), SV_PROOF, "snp.signature");
         }
         sv_snp_signer_free(&s);

@@ -7,7 +7,7 @@
 #include "base/core/encoding.h"
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
-#include "tee/tee.h"
+#include "tee/measure.h"
 #include "tdx/measure/hob.h"
 #include "tdx/measure/measure.h"
 #include "tdx/measure/mrtd.h"

@@ -42,7 +42,7 @@ static bool read_state(struct sv_json **state)
 
 static void domain_of(const struct sv_guest *g, struct sv_buf *xml)
 {
-        const struct sv_tee tee = {.name = "tdx", .domain = sv_tdx_domain};
+        const struct sv_tee_host tee = {.id = &sv_tee_tdx, .domain = sv_tdx_domain};
         const struct sv_plan plan = {.guest = g,
                                      .tee = &tee,
                                      .place.kvm = true,
@@ -153,8 +153,9 @@ static void test_launched(void **unused)
 static void start_machine(const struct sv_guest *g, struct sv_qtest *q)
 {
         static const char *const last[] = {"-accel", "tcg", "-cpu", "max", "-S", NULL};
-        const struct sv_tee tee = {
-                .name = "tdx", .domain = sv_tdx_domain, .acpi_machine = sv_tee_tdx.acpi_machine};
+        const struct sv_tee_host tee = {.id = &sv_tee_tdx,
+                                        .domain = sv_tdx_domain,
+                                        .acpi_machine = sv_tee_host_tdx.acpi_machine};
         struct sv_err err = SV_ERR_NULL;
         SV_ARGV machine = {0};
         SV_ARGV command = {0};

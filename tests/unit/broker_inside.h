@@ -17,6 +17,7 @@
 #include "policy/policy.h"
 #include "policy/rule.h"
 #include "policy/verdict.h"
+#include "tee/measure.h"
 
 #define PATH   "default/demo/root"
 #define SECRET "TOPSECRET-0123456789"

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tests/teesim/signer.h"
+#include "tests/unit/evidence.h"
 #include "tests/unit/unit.h"
 
 #include "base/core/file.h"
@@ -55,7 +56,7 @@ static void platform_fill(void)
         SV_JSON *needs = sv_json_array();
         struct sv_err err;
 
-        OK(sv_snp_needs(evidence, needs, &err));
+        OK(needs_json(&sv_tee_verify_sev_snp, evidence, needs, &err));
         assert_int_equal(sv_json_len(needs), 3);
         for (size_t i = 0; i < 3; i++) {
                 const struct sv_json *row = sv_json_at(needs, i);

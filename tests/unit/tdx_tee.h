@@ -2,6 +2,7 @@
 /* TDX evidence and collateral through the row of the table. */
 #pragma once
 
+#include "tests/unit/evidence.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "base/core/text.h"
@@ -10,30 +11,32 @@
 #include "tdx/verify/bundle.h"
 #include "tdx/verify/evidence.h"
 #include "tdx/options.h"
-#include "tdx/verify/require.h"
+#include "tdx/measure/require.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/unit/tdx_vectors.h"
 
 /* One for all of these tests, whatever order they come in. */
-static struct sv_memory *memory;
+static struct sv_trust_cache *memory;
 
 /* Anew, and with what the verifications before have left: the answers are the same. */
 static int verify(const struct sv_json *evidence, const struct collateral *c, const char *at,
                   struct sv_bytes report_data, struct sv_json **claims)
 {
-        struct sv_verify_in in = {
-                .evidence = evidence, .report_data = report_data, .collateral = {c->blobs, c->n}};
+        struct sv_verify_in in = {.report_data = report_data, .collateral = {c->blobs, c->n}};
         struct sv_err warm_err = SV_ERR_NULL;
         int r;
 
         OK(sv_parse_time(at, &in.time, "test.time", &err));
         memset(&err, 0, sizeof(err));
-        r = sv_tdx_tee_verify(&in, claims, &err);
-        in.memory = memory;
+        r = verify_json(&sv_tee_verify_tdx, evidence, &in, claims, &err);
+        in.cache = memory;
         for (int i = 0; i < 2; i++) {
                 SV_JSON *warm = NULL;
 
-                assert_int_equal(sv_tdx_tee_verify(&in, &warm, &warm_err), r);
+                assert_int_equal(verify_json(&sv_tee_verify_tdx, evidence, &in, &warm, &warm_err),
+                                 r);
                 assert_string_equal(warm_err.check, err.check);
                 assert_string_equal(warm_err.msg, err.msg);
                 assert_int_equal(warm_err.class, err.class);

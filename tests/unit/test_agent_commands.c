@@ -20,7 +20,7 @@ const struct sv_attester *__wrap_sv_attester_find(void)
 }
 
 static int play_evidence(void *state, struct sv_bytes data, const struct sv_json *challenge,
-                         struct sv_json **evidence, struct sv_err *err)
+                         struct sv_json **evidence, struct sv_note *note, struct sv_err *err)
 {
         *evidence = sv_json_object();
         sv_json_set_hex(*evidence, "data", data);
@@ -41,9 +41,10 @@ static int play_key(const struct sv_json *options, struct sv_secret **key, struc
         return *key ? 0 : -1;
 }
 
-static const struct sv_attester plain = {.name = "plain", .evidence = play_evidence};
+static const struct sv_tee plain_id = {.name = "plain"}, rich_id = {.name = "rich"};
+static const struct sv_attester plain = {.id = &plain_id, .evidence = play_evidence};
 static const struct sv_attester rich = {
-        .name = "rich", .evidence = play_evidence, .evidence_at = play_level, .derive = play_key};
+        .id = &rich_id, .evidence = play_evidence, .evidence_at = play_level, .derive = play_key};
 
 /* --- arguments --- */
 

@@ -106,7 +106,7 @@ static void malformed(void **state)
                 {"{" K ",\"a/b~\":2}", "guest.unknown", "/a~1b~0"},
                 {"{" K ",\"somethingelse\":2}", "guest.unknown", "expected one of"},
                 {"{" K ",\"uuid\":\"1234\"}", "guest.uuid", "/uuid"},
-                {"{" K ",\"tee\":\"sev\"}", "guest.tee", "\"sev-snp\""},
+                {"{" K ",\"tee\":\"SEV snp\"}", "guest.tee", "name of a TEE"},
                 {"{" K ",\"vcpus\":0}", "guest.vcpus", "found 0"},
                 {"{" K ",\"vcpus\":513}", "guest.vcpus", "513"},
                 {"{" K ",\"vcpus\":\"2\"}", "guest.vcpus", "\"2\""},

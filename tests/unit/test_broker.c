@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The broker as a process of its own, asked by a guest with a real swtpm and by an administrator.
- */
+/* The broker as a process of its own, asked by a guest with a real swtpm and an administrator. */
 #include <time.h>
 
 #include "base/core/encoding.h"
@@ -13,6 +12,7 @@
 #include "base/core/limits.h"
 #include "broker/broker.h"
 #include "policy/policy.h"
+#include "vtpm/guest/attester.h"
 #include "vtpm/tee.h"
 
 #define VMID   "demo:11111111-2222-3333-4444-555555555555"
@@ -146,7 +146,7 @@ static struct sv_json *make_evidence(struct sv_kbs_client *c)
         assert_non_null(sv_kbs_challenge(c));
         OK(sv_kbs_binding(c, binding, &err));
         OK(sv_attester_vtpm.evidence(state, sv_bytes(binding, 48), sv_kbs_challenge(c), &evidence,
-                                     &err));
+                                     &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(state);
         return evidence;
 }

@@ -4,6 +4,8 @@
  * simulator's; the broker is a process of its own, the mirror another. */
 #include <sys/wait.h>
 
+#include "tee/measure.h"
+#include "tests/unit/evidence.h"
 #include "base/core/encoding.h"
 #include "tests/unit/makers.h"
 #include "tests/unit/snp_platform.h"

@@ -13,7 +13,9 @@
 #include "broker/broker.h"
 #include "policy/policy.h"
 #include "tdx/guest/attester.h"
+#include "tdx/measure/measure.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/teesim/intelpki.h"
 
 #define PATH   "default/demo/root"
@@ -100,7 +102,8 @@ static struct sv_json *evidence_over(const uint8_t binding[48])
         struct sv_json *evidence = NULL;
         struct sv_err err;
 
-        OK(sv_tdx_guest_evidence(&g, sv_bytes(binding, 48), &evidence, &err));
+        OK(sv_tdx_guest_evidence(&g, sv_bytes(binding, 48), &evidence, &(struct sv_note){""},
+                                 &err));
         return evidence;
 }
 

@@ -387,7 +387,12 @@ static void lock_is_held(void **state)
 
 static unsigned verified_times;
 
-static int fake_needs(const struct sv_json *evidence, struct sv_json *out, struct sv_err *err)
+struct fake_evidence {
+        struct sv_evidence head;
+        bool good;
+};
+
+static int fake_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
 {
         SV_JSON *row = needs_of(DOC "}");
 
@@ -395,7 +400,8 @@ static int fake_needs(const struct sv_json *evidence, struct sv_json *out, struc
         return 0;
 }
 
-static int fake_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err)
+static int fake_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
+                       struct sv_json **claims, struct sv_err *err)
 {
         struct sv_bytes doc;
 
@@ -404,13 +410,15 @@ static int fake_verify(const struct sv_verify_in *in, struct sv_json **claims, s
                 return sv_fail(err, SV_PROOF, "test.missing", "there is no document");
         if (!sv_bytes_eq(doc, sv_bytes_str(MAKERS_BODY)))
                 return sv_fail(err, SV_PROOF, "test.doc", "the document is not the right one");
-        if (!sv_json_bool(sv_json_get(in->evidence, "good"), true))
+        if (!((const struct fake_evidence *)e)->good)
                 return sv_fail(err, SV_PROOF, "test.evidence", "the evidence is not good");
         *claims = sv_json_object();
         return 0;
 }
 
-static const struct sv_tee fake = {.name = "fake", .needs = fake_needs, .verify = fake_verify};
+static const struct sv_tee fake_id = {.name = "fake"};
+static const struct sv_tee_verify fake = {
+        .id = &fake_id, .needs = fake_needs, .verify = fake_verify};
 
 static void proof(void **state)
 {
@@ -448,8 +456,8 @@ static void proof(void **state)
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
                 struct world w = {.now_ms = NOW * 1000LL, .answers = t[i].answers, .n = t[i].n};
                 struct sv_fetch f = world_fetch(&w);
-                SV_JSON *evidence = needs_of(t[i].bad_evidence ? "{\"good\":false}" : "{}");
-                struct sv_verify_in in = {.evidence = evidence, .time = NOW};
+                struct fake_evidence e = {{&fake}, !t[i].bad_evidence};
+                struct sv_verify_in in = {.time = NOW};
                 SV_JSON *claims = NULL;
                 SV_VERDICT verdict = {0};
                 SV_FETCHED used = {0};
@@ -459,23 +467,24 @@ static void proof(void **state)
                 print_message("proof %zu\n", i);
                 set_up(NULL);
                 if (t[i].cached) {
-                        SV_ENTRY e = {.url = sv_asprintf(URL),
-                                      .kind = "doc",
-                                      .fetched = NOW - t[i].age,
-                                      .refresh = SV_NEVER,
-                                      .until = SV_NEVER,
-                                      .verified = t[i].verified};
+                        SV_ENTRY kept = {.url = sv_asprintf(URL),
+                                         .kind = "doc",
+                                         .fetched = NOW - t[i].age,
+                                         .refresh = SV_NEVER,
+                                         .until = SV_NEVER,
+                                         .verified = t[i].verified};
 
-                        sv_buf_puts(&e.body, t[i].cached);
-                        OK(sv_cache_put(dir, &e, &err));
+                        sv_buf_puts(&kept.body, t[i].cached);
+                        OK(sv_cache_put(dir, &kept, &err));
                 }
                 verified_times = 0;
                 if (t[i].check)
-                        FAILS(sv_fetch_appraise(&f, &fake, &in, NULL, &claims, &verdict, &used,
+                        FAILS(sv_fetch_appraise(&f, &e.head, &in, NULL, &claims, &verdict, &used,
                                                 &err),
                               SV_PROOF, t[i].check);
                 else
-                        OK(sv_fetch_appraise(&f, &fake, &in, NULL, &claims, &verdict, &used, &err));
+                        OK(sv_fetch_appraise(&f, &e.head, &in, NULL, &claims, &verdict, &used,
+                                             &err));
                 assert_int_equal(w.asked, t[i].asked);
                 assert_int_equal(verified_times, t[i].times);
                 OK(sv_cache_get(dir, URL, &after, &there, &err));
@@ -492,13 +501,13 @@ static void given(void **state)
         struct world w = {.now_ms = NOW * 1000LL, .answers = down, .n = 1};
         struct sv_fetch f = world_fetch(&w);
         const struct sv_blob doc = {"doc", sv_bytes_str(MAKERS_BODY)};
-        SV_JSON *evidence = sv_json_object();
-        struct sv_verify_in in = {.evidence = evidence, .collateral = {&doc, 1}};
+        struct fake_evidence e = {{&fake}, true};
+        struct sv_verify_in in = {.collateral = {&doc, 1}};
         SV_JSON *claims = NULL;
         SV_VERDICT verdict = {0};
         struct sv_err err;
 
-        OK(sv_fetch_appraise(&f, &fake, &in, NULL, &claims, &verdict, NULL, &err));
+        OK(sv_fetch_appraise(&f, &e.head, &in, NULL, &claims, &verdict, NULL, &err));
         assert_int_equal(w.asked, 0);
 }
 

@@ -27,8 +27,9 @@ static int snp_domain(const struct sv_guest *g, struct sv_domain_part *out, stru
         return 0;
 }
 
-static const struct sv_tee tpm = {.name = "vtpm", .domain = fake_domain},
-                           snp = {.name = "sev-snp", .domain = snp_domain};
+static const struct sv_tee tpm_id = {.name = "vtpm"}, snp_id = {.name = "sev-snp"};
+static const struct sv_tee_host tpm = {.id = &tpm_id, .domain = fake_domain},
+                                snp = {.id = &snp_id, .domain = snp_domain};
 
 static const char guest_text[] =
         "{\"name\":\"demo\",\"kernel\":\"/k\",\"initrd\":\"/i\",\"cmdline\":\"console=ttyS0 "

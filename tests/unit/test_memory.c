@@ -22,10 +22,10 @@ static struct sv_blob blob(const char *kind, const char *data)
         return b;
 }
 
-static struct sv_known *make(const char *tee, const struct sv_blob *list, size_t n)
+static struct sv_cached *make(const char *tee, const struct sv_blob *list, size_t n)
 {
         const struct sv_collateral what = {list, n};
-        struct sv_known *k = sv_known_new(tee, &what, sizeof(int), drop, &err);
+        struct sv_cached *k = sv_cached_new(tee, &what, sizeof(int), drop, &err);
 
         assert_non_null(k);
         *(int *)k->state = 1;
@@ -33,26 +33,26 @@ static struct sv_known *make(const char *tee, const struct sv_blob *list, size_t
         return k;
 }
 
-static void keep(struct sv_memory *m, const char *tee, const struct sv_blob *list, size_t n,
+static void keep(struct sv_trust_cache *m, const char *tee, const struct sv_blob *list, size_t n,
                  unsigned platform)
 {
         uint8_t id[32] = {(uint8_t)platform, (uint8_t)(platform >> 8)};
 
-        sv_memory_keep(m, make(tee, list, n), id);
+        sv_trust_cache_keep(m, make(tee, list, n), id);
 }
 
-static bool has(struct sv_memory *m, const char *tee, const struct sv_blob *list, size_t n)
+static bool has(struct sv_trust_cache *m, const char *tee, const struct sv_blob *list, size_t n)
 {
         const struct sv_collateral what = {list, n};
 
-        return sv_memory_find(m, tee, &what) != NULL;
+        return sv_trust_cache_find(m, tee, &what) != NULL;
 }
 
 static void by_all_its_bytes(void **state)
 {
         const struct sv_blob a[] = {blob("chain", "one"), blob("list", "two"),
                                     blob("root", "three")};
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
         char text[] = "one";
         struct sv_blob b[3];
 
@@ -78,15 +78,15 @@ static void by_all_its_bytes(void **state)
                 b[(i + 1) % 3] = a[i];
                 assert_false(has(m, "x", b, 3));
         }
-        assert_int_equal(sv_memory_hits(m), 1);
-        assert_int_equal(sv_memory_hits(NULL), 0);
+        assert_int_equal(sv_trust_cache_hits(m), 1);
+        assert_int_equal(sv_trust_cache_hits(NULL), 0);
         assert_false(has(NULL, "x", a, 3));
 }
 
 static void one_place_for_a_platform(void **state)
 {
         const struct sv_blob a = blob("chain", "a"), b = blob("chain", "b"), c = blob("chain", "c");
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
 
         (void)state;
         keep(m, "x", &a, 1, 1);
@@ -102,7 +102,7 @@ static void one_place_for_a_platform(void **state)
 static void bounded(void **state)
 {
         const struct sv_blob mine = blob("chain", "mine");
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
 
         (void)state;
         keep(m, "x", &mine, 1, 0xffff);
@@ -116,67 +116,67 @@ static void bounded(void **state)
                 assert_true(has(m, "x", &mine, 1));
                 assert_true(has(m, "x", &other, 1));
         }
-        assert_int_equal(alive, SV_MEMORY_ENTRIES_MAX);
-        sv_memory_freep(&m);
+        assert_int_equal(alive, SV_TRUST_CACHE_ENTRIES_MAX);
+        sv_trust_cache_freep(&m);
         assert_int_equal(alive, 0);
 }
 
 static void bounded_in_size(void **state)
 {
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
         SV_BUF large = SV_BUF_NULL;
         struct sv_blob b = blob("chain", "");
 
         (void)state;
-        assert_non_null(sv_buf_grow(&large, SV_MEMORY_ENTRY_MAX + 1));
+        assert_non_null(sv_buf_grow(&large, SV_TRUST_CACHE_ENTRY_MAX + 1));
         b.data = sv_buf_bytes(&large);
         keep(m, "x", &b, 1, 0);
         assert_false(has(m, "x", &b, 1)); /* too large: used, not kept */
         assert_int_equal(alive, 0);
-        b.data.n = SV_MEMORY_ENTRY_MAX / 2;
+        b.data.n = SV_TRUST_CACHE_ENTRY_MAX / 2;
         for (unsigned i = 0; i < 100; i++)
                 keep(m, "x", &b, 1, i);
         /* each has a few bytes of its own */
-        assert_int_equal(alive, SV_MEMORY_SIZE_MAX / (SV_MEMORY_ENTRY_MAX / 2) - 1);
+        assert_int_equal(alive, SV_TRUST_CACHE_SIZE_MAX / (SV_TRUST_CACHE_ENTRY_MAX / 2) - 1);
         keep(NULL, "x", &b, 1, 0);
-        sv_memory_freep(&m);
+        sv_trust_cache_freep(&m);
         assert_int_equal(alive, 0);
 }
 
 static void lessons(void **state)
 {
         const struct sv_blob a[] = {blob("chain", "one"), blob("list", "")};
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
         SV_BUF raw = SV_BUF_NULL;
-        SV_LESSON l = {.list = NULL};
+        SV_SHARED_ENTRY l = {.list = NULL};
 
         (void)state;
-        assert_false(sv_memory_lesson(m, &raw));
+        assert_false(sv_trust_cache_share(m, &raw));
         keep(m, "x", a, 2, 1);
-        assert_true(sv_memory_lesson(m, &raw));
-        OK(sv_lesson_read(sv_buf_bytes(&raw), &l, &err));
+        assert_true(sv_trust_cache_share(m, &raw));
+        OK(sv_shared_read(sv_buf_bytes(&raw), &l, &err));
         assert_string_equal(l.tee, "x");
         assert_true(has(m, l.tee, l.what.list, l.what.n));
         for (size_t n = 0; n < raw.n; n++) {
-                SV_LESSON cut = {.list = NULL};
+                SV_SHARED_ENTRY cut = {.list = NULL};
 
-                FAILS(sv_lesson_read(sv_bytes(raw.p, n), &cut, &err), SV_FORMAT, "lesson.size");
+                FAILS(sv_shared_read(sv_bytes(raw.p, n), &cut, &err), SV_FORMAT, "lesson.size");
                 assert_null(cut.list);
         }
-        sv_lesson_free(&l);
+        sv_shared_free(&l);
         sv_buf_u8(&raw, 0);
-        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.size");
+        FAILS(sv_shared_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.size");
         raw.n--;
         raw.p[33] = 1; /* 258 parts */
-        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.kinds");
+        FAILS(sv_shared_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.kinds");
         raw.p[33] = 0;
         raw.p[31] = 'x';
-        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.name");
+        FAILS(sv_shared_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.name");
         raw.p[31] = 0;
         raw.p[36 + 31] = 'x';
-        FAILS(sv_lesson_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.name");
+        FAILS(sv_shared_read(sv_buf_bytes(&raw), &l, &err), SV_FORMAT, "lesson.name");
         sv_buf_clear(&raw);
-        assert_false(sv_memory_lesson(m, &raw)); /* told */
+        assert_false(sv_trust_cache_share(m, &raw)); /* told */
 }
 
 int main(void)

@@ -66,9 +66,6 @@ static const struct {
          "c\",\"trust\":[],\"rules\":[" RULE "]}",
          "policy.member"},
         {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
-         "c\",\"trust\":{\"x\":[]},\"rules\":[" RULE "]}",
-         "policy.trust.unknown"},
-        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
          "c\",\"trust\":{\"ek_roots\":\"x\"},\"rules\":[" RULE "]}",
          "policy.trust"},
         {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"

@@ -129,7 +129,8 @@ static void real_libvirt(void **state)
                                           "strict=on",      "3,sockets=3",    "\"id\":\"vsock0\""};
         static const char *const has_not[] = {"/nowhere/a b", "/nowhere/c", "tap",        ".sock",
                                               "accel",        "vhost",      "virtio-net", "netdev"};
-        struct sv_tee tee = {.name = "t", .domain = no_domain, .acpi_machine = ",pic=off"};
+        static const struct sv_tee id = {.name = "t"};
+        struct sv_tee_host tee = {.id = &id, .domain = no_domain, .acpi_machine = ",pic=off"};
         SV_BUF all = SV_BUF_NULL;
         SV_ARGV w = {0};
         SV_GUEST g = {0};

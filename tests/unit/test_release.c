@@ -59,23 +59,24 @@ static int hello(void *state, struct sv_json **params, struct sv_err *e)
 }
 
 static int evidence(void *state, struct sv_bytes data, const struct sv_json *challenge,
-                    struct sv_json **out, struct sv_err *e)
+                    struct sv_json **out, struct sv_note *note, struct sv_err *e)
 {
         *out = sv_json_object();
         if (w.other_way)
-                snprintf(e->msg, sizeof(e->msg), "the quote came from the kernel");
+                snprintf(note->text, sizeof(note->text), "the quote came from the kernel");
         if (w.dirty)
                 sv_fail(e, SV_SYSTEM, "tsm.make", "a way that was tried first");
         return 0;
 }
 
-static int seal(void *state, struct sv_err *e)
+static int seal(void *state, struct sv_note *note, struct sv_err *e)
 {
         w.seals++;
         if (w.seal_fails)
                 return sv_fail(e, SV_SYSTEM, "vtpm.seal", "the register did not take it");
         if (w.cannot_seal)
-                snprintf(e->msg, sizeof(e->msg), "RTMR3 was not extended: this kernel has no way");
+                snprintf(note->text, sizeof(note->text),
+                         "RTMR3 was not extended: this kernel has no way");
         return 0;
 }
 
@@ -84,8 +85,8 @@ static void close_tee(void *state)
         w.closes++;
 }
 
-static const struct sv_attester tee = {.name = "played",
-                                       .kbs_name = "played",
+static const struct sv_tee tee_id = {.name = "played", .kbs_name = "played"};
+static const struct sv_attester tee = {.id = &tee_id,
                                        .open = open_tee,
                                        .hello = hello,
                                        .evidence = evidence,
@@ -196,11 +197,11 @@ static void on_untold(const struct sv_err *e)
         w.unreported++;
 }
 
-static void on_note(const struct sv_err *note)
+static void on_note(const struct sv_note *note)
 {
         w.notes++;
         assert_non_null(
-                strstr(note->msg, w.other_way ? "from the kernel" : "RTMR3 was not extended"));
+                strstr(note->text, w.other_way ? "from the kernel" : "RTMR3 was not extended"));
 }
 
 static int use(const struct sv_agent_config *config, struct sv_secret *secret, struct sv_err *e)

@@ -5,7 +5,7 @@
 #include "sev/verify/certtable.h"
 #include "sev/verify/evidence.h"
 #include "sev/measure/idblock.h"
-#include "sev/tee.h"
+#include "sev/measure/measure.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and
  * what they refuse. */
+#include "tests/unit/evidence.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "policy/evaluate.h"
 #include "policy/policy.h"
 #include "sev/verify/evidence.h"
-#include "sev/verify/known.h"
+#include "sev/verify/cached.h"
 #include "sev/options.h"
-#include "sev/verify/require.h"
+#include "sev/measure/require.h"
+#include "sev/measure/measure.h"
 #include "sev/tee.h"
+#include "sev/verify/tee.h"
 #include "tests/unit/unit.h"
 
 #define DIR       "snp/"
@@ -26,19 +29,21 @@ static void load(const char *rel, struct sv_buf *out)
 }
 
 /* One for all of these tests, whatever order they come in. */
-static struct sv_memory *memory;
+static struct sv_trust_cache *memory;
 
 /* Anew, and with what the verifications before have left: the answers are the same. */
-static int verify_both(struct sv_verify_in *in, struct sv_json **claims)
+static int verify_both(const struct sv_json *evidence, struct sv_verify_in *in,
+                       struct sv_json **claims)
 {
         struct sv_err warm_err = SV_ERR_NULL;
-        int r = sv_snp_tee_verify(in, claims, &err);
+        int r = verify_json(&sv_tee_verify_sev_snp, evidence, in, claims, &err);
 
-        in->memory = memory;
+        in->cache = memory;
         for (int i = 0; i < 2; i++) {
                 SV_JSON *warm = NULL;
 
-                assert_int_equal(sv_snp_tee_verify(in, &warm, &warm_err), r);
+                assert_int_equal(
+                        verify_json(&sv_tee_verify_sev_snp, evidence, in, &warm, &warm_err), r);
                 assert_string_equal(warm_err.check, err.check);
                 assert_string_equal(warm_err.msg, err.msg);
                 assert_int_equal(warm_err.class, err.class);
@@ -54,8 +59,7 @@ static int verify_with(const struct sv_json *evidence, const char *vek, const ch
         const char *names[] = {vek, ca, root, crl};
         struct sv_blob blobs[4] = {0};
         struct sv_buf raw[4] = {0};
-        struct sv_verify_in in = {
-                .evidence = evidence, .time = JUNE_2026, .collateral = {blobs, 0}};
+        struct sv_verify_in in = {.time = JUNE_2026, .collateral = {blobs, 0}};
         int r;
 
         for (size_t i = 0; i < 4; i++) {
@@ -66,7 +70,7 @@ static int verify_with(const struct sv_json *evidence, const char *vek, const ch
                 blobs[in.collateral.n++].data = sv_buf_bytes(&raw[i]);
         }
         memset(&err, 0, sizeof(err));
-        r = verify_both(&in, claims);
+        r = verify_both(evidence, &in, claims);
         for (size_t i = 0; i < 4; i++)
                 sv_buf_free(&raw[i]);
         return r;
@@ -114,7 +118,7 @@ static int real_one(void *arg, const char *name, struct sv_json *row, struct sv_
              provisional = sv_json_bool(sv_json_get(row, "provisional(committed!=current)"), false);
         int r;
 
-        OK(sv_snp_needs(evidence, needs, &err));
+        OK(needs_json(&sv_tee_verify_sev_snp, evidence, needs, &err));
         assert_string_equal(url_of(needs, "vek"), sv_json_str(sv_json_get(row, "kds_vek_url")));
         assert_string_equal(url_of(needs, "ca"), sv_json_str(sv_json_get(row, "kds_chain_url")));
         assert_string_equal(url_of(needs, "crl"), sv_json_str(sv_json_get(row, "kds_crl_url")));
@@ -204,7 +208,7 @@ static void own_certificates(void **state)
         needs = sv_json_array();
         OK(sv_snp_evidence_write(sv_buf_bytes(&raw), &table, &evidence, &err));
         OK(verify_with(evidence, NULL, NULL, NULL, NULL, &claims));
-        OK(sv_snp_needs(evidence, needs, &err));
+        OK(needs_json(&sv_tee_verify_sev_snp, evidence, needs, &err));
         assert_string_equal(url_of(needs, "vek"), ""); /* it is there */
         assert_string_equal(url_of(needs, "ca"), "");
         assert_string_not_equal(url_of(needs, "crl"), "");
@@ -225,16 +229,15 @@ static void learned(void **state)
 {
 
         SV_JSON *evidence = evidence_of("synth/reports/ok-milan-v3.bin");
-        SV_MEMORY *m = sv_memory_new(), *other = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new(), *other = sv_trust_cache_new();
         SV_BUF vek = SV_BUF_NULL, ca = SV_BUF_NULL, root = SV_BUF_NULL, raw = SV_BUF_NULL,
                more = SV_BUF_NULL;
         struct sv_blob list[] = {{"vek", SV_BYTES_NULL},
                                  {"ca", SV_BYTES_NULL},
                                  {"ark-root", SV_BYTES_NULL},
                                  {"ca", SV_BYTES_NULL}};
-        struct sv_verify_in in = {
-                .evidence = evidence, .collateral = {list, 4}, .time = JUNE_2026, .memory = m};
-        SV_LESSON l = {.list = NULL};
+        struct sv_verify_in in = {.collateral = {list, 4}, .time = JUNE_2026, .cache = m};
+        SV_SHARED_ENTRY l = {.list = NULL};
 
         load("synth/certs/vcek.der", &vek);
         load("synth/certs/ca-milan-vcek.pem", &ca);
@@ -248,30 +251,30 @@ static void learned(void **state)
                 SV_JSON *claims = NULL;
 
                 if (i == 2) { /* until now with another product's chain beside it */
-                        assert_false(sv_memory_lesson(m, &raw));
+                        assert_false(sv_trust_cache_share(m, &raw));
                         in.collateral.n = 3;
                 }
-                OK(sv_snp_tee_verify(&in, &claims, &err));
+                OK(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err));
         }
-        assert_int_equal(sv_memory_hits(m), 1);
-        assert_true(sv_memory_lesson(m, &raw));
-        OK(sv_lesson_read(sv_buf_bytes(&raw), &l, &err));
-        FAILS(sv_snp_learn(other, &l.what, 0, &err), SV_PROOF, "snp.chain.expired");
+        assert_int_equal(sv_trust_cache_hits(m), 1);
+        assert_true(sv_trust_cache_share(m, &raw));
+        OK(sv_shared_read(sv_buf_bytes(&raw), &l, &err));
+        FAILS(sv_snp_cache_accept(other, &l.what, 0, &err), SV_PROOF, "snp.chain.expired");
         for (size_t i = 0; i < l.what.n; i++) {
                 uint8_t *p = (uint8_t *)(uintptr_t)l.list[i].data.p + l.list[i].data.n / 2;
 
                 *p ^= 1;
-                assert_int_equal(sv_snp_learn(other, &l.what, JUNE_2026, &err), -1);
+                assert_int_equal(sv_snp_cache_accept(other, &l.what, JUNE_2026, &err), -1);
                 *p ^= 1;
         }
-        OK(sv_snp_learn(other, &l.what, JUNE_2026, &err));
-        in.memory = other;
+        OK(sv_snp_cache_accept(other, &l.what, JUNE_2026, &err));
+        in.cache = other;
         for (int i = 0; i < 2; i++) {
                 SV_JSON *claims = NULL;
 
-                OK(sv_snp_tee_verify(&in, &claims, &err));
+                OK(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err));
         }
-        assert_int_equal(sv_memory_hits(other), 2);
+        assert_int_equal(sv_trust_cache_hits(other), 2);
 }
 
 static int require(const char *json, struct sv_json *rules)
@@ -378,16 +381,16 @@ static void guest_rules(void **state)
 
 static int make_memory(void **state)
 {
-        memory = sv_memory_new();
+        memory = sv_trust_cache_new();
         return 0;
 }
 
 static int free_memory(void **state)
 {
-        uint64_t hits = sv_memory_hits(memory);
+        uint64_t hits = sv_trust_cache_hits(memory);
 
         print_message("%llu verifications found what they needed\n", (unsigned long long)hits);
-        sv_memory_freep(&memory);
+        sv_trust_cache_freep(&memory);
         return 0;
 }
 

@@ -3,7 +3,7 @@
  * of them. */
 #include "policy/evaluate.h"
 #include "policy/policy.h"
-#include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;

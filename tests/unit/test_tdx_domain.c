@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/crypto/crypto.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/core/text.h"
@@ -13,10 +14,11 @@
 #include "launcher/host/host.h"
 #include "tdx/host/host.h"
 #include "tests/unit/schemas.h"
+#include "tdx/tee.h"
 #include "tests/unit/tdvf.h"
 
 static char root[] = "/tmp/tdx-domain.XXXXXX";
-static const struct sv_tee tdx = {.name = "tdx", .domain = sv_tdx_domain, .shim = true};
+static const struct sv_tee_host tdx = {.id = &sv_tee_tdx, .domain = sv_tdx_domain};
 
 static void put(const char *rel, struct sv_bytes data)
 {

@@ -2,6 +2,7 @@
 /* The guest's half of TDX against a kernel, a device and a quote service of our own: quotes over
  * our bytes, the event log beside them, RTMR3 extended afterwards. Quotes are signed by the
  * simulator's platform. */
+#include "base/crypto/crypto.h"
 #include "base/core/file.h"
 #include "base/core/rd.h"
 #include "tdx/guest/attester.h"
@@ -111,7 +112,7 @@ static pid_t service_start(const char *path)
 
 /* --- tests --- */
 
-static char note[1024]; /* of the last check */
+static struct sv_note note; /* of the last check */
 
 static void check(const struct sv_tdx_guest *g, struct sv_bytes bound, const char *log)
 {
@@ -121,9 +122,8 @@ static void check(const struct sv_tdx_guest *g, struct sv_bytes bound, const cha
         struct sv_err err = SV_ERR_NULL;
         uint8_t expected[64] = {0};
 
-        OK(sv_tdx_guest_evidence(g, bound, &evidence, &err));
-        assert_int_equal(err.class, SV_OK);
-        snprintf(note, sizeof(note), "%s", err.msg);
+        note.text[0] = 0;
+        OK(sv_tdx_guest_evidence(g, bound, &evidence, &note, &err));
         assert_int_equal(sv_json_len(evidence), 2);
         assert_int_equal(sv_json_type(sv_json_get(evidence, "cc_eventlog")),
                          log ? SV_JSON_STRING : SV_JSON_NULL);
@@ -164,23 +164,24 @@ static void from_kernel(void **state)
         put(SV_TDX_CCEL, "the firmware's log");
         g.sysroot = with;
         check(&g, sv_bytes(data, 32), "the firmware's log");
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 31), &none, &err), SV_USAGE,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 31), &none, &note, &err), SV_USAGE,
               "tdx.guest.report-data");
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 65), &none, &err), SV_USAGE,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 65), &none, &note, &err), SV_USAGE,
               "tdx.guest.report-data");
         sign((const uint8_t *)"somebody else's data, as long as ours: 64 bytes and the rest of it",
              64, 0, &stale);
         k.report = NULL;
         k.fixed = sv_buf_bytes(&stale);
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
               "tdx.guest.stale");
         k.fixed.n = 700;
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_FORMAT,
               "tdx.quote.signature");
         k.fixed = SV_BYTES_NULL; /* the host gave none */
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tsm.read");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
+              "tsm.read");
         k.provider = "sev_guest";
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
               "tsm.provider");
 }
 
@@ -202,36 +203,37 @@ static void from_service(void **state)
         check(&g, sv_bytes(data, 48), NULL);
         assert_int_equal(d.calls, 1);
         assert_int_equal(k.writes, 0); /* the kernel was not asked */
-        assert_string_equal(note, "");
+        assert_string_equal(note.text, "");
         d.other_data = true; /* then the kernel is, and people hear of it */
         check(&g, sv_bytes(data, 48), NULL);
         assert_int_equal(k.writes, 1);
-        assert_non_null(strstr(note, path));
-        assert_non_null(strstr(note, "[tdx.guest.stale]"));
+        assert_non_null(strstr(note.text, path));
+        assert_non_null(strstr(note.text, "[tdx.guest.stale]"));
         k.report = NULL; /* neither: both are named */
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM, "tsm.read");
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
+              "tsm.read");
         assert_non_null(strstr(err.msg, "before that, "));
         assert_non_null(strstr(err.msg, "[tdx.guest.stale]"));
         k.report = sign;
         g.tsm = &other_tsm;
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
               "tdx.guest.stale");
         d = (struct device){.broken = true};
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_FORMAT,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_FORMAT,
               "tdx.report.hash");
         d = (struct device){.error = -ENOENT};
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
               "tdx.device.open");
         d = (struct device){.error = -EIO};
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
               "tdx.device.request");
         qgs_stop(pid);
         d.error = 0;
-        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &err), SV_SYSTEM,
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
               "tdx.qgs.connect");
         g.tsm = &tsm;
         check(&g, sv_bytes(data, 48), NULL); /* nobody at the socket: the kernel */
-        assert_non_null(strstr(note, "[tdx.qgs.connect]"));
+        assert_non_null(strstr(note.text, "[tdx.qgs.connect]"));
 }
 
 /* Intel's file names the port; nobody is there, and the kernel is asked. Without a port the device
@@ -275,20 +277,21 @@ static void seal(void **state)
         SV_BUF written = SV_BUF_NULL;
 
         /* A kernel before 6.16: not done, and said. */
-        OK(sv_tdx_guest_seal(&g, &err));
-        assert_int_equal(err.class, SV_OK);
-        assert_non_null(strstr(err.msg, "RTMR3 was not extended"));
+        note.text[0] = 0;
+        OK(sv_tdx_guest_seal(&g, &note, &err));
+        assert_non_null(strstr(note.text, "RTMR3 was not extended"));
         put(SV_TDX_RTMR3, "");
         g.sysroot = root;
-        OK(sv_tdx_guest_seal(&g, &err));
-        assert_string_equal(err.msg, "");
+        note.text[0] = 0;
+        OK(sv_tdx_guest_seal(&g, &note, &err));
+        assert_string_equal(note.text, "");
         OK(sv_file_read(path, 64, &written, "test.file", &err));
         OK(sv_digest(SV_SHA384, sv_bytes_str("secure-vm key released v1"), digest, &err));
         assert_int_equal(written.n, 48);
         assert_memory_equal(written.p, digest, 48);
         assert_int_equal(unlink(path), 0);
         OK(sv_mkdirs(path, 0700, &err)); /* there, and not to be written */
-        FAILS(sv_tdx_guest_seal(&g, &err), SV_SYSTEM, "tdx.guest.seal");
+        FAILS(sv_tdx_guest_seal(&g, &note, &err), SV_SYSTEM, "tdx.guest.seal");
 }
 
 /* TDREPORT: every length but the right one, each byte that a digest covers, and the type. */

@@ -3,35 +3,37 @@
  * what is kept, when, and for whom. */
 #include <malloc.h>
 
+#include "tests/unit/evidence.h"
 #include "base/core/text.h"
-#include "tdx/verify/known.h"
+#include "tdx/verify/cached.h"
 #include "tdx/tee.h"
+#include "tdx/verify/tee.h"
 #include "tests/unit/tdx_vectors.h"
 
 #define REAL "quotes/gtg-cos113.bin"
 #define THEN "2025-07-22T00:00:00Z"
 
 /* One verification and whether it found what it needed. */
-static bool warm(struct sv_memory *m, const struct sv_json *evidence, const struct collateral *c,
-                 const char *at, const char *check)
+static bool warm(struct sv_trust_cache *m, const struct sv_json *evidence,
+                 const struct collateral *c, const char *at, const char *check)
 {
-        struct sv_verify_in in = {
-                .evidence = evidence, .collateral = {c->blobs, c->n}, .memory = m};
-        uint64_t before = sv_memory_hits(m);
+        struct sv_verify_in in = {.collateral = {c->blobs, c->n}, .cache = m};
+        uint64_t before = sv_trust_cache_hits(m);
         SV_JSON *claims = NULL;
 
         OK(sv_parse_time(at, &in.time, "test.time", &err));
         if (check)
-                FAILS(sv_tdx_tee_verify(&in, &claims, &err), SV_PROOF, check);
+                FAILS(verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &err), SV_PROOF,
+                      check);
         else
-                OK(sv_tdx_tee_verify(&in, &claims, &err));
-        return sv_memory_hits(m) > before;
+                OK(verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &err));
+        return sv_trust_cache_hits(m) > before;
 }
 
 static void kept_by_its_bytes(void **state)
 {
         struct collateral a = {.n = 0}, b = {.n = 0};
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
         SV_JSON *evidence = evidence_of(REAL);
         SV_BUF lesson = SV_BUF_NULL;
 
@@ -39,7 +41,7 @@ static void kept_by_its_bytes(void **state)
         add_folder(&b, "collateral/00806f-2025-02");
         /* What does not hold is not kept; what does is, and refuses by the same names. */
         assert_false(warm(m, evidence, &a, "2035-01-01T00:00:00Z", "tdx.pck.crl"));
-        assert_false(sv_memory_lesson(m, &lesson));
+        assert_false(sv_trust_cache_share(m, &lesson));
         assert_false(warm(m, evidence, &a, THEN, NULL));
         assert_true(warm(m, evidence, &a, THEN, NULL));
         assert_true(warm(m, evidence, &a, "2035-01-01T00:00:00Z", "tdx.pck.crl"));
@@ -47,15 +49,16 @@ static void kept_by_its_bytes(void **state)
         /* Each part changed in one bit is something else, and is refused as it is without a memory.
          */
         for (size_t i = 0; i < a.n; i++) {
-                struct sv_verify_in in = {.evidence = evidence, .collateral = {a.blobs, a.n}};
+                struct sv_verify_in in = {.collateral = {a.blobs, a.n}};
                 struct sv_err cold = SV_ERR_NULL;
                 SV_JSON *claims = NULL;
 
                 a.raw[i].p[a.raw[i].n / 2] ^= 1;
                 OK(sv_parse_time(THEN, &in.time, "test.time", &err));
-                if (sv_tdx_tee_verify(&in, &claims, &cold) < 0) {
-                        in.memory = m;
-                        FAILS(sv_tdx_tee_verify(&in, &claims, &err), cold.class, cold.check);
+                if (verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &cold) < 0) {
+                        in.cache = m;
+                        FAILS(verify_json(&sv_tee_verify_tdx, evidence, &in, &claims, &err),
+                              cold.class, cold.check);
                 } else {
                         fail_msg("%s with a bit flipped was accepted", a.blobs[i].kind);
                 }
@@ -79,7 +82,7 @@ static void kept_by_its_bytes(void **state)
 static void guests_certificates(void **state)
 {
         struct collateral c = {.n = 0};
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
         SV_JSON *evidence = sv_json_object();
         SV_BUF raw = SV_BUF_NULL, more = SV_BUF_NULL, chain = SV_BUF_NULL;
         struct sv_quote q;
@@ -110,7 +113,7 @@ static void guests_certificates(void **state)
         sv_json_set_b64(evidence, "quote", sv_buf_bytes(&more));
         assert_false(warm(m, evidence, &c, THEN, NULL));
         assert_false(warm(m, evidence, &c, THEN, NULL));
-        assert_false(sv_memory_lesson(m, &chain));
+        assert_false(sv_trust_cache_share(m, &chain));
         drop(&c);
 }
 
@@ -118,38 +121,38 @@ static void guests_certificates(void **state)
 static void learned(void **state)
 {
         struct collateral c = {.n = 0};
-        SV_MEMORY *m = sv_memory_new(), *other = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new(), *other = sv_trust_cache_new();
         SV_JSON *evidence = evidence_of(REAL);
         SV_BUF raw = SV_BUF_NULL;
-        SV_LESSON l = {.list = NULL};
+        SV_SHARED_ENTRY l = {.list = NULL};
         int64_t time;
 
         add_folder(&c, "collateral/00806f-2025-07");
         assert_false(warm(m, evidence, &c, THEN, NULL));
-        assert_true(sv_memory_lesson(m, &raw));
-        OK(sv_lesson_read(sv_buf_bytes(&raw), &l, &err));
+        assert_true(sv_trust_cache_share(m, &raw));
+        OK(sv_shared_read(sv_buf_bytes(&raw), &l, &err));
         assert_string_equal(l.tee, sv_tee_tdx.name);
         OK(sv_parse_time("2035-01-01T00:00:00Z", &time, "test.time", &err));
-        FAILS(sv_tdx_learn(other, &l.what, time, &err), SV_PROOF, "tdx.pck.crl");
+        FAILS(sv_tdx_cache_accept(other, &l.what, time, &err), SV_PROOF, "tdx.pck.crl");
         assert_false(warm(other, evidence, &c, "2035-01-01T00:00:00Z", "tdx.pck.crl"));
         OK(sv_parse_time(THEN, &time, "test.time", &err));
         for (size_t i = 0; i < l.what.n; i++) { /* one part changed: not learned, whoever says so */
                 uint8_t *p = (uint8_t *)(uintptr_t)l.list[i].data.p + l.list[i].data.n / 2;
 
                 *p ^= 1;
-                assert_int_equal(sv_tdx_learn(other, &l.what, time, &err), -1);
+                assert_int_equal(sv_tdx_cache_accept(other, &l.what, time, &err), -1);
                 *p ^= 1;
         }
         sv_buf_clear(&raw);
-        assert_false(sv_memory_lesson(other, &raw));
+        assert_false(sv_trust_cache_share(other, &raw));
         sv_buf_clear(&raw);
-        sv_lesson_free(&l);
+        sv_shared_free(&l);
         assert_false(warm(other, evidence, &c, THEN, NULL));
-        assert_true(sv_memory_lesson(other, &raw));
-        OK(sv_lesson_read(sv_buf_bytes(&raw), &l, &err));
-        sv_memory_freep(&m);
-        m = sv_memory_new();
-        OK(sv_tdx_learn(m, &l.what, time, &err));
+        assert_true(sv_trust_cache_share(other, &raw));
+        OK(sv_shared_read(sv_buf_bytes(&raw), &l, &err));
+        sv_trust_cache_freep(&m);
+        m = sv_trust_cache_new();
+        OK(sv_tdx_cache_accept(m, &l.what, time, &err));
         assert_true(warm(m, evidence, &c, THEN, NULL));
         drop(&c);
 }
@@ -164,7 +167,7 @@ static size_t in_use(void)
 static void ten_thousand(void **state)
 {
         struct collateral c = {.n = 0};
-        SV_MEMORY *m = sv_memory_new();
+        SV_TRUST_CACHE *m = sv_trust_cache_new();
         SV_JSON *evidence = evidence_of(REAL);
         size_t before = 0;
 
@@ -179,7 +182,7 @@ static void ten_thousand(void **state)
         if (in_use() > before + 16 * 9800)
                 fail_msg("%zu bytes were in use, now %zu", before, in_use());
         /* but for the first that holds, and the refusal before it */
-        assert_int_equal(sv_memory_hits(m), 10000 - 2);
+        assert_int_equal(sv_trust_cache_hits(m), 10000 - 2);
         drop(&c);
 }
 

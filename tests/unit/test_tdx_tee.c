@@ -2,6 +2,7 @@
 /* The row of TDX, its pure part: evidence and collateral in each of their forms to claims, what is
  * needed, rules and what they refuse. Quotes of real platforms with Intel's collateral of their
  * time, and cases with one thing wrong (tests/vectors). */
+#include "tests/unit/evidence.h"
 #include "tests/unit/tdx_tee.h"
 
 static void real_pairs(void **state)
@@ -299,7 +300,7 @@ static void needs(void **state)
         SV_JSON *evidence = NULL;
 
         evidence = evidence_of("quotes/gtg-cos113.bin");
-        OK(sv_tdx_needs(evidence, out, &err));
+        OK(needs_json(&sv_tee_verify_tdx, evidence, out, &err));
         assert_int_equal(sv_json_len(out), 4);
         for (size_t i = 0; i < 4; i++)
                 assert_string_equal(text(sv_json_at(out, i), "/url"), urls[i]);
@@ -496,15 +497,15 @@ static void inspected(void **state)
 
 static int make_memory(void **state)
 {
-        memory = sv_memory_new();
+        memory = sv_trust_cache_new();
         return 0;
 }
 
 static int free_memory(void **state)
 {
         print_message("%llu verifications found what they needed\n",
-                      (unsigned long long)sv_memory_hits(memory));
-        sv_memory_freep(&memory);
+                      (unsigned long long)sv_trust_cache_hits(memory));
+        sv_trust_cache_freep(&memory);
         return 0;
 }
 

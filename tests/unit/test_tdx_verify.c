@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes of real platforms with Intel's collateral of their time, and cases with one thing wrong
  * (tests/vectors). */
+#include "tests/unit/tdx_raw.h"
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "tdx/verify/verify.h"
@@ -48,8 +49,7 @@ static void again(const struct sv_tdx_in *in, int r, const struct sv_tdx_out *ou
                 struct sv_err e = SV_ERR_NULL;
                 struct sv_tdx_out o = {0};
 
-                assert_int_equal(
-                        sv_tdx_verify_with(&c, in->quote, in->report_data, in->time, &o, &e), r);
+                assert_int_equal(verify_raw(&c, in->quote, in->report_data, in->time, &o, &e), r);
                 if (r < 0)
                         assert_string_equal(e.check, err->check);
                 else
@@ -287,20 +287,18 @@ static void collateral_serves_many(void **state)
                 struct sv_tdx_out out = {0};
 
                 load(&raw, quotes[i % 3], "", false);
-                OK(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err));
+                OK(verify_raw(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err));
                 assert_int_equal(out.status, statuses[i % 3]);
                 sv_tdx_out_free(&out);
-                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0),
-                                         time + 365 * 86400, &out, &err),
+                FAILS(verify_raw(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time + 365 * 86400,
+                                 &out, &err),
                       SV_PROOF, "tdx.pck.crl");
                 raw.p[0x100] ^= 1; /* the TD report */
-                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out,
-                                         &err),
+                FAILS(verify_raw(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err),
                       SV_PROOF, "tdx.signature");
                 raw.p[0x100] ^= 1;
                 raw.p[0x2c0] ^= 1; /* the attestation key */
-                FAILS(sv_tdx_verify_with(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out,
-                                         &err),
+                FAILS(verify_raw(&c, sv_buf_bytes(&raw), sv_bytes(NULL, 0), time, &out, &err),
                       SV_PROOF, "tdx.qe.report_data");
         }
         free_files(&f);

@@ -46,7 +46,7 @@ static struct sv_policy *make_policy(const char *name, const char *tee, const ch
                         sv_json_str(sv_json_get(sv_json_pointer(claims, "/pcrs/sha256"), pcrs[i])));
         if (pcr4)
                 sv_json_set_str(bank, "4", pcr4);
-        OK(sv_tee_vtpm.policy(&guest, &m, rules, trust, &err));
+        OK(sv_tee_measure_vtpm.policy(&guest, &m, rules, trust, &err));
         assert_int_equal(sv_json_len(sv_json_get(trust, "ek_roots")), 1);
         assert_int_equal(sv_json_len(sv_json_get(trust, "ek_intermediates")), 1);
         OK(sv_policy_write(name, tee, "default/demo/root", rules, trust, &text, &err));
@@ -60,13 +60,15 @@ static int appraise(const struct session *s, const struct sv_policy *policy,
 {
         const struct sv_blob secret = {"activation-secret", sv_bytes(sv_secret_reveal(s->secret),
                                                                      sv_secret_size(s->secret))};
-        struct sv_verify_in in = {.evidence = s->evidence,
-                                  .report_data = sv_bytes(report_data, sizeof(report_data)),
+        struct sv_verify_in in = {.report_data = sv_bytes(report_data, sizeof(report_data)),
                                   .collateral = {&secret, 1},
                                   .time = now};
         SV_JSON *claims = NULL;
+        SV_EVIDENCE *e = NULL;
 
-        return sv_appraise(sv_tee_find("vtpm"), &in, policy, &claims, verdict, err);
+        if (sv_evidence_open(sv_tee_find_verify("vtpm"), s->evidence, &e, err) < 0)
+                return -1;
+        return sv_appraise(e, &in, policy, &claims, verdict, err);
 }
 
 static void says(const struct session *s, struct sv_policy *made, enum sv_class class,
@@ -115,7 +117,7 @@ static void refuses(void **state)
         OK(sv_vtpm_attester_open(&(struct sv_vtpm_attester_config){.device = tpm.device,
                                                                    .event_log = "/nonexistent"},
                                  &a, &err));
-        OK(sv_attester_vtpm.seal(a, &err));
+        OK(sv_attester_vtpm.seal(a, &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(a);
         run_session(&tpm, SV_BYTES_NULL, NULL, &later);
         SV_VERDICT verdict = {0};
@@ -135,17 +137,18 @@ static void pinned_root(void **state)
         s = base_session();
         SV_POLICY_DOC *theirs = make_policy("demo", "vtpm", other_ca, NULL);
         SV_POLICY_DOC *ours = make_policy("demo", "vtpm", ca_dir, NULL);
-        sv_blobs_add_trust(&blobs, sv_tee_find_kbs("tpm"), theirs);
-        sv_blobs_add_trust(&blobs, sv_tee_find_kbs("tpm"), ours);
+        sv_blobs_add_trust(&blobs, sv_tee_find_verify_kbs("tpm"), theirs);
+        sv_blobs_add_trust(&blobs, sv_tee_find_verify_kbs("tpm"), ours);
         assert_int_equal(blobs.n, 4);
         sv_blobs_add(&blobs, "activation-secret",
                      sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret)));
-        struct sv_verify_in in = {.evidence = s->evidence,
-                                  .report_data = sv_bytes(report_data, sizeof(report_data)),
+        struct sv_verify_in in = {.report_data = sv_bytes(report_data, sizeof(report_data)),
                                   .time = now,
                                   .collateral = {blobs.list, blobs.n}};
-        FAILS(sv_appraise(&sv_tee_vtpm, &in, theirs, &claims, &verdict, &err), SV_POLICY,
-              "policy.ek.root");
+        SV_EVIDENCE *e = NULL;
+
+        OK(sv_evidence_open(&sv_tee_verify_vtpm, s->evidence, &e, &err));
+        FAILS(sv_appraise(e, &in, theirs, &claims, &verdict, &err), SV_POLICY, "policy.ek.root");
         assert_non_null(claims); /* the proof holds, the policy says no */
 }
 

@@ -364,20 +364,21 @@ static void activation_refused(void **state)
         config.device = tpm.device;
         OK(sv_vtpm_attester_open(&config, &a, &err));
         OK(sv_attester_vtpm.hello(a, &params, &err));
-        OK(sv_tee_vtpm.challenge(params, &challenge, &secret, &err));
+        OK(sv_tee_verify_vtpm.challenge(params, &challenge, &secret, &err));
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 SV_JSON *changed = copy_json(challenge);
                 SV_JSON *evidence = NULL;
 
                 flip_b64(sv_json_get(changed, "secure-vm"), cases[i].member, cases[i].at);
                 FAILS(sv_attester_vtpm.evidence(a, sv_bytes(report_data, 48), changed, &evidence,
-                                                &err),
+                                                &(struct sv_note){""}, &err),
                       SV_PROOF, "tpm.activate");
         }
         config.device = other.device;
         OK(sv_vtpm_attester_open(&config, &b, &err));
         SV_JSON *evidence = NULL;
-        FAILS(sv_attester_vtpm.evidence(b, sv_bytes(report_data, 48), challenge, &evidence, &err),
+        FAILS(sv_attester_vtpm.evidence(b, sv_bytes(report_data, 48), challenge, &evidence,
+                                        &(struct sv_note){""}, &err),
               SV_PROOF, "tpm.activate");
         sv_attester_vtpm.close(b);
         sv_attester_vtpm.close(a);
@@ -497,7 +498,7 @@ static void sealed(void **state)
         need_swtpm();
         config.device = other.device;
         OK(sv_vtpm_attester_open(&config, &a, &err));
-        OK(sv_attester_vtpm.seal(a, &err));
+        OK(sv_attester_vtpm.seal(a, &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(a);
         run_session(&other, SV_BYTES_NULL, NULL, &after);
         OK(verify_with(after.evidence, after.secret, &(struct knobs){.other_ca = true}, &claims,

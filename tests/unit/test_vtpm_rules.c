@@ -3,7 +3,7 @@
 #include "base/core/file.h"
 #include "guest/guest.h"
 #include "tests/unit/unit.h"
-#include "vtpm/rules.h"
+#include "vtpm/measure/rules.h"
 
 static const char *const must[] = {"0", "4", "9"};
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vectors of the KBS "tpm" evidence: every case gets its verdict; MakeCredential against
  * real certificates. */
+#include "vtpm/tee.h"
+#include "tests/unit/evidence.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/crypto/x509.h"
@@ -24,12 +26,12 @@ static int verify(const struct sv_json *c, struct sv_err *err)
 {
         SV_BUF nonce = SV_BUF_NULL;
         SV_JSON *claims = NULL;
-        struct sv_verify_in in = {.evidence = sv_json_get(c, "evidence"), .time = 1800000000};
+        struct sv_verify_in in = {.time = 1800000000};
 
         if (sv_json_need_hex(c, "expected_nonce_hex", &nonce, "test", err) < 0)
                 return -1;
         in.report_data = sv_buf_bytes(&nonce);
-        return sv_vtpm_verify(&in, &claims, err);
+        return verify_json(&sv_tee_verify_vtpm, sv_json_get(c, "evidence"), &in, &claims, err);
 }
 
 /* None of the cases has an origin for its key. A sound quote ends there, and only there. */
@@ -139,7 +141,7 @@ static void ek_certs(void **state)
         read_vector(DIR "swtpm_localca_issuer.pem", &issuer);
         const struct sv_blob list[] = {{"ek-root", sv_buf_bytes(&root)},
                                        {"ek-intermediate", sv_buf_bytes(&issuer)}};
-        const struct sv_collateral collateral = {list, 2};
+        const struct sv_collateral collateral = {list, 2, NULL};
 
         for (size_t i = 0; i < 2; i++) {
                 SV_BUF der = SV_BUF_NULL, blob = SV_BUF_NULL, encrypted = SV_BUF_NULL;

@@ -4,11 +4,15 @@
 
 #include <time.h>
 
+#include "tests/unit/evidence.h"
 #include "base/core/limits.h"
 #include "base/crypto/x509.h"
 #include "tests/unit/swtpm.h"
 #include "vtpm/verify/challenge.h"
 #include "vtpm/verify/credential.h"
+#include "tee/measure.h"
+#include "tee/verify.h"
+#include "vtpm/guest/attester.h"
 #include "vtpm/tee.h"
 #include "vtpm/verify/template.h"
 #include "vtpm/guest/tpm.h"
@@ -101,10 +105,10 @@ static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char
         OK(sv_vtpm_attester_open(&config, &state, &err));
         OK(sv_attester_vtpm.hello(state, &params, &err));
         assert_non_null(params);
-        OK(sv_tee_vtpm.challenge(params, &challenge, &out->secret, &err));
+        OK(sv_tee_verify_vtpm.challenge(params, &challenge, &out->secret, &err));
         assert_non_null(challenge);
         OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
-                                     &out->evidence, &err));
+                                     &out->evidence, &(struct sv_note){""}, &err));
         sv_attester_vtpm.close(state);
 }
 
@@ -130,7 +134,7 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
                        const struct knobs *k, struct sv_json **claims, struct sv_err *err)
 {
         struct sv_blob list[4] = {0};
-        struct sv_verify_in in = {.evidence = evidence, .time = k->time ? k->time : now};
+        struct sv_verify_in in = {.time = k->time ? k->time : now};
         size_t n = 0;
 
         if (!k->no_root) {
@@ -145,9 +149,9 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
                 strcpy(list[n].kind, "activation-secret");
                 list[n++].data = sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret));
         }
-        in.collateral = (struct sv_collateral){list, n};
+        in.collateral = (struct sv_collateral){list, n, NULL};
         if (!k->no_report_data)
                 in.report_data = sv_bytes(k->report_data ? k->report_data : report_data,
                                           sizeof(report_data));
-        return sv_tee_vtpm.verify(&in, claims, err);
+        return verify_json(&sv_tee_verify_vtpm, evidence, &in, claims, err);
 }

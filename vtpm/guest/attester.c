@@ -9,6 +9,7 @@
 #include "base/core/limits.h"
 #include "base/crypto/x509.h"
 #include "vtpm/verify/challenge.h"
+#include "vtpm/guest/attester.h"
 #include "vtpm/tee.h"
 #include "vtpm/verify/template.h"
 #include "vtpm/guest/tpm.h"
@@ -40,7 +41,7 @@ struct attester {
         sv_tpm_handle ak;
 };
 
-static void attester_close(void *state)
+static void close_tpm_attester(void *state)
 {
         struct attester *a = state;
 
@@ -55,7 +56,7 @@ static void attester_close(void *state)
 
 static void attester_closep(struct attester **a)
 {
-        attester_close(*a);
+        close_tpm_attester(*a);
 }
 
 /* Some TPMs pad the index behind the certificate: keep what its outer DER length says. */
@@ -145,12 +146,12 @@ int sv_vtpm_attester_open(const struct sv_vtpm_attester_config *config, void **s
         return 0;
 }
 
-static int attester_open(void **state, struct sv_err *err)
+static int open_tpm_attester(void **state, struct sv_err *err)
 {
         return sv_vtpm_attester_open(&(struct sv_vtpm_attester_config){0}, state, err);
 }
 
-static bool attester_present(void)
+static bool has_tpm(void)
 {
         return access(DEVICE, R_OK | W_OK) == 0;
 }
@@ -164,7 +165,7 @@ static void set_ek_certs(const struct attester *a, struct sv_json *obj)
                     sv_json_new_str(sv_buf_str(&text)));
 }
 
-static int attester_hello(void *state, struct sv_json **params, struct sv_err *err)
+static int write_tpm_hello(void *state, struct sv_json **params, struct sv_err *err)
 {
         const struct attester *a = state;
         struct sv_json *ours;
@@ -289,9 +290,9 @@ static int add_ak(const struct attester *a, struct sv_json *evidence, struct sv_
         return 0;
 }
 
-static int attester_evidence(void *state, struct sv_bytes report_data,
-                             const struct sv_json *challenge, struct sv_json **evidence,
-                             struct sv_err *err)
+static int get_tpm_evidence(void *state, struct sv_bytes report_data,
+                            const struct sv_json *challenge, struct sv_json **evidence,
+                            struct sv_note *note, struct sv_err *err)
 {
         struct attester *a = state;
         SV_JSON *e = sv_json_object();
@@ -305,7 +306,7 @@ static int attester_evidence(void *state, struct sv_bytes report_data,
 }
 
 /* What runs after the unlock cannot show this PCR as zero again, and the policy wants it zero. */
-static int attester_seal(void *state, struct sv_err *err)
+static int seal_tpm(void *state, struct sv_note *note, struct sv_err *err)
 {
         struct attester *a = state;
 
@@ -313,12 +314,11 @@ static int attester_seal(void *state, struct sv_err *err)
 }
 
 const struct sv_attester sv_attester_vtpm = {
-        .name = "vtpm",
-        .kbs_name = "tpm",
-        .present = attester_present,
-        .open = attester_open,
-        .hello = attester_hello,
-        .evidence = attester_evidence,
-        .seal = attester_seal,
-        .close = attester_close,
+        .id = &sv_tee_vtpm,
+        .present = has_tpm,
+        .open = open_tpm_attester,
+        .hello = write_tpm_hello,
+        .evidence = get_tpm_evidence,
+        .seal = seal_tpm,
+        .close = close_tpm_attester,
 };

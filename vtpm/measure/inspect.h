@@ -4,5 +4,5 @@
 
 #include "base/json/json.h"
 
-/* For sv_tee.inspect: TCG event logs. */
+/* For sv_tee_measure.inspect: TCG event logs. */
 int sv_vtpm_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err);

@@ -5,10 +5,10 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "tee/tee.h"
+#include "tee/measure.h"
 
-/* For sv_tee.measure. Reads firmware, variable store, kernel and initramfs; the command line is
- * sv_guest_cmdline's. Values are
+/* For sv_tee_measure.measure. Reads firmware, variable store, kernel and initramfs; the command
+ * line is sv_guest_cmdline's. Values are
  * {"sha256":{"0":hex,…},"sha384":{…}}; what is not in there is in out->unpredicted with its reason.
  * SV_USAGE "measure.kernel": the guest names no kernel; or an error of ovmf/. */
 int sv_vtpm_measure(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);

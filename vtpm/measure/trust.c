@@ -7,7 +7,7 @@
 #include "base/core/limits.h"
 #include "tee/localca.h"
 #include "base/crypto/x509.h"
-#include "vtpm/rules.h"
+#include "vtpm/measure/rules.h"
 
 static int read_certs(const char *path, struct sv_certs *out, struct sv_err *err)
 {

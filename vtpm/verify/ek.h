@@ -2,7 +2,7 @@
 /* The endorsement key's certificate: who made this TPM. Pure. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/verify.h"
 #include "base/crypto/x509.h"
 
 struct sv_vtpm_ek {

@@ -41,16 +41,16 @@ static int replay_bank(const struct sv_tcg_log *log, const struct sv_vtpm_bank *
         return 0;
 }
 
-int sv_vtpm_replay(const struct sv_vtpm_evidence *e, uint32_t *replayed, size_t *events,
-                   struct sv_err *err)
+int sv_vtpm_replay(const struct sv_vtpm_evidence *e, const struct sv_bytes *logs, size_t n_logs,
+                   uint32_t *replayed, size_t *events, struct sv_err *err)
 {
         uint32_t agree = 0, differ = 0;
         size_t n = 0;
 
-        for (size_t l = 0; l < e->n_logs; l++) {
+        for (size_t l = 0; l < n_logs; l++) {
                 SV_TCG_LOG log = {0};
 
-                if (sv_tcg_log_parse(sv_buf_bytes(&e->logs[l]), &sv_registers_pcr, &log, err) < 0)
+                if (sv_tcg_log_parse(logs[l], &sv_registers_pcr, &log, err) < 0)
                         return sv_wrap(err, "event log %zu", l);
                 n += log.n;
                 for (size_t i = 0; i < SV_VTPM_BANKS; i++)

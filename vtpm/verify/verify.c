@@ -4,6 +4,7 @@
 #include "vtpm/verify/verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "vtpm/verify/challenge.h"
 #include "vtpm/verify/ek.h"
@@ -12,23 +13,24 @@
 #include "vtpm/verify/replay.h"
 #include "vtpm/verify/template.h"
 
+struct opened { /* evidence, read once */
+        struct sv_evidence head;
+        struct sv_vtpm_evidence e;
+};
+
 /* What the verification finds out, on its way into the claims. */
 struct found {
-        struct sv_vtpm_evidence e;
+        const struct sv_vtpm_evidence *e;
         struct sv_key *ak;
-        struct sv_tpm_public ak_public; /* points into e.ak_tpm2b */
+        struct sv_tpm_public ak_public; /* points into e->ak_tpm2b */
         struct sv_tpm_name ak_name;     /* n == 0: the evidence has no TPM2B_PUBLIC */
         struct sv_tpm_quote quotes[SV_VTPM_BANKS];
         struct sv_vtpm_ek ek;
+        struct sv_bytes logs[SV_VTPM_LOGS_MAX];
+        size_t n_logs;
         uint32_t replayed;
         size_t events;
 };
-
-static void found_free(struct found *f)
-{
-        sv_vtpm_evidence_free(&f->e);
-        sv_key_free(f->ak);
-}
 
 /* Part 2, section 8.3: only a key that never was outside of this TPM and that signs nothing but the
  * TPM's own statements can quote. */
@@ -71,12 +73,12 @@ static int check_ak(struct found *f, struct sv_err *err)
         SV_KEY *inner = NULL;
         SV_BUF a = SV_BUF_NULL, b = SV_BUF_NULL;
 
-        f->ak = sv_key_from_spki(sv_buf_bytes(&f->e.ak_spki), err);
+        f->ak = sv_key_from_spki(sv_buf_bytes(&f->e->ak_spki), err);
         if (!f->ak)
                 return sv_wrap(err, "\"ak_public\"");
-        if (!f->e.ak_tpm2b.n)
+        if (!f->e->ak_tpm2b.n)
                 return 0;
-        if (sv_tpm_read_public2b(sv_buf_bytes(&f->e.ak_tpm2b), &f->ak_public, err) < 0)
+        if (sv_tpm_read_public2b(sv_buf_bytes(&f->e->ak_tpm2b), &f->ak_public, err) < 0)
                 return -1;
         inner = sv_tpm_public_key(&f->ak_public, err);
         if (!inner)
@@ -88,12 +90,13 @@ static int check_ak(struct found *f, struct sv_err *err)
                                "\"ak_public\" and \"ak_tpm2b\" are different keys");
         if (check_name_alg(&f->ak_public, err) < 0 || check_attributes(&f->ak_public, err) < 0)
                 return -1;
-        return sv_tpm_name(sv_buf_bytes(&f->e.ak_tpm2b), &f->ak_name, err);
+        return sv_tpm_name(sv_buf_bytes(&f->e->ak_tpm2b), &f->ak_name, err);
 }
 
 /* The qualified names that our AK may have: primary in the endorsement or owner hierarchy, or child
  * of the endorsement key. */
-static int signers(const struct found *f, struct sv_tpm_name out[3], size_t *n, struct sv_err *err)
+static int list_signers(const struct found *f, struct sv_tpm_name out[3], size_t *n,
+                        struct sv_err *err)
 {
         /* SV_TPM_RH_ENDORSEMENT, SV_TPM_RH_OWNER */
         static const uint8_t endorsement[] = {0x40, 0x00, 0x00, 0x0b};
@@ -109,9 +112,9 @@ static int signers(const struct found *f, struct sv_tpm_name out[3], size_t *n, 
             sv_tpm_qualified_name(sv_bytes(owner, 4), &f->ak_name, &out[1], err) < 0)
                 return -1;
         *n = 2;
-        if (!f->e.ek)
+        if (!f->e->ek)
                 return 0;
-        ek = sv_cert_key(f->e.ek, err);
+        ek = sv_cert_key(f->e->ek, err);
         if (!ek || sv_tpm_put_ek(&ek2b, ek, true, err) < 0 || sv_buf_ok(&ek2b, "EK", err) < 0 ||
             sv_tpm_name(sv_buf_bytes(&ek2b), &ek_name, err) < 0 ||
             sv_tpm_qualified_name(sv_bytes(endorsement, 4), &ek_name, &ek_qualified, err) < 0 ||
@@ -132,10 +135,10 @@ static int check_quotes(const struct sv_verify_in *in, struct found *f, struct s
                 .skip_signatures = in->skip_signatures,
         };
 
-        if (signers(f, names, &q.n_signers, err) < 0)
+        if (list_signers(f, names, &q.n_signers, err) < 0)
                 return -1;
         for (size_t i = 0; i < SV_VTPM_BANKS; i++) {
-                const struct sv_vtpm_bank *b = &f->e.banks[i];
+                const struct sv_vtpm_bank *b = &f->e->banks[i];
 
                 if (!b->present)
                         continue;
@@ -146,8 +149,8 @@ static int check_quotes(const struct sv_verify_in *in, struct found *f, struct s
                 if (sv_tpm_quote_verify(&q, &f->quotes[i], err) < 0)
                         return sv_wrap(err, "%s quote", sv_digest_name(b->bank));
         }
-        if (f->e.banks[1].present && (f->quotes[0].reset_count != f->quotes[1].reset_count ||
-                                      f->quotes[0].restart_count != f->quotes[1].restart_count))
+        if (f->e->banks[1].present && (f->quotes[0].reset_count != f->quotes[1].reset_count ||
+                                       f->quotes[0].restart_count != f->quotes[1].restart_count))
                 return sv_fail(err, SV_PROOF, "vtpm.quote.boot",
                                "the two banks were quoted in different boots of the TPM");
         return 0;
@@ -168,13 +171,13 @@ static int check_activation(const struct sv_verify_in *in, const struct found *f
                 return sv_fail(err, SV_USAGE, "vtpm.activation-secret",
                                "expected %d bytes of collateral \"%s\", found %zu",
                                SV_VTPM_ACTIVATION_SIZE, SV_VTPM_ACTIVATION_KIND, secret.n);
-        if (!f->e.activation.n || !in->report_data.n)
+        if (!f->e->activation.n || !in->report_data.n)
                 return sv_fail(err, SV_PROOF, "vtpm.ak.origin",
                                "%s, so nothing says that the attestation key is in a TPM",
                                in->report_data.n
                                        ? "the evidence holds no \"activation\""
                                        : "no report data is given to check \"activation\"");
-        if (sv_vtpm_activation_subject(&f->ak_name, f->e.ek, subject, err) < 0 ||
+        if (sv_vtpm_activation_subject(&f->ak_name, f->e->ek, subject, err) < 0 ||
             sv_vtpm_activation_mac(sv_bytes(secret.p, SV_VTPM_SECRET_SIZE), in->report_data, mac,
                                    err) < 0)
                 return -1;
@@ -184,7 +187,7 @@ static int check_activation(const struct sv_verify_in *in, const struct found *f
                 return sv_fail(err, SV_PROOF, "vtpm.ak.other",
                                "the credential was made for another attestation key or endorsement "
                                "key than the evidence shows");
-        if (!sv_bytes_eq(sv_bytes(mac, 32), sv_buf_bytes(&f->e.activation)))
+        if (!sv_bytes_eq(sv_bytes(mac, 32), sv_buf_bytes(&f->e->activation)))
                 return sv_fail(err, SV_PROOF, "vtpm.ak.activation",
                                "the TPM did not open the credential: \"activation\" is not the "
                                "expected HMAC");
@@ -193,27 +196,29 @@ static int check_activation(const struct sv_verify_in *in, const struct found *f
 
 static int check_origin(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        if (!f->ak_name.n || !f->e.ek)
+        if (!f->ak_name.n || !f->e->ek)
                 return sv_fail(err, SV_PROOF, "vtpm.ak.origin",
                                "the evidence has no \"%s\", so nothing says that the attestation "
                                "key is in a TPM",
                                f->ak_name.n ? "ek_certs" : "ak_tpm2b");
-        if (sv_vtpm_ek_verify(f->e.ek, &f->e.issuers, &in->collateral, in->time,
+        if (sv_vtpm_ek_verify(f->e->ek, &f->e->issuers, &in->collateral, in->time,
                               in->skip_signatures, &f->ek, err) < 0)
                 return -1;
         return check_activation(in, f, err);
 }
 
-/* An event log may also come beside the evidence: it is replayed like the others. */
-static int add_logs(const struct sv_collateral *c, struct sv_vtpm_evidence *e, struct sv_err *err)
+/* An event log may also come beside the evidence: it is replayed like its own. */
+static int gather_logs(const struct sv_collateral *c, struct found *f, struct sv_err *err)
 {
         struct sv_bytes log;
 
+        for (size_t i = 0; i < f->e->n_logs; i++)
+                f->logs[f->n_logs++] = sv_buf_bytes(&f->e->logs[i]);
         for (size_t i = 0; sv_collateral_get(c, "event-log", i, &log); i++) {
-                if (e->n_logs == SV_VTPM_LOGS_MAX)
+                if (f->n_logs == SV_VTPM_LOGS_MAX)
                         return sv_fail(err, SV_FORMAT, "vtpm.evidence.event-logs",
                                        "more than %d event logs", SV_VTPM_LOGS_MAX);
-                sv_buf_put(&e->logs[e->n_logs++], log);
+                f->logs[f->n_logs++] = log;
         }
         return 0;
 }
@@ -226,7 +231,7 @@ static void add_key_claims(struct sv_json *claims, const struct found *f)
 
         sv_json_set_hex(ak, "name", sv_tpm_name_bytes(&f->ak_name));
         sv_json_set_str(ak, "origin", "ek-activation");
-        if (sv_digest(SV_SHA256, sv_buf_bytes(&f->e.ak_spki), spki, NULL) == 0)
+        if (sv_digest(SV_SHA256, sv_buf_bytes(&f->e->ak_spki), spki, NULL) == 0)
                 sv_json_set_hex(ak, "spki_sha256", sv_bytes(spki, 32));
         sv_json_set_str(ek, "subject_cn", f->ek.subject_cn);
         sv_json_set_str(ek, "manufacturer", f->ek.manufacturer);
@@ -241,7 +246,7 @@ static void add_pcr_claims(struct sv_json *claims, const struct found *f)
         struct sv_json *pcrs = sv_json_set(claims, "pcrs", sv_json_object());
 
         for (size_t i = 0; i < SV_VTPM_BANKS; i++) {
-                const struct sv_vtpm_bank *b = &f->e.banks[i];
+                const struct sv_vtpm_bank *b = &f->e->banks[i];
                 struct sv_json *bank;
 
                 if (!b->present)
@@ -292,13 +297,12 @@ static void add_limits(struct sv_json *claims)
         sv_json_set_str(limits, "hardware", why);
 }
 
-static int verify(const struct sv_verify_in *in, struct found *f, struct sv_json **claims,
-                  struct sv_err *err)
+static int verify_vtpm(const struct sv_verify_in *in, struct found *f, struct sv_json **claims,
+                       struct sv_err *err)
 {
-        if (sv_vtpm_evidence_read(in->evidence, &f->e, err) < 0 || check_ak(f, err) < 0 ||
-            check_quotes(in, f, err) < 0 || check_origin(in, f, err) < 0 ||
-            add_logs(&in->collateral, &f->e, err) < 0 ||
-            sv_vtpm_replay(&f->e, &f->replayed, &f->events, err) < 0)
+        if (check_ak(f, err) < 0 || check_quotes(in, f, err) < 0 || check_origin(in, f, err) < 0 ||
+            gather_logs(&in->collateral, f, err) < 0 ||
+            sv_vtpm_replay(f->e, f->logs, f->n_logs, &f->replayed, &f->events, err) < 0)
                 return -1;
         *claims = sv_json_object();
         add_key_claims(*claims, f);
@@ -308,11 +312,34 @@ static int verify(const struct sv_verify_in *in, struct found *f, struct sv_json
         return 0;
 }
 
-int sv_vtpm_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err)
+int sv_vtpm_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
+                   struct sv_json **claims, struct sv_err *err)
 {
-        struct found f = {0};
-        int r = verify(in, &f, claims, err);
+        struct found f = {.e = &((const struct opened *)e)->e};
+        int r = verify_vtpm(in, &f, claims, err);
 
-        found_free(&f);
+        sv_key_free(f.ak);
         return r;
+}
+
+void sv_vtpm_close(struct sv_evidence *e)
+{
+        struct opened *o = (struct opened *)e;
+
+        sv_vtpm_evidence_free(&o->e);
+        free(o);
+}
+
+int sv_vtpm_open(const struct sv_json *evidence, struct sv_evidence **out, struct sv_err *err)
+{
+        struct opened *o = calloc(1, sizeof(*o));
+
+        if (!o)
+                return sv_fail_errno(err, "base.memory", "no memory for evidence");
+        if (sv_vtpm_evidence_read(evidence, &o->e, err) < 0) {
+                free(o);
+                return -1;
+        }
+        *out = &o->head;
+        return 0;
 }

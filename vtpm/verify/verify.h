@@ -2,9 +2,13 @@
 /* Verification of vTPM evidence (docs/FORMATS.md, "vTPM evidence"). Pure. */
 #pragma once
 
-#include "tee/tee.h"
+#include "tee/verify.h"
 
-int sv_vtpm_verify(const struct sv_verify_in *in, struct sv_json **claims, struct sv_err *err);
+/* The `open`, `close` and `verify` of the vTPM's row. */
+int sv_vtpm_open(const struct sv_json *evidence, struct sv_evidence **out, struct sv_err *err);
+void sv_vtpm_close(struct sv_evidence *e);
+int sv_vtpm_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
+                   struct sv_json **claims, struct sv_err *err);
 /* Credential activation, the broker's first half: MakeCredential to the EK that params->"secure-vm"
  * names, over the Name of its AK. *challenge is the answer's whole extra-params
  * ({"secure-vm":{...}}), NULL when the client sent nothing for us. *secret is opaque (the secret,

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/choose.h"
+
+#include <stdio.h>
+
+static const struct sv_tee_host *find_host(const char *name)
+{
+        for (size_t i = 0; sv_tees_host[i]; i++)
+                if (!strcmp(sv_tees_host[i]->id->name, name))
+                        return sv_tees_host[i];
+        return NULL;
+}
+
+static const char *list_hosts(char names[SV_TEE_NAMES_SIZE])
+{
+        names[0] = 0;
+        for (size_t i = 0; sv_tees_host[i]; i++)
+                sv_tee_add_name(names, sv_tees_host[i]->id);
+        return names;
+}
+
+/* The first that this host can run; name NULL: of all. */
+static int choose_here(const char *name, const struct sv_tee_host **out, struct sv_err *err)
+{
+        char nearest[640] = "no TEE is built in", names[SV_TEE_NAMES_SIZE];
+
+        for (size_t i = 0; sv_tees_host[i]; i++) {
+                struct sv_probe probe = {0};
+
+                if (name && strcmp(sv_tees_host[i]->id->name, name))
+                        continue;
+                if (sv_tees_host[i]->probe(&probe, err) < 0)
+                        return -1;
+                if (probe.ok) {
+                        *out = sv_tees_host[i];
+                        return 0;
+                }
+                snprintf(nearest, sizeof(nearest), "%s: %s", sv_tees_host[i]->id->name,
+                         probe.advice);
+        }
+        return name ? sv_fail(err, SV_SYSTEM, "tee.host", "this host cannot run the guest: %s",
+                              nearest)
+                    : sv_fail(err, SV_SYSTEM, "tee.host",
+                              "this host can run none of %s; nearest is %s", list_hosts(names),
+                              nearest);
+}
+
+int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose where,
+                  const struct sv_tee_host **out, struct sv_err *err)
+{
+        char names[SV_TEE_NAMES_SIZE];
+
+        if (!name)
+                name = guest ? guest->tee : "auto";
+        if (!strcmp(name, "auto"))
+                return choose_here(NULL, out, err);
+        if (!find_host(name))
+                return sv_fail(err, SV_USAGE, "tee.name",
+                               "expected auto or one of %s as TEE, found \"%.40s\"",
+                               list_hosts(names), name);
+        if (where == SV_CHOOSE_HERE)
+                return choose_here(name, out, err);
+        *out = find_host(name);
+        return 0;
+}
+
+int sv_tee_choose_measure(const struct sv_tee *id, const struct sv_tee_measure **out,
+                          struct sv_err *err)
+{
+        for (size_t i = 0; sv_tees_measure[i]; i++)
+                if (!strcmp(sv_tees_measure[i]->id->name, id->name)) {
+                        *out = sv_tees_measure[i];
+                        return 0;
+                }
+        return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand",
+                       id->name);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which TEE a guest runs under: one answer for measure, policy, launch and all the rest. */
+#pragma once
+
+#include "guest/guest.h"
+#include "launcher/tees.h"
+
+enum sv_choose { SV_CHOOSE_ANY, SV_CHOOSE_HERE };
+
+/* `name` when given (--tee), else the guest file's; "auto" is the first row of the table that this
+ * host can run. SV_CHOOSE_HERE: a TEE that was named must be one that this host can run, too.
+ * SV_USAGE "tee.name" when there is no such TEE, SV_SYSTEM "tee.host" when this host has it not,
+ * with the one thing to change (of all: for the last row). */
+int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose where,
+                  const struct sv_tee_host **out, struct sv_err *err);
+/* The same TEE's row for measuring. SV_USAGE "tee.measure": its guests cannot be measured. */
+int sv_tee_choose_measure(const struct sv_tee *id, const struct sv_tee_measure **out,
+                          struct sv_err *err);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a guest file and its launch digest to policy rules. What a guest file says nothing about is
+ * required to be absent. */
+#include <stdio.h>
+
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "sev/measure/idblock.h"
+#include "sev/options.h"
+#include "sev/measure/require.h"
+#include "sev/measure/measure.h"
+#include "sev/verify/certs.h"
+
+static void equals_hex(struct sv_json *rules, const char *check, const char *claim,
+                       const char *covers, const char *reason, const uint8_t *p, size_t n)
+{
+        sv_json_set_hex(sv_rule_add(rules, check, claim, covers, reason), "equals", sv_bytes(p, n));
+}
+
+/* The ID block's fields and the digests of its keys; without one the firmware reports zeros. */
+static int identity(const struct sv_sev_options *o, struct sv_json *rules, struct sv_err *err)
+{
+        SV_BUF block = SV_BUF_NULL;
+        SV_BUF auth = SV_BUF_NULL;
+        struct sv_id_block b = {.version = 1};
+        struct sv_id_auth a = {0};
+
+        if (o->id_block &&
+            (sv_file_read(o->id_block, SV_ID_BLOCK_SIZE, &block, "snp.id_block.size", err) < 0 ||
+             sv_file_read(o->id_auth, SV_ID_AUTH_SIZE, &auth, "snp.id_auth.size", err) < 0 ||
+             sv_id_block_parse(sv_buf_bytes(&block), &b, err) < 0 ||
+             sv_id_auth_check(sv_buf_bytes(&block), sv_buf_bytes(&auth), o->author_key, &a, err) <
+                     0 ||
+             sv_id_block_expect(&b, NULL, &o->policy, err) < 0))
+                return -1;
+        if (!o->author_key)
+                memset(a.author_key_digest, 0, sizeof(a.author_key_digest));
+        equals_hex(rules, "policy.id_key", "/id_key_digest", "instance-identity",
+                   "the ID block was signed with this key", a.id_key_digest, 48);
+        equals_hex(rules, "policy.author_key", "/author_key_digest", "instance-identity",
+                   "the ID key was certified by this key", a.author_key_digest, 48);
+        equals_hex(rules, "policy.family_id", "/family_id", "instance-identity",
+                   "the guest's family", b.family_id, 16);
+        equals_hex(rules, "policy.image_id", "/image_id", "instance-identity", "the guest's image",
+                   b.image_id, 16);
+        sv_json_set_int(sv_rule_add(rules, "policy.guest_svn", "/guest_svn", "executables",
+                                    "the guest's security version"),
+                        "at_least", b.guest_svn);
+        return 0;
+}
+
+static void guest_policy(const struct sv_sev_options *o, struct sv_json *rules)
+{
+        char text[20];
+
+        snprintf(text, sizeof(text), "0x%llx", (unsigned long long)o->policy);
+        sv_json_set_str(sv_rule_add(rules, "policy.guest_policy", "/policy", "configuration",
+                                    "the launch policy of the guest file"),
+                        "equals", text);
+        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/policy_bits/debug", "configuration",
+                                     "the host may not debug the guest"),
+                         "equals", o->policy & SV_SNP_POLICY_DEBUG);
+        sv_json_set_bool(sv_rule_add(rules, "policy.migrate_ma", "/policy_bits/migrate_ma",
+                                     "configuration", "no migration agent may take the guest"),
+                         "equals", o->policy & SV_SNP_POLICY_MIGRATE_MA);
+        sv_json_set_bool(sv_rule_add(rules, "policy.smt", "/policy_bits/smt", "configuration",
+                                     "may a core's other thread be the host's"),
+                         "equals", o->policy & SV_SNP_POLICY_SMT);
+        sv_json_set_int(sv_rule_add(rules, "policy.vmpl", "/vmpl", "instance-identity",
+                                    "the report was asked for by the most privileged level"),
+                        "equals", 0);
+}
+
+/* AMD's own roots, unless the guest file names another: the broker trusts the union of all
+ * policies' roots, this rule the one. */
+static int root(const char *path, struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+{
+        SV_CERTS certs = {0};
+        SV_BUF raw = SV_BUF_NULL;
+        SV_BUF pem = SV_BUF_NULL;
+        uint8_t digest[32];
+        struct sv_json *r = sv_rule_add(rules, "policy.root", path ? "/root/sha256" : "/root/amd",
+                                        "hardware", "the root of the processor's key");
+
+        if (!path) {
+                sv_json_set_bool(r, "equals", true);
+                return 0;
+        }
+        if (sv_file_read(path, SV_PEM_SIZE_MAX, &raw, "snp.root.form", err) < 0 ||
+            sv_certs_parse(sv_buf_bytes(&raw), &certs, "snp.root.form", err) < 0 ||
+            sv_cert_pem(certs.list[0], &pem, err) < 0)
+                return sv_wrap(err, "%s", path);
+        sv_cert_fingerprint(certs.list[0], digest);
+        sv_json_set_hex(r, "equals", sv_bytes(digest, 32));
+        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&pem)));
+        return 0;
+}
+
+static int all_rules(const struct sv_sev_options *o, const struct sv_measurement *m,
+                     struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+{
+        const char *digest = sv_json_str(sv_json_get(m->values, "launch_digest"));
+        uint8_t host_data[32];
+        bool given;
+
+        if (!digest)
+                return sv_fail(err, SV_USAGE, "sev.measurement",
+                               "the measurement has no launch digest: nothing to require");
+        sv_json_set_str(sv_rule_add(rules, "policy.launch_digest", "/measurement", "executables",
+                                    "firmware, kernel, initramfs, command line and vCPU state are "
+                                    "the guest file's"),
+                        "equals", digest);
+        guest_policy(o, rules);
+        if (sv_sev_host_data(o, host_data, &given, err) < 0 || identity(o, rules, err) < 0 ||
+            root(o->test_root, rules, trust, err) < 0)
+                return -1;
+        equals_hex(rules, "policy.host_data", "/host_data", "configuration",
+                   "the host gave the guest this and nothing else", host_data, 32);
+        return sv_sev_require_rules(o->require, rules, err);
+}
+
+int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
+                 struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+{
+        SV_SEV_OPTIONS o = {0};
+
+        if (sv_sev_options_read(guest, &o, err) < 0)
+                return -1;
+        return all_rules(&o, m, rules, trust, err);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SEV-SNP's row of attest/tees-verify.c. */
+#include "sev/tee.h"
+
+#include <stdlib.h>
+
+#include "sev/verify/cached.h"
+#include "sev/verify/opened.h"
+#include "sev/verify/tee.h"
+
+static const struct sv_trust_kind trust_kinds[] = {
+        {"ark_roots", "ark-root"},
+        {NULL, NULL},
+};
+
+static void close_snp_evidence(struct sv_evidence *evidence)
+{
+        struct sv_snp_opened *o = (struct sv_snp_opened *)evidence;
+
+        sv_snp_evidence_free(&o->e);
+        free(o);
+}
+
+static int open_snp_evidence(const struct sv_json *evidence, struct sv_evidence **out,
+                             struct sv_err *err)
+{
+        struct sv_snp_opened *o = calloc(1, sizeof(*o));
+
+        if (!o)
+                return sv_fail_errno(err, "base.memory", "no memory for evidence");
+        if (sv_snp_evidence_read(evidence, &o->e, err) < 0 ||
+            sv_report_parse(sv_bytes(o->e.report, SV_REPORT_SIZE), &o->report, err) < 0) {
+                close_snp_evidence(&o->head);
+                return -1;
+        }
+        *out = &o->head;
+        return 0;
+}
+
+static const char *const takes[] = {"vek", "ca", "crl", NULL};
+
+const struct sv_tee_verify sv_tee_verify_sev_snp = {
+        .id = &sv_tee_sev_snp,
+        .open = open_snp_evidence,
+        .close = close_snp_evidence,
+        .needs = sv_snp_needs,
+        .wrap = sv_snp_evidence_wrap,
+        .verify = sv_snp_tee_verify,
+        .accept_shared = sv_snp_cache_accept,
+        .takes = takes,
+        .trust = trust_kinds,
+        .strict = sv_snp_strict,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TDX's row of launcher/tees-host.c. */
+#include "tdx/tee.h"
+
+#include "tdx/host/host.h"
+
+const struct sv_tee_host sv_tee_host_tdx = {
+        .id = &sv_tee_tdx,
+        .acpi_machine = ",pic=off",
+        .probe = sv_tdx_probe,
+        .domain = sv_tdx_domain,
+        .refusal = sv_tdx_refusal,
+        .trial = sv_tdx_trial,
+        .trial_says = sv_tdx_trial_says,
+};

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a guest file and its registers to policy rules. What a guest file says nothing about is
+ * required to be absent. */
+#include <stdio.h>
+
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "tdx/options.h"
+#include "tdx/measure/require.h"
+#include "tdx/measure/measure.h"
+#include "tdx/verify/quote.h"
+#include "base/crypto/x509.h"
+
+/* MRTD and RTMR1 to RTMR2 say which firmware, kernel, command line and initramfs run. RTMR0 adds
+ * the machine (memory map, ACPI tables, variables): it depends on the monitor's version, and
+ * without it the guest's firmware must be one that stands any machine. */
+static const struct {
+        const char *name, *check, *claim, *covers, *what;
+} registers[] = {
+        {"mrtd", "policy.mrtd", "/mrtd", "executables",
+         "firmware image, as it was put into the TD"},
+        {"rtmr0", "policy.rtmr0", "/rtmr0", "configuration",
+         "memory map, ACPI tables, variables and options of the firmware"},
+        {"rtmr1", "policy.rtmr1", "/rtmr1", "executables",
+         "kernel image, and that it was started directly"},
+        {"rtmr2", "policy.rtmr2", "/rtmr2", "executables", "command line and initramfs"},
+};
+
+static const char *why_not(const struct sv_measurement *m, const char *name)
+{
+        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
+                const struct sv_json *row = sv_json_at(m->unpredicted, i);
+                const char *of = sv_json_str(sv_json_get(row, "name"));
+
+                if (of && !strcmp(of, name) && sv_json_str(sv_json_get(row, "reason")))
+                        return sv_json_str(sv_json_get(row, "reason"));
+        }
+        return "it is not among the measurements";
+}
+
+static bool may_lack(unsigned which, const char *name)
+{
+        for (unsigned i = 0; sv_tdx_may_lack[i]; i++)
+                if (!strcmp(sv_tdx_may_lack[i], name))
+                        return which & 1u << i;
+        return false;
+}
+
+static int register_rules(const struct sv_measurement *m, unsigned less_will_do,
+                          struct sv_json *rules, struct sv_err *err)
+{
+        for (size_t i = 0; i < sizeof(registers) / sizeof(*registers); i++) {
+                const char *value = sv_json_str(sv_json_get(m->values, registers[i].name));
+
+                if (!value && !i)
+                        return sv_fail(err, SV_USAGE, "tdx.measurement",
+                                       "the measurement has no MRTD: nothing to require");
+                if (!value && !may_lack(less_will_do, registers[i].name))
+                        return sv_fail(
+                                err, SV_USAGE, "tdx.policy.unpredicted",
+                                "%s (%s) is not predicted, so a policy would release the key "
+                                "whatever it is: %s. Say \"allow_unpredicted\": [\"%s\"] "
+                                "in /tees/tdx of the guest file if that is meant",
+                                registers[i].name, registers[i].what, why_not(m, registers[i].name),
+                                registers[i].name);
+                if (!value)
+                        continue;
+                sv_json_set_str(sv_rule_add(rules, registers[i].check, registers[i].claim,
+                                            registers[i].covers, registers[i].what),
+                                "equals", value);
+        }
+        return 0;
+}
+
+static int identities(const struct sv_tdx_options *o, struct sv_json *rules, struct sv_err *err)
+{
+        struct sv_tdx_ids ids;
+
+        if (sv_tdx_ids(o, &ids, err) < 0)
+                return -1;
+        sv_json_set_hex(sv_rule_add(rules, "policy.mrconfigid", "/mrconfigid", "configuration",
+                                    "the host gave the guest this configuration and no other"),
+                        "equals", sv_bytes(ids.mrconfigid, 48));
+        sv_json_set_hex(sv_rule_add(rules, "policy.mrowner", "/mrowner", "instance-identity",
+                                    "the guest's owner"),
+                        "equals", sv_bytes(ids.mrowner, 48));
+        sv_json_set_hex(sv_rule_add(rules, "policy.mrownerconfig", "/mrownerconfig",
+                                    "instance-identity", "what the guest's owner says of it"),
+                        "equals", sv_bytes(ids.mrownerconfig, 48));
+        return 0;
+}
+
+/* QEMU itself adds PKS when the processor has it, and PERFMON with a PMU: neither lets the host in.
+ */
+static void attributes(const struct sv_tdx_options *o, struct sv_json *rules)
+{
+        uint64_t may = o->attributes | SV_TD_PKS | SV_TD_PERFMON;
+        char set[20], clear[20];
+
+        snprintf(set, sizeof(set), "0x%llx", (unsigned long long)o->attributes);
+        snprintf(clear, sizeof(clear), "0x%llx", (unsigned long long)~may);
+        if (o->attributes)
+                sv_json_set_str(sv_rule_add(rules, "policy.attributes.set", "/tdattributes",
+                                            "configuration", "the attributes of the guest file"),
+                                "bits_set", set);
+        sv_json_set_str(sv_rule_add(rules, "policy.attributes.clear", "/tdattributes",
+                                    "configuration",
+                                    "no attribute that the guest file does not have: no debugging, "
+                                    "no migration"),
+                        "bits_clear", clear);
+        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/tdattributes_bits/debug",
+                                     "configuration", "the host may not debug the guest"),
+                         "equals", o->attributes & SV_TD_DEBUG);
+}
+
+/* Intel's own root, unless the guest file names another: the broker trusts the union of all
+ * policies' roots, this rule the one. */
+static int root(const char *path, struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+{
+        SV_CERTS certs = {0};
+        SV_BUF raw = SV_BUF_NULL;
+        SV_BUF pem = SV_BUF_NULL;
+        uint8_t digest[32];
+        struct sv_json *r = sv_rule_add(rules, "policy.root", path ? "/root/sha256" : "/root/intel",
+                                        "hardware", "the root of the platform's key");
+
+        if (!path) {
+                sv_json_set_bool(r, "equals", true);
+                return 0;
+        }
+        if (sv_file_read(path, SV_PEM_SIZE_MAX, &raw, "tdx.root.form", err) < 0 ||
+            sv_certs_parse(sv_buf_bytes(&raw), &certs, "tdx.root.form", err) < 0 ||
+            sv_cert_pem(certs.list[0], &pem, err) < 0)
+                return sv_wrap(err, "%s", path);
+        sv_cert_fingerprint(certs.list[0], digest);
+        sv_json_set_hex(r, "equals", sv_bytes(digest, 32));
+        sv_json_add(sv_json_set(trust, "sgx_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&pem)));
+        return 0;
+}
+
+int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
+                 struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+{
+        SV_TDX_OPTIONS o = {0};
+
+        if (sv_tdx_options_read(guest, &o, err) < 0 ||
+            register_rules(m, o.allow_unpredicted, rules, err) < 0 ||
+            identities(&o, rules, err) < 0 || root(o.test_root, rules, trust, err) < 0)
+                return -1;
+        attributes(&o, rules);
+        return sv_tdx_require_rules(o.require, rules, err);
+}

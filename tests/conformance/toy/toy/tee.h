@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A TEE that is no part of the tree: a machine that signs the digest of what it boots. It shows
+ * that a folder and a row in each table are all that a new TEE takes. */
+#pragma once
+
+#include "tee/tee.h"
+
+extern const struct sv_tee sv_tee_toy;
+extern const struct sv_tee_host sv_tee_host_toy;
+extern const struct sv_tee_measure sv_tee_measure_toy;
+extern const struct sv_tee_verify sv_tee_verify_toy;
+extern const struct sv_attester sv_attester_toy;

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The virtual TPM's row of launcher/tees-host.c. */
+#include "vtpm/tee.h"
+
+#include "vtpm/host/host.h"
+
+const struct sv_tee_host sv_tee_host_vtpm = {
+        .id = &sv_tee_vtpm,
+        .probe = sv_vtpm_probe,
+        .domain = sv_vtpm_domain,
+};

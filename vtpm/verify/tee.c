@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The virtual TPM's row of attest/tees-verify.c. */
+#include "vtpm/tee.h"
+
+#include "vtpm/verify/challenge.h"
+#include "vtpm/verify/tee.h"
+#include "vtpm/verify/verify.h"
+
+/* The certificates come with the evidence and with the policy: nothing is fetched. */
+static int need_nothing(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err)
+{
+        return 0;
+}
+
+static const struct sv_trust_kind trust_kinds[] = {
+        {"ek_roots", "ek-root"},
+        {"ek_intermediates", "ek-intermediate"},
+        {NULL, NULL},
+};
+
+static const char *const takes[] = {"ek-root", "event-log", NULL};
+
+const struct sv_tee_verify sv_tee_verify_vtpm = {
+        .id = &sv_tee_vtpm,
+        .open = sv_vtpm_open,
+        .close = sv_vtpm_close,
+        .needs = need_nothing,
+        .verify = sv_vtpm_verify,
+        .challenge = sv_vtpm_challenge,
+        .secret_kind = SV_VTPM_ACTIVATION_KIND,
+        .takes = takes,
+        .trust = trust_kinds,
+        .strict = sv_vtpm_strict,
+};
