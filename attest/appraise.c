@@ -32,9 +32,9 @@ static int evaluate_claims(const struct sv_policy *policy, const struct sv_json 
         return sv_policy_limits(claims, verdict, err);
 }
 
-int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
-                const struct sv_policy *policy, struct sv_json **claims, struct sv_verdict *verdict,
-                struct sv_err *err)
+static int appraise_claims(const struct sv_evidence *e, const struct sv_verify_in *in,
+                           const struct sv_policy *policy, struct sv_json **claims,
+                           struct sv_verdict *verdict, struct sv_err *err)
 {
         SV_BLOBS anchors = {0};
         struct sv_verify_in with = *in;
@@ -51,4 +51,17 @@ int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
         if (e->tee->verify(e, &with, claims, err) < 0)
                 return -1;
         return evaluate_claims(policy, *claims, verdict, err);
+}
+
+int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,
+                const struct sv_policy *policy, struct sv_json **claims, struct sv_verdict *verdict,
+                struct sv_err *err)
+{
+        int r;
+
+        sv_watch_memory();
+        r = appraise_claims(e, in, policy, claims, verdict, err);
+        if (sv_json_ok(err) < 0)
+                return -1;
+        return sv_check_memory(r, err);
 }

@@ -27,7 +27,7 @@ void sv_blobs_add(struct sv_blobs *b, const char *kind, struct sv_bytes data)
         struct sv_blob *list = reallocarray(b->list, b->n + 1, sizeof(*list));
 
         if (!list)
-                abort(); /* as the makers of JSON: no memory for a few words */
+                return; /* errno tells: sv_check_memory */
         b->list = list;
         list[b->n] = (struct sv_blob){.data = data};
         snprintf(list[b->n++].kind, sizeof(list->kind), "%s", kind);

@@ -15,11 +15,7 @@ struct sv_trust_cache {
 
 struct sv_trust_cache *sv_trust_cache_new(void)
 {
-        struct sv_trust_cache *m = calloc(1, sizeof(*m));
-
-        if (!m)
-                abort(); /* as the makers of JSON */
-        return m;
+        return calloc(1, sizeof(struct sv_trust_cache));
 }
 
 void sv_trust_cache_free(struct sv_trust_cache *m)

@@ -97,6 +97,10 @@ struct sv_tee_verify {
 struct sv_json *sv_needs_add(struct sv_json *needs, const char *kind, const char *url,
                              const char *form, const char *offline);
 
+/* Evidence as it travels, from what hardware or kernel give, with a TEE that has `wrap`. The
+ * caller frees. */
+int sv_evidence_wrap(const struct sv_tee_verify *tee, struct sv_bytes raw, struct sv_json **out,
+                     struct sv_err *err);
 /* The caller frees *out. */
 int sv_evidence_open(const struct sv_tee_verify *tee, const struct sv_json *evidence,
                      struct sv_evidence **out, struct sv_err *err);

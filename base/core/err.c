@@ -82,3 +82,15 @@ enum sv_class sv_class_from_name(const char *name)
                         return classes[i].class;
         return SV_OK;
 }
+
+void sv_watch_memory(void)
+{
+        errno = 0;
+}
+
+int sv_check_memory(int result, struct sv_err *err)
+{
+        if (errno != ENOMEM || (result < 0 && err && err->class == SV_SYSTEM))
+                return result;
+        return sv_fail(err, SV_SYSTEM, "base.memory", "no memory");
+}

@@ -44,3 +44,10 @@ int sv_wrap(struct sv_err *err, const char *fmt, ...) __attribute__((format(prin
 const char *sv_class_name(enum sv_class class);
 /* The class of that name; SV_OK when there is none. */
 enum sv_class sv_class_from_name(const char *name);
+
+/* For code that is pure and allocates through libraries, which report the want of memory in their
+ * own ways or as another failure: nothing but an allocation sets errno to ENOMEM there. Call the
+ * first before, the second with its result after: -1 and SV_SYSTEM "base.memory" when an allocation
+ * failed in between and was taken for something else; else `result`. */
+void sv_watch_memory(void);
+int sv_check_memory(int result, struct sv_err *err);

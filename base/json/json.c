@@ -54,42 +54,55 @@ static int fail_json_syntax(struct sv_bytes text, const struct sv_jsonscan *scan
                        line, column, scan->problem);
 }
 
-int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out, struct sv_err *err)
+/* The tree, or NULL with json-c's word for why. json-c does without what it has no memory for. */
+static json_object *parse_tree(struct sv_bytes text, const char **why)
 {
-        struct sv_jsonscan scan;
-        json_tokener *tok;
+        json_tokener *tok = json_tokener_new_ex(SV_JSON_DEPTH_MAX + 1);
         json_object *o;
-        char name[64];
 
-        snprintf(name, sizeof(name), "%s.json", check);
-        if (sv_jsonscan(text, NULL, &scan) < 0)
-                return fail_json_syntax(text, &scan, name, err);
-        tok = json_tokener_new_ex(SV_JSON_DEPTH_MAX + 1);
+        *why = "no memory";
         if (!tok)
-                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory");
+                return NULL;
         json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
         o = json_tokener_parse_ex(tok, (const char *)text.p, (int)text.n);
         /* a bare number ends only at a terminator */
         if (!o && json_tokener_get_error(tok) == json_tokener_continue)
                 o = json_tokener_parse_ex(tok, "", 1);
+        *why = NULL;
         if (json_tokener_get_error(tok) != json_tokener_success) {
-                sv_fail(err, SV_FORMAT, name, "this is not JSON: %s",
-                        json_tokener_error_desc(json_tokener_get_error(tok)));
-                json_tokener_free(tok);
+                *why = json_tokener_error_desc(json_tokener_get_error(tok));
                 json_object_put(o);
-                return -1;
+                o = NULL;
         }
         json_tokener_free(tok);
+        return o;
+}
+
+int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out, struct sv_err *err)
+{
+        struct sv_jsonscan scan;
+        const char *why = NULL;
+        char name[64];
+
+        snprintf(name, sizeof(name), "%s.json", check);
+        if (sv_jsonscan(text, NULL, &scan) < 0)
+                return fail_json_syntax(text, &scan, name, err);
         /* json-c keeps the last of several members with one name: then the tree holds fewer than
-         * the text. */
-        if (count_json_members(o) != scan.members) {
+         * the text. Twice, or it was for want of memory. */
+        for (int i = 0; i < 2; i++) {
+                json_object *o = parse_tree(text, &why);
+
+                if (!why && count_json_members(o) == scan.members) {
+                        *out = wrap(o);
+                        return 0;
+                }
                 json_object_put(o);
-                return sv_fail(err, SV_FORMAT, name,
-                               "an object has two members with the same name; which one is meant "
-                               "cannot be known");
         }
-        *out = wrap(o);
-        return 0;
+        if (why)
+                return sv_fail(err, SV_FORMAT, name, "this is not JSON: %s", why);
+        return sv_fail(err, SV_FORMAT, name,
+                       "an object has two members with the same name; which one is meant cannot be "
+                       "known");
 }
 
 unsigned sv_json_line(struct sv_bytes text, const char *pointer)

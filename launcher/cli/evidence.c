@@ -33,7 +33,7 @@ int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct s
                 return -1;
         text = sv_buf_str(&raw);
         if (tee->wrap && text[strspn(text, " \t\r\n")] != '{'
-                    ? tee->wrap(sv_buf_bytes(&raw), &evidence, err) < 0
+                    ? sv_evidence_wrap(tee, sv_buf_bytes(&raw), &evidence, err) < 0
                     : sv_json_parse(sv_buf_bytes(&raw), "verify.evidence", &evidence, err) < 0)
                 return -1;
         return sv_evidence_open(tee, evidence, out, err);
