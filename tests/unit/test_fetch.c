@@ -511,6 +511,35 @@ static void given(void **state)
         assert_int_equal(w.asked, 0);
 }
 
+/* Clock, cache and folder of a fetch that cannot be made at all. */
+static void not_fetched(void **state)
+{
+        static const struct answer fine[] = {{.status = 200}};
+        struct world w = {.now_ms = NOW * 1000LL, .answers = fine, .n = 1};
+        struct sv_fetch f = world_fetch(&w);
+        SV_JSON *needs = needs_of(ROW);
+        SV_FETCHED got = {0};
+        struct sv_entry e = {.url = strdup(URL), .kind = "doc", .refresh = 1};
+        SV_STR path = NULL;
+        struct dirent **names;
+        struct sv_err err;
+
+        f.budget_ms = 0;
+        FAILS(sv_fetch_needs(&f, needs, NULL, &got, &err), SV_SYSTEM, "collateral.budget");
+        assert_int_equal(w.asked, 0);
+        /* a folder stands where the entry was */
+        OK(sv_cache_put(dir, &e, &err));
+        assert_int_equal(scandir(dir, &names, NULL, alphasort), 3);
+        path = sv_asprintf("%s/%s", dir, names[2]->d_name);
+        assert_int_equal(unlink(path), 0);
+        OK(sv_mkdirs(path, 0700, &err));
+        FAILS(sv_cache_drop(dir, URL, &err), SV_SYSTEM, "collateral.drop");
+        for (int i = 0; i < 3; i++)
+                free(names[i]);
+        free(names);
+        sv_entry_free(&e);
+}
+
 static int group_setup(void **state)
 {
         setenv("no_proxy", "127.0.0.1", 1);

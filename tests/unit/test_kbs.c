@@ -307,6 +307,89 @@ static void errors_carry_class_and_check(void **state)
         assert_null(strchr(err.msg, 27));
 }
 
+/* Every word that a broker may have for a refusal, with the class a script sees. */
+static void each_refusal_has_its_name(void **state)
+{
+        static const struct {
+                const char *type, *check;
+                enum sv_class class;
+        } words[] = {
+                {"PolicyDeny", "kbs.policy-deny", SV_POLICY},
+                {"AttestationError", "kbs.attestation-error", SV_PROOF},
+                {"AdminAuthAccess", "kbs.admin-auth-access", SV_PROOF},
+                {"TokenNotFound", "kbs.token-not-found", SV_PROOF},
+                {"TokenVerifierError", "kbs.token-verifier-error", SV_PROOF},
+                {"PluginInternalError", "kbs.plugin-internal-error", SV_USAGE},
+                {"PluginNotFound", "kbs.plugin-not-found", SV_USAGE},
+                {"InvalidRequestPath", "kbs.invalid-request-path", SV_USAGE},
+                {"SerdeError", "kbs.serde-error", SV_FORMAT},
+                {"JweError", "kbs.jwe-error", SV_SYSTEM},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+                SV_STR text = sv_asprintf("{\"type\":\"https://x/errors/%s\",\"detail\":\"d\"}",
+                                          words[i].type);
+
+                FAILS(sv_kbs_fail(401, sv_bytes_str(text), &err), words[i].class, words[i].check);
+        }
+}
+
+static int parse_request(struct sv_bytes text, struct sv_err *err)
+{
+        SV_KBS_REQUEST m = {{0}};
+
+        return sv_kbs_parse_request(text, &m, err);
+}
+
+static int parse_challenge(struct sv_bytes text, struct sv_err *err)
+{
+        SV_KBS_CHALLENGE m = {{0}};
+
+        return sv_kbs_parse_challenge(text, &m, err);
+}
+
+static int parse_token(struct sv_bytes text, struct sv_err *err)
+{
+        SV_BUF token = SV_BUF_NULL;
+
+        return sv_kbs_parse_token(text, &token, err);
+}
+
+static int parse_error(struct sv_bytes text, struct sv_err *err)
+{
+        struct sv_kbs_error e;
+
+        return sv_kbs_parse_error(text, &e, err);
+}
+
+static void bad_messages(void **state)
+{
+        static const struct {
+                int (*parse)(struct sv_bytes text, struct sv_err *err);
+                const char *text, *check;
+        } bad[] = {
+                {parse_request, "", "kbs.request.json"},
+                {parse_request, "[]", "kbs.request"},
+                {parse_request, "{\"version\":\"\",\"tee\":\"tdx\"}", "kbs.request"},
+                {parse_request, "{\"tee\":\"tdx\"}", "kbs.request.member"},
+                {parse_request, "{\"version\":\"0.4.0\",\"tee\":1}", "kbs.request.member"},
+                {parse_challenge, "", "kbs.challenge.json"},
+                {parse_challenge, "[]", "kbs.challenge"},
+                {parse_challenge, "{\"nonce\":\"\"}", "kbs.challenge"},
+                {parse_challenge, "{\"extra-params\":\"\"}", "kbs.challenge.member"},
+                {parse_token, "", "kbs.token.json"},
+                {parse_token, "[]", "kbs.token"},
+                {parse_token, "{\"token\":1}", "kbs.token.member"},
+                {parse_error, "", "kbs.error.json"},
+                {parse_error, "{\"detail\":\"d\"}", "kbs.error.member"},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+                FAILS(bad[i].parse(sv_bytes_str(bad[i].text), &err), SV_FORMAT, bad[i].check);
+}
+
 static void outcome_messages(void **state)
 {
         static const struct {
@@ -357,6 +440,8 @@ int main(void)
                 cmocka_unit_test(bad_keys),
                 cmocka_unit_test(writers_read_back),
                 cmocka_unit_test(errors_carry_class_and_check),
+                cmocka_unit_test(each_refusal_has_its_name),
+                cmocka_unit_test(bad_messages),
                 cmocka_unit_test(outcome_messages),
         };
 

@@ -131,6 +131,7 @@ static void admin_tokens(void **state)
         static const struct {
                 const char *payload, *check;
         } cases[] = {
+                {"", "admin.token.payload.json"},
                 {"{\"iat\":1800000000,\"exp\":1800000100}", "admin.token.member"},
                 {"{\"iat\":1800000000,\"exp\":1800000100,\"role\":\"guest\"}", "admin.token.role"},
                 {"{\"iat\":1800000000,\"exp\":1800000100,\"role\":7}", "admin.token.member"},
@@ -166,6 +167,58 @@ static void admin_tokens(void **state)
         sv_buf_puts(&none, ".");
         FAILS(sv_admin_token_verify(sv_buf_bytes(&none), k, NOW, &err), SV_FORMAT,
               "admin.token.alg");
+        FAILS(sv_admin_token_verify(sv_bytes_str("a.b"), k, NOW, &err), SV_FORMAT,
+              "admin.token.form");
+}
+
+/* The parts as given; the signature has the size of one. */
+static void put_token(const char *header, const char *payload, struct sv_buf *out)
+{
+        static const uint8_t signature[64];
+
+        sv_buf_clear(out);
+        sv_put_base64url(out, sv_bytes_str(header));
+        sv_buf_puts(out, ".");
+        sv_put_base64url(out, sv_bytes_str(payload));
+        sv_buf_puts(out, ".");
+        sv_put_base64url(out, sv_bytes(signature, sizeof(signature)));
+}
+
+#define JWK(parts) "{\"alg\":\"ES256\",\"jwk\":{" parts "}}"
+#define ONE        "\"AQ\""
+
+/* What is wrong with a header is said before any signature is looked at. */
+static void each_header_fault_has_its_name(void **state)
+{
+        static const struct {
+                const char *header, *check, *admin; /* NULL: of no admin's token */
+        } cases[] = {
+                {"{", "token.header.json", "admin.token.header.json"},
+                {"{}", "token.member", "admin.token.member"},
+                {"{\"alg\":\"none\"}", "token.alg", "admin.token.alg"},
+                {"{\"alg\":\"ES256\",\"crit\":[\"b64\"]}", "token.crit", "admin.token.crit"},
+                {"{\"alg\":\"ES256\",\"b64\":false}", "token.crit", "admin.token.crit"},
+                {JWK(""), "token.jwk.member", NULL},
+                {JWK("\"kty\":\"oct\""), "token.jwk.kty", NULL},
+                {JWK("\"kty\":\"EC\",\"crv\":\"P-255\",\"x\":" ONE ",\"y\":" ONE), "token.jwk.crv",
+                 NULL},
+                {JWK("\"kty\":\"RSA\",\"n\":\"AAE\",\"e\":\"AQAB\""), "token.jwk.form", NULL},
+                {JWK("\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":" ONE ",\"y\":" ONE),
+                 "token.jwk.point", NULL},
+                {JWK("\"kty\":\"RSA\",\"n\":" ONE ",\"e\":\"AQAB\""), "token.jwk.weak", NULL},
+        };
+        struct sv_err err;
+        SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
+        SV_BUF token = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                put_token(cases[i].header, "{}", &token);
+                FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW, NULL, &err), SV_FORMAT,
+                      cases[i].check);
+                if (cases[i].admin)
+                        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW, &err), SV_FORMAT,
+                              cases[i].admin);
+        }
 }
 
 static void load(const char *rel, struct sv_json **out)
@@ -232,6 +285,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_attestation_result),
                 cmocka_unit_test(each_claim_fault_has_its_name),
+                cmocka_unit_test(each_header_fault_has_its_name),
                 cmocka_unit_test(admin_tokens),
                 cmocka_unit_test(every_vector),
         };

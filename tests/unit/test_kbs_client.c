@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A broker whose answers no client may take; a socket plays it. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "attest/kbs/client.h"
+#include "tests/unit/unit.h"
+
+/* Answers `times` connections with that text, each closed after it. */
+static pid_t start_broker(const char *answer, int times, unsigned *port)
+{
+        struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t n = sizeof(at);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char request[4096];
+        pid_t pid;
+
+        assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+        assert_int_equal(listen(fd, 4), 0);
+        *port = ntohs(at.sin_port);
+        pid = fork();
+        for (int i = 0; pid == 0 && i < times; i++) {
+                int c = accept(fd, NULL, NULL);
+
+                if (c < 0 || read(c, request, sizeof(request)) <= 0 || dprintf(c, "%s", answer) < 0)
+                        _exit(1);
+                close(c);
+        }
+        if (pid == 0)
+                _exit(0);
+        close(fd);
+        return pid;
+}
+
+#define CHALLENGE "{\"nonce\":\"AAAA\",\"extra-params\":\"\"}"
+#define ANSWER    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 34\r\n"
+
+static void answers_that_are_refused(void **state)
+{
+        static const struct {
+                const char *answer, *check;
+                int times; /* a connection closed without an answer is tried again, once */
+                enum sv_class class;
+        } t[] = {
+                {"", "http.closed", 2, SV_SYSTEM},
+                {ANSWER "\r\n" CHALLENGE, "kbs.cookie", 1, SV_FORMAT},
+                {ANSWER "Set-Cookie: other=1\r\n\r\n" CHALLENGE, "kbs.cookie", 1, SV_FORMAT},
+                {ANSWER "Set-Cookie: kbs-session-id=1\r\n\r\n" CHALLENGE, NULL, 1, SV_OK},
+        };
+        struct sv_err err;
+
+        assert_int_equal(strlen(CHALLENGE), 34);
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                struct sv_kbs_client *c = NULL;
+                unsigned port;
+                pid_t pid = start_broker(t[i].answer, t[i].times, &port);
+                char url[64];
+
+                snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+                OK(sv_kbs_client_new(url, NULL, &c, &err));
+                if (t[i].check)
+                        FAILS(sv_kbs_auth(c, "tdx", NULL, &err), t[i].class, t[i].check);
+                else
+                        OK(sv_kbs_auth(c, "tdx", NULL, &err));
+                sv_kbs_client_free(c);
+                kill(pid, SIGKILL);
+                assert_int_equal(waitpid(pid, NULL, 0), pid);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused)};
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a launch is refused for by the part that follows it, asks it and keeps its folder; the
+ * supervisor is a socket here. */
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "base/core/file.h"
+#include "base/core/text.h"
+#include "launcher/keeper/client.h"
+#include "launcher/keeper/embed.h"
+#include "launcher/keeper/follow.h"
+#include "launcher/keeper/worker-int.h"
+#include "tests/unit/unit.h"
+
+static char base[32];
+
+static void told_by_events(void **state)
+{
+        static const struct {
+                const char *line, *check; /* NULL: the other side is closed */
+                enum sv_class class;
+                bool agent;
+        } t[] = {
+                {"{\"event\":\"failed\"}", "agent.failed", SV_SYSTEM, false},
+                {"{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr.4\"}",
+                 "policy.pcr.4", SV_POLICY, false},
+                {"{\"event\":\"ended\"}", "launch.ended", SV_SYSTEM, false},
+                {"{\"event\":", "control.event.json", SV_FORMAT, false},
+                {NULL, "launch.ended", SV_SYSTEM, true},
+                {NULL, "launch.supervisor", SV_SYSTEM, false},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                struct sv_follow f = {.agent = t[i].agent, .quiet = true, .timeout = 60};
+                int pair[2];
+
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+                f.fd = pair[0];
+                if (t[i].line)
+                        dprintf(pair[1], "%s\n", t[i].line);
+                else
+                        close(pair[1]);
+                FAILS(sv_follow_events(&f, &err), t[i].class, t[i].check);
+                close(pair[0]);
+                if (t[i].line)
+                        close(pair[1]);
+        }
+}
+
+/* A supervisor that answers one request with that text and ends. */
+static pid_t start_supervisor(const struct sv_state *s, const char *answer)
+{
+        SV_STR path = sv_state_path(s, "control.sock");
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char request[256];
+        pid_t pid;
+
+        snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+        unlink(path);
+        assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+        assert_int_equal(listen(fd, 1), 0);
+        pid = fork();
+        if (pid == 0) {
+                int c = accept(fd, NULL, NULL);
+
+                _exit(c < 0 || read(c, request, sizeof(request)) <= 0 ||
+                      dprintf(c, "%s", answer) < 0);
+        }
+        close(fd);
+        return pid;
+}
+
+static void told_by_a_supervisor(void **state)
+{
+        static const struct {
+                const char *answer, *check;
+                enum sv_class class;
+        } t[] = {
+                {"", "state.silent", SV_SYSTEM},
+                {"ok\n", "control.answer.json", SV_FORMAT},
+                {"{\"error\":{}}\n", "control.answer", SV_SYSTEM},
+                {"{\"error\":{\"class\":\"usage\",\"check\":\"launch.busy\"}}\n", "launch.busy",
+                 SV_USAGE},
+        };
+        SV_STATE s = {.lock = -1};
+        struct sv_json *status = NULL;
+        struct sv_err err;
+
+        OK(sv_state_init(&s, "told", &err));
+        OK(sv_mkdirs(s.dir, 0711, &err));
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                pid_t pid = start_supervisor(&s, t[i].answer);
+
+                FAILS(sv_client_ask(&s, SV_CONTROL_STATUS, &status, &err), t[i].class, t[i].check);
+                assert_int_equal(waitpid(pid, NULL, 0), pid);
+        }
+}
+
+static void folders(void **state)
+{
+        SV_STATE s = {.lock = -1};
+        SV_STATE none = {.lock = -1};
+        SV_STR lock = NULL;
+        SV_STR status = NULL;
+        SV_STR deep = sv_asprintf("%s/%060d", base, 0);
+        struct sv_json *j = NULL;
+        struct sv_err err;
+
+        FAILS(sv_state_init(&none, "../x", &err), SV_USAGE, "state.name");
+        FAILS(sv_state_init_daemon(&none, "../x", &err), SV_USAGE, "state.name");
+        OK(sv_state_init(&s, "folders", &err));
+        lock = sv_state_path(&s, "lock");
+        status = sv_state_path(&s, "status.json");
+        FAILS(sv_state_read_status(&s, &j, &err), SV_SYSTEM, "state.status");
+        OK(sv_mkdirs(lock, 0700, &err));
+        FAILS(sv_state_lock(&s, 0, &err), SV_SYSTEM, "state.lock");
+        OK(sv_file_write(status, 0600, sv_bytes_str("{"), &err));
+        FAILS(sv_state_read_status(&s, &j, &err), SV_FORMAT, "state.status.json");
+        setenv("SECURE_VM_DIR", deep, 1);
+        FAILS(sv_state_init(&none, "x", &err), SV_USAGE, "state.path");
+        setenv("SECURE_VM_DIR", base, 1);
+}
+
+/* Each of them needs a place that is a folder, or is not there, where it expects a file. */
+static void a_worker(void **state)
+{
+        SV_STATE s = {.lock = -1};
+        struct sv_work work = {.state = &s};
+        struct sv_worker w = {.work = &work, .agent = -1, .control = -1};
+        struct sv_err err;
+
+        OK(sv_state_init(&s, "worker", &err));
+        FAILS(sv_worker_open_control(&w, &err), SV_SYSTEM, "launch.control");
+        OK(sv_mkdirs(s.dir, 0711, &err));
+        OK(sv_worker_open_control(&w, &err));
+        close(w.control);
+        w.stage.nvram = s.dir;
+        FAILS(sv_worker_restart(&w, &err), SV_SYSTEM, "launch.nvram");
+        /* no libvirt put a label on this program */
+        FAILS(sv_embed_check_confined(getpid(), NULL, &err), SV_SYSTEM, "launch.confinement");
+        FAILS(sv_embed_check_confined(getpid(), "apparmor", &err), SV_SYSTEM, "launch.confinement");
+        FAILS(sv_embed_check_confined(getpid(), "selinux", &err), SV_SYSTEM, "launch.confinement");
+}
+
+static int set_up(void **state)
+{
+        snprintf(base, sizeof(base), "/tmp/svr-XXXXXX");
+        return mkdtemp(base) ? setenv("SECURE_VM_DIR", base, 1) : -1;
+}
+
+static int tear_down(void **state)
+{
+        return sv_remove_tree(base, NULL);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(told_by_events),
+                cmocka_unit_test(told_by_a_supervisor),
+                cmocka_unit_test(folders),
+                cmocka_unit_test(a_worker),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
