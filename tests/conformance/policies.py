@@ -74,6 +74,20 @@ def commands(admin, folder):
     fails('admin.broker', 'policy', 'get', PATH)
 
 
+def keys(admin):
+    """What a key's value may be, and where it comes from; nothing of it reaches the broker."""
+    other = PATH + 'x'
+    fails('key.exists', 'key', 'put', PATH, '--random', '32', *admin)
+    fails('key.absent', 'key', 'rotate', other, '--random', '32', *admin)
+    for size in ('0', '1GiB', 'much'):
+        fails('key.size', 'key', 'put', other, '--random', size, *admin)
+    fails('key.size', 'key', 'put', other, *admin)  # standard input is empty
+    fails('key.size', 'key', 'put', other, '--random', '32', '--fd', '0', *admin)
+    fails('key.fd', 'key', 'put', other, '--fd', '1024', *admin)
+    assert run(3, 'key', 'put', other, '--fd', '99', *admin)['error']['check'] == 'key.read'
+    assert [r['path'] for r in run(0, 'key', 'list', *admin)['resources']] == [PATH]
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svp', dir='/tmp') as folder:
         port = free_port()
@@ -86,6 +100,7 @@ def main():
         try:
             wait_for(port)
             commands(admin, folder)
+            keys(admin)
         finally:
             broker.terminate()
             broker.wait(20)

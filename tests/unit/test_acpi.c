@@ -79,6 +79,10 @@ static void takes_files(void **state)
         OK(probe(&m, 1, &n));
         assert_int_equal(n, 5);
         assert_int_equal(access(below("etc/boot-menu-wait"), F_OK), -1);
+        /* and one that cannot go is said */
+        OK(sv_mkdirs(below("etc/boot-menu-wait"), 0755, &err));
+        FAILS(probe(&m, 1, &n), SV_SYSTEM, "acpi.out");
+        assert_int_equal(rmdir(below("etc/boot-menu-wait")), 0);
 }
 
 static void one_thing_wrong(void **state)

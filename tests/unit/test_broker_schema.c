@@ -392,6 +392,18 @@ static void many_policies(void **state)
         assert_int_equal(ask_sql("SELECT count(*) FROM anchors"), 1);
 }
 
+static void damaged_record(void **state)
+{
+        SV_JSON *list = sv_json_array(), *record = sv_json_object();
+        SV_STORE *s = NULL;
+        struct sv_err err;
+
+        OK(sv_store_open(path, NULL, &s, &err));
+        OK(s->ops->put_audit(s, 1000, record, &err));
+        run_sql("UPDATE audit SET record = '{'");
+        FAILS(s->ops->list_audit(s, 0, 100, list, &err), SV_FORMAT, "broker.audit.json");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -404,6 +416,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(several_steps, setup, teardown),
                 cmocka_unit_test_setup_teardown(anchors_follow_policies, setup, teardown),
                 cmocka_unit_test_setup_teardown(many_policies, setup, teardown),
+                cmocka_unit_test_setup_teardown(damaged_record, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

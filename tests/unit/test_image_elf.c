@@ -133,6 +133,13 @@ static void test_one_field(void **state)
                 memcpy((uint8_t *)&m + cases[i].offset, &cases[i].value, cases[i].size);
                 FAILS(sv_elf_parse(sv_bytes(&m, sizeof(m)), &e, &err), SV_FORMAT, cases[i].check);
         }
+        for (size_t n = EI_NIDENT; n < sizeof(Elf64_Ehdr); n++) {
+                struct sv_elf e;
+                struct image m;
+
+                make(&m);
+                FAILS(sv_elf_parse(sv_bytes(&m, n), &e, &err), SV_FORMAT, "image.elf.header");
+        }
 }
 
 static void test_every_truncation(void **state)

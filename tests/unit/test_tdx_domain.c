@@ -13,6 +13,7 @@
 #include "launcher/virt/domain.h"
 #include "launcher/host/host.h"
 #include "tdx/host/host.h"
+#include "tdx/options.h"
 #include "tests/unit/schemas.h"
 #include "tdx/tee.h"
 #include "tests/unit/tdvf.h"
@@ -247,6 +248,16 @@ static void schema(void **state)
         }
 }
 
+/* The reader of the guest file is before it; what it let through is not believed. */
+static void no_digits(void **state)
+{
+        const struct sv_tdx_options owner = {.mrowner = (char *)"0g"};
+        struct sv_tdx_ids ids;
+        struct sv_err err;
+
+        FAILS(sv_tdx_ids(&owner, &ids, &err), SV_FORMAT, "guest.tdx.id");
+}
+
 static int set_up(void **state)
 {
         SV_BUF image = SV_BUF_NULL;
@@ -266,8 +277,8 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(parts),  cmocka_unit_test(init_data), cmocka_unit_test(refused),
-                cmocka_unit_test(quotes), cmocka_unit_test(schema),
+                cmocka_unit_test(parts),     cmocka_unit_test(init_data), cmocka_unit_test(refused),
+                cmocka_unit_test(no_digits), cmocka_unit_test(quotes),    cmocka_unit_test(schema),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

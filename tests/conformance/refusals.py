@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the programs refuse before they begin: a command line, its exit status and the check that it names.
+usage: refusals.py SECURE-VM BROKER [AGENT]"""
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import patient  # noqa: E402
+
+PROGRAM, BROKER, AGENT = [*(os.path.abspath(p) for p in sys.argv[1:]), None][:3]
+VECTORS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'vectors')
+
+# Exit status, check, command line; NAME=VALUE before it as a shell has it. {vectors}: tests/vectors, {program}: any ELF program.
+COMMANDS = """
+2 measure.tee            measure
+2 measure.memory         measure --tee vtpm --memory 127MiB
+2 measure.memory         measure --tee vtpm --memory much
+2 measure.vcpus          measure --tee vtpm --vcpus 0
+2 measure.vcpus          measure --tee vtpm --vcpus 4097
+2 measure.flags          measure guest.json --vcpus 2
+3 inspect.file           inspect none
+4 inspect.kind           inspect garbage
+2 verify.time            verify garbage --tee vtpm --time yesterday
+4 verify.evidence.json   verify garbage --tee vtpm
+2 console.json           console x
+2 state.name             show ../x
+2 state.path             SECURE_VM_DIR=/{long} show x
+2 client.timeout         stop x --timeout soon
+2 launch.wait            launch guest.json --wait
+2 launch.trial           trial guest.json
+3 launch.events          launch guest.json --events none/events
+3 virt.library           LD_LIBRARY_PATH=broken list --connect test:///default
+2 collateral.cache-dir   HOME= XDG_CACHE_HOME= collateral list
+3 collateral.list        collateral list --cache garbage
+3 collateral.library     LD_LIBRARY_PATH=broken collateral fetch {vectors}/snp/reports/milan-v2-a.bin --tee sev-snp --cache cache
+2 admin.pin              key list --broker https://x --pin sha256:1 --admin-key key.pem
+2 key.rm                 key rm a/b/c
+2 image.options          image initrd
+2 image.options          image encrypt
+2 image.quote-port       image initrd --kernel-modules d --agent {program} --out o --quote-port 0
+3 image.agent            image initrd --kernel-modules d --agent none --out o
+3 image.ca               image initrd --kernel-modules d --agent {program} --out o --ca none
+3 image.modules          image initrd --kernel-modules none --agent {program} --out o
+3 image.modules.builtin  image initrd --kernel-modules d --agent {program} --out o
+2 acpi.options           image acpi --out o
+2 acpi.vcpus             image acpi --out o --firmware garbage --vcpus 4097
+2 acpi.timeout           image acpi --out o --firmware garbage --timeout 3601
+"""
+
+
+def refuses(status, check, *args, program=PROGRAM, env=None, **more):
+    r = subprocess.run([program, *args, '--json'], capture_output=True, text=True, timeout=patient(60), stdin=subprocess.DEVNULL,
+                       env={**os.environ, **(env or {})}, **more)
+    what = f'{args}: exit {r.returncode}, expected {status} {check}: {r.stdout}{r.stderr}'
+    assert r.returncode == status, what
+    assert json.loads(r.stdout)['error']['check'] == check, what
+
+
+def commands():
+    for line in COMMANDS.strip().splitlines():
+        status, check, text = line.split(None, 2)
+        words = shlex.split(text.format(vectors=VECTORS, program=PROGRAM, long='x' * 60))
+        env = dict(w.split('=', 1) for w in words if '=' in w and w.split('=')[0].isupper())
+        refuses(int(status), check, *[w for w in words if w.split('=')[0] not in env], env=env)
+    if AGENT:
+        refuses(2, 'agent.init', 'unlock', program=AGENT)
+
+
+def broker():
+    """Each file of a new broker, damaged or gone."""
+    subprocess.run([BROKER, 'init', '--dir', 'broker', '--listen', '127.0.0.1:0'], check=True, capture_output=True)
+
+    def check(status, name):
+        refuses(status, name, 'check', '--config', 'broker/config.json', program=BROKER)
+
+    with open('broker/config.json') as f:
+        config = json.load(f)
+    for member, name in (('tls_cert', 'broker.cert'), ('tls_key', 'broker.key')):
+        file = os.path.join('broker', config[member])
+        os.rename(file, 'kept')
+        check(3, name)
+        os.rename('kept', file)
+    with open('broker/config.json', 'a') as f:
+        f.write(' ' * (64 << 10))
+    check(4, 'broker.config.size')
+
+
+def answer():
+    """An administrator's broker that is the right one, and whose answer is no JSON."""
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem',
+                    '-out', 'cert.pem', '-subj', '/CN=x'], check=True, capture_output=True)
+    spki = subprocess.run(['openssl', 'pkey', '-in', 'key.pem', '-pubout', '-outform', 'DER'], check=True, capture_output=True).stdout
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain('cert.pem', 'key.pem')
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        def serve():
+            with context.wrap_socket(listener.accept()[0], server_side=True) as c:
+                c.recv(65536)
+                c.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\nno')
+
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
+        refuses(4, 'admin.answer.json', 'key', 'list', '--broker', f'https://127.0.0.1:{listener.getsockname()[1]}',
+                '--pin', 'sha256:' + hashlib.sha256(spki).hexdigest(), '--admin-key', 'key.pem')
+        server.join(patient(10))
+
+
+def ordinary():
+    """Root may everything: these are asked by another user then, who needs the program in reach."""
+    user = {'user': 65534, 'group': 65534, 'extra_groups': []} if os.geteuid() == 0 else {}
+    program = shutil.copy(PROGRAM, 'copy')
+    os.chmod('.', 0o755)
+    os.makedirs('guests/g')
+    open('guests/g/lock', 'w').close()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind('guests/g/control.sock')
+        s.listen()
+        os.chmod('guests/g/control.sock', 0)
+        refuses(3, 'state.permission', 'stop', 'g', program=os.path.abspath(program), env={'SECURE_VM_DIR': os.path.abspath('guests')}, **user)
+    refuses(3, 'host.vtpm-ca', 'host', 'vtpm-ca', program=os.path.abspath(program), env={'PATH': '/nowhere', 'HOME': '/nowhere'}, **user)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='svr', dir='/tmp') as folder:
+        os.chdir(folder)
+        for name in ('d', 'broken'):
+            os.mkdir(name)
+        for name, text in (('garbage', 'garbage'), ('vmlinuz', ''), ('d/modules.dep', ''), ('d/modules.order', ''),
+                           ('guest.json', '{"name": "g", "tee": "vtpm", "kernel": "vmlinuz"}'),
+                           ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', '')):
+            with open(name, 'w') as f:
+                f.write(text)
+        for part in (commands, broker, answer, ordinary):
+            part()
+            print(f'ok: {part.__name__}')
+        os.chdir('/')
+
+
+main()
