@@ -60,7 +60,9 @@ def commands(admin, folder):
     run(0, 'key', 'put', PATH, '--random', '32', *admin)
     fails('broker.policy.absent', 'policy', 'get', PATH, *admin)
     fails('broker.policy.absent', 'policy', 'rm', PATH, *admin)
-    put = run(0, 'policy', make_guest(folder, admin), '--put', *admin)['policy']
+    guest = make_guest(folder, admin)
+    assert run(3, 'measure', guest, '--event-log', os.path.join(folder, 'none'))['error']['check'] == 'measure.event-log'
+    put = run(0, 'policy', guest, '--put', *admin)['policy']
     assert put['resource'] == PATH
     got = run(0, 'policy', 'get', PATH, '--out', copy, *admin)
     assert got['policy'] == put and got['path'] == PATH
