@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proves: a policy releases exactly when every rule holds and the claims' limits are well formed; a
+ *         verdict whose status is affirming means that every rule held; another rule never turns a
+ *         refusal into a release and makes no slot better, and a limit takes an affirmation away
+ *         and nothing else.
+ * for:    every policy of up to 3 rules and every one of them without its last rule, each of any
+ *         slot, claims with up to 2 limits
+ * stubs:  texts of errors; whether a rule holds (any answer: rule_holds.c); JSON: a list of rules
+ *         and an object of limits as they stand in a document that was checked
+ * unwind: 9
+ * fault:  `v->vector[slot] = refused[slot];` => ``
+ * fault:  `if (!first.class)` => `if (first.class)`
+ * fault:  `if (v->vector[slot] == 0)` => ``
+ */
+#include "proof.h"
+#include "stub_err.h"
+
+#include "policy/policy.h"
+#include "policy/verdict.h"
+
+#define RULES  3
+#define LIMITS 2
+
+/* A rule (held, slot), its members by their text, the list of rules, the object of limits. */
+struct sv_json {
+        const char *text;
+        const struct sv_json *covers;
+        bool held;
+};
+
+static struct sv_json list, limits, claims, plain = {.text = "text"};
+static struct sv_json rules[RULES], slots[RULES];
+static struct sv_json limit[LIMITS];
+static const char *limit_names[LIMITS];
+static const char no_slot[] = "no slot";
+static size_t n_rules, n_limits;
+
+const struct sv_json *sv_policy_rules(const struct sv_policy *p)
+{
+        return &list;
+}
+
+size_t sv_json_len(const struct sv_json *j)
+{
+        return n_rules;
+}
+
+struct sv_json *sv_json_at(const struct sv_json *j, size_t i)
+{
+        return &rules[i];
+}
+
+struct sv_json *sv_json_get(const struct sv_json *j, const char *member)
+{
+        if (j == &claims)
+                return n_limits ? &limits : NULL;
+        return (struct sv_json *)(member[0] == 'c' && member[1] == 'o' ? j->covers : &plain);
+}
+
+const char *sv_json_str(const struct sv_json *j)
+{
+        return j->text;
+}
+
+int sv_json_each(const struct sv_json *obj,
+                 int (*fn)(void *arg, const char *name, struct sv_json *value, struct sv_err *err),
+                 void *arg, struct sv_err *err)
+{
+        for (size_t i = 0; i < n_limits; i++)
+                if (fn(arg, limit_names[i], &limit[i], err) < 0)
+                        return -1;
+        return 0;
+}
+
+bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *c, struct sv_buf *expected,
+                   struct sv_buf *found)
+{
+        return rule->held;
+}
+
+struct sv_json *sv_json_array(void)
+{
+        return &plain;
+}
+
+struct sv_json *sv_json_object(void)
+{
+        return &plain;
+}
+
+struct sv_json *sv_json_add(struct sv_json *array, struct sv_json *value)
+{
+        return value;
+}
+
+void sv_json_set_str(struct sv_json *obj, const char *member, const char *s)
+{
+}
+
+void sv_json_set_bool(struct sv_json *obj, const char *member, bool v)
+{
+}
+
+void sv_json_free(struct sv_json *j)
+{
+}
+
+const char *sv_buf_str(struct sv_buf *b)
+{
+        return "";
+}
+
+void sv_buf_free(struct sv_buf *b)
+{
+}
+
+/* Texts are one or are not: names are compared in verdict.c's proof. */
+int strcmp(const char *a, const char *b)
+{
+        return a != b;
+}
+
+#include "policy/evaluate.c"
+#include "policy/verdict.c"
+
+static void any_policy(void)
+{
+        n_rules = nondet_size();
+        n_limits = nondet_size();
+        ASSUME(n_rules <= RULES && n_limits <= LIMITS);
+        for (size_t i = 0; i < RULES; i++) {
+                slots[i].text = slot_names[any_below(SV_SLOTS)];
+                rules[i] = (struct sv_json){.covers = &slots[i], .held = nondet_bool()};
+        }
+        for (size_t i = 0; i < LIMITS; i++) {
+                limit[i].text = nondet_bool() ? "reason" : NULL;
+                limit_names[i] = nondet_bool() ? slot_names[any_below(SV_SLOTS)] : no_slot;
+        }
+}
+
+void prove(void)
+{
+        struct sv_verdict v = {0}, fewer = {0};
+        bool all = true, formed = true, again;
+        size_t i = any_below(SV_SLOTS);
+        int r;
+
+        any_policy();
+        for (size_t k = 0; k < n_rules; k++)
+                all &= rules[k].held;
+        for (size_t k = 0; k < n_limits; k++)
+                formed &= limit[k].text && limit_names[k] != no_slot;
+        r = sv_policy_evaluate(NULL, &claims, &v, NULL);
+        PROVE((r == 0) == (all && formed));
+        PROVE(!formed || sv_verdict_status(&v) != SV_TIER_AFFIRMING || all);
+        PROVE(!formed || all || sv_verdict_status(&v) == SV_TIER_CONTRAINDICATED);
+        for (size_t k = 0; k < n_limits; k++)
+                PROVE(!formed ||
+                      sv_tier_of(v.vector[sv_slot_by_name(limit_names[k])]) != SV_TIER_AFFIRMING);
+        if (!n_rules)
+                return;
+        n_rules--;
+        again = sv_policy_evaluate(NULL, &claims, &fewer, NULL) == 0;
+        PROVE(again || r < 0);
+        PROVE(sv_tier_of(fewer.vector[i]) <= sv_tier_of(v.vector[i]));
+}
