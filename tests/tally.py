@@ -17,14 +17,18 @@ CASE = re.compile(r'^\[ *(OK|FAILED|SKIPPED) *\] (\S+)$|^(ok|FAILED) ([\w.-]+) \
 VERDICTS = ('passed', 'failed', 'skipped', 'extra')
 
 
-def cases(test):
-    """(name, 'passed' | 'failed' | 'skipped' | 'extra') for each case of one test program."""
-    name, result = test['name'], test['result']
-    seen = {}
-    for m in CASE.finditer(test.get('stdout') or ''):
+def cases_in(text):
+    """(case, 'passed' | 'failed' | 'skipped' | 'extra') for each case that the text of a test program reports."""
+    for m in CASE.finditer(text):
         word, case = (m[1] or m[3] or m[5]).upper(), m[2] or m[4] or m[6]
         skipped = 'extra' if case.startswith('extra_') else 'skipped'
-        seen[case] = {'OK': 'passed', 'SKIPPED': skipped}.get(word, 'failed')
+        yield case, {'OK': 'passed', 'SKIPPED': skipped}.get(word, 'failed')
+
+
+def cases(test):
+    """The same with the program's name, for all that it printed."""
+    name, result = test['name'], test['result']
+    seen = dict(cases_in(test.get('stdout') or ''))
     if result == 'SKIP' or not seen:
         return [(name, {'OK': 'passed', 'SKIP': 'skipped', 'EXPECTEDFAIL': 'passed'}.get(result, 'failed'))]
     found = [(f'{name}: {case}', verdict) for case, verdict in seen.items()]
@@ -71,4 +75,5 @@ def main():
     return 1 if total[1] or not total[0] else 0
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())
