@@ -30,7 +30,7 @@ static int take_entries(size_t n, struct sv_err *err)
         struct sv_footer footer;
 
         for (size_t i = 0; i < n; i++) {
-                snprintf(guids[i], 37, "%08zx-0000-0000-0000-000000000000", i);
+                snprintf(guids[i], 37, "%08x-0000-0000-0000-000000000000", (uint16_t)i);
                 entries[i] = (struct footer_entry){guids[i], SV_BYTES_NULL};
         }
         make_image(&image, 4096, SV_BYTES_NULL, entries, n);

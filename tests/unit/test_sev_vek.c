@@ -110,6 +110,21 @@ static void one_thing_wrong(void **state)
         }
 }
 
+/* Turin's chip ID has 8 bytes: under the name of a product with 64 nothing is read past it. */
+static void hwid_of_another_length(void **state)
+{
+        SV_BUF der = SV_BUF_NULL;
+        struct sv_vek v;
+        char *name;
+
+        load("Turin", &der);
+        name = memmem(der.p, der.n, "\x16\x05Turin", 7);
+        assert_non_null(name);
+        memcpy(name + 2, "Genoa", 5);
+        FAILS(parse(&der, &v), SV_FORMAT, "snp.vek.extension");
+        assert_non_null(strstr(err.msg, "hwID has 8 bytes"));
+}
+
 static void truncated(void **state)
 {
         SV_BUF der = SV_BUF_NULL;
@@ -121,9 +136,9 @@ static void truncated(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(good),
-                                           cmocka_unit_test(one_thing_wrong),
-                                           cmocka_unit_test(truncated)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(good), cmocka_unit_test(one_thing_wrong),
+                cmocka_unit_test(hwid_of_another_length), cmocka_unit_test(truncated)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 /* The whole loop against a real swtpm: hello, challenge, evidence, verification; then one change at
  * a time, one check each. */
 #include "base/core/encoding.h"
+#include "base/core/rd.h"
 #include "tests/unit/vtpm_session.h"
 
 static struct sv_json *copy_json(const struct sv_json *j)
@@ -452,6 +453,79 @@ static void software_key(void **state)
         expect(only, s->secret, NULL, SV_PROOF, "vtpm.quote.signer");
 }
 
+/* The Name of the key is a digest: one over SHA-1 could be anybody's. */
+static void weak_name(void **state)
+{
+        struct session *s;
+        SV_BUF pub = SV_BUF_NULL;
+        struct sv_err err;
+
+        need_swtpm();
+        s = base_session();
+        SV_JSON *e = copy_json(s->evidence);
+
+        OK(sv_json_need_b64(e, "ak_tpm2b", &pub, "test", &err));
+        pub.p[5] = SV_TPM_ALG_SHA1; /* size, type, nameAlg */
+        sv_json_set_b64(e, "ak_tpm2b", sv_buf_bytes(&pub));
+        expect(e, s->secret, NULL, SV_PROOF, "vtpm.ak.name-alg");
+}
+
+/* The second bank's quote, as of another boot: its counters alone say so. */
+static void other_boot(void **state)
+{
+        const struct knobs unsigned_ = {.skip_signatures = true};
+        struct session *s;
+
+        need_swtpm();
+        s = base_session();
+        for (size_t counter = 0; counter < 2; counter++) { /* resetCount, restartCount */
+                SV_JSON *e = copy_json(s->evidence);
+                struct sv_json *quote = sv_json_get(e, "tpm_quote_sha384");
+                SV_BUF message = SV_BUF_NULL;
+                struct sv_rd r;
+                struct sv_err err;
+
+                OK(sv_json_need_b64(quote, "message", &message, "test", &err));
+                r = sv_rd(sv_buf_bytes(&message));
+                sv_rd_skip(&r, 6);               /* magic, type */
+                sv_rd_skip(&r, sv_rd_u16be(&r)); /* qualifiedSigner */
+                sv_rd_skip(&r, sv_rd_u16be(&r)); /* extraData */
+                sv_rd_skip(&r, 8 + 4 * counter); /* clock */
+                assert_false(r.bad);
+                message.p[r.pos + 3] ^= 1;
+                sv_json_set_b64(quote, "message", sv_buf_bytes(&message));
+                expect(e, s->secret, &unsigned_, SV_PROOF, "vtpm.quote.boot");
+        }
+}
+
+/* As many certificates and event logs as there is room for, and one more. */
+static void numbers(void **state)
+{
+        const struct knobs many = {.event_log = sv_bytes("log", 3), .n_logs = SV_VTPM_LOGS_MAX + 1};
+        struct session *s;
+
+        need_swtpm();
+        s = base_session();
+        expect(s->evidence, s->secret, &many, SV_FORMAT, "vtpm.evidence.event-logs");
+        for (size_t n = 0; n <= SV_CHAIN_MAX + 1; n++) {
+                SV_JSON *e = copy_json(s->evidence);
+                struct sv_json *first = sv_json_at(sv_json_get(s->evidence, "ek_certs"), 0);
+                struct sv_json *list = sv_json_set(e, "ek_certs", sv_json_array());
+
+                for (size_t i = 0; i < n; i++)
+                        sv_json_add(list, sv_json_ref(first));
+                if (n < 1 || n > SV_CHAIN_MAX) {
+                        expect(e, s->secret, NULL, SV_FORMAT, "vtpm.evidence.ek-certs");
+                } else {
+                        SV_JSON *claims = NULL;
+                        struct sv_err err = SV_ERR_NULL;
+
+                        verify_with(e, s->secret, &(struct knobs){0}, &claims, &err);
+                        assert_string_not_equal(err.check, "vtpm.evidence.ek-certs");
+                }
+        }
+}
+
 /* A real quote, signed by the real TPM, that leaves one PCR out. */
 static void selection(void **state)
 {
@@ -516,7 +590,8 @@ int main(void)
                 cmocka_unit_test(weak_keys),    cmocka_unit_test(ecc_keys),
                 cmocka_unit_test(other_tpm),    cmocka_unit_test(activation_refused),
                 cmocka_unit_test(software_key), cmocka_unit_test(selection),
-                cmocka_unit_test(sealed),
+                cmocka_unit_test(sealed),       cmocka_unit_test(weak_name),
+                cmocka_unit_test(other_boot),   cmocka_unit_test(numbers),
         };
 
         return cmocka_run_group_tests_name("vtpm-loop", tests, group_setup, group_teardown);

@@ -77,6 +77,25 @@ static void cases(void **state)
         }
 }
 
+/* A sound quote beside a key of another kind, and beside a key that signs with another hash only.
+ */
+static void refuse_other_keys(struct sv_tpm_quote_in *in, const struct sv_key *ak)
+{
+        const bool rsa = sv_key_type(ak) == SV_KEY_RSA;
+        struct sv_err err;
+        SV_KEY *other = sv_key_generate(rsa ? SV_KEY_P256 : SV_KEY_RSA, rsa ? 0 : 2048, &err);
+        struct sv_tpm_public pub = {
+                .scheme = {rsa ? SV_TPM_ALG_RSASSA : SV_TPM_ALG_ECDSA, SV_TPM_ALG_SHA384, 0}};
+        struct sv_tpm_quote q;
+
+        in->ak = other;
+        FAILS(sv_tpm_quote_verify(in, &q, &err), SV_PROOF, "vtpm.signature.key");
+        in->ak = ak;
+        in->ak_public = &pub;
+        FAILS(sv_tpm_quote_verify(in, &q, &err), SV_PROOF, "vtpm.signature.ak-scheme");
+        in->ak_public = NULL;
+}
+
 /* The same quotes with the key taken for granted, as a server with a list of enrolled keys would:
  * sound ones hold. */
 static void quotes(void **state)
@@ -110,6 +129,7 @@ static void quotes(void **state)
                         .signature = sv_buf_bytes(&e.banks[0].signature),
                         .pcrs = (const uint8_t(*)[SV_DIGEST_MAX])e.banks[0].pcrs};
                 OK(sv_tpm_quote_verify(&in, &q, &err));
+                refuse_other_keys(&in, ak);
                 held++;
         }
         assert_int_equal(held, 3);

@@ -14,6 +14,7 @@
 #include "tee/verify.h"
 #include "vtpm/guest/attester.h"
 #include "vtpm/tee.h"
+#include "vtpm/verify/evidence.h"
 #include "vtpm/verify/template.h"
 #include "vtpm/guest/tpm.h"
 
@@ -124,7 +125,9 @@ static inline struct session *base_session(void)
 }
 
 struct knobs {
-        bool no_secret, no_root, no_issuer, other_ca, no_report_data;
+        bool no_secret, no_root, no_issuer, other_ca, no_report_data, skip_signatures;
+        struct sv_bytes event_log; /* beside the evidence, n_logs times */
+        size_t n_logs;
         const uint8_t *report_data;
         int64_t time;
         struct sv_secret *secret;
@@ -133,7 +136,7 @@ struct knobs {
 static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
                        const struct knobs *k, struct sv_json **claims, struct sv_err *err)
 {
-        struct sv_blob list[4] = {0};
+        struct sv_blob list[4 + 2 * SV_VTPM_LOGS_MAX] = {0};
         struct sv_verify_in in = {.time = k->time ? k->time : now};
         size_t n = 0;
 
@@ -149,6 +152,11 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
                 strcpy(list[n].kind, "activation-secret");
                 list[n++].data = sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret));
         }
+        for (size_t i = 0; i < k->n_logs; i++) {
+                strcpy(list[n].kind, "event-log");
+                list[n++].data = k->event_log;
+        }
+        in.skip_signatures = k->skip_signatures;
         in.collateral = (struct sv_collateral){list, n, NULL};
         if (!k->no_report_data)
                 in.report_data = sv_bytes(k->report_data ? k->report_data : report_data,
