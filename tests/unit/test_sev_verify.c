@@ -257,6 +257,25 @@ static void of_another_product(void **state)
         }
 }
 
+/* What a report's form is refused for, before any signature is looked at. */
+static void form_of_a_report(void **state)
+{
+        static const struct {
+                size_t at;
+                const char *check;
+        } t[] = {{0x188, "snp.report.product"}, {0x2a0 + 48, "snp.report.signature"}};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_BUF raw = SV_BUF_NULL;
+                struct sv_report r;
+                struct sv_err err = SV_ERR_NULL;
+
+                load("reports/turin-v5-azure.bin", &raw);
+                raw.p[t[i].at] ^= 0x40;
+                FAILS(sv_report_parse(sv_buf_bytes(&raw), &r, &err), SV_FORMAT, t[i].check);
+        }
+}
+
 static void every_bit_and_every_length(void **state)
 {
         struct inputs i = {0};
@@ -299,6 +318,7 @@ int main(void)
                 cmocka_unit_test(each_synthetic_report),
                 cmocka_unit_test(each_bad_certificate),
                 cmocka_unit_test(of_another_product),
+                cmocka_unit_test(form_of_a_report),
                 cmocka_unit_test(every_bit_and_every_length),
         };
 
