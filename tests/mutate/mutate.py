@@ -81,6 +81,7 @@ class Copy:
     """The tree and its build, apart."""
 
     def __init__(self, place):
+        place = os.path.abspath(place)
         self.src, self.build = os.path.join(place, 'src'), os.path.join(place, 'build')
         self.take_over()
         if not os.path.exists(os.path.join(self.build, 'build.ninja')):
@@ -121,6 +122,8 @@ class Copy:
         if bad:
             print('left out, for they fail on the tree as it is:', ' '.join(bad), flush=True)
         self.tests = [t for t in self.tests if took.get(t['name']) is not None]
+        if not self.tests:
+            sys.exit('there is no test that could notice anything')
         return took
 
     def time_one(self, test):
