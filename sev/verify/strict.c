@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What any evidence of this TEE must show, when nobody gives a policy. */
 #include "sev/verify/tee.h"
+#include "tee/strict.h"
 
 /* clang-format off */
-#define R(check, claim, op, covers, reason) \
-        "{\"check\":\"" check "\",\"claim\":\"" claim "\"," op "," \
-        "\"covers\":\"" covers "\",\"reason\":\"" reason "\"}"
-#define TRUE  "\"equals\":true"
-#define FALSE "\"equals\":false"
-
 const char sv_snp_strict[] = "["
         R("policy.debug", "/policy_bits/debug", FALSE, "configuration",
           "the host may not debug the guest") ","

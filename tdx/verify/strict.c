@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What any evidence of this TEE must show, when nobody gives a policy. */
 #include "tdx/verify/tee.h"
+#include "tee/strict.h"
 
 /* clang-format off */
-#define R(check, claim, op, covers, reason) \
-        "{\"check\":\"" check "\",\"claim\":\"" claim "\"," op "," \
-        "\"covers\":\"" covers "\",\"reason\":\"" reason "\"}"
-#define TRUE  "\"equals\":true"
-#define FALSE "\"equals\":false"
-
 const char sv_tdx_strict[] = "["
         R("policy.debug", "/tdattributes_bits/debug", FALSE, "configuration",
           "the host may not debug the guest") ","
