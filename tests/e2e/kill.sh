@@ -42,6 +42,17 @@ check_clean() { # what was killed when
         [ ! -e "$g/boot" ] || fail "$1: copies are left"
         case $("$sv" list --json) in *'"running"'* | *'"starting"'*) fail "$1: list says that it runs" ;; esac
 }
+check_handed_over() { # what was killed when
+        # Either it has gone, or it runs under a supervisor that answers, and that ends it when asked.
+        tries=0
+        while ! flock -n "$g/lock" true && [ $tries -lt 150 ]; do
+                case $("$sv" list --json) in *'"running"'*) break ;; esac
+                sleep 0.2
+                tries=$((tries + 1))
+        done
+        [ $tries -lt 150 ] || fail "$1: handed over, and list does not say that it runs"
+        "$sv" destroy k >/dev/null || fail "$1: handed over, and destroy fails"
+}
 alive() { # pid: itself, when it is a guard that has not ended
         case $(cat "/proc/$1/stat" 2>/dev/null) in "$1 (sv-guard) Z"*) ;; "$1 (sv-guard)"*) echo "$1" ;; esac
         return 0
@@ -82,10 +93,11 @@ for who in launch worker guard; do
                 kill -KILL $victim 2>/dev/null && what="$who killed after ${moment}s" || what="$who was not there after ${moment}s"
                 status=0
                 wait "$launch" 2>/dev/null || status=$?
-                # A launcher that had already said that the guest runs leaves it running: that is no orphan.
-                if [ "$status" = 0 ] && [ "$who" = launch ]; then
-                        "$sv" destroy k >/dev/null
-                        what="$what (the launch was over)"
+                # A launcher that had said that the guest runs may have handed it over, with or without living to its own
+                # end: that is no orphan, and both ends are right. It must be whole or gone.
+                if [ "$who" = launch ] && { [ "$status" = 0 ] || grep -q "the guest runs" "$dir/log"; }; then
+                        check_handed_over "$what"
+                        what="$what (the guest was handed over, or nearly)"
                 fi
                 case $what in *"was not there"*) "$sv" destroy k >/dev/null 2>&1 || true ;; esac
                 check_clean "$what"
