@@ -2,7 +2,9 @@
 /* From a measurement to rules, from rules to a verdict, over evidence of a real swtpm. */
 #include "attest/appraise.h"
 #include "guest/guest.h"
+#include "tests/unit/rule_walk.h"
 #include "tests/unit/vtpm_session.h"
+#include "vtpm/verify/tee.h"
 
 static const uint8_t demo_uuid[16] = {0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33,
                                       0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};
@@ -18,10 +20,10 @@ static struct sv_json *base_claims(void)
         return claims;
 }
 
-/* Policy for a guest of this name whose TPM is made by the CA in `ca`, requiring PCRs 0, 4 and 9 as
+/* Rules for a guest of this name whose TPM is made by the CA in `ca`, requiring PCRs 0, 4 and 9 as
  * they are (or pcr4). */
-static struct sv_policy *make_policy(const char *name, const char *tee, const char *ca,
-                                     const char *pcr4)
+static void make_rules(const char *name, const char *ca, const char *pcr4, struct sv_json *rules,
+                       struct sv_json *trust)
 {
         static const char *const pcrs[] = {"0", "4", "9"};
         SV_STR root = sv_asprintf("%s/swtpm-localca-rootca-cert.pem", ca);
@@ -32,11 +34,7 @@ static struct sv_policy *make_policy(const char *name, const char *tee, const ch
                                  .attestation = {.ek_roots = roots, .n_ek_roots = 2}};
         struct sv_measurement m = {.values = sv_json_object()};
         SV_JSON *claims = base_claims();
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
-        SV_BUF text = SV_BUF_NULL;
         struct sv_json *bank = sv_json_set(m.values, "sha256", sv_json_object());
-        struct sv_policy *policy = NULL;
         struct sv_err err;
 
         memcpy(guest.uuid, demo_uuid, 16);
@@ -49,9 +47,21 @@ static struct sv_policy *make_policy(const char *name, const char *tee, const ch
         OK(sv_tee_measure_vtpm.policy(&guest, &m, rules, trust, &err));
         assert_int_equal(sv_json_len(sv_json_get(trust, "ek_roots")), 1);
         assert_int_equal(sv_json_len(sv_json_get(trust, "ek_intermediates")), 1);
+        sv_measurement_free(&m);
+}
+
+static struct sv_policy *make_policy(const char *name, const char *tee, const char *ca,
+                                     const char *pcr4)
+{
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_policy *policy = NULL;
+        struct sv_err err;
+
+        make_rules(name, ca, pcr4, rules, trust);
         OK(sv_policy_write(name, tee, "default/demo/root", rules, trust, &text, &err));
         OK(sv_policy_parse(sv_buf_bytes(&text), &policy, &err));
-        sv_measurement_free(&m);
         return policy;
 }
 
@@ -152,10 +162,61 @@ static void pinned_root(void **state)
         assert_non_null(claims); /* the proof holds, the policy says no */
 }
 
+static void each_rule(void **state)
+{
+        static const struct rule_row rows[] = {
+                {"policy.pcr.0", NULL},
+                {"policy.pcr.4", NULL},
+                {"policy.pcr.9", NULL},
+                {"policy.pcr.11", NULL},
+                {"policy.ek.subject", NULL},
+                {"policy.ek.root", NULL},
+                {"policy.ak.origin", "\"certificate\""},
+        };
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        SV_JSON *claims = NULL;
+
+        need_swtpm();
+        claims = base_claims();
+        make_rules("demo", ca_dir, NULL, rules, trust);
+        WALK("vtpm", rules, claims, rows);
+}
+
+/* No log was sent, which is one thing that is refused; what else is changed comes before it. */
+static void each_built_in_rule(void **state)
+{
+        static const struct rule_row rows[] = {
+                {"policy.ak.origin", "\"certificate\""},
+                {"policy.quote.safe", "false"},
+                {"policy.report-data", "false"},
+        };
+        SV_JSON *claims = NULL, *rules = NULL;
+        SV_POLICY_DOC *p = NULL;
+        struct sv_err err;
+
+        need_swtpm();
+        claims = base_claims();
+        OK(sv_json_parse(sv_bytes_str(sv_vtpm_strict), "test", &rules, &err));
+        p = walk_policy("vtpm", rules);
+        for (size_t i = 0; i <= sizeof(rows) / sizeof(rows[0]); i++) {
+                const bool last = i == sizeof(rows) / sizeof(rows[0]);
+                SV_JSON *changed = walk_copy(claims);
+                SV_VERDICT v = {0};
+
+                if (!last)
+                        walk_change(changed, sv_json_at(rules, i), &rows[i]);
+                FAILS(sv_policy_evaluate(p, changed, &v, &err), SV_POLICY,
+                      last ? "policy.event-log" : rows[i].check);
+                assert_int_equal(walk_failed(&v), last ? 1 : 2);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(holds), cmocka_unit_test(pinned_root),
-                                           cmocka_unit_test(refuses)};
+                                           cmocka_unit_test(refuses), cmocka_unit_test(each_rule),
+                                           cmocka_unit_test(each_built_in_rule)};
 
         return cmocka_run_group_tests_name("vtpm-appraise", tests, group_setup, group_teardown);
 }
