@@ -136,10 +136,11 @@ static X509 *authority(const char *cn, EVP_PKEY *key, X509 *issuer, EVP_PKEY *is
 }
 
 static X509 *leaf(const char *cn, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
-                  uint64_t serial, const struct intel_options *sgx)
+                  uint64_t serial, const struct intel_options *sgx, int64_t until)
 {
         X509 *x = certificate(cn, key, issuer, serial);
 
+        MUST(!until || ASN1_TIME_set(X509_getm_notAfter(x), until));
         add_known(x, NID_basic_constraints, "critical,CA:FALSE");
         add_known(x, NID_key_usage, "critical,digitalSignature,nonRepudiation");
         if (sgx)
@@ -161,9 +162,9 @@ void intel_pki_make(const struct intel_options *o, struct intel_pki *out)
                                            : "Intel SGX PCK Platform CA",
                             out->ca_key, out->root, out->root_key, SERIAL_CA);
         out->pck = leaf(o->pck_name ? o->pck_name : "Intel SGX PCK Certificate", out->pck_key,
-                        out->ca, out->ca_key, SERIAL_PCK, o);
-        out->tcb = leaf("Intel SGX TCB Signing", out->tcb_key, out->root, out->root_key, SERIAL_TCB,
-                        NULL);
+                        out->ca, out->ca_key, SERIAL_PCK, o, 0);
+        out->tcb = leaf(o->tcb_name ? o->tcb_name : "Intel SGX TCB Signing", out->tcb_key,
+                        out->root, out->root_key, SERIAL_TCB, NULL, o->tcb_until);
 }
 
 /* --- files --- */

@@ -21,7 +21,8 @@ struct intel_options {
         const char *date;                   /* tcbDate of all three; NULL: in 2025 */
         bool processor;                     /* the PCK CA is the Processor CA */
         bool pck_revoked, ca_revoked, tcb_revoked;
-        const char *pck_name, *ca_name; /* NULL: Intel's */
+        const char *pck_name, *ca_name, *tcb_name; /* NULL: Intel's */
+        int64_t tcb_until;                         /* notAfter of the TCB signer; 0: 2050 */
         /* in the TCB info or the QE identity, what is written [0] is [1] instead, and signed so */
         const char *info[2], *identity[2];
         int64_t crls_until; /* nextUpdate of both lists; 0: 2050, -1: none */

@@ -382,9 +382,21 @@ static const struct {
          0,
          SV_PROOF,
          "tdx.qe.mismatch"},
+        {.o.identity = {"\"version\":2", "\"version\":2,\"version\":2"},
+         .class = SV_FORMAT,
+         .check = "tdx.qe_identity.json"},
+        {.o.identity = {"\"nextUpdate\"", "\"nextupdate\""},
+         .class = SV_FORMAT,
+         .check = "tdx.qe_identity.member"},
+        {.o.identity = {"\"miscselect\":\"00000000\"", "\"miscselect\":\"000000\""},
+         .class = SV_FORMAT,
+         .check = "tdx.qe_identity.member"},
         {{0}, NULL, NULL, 1, 0, SV_PROOF, "tdx.qe.report_data"},
         /* certificates and lists */
         {{.tcb_revoked = true}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_signing.revoked"},
+        {{.tcb_until = JUNE_2026 + 1}, NULL, NULL, 0, SV_TCB_UP_TO_DATE, 0, NULL},
+        {{.tcb_until = JUNE_2026}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_signing.expired"},
+        {{.tcb_name = "Intel SGX TCB Signer"}, NULL, NULL, 0, 0, SV_PROOF, "tdx.tcb_signing.name"},
         {{.pck_name = "Intel SGX Certificate"}, NULL, NULL, 0, 0, SV_PROOF, "tdx.pck.name"},
         {{.ca_name = "Intel SGX Other CA"}, NULL, NULL, 0, 0, SV_PROOF, "tdx.pck.name"},
         {{.crls_until = JUNE_2026 - 1}, NULL, NULL, 0, 0, SV_PROOF, "tdx.pck.crl"},
@@ -472,6 +484,40 @@ static void test_foreign(void **unused)
         end(&p);
 }
 
+/* The documents' own chain: without its signer, without certificates, by another root of the same
+ * name, and by a root that is trusted as well, whose list is not there. */
+static void test_document_signers(void **unused)
+{
+        struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}};
+        SV_BUF mixed = SV_BUF_NULL;
+        SV_CERTS theirs = {0};
+        struct sv_tdx_out out = {0};
+        struct sv_err err = SV_ERR_NULL;
+        struct platform p, other;
+
+        begin(&p, &o);
+        begin(&other, &o);
+        sign(&p, 4, 2);
+        p.in.qe_identity = other.in.qe_identity;
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.qe_identity.signature");
+        p.in.qe_identity = sv_buf_bytes(&p.qe);
+        p.in.tcb_info_chain = sv_buf_bytes(&p.root);
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.tcb_signing.chain");
+        p.in.tcb_info_chain = sv_bytes_str("no certificate");
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_FORMAT, "tdx.tcb_signing.chain");
+        OK(sv_certs_parse(other.in.tcb_info_chain, &theirs, "test.chain", &err));
+        OK(sv_cert_pem(theirs.list[0], &mixed, &err));
+        sv_buf_put(&mixed, sv_buf_bytes(&p.root));
+        p.in.tcb_info_chain = sv_buf_bytes(&mixed);
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.tcb_signing.chain");
+        p.in.tcb_info_chain = other.in.tcb_info_chain;
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.root");
+        OK(sv_certs_parse(sv_buf_bytes(&other.root), &p.roots, "test.root", &err));
+        FAILS(sv_tdx_verify(&p.in, &out, &err), SV_PROOF, "tdx.tcb_signing.crl");
+        end(&other);
+        end(&p);
+}
+
 static void test_td_report(void **unused)
 {
         struct intel_quote q = {.type = 2, .rtmr = rtmr, .report_data = "report data"};
@@ -529,6 +575,7 @@ int main(void)
                 cmocka_unit_test(test_certificates_changed),
                 cmocka_unit_test(test_others),
                 cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_document_signers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
