@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -36,6 +37,14 @@ int real_ioctl(int fd, unsigned long request, void *arg)
         return next(fd, request, arg);
 }
 
+/* TEESIM_REFUSE: the number of a call that this kernel does not have. */
+static bool is_refused(unsigned request)
+{
+        const char *number = getenv("TEESIM_REFUSE");
+
+        return number && request == (unsigned)strtoul(number, NULL, 0);
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
         static int (*const table[])(int, unsigned, void *) = {
@@ -47,6 +56,10 @@ int ioctl(int fd, unsigned long request, ...)
         va_start(ap, request);
         arg = va_arg(ap, void *);
         va_end(ap);
+        if (kind != FD_OTHER && is_refused((unsigned)request)) {
+                errno = EINVAL;
+                return -1;
+        }
         return kind == FD_OTHER ? real_ioctl(fd, request, arg)
                                 : table[kind](fd, (unsigned)request, arg);
 }

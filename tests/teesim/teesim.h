@@ -6,8 +6,10 @@
  *
  * Environment: TEESIM_STATE=FILE gets the result; TEESIM_RUN=exit|block|quote says what the first
  * KVM_RUN does (default exit: the program ends with status 0); TEESIM_TRACE=FILE gets one line per
- * measured range; TEESIM_CHUNK=N makes LAUNCH_UPDATE take N pages at a time. Answers are 0 or -1
- * with errno, as of ioctl. */
+ * measured range; TEESIM_CHUNK=N makes LAUNCH_UPDATE take N pages at a time; TEESIM_REFUSE=NUMBER
+ * is a call that this kernel does not have; TEESIM_FW_STATUS=STATUS is what the firmware answers to
+ * a command that would change something, and with TEESIM_FW_IDLE it says yes and does nothing.
+ * Answers are 0 or -1 with errno, as of ioctl. */
 #pragma once
 
 #include "tests/teesim/abi.h"

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our own host side in front of the simulated platform (preloaded into this program): the trial's
  * launch through KVM's calls, the probe. */
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
 #include "sev/host/host.h"
 #include "sev/measure/measure.h"
+#include "tests/teesim/abi.h"
 #include "tests/teesim/launcher.h"
 #include "tests/unit/unit.h"
 
@@ -89,6 +92,66 @@ static void test_trial_refused(void **state)
                 fail_msg("a policy of a newer platform was taken");
         assert_string_equal(err.check, "sev.trial.firmware");
         assert_non_null(strstr(err.msg, "SNP_LAUNCH_START"));
+}
+
+/* Each call that the trial needs, on a kernel that refuses this one. */
+static void test_trial_without_a_call(void **state)
+{
+        static const struct {
+                unsigned long request;
+                const char *says;
+        } t[] = {
+                {KVM_CREATE_VM, "KVM_CREATE_VM"},
+                {KVM_MEMORY_ENCRYPT_OP, "KVM_SEV_INIT2"},
+                {KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP"},
+                {CREATE_GUEST_MEMFD, "KVM_CREATE_GUEST_MEMFD"},
+                {SET_USER_MEMORY_REGION2, "KVM_SET_USER_MEMORY_REGION2"},
+                {SET_MEMORY_ATTRIBUTES, "KVM_SET_MEMORY_ATTRIBUTES"},
+                {KVM_CREATE_VCPU, "KVM_CREATE_VCPU"},
+                {KVM_GET_SREGS, "KVM_GET_SREGS"},
+                {KVM_SET_SREGS, "KVM_SET_SREGS"},
+                {KVM_SET_REGS, "KVM_SET_REGS"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR number = sv_asprintf("0x%x", (unsigned)t[i].request);
+                struct sv_err err = SV_ERR_NULL;
+                SV_JSON *none = NULL;
+                char digest[97];
+
+                setenv("TEESIM_REFUSE", number, 1);
+                FAILS(trial(1, "\"cpu\":\"EPYC-v4\"", &none, digest, &err), SV_SYSTEM,
+                      "sev.trial.kvm");
+                unsetenv("TEESIM_REFUSE");
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("\"%s\" was expected in: %s", t[i].says, err.msg);
+                assert_null(none);
+        }
+}
+
+/* KVM that takes no page, and devices that cannot be opened: the descriptors end at the first of
+ * them. */
+static void test_trial_without_progress(void **state)
+{
+        struct rlimit before, few;
+        struct sv_err err = SV_ERR_NULL;
+        SV_JSON *none = NULL;
+        char digest[97];
+        int fd;
+
+        setenv("TEESIM_CHUNK", "0", 1);
+        FAILS(trial(1, "\"cpu\":\"EPYC-v4\"", &none, digest, &err), SV_SYSTEM, "sev.trial.kvm");
+        unsetenv("TEESIM_CHUNK");
+        assert_non_null(strstr(err.msg, "takes no page"));
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        few = (struct rlimit){.rlim_cur = (rlim_t)fd + 1, .rlim_max = before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        FAILS(trial(1, "\"cpu\":\"EPYC-v4\"", &none, digest, &err), SV_SYSTEM, "sev.trial.kvm");
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_non_null(strstr(err.msg, "/dev/sev cannot be opened"));
 }
 
 /* The guest's own ID block goes into the launch: its key is what the platform then knows the guest
@@ -303,13 +366,32 @@ static void put_vlek(size_t n, size_t at, uint8_t value)
         OK(sv_file_write(path, 0600, sv_bytes(raw, n), &err));
 }
 
+/* A firmware that takes each change and reports what was before. */
+static void test_nothing_after(void **state)
+{
+        SV_STR options = sv_asprintf("{\"file\":\"%s/vlek\"}", dir);
+
+        plans("config", "{\"reported-tcb\":\"snp=24\",\"lower\":\"\"}", false,
+              LINES("reported_tcb.snp: 25 -> 24"));
+        put_vlek(432, 0, 1);
+        setenv("TEESIM_FW_IDLE", "1", 1);
+        refuses("config", "{\"reset\":\"\"}", SV_SYSTEM, "sev.host.after", "other values");
+        refuses("config", "{\"mask-chip-id\":\"yes\"}", SV_SYSTEM, "sev.host.after",
+                "other values");
+        refuses("commit", "{}", SV_SYSTEM, "sev.host.after", "does not report what runs");
+        refuses("vlek-load", options, SV_SYSTEM, "sev.host.after", "says that it has none");
+        unsetenv("TEESIM_FW_IDLE");
+        plans("config", "{\"reset\":\"\"}", false, LINES("reported_tcb.snp: 24 -> 25"));
+}
+
 static void test_vlek(void **state)
 {
         SV_STR options = sv_asprintf("{\"file\":\"%s/vlek\"}", dir);
         SV_STR first = sv_asprintf("vlek: none -> %s/vlek", dir);
         SV_STR again = sv_asprintf("vlek: loaded -> %s/vlek", dir);
 
-        refuses("vlek-load", options, SV_SYSTEM, "sev.host.vlek", "vlek");
+        refuses("vlek-load", "{\"file\":\"/nonexistent/vlek\"}", SV_SYSTEM, "sev.host.vlek",
+                "vlek");
         refuses("vlek-load", "{}", SV_USAGE, "sev.host.option", "no file");
         put_vlek(431, 0, 1);
         refuses("vlek-load", options, SV_FORMAT, "snp.vlek.size", "432");
@@ -377,10 +459,13 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_trial),
                 cmocka_unit_test(test_trial_in_pieces),
                 cmocka_unit_test(test_trial_refused),
+                cmocka_unit_test(test_trial_without_a_call),
+                cmocka_unit_test(test_trial_without_progress),
                 cmocka_unit_test(test_trial_id_block),
                 cmocka_unit_test(test_probe),
                 cmocka_unit_test(test_config),
                 cmocka_unit_test(test_commit),
+                cmocka_unit_test(test_nothing_after),
                 cmocka_unit_test(test_vlek),
                 cmocka_unit_test(test_platform_refuses),
         };
