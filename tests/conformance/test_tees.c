@@ -128,6 +128,21 @@ static void test_choose(void **state)
         FAILS(sv_tee_choose("sgx", NULL, SV_CHOOSE_HERE, &t, &err), SV_USAGE, "tee.name");
 }
 
+/* A TEE without a row for measuring: none of ours is one. */
+static void test_choose_measure(void **state)
+{
+        static const struct sv_tee other = {.name = "sgx"};
+        const struct sv_tee_measure *t = NULL;
+
+        (void)state;
+        for (size_t i = 0; sv_tees_measure[i]; i++) {
+                OK(sv_tee_choose_measure(sv_tees_measure[i]->id, &t, &err));
+                assert_ptr_equal(t, sv_tees_measure[i]);
+        }
+        FAILS(sv_tee_choose_measure(&other, &t, &err), SV_USAGE, "tee.measure");
+        assert_non_null(strstr(err.msg, "sgx"));
+}
+
 static void test_probe_answers(void **state)
 {
         (void)state;
@@ -380,6 +395,7 @@ int main(void)
                 cmocka_unit_test(test_names_are_unique),
                 cmocka_unit_test(test_options),
                 cmocka_unit_test(test_choose),
+                cmocka_unit_test(test_choose_measure),
                 cmocka_unit_test(test_probe_answers),
                 cmocka_unit_test(test_verify_refuses),
                 cmocka_unit_test(test_needs_survives),

@@ -3,6 +3,7 @@
  * thing wrong. */
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "sev/verify/evidence.h"
 #include "sev/verify/hcl.h"
 #include "tests/unit/unit.h"
@@ -75,6 +76,29 @@ static void own_table(void **state)
         assert_int_equal(back.n, 0);
 }
 
+/* As many entries as there may be, and one more; their GUIDs differ. */
+static void too_many_entries(void **state)
+{
+        for (unsigned n = SV_SNP_CERTS_MAX; n <= SV_SNP_CERTS_MAX + 1; n++) {
+                struct sv_cert_table table;
+                SV_BUF raw = SV_BUF_NULL;
+
+                for (unsigned i = 0; i < n; i++) {
+                        sv_buf_u32le(&raw, i + 1);
+                        sv_buf_grow(&raw, 12);
+                        sv_buf_u32le(&raw, 24 * (n + 1));
+                        sv_buf_u32le(&raw, 1);
+                }
+                sv_buf_grow(&raw, 24);
+                sv_buf_u8(&raw, 'c');
+                if (n <= SV_SNP_CERTS_MAX)
+                        OK(sv_cert_table_parse(sv_buf_bytes(&raw), &table, &err));
+                else
+                        FAILS(sv_cert_table_parse(sv_buf_bytes(&raw), &table, &err), SV_FORMAT,
+                              "snp.certtable.entries");
+        }
+}
+
 static const char *const real[] = {"milan-v2-a",     "milan-v2-debug", "milan-v2-azure",
                                    "milan-v3-azure", "genoa-v3-azure", "turin-v5-azure"};
 
@@ -139,6 +163,7 @@ static void one_thing_wrong(void **state)
         } t[] = {
                 {"", "extra", "1", "snp.evidence.unknown"},
                 {"", "attestation_report", "[]", "snp.evidence.member"},
+                {"", "hcl_runtime_data", "\"A\"", "snp.evidence.member"}, /* no base64 */
                 {"", "cert_chain", "{}", "snp.evidence.cert_chain"},
                 {"", "cert_chain", "[{\"cert_type\":\"PEK\",\"data\":[1]}]",
                  "snp.evidence.cert_chain"},
@@ -230,9 +255,10 @@ static void hcl(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(each_table),      cmocka_unit_test(own_table),
-                cmocka_unit_test(there_and_back),  cmocka_unit_test(with_certificates),
-                cmocka_unit_test(one_thing_wrong), cmocka_unit_test(hcl),
+                cmocka_unit_test(each_table),       cmocka_unit_test(own_table),
+                cmocka_unit_test(there_and_back),   cmocka_unit_test(with_certificates),
+                cmocka_unit_test(one_thing_wrong),  cmocka_unit_test(hcl),
+                cmocka_unit_test(too_many_entries),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

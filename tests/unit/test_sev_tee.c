@@ -223,6 +223,20 @@ static void own_certificates(void **state)
         FAILS(verify_with(evidence, NULL, NULL, NULL, NULL, &claims), SV_FORMAT, "snp.vek.form");
 }
 
+/* Collateral of each kind that is no certificate. */
+static void no_certificates(void **state)
+{
+        static const char report[] = "synth/reports/ok-milan-v3.bin",
+                          vek[] = "synth/certs/vcek.der", ca[] = "synth/certs/ca-milan-vcek.pem",
+                          root[] = "synth/certs/ark.der";
+        SV_JSON *evidence = evidence_of(report);
+        SV_JSON *claims = NULL;
+
+        FAILS(verify_with(evidence, report, ca, root, NULL, &claims), SV_FORMAT, "snp.vek.form");
+        FAILS(verify_with(evidence, vek, report, root, NULL, &claims), SV_FORMAT, "snp.ca.form");
+        FAILS(verify_with(evidence, vek, ca, report, NULL, &claims), SV_FORMAT, "snp.root.form");
+}
+
 /* What one memory tells, another proves anew. A certificate that the proof did not need is kept by
  * nobody. */
 static void learned(void **state)
@@ -400,6 +414,7 @@ int main(void)
                 cmocka_unit_test(real_reports),
                 cmocka_unit_test(synthetic_policies),
                 cmocka_unit_test(own_certificates),
+                cmocka_unit_test(no_certificates),
                 cmocka_unit_test(requirements),
                 cmocka_unit_test(guest_rules),
                 cmocka_unit_test(learned),

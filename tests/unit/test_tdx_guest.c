@@ -4,6 +4,7 @@
  * simulator's platform. */
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/core/rd.h"
 #include "tdx/guest/attester.h"
 #include "tdx/verify/evidence.h"
@@ -185,6 +186,29 @@ static void from_kernel(void **state)
               "tsm.provider");
 }
 
+/* A log that cannot be read, and one that is larger than any. */
+static void no_event_log(void **state)
+{
+        struct tsm_kernel k = {.provider = "tdx_guest", .report = sign, .no_aux = true};
+        const struct sv_tsm_ops ops = tsm_kernel_ops(&k);
+        const struct sv_tsm tsm = {.ops = &ops};
+        SV_STR root = sv_asprintf("%s/root", dir);
+        SV_STR log = sv_asprintf("%s" SV_TDX_CCEL, root);
+        struct sv_tdx_guest g = {.tsm = &tsm, .sysroot = root};
+        SV_JSON *none = NULL;
+        struct sv_err err;
+
+        put(SV_TDX_CCEL, "");
+        assert_int_equal(truncate(log, SV_EVENTLOG_SIZE_MAX + 1), 0);
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_FORMAT,
+              "tdx.guest.event-log");
+        assert_int_equal(unlink(log), 0);
+        OK(sv_mkdirs(log, 0700, &err));
+        FAILS(sv_tdx_guest_evidence(&g, sv_bytes(data, 48), &none, &note, &err), SV_SYSTEM,
+              "tdx.guest.event-log");
+        assert_int_equal(rmdir(log), 0);
+}
+
 static void from_service(void **state)
 {
         SV_STR path = sv_asprintf("%s/qgs.socket", dir);
@@ -352,7 +376,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(from_kernel), cmocka_unit_test(from_service),
                 cmocka_unit_test(configured),  cmocka_unit_test(seal),
-                cmocka_unit_test(report),
+                cmocka_unit_test(report),      cmocka_unit_test(no_event_log),
         };
 
         return cmocka_run_group_tests(tests, begin, end);

@@ -85,6 +85,24 @@ static void hob_lists(void **state)
         }
 }
 
+/* A list that the firmware has less room for than it needs. */
+static void hob_without_room(void **state)
+{
+        struct tdvf_row rows[3];
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF image = SV_BUF_NULL, list = SV_BUF_NULL, whole = SV_BUF_NULL;
+        struct sv_tdvf tdvf;
+
+        memcpy(rows, tdvf_good, sizeof(rows));
+        tdvf_build(&image, rows, 3, 1);
+        OK(sv_tdvf_parse(sv_buf_bytes(&image), &tdvf, &err));
+        OK(sv_tdx_hob(&tdvf, GIB, &whole, &err));
+        tdvf.sections[2].size = whole.n - 1;
+        FAILS(sv_tdx_hob(&tdvf, GIB, &list, &err), SV_FORMAT, "tdx.hob");
+        tdvf.sections[2].size = whole.n;
+        OK(sv_tdx_hob(&tdvf, GIB, &list, &err));
+}
+
 /* The firmware has its stack where the guest has no memory, or memory of which only the beginning
  * is the guest's. */
 static void hob_without_memory(void **state)
@@ -197,7 +215,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(mrtd_of_debians_firmware), cmocka_unit_test(hob_lists),
                 cmocka_unit_test(hob_without_memory),       cmocka_unit_test(one_thing_wrong),
-                cmocka_unit_test(each_input_counts),
+                cmocka_unit_test(each_input_counts),        cmocka_unit_test(hob_without_room),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,20 @@ static void missing(void **state)
         }
 }
 
+/* A root that is trusted beside Intel's, and is no certificate. */
+static void no_root(void **state)
+{
+        SV_JSON *evidence = evidence_of("quotes/gtg-cos113.bin");
+        struct collateral c = {.n = 0};
+        SV_JSON *claims = NULL;
+
+        add_folder(&c, "collateral/00806f-2025-07");
+        add(&c, "sgx-root", "collateral/00806f-2025-07/tcb_info.json");
+        FAILS(verify(evidence, &c, "2025-07-22T00:00:00Z", SV_BYTES_NULL, &claims), SV_FORMAT,
+              "tdx.root.form");
+        drop(&c);
+}
+
 /* --- what the claims say --- */
 
 static void claims_of_a_real_td(void **state)
@@ -517,6 +531,7 @@ int main(void)
                 cmocka_unit_test(bundles),
                 cmocka_unit_test(bundle_malformed),
                 cmocka_unit_test(missing),
+                cmocka_unit_test(no_root),
                 cmocka_unit_test(claims_of_a_real_td),
                 cmocka_unit_test(out_of_date),
                 cmocka_unit_test(evidence_malformed),
