@@ -274,6 +274,8 @@ static void test_refused(void **state)
                 print_message("%s\n", cases[i].members);
                 FAILS(domain(cases[i].members, &xml, &err), SV_USAGE, cases[i].check);
         }
+        FAILS(domain("\"cpu\":\"EPYC-v4\",\"firmware\":\"nowhere.fd\"", &xml, &err), SV_SYSTEM,
+              "sev.firmware");
         put("/text.fd", "no firmware at all");
         FAILS(domain("\"cpu\":\"EPYC-v4\",\"firmware\":\"text.fd\"", &xml, &err), SV_FORMAT,
               "ovmf.size");

@@ -3,9 +3,11 @@
  * confirmed, and every malformed firmware of the set. */
 #include "base/core/encoding.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/json/json.h"
 #include "sev/measure/cpu.h"
 #include "sev/measure/launch.h"
+#include "sev/measure/measure.h"
 #include "tests/unit/firmware.h"
 
 #define DIR "snp/"
@@ -249,6 +251,77 @@ static void bad_firmware_is_refused_by_name(void **state)
         }
 }
 
+/* What is asked of the launch itself, before the firmware is looked at. */
+static void launches_that_are_refused(void **state)
+{
+        static const struct sv_boot_hashes none;
+        struct sv_sev_launch in = {.cpu_sig = 0x800f12, .features = 1};
+        struct sv_err err = SV_ERR_NULL;
+        uint8_t digest[SV_SNP_DIGEST];
+        SV_BUF fw = SV_BUF_NULL, svsm = SV_BUF_NULL;
+        enum sv_vmm vmm;
+
+        load(vector_path(DIR "svsm/firmware.fd"), &fw);
+        load(vector_path(DIR "svsm/svsm.bin"), &svsm);
+        in.firmware = sv_buf_bytes(&fw);
+        in.svsm = sv_buf_bytes(&svsm);
+        in.svsm_vars = 540672;
+        FAILS(sv_sev_launch_digest(&in, digest, NULL, &err), SV_USAGE, "sev.vcpus");
+        in.vcpus = 4097;
+        FAILS(sv_sev_launch_digest(&in, digest, NULL, &err), SV_USAGE, "sev.vcpus");
+        in.vcpus = 4096;
+        OK(sv_sev_launch_digest(&in, digest, NULL, &err));
+        in.hashes = &none;
+        FAILS(sv_sev_launch_digest(&in, digest, NULL, &err), SV_USAGE, "sev.svsm");
+        FAILS(sv_vmm_by_name("xen", &vmm, &err), SV_USAGE, "sev.vmm");
+}
+
+/* Each file that a guest file names, and that is not there or larger than any; and words that are
+ * not what they must be. */
+static void files_of_a_guest(void **state)
+{
+        static const struct {
+                const char *members, *check;
+                enum sv_class class;
+        } t[] = {
+                {"\"firmware\":\"none\"", "sev.firmware", SV_SYSTEM},
+                {"\"firmware\":\"large\"", "sev.firmware", SV_FORMAT},
+                {"\"tees\":{\"sev-snp\":{\"igvm\":\"none\"}}", "sev.igvm", SV_SYSTEM},
+                {"\"tees\":{\"sev-snp\":{\"igvm\":\"large\"}}", "sev.igvm", SV_FORMAT},
+                {"\"firmware\":\"file\",\"tees\":{\"sev-snp\":{\"svsm\":\"none\"}}", "sev.svsm",
+                 SV_SYSTEM},
+                {"\"firmware\":\"file\",\"tees\":{\"sev-snp\":{\"svsm\":\"large\"}}", "sev.svsm",
+                 SV_FORMAT},
+                {"\"tees\":{\"sev-snp\":{\"firmware_digest\":\"00\"}}",
+                 "guest.sev-snp.firmware_digest", SV_USAGE},
+                {"\"firmware\":\"file\",\"tees\":{\"sev-snp\":{\"vmm\":\"xen\"}}", "sev.vmm",
+                 SV_USAGE},
+        };
+        char dir[] = "/tmp/sv-sev-launch-XXXXXX";
+        struct sv_err err = SV_ERR_NULL;
+        SV_STR large = NULL;
+        SV_STR file = NULL;
+
+        assert_non_null(mkdtemp(dir));
+        large = sv_asprintf("%s/large", dir);
+        file = sv_asprintf("%s/file", dir);
+        OK(sv_file_write(large, 0600, SV_BYTES_NULL, &err));
+        assert_int_equal(truncate(large, SV_FIRMWARE_SIZE_MAX + 1), 0);
+        OK(sv_file_write(file, 0600, sv_bytes_str("no firmware"), &err));
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"file\","
+                                          "\"initrd\":\"file\",\"cpu\":\"EPYC-v4\",%s}",
+                                          t[i].members);
+                struct sv_measurement m = {0};
+                SV_GUEST g = {0};
+
+                OK(sv_guest_parse(sv_bytes_str(text), "g.json", dir, &g, &err));
+                FAILS(sv_sev_measure(&g, &m, &err), t[i].class, t[i].check);
+                assert_null(m.values);
+        }
+        OK(sv_remove_tree(dir, &err));
+}
+
 static void cpu_models(void **state)
 {
         static const struct {
@@ -336,6 +409,8 @@ int main(void)
                 cmocka_unit_test(svsm_digests),
                 cmocka_unit_test(extra_svsm_digests),
                 cmocka_unit_test(bad_firmware_is_refused_by_name),
+                cmocka_unit_test(launches_that_are_refused),
+                cmocka_unit_test(files_of_a_guest),
                 cmocka_unit_test(cpu_models),
                 cmocka_unit_test(vmsa_shows_its_fields),
         };
