@@ -7,12 +7,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/core/clock.h"
 #include "base/core/file.h"
+#include "base/core/visible.h"
 
 #define PORT_NAME   "org.secure-vm.agent"
 #define PENDING_MAX (64u << 10) /* bytes kept for a host that does not read yet */
@@ -100,9 +102,7 @@ void sv_event_print(const char *fmt, ...)
         vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
         /* Messages quote what others sent: nothing of it may steer the operator's terminal. */
-        for (char *p = text; *p; p++)
-                if ((unsigned char)*p < 0x20 || *p == 0x7f)
-                        *p = '?';
+        sv_make_visible(text, strlen(text), false);
         dprintf(2, "secure-vm-agent: %s\n", text);
 }
 

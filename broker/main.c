@@ -9,6 +9,7 @@
 #include "base/program/log.h"
 #include "base/core/secret.h"
 #include "base/core/text.h"
+#include "base/core/visible.h"
 #include "broker/broker.h"
 
 static const struct sv_opt config_opts[] = {
@@ -127,9 +128,7 @@ static void print_record(const struct sv_json *r)
                               get_record_text(r, "message"));
         else if (sv_json_get(r, "grounds"))
                 sv_buf_printf(&line, " %s", get_record_text(r, "grounds"));
-        for (size_t i = 0; i < line.n; i++)
-                if (line.p[i] < ' ' || line.p[i] == 0x7f)
-                        line.p[i] = '?';
+        sv_make_visible((char *)line.p, line.n, false);
         puts(sv_buf_str(&line));
 }
 

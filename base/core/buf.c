@@ -105,22 +105,29 @@ void sv_buf_puts(struct sv_buf *b, const char *s)
         sv_buf_put(b, sv_bytes_str(s));
 }
 
-void sv_buf_printf(struct sv_buf *b, const char *fmt, ...)
+void sv_buf_vprintf(struct sv_buf *b, const char *fmt, va_list ap)
 {
-        va_list ap, again;
+        va_list again;
         uint8_t *at;
         int n;
 
-        va_start(ap, fmt);
         va_copy(again, ap);
         n = vsnprintf(NULL, 0, fmt, ap);
-        va_end(ap);
         if (n < 0)
                 b->bad = true;
         else if ((at = sv_buf_grow(b, (size_t)n)))
                 vsnprintf((char *)at, (size_t)n + 1, fmt,
                           again); /* grow keeps a byte for the terminator */
         va_end(again);
+}
+
+void sv_buf_printf(struct sv_buf *b, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        sv_buf_vprintf(b, fmt, ap);
+        va_end(ap);
 }
 
 static void put_buf_be(struct sv_buf *b, uint64_t v, size_t n)

@@ -4,6 +4,8 @@
  * (base/core/secret.h); what they are read into or written from is a buffer with `locked`. */
 #pragma once
 
+#include <stdarg.h>
+
 #include "base/core/bytes.h"
 
 struct sv_buf {
@@ -34,6 +36,8 @@ void sv_buf_room(struct sv_buf *b, size_t n);
 void sv_buf_put(struct sv_buf *b, struct sv_bytes bytes);
 void sv_buf_puts(struct sv_buf *b, const char *s);
 void sv_buf_printf(struct sv_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sv_buf_vprintf(struct sv_buf *b, const char *fmt, va_list ap)
+        __attribute__((format(printf, 2, 0)));
 void sv_buf_u8(struct sv_buf *b, uint8_t v);
 void sv_buf_u16be(struct sv_buf *b, uint16_t v);
 void sv_buf_u32be(struct sv_buf *b, uint32_t v);

@@ -4,10 +4,12 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
+#include "base/core/visible.h"
 
 int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const char *check,
                    struct sv_err *err, const char *fmt, ...)
@@ -31,13 +33,11 @@ static void describe_json(const struct sv_json *j, char *out, size_t n)
 {
         const char *s = sv_json_str(j);
         char clean[64];
-        size_t i = 0;
 
         switch (sv_json_type(j)) {
         case SV_JSON_STRING:
-                for (; s && s[i] && i < sizeof(clean) - 1; i++)
-                        clean[i] = iscntrl((unsigned char)s[i]) ? '?' : s[i];
-                clean[i] = 0;
+                snprintf(clean, sizeof(clean), "%s", s ? s : "");
+                sv_make_visible(clean, strlen(clean), false);
                 snprintf(out, n, s ? "\"%s\"" : "a text with a zero byte", clean);
                 break;
         case SV_JSON_INT:

@@ -9,6 +9,7 @@
 #include "base/json/json.h"
 #include "base/program/log.h"
 #include "base/program/memory.h"
+#include "base/program/terminal.h"
 
 /* Options that every command has. */
 static const struct sv_opt common[] = {
@@ -369,6 +370,7 @@ int sv_cli_main(const char *program, const char *about, const struct sv_cmd *cmd
         int status;
 
         sv_memory_print_json(json_wanted(argc, argv));
+        sv_terminal_guard_stdout();
         status = run_program(program, about, cmds, argc, argv);
         fflush(stdout);
         sv_memory_answered(status);

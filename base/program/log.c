@@ -2,7 +2,10 @@
 #include "base/program/log.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/core/buf.h"
+#include "base/core/visible.h"
 #include "base/json/json.h"
 
 static const char *log_program = "secure-vm";
@@ -14,11 +17,14 @@ void sv_log_init(const char *program, int verbose)
         log_verbose = verbose;
 }
 
+/* Messages quote what others sent: nothing of it may steer the reader's terminal. */
 static void say(const char *prefix, const char *fmt, va_list ap)
 {
-        fprintf(stderr, "%s: %s", log_program, prefix);
-        vfprintf(stderr, fmt, ap);
-        fputc('\n', stderr);
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_buf_vprintf(&text, fmt, ap);
+        sv_make_visible((char *)text.p, text.n, true);
+        fprintf(stderr, "%s: %s%s\n", log_program, prefix, sv_buf_str(&text));
 }
 
 void sv_info(const char *fmt, ...)
@@ -56,7 +62,11 @@ void sv_warn(const char *fmt, ...)
 
 void sv_log_err(const struct sv_err *err)
 {
-        fprintf(stderr, "%s: error: %s [%s]\n", log_program, err->msg, err->check);
+        char msg[sizeof(err->msg)];
+
+        snprintf(msg, sizeof(msg), "%s", err->msg);
+        sv_make_visible(msg, strlen(msg), false);
+        fprintf(stderr, "%s: error: %s [%s]\n", log_program, msg, err->check);
 }
 
 struct sv_json *sv_err_json(const struct sv_err *err)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/control.h"
 
+#include <string.h>
+
+#include "base/core/visible.h"
+
 static const struct {
         enum sv_control what;
         const char *name;
@@ -56,11 +60,11 @@ static void copy_agent_text(struct sv_json *to, const struct sv_json *from, cons
 
         if (!s)
                 return;
-        for (size_t i = 0; s[i] && i < max; i++)
-                sv_buf_u8(&clean, (unsigned char)s[i] < 0x20 || s[i] == 0x7f ? '?' : (uint8_t)s[i]);
+        sv_buf_put(&clean, sv_bytes(s, strnlen(s, max)));
         /* A cut may fall within a character of several bytes. */
-        while (clean.n && s[0] && strlen(s) > max && (clean.p[clean.n - 1] & 0x80))
+        while (clean.n && strlen(s) > max && (clean.p[clean.n - 1] & 0x80))
                 clean.n--;
+        sv_make_visible((char *)clean.p, clean.n, false);
         sv_json_set_str(to, member, sv_buf_str(&clean));
 }
 

@@ -130,6 +130,26 @@ def ordinary():
     refuses(3, 'host.vtpm-ca', 'host', 'vtpm-ca', program=os.path.abspath(program), env={'PATH': '/nowhere', 'HOME': '/nowhere'}, **user)
 
 
+def terminal():
+    """What others wrote steers no terminal: a file's name in a message, a guest's state in a list, the guest's console log."""
+    os.makedirs('states/g')
+    with open('states/g/status.json', 'w', encoding='utf-8') as f:
+        json.dump({'name': 'g', 'state': 'stopped', 'since': 'now\x1b]0;pwned\x07\x9b2J'}, f)
+    open('states/g/lock', 'w').close()
+    with open('states/g/console.log', 'wb') as f:
+        f.write(b'login: \x1b[2J\x1b]0;pwned\x07 end\n')
+    env = {**os.environ, 'SECURE_VM_DIR': os.path.abspath('states')}
+    r = subprocess.run([PROGRAM, 'inspect', 'no\x1b[2Jsuch\nfile'], capture_output=True, stdin=subprocess.DEVNULL, env=env)
+    assert r.returncode == 3 and b'no?[2Jsuch?file' in r.stderr and b'\x1b' not in r.stderr, r
+    for words, shown, raw in ((['list'], b'now?]0;pwned???2J', b'now\x1b]0;pwned\x07\xc2\x9b2J'),
+                              (['console', '--log', 'g'], b'login: ?[2J?]0;pwned? end', b'login: \x1b[2J\x1b]0;pwned\x07 end')):
+        r = subprocess.run(['script', '-qec', shlex.join([PROGRAM, *words]), '/dev/null'], capture_output=True, stdin=subprocess.DEVNULL,
+                           env=env, timeout=patient(60))
+        assert r.returncode == 0 and shown in r.stdout and b'\x1b' not in r.stdout, (words, r)
+        r = subprocess.run([PROGRAM, *words], capture_output=True, stdin=subprocess.DEVNULL, env=env)
+        assert raw in r.stdout, (words, r)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svr', dir='/tmp') as folder:
         os.chdir(folder)
@@ -140,7 +160,7 @@ def main():
                            ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', '')):
             with open(name, 'w') as f:
                 f.write(text)
-        for part in (commands, broker, answer, ordinary):
+        for part in (commands, broker, answer, ordinary, terminal):
             part()
             print(f'ok: {part.__name__}')
         os.chdir('/')

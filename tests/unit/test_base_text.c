@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/text.h"
+#include "base/core/visible.h"
 #include "tests/unit/unit.h"
 
 static void sizes(void **state)
@@ -115,12 +116,51 @@ static void names_and_uuids(void **state)
                 FAILS(sv_parse_uuid(bad_uuids[i], uuid, "t.uuid", &err), SV_USAGE, "t.uuid");
 }
 
+static void visible(void **state)
+{
+        static const struct {
+                const char *text, *shown;
+                bool lines;
+        } t[] = {
+                {"plain text, 100 %", "plain text, 100 %", false},
+                {"\x1b]0;pwned\a\x1b[2J", "?]0;pwned??[2J", false},
+                {"tab\tstays", "tab\tstays", false},
+                {"one\ntwo\r", "one?two?", false},
+                {"one\ntwo\r", "one\ntwo?", true},
+                {"\x7f", "?", true},
+                {"\xc2\x9b"
+                 "2J",
+                 "??2J", true}, /* CSI as one character */
+                {"\x9b"
+                 "2J",
+                 "?2J", true},
+                {"\xc2\x9f", "??", false},
+                {"\xc2\xa0", "\xc2\xa0", false},
+                {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", false},
+                {"\xc0\xaf", "??", false},             /* overlong */
+                {"\xe0\x80\xaf", "???", false},        /* overlong */
+                {"\xed\xa0\x80", "???", false},        /* surrogate */
+                {"\xf4\x90\x80\x80", "????", false},   /* above U+10FFFF */
+                {"\xe2\x82", "??", false},             /* cut */
+                {"\xe2\x1b[", "??[", false},           /* a control where a byte was to follow */
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                char text[64];
+
+                snprintf(text, sizeof(text), "%s", t[i].text);
+                sv_make_visible(text, strlen(text), t[i].lines);
+                assert_string_equal(text, t[i].shown);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(sizes),
                 cmocka_unit_test(numbers),
                 cmocka_unit_test(times),
+                cmocka_unit_test(visible),
                 cmocka_unit_test(names_and_uuids),
         };
 
