@@ -17,8 +17,14 @@ static struct sv_key *read_key(const char *path, bool want_private, struct sv_er
 {
         SV_BUF pem = SV_BUF_NULL;
         struct sv_key *key;
+        int r;
 
-        if (sv_file_read(path, SV_PEM_SIZE_MAX, &pem, "broker.key", err) < 0)
+        if (want_private)
+                r = sv_file_read_private(path, SV_PEM_SIZE_MAX, &pem, "broker.key",
+                                         "broker.key.mode", err);
+        else
+                r = sv_file_read(path, SV_PEM_SIZE_MAX, &pem, "broker.key", err);
+        if (r < 0)
                 return NULL;
         key = sv_key_from_pem(sv_buf_bytes(&pem), want_private, err);
         if (!key)
@@ -91,7 +97,8 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
 
-        if (sv_file_read(b->config.kek, KEK_SIZE, &raw, "broker.kek", err) < 0)
+        if (sv_file_read_private(b->config.kek, KEK_SIZE, &raw, "broker.kek", "broker.key.mode",
+                                 err) < 0)
                 return -1;
         if (raw.n != KEK_SIZE)
                 return sv_fail(err, SV_USAGE, "broker.kek", "%s has %zu bytes, expected %d",

@@ -44,7 +44,8 @@ int sv_admin_open(const char *url, const char *pin, const char *key_file, struct
         if (!a)
                 return sv_fail_errno(err, "base.memory", "no memory for the client");
         if (read_pin(pin, &raw, err) < 0 ||
-            sv_file_read(key_file, SV_PEM_SIZE_MAX, &pem, "admin.key", err) < 0)
+            sv_file_read_private(key_file, SV_PEM_SIZE_MAX, &pem, "admin.key", "admin.key.mode",
+                                 err) < 0)
                 return -1;
         a->key = sv_key_from_pem(sv_buf_bytes(&pem), true, err);
         a->ctx = a->key ? sv_tls_client(sv_buf_bytes(&raw), NULL, err) : NULL;

@@ -101,6 +101,25 @@ int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *c
         return fd < 0 ? -1 : sv_fd_read(fd, path, max, out, check, err);
 }
 
+int sv_file_read_private(const char *path, size_t max, struct sv_buf *out, const char *check,
+                         const char *mode_check, struct sv_err *err)
+{
+        SV_FD fd = open_regular_file(path, check, err);
+        struct stat st;
+
+        if (fd < 0)
+                return -1;
+        if (fstat(fd, &st) < 0)
+                return sv_fail_errno(err, check, "%s", path);
+        if (S_ISREG(st.st_mode) && (st.st_mode & 077))
+                return sv_fail(err, SV_SYSTEM, mode_check,
+                               "%s has the mode %04o: others than its owner can use it; \"chmod "
+                               "600\" it, and replace the key when others had the time to read it",
+                               path, (unsigned)st.st_mode & 07777);
+        out->locked = true;
+        return sv_fd_read(fd, path, max, out, check, err);
+}
+
 int sv_file_map(const char *path, size_t max, struct sv_map *out, const char *check,
                 struct sv_err *err)
 {

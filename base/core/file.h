@@ -8,6 +8,10 @@
  * ("guest.file"): class SV_SYSTEM when it cannot be read, SV_FORMAT "<check>" when it is larger. */
 int sv_file_read(const char *path, size_t max, struct sv_buf *out, const char *check,
                  struct sv_err *err);
+/* A private key's file: refused (SV_SYSTEM, `mode_check`) when it is a regular file that its group
+ * or others may read or write. *out becomes a locked buffer. */
+int sv_file_read_private(const char *path, size_t max, struct sv_buf *out, const char *check,
+                         const char *mode_check, struct sv_err *err);
 /* Such a file to look at, without a copy when it is a regular file: for what is large and hashed
  * once. The file must not shrink meanwhile (as for any mapping, SIGBUS would end the program): for
  * files of the user's own, never for what a guest or a peer can write. */

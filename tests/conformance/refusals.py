@@ -90,6 +90,16 @@ def broker():
         os.rename(file, 'kept')
         check(3, name)
         os.rename('kept', file)
+    for member in ('tls_key', 'token_key', 'kek'):
+        file = os.path.join('broker', config[member])
+        for mode in (0o640, 0o604, 0o620):
+            os.chmod(file, mode)
+            check(3, 'broker.key.mode')
+        os.chmod(file, 0o400)
+        subprocess.run([BROKER, 'check', '--config', 'broker/config.json'], check=True, capture_output=True)
+    os.chmod('broker/admin.key', 0o644)
+    refuses(3, 'admin.key.mode', 'key', 'list', '--broker', 'https://127.0.0.1:1', '--pin', 'sha256:' + '0' * 64,
+            '--admin-key', 'broker/admin.key')
     with open('broker/config.json', 'a') as f:
         f.write(' ' * (64 << 10))
     check(4, 'broker.config.size')
