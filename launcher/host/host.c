@@ -179,6 +179,27 @@ static int make_ca(const char *user, struct sv_err *err)
         return r;
 }
 
+/* The folder is that user's, who may exchange what is in it while we look: so the very file that
+ * was looked at is given, and none that has another name elsewhere. */
+static int give_entry(int dir, const char *name, const struct passwd *pw, struct sv_err *err)
+{
+        SV_FD fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return errno == ENOENT ? 0 : sv_fail_errno(err, "host.vtpm-ca", "%s", name);
+        if (st.st_uid == pw->pw_uid)
+                return 0;
+        if (!S_ISDIR(st.st_mode) && st.st_nlink != 1)
+                return sv_fail(err, SV_SYSTEM, "host.vtpm-ca",
+                               "%s is to be given to swtpm's user and has another name elsewhere; "
+                               "remove that hard link",
+                               name);
+        if (fchownat(fd, "", pw->pw_uid, pw->pw_gid, AT_EMPTY_PATH) < 0)
+                return sv_fail_errno(err, "host.vtpm-ca", "%s", name);
+        return 0;
+}
+
 /* swtpm_setup, run as root before, left files that swtpm's user cannot open; they are given to
  * it. */
 static int give_to_user(const char *state, const struct passwd *pw, struct sv_err *err)
@@ -187,17 +208,9 @@ static int give_to_user(const char *state, const struct passwd *pw, struct sv_er
         struct dirent *e;
         int r = dir ? 0 : sv_fail_errno(err, "host.vtpm-ca", "%s", state);
 
-        while (r == 0 && (e = readdir(dir))) {
-                struct stat st;
-
-                if (!strcmp(e->d_name, "..") ||
-                    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-                    st.st_uid == pw->pw_uid)
-                        continue;
-                if (fchownat(dirfd(dir), e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW) <
-                    0)
-                        r = sv_fail_errno(err, "host.vtpm-ca", "%s/%s", state, e->d_name);
-        }
+        while (r == 0 && (e = readdir(dir)))
+                if (strcmp(e->d_name, "..") && give_entry(dirfd(dir), e->d_name, pw, err) < 0)
+                        r = sv_wrap(err, "%s", state);
         if (dir)
                 closedir(dir);
         return r;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/crypto/crypto.h"
@@ -25,6 +26,9 @@ void sv_stage_free(struct sv_stage *s)
 static int stage_file(const struct sv_state *s, const char *member, const char *from, uint64_t max,
                       char **to, struct sv_json *digests, struct sv_err *err)
 {
+        /* libvirt gives kernel and initramfs to QEMU's user, and the firmware not, which has no
+         * secret. An initramfs may have one. */
+        unsigned mode = strcmp(member, "firmware") && strcmp(member, "shim") ? 0600 : 0644;
         SV_STR copy = sv_asprintf("%s/boot/%s", s->dir, member);
         uint8_t digest[SV_DIGEST_MAX];
         struct sv_json *entry;
@@ -40,7 +44,7 @@ static int stage_file(const struct sv_state *s, const char *member, const char *
                                "%s: a file of 1 to %llu bytes was expected; correct \"%s\" in the "
                                "guest file",
                                from, (unsigned long long)max, member);
-        if (sv_file_copy(from, copy, 0644, err) < 0 ||
+        if (sv_file_copy(from, copy, mode, err) < 0 ||
             sv_digest_file(SV_SHA256, copy, digest, &size, err) < 0)
                 return -1;
         entry = sv_json_set(digests, member, sv_json_object());

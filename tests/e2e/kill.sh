@@ -66,6 +66,8 @@ child() { # parent name
 
 # The first launch fills the capability cache, so that the moments below mean the same each time.
 "$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log" || { cat "$dir/log"; exit 1; }
+# What is copied may be its owner's secret, as an initramfs with keys in it.
+[ -z "$(find "$g/boot/kernel" -perm /077)" ] || fail "the copy of the kernel can be read by everybody"
 "$sv" destroy k >/dev/null
 check_clean "an ordinary end"
 
