@@ -26,9 +26,9 @@ static ssize_t write_visible(void *cookie, const char *text, size_t n)
 
 void sv_terminal_guard_stdout(void)
 {
-        FILE *guarded = isatty(1) ? fopencookie(NULL, "w", (cookie_io_functions_t){
-                                                                   .write = write_visible}) :
-                                    NULL;
+        FILE *guarded =
+                isatty(1) ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_visible})
+                          : NULL;
 
         if (!guarded)
                 return;

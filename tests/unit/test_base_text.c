@@ -136,13 +136,14 @@ static void visible(void **state)
                  "?2J", true},
                 {"\xc2\x9f", "??", false},
                 {"\xc2\xa0", "\xc2\xa0", false},
-                {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", false},
-                {"\xc0\xaf", "??", false},             /* overlong */
-                {"\xe0\x80\xaf", "???", false},        /* overlong */
-                {"\xed\xa0\x80", "???", false},        /* surrogate */
-                {"\xf4\x90\x80\x80", "????", false},   /* above U+10FFFF */
-                {"\xe2\x82", "??", false},             /* cut */
-                {"\xe2\x1b[", "??[", false},           /* a control where a byte was to follow */
+                {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+                 false},
+                {"\xc0\xaf", "??", false},           /* overlong */
+                {"\xe0\x80\xaf", "???", false},      /* overlong */
+                {"\xed\xa0\x80", "???", false},      /* surrogate */
+                {"\xf4\x90\x80\x80", "????", false}, /* above U+10FFFF */
+                {"\xe2\x82", "??", false},           /* cut */
+                {"\xe2\x1b[", "??[", false},         /* a control where a byte was to follow */
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -157,10 +158,8 @@ static void visible(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(sizes),
-                cmocka_unit_test(numbers),
-                cmocka_unit_test(times),
-                cmocka_unit_test(visible),
+                cmocka_unit_test(sizes),           cmocka_unit_test(numbers),
+                cmocka_unit_test(times),           cmocka_unit_test(visible),
                 cmocka_unit_test(names_and_uuids),
         };
 
