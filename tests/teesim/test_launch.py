@@ -146,7 +146,10 @@ KINDS = {
     'other policy': ('sev.launch.firmware', 'SNP_LAUNCH_FINISH, firmware status 0x7'),
 }
 EDITS = {'other command line': 's/^console=ttyS0$/console=ttyS0 init=.bin.sh/', 'other policy': 's/"policy":196608/"policy":1245184/'}
-ROWS = [(v, c, kind) for v in (1, 2, 4) for c in CPUS for kind in KINDS]
+SHAPES = [(v, c) for v in (1, 2, 4) for c in CPUS]
+# What is measured hangs on the shape, so each is launched plain and with an ID block; the other kinds take turns.
+ROWS = [(v, c, kind) for i, (v, c) in enumerate(SHAPES) for j, kind in enumerate(KINDS)
+        if kind in ('plain', 'ID block') or (i + j) % 3 == 0]
 
 
 def launched(b, vcpus, what, **expected):
