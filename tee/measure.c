@@ -20,3 +20,15 @@ struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char
         sv_json_set_str(rule, "reason", reason);
         return rule;
 }
+
+const char *sv_why_unpredicted(const struct sv_measurement *m, const char *name)
+{
+        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
+                const struct sv_json *row = sv_json_at(m->unpredicted, i);
+                const char *of = sv_json_str(sv_json_get(row, "name"));
+
+                if (of && !strcmp(of, name) && sv_json_str(sv_json_get(row, "reason")))
+                        return sv_json_str(sv_json_get(row, "reason"));
+        }
+        return "it is not among the measurements";
+}

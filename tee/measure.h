@@ -54,6 +54,9 @@ struct sv_tee_measure {
         const char *formats;
 };
 
+/* Why a register of this name was not predicted. */
+const char *sv_why_unpredicted(const struct sv_measurement *m, const char *name);
+
 /* A new policy rule without its operator, added to `rules` (array); borrowed. The members are those
  * of policy/policy.h. */
 struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char *claim,

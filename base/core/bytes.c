@@ -12,3 +12,16 @@ bool sv_bytes_eq(struct sv_bytes a, struct sv_bytes b)
         __asm__ volatile("" : "+r"(diff)); /* the compiler must not stop the loop early */
         return !diff;
 }
+
+bool sv_bytes_are_zero(struct sv_bytes b)
+{
+        while (b.n && !b.p[b.n - 1])
+                b.n--;
+        return b.n == 0;
+}
+
+void sv_bytes_put_le(uint8_t *out, uint64_t v, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                out[i] = (uint8_t)(v >> (8 * i));
+}

@@ -29,3 +29,6 @@ static inline struct sv_bytes sv_bytes_str(const char *s)
 
 /* Compare in constant time (for MACs and digests, secret or not). */
 bool sv_bytes_eq(struct sv_bytes a, struct sv_bytes b);
+bool sv_bytes_are_zero(struct sv_bytes b);
+/* The low `n` (at most 8) bytes of a number, little endian. */
+void sv_bytes_put_le(uint8_t *out, uint64_t v, size_t n);

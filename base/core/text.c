@@ -181,6 +181,11 @@ char *sv_format_uuid(const uint8_t uuid[16], char out[37])
         return out;
 }
 
+bool sv_is_hex(const char *s, size_t digits)
+{
+        return s && strlen(s) == digits && strspn(s, "0123456789abcdef") == digits;
+}
+
 int sv_parse_uuid(const char *text, uint8_t uuid[16], const char *check, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;

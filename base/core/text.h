@@ -22,6 +22,9 @@ char *sv_format_time(int64_t seconds, char out[32]);
 char *sv_format_size(uint64_t bytes, char out[32]);
 /* A guest's or resource part's name: [A-Za-z0-9_-][A-Za-z0-9_.-]*, at most SV_NAME_MAX bytes. */
 bool sv_name_ok(const char *name);
+/* True for exactly `digits` lower-case hex digits; false for any other text and for NULL. */
+bool sv_is_hex(const char *s, size_t digits);
+
 /* 8-4-4-4-12 lower-case hex of 16 bytes; out has at least 37 bytes. */
 char *sv_format_uuid(const uint8_t uuid[16], char out[37]);
 int sv_parse_uuid(const char *text, uint8_t uuid[16], const char *check, struct sv_err *err);
