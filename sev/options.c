@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/text.h"
 #include "sev/options.h"
 
 #include <stdlib.h>
@@ -6,19 +7,14 @@
 #include "base/json/member.h"
 #include "sev/verify/report.h"
 
-static bool hex_of(const char *s, size_t digits)
+static bool is_hex_64(const char *s)
 {
-        return strlen(s) == digits && strspn(s, "0123456789abcdef") == digits;
+        return sv_is_hex(s, 64);
 }
 
-static bool hex_32(const char *s)
+static bool is_hex_96(const char *s)
 {
-        return hex_of(s, 64);
-}
-
-static bool hex_48(const char *s)
-{
-        return hex_of(s, 96);
+        return sv_is_hex(s, 96);
 }
 
 #define O(member) offsetof(struct sv_sev_options, member)
@@ -32,21 +28,21 @@ static const struct sv_member members[] = {
         {"vmm", SV_M_TEXT, O(vmm), "\"qemu\", \"ec2\" or \"gce\""},
         {"old_fpu", SV_M_BOOL, O(old_fpu), "true or false"},
         {"firmware_digest", SV_M_TEXT, O(firmware_digest), "96 lower-case hex digits",
-         .ok = hex_48},
+         .ok = is_hex_96},
         {"svsm", SV_M_PATH, O(svsm), "a path to an SVSM image"},
         {"svsm_vars_size", SV_M_U64, O(svsm_vars), "bytes of the variable store", .max = 16u << 20},
         {"igvm", SV_M_PATH, O(igvm), "a path to an IGVM file"},
         {"id_block", SV_M_PATH, O(id_block), "a path to an ID block"},
         {"id_auth", SV_M_PATH, O(id_auth), "a path to the ID authentication"},
         {"author_key", SV_M_BOOL, O(author_key), "true or false"},
-        {"host_data", SV_M_TEXT, O(host_data), "64 lower-case hex digits", .ok = hex_32},
+        {"host_data", SV_M_TEXT, O(host_data), "64 lower-case hex digits", .ok = is_hex_64},
         {"init_data", SV_M_PATH, O(init_data), "a path to an init-data file"},
         {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
         {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
         {NULL},
 };
 
-static int check(const struct sv_sev_options *o, struct sv_err *err)
+static int check_snp_options(const struct sv_sev_options *o, struct sv_err *err)
 {
         if (!(o->policy & SV_SNP_POLICY_ONE))
                 return sv_fail(
@@ -71,7 +67,7 @@ int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, st
 {
         SV_SEV_OPTIONS o = {.policy = 0x30000, .features = 1};
 
-        if (sv_guest_options(g, "sev-snp", members, &o, err) < 0 || check(&o, err) < 0)
+        if (sv_guest_options(g, "sev-snp", members, &o, err) < 0 || check_snp_options(&o, err) < 0)
                 return -1;
         *out = o;
         o = (struct sv_sev_options){0};

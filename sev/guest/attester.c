@@ -14,7 +14,7 @@
 #define PROVIDER "sev_guest"
 
 /* A machine may have the directory for another vendor's reports: its provider says. */
-static bool tsm_is_ours(const struct sv_tsm *tsm)
+static bool has_snp_tsm(const struct sv_tsm *tsm)
 {
         const char *root = tsm && tsm->root ? tsm->root : SV_TSM_ROOT;
         char name[32];
@@ -26,7 +26,7 @@ static bool tsm_is_ours(const struct sv_tsm *tsm)
 
 static bool is_snp_guest(void)
 {
-        return access(SV_SNP_DEVICE, F_OK) == 0 || tsm_is_ours(NULL);
+        return access(SV_SNP_DEVICE, F_OK) == 0 || has_snp_tsm(NULL);
 }
 
 /* VMPL 0 where the caller has no choice of its own: configfs-tsm asks for the guest's own level by
@@ -37,7 +37,7 @@ static int get_report(const struct sv_snp_guest *g, struct sv_bytes data, struct
 {
         SV_TSM_REPORT r = {0};
 
-        if (!tsm_is_ours(g ? g->tsm : NULL))
+        if (!has_snp_tsm(g ? g->tsm : NULL))
                 return sv_snp_dev_report(g ? g->dev : NULL, data, g ? g->vmpl : 0, report, certs,
                                          err);
         if (sv_tsm_get(g ? g->tsm : NULL, PROVIDER,

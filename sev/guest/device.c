@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 #include "base/core/rd.h"
 #include "sev/verify/report.h"
 
@@ -47,7 +46,7 @@ struct key_req {
         uint64_t tcb_version;
 };
 
-static int device_call(const char *path, enum sv_snp_code code, struct sv_snp_call *call)
+static int issue_guest_request(const char *path, enum sv_snp_code code, struct sv_snp_call *call)
 {
         struct guest_request r = {.msg_version = call->msg_version,
                                   .req_data = call->request,
@@ -65,19 +64,19 @@ static int device_call(const char *path, enum sv_snp_code code, struct sv_snp_ca
         return result;
 }
 
-static int do_call(const struct sv_snp_dev *dev, enum sv_snp_code code, const void *request,
-                   void *response, struct sv_snp_call *call)
+static int call_device(const struct sv_snp_dev *dev, enum sv_snp_code code, const void *request,
+                       void *response, struct sv_snp_call *call)
 {
         *call = (struct sv_snp_call){1, (uint64_t)(uintptr_t)request, (uint64_t)(uintptr_t)response,
                                      0, 0};
         if (dev && dev->call)
                 return dev->call(dev->arg, code, call);
-        return device_call(dev && dev->path ? dev->path : SV_SNP_DEVICE, code, call);
+        return issue_guest_request(dev && dev->path ? dev->path : SV_SNP_DEVICE, code, call);
 }
 
 /* --- what went wrong --- */
 
-static const char *why(const struct sv_snp_call *call)
+static const char *describe_code(const struct sv_snp_call *call)
 {
         if (call->vmm_error == VMM_BUSY)
                 return "the hypervisor limits how often it asks the firmware; try again";
@@ -95,7 +94,8 @@ static const char *why(const struct sv_snp_call *call)
         return call->fw_error ? "the firmware refuses" : "the kernel refuses";
 }
 
-static int failed(const char *what, int error, const struct sv_snp_call *call, struct sv_err *err)
+static int fail_call(const char *what, int error, const struct sv_snp_call *call,
+                     struct sv_err *err)
 {
         if (error == -ENOENT || error == -ENXIO || error == -EACCES || error == -EPERM) {
                 errno = -error;
@@ -104,7 +104,7 @@ static int failed(const char *what, int error, const struct sv_snp_call *call, s
         }
         errno = -error;
         return sv_fail_errno(err, "snp.device.request", "%s: %s (firmware 0x%x, hypervisor %u)",
-                             what, why(call), call->fw_error, call->vmm_error);
+                             what, describe_code(call), call->fw_error, call->vmm_error);
 }
 
 static int check_status(uint32_t status, struct sv_err *err)
@@ -139,8 +139,8 @@ int sv_snp_response_read(struct sv_bytes response, struct sv_bytes *report, stru
 }
 
 /* The certificates' buffer must be whole pages; the hypervisor says how many it wants. */
-static int ext_report(const struct sv_snp_dev *dev, const struct report_req *req, uint8_t *response,
-                      struct sv_buf *certs, struct sv_err *err)
+static int get_extended_report(const struct sv_snp_dev *dev, const struct report_req *req,
+                               uint8_t *response, struct sv_buf *certs, struct sv_err *err)
 {
         struct ext_report_req ext = {.data = *req, .certs_len = PAGE};
         struct sv_snp_call call;
@@ -154,7 +154,7 @@ static int ext_report(const struct sv_snp_dev *dev, const struct report_req *req
                         return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for certificates");
                 memset(buffer, 0, had);
                 ext.certs_address = (uint64_t)(uintptr_t)buffer;
-                r = do_call(dev, SV_SNP_GET_EXT_REPORT, &ext, response, &call);
+                r = call_device(dev, SV_SNP_GET_EXT_REPORT, &ext, response, &call);
                 if (r == 0)
                         sv_buf_put(certs, sv_bytes(buffer, had));
                 free(buffer);
@@ -162,7 +162,7 @@ static int ext_report(const struct sv_snp_dev *dev, const struct report_req *req
                         return sv_buf_ok(certs, "certificates", err);
                 if (call.vmm_error != VMM_TOO_SMALL || ext.certs_len <= had ||
                     ext.certs_len > CERTS_MAX || ext.certs_len % PAGE)
-                        return failed("extended report", r, &call, err);
+                        return fail_call("extended report", r, &call, err);
         }
         return sv_fail(err, SV_SYSTEM, "snp.device.request",
                        "the hypervisor asks for a larger buffer for certificates each time");
@@ -182,10 +182,10 @@ int sv_snp_dev_report(const struct sv_snp_dev *dev, struct sv_bytes data, unsign
                                "expected %zu bytes of report data, found %zu",
                                sizeof(req.user_data), data.n);
         memcpy(req.user_data, data.p, data.n);
-        if (certs && ext_report(dev, &req, response, certs, err) < 0)
+        if (certs && get_extended_report(dev, &req, response, certs, err) < 0)
                 return -1;
-        if (!certs && (r = do_call(dev, SV_SNP_GET_REPORT, &req, response, &call)) < 0)
-                return failed("report", r, &call, err);
+        if (!certs && (r = call_device(dev, SV_SNP_GET_REPORT, &req, response, &call)) < 0)
+                return fail_call("report", r, &call, err);
         if (sv_snp_response_read(sv_bytes(response, sizeof(response)), &found, err) < 0)
                 return -1;
         sv_buf_put(report, found);
@@ -210,9 +210,9 @@ struct sv_secret *sv_snp_dev_derive(const struct sv_snp_dev *dev, const struct s
 
         if (!response)
                 return NULL;
-        r = do_call(dev, SV_SNP_GET_DERIVED_KEY, &req, sv_secret_reveal(response), &call);
+        r = call_device(dev, SV_SNP_GET_DERIVED_KEY, &req, sv_secret_reveal(response), &call);
         if (r < 0) {
-                failed("derived key", r, &call, err);
+                fail_call("derived key", r, &call, err);
                 return NULL;
         }
         rd = sv_rd(sv_bytes(sv_secret_reveal(response), sv_secret_size(response)));

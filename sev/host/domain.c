@@ -15,8 +15,8 @@
 #include "sev/verify/report.h"
 #include "sev/tee.h"
 
-static int refuse_options(const struct sv_guest *g, const struct sv_sev_options *o,
-                          struct sv_err *err)
+static int refuse_snp_options(const struct sv_guest *g, const struct sv_sev_options *o,
+                              struct sv_err *err)
 {
         uint32_t sig;
 
@@ -99,7 +99,7 @@ int sv_sev_domain(const struct sv_guest *g, struct sv_domain_part *out, struct s
         uint8_t host_data[32];
         bool has_host_data, has_id;
 
-        if (sv_sev_options_read(g, &o, err) < 0 || refuse_options(g, &o, err) < 0 ||
+        if (sv_sev_options_read(g, &o, err) < 0 || refuse_snp_options(g, &o, err) < 0 ||
             check_firmware(g, err) < 0 ||
             sv_sev_host_data(&o, host_data, &has_host_data, err) < 0 ||
             sv_sev_id_given(g, &o, &id_block, &id_auth, &has_id, err) < 0)

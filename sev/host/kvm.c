@@ -37,7 +37,7 @@ struct trial {
         uint8_t digest[SV_SNP_DIGEST];
 };
 
-static int refused(const char *what, struct sv_err *err)
+static int fail_snp_call(const char *what, struct sv_err *err)
 {
         const char *hint =
                 errno == ENOTTY || errno == EINVAL
@@ -48,7 +48,8 @@ static int refused(const char *what, struct sv_err *err)
 }
 
 /* A call of the launch, again while KVM asks for it. */
-static int sev_call(struct trial *t, uint32_t id, void *data, const char *what, struct sv_err *err)
+static int call_sev_launch(struct trial *t, uint32_t id, void *data, const char *what,
+                           struct sv_err *err)
 {
         struct sv_kvm_sev_cmd cmd = {.id = id, .data = (uintptr_t)data, .sev_fd = (uint32_t)t->sev};
         int r;
@@ -60,14 +61,14 @@ static int sev_call(struct trial *t, uint32_t id, void *data, const char *what, 
         if (r == 0)
                 return 0;
         if (!cmd.error)
-                return refused(what, err);
+                return fail_snp_call(what, err);
         return sv_fail(err, SV_PROOF,
                        cmd.error == 0xb ? "sev.trial.measurement" : "sev.trial.firmware",
                        "%s: the firmware refuses with status 0x%x: %s", what, cmd.error,
                        sv_sev_status(cmd.error));
 }
 
-static int open_machine(struct trial *t, struct sv_err *err)
+static int create_snp_vm(struct trial *t, struct sv_err *err)
 {
         /* KVM adds SNPActive */
         struct sv_kvm_sev_init init = {.vmsa_features = t->o->features & ~1ull};
@@ -80,33 +81,34 @@ static int open_machine(struct trial *t, struct sv_err *err)
                                      t->kvm < 0 ? "/dev/kvm" : "/dev/sev");
         t->vm = ioctl(t->kvm, KVM_CREATE_VM, SV_KVM_VM_SNP);
         if (t->vm < 0)
-                return refused("making an SNP machine (KVM_CREATE_VM)", err);
-        if (sev_call(t, SV_KVM_SEV_INIT2, &init, "preparing it for SNP (KVM_SEV_INIT2)", err) < 0)
+                return fail_snp_call("making an SNP machine (KVM_CREATE_VM)", err);
+        if (call_sev_launch(t, SV_KVM_SEV_INIT2, &init, "preparing it for SNP (KVM_SEV_INIT2)",
+                            err) < 0)
                 return -1;
         return ioctl(t->vm, KVM_CREATE_IRQCHIP, NULL) < 0
-                       ? refused("its interrupt controllers (KVM_CREATE_IRQCHIP)", err)
+                       ? fail_snp_call("its interrupt controllers (KVM_CREATE_IRQCHIP)", err)
                        : 0;
 }
 
-static int add_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
+static int add_snp_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
 {
-        return sv_kvm_memory_add(&t->memory, t->vm, gpa, size, refused, err);
+        return sv_kvm_memory_add(&t->memory, t->vm, gpa, size, fail_snp_call, err);
 }
 
-static int add_memory(struct trial *t, struct sv_err *err)
+static int add_snp_memory(struct trial *t, struct sv_err *err)
 {
         uint64_t end = 0;
 
         for (size_t i = 0; i < t->meta.n; i++)
                 if ((uint64_t)t->meta.sections[i].gpa + t->meta.sections[i].len > end)
                         end = (uint64_t)t->meta.sections[i].gpa + t->meta.sections[i].len;
-        return add_slot(t, FOUR_GIB - t->firmware.n, t->firmware.n, err) < 0 ||
-                               (end && add_slot(t, 0, end, err) < 0)
+        return add_snp_slot(t, FOUR_GIB - t->firmware.n, t->firmware.n, err) < 0 ||
+                               (end && add_snp_slot(t, 0, end, err) < 0)
                        ? -1
                        : 0;
 }
 
-static int add_vcpus(struct trial *t, struct sv_err *err)
+static int add_snp_vcpus(struct trial *t, struct sv_err *err)
 {
         struct sv_vmsa_in v = {.vmm = SV_VMM_QEMU,
                                .eip = RESET,
@@ -122,7 +124,7 @@ static int add_vcpus(struct trial *t, struct sv_err *err)
                 sv_vmsa_make(&v, page);
                 t->vcpus[i] = ioctl(t->vm, KVM_CREATE_VCPU, (unsigned long)i);
                 if (t->vcpus[i] < 0)
-                        return refused("a vCPU (KVM_CREATE_VCPU)", err);
+                        return fail_snp_call("a vCPU (KVM_CREATE_VCPU)", err);
                 if (sv_kvm_vcpu_set(t->vcpus[i], page, err) < 0)
                         return -1;
         }
@@ -130,8 +132,8 @@ static int add_vcpus(struct trial *t, struct sv_err *err)
 }
 
 /* KVM takes as much as it likes at a time and moves the range on. */
-static int submit(struct trial *t, enum sv_snp_page type, uint64_t gpa, uint64_t size,
-                  const char *what, struct sv_err *err)
+static int submit_pages(struct trial *t, enum sv_snp_page type, uint64_t gpa, uint64_t size,
+                        const char *what, struct sv_err *err)
 {
         struct sv_kvm_snp_update u = {
                 .gfn_start = gpa / SV_SNP_PAGE, .len = size, .type = (uint8_t)type};
@@ -143,7 +145,7 @@ static int submit(struct trial *t, enum sv_snp_page type, uint64_t gpa, uint64_t
         while (u.len) {
                 uint64_t left = u.len;
 
-                if (sev_call(t, SV_KVM_SNP_UPDATE, &u, text, err) < 0)
+                if (call_sev_launch(t, SV_KVM_SNP_UPDATE, &u, text, err) < 0)
                         return -1;
                 if (u.len >= left)
                         return sv_fail(err, SV_SYSTEM, "sev.trial.kvm", "%s: KVM takes no page",
@@ -166,18 +168,18 @@ static int submit_section(struct trial *t, const struct sv_sev_section *s, struc
         }
         /* The CPUID page stays empty: its contents are not measured, and nothing runs that would
          * read it. */
-        return submit(t, type, s->gpa, s->len, s->name, err);
+        return submit_pages(t, type, s->gpa, s->len, s->name, err);
 }
 
-static int launch(struct trial *t, struct sv_err *err)
+static int launch_snp_guest(struct trial *t, struct sv_err *err)
 {
         struct sv_kvm_snp_start start = {.policy = t->o->policy};
 
         memcpy(t->memory.slots[0].shared, t->firmware.p, t->firmware.n);
-        if (sev_call(t, SV_KVM_SNP_START, &start,
-                     "beginning the launch with this policy (SNP_LAUNCH_START)", err) < 0 ||
-            submit(t, SV_SNP_NORMAL, t->memory.slots[0].gpa, t->memory.slots[0].size,
-                   "the firmware", err) < 0)
+        if (call_sev_launch(t, SV_KVM_SNP_START, &start,
+                            "beginning the launch with this policy (SNP_LAUNCH_START)", err) < 0 ||
+            submit_pages(t, SV_SNP_NORMAL, t->memory.slots[0].gpa, t->memory.slots[0].size,
+                         "the firmware", err) < 0)
                 return -1;
         for (size_t i = 0; i < t->meta.n; i++)
                 if (submit_section(t, &t->meta.sections[i], err) < 0)
@@ -187,7 +189,7 @@ static int launch(struct trial *t, struct sv_err *err)
 
 /* The guest's own ID block; without one nobody's key signs ours: what matters is that the firmware
  * compares the digest. */
-static int finish(struct trial *t, struct sv_err *err)
+static int finish_launch(struct trial *t, struct sv_err *err)
 {
         struct sv_id_block id = {.version = 1, .policy = t->o->policy};
         uint8_t ours[SV_ID_BLOCK_SIZE], ours_auth[SV_ID_AUTH_SIZE];
@@ -210,12 +212,12 @@ static int finish(struct trial *t, struct sv_err *err)
         }
         if (sv_sev_host_data(t->o, f.host_data, &given, err) < 0)
                 return -1;
-        return sev_call(t, SV_KVM_SNP_FINISH, &f,
-                        "finishing the launch with our digest in the ID block (SNP_LAUNCH_FINISH)",
-                        err);
+        return call_sev_launch(
+                t, SV_KVM_SNP_FINISH, &f,
+                "finishing the launch with our digest in the ID block (SNP_LAUNCH_FINISH)", err);
 }
 
-static int prepare(struct trial *t, struct sv_err *err)
+static int prepare_launch(struct trial *t, struct sv_err *err)
 {
         SV_BUF line = SV_BUF_NULL;
         struct sv_footer footer;
@@ -238,7 +240,7 @@ static int prepare(struct trial *t, struct sv_err *err)
         return sv_sev_predict(t->guest, t->digest, err);
 }
 
-static void close_machine(struct trial *t)
+static void close_snp_vm(struct trial *t)
 {
         for (unsigned i = 0; t->vcpus && i < t->guest->vcpus; i++)
                 if (t->vcpus[i] >= 0)
@@ -264,9 +266,10 @@ int sv_sev_trial(const struct sv_guest *guest, struct sv_err *err)
         sv_buf_free(&part.features);
         if (r < 0 || sv_sev_options_read(guest, &o, err) < 0)
                 return -1;
-        if (prepare(&t, err) < 0 || open_machine(&t, err) < 0 || add_memory(&t, err) < 0 ||
-            add_vcpus(&t, err) < 0 || launch(&t, err) < 0 || finish(&t, err) < 0)
+        if (prepare_launch(&t, err) < 0 || create_snp_vm(&t, err) < 0 ||
+            add_snp_memory(&t, err) < 0 || add_snp_vcpus(&t, err) < 0 ||
+            launch_snp_guest(&t, err) < 0 || finish_launch(&t, err) < 0)
                 r = -1;
-        close_machine(&t);
+        close_snp_vm(&t);
         return r;
 }

@@ -28,8 +28,8 @@ struct platform {
         char version[32];
 };
 
-static int command(struct platform *p, uint32_t cmd, const void *data, const char *what,
-                   struct sv_err *err)
+static int issue_command(struct platform *p, uint32_t cmd, const void *data, const char *what,
+                         struct sv_err *err)
 {
         struct sv_sev_issue issue = {.cmd = cmd, .data = (uintptr_t)data};
 
@@ -46,12 +46,12 @@ static int command(struct platform *p, uint32_t cmd, const void *data, const cha
                                          : "");
 }
 
-static int status(struct platform *p, struct sv_err *err)
+static int print_platform_status(struct platform *p, struct sv_err *err)
 {
         struct sv_sev_snp_status s = {0};
 
-        if (command(p, SV_SEV_SNP_STATUS, &s,
-                    "asking for the platform's state (SNP_PLATFORM_STATUS)", err) < 0)
+        if (issue_command(p, SV_SEV_SNP_STATUS, &s,
+                          "asking for the platform's state (SNP_PLATFORM_STATUS)", err) < 0)
                 return -1;
         if (s.state != 1)
                 return sv_fail(err, SV_SYSTEM, "sev.host.device",
@@ -89,7 +89,7 @@ static const struct {
 };
 #define N_COMPONENTS (sizeof(components) / sizeof(components[0]))
 
-static uint8_t *component(struct sv_tcb *t, size_t i)
+static uint8_t *get_tcb_component(struct sv_tcb *t, size_t i)
 {
         return (uint8_t *)t + components[i].at;
 }
@@ -100,10 +100,10 @@ static void plan_tcb(struct platform *p, struct sv_tcb *after)
                 SV_STR what = sv_asprintf("reported_tcb.%s", components[i].name);
                 char from[8], to[8];
 
-                if (*component(&p->reported, i) == *component(after, i))
+                if (*get_tcb_component(&p->reported, i) == *get_tcb_component(after, i))
                         continue;
-                snprintf(from, sizeof(from), "%u", *component(&p->reported, i));
-                snprintf(to, sizeof(to), "%u", *component(after, i));
+                snprintf(from, sizeof(from), "%u", *get_tcb_component(&p->reported, i));
+                snprintf(to, sizeof(to), "%u", *get_tcb_component(after, i));
                 plan_text(p, what, from, to);
         }
 }
@@ -129,7 +129,7 @@ static int parse_component(const struct platform *p, const char *word, struct sv
                         continue;
                 if (sv_parse_u64(eq + 1, 255, &value, "sev.host.tcb", err) < 0)
                         return sv_wrap(err, "component %s", components[i].name);
-                *component(out, i) = (uint8_t)value;
+                *get_tcb_component(out, i) = (uint8_t)value;
                 return 0;
         }
         return sv_fail(err, SV_USAGE, "sev.host.tcb",
@@ -156,8 +156,9 @@ static int parse_tcb(const struct platform *p, const char *text, struct sv_tcb *
 static int check_tcb(struct platform *p, struct sv_tcb *after, struct sv_err *err)
 {
         for (size_t i = 0; i < N_COMPONENTS; i++) {
-                unsigned to = *component(after, i), runs = *component(&p->current, i),
-                         from = *component(&p->reported, i);
+                unsigned to = *get_tcb_component(after, i),
+                         runs = *get_tcb_component(&p->current, i),
+                         from = *get_tcb_component(&p->reported, i);
 
                 if (to > runs)
                         return sv_fail(err, SV_USAGE, "sev.host.above",
@@ -189,7 +190,7 @@ static int take_flag(const struct platform *p, const char *option, uint32_t bit,
         return 0;
 }
 
-static int config(struct platform *p, bool dry, struct sv_err *err)
+static int change_tcb_config(struct platform *p, bool dry, struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_get(p->options, "reported-tcb"));
         const bool reset = sv_json_get(p->options, "reset") != NULL;
@@ -211,9 +212,9 @@ static int config(struct platform *p, bool dry, struct sv_err *err)
         if (dry || !sv_json_len(p->changes))
                 return 0;
         sv_tcb_write(&after, p->product, c.reported_tcb);
-        if (command(p, SV_SEV_SNP_SET_CONFIG, &c,
-                    "setting the platform's configuration (SNP_CONFIG)", err) < 0 ||
-            status(p, err) < 0)
+        if (issue_command(p, SV_SEV_SNP_SET_CONFIG, &c,
+                          "setting the platform's configuration (SNP_CONFIG)", err) < 0 ||
+            print_platform_status(p, err) < 0)
                 return -1;
         if (!sv_tcb_equal(&p->reported, &after) || (p->flags & masks) != c.flags)
                 return sv_fail(err, SV_SYSTEM, "sev.host.after",
@@ -224,15 +225,15 @@ static int config(struct platform *p, bool dry, struct sv_err *err)
 
 /* --- commit --- */
 
-static int commit(struct platform *p, bool dry, struct sv_err *err)
+static int commit_firmware(struct platform *p, bool dry, struct sv_err *err)
 {
         plan_tcb(p, &p->current);
         plan_text(p, "committed_version", "not told by the kernel", p->version);
         if (dry)
                 return 0;
-        if (command(p, SV_SEV_SNP_COMMIT, NULL, "committing the firmware that runs (SNP_COMMIT)",
-                    err) < 0 ||
-            status(p, err) < 0)
+        if (issue_command(p, SV_SEV_SNP_COMMIT, NULL,
+                          "committing the firmware that runs (SNP_COMMIT)", err) < 0 ||
+            print_platform_status(p, err) < 0)
                 return -1;
         if (!sv_tcb_equal(&p->reported, &p->current))
                 return sv_fail(err, SV_SYSTEM, "sev.host.after",
@@ -260,15 +261,15 @@ static int check_vlek(struct platform *p, struct sv_bytes file, struct sv_err *e
         }
         sv_tcb_read(file.p + VLEK_TCB, p->product, &tcb);
         for (size_t i = 0; i < N_COMPONENTS; i++)
-                if (*component(&tcb, i) > *component(&p->current, i))
+                if (*get_tcb_component(&tcb, i) > *get_tcb_component(&p->current, i))
                         return sv_fail(err, SV_USAGE, "sev.host.above",
                                        "the VLEK is for %s %u, which is above what runs (%u)",
-                                       components[i].name, *component(&tcb, i),
-                                       *component(&p->current, i));
+                                       components[i].name, *get_tcb_component(&tcb, i),
+                                       *get_tcb_component(&p->current, i));
         return 0;
 }
 
-static int vlek_load(struct platform *p, bool dry, struct sv_err *err)
+static int load_vlek(struct platform *p, bool dry, struct sv_err *err)
 {
         const char *path = sv_json_str(sv_json_get(p->options, "file"));
         struct sv_sev_snp_vlek load = {.len = sizeof(load)};
@@ -284,8 +285,9 @@ static int vlek_load(struct platform *p, bool dry, struct sv_err *err)
         if (dry)
                 return 0;
         load.address = (uintptr_t)file.p;
-        if (command(p, SV_SEV_SNP_VLEK_LOAD, &load, "loading the VLEK (SNP_VLEK_LOAD)", err) < 0 ||
-            status(p, err) < 0)
+        if (issue_command(p, SV_SEV_SNP_VLEK_LOAD, &load, "loading the VLEK (SNP_VLEK_LOAD)", err) <
+                    0 ||
+            print_platform_status(p, err) < 0)
                 return -1;
         return p->flags & SV_SEV_VLEK_EN
                        ? 0
@@ -300,7 +302,9 @@ int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const cha
         static const struct {
                 const char *name;
                 int (*run)(struct platform *p, bool dry, struct sv_err *err);
-        } ops[] = {{"commit", commit}, {"config", config}, {"vlek-load", vlek_load}};
+        } ops[] = {{"commit", commit_firmware},
+                   {"config", change_tcb_config},
+                   {"vlek-load", load_vlek}};
         struct platform p = {.product = product, .options = options};
         SV_FD fd = open(device, (dry ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 
@@ -314,7 +318,7 @@ int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const cha
         p.fd = fd;
         p.changes = sv_json_set(plan, "changes", sv_json_array());
         sv_json_set_str(plan, "product", sv_sev_product_name(product));
-        if (status(&p, err) < 0)
+        if (print_platform_status(&p, err) < 0)
                 return -1;
         sv_json_set_str(plan, "firmware", p.version);
         sv_json_set(plan, "current_tcb", sv_tcb_json(&p.current, product));

@@ -25,8 +25,8 @@ struct probe {
         struct sv_probe *out;
 };
 
-static int no(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int no(struct probe *p, const char *fmt, ...)
+static int advise_snp(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int advise_snp(struct probe *p, const char *fmt, ...)
 {
         va_list ap;
 
@@ -36,8 +36,9 @@ static int no(struct probe *p, const char *fmt, ...)
         return -1;
 }
 
-static void found(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void found(struct probe *p, const char *fmt, ...)
+static void note_snp_part(struct probe *p, const char *fmt, ...)
+        __attribute__((format(printf, 2, 3)));
+static void note_snp_part(struct probe *p, const char *fmt, ...)
 {
         size_t n = strlen(p->out->found);
         va_list ap;
@@ -52,7 +53,7 @@ static void found(struct probe *p, const char *fmt, ...)
 }
 
 /* The first byte of a module parameter ("Y", "N", "1"); 0 when the file is not there. */
-static char parameter(struct probe *p, const char *name)
+static char read_kvm_parameter(struct probe *p, const char *name)
 {
         SV_STR path = sv_asprintf("%s/sys/module/kvm_amd/parameters/%s", p->sysroot, name);
         SV_BUF text = SV_BUF_NULL;
@@ -63,52 +64,57 @@ static char parameter(struct probe *p, const char *name)
 
 /* KVM has no SNP machines: because of the processor, the machine's setup, the kernel or the module?
  */
-static int why_no_snp(struct probe *p)
+static int explain_no_snp(struct probe *p)
 {
-        char snp = parameter(p, "sev_snp");
+        char snp = read_kvm_parameter(p, "sev_snp");
 
         if (!(p->cpuid->eax & SNP_CPU))
-                return no(p, "the processor offers no SEV-SNP (CPUID 0x8000001f bit 4): it takes "
-                             "an AMD EPYC 7003 or later, not inside a virtual machine");
+                return advise_snp(
+                        p, "the processor offers no SEV-SNP (CPUID 0x8000001f bit 4): it takes "
+                           "an AMD EPYC 7003 or later, not inside a virtual machine");
         if (!p->cpuid->edx || p->cpuid->edx == 1)
-                return no(p, "no address space identifiers are reserved for SNP guests: in the "
-                             "machine's setup set \"SEV-ES ASID space limit\" above 1");
+                return advise_snp(
+                        p, "no address space identifiers are reserved for SNP guests: in the "
+                           "machine's setup set \"SEV-ES ASID space limit\" above 1");
         if (!snp)
-                return no(p, "this kernel's KVM knows no SNP: load kvm_amd, or boot Linux 6.11 or "
-                             "later");
+                return advise_snp(
+                        p, "this kernel's KVM knows no SNP: load kvm_amd, or boot Linux 6.11 or "
+                           "later");
         if (snp != 'Y' && snp != '1')
-                return no(
+                return advise_snp(
                         p,
                         "the processor has SNP, but kvm_amd's parameter sev_snp is N: in the "
                         "machine's setup enable SMEE, SEV-SNP support and "
                         "\"RMP coverage\", keep the IOMMU on, and boot without kvm_amd.sev_snp=0");
-        return no(p, "kvm_amd's parameter sev_snp is Y, but KVM makes no SNP machines: look for "
-                     "\"SEV-SNP\" in the kernel's log");
+        return advise_snp(
+                p, "kvm_amd's parameter sev_snp is Y, but KVM makes no SNP machines: look for "
+                   "\"SEV-SNP\" in the kernel's log");
 }
 
-static int step_kvm(struct probe *p)
+static int probe_snp_kvm(struct probe *p)
 {
         SV_STR path = sv_asprintf("%s/dev/kvm", p->sysroot);
         SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
         int types;
 
         if (fd < 0 && errno == ENOENT)
-                return no(p, "there is no /dev/kvm: load kvm_amd, or switch virtualisation (SVM) "
-                             "on in the machine's setup");
+                return advise_snp(
+                        p, "there is no /dev/kvm: load kvm_amd, or switch virtualisation (SVM) "
+                           "on in the machine's setup");
         if (fd < 0)
-                return no(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
-                          strerror(errno));
+                return advise_snp(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
+                                  strerror(errno));
         types = ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_VM_TYPES);
         if (types < 0 || !(types & 1 << SV_KVM_VM_SNP))
-                return why_no_snp(p);
+                return explain_no_snp(p);
         if (ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0)
-                return no(p, "KVM has no guest_memfd: boot Linux 6.11 or later");
+                return advise_snp(p, "KVM has no guest_memfd: boot Linux 6.11 or later");
         if (p->cpuid->edx > 1)
-                found(p, "%u SNP guests at a time", p->cpuid->edx - 1);
+                note_snp_part(p, "%u SNP guests at a time", p->cpuid->edx - 1);
         return 0;
 }
 
-static int step_firmware(struct probe *p)
+static int probe_sev_firmware(struct probe *p)
 {
         SV_STR path = sv_asprintf("%s/dev/sev", p->sysroot);
         SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
@@ -116,25 +122,29 @@ static int step_firmware(struct probe *p)
         struct sv_sev_issue issue = {.cmd = SV_SEV_SNP_STATUS, .data = (uintptr_t)&status};
 
         if (fd < 0 && errno == ENOENT)
-                return no(p, "there is no /dev/sev: load the module ccp, and see in the kernel's "
-                             "log why the secure processor does not answer");
+                return advise_snp(
+                        p, "there is no /dev/sev: load the module ccp, and see in the kernel's "
+                           "log why the secure processor does not answer");
         if (fd < 0)
-                return no(p,
-                          "/dev/sev cannot be opened (%s): run as root, or give the group kvm "
-                          "access to it",
-                          strerror(errno));
+                return advise_snp(
+                        p,
+                        "/dev/sev cannot be opened (%s): run as root, or give the group kvm "
+                        "access to it",
+                        strerror(errno));
         if (ioctl(fd, SV_SEV_ISSUE_CMD, &issue) < 0)
-                return no(p, "the SEV firmware does not tell its SNP state (%s): %s",
-                          strerror(errno), sv_sev_status(issue.error));
+                return advise_snp(p, "the SEV firmware does not tell its SNP state (%s): %s",
+                                  strerror(errno), sv_sev_status(issue.error));
         if (status.state != 1)
-                return no(p, "the SEV firmware is not initialised for SNP: reload the module ccp, "
-                             "and see the kernel's log");
+                return advise_snp(
+                        p, "the SEV firmware is not initialised for SNP: reload the module ccp, "
+                           "and see the kernel's log");
         if (status.api_major != 1 || status.api_minor < API_MINIMUM)
-                return no(p,
-                          "the SEV firmware speaks interface %u.%u, Linux needs 1.%u: install the "
-                          "package amd64-microcode (amd/amd_sev_*.sbin) and reboot",
-                          status.api_major, status.api_minor, API_MINIMUM);
-        found(p, "SEV firmware %u.%u.%u", status.api_major, status.api_minor, status.build);
+                return advise_snp(
+                        p,
+                        "the SEV firmware speaks interface %u.%u, Linux needs 1.%u: install the "
+                        "package amd64-microcode (amd/amd_sev_*.sbin) and reboot",
+                        status.api_major, status.api_minor, API_MINIMUM);
+        note_snp_part(p, "SEV firmware %u.%u.%u", status.api_major, status.api_minor, status.build);
         p->out->platform = true;
         return 0;
 }
@@ -146,7 +156,7 @@ struct search {
         bool seen;
 };
 
-static int search_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
+static int search_snp_object(void *arg, struct sv_bytes piece, struct sv_err *err)
 {
         static const char name[] = "sev-snp-guest";
         const size_t n = sizeof(name) - 1;
@@ -162,23 +172,24 @@ static int search_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
         return 0;
 }
 
-static int step_qemu(struct probe *p)
+static int probe_snp_qemu(struct probe *p)
 {
         SV_STR path = sv_asprintf("%s/usr/bin/qemu-system-x86_64", p->sysroot);
         struct search s = {0};
 
         if (access(path, X_OK) < 0)
-                return no(p, "QEMU is missing: install qemu-system-x86");
-        if (sv_file_stream(path, search_piece, &s, "sev.probe", NULL) < 0 || !s.seen)
-                return no(p, "QEMU is too old for SNP: install 9.1 or later (Debian 12: from "
-                             "backports)");
-        found(p, "QEMU with sev-snp-guest");
+                return advise_snp(p, "QEMU is missing: install qemu-system-x86");
+        if (sv_file_stream(path, search_snp_object, &s, "sev.probe", NULL) < 0 || !s.seen)
+                return advise_snp(p,
+                                  "QEMU is too old for SNP: install 9.1 or later (Debian 12: from "
+                                  "backports)");
+        note_snp_part(p, "QEMU with sev-snp-guest");
         return 0;
 }
 
 /* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only
  * launcher/virt may ask the library.) */
-static int step_libvirt(struct probe *p)
+static int probe_snp_libvirt(struct probe *p)
 {
         static const char *const places[] = {"lib/*", "lib64", "lib"};
         unsigned version = 0;
@@ -192,17 +203,18 @@ static int step_libvirt(struct probe *p)
                 globfree(&g);
         }
         if (!version)
-                return no(p, "libvirt is missing: install libvirt-daemon-driver-qemu");
+                return advise_snp(p, "libvirt is missing: install libvirt-daemon-driver-qemu");
         if (version < 10005)
-                return no(p,
-                          "libvirt %u.%u is too old for SNP: install 10.5 or later (Debian 12: "
-                          "from backports)",
-                          version / 1000, version % 1000);
-        found(p, "libvirt %u.%u", version / 1000, version % 1000);
+                return advise_snp(
+                        p,
+                        "libvirt %u.%u is too old for SNP: install 10.5 or later (Debian 12: "
+                        "from backports)",
+                        version / 1000, version % 1000);
+        note_snp_part(p, "libvirt %u.%u", version / 1000, version % 1000);
         return 0;
 }
 
-static int step_image(struct probe *p)
+static int probe_snp_image(struct probe *p)
 {
         static const char *const known[] = {SV_SEV_FIRMWARE, "/usr/share/edk2/ovmf/OVMF.amdsev.fd",
                                             "/usr/share/OVMF/OVMF.amdsev.fd"};
@@ -211,18 +223,18 @@ static int step_image(struct probe *p)
                 SV_STR path = sv_asprintf("%s%s", p->sysroot, known[i]);
 
                 if (access(path, R_OK) == 0) {
-                        found(p, "%s", known[i]);
+                        note_snp_part(p, "%s", known[i]);
                         return 0;
                 }
         }
         /* A guest file may name its own, so this alone keeps nobody from launching. */
-        found(p, "no firmware for SNP installed (Debian forky: ovmf-amdsev; or "
-                 "tools/fetch-firmware, and name it with \"firmware\")");
+        note_snp_part(p, "no firmware for SNP installed (Debian forky: ovmf-amdsev; or "
+                         "tools/fetch-firmware, and name it with \"firmware\")");
         return 0;
 }
 
 /* AppArmor confines QEMU when libvirt runs confined; then the profile must let it open /dev/sev. */
-static int step_apparmor(struct probe *p)
+static int probe_apparmor(struct probe *p)
 {
         static const char *const files[] = {"/etc/apparmor.d/abstractions/libvirt-qemu",
                                             "/etc/apparmor.d/local/abstractions/libvirt-qemu"};
@@ -242,17 +254,19 @@ static int step_apparmor(struct probe *p)
                     strstr(sv_buf_str(&text), "/dev/sev"))
                         return 0;
         }
-        return no(p,
-                  "AppArmor keeps QEMU from /dev/sev: add the line \"/dev/sev rw,\" to %s and "
-                  "reload AppArmor",
-                  files[1]);
+        return advise_snp(
+                p,
+                "AppArmor keeps QEMU from /dev/sev: add the line \"/dev/sev rw,\" to %s and "
+                "reload AppArmor",
+                files[1]);
 }
 
 int sv_sev_probe_at(const char *sysroot, const struct sv_sev_cpuid *cpuid, struct sv_probe *out,
                     struct sv_err *err)
 {
-        static int (*const steps[])(struct probe *) = {step_kvm,     step_firmware, step_qemu,
-                                                       step_libvirt, step_image,    step_apparmor};
+        static int (*const steps[])(struct probe *) = {probe_snp_kvm,   probe_sev_firmware,
+                                                       probe_snp_qemu,  probe_snp_libvirt,
+                                                       probe_snp_image, probe_apparmor};
         struct probe p = {sysroot, cpuid, out};
 
         *out = (struct sv_probe){.ok = true};

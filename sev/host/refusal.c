@@ -10,7 +10,7 @@
 
 /* The command's name: the word before " ret=". "SNP_INIT2" where QEMU only says that it failed to
  * initialise. */
-static void command_of(const char *message, const char *ret, char out[32])
+static void find_launch_command(const char *message, const char *ret, char out[32])
 {
         const char *p = ret;
 
@@ -22,7 +22,7 @@ static void command_of(const char *message, const char *ret, char out[32])
                 snprintf(out, 32, "SNP_INIT2");
 }
 
-static int refused(const char *command, long status, struct sv_err *err)
+static int fail_launch_command(const char *command, long status, struct sv_err *err)
 {
         if (status == 0xb)
                 return sv_fail(err, SV_PROOF, "sev.launch.measurement",
@@ -47,9 +47,9 @@ int sv_sev_refusal(const char *message, struct sv_err *err)
                 return 0;
         status = strtol(at + strlen("fw_error="), NULL, 10);
         number = strtol(ret + strlen(" ret="), NULL, 10);
-        command_of(message, ret, command);
+        find_launch_command(message, ret, command);
         if (status > 0)
-                return refused(command, status, err);
+                return fail_launch_command(command, status, err);
         return sv_fail(
                 err, SV_SYSTEM, "sev.launch.kvm",
                 "KVM refuses the launch (%s: %s): \"secure-vm host\" says what this machine lacks",

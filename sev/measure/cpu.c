@@ -21,7 +21,7 @@ uint32_t sv_cpu_sig(unsigned family, unsigned model, unsigned stepping)
 }
 
 /* "-v1", "-v12": its number; 0 for what is no version. */
-static unsigned version_of(const char *s)
+static unsigned read_model_version(const char *s)
 {
         unsigned n = 0;
 
@@ -50,7 +50,8 @@ int sv_cpu_sig_of(const char *model, uint32_t *sig, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
                 size_t n = strlen(models[i].name);
-                unsigned version = strncmp(models[i].name, model, n) ? 0 : version_of(model + n);
+                unsigned version =
+                        strncmp(models[i].name, model, n) ? 0 : read_model_version(model + n);
 
                 if (strcmp(models[i].name, model) && !version)
                         continue;

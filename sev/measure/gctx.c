@@ -24,23 +24,17 @@ void sv_gctx_free(struct sv_gctx *g)
         sv_hash_freep(&g->pages);
 }
 
-static void put_le(uint8_t *at, uint64_t v, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                at[i] = (uint8_t)(v >> (8 * i));
-}
-
 int sv_gctx_digest(struct sv_gctx *g, enum sv_snp_page type, uint64_t gpa,
                    const uint8_t contents[SV_SNP_DIGEST], struct sv_err *err)
 {
         uint8_t info[0x70] = {0}; /* PAGE_INFO */
 
-        memcpy(info + 0x00, g->ld, SV_SNP_DIGEST);    /* DIGEST_CUR */
-        memcpy(info + 0x30, contents, SV_SNP_DIGEST); /* CONTENTS */
-        put_le(info + 0x60, sizeof(info), 2);         /* LENGTH */
-        info[0x62] = (uint8_t)type;                   /* PAGE_TYPE */
+        memcpy(info + 0x00, g->ld, SV_SNP_DIGEST);     /* DIGEST_CUR */
+        memcpy(info + 0x30, contents, SV_SNP_DIGEST);  /* CONTENTS */
+        sv_bytes_put_le(info + 0x60, sizeof(info), 2); /* LENGTH */
+        info[0x62] = (uint8_t)type;                    /* PAGE_TYPE */
         /* 0x63 IMI_PAGE and 0x64 the permissions of VMPL 3, 2, 1 are zero under KVM */
-        put_le(info + 0x68, gpa, 8); /* GPA */
+        sv_bytes_put_le(info + 0x68, gpa, 8); /* GPA */
         if (sv_hash_put(g->hash, sv_bytes(info, sizeof(info)), err) < 0)
                 return -1;
         return sv_hash_end(g->hash, g->ld, err);

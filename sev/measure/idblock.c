@@ -41,20 +41,14 @@ int sv_id_block_parse(struct sv_bytes raw, struct sv_id_block *out, struct sv_er
         return 0;
 }
 
-static void put_le(uint8_t *out, uint64_t v, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                out[i] = (uint8_t)(v >> 8 * i);
-}
-
 void sv_id_block_write(const struct sv_id_block *b, uint8_t out[SV_ID_BLOCK_SIZE])
 {
         memcpy(out, b->launch_digest, 48);
         memcpy(out + 48, b->family_id, 16);
         memcpy(out + 64, b->image_id, 16);
-        put_le(out + 80, b->version, 4);
-        put_le(out + 84, b->guest_svn, 4);
-        put_le(out + 88, b->policy, 8);
+        sv_bytes_put_le(out + 80, b->version, 4);
+        sv_bytes_put_le(out + 84, b->guest_svn, 4);
+        sv_bytes_put_le(out + 88, b->policy, 8);
 }
 
 /* Big endian to AMD's 72 bytes little endian; the rest of out is zero already. */
@@ -75,14 +69,6 @@ static bool get_number(const uint8_t *le, uint8_t be[FIELD])
         return true;
 }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                if (p[i])
-                        return false;
-        return true;
-}
-
 static int put_key(const struct sv_key *key, uint8_t *out, struct sv_err *err)
 {
         SV_BUF x = SV_BUF_NULL;
@@ -94,7 +80,7 @@ static int put_key(const struct sv_key *key, uint8_t *out, struct sv_err *err)
                                "ecparam -name secp384r1 -genkey -noout\"");
         if (sv_key_ec(key, &x, &y, err) < 0)
                 return -1;
-        put_le(out, CURVE_P384, 4);
+        sv_bytes_put_le(out, CURVE_P384, 4);
         put_number(out + 4, x.p);
         put_number(out + 4 + SCALAR, y.p);
         return 0;
@@ -124,8 +110,8 @@ static int put_signature(const struct sv_key *key, struct sv_bytes msg, uint8_t 
 static void put_algorithms(uint8_t page[SV_ID_AUTH_SIZE])
 {
         memset(page, 0, SV_ID_AUTH_SIZE);
-        put_le(page, ALGO_P384_SHA384, 4);
-        put_le(page + 4, ALGO_P384_SHA384, 4);
+        sv_bytes_put_le(page, ALGO_P384_SHA384, 4);
+        sv_bytes_put_le(page + 4, ALGO_P384_SHA384, 4);
 }
 
 int sv_id_auth_make(const uint8_t block[SV_ID_BLOCK_SIZE], const struct sv_key *id_key,
@@ -186,8 +172,8 @@ static int get_key(const uint8_t *raw, const char *whose, struct sv_key **out, s
         return 0;
 }
 
-static int check_signature(const uint8_t *key_raw, const uint8_t *sig, struct sv_bytes msg,
-                           const char *whose, const char *check, struct sv_err *err)
+static int check_id_signature(const uint8_t *key_raw, const uint8_t *sig, struct sv_bytes msg,
+                              const char *whose, const char *check, struct sv_err *err)
 {
         SV_KEY *key = NULL;
         uint8_t raw[2 * FIELD];
@@ -201,7 +187,7 @@ static int check_signature(const uint8_t *key_raw, const uint8_t *sig, struct sv
 }
 
 /* Everything between and behind the parts, and inside them behind the numbers. */
-static int reserved(const uint8_t *page, struct sv_err *err)
+static int check_reserved(const uint8_t *page, struct sv_err *err)
 {
         static const struct {
                 unsigned from, to;
@@ -222,11 +208,11 @@ static int reserved(const uint8_t *page, struct sv_err *err)
         return 0;
 }
 
-static int algorithms(const uint8_t *page, struct sv_err *err)
+static int check_algorithms(const uint8_t *page, struct sv_err *err)
 {
         struct sv_rd rd = sv_rd(sv_bytes(page, 8));
         uint32_t id = sv_rd_u32le(&rd), author = sv_rd_u32le(&rd);
-        bool has_author = !is_zero(page + AT_AUTHOR_KEY, KEY_SIZE);
+        bool has_author = !sv_bytes_are_zero(sv_bytes(page + AT_AUTHOR_KEY, KEY_SIZE));
 
         if (id != ALGO_P384_SHA384 ||
             (has_author ? author != ALGO_P384_SHA384 : author > ALGO_P384_SHA384))
@@ -247,8 +233,8 @@ int sv_id_auth_read(struct sv_bytes auth, struct sv_id_auth *out, struct sv_err 
                 return sv_fail(err, SV_FORMAT, "snp.id_auth.size",
                                "ID authentication information has %u bytes, this has %zu",
                                SV_ID_AUTH_SIZE, auth.n);
-        a.has_author = !is_zero(page + AT_AUTHOR_KEY, KEY_SIZE);
-        if (algorithms(page, err) < 0 || reserved(page, err) < 0 ||
+        a.has_author = !sv_bytes_are_zero(sv_bytes(page + AT_AUTHOR_KEY, KEY_SIZE));
+        if (check_algorithms(page, err) < 0 || check_reserved(page, err) < 0 ||
             get_key(page + AT_ID_KEY, "ID", &key, err) < 0)
                 return -1;
         if (sv_digest(SV_SHA384, sv_bytes(page + AT_ID_KEY, KEY_SIZE), a.id_key_digest, err) < 0)
@@ -256,9 +242,10 @@ int sv_id_auth_read(struct sv_bytes auth, struct sv_id_auth *out, struct sv_err 
         if (a.has_author && sv_digest(SV_SHA384, sv_bytes(page + AT_AUTHOR_KEY, KEY_SIZE),
                                       a.author_key_digest, err) < 0)
                 return -1;
-        a.anonymous = page[AT_ID_SIG] == 2 && is_zero(page + AT_ID_SIG + 1, SCALAR - 1) &&
+        a.anonymous = page[AT_ID_SIG] == 2 &&
+                      sv_bytes_are_zero(sv_bytes(page + AT_ID_SIG + 1, SCALAR - 1)) &&
                       page[AT_ID_SIG + SCALAR] == 1 &&
-                      is_zero(page + AT_ID_SIG + SCALAR + 1, SCALAR - 1);
+                      sv_bytes_are_zero(sv_bytes(page + AT_ID_SIG + SCALAR + 1, SCALAR - 1));
         *out = a;
         return 0;
 }
@@ -271,12 +258,12 @@ int sv_id_auth_check(struct sv_bytes block, struct sv_bytes auth, bool author_en
 
         if (sv_id_auth_read(auth, &a, err) < 0)
                 return -1;
-        if (check_signature(page + AT_ID_KEY, page + AT_ID_SIG, block, "ID",
-                            "snp.id_block.signature", err) < 0)
+        if (check_id_signature(page + AT_ID_KEY, page + AT_ID_SIG, block, "ID",
+                               "snp.id_block.signature", err) < 0)
                 return sv_wrap(err, "signature of the ID block");
-        if (author_enabled && check_signature(page + AT_AUTHOR_KEY, page + AT_AUTHOR_SIG,
-                                              sv_bytes(page + AT_ID_KEY, KEY_SIZE), "author",
-                                              "snp.id_key.signature", err) < 0)
+        if (author_enabled && check_id_signature(page + AT_AUTHOR_KEY, page + AT_AUTHOR_SIG,
+                                                 sv_bytes(page + AT_ID_KEY, KEY_SIZE), "author",
+                                                 "snp.id_key.signature", err) < 0)
                 return sv_wrap(err, "the author's signature of the ID key");
         *out = a;
         return 0;

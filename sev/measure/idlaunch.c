@@ -9,7 +9,7 @@
 #include "sev/measure/measure.h"
 #include "sev/verify/report.h"
 
-static const char *member(const struct sv_id_in *in, const char *name)
+static const char *get_id_member(const struct sv_id_in *in, const char *name)
 {
         return sv_json_str(sv_json_get(in->members, name));
 }
@@ -17,7 +17,7 @@ static const char *member(const struct sv_id_in *in, const char *name)
 /* FAMILY_ID and IMAGE_ID mean what the guest's owner wants them to mean: 16 bytes. */
 static int take_id(const struct sv_id_in *in, const char *name, uint8_t out[16], struct sv_err *err)
 {
-        const char *hex = member(in, name);
+        const char *hex = get_id_member(in, name);
         SV_BUF raw = SV_BUF_NULL;
 
         if (!hex)
@@ -32,7 +32,7 @@ static int take_id(const struct sv_id_in *in, const char *name, uint8_t out[16],
 static int take_policy(const struct sv_id_in *in, struct sv_id_block *b, struct sv_err *err)
 {
         SV_SEV_OPTIONS o = {.policy = 0x30000};
-        const char *text = member(in, "policy");
+        const char *text = get_id_member(in, "policy");
 
         if (in->guest && sv_sev_options_read(in->guest, &o, err) < 0)
                 return -1;
@@ -52,9 +52,9 @@ static int take_policy(const struct sv_id_in *in, struct sv_id_block *b, struct 
         return 0;
 }
 
-static int fill(const struct sv_id_in *in, struct sv_id_block *b, struct sv_err *err)
+static int fill_id_block(const struct sv_id_in *in, struct sv_id_block *b, struct sv_err *err)
 {
-        const char *svn = member(in, "svn");
+        const char *svn = get_id_member(in, "svn");
         uint64_t n = 0;
 
         *b = (struct sv_id_block){.version = 1};
@@ -83,7 +83,7 @@ int sv_sev_id_block(const struct sv_id_in *in, struct sv_id_out *out, struct sv_
         if (in->author && !in->key)
                 return sv_fail(err, SV_USAGE, "sev.id_block.author",
                                "an author vouches for an ID key: give the ID key as well");
-        if (fill(in, &b, err) < 0)
+        if (fill_id_block(in, &b, err) < 0)
                 return -1;
         sv_id_block_write(&b, block);
         if ((in->key ? sv_id_auth_make(block, in->key, in->author, auth, err)

@@ -15,8 +15,8 @@ struct run {
         unsigned vmsas;
 };
 
-static int note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item *item,
-                struct sv_err *err)
+static int note_igvm_pages(struct run *r, enum sv_snp_page type, const struct sv_igvm_item *item,
+                           struct sv_err *err)
 {
         uint8_t digest[SV_DIGEST_MAX];
         struct sv_measure_step *s;
@@ -42,7 +42,7 @@ static int note(struct run *r, enum sv_snp_page type, const struct sv_igvm_item 
         return 0;
 }
 
-static enum sv_snp_page page_type(const struct sv_igvm_item *item)
+static enum sv_snp_page choose_page_type(const struct sv_igvm_item *item)
 {
         if (item->what == SV_IGVM_VP_CONTEXT)
                 return SV_SNP_VMSA;
@@ -53,7 +53,7 @@ static enum sv_snp_page page_type(const struct sv_igvm_item *item)
                                               : SV_SNP_CPUID;
 }
 
-static int kvm_takes(struct run *r, const struct sv_igvm_item *item, struct sv_err *err)
+static int check_kvm_takes(struct run *r, const struct sv_igvm_item *item, struct sv_err *err)
 {
         bool vmsa = item->what == SV_IGVM_VP_CONTEXT;
 
@@ -70,24 +70,24 @@ static int kvm_takes(struct run *r, const struct sv_igvm_item *item, struct sv_e
         return 0;
 }
 
-static int measure(void *arg, const struct sv_igvm_item *item, struct sv_err *err)
+static int measure_igvm_item(void *arg, const struct sv_igvm_item *item, struct sv_err *err)
 {
         static const uint8_t zeros[SV_SNP_PAGE];
         struct run *r = arg;
-        enum sv_snp_page type = page_type(item);
+        enum sv_snp_page type = choose_page_type(item);
         struct sv_bytes contents =
                 item->contents.n ? item->contents : sv_bytes(zeros, sizeof(zeros));
         int ret;
 
         if (item->shared)
                 return 0; /* the host's page */
-        if (kvm_takes(r, item, err) < 0)
+        if (check_kvm_takes(r, item, err) < 0)
                 return -1;
         if (type == SV_SNP_NORMAL || type == SV_SNP_VMSA)
                 ret = sv_gctx_contents(&r->g, type, item->gpa, contents, err);
         else
                 ret = sv_gctx_blank(&r->g, type, item->gpa, item->n_pages, err);
-        return ret == 0 ? note(r, type, item, err) : -1;
+        return ret == 0 ? note_igvm_pages(r, type, item, err) : -1;
 }
 
 int sv_sev_igvm_digest(struct sv_bytes file, bool strict_kvm, uint8_t digest[SV_SNP_DIGEST],
@@ -100,7 +100,7 @@ int sv_sev_igvm_digest(struct sv_bytes file, bool strict_kvm, uint8_t digest[SV_
         if (sv_igvm_parse(file, SV_IGVM_SEV_SNP, &g, err) < 0 || sv_gctx_init(&r.g, err) < 0)
                 return -1;
         r.g.pages = steps ? sv_hash_new(SV_SHA256, err) : NULL;
-        ret = steps && !r.g.pages ? -1 : sv_igvm_each(&g, measure, &r, err);
+        ret = steps && !r.g.pages ? -1 : sv_igvm_each(&g, measure_igvm_item, &r, err);
         if (ret == 0) {
                 memcpy(digest, r.g.ld, SV_SNP_DIGEST);
                 *has_vmsa = r.vmsas > 0;

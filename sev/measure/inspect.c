@@ -12,7 +12,7 @@
 #include "sev/measure/idblock.h"
 #include "sev/measure/igvm.h"
 
-static uint32_t word(struct sv_bytes file, size_t at)
+static uint32_t read_word(struct sv_bytes file, size_t at)
 {
         struct sv_rd rd = sv_rd(file);
 
@@ -22,12 +22,12 @@ static uint32_t word(struct sv_bytes file, size_t at)
 
 /* --- certificates --- */
 
-static const char *key_kind(enum sv_sev_key key)
+static const char *get_vek_kind(enum sv_sev_key key)
 {
         return key == SV_SEV_VCEK ? "VCEK" : "VLEK";
 }
 
-static void add_vek(struct sv_json *row, const struct sv_cert *cert)
+static void describe_vek(struct sv_json *row, const struct sv_cert *cert)
 {
         struct sv_json *j;
         struct sv_vek v;
@@ -35,7 +35,7 @@ static void add_vek(struct sv_json *row, const struct sv_cert *cert)
         if (sv_vek_parse(cert, &v, NULL) < 0)
                 return;
         j = sv_json_set(row, "vek", sv_json_object());
-        sv_json_set_str(j, "key", key_kind(v.key));
+        sv_json_set_str(j, "key", get_vek_kind(v.key));
         sv_json_set_str(j, "product", sv_sev_product_name(v.product));
         sv_json_set(j, "tcb", sv_tcb_json(&v.tcb, v.product));
         if (v.hwid_size)
@@ -44,7 +44,7 @@ static void add_vek(struct sv_json *row, const struct sv_cert *cert)
                 sv_json_set_str(j, "csp_id", v.csp_id);
 }
 
-static void add_cert(struct sv_json *row, const struct sv_cert *cert)
+static void describe_cert(struct sv_json *row, const struct sv_cert *cert)
 {
         char name[256], time[32];
         int64_t from, to;
@@ -56,7 +56,7 @@ static void add_cert(struct sv_json *row, const struct sv_cert *cert)
         sv_cert_validity(cert, &from, &to);
         sv_json_set_str(row, "not_before", sv_format_time(from, time));
         sv_json_set_str(row, "not_after", sv_format_time(to, time));
-        add_vek(row, cert);
+        describe_vek(row, cert);
 }
 
 /* The host may have put anything under such a GUID: what is no certificate is said to be none. */
@@ -74,14 +74,14 @@ static void add_table(struct sv_json *out, const struct sv_cert_table *t)
                 sv_json_set_int(row, "size", (int64_t)t->list[i].data.n);
                 if (t->list[i].kind <= SV_CERT_VLEK &&
                     sv_certs_parse(t->list[i].data, &certs, "snp.certtable", NULL) == 0)
-                        add_cert(row, certs.list[0]);
+                        describe_cert(row, certs.list[0]);
                 else if (t->list[i].kind <= SV_CERT_VLEK)
                         sv_json_set_str(row, "error", "not an X.509 certificate");
         }
 }
 
 /* A table with a GUID that we know first, or one that is whole. */
-static int cert_table(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_cert_table(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         struct sv_cert_table t;
         struct sv_cert_table first = {.n = 0};
@@ -108,7 +108,7 @@ static int cert_table(struct sv_bytes file, struct sv_json *out, struct sv_err *
 }
 
 /* PEM or DER; others' certificates are not ours to describe. */
-static int vek(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_vek(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         SV_CERTS certs = {0};
         struct sv_vek v;
@@ -122,7 +122,7 @@ static int vek(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
         if (sv_vek_parse(certs.list[0], &v, err) < 0)
                 return -1;
         sv_json_set_str(out, "kind", "vek-certificate");
-        add_cert(out, certs.list[0]);
+        describe_cert(out, certs.list[0]);
         return 0;
 }
 
@@ -138,7 +138,7 @@ static int add_report(struct sv_bytes raw, struct sv_json *out, struct sv_err *e
         return 0;
 }
 
-static int hcl(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_hcl(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         SV_JSON *runtime = NULL;
         struct sv_report r;
@@ -160,13 +160,13 @@ static int hcl(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 }
 
 /* 1184 bytes are nothing else; more must begin with a report that holds together. */
-static int report(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_snp_report(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         struct sv_bytes head = sv_bytes(file.p, SV_REPORT_SIZE);
         struct sv_cert_table t = {.n = 0};
         struct sv_report r;
 
-        if (file.n < SV_REPORT_SIZE || word(file, 0) < 2 || word(file, 0) > 15 ||
+        if (file.n < SV_REPORT_SIZE || read_word(file, 0) < 2 || read_word(file, 0) > 15 ||
             (file.n > SV_REPORT_SIZE && sv_report_parse(head, &r, NULL) < 0))
                 return 0;
         sv_json_set_str(out, "kind", "snp-report");
@@ -179,7 +179,7 @@ static int report(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
         return 0;
 }
 
-static int evidence(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_snp_evidence(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         SV_SNP_EVIDENCE e = {0};
         SV_JSON *j = NULL;
@@ -198,7 +198,7 @@ static int evidence(struct sv_bytes file, struct sv_json *out, struct sv_err *er
 
 /* --- launches --- */
 
-static int id_block(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_id_block(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         struct sv_id_block b;
 
@@ -213,12 +213,12 @@ static int id_block(struct sv_bytes file, struct sv_json *out, struct sv_err *er
 
 /* Both algorithms and the ID key's curve; a page that begins so and has another fault is one with a
  * fault. */
-static int id_auth(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_id_auth(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         struct sv_id_auth a;
 
-        if (file.n != SV_ID_AUTH_SIZE || word(file, 0) != 1 || word(file, 4) > 1 ||
-            word(file, 0x240) != 2)
+        if (file.n != SV_ID_AUTH_SIZE || read_word(file, 0) != 1 || read_word(file, 4) > 1 ||
+            read_word(file, 0x240) != 2)
                 return 0;
         if (sv_id_auth_read(file, &a, err) < 0)
                 return -1;
@@ -227,7 +227,7 @@ static int id_auth(struct sv_bytes file, struct sv_json *out, struct sv_err *err
         return 0;
 }
 
-static int igvm(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
+static int inspect_igvm(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         uint8_t digest[SV_SNP_DIGEST];
         struct sv_measurement m = {0};
@@ -259,7 +259,8 @@ static int igvm(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 int sv_sev_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
         static int (*const kinds[])(struct sv_bytes, struct sv_json *, struct sv_err *) = {
-                hcl, igvm, evidence, report, id_block, id_auth, cert_table, vek,
+                inspect_hcl,      inspect_igvm,    inspect_snp_evidence, inspect_snp_report,
+                inspect_id_block, inspect_id_auth, inspect_cert_table,   inspect_vek,
         };
         SV_JSON *j = sv_json_object();
 

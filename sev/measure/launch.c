@@ -21,8 +21,8 @@ struct launch {
 /* Notes what was just measured, and of what it was made (taken over; NULL: of nothing but its
  * place). The digest is the launch digest after it, so that two runs can be compared line by line.
  */
-static void note(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t pages,
-                 const char *what, struct sv_json *inputs)
+static void note_pages(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t pages,
+                       const char *what, struct sv_json *inputs)
 {
         struct sv_measure_step *s;
 
@@ -40,8 +40,8 @@ static void note(struct launch *l, enum sv_snp_page type, uint64_t gpa, size_t p
         s->inputs = inputs ? inputs : sv_json_object();
 }
 
-static int image_pages(struct launch *l, uint64_t gpa, struct sv_bytes image, const char *what,
-                       struct sv_err *err)
+static int add_image_pages(struct launch *l, uint64_t gpa, struct sv_bytes image, const char *what,
+                           struct sv_err *err)
 {
         SV_JSON *ranges = sv_json_object();
         uint8_t digest[SV_DIGEST_MAX];
@@ -63,27 +63,27 @@ static int image_pages(struct launch *l, uint64_t gpa, struct sv_bytes image, co
                 sv_json_set_hex(ranges, name, sv_bytes(digest, 32));
         }
         sv_hash_freep(&l->g.pages);
-        note(l, SV_SNP_NORMAL, gpa, image.n / SV_SNP_PAGE, what, sv_json_ref(ranges));
+        note_pages(l, SV_SNP_NORMAL, gpa, image.n / SV_SNP_PAGE, what, sv_json_ref(ranges));
         return 0;
 }
 
-static int firmware_pages(struct launch *l, struct sv_err *err)
+static int add_firmware_pages(struct launch *l, struct sv_err *err)
 {
         struct sv_json *inputs;
 
         if (!l->in->firmware_digest)
-                return image_pages(l, l->firmware_gpa, l->in->firmware, "firmware", err);
+                return add_image_pages(l, l->firmware_gpa, l->in->firmware, "firmware", err);
         memcpy(l->g.ld, l->in->firmware_digest, SV_SNP_DIGEST);
         inputs = sv_json_object();
         sv_json_set_hex(inputs, "digest", sv_bytes(l->g.ld, SV_SNP_DIGEST));
-        note(l, SV_SNP_NORMAL, l->firmware_gpa, l->in->firmware.n / SV_SNP_PAGE,
-             "firmware, by its digest", inputs);
+        note_pages(l, SV_SNP_NORMAL, l->firmware_gpa, l->in->firmware.n / SV_SNP_PAGE,
+                   "firmware, by its digest", inputs);
         return 0;
 }
 
 /* The page type under which a monitor submits a section; the kernel hashes have contents of their
  * own. */
-static enum sv_snp_page section_page(const struct sv_sev_section *s, enum sv_vmm vmm)
+static enum sv_snp_page choose_section_page(const struct sv_sev_section *s, enum sv_vmm vmm)
 {
         switch (s->type) {
         case SV_SEV_SEC_SECRETS:
@@ -107,9 +107,10 @@ static struct sv_json *hash_inputs(const struct sv_boot_hashes *h)
         return j;
 }
 
-static int section(struct launch *l, const struct sv_sev_section *s, struct sv_err *err)
+static int add_firmware_section(struct launch *l, const struct sv_sev_section *s,
+                                struct sv_err *err)
 {
-        enum sv_snp_page type = section_page(s, l->in->vmm);
+        enum sv_snp_page type = choose_section_page(s, l->in->vmm);
         struct sv_json *inputs = NULL;
         uint8_t page[SV_SNP_PAGE];
 
@@ -122,12 +123,12 @@ static int section(struct launch *l, const struct sv_sev_section *s, struct sv_e
         } else if (sv_gctx_blank(&l->g, type, s->gpa, s->len / SV_SNP_PAGE, err) < 0) {
                 return -1;
         }
-        note(l, type, s->gpa, s->len / SV_SNP_PAGE, s->name, inputs);
+        note_pages(l, type, s->gpa, s->len / SV_SNP_PAGE, s->name, inputs);
         return 0;
 }
 
 /* In the order of the firmware's table; EC2 leaves the CPUID page to the end. */
-static int sections(struct launch *l, struct sv_err *err)
+static int add_firmware_sections(struct launch *l, struct sv_err *err)
 {
         bool cpuid_last = l->in->vmm == SV_VMM_EC2;
 
@@ -135,14 +136,15 @@ static int sections(struct launch *l, struct sv_err *err)
                 for (size_t i = 0; i < l->meta.n; i++) {
                         bool late = cpuid_last && l->meta.sections[i].type == SV_SEV_SEC_CPUID;
 
-                        if (late == (pass == 1) && section(l, &l->meta.sections[i], err) < 0)
+                        if (late == (pass == 1) &&
+                            add_firmware_section(l, &l->meta.sections[i], err) < 0)
                                 return -1;
                 }
         return 0;
 }
 
 /* The SVSM lies right below the firmware's variable store; it says where it begins. */
-static int svsm_pages(struct launch *l, uint32_t *entry, struct sv_err *err)
+static int add_svsm_pages(struct launch *l, uint32_t *entry, struct sv_err *err)
 {
         struct sv_footer f;
         uint64_t gpa = l->firmware_gpa - l->in->svsm_vars - l->in->svsm.n;
@@ -152,14 +154,14 @@ static int svsm_pages(struct launch *l, uint32_t *entry, struct sv_err *err)
             sv_footer_words(&f, SV_GUID_SVSM_INFO, "SVSM_INFO", &offset, 1, err) < 0 ||
             sv_sev_meta_parse(&f, &l->meta, err) < 0)
                 return sv_wrap(err, "the SVSM image");
-        if (image_pages(l, gpa, l->in->svsm, "SVSM", err) < 0)
+        if (add_image_pages(l, gpa, l->in->svsm, "SVSM", err) < 0)
                 return -1;
         *entry = (uint32_t)(gpa + offset);
         return 0;
 }
 
-static int vmsa(struct launch *l, const struct sv_vmsa_in *in, size_t count, const char *what,
-                struct sv_err *err)
+static int add_vmsas(struct launch *l, const struct sv_vmsa_in *in, size_t count, const char *what,
+                     struct sv_err *err)
 {
         uint8_t page[SV_VMSA_SIZE], digest[SV_SNP_DIGEST];
 
@@ -171,11 +173,11 @@ static int vmsa(struct launch *l, const struct sv_vmsa_in *in, size_t count, con
         for (size_t i = 0; i < count; i++)
                 if (sv_gctx_digest(&l->g, SV_SNP_VMSA, VMSA_GPA, digest, err) < 0)
                         return -1;
-        note(l, SV_SNP_VMSA, VMSA_GPA, count, what, l->steps ? sv_vmsa_json(page) : NULL);
+        note_pages(l, SV_SNP_VMSA, VMSA_GPA, count, what, l->steps ? sv_vmsa_json(page) : NULL);
         return 0;
 }
 
-static int vcpus(struct launch *l, uint32_t svsm_entry, struct sv_err *err)
+static int add_vcpu_states(struct launch *l, uint32_t svsm_entry, struct sv_err *err)
 {
         const struct sv_sev_launch *in = l->in;
         struct sv_vmsa_in v = {.vmm = in->vmm,
@@ -187,20 +189,20 @@ static int vcpus(struct launch *l, uint32_t svsm_entry, struct sv_err *err)
         if (in->svsm.n) {
                 v.svsm = true;
                 v.eip = svsm_entry;
-                return vmsa(l, &v, in->vcpus, "VMSA of every vCPU, entering the SVSM", err);
+                return add_vmsas(l, &v, in->vcpus, "VMSA of every vCPU, entering the SVSM", err);
         }
         if (in->vcpus > 1 && !l->meta.has_reset)
                 return sv_fail(err, SV_FORMAT, "ovmf.footer.missing",
                                "the firmware does not say where further vCPUs begin (no "
                                "SEV_ES_RESET_BLOCK); it can start with one only");
-        if (vmsa(l, &v, 1, "VMSA of the first vCPU", err) < 0)
+        if (add_vmsas(l, &v, 1, "VMSA of the first vCPU", err) < 0)
                 return -1;
         v.eip = l->meta.reset_eip;
         v.ap = true;
-        return vmsa(l, &v, in->vcpus - 1, "VMSA of every further vCPU", err);
+        return add_vmsas(l, &v, in->vcpus - 1, "VMSA of every further vCPU", err);
 }
 
-static int run(struct launch *l, struct sv_err *err)
+static int replay_launch(struct launch *l, struct sv_err *err)
 {
         struct sv_footer f;
         uint32_t svsm_entry = 0;
@@ -215,9 +217,9 @@ static int run(struct launch *l, struct sv_err *err)
         if (sv_footer_parse(l->in->firmware, &f, err) < 0)
                 return -1;
         l->firmware_gpa = FOUR_GIB - l->in->firmware.n;
-        if (firmware_pages(l, err) < 0)
+        if (add_firmware_pages(l, err) < 0)
                 return -1;
-        if (l->in->svsm.n ? svsm_pages(l, &svsm_entry, err) < 0
+        if (l->in->svsm.n ? add_svsm_pages(l, &svsm_entry, err) < 0
                           : sv_sev_meta_parse(&f, &l->meta, err) < 0)
                 return -1;
         if (l->in->hashes && !sv_sev_meta_find(&l->meta, SV_SEV_SEC_KERNEL_HASHES))
@@ -225,7 +227,7 @@ static int run(struct launch *l, struct sv_err *err)
                                "a kernel is given, but this firmware has no SNP_KERNEL_HASHES "
                                "section, so it could not check the kernel; use an "
                                "AmdSev build of OVMF");
-        return sections(l, err) < 0 ? -1 : vcpus(l, svsm_entry, err);
+        return add_firmware_sections(l, err) < 0 ? -1 : add_vcpu_states(l, svsm_entry, err);
 }
 
 int sv_sev_launch_digest(const struct sv_sev_launch *in, uint8_t digest[SV_SNP_DIGEST],
@@ -236,7 +238,7 @@ int sv_sev_launch_digest(const struct sv_sev_launch *in, uint8_t digest[SV_SNP_D
 
         if (sv_gctx_init(&l.g, err) < 0)
                 return -1;
-        r = run(&l, err);
+        r = replay_launch(&l, err);
         if (r == 0)
                 memcpy(digest, l.g.ld, SV_SNP_DIGEST);
         sv_gctx_free(&l.g);

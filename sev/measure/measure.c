@@ -32,8 +32,8 @@ static int read_firmware(const struct sv_guest *g, struct sv_map *out, struct sv
         return sv_file_map(path, SV_FIRMWARE_SIZE_MAX, out, "sev.firmware", err);
 }
 
-static int vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o,
-                      struct sv_sev_launch *l, struct sv_err *err)
+static int choose_vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o,
+                             struct sv_sev_launch *l, struct sv_err *err)
 {
         l->vcpus = g->vcpus;
         l->features = o->features;
@@ -52,7 +52,7 @@ static int vcpu_state(const struct sv_guest *g, const struct sv_sev_options *o,
         return sv_cpu_sig_of(g->cpu, &l->cpu_sig, err);
 }
 
-static int boot_hashes(const struct sv_guest *g, struct inputs *in, struct sv_err *err)
+static int hash_boot_files(const struct sv_guest *g, struct inputs *in, struct sv_err *err)
 {
         SV_BUF line = SV_BUF_NULL;
 
@@ -80,11 +80,11 @@ static int take_digest(const char *hex, uint8_t out[SV_SNP_DIGEST], struct sv_er
         return 0;
 }
 
-static int collect(const struct sv_guest *g, const struct sv_sev_options *o, struct inputs *in,
-                   struct sv_err *err)
+static int collect_inputs(const struct sv_guest *g, const struct sv_sev_options *o,
+                          struct inputs *in, struct sv_err *err)
 {
-        if (read_firmware(g, &in->firmware, err) < 0 || vcpu_state(g, o, &in->launch, err) < 0 ||
-            boot_hashes(g, in, err) < 0)
+        if (read_firmware(g, &in->firmware, err) < 0 ||
+            choose_vcpu_state(g, o, &in->launch, err) < 0 || hash_boot_files(g, in, err) < 0)
                 return -1;
         in->launch.firmware = in->firmware.bytes;
         if (o->firmware_digest) {
@@ -121,8 +121,8 @@ static int measure_igvm(const char *path, struct inputs *in, uint8_t digest[SV_S
         return 0;
 }
 
-static int measure(const struct sv_guest *g, const struct sv_sev_options *o, struct inputs *in,
-                   struct sv_measurement *out, struct sv_err *err)
+static int measure_snp_guest(const struct sv_guest *g, const struct sv_sev_options *o,
+                             struct inputs *in, struct sv_measurement *out, struct sv_err *err)
 {
         struct sv_measurement m = {.values = sv_json_object(), .unpredicted = sv_json_array()};
         uint8_t digest[SV_SNP_DIGEST];
@@ -131,8 +131,9 @@ static int measure(const struct sv_guest *g, const struct sv_sev_options *o, str
         if (o->igvm)
                 r = measure_igvm(o->igvm, in, digest, &m, err);
         else
-                r = collect(g, o, in, err) < 0 ? -1
-                                               : sv_sev_launch_digest(&in->launch, digest, &m, err);
+                r = collect_inputs(g, o, in, err) < 0
+                            ? -1
+                            : sv_sev_launch_digest(&in->launch, digest, &m, err);
         if (r < 0) {
                 sv_measurement_free(&m);
                 return -1;
@@ -150,7 +151,7 @@ int sv_sev_measure(const struct sv_guest *guest, struct sv_measurement *out, str
 
         if (sv_sev_options_read(guest, &o, err) < 0)
                 return -1;
-        r = measure(guest, &o, &in, out, err);
+        r = measure_snp_guest(guest, &o, &in, out, err);
         sv_map_free(&in.firmware);
         sv_map_free(&in.svsm);
         return r;

@@ -3,25 +3,20 @@
 
 #include <stdio.h>
 
+#include "base/core/text.h"
 #include "tee/measure.h"
 
 #define CHECK "guest.sev-snp.require"
 
-static struct sv_json *rule(struct sv_json *rules, const char *check, const char *claim,
-                            const char *reason)
+static struct sv_json *add_snp_rule(struct sv_json *rules, const char *check, const char *claim,
+                                    const char *reason)
 {
-        struct sv_json *r = sv_json_add(rules, sv_json_object());
-
-        sv_json_set_str(r, "check", check);
-        sv_json_set_str(r, "claim", claim);
-        sv_json_set_str(r, "covers", "hardware");
-        sv_json_set_str(r, "reason", reason);
-        return r;
+        return sv_rule_add(rules, check, claim, "hardware", reason);
 }
 
 /* Component by component: as one number a TCB would not compare. */
-static int tcb(const struct sv_json *require, const char *member, struct sv_json *rules,
-               struct sv_err *err)
+static int require_tcb(const struct sv_json *require, const char *member, struct sv_json *rules,
+                       struct sv_err *err)
 {
         static const char *const components[] = {"fmc", "bootloader", "tee",
                                                  "snp", "microcode",  NULL};
@@ -47,13 +42,15 @@ static int tcb(const struct sv_json *require, const char *member, struct sv_json
                                        components[i]);
                 snprintf(check, sizeof(check), "policy.%s.%s", member, components[i]);
                 snprintf(claim, sizeof(claim), "/%s/%s", member, components[i]);
-                sv_json_set_int(rule(rules, check, claim, "at least this security patch level"),
-                                "at_least", sv_json_int(min, 0));
+                sv_json_set_int(
+                        add_snp_rule(rules, check, claim, "at least this security patch level"),
+                        "at_least", sv_json_int(min, 0));
         }
         return 0;
 }
 
-static int firmware(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_firmware(const struct sv_json *require, struct sv_json *rules,
+                            struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_get(require, "firmware"));
         unsigned major = 0, minor = 0, build = 0;
@@ -67,13 +64,13 @@ static int firmware(const struct sv_json *require, struct sv_json *rules, struct
                 return sv_fail(
                         err, SV_USAGE, CHECK,
                         "require.firmware: a version like \"1.55\" or \"1.55.40\" was expected");
-        sv_json_set_int(rule(rules, "policy.firmware", "/committed_firmware",
-                             "at least this version of the SEV firmware is committed"),
+        sv_json_set_int(add_snp_rule(rules, "policy.firmware", "/committed_firmware",
+                                     "at least this version of the SEV firmware is committed"),
                         "at_least", (int64_t)major << 16 | minor << 8 | build);
         return 0;
 }
 
-static int bits(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_bits(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
 {
         static const struct {
                 const char *member, *check, *claim, *op, *reason;
@@ -98,12 +95,13 @@ static int bits(const struct sv_json *require, struct sv_json *rules, struct sv_
                     strspn(text + 2, "0123456789abcdef") != strlen(text + 2) || strlen(text) > 18)
                         return sv_fail(err, SV_USAGE, CHECK,
                                        "require.%s: bits like \"0x3f\" were expected", t[i].member);
-                sv_json_set_str(rule(rules, t[i].check, t[i].claim, t[i].reason), t[i].op, text);
+                sv_json_set_str(add_snp_rule(rules, t[i].check, t[i].claim, t[i].reason), t[i].op,
+                                text);
         }
         return 0;
 }
 
-static int chips(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_chips(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
 {
         struct sv_json *list = sv_json_get(require, "chips_denied");
 
@@ -115,19 +113,19 @@ static int chips(const struct sv_json *require, struct sv_json *rules, struct sv
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const char *id = sv_json_str(sv_json_at(list, i));
 
-                if (!id || strlen(id) != 128 || strspn(id, "0123456789abcdef") != 128)
+                if (!sv_is_hex(id, 128))
                         return sv_fail(err, SV_USAGE, CHECK,
                                        "require.chips_denied[%zu]: 128 lower-case hex digits were "
                                        "expected",
                                        i);
         }
-        sv_json_set(rule(rules, "policy.chip", "/chip_id",
-                         "this chip is not on the list of those refused"),
+        sv_json_set(add_snp_rule(rules, "policy.chip", "/chip_id",
+                                 "this chip is not on the list of those refused"),
                     "none_of", sv_json_ref(list));
         return 0;
 }
 
-static int flags(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_flags(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
 {
         static const char *const names[] = {"provisional", "crl"};
 
@@ -138,13 +136,15 @@ static int flags(const struct sv_json *require, struct sv_json *rules, struct sv
                                        "require.%s: true or false was expected", names[i]);
         if (!sv_json_bool(sv_json_get(require, "provisional"), false))
                 sv_json_set_bool(
-                        rule(rules, "policy.provisional", "/tcb/provisional",
-                             "the platform's firmware is committed: it cannot be rolled back"),
+                        add_snp_rule(
+                                rules, "policy.provisional", "/tcb/provisional",
+                                "the platform's firmware is committed: it cannot be rolled back"),
                         "equals", false);
         if (sv_json_bool(sv_json_get(require, "crl"), false))
-                sv_json_set_bool(rule(rules, "policy.crl", "/crl_checked",
-                                      "the certificates were looked up in AMD's revocation list"),
-                                 "equals", true);
+                sv_json_set_bool(
+                        add_snp_rule(rules, "policy.crl", "/crl_checked",
+                                     "the certificates were looked up in AMD's revocation list"),
+                        "equals", true);
         return 0;
 }
 
@@ -168,10 +168,11 @@ int sv_sev_require_rules(const struct sv_json *require, struct sv_json *rules, s
                                "committed_tcb, launch_tcb, firmware, "
                                "mit_vector_set, platform_set, platform_clear, provisional, "
                                "chips_denied, crl");
-        if (tcb(require, "reported_tcb", rules, err) < 0 ||
-            tcb(require, "committed_tcb", rules, err) < 0 ||
-            tcb(require, "launch_tcb", rules, err) < 0 || firmware(require, rules, err) < 0 ||
-            bits(require, rules, err) < 0 || chips(require, rules, err) < 0)
+        if (require_tcb(require, "reported_tcb", rules, err) < 0 ||
+            require_tcb(require, "committed_tcb", rules, err) < 0 ||
+            require_tcb(require, "launch_tcb", rules, err) < 0 ||
+            require_firmware(require, rules, err) < 0 || require_bits(require, rules, err) < 0 ||
+            require_chips(require, rules, err) < 0)
                 return -1;
-        return flags(require, rules, err);
+        return require_flags(require, rules, err);
 }

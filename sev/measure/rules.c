@@ -18,7 +18,8 @@ static void equals_hex(struct sv_json *rules, const char *check, const char *cla
 }
 
 /* The ID block's fields and the digests of its keys; without one the firmware reports zeros. */
-static int identity(const struct sv_sev_options *o, struct sv_json *rules, struct sv_err *err)
+static int add_id_block_rules(const struct sv_sev_options *o, struct sv_json *rules,
+                              struct sv_err *err)
 {
         SV_BUF block = SV_BUF_NULL;
         SV_BUF auth = SV_BUF_NULL;
@@ -49,7 +50,7 @@ static int identity(const struct sv_sev_options *o, struct sv_json *rules, struc
         return 0;
 }
 
-static void guest_policy(const struct sv_sev_options *o, struct sv_json *rules)
+static void add_guest_policy_rules(const struct sv_sev_options *o, struct sv_json *rules)
 {
         char text[20];
 
@@ -73,7 +74,8 @@ static void guest_policy(const struct sv_sev_options *o, struct sv_json *rules)
 
 /* AMD's own roots, unless the guest file names another: the broker trusts the union of all
  * policies' roots, this rule the one. */
-static int root(const char *path, struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+static int add_snp_root_rule(const char *path, struct sv_json *rules, struct sv_json *trust,
+                             struct sv_err *err)
 {
         SV_CERTS certs = {0};
         SV_BUF raw = SV_BUF_NULL;
@@ -97,8 +99,8 @@ static int root(const char *path, struct sv_json *rules, struct sv_json *trust, 
         return 0;
 }
 
-static int all_rules(const struct sv_sev_options *o, const struct sv_measurement *m,
-                     struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+static int add_all_rules(const struct sv_sev_options *o, const struct sv_measurement *m,
+                         struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
 {
         const char *digest = sv_json_str(sv_json_get(m->values, "launch_digest"));
         uint8_t host_data[32];
@@ -111,9 +113,10 @@ static int all_rules(const struct sv_sev_options *o, const struct sv_measurement
                                     "firmware, kernel, initramfs, command line and vCPU state are "
                                     "the guest file's"),
                         "equals", digest);
-        guest_policy(o, rules);
-        if (sv_sev_host_data(o, host_data, &given, err) < 0 || identity(o, rules, err) < 0 ||
-            root(o->test_root, rules, trust, err) < 0)
+        add_guest_policy_rules(o, rules);
+        if (sv_sev_host_data(o, host_data, &given, err) < 0 ||
+            add_id_block_rules(o, rules, err) < 0 ||
+            add_snp_root_rule(o->test_root, rules, trust, err) < 0)
                 return -1;
         equals_hex(rules, "policy.host_data", "/host_data", "configuration",
                    "the host gave the guest this and nothing else", host_data, 32);
@@ -127,5 +130,5 @@ int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
 
         if (sv_sev_options_read(guest, &o, err) < 0)
                 return -1;
-        return all_rules(&o, m, rules, trust, err);
+        return add_all_rules(&o, m, rules, trust, err);
 }

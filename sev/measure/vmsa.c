@@ -76,7 +76,7 @@ static const struct {
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-static void set(uint8_t *page, const char *name, uint64_t value)
+static void set_vmsa_field(uint8_t *page, const char *name, uint64_t value)
 {
         for (size_t i = 0; i < N_FIELDS; i++)
                 for (size_t k = 0; !strcmp(fields[i].name, name) && k < fields[i].size; k++)
@@ -92,37 +92,37 @@ static void set_svsm(uint8_t *page, const struct sv_vmsa_in *in)
 
         for (size_t i = 0; i < sizeof(flat) / sizeof(flat[0]); i++) {
                 snprintf(name, sizeof(name), "%s.selector", flat[i]);
-                set(page, name, 0x10);
+                set_vmsa_field(page, name, 0x10);
                 snprintf(name, sizeof(name), "%s.attrib", flat[i]);
-                set(page, name, 0xc93);
+                set_vmsa_field(page, name, 0xc93);
                 snprintf(name, sizeof(name), "%s.limit", flat[i]);
-                set(page, name, 0xffffffff);
+                set_vmsa_field(page, name, 0xffffffff);
         }
-        set(page, "cs.selector", 0x08);
-        set(page, "cs.attrib", 0xc9b);
-        set(page, "cs.limit", 0xffffffff);
-        set(page, "cs.base", 0);
-        set(page, "cr0", 0x11);
-        set(page, "rip", in->eip);
+        set_vmsa_field(page, "cs.selector", 0x08);
+        set_vmsa_field(page, "cs.attrib", 0xc9b);
+        set_vmsa_field(page, "cs.limit", 0xffffffff);
+        set_vmsa_field(page, "cs.base", 0);
+        set_vmsa_field(page, "cr0", 0x11);
+        set_vmsa_field(page, "rip", in->eip);
 }
 
 void sv_vmsa_make(const struct sv_vmsa_in *in, uint8_t page[SV_VMSA_SIZE])
 {
         memset(page, 0, SV_VMSA_SIZE);
         for (size_t i = 0; i < N_FIELDS; i++)
-                set(page, fields[i].name, fields[i].value[in->vmm]);
-        set(page, "cs.base", in->eip & 0xffff0000);
-        set(page, "rip", in->eip & 0xffff);
-        set(page, "sev_features", in->features);
+                set_vmsa_field(page, fields[i].name, fields[i].value[in->vmm]);
+        set_vmsa_field(page, "cs.base", in->eip & 0xffff0000);
+        set_vmsa_field(page, "rip", in->eip & 0xffff);
+        set_vmsa_field(page, "sev_features", in->features);
         if (in->vmm == SV_VMM_QEMU)
-                set(page, "rdx", in->cpu_sig);
+                set_vmsa_field(page, "rdx", in->cpu_sig);
         if (in->vmm == SV_VMM_EC2 && in->ap)
-                set(page, "cs.attrib", 0x9b);
+                set_vmsa_field(page, "cs.attrib", 0x9b);
         if (in->svsm)
                 set_svsm(page, in);
         if (in->old_fpu) {
-                set(page, "mxcsr", 0);
-                set(page, "x87_fcw", 0);
+                set_vmsa_field(page, "mxcsr", 0);
+                set_vmsa_field(page, "x87_fcw", 0);
         }
 }
 

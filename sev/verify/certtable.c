@@ -39,7 +39,7 @@ static bool guid_equal(const uint8_t a[16], const uint8_t b[16])
         return sv_bytes_eq(sv_bytes(a, 16), sv_bytes(b, 16));
 }
 
-static enum sv_cert_kind kind_of(const uint8_t guid[16])
+static enum sv_cert_kind find_cert_kind(const uint8_t guid[16])
 {
         for (enum sv_cert_kind k = SV_CERT_ARK; k < SV_CERT_OTHER; k++)
                 if (guid_equal(guid, kinds[k].guid))
@@ -47,8 +47,8 @@ static enum sv_cert_kind kind_of(const uint8_t guid[16])
         return SV_CERT_OTHER;
 }
 
-static int entry(struct sv_bytes raw, struct sv_cert_entry *e, uint32_t offset, uint32_t length,
-                 struct sv_err *err)
+static int read_table_entry(struct sv_bytes raw, struct sv_cert_entry *e, uint32_t offset,
+                            uint32_t length, struct sv_err *err)
 {
         struct sv_rd rd = sv_rd(raw);
         char guid[37];
@@ -63,13 +63,13 @@ static int entry(struct sv_bytes raw, struct sv_cert_entry *e, uint32_t offset, 
                 return sv_fail(err, SV_FORMAT, "snp.certtable.offset",
                                "the entry %s says offset %u, length %u; the table has %zu bytes",
                                guid, offset, length, raw.n);
-        e->kind = kind_of(e->guid);
+        e->kind = find_cert_kind(e->guid);
         return 0;
 }
 
 /* GUIDs are unique, and no certificate lies in the list of entries (which has ended by now). */
-static int whole(const struct sv_cert_table *t, struct sv_bytes raw, size_t head,
-                 struct sv_err *err)
+static int check_cert_table(const struct sv_cert_table *t, struct sv_bytes raw, size_t head,
+                            struct sv_err *err)
 {
         for (size_t i = 0; i < t->n; i++) {
                 char guid[37];
@@ -117,9 +117,9 @@ int sv_cert_table_parse(struct sv_bytes raw, struct sv_cert_table *out, struct s
                 t.list[t.n++] = e;
         }
         for (size_t i = 0; i < t.n; i++)
-                if (entry(raw, &t.list[i], place[i][0], place[i][1], err) < 0)
+                if (read_table_entry(raw, &t.list[i], place[i][0], place[i][1], err) < 0)
                         return -1;
-        if (whole(&t, raw, rd.pos, err) < 0)
+        if (check_cert_table(&t, raw, rd.pos, err) < 0)
                 return -1;
         *out = t;
         return 0;

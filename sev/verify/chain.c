@@ -28,8 +28,8 @@ static bool is_amd_root(const struct sv_cert *c, enum sv_sev_product product)
 }
 
 /* AMD's names: ARK-Milan; SEV-Milan for VCEKs, SEV-VLEK-Milan for VLEKs. */
-static const struct sv_cert *by_name(const struct sv_certs *certs, const char *prefix,
-                                     enum sv_sev_product product)
+static const struct sv_cert *find_cert_by_name(const struct sv_certs *certs, const char *prefix,
+                                               enum sv_sev_product product)
 {
         char want[64], cn[256];
 
@@ -42,7 +42,7 @@ static const struct sv_cert *by_name(const struct sv_certs *certs, const char *p
         return NULL;
 }
 
-static int pss(const struct sv_cert *c, const char *name, struct sv_err *err)
+static int check_pss(const struct sv_cert *c, const char *name, struct sv_err *err)
 {
         if (sv_cert_is_pss(c, SV_SHA384))
                 return 0;
@@ -60,8 +60,8 @@ int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
                         struct sv_err *err)
 {
         const char *ask_name = ask_prefix(vek);
-        const struct sv_cert *ark = by_name(in->ca, "ARK-", vek->product);
-        const struct sv_cert *ask = by_name(in->ca, ask_name, vek->product);
+        const struct sv_cert *ark = find_cert_by_name(in->ca, "ARK-", vek->product);
+        const struct sv_cert *ask = find_cert_by_name(in->ca, ask_name, vek->product);
         struct sv_certs root = {(struct sv_cert **)&ark, 1}, between = {(struct sv_cert **)&ask, 1};
         bool test;
 
@@ -76,8 +76,8 @@ int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
                 return sv_fail(err, SV_PROOF, "snp.chain.root",
                                "this ARK-%s is not AMD's: its SHA-256 is none of those built in",
                                sv_sev_product_name(vek->product));
-        if (pss(in->vek, vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK", err) < 0 ||
-            pss(ask, "ASK", err) < 0 || pss(ark, "ARK", err) < 0)
+        if (check_pss(in->vek, vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK", err) < 0 ||
+            check_pss(ask, "ASK", err) < 0 || check_pss(ark, "ARK", err) < 0)
                 return -1;
         /* A root signs itself. AMD's are known by their digests; of another one, who else signed it
          * does not matter, but one that did not sign itself is not made as AMD's are. */
@@ -99,8 +99,9 @@ int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
 int sv_sev_chain_span(const struct sv_sev_chain *in, const struct sv_vek *vek, int64_t *from,
                       int64_t *until, struct sv_err *err)
 {
-        const struct sv_cert *certs[] = {in->vek, by_name(in->ca, ask_prefix(vek), vek->product),
-                                         by_name(in->ca, "ARK-", vek->product)};
+        const struct sv_cert *certs[] = {in->vek,
+                                         find_cert_by_name(in->ca, ask_prefix(vek), vek->product),
+                                         find_cert_by_name(in->ca, "ARK-", vek->product)};
         int64_t a, b;
 
         /* lists were valid then; when they began to be does not matter */

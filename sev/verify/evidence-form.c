@@ -64,12 +64,6 @@ static const char *const version_parts[] = {"build", "minor", "major", NULL};
 
 /* --- reading --- */
 
-static void put_le(uint8_t *out, uint64_t v, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                out[i] = (uint8_t)(v >> 8 * i);
-}
-
 static int read_bytes(const struct sv_json *obj, const char *name, uint8_t *out, size_t n,
                       struct sv_err *err)
 {
@@ -153,7 +147,7 @@ static int read_field(const struct sv_json *obj, const struct field *f, uint8_t 
         }
         if (sv_json_need_int(obj, f->name, 0, max, &v, "snp.evidence", err) < 0)
                 return -1;
-        put_le(raw + f->at, (uint64_t)v, f->size);
+        sv_bytes_put_le(raw + f->at, (uint64_t)v, f->size);
         return 0;
 }
 

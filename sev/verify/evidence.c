@@ -15,7 +15,7 @@ void sv_snp_evidence_free(struct sv_snp_evidence *e)
 
 /* --- certificates --- */
 
-static int cert_kind(const struct sv_json *type, struct sv_cert_entry *e, struct sv_err *err)
+static int read_cert_kind(const struct sv_json *type, struct sv_cert_entry *e, struct sv_err *err)
 {
         static const char *const other[] = {"OTHER", NULL};
         const char *name = sv_json_str(type), *uuid;
@@ -38,8 +38,8 @@ static int cert_kind(const struct sv_json *type, struct sv_cert_entry *e, struct
 }
 
 /* Two certificates of a kind would leave it to us which one is meant. */
-static int cert_once(const struct sv_cert_table *t, const struct sv_cert_entry *e,
-                     struct sv_err *err)
+static int check_cert_once(const struct sv_cert_table *t, const struct sv_cert_entry *e,
+                           struct sv_err *err)
 {
         if (e->kind != SV_CERT_OTHER && sv_cert_table_find(t, e->kind))
                 return sv_fail(err, SV_FORMAT, "snp.evidence.cert_chain",
@@ -47,7 +47,8 @@ static int cert_once(const struct sv_cert_table *t, const struct sv_cert_entry *
         return 0;
 }
 
-static int cert_entry(const struct sv_json *row, struct sv_snp_evidence *out, struct sv_err *err)
+static int read_cert_entry(const struct sv_json *row, struct sv_snp_evidence *out,
+                           struct sv_err *err)
 {
         static const char *const members[] = {"cert_type", "data", NULL};
         struct sv_cert_entry e = {0};
@@ -56,8 +57,8 @@ static int cert_entry(const struct sv_json *row, struct sv_snp_evidence *out, st
 
         if (sv_json_only(row, members, "snp.evidence", err) < 0 ||
             sv_json_need_array(row, "data", &data, "snp.evidence", err) < 0 ||
-            cert_kind(sv_json_get(row, "cert_type"), &e, err) < 0 ||
-            cert_once(&out->certs, &e, err) < 0)
+            read_cert_kind(sv_json_get(row, "cert_type"), &e, err) < 0 ||
+            check_cert_once(&out->certs, &e, err) < 0)
                 return -1;
         for (size_t i = 0; i < sv_json_len(data); i++) {
                 int64_t v = sv_json_int(sv_json_at(data, i), -1);
@@ -73,8 +74,8 @@ static int cert_entry(const struct sv_json *row, struct sv_snp_evidence *out, st
         return sv_buf_ok(&out->data, "certificates", err);
 }
 
-static int cert_chain(const struct sv_json *evidence, struct sv_snp_evidence *out,
-                      struct sv_err *err)
+static int read_cert_chain(const struct sv_json *evidence, struct sv_snp_evidence *out,
+                           struct sv_err *err)
 {
         const struct sv_json *chain = sv_json_get(evidence, "cert_chain");
         size_t at = 0;
@@ -87,15 +88,15 @@ static int cert_chain(const struct sv_json *evidence, struct sv_snp_evidence *ou
                         "null or an array of at most %d certificates was expected as cert_chain",
                         SV_SNP_CERTS_MAX);
         for (size_t i = 0; i < sv_json_len(chain); i++)
-                if (cert_entry(sv_json_at(chain, i), out, err) < 0)
+                if (read_cert_entry(sv_json_at(chain, i), out, err) < 0)
                         return sv_wrap(err, "cert_chain[%zu]", i);
         for (size_t i = 0; i < out->certs.n; at += out->certs.list[i++].data.n)
                 out->certs.list[i].data.p = out->data.p + at;
         return 0;
 }
 
-static int read_parts(const struct sv_json *evidence, struct sv_snp_evidence *out,
-                      struct sv_err *err)
+static int read_snp_parts(const struct sv_json *evidence, struct sv_snp_evidence *out,
+                          struct sv_err *err)
 {
         static const char *const members[] = {"attestation_report", "cert_chain",
                                               "hcl_runtime_data", NULL};
@@ -107,7 +108,8 @@ static int read_parts(const struct sv_json *evidence, struct sv_snp_evidence *ou
                                sv_json_type_name(sv_json_type(evidence)));
         if (sv_json_only(evidence, members, "snp.evidence", err) < 0 ||
             sv_json_need_obj(evidence, "attestation_report", &report, "snp.evidence", err) < 0 ||
-            sv_snp_form_read(report, out->report, err) < 0 || cert_chain(evidence, out, err) < 0)
+            sv_snp_form_read(report, out->report, err) < 0 ||
+            read_cert_chain(evidence, out, err) < 0)
                 return -1;
         out->has_runtime_data = sv_json_get(evidence, "hcl_runtime_data") != NULL;
         return out->has_runtime_data ? sv_json_need_b64(evidence, "hcl_runtime_data",
@@ -121,7 +123,7 @@ int sv_snp_evidence_read(const struct sv_json *evidence, struct sv_snp_evidence 
         SV_SNP_EVIDENCE e = {0};
 
         e.data.max = SV_SNP_CERT_TABLE_MAX;
-        if (read_parts(evidence, &e, err) < 0)
+        if (read_snp_parts(evidence, &e, err) < 0)
                 return -1;
         *out = e;
         e = (struct sv_snp_evidence){0};
@@ -130,7 +132,7 @@ int sv_snp_evidence_read(const struct sv_json *evidence, struct sv_snp_evidence 
 
 /* --- writing --- */
 
-static void add_cert(struct sv_json *chain, const struct sv_cert_entry *e)
+static void add_chain_cert(struct sv_json *chain, const struct sv_cert_entry *e)
 {
         struct sv_json *row = sv_json_add(chain, sv_json_object());
         struct sv_json *data;
@@ -162,7 +164,7 @@ int sv_snp_evidence_write(struct sv_bytes report, const struct sv_cert_table *ce
         }
         chain = sv_json_set(*out, "cert_chain", sv_json_array());
         for (size_t i = 0; i < certs->n; i++)
-                add_cert(chain, &certs->list[i]);
+                add_chain_cert(chain, &certs->list[i]);
         return 0;
 }
 

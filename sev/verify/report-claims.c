@@ -57,7 +57,7 @@ static const struct bit platform_bits[] = {
         {NULL, 0},
 };
 
-static const char *key_name(enum sv_sev_key key)
+static const char *get_signing_key_name(enum sv_sev_key key)
 {
         return key == SV_SEV_VCEK ? "vcek" : key == SV_SEV_VLEK ? "vlek" : "none";
 }
@@ -80,7 +80,7 @@ struct sv_json *sv_report_claims(const struct sv_report *r)
         set_bits(j, "platform_info_bits", r->platform_info, platform_bits);
         sv_json_set_bool(j, "author_key_en", r->key_info & SV_SNP_AUTHOR_KEY_EN);
         sv_json_set_bool(j, "mask_chip_key", r->key_info & SV_SNP_MASK_CHIP_KEY);
-        sv_json_set_str(j, "signing_key", key_name(sv_report_signing_key(r)));
+        sv_json_set_str(j, "signing_key", get_signing_key_name(sv_report_signing_key(r)));
         sv_json_set_hex(j, "report_data", sv_bytes(r->report_data, 64));
         sv_json_set_hex(j, "measurement", sv_bytes(r->measurement, 48));
         sv_json_set_hex(j, "host_data", sv_bytes(r->host_data, 32));

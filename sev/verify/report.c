@@ -14,7 +14,7 @@ struct parse {
         uint8_t tcb[4][8];
 };
 
-static void reserved(struct parse *p, size_t n)
+static void skip_reserved(struct parse *p, size_t n)
 {
         size_t at = p->rd.pos;
         const uint8_t *b = sv_rd_take(&p->rd, n);
@@ -25,7 +25,7 @@ static void reserved(struct parse *p, size_t n)
 }
 
 /* 72 bytes little endian; a P-384 scalar has 48, the rest must be zero. */
-static bool scalar(struct parse *p, uint8_t out[48])
+static bool read_scalar(struct parse *p, uint8_t out[48])
 {
         const uint8_t *b = sv_rd_take(&p->rd, 72);
 
@@ -38,7 +38,7 @@ static bool scalar(struct parse *p, uint8_t out[48])
 }
 
 /* The table, in its order. */
-static bool fields(struct parse *p, struct sv_report *r)
+static bool read_report_fields(struct parse *p, struct sv_report *r)
 {
         struct sv_rd *rd = &p->rd;
         bool ok;
@@ -53,7 +53,7 @@ static bool fields(struct parse *p, struct sv_report *r)
         sv_rd_copy(rd, p->tcb[0], 8);             /* 0x038 CURRENT_TCB */
         r->platform_info = sv_rd_u64le(rd);       /* 0x040 PLATFORM_INFO */
         r->key_info = sv_rd_u32le(rd);            /* 0x048 KEY_INFO */
-        reserved(p, 4);                           /* 0x04c */
+        skip_reserved(p, 4);                      /* 0x04c */
         sv_rd_copy(rd, r->report_data, 64);       /* 0x050 REPORT_DATA */
         sv_rd_copy(rd, r->measurement, 48);       /* 0x090 MEASUREMENT */
         sv_rd_copy(rd, r->host_data, 32);         /* 0x0c0 HOST_DATA */
@@ -68,51 +68,47 @@ static bool fields(struct parse *p, struct sv_report *r)
                 r->cpuid_mod_id = sv_rd_u8(rd); /* 0x189 CPUID_MOD_ID */
                 r->cpuid_step = sv_rd_u8(rd);   /* 0x18a CPUID_STEP */
         } else {
-                reserved(p, 3);
+                skip_reserved(p, 3);
         }
-        reserved(p, 21);                 /* 0x18b */
+        skip_reserved(p, 21);            /* 0x18b */
         sv_rd_copy(rd, r->chip_id, 64);  /* 0x1a0 CHIP_ID */
         sv_rd_copy(rd, p->tcb[2], 8);    /* 0x1e0 COMMITTED_TCB */
         r->current_build = sv_rd_u8(rd); /* 0x1e8 CURRENT_BUILD */
         r->current_minor = sv_rd_u8(rd);
         r->current_major = sv_rd_u8(rd);
-        reserved(p, 1);
+        skip_reserved(p, 1);
         r->committed_build = sv_rd_u8(rd); /* 0x1ec COMMITTED_BUILD */
         r->committed_minor = sv_rd_u8(rd);
         r->committed_major = sv_rd_u8(rd);
-        reserved(p, 1);
+        skip_reserved(p, 1);
         sv_rd_copy(rd, p->tcb[3], 8); /* 0x1f0 LAUNCH_TCB */
         r->has_mit = r->version >= 5;
         if (r->has_mit) {
                 r->launch_mit_vector = sv_rd_u64le(rd);  /* 0x1f8 LAUNCH_MIT_VECTOR */
                 r->current_mit_vector = sv_rd_u64le(rd); /* 0x200 CURRENT_MIT_VECTOR */
         } else {
-                reserved(p, 16);
+                skip_reserved(p, 16);
         }
-        reserved(p, 152);           /* 0x208 */
-        ok = scalar(p, r->r);       /* 0x2a0 SIGNATURE.R */
-        ok = scalar(p, r->s) && ok; /* 0x2e8 SIGNATURE.S */
-        reserved(p, 368);           /* 0x330 */
+        skip_reserved(p, 152);           /* 0x208 */
+        ok = read_scalar(p, r->r);       /* 0x2a0 SIGNATURE.R */
+        ok = read_scalar(p, r->s) && ok; /* 0x2e8 SIGNATURE.S */
+        skip_reserved(p, 368);           /* 0x330 */
         return ok;
-}
-
-static bool is_zero(const uint8_t *p, size_t n)
-{
-        while (n && !p[n - 1])
-                n--;
-        return n == 0;
 }
 
 /* Version 2 does not say which processor it is from; a chip identifier of 8 bytes is Turin's, and a
  * report of that age from anything else is Milan's or Genoa's, which share a layout. */
-static enum sv_sev_product product(const struct sv_report *r)
+static enum sv_sev_product find_report_product(const struct sv_report *r)
 {
         if (r->has_cpuid)
                 return sv_sev_product_of(r->cpuid_fam_id, r->cpuid_mod_id);
-        return is_zero(r->chip_id + 8, 56) && !is_zero(r->chip_id, 8) ? SV_SEV_TURIN : SV_SEV_MILAN;
+        return sv_bytes_are_zero(sv_bytes(r->chip_id + 8, 56)) &&
+                               !sv_bytes_are_zero(sv_bytes(r->chip_id, 8))
+                       ? SV_SEV_TURIN
+                       : SV_SEV_MILAN;
 }
 
-static void tcbs(struct parse *p, struct sv_report *r)
+static void read_tcbs(struct parse *p, struct sv_report *r)
 {
         struct sv_tcb *const to[4] = {&r->current_tcb, &r->reported_tcb, &r->committed_tcb,
                                       &r->launch_tcb};
@@ -126,7 +122,8 @@ static void tcbs(struct parse *p, struct sv_report *r)
         }
 }
 
-static int form(const struct parse *p, const struct sv_report *r, bool scalars, struct sv_err *err)
+static int check_report_form(const struct parse *p, const struct sv_report *r, bool scalars,
+                             struct sv_err *err)
 {
         enum sv_sev_key key = sv_report_signing_key(r);
 
@@ -170,10 +167,10 @@ int sv_report_parse(struct sv_bytes raw, struct sv_report *out, struct sv_err *e
         if (raw.n != SV_REPORT_SIZE)
                 return sv_fail(err, SV_FORMAT, "snp.report.size",
                                "a report has %u bytes, this has %zu", SV_REPORT_SIZE, raw.n);
-        scalars = fields(&p, &r);
-        r.product = product(&r);
-        tcbs(&p, &r);
-        if (form(&p, &r, scalars, err) < 0 ||
+        scalars = read_report_fields(&p, &r);
+        r.product = find_report_product(&r);
+        read_tcbs(&p, &r);
+        if (check_report_form(&p, &r, scalars, err) < 0 ||
             sv_rd_done(&p.rd, "snp.report.size", "the report", err) < 0)
                 return -1;
         *out = r;

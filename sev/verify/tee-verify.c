@@ -34,8 +34,8 @@ static bool add_given(const struct sv_collateral *c, const char *kind, struct sv
 }
 
 /* What the evidence brings of this kind, when nothing better is there. */
-static void add_own(const struct sv_snp_evidence *e, enum sv_cert_kind own, const char *kind,
-                    struct sv_blobs *out)
+static void add_carried_certs(const struct sv_snp_evidence *e, enum sv_cert_kind own,
+                              const char *kind, struct sv_blobs *out)
 {
         const struct sv_cert_entry *entry = sv_cert_table_find(&e->certs, own);
 
@@ -48,17 +48,18 @@ static void choose_certificates(const struct sv_collateral *c, struct found *f)
         const struct sv_snp_evidence *e = &f->o->e;
 
         if (!add_given(c, "vek", &f->what))
-                add_own(e,
-                        sv_report_signing_key(&f->o->report) == SV_SEV_VLEK ? SV_CERT_VLEK
-                                                                            : SV_CERT_VCEK,
-                        "vek", &f->what);
+                add_carried_certs(e,
+                                  sv_report_signing_key(&f->o->report) == SV_SEV_VLEK
+                                          ? SV_CERT_VLEK
+                                          : SV_CERT_VCEK,
+                                  "vek", &f->what);
         if (!add_given(c, "ca", &f->what)) {
-                add_own(e, SV_CERT_ASK, "ca", &f->what);
-                add_own(e, SV_CERT_ARK, "ca", &f->what);
+                add_carried_certs(e, SV_CERT_ASK, "ca", &f->what);
+                add_carried_certs(e, SV_CERT_ARK, "ca", &f->what);
         }
         add_given(c, "ark-root", &f->what);
         if (!add_given(c, "crl", &f->what))
-                add_own(e, SV_CERT_CRL, "crl", &f->what);
+                add_carried_certs(e, SV_CERT_CRL, "crl", &f->what);
 }
 
 static int prove_report(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
@@ -85,7 +86,7 @@ static int prove_report(const struct sv_verify_in *in, struct found *f, struct s
                        : 0;
 }
 
-static void add_vek(struct sv_json *claims, const struct found *f)
+static void add_vek_claims(struct sv_json *claims, const struct found *f)
 {
         struct sv_json *vek = sv_json_set(claims, "vek", sv_json_object());
         const struct sv_vek *v = &f->s->signer.vek;
@@ -122,7 +123,7 @@ static void add_root(struct sv_json *claims, const struct found *f)
 
 /* How the four TCBs stand to each other, by component: a chain that AMD's firmware keeps in order.
  */
-static void add_tcb(struct sv_json *claims, const struct sv_report *r)
+static void add_snp_tcb(struct sv_json *claims, const struct sv_report *r)
 {
         struct sv_json *tcb = sv_json_set(claims, "tcb", sv_json_object());
         bool behind = !sv_tcb_equal(&r->committed_tcb, &r->current_tcb) ||
@@ -149,8 +150,8 @@ static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const stru
         struct sv_json *claims = sv_report_claims(r);
         struct sv_json *runtime = NULL;
 
-        add_tcb(claims, r);
-        add_vek(claims, f);
+        add_snp_tcb(claims, r);
+        add_vek_claims(claims, f);
         add_root(claims, f);
         /* One number for "at least": the versions compare as major, minor, build. */
         sv_json_set_int(claims, "current_firmware",

@@ -7,8 +7,8 @@
 
 #define OID "1.3.6.1.4.1.3704.1."
 
-static int ext(const struct sv_cert *c, const char *arc, const char *name, struct sv_bytes *value,
-               struct sv_err *err)
+static int find_extension(const struct sv_cert *c, const char *arc, const char *name,
+                          struct sv_bytes *value, struct sv_err *err)
 {
         char oid[40];
 
@@ -20,14 +20,14 @@ static int ext(const struct sv_cert *c, const char *arc, const char *name, struc
 }
 
 /* DER INTEGER of 0..255: two bytes of content above 127. */
-static int spl(const struct sv_cert *c, const char *arc, const char *name, uint8_t *out,
-               struct sv_err *err)
+static int read_spl(const struct sv_cert *c, const char *arc, const char *name, uint8_t *out,
+                    struct sv_err *err)
 {
         struct sv_bytes value;
         struct sv_rd r;
         uint8_t tag, n, first;
 
-        if (ext(c, arc, name, &value, err) < 0)
+        if (find_extension(c, arc, name, &value, err) < 0)
                 return -1;
         r = sv_rd(value);
         tag = sv_rd_u8(&r);
@@ -47,14 +47,14 @@ static int spl(const struct sv_cert *c, const char *arc, const char *name, uint8
 }
 
 /* IA5String (0x16) or UTF8String (0x0c) of short length. */
-static int text(const struct sv_cert *c, const char *arc, const char *name, char *out, size_t size,
-                struct sv_err *err)
+static int read_product_text(const struct sv_cert *c, const char *arc, const char *name, char *out,
+                             size_t size, struct sv_err *err)
 {
         struct sv_bytes value, body;
         struct sv_rd r;
         uint8_t tag, n;
 
-        if (ext(c, arc, name, &value, err) < 0)
+        if (find_extension(c, arc, name, &value, err) < 0)
                 return -1;
         r = sv_rd(value);
         tag = sv_rd_u8(&r);
@@ -70,7 +70,7 @@ static int text(const struct sv_cert *c, const char *arc, const char *name, char
 }
 
 /* "Milan-B0", "Genoa", "Turin": the stepping is of no consequence. */
-static enum sv_sev_product product_by_name(const char *name)
+static enum sv_sev_product parse_product_name(const char *name)
 {
         for (enum sv_sev_product p = SV_SEV_MILAN; p <= SV_SEV_VENICE; p++) {
                 size_t n = strlen(sv_sev_product_name(p));
@@ -82,12 +82,12 @@ static enum sv_sev_product product_by_name(const char *name)
 }
 
 /* Raw bytes, as the KDS issues them, or the same in an OCTET STRING. */
-static int hwid(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
+static int read_hwid(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
 {
         size_t want = v->product == SV_SEV_TURIN || v->product == SV_SEV_VENICE ? 8 : 64;
         struct sv_bytes value;
 
-        if (ext(c, "4", "hwID", &value, err) < 0)
+        if (find_extension(c, "4", "hwID", &value, err) < 0)
                 return -1;
         if (value.n == want + 2 && value.p[0] == 4 && value.p[1] == want)
                 value = sv_bytes(value.p + 2, want);
@@ -100,16 +100,16 @@ static int hwid(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
         return 0;
 }
 
-static int spls(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
+static int read_spls(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
 {
         bool fmc = v->product == SV_SEV_TURIN || v->product == SV_SEV_VENICE;
 
-        if (spl(c, "3.1", "blSPL", &v->tcb.bootloader, err) < 0 ||
-            spl(c, "3.2", "teeSPL", &v->tcb.tee, err) < 0 ||
-            spl(c, "3.3", "snpSPL", &v->tcb.snp, err) < 0 ||
-            spl(c, "3.8", "ucodeSPL", &v->tcb.microcode, err) < 0)
+        if (read_spl(c, "3.1", "blSPL", &v->tcb.bootloader, err) < 0 ||
+            read_spl(c, "3.2", "teeSPL", &v->tcb.tee, err) < 0 ||
+            read_spl(c, "3.3", "snpSPL", &v->tcb.snp, err) < 0 ||
+            read_spl(c, "3.8", "ucodeSPL", &v->tcb.microcode, err) < 0)
                 return -1;
-        return fmc ? spl(c, "3.9", "fmcSPL", &v->tcb.fmc, err) : 0;
+        return fmc ? read_spl(c, "3.9", "fmcSPL", &v->tcb.fmc, err) : 0;
 }
 
 int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *err)
@@ -127,16 +127,17 @@ int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *
                         err, SV_FORMAT, "snp.vek.subject",
                         "a certificate for SEV-VCEK or SEV-VLEK was expected, this is for \"%s\"",
                         cn);
-        if (text(cert, "2", "productName", product, sizeof(product), err) < 0)
+        if (read_product_text(cert, "2", "productName", product, sizeof(product), err) < 0)
                 return -1;
-        v.product = product_by_name(product);
+        v.product = parse_product_name(product);
         if (v.product == SV_SEV_UNKNOWN)
                 return sv_fail(err, SV_FORMAT, "snp.vek.extension",
                                "productName \"%s\" is no product that we know", product);
-        if (spls(cert, &v, err) < 0)
+        if (read_spls(cert, &v, err) < 0)
                 return -1;
-        if (v.key == SV_SEV_VLEK ? text(cert, "5", "cspID", v.csp_id, sizeof(v.csp_id), err) < 0
-                                 : hwid(cert, &v, err) < 0)
+        if (v.key == SV_SEV_VLEK
+                    ? read_product_text(cert, "5", "cspID", v.csp_id, sizeof(v.csp_id), err) < 0
+                    : read_hwid(cert, &v, err) < 0)
                 return -1;
         *out = v;
         return 0;
