@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/text.h"
 #include "tdx/options.h"
 
 #include <stdio.h>
@@ -7,12 +8,12 @@
 #include "base/json/member.h"
 #include "tdx/measure/firmware.h"
 
-static bool hex_48(const char *s)
+static bool is_mr_hex(const char *s)
 {
-        return strlen(s) == 96 && strspn(s, "0123456789abcdef") == 96;
+        return sv_is_hex(s, 96);
 }
 
-static bool service(const char *s)
+static bool is_service(const char *s)
 {
         static const char plain[] =
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-";
@@ -25,7 +26,7 @@ static bool service(const char *s)
                (sscanf(s, "vsock:%u:%u%n", &cid, &port, &end) == 2 && !s[end]);
 }
 
-static bool page_order(const char *s)
+static bool is_page_order(const char *s)
 {
         return sv_tdx_monitor(s) != NULL;
 }
@@ -37,11 +38,12 @@ static const struct sv_member members[] = {
         {"attributes", SV_M_U64, O(attributes), "TDATTRIBUTES as \"0x10000000\"",
          .max = UINT64_MAX},
         {"allow_debug", SV_M_BOOL, O(allow_debug), "true or false"},
-        {"mrconfigid", SV_M_TEXT, O(mrconfigid), "96 lower-case hex digits", .ok = hex_48},
-        {"mrowner", SV_M_TEXT, O(mrowner), "96 lower-case hex digits", .ok = hex_48},
-        {"mrownerconfig", SV_M_TEXT, O(mrownerconfig), "96 lower-case hex digits", .ok = hex_48},
+        {"mrconfigid", SV_M_TEXT, O(mrconfigid), "96 lower-case hex digits", .ok = is_mr_hex},
+        {"mrowner", SV_M_TEXT, O(mrowner), "96 lower-case hex digits", .ok = is_mr_hex},
+        {"mrownerconfig", SV_M_TEXT, O(mrownerconfig), "96 lower-case hex digits", .ok = is_mr_hex},
         {"init_data", SV_M_PATH, O(init_data), "a path to an init-data file"},
-        {"page_order", SV_M_TEXT, O(page_order), "\"mainline\" or \"two-pass\"", .ok = page_order},
+        {"page_order", SV_M_TEXT, O(page_order), "\"mainline\" or \"two-pass\"",
+         .ok = is_page_order},
         {"generation", SV_M_TEXT, O(generation),
          "the first release of EDK II that measures like this firmware",
          .ok = sv_tdx_generation_ok},
@@ -53,11 +55,11 @@ static const struct sv_member members[] = {
         {"quote_port", SV_M_U64, O(quote_port), "a vsock port from 1 (Intel's service: 4050)",
          .min = 1, .max = UINT32_MAX - 1},
         {"quote_service", SV_M_TEXT, O(quote_service),
-         "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = service},
+         "the path of a socket, \"vsock:CID:PORT\", or \"none\"", .ok = is_service},
         {NULL},
 };
 
-static int check(const struct sv_tdx_options *o, struct sv_err *err)
+static int check_tdx_options(const struct sv_tdx_options *o, struct sv_err *err)
 {
         if (o->attributes & SV_TDX_ATTR_DEBUG && !o->allow_debug)
                 return sv_fail(err, SV_USAGE, "guest.tdx.allow_debug",
@@ -74,7 +76,7 @@ int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, st
 {
         SV_TDX_OPTIONS o = {.attributes = SV_TDX_ATTR_SEPT_VE_DISABLE};
 
-        if (sv_guest_options(g, "tdx", members, &o, err) < 0 || check(&o, err) < 0)
+        if (sv_guest_options(g, "tdx", members, &o, err) < 0 || check_tdx_options(&o, err) < 0)
                 return -1;
         *out = o;
         o = (struct sv_tdx_options){0};

@@ -14,8 +14,8 @@ struct report_req {
 };
 #define GET_REPORT0 _IOWR('T', 1, struct report_req)
 
-static int device_call(const char *path, const uint8_t data[SV_TDX_REPORT_DATA],
-                       uint8_t report[SV_TDREPORT_SIZE])
+static int request_tdreport(const char *path, const uint8_t data[SV_TDX_REPORT_DATA],
+                            uint8_t report[SV_TDREPORT_SIZE])
 {
         struct report_req req = {{0}};
         SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
@@ -34,7 +34,7 @@ int sv_tdx_dev_report(const struct sv_tdx_dev *dev, const uint8_t data[SV_TDX_RE
 {
         const char *path = dev && dev->path ? dev->path : SV_TDX_DEVICE;
         int r = dev && dev->call ? dev->call(dev->arg, data, report)
-                                 : device_call(path, data, report);
+                                 : request_tdreport(path, data, report);
         struct sv_tdreport t;
 
         if (r < 0) {

@@ -55,7 +55,7 @@ static int wait_until(int fd, short events, int64_t end)
 }
 
 /* All of `size` bytes, or an error. */
-static int get(int fd, uint8_t *to, size_t size, int64_t end, struct sv_err *err)
+static int receive_bytes(int fd, uint8_t *to, size_t size, int64_t end, struct sv_err *err)
 {
         for (size_t have = 0; have < size;) {
                 ssize_t n;
@@ -97,7 +97,7 @@ int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_b
                                        "restart qgsd)");
                 sent += n > 0 ? (size_t)n : 0;
         }
-        if (get(fd, length, 4, end, err) < 0)
+        if (receive_bytes(fd, length, 4, end, err) < 0)
                 return -1;
         size = sv_rd_u32be(&r);
         if (!size || size > SV_QGS_SIZE_MAX)
@@ -106,5 +106,5 @@ int sv_qgs_exchange(int fd, struct sv_bytes request, int timeout_ms, struct sv_b
                                size, SV_QGS_SIZE_MAX);
         sv_buf_grow(answer, size);
         return answer->bad ? sv_buf_ok(answer, "the quote service's answer", err)
-                           : get(fd, answer->p + at, size, end, err);
+                           : receive_bytes(fd, answer->p + at, size, end, err);
 }

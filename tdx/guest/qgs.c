@@ -43,7 +43,7 @@ static const struct {
         {0x12005, "it does not know this request"},     {0x12006, "it expected another size"},
 };
 
-static const char *error_text(uint32_t code)
+static const char *describe_qgs_error(uint32_t code)
 {
         for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
                 if (errors[i].code == code)
@@ -52,7 +52,8 @@ static const char *error_text(uint32_t code)
                "can be reached";
 }
 
-static int begin(struct sv_bytes message, uint32_t expected, struct sv_rd *r, struct sv_err *err)
+static int read_qgs_header(struct sv_bytes message, uint32_t expected, struct sv_rd *r,
+                           struct sv_err *err)
 {
         uint32_t type, size, error;
         uint16_t major;
@@ -76,7 +77,7 @@ static int begin(struct sv_bytes message, uint32_t expected, struct sv_rd *r, st
         if (error)
                 return sv_fail(err, SV_SYSTEM, "tdx.qgs.refused",
                                "the quote service refuses with error 0x%x: %s", error,
-                               error_text(error));
+                               describe_qgs_error(error));
         if (type != expected)
                 return sv_fail(err, SV_FORMAT, "tdx.qgs.message",
                                "the quote service's answer has type %u, %u was expected", type,
@@ -90,7 +91,7 @@ int sv_qgs_quote_response(struct sv_bytes message, struct sv_bytes *quote, struc
         struct sv_bytes q;
         uint32_t id, size;
 
-        if (begin(message, QUOTE_RESP, &r, err) < 0)
+        if (read_qgs_header(message, QUOTE_RESP, &r, err) < 0)
                 return -1;
         id = sv_rd_u32le(&r);
         size = sv_rd_u32le(&r);
@@ -112,7 +113,7 @@ int sv_qgs_platform_response(struct sv_bytes message, struct sv_qgs_platform *ou
         struct sv_rd r;
         uint32_t id, svn;
 
-        if (begin(message, PLATFORM_RESP, &r, err) < 0)
+        if (read_qgs_header(message, PLATFORM_RESP, &r, err) < 0)
                 return -1;
         p.tdqe_svn = sv_rd_u16le(&r);
         p.pce_svn = sv_rd_u16le(&r);

@@ -78,8 +78,8 @@ static int refuse_tuning(const struct sv_guest *g, struct sv_err *err)
         return 0;
 }
 
-static int refuse_options(const struct sv_guest *g, const struct sv_tdx_options *o,
-                          struct sv_err *err)
+static int refuse_tdx_options(const struct sv_guest *g, const struct sv_tdx_options *o,
+                              struct sv_err *err)
 {
         if (g->cpu)
                 return sv_fail(err, SV_USAGE, "tdx.domain.cpu",
@@ -167,7 +167,7 @@ int sv_tdx_domain(const struct sv_guest *g, struct sv_domain_part *out, struct s
         struct sv_buf *x = &out->launch_security;
         const char *qgs = NULL;
 
-        if (sv_tdx_options_read(g, &o, err) < 0 || refuse_options(g, &o, err) < 0 ||
+        if (sv_tdx_options_read(g, &o, err) < 0 || refuse_tdx_options(g, &o, err) < 0 ||
             refuse_tuning(g, err) < 0 || sv_tdx_image_read(g, &image, &tdvf, err) < 0 ||
             sv_tdx_ids(&o, &ids, err) < 0 || quote_service(g, &o, &qgs, err) < 0)
                 return -1;

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 #include "ovmf/tdvf.h"
 #include "tdx/measure/hob.h"
 #include "tdx/host/host.h"
@@ -71,7 +70,7 @@ static const struct {
         {EPERM, "the user may not do this: run as root, or join the group that owns /dev/kvm"},
 };
 
-static int refused(const char *what, struct sv_err *err)
+static int fail_tdx_call(const char *what, struct sv_err *err)
 {
         int number = errno;
 
@@ -84,7 +83,7 @@ static int refused(const char *what, struct sv_err *err)
 
 /* A call of the launch, again while KVM asks for it (no random numbers, a lock of the module, a
  * signal). What KVM has done of it is written back into its argument. */
-static int tdx_call(int fd, uint32_t id, uint32_t flags, void *data, const char *what,
+static int call_tdx(int fd, uint32_t id, uint32_t flags, void *data, const char *what,
                     struct sv_err *err)
 {
         struct sv_kvm_tdx_cmd cmd = {.id = id, .flags = flags, .data = (uintptr_t)data};
@@ -99,7 +98,7 @@ static int tdx_call(int fd, uint32_t id, uint32_t flags, void *data, const char 
         if (r >= 0)
                 return 0;
         if (!cmd.hw_error)
-                return refused(what, err);
+                return fail_tdx_call(what, err);
         sv_tdx_status(cmd.hw_error, &sentence);
         if (sv_tdx_status_again(cmd.hw_error))
                 return sv_fail(err, SV_SYSTEM, "tdx.trial.busy",
@@ -116,11 +115,12 @@ static int split_irqchip(int vm, struct sv_err *err)
         struct kvm_enable_cap c = {.cap = SV_KVM_CAP_SPLIT_IRQCHIP, .args = {SV_KVM_IOAPIC_PINS}};
 
         return ioctl(vm, KVM_ENABLE_CAP, &c) < 0
-                       ? refused("splitting its interrupt controllers (KVM_CAP_SPLIT_IRQCHIP)", err)
+                       ? fail_tdx_call(
+                                 "splitting its interrupt controllers (KVM_CAP_SPLIT_IRQCHIP)", err)
                        : 0;
 }
 
-static int open_machine(struct trial *t, struct sv_err *err)
+static int create_td_vm(struct trial *t, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/dev/kvm", t->sysroot);
         int most;
@@ -131,9 +131,9 @@ static int open_machine(struct trial *t, struct sv_err *err)
                                      "/dev/kvm cannot be opened; see what secure-vm host says");
         t->vm = ioctl(t->kvm, KVM_CREATE_VM, SV_KVM_VM_TDX);
         if (t->vm < 0)
-                return refused("making a TDX machine (KVM_CREATE_VM)", err);
+                return fail_tdx_call("making a TDX machine (KVM_CREATE_VM)", err);
         t->caps.cpuid.nent = SV_KVM_CPUID_MAX;
-        if (tdx_call(t->vm, SV_KVM_TDX_CAPABILITIES, 0, &t->caps,
+        if (call_tdx(t->vm, SV_KVM_TDX_CAPABILITIES, 0, &t->caps,
                      "asking what the TDX module offers (KVM_TDX_CAPABILITIES)", err) < 0 ||
             split_irqchip(t->vm, err) < 0)
                 return -1;
@@ -155,7 +155,8 @@ static int choose_cpuid(struct trial *t, struct sv_err *err)
 
         t->host.nent = SV_KVM_CPUID_MAX;
         if (ioctl(t->kvm, KVM_GET_SUPPORTED_CPUID, &t->host) < 0)
-                return refused("asking what the processor has (KVM_GET_SUPPORTED_CPUID)", err);
+                return fail_tdx_call("asking what the processor has (KVM_GET_SUPPORTED_CPUID)",
+                                     err);
         for (uint32_t i = 0; i < may->nent && i < SV_KVM_CPUID_MAX; i++) {
                 const struct kvm_cpuid_entry2 *m = &may->entries[i];
 
@@ -199,18 +200,18 @@ static int init_vm(struct trial *t, struct sv_err *err)
         memcpy(t->init.mrconfigid, ids.mrconfigid, 48);
         memcpy(t->init.mrowner, ids.mrowner, 48);
         memcpy(t->init.mrownerconfig, ids.mrownerconfig, 48);
-        return tdx_call(t->vm, SV_KVM_TDX_INIT_VM, 0, &t->init,
+        return call_tdx(t->vm, SV_KVM_TDX_INIT_VM, 0, &t->init,
                         "preparing it as a TD (KVM_TDX_INIT_VM)", err);
 }
 
-static int add_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
+static int add_td_slot(struct trial *t, uint64_t gpa, uint64_t size, struct sv_err *err)
 {
-        return sv_kvm_memory_add(&t->memory, t->vm, gpa, size, refused, err);
+        return sv_kvm_memory_add(&t->memory, t->vm, gpa, size, fail_tdx_call, err);
 }
 
 /* The firmware ends at 4 GiB; the sections that are no part of it lie in low memory, which a guest
  * without that much cannot have. */
-static int add_memory(struct trial *t, struct sv_err *err)
+static int add_td_memory(struct trial *t, struct sv_err *err)
 {
         uint64_t image = (t->firmware.n + PAGE - 1) / PAGE * PAGE, end = 0;
 
@@ -228,14 +229,14 @@ static int add_memory(struct trial *t, struct sv_err *err)
                 if (s->gpa + s->size > end)
                         end = s->gpa + s->size;
         }
-        return add_slot(t, FOUR_GIB - image, image, err) < 0 ||
-                               (end && add_slot(t, 0, end, err) < 0)
+        return add_td_slot(t, FOUR_GIB - image, image, err) < 0 ||
+                               (end && add_td_slot(t, 0, end, err) < 0)
                        ? -1
                        : 0;
 }
 
 /* Every vCPU is told where the hand-off blocks lie. */
-static int add_vcpus(struct trial *t, struct sv_err *err)
+static int add_td_vcpus(struct trial *t, struct sv_err *err)
 {
         const struct sv_tdvf_section *hob = sv_tdvf_find(&t->tdvf, SV_TDVF_TD_HOB);
 
@@ -248,13 +249,13 @@ static int add_vcpus(struct trial *t, struct sv_err *err)
         for (unsigned i = 0; i < t->guest->vcpus; i++) {
                 t->vcpus[i] = ioctl(t->vm, KVM_CREATE_VCPU, (unsigned long)i);
                 if (t->vcpus[i] < 0)
-                        return refused("a vCPU (KVM_CREATE_VCPU)", err);
+                        return fail_tdx_call("a vCPU (KVM_CREATE_VCPU)", err);
                 /* A TD's local APIC is an x2APIC, which KVM grants only to a vCPU that it was told
                  * to have one. */
                 if (ioctl(t->vcpus[i], KVM_SET_CPUID2, &t->host) < 0)
-                        return refused("a vCPU's CPUID (KVM_SET_CPUID2)", err);
+                        return fail_tdx_call("a vCPU's CPUID (KVM_SET_CPUID2)", err);
                 /* Not an address of ours but the value of the guest's RCX. */
-                if (tdx_call(t->vcpus[i], SV_KVM_TDX_INIT_VCPU, 0, (void *)(uintptr_t)hob->gpa,
+                if (call_tdx(t->vcpus[i], SV_KVM_TDX_INIT_VCPU, 0, (void *)(uintptr_t)hob->gpa,
                              "preparing a vCPU (KVM_TDX_INIT_VCPU)", err) < 0)
                         return -1;
         }
@@ -280,20 +281,20 @@ static int add_section(struct trial *t, const struct sv_tdvf_section *s, struct 
         r.source_addr = (uintptr_t)at;
         snprintf(what, sizeof(what), "section %s at 0x%llx (KVM_TDX_INIT_MEM_REGION)",
                  sv_tdvf_type_name(s->type), (unsigned long long)s->gpa);
-        return tdx_call(t->vcpus[0], SV_KVM_TDX_INIT_MEM_REGION,
+        return call_tdx(t->vcpus[0], SV_KVM_TDX_INIT_MEM_REGION,
                         s->attributes & SV_TDVF_MR_EXTEND ? SV_KVM_TDX_MEASURE : 0, &r, what, err);
 }
 
-static int launch(struct trial *t, struct sv_err *err)
+static int launch_td(struct trial *t, struct sv_err *err)
 {
         for (size_t i = 0; i < t->tdvf.n; i++)
                 if (add_section(t, &t->tdvf.sections[i], err) < 0)
                         return -1;
-        return tdx_call(t->vm, SV_KVM_TDX_FINALIZE_VM, 0, NULL,
+        return call_tdx(t->vm, SV_KVM_TDX_FINALIZE_VM, 0, NULL,
                         "finishing the launch (KVM_TDX_FINALIZE_VM)", err);
 }
 
-static void close_machine(struct trial *t)
+static void close_td_vm(struct trial *t)
 {
         for (unsigned i = 0; t->vcpus && i < t->guest->vcpus; i++)
                 sv_closep(&t->vcpus[i]);
@@ -325,11 +326,11 @@ int sv_tdx_trial_at(const char *sysroot, const struct sv_guest *guest, struct sv
         t->guest = guest;
         t->o = &o;
         t->kvm = t->vm = -1;
-        if (sv_tdx_image_read(guest, &t->firmware, &t->tdvf, err) < 0 || open_machine(t, err) < 0 ||
-            init_vm(t, err) < 0 || add_memory(t, err) < 0 || add_vcpus(t, err) < 0 ||
-            launch(t, err) < 0)
+        if (sv_tdx_image_read(guest, &t->firmware, &t->tdvf, err) < 0 || create_td_vm(t, err) < 0 ||
+            init_vm(t, err) < 0 || add_td_memory(t, err) < 0 || add_td_vcpus(t, err) < 0 ||
+            launch_td(t, err) < 0)
                 r = -1;
-        close_machine(t);
+        close_td_vm(t);
         return r;
 }
 

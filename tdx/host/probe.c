@@ -31,8 +31,8 @@ struct probe {
         struct sv_probe *out;
 };
 
-static int no(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int no(struct probe *p, const char *fmt, ...)
+static int advise_tdx(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int advise_tdx(struct probe *p, const char *fmt, ...)
 {
         va_list ap;
 
@@ -44,8 +44,9 @@ static int no(struct probe *p, const char *fmt, ...)
         return -1;
 }
 
-static void found(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void found(struct probe *p, const char *fmt, ...)
+static void note_tdx_part(struct probe *p, const char *fmt, ...)
+        __attribute__((format(printf, 2, 3)));
+static void note_tdx_part(struct probe *p, const char *fmt, ...)
 {
         size_t n = strlen(p->out->found);
         va_list ap;
@@ -59,7 +60,7 @@ static void found(struct probe *p, const char *fmt, ...)
         va_end(ap);
 }
 
-static bool text_of(struct probe *p, const char *file, struct sv_buf *text)
+static bool read_sysfile(struct probe *p, const char *file, struct sv_buf *text)
 {
         SV_STR path = sv_asprintf("%s%s", p->sysroot, file);
 
@@ -67,86 +68,96 @@ static bool text_of(struct probe *p, const char *file, struct sv_buf *text)
 }
 
 /* A word of the first "flags" line of /proc/cpuinfo. */
-static bool cpu_flag(struct probe *p, const char *word)
+static bool has_cpu_flag(struct probe *p, const char *word)
 {
         SV_STR spaced = sv_asprintf(" %s ", word);
         SV_BUF text = SV_BUF_NULL, line = SV_BUF_NULL;
         const char *flags;
 
-        if (!text_of(p, "/proc/cpuinfo", &text) || !(flags = strstr(sv_buf_str(&text), "\nflags")))
+        if (!read_sysfile(p, "/proc/cpuinfo", &text) ||
+            !(flags = strstr(sv_buf_str(&text), "\nflags")))
                 return false;
         sv_buf_printf(&line, "%.*s ", (int)strcspn(flags + 1, "\n"), flags + 1);
         return strstr(sv_buf_str(&line), spaced);
 }
 
-static int not_intel(struct probe *p)
+static int refuse_processor(struct probe *p)
 {
-        return no(p, "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation "
-                     "or later (of the 4th, some)");
+        return advise_tdx(
+                p, "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation "
+                   "or later (of the 4th, some)");
 }
 
 /* KVM makes no TDs: because of the processor, the machine's setup, the kernel or the module? */
-static int why_no_tdx(struct probe *p)
+static int explain_no_tdx(struct probe *p)
 {
         SV_BUF tdx = SV_BUF_NULL;
-        const char *setting =
-                text_of(p, "/sys/module/kvm_intel/parameters/tdx", &tdx) ? sv_buf_str(&tdx) : "";
+        const char *setting = read_sysfile(p, "/sys/module/kvm_intel/parameters/tdx", &tdx)
+                                      ? sv_buf_str(&tdx)
+                                      : "";
 
         if (!p->intel)
-                return not_intel(p);
-        if (cpu_flag(p, "hypervisor"))
-                return no(p, "this is a virtual machine itself: TDX takes the machine, not a guest "
-                             "on it");
+                return refuse_processor(p);
+        if (has_cpu_flag(p, "hypervisor"))
+                return advise_tdx(
+                        p, "this is a virtual machine itself: TDX takes the machine, not a guest "
+                           "on it");
         if (!*setting)
-                return no(p, "this kernel's KVM knows no TDX: load kvm_intel, or boot Linux 6.16 "
-                             "or later (built with CONFIG_KVM_INTEL_TDX)");
-        if (!cpu_flag(p, "tdx_host_platform"))
-                return no(p, "the machine's setup keeps TDX off, or the processor has none: enable "
-                             "there memory encryption (TME, TME-MT), SGX and TDX with its "
-                             "loader (SEAM), and leave private keys for TDX");
+                return advise_tdx(
+                        p, "this kernel's KVM knows no TDX: load kvm_intel, or boot Linux 6.16 "
+                           "or later (built with CONFIG_KVM_INTEL_TDX)");
+        if (!has_cpu_flag(p, "tdx_host_platform"))
+                return advise_tdx(
+                        p, "the machine's setup keeps TDX off, or the processor has none: enable "
+                           "there memory encryption (TME, TME-MT), SGX and TDX with its "
+                           "loader (SEAM), and leave private keys for TDX");
         if (*setting != 'Y' && *setting != '1')
-                return no(p, "kvm_intel's parameter tdx is N: boot with kvm_intel.tdx=1 and "
-                             "nohibernate (TDX and hibernation exclude each other)");
-        return no(p, "kvm_intel's parameter tdx is Y, but KVM makes no TDs: look for \"virt/tdx\" "
-                     "in the kernel's log");
+                return advise_tdx(p,
+                                  "kvm_intel's parameter tdx is N: boot with kvm_intel.tdx=1 and "
+                                  "nohibernate (TDX and hibernation exclude each other)");
+        return advise_tdx(
+                p, "kvm_intel's parameter tdx is Y, but KVM makes no TDs: look for \"virt/tdx\" "
+                   "in the kernel's log");
 }
 
 /* How many at a time: the kernel counts their keys as a resource of control groups. */
-static void capacity(struct probe *p)
+static void note_capacity(struct probe *p)
 {
         SV_BUF text = SV_BUF_NULL;
         const char *line;
         unsigned n;
 
-        if (text_of(p, "/sys/fs/cgroup/misc.capacity", &text) &&
+        if (read_sysfile(p, "/sys/fs/cgroup/misc.capacity", &text) &&
             (line = strstr(sv_buf_str(&text), "tdx ")) && sscanf(line, "tdx %u", &n) == 1)
-                found(p, "%u TDs at a time", n);
+                note_tdx_part(p, "%u TDs at a time", n);
 }
 
-static int ask_module(struct probe *p, int vm)
+static int probe_tdx_module(struct probe *p, int vm)
 {
         struct sv_kvm_tdx_capabilities *caps = calloc(1, sizeof(*caps));
         struct sv_kvm_tdx_cmd cmd = {.id = SV_KVM_TDX_CAPABILITIES, .data = (uintptr_t)caps};
         int r = 0;
 
         if (!caps)
-                return no(p, "there is no memory to ask the TDX module");
+                return advise_tdx(p, "there is no memory to ask the TDX module");
         caps->cpuid.nent = SV_KVM_CPUID_MAX;
         if (ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &cmd) < 0)
-                r = no(p,
-                       "KVM does not tell what the TDX module offers (%s): look for \"virt/tdx\" "
-                       "in the kernel's log",
-                       strerror(errno));
+                r = advise_tdx(
+                        p,
+                        "KVM does not tell what the TDX module offers (%s): look for \"virt/tdx\" "
+                        "in the kernel's log",
+                        strerror(errno));
         else if (!(caps->attributes & SV_TDX_ATTR_SEPT_VE_DISABLE))
-                r = no(p,
-                       "the TDX module offers attributes 0x%llx, without 0x%llx that Linux guests "
-                       "need: update the machine's firmware, which brings the module",
-                       (unsigned long long)caps->attributes, SV_TDX_ATTR_SEPT_VE_DISABLE);
+                r = advise_tdx(
+                        p,
+                        "the TDX module offers attributes 0x%llx, without 0x%llx that Linux guests "
+                        "need: update the machine's firmware, which brings the module",
+                        (unsigned long long)caps->attributes, SV_TDX_ATTR_SEPT_VE_DISABLE);
         free(caps);
         return r;
 }
 
-static int step_kvm(struct probe *p)
+static int probe_tdx_kvm(struct probe *p)
 {
         SV_STR path = sv_asprintf("%s/dev/kvm", p->sysroot);
         SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
@@ -154,26 +165,28 @@ static int step_kvm(struct probe *p)
         int types;
 
         if (fd < 0 && !p->intel) /* loading a module or joining a group would not help */
-                return not_intel(p);
+                return refuse_processor(p);
         if (fd < 0 && errno == ENOENT)
-                return no(p, "there is no /dev/kvm: load kvm_intel, or switch virtualisation "
-                             "(VT-x) on in the machine's setup");
+                return advise_tdx(p,
+                                  "there is no /dev/kvm: load kvm_intel, or switch virtualisation "
+                                  "(VT-x) on in the machine's setup");
         if (fd < 0)
-                return no(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
-                          strerror(errno));
+                return advise_tdx(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
+                                  strerror(errno));
         types = ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_VM_TYPES);
         if (types < 0 || !(types & 1 << SV_KVM_VM_TDX))
-                return why_no_tdx(p);
+                return explain_no_tdx(p);
         vm = ioctl(fd, KVM_CREATE_VM, SV_KVM_VM_TDX);
         if (vm < 0)
-                return no(p, "KVM has TDX, but makes no machine for it (%s): see the kernel's log",
-                          strerror(errno));
+                return advise_tdx(
+                        p, "KVM has TDX, but makes no machine for it (%s): see the kernel's log",
+                        strerror(errno));
         if (ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0 &&
             ioctl(vm, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0)
-                return no(p, "KVM has no guest_memfd: boot Linux 6.16 or later");
-        if (ask_module(p, vm) < 0)
+                return advise_tdx(p, "KVM has no guest_memfd: boot Linux 6.16 or later");
+        if (probe_tdx_module(p, vm) < 0)
                 return -1;
-        capacity(p);
+        note_capacity(p);
         p->out->platform = true;
         return 0;
 }
@@ -186,7 +199,7 @@ struct search {
         bool tdx;
 };
 
-static int search_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
+static int search_tdx_object(void *arg, struct sv_bytes piece, struct sv_err *err)
 {
         static const char object[] = "tdx-guest", machine[] = "pc-q35-";
         struct search *s = arg;
@@ -216,41 +229,41 @@ static int search_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
         return 0;
 }
 
-static int step_qemu(struct probe *p)
+static int probe_tdx_qemu(struct probe *p)
 {
         SV_STR path = sv_asprintf("%s/usr/bin/qemu-system-x86_64", p->sysroot);
         struct search s = {0};
         int r;
 
         if (access(path, X_OK) < 0)
-                return no(p, "QEMU is missing: install qemu-system-x86, 10.1 or later");
-        r = sv_file_stream(path, search_piece, &s, "tdx.probe", NULL);
+                return advise_tdx(p, "QEMU is missing: install qemu-system-x86, 10.1 or later");
+        r = sv_file_stream(path, search_tdx_object, &s, "tdx.probe", NULL);
         sv_buf_free(&s.window);
         if (r < 0)
-                return no(p, "%s cannot be read", path);
+                return advise_tdx(p, "%s cannot be read", path);
         if (!s.tdx && s.version >= QEMU_MINIMUM)
-                return no(p,
-                          "QEMU %u.%u was built without TDX: install your distribution's "
-                          "qemu-system-x86",
-                          s.version / 100, s.version % 100);
+                return advise_tdx(p,
+                                  "QEMU %u.%u was built without TDX: install your distribution's "
+                                  "qemu-system-x86",
+                                  s.version / 100, s.version % 100);
         if (!s.tdx && s.version)
-                return no(p,
-                          "QEMU %u.%u is too old for TDX: install 10.1 or later (package "
-                          "qemu-system-x86; Debian forky has it)",
-                          s.version / 100, s.version % 100);
+                return advise_tdx(p,
+                                  "QEMU %u.%u is too old for TDX: install 10.1 or later (package "
+                                  "qemu-system-x86; Debian forky has it)",
+                                  s.version / 100, s.version % 100);
         if (!s.tdx)
-                return no(p, "QEMU is too old for TDX: install 10.1 or later (package "
-                             "qemu-system-x86; Debian forky has it)");
+                return advise_tdx(p, "QEMU is too old for TDX: install 10.1 or later (package "
+                                     "qemu-system-x86; Debian forky has it)");
         if (s.version)
-                found(p, "QEMU %u.%u with tdx-guest", s.version / 100, s.version % 100);
+                note_tdx_part(p, "QEMU %u.%u with tdx-guest", s.version / 100, s.version % 100);
         else
-                found(p, "QEMU with tdx-guest");
+                note_tdx_part(p, "QEMU with tdx-guest");
         return 0;
 }
 
 /* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only
  * launcher/virt may ask the library.) */
-static int step_libvirt(struct probe *p)
+static int probe_tdx_libvirt(struct probe *p)
 {
         static const char *const places[] = {"lib/*", "lib64", "lib"};
         unsigned version = 0;
@@ -264,20 +277,21 @@ static int step_libvirt(struct probe *p)
                 globfree(&g);
         }
         if (!version)
-                return no(p,
-                          "libvirt is missing: install libvirt-daemon-driver-qemu, 11.6 or later");
+                return advise_tdx(
+                        p, "libvirt is missing: install libvirt-daemon-driver-qemu, 11.6 or later");
         if (version < LIBVIRT_MINIMUM)
-                return no(p,
-                          "libvirt %u.%u is too old for TDX: install 11.6 or later (packages "
-                          "libvirt0 and libvirt-daemon-driver-qemu; Debian forky has them)",
-                          version / 1000, version % 1000);
-        found(p, "libvirt %u.%u", version / 1000, version % 1000);
+                return advise_tdx(
+                        p,
+                        "libvirt %u.%u is too old for TDX: install 11.6 or later (packages "
+                        "libvirt0 and libvirt-daemon-driver-qemu; Debian forky has them)",
+                        version / 1000, version % 1000);
+        note_tdx_part(p, "libvirt %u.%u", version / 1000, version % 1000);
         return 0;
 }
 
 /* --- from here on: what a launch may lack --- */
 
-static void see_image(struct probe *p)
+static void probe_td_image(struct probe *p)
 {
         static const char *const known[] = {SV_TDX_FIRMWARE, "/usr/share/ovmf/OVMF.inteltdx.fd",
                                             "/usr/share/edk2/ovmf/OVMF.inteltdx.secboot.fd",
@@ -287,16 +301,16 @@ static void see_image(struct probe *p)
                 SV_STR path = sv_asprintf("%s%s", p->sysroot, known[i]);
 
                 if (access(path, R_OK) == 0) {
-                        found(p, "%s", known[i]);
+                        note_tdx_part(p, "%s", known[i]);
                         return;
                 }
         }
-        no(p, "no firmware for TDX is installed (Debian forky: package ovmf-inteltdx; or "
-              "tools/fetch-firmware): name one with \"firmware\" in the guest file");
+        advise_tdx(p, "no firmware for TDX is installed (Debian forky: package ovmf-inteltdx; or "
+                      "tools/fetch-firmware): name one with \"firmware\" in the guest file");
 }
 
 /* A rule that names the service's folder; a line that is a comment, or denies, is none. */
-static bool lets_reach(const char *rules)
+static bool allows_service(const char *rules)
 {
         for (const char *line = rules; *line; line += *line == '\n') {
                 const char *names = strstr(line += strspn(line, " \t"), "tdx-qgs/"),
@@ -320,7 +334,7 @@ static bool apparmor_forbids(struct probe *p)
         bool allowed = false;
         SV_BUF loaded = SV_BUF_NULL;
 
-        if (!text_of(p, "/sys/kernel/security/apparmor/profiles", &loaded) ||
+        if (!read_sysfile(p, "/sys/kernel/security/apparmor/profiles", &loaded) ||
             (!strstr(sv_buf_str(&loaded), "libvirtd (") &&
              !strstr(sv_buf_str(&loaded), "virtqemud (") &&
              !strstr(sv_buf_str(&loaded), "secure-vm (")))
@@ -335,7 +349,7 @@ static bool apparmor_forbids(struct probe *p)
 
                                 allowed |= sv_file_read(g.gl_pathv[k], 1 << 20, &text, "tdx.probe",
                                                         NULL) == 0 &&
-                                           lets_reach(sv_buf_str(&text));
+                                           allows_service(sv_buf_str(&text));
                         }
                 globfree(&g);
         }
@@ -344,21 +358,23 @@ static bool apparmor_forbids(struct probe *p)
 
 /* Intel's service listens on vsock instead of its socket when its configuration has a port, which
  * the one that it is installed with has. */
-static bool vsock_only(struct probe *p)
+static bool is_vsock_only(struct probe *p)
 {
         SV_BUF text = SV_BUF_NULL;
         unsigned port;
 
-        if (!text_of(p, QGS_CONF, &text))
+        if (!read_sysfile(p, QGS_CONF, &text))
                 return false;
         for (const char *line = sv_buf_str(&text); *line; line += *line == '\n') {
                 if (sscanf(line, " port = %u", &port) == 1 && port) {
-                        no(p,
-                           "TDs start, but the quote service listens on vsock port %u only, which "
-                           "libvirt cannot tell QEMU: remove \"port\" from " QGS_CONF
-                           " and restart the service (systemctl restart qgsd); its socket is "
-                           "then " SV_TDX_QGS,
-                           port);
+                        advise_tdx(
+                                p,
+                                "TDs start, but the quote service listens on vsock port %u only, "
+                                "which "
+                                "libvirt cannot tell QEMU: remove \"port\" from " QGS_CONF
+                                " and restart the service (systemctl restart qgsd); its socket is "
+                                "then " SV_TDX_QGS,
+                                port);
                         return true;
                 }
                 line += strcspn(line, "\n");
@@ -403,7 +419,7 @@ static void qemu_user(struct probe *p, struct user *out)
 }
 
 /* bit: 1 to pass through a folder, 2 to connect to a socket. */
-static bool may(const struct user *u, const struct stat *st, mode_t bit)
+static bool has_permission(const struct user *u, const struct stat *st, mode_t bit)
 {
         if (st->st_uid == u->uid)
                 return st->st_mode & bit << 6;
@@ -414,7 +430,7 @@ static bool may(const struct user *u, const struct stat *st, mode_t bit)
 }
 
 /* We reach it as root; QEMU may not. */
-static bool user_forbidden(struct probe *p, const char *path)
+static bool refuse_qemu_user(struct probe *p, const char *path)
 {
         SV_STR folder = sv_asprintf("%.*s", (int)(strrchr(path, '/') - path), path);
         struct user u = {.n = 0};
@@ -424,18 +440,19 @@ static bool user_forbidden(struct probe *p, const char *path)
                 return false;
         qemu_user(p, &u);
         if (!*u.name || stat(path, &s) < 0 || stat(folder, &d) < 0 ||
-            (may(&u, &s, 2) && may(&u, &d, 1)))
+            (has_permission(&u, &s, 2) && has_permission(&u, &d, 1)))
                 return false;
-        no(p,
-           "TDs start, but QEMU's user %s may not connect to the quote service: open its socket "
-           "(mode %03o) and its folder (mode %03o) to that user, with "
-           "\"socket_mode = 0666\" in " QGS_CONF " or by the owning group",
-           u.name, (unsigned)s.st_mode & 0777, (unsigned)d.st_mode & 0777);
+        advise_tdx(p,
+                   "TDs start, but QEMU's user %s may not connect to the quote service: open its "
+                   "socket "
+                   "(mode %03o) and its folder (mode %03o) to that user, with "
+                   "\"socket_mode = 0666\" in " QGS_CONF " or by the owning group",
+                   u.name, (unsigned)s.st_mode & 0777, (unsigned)d.st_mode & 0777);
         return true;
 }
 
 /* Present, and does it answer? The question is one that signs nothing. */
-static void see_quotes(struct probe *p)
+static void probe_quotes(struct probe *p)
 {
         SV_STR path = sv_asprintf("%s" SV_TDX_QGS, p->sysroot);
         SV_BUF question = SV_BUF_NULL, answer = SV_BUF_NULL;
@@ -444,45 +461,51 @@ static void see_quotes(struct probe *p)
         SV_FD fd = -1;
 
         if (access(path, F_OK) < 0) {
-                if (!vsock_only(p))
-                        no(p, "TDs start, but nobody signs their quotes: install and start qgsd "
-                              "(package tdx-qgs); its socket is expected at " SV_TDX_QGS);
+                if (!is_vsock_only(p))
+                        advise_tdx(
+                                p,
+                                "TDs start, but nobody signs their quotes: install and start qgsd "
+                                "(package tdx-qgs); its socket is expected at " SV_TDX_QGS);
                 return;
         }
         sv_qgs_platform_request(&question);
         if (sv_qgs_connect(path, &fd, &err) < 0) {
-                if (!vsock_only(p)) /* the socket of an earlier start */
-                        no(p,
-                           "TDs start, but the quote service at " SV_TDX_QGS
-                           " takes no connection: start it (systemctl start qgsd), and let QEMU's "
-                           "user "
-                           "reach its socket (%.200s)",
-                           err.msg);
+                if (!is_vsock_only(p)) /* the socket of an earlier start */
+                        advise_tdx(p,
+                                   "TDs start, but the quote service at " SV_TDX_QGS
+                                   " takes no connection: start it (systemctl start qgsd), and let "
+                                   "QEMU's "
+                                   "user "
+                                   "reach its socket (%.200s)",
+                                   err.msg);
                 return;
         }
         if (sv_qgs_exchange(fd, sv_buf_bytes(&question), ANSWER_MS, &answer, &err) < 0 ||
             sv_qgs_platform_response(sv_buf_bytes(&answer), &platform, &err) < 0) {
-                no(p, "TDs start, but get no quotes: %.300s", err.msg);
+                advise_tdx(p, "TDs start, but get no quotes: %.300s", err.msg);
                 return;
         }
-        found(p, "a quote service that answers (quoting enclave %u)", platform.tdqe_svn);
-        if (!user_forbidden(p, path) && apparmor_forbids(p))
-                no(p, "TDs start, but AppArmor keeps QEMU from the quote service: add the line "
-                      "\"/{,var/}run/tdx-qgs/qgs.socket rw,\" to "
-                      "/etc/apparmor.d/local/abstractions/libvirt-qemu and reload AppArmor");
+        note_tdx_part(p, "a quote service that answers (quoting enclave %u)", platform.tdqe_svn);
+        if (!refuse_qemu_user(p, path) && apparmor_forbids(p))
+                advise_tdx(
+                        p,
+                        "TDs start, but AppArmor keeps QEMU from the quote service: add the line "
+                        "\"/{,var/}run/tdx-qgs/qgs.socket rw,\" to "
+                        "/etc/apparmor.d/local/abstractions/libvirt-qemu and reload AppArmor");
 }
 
 int sv_tdx_probe_at(const char *sysroot, bool intel, struct sv_probe *out, struct sv_err *err)
 {
-        static int (*const steps[])(struct probe *) = {step_kvm, step_qemu, step_libvirt};
+        static int (*const steps[])(struct probe *) = {probe_tdx_kvm, probe_tdx_qemu,
+                                                       probe_tdx_libvirt};
         struct probe p = {sysroot, intel, out};
 
         *out = (struct sv_probe){.ok = true};
         for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && out->ok; i++)
                 out->ok = steps[i](&p) == 0;
         if (out->ok) {
-                see_image(&p);
-                see_quotes(&p);
+                probe_td_image(&p);
+                probe_quotes(&p);
         }
         return 0;
 }

@@ -13,20 +13,21 @@
 #define STATUS " failed, hw_errors: 0x"
 
 /* The rest of a line, without the line's end. */
-static void line_of(const char *p, char *out, size_t size)
+static void copy_rest_of_line(const char *p, char *out, size_t size)
 {
         snprintf(out, size, "%.*s", (int)strcspn(p, "\r\n"), p);
 }
 
-static int refused(const char *call, unsigned long long status, const char *rest,
-                   struct sv_err *err)
+static int fail_tdx_refusal(const char *call, unsigned long long status, const char *rest,
+                            struct sv_err *err)
 {
         SV_BUF sentence = SV_BUF_NULL;
         char why[80];
 
         if (!status) {
-                line_of(*rest == ':' ? rest + 1 + (rest[1] == ' ') : "the kernel does not say why",
-                        why, sizeof(why));
+                copy_rest_of_line(*rest == ':' ? rest + 1 + (rest[1] == ' ')
+                                               : "the kernel does not say why",
+                                  why, sizeof(why));
                 return sv_fail(err, SV_SYSTEM, "tdx.launch.kvm",
                                "KVM refuses the launch (%s: %s): \"secure-vm trial\" makes the "
                                "same calls and explains, "
@@ -45,7 +46,7 @@ static int refused(const char *call, unsigned long long status, const char *rest
 }
 
 /* "Invalid attributes 0x… for TDX VM (KVM supported: 0x…)": QEMU asked KVM, and did not try. */
-static int not_offered(const char *message, struct sv_err *err)
+static int fail_not_offered(const char *message, struct sv_err *err)
 {
         static const char *const what[] = {"Invalid attributes 0x", "Invalid XFAM 0x"};
         char line[160];
@@ -55,7 +56,7 @@ static int not_offered(const char *message, struct sv_err *err)
 
                 if (!at || !strstr(at, " for TDX VM ("))
                         continue;
-                line_of(at, line, sizeof(line));
+                copy_rest_of_line(at, line, sizeof(line));
                 return sv_fail(err, SV_SYSTEM, "tdx.launch.offer",
                                "this machine's TDX module does not offer what the guest file asks "
                                "for: %s; ask for less in "
@@ -73,9 +74,9 @@ int sv_tdx_refusal(const char *message, struct sv_err *err)
         char *end;
 
         if (!status || (size_t)(status - call) - strlen(CALL) >= sizeof(name))
-                return not_offered(message, err);
+                return fail_not_offered(message, err);
         call += strlen(CALL);
         snprintf(name, sizeof(name), "%.*s", (int)(status - call), call);
         number = strtoull(status + strlen(STATUS), &end, 16);
-        return refused(name, number, end, err);
+        return fail_tdx_refusal(name, number, end, err);
 }

@@ -68,7 +68,7 @@ static int check_shape(const struct sv_tdx_boot *b, struct sv_err *err)
 }
 
 /* Tables without a word about their machine: how many CPUs they are for can be seen. */
-static int check(const struct sv_tdx_boot *b, struct sv_bytes tables, struct sv_err *err)
+static int check_table_cpus(const struct sv_tdx_boot *b, struct sv_bytes tables, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(tables);
 
@@ -107,9 +107,9 @@ int sv_tdx_acpi(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_
                 char what[64];
                 int found = sv_tdx_fw_cfg(b, names[i], &file, err);
 
-                if (found < 0 ||
-                    (found && i == 2 &&
-                     (check_shape(b, err) < 0 || check(b, sv_buf_bytes(&file), err) < 0)))
+                if (found < 0 || (found && i == 2 &&
+                                  (check_shape(b, err) < 0 ||
+                                   check_table_cpus(b, sv_buf_bytes(&file), err) < 0)))
                         return -1;
                 if (found && sv_event_data(p, 0, SV_EV_PLATFORM_CONFIG_FLAGS, sv_buf_bytes(&file),
                                            err, "ACPI %s, %zu bytes", names[i], file.n) < 0)

@@ -77,8 +77,8 @@ void sv_tdx_firmware_free(struct sv_tdx_firmware *f)
 }
 
 /* The newest row that shows; none when a later one shows and an earlier does not. */
-static const struct sv_tdx_generation *detect(struct sv_bytes image, struct sv_bytes store,
-                                              bool *older)
+static const struct sv_tdx_generation *detect_generation(struct sv_bytes image,
+                                                         struct sv_bytes store, bool *older)
 {
         const struct sv_tdx_generation *found = NULL;
         bool gap = false;
@@ -134,7 +134,7 @@ int sv_tdx_firmware_file(const struct sv_tdx_firmware *f, const char *guid, char
         return r < 0 ? r : 1;
 }
 
-static bool whole(const struct sv_fv *fv)
+static bool is_whole_volume(const struct sv_fv *fv)
 {
         struct sv_ffs file;
         size_t pos = 0;
@@ -159,8 +159,9 @@ void sv_tdx_firmware_look(struct sv_bytes image, const char *generation, struct 
                 if (sv_bytes_eq(sv_bytes(fv->name, 16), sv_bytes(name, 16)))
                         f->dxe = *fv;
         }
-        f->readable = f->dxe.all.n > 0 && whole(&f->dxe);
+        f->readable = f->dxe.all.n > 0 && is_whole_volume(&f->dxe);
         f->secure_boot = f->readable && sv_tdx_firmware_file(f, SB_DXE, NULL) > 0;
         if (!generation && f->readable)
-                f->generation = detect(image, sv_buf_bytes(&f->volumes.store), &f->older);
+                f->generation =
+                        detect_generation(image, sv_buf_bytes(&f->volumes.store), &f->older);
 }

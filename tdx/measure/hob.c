@@ -13,7 +13,7 @@
 enum { HOB_HANDOFF = 1, HOB_RESOURCE = 3, HOB_END = 0xffff };
 enum { SYSTEM_MEMORY = 0, MEMORY_UNACCEPTED = 7 };
 
-static void put_head(struct sv_buf *b, uint16_t type, uint16_t size)
+static void put_hob_head(struct sv_buf *b, uint16_t type, uint16_t size)
 {
         sv_buf_u16le(b, type);
         sv_buf_u16le(b, size);
@@ -25,7 +25,7 @@ static void put_resource(struct sv_buf *b, uint32_t type, uint64_t start, uint64
 {
         if (!length)
                 return;
-        put_head(b, HOB_RESOURCE, 48);
+        put_hob_head(b, HOB_RESOURCE, 48);
         sv_buf_grow(b, 16); /* owner: no GUID */
         sv_buf_u32le(b, type);
         sv_buf_u32le(b, 7);
@@ -33,7 +33,7 @@ static void put_resource(struct sv_buf *b, uint32_t type, uint64_t start, uint64
         sv_buf_u64le(b, length);
 }
 
-static int by_address(const void *a, const void *b)
+static int compare_addresses(const void *a, const void *b)
 {
         const struct sv_tdvf_section *x = *(const struct sv_tdvf_section *const *)a,
                                      *y = *(const struct sv_tdvf_section *const *)b;
@@ -43,7 +43,8 @@ static int by_address(const void *a, const void *b)
 
 /* Low memory, with the pieces that the launch has already added cut out of what the firmware has to
  * accept. */
-static int low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b, struct sv_err *err)
+static int put_low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b,
+                          struct sv_err *err)
 {
         const struct sv_tdvf_section *sorted[SV_TDVF_SECTIONS_MAX];
         uint64_t at = 0;
@@ -53,7 +54,7 @@ static int low_memory(const struct sv_tdvf *t, uint64_t end, struct sv_buf *b, s
                 if (t->sections[i].type == SV_TDVF_TD_HOB ||
                     t->sections[i].type == SV_TDVF_TEMP_MEM)
                         sorted[n++] = &t->sections[i];
-        qsort(sorted, n, sizeof(sorted[0]), by_address);
+        qsort(sorted, n, sizeof(sorted[0]), compare_addresses);
         for (size_t i = 0; i < n; i++) {
                 /* QEMU: "Failed to accept memory for TDVF section" */
                 if (sorted[i]->gpa + sorted[i]->size > end)
@@ -80,11 +81,11 @@ int sv_tdx_hob(const struct sv_tdvf *tdvf, uint64_t memory, struct sv_buf *out, 
         SV_BUF list = SV_BUF_NULL;
         SV_BUF head = SV_BUF_NULL;
 
-        if (low_memory(tdvf, low, &list, err) < 0)
+        if (put_low_memory(tdvf, low, &list, err) < 0)
                 return -1;
         put_resource(&list, MEMORY_UNACCEPTED, HIGH_START, memory - low);
-        put_head(&list, HOB_END, SV_TDX_HOB_END);
-        put_head(&head, HOB_HANDOFF, 56);
+        put_hob_head(&list, HOB_END, SV_TDX_HOB_END);
+        put_hob_head(&head, HOB_HANDOFF, 56);
         sv_buf_u32le(&head, 9); /* version */
         sv_buf_u32le(&head, 0); /* boot mode */
         sv_buf_grow(&head, 32); /* memory top and bottom, free memory top and bottom */

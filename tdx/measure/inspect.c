@@ -9,7 +9,7 @@
 #include "tdx/measure/measure.h"
 #include "tdx/verify/tee.h"
 
-static struct sv_json *with_kind(struct sv_json *j, const char *kind)
+static struct sv_json *set_kind(struct sv_json *j, const char *kind)
 {
         sv_json_set_str(j, "kind", kind);
         return j;
@@ -36,7 +36,7 @@ static void add_chain(struct sv_json *j, struct sv_bytes pem)
 }
 
 /* Version 4 or 5, key type 2 or 3, TEE type 0x81. */
-static bool quote_here(struct sv_bytes file)
+static bool starts_with_quote(struct sv_bytes file)
 {
         struct sv_rd r = sv_rd(file);
         uint16_t version = sv_rd_u16le(&r);
@@ -45,7 +45,7 @@ static bool quote_here(struct sv_bytes file)
         return (version == 4 || version == 5) && sv_rd_u32le(&r) == 0x81;
 }
 
-static int quote(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
+static int inspect_quote(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
         struct sv_quote q;
         struct sv_json *j;
@@ -54,7 +54,7 @@ static int quote(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 
         if (sv_quote_parse(file, &q, err) < 0)
                 return -1;
-        j = with_kind(sv_td_claims(&q.td), "td-quote");
+        j = set_kind(sv_td_claims(&q.td), "td-quote");
         sv_json_set_int(j, "quote_version", q.version);
         sv_json_set_int(j, "trailing_bytes", (int64_t)q.trailing);
         sv_json_set_int(j, "qe_isvsvn", q.qe.isvsvn);
@@ -68,13 +68,13 @@ static int quote(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
         return 0;
 }
 
-static int report(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
+static int inspect_tdreport(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
         struct sv_tdreport t;
 
         if (sv_tdreport_parse(file, &t, err) < 0)
                 return -1;
-        *out = with_kind(sv_td_claims(&t.td), "td-report");
+        *out = set_kind(sv_td_claims(&t.td), "td-report");
         sv_json_set_hex(*out, "cpusvn", sv_bytes(t.cpusvn, 16));
         return 0;
 }
@@ -97,7 +97,7 @@ static void add_levels(struct sv_json *j, const struct sv_json *from)
         }
 }
 
-static struct sv_json *document(const struct sv_json *body, const char *kind)
+static struct sv_json *inspect_document(const struct sv_json *body, const char *kind)
 {
         static const char *const members[] = {"id",
                                               "version",
@@ -110,7 +110,7 @@ static struct sv_json *document(const struct sv_json *body, const char *kind)
                                               "isvprodid",
                                               "tdxModuleIdentities",
                                               NULL};
-        struct sv_json *j = with_kind(sv_json_object(), kind);
+        struct sv_json *j = set_kind(sv_json_object(), kind);
 
         for (size_t k = 0; members[k]; k++)
                 if (sv_json_get(body, members[k]))
@@ -119,9 +119,9 @@ static struct sv_json *document(const struct sv_json *body, const char *kind)
         return j;
 }
 
-static struct sv_json *collection(const struct sv_json *collaterals)
+static struct sv_json *inspect_collection(const struct sv_json *collaterals)
 {
-        struct sv_json *j = with_kind(sv_json_object(), "pcs-collateral");
+        struct sv_json *j = set_kind(sv_json_object(), "pcs-collateral");
         struct sv_json *list = sv_json_set(j, "platforms", sv_json_array());
         const struct sv_json *infos = sv_json_get(collaterals, "tcbinfos");
 
@@ -130,51 +130,52 @@ static struct sv_json *collection(const struct sv_json *collaterals)
                         sv_json_pointer(sv_json_at(infos, i), "/tdx_tcbinfo/tcbInfo");
 
                 if (body)
-                        sv_json_add(list, document(body, "tcb-info"));
+                        sv_json_add(list, inspect_document(body, "tcb-info"));
         }
         return j;
 }
 
-static int evidence(const struct sv_json *j, struct sv_json **out, struct sv_err *err)
+static int inspect_td_evidence(const struct sv_json *j, struct sv_json **out, struct sv_err *err)
 {
         SV_TDX_EVIDENCE e = {0};
         struct sv_tdx_ccel c;
 
-        if (sv_tdx_evidence_read(j, &e, err) < 0 || quote(sv_buf_bytes(&e.quote), out, err) < 0)
+        if (sv_tdx_evidence_read(j, &e, err) < 0 ||
+            inspect_quote(sv_buf_bytes(&e.quote), out, err) < 0)
                 return -1;
-        with_kind(*out, "tdx-evidence");
+        set_kind(*out, "tdx-evidence");
         if (e.event_log.n && sv_tdx_ccel_replay(sv_buf_bytes(&e.event_log), &c, NULL) == 0)
                 sv_json_set_int(*out, "events", (int64_t)c.events);
         return 0;
 }
 
 /* Other people's JSON is none of ours to complain about. */
-static int json(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
+static int inspect_json(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
         SV_JSON *j = NULL;
 
         if (file.n > SV_JSON_SIZE_MAX || sv_json_parse(file, "tdx.bundle", &j, NULL) < 0)
                 return 0;
         if (sv_json_str(sv_json_get(j, "quote")) && sv_json_len(j) <= 2)
-                return evidence(j, out, err);
+                return inspect_td_evidence(j, out, err);
         if (sv_json_type(sv_json_get(j, "tcbInfo")) == SV_JSON_OBJECT)
-                *out = document(sv_json_get(j, "tcbInfo"), "tcb-info");
+                *out = inspect_document(sv_json_get(j, "tcbInfo"), "tcb-info");
         else if (sv_json_type(sv_json_get(j, "enclaveIdentity")) == SV_JSON_OBJECT)
-                *out = document(sv_json_get(j, "enclaveIdentity"), "qe-identity");
+                *out = inspect_document(sv_json_get(j, "enclaveIdentity"), "qe-identity");
         else if (sv_json_type(sv_json_get(j, "collaterals")) == SV_JSON_OBJECT)
-                *out = collection(sv_json_get(j, "collaterals"));
+                *out = inspect_collection(sv_json_get(j, "collaterals"));
         return 0;
 }
 
 int sv_tdx_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
-        if (quote_here(file))
-                return quote(file, out, err);
+        if (starts_with_quote(file))
+                return inspect_quote(file, out, err);
         if (file.n == SV_TDREPORT_SIZE && file.p[0] == 0x81)
-                return report(file, out, err);
+                return inspect_tdreport(file, out, err);
         if (sv_tdx_ccel_here(file))
                 return sv_tdx_ccel_inspect(file, out, err);
         if (file.n && file.p[0] == '{')
-                return json(file, out, err);
+                return inspect_json(file, out, err);
         return 0;
 }

@@ -48,7 +48,7 @@ static int add_values(struct sv_prediction *p, struct sv_err *err)
         return 0;
 }
 
-static int predict(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *err)
+static int predict_rtmrs(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err *err)
 {
         SV_BOOT files = {.initrd_size = 0};
 
@@ -63,8 +63,8 @@ static int predict(struct sv_prediction *p, struct sv_tdx_boot *b, struct sv_err
         return add_values(p, err);
 }
 
-static int measure(const struct sv_guest *g, const struct sv_tdx_options *o,
-                   struct sv_measurement *out, struct sv_err *err)
+static int measure_td(const struct sv_guest *g, const struct sv_tdx_options *o,
+                      struct sv_measurement *out, struct sv_err *err)
 {
         struct sv_prediction p = {
                 .regs = &sv_registers_rtmr,
@@ -81,7 +81,7 @@ static int measure(const struct sv_guest *g, const struct sv_tdx_options *o,
         if (r == 0 && (g->kernel || g->uki))
                 sv_tdx_firmware_look(image.bytes, o->generation, &f);
         if (r == 0)
-                r = predict(&p, &b, err);
+                r = predict_rtmrs(&p, &b, err);
         sv_tdx_boot_free(&b);
         sv_tdx_firmware_free(&f);
         if (r < 0) {
@@ -96,5 +96,5 @@ int sv_tdx_measure(const struct sv_guest *guest, struct sv_measurement *out, str
 {
         SV_TDX_OPTIONS o = {0};
 
-        return sv_tdx_options_read(guest, &o, err) < 0 ? -1 : measure(guest, &o, out, err);
+        return sv_tdx_options_read(guest, &o, err) < 0 ? -1 : measure_td(guest, &o, out, err);
 }

@@ -11,26 +11,26 @@ struct build {
         bool failed;
 };
 
-static void put(struct build *b, const void *p, size_t n)
+static void put_bytes(struct build *b, const void *p, size_t n)
 {
         if (!b->failed && sv_hash_put(b->hash, sv_bytes(p, n), b->err) < 0)
                 b->failed = true;
 }
 
 /* 128 bytes: name, zeros, the address at offset 16. */
-static void put_head(struct build *b, const char *name, uint64_t gpa)
+static void put_record_head(struct build *b, const char *name, uint64_t gpa)
 {
         uint8_t head[128] = {0};
 
         memcpy(head, name, strlen(name));
         for (int i = 0; i < 8; i++)
                 head[16 + i] = (uint8_t)(gpa >> (8 * i));
-        put(b, head, sizeof(head));
+        put_bytes(b, head, sizeof(head));
 }
 
 static void add_page(struct build *b, const struct sv_tdvf_section *s, uint64_t at)
 {
-        put_head(b, "MEM.PAGE.ADD", s->gpa + at);
+        put_record_head(b, "MEM.PAGE.ADD", s->gpa + at);
 }
 
 static void extend_page(struct build *b, const struct sv_tdvf_section *s, uint64_t at)
@@ -38,12 +38,13 @@ static void extend_page(struct build *b, const struct sv_tdvf_section *s, uint64
         static const uint8_t zeros[CHUNK];
 
         for (uint64_t end = at + SV_PAGE; at < end; at += CHUNK) {
-                put_head(b, "MR.EXTEND", s->gpa + at);
-                put(b, s->memory.n ? s->memory.p + at : zeros, CHUNK);
+                put_record_head(b, "MR.EXTEND", s->gpa + at);
+                put_bytes(b, s->memory.n ? s->memory.p + at : zeros, CHUNK);
         }
 }
 
-static void section(struct build *b, const struct sv_tdvf_section *s, enum sv_tdx_order order)
+static void add_td_section(struct build *b, const struct sv_tdvf_section *s,
+                           enum sv_tdx_order order)
 {
         bool measured = s->attributes & SV_TDVF_MR_EXTEND;
 
@@ -57,8 +58,8 @@ static void section(struct build *b, const struct sv_tdvf_section *s, enum sv_td
 }
 
 /* The digest is MRTD after the section, so that two runs can be compared line by line. */
-static void note(const struct build *b, struct sv_measurement *steps,
-                 const struct sv_tdvf_section *s)
+static void note_td_section(const struct build *b, struct sv_measurement *steps,
+                            const struct sv_tdvf_section *s)
 {
         bool measured = s->attributes & SV_TDVF_MR_EXTEND;
         struct sv_measure_step *step = sv_measurement_step(steps);
@@ -81,9 +82,9 @@ int sv_tdx_mrtd(const struct sv_tdvf *tdvf, enum sv_tdx_order order, uint8_t mrt
         if (!hash)
                 return -1;
         for (size_t i = 0; i < tdvf->n; i++) {
-                section(&b, &tdvf->sections[i], order);
+                add_td_section(&b, &tdvf->sections[i], order);
                 if (steps)
-                        note(&b, steps, &tdvf->sections[i]);
+                        note_td_section(&b, steps, &tdvf->sections[i]);
         }
         return b.failed ? -1 : sv_hash_end(hash, mrtd, err);
 }

@@ -13,26 +13,21 @@
 static const char zeros[97] = "00000000000000000000000000000000000000000000000000000000000000000000"
                               "0000000000000000000000000000";
 
-static struct sv_json *rule(struct sv_json *rules, const char *check, const char *claim,
-                            const char *reason)
+static struct sv_json *add_td_rule(struct sv_json *rules, const char *check, const char *claim,
+                                   const char *reason)
 {
         return sv_rule_add(rules, check, claim, "hardware", reason);
 }
 
-static bool hex_of(const char *s, size_t digits)
-{
-        return s && strlen(s) == digits && strspn(s, "0123456789abcdef") == digits;
-}
-
 /* --- status, and how long ago it was the best one --- */
 
-static bool out_of_date(const char *status)
+static bool is_status_out_of_date(const char *status)
 {
         return !strcmp(status, "OutOfDate") || !strcmp(status, "OutOfDateConfigurationNeeded");
 }
 
-static int statuses(const struct sv_json *list, int64_t grace, struct sv_json **out,
-                    struct sv_err *err)
+static int read_statuses(const struct sv_json *list, int64_t grace, struct sv_json **out,
+                         struct sv_err *err)
 {
         SV_JSON *all = sv_json_array();
 
@@ -55,7 +50,7 @@ static int statuses(const struct sv_json *list, int64_t grace, struct sv_json **
                                        "TDRelaunchAdvisedConfigurationNeeded, OutOfDate, "
                                        "OutOfDateConfigurationNeeded",
                                        i, s ? s : "");
-                if (grace >= 0 && out_of_date(s))
+                if (grace >= 0 && is_status_out_of_date(s))
                         return sv_fail(err, SV_USAGE, CHECK,
                                        "require.status has %s for ever, and grace_days for a time: "
                                        "leave one of them out",
@@ -70,7 +65,7 @@ static int statuses(const struct sv_json *list, int64_t grace, struct sv_json **
         return 0;
 }
 
-static int status(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_status(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
 {
         const struct sv_json *days = sv_json_get(require, "grace_days");
         int64_t grace = sv_json_int(days, -1);
@@ -79,19 +74,19 @@ static int status(const struct sv_json *require, struct sv_json *rules, struct s
         if (days && (grace < 0 || grace > 3650))
                 return sv_fail(err, SV_USAGE, CHECK,
                                "require.grace_days: a number of days, at most 3650, was expected");
-        if (statuses(sv_json_get(require, "status"), grace, &list, err) < 0)
+        if (read_statuses(sv_json_get(require, "status"), grace, &list, err) < 0)
                 return -1;
-        sv_json_set(rule(rules, "policy.tcb.status", "/tcb/status",
-                         "what Intel says of the platform's TCB"),
+        sv_json_set(add_td_rule(rules, "policy.tcb.status", "/tcb/status",
+                                "what Intel says of the platform's TCB"),
                     "one_of", list);
         if (grace >= 0)
-                sv_json_set_int(rule(rules, "policy.tcb.grace", "/tcb/out_of_date_days",
-                                     "a platform that is out of date has so many days"),
+                sv_json_set_int(add_td_rule(rules, "policy.tcb.grace", "/tcb/out_of_date_days",
+                                            "a platform that is out of date has so many days"),
                                 "at_most", grace);
         return 0;
 }
 
-static int date(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_date(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
 {
         const struct sv_json *want = sv_json_get(require, "tcb_date"),
                              *number = sv_json_get(require, "tcb_evaluation");
@@ -104,8 +99,8 @@ static int date(const struct sv_json *require, struct sv_json *rules, struct sv_
                 if (!text || sv_parse_time(strlen(text) == 10 ? day : text, &t, CHECK, NULL) < 0)
                         return sv_fail(err, SV_USAGE, CHECK,
                                        "require.tcb_date: a date like \"2025-03-01\" was expected");
-                sv_json_set_int(rule(rules, "policy.tcb.date", "/tcb/tcb_date_seconds",
-                                     "the platform's TCB level is not older"),
+                sv_json_set_int(add_td_rule(rules, "policy.tcb.date", "/tcb/tcb_date_seconds",
+                                            "the platform's TCB level is not older"),
                                 "at_least", t);
         }
         if (!number)
@@ -113,17 +108,19 @@ static int date(const struct sv_json *require, struct sv_json *rules, struct sv_
         if (sv_json_int(number, -1) < 0)
                 return sv_fail(err, SV_USAGE, CHECK,
                                "require.tcb_evaluation: a number was expected");
-        sv_json_set_int(rule(rules, "policy.tcb.evaluation.tcb_info", "/tcb/evaluation/tcb_info",
-                             "Intel's TCB info is not older than this evaluation"),
+        sv_json_set_int(add_td_rule(rules, "policy.tcb.evaluation.tcb_info",
+                                    "/tcb/evaluation/tcb_info",
+                                    "Intel's TCB info is not older than this evaluation"),
                         "at_least", sv_json_int(number, 0));
-        sv_json_set_int(rule(rules, "policy.tcb.evaluation.qe_identity",
-                             "/tcb/evaluation/qe_identity",
-                             "Intel's QE identity is not older than this evaluation"),
+        sv_json_set_int(add_td_rule(rules, "policy.tcb.evaluation.qe_identity",
+                                    "/tcb/evaluation/qe_identity",
+                                    "Intel's QE identity is not older than this evaluation"),
                         "at_least", sv_json_int(number, 0));
         return 0;
 }
 
-static int advisories(const struct sv_json *list, struct sv_json *rules, struct sv_err *err)
+static int require_no_advisories(const struct sv_json *list, struct sv_json *rules,
+                                 struct sv_err *err)
 {
         if (list && (sv_json_type(list) != SV_JSON_ARRAY || !sv_json_len(list)))
                 return sv_fail(err, SV_USAGE, CHECK,
@@ -140,16 +137,16 @@ static int advisories(const struct sv_json *list, struct sv_json *rules, struct 
                                        i);
                 snprintf(check, sizeof(check), "policy.advisory.%s", id + 9);
                 snprintf(claim, sizeof(claim), "/tcb/advisory/%s", id);
-                sv_json_set_bool(
-                        rule(rules, check, claim, "the platform is not open to this advisory"),
-                        "absent", true);
+                sv_json_set_bool(add_td_rule(rules, check, claim,
+                                             "the platform is not open to this advisory"),
+                                 "absent", true);
         }
         return 0;
 }
 
 /* --- lists --- */
 
-static int lists(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_lists(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
 {
         static const struct {
                 const char *member, *check, *claim, *op, *reason;
@@ -169,7 +166,7 @@ static int lists(const struct sv_json *require, struct sv_json *rules, struct sv
                 if (!list)
                         continue;
                 for (size_t k = 0; k < sv_json_len(list); k++)
-                        if (!hex_of(sv_json_str(sv_json_at(list, k)), t[i].digits))
+                        if (!sv_is_hex(sv_json_str(sv_json_at(list, k)), t[i].digits))
                                 return sv_fail(
                                         err, SV_USAGE, CHECK,
                                         "require.%s[%zu]: %zu lower-case hex digits were expected",
@@ -177,7 +174,7 @@ static int lists(const struct sv_json *require, struct sv_json *rules, struct sv
                 if (sv_json_type(list) != SV_JSON_ARRAY || !sv_json_len(list))
                         return sv_fail(err, SV_USAGE, CHECK, "require.%s: a list was expected",
                                        t[i].member);
-                sv_json_set(rule(rules, t[i].check, t[i].claim, t[i].reason), t[i].op,
+                sv_json_set(add_td_rule(rules, t[i].check, t[i].claim, t[i].reason), t[i].op,
                             sv_json_ref(list));
         }
         return 0;
@@ -185,7 +182,7 @@ static int lists(const struct sv_json *require, struct sv_json *rules, struct sv
 
 /* --- the TD --- */
 
-static int xfam(const struct sv_json *want, struct sv_json *rules, struct sv_err *err)
+static int require_xfam(const struct sv_json *want, struct sv_json *rules, struct sv_err *err)
 {
         const char *text = want ? sv_json_str(want) : SV_TDX_XFAM_KNOWN;
         uint64_t bits;
@@ -197,19 +194,19 @@ static int xfam(const struct sv_json *want, struct sv_json *rules, struct sv_err
                                "require.xfam: bits like \"0xe7\" were expected");
         snprintf(clear, sizeof(clear), "0x%llx", (unsigned long long)~bits);
         if (~bits)
-                sv_json_set_str(rule(rules, "policy.xfam", "/xfam",
-                                     "the TD has none but these extended features"),
+                sv_json_set_str(add_td_rule(rules, "policy.xfam", "/xfam",
+                                            "the TD has none but these extended features"),
                                 "bits_clear", clear);
         return 0;
 }
 
-static int rtmr3(const struct sv_json *want, struct sv_json *rules, struct sv_err *err)
+static int require_rtmr3(const struct sv_json *want, struct sv_json *rules, struct sv_err *err)
 {
         const char *text = want ? sv_json_str(want) : zeros;
 
         if (text && !strcmp(text, "any"))
                 return 0;
-        if (!hex_of(text, 96))
+        if (!sv_is_hex(text, 96))
                 return sv_fail(
                         err, SV_USAGE, CHECK,
                         "require.rtmr3: 96 lower-case hex digits, or \"any\", were expected");
@@ -220,34 +217,35 @@ static int rtmr3(const struct sv_json *want, struct sv_json *rules, struct sv_er
         return 0;
 }
 
-static int td(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
+static int require_td(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
 {
         const struct sv_json *service = sv_json_get(require, "mrservicetd"),
                              *sept = sv_json_get(require, "sept_ve_disable");
 
-        if (service && !hex_of(sv_json_str(service), 96))
+        if (service && !sv_is_hex(sv_json_str(service), 96))
                 return sv_fail(err, SV_USAGE, CHECK,
                                "require.mrservicetd: 96 lower-case hex digits were expected");
         if (sept && sv_json_type(sept) != SV_JSON_BOOL)
                 return sv_fail(err, SV_USAGE, CHECK,
                                "require.sept_ve_disable: true or false was expected");
         if (service)
-                sv_json_set_str(rule(rules, "policy.mrservicetd", "/mrservicetd",
-                                     "this service TD may change or migrate the TD"),
+                sv_json_set_str(add_td_rule(rules, "policy.mrservicetd", "/mrservicetd",
+                                            "this service TD may change or migrate the TD"),
                                 "equals", sv_json_str(service));
         else
-                sv_json_set_bool(rule(rules, "policy.service_td", "/service_td",
-                                      "no service TD may change or migrate the TD"),
+                sv_json_set_bool(add_td_rule(rules, "policy.service_td", "/service_td",
+                                             "no service TD may change or migrate the TD"),
                                  "equals", false);
         if (sv_json_bool(sept, true))
-                sv_json_set_bool(rule(rules, "policy.sept_ve_disable",
-                                      "/tdattributes_bits/sept_ve_disable",
-                                      "a page that the host takes away stops the TD, and is no "
-                                      "exception that it could be led by"),
-                                 "equals", true);
-        return xfam(sv_json_get(require, "xfam"), rules, err) < 0
+                sv_json_set_bool(
+                        add_td_rule(rules, "policy.sept_ve_disable",
+                                    "/tdattributes_bits/sept_ve_disable",
+                                    "a page that the host takes away stops the TD, and is no "
+                                    "exception that it could be led by"),
+                        "equals", true);
+        return require_xfam(sv_json_get(require, "xfam"), rules, err) < 0
                        ? -1
-                       : rtmr3(sv_json_get(require, "rtmr3"), rules, err);
+                       : require_rtmr3(sv_json_get(require, "rtmr3"), rules, err);
 }
 
 int sv_tdx_require_rules(const struct sv_json *require, struct sv_json *rules, struct sv_err *err)
@@ -272,9 +270,9 @@ int sv_tdx_require_rules(const struct sv_json *require, struct sv_json *rules, s
                                "tcb_date, tcb_evaluation, "
                                "advisories_denied, mrseam, fmspc, platforms_denied, xfam, "
                                "mrservicetd, sept_ve_disable, rtmr3");
-        if (status(require, rules, err) < 0 || date(require, rules, err) < 0 ||
-            advisories(sv_json_get(require, "advisories_denied"), rules, err) < 0 ||
-            lists(require, rules, err) < 0)
+        if (require_status(require, rules, err) < 0 || require_date(require, rules, err) < 0 ||
+            require_no_advisories(sv_json_get(require, "advisories_denied"), rules, err) < 0 ||
+            require_lists(require, rules, err) < 0)
                 return -1;
-        return td(require, rules, err);
+        return require_td(require, rules, err);
 }

@@ -22,8 +22,8 @@ static int hand_over(const struct sv_tdx_boot *b, struct sv_linux *image, struct
         return b->monitor->patches_kernel ? sv_linux_qemu(image, f->kernel.p, &boot, err) : 0;
 }
 
-static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b,
-                      const struct sv_linux *image, struct sv_err *err)
+static int add_direct_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b,
+                             const struct sv_linux *image, struct sv_err *err)
 {
         return sv_event_image(
                 p, 1, sv_buf_bytes(&b->files->kernel), err, "kernel %.60s, Authenticode digest%s",
@@ -31,20 +31,21 @@ static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b,
                 b->monitor->patches_kernel ? ", with the setup header that QEMU fills in" : "");
 }
 
-static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image,
-                 struct sv_err *err)
+static int predict_direct_rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b,
+                                const struct sv_linux *image, struct sv_err *err)
 {
-        if ((b->guest->shim ? sv_tdx_add_shim(p, b, err) : add_kernel(p, b, image, err)) < 0 ||
+        if ((b->guest->shim ? sv_tdx_add_shim(p, b, err) : add_direct_kernel(p, b, image, err)) <
+                    0 ||
             sv_tdx_rtmr1_begin(p, b, err) < 0)
                 return -1;
         /* the shim loads and measures it as firmware does */
-        if (b->guest->shim && add_kernel(p, b, image, err) < 0)
+        if (b->guest->shim && add_direct_kernel(p, b, image, err) < 0)
                 return -1;
         return sv_tdx_rtmr1_end(p, err);
 }
 
-static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_linux *image,
-                 struct sv_err *err)
+static int predict_direct_rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b,
+                                const struct sv_linux *image, struct sv_err *err)
 {
         const struct sv_tdx_generation *g = b->firmware->generation;
         struct sv_boot *f = b->files;
@@ -87,5 +88,7 @@ int sv_tdx_rtmr_boot(struct sv_prediction *p, const struct sv_tdx_boot *b, struc
                 return sv_tdx_rtmr_uki(p, b, err);
         if (hand_over(b, &image, err) < 0)
                 return sv_wrap(err, "kernel %s", b->guest->kernel);
-        return rtmr1(p, b, &image, err) < 0 ? -1 : rtmr2(p, b, &image, err);
+        return predict_direct_rtmr1(p, b, &image, err) < 0
+                       ? -1
+                       : predict_direct_rtmr2(p, b, &image, err);
 }

@@ -43,7 +43,8 @@ static int read_shim(struct sv_tdx_boot *b, struct sv_err *err)
         return 0;
 }
 
-static void refuse(struct sv_tdx_boot *b, const char *by, const char *what, const char *why)
+static void refuse_secure_boot(struct sv_tdx_boot *b, const char *by, const char *what,
+                               const char *why)
 {
         snprintf(b->refused, sizeof(b->refused),
                  "Secure Boot is on, and the %s does not start the %s, which is %s: sign it with a "
@@ -53,7 +54,7 @@ static void refuse(struct sv_tdx_boot *b, const char *by, const char *what, cons
                  by, what, why);
 }
 
-static const char *kernel_path(const struct sv_tdx_boot *b)
+static const char *get_kernel_path(const struct sv_tdx_boot *b)
 {
         return b->guest->uki ? b->guest->uki : b->guest->kernel;
 }
@@ -66,7 +67,8 @@ static int allow_first(struct sv_tdx_boot *b, struct sv_err *err)
         int r;
 
         if (!shim && !b->guest->uki && b->monitor->patches_kernel) {
-                refuse(b, "firmware", "kernel", "changed by QEMU, so that its signature breaks");
+                refuse_secure_boot(b, "firmware", "kernel",
+                                   "changed by QEMU, so that its signature breaks");
                 return 0;
         }
         r = sv_signed_image_read(sv_buf_bytes(shim ? &b->shim_image : &b->files->kernel), &image,
@@ -74,10 +76,10 @@ static int allow_first(struct sv_tdx_boot *b, struct sv_err *err)
         if (r == 0)
                 r = sv_firmware_authority(b->store, &image, &b->first, err);
         if (r < 0)
-                return sv_wrap(err, "%s", shim ? shim : kernel_path(b));
+                return sv_wrap(err, "%s", shim ? shim : get_kernel_path(b));
         sv_signed_image_by(&image, by);
         if (r == 0)
-                refuse(b, "firmware", shim ? "shim" : "kernel", by);
+                refuse_secure_boot(b, "firmware", shim ? "shim" : "kernel", by);
         return 0;
 }
 
@@ -89,8 +91,8 @@ static int allow_second(struct sv_tdx_boot *b, struct sv_err *err)
         int r = sv_pe_section(kernel, ".sbat", &sbat, err);
 
         if (r == 0) {
-                refuse(b, "shim", "kernel",
-                       "without a section .sbat, which says what it was made from");
+                refuse_secure_boot(b, "shim", "kernel",
+                                   "without a section .sbat, which says what it was made from");
                 return 0;
         }
         if (r > 0)
@@ -98,10 +100,10 @@ static int allow_second(struct sv_tdx_boot *b, struct sv_err *err)
         if (r == 0)
                 r = sv_shim_authority(&b->shim, b->store, &image, &b->second, err);
         if (r < 0)
-                return sv_wrap(err, "%s", kernel_path(b));
+                return sv_wrap(err, "%s", get_kernel_path(b));
         sv_signed_image_by(&image, by);
         if (r == 0)
-                refuse(b, "shim", "kernel", by);
+                refuse_secure_boot(b, "shim", "kernel", by);
         return 0;
 }
 
@@ -125,7 +127,7 @@ void sv_tdx_boot_free(struct sv_tdx_boot *b)
         sv_authority_free(&b->second);
 }
 
-static int add(struct sv_prediction *p, const struct sv_authority *a, struct sv_err *err)
+static int add_authority(struct sv_prediction *p, const struct sv_authority *a, struct sv_err *err)
 {
         if (a->name)
                 return sv_event_authority(p, 0, a, err);
@@ -137,7 +139,7 @@ static int add(struct sv_prediction *p, const struct sv_authority *a, struct sv_
 int sv_tdx_firmware_authority(struct sv_prediction *p, const struct sv_tdx_boot *b,
                               struct sv_err *err)
 {
-        return b->secure_boot ? add(p, &b->first, err) : 0;
+        return b->secure_boot ? add_authority(p, &b->first, err) : 0;
 }
 
 int sv_tdx_shim_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)
@@ -151,5 +153,5 @@ int sv_tdx_shim_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, 
         }
         if (sv_event_shim_level(p, 0, &b->shim, b->secure_boot, err) < 0)
                 return -1;
-        return b->secure_boot ? add(p, &b->second, err) : 0;
+        return b->secure_boot ? add_authority(p, &b->second, err) : 0;
 }

@@ -93,8 +93,8 @@ static int add_initrd(struct sv_prediction *p, const struct sv_uki *u, struct sv
         return 0;
 }
 
-static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u,
-                 struct sv_err *err)
+static int predict_uki_rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b,
+                             const struct sv_uki *u, struct sv_err *err)
 {
         char known[32];
 
@@ -132,8 +132,8 @@ static int rtmr2(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
 
 /* Under Secure Boot the stub tells the firmware not to look at the kernel again: then it does not
  * measure it either. */
-static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u,
-                      struct sv_err *err)
+static int add_uki_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b,
+                          const struct sv_uki *u, struct sv_err *err)
 {
         char known[32];
 
@@ -153,8 +153,8 @@ static int add_kernel(struct sv_prediction *p, const struct sv_tdx_boot *b, cons
         return 0;
 }
 
-static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const struct sv_uki *u,
-                 struct sv_err *err)
+static int predict_uki_rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b,
+                             const struct sv_uki *u, struct sv_err *err)
 {
         struct sv_bytes image = sv_buf_bytes(&b->files->kernel);
         bool shim = b->guest->shim;
@@ -166,7 +166,7 @@ static int rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *b, const str
         if (sv_event_image(p, 1, image, err, "unified kernel image, Authenticode digest") < 0 ||
             (!shim && sv_tdx_rtmr1_begin(p, b, err) < 0))
                 return -1;
-        return add_kernel(p, b, u, err) < 0 ? -1 : sv_tdx_rtmr1_end(p, err);
+        return add_uki_kernel(p, b, u, err) < 0 ? -1 : sv_tdx_rtmr1_end(p, err);
 }
 
 /* The agent is told of its broker by words of the command line; under Secure Boot those from
@@ -202,7 +202,7 @@ int sv_tdx_rtmr_uki(struct sv_prediction *p, const struct sv_tdx_boot *b, struct
                                      "measures what SMBIOS says of the machine, its UUID among it",
                                      u.version);
         }
-        return rtmr1(p, b, &u, err) < 0 || rtmr2(p, b, &u, err) < 0
+        return predict_uki_rtmr1(p, b, &u, err) < 0 || predict_uki_rtmr2(p, b, &u, err) < 0
                        ? sv_wrap(err, "%s", b->guest->uki)
                        : 0;
 }

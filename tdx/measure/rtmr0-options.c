@@ -7,7 +7,7 @@
 #include "ovmf/secureboot.h"
 #include "tdx/measure/rtmr.h"
 
-static void put_text(struct sv_buf *b, const char *text)
+static void put_wide_string(struct sv_buf *b, const char *text)
 {
         for (; *text; text++)
                 sv_buf_u16le(b, (uint8_t)*text);
@@ -33,7 +33,7 @@ static int put_option(const struct sv_fv *dxe, const struct sv_tdx_boot_option *
         sv_guid_raw(o->file, file);
         sv_buf_u32le(out, o->attributes);
         sv_buf_u16le(out, 20 + 20 + 4);
-        put_text(out, title);
+        put_wide_string(out, title);
         put_node(out, 7, dxe->name);
         put_node(out, 6, file);
         sv_buf_put(out, sv_bytes("\x7f\xff\x04", 4)); /* the path's end, 4 bytes */
@@ -41,8 +41,8 @@ static int put_option(const struct sv_fv *dxe, const struct sv_tdx_boot_option *
 }
 
 /* Collects the options; *n of them are there. */
-static int options(const struct sv_tdx_firmware *f, struct sv_buf data[SV_TDX_BOOT_OPTIONS],
-                   char titles[SV_TDX_BOOT_OPTIONS][64], size_t *n, struct sv_err *err)
+static int collect_options(const struct sv_tdx_firmware *f, struct sv_buf data[SV_TDX_BOOT_OPTIONS],
+                           char titles[SV_TDX_BOOT_OPTIONS][64], size_t *n, struct sv_err *err)
 {
         for (size_t i = 0; i < SV_TDX_BOOT_OPTIONS && f->generation->options[i].file; i++) {
                 const struct sv_tdx_boot_option *o = &f->generation->options[i];
@@ -95,8 +95,9 @@ int sv_tdx_boot_variables(struct sv_prediction *p, const struct sv_tdx_boot *b, 
         }
         if (!b->firmware->generation)
                 return 0;
-        r = options(b->firmware, data, titles, &n, err) < 0 ? -1
-                                                            : add_options(p, data, titles, n, err);
+        r = collect_options(b->firmware, data, titles, &n, err) < 0
+                    ? -1
+                    : add_options(p, data, titles, n, err);
         for (size_t i = 0; i < SV_TDX_BOOT_OPTIONS; i++)
                 sv_buf_free(&data[i]);
         return r;

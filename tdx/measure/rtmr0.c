@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 #include "ovmf/secureboot.h"
 #include "tdx/measure/hob.h"
 #include "tdx/measure/rtmr.h"

@@ -3,7 +3,7 @@
  * a shim before it. */
 #include "tdx/measure/rtmr.h"
 
-static int action(struct sv_prediction *p, const char *text, struct sv_err *err)
+static int add_action_event(struct sv_prediction *p, const char *text, struct sv_err *err)
 {
         return sv_event_data(p, 1, SV_EV_EFI_ACTION, sv_bytes_str(text), err, "\"%s\"", text);
 }
@@ -25,7 +25,7 @@ int sv_tdx_rtmr1_begin(struct sv_prediction *p, const struct sv_tdx_boot *b, str
 {
         const struct sv_tdx_generation *g = b->firmware->generation;
 
-        if (action(p, "Calling EFI Application from Boot Option", err) < 0)
+        if (add_action_event(p, "Calling EFI Application from Boot Option", err) < 0)
                 return -1;
         if (!g) {
                 sv_event_unknown(p, 1, SV_EV_SEPARATOR,
@@ -42,9 +42,9 @@ int sv_tdx_rtmr1_begin(struct sv_prediction *p, const struct sv_tdx_boot *b, str
 
 int sv_tdx_rtmr1_end(struct sv_prediction *p, struct sv_err *err)
 {
-        return action(p, "Exit Boot Services Invocation", err) < 0
+        return add_action_event(p, "Exit Boot Services Invocation", err) < 0
                        ? -1
-                       : action(p, "Exit Boot Services Returned with Success", err);
+                       : add_action_event(p, "Exit Boot Services Returned with Success", err);
 }
 
 int sv_tdx_shim_lists(struct sv_prediction *p, const struct sv_tdx_boot *b, struct sv_err *err)

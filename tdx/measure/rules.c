@@ -26,19 +26,7 @@ static const struct {
         {"rtmr2", "policy.rtmr2", "/rtmr2", "executables", "command line and initramfs"},
 };
 
-static const char *why_not(const struct sv_measurement *m, const char *name)
-{
-        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
-                const struct sv_json *row = sv_json_at(m->unpredicted, i);
-                const char *of = sv_json_str(sv_json_get(row, "name"));
-
-                if (of && !strcmp(of, name) && sv_json_str(sv_json_get(row, "reason")))
-                        return sv_json_str(sv_json_get(row, "reason"));
-        }
-        return "it is not among the measurements";
-}
-
-static bool may_lack(unsigned which, const char *name)
+static bool may_lack_rtmr(unsigned which, const char *name)
 {
         for (unsigned i = 0; sv_tdx_may_lack[i]; i++)
                 if (!strcmp(sv_tdx_may_lack[i], name))
@@ -46,7 +34,7 @@ static bool may_lack(unsigned which, const char *name)
         return false;
 }
 
-static int register_rules(const struct sv_measurement *m, unsigned less_will_do,
+static int add_rtmr_rules(const struct sv_measurement *m, unsigned less_will_do,
                           struct sv_json *rules, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(registers) / sizeof(*registers); i++) {
@@ -55,14 +43,14 @@ static int register_rules(const struct sv_measurement *m, unsigned less_will_do,
                 if (!value && !i)
                         return sv_fail(err, SV_USAGE, "tdx.measurement",
                                        "the measurement has no MRTD: nothing to require");
-                if (!value && !may_lack(less_will_do, registers[i].name))
+                if (!value && !may_lack_rtmr(less_will_do, registers[i].name))
                         return sv_fail(
                                 err, SV_USAGE, "tdx.policy.unpredicted",
                                 "%s (%s) is not predicted, so a policy would release the key "
                                 "whatever it is: %s. Say \"allow_unpredicted\": [\"%s\"] "
                                 "in /tees/tdx of the guest file if that is meant",
-                                registers[i].name, registers[i].what, why_not(m, registers[i].name),
-                                registers[i].name);
+                                registers[i].name, registers[i].what,
+                                sv_why_unpredicted(m, registers[i].name), registers[i].name);
                 if (!value)
                         continue;
                 sv_json_set_str(sv_rule_add(rules, registers[i].check, registers[i].claim,
@@ -72,7 +60,8 @@ static int register_rules(const struct sv_measurement *m, unsigned less_will_do,
         return 0;
 }
 
-static int identities(const struct sv_tdx_options *o, struct sv_json *rules, struct sv_err *err)
+static int add_identity_rules(const struct sv_tdx_options *o, struct sv_json *rules,
+                              struct sv_err *err)
 {
         struct sv_tdx_ids ids;
 
@@ -92,7 +81,7 @@ static int identities(const struct sv_tdx_options *o, struct sv_json *rules, str
 
 /* QEMU itself adds PKS when the processor has it, and PERFMON with a PMU: neither lets the host in.
  */
-static void attributes(const struct sv_tdx_options *o, struct sv_json *rules)
+static void add_attribute_rules(const struct sv_tdx_options *o, struct sv_json *rules)
 {
         uint64_t may = o->attributes | SV_TD_PKS | SV_TD_PERFMON;
         char set[20], clear[20];
@@ -115,7 +104,8 @@ static void attributes(const struct sv_tdx_options *o, struct sv_json *rules)
 
 /* Intel's own root, unless the guest file names another: the broker trusts the union of all
  * policies' roots, this rule the one. */
-static int root(const char *path, struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
+static int add_td_root_rule(const char *path, struct sv_json *rules, struct sv_json *trust,
+                            struct sv_err *err)
 {
         SV_CERTS certs = {0};
         SV_BUF raw = SV_BUF_NULL;
@@ -145,9 +135,10 @@ int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
         SV_TDX_OPTIONS o = {0};
 
         if (sv_tdx_options_read(guest, &o, err) < 0 ||
-            register_rules(m, o.allow_unpredicted, rules, err) < 0 ||
-            identities(&o, rules, err) < 0 || root(o.test_root, rules, trust, err) < 0)
+            add_rtmr_rules(m, o.allow_unpredicted, rules, err) < 0 ||
+            add_identity_rules(&o, rules, err) < 0 ||
+            add_td_root_rule(o.test_root, rules, trust, err) < 0)
                 return -1;
-        attributes(&o, rules);
+        add_attribute_rules(&o, rules);
         return sv_tdx_require_rules(o.require, rules, err);
 }

@@ -24,7 +24,7 @@ void sv_tdx_bundle_free(struct sv_tdx_bundle *b)
 }
 
 /* A list in hexadecimal, as PCCS and the tools around it write DER; absent or "": not in there. */
-static int crl(const struct sv_json *text, struct sv_buf *out, struct sv_err *err)
+static int read_crl(const struct sv_json *text, struct sv_buf *out, struct sv_err *err)
 {
         const char *hex = sv_json_str(text);
 
@@ -37,8 +37,8 @@ static int crl(const struct sv_json *text, struct sv_buf *out, struct sv_err *er
 
 /* A signed document: a text that holds JSON, or the object itself. What Intel signed are its bytes,
  * so the object's are taken as they stand. */
-static int document(struct sv_bytes whole, const struct sv_json *root, const char *pointer,
-                    struct sv_buf *out, struct sv_err *err)
+static int read_document(struct sv_bytes whole, const struct sv_json *root, const char *pointer,
+                         struct sv_buf *out, struct sv_err *err)
 {
         const struct sv_json *doc = sv_json_pointer(root, pointer);
 
@@ -54,8 +54,8 @@ static int document(struct sv_bytes whole, const struct sv_json *root, const cha
 
 /* --- Intel's PcsClientTool --- */
 
-static int chain(const struct sv_json *collaterals, const char *name, struct sv_buf *out,
-                 struct sv_err *err)
+static int read_bundle_chain(const struct sv_json *collaterals, const char *name,
+                             struct sv_buf *out, struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_get(sv_json_get(collaterals, "certificates"), name));
 
@@ -75,25 +75,27 @@ static int read_pcs(struct sv_bytes text, const struct sv_json *root, const stru
 
                 snprintf(pointer, sizeof(pointer), "/collaterals/tcbinfos/%zu/tdx_tcbinfo", i);
                 if (of && !strcasecmp(of, fmspc) &&
-                    document(text, root, pointer, &out->part[SV_TDX_TCB_INFO], err) < 0)
+                    read_document(text, root, pointer, &out->part[SV_TDX_TCB_INFO], err) < 0)
                         return -1;
         }
-        if (document(text, root, "/collaterals/tdqeidentity", &out->part[SV_TDX_QE_IDENTITY], err) <
+        if (read_document(text, root, "/collaterals/tdqeidentity", &out->part[SV_TDX_QE_IDENTITY],
+                          err) < 0 ||
+            read_bundle_chain(c, "TCB-Info-Issuer-Chain", &out->part[SV_TDX_TCB_INFO_CHAIN], err) <
                     0 ||
-            chain(c, "TCB-Info-Issuer-Chain", &out->part[SV_TDX_TCB_INFO_CHAIN], err) < 0 ||
-            chain(c, "SGX-Enclave-Identity-Issuer-Chain", &out->part[SV_TDX_QE_IDENTITY_CHAIN],
-                  err) < 0 ||
-            crl(sv_json_get(sv_json_get(c, "pckcacrl"), processor ? "processorCrl" : "platformCrl"),
-                &out->part[SV_TDX_PCK_CRL], err) < 0)
+            read_bundle_chain(c, "SGX-Enclave-Identity-Issuer-Chain",
+                              &out->part[SV_TDX_QE_IDENTITY_CHAIN], err) < 0 ||
+            read_crl(sv_json_get(sv_json_get(c, "pckcacrl"),
+                                 processor ? "processorCrl" : "platformCrl"),
+                     &out->part[SV_TDX_PCK_CRL], err) < 0)
                 return -1;
-        return crl(sv_json_get(c, "rootcacrl"), &out->part[SV_TDX_ROOT_CA_CRL], err);
+        return read_crl(sv_json_get(c, "rootcacrl"), &out->part[SV_TDX_ROOT_CA_CRL], err);
 }
 
 /* --- dcap-qvl --- */
 
 /* Body and signature are members of their own: put together again as Intel's service answers. */
-static int joined(const struct sv_json *root, const char *member, const char *body,
-                  struct sv_buf *out, struct sv_err *err)
+static int join_document(const struct sv_json *root, const char *member, const char *body,
+                         struct sv_buf *out, struct sv_err *err)
 {
         char signature_member[64];
         const char *text, *signature;
@@ -115,13 +117,13 @@ static int read_qvl(const struct sv_json *root, struct sv_tdx_bundle *out, struc
 {
         const char *info_chain, *qe_chain;
 
-        if (joined(root, "tcb_info", "tcbInfo", &out->part[SV_TDX_TCB_INFO], err) < 0 ||
-            joined(root, "qe_identity", "enclaveIdentity", &out->part[SV_TDX_QE_IDENTITY], err) <
-                    0 ||
+        if (join_document(root, "tcb_info", "tcbInfo", &out->part[SV_TDX_TCB_INFO], err) < 0 ||
+            join_document(root, "qe_identity", "enclaveIdentity", &out->part[SV_TDX_QE_IDENTITY],
+                          err) < 0 ||
             sv_json_need_str(root, "tcb_info_issuer_chain", &info_chain, CHECK, err) < 0 ||
             sv_json_need_str(root, "qe_identity_issuer_chain", &qe_chain, CHECK, err) < 0 ||
-            crl(sv_json_get(root, "pck_crl"), &out->part[SV_TDX_PCK_CRL], err) < 0 ||
-            crl(sv_json_get(root, "root_ca_crl"), &out->part[SV_TDX_ROOT_CA_CRL], err) < 0)
+            read_crl(sv_json_get(root, "pck_crl"), &out->part[SV_TDX_PCK_CRL], err) < 0 ||
+            read_crl(sv_json_get(root, "root_ca_crl"), &out->part[SV_TDX_ROOT_CA_CRL], err) < 0)
                 return -1;
         sv_buf_puts(&out->part[SV_TDX_TCB_INFO_CHAIN], info_chain);
         sv_buf_puts(&out->part[SV_TDX_QE_IDENTITY_CHAIN], qe_chain);

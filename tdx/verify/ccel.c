@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static int replay(const struct sv_tcg_log *log, struct sv_tdx_ccel *out, struct sv_err *err)
+static int replay_ccel(const struct sv_tcg_log *log, struct sv_tdx_ccel *out, struct sv_err *err)
 {
         uint8_t values[SV_TCG_PCRS][SV_DIGEST_MAX];
         struct sv_tdx_ccel c = {.events = log->n};
@@ -25,7 +25,8 @@ int sv_tdx_ccel_replay(struct sv_bytes log, struct sv_tdx_ccel *out, struct sv_e
 {
         SV_TCG_LOG l = {0};
 
-        return sv_tcg_log_parse(log, &sv_registers_rtmr, &l, err) < 0 ? -1 : replay(&l, out, err);
+        return sv_tcg_log_parse(log, &sv_registers_rtmr, &l, err) < 0 ? -1
+                                                                      : replay_ccel(&l, out, err);
 }
 
 int sv_tdx_ccel_check(struct sv_bytes log, const uint8_t rtmr[SV_TDX_RTMRS][48], bool *rtmr3,
@@ -68,7 +69,8 @@ int sv_tdx_ccel_inspect(struct sv_bytes file, struct sv_json **out, struct sv_er
 
         if (!sv_tdx_ccel_here(file))
                 return 0;
-        if (sv_tcg_log_parse(file, &sv_registers_rtmr, &log, err) < 0 || replay(&log, &c, err) < 0)
+        if (sv_tcg_log_parse(file, &sv_registers_rtmr, &log, err) < 0 ||
+            replay_ccel(&log, &c, err) < 0)
                 return -1;
         j = sv_json_object();
         sv_json_set_str(j, "kind", "cc-event-log");

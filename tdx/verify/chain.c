@@ -34,8 +34,8 @@ static bool is_issuer(const struct sv_cert *c)
         return n >= 3 && !strcmp(cn + n - 3, " CA");
 }
 
-static int find(struct sv_tdx_chain *c, const struct sv_certs *test_roots, const char *check,
-                struct sv_err *err)
+static int find_chain_certs(struct sv_tdx_chain *c, const struct sv_certs *test_roots,
+                            const char *check, struct sv_err *err)
 {
         char cn[256], name[64];
 
@@ -70,7 +70,7 @@ int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots,
         struct sv_tdx_chain c = {.certs = *certs};
 
         *certs = (struct sv_certs){NULL, 0};
-        if (find(&c, test_roots, check, err) < 0) {
+        if (find_chain_certs(&c, test_roots, check, err) < 0) {
                 sv_tdx_chain_free(&c);
                 return -1;
         }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/collateral.h"
 
-static void trust_free(struct sv_tdx_trust *t)
+static void free_trust(struct sv_tdx_trust *t)
 {
         sv_tdx_chain_free(&t->chain);
         *t = (struct sv_tdx_trust){.from = 0};
 }
 
-static void doc_free(struct sv_tdx_doc *d)
+static void free_doc(struct sv_tdx_doc *d)
 {
         sv_tcb_doc_free(&d->doc);
-        trust_free(&d->signer);
+        free_trust(&d->signer);
         *d = (struct sv_tdx_doc){.read = false};
 }
 
-static void platform_free(struct sv_tdx_collateral *c)
+static void free_platform(struct sv_tdx_collateral *c)
 {
-        trust_free(&c->pck);
+        free_trust(&c->pck);
         c->platform_read = false;
         sv_key_freep(&c->att_key);
         sv_buf_clear(&c->pck_pem);
@@ -25,9 +25,9 @@ static void platform_free(struct sv_tdx_collateral *c)
 
 void sv_tdx_collateral_free(struct sv_tdx_collateral *c)
 {
-        doc_free(&c->info);
-        doc_free(&c->identity);
-        platform_free(c);
+        free_doc(&c->info);
+        free_doc(&c->identity);
+        free_platform(c);
         sv_buf_free(&c->pck_pem);
         sv_buf_free(&c->qe);
 }
@@ -53,7 +53,7 @@ static int set_span(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int fir
 }
 
 /* A list that does not hold is old or another's: in either case a new one is what helps. */
-static int advise(struct sv_err *err)
+static int advise_new_crl(struct sv_err *err)
 {
         const char *last = err ? strrchr(err->check, '.') : NULL;
         struct sv_err why;
@@ -67,8 +67,8 @@ static int advise(struct sv_err *err)
 
 /* Lists from the first_crl-th on: those of the PCK's issuer and of the root, or of the root only.
  */
-static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl, int64_t time,
-                 const char *check, struct sv_err *err)
+static int check_chain_holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_crl,
+                             int64_t time, const char *check, struct sv_err *err)
 {
         const struct sv_bytes crls[2] = {c->pck_crl, c->root_ca_crl};
 
@@ -76,14 +76,14 @@ static int holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t, int first_
                 return 0;
         if (sv_tdx_chain_verify(&t->chain, crls + first_crl, 2 - (size_t)first_crl, time, check,
                                 err) < 0)
-                return advise(err);
+                return advise_new_crl(err);
         return set_span(c, t, first_crl, time, err);
 }
 
 /* Where the second certificate begins: right behind the first one's last line, so that what is read
  * from there on does not depend on what comes before. 0: there is none, or anything else is beside
  * the first. */
-static size_t second_block(struct sv_bytes pem)
+static size_t find_second_block(struct sv_bytes pem)
 {
         static const char begin[] = "-----BEGIN CERTIFICATE-----",
                           end[] = "-----END CERTIFICATE-----\n";
@@ -104,7 +104,7 @@ static size_t second_block(struct sv_bytes pem)
 static int exchange_leaf(struct sv_tdx_collateral *c, struct sv_bytes pem, struct sv_certs *out,
                          struct sv_err *err)
 {
-        size_t old = second_block(sv_buf_bytes(&c->pck_pem)), now = second_block(pem);
+        size_t old = find_second_block(sv_buf_bytes(&c->pck_pem)), now = find_second_block(pem);
         struct sv_certs *have = &c->pck.chain.certs;
         struct sv_cert *leaf;
 
@@ -123,13 +123,13 @@ static int exchange_leaf(struct sv_tdx_collateral *c, struct sv_bytes pem, struc
         return 0;
 }
 
-static int other_platform(struct sv_tdx_collateral *c, struct sv_bytes pem, struct sv_err *err)
+static int read_other_platform(struct sv_tdx_collateral *c, struct sv_bytes pem, struct sv_err *err)
 {
         SV_CERTS certs = {0};
 
         if (exchange_leaf(c, pem, &certs, err) < 0)
                 return -1;
-        platform_free(c);
+        free_platform(c);
         sv_buf_put(&c->pck_pem, pem);
         if (sv_buf_ok(&c->pck_pem, "the PCK chain", err) < 0 ||
             sv_tdx_chain_take(&certs, c->test_roots, "tdx.pck", &c->pck.chain, err) < 0)
@@ -142,13 +142,13 @@ int sv_tdx_collateral_pck(struct sv_tdx_collateral *c, struct sv_bytes pem, int6
                           struct sv_err *err)
 {
         if ((!c->pck.chain.leaf || !sv_bytes_eq(sv_buf_bytes(&c->pck_pem), pem)) &&
-            other_platform(c, pem, err) < 0)
+            read_other_platform(c, pem, err) < 0)
                 return -1;
         if (!c->pck_crl.n || !c->root_ca_crl.n)
                 return sv_fail(err, SV_PROOF, "tdx.pck.crl",
                                "the %s is missing: whether the platform is revoked cannot be known",
                                c->pck_crl.n ? "root CA's revocation list" : "PCK revocation list");
-        if (holds(c, &c->pck, 0, time, "tdx.pck", err) < 0 ||
+        if (check_chain_holds(c, &c->pck, 0, time, "tdx.pck", err) < 0 ||
             (!c->platform_read && sv_pck_parse(c->pck.chain.leaf, &c->platform, err) < 0))
                 return -1;
         c->platform_read = true;
@@ -171,18 +171,18 @@ static int read_doc(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv
         return 0;
 }
 
-static int document(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv_bytes text,
-                    struct sv_bytes chain, const char *body, const char *check, int64_t time,
-                    struct sv_err *err)
+static int verify_document(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv_bytes text,
+                           struct sv_bytes chain, const char *body, const char *check, int64_t time,
+                           struct sv_err *err)
 {
         if (!d->read && read_doc(c, d, text, chain, body, check, err) < 0) {
-                doc_free(d);
+                free_doc(d);
                 return -1;
         }
         d->read = true;
         if (c->skip_signatures)
                 return 0;
-        if (holds(c, &d->signer, 1, time, "tdx.tcb_signing", err) < 0)
+        if (check_chain_holds(c, &d->signer, 1, time, "tdx.tcb_signing", err) < 0)
                 return -1;
         if (!d->proven && sv_tcb_doc_verify(&d->doc, d->signer.chain.leaf, check, err) < 0)
                 return -1;
@@ -192,9 +192,9 @@ static int document(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv
 
 int sv_tdx_collateral_docs(struct sv_tdx_collateral *c, int64_t time, struct sv_err *err)
 {
-        if (document(c, &c->info, c->tcb_info, c->tcb_info_chain, "tcbInfo", "tdx.tcb_info", time,
-                     err) < 0)
+        if (verify_document(c, &c->info, c->tcb_info, c->tcb_info_chain, "tcbInfo", "tdx.tcb_info",
+                            time, err) < 0)
                 return -1;
-        return document(c, &c->identity, c->qe_identity, c->qe_identity_chain, "enclaveIdentity",
-                        "tdx.qe_identity", time, err);
+        return verify_document(c, &c->identity, c->qe_identity, c->qe_identity_chain,
+                               "enclaveIdentity", "tdx.qe_identity", time, err);
 }

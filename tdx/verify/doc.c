@@ -5,8 +5,8 @@
 #include "base/core/text.h"
 #include "tdx/verify/tcb.h"
 
-static int date(const struct sv_json *body, const char *member, int64_t *out, const char *check,
-                struct sv_err *err)
+static int read_doc_date(const struct sv_json *body, const char *member, int64_t *out,
+                         const char *check, struct sv_err *err)
 {
         const char *text;
         char name[64];
@@ -20,8 +20,8 @@ static int date(const struct sv_json *body, const char *member, int64_t *out, co
         return 0;
 }
 
-static int fill(struct sv_bytes text, const char *body, const char *check, struct sv_tcb_doc *d,
-                struct sv_err *err)
+static int fill_doc(struct sv_bytes text, const char *body, const char *check, struct sv_tcb_doc *d,
+                    struct sv_err *err)
 {
         SV_BUF signature = SV_BUF_NULL;
         SV_BUF pointer = SV_BUF_NULL;
@@ -39,9 +39,9 @@ static int fill(struct sv_bytes text, const char *body, const char *check, struc
         memcpy(d->signature, signature.p, sizeof(d->signature));
         sv_buf_printf(&pointer, "/%s", body);
         d->raw = sv_json_raw(text, sv_buf_str(&pointer));
-        return date(d->body, "issueDate", &d->issued, check, err) < 0
+        return read_doc_date(d->body, "issueDate", &d->issued, check, err) < 0
                        ? -1
-                       : date(d->body, "nextUpdate", &d->next_update, check, err);
+                       : read_doc_date(d->body, "nextUpdate", &d->next_update, check, err);
 }
 
 int sv_tcb_doc_parse(struct sv_bytes text, const char *body, const char *check,
@@ -49,7 +49,7 @@ int sv_tcb_doc_parse(struct sv_bytes text, const char *body, const char *check,
 {
         struct sv_tcb_doc d = {0};
 
-        if (fill(text, body, check, &d, err) < 0) {
+        if (fill_doc(text, body, check, &d, err) < 0) {
                 sv_tcb_doc_free(&d);
                 return -1;
         }

@@ -13,7 +13,8 @@ void sv_tdx_evidence_free(struct sv_tdx_evidence *e)
         *e = (struct sv_tdx_evidence){0};
 }
 
-static int read_parts(const struct sv_json *evidence, struct sv_tdx_evidence *e, struct sv_err *err)
+static int read_td_parts(const struct sv_json *evidence, struct sv_tdx_evidence *e,
+                         struct sv_err *err)
 {
         static const char *const members[] = {"quote", "cc_eventlog", NULL};
 
@@ -38,7 +39,7 @@ int sv_tdx_evidence_read(const struct sv_json *evidence, struct sv_tdx_evidence 
 {
         SV_TDX_EVIDENCE e = {.quote.max = SV_QUOTE_SIZE_MAX, .event_log.max = SV_EVENTLOG_SIZE_MAX};
 
-        if (read_parts(evidence, &e, err) < 0)
+        if (read_td_parts(evidence, &e, err) < 0)
                 return -1;
         *out = e;
         e = (struct sv_tdx_evidence){0};

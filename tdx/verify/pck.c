@@ -10,7 +10,7 @@ static const uint8_t oid_sgx[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d
 enum { DER_INTEGER = 0x02, DER_OCTETS = 0x04, DER_OID = 0x06, DER_SEQUENCE = 0x30 };
 
 /* One element of definite length; the reader of its contents. */
-static struct sv_rd element(struct sv_rd *r, uint8_t *tag)
+static struct sv_rd read_element(struct sv_rd *r, uint8_t *tag)
 {
         size_t n;
 
@@ -27,7 +27,7 @@ static struct sv_rd element(struct sv_rd *r, uint8_t *tag)
 }
 
 /* The arcs below the SGX extension's OID, each below 128; 0 when the OID is another. */
-static int arcs(struct sv_rd *oid, uint8_t out[2])
+static int read_arcs(struct sv_rd *oid, uint8_t out[2])
 {
         const uint8_t *prefix = sv_rd_take(oid, sizeof(oid_sgx));
         int n = 0;
@@ -40,7 +40,7 @@ static int arcs(struct sv_rd *oid, uint8_t out[2])
         return sv_rd_left(oid) ? 0 : n;
 }
 
-static bool octets(struct sv_rd *value, uint8_t tag, uint8_t *out, size_t n)
+static bool read_octets(struct sv_rd *value, uint8_t tag, uint8_t *out, size_t n)
 {
         if (tag != DER_OCTETS || sv_rd_left(value) != n)
                 return false;
@@ -48,7 +48,7 @@ static bool octets(struct sv_rd *value, uint8_t tag, uint8_t *out, size_t n)
         return true;
 }
 
-static bool integer(struct sv_rd *value, uint8_t tag, uint16_t *out)
+static bool read_integer(struct sv_rd *value, uint8_t tag, uint16_t *out)
 {
         uint32_t v = 0;
 
@@ -63,8 +63,8 @@ static bool integer(struct sv_rd *value, uint8_t tag, uint16_t *out)
 /* Which members were there: each exactly once. */
 #define SEEN(n) (1u << (n))
 
-static bool tcb_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t tag,
-                       uint32_t *seen)
+static bool read_tcb_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t tag,
+                            uint32_t *seen)
 {
         uint16_t v;
 
@@ -74,9 +74,9 @@ static bool tcb_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8
         if (arc == 18) { /* CPUSVN: the components again */
                 uint8_t cpusvn[16];
 
-                return octets(value, tag, cpusvn, 16);
+                return read_octets(value, tag, cpusvn, 16);
         }
-        if (!integer(value, tag, &v))
+        if (!read_integer(value, tag, &v))
                 return false;
         if (arc == 17)
                 p->pcesvn = v;
@@ -85,27 +85,28 @@ static bool tcb_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8
         return arc == 17 || v <= UINT8_MAX;
 }
 
-static bool tcb(struct sv_pck *p, struct sv_rd list)
+static bool read_pck_tcb(struct sv_pck *p, struct sv_rd list)
 {
         uint32_t seen = 0;
 
         while (sv_rd_left(&list)) {
                 uint8_t tag, at[2];
-                struct sv_rd pair = element(&list, &tag), oid, value;
+                struct sv_rd pair = read_element(&list, &tag), oid, value;
 
                 if (tag != DER_SEQUENCE)
                         return false;
-                oid = element(&pair, &tag);
-                if (tag != DER_OID || arcs(&oid, at) != 2 || at[0] != 2)
+                oid = read_element(&pair, &tag);
+                if (tag != DER_OID || read_arcs(&oid, at) != 2 || at[0] != 2)
                         return false;
-                value = element(&pair, &tag);
-                if (!tcb_member(p, at[1], &value, tag, &seen) || sv_rd_left(&pair))
+                value = read_element(&pair, &tag);
+                if (!read_tcb_member(p, at[1], &value, tag, &seen) || sv_rd_left(&pair))
                         return false;
         }
         return !list.bad && seen == (SEEN(19) - 2);
 }
 
-static bool member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t tag, uint32_t *seen)
+static bool read_pck_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t tag,
+                            uint32_t *seen)
 {
         if (arc < 32 && *seen & SEEN(arc))
                 return false;
@@ -113,13 +114,13 @@ static bool member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, uint8_t t
                 *seen |= SEEN(arc);
         switch (arc) {
         case 1:
-                return octets(value, tag, p->ppid, 16);
+                return read_octets(value, tag, p->ppid, 16);
         case 2:
-                return tag == DER_SEQUENCE && tcb(p, *value);
+                return tag == DER_SEQUENCE && read_pck_tcb(p, *value);
         case 3:
-                return octets(value, tag, p->pceid, 2);
+                return read_octets(value, tag, p->pceid, 2);
         case 4:
-                return octets(value, tag, p->fmspc, 6);
+                return read_octets(value, tag, p->fmspc, 6);
         }
         return true; /* SGX type, platform instance, configuration: of no consequence here */
 }
@@ -130,20 +131,20 @@ bool sv_pck_extension(struct sv_bytes raw, struct sv_pck *p)
         uint32_t seen = 0;
         uint8_t tag;
 
-        list = element(&r, &tag);
+        list = read_element(&r, &tag);
         if (tag != DER_SEQUENCE || r.bad || sv_rd_left(&r))
                 return false;
         while (sv_rd_left(&list)) {
-                struct sv_rd pair = element(&list, &tag), oid, value;
+                struct sv_rd pair = read_element(&list, &tag), oid, value;
                 uint8_t at[2];
 
                 if (tag != DER_SEQUENCE)
                         return false;
-                oid = element(&pair, &tag);
-                if (tag != DER_OID || arcs(&oid, at) != 1)
+                oid = read_element(&pair, &tag);
+                if (tag != DER_OID || read_arcs(&oid, at) != 1)
                         return false;
-                value = element(&pair, &tag);
-                if (pair.bad || sv_rd_left(&pair) || !member(p, at[0], &value, tag, &seen))
+                value = read_element(&pair, &tag);
+                if (pair.bad || sv_rd_left(&pair) || !read_pck_member(p, at[0], &value, tag, &seen))
                         return false;
         }
         return !list.bad && (seen & 0x1e) == 0x1e; /* PPID, TCB, PCEID, FMSPC */

@@ -25,7 +25,7 @@ static const struct {
 };
 
 /* Types 3 and 4 (sgx_quote_5.h, sgx_report2_body_v1_5_t and its extension). */
-static void set_15(struct sv_json *j, const struct sv_td_report *td)
+static void set_fields_15(struct sv_json *j, const struct sv_td_report *td)
 {
         sv_json_set_hex(j, "tee_tcb_svn2", sv_bytes(td->tee_tcb_svn2, 16));
         sv_json_set_hex(j, "mrservicetd", sv_bytes(td->mrservicetd, 48));
@@ -63,6 +63,6 @@ struct sv_json *sv_td_claims(const struct sv_td_report *td)
         }
         sv_json_set_hex(j, "reportdata", sv_bytes(td->reportdata, 64));
         if (td->type != SV_TD_10)
-                set_15(j, td);
+                set_fields_15(j, td);
         return j;
 }

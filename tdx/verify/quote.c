@@ -14,7 +14,7 @@ static const struct {
 } bodies[] = {{SV_TD_10, 584}, {SV_TD_15, 648}, {SV_TD_15EX, 885}};
 
 /* Table A.3.2 and its successors, in order. */
-static void td_report(struct sv_rd *r, enum sv_td_body type, struct sv_td_report *td)
+static void read_td_report(struct sv_rd *r, enum sv_td_body type, struct sv_td_report *td)
 {
         td->type = type;
         sv_rd_copy(r, td->tee_tcb_svn, 16);
@@ -39,7 +39,7 @@ static void td_report(struct sv_rd *r, enum sv_td_body type, struct sv_td_report
 }
 
 /* SGX REPORTBODY, Intel SDM volume 3D, table 38-21. */
-static void sgx_report(struct sv_bytes raw, struct sv_sgx_report *q)
+static void read_sgx_report(struct sv_bytes raw, struct sv_sgx_report *q)
 {
         struct sv_rd r = sv_rd(raw);
 
@@ -57,7 +57,7 @@ static void sgx_report(struct sv_bytes raw, struct sv_sgx_report *q)
         sv_rd_copy(&r, q->reportdata, 64);
 }
 
-static int header(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
+static int read_quote_header(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
 {
         static const uint8_t intel[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
                                           0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
@@ -86,7 +86,7 @@ static int header(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
         return 0;
 }
 
-static int body(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
+static int read_quote_body(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
 {
         uint16_t type = SV_TD_10;
         uint32_t size = 584;
@@ -105,7 +105,7 @@ static int body(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
                                "and 4 (885)",
                                type, size);
         part = sv_rd_sub(r, size);
-        td_report(&part, type, &q->td);
+        read_td_report(&part, type, &q->td);
         return sv_rd_ok(r, "tdx.quote.size", "the quote's body", err) < 0
                        ? -1
                        : sv_rd_done(&part, "tdx.quote.body", "the TD report", err);
@@ -113,7 +113,7 @@ static int body(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
 
 /* Certification data of type 6: QE report, its signature, authentication data, and certification
  * data of type 5: the PCK chain. */
-static int certification(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
+static int read_certification(struct sv_rd *r, struct sv_quote *q, struct sv_err *err)
 {
         uint16_t type = sv_rd_u16le(r);
         uint32_t size = sv_rd_u32le(r);
@@ -139,7 +139,7 @@ static int certification(struct sv_rd *r, struct sv_quote *q, struct sv_err *err
                                type);
         while (q->pck_chain.n && !q->pck_chain.p[q->pck_chain.n - 1])
                 q->pck_chain.n--;
-        sgx_report(q->qe_report, &q->qe);
+        read_sgx_report(q->qe_report, &q->qe);
         return 0;
 }
 
@@ -152,7 +152,7 @@ int sv_quote_parse(struct sv_bytes raw, struct sv_quote *out, struct sv_err *err
                 return sv_fail(err, SV_FORMAT, "tdx.quote.size",
                                "a quote has at most %u bytes, this has %zu", SV_QUOTE_SIZE_MAX,
                                raw.n);
-        if (header(&r, &q, err) < 0 || body(&r, &q, err) < 0)
+        if (read_quote_header(&r, &q, err) < 0 || read_quote_body(&r, &q, err) < 0)
                 return -1;
         q.signed_part = sv_bytes(raw.p, r.pos);
         sig = sv_rd_sub(&r, sv_rd_u32le(&r));
@@ -160,7 +160,7 @@ int sv_quote_parse(struct sv_bytes raw, struct sv_quote *out, struct sv_err *err
                 return -1;
         q.signature = sv_rd_bytes(&sig, 64);
         q.att_key = sv_rd_bytes(&sig, 64);
-        if (certification(&sig, &q, err) < 0 ||
+        if (read_certification(&sig, &q, err) < 0 ||
             sv_rd_done(&sig, "tdx.quote.signature", "the quote's signature data", err) < 0)
                 return -1;
         q.trailing = sv_rd_left(&r);

@@ -9,8 +9,8 @@
 #define TD_INFO  512, 512
 
 /* REPORTMACSTRUCT: REPORTTYPE, CPUSVN, the two digests, REPORTDATA. */
-static int mac_struct(struct sv_rd *r, struct sv_tdreport *t, uint8_t digests[2][48],
-                      struct sv_err *err)
+static int read_mac_struct(struct sv_rd *r, struct sv_tdreport *t, uint8_t digests[2][48],
+                           struct sv_err *err)
 {
         uint8_t type = sv_rd_u8(r), subtype = sv_rd_u8(r);
 
@@ -28,8 +28,8 @@ static int mac_struct(struct sv_rd *r, struct sv_tdreport *t, uint8_t digests[2]
         return 0;
 }
 
-static int hash(struct sv_bytes raw, size_t at, size_t n, const uint8_t want[48], const char *what,
-                struct sv_err *err)
+static int check_report_hash(struct sv_bytes raw, size_t at, size_t n, const uint8_t want[48],
+                             const char *what, struct sv_err *err)
 {
         uint8_t have[48];
 
@@ -41,7 +41,7 @@ static int hash(struct sv_bytes raw, size_t at, size_t n, const uint8_t want[48]
                                  what);
 }
 
-static void infos(struct sv_rd *r, struct sv_tdreport *t)
+static void read_infos(struct sv_rd *r, struct sv_tdreport *t)
 {
         struct sv_td_report *td = &t->td;
 
@@ -73,11 +73,11 @@ int sv_tdreport_parse(struct sv_bytes raw, struct sv_tdreport *out, struct sv_er
         if (raw.n != SV_TDREPORT_SIZE)
                 return sv_fail(err, SV_FORMAT, "tdx.report.size",
                                "a TDREPORT has %u bytes, this has %zu", SV_TDREPORT_SIZE, raw.n);
-        if (mac_struct(&r, &t, digests, err) < 0 ||
-            hash(raw, TCB_INFO, digests[0], "TEE_TCB_INFO", err) < 0 ||
-            hash(raw, TD_INFO, digests[1], "TDINFO", err) < 0)
+        if (read_mac_struct(&r, &t, digests, err) < 0 ||
+            check_report_hash(raw, TCB_INFO, digests[0], "TEE_TCB_INFO", err) < 0 ||
+            check_report_hash(raw, TD_INFO, digests[1], "TDINFO", err) < 0)
                 return -1;
-        infos(&r, &t);
+        read_infos(&r, &t);
         if (sv_rd_ok(&r, "tdx.report.size", "the TDREPORT", err) < 0)
                 return -1;
         *out = t;

@@ -38,7 +38,7 @@ bool sv_tcb_status_by_name(const char *name, enum sv_tcb_status *out)
 /* --- levels --- */
 
 /* An advisory that cannot be read is one that no policy could refuse. */
-static int advisories_are_names(const struct sv_json *list, struct sv_err *err)
+static int check_advisory_names(const struct sv_json *list, struct sv_err *err)
 {
         bool good = sv_json_type(list) == SV_JSON_NULL || sv_json_type(list) == SV_JSON_ARRAY;
 
@@ -52,7 +52,7 @@ static int advisories_are_names(const struct sv_json *list, struct sv_err *err)
                                       : sv_json_type_name(sv_json_type(list)));
 }
 
-static int level_says(const struct sv_json *level, const char *check, struct sv_tcb_found *out,
+static int read_level(const struct sv_json *level, const char *check, struct sv_tcb_found *out,
                       struct sv_err *err)
 {
         struct sv_tcb_found f = {.advisories = sv_json_get(level, "advisoryIDs")};
@@ -69,14 +69,14 @@ static int level_says(const struct sv_json *level, const char *check, struct sv_
         if (sv_parse_time(when, &f.date, "tdx.tcb.status", err) < 0)
                 return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "tcbDate \"%.40s\" is no time",
                                when);
-        if (advisories_are_names(f.advisories, err) < 0)
+        if (check_advisory_names(f.advisories, err) < 0)
                 return -1;
         *out = f;
         return 0;
 }
 
-static int components(const struct sv_json *tcb, const char *member, uint8_t out[16],
-                      struct sv_err *err)
+static int read_components(const struct sv_json *tcb, const char *member, uint8_t out[16],
+                           struct sv_err *err)
 {
         struct sv_json *list;
         int64_t svn;
@@ -96,7 +96,7 @@ static int components(const struct sv_json *tcb, const char *member, uint8_t out
         return 0;
 }
 
-static bool at_least(const uint8_t *have, const uint8_t *want, size_t from)
+static bool is_at_least(const uint8_t *have, const uint8_t *want, size_t from)
 {
         for (size_t i = from; i < 16; i++)
                 if (have[i] < want[i])
@@ -105,25 +105,25 @@ static bool at_least(const uint8_t *have, const uint8_t *want, size_t from)
 }
 
 /* 1: the level is for a platform like this, 0: not, -1: malformed. */
-static int platform_fits(const struct sv_json *level, const struct sv_pck *pck,
-                         const uint8_t tee_tcb_svn[16], struct sv_err *err)
+static int match_platform_level(const struct sv_json *level, const struct sv_pck *pck,
+                                const uint8_t tee_tcb_svn[16], struct sv_err *err)
 {
         uint8_t sgx[16], tdx[16];
         struct sv_json *tcb;
         int64_t pcesvn;
 
         if (sv_json_need_obj(level, "tcb", &tcb, "tdx.tcb_info", err) < 0 ||
-            components(tcb, "sgxtcbcomponents", sgx, err) < 0 ||
-            components(tcb, "tdxtcbcomponents", tdx, err) < 0 ||
+            read_components(tcb, "sgxtcbcomponents", sgx, err) < 0 ||
+            read_components(tcb, "tdxtcbcomponents", tdx, err) < 0 ||
             sv_json_need_int(tcb, "pcesvn", 0, 65535, &pcesvn, "tdx.tcb_info", err) < 0)
                 return -1;
         /* With a module of major version 1 and later, components 0 and 1 are the module's own and
          * judged by its identity. */
-        return at_least(pck->components, sgx, 0) && pck->pcesvn >= pcesvn &&
-               at_least(tee_tcb_svn, tdx, tee_tcb_svn[1] ? 2 : 0);
+        return is_at_least(pck->components, sgx, 0) && pck->pcesvn >= pcesvn &&
+               is_at_least(tee_tcb_svn, tdx, tee_tcb_svn[1] ? 2 : 0);
 }
 
-static int unsupported(const char *what, struct sv_err *err)
+static int fail_unsupported(const char *what, struct sv_err *err)
 {
         return sv_fail(err, SV_PROOF, "tdx.tcb.unsupported",
                        "%s is older than every level that Intel lists: update it", what);
@@ -140,9 +140,9 @@ int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck,
                 return -1;
         /* all are read: a malformed document is refused whichever level fits */
         for (size_t i = 0; i < sv_json_len(levels); i++) {
-                int fits = platform_fits(sv_json_at(levels, i), pck, tee_tcb_svn, err);
+                int fits = match_platform_level(sv_json_at(levels, i), pck, tee_tcb_svn, err);
 
-                if (fits < 0 || level_says(sv_json_at(levels, i), "tdx.tcb_info", &says, err) < 0)
+                if (fits < 0 || read_level(sv_json_at(levels, i), "tdx.tcb_info", &says, err) < 0)
                         return -1;
                 if (fits && !have) {
                         found = says;
@@ -151,14 +151,15 @@ int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck,
                 }
         }
         if (!have)
-                return unsupported("the platform's TCB (CPU microcode, PCE, TDX components)", err);
+                return fail_unsupported("the platform's TCB (CPU microcode, PCE, TDX components)",
+                                        err);
         *out = found;
         return 0;
 }
 
 /* Levels by isvsvn, newest first, of the module and of the quoting enclave. */
-static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char *what,
-                     const char *check, struct sv_tcb_found *out, struct sv_err *err)
+static int find_level_by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char *what,
+                                const char *check, struct sv_tcb_found *out, struct sv_err *err)
 {
         struct sv_json *levels, *tcb;
         struct sv_tcb_found says;
@@ -170,7 +171,7 @@ static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char
         for (size_t i = 0; i < sv_json_len(levels); i++) {
                 if (sv_json_need_obj(sv_json_at(levels, i), "tcb", &tcb, check, err) < 0 ||
                     sv_json_need_int(tcb, "isvsvn", 0, 65535, &svn, check, err) < 0 ||
-                    level_says(sv_json_at(levels, i), check, &says, err) < 0)
+                    read_level(sv_json_at(levels, i), check, &says, err) < 0)
                         return -1;
                 if (!have && isvsvn >= svn) {
                         *out = says;
@@ -178,7 +179,7 @@ static int by_isvsvn(const struct sv_json *identity, unsigned isvsvn, const char
                         have = true;
                 }
         }
-        return have ? 0 : unsupported(what, err);
+        return have ? 0 : fail_unsupported(what, err);
 }
 
 /* --- TCB info --- */
@@ -217,13 +218,13 @@ int sv_tcb_info_matches(const struct sv_tcb_doc *info, const struct sv_pck *pck,
 
 /* --- the module --- */
 
-static int module_mismatch(const char *what, struct sv_err *err)
+static int fail_module_mismatch(const char *what, struct sv_err *err)
 {
         return sv_fail(err, SV_PROOF, "tdx.module.mismatch", "%s", what);
 }
 
 /* "TDX_01" for major version 1; {"mrsigner", "attributes", "attributesMask"} of either place. */
-static const struct sv_json *module_identity(const struct sv_tcb_doc *info, uint8_t major)
+static const struct sv_json *find_module_identity(const struct sv_tcb_doc *info, uint8_t major)
 {
         const struct sv_json *list = sv_json_get(info->body, "tdxModuleIdentities");
         char want[16];
@@ -238,8 +239,8 @@ static const struct sv_json *module_identity(const struct sv_tcb_doc *info, uint
         return NULL;
 }
 
-static int module_signed(const struct sv_json *identity, const struct sv_td_report *td,
-                         struct sv_err *err)
+static int check_module_signed(const struct sv_json *identity, const struct sv_td_report *td,
+                               struct sv_err *err)
 {
         SV_BUF signer = SV_BUF_NULL;
         SV_BUF attributes = SV_BUF_NULL;
@@ -251,10 +252,11 @@ static int module_signed(const struct sv_json *identity, const struct sv_td_repo
         for (int i = 0; i < 8; i++)
                 have[i] = (uint8_t)(td->seamattributes >> (8 * i));
         if (!sv_bytes_eq(sv_buf_bytes(&signer), sv_bytes(td->mrsignerseam, 48)))
-                return module_mismatch("MRSIGNERSEAM is not the signer of Intel's TDX module", err);
+                return fail_module_mismatch("MRSIGNERSEAM is not the signer of Intel's TDX module",
+                                            err);
         if (!sv_bytes_eq(sv_buf_bytes(&attributes), sv_bytes(have, 8)) || td->seamattributes)
-                return module_mismatch("SEAMATTRIBUTES are not those of a production TDX module",
-                                       err);
+                return fail_module_mismatch(
+                        "SEAMATTRIBUTES are not those of a production TDX module", err);
         return 0;
 }
 
@@ -264,20 +266,21 @@ int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td,
 {
         uint8_t major = tee_tcb_svn[1];
         const struct sv_json *identity =
-                major ? module_identity(info, major) : sv_json_get(info->body, "tdxModule");
+                major ? find_module_identity(info, major) : sv_json_get(info->body, "tdxModule");
         char text[96];
 
         if (!identity) {
                 snprintf(text, sizeof(text),
                          "Intel's TCB info knows no TDX module of major version %u", major);
-                return module_mismatch(text, err);
+                return fail_module_mismatch(text, err);
         }
-        if (module_signed(identity, td, err) < 0)
+        if (check_module_signed(identity, td, err) < 0)
                 return -1;
         *has = major > 0;
         if (!*has)
                 return 0;
-        if (by_isvsvn(identity, tee_tcb_svn[0], "the TDX module", "tdx.tcb_info", out, err) < 0)
+        if (find_level_by_isvsvn(identity, tee_tcb_svn[0], "the TDX module", "tdx.tcb_info", out,
+                                 err) < 0)
                 return -1;
         /* A module is new enough or not: it has no settings. Another status would go unseen where
          * the three become one. */
@@ -292,8 +295,8 @@ int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td,
 
 /* --- the quoting enclave --- */
 
-static int masked(const struct sv_json *body, const char *value, const char *mask,
-                  struct sv_bytes have, struct sv_err *err)
+static int compare_masked(const struct sv_json *body, const char *value, const char *mask,
+                          struct sv_bytes have, struct sv_err *err)
 {
         SV_BUF want = SV_BUF_NULL;
         SV_BUF bits = SV_BUF_NULL;
@@ -328,8 +331,9 @@ int sv_tcb_qe(const struct sv_tcb_doc *identity, const struct sv_sgx_report *qe,
                                "an identity of the TD quoting enclave (\"TD_QE\", version 2) was "
                                "expected, found \"%.16s\"",
                                id ? id : "nothing");
-        if (masked(body, "miscselect", "miscselectMask", sv_bytes(misc, 4), err) < 0 ||
-            masked(body, "attributes", "attributesMask", sv_bytes(qe->attributes, 16), err) < 0 ||
+        if (compare_masked(body, "miscselect", "miscselectMask", sv_bytes(misc, 4), err) < 0 ||
+            compare_masked(body, "attributes", "attributesMask", sv_bytes(qe->attributes, 16),
+                           err) < 0 ||
             sv_json_need_hex(body, "mrsigner", &signer, "tdx.qe_identity", err) < 0 ||
             sv_json_need_int(body, "isvprodid", 0, 65535, &prodid, "tdx.qe_identity", err) < 0)
                 return -1;
@@ -338,12 +342,13 @@ int sv_tcb_qe(const struct sv_tcb_doc *identity, const struct sv_sgx_report *qe,
                 return sv_fail(
                         err, SV_PROOF, "tdx.qe.mismatch",
                         "the quoting enclave is not Intel's: its MRSIGNER or ISVPRODID is another");
-        return by_isvsvn(body, qe->isvsvn, "the TD quoting enclave", "tdx.qe_identity", out, err);
+        return find_level_by_isvsvn(body, qe->isvsvn, "the TD quoting enclave", "tdx.qe_identity",
+                                    out, err);
 }
 
 /* --- one status --- */
 
-static enum sv_tcb_status worsen(enum sv_tcb_status s, enum sv_tcb_status by)
+static enum sv_tcb_status worsen_status(enum sv_tcb_status s, enum sv_tcb_status by)
 {
         if (by == SV_TCB_REVOKED || s == SV_TCB_REVOKED)
                 return SV_TCB_REVOKED;
@@ -359,9 +364,9 @@ static enum sv_tcb_status worsen(enum sv_tcb_status s, enum sv_tcb_status by)
 enum sv_tcb_status sv_tcb_converge(enum sv_tcb_status platform, enum sv_tcb_status qe,
                                    const enum sv_tcb_status *module)
 {
-        enum sv_tcb_status s = worsen(platform, qe);
+        enum sv_tcb_status s = worsen_status(platform, qe);
 
-        return module ? worsen(s, *module) : s;
+        return module ? worsen_status(s, *module) : s;
 }
 
 enum sv_tcb_status sv_tcb_relaunch(enum sv_tcb_status launch, enum sv_tcb_status now)

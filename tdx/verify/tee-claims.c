@@ -15,7 +15,7 @@ static void set_date(struct sv_json *j, const char *name, int64_t t)
         sv_json_set_str(j, name, sv_format_time(t, text));
 }
 
-static bool out_of_date(enum sv_tcb_status s)
+static bool is_out_of_date(enum sv_tcb_status s)
 {
         return s == SV_TCB_OUT_OF_DATE || s == SV_TCB_OUT_OF_DATE_CONFIGURATION;
 }
@@ -35,7 +35,7 @@ static void add_update(struct sv_json *tcb, const struct sv_tdx_out *o)
         struct sv_json *list = sv_json_set(tcb, "update", sv_json_array());
         enum sv_tcb_status p = o->platform.status;
 
-        if (out_of_date(p))
+        if (is_out_of_date(p))
                 sv_json_add(list, sv_json_new_str("platform: install the BIOS (and with it the "
                                                   "microcode) that fixes the advisories"));
         if (p == SV_TCB_CONFIGURATION || p == SV_TCB_CONFIGURATION_SW_HARDENING ||
@@ -58,7 +58,7 @@ static void add_update(struct sv_json *tcb, const struct sv_tdx_out *o)
 }
 
 /* Each advisory is also a member of "advisory", so that a policy can refuse one ("absent"). */
-static void add_advisories(struct sv_json *tcb, const struct sv_json *list)
+static void add_advisory_claims(struct sv_json *tcb, const struct sv_json *list)
 {
         struct sv_json *by_id;
 
@@ -72,7 +72,7 @@ static void add_advisories(struct sv_json *tcb, const struct sv_json *list)
         }
 }
 
-static void add_tcb(struct sv_json *claims, const struct sv_tdx_out *o, int64_t time)
+static void add_td_tcb(struct sv_json *claims, const struct sv_tdx_out *o, int64_t time)
 {
         struct sv_json *tcb = sv_json_set(claims, "tcb", sv_json_object()), *evaluation;
         int64_t age = time > o->tcb_date ? (time - o->tcb_date) / DAY : 0;
@@ -82,10 +82,10 @@ static void add_tcb(struct sv_json *claims, const struct sv_tdx_out *o, int64_t 
         if (o->has_module)
                 add_level(tcb, "module", &o->module);
         add_level(tcb, "qe", &o->qe);
-        add_advisories(tcb, o->advisories);
+        add_advisory_claims(tcb, o->advisories);
         set_date(tcb, "tcb_date", o->tcb_date);
         sv_json_set_int(tcb, "tcb_date_seconds", o->tcb_date);
-        sv_json_set_int(tcb, "out_of_date_days", out_of_date(o->status) ? age : 0);
+        sv_json_set_int(tcb, "out_of_date_days", is_out_of_date(o->status) ? age : 0);
         evaluation = sv_json_set(tcb, "evaluation", sv_json_object());
         sv_json_set_int(evaluation, "tcb_info", o->evaluation[0]);
         sv_json_set_int(evaluation, "qe_identity", o->evaluation[1]);
@@ -119,15 +119,6 @@ static void add_pck(struct sv_json *claims, const struct sv_pck *p)
         sv_json_set_hex(j, "ppid", sv_bytes(p->ppid, 16));
 }
 
-static bool any(const uint8_t *p, size_t n)
-{
-        uint8_t bits = 0;
-
-        for (size_t i = 0; i < n; i++)
-                bits |= p[i];
-        return bits;
-}
-
 /* A TD that a service TD may migrate or change; bodies before TD 1.5 cannot say. Those of type 4
  * also say which ones the TD was built with and has now (INIT_SERVTD_HASH and CUR_SERVTD_HASH, at
  * 729 and 829 of the body): one that is gone by now has been there. */
@@ -142,7 +133,8 @@ static bool service_td(const struct sv_td_report *td)
                 sv_rd_seek(&ex, 829 - 648);
                 sv_rd_copy(&ex, now, 48);
         }
-        return any(td->mrservicetd, 48) || any(init, 48) || any(now, 48);
+        return !sv_bytes_are_zero(sv_bytes(td->mrservicetd, 48)) ||
+               !sv_bytes_are_zero(sv_bytes(init, 48)) || !sv_bytes_are_zero(sv_bytes(now, 48));
 }
 
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *o, int64_t time)
@@ -157,7 +149,7 @@ struct sv_json *sv_tdx_claims(const struct sv_tdx_out *o, int64_t time)
         root = sv_json_set(claims, "root", sv_json_object());
         sv_json_set_bool(root, "intel", !o->test_root);
         sv_json_set_hex(root, "sha256", sv_bytes(o->root, 32));
-        add_tcb(claims, o, time);
+        add_td_tcb(claims, o, time);
         sv_json_set_int(claims, "trailing_bytes", (int64_t)o->quote.trailing);
         return claims;
 }

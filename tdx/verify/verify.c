@@ -63,7 +63,7 @@ static int check_p256_signature(const struct sv_key *key, struct sv_bytes msg, s
 
 /* The enclave's report names the attestation key: SHA-256(key || authentication data), the rest
  * zero. */
-static int key_bound(const struct sv_quote *q, struct sv_err *err)
+static int check_key_bound(const struct sv_quote *q, struct sv_err *err)
 {
         uint8_t want[64] = {0};
         SV_BUF both = SV_BUF_NULL;
@@ -81,8 +81,8 @@ static int key_bound(const struct sv_quote *q, struct sv_err *err)
 
 /* From the platform's key to the attestation key: the same in every quote that one quoting enclave
  * signs. */
-static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q,
-                           struct sv_err *err)
+static int read_attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q,
+                                struct sv_err *err)
 {
         const struct sv_bytes parts[] = {q->qe_report, q->qe_signature, q->att_key, q->qe_auth};
         SV_KEY *pck = NULL;
@@ -101,7 +101,7 @@ static int attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q
         if (!pck ||
             check_p256_signature(pck, q->qe_report, q->qe_signature, "the quoting enclave's report",
                                  "tdx.qe.signature", err) < 0 ||
-            key_bound(q, err) < 0)
+            check_key_bound(q, err) < 0)
                 return -1;
         sv_buf_clear(&c->qe);
         sv_buf_put(&c->qe, sv_buf_bytes(&all));
@@ -116,7 +116,7 @@ static int check_quote_signatures(struct work *w, struct sv_err *err)
 {
         const struct sv_quote *q = &w->out->quote;
 
-        if (attestation_key(w->c, q, err) < 0)
+        if (read_attestation_key(w->c, q, err) < 0)
                 return -1;
         return check_p256_signature(w->c->att_key, q->signed_part, q->signature, "the quote",
                                     "tdx.signature", err);
@@ -124,7 +124,7 @@ static int check_quote_signatures(struct work *w, struct sv_err *err)
 
 /* --- 4, 7 to 10: how current the platform is --- */
 
-static void add_advisories(struct sv_json *to, const struct sv_json *from)
+static void merge_advisories(struct sv_json *to, const struct sv_json *from)
 {
         for (size_t i = 0; i < sv_json_len(from); i++) {
                 const char *id = sv_json_str(sv_json_at(from, i));
@@ -160,9 +160,9 @@ static int evaluate_levels(struct work *w, const uint8_t svn[16], const struct s
         take_earlier(&w->out->tcb_date, qe->date);
         if (has_module)
                 take_earlier(&w->out->tcb_date, module.date);
-        add_advisories(w->out->advisories, platform.advisories);
-        add_advisories(w->out->advisories, qe->advisories);
-        add_advisories(w->out->advisories, has_module ? module.advisories : NULL);
+        merge_advisories(w->out->advisories, platform.advisories);
+        merge_advisories(w->out->advisories, qe->advisories);
+        merge_advisories(w->out->advisories, has_module ? module.advisories : NULL);
         return 0;
 }
 
