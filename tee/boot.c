@@ -42,7 +42,7 @@ int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, st
         return 0;
 }
 
-static void put_text(struct sv_buf *b, const char *text)
+static void put_wide_text(struct sv_buf *b, const char *text)
 {
         for (; *text; text++)
                 sv_buf_u16le(b, (uint8_t)*text);
@@ -56,9 +56,9 @@ int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot
         const char *text = b->cmdline.n ? (const char *)b->cmdline.p : "";
         SV_BUF options = SV_BUF_NULL;
 
-        put_text(&options, first);
-        put_text(&options, text);
-        put_text(&options, last);
+        put_wide_text(&options, first);
+        put_wide_text(&options, text);
+        put_wide_text(&options, last);
         if (options.n == 0)
                 return 0;
         sv_buf_u16le(&options, 0);

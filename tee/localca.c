@@ -35,7 +35,7 @@ static char *find_conf(void)
 }
 
 /* The value of `key` in "key = value" lines; NULL when absent. The caller frees. */
-static char *conf_value(const char *line, const char *key)
+static char *find_conf_value(const char *line, const char *key)
 {
         size_t n = strlen(key);
 
@@ -65,8 +65,8 @@ int sv_localca_find(struct sv_localca *out, const char *check, struct sv_err *er
         if (sv_file_read(conf, CONF_SIZE_MAX, &text, check, err) < 0)
                 return sv_wrap(err, "looking for this host's maker of vTPMs");
         *out = (struct sv_localca){.conf = conf,
-                                   .state = conf_value(sv_buf_str(&text), "statedir"),
-                                   .issuer = conf_value(sv_buf_str(&text), "issuercert")};
+                                   .state = find_conf_value(sv_buf_str(&text), "statedir"),
+                                   .issuer = find_conf_value(sv_buf_str(&text), "issuercert")};
         conf = NULL;
         if (!out->state)
                 out->state = sv_asprintf("%s", SYSTEM_STATE);

@@ -39,7 +39,7 @@ uint64_t sv_trust_cache_hits(const struct sv_trust_cache *m)
 /* --- entries --- */
 
 /* One piece of memory: the list, and behind it the bytes. */
-static bool copy(const struct sv_collateral *what, struct sv_cached *k)
+static bool copy_collateral(const struct sv_collateral *what, struct sv_cached *k)
 {
         size_t head = what->n * sizeof(*what->list), n = head;
         struct sv_blob *list;
@@ -72,7 +72,7 @@ struct sv_cached *sv_cached_new(const char *tee, const struct sv_collateral *wha
 
         if (k)
                 k->state = calloc(1, state_size);
-        if (!k || !k->state || !copy(what, k)) {
+        if (!k || !k->state || !copy_collateral(what, k)) {
                 sv_cached_free(k);
                 sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a copy of the collateral");
                 return NULL;
@@ -93,7 +93,7 @@ void sv_cached_free(struct sv_cached *k)
         free(k);
 }
 
-static bool same(const struct sv_collateral *a, const struct sv_collateral *b)
+static bool is_same_collateral(const struct sv_collateral *a, const struct sv_collateral *b)
 {
         if (a->n != b->n)
                 return false;
@@ -112,7 +112,7 @@ struct sv_cached *sv_trust_cache_find(struct sv_trust_cache *m, const char *tee,
                                       const struct sv_collateral *what)
 {
         for (size_t i = 0; m && i < m->n; i++)
-                if (!strcmp(m->list[i]->tee, tee) && same(&m->list[i]->what, what)) {
+                if (!strcmp(m->list[i]->tee, tee) && is_same_collateral(&m->list[i]->what, what)) {
                         m->list[i]->used = ++m->uses;
                         m->hits++;
                         return m->list[i];
@@ -126,7 +126,7 @@ static void drop_at(struct sv_trust_cache *m, size_t i)
         m->list[i] = m->list[--m->n];
 }
 
-static size_t oldest(const struct sv_trust_cache *m)
+static size_t find_oldest(const struct sv_trust_cache *m)
 {
         size_t at = 0;
 
@@ -136,7 +136,7 @@ static size_t oldest(const struct sv_trust_cache *m)
         return at;
 }
 
-static size_t bytes_of(const struct sv_trust_cache *m)
+static size_t count_bytes(const struct sv_trust_cache *m)
 {
         size_t n = 0;
 
@@ -159,8 +159,8 @@ void sv_trust_cache_keep(struct sv_trust_cache *m, struct sv_cached *k, const ui
                                 sv_bytes(k->platform, sizeof(k->platform))))
                         drop_at(m, i);
         while (m->n == SV_TRUST_CACHE_ENTRIES_MAX ||
-               (m->n && bytes_of(m) + k->size > SV_TRUST_CACHE_SIZE_MAX))
-                drop_at(m, oldest(m));
+               (m->n && count_bytes(m) + k->size > SV_TRUST_CACHE_SIZE_MAX))
+                drop_at(m, find_oldest(m));
         m->list[m->n++] = k;
 }
 
@@ -188,7 +188,7 @@ bool sv_trust_cache_share(struct sv_trust_cache *m, struct sv_buf *out)
         return false;
 }
 
-static int read_name(struct sv_rd *rd, char out[32], struct sv_err *err)
+static int read_entry_name(struct sv_rd *rd, char out[32], struct sv_err *err)
 {
         sv_rd_copy(rd, out, 32);
         return out[31] ? sv_fail(err, SV_FORMAT, "lesson.name", "a name has no end") : 0;
@@ -206,7 +206,7 @@ static int read_blobs(struct sv_rd *rd, struct sv_shared *l, struct sv_err *err)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a lesson");
         l->what = (struct sv_collateral){l->list, n};
         for (uint32_t i = 0; i < n; i++) {
-                if (read_name(rd, l->list[i].kind, err) < 0)
+                if (read_entry_name(rd, l->list[i].kind, err) < 0)
                         return -1;
                 l->list[i].data = sv_rd_bytes(rd, sv_rd_u32le(rd));
         }
@@ -218,7 +218,7 @@ int sv_shared_read(struct sv_bytes raw, struct sv_shared *out, struct sv_err *er
         struct sv_rd rd = sv_rd(raw);
         struct sv_shared l = {.list = NULL};
 
-        if (read_name(&rd, l.tee, err) < 0 || read_blobs(&rd, &l, err) < 0) {
+        if (read_entry_name(&rd, l.tee, err) < 0 || read_blobs(&rd, &l, err) < 0) {
                 sv_shared_free(&l);
                 return -1;
         }

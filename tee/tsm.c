@@ -27,18 +27,18 @@ void sv_tsm_report_free(struct sv_tsm_report *r)
 
 /* --- the system's files --- */
 
-static int file_make(void *arg, const char *dir)
+static int make_entry_folder(void *arg, const char *dir)
 {
         return mkdir(dir, 0700) < 0 ? -errno : 0;
 }
 
-static void file_remove(void *arg, const char *dir)
+static void remove_entry_folder(void *arg, const char *dir)
 {
         rmdir(dir); /* removes the attributes too: they are the kernel's */
 }
 
 /* configfs takes a binary attribute when the file is closed, and whole: one write. */
-static int file_write(void *arg, const char *dir, const char *attribute, struct sv_bytes data)
+static int write_entry_file(void *arg, const char *dir, const char *attribute, struct sv_bytes data)
 {
         SV_STR path = sv_asprintf("%s/%s", dir, attribute);
         int fd = open(path, O_WRONLY | O_CLOEXEC), r = 0;
@@ -56,7 +56,7 @@ static int file_write(void *arg, const char *dir, const char *attribute, struct 
         return r;
 }
 
-static int file_read(void *arg, const char *dir, const char *attribute, struct sv_buf *out)
+static int read_entry_file(void *arg, const char *dir, const char *attribute, struct sv_buf *out)
 {
         SV_STR path = sv_asprintf("%s/%s", dir, attribute);
         SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -75,13 +75,13 @@ static int file_read(void *arg, const char *dir, const char *attribute, struct s
         }
 }
 
-static void file_pause(void *arg, unsigned ms)
+static void pause_entry(void *arg, unsigned ms)
 {
         nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
 }
 
-static const struct sv_tsm_ops files = {file_make, file_remove, file_write,
-                                        file_read, file_pause,  NULL};
+static const struct sv_tsm_ops files = {make_entry_folder, remove_entry_folder, write_entry_file,
+                                        read_entry_file,   pause_entry,         NULL};
 
 /* --- one directory --- */
 
@@ -90,7 +90,7 @@ struct entry {
         char *dir;
 };
 
-static void entry_end(struct entry *e)
+static void end_entry(struct entry *e)
 {
         if (e->dir)
                 e->ops->remove(e->ops->arg, e->dir);
@@ -98,7 +98,7 @@ static void entry_end(struct entry *e)
 }
 
 /* A name that no other process has: two writers of one directory get each other's reports. */
-static int entry_make(const struct sv_tsm *tsm, struct entry *e, struct sv_err *err)
+static int make_entry_dir(const struct sv_tsm *tsm, struct entry *e, struct sv_err *err)
 {
         const char *root = tsm && tsm->root ? tsm->root : SV_TSM_ROOT;
 
@@ -125,8 +125,8 @@ static int entry_make(const struct sv_tsm *tsm, struct entry *e, struct sv_err *
 }
 
 /* The kernel and the firmware serve one request at a time. */
-static int waited(const struct entry *e, const char *attribute, const struct sv_bytes *in,
-                  struct sv_buf *out, struct sv_err *err)
+static int read_when_ready(const struct entry *e, const char *attribute, const struct sv_bytes *in,
+                           struct sv_buf *out, struct sv_err *err)
 {
         for (int i = 0;; i++) {
                 int r = in ? e->ops->write(e->ops->arg, e->dir, attribute, *in)
@@ -148,13 +148,13 @@ static int waited(const struct entry *e, const char *attribute, const struct sv_
 }
 
 /* The text of an attribute, without its newline. */
-static int text(const struct entry *e, const char *attribute, char *out, size_t size,
-                struct sv_err *err)
+static int read_attribute_text(const struct entry *e, const char *attribute, char *out, size_t size,
+                               struct sv_err *err)
 {
         SV_BUF b = {.max = 4096};
         size_t n;
 
-        if (waited(e, attribute, NULL, &b, err) < 0)
+        if (read_when_ready(e, attribute, NULL, &b, err) < 0)
                 return -1;
         n = strcspn(sv_buf_str(&b), "\n");
         if (n >= size || n + 1 < b.n)
@@ -165,9 +165,9 @@ static int text(const struct entry *e, const char *attribute, char *out, size_t 
         return 0;
 }
 
-static int provider(const struct entry *e, char out[32], struct sv_err *err)
+static int read_provider(const struct entry *e, char out[32], struct sv_err *err)
 {
-        if (text(e, "provider", out, 32, err) == 0)
+        if (read_attribute_text(e, "provider", out, 32, err) == 0)
                 return 0;
         if (err)
                 snprintf(err->check, sizeof(err->check), "%s", "tsm.provider");
@@ -176,19 +176,19 @@ static int provider(const struct entry *e, char out[32], struct sv_err *err)
 
 int sv_tsm_provider(const struct sv_tsm *tsm, char out[32], struct sv_err *err)
 {
-        __attribute__((cleanup(entry_end))) struct entry e = {0};
+        __attribute__((cleanup(end_entry))) struct entry e = {0};
 
-        return entry_make(tsm, &e, err) < 0 ? -1 : provider(&e, out, err);
+        return make_entry_dir(tsm, &e, err) < 0 ? -1 : read_provider(&e, out, err);
 }
 
 /* --- a report --- */
 
 /* Counts the writes to this directory. */
-static int generation(const struct entry *e, uint64_t *out, struct sv_err *err)
+static int read_generation(const struct entry *e, uint64_t *out, struct sv_err *err)
 {
         char number[32];
 
-        if (text(e, "generation", number, sizeof(number), err) < 0)
+        if (read_attribute_text(e, "generation", number, sizeof(number), err) < 0)
                 return -1;
         return sv_parse_u64(number, UINT64_MAX, out, "tsm.generation", NULL) < 0
                        ? sv_fail(err, SV_SYSTEM, "tsm.generation", "%s/generation is no number: %s",
@@ -196,36 +196,37 @@ static int generation(const struct entry *e, uint64_t *out, struct sv_err *err)
                        : 0;
 }
 
-static int ask(const struct entry *e, int privlevel, struct sv_bytes inblob, unsigned *writes,
-               struct sv_err *err)
+static int write_request(const struct entry *e, int privlevel, struct sv_bytes inblob,
+                         unsigned *writes, struct sv_err *err)
 {
         char level[16];
         struct sv_bytes text_level =
                 sv_bytes(level, (size_t)snprintf(level, sizeof(level), "%d", privlevel));
 
         *writes = privlevel == SV_TSM_NO_LEVEL ? 1 : 2;
-        if (privlevel != SV_TSM_NO_LEVEL && waited(e, "privlevel", &text_level, NULL, err) < 0)
+        if (privlevel != SV_TSM_NO_LEVEL &&
+            read_when_ready(e, "privlevel", &text_level, NULL, err) < 0)
                 return sv_wrap(err, "privilege level %d", privlevel);
-        return waited(e, "inblob", &inblob, NULL, err);
+        return read_when_ready(e, "inblob", &inblob, NULL, err);
 }
 
 /* Not every provider has an auxblob (TDX), and a kernel shows it or not. */
-static int auxblob(const struct entry *e, struct sv_buf *out, struct sv_err *err)
+static int read_auxblob(const struct entry *e, struct sv_buf *out, struct sv_err *err)
 {
         int r = e->ops->read(e->ops->arg, e->dir, "auxblob", out);
 
         if (r == 0 || r == -ENOENT)
                 return 0;
         sv_buf_clear(out);
-        return waited(e, "auxblob", NULL, out, err);
+        return read_when_ready(e, "auxblob", NULL, out, err);
 }
 
-static int answer(const struct entry *e, struct sv_tsm_report *out, struct sv_err *err)
+static int read_answer(const struct entry *e, struct sv_tsm_report *out, struct sv_err *err)
 {
         sv_tsm_report_free(out);
         out->outblob.max = out->auxblob.max = SV_TSM_BLOB_MAX;
-        if (waited(e, "outblob", NULL, &out->outblob, err) < 0 ||
-            auxblob(e, &out->auxblob, err) < 0)
+        if (read_when_ready(e, "outblob", NULL, &out->outblob, err) < 0 ||
+            read_auxblob(e, &out->auxblob, err) < 0)
                 return -1;
         return out->outblob.n ? 0
                               : sv_fail(err, SV_SYSTEM, "tsm.read", "%s/outblob is empty", e->dir);
@@ -234,11 +235,11 @@ static int answer(const struct entry *e, struct sv_tsm_report *out, struct sv_er
 int sv_tsm_get(const struct sv_tsm *tsm, const char *expected, int privlevel,
                struct sv_bytes inblob, struct sv_tsm_report *out, struct sv_err *err)
 {
-        __attribute__((cleanup(entry_end))) struct entry e = {0};
+        __attribute__((cleanup(end_entry))) struct entry e = {0};
         SV_TSM_REPORT r = {0};
         char name[32];
 
-        if (entry_make(tsm, &e, err) < 0 || provider(&e, name, err) < 0)
+        if (make_entry_dir(tsm, &e, err) < 0 || read_provider(&e, name, err) < 0)
                 return -1;
         if (strcmp(name, expected))
                 return sv_fail(err, SV_SYSTEM, "tsm.provider",
@@ -247,9 +248,9 @@ int sv_tsm_get(const struct sv_tsm *tsm, const char *expected, int privlevel,
                 uint64_t before, after;
                 unsigned writes;
 
-                if (generation(&e, &before, err) < 0 ||
-                    ask(&e, privlevel, inblob, &writes, err) < 0 || answer(&e, &r, err) < 0 ||
-                    generation(&e, &after, err) < 0)
+                if (read_generation(&e, &before, err) < 0 ||
+                    write_request(&e, privlevel, inblob, &writes, err) < 0 ||
+                    read_answer(&e, &r, err) < 0 || read_generation(&e, &after, err) < 0)
                         return -1;
                 if (after != before + writes)
                         continue;

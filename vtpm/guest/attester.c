@@ -54,7 +54,7 @@ static void close_tpm_attester(void *state)
         free(a);
 }
 
-static void attester_closep(struct attester **a)
+static void close_attester(struct attester **a)
 {
         close_tpm_attester(*a);
 }
@@ -125,7 +125,7 @@ static int open_ek(struct attester *a, struct sv_err *err)
 int sv_vtpm_attester_open(const struct sv_vtpm_attester_config *config, void **state,
                           struct sv_err *err)
 {
-        __attribute__((cleanup(attester_closep))) struct attester *a = calloc(1, sizeof(*a));
+        __attribute__((cleanup(close_attester))) struct attester *a = calloc(1, sizeof(*a));
         SV_BUF template = SV_BUF_NULL;
 
         if (!a)

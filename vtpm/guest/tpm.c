@@ -27,13 +27,13 @@ struct sv_tpm {
         size_t n_keys;
 };
 
-static void esys_freep(void *p)
+static void free_esys(void *p)
 {
         Esys_Free(*(void **)p);
 }
-#define ESYS __attribute__((cleanup(esys_freep)))
+#define ESYS __attribute__((cleanup(free_esys)))
 
-static int tpm_fail(struct sv_err *err, const char *check, const char *what, TSS2_RC rc)
+static int fail_tpm(struct sv_err *err, const char *check, const char *what, TSS2_RC rc)
 {
         return sv_fail(err, SV_SYSTEM, check, "%s: the TPM or the way to it says 0x%08x", what, rc);
 }
@@ -87,12 +87,12 @@ struct sv_tpm *sv_tpm_open(const char *device, struct sv_err *err)
         if (rc != TSS2_RC_SUCCESS) {
                 free(t->tcti);
                 t->tcti = NULL;
-                tpm_fail(err, "tpm.device", name, rc);
+                fail_tpm(err, "tpm.device", name, rc);
                 return NULL;
         }
         rc = Esys_Initialize(&t->esys, t->tcti, NULL);
         if (rc != TSS2_RC_SUCCESS) {
-                tpm_fail(err, "tpm.device", name, rc);
+                fail_tpm(err, "tpm.device", name, rc);
                 return NULL;
         }
         ready = t;
@@ -130,7 +130,7 @@ static int has_handle(struct sv_tpm *t, uint32_t handle, bool *found, struct sv_
                                         TPM2_CAP_HANDLES, handle, 1, &more, &data);
 
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.capability", "listing handles", rc);
+                return fail_tpm(err, "tpm.capability", "listing handles", rc);
         *found = data->data.handles.count == 1 && data->data.handles.handle[0] == handle;
         return 0;
 }
@@ -192,7 +192,7 @@ int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *f
         if (tr != ESYS_TR_NONE)
                 Esys_TR_Close(t->esys, &tr);
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.nv", "reading an NV index", rc);
+                return fail_tpm(err, "tpm.nv", "reading an NV index", rc);
         sv_buf_put(out, sv_buf_bytes(&data));
         if (sv_buf_ok(&data, "NV index", err) < 0)
                 return -1;
@@ -201,14 +201,14 @@ int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *f
 
 /* --- keys --- */
 
-static int put_public(const TPM2B_PUBLIC *pub, struct sv_buf *out, struct sv_err *err)
+static int marshal_public(const TPM2B_PUBLIC *pub, struct sv_buf *out, struct sv_err *err)
 {
         uint8_t bytes[sizeof(*pub)];
         size_t n = 0;
         TSS2_RC rc = Tss2_MU_TPM2B_PUBLIC_Marshal(pub, bytes, sizeof(bytes), &n);
 
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.key", "writing a public area", rc);
+                return fail_tpm(err, "tpm.key", "writing a public area", rc);
         sv_buf_put(out, sv_bytes(bytes, n));
         return sv_buf_ok(out, "public area", err);
 }
@@ -230,13 +230,13 @@ int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_h
                                         ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside,
                                         &none, &tr, &pub, NULL, NULL, NULL);
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.key", "creating a primary key", rc);
+                return fail_tpm(err, "tpm.key", "creating a primary key", rc);
         if (keep_key(t, tr, false, err) < 0) {
                 Esys_FlushContext(t->esys, tr);
                 return -1;
         }
         *key = tr;
-        return put_public(pub, public2b, err);
+        return marshal_public(pub, public2b, err);
 }
 
 int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key,
@@ -250,7 +250,7 @@ int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key,
                 return *found ? -1 : 0;
         rc = Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.key", "opening a persistent key", rc);
+                return fail_tpm(err, "tpm.key", "opening a persistent key", rc);
         if (keep_key(t, tr, true, err) < 0) {
                 Esys_TR_Close(t->esys, &tr);
                 return -1;
@@ -258,9 +258,9 @@ int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key,
         rc = Esys_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL,
                              NULL);
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.key", "reading a persistent key", rc);
+                return fail_tpm(err, "tpm.key", "reading a persistent key", rc);
         *key = tr;
-        return put_public(pub, public2b, err);
+        return marshal_public(pub, public2b, err);
 }
 
 /* --- PCRs --- */
@@ -285,7 +285,7 @@ int sv_tpm_bank_active(struct sv_tpm *t, enum sv_digest bank, bool *active, stru
                                         TPM2_CAP_PCRS, 0, 1, &more, &data);
 
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.capability", "listing PCR banks", rc);
+                return fail_tpm(err, "tpm.capability", "listing PCR banks", rc);
         *active = false;
         for (uint32_t i = 0; i < data->data.assignedPCR.count; i++) {
                 const TPMS_PCR_SELECTION *s = &data->data.assignedPCR.pcrSelections[i];
@@ -312,7 +312,7 @@ static int read_pcrs_once(struct sv_tpm *t, enum sv_digest bank,
                                            &counter, &selected, &values);
 
                 if (rc != TSS2_RC_SUCCESS)
-                        return tpm_fail(err, "tpm.pcrs", "reading PCRs", rc);
+                        return fail_tpm(err, "tpm.pcrs", "reading PCRs", rc);
                 if (values->count != PCRS_AT_ONCE)
                         return sv_fail(err, SV_SYSTEM, "tpm.pcrs",
                                        "the TPM gave %u of %d PCRs: is the %s bank active?",
@@ -356,7 +356,7 @@ int sv_tpm_pcr_event(struct sv_tpm *t, unsigned pcr, struct sv_bytes data, struc
         memcpy(event.buffer, data.p, data.n);
         rc = Esys_PCR_Event(t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
                             ESYS_TR_NONE, &event, &digests);
-        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(err, "tpm.extend", "extending a PCR", rc);
+        return rc == TSS2_RC_SUCCESS ? 0 : fail_tpm(err, "tpm.extend", "extending a PCR", rc);
 }
 
 /* --- proofs --- */
@@ -384,7 +384,7 @@ int sv_tpm_quote(struct sv_tpm *t, sv_tpm_handle key, enum sv_digest bank, uint3
         if (rc == TSS2_RC_SUCCESS)
                 rc = Tss2_MU_TPMT_SIGNATURE_Marshal(sig, bytes, sizeof(bytes), &n);
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.quote", "quoting", rc);
+                return fail_tpm(err, "tpm.quote", "quoting", rc);
         sv_buf_put(message, sv_bytes(attest->attestationData, attest->size));
         sv_buf_put(signature, sv_bytes(bytes, n));
         return sv_buf_ok(message, "quote", err) < 0 ? -1 : sv_buf_ok(signature, "quote", err);
@@ -411,18 +411,18 @@ static int start_ek_session(struct sv_tpm *t, ESYS_TR *session, struct sv_err *e
         }
         if (s != ESYS_TR_NONE)
                 Esys_FlushContext(t->esys, s);
-        return tpm_fail(err, "tpm.session", "opening the endorsement key's policy session", rc);
+        return fail_tpm(err, "tpm.session", "opening the endorsement key's policy session", rc);
 }
 
 /* Templates with userWithAuth (H-3) take the key's empty password, the others only the policy. */
-static int ek_wants_policy(struct sv_tpm *t, sv_tpm_handle ek, bool *policy, struct sv_err *err)
+static int find_ek_policy(struct sv_tpm *t, sv_tpm_handle ek, bool *policy, struct sv_err *err)
 {
         ESYS TPM2B_PUBLIC *pub = NULL;
         TSS2_RC rc = Esys_ReadPublic(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
                                      NULL, NULL);
 
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(err, "tpm.key", "reading the endorsement key", rc);
+                return fail_tpm(err, "tpm.key", "reading the endorsement key", rc);
         *policy = !(pub->publicArea.objectAttributes & TPMA_OBJECT_USERWITHAUTH);
         return 0;
 }
@@ -450,7 +450,7 @@ struct sv_secret *sv_tpm_activate(struct sv_tpm *t, sv_tpm_handle key, sv_tpm_ha
                         "TPM2B_ENCRYPTED_SECRET");
                 return NULL;
         }
-        if (ek_wants_policy(t, ek, &policy, err) < 0 ||
+        if (find_ek_policy(t, ek, &policy, err) < 0 ||
             (policy && start_ek_session(t, &session, err) < 0))
                 return NULL;
         rc = Esys_ActivateCredential(t->esys, key, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,

@@ -72,7 +72,7 @@ static const uint8_t memory_types[16] = {0x9f, 0x04, 0x19, 0x4c, 0x37, 0x41, 0xd
 
 /* The variable store that a new guest starts with: the template beside the code, by Debian's and
  * Fedora's names. Allocated, or NULL. */
-static char *template_path(const char *firmware)
+static char *find_template(const char *firmware)
 {
         const char *name = strrchr(firmware, '/') ? strrchr(firmware, '/') + 1 : firmware;
         const char *code = strstr(name, "CODE");
@@ -113,7 +113,7 @@ int sv_measure_variables(struct sv_prediction *p, const char *firmware_path,
         int r;
 
         if (!sv_varstore_here(firmware)) {
-                SV_STR path = template_path(firmware_path);
+                SV_STR path = find_template(firmware_path);
 
                 if (!path) {
                         sv_event_unpredicted(

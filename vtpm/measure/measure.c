@@ -62,7 +62,7 @@ static int add_bank(struct sv_prediction *p, int bank, struct sv_err *err)
         return 0;
 }
 
-static int predict(struct sv_prediction *p, const struct sv_guest *g, struct sv_err *err)
+static int predict_pcrs(struct sv_prediction *p, const struct sv_guest *g, struct sv_err *err)
 {
         const char *path = sv_guest_firmware(g);
         SV_BUF firmware = SV_BUF_NULL;
@@ -89,7 +89,7 @@ int sv_vtpm_measure(const struct sv_guest *guest, struct sv_measurement *out, st
                 .regs = &sv_registers_pcr,
                 .m = {.values = sv_json_object(), .unpredicted = sv_json_array()}};
 
-        if (predict(&p, guest, err) < 0) {
+        if (predict_pcrs(&p, guest, err) < 0) {
                 sv_measurement_free(&p.m);
                 return -1;
         }

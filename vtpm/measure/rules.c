@@ -29,24 +29,12 @@ static const struct {
 /* Of those that must be: what a guest file may let go. */
 static const char *const may_lack[] = {"0", "4", "9", NULL};
 
-static bool let_go(unsigned which, const char *pcr)
+static bool may_lack_pcr(unsigned which, const char *pcr)
 {
         for (unsigned i = 0; may_lack[i]; i++)
                 if (!strcmp(may_lack[i], pcr))
                         return which & 1u << i;
         return false;
-}
-
-static const char *why_not(const struct sv_measurement *m, const char *pcr)
-{
-        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
-                const struct sv_json *row = sv_json_at(m->unpredicted, i);
-                const char *name = sv_json_str(sv_json_get(row, "name"));
-
-                if (name && !strcmp(name, pcr) && sv_json_str(sv_json_get(row, "reason")))
-                        return sv_json_str(sv_json_get(row, "reason"));
-        }
-        return "it is not among the measurements";
 }
 
 /* A rule for each PCR that was predicted; one that was not has no value and gets none. What runs
@@ -61,13 +49,13 @@ static int add_pcr_rules(const struct sv_measurement *m, unsigned less_will_do,
                 const char *value = sv_json_str(sv_json_get(bank, pcrs[i].pcr));
                 char check[32], claim[32];
 
-                if (!value && pcrs[i].must && !let_go(less_will_do, pcrs[i].pcr))
+                if (!value && pcrs[i].must && !may_lack_pcr(less_will_do, pcrs[i].pcr))
                         return sv_fail(err, SV_USAGE, "vtpm.policy.unpredicted",
                                        "PCR %s (%s) is not predicted, so a policy would release "
                                        "the key to any: %s. Say \"allow_unpredicted\": [\"%s\"] "
                                        "in /tees/vtpm of the guest file if that is meant",
-                                       pcrs[i].pcr, pcrs[i].what, why_not(m, pcrs[i].pcr),
-                                       pcrs[i].pcr);
+                                       pcrs[i].pcr, pcrs[i].what,
+                                       sv_why_unpredicted(m, pcrs[i].pcr), pcrs[i].pcr);
                 if (!value)
                         continue;
                 snprintf(check, sizeof(check), "policy.pcr.%s", pcrs[i].pcr);

@@ -37,8 +37,8 @@ int sv_vtpm_activation_mac(struct sv_bytes secret, struct sv_bytes binding, uint
 
 /* The credential for this AK and EK over the first half of `secret`; the second half becomes their
  * digest. */
-static int make(const struct sv_tpm_name *ak, const struct sv_cert *ek, struct sv_secret *secret,
-                struct sv_json **challenge, struct sv_err *err)
+static int make_challenge(const struct sv_tpm_name *ak, const struct sv_cert *ek,
+                          struct sv_secret *secret, struct sv_json **challenge, struct sv_err *err)
 {
         SV_KEY *key = sv_cert_key(ek, err);
         SV_BUF blob = SV_BUF_NULL, encrypted = SV_BUF_NULL;
@@ -83,7 +83,7 @@ int sv_vtpm_challenge(const struct sv_json *params, struct sv_json **challenge,
             sv_vtpm_read_certs(sv_json_get(ours, "ek_certs"), &ek, &issuers, err) < 0)
                 return -1;
         s = sv_secret_random(SV_VTPM_ACTIVATION_SIZE, err);
-        if (!s || make(&name, ek, s, challenge, err) < 0)
+        if (!s || make_challenge(&name, ek, s, challenge, err) < 0)
                 return -1;
         *secret = s;
         s = NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vtpm/verify/ek.h"
 
-#include "base/core/limits.h"
 #include "base/core/rd.h"
 
 #define OID_EK_CERTIFICATE "2.23.133.8.1" /* tcg-kp-EKCertificate */
@@ -14,7 +13,7 @@
 
 /* One DER element (X.690): tag below 31, definite length of at most two bytes: no EK certificate
  * needs more. */
-static struct sv_rd der_next(struct sv_rd *r, uint8_t *tag)
+static struct sv_rd read_der(struct sv_rd *r, uint8_t *tag)
 {
         size_t n;
 
@@ -31,13 +30,13 @@ static struct sv_rd der_next(struct sv_rd *r, uint8_t *tag)
 
 /* AttributeTypeAndValue ::= SEQUENCE { type OID, value } of the TCG's three names, 2.23.133.2.1 to
  * .3. */
-static void read_name(struct sv_rd attribute, struct sv_vtpm_ek *out)
+static void read_directory_attribute(struct sv_rd attribute, struct sv_vtpm_ek *out)
 {
         static const uint8_t tcg_at[] = {0x67, 0x81, 0x05, 0x02};
         char *const names[] = {out->manufacturer, out->model, out->version};
         uint8_t tag, value_tag;
-        struct sv_rd oid = der_next(&attribute, &tag);
-        struct sv_rd value = der_next(&attribute, &value_tag);
+        struct sv_rd oid = read_der(&attribute, &tag);
+        struct sv_rd value = read_der(&attribute, &value_tag);
         struct sv_bytes type = sv_rd_rest(&oid), text = sv_rd_rest(&value);
         unsigned which = type.n == 5 ? type.p[4] : 0;
 
@@ -56,13 +55,13 @@ static void read_directory_name(struct sv_rd name, struct sv_vtpm_ek *out)
 {
         while (sv_rd_left(&name)) {
                 uint8_t tag;
-                struct sv_rd set = der_next(&name, &tag);
+                struct sv_rd set = read_der(&name, &tag);
 
                 while (tag == DER_SET && sv_rd_left(&set)) {
-                        struct sv_rd attribute = der_next(&set, &tag);
+                        struct sv_rd attribute = read_der(&set, &tag);
 
                         if (tag == DER_SEQUENCE)
-                                read_name(attribute, out);
+                                read_directory_attribute(attribute, out);
                         tag = DER_SET;
                 }
         }
@@ -72,16 +71,16 @@ int sv_vtpm_ek_names(struct sv_bytes san, struct sv_vtpm_ek *out, struct sv_err 
 {
         struct sv_rd r = sv_rd(san);
         uint8_t tag;
-        struct sv_rd names = der_next(&r, &tag);
+        struct sv_rd names = read_der(&r, &tag);
 
         if (r.bad || tag != DER_SEQUENCE || sv_rd_left(&r))
                 return sv_fail(err, SV_FORMAT, "vtpm.ek.san",
                                "the EK certificate's subjectAltName is not one DER sequence");
         while (sv_rd_left(&names)) {
-                struct sv_rd general = der_next(&names, &tag);
+                struct sv_rd general = read_der(&names, &tag);
 
                 if (tag == DER_DIRECTORY) {
-                        struct sv_rd name = der_next(&general, &tag);
+                        struct sv_rd name = read_der(&general, &tag);
 
                         if (tag == DER_SEQUENCE)
                                 read_directory_name(name, out);

@@ -90,8 +90,8 @@ static int verify_signature(const struct sv_tpm_quote_in *in, const struct sv_tp
                              err);
 }
 
-static int check_signature(const struct sv_tpm_quote_in *in, enum sv_digest *hash,
-                           struct sv_err *err)
+static int check_tpm_signature(const struct sv_tpm_quote_in *in, enum sv_digest *hash,
+                               struct sv_err *err)
 {
         struct sv_tpm_signature s;
         enum sv_scheme scheme = 0;
@@ -191,9 +191,10 @@ int sv_tpm_quote_verify(const struct sv_tpm_quote_in *in, struct sv_tpm_quote *o
         struct sv_tpm_quote q;
         enum sv_digest hash;
 
-        if (check_signature(in, &hash, err) < 0 || sv_tpm_read_quote(in->message, &q, err) < 0 ||
-            check_signer(in, &q, err) < 0 || check_nonce(in, &q, err) < 0 ||
-            check_selection(in, &q, err) < 0 || check_pcr_digest(in, &q, hash, err) < 0)
+        if (check_tpm_signature(in, &hash, err) < 0 ||
+            sv_tpm_read_quote(in->message, &q, err) < 0 || check_signer(in, &q, err) < 0 ||
+            check_nonce(in, &q, err) < 0 || check_selection(in, &q, err) < 0 ||
+            check_pcr_digest(in, &q, hash, err) < 0)
                 return -1;
         *out = q;
         return 0;

@@ -3,7 +3,6 @@
  * once, at the end. */
 #include "vtpm/verify/structs.h"
 
-#include "base/core/limits.h"
 #include "base/core/rd.h"
 
 /* Every TPM2B: UINT16 size, then so many bytes. */
@@ -142,7 +141,7 @@ static void put_scheme(struct sv_buf *out, const struct sv_tpm_public *p)
                 sv_buf_u16be(out, p->scheme.count);
 }
 
-static void put_public(struct sv_buf *out, const struct sv_tpm_public *p)
+static void put_tpm_public(struct sv_buf *out, const struct sv_tpm_public *p)
 {
         sv_buf_u16be(out, p->type);
         sv_buf_u16be(out, p->name_alg);
@@ -168,7 +167,7 @@ void sv_tpm_put_public2b(struct sv_buf *out, const struct sv_tpm_public *pub)
 {
         SV_BUF body = SV_BUF_NULL;
 
-        put_public(&body, pub);
+        put_tpm_public(&body, pub);
         if (body.bad)
                 out->bad = true;
         put_2b(out, sv_buf_bytes(&body));
@@ -252,8 +251,8 @@ int sv_tpm_read_signature(struct sv_bytes tpmt, struct sv_tpm_signature *out, st
         return 0;
 }
 
-static int name_of(uint16_t alg, struct sv_bytes a, struct sv_bytes b, struct sv_tpm_name *out,
-                   struct sv_err *err)
+static int compute_name(uint16_t alg, struct sv_bytes a, struct sv_bytes b, struct sv_tpm_name *out,
+                        struct sv_err *err)
 {
         enum sv_digest digest = sv_tpm_digest(alg);
         SV_BUF in = SV_BUF_NULL;
@@ -278,15 +277,15 @@ int sv_tpm_name(struct sv_bytes tpm2b_public, struct sv_tpm_name *out, struct sv
 
         if (sv_tpm_read_public2b(tpm2b_public, &pub, err) < 0)
                 return -1;
-        return name_of(pub.name_alg, sv_bytes(tpm2b_public.p + 2, tpm2b_public.n - 2),
-                       SV_BYTES_NULL, out, err);
+        return compute_name(pub.name_alg, sv_bytes(tpm2b_public.p + 2, tpm2b_public.n - 2),
+                            SV_BYTES_NULL, out, err);
 }
 
 int sv_tpm_qualified_name(struct sv_bytes parent, const struct sv_tpm_name *name,
                           struct sv_tpm_name *out, struct sv_err *err)
 {
-        return name_of((uint16_t)(name->p[0] << 8 | name->p[1]), parent, sv_tpm_name_bytes(name),
-                       out, err);
+        return compute_name((uint16_t)(name->p[0] << 8 | name->p[1]), parent,
+                            sv_tpm_name_bytes(name), out, err);
 }
 
 struct sv_key *sv_tpm_public_key(const struct sv_tpm_public *pub, struct sv_err *err)

@@ -22,7 +22,7 @@ static const uint8_t policy_b_sha384[48] = {
 };
 
 /* What all EK templates share. */
-static struct sv_tpm_public ek_base(unsigned aes_bits)
+static struct sv_tpm_public make_ek_base(unsigned aes_bits)
 {
         return (struct sv_tpm_public){
                 .attributes = EK_ATTRIBUTES,
@@ -36,7 +36,7 @@ static int put_rsa_ek(struct sv_buf *out, const struct sv_key *ek, bool filled, 
 {
         static const uint8_t zeros[256];
         SV_BUF n = SV_BUF_NULL, e = SV_BUF_NULL;
-        struct sv_tpm_public p = ek_base(128);
+        struct sv_tpm_public p = make_ek_base(128);
 
         if (sv_key_rsa(ek, &n, &e, err) < 0)
                 return -1;
@@ -54,7 +54,7 @@ static int put_ecc_ek(struct sv_buf *out, const struct sv_key *ek, bool filled, 
         static const uint8_t zeros[32];
         bool low = sv_key_type(ek) == SV_KEY_P256;
         SV_BUF x = SV_BUF_NULL, y = SV_BUF_NULL;
-        struct sv_tpm_public p = ek_base(low ? 128 : 256);
+        struct sv_tpm_public p = make_ek_base(low ? 128 : 256);
 
         if (sv_key_ec(ek, &x, &y, err) < 0)
                 return -1;
