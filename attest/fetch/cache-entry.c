@@ -7,7 +7,6 @@
 #include "base/core/encoding.h"
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
-#include "base/core/limits.h"
 
 #define CHECK       "collateral.cache"
 #define DIGEST_LINE 65 /* 64 digits and a newline */
@@ -20,12 +19,12 @@ void sv_entry_free(struct sv_entry *e)
         *e = (struct sv_entry){0};
 }
 
-static int bad(struct sv_err *err, const char *what)
+static int fail_entry(struct sv_err *err, const char *what)
 {
         return sv_fail(err, SV_FORMAT, CHECK, "an entry of the cache %s", what);
 }
 
-static int digest_line(struct sv_bytes rest, char out[DIGEST_LINE], struct sv_err *err)
+static int make_digest_line(struct sv_bytes rest, char out[DIGEST_LINE], struct sv_err *err)
 {
         uint8_t digest[SV_DIGEST_MAX];
 
@@ -47,7 +46,7 @@ static int take_members(const struct sv_json *j, struct sv_entry *e, struct sv_e
             sv_json_need_int(j, "fetched", 0, SV_NEVER - 1, &e->fetched, CHECK, err) < 0)
                 return -1;
         if (strlen(kind) >= sizeof(e->kind))
-                return bad(err, "has a kind that is too long");
+                return fail_entry(err, "has a kind that is too long");
         snprintf(e->kind, sizeof(e->kind), "%s", kind);
         e->refresh = sv_json_int(sv_json_get(j, "refresh"), SV_NEVER);
         e->until = sv_json_int(sv_json_get(j, "until"), SV_NEVER);
@@ -69,11 +68,11 @@ int sv_entry_parse(struct sv_bytes file, struct sv_entry *out, struct sv_err *er
         char digest[DIGEST_LINE];
 
         if (!newline || file.p[DIGEST_LINE - 1] != '\n')
-                return bad(err, "does not begin with two lines");
-        if (digest_line(rest, digest, err) < 0)
+                return fail_entry(err, "does not begin with two lines");
+        if (make_digest_line(rest, digest, err) < 0)
                 return -1;
         if (!sv_bytes_eq(sv_bytes(file.p, DIGEST_LINE - 1), sv_bytes(digest, DIGEST_LINE - 1)))
-                return bad(err, "is damaged: its digest is another");
+                return fail_entry(err, "is damaged: its digest is another");
         if (sv_json_parse(sv_bytes(rest.p, (size_t)(newline - rest.p)), CHECK, &j, err) < 0 ||
             take_members(j, &e, err) < 0)
                 return -1;
@@ -105,7 +104,7 @@ int sv_entry_write(const struct sv_entry *e, struct sv_buf *out, struct sv_err *
         sv_buf_u8(&rest, '\n');
         sv_buf_put(&rest, sv_buf_bytes(&e->body));
         if (sv_buf_ok(&rest, "an entry of the cache", err) < 0 ||
-            digest_line(sv_buf_bytes(&rest), digest, err) < 0)
+            make_digest_line(sv_buf_bytes(&rest), digest, err) < 0)
                 return -1;
         sv_buf_printf(out, "%s\n", digest);
         sv_buf_put(out, sv_buf_bytes(&rest));

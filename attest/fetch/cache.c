@@ -18,7 +18,8 @@
 #define ENTRY_MAX (2 * SV_COLLATERAL_SIZE_MAX) /* a body, and headers escaped in JSON */
 
 /* <dir>/<SHA-256 of the text, in hex><suffix> */
-static char *path_of(const char *dir, const char *text, const char *suffix, struct sv_err *err)
+static char *make_cache_path(const char *dir, const char *text, const char *suffix,
+                             struct sv_err *err)
 {
         uint8_t digest[SV_DIGEST_MAX];
         char hex[65];
@@ -45,7 +46,7 @@ static int read_entry(const char *path, struct sv_entry *out, struct sv_err *err
 int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there,
                  struct sv_err *err)
 {
-        SV_STR path = path_of(dir, url, ENTRY, err);
+        SV_STR path = make_cache_path(dir, url, ENTRY, err);
         SV_ENTRY e = {0};
         struct sv_err why = SV_ERR_NULL;
 
@@ -73,7 +74,7 @@ int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *t
 
 /* Temporary files of a writer that was killed: sv_file_write calls them <entry>.XXXXXX, and with
  * the lock there is no other writer. */
-static void sweep(const char *dir, const char *path)
+static void remove_stale(const char *dir, const char *path)
 {
         const char *name = strrchr(path, '/') + 1;
         DIR *d = opendir(dir);
@@ -88,22 +89,22 @@ static void sweep(const char *dir, const char *path)
 
 int sv_cache_put(const char *dir, const struct sv_entry *e, struct sv_err *err)
 {
-        SV_STR path = path_of(dir, e->url, ENTRY, err);
+        SV_STR path = make_cache_path(dir, e->url, ENTRY, err);
         SV_BUF file = SV_BUF_NULL;
 
         if (!path || sv_entry_write(e, &file, err) < 0)
                 return -1;
-        sweep(dir, path);
+        remove_stale(dir, path);
         return sv_file_write(path, 0600, sv_buf_bytes(&file), err);
 }
 
 int sv_cache_drop(const char *dir, const char *url, struct sv_err *err)
 {
-        SV_STR path = path_of(dir, url, ENTRY, err);
+        SV_STR path = make_cache_path(dir, url, ENTRY, err);
 
         if (!path)
                 return -1;
-        sweep(dir, path);
+        remove_stale(dir, path);
         if (unlink(path) < 0 && errno != ENOENT)
                 return sv_fail_errno(err, "collateral.drop", "cannot remove %s", path);
         return 0;
@@ -142,7 +143,7 @@ int sv_cache_each(const char *dir,
 
 int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err)
 {
-        SV_STR path = path_of(dir, url, ".lock", err);
+        SV_STR path = make_cache_path(dir, url, ".lock", err);
         SV_FD lock = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 
         if (!path)
@@ -164,7 +165,7 @@ int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err)
 
 int64_t sv_cache_busy_until(const char *dir, const char *origin)
 {
-        SV_STR path = path_of(dir, origin, ".busy", NULL);
+        SV_STR path = make_cache_path(dir, origin, ".busy", NULL);
         SV_BUF file = SV_BUF_NULL;
         SV_JSON *j = NULL;
 
@@ -176,7 +177,7 @@ int64_t sv_cache_busy_until(const char *dir, const char *origin)
 
 int sv_cache_set_busy(const char *dir, const char *origin, int64_t until, struct sv_err *err)
 {
-        SV_STR path = path_of(dir, origin, ".busy", err);
+        SV_STR path = make_cache_path(dir, origin, ".busy", err);
         SV_JSON *j = sv_json_object();
         SV_BUF file = SV_BUF_NULL;
 

@@ -64,7 +64,7 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
         return s->got->body.bad ? 0 : size * n;
 }
 
-static void add_header(struct sv_json *headers, const char *line, size_t n)
+static void add_answer_header(struct sv_json *headers, const char *line, size_t n)
 {
         const char *colon = memchr(line, ':', n);
         const char *end = line + n;
@@ -87,7 +87,7 @@ static void add_header(struct sv_json *headers, const char *line, size_t n)
 }
 
 /* One line at a time; a new status line (after a redirect) begins anew. */
-static size_t take_header(char *data, size_t size, size_t n, void *arg)
+static size_t read_answer_header(char *data, size_t size, size_t n, void *arg)
 {
         struct sink *s = arg;
 
@@ -102,7 +102,7 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
                 s->got->headers = sv_json_object();
                 sv_buf_clear(&s->got->body);
         } else if (s->got->headers) {
-                add_header(s->got->headers, data, n);
+                add_answer_header(s->got->headers, data, n);
         }
         return n;
 }
@@ -169,7 +169,7 @@ static CURLcode set_up(CURL *c, const struct sv_get *get, struct sink *s, char *
         SET(CURLOPT_USERAGENT, "secure-vm/" SV_VERSION);
         SET(CURLOPT_WRITEFUNCTION, take_body);
         SET(CURLOPT_WRITEDATA, s);
-        SET(CURLOPT_HEADERFUNCTION, take_header);
+        SET(CURLOPT_HEADERFUNCTION, read_answer_header);
         SET(CURLOPT_HEADERDATA, s);
         SET(CURLOPT_ERRORBUFFER, text);
         return r;

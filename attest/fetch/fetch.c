@@ -14,7 +14,7 @@
 
 #define LOCK_POLL_MS 50
 
-static int64_t real_now_ms(void *arg)
+static int64_t get_real_ms(void *arg)
 {
         struct timespec t;
 
@@ -22,7 +22,7 @@ static int64_t real_now_ms(void *arg)
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void real_sleep_ms(void *arg, int64_t ms)
+static void sleep_real_ms(void *arg, int64_t ms)
 {
         struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 
@@ -30,16 +30,16 @@ static void real_sleep_ms(void *arg, int64_t ms)
                 ;
 }
 
-static int real_get(void *arg, const struct sv_get *get, struct sv_got *out, struct sv_err *err)
+static int get_by_curl(void *arg, const struct sv_get *get, struct sv_got *out, struct sv_err *err)
 {
         return sv_curl_get(get, out, err);
 }
 
 void sv_fetch_defaults(struct sv_fetch *f)
 {
-        f->now_ms = real_now_ms;
-        f->sleep_ms = real_sleep_ms;
-        f->get = real_get;
+        f->now_ms = get_real_ms;
+        f->sleep_ms = sleep_real_ms;
+        f->get = get_by_curl;
 }
 
 int sv_fetch_check(const struct sv_fetch *f, struct sv_err *err)
@@ -66,28 +66,28 @@ int sv_fetch_check(const struct sv_fetch *f, struct sv_err *err)
 
 /* --- one row --- */
 
-static int64_t now_s(const struct sv_fetch *f)
+static int64_t get_now_s(const struct sv_fetch *f)
 {
         return f->now_ms(f->arg) / 1000;
 }
 
-static bool holds(const struct sv_fetch *f, const struct sv_entry *e)
+static bool is_entry_valid(const struct sv_fetch *f, const struct sv_entry *e)
 {
-        return e->until > now_s(f);
+        return e->until > get_now_s(f);
 }
 
-static bool fresh(const struct sv_fetch *f, const struct sv_entry *e)
+static bool is_entry_fresh(const struct sv_fetch *f, const struct sv_entry *e)
 {
         bool for_ever = e->refresh == SV_NEVER && e->until == SV_NEVER;
 
         /* A clock that went back must not make an entry fresh for longer than it was to be. */
-        return holds(f, e) && e->refresh > now_s(f) &&
-               (for_ever || (!f->refresh && e->fetched <= now_s(f)));
+        return is_entry_valid(f, e) && e->refresh > get_now_s(f) &&
+               (for_ever || (!f->refresh && e->fetched <= get_now_s(f)));
 }
 
 /* The URL's lock. Whoever has it is asking for the same thing: its answer will be ours too. */
-static int lock(const struct sv_fetch *f, const char *url, int64_t deadline, int *fd,
-                struct sv_err *err)
+static int lock_url(const struct sv_fetch *f, const char *url, int64_t deadline, int *fd,
+                    struct sv_err *err)
 {
         for (;;) {
                 if (sv_cache_lock(f->cache, url, fd, err) < 0)
@@ -114,7 +114,7 @@ static int make_entry(const struct sv_fetch *f, const struct sv_json *row, int64
                 return -1;
         e.url = sv_asprintf("%s", sv_json_str(sv_json_get(row, "url")));
         snprintf(e.kind, sizeof(e.kind), "%s", sv_json_str(sv_json_get(row, "kind")));
-        e.fetched = now_s(f);
+        e.fetched = get_now_s(f);
         e.refresh = max_age < SV_NEVER - e.fetched ? e.fetched + max_age : SV_NEVER;
         e.body = got.body;
         got.body = (struct sv_buf)SV_BUF_NULL;
@@ -126,8 +126,8 @@ static int make_entry(const struct sv_fetch *f, const struct sv_json *row, int64
 }
 
 /* With the lock: look again, ask, keep. */
-static int ask(const struct sv_fetch *f, const struct sv_json *row, const char *url,
-               int64_t deadline, struct sv_fetched_item *item, struct sv_err *err)
+static int fetch_locked(const struct sv_fetch *f, const struct sv_json *row, const char *url,
+                        int64_t deadline, struct sv_fetched_item *item, struct sv_err *err)
 {
         SV_ENTRY old = {0};
         struct sv_err why = SV_ERR_NULL;
@@ -135,7 +135,7 @@ static int ask(const struct sv_fetch *f, const struct sv_json *row, const char *
 
         if (f->cache && sv_cache_get(f->cache, url, &old, &there, err) < 0)
                 return -1;
-        if (there && fresh(f, &old)) {
+        if (there && is_entry_fresh(f, &old)) {
                 item->entry = old;
                 old = (struct sv_entry){0};
                 item->from = SV_FROM_CACHE;
@@ -148,7 +148,7 @@ static int ask(const struct sv_fetch *f, const struct sv_json *row, const char *
                         item->note = sv_asprintf("it could not be kept: %s", why.msg);
                 return 0;
         }
-        if (there && holds(f, &old) && why.class == SV_SYSTEM) {
+        if (there && is_entry_valid(f, &old) && why.class == SV_SYSTEM) {
                 item->entry = old;
                 old = (struct sv_entry){0};
                 item->from = SV_FROM_STALE;
@@ -168,15 +168,17 @@ static int fetch_row(const struct sv_fetch *f, const struct sv_json *row, int64_
         bool there = false;
 
         if (!f->cache)
-                return ask(f, row, url, deadline, item, err);
+                return fetch_locked(f, row, url, deadline, item, err);
         if (sv_cache_get(f->cache, url, &item->entry, &there, err) < 0)
                 return -1;
-        if (there && fresh(f, &item->entry)) {
+        if (there && is_entry_fresh(f, &item->entry)) {
                 item->from = SV_FROM_CACHE;
                 return 0;
         }
         sv_entry_free(&item->entry);
-        return lock(f, url, deadline, &fd, err) < 0 ? -1 : ask(f, row, url, deadline, item, err);
+        return lock_url(f, url, deadline, &fd, err) < 0
+                       ? -1
+                       : fetch_locked(f, row, url, deadline, item, err);
 }
 
 /* --- all rows --- */
@@ -189,7 +191,8 @@ static bool is_given(const struct sv_collateral *given, const char *kind)
 }
 
 /* A mirror may lack what verify does without, as a folder may; the maker's own server may not. */
-static bool may_lack(const struct sv_fetch *f, const struct sv_json *row, const struct sv_err *why)
+static bool is_optional_on_mirror(const struct sv_fetch *f, const struct sv_json *row,
+                                  const struct sv_err *why)
 {
         bool mirrored = false;
         SV_STR url = sv_fetch_url(row, f->mirrors, &mirrored, NULL);
@@ -213,7 +216,7 @@ static int add_row(const struct sv_fetch *f, const struct sv_json *row, int64_t 
         out->list = list;
         r = f->offline ? sv_fetch_offline(f->offline, row, &item.entry, &absent, &why)
                        : fetch_row(f, row, deadline, &item, &why);
-        if (r < 0 && !f->offline && may_lack(f, row, &why)) {
+        if (r < 0 && !f->offline && is_optional_on_mirror(f, row, &why)) {
                 absent = true;
                 r = 0;
         }

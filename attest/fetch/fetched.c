@@ -28,7 +28,7 @@ struct adding {
         struct sv_blobs *out;
 };
 
-static int add_header(void *arg, const char *kind, struct sv_json *value, struct sv_err *err)
+static int add_header_blob(void *arg, const char *kind, struct sv_json *value, struct sv_err *err)
 {
         struct adding *a = arg;
         const char *text = sv_json_str(value);
@@ -50,8 +50,8 @@ void sv_fetched_blobs(const struct sv_fetched *f, const struct sv_collateral *gi
 
                 sv_blobs_add(out, e->kind, sv_buf_bytes(&e->body));
                 if (e->headers)
-                        (void)sv_json_each(e->headers, add_header, &a,
-                                           NULL); /* add_header cannot fail */
+                        (void)sv_json_each(e->headers, add_header_blob, &a,
+                                           NULL); /* add_header_blob cannot fail */
         }
 }
 

@@ -13,7 +13,7 @@
 
 #define WEEK (7 * 24 * 60 * 60)
 
-static const char *text_of(const struct sv_json *row, const char *member)
+static const char *get_row_text(const struct sv_json *row, const char *member)
 {
         return sv_json_str(sv_json_get(row, member));
 }
@@ -21,7 +21,7 @@ static const char *text_of(const struct sv_json *row, const char *member)
 /* --- addresses --- */
 
 /* "[HOST=]URL": the URL when it is for this host. */
-static const char *mirror_for(const char *mirror, const char *host)
+static const char *match_mirror(const char *mirror, const char *host)
 {
         const char *equals = strchr(mirror, '=');
         const char *scheme = strstr(mirror, "://");
@@ -35,7 +35,7 @@ static const char *mirror_for(const char *mirror, const char *host)
 }
 
 /* The host of an https URL; returns what follows it (path and query), NULL when it is none. */
-static const char *split(const char *url, char host[256])
+static const char *split_https_url(const char *url, char host[256])
 {
         const char *at = url;
         size_t n;
@@ -51,7 +51,7 @@ static const char *split(const char *url, char host[256])
         return at + n;
 }
 
-static char *mirrored_url(const char *mirror, const char *path, struct sv_err *err)
+static char *make_mirrored_url(const char *mirror, const char *path, struct sv_err *err)
 {
         size_t n = strlen(mirror);
         struct sv_url u;
@@ -70,10 +70,10 @@ static char *mirrored_url(const char *mirror, const char *path, struct sv_err *e
 char *sv_fetch_url(const struct sv_json *row, const char *const *mirrors, bool *mirrored,
                    struct sv_err *err)
 {
-        const char *url = text_of(row, "url");
-        const char *other = text_of(row, "mirror_path");
+        const char *url = get_row_text(row, "url");
+        const char *other = get_row_text(row, "mirror_path");
         char host[256];
-        const char *path = split(url, host);
+        const char *path = split_https_url(url, host);
 
         if (!path || (other && other[0] != '/')) {
                 sv_fail(err, SV_FORMAT, "collateral.needs",
@@ -82,12 +82,12 @@ char *sv_fetch_url(const struct sv_json *row, const char *const *mirrors, bool *
         }
         *mirrored = false;
         for (; mirrors && *mirrors; mirrors++) {
-                const char *mirror = mirror_for(*mirrors, host);
+                const char *mirror = match_mirror(*mirrors, host);
 
                 if (!mirror)
                         continue;
                 *mirrored = true;
-                return mirrored_url(mirror, other ? other : path, err);
+                return make_mirrored_url(mirror, other ? other : path, err);
         }
         return sv_asprintf("%s", url);
 }
@@ -143,7 +143,7 @@ static int form_crl(const struct sv_json *row, struct sv_entry *e, struct sv_err
 
 static int form_json(const struct sv_json *row, struct sv_entry *e, struct sv_err *err)
 {
-        const char *pointer = text_of(row, "next_update");
+        const char *pointer = get_row_text(row, "next_update");
         const char *time;
         SV_JSON *j = NULL;
 
@@ -166,7 +166,7 @@ int sv_fetch_form(const struct sv_json *row, struct sv_entry *e, struct sv_err *
                 int (*check)(const struct sv_json *row, struct sv_entry *e, struct sv_err *err);
         } forms[] = {
                 {"cert", form_cert}, {"certs", form_chain}, {"crl", form_crl}, {"json", form_json}};
-        const char *form = text_of(row, "form");
+        const char *form = get_row_text(row, "form");
 
         e->until = SV_NEVER;
         if (!form)
@@ -192,7 +192,7 @@ struct wanted {
         struct sv_entry *e;
 };
 
-static int take_header(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int keep_chain_header(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         struct wanted *w = arg;
         const char *kind = sv_json_str(value);
@@ -231,7 +231,7 @@ int sv_fetch_headers(const struct sv_json *row, const struct sv_json *headers, s
         if (!want)
                 return 0;
         e->headers = sv_json_object();
-        return sv_json_each(want, take_header, &w, err);
+        return sv_json_each(want, keep_chain_header, &w, err);
 }
 
 /* --- times --- */

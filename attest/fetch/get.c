@@ -10,7 +10,7 @@
 #define BACKOFF_MS 1000
 #define FAULTS     3 /* tries when nobody answers: a machine without a network should say so soon */
 
-static int busy(const char *origin, int64_t until, struct sv_err *err)
+static int fail_busy(const char *origin, int64_t until, struct sv_err *err)
 {
         char time[32];
 
@@ -33,22 +33,22 @@ static int pause_until(const struct sv_fetch *f, int64_t ms, int64_t deadline)
 }
 
 /* Somebody was told to come back later: so are we. */
-static int leave_alone(const struct sv_fetch *f, const char *origin, int64_t deadline,
-                       struct sv_err *err)
+static int respect_busy_origin(const struct sv_fetch *f, const char *origin, int64_t deadline,
+                               struct sv_err *err)
 {
         int64_t until = f->cache ? sv_cache_busy_until(f->cache, origin) : 0;
 
-        return pause_until(f, until * 1000, deadline) < 0 ? busy(origin, until, err) : 0;
+        return pause_until(f, until * 1000, deadline) < 0 ? fail_busy(origin, until, err) : 0;
 }
 
-static bool can_help(const struct sv_err *err)
+static bool is_retry_useful(const struct sv_err *err)
 {
         return !strcmp(err->check, "collateral.connect") ||
                !strcmp(err->check, "collateral.truncated");
 }
 
 /* When to ask again after this answer: ms since 1970; 0: never. */
-static int64_t again_at(const struct sv_fetch *f, const struct sv_got *got, int try)
+static int64_t choose_retry_time(const struct sv_fetch *f, const struct sv_got *got, int try)
 {
         const char *field = sv_json_str(sv_json_get(got->headers, "retry-after"));
         int64_t now = f->now_ms(f->arg), at = now + ((int64_t)BACKOFF_MS << try), until;
@@ -82,21 +82,21 @@ static int try_once(const struct sv_fetch *f, const struct sv_get *get, const ch
                 if (err)
                         *err = why;
                 *at = f->now_ms(f->arg) + ((int64_t)BACKOFF_MS << try);
-                return can_help(&why) && try + 1 < FAULTS ? 1 : -1;
+                return is_retry_useful(&why) && try + 1 < FAULTS ? 1 : -1;
         }
         if (got.status == 200) {
                 *out = got;
                 got = (struct sv_got){0};
                 return 0;
         }
-        *at = again_at(f, &got, try);
+        *at = choose_retry_time(f, &got, try);
         fail_status(get->url, got.status, err);
         if (got.status == 429 && *at) {
                 /* Told to all who share the cache. That it cannot be written only costs them a
                  * question. */
                 if (f->cache)
                         (void)sv_cache_set_busy(f->cache, origin, (*at + 999) / 1000, NULL);
-                busy(origin, (*at + 999) / 1000, err);
+                fail_busy(origin, (*at + 999) / 1000, err);
         }
         return *at ? 1 : -1;
 }
@@ -111,7 +111,7 @@ int sv_fetch_get(const struct sv_fetch *f, const char *url, bool mirrored, int64
                              .max = SV_COLLATERAL_SIZE_MAX};
         int64_t at = 0;
 
-        if (leave_alone(f, origin, deadline, err) < 0)
+        if (respect_busy_origin(f, origin, deadline, err) < 0)
                 return -1;
         for (int try = 0; try < SV_FETCH_TRIES; try++) {
                 int64_t left = deadline - f->now_ms(f->arg);

@@ -31,7 +31,7 @@ static bool is_kind(const char *name, const char *kind)
 }
 
 /* The first file of that kind in the order of names; NULL when there is none. */
-static char *plain_name(const char *dir, const char *kind)
+static char *find_plain_file(const char *dir, const char *kind)
 {
         struct dirent **names = NULL;
         int n = scandir(dir, &names, NULL, alphasort);
@@ -46,7 +46,8 @@ static char *plain_name(const char *dir, const char *kind)
         return found;
 }
 
-static char *find(const char *dir, const char *offline, const char *kind, struct sv_err *err)
+static char *find_offline_file(const char *dir, const char *offline, const char *kind,
+                               struct sv_err *err)
 {
         char *path;
 
@@ -59,7 +60,7 @@ static char *find(const char *dir, const char *offline, const char *kind, struct
         if (path && access(path, R_OK) == 0)
                 return path;
         free(path);
-        path = plain_name(dir, kind);
+        path = find_plain_file(dir, kind);
         if (!path)
                 sv_fail(err, SV_SYSTEM, "collateral.offline",
                         "%s has neither %s nor %s.* for the %s that the evidence needs", dir,
@@ -72,11 +73,12 @@ struct into {
         struct sv_entry *e;
 };
 
-static int take_header(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int read_offline_header(void *arg, const char *name, struct sv_json *value,
+                               struct sv_err *err)
 {
         struct into *in = arg;
         const char *kind = sv_json_str(value);
-        SV_STR path = kind ? find(in->dir, NULL, kind, err) : NULL;
+        SV_STR path = kind ? find_offline_file(in->dir, NULL, kind, err) : NULL;
         SV_BUF text = SV_BUF_NULL;
 
         if (!kind)
@@ -94,7 +96,7 @@ int sv_fetch_offline(const char *dir, const struct sv_json *row, struct sv_entry
         const char *kind = sv_json_str(sv_json_get(row, "kind"));
         const struct sv_json *headers = sv_json_get(row, "headers");
         struct sv_err why = SV_ERR_NULL;
-        SV_STR path = find(dir, sv_json_str(sv_json_get(row, "offline")), kind, &why);
+        SV_STR path = find_offline_file(dir, sv_json_str(sv_json_get(row, "offline")), kind, &why);
         SV_ENTRY e = {.refresh = SV_NEVER, .until = SV_NEVER};
         struct into in = {dir, &e};
 
@@ -114,7 +116,7 @@ int sv_fetch_offline(const char *dir, const struct sv_json *row, struct sv_entry
                 return -1;
         if (headers) {
                 e.headers = sv_json_object();
-                if (sv_json_each(headers, take_header, &in, err) < 0)
+                if (sv_json_each(headers, read_offline_header, &in, err) < 0)
                         return -1;
         }
         *out = e;

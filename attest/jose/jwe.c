@@ -9,16 +9,16 @@
 #define ALG_RSA "RSA-OAEP-256"
 #define ENC     "A256GCM"
 
-static const char *curve_of(const struct sv_key *k)
+static const char *get_jwe_curve(const struct sv_key *k)
 {
         return sv_key_type(k) == SV_KEY_P256   ? "P-256"
                : sv_key_type(k) == SV_KEY_P521 ? "P-521"
                                                : NULL;
 }
 
-static const char *alg_for(const struct sv_key *k)
+static const char *choose_alg(const struct sv_key *k)
 {
-        return curve_of(k) ? ALG_EC : sv_key_type(k) == SV_KEY_RSA ? ALG_RSA : NULL;
+        return get_jwe_curve(k) ? ALG_EC : sv_key_type(k) == SV_KEY_RSA ? ALG_RSA : NULL;
 }
 
 /* RFC 7518 section 4.6.2 without apu and apv: AlgorithmID, PartyUInfo, PartyVInfo, SuppPubInfo. */
@@ -52,7 +52,7 @@ static int wrap_ec(const struct sv_key *to, struct sv_bytes cek, struct sv_buf *
         sv_buf_printf(header,
                       "{\"alg\":\"" ALG_EC "\",\"enc\":\"" ENC
                       "\",\"epk\":{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"",
-                      curve_of(to));
+                      get_jwe_curve(to));
         sv_put_base64url(header, sv_buf_bytes(&x));
         sv_buf_puts(header, "\",\"y\":\"");
         sv_put_base64url(header, sv_buf_bytes(&y));
@@ -82,7 +82,7 @@ int sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf 
         if (!cek || sv_random(iv, sizeof(iv), err) < 0)
                 return -1;
         key = sv_bytes(sv_secret_reveal(cek), 32);
-        if (curve_of(to)) {
+        if (get_jwe_curve(to)) {
                 if (wrap_ec(to, key, &header, &wrapped, err) < 0)
                         return -1;
         } else {
@@ -108,9 +108,10 @@ int sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf 
 }
 
 /* Refuses by name what we do not do, before anything is computed. */
-static int check_header(const struct sv_json *header, const struct sv_key *ours, struct sv_err *err)
+static int check_jwe_header(const struct sv_json *header, const struct sv_key *ours,
+                            struct sv_err *err)
 {
-        const char *alg, *enc, *want = alg_for(ours);
+        const char *alg, *enc, *want = choose_alg(ours);
 
         if (!want)
                 return sv_fail(err, SV_FORMAT, "jwe.alg", "a key of type %d opens no JWE",
@@ -139,8 +140,8 @@ static int check_header(const struct sv_json *header, const struct sv_key *ours,
 
 /* The same failure under our name: a relation between the message and our key that does not hold.
  */
-static struct sv_secret *or_proof(struct sv_secret *s, const struct sv_err *inner,
-                                  const char *check, const char *msg, struct sv_err *err)
+static struct sv_secret *replace_error(struct sv_secret *s, const struct sv_err *inner,
+                                       const char *check, const char *msg, struct sv_err *err)
 {
         if (s)
                 return s;
@@ -170,9 +171,9 @@ static struct sv_secret *unwrap_ec(const struct sv_json *header, const struct sv
         if (sv_json_need_obj(header, "epk", &jwk, "jwe.protected", err) < 0 ||
             sv_json_need_str(jwk, "crv", &crv, "jwe.epk", err) < 0)
                 return NULL;
-        if (strcmp(crv, curve_of(ours))) {
+        if (strcmp(crv, get_jwe_curve(ours))) {
                 sv_fail(err, SV_FORMAT, "jwe.epk.crv",
-                        "the ephemeral key is on \"%.32s\", ours on %s", crv, curve_of(ours));
+                        "the ephemeral key is on \"%.32s\", ours on %s", crv, get_jwe_curve(ours));
                 return NULL;
         }
         epk = sv_jwk_to_key(jwk, NULL, "jwe.epk", err);
@@ -188,26 +189,28 @@ static struct sv_secret *unwrap_ec(const struct sv_json *header, const struct sv
                 return NULL;
         cek = sv_kw_unwrap(sv_bytes(kek, sizeof(kek)), wrapped, &inner);
         sv_wipe(kek, sizeof(kek));
-        return or_proof(cek, &inner, "jwe.key",
-                        "our key does not unwrap the content key: it was sealed for another key, "
-                        "or changed",
-                        err);
+        return replace_error(
+                cek, &inner, "jwe.key",
+                "our key does not unwrap the content key: it was sealed for another key, "
+                "or changed",
+                err);
 }
 
-static struct sv_secret *unwrap(const struct sv_json *header, const struct sv_key *ours,
-                                struct sv_bytes wrapped, struct sv_err *err)
+static struct sv_secret *unwrap_key(const struct sv_json *header, const struct sv_key *ours,
+                                    struct sv_bytes wrapped, struct sv_err *err)
 {
         struct sv_err inner = SV_ERR_NULL;
         struct sv_secret *cek;
 
-        if (curve_of(ours))
+        if (get_jwe_curve(ours))
                 cek = unwrap_ec(header, ours, wrapped, err);
         else
-                cek = or_proof(sv_oaep_decrypt(ours, SV_SHA256, SV_BYTES_NULL, wrapped, &inner),
-                               &inner, "jwe.key",
-                               "our key does not open the content key: it was sealed for another "
-                               "key, or changed",
-                               err);
+                cek = replace_error(
+                        sv_oaep_decrypt(ours, SV_SHA256, SV_BYTES_NULL, wrapped, &inner), &inner,
+                        "jwe.key",
+                        "our key does not open the content key: it was sealed for another "
+                        "key, or changed",
+                        err);
         if (cek && sv_secret_size(cek) != 32) {
                 sv_fail(err, SV_FORMAT, "jwe.encrypted_key",
                         "the content key has %zu bytes, expected 32", sv_secret_size(cek));
@@ -221,7 +224,7 @@ struct parts {
         struct sv_buf wrapped, iv, cipher, tag;
 };
 
-static void parts_free(struct parts *p)
+static void free_parts(struct parts *p)
 {
         sv_buf_free(&p->wrapped);
         sv_buf_free(&p->iv);
@@ -229,7 +232,7 @@ static void parts_free(struct parts *p)
         sv_buf_free(&p->tag);
 }
 
-static int read_parts(const struct sv_json *j, struct parts *p, struct sv_err *err)
+static int read_jwe_parts(const struct sv_json *j, struct parts *p, struct sv_err *err)
 {
         static const char *const members[] = {"protected",  "encrypted_key", "iv",
                                               "ciphertext", "tag",           NULL};
@@ -252,25 +255,25 @@ static int read_parts(const struct sv_json *j, struct parts *p, struct sv_err *e
 
 struct sv_secret *sv_jwe_open(const struct sv_key *ours, struct sv_bytes text, struct sv_err *err)
 {
-        __attribute__((cleanup(parts_free))) struct parts p = {0};
+        __attribute__((cleanup(free_parts))) struct parts p = {0};
         struct sv_err inner = SV_ERR_NULL;
         SV_JSON *j = NULL;
         SV_JSON *header = NULL;
         SV_BUF raw = SV_BUF_NULL;
         SV_SECRET *cek = NULL;
 
-        if (sv_json_parse(text, "jwe", &j, err) < 0 || read_parts(j, &p, err) < 0)
+        if (sv_json_parse(text, "jwe", &j, err) < 0 || read_jwe_parts(j, &p, err) < 0)
                 return NULL;
         if (sv_unbase64url(sv_bytes_str(p.protected), &raw, "jwe.protected", err) < 0 ||
             sv_json_parse(sv_buf_bytes(&raw), "jwe.protected", &header, err) < 0 ||
-            check_header(header, ours, err) < 0)
+            check_jwe_header(header, ours, err) < 0)
                 return NULL;
-        cek = unwrap(header, ours, sv_buf_bytes(&p.wrapped), err);
+        cek = unwrap_key(header, ours, sv_buf_bytes(&p.wrapped), err);
         if (!cek)
                 return NULL;
-        return or_proof(sv_gcm_open(sv_bytes(sv_secret_reveal(cek), 32), sv_buf_bytes(&p.iv),
-                                    sv_bytes_str(p.protected), sv_buf_bytes(&p.cipher),
-                                    sv_buf_bytes(&p.tag), &inner),
-                        &inner, "jwe.tag", "header, iv, ciphertext or tag were changed on the way",
-                        err);
+        return replace_error(sv_gcm_open(sv_bytes(sv_secret_reveal(cek), 32), sv_buf_bytes(&p.iv),
+                                         sv_bytes_str(p.protected), sv_buf_bytes(&p.cipher),
+                                         sv_buf_bytes(&p.tag), &inner),
+                             &inner, "jwe.tag",
+                             "header, iv, ciphertext or tag were changed on the way", err);
 }

@@ -10,7 +10,7 @@ static const struct {
         enum sv_key_type type;
 } curves[] = {{"P-256", SV_KEY_P256}, {"P-384", SV_KEY_P384}, {"P-521", SV_KEY_P521}};
 
-static const char *curve_name(enum sv_key_type type)
+static const char *get_curve_name(enum sv_key_type type)
 {
         for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
                 if (curves[i].type == type)
@@ -20,7 +20,7 @@ static const char *curve_name(enum sv_key_type type)
 
 struct sv_json *sv_jwk_from_key(const struct sv_key *key, const char *alg, struct sv_err *err)
 {
-        const char *crv = curve_name(sv_key_type(key));
+        const char *crv = get_curve_name(sv_key_type(key));
         SV_BUF a = SV_BUF_NULL;
         SV_BUF b = SV_BUF_NULL;
         struct sv_json *j;
@@ -53,7 +53,7 @@ static struct sv_key *rename_error(struct sv_key *key, const struct sv_err *inne
         return NULL;
 }
 
-static struct sv_key *ec_key(const struct sv_json *jwk, const char *check, struct sv_err *err)
+static struct sv_key *read_ec_key(const struct sv_json *jwk, const char *check, struct sv_err *err)
 {
         struct sv_err inner = SV_ERR_NULL;
         SV_BUF x = SV_BUF_NULL;
@@ -79,7 +79,7 @@ static struct sv_key *ec_key(const struct sv_json *jwk, const char *check, struc
                             &inner, check, err);
 }
 
-static struct sv_key *rsa_key(const struct sv_json *jwk, const char *check, struct sv_err *err)
+static struct sv_key *read_rsa_key(const struct sv_json *jwk, const char *check, struct sv_err *err)
 {
         struct sv_err inner = SV_ERR_NULL;
         SV_BUF n = SV_BUF_NULL;
@@ -115,9 +115,9 @@ struct sv_key *sv_jwk_to_key(const struct sv_json *jwk, const char *alg, const c
                 return NULL;
         }
         if (!strcmp(kty, "EC"))
-                return ec_key(jwk, check, err);
+                return read_ec_key(jwk, check, err);
         if (!strcmp(kty, "RSA"))
-                return rsa_key(jwk, check, err);
+                return read_rsa_key(jwk, check, err);
         snprintf(name, sizeof(name), "%s.kty", check);
         sv_fail(err, SV_FORMAT, name, "the key type is \"%.32s\", expected EC or RSA", kty);
         return NULL;

@@ -20,7 +20,7 @@ static int fail_sub(struct sv_err *err, const char *check, const char *sub, cons
         return sv_fail(err, SV_FORMAT, name, "%s", msg);
 }
 
-static int check_header(const struct sv_json *header, const char *check, struct sv_err *err)
+static int check_jws_header(const struct sv_json *header, const char *check, struct sv_err *err)
 {
         const char *alg;
 
@@ -36,8 +36,8 @@ static int check_header(const struct sv_json *header, const char *check, struct 
 }
 
 /* Exactly two dots, three parts. */
-static int split(struct sv_bytes text, struct sv_bytes part[3], const char *check,
-                 struct sv_err *err)
+static int split_compact(struct sv_bytes text, struct sv_bytes part[3], const char *check,
+                         struct sv_err *err)
 {
         size_t dots = 0, at[2] = {0, 0};
 
@@ -66,11 +66,12 @@ int sv_jws_parse(struct sv_bytes text, struct sv_jws *out, const char *check, st
 
         snprintf(form, sizeof(form), "%s.form", check);
         snprintf(head, sizeof(head), "%s.header", check);
-        if (split(text, part, check, err) < 0 || sv_unbase64url(part[0], &header, form, err) < 0 ||
+        if (split_compact(text, part, check, err) < 0 ||
+            sv_unbase64url(part[0], &header, form, err) < 0 ||
             sv_unbase64url(part[1], &jws.payload, form, err) < 0 ||
             sv_unbase64url(part[2], &jws.signature, form, err) < 0 ||
             sv_json_parse(sv_buf_bytes(&header), head, &jws.header, err) < 0 ||
-            check_header(jws.header, check, err) < 0)
+            check_jws_header(jws.header, check, err) < 0)
                 return -1;
         if (jws.signature.n != 64)
                 return fail_sub(err, check, "form", "an ES256 signature has 64 bytes, r and s");
@@ -80,7 +81,7 @@ int sv_jws_parse(struct sv_bytes text, struct sv_jws *out, const char *check, st
         return 0;
 }
 
-static int need_p256(const struct sv_key *key, struct sv_err *err)
+static int require_p256(const struct sv_key *key, struct sv_err *err)
 {
         if (sv_key_type(key) != SV_KEY_P256)
                 return sv_fail(err, SV_FORMAT, "jws.key", "ES256 needs a P-256 key");
@@ -92,14 +93,15 @@ int sv_jws_verify(const struct sv_jws *jws, const struct sv_key *key, const char
 {
         char name[64];
 
-        if (need_p256(key, err) < 0)
+        if (require_p256(key, err) < 0)
                 return -1;
         snprintf(name, sizeof(name), "%s.signature", check);
         return sv_verify_sig(key, SV_ECDSA_SHA256, jws->signed_part, sv_buf_bytes(&jws->signature),
                              name, err);
 }
 
-static int copy_member(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+static int copy_header_member(void *arg, const char *name, struct sv_json *value,
+                              struct sv_err *err)
 {
         if (strcmp(name, "alg"))
                 sv_json_set(arg, name, sv_json_ref(value));
@@ -114,10 +116,10 @@ int sv_jws_sign(const struct sv_key *key, const struct sv_json *header, struct s
         SV_BUF input = SV_BUF_NULL;
         SV_BUF sig = SV_BUF_NULL;
 
-        if (need_p256(key, err) < 0)
+        if (require_p256(key, err) < 0)
                 return -1;
         sv_json_set_str(full, "alg", "ES256");
-        if (header && sv_json_each(header, copy_member, full, err) < 0)
+        if (header && sv_json_each(header, copy_header_member, full, err) < 0)
                 return -1;
         sv_json_print(full, &text);
         sv_put_base64url(&input, sv_buf_bytes(&text));

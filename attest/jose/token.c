@@ -82,8 +82,8 @@ static int open_token(struct sv_bytes token, const struct sv_key *trusted, int64
 
 /* --- attestation result --- */
 
-static struct sv_json *signer_header(const struct sv_key *signer, const struct sv_certs *chain,
-                                     struct sv_err *err)
+static struct sv_json *make_signer_header(const struct sv_key *signer, const struct sv_certs *chain,
+                                          struct sv_err *err)
 {
         struct sv_json *jwk = sv_jwk_from_key(signer, "ES256", err);
         struct sv_json *header, *x5c;
@@ -110,13 +110,13 @@ static struct sv_json *signer_header(const struct sv_key *signer, const struct s
         return header;
 }
 
-static void set_if(struct sv_json *obj, const char *member, const struct sv_json *value)
+static void set_if_given(struct sv_json *obj, const char *member, const struct sv_json *value)
 {
         if (value)
                 sv_json_set(obj, member, sv_json_ref((struct sv_json *)(uintptr_t)value));
 }
 
-static struct sv_json *ear_claims(const struct sv_ear *ear)
+static struct sv_json *make_ear_claims(const struct sv_ear *ear)
 {
         struct sv_json *all = sv_json_object(), *verifier, *cpu, *evidence;
 
@@ -129,32 +129,32 @@ static struct sv_json *ear_claims(const struct sv_ear *ear)
         sv_json_set_str(verifier, "build", "secure-vm " SV_VERSION);
         cpu = sv_json_set(sv_json_set(all, "submods", sv_json_object()), "cpu0", sv_json_object());
         sv_json_set_str(cpu, "ear.status", sv_json_str(sv_json_get(ear->verdict, "status")));
-        set_if(cpu, "ear.trustworthiness-vector", sv_json_get(ear->verdict, "vector"));
+        set_if_given(cpu, "ear.trustworthiness-vector", sv_json_get(ear->verdict, "vector"));
         sv_json_set_str(cpu, "ear.appraisal-policy-id", ear->policy_id);
-        set_if(cpu, "secure-vm.reasons", sv_json_get(ear->verdict, "reasons"));
+        set_if_given(cpu, "secure-vm.reasons", sv_json_get(ear->verdict, "reasons"));
         evidence = sv_json_set(cpu, "ear.veraison.annotated-evidence", sv_json_object());
-        set_if(evidence, ear->tee, ear->claims);
-        set_if(evidence, "runtime_data_claims", ear->runtime_data);
+        set_if_given(evidence, ear->tee, ear->claims);
+        set_if_given(evidence, "runtime_data_claims", ear->runtime_data);
         return all;
 }
 
 int sv_ear_sign(const struct sv_ear *ear, const struct sv_key *signer, const struct sv_certs *chain,
                 struct sv_buf *out, struct sv_err *err)
 {
-        SV_JSON *header = signer_header(signer, chain, err);
+        SV_JSON *header = make_signer_header(signer, chain, err);
         SV_JSON *claims = NULL;
         SV_BUF text = SV_BUF_NULL;
 
         if (!header)
                 return -1;
-        claims = ear_claims(ear);
+        claims = make_ear_claims(ear);
         sv_json_print(claims, &text);
         if (sv_buf_ok(&text, "a token", err) < 0)
                 return -1;
         return sv_jws_sign(signer, header, sv_buf_bytes(&text), out, err);
 }
 
-static struct sv_json *cpu0(const struct sv_json *payload)
+static struct sv_json *get_cpu0(const struct sv_json *payload)
 {
         return sv_json_pointer(payload, "/submods/cpu0");
 }
@@ -169,8 +169,9 @@ int sv_ear_verify(struct sv_bytes token, const struct sv_key *signer, int64_t no
         int64_t life;
 
         if (open_token(token, signer, now, &j, &life, "token", err) < 0 ||
-            sv_json_need_str(cpu0(j), "ear.status", &status, "token", err) < 0 ||
-            sv_json_need_obj(cpu0(j), "ear.trustworthiness-vector", &vector, "token", err) < 0 ||
+            sv_json_need_str(get_cpu0(j), "ear.status", &status, "token", err) < 0 ||
+            sv_json_need_obj(get_cpu0(j), "ear.trustworthiness-vector", &vector, "token", err) <
+                    0 ||
             sv_verdict_check(vector, status, &verdict, err) < 0)
                 return -1;
         if (payload)
@@ -180,7 +181,8 @@ int sv_ear_verify(struct sv_bytes token, const struct sv_key *signer, int64_t no
 
 struct sv_json *sv_ear_tee_key(const struct sv_json *payload)
 {
-        struct sv_json *evidence = sv_json_get(cpu0(payload), "ear.veraison.annotated-evidence");
+        struct sv_json *evidence =
+                sv_json_get(get_cpu0(payload), "ear.veraison.annotated-evidence");
         struct sv_json *key =
                 sv_json_get(sv_json_get(evidence, "runtime_data_claims"), "tee-pubkey");
 
@@ -189,7 +191,7 @@ struct sv_json *sv_ear_tee_key(const struct sv_json *payload)
 
 const char *sv_ear_status(const struct sv_json *payload)
 {
-        return sv_json_str(sv_json_get(cpu0(payload), "ear.status"));
+        return sv_json_str(sv_json_get(get_cpu0(payload), "ear.status"));
 }
 
 /* --- administrator --- */

@@ -71,7 +71,7 @@ void sv_admin_freep(struct sv_admin **a)
         sv_admin_free(*a);
 }
 
-static int authorize(struct sv_admin *a, struct sv_http_msg *req, struct sv_err *err)
+static int add_authorization(struct sv_admin *a, struct sv_http_msg *req, struct sv_err *err)
 {
         SV_BUF value = SV_BUF_NULL;
 
@@ -81,13 +81,13 @@ static int authorize(struct sv_admin *a, struct sv_http_msg *req, struct sv_err 
         return sv_http_add(req, "Authorization", sv_buf_str(&value), err);
 }
 
-static int call(struct sv_admin *a, const char *method, const char *path, struct sv_bytes body,
-                struct sv_http_msg *answer, struct sv_err *err)
+static int call_admin(struct sv_admin *a, const char *method, const char *path,
+                      struct sv_bytes body, struct sv_http_msg *answer, struct sv_err *err)
 {
         SV_HTTP req = {0};
         int rc;
 
-        if (authorize(a, &req, err) < 0)
+        if (add_authorization(a, &req, err) < 0)
                 return -1;
         rc = sv_http_conn_call(&a->conn, method, path, &req, body, answer, err);
         sv_http_conn_close(&a->conn);
@@ -99,12 +99,13 @@ static int call(struct sv_admin *a, const char *method, const char *path, struct
 }
 
 /* With the path of a resource at the end. */
-static int call_path(struct sv_admin *a, const char *method, const char *route, const char *path,
-                     struct sv_bytes body, struct sv_http_msg *answer, struct sv_err *err)
+static int call_admin_path(struct sv_admin *a, const char *method, const char *route,
+                           const char *path, struct sv_bytes body, struct sv_http_msg *answer,
+                           struct sv_err *err)
 {
         SV_STR target = sv_asprintf("%s/%s", route, path);
 
-        return call(a, method, target, body, answer, err);
+        return call_admin(a, method, target, body, answer, err);
 }
 
 int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret *value,
@@ -112,29 +113,31 @@ int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret
 {
         SV_HTTP answer = {0};
 
-        return call_path(a, "POST", "/kbs/v0/resource", path,
-                         sv_bytes(sv_secret_reveal(value), sv_secret_size(value)), &answer, err);
+        return call_admin_path(a, "POST", "/kbs/v0/resource", path,
+                               sv_bytes(sv_secret_reveal(value), sv_secret_size(value)), &answer,
+                               err);
 }
 
 int sv_admin_delete_resource(struct sv_admin *a, const char *path, struct sv_err *err)
 {
         SV_HTTP answer = {0};
 
-        return call_path(a, "DELETE", "/kbs/v0/resource", path, SV_BYTES_NULL, &answer, err);
+        return call_admin_path(a, "DELETE", "/kbs/v0/resource", path, SV_BYTES_NULL, &answer, err);
 }
 
-static int call_json(struct sv_admin *a, const char *path, struct sv_json **out, struct sv_err *err)
+static int call_admin_json(struct sv_admin *a, const char *path, struct sv_json **out,
+                           struct sv_err *err)
 {
         SV_HTTP answer = {0};
 
-        if (call(a, "GET", path, SV_BYTES_NULL, &answer, err) < 0)
+        if (call_admin(a, "GET", path, SV_BYTES_NULL, &answer, err) < 0)
                 return -1;
         return sv_json_parse(sv_buf_bytes(&answer.body), "admin.answer", out, err);
 }
 
 int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err)
 {
-        return call_json(a, "/secure-vm/v0/resources", out, err);
+        return call_admin_json(a, "/secure-vm/v0/resources", out, err);
 }
 
 int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
@@ -142,7 +145,7 @@ int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes do
 {
         SV_HTTP answer = {0};
 
-        return call_path(a, "PUT", "/secure-vm/v0/policy", path, document, &answer, err);
+        return call_admin_path(a, "PUT", "/secure-vm/v0/policy", path, document, &answer, err);
 }
 
 int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document,
@@ -150,7 +153,8 @@ int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *doc
 {
         SV_HTTP answer = {0};
 
-        if (call_path(a, "GET", "/secure-vm/v0/policy", path, SV_BYTES_NULL, &answer, err) < 0)
+        if (call_admin_path(a, "GET", "/secure-vm/v0/policy", path, SV_BYTES_NULL, &answer, err) <
+            0)
                 return -1;
         sv_buf_put(document, sv_buf_bytes(&answer.body));
         return sv_buf_ok(document, "the policy", err);
@@ -160,12 +164,13 @@ int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *
 {
         SV_HTTP answer = {0};
 
-        return call_path(a, "DELETE", "/secure-vm/v0/policy", path, SV_BYTES_NULL, &answer, err);
+        return call_admin_path(a, "DELETE", "/secure-vm/v0/policy", path, SV_BYTES_NULL, &answer,
+                               err);
 }
 
 int sv_admin_audit(struct sv_admin *a, int64_t after, struct sv_json **out, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("/secure-vm/v0/audit?after=%lld", (long long)after);
 
-        return call_json(a, path, out, err);
+        return call_admin_json(a, path, out, err);
 }

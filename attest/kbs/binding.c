@@ -29,8 +29,8 @@ void sv_kbs_merge(struct sv_json *into, const struct sv_json *from)
                 sv_json_each(from, merge_one, into, NULL);
 }
 
-static int copy_member(const struct sv_json *jwk, const char *member, char *out, size_t size,
-                       struct sv_err *err)
+static int copy_jwk_member(const struct sv_json *jwk, const char *member, char *out, size_t size,
+                           struct sv_err *err)
 {
         const char *s;
 
@@ -62,14 +62,14 @@ int sv_kbs_parse_pubkey(const struct sv_json *jwk, struct sv_kbs_pubkey *out, st
         SV_KBS_PUBKEY k = {{0}};
         bool ec;
 
-        if (copy_member(jwk, "kty", k.kty, sizeof(k.kty), err) < 0 ||
-            copy_member(jwk, "alg", k.alg, sizeof(k.alg), err) < 0)
+        if (copy_jwk_member(jwk, "kty", k.kty, sizeof(k.kty), err) < 0 ||
+            copy_jwk_member(jwk, "alg", k.alg, sizeof(k.alg), err) < 0)
                 return -1;
         ec = !strcmp(k.kty, "EC");
         if (!ec && strcmp(k.kty, "RSA"))
                 return sv_fail(err, SV_FORMAT, "kbs.tee-pubkey",
                                "key type \"%s\"; expected EC or RSA", k.kty);
-        if (ec && copy_member(jwk, "crv", k.crv, sizeof(k.crv), err) < 0)
+        if (ec && copy_jwk_member(jwk, "crv", k.crv, sizeof(k.crv), err) < 0)
                 return -1;
         if (copy_part(jwk, ec ? "x" : "n", &k.a, err) < 0 ||
             copy_part(jwk, ec ? "y" : "e", &k.b, err) < 0)

@@ -83,7 +83,7 @@ static bool may_pass_later(int status, struct sv_bytes body)
 
 /* Evidence that went out twice because the connection closed without an answer: the broker had
  * taken the nonce before that. It is us who used it, so a new exchange may go through. */
-static bool used_by_us(const struct sv_kbs_client *c, struct sv_bytes body)
+static bool is_nonce_used_here(const struct sv_kbs_client *c, struct sv_bytes body)
 {
         struct sv_kbs_error e;
 
@@ -91,8 +91,8 @@ static bool used_by_us(const struct sv_kbs_client *c, struct sv_bytes body)
                !strcmp(e.check, "broker.session.used");
 }
 
-static int call(struct sv_kbs_client *c, const char *method, const char *path, struct sv_bytes body,
-                struct sv_http_msg *answer, struct sv_err *err)
+static int call_kbs(struct sv_kbs_client *c, const char *method, const char *path,
+                    struct sv_bytes body, struct sv_http_msg *answer, struct sv_err *err)
 {
         SV_HTTP req = {0};
         struct sv_err fault = SV_ERR_NULL;
@@ -111,7 +111,7 @@ static int call(struct sv_kbs_client *c, const char *method, const char *path, s
         if (answer->status == 200 || answer->status == 204)
                 return 0;
         c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body)) ||
-                       used_by_us(c, sv_buf_bytes(&answer->body));
+                       is_nonce_used_here(c, sv_buf_bytes(&answer->body));
         return sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
 }
 
@@ -147,7 +147,7 @@ int sv_kbs_auth(struct sv_kbs_client *c, const char *tee, const struct sv_json *
                 return -1;
         sv_kbs_write_request(tee, params, &body);
         if (sv_buf_ok(&body, "the request", err) < 0 ||
-            call(c, "POST", "/kbs/v0/auth", sv_buf_bytes(&body), &answer, err) < 0)
+            call_kbs(c, "POST", "/kbs/v0/auth", sv_buf_bytes(&body), &answer, err) < 0)
                 return -1;
         if (sv_kbs_parse_challenge(sv_buf_bytes(&answer.body), &c->challenge, err) < 0)
                 return -1;
@@ -179,7 +179,7 @@ int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *evidence, struc
                                "no challenge yet: the request comes first");
         sv_kbs_write_attestation(c->challenge.nonce, &c->pubkey, evidence, &body);
         if (sv_buf_ok(&body, "the attestation", err) < 0 ||
-            call(c, "POST", "/kbs/v0/attest", sv_buf_bytes(&body), &answer, err) < 0)
+            call_kbs(c, "POST", "/kbs/v0/attest", sv_buf_bytes(&body), &answer, err) < 0)
                 return -1;
         sv_buf_clear(&c->token);
         return sv_kbs_parse_token(sv_buf_bytes(&answer.body), &c->token, err);
@@ -205,7 +205,7 @@ struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, str
                 sv_fail(err, SV_USAGE, "kbs.order", "no token yet: the evidence comes first");
                 return NULL;
         }
-        if (call(c, "GET", target, SV_BYTES_NULL, &answer, err) < 0)
+        if (call_kbs(c, "GET", target, SV_BYTES_NULL, &answer, err) < 0)
                 return NULL;
         free(c->grounds);
         c->grounds = sv_http_field(&answer, SV_KBS_GROUNDS)
@@ -227,5 +227,5 @@ int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_er
         sv_kbs_write_outcome(failed, &body);
         if (sv_buf_ok(&body, "the outcome", err) < 0)
                 return -1;
-        return call(c, "POST", target, sv_buf_bytes(&body), &answer, err);
+        return call_kbs(c, "POST", target, sv_buf_bytes(&body), &answer, err);
 }

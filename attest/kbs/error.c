@@ -36,7 +36,7 @@ static const struct known *find_known(const char *name)
 }
 
 /* What a peer wrote ends up on a console: printable, bounded, one line. */
-static void clean_copy(char *out, size_t size, const char *from)
+static void copy_printable(char *out, size_t size, const char *from)
 {
         size_t n = 0;
 
@@ -61,12 +61,12 @@ int sv_kbs_parse_error(struct sv_bytes text, struct sv_kbs_error *out, struct sv
             sv_json_need_str(j, "type", &type, "kbs.error", err) < 0 ||
             sv_json_need_str(j, "detail", &detail, "kbs.error", err) < 0)
                 return -1;
-        clean_copy(m.name, sizeof(m.name), strrchr(type, '/') ? strrchr(type, '/') + 1 : type);
-        clean_copy(m.detail, sizeof(m.detail), detail);
+        copy_printable(m.name, sizeof(m.name), strrchr(type, '/') ? strrchr(type, '/') + 1 : type);
+        copy_printable(m.detail, sizeof(m.detail), detail);
         check = sv_json_str(sv_json_get(j, "check"));
         class = sv_json_str(sv_json_get(j, "class"));
         if (check && class && check_name_ok(check) && sv_class_from_name(class) != SV_OK) {
-                clean_copy(m.check, sizeof(m.check), check);
+                copy_printable(m.check, sizeof(m.check), check);
                 m.class = sv_class_from_name(class);
         }
         *out = m;
@@ -139,8 +139,8 @@ static int parse_failed(const struct sv_json *j, struct sv_err *failed, struct s
                         err, SV_FORMAT, "kbs.outcome",
                         "expected the name of a check (a-z, 0-9, dot, dash), found \"%.40s\"",
                         check);
-        clean_copy(failed->check, sizeof(failed->check), check);
-        clean_copy(failed->msg, sizeof(failed->msg), message);
+        copy_printable(failed->check, sizeof(failed->check), check);
+        copy_printable(failed->msg, sizeof(failed->msg), message);
         return 0;
 }
 

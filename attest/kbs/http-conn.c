@@ -7,7 +7,6 @@
 #include <strings.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 
 #define CONNECT_TIMEOUT_MS 10000
 #define CALL_TIMEOUT_MS    60000
