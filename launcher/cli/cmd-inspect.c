@@ -10,7 +10,7 @@
 #include "base/core/limits.h"
 #include "ovmf/inspect.h"
 
-static int fail_unknown(struct sv_err *err)
+static int fail_unknown_file(struct sv_err *err)
 {
         SV_BUF formats = SV_BUF_NULL;
 
@@ -36,7 +36,7 @@ static int inspect_file(struct sv_bytes file, struct sv_json **out, struct sv_er
         }
         if (sv_ovmf_inspect(file, out, err) < 0)
                 return -1;
-        return *out ? 0 : fail_unknown(err);
+        return *out ? 0 : fail_unknown_file(err);
 }
 
 /* "events.3.pcr 0": names and positions joined by dots. */

@@ -52,7 +52,7 @@ static const struct sv_opt opts[] = {
 static const char *const flags[] = {"firmware", "kernel", "uki", "initrd", "cmdline",
                                     "memory",   "vcpus",  "cpu", "shim",   NULL};
 
-static const struct sv_opt *tee_options(size_t i)
+static const struct sv_opt *get_tee_options(size_t i)
 {
         for (size_t k = 0; sv_tees_measure[k]; k++)
                 if (sv_tees_measure[k]->options && i-- == 0)
@@ -71,7 +71,7 @@ static void set_tee_members(const struct sv_args *args, struct sv_guest *g)
         const struct sv_opt *o;
         struct sv_json *own = NULL;
 
-        for (size_t i = 0; (o = tee_options(i)); i++) {
+        for (size_t i = 0; (o = get_tee_options(i)); i++) {
                 for (; o->name; o++) {
                         const char *value = sv_opt(args, o->name);
                         SV_STR member = sv_asprintf("%s", o->name);
@@ -90,7 +90,7 @@ static void set_tee_members(const struct sv_args *args, struct sv_guest *g)
 }
 
 /* A guest that only this command knows. */
-static int guest_from_flags(const struct sv_args *args, struct sv_guest *g, struct sv_err *err)
+static int make_guest_from_flags(const struct sv_args *args, struct sv_guest *g, struct sv_err *err)
 {
         const char *memory = sv_opt(args, "memory"), *vcpus = sv_opt(args, "vcpus");
         uint64_t n = 2;
@@ -143,11 +143,11 @@ static int get_guest(const struct sv_args *args, struct sv_guest *g, struct sv_e
         const struct sv_opt *o;
 
         if (args->n == 0)
-                return guest_from_flags(args, g, err);
+                return make_guest_from_flags(args, g, err);
         for (size_t i = 0; flags[i]; i++)
                 if (refuse_flag(args, flags[i], err) < 0)
                         return -1;
-        for (size_t i = 0; (o = tee_options(i)); i++)
+        for (size_t i = 0; (o = get_tee_options(i)); i++)
                 for (; o->name; o++)
                         if (refuse_flag(args, o->name, err) < 0)
                                 return -1;
@@ -360,6 +360,6 @@ const struct sv_cmd sv_cmd_measure = {
         .args = "[GUEST.json]",
         .help = "predict the measurements of a guest from its files",
         .opts = opts,
-        .more_opts = tee_options,
+        .more_opts = get_tee_options,
         .run = run_measure,
 };

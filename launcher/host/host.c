@@ -20,7 +20,7 @@
 #include "tee/localca.h"
 #include "base/json/json.h"
 
-static bool has_word(const char *line, const char *word)
+static bool has_line_word(const char *line, const char *word)
 {
         size_t n = strlen(word);
 
@@ -45,9 +45,9 @@ static void has_cpuinfo_flag(const char *sysroot, char out[16])
         if (!end)
                 return;
         *end = 0;
-        if (has_word(flags + 1, "svm"))
+        if (has_line_word(flags + 1, "svm"))
                 snprintf(out, 16, "svm");
-        else if (has_word(flags + 1, "vmx"))
+        else if (has_line_word(flags + 1, "vmx"))
                 snprintf(out, 16, "vmx");
 }
 

@@ -12,7 +12,7 @@
 #include "launcher/virt/virt-int.h"
 
 /* The models between `at` and `end`, one after the other; false when there is none any more. */
-static bool next_model(const char **at, const char *end, struct sv_bytes *name, bool *usable)
+static bool read_next_model(const char **at, const char *end, struct sv_bytes *name, bool *usable)
 {
         const char *tag = strstr(*at, "<model "), *close = tag ? strchr(tag, '>') : NULL,
                    *last = close ? strstr(close, "</model>") : NULL;
@@ -33,7 +33,7 @@ static bool is_alike(const char *model, struct sv_bytes name)
         return name.n >= n && sv_bytes_eq(sv_bytes(name.p, n), sv_bytes(model, n));
 }
 
-static int fail_unknown(const char *model, const char *alike, struct sv_err *err)
+static int fail_unknown_model(const char *model, const char *alike, struct sv_err *err)
 {
         return sv_fail(err, SV_SYSTEM, "virt.cpuid",
                        "cpu: \"%s\" is not known to the QEMU and libvirt here: install newer ones, "
@@ -49,7 +49,7 @@ int sv_virt_find_cpu(const char *capabilities, const char *model, struct sv_err 
         struct sv_bytes name;
         bool usable, any = false;
 
-        while (end && next_model(&at, end, &name, &usable)) {
+        while (end && read_next_model(&at, end, &name, &usable)) {
                 any = true;
                 if (sv_bytes_eq(name, sv_bytes_str(model)))
                         return 0;
@@ -57,7 +57,7 @@ int sv_virt_find_cpu(const char *capabilities, const char *model, struct sv_err 
                         sv_buf_printf(&alike, "%s%.*s", alike.n ? ", " : "one of ", (int)name.n,
                                       (const char *)name.p);
         }
-        return any ? fail_unknown(model, sv_buf_str(&alike), err) : 0;
+        return any ? fail_unknown_model(model, sv_buf_str(&alike), err) : 0;
 }
 
 int sv_virt_check_cpu(struct sv_virt *v, const char *model, bool kvm, struct sv_err *err)
