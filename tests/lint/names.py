@@ -4,11 +4,8 @@ import re
 
 from tree import line_of
 
-# Rooms whose functions have names of their own already; the list grows until it is the tree.
-ROOMS = ('base', 'guest', 'ovmf', 'policy')
-# A program has one main; a command's or server's file may call its entry run.
-SHARED = {'main', 'run'}
-# The names of the C library's allocator, which base/program/memory.c replaces, are not ours to choose.
+# A program has one main.
+SHARED = {'main'}
 DEFINITION = re.compile(r'^(?!(?:else|return|typedef|struct\s+\w+\s*\{))[A-Za-z_][^;{}()=#\n]*?[\s*](\w+)\((?:[^;{}]*?)\)\s*\n\{', re.M)
 
 
@@ -28,6 +25,5 @@ def names(tree):
         if len(files) < 2 or function in SHARED:
             continue
         for f, line in places:
-            if f.split('/')[0] in ROOMS:
-                others = ', '.join(x for x in files if x != f)
-                yield f, line, f'{function}() is defined in {others} too; give it a name that says what it does here'
+            others = ', '.join(x for x in files if x != f)
+            yield f, line, f'{function}() is defined in {others} too; give it a name that says what it does here'
