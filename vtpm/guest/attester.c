@@ -261,7 +261,7 @@ static int add_activation(struct attester *a, struct sv_bytes report_data,
 
 static int add_event_log(const struct attester *a, struct sv_json *evidence, struct sv_err *err)
 {
-        SV_BUF log = {.max = SV_EVENTLOG_SIZE_MAX};
+        SV_BUF log = SV_BUF_NULL;
         struct sv_json *entry;
 
         if (access(a->event_log, R_OK) < 0)

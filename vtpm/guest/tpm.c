@@ -171,8 +171,10 @@ int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *f
         SV_BUF data = {.max = SV_TPM_BLOB_MAX};
         TSS2_RC rc;
 
-        if (has_handle(t, index, found, err) < 0 || !*found)
-                return *found ? -1 : 0;
+        if (has_handle(t, index, found, err) < 0)
+                return -1;
+        if (!*found)
+                return 0;
         rc = Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
         if (rc == TSS2_RC_SUCCESS)
                 rc = Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
@@ -246,8 +248,10 @@ int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key,
         ESYS_TR tr;
         TSS2_RC rc;
 
-        if (has_handle(t, handle, found, err) < 0 || !*found)
-                return *found ? -1 : 0;
+        if (has_handle(t, handle, found, err) < 0)
+                return -1;
+        if (!*found)
+                return 0;
         rc = Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
         if (rc != TSS2_RC_SUCCESS)
                 return fail_tpm(err, "tpm.key", "opening a persistent key", rc);

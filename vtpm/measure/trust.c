@@ -11,7 +11,7 @@
 
 static int read_certs(const char *path, struct sv_certs *out, struct sv_err *err)
 {
-        SV_BUF pem = {.max = SV_PEM_SIZE_MAX};
+        SV_BUF pem = SV_BUF_NULL;
 
         if (sv_file_read(path, SV_PEM_SIZE_MAX, &pem, "vtpm.ek-roots", err) < 0 ||
             sv_certs_parse(sv_buf_bytes(&pem), out, "vtpm.ek-roots", err) < 0)
