@@ -21,7 +21,7 @@ static const char *const tier_names[] = {
 
 const char *sv_slot_name(enum sv_slot slot)
 {
-        return slot < SV_SLOTS ? slot_names[slot] : "?";
+        return slot_names[slot];
 }
 
 enum sv_slot sv_slot_by_name(const char *name)

@@ -64,6 +64,10 @@ static void test_ip(void **state)
         assert_int_equal(c.address, 0xc0000207);
         assert_int_equal(c.gateway, 0xc0000201);
         assert_int_equal(c.prefix, 24);
+        OK(parse("securevm.ip=192.0.2.7/1,192.0.2.1", &c));
+        assert_int_equal(c.prefix, 1);
+        OK(parse("securevm.ip=192.0.2.7/32,192.0.2.1", &c));
+        assert_int_equal(c.prefix, 32);
 }
 
 static void test_bad_words(void **state)

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "attest/kbs/client.h"
+#include "base/core/file.h"
 #include "tests/unit/unit.h"
 
 /* Answers `times` connections with that text, each closed after it. */
@@ -37,6 +38,10 @@ static pid_t start_broker(const char *answer, int times, unsigned *port)
 
 #define CHALLENGE "{\"nonce\":\"AAAA\",\"extra-params\":\"\"}"
 #define ANSWER    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 34\r\n"
+
+#define ERROR_OF(name)                                                                  \
+        "{\"type\":\"https://github.com/confidential-containers/kbs/errors/" name "\"," \
+        "\"detail\":\"-\"}"
 
 static void answers_that_are_refused(void **state)
 {
@@ -71,9 +76,55 @@ static void answers_that_are_refused(void **state)
         }
 }
 
+/* A later try helps against a broker that is overloaded or forgot the session, and nothing else. */
+static void tries_that_may_pass_later(void **state)
+{
+        static const struct {
+                int status;
+                const char *body;
+                bool later;
+        } t[] = {
+                {400, "{}", false},
+                {407, "{}", false},
+                {408, "{}", true},
+                {409, "{}", false},
+                {428, "{}", false},
+                {429, "{}", true},
+                {430, "{}", false},
+                {499, "{}", false},
+                {500, "{}", true},
+                {599, "{}", true},
+                {401, ERROR_OF("TokenNotFound"), true},
+                {401, ERROR_OF("TokenVerifierError"), true},
+                {401, ERROR_OF("PolicyDeny"), false},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_STR answer = sv_asprintf("HTTP/1.1 %d No\r\nContent-Type: application/json\r\n"
+                                            "Content-Length: %zu\r\n\r\n%s",
+                                            t[i].status, strlen(t[i].body), t[i].body);
+                struct sv_kbs_client *c = NULL;
+                struct sv_err err;
+                unsigned port;
+                pid_t pid = start_broker(answer, 1, &port);
+                char url[64];
+
+                snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+                OK(sv_kbs_client_new(url, NULL, &c, &err));
+                assert_int_equal(sv_kbs_auth(c, "tdx", NULL, &err), -1);
+                if (sv_kbs_retryable(c) != t[i].later)
+                        fail_msg("%d %s: expected %s", t[i].status, t[i].body,
+                                 t[i].later ? "another try" : "no other try");
+                sv_kbs_client_free(c);
+                kill(pid, SIGKILL);
+                assert_int_equal(waitpid(pid, NULL, 0), pid);
+        }
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused),
+                                           cmocka_unit_test(tries_that_may_pass_later)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

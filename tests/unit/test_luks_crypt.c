@@ -188,17 +188,26 @@ static void test_binary_cases(void **state)
                 uint8_t byte;
                 const char *check;
         } cases[] = {
-                {0, 'l', "luks.header.magic"},      {7, 1, "luks.header.version"},
-                {8, 1, "luks.header.size"},         {15, 1, "luks.header.size"},
-                {24 + 47, 'x', "luks.header.text"}, {72, 'S', "luks.header.text"},
-                {168, 0, "luks.header.text"},       {168 + 36, 'x', "luks.header.text"},
-                {263, 1, "luks.header.offset"},     {16383, 'x', "luks.header.trailing"},
+                {0, 'l', "luks.header.magic"},
+                {7, 1, "luks.header.version"},
+                {8, 1, "luks.header.size"},
+                {15, 1, "luks.header.size"},
+                {24 + 47, 'x', "luks.header.text"},
+                {72, 'S', "luks.header.text"},
+                {168, 0, "luks.header.text"},
+                {168 + 36, 'x', "luks.header.text"},
+                /* behind the end of a UUID that is right; behind that of the subsystem */
+                {168 + 39, 'x', "luks.header.text"},
+                {208 + 47, 'x', "luks.header.text"},
+                {263, 1, "luks.header.offset"},
+                {16383, 'x', "luks.header.trailing"},
         };
         struct sv_luks_header h;
         SV_BUF b = SV_BUF_NULL;
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 copy(&b);
+                OK(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err)); /* h holds what is right */
                 b.p[cases[i].at] = cases[i].byte;
                 FAILS(sv_luks_header_parse(sv_buf_bytes(&b), &h, &err), SV_FORMAT, cases[i].check);
         }

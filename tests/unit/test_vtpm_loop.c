@@ -77,9 +77,29 @@ static void surroundings(void **state)
                "vtpm.ek.chain");
         expect(s->evidence, s->secret, &(struct knobs){.time = now - 86400}, SV_PROOF,
                "vtpm.ek.expired");
+        expect(s->evidence, s->secret,
+               &(struct knobs){.root = "-----BEGIN CERTIFICATE-----\nAAAA\n"}, SV_FORMAT,
+               "vtpm.ek.collateral");
         run_session(&tpm, SV_BYTES_NULL, NULL, &second);
         /* another session's secret */
         expect(s->evidence, second.secret, NULL, SV_PROOF, "vtpm.ak.activation");
+}
+
+/* What the challenge left with the verifier, cut or with a byte behind it. */
+static void activation_secret(void **state)
+{
+        uint8_t bytes[SV_VTPM_ACTIVATION_SIZE + 1] = {0};
+        struct session *s;
+        struct sv_err err;
+
+        need_swtpm();
+        s = base_session();
+        memcpy(bytes, sv_secret_reveal(s->secret), SV_VTPM_ACTIVATION_SIZE);
+        for (size_t n = SV_VTPM_ACTIVATION_SIZE - 1; n <= sizeof(bytes); n += 2) {
+                SV_SECRET *changed = sv_secret_copy(sv_bytes(bytes, n), &err);
+
+                expect(s->evidence, changed, NULL, SV_USAGE, "vtpm.activation-secret");
+        }
 }
 
 static void flip_b64(struct sv_json *obj, const char *member, size_t at)
@@ -584,14 +604,23 @@ static void sealed(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(accepted),     cmocka_unit_test(surroundings),
-                cmocka_unit_test(members),      cmocka_unit_test(missing),
-                cmocka_unit_test(pcr_values),   cmocka_unit_test(bank_mismatch),
-                cmocka_unit_test(weak_keys),    cmocka_unit_test(ecc_keys),
-                cmocka_unit_test(other_tpm),    cmocka_unit_test(activation_refused),
-                cmocka_unit_test(software_key), cmocka_unit_test(selection),
-                cmocka_unit_test(sealed),       cmocka_unit_test(weak_name),
-                cmocka_unit_test(other_boot),   cmocka_unit_test(numbers),
+                cmocka_unit_test(accepted),
+                cmocka_unit_test(surroundings),
+                cmocka_unit_test(members),
+                cmocka_unit_test(missing),
+                cmocka_unit_test(pcr_values),
+                cmocka_unit_test(bank_mismatch),
+                cmocka_unit_test(weak_keys),
+                cmocka_unit_test(ecc_keys),
+                cmocka_unit_test(other_tpm),
+                cmocka_unit_test(activation_refused),
+                cmocka_unit_test(software_key),
+                cmocka_unit_test(selection),
+                cmocka_unit_test(sealed),
+                cmocka_unit_test(weak_name),
+                cmocka_unit_test(other_boot),
+                cmocka_unit_test(numbers),
+                cmocka_unit_test(activation_secret),
         };
 
         return cmocka_run_group_tests_name("vtpm-loop", tests, group_setup, group_teardown);

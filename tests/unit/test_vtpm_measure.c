@@ -165,6 +165,7 @@ static void test_refuses(void **state)
 {
         struct sv_measurement m = {0};
         SV_GUEST g = guest(path_of("CODE.fd"));
+        SV_BUF firmware = SV_BUF_NULL;
 
         set(&g.kernel, NULL);
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.kernel");
@@ -175,6 +176,14 @@ static void test_refuses(void **state)
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.initrd");
         set(&g.firmware, path_of("kernel"));
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_FORMAT, "ovmf.volumes");
+        set(&g.firmware, path_of("none.fd"));
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_SYSTEM, "vtpm.measure.firmware");
+        /* a template of the variable store that is there, but no file */
+        OK(sv_file_read(path_of("CODE.fd"), 1u << 20, &firmware, "test", &err));
+        OK(sv_file_write(path_of("CODE.dir.fd"), 0644, sv_buf_bytes(&firmware), &err));
+        OK(sv_mkdirs(path_of("VARS.dir.fd"), 0755, &err));
+        set(&g.firmware, path_of("CODE.dir.fd"));
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_SYSTEM, "vtpm.measure.firmware");
 }
 
 /* Keys in the variable store turn Secure Boot on, and with it the kernel takes a way that measures

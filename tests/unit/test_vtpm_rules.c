@@ -106,10 +106,66 @@ static void unless_the_guest_file_says_so(void **state)
               "guest.vtpm.unknown");
 }
 
+/* Nothing to require is no policy, even if all may lack. */
+static void something_is_required(void **state)
+{
+        struct sv_measurement m = {.values = sv_json_object()};
+        SV_JSON *list = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        SV_GUEST g = {0};
+        struct sv_err err;
+
+        guest_of(",\"tees\":{\"vtpm\":{\"allow_unpredicted\":[\"0\",\"4\",\"9\"]}}", &g);
+        sv_json_set(m.values, "sha256", sv_json_object());
+        FAILS(sv_vtpm_rules(&g, &m, list, trust, &err), SV_USAGE, "vtpm.measurement");
+        sv_measurement_free(&m);
+}
+
+#define TPM_VECTORS "kbs/generated/tpm/"
+
+/* The files of attestation.ek_roots: each is read, and one of them is a root. */
+static void roots(void **state)
+{
+        SV_STR root = strdup(vector_path(TPM_VECTORS "swtpm_localca_root.pem"));
+        SV_STR issuer = strdup(vector_path(TPM_VECTORS "swtpm_localca_issuer.pem"));
+        SV_STR text = strdup(vector_path("MANIFEST.md"));
+        const struct {
+                char *files[2];
+                enum sv_class class;
+        } t[] = {
+                {{root, issuer}, SV_OK},
+                {{issuer, root}, SV_OK},
+                {{issuer, issuer}, SV_USAGE},
+                {{root, text}, SV_FORMAT},
+                {{text, root}, SV_FORMAT},
+                {{root, (char *)"/nonexistent/root.pem"}, SV_SYSTEM},
+                {{(char *)"/nonexistent/root.pem", root}, SV_SYSTEM},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_JSON *trust = sv_json_object();
+                SV_JSON *digests = sv_json_array();
+                char *files[2] = {t[i].files[0], t[i].files[1]};
+                const struct sv_guest g = {.attestation = {.ek_roots = files, .n_ek_roots = 2}};
+
+                if (t[i].class) {
+                        FAILS(sv_vtpm_trust(&g, trust, digests, &err), t[i].class, "vtpm.ek-roots");
+                        continue;
+                }
+                OK(sv_vtpm_trust(&g, trust, digests, &err));
+                assert_int_equal(sv_json_len(sv_json_get(trust, "ek_roots")), 1);
+                assert_int_equal(sv_json_len(sv_json_get(trust, "ek_intermediates")), 1);
+                assert_int_equal(sv_json_len(digests), 1);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(what_runs_must_be_bound),
-                                           cmocka_unit_test(unless_the_guest_file_says_so)};
+                                           cmocka_unit_test(unless_the_guest_file_says_so),
+                                           cmocka_unit_test(something_is_required),
+                                           cmocka_unit_test(roots)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,12 @@
  * an error. */
 #include "base/core/limits.h"
 #include "tests/unit/unit.h"
+#include "vtpm/verify/challenge.h"
+#include "vtpm/verify/credential.h"
 #include "vtpm/verify/ek.h"
 #include "vtpm/verify/quote.h"
 #include "vtpm/verify/template.h"
+#include "vtpm/verify/verify.h"
 
 static void put_2b(struct sv_buf *b, const char *text, size_t n)
 {
@@ -263,13 +266,158 @@ static void san(void **state)
               SV_FORMAT, "vtpm.ek.san");
 }
 
+/* The TCG's default templates (EK Credential Profile 2.5, annex B): attributes, hash, AES, curve,
+ * and how long policy and unique field are. */
+static void templates(void **state)
+{
+        static const struct {
+                enum sv_key_type type;
+                uint16_t name_alg, aes, curve, bits;
+                uint32_t attributes;
+                size_t policy, unique;
+                uint8_t first; /* of the policy */
+        } t[] = {
+                {SV_KEY_RSA, 0x000b, 128, 0, 2048, 0x000300b2, 32, 256, 0x83},
+                {SV_KEY_P256, 0x000b, 128, 0x0003, 0, 0x000300b2, 32, 32, 0x83},
+                {SV_KEY_P384, 0x000c, 256, 0x0004, 0, 0x000300f2, 48, 0, 0xb2},
+        };
+        SV_BUF ak = SV_BUF_NULL;
+        struct sv_tpm_public p;
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_KEY *key = sv_key_generate(t[i].type, 2048, &err);
+                SV_BUF b = SV_BUF_NULL;
+
+                OK(sv_tpm_put_ek(&b, key, false, &err));
+                OK(sv_tpm_read_public2b(sv_buf_bytes(&b), &p, &err));
+                assert_int_equal(p.type, t[i].bits ? 0x0001 : 0x0023);
+                assert_int_equal(p.name_alg, t[i].name_alg);
+                assert_int_equal(p.attributes, t[i].attributes);
+                assert_int_equal(p.auth_policy.n, t[i].policy);
+                assert_int_equal(p.auth_policy.p[0], t[i].first);
+                assert_int_equal(p.symmetric.alg, 0x0006);
+                assert_int_equal(p.symmetric.bits, t[i].aes);
+                assert_int_equal(p.symmetric.mode, 0x0043);
+                assert_int_equal(p.scheme.alg, 0x0010);
+                assert_int_equal(p.curve, t[i].curve);
+                assert_int_equal(p.bits, t[i].bits);
+                assert_int_equal(p.exponent, 0);
+                assert_int_equal(p.x.n, t[i].unique);
+                assert_int_equal(p.y.n, t[i].curve ? t[i].unique : 0);
+                for (size_t k = 0; k < p.x.n; k++)
+                        assert_int_equal(p.x.p[k], 0);
+        }
+        sv_tpm_put_ak(&ak);
+        OK(sv_tpm_read_public2b(sv_buf_bytes(&ak), &p, &err));
+        assert_int_equal(p.attributes, 0x00050472);
+        assert_int_equal(p.scheme.alg, 0x0014);
+        assert_int_equal(p.scheme.hash, 0x000b);
+        assert_int_equal(p.bits, 2048);
+}
+
+/* Endorsement keys that no default template makes; as many bytes as a credential holds, and one
+ * more. */
+static void credentials(void **state)
+{
+        static const struct {
+                enum sv_key_type type;
+                unsigned bits;
+                size_t holds; /* 0: no such template */
+        } t[] = {{SV_KEY_RSA, 2048, 32}, {SV_KEY_RSA, 3072, 0}, {SV_KEY_P256, 0, 32},
+                 {SV_KEY_P384, 0, 48},   {SV_KEY_P521, 0, 0},   {SV_KEY_ED25519, 0, 0}};
+        const struct sv_tpm_name name = {.n = 34};
+        uint8_t secret[SV_DIGEST_MAX] = {0};
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_KEY *ek = sv_key_generate(t[i].type, t[i].bits, &err);
+                SV_BUF blob = SV_BUF_NULL, encrypted = SV_BUF_NULL, template = SV_BUF_NULL;
+
+                assert_non_null(ek);
+                if (t[i].holds) {
+                        OK(sv_tpm_make_credential(ek, &name, sv_bytes(secret, t[i].holds), &blob,
+                                                  &encrypted, &err));
+                        FAILS(sv_tpm_make_credential(ek, &name, sv_bytes(secret, t[i].holds + 1),
+                                                     &blob, &encrypted, &err),
+                              SV_USAGE, "vtpm.credential.size");
+                        continue;
+                }
+                FAILS(sv_tpm_make_credential(ek, &name, sv_bytes(secret, 32), &blob, &encrypted,
+                                             &err),
+                      SV_FORMAT, "vtpm.ek.type");
+                FAILS(sv_tpm_put_ek(&template, ek, false, &err), SV_FORMAT, "vtpm.ek.type");
+        }
+}
+
+/* A key on each curve that is known, and on the ones beside them. */
+static void curves(void **state)
+{
+        static const struct {
+                uint16_t curve;
+                enum sv_key_type type; /* 0: not known */
+        } t[] = {{0, 0},           {2, 0}, {3, SV_KEY_P256}, {4, SV_KEY_P384},
+                 {5, SV_KEY_P521}, {6, 0}, {0x10, 0}};
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_KEY *key = sv_key_generate(t[i].type ? t[i].type : SV_KEY_P256, 0, &err);
+                SV_KEY *again = NULL;
+                SV_BUF x = SV_BUF_NULL, y = SV_BUF_NULL;
+                struct sv_tpm_public p = {.type = SV_TPM_ALG_ECC, .curve = t[i].curve};
+
+                OK(sv_key_ec(key, &x, &y, &err));
+                p.x = sv_buf_bytes(&x);
+                p.y = sv_buf_bytes(&y);
+                again = sv_tpm_public_key(&p, &err);
+                assert_int_equal(again != NULL, t[i].type != 0);
+                if (again) {
+                        assert_int_equal(sv_key_type(again), t[i].type);
+                        continue;
+                }
+                assert_string_equal(err.check, "vtpm.public.curve");
+                assert_int_equal(err.class, SV_FORMAT);
+        }
+}
+
+/* extra-params of the first message: absent it is no vTPM's; else these two members and no more. */
+static void hellos(void **state)
+{
+        static const struct {
+                const char *text, *check;
+        } t[] = {
+                {"{\"secure-vm\":7}", "vtpm.hello.member"},
+                {"{\"secure-vm\":[]}", "vtpm.hello.member"},
+                {"{\"secure-vm\":{\"ek_certs\":[]}}", "vtpm.hello.member"},
+                {"{\"secure-vm\":{\"ak_tpm2b\":7,\"ek_certs\":[]}}", "vtpm.hello.member"},
+                {"{\"secure-vm\":{\"ak_tpm2b\":\"AAA=\",\"ek_certs\":[],\"more\":1}}",
+                 "vtpm.hello.unknown"},
+                {"{\"secure-vm\":{\"ak_tpm2b\":\"AAA=\",\"ek_certs\":[]}}", "vtpm.public.size"},
+        };
+        SV_JSON *none = sv_json_object();
+        SV_JSON *challenge = NULL;
+        SV_SECRET *secret = NULL;
+        struct sv_err err;
+
+        OK(sv_vtpm_challenge(none, &challenge, &secret, &err));
+        assert_null(challenge);
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_JSON *params = NULL;
+
+                OK(sv_json_parse(sv_bytes_str(t[i].text), "test", &params, &err));
+                FAILS(sv_vtpm_challenge(params, &challenge, &secret, &err), SV_FORMAT, t[i].check);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(quote_fields), cmocka_unit_test(quote_malformed),
                 cmocka_unit_test(publics),      cmocka_unit_test(names),
                 cmocka_unit_test(signatures),   cmocka_unit_test(quote_claims),
-                cmocka_unit_test(san),
+                cmocka_unit_test(san),          cmocka_unit_test(templates),
+                cmocka_unit_test(credentials),  cmocka_unit_test(curves),
+                cmocka_unit_test(hellos),
         };
 
         return cmocka_run_group_tests_name("vtpm-structs", tests, NULL, NULL);

@@ -126,6 +126,7 @@ static inline struct session *base_session(void)
 
 struct knobs {
         bool no_secret, no_root, no_issuer, other_ca, no_report_data, skip_signatures;
+        const char *root;          /* in the place of the real one */
         struct sv_bytes event_log; /* beside the evidence, n_logs times */
         size_t n_logs;
         const uint8_t *report_data;
@@ -142,7 +143,8 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
 
         if (!k->no_root) {
                 strcpy(list[n].kind, "ek-root");
-                list[n++].data = sv_buf_bytes(k->other_ca ? &other_root_pem : &root_pem);
+                list[n++].data = k->root ? sv_bytes_str(k->root)
+                                         : sv_buf_bytes(k->other_ca ? &other_root_pem : &root_pem);
         }
         if (!k->no_issuer) {
                 strcpy(list[n].kind, "ek-intermediate");
