@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/file.h"
 #include "base/json/json.h"
 #include "tests/unit/unit.h"
 
@@ -85,6 +86,52 @@ static void takes_what_is(void **state)
 
                 OK(sv_json_parse(sv_bytes_str(good[i]), "t", &j, &err));
                 assert_non_null(j);
+        }
+}
+
+/* RFC 3629, section 4: the first and last text of each length, and what lies beside them. */
+static void utf8_at_its_borders(void **state)
+{
+        static const char *const good[] = {
+                "\x7f",          "\xc2\x80",         "\xdf\xbf",         "\xe0\xa0\x80",
+                "\xed\x9f\xbf",  "\xee\x80\x80",     "\xef\xbf\xbf",     "\xe2\x82\xac",
+                "\xe2\x82\xacx", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+        };
+        static const char *const bad[] = {
+                "\x80",
+                "\xbf",
+                "\xc0\x80",
+                "\xc1\xbf",
+                "\xc2",
+                "\xc2\x7f",
+                "\xc2\xc0",
+                "\xe0\x9f\xbf",
+                "\xe2\x82",
+                "\xe2\x82x",
+                "\xe2x\xac",
+                "\xed\xa0\x80",
+                "\xed\xbf\xbf",
+                "\xf0\x90\x80",
+                "\xf0\x8f\xbf\xbf",
+                "\xf4\x90\x80\x80",
+                "\xf5\x80\x80\x80",
+                "\xff",
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+                SV_STR text = sv_asprintf("[\"%s\"]", good[i]);
+                SV_JSON *j = NULL;
+
+                OK(sv_json_parse(sv_bytes_str(text), "t", &j, &err));
+                assert_string_equal(sv_json_str(sv_json_at(j, 0)), good[i]);
+        }
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                SV_STR text = sv_asprintf("[\"%s\"]", bad[i]);
+                SV_JSON *j = NULL;
+
+                FAILS(sv_json_parse(sv_bytes_str(text), "t", &j, &err), SV_FORMAT, "t.json");
+                assert_non_null(strstr(err.msg, "UTF-8"));
         }
 }
 
@@ -177,6 +224,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(refuses_what_is_not_json),
                 cmocka_unit_test(takes_what_is),
+                cmocka_unit_test(utf8_at_its_borders),
                 cmocka_unit_test(every_cut_is_refused),
                 cmocka_unit_test(looks_up),
                 cmocka_unit_test(tells_lines),

@@ -392,8 +392,13 @@ struct fake_evidence {
         bool good;
 };
 
+static bool needs_fail;
+
 static int fake_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
 {
+        if (needs_fail)
+                return sv_fail(err, SV_FORMAT, "test.needs", "the evidence names nothing");
+
         SV_JSON *row = needs_of(DOC "}");
 
         sv_json_add(out, sv_json_ref(row));
@@ -509,6 +514,11 @@ static void given(void **state)
 
         OK(sv_fetch_appraise(&f, &e.head, &in, NULL, &claims, &verdict, NULL, &err));
         assert_int_equal(w.asked, 0);
+        /* and evidence that does not say what it needs is not appraised */
+        needs_fail = true;
+        FAILS(sv_fetch_appraise(&f, &e.head, &in, NULL, &claims, &verdict, NULL, &err), SV_FORMAT,
+              "test.needs");
+        needs_fail = false;
 }
 
 static int is_cached(const struct dirent *d)

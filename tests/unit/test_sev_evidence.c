@@ -4,6 +4,7 @@
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/core/text.h"
 #include "sev/verify/evidence.h"
 #include "sev/verify/hcl.h"
 #include "tests/unit/unit.h"
@@ -96,6 +97,36 @@ static void too_many_entries(void **state)
                 else
                         FAILS(sv_cert_table_parse(sv_buf_bytes(&raw), &table, &err), SV_FORMAT,
                               "snp.certtable.entries");
+        }
+}
+
+/* GHCB specification 2.03, table 9: the GUIDs as that text writes them. */
+static void guids(void **state)
+{
+        static const char *const guid[] = {
+                [SV_CERT_ARK] = "c0b406a4-a803-4952-9743-3fb6014cd0ae",
+                [SV_CERT_ASK] = "4ab7b379-bbac-4fe4-a02f-05aef327c782",
+                [SV_CERT_VCEK] = "63da758d-e664-4564-adc5-f4b93be8accd",
+                [SV_CERT_VLEK] = "a8074bc2-a25a-483e-aae6-39c045a0b8a1",
+                [SV_CERT_CRL] = "92f81bc3-5811-4d3d-97ff-d19f88dc67ea",
+        };
+
+        for (enum sv_cert_kind k = SV_CERT_ARK; k <= SV_CERT_CRL; k++) {
+                struct sv_cert_table t = {.n = 1, .list = {{.kind = k, .data = sv_bytes("x", 1)}}};
+                SV_BUF raw = SV_BUF_NULL;
+                char text[37];
+
+                OK(sv_cert_table_write(&t, &raw, &err));
+                assert_string_equal(sv_format_uuid(raw.p, text), guid[k]);
+                for (size_t at = 0; at < 16;
+                     at++) { /* one bit beside it is no kind that is known */
+                        raw.p[at] ^= 1;
+                        OK(sv_cert_table_parse(sv_buf_bytes(&raw), &t, &err));
+                        assert_int_equal(t.list[0].kind, SV_CERT_OTHER);
+                        raw.p[at] ^= 1;
+                }
+                OK(sv_cert_table_parse(sv_buf_bytes(&raw), &t, &err));
+                assert_int_equal(t.list[0].kind, k);
         }
 }
 
@@ -255,9 +286,13 @@ static void hcl(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(each_table),       cmocka_unit_test(own_table),
-                cmocka_unit_test(there_and_back),   cmocka_unit_test(with_certificates),
-                cmocka_unit_test(one_thing_wrong),  cmocka_unit_test(hcl),
+                cmocka_unit_test(each_table),
+                cmocka_unit_test(own_table),
+                cmocka_unit_test(guids),
+                cmocka_unit_test(there_and_back),
+                cmocka_unit_test(with_certificates),
+                cmocka_unit_test(one_thing_wrong),
+                cmocka_unit_test(hcl),
                 cmocka_unit_test(too_many_entries),
         };
 

@@ -65,6 +65,10 @@ static void one_thing_wrong(void **state)
                 /* another OID: blSPL is missing */
                 {"Milan", BL, 9, 0x7f, true, "snp.vek.extension"},
                 {"Milan", UC, 9, 0x7f, true, "snp.vek.extension"},
+                {"Milan", AMD "\x03\x02", 9, 0x7f, true, "snp.vek.extension"},
+                {"Milan", AMD "\x03\x03", 9, 0x7f, true, "snp.vek.extension"},
+                {"Milan", AMD "\x02", 8, 0x7f, true, "snp.vek.extension"},
+                {"Milan", "SEV-VCEK", 5, 'L', true, "snp.vek.extension"}, /* it has no cspID */
                 /* blSPL twice, no teeSPL */
                 {"Milan", AMD "\x03\x02", 9, 0x01, true, "snp.vek.extension"},
                 {"Milan", BL, 2, 0x03, false, "snp.vek.extension"}, /* a BIT STRING */

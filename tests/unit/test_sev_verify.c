@@ -276,6 +276,36 @@ static void form_of_a_report(void **state)
         }
 }
 
+/* Version 2 does not name its processor: only a chip identifier of 8 bytes is Turin's. */
+static void product_of_version_2(void **state)
+{
+        static const uint16_t tcbs[] = {0x38, 0x180, 0x1e0, 0x1f0};
+        static const struct {
+                int at[2]; /* bytes of the chip identifier that are not zero; -1: none */
+                enum sv_sev_product product;
+        } t[] = {
+                {{-1, -1}, SV_SEV_MILAN}, {{0, -1}, SV_SEV_TURIN},  {{7, -1}, SV_SEV_TURIN},
+                {{8, -1}, SV_SEV_MILAN},  {{0, 8}, SV_SEV_MILAN},   {{7, 9}, SV_SEV_MILAN},
+                {{0, 63}, SV_SEV_MILAN},  {{63, -1}, SV_SEV_MILAN},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_BUF raw = SV_BUF_NULL;
+                struct sv_report r;
+                struct sv_err err = SV_ERR_NULL;
+
+                load("reports/milan-v2-a.bin", &raw);
+                for (size_t k = 0; k < 4; k++) /* their layouts differ */
+                        memset(raw.p + tcbs[k], 0, 8);
+                memset(raw.p + 0x1a0, 0, 64);
+                for (size_t k = 0; k < 2; k++)
+                        if (t[i].at[k] >= 0)
+                                raw.p[0x1a0 + t[i].at[k]] = 1;
+                OK(sv_report_parse(sv_buf_bytes(&raw), &r, &err));
+                assert_int_equal(r.product, t[i].product);
+        }
+}
+
 static void every_bit_and_every_length(void **state)
 {
         struct inputs i = {0};
@@ -319,6 +349,7 @@ int main(void)
                 cmocka_unit_test(each_bad_certificate),
                 cmocka_unit_test(of_another_product),
                 cmocka_unit_test(form_of_a_report),
+                cmocka_unit_test(product_of_version_2),
                 cmocka_unit_test(every_bit_and_every_length),
         };
 

@@ -253,6 +253,11 @@ static void secure_boot(void **state)
         expect_register(&m, 1);
         expect_register(&m, 2);
         sv_measurement_free(&m);
+        /* A shim that the firmware does not start is not asked about the kernel. */
+        g.shim = strdup(path_of("kernel-2"));
+        OK(sv_tdx_measure(&g, &m, &err));
+        assert_non_null(strstr(reason(&m, "rtmr0"), "the firmware does not start the shim"));
+        sv_measurement_free(&m);
 }
 
 /* Tables that are not this guest's: of another number of CPUs, without their table, cut off inside

@@ -177,7 +177,7 @@ static void errors(void **state)
                 unsigned skip;
                 enum deed deed;
                 enum sv_class class;
-                const char *check;
+                const char *check, *what;
         } t[] = {
                 {TPM2_CC_GetCapability, 0, OPEN, SV_SYSTEM, "tpm.capability"},
                 {TPM2_CC_GetCapability, 1, OPEN, SV_SYSTEM, "tpm.capability"},
@@ -186,8 +186,8 @@ static void errors(void **state)
                 {TPM2_CC_NV_ReadPublic, 1, OPEN, SV_SYSTEM, "tpm.nv"},
                 {TPM2_CC_NV_Read, 0, OPEN, SV_SYSTEM, "tpm.nv"},
                 {TPM2_CC_NV_Read, 1, OPEN, SV_SYSTEM, "tpm.nv"},
-                {TPM2_CC_ReadPublic, 0, OPEN, SV_SYSTEM, "tpm.key"},
-                {TPM2_CC_ReadPublic, 1, OPEN, SV_SYSTEM, "tpm.key"},
+                {TPM2_CC_ReadPublic, 0, OPEN, SV_SYSTEM, "tpm.key", "opening"},
+                {TPM2_CC_ReadPublic, 1, OPEN, SV_SYSTEM, "tpm.key", "reading"},
                 {TPM2_CC_ReadPublic, 2, EVIDENCE, SV_SYSTEM, "tpm.key"},
                 {TPM2_CC_CreatePrimary, 0, OPEN, SV_SYSTEM, "tpm.key"},
                 {TPM2_CC_PCR_Read, 0, EVIDENCE, SV_SYSTEM, "tpm.pcrs"},
@@ -210,6 +210,7 @@ static void errors(void **state)
                 print_message("command 0x%x after %u\n", t[i].command, t[i].skip);
                 FAILS(try_deed(t[i].deed, &err), t[i].class, t[i].check);
                 assert_int_equal(fault.loaded, fault.flushed);
+                assert_true(!t[i].what || !strncmp(err.msg, t[i].what, strlen(t[i].what)));
                 fault.skip = 1000; /* and without the error: nothing else was wrong */
                 OK(try_deed(t[i].deed, &err));
         }
@@ -279,12 +280,12 @@ static void changed_answers(void **state)
                 unsigned unsteady;
                 enum deed deed;
                 enum sv_class class;
-                const char *check;
+                const char *check, *what;
         } t[] = {
                 {TPM2_CC_NV_Read, spoil_certificate, 0, OPEN, SV_FORMAT, "tpm.ek"},
                 {TPM2_CC_NV_Read, exchange_certified_key, 0, OPEN, SV_SYSTEM, "tpm.ek"},
-                {TPM2_CC_PCR_Read, shift_pcrs, 0, EVIDENCE, SV_SYSTEM, "tpm.pcrs"},
-                {TPM2_CC_PCR_Read, drop_pcr, 0, EVIDENCE, SV_SYSTEM, "tpm.pcrs"},
+                {TPM2_CC_PCR_Read, shift_pcrs, 0, EVIDENCE, SV_SYSTEM, "tpm.pcrs", "PCR 0 has 30"},
+                {TPM2_CC_PCR_Read, drop_pcr, 0, EVIDENCE, SV_SYSTEM, "tpm.pcrs", "the TPM gave 7"},
                 {TPM2_CC_PCR_Read, move_counter, 8, EVIDENCE, SV_SYSTEM, "tpm.pcrs"},
                 {TPM2_CC_PCR_Read, move_counter, 7, EVIDENCE, SV_OK, NULL},
                 {TPM2_CC_PCR_Read, extend_between_readings, 4, EVIDENCE, SV_SYSTEM, "tpm.pcrs"},
@@ -304,6 +305,7 @@ static void changed_answers(void **state)
                 else
                         OK(try_deed(t[i].deed, &err));
                 assert_int_equal(fault.loaded, fault.flushed);
+                assert_true(!t[i].what || !strncmp(err.msg, t[i].what, strlen(t[i].what)));
         }
         memset(&fault, 0, sizeof(fault));
 }
