@@ -35,8 +35,12 @@ static int play_level(void *state, unsigned level, struct sv_bytes data, struct 
         return 0;
 }
 
+static bool no_key;
+
 static int play_key(const struct sv_json *options, struct sv_secret **key, struct sv_err *err)
 {
+        if (no_key)
+                return sv_fail(err, SV_SYSTEM, "test.derive", "the hardware gives no key");
         *key = sv_secret_copy(sv_bytes_str("a derived key"), err);
         return *key ? 0 : -1;
 }
@@ -172,6 +176,9 @@ static void keys(void **state)
         played = &plain;
         REFUSED(sv_agent_derive_key, SV_USAGE, "agent.derive");
         played = &rich;
+        no_key = true;
+        REFUSED(sv_agent_derive_key, SV_SYSTEM, "test.derive");
+        no_key = false;
         OK(sv_agent_derive_key(&args, &result, &err));
         assert_int_equal(read(p[0], text, sizeof(text) - 1), 13);
         assert_string_equal(text, "a derived key");

@@ -221,6 +221,25 @@ static void bad_keys(void **state)
         }
 }
 
+/* Whole keys: those that a client may have are P-256, P-521 and RSA. */
+static void curves_of_keys(void **state)
+{
+        static const enum sv_key_type types[] = {SV_KEY_P256, SV_KEY_P521, SV_KEY_RSA, SV_KEY_P384};
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+                struct sv_err err;
+                SV_KEY *key = sv_key_generate(types[i], 2048, &err);
+                SV_KEY *again = NULL;
+                SV_KBS_PUBKEY k = {{0}};
+
+                OK(sv_kbs_pubkey_from_key(key, &k, &err));
+                if (types[i] == SV_KEY_P384)
+                        FAILS(sv_kbs_pubkey_to_key(&k, &again, &err), SV_FORMAT, "kbs.tee-pubkey");
+                else
+                        OK(sv_kbs_pubkey_to_key(&k, &again, &err));
+        }
+}
+
 static void writers_read_back(void **state)
 {
         SV_JSON *params = NULL;
@@ -438,6 +457,7 @@ int main(void)
                 cmocka_unit_test(only_typed_members_are_bound),
                 cmocka_unit_test(bad_attestations),
                 cmocka_unit_test(bad_keys),
+                cmocka_unit_test(curves_of_keys),
                 cmocka_unit_test(writers_read_back),
                 cmocka_unit_test(errors_carry_class_and_check),
                 cmocka_unit_test(each_refusal_has_its_name),

@@ -121,10 +121,28 @@ static void tries_that_may_pass_later(void **state)
         }
 }
 
+/* Each step wants the one before it. */
+static void steps_in_order(void **state)
+{
+        SV_JSON *evidence = sv_json_object();
+        struct sv_kbs_client *c = NULL;
+        uint8_t digest[48];
+        struct sv_err err;
+
+        OK(sv_kbs_client_new("http://127.0.0.1:1", NULL, &c, &err));
+        FAILS(sv_kbs_binding(c, digest, &err), SV_USAGE, "kbs.order");
+        FAILS(sv_kbs_attest(c, evidence, &err), SV_USAGE, "kbs.order");
+        assert_null(sv_kbs_resource(c, "a/b/c", &err));
+        assert_string_equal(err.check, "kbs.order");
+        assert_null(sv_kbs_token(c));
+        sv_kbs_client_free(c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused),
-                                           cmocka_unit_test(tries_that_may_pass_later)};
+                                           cmocka_unit_test(tries_that_may_pass_later),
+                                           cmocka_unit_test(steps_in_order)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

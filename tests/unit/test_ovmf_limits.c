@@ -262,9 +262,55 @@ static void every_limit(void **state)
         try_limits(cases, sizeof(cases) / sizeof(*cases));
 }
 
+/* Headers that are read over, and those between them that nobody knows. */
+static void known_igvm_headers(void **state)
+{
+        static const uint32_t known[] = {0x305, 0x307, 0x308, 0x309, 0x30a, 0x30b, 0x30c,
+                                         0x30d, 0x30e, 0x30f, 0x310, 0x311, 0x312, 0x313};
+
+        for (uint32_t type = 0x305; type < 0x320; type++) {
+                SV_BUF headers = SV_BUF_NULL, file = SV_BUF_NULL;
+                struct sv_igvm igvm;
+                struct sv_err err;
+                bool is_known = false;
+
+                for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+                        is_known |= known[i] == type;
+                put_igvm_platform(&headers, 1, SV_IGVM_SEV_SNP);
+                put_igvm_header(&headers, type | 1u << 31, sv_bytes("12345678", 8));
+                make_igvm(&file, sv_buf_bytes(&headers));
+                OK(sv_igvm_parse(sv_buf_bytes(&file), SV_IGVM_SEV_SNP, &igvm, &err));
+                sv_buf_clear(&headers);
+                put_igvm_platform(&headers, 1, SV_IGVM_SEV_SNP);
+                put_igvm_header(&headers, type, sv_bytes("12345678", 8));
+                make_igvm(&file, sv_buf_bytes(&headers));
+                if (is_known)
+                        OK(sv_igvm_parse(sv_buf_bytes(&file), SV_IGVM_SEV_SNP, &igvm, &err));
+                else
+                        FAILS(sv_igvm_parse(sv_buf_bytes(&file), SV_IGVM_SEV_SNP, &igvm, &err),
+                              SV_FORMAT, "igvm.unknown");
+        }
+}
+
+/* A GUID's text and its bytes in memory (UEFI, appendix A). */
+static void guid_of_text(void **state)
+{
+        static const uint8_t raw[16] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
+                                        0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+        static const char text[] = "00112233-4455-6677-8899-aabbccddeeff";
+        char out[64] = "";
+        uint8_t back[16];
+
+        assert_string_equal(sv_guid_text(raw, out), text);
+        sv_guid_raw(text, back);
+        assert_memory_equal(back, raw, 16);
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(every_limit)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(every_limit),
+                                           cmocka_unit_test(known_igvm_headers),
+                                           cmocka_unit_test(guid_of_text)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

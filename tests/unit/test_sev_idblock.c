@@ -185,6 +185,24 @@ static void made(struct sv_id_block *b, uint8_t raw[SV_ID_BLOCK_SIZE],
         OK(sv_id_auth_make(raw, id, who, page, &err));
 }
 
+/* Either key may be on P-384 only. */
+static void keys_on_other_curves(void **state)
+{
+        const uint8_t raw[SV_ID_BLOCK_SIZE] = {0};
+        uint8_t page[SV_ID_AUTH_SIZE];
+        SV_KEY *good = sv_key_generate(SV_KEY_P384, 0, &err);
+
+        for (enum sv_key_type type = SV_KEY_RSA; type <= SV_KEY_ED25519; type++) {
+                SV_KEY *bad = sv_key_generate(type, 2048, &err);
+
+                if (type == SV_KEY_P384)
+                        continue;
+                FAILS(sv_id_auth_make(raw, bad, NULL, page, &err), SV_USAGE, "snp.id_key.curve");
+                FAILS(sv_id_auth_make(raw, good, bad, page, &err), SV_USAGE, "snp.id_key.curve");
+        }
+        OK(sv_id_auth_make(raw, good, good, page, &err));
+}
+
 static int check(const uint8_t *raw, const uint8_t *page, bool author)
 {
         struct sv_id_auth a;
@@ -319,8 +337,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_vector),    cmocka_unit_test(key_digests),
-                cmocka_unit_test(one_thing_wrong), cmocka_unit_test(block_form),
-                cmocka_unit_test(not_made),
+                cmocka_unit_test(one_thing_wrong), cmocka_unit_test(keys_on_other_curves),
+                cmocka_unit_test(block_form),      cmocka_unit_test(not_made),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

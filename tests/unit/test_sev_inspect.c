@@ -132,6 +132,25 @@ static void tables(void **state)
         is_not(sv_buf_bytes(&raw));
 }
 
+/* What should be a certificate and is none is said to be none; a list of revoked ones is not. */
+static void kinds_in_a_table(void **state)
+{
+        struct sv_cert_table t = {.n = 5};
+        SV_BUF raw = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+
+        for (enum sv_cert_kind k = SV_CERT_ARK; k <= SV_CERT_CRL; k++)
+                t.list[k] = (struct sv_cert_entry){.kind = k, .data = sv_bytes("none", 4)};
+        OK(sv_cert_table_write(&t, &raw, &err));
+        j = is(sv_buf_bytes(&raw), "certificate-table");
+        for (enum sv_cert_kind k = SV_CERT_ARK; k <= SV_CERT_CRL; k++) {
+                const struct sv_json *row = sv_json_at(sv_json_get(j, "certificates"), k);
+
+                assert_string_equal(sv_json_str(sv_json_get(row, "kind")), sv_cert_kind_name(k));
+                assert_int_equal(sv_json_get(row, "error") != NULL, k != SV_CERT_CRL);
+        }
+}
+
 static void id_blocks(void **state)
 {
         const struct sv_id_block b = {.launch_digest = {1}, .version = 1, .policy = 0x30000};
@@ -178,8 +197,10 @@ static void others(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reports),   cmocka_unit_test(hcl),  cmocka_unit_test(tables),
-                cmocka_unit_test(id_blocks), cmocka_unit_test(igvm), cmocka_unit_test(others),
+                cmocka_unit_test(reports),   cmocka_unit_test(hcl),
+                cmocka_unit_test(tables),    cmocka_unit_test(kinds_in_a_table),
+                cmocka_unit_test(id_blocks), cmocka_unit_test(igvm),
+                cmocka_unit_test(others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

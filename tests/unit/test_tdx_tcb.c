@@ -294,10 +294,66 @@ static void bits(void **state)
         }
 }
 
+/* DCAP QVL, convergeTcbStatus: a part that is out of date makes the whole so, one that is revoked
+ * revokes it, and no other changes it. */
+static void one_status_of_three(void **state)
+{
+        static const enum sv_tcb_status out_of_date[SV_TCB_STATUSES] = {
+                [SV_TCB_UP_TO_DATE] = SV_TCB_OUT_OF_DATE,
+                [SV_TCB_SW_HARDENING] = SV_TCB_OUT_OF_DATE,
+                [SV_TCB_CONFIGURATION] = SV_TCB_OUT_OF_DATE_CONFIGURATION,
+                [SV_TCB_CONFIGURATION_SW_HARDENING] = SV_TCB_OUT_OF_DATE_CONFIGURATION,
+                [SV_TCB_RELAUNCH_ADVISED] = SV_TCB_RELAUNCH_ADVISED,
+                [SV_TCB_RELAUNCH_CONFIGURATION] = SV_TCB_RELAUNCH_CONFIGURATION,
+                [SV_TCB_OUT_OF_DATE] = SV_TCB_OUT_OF_DATE,
+                [SV_TCB_OUT_OF_DATE_CONFIGURATION] = SV_TCB_OUT_OF_DATE_CONFIGURATION,
+                [SV_TCB_REVOKED] = SV_TCB_REVOKED,
+        };
+        const enum sv_tcb_status good = SV_TCB_UP_TO_DATE;
+
+        for (enum sv_tcb_status s = 0; s < SV_TCB_STATUSES; s++) {
+                for (enum sv_tcb_status by = 0; by < SV_TCB_STATUSES; by++) {
+                        enum sv_tcb_status want = by == SV_TCB_REVOKED       ? SV_TCB_REVOKED
+                                                  : by == SV_TCB_OUT_OF_DATE ? out_of_date[s]
+                                                                             : s;
+
+                        assert_int_equal(sv_tcb_converge(s, by, NULL), want);
+                        assert_int_equal(sv_tcb_converge(s, by, &good), want);
+                        assert_int_equal(sv_tcb_converge(s, good, &by), want);
+                }
+        }
+}
+
+/* A TD whose module was updated under it: what was out of date at its launch is not any more. */
+static void relaunch(void **state)
+{
+        for (enum sv_tcb_status launch = 0; launch < SV_TCB_STATUSES; launch++) {
+                for (enum sv_tcb_status now = 0; now < SV_TCB_STATUSES; now++) {
+                        bool old = launch == SV_TCB_OUT_OF_DATE ||
+                                   launch == SV_TCB_OUT_OF_DATE_CONFIGURATION;
+                        bool configuration = launch == SV_TCB_OUT_OF_DATE_CONFIGURATION ||
+                                             now == SV_TCB_CONFIGURATION ||
+                                             now == SV_TCB_CONFIGURATION_SW_HARDENING;
+                        bool fresh = now == SV_TCB_UP_TO_DATE || now == SV_TCB_SW_HARDENING ||
+                                     now == SV_TCB_CONFIGURATION ||
+                                     now == SV_TCB_CONFIGURATION_SW_HARDENING;
+
+                        assert_int_equal(sv_tcb_relaunch(launch, now),
+                                         !old || !fresh  ? launch
+                                         : configuration ? SV_TCB_RELAUNCH_CONFIGURATION
+                                                         : SV_TCB_RELAUNCH_ADVISED);
+                }
+        }
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(documents), cmocka_unit_test(platforms),
-                                           cmocka_unit_test(levels), cmocka_unit_test(bits)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(one_status_of_three),
+                                           cmocka_unit_test(relaunch),
+                                           cmocka_unit_test(documents),
+                                           cmocka_unit_test(platforms),
+                                           cmocka_unit_test(levels),
+                                           cmocka_unit_test(bits)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,8 @@ static void test_refusals(void **state)
                           level = {.provider = "sev_guest", .privlevel_floor = 2},
                           empty = {.provider = "sev_guest"},
                           wrong = {.provider = "sev_guest", .write_error = -EINVAL},
-                          full = {.provider = "sev_guest", .clashes = 1000};
+                          full = {.provider = "sev_guest", .clashes = 17},
+                          last = {.provider = "sev_guest", .clashes = 16, .report = echo};
         SV_TSM_REPORT r = {0};
         struct sv_err err;
 
@@ -99,6 +100,7 @@ static void test_refusals(void **state)
         FAILS(get(&empty, SV_TSM_NO_LEVEL, &r, &err), SV_SYSTEM, "tsm.read");
         FAILS(get(&wrong, SV_TSM_NO_LEVEL, &r, &err), SV_SYSTEM, "tsm.write");
         FAILS(get(&full, SV_TSM_NO_LEVEL, &r, &err), SV_SYSTEM, "tsm.make");
+        OK(get(&last, SV_TSM_NO_LEVEL, &r, &err)); /* the last name that is tried */
 }
 
 static size_t entries(const char *path)

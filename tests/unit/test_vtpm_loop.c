@@ -158,6 +158,9 @@ static void members(void **state)
                 {"", "ak_tpm2b", FLIP, 7, SV_PROOF, "vtpm.ak.attributes"},
                 {"", "activation", FLIP, 3, SV_PROOF, "vtpm.ak.activation"},
                 {"", "activation", CUT, 1, SV_PROOF, "vtpm.ak.activation"},
+                {"", "activation", NUMBER, 0, SV_FORMAT, "vtpm.evidence.member"},
+                {"", "ak_public", NUMBER, 0, SV_FORMAT, "vtpm.evidence.member"},
+                {"", "ak_tpm2b", NUMBER, 0, SV_FORMAT, "vtpm.evidence.member"},
                 {"", "ek_certs", NUMBER, 0, SV_FORMAT, "vtpm.evidence.ek-certs"},
                 {"", "unheard_of", NUMBER, 0, SV_FORMAT, "vtpm.evidence.unknown"},
         };

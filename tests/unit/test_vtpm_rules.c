@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A policy that does not bind what runs is refused, unless the guest file says that it is meant. */
+#include <sys/stat.h>
+
 #include "base/core/file.h"
 #include "guest/guest.h"
 #include "tests/unit/unit.h"
@@ -160,12 +162,55 @@ static void roots(void **state)
         }
 }
 
+/* Without attestation.ek_roots it is the maker that swtpm-localca's configuration names. */
+static void roots_of_this_host(void **state)
+{
+        static const char *const files[] = {"swtpm-localca-rootca-cert.pem", "issuercert.pem"};
+        static const char *const from[] = {"swtpm_localca_root.pem", "swtpm_localca_issuer.pem"};
+        const struct sv_guest g = {.name = NULL};
+        char dir[] = "/tmp/sv-localca-XXXXXX";
+        const bool root = geteuid() == 0;
+        struct sv_err err;
+
+        assert_non_null(mkdtemp(dir));
+        SV_STR conf = sv_asprintf("%s/swtpm-localca.conf", dir);
+        SV_STR text = sv_asprintf("statedir = %s\n", dir);
+        OK(sv_file_write(conf, 0644, sv_bytes_str(text), &err));
+        assert_int_equal(chmod(dir, 0755), 0);
+        setenv("XDG_CONFIG_HOME", dir, 1);
+        for (int n = 0; n <= 2; n++) { /* how many of the two files there are */
+                SV_JSON *trust = sv_json_object();
+                SV_JSON *digests = sv_json_array();
+                int r;
+
+                if (n) {
+                        SV_STR name = sv_asprintf(TPM_VECTORS "%s", from[n - 1]);
+                        SV_STR path = sv_asprintf("%s/%s", dir, files[n - 1]);
+
+                        OK(sv_file_copy(vector_path(name), path, 0644, &err));
+                }
+                /* root has the system's configuration only */
+                assert_int_equal(root ? seteuid(65534) : 0, 0);
+                r = sv_vtpm_trust(&g, trust, digests, &err);
+                assert_int_equal(root ? seteuid(0) : 0, 0);
+                assert_int_equal(r, n == 2 ? 0 : -1);
+                if (n < 2)
+                        assert_string_equal(err.check, "vtpm.ek-roots");
+                assert_int_equal(sv_json_len(digests), n == 2);
+                if (n < 2)
+                        assert_int_equal(err.class, SV_USAGE);
+        }
+        unsetenv("XDG_CONFIG_HOME");
+        OK(sv_remove_tree(dir, &err));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(what_runs_must_be_bound),
                                            cmocka_unit_test(unless_the_guest_file_says_so),
                                            cmocka_unit_test(something_is_required),
-                                           cmocka_unit_test(roots)};
+                                           cmocka_unit_test(roots),
+                                           cmocka_unit_test(roots_of_this_host)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

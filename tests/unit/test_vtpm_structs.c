@@ -3,6 +3,7 @@
  * an error. */
 #include "base/core/limits.h"
 #include "tests/unit/unit.h"
+#include "base/core/encoding.h"
 #include "vtpm/verify/challenge.h"
 #include "vtpm/verify/credential.h"
 #include "vtpm/verify/ek.h"
@@ -266,6 +267,11 @@ static void san(void **state)
               SV_FORMAT, "vtpm.ek.san");
 }
 
+#define POLICY_A "837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa"
+#define POLICY_B                                           \
+        "b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4" \
+        "cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12"
+
 /* The TCG's default templates (EK Credential Profile 2.5, annex B): attributes, hash, AES, curve,
  * and how long policy and unique field are. */
 static void templates(void **state)
@@ -274,14 +280,15 @@ static void templates(void **state)
                 enum sv_key_type type;
                 uint16_t name_alg, aes, curve, bits;
                 uint32_t attributes;
-                size_t policy, unique;
-                uint8_t first; /* of the policy */
+                size_t unique;
+                const char *policy;
         } t[] = {
-                {SV_KEY_RSA, 0x000b, 128, 0, 2048, 0x000300b2, 32, 256, 0x83},
-                {SV_KEY_P256, 0x000b, 128, 0x0003, 0, 0x000300b2, 32, 32, 0x83},
-                {SV_KEY_P384, 0x000c, 256, 0x0004, 0, 0x000300f2, 48, 0, 0xb2},
+                {SV_KEY_RSA, 0x000b, 128, 0, 2048, 0x000300b2, 256, POLICY_A},
+                {SV_KEY_P256, 0x000b, 128, 0x0003, 0, 0x000300b2, 32, POLICY_A},
+                {SV_KEY_P384, 0x000c, 256, 0x0004, 0, 0x000300f2, 0, POLICY_B},
         };
         SV_BUF ak = SV_BUF_NULL;
+        char hex[2 * SV_DIGEST_MAX + 1];
         struct sv_tpm_public p;
         struct sv_err err;
 
@@ -294,8 +301,7 @@ static void templates(void **state)
                 assert_int_equal(p.type, t[i].bits ? 0x0001 : 0x0023);
                 assert_int_equal(p.name_alg, t[i].name_alg);
                 assert_int_equal(p.attributes, t[i].attributes);
-                assert_int_equal(p.auth_policy.n, t[i].policy);
-                assert_int_equal(p.auth_policy.p[0], t[i].first);
+                assert_string_equal(sv_hex(p.auth_policy, hex), t[i].policy);
                 assert_int_equal(p.symmetric.alg, 0x0006);
                 assert_int_equal(p.symmetric.bits, t[i].aes);
                 assert_int_equal(p.symmetric.mode, 0x0043);
@@ -406,6 +412,8 @@ static void hellos(void **state)
 
                 OK(sv_json_parse(sv_bytes_str(t[i].text), "test", &params, &err));
                 FAILS(sv_vtpm_challenge(params, &challenge, &secret, &err), SV_FORMAT, t[i].check);
+                assert_int_equal(strstr(err.msg, "extra-params.secure-vm to be an object") != NULL,
+                                 i < 2);
         }
 }
 
