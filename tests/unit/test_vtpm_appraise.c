@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a measurement to rules, from rules to a verdict, over evidence of a real swtpm. */
 #include "attest/appraise.h"
+#include "base/core/encoding.h"
 #include "guest/guest.h"
 #include "tests/unit/rule_walk.h"
 #include "tests/unit/vtpm_session.h"
@@ -212,11 +213,57 @@ static void each_built_in_rule(void **state)
         }
 }
 
+/* What the challenge left with the verifier, cut or with a byte behind it. */
+static void activation_secret(void **state)
+{
+        uint8_t bytes[SV_VTPM_ACTIVATION_SIZE + 1] = {0};
+        struct session *s;
+        struct sv_err err;
+
+        need_swtpm();
+        s = base_session();
+        memcpy(bytes, sv_secret_reveal(s->secret), SV_VTPM_ACTIVATION_SIZE);
+        for (size_t n = SV_VTPM_ACTIVATION_SIZE - 1; n <= sizeof(bytes); n += 2) {
+                SV_SECRET *changed = sv_secret_copy(sv_bytes(bytes, n), &err);
+                SV_JSON *claims = NULL;
+
+                FAILS(verify_with(s->evidence, changed, &(struct knobs){0}, &claims, &err),
+                      SV_USAGE, "vtpm.activation-secret");
+        }
+}
+
+/* After the key is out, this boot cannot show PCR 11 as zero again. */
+static void sealed(void **state)
+{
+        struct sv_vtpm_attester_config config = {.event_log = "/nonexistent"};
+        SESSION after = {0};
+        SV_JSON *claims = NULL;
+        void *a = NULL;
+        struct sv_err err;
+        uint8_t zeros[32] = {0};
+        char hex[65];
+
+        need_swtpm();
+        config.device = other.device;
+        OK(sv_vtpm_attester_open(&config, &a, &err));
+        OK(sv_attester_vtpm.seal(a, &(struct sv_note){""}, &err));
+        sv_attester_vtpm.close(a);
+        run_session(&other, SV_BYTES_NULL, NULL, &after);
+        OK(verify_with(after.evidence, after.secret, &(struct knobs){.other_ca = true}, &claims,
+                       &err));
+        assert_string_not_equal(sv_json_str(sv_json_pointer(claims, "/pcrs/sha256/11")),
+                                sv_hex(sv_bytes(zeros, 32), hex));
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(holds), cmocka_unit_test(pinned_root),
-                                           cmocka_unit_test(refuses), cmocka_unit_test(each_rule),
-                                           cmocka_unit_test(each_built_in_rule)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(holds),
+                                           cmocka_unit_test(pinned_root),
+                                           cmocka_unit_test(refuses),
+                                           cmocka_unit_test(each_rule),
+                                           cmocka_unit_test(each_built_in_rule),
+                                           cmocka_unit_test(activation_secret),
+                                           cmocka_unit_test(sealed)};
 
         return cmocka_run_group_tests_name("vtpm-appraise", tests, group_setup, group_teardown);
 }

@@ -85,23 +85,6 @@ static void surroundings(void **state)
         expect(s->evidence, second.secret, NULL, SV_PROOF, "vtpm.ak.activation");
 }
 
-/* What the challenge left with the verifier, cut or with a byte behind it. */
-static void activation_secret(void **state)
-{
-        uint8_t bytes[SV_VTPM_ACTIVATION_SIZE + 1] = {0};
-        struct session *s;
-        struct sv_err err;
-
-        need_swtpm();
-        s = base_session();
-        memcpy(bytes, sv_secret_reveal(s->secret), SV_VTPM_ACTIVATION_SIZE);
-        for (size_t n = SV_VTPM_ACTIVATION_SIZE - 1; n <= sizeof(bytes); n += 2) {
-                SV_SECRET *changed = sv_secret_copy(sv_bytes(bytes, n), &err);
-
-                expect(s->evidence, changed, NULL, SV_USAGE, "vtpm.activation-secret");
-        }
-}
-
 static void flip_b64(struct sv_json *obj, const char *member, size_t at)
 {
         SV_BUF b = SV_BUF_NULL;
@@ -581,49 +564,17 @@ static void selection(void **state)
         expect(e, base_session()->secret, NULL, SV_PROOF, "vtpm.quote.selection");
 }
 
-/* After the key is out, this boot cannot show PCR 11 as zero again. */
-static void sealed(void **state)
-{
-        struct sv_vtpm_attester_config config = {.event_log = "/nonexistent"};
-        SESSION after = {0};
-        SV_JSON *claims = NULL;
-        void *a = NULL;
-        struct sv_err err;
-        uint8_t zeros[32] = {0};
-        char hex[65];
-
-        need_swtpm();
-        config.device = other.device;
-        OK(sv_vtpm_attester_open(&config, &a, &err));
-        OK(sv_attester_vtpm.seal(a, &(struct sv_note){""}, &err));
-        sv_attester_vtpm.close(a);
-        run_session(&other, SV_BYTES_NULL, NULL, &after);
-        OK(verify_with(after.evidence, after.secret, &(struct knobs){.other_ca = true}, &claims,
-                       &err));
-        assert_string_not_equal(sv_json_str(sv_json_pointer(claims, "/pcrs/sha256/11")),
-                                sv_hex(sv_bytes(zeros, 32), hex));
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(accepted),
-                cmocka_unit_test(surroundings),
-                cmocka_unit_test(members),
-                cmocka_unit_test(missing),
-                cmocka_unit_test(pcr_values),
-                cmocka_unit_test(bank_mismatch),
-                cmocka_unit_test(weak_keys),
-                cmocka_unit_test(ecc_keys),
-                cmocka_unit_test(other_tpm),
-                cmocka_unit_test(activation_refused),
-                cmocka_unit_test(software_key),
-                cmocka_unit_test(selection),
-                cmocka_unit_test(sealed),
-                cmocka_unit_test(weak_name),
-                cmocka_unit_test(other_boot),
+                cmocka_unit_test(accepted),     cmocka_unit_test(surroundings),
+                cmocka_unit_test(members),      cmocka_unit_test(missing),
+                cmocka_unit_test(pcr_values),   cmocka_unit_test(bank_mismatch),
+                cmocka_unit_test(weak_keys),    cmocka_unit_test(ecc_keys),
+                cmocka_unit_test(other_tpm),    cmocka_unit_test(activation_refused),
+                cmocka_unit_test(software_key), cmocka_unit_test(selection),
+                cmocka_unit_test(weak_name),    cmocka_unit_test(other_boot),
                 cmocka_unit_test(numbers),
-                cmocka_unit_test(activation_secret),
         };
 
         return cmocka_run_group_tests_name("vtpm-loop", tests, group_setup, group_teardown);
