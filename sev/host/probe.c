@@ -4,7 +4,6 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -13,6 +12,7 @@
 #include "base/core/file.h"
 #include "sev/host/host.h"
 #include "sev/host/kvm-abi.h"
+#include "tee/host/probe.h"
 #include "sev/measure/measure.h"
 #include "sev/tee.h"
 
@@ -24,33 +24,6 @@ struct probe {
         const struct sv_sev_cpuid *cpuid;
         struct sv_probe *out;
 };
-
-static int advise_snp(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int advise_snp(struct probe *p, const char *fmt, ...)
-{
-        va_list ap;
-
-        va_start(ap, fmt);
-        vsnprintf(p->out->advice, sizeof(p->out->advice), fmt, ap);
-        va_end(ap);
-        return -1;
-}
-
-static void note_snp_part(struct probe *p, const char *fmt, ...)
-        __attribute__((format(printf, 2, 3)));
-static void note_snp_part(struct probe *p, const char *fmt, ...)
-{
-        size_t n = strlen(p->out->found);
-        va_list ap;
-
-        if (n)
-                n += (size_t)snprintf(p->out->found + n, sizeof(p->out->found) - n, ", ");
-        if (n >= sizeof(p->out->found))
-                return;
-        va_start(ap, fmt);
-        vsnprintf(p->out->found + n, sizeof(p->out->found) - n, fmt, ap);
-        va_end(ap);
-}
 
 /* The first byte of a module parameter ("Y", "N", "1"); 0 when the file is not there. */
 static char read_kvm_parameter(struct probe *p, const char *name)
@@ -69,26 +42,28 @@ static int explain_no_snp(struct probe *p)
         char snp = read_kvm_parameter(p, "sev_snp");
 
         if (!(p->cpuid->eax & SNP_CPU))
-                return advise_snp(
-                        p, "the processor offers no SEV-SNP (CPUID 0x8000001f bit 4): it takes "
-                           "an AMD EPYC 7003 or later, not inside a virtual machine");
+                return sv_probe_advise(
+                        p->out,
+                        "the processor offers no SEV-SNP (CPUID 0x8000001f bit 4): it takes "
+                        "an AMD EPYC 7003 or later, not inside a virtual machine");
         if (!p->cpuid->edx || p->cpuid->edx == 1)
-                return advise_snp(
-                        p, "no address space identifiers are reserved for SNP guests: in the "
-                           "machine's setup set \"SEV-ES ASID space limit\" above 1");
+                return sv_probe_advise(
+                        p->out, "no address space identifiers are reserved for SNP guests: in the "
+                                "machine's setup set \"SEV-ES ASID space limit\" above 1");
         if (!snp)
-                return advise_snp(
-                        p, "this kernel's KVM knows no SNP: load kvm_amd, or boot Linux 6.11 or "
-                           "later");
+                return sv_probe_advise(
+                        p->out,
+                        "this kernel's KVM knows no SNP: load kvm_amd, or boot Linux 6.11 or "
+                        "later");
         if (snp != 'Y' && snp != '1')
-                return advise_snp(
-                        p,
+                return sv_probe_advise(
+                        p->out,
                         "the processor has SNP, but kvm_amd's parameter sev_snp is N: in the "
                         "machine's setup enable SMEE, SEV-SNP support and "
                         "\"RMP coverage\", keep the IOMMU on, and boot without kvm_amd.sev_snp=0");
-        return advise_snp(
-                p, "kvm_amd's parameter sev_snp is Y, but KVM makes no SNP machines: look for "
-                   "\"SEV-SNP\" in the kernel's log");
+        return sv_probe_advise(
+                p->out, "kvm_amd's parameter sev_snp is Y, but KVM makes no SNP machines: look for "
+                        "\"SEV-SNP\" in the kernel's log");
 }
 
 static int probe_snp_kvm(struct probe *p)
@@ -98,19 +73,21 @@ static int probe_snp_kvm(struct probe *p)
         int types;
 
         if (fd < 0 && errno == ENOENT)
-                return advise_snp(
-                        p, "there is no /dev/kvm: load kvm_amd, or switch virtualisation (SVM) "
-                           "on in the machine's setup");
+                return sv_probe_advise(
+                        p->out,
+                        "there is no /dev/kvm: load kvm_amd, or switch virtualisation (SVM) "
+                        "on in the machine's setup");
         if (fd < 0)
-                return advise_snp(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
-                                  strerror(errno));
+                return sv_probe_advise(
+                        p->out, "/dev/kvm cannot be opened (%s): join the group that owns it",
+                        strerror(errno));
         types = ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_VM_TYPES);
         if (types < 0 || !(types & 1 << SV_KVM_VM_SNP))
                 return explain_no_snp(p);
         if (ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0)
-                return advise_snp(p, "KVM has no guest_memfd: boot Linux 6.11 or later");
+                return sv_probe_advise(p->out, "KVM has no guest_memfd: boot Linux 6.11 or later");
         if (p->cpuid->edx > 1)
-                note_snp_part(p, "%u SNP guests at a time", p->cpuid->edx - 1);
+                sv_probe_found(p->out, "%u SNP guests at a time", p->cpuid->edx - 1);
         return 0;
 }
 
@@ -122,29 +99,33 @@ static int probe_sev_firmware(struct probe *p)
         struct sv_sev_issue issue = {.cmd = SV_SEV_SNP_STATUS, .data = (uintptr_t)&status};
 
         if (fd < 0 && errno == ENOENT)
-                return advise_snp(
-                        p, "there is no /dev/sev: load the module ccp, and see in the kernel's "
-                           "log why the secure processor does not answer");
+                return sv_probe_advise(
+                        p->out,
+                        "there is no /dev/sev: load the module ccp, and see in the kernel's "
+                        "log why the secure processor does not answer");
         if (fd < 0)
-                return advise_snp(
-                        p,
+                return sv_probe_advise(
+                        p->out,
                         "/dev/sev cannot be opened (%s): run as root, or give the group kvm "
                         "access to it",
                         strerror(errno));
         if (ioctl(fd, SV_SEV_ISSUE_CMD, &issue) < 0)
-                return advise_snp(p, "the SEV firmware does not tell its SNP state (%s): %s",
-                                  strerror(errno), sv_sev_status(issue.error));
+                return sv_probe_advise(p->out,
+                                       "the SEV firmware does not tell its SNP state (%s): %s",
+                                       strerror(errno), sv_sev_status(issue.error));
         if (status.state != 1)
-                return advise_snp(
-                        p, "the SEV firmware is not initialised for SNP: reload the module ccp, "
-                           "and see the kernel's log");
+                return sv_probe_advise(
+                        p->out,
+                        "the SEV firmware is not initialised for SNP: reload the module ccp, "
+                        "and see the kernel's log");
         if (status.api_major != 1 || status.api_minor < API_MINIMUM)
-                return advise_snp(
-                        p,
+                return sv_probe_advise(
+                        p->out,
                         "the SEV firmware speaks interface %u.%u, Linux needs 1.%u: install the "
                         "package amd64-microcode (amd/amd_sev_*.sbin) and reboot",
                         status.api_major, status.api_minor, API_MINIMUM);
-        note_snp_part(p, "SEV firmware %u.%u.%u", status.api_major, status.api_minor, status.build);
+        sv_probe_found(p->out, "SEV firmware %u.%u.%u", status.api_major, status.api_minor,
+                       status.build);
         p->out->platform = true;
         return 0;
 }
@@ -178,39 +159,29 @@ static int probe_snp_qemu(struct probe *p)
         struct search s = {0};
 
         if (access(path, X_OK) < 0)
-                return advise_snp(p, "QEMU is missing: install qemu-system-x86");
+                return sv_probe_advise(p->out, "QEMU is missing: install qemu-system-x86");
         if (sv_file_stream(path, search_snp_object, &s, "sev.probe", NULL) < 0 || !s.seen)
-                return advise_snp(p,
-                                  "QEMU is too old for SNP: install 9.1 or later (Debian 12: from "
-                                  "backports)");
-        note_snp_part(p, "QEMU with sev-snp-guest");
+                return sv_probe_advise(
+                        p->out, "QEMU is too old for SNP: install 9.1 or later (Debian 12: from "
+                                "backports)");
+        sv_probe_found(p->out, "QEMU with sev-snp-guest");
         return 0;
 }
 
-/* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only
- * launcher/virt may ask the library.) */
 static int probe_snp_libvirt(struct probe *p)
 {
-        static const char *const places[] = {"lib/*", "lib64", "lib"};
-        unsigned version = 0;
+        unsigned version = sv_probe_libvirt(p->sysroot);
 
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !version; i++) {
-                SV_STR pattern = sv_asprintf("%s/usr/%s/libvirt.so.0.*.*", p->sysroot, places[i]);
-                glob_t g = {0};
-
-                if (glob(pattern, 0, NULL, &g) == 0)
-                        sscanf(strstr(g.gl_pathv[0], "libvirt.so.0."), "libvirt.so.0.%u", &version);
-                globfree(&g);
-        }
         if (!version)
-                return advise_snp(p, "libvirt is missing: install libvirt-daemon-driver-qemu");
+                return sv_probe_advise(p->out,
+                                       "libvirt is missing: install libvirt-daemon-driver-qemu");
         if (version < 10005)
-                return advise_snp(
-                        p,
+                return sv_probe_advise(
+                        p->out,
                         "libvirt %u.%u is too old for SNP: install 10.5 or later (Debian 12: "
                         "from backports)",
                         version / 1000, version % 1000);
-        note_snp_part(p, "libvirt %u.%u", version / 1000, version % 1000);
+        sv_probe_found(p->out, "libvirt %u.%u", version / 1000, version % 1000);
         return 0;
 }
 
@@ -223,13 +194,13 @@ static int probe_snp_image(struct probe *p)
                 SV_STR path = sv_asprintf("%s%s", p->sysroot, known[i]);
 
                 if (access(path, R_OK) == 0) {
-                        note_snp_part(p, "%s", known[i]);
+                        sv_probe_found(p->out, "%s", known[i]);
                         return 0;
                 }
         }
         /* A guest file may name its own, so this alone keeps nobody from launching. */
-        note_snp_part(p, "no firmware for SNP installed (Debian forky: ovmf-amdsev; or "
-                         "tools/fetch-firmware, and name it with \"firmware\")");
+        sv_probe_found(p->out, "no firmware for SNP installed (Debian forky: ovmf-amdsev; or "
+                               "tools/fetch-firmware, and name it with \"firmware\")");
         return 0;
 }
 
@@ -254,8 +225,8 @@ static int probe_apparmor(struct probe *p)
                     strstr(sv_buf_str(&text), "/dev/sev"))
                         return 0;
         }
-        return advise_snp(
-                p,
+        return sv_probe_advise(
+                p->out,
                 "AppArmor keeps QEMU from /dev/sev: add the line \"/dev/sev rw,\" to %s and "
                 "reload AppArmor",
                 files[1]);

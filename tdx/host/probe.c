@@ -17,6 +17,7 @@
 #include "base/core/file.h"
 #include "tdx/host/host.h"
 #include "tdx/host/kvm-abi.h"
+#include "tee/host/probe.h"
 #include "tdx/guest/qgs.h"
 #include "tdx/tee.h"
 
@@ -30,35 +31,6 @@ struct probe {
         bool intel;
         struct sv_probe *out;
 };
-
-static int advise_tdx(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int advise_tdx(struct probe *p, const char *fmt, ...)
-{
-        va_list ap;
-
-        if (*p->out->advice)
-                return -1;
-        va_start(ap, fmt);
-        vsnprintf(p->out->advice, sizeof(p->out->advice), fmt, ap);
-        va_end(ap);
-        return -1;
-}
-
-static void note_tdx_part(struct probe *p, const char *fmt, ...)
-        __attribute__((format(printf, 2, 3)));
-static void note_tdx_part(struct probe *p, const char *fmt, ...)
-{
-        size_t n = strlen(p->out->found);
-        va_list ap;
-
-        if (n)
-                n += (size_t)snprintf(p->out->found + n, sizeof(p->out->found) - n, ", ");
-        if (n >= sizeof(p->out->found))
-                return;
-        va_start(ap, fmt);
-        vsnprintf(p->out->found + n, sizeof(p->out->found) - n, fmt, ap);
-        va_end(ap);
-}
 
 static bool read_sysfile(struct probe *p, const char *file, struct sv_buf *text)
 {
@@ -83,9 +55,10 @@ static bool has_cpu_flag(struct probe *p, const char *word)
 
 static int refuse_processor(struct probe *p)
 {
-        return advise_tdx(
-                p, "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation "
-                   "or later (of the 4th, some)");
+        return sv_probe_advise(
+                p->out,
+                "the processor is not Intel's: TDX takes an Intel Xeon of the 5th generation "
+                "or later (of the 4th, some)");
 }
 
 /* KVM makes no TDs: because of the processor, the machine's setup, the kernel or the module? */
@@ -99,25 +72,29 @@ static int explain_no_tdx(struct probe *p)
         if (!p->intel)
                 return refuse_processor(p);
         if (has_cpu_flag(p, "hypervisor"))
-                return advise_tdx(
-                        p, "this is a virtual machine itself: TDX takes the machine, not a guest "
-                           "on it");
+                return sv_probe_advise(
+                        p->out,
+                        "this is a virtual machine itself: TDX takes the machine, not a guest "
+                        "on it");
         if (!*setting)
-                return advise_tdx(
-                        p, "this kernel's KVM knows no TDX: load kvm_intel, or boot Linux 6.16 "
-                           "or later (built with CONFIG_KVM_INTEL_TDX)");
+                return sv_probe_advise(
+                        p->out,
+                        "this kernel's KVM knows no TDX: load kvm_intel, or boot Linux 6.16 "
+                        "or later (built with CONFIG_KVM_INTEL_TDX)");
         if (!has_cpu_flag(p, "tdx_host_platform"))
-                return advise_tdx(
-                        p, "the machine's setup keeps TDX off, or the processor has none: enable "
-                           "there memory encryption (TME, TME-MT), SGX and TDX with its "
-                           "loader (SEAM), and leave private keys for TDX");
+                return sv_probe_advise(
+                        p->out,
+                        "the machine's setup keeps TDX off, or the processor has none: enable "
+                        "there memory encryption (TME, TME-MT), SGX and TDX with its "
+                        "loader (SEAM), and leave private keys for TDX");
         if (*setting != 'Y' && *setting != '1')
-                return advise_tdx(p,
-                                  "kvm_intel's parameter tdx is N: boot with kvm_intel.tdx=1 and "
-                                  "nohibernate (TDX and hibernation exclude each other)");
-        return advise_tdx(
-                p, "kvm_intel's parameter tdx is Y, but KVM makes no TDs: look for \"virt/tdx\" "
-                   "in the kernel's log");
+                return sv_probe_advise(
+                        p->out, "kvm_intel's parameter tdx is N: boot with kvm_intel.tdx=1 and "
+                                "nohibernate (TDX and hibernation exclude each other)");
+        return sv_probe_advise(
+                p->out,
+                "kvm_intel's parameter tdx is Y, but KVM makes no TDs: look for \"virt/tdx\" "
+                "in the kernel's log");
 }
 
 /* How many at a time: the kernel counts their keys as a resource of control groups. */
@@ -129,7 +106,7 @@ static void note_capacity(struct probe *p)
 
         if (read_sysfile(p, "/sys/fs/cgroup/misc.capacity", &text) &&
             (line = strstr(sv_buf_str(&text), "tdx ")) && sscanf(line, "tdx %u", &n) == 1)
-                note_tdx_part(p, "%u TDs at a time", n);
+                sv_probe_found(p->out, "%u TDs at a time", n);
 }
 
 static int probe_tdx_module(struct probe *p, int vm)
@@ -139,17 +116,17 @@ static int probe_tdx_module(struct probe *p, int vm)
         int r = 0;
 
         if (!caps)
-                return advise_tdx(p, "there is no memory to ask the TDX module");
+                return sv_probe_advise(p->out, "there is no memory to ask the TDX module");
         caps->cpuid.nent = SV_KVM_CPUID_MAX;
         if (ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &cmd) < 0)
-                r = advise_tdx(
-                        p,
+                r = sv_probe_advise(
+                        p->out,
                         "KVM does not tell what the TDX module offers (%s): look for \"virt/tdx\" "
                         "in the kernel's log",
                         strerror(errno));
         else if (!(caps->attributes & SV_TDX_ATTR_SEPT_VE_DISABLE))
-                r = advise_tdx(
-                        p,
+                r = sv_probe_advise(
+                        p->out,
                         "the TDX module offers attributes 0x%llx, without 0x%llx that Linux guests "
                         "need: update the machine's firmware, which brings the module",
                         (unsigned long long)caps->attributes, SV_TDX_ATTR_SEPT_VE_DISABLE);
@@ -167,23 +144,25 @@ static int probe_tdx_kvm(struct probe *p)
         if (fd < 0 && !p->intel) /* loading a module or joining a group would not help */
                 return refuse_processor(p);
         if (fd < 0 && errno == ENOENT)
-                return advise_tdx(p,
-                                  "there is no /dev/kvm: load kvm_intel, or switch virtualisation "
-                                  "(VT-x) on in the machine's setup");
+                return sv_probe_advise(
+                        p->out, "there is no /dev/kvm: load kvm_intel, or switch virtualisation "
+                                "(VT-x) on in the machine's setup");
         if (fd < 0)
-                return advise_tdx(p, "/dev/kvm cannot be opened (%s): join the group that owns it",
-                                  strerror(errno));
+                return sv_probe_advise(
+                        p->out, "/dev/kvm cannot be opened (%s): join the group that owns it",
+                        strerror(errno));
         types = ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_VM_TYPES);
         if (types < 0 || !(types & 1 << SV_KVM_VM_TDX))
                 return explain_no_tdx(p);
         vm = ioctl(fd, KVM_CREATE_VM, SV_KVM_VM_TDX);
         if (vm < 0)
-                return advise_tdx(
-                        p, "KVM has TDX, but makes no machine for it (%s): see the kernel's log",
+                return sv_probe_advise(
+                        p->out,
+                        "KVM has TDX, but makes no machine for it (%s): see the kernel's log",
                         strerror(errno));
         if (ioctl(fd, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0 &&
             ioctl(vm, KVM_CHECK_EXTENSION, SV_KVM_CAP_GUEST_MEMFD) <= 0)
-                return advise_tdx(p, "KVM has no guest_memfd: boot Linux 6.16 or later");
+                return sv_probe_advise(p->out, "KVM has no guest_memfd: boot Linux 6.16 or later");
         if (probe_tdx_module(p, vm) < 0)
                 return -1;
         note_capacity(p);
@@ -236,56 +215,51 @@ static int probe_tdx_qemu(struct probe *p)
         int r;
 
         if (access(path, X_OK) < 0)
-                return advise_tdx(p, "QEMU is missing: install qemu-system-x86, 10.1 or later");
+                return sv_probe_advise(p->out,
+                                       "QEMU is missing: install qemu-system-x86, 10.1 or later");
         r = sv_file_stream(path, search_tdx_object, &s, "tdx.probe", NULL);
         sv_buf_free(&s.window);
         if (r < 0)
-                return advise_tdx(p, "%s cannot be read", path);
+                return sv_probe_advise(p->out, "%s cannot be read", path);
         if (!s.tdx && s.version >= QEMU_MINIMUM)
-                return advise_tdx(p,
-                                  "QEMU %u.%u was built without TDX: install your distribution's "
-                                  "qemu-system-x86",
-                                  s.version / 100, s.version % 100);
+                return sv_probe_advise(
+                        p->out,
+                        "QEMU %u.%u was built without TDX: install your distribution's "
+                        "qemu-system-x86",
+                        s.version / 100, s.version % 100);
         if (!s.tdx && s.version)
-                return advise_tdx(p,
-                                  "QEMU %u.%u is too old for TDX: install 10.1 or later (package "
-                                  "qemu-system-x86; Debian forky has it)",
-                                  s.version / 100, s.version % 100);
+                return sv_probe_advise(
+                        p->out,
+                        "QEMU %u.%u is too old for TDX: install 10.1 or later (package "
+                        "qemu-system-x86; Debian forky has it)",
+                        s.version / 100, s.version % 100);
         if (!s.tdx)
-                return advise_tdx(p, "QEMU is too old for TDX: install 10.1 or later (package "
-                                     "qemu-system-x86; Debian forky has it)");
+                return sv_probe_advise(p->out,
+                                       "QEMU is too old for TDX: install 10.1 or later (package "
+                                       "qemu-system-x86; Debian forky has it)");
         if (s.version)
-                note_tdx_part(p, "QEMU %u.%u with tdx-guest", s.version / 100, s.version % 100);
+                sv_probe_found(p->out, "QEMU %u.%u with tdx-guest", s.version / 100,
+                               s.version % 100);
         else
-                note_tdx_part(p, "QEMU with tdx-guest");
+                sv_probe_found(p->out, "QEMU with tdx-guest");
         return 0;
 }
 
-/* libvirt's library carries its version in its name: libvirt.so.0.11003.0 is 11.3.0. (Only
- * launcher/virt may ask the library.) */
 static int probe_tdx_libvirt(struct probe *p)
 {
-        static const char *const places[] = {"lib/*", "lib64", "lib"};
-        unsigned version = 0;
+        unsigned version = sv_probe_libvirt(p->sysroot);
 
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !version; i++) {
-                SV_STR pattern = sv_asprintf("%s/usr/%s/libvirt.so.0.*.*", p->sysroot, places[i]);
-                glob_t g = {0};
-
-                if (glob(pattern, 0, NULL, &g) == 0)
-                        sscanf(strstr(g.gl_pathv[0], "libvirt.so.0."), "libvirt.so.0.%u", &version);
-                globfree(&g);
-        }
         if (!version)
-                return advise_tdx(
-                        p, "libvirt is missing: install libvirt-daemon-driver-qemu, 11.6 or later");
+                return sv_probe_advise(
+                        p->out,
+                        "libvirt is missing: install libvirt-daemon-driver-qemu, 11.6 or later");
         if (version < LIBVIRT_MINIMUM)
-                return advise_tdx(
-                        p,
+                return sv_probe_advise(
+                        p->out,
                         "libvirt %u.%u is too old for TDX: install 11.6 or later (packages "
                         "libvirt0 and libvirt-daemon-driver-qemu; Debian forky has them)",
                         version / 1000, version % 1000);
-        note_tdx_part(p, "libvirt %u.%u", version / 1000, version % 1000);
+        sv_probe_found(p->out, "libvirt %u.%u", version / 1000, version % 1000);
         return 0;
 }
 
@@ -301,12 +275,13 @@ static void probe_td_image(struct probe *p)
                 SV_STR path = sv_asprintf("%s%s", p->sysroot, known[i]);
 
                 if (access(path, R_OK) == 0) {
-                        note_tdx_part(p, "%s", known[i]);
+                        sv_probe_found(p->out, "%s", known[i]);
                         return;
                 }
         }
-        advise_tdx(p, "no firmware for TDX is installed (Debian forky: package ovmf-inteltdx; or "
-                      "tools/fetch-firmware): name one with \"firmware\" in the guest file");
+        sv_probe_advise(p->out,
+                        "no firmware for TDX is installed (Debian forky: package ovmf-inteltdx; or "
+                        "tools/fetch-firmware): name one with \"firmware\" in the guest file");
 }
 
 /* A rule that names the service's folder; a line that is a comment, or denies, is none. */
@@ -367,8 +342,8 @@ static bool is_vsock_only(struct probe *p)
                 return false;
         for (const char *line = sv_buf_str(&text); *line; line += *line == '\n') {
                 if (sscanf(line, " port = %u", &port) == 1 && port) {
-                        advise_tdx(
-                                p,
+                        sv_probe_advise(
+                                p->out,
                                 "TDs start, but the quote service listens on vsock port %u only, "
                                 "which "
                                 "libvirt cannot tell QEMU: remove \"port\" from " QGS_CONF
@@ -442,12 +417,13 @@ static bool refuse_qemu_user(struct probe *p, const char *path)
         if (!*u.name || stat(path, &s) < 0 || stat(folder, &d) < 0 ||
             (has_permission(&u, &s, 2) && has_permission(&u, &d, 1)))
                 return false;
-        advise_tdx(p,
-                   "TDs start, but QEMU's user %s may not connect to the quote service: open its "
-                   "socket "
-                   "(mode %03o) and its folder (mode %03o) to that user, with "
-                   "\"socket_mode = 0666\" in " QGS_CONF " or by the owning group",
-                   u.name, (unsigned)s.st_mode & 0777, (unsigned)d.st_mode & 0777);
+        sv_probe_advise(
+                p->out,
+                "TDs start, but QEMU's user %s may not connect to the quote service: open its "
+                "socket "
+                "(mode %03o) and its folder (mode %03o) to that user, with "
+                "\"socket_mode = 0666\" in " QGS_CONF " or by the owning group",
+                u.name, (unsigned)s.st_mode & 0777, (unsigned)d.st_mode & 0777);
         return true;
 }
 
@@ -462,8 +438,8 @@ static void probe_quotes(struct probe *p)
 
         if (access(path, F_OK) < 0) {
                 if (!is_vsock_only(p))
-                        advise_tdx(
-                                p,
+                        sv_probe_advise(
+                                p->out,
                                 "TDs start, but nobody signs their quotes: install and start qgsd "
                                 "(package tdx-qgs); its socket is expected at " SV_TDX_QGS);
                 return;
@@ -471,24 +447,26 @@ static void probe_quotes(struct probe *p)
         sv_qgs_platform_request(&question);
         if (sv_qgs_connect(path, &fd, &err) < 0) {
                 if (!is_vsock_only(p)) /* the socket of an earlier start */
-                        advise_tdx(p,
-                                   "TDs start, but the quote service at " SV_TDX_QGS
-                                   " takes no connection: start it (systemctl start qgsd), and let "
-                                   "QEMU's "
-                                   "user "
-                                   "reach its socket (%.200s)",
-                                   err.msg);
+                        sv_probe_advise(
+                                p->out,
+                                "TDs start, but the quote service at " SV_TDX_QGS
+                                " takes no connection: start it (systemctl start qgsd), and let "
+                                "QEMU's "
+                                "user "
+                                "reach its socket (%.200s)",
+                                err.msg);
                 return;
         }
         if (sv_qgs_exchange(fd, sv_buf_bytes(&question), ANSWER_MS, &answer, &err) < 0 ||
             sv_qgs_platform_response(sv_buf_bytes(&answer), &platform, &err) < 0) {
-                advise_tdx(p, "TDs start, but get no quotes: %.300s", err.msg);
+                sv_probe_advise(p->out, "TDs start, but get no quotes: %.300s", err.msg);
                 return;
         }
-        note_tdx_part(p, "a quote service that answers (quoting enclave %u)", platform.tdqe_svn);
+        sv_probe_found(p->out, "a quote service that answers (quoting enclave %u)",
+                       platform.tdqe_svn);
         if (!refuse_qemu_user(p, path) && apparmor_forbids(p))
-                advise_tdx(
-                        p,
+                sv_probe_advise(
+                        p->out,
                         "TDs start, but AppArmor keeps QEMU from the quote service: add the line "
                         "\"/{,var/}run/tdx-qgs/qgs.socket rw,\" to "
                         "/etc/apparmor.d/local/abstractions/libvirt-qemu and reload AppArmor");
