@@ -35,19 +35,7 @@ static int parse_url(struct sv_bytes v, struct sv_agent_config *c, struct sv_err
 
 int sv_agent_config_resource(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
-        char part[SV_NAME_MAX + 2];
-        size_t at = 0, n;
-        int parts = 0;
-
-        for (; at <= v.n; at += n + 1, parts++) {
-                for (n = 0; at + n < v.n && v.p[at + n] != '/';)
-                        n++;
-                snprintf(part, sizeof(part), "%.*s", n > SV_NAME_MAX ? SV_NAME_MAX + 1 : (int)n,
-                         (const char *)v.p + at);
-                if (!sv_name_ok(part))
-                        break;
-        }
-        if (parts != 3 || at <= v.n)
+        if (!sv_resource_ok(v))
                 return sv_fail(err, SV_USAGE, "agent.cmdline.resource",
                                "the resource: expected REPOSITORY/TYPE/TAG");
         return copy_value(v, c->resource, sizeof(c->resource), "resource", err);

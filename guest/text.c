@@ -67,19 +67,7 @@ bool sv_m_pin(const char *s)
 
 bool sv_m_resource(const char *s)
 {
-        for (int part = 0; part < 3; part++) {
-                size_t n = strcspn(s, "/");
-                char name[256];
-
-                if (n >= sizeof(name) || (part < 2) != (s[n] == '/'))
-                        return false;
-                memcpy(name, s, n);
-                name[n] = 0;
-                if (!sv_name_ok(name))
-                        return false;
-                s += n + (part < 2);
-        }
-        return true;
+        return sv_resource_ok(sv_bytes_str(s));
 }
 
 bool sv_m_model(const char *s)

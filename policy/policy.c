@@ -17,27 +17,6 @@ struct sv_policy {
         struct sv_json *rules;
 };
 
-static bool is_resource_path(const char *text)
-{
-        char part[SV_NAME_MAX + 1];
-        int parts = 0;
-
-        for (;;) {
-                size_t n = strcspn(text, "/");
-
-                if (n > SV_NAME_MAX)
-                        return false;
-                memcpy(part, text, n);
-                part[n] = '\0';
-                parts++;
-                if (!sv_name_ok(part))
-                        return false;
-                if (!text[n])
-                        return parts == 3;
-                text += n + 1;
-        }
-}
-
 static int read_policy_head(struct sv_policy *p, struct sv_err *err)
 {
         static const char *const members[] = {"version", "guest", "tee", "resource",
@@ -68,7 +47,7 @@ static int read_policy_head(struct sv_policy *p, struct sv_err *err)
         if (!sv_name_ok(p->tee))
                 return sv_fail(err, SV_FORMAT, "policy.tee",
                                "expected the name of a TEE, found \"%.80s\"", p->tee);
-        if (!is_resource_path(p->resource))
+        if (!sv_resource_ok(sv_bytes_str(p->resource)))
                 return sv_fail(err, SV_FORMAT, "policy.resource",
                                "expected \"repository/type/tag\", found \"%.200s\"", p->resource);
         return 0;

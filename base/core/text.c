@@ -169,6 +169,25 @@ bool sv_name_ok(const char *name)
                n;
 }
 
+bool sv_resource_ok(struct sv_bytes path)
+{
+        for (int part = 0; part < 3; part++) {
+                const uint8_t *slash = path.n ? memchr(path.p, '/', path.n) : NULL;
+                size_t n = slash ? (size_t)(slash - path.p) : path.n;
+                size_t taken = slash ? n + 1 : n;
+                char name[SV_NAME_MAX + 1];
+
+                if (!n || n >= sizeof(name) || (part < 2) != (slash != NULL))
+                        return false;
+                memcpy(name, path.p, n);
+                name[n] = '\0';
+                if (strlen(name) != n || !sv_name_ok(name))
+                        return false;
+                path = sv_bytes(path.p + taken, path.n - taken);
+        }
+        return true;
+}
+
 char *sv_format_uuid(const uint8_t uuid[16], char out[37])
 {
         char *p = out;

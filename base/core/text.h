@@ -18,10 +18,13 @@ int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *ch
 int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct sv_err *err);
 /* RFC 3339 in UTC; out has at least 21 bytes. */
 char *sv_format_time(int64_t seconds, char out[32]);
-/* "1.5 GiB", for people; out has at least 16 bytes. */
+/* "1.5 GiB", to be read by humans; out has at least 16 bytes. */
 char *sv_format_size(uint64_t bytes, char out[32]);
 /* A guest's or resource part's name: [A-Za-z0-9_-][A-Za-z0-9_.-]*, at most SV_NAME_MAX bytes. */
 bool sv_name_ok(const char *name);
+/* "repository/type/tag", each a name: nothing that a file system or another broker would read
+ * differently. */
+bool sv_resource_ok(struct sv_bytes path);
 /* True for exactly `digits` lower-case hex digits; false for any other text and for NULL. */
 bool sv_is_hex(const char *s, size_t digits);
 
