@@ -3,16 +3,14 @@
 #include "base/core/file.h"
 #include "broker/broker.h"
 
-int sv_broker_read_anchors(struct sv_bytes text, struct sv_anchors *out, struct sv_err *err)
+int sv_broker_policy_anchors(const struct sv_policy *policy, struct sv_anchors *out,
+                             struct sv_err *err)
 {
-        SV_POLICY_DOC *policy = NULL;
         SV_ANCHORS n = {0};
         SV_BLOBS blobs = {0};
         const struct sv_tee_verify *tee;
         char names[SV_TEE_NAMES_SIZE];
 
-        if (sv_policy_parse(text, &policy, err) < 0)
-                return -1;
         tee = sv_tee_find_verify(sv_policy_tee(policy));
         if (!tee)
                 return sv_fail(err, SV_FORMAT, "broker.policy.tee",
@@ -28,4 +26,13 @@ int sv_broker_read_anchors(struct sv_bytes text, struct sv_anchors *out, struct 
         *out = n;
         memset(&n, 0, sizeof(n));
         return 0;
+}
+
+int sv_broker_read_anchors(struct sv_bytes text, struct sv_anchors *out, struct sv_err *err)
+{
+        SV_POLICY_DOC *policy = NULL;
+
+        if (sv_policy_parse(text, &policy, err) < 0)
+                return -1;
+        return sv_broker_policy_anchors(policy, out, err);
 }

@@ -7,6 +7,8 @@
 #include "broker/config.h"
 #include "broker/store/store.h"
 
+struct sv_policy; /* policy/policy.h */
+
 struct sv_broker {
         struct sv_broker_config config;
         struct sv_key *token_key; /* signs attestation tokens */
@@ -30,8 +32,11 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err);
 void sv_broker_close(struct sv_broker *b);
 #define SV_BROKER __attribute__((cleanup(sv_broker_close))) struct sv_broker
 
-/* The trust anchors that a policy's text names. SV_FORMAT "policy.<…>", or "broker.policy.tee" when
- * this broker does not know its TEE. *out must be zeroed. */
+/* The trust anchors that a policy names. SV_FORMAT "policy.<…>", or "broker.policy.tee" when this
+ * broker does not know its TEE. *out must be zeroed. */
+int sv_broker_policy_anchors(const struct sv_policy *policy, struct sv_anchors *out,
+                             struct sv_err *err);
+/* The same, of a policy's text. */
 int sv_broker_read_anchors(struct sv_bytes text, struct sv_anchors *out, struct sv_err *err);
 
 /* AES-256-GCM under the kek: iv (12) || tag (16) || ciphertext; `aad` names what is sealed, so that

@@ -56,9 +56,8 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
         SV_POLICY_DOC *policy = NULL;
         SV_ANCHORS anchors = {0};
 
-        if (sv_broker_read_anchors(text, &anchors, err) < 0)
-                return -1;
-        if (sv_policy_parse(text, &policy, err) < 0)
+        if (sv_policy_parse(text, &policy, err) < 0 ||
+            sv_broker_policy_anchors(policy, &anchors, err) < 0)
                 return -1;
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",
