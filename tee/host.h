@@ -6,6 +6,8 @@
 #include "base/json/json.h"
 #include "tee/tee.h"
 
+struct sv_opt; /* base/program/cli.h */
+
 struct sv_probe {
         bool ok;
         /* processor, firmware and kernel do their part; with !ok it is programs that are missing */
@@ -46,4 +48,7 @@ struct sv_tee_host {
          * change. */
         int (*host_op)(const char *op, const struct sv_json *options, bool dry,
                        struct sv_json *plan, struct sv_err *err);
+        /* Options of `secure-vm host config` on this platform, ending with name NULL. May be NULL.
+         */
+        const struct sv_opt *config_options;
 };

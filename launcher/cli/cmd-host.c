@@ -97,28 +97,28 @@ static int run_host_vtpm_ca(const struct sv_args *args, struct sv_json **result,
 
 /* --- what the platform lets its owner change --- */
 
-#define PLATFORM_OPTS                                                                          \
-        {.name = "tee",                                                                        \
-         .arg = "T",                                                                           \
-         .help = "the TEE, when more than one platform can be changed"},                       \
-        {                                                                                      \
-                .name = "dry-run", .help = "say exactly what would change, and change nothing" \
-        }
-
-static const struct sv_opt commit_opts[] = {PLATFORM_OPTS, {0}};
-static const struct sv_opt config_opts[] = {
-        PLATFORM_OPTS,
-        {.name = "reported-tcb",
-         .arg = "LIST",
-         .help = "components that reports shall say, like snp=24,microcode=213; others stay"},
-        {.name = "reset", .help = "report what runs"},
-        {.name = "lower", .help = "a component may go down"},
-        {.name = "mask-chip-id", .arg = "yes|no", .help = "reports without the chip's identifier"},
-        {.name = "mask-chip-key",
-         .arg = "yes|no",
-         .help = "reports without a signature by the chip's own key"},
+static const struct sv_opt platform_opts[] = {
+        {.name = "tee", .arg = "T", .help = "the TEE, when more than one platform can be changed"},
+        {.name = "dry-run", .help = "say exactly what would change, and change nothing"},
         {0},
 };
+
+/* Those of the TEEs (sv_tee_host.config_options). */
+static const struct sv_opt *get_config_options(size_t i)
+{
+        for (size_t k = 0; sv_tees_host[k]; k++)
+                if (sv_tees_host[k]->config_options && i-- == 0)
+                        return sv_tees_host[k]->config_options;
+        return NULL;
+}
+
+static void copy_options(const struct sv_args *args, const struct sv_opt *o,
+                         struct sv_json *options)
+{
+        for (; o->name; o++)
+                if (sv_has(args, o->name))
+                        sv_json_set_str(options, o->name, sv_opt(args, o->name));
+}
 
 static int choose_host_tee(const struct sv_args *args, const char *op,
                            const struct sv_tee_host **out, struct sv_err *err)
@@ -144,13 +144,13 @@ static int run_host_change(const struct sv_args *args, struct sv_json **result, 
         const struct sv_json *changes;
         int r;
 
-        for (const struct sv_opt *o = args->cmd->opts; o->name; o++)
-                if (sv_has(args, o->name))
-                        sv_json_set_str(options, o->name, sv_opt(args, o->name));
-        if (args->n)
-                sv_json_set_str(options, "file", args->pos[0]);
         if (choose_host_tee(args, op, &tee, err) < 0)
                 return -1;
+        copy_options(args, args->cmd->opts, options);
+        if (args->cmd->more_opts && tee->config_options)
+                copy_options(args, tee->config_options, options);
+        if (args->n)
+                sv_json_set_str(options, "file", args->pos[0]);
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", tee->id->name);
         r = tee->host_op(op, options, dry, *result, err);
@@ -176,10 +176,15 @@ const struct sv_cmd sv_cmd_host_vtpm_ca = {
 const struct sv_cmd sv_cmd_host_commit = {
         "host commit", "",
         "commit the platform's firmware that runs: no older one can be loaded after it",
-        commit_opts, run_host_change};
+        platform_opts, run_host_change};
 const struct sv_cmd sv_cmd_host_config = {
-        "host config", "", "set what reports of this platform say of its TCB and its chip",
-        config_opts, run_host_change};
+        .name = "host config",
+        .args = "",
+        .help = "set what reports of this platform say of its TCB and its chip",
+        .opts = platform_opts,
+        .run = run_host_change,
+        .more_opts = get_config_options,
+};
 const struct sv_cmd sv_cmd_host_vlek_load = {
         "host vlek-load", "FILE", "load a cloud provider's versioned loaded endorsement key",
-        commit_opts, run_host_change};
+        platform_opts, run_host_change};

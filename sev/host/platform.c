@@ -46,7 +46,7 @@ static int issue_command(struct platform *p, uint32_t cmd, const void *data, con
                                          : "");
 }
 
-static int print_platform_status(struct platform *p, struct sv_err *err)
+static int read_platform_status(struct platform *p, struct sv_err *err)
 {
         struct sv_sev_snp_status s = {0};
 
@@ -214,7 +214,7 @@ static int change_tcb_config(struct platform *p, bool dry, struct sv_err *err)
         sv_tcb_write(&after, p->product, c.reported_tcb);
         if (issue_command(p, SV_SEV_SNP_SET_CONFIG, &c,
                           "setting the platform's configuration (SNP_CONFIG)", err) < 0 ||
-            print_platform_status(p, err) < 0)
+            read_platform_status(p, err) < 0)
                 return -1;
         if (!sv_tcb_equal(&p->reported, &after) || (p->flags & masks) != c.flags)
                 return sv_fail(err, SV_SYSTEM, "sev.host.after",
@@ -233,7 +233,7 @@ static int commit_firmware(struct platform *p, bool dry, struct sv_err *err)
                 return 0;
         if (issue_command(p, SV_SEV_SNP_COMMIT, NULL,
                           "committing the firmware that runs (SNP_COMMIT)", err) < 0 ||
-            print_platform_status(p, err) < 0)
+            read_platform_status(p, err) < 0)
                 return -1;
         if (!sv_tcb_equal(&p->reported, &p->current))
                 return sv_fail(err, SV_SYSTEM, "sev.host.after",
@@ -287,7 +287,7 @@ static int load_vlek(struct platform *p, bool dry, struct sv_err *err)
         load.address = (uintptr_t)file.p;
         if (issue_command(p, SV_SEV_SNP_VLEK_LOAD, &load, "loading the VLEK (SNP_VLEK_LOAD)", err) <
                     0 ||
-            print_platform_status(p, err) < 0)
+            read_platform_status(p, err) < 0)
                 return -1;
         return p->flags & SV_SEV_VLEK_EN
                        ? 0
@@ -318,7 +318,7 @@ int sv_sev_host_op_at(const char *device, enum sv_sev_product product, const cha
         p.fd = fd;
         p.changes = sv_json_set(plan, "changes", sv_json_array());
         sv_json_set_str(plan, "product", sv_sev_product_name(product));
-        if (print_platform_status(&p, err) < 0)
+        if (read_platform_status(&p, err) < 0)
                 return -1;
         sv_json_set_str(plan, "firmware", p.version);
         sv_json_set(plan, "current_tcb", sv_tcb_json(&p.current, product));
