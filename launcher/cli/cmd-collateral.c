@@ -12,11 +12,11 @@
 #include "launcher/cli/evidence.h"
 #include "launcher/cli/fetch-args.h"
 
-static const struct sv_opt fetch_opts[] = {
-        {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
-        SV_FETCH_OPTS,
-        {0},
-};
+/* What says which evidence, and where its collateral comes from. */
+#define EVIDENCE_OPTS \
+        {.name = "tee", .arg = "T", .help = "which TEE made the evidence"}, SV_FETCH_OPTS
+
+static const struct sv_opt fetch_opts[] = {EVIDENCE_OPTS, {0}};
 
 static const struct sv_opt list_opts[] = {
         {.name = "cache",
@@ -26,24 +26,44 @@ static const struct sv_opt list_opts[] = {
 };
 
 static const struct sv_opt export_opts[] = {
-        {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
         {.name = "out", .arg = "DIR", .help = "the folder to fill; made when it is not there"},
         {.name = "tree",
          .help = "as --offline takes it, for any number of machines; without: as verify "
                  "--collateral takes it, for this evidence"},
-        SV_FETCH_OPTS,
+        EVIDENCE_OPTS,
         {0},
 };
 
-/* Everything that these evidences need. */
-static int fetch_for_evidence(const struct sv_fetch *f, const struct sv_tee_verify *tee,
-                              const char *path, struct sv_json *needs, struct sv_fetched *out,
-                              struct sv_err *err)
+struct inputs {
+        const struct sv_tee_verify *tee;
+        struct sv_fetch_args fetch;
+        struct sv_evidence_paths paths;
+};
+
+static void free_inputs(struct inputs *in)
+{
+        sv_fetch_args_free(&in->fetch);
+        sv_evidence_paths_free(&in->paths);
+}
+
+static int read_inputs(const struct sv_args *args, struct inputs *in, struct sv_err *err)
+{
+        if (sv_evidence_tee(args, &in->tee, err) < 0)
+                return -1;
+        if (sv_fetch_from_args(args, &in->fetch, err) < 0)
+                return -1;
+        return sv_evidence_paths(args, &in->paths, err);
+}
+
+/* Fetches everything that the evidence in this file needs. */
+static int fetch_for_evidence(const struct inputs *in, const char *path, struct sv_json *needs,
+                              struct sv_fetched *out, struct sv_err *err)
 {
         SV_EVIDENCE *evidence = NULL;
 
-        if (sv_evidence_read(path, tee, &evidence, err) < 0 ||
-            tee->needs(evidence, needs, err) < 0 || sv_fetch_needs(f, needs, NULL, out, err) < 0)
+        if (sv_evidence_read(path, in->tee, &evidence, err) < 0 ||
+            in->tee->needs(evidence, needs, err) < 0 ||
+            sv_fetch_needs(&in->fetch.fetch, needs, NULL, out, err) < 0)
                 return sv_wrap(err, "%s", path);
         sv_fetch_warn(out);
         return 0;
@@ -52,26 +72,20 @@ static int fetch_for_evidence(const struct sv_fetch *f, const struct sv_tee_veri
 static int run_collateral_fetch(const struct sv_args *args, struct sv_json **result,
                                 struct sv_err *err)
 {
-        SV_FETCH_ARGS fetch = {{0}};
-        SV_EVIDENCE_PATHS paths = {0};
-        const struct sv_tee_verify *tee;
+        __attribute__((cleanup(free_inputs))) struct inputs in = {0};
         struct sv_json *all;
 
-        if (sv_evidence_tee(args, &tee, err) < 0)
-                return -1;
-        if (sv_fetch_from_args(args, &fetch, err) < 0)
-                return -1;
-        if (sv_evidence_paths(args, &paths, err) < 0)
+        if (read_inputs(args, &in, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->id->name);
+        sv_json_set_str(*result, "tee", in.tee->id->name);
         all = sv_json_set(*result, "collateral", sv_json_array());
-        for (size_t i = 0; i < paths.n; i++) {
+        for (size_t i = 0; i < in.paths.n; i++) {
                 SV_FETCHED fetched = {0};
                 SV_JSON *needs = sv_json_array();
                 SV_JSON *rows = NULL;
 
-                if (fetch_for_evidence(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
+                if (fetch_for_evidence(&in, in.paths.list[i], needs, &fetched, err) < 0)
                         return -1;
                 rows = sv_fetched_json(&fetched);
                 for (size_t k = 0; k < fetched.n; k++) {
@@ -83,7 +97,7 @@ static int run_collateral_fetch(const struct sv_args *args, struct sv_json **res
                 }
         }
         if (!sv_json_len(all))
-                sv_info("evidence on %s needs nothing that is to be fetched", tee->id->name);
+                sv_info("evidence on %s needs nothing that is to be fetched", in.tee->id->name);
         return 0;
 }
 
@@ -217,32 +231,26 @@ static size_t count_same_kind_before(const struct sv_fetched *f, size_t i)
 static int run_collateral_export(const struct sv_args *args, struct sv_json **result,
                                  struct sv_err *err)
 {
-        SV_FETCH_ARGS fetch = {{0}};
+        __attribute__((cleanup(free_inputs))) struct inputs in = {0};
         SV_JSON *files = sv_json_array();
         struct exporting x = {
                 .dir = sv_opt(args, "out"), .tree = sv_has(args, "tree"), .files = files};
-        SV_EVIDENCE_PATHS paths = {0};
-        const struct sv_tee_verify *tee;
 
         if (!x.dir)
                 return sv_fail(err, SV_USAGE, "collateral.out",
                                "--out is missing: say which folder to fill");
-        if (sv_evidence_tee(args, &tee, err) < 0)
+        if (read_inputs(args, &in, err) < 0)
                 return -1;
-        if (sv_fetch_from_args(args, &fetch, err) < 0)
-                return -1;
-        if (sv_evidence_paths(args, &paths, err) < 0)
-                return -1;
-        if (!x.tree && paths.n > 1)
+        if (!x.tree && in.paths.n > 1)
                 return sv_fail(err, SV_USAGE, "collateral.out",
                                "a folder for verify --collateral is for one evidence, %zu are "
                                "given: use --tree",
-                               paths.n);
-        for (size_t i = 0; i < paths.n; i++) {
+                               in.paths.n);
+        for (size_t i = 0; i < in.paths.n; i++) {
                 SV_FETCHED fetched = {0};
                 SV_JSON *needs = sv_json_array();
 
-                if (fetch_for_evidence(&fetch.fetch, tee, paths.list[i], needs, &fetched, err) < 0)
+                if (fetch_for_evidence(&in, in.paths.list[i], needs, &fetched, err) < 0)
                         return -1;
                 for (size_t k = 0; k < fetched.n; k++)
                         if (export_one(&x, needs, &fetched.list[k],
