@@ -11,6 +11,7 @@
 #include "proof.h"
 #include "stub_err.h"
 
+#include "base/core/bytes.c"
 #include "base/core/rd.c"
 #include "sev/verify/report.c"
 #include "sev/verify/tcb.c"

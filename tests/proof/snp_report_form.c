@@ -6,12 +6,13 @@
  * stubs:  texts of errors
  * unwind: 369
  * options: --arrays-uf-never
- * fault:  `reserved(p, 368);` => `sv_rd_skip(rd, 368);`
+ * fault:  `skip_reserved(p, 368);` => `sv_rd_skip(rd, 368);`
  * fault:  `r->policy & ~SV_SNP_POLICY_KNOWN` => `0`
  */
 #include "proof.h"
 #include "stub_err.h"
 
+#include "base/core/bytes.c"
 #include "base/core/rd.c"
 #include "sev/verify/report.c"
 #include "sev/verify/tcb.c"

@@ -34,7 +34,7 @@ static void level(void)
         const uint8_t *p = extension.p;
         uint8_t v = 77;
 
-        if (spl(NULL, "3.1", "blSPL", &v, NULL) < 0) {
+        if (read_spl(NULL, "3.1", "blSPL", &v, NULL) < 0) {
                 PROVE(v == 77 && failed_check);
                 return;
         }
@@ -49,7 +49,7 @@ static void name(void)
 {
         char out[4] = {77, 0, 0, 0};
 
-        if (text(NULL, "2", "productName", out, sizeof(out), NULL) < 0) {
+        if (read_product_text(NULL, "2", "productName", out, sizeof(out), NULL) < 0) {
                 PROVE(out[0] == 77 && failed_check);
                 return;
         }

@@ -27,7 +27,7 @@ void prove(void)
         struct sv_sgx_report q;
 
         __CPROVER_havoc_object(raw);
-        sgx_report(sv_bytes(raw, sizeof(raw)), &q);
+        read_sgx_report(sv_bytes(raw, sizeof(raw)), &q);
         same(q.cpusvn, 16, raw);
         PROVE(q.miscselect == (raw[16] | raw[17] << 8 | raw[18] << 16 | (uint32_t)raw[19] << 24));
         same(q.attributes, 16, raw + 48);

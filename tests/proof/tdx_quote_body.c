@@ -22,7 +22,7 @@ void prove(void)
         struct sv_rd r = sv_rd(raw);
 
         q.version = 5;
-        if (body(&r, &q, NULL) < 0) {
+        if (read_quote_body(&r, &q, NULL) < 0) {
                 PROVE(failed_check);
                 return;
         }

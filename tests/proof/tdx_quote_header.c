@@ -22,7 +22,7 @@ void prove(void)
         struct sv_rd r = sv_rd(raw);
         struct sv_quote q = {0};
 
-        if (header(&r, &q, NULL) < 0) {
+        if (read_quote_header(&r, &q, NULL) < 0) {
                 PROVE(failed_check);
                 return;
         }

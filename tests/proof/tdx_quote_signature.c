@@ -24,7 +24,7 @@ static void one(size_t n)
         struct sv_quote q = {0};
         size_t chain;
 
-        if (certification(&r, &q, NULL) < 0) {
+        if (read_certification(&r, &q, NULL) < 0) {
                 PROVE(failed_check);
                 return;
         }

@@ -45,7 +45,7 @@ void prove(void)
         struct sv_bytes raw = any_exactly(885);
         struct sv_rd r = sv_rd(raw);
 
-        td_report(&r, SV_TD_15EX, &q.td);
+        read_td_report(&r, SV_TD_15EX, &q.td);
         PROVE(!r.bad && r.pos == 885 && q.td.type == SV_TD_15EX);
         fields(raw.p);
         same(q.td.tee_tcb_svn2, 16, raw.p + 584);
