@@ -51,8 +51,8 @@ void sv_guest_free(struct sv_guest *g)
         *g = (struct sv_guest){0};
 }
 
-/* Words that carry trust are ours to write; the agent's two others (its network, the root's type)
- * are the user's. */
+/* Words that carry trust are written by the launcher; the user may give the agent's other two (its
+ * network, the root's type). */
 static int check_user_cmdline(const char *text, struct sv_err *err)
 {
         static const char *const ours[] = {"securevm.url", "securevm.pin", "securevm.resource",

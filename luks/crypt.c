@@ -24,7 +24,7 @@ static void free_device(struct crypt_device **cd)
 }
 #define CRYPT __attribute__((cleanup(free_device))) struct crypt_device
 
-/* The library speaks through a callback; its last error becomes part of ours. */
+/* The library reports through a callback; its last message becomes part of the error. */
 struct voice {
         char last[256];
 };
@@ -146,7 +146,8 @@ int sv_luks_encrypt(const char *path, struct sv_secret *key, struct sv_err *err)
                 return sv_fail_errno(err, "luks.encrypt", "cannot grow %s", path);
         if (make_file(header, SV_LUKS_DATA_OFFSET, err) < 0)
                 return -1;
-        /* The library's locks live in a folder of root's. Both files are ours alone. */
+        /* The library keeps its locks in a folder that only root may write. No other process uses
+         * these two files. */
         crypt_metadata_locking(NULL, 0);
         r = make_header(header, path, key, err);
         if (r == 0)

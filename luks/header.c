@@ -231,8 +231,7 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
 }
 
 /* Over the header and its JSON area, the field itself as zeros (section 2.1). It protects from
- * accidents only and comes last, so that a header that somebody changed is refused for what was
- * changed. */
+ * accidents only and comes last, so that a changed header is refused for what was changed in it. */
 static int check_checksum(struct sv_bytes head, size_t size, struct sv_err *err)
 {
         static const uint8_t zeros[CSUM_SIZE];

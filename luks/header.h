@@ -13,7 +13,7 @@ struct sv_luks_header {
         size_t area_size;
 };
 
-/* Bytes at the beginning of a volume of ours that hold all there is to read: header, second header,
+/* Bytes at the beginning of a volume that hold everything the agent reads: header, second header,
  * the key slot's area. */
 #define SV_LUKS_HEAD_SIZE (512u << 10)
 

@@ -24,7 +24,7 @@ static int activate_volume(struct crypt_device *cd, const char *device, const ch
         int r;
 
         crypt_set_log_callback(cd, drop_log, last);
-        /* Nobody else is here, and there is no /run/cryptsetup to lock in. */
+        /* No other process is running, and there is no /run/cryptsetup for a lock. */
         crypt_metadata_locking(cd, 0);
         if ((r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
                 return sv_fail(err, SV_FORMAT, "luks.header", "the header cannot be read: %s",

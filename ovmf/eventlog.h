@@ -83,5 +83,5 @@ int sv_tcg_extend(enum sv_digest bank, uint8_t value[SV_DIGEST_MAX], const uint8
 
 /* "EV_SEPARATOR"; "unknown" for types that the profile does not name. */
 const char *sv_tcg_type_name(uint32_t type);
-/* One line of printable ASCII about the event's data, which nobody has verified. */
+/* One line of printable ASCII about the event's data, which is not verified. */
 char *sv_tcg_describe(const struct sv_tcg_event *e, char out[192]);

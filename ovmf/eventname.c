@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Event logs for people: names of types, one line about the data. */
+/* Readable event logs: names of types, one line about the data. */
 #include <stdio.h>
 
 #include "ovmf/eventlog.h"

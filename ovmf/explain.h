@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A prediction beside the event log of a boot, event by event: which one differs, and what that
- * means. Pure. */
+/* Compares a prediction with the event log of a boot, event by event: which one differs, and what
+ * that means. Pure. */
 #pragma once
 
 #include "ovmf/measurement.h"

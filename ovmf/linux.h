@@ -10,7 +10,7 @@ struct sv_linux {
         uint16_t xloadflags;
         uint32_t initrd_max; /* highest address that the kernel allows */
         size_t setup_size;   /* boot sector and setup */
-        char version[128];   /* "6.1.0-56-amd64 (…)"; printable, nobody has verified it */
+        char version[128];   /* "6.1.0-56-amd64 (…)"; printable, not verified */
 };
 
 /* SV_FORMAT "ovmf.linux.magic", "ovmf.linux.protocol", "ovmf.linux.header". */

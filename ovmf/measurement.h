@@ -8,7 +8,7 @@
 /* One event or page range of a prediction, in order. */
 struct sv_measure_step {
         char reg[16];   /* "pcr0", "launch_digest", "rtmr1" */
-        char what[192]; /* for people: "firmware volume PEIFV at 0x820000, 917504 bytes" */
+        char what[192]; /* readable: "firmware volume PEIFV at 0x820000, 917504 bytes" */
         char type[48];  /* "EV_EFI_PLATFORM_FIRMWARE_BLOB2" */
         uint8_t digest[2][SV_DIGEST_MAX]; /* per bank: 0 sha256, 1 sha384 (unused bytes zero) */
         size_t digest_size[2];

@@ -16,8 +16,8 @@ struct sv_shim {
 
 /* Views into the image. SV_FORMAT "ovmf.shim". */
 int sv_shim_read(struct sv_bytes image, struct sv_shim *out, struct sv_err *err);
-/* Can be predicted what this shim measures? NULL when it can, else the reason why not, as a
- * sentence. `s`: the variable store that the shim reads. */
+/* Whether it can be predicted what this shim measures: NULL when it can, else the reason why not,
+ * as a sentence. `s`: the variable store that the shim reads. */
 const char *sv_shim_unknown(const struct sv_shim *shim, const struct sv_varstore *s);
 
 /* The EV_IPL events of the shim's lists of keys (MokList, MokListX) and of MokListTrusted. */

@@ -31,7 +31,7 @@ struct sv_uki {
 
 /* Views into the image. SV_FORMAT `check`: no section .linux; "ovmf.pe.*". */
 int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, struct sv_err *err);
-/* The versions that are known, as "252 to 262": for people. */
+/* The versions that are known, as text: "252 to 262". */
 void sv_uki_versions(char out[32]);
 /* The initramfs as the kernel's own stub gets it, with what the stub puts in front of it and behind
  * it: 1 and its digest, or 0 when there is none. */

@@ -8,7 +8,7 @@
  * "policy.rule.<member>". */
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err);
 
-/* Does a checked rule hold for these claims? Both texts are for people: what was wanted, what was
- * there. */
+/* Does a checked rule hold for these claims? Both texts are for messages: what was expected, what
+ * was found. */
 bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims,
                    struct sv_buf *expected, struct sv_buf *found);

@@ -20,7 +20,7 @@ struct sv_err {
         /* stable name of the failed check, dotted, lower case: "vtpm.quote.nonce" (docs/CHECKS.md)
          */
         char check[64];
-        char msg[1024]; /* one line for people: what was expected, what was found, what to do */
+        char msg[1024]; /* one readable line: what was expected, what was found, what to do */
 };
 
 #define SV_ERR_NULL \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every limit of the project, one comment each. A limit protects a program from an input that
- * somebody else chose. */
+/* Every limit of the project, one comment each. A limit protects a program from input that it did
+ * not choose. */
 #pragma once
 
 /* bytes in one struct sv_buf that names no limit of its own */
 #define SV_BUF_MAX                 (256u << 20)
 #define SV_SECRET_MAX              (1u << 20) /* bytes in one secret: a resource is a key, not a file */
-#define SV_JSON_DEPTH_MAX          32         /* nesting of JSON; the deepest of ours is 9 */
+#define SV_JSON_DEPTH_MAX          32 /* nesting of JSON; the project's own documents reach 9 */
 /* bytes of one JSON text: evidence with two event logs is below 1 MiB */
 #define SV_JSON_SIZE_MAX           (8u << 20)
 #define SV_JSON_MEMBERS_MAX        65536      /* members and elements in one JSON text */
@@ -42,7 +42,7 @@
 #define SV_CMDLINE_MAX             2047
 /* bytes of a guest's name: a path component and a host name */
 #define SV_NAME_MAX                63
-#define SV_SNP_CERTS_MAX           16 /* certificates beside one SNP report */
+#define SV_SNP_CERTS_MAX           16 /* certificates that come with one SNP report */
 /* bytes of a GHCB certificate table; the kernel's own limit is 16 KiB */
 #define SV_SNP_CERT_TABLE_MAX      (64u << 10)
 /* bytes of a report or its certificates from configfs-tsm; the kernel's own limit is 32 KiB */
@@ -55,7 +55,8 @@
 #define SV_FETCH_REDIRECTS         3 /* redirects that are followed */
 /* platforms that a verifier's memory knows: the one not used for longest goes */
 #define SV_TRUST_CACHE_ENTRIES_MAX 64
-/* bytes of collateral in one entry; more is verified anew each time. Intel's have below 64 KiB */
+/* bytes of collateral in one entry; a larger entry is verified again each time. Intel's are below
+ * 64 KiB */
 #define SV_TRUST_CACHE_ENTRY_MAX   (1u << 20)
 #define SV_TRUST_CACHE_SIZE_MAX    (16u << 20) /* bytes of collateral in a memory */
 /* parts of one entry when it goes from process to process */

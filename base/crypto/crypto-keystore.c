@@ -34,8 +34,8 @@ static struct sv_key *read_key_file(const char *path, struct sv_err *err)
         return k;
 }
 
-/* The first private key that the store gives; a PIN belongs into the URI (pin-source=file:…):
- * nobody is asked. */
+/* The first private key that the store gives; a PIN belongs into the URI (pin-source=file:…): the
+ * program does not ask for one. */
 static EVP_PKEY *load_first_key(OSSL_STORE_CTX *store)
 {
         EVP_PKEY *pkey = NULL;

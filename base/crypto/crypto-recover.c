@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public key that makes a chosen signature hold (SEC 1 v2, section 4.1.6), on P-384 with
- * SHA-384: a signature that nobody's key made. */
+ * SHA-384: for a signature that no private key made. */
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests, MACs, ciphers and keys. base/crypto*.c are the only files that see libcrypto, beside
- * base/crypto/x509.c and base/net/tls.c (they share base/crypto/crypto-ossl.h). The caller always
- * names the algorithm: nothing is tried until it fits. */
+/* Digests, MACs, ciphers and keys. Only base/crypto/crypto*.c, base/crypto/x509.c and
+ * base/net/tls.c see libcrypto (they share base/crypto/crypto-ossl.h). The caller always names the
+ * algorithm: nothing is tried until it fits. */
 #pragma once
 
 #include "base/core/buf.h"

@@ -50,7 +50,7 @@ static int judge_chain_problem(int ok, X509_STORE_CTX *ctx)
                 ok = x && are_critical_allowed(x, X509_STORE_CTX_get_app_data(ctx));
                 break;
         case X509_V_ERR_UNABLE_TO_GET_CRL:
-                /* Nobody above an anchor could revoke it: it is trusted as it stands. */
+                /* No issuer above an anchor could revoke it, so an anchor is trusted as it is. */
                 ok = x && X509_STORE_CTX_get_error_depth(ctx) ==
                                   sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
                 break;

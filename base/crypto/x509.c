@@ -258,7 +258,7 @@ bool sv_cert_ext(const struct sv_cert *c, const char *oid, struct sv_bytes *valu
         const ASN1_OCTET_STRING *data;
         int at = obj ? X509_get_ext_by_OBJ(c->x509, obj, -1) : -1;
 
-        /* RFC 5280 section 4.2: not more than one instance. With two, nobody knows which one
+        /* RFC 5280 section 4.2: not more than one instance. With two, it is not defined which one
          * counts. */
         if (at < 0 || X509_get_ext_by_OBJ(c->x509, obj, at) >= 0)
                 return false;

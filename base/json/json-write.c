@@ -151,8 +151,8 @@ static void put_canonical_str(json_object *o, struct sv_buf *out)
         sv_buf_u8(out, '"');
 }
 
-/* Member order is that of UTF-16 code units; for names in ASCII (all of ours, and others are
- * refused) that of bytes. */
+/* Member order is that of UTF-16 code units; for names in ASCII (others are refused) it is that of
+ * bytes. */
 static int compare_member_names(const void *a, const void *b)
 {
         return strcmp(*(const char *const *)a, *(const char *const *)b);

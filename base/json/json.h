@@ -72,16 +72,15 @@ int sv_json_only(const struct sv_json *obj, const char *const *names, const char
                  struct sv_err *err);
 
 /* Line (from 1) at which the value at `pointer` begins in `text`; 0 when it is not there. For
- * messages about files people write. */
+ * messages about files that are written by hand. */
 unsigned sv_json_line(struct sv_bytes text, const char *pointer);
 
 /* The raw bytes of the value at `pointer` as they stand in `text`; empty when it is not there. */
 struct sv_bytes sv_json_raw(struct sv_bytes text, const char *pointer);
 
 /* --- writing --- */
-/* set/add take ownership of `value` and return it (borrowed). What cannot be made for want of
- * memory is NULL, and what it was to be put into lacks it: whoever hands JSON on asks sv_json_ok
- * first. */
+/* set/add take ownership of `value` and return it (borrowed). When memory runs out, the value is
+ * NULL and is missing from its parent: call sv_json_ok before handing JSON on. */
 struct sv_json *sv_json_object(void);
 struct sv_json *sv_json_array(void);
 struct sv_json *sv_json_new_str(const char *s);
@@ -98,7 +97,7 @@ void sv_json_set_b64url(struct sv_json *obj, const char *member, struct sv_bytes
 
 /* One line, members in order of insertion, "/" not escaped. */
 void sv_json_print(const struct sv_json *j, struct sv_buf *out);
-/* Indented, for files that people read. */
+/* Indented, for files that are read by humans. */
 void sv_json_pretty(const struct sv_json *j, struct sv_buf *out);
 /* RFC 8785 (JCS) canonical form; members sorted. Doubles are refused: SV_FORMAT "json.canonical".
  */

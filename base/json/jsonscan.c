@@ -129,7 +129,8 @@ static int scan_word(struct scan *s, const char *w)
 }
 
 /* Does the pointer's first token name this member or element? Then what follows it, else NULL.
- * Names with escapes never match: this is only for messages about files that people write. */
+ * Names with escapes never match: this is only for messages about files that are written by hand.
+ */
 static const char *match_pointer_token(const char *want, const uint8_t *name, size_t n)
 {
         size_t i = 0;

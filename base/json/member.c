@@ -73,7 +73,7 @@ static int fail_member_value(const struct place *p, const char *pointer,
                               row->need ? " with its parent" : " for the default");
 }
 
-/* --- the nearest known name, for people who mistype --- */
+/* --- the nearest known name, to suggest after a typing error --- */
 
 static unsigned count_name_edits(const char *a, const char *b)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows that describe the members of a JSON object people write, and the reader that fills a
- * structure from them. Used by guest/read.c, and by the TEEs for their own objects
+/* Rows that describe the members of a JSON object that is written by hand, and the reader that
+ * fills a structure from them. Used by guest/read.c, and by the TEEs for their own objects
  * (sv_guest_options). */
 #pragma once
 

@@ -73,8 +73,8 @@ static int read_http_body(struct sv_tls *t, struct sv_buf *chunk, struct sv_byte
                 if (sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
                         return -1;
         }
-        /* Nothing of ours sends before it has the answer; bytes behind a message are how smuggled
-         * requests look. */
+        /* This project's programs wait for the answer before they send again; bytes behind a
+         * message are a sign of a smuggled request. */
         if (used != first.n)
                 return sv_fail(err, SV_FORMAT, "http.trailing", "%zu bytes follow the message",
                                first.n - used);

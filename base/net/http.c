@@ -59,8 +59,8 @@ static bool is_token(struct sv_bytes b)
         return b.n > 0;
 }
 
-/* Visible ASCII, blanks and tabs; bytes above 127 have no agreed meaning and nothing of ours sends
- * them. */
+/* Visible ASCII, blanks and tabs; bytes above 127 have no agreed meaning and this project's
+ * programs do not send them. */
 static bool is_field_value(struct sv_bytes b)
 {
         for (size_t i = 0; i < b.n; i++)

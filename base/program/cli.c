@@ -267,7 +267,7 @@ static int add_found(void *arg, const char *name, struct sv_json *value, struct 
         return 0;
 }
 
-/* What a command found before it failed stands beside the error. */
+/* The result has what a command found before it failed, together with the error. */
 static int report_error(const struct sv_err *err, bool json, struct sv_json *found)
 {
         sv_log_err(err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What programs say to people, on stderr. Libraries never call this. */
+/* Messages of programs to their users, on stderr. Libraries never call this. */
 #pragma once
 
 #include "base/core/err.h"
