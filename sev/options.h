@@ -8,7 +8,8 @@
 struct sv_sev_options {
         /* POLICY; default 0x30000: SMT allowed, no migration agent, no debugging */
         uint64_t policy;
-        /* must be true beside a policy with the debug bit: said twice, meant once */
+        /* must be true when the policy has the debug bit: debugging is asked for twice, so that it
+         * is no accident */
         bool allow_debug;
         uint64_t features;        /* SEV_FEATURES; default 0x1 */
         uint64_t cpu_sig;         /* CPUID 1 EAX; 0: from the CPU model */

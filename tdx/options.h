@@ -13,7 +13,8 @@
 
 struct sv_tdx_options {
         uint64_t attributes; /* TDATTRIBUTES; default 0x10000000: SEPT_VE_DISABLE, no debugging */
-        /* must be true beside attributes with the debug bit: said twice, meant once */
+        /* must be true when the attributes have the debug bit: debugging is asked for twice, so
+         * that it is no accident */
         bool allow_debug;
         char *mrconfigid;              /* 96 hex digits; or init_data */
         char *mrowner, *mrownerconfig; /* 96 hex digits */

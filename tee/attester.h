@@ -6,8 +6,8 @@
 #include "base/core/secret.h"
 #include "tee/tee.h"
 
-/* It was done, but otherwise than expected: one sentence about that, empty when there is nothing to
- * say. The caller gives it empty. */
+/* One sentence when a call succeeded, but not in the expected way; else empty. The caller passes it
+ * empty. */
 #define SV_NOTE_SIZE 1024
 struct sv_note {
         char text[SV_NOTE_SIZE];
@@ -19,8 +19,8 @@ struct sv_attester {
         /* State that lives from hello to evidence (a TPM session, a loaded key); NULL when none is
          * needed. */
         int (*open)(void **state, struct sv_err *err);
-        /* The request's extra-params (an object of ours; the client adds the hash algorithms), may
-         * stay NULL. */
+        /* The request's extra-params (a new object; the client adds the hash algorithms), may stay
+         * NULL. */
         int (*hello)(void *state, struct sv_json **params, struct sv_err *err);
         /* Fresh evidence over report_data (48 bytes of the KBS binding); `challenge` is the
          * answer's extra-params (may be NULL). */
@@ -30,8 +30,9 @@ struct sv_attester {
          * challenge; NULL: this TEE has no levels. */
         int (*evidence_at)(void *state, unsigned level, struct sv_bytes report_data,
                            struct sv_json **evidence, struct sv_err *err);
-        /* After the key was released: makes sure that what runs later cannot ask again as us (vTPM:
-         * extends a PCR). Where this kernel has no way: 0, and *note says so. */
+        /* After the key was released: makes sure that what runs later cannot ask for it again in
+         * the agent's name (vTPM: extends a PCR). Where this kernel has no way: 0, and *note says
+         * so. */
         int (*seal)(void *state, struct sv_note *note, struct sv_err *err);
         void (*close)(void *state);
         /* A key that the hardware derives for this guest; options are the command's texts by name

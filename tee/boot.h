@@ -19,9 +19,9 @@ int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, st
 void sv_boot_free(struct sv_boot *b);
 #define SV_BOOT __attribute__((cleanup(sv_boot_free))) struct sv_boot
 
-/* What OVMF makes of the command line (OvmfPkg/Library/{Generic,X86}QemuLoadImageLib), beside the
- * text itself: a word that lets kernels find the initramfs, behind the text until edk2-stable202505
- * and before it since. */
+/* What OVMF makes of the command line (OvmfPkg/Library/{Generic,X86}QemuLoadImageLib), in addition
+ * to the text itself: a word that lets kernels find the initramfs, behind the text until
+ * edk2-stable202505 and before it since. */
 enum sv_initrd_word { SV_INITRD_WORD_LAST, SV_INITRD_WORD_FIRST };
 
 /* LoadOptions as the kernel's EFI stub measures them (drivers/firmware/efi/libstub): UTF-16 with

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a verifier may use beside the evidence, as a list of blobs. */
+/* What a verifier may use in addition to the evidence, as a list of blobs. */
 #pragma once
 
 #include <stdbool.h>

@@ -30,9 +30,9 @@ struct sv_domain_part {
 
 struct sv_tee_host {
         const struct sv_tee *id;
-        /* What QEMU makes of such a guest's machine by itself, so that a machine without the TEE
-         * must be told (",pic=off"): its ACPI tables are part of the measurement. NULL: they are
-         * not. */
+        /* Machine options that QEMU sets by itself for such a guest (",pic=off"). A machine without
+         * the TEE needs them to get the same ACPI tables, which are part of the measurement. NULL:
+         * the tables are not measured. */
         const char *acpi_machine;
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The certificate authority of swtpm (swtpm-localca), which certifies the endorsement keys of the
- * vTPMs made on this host: where its files are for whoever runs this program (swtpm_localca(8),
- * swtpm-localca.conf(5)). */
+ * vTPMs made on this host: where its files are, for the user who runs this program
+ * (swtpm_localca(8), swtpm-localca.conf(5)). */
 #pragma once
 
 #include "base/core/err.h"

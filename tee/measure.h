@@ -16,7 +16,8 @@ struct sv_id_in {
         struct sv_bytes launch_digest; /* n == 0: predicted from the guest */
         /* texts: "policy", "svn", "family-id", "image-id"; one that is absent has its default */
         const struct sv_json *members;
-        /* key NULL: nobody's. author NULL: nobody vouches for the key */
+        /* key NULL: the signature is one that no private key made. author NULL: no author key
+         * certifies the key */
         const struct sv_key *key, *author;
 };
 struct sv_id_out {
@@ -34,7 +35,7 @@ struct sv_tee_measure {
         /* Pure but for reading the files that the guest file names. */
         int (*measure)(const struct sv_guest *guest, struct sv_measurement *out,
                        struct sv_err *err);
-        /* A prediction beside what a boot logged, event by event: adds
+        /* Compares a prediction with what a boot logged, event by event: adds
          * {"register":…,"same":bool,"text":…} to *rows (array, in order; may be NULL). SV_PROOF
          * "measure.differs" naming the first event that differs. NULL: this TEE has no log of its
          * own. Pure. */

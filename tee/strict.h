@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of a policy as text, for what a TEE demands when nobody gives a policy
- * (sv_tee_verify.strict); the members are those of policy/policy.h. Its names are short: for
- * <tee>/verify/strict.c only. */
+/* Rules of a policy as text, for what a TEE demands when no policy is given (sv_tee_verify.strict);
+ * the members are those of policy/policy.h. Its names are short: for <tee>/verify/strict.c only. */
 #pragma once
 
 /* clang-format off */

@@ -16,7 +16,7 @@
 struct sv_guest; /* guest/guest.h */
 
 struct sv_tee {
-        const char *name;     /* for people and files: "sev-snp", "tdx", "vtpm" */
+        const char *name;     /* for the user and for files: "sev-snp", "tdx", "vtpm" */
         const char *kbs_name; /* on the wire of the KBS protocol: "snp", "tdx", "tpm" */
         const char *help;
         bool shim; /* starts and measures a shim between firmware and kernel */

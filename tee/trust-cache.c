@@ -101,7 +101,7 @@ static bool is_same_collateral(const struct sv_collateral *a, const struct sv_co
                 if (a->list[i].data.n != b->list[i].data.n ||
                     strcmp(a->list[i].kind, b->list[i].kind))
                         return false;
-        for (size_t i = 0; i < a->n; i++) /* public: how long it takes tells nobody anything */
+        for (size_t i = 0; i < a->n; i++) /* public data: its timing reveals nothing */
                 if (a->list[i].data.n &&
                     memcmp(a->list[i].data.p, b->list[i].data.p, a->list[i].data.n) != 0)
                         return false;

@@ -15,7 +15,7 @@
 
 struct sv_trust_cache;
 
-struct sv_trust_cache *sv_trust_cache_new(void); /* ends the program without memory */
+struct sv_trust_cache *sv_trust_cache_new(void); /* ends the program when memory runs out */
 void sv_trust_cache_free(struct sv_trust_cache *m);
 void sv_trust_cache_freep(struct sv_trust_cache **m);
 #define SV_TRUST_CACHE __attribute__((cleanup(sv_trust_cache_freep))) struct sv_trust_cache

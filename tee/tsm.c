@@ -13,8 +13,8 @@
 #include "base/core/limits.h"
 #include "base/core/text.h"
 
-#define TRIES    5   /* at a report that nobody else disturbs */
-#define BUSY     50  /* times that the kernel or the firmware may be busy with somebody else */
+#define TRIES    5   /* to get a report that no other process disturbs */
+#define BUSY     50  /* times that the kernel or the firmware may be busy with another request */
 #define PAUSE_MS 100 /* between these */
 #define NAMES    16  /* directory names tried */
 

@@ -37,8 +37,8 @@ void sv_tsm_report_free(struct sv_tsm_report *r);
 
 /* A fresh report over `inblob` (1 to 64 bytes). `provider` is the one that must answer; privlevel:
  * SV_TSM_NO_LEVEL leaves the kernel's default. Everything in *out was made for these bytes: when
- * the generation shows that somebody else wrote, it is asked again. SV_SYSTEM "tsm.make",
- * "tsm.provider", "tsm.write", "tsm.read", "tsm.busy", "tsm.generation". */
+ * the generation shows that another process wrote, the report is requested again. SV_SYSTEM
+ * "tsm.make", "tsm.provider", "tsm.write", "tsm.read", "tsm.busy", "tsm.generation". */
 int sv_tsm_get(const struct sv_tsm *tsm, const char *provider, int privlevel,
                struct sv_bytes inblob, struct sv_tsm_report *out, struct sv_err *err);
 /* Who answers here. SV_SYSTEM "tsm.make", "tsm.provider". */

@@ -24,9 +24,9 @@ struct sv_verify_in {
         int64_t time; /* seconds since 1970 */
         /* fuzzing only: signature checks say yes, so that the code behind them is reached */
         bool skip_signatures;
-        /* For programs that verify many: collateral that was read and verified before is not again,
-         * as long as it is the same and holds at `time`. NULL: everything anew. The answer is the
-         * same, claims and errors alike. */
+        /* For programs that verify many guests: collateral that was read and verified before is not
+         * verified again while it is the same and valid at `time`. NULL: everything is verified
+         * each time. The answer is the same, claims and errors alike. */
         struct sv_trust_cache *cache;
 };
 
@@ -74,7 +74,7 @@ struct sv_tee_verify {
          * does it, and kept. NULL: this TEE keeps nothing. */
         int (*accept_shared)(struct sv_trust_cache *m, const struct sv_collateral *what,
                              int64_t time, struct sv_err *err);
-        /* A challenge of its own beside the nonce (vTPM: credential activation). `params` is the
+        /* A challenge in addition to the nonce (vTPM: credential activation). `params` is the
          * request's whole extra-params. Fills *challenge (the answer's whole extra-params, an
          * object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May
          * be NULL. */

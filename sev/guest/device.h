@@ -40,7 +40,7 @@ int sv_snp_response_read(struct sv_bytes response, struct sv_bytes *report, stru
 int sv_snp_dev_report(const struct sv_snp_dev *dev, struct sv_bytes data, unsigned vmpl,
                       struct sv_buf *report, struct sv_buf *certs, struct sv_err *err);
 
-/* MSG_KEY_REQ (AMD 56860, table 18): what a derived key depends on beside the root key. */
+/* MSG_KEY_REQ (AMD 56860, table 18): what a derived key depends on besides the root key. */
 #define SV_SNP_KEY_POLICY      (1u << 0)
 #define SV_SNP_KEY_IMAGE_ID    (1u << 1)
 #define SV_SNP_KEY_FAMILY_ID   (1u << 2)

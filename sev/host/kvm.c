@@ -187,8 +187,8 @@ static int launch_snp_guest(struct trial *t, struct sv_err *err)
         return 0;
 }
 
-/* The guest's own ID block; without one nobody's key signs ours: what matters is that the firmware
- * compares the digest. */
+/* The guest's own ID block; without one, an ID block is made with a signature that no private key
+ * made: what matters is that the firmware compares the digest. */
 static int finish_launch(struct trial *t, struct sv_err *err)
 {
         struct sv_id_block id = {.version = 1, .policy = t->o->policy};

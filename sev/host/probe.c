@@ -198,7 +198,7 @@ static int probe_snp_image(struct probe *p)
                         return 0;
                 }
         }
-        /* A guest file may name its own, so this alone keeps nobody from launching. */
+        /* A guest file may name its own firmware, so this alone does not prevent a launch. */
         sv_probe_found(p->out, "no firmware for SNP installed (Debian forky: ovmf-amdsev; or "
                                "tools/fetch-firmware, and name it with \"firmware\")");
         return 0;

@@ -22,8 +22,8 @@ const char *sv_snp_page_name(enum sv_snp_page type);
 struct sv_gctx {
         uint8_t ld[SV_SNP_DIGEST];
         struct sv_hash *hash;
-        /* when set, takes the digest of every page that sv_gctx_contents measures: what a range
-         * holds, for people */
+        /* when set, takes the digest of every page that sv_gctx_contents measures: for output: what
+         * a range holds */
         struct sv_hash *pages;
 };
 

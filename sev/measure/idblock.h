@@ -26,7 +26,7 @@ void sv_id_block_write(const struct sv_id_block *b, uint8_t out[SV_ID_BLOCK_SIZE
  * structure. SV_USAGE "snp.id_key.curve". */
 int sv_id_key_digest(const struct sv_key *key, uint8_t out[48], struct sv_err *err);
 
-/* Signs. author may be NULL: then nobody vouches for the ID key. */
+/* Signs. author may be NULL: then no author key certifies the ID key. */
 int sv_id_auth_make(const uint8_t block[SV_ID_BLOCK_SIZE], const struct sv_key *id_key,
                     const struct sv_key *author, uint8_t out[SV_ID_AUTH_SIZE], struct sv_err *err);
 /* Without anybody's key: a constant signature and the public key that it belongs to. The firmware

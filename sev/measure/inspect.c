@@ -107,7 +107,7 @@ static int inspect_cert_table(struct sv_bytes file, struct sv_json *out, struct 
         return 0;
 }
 
-/* PEM or DER; others' certificates are not ours to describe. */
+/* PEM or DER. Certificates of other makers are not described. */
 static int inspect_vek(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
         SV_CERTS certs = {0};

@@ -140,7 +140,7 @@ void sv_vmsa_each(const uint8_t page[SV_VMSA_SIZE],
         }
 }
 
-/* The two fields that people know by another name. */
+/* The two fields that are better known by another name. */
 static void set_field(void *arg, const char *field, unsigned offset, uint64_t value)
 {
         const char *also = !strcmp(field, "rdx")            ? " (CPU signature)"

@@ -25,14 +25,14 @@ struct sv_sev_chain {
         const struct sv_certs *ca; /* ASK or ASVK, and the ARK, in any order */
         const struct sv_bytes *crls;
         size_t n_crls;                     /* 0: not checked */
-        const struct sv_certs *test_roots; /* trusted beside AMD's; NULL: none */
+        const struct sv_certs *test_roots; /* trusted in addition to AMD's; NULL: none */
         int64_t time;
 };
 
 /* VEK <- ASK/ASVK <- ARK, the ARK pinned by its SHA-256, each signed with RSASSA-PSS SHA-384 and
  * named as AMD names it for this product. SV_PROOF "snp.chain.chain", ".expired", ".revoked",
- * ".crl", ".root" (no ARK of ours), ".name", ".signature" (not PSS). *test_root says that the root
- * was one of test_roots. */
+ * ".crl", ".root" (no ARK that is trusted), ".name", ".signature" (not PSS). *test_root says that
+ * the root was one of test_roots. */
 int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root,
                         struct sv_err *err);
 /* From when until before when all its certificates and lists are valid: what sv_sev_chain_verify

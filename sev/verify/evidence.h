@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The KBS protocol's evidence of SNP: the report as a JSON object, the way the sev crate of the
- * Confidential Containers project writes it (byte strings as arrays of integers), and certificates
- * beside it. Both ways, without loss: the signature is over the bytes. Pure. */
+ * Confidential Containers project writes it (byte strings as arrays of integers), and the
+ * certificates with it. Reading and writing lose nothing: the signature is over the bytes. Pure. */
 #pragma once
 
 #include "base/json/json.h"

@@ -32,7 +32,8 @@ struct sv_snp_signer {
 };
 void sv_snp_signer_free(struct sv_snp_signer *s); /* what is in it */
 /* As sv_snp_verify, with the same errors, of a report that was parsed from in->report; *s says the
- * rest. At any time: where the chain is not known to hold it is verified anew. */
+ * rest. in->time may differ each time: the chain is verified again when it is not known to hold
+ * then. */
 int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
                        const struct sv_report *report, struct sv_err *err);
 /* Its checks that are about the chain. */

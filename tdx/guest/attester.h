@@ -18,12 +18,12 @@ struct sv_tdx_guest {
         const char *sysroot; /* in front of paths below /sys and /etc */
 };
 /* The quote comes from the quote service itself when SV_TDX_CONF names its vsock port: a few
- * milliseconds, where configfs-tsm waits in steps of a second. When that cannot be had, it comes
- * from configfs-tsm, and *note says so; so it does when nobody names a port.
- * REPORTDATA is report_data (32 to 64 bytes; 48 from KBS), then zeros; the event log is the
- * firmware's CCEL, when there is one. SV_USAGE "tdx.guest.report-data", SV_SYSTEM "tdx.guest.stale"
- * (a quote over other data), "tdx.guest.event-log", tsm.*, tdx.device.*, tdx.qgs.*; and those of
- * tdx/verify/quote.h. */
+ * milliseconds, where configfs-tsm waits in steps of a second. When that service does not answer,
+ * the quote comes from configfs-tsm, and *note says so. Without a port it always comes from
+ * configfs-tsm. REPORTDATA is report_data (32 to 64 bytes; 48 from KBS), then zeros; the event log
+ * is the firmware's CCEL, when there is one. SV_USAGE "tdx.guest.report-data", SV_SYSTEM
+ * "tdx.guest.stale" (a quote over other data), "tdx.guest.event-log", tsm.*, tdx.device.*,
+ * tdx.qgs.*; and those of tdx/verify/quote.h. */
 int sv_tdx_guest_evidence(const struct sv_tdx_guest *guest, struct sv_bytes report_data,
                           struct sv_json **evidence, struct sv_note *note, struct sv_err *err);
 /* Extends RTMR3, so that nothing that runs later in this boot can show it as it was. A kernel that

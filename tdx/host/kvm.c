@@ -254,7 +254,7 @@ static int add_td_vcpus(struct trial *t, struct sv_err *err)
                  * to have one. */
                 if (ioctl(t->vcpus[i], KVM_SET_CPUID2, &t->host) < 0)
                         return fail_tdx_call("a vCPU's CPUID (KVM_SET_CPUID2)", err);
-                /* Not an address of ours but the value of the guest's RCX. */
+                /* This is no address in this process but the value of the guest's RCX. */
                 if (call_tdx(t->vcpus[i], SV_KVM_TDX_INIT_VCPU, 0, (void *)(uintptr_t)hob->gpa,
                              "preparing a vCPU (KVM_TDX_INIT_VCPU)", err) < 0)
                         return -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Can this machine run TDs, and if not, what is the one thing to change? From the processor
- * upwards: each step looks only at what the steps before it make possible. Who signs quotes comes
- * last, and keeps nobody from launching: a guest file may name another. */
+ * upwards: each step looks only at what the steps before it make possible. The quote service comes
+ * last and never prevents a launch: a guest file may name another one. */
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>

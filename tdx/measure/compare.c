@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A prediction beside the event log of a boot. */
+/* Compares a prediction with the event log of a boot. */
 #include "tdx/measure/measure.h"
 
 /* What another digest of an event means. */

@@ -149,7 +149,7 @@ static int inspect_td_evidence(const struct sv_json *j, struct sv_json **out, st
         return 0;
 }
 
-/* Other people's JSON is none of ours to complain about. */
+/* JSON of another kind is no error: it is left to the other TEEs. */
 static int inspect_json(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
 {
         SV_JSON *j = NULL;

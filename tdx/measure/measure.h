@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MRTD and RTMR0 to RTMR2 that a TD will have when its kernel starts, from files alone; and beside
- * them, a boot's event log. How each event comes about: docs/FORMATS.md, "What a TD measures". */
+/* MRTD and RTMR0 to RTMR2 that a TD will have when its kernel starts, from files alone; and their
+ * comparison with a boot's event log. How each event comes about: docs/FORMATS.md, "What a TD
+ * measures". */
 #pragma once
 
 #include "guest/guest.h"

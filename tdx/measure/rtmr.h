@@ -27,7 +27,7 @@ struct sv_tdx_boot {
         char refused[512]; /* why one of them does not start it; "" when they do */
 };
 
-/* Fills in what lies in files beside the kernel: the variables of the image, the shim. Free with
+/* Fills in what other files than the kernel hold: the variables of the image, the shim. Free with
  * the other, also after a failure. */
 int sv_tdx_boot_read(struct sv_tdx_boot *b, struct sv_err *err);
 void sv_tdx_boot_free(struct sv_tdx_boot *b);

@@ -81,8 +81,8 @@ static int check_chain_holds(struct sv_tdx_collateral *c, struct sv_tdx_trust *t
 }
 
 /* Where the second certificate begins: right behind the first one's last line, so that what is read
- * from there on does not depend on what comes before. 0: there is none, or anything else is beside
- * the first. */
+ * from there on does not depend on what comes before. 0: there is no second one, or other text
+ * stands between the two. */
 static size_t find_second_block(struct sv_bytes pem)
 {
         static const char begin[] = "-----BEGIN CERTIFICATE-----",

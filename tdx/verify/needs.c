@@ -20,7 +20,7 @@ static struct sv_json *add_for_a_day(struct sv_json *out, const char *kind, cons
         return row;
 }
 
-/* Intel hands the chain of whoever signed a document out in a header of the answer. */
+/* Intel's server sends the chain of a document's signer in a header of the answer. */
 static void add_document(struct sv_json *out, const char *kind, const char *url,
                          const char *offline, const char *until, const char *header)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What any evidence of this TEE must show, when nobody gives a policy. */
+/* What any evidence of this TEE must show, when no policy is given. */
 #include "tdx/verify/tee.h"
 #include "tee/strict.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a verified quote says, for policies and people. */
+/* What a verified quote says, as claims for policies and output. */
 #include <stdio.h>
 
 #include "base/core/rd.h"

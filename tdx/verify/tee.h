@@ -7,7 +7,8 @@
 
 /* `verify`. Collateral: "tcb-info", "tcb-info-chain", "qe-identity", "qe-identity-chain",
  * "pck-crl", "root-ca-crl"; "bundle" (tdx/verify/bundle.h) for those of them that are not there;
- * "sgx-root" (trusted beside Intel's, any number); "event-log" in place of the evidence's own. */
+ * "sgx-root" (trusted in addition to Intel's, any number); "event-log" in place of the evidence's
+ * own. */
 int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err);
 /* What tdx/verify/verify.c found, as claims (tdx/verify/tee-claims.c); the caller frees. `time`:

@@ -12,7 +12,7 @@ struct sv_tdx_in {
         struct sv_bytes tcb_info, tcb_info_chain;       /* JSON, PEM */
         struct sv_bytes qe_identity, qe_identity_chain; /* JSON, PEM */
         struct sv_bytes pck_crl, root_ca_crl;           /* DER */
-        const struct sv_certs *test_roots;              /* trusted beside Intel's; NULL: none */
+        const struct sv_certs *test_roots; /* trusted in addition to Intel's; NULL: none */
         int64_t time;
         /* n == 0: not checked; shorter than 64 bytes: the rest must be zero */
         struct sv_bytes report_data;
@@ -46,10 +46,10 @@ void sv_tdx_out_free(struct sv_tdx_out *out);
  *   tdx.report_data
  * Which statuses but Revoked are good enough is the policy's to say. */
 int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_err *err);
-/* The same with collateral that serves more than one quote: what is left to each is its signature,
- * and when the one before was of another platform, that platform's certificate and the quoting
- * enclave's report. At any time: what is no longer valid then is verified anew, and refused by
- * name. */
+/* The same with collateral that serves more than one quote: for each quote its signature is
+ * verified and, when the quote before was of another platform, the platform's certificate and the
+ * quoting enclave's report. The time may differ: collateral that is no longer valid then is
+ * verified again, and refused by name. */
 int sv_tdx_verify_with(struct sv_tdx_collateral *c, const struct sv_quote *quote,
                        struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err);

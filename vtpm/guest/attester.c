@@ -81,7 +81,8 @@ static bool same_key(struct sv_bytes tpm2b, const struct sv_key *key)
                sv_bytes_eq(sv_buf_bytes(&a), sv_buf_bytes(&b));
 }
 
-/* The certificate's key: where the maker left it, otherwise made anew from the TCG's template. */
+/* The certificate's key: from where the maker stored it, otherwise created from the TCG's template.
+ */
 static int open_ek_key(struct attester *a, uint32_t persistent, struct sv_err *err)
 {
         SV_CERT *cert = sv_cert_from_der(sv_buf_bytes(&a->ek_cert), "tpm.ek", err);
@@ -118,7 +119,7 @@ static int open_ek(struct attester *a, struct sv_err *err)
                 trim_der(&a->ek_cert);
                 return open_ek_key(a, ek_places[i].key, err);
         }
-        /* no certificate: a broker of ours will refuse and say why, Trustee has a list of keys */
+        /* no certificate: this project's broker refuses and says why, Trustee has a list of keys */
         return 0;
 }
 

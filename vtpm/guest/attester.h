@@ -9,7 +9,7 @@ struct sv_vtpm_attester_config {
         const char *device; /* "device:/dev/tpmrm0" when NULL; "swtpm:path=SOCKET" */
         /* the kernel's file when NULL; a missing file is no error, the evidence then has no log */
         const char *event_log;
-        /* TPM2B_PUBLIC to make the attestation key from; ours when empty */
+        /* TPM2B_PUBLIC to make the attestation key from; the project's own template when empty */
         struct sv_bytes ak_template;
 };
 int sv_vtpm_attester_open(const struct sv_vtpm_attester_config *config, void **state,

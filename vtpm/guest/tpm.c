@@ -408,7 +408,7 @@ static int start_ek_session(struct sv_tpm *t, ESYS_TR *session, struct sv_err *e
                                        ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
         if (rc == TSS2_RC_SUCCESS)
                 rc = Esys_TRSess_SetAttributes(t->esys, s, TPMA_SESSION_CONTINUESESSION,
-                                               0xff); /* ours to flush, in every case */
+                                               0xff); /* this function flushes it in every case */
         if (rc == TSS2_RC_SUCCESS) {
                 *session = s;
                 return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A prediction beside the event log of a boot with a TPM. */
+/* Compares a prediction with the event log of a boot with a TPM. */
 #pragma once
 
 #include "ovmf/explain.h"

@@ -70,8 +70,8 @@ int sv_measure_firmware(struct sv_prediction *p, const struct sv_guest *g, struc
 static const uint8_t memory_types[16] = {0x9f, 0x04, 0x19, 0x4c, 0x37, 0x41, 0xd3, 0x4d,
                                          0x9c, 0x10, 0x8b, 0x97, 0xa8, 0x3f, 0xfd, 0xfa};
 
-/* The variable store that a new guest starts with: the template beside the code, by Debian's and
- * Fedora's names. Allocated, or NULL. */
+/* The variable store that a new guest starts with: the template in the same folder as the code, by
+ * Debian's and Fedora's names. Allocated, or NULL. */
 static char *find_template(const char *firmware)
 {
         const char *name = strrchr(firmware, '/') ? strrchr(firmware, '/') + 1 : firmware;

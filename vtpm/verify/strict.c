@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What any evidence of this TEE must show, when nobody gives a policy. */
+/* What any evidence of this TEE must show, when no policy is given. */
 #include "vtpm/verify/tee.h"
 
 const char sv_vtpm_strict[] =

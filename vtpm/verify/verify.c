@@ -207,7 +207,7 @@ static int check_origin(const struct sv_verify_in *in, struct found *f, struct s
         return check_activation(in, f, err);
 }
 
-/* An event log may also come beside the evidence: it is replayed like its own. */
+/* An event log may also be given separately: it is replayed like the evidence's own. */
 static int gather_logs(const struct sv_collateral *c, struct found *f, struct sv_err *err)
 {
         struct sv_bytes log;
