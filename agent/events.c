@@ -74,7 +74,7 @@ void sv_event_flush(void)
         int64_t end = sv_clock_ms() + FLUSH_MS;
 
         for (write_pending(); port >= 0 && pending.n && sv_clock_ms() < end; write_pending())
-                /* With nobody at the other end poll says POLLHUP at once. */
+                /* When the other end is closed, poll reports POLLHUP at once. */
                 if (poll(&p, 1, 100) < 0 || (p.revents & POLLHUP))
                         nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
 }

@@ -76,7 +76,8 @@ int main(int argc, char **argv)
         struct sv_err err = SV_ERR_NULL;
         bool hardened = sv_secret_harden_process(&err) == 0;
 
-        /* The TPM's library writes its own lines to standard error; ours say what failed. */
+        /* The TPM's library writes its own lines to standard error; the agent's own messages say
+         * what failed. */
         setenv("TSS2_LOG", "all+none", 0);
         if (is_init(argv[0]))
                 run_as_init(hardened, &err);

@@ -175,7 +175,7 @@ void sv_net_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
                         sv_buf_printf(out, "nameserver %s\n",
                                       inet_ntop(AF_INET, &a, text, sizeof(text)));
         }
-        /* whoever does not answer soon is asked again, and then the next: the agent tries again
+        /* a server that does not answer soon is asked again, then the next one: the agent retries
          * anyway */
         if (out->n)
                 sv_buf_puts(out, "options timeout:2 attempts:2\n");

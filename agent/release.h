@@ -14,7 +14,7 @@ struct sv_release_log {
         void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
                       unsigned tries);
         void (*unreported)(const struct sv_err *err); /* the broker did not hear how it ended */
-        /* done, but otherwise than people may expect: tee/tee.h, evidence and seal */
+        /* done, but not as expected: see the note of evidence and seal in tee/attester.h */
         void (*note)(const struct sv_note *note);
 };
 

@@ -6,7 +6,7 @@
 
 extern const struct sv_tee_verify *const sv_tees_verify[]; /* ends with NULL */
 
-/* By the name people use ("vtpm") or by the name on the KBS wire ("tpm"); NULL when there is none.
+/* By the project's name ("vtpm") or by the name on the KBS wire ("tpm"); NULL when there is none.
  */
 const struct sv_tee_verify *sv_tee_find_verify(const char *name);
 const struct sv_tee_verify *sv_tee_find_verify_kbs(const char *kbs_name);

@@ -15,8 +15,8 @@ static int appraise_fetched(const struct sv_evidence *e, const struct sv_verify_
         return sv_appraise(e, &with, policy, claims, verdict, err);
 }
 
-/* Changing an entry needs its lock; that somebody else has it is no reason to wait: the mark and
- * the drop only save work. */
+/* Changing an entry needs its lock. When another process holds it, there is no need to wait:
+ * marking and dropping an entry only save work. */
 static void change_cached(const struct sv_fetch *f, struct sv_entry *e, bool drop)
 {
         SV_FD fd = -1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was fetched, kept by URL (docs/FORMATS.md, "Collateral cache"). One file an entry, written
- * beside and renamed, so that a reader sees the old one or the new one whatever dies in between; a
- * lock file an URL, held by the kernel, so that it dies with its holder. Nothing here is trusted:
- * an entry is bytes that somebody answered once. One that is damaged counts as absent. */
+/* What was fetched, kept by URL (docs/FORMATS.md, "Collateral cache"). Each entry is one file. It
+ * is written under a temporary name and renamed, so that a reader sees the old or the new entry
+ * even when the writer dies in between. Each URL has a lock file; the kernel holds the lock, so it
+ * is released when its holder dies. Nothing here is trusted: an entry is bytes that a server sent
+ * once. A damaged entry counts as absent. */
 #pragma once
 
 #include "base/json/json.h"
@@ -10,13 +11,13 @@
 #define SV_NEVER INT64_MAX
 
 struct sv_entry {
-        char *url; /* of its maker, whichever mirror answered */
+        char *url; /* the maker's URL, even when a mirror answered */
         char kind[32];
         int64_t fetched; /* seconds since 1970, all three */
-        int64_t refresh; /* from then on it is asked for again; SV_NEVER */
-        int64_t until;   /* it says itself that it does not hold after that; SV_NEVER */
-        /* has been part of a proof that held: so a proof that fails later is not its fault. No
-         * reason to trust it */
+        int64_t refresh; /* when to fetch it again; SV_NEVER: not at all */
+        int64_t until;   /* the end of its own validity; SV_NEVER: it states none */
+        /* has been part of a proof that held, so it is not what makes a later proof fail. It is not
+         * trusted for that */
         bool verified;
         struct sv_json *headers; /* {kind: text} from the response's head; may be NULL */
         struct sv_buf body;
@@ -33,7 +34,7 @@ int sv_cache_open(const char *dir, struct sv_err *err);
 /* *there says whether the cache has it, whole. *out must be zeroed. */
 int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there,
                  struct sv_err *err);
-/* Put, drop and the remains of a writer that was killed: only with the URL's lock. */
+/* For these two the caller must hold the URL's lock. Both also remove what a killed writer left. */
 int sv_cache_put(const char *dir, const struct sv_entry *e, struct sv_err *err);
 int sv_cache_drop(const char *dir, const char *url, struct sv_err *err);
 /* Each whole entry in the order of file names; fn returns 0 to go on. An absent folder has none. */
@@ -42,7 +43,7 @@ int sv_cache_each(const char *dir,
                   struct sv_err *err);
 
 /* Tries to take an URL's lock without waiting: *fd is open when it was free (closing it gives it
- * back), -1 when somebody has it. */
+ * back), -1 when another process holds it. */
 int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err);
 
 /* Until when a server ("https://host:port") wants to be left alone (HTTP 429, Retry-After); 0: it

@@ -86,7 +86,7 @@ static void add_answer_header(struct sv_json *headers, const char *line, size_t 
                 sv_json_set_str(headers, name, sv_buf_str(&value));
 }
 
-/* One line at a time; a new status line (after a redirect) begins anew. */
+/* One line at a time; a new status line (after a redirect) starts a new list of headers. */
 static size_t read_answer_header(char *data, size_t size, size_t n, void *arg)
 {
         struct sink *s = arg;

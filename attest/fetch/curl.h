@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One GET over HTTPS against the web's certificate authorities. The only file pair that sees
- * libcurl: the project's own client (base/net/http.h) knows pinned keys and brokers of ours; the
- * makers' servers need proxies, redirects, IPv4 beside IPv6 and the system's list of CAs. */
+ * libcurl: the project's own client (base/net/http.h) connects to brokers with pinned keys; the
+ * makers' servers need proxies, redirects, IPv4 as well as IPv6, and the system's list of CAs. */
 #pragma once
 
 #include "base/json/json.h"

@@ -85,7 +85,8 @@ static bool is_entry_fresh(const struct sv_fetch *f, const struct sv_entry *e)
                (for_ever || (!f->refresh && e->fetched <= get_now_s(f)));
 }
 
-/* The URL's lock. Whoever has it is asking for the same thing: its answer will be ours too. */
+/* Takes the URL's lock. A process that holds it is fetching the same thing, and its answer will do
+ * for this process too. */
 static int lock_url(const struct sv_fetch *f, const char *url, int64_t deadline, int *fd,
                     struct sv_err *err)
 {

@@ -38,14 +38,14 @@ const char *sv_fetch_from_name(enum sv_fetch_from from);
 struct sv_fetched {
         struct sv_fetched_item {
                 struct sv_entry entry;
-                /* stale: it should have been asked for again, but nobody answered, and it still
-                 * holds */
+                /* stale: it was due to be fetched again, but no server answered, and it is still
+                 * valid */
                 enum sv_fetch_from from;
                 /* stale: why; from the network: why it could not be kept; else NULL */
                 char *note;
         } * list;
         size_t n;
-        /* optional rows that the mirror or the offline folder lacks: array of kinds */
+        /* optional rows that are not on the mirror or in the offline folder: array of kinds */
         struct sv_json *absent;
 };
 void sv_fetched_free(struct sv_fetched *f);
@@ -64,9 +64,9 @@ struct sv_json *sv_fetched_json(const struct sv_fetched *f);
 int sv_fetch_needs(const struct sv_fetch *f, const struct sv_json *needs,
                    const struct sv_collateral *given, struct sv_fetched *out, struct sv_err *err);
 
-/* sv_appraise with what `in` lacks fetched. When the proof does not hold, entries that came from
- * the cache and never were part of a proof that held are dropped and fetched once more; then the
- * error stands. used (may be NULL, must be zeroed) says what was taken. */
+/* Fetches what is missing from `in`, then calls sv_appraise. When the proof does not hold, entries
+ * that came from the cache and never were part of a proof that held are dropped and fetched once
+ * more; then the error stands. used (may be NULL, must be zeroed) says what was taken. */
 int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_evidence *e,
                       const struct sv_verify_in *in, const struct sv_policy *policy,
                       struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was fetched: as collateral for a verifier, and as JSON for people. */
+/* What was fetched: as collateral for a verifier, and as readable JSON. */
 #include <stdlib.h>
 
 #include "attest/fetch/fetch.h"

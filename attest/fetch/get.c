@@ -8,7 +8,7 @@
 
 #define REQUEST_MS 30000
 #define BACKOFF_MS 1000
-#define FAULTS     3 /* tries when nobody answers: a machine without a network should say so soon */
+#define FAULTS     3 /* tries when no server answers: no network must be reported soon */
 
 static int fail_busy(const char *origin, int64_t until, struct sv_err *err)
 {
@@ -32,7 +32,7 @@ static int pause_until(const struct sv_fetch *f, int64_t ms, int64_t deadline)
         return 0;
 }
 
-/* Somebody was told to come back later: so are we. */
+/* The server told some process on this machine to come back later; that applies to this one too. */
 static int respect_busy_origin(const struct sv_fetch *f, const char *origin, int64_t deadline,
                                struct sv_err *err)
 {

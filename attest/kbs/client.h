@@ -41,8 +41,8 @@ int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *evidence, struc
 const char *sv_kbs_token(const struct sv_kbs_client *c);
 /* `path` is "repo/type/tag". */
 struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *err);
-/* One line for people: on what grounds the last resource was released. NULL when the broker (a
- * Trustee) does not say. Borrowed. */
+/* One readable line: why the last resource was released. NULL when the broker (a Trustee) does not
+ * say. Borrowed. */
 const char *sv_kbs_grounds(const struct sv_kbs_client *c);
 
 /* Tells our broker, for its audit record, what became of the released resource; `failed` is NULL

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors of a key broker, both directions, and the word on what became of a released resource. Ours
- * name class and check; a Trustee's name alone says roughly the same. */
+/* Errors of a key broker, both directions, and the report of what became of a released resource.
+ * Errors of this project name class and check; a Trustee's name alone says roughly the same. */
 #include "attest/kbs/kbs.h"
 
 #include <stdio.h>
@@ -99,7 +99,8 @@ int sv_kbs_fail(int status, struct sv_bytes body, struct sv_err *err)
         if (!e.check[0])
                 return sv_fail(err, find_known(e.name)->class, find_known(e.name)->check,
                                "the broker says %s: %s", e.name, e.detail);
-        /* Our broker's detail begins with the check; it is shown beside the message anyway. */
+        /* Our broker's detail begins with the check; it is shown together with the message anyway.
+         */
         detail = e.detail;
         n = strlen(e.check);
         if (!strncmp(detail, e.check, n) && !strncmp(detail + n, ": ", 2))

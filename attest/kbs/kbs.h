@@ -10,7 +10,8 @@
 #define SV_KBS_VERSION      "0.4.0"
 #define SV_KBS_BINDING_SIZE 48
 #define SV_KBS_NONCE_SIZE   32
-/* our field beside a released resource: why, in one line of printable ASCII */
+/* a header field of this project, sent with a released resource: why it was released, in one line
+ * of printable ASCII */
 #define SV_KBS_GROUNDS      "Secure-VM-Grounds"
 
 struct sv_kbs_request {
@@ -85,8 +86,8 @@ int sv_kbs_parse_outcome(struct sv_bytes text, struct sv_err *failed, struct sv_
 int sv_kbs_binding_digest(const char *additional, const char *nonce,
                           const struct sv_kbs_pubkey *key, uint8_t digest[SV_KBS_BINDING_SIZE],
                           struct sv_err *err);
-/* The typed view of a JWK: SV_FORMAT "kbs.tee-pubkey". Whether the algorithm is one of ours is
- * asked in sv_kbs_pubkey_to_key. */
+/* The typed view of a JWK: SV_FORMAT "kbs.tee-pubkey". sv_kbs_pubkey_to_key checks whether the
+ * algorithm is supported. */
 int sv_kbs_parse_pubkey(const struct sv_json *jwk, struct sv_kbs_pubkey *out, struct sv_err *err);
 /* Sets every member of `from` (nothing unless it is an object) in `into`. */
 void sv_kbs_merge(struct sv_json *into, const struct sv_json *from);

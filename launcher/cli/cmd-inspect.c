@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secure-vm inspect: what a file says, for people. Nothing of it is verified, and the answer says
- * so. */
+/* secure-vm inspect: what a file says, in readable form. Nothing in it is verified, and the output
+ * says so. */
 #include "launcher/cli/commands.h"
 
 #include <stdio.h>

@@ -174,8 +174,8 @@ static int read_input(const struct sv_args *args, const struct sv_tee_verify *te
                 return -1;
         if (read_files(args, tee, &in->files, err) < 0)
                 return -1;
-        /* A test root is trusted beside the built-in ones, as the TEE's own first kind of anchor.
-         */
+        /* A test root is trusted in addition to the built-in ones, as the TEE's own first kind of
+         * anchor. */
         return read_option_files(args, "test-root", tee->trust ? tee->trust[0].kind : "test-root",
                                  &in->files, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/diff.h"
 
-#define SHOWN 24 /* characters of a long text in a line for people; the row has it whole */
+#define SHOWN 24 /* characters of a long text in a printed line; the JSON row has all of it */
 
 static const char *get_step_text(const struct sv_json *step, const char *member)
 {
@@ -21,7 +21,7 @@ static bool is_same_step(const struct sv_json *x, const struct sv_json *y)
                is_same_text(x, y, "what");
 }
 
-/* Hex digests are cut for people, sentences are not. */
+/* Printed hex digests are shortened, sentences are not. */
 static void put_shown_value(struct sv_buf *out, const char *s)
 {
         size_t n = strlen(s);
@@ -59,7 +59,8 @@ static void add_diff_row(struct sv_json *rows, const struct sv_json *step, const
 struct pair {
         const struct sv_json *step, *others;
         struct sv_json *rows;
-        /* look for inputs that the other lacks; the step itself was already told to differ */
+        /* look for inputs that are missing on the other side; the step itself is already reported
+         * as different */
         bool mine_only, whole;
 };
 

@@ -31,8 +31,8 @@ void sv_state_free(struct sv_state *s);
 #define SV_STATE __attribute__((cleanup(sv_state_free))) struct sv_state
 
 bool sv_state_exists(const struct sv_state *s);
-/* Make the folder and take the lock, waiting at most wait_ms: state.busy when somebody holds it
- * longer. */
+/* Makes the folder and takes the lock, waiting at most wait_ms: state.busy when another process
+ * holds it longer. */
 int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err);
 /* Is anybody acting for this guest? Takes no lock. */
 bool sv_state_is_locked(const struct sv_state *s);

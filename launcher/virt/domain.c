@@ -89,8 +89,8 @@ static void put_nics(const struct sv_plan *p, struct sv_buf *x)
                 if (n->source)
                         sv_xml_printf(x, "      <source %s='%s'/>\n",
                                       strcmp(n->type, "bridge") ? "network" : "bridge", n->source);
-                /* Its option ROM would be a file of the host, measured into PCR 2; nobody boots
-                 * from the network here. */
+                /* Its option ROM would be a file of the host, measured into PCR 2; and no guest
+                 * boots from the network. */
                 sv_xml_printf(x, "      <model type='virtio'/>\n      <rom enabled='no'/>\n    "
                                  "</interface>\n");
         }

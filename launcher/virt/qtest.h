@@ -14,7 +14,7 @@ struct sv_qtest {
         struct sv_buf in;
 };
 
-/* Starts argv with "-qtest" on a descriptor of ours. SV_SYSTEM "acpi.qemu". */
+/* Starts argv with "-qtest" on a descriptor of this process. SV_SYSTEM "acpi.qemu". */
 int sv_qtest_start(const char *const *argv, size_t n, struct sv_qtest *out, struct sv_err *err);
 /* Ends QEMU. */
 void sv_qtest_end(struct sv_qtest *q);

@@ -81,7 +81,7 @@ static void queue_event(struct sv_virt *v, enum sv_virt_event event)
         uint8_t byte = (uint8_t)event;
 
         if (write(v->events[1], &byte, 1) < 0)
-                return; /* full: nobody has read 65536 events */
+                return; /* full: 65536 events are unread */
 }
 
 static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *arg)
