@@ -67,9 +67,8 @@ void sv_snp_cache_keep(struct sv_trust_cache *m, struct sv_cached *k)
         uint8_t platform[32];
 
         sv_cert_fingerprint(s->vek.list[0], platform);
-        /* Any certificate besides the VEK, its ASK or ASVK and the ARK proves nothing; the guest
-         * has added it. */
-        sv_trust_cache_keep(s->vek.n == 1 && s->ca.n == 2 ? m : NULL, k, platform);
+        /* A certificate that proves nothing, beside the VEK, was put there by the guest. */
+        sv_trust_cache_keep(s->vek.n == 1 ? m : NULL, k, platform);
 }
 
 int sv_snp_cache_accept(struct sv_trust_cache *m, const struct sv_collateral *what, int64_t time,

@@ -20,6 +20,11 @@ struct sv_vek { /* what a VCEK or VLEK says of the chip and the TCB that it stan
  * is missing, twice, no INTEGER of 0..255, unknown product). */
 int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *err);
 
+struct sv_sev_root { /* the ARK that a chain was verified with */
+        uint8_t sha256[32];
+        bool amd; /* one of those built in */
+};
+
 struct sv_sev_chain {
         const struct sv_cert *vek;
         const struct sv_certs *ca; /* ASK or ASVK, and the ARK, in any order */
@@ -30,11 +35,11 @@ struct sv_sev_chain {
 };
 
 /* VEK <- ASK/ASVK <- ARK, the ARK pinned by its SHA-256, each signed with RSASSA-PSS SHA-384 and
- * named as AMD names it for this product. SV_PROOF "snp.chain.chain", ".expired", ".revoked",
- * ".crl", ".root" (no ARK that is trusted), ".name", ".signature" (not PSS). *test_root says that
- * the root was one of test_roots. */
-int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root,
-                        struct sv_err *err);
+ * named as AMD names it for this product; no other certificate is among them. SV_PROOF
+ * "snp.chain.chain", ".expired", ".revoked", ".crl", ".root" (no ARK of ours), ".name", ".surplus",
+ * ".signature" (not PSS). */
+int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
+                        struct sv_sev_root *root, struct sv_err *err);
 /* From when until before when all its certificates and lists are valid: what sv_sev_chain_verify
  * said holds for every time between. */
 int sv_sev_chain_span(const struct sv_sev_chain *in, const struct sv_vek *vek, int64_t *from,

@@ -14,13 +14,11 @@ static const struct {
         {SV_SEV_TURIN, "1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a"},
 };
 
-static bool is_amd_root(const struct sv_cert *c, enum sv_sev_product product)
+static bool is_amd_root(const uint8_t sha256[32], enum sv_sev_product product)
 {
-        uint8_t digest[32];
         char hex[65];
 
-        sv_cert_fingerprint(c, digest);
-        sv_hex(sv_bytes(digest, sizeof(digest)), hex);
+        sv_hex(sv_bytes(sha256, 32), hex);
         for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
                 if (roots[i].product == product && !strcmp(roots[i].sha256, hex))
                         return true;
@@ -56,26 +54,52 @@ static const char *ask_prefix(const struct sv_vek *vek)
         return vek->key == SV_SEV_VLEK ? "SEV-VLEK-" : "SEV-";
 }
 
-int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek, bool *test_root,
-                        struct sv_err *err)
+/* An ASK or ASVK and an ARK. The guest gives them: of more, one could be verified and another one
+ * looked at. */
+static int find_issuers(const struct sv_sev_chain *in, const struct sv_vek *vek,
+                        const struct sv_cert **ask, const struct sv_cert **ark, struct sv_err *err)
 {
         const char *ask_name = ask_prefix(vek);
-        const struct sv_cert *ark = find_cert_by_name(in->ca, "ARK-", vek->product);
-        const struct sv_cert *ask = find_cert_by_name(in->ca, ask_name, vek->product);
-        struct sv_certs root = {(struct sv_cert **)&ark, 1}, between = {(struct sv_cert **)&ask, 1};
-        bool test;
 
-        if (!ark || !ask)
+        *ark = find_cert_by_name(in->ca, "ARK-", vek->product);
+        *ask = find_cert_by_name(in->ca, ask_name, vek->product);
+        if (!*ark || !*ask)
                 return sv_fail(
                         err, SV_PROOF, "snp.chain.name",
                         "the CA certificates hold no %s%s; \"%s%s\" and \"ARK-%s\" were expected",
-                        ark ? ask_name : "ARK-", sv_sev_product_name(vek->product), ask_name,
+                        *ark ? ask_name : "ARK-", sv_sev_product_name(vek->product), ask_name,
                         sv_sev_product_name(vek->product), sv_sev_product_name(vek->product));
-        test = sv_certs_have(in->test_roots, ark);
-        if (!test && !is_amd_root(ark, vek->product))
-                return sv_fail(err, SV_PROOF, "snp.chain.root",
-                               "this ARK-%s is not AMD's: its SHA-256 is none of those built in",
-                               sv_sev_product_name(vek->product));
+        if (in->ca->n != 2)
+                return sv_fail(err, SV_PROOF, "snp.chain.surplus",
+                               "two CA certificates were expected, \"%s%s\" and \"ARK-%s\", found "
+                               "%zu: leave out the others",
+                               ask_name, sv_sev_product_name(vek->product),
+                               sv_sev_product_name(vek->product), in->ca->n);
+        return 0;
+}
+
+/* AMD's own stay AMD's, whoever lists them as test roots. */
+static int find_root(const struct sv_sev_chain *in, const struct sv_vek *vek,
+                     const struct sv_cert *ark, struct sv_sev_root *root, struct sv_err *err)
+{
+        sv_cert_fingerprint(ark, root->sha256);
+        root->amd = is_amd_root(root->sha256, vek->product);
+        if (root->amd || sv_certs_have(in->test_roots, ark))
+                return 0;
+        return sv_fail(err, SV_PROOF, "snp.chain.root",
+                       "this ARK-%s is not AMD's: its SHA-256 is none of those built in",
+                       sv_sev_product_name(vek->product));
+}
+
+int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
+                        struct sv_sev_root *out, struct sv_err *err)
+{
+        const struct sv_cert *ark = NULL, *ask = NULL;
+        struct sv_certs root = {(struct sv_cert **)&ark, 1}, between = {(struct sv_cert **)&ask, 1};
+        struct sv_sev_root found;
+
+        if (find_issuers(in, vek, &ask, &ark, err) < 0 || find_root(in, vek, ark, &found, err) < 0)
+                return -1;
         if (check_pss(in->vek, vek->key == SV_SEV_VLEK ? "VLEK" : "VCEK", err) < 0 ||
             check_pss(ask, "ASK", err) < 0 || check_pss(ark, "ARK", err) < 0)
                 return -1;
@@ -83,7 +107,7 @@ int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
          * does not matter, but one that did not sign itself is not made as AMD's are. */
         if (sv_chain_verify(ark, NULL, &root, NULL, 0, in->time, NULL, NULL, "snp.chain", err) <
                     0 ||
-            (test && sv_cert_self_issued(ark, "snp.chain.root", err) < 0) ||
+            (!found.amd && sv_cert_self_issued(ark, "snp.chain.root", err) < 0) ||
             sv_chain_verify(in->vek, &between, &root, NULL, 0, in->time, NULL, NULL, "snp.chain",
                             err) < 0)
                 return -1;
@@ -92,7 +116,7 @@ int sv_sev_chain_verify(const struct sv_sev_chain *in, const struct sv_vek *vek,
         if (in->n_crls && sv_chain_verify(ask, NULL, &root, in->crls, in->n_crls, in->time, NULL,
                                           NULL, "snp.chain", err) < 0)
                 return -1;
-        *test_root = test;
+        *out = found;
         return 0;
 }
 

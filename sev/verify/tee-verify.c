@@ -103,22 +103,15 @@ static void add_vek_claims(struct sv_json *claims, const struct found *f)
         sv_json_set_hex(vek, "sha256", sv_bytes(digest, 32));
 }
 
+/* Without signatures (fuzzing) no chain was verified, and there is no root to name. */
 static void add_root(struct sv_json *claims, const struct found *f)
 {
         struct sv_json *root = sv_json_set(claims, "root", sv_json_object());
-        char cn[256];
+        const struct sv_snp_signer *s = &f->s->signer;
 
-        sv_json_set_bool(root, "amd", !f->s->signer.test_root);
-        for (size_t i = 0; i < f->s->ca.n; i++) {
-                uint8_t digest[32];
-
-                sv_cert_subject_cn(f->s->ca.list[i], cn);
-                if (strncmp(cn, "ARK-", 4))
-                        continue;
-                sv_cert_fingerprint(f->s->ca.list[i], digest);
-                sv_json_set_hex(root, "sha256", sv_bytes(digest, 32));
-                break;
-        }
+        sv_json_set_bool(root, "amd", s->key && s->root.amd);
+        if (s->key)
+                sv_json_set_hex(root, "sha256", sv_bytes(s->root.sha256, 32));
 }
 
 /* How the four TCBs stand to each other, by component: a chain that AMD's firmware keeps in order.

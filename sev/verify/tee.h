@@ -4,9 +4,9 @@
 
 #include "tee/verify.h"
 
-/* `verify`. Collateral: "vek" (VCEK or VLEK), "ca" (ASK, ASVK, ARK; any number), "crl", "ark-root"
- * (trusted in addition to AMD's). What the collateral does not have is taken from the evidence's
- * own certificates. */
+/* `verify`. Collateral: "vek" (VCEK or VLEK), "ca" (ASK or ASVK, and ARK), "crl", "ark-root"
+ * (trusted beside AMD's). Certificates of the evidence's own fill what the collateral does not
+ * have. */
 int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err);
 /* `needs`: AMD's key server (AMD 57230, chapter 4). */

@@ -78,7 +78,7 @@ static int prove_vek_chain(struct sv_snp_signer *s, const struct sv_sev_chain *c
 {
         if (s->key && chain->time >= s->from && chain->time < s->until)
                 return 0;
-        if (sv_sev_chain_verify(chain, &s->vek, &s->test_root, err) < 0)
+        if (sv_sev_chain_verify(chain, &s->vek, &s->root, err) < 0)
                 return -1;
         if (!s->key)
                 s->key = sv_cert_key(chain->vek, err);
@@ -127,7 +127,7 @@ int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct s
         if (r == 0) {
                 *report = parsed;
                 *vek = s.vek;
-                *test_root = s.test_root;
+                *test_root = !s.root.amd;
         }
         sv_snp_signer_free(&s);
         return r;

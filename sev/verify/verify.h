@@ -26,9 +26,10 @@ int sv_snp_verify(const struct sv_snp_in *in, struct sv_report *report, struct s
  * Zeroed at first, and always for the same certificates and lists. Not for two threads at once. */
 struct sv_snp_signer {
         struct sv_vek vek;
-        bool read, test_root;
-        struct sv_key *key;  /* NULL until the chain has held once */
-        int64_t from, until; /* it holds from .. before until */
+        bool read;
+        struct sv_sev_root root; /* of the chain that held last */
+        struct sv_key *key;      /* NULL until the chain has held once */
+        int64_t from, until;     /* it holds from .. before until */
 };
 void sv_snp_signer_free(struct sv_snp_signer *s); /* what is in it */
 /* As sv_snp_verify, with the same errors, of a report that was parsed from in->report; *s says the

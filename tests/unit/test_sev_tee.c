@@ -2,6 +2,7 @@
 /* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and
  * what they refuse. */
 #include "tests/unit/evidence.h"
+#include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "policy/evaluate.h"
@@ -237,8 +238,46 @@ static void no_certificates(void **state)
         FAILS(verify_with(evidence, vek, ca, report, NULL, &claims), SV_FORMAT, "snp.root.form");
 }
 
-/* What one memory tells, another proves anew. A certificate that the proof did not need is kept by
- * nobody. */
+/* Who gives the CA certificates may add to them, in any place: one of them was verified with, and
+ * no claim is of another. AMD's own root stays AMD's for all, also when somebody lists it. */
+static void which_root(void **state)
+{
+        SV_JSON *evidence = evidence_of("reports/milan-v2-a.bin");
+        SV_BUF vek = SV_BUF_NULL, chain = SV_BUF_NULL, other = SV_BUF_NULL, ark = SV_BUF_NULL;
+        SV_CERTS certs = {0};
+        SV_JSON *claims = NULL;
+        struct sv_blob list[] = {{"vek", SV_BYTES_NULL},
+                                 {"ca", SV_BYTES_NULL},
+                                 {"ca", SV_BYTES_NULL},
+                                 {"ark-root", SV_BYTES_NULL}};
+        struct sv_verify_in in = {.collateral = {list, 4}, .time = JUNE_2026};
+        uint8_t digest[32];
+        char hex[65];
+
+        load("certs/vcek-milan-a.der", &vek);
+        load("certs/cert_chain-milan-vcek.pem", &chain);
+        load("synth/certs/ark.der", &other);
+        OK(sv_certs_parse(sv_buf_bytes(&chain), &certs, "test", &err));
+        OK(sv_cert_der(certs.list[1], &ark, &err));
+        list[0].data = sv_buf_bytes(&vek);
+        list[3].data = sv_buf_bytes(&ark);
+        for (int first = 0; first < 2; first++) {
+                list[1].data = sv_buf_bytes(first ? &other : &chain);
+                list[2].data = sv_buf_bytes(first ? &chain : &other);
+                FAILS(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err), SV_PROOF,
+                      "snp.chain.surplus");
+        }
+        list[1].data = sv_buf_bytes(&chain);
+        list[2] = list[3];
+        in.collateral.n = 3;
+        OK(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err));
+        assert_true(sv_json_bool(sv_json_pointer(claims, "/root/amd"), false));
+        sv_cert_fingerprint(certs.list[1], digest);
+        assert_string_equal(sv_json_str(sv_json_pointer(claims, "/root/sha256")),
+                            sv_hex(sv_bytes(digest, 32), hex));
+}
+
+/* What one memory tells, another proves anew. */
 static void learned(void **state)
 {
 
@@ -246,6 +285,7 @@ static void learned(void **state)
         SV_TRUST_CACHE *m = sv_trust_cache_new(), *other = sv_trust_cache_new();
         SV_BUF vek = SV_BUF_NULL, ca = SV_BUF_NULL, root = SV_BUF_NULL, raw = SV_BUF_NULL,
                more = SV_BUF_NULL;
+        SV_JSON *surplus = NULL;
         struct sv_blob list[] = {{"vek", SV_BYTES_NULL},
                                  {"ca", SV_BYTES_NULL},
                                  {"ark-root", SV_BYTES_NULL},
@@ -261,13 +301,14 @@ static void learned(void **state)
         list[1].data = sv_buf_bytes(&ca);
         list[2].data = sv_buf_bytes(&root);
         list[3].data = sv_buf_bytes(&more);
-        for (int i = 0; i < 4; i++) {
+        /* with another product's chain beside it */
+        FAILS(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &surplus, &err), SV_PROOF,
+              "snp.chain.surplus");
+        assert_false(sv_trust_cache_share(m, &raw));
+        in.collateral.n = 3;
+        for (int i = 0; i < 2; i++) {
                 SV_JSON *claims = NULL;
 
-                if (i == 2) { /* until now with another product's chain beside it */
-                        assert_false(sv_trust_cache_share(m, &raw));
-                        in.collateral.n = 3;
-                }
                 OK(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err));
         }
         assert_int_equal(sv_trust_cache_hits(m), 1);
@@ -417,6 +458,7 @@ int main(void)
                 cmocka_unit_test(no_certificates),
                 cmocka_unit_test(requirements),
                 cmocka_unit_test(guest_rules),
+                cmocka_unit_test(which_root),
                 cmocka_unit_test(learned),
                 /* Another time, with all that is kept by now. */
                 cmocka_unit_test(real_reports),
