@@ -7,14 +7,23 @@
 #include "policy/evaluate.h"
 
 /* The trust anchors that a policy names for this TEE ("ek_roots" as blobs of kind "ek-root"); they
- * point into the policy. A broker calls this for each policy it stores and verifies with the union:
- * the policy's own rules then pin the one anchor. */
+ * point into the policy. */
 void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                         const struct sv_policy *policy);
 
 /* Does this TEE look at each kind of anchor that the policy names? SV_FORMAT
  * "policy.trust.unknown". */
 int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_err *err);
+/* And can it read each anchor? Also SV_FORMAT, as the TEE calls it. */
+int sv_tee_check_anchors(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                         struct sv_err *err);
+
+/* For claims of evidence that was verified with any_root: whether this policy is for guests on this
+ * TEE, whether the root that verified is the maker's or one that this policy names, and then its
+ * rules. *verdict as below. SV_POLICY "policy.tee", SV_PROOF of the TEE's confirm_root. */
+int sv_appraise_claims(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_json *claims, int64_t time, struct sv_verdict *verdict,
                        struct sv_err *err);
 
 /* Verifies with in->collateral and, when policy is given, its trust anchors; then evaluates it.

@@ -22,6 +22,10 @@ struct sv_verify_in {
         struct sv_bytes report_data;
         struct sv_collateral collateral;
         int64_t time; /* seconds since 1970 */
+        /* For who learns only later which anchors count: a root that is neither the maker's nor in
+         * the collateral is taken as it is. The claims then prove nothing before `confirm_root`
+         * has held for them. */
+        bool any_root;
         /* fuzzing only: signature checks say yes, so that the code behind them is reached */
         bool skip_signatures;
         /* For programs that verify many guests: collateral that was read and verified before is not
@@ -70,6 +74,13 @@ struct sv_tee_verify {
          * in->cache. */
         int (*verify)(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err);
+        /* Were these claims, verified with any_root, proven under the maker's own root or one of
+         * `anchors` (kinds of `trust`)? Completes the claims with the root that verified, where
+         * only the anchors say it. Pure. Every TEE with `trust` has it. */
+        int (*confirm_root)(struct sv_json *claims, const struct sv_collateral *anchors,
+                            int64_t time, struct sv_err *err);
+        /* Is this an anchor of this kind, as `verify` reads it? SV_FORMAT. */
+        int (*check_anchor)(const char *kind, struct sv_bytes data, struct sv_err *err);
         /* What another process's verify kept (sv_shared.what), read and verified here as verify
          * does it, and kept. NULL: this TEE keeps nothing. */
         int (*accept_shared)(struct sv_trust_cache *m, const struct sv_collateral *what,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator may do. Who it is was checked by the route. */
+#include "attest/appraise.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "broker/serve/request.h"
@@ -58,6 +59,8 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
 
         if (sv_policy_parse(text, &policy, err) < 0 ||
             sv_broker_policy_anchors(policy, &anchors, err) < 0)
+                return -1;
+        if (sv_tee_check_anchors(sv_tee_find_verify(sv_policy_tee(policy)), policy, err) < 0)
                 return -1;
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",

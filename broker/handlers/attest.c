@@ -118,31 +118,28 @@ static int appraise_evidence(struct sv_request *r, const struct sv_evidence *e,
 }
 
 /* The nonce is the session's own, not the message's: evidence made for another nonce never holds
- * this digest. The anchors are those of all policies: which of them a guest may use is for its own
- * policy's rules to say. */
+ * this digest. Which resource it is for is not said yet, so no policy is looked at, nor any
+ * tenant's anchors: the root goes into the claims, and a release asks whether that resource's
+ * policy trusts it. */
 static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee,
                            const struct sv_session *session, const struct sv_kbs_attestation *m,
                            struct sv_bytes secret, struct sv_json **claims,
                            struct sv_verdict *verdict, struct sv_err *err)
 {
-        SV_ANCHORS anchors = {0};
         SV_BLOBS blobs = {0};
         uint8_t digest[SV_KBS_BINDING_SIZE];
         SV_EVIDENCE *evidence = NULL;
         struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)),
                                   .time = r->now,
+                                  .any_root = true,
                                   .cache = r->broker->memory};
         uint64_t hits = sv_trust_cache_hits(in.cache);
         int rc;
 
         if (sv_kbs_binding_digest(m->additional, session->nonce, &m->key, digest, err) < 0)
                 return -1;
-        if (r->broker->store->ops->get_anchors(r->broker->store, tee->id->name, &anchors, err) < 0)
-                return -1;
         if (sv_evidence_open(tee, m->evidence, &evidence, err) < 0)
                 return -1;
-        for (size_t i = 0; i < anchors.n; i++)
-                sv_blobs_add(&blobs, anchors.list[i].kind, sv_buf_bytes(&anchors.list[i].data));
         if (secret.n)
                 sv_blobs_add(&blobs, tee->secret_kind, secret);
         in.collateral = (struct sv_collateral){blobs.list, blobs.n, NULL};

@@ -34,7 +34,7 @@ static int find_token(struct sv_request *r, struct sv_buf *token, struct sv_err 
 
 /* The claims in the token are those of one TEE's verifier, under its KBS name. */
 static const struct sv_tee_verify *find_claims(const struct sv_json *payload,
-                                               const struct sv_json **claims)
+                                               struct sv_json **claims)
 {
         const struct sv_json *all =
                 sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence");
@@ -85,7 +85,7 @@ static int send_reasons(struct sv_request *r, struct sv_err *err)
 }
 
 static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
-                        const struct sv_json *claims, struct sv_err *err)
+                        struct sv_json *claims, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
         SV_POLICY_DOC *policy = NULL;
@@ -100,15 +100,12 @@ static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
         }
         if (sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
                 return -1;
-        if (strcmp(sv_policy_tee(policy), tee->id->name))
-                return sv_fail(err, SV_POLICY, "policy.tee",
-                               "the policy is for guests on %s, the evidence is from %s",
-                               sv_policy_tee(policy), tee->id->name);
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_POLICY, "policy.resource",
                                "the policy is for another resource");
-        rc = sv_policy_evaluate(policy, claims, &verdict, err);
-        record_reasons(r, policy, &verdict);
+        rc = sv_appraise_claims(tee, policy, claims, r->now, &verdict, err);
+        if (verdict.reasons) /* else it did not come to the rules */
+                record_reasons(r, policy, &verdict);
         return rc;
 }
 
@@ -133,7 +130,7 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
 {
         SV_BUF token = SV_BUF_NULL;
         SV_JSON *payload = NULL;
-        const struct sv_json *claims;
+        struct sv_json *claims;
         const struct sv_tee_verify *tee;
         const char *ek_cn;
 

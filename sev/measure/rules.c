@@ -72,8 +72,7 @@ static void add_guest_policy_rules(const struct sv_sev_options *o, struct sv_jso
                         "equals", 0);
 }
 
-/* AMD's own roots, unless the guest file names another: the broker trusts the union of all
- * policies' roots, this rule the one. */
+/* AMD's own roots, unless the guest file names another: then that one only. */
 static int add_snp_root_rule(const char *path, struct sv_json *rules, struct sv_json *trust,
                              struct sv_err *err)
 {

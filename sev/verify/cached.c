@@ -25,6 +25,9 @@ static int parse_certs_of(const struct sv_collateral *what, const char *kind, co
 static int fill_snp_state(const struct sv_collateral *what, struct sv_snp_cached *s,
                           struct sv_err *err)
 {
+        struct sv_bytes none;
+
+        s->any_root = sv_collateral_get(what, "any-root", 0, &none);
         if (parse_certs_of(what, "vek", "snp.vek.form", &s->vek, err) < 0 ||
             parse_certs_of(what, "ca", "snp.ca.form", &s->ca, err) < 0 ||
             parse_certs_of(what, "ark-root", "snp.root.form", &s->roots, err) < 0)
@@ -58,15 +61,19 @@ struct sv_sev_chain sv_snp_cached_chain(const struct sv_snp_cached *s, int64_t t
                                      .crls = s->crl,
                                      .n_crls = s->n_crls,
                                      .test_roots = &s->roots,
+                                     .any_root = s->any_root,
                                      .time = time};
 }
 
 void sv_snp_cache_keep(struct sv_trust_cache *m, struct sv_cached *k)
 {
         const struct sv_snp_cached *s = k->state;
-        uint8_t platform[32];
+        uint8_t platform[32] = {0};
 
-        sv_cert_fingerprint(s->vek.list[0], platform);
+        /* Whoever makes a root makes as many platforms under it as they like: with any_root these
+         * have one place among them. */
+        if (s->signer.root.amd || !s->any_root)
+                sv_cert_fingerprint(s->vek.list[0], platform);
         /* A certificate that proves nothing, beside the VEK, was put there by the guest. */
         sv_trust_cache_keep(s->vek.n == 1 ? m : NULL, k, platform);
 }

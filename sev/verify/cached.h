@@ -10,10 +10,12 @@ struct sv_snp_cached { /* sv_cached.state */
         struct sv_certs vek, ca, roots;
         struct sv_bytes crl[8];
         size_t n_crls;
+        bool any_root;
         struct sv_snp_signer signer;
 };
 
-/* `what`: "vek", "ca", "ark-root", "crl" (sev/tee.h), wherever they came from: read, not verified.
+/* `what`: "vek", "ca", "ark-root", "crl" (sev/tee.h), "any-root" (sv_verify_in.any_root), wherever
+ * they came from: read, not verified.
  */
 struct sv_cached *sv_snp_cached_new(const struct sv_collateral *what, struct sv_err *err);
 /* The chain in it, in the form that sv_snp_verify takes. */

@@ -30,7 +30,8 @@ struct sv_sev_chain {
         const struct sv_certs *ca; /* ASK or ASVK, and the ARK, in any order */
         const struct sv_bytes *crls;
         size_t n_crls;                     /* 0: not checked */
-        const struct sv_certs *test_roots; /* trusted in addition to AMD's; NULL: none */
+        const struct sv_certs *test_roots; /* trusted beside AMD's; NULL: none */
+        bool any_root;                     /* any that signed itself; *root says which one */
         int64_t time;
 };
 

@@ -4,6 +4,7 @@
 #include "sev/verify/hcl.h"
 #include "sev/verify/cached.h"
 #include "sev/verify/tee.h"
+#include "tee/root.h"
 
 struct found {
         const struct sv_snp_opened *o;
@@ -43,7 +44,7 @@ static void add_carried_certs(const struct sv_snp_evidence *e, enum sv_cert_kind
                 sv_blobs_add(out, kind, entry->data);
 }
 
-static void choose_certificates(const struct sv_collateral *c, struct found *f)
+static void choose_certificates(const struct sv_collateral *c, bool any_root, struct found *f)
 {
         const struct sv_snp_evidence *e = &f->o->e;
 
@@ -58,6 +59,8 @@ static void choose_certificates(const struct sv_collateral *c, struct found *f)
                 add_carried_certs(e, SV_CERT_ARK, "ca", &f->what);
         }
         add_given(c, "ark-root", &f->what);
+        if (any_root)
+                sv_blobs_add(&f->what, "any-root", SV_BYTES_NULL);
         if (!add_given(c, "crl", &f->what))
                 add_carried_certs(e, SV_CERT_CRL, "crl", &f->what);
 }
@@ -170,7 +173,7 @@ int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
         struct found f = {.o = (const struct sv_snp_opened *)e};
         int r;
 
-        choose_certificates(&in->collateral, &f);
+        choose_certificates(&in->collateral, in->any_root, &f);
         r = prove_report(in, &f, err);
         if (r == 0) {
                 *claims = make_snp_claims(in, &f);
@@ -181,4 +184,18 @@ int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
         }
         free_snp_found(&f);
         return r;
+}
+
+int sv_snp_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
+                        struct sv_err *err)
+{
+        if (sv_json_bool(sv_json_pointer(claims, "/root/amd"), false))
+                return 0;
+        return sv_root_confirm(sv_json_str(sv_json_pointer(claims, "/root/sha256")), anchors,
+                               "ark-root", "snp.root.form", "snp.chain.root", err);
+}
+
+int sv_snp_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err)
+{
+        return sv_anchor_check(data, "snp.root.form", err);
 }

@@ -9,6 +9,10 @@
  * have. */
 int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err);
+/* `confirm_root`, `check_anchor`. */
+int sv_snp_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
+                        struct sv_err *err);
+int sv_snp_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err);
 /* `needs`: AMD's key server (AMD 57230, chapter 4). */
 int sv_snp_needs(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err);
 extern const char sv_snp_strict[];

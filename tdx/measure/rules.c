@@ -102,8 +102,7 @@ static void add_attribute_rules(const struct sv_tdx_options *o, struct sv_json *
                          "equals", o->attributes & SV_TD_DEBUG);
 }
 
-/* Intel's own root, unless the guest file names another: the broker trusts the union of all
- * policies' roots, this rule the one. */
+/* Intel's own root, unless the guest file names another: then that one only. */
 static int add_td_root_rule(const char *path, struct sv_json *rules, struct sv_json *trust,
                             struct sv_err *err)
 {

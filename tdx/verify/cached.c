@@ -16,7 +16,7 @@ static void free_td_state(void *state)
 static int fill_td_state(const struct sv_collateral *what, struct sv_tdx_cached *s,
                          struct sv_err *err)
 {
-        struct sv_bytes part[SV_TDX_PARTS] = {{NULL, 0}}, root;
+        struct sv_bytes part[SV_TDX_PARTS] = {{NULL, 0}}, root, none;
 
         for (enum sv_tdx_part i = 0; i < SV_TDX_PARTS; i++)
                 sv_collateral_get(what, sv_tdx_part_kind(i), 0, &part[i]);
@@ -30,7 +30,7 @@ static int fill_td_state(const struct sv_collateral *what, struct sv_tdx_cached 
                 .qe_identity_chain = part[SV_TDX_QE_IDENTITY_CHAIN],
                 .pck_crl = part[SV_TDX_PCK_CRL],
                 .root_ca_crl = part[SV_TDX_ROOT_CA_CRL],
-                .test_roots = &s->roots,
+                .roots = {&s->roots, sv_collateral_get(what, "any-root", 0, &none)},
         };
         return 0;
 }
@@ -50,9 +50,12 @@ struct sv_cached *sv_tdx_cached_new(const struct sv_collateral *what, struct sv_
 void sv_tdx_cache_keep(struct sv_trust_cache *m, struct sv_cached *k)
 {
         const struct sv_tdx_cached *s = k->state;
-        uint8_t platform[32];
+        uint8_t platform[32] = {0};
 
-        sv_cert_fingerprint(s->c.pck.chain.leaf, platform);
+        /* Whoever makes a root makes as many platforms under it as they like: with any_root these
+         * have one place among them. */
+        if (!s->c.pck.chain.test_root || !s->c.roots.any)
+                sv_cert_fingerprint(s->c.pck.chain.leaf, platform);
         /* Certificates that prove nothing were put there by the guest. */
         sv_trust_cache_keep(s->c.pck.chain.certs.n == CHAIN ? m : NULL, k, platform);
 }

@@ -11,8 +11,8 @@ struct sv_tdx_cached { /* sv_cached.state */
         struct sv_tdx_collateral c;
 };
 
-/* `what`: "pck-chain", the parts (tdx/verify/bundle.h) that are there, "sgx-root" any number.
- * Nothing is verified yet: sv_tdx_verify_with does that. */
+/* `what`: "pck-chain", the parts (tdx/verify/bundle.h) that are there, "sgx-root" any number,
+ * "any-root" (sv_verify_in.any_root). Nothing is verified yet: sv_tdx_verify_with does that. */
 struct sv_cached *sv_tdx_cached_new(const struct sv_collateral *what, struct sv_err *err);
 /* For an entry that a proof which held has used: the cache takes it over. */
 void sv_tdx_cache_keep(struct sv_trust_cache *m, struct sv_cached *k);

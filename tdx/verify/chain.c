@@ -34,8 +34,8 @@ static bool is_issuer(const struct sv_cert *c)
         return n >= 3 && !strcmp(cn + n - 3, " CA");
 }
 
-static int find_chain_certs(struct sv_tdx_chain *c, const struct sv_certs *test_roots,
-                            const char *check, struct sv_err *err)
+static int find_chain_certs(struct sv_tdx_chain *c, struct sv_tdx_roots roots, const char *check,
+                            struct sv_err *err)
 {
         char cn[256], name[64];
 
@@ -56,21 +56,22 @@ static int find_chain_certs(struct sv_tdx_chain *c, const struct sv_certs *test_
         if (!c->leaf || !c->root)
                 return sv_fail(err, SV_PROOF, name, "the chain of %zu certificates has no %s",
                                c->certs.n, c->leaf ? "\"Intel SGX Root CA\"" : "leaf");
-        c->test_root = sv_certs_have(test_roots, c->root);
-        if (!c->test_root && !is_intel(c->root))
+        /* Intel's own stays Intel's, whoever lists it as a test root. */
+        c->test_root = !is_intel(c->root);
+        if (c->test_root && !roots.any && !sv_certs_have(roots.test, c->root))
                 return sv_fail(err, SV_PROOF, "tdx.root",
                                "the chain ends in a root that is called Intel's but is not: its "
                                "SHA-256 is not the one built in");
         return 0;
 }
 
-int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check,
+int sv_tdx_chain_take(struct sv_certs *certs, struct sv_tdx_roots roots, const char *check,
                       struct sv_tdx_chain *out, struct sv_err *err)
 {
         struct sv_tdx_chain c = {.certs = *certs};
 
         *certs = (struct sv_certs){NULL, 0};
-        if (find_chain_certs(&c, test_roots, check, err) < 0) {
+        if (find_chain_certs(&c, roots, check, err) < 0) {
                 sv_tdx_chain_free(&c);
                 return -1;
         }
@@ -78,7 +79,7 @@ int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots,
         return 0;
 }
 
-int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check,
+int sv_tdx_chain_parse(struct sv_bytes pem, struct sv_tdx_roots roots, const char *check,
                        struct sv_tdx_chain *out, struct sv_err *err)
 {
         SV_CERTS certs = {0};
@@ -87,7 +88,7 @@ int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, c
         snprintf(name, sizeof(name), "%s.chain", check);
         return sv_certs_parse(pem, &certs, name, err) < 0
                        ? -1
-                       : sv_tdx_chain_take(&certs, test_roots, check, out, err);
+                       : sv_tdx_chain_take(&certs, roots, check, out, err);
 }
 
 int sv_tdx_chain_verify(const struct sv_tdx_chain *c, const struct sv_bytes *crls, size_t n_crls,

@@ -8,20 +8,25 @@ struct sv_tdx_chain {
         struct sv_certs certs;      /* owned; in the order of the PEM */
         const struct sv_cert *leaf; /* in certs */
         const struct sv_cert *root; /* in certs, pinned */
-        bool test_root;
-        int64_t expires; /* the first notAfter */
+        bool test_root;             /* not Intel's */
+        int64_t expires;            /* the first notAfter */
 };
 
 void sv_tdx_chain_free(struct sv_tdx_chain *c);
 #define SV_TDX_CHAIN __attribute__((cleanup(sv_tdx_chain_free))) struct sv_tdx_chain
 
+struct sv_tdx_roots {
+        const struct sv_certs *test; /* trusted beside Intel's; NULL: none */
+        bool any;                    /* so is any other of that name */
+};
+
 /* PEM with leaf, intermediates and root in any order. The leaf is the one that is no CA by name.
  * SV_PROOF "<check>.chain" when it is not whole, "tdx.root" when the root is not Intel's nor one of
- * test_roots. */
-int sv_tdx_chain_parse(struct sv_bytes pem, const struct sv_certs *test_roots, const char *check,
+ * the others. */
+int sv_tdx_chain_parse(struct sv_bytes pem, struct sv_tdx_roots roots, const char *check,
                        struct sv_tdx_chain *out, struct sv_err *err);
 /* The same of certificates that are read already; takes them over, also on failure. */
-int sv_tdx_chain_take(struct sv_certs *certs, const struct sv_certs *test_roots, const char *check,
+int sv_tdx_chain_take(struct sv_certs *certs, struct sv_tdx_roots roots, const char *check,
                       struct sv_tdx_chain *out, struct sv_err *err);
 /* Signatures, dates, CRLs (one for each issuer): "<check>.chain", ".expired", ".revoked", ".crl".
  */

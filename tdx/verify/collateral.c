@@ -132,7 +132,7 @@ static int read_other_platform(struct sv_tdx_collateral *c, struct sv_bytes pem,
         free_platform(c);
         sv_buf_put(&c->pck_pem, pem);
         if (sv_buf_ok(&c->pck_pem, "the PCK chain", err) < 0 ||
-            sv_tdx_chain_take(&certs, c->test_roots, "tdx.pck", &c->pck.chain, err) < 0)
+            sv_tdx_chain_take(&certs, c->roots, "tdx.pck", &c->pck.chain, err) < 0)
                 return -1;
         sv_cert_fingerprint(c->pck.chain.root, c->root);
         return 0;
@@ -161,7 +161,7 @@ static int read_doc(struct sv_tdx_collateral *c, struct sv_tdx_doc *d, struct sv
         char cn[256];
 
         if (sv_tcb_doc_parse(text, body, check, &d->doc, err) < 0 ||
-            sv_tdx_chain_parse(chain, c->test_roots, "tdx.tcb_signing", &d->signer.chain, err) < 0)
+            sv_tdx_chain_parse(chain, c->roots, "tdx.tcb_signing", &d->signer.chain, err) < 0)
                 return -1;
         sv_cert_subject_cn(d->signer.chain.leaf, cn);
         if (strcmp(cn, "Intel SGX TCB Signing"))

@@ -26,8 +26,8 @@ struct sv_tdx_collateral {
         struct sv_bytes tcb_info, tcb_info_chain;       /* JSON, PEM */
         struct sv_bytes qe_identity, qe_identity_chain; /* JSON, PEM */
         struct sv_bytes pck_crl, root_ca_crl;           /* DER */
-        const struct sv_certs *test_roots; /* trusted in addition to Intel's; NULL: none */
-        bool skip_signatures;              /* fuzzing only */
+        struct sv_tdx_roots roots;
+        bool skip_signatures; /* fuzzing only */
         /* --- its own --- */
         struct sv_tdx_doc info, identity;
         int64_t crl_until[2]; /* of pck_crl and root_ca_crl; 0: not read yet */

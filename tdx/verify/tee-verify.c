@@ -5,6 +5,7 @@
 #include "tdx/verify/opened.h"
 #include "tdx/verify/cached.h"
 #include "tdx/verify/tee.h"
+#include "tee/root.h"
 
 struct found {
         const struct sv_tdx_opened *o;
@@ -55,7 +56,8 @@ static int refuse_twice(const struct sv_collateral *c, struct sv_err *err)
         return 0;
 }
 
-static int gather_td_collateral(const struct sv_collateral *c, struct found *f, struct sv_err *err)
+static int gather_td_collateral(const struct sv_collateral *c, bool any_root, struct found *f,
+                                struct sv_err *err)
 {
         struct sv_bytes data;
 
@@ -73,6 +75,8 @@ static int gather_td_collateral(const struct sv_collateral *c, struct found *f, 
         }
         for (size_t i = 0; sv_collateral_get(c, "sgx-root", i, &data); i++)
                 sv_blobs_add(&f->what, "sgx-root", data);
+        if (any_root)
+                sv_blobs_add(&f->what, "any-root", SV_BYTES_NULL);
         return 0;
 }
 
@@ -109,7 +113,8 @@ static int prove_quote(const struct sv_verify_in *in, struct found *f, struct sv
 
 static int verify_td(const struct sv_verify_in *in, struct found *f, struct sv_err *err)
 {
-        if (gather_td_collateral(&in->collateral, f, err) < 0 || prove_quote(in, f, err) < 0)
+        if (gather_td_collateral(&in->collateral, in->any_root, f, err) < 0 ||
+            prove_quote(in, f, err) < 0)
                 return -1;
         if (!sv_collateral_get(&in->collateral, "event-log", 0, &f->log))
                 f->log = sv_buf_bytes(&f->o->e.event_log);
@@ -148,4 +153,18 @@ int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
         }
         free_td_found(&f);
         return r;
+}
+
+int sv_tdx_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
+                        struct sv_err *err)
+{
+        if (sv_json_bool(sv_json_pointer(claims, "/root/intel"), false))
+                return 0;
+        return sv_root_confirm(sv_json_str(sv_json_pointer(claims, "/root/sha256")), anchors,
+                               "sgx-root", "tdx.root.form", "tdx.root", err);
+}
+
+int sv_tdx_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err)
+{
+        return sv_anchor_check(data, "tdx.root.form", err);
 }

@@ -15,6 +15,11 @@ int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
  * what ages are counted from. */
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *out, int64_t time);
 
+/* `confirm_root`, `check_anchor`. */
+int sv_tdx_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
+                        struct sv_err *err);
+int sv_tdx_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err);
+
 /* `needs`: Intel's PCS, version 4. */
 int sv_tdx_needs(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err);
 /* Which platform a quote says that it is of, nothing verified; processor: its certificate is the

@@ -229,7 +229,7 @@ int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_
                 .qe_identity_chain = in->qe_identity_chain,
                 .pck_crl = in->pck_crl,
                 .root_ca_crl = in->root_ca_crl,
-                .test_roots = in->test_roots,
+                .roots = {in->test_roots, false},
                 .skip_signatures = in->skip_signatures,
         };
 

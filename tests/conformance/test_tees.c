@@ -36,6 +36,8 @@ static void test_rows_are_whole(void **state)
                 assert_non_null(t->needs);
                 assert_non_null(t->verify);
                 assert_non_null(t->strict);
+                /* Whose anchors a policy may name is whose root a release asks about. */
+                assert_true(!t->trust || (t->confirm_root && t->check_anchor));
                 /* A challenge's secret has to find its way back to the verifier. */
                 assert_int_equal(t->challenge != NULL, t->secret_kind != NULL);
         }
@@ -314,7 +316,8 @@ static void test_strict_rules(void **state)
         }
 }
 
-/* Every anchor that a TEE asks for may be written into a policy. */
+/* Every anchor that a TEE asks for may be written into a policy; whether it is one, only the TEE
+ * knows. */
 static void test_trust_kinds(void **state)
 {
         (void)state;
@@ -337,6 +340,10 @@ static void test_trust_kinds(void **state)
                         sv_blobs_add_trust(&blobs, sv_tees_verify[i], p);
                         assert_int_equal(blobs.n, 1);
                         assert_string_equal(blobs.list[0].kind, k->kind);
+                        memset(&err, 0, sizeof(err));
+                        assert_int_equal(sv_tee_check_anchors(sv_tees_verify[i], p, &err), -1);
+                        assert_int_equal(err.class, SV_FORMAT);
+                        assert_non_null(strstr(err.msg, k->member));
                 }
         }
 }

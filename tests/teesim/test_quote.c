@@ -156,7 +156,7 @@ static void test_changed(void **unused)
                                        .qe_identity_chain = p.in.qe_identity_chain,
                                        .pck_crl = p.in.pck_crl,
                                        .root_ca_crl = p.in.root_ca_crl,
-                                       .test_roots = &p.roots};
+                                       .roots = {&p.roots, false}};
         for (unsigned i = 0; i < 4; i++) {
                 sign(&p, i ? 5 : 4, i ? i + 1 : 2);
                 changed(&p, &c, i ? "a quote of version 5" : "a quote of version 4", &p.quote,

@@ -88,8 +88,8 @@ static int fail_text(struct sv_store *s, const char *path, struct sv_buf *text, 
         return sv_fail(err, SV_SYSTEM, "broker.store", "damaged");
 }
 
-static int fail_anchors(struct sv_store *s, const char *tee, struct sv_anchors *out,
-                        struct sv_err *err)
+static int fail_token(struct sv_store *s, const char *id, const char *token, const char *ek_cn,
+                      struct sv_err *err)
 {
         return sv_fail(err, SV_SYSTEM, "broker.store", "damaged");
 }
@@ -119,7 +119,7 @@ static void failing_store(void **state)
         admin_refused("GET", "/secure-vm/v0/resources", SV_BYTES_NULL, 503, "broker.internal");
         failing.get_policy = fail_text;
         get_refused(&g, PATH, 503, "broker.store");
-        failing.get_anchors = fail_anchors;
+        failing.set_token = fail_token;
         assert_int_equal(attest(&h), 503);
         assert_string_equal(seen_check, "broker.store");
         failing.list_audit = fail_list;

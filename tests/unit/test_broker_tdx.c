@@ -343,8 +343,8 @@ static void learned(void **state)
         td.rtmr[1][5] ^= 1;
         FAILS(ask(&err), SV_PROOF, "tdx.ccel.replay");
         td.rtmr[1][5] ^= 1;
-        run_on("revoked"); /* the same TCB, another root and chain */
-        FAILS(ask(&err), SV_PROOF, "tdx.root");
+        run_on("revoked"); /* the same TCB, another root and chain than the lists are of */
+        FAILS(ask(&err), SV_PROOF, "tdx.pck.crl");
         known(&last);
         assert_false(last);
         run_on("good");
@@ -408,7 +408,12 @@ static void refused(void **state)
         put_policy("revoked", "{}");
         FAILS(ask(&err), SV_PROOF, "tdx.pck.revoked");
         run_on("good");
+        FAILS(ask(&err), SV_PROOF, "tdx.pck.crl"); /* the lists are of another root */
+        close_broker();
+        open_broker("good"); /* with a policy that names the other root */
         FAILS(ask(&err), SV_PROOF, "tdx.root");
+        put_policy("good", "{}");
+        OK(ask(&err));
         close_broker();
 }
 

@@ -43,7 +43,7 @@ static void again(const struct sv_tdx_in *in, int r, const struct sv_tdx_out *ou
                                .qe_identity_chain = in->qe_identity_chain,
                                .pck_crl = in->pck_crl,
                                .root_ca_crl = in->root_ca_crl,
-                               .test_roots = in->test_roots};
+                               .roots = {in->test_roots, false}};
 
         for (int i = 0; i < 3; i++) {
                 struct sv_err e = SV_ERR_NULL;

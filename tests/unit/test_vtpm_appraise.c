@@ -6,6 +6,7 @@
 #include "tests/unit/rule_walk.h"
 #include "tests/unit/vtpm_session.h"
 #include "vtpm/verify/tee.h"
+#include "vtpm/verify/verify.h"
 
 static const uint8_t demo_uuid[16] = {0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33,
                                       0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};
@@ -255,6 +256,43 @@ static void sealed(void **state)
                                 sv_hex(sv_bytes(zeros, 32), hex));
 }
 
+/* Verified before anybody knows which makers count: the claims name none, and later the anchors of
+ * one policy decide. */
+static void root_later(void **state)
+{
+        SV_JSON *claims = NULL, *nothing = sv_json_object();
+        struct session *s;
+        struct sv_blob list[] = {{"ek-root", SV_BYTES_NULL}, {"ek-intermediate", SV_BYTES_NULL}};
+        struct sv_collateral c = {list, 2, NULL};
+        struct sv_err err = SV_ERR_NULL;
+        SV_CERTS root = {0};
+        uint8_t digest[32];
+        char hex[65];
+
+        need_swtpm();
+        s = base_session();
+        OK(verify_with(s->evidence, s->secret,
+                       &(struct knobs){.any_root = true, .no_root = true, .no_issuer = true},
+                       &claims, &err));
+        assert_null(sv_json_pointer(claims, "/ek/root_sha256"));
+        FAILS(sv_vtpm_confirm_root(nothing, &c, now, &err), SV_PROOF, "vtpm.ek.chain");
+        c.n = 0;
+        FAILS(sv_vtpm_confirm_root(claims, &c, now, &err), SV_PROOF, "vtpm.ek.root");
+        c.n = 2;
+        list[0].data = sv_buf_bytes(&other_root_pem);
+        list[1].data = sv_buf_bytes(&other_issuer_pem);
+        FAILS(sv_vtpm_confirm_root(claims, &c, now, &err), SV_PROOF, "vtpm.ek.chain");
+        assert_null(sv_json_pointer(claims, "/ek/root_sha256"));
+        list[0].data = sv_buf_bytes(&root_pem);
+        list[1].data = sv_buf_bytes(&issuer_pem);
+        FAILS(sv_vtpm_confirm_root(claims, &c, now - 86400, &err), SV_PROOF, "vtpm.ek.expired");
+        OK(sv_vtpm_confirm_root(claims, &c, now, &err));
+        OK(sv_certs_parse(sv_buf_bytes(&root_pem), &root, "test", &err));
+        sv_cert_fingerprint(root.list[0], digest);
+        assert_string_equal(sv_json_str(sv_json_pointer(claims, "/ek/root_sha256")),
+                            sv_hex(sv_bytes(digest, 32), hex));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(holds),
@@ -263,6 +301,7 @@ int main(void)
                                            cmocka_unit_test(each_rule),
                                            cmocka_unit_test(each_built_in_rule),
                                            cmocka_unit_test(activation_secret),
+                                           cmocka_unit_test(root_later),
                                            cmocka_unit_test(sealed)};
 
         return cmocka_run_group_tests_name("vtpm-appraise", tests, group_setup, group_teardown);

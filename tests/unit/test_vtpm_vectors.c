@@ -161,7 +161,7 @@ static void ek_certs(void **state)
         read_vector(DIR "swtpm_localca_issuer.pem", &issuer);
         const struct sv_blob list[] = {{"ek-root", sv_buf_bytes(&root)},
                                        {"ek-intermediate", sv_buf_bytes(&issuer)}};
-        const struct sv_collateral collateral = {list, 2, NULL};
+        const struct sv_verify_in in = {.collateral = {list, 2, NULL}, .time = 1800000000};
 
         for (size_t i = 0; i < 2; i++) {
                 SV_BUF der = SV_BUF_NULL, blob = SV_BUF_NULL, encrypted = SV_BUF_NULL;
@@ -174,8 +174,7 @@ static void ek_certs(void **state)
                 read_vector(files[i], &der);
                 cert = sv_cert_from_der(sv_buf_bytes(&der), "test", &err);
                 assert_non_null(cert);
-                OK(sv_vtpm_ek_verify(cert, &(struct sv_certs){0}, &collateral, 1800000000, false,
-                                     &ek, &err));
+                OK(sv_vtpm_ek_verify(cert, &(struct sv_certs){0}, &in, &ek, &err));
                 assert_string_equal(ek.subject_cn, "vm-0001");
                 assert_string_equal(ek.model, "swtpm");
                 key = sv_cert_key(cert, &err);
@@ -190,8 +189,8 @@ static void ek_certs(void **state)
         read_vector(DIR "platform_cert.der", &platform);
         not_ek = sv_cert_from_der(sv_buf_bytes(&platform), "test", &err);
         assert_non_null(not_ek);
-        FAILS(sv_vtpm_ek_verify(not_ek, &(struct sv_certs){0}, &collateral, 1800000000, false,
-                                &(struct sv_vtpm_ek){{0}}, &err),
+        FAILS(sv_vtpm_ek_verify(not_ek, &(struct sv_certs){0}, &in, &(struct sv_vtpm_ek){{0}},
+                                &err),
               SV_PROOF, "vtpm.ek.eku");
 }
 

@@ -125,7 +125,7 @@ static inline struct session *base_session(void)
 }
 
 struct knobs {
-        bool no_secret, no_root, no_issuer, other_ca, no_report_data, skip_signatures;
+        bool no_secret, no_root, no_issuer, other_ca, no_report_data, skip_signatures, any_root;
         const char *root;          /* in the place of the real one */
         struct sv_bytes event_log; /* beside the evidence, n_logs times */
         size_t n_logs;
@@ -159,6 +159,7 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
                 list[n++].data = k->event_log;
         }
         in.skip_signatures = k->skip_signatures;
+        in.any_root = k->any_root;
         in.collateral = (struct sv_collateral){list, n, NULL};
         if (!k->no_report_data)
                 in.report_data = sv_bytes(k->report_data ? k->report_data : report_data,

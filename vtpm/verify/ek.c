@@ -118,9 +118,9 @@ static int copy_certs(const struct sv_certs *from, struct sv_certs *to, struct s
         return 0;
 }
 
-static int verify_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
-                        const struct sv_collateral *collateral, int64_t time,
-                        struct sv_vtpm_ek *out, struct sv_err *err)
+int sv_vtpm_ek_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
+                     const struct sv_collateral *collateral, int64_t time, struct sv_vtpm_ek *out,
+                     struct sv_err *err)
 {
         SV_CERTS roots = {0};
         SV_CERTS between = {0};
@@ -141,13 +141,13 @@ static int verify_chain(const struct sv_cert *leaf, const struct sv_certs *issue
 }
 
 int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers,
-                      const struct sv_collateral *collateral, int64_t time, bool skip_signatures,
-                      struct sv_vtpm_ek *out, struct sv_err *err)
+                      const struct sv_verify_in *in, struct sv_vtpm_ek *out, struct sv_err *err)
 {
         struct sv_vtpm_ek ek = {0};
         struct sv_bytes san;
 
-        if (!skip_signatures && verify_chain(leaf, issuers, collateral, time, &ek, err) < 0)
+        if (!in->skip_signatures && !in->any_root &&
+            sv_vtpm_ek_chain(leaf, issuers, &in->collateral, in->time, &ek, err) < 0)
                 return -1;
         if (!sv_cert_has_eku(leaf, OID_EK_CERTIFICATE))
                 return sv_fail(err, SV_PROOF, "vtpm.ek.eku",

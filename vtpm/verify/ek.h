@@ -14,11 +14,15 @@ struct sv_vtpm_ek {
         uint8_t root_sha256[32]; /* of the anchor that the chain ends in */
 };
 
+/* The chain alone: leaf to one of the collateral's "ek-root" certificates. Fills root_sha256. */
+int sv_vtpm_ek_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
+                     const struct sv_collateral *collateral, int64_t time, struct sv_vtpm_ek *out,
+                     struct sv_err *err);
 /* Chain to one of the collateral's "ek-root" certificates, through `issuers` and its
- * "ek-intermediate" ones; extended key usage; TCG names. SV_PROOF vtpm.ek.*. */
+ * "ek-intermediate" ones, unless any_root is set; extended key usage; TCG names. SV_PROOF
+ * vtpm.ek.*. */
 int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers,
-                      const struct sv_collateral *collateral, int64_t time, bool skip_signatures,
-                      struct sv_vtpm_ek *out, struct sv_err *err);
+                      const struct sv_verify_in *in, struct sv_vtpm_ek *out, struct sv_err *err);
 /* The TPM's manufacturer, model and version in a subjectAltName value (EK Credential Profile 2.5,
  * section 3.2.9): a DER walk. */
 int sv_vtpm_ek_names(struct sv_bytes san, struct sv_vtpm_ek *out, struct sv_err *err);

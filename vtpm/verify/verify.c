@@ -12,6 +12,7 @@
 #include "vtpm/verify/quote.h"
 #include "vtpm/verify/replay.h"
 #include "vtpm/verify/template.h"
+#include "tee/root.h"
 
 struct opened { /* evidence, read once */
         struct sv_evidence head;
@@ -201,8 +202,7 @@ static int check_origin(const struct sv_verify_in *in, struct found *f, struct s
                                "the evidence has no \"%s\", so nothing says that the attestation "
                                "key is in a TPM",
                                f->ak_name.n ? "ek_certs" : "ak_tpm2b");
-        if (sv_vtpm_ek_verify(f->e->ek, &f->e->issuers, &in->collateral, in->time,
-                              in->skip_signatures, &f->ek, err) < 0)
+        if (sv_vtpm_ek_verify(f->e->ek, &f->e->issuers, in, &f->ek, err) < 0)
                 return -1;
         return check_activation(in, f, err);
 }
@@ -223,7 +223,23 @@ static int gather_logs(const struct sv_collateral *c, struct found *f, struct sv
         return 0;
 }
 
-static void add_key_claims(struct sv_json *claims, const struct found *f)
+/* What sv_vtpm_confirm_root begins with: who made the TPM is left open. */
+static int add_ek_chain(struct sv_json *ek, const struct sv_vtpm_evidence *e, struct sv_err *err)
+{
+        struct sv_json *chain = sv_json_set(ek, "chain", sv_json_array());
+
+        for (size_t i = 0; i <= e->issuers.n; i++) {
+                SV_BUF pem = SV_BUF_NULL;
+
+                if (sv_cert_pem(i ? e->issuers.list[i - 1] : e->ek, &pem, err) < 0)
+                        return -1;
+                sv_json_add(chain, sv_json_new_str(sv_buf_str(&pem)));
+        }
+        return 0;
+}
+
+static int add_key_claims(struct sv_json *claims, const struct sv_verify_in *in,
+                          const struct found *f, struct sv_err *err)
 {
         struct sv_json *ak = sv_json_set(claims, "ak", sv_json_object());
         struct sv_json *ek = sv_json_set(claims, "ek", sv_json_object());
@@ -237,8 +253,11 @@ static void add_key_claims(struct sv_json *claims, const struct found *f)
         sv_json_set_str(ek, "manufacturer", f->ek.manufacturer);
         sv_json_set_str(ek, "model", f->ek.model);
         sv_json_set_str(ek, "version", f->ek.version);
-        sv_json_set_hex(ek, "root_sha256", sv_bytes(f->ek.root_sha256, 32));
         sv_json_set_hex(ek, "cert_sha256", sv_bytes(f->ek.cert_sha256, 32));
+        if (in->any_root)
+                return add_ek_chain(ek, f->e, err);
+        sv_json_set_hex(ek, "root_sha256", sv_bytes(f->ek.root_sha256, 32));
+        return 0;
 }
 
 static void add_pcr_claims(struct sv_json *claims, const struct found *f)
@@ -300,12 +319,16 @@ static void add_limits(struct sv_json *claims)
 static int verify_vtpm(const struct sv_verify_in *in, struct found *f, struct sv_json **claims,
                        struct sv_err *err)
 {
+        SV_JSON *made = NULL;
+
         if (check_ak(f, err) < 0 || check_quotes(in, f, err) < 0 || check_origin(in, f, err) < 0 ||
             gather_logs(&in->collateral, f, err) < 0 ||
             sv_vtpm_replay(f->e, f->logs, f->n_logs, &f->replayed, &f->events, err) < 0)
                 return -1;
-        *claims = sv_json_object();
-        add_key_claims(*claims, f);
+        made = sv_json_object();
+        if (add_key_claims(made, in, f, err) < 0)
+                return -1;
+        *claims = sv_json_ref(made);
         add_pcr_claims(*claims, f);
         add_quote_claims(*claims, in, f);
         add_limits(*claims);
@@ -320,6 +343,38 @@ int sv_vtpm_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
 
         sv_key_free(f.ak);
         return r;
+}
+
+int sv_vtpm_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
+                         struct sv_err *err)
+{
+        const struct sv_json *chain = sv_json_pointer(claims, "/ek/chain");
+        SV_CERTS certs = {0}, issuers = {0};
+        struct sv_vtpm_ek ek = {0};
+        struct sv_cert *leaf;
+        int r;
+
+        for (size_t i = 0; i < sv_json_len(chain); i++) {
+                const char *pem = sv_json_str(sv_json_at(chain, i));
+
+                if (sv_certs_parse(sv_bytes_str(pem ? pem : ""), i ? &issuers : &certs,
+                                   "vtpm.ek.chain", err) < 0)
+                        return -1;
+        }
+        leaf = certs.n ? certs.list[0] : NULL;
+        if (!leaf)
+                return sv_fail(err, SV_PROOF, "vtpm.ek.chain",
+                               "the claims say nothing of the endorsement key's certificate");
+        r = sv_vtpm_ek_chain(leaf, &issuers, anchors, time, &ek, err);
+        if (r == 0)
+                sv_json_set_hex(sv_json_get(claims, "ek"), "root_sha256",
+                                sv_bytes(ek.root_sha256, 32));
+        return r;
+}
+
+int sv_vtpm_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err)
+{
+        return sv_anchor_check(data, "vtpm.ek.collateral", err);
 }
 
 void sv_vtpm_close(struct sv_evidence *e)

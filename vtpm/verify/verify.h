@@ -9,6 +9,9 @@ int sv_vtpm_open(const struct sv_json *evidence, struct sv_evidence **out, struc
 void sv_vtpm_close(struct sv_evidence *e);
 int sv_vtpm_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                    struct sv_json **claims, struct sv_err *err);
+int sv_vtpm_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
+                         struct sv_err *err);
+int sv_vtpm_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err);
 /* Credential activation, the broker's first half: MakeCredential to the EK that params->"secure-vm"
  * names, over the Name of its AK. *challenge is the answer's whole extra-params
  * ({"secure-vm":{...}}), NULL when the client sent nothing for us. *secret is opaque (the secret,

@@ -46,24 +46,57 @@ static int needs(const struct sv_evidence *e, struct sv_json *out, struct sv_err
         return 0;
 }
 
+/* SV_PROOF unless the signature is of this key; *both are the bytes signed. */
+static int check_signature(struct sv_bytes pem, struct sv_bytes both, struct sv_bytes signature,
+                           struct sv_err *err)
+{
+        SV_KEY *key = sv_key_from_pem(pem, false, err);
+
+        return key ? sv_verify_sig(key, SV_ECDSA_SHA256, both, signature, "toy.signature", err)
+                   : -1;
+}
+
+/* Toy evidence does not bring the key: all is left to this. */
+static int confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
+                        struct sv_err *err)
+{
+        SV_BUF both = SV_BUF_NULL, signature = SV_BUF_NULL;
+        struct sv_bytes pem;
+
+        (void)time;
+        if (!sv_collateral_get(anchors, "toy-key", 0, &pem))
+                return sv_fail(err, SV_PROOF, "toy.key", "no key of a toy machine is trusted");
+        if (sv_json_need_hex(claims, "signed", &both, "toy.claims", err) < 0 ||
+            sv_json_need_hex(claims, "signature", &signature, "toy.claims", err) < 0)
+                return -1;
+        return check_signature(pem, sv_buf_bytes(&both), sv_buf_bytes(&signature), err);
+}
+
+static int check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err)
+{
+        SV_KEY *key = sv_key_from_pem(data, false, err);
+
+        (void)kind;
+        return key ? 0 : -1;
+}
+
 static int verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                   struct sv_json **claims, struct sv_err *err)
 {
         const struct opened *o = (const struct opened *)e;
         struct sv_bytes pem, data = sv_bytes(o->message.p + 32, 48);
-        SV_KEY *key = NULL;
 
-        if (!sv_collateral_get(&in->collateral, "toy-key", 0, &pem))
+        if (!in->any_root && !sv_collateral_get(&in->collateral, "toy-key", 0, &pem))
                 return sv_fail(err, SV_PROOF, "toy.key", "no key of a toy machine is trusted");
-        key = sv_key_from_pem(pem, false, err);
-        if (!key || (!in->skip_signatures &&
-                     sv_verify_sig(key, SV_ECDSA_SHA256, sv_buf_bytes(&o->message),
-                                   sv_buf_bytes(&o->signature), "toy.signature", err) < 0))
+        if (!in->any_root && !in->skip_signatures &&
+            check_signature(pem, sv_buf_bytes(&o->message), sv_buf_bytes(&o->signature), err) < 0)
                 return -1;
         if (in->report_data.n && !sv_bytes_eq(data, in->report_data))
                 return sv_fail(err, SV_PROOF, "toy.report_data", "it is of another exchange");
         *claims = sv_json_object();
         sv_json_set_hex(*claims, "launch", sv_bytes(o->message.p, 32));
+        sv_json_set_hex(*claims, "signed", sv_buf_bytes(&o->message));
+        sv_json_set_hex(*claims, "signature", sv_buf_bytes(&o->signature));
         return 0;
 }
 
@@ -75,6 +108,8 @@ const struct sv_tee_verify sv_tee_verify_toy = {
         .close = close_evidence,
         .needs = needs,
         .verify = verify,
+        .confirm_root = confirm_root,
+        .check_anchor = check_anchor,
         .trust = trust,
         .strict = "[{\"check\":\"policy.toy.launch\",\"claim\":\"/launch\",\"present\":true,"
                   "\"covers\":\"executables\",\"reason\":\"it says what it booted\"}]",

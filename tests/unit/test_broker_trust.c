@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whom a resource trusts: the maker's roots or its own policy's anchors, whatever its rules say and
+ * whatever other tenants store. */
+#include "tests/unit/broker_inside.h"
+
+#include "broker/store/sqlite.h"
+
+#define B_PATH "default/b/root"
+
+/* --- tenants: each made a root, an intermediate key and a platform, all of AMD's names --- */
+
+static struct amd_pki other;                 /* tenant B's */
+static const struct amd_pki *runs_on = &pki; /* whose key signs the reports */
+static X509 *beside;                         /* a further certificate in the evidence, first */
+
+static void add_der(X509 *x, struct sv_buf *out)
+{
+        uint8_t *der = NULL;
+        int n = i2d_X509(x, &der);
+
+        assert_true(n > 0);
+        sv_buf_put(out, sv_bytes(der, (size_t)n));
+        OPENSSL_free(der);
+}
+
+static void add_pem(X509 *x, struct sv_buf *out)
+{
+        SV_BUF der = SV_BUF_NULL;
+        SV_CERT *c = NULL;
+        struct sv_err err;
+
+        add_der(x, &der);
+        c = sv_cert_from_der(sv_buf_bytes(&der), "test", &err);
+        assert_non_null(c);
+        OK(sv_cert_pem(c, out, &err));
+}
+
+/* With the platform's own certificates, as a guest brings them. */
+static struct sv_json *evidence_with_certs(const uint8_t binding[48])
+{
+        static const uint8_t none[64];
+        struct sv_cert_table t = {.n = 3};
+        SV_BUF vcek = SV_BUF_NULL, ask = SV_BUF_NULL, ark = SV_BUF_NULL;
+        uint8_t data[64], report[AMD_REPORT];
+        struct sv_json *evidence = NULL;
+        struct sv_err err;
+
+        memcpy(data, none, sizeof(data));
+        memcpy(data, binding, 48);
+        amd_report(runs_on, platform_state, data, 3, report);
+        add_der(runs_on->vcek, &vcek);
+        add_der(runs_on->ask, &ask);
+        if (beside)
+                add_pem(beside, &ark);
+        add_pem(runs_on->ark, &ark);
+        t.list[0] = (struct sv_cert_entry){.kind = SV_CERT_VCEK, .data = sv_buf_bytes(&vcek)};
+        t.list[1] = (struct sv_cert_entry){.kind = SV_CERT_ASK, .data = sv_buf_bytes(&ask)};
+        t.list[2] = (struct sv_cert_entry){.kind = SV_CERT_ARK, .data = sv_buf_bytes(&ark)};
+        OK(sv_snp_evidence_write(sv_bytes(report, sizeof(report)), &t, &evidence, &err));
+        return evidence;
+}
+
+/* A policy whose only rule holds for every guest, with these anchors. */
+static int put_policy_with(const char *path, const char *member, const char *anchor)
+{
+        SV_STR target = sv_asprintf("/secure-vm/v0/policy/%s", path);
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err err;
+
+        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/policy_bits/debug", "configuration",
+                                     "no debugging"),
+                         "equals", false);
+        if (anchor)
+                sv_json_add(sv_json_set(trust, member, sv_json_array()), sv_json_new_str(anchor));
+        OK(sv_policy_write("demo", "sev-snp", path, rules, trust, &text, &err));
+        return administer("PUT", target, sv_buf_bytes(&text));
+}
+
+static int get(const struct guest *g, const char *path)
+{
+        SV_STR target = sv_asprintf("/kbs/v0/resource/%s", path);
+        SV_HTTP answer = {0};
+
+        return ask(&(struct ask){"GET", target, "Cookie", g->cookie, SV_BYTES_NULL, 0}, &answer);
+}
+
+static void store_both(void)
+{
+        SV_BUF ark = SV_BUF_NULL, ark_b = SV_BUF_NULL;
+
+        add_pem(pki.ark, &ark);
+        add_pem(other.ark, &ark_b);
+        assert_int_equal(put_policy_with(PATH, "ark_roots", sv_buf_str(&ark)), 204);
+        assert_int_equal(put_policy_with(B_PATH, "ark_roots", sv_buf_str(&ark_b)), 204);
+        put_secret(PATH);
+        put_secret(B_PATH);
+}
+
+/* Each gets its own and nobody else's; a policy without anchors is for AMD's processors. */
+static void each_its_own(void **state)
+{
+        GUEST a = begin();
+        GUEST b_guest = begin();
+
+        store_both();
+        assert_int_equal(put_policy_with("default/amd/root", NULL, NULL), 204);
+        put_secret("default/amd/root");
+        assert_int_equal(attest(&a), 200);
+        assert_int_equal(get(&a, PATH), 200);
+        get_refused(&a, B_PATH, 401, "snp.chain.root");
+        get_refused(&a, "default/amd/root", 401, "snp.chain.root");
+        runs_on = &other;
+        assert_int_equal(attest(&b_guest), 200);
+        runs_on = &pki;
+        assert_int_equal(get(&b_guest, B_PATH), 200);
+        get_refused(&b_guest, PATH, 401, "snp.chain.root");
+}
+
+/* Tenant A runs a platform of its own making and shows B's public certificate beside its own. */
+static void root_confusion(void **state)
+{
+        GUEST g = begin();
+
+        store_both();
+        beside = other.ark;
+        assert_int_equal(attest(&g), 401);
+        assert_string_equal(seen_check, "snp.chain.surplus");
+        beside = NULL;
+        get_refused(&g, B_PATH, 401, "broker.session.token");
+}
+
+/* What is no certificate is refused where it is put, and what stands in the store all the same
+ * concerns its own resource only. */
+static void bad_anchors(void **state)
+{
+        static const char text[] =
+                "{\"version\":1,\"guest\":\"demo\",\"tee\":\"sev-snp\",\"resource\":\"default/bad/"
+                "root\","
+                "\"trust\":{\"ark_roots\":[\"no "
+                "certificate\"]},\"rules\":[{\"check\":\"policy.debug\","
+                "\"claim\":\"/policy_bits/debug\",\"equals\":false,\"covers\":\"configuration\","
+                "\"reason\":\"no debugging\"}]}";
+        const struct sv_anchors none = {0};
+        GUEST g = begin();
+        struct sv_err err;
+
+        assert_int_equal(put_policy_with("default/bad/root", "ark_roots", "no certificate"), 400);
+        assert_string_equal(seen_check, "snp.root.form");
+        assert_int_equal(put_policy_with("default/bad/root", "ek_roots", "no certificate"), 400);
+        assert_string_equal(seen_check, "policy.trust.unknown");
+        OK(b.store->ops->put_policy(b.store, "default/bad/root", sv_bytes_str(text), &none, 1,
+                                    &err));
+        store_both();
+        assert_int_equal(attest(&g), 200);
+        assert_int_equal(get(&g, PATH), 200);
+        get_refused(&g, "default/bad/root", 400, "snp.root.form");
+}
+
+/* --- the work does not grow --- */
+
+static int64_t steps;
+
+static int count_steps(unsigned what, void *arg, void *statement, void *time)
+{
+        steps += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1);
+        return 0;
+}
+
+/* What the database does for one release. */
+static int64_t work_of_a_release(sqlite3 *db)
+{
+        GUEST g = begin();
+
+        steps = 0;
+        assert_int_equal(sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, count_steps, NULL), SQLITE_OK);
+        assert_int_equal(attest(&g), 200);
+        assert_int_equal(get(&g, PATH), 200);
+        sqlite3_trace_v2(db, 0, NULL, NULL);
+        return steps;
+}
+
+static void ten_thousand(void **state)
+{
+        sqlite3 *db = ((struct sv_sqlite *)b.store)->db;
+        int64_t before, after;
+
+        put_policy(PATH);
+        put_secret(PATH);
+        work_of_a_release(db);
+        before = work_of_a_release(db);
+        assert_true(before > 0);
+        assert_int_equal(
+                sqlite3_exec(db,
+                             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                             " WHERE i < 10000) INSERT INTO policies (path, text, created)"
+                             " SELECT 'default/many/r' || i, '{}', 1 FROM n",
+                             NULL, NULL, NULL),
+                SQLITE_OK);
+        after = work_of_a_release(db);
+        print_message("%lld steps with 2 policies, %lld with 10 002\n", (long long)before,
+                      (long long)after);
+        assert_int_equal(after, before);
+}
+
+static int trust_setup(void **state)
+{
+        make_evidence = evidence_with_certs;
+        amd_pki_make(amd_product("Milan"), &other);
+        assert_int_equal(group_setup(state), 0);
+        /* guests bring all that is needed: the folder has a list of one tenant's root */
+        free(b.config.collateral.offline);
+        b.config.collateral.offline = NULL;
+        return 0;
+}
+
+static int trust_teardown(void **state)
+{
+        amd_pki_free(&other);
+        return group_teardown(state);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(each_its_own),
+                cmocka_unit_test(root_confusion),
+                cmocka_unit_test(bad_anchors),
+                cmocka_unit_test(ten_thousand),
+        };
+
+        return cmocka_run_group_tests(tests, trust_setup, trust_teardown);
+}
