@@ -46,6 +46,31 @@ int sv_tee_check_anchors(const struct sv_tee_verify *tee, const struct sv_policy
         return 0;
 }
 
+int sv_tee_check_allow(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_err *err)
+{
+        const char *names[SV_FLOOR_MAX + 1] = {NULL};
+        SV_JSON *floor = NULL;
+
+        if (tee->floor && sv_json_parse(sv_bytes_str(tee->floor), "policy", &floor, err) < 0)
+                return -1;
+        for (size_t i = 0; i < sv_json_len(floor) && i < SV_FLOOR_MAX; i++)
+                names[i] = sv_json_str(sv_json_get(sv_json_at(floor, i), "check")) +
+                           strlen("policy.floor.");
+        return sv_policy_check_allow(policy, names, err);
+}
+
+static int evaluate_policy(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                           const struct sv_json *claims, struct sv_verdict *verdict,
+                           struct sv_err *err)
+{
+        SV_JSON *floor = NULL;
+
+        if (tee->floor && sv_json_parse(sv_bytes_str(tee->floor), "policy", &floor, err) < 0)
+                return -1;
+        return sv_policy_evaluate_above(policy, floor, claims, verdict, err);
+}
+
 static int check_policy_tee(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                             struct sv_err *err)
 {
@@ -53,7 +78,9 @@ static int check_policy_tee(const struct sv_tee_verify *tee, const struct sv_pol
                 return sv_fail(err, SV_POLICY, "policy.tee",
                                "the policy is for guests on %s, the evidence is from %s",
                                sv_policy_tee(policy), tee->id->name);
-        return sv_tee_check_anchors(tee, policy, err);
+        if (sv_tee_check_anchors(tee, policy, err) < 0)
+                return -1;
+        return sv_tee_check_allow(tee, policy, err);
 }
 
 static int confirm_root(const struct sv_tee_verify *tee, const struct sv_policy *policy,
@@ -76,14 +103,15 @@ int sv_appraise_claims(const struct sv_tee_verify *tee, const struct sv_policy *
         if (check_policy_tee(tee, policy, err) < 0 ||
             confirm_root(tee, policy, claims, time, err) < 0)
                 return -1;
-        return sv_policy_evaluate(policy, claims, verdict, err);
+        return evaluate_policy(tee, policy, claims, verdict, err);
 }
 
-static int evaluate_claims(const struct sv_policy *policy, const struct sv_json *claims,
-                           struct sv_verdict *verdict, struct sv_err *err)
+static int evaluate_claims(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                           const struct sv_json *claims, struct sv_verdict *verdict,
+                           struct sv_err *err)
 {
         if (policy)
-                return sv_policy_evaluate(policy, claims, verdict, err);
+                return evaluate_policy(tee, policy, claims, verdict, err);
         return sv_policy_limits(claims, verdict, err);
 }
 
@@ -101,7 +129,7 @@ static int verify_and_evaluate(const struct sv_evidence *e, const struct sv_veri
         with.collateral = (struct sv_collateral){anchors.list, anchors.n, &in->collateral};
         if (e->tee->verify(e, &with, claims, err) < 0)
                 return -1;
-        return evaluate_claims(policy, *claims, verdict, err);
+        return evaluate_claims(e->tee, policy, *claims, verdict, err);
 }
 
 int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,

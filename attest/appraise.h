@@ -19,9 +19,14 @@ int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *
 int sv_tee_check_anchors(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                          struct sv_err *err);
 
+/* The names that a policy for this TEE may list in `allow`. SV_FORMAT "policy.allow.unknown". */
+int sv_tee_check_allow(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                       struct sv_err *err);
+
 /* For claims of evidence that was verified with any_root: whether this policy is for guests on this
- * TEE, whether the root that verified is the maker's or one that this policy names, and then its
- * rules. *verdict as below. SV_POLICY "policy.tee", SV_PROOF of the TEE's confirm_root. */
+ * TEE, whether the root that verified is the maker's or one that this policy names, and then the
+ * TEE's floor and the rules. *verdict as below. SV_POLICY "policy.tee", SV_PROOF of the TEE's
+ * confirm_root. */
 int sv_appraise_claims(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                        struct sv_json *claims, int64_t time, struct sv_verdict *verdict,
                        struct sv_err *err);

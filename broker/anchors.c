@@ -16,7 +16,7 @@ int sv_broker_policy_anchors(const struct sv_policy *policy, struct sv_anchors *
                 return sv_fail(err, SV_FORMAT, "broker.policy.tee",
                                "the policy is for \"%s\"; this broker knows %s",
                                sv_policy_tee(policy), sv_tee_list_verify(names));
-        if (sv_tee_check_trust(tee, policy, err) < 0)
+        if (sv_tee_check_trust(tee, policy, err) < 0 || sv_tee_check_allow(tee, policy, err) < 0)
                 return -1;
         n.tee = sv_asprintf("%s", tee->id->name);
         sv_blobs_add_trust(&blobs, tee, policy);

@@ -22,7 +22,10 @@ static const int8_t refused[SV_SLOTS] = {
         [SV_SLOT_STORAGE_OPAQUE] = 96,    [SV_SLOT_SOURCED_DATA] = 96,
 };
 
-static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims,
+/* And when one does not hold that the policy lifts: "unsafe" in the registry's words. */
+#define LIFTED 32
+
+static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims, bool lifted,
                           struct sv_verdict *v, struct sv_err *first)
 {
         const char *check = sv_json_str(sv_json_get(rule, "check"));
@@ -37,7 +40,12 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
         sv_json_set_str(row, "claim", claim);
         sv_json_set_str(row, "expected", sv_buf_str(&expected));
         sv_json_set_str(row, "found", sv_buf_str(&found));
-        if (held) {
+        if (lifted)
+                sv_json_set_bool(row, "lifted", true);
+        if (lifted && !held) {
+                if (sv_tier_of(v->vector[slot]) < SV_TIER_WARNING)
+                        v->vector[slot] = LIFTED;
+        } else if (held) {
                 if (v->vector[slot] == 0)
                         v->vector[slot] = affirmed[slot];
         } else {
@@ -89,12 +97,35 @@ int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struc
 int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
                        struct sv_verdict *out, struct sv_err *err)
 {
+        return sv_policy_evaluate_above(p, NULL, claims, out, err);
+}
+
+/* The names of floors begin with this; `allow` has the rest. */
+#define FLOOR "policy.floor."
+
+static void evaluate_floor(const struct sv_policy *p, const struct sv_json *floor,
+                           const struct sv_json *claims, struct sv_verdict *v, struct sv_err *first)
+{
+        for (size_t i = 0; i < sv_json_len(floor); i++) {
+                const struct sv_json *rule = sv_json_at(floor, i);
+                const char *name = sv_json_str(sv_json_get(rule, "check")) + strlen(FLOOR);
+
+                evaluate_rule(rule, claims, sv_policy_allows(p, name), v, first);
+        }
+}
+
+int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *floor,
+                             const struct sv_json *claims, struct sv_verdict *out,
+                             struct sv_err *err)
+{
         const struct sv_json *rules = sv_policy_rules(p);
         struct sv_verdict v = {0};
         struct sv_err first = SV_ERR_NULL;
 
+        if (floor)
+                evaluate_floor(p, floor, claims, &v, &first);
         for (size_t i = 0; i < sv_json_len(rules); i++)
-                evaluate_rule(sv_json_at(rules, i), claims, &v, &first);
+                evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);
         if (apply_claim_limits(claims, &v, err) < 0) {
                 sv_verdict_free(&v);
                 return -1;

@@ -16,6 +16,14 @@
 int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
                        struct sv_verdict *out, struct sv_err *err);
 
+/* The same with a floor in front: an array of rules of the TEE's own that
+ * count under every policy, each called policy.floor.<name>. One that does not hold and that the
+ * policy lifts by name ("allow") does not refuse, and its slot is a warning at best. What was
+ * lifted is marked in its reason: "lifted":true. NULL floor: none. */
+int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *floor,
+                             const struct sv_json *claims, struct sv_verdict *out,
+                             struct sv_err *err);
+
 /* Only the limits that the claims name, without any rule: what an appraisal without a policy can
  * say. */
 int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err);

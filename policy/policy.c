@@ -15,12 +15,13 @@ struct sv_policy {
         const char *resource;
         struct sv_json *trust;
         struct sv_json *rules;
+        const struct sv_json *allow; /* NULL: nothing */
 };
 
 static int read_policy_head(struct sv_policy *p, struct sv_err *err)
 {
-        static const char *const members[] = {"version", "guest", "tee", "resource",
-                                              "trust",   "rules", NULL};
+        static const char *const members[] = {"version", "guest", "tee",   "resource",
+                                              "trust",   "rules", "allow", NULL};
         int64_t version;
 
         if (sv_json_type(p->doc) != SV_JSON_OBJECT)
@@ -73,6 +74,31 @@ static int check_trust_kind(void *arg, const char *name, struct sv_json *value, 
         return 0;
 }
 
+static bool names_before(const struct sv_json *list, size_t n, const char *name)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!strcmp(sv_json_str(sv_json_at(list, i)), name))
+                        return true;
+        return false;
+}
+
+static int check_allow_form(struct sv_policy *p, struct sv_err *err)
+{
+        p->allow = sv_json_get(p->doc, "allow");
+        if (p->allow && (sv_json_type(p->allow) != SV_JSON_ARRAY || !sv_json_len(p->allow)))
+                return sv_fail(err, SV_FORMAT, "policy.allow",
+                               "expected names like \"debug\" in an array as allow, or no such "
+                               "member");
+        for (size_t i = 0; i < sv_json_len(p->allow); i++) {
+                const char *name = sv_json_str(sv_json_at(p->allow, i));
+
+                if (!name || names_before(p->allow, i, name))
+                        return sv_fail(err, SV_FORMAT, "policy.allow",
+                                       "expected a name like \"debug\", once, as allow[%zu]", i);
+        }
+        return 0;
+}
+
 static int check_policy_rules(const struct sv_json *rules, struct sv_err *err)
 {
         size_t n = sv_json_len(rules);
@@ -112,7 +138,7 @@ static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, st
         p->doc = doc;
         if (read_policy_head(p, err) < 0 ||
             sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 ||
-            check_policy_rules(p->rules, err) < 0) {
+            check_allow_form(p, err) < 0 || check_policy_rules(p->rules, err) < 0) {
                 sv_policy_free(p);
                 return -1;
         }
@@ -123,6 +149,28 @@ static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, st
 int sv_policy_check_trust(const struct sv_policy *p, const char *const *kinds, struct sv_err *err)
 {
         return sv_json_only(p->trust, kinds, "policy.trust", err);
+}
+
+bool sv_policy_allows(const struct sv_policy *p, const char *name)
+{
+        return p->allow && names_before(p->allow, sv_json_len(p->allow), name);
+}
+
+int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err)
+{
+        for (size_t i = 0; i < sv_json_len(p->allow); i++) {
+                const char *name = sv_json_str(sv_json_at(p->allow, i));
+                size_t k = 0;
+
+                while (names[k] && strcmp(names[k], name))
+                        k++;
+                if (!names[k])
+                        return sv_fail(err, SV_FORMAT, "policy.allow.unknown",
+                                       "expected a name of the floor for %s as allow[%zu] "
+                                       "(docs/FORMATS.md), found \"%.40s\"",
+                                       p->tee, i, name);
+        }
+        return 0;
 }
 
 int sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err *err)
@@ -141,6 +189,13 @@ int sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err 
 int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules,
                     struct sv_json *trust, struct sv_buf *out, struct sv_err *err)
 {
+        return sv_policy_write_allowing(guest, tee, resource, rules, trust, NULL, out, err);
+}
+
+int sv_policy_write_allowing(const char *guest, const char *tee, const char *resource,
+                             struct sv_json *rules, struct sv_json *trust, struct sv_json *allow,
+                             struct sv_buf *out, struct sv_err *err)
+{
         SV_POLICY_DOC *p = NULL;
         struct sv_json *doc = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
@@ -150,6 +205,8 @@ int sv_policy_write(const char *guest, const char *tee, const char *resource, st
         sv_json_set_str(doc, "tee", tee);
         sv_json_set_str(doc, "resource", resource);
         sv_json_set(doc, "trust", sv_json_ref(trust));
+        if (sv_json_len(allow))
+                sv_json_set(doc, "allow", sv_json_ref(allow));
         sv_json_set(doc, "rules", sv_json_ref(rules));
         sv_json_pretty(doc, &text);
         sv_json_free(doc);

@@ -10,7 +10,8 @@
  * A rule has exactly one operator: "equals" (a string, integer or boolean), "one_of", "none_of"
  * (array of such), "at_least", "at_most" (integer), "bits_set", "bits_clear" ("0x3f"),
  * "present":true, "absent":true. "check" begins with "policy." and is unique in the document;
- * "covers" is an AR4SI slot with dashes; all members are needed, none else is allowed, and an empty
+ * "covers" is an AR4SI slot with dashes; all members are needed, none else is allowed but "allow"
+ * (names of the TEE's floor that are lifted for this resource: ["debug"]), and an empty
  * list of rules is refused: nothing to prove is a mistake, not a grant. */
 #pragma once
 
@@ -33,11 +34,19 @@ const char *sv_policy_trust(const struct sv_policy *p, const char *kind, size_t 
 /* Has `trust` members among these only (ending with NULL)? A member that no check reads must not be
  * accepted in silence: SV_FORMAT "policy.trust.unknown". */
 int sv_policy_check_trust(const struct sv_policy *p, const char *const *kinds, struct sv_err *err);
+/* Does `allow` name this? ("debug": what the TEE's floor refuses, lifted for this resource.) */
+bool sv_policy_allows(const struct sv_policy *p, const char *name);
+/* Has `allow` only names of this list (ending with NULL)? SV_FORMAT "policy.allow.unknown". */
+int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err);
 /* The array of rules, checked. */
 const struct sv_json *sv_policy_rules(const struct sv_policy *p);
 
 /* Builds a document from its parts, checks it as sv_policy_parse does and appends its text to
- * `out`. `rules` (array) and `trust` (object) are what a TEE's policy function filled; both stay
- * the caller's. */
+ * `out`. `rules` (array) and `trust` (object) are what a TEE's policy function filled, `allow`
+ * (array) what its allow function did; all stay the caller's. Empty: `allow` is left out. */
+int sv_policy_write_allowing(const char *guest, const char *tee, const char *resource,
+                             struct sv_json *rules, struct sv_json *trust, struct sv_json *allow,
+                             struct sv_buf *out, struct sv_err *err);
+/* The same without `allow`. */
 int sv_policy_write(const char *guest, const char *tee, const char *resource, struct sv_json *rules,
                     struct sv_json *trust, struct sv_buf *out, struct sv_err *err);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/json/member.h"
-#include "sev/verify/report.h"
+#include "sev/verify/floor.h"
 
 static bool is_hex_64(const char *s)
 {
@@ -23,6 +23,9 @@ static const struct sv_member members[] = {
          "guest policy bits as \"0x30000\": bit 17 set, bits 63:26 clear",
          .max = SV_SNP_POLICY_KNOWN},
         {"allow_debug", SV_M_BOOL, O(allow_debug), "true or false"},
+        {"allow", SV_M_SET, O(allow),
+         "an array of debug, migration, vmpl, tcb, firmware, alias_check, each once",
+         .names = sv_snp_floor_names},
         {"guest_features", SV_M_U64, O(features), "SEV_FEATURES as \"0x1\"", .max = UINT64_MAX},
         {"cpu_sig", SV_M_U64, O(cpu_sig), "CPUID 1 EAX as \"0xa00f11\"", .max = UINT32_MAX},
         {"vmm", SV_M_TEXT, O(vmm), "\"qemu\", \"ec2\" or \"gce\""},

@@ -11,10 +11,12 @@ struct sv_sev_options {
         /* must be true when the policy has the debug bit: debugging is asked for twice, so that it
          * is no accident */
         bool allow_debug;
-        uint64_t features;        /* SEV_FEATURES; default 0x1 */
-        uint64_t cpu_sig;         /* CPUID 1 EAX; 0: from the CPU model */
-        char *vmm;                /* "qemu" (default), "ec2", "gce" */
-        bool old_fpu;             /* the host's KVM is older than 6.10 */
+        unsigned allow;    /* of the floor (sev/verify/floor.h), what is lifted: bit n for its n-th
+                              name */
+        uint64_t features; /* SEV_FEATURES; default 0x1 */
+        uint64_t cpu_sig;  /* CPUID 1 EAX; 0: from the CPU model */
+        char *vmm;         /* "qemu" (default), "ec2", "gce" */
+        bool old_fpu;      /* the host's KVM is older than 6.10 */
         char *firmware_digest;    /* 96 hex digits: launch digest after the firmware's pages */
         char *svsm;               /* path */
         uint64_t svsm_vars;       /* bytes of variable store between the SVSM and the firmware */

@@ -48,6 +48,9 @@ struct sv_tee_measure {
          * to *trust (object) its anchors. */
         int (*policy)(const struct sv_guest *guest, const struct sv_measurement *m,
                       struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
+        /* Adds to *allow (array) what the guest file lifts of the TEE's floor
+         * (sv_tee_verify.floor). NULL: nothing ever is. */
+        int (*allow)(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err);
         /* What a file of this TEE's formats says, with "kind" and nothing verified; *out stays NULL
          * when it is none of them. Pure; may be NULL. */
         int (*inspect)(struct sv_bytes file, struct sv_json **out, struct sv_err *err);

@@ -99,6 +99,9 @@ struct sv_tee_verify {
         /* Members of a policy's `trust` that this TEE fills, and the collateral kind each of their
          * texts becomes. */
         const struct sv_trust_kind *trust;
+        /* JSON array of policy rules that count under every policy, unless it lifts one by name
+         * ("allow"): each is called policy.floor.<name>. NULL: none. */
+        const char *floor;
         /* JSON array of policy rules for `verify` without a policy: what any evidence of this TEE
          * must show. */
         const char *strict;

@@ -47,6 +47,15 @@ static const struct sv_tee_verify *find_claims(const struct sv_json *payload,
         return NULL;
 }
 
+static const char *describe_outcome(const struct sv_json *reason)
+{
+        bool held = sv_json_bool(sv_json_get(reason, "held"), false);
+
+        if (sv_json_bool(sv_json_get(reason, "lifted"), false))
+                return held ? " lifted" : " fails and is lifted";
+        return held ? "" : " fails";
+}
+
 /* One line: which rules held, and what the proof cannot show. */
 static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
                            const struct sv_verdict *verdict)
@@ -61,8 +70,7 @@ static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
 
                 if (check && strcmp(check, "policy.limits"))
                         sv_buf_printf(&rules, "%s %s%s", rules.n ? "," : "", check,
-                                      sv_json_bool(sv_json_get(reason, "held"), false) ? ""
-                                                                                       : " fails");
+                                      describe_outcome(reason));
                 else if (text && !strstr(sv_buf_str(&limits), text))
                         sv_buf_printf(&limits, "; %s", text);
         }
@@ -98,6 +106,7 @@ static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
                 return sv_fail(err, SV_POLICY, "broker.policy.none",
                                "no policy is stored for this resource, so nobody gets it");
         }
+        r->owner_only = true;
         if (sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
                 return -1;
         if (strcmp(sv_policy_resource(policy), r->resource))
@@ -106,6 +115,7 @@ static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
         rc = sv_appraise_claims(tee, policy, claims, r->now, &verdict, err);
         if (verdict.reasons) /* else it did not come to the rules */
                 record_reasons(r, policy, &verdict);
+        r->owner_only = rc < 0;
         return rc;
 }
 

@@ -15,6 +15,9 @@ struct sv_request {
         const char *query;     /* behind '?', or "" */
         struct sv_http_msg answer;
         const char *error; /* KBS error name when the handler fails; NULL: by class */
+        /* The handler has a policy in hand: what it fails with is for the policy's owner, who has
+         * the record. Whoever asks hears the check's name and no values. */
+        bool owner_only;
         /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */
         struct sv_json *audit;
         /* on success: "challenged", "attested", "released", "opened", "failed", "done" */

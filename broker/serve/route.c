@@ -180,6 +180,17 @@ void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
         sv_kbs_write_error(choose_error_name(r, err), err, &r->answer.body);
 }
 
+/* Any genuine guest on earth may ask for any resource: what its policy expects is none of theirs.
+ */
+static void hide_values(struct sv_err *err)
+{
+        struct sv_err full = *err;
+
+        sv_fail(err, full.class, full.check,
+                "this check of the resource's policy refuses the guest; the broker's audit record "
+                "says what was expected and what was found");
+}
+
 void sv_broker_handle(struct sv_request *r)
 {
         struct sv_err err = SV_ERR_NULL, audit_err = SV_ERR_NULL;
@@ -199,9 +210,12 @@ void sv_broker_handle(struct sv_request *r)
                 sv_log_err(&audit_err);
                 sv_fail(&err, SV_SYSTEM, "broker.audit",
                         "the audit record cannot be written, so nothing is released");
+                r->owner_only = false;
                 r->error = NULL;
                 rc = -1;
         }
+        if (rc < 0 && r->owner_only)
+                hide_values(&err);
         if (rc < 0)
                 sv_broker_refuse(r, &err);
         else

@@ -29,6 +29,7 @@ static int make_policy(const struct sv_guest *guest, const struct sv_tee *id, st
         struct sv_measurement m = {0};
         SV_JSON *rules = sv_json_array();
         SV_JSON *trust = sv_json_object();
+        SV_JSON *allow = sv_json_array();
         int r;
 
         if (sv_tee_choose_measure(id, &tee, err) < 0)
@@ -40,9 +41,11 @@ static int make_policy(const struct sv_guest *guest, const struct sv_tee *id, st
         if (sv_tee_takes(id, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
                 return -1;
         r = tee->policy(guest, &m, rules, trust, err);
+        if (r == 0 && tee->allow)
+                r = tee->allow(guest, allow, err);
         if (r == 0)
-                r = sv_policy_write(guest->name, id->name, guest->attestation.resource, rules,
-                                    trust, out, err);
+                r = sv_policy_write_allowing(guest->name, id->name, guest->attestation.resource,
+                                             rules, trust, allow, out, err);
         sv_measurement_free(&m);
         return r;
 }

@@ -28,6 +28,11 @@ static const struct sv_opt opts[] = {
         {.name = "policy",
          .arg = "FILE",
          .help = "appraise by this policy instead of the built-in strict one"},
+        {.name = "allow",
+         .arg = "NAME",
+         .help = "lift this of the TEE's floor, beside the built-in policy (a policy says it "
+                 "itself)",
+         .many = true},
         {.name = "time", .arg = "T", .help = "verify as of this time (RFC 3339, or now)"},
         {.name = "report-data",
          .arg = "HEX",
@@ -72,18 +77,21 @@ static void free_input(struct input *in)
 }
 
 /* Without a policy of the caller's: what any evidence of this TEE must show. */
-static int make_strict_policy(const struct sv_tee_verify *tee, struct sv_policy **out,
-                              struct sv_err *err)
+static int make_strict_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
+                              struct sv_policy **out, struct sv_err *err)
 {
+        SV_JSON *allow = sv_json_array();
         SV_JSON *rules = NULL;
         SV_JSON *trust = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
 
         if (!tee->strict)
                 return 0;
+        for (int i = 0; sv_opt_nth(args, "allow", i); i++)
+                sv_json_add(allow, sv_json_new_str(sv_opt_nth(args, "allow", i)));
         if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
-            sv_policy_write("any", tee->id->name, "built-in/policy/strict", rules, trust, &text,
-                            err) < 0)
+            sv_policy_write_allowing("any", tee->id->name, "built-in/policy/strict", rules, trust,
+                                     allow, &text, err) < 0)
                 return -1;
         return sv_policy_parse(sv_buf_bytes(&text), out, err);
 }
@@ -95,7 +103,13 @@ static int read_policy(const struct sv_args *args, const struct sv_tee_verify *t
         SV_BUF text = SV_BUF_NULL;
 
         if (!path)
-                return make_strict_policy(tee, out, err);
+                return make_strict_policy(args, tee, out, err);
+        if (sv_has(args, "allow"))
+                return sv_fail(
+                        err, SV_USAGE, "verify.allow",
+                        "--allow is for the built-in policy; what %s lifts stands in its own "
+                        "\"allow\"",
+                        path);
         if (sv_file_read(path, SV_POLICY_SIZE_MAX, &text, "policy.size", err) < 0 ||
             sv_policy_parse(sv_buf_bytes(&text), out, err) < 0)
                 return sv_wrap(err, "%s", path);
@@ -188,7 +202,11 @@ static void print_verdict(const struct sv_verdict *v)
                            *found = sv_json_str(sv_json_get(r, "found"));
                 bool held = sv_json_bool(sv_json_get(r, "held"), false);
 
-                if (held || !expected || !found)
+                if (sv_json_bool(sv_json_get(r, "lifted"), false))
+                        sv_info("LIFTED %s: %s, expected %s, found %s",
+                                sv_json_str(sv_json_get(r, "check")),
+                                sv_json_str(sv_json_get(r, "reason")), expected, found);
+                else if (held || !expected || !found)
                         sv_info("%s %s: %s", held ? "holds" : "FAILS",
                                 sv_json_str(sv_json_get(r, "check")),
                                 sv_json_str(sv_json_get(r, "reason")));

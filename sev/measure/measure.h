@@ -24,6 +24,8 @@ int sv_sev_id_given(const struct sv_guest *guest, const struct sv_sev_options *o
 
 /* Its `policy`: this launch digest, this guest policy, this host data, these keys; and the platform
  * that the guest file requires. */
+/* struct sv_tee_measure.allow: also SV_USAGE "guest.sev-snp.allow". */
+int sv_snp_allow(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err);
 int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                  struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
 /* Its `inspect`: report (alone, with a certificate table, in Azure's wrapper, as KBS evidence),

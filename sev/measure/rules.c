@@ -10,6 +10,7 @@
 #include "sev/measure/require.h"
 #include "sev/measure/measure.h"
 #include "sev/verify/certs.h"
+#include "sev/verify/floor.h"
 
 static void equals_hex(struct sv_json *rules, const char *check, const char *claim,
                        const char *covers, const char *reason, const uint8_t *p, size_t n)
@@ -67,6 +68,8 @@ static void add_guest_policy_rules(const struct sv_sev_options *o, struct sv_jso
         sv_json_set_bool(sv_rule_add(rules, "policy.smt", "/policy_bits/smt", "configuration",
                                      "may a core's other thread be the host's"),
                          "equals", o->policy & SV_SNP_POLICY_SMT);
+        if (o->allow & SV_SNP_FLOOR_VMPL)
+                return;
         sv_json_set_int(sv_rule_add(rules, "policy.vmpl", "/vmpl", "instance-identity",
                                     "the report was asked for by the most privileged level"),
                         "equals", 0);
@@ -120,6 +123,27 @@ static int add_all_rules(const struct sv_sev_options *o, const struct sv_measure
         equals_hex(rules, "policy.host_data", "/host_data", "configuration",
                    "the host gave the guest this and nothing else", host_data, 32);
         return sv_sev_require_rules(o->require, rules, err);
+}
+
+/* A guest file that has the debug bit says allow_debug, which says it all. What a policy would
+ * refuse for ever is refused here. */
+int sv_snp_allow(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err)
+{
+        SV_SEV_OPTIONS o = {0};
+
+        if (sv_sev_options_read(guest, &o, err) < 0)
+                return -1;
+        if (o.policy & SV_SNP_POLICY_MIGRATE_MA && !(o.allow & SV_SNP_FLOOR_MIGRATION))
+                return sv_fail(err, SV_USAGE, "guest.sev-snp.allow",
+                               "sev-snp policy 0x%llx lets a migration agent take the guest (bit "
+                               "18), and no broker gives such a guest its key: clear it, or say "
+                               "\"allow\": [\"migration\"] as well",
+                               (unsigned long long)o.policy);
+        for (unsigned i = 0; sv_snp_floor_names[i]; i++)
+                if (o.allow & 1u << i || (1u << i == SV_SNP_FLOOR_DEBUG &&
+                                          o.policy & SV_SNP_POLICY_DEBUG && o.allow_debug))
+                        sv_json_add(allow, sv_json_new_str(sv_snp_floor_names[i]));
+        return 0;
 }
 
 int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,

@@ -55,6 +55,8 @@ struct sv_report {
         enum sv_sev_product product;
 };
 
+#define SV_SNP_ALIAS_CHECK (1ull << 5) /* PLATFORM_INFO: ALIAS_CHECK_COMPLETE */
+
 /* POLICY bits (AMD 56860, table 10). */
 #define SV_SNP_POLICY_SMT        (1ull << 16)
 #define SV_SNP_POLICY_ONE        (1ull << 17) /* must be one */

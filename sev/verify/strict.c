@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What any evidence of this TEE must show, when no policy is given. */
+/* What any evidence of this TEE must show above its floor (sev/verify/floor.c), when nobody gives a
+ * policy. */
 #include "sev/verify/tee.h"
 #include "tee/strict.h"
 
 /* clang-format off */
 const char sv_snp_strict[] = "["
-        R("policy.debug", "/policy_bits/debug", FALSE, "configuration",
-          "the host may not debug the guest") ","
-        R("policy.migrate_ma", "/policy_bits/migrate_ma", FALSE, "configuration",
-          "no migration agent may take the guest") ","
-        R("policy.vmpl", "/vmpl", "\"one_of\":[0,1,2,3]", "instance-identity",
-          "the guest asked for the report, not the host (VMPL 0xffffffff)") ","
         R("policy.smt", "/smt_agrees", TRUE, "configuration",
           "the guest's word on SMT and the platform's agree") ","
         R("policy.provisional", "/tcb/provisional", FALSE, "hardware",

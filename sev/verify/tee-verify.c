@@ -3,6 +3,7 @@
 #include "sev/verify/opened.h"
 #include "sev/verify/hcl.h"
 #include "sev/verify/cached.h"
+#include "sev/verify/floor.h"
 #include "sev/verify/tee.h"
 #include "tee/root.h"
 
@@ -149,6 +150,7 @@ static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const stru
         add_snp_tcb(claims, r);
         add_vek_claims(claims, f);
         add_root(claims, f);
+        sv_json_set(claims, "floor", sv_snp_floor_claims(r, f->s->signer.vek.product));
         /* One number for "at least": the versions compare as major, minor, build. */
         sv_json_set_int(claims, "current_firmware",
                         (int64_t)r->current_major << 16 | r->current_minor << 8 | r->current_build);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "sev/verify/cached.h"
+#include "sev/verify/floor.h"
 #include "sev/verify/opened.h"
 #include "sev/verify/tee.h"
 
@@ -51,5 +52,6 @@ const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .accept_shared = sv_snp_cache_accept,
         .takes = takes,
         .trust = trust_kinds,
+        .floor = sv_snp_floor,
         .strict = sv_snp_strict,
 };

@@ -24,10 +24,11 @@
 #define TO   2524608000 /* 2050-01-01 */
 #define OID  "1.3.6.1.4.1.3704.1."
 
+/* Above the floor of sev/verify/floor.c. */
 static const struct amd_product products[] = {
-        {"Milan", "Milan-B0", 0x19, 0x01, 1, 64, 0, 4, 0, 25, 213, false},
-        {"Genoa", "Genoa", 0x19, 0x11, 1, 64, 0, 10, 0, 24, 84, false},
-        {"Turin", "Turin", 0x1a, 0x02, 1, 8, 1, 1, 1, 4, 80, true},
+        {"Milan", "Milan-B0", 0x19, 0x01, 1, 64, 0, 4, 0, 28, 219, false},
+        {"Genoa", "Genoa", 0x19, 0x11, 1, 64, 0, 10, 0, 27, 86, false},
+        {"Turin", "Turin", 0x1a, 0x02, 1, 8, 1, 1, 1, 4, 81, true},
 };
 
 const struct amd_product *amd_product(const char *name)

@@ -74,8 +74,8 @@ void amd_report(const struct amd_pki *pki, const struct sv_json *state,
                 out[0x18a] = p->stepping;
         }
         amd_hwid(p, out + 0x1a0);
-        memcpy(out + 0x1e8, (const uint8_t[]){29, 55, 1}, 3); /* build, minor, major: current */
-        memcpy(out + 0x1ec, (const uint8_t[]){29, 55, 1}, 3); /* committed */
+        memcpy(out + 0x1e8, (const uint8_t[]){60, 55, 1}, 3); /* build, minor, major: current */
+        memcpy(out + 0x1ec, (const uint8_t[]){60, 55, 1}, 3); /* committed */
         amd_sign(pki->vcek_key, out, 0x2a0, signature);
         memcpy(out + 0x2a0, signature, 144);
 }

@@ -158,6 +158,53 @@ static void bad_anchors(void **state)
         get_refused(&g, "default/bad/root", 400, "snp.root.form");
 }
 
+/* --- who hears what --- */
+
+static bool contains(struct sv_bytes text, const char *what)
+{
+        return memmem(text.p, text.n, what, strlen(what)) != NULL;
+}
+
+/* What the platform's report says (platform_make), and what another tenant's policy wants. */
+#define FOUND                                                                                      \
+        "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
+        "00000001"
+#define EXPECTED                                                                                   \
+        "5ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7e75ec7" \
+        "e75ec7e7"
+
+/* A stranger learns the check's name and no value, the owner has both in the record. */
+static void values_are_the_owners(void **state)
+{
+        SV_JSON *rules = sv_json_array(), *trust = sv_json_object(), *rows = sv_json_array();
+        SV_BUF text = SV_BUF_NULL, ark = SV_BUF_NULL, record = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+        GUEST g = begin();
+        struct sv_err err;
+
+        add_pem(pki.ark, &ark);
+        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&ark)));
+        sv_json_set_str(sv_rule_add(rules, "policy.launch_digest", "/measurement", "executables",
+                                    "what runs"),
+                        "equals", EXPECTED);
+        OK(sv_policy_write("demo", "sev-snp", PATH, rules, trust, &text, &err));
+        assert_int_equal(administer("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&text)), 204);
+        assert_int_equal(attest(&g), 200);
+        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
+                                           SV_BYTES_NULL, 0},
+                             &answer),
+                         401);
+        assert_string_equal(seen_check, "policy.launch_digest");
+        assert_false(contains(sv_buf_bytes(&answer.body), EXPECTED));
+        assert_false(contains(sv_buf_bytes(&answer.body), FOUND));
+        assert_true(contains(sv_buf_bytes(&answer.body), "audit record"));
+        OK(b.store->ops->list_audit(b.store, 0, 1000, rows, &err));
+        sv_json_print(sv_json_at(rows, sv_json_len(rows) - 1), &record);
+        assert_true(contains(sv_buf_bytes(&record), EXPECTED));
+        assert_true(contains(sv_buf_bytes(&record), FOUND));
+}
+
 /* --- the work does not grow --- */
 
 static int64_t steps;
@@ -224,9 +271,8 @@ static int trust_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(each_its_own),
-                cmocka_unit_test(root_confusion),
-                cmocka_unit_test(bad_anchors),
+                cmocka_unit_test(each_its_own), cmocka_unit_test(root_confusion),
+                cmocka_unit_test(bad_anchors),  cmocka_unit_test(values_are_the_owners),
                 cmocka_unit_test(ten_thousand),
         };
 

@@ -13,6 +13,7 @@
 #include "sev/measure/require.h"
 #include "sev/measure/measure.h"
 #include "sev/tee.h"
+#include "sev/verify/floor.h"
 #include "sev/verify/tee.h"
 #include "tests/unit/unit.h"
 
@@ -87,19 +88,36 @@ static struct sv_json *evidence_of(const char *rel)
         return evidence;
 }
 
-/* 0, or -1 with err: evaluates the built-in rules over these claims. */
-static int strict(struct sv_json *claims)
+/* What a policy lifts of the floor. */
+static struct sv_json *allow_list(const char *json)
 {
-        SV_JSON *rules = NULL;
+        struct sv_json *list = NULL;
+
+        OK(sv_json_parse(sv_bytes_str(json), "test", &list, &err));
+        return list;
+}
+
+/* 0, or -1 with err: evaluates floor and built-in rules over these claims. */
+static int strict_allowing(struct sv_json *claims, const char *json, struct sv_verdict *v)
+{
+        SV_JSON *rules = NULL, *floor = NULL, *allow = allow_list(json);
         SV_JSON *trust = sv_json_object();
         SV_BUF doc = SV_BUF_NULL;
         SV_POLICY_DOC *p = NULL;
-        SV_VERDICT v = {0};
 
         OK(sv_json_parse(sv_bytes_str(sv_snp_strict), "test", &rules, &err));
-        OK(sv_policy_write("any", "sev-snp", "a/b/c", rules, trust, &doc, &err));
+        OK(sv_json_parse(sv_bytes_str(sv_snp_floor), "test", &floor, &err));
+        OK(sv_policy_write_allowing("any", "sev-snp", "a/b/c", rules, trust, allow, &doc, &err));
         OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
-        return sv_policy_evaluate(p, claims, &v, &err);
+        return sv_policy_evaluate_above(p, floor, claims, v, &err);
+}
+
+/* The vectors are older than the floor. */
+static int strict(struct sv_json *claims)
+{
+        SV_VERDICT v = {0};
+
+        return strict_allowing(claims, "[\"tcb\",\"firmware\",\"alias_check\"]", &v);
 }
 
 static const char *url_of(const struct sv_json *needs, const char *kind)
