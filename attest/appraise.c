@@ -55,8 +55,7 @@ int sv_tee_check_allow(const struct sv_tee_verify *tee, const struct sv_policy *
         if (tee->floor && sv_json_parse(sv_bytes_str(tee->floor), "policy", &floor, err) < 0)
                 return -1;
         for (size_t i = 0; i < sv_json_len(floor) && i < SV_FLOOR_MAX; i++)
-                names[i] = sv_json_str(sv_json_get(sv_json_at(floor, i), "check")) +
-                           strlen("policy.floor.");
+                names[i] = sv_floor_name(sv_json_at(floor, i));
         return sv_policy_check_allow(policy, names, err);
 }
 

@@ -100,15 +100,19 @@ int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
         return sv_policy_evaluate_above(p, NULL, claims, out, err);
 }
 
-/* The names of floors begin with this; `allow` has the rest. */
-#define FLOOR "policy.floor."
+const char *sv_floor_name(const struct sv_json *rule)
+{
+        const char *check = sv_json_str(sv_json_get(rule, "check"));
+
+        return strrchr(check, '.') + 1;
+}
 
 static void evaluate_floor(const struct sv_policy *p, const struct sv_json *floor,
                            const struct sv_json *claims, struct sv_verdict *v, struct sv_err *first)
 {
         for (size_t i = 0; i < sv_json_len(floor); i++) {
                 const struct sv_json *rule = sv_json_at(floor, i);
-                const char *name = sv_json_str(sv_json_get(rule, "check")) + strlen(FLOOR);
+                const char *name = sv_floor_name(rule);
 
                 evaluate_rule(rule, claims, sv_policy_allows(p, name), v, first);
         }
@@ -122,10 +126,10 @@ int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *fl
         struct sv_verdict v = {0};
         struct sv_err first = SV_ERR_NULL;
 
-        if (floor)
-                evaluate_floor(p, floor, claims, &v, &first);
         for (size_t i = 0; i < sv_json_len(rules); i++)
                 evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);
+        if (floor)
+                evaluate_floor(p, floor, claims, &v, &first);
         if (apply_claim_limits(claims, &v, err) < 0) {
                 sv_verdict_free(&v);
                 return -1;

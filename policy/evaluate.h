@@ -16,7 +16,10 @@
 int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
                        struct sv_verdict *out, struct sv_err *err);
 
-/* The same with a floor in front: an array of rules of the TEE's own that
+/* What `allow` calls a floor's rule: what follows the last dot of its check. */
+const char *sv_floor_name(const struct sv_json *rule);
+
+/* The same above a floor, which comes behind the rules: an array of rules of the TEE's own that
  * count under every policy, each called policy.floor.<name>. One that does not hold and that the
  * policy lifts by name ("allow") does not refuse, and its slot is a warning at best. What was
  * lifted is marked in its reason: "lifted":true. NULL floor: none. */

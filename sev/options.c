@@ -24,7 +24,7 @@ static const struct sv_member members[] = {
          .max = SV_SNP_POLICY_KNOWN},
         {"allow_debug", SV_M_BOOL, O(allow_debug), "true or false"},
         {"allow", SV_M_SET, O(allow),
-         "an array of debug, migration, vmpl, tcb, firmware, alias_check, each once",
+         "an array of debug, migration, vmpl, host_report, tcb, firmware, alias_check, each once",
          .names = sv_snp_floor_names},
         {"guest_features", SV_M_U64, O(features), "SEV_FEATURES as \"0x1\"", .max = UINT64_MAX},
         {"cpu_sig", SV_M_U64, O(cpu_sig), "CPUID 1 EAX as \"0xa00f11\"", .max = UINT32_MAX},

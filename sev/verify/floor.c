@@ -104,7 +104,7 @@ static void compare_firmware(const struct sv_report *r, const struct firmware *f
                               f->version_source);
 }
 
-static void set_answer(struct sv_json *floor, const char *name, struct sv_buf *below)
+static void set_floor_claim(struct sv_json *floor, const char *name, struct sv_buf *below)
 {
         sv_json_set_str(floor, name, below->n ? sv_buf_str(below) : "met");
 }
@@ -133,8 +133,8 @@ struct sv_json *sv_snp_floor_claims(const struct sv_report *r, enum sv_sev_produ
                               sv_sev_product_name(product));
         }
         sv_json_set_str(floor, "date", DATE);
-        set_answer(floor, "tcb", &tcb);
-        set_answer(floor, "firmware", &version);
+        set_floor_claim(floor, "tcb", &tcb);
+        set_floor_claim(floor, "firmware", &version);
         sv_json_set_str(floor, "alias_check", check_alias(r));
         return floor;
 }
@@ -150,6 +150,8 @@ const char sv_snp_floor[] = "["
           "no migration agent may take the guest") ","
         R("policy.floor.vmpl", "/vmpl", "\"equals\":0", "instance-identity",
           "the report was asked for by the most privileged level") ","
+        R("policy.floor.host_report", "/vmpl", "\"one_of\":[0,1,2,3]", "instance-identity",
+          "the guest asked for the report, not the host (VMPL 0xffffffff)") ","
         R("policy.floor.tcb", "/floor/tcb", MET, "hardware",
           "the platform's TCB is one without known holes that a report could show") ","
         R("policy.floor.firmware", "/floor/firmware", MET, "hardware",
@@ -158,5 +160,5 @@ const char sv_snp_floor[] = "["
           "the platform has looked for memory aliases") "]";
 /* clang-format on */
 
-const char *const sv_snp_floor_names[] = {"debug",    "migration",   "vmpl", "tcb",
-                                          "firmware", "alias_check", NULL};
+const char *const sv_snp_floor_names[] = {"debug", "migration", "vmpl",        "host_report",
+                                          "tcb",   "firmware",  "alias_check", NULL};

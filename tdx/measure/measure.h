@@ -23,5 +23,7 @@ extern const struct sv_explain_form sv_tdx_explain_form;
  * guest file requires. */
 int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                  struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
+/* Its `allow`: what the guest file says of the floor already, in allow_debug and require. */
+int sv_tdx_allow(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err);
 /* Its `inspect`: quote, TDREPORT, Intel's collateral. */
 int sv_tdx_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err);

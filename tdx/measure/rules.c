@@ -141,3 +141,17 @@ int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
         add_attribute_rules(&o, rules);
         return sv_tdx_require_rules(o.require, rules, err);
 }
+
+/* A list of statuses, or time for one that is out of date, is more than the floor lets pass. */
+int sv_tdx_allow(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err)
+{
+        SV_TDX_OPTIONS o = {0};
+
+        if (sv_tdx_options_read(guest, &o, err) < 0)
+                return -1;
+        if (o.attributes & SV_TD_DEBUG && o.allow_debug)
+                sv_json_add(allow, sv_json_new_str("debug"));
+        if (sv_json_get(o.require, "status") || sv_json_get(o.require, "grace_days"))
+                sv_json_add(allow, sv_json_new_str("tcb"));
+        return 0;
+}

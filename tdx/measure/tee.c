@@ -26,6 +26,7 @@ const struct sv_tee_measure sv_tee_measure_tdx = {
         .measure = sv_tdx_measure,
         .compare = sv_tdx_compare,
         .policy = sv_tdx_rules,
+        .allow = sv_tdx_allow,
         .inspect = sv_tdx_inspect,
         .formats = "TD quote, evidence, TDREPORT, TCB info, QE identity, CC event log",
 };

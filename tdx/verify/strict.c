@@ -4,6 +4,13 @@
 #include "tee/strict.h"
 
 /* clang-format off */
+/* And what counts under every policy, unless it lifts it. Intel itself says what is current. */
+const char sv_tdx_floor[] = "["
+        R("policy.floor.debug", "/tdattributes_bits/debug", FALSE, "configuration",
+          "the host may not debug the guest") ","
+        R("policy.floor.tcb", "/tcb/status", "\"equals\":\"UpToDate\"", "hardware",
+          "Intel says that platform, module and quoting enclave are current") "]";
+
 const char sv_tdx_strict[] = "["
         R("policy.debug", "/tdattributes_bits/debug", FALSE, "configuration",
           "the host may not debug the guest") ","

@@ -51,5 +51,6 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .accept_shared = sv_tdx_cache_accept,
         .takes = takes,
         .trust = trust_kinds,
+        .floor = sv_tdx_floor,
         .strict = sv_tdx_strict,
 };

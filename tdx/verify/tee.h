@@ -32,4 +32,4 @@ int sv_tdx_platform(const struct sv_quote *quote, struct sv_pck *pck, bool *proc
 #define SV_TDX_XFAM_KNOWN  "0xedbe7"
 #define SV_TDX_XFAM_OTHERS "0xfffffffffff12418"
 
-extern const char sv_tdx_strict[];
+extern const char sv_tdx_strict[], sv_tdx_floor[];

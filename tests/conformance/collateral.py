@@ -22,8 +22,11 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from patience import patient  # noqa: E402
 
 PROGRAM = sys.argv[1]
-# What the strict policy says of them when their certificates hold.
-REFUSED = {'milan-v2-debug': 'policy.debug', 'milan-v2-azure': 'policy.provisional'}
+# What the floor and the strict policy say of them when their certificates hold: all but one are of platforms that are older than the floor.
+REFUSED = {'milan-v2-a': 'policy.floor.tcb', 'milan-v2-debug': 'policy.floor.debug', 'milan-v2-azure': 'policy.provisional',
+           'milan-v3-azure': 'policy.floor.tcb', 'genoa-v3-azure': 'policy.floor.tcb'}
+ALLOW = ['--allow', 'tcb', '--allow', 'firmware']
+REFUSED_THEN = {'milan-v2-debug': 'policy.floor.debug', 'milan-v2-azure': 'policy.provisional'}
 
 
 class Maker(http.server.BaseHTTPRequestHandler):
@@ -149,8 +152,9 @@ def check(rows, mirror, work):
     for name, report in reports.items():
         Maker.busy = 1 if name == 'turin-v5-azure' else 0
         out = run('verify', report, *tee, '--fetch', *mirror, cache=cache, fails=REFUSED.get(name))
+        assert out['claims']['root']['amd'], out['claims']
         if name not in REFUSED:
-            assert out['claims']['root']['amd'] and not out['claims']['crl_checked'], out['claims']
+            assert not out['claims']['crl_checked'], out['claims']
             assert [c['kind'] for c in out['fetched']] == ['vek', 'ca'], out['fetched']
     # Every chip's certificate once, every chain once; the list is not there and is asked for each time; one answer was "later".
     chains = {r['kds_chain_url'] for r in rows.values()}
@@ -172,7 +176,22 @@ def check(rows, mirror, work):
         run('verify', report, *tee, '--fetch', '--offline', tree, cache=work + '/none', fails=REFUSED.get(name))
         run('collateral', 'export', report, *tee, '--offline', tree, '--out', folder, cache=work + '/none')
         run('verify', report, *tee, '--collateral', folder, cache=work + '/none', fails=REFUSED.get(name))
+        out = run('verify', report, *tee, '--collateral', folder, *ALLOW, cache=work + '/none', fails=REFUSED_THEN.get(name))
+        lifted = sorted(r['check'] for r in out['appraisal']['reasons'] if r.get('lifted'))
+        assert lifted == ['policy.floor.firmware', 'policy.floor.tcb'], lifted
+        if name not in REFUSED_THEN:
+            assert out['appraisal']['status'] == ('affirming' if name not in REFUSED else 'warning'), out['appraisal']
     assert not os.path.exists(work + '/none/secure-vm'), 'an offline folder is all there is'
+    one = ['verify', reports['turin-v5-azure'], *tee, '--collateral', work + '/turin-v5-azure']
+    run(*one, '--allow', 'everything', cache=cache, fails='policy.allow.unknown')
+    with open(work + '/policy.json', 'w') as f:
+        json.dump({'version': 1, 'guest': 'any', 'tee': 'sev-snp', 'resource': 'a/b/c', 'trust': {}, 'rules': [
+            {'check': 'policy.any', 'claim': '/version', 'present': True, 'covers': 'hardware', 'reason': 'a report'}]}, f)
+    run(*one, '--policy', work + '/policy.json', cache=cache)
+    run(*one, '--policy', work + '/policy.json', '--allow', 'tcb', cache=cache, fails='verify.allow')
+    # A policy of one rule has the floor all the same.
+    run('verify', reports['milan-v2-a'], *tee, '--collateral', work + '/milan-v2-a', '--policy', work + '/policy.json', cache=cache,
+        fails='policy.floor.tcb')
     # The folder of one chip does not do for another.
     run('verify', reports['milan-v2-a'], *tee, '--collateral', f'{work}/milan-v3-azure', cache=cache, fails='snp.signature')
     run('verify', reports['milan-v2-a'], *tee, '--fetch', '--offline', work, cache=cache, fails='collateral.offline')

@@ -316,6 +316,50 @@ static void test_strict_rules(void **state)
         }
 }
 
+/* A floor is rules that a policy can lift one by one, by names that no other rule has; what is no
+ * such name is refused. Claims that say nothing are below every floor. */
+static void test_floors(void **state)
+{
+        (void)state;
+        for (size_t i = 0; sv_tees_verify[i]; i++) {
+                SV_JSON *rules = NULL, *floor = NULL, *allow = sv_json_array();
+                SV_JSON *trust = sv_json_object(), *claims = sv_json_object();
+                SV_BUF doc = SV_BUF_NULL, other = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL, *q = NULL;
+                SV_VERDICT v = {0};
+
+                if (!sv_tees_verify[i]->floor)
+                        continue;
+                OK(sv_json_parse(sv_bytes_str(sv_tees_verify[i]->strict), "test", &rules, &err));
+                OK(sv_json_parse(sv_bytes_str(sv_tees_verify[i]->floor), "test", &floor, &err));
+                assert_true(sv_json_len(floor) <= SV_FLOOR_MAX);
+                /* each is a rule as policies have them */
+                OK(sv_policy_write("any", sv_tees_verify[i]->id->name, "a/b/c", floor, trust,
+                                   &other, &err));
+                for (size_t k = 0; k < sv_json_len(floor); k++) {
+                        const char *check = sv_json_str(sv_json_get(sv_json_at(floor, k), "check"));
+
+                        assert_memory_equal(check, "policy.floor.", 13);
+                        sv_json_add(allow, sv_json_new_str(check + 13));
+                }
+                OK(sv_policy_write_allowing("any", sv_tees_verify[i]->id->name, "a/b/c", rules,
+                                            trust, allow, &doc, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                OK(sv_tee_check_allow(sv_tees_verify[i], p, &err));
+                sv_json_add(allow, sv_json_new_str("everything"));
+                sv_buf_clear(&doc);
+                OK(sv_policy_write_allowing("any", sv_tees_verify[i]->id->name, "a/b/c", rules,
+                                            trust, allow, &doc, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &q, &err));
+                FAILS(sv_tee_check_allow(sv_tees_verify[i], q, &err), SV_FORMAT,
+                      "policy.allow.unknown");
+                sv_policy_freep(&q);
+                OK(sv_policy_parse(sv_buf_bytes(&other), &q, &err));
+                assert_int_equal(sv_policy_evaluate_above(q, floor, claims, &v, &err), -1);
+                assert_int_equal(sv_verdict_status(&v), SV_TIER_CONTRAINDICATED);
+        }
+}
+
 /* Every anchor that a TEE asks for may be written into a policy; whether it is one, only the TEE
  * knows. */
 static void test_trust_kinds(void **state)
@@ -408,6 +452,7 @@ int main(void)
                 cmocka_unit_test(test_needs_survives),
                 cmocka_unit_test(test_strict_rules),
                 cmocka_unit_test(test_measure_missing_files),
+                cmocka_unit_test(test_floors),
                 cmocka_unit_test(test_trust_kinds),
                 cmocka_unit_test(test_unknown_trust),
                 cmocka_unit_test(test_other_tee),

@@ -93,7 +93,7 @@ def commands(home):
         'inspect-log': (0, ['inspect', 'eventlog/debian12-ovmf4m-linux61.bin']),
         'inspect-firmware': (0, ['inspect', 'firmware/small.fd']),
         'verify-snp': (0, ['verify', '--tee', 'sev-snp', 'snp/reports/milan-v2-a.bin', '--vek', 'snp/certs/vcek-milan-a.der',
-                           '--chain', 'snp/certs/cert_chain-milan-vcek.pem', '--time', '2024-06-01T00:00:00Z']),
+                           '--chain', 'snp/certs/cert_chain-milan-vcek.pem', '--time', '2024-06-01T00:00:00Z', '--allow', 'tcb', '--allow', 'firmware']),
         'verify-tdx': (0, ['verify', '--tee', 'tdx', 'tdx/' + tdx['quote'], '--collateral', 'tdx/' + tdx['collateral'], '--time', tdx['at']]),
         'measure-vtpm': (0, ['measure', guest, '--explain']),
         'measure-snp': (0, ['measure', '--tee', 'sev-snp', '--igvm', 'snp/igvm/ok-basic.igvm', '--explain']),

@@ -170,6 +170,7 @@ static void put_policy(const char *platform_name, const char *require)
         struct sv_measurement m = {.values = sv_json_object(), .unpredicted = sv_json_array()};
         SV_JSON *rules = sv_json_array();
         SV_JSON *trust = sv_json_object();
+        SV_JSON *allow = sv_json_array();
         SV_GUEST guest = {0};
         SV_BUF document = SV_BUF_NULL;
         SV_SECRET *secret = NULL;
@@ -184,12 +185,30 @@ static void put_policy(const char *platform_name, const char *require)
         }
         OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", &guest, &err));
         OK(sv_tdx_rules(&guest, &m, rules, trust, &err));
+        OK(sv_tdx_allow(&guest, allow, &err));
         sv_measurement_free(&m);
-        OK(sv_policy_write("demo", "tdx", PATH, rules, trust, &document, &err));
+        OK(sv_policy_write_allowing("demo", "tdx", PATH, rules, trust, allow, &document, &err));
         OK(sv_admin_put_policy(admin, PATH, sv_buf_bytes(&document), &err));
         secret = sv_secret_copy(sv_bytes_str(SECRET), &err);
         assert_non_null(secret);
         OK(sv_admin_put_resource(admin, PATH, secret, &err));
+}
+
+/* A policy as a person might write it, who has not thought of the platform. */
+static void put_any_policy(const char *platform_name)
+{
+        SV_STR path = sv_asprintf("%s/%s/root.pem", dir, platform_name);
+        SV_JSON *rules = sv_json_array(), *trust = sv_json_object();
+        SV_BUF pem = SV_BUF_NULL, document = SV_BUF_NULL;
+        struct sv_err err;
+
+        read_file(path, &pem);
+        sv_json_add(sv_json_set(trust, "sgx_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&pem)));
+        sv_json_set_str(sv_rule_add(rules, "policy.mrtd", "/mrtd", "executables", "the firmware"),
+                        "equals", MR);
+        OK(sv_policy_write("demo", "tdx", PATH, rules, trust, &document, &err));
+        OK(sv_admin_put_policy(admin, PATH, sv_buf_bytes(&document), &err));
 }
 
 /* --- the guest --- */
@@ -379,6 +398,8 @@ static void levels(void **state)
         open_broker("old");
         put_policy("old", "{}");
         FAILS(ask(&err), SV_POLICY, "policy.tcb.status");
+        put_any_policy("old"); /* of one rule that holds: the floor is there all the same */
+        FAILS(ask(&err), SV_POLICY, "policy.floor.tcb");
         put_policy("old", "{\"grace_days\":0}");
         FAILS(ask(&err), SV_POLICY, "policy.tcb.grace");
         put_policy("old", "{\"grace_days\":98}");

@@ -205,6 +205,54 @@ static void values_are_the_owners(void **state)
         assert_true(contains(sv_buf_bytes(&record), FOUND));
 }
 
+/* --- the floor --- */
+
+/* A policy of one rule that every guest satisfies, with this `allow`. */
+static void put_loose_policy(const char *allow)
+{
+        SV_JSON *rules = sv_json_array(), *trust = sv_json_object(), *list = NULL;
+        SV_BUF text = SV_BUF_NULL, ark = SV_BUF_NULL;
+        struct sv_err err;
+
+        add_pem(pki.ark, &ark);
+        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&ark)));
+        sv_json_set_bool(sv_rule_add(rules, "policy.any", "/measurement", "executables", "any"),
+                         "present", true);
+        OK(sv_json_parse(sv_bytes_str(allow), "test", &list, &err));
+        OK(sv_policy_write_allowing("demo", "sev-snp", PATH, rules, trust, list, &text, &err));
+        assert_int_equal(administer("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&text)), 204);
+}
+
+/* What nobody thought of when they wrote the policy is refused all the same, and given up by name
+ * only; the record then says so. */
+static void below_the_floor(void **state)
+{
+        SV_JSON *rows = sv_json_array();
+        const char *grounds = NULL;
+        GUEST g = begin();
+        struct sv_err err;
+
+        put_secret(PATH);
+        put_loose_policy("[]");
+        sv_json_set_int(platform_state, "policy", 0xb0000);
+        assert_int_equal(attest(&g), 200);
+        sv_json_set_int(platform_state, "policy", 0x30000);
+        get_refused(&g, PATH, 401, "policy.floor.debug");
+        put_loose_policy("[\"tcb\"]");
+        get_refused(&g, PATH, 401, "policy.floor.debug");
+        put_loose_policy("[\"debug\"]");
+        assert_int_equal(get(&g, PATH), 200);
+        OK(b.store->ops->list_audit(b.store, 0, 1000, rows, &err));
+        for (size_t i = sv_json_len(rows); i--;) {
+                grounds = sv_json_str(sv_json_get(sv_json_at(rows, i), "grounds"));
+                if (grounds)
+                        break;
+        }
+        assert_non_null(strstr(grounds, "policy.floor.debug fails and is lifted"));
+        assert_non_null(strstr(grounds, "appraised as warning"));
+}
+
 /* --- the work does not grow --- */
 
 static int64_t steps;
@@ -271,9 +319,9 @@ static int trust_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(each_its_own), cmocka_unit_test(root_confusion),
-                cmocka_unit_test(bad_anchors),  cmocka_unit_test(values_are_the_owners),
-                cmocka_unit_test(ten_thousand),
+                cmocka_unit_test(each_its_own),          cmocka_unit_test(root_confusion),
+                cmocka_unit_test(bad_anchors),           cmocka_unit_test(below_the_floor),
+                cmocka_unit_test(values_are_the_owners), cmocka_unit_test(ten_thousand),
         };
 
         return cmocka_run_group_tests(tests, trust_setup, trust_teardown);

@@ -74,6 +74,21 @@ static const struct {
         {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
          "c\",\"trust\":{\"ek_roots\":[\"\"]},\"rules\":[" RULE "]}",
          "policy.trust"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{},\"allow\":\"debug\",\"rules\":[" RULE "]}",
+         "policy.allow"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{},\"allow\":{},\"rules\":[" RULE "]}",
+         "policy.allow"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{},\"allow\":[],\"rules\":[" RULE "]}",
+         "policy.allow"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{},\"allow\":[1],\"rules\":[" RULE "]}",
+         "policy.allow"},
+        {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
+         "c\",\"trust\":{},\"allow\":[\"a\",\"a\"],\"rules\":[" RULE "]}",
+         "policy.allow"},
         {DOC(""), "policy.rules"}, /* nothing to prove is a mistake, not a grant */
         {DOC("1"), "policy.rule.member"},
         {DOC("{}"), "policy.rule.member"},

@@ -149,10 +149,9 @@ static void each_rule_of_a_guest_file(void **state)
 static void each_built_in_rule(void **state)
 {
         static const struct rule_row rows[] = {
-                {"policy.debug", "true"},        {"policy.migrate_ma", "true"},
-                {"policy.vmpl", "4294967295"},   {"policy.smt", "false"},
-                {"policy.provisional", "true"},  {"policy.tcb.committed", "false"},
-                {"policy.tcb.current", "false"}, {"policy.tcb.launch", "false"},
+                {"policy.smt", "false"},           {"policy.provisional", "true"},
+                {"policy.tcb.committed", "false"}, {"policy.tcb.current", "false"},
+                {"policy.tcb.launch", "false"},
         };
         SV_JSON *claims = claims_of(NULL, 0);
         SV_JSON *rules = NULL;
@@ -169,12 +168,9 @@ static void each_report_that_is_refused(void **state)
                 const char *check;
                 struct edit edits[4];
         } t[] = {
-                {"policy.debug", {{0x00a, 0x0b}}},
-                {"policy.migrate_ma", {{0x00a, 0x07}}},
-                {"policy.vmpl", {{0x030, 0xff}, {0x031, 0xff}, {0x032, 0xff}, {0x033, 0xff}}},
                 {"policy.smt", {{0x00a, 0x02}}},            /* no SMT, and the platform has it on */
                 {"policy.provisional", {{0x1ec, 28}}},      /* the committed build */
-                {"policy.provisional", {{0x038 + 7, 214}}}, /* microcode that runs */
+                {"policy.provisional", {{0x038 + 7, 220}}}, /* microcode that runs */
                 {"policy.tcb.committed", {{0x1e0 + 6, 24}, {0x038 + 6, 24}}},
                 {"policy.tcb.launch", {{0x1f0 + 6, 24}}},
         };
@@ -199,7 +195,7 @@ static void each_report_that_is_refused(void **state)
 /* More is committed than runs: a firmware that was rolled back is also one that is provisional. */
 static void older_than_committed(void **state)
 {
-        static const struct edit edits[] = {{0x1e0 + 6, 26}};
+        static const struct edit edits[] = {{0x1e0 + 6, 30}};
         SV_JSON *claims = claims_of(edits, 1);
         SV_JSON *rules = NULL;
         SV_POLICY_DOC *p = NULL;

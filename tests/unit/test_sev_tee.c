@@ -117,7 +117,7 @@ static int strict(struct sv_json *claims)
 {
         SV_VERDICT v = {0};
 
-        return strict_allowing(claims, "[\"tcb\",\"firmware\",\"alias_check\"]", &v);
+        return strict_allowing(claims, "[\"tcb\",\"firmware\",\"alias_check\",\"vmpl\"]", &v);
 }
 
 static const char *url_of(const struct sv_json *needs, const char *kind)
@@ -151,7 +151,7 @@ static int real_one(void *arg, const char *name, struct sv_json *row, struct sv_
         if (debug || provisional) {
                 assert_int_equal(r, -1);
                 assert_int_equal(err.class, SV_POLICY);
-                assert_string_equal(err.check, debug ? "policy.debug" : "policy.provisional");
+                assert_string_equal(err.check, debug ? "policy.floor.debug" : "policy.provisional");
         } else {
                 assert_int_equal(r, 0);
         }
@@ -182,8 +182,8 @@ static void synthetic_policies(void **state)
                 {"ok-milan-v5", "vcek", "milan-vcek", "ark", NULL},
                 {"ok-turin-v5", "vcek-turin", "turin-vcek", "ark-turin", NULL},
                 {"ok-milan-vlek", "vlek", "milan-vlek", "ark", NULL},
-                {"policy-debug", "vcek", "milan-vcek", "ark", "policy.debug"},
-                {"policy-migrate", "vcek", "milan-vcek", "ark", "policy.migrate_ma"},
+                {"policy-debug", "vcek", "milan-vcek", "ark", "policy.floor.debug"},
+                {"policy-migrate", "vcek", "milan-vcek", "ark", "policy.floor.migration"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -425,6 +425,57 @@ static void requirements(void **state)
                 FAILS(require(wrong[i], none), SV_USAGE, "guest.sev-snp.require");
 }
 
+/* This rule of them, alone, refuses these claims by its name. */
+static void rule_refuses(const struct sv_json *rules, const char *check,
+                         const struct sv_json *claims)
+{
+        SV_JSON *one = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        SV_BUF doc = SV_BUF_NULL;
+        SV_POLICY_DOC *p = NULL;
+        SV_VERDICT v = {0};
+
+        for (size_t i = 0; i < sv_json_len(rules); i++)
+                if (!strcmp(sv_json_str(sv_json_get(sv_json_at(rules, i), "check")), check))
+                        sv_json_add(one, sv_json_ref(sv_json_at(rules, i)));
+        OK(sv_policy_write("g", "sev-snp", "a/b/c", one, trust, &doc, &err));
+        OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+        FAILS(sv_policy_evaluate(p, claims, &v, &err), SV_POLICY, check);
+}
+
+/* What a written policy lifts is what the guest file says, and one that would never release
+ * anything is not written. */
+static void guest_allows(void **state)
+{
+        static const struct {
+                const char *own, *allow; /* NULL: refused */
+        } t[] = {
+                {"{}", "[]"},
+                {"{\"allow\":[\"tcb\",\"vmpl\"]}", "[\"vmpl\",\"tcb\"]"},
+                {"{\"policy\":\"0xb0000\",\"allow_debug\":true}", "[\"debug\"]"},
+                {"{\"policy\":\"0x70000\",\"allow\":[\"migration\"]}", "[\"migration\"]"},
+                {"{\"policy\":\"0x70000\"}", NULL},
+                {"{\"policy\":\"0x70000\",\"allow\":[\"debug\"]}", NULL},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"kernel\":\"k\","
+                                          "\"tees\":{\"sev-snp\":%s}}",
+                                          t[i].own);
+                SV_JSON *allow = sv_json_array(), *want = NULL;
+                SV_GUEST guest = {0};
+
+                OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/nonexistent", &guest, &err));
+                if (!t[i].allow) {
+                        FAILS(sv_snp_allow(&guest, allow, &err), SV_USAGE, "guest.sev-snp.allow");
+                        continue;
+                }
+                OK(sv_snp_allow(&guest, allow, &err));
+                want = allow_list(t[i].allow);
+                assert_true(sv_json_equal(allow, want));
+        }
+}
+
 static void guest_rules(void **state)
 {
         static const char *const texts[] = {
@@ -437,6 +488,8 @@ static void guest_rules(void **state)
         for (size_t i = 0; i < 2; i++) {
                 struct sv_measurement m = {.values = sv_json_object()};
                 SV_GUEST guest = {0};
+                struct sv_report r = {0};
+                SV_JSON *claims = NULL;
                 SV_JSON *rules = sv_json_array();
                 SV_JSON *trust = sv_json_object();
                 SV_BUF doc = SV_BUF_NULL;
@@ -448,6 +501,9 @@ static void guest_rules(void **state)
                 OK(sv_snp_rules(&guest, &m, rules, trust, &err));
                 OK(sv_policy_write("g", "sev-snp", "a/b/c", rules, trust, &doc, &err));
                 OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                r.policy = 0x70000;
+                claims = sv_report_claims(&r);
+                rule_refuses(rules, "policy.migrate_ma", claims);
                 sv_measurement_free(&m);
         }
 }
@@ -476,6 +532,7 @@ int main(void)
                 cmocka_unit_test(no_certificates),
                 cmocka_unit_test(requirements),
                 cmocka_unit_test(guest_rules),
+                cmocka_unit_test(guest_allows),
                 cmocka_unit_test(which_root),
                 cmocka_unit_test(learned),
                 /* Another time, with all that is kept by now. */
