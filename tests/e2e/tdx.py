@@ -243,12 +243,12 @@ def tdx_revoked(c):
 
 @case
 def tdx_foreign_root(c):
-    """a platform that another root vouches for"""
+    """a platform that another root vouches for: the broker's revocation lists are not of that root"""
     c.make_pki('other')
     c.prepare()
     c.platform(pki='other')
     c.boot()
-    c.must_refuse('proof', 'tdx.root')
+    c.must_refuse('proof', 'tdx.pck.crl')
 
 
 @case

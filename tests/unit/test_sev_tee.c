@@ -350,6 +350,50 @@ static void learned(void **state)
         assert_int_equal(sv_trust_cache_hits(other), 2);
 }
 
+/* Platforms under a root that nobody has named yet: they take one place in a cache, however many
+ * there are, and prove nothing to who asks for AMD's roots. */
+static void unknown_root(void **state)
+{
+        static const char *const names[][3] = {
+                {"synth/reports/ok-milan-v3.bin", "synth/certs/vcek.der",
+                 "synth/certs/ca-milan-vcek.pem"},
+                {"synth/reports/ok-milan-vlek.bin", "synth/certs/vlek.der",
+                 "synth/certs/ca-milan-vlek.pem"}};
+        SV_BUF root = SV_BUF_NULL;
+
+        load("synth/certs/ark.der", &root);
+        for (int any = 0; any < 2; any++) {
+                SV_TRUST_CACHE *m = sv_trust_cache_new();
+
+                for (int i = 0; i < 4; i++) {
+                        const char *const *name = names[i == 1];
+                        SV_JSON *evidence = evidence_of(name[0]), *claims = NULL;
+                        SV_BUF vek = SV_BUF_NULL, ca = SV_BUF_NULL;
+                        struct sv_blob list[] = {{"vek", SV_BYTES_NULL},
+                                                 {"ca", SV_BYTES_NULL},
+                                                 {"ark-root", sv_buf_bytes(&root)}};
+                        struct sv_verify_in in = {.collateral = {list, any ? 2 : 3, NULL},
+                                                  .time = JUNE_2026,
+                                                  .any_root = any,
+                                                  .cache = m};
+
+                        load(name[1], &vek);
+                        load(name[2], &ca);
+                        list[0].data = sv_buf_bytes(&vek);
+                        list[1].data = sv_buf_bytes(&ca);
+                        OK(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err));
+                        assert_false(sv_json_bool(sv_json_pointer(claims, "/root/amd"), true));
+                        /* the other one has taken its place */
+                        assert_int_equal(sv_trust_cache_hits(m), i < 2 ? 0 : any ? i - 2 : i - 1);
+                        in.any_root = false;
+                        in.collateral.n = 2;
+                        sv_json_freep(&claims);
+                        FAILS(verify_json(&sv_tee_verify_sev_snp, evidence, &in, &claims, &err),
+                              SV_PROOF, "snp.chain.root");
+                }
+        }
+}
+
 static int require(const char *json, struct sv_json *rules)
 {
         SV_JSON *r = NULL;
@@ -534,6 +578,7 @@ int main(void)
                 cmocka_unit_test(guest_rules),
                 cmocka_unit_test(guest_allows),
                 cmocka_unit_test(which_root),
+                cmocka_unit_test(unknown_root),
                 cmocka_unit_test(learned),
                 /* Another time, with all that is kept by now. */
                 cmocka_unit_test(real_reports),
