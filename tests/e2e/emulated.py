@@ -113,6 +113,8 @@ class EmulatedCase(Case):
         return self.result
 
     def read_events(self):
+        if not os.path.exists(self.path('events')):  # QEMU makes it, on a loaded machine a while after its start
+            return
         with open(self.path('events'), encoding='utf-8', errors='replace') as f:
             for line in f:
                 if not line.endswith('\n'):
