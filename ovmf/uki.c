@@ -67,6 +67,7 @@ int sv_uki_read(struct sv_bytes image, const char *check, struct sv_uki *out, st
                                "a section .linux was expected, found none: this is no unified "
                                "kernel image; name a plain kernel "
                                "with \"kernel\"");
+        u.measured = !u.version && sv_pe_section(image, ".acpi", &ignored, NULL) > 0;
         for (size_t i = 0; i < sizeof(beyond) / sizeof(*beyond) && !u.beyond; i++)
                 if (sv_pe_section(image, beyond[i], &ignored, NULL) > 0)
                         u.beyond = beyond[i];

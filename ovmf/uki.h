@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A unified kernel image (UAPI group specification 5), by the stub of systemd in front of it: what
- * it measures and hands to the kernel differs between the stub's versions. Pure. */
+ * it measures and hands to the kernel differs between the stub's versions; or by ours
+ * (stub/main.c), which measures nothing itself and hands over what the image has and no more. Pure.
+ */
 #pragma once
 
 #include "base/crypto/crypto.h"
@@ -20,6 +22,7 @@ struct sv_stub {
 };
 
 struct sv_uki {
+        bool measured;              /* ours: it brings the machine's ACPI tables */
         unsigned version;           /* of the stub; 0: the image does not say */
         const struct sv_stub *stub; /* NULL: no row for that version */
         /* .p NULL: there is no such section */

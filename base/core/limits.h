@@ -36,7 +36,9 @@
 #define SV_FW_CFG_FILES_MAX        256           /* files in the directory of fw_cfg */
 #define SV_KERNEL_SIZE_MAX         (256u << 20)  /* bytes of a kernel image */
 #define SV_INITRD_SIZE_MAX         (1024u << 20) /* bytes of an initramfs */
-#define SV_LUKS_HEADER_MAX         (32u << 20)   /* bytes of a LUKS2 header with its key slots */
+/* bytes of a unified kernel image: a kernel, an initramfs, and what belongs to them */
+#define SV_UKI_SIZE_MAX            (1024u << 20)
+#define SV_LUKS_HEADER_MAX         (32u << 20) /* bytes of a LUKS2 header with its key slots */
 /* bytes of LUKS2 metadata JSON that an image of ours may have */
 #define SV_LUKS_JSON_MAX           (128u << 10)
 /* bytes of a kernel command line (x86 COMMAND_LINE_SIZE less the terminator) */

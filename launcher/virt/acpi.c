@@ -7,6 +7,7 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/virt/acpi-played.h"
 #include "launcher/virt/qtest.h"
 
 /* fw_cfg (QEMU docs/specs/fw_cfg.rst): an access structure in memory, its address to this port; all
@@ -27,7 +28,8 @@ static const uint64_t ecam[] = {0xe0000000, 0xb0000000};
 #define ROUTES_AT   0xf8060
 #define ROUTES_DONE 0x0b0b0a0aull
 
-/* What firmware of TDs measures (tdx/measure/rtmr0.c): the ACPI tables and other files. */
+/* What firmware of TDs measures (tdx/measure/rtmr0.c): the ACPI tables and other files; and those
+ * that the tables point to, for a measured image (image/bundle.c). */
 static const char *const wanted[] = {"etc/table-loader",
                                      "etc/acpi/rsdp",
                                      "etc/acpi/tables",
@@ -36,6 +38,9 @@ static const char *const wanted[] = {"etc/table-loader",
                                      "etc/boot-menu-wait",
                                      "etc/reserved-memory-end",
                                      "opt/ovmf/X-PciMmio64Mb",
+                                     "etc/tpm/log",
+                                     "etc/vmgenid_guid",
+                                     "etc/hardware_errors",
                                      "BootMenu"};
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 #define N_NEEDED 3
@@ -219,6 +224,7 @@ int sv_acpi_probe(const struct sv_argv *command, unsigned seconds, const char *d
                                                "-no-reboot"};
         SV_ARGV words = {0};
         struct sv_buf files[N_WANTED] = {0};
+        struct sv_acpi_played played = {0};
         struct sv_qtest q;
         int r;
 
@@ -227,14 +233,19 @@ int sv_acpi_probe(const struct sv_argv *command, unsigned seconds, const char *d
                 for (size_t k = 0; i == 0 && k < sizeof(emulated) / sizeof(*emulated); k++)
                         sv_argv_add(&words, emulated[k]);
         }
-        if (sv_qtest_start((const char *const *)words.list, words.n, &q, err) < 0)
+        if (sv_acpi_play(&words, &played, err) < 0)
                 return -1;
+        if (sv_qtest_start((const char *const *)words.list, words.n, &q, err) < 0) {
+                sv_acpi_played_end(&played);
+                return -1;
+        }
         r = wait_for_firmware(&q, seconds, err);
         if (r == 0)
                 r = read_fw_cfg_files(&q, files, err);
         if (r == 0)
                 r = save_fw_cfg_files(dir, files, n, err);
         sv_qtest_end(&q);
+        sv_acpi_played_end(&played);
         for (size_t i = 0; i < N_WANTED; i++)
                 sv_buf_free(&files[i]);
         return r;

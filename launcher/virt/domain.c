@@ -38,7 +38,8 @@ static void put_os(const struct sv_plan *p, const struct sv_domain_part *part, s
 
 static void put_cpu(const struct sv_plan *p, struct sv_buf *x)
 {
-        if (p->guest->cpu)
+        /* no ACPI table depends on the model, and who asks for those need not have it */
+        if (p->guest->cpu && !p->place.bare)
                 sv_xml_printf(x,
                               "  <cpu mode='custom' match='exact' check='partial'>\n    <model "
                               "fallback='forbid'>%s</model>\n  </cpu>\n",

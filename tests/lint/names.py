@@ -6,13 +6,15 @@ from tree import line_of
 
 # A program has one main.
 SHARED = {'main'}
+# The EFI stub has no C library and no base/core/err.c: these files are its own.
+FREESTANDING = ('stub/console.c', 'stub/libc.c')
 DEFINITION = re.compile(r'^(?!(?:else|return|typedef|struct\s+\w+\s*\{))[A-Za-z_][^;{}()=#\n]*?[\s*](\w+)\((?:[^;{}]*?)\)\s*\n\{', re.M)
 
 
 def definitions(tree):
     found = {}
     for name in tree.c_files():
-        if name.endswith('.c'):
+        if name.endswith('.c') and name not in FREESTANDING:
             code = tree.code(name)
             for m in DEFINITION.finditer(code):
                 found.setdefault(m.group(1), []).append((name, line_of(code, m.start(1))))

@@ -6,6 +6,7 @@
 
 const struct sv_tee_host sv_tee_host_vtpm = {
         .id = &sv_tee_vtpm,
+        .acpi_machine = "",
         .probe = sv_vtpm_probe,
         .domain = sv_vtpm_domain,
 };
