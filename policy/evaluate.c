@@ -56,37 +56,60 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
         }
 }
 
+struct limits {
+        struct sv_verdict *verdict;
+        const struct sv_json *rules; /* NULL: none */
+};
+
+/* Does a rule say what this claim must be? */
+static bool is_ruled(const struct sv_json *rules, const char *claim)
+{
+        for (size_t i = 0; i < sv_json_len(rules); i++) {
+                const struct sv_json *rule = sv_json_at(rules, i);
+
+                if (strcmp(sv_json_str(sv_json_get(rule, "claim")), claim) == 0 &&
+                    (sv_json_get(rule, "equals") || sv_json_get(rule, "one_of")))
+                        return true;
+        }
+        return false;
+}
+
 /* What the verifier says its proof cannot show stays "no claim", at best. */
 static int apply_claim_limit(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
-        struct sv_verdict *v = arg;
+        const struct limits *l = arg;
+        struct sv_verdict *v = l->verdict;
         enum sv_slot slot = sv_slot_by_name(name);
-        const char *reason = sv_json_str(value);
+        const char *unless = sv_json_str(sv_json_get(value, "unless"));
+        const char *reason = sv_json_str(unless ? sv_json_get(value, "reason") : value);
 
         if (slot == SV_SLOTS || !reason)
                 return sv_fail(err, SV_FORMAT, "policy.limits",
                                "expected AR4SI claims with a reason each in the claims' limits, "
                                "found \"%.64s\"",
                                name);
+        if (unless && is_ruled(l->rules, unless))
+                return 0;
         if (sv_tier_of(v->vector[slot]) == SV_TIER_AFFIRMING)
                 v->vector[slot] = 0;
         sv_verdict_reason(v, "policy.limits", slot, true, reason);
         return 0;
 }
 
-static int apply_claim_limits(const struct sv_json *claims, struct sv_verdict *v,
-                              struct sv_err *err)
+static int apply_claim_limits(const struct sv_json *claims, const struct sv_json *rules,
+                              struct sv_verdict *v, struct sv_err *err)
 {
         const struct sv_json *limits = sv_json_get(claims, "limits");
+        struct limits l = {v, rules};
 
-        return limits ? sv_json_each(limits, apply_claim_limit, v, err) : 0;
+        return limits ? sv_json_each(limits, apply_claim_limit, &l, err) : 0;
 }
 
 int sv_policy_limits(const struct sv_json *claims, struct sv_verdict *out, struct sv_err *err)
 {
         struct sv_verdict v = {0};
 
-        if (apply_claim_limits(claims, &v, err) < 0) {
+        if (apply_claim_limits(claims, NULL, &v, err) < 0) {
                 sv_verdict_free(&v);
                 return -1;
         }
@@ -130,7 +153,7 @@ int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *fl
                 evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);
         if (floor)
                 evaluate_floor(p, floor, claims, &v, &first);
-        if (apply_claim_limits(claims, &v, err) < 0) {
+        if (apply_claim_limits(claims, rules, &v, err) < 0) {
                 sv_verdict_free(&v);
                 return -1;
         }

@@ -12,7 +12,9 @@
  * A slot whose rules all hold is affirming, a slot with a failed rule is contraindicated. The
  * verifier may say in the claims what its proof cannot show, whatever a policy's author wishes:
  * "limits":{"<slot>":"<reason>"} keeps that slot at "no claim" at best and puts the reason into the
- * verdict (a vTPM run by the host: instance-identity, hardware). */
+ * verdict (a vTPM run by the host: instance-identity, hardware).
+ * "limits":{"<slot>":{"reason":"<reason>","unless":"<claim>"}} does so unless a rule says what that
+ * claim must be ("equals", "one_of"). */
 int sv_policy_evaluate(const struct sv_policy *p, const struct sv_json *claims,
                        struct sv_verdict *out, struct sv_err *err);
 

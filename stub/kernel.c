@@ -8,14 +8,15 @@
 
 static int set_options(struct sv_err *err)
 {
-        size_t size = 2 * (stub.cmdline.n + 1);
-        uint16_t *options = get_pages(size, 0, EFI_LOADER_DATA);
+        size_t size = stub.cmdline.n ? 2 * (stub.cmdline.n + 1) : 0;
+        uint16_t *options = size ? get_pages(size, 0, EFI_LOADER_DATA) : NULL;
 
-        if (!options)
+        if (size && !options)
                 return sv_fail(err, SV_SYSTEM, "stub.memory", "no memory for the command line");
         for (size_t i = 0; i < stub.cmdline.n; i++)
                 options[i] = stub.cmdline.p[i];
-        options[stub.cmdline.n] = 0;
+        if (size)
+                options[stub.cmdline.n] = 0;
         if (stub.loaded->options_size > 2)
                 print_line("secure-vm: a command line from outside is not used");
         stub.loaded->options = options;

@@ -50,6 +50,7 @@ static const struct sv_member members[] = {
         {"acpi", SV_M_PATH, O(acpi), "a path to a folder with the guest's ACPI tables"},
         {"allow_unpredicted", SV_M_SET, O(allow_unpredicted),
          "an array of \"rtmr0\", \"rtmr1\", \"rtmr2\", each once", .names = sv_tdx_may_lack},
+        {"allow_host_acpi", SV_M_BOOL, O(allow_host_acpi), "true or false"},
         {"test_root", SV_M_PATH, O(test_root), "a path to a root's certificate"},
         {"require", SV_M_ANY_OBJECT, O(require), "an object of what the platform must be"},
         {"quote_port", SV_M_U64, O(quote_port), "a vsock port from 1 (Intel's service: 4050)",
@@ -66,6 +67,11 @@ static int check_tdx_options(const struct sv_tdx_options *o, struct sv_err *err)
                                "tdx attributes 0x%llx let the host read the guest (debug, bit 0); "
                                "clear it, or say \"allow_debug\": true as well",
                                (unsigned long long)o->attributes);
+        if (o->allow_unpredicted & 1u && !o->allow_host_acpi)
+                return sv_fail(err, SV_USAGE, "guest.tdx.allow_host_acpi",
+                               "tdx: without RTMR0 nothing covers the ACPI tables, and code of the "
+                               "host's in them runs in the guest: give \"acpi\" and predict RTMR0, "
+                               "or say \"allow_host_acpi\": true as well");
         if (o->mrconfigid && o->init_data)
                 return sv_fail(err, SV_USAGE, "guest.tdx.mrconfigid",
                                "tdx: either mrconfigid or init_data was expected, found both");

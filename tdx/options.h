@@ -27,6 +27,8 @@ struct sv_tdx_options {
         char *acpi;
         /* what a policy may leave out when it is not predicted: bit n for sv_tdx_may_lack[n] */
         unsigned allow_unpredicted;
+        /* must be true beside RTMR0 in there: the host's AML then runs in the guest */
+        bool allow_host_acpi;
         char *test_root;         /* path: a root trusted in place of Intel's, for tests */
         struct sv_json *require; /* what the platform must be: tdx/measure/require.h */
         /* vsock port at which the guest itself reaches the host's quote service; 0: it does not */

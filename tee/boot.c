@@ -31,12 +31,50 @@ int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, st
         if (!path)
                 return sv_fail(err, SV_USAGE, "measure.kernel",
                                "the guest names no kernel (\"kernel\")");
-        if (sv_file_read(path, SV_KERNEL_SIZE_MAX, &b.kernel, "measure.kernel", err) < 0 ||
+        b.kernel.max = SV_UKI_SIZE_MAX;
+        if (sv_file_read(path, guest->kernel ? SV_KERNEL_SIZE_MAX : SV_UKI_SIZE_MAX, &b.kernel,
+                         "measure.kernel", err) < 0 ||
             sv_guest_cmdline(guest, &b.cmdline, err) < 0)
                 return -1;
         if (guest->initrd && hash_initrd(&b, guest->initrd, bank, err) < 0)
                 return -1;
         sv_buf_str(&b.cmdline); /* its terminator, for descriptions */
+        *out = b;
+        b = (struct sv_boot){.initrd_size = 0};
+        return 0;
+}
+
+int sv_boot_uki(const struct sv_guest *guest, struct sv_bytes image, struct sv_uki *out,
+                struct sv_err *err)
+{
+        SV_BUF line = SV_BUF_NULL;
+
+        if (sv_uki_read(image, "measure.uki", out, err) < 0 ||
+            sv_guest_cmdline(guest, &line, err) < 0)
+                return -1;
+        if (!out->measured || line.n == 0 || memmem(out->cmdline.p, out->cmdline.n, line.p, line.n))
+                return 0;
+        return sv_fail(err, SV_USAGE, "measure.uki",
+                       "the image's command line was expected to have \"%.200s\", as the guest "
+                       "file says, found \"%.*s\": make the image anew (image uki) from the same "
+                       "guest file",
+                       sv_buf_str(&line), (int)(out->cmdline.n < 200 ? out->cmdline.n : 200),
+                       (const char *)out->cmdline.p);
+}
+
+int sv_boot_unpack(const struct sv_uki *u, struct sv_boot *out, struct sv_err *err)
+{
+        SV_BOOT b = {.initrd_size = u->initrd.n};
+
+        sv_buf_put(&b.kernel, u->kernel);
+        sv_buf_put(&b.cmdline, u->cmdline);
+        sv_buf_str(&b.cmdline);
+        if (sv_buf_ok(&b.kernel, "the kernel", err) < 0 ||
+            sv_buf_ok(&b.cmdline, "the command line", err) < 0)
+                return -1;
+        for (int i = 0; u->initrd.n && i < SV_EVENT_BANKS; i++)
+                if (sv_digest(sv_event_bank(i), u->initrd, b.initrd[i], err) < 0)
+                        return -1;
         *out = b;
         b = (struct sv_boot){.initrd_size = 0};
         return 0;

@@ -5,6 +5,7 @@
 
 #include "guest/guest.h"
 #include "ovmf/prediction.h"
+#include "ovmf/uki.h"
 
 struct sv_boot {
         struct sv_buf kernel;  /* or the unified kernel image, as in the file */
@@ -17,12 +18,20 @@ struct sv_boot {
  * in. SV_USAGE "measure.kernel" (names nothing), "measure.initrd" (an empty one). */
 int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, struct sv_err *err);
 void sv_boot_free(struct sv_boot *b);
+/* Is what the guest names as "uki" a measured image (stub/main.c)? Such a one has its own command
+ * line, so the guest file's must be in it: SV_USAGE "measure.uki" when it is not. *out has views
+ * into `image`; out->measured says whether it is one. SV_FORMAT "measure.uki", "ovmf.pe.*": no
+ * unified kernel image. */
+int sv_boot_uki(const struct sv_guest *guest, struct sv_bytes image, struct sv_uki *out,
+                struct sv_err *err);
+/* Such an image's parts, as the kernel's own stub will be handed them. */
+int sv_boot_unpack(const struct sv_uki *u, struct sv_boot *out, struct sv_err *err);
 #define SV_BOOT __attribute__((cleanup(sv_boot_free))) struct sv_boot
 
 /* What OVMF makes of the command line (OvmfPkg/Library/{Generic,X86}QemuLoadImageLib), in addition
  * to the text itself: a word that lets kernels find the initramfs, behind the text until
- * edk2-stable202505 and before it since. */
-enum sv_initrd_word { SV_INITRD_WORD_LAST, SV_INITRD_WORD_FIRST };
+ * edk2-stable202505 and before it since. A measured image is started without one. */
+enum sv_initrd_word { SV_INITRD_WORD_LAST, SV_INITRD_WORD_FIRST, SV_INITRD_WORD_NONE };
 
 /* LoadOptions as the kernel's EFI stub measures them (drivers/firmware/efi/libstub): UTF-16 with
  * its terminator; no event when there are none. */

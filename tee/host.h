@@ -30,10 +30,13 @@ struct sv_domain_part {
 
 struct sv_tee_host {
         const struct sv_tee *id;
-        /* Machine options that QEMU sets by itself for such a guest (",pic=off"). A machine without
-         * the TEE needs them to get the same ACPI tables, which are part of the measurement. NULL:
-         * the tables are not measured. */
+        /* Machine options that QEMU sets by itself for such a guest (",pic=off"; "": none). A machine
+         * without the TEE needs them to get the same ACPI tables, which go into a prediction or
+         * into a measured image. NULL: neither. */
         const char *acpi_machine;
+        /* bits of physical addresses of such a guest's processor, whatever the host's has, up to
+         * the 46 that firmware makes use of; 0: it depends on the guest and the host */
+        unsigned acpi_bits;
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
         /* What libvirt said when a launch failed (QEMU's last words among it): a check that says

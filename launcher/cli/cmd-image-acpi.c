@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secure-vm image acpi: the ACPI tables that a TD's firmware will measure, from a QEMU that starts
- * the same machine. */
+/* secure-vm image acpi: the ACPI tables of a guest's machine, from a QEMU that starts the same: for
+ * predicting what a TD's firmware measures, and for images that bring them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,8 @@
 static const struct sv_opt options[] = {
         {.name = "out",
          .arg = "DIR",
-         .help = "the folder to write, for measure --acpi and the guest file's \"acpi\""},
+         .help = "the folder to write, for measure --acpi, the guest file's \"acpi\" and image "
+                 "uki"},
         {.name = "firmware",
          .arg = "FILE",
          .help = "without a guest file: the firmware image, the same as the guest's"},
@@ -168,7 +169,9 @@ static int run_image_acpi(const struct sv_args *args, struct sv_json **result, s
 const struct sv_cmd sv_cmd_image_acpi = {
         .name = "image acpi",
         .args = "[GUEST.json]",
-        .help = "take the ACPI tables of a machine from QEMU, for predicting what a TD measures",
+        .help = "take the ACPI tables of a machine from QEMU, for predicting what a TD measures "
+                "and for "
+                "measured images",
         .opts = options,
         .run = run_image_acpi,
 };

@@ -31,24 +31,33 @@ static bool has_line_word(const char *line, const char *word)
         return false;
 }
 
-static void has_cpuinfo_flag(const char *sysroot, char out[16])
+static unsigned read_address_bits(const char *cpuinfo)
 {
+        static const char line[] = "\naddress sizes\t: ";
+        const char *at = strstr(cpuinfo, line);
+
+        return at ? (unsigned)strtoul(at + sizeof(line) - 1, NULL, 10) : 0;
+}
+
+static void read_cpuinfo(const char *sysroot, struct sv_host *host)
+{
+        char *out = host->cpu;
         SV_STR path = sv_asprintf("%s/proc/cpuinfo", sysroot);
         SV_BUF text = SV_BUF_NULL;
         char *flags, *end;
 
-        *out = 0;
         if (sv_file_read(path, SV_CPUINFO_SIZE_MAX, &text, "cpuinfo", NULL) < 0)
                 return;
+        host->address_bits = read_address_bits(sv_buf_str(&text));
         flags = strstr(sv_buf_str(&text), "\nflags");
         end = flags ? strchr(flags + 1, '\n') : NULL;
         if (!end)
                 return;
         *end = 0;
         if (has_line_word(flags + 1, "svm"))
-                snprintf(out, 16, "svm");
+                snprintf(out, sizeof(host->cpu), "svm");
         else if (has_line_word(flags + 1, "vmx"))
-                snprintf(out, 16, "vmx");
+                snprintf(out, sizeof(host->cpu), "vmx");
 }
 
 void sv_host_kvm(const char *sysroot, struct sv_host *out)
@@ -58,7 +67,7 @@ void sv_host_kvm(const char *sysroot, struct sv_host *out)
         int version;
 
         memset(out, 0, sizeof(*out));
-        has_cpuinfo_flag(sysroot, out->cpu);
+        read_cpuinfo(sysroot, out);
         {
                 SV_FD fd = open(path, O_RDWR | O_CLOEXEC);
 

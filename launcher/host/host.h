@@ -6,9 +6,10 @@
 #include "base/core/buf.h"
 
 struct sv_host {
-        bool kvm;          /* guests run on the processor */
-        char kvm_why[256]; /* when !kvm: why not, and the one thing to change */
-        char cpu[16];      /* "svm", "vmx", "" */
+        bool kvm;              /* guests run on the processor */
+        char kvm_why[256];     /* when !kvm: why not, and the one thing to change */
+        char cpu[16];          /* "svm", "vmx", "" */
+        unsigned address_bits; /* of physical addresses; 0: unknown */
 };
 
 /* /dev/kvm alone says nothing: without svm or vmx in the CPU's flags it may create virtual machines

@@ -69,8 +69,8 @@ int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const
                 char **to;
         } files[] = {
                 {"firmware", firmware, SV_FIRMWARE_SIZE_MAX, &st.firmware},
-                {g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel, SV_KERNEL_SIZE_MAX,
-                 &st.kernel},
+                {g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel,
+                 g->uki ? SV_UKI_SIZE_MAX : SV_KERNEL_SIZE_MAX, &st.kernel},
                 {"initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd},
                 {"shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim},
         };

@@ -7,10 +7,13 @@
 
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
+#include "launcher/host/host.h"
 #include "launcher/virt/acpi.h"
 #include "launcher/virt/domain.h"
 #include "launcher/virt/qemu-argv.h"
 #include "launcher/virt/virt.h"
+
+#define EMULATED_BITS 40
 
 static int build_probe_domain(const struct sv_guest *g, const struct sv_tee_host *tee,
                               struct sv_buf *xml, struct sv_err *err)
@@ -91,6 +94,18 @@ static int ask_own_libvirt(const char *xml, struct sv_buf *out, struct sv_err *e
         return r;
 }
 
+/* A model that is named has 40 bits in QEMU, as one that is emulated; without, the guest has the
+ * host's. */
+static unsigned count_address_bits(const struct sv_guest *g, const struct sv_tee_host *tee)
+{
+        struct sv_host host = {0};
+
+        if (tee->acpi_bits)
+                return tee->acpi_bits;
+        sv_host_kvm("", &host);
+        return host.kvm && !g->cpu && host.address_bits ? host.address_bits : EMULATED_BITS;
+}
+
 int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee_host *tee,
                             const char *uri, struct sv_argv *out, struct sv_err *err)
 {
@@ -111,5 +126,8 @@ int sv_acpi_make_guest_argv(const struct sv_guest *g, const struct sv_tee_host *
         if ((uri ? ask_libvirt(uri, sv_buf_str(&xml), &native, err)
                  : ask_own_libvirt(sv_buf_str(&xml), &native, err)) < 0)
                 return -1;
-        return sv_qemu_argv_rewrite(sv_buf_str(&native), tee->acpi_machine, out, err);
+        if (sv_qemu_argv_rewrite(sv_buf_str(&native), tee->acpi_machine, out, err) < 0)
+                return -1;
+        sv_acpi_add_cpu(count_address_bits(g, tee), out);
+        return 0;
 }

@@ -192,6 +192,12 @@ int sv_acpi_check_memory(unsigned long long bytes, struct sv_err *err)
                        MEMORY_MIN >> 20);
 }
 
+void sv_acpi_add_cpu(unsigned bits, struct sv_argv *out)
+{
+        sv_argv_add(out, "-cpu");
+        sv_argv_addf(out, "max,phys-bits=%u", bits);
+}
+
 void sv_acpi_make_argv(const struct sv_acpi_machine *m, struct sv_argv *out)
 {
         static const char *const plain[] = {"-nodefaults", "-no-user-config", "-display", "none"};
@@ -201,6 +207,7 @@ void sv_acpi_make_argv(const struct sv_acpi_machine *m, struct sv_argv *out)
                 sv_argv_add(out, plain[i]);
         sv_argv_add(out, "-machine");
         sv_argv_add(out, m->machine);
+        sv_acpi_add_cpu(SV_ACPI_BITS, out);
         sv_argv_add(out, "-bios");
         sv_argv_add(out, m->firmware);
         sv_argv_add(out, "-m");
@@ -218,10 +225,7 @@ void sv_acpi_make_argv(const struct sv_acpi_machine *m, struct sv_argv *out)
 int sv_acpi_probe(const struct sv_argv *command, unsigned seconds, const char *dir, size_t *n,
                   struct sv_err *err)
 {
-        /* Firmware places 64-bit BARs by the width of physical addresses, up to 46 bits: every
-         * processor with TDX has that many, and a machine that is emulated would have 40. */
-        static const char *const emulated[] = {"-accel", "tcg", "-cpu", "max,phys-bits=46",
-                                               "-no-reboot"};
+        static const char *const emulated[] = {"-accel", "tcg", "-no-reboot"};
         SV_ARGV words = {0};
         struct sv_buf files[N_WANTED] = {0};
         struct sv_acpi_played played = {0};

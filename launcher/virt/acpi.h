@@ -11,6 +11,12 @@
 #include "tee/host.h"
 #include "launcher/virt/argv.h"
 
+/* Firmware places 64-bit BARs by the width of physical addresses, up to 46 bits, and tables say
+ * where. Every processor with TDX has that many. */
+#define SV_ACPI_BITS 46
+/* A processor of that many bits of physical addresses, emulated. */
+void sv_acpi_add_cpu(unsigned bits, struct sv_argv *out);
+
 /* A machine by its parts. */
 struct sv_acpi_machine {
         const char *qemu;     /* program */

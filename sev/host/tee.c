@@ -21,6 +21,7 @@ static const struct sv_opt config_options[] = {
 const struct sv_tee_host sv_tee_host_sev_snp = {
         .id = &sv_tee_sev_snp,
         .acpi_machine = "",
+        .acpi_bits = 40, /* the CPU model is always a named one */
         .probe = sv_sev_probe,
         .domain = sv_sev_domain,
         .refusal = sv_sev_refusal,

@@ -12,6 +12,7 @@
 #include "sev/measure/launch.h"
 #include "sev/options.h"
 #include "sev/tee.h"
+#include "tee/boot.h"
 
 struct inputs {
         struct sv_map firmware, svsm;
@@ -52,12 +53,31 @@ static int choose_vcpu_state(const struct sv_guest *g, const struct sv_sev_optio
         return sv_cpu_sig_of(g->cpu, &l->cpu_sig, err);
 }
 
+int sv_sev_image(const struct sv_guest *g, bool *own_tables, struct sv_err *err)
+{
+        SV_MAP file = {.mapped = 0};
+        struct sv_err why = SV_ERR_NULL;
+        struct sv_uki u;
+
+        if (sv_file_map(g->uki, SV_UKI_SIZE_MAX, &file, "measure.kernel", err) < 0)
+                return -1;
+        /* Of another image nothing is known but its digest. */
+        if (sv_boot_uki(g, file.bytes, &u, &why) == 0 || why.class != SV_USAGE) {
+                if (own_tables)
+                        *own_tables = !why.class && u.measured;
+                return 0;
+        }
+        return sv_fail(err, why.class, why.check, "%s: %s", g->uki, why.msg);
+}
+
 static int hash_boot_files(const struct sv_guest *g, struct inputs *in, struct sv_err *err)
 {
         SV_BUF line = SV_BUF_NULL;
 
         if (!g->kernel && !g->uki)
                 return 0;
+        if (g->uki && sv_sev_image(g, NULL, err) < 0)
+                return -1;
         /* QEMU gives a UKI to the firmware as a kernel like any other. */
         if (sv_guest_cmdline(g, &line, err) < 0 ||
             sv_boot_hashes(g->kernel ? g->kernel : g->uki, g->initrd, sv_buf_str(&line),

@@ -10,6 +10,9 @@
  * initramfs are streamed. Values:
  * {"launch_digest":hex}. */
 int sv_sev_measure(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err);
+/* Is the image that the guest names as "uki" the guest file's, as far as that can be said?
+ * *own_tables (may be NULL): it brings its own ACPI tables. SV_USAGE "measure.uki". */
+int sv_sev_image(const struct sv_guest *guest, bool *own_tables, struct sv_err *err);
 /* The launch digest alone. */
 int sv_sev_predict(const struct sv_guest *guest, uint8_t digest[48], struct sv_err *err);
 

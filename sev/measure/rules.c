@@ -11,6 +11,7 @@
 #include "sev/measure/measure.h"
 #include "sev/verify/certs.h"
 #include "sev/verify/floor.h"
+#include "sev/verify/tee.h"
 
 static void equals_hex(struct sv_json *rules, const char *check, const char *claim,
                        const char *covers, const char *reason, const uint8_t *p, size_t n)
@@ -101,6 +102,25 @@ static int add_snp_root_rule(const char *path, struct sv_json *rules, struct sv_
         return 0;
 }
 
+/* The verifier's limit is about guests whose tables are the host's. */
+static int add_acpi_rule(const struct sv_guest *g, const struct sv_sev_options *o,
+                     struct sv_json *rules, struct sv_err *err)
+{
+        bool own_tables = false;
+
+        if (!g->uki || o->igvm)
+                return 0;
+        if (sv_sev_image(g, &own_tables, err) < 0)
+                return -1;
+        if (own_tables)
+                sv_json_set_str(sv_rule_add(rules, "policy.acpi", SV_SNP_ACPI_LIMIT,
+                                            "configuration",
+                                            "the image of this launch digest brings its own ACPI "
+                                            "tables"),
+                                "equals", SV_SNP_ACPI_LIMIT);
+        return 0;
+}
+
 static int add_all_rules(const struct sv_sev_options *o, const struct sv_measurement *m,
                          struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
 {
@@ -153,5 +173,5 @@ int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
 
         if (sv_sev_options_read(guest, &o, err) < 0)
                 return -1;
-        return add_all_rules(&o, m, rules, trust, err);
+        return add_all_rules(&o, m, rules, trust, err) < 0 ? -1 : add_acpi_rule(guest, &o, rules, err);
 }

@@ -141,6 +141,19 @@ static void add_snp_tcb(struct sv_json *claims, const struct sv_report *r)
                          sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
 }
 
+/* Whether the image of this launch digest brings its own tables, only the policy's author knows. */
+static void add_snp_limits(struct sv_json *claims)
+{
+        struct sv_json *limits = sv_json_set(claims, "limits", sv_json_object()),
+                       *limit = sv_json_set(limits, "configuration", sv_json_object());
+
+        sv_json_set_str(limit, "reason",
+                        "the launch digest does not cover the machine's ACPI tables, which hold "
+                        "code of the host's that runs in the guest: a measured image (secure-vm "
+                        "image uki) brings its own");
+        sv_json_set_str(limit, "unless", SV_SNP_ACPI_LIMIT);
+}
+
 static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const struct found *f)
 {
         const struct sv_report *r = &f->o->report;
@@ -163,6 +176,7 @@ static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const stru
                          r->policy & SV_SNP_POLICY_SMT || !(r->platform_info & 1));
         sv_json_set_bool(claims, "crl_checked", f->s->n_crls > 0);
         sv_json_set_bool(claims, "report_data_checked", in->report_data.n > 0);
+        add_snp_limits(claims);
         if (f->o->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->o->e.runtime_data),
                                                       "snp.hcl.runtime_data", &runtime, NULL) == 0)
                 sv_json_set(claims, "hcl_runtime_data", runtime);

@@ -15,4 +15,6 @@ int sv_snp_confirm_root(struct sv_json *claims, const struct sv_collateral *anch
 int sv_snp_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *err);
 /* `needs`: AMD's key server (AMD 57230, chapter 4). */
 int sv_snp_needs(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err);
+/* The claim that a rule must be about to lift the limit for ACPI tables, and its value. */
+#define SV_SNP_ACPI_LIMIT "/limits/configuration/unless"
 extern const char sv_snp_strict[];

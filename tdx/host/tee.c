@@ -7,6 +7,7 @@
 const struct sv_tee_host sv_tee_host_tdx = {
         .id = &sv_tee_tdx,
         .acpi_machine = ",pic=off",
+        .acpi_bits = 46,
         .probe = sv_tdx_probe,
         .domain = sv_tdx_domain,
         .refusal = sv_tdx_refusal,

@@ -192,6 +192,12 @@ int sv_tdx_rtmr_uki(struct sv_prediction *p, const struct sv_tdx_boot *b, struct
 
         if (sv_uki_read(sv_buf_bytes(&b->files->kernel), "tdx.uki", &u, err) < 0)
                 return sv_wrap(err, "%s", b->guest->uki);
+        if (u.measured)
+                return sv_fail(err, SV_USAGE, "tdx.uki",
+                               "%s: an image that brings its own ACPI tables cannot be used for a "
+                               "TD, whose firmware adds to them what starts the other processors: "
+                               "name \"kernel\" and \"initrd\"; RTMR0 covers the tables",
+                               b->guest->uki);
         if (reaches_agent(b, &u, err) < 0)
                 return sv_wrap(err, "%s", b->guest->uki);
         if (u.stub && u.stub->machine) {

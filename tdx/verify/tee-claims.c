@@ -137,6 +137,17 @@ static bool service_td(const struct sv_td_report *td)
                !sv_bytes_are_zero(sv_bytes(init, 48)) || !sv_bytes_are_zero(sv_bytes(now, 48));
 }
 
+static void add_tdx_limits(struct sv_json *claims)
+{
+        struct sv_json *limits = sv_json_set(claims, "limits", sv_json_object()),
+                       *limit = sv_json_set(limits, "configuration", sv_json_object());
+
+        sv_json_set_str(limit, "reason",
+                        "no rule says what RTMR0 must be, which covers the machine's ACPI tables: "
+                        "they hold code of the host's that runs in the guest");
+        sv_json_set_str(limit, "unless", "/rtmr0");
+}
+
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *o, int64_t time)
 {
         struct sv_json *claims = sv_td_claims(&o->quote.td), *root;
@@ -151,5 +162,6 @@ struct sv_json *sv_tdx_claims(const struct sv_tdx_out *o, int64_t time)
         sv_json_set_hex(root, "sha256", sv_bytes(o->root, 32));
         add_td_tcb(claims, o, time);
         sv_json_set_int(claims, "trailing_bytes", (int64_t)o->quote.trailing);
+        add_tdx_limits(claims);
         return claims;
 }

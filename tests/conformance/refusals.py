@@ -52,6 +52,12 @@ COMMANDS = """
 3 image.ca               image initrd --kernel-modules d --agent {program} --out o --ca none
 3 image.modules          image initrd --kernel-modules none --agent {program} --out o
 3 image.modules.builtin  image initrd --kernel-modules d --agent {program} --out o
+2 image.options          image uki --out o
+2 image.options          image uki --out o --acpi d
+3 image.stub             image uki --out o --acpi d --kernel garbage --stub none
+3 image.kernel           image uki --out o --acpi d --kernel none
+3 image.initrd           image uki --out o --acpi d --kernel garbage --initrd none
+3 image.acpi             image uki --out o --acpi none --kernel garbage
 2 acpi.options           image acpi --out o
 2 acpi.vcpus             image acpi --out o --firmware garbage --vcpus 4097
 2 acpi.timeout           image acpi --out o --firmware garbage --timeout 3601

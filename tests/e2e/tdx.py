@@ -85,7 +85,7 @@ class TdxCase(EmulatedCase):
         run(env.signer, 'keyless', FIRMWARE, self.path('firmware.fd'))
         # RTMR0 belongs to the machine; MRTD, RTMR1 and RTMR2 say what runs.
         self.guest.update(tee='tdx', vcpus=1, firmware=self.path('firmware.fd'), disks=[{'path': self.path('root.img'), 'id': 'root'}],
-                          tees={'tdx': {'test_root': self.path('pki/root.pem'), 'allow_unpredicted': ['rtmr0']}})
+                          tees={'tdx': {'test_root': self.path('pki/root.pem'), 'allow_unpredicted': ['rtmr0'], 'allow_host_acpi': True}})
 
     def with_service(self, how):
         """A guest with a quote service at its host's vsock, and Intel's file that says so. how: what the service does (teesim-signer serve-qgs)."""

@@ -58,6 +58,41 @@ static inline void make_kernel(uint8_t k[KERNEL_SIZE])
         put32(k, KERNEL_CERTS + 4, 0x00020200);
 }
 
+#define UKI_HEADERS 0x400
+#define UKI_SIZE    (UKI_HEADERS + 0x200 * 16)
+
+/* A PE image of sections by name and contents (NULL: the kernel), each filled up to 512 bytes; its
+ * size. */
+static inline size_t make_uki(uint8_t k[UKI_SIZE], const char *const parts[][2], size_t n)
+{
+        size_t pe = 0x80, opt = pe + 24, table = opt + 160, at = UKI_HEADERS;
+
+        memset(k, 0, UKI_SIZE);
+        memcpy(k, "MZ", 2);
+        put32(k, 0x3c, (uint32_t)pe);
+        memcpy(k + pe, "PE\0\0", 4);
+        put16(k, pe + 6, (unsigned)n);
+        put16(k, pe + 20, 160);
+        put16(k, opt, 0x20b);
+        put32(k, opt + 60, UKI_HEADERS);
+        put32(k, opt + 108, 6);
+        for (size_t i = 0; i < n; i++) {
+                size_t size = parts[i][1] ? strlen(parts[i][1]) : KERNEL_SIZE;
+
+                memcpy(k + table, parts[i][0], strlen(parts[i][0]));
+                put32(k, table + 8, (uint32_t)size);
+                put32(k, table + 16, (uint32_t)((size + 0x1ff) & ~0x1ffu));
+                put32(k, table + 20, (uint32_t)at);
+                if (parts[i][1])
+                        memcpy(k + at, parts[i][1], size);
+                else
+                        make_kernel(k + at);
+                at += (size + 0x1ff) & ~(size_t)0x1ff;
+                table += 40;
+        }
+        return at;
+}
+
 #define STORE_SIZE 0x400
 
 static inline void add_variable(uint8_t *s, size_t *at, uint8_t state, const uint8_t guid[16],

@@ -235,10 +235,13 @@ static void probe(void **state)
         sv_host_kvm(dir, &h);
         assert_true(h.kvm);
         assert_string_equal(h.cpu, "svm");
-        put(dir, "proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vmx\n");
+        put(dir, "proc/cpuinfo",
+            "processor\t: 0\nflags\t\t: fpu vmx\naddress sizes\t: 52 bits physical, 57 bits "
+            "virtual\n");
         sv_host_kvm(dir, &h);
         assert_true(h.kvm);
         assert_string_equal(h.cpu, "vmx");
+        assert_int_equal(h.address_bits, 52);
 
         put(dir, "usr/share/qemu/firmware/60-x.json",
             "{\"mapping\":{\"device\":\"flash\",\"executable\":{\"filename\":\"/fw/"

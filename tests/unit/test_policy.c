@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/limits.h"
 
+#include "base/core/file.h"
+
 #include "policy/evaluate.h"
 
 static struct sv_err err;
@@ -438,6 +440,40 @@ static void test_limits(void **state)
         FAILS(sv_policy_limits(bad, &w, &err), SV_FORMAT, "policy.limits");
 }
 
+/* A limit that a rule about the right claim lifts, and no other rule. */
+static void test_lifted_limits(void **state)
+{
+        static const struct {
+                const char *rule;
+                int hardware;
+        } t[] = {
+                {"\"claim\":\"/r\",\"equals\":1", 2},     {"\"claim\":\"/r\",\"one_of\":[1,2]", 2},
+                {"\"claim\":\"/r\",\"present\":true", 0}, {"\"claim\":\"/r\",\"at_least\":0", 0},
+                {"\"claim\":\"/q\",\"equals\":1", 0},     {"\"claim\":\"/r\",\"equals\":2", 97},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_STR text = sv_asprintf(
+                        DOC("{\"check\":\"policy.r\",%s,\"covers\":\"hardware\",\"reason\":"
+                            "\"the rule\"}"),
+                        t[i].rule);
+                SV_POLICY_DOC *p = NULL;
+                SV_JSON *claims = NULL;
+                SV_VERDICT v = {0};
+                SV_VERDICT none = {0};
+
+                OK(sv_policy_parse(sv_bytes_str(text), &p, &err));
+                OK(sv_json_parse(sv_bytes_str("{\"r\":1,\"q\":1,\"limits\":{\"hardware\":{"
+                                              "\"reason\":\"why\",\"unless\":\"/r\"}}}"),
+                                 "test", &claims, &err));
+                assert_int_equal(sv_policy_evaluate(p, claims, &v, &err),
+                                 t[i].hardware == 97 ? -1 : 0);
+                assert_int_equal(v.vector[SV_SLOT_HARDWARE], t[i].hardware);
+                OK(sv_policy_limits(claims, &none, &err));
+                assert_int_equal(sv_json_len(none.reasons), 1);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -445,7 +481,7 @@ int main(void)
                 cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_each_member_missing),
                 cmocka_unit_test(test_every_limit),      cmocka_unit_test(test_write_reads_back),
                 cmocka_unit_test(test_operators),        cmocka_unit_test(test_first_failure),
-                cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_lifted_limits),    cmocka_unit_test(test_limits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,11 +122,13 @@ static void real_libvirt(void **state)
 {
         static const char text[] =
                 "{\"name\":\"g\",\"memory\":\"512MiB\",\"vcpus\":3,\"kernel\":\"k\",\"firmware\":"
-                "\"f\",\"disks\":[{\"path\":\"a b\"},{\"path\":\"c\",\"id\":\"c\","
+                "\"f\",\"cpu\":\"none-such\",\"disks\":[{\"path\":\"a "
+                "b\"},{\"path\":\"c\",\"id\":\"c\","
                 "\"readonly\":true}],\"nics\":[{\"type\":\"bridge\",\"source\":\"br0\"}]}";
-        static const char *const has[] = {"virtio-blk-pci", "virtio-rng-pci", "virtserialport",
-                                          "isa-serial",     "hpet=off",       ",pic=off",
-                                          "strict=on",      "3,sockets=3",    "\"id\":\"vsock0\""};
+        static const char *const has[] = {"virtio-blk-pci",  "virtio-rng-pci", "virtserialport",
+                                          "isa-serial",      "hpet=off",       ",pic=off",
+                                          "strict=on",       "3,sockets=3",    "\"id\":\"vsock0\"",
+                                          "max,phys-bits=40"};
         static const char *const has_not[] = {"/nowhere/a b", "/nowhere/c", "tap",        ".sock",
                                               "accel",        "vhost",      "virtio-net", "netdev"};
         static const struct sv_tee id = {.name = "t"};

@@ -386,16 +386,21 @@ static void rules(void **state)
               SV_USAGE, "tdx.policy.unpredicted");
         assert_non_null(strstr(err.msg, "rtmr0"));
         sv_json_freep(&none);
-        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\",\"rtmr1\",\"rtmr2\"]"),
+        /* what that means is said once more */
+        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"]"), ALL, &none), SV_USAGE,
+              "guest.tdx.allow_host_acpi");
+        sv_json_freep(&none);
+        FAILS(rules_of(G("\"allow_host_acpi\":true,\"allow_unpredicted\":[\"rtmr0\",\"rtmr1\","
+                         "\"rtmr2\"]"),
                        "{\"rtmr1\":\"11\"}", &none),
               SV_USAGE, "tdx.measurement");
         sv_json_freep(&none);
-        FAILS(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"]"), "{\"mrtd\":\"aa\",\"rtmr1\":\"11\"}",
-                       &none),
+        FAILS(rules_of(G("\"allow_host_acpi\":true,\"allow_unpredicted\":[\"rtmr0\"]"),
+                       "{\"mrtd\":\"aa\",\"rtmr1\":\"11\"}", &none),
               SV_USAGE, "tdx.policy.unpredicted");
         assert_non_null(strstr(err.msg, "\"allow_unpredicted\": [\"rtmr2\"]"));
         sv_json_freep(&none);
-        OK(rules_of(G("\"allow_unpredicted\":[\"rtmr0\"],\"mrowner\":\""
+        OK(rules_of(G("\"allow_host_acpi\":true,\"allow_unpredicted\":[\"rtmr0\"],\"mrowner\":\""
                       "abababababababababababababababababababababababababababababababababababababab"
                       "ababababababababab"
                       "ab\""),

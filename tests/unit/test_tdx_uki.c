@@ -5,37 +5,11 @@
 
 /* --- unified kernel images --- */
 
-#define UKI_HEADERS 0x400
-
-/* A PE image of sections by name and contents; each is filled up to 512 bytes in the file. */
 static void write_uki(const char *name, const char *const parts[][2], size_t n)
 {
-        size_t pe = 0x80, opt = pe + 24, table = opt + 160, at = UKI_HEADERS;
-        uint8_t k[UKI_HEADERS + 0x200 * 16] = {0};
+        uint8_t k[UKI_SIZE];
 
-        memcpy(k, "MZ", 2);
-        put32(k, 0x3c, (uint32_t)pe);
-        memcpy(k + pe, "PE\0\0", 4);
-        put16(k, pe + 6, (unsigned)n);
-        put16(k, pe + 20, 160);
-        put16(k, opt, 0x20b);
-        put32(k, opt + 60, UKI_HEADERS);
-        put32(k, opt + 108, 6);
-        for (size_t i = 0; i < n; i++) {
-                size_t size = parts[i][1] ? strlen(parts[i][1]) : KERNEL_SIZE;
-
-                memcpy(k + table, parts[i][0], strlen(parts[i][0]));
-                put32(k, table + 8, (uint32_t)size);
-                put32(k, table + 16, (uint32_t)((size + 0x1ff) & ~0x1ffu));
-                put32(k, table + 20, (uint32_t)at);
-                if (parts[i][1])
-                        memcpy(k + at, parts[i][1], size);
-                else
-                        make_kernel(k + at);
-                at += (size + 0x1ff) & ~(size_t)0x1ff;
-                table += 40;
-        }
-        OK(sv_file_write(path_of(name), 0644, sv_bytes(k, at), &err));
+        OK(sv_file_write(path_of(name), 0644, sv_bytes(k, make_uki(k, parts, n)), &err));
 }
 
 #define STUB(version)                                                        \
@@ -54,7 +28,8 @@ static void unified_image(void **state)
 {
         static const char *const old[][2] = {STUB("251"), PARTS},
                                  *const young[][2] = {STUB("263"), PARTS},
-                                 *const no_kernel[][2] = {STUB("255")};
+                                 *const no_kernel[][2] = {STUB("255")},
+                                 *const measured[][2] = {{".acpi", "tables"}, {".linux", NULL}};
         struct sv_measurement m = {0};
         SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
 
@@ -83,6 +58,12 @@ static void unified_image(void **state)
         free(g.uki);
         g.uki = strdup(path_of("kernel"));
         FAILS(sv_tdx_measure(&g, &m, &err), SV_FORMAT, "tdx.uki");
+        /* it would take away what the firmware adds to the tables */
+        write_uki("measured.efi", measured, 2);
+        free(g.uki);
+        g.uki = strdup(path_of("measured.efi"));
+        FAILS(sv_tdx_measure(&g, &m, &err), SV_USAGE, "tdx.uki");
+        assert_non_null(strstr(err.msg, "RTMR0"));
 }
 
 /* Every version that is known: what changed, and only that. */

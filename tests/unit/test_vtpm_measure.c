@@ -161,6 +161,69 @@ static void test_what_moves(void **state)
         sv_measurement_free(&before);
 }
 
+static const struct sv_measure_step *find_step(const struct sv_measurement *m, const char *begin)
+{
+        for (size_t i = 0; i < m->n_steps; i++)
+                if (!strncmp(m->steps[i].what, begin, strlen(begin)))
+                        return &m->steps[i];
+        return NULL;
+}
+
+static void write_image(const char *name, const char *const parts[][2], size_t n)
+{
+        uint8_t k[UKI_SIZE];
+
+        OK(sv_file_write(path_of(name), 0644, sv_bytes(k, make_uki(k, parts, n)), &err));
+}
+
+/* PCR 4 is the image's, PCR 9 what it hands to the kernel inside: its command line, without the
+ * firmware's word, and its initramfs. */
+static void test_measured_image(void **state)
+{
+        static const char *const parts[][2] = {{".acpi", "tables"},
+                                               {".cmdline", "console=ttyS0 quiet one=1"},
+                                               {".linux", NULL},
+                                               {".initrd", "initramfs"}},
+                                 *const others[][2] = {{".acpi", "tablet"},
+                                                       {".cmdline", "console=ttyS0 quiet one=1"},
+                                                       {".linux", NULL},
+                                                       {".initrd", "initramfs"}},
+                                 *const systemd[][2] = {
+                                         {".sdmagic", "#### LoaderInfo: systemd-stub 255 ####"},
+                                         {".acpi", "tables"},
+                                         {".linux", NULL}};
+        struct sv_measurement m = {0}, other = {0};
+        SV_GUEST g = guest(path_of("CODE.fd"));
+
+        write_image("image", parts, 4);
+        write_image("other", others, 4);
+        write_image("systemd", systemd, 3);
+        set(&g.kernel, NULL);
+        set(&g.initrd, NULL);
+        set(&g.uki, path_of("image"));
+        OK(sv_vtpm_measure(&g, &m, &err));
+        assert_non_null(find_step(&m, "measured image, Authenticode digest: kernel 6.1.0-test"));
+        assert_non_null(find_step(&m, "command line (LOADED_IMAGE::LoadOptions): \"console=ttyS0 "
+                                      "quiet one=1\""));
+        assert_non_null(find_step(&m, "initramfs (Linux initrd), 9 bytes"));
+        assert_null(reason(&m, "4"));
+        assert_null(reason(&m, "9"));
+        set(&g.uki, path_of("other")); /* one bit of the tables */
+        OK(sv_vtpm_measure(&g, &other, &err));
+        assert_string_not_equal(value(&m, "sha256", "4"), value(&other, "sha256", "4"));
+        assert_string_equal(value(&m, "sha256", "9"), value(&other, "sha256", "9"));
+        sv_measurement_free(&m);
+        sv_measurement_free(&other);
+        /* the guest file's words must be the image's */
+        set(&g.cmdline, "one=2");
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.uki");
+        set(&g.cmdline, NULL);
+        OK(sv_vtpm_measure(&g, &m, &err));
+        sv_measurement_free(&m);
+        set(&g.uki, path_of("systemd"));
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.uki");
+}
+
 static void test_refuses(void **state)
 {
         struct sv_measurement m = {0};
@@ -318,9 +381,10 @@ static void test_explain(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_small),         cmocka_unit_test(test_what_moves),
-                cmocka_unit_test(test_refuses),       cmocka_unit_test(test_secure_boot),
-                cmocka_unit_test(test_real_firmware), cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_small),          cmocka_unit_test(test_what_moves),
+                cmocka_unit_test(test_measured_image), cmocka_unit_test(test_refuses),
+                cmocka_unit_test(test_secure_boot),    cmocka_unit_test(test_real_firmware),
+                cmocka_unit_test(test_explain),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
