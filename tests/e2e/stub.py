@@ -156,7 +156,7 @@ def case_attack_works(world):
     """Without the stub the host's code runs in the measured guest: else the other cases prove nothing."""
     b = world.plain(*evil(world), '-smbios', f'type=11,value={CREDENTIAL}')
     b.must('EVIL0001:00' in b.sees.get('devices', []), 'expected the host\'s device')
-    b.must(b.sees['cmdline'][-1] == 'MEASURED=0', 'expected the host\'s code to have changed the command line')
+    b.must('MEASURED=0' in b.sees['cmdline'], 'expected the host\'s code to have changed the command line')
     b.must(b.sees['dmi'], 'expected SMBIOS')
 
 
