@@ -10,7 +10,7 @@ import threading
 import time
 
 import tcg
-from env import Broker, Failed, run
+from env import Broker, Failed, patient, run
 from mitm import Mitm, on_evidence
 
 CASES = []
@@ -47,6 +47,28 @@ def good(c):
     compare_events(c, before, evidence)
     compare_by_tool(c, evidence)
     look_for_key(c)
+
+
+@case
+def measured_image(c):
+    """measured image: its ACPI tables are this machine's to the last byte, and the disk opens by what is predicted of it"""
+    c.make_broker(behind=True)
+    c.make_disk()
+    parts = c.write_guest('parts.json')
+    run(c.env.vm, 'image', 'acpi', parts, '--timeout', int(patient(300)), '--out', c.path('acpi'), env=c.environment, timeout=600)
+    run(c.env.vm, 'image', 'uki', parts, '--acpi', c.path('acpi'), '--out', c.path('image.efi'), env=c.environment)
+    c.guest = {k: v for k, v in c.guest.items() if k not in ('kernel', 'initrd', 'cmdline')}
+    c.guest['uki'] = c.path('image.efi')
+    c.file = c.write_guest()
+    c.put_policy(c.file)
+    c.mitm = Mitm(c.broker.dir, c.port, c.broker_port, None)
+    before = json.loads(run(c.env.vm, 'measure', c.file, '--explain', '--json', env=c.environment).stdout)
+    c.launch()
+    c.must_unlock()
+    evidence = c.mitm.evidence()
+    compare_values(c, before['measurements'], evidence)
+    compare_events(c, before, evidence)
+    c.must(' 0 differences on the host' in c.console(), 'expected the tables to be the host\'s as well')
 
 
 def compare_values(c, predicted, evidence):
