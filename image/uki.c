@@ -41,7 +41,7 @@ struct image {
 };
 
 /* Small sections before large ones: what is looked at first comes first. */
-static void add_section(struct image *im, const char name[8], struct sv_bytes content)
+static void add_uki_section(struct image *im, const char name[8], struct sv_bytes content)
 {
         uint8_t row[ROW_SIZE] = {0}, *at;
 
@@ -119,10 +119,10 @@ int sv_uki_make(const struct sv_uki_parts *parts, struct sv_buf *out, struct sv_
         sv_buf_put(&file, parts->stub);
         im.header = get_u32(parts->stub.p + 0x3c);
         im.size = align_up(im.pe.size, MEMORY_ALIGN);
-        add_section(&im, ".cmdline", parts->cmdline);
-        add_section(&im, ".acpi\0\0", parts->acpi);
-        add_section(&im, ".linux\0", parts->kernel);
-        add_section(&im, ".initrd", parts->initrd);
+        add_uki_section(&im, ".cmdline", parts->cmdline);
+        add_uki_section(&im, ".acpi\0\0", parts->acpi);
+        add_uki_section(&im, ".linux\0", parts->kernel);
+        add_uki_section(&im, ".initrd", parts->initrd);
         if (sv_buf_ok(&file, "the image", err) < 0)
                 return -1;
         file.p[im.header + N_SECTIONS_AT] = (uint8_t)im.pe.n_sections;

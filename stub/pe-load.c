@@ -26,7 +26,7 @@ static struct section get_section(const struct sv_pe_load *pe, struct sv_bytes i
 }
 
 /* What of the file comes into memory. */
-static uint32_t count_bytes(const struct section *s)
+static uint32_t count_section_bytes(const struct section *s)
 {
         return s->virtual_size && s->virtual_size < s->raw_size ? s->virtual_size : s->raw_size;
 }
@@ -82,7 +82,7 @@ int sv_pe_load_check(const struct sv_pe_load *pe, struct sv_bytes file, struct s
 {
         for (unsigned i = 0; i < pe->n_sections; i++) {
                 struct section s = get_section(pe, file, i);
-                uint32_t n = count_bytes(&s);
+                uint32_t n = count_section_bytes(&s);
                 uint32_t in_memory = s.virtual_size > n ? s.virtual_size : n;
 
                 if (n && (s.raw > file.n || n > file.n - s.raw))
@@ -102,8 +102,8 @@ void sv_pe_load_place(const struct sv_pe_load *pe, struct sv_bytes file, uint8_t
         for (unsigned i = 0; i < pe->n_sections; i++) {
                 struct section s = get_section(pe, file, i);
 
-                if (count_bytes(&s))
-                        memcpy(memory + s.address, file.p + s.raw, count_bytes(&s));
+                if (count_section_bytes(&s))
+                        memcpy(memory + s.address, file.p + s.raw, count_section_bytes(&s));
         }
 }
 

@@ -12,8 +12,8 @@ static uint64_t read_number(const uint8_t *p, size_t n)
         return v;
 }
 
-static int add_table(const struct sv_memory_view *m, uint64_t address, struct sv_tables *out,
-                     struct sv_err *err)
+static int add_acpi_table(const struct sv_memory_view *m, uint64_t address, struct sv_tables *out,
+                          struct sv_err *err)
 {
         const uint8_t *head = m->at(m, address, 8);
         size_t n = head ? (size_t)read_number(head + 4, 4) : 0;
@@ -43,9 +43,9 @@ static int add_fadt(const struct sv_memory_view *m, struct sv_bytes fadt, struct
 {
         uint64_t facs = read_address(fadt, 36, 132), dsdt = read_address(fadt, 40, 140);
 
-        if (facs && add_table(m, facs, out, err) < 0)
+        if (facs && add_acpi_table(m, facs, out, err) < 0)
                 return -1;
-        return dsdt ? add_table(m, dsdt, out, err) : 0;
+        return dsdt ? add_acpi_table(m, dsdt, out, err) : 0;
 }
 
 static int add_list(const struct sv_memory_view *m, uint64_t address, size_t width,
@@ -61,7 +61,7 @@ static int add_list(const struct sv_memory_view *m, uint64_t address, size_t wid
         for (size_t at = SV_ACPI_HEADER; n - at >= width; at += width) {
                 size_t first = out->n;
 
-                if (add_table(m, read_number(list + at, width), out, err) < 0)
+                if (add_acpi_table(m, read_number(list + at, width), out, err) < 0)
                         return -1;
                 if (memcmp(out->list[first].bytes.p, "FACP", 4) == 0 &&
                     add_fadt(m, out->list[first].bytes, out, err) < 0)

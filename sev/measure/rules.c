@@ -104,7 +104,7 @@ static int add_snp_root_rule(const char *path, struct sv_json *rules, struct sv_
 
 /* The verifier's limit is about guests whose tables are the host's. */
 static int add_acpi_rule(const struct sv_guest *g, const struct sv_sev_options *o,
-                     struct sv_json *rules, struct sv_err *err)
+                         struct sv_json *rules, struct sv_err *err)
 {
         bool own_tables = false;
 
@@ -173,5 +173,6 @@ int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
 
         if (sv_sev_options_read(guest, &o, err) < 0)
                 return -1;
-        return add_all_rules(&o, m, rules, trust, err) < 0 ? -1 : add_acpi_rule(guest, &o, rules, err);
+        return add_all_rules(&o, m, rules, trust, err) < 0 ? -1
+                                                           : add_acpi_rule(guest, &o, rules, err);
 }
