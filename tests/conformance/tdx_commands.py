@@ -182,10 +182,9 @@ def acpi():
         assert check_of(run(2, 'image', 'acpi', '--out', out, '--firmware', FIRMWARE, '--connect', 'qemu:///system')) == 'acpi.options'
         for option in ('firmware', 'kernel', 'memory', 'vcpus', 'machine', 'arg'):
             assert check_of(run(2, 'image', 'acpi', '--out', out, '--' + option, '1', guest)) == 'acpi.options', option
-        write(tee='vtpm')
-        assert check_of(run(2, 'image', 'acpi', '--out', out, guest)) == 'acpi.tee'
-        write(memory='128MiB')
-        assert check_of(run(2, 'image', 'acpi', '--out', out, guest)) == 'acpi.memory'
+        for tee in ('vtpm', 'tdx'):
+            write(tee=tee, memory='128MiB')
+            assert check_of(run(2, 'image', 'acpi', '--out', out, guest)) == 'acpi.memory', tee
         assert not os.path.exists(out)
         if not os.path.exists(FIRMWARE):
             print('no TDX firmware in the cache (tools/fetch-firmware): no tables taken')
