@@ -30,9 +30,9 @@ struct sv_domain_part {
 
 struct sv_tee_host {
         const struct sv_tee *id;
-        /* Machine options that QEMU sets by itself for such a guest (",pic=off"; "": none). A machine
-         * without the TEE needs them to get the same ACPI tables, which go into a prediction or
-         * into a measured image. NULL: neither. */
+        /* Machine options that QEMU sets by itself for such a guest (",pic=off"; "": none). A
+         * machine without the TEE needs them to get the same ACPI tables, which go into a
+         * prediction or into a measured image. NULL: neither. */
         const char *acpi_machine;
         /* bits of physical addresses of such a guest's processor, whatever the host's has, up to
          * the 46 that firmware makes use of; 0: it depends on the guest and the host */

@@ -32,7 +32,7 @@ struct inputs {
         struct sv_buf cmdline, acpi;
 };
 
-static void free_inputs(struct inputs *in)
+static void free_uki_inputs(struct inputs *in)
 {
         sv_guest_free(&in->guest);
         sv_map_free(&in->stub);
@@ -148,7 +148,7 @@ static int run_image_uki(const struct sv_args *args, struct sv_json **result, st
                 return sv_fail(err, SV_USAGE, "image.options", "--acpi and --out are needed");
         if (map_stub(sv_opt(args, "stub"), &in.stub, err) == 0 && map_parts(args, &in, err) == 0)
                 r = write_uki(args, &in, result, err);
-        free_inputs(&in);
+        free_uki_inputs(&in);
         return r;
 }
 
