@@ -137,9 +137,17 @@ static int attest_guest(struct exchange *x, struct sv_err *err)
         return 0;
 }
 
+static struct sv_secret *get_resource(struct exchange *x, struct sv_err *err)
+{
+        const struct sv_agent_config *config = x->r->config;
+        char hex[97];
+        bool known = x->r->header && x->r->header(config, hex);
+
+        return sv_kbs_resource(x->client, config->resource, known ? hex : NULL, err);
+}
+
 static int try_release(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
 {
-        const char *resource = x->r->config->resource;
 
         x->again = false;
         report_start(x, "attest", x->r->config->url);
@@ -151,12 +159,12 @@ static int try_release(struct exchange *x, struct sv_release_out *out, struct sv
         if (x->r->token_only)
                 return 0;
         report_start(x, "key", NULL);
-        out->secret = sv_kbs_resource(x->client, resource, err);
+        out->secret = get_resource(x, err);
         if (!out->secret) {
                 x->again = sv_kbs_retryable(x->client);
                 return -1;
         }
-        report_done(x, resource);
+        report_done(x, x->r->config->resource);
         return 0;
 }
 

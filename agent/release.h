@@ -31,6 +31,9 @@ struct sv_release {
         const struct sv_release_log *log;
         bool token_only; /* ends with the token: the resource is not asked for */
         bool seal;       /* nothing that runs later in this boot may ask again (the unlock) */
+        /* The digest of the disk's header in hex, to ask for the key that was made for it; false
+         * when there is none to be read, which is found out later. May be NULL. */
+        bool (*header)(const struct sv_agent_config *config, char hex[97]);
         /* What the secret is for; may be NULL. The broker is told how it ended, so that its audit
          * record does not stop at the release. */
         int (*use)(const struct sv_agent_config *config, struct sv_secret *secret,

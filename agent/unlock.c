@@ -7,6 +7,7 @@
 #include "agent/root.h"
 #include "agent/system.h"
 #include "base/core/clock.h"
+#include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "luks/binding.h"
 #include "luks/header.h"
@@ -34,6 +35,22 @@ static int start_network(const struct sv_agent_config *config, struct sv_err *er
                 return -1;
         sv_event_done("network", says);
         return 0;
+}
+
+/* Only to ask for the right key: the host may change the disk afterwards, and what is opened is
+ * checked then. */
+static bool name_header(const struct sv_agent_config *config, char hex[97])
+{
+        SV_BUF head = SV_BUF_NULL;
+        struct sv_binding found;
+        char device[64];
+
+        if (sv_system_find_disk(NULL, config->disk, device, NULL) < 0 ||
+            sv_system_read_head(device, SV_LUKS_HEAD_SIZE, &head, NULL) < 0 ||
+            sv_binding_of(sv_buf_bytes(&head), &found, NULL) < 0)
+                return false;
+        sv_hex(sv_bytes(found.header_digest, sizeof(found.header_digest)), hex);
+        return true;
 }
 
 /* Everything is checked, and used, in one copy in memory: the host may change the disk under us at
@@ -92,6 +109,7 @@ static int get_and_open(const struct sv_agent_config *config, struct sv_err *err
                                            .ca_file = SV_AGENT_CA_FILE,
                                            .log = &log,
                                            .seal = true,
+                                           .header = name_header,
                                            .use = open_disk};
         SV_RELEASE_OUT out = {0};
 

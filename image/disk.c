@@ -10,6 +10,7 @@
 
 #include "base/core/file.h"
 #include "image/run.h"
+#include "image/scratch.h"
 
 #define MIB   (1ull << 20)
 #define BLOCK 4096
@@ -70,51 +71,36 @@ static int choose_size(const char *dir, uint64_t *size, struct sv_err *err)
 }
 
 /* `state` is what fakeroot remembered of the unpacking; NULL: owners as they are. */
-static int make_ext4(const char *dir, const char *state, uint64_t size, const char *out,
+static int make_ext4(const char *dir, const char *state, const struct sv_plain *p,
                      struct sv_err *err)
 {
-        SV_STR blocks = NULL;
-        const char *argv[24];
-        int n = 0;
-
-        if (!size && choose_size(dir, &size, err) < 0)
-                return -1;
-        blocks = sv_asprintf("%llu", (unsigned long long)(size / BLOCK));
-        if (state) {
-                argv[n++] = "fakeroot";
-                argv[n++] = "-i";
-                argv[n++] = state;
-                argv[n++] = "--";
-        }
+        SV_STR blocks = sv_asprintf("%llu", (unsigned long long)(p->size / BLOCK));
         /* Nothing lazy: what the guest would have to finish later is cheaper here. */
-        const char *const mkfs[] = {"mke2fs",
-                                    "-q",
-                                    "-F",
-                                    "-t",
-                                    "ext4",
-                                    "-b",
-                                    "4096",
-                                    "-m",
-                                    "1",
-                                    "-L",
-                                    "root",
-                                    "-E",
-                                    "lazy_itable_init=0,lazy_journal_init=0",
-                                    "-d",
-                                    dir,
-                                    out,
-                                    blocks,
-                                    NULL};
+        SV_STR extended = sv_asprintf("offset=%llu,lazy_itable_init=0,lazy_journal_init=0",
+                                      (unsigned long long)p->at);
+        /* clang-format off */
+        const char *const argv[] = {
+                "fakeroot", "-i", state, "--",
+                "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-L", "root",
+                "-E", extended, "-d", dir, SV_RUN_FILE, blocks, NULL,
+        };
+        /* clang-format on */
 
-        for (size_t i = 0; i < sizeof(mkfs) / sizeof(mkfs[0]); i++)
-                argv[n++] = mkfs[i];
-        if (truncate(out, (off_t)(size / BLOCK * BLOCK)) < 0)
-                return sv_fail_errno(err, "image.filesystem", "cannot size %s", out);
-        return sv_run(argv, "image.filesystem", err);
+        if (ftruncate(p->fd, (off_t)(p->at + p->size)) < 0)
+                return sv_fail_errno(err, "image.filesystem", "cannot size the file system");
+        return sv_run_on(argv + (state ? 0 : 4), p->fd, "image.filesystem", err);
 }
 
-static int make_from_tar(const char *tar, uint64_t size, const char *tmp_dir, const char *out,
-                         struct sv_err *err)
+static int make_from_dir(const char *dir, const char *state, struct sv_plain *p, struct sv_err *err)
+{
+        if (!p->size && choose_size(dir, &p->size, err) < 0)
+                return -1;
+        p->size = p->size / BLOCK * BLOCK;
+        return make_ext4(dir, state, p, err);
+}
+
+static int unpack_and_make(const char *tar, const char *tmp_dir, struct sv_plain *p,
+                           struct sv_err *err)
 {
         SV_STR tree = sv_asprintf("%s/tree", tmp_dir);
         SV_STR state = sv_asprintf("%s/owners", tmp_dir);
@@ -139,45 +125,59 @@ static int make_from_tar(const char *tar, uint64_t size, const char *tmp_dir, co
 
         if (sv_mkdirs(tree, 0755, err) < 0 || sv_run(untar, "image.unpack", err) < 0)
                 return -1;
-        return make_ext4(tree, state, size, out, err);
+        return make_from_dir(tree, state, p, err);
 }
 
-static int make_from_raw(const char *raw, uint64_t size, const char *out, struct sv_err *err)
+static int make_from_tar(const char *tar, struct sv_plain *p, struct sv_err *err)
 {
+        struct sv_scratch scratch;
+        int r;
+
+        if (sv_scratch_make(&scratch, err) < 0)
+                return -1;
+        r = unpack_and_make(tar, scratch.dir, p, err);
+        sv_scratch_remove(&scratch);
+        return r;
+}
+
+static int open_raw(const char *raw, struct sv_plain *p, struct sv_err *err)
+{
+        SV_FD fd = open(raw, O_RDONLY | O_CLOEXEC);
         struct stat st;
 
-        /* The copy makes its file itself. */
-        if (unlink(out) < 0)
-                return sv_fail_errno(err, "image.filesystem", "cannot replace %s", out);
-        if (sv_file_copy(raw, out, 0600, err) < 0)
-                return -1;
-        if (stat(out, &st) < 0)
-                return sv_fail_errno(err, "image.filesystem", "cannot look at %s", out);
-        if (size && size < (uint64_t)st.st_size)
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return sv_fail_errno(err, "image.from", "cannot open %s", raw);
+        if (p->size && p->size < (uint64_t)st.st_size)
                 return sv_fail(err, SV_USAGE, "image.size",
                                "--size is below the size of %s, %lld bytes", raw,
                                (long long)st.st_size);
-        if (!size)
-                size = (uint64_t)st.st_size;
-        size = (size + BLOCK - 1) / BLOCK * BLOCK;
-        if (truncate(out, (off_t)size) < 0)
-                return sv_fail_errno(err, "image.filesystem", "cannot size %s", out);
+        if (!p->size)
+                p->size = (uint64_t)st.st_size;
+        *p = (struct sv_plain){.fd = fd, .size = (p->size + BLOCK - 1) / BLOCK * BLOCK};
+        fd = -1;
         return 0;
 }
 
-int sv_disk_make(const char *from, enum sv_disk_from kind, uint64_t size, const char *tmp_dir,
-                 const char *out, struct sv_err *err)
+int sv_disk_make(const char *from, enum sv_disk_from kind, uint64_t size, int scratch, uint64_t at,
+                 struct sv_plain *plain, struct sv_err *err)
 {
-        if (kind != SV_DISK_RAW && size && size < 8 * MIB)
+        struct sv_plain p = {.fd = scratch, .at = at, .size = size};
+
+        if (kind == SV_DISK_RAW) {
+                if (open_raw(from, &p, err) < 0)
+                        return -1;
+                *plain = p;
+                return 0;
+        }
+        if (size && size < 8 * MIB)
                 return sv_fail(err, SV_USAGE, "image.size",
                                "a file system below 8 MiB holds nothing: give a larger --size");
-        switch (kind) {
-        case SV_DISK_DIR:
-                return make_ext4(from, NULL, size, out, err);
-        case SV_DISK_TAR:
-                return make_from_tar(from, size, tmp_dir, out, err);
-        case SV_DISK_RAW:
-                return make_from_raw(from, size, out, err);
-        }
-        return sv_fail(err, SV_USAGE, "image.from", "unknown kind of source");
+        if ((kind == SV_DISK_TAR ? make_from_tar(from, &p, err)
+                                 : make_from_dir(from, NULL, &p, err)) < 0)
+                return -1;
+        p.fd = fcntl(scratch, F_DUPFD_CLOEXEC, 0);
+        if (p.fd < 0)
+                return sv_fail_errno(err, "image.filesystem", "cannot keep the file system open");
+        *plain = p;
+        return 0;
 }

@@ -18,8 +18,18 @@ enum sv_disk_from {
  * SV_SYSTEM "image.from". */
 int sv_disk_kind(const char *path, enum sv_disk_from *kind, struct sv_err *err);
 
-/* Writes `out` (exists, private). size: bytes of the image, 0: as large as the contents need and a
- * quarter, and 64 MiB. tmp_dir is where a tar is unpacked for a moment. SV_SYSTEM / SV_USAGE
- * "image.filesystem", "image.unpack", "image.size". */
-int sv_disk_make(const char *from, enum sv_disk_from kind, uint64_t size, const char *tmp_dir,
-                 const char *out, struct sv_err *err);
+/* A disk's contents, not encrypted: `size` bytes of `fd` from `at` on, whole blocks; behind the end
+ * of the file are zeros. */
+struct sv_plain {
+        int fd;
+        uint64_t at, size;
+};
+
+/* A raw image is opened, and nothing is written. Of a directory or a tar a file system is made in
+ * the file `scratch` from `at` on, and plain->fd is another descriptor of it. The caller closes
+ * plain->fd. size: bytes of the contents, 0: as large as they need and a quarter, and 64 MiB. A tar
+ * is unpacked for a moment into a folder of $TMPDIR (or in memory, /dev/shm), which goes whatever
+ * becomes of this process. SV_SYSTEM / SV_USAGE "image.filesystem", "image.unpack", "image.size".
+ */
+int sv_disk_make(const char *from, enum sv_disk_from kind, uint64_t size, int scratch, uint64_t at,
+                 struct sv_plain *plain, struct sv_err *err);

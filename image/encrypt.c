@@ -4,134 +4,147 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "image/output.h"
 #include "image/run.h"
-#include "luks/binding.h"
 #include "luks/crypt.h"
+#include "luks/header.h"
 
-/* A private folder beside the image: the file in it is renamed to its name at the end, within one
- * file system. */
-static char *make_work_dir(const char *out, struct sv_err *err)
+/* A file system is made where the data go, and encrypted in its place: that is possible only while
+ * the file has no name, since what is in it is not encrypted yet. Otherwise it is made in a file
+ * that lost its name. */
+static int open_scratch(const struct sv_output *o, struct sv_err *err)
 {
-        char *dir = sv_asprintf("%s.new.XXXXXX", out);
+        SV_STR name = NULL;
+        int fd;
 
-        if (mkdtemp(dir))
-                return dir;
-        sv_fail_errno(err, "image.out", "cannot make a folder beside %s", out);
-        free(dir);
-        return NULL;
+        if (!o->temp)
+                return fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+        name = sv_asprintf("%s.plain.XXXXXX", o->path);
+        fd = mkostemp(name, O_CLOEXEC);
+        if (fd < 0 || unlink(name) < 0)
+                sv_fail_errno(err, "image.out", "cannot make a file beside %s", o->path);
+        return fd;
 }
 
-static int read_disk_head(const char *path, struct sv_buf *head, struct sv_err *err)
+static int encrypt_to(const struct sv_encrypt_in *in, const struct sv_output *o,
+                      struct sv_secret *key, uint64_t *size, struct sv_err *err)
 {
-        SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-        uint8_t *p = sv_buf_grow(head, SV_LUKS_DATA_OFFSET);
+        struct sv_luks_in luks = {.out = o->fd, .stop = sv_run_interrupted};
+        SV_FD scratch = open_scratch(o, err);
+        struct sv_plain plain;
+        int r;
+
+        if (scratch < 0)
+                return -1;
+        if (sv_disk_make(in->from, in->kind, in->size ? in->size - SV_LUKS_DATA_OFFSET : 0, scratch,
+                         SV_LUKS_DATA_OFFSET, &plain, err) < 0)
+                return -1;
+        luks.plain = plain.fd;
+        luks.plain_at = plain.at;
+        luks.size = plain.size;
+        r = sv_luks_encrypt(&luks, key, err);
+        close(plain.fd);
+        *size = SV_LUKS_DATA_OFFSET + plain.size;
+        return r;
+}
+
+static int read_disk_head(int fd, struct sv_buf *head, struct sv_err *err)
+{
+        uint8_t *p = sv_buf_grow(head, SV_LUKS_HEAD_SIZE);
 
         if (sv_buf_ok(head, "the new image's header", err) < 0)
                 return -1;
-        if (fd < 0 || pread(fd, p, SV_LUKS_DATA_OFFSET, 0) != SV_LUKS_DATA_OFFSET)
-                return sv_fail_errno(err, "image.out", "cannot read back %s", path);
+        if (pread(fd, p, SV_LUKS_HEAD_SIZE, 0) != SV_LUKS_HEAD_SIZE)
+                return sv_fail_errno(err, "image.out", "cannot read back the new image");
+        return 0;
+}
+
+/* What a guest will do with it. */
+static int try_image(int fd, struct sv_secret *key, struct sv_binding *binding, struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("/proc/self/fd/%d", fd);
+        SV_BUF head = SV_BUF_NULL;
+
+        if (sv_luks_try(path, key, err) < 0)
+                return -1;
+        if (read_disk_head(fd, &head, err) < 0)
+                return -1;
+        return sv_binding_of(sv_buf_bytes(&head), binding, err);
+}
+
+static int exchange_pair(const struct sv_encrypt_in *in, struct sv_output *o,
+                         struct sv_secret *resource, const struct sv_binding *binding,
+                         struct sv_err *err)
+{
+        if (sv_run_interrupted())
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        if (in->deliver(in->arg, resource, binding, err) < 0)
+                return -1;
+        if (sv_output_publish(o, in->replace, err) < 0) {
+                in->withdraw(in->arg);
+                return -1;
+        }
+        /* From here on the new key is that of the disk, and is never withdrawn. */
+        if (sv_output_sync_name(o, err) < 0)
+                return -1;
+        in->settle(in->arg);
         return 0;
 }
 
 /* The key exists from here on: in locked memory, until it is in the broker or wiped. */
-static int encrypt_and_deliver(const struct sv_encrypt_in *in, const char *image,
-                               struct sv_encrypt_out *out, struct sv_err *err)
+static int make_pair(const struct sv_encrypt_in *in, struct sv_output *o,
+                     struct sv_encrypt_out *out, struct sv_err *err)
 {
         SV_SECRET *key = sv_secret_random(SV_DISK_KEY_SIZE, err);
         SV_SECRET *resource = NULL;
-        SV_BUF head = SV_BUF_NULL;
         struct sv_binding binding;
 
         if (!key)
                 return -1;
-        if (sv_luks_encrypt(image, key, err) < 0)
+        if (encrypt_to(in, o, key, &out->size, err) < 0)
                 return -1;
-        if (sv_luks_try(image, key, err) < 0)
+        if (sv_output_sync(o, err) < 0)
                 return -1;
-        if (read_disk_head(image, &head, err) < 0 ||
-            sv_binding_of(sv_buf_bytes(&head), &binding, err) < 0)
+        if (try_image(o->fd, key, &binding, err) < 0)
                 return -1;
         resource = sv_binding_pack(&binding, key, err);
         if (!resource)
                 return -1;
-        if (sv_run_interrupted())
-                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
-        if (in->deliver(in->arg, resource, err) < 0)
-                return -1;
         memcpy(out->uuid, binding.uuid, sizeof(out->uuid));
-        return 0;
+        return exchange_pair(in, o, resource, &binding, err);
 }
 
-static int sync_file(const char *path, uint64_t *size, struct sv_err *err)
+/* Everything that can be refused is refused here, before anything is written. */
+static int check_wanted(const struct sv_encrypt_in *in, char **path, int *lock, struct sv_err *err)
 {
-        SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-        struct stat st;
-
-        if (fd < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
-                return sv_fail_errno(err, "image.out", "cannot sync %s", path);
-        *size = (uint64_t)st.st_size;
-        return 0;
-}
-
-static int place_image(const struct sv_encrypt_in *in, const char *image, struct sv_err *err)
-{
-        if (rename(image, in->out) == 0)
-                return 0;
-        sv_fail_errno(err, "image.out", "cannot rename the image to %s", in->out);
-        in->withdraw(in->arg);
-        return -1;
-}
-
-static int encrypt_in(const struct sv_encrypt_in *in, const char *dir, struct sv_encrypt_out *out,
-                      struct sv_err *err)
-{
-        SV_STR image = sv_asprintf("%s/image", dir);
-        SV_STR tmp = sv_asprintf("%s/unpacked", dir);
-        SV_FD fd = open(image, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-        if (fd < 0)
-                return sv_fail_errno(err, "image.out", "cannot make %s", image);
-        if (sv_mkdirs(tmp, 0700, err) < 0)
+        if (in->size && in->size < 2 * (uint64_t)SV_LUKS_DATA_OFFSET)
+                return sv_fail(
+                        err, SV_USAGE, "image.size",
+                        "--size must be 32 MiB or more: the LUKS2 header takes 16 MiB of it");
+        if (sv_output_check(in->out, in->replace, path, err) < 0)
                 return -1;
-        if (sv_disk_make(in->from, in->kind, in->size ? in->size - SV_LUKS_DATA_OFFSET : 0, tmp,
-                         image, err) < 0)
+        if (access(*path, F_OK) == 0 && sv_disk_lock(*path, lock, err) < 0)
                 return -1;
-        if (encrypt_and_deliver(in, image, out, err) < 0)
-                return -1;
-        if (sync_file(image, &out->size, err) < 0) {
-                in->withdraw(in->arg);
-                return -1;
-        }
-        return place_image(in, image, err);
+        return in->prepare(in->arg, err);
 }
 
 int sv_encrypt(const struct sv_encrypt_in *in, struct sv_encrypt_out *out, struct sv_err *err)
 {
         struct sv_encrypt_out result = {0};
-        struct sv_err ignored = SV_ERR_NULL;
-        SV_STR dir = NULL;
-        int r;
+        SV_OUTPUT o = {.fd = -1};
+        SV_STR path = NULL;
+        SV_FD lock = -1;
 
-        if (!in->replace && access(in->out, F_OK) == 0)
-                return sv_fail(err, SV_USAGE, "image.exists",
-                               "%s is there already, and its key would be replaced: remove it, or "
-                               "give --replace",
-                               in->out);
-        if (in->size && in->size < 2 * (uint64_t)SV_LUKS_DATA_OFFSET)
-                return sv_fail(
-                        err, SV_USAGE, "image.size",
-                        "--size must be 32 MiB or more: the LUKS2 header takes 16 MiB of it");
-        sv_run_catch_signals();
-        dir = make_work_dir(in->out, err);
-        if (!dir)
+        if (check_wanted(in, &path, &lock, err) < 0)
                 return -1;
-        r = encrypt_in(in, dir, &result, err);
-        sv_remove_tree(dir, &ignored);
-        if (r == 0)
-                *out = result;
-        return r;
+        sv_run_catch_signals();
+        if (sv_output_open(path, &o, err) < 0)
+                return -1;
+        if (make_pair(in, &o, &result, err) < 0)
+                return -1;
+        *out = result;
+        return 0;
 }

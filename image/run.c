@@ -36,7 +36,7 @@ int sv_run_interrupted(void)
         return interrupted != 0;
 }
 
-static _Noreturn void run_child(const char *const *argv, int out)
+static _Noreturn void run_child(const char *const *argv, int out, int file)
 {
         const char *path = getenv("PATH");
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -50,6 +50,11 @@ static _Noreturn void run_child(const char *const *argv, int out)
                 dup2(null, 0);
         dup2(out, 1);
         dup2(out, 2);
+        /* Last: it may be one of those. */
+        if (file == SV_RUN_FD)
+                fcntl(file, F_SETFD, 0);
+        else if (file >= 0)
+                dup2(file, SV_RUN_FD);
         execvp(argv[0], (char *const *)argv);
         _exit(errno == ENOENT ? 127 : 126);
 }
@@ -97,6 +102,11 @@ static int wait_for_child(pid_t pid)
 
 int sv_run(const char *const *argv, const char *check, struct sv_err *err)
 {
+        return sv_run_on(argv, -1, check, err);
+}
+
+int sv_run_on(const char *const *argv, int file, const char *check, struct sv_err *err)
+{
         char last[256] = "";
         int p[2], status;
         pid_t pid;
@@ -107,7 +117,7 @@ int sv_run(const char *const *argv, const char *check, struct sv_err *err)
                 return sv_fail_errno(err, "image.run", "cannot make a pipe");
         pid = fork();
         if (pid == 0)
-                run_child(argv, p[1]);
+                run_child(argv, p[1], file);
         close(p[1]);
         if (pid > 0)
                 read_output(p[0], pid, last, sizeof(last));

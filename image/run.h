@@ -8,6 +8,10 @@
  * status 0 is SV_SYSTEM under `check` with the last line it printed; SV_SYSTEM "image.run" when it
  * cannot be started. An interrupt (sv_run_interrupted) ends it too. */
 int sv_run(const char *const *argv, const char *check, struct sv_err *err);
+/* The same, and the program finds the open file `file` under the name SV_RUN_FILE. */
+int sv_run_on(const char *const *argv, int file, const char *check, struct sv_err *err);
+#define SV_RUN_FD   3
+#define SV_RUN_FILE "/proc/self/fd/3"
 
 /* From here on SIGINT, SIGTERM and SIGHUP do not end this process: they end the program that sv_run
  * runs, which fails, and so the caller comes to its own clean-up. sv_run_interrupted says whether

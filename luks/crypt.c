@@ -2,21 +2,19 @@
 #include "luks/crypt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libcryptsetup.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/crypto/crypto.h"
 
-#define KEY_BITS  512
-#define SECTORS   (SV_LUKS_DATA_OFFSET / 512)
-/* While it works the library needs the room of the header twice: once for the header, once to move
- * the data's beginning to. */
-#define WORK_ROOM (2 * (off_t)SV_LUKS_DATA_OFFSET)
+#define VOLUME_KEY_SIZE 64
+#define SECTOR          512u
+#define SECTORS         (SV_LUKS_DATA_OFFSET / SECTOR)
+#define PIECE           (1u << 20)
 
 static void free_device(struct crypt_device **cd)
 {
@@ -43,120 +41,129 @@ static int fail_crypt(struct sv_err *err, const struct voice *v, int r, const ch
                        v->last[0] ? v->last : strerror(-r));
 }
 
-/* The header is first made apart, over the data as it is. */
-static int format_detached(struct crypt_device *cd, const char *data, struct sv_secret *key,
-                           const struct voice *v, struct sv_err *err)
+static int format_volume(struct crypt_device *cd, struct sv_secret *volume_key,
+                         struct sv_secret *key, const struct voice *v, struct sv_err *err)
 {
         const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_PBKDF2,
                                                .hash = "sha512",
                                                .iterations = 1000,
                                                .flags = CRYPT_PBKDF_NO_BENCHMARK};
-        struct crypt_params_luks2 luks2 = {
-                .data_device = data, .sector_size = 512, .pbkdf = &pbkdf};
-        struct crypt_params_reencrypt move = {
-                .mode = CRYPT_REENCRYPT_ENCRYPT,
-                .direction = CRYPT_REENCRYPT_BACKWARD,
-                .resilience = "datashift",
-                .hash = "sha256",
-                .data_shift = SECTORS,
-                .luks2 = &luks2,
-                .flags = CRYPT_REENCRYPT_INITIALIZE_ONLY | CRYPT_REENCRYPT_MOVE_FIRST_SEGMENT,
-        };
-        const char *pass = (const char *)sv_secret_reveal(key);
-        size_t n = sv_secret_size(key);
+        struct crypt_params_luks2 luks2 = {.sector_size = SECTOR, .pbkdf = &pbkdf};
+        const char *volume = (const char *)sv_secret_reveal(volume_key);
         int r;
 
         if ((r = crypt_set_data_offset(cd, SECTORS)) < 0 ||
-            (r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", NULL, NULL, KEY_BITS / 8,
+            (r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", NULL, volume, VOLUME_KEY_SIZE,
                               &luks2)) < 0)
                 return fail_crypt(err, v, r, "cannot make a LUKS2 header");
-        if ((r = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, pass, n)) < 0)
-                return fail_crypt(err, v, r, "cannot make a key slot");
-        if ((r = crypt_reencrypt_init_by_passphrase(cd, NULL, pass, n, CRYPT_ANY_SLOT, 0, "aes",
-                                                    "xts-plain64", &move)) < 0)
-                return fail_crypt(err, v, r, "cannot begin to encrypt");
-        return 0;
+        r = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, volume, VOLUME_KEY_SIZE,
+                                            (const char *)sv_secret_reveal(key),
+                                            sv_secret_size(key));
+        return r < 0 ? fail_crypt(err, v, r, "cannot make a key slot") : 0;
 }
 
-static int make_header(const char *header, const char *data, struct sv_secret *key,
+static int make_header(int fd, struct sv_secret *volume_key, struct sv_secret *key,
                        struct sv_err *err)
 {
+        SV_STR path = sv_asprintf("/proc/self/fd/%d", fd);
         struct voice v = {""};
         CRYPT *cd = NULL;
-        int r = crypt_init(&cd, header);
-
-        if (r < 0)
-                return fail_crypt(err, &v, r, "cannot open the new header");
-        crypt_set_log_callback(cd, keep_log, &v);
-        crypt_set_rng_type(cd, CRYPT_RNG_URANDOM);
-        return format_detached(cd, data, key, &v, err);
-}
-
-/* Put the header in front of the data and let the library work through it. */
-static int encrypt_data(const char *header, const char *data, struct sv_secret *key,
-                        struct sv_err *err)
-{
-        struct crypt_params_reencrypt resume = {.mode = CRYPT_REENCRYPT_ENCRYPT,
-                                                .direction = CRYPT_REENCRYPT_BACKWARD,
-                                                .resilience = "datashift",
-                                                .hash = "sha256",
-                                                .data_shift = SECTORS,
-                                                .flags = CRYPT_REENCRYPT_RESUME_ONLY};
-        struct voice v = {""};
-        CRYPT *cd = NULL;
-        int r = crypt_init(&cd, data);
-
-        if (r < 0)
-                return fail_crypt(err, &v, r, "cannot open the image");
-        crypt_set_log_callback(cd, keep_log, &v);
-        crypt_set_rng_type(cd, CRYPT_RNG_URANDOM);
-        if ((r = crypt_header_restore(cd, CRYPT_LUKS2, header)) < 0 ||
-            (r = crypt_load(cd, CRYPT_LUKS2, NULL)) < 0)
-                return fail_crypt(err, &v, r, "cannot write the header");
-        r = crypt_reencrypt_init_by_passphrase(cd, NULL, (const char *)sv_secret_reveal(key),
-                                               sv_secret_size(key), CRYPT_ANY_SLOT, CRYPT_ANY_SLOT,
-                                               NULL, NULL, &resume);
-        if (r < 0 || (r = crypt_reencrypt_run(cd, NULL, NULL)) < 0)
-                return fail_crypt(err, &v, r, "cannot encrypt");
-        return 0;
-}
-
-/* Room for the header and its key slots; the library does not make files. */
-static int make_file(const char *path, off_t size, struct sv_err *err)
-{
-        SV_FD fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-        if (fd < 0 || ftruncate(fd, size) < 0)
-                return sv_fail_errno(err, "luks.encrypt", "cannot make %s", path);
-        return 0;
-}
-
-int sv_luks_encrypt(const char *path, struct sv_secret *key, struct sv_err *err)
-{
-        SV_STR header = sv_asprintf("%s.header", path);
-        struct stat st;
         int r;
 
-        if (stat(path, &st) < 0)
-                return sv_fail_errno(err, "luks.encrypt", "cannot look at %s", path);
-        if (st.st_size % 4096 || st.st_size < (off_t)SV_LUKS_DATA_OFFSET)
-                return sv_fail(err, SV_USAGE, "luks.encrypt",
-                               "%s is not whole blocks of 4096 bytes, 16 MiB or more", path);
-        if (truncate(path, st.st_size + WORK_ROOM) < 0)
-                return sv_fail_errno(err, "luks.encrypt", "cannot grow %s", path);
-        if (make_file(header, SV_LUKS_DATA_OFFSET, err) < 0)
-                return -1;
-        /* The library keeps its locks in a folder that only root may write. No other process uses
-         * these two files. */
+        /* The library's locks live in a folder of root's. The file is ours alone. */
         crypt_metadata_locking(NULL, 0);
-        r = make_header(header, path, key, err);
-        if (r == 0)
-                r = encrypt_data(header, path, key, err);
-        unlink(header);
-        /* What lies behind the moved data is free again. */
-        if (r == 0 && truncate(path, st.st_size + (off_t)SV_LUKS_DATA_OFFSET) < 0)
-                r = sv_fail_errno(err, "luks.encrypt", "cannot size %s", path);
+        if ((r = crypt_init(&cd, path)) < 0)
+                return fail_crypt(err, &v, r, "cannot open the new image");
+        crypt_set_log_callback(cd, keep_log, &v);
+        crypt_set_rng_type(cd, CRYPT_RNG_URANDOM);
+        return format_volume(cd, volume_key, key, &v, err);
+}
+
+/* What lies behind the end of the contents is zeros. */
+static int read_piece(int fd, uint8_t *p, size_t n, uint64_t at, struct sv_err *err)
+{
+        size_t got = 0;
+
+        while (got < n) {
+                ssize_t r = pread(fd, p + got, n - got, (off_t)(at + got));
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return sv_fail_errno(err, "luks.encrypt", "cannot read the contents");
+                if (r == 0)
+                        break;
+                got += (size_t)r;
+        }
+        memset(p + got, 0, n - got);
+        return 0;
+}
+
+static int write_piece_at(int fd, const uint8_t *p, size_t n, uint64_t at, struct sv_err *err)
+{
+        while (n) {
+                ssize_t r = pwrite(fd, p, n, (off_t)at);
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return sv_fail_errno(err, "luks.encrypt", "cannot write the image");
+                p += r;
+                n -= (size_t)r;
+                at += (uint64_t)r;
+        }
+        return 0;
+}
+
+static int encrypt_pieces(const struct sv_luks_in *in, struct sv_xts *xts, uint8_t *piece,
+                          struct sv_err *err)
+{
+        for (uint64_t at = 0; at < in->size; at += PIECE) {
+                size_t n = in->size - at < PIECE ? (size_t)(in->size - at) : PIECE;
+
+                if (in->stop && in->stop())
+                        return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+                if (read_piece(in->plain, piece, n, in->plain_at + at, err) < 0)
+                        return -1;
+                if (sv_xts_encrypt(xts, at / SECTOR, piece, n, err) < 0)
+                        return -1;
+                if (write_piece_at(in->out, piece, n, SV_LUKS_DATA_OFFSET + at, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int encrypt_data(const struct sv_luks_in *in, struct sv_secret *volume_key,
+                        struct sv_err *err)
+{
+        SV_XTS *xts = sv_xts_new(sv_bytes(sv_secret_reveal(volume_key), VOLUME_KEY_SIZE), err);
+        uint8_t *piece = xts ? malloc(PIECE) : NULL;
+        int r;
+
+        if (!xts)
+                return -1;
+        if (!piece)
+                return sv_fail_errno(err, "base.memory", "no memory to encrypt in");
+        r = encrypt_pieces(in, xts, piece, err);
+        free(piece);
         return r;
+}
+
+int sv_luks_encrypt(const struct sv_luks_in *in, struct sv_secret *key, struct sv_err *err)
+{
+        SV_SECRET *volume_key = sv_secret_random(VOLUME_KEY_SIZE, err);
+
+        if (!volume_key)
+                return -1;
+        if (in->size % 4096 || !in->size)
+                return sv_fail(err, SV_USAGE, "luks.encrypt",
+                               "expected whole blocks of 4096 bytes to encrypt, found %llu bytes",
+                               (unsigned long long)in->size);
+        if (ftruncate(in->out, (off_t)(SV_LUKS_DATA_OFFSET + in->size)) < 0)
+                return sv_fail_errno(err, "luks.encrypt", "cannot size the image");
+        if (make_header(in->out, volume_key, key, err) < 0)
+                return -1;
+        return encrypt_data(in, volume_key, err);
 }
 
 int sv_luks_try(const char *path, struct sv_secret *key, struct sv_err *err)

@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LUKS2 through libcryptsetup, in user space: no loop device, no device-mapper, no root.
- * luks/crypt*.c are the only files that see the library. */
+ * luks/crypt.c, open.c and rekey.c are the only files that see the library. */
 #pragma once
 
 #include <stdint.h>
 
 #include "base/core/secret.h"
 
-/* Where the data begin: the header and its key slots lie before. The file grows by as much when it
- * is encrypted. */
+/* Where the data begin: the header and its key slots lie before. */
 #define SV_LUKS_DATA_OFFSET (16u << 20)
 
-/* Encrypt a file system image (whole blocks of 4096 bytes) in place: LUKS2, aes-xts-plain64 with a
- * 512-bit volume key that the library makes and keeps, one key slot that `key` opens (PBKDF2 with
- * its minimum of work: the key is random, stretching it adds nothing). Uses "<path>.header" for a
- * moment. On failure the file's contents are undefined. SV_SYSTEM "luks.encrypt". */
-int sv_luks_encrypt(const char *path, struct sv_secret *key, struct sv_err *err);
+struct sv_luks_in {
+        int plain;         /* what is to be encrypted: */
+        uint64_t plain_at; /* from here */
+        uint64_t size;     /* whole blocks of 4096 bytes; behind the end of `plain` are zeros */
+        /* Grows to SV_LUKS_DATA_OFFSET + size. It may be `plain` with the contents where the data
+         * go: then they are overwritten where they are. */
+        int out;
+        int (*stop)(void); /* asked now and then; may be NULL */
+};
+
+/* An encrypted volume: LUKS2, aes-xts-plain64 with a new 512-bit volume key, one key slot that
+ * `key` opens (PBKDF2 with its minimum of work: the key is random, stretching it adds nothing).
+ * Nothing of the contents is written anywhere but encrypted. On failure `out` is undefined.
+ * SV_SYSTEM "luks.encrypt", SV_SYSTEM "image.interrupted". */
+int sv_luks_encrypt(const struct sv_luks_in *in, struct sv_secret *key, struct sv_err *err);
 
 /* Does `key` open the volume in this file? 0, or SV_PROOF "luks.key". Nothing is activated. */
 int sv_luks_try(const char *path, struct sv_secret *key, struct sv_err *err);

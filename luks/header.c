@@ -9,7 +9,6 @@
 #include "base/core/limits.h"
 #include "base/core/rd.h"
 
-#define BINARY_SIZE 4096 /* of the binary header; the JSON area follows */
 #define CSUM_AT     448
 #define CSUM_SIZE   64
 /* SV_LUKS_DATA_OFFSET of luks/crypt.h; this file does not see the library's pair */
@@ -48,7 +47,7 @@ static int parse_binary(struct sv_bytes head, struct sv_luks_header *h, struct s
         if (version != 2)
                 return sv_fail(err, SV_FORMAT, "luks.header.version",
                                "expected LUKS version 2, found %u", version);
-        if (size < 2 * BINARY_SIZE || size > SV_LUKS_JSON_MAX || size % BINARY_SIZE)
+        if (size < 2 * SV_LUKS_BINARY_SIZE || size > SV_LUKS_JSON_MAX || size % SV_LUKS_BINARY_SIZE)
                 return sv_fail(err, SV_FORMAT, "luks.header.size",
                                "a header of %llu bytes is not one of ours",
                                (unsigned long long)size);
@@ -261,7 +260,8 @@ int sv_luks_header_parse(struct sv_bytes head, struct sv_luks_header *out, struc
 
         if (parse_binary(head, &h, err) < 0)
                 return -1;
-        if (parse_json(sv_bytes(head.p + BINARY_SIZE, h.size - BINARY_SIZE), &h, err) < 0)
+        if (parse_json(sv_bytes(head.p + SV_LUKS_BINARY_SIZE, h.size - SV_LUKS_BINARY_SIZE), &h,
+                       err) < 0)
                 return -1;
         if (head.n < h.area_offset + h.area_size)
                 return sv_fail(err, SV_FORMAT, "luks.header.short",

@@ -13,9 +13,10 @@ struct sv_luks_header {
         size_t area_size;
 };
 
+#define SV_LUKS_BINARY_SIZE 4096 /* of the binary header; the JSON area follows */
 /* Bytes at the beginning of a volume that hold everything the agent reads: header, second header,
  * the key slot's area. */
-#define SV_LUKS_HEAD_SIZE (512u << 10)
+#define SV_LUKS_HEAD_SIZE   (512u << 10)
 
 /* `head` is the beginning of the volume, SV_LUKS_HEAD_SIZE bytes or more. SV_FORMAT
  * "luks.header.*", each naming what differs. */

@@ -118,11 +118,50 @@ int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret
                                err);
 }
 
-int sv_admin_delete_resource(struct sv_admin *a, const char *path, struct sv_err *err)
+int sv_admin_add_resource(struct sv_admin *a, const char *path, const char *volume,
+                          struct sv_secret *value, struct sv_err *err)
+{
+        SV_STR target =
+                volume ? sv_asprintf("%s?volume=%s", path, volume) : sv_asprintf("%s?new", path);
+
+        return sv_admin_put_resource(a, target, value, err);
+}
+
+int sv_admin_delete_resource(struct sv_admin *a, const char *path,
+                             const struct sv_admin_removal *what, struct sv_err *err)
+{
+        static const struct sv_admin_removal everything = {NULL, 0, 0};
+        SV_BUF target = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+        char mark = '?';
+
+        if (!what)
+                what = &everything;
+        sv_buf_puts(&target, path);
+        if (what->volume) {
+                sv_buf_printf(&target, "?volume=%s", what->volume);
+                mark = '&';
+        }
+        if (what->version)
+                sv_buf_printf(&target, "%cversion=%lld", mark, (long long)what->version);
+        if (what->except)
+                sv_buf_printf(&target, "%cexcept=%lld", what->version ? '&' : mark,
+                              (long long)what->except);
+        if (sv_buf_ok(&target, "the address of a resource", err) < 0)
+                return -1;
+        return call_admin_path(a, "DELETE", "/kbs/v0/resource", sv_buf_str(&target), SV_BYTES_NULL,
+                               &answer, err);
+}
+
+int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, struct sv_buf *made,
+                   struct sv_err *err)
 {
         SV_HTTP answer = {0};
 
-        return call_admin_path(a, "DELETE", "/kbs/v0/resource", path, SV_BYTES_NULL, &answer, err);
+        if (call_admin_path(a, "POST", "/secure-vm/v0/rekey", path, head, &answer, err) < 0)
+                return -1;
+        sv_buf_put(made, sv_buf_bytes(&answer.body));
+        return sv_buf_ok(made, "the new header", err);
 }
 
 static int call_admin_json(struct sv_admin *a, const char *path, struct sv_json **out,
@@ -133,6 +172,14 @@ static int call_admin_json(struct sv_admin *a, const char *path, struct sv_json 
         if (call_admin(a, "GET", path, SV_BYTES_NULL, &answer, err) < 0)
                 return -1;
         return sv_json_parse(sv_buf_bytes(&answer.body), "admin.answer", out, err);
+}
+
+int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json **out,
+                           struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("/secure-vm/v0/resource/%s", path);
+
+        return call_admin_json(a, target, out, err);
 }
 
 int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err)

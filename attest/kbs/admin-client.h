@@ -18,11 +18,33 @@ void sv_admin_free(struct sv_admin *a);
 void sv_admin_freep(struct sv_admin **a);
 #define SV_ADMIN __attribute__((cleanup(sv_admin_freep))) struct sv_admin
 
-/* `path` is "repo/type/tag" everywhere. Putting replaces what was there. */
+/* `path` is "repo/type/tag" everywhere. A new version, which replaces none that is there; refused
+ * over the key of a disk. SV_USAGE "broker.resource.*". */
 int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret *value,
                           struct sv_err *err);
-int sv_admin_delete_resource(struct sv_admin *a, const char *path, struct sv_err *err);
-/* {"resources":[{"path":…,"size":n,"created":RFC3339,"policy":bool}, …]}; never the values. The
+/* With `volume` NULL the first version: refused when there is one. Otherwise the key of a disk that
+ * takes the place of that volume, whose key stays. */
+int sv_admin_add_resource(struct sv_admin *a, const char *path, const char *volume,
+                          struct sv_secret *value, struct sv_err *err);
+/* What goes; NULL or all zero: everything, unless the key of a disk is among it. */
+struct sv_admin_removal {
+        const char *volume; /* the keys of this volume */
+        int64_t version;    /* this version only */
+        int64_t except;     /* but not this version */
+};
+int sv_admin_delete_resource(struct sv_admin *a, const char *path,
+                             const struct sv_admin_removal *what, struct sv_err *err);
+/* {"path":…,"versions":[{"version":n,"size":n,"created":RFC3339,"volume":UUID,"header":hex}, …]},
+ * the newest first, "volume" and "header" of the keys of disks; an empty list when there is no such
+ * resource. The caller frees. */
+int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json **out,
+                           struct sv_err *err);
+/* Sends the header of a disk whose key the broker has; appends the header for a new key, which the
+ * broker has beside the old one. SV_USAGE "broker.rekey.none". */
+int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, struct sv_buf *made,
+                   struct sv_err *err);
+/* {"resources":[{"path":…,"version":n,"versions":n,"size":n,"created":RFC3339,"policy":bool}, …]};
+ * never the values. The
  * caller frees. */
 int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err);
 int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document,

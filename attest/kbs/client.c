@@ -195,9 +195,11 @@ const char *sv_kbs_grounds(const struct sv_kbs_client *c)
         return c->grounds;
 }
 
-struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *err)
+struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, const char *header,
+                                  struct sv_err *err)
 {
-        SV_STR target = sv_asprintf("/kbs/v0/resource/%s", path);
+        SV_STR target = sv_asprintf("/kbs/v0/resource/%s%s%s", path, header ? "?header=" : "",
+                                    header ? header : "");
         SV_HTTP answer = {0};
 
         c->retryable = false;

@@ -39,8 +39,11 @@ int sv_kbs_binding(struct sv_kbs_client *c, uint8_t digest[48], struct sv_err *e
 int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *evidence, struct sv_err *err);
 /* The attestation token; NULL before sv_kbs_attest. Borrowed. */
 const char *sv_kbs_token(const struct sv_kbs_client *c);
-/* `path` is "repo/type/tag". */
-struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *err);
+/* `path` is "repo/type/tag". `header` (hex, or NULL) says which disk the key is wanted for, when
+ * the broker has several versions: the digest of the disk's header. Other brokers do not look at
+ * it. */
+struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, const char *header,
+                                  struct sv_err *err);
 /* One readable line: why the last resource was released. NULL when the broker (a Trustee) does not
  * say. Borrowed. */
 const char *sv_kbs_grounds(const struct sv_kbs_client *c);

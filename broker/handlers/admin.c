@@ -8,26 +8,6 @@
 
 #define AUDIT_PAGE 1000
 
-int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
-{
-        struct sv_bytes plain = sv_buf_bytes(&r->msg->body);
-        SV_BUF sealed = SV_BUF_NULL;
-
-        if (!plain.n || plain.n > SV_SECRET_MAX)
-                return sv_fail(err, SV_FORMAT, "broker.resource.size",
-                               "a resource has 1 to %u bytes, found %zu", SV_SECRET_MAX, plain.n);
-        if (sv_broker_seal(r->broker, r->resource, plain, &sealed, err) < 0)
-                return -1;
-        return r->broker->store->ops->put_resource(r->broker->store, r->resource,
-                                                   sv_buf_bytes(&sealed), (int64_t)plain.n, r->now,
-                                                   err);
-}
-
-int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
-{
-        return r->broker->store->ops->delete_resource(r->broker->store, r->resource, err);
-}
-
 static int answer_list(struct sv_request *r, const char *member, int rc, struct sv_json *list,
                        struct sv_err *err)
 {

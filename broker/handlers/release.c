@@ -5,9 +5,11 @@
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"
 #include "attest/jose/token.h"
+#include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "broker/serve/request.h"
 #include "broker/serve/session.h"
+#include "broker/versions.h"
 
 /* The token of the cookie's session, or the bearer's; appended to `token`. A cookie wins, as with
  * other brokers. */
@@ -119,20 +121,46 @@ static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
         return rc;
 }
 
+/* The key of the disk that the guest has, when it says which header that has (?header=, a SHA-384
+ * in hex); otherwise, and when no version is for it, the newest: the guest then names what differs.
+ */
+static int choose_version(struct sv_request *r, int64_t *number, struct sv_err *err)
+{
+        static const char *const names[] = {"header", NULL};
+        const struct sv_version *found = NULL;
+        SV_VERSIONS v = {0};
+        SV_BUF digest = SV_BUF_NULL;
+        char hex[97];
+
+        if (sv_request_check_query(r, names, err) < 0)
+                return -1;
+        if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
+                return -1;
+        if (!v.n)
+                return sv_fail(err, SV_USAGE, "broker.resource.none",
+                               "there is no resource under this path");
+        if (sv_request_query(r, "header", hex, sizeof(hex)) &&
+            sv_unhex(sv_bytes_str(hex), &digest, "broker.query", NULL) == 0 && digest.n == 48)
+                found = sv_versions_by_header(&v, digest.p);
+        *number = found ? found->number : v.list[0].number;
+        sv_json_set_int(r->audit, "version", *number);
+        return 0;
+}
+
 static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, struct sv_err *err)
 {
-        SV_BUF sealed = SV_BUF_NULL;
         SV_KBS_PUBKEY pubkey = {{0}};
         SV_SECRET *plain = NULL;
         SV_KEY *key = NULL;
+        int64_t number = 0;
 
         if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0)
                 return -1;
         if (sv_kbs_pubkey_to_key(&pubkey, &key, err) < 0)
                 return -1;
-        if (r->broker->store->ops->get_resource(r->broker->store, r->resource, &sealed, err) < 0)
+        if (choose_version(r, &number, err) < 0)
                 return -1;
-        plain = sv_broker_unseal(r->broker, r->resource, sv_buf_bytes(&sealed), err);
+        plain = sv_version_open(r->broker, r->resource, number, err);
         return plain ? sv_jwe_seal(key, plain, &r->answer.body, err) : -1;
 }
 

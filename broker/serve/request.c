@@ -7,3 +7,59 @@ const char *sv_request_bearer(const struct sv_request *r)
 
         return v && !strncmp(v, "Bearer ", 7) && v[7] ? v + 7 : NULL;
 }
+
+static bool is_named(const char *item, size_t n, const char *name)
+{
+        size_t len = strlen(name);
+
+        return n >= len && !memcmp(item, name, len) && (n == len || item[len] == '=');
+}
+
+/* The item that begins at *at; steps behind it. NULL at the end. */
+static const char *next_item(const char **at, size_t *n)
+{
+        const char *item = *at;
+
+        if (!*item)
+                return NULL;
+        *n = strcspn(item, "&");
+        *at = item + *n + (item[*n] == '&');
+        return item;
+}
+
+int sv_request_check_query(const struct sv_request *r, const char *const *names, struct sv_err *err)
+{
+        const char *at = r->query, *item;
+        size_t n;
+
+        while ((item = next_item(&at, &n))) {
+                const char *const *name = names;
+
+                while (*name && !is_named(item, n, *name))
+                        name++;
+                if (!*name)
+                        return sv_fail(err, SV_FORMAT, "broker.query",
+                                       "'%.*s' is not expected behind '?' here",
+                                       n < 40 ? (int)n : 40, item);
+        }
+        return 0;
+}
+
+bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size)
+{
+        const char *at = r->query, *item;
+        size_t n, len = strlen(name);
+
+        while ((item = next_item(&at, &n))) {
+                size_t value = n > len ? n - len - 1 : 0;
+
+                if (!is_named(item, n, name))
+                        continue;
+                if (value >= size)
+                        return false;
+                memcpy(out, item + n - value, value);
+                out[value] = '\0';
+                return true;
+        }
+        return false;
+}

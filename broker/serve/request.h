@@ -46,8 +46,17 @@ int sv_handle_list_resources(struct sv_request *r, struct sv_err *err);
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err);
+/* The versions of one resource. */
+int sv_handle_show_resource(struct sv_request *r, struct sv_err *err);
+int sv_handle_rekey(struct sv_request *r, struct sv_err *err);
 int sv_handle_audit(struct sv_request *r, struct sv_err *err);
 int sv_handle_health(struct sv_request *r, struct sv_err *err);
 
 /* The value behind "Bearer "; NULL when there is none. */
 const char *sv_request_bearer(const struct sv_request *r);
+/* The query is NAME=VALUE (or NAME alone), joined by '&', and each name is in the NULL-terminated
+ * list: SV_FORMAT "broker.query" otherwise. */
+int sv_request_check_query(const struct sv_request *r, const char *const *names,
+                           struct sv_err *err);
+/* Copies the value of `name`; false when it is not there or does not fit. */
+bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size);

@@ -26,6 +26,8 @@ static const struct route {
         {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome},
         {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource, true},
         {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", true, sv_handle_delete_resource},
+        {"GET", "/secure-vm/v0/resource/", "admin-show-resource", true, sv_handle_show_resource},
+        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", true, sv_handle_rekey},
         {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources},
         {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", true, sv_handle_put_policy},
         {"GET", "/secure-vm/v0/policy/", "admin-get-policy", true, sv_handle_get_policy},
@@ -151,6 +153,8 @@ static int choose_status(const struct sv_request *r, const struct sv_err *err)
 {
         if (r->error && !strncmp(r->error, "Token", 5) && err->class != SV_SYSTEM)
                 return 401; /* "begin again", whatever was wrong with what was shown */
+        if (r->error && !strcmp(r->error, "ResourceConflict"))
+                return 409;
         return err->class == SV_USAGE    ? 404
                : err->class == SV_FORMAT ? 400
                : err->class == SV_SYSTEM ? 503
@@ -162,8 +166,13 @@ static void set_answer(struct sv_request *r, int status)
         static const struct {
                 int status;
                 const char *reason;
-        } reasons[] = {{200, "OK"},           {204, "No Content"}, {400, "Bad Request"},
-                       {401, "Unauthorized"}, {404, "Not Found"},  {503, "Service Unavailable"}};
+        } reasons[] = {{200, "OK"},
+                       {204, "No Content"},
+                       {400, "Bad Request"},
+                       {401, "Unauthorized"},
+                       {404, "Not Found"},
+                       {409, "Conflict"},
+                       {503, "Service Unavailable"}};
 
         r->answer.status = status;
         free(r->answer.reason);

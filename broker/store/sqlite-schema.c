@@ -59,6 +59,14 @@ static const struct sv_sqlite_step steps[] = {
          " WHEN NOT EXISTS (SELECT 1 FROM policy_anchors WHERE anchor = OLD.anchor)"
          " BEGIN DELETE FROM anchors WHERE id = OLD.anchor; END;",
          fill_anchors},
+        /* Resources have versions; what was there is the first. */
+        {"ALTER TABLE resources RENAME TO resources_before;"
+         "CREATE TABLE resources (path TEXT NOT NULL, version INTEGER NOT NULL,"
+         " sealed BLOB NOT NULL, size INTEGER NOT NULL, created INTEGER NOT NULL,"
+         " PRIMARY KEY (path, version));"
+         "INSERT INTO resources SELECT path, 1, sealed, size, created FROM resources_before;"
+         "DROP TABLE resources_before;",
+         NULL},
 };
 
 static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_err *err)

@@ -1,72 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The row of functions, and the tables that need little: resources and audit. */
+/* The row of functions, and the audit. */
 #include "broker/store/sqlite.h"
 
 #include <sys/stat.h>
-
-#include "base/core/text.h"
-
-static int insert_resource(struct sv_store *s, const char *path, struct sv_bytes sealed,
-                           int64_t size, int64_t now, struct sv_err *err)
-{
-        SV_STMT *q = sv_sqlite_prepare(
-                s,
-                "INSERT OR REPLACE INTO resources (path, sealed, size, created) VALUES "
-                "(?, ?, ?, ?)",
-                err, "sbii", path, sealed, size, now);
-
-        return sv_sqlite_step(s, q, err);
-}
-
-static int read_resource(struct sv_store *s, const char *path, struct sv_buf *sealed,
-                         struct sv_err *err)
-{
-        SV_STMT *q =
-                sv_sqlite_prepare(s, "SELECT sealed FROM resources WHERE path = ?", err, "s", path);
-        int rc = sv_sqlite_step(s, q, err);
-
-        if (rc == 0)
-                return sv_fail(err, SV_USAGE, "broker.resource.none",
-                               "there is no resource under this path");
-        if (rc < 0)
-                return -1;
-        sv_buf_put(sealed, sv_sqlite_bytes(q, 0));
-        return sv_buf_ok(sealed, "a resource of the store", err);
-}
-
-static int remove_resource(struct sv_store *s, const char *path, struct sv_err *err)
-{
-        SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM resources WHERE path = ?", err, "s", path);
-
-        if (sv_sqlite_step(s, q, err) < 0)
-                return -1;
-        if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
-                return sv_fail(err, SV_USAGE, "broker.resource.none",
-                               "there is no resource under this path");
-        return 0;
-}
-
-static int list_resources(struct sv_store *s, struct sv_json *list, struct sv_err *err)
-{
-        SV_STMT *q = sv_sqlite_prepare(
-                s,
-                "SELECT path, size, created, EXISTS (SELECT 1 FROM policies p WHERE "
-                "p.path = r.path) FROM resources r ORDER BY path",
-                err, "");
-        int rc;
-
-        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
-                struct sv_json *row = sv_json_object();
-                char when[32];
-
-                sv_json_set_str(row, "path", (const char *)sqlite3_column_text(q, 0));
-                sv_json_set_int(row, "size", sqlite3_column_int64(q, 1));
-                sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q, 2), when));
-                sv_json_set_bool(row, "policy", sqlite3_column_int(q, 3) != 0);
-                sv_json_add(list, row);
-        }
-        return rc;
-}
 
 static int insert_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
                         struct sv_err *err)
@@ -109,10 +45,11 @@ static const struct sv_store_ops sqlite_ops = {
         .use_session = sv_sqlite_use_session,
         .set_token = sv_sqlite_set_token,
         .end_session = sv_sqlite_end_session,
-        .put_resource = insert_resource,
-        .get_resource = read_resource,
-        .delete_resource = remove_resource,
-        .list_resources = list_resources,
+        .put_resource = sv_sqlite_put_resource,
+        .get_resource = sv_sqlite_get_resource,
+        .delete_resource = sv_sqlite_delete_resource,
+        .list_versions = sv_sqlite_list_versions,
+        .list_resources = sv_sqlite_list_resources,
         .put_policy = sv_sqlite_put_policy,
         .get_policy = sv_sqlite_get_policy,
         .delete_policy = sv_sqlite_delete_policy,

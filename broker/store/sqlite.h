@@ -66,6 +66,16 @@ int sv_sqlite_set_token(struct sv_store *s, const char *id, const char *token, c
                         struct sv_err *err);
 int sv_sqlite_end_session(struct sv_store *s, const char *id, struct sv_err *err);
 
+int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version,
+                           struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err);
+int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version,
+                           struct sv_buf *sealed, struct sv_err *err);
+int sv_sqlite_delete_resource(struct sv_store *s, const char *path, int64_t version,
+                              struct sv_err *err);
+int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json *list,
+                            struct sv_err *err);
+int sv_sqlite_list_resources(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+
 int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text,
                          const struct sv_anchors *anchors, int64_t now, struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

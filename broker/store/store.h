@@ -61,14 +61,21 @@ struct sv_store_ops {
         /* Removes it: SV_PROOF "broker.session.unknown" when it is gone already. */
         int (*end_session)(struct sv_store *s, const char *id, struct sv_err *err);
 
-        /* `path` is "repo/type/tag". Putting replaces what was there. */
-        int (*put_resource)(struct sv_store *s, const char *path, struct sv_bytes sealed,
-                            int64_t size, int64_t now, struct sv_err *err);
-        /* Appends to `sealed`. SV_USAGE "broker.resource.none" when there is none. */
-        int (*get_resource)(struct sv_store *s, const char *path, struct sv_buf *sealed,
-                            struct sv_err *err);
-        int (*delete_resource)(struct sv_store *s, const char *path, struct sv_err *err);
-        /* Adds {"path","size","created","policy"} to the array. */
+        /* `path` is "repo/type/tag". A resource has versions, and a new one replaces none:
+         * `version` is one above the newest (1: the first). SV_USAGE "broker.resource.changed" when
+         * another was there first. */
+        int (*put_resource)(struct sv_store *s, const char *path, int64_t version,
+                            struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err);
+        /* Appends one version to `sealed`. SV_USAGE "broker.resource.none" when there is none. */
+        int (*get_resource)(struct sv_store *s, const char *path, int64_t version,
+                            struct sv_buf *sealed, struct sv_err *err);
+        int (*delete_resource)(struct sv_store *s, const char *path, int64_t version,
+                               struct sv_err *err);
+        /* Adds {"version","size","created"} to the array, the newest first. */
+        int (*list_versions)(struct sv_store *s, const char *path, struct sv_json *list,
+                             struct sv_err *err);
+        /* Adds {"path","version","versions","size","created","policy"} to the array: of the newest
+         * version, and how many there are. */
         int (*list_resources)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 
         /* The policy with the anchors that it names, in one transaction. */

@@ -11,6 +11,7 @@
 #include "base/core/secret.h"
 #include "base/core/text.h"
 #include "launcher/cli/admin-args.h"
+#include "launcher/cli/disk-key.h"
 
 static const struct sv_opt put_opts[] = {
         {.name = "fd",
@@ -22,7 +23,11 @@ static const struct sv_opt put_opts[] = {
 };
 static const struct sv_opt list_opts[] = {SV_ADMIN_OPTS, {0}};
 static const struct sv_opt rm_opts[] = {
-        {.name = "yes", .help = "yes, remove it: a disk whose key is gone cannot be read any more"},
+        {.name = "yes", .help = "yes, remove it: nobody can have it back"},
+        {.name = "forget-volume",
+         .arg = "UUID",
+         .help = "the keys of this disk, which is given up: nobody can open it any more"},
+        {.name = "version", .arg = "N", .help = "only this version"},
         SV_ADMIN_OPTS,
         {0},
 };
@@ -84,46 +89,52 @@ static struct sv_secret *take_key_value(const struct sv_args *args, struct sv_er
         return read_key_value((int)fd, err);
 }
 
-static int find_resource(struct sv_admin *admin, const char *path, bool *found, struct sv_err *err)
+/* put and rotate differ in what must be there before. The broker looks again. */
+static int check_resource(struct sv_admin *admin, const char *path, bool must_exist,
+                          struct sv_err *err)
 {
-        SV_JSON *answer = NULL;
-        const struct sv_json *list;
+        SV_JSON *found = NULL;
+        const struct sv_json *disk;
+        bool exists;
 
-        *found = false;
-        if (sv_admin_list_resources(admin, &answer, err) < 0)
+        if (sv_admin_show_resource(admin, path, &found, err) < 0)
                 return -1;
-        list = sv_json_get(answer, "resources");
-        for (size_t i = 0; i < sv_json_len(list); i++) {
-                const char *p = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));
-
-                if (p && !strcmp(p, path))
-                        *found = true;
-        }
+        exists = sv_json_len(sv_json_get(found, "versions")) != 0;
+        disk = sv_disk_key_find(found, NULL, NULL);
+        if (disk)
+                return sv_fail(err, SV_USAGE, "key.disk",
+                               "%s is the key of disk volume %s, which another value does not "
+                               "open: \"image rekey DISK --resource %s\" gives the disk a new key",
+                               path, sv_json_str(sv_json_get(disk, "volume")), path);
+        if (exists && !must_exist)
+                return sv_fail(
+                        err, SV_USAGE, "key.exists",
+                        "the broker has a resource %s already: \"key rotate\" gives it a new "
+                        "version",
+                        path);
+        if (!exists && must_exist)
+                return sv_fail(err, SV_USAGE, "key.absent",
+                               "the broker has no resource %s: \"key put\" makes it", path);
         return 0;
 }
 
-/* put and rotate differ in what must be there before: a key overwritten by mistake is a disk lost.
- */
 static int upload_key(const struct sv_args *args, struct sv_json **result, bool must_exist,
                       struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
         SV_SECRET *value = NULL;
         const char *path = args->pos[0];
-        bool exists;
+        int r;
 
         if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
-            find_resource(admin, path, &exists, err) < 0)
+            check_resource(admin, path, must_exist, err) < 0)
                 return -1;
-        if (exists && !must_exist)
-                return sv_fail(err, SV_USAGE, "key.exists",
-                               "the broker has a resource %s already: \"key rotate\" replaces it",
-                               path);
-        if (!exists && must_exist)
-                return sv_fail(err, SV_USAGE, "key.absent",
-                               "the broker has no resource %s: \"key put\" makes it", path);
         value = take_key_value(args, err);
-        if (!value || sv_admin_put_resource(admin, path, value, err) < 0)
+        if (!value)
+                return -1;
+        r = must_exist ? sv_admin_put_resource(admin, path, value, err)
+                       : sv_admin_add_resource(admin, path, NULL, value, err);
+        if (r < 0)
                 return -1;
         sv_info("%s: %zu bytes are with the broker", path, sv_secret_size(value));
         *result = sv_json_object();
@@ -165,16 +176,63 @@ static int run_key_list(const struct sv_args *args, struct sv_json **result, str
         return 0;
 }
 
-static int run_key_rm(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static void print_version(const struct sv_json *row)
+{
+        const char *created = sv_json_str(sv_json_get(row, "created"));
+        const char *volume = sv_json_str(sv_json_get(row, "volume"));
+
+        printf("version %lld  %lld bytes  %s  %s%s\n",
+               (long long)sv_json_int(sv_json_get(row, "version"), 0),
+               (long long)sv_json_int(sv_json_get(row, "size"), 0), created ? created : "?",
+               volume ? "key of disk volume " : "", volume ? volume : "");
+}
+
+static int run_key_show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
+        const struct sv_json *list;
 
-        if (!sv_has(args, "yes"))
-                return sv_fail(err, SV_USAGE, "key.rm",
-                               "a disk whose key is gone cannot be read any more: say --yes when "
-                               "that is meant");
         if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
-            sv_admin_delete_resource(admin, args->pos[0], err) < 0)
+            sv_admin_show_resource(admin, args->pos[0], result, err) < 0)
+                return -1;
+        list = sv_json_get(*result, "versions");
+        if (!sv_json_len(list))
+                return sv_fail(err, SV_USAGE, "key.absent", "the broker has no resource %s",
+                               args->pos[0]);
+        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++)
+                print_version(sv_json_at(list, i));
+        return 0;
+}
+
+/* A disk's key goes when the disk is named: nobody types its UUID by mistake. */
+static int read_removal(const struct sv_args *args, struct sv_admin_removal *what,
+                        struct sv_err *err)
+{
+        uint64_t version = 0;
+
+        what->volume = sv_opt(args, "forget-volume");
+        if (sv_disk_key_check_uuid(what->volume, err) < 0)
+                return -1;
+        if (sv_opt(args, "version") &&
+            (sv_parse_u64(sv_opt(args, "version"), INT64_MAX, &version, "key.version", err) < 0))
+                return -1;
+        if (sv_opt(args, "version") && !version)
+                return sv_fail(err, SV_USAGE, "key.version", "versions begin with 1");
+        what->version = (int64_t)version;
+        if (!what->volume && !sv_has(args, "yes"))
+                return sv_fail(err, SV_USAGE, "key.rm",
+                               "what is removed cannot be had back: say --yes when that is meant");
+        return 0;
+}
+
+static int run_key_rm(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        struct sv_admin_removal what = {0};
+        SV_ADMIN *admin = NULL;
+
+        if (read_removal(args, &what, err) < 0 || sv_admin_from_args(args, NULL, &admin, err) < 0)
+                return -1;
+        if (sv_admin_delete_resource(admin, args->pos[0], &what, err) < 0)
                 return -1;
         sv_info("%s is removed", args->pos[0]);
         *result = sv_json_object();
@@ -193,7 +251,7 @@ const struct sv_cmd sv_cmd_key_put = {
 const struct sv_cmd sv_cmd_key_rotate = {
         .name = "key rotate",
         .args = "RESOURCE",
-        .help = "replace a secret that the broker has; its policy stays",
+        .help = "a new version of a secret that the broker has; its policy stays",
         .opts = put_opts,
         .run = run_key_rotate,
 };
@@ -204,6 +262,14 @@ const struct sv_cmd sv_cmd_key_list = {
         .help = "names, sizes and ages of the secrets that a broker has, never their values",
         .opts = list_opts,
         .run = run_key_list,
+};
+
+const struct sv_cmd sv_cmd_key_show = {
+        .name = "key show",
+        .args = "RESOURCE",
+        .help = "the versions of a secret, and which disks they are keys of",
+        .opts = list_opts,
+        .run = run_key_show,
 };
 
 const struct sv_cmd sv_cmd_key_rm = {

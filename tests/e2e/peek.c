@@ -7,18 +7,18 @@
 
 #include "base/core/file.h"
 #include "base/program/log.h"
-#include "broker/broker.h"
+#include "broker/versions.h"
 
 static int peek(const char *config, const char *path, struct sv_err *err)
 {
         SV_BROKER b = {.audit_fd = -1};
-        SV_BUF sealed = SV_BUF_NULL;
+        SV_VERSIONS v = {0};
         SV_SECRET *value = NULL;
 
         if (sv_broker_open(config, &b, err) < 0 || sv_broker_enter(&b, err) < 0 ||
-            b.store->ops->get_resource(b.store, path, &sealed, err) < 0)
+            sv_versions_read(&b, path, &v, err) < 0)
                 return -1;
-        value = sv_broker_unseal(&b, path, sv_buf_bytes(&sealed), err);
+        value = sv_version_open(&b, path, v.n ? v.list[0].number : 1, err);
         if (!value)
                 return -1;
         return sv_fd_write(STDOUT_FILENO, "standard output",

@@ -166,7 +166,7 @@ static void refused(struct sv_kbs_client *c, const char *path, enum sv_class cla
 {
         struct sv_err err = SV_ERR_NULL;
 
-        assert_null(sv_kbs_resource(c, path, &err));
+        assert_null(sv_kbs_resource(c, path, NULL, &err));
         assert_string_equal(err.check, check);
         assert_int_equal(err.class, class);
 }
@@ -212,7 +212,7 @@ static void released(void **state)
         put_secret(PATH);
         c = attested();
         audit_says("attest", "attested", NULL);
-        s = sv_kbs_resource(c, PATH, &err);
+        s = sv_kbs_resource(c, PATH, NULL, &err);
         if (!s)
                 fail_msg("%s [%s]", err.msg, err.check);
         assert_int_equal(sv_secret_size(s), strlen(SECRET));
@@ -242,7 +242,7 @@ static void outcomes(void **state)
         put_secret(PATH);
         c = attested();
         OK(sv_kbs_outcome(c, PATH, NULL, &err)); /* nothing was released: nothing is said */
-        s = sv_kbs_resource(c, PATH, &err);
+        s = sv_kbs_resource(c, PATH, NULL, &err);
         assert_non_null(s);
         OK(sv_kbs_outcome(c, PATH, &cipher, &err));
         audit_says("outcome", "failed", "luks.header.cipher");
@@ -258,7 +258,7 @@ static void outcomes(void **state)
         audit_says("outcome", "refused", "broker.session.unknown");
         refused(c, PATH, SV_PROOF, "broker.session.unknown");
         d = attested();
-        t = sv_kbs_resource(d, PATH, &err);
+        t = sv_kbs_resource(d, PATH, NULL, &err);
         assert_non_null(t);
         OK(sv_kbs_outcome(d, PATH, NULL, &err));
         audit_says("outcome", "opened", NULL);
@@ -289,9 +289,9 @@ static void refusals(void **state)
         /* a session that once could no longer can */
         refused(c, PATH, SV_POLICY, "broker.policy.none");
         put_policy(PATH, VMID);
-        OK(sv_admin_delete_resource(admin, PATH, &err));
+        OK(sv_admin_delete_resource(admin, PATH, NULL, &err));
         refused(c, PATH, SV_USAGE, "broker.resource.none");
-        FAILS(sv_admin_delete_resource(admin, PATH, &err), SV_USAGE, "broker.resource.none");
+        FAILS(sv_admin_delete_resource(admin, PATH, NULL, &err), SV_USAGE, "broker.resource.none");
 }
 
 static void evidence_counts_once(void **state)

@@ -198,8 +198,19 @@ static void token_of_an_unknown_tee(void **state)
                 401, "broker.token.claims");
 }
 
+static int64_t count_versions(const char *path)
+{
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+
+        OK(b.store->ops->list_versions(b.store, path, list, &err));
+        return sv_json_int(sv_json_get(sv_json_at(list, 0), "version"), 0);
+}
+
 static void sealed_values(void **state)
 {
+        SV_HTTP answer = {0};
+        int64_t newest;
         SV_BUF sealed = SV_BUF_NULL;
         GUEST g = begin();
         struct sv_err err;
@@ -208,16 +219,29 @@ static void sealed_values(void **state)
         put_policy("default/demo/moved");
         put_secret(PATH);
         assert_int_equal(attest(&g), 200);
-        OK(b.store->ops->get_resource(b.store, PATH, &sealed, &err));
-        /* under another name, cut, changed */
-        OK(b.store->ops->put_resource(b.store, "default/demo/moved", sv_buf_bytes(&sealed), 3, 1,
+        newest = count_versions(PATH);
+        OK(b.store->ops->get_resource(b.store, PATH, newest, &sealed, &err));
+        /* under another name, under another version, cut, changed */
+        OK(b.store->ops->put_resource(b.store, "default/demo/moved", 1, sv_buf_bytes(&sealed), 3, 1,
                                       &err));
         get_refused(&g, "default/demo/moved", 503, "broker.sealed");
-        OK(b.store->ops->put_resource(b.store, PATH, sv_bytes(sealed.p, 28), 3, 1, &err));
+        OK(b.store->ops->put_resource(b.store, PATH, newest + 1, sv_buf_bytes(&sealed), 3, 1,
+                                      &err));
+        get_refused(&g, PATH, 503, "broker.sealed");
+        OK(b.store->ops->delete_resource(b.store, PATH, newest + 1, &err));
+        OK(b.store->ops->put_resource(b.store, PATH, newest + 1, sv_bytes(sealed.p, 28), 3, 1,
+                                      &err));
         get_refused(&g, PATH, 503, "broker.sealed");
         sealed.p[sealed.n - 1] ^= 1;
-        OK(b.store->ops->put_resource(b.store, PATH, sv_buf_bytes(&sealed), 3, 1, &err));
+        OK(b.store->ops->put_resource(b.store, PATH, newest + 2, sv_buf_bytes(&sealed), 3, 1,
+                                      &err));
         get_refused(&g, PATH, 503, "broker.sealed");
+        /* What does not open holds up no other version. */
+        put_secret(PATH);
+        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
+                                           SV_BYTES_NULL, 0},
+                             &answer),
+                         200);
 }
 
 int main(void)

@@ -11,7 +11,7 @@
 #include "broker/store/sqlite.h"
 #include "policy/policy.h"
 
-#define VERSION 1 /* of this program */
+#define VERSION 2 /* of this program */
 
 static char dir[64], path[128];
 
@@ -183,7 +183,7 @@ static void old_is_whole(struct sv_store *s)
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
         OK(s->ops->get_session(s, "s", 1500, &session, &err));
         assert_string_equal(session.nonce, "n");
-        OK(s->ops->get_resource(s, "a/b/c", &sealed, &err));
+        OK(s->ops->get_resource(s, "a/b/c", 1, &sealed, &err));
         assert_memory_equal(sealed.p, "\1\2\3", 3);
         OK(s->ops->get_policy(s, "a/b/broken", &text, &err));
         assert_string_equal(sv_buf_str(&text), "{\"version\":2}");
@@ -217,6 +217,49 @@ static void without_version(void **state)
         again = open_store();
         old_is_whole(again);
         assert_int_equal(reads, 3);
+}
+
+/* As the first version with a number left it. */
+static void from_version_1(void **state)
+{
+        static const char schema[] =
+                "PRAGMA journal_mode=WAL;"
+                "CREATE TABLE sessions (id TEXT PRIMARY KEY, nonce TEXT NOT NULL,"
+                " tee TEXT NOT NULL, secret BLOB, expires INTEGER NOT NULL,"
+                " used INTEGER NOT NULL DEFAULT 0, token TEXT, ek_cn TEXT);"
+                "CREATE TABLE resources (path TEXT PRIMARY KEY, sealed BLOB NOT NULL,"
+                " size INTEGER NOT NULL, created INTEGER NOT NULL);"
+                "CREATE TABLE policies (path TEXT PRIMARY KEY, text BLOB NOT NULL,"
+                " created INTEGER NOT NULL);"
+                "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                " time INTEGER NOT NULL, record TEXT NOT NULL);"
+                "CREATE TABLE anchors (id INTEGER PRIMARY KEY, tee TEXT NOT NULL, kind TEXT NOT "
+                "NULL, data BLOB NOT NULL, UNIQUE (tee, kind, data));"
+                "CREATE TABLE policy_anchors (path TEXT NOT NULL REFERENCES policies ON DELETE "
+                "CASCADE, anchor INTEGER NOT NULL REFERENCES anchors, PRIMARY KEY (path, anchor)) "
+                "WITHOUT ROWID;"
+                "INSERT INTO resources VALUES ('a/b/c', x'010203', 3, 1000);"
+                "INSERT INTO resources VALUES ('a/b/d', x'04', 1, 1001);"
+                "PRAGMA user_version = 1;";
+        SV_STORE *s = NULL;
+        SV_BUF sealed = SV_BUF_NULL;
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+
+        run_sql(schema);
+        s = open_store();
+        assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
+        OK(s->ops->get_resource(s, "a/b/c", 1, &sealed, &err));
+        assert_int_equal(sealed.n, 3);
+        assert_memory_equal(sealed.p, "\1\2\3", 3);
+        OK(s->ops->put_resource(s, "a/b/c", 2, sv_bytes_str("new"), 3, 1002, &err));
+        OK(s->ops->list_resources(s, list, &err));
+        assert_int_equal(sv_json_len(list), 2);
+        assert_int_equal(ask_sql("SELECT created FROM resources WHERE path = 'a/b/c' AND version "
+                                 "= 1"),
+                         1000);
+        assert_int_equal(
+                ask_sql("SELECT count(*) FROM sqlite_master WHERE name = 'resources_before'"), 0);
 }
 
 static char log_text[4096];
@@ -254,12 +297,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 2;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 3;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(path, read_anchors, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 2"));
+        assert_non_null(strstr(err.msg, "version 3"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);
@@ -409,6 +452,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(new_database, setup, teardown),
                 cmocka_unit_test_setup_teardown(without_version, setup, teardown),
+                cmocka_unit_test_setup_teardown(from_version_1, setup, teardown),
                 cmocka_unit_test_setup_teardown(broken_is_logged, setup, teardown),
                 cmocka_unit_test_setup_teardown(newer_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(killed_on_the_way, setup, teardown),

@@ -108,10 +108,10 @@ static void resources_and_policies(void **state)
         const struct sv_anchors none = {0};
         struct sv_err err;
 
-        FAILS(s->ops->get_resource(s, "a/b/c", &out, &err), SV_USAGE, "broker.resource.none");
-        OK(s->ops->put_resource(s, "a/b/c", sv_bytes_str("one"), 3, 1000, &err));
-        OK(s->ops->put_resource(s, "a/b/c", sv_bytes("t\0o", 3), 3, 1001, &err));
-        OK(s->ops->get_resource(s, "a/b/c", &out, &err));
+        FAILS(s->ops->get_resource(s, "a/b/c", 1, &out, &err), SV_USAGE, "broker.resource.none");
+        OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("one"), 3, 1000, &err));
+        OK(s->ops->put_resource(s, "a/b/c", 2, sv_bytes("t\0o", 3), 3, 1001, &err));
+        OK(s->ops->get_resource(s, "a/b/c", 2, &out, &err));
         assert_int_equal(out.n, 3);
         assert_memory_equal(out.p, "t\0o", 3);
         FAILS(s->ops->get_policy(s, "a/b/c", &out, &err), SV_USAGE, "broker.policy.absent");
@@ -120,11 +120,47 @@ static void resources_and_policies(void **state)
         assert_int_equal(sv_json_len(list), 1);
         assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
         /* a name that would be SQL is a name */
-        FAILS(s->ops->get_resource(s, "a' OR '1'='1", &out, &err), SV_USAGE,
+        FAILS(s->ops->get_resource(s, "a' OR '1'='1", 1, &out, &err), SV_USAGE,
               "broker.resource.none");
         OK(s->ops->delete_policy(s, "a/b/c", &err));
-        OK(s->ops->delete_resource(s, "a/b/c", &err));
-        FAILS(s->ops->delete_resource(s, "a/b/c", &err), SV_USAGE, "broker.resource.none");
+        OK(s->ops->delete_resource(s, "a/b/c", 2, &err));
+        FAILS(s->ops->delete_resource(s, "a/b/c", 2, &err), SV_USAGE, "broker.resource.none");
+        FAILS(s->ops->get_resource(s, "a/b/c", 3, &out, &err), SV_USAGE, "broker.resource.none");
+}
+
+/* A version replaces none, and two writers who saw the same newest one do not both win. */
+static void versions(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_STORE *other = open_store();
+        SV_BUF out = SV_BUF_NULL;
+        SV_JSON *list = sv_json_array();
+        SV_JSON *all = sv_json_array();
+        struct sv_err err;
+
+        FAILS(s->ops->put_resource(s, "a/b/c", 2, sv_bytes_str("x"), 1, 1, &err), SV_USAGE,
+              "broker.resource.changed");
+        OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("one"), 3, 1000, &err));
+        OK(s->ops->put_resource(s, "a/b/d", 1, sv_bytes_str("else"), 4, 1000, &err));
+        FAILS(other->ops->put_resource(other, "a/b/c", 1, sv_bytes_str("x"), 1, 1, &err), SV_USAGE,
+              "broker.resource.changed");
+        OK(other->ops->put_resource(other, "a/b/c", 2, sv_bytes_str("two!"), 4, 1001, &err));
+        OK(s->ops->get_resource(s, "a/b/c", 1, &out, &err));
+        assert_memory_equal(out.p, "one", 3);
+        OK(s->ops->list_versions(s, "a/b/c", list, &err));
+        assert_int_equal(sv_json_len(list), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(list, 0), "version"), 0), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(list, 1), "size"), 0), 3);
+        OK(s->ops->list_resources(s, all, &err));
+        assert_int_equal(sv_json_len(all), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(all, 0), "version"), 0), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(all, 0), "versions"), 0), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(all, 0), "size"), 0), 4);
+        /* The number goes on counting while there is one above. */
+        OK(s->ops->delete_resource(s, "a/b/c", 1, &err));
+        FAILS(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1, &err), SV_USAGE,
+              "broker.resource.changed");
+        OK(s->ops->put_resource(s, "a/b/c", 3, sv_bytes_str("x"), 1, 1, &err));
 }
 
 static void audit(void **state)
@@ -240,6 +276,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(sessions, setup, teardown),
                 cmocka_unit_test_setup_teardown(one_of_many, setup, teardown),
                 cmocka_unit_test_setup_teardown(resources_and_policies, setup, teardown),
+                cmocka_unit_test_setup_teardown(versions, setup, teardown),
                 cmocka_unit_test_setup_teardown(audit, setup, teardown),
                 cmocka_unit_test_setup_teardown(not_a_database, setup, teardown),
                 cmocka_unit_test(configuration),

@@ -228,7 +228,7 @@ static int ask(struct sv_err *err)
         evidence = evidence_over(binding);
         if (sv_kbs_attest(c, evidence, err) < 0)
                 return -1;
-        secret = sv_kbs_resource(c, PATH, err);
+        secret = sv_kbs_resource(c, PATH, NULL, err);
         if (!secret)
                 return -1;
         assert_int_equal(sv_secret_size(secret), strlen(SECRET));

@@ -3,6 +3,8 @@
  * file system, without root. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +15,8 @@
 static struct sv_err err;
 static char dir[] = "/tmp/secure-vm-disk-XXXXXX";
 static char *image;
+
+#define AT 4096 /* where in the scratch file */
 
 static void sh(const char *script)
 {
@@ -38,6 +42,7 @@ static int set_up(void **state)
         if (!mkdtemp(dir))
                 return -1;
         image = sv_asprintf("%s/image", dir);
+        setenv("TMPDIR", dir, 1);
         sh("mkdir -p src/sub && echo hello >src/sub/file && chmod 4755 src/sub/file && ln -s "
            "sub/file src/link");
         sh("cd src && fakeroot sh -c 'mknod tty c 4 64 && chown 1234:4321 sub/file && tar -cf "
@@ -55,13 +60,26 @@ static int tear_down(void **state)
 static void make(const char *name, enum sv_disk_from expect, uint64_t size)
 {
         SV_STR from = sv_asprintf("%s/%s", dir, name);
-        SV_STR tmp = sv_asprintf("%s/tmp", dir);
+        SV_FD scratch = -1;
+        SV_BUF all = SV_BUF_NULL;
+        struct sv_plain plain;
         enum sv_disk_from kind;
 
-        sh("rm -rf tmp image && mkdir tmp && : >image");
+        sh("rm -f image");
+        scratch = open(dir, O_TMPFILE | O_RDWR, 0600);
+        assert_true(scratch >= 0);
         OK(sv_disk_kind(from, &kind, &err));
         assert_int_equal(kind, expect);
-        OK(sv_disk_make(from, kind, size, tmp, image, &err));
+        OK(sv_disk_make(from, kind, size, scratch, AT, &plain, &err));
+        assert_int_equal(plain.at, kind == SV_DISK_RAW ? 0 : AT);
+        assert_int_equal(plain.size % 4096, 0);
+        /* Nothing is left of the unpacking. */
+        sh("test -z \"$(ls -d \"$TMPDIR\"/secure-vm-image.* 2>/dev/null)\"");
+        uint8_t *p = sv_buf_grow(&all, plain.size);
+
+        OK(pread(plain.fd, p, plain.size, (off_t)plain.at) < 0 ? -1 : 0);
+        close(plain.fd);
+        OK(sv_file_write(image, 0600, sv_buf_bytes(&all), &err));
 }
 
 static void expect_tar_contents(void)
@@ -104,6 +122,7 @@ static void test_dir(void **state)
 
 static void test_raw(void **state)
 {
+        struct sv_plain plain;
         struct stat st;
 
         sh("head -c 100000 /dev/zero >raw");
@@ -113,26 +132,32 @@ static void test_raw(void **state)
         make("raw", SV_DISK_RAW, 1u << 20);
         assert_int_equal(stat(image, &st), 0);
         assert_int_equal(st.st_size, 1u << 20);
-        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_RAW, 4096, dir, image, &err), SV_USAGE,
+        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_RAW, 4096, -1, 0, &plain, &err), SV_USAGE,
               "image.size");
 }
 
 static void test_failures(void **state)
 {
         SV_STR from = sv_asprintf("%s/src", dir);
-        SV_STR tmp = sv_asprintf("%s/tmp2", dir);
+        SV_FD scratch = open(dir, O_TMPFILE | O_RDWR, 0600);
+        struct sv_plain plain;
         const char *const absent[] = {"no-such-program", NULL},
                           *const says[] = {"sh", "-c", "echo first; echo why >&2; exit 3", NULL};
         enum sv_disk_from kind;
 
         FAILS(sv_disk_kind("/nonexistent", &kind, &err), SV_SYSTEM, "image.from");
         FAILS(sv_disk_kind("/dev/null", &kind, &err), SV_USAGE, "image.from");
-        FAILS(sv_disk_make(from, SV_DISK_DIR, 4096, tmp, image, &err), SV_USAGE, "image.size");
+        FAILS(sv_disk_make(from, SV_DISK_DIR, 4096, scratch, 0, &plain, &err), SV_USAGE,
+              "image.size");
         sh("head -c 20000000 /dev/urandom >src/big");
-        FAILS(sv_disk_make(from, SV_DISK_DIR, 8u << 20, tmp, image, &err), SV_SYSTEM,
+        FAILS(sv_disk_make(from, SV_DISK_DIR, 8u << 20, scratch, 0, &plain, &err), SV_SYSTEM,
               "image.filesystem");
-        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, tmp, image, &err), SV_SYSTEM,
+        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, scratch, 0, &plain, &err), SV_SYSTEM,
               "image.unpack");
+        setenv("TMPDIR", "/nonexistent", 1);
+        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, scratch, 0, &plain, &err), SV_SYSTEM,
+              "image.scratch");
+        setenv("TMPDIR", dir, 1);
         FAILS(sv_run(absent, "test", &err), SV_SYSTEM, "image.run");
         FAILS(sv_run(says, "test.says", &err), SV_SYSTEM, "test.says");
         assert_non_null(strstr(err.msg, "why"));

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,15 +20,32 @@ static char *out_path;
 
 /* A broker: takes or refuses. */
 static struct {
-        enum { TAKES, REFUSES } mood;
+        enum { TAKES, REFUSES, REFUSES_FIRST } mood;
         struct sv_secret *resource;
-        int withdrawn;
+        int withdrawn, settled;
         bool image_was_there;
+        bool appears; /* a file, under the image's name */
 } broker;
 
-static int deliver(void *arg, struct sv_secret *resource, struct sv_err *e)
+static int prepare(void *arg, struct sv_err *e)
 {
+        return broker.mood == REFUSES_FIRST ? sv_fail(e, SV_USAGE, "test.first", "not even asked")
+                                            : 0;
+}
+
+static void settle(void *arg)
+{
+        assert_int_equal(access(out_path, F_OK), 0);
+        broker.settled++;
+}
+
+static int deliver(void *arg, struct sv_secret *resource, const struct sv_binding *binding,
+                   struct sv_err *e)
+{
+        assert_int_equal(strlen(binding->uuid), 36);
         broker.image_was_there = access(out_path, F_OK) == 0;
+        if (broker.appears)
+                OK(sv_file_write(out_path, 0644, sv_bytes_str("somebody's"), e));
         if (broker.mood == REFUSES)
                 return sv_fail(e, SV_POLICY, "test.refused", "the broker refuses");
         sv_secret_free(broker.resource);
@@ -60,10 +78,21 @@ static int encrypt(uint64_t size, bool replace, struct sv_encrypt_out *out)
                                          .size = size,
                                          .out = out_path,
                                          .replace = replace,
+                                         .prepare = prepare,
                                          .deliver = deliver,
+                                         .settle = settle,
                                          .withdraw = withdraw};
 
         return sv_encrypt(&in, out, &err);
+}
+
+static int encrypt_to_nowhere(void)
+{
+        const struct sv_encrypt_in in = {
+                .from = dir, .kind = SV_DISK_DIR, .out = "/nonexistent/x", .prepare = prepare};
+        struct sv_encrypt_out out;
+
+        return sv_encrypt(&in, &out, &err);
 }
 
 static int set_up(void **state)
@@ -124,6 +153,7 @@ static void test_taken(void **state)
         assert_null(memmem(image.p, image.n, "hello", 5));
         sv_secret_free(key);
         FAILS(encrypt(40u << 20, false, &out), SV_USAGE, "image.exists");
+        assert_int_equal(broker.settled, 1);
         OK(encrypt(0, true, &out));
         assert_int_equal(files_in_dir(), 2);
 }
@@ -131,14 +161,48 @@ static void test_taken(void **state)
 static void test_no_name_to_have(void **state)
 {
         struct sv_encrypt_out out;
+        SV_FD guest = open(out_path, O_RDONLY);
+        struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 100, .l_len = 1};
 
-        /* A folder stands where the image should be: the key was delivered, so it is withdrawn. */
+        /* As QEMU does while a guest runs. */
+        broker.settled = 0;
+        assert_int_equal(fcntl(guest, F_OFD_SETLK, &lock), 0);
+        FAILS(encrypt(40u << 20, true, &out), SV_USAGE, "image.busy");
+        /* Nothing that the broker would not take is begun. */
+        close(guest);
+        guest = -1;
+        broker.mood = REFUSES_FIRST;
+        FAILS(encrypt(40u << 20, true, &out), SV_USAGE, "test.first");
+        broker.mood = TAKES;
+        /* A folder stands where the image should be: seen before anything is asked. */
         unlink(out_path);
         assert_int_equal(mkdir(out_path, 0755), 0);
-        FAILS(encrypt(40u << 20, true, &out), SV_SYSTEM, "image.out");
-        assert_int_equal(broker.withdrawn, 1);
+        FAILS(encrypt(40u << 20, true, &out), SV_USAGE, "image.out");
         assert_int_equal(rmdir(out_path), 0);
         assert_int_equal(files_in_dir(), 1);
+        /* A file appears while the image is made: it stays, and the key is taken back. */
+        broker.appears = true;
+        FAILS(encrypt(40u << 20, false, &out), SV_USAGE, "image.exists");
+        broker.appears = false;
+        assert_int_equal(broker.withdrawn, 1);
+        assert_int_equal(broker.settled, 0);
+        unlink(out_path);
+        assert_int_equal(files_in_dir(), 1);
+        /* A symbolic link leads to the image, and stays one. */
+        SV_STR target = sv_asprintf("%s/target", dir);
+
+        OK(sv_file_write(target, 0644, sv_bytes_str("old"), &err));
+        assert_int_equal(symlink(target, out_path), 0);
+        OK(encrypt(40u << 20, true, &out));
+        struct stat st;
+
+        assert_int_equal(lstat(out_path, &st), 0);
+        assert_true(S_ISLNK(st.st_mode));
+        assert_int_equal(stat(target, &st), 0);
+        assert_int_equal(st.st_size, 40u << 20);
+        unlink(target);
+        unlink(out_path);
+        FAILS(encrypt_to_nowhere(), SV_SYSTEM, "image.out");
 }
 
 static void test_interrupted(void **state)

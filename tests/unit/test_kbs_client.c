@@ -132,7 +132,7 @@ static void steps_in_order(void **state)
         OK(sv_kbs_client_new("http://127.0.0.1:1", NULL, &c, &err));
         FAILS(sv_kbs_binding(c, digest, &err), SV_USAGE, "kbs.order");
         FAILS(sv_kbs_attest(c, evidence, &err), SV_USAGE, "kbs.order");
-        assert_null(sv_kbs_resource(c, "a/b/c", &err));
+        assert_null(sv_kbs_resource(c, "a/b/c", NULL, &err));
         assert_string_equal(err.check, "kbs.order");
         assert_null(sv_kbs_token(c));
         sv_kbs_client_free(c);

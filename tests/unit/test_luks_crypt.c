@@ -3,6 +3,8 @@
  * changed at a time. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <sys/stat.h>
 
@@ -17,22 +19,31 @@ static char path[] = "/tmp/secure-vm-luks-XXXXXX";
 static struct sv_secret *key;
 static struct sv_buf head;
 
+#define SIZE (20u << 20)
+
+static int encrypt_file(int fd, uint64_t size, int (*stop)(void))
+{
+        const struct sv_luks_in in = {
+                .plain = fd, .plain_at = 0, .size = size, .out = fd, .stop = stop};
+
+        return sv_luks_encrypt(&in, key, &err);
+}
+
 static int set_up(void **state)
 {
-        int fd = mkstemp(path);
-        SV_STR other = sv_asprintf("%s.header", path);
+        SV_FD fd = mkstemp(path);
         struct stat st;
         SV_BUF all = SV_BUF_NULL;
+        SV_FD plain = open("/dev/zero", O_RDONLY);
+        const struct sv_luks_in in = {.plain = plain, .size = SIZE, .out = fd};
 
-        if (fd < 0 || ftruncate(fd, 20 << 20) < 0)
+        if (fd < 0 || plain < 0)
                 return -1;
-        close(fd);
         key = sv_secret_random(SV_DISK_KEY_SIZE, &err);
         assert_non_null(key);
-        OK(sv_luks_encrypt(path, key, &err));
-        assert_int_equal(access(other, F_OK), -1);
+        OK(sv_luks_encrypt(&in, key, &err));
         assert_int_equal(stat(path, &st), 0);
-        assert_int_equal(st.st_size, (20 << 20) + SV_LUKS_DATA_OFFSET);
+        assert_int_equal(st.st_size, SIZE + SV_LUKS_DATA_OFFSET);
         OK(sv_file_read(path, 64u << 20, &all, "test", &err));
         sv_buf_put(&head, sv_bytes(all.p, SV_LUKS_DATA_OFFSET));
         return 0;
@@ -54,7 +65,51 @@ static void test_key_opens(void **state)
         FAILS(sv_luks_try(path, other, &err), SV_PROOF, "luks.key");
         FAILS(sv_luks_try("/proc/self/exe", key, &err), SV_FORMAT, "luks.header");
         FAILS(sv_luks_try("/nonexistent", key, &err), SV_SYSTEM, "luks.open");
-        FAILS(sv_luks_encrypt("/proc/self/status", key, &err), SV_USAGE, "luks.encrypt");
+        FAILS(encrypt_file(-1, 4095, NULL), SV_USAGE, "luks.encrypt");
+        FAILS(encrypt_file(-1, 0, NULL), SV_USAGE, "luks.encrypt");
+        FAILS(encrypt_file(-1, 4096, NULL), SV_SYSTEM, "luks.encrypt");
+}
+
+static int stop_now(void)
+{
+        return 1;
+}
+
+/* What cryptsetup's own tool reads from the volume is what went in: sectors at both ends of a
+ * piece, a last piece that is short, and zeros behind the end of the contents. */
+static void test_another_reader(void **state)
+{
+        SV_STR plain = sv_asprintf("%s.plain", path);
+        SV_STR out = sv_asprintf("%s.out", path);
+        SV_STR key_file = sv_asprintf("%s.key", path);
+        SV_STR header = sv_asprintf("%s.head", path);
+        SV_STR command = sv_asprintf(
+                "PATH=$PATH:/usr/sbin cryptsetup reencrypt --decrypt --force-offline-reencrypt "
+                "--disable-locks -q --header %s "
+                "--key-file %s --keyfile-size 64 %s >/dev/null 2>&1",
+                header, key_file, out);
+        SV_BUF text = SV_BUF_NULL, all = SV_BUF_NULL;
+        const size_t n = (17u << 20) + 8192;
+        uint8_t *p = sv_buf_grow(&text, n);
+        SV_FD in_fd = -1, out_fd = -1;
+
+        OK(sv_random(p, n, &err));
+        OK(sv_file_write(plain, 0600, sv_bytes(p, n - 512), &err));
+        memset(p + n - 512, 0, 512);
+        in_fd = open(plain, O_RDONLY);
+        out_fd = open(out, O_RDWR | O_CREAT, 0600);
+        OK(sv_luks_encrypt(&(struct sv_luks_in){in_fd, 0, n, out_fd, NULL}, key, &err));
+        OK(sv_file_write(key_file, 0600, sv_bytes(sv_secret_reveal(key), SV_DISK_KEY_SIZE), &err));
+        assert_int_equal(system(command), 0);
+        OK(sv_file_read(out, 64u << 20, &all, "test", &err));
+        assert_true(all.n >= n);
+        assert_memory_equal(all.p, p, n);
+        FAILS(sv_luks_encrypt(&(struct sv_luks_in){in_fd, 0, n, out_fd, stop_now}, key, &err),
+              SV_SYSTEM, "image.interrupted");
+        unlink(plain);
+        unlink(out);
+        unlink(key_file);
+        unlink(header);
 }
 
 /* Replace a text in the JSON area by one of equal length. */
@@ -312,10 +367,11 @@ static void test_malformed_resources(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_key_opens),    cmocka_unit_test(test_json_cases),
-                cmocka_unit_test(test_binary_cases), cmocka_unit_test(test_texts_of_bytes),
-                cmocka_unit_test(test_checksum),     cmocka_unit_test(test_digest_and_copy),
-                cmocka_unit_test(test_binding),      cmocka_unit_test(test_malformed_resources),
+                cmocka_unit_test(test_key_opens),           cmocka_unit_test(test_another_reader),
+                cmocka_unit_test(test_json_cases),          cmocka_unit_test(test_binary_cases),
+                cmocka_unit_test(test_texts_of_bytes),      cmocka_unit_test(test_checksum),
+                cmocka_unit_test(test_digest_and_copy),     cmocka_unit_test(test_binding),
+                cmocka_unit_test(test_malformed_resources),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

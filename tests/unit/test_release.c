@@ -158,7 +158,8 @@ int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *ev, struct sv_e
         return answer(c, "attest", e);
 }
 
-struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, struct sv_err *e)
+struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, const char *header,
+                                  struct sv_err *e)
 {
         return answer(c, "resource", e) < 0 ? NULL : sv_secret_new(32, e);
 }

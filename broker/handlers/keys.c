@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resources, as an administrator changes them. A disk's key is the only way into the disk, so
+ * nobody replaces or removes one without saying which volume is given up. Putting adds a version
+ * and removes none: the disk that is in use stays readable until the new one has taken its place.
+ *
+ *      POST   PATH               a new version; refused over the key of a disk
+ *      POST   PATH?new           only when there is nothing yet
+ *      POST   PATH?volume=UUID   beside the key of that volume, the value another disk's key
+ *      DELETE PATH               all versions; refused when one is the key of a disk
+ *      DELETE PATH?volume=UUID   all keys of that volume; with &except=N all but version N
+ *      DELETE PATH?version=N     that version; of a disk's key only with volume=UUID
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/core/limits.h"
+#include "base/core/text.h"
+#include "broker/serve/request.h"
+#include "broker/versions.h"
+
+#define UUID_MAX 37
+
+static int fail_conflict(struct sv_request *r, struct sv_err *err, const char *check,
+                         const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static int fail_conflict(struct sv_request *r, struct sv_err *err, const char *check,
+                         const char *fmt, ...)
+{
+        char text[512];
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof(text), fmt, ap);
+        va_end(ap);
+        r->error = "ResourceConflict";
+        return sv_fail(err, SV_USAGE, check, "%s", text);
+}
+
+/* A disk's key among the versions; NULL when there is none. */
+static const struct sv_version *find_disk(const struct sv_versions *v)
+{
+        for (size_t i = 0; i < v->n; i++)
+                if (v->list[i].disk)
+                        return &v->list[i];
+        return NULL;
+}
+
+static int fail_volume(struct sv_request *r, const struct sv_version *disk, struct sv_err *err)
+{
+        return fail_conflict(r, err, "broker.resource.volume",
+                             "%s is the key of disk volume %s, which nobody could open any more: "
+                             "name that volume to give it up, or use another resource",
+                             r->resource, disk->binding.uuid);
+}
+
+static bool is_disk_key(struct sv_bytes value)
+{
+        SV_SECRET *copy = sv_secret_copy(value, NULL);
+        SV_SECRET *key = NULL;
+        struct sv_binding binding;
+
+        return copy && sv_binding_unpack(copy, &binding, &key, NULL) == 0;
+}
+
+static int check_put(struct sv_request *r, const struct sv_versions *v, struct sv_bytes value,
+                     struct sv_err *err)
+{
+        const struct sv_version *disk = find_disk(v);
+        char text[UUID_MAX];
+
+        if (sv_request_query(r, "new", text, sizeof(text)) && v->n)
+                return fail_conflict(r, err, "broker.resource.exists",
+                                     "the broker has a resource %s already", r->resource);
+        if (!sv_request_query(r, "volume", text, sizeof(text)))
+                return disk ? fail_volume(r, disk, err) : 0;
+        if (!sv_versions_by_volume(v, text))
+                return fail_conflict(r, err, "broker.resource.volume",
+                                     "%s has no key of volume %s that could be given up",
+                                     r->resource, text);
+        if (!is_disk_key(value))
+                return fail_conflict(r, err, "broker.resource.volume",
+                                     "%s is the key of a disk: expected another disk's key",
+                                     r->resource);
+        return 0;
+}
+
+int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
+{
+        static const char *const names[] = {"new", "volume", NULL};
+        struct sv_bytes plain = sv_buf_bytes(&r->msg->body);
+        SV_VERSIONS v = {0};
+
+        if (!plain.n || plain.n > SV_SECRET_MAX)
+                return sv_fail(err, SV_FORMAT, "broker.resource.size",
+                               "a resource has 1 to %u bytes, found %zu", SV_SECRET_MAX, plain.n);
+        if (sv_request_check_query(r, names, err) < 0)
+                return -1;
+        if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
+                return -1;
+        if (check_put(r, &v, plain, err) < 0)
+                return -1;
+        if (sv_version_add(r->broker, r->resource, &v, plain, r->now, err) < 0)
+                return -1;
+        sv_json_set_int(r->audit, "version", v.n ? v.list[0].number + 1 : 1);
+        return 0;
+}
+
+/* What a DELETE is about; 0: nothing said. */
+struct selection {
+        char volume[UUID_MAX];
+        uint64_t version, except;
+};
+
+static int read_selection(const struct sv_request *r, struct selection *s, struct sv_err *err)
+{
+        static const char *const names[] = {"volume", "version", "except", NULL};
+        char number[24];
+
+        if (sv_request_check_query(r, names, err) < 0)
+                return -1;
+        if (!sv_request_query(r, "volume", s->volume, sizeof(s->volume)))
+                s->volume[0] = '\0';
+        if (sv_request_query(r, "version", number, sizeof(number)) &&
+            sv_parse_u64(number, INT64_MAX, &s->version, "broker.query", err) < 0)
+                return -1;
+        if (sv_request_query(r, "except", number, sizeof(number)) &&
+            sv_parse_u64(number, INT64_MAX, &s->except, "broker.query", err) < 0)
+                return -1;
+        return 0;
+}
+
+static bool is_selected(const struct selection *s, const struct sv_version *v)
+{
+        if (s->version && (uint64_t)v->number != s->version)
+                return false;
+        if (s->except && (uint64_t)v->number == s->except)
+                return false;
+        return !s->volume[0] || (v->disk && strcmp(v->binding.uuid, s->volume) == 0);
+}
+
+int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
+{
+        struct sv_store *store = r->broker->store;
+        struct selection s = {""};
+        SV_VERSIONS v = {0};
+        size_t n = 0;
+
+        if (read_selection(r, &s, err) < 0 || sv_versions_read(r->broker, r->resource, &v, err) < 0)
+                return -1;
+        for (size_t i = 0; i < v.n; i++)
+                if (is_selected(&s, &v.list[i]) && v.list[i].disk && !s.volume[0])
+                        return fail_volume(r, &v.list[i], err);
+        for (size_t i = 0; i < v.n; i++) {
+                if (!is_selected(&s, &v.list[i]))
+                        continue;
+                if (store->ops->delete_resource(store, r->resource, v.list[i].number, err) < 0)
+                        return -1;
+                n++;
+        }
+        if (!n)
+                return sv_fail(err, SV_USAGE, "broker.resource.none",
+                               "there is no resource under this path%s",
+                               v.n ? ", or no such version of it" : "");
+        sv_json_set_int(r->audit, "versions", (int64_t)n);
+        if (s.volume[0])
+                sv_json_set_str(r->audit, "volume", s.volume);
+        return 0;
+}
+
+static void add_version(struct sv_json *list, const struct sv_version *v)
+{
+        struct sv_json *row = sv_json_add(list, sv_json_object());
+
+        sv_json_set_int(row, "version", v->number);
+        sv_json_set_int(row, "size", v->size);
+        sv_json_set_str(row, "created", v->created);
+        if (v->broken)
+                sv_json_set_bool(row, "broken", true);
+        if (!v->disk)
+                return;
+        sv_json_set_str(row, "volume", v->binding.uuid);
+        sv_json_set_hex(row, "header",
+                        sv_bytes(v->binding.header_digest, sizeof(v->binding.header_digest)));
+}
+
+/* An empty list says that there is none. */
+int sv_handle_show_resource(struct sv_request *r, struct sv_err *err)
+{
+        SV_JSON *j = sv_json_object();
+        SV_VERSIONS v = {0};
+        struct sv_json *list;
+
+        if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
+                return -1;
+        sv_json_set_str(j, "path", r->resource);
+        list = sv_json_set(j, "versions", sv_json_array());
+        for (size_t i = 0; i < v.n; i++)
+                add_version(list, &v.list[i]);
+        sv_json_print(j, &r->answer.body);
+        if (sv_buf_ok(&r->answer.body, "the versions", err) < 0)
+                return -1;
+        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
+}
