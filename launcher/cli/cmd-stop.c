@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secure-vm stop, destroy, reboot: the ends of a run. */
+/* secure-vm stop, destroy, reboot, reset: the ends of a run. */
 #include <stdio.h>
 
 #include "launcher/keeper/client.h"
 #include "launcher/cli/commands.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
+
+#define DOWN_SECONDS   60  /* for a guest to shut down */
+#define LAUNCH_SECONDS 600 /* until it has its disk again */
 
 static int report_end(const struct sv_args *args, const char *state, struct sv_json **result)
 {
@@ -51,6 +54,12 @@ static int run_stop(const struct sv_args *args, struct sv_json **result, struct 
         return report_end(args, sv_life_word(SV_LIFE_STOPPED), result);
 }
 
+static int report_launch(const struct sv_args *args, const struct sv_follow *f,
+                         struct sv_json **result)
+{
+        return report_end(args, sv_life_word(f->wait ? SV_LIFE_UNLOCKED : SV_LIFE_RUNNING), result);
+}
+
 static int run_reboot(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         struct sv_follow f = {.wait = sv_has(args, "wait"), .quiet = sv_has(args, "json")};
@@ -58,15 +67,34 @@ static int run_reboot(const struct sv_args *args, struct sv_json **result, struc
         const struct sv_keeper *k = sv_keeper_choose(uri);
         int r;
 
-        if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
+        if (sv_client_parse_timeout(sv_opt(args, "timeout"), DOWN_SECONDS, &f.down, err) < 0)
                 return -1;
+        if (!f.down)
+                return sv_fail(err, SV_USAGE, "reboot.wait",
+                               "a guest that is asked to shut down needs seconds for it; "
+                               "\"secure-vm reset\" does not ask");
+        f.timeout = LAUNCH_SECONDS;
         if (sv_keeper_offer(k, k->reboot, "reboot", err) < 0)
                 return -1;
-        r = k->reboot(uri, args->pos[0], &f, err);
+        r = k->reboot(uri, args->pos[0], &f, sv_has(args, "force"), err);
         sv_json_free(f.timings);
-        if (r < 0)
+        return r < 0 ? -1 : report_launch(args, &f, result);
+}
+
+static int run_reset(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        struct sv_follow f = {.wait = sv_has(args, "wait"), .quiet = sv_has(args, "json")};
+        const char *uri = sv_opt(args, "connect");
+        const struct sv_keeper *k = sv_keeper_choose(uri);
+        int r;
+
+        if (sv_client_parse_timeout(sv_opt(args, "timeout"), LAUNCH_SECONDS, &f.timeout, err) < 0)
                 return -1;
-        return report_end(args, sv_life_word(f.wait ? SV_LIFE_UNLOCKED : SV_LIFE_RUNNING), result);
+        if (sv_keeper_offer(k, k->reset, "reset", err) < 0)
+                return -1;
+        r = k->reset(uri, args->pos[0], &f, err);
+        sv_json_free(f.timings);
+        return r < 0 ? -1 : report_launch(args, &f, result);
 }
 
 static const struct sv_opt stop_opts[] = {
@@ -84,6 +112,14 @@ static const struct sv_opt reboot_opts[] = {
         {"connect", "URI", "a guest of this libvirt: not possible, nothing would measure it again",
          'c', false},
         {"wait", NULL, "follow until the guest has its disk again", 'w', false},
+        {"timeout", "SECONDS", "how long to wait for the guest to shut down (60)", 0, false},
+        {"force", NULL, "reset it when it has not shut down by then", 'f', false},
+        {NULL, NULL, NULL, 0, false},
+};
+static const struct sv_opt reset_opts[] = {
+        {"connect", "URI", "a guest of this libvirt: not possible, nothing would measure it again",
+         'c', false},
+        {"wait", NULL, "follow until the guest has its disk again", 'w', false},
         {"timeout", "SECONDS", "give up waiting after this time (600; 0 never)", 0, false},
         {NULL, NULL, NULL, 0, false},
 };
@@ -93,6 +129,10 @@ const struct sv_cmd sv_cmd_stop = {"stop", "NAME", "ask a guest to shut down and
 const struct sv_cmd sv_cmd_destroy = {"destroy", "NAME",
                                       "end a guest at once and remove everything it ran with",
                                       destroy_opts, run_destroy};
-const struct sv_cmd sv_cmd_reboot = {"reboot", "NAME",
-                                     "end a guest and launch it again from the same measured files",
-                                     reboot_opts, run_reboot};
+const struct sv_cmd sv_cmd_reboot = {
+        "reboot", "NAME", "shut a guest down and launch it again from the same measured files",
+        reboot_opts, run_reboot};
+const struct sv_cmd sv_cmd_reset = {
+        "reset", "NAME",
+        "end a guest at once, what it had not written is lost, and launch it again", reset_opts,
+        run_reset};

@@ -35,6 +35,7 @@ extern const struct sv_cmd sv_cmd_policy;
 extern const struct sv_cmd sv_cmd_policy_get;
 extern const struct sv_cmd sv_cmd_policy_rm;
 extern const struct sv_cmd sv_cmd_reboot;
+extern const struct sv_cmd sv_cmd_reset;
 extern const struct sv_cmd sv_cmd_show;
 extern const struct sv_cmd sv_cmd_stop;
 extern const struct sv_cmd sv_cmd_trial;

@@ -37,6 +37,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_policy_get,
         &sv_cmd_policy_rm,
         &sv_cmd_reboot,
+        &sv_cmd_reset,
         &sv_cmd_show,
         &sv_cmd_stop,
         &sv_cmd_trial,

@@ -10,6 +10,7 @@ enum sv_control {
         SV_CONTROL_STOP,
         SV_CONTROL_DESTROY,
         SV_CONTROL_REBOOT,
+        SV_CONTROL_RESET,
         SV_CONTROL_EVENTS
 };
 

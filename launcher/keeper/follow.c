@@ -95,7 +95,9 @@ static int judge_event(struct sv_follow *f, const struct sv_json *e, struct sv_e
                 sv_json_free(f->timings);
                 f->timings = sv_json_ref(sv_json_get(e, "timings"));
         }
-        if (reached && !f->commit)
+        if (!strcmp(name, "rebooting"))
+                f->down = 0;
+        if (reached && !f->commit && !f->down)
                 return 1;
         if (reached && send(f->fd, "commit\n", 7, MSG_NOSIGNAL) != 7)
                 return sv_fail_errno(err, "launch.supervisor", "the guest's supervisor");
@@ -124,9 +126,26 @@ static int take_lines(struct sv_follow *f, struct sv_lines *lines, struct sv_err
         return 0;
 }
 
+static int64_t find_deadline(unsigned seconds)
+{
+        return seconds ? sv_clock_ms() + (int64_t)seconds * 1000 : INT64_MAX;
+}
+
+static int fail_timeout(const struct sv_follow *f, struct sv_err *err)
+{
+        if (f->down)
+                return sv_fail(err, SV_SYSTEM, "reboot.timeout",
+                               "the guest did not shut down within %u seconds, and is launched "
+                               "again when it has; --timeout gives it more, --force resets it then",
+                               f->down);
+        return sv_fail(err, SV_SYSTEM, "launch.timeout",
+                       "the guest did not get there within %u seconds; --timeout gives it more",
+                       f->timeout);
+}
+
 int sv_follow_events(struct sv_follow *f, struct sv_err *err)
 {
-        int64_t end = f->timeout ? sv_clock_ms() + (int64_t)f->timeout * 1000 : INT64_MAX;
+        int64_t end = find_deadline(f->down ? f->down : f->timeout);
         struct sv_lines lines = {0};
         int r = 0;
 
@@ -138,10 +157,7 @@ int sv_follow_events(struct sv_follow *f, struct sv_err *err)
                 ssize_t n;
 
                 if (left <= 0) {
-                        r = sv_fail(err, SV_SYSTEM, "launch.timeout",
-                                    "the guest did not get there within %u seconds; --timeout "
-                                    "gives it more",
-                                    f->timeout);
+                        r = fail_timeout(f, err);
                         break;
                 }
                 if (poll(&p, 1, left > 3600000 ? 3600000 : (int)left) <= 0)
@@ -157,7 +173,11 @@ int sv_follow_events(struct sv_follow *f, struct sv_err *err)
                         break;
                 }
                 sv_lines_put(&lines, sv_bytes(chunk, (size_t)n));
+                bool going_down = f->down;
+
                 r = take_lines(f, &lines, err);
+                if (going_down && !f->down)
+                        end = find_deadline(f->timeout);
         }
         sv_lines_free(&lines);
         return r < 0 ? -1 : 0;

@@ -16,9 +16,12 @@ struct sv_follow {
         /* a supervisor's: say "commit" when that is reached, and wait for the answer */
         bool commit;
         unsigned timeout; /* seconds; 0: none */
-        FILE *events;     /* JSON lines; NULL: none */
-        bool quiet;       /* print no text lines */
-        int64_t began;    /* set by sv_follow */
+        /* Seconds until it has shut down ("rebooting"), when that comes first; 0: it does not. Only
+         * then `timeout` begins. reboot.timeout */
+        unsigned down;
+        FILE *events;  /* JSON lines; NULL: none */
+        bool quiet;    /* no lines for people */
+        int64_t began; /* set by sv_follow */
         /* out */
         char reasons[1024]; /* why the key was released */
         /* name to milliseconds, as the agent says; NULL: it did not. The caller frees */

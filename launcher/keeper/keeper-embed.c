@@ -190,26 +190,61 @@ static int stop_embedded(const char *uri, const char *name, unsigned seconds, bo
         return force ? destroy_and_recover(&s, err) : 1;
 }
 
-static int reboot_embedded(const char *uri, const char *name, struct sv_follow *f,
-                           struct sv_err *err)
+/* The events first, so that none is missed. */
+static int subscribe_events(const char *name, struct sv_state *s, struct sv_follow *f,
+                            struct sv_err *err)
 {
-        SV_STATE s = {.lock = -1};
-        SV_JSON *status = NULL;
         SV_BUF ask = SV_BUF_NULL;
-        int r;
 
-        if (sv_client_find(name, &s, err) < 0)
+        if (sv_client_find(name, s, err) < 0)
                 return -1;
-        f->fd = sv_client_connect(&s, "control.sock", err);
+        f->fd = sv_client_connect(s, "control.sock", err);
         if (f->fd < 0)
                 return -1;
         sv_control_print(SV_CONTROL_EVENTS, &ask);
-        r = sv_fd_write(f->fd, "the guest's supervisor", sv_buf_bytes(&ask), err);
+        return sv_fd_write(f->fd, "the guest's supervisor", sv_buf_bytes(&ask), err);
+}
+
+static int ask_and_follow(const struct sv_state *s, enum sv_control what, struct sv_follow *f,
+                          struct sv_err *err)
+{
+        SV_JSON *status = NULL;
+
+        return sv_client_ask(s, what, &status, err) < 0 ? -1 : sv_follow_events(f, err);
+}
+
+static int reset_embedded(const char *uri, const char *name, struct sv_follow *f,
+                          struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        int r;
+
+        f->fd = -1;
+        r = subscribe_events(name, &s, f, err);
         if (r == 0)
-                r = sv_client_ask(&s, SV_CONTROL_REBOOT, &status, err);
+                r = ask_and_follow(&s, SV_CONTROL_RESET, f, err);
+        sv_closep(&f->fd);
+        return r;
+}
+
+static int reboot_embedded(const char *uri, const char *name, struct sv_follow *f, bool force,
+                           struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        struct sv_err why = SV_ERR_NULL;
+        int r;
+
+        f->fd = -1;
+        r = subscribe_events(name, &s, f, &why);
         if (r == 0)
-                r = sv_follow_events(f, err);
-        close(f->fd);
+                r = ask_and_follow(&s, SV_CONTROL_REBOOT, f, &why);
+        if (r < 0 && force && !strcmp(why.check, "reboot.timeout")) {
+                f->down = 0;
+                r = ask_and_follow(&s, SV_CONTROL_RESET, f, &why);
+        }
+        sv_closep(&f->fd);
+        if (r < 0 && err)
+                *err = why;
         return r;
 }
 
@@ -247,6 +282,7 @@ const struct sv_keeper sv_keeper_embed = {
         .destroy = destroy_embedded,
         .forget = forget_embedded,
         .reboot = reboot_embedded,
+        .reset = reset_embedded,
         .console = open_embedded_console,
         .console_log = print_embedded_log,
 };

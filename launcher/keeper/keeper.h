@@ -35,8 +35,12 @@ struct sv_keeper {
         int (*destroy)(const char *uri, const char *name, struct sv_err *err);
         /* After destroy: remove what is kept of it, the vTPM's state and the logs. */
         int (*forget)(const char *uri, const char *name, struct sv_err *err);
-        /* Launch it again from the same measured files; follow as f says. */
-        int (*reboot)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
+        /* Ask it to shut down, wait f->down seconds for that (with `force` it is reset then),
+         * launch it again from the same measured files; follow as f says. */
+        int (*reboot)(const char *uri, const char *name, struct sv_follow *f, bool force,
+                      struct sv_err *err);
+        /* The same without asking. */
+        int (*reset)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
         /* Connected descriptor of the serial line. What it hangs on stays open as long as the
          * process. */
         int (*console)(const char *uri, const char *name, int *fd, struct sv_err *err);

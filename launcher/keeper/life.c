@@ -23,7 +23,8 @@ static const struct {
         ROW(RUNNING, UNLOCK, NOTHING, UNLOCKED),
         ROW(RUNNING, REFUSE, NOTHING, REFUSED),
         ROW(RUNNING, RESET, END, REBOOTING),
-        ROW(RUNNING, ASK_REBOOT, END, REBOOTING),
+        ROW(RUNNING, ASK_REBOOT, SHUT_DOWN, GOING_DOWN),
+        ROW(RUNNING, ASK_RESET, END, REBOOTING),
         ROW(RUNNING, ASK_STOP, SHUT_DOWN, STOPPING),
         ROW(RUNNING, ASK_DESTROY, END, STOPPED),
         ROW(RUNNING, OFF, NOTHING, STOPPED),
@@ -34,7 +35,8 @@ static const struct {
         ROW(UNLOCKED, UNLOCK, NOTHING, UNLOCKED),
         ROW(UNLOCKED, REFUSE, NOTHING, REFUSED),
         ROW(UNLOCKED, RESET, END, REBOOTING),
-        ROW(UNLOCKED, ASK_REBOOT, END, REBOOTING),
+        ROW(UNLOCKED, ASK_REBOOT, SHUT_DOWN, GOING_DOWN),
+        ROW(UNLOCKED, ASK_RESET, END, REBOOTING),
         ROW(UNLOCKED, ASK_STOP, SHUT_DOWN, STOPPING),
         ROW(UNLOCKED, ASK_DESTROY, END, STOPPED),
         ROW(UNLOCKED, OFF, NOTHING, STOPPED),
@@ -47,6 +49,7 @@ static const struct {
         ROW(REFUSED, REFUSE, NOTHING, REFUSED),
         ROW(REFUSED, RESET, END, REBOOTING),
         ROW(REFUSED, ASK_REBOOT, END, REBOOTING),
+        ROW(REFUSED, ASK_RESET, END, REBOOTING),
         ROW(REFUSED, ASK_STOP, SHUT_DOWN, REFUSED),
         ROW(REFUSED, ASK_DESTROY, END, FAILED),
         ROW(REFUSED, OFF, NOTHING, FAILED),
@@ -54,12 +57,27 @@ static const struct {
         ROW(REFUSED, PANIC, NOTHING, FAILED),
         ROW(REFUSED, ABANDON, NOTHING, FAILED),
         ROW(REFUSED, ORPHAN, NOTHING, FAILED),
+        /* Its disk is in use: it ends when it has written everything back. */
+        ROW(GOING_DOWN, UNLOCK, NOTHING, GOING_DOWN),
+        ROW(GOING_DOWN, REFUSE, NOTHING, GOING_DOWN),
+        ROW(GOING_DOWN, RESET, END, REBOOTING),
+        ROW(GOING_DOWN, ASK_REBOOT, SHUT_DOWN, GOING_DOWN),
+        ROW(GOING_DOWN, ASK_RESET, END, REBOOTING),
+        ROW(GOING_DOWN, ASK_STOP, SHUT_DOWN, STOPPING),
+        ROW(GOING_DOWN, ASK_DESTROY, END, STOPPED),
+        ROW(GOING_DOWN, OFF, START, REBOOTING),
+        ROW(GOING_DOWN, LOST, START, REBOOTING),
+        ROW(GOING_DOWN, PANIC, NOTHING, FAILED),
+        ROW(GOING_DOWN, FAULT, NOTHING, FAILED),
+        ROW(GOING_DOWN, ABANDON, NOTHING, FAILED),
+        ROW(GOING_DOWN, ORPHAN, NOTHING, FAILED),
         /* What the agent says here is of the run that is over. */
         ROW(REBOOTING, STARTED, NOTHING, RUNNING),
         ROW(REBOOTING, UNLOCK, NOTHING, REBOOTING),
         ROW(REBOOTING, REFUSE, NOTHING, REBOOTING),
         ROW(REBOOTING, RESET, END, REBOOTING),
         ROW(REBOOTING, ASK_REBOOT, END, REBOOTING),
+        ROW(REBOOTING, ASK_RESET, END, REBOOTING),
         ROW(REBOOTING, ASK_STOP, END, STOPPING),
         ROW(REBOOTING, ASK_DESTROY, END, STOPPED),
         ROW(REBOOTING, OFF, START, REBOOTING),
@@ -73,6 +91,7 @@ static const struct {
         ROW(STOPPING, REFUSE, NOTHING, STOPPING),
         ROW(STOPPING, RESET, END, STOPPING),
         ROW(STOPPING, ASK_REBOOT, END, STOPPING),
+        ROW(STOPPING, ASK_RESET, END, STOPPING),
         ROW(STOPPING, ASK_STOP, SHUT_DOWN, STOPPING),
         ROW(STOPPING, ASK_DESTROY, END, STOPPED),
         ROW(STOPPING, OFF, NOTHING, STOPPED),
@@ -82,21 +101,23 @@ static const struct {
         ROW(STOPPING, ABANDON, NOTHING, FAILED),
         ROW(STOPPING, ORPHAN, NOTHING, FAILED),
         ROW(STOPPED, ASK_REBOOT, NOTHING, STOPPED),
+        ROW(STOPPED, ASK_RESET, NOTHING, STOPPED),
         ROW(STOPPED, ASK_STOP, NOTHING, STOPPED),
         ROW(STOPPED, ASK_DESTROY, NOTHING, STOPPED),
         ROW(FAILED, ASK_REBOOT, NOTHING, FAILED),
+        ROW(FAILED, ASK_RESET, NOTHING, FAILED),
         ROW(FAILED, ASK_STOP, NOTHING, FAILED),
         ROW(FAILED, ASK_DESTROY, NOTHING, FAILED),
 };
 
 static const char *const names[SV_LIFE_STATES] = {
-        "starting", "running", "unlocked", "refused", "rebooting",
-        "stopping", "stopped", "failed",   "killed",
+        "starting",  "running",  "unlocked", "refused", "going down",
+        "rebooting", "stopping", "stopped",  "failed",  "killed",
 };
 
 static const char *const event_names[SV_LIFE_EVENTS] = {
-        "started", "unlock", "refuse", "reset", "reboot",  "stop",   "destroy",
-        "off",     "lost",   "panic",  "fault", "abandon", "orphan",
+        "started", "unlock", "refuse", "reset", "reboot", "ask reset", "stop",
+        "destroy", "off",    "lost",   "panic", "fault",  "abandon",   "orphan",
 };
 
 enum sv_life_action sv_life_follow(enum sv_life *life, enum sv_life_event event)
@@ -119,6 +140,7 @@ const char *sv_life_word(enum sv_life life)
         switch (life) {
         case SV_LIFE_REFUSED:
                 return names[SV_LIFE_FAILED];
+        case SV_LIFE_GOING_DOWN:
         case SV_LIFE_REBOOTING:
         case SV_LIFE_STOPPING:
                 return NULL;

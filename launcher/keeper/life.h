@@ -6,14 +6,15 @@
 #include <stdbool.h>
 
 enum sv_life {
-        SV_LIFE_STARTING,  /* nothing of it runs yet */
-        SV_LIFE_RUNNING,   /* QEMU runs */
-        SV_LIFE_UNLOCKED,  /* its agent has opened the disk */
-        SV_LIFE_REFUSED,   /* its agent gave up, and will power it off */
-        SV_LIFE_REBOOTING, /* its QEMU is being ended, and will be started again */
-        SV_LIFE_STOPPING,  /* it was asked to shut down: from now on no end of it is a failure */
-        SV_LIFE_STOPPED,   /* final */
-        SV_LIFE_FAILED,    /* final */
+        SV_LIFE_STARTING,   /* nothing of it runs yet */
+        SV_LIFE_RUNNING,    /* QEMU runs */
+        SV_LIFE_UNLOCKED,   /* its agent has opened the disk */
+        SV_LIFE_REFUSED,    /* its agent gave up, and will power it off */
+        SV_LIFE_GOING_DOWN, /* it was asked to shut down, and will be started again */
+        SV_LIFE_REBOOTING,  /* its QEMU is being ended, and will be started again */
+        SV_LIFE_STOPPING,   /* it was asked to shut down: from now on no end of it is a failure */
+        SV_LIFE_STOPPED,    /* final */
+        SV_LIFE_FAILED,     /* final */
         /* final, and never a worker's own state: the supervisor was killed before it wrote an end
          */
         SV_LIFE_KILLED,
@@ -26,6 +27,7 @@ enum sv_life_event {
         SV_LIFE_REFUSE,      /* the agent: it failed */
         SV_LIFE_RESET,       /* the guest reset itself */
         SV_LIFE_ASK_REBOOT,  /* a command: reboot */
+        SV_LIFE_ASK_RESET,   /* a command: reset */
         SV_LIFE_ASK_STOP,    /* a command: stop */
         SV_LIFE_ASK_DESTROY, /* a command: destroy */
         SV_LIFE_OFF,         /* QEMU ended in order */

@@ -130,6 +130,8 @@ static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_contr
                 return follow_request(w, SV_LIFE_ASK_DESTROY, err);
         case SV_CONTROL_REBOOT:
                 return follow_request(w, SV_LIFE_ASK_REBOOT, err);
+        case SV_CONTROL_RESET:
+                return follow_request(w, SV_LIFE_ASK_RESET, err);
         }
         return -1;
 }

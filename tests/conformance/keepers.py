@@ -33,7 +33,7 @@ def daemon():
 
 def not_there():
     """What a keeper does not do is said by its name, before anything is done."""
-    for words in (['reboot'], ['destroy', '--forget']):
+    for words in (['reboot'], ['reset'], ['destroy', '--forget']):
         message = fails(2, 'keeper.function', *words, 'test', '--connect', 'nowhere:///')
         assert f'"{" ".join(words)}"' in message and 'a libvirt daemon' in message, message
     r = subprocess.run([PROGRAM, 'console', '--log', 'test', '--connect', 'nowhere:///'], capture_output=True, text=True)
@@ -64,9 +64,11 @@ def ours():
     assert (log.returncode, log.stdout) == (0, 'hello\n'), log
     fails(3, 'state.off', 'stop', 'running')
     fails(3, 'state.off', 'reboot', 'running')
+    fails(3, 'state.off', 'reset', 'running')
+    fails(2, 'reboot.wait', 'reboot', 'running', '--timeout', '0')
     assert run(0, 'destroy', 'running')['state'] == 'stopped'
     assert run(0, 'destroy', '--forget', 'failed')['state'] == 'forgotten' and not os.path.exists(folder)
-    for command in ('show', 'stop', 'reboot', 'destroy'):
+    for command in ('show', 'stop', 'reboot', 'reset', 'destroy'):
         fails(2, 'state.absent', command, 'nope')
 
 

@@ -255,7 +255,7 @@ def one_digest_each(b):
 
 @case
 def life(b):
-    """events, list, show, reboot, stop, destroy of a guest that runs"""
+    """events, list, show, reboot, reset, stop, destroy of a guest that runs"""
     b.write()
     answer, state = launched(b, 1, 'a guest')
     events = b.events()
@@ -271,12 +271,15 @@ def life(b):
     must('running' in json.dumps(shown) and 'sev-snp' in json.dumps(shown), f'show says {shown}')
     b.refused('system', 3, 'state.busy', 'launch', b.file)
 
-    b.machine.forget_result()
-    b.ask('reboot', 'g')
-    again = b.machine.result()
-    must(again and again['digest'] == state['digest'], f'launched again the platform saw {again}')
+    b.refused('system', 3, 'reboot.timeout', 'reboot', 'g', '--timeout', '1')  # nobody inside hears the button
+    must(b.ask('show', 'g')['state'] == 'running', 'a guest that did not shut down runs on')
+    for words in (['reboot', 'g', '--timeout', '1', '--force'], ['reset', 'g']):
+        b.machine.forget_result()
+        b.ask(*words)
+        again = b.machine.result()
+        must(again and again['digest'] == state['digest'], f'{words}: launched again the platform saw {again}')
 
-    b.refused('system', 3, 'stop.timeout', 'stop', 'g', '--timeout', '1')  # nobody inside hears the button
+    b.refused('system', 3, 'stop.timeout', 'stop', 'g', '--timeout', '1')
     b.ask('stop', 'g', '--timeout', '1', '--force')
     b.must_be_over()
     launched(b, 1, 'the same again')

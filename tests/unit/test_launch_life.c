@@ -9,23 +9,24 @@
 
 /* One row a state, one column an event: the next state by its letter, then what is to be done with
  * QEMU: "." nothing, "p" press the power button, "e" end it, "s" start it. "--" is impossible. */
-static const char letters[SV_LIFE_STATES + 1] = "SRUFBPXZK";
+static const char letters[SV_LIFE_STATES + 1] = "SRUFDBPXZK";
 static const char actions[] = {[SV_LIFE_NOTHING] = '.',
                                [SV_LIFE_SHUT_DOWN] = 'p',
                                [SV_LIFE_END] = 'e',
                                [SV_LIFE_START] = 's'};
 /* clang-format off */
 static const char *const expected[SV_LIFE_STATES] = {
-        /*                started unlock refuse reset reboot stop destroy off lost panic fault abandon orphan */
-        [SV_LIFE_STARTING]  = "R. -- -- -- -- -- -- -- -- -- Z. -- --",
-        [SV_LIFE_RUNNING]   = "-- U. F. Be Be Pp Xe X. Z. Z. -- Z. Z.",
-        [SV_LIFE_UNLOCKED]  = "-- U. F. Be Be Pp Xe X. Z. Z. -- Z. Z.",
-        [SV_LIFE_REFUSED]   = "-- F. F. Be Be Fp Ze Z. Z. Z. -- Z. Z.",
-        [SV_LIFE_REBOOTING] = "R. B. B. Be Be Pe Xe Bs Bs Z. Z. Z. Z.",
-        [SV_LIFE_STOPPING]  = "-- P. P. Pe Pe Pp Xe X. X. Z. Z. Z. Z.",
-        [SV_LIFE_STOPPED]   = "-- -- -- -- X. X. X. -- -- -- -- -- --",
-        [SV_LIFE_FAILED]    = "-- -- -- -- Z. Z. Z. -- -- -- -- -- --",
-        [SV_LIFE_KILLED]    = "-- -- -- -- -- -- -- -- -- -- -- -- --",
+        /*          started unlock refuse reset ask-reboot ask-reset stop destroy off lost panic fault abandon orphan */
+        [SV_LIFE_STARTING]   = "R. -- -- -- -- -- -- -- -- -- -- Z. -- --",
+        [SV_LIFE_RUNNING]    = "-- U. F. Be Dp Be Pp Xe X. Z. Z. -- Z. Z.",
+        [SV_LIFE_UNLOCKED]   = "-- U. F. Be Dp Be Pp Xe X. Z. Z. -- Z. Z.",
+        [SV_LIFE_REFUSED]    = "-- F. F. Be Be Be Fp Ze Z. Z. Z. -- Z. Z.",
+        [SV_LIFE_GOING_DOWN] = "-- D. D. Be Dp Be Pp Xe Bs Bs Z. Z. Z. Z.",
+        [SV_LIFE_REBOOTING]  = "R. B. B. Be Be Be Pe Xe Bs Bs Z. Z. Z. Z.",
+        [SV_LIFE_STOPPING]   = "-- P. P. Pe Pe Pe Pp Xe X. X. Z. Z. Z. Z.",
+        [SV_LIFE_STOPPED]    = "-- -- -- -- X. X. X. X. -- -- -- -- -- --",
+        [SV_LIFE_FAILED]     = "-- -- -- -- Z. Z. Z. Z. -- -- -- -- -- --",
+        [SV_LIFE_KILLED]     = "-- -- -- -- -- -- -- -- -- -- -- -- -- --",
 };
 /* clang-format on */
 
@@ -75,9 +76,9 @@ static void ends(void **state)
 /* The words of status.json are what scripts compare. */
 static void status_words(void **state)
 {
-        static const char *const words[SV_LIFE_STATES] = {"starting", "running", "unlocked",
-                                                          "failed",   NULL,      NULL,
-                                                          "stopped",  "failed",  "killed"};
+        static const char *const words[SV_LIFE_STATES] = {
+                "starting", "running", "unlocked", "failed", NULL,
+                NULL,       NULL,      "stopped",  "failed", "killed"};
 
         for (int s = 0; s < SV_LIFE_STATES; s++) {
                 const char *word = sv_life_word((enum sv_life)s);
