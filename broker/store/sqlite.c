@@ -38,6 +38,11 @@ static int list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_
         return rc;
 }
 
+static int leave_wal(struct sv_store *s, struct sv_err *err)
+{
+        return sv_sqlite_exec(s, "PRAGMA journal_mode=DELETE", err);
+}
+
 static const struct sv_store_ops sqlite_ops = {
         .close = sv_sqlite_close,
         .put_session = sv_sqlite_put_session,
@@ -54,6 +59,9 @@ static const struct sv_store_ops sqlite_ops = {
         .get_policy = sv_sqlite_get_policy,
         .delete_policy = sv_sqlite_delete_policy,
         .get_anchors = sv_sqlite_get_anchors,
+        .copy = sv_sqlite_copy,
+        .detach = leave_wal,
+        .check = sv_sqlite_check,
         .put_audit = insert_audit,
         .list_audit = list_audit,
 };

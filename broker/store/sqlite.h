@@ -39,6 +39,11 @@ char *sv_sqlite_copy_text(sqlite3_stmt *q, int column);
 /* Valid until the next step. */
 struct sv_bytes sv_sqlite_bytes(sqlite3_stmt *q, int column);
 
+/* --- the whole, broker/store/sqlite-copy.c --- */
+
+int sv_sqlite_copy(struct sv_store *from, const char *path, struct sv_err *err);
+int sv_sqlite_check(struct sv_store *s, struct sv_err *err);
+
 /* --- versions, broker/store/sqlite-schema.c --- */
 
 /* From version i to i + 1: `sql` first, then `fill` (NULL: nothing to fill). */

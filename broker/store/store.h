@@ -91,6 +91,13 @@ struct sv_store_ops {
         int (*get_anchors)(struct sv_store *s, const char *tee, struct sv_anchors *out,
                            struct sv_err *err);
 
+        /* All of it into the database `path`, in one transaction, while others use both. */
+        int (*copy)(struct sv_store *s, const char *path, struct sv_err *err);
+        /* Nothing of it stays outside its one file. Only for a database that nobody else uses. */
+        int (*detach)(struct sv_store *s, struct sv_err *err);
+        /* SV_SYSTEM "broker.store.damaged". */
+        int (*check)(struct sv_store *s, struct sv_err *err);
+
         /* One record; the store adds "id" when it is listed. */
         int (*put_audit)(struct sv_store *s, int64_t now, const struct sv_json *record,
                          struct sv_err *err);

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import struct
 import subprocess
 import threading
@@ -69,6 +70,24 @@ def measured_image(c):
     compare_values(c, before['measurements'], evidence)
     compare_events(c, before, evidence)
     c.must(' 0 differences on the host' in c.console(), 'expected the tables to be the host\'s as well')
+
+
+@case
+def rekeyed(c):
+    """a disk with a new key boots, and while it does its disk is not touched; a copy from before is refused"""
+    c.prepare()
+    shutil.copyfile(c.path('root.img'), c.path('before.img'))
+    rekey = [*c.vm, 'image', 'rekey', c.path('root.img'), '--resource', 'default/g/root', '--json', *c.broker.admin()]
+    run(*rekey, env=c.environment)
+    c.launch()
+    c.must_unlock()
+    busy = json.loads(run(*rekey, check=False, env=c.environment).stdout)
+    c.must(busy['error']['check'] == 'image.busy', f'rekey of a disk that a guest has: {busy}')
+    c.end(keep=True)
+    c.broker.start()
+    os.rename(c.path('before.img'), c.path('root.img'))
+    c.launch()
+    c.must_refuse('proof', 'luks.binding.header', released=True)
 
 
 def compare_values(c, predicted, evidence):

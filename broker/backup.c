@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "broker/versions.h"
+
+/* Does every version open? */
+static int verify_resource(struct sv_broker *b, const char *path, struct sv_backup_count *count,
+                           struct sv_err *err)
+{
+        SV_VERSIONS v = {0};
+
+        if (sv_versions_read(b, path, &v, err) < 0)
+                return -1;
+        for (size_t i = 0; i < v.n; i++)
+                if (v.list[i].broken)
+                        return sv_fail(err, SV_PROOF, "broker.backup.sealed",
+                                       "version %lld of %s does not open under %s: it was damaged, "
+                                       "or sealed under another kek",
+                                       (long long)v.list[i].number, path, b->config.kek);
+        count->resources++;
+        count->versions += (int64_t)v.n;
+        return 0;
+}
+
+int sv_backup_verify(struct sv_broker *b, struct sv_backup_count *out, struct sv_err *err)
+{
+        SV_JSON *list = sv_json_array();
+        struct sv_backup_count count = {0, 0};
+
+        if (b->store->ops->check(b->store, err) < 0 ||
+            b->store->ops->list_resources(b->store, list, err) < 0)
+                return -1;
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const char *path = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));
+
+                if (path && verify_resource(b, path, &count, err) < 0)
+                        return -1;
+        }
+        *out = count;
+        return 0;
+}
+
+/* The same broker with another database. */
+static int verify_file(const struct sv_broker *b, const char *path, struct sv_store **store,
+                       struct sv_backup_count *count, struct sv_err *err)
+{
+        struct sv_broker other = *b;
+
+        if (sv_store_open(path, sv_broker_read_anchors, store, err) < 0)
+                return -1;
+        other.store = *store;
+        return sv_backup_verify(&other, count, err);
+}
+
+static char *make_temp(const char *beside, struct sv_err *err)
+{
+        char *temp = sv_asprintf("%s.XXXXXX", beside);
+        int fd = mkstemp(temp);
+
+        if (fd >= 0) {
+                close(fd);
+                return temp;
+        }
+        sv_fail_errno(err, "broker.backup.file", "cannot make a file beside %s", beside);
+        free(temp);
+        return NULL;
+}
+
+/* With what SQLite keeps beside it. */
+static void remove_database(const char *path)
+{
+        static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
+
+        for (size_t i = 0; i < sizeof(tails) / sizeof(*tails); i++) {
+                SV_STR name = sv_asprintf("%s%s", path, tails[i]);
+
+                unlink(name);
+        }
+}
+
+static int sync_path(const char *path, struct sv_err *err)
+{
+        SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0
+                       ? sv_fail_errno(err, "broker.backup.file", "cannot sync %s", path)
+                       : 0;
+}
+
+static int copy_and_verify(struct sv_broker *b, const char *temp, struct sv_backup_count *count,
+                           struct sv_err *err)
+{
+        SV_STORE *store = NULL;
+
+        if (b->store->ops->copy(b->store, temp, err) < 0 ||
+            verify_file(b, temp, &store, count, err) < 0)
+                return -1;
+        /* One file, without a journal beside it. */
+        return store->ops->detach(store, err);
+}
+
+int sv_backup_make(struct sv_broker *b, const char *out, struct sv_backup_count *count,
+                   struct sv_err *err)
+{
+        SV_STR temp = make_temp(out, err);
+        int r;
+
+        if (!temp)
+                return -1;
+        r = copy_and_verify(b, temp, count, err);
+        if (r == 0)
+                r = sync_path(temp, err);
+        /* A link replaces nothing. */
+        if (r == 0 && link(temp, out) < 0)
+                r = errno == EEXIST
+                            ? sv_fail(err, SV_USAGE, "broker.backup.exists",
+                                      "%s is there already: give another name", out)
+                            : sv_fail_errno(err, "broker.backup.file", "cannot make %s", out);
+        remove_database(temp);
+        return r;
+}
+
+/* Everything that the database has must be in the backup too. */
+static int check_losses(struct sv_broker *b, struct sv_store *backup, struct sv_err *err)
+{
+        SV_JSON *list = sv_json_array();
+
+        if (b->store->ops->list_resources(b->store, list, err) < 0)
+                return -1;
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const char *path = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));
+                SV_JSON *have = sv_json_array();
+
+                if (b->store->ops->list_versions(b->store, path, have, err) < 0)
+                        return -1;
+                for (size_t k = 0; k < sv_json_len(have); k++) {
+                        int64_t n = sv_json_int(sv_json_get(sv_json_at(have, k), "version"), 0);
+                        SV_BUF ours = SV_BUF_NULL, theirs = SV_BUF_NULL;
+
+                        if (b->store->ops->get_resource(b->store, path, n, &ours, err) < 0)
+                                return -1;
+                        if (backup->ops->get_resource(backup, path, n, &theirs, NULL) == 0 &&
+                            sv_bytes_eq(sv_buf_bytes(&ours), sv_buf_bytes(&theirs)))
+                                continue;
+                        return sv_fail(err, SV_USAGE, "broker.restore.loses",
+                                       "the database has version %lld of %s, which the backup does "
+                                       "not have: make a backup first, then say --replace",
+                                       (long long)n, path);
+                }
+        }
+        return 0;
+}
+
+static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
+                        struct sv_backup_count *count, struct sv_err *err)
+{
+        SV_STORE *backup = NULL;
+
+        if (verify_file(b, temp, &backup, count, err) < 0)
+                return -1;
+        if (!replace && check_losses(b, backup, err) < 0)
+                return -1;
+        if (backup->ops->copy(backup, b->config.database, err) < 0)
+                return -1;
+        return sv_backup_verify(b, count, err);
+}
+
+int sv_backup_restore(struct sv_broker *b, const char *from, bool replace,
+                      struct sv_backup_count *count, struct sv_err *err)
+{
+        SV_STR temp = make_temp(b->config.database, err);
+        int r;
+
+        if (!temp)
+                return -1;
+        /* A copy: an older backup is brought to this program's version, and the file stays. */
+        unlink(temp);
+        r = sv_file_copy(from, temp, 0600, err);
+        if (r == 0)
+                r = restore_copy(b, temp, replace, count, err);
+        remove_database(temp);
+        return r;
+}

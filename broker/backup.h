@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A broker's database in one more file, and back. What is secret in it is sealed under the kek,
+ * which is not in it: without that file a backup opens nothing, and with it everything. */
+#pragma once
+
+#include "broker/broker.h"
+
+struct sv_backup_count {
+        int64_t resources, versions;
+};
+
+/* Is the database whole, and does every value open under the kek? SV_SYSTEM
+ * "broker.store.damaged", SV_PROOF "broker.backup.sealed" naming the resource. */
+int sv_backup_verify(struct sv_broker *b, struct sv_backup_count *out, struct sv_err *err);
+/* Copies the database while it is served, verifies the copy, gives it the name `out`. SV_USAGE
+ * "broker.backup.exists" when there is such a file. */
+int sv_backup_make(struct sv_broker *b, const char *out, struct sv_backup_count *count,
+                   struct sv_err *err);
+/* The database becomes what the backup has, in one transaction, also while it is served. The backup
+ * is verified before, the database after. SV_USAGE "broker.restore.loses" when the database has a
+ * version that the backup does not have, unless `replace`. The file `from` stays as it is. */
+int sv_backup_restore(struct sv_broker *b, const char *from, bool replace,
+                      struct sv_backup_count *count, struct sv_err *err);
