@@ -8,6 +8,7 @@
 
 #include "base/core/file.h"
 #include "image/output.h"
+#include "image/recovery.h"
 #include "image/run.h"
 #include "luks/crypt.h"
 #include "luks/header.h"
@@ -75,17 +76,23 @@ static int try_image(int fd, struct sv_secret *key, struct sv_binding *binding, 
         return sv_binding_of(sv_buf_bytes(&head), binding, err);
 }
 
+/* It is the key of a disk that did not come to be. */
+static int drop_recovery(const struct sv_encrypt_in *in)
+{
+        if (in->recovery)
+                unlink(in->recovery);
+        return -1;
+}
+
 static int exchange_pair(const struct sv_encrypt_in *in, struct sv_output *o,
                          struct sv_secret *resource, const struct sv_binding *binding,
                          struct sv_err *err)
 {
-        if (sv_run_interrupted())
-                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
         if (in->deliver(in->arg, resource, binding, err) < 0)
-                return -1;
+                return drop_recovery(in);
         if (sv_output_publish(o, in->replace, err) < 0) {
                 in->withdraw(in->arg);
-                return -1;
+                return drop_recovery(in);
         }
         /* From here on the new key is that of the disk, and is never withdrawn. */
         if (sv_output_sync_name(o, err) < 0)
@@ -114,6 +121,10 @@ static int make_pair(const struct sv_encrypt_in *in, struct sv_output *o,
         if (!resource)
                 return -1;
         memcpy(out->uuid, binding.uuid, sizeof(out->uuid));
+        if (sv_run_interrupted())
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        if (in->recovery && sv_recovery_write(in->recovery, key, err) < 0)
+                return -1;
         return exchange_pair(in, o, resource, &binding, err);
 }
 
@@ -124,6 +135,8 @@ static int check_wanted(const struct sv_encrypt_in *in, char **path, int *lock, 
                 return sv_fail(
                         err, SV_USAGE, "image.size",
                         "--size must be 32 MiB or more: the LUKS2 header takes 16 MiB of it");
+        if (in->recovery && sv_recovery_check(in->recovery, err) < 0)
+                return -1;
         if (sv_output_check(in->out, in->replace, path, err) < 0)
                 return -1;
         if (access(*path, F_OK) == 0 && sv_disk_lock(*path, lock, err) < 0)

@@ -24,7 +24,8 @@ struct sv_encrypt_in {
         enum sv_disk_from kind;
         uint64_t size; /* of the finished image; 0: as large as needed */
         const char *out;
-        bool replace; /* an image that is there may be replaced */
+        bool replace;         /* an image that is there may be replaced */
+        const char *recovery; /* a file for the key, too (image/recovery.h); NULL: none */
         /* Asks whether the broker would take the key: before a byte is written. */
         int (*prepare)(void *arg, struct sv_err *err);
         /* Gives the resource (luks/binding.h) to the broker, which keeps what it had too. */

@@ -25,6 +25,9 @@ static const struct sv_opt options[] = {
         {.name = "forget-volume",
          .arg = "UUID",
          .help = "give up this disk, whose key the resource is: nobody can open it any more"},
+        {.name = "recovery-key",
+         .arg = "FILE",
+         .help = "also write the key here: whoever has this file can open the disk"},
         SV_ADMIN_OPTS,
         {0},
 };
@@ -107,6 +110,7 @@ static int read_encrypt_args(const struct sv_args *args, struct sv_encrypt_in *i
         in->from = sv_opt(args, "from");
         in->out = sv_opt(args, "out");
         in->replace = sv_has(args, "replace");
+        in->recovery = sv_opt(args, "recovery-key");
         if (!in->from || !in->out || !sv_opt(args, "resource"))
                 return sv_fail(err, SV_USAGE, "image.options",
                                "--from, --out and --resource are needed");

@@ -10,10 +10,22 @@
 #include "base/program/log.h"
 #include "base/core/secret.h"
 #include "base/core/text.h"
+#include "image/recovery.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/disk-key.h"
 
 static const struct sv_opt put_opts[] = {
+        {.name = "fd",
+         .arg = "N",
+         .help = "read the value from this descriptor instead of standard input"},
+        {.name = "random", .arg = "SIZE", .help = "make the value here: that many random bytes"},
+        {.name = "disk",
+         .arg = "DISK",
+         .help = "the value is the recovery key of this disk: try it, and bind it to the disk"},
+        SV_ADMIN_OPTS,
+        {0},
+};
+static const struct sv_opt rotate_opts[] = {
         {.name = "fd",
          .arg = "N",
          .help = "read the value from this descriptor instead of standard input"},
@@ -118,6 +130,21 @@ static int check_resource(struct sv_admin *admin, const char *path, bool must_ex
         return 0;
 }
 
+/* --disk: a broker that lost a disk's key gets it back. */
+static int bind_to_disk(const struct sv_args *args, struct sv_secret **value, struct sv_err *err)
+{
+        struct sv_secret *bound;
+
+        if (!sv_opt(args, "disk"))
+                return 0;
+        bound = sv_recovery_bind(sv_opt(args, "disk"), *value, err);
+        if (!bound)
+                return -1;
+        sv_secret_free(*value);
+        *value = bound;
+        return 0;
+}
+
 static int upload_key(const struct sv_args *args, struct sv_json **result, bool must_exist,
                       struct sv_err *err)
 {
@@ -130,7 +157,7 @@ static int upload_key(const struct sv_args *args, struct sv_json **result, bool 
             check_resource(admin, path, must_exist, err) < 0)
                 return -1;
         value = take_key_value(args, err);
-        if (!value)
+        if (!value || bind_to_disk(args, &value, err) < 0)
                 return -1;
         r = must_exist ? sv_admin_put_resource(admin, path, value, err)
                        : sv_admin_add_resource(admin, path, NULL, value, err);
@@ -252,7 +279,7 @@ const struct sv_cmd sv_cmd_key_rotate = {
         .name = "key rotate",
         .args = "RESOURCE",
         .help = "a new version of a secret that the broker has; its policy stays",
-        .opts = put_opts,
+        .opts = rotate_opts,
         .run = run_key_rotate,
 };
 

@@ -120,6 +120,26 @@ def given_up(w, first, pair):
     w.run(2, 'key', 'show', PATH, check='key.absent')
 
 
+def recovery(w):
+    """A file with the key, by choice: it opens the disk without a broker, and a broker that lost the key gets it back."""
+    disk, key = w.path('recover.img'), w.path('recover.key')
+    encrypt(w, 3, disk, '--recovery-key', w.path('none', 'key'), path='default/demo/r', check='image.recovery')
+    encrypt(w, 0, disk, '--recovery-key', key, path='default/demo/r')
+    assert os.stat(key).st_mode & 0o777 == 0o600 and os.path.getsize(key) == 64
+    encrypt(w, 2, w.path('more.img'), '--recovery-key', key, path='default/demo/s', check='image.recovery')
+    pair = w.pair(disk, 'default/demo/r')
+    path = dict(os.environ, PATH=os.environ['PATH'] + ':/usr/sbin')
+    subprocess.run(['cryptsetup', 'open', '--test-passphrase', '--disable-locks', '--key-file', key, disk], check=True, env=path)
+    w.run(0, 'key', 'rm', 'default/demo/r', '--forget-volume', pair[0])
+    assert w.pair(disk, 'default/demo/r') is None
+    with open(key, 'rb') as f:
+        value = f.read()
+    w.run(5, 'key', 'put', 'default/demo/r', '--disk', disk, check='luks.key', stdin=bytes(64))
+    w.run(3, 'key', 'put', 'default/demo/r', '--disk', w.path('none'), check='image.disk', stdin=value)
+    w.run(0, 'key', 'put', 'default/demo/r', '--disk', disk, stdin=value)
+    assert w.pair(disk, 'default/demo/r') == pair
+
+
 def nothing_in_plain(w):
     """A directory and a tar: killed while mke2fs and tar are at work, nothing of them lies about."""
     tree = w.path('tree')
@@ -152,6 +172,7 @@ def main():
         other_secrets(w)
         pair = rekey(w, first, pair)
         given_up(w, first, pair)
+        recovery(w)
         nothing_in_plain(w)
     finally:
         w.end()
