@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kill-at N COMMAND...: runs the command and kills it at the entry of its N-th system call, which
  * is not carried out any more. When it ended before that, prints the number of calls, and which of
- * them was the first fsync: from there on disk and key change.
+ * them was the second connect: the first asks the broker, from the second on disk and key change.
  * What the command itself starts runs on, as it would. Exit status 0 when the command was killed,
  * otherwise 1 + that of the command. */
 #include <errno.h>
@@ -47,7 +47,8 @@ static long read_call(pid_t pid)
 
 int main(int argc, char **argv)
 {
-        long at = argc > 2 ? strtol(argv[1], NULL, 10) : -1, calls = 0, sync_at = 0;
+        long at = argc > 2 ? strtol(argv[1], NULL, 10) : -1, calls = 0, change_at = 0;
+        int connects = 0;
         int status = 0, entry = 1;
         pid_t pid;
 
@@ -64,14 +65,14 @@ int main(int argc, char **argv)
                 if (!entry)
                         continue;
                 calls++;
-                if (!sync_at && read_call(pid) == SYS_fsync)
-                        sync_at = calls;
+                if (read_call(pid) == SYS_connect && ++connects == 2)
+                        change_at = calls;
                 if (calls != at)
                         continue;
                 kill(pid, SIGKILL);
                 waitpid(pid, &status, 0);
                 return 0;
         }
-        printf("%ld %ld\n", sync_at, calls);
+        printf("%ld %ld\n", change_at, calls);
         return WIFEXITED(status) ? 1 + WEXITSTATUS(status) : 119;
 }

@@ -85,8 +85,13 @@ class World:
     def copy(self, source, target):
         shutil.copyfile(source, target)
 
+    def settle(self):
+        """Until the broker serves nobody any more."""
+        children = f'/proc/{self.process.pid}/task/{self.process.pid}/children'
+        self.wait('the broker still serves somebody', lambda: not open(children).read().split())
+
     def save_store(self, name):
-        """The broker is stopped meanwhile."""
+        self.settle()
         shutil.rmtree(self.path(name), ignore_errors=True)
         os.mkdir(self.path(name))
         for f in os.listdir(self.home):
@@ -94,7 +99,8 @@ class World:
                 shutil.copyfile(os.path.join(self.home, f), self.path(name, f))
 
     def restore_store(self, name):
-        """Each connection has its own process, which opens the store anew."""
+        """Each connection has its own process, which opens the store anew. What a killed client had asked for is done first."""
+        self.settle()
         for f in os.listdir(self.home):
             if f.startswith('broker.db'):
                 os.unlink(os.path.join(self.home, f))
