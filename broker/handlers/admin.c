@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator may do. Who it is was checked by the route. */
 #include "attest/appraise.h"
-#include "base/core/limits.h"
 #include "base/core/text.h"
 #include "broker/serve/request.h"
 #include "policy/policy.h"

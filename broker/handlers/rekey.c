@@ -3,7 +3,6 @@
  * makes the new one too: the administrator sends the header of the disk and gets it back for the
  * new key, which is a further version of the resource. The disk is readable with whichever of the
  * two headers it has, until the administrator gives the older version up. */
-#include "base/core/limits.h"
 #include "broker/serve/request.h"
 #include "broker/versions.h"
 #include "luks/header.h"
