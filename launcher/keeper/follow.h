@@ -20,7 +20,7 @@ struct sv_follow {
          * then `timeout` begins. reboot.timeout */
         unsigned down;
         FILE *events;  /* JSON lines; NULL: none */
-        bool quiet;    /* no lines for people */
+        bool quiet;    /* print no text lines */
         int64_t began; /* set by sv_follow */
         /* out */
         char reasons[1024]; /* why the key was released */
