@@ -15,7 +15,6 @@
 #include "sev/tee.h"
 #include "sev/verify/floor.h"
 #include "sev/verify/tee.h"
-#include "tests/unit/make_boot.h"
 #include "tests/unit/unit.h"
 
 #include <unistd.h>
@@ -555,36 +554,6 @@ static void guest_rules(void **state)
         }
 }
 
-/* Whose image brings its own tables says so in its policy, and then the verdict has no limit. */
-static void acpi_rule(void **state)
-{
-        static const char *const parts[][2] = {{".acpi", "tables"}, {".linux", NULL}};
-        char path[] = "/tmp/sv-image-XXXXXX";
-        SV_FD fd = mkstemp(path);
-        uint8_t k[UKI_SIZE];
-
-        for (size_t n = 0; n < 2; n++) {
-                SV_STR text =
-                        sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",\"uki\":\"%s\"}", path);
-                struct sv_measurement m = {.values = sv_json_object()};
-                SV_GUEST guest = {0};
-                SV_JSON *rules = sv_json_array();
-                SV_JSON *trust = sv_json_object();
-                size_t found = 0;
-
-                OK(sv_file_write(path, 0600, sv_bytes(k, make_uki(k, parts + n, 2 - n)), &err));
-                OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/nonexistent", &guest, &err));
-                sv_json_set_str(m.values, "launch_digest", "00");
-                OK(sv_snp_rules(&guest, &m, rules, trust, &err));
-                for (size_t i = 0; i < sv_json_len(rules); i++)
-                        found += !strcmp(sv_json_str(sv_json_get(sv_json_at(rules, i), "check")),
-                                         "policy.acpi");
-                assert_int_equal(found, n == 0);
-                sv_measurement_free(&m);
-        }
-        unlink(path);
-}
-
 static int make_memory(void **state)
 {
         memory = sv_trust_cache_new();
@@ -608,7 +577,6 @@ int main(void)
                 cmocka_unit_test(own_certificates),
                 cmocka_unit_test(no_certificates),
                 cmocka_unit_test(requirements),
-                cmocka_unit_test(acpi_rule),
                 cmocka_unit_test(guest_rules),
                 cmocka_unit_test(guest_allows),
                 cmocka_unit_test(which_root),
