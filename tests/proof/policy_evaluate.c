@@ -2,15 +2,16 @@
 /* proves: a policy releases exactly when every rule holds and the claims' limits are well formed; a
  *         verdict whose status is affirming means that every rule held; another rule never turns a
  *         refusal into a release and makes no slot better, and a limit takes an affirmation away
- *         and nothing else.
+ *         and nothing else, unless a rule says what the claim must be that the limit waits for.
  * for:    every policy of up to 3 rules and every one of them without its last rule, each of any
- *         slot, claims with up to 2 limits
+ *         slot and of one of two claims, claims with up to 2 limits, with or without a condition
  * stubs:  texts of errors; whether a rule holds (any answer: rule_holds.c); JSON: a list of rules
  *         and an object of limits as they stand in a document that was checked
  * unwind: 9
  * fault:  `v->vector[slot] = refused[slot];` => ``
  * fault:  `if (!first.class)` => `if (first.class)`
  * fault:  `if (v->vector[slot] == 0)` => ``
+ * fault:  `if (unless && is_ruled(l->rules, unless))` => `if (unless)`
  */
 #include "proof.h"
 #include "stub_err.h"
@@ -24,13 +25,16 @@
 /* A rule (held, slot), its members by their text, the list of rules, the object of limits. */
 struct sv_json {
         const char *text;
-        const struct sv_json *covers;
+        const struct sv_json *covers, *claim, *equals; /* a rule's */
+        const struct sv_json *unless, *reason;         /* a limit's that is an object */
         bool held;
 };
 
 static struct sv_json list, limits, claims, plain = {.text = "text"};
 static struct sv_json rules[RULES], slots[RULES];
-static struct sv_json limit[LIMITS];
+static struct sv_json claim_names[RULES];
+static struct sv_json limit[LIMITS], conditions[LIMITS], reasons[LIMITS];
+static const char claim_a[] = "a", claim_b[] = "b";
 static const char *limit_names[LIMITS];
 static const char no_slot[] = "no slot";
 static size_t n_rules, n_limits;
@@ -54,12 +58,25 @@ struct sv_json *sv_json_get(const struct sv_json *j, const char *member)
 {
         if (j == &claims)
                 return n_limits ? &limits : NULL;
-        return (struct sv_json *)(member[0] == 'c' && member[1] == 'o' ? j->covers : &plain);
+        switch (member[0]) {
+        case 'u':
+                return (struct sv_json *)j->unless;
+        case 'e':
+                return (struct sv_json *)j->equals;
+        case 'o':
+                return NULL; /* one_of is read as equals is */
+        case 'r':
+                return j->unless ? (struct sv_json *)j->reason : &plain;
+        case 'c':
+                if (member[1] != 'h')
+                        return (struct sv_json *)(member[1] == 'o' ? j->covers : j->claim);
+        }
+        return &plain;
 }
 
 const char *sv_json_str(const struct sv_json *j)
 {
-        return j->text;
+        return j ? j->text : NULL;
 }
 
 int sv_json_each(const struct sv_json *obj,
@@ -130,12 +147,31 @@ static void any_policy(void)
         ASSUME(n_rules <= RULES && n_limits <= LIMITS);
         for (size_t i = 0; i < RULES; i++) {
                 slots[i].text = slot_names[any_below(SV_SLOTS)];
-                rules[i] = (struct sv_json){.covers = &slots[i], .held = nondet_bool()};
+                claim_names[i].text = nondet_bool() ? claim_a : claim_b;
+                rules[i] = (struct sv_json){.covers = &slots[i],
+                                            .claim = &claim_names[i],
+                                            .equals = nondet_bool() ? &plain : NULL,
+                                            .held = nondet_bool()};
         }
         for (size_t i = 0; i < LIMITS; i++) {
-                limit[i].text = nondet_bool() ? "reason" : NULL;
+                const char *text = nondet_bool() ? "reason" : NULL;
+                bool object = nondet_bool();
+
+                conditions[i].text = nondet_bool() ? claim_a : claim_b;
+                reasons[i].text = text;
+                limit[i] = (struct sv_json){.text = object ? NULL : text,
+                                            .unless = object ? &conditions[i] : NULL,
+                                            .reason = &reasons[i]};
                 limit_names[i] = nondet_bool() ? slot_names[any_below(SV_SLOTS)] : no_slot;
         }
+}
+
+static bool is_lifted(const struct sv_json *l)
+{
+        for (size_t i = 0; l->unless && i < n_rules; i++)
+                if (rules[i].equals && rules[i].claim->text == l->unless->text)
+                        return true;
+        return false;
 }
 
 void prove(void)
@@ -149,13 +185,13 @@ void prove(void)
         for (size_t k = 0; k < n_rules; k++)
                 all &= rules[k].held;
         for (size_t k = 0; k < n_limits; k++)
-                formed &= limit[k].text && limit_names[k] != no_slot;
+                formed &= reasons[k].text && limit_names[k] != no_slot;
         r = sv_policy_evaluate(NULL, &claims, &v, NULL);
         PROVE((r == 0) == (all && formed));
         PROVE(!formed || sv_verdict_status(&v) != SV_TIER_AFFIRMING || all);
         PROVE(!formed || all || sv_verdict_status(&v) == SV_TIER_CONTRAINDICATED);
         for (size_t k = 0; k < n_limits; k++)
-                PROVE(!formed ||
+                PROVE(!formed || is_lifted(&limit[k]) ||
                       sv_tier_of(v.vector[sv_slot_by_name(limit_names[k])]) != SV_TIER_AFFIRMING);
         if (!n_rules)
                 return;
