@@ -65,3 +65,16 @@ const char *sv_why_unpredicted(const struct sv_measurement *m, const char *name)
  * of policy/policy.h. */
 struct sv_json *sv_rule_add(struct sv_json *rules, const char *check, const char *claim,
                             const char *covers, const char *reason);
+
+/* The rule about the root of a platform's key, as a TEE says it. */
+struct sv_root_rule {
+        const char *own;     /* the claim that the root is the maker's own */
+        const char *reason;  /* the rule's */
+        const char *anchors; /* the member of a policy's trust for other roots */
+        const char *check;   /* for a file that is no certificate */
+};
+
+/* The maker's own root or, with a `path` (PEM), that one only, which `trust` (object) then names.
+ * SV_SYSTEM or SV_FORMAT under the rule's check name. */
+int sv_rule_add_root(const struct sv_root_rule *root, const char *path, struct sv_json *rules,
+                     struct sv_json *trust, struct sv_err *err);

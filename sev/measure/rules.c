@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 #include "sev/measure/idblock.h"
 #include "sev/options.h"
 #include "sev/measure/require.h"
@@ -76,31 +75,12 @@ static void add_guest_policy_rules(const struct sv_sev_options *o, struct sv_jso
                         "equals", 0);
 }
 
-/* AMD's own roots, unless the guest file names another: then that one only. */
-static int add_snp_root_rule(const char *path, struct sv_json *rules, struct sv_json *trust,
-                             struct sv_err *err)
-{
-        SV_CERTS certs = {0};
-        SV_BUF raw = SV_BUF_NULL;
-        SV_BUF pem = SV_BUF_NULL;
-        uint8_t digest[32];
-        struct sv_json *r = sv_rule_add(rules, "policy.root", path ? "/root/sha256" : "/root/amd",
-                                        "hardware", "the root of the processor's key");
-
-        if (!path) {
-                sv_json_set_bool(r, "equals", true);
-                return 0;
-        }
-        if (sv_file_read(path, SV_PEM_SIZE_MAX, &raw, "snp.root.form", err) < 0 ||
-            sv_certs_parse(sv_buf_bytes(&raw), &certs, "snp.root.form", err) < 0 ||
-            sv_cert_pem(certs.list[0], &pem, err) < 0)
-                return sv_wrap(err, "%s", path);
-        sv_cert_fingerprint(certs.list[0], digest);
-        sv_json_set_hex(r, "equals", sv_bytes(digest, 32));
-        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
-                    sv_json_new_str(sv_buf_str(&pem)));
-        return 0;
-}
+static const struct sv_root_rule snp_root = {
+        .own = "/root/amd",
+        .reason = "the root of the processor's key",
+        .anchors = "ark_roots",
+        .check = "snp.root.form",
+};
 
 /* The verifier's limit is about guests whose tables are the host's. */
 static int add_acpi_rule(const struct sv_guest *g, const struct sv_sev_options *o,
@@ -138,7 +118,7 @@ static int add_all_rules(const struct sv_sev_options *o, const struct sv_measure
         add_guest_policy_rules(o, rules);
         if (sv_sev_host_data(o, host_data, &given, err) < 0 ||
             add_id_block_rules(o, rules, err) < 0 ||
-            add_snp_root_rule(o->test_root, rules, trust, err) < 0)
+            sv_rule_add_root(&snp_root, o->test_root, rules, trust, err) < 0)
                 return -1;
         equals_hex(rules, "policy.host_data", "/host_data", "configuration",
                    "the host gave the guest this and nothing else", host_data, 32);

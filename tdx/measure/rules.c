@@ -4,12 +4,10 @@
 #include <stdio.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 #include "tdx/options.h"
 #include "tdx/measure/require.h"
 #include "tdx/measure/measure.h"
 #include "tdx/verify/quote.h"
-#include "base/crypto/x509.h"
 
 /* MRTD and RTMR1 to RTMR2 say which firmware, kernel, command line and initramfs run. RTMR0 adds
  * the machine (memory map, ACPI tables, variables): it depends on the monitor's version, and
@@ -102,31 +100,12 @@ static void add_attribute_rules(const struct sv_tdx_options *o, struct sv_json *
                          "equals", o->attributes & SV_TD_DEBUG);
 }
 
-/* Intel's own root, unless the guest file names another: then that one only. */
-static int add_td_root_rule(const char *path, struct sv_json *rules, struct sv_json *trust,
-                            struct sv_err *err)
-{
-        SV_CERTS certs = {0};
-        SV_BUF raw = SV_BUF_NULL;
-        SV_BUF pem = SV_BUF_NULL;
-        uint8_t digest[32];
-        struct sv_json *r = sv_rule_add(rules, "policy.root", path ? "/root/sha256" : "/root/intel",
-                                        "hardware", "the root of the platform's key");
-
-        if (!path) {
-                sv_json_set_bool(r, "equals", true);
-                return 0;
-        }
-        if (sv_file_read(path, SV_PEM_SIZE_MAX, &raw, "tdx.root.form", err) < 0 ||
-            sv_certs_parse(sv_buf_bytes(&raw), &certs, "tdx.root.form", err) < 0 ||
-            sv_cert_pem(certs.list[0], &pem, err) < 0)
-                return sv_wrap(err, "%s", path);
-        sv_cert_fingerprint(certs.list[0], digest);
-        sv_json_set_hex(r, "equals", sv_bytes(digest, 32));
-        sv_json_add(sv_json_set(trust, "sgx_roots", sv_json_array()),
-                    sv_json_new_str(sv_buf_str(&pem)));
-        return 0;
-}
+static const struct sv_root_rule td_root = {
+        .own = "/root/intel",
+        .reason = "the root of the platform's key",
+        .anchors = "sgx_roots",
+        .check = "tdx.root.form",
+};
 
 int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                  struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
@@ -136,7 +115,7 @@ int sv_tdx_rules(const struct sv_guest *guest, const struct sv_measurement *m,
         if (sv_tdx_options_read(guest, &o, err) < 0 ||
             add_rtmr_rules(m, o.allow_unpredicted, rules, err) < 0 ||
             add_identity_rules(&o, rules, err) < 0 ||
-            add_td_root_rule(o.test_root, rules, trust, err) < 0)
+            sv_rule_add_root(&td_root, o.test_root, rules, trust, err) < 0)
                 return -1;
         add_attribute_rules(&o, rules);
         return sv_tdx_require_rules(o.require, rules, err);
