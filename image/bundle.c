@@ -107,25 +107,11 @@ static int allocate_trial(const struct sv_loader_memory *m, struct sv_bundle_fil
         return f->memory ? 0 : sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
 }
 
-static const uint8_t *view_trial(const struct sv_memory_view *m, uint64_t address, size_t n)
-{
-        const struct sv_bundle *b = m->context;
-
-        for (size_t i = 0; i < b->n; i++) {
-                const struct sv_bundle_file *f = &b->files[i];
-
-                if (f->memory && address >= f->address && address - f->address <= f->size &&
-                    n <= f->size - (address - f->address))
-                        return f->memory + (address - f->address);
-        }
-        return NULL;
-}
-
 static int try_bundle(struct sv_bytes section, struct sv_bundle_made *made, struct sv_err *err)
 {
         struct sv_bundle b = {.n = 0};
         const struct sv_loader_memory memory = {allocate_trial, &b};
-        const struct sv_memory_view view = {view_trial, &b};
+        const struct sv_memory_view view = {sv_bundle_view, &b};
         struct sv_tables *tables = calloc(1, sizeof(*tables));
         uint64_t rsdp;
         int r = -1;

@@ -16,6 +16,9 @@ struct sv_memory_view {
         const uint8_t *(*at)(const struct sv_memory_view *m, uint64_t address, size_t n);
         const void *context;
 };
+/* A view of the files of a bundle (`context`) where the loader script put them, for programs that
+ * run the script as the stub will. */
+const uint8_t *sv_bundle_view(const struct sv_memory_view *m, uint64_t address, size_t n);
 
 struct sv_table {
         uint64_t address;

@@ -22,20 +22,6 @@ static int allocate(const struct sv_loader_memory *m, struct sv_bundle_file *f, 
         return f->memory ? 0 : -1;
 }
 
-static const uint8_t *view(const struct sv_memory_view *m, uint64_t address, size_t n)
-{
-        const struct sv_bundle *b = m->context;
-
-        for (size_t i = 0; i < b->n; i++) {
-                const struct sv_bundle_file *f = &b->files[i];
-
-                if (f->memory && address >= f->address && address - f->address <= f->size &&
-                    n <= f->size - (address - f->address))
-                        return f->memory + (address - f->address);
-        }
-        return NULL;
-}
-
 static void say(const struct sv_tables_report *r, const struct sv_table *t, enum sv_difference how,
                 size_t offset)
 {
@@ -48,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         static struct sv_tables tables;
         struct sv_bundle b = {.n = 0};
         const struct sv_loader_memory memory = {allocate, &b};
-        const struct sv_memory_view all = {view, &b};
+        const struct sv_memory_view all = {sv_bundle_view, &b};
         const struct sv_tables_report report = {say};
         struct sv_err err = SV_ERR_NULL;
         uint64_t rsdp;
