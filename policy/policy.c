@@ -251,6 +251,11 @@ const char *sv_policy_trust(const struct sv_policy *p, const char *kind, size_t 
         return sv_json_str(sv_json_at(sv_json_get(p->trust, kind), i));
 }
 
+const struct sv_json *sv_policy_anchors(const struct sv_policy *p)
+{
+        return p->trust;
+}
+
 const struct sv_json *sv_policy_rules(const struct sv_policy *p)
 {
         return p->rules;

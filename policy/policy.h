@@ -31,6 +31,8 @@ const char *sv_policy_tee(const struct sv_policy *p);
 const char *sv_policy_resource(const struct sv_policy *p); /* "repo/type/tag" */
 /* The i-th text under trust.<kind> ("ek_roots": PEM certificates); NULL past the last. */
 const char *sv_policy_trust(const struct sv_policy *p, const char *kind, size_t i);
+/* The whole object, by kind. */
+const struct sv_json *sv_policy_anchors(const struct sv_policy *p);
 /* Has `trust` members among these only (ending with NULL)? A member that no check reads must not be
  * accepted in silence: SV_FORMAT "policy.trust.unknown". */
 int sv_policy_check_trust(const struct sv_policy *p, const char *const *kinds, struct sv_err *err);

@@ -202,7 +202,7 @@ static int check_rule_operator(const struct sv_json *rule, const char *name, str
         if (count != 1)
                 return sv_fail(err, SV_FORMAT, "policy.rule.operator",
                                "expected exactly one of equals, one_of, none_of, at_least, "
-                               "bits_set, bits_clear, present, absent in %s, found %zu",
+                               "at_most, bits_set, bits_clear, present, absent in %s, found %zu",
                                name, count);
         if (!op->takes_it(sv_json_get(rule, op->name)))
                 return sv_fail(err, SV_FORMAT, "policy.rule.value", "expected %s as \"%s\" in %s",

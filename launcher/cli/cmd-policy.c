@@ -9,7 +9,7 @@
 #include "guest/guest.h"
 #include "base/program/log.h"
 #include "launcher/cli/admin-args.h"
-#include "policy/policy.h"
+#include "launcher/cli/guest-policy.h"
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
@@ -20,35 +20,6 @@ static const struct sv_opt opts[] = {
         SV_ADMIN_OPTS,
         {0},
 };
-
-/* Measures the guest and lets its TEE say what such a guest must show. */
-static int make_policy(const struct sv_guest *guest, const struct sv_tee *id, struct sv_buf *out,
-                       struct sv_err *err)
-{
-        const struct sv_tee_measure *tee;
-        struct sv_measurement m = {0};
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
-        SV_JSON *allow = sv_json_array();
-        int r;
-
-        if (sv_tee_choose_measure(id, &tee, err) < 0)
-                return -1;
-        if (!guest->attestation.resource)
-                return sv_fail(err, SV_USAGE, "guest.attestation",
-                               "%s names no attestation, so there is nothing to release",
-                               guest->file);
-        if (sv_tee_takes(id, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
-                return -1;
-        r = tee->policy(guest, &m, rules, trust, err);
-        if (r == 0 && tee->allow)
-                r = tee->allow(guest, allow, err);
-        if (r == 0)
-                r = sv_policy_write_allowing(guest->name, id->name, guest->attestation.resource,
-                                             rules, trust, allow, out, err);
-        sv_measurement_free(&m);
-        return r;
-}
 
 static int upload_policy(const struct sv_args *args, const struct sv_guest *guest,
                          struct sv_bytes text, struct sv_err *err)
@@ -74,7 +45,7 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
                 return -1;
         if (sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;
-        if (make_policy(&guest, tee->id, &text, err) < 0)
+        if (sv_guest_write_policy(&guest, tee->id, &text, err) < 0)
                 return -1;
         if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
                 return -1;

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm stop, destroy, reboot, reset: the ends of a run. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "launcher/keeper/client.h"
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/crypto/crypto.h"
+#include "launcher/choose.h"
+#include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/guest-policy.h"
+#include "launcher/keeper/client.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 
@@ -60,6 +68,68 @@ static int report_launch(const struct sv_args *args, const struct sv_follow *f,
         return report_end(args, sv_life_word(f->wait ? SV_LIFE_UNLOCKED : SV_LIFE_RUNNING), result);
 }
 
+/* A reboot starts the copies that were made at the launch, for the guest file of then. */
+static int use_copies(const struct sv_json *status, struct sv_guest *g, struct sv_err *err)
+{
+        const struct {
+                const char *member;
+                char **path;
+        } files[] = {{"firmware", &g->firmware},
+                     {"kernel", &g->kernel},
+                     {"uki", &g->uki},
+                     {"initrd", &g->initrd},
+                     {"shim", &g->shim}};
+        const char *then = sv_json_str(sv_json_get(status, "guest_sha256"));
+        uint8_t digest[SV_DIGEST_MAX];
+        char now[2 * SV_DIGEST_MAX + 1];
+
+        if (sv_digest(SV_SHA256, sv_bytes_str(g->text), digest, err) < 0)
+                return -1;
+        if (!then || strcmp(then, sv_hex(sv_bytes(digest, 32), now)))
+                return sv_fail(err, SV_USAGE, "reboot.changed",
+                               "%s has changed since the launch, and a reboot starts what was "
+                               "launched: \"secure-vm policy check\" tells of the file as it is "
+                               "now, stop and launch start it",
+                               g->file);
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+                if (!sv_json_get(sv_json_get(status, "boot"), files[i].member))
+                        continue;
+                free(*files[i].path);
+                *files[i].path = sv_asprintf(
+                        "%s/boot/%s", sv_json_str(sv_json_get(status, "folder")), files[i].member);
+        }
+        return 0;
+}
+
+/* Before a guest is taken down: would it get its disk again? */
+static int foresee_release(const struct sv_args *args, const struct sv_keeper *k,
+                           struct sv_err *err)
+{
+        SV_JSON *status = NULL;
+        SV_JSON *rows = sv_json_array();
+        SV_GUEST guest = {0};
+        const struct sv_tee_host *tee;
+        const char *file;
+
+        if (k->show(sv_opt(args, "connect"), args->pos[0], &status, err) < 0)
+                return -1;
+        file = sv_json_str(sv_json_get(status, "guest_file"));
+        if (!file)
+                return sv_fail(err, SV_USAGE, "reboot.changed",
+                               "guest %s does not say which guest file it was launched from",
+                               args->pos[0]);
+        if (sv_guest_read(file, &guest, err) < 0 || use_copies(status, &guest, err) < 0 ||
+            sv_tee_choose(sv_json_str(sv_json_get(status, "tee")), &guest, SV_CHOOSE_ANY, &tee,
+                          err) < 0)
+                return -1;
+        if (sv_guest_ask_policy(args, &guest, tee->id, rows, err) < 0)
+                return sv_wrap(err,
+                               "guest %s is left as it is, for it would not get its disk again",
+                               args->pos[0]);
+        sv_guest_report_rows(rows);
+        return 0;
+}
+
 static int run_reboot(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         struct sv_follow f = {.wait = sv_has(args, "wait"), .quiet = sv_has(args, "json")};
@@ -75,6 +145,8 @@ static int run_reboot(const struct sv_args *args, struct sv_json **result, struc
                                "\"secure-vm reset\" does not ask");
         f.timeout = LAUNCH_SECONDS;
         if (sv_keeper_offer(k, k->reboot, "reboot", err) < 0)
+                return -1;
+        if (sv_policy_is_asked(args) && foresee_release(args, k, err) < 0)
                 return -1;
         r = k->reboot(uri, args->pos[0], &f, sv_has(args, "force"), err);
         sv_json_free(f.timings);
@@ -114,6 +186,8 @@ static const struct sv_opt reboot_opts[] = {
         {"wait", NULL, "follow until the guest has its disk again", 'w', false},
         {"timeout", "SECONDS", "how long to wait for the guest to shut down (60)", 0, false},
         {"force", NULL, "reset it when it has not shut down by then", 'f', false},
+        SV_POLICY_OPT,
+        SV_ADMIN_OPTS,
         {NULL, NULL, NULL, 0, false},
 };
 static const struct sv_opt reset_opts[] = {

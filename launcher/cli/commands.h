@@ -32,6 +32,7 @@ extern const struct sv_cmd sv_cmd_launch;
 extern const struct sv_cmd sv_cmd_list;
 extern const struct sv_cmd sv_cmd_measure;
 extern const struct sv_cmd sv_cmd_policy;
+extern const struct sv_cmd sv_cmd_policy_check;
 extern const struct sv_cmd sv_cmd_policy_get;
 extern const struct sv_cmd sv_cmd_policy_rm;
 extern const struct sv_cmd sv_cmd_reboot;

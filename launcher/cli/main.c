@@ -34,6 +34,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_list,
         &sv_cmd_measure,
         &sv_cmd_policy,
+        &sv_cmd_policy_check,
         &sv_cmd_policy_get,
         &sv_cmd_policy_rm,
         &sv_cmd_reboot,

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crypto/crypto.h"
 #include "base/core/text.h"
 #include "base/program/log.h"
 #include "launcher/keeper/watch.h"
@@ -221,11 +222,14 @@ static void finish_guest(struct sv_worker *w)
 static struct sv_json *make_status(const struct sv_work *k)
 {
         struct sv_json *j = sv_json_object();
+        uint8_t digest[SV_DIGEST_MAX];
         char uuid[37], when[32];
 
         sv_json_set_str(j, "name", k->guest->name);
         sv_json_set_str(j, "uuid", sv_format_uuid(k->guest->uuid, uuid));
         sv_json_set_str(j, "guest_file", k->guest->file);
+        if (sv_digest(SV_SHA256, sv_bytes_str(k->guest->text), digest, NULL) == 0)
+                sv_json_set_hex(j, "guest_sha256", sv_bytes(digest, 32));
         sv_json_set_str(j, "tee", k->tee->id->name);
         sv_json_set_str(j, "accelerator", k->kvm ? "kvm" : "tcg");
         sv_json_set_int(j, "vcpus", k->guest->vcpus);

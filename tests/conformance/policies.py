@@ -70,10 +70,28 @@ def commands(admin, folder):
         assert json.load(f) == put
     plain = subprocess.run([PROGRAM, 'policy', 'get', PATH, *admin], capture_output=True, text=True, check=True).stdout
     assert json.loads(plain) == put
+    foreseen(guest, put, admin, folder)
     assert run(0, 'policy', 'rm', PATH, *admin)['path'] == PATH
     fails('broker.policy.absent', 'policy', 'get', PATH, *admin)
     assert [(r['path'], r['policy']) for r in run(0, 'key', 'list', *admin)['resources']] == [(PATH, False)]
     fails('admin.broker', 'policy', 'get', PATH)
+
+
+def foreseen(guest, put, admin, folder):
+    """What the broker's policy will say to a guest, before it runs."""
+    rules = run(0, 'policy', 'check', guest, *admin)['rules']
+    assert [r['check'] for r in rules] == [r['check'] for r in put['rules']]
+    held = [r['check'] for r in rules if r['outcome'] == 'holds']
+    assert 'policy.pcr.4' in held and not [r for r in rules if r['outcome'] == 'fails'], rules
+    with open(guest) as f:
+        changed = json.load(f)
+    changed['cmdline'] = 'quiet'
+    other = os.path.join(folder, 'other.json')
+    with open(other, 'w') as f:
+        json.dump(changed, f)
+    error = run(6, 'policy', 'check', other, *admin)['error']
+    assert error['check'] == 'policy.pcr.9', error
+    fails('policy.check.source', 'policy', 'check', guest)
 
 
 def keys(admin):

@@ -289,6 +289,33 @@ def life(b):
 
 
 @case
+def reboot_foreseen(b):
+    """reboot --policy: a guest that would not get its disk again is not taken down"""
+    attestation = {'url': 'https://127.0.0.1:1', 'pin': 'sha256:' + '00' * 32, 'resource': 'default/g/root'}
+    b.write(nics=[{'type': 'user'}], attestation=attestation)
+    policy = b.ask('policy', b.file)['policy']
+    b.put('own.json', json.dumps(policy).encode())
+    next(r for r in policy['rules'] if r['check'] == 'policy.launch_digest')['equals'] = 'ab' * 48
+    b.put('other.json', json.dumps(policy).encode())
+    answer, _ = b.launch()
+    other, own = (['reboot', 'g', '--timeout', '1', '--force', '--policy', b.path(p)] for p in ('other.json', 'own.json'))
+
+    # The copies are what boots: what became of the originals says nothing.
+    b.put('kernel', fake_kernel()[:-1] + b'x')
+    message = b.refused('policy', 6, 'policy.launch_digest', *other)
+    must('ab' * 48 in message and 'left as it is' in message, message)
+    b.refused('usage', 2, 'policy.check.source', *own, '--broker', 'https://127.0.0.1:1')
+    b.refused('system', 3, 'policy.check.file', *other[:-1], b.path('none.json'))
+    b.write(nics=[{'type': 'user'}], attestation=attestation, vcpus=2)
+    b.refused('usage', 2, 'reboot.changed', *own)
+    must(b.ask('show', 'g')['qemu_pid'] == answer['qemu_pid'], 'it was taken down')
+    b.write(nics=[{'type': 'user'}], attestation=attestation)
+    b.machine.forget_result()
+    b.ask(*own)
+    must(b.machine.result(), 'it was not launched again')
+
+
+@case
 def qemu_ends(b):
     """QEMU ends at the guest's first instruction: told, and nothing is left"""
     b.machine.qemu(TEESIM_RUN='exit')

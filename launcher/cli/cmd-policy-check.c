@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secure-vm policy check: would a policy release the guest's key to it? */
+#include <stdio.h>
+
+#include "launcher/choose.h"
+#include "launcher/cli/commands.h"
+#include "launcher/cli/admin-args.h"
+#include "launcher/cli/guest-policy.h"
+
+static const struct sv_opt opts[] = {
+        {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
+        SV_POLICY_OPT,
+        SV_ADMIN_OPTS,
+        {0},
+};
+
+static void print_rows(const struct sv_json *rows)
+{
+        for (size_t i = 0; i < sv_json_len(rows); i++) {
+                const struct sv_json *row = sv_json_at(rows, i);
+                const char *expected = sv_json_str(sv_json_get(row, "expected"));
+
+                printf("%-13s %s", sv_json_str(sv_json_get(row, "outcome")),
+                       sv_json_str(sv_json_get(row, "check")));
+                if (expected)
+                        printf(": expected %s, predicted %s", expected,
+                               sv_json_str(sv_json_get(row, "found")));
+                printf("\n");
+        }
+}
+
+static int run_policy_check(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_JSON *rows = sv_json_array();
+        SV_GUEST guest = {0};
+        const struct sv_tee_host *tee;
+        int r;
+
+        if (sv_guest_read(args->pos[0], &guest, err) < 0 ||
+            sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
+                return -1;
+        r = sv_guest_ask_policy(args, &guest, tee->id, rows, err);
+        if (!sv_has(args, "json"))
+                print_rows(rows);
+        if (sv_json_len(rows))
+                sv_guest_report_rows(rows);
+        if (r < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "resource", guest.attestation.resource);
+        sv_json_set(*result, "rules", sv_json_ref(rows));
+        return 0;
+}
+
+const struct sv_cmd sv_cmd_policy_check = {
+        .name = "policy check",
+        .args = "GUEST.json",
+        .help = "say before a launch whether a policy would release the disk key to this guest",
+        .opts = opts,
+        .run = run_policy_check,
+};
