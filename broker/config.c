@@ -28,6 +28,13 @@ static const struct row {
         {"audit_log", PATH, offsetof(struct sv_broker_config, audit_log), NULL, 0, 0, 0},
         {"port_file", PATH, offsetof(struct sv_broker_config, port_file), NULL, 0, 0, 0},
         {"connections", INT, offsetof(struct sv_broker_config, connections), NULL, 64, 1, 4096},
+        {"connections_per_source", INT, offsetof(struct sv_broker_config, connections_per_source),
+         NULL, 0, 0, 4096},
+        {"waiting", INT, offsetof(struct sv_broker_config, waiting), NULL, 512, 1, 65536},
+        {"handshakes_per_second", INT, offsetof(struct sv_broker_config, handshakes_per_second),
+         NULL, 50, 1, 100000},
+        {"handshake_seconds", INT, offsetof(struct sv_broker_config, handshake_seconds), NULL, 5, 1,
+         30},
         {"sessions", INT, offsetof(struct sv_broker_config, sessions), NULL, 10000, 1, 1000000},
         {"session_seconds", INT, offsetof(struct sv_broker_config, session_seconds), NULL, 300, 1,
          3600},
@@ -107,6 +114,13 @@ static int split_listen(struct sv_broker_config *c, struct sv_bytes text, struct
         return 0;
 }
 
+/* Unless configured, one source has half of it. */
+static void choose_shares(struct sv_broker_config *c)
+{
+        if (!c->connections_per_source)
+                c->connections_per_source = (c->connections + 1) / 2;
+}
+
 int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out,
                            struct sv_err *err)
 {
@@ -129,6 +143,7 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
         for (size_t i = 0; i < N_ROWS; i++)
                 if (take_member(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
                         return -1;
+        choose_shares(&c);
         if (split_listen(&c, text, err) < 0 ||
             sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,
                                        err) < 0)

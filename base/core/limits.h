@@ -25,6 +25,8 @@
 #define SV_HTTP_BODY_MAX           (8u << 20) /* bytes of an HTTP body */
 #define SV_HTTP_FIELDS_MAX         64         /* header fields in one head */
 #define SV_HTTP_TIMEOUT_MS         30000      /* for one read or write on a connection */
+/* connections that the kernel keeps until they are accepted */
+#define SV_LISTEN_BACKLOG          1024
 /* bytes of a TCG event log; the kernel's own limit is 256 KiB pages */
 #define SV_EVENTLOG_SIZE_MAX       (4u << 20)
 #define SV_EVENTLOG_EVENTS_MAX     8192       /* events in one log */

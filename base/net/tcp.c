@@ -14,6 +14,7 @@
 
 #include "base/core/clock.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 
 int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err)
 {
@@ -94,7 +95,7 @@ static int listen_address(const struct addrinfo *a)
         if (fd < 0)
                 return -1;
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-        if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 128) == 0)
+        if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, SV_LISTEN_BACKLOG) == 0)
                 return fd;
         saved = errno;
         close(fd);

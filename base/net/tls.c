@@ -360,14 +360,14 @@ fail:
         return NULL;
 }
 
-struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
+struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, int ms, struct sv_err *err)
 {
         struct sv_tls *t = make_tls_stream(ctx, fd, err);
 
         if (!t)
                 return NULL;
         ERR_clear_error();
-        sv_tls_deadline(t, SV_HTTP_TIMEOUT_MS);
+        sv_tls_deadline(t, ms);
         if (SSL_accept(t->ssl) != 1) {
                 fail_handshake(t, ctx, "the client", err);
                 sv_tls_free(t);

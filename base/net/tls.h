@@ -23,7 +23,8 @@ void sv_tls_ctx_freep(struct sv_tls_ctx **ctx);
  * "tls.connect" for network faults, SV_PROOF "tls.pin" / "tls.ca" when the peer is not the one that
  * was pinned. */
 struct sv_tls *sv_tls_connect(struct sv_tls_ctx *ctx, int fd, const char *host, struct sv_err *err);
-struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, struct sv_err *err);
+/* The handshake must be done within ms. */
+struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, int ms, struct sv_err *err);
 /* Plain bytes over the socket with the same calls, for a broker behind a proxy on loopback and for
  * tests. */
 struct sv_tls *sv_tls_plain(int fd, struct sv_err *err);

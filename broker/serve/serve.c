@@ -1,29 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One process per connection: what a request leaves behind in memory dies with it, and a fault in
  * one is not a fault in all. Collateral that they have verified is shared through the listener
- * (broker/serve/share.c). */
+ * (broker/serve/share.c). Which connection gets a process, and when, is broker/serve/queue.c. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "broker/serve/queue.h"
 #include "broker/serve/request.h"
+#include "broker/serve/source.h"
 
 #define REQUESTS_MAX 100   /* on one connection */
 #define IDLE_MS      15000 /* between two requests */
 #define REQUEST_MS   30000 /* from a request's first byte to the end of its answer */
 #define CONNECTION_S 600   /* whatever happens, a connection ends */
 #define DRAIN_S      10    /* how long running requests may go on after SIGTERM */
+#define TICK_MS      100   /* while something waits */
+#define ACCEPT_MAX   64    /* connections that are accepted before others are looked after */
+#define OTHER_FILES  64    /* open beside the queue's */
 
 /* --- a connection's process --- */
 
@@ -85,7 +92,7 @@ static void serve_connection(struct sv_broker *b, int fd, const char *peer)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         alarm(CONNECTION_S);
-        t = sv_tls_accept(b->tls, fd, &err);
+        t = sv_tls_accept(b->tls, fd, (int)b->config.handshake_seconds * 1000, &err);
         if (!t)
                 return;
         if (sv_broker_enter(b, &err) < 0) {
@@ -103,19 +110,22 @@ static void serve_connection(struct sv_broker *b, int fd, const char *peer)
 
 /* --- the listener --- */
 
-struct children {
-        pid_t *list;
-        size_t n, max;
+struct listener {
+        struct sv_broker *b;
+        int fd, signals;
+        struct sv_queue queue;
+        struct sv_served served;
+        struct pollfd *polls; /* signals, the listening socket, the queue */
 };
 
-static void reap_children(struct children *c)
+static void reap_children(struct sv_served *c)
 {
         pid_t pid;
         int status;
 
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
                 for (size_t i = 0; i < c->n; i++)
-                        if (c->list[i] == pid) {
+                        if (c->list[i].pid == pid) {
                                 c->list[i] = c->list[--c->n];
                                 if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
                                         sv_warn("a connection's process died of signal %d",
@@ -124,78 +134,179 @@ static void reap_children(struct children *c)
                         }
 }
 
-static void accept_one(struct sv_broker *b, int listener, int signals, struct children *c)
+/* What the listener has open for others than this connection; its own memory. */
+static void leave_listener(struct listener *l)
 {
+        close(l->fd);
+        close(l->signals);
+        for (size_t i = 0; i < l->queue.n; i++)
+                close(l->queue.list[i].fd);
+        free(l->queue.list);
+        free(l->served.list);
+        free(l->polls);
+}
+
+/* The more processes a source has, the less urgent is one more of them: the first of another source
+ * does not wait for the processor behind all of these. */
+static void start_process(struct listener *l, const struct sv_waiting *w)
+{
+        size_t others = sv_served_count(&l->served, w->source);
         char peer[80];
-        SV_FD fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         pid_t pid;
 
-        if (fd < 0)
-                return;
-        sv_net_peer(fd, peer);
+        sv_net_peer(w->fd, peer);
         pid = fork();
-        if (pid > 0) {
-                c->list[c->n++] = pid;
-                return;
+        if (pid == 0) {
+                struct sv_broker *b = l->b;
+
+                leave_listener(l);
+                errno = 0;
+                if (nice((int)(others / 2)) < 0 && errno)
+                        sv_warn("the process for %s is as urgent as all others", peer);
+                serve_connection(b, w->fd, peer);
+                sv_broker_close(b);
+                _exit(0);
         }
+        close(w->fd);
         if (pid < 0) {
                 sv_warn("cannot serve %s: %s", peer, "no process could be made");
                 return;
         }
-        close(listener);
-        close(signals);
-        free(c->list);
-        serve_connection(b, fd, peer);
-        fd = -1; /* serve_connection closed it */
-        sv_broker_close(b);
-        _exit(0);
+        l->served.list[l->served.n++] =
+                (struct sv_child){.pid = pid, .source = w->source, .since_ms = sv_clock_ms()};
 }
 
-static void end_children(struct children *c, int signals)
+static void accept_waiting(struct listener *l)
+{
+        for (int i = 0; i < ACCEPT_MAX; i++) {
+                struct sockaddr_storage peer = {0};
+                socklen_t n = sizeof(peer);
+                int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC);
+
+                if (fd < 0)
+                        return;
+                sv_queue_add(&l->queue, fd, sv_source_of(&peer), sv_clock_ms());
+        }
+}
+
+/* A peer that has gone need not be served; of one that has begun nothing more is asked here. */
+static void look_at_waiting(struct listener *l)
+{
+        for (size_t i = l->queue.n; i-- > 0;) {
+                short seen = l->polls[2 + i].revents;
+
+                if (seen & (POLLERR | POLLHUP | POLLRDHUP))
+                        sv_queue_drop(&l->queue, i);
+                else if (seen & POLLIN)
+                        l->queue.list[i].ready = true;
+        }
+}
+
+static void serve_waiting(struct listener *l)
+{
+        struct sv_waiting next;
+        struct sv_child *oldest;
+        int64_t now = sv_clock_ms();
+
+        sv_queue_expire(&l->queue, now);
+        while (sv_queue_take(&l->queue, &l->served, now, &next))
+                start_process(l, &next);
+        oldest = sv_queue_oldest(&l->queue, &l->served, now);
+        if (oldest) {
+                oldest->asked = true;
+                kill(oldest->pid, SIGTERM);
+        }
+}
+
+static void end_children(struct sv_served *c, int signals)
 {
         struct pollfd p = {.fd = signals, .events = POLLIN};
         struct signalfd_siginfo info;
         time_t end = time(NULL) + DRAIN_S;
 
         for (size_t i = 0; i < c->n; i++)
-                kill(c->list[i], SIGTERM);
+                kill(c->list[i].pid, SIGTERM);
         while (c->n && time(NULL) < end) {
                 reap_children(c);
                 if (c->n && poll(&p, 1, 200) > 0 && read(signals, &info, sizeof(info)) < 0)
                         break;
         }
         for (size_t i = 0; i < c->n; i++)
-                kill(c->list[i], SIGKILL);
+                kill(c->list[i].pid, SIGKILL);
         while (c->n) {
-                if (waitpid(c->list[c->n - 1], NULL, 0) < 0 && errno == EINTR)
+                if (waitpid(c->list[c->n - 1].pid, NULL, 0) < 0 && errno == EINTR)
                         continue;
                 c->n--;
         }
 }
 
-static int serve_listener(struct sv_broker *b, int listener, int signals, struct children *c,
-                          struct sv_err *err)
+/* The listening socket, and all that waits. Time passes for what waits, so poll does not wait long
+ * for them. */
+static int poll_listener(struct listener *l)
 {
-        for (;;) {
-                /* At the cap new connections wait in the kernel's queue. */
-                struct pollfd p[2] = {{.fd = signals, .events = POLLIN},
-                                      {.fd = c->n < c->max ? listener : -1, .events = POLLIN}};
-                struct signalfd_siginfo info;
+        l->polls[0] = (struct pollfd){.fd = l->signals, .events = POLLIN};
+        l->polls[1] = (struct pollfd){.fd = l->fd, .events = POLLIN};
+        for (size_t i = 0; i < l->queue.n; i++)
+                l->polls[2 + i] = (struct pollfd){.fd = l->queue.list[i].fd,
+                                                  .events = POLLRDHUP |
+                                                            (l->queue.list[i].ready ? 0 : POLLIN)};
+        return poll(l->polls, 2 + l->queue.n, l->queue.n ? TICK_MS : -1);
+}
 
-                if (poll(p, 2, -1) < 0) {
+static int serve_listener(struct listener *l, struct sv_err *err)
+{
+        struct signalfd_siginfo info;
+
+        for (;;) {
+                if (poll_listener(l) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return sv_fail_errno(err, "broker.serve", "cannot wait for connections");
                 }
-                if (p[0].revents && read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+                if (l->polls[0].revents &&
+                    read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
                         if (info.ssi_signo != SIGCHLD)
                                 return 0;
-                        reap_children(c);
-                        sv_broker_take_share(b, time(NULL));
+                        reap_children(&l->served);
+                        sv_broker_take_share(l->b, time(NULL));
                 }
-                if (p[1].revents)
-                        accept_one(b, listener, signals, c);
+                look_at_waiting(l);
+                if (l->polls[1].revents)
+                        accept_waiting(l);
+                serve_waiting(l);
         }
+}
+
+/* Room for every connection and its descriptor. */
+static int make_room(struct listener *l, const struct sv_broker_config *c, struct sv_err *err)
+{
+        struct rlimit files;
+        size_t need = (size_t)c->waiting + OTHER_FILES;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < need) {
+                files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+                if (files.rlim_cur < need)
+                        return sv_fail(err, SV_USAGE, "broker.config.waiting",
+                                       "\"waiting\" is %lld, which needs %zu open files, and the "
+                                       "system allows %llu",
+                                       (long long)c->waiting, need,
+                                       (unsigned long long)files.rlim_max);
+        }
+        l->queue = (struct sv_queue){
+                .max = (size_t)c->waiting,
+                .silent_ms = c->handshake_seconds * 1000,
+                .all = {0, 1},
+                .each = {1000000 / c->handshakes_per_second, 4 * c->handshakes_per_second}};
+        l->served.max = (size_t)c->connections;
+        l->served.per_source = (size_t)c->connections_per_source;
+        l->queue.list = calloc(l->queue.max, sizeof(*l->queue.list));
+        l->served.list = calloc(l->served.max, sizeof(*l->served.list));
+        l->polls = calloc(2 + l->queue.max, sizeof(*l->polls));
+        if (!l->queue.list || !l->served.list || !l->polls)
+                return sv_fail_errno(err, "base.memory", "no memory for %zu connections",
+                                     l->queue.max + l->served.max);
+        return 0;
 }
 
 static int write_port(const struct sv_broker *b, uint16_t port, struct sv_err *err)
@@ -207,15 +318,38 @@ static int write_port(const struct sv_broker *b, uint16_t port, struct sv_err *e
                        : 0;
 }
 
+static void free_listener(struct listener *l)
+{
+        for (size_t i = 0; i < l->queue.n; i++)
+                close(l->queue.list[i].fd);
+        free(l->queue.list);
+        free(l->served.list);
+        free(l->polls);
+        if (l->fd >= 0)
+                close(l->fd);
+        if (l->signals >= 0)
+                close(l->signals);
+}
+
+static int open_signals(void)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
 {
+        __attribute__((cleanup(free_listener))) struct listener l = {
+                .b = b, .fd = -1, .signals = -1};
         uint16_t port = b->config.port;
         SV_STORE *store = NULL;
-        SV_FD listener = -1;
-        SV_FD signals = -1;
-        struct children c = {.max = (size_t)b->config.connections};
         char pin[65];
-        sigset_t set;
         int rc;
 
         /* A database that cannot be used is found now, not at the first guest. */
@@ -223,28 +357,21 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
                 return -1;
         sv_store_free(store);
         store = NULL;
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &set, NULL);
-        signals = signalfd(-1, &set, SFD_CLOEXEC);
-        if (signals < 0)
+        l.signals = open_signals();
+        if (l.signals < 0)
                 return sv_fail_errno(err, "broker.serve", "cannot take signals");
-        if (sv_broker_open_share(b, err) < 0)
+        if (sv_broker_open_share(b, err) < 0 || make_room(&l, &b->config, err) < 0)
                 return -1;
-        listener = sv_tcp_listen(b->config.address, &port, err);
-        if (listener < 0 || write_port(b, port, err) < 0)
+        l.fd = sv_tcp_listen(b->config.address, &port, err);
+        if (l.fd < 0 || write_port(b, port, err) < 0)
                 return -1;
-        c.list = calloc(c.max, sizeof(*c.list));
-        if (!c.list)
-                return sv_fail_errno(err, "base.memory", "no memory for %zu connections", c.max);
         sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)port,
                 sv_hex(sv_bytes(b->pin, 32), pin));
-        rc = serve_listener(b, listener, signals, &c, err);
-        close(listener);
-        listener = -1;
-        end_children(&c, signals);
-        free(c.list);
+        rc = serve_listener(&l, err);
+        close(l.fd);
+        l.fd = -1;
+        while (l.queue.n)
+                sv_queue_drop(&l.queue, l.queue.n - 1);
+        end_children(&l.served, l.signals);
         return rc;
 }

@@ -203,7 +203,7 @@ static void makers_serve(int listener, uint16_t port, struct sv_tls_ctx *ctx)
         for (;;) {
                 int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 struct sv_tls *t = fd < 0 ? NULL
-                                   : ctx  ? sv_tls_accept(ctx, fd, NULL)
+                                   : ctx  ? sv_tls_accept(ctx, fd, 30000, NULL)
                                           : sv_tls_plain(fd, NULL);
 
                 if (t)

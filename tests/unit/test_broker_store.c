@@ -218,6 +218,8 @@ static void configuration(void **state)
                 {"{\"connections\":0}", "broker.config.value"},
                 {"{\"connections\":\"64\"}", "broker.config.value"},
                 {"{\"connections\":1.5}", "broker.config.value"},
+                {"{\"handshake_seconds\":0}", "broker.config.value"},
+                {"{\"connections_per_source\":-1}", "broker.config.value"},
                 {"{\"session_seconds\":3601}", "broker.config.value"},
                 {"{\"collateral\":true}", "broker.config.collateral"},
                 {"{\"collateral\":{\"fetch\":1}}", "broker.config.collateral"},
@@ -261,6 +263,7 @@ static void configuration(void **state)
         assert_null(c.port_file);
         assert_false(c.collateral.fetch);
         assert_int_equal(c.session_seconds, 300);
+        assert_int_equal(c.connections_per_source, 32); /* half of them */
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
                 SV_BROKER_CONFIG none = {0};
 

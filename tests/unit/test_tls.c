@@ -52,7 +52,7 @@ static pid_t serve_once(const struct side *s, int fd)
                 return pid;
         alarm(test_patience(PATIENCE));
         SV_TLS_CTX *ctx = sv_tls_server(&s->certs, s->key, &err);
-        SV_TLS *t = ctx ? sv_tls_accept(ctx, fd, &err) : NULL;
+        SV_TLS *t = ctx ? sv_tls_accept(ctx, fd, 30000, &err) : NULL;
         char buf[64];
         long n = t ? sv_tls_read(t, buf, sizeof(buf), &err) : -1;
 
