@@ -8,6 +8,7 @@
 #include "launcher/tees.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/cli/armor.h"
 #include "ovmf/inspect.h"
 
 static int fail_unknown_file(struct sv_err *err)
@@ -68,11 +69,15 @@ static int run_inspect(const struct sv_args *args, struct sv_json **result, stru
 {
         SV_BUF file = SV_BUF_NULL;
         SV_JSON *what = NULL;
+        const char *form;
         char none[] = "";
 
         if (sv_file_read(args->pos[0], SV_KERNEL_SIZE_MAX, &file, "inspect.file", err) < 0 ||
+            sv_armor_remove(&file, &form, err) < 0 ||
             inspect_file(sv_buf_bytes(&file), &what, err) < 0)
                 return -1;
+        if (form)
+                sv_json_set_str(what, "text", form);
         sv_json_set_bool(what, "verified", false);
         *result = sv_json_ref(what);
         return sv_has(args, "json") ? 0 : sv_json_each(what, print_member, none, err);

@@ -47,7 +47,9 @@ static const struct sv_opt opts[] = {
          .many = true},
         {.name = "vek",
          .arg = "FILE",
-         .help = "certificate of the key that signed the report: VCEK or VLEK (PEM or DER)"},
+         .help = "certificate of the key that signed the report: VCEK or VLEK (PEM or DER), also "
+                 "with "
+                 "those above it behind"},
         {.name = "chain",
          .arg = "FILE",
          .help = "certificates between that one and the root, and the root (PEM or DER)",
@@ -162,6 +164,10 @@ static int read_files(const struct sv_args *args, const struct sv_tee_verify *te
                                        "what is meant with --collateral",
                                        files[i].option, tee->id->name);
                 if (read_option_files(args, files[i].option, files[i].kind, out, err) < 0)
+                        return -1;
+                /* A VEK is often kept in one file with the certificates above it. */
+                if (sv_has(args, "vek") && !strcmp(files[i].option, "vek") &&
+                    sv_files_split(out, "ca", err) < 0)
                         return -1;
         }
         return 0;

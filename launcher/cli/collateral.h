@@ -15,6 +15,9 @@ struct sv_files {
 void sv_files_free(struct sv_files *f);
 /* The contents of one file. SV_SYSTEM / SV_FORMAT "verify.collateral". */
 int sv_files_add(struct sv_files *f, const char *kind, const char *path, struct sv_err *err);
+/* The last file may be a VEK with the certificates above it behind: these become a file of their
+ * own, of this kind. */
+int sv_files_split(struct sv_files *f, const char *kind, struct sv_err *err);
 /* A folder: every file under the kind that its name says up to the first dot, "_" read as "-"
  * (ek-root.1.pem, tcb_info.json), in the order of names. A file: kind "bundle". */
 int sv_files_add_path(struct sv_files *f, const char *path, struct sv_err *err);

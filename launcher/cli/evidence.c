@@ -7,6 +7,7 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/cli/armor.h"
 
 int sv_evidence_tee(const struct sv_args *args, const struct sv_tee_verify **out,
                     struct sv_err *err)
@@ -29,7 +30,8 @@ int sv_evidence_read(const char *path, const struct sv_tee_verify *tee, struct s
         SV_JSON *evidence = NULL;
         const char *text;
 
-        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, "verify.evidence", err) < 0)
+        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, "verify.evidence", err) < 0 ||
+            (tee->wrap && sv_armor_remove(&raw, &text, err) < 0))
                 return -1;
         text = sv_buf_str(&raw);
         if (tee->wrap && text[strspn(text, " \t\r\n")] != '{'

@@ -162,10 +162,12 @@ static int inspect_hcl(struct sv_bytes file, struct sv_json *out, struct sv_err 
 /* 1184 bytes are nothing else; more must begin with a report that holds together. */
 static int inspect_snp_report(struct sv_bytes file, struct sv_json *out, struct sv_err *err)
 {
-        struct sv_bytes head = sv_bytes(file.p, SV_REPORT_SIZE);
         struct sv_cert_table t = {.n = 0};
+        struct sv_bytes head;
         struct sv_report r;
 
+        file = sv_snp_skip_response_head(file);
+        head = sv_bytes(file.p, SV_REPORT_SIZE);
         if (file.n < SV_REPORT_SIZE || read_word(file, 0) < 2 || read_word(file, 0) > 15 ||
             (file.n > SV_REPORT_SIZE && sv_report_parse(head, &r, NULL) < 0))
                 return 0;

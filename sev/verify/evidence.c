@@ -2,9 +2,13 @@
 #include "sev/verify/evidence.h"
 
 #include "base/core/limits.h"
+#include "base/core/rd.h"
 #include "base/core/text.h"
 #include "sev/verify/evidence-form.h"
 #include "sev/verify/hcl.h"
+
+#define RESPONSE_RESERVED 24
+#define RESPONSE_HEAD     (8 + RESPONSE_RESERVED)
 
 void sv_snp_evidence_free(struct sv_snp_evidence *e)
 {
@@ -178,9 +182,25 @@ static int wrap_hcl(struct sv_bytes raw, struct sv_json **out, struct sv_err *er
         return 0;
 }
 
+struct sv_bytes sv_snp_skip_response_head(struct sv_bytes raw)
+{
+        struct sv_rd rd = sv_rd(raw);
+        struct sv_bytes report;
+        uint32_t status = sv_rd_u32le(&rd), size = sv_rd_u32le(&rd);
+        struct sv_bytes reserved = sv_rd_bytes(&rd, RESPONSE_RESERVED), rest;
+
+        report = sv_rd_bytes(&rd, SV_REPORT_SIZE);
+        if (rd.bad || status || size != SV_REPORT_SIZE)
+                return raw;
+        rest = sv_bytes(report.p + report.n, raw.n - RESPONSE_HEAD - SV_REPORT_SIZE);
+        return sv_bytes_are_zero(reserved) && sv_bytes_are_zero(rest) ? report : raw;
+}
+
 int sv_snp_evidence_wrap(struct sv_bytes raw, struct sv_json **out, struct sv_err *err)
 {
         struct sv_cert_table certs = {.n = 0};
+
+        raw = sv_snp_skip_response_head(raw);
 
         if (sv_hcl_is(raw))
                 return wrap_hcl(raw, out, err);

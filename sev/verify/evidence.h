@@ -27,6 +27,10 @@ void sv_snp_evidence_free(struct sv_snp_evidence *e);
 /* The report must parse (its errors); certs may be NULL. */
 int sv_snp_evidence_write(struct sv_bytes report, const struct sv_cert_table *certs,
                           struct sv_json **out, struct sv_err *err);
-/* struct sv_tee_verify.wrap: a raw report of 1184 bytes, one with a certificate table behind it, or
- * an HCL report. */
+/* The report in the firmware's answer to a guest's request, as the kernel's SNP_GET_REPORT gives
+ * it: STATUS (0), REPORT_SIZE, 24 bytes reserved, the report, zeros (SEV-SNP firmware ABI,
+ * MSG_REPORT_RSP). Anything else is returned as it is. */
+struct sv_bytes sv_snp_skip_response_head(struct sv_bytes raw);
+/* struct sv_tee_verify.wrap: a raw report of 1184 bytes, one with a certificate table behind it,
+ * the firmware's answer with a report in it, or an HCL report. */
 int sv_snp_evidence_wrap(struct sv_bytes raw, struct sv_json **out, struct sv_err *err);

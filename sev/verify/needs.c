@@ -41,8 +41,9 @@ int sv_snp_needs(const struct sv_evidence *evidence, struct sv_json *out, struct
 
         key = sv_report_signing_key(r) == SV_SEV_VLEK ? "vlek" : "vcek";
         /* A VLEK is its cloud provider's to give out; one that came with the evidence need not be
-         * fetched. */
+         * fetched; with a masked CHIP_ID nobody knows which one to ask for. */
         if (sv_report_signing_key(r) == SV_SEV_VCEK &&
+            !sv_bytes_are_zero(sv_bytes(r->chip_id, sizeof(r->chip_id))) &&
             !sv_cert_table_find(&o->e.certs, SV_CERT_VCEK))
                 add_vcek(out, r);
         if (!sv_cert_table_find(&o->e.certs, SV_CERT_ASK) ||

@@ -55,6 +55,11 @@ static int check_report_platform(const struct sv_report *r, const struct sv_vek 
                                "certificate is for fmc %u bl %u tee %u snp %u ucode %u",
                                a->fmc, a->bootloader, a->tee, a->snp, a->microcode, b->fmc,
                                b->bootloader, b->tee, b->snp, b->microcode);
+        if (vek->key == SV_SEV_VCEK && sv_bytes_are_zero(sv_bytes(r->chip_id, sizeof(r->chip_id))))
+                return sv_fail(err, SV_PROOF, "snp.chip_id.masked",
+                               "CHIP_ID is zero: the platform hides it (MASK_CHIP_ID), so that "
+                               "nothing says of which chip the report is; its owner can show it: "
+                               "secure-vm host config --mask-chip-id no");
         /* A shorter hwID (Turin) is followed by zeros in both. */
         if (vek->key == SV_SEV_VCEK && !sv_bytes_eq(sv_bytes(r->chip_id, sizeof(r->chip_id)),
                                                     sv_bytes(vek->hwid, sizeof(vek->hwid))))

@@ -13,6 +13,7 @@ from patience import patient  # noqa: E402
 
 PROGRAM, AGENT = (os.path.abspath(p) for p in sys.argv[1:3])
 DIGEST = '11' * 48
+VECTORS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'vectors')
 
 
 def run(status, *args, program=PROGRAM):
@@ -52,6 +53,38 @@ def id_block():
     assert check_of(run(3, 'id-block', '--launch-digest', DIGEST, '--key', 'none.pem')) == 'crypto.keystore'
 
 
+def forms():
+    """What people have in hand says and proves what the plain report does."""
+    synth, field = (os.path.join(VECTORS, d) for d in ('snp/synth', 'field/snp'))
+    plain, root = os.path.join(synth, 'reports/ok-milan-v3.bin'), os.path.join(field, 'vcek-ask-ark.pem')
+    says = run(0, 'inspect', plain)['report']
+    with open(plain, 'rb') as f:
+        raw = f.read()
+    with open('report.b64', 'wb') as f:
+        f.write(base64.encodebytes(raw))
+    given = [os.path.join(field, 'report.hex'), os.path.join(field, 'get-report-response.bin'), 'report.b64']
+    for path in given:
+        assert run(0, 'inspect', path)['report'] == says, path
+    assert run(0, 'inspect', given[0])['text'] == 'hexadecimal text'
+    with open(root) as f:
+        ark = f.read().split('-----BEGIN')[-1]
+    with open('ark.pem', 'w') as f:
+        f.write('-----BEGIN' + ark)
+    trust = ['--tee', 'sev-snp', '--time', '2026-06-01T00:00:00Z', '--test-root', 'ark.pem',
+             '--allow', 'tcb', '--allow', 'firmware', '--allow', 'alias_check']
+    proven = [run(0, 'verify', path, '--vek', vek, *trust)['claims']
+                for path in [plain, *given] for vek in (root, os.path.join(field, 'thim.json'))]
+    assert all(claims == proven[0] for claims in proven)
+    broken = bytearray(raw)
+    broken[0x90] ^= 1
+    with open('broken.hex', 'w') as f:
+        f.write(broken.hex())
+    assert check_of(run(5, 'verify', 'broken.hex', '--vek', root, *trust)) == 'snp.signature'
+    with open('odd.hex', 'w') as f:
+        f.write(raw.hex()[:-1])
+    run(4, 'verify', 'odd.hex', '--vek', root, *trust)
+
+
 def difference():
     for name, kernel in (('a', '11'), ('b', '22')):
         step = {'register': 'launch_digest', 'type': 'NORMAL', 'what': '1 page: hashes', 'inputs': {'kernel': kernel}}
@@ -80,6 +113,6 @@ def derive():
 
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
-    for test in (id_block, difference, platform, derive):
+    for test in (id_block, forms, difference, platform, derive):
         test()
         print(test.__name__, 'ok')

@@ -218,6 +218,7 @@ static void own_certificates(void **state)
 {
         SV_JSON *claims = NULL;
         SV_JSON *evidence = NULL;
+        SV_JSON *hidden = sv_json_array();
         SV_JSON *needs = NULL;
         struct sv_cert_table table;
         SV_BUF raw = SV_BUF_NULL;
@@ -242,6 +243,13 @@ static void own_certificates(void **state)
         OK(sv_cert_table_parse(sv_buf_bytes(&certs), &table, &err));
         OK(sv_snp_evidence_write(sv_buf_bytes(&raw), &table, &evidence, &err));
         FAILS(verify_with(evidence, NULL, NULL, NULL, NULL, &claims), SV_FORMAT, "snp.vek.form");
+        /* AMD is not asked for the key of a chip that the platform hides. */
+        memset(raw.p + 0x1a0, 0, 64);
+        sv_json_freep(&evidence);
+        OK(sv_snp_evidence_write(sv_buf_bytes(&raw), NULL, &evidence, &err));
+        OK(needs_json(&sv_tee_verify_sev_snp, evidence, hidden, &err));
+        assert_string_equal(url_of(hidden, "vek"), "");
+        assert_string_not_equal(url_of(hidden, "ca"), "");
 }
 
 /* Collateral of each kind that is no certificate. */
