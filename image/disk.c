@@ -71,36 +71,17 @@ static int choose_size(const char *dir, uint64_t *size, struct sv_err *err)
 }
 
 /* `state` is what fakeroot remembered of the unpacking; NULL: owners as they are. */
-static int make_ext4(const char *dir, const char *state, const struct sv_plain *p,
-                     struct sv_err *err)
-{
-        SV_STR blocks = sv_asprintf("%llu", (unsigned long long)(p->size / BLOCK));
-        /* Nothing lazy: what the guest would have to finish later is cheaper here. */
-        SV_STR extended = sv_asprintf("offset=%llu,lazy_itable_init=0,lazy_journal_init=0",
-                                      (unsigned long long)p->at);
-        /* clang-format off */
-        const char *const argv[] = {
-                "fakeroot", "-i", state, "--",
-                "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-L", "root",
-                "-E", extended, "-d", dir, SV_RUN_FILE, blocks, NULL,
-        };
-        /* clang-format on */
-
-        if (ftruncate(p->fd, (off_t)(p->at + p->size)) < 0)
-                return sv_fail_errno(err, "image.filesystem", "cannot size the file system");
-        return sv_run_on(argv + (state ? 0 : 4), p->fd, "image.filesystem", err);
-}
-
-static int make_from_dir(const char *dir, const char *state, struct sv_plain *p, struct sv_err *err)
+static int make_from_dir(const char *dir, const char *state, enum sv_filesystem type,
+                         struct sv_plain *p, struct sv_err *err)
 {
         if (!p->size && choose_size(dir, &p->size, err) < 0)
                 return -1;
         p->size = p->size / BLOCK * BLOCK;
-        return make_ext4(dir, state, p, err);
+        return sv_filesystem_make(type, dir, state, p->fd, p->at, p->size, err);
 }
 
-static int unpack_and_make(const char *tar, const char *tmp_dir, struct sv_plain *p,
-                           struct sv_err *err)
+static int unpack_and_make(const char *tar, const char *tmp_dir, enum sv_filesystem type,
+                           struct sv_plain *p, struct sv_err *err)
 {
         SV_STR tree = sv_asprintf("%s/tree", tmp_dir);
         SV_STR state = sv_asprintf("%s/owners", tmp_dir);
@@ -125,17 +106,18 @@ static int unpack_and_make(const char *tar, const char *tmp_dir, struct sv_plain
 
         if (sv_mkdirs(tree, 0755, err) < 0 || sv_run(untar, "image.unpack", err) < 0)
                 return -1;
-        return make_from_dir(tree, state, p, err);
+        return make_from_dir(tree, state, type, p, err);
 }
 
-static int make_from_tar(const char *tar, struct sv_plain *p, struct sv_err *err)
+static int make_from_tar(const char *tar, enum sv_filesystem type, struct sv_plain *p,
+                         struct sv_err *err)
 {
         struct sv_scratch scratch;
         int r;
 
         if (sv_scratch_make(&scratch, err) < 0)
                 return -1;
-        r = unpack_and_make(tar, scratch.dir, p, err);
+        r = unpack_and_make(tar, scratch.dir, type, p, err);
         sv_scratch_remove(&scratch);
         return r;
 }
@@ -158,22 +140,19 @@ static int open_raw(const char *raw, struct sv_plain *p, struct sv_err *err)
         return 0;
 }
 
-int sv_disk_make(const char *from, enum sv_disk_from kind, uint64_t size, int scratch, uint64_t at,
-                 struct sv_plain *plain, struct sv_err *err)
+int sv_disk_make(const struct sv_disk_in *in, int scratch, uint64_t at, struct sv_plain *plain,
+                 struct sv_err *err)
 {
-        struct sv_plain p = {.fd = scratch, .at = at, .size = size};
+        struct sv_plain p = {.fd = scratch, .at = at, .size = in->size};
 
-        if (kind == SV_DISK_RAW) {
-                if (open_raw(from, &p, err) < 0)
+        if (in->kind == SV_DISK_RAW) {
+                if (open_raw(in->from, &p, err) < 0)
                         return -1;
                 *plain = p;
                 return 0;
         }
-        if (size && size < 8 * MIB)
-                return sv_fail(err, SV_USAGE, "image.size",
-                               "a file system below 8 MiB holds nothing: give a larger --size");
-        if ((kind == SV_DISK_TAR ? make_from_tar(from, &p, err)
-                                 : make_from_dir(from, NULL, &p, err)) < 0)
+        if ((in->kind == SV_DISK_TAR ? make_from_tar(in->from, in->filesystem, &p, err)
+                                     : make_from_dir(in->from, NULL, in->filesystem, &p, err)) < 0)
                 return -1;
         p.fd = fcntl(scratch, F_DUPFD_CLOEXEC, 0);
         if (p.fd < 0)

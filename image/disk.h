@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/core/err.h"
+#include "image/filesystem.h"
 
 enum sv_disk_from {
         SV_DISK_DIR = 1, /* owners and modes as they are on the disk */
@@ -25,11 +26,17 @@ struct sv_plain {
         uint64_t at, size;
 };
 
+struct sv_disk_in {
+        const char *from;
+        enum sv_disk_from kind;
+        enum sv_filesystem filesystem; /* of a directory or a tar */
+        uint64_t size; /* of the contents; 0: as large as they need and a quarter, and 64 MiB */
+};
+
 /* A raw image is opened, and nothing is written. Of a directory or a tar a file system is made in
- * the file `scratch` from `at` on, and plain->fd is another descriptor of it. The caller closes
- * plain->fd. size: bytes of the contents, 0: as large as they need and a quarter, and 64 MiB. A tar
- * is unpacked for a moment into a folder of $TMPDIR (or in memory, /dev/shm), which goes whatever
- * becomes of this process. SV_SYSTEM / SV_USAGE "image.filesystem", "image.unpack", "image.size".
- */
-int sv_disk_make(const char *from, enum sv_disk_from kind, uint64_t size, int scratch, uint64_t at,
-                 struct sv_plain *plain, struct sv_err *err);
+ * the file `scratch` from `at` on (btrfs: at its beginning), and plain->fd is another descriptor of
+ * it. The caller closes plain->fd. A tar is unpacked for a moment into a folder of $TMPDIR (or in
+ * memory, /dev/shm), which goes whatever becomes of this process. SV_SYSTEM / SV_USAGE
+ * "image.filesystem", "image.unpack", "image.size". */
+int sv_disk_make(const struct sv_disk_in *in, int scratch, uint64_t at, struct sv_plain *plain,
+                 struct sv_err *err);

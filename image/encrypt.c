@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -12,6 +13,7 @@
 #include "image/run.h"
 #include "luks/crypt.h"
 #include "luks/header.h"
+#include "luks/integrity.h"
 
 /* A file system is made where the data go, and encrypted in its place: that is possible only while
  * the file has no name, since what is in it is not encrypted yet. Otherwise it is made in a file
@@ -30,25 +32,66 @@ static int open_scratch(const struct sv_output *o, struct sv_err *err)
         return fd;
 }
 
+/* What an image of the wanted size has room for; 0: no size is wanted. */
+static uint64_t choose_room(const struct sv_encrypt_in *in)
+{
+        if (!in->size)
+                return 0;
+        return in->integrity ? sv_integrity_room(in->size) * SV_INTEGRITY_BLOCK
+                             : in->size - SV_LUKS_DATA_OFFSET;
+}
+
+/* Tags and journal come in steps: the image gets the wanted size all the same. */
+static int set_size(const struct sv_encrypt_in *in, int fd, uint64_t *size, struct sv_err *err)
+{
+        struct stat st;
+
+        if (in->size && ftruncate(fd, (off_t)in->size) < 0)
+                return sv_fail_errno(err, "image.out", "cannot size the image");
+        if (fstat(fd, &st) < 0)
+                return sv_fail_errno(err, "image.out", "cannot look at the image");
+        *size = (uint64_t)st.st_size;
+        return 0;
+}
+
+static int encrypt_contents(const struct sv_encrypt_in *in, const struct sv_output *o,
+                            const struct sv_plain *plain, struct sv_secret *key, uint64_t *size,
+                            struct sv_err *err)
+{
+        const struct sv_luks_in luks = {.plain = plain->fd,
+                                        .plain_at = plain->at,
+                                        .size = plain->size,
+                                        .out = o->fd,
+                                        .stop = sv_run_interrupted,
+                                        .integrity = in->integrity};
+
+        if (in->integrity && in->kind == SV_DISK_RAW &&
+            sv_filesystem_check_blocks(plain->fd, err) < 0)
+                return -1;
+        if (sv_luks_encrypt(&luks, key, err) < 0)
+                return -1;
+        return set_size(in, o->fd, size, err);
+}
+
+/* mkfs.btrfs makes a file system at the beginning of a file only; and with tags nothing stays where
+ * it was. */
 static int encrypt_to(const struct sv_encrypt_in *in, const struct sv_output *o,
                       struct sv_secret *key, uint64_t *size, struct sv_err *err)
 {
-        struct sv_luks_in luks = {.out = o->fd, .stop = sv_run_interrupted};
+        const struct sv_disk_in disk = {.from = in->from,
+                                        .kind = in->kind,
+                                        .filesystem = in->filesystem,
+                                        .size = choose_room(in)};
         SV_FD scratch = open_scratch(o, err);
         struct sv_plain plain;
         int r;
 
         if (scratch < 0)
                 return -1;
-        if (sv_disk_make(in->from, in->kind, in->size ? in->size - SV_LUKS_DATA_OFFSET : 0, scratch,
-                         SV_LUKS_DATA_OFFSET, &plain, err) < 0)
+        if (sv_disk_make(&disk, scratch, in->integrity ? 0 : SV_LUKS_DATA_OFFSET, &plain, err) < 0)
                 return -1;
-        luks.plain = plain.fd;
-        luks.plain_at = plain.at;
-        luks.size = plain.size;
-        r = sv_luks_encrypt(&luks, key, err);
+        r = encrypt_contents(in, o, &plain, key, size, err);
         close(plain.fd);
-        *size = SV_LUKS_DATA_OFFSET + plain.size;
         return r;
 }
 
@@ -135,6 +178,10 @@ static int check_wanted(const struct sv_encrypt_in *in, char **path, int *lock, 
                 return sv_fail(
                         err, SV_USAGE, "image.size",
                         "--size must be 32 MiB or more: the LUKS2 header takes 16 MiB of it");
+        if (in->filesystem == SV_BTRFS && !in->integrity)
+                return sv_fail(err, SV_USAGE, "image.filesystem",
+                               "--filesystem btrfs goes with --integrity: without tags its "
+                               "checksums keep nobody from making others");
         if (in->recovery && sv_recovery_check(in->recovery, err) < 0)
                 return -1;
         if (sv_output_check(in->out, in->replace, path, err) < 0)

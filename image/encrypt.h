@@ -22,7 +22,9 @@
 struct sv_encrypt_in {
         const char *from;
         enum sv_disk_from kind;
-        uint64_t size; /* of the finished image; 0: as large as needed */
+        enum sv_filesystem filesystem; /* that is made; btrfs only with integrity */
+        bool integrity;                /* every block has an authentication tag */
+        uint64_t size;                 /* of the finished image; 0: as large as needed */
         const char *out;
         bool replace;         /* an image that is there may be replaced */
         const char *recovery; /* a file for the key, too (image/recovery.h); NULL: none */

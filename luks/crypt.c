@@ -10,11 +10,13 @@
 
 #include "base/core/file.h"
 #include "base/crypto/crypto.h"
+#include "luks/aead.h"
+#include "luks/integrity.h"
+#include "luks/piece.h"
 
 #define VOLUME_KEY_SIZE 64
 #define SECTOR          512u
 #define SECTORS         (SV_LUKS_DATA_OFFSET / SECTOR)
-#define PIECE           (1u << 20)
 
 static void free_device(struct crypt_device **cd)
 {
@@ -41,28 +43,43 @@ static int fail_crypt(struct sv_err *err, const struct voice *v, int r, const ch
                        v->last[0] ? v->last : strerror(-r));
 }
 
-static int format_volume(struct crypt_device *cd, struct sv_secret *volume_key,
+/* With tags the volume key in the slot is another than the one that the library makes the volume
+ * with: luks/aead.h. */
+static int add_slot(struct crypt_device *cd, struct sv_secret *volume_key, bool integrity,
+                    struct sv_secret *key)
+{
+        const char *volume = (const char *)sv_secret_reveal(volume_key);
+        const char *word = (const char *)sv_secret_reveal(key);
+
+        if (!integrity)
+                return crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, volume, VOLUME_KEY_SIZE,
+                                                       word, sv_secret_size(key));
+        return crypt_keyslot_add_by_key(cd, 0, volume, SV_LUKS_AEAD_KEY_SIZE, word,
+                                        sv_secret_size(key), CRYPT_VOLUME_KEY_NO_SEGMENT);
+}
+
+static int format_volume(struct crypt_device *cd, struct sv_secret *volume_key, bool integrity,
                          struct sv_secret *key, const struct voice *v, struct sv_err *err)
 {
         const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_PBKDF2,
                                                .hash = "sha512",
                                                .iterations = 1000,
                                                .flags = CRYPT_PBKDF_NO_BENCHMARK};
-        struct crypt_params_luks2 luks2 = {.sector_size = SECTOR, .pbkdf = &pbkdf};
+        struct crypt_params_luks2 luks2 = {.sector_size = integrity ? SV_INTEGRITY_BLOCK : SECTOR,
+                                           .pbkdf = &pbkdf};
         const char *volume = (const char *)sv_secret_reveal(volume_key);
         int r;
 
         if ((r = crypt_set_data_offset(cd, SECTORS)) < 0 ||
             (r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", NULL, volume, VOLUME_KEY_SIZE,
-                              &luks2)) < 0)
+                              &luks2)) < 0 ||
+            (r = crypt_keyslot_set_encryption(cd, "aes-xts-plain64", 64)) < 0)
                 return fail_crypt(err, v, r, "cannot make a LUKS2 header");
-        r = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, volume, VOLUME_KEY_SIZE,
-                                            (const char *)sv_secret_reveal(key),
-                                            sv_secret_size(key));
+        r = add_slot(cd, volume_key, integrity, key);
         return r < 0 ? fail_crypt(err, v, r, "cannot make a key slot") : 0;
 }
 
-static int make_header(int fd, struct sv_secret *volume_key, struct sv_secret *key,
+static int make_header(int fd, struct sv_secret *volume_key, bool integrity, struct sv_secret *key,
                        struct sv_err *err)
 {
         SV_STR path = sv_asprintf("/proc/self/fd/%d", fd);
@@ -76,58 +93,22 @@ static int make_header(int fd, struct sv_secret *volume_key, struct sv_secret *k
                 return fail_crypt(err, &v, r, "cannot open the new image");
         crypt_set_log_callback(cd, keep_log, &v);
         crypt_set_rng_type(cd, CRYPT_RNG_URANDOM);
-        return format_volume(cd, volume_key, key, &v, err);
-}
-
-/* What lies behind the end of the contents is zeros. */
-static int read_piece(int fd, uint8_t *p, size_t n, uint64_t at, struct sv_err *err)
-{
-        size_t got = 0;
-
-        while (got < n) {
-                ssize_t r = pread(fd, p + got, n - got, (off_t)(at + got));
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return sv_fail_errno(err, "luks.encrypt", "cannot read the contents");
-                if (r == 0)
-                        break;
-                got += (size_t)r;
-        }
-        memset(p + got, 0, n - got);
-        return 0;
-}
-
-static int write_piece_at(int fd, const uint8_t *p, size_t n, uint64_t at, struct sv_err *err)
-{
-        while (n) {
-                ssize_t r = pwrite(fd, p, n, (off_t)at);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return sv_fail_errno(err, "luks.encrypt", "cannot write the image");
-                p += r;
-                n -= (size_t)r;
-                at += (uint64_t)r;
-        }
-        return 0;
+        return format_volume(cd, volume_key, integrity, key, &v, err);
 }
 
 static int encrypt_pieces(const struct sv_luks_in *in, struct sv_xts *xts, uint8_t *piece,
                           struct sv_err *err)
 {
-        for (uint64_t at = 0; at < in->size; at += PIECE) {
-                size_t n = in->size - at < PIECE ? (size_t)(in->size - at) : PIECE;
+        for (uint64_t at = 0; at < in->size; at += SV_LUKS_PIECE) {
+                size_t n = in->size - at < SV_LUKS_PIECE ? (size_t)(in->size - at) : SV_LUKS_PIECE;
 
                 if (in->stop && in->stop())
                         return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
-                if (read_piece(in->plain, piece, n, in->plain_at + at, err) < 0)
+                if (sv_luks_read_piece(in->plain, piece, n, in->plain_at + at, err) < 0)
                         return -1;
                 if (sv_xts_encrypt(xts, at / SECTOR, piece, n, err) < 0)
                         return -1;
-                if (write_piece_at(in->out, piece, n, SV_LUKS_DATA_OFFSET + at, err) < 0)
+                if (sv_luks_write_piece(in->out, piece, n, SV_LUKS_DATA_OFFSET + at, err) < 0)
                         return -1;
         }
         return 0;
@@ -136,8 +117,9 @@ static int encrypt_pieces(const struct sv_luks_in *in, struct sv_xts *xts, uint8
 static int encrypt_data(const struct sv_luks_in *in, struct sv_secret *volume_key,
                         struct sv_err *err)
 {
-        SV_XTS *xts = sv_xts_new(sv_bytes(sv_secret_reveal(volume_key), VOLUME_KEY_SIZE), err);
-        uint8_t *piece = xts ? malloc(PIECE) : NULL;
+        SV_XTS *xts =
+                sv_xts_new(sv_bytes(sv_secret_reveal(volume_key), VOLUME_KEY_SIZE), SECTOR, err);
+        uint8_t *piece = xts ? malloc(SV_LUKS_PIECE) : NULL;
         int r;
 
         if (!xts)
@@ -149,21 +131,45 @@ static int encrypt_data(const struct sv_luks_in *in, struct sv_secret *volume_ke
         return r;
 }
 
-int sv_luks_encrypt(const struct sv_luks_in *in, struct sv_secret *key, struct sv_err *err)
+static int encrypt_without_tags(const struct sv_luks_in *in, struct sv_secret *key,
+                                struct sv_err *err)
 {
         SV_SECRET *volume_key = sv_secret_random(VOLUME_KEY_SIZE, err);
 
         if (!volume_key)
                 return -1;
+        if (ftruncate(in->out, (off_t)(SV_LUKS_DATA_OFFSET + in->size)) < 0)
+                return sv_fail_errno(err, "luks.encrypt", "cannot size the image");
+        if (make_header(in->out, volume_key, false, key, err) < 0)
+                return -1;
+        return encrypt_data(in, volume_key, err);
+}
+
+/* The header last: the contents may lie where it goes. */
+static int encrypt_with_tags(const struct sv_luks_in *in, struct sv_secret *key, struct sv_err *err)
+{
+        SV_SECRET *volume_key = sv_secret_random(SV_LUKS_AEAD_KEY_SIZE, err);
+        struct sv_integrity layout;
+        uint64_t size = sv_integrity_for(in->size / SV_INTEGRITY_BLOCK, &layout);
+
+        if (!volume_key)
+                return -1;
+        if (ftruncate(in->out, (off_t)size) < 0)
+                return sv_fail_errno(err, "luks.encrypt", "cannot size the image");
+        if (sv_luks_aead_encrypt(in, volume_key, err) < 0)
+                return -1;
+        if (make_header(in->out, volume_key, true, key, err) < 0)
+                return -1;
+        return sv_luks_aead_header(in->out, in->size, err);
+}
+
+int sv_luks_encrypt(const struct sv_luks_in *in, struct sv_secret *key, struct sv_err *err)
+{
         if (in->size % 4096 || !in->size)
                 return sv_fail(err, SV_USAGE, "luks.encrypt",
                                "expected whole blocks of 4096 bytes to encrypt, found %llu bytes",
                                (unsigned long long)in->size);
-        if (ftruncate(in->out, (off_t)(SV_LUKS_DATA_OFFSET + in->size)) < 0)
-                return sv_fail_errno(err, "luks.encrypt", "cannot size the image");
-        if (make_header(in->out, volume_key, key, err) < 0)
-                return -1;
-        return encrypt_data(in, volume_key, err);
+        return in->integrity ? encrypt_with_tags(in, key, err) : encrypt_without_tags(in, key, err);
 }
 
 int sv_luks_try(const char *path, struct sv_secret *key, struct sv_err *err)

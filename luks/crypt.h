@@ -3,6 +3,7 @@
  * luks/crypt.c, open.c and rekey.c are the only files that see the library. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/core/secret.h"
@@ -14,14 +15,17 @@ struct sv_luks_in {
         int plain;         /* what is to be encrypted: */
         uint64_t plain_at; /* from here */
         uint64_t size;     /* whole blocks of 4096 bytes; behind the end of `plain` are zeros */
-        /* Grows to SV_LUKS_DATA_OFFSET + size. It may be `plain` with the contents where the data
-         * go: then they are overwritten where they are. */
+        /* Grows to SV_LUKS_DATA_OFFSET + size, with integrity to sv_integrity_for. It may be
+         * `plain` with the contents where the data go, with integrity at its beginning: then they
+         * are overwritten where they are. */
         int out;
         int (*stop)(void); /* asked now and then; may be NULL */
+        bool integrity;    /* with tags: luks/integrity.h */
 };
 
 /* An encrypted volume: LUKS2, aes-xts-plain64 with a new 512-bit volume key, one key slot that
  * `key` opens (PBKDF2 with its minimum of work: the key is random, stretching it adds nothing).
+ * With integrity a volume key of 768 bits, a third of which is for hmac-sha256.
  * Nothing of the contents is written anywhere but encrypted. On failure `out` is undefined.
  * SV_SYSTEM "luks.encrypt", SV_SYSTEM "image.interrupted". */
 int sv_luks_encrypt(const struct sv_luks_in *in, struct sv_secret *key, struct sv_err *err);

@@ -9,8 +9,6 @@
 #include "base/core/limits.h"
 #include "base/core/rd.h"
 
-#define CSUM_AT     448
-#define CSUM_SIZE   64
 /* SV_LUKS_DATA_OFFSET of luks/crypt.h; this file does not see the library's pair */
 #define DATA_OFFSET (16u << 20)
 
@@ -76,6 +74,9 @@ static int parse_binary(struct sv_bytes head, struct sv_luks_header *h, struct s
         return 0;
 }
 
+/* Two kinds of volumes: plain ones, and those whose segment has "integrity". */
+enum kind { EITHER, PLAIN, AEAD };
+
 /* What our images' metadata say, value by value. A number in the text is written as the JSON has
  * it. */
 static const struct row {
@@ -83,21 +84,28 @@ static const struct row {
         const char *expect; /* a string; or with number set, a decimal number */
         bool number;
         const char *check;
+        enum kind kind;
 } profile[] = {
         {"/segments/0/encryption", "aes-xts-plain64", false, "luks.header.cipher"},
         {"/segments/0/type", "crypt", false, "luks.header.segment"},
         {"/segments/0/offset", "16777216", false, "luks.header.segment"},
-        {"/segments/0/size", "dynamic", false, "luks.header.segment"},
+        {"/segments/0/size", "dynamic", false, "luks.header.segment", PLAIN},
         {"/segments/0/iv_tweak", "0", false, "luks.header.segment"},
-        {"/segments/0/sector_size", "512", true, "luks.header.segment"},
+        {"/segments/0/sector_size", "512", true, "luks.header.segment", PLAIN},
+        {"/segments/0/sector_size", "4096", true, "luks.header.segment", AEAD},
+        {"/segments/0/integrity/type", "hmac(sha256)", false, "luks.header.integrity", AEAD},
+        {"/segments/0/integrity/journal_encryption", "none", false, "luks.header.integrity", AEAD},
+        {"/segments/0/integrity/journal_integrity", "none", false, "luks.header.integrity", AEAD},
         {"/keyslots/0/type", "luks2", false, "luks.header.keyslot"},
-        {"/keyslots/0/key_size", "64", true, "luks.header.key-size"},
+        {"/keyslots/0/key_size", "64", true, "luks.header.key-size", PLAIN},
+        {"/keyslots/0/key_size", "96", true, "luks.header.key-size", AEAD},
         {"/keyslots/0/af/type", "luks1", false, "luks.header.keyslot"},
         {"/keyslots/0/af/stripes", "4000", true, "luks.header.keyslot"},
         {"/keyslots/0/af/hash", "sha512", false, "luks.header.keyslot"},
         {"/keyslots/0/area/type", "raw", false, "luks.header.keyslot"},
         /* 4000 stripes of the key, whole blocks */
-        {"/keyslots/0/area/size", "258048", false, "luks.header.area"},
+        {"/keyslots/0/area/size", "258048", false, "luks.header.area", PLAIN},
+        {"/keyslots/0/area/size", "385024", false, "luks.header.area", AEAD},
         {"/keyslots/0/area/encryption", "aes-xts-plain64", false, "luks.header.cipher"},
         {"/keyslots/0/area/key_size", "64", true, "luks.header.key-size"},
         {"/keyslots/0/kdf/type", "pbkdf2", false, "luks.header.kdf"},
@@ -114,6 +122,7 @@ static const struct row {
 static const struct {
         const char *pointer;
         const char *members[9];
+        enum kind kind;
 } shapes[] = {
         {"", {"keyslots", "tokens", "segments", "digests", "config"}},
         {"/keyslots", {"0"}},
@@ -123,7 +132,11 @@ static const struct {
         {"/keyslots/0/kdf", {"type", "hash", "iterations", "salt"}},
         {"/tokens", {NULL}},
         {"/segments", {"0"}},
-        {"/segments/0", {"type", "offset", "size", "iv_tweak", "encryption", "sector_size"}},
+        {"/segments/0", {"type", "offset", "size", "iv_tweak", "encryption", "sector_size"}, PLAIN},
+        {"/segments/0",
+         {"type", "offset", "size", "iv_tweak", "encryption", "sector_size", "integrity"},
+         AEAD},
+        {"/segments/0/integrity", {"type", "journal_encryption", "journal_integrity"}, AEAD},
         {"/digests", {"0"}},
         {"/digests/0", {"type", "keyslots", "segments", "hash", "iterations", "salt", "digest"}},
         {"/config", {"json_size", "keyslots_size"}},
@@ -143,19 +156,33 @@ static int check_row(const struct sv_json *meta, const struct row *row, struct s
                        text ? text : sv_json_type_name(sv_json_type(value)));
 }
 
-static int check_profile(const struct sv_json *meta, struct sv_err *err)
+static bool is_of_kind(enum kind row, bool integrity)
+{
+        return row == EITHER || (row == AEAD) == integrity;
+}
+
+static int check_shapes(const struct sv_json *meta, bool integrity, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
                 const struct sv_json *obj = sv_json_pointer(meta, shapes[i].pointer);
 
+                if (!is_of_kind(shapes[i].kind, integrity))
+                        continue;
                 if (sv_json_type(obj) != SV_JSON_OBJECT)
                         return sv_fail(err, SV_FORMAT, "luks.header.member",
                                        "%s is missing from the metadata", shapes[i].pointer);
                 if (sv_json_only(obj, shapes[i].members, "luks.header", err) < 0)
                         return sv_wrap(err, "%s", shapes[i].pointer);
         }
+        return 0;
+}
+
+static int check_profile(const struct sv_json *meta, bool integrity, struct sv_err *err)
+{
+        if (check_shapes(meta, integrity, err) < 0)
+                return -1;
         for (size_t i = 0; i < sizeof(profile) / sizeof(profile[0]); i++)
-                if (check_row(meta, &profile[i], err) < 0)
+                if (is_of_kind(profile[i].kind, integrity) && check_row(meta, &profile[i], err) < 0)
                         return -1;
         if (sv_json_len(sv_json_pointer(meta, "/digests/0/keyslots")) != 1 ||
             sv_json_len(sv_json_pointer(meta, "/digests/0/segments")) != 1)
@@ -184,12 +211,27 @@ static int parse_decimal(const struct sv_json *meta, const char *pointer, size_t
         const char *text = sv_json_str(sv_json_pointer(meta, pointer));
         size_t v = 0, n = text ? strlen(text) : 0;
 
-        if (n < 1 || n > 9 || strspn(text, "0123456789") != n)
+        if (n < 1 || n > 18 || strspn(text, "0123456789") != n)
                 return sv_fail(err, SV_FORMAT, "luks.header.area", "%s is not a number of bytes",
                                pointer);
         for (size_t i = 0; i < n; i++)
                 v = 10 * v + (size_t)(text[i] - '0');
         *out = v;
+        return 0;
+}
+
+/* A plain volume takes what the disk has. One with tags has its size in the header: it says where
+ * they lie, and the host cannot change it. */
+static int parse_data_size(const struct sv_json *meta, struct sv_luks_header *h, struct sv_err *err)
+{
+        if (!h->integrity)
+                return 0;
+        if (parse_decimal(meta, "/segments/0/size", &h->data_size, err) < 0)
+                return -1;
+        if (!h->data_size || h->data_size % 4096)
+                return sv_fail(err, SV_FORMAT, "luks.header.segment",
+                               "/segments/0/size: expected whole blocks of 4096 bytes, found %zu",
+                               h->data_size);
         return 0;
 }
 
@@ -202,8 +244,10 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
                 if (area.p[i])
                         return sv_fail(err, SV_FORMAT, "luks.header.trailing",
                                        "bytes follow the metadata");
-        if (sv_json_parse(sv_bytes(area.p, n), "luks.header", &meta, err) < 0 ||
-            check_profile(meta, err) < 0)
+        if (sv_json_parse(sv_bytes(area.p, n), "luks.header", &meta, err) < 0)
+                return -1;
+        h->integrity = sv_json_pointer(meta, "/segments/0/integrity") != NULL;
+        if (check_profile(meta, h->integrity, err) < 0)
                 return -1;
         if (check_bytes(meta, "/keyslots/0/kdf/salt", 32, "luks.header.kdf", err) < 0)
                 return -1;
@@ -219,6 +263,8 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
                 return -1;
         if (parse_decimal(meta, "/keyslots/0/area/size", &h->area_size, err) < 0)
                 return -1;
+        if (parse_data_size(meta, h, err) < 0)
+                return -1;
         if (json_size != area.n || keyslots_size != DATA_OFFSET - 2 * h->size)
                 return sv_fail(err, SV_FORMAT, "luks.header.config",
                                "the metadata's sizes are not those of the header");
@@ -229,26 +275,37 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
         return 0;
 }
 
-/* Over the header and its JSON area, the field itself as zeros (section 2.1). It protects from
- * accidents only and comes last, so that a changed header is refused for what was changed in it. */
-static int check_checksum(struct sv_bytes head, size_t size, struct sv_err *err)
+int sv_luks_header_sum(struct sv_bytes head, uint8_t sum[SV_LUKS_SUM_SIZE], struct sv_err *err)
 {
-        static const uint8_t zeros[CSUM_SIZE];
+        static const uint8_t zeros[SV_LUKS_SUM_SIZE];
+        const size_t behind = SV_LUKS_SUM_AT + SV_LUKS_SUM_SIZE;
         uint8_t digest[SV_DIGEST_MAX] = {0};
         SV_HASH *hash = sv_hash_new(SV_SHA256, err);
 
         if (!hash)
                 return -1;
-        if (sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0)
+        if (sv_hash_put(hash, sv_bytes(head.p, SV_LUKS_SUM_AT), err) < 0)
                 return -1;
-        if (sv_hash_put(hash, sv_bytes(zeros, CSUM_SIZE), err) < 0)
+        if (sv_hash_put(hash, sv_bytes(zeros, sizeof(zeros)), err) < 0)
                 return -1;
-        if (sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, size - CSUM_AT - CSUM_SIZE),
-                        err) < 0)
+        if (sv_hash_put(hash, sv_bytes(head.p + behind, head.n - behind), err) < 0)
                 return -1;
         if (sv_hash_end(hash, digest, err) < 0)
                 return -1;
-        if (!sv_bytes_eq(sv_bytes(digest, CSUM_SIZE), sv_bytes(head.p + CSUM_AT, CSUM_SIZE)))
+        memcpy(sum, digest, SV_LUKS_SUM_SIZE);
+        return 0;
+}
+
+/* It protects from accidents only and comes last, so that a changed header is refused for what was
+ * changed in it. */
+static int check_checksum(struct sv_bytes head, size_t size, struct sv_err *err)
+{
+        uint8_t sum[SV_LUKS_SUM_SIZE];
+
+        if (sv_luks_header_sum(sv_bytes(head.p, size), sum, err) < 0)
+                return -1;
+        if (!sv_bytes_eq(sv_bytes(sum, sizeof(sum)),
+                         sv_bytes(head.p + SV_LUKS_SUM_AT, sizeof(sum))))
                 return sv_fail(err, SV_FORMAT, "luks.header.checksum",
                                "the header's checksum is not that of the header");
         return 0;
@@ -277,9 +334,11 @@ int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, 
 {
         SV_HASH *hash = sv_hash_new(SV_SHA384, err);
 
-        if (!hash || sv_hash_put(hash, sv_bytes(head.p, CSUM_AT), err) < 0)
+        if (!hash || sv_hash_put(hash, sv_bytes(head.p, SV_LUKS_SUM_AT), err) < 0)
                 return -1;
-        if (sv_hash_put(hash, sv_bytes(head.p + CSUM_AT + CSUM_SIZE, h->size - CSUM_AT - CSUM_SIZE),
+        if (sv_hash_put(hash,
+                        sv_bytes(head.p + SV_LUKS_SUM_AT + SV_LUKS_SUM_SIZE,
+                                 h->size - SV_LUKS_SUM_AT - SV_LUKS_SUM_SIZE),
                         err) < 0)
                 return -1;
         if (sv_hash_put(hash, sv_bytes(head.p + h->area_offset, h->area_size), err) < 0)

@@ -4,6 +4,8 @@
  * cipher, more key slots, tokens, requirements) is not accepted here. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/core/buf.h"
 
 struct sv_luks_header {
@@ -11,9 +13,13 @@ struct sv_luks_header {
         size_t size;        /* of the binary header with its JSON area, at offset 0 */
         size_t area_offset; /* of the single key slot's area */
         size_t area_size;
+        bool integrity;   /* each block has an authentication tag: luks/integrity.h */
+        size_t data_size; /* with integrity: bytes of the data, whole blocks; else 0 */
 };
 
 #define SV_LUKS_BINARY_SIZE 4096 /* of the binary header; the JSON area follows */
+#define SV_LUKS_SUM_AT      448  /* the checksum's place in the binary header */
+#define SV_LUKS_SUM_SIZE    64
 /* Bytes at the beginning of a volume that hold everything the agent reads: header, second header,
  * the key slot's area. */
 #define SV_LUKS_HEAD_SIZE   (512u << 10)
@@ -21,6 +27,8 @@ struct sv_luks_header {
 /* `head` is the beginning of the volume, SV_LUKS_HEAD_SIZE bytes or more. SV_FORMAT
  * "luks.header.*", each naming what differs. */
 int sv_luks_header_parse(struct sv_bytes head, struct sv_luks_header *out, struct sv_err *err);
+/* The checksum of a header with its JSON area, the field itself taken as zeros (section 2.1). */
+int sv_luks_header_sum(struct sv_bytes head, uint8_t sum[SV_LUKS_SUM_SIZE], struct sv_err *err);
 /* SHA-384 over the primary header (its checksum field excluded) and the key slot's area:
  * docs/FORMATS.md, "Header digest". */
 int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, uint8_t digest[48],

@@ -13,8 +13,6 @@
 #include "luks/crypt.h"
 #include "luks/header.h"
 
-#define VOLUME_KEY_SIZE 64
-
 static void keep_error(int level, const char *msg, void *arg)
 {
         if (level == CRYPT_LOG_ERROR)
@@ -34,8 +32,9 @@ static int exchange_slot(struct crypt_device *cd, struct sv_secret *from, struct
                                                .hash = "sha512",
                                                .iterations = 1000,
                                                .flags = CRYPT_PBKDF_NO_BENCHMARK};
-        SV_SECRET *volume = sv_secret_new(VOLUME_KEY_SIZE, err);
-        size_t n = VOLUME_KEY_SIZE;
+        const size_t size = (size_t)crypt_get_volume_key_size(cd);
+        SV_SECRET *volume = sv_secret_new(size, err);
+        size_t n = size;
         char *key = volume ? (char *)sv_secret_reveal(volume) : NULL;
         int r;
 
@@ -45,7 +44,7 @@ static int exchange_slot(struct crypt_device *cd, struct sv_secret *from, struct
                                  sv_secret_size(from));
         if (r == -EPERM)
                 return sv_fail(err, SV_PROOF, "luks.key", "the key does not open the disk");
-        if (r < 0 || n != VOLUME_KEY_SIZE)
+        if (r < 0 || n != size)
                 return fail_rekey(err, last, r, "cannot open the volume");
         if ((r = crypt_set_pbkdf_type(cd, &pbkdf)) < 0 || (r = crypt_keyslot_destroy(cd, 0)) < 0)
                 return fail_rekey(err, last, r, "cannot remove the key slot");

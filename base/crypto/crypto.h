@@ -63,10 +63,11 @@ int sv_kdfa(enum sv_digest alg, struct sv_bytes key, const char *label, struct s
 int sv_kdfe(enum sv_digest alg, struct sv_bytes z, const char *use, struct sv_bytes u,
             struct sv_bytes v, uint8_t *out, size_t n, struct sv_err *err);
 
-/* AES-256-XTS (IEEE 1619) of sectors of 512 bytes, the tweak the sector's number as little endian
- * ("plain64"), in place; n is whole sectors. key: 64 bytes. SV_SYSTEM "crypto.xts". */
+/* AES-256-XTS (IEEE 1619) of sectors of `sector` bytes (512 to 4096), the tweak the sector's number
+ * in units of 512 bytes as little endian ("plain64", as dm-crypt counts also with larger sectors),
+ * in place; n is whole sectors. key: 64 bytes. SV_SYSTEM "crypto.xts". */
 struct sv_xts;
-struct sv_xts *sv_xts_new(struct sv_bytes key, struct sv_err *err);
+struct sv_xts *sv_xts_new(struct sv_bytes key, size_t sector, struct sv_err *err);
 int sv_xts_encrypt(struct sv_xts *x, uint64_t sector, uint8_t *p, size_t n, struct sv_err *err);
 void sv_xts_free(struct sv_xts *x);
 void sv_xts_freep(struct sv_xts **x);

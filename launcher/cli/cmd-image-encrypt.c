@@ -21,6 +21,11 @@ static const struct sv_opt options[] = {
         {.name = "resource",
          .arg = "R/T/G",
          .help = "where the broker keeps the key: repository/type/tag"},
+        {.name = "integrity",
+         .help = "with an authentication tag for every block: a changed disk is noticed"},
+        {.name = "filesystem",
+         .arg = "TYPE",
+         .help = "ext4, or with --integrity btrfs: an older state of the disk is noticed too"},
         {.name = "replace", .help = "replace an image that is there"},
         {.name = "forget-volume",
          .arg = "UUID",
@@ -110,6 +115,7 @@ static int read_encrypt_args(const struct sv_args *args, struct sv_encrypt_in *i
         in->from = sv_opt(args, "from");
         in->out = sv_opt(args, "out");
         in->replace = sv_has(args, "replace");
+        in->integrity = sv_has(args, "integrity");
         in->recovery = sv_opt(args, "recovery-key");
         if (!in->from || !in->out || !sv_opt(args, "resource"))
                 return sv_fail(err, SV_USAGE, "image.options",
@@ -117,7 +123,15 @@ static int read_encrypt_args(const struct sv_args *args, struct sv_encrypt_in *i
         if (sv_opt(args, "size") &&
             sv_parse_size(sv_opt(args, "size"), &in->size, "image.size", err) < 0)
                 return -1;
-        return sv_disk_kind(in->from, &in->kind, err);
+        if (sv_filesystem_parse(sv_opt(args, "filesystem"), &in->filesystem, err) < 0 ||
+            sv_disk_kind(in->from, &in->kind, err) < 0)
+                return -1;
+        if (in->kind == SV_DISK_RAW && sv_opt(args, "filesystem"))
+                return sv_fail(err, SV_USAGE, "image.filesystem",
+                               "%s is an image with a file system of its own: leave --filesystem "
+                               "out, or give a directory or a tar",
+                               in->from);
+        return 0;
 }
 
 static int run_image_encrypt(const struct sv_args *args, struct sv_json **result,
@@ -148,9 +162,11 @@ static int run_image_encrypt(const struct sv_args *args, struct sv_json **result
         sv_json_set_int(*result, "size", (int64_t)out.size);
         sv_json_set_str(*result, "uuid", out.uuid);
         sv_json_set_str(*result, "resource", d.resource);
+        sv_json_set_bool(*result, "integrity", in.integrity);
         if (!sv_has(args, "json"))
-                printf("%s: %s, LUKS2 volume %s, key %s\n", in.out, sv_format_size(out.size, text),
-                       out.uuid, d.resource);
+                printf("%s: %s, LUKS2 volume %s%s, key %s\n", in.out,
+                       sv_format_size(out.size, text), out.uuid,
+                       in.integrity ? " with integrity" : "", d.resource);
         return 0;
 }
 

@@ -57,6 +57,14 @@ static int tear_down(void **state)
         return sv_remove_tree(dir, &err);
 }
 
+static int disk_make(const char *from, enum sv_disk_from kind, uint64_t size, int scratch,
+                     uint64_t at, struct sv_plain *plain)
+{
+        const struct sv_disk_in in = {.from = from, .kind = kind, .size = size};
+
+        return sv_disk_make(&in, scratch, at, plain, &err);
+}
+
 static void make(const char *name, enum sv_disk_from expect, uint64_t size)
 {
         SV_STR from = sv_asprintf("%s/%s", dir, name);
@@ -70,7 +78,7 @@ static void make(const char *name, enum sv_disk_from expect, uint64_t size)
         assert_true(scratch >= 0);
         OK(sv_disk_kind(from, &kind, &err));
         assert_int_equal(kind, expect);
-        OK(sv_disk_make(from, kind, size, scratch, AT, &plain, &err));
+        OK(disk_make(from, kind, size, scratch, AT, &plain));
         assert_int_equal(plain.at, kind == SV_DISK_RAW ? 0 : AT);
         assert_int_equal(plain.size % 4096, 0);
         /* Nothing is left of the unpacking. */
@@ -132,7 +140,7 @@ static void test_raw(void **state)
         make("raw", SV_DISK_RAW, 1u << 20);
         assert_int_equal(stat(image, &st), 0);
         assert_int_equal(st.st_size, 1u << 20);
-        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_RAW, 4096, -1, 0, &plain, &err), SV_USAGE,
+        FAILS(disk_make("/proc/self/exe", SV_DISK_RAW, 4096, -1, 0, &plain), SV_USAGE,
               "image.size");
 }
 
@@ -147,15 +155,14 @@ static void test_failures(void **state)
 
         FAILS(sv_disk_kind("/nonexistent", &kind, &err), SV_SYSTEM, "image.from");
         FAILS(sv_disk_kind("/dev/null", &kind, &err), SV_USAGE, "image.from");
-        FAILS(sv_disk_make(from, SV_DISK_DIR, 4096, scratch, 0, &plain, &err), SV_USAGE,
-              "image.size");
+        FAILS(disk_make(from, SV_DISK_DIR, 4096, scratch, 0, &plain), SV_USAGE, "image.size");
         sh("head -c 20000000 /dev/urandom >src/big");
-        FAILS(sv_disk_make(from, SV_DISK_DIR, 8u << 20, scratch, 0, &plain, &err), SV_SYSTEM,
+        FAILS(disk_make(from, SV_DISK_DIR, 8u << 20, scratch, 0, &plain), SV_SYSTEM,
               "image.filesystem");
-        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, scratch, 0, &plain, &err), SV_SYSTEM,
+        FAILS(disk_make("/proc/self/exe", SV_DISK_TAR, 0, scratch, 0, &plain), SV_SYSTEM,
               "image.unpack");
         setenv("TMPDIR", "/nonexistent", 1);
-        FAILS(sv_disk_make("/proc/self/exe", SV_DISK_TAR, 0, scratch, 0, &plain, &err), SV_SYSTEM,
+        FAILS(disk_make("/proc/self/exe", SV_DISK_TAR, 0, scratch, 0, &plain), SV_SYSTEM,
               "image.scratch");
         setenv("TMPDIR", dir, 1);
         FAILS(sv_run(absent, "test", &err), SV_SYSTEM, "image.run");
@@ -163,13 +170,69 @@ static void test_failures(void **state)
         assert_non_null(strstr(err.msg, "why"));
 }
 
+/* Superblock of btrfs at 64 KiB: magic at 64, generation at 72, checksum type at 196 (2: SHA-256).
+ */
+static void test_btrfs(void **state)
+{
+        SV_STR from = sv_asprintf("%s/src.tar", dir);
+        struct sv_disk_in in = {
+                .from = from, .kind = SV_DISK_TAR, .filesystem = SV_BTRFS, .size = 64u << 20};
+        SV_FD scratch = open(image, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        uint8_t super[512];
+        struct sv_plain plain;
+
+        OK(sv_disk_make(&in, scratch, 0, &plain, &err));
+        assert_int_equal(pread(plain.fd, super, sizeof(super), 65536), sizeof(super));
+        close(plain.fd);
+        assert_memory_equal(super + 64, "_BHRfS_M", 8);
+        assert_true(super[72] > 0);
+        assert_int_equal(super[196], 2);
+        sh("PATH=$PATH:/usr/sbin btrfs check --readonly image");
+        sh("mkdir out && PATH=$PATH:/usr/sbin fakeroot sh -c 'btrfs restore -m image out && test "
+           "$(stat -c %u:%g:%a out/sub/file) = 1234:4321:4755'");
+        in.size = 44u << 20;
+        FAILS(sv_disk_make(&in, scratch, 0, &plain, &err), SV_USAGE, "image.size");
+        sh("head -c 90000000 /dev/urandom >src/big && tar -C src -cf src.tar .");
+        in.size = 64u << 20;
+        FAILS(sv_disk_make(&in, scratch, 0, &plain, &err), SV_SYSTEM, "image.filesystem");
+}
+
+static int check_blocks(const char *script)
+{
+        SV_FD fd = -1;
+
+        sh(script);
+        fd = open(image, O_RDONLY);
+        return sv_filesystem_check_blocks(fd, &err);
+}
+
+static void test_blocks(void **state)
+{
+        enum sv_filesystem type = SV_EXT4;
+
+        FAILS(check_blocks("rm -f image && PATH=$PATH:/usr/sbin mke2fs -q -b 1024 image 20000"),
+              SV_USAGE, "image.block-size");
+        assert_non_null(strstr(err.msg, "1024 bytes"));
+        FAILS(check_blocks("rm -f image && PATH=$PATH:/usr/sbin mke2fs -q -b 2048 image 20000"),
+              SV_USAGE, "image.block-size");
+        OK(check_blocks("rm -f image && PATH=$PATH:/usr/sbin mke2fs -q -b 4096 image 20000"));
+        FAILS(check_blocks("printf 'XFSB%98s\\002\\000' '' >image"), SV_USAGE, "image.block-size");
+        OK(check_blocks("printf 'XFSB%98s\\020\\000' '' >image"));
+        OK(check_blocks("printf 'something else' >image"));
+        FAILS(sv_filesystem_check_blocks(-1, &err), SV_SYSTEM, "image.from");
+        FAILS(sv_filesystem_parse("xfs", &type, &err), SV_USAGE, "image.filesystem");
+        OK(sv_filesystem_parse("btrfs", &type, &err));
+        assert_int_equal(type, SV_BTRFS);
+        OK(sv_filesystem_parse(NULL, &type, &err));
+        assert_int_equal(type, SV_EXT4);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_tar),
-                cmocka_unit_test(test_dir),
-                cmocka_unit_test(test_raw),
-                cmocka_unit_test(test_failures),
+                cmocka_unit_test(test_tar),    cmocka_unit_test(test_dir),
+                cmocka_unit_test(test_raw),    cmocka_unit_test(test_failures),
+                cmocka_unit_test(test_blocks), cmocka_unit_test(test_btrfs),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

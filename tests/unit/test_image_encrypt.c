@@ -13,6 +13,8 @@
 #include "image/encrypt.h"
 #include "luks/binding.h"
 #include "luks/crypt.h"
+#include "luks/header.h"
+#include "luks/integrity.h"
 
 static struct sv_err err;
 static char dir[] = "/tmp/secure-vm-encrypt-XXXXXX";
@@ -205,6 +207,46 @@ static void test_no_name_to_have(void **state)
         FAILS(encrypt_to_nowhere(), SV_SYSTEM, "image.out");
 }
 
+/* The image has the wanted size; tags and superblock are those of what its header says. */
+static void test_integrity(void **state)
+{
+        SV_STR from = sv_asprintf("%s/tree", dir);
+        struct sv_encrypt_in in = {.from = from,
+                                   .kind = SV_DISK_DIR,
+                                   .filesystem = SV_BTRFS,
+                                   .size = 96u << 20,
+                                   .out = out_path,
+                                   .replace = true,
+                                   .prepare = prepare,
+                                   .deliver = deliver,
+                                   .settle = settle,
+                                   .withdraw = withdraw};
+        struct sv_encrypt_out out;
+        struct sv_luks_header h;
+        SV_BUF all = SV_BUF_NULL;
+
+        FAILS(sv_encrypt(&in, &out, &err), SV_USAGE, "image.filesystem");
+        in.integrity = true;
+        OK(sv_encrypt(&in, &out, &err));
+        assert_int_equal(out.size, 96u << 20);
+        OK(sv_file_read(out_path, 96u << 20, &all, "test", &err));
+        assert_int_equal(all.n, 96u << 20);
+        OK(sv_luks_header_parse(sv_buf_bytes(&all), &h, &err));
+        assert_true(h.integrity);
+        assert_int_equal(h.data_size, sv_integrity_room(96u << 20) * 4096);
+        OK(sv_integrity_check(sv_bytes(all.p + SV_LUKS_DATA_OFFSET, SV_INTEGRITY_SUPERBLOCK),
+                              h.data_size / 4096, &err));
+        assert_null(memmem(all.p, all.n, "hello", 5));
+        in.filesystem = SV_EXT4;
+        in.size = 0;
+        OK(sv_encrypt(&in, &out, &err));
+        assert_true(out.size > 64u << 20);
+        in.kind = SV_DISK_RAW;
+        in.from = "/bin/sh"; /* no file system that would be known */
+        OK(sv_encrypt(&in, &out, &err));
+        unlink(out_path);
+}
+
 static void test_interrupted(void **state)
 {
         struct sv_encrypt_out out;
@@ -218,9 +260,8 @@ static void test_interrupted(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_taken),
-                cmocka_unit_test(test_no_name_to_have),
+                cmocka_unit_test(test_refused),         cmocka_unit_test(test_taken),
+                cmocka_unit_test(test_no_name_to_have), cmocka_unit_test(test_integrity),
                 cmocka_unit_test(test_interrupted),
         };
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "luks/aead.h"
+
+#include <stdlib.h>
+
+#include "base/core/bytes.h"
+#include "base/crypto/crypto.h"
+#include "luks/integrity.h"
+#include "luks/piece.h"
+
+#define BLOCK     SV_INTEGRITY_BLOCK
+#define TAGS_SIZE (SV_INTEGRITY_AREA * SV_INTEGRITY_TAG)
+#define XTS_KEY   64
+#define AAD       24 /* what a tag is of, before the ciphertext: the sector, and the IV */
+
+struct aead {
+        const struct sv_luks_in *in;
+        struct sv_integrity layout;
+        struct sv_xts *xts;
+        struct sv_bytes mac_key;
+        uint8_t tags[TAGS_SIZE]; /* of one area */
+        uint8_t piece[SV_LUKS_PIECE];
+};
+
+/* As dm-crypt has it (drivers/md/dm-crypt.c): HMAC over the sector's number, the IV, which begins
+ * with that number again, and the ciphertext. */
+static int make_tag(struct aead *a, uint64_t block, const uint8_t *ciphertext, struct sv_err *err)
+{
+        uint8_t in[AAD + BLOCK] = {0}, out[SV_DIGEST_MAX];
+
+        sv_bytes_put_le(in, block * BLOCK / 512, 8);
+        sv_bytes_put_le(in + 8, block * BLOCK / 512, 8);
+        memcpy(in + AAD, ciphertext, BLOCK);
+        if (sv_hmac(SV_SHA256, a->mac_key, sv_bytes(in, sizeof(in)), out, err) < 0)
+                return -1;
+        memcpy(a->tags + block % SV_INTEGRITY_AREA * SV_INTEGRITY_TAG, out, SV_INTEGRITY_TAG);
+        return 0;
+}
+
+static int encrypt_piece(struct aead *a, uint64_t first, uint64_t blocks, struct sv_err *err)
+{
+        const struct sv_luks_in *in = a->in;
+        size_t n = (size_t)blocks * BLOCK;
+
+        if (in->stop && in->stop())
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        if (sv_luks_read_piece(in->plain, a->piece, n, in->plain_at + first * BLOCK, err) < 0)
+                return -1;
+        if (sv_xts_encrypt(a->xts, first * BLOCK / 512, a->piece, n, err) < 0)
+                return -1;
+        for (uint64_t i = 0; i < blocks; i++)
+                if (make_tag(a, first + i, a->piece + i * BLOCK, err) < 0)
+                        return -1;
+        return sv_luks_write_piece(in->out, a->piece, n, sv_integrity_data_at(&a->layout, first),
+                                   err);
+}
+
+/* From its end to its beginning: each block goes to a place behind the one it comes from, and
+ * behind all that are still to be read. The same holds for the tags once the area is done. */
+static int encrypt_area(struct aead *a, uint64_t area, struct sv_err *err)
+{
+        const uint64_t per_piece = SV_LUKS_PIECE / BLOCK;
+        uint64_t first = area * SV_INTEGRITY_AREA, end = first + SV_INTEGRITY_AREA;
+
+        if (end > a->layout.blocks)
+                end = a->layout.blocks;
+        memset(a->tags, 0, sizeof(a->tags));
+        while (end > first) {
+                uint64_t n = end - first > per_piece ? per_piece : end - first;
+
+                if (encrypt_piece(a, end - n, n, err) < 0)
+                        return -1;
+                end -= n;
+        }
+        return sv_luks_write_piece(a->in->out, a->tags, sizeof(a->tags),
+                                   sv_integrity_tags_at(&a->layout, area), err);
+}
+
+static int write_journal(struct aead *a, struct sv_err *err)
+{
+        uint64_t size = sv_integrity_journal_size(&a->layout);
+        uint64_t at = SV_LUKS_DATA_OFFSET + SV_INTEGRITY_SUPERBLOCK;
+
+        for (uint64_t done = 0; done < size; done += SV_LUKS_PIECE) {
+                size_t n = size - done < SV_LUKS_PIECE ? (size_t)(size - done) : SV_LUKS_PIECE;
+
+                for (size_t i = 0; i < n; i += 512)
+                        sv_integrity_journal_sector((done + i) / 512, a->piece + i);
+                if (sv_luks_write_piece(a->in->out, a->piece, n, at + done, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int write_beginning(struct aead *a, struct sv_err *err)
+{
+        uint8_t superblock[SV_INTEGRITY_SUPERBLOCK];
+
+        sv_integrity_superblock(&a->layout, superblock);
+        if (sv_luks_write_piece(a->in->out, superblock, sizeof(superblock), SV_LUKS_DATA_OFFSET,
+                                err) < 0)
+                return -1;
+        memset(a->piece, 0, sizeof(a->piece));
+        for (uint64_t at = 0; at < SV_LUKS_DATA_OFFSET; at += SV_LUKS_PIECE)
+                if (sv_luks_write_piece(a->in->out, a->piece, SV_LUKS_PIECE, at, err) < 0)
+                        return -1;
+        return 0;
+}
+
+static int encrypt_all(struct aead *a, struct sv_err *err)
+{
+        uint64_t areas = (a->layout.blocks + SV_INTEGRITY_AREA - 1) / SV_INTEGRITY_AREA;
+
+        while (areas)
+                if (encrypt_area(a, --areas, err) < 0)
+                        return -1;
+        return write_journal(a, err) < 0 ? -1 : write_beginning(a, err);
+}
+
+int sv_luks_aead_encrypt(const struct sv_luks_in *in, struct sv_secret *volume_key,
+                         struct sv_err *err)
+{
+        uint8_t *key = sv_secret_reveal(volume_key);
+        SV_XTS *xts = sv_xts_new(sv_bytes(key, XTS_KEY), BLOCK, err);
+        struct aead *a = xts ? malloc(sizeof(*a)) : NULL;
+        int r;
+
+        if (!xts)
+                return -1;
+        if (!a)
+                return sv_fail_errno(err, "base.memory", "no memory to encrypt in");
+        a->in = in;
+        a->xts = xts;
+        a->mac_key = sv_bytes(key + XTS_KEY, SV_LUKS_AEAD_KEY_SIZE - XTS_KEY);
+        sv_integrity_for(in->size / BLOCK, &a->layout);
+        r = encrypt_all(a, err);
+        free(a);
+        return r;
+}
