@@ -209,7 +209,7 @@ static int try_releases(struct exchange *x, struct sv_release_out *out, struct s
 static int use_resource(struct exchange *x, struct sv_secret *secret, struct sv_err *err)
 {
         struct sv_err failed = SV_ERR_NULL, unreported = SV_ERR_NULL;
-        int rc = x->r->use(x->r->config, secret, &failed);
+        int rc = x->r->use(x->r, x->client, secret, &failed);
 
         if (sv_kbs_outcome(x->client, x->r->config->resource, rc < 0 ? &failed : NULL,
                            &unreported) < 0 &&

@@ -25,6 +25,8 @@ struct sv_release_log {
 /* in the initramfs, when the broker is known by a CA */
 #define SV_AGENT_CA_FILE "/etc/secure-vm/ca.pem"
 
+struct sv_kbs_client;
+
 struct sv_release {
         const struct sv_agent_config *config; /* url, pin, resource */
         const char *ca_file;                  /* where the broker's CA is when there is no pin */
@@ -36,8 +38,9 @@ struct sv_release {
         bool (*header)(const struct sv_agent_config *config, char hex[97]);
         /* What the secret is for; may be NULL. The broker is told how it ended, so that its audit
          * record does not stop at the release. */
-        int (*use)(const struct sv_agent_config *config, struct sv_secret *secret,
-                   struct sv_err *err);
+        int (*use)(const struct sv_release *r, struct sv_kbs_client *client,
+                   struct sv_secret *secret, struct sv_err *err);
+        void *arg; /* the caller's own */
 };
 
 struct sv_release_out {

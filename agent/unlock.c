@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/unlock.h"
 
+#include "agent/disk.h"
 #include "agent/events.h"
 #include "agent/net.h"
 #include "agent/release.h"
@@ -53,39 +54,73 @@ static bool name_header(const struct sv_agent_config *config, char hex[97])
         return true;
 }
 
+/* What is known of the disk once it is open. */
+struct disk {
+        struct sv_luks_header header;
+        const char *limits;
+};
+
 /* Everything is checked, and used, in one copy in memory: the host may change the disk under us at
  * any time. */
-static int open_disk(const struct sv_agent_config *config, struct sv_secret *resource,
-                     struct sv_err *err)
+static int check_header(const char *device, const struct sv_binding *binding,
+                        struct sv_luks_header *h, struct sv_buf *copy, struct sv_err *err)
 {
-        struct sv_luks_header h;
+        SV_BUF head = SV_BUF_NULL;
+
+        if (sv_system_read_head(device, SV_LUKS_HEAD_SIZE, &head, err) < 0)
+                return -1;
+        if (sv_binding_check(binding, sv_buf_bytes(&head), err) < 0)
+                return -1;
+        if (sv_luks_header_parse(sv_buf_bytes(&head), h, err) < 0)
+                return -1;
+        return sv_luks_header_copy(sv_buf_bytes(&head), h, copy, err);
+}
+
+static int map_disk(const struct sv_agent_config *config, const char *device, struct sv_bytes copy,
+                    const struct sv_luks_header *h, struct sv_secret *key, struct sv_err *err)
+{
+        int64_t began = sv_clock_ms();
+
+        if (sv_disk_check(config, h, device, err) < 0)
+                return -1;
+        if (sv_luks_open(copy, device, NAME, config->discard, key, err) < 0)
+                return -1;
+        sv_event_time("crypt", sv_clock_ms() - began);
+        return sv_disk_check_size(h, "/dev/mapper/" NAME, err);
+}
+
+/* Only a disk whose file system is there counts as unlocked. */
+static int mount_disk(const struct sv_agent_config *config, struct disk *d, struct sv_err *err)
+{
+        if (sv_root_mount(NULL, "/dev/mapper/" NAME, config, err) < 0) {
+                sv_disk_explain(NULL, &d->header, err);
+                return -1;
+        }
+        d->limits = sv_disk_limits(&d->header, false);
+        return 0;
+}
+
+static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
+                     struct sv_secret *resource, struct sv_err *err)
+{
+        struct disk *d = r->arg;
         struct sv_binding binding;
         SV_SECRET *key = NULL;
-        SV_BUF head = SV_BUF_NULL, copy = SV_BUF_NULL;
+        SV_BUF copy = SV_BUF_NULL;
         char device[64];
-        int64_t began;
 
         sv_event_start("header", NULL);
         if (sv_binding_unpack(resource, &binding, &key, err) < 0)
                 return -1;
-        if (sv_system_find_disk(NULL, config->disk, device, err) < 0)
+        if (sv_system_find_disk(NULL, r->config->disk, device, err) < 0)
                 return -1;
-        if (sv_system_read_head(device, SV_LUKS_HEAD_SIZE, &head, err) < 0)
-                return -1;
-        if (sv_binding_check(&binding, sv_buf_bytes(&head), err) < 0)
-                return -1;
-        if (sv_luks_header_parse(sv_buf_bytes(&head), &h, err) < 0)
-                return -1;
-        if (sv_luks_header_copy(sv_buf_bytes(&head), &h, &copy, err) < 0)
+        if (check_header(device, &binding, &d->header, &copy, err) < 0)
                 return -1;
         sv_event_done("header", "the disk's header is the one that the key was made for");
         sv_event_start("open", NULL);
-        began = sv_clock_ms();
-        if (sv_luks_open(sv_buf_bytes(&copy), device, NAME, config->discard, key, err) < 0)
+        if (map_disk(r->config, device, sv_buf_bytes(&copy), &d->header, key, err) < 0)
                 return -1;
-        sv_event_time("crypt", sv_clock_ms() - began);
-        /* Only a disk whose file system is there counts as unlocked. */
-        if (sv_root_mount(NULL, "/dev/mapper/" NAME, config, err) < 0)
+        if (mount_disk(r->config, d, err) < 0)
                 return -1;
         sv_event_done("open", device);
         return 0;
@@ -101,7 +136,7 @@ static void print_note(const struct sv_note *note)
         sv_event_print("%s", note->text);
 }
 
-static int get_and_open(const struct sv_agent_config *config, struct sv_err *err)
+static int get_and_open(const struct sv_agent_config *config, struct disk *d, struct sv_err *err)
 {
         static const struct sv_release_log log = {sv_event_start, sv_event_done,    sv_event_time,
                                                   sv_event_retry, print_unreported, print_note};
@@ -110,10 +145,14 @@ static int get_and_open(const struct sv_agent_config *config, struct sv_err *err
                                            .log = &log,
                                            .seal = true,
                                            .header = name_header,
-                                           .use = open_disk};
+                                           .use = open_disk,
+                                           .arg = d};
         SV_RELEASE_OUT out = {0};
 
         if (sv_release(&release, &out, err) < 0)
+                return -1;
+        sv_buf_printf(&out.reasons, "; %s", d->limits);
+        if (sv_buf_ok(&out.reasons, "the reasons", err) < 0)
                 return -1;
         sv_event_unlocked(sv_buf_str(&out.reasons));
         return 0;
@@ -134,16 +173,19 @@ static int prepare_machine(struct sv_agent_config *config, struct sv_err *err)
 int sv_unlock(struct sv_err *err)
 {
         struct sv_agent_config config;
+        struct disk disk = {.limits = ""};
 
         if (prepare_machine(&config, err) < 0)
                 return -1;
         if (start_network(&config, err) < 0)
                 return -1;
-        if (get_and_open(&config, err) < 0)
+        if (get_and_open(&config, &disk, err) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
         sv_net_down(); /* the system brings its network up by its own rules and names */
         sv_event_done("switch-root", "starting the system");
         sv_event_flush();
-        return sv_root_switch(NULL, err);
+        if (sv_root_switch(NULL, err) < 0)
+                sv_disk_explain(NULL, &disk.header, err);
+        return -1;
 }

@@ -44,6 +44,12 @@ const char *const sv_initrd_modules[] = {
         NULL,
 };
 
+/* Names that dm-crypt and btrfs ask for while they run are not among what modules.dep says they
+ * need. */
+const char *const sv_initrd_integrity[] = {
+        "?hmac", "sha256_generic", "?sha256_ssse3", "authenc", "dm_integrity", "?btrfs", NULL,
+};
+
 const char *const sv_initrd_vsock[] = {"vsock", "vmw_vsock_virtio_transport", NULL};
 
 static int read_builtin(const char *dir, struct sv_buf *out, struct sv_err *err)
@@ -129,6 +135,8 @@ static int order_modules(const struct sv_initrd_in *in, struct sv_moddeps *deps,
                          const struct sv_moddep **order, size_t *n, struct sv_err *err)
 {
         if (order_names(in->modules ? in->modules : sv_initrd_modules, in, deps, order, n, err) < 0)
+                return -1;
+        if (in->integrity && order_names(sv_initrd_integrity, in, deps, order, n, err) < 0)
                 return -1;
         return in->quote_port ? order_names(sv_initrd_vsock, in, deps, order, n, err) : 0;
 }

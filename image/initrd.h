@@ -4,6 +4,8 @@
  * measurement. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "image/cpio.h"
 
 struct sv_initrd_in {
@@ -11,6 +13,7 @@ struct sv_initrd_in {
         const char *modules_dir;
         const char *agent;          /* program file */
         const char *const *modules; /* names, NULL-terminated; NULL: sv_initrd_modules */
+        bool integrity;             /* sv_initrd_integrity too */
         /* names of libraries the agent opens by itself, NULL-terminated; may be NULL */
         const char *const *libraries;
         /* PEM file for a broker known by its CA, put at /etc/secure-vm/ca.pem; may be NULL */
@@ -23,6 +26,9 @@ struct sv_initrd_in {
 /* The modules an initramfs has unless told otherwise. Those with a leading '?' are left out where
  * the kernel has none of that name. */
 extern const char *const sv_initrd_modules[];
+
+/* For a disk with authentication tags (luks/integrity.h), with ext4 or btrfs on it. */
+extern const char *const sv_initrd_integrity[];
 
 /* How a guest reaches its host's vsock. */
 extern const char *const sv_initrd_vsock[];

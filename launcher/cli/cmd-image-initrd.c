@@ -28,6 +28,7 @@ static const struct sv_opt options[] = {
         {.name = "ca",
          .arg = "FILE",
          .help = "PEM certificates of the CA by which the broker is known"},
+        {.name = "integrity", .help = "modules for a disk that \"image encrypt --integrity\" made"},
         {.name = "quote-port",
          .arg = "PORT",
          .help = "TDX: take quotes from the host's quote service at this vsock port (Intel's is "
@@ -115,6 +116,7 @@ static int run_image_initrd(const struct sv_args *args, struct sv_json **result,
                 .modules = get_module_names(args, modules),
                 .libraries = libraries,
                 .ca = sv_opt(args, "ca"),
+                .integrity = sv_has(args, "integrity"),
         };
         SV_CPIO tree = SV_CPIO_NULL;
         SV_BUF packed = SV_BUF_NULL;

@@ -205,7 +205,8 @@ static void on_note(const struct sv_note *note)
                 strstr(note->text, w.other_way ? "from the kernel" : "RTMR3 was not extended"));
 }
 
-static int use(const struct sv_agent_config *config, struct sv_secret *secret, struct sv_err *e)
+static int use(const struct sv_release *r, struct sv_kbs_client *client, struct sv_secret *secret,
+               struct sv_err *e)
 {
         w.uses++;
         assert_int_equal(w.seals, 1); /* before anything of the disk is looked at */

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks with authentication tags: what somebody does to their blocks is noticed."""
+import os
+import shutil
+import struct
+
+from cases import case
+from env import TOP, run
+
+BLOCK, AREA, TAG, START = 4096, 4096, 32, 16 << 20  # luks/integrity.h
+FILES = ('bit', 'tag', 'swap1', 'swap2', 'zero', 'fine')
+
+
+class Layout:
+    """Where blocks and tags lie, by what the image's superblock says."""
+    def __init__(self, path):
+        self.path = path
+        with open(path, 'rb') as f:
+            f.seek(START)
+            magic, version, log2, tag, sections = struct.unpack('<8sBBHI', f.read(16))
+        assert (magic, version, log2, tag) == (b'integrt\0', 4, 15, TAG), (magic, version, log2, tag)
+        self.begin = START + 4096 + sections * 264 * 512
+
+    def block(self, n):
+        return self.begin + (n // AREA + 1) * AREA * TAG + n * BLOCK, BLOCK
+
+    def tag(self, n):
+        return self.begin + n // AREA * AREA * (TAG + BLOCK) + n % AREA * TAG, TAG
+
+    def read(self, place):
+        with open(self.path, 'rb') as f:
+            f.seek(place[0])
+            return f.read(place[1])
+
+    def write(self, place, data):
+        with open(self.path, 'r+b') as f:
+            f.seek(place[0])
+            f.write(data)
+
+    def flip(self, place):
+        old = self.read(place)
+        self.write(place, bytes([old[0] ^ 1]) + old[1:])
+
+    def swap(self, a, b):
+        """With their tags, as they lie."""
+        for of in (self.block, self.tag):
+            first, second = self.read(of(a)), self.read(of(b))
+            self.write(of(a), second)
+            self.write(of(b), first)
+
+
+def make_tree(c):
+    tree = c.path('tree')
+    shutil.copytree(c.env.root, tree)
+    run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(tree, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e/disk-init.c'))
+    os.mkdir(os.path.join(tree, 'probe'))
+    for name in FILES:
+        with open(os.path.join(tree, 'probe', name), 'wb') as f:
+            f.write(os.urandom(3 * BLOCK))
+    return tree
+
+
+def make_initrd(c):
+    """The initramfs with the modules for such disks; made once for each Env."""
+    c.guest['initrd'] = c.env.initrd + '-integrity'
+    if not os.path.exists(c.guest['initrd']):
+        new = f'{c.guest["initrd"]}.{c.name}'
+        modules, more = c.env.modules()
+        run(c.env.vm, 'image', 'initrd', '--kernel-modules', modules, '--agent', c.env.agent, '--integrity', '--out', new, *more)
+        os.rename(new, c.guest['initrd'])
+
+
+def encrypt(c, source, *more):
+    run(*c.vm, 'image', 'encrypt', '--from', source, '--out', c.path('root.img'), '--integrity', '--resource', 'default/g/root', *more, *c.broker.admin(),
+        env=c.environment)
+
+
+def prepare_raw(c):
+    """A raw ext4 becomes the disk; where each file's second block is in it."""
+    c.make_broker()
+    make_initrd(c)
+    raw, tree = c.path('raw'), make_tree(c)
+    run('/sbin/mke2fs', '-q', '-t', 'ext4', '-b', '4096', '-d', tree, raw, '24M')
+    blocks = {name: int(run('/sbin/debugfs', '-R', f'bmap /probe/{name} 1', raw).stdout) for name in FILES}
+    encrypt(c, raw)
+    c.file = c.write_guest()
+    c.put_policy(c.file)
+    return Layout(c.path('root.img')), blocks
+
+
+@case
+def changed_blocks(c):
+    """a disk with tags, rekeyed: five changed blocks cannot be read, all others can; and the guest says what is not noticed"""
+    disk, at = prepare_raw(c)
+    run(*c.vm, 'image', 'rekey', c.path('root.img'), '--resource', 'default/g/root', *c.broker.admin(), env=c.environment)
+    disk.flip(disk.block(at['bit']))
+    disk.flip(disk.tag(at['tag']))
+    disk.swap(at['swap1'], at['swap2'])
+    disk.write(disk.block(at['zero']), bytes(BLOCK))
+    c.launch()
+    grounds = c.must_unlock()
+    c.must('put older blocks of the disk back' in grounds, f'expected the disk\'s limit, found {grounds}')
+    c.wait_console('probes: done')
+    for name in FILES:
+        words = f'probe {name}: {3 * BLOCK} bytes' if name == 'fine' else f'probe {name}: Input/output error'
+        c.must(words in c.console(), f'expected "{words}"')
+
+
+@case
+def changed_metadata(c):
+    """a disk with tags whose file system's superblock was changed does not become a root"""
+    disk, _ = prepare_raw(c)
+    disk.flip(disk.block(0))
+    c.launch()
+    c.must_refuse('proof', 'disk.block', released=True)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent/disk: what a disk with tags is asked before and after it is opened, and what a failure
+ * behind it comes from. */
+#include "unit.h"
+
+#include <fcntl.h>
+
+#include "agent/disk.h"
+#include "base/core/file.h"
+#include "luks/crypt.h"
+#include "luks/integrity.h"
+
+#define BLOCKS 1000u
+
+static struct sv_err err;
+static char dir[] = "/tmp/secure-vm-agent-disk-XXXXXX";
+static char *device;
+
+static const struct sv_luks_header tags = {.integrity = true, .data_size = BLOCKS * 4096u};
+static const struct sv_luks_header none = {.integrity = false};
+
+static int set_up(void **state)
+{
+        struct sv_integrity i;
+        uint8_t super[SV_INTEGRITY_SUPERBLOCK];
+        SV_FD fd = -1;
+
+        if (!mkdtemp(dir))
+                return -1;
+        device = sv_asprintf("%s/disk", dir);
+        sv_integrity_for(BLOCKS, &i);
+        sv_integrity_superblock(&i, super);
+        fd = open(device, O_RDWR | O_CREAT, 0600);
+        return pwrite(fd, super, sizeof(super), SV_LUKS_DATA_OFFSET) == sizeof(super) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+        free(device);
+        return sv_remove_tree(dir, &err);
+}
+
+static void test_before(void **state)
+{
+        struct sv_agent_config config = {.url = ""};
+        SV_FD fd = open(device, O_RDWR);
+
+        OK(sv_disk_check(&config, &none, "/nonexistent", &err));
+        OK(sv_disk_check(&config, &tags, device, &err));
+        FAILS(sv_disk_check(&config, &tags, "/nonexistent", &err), SV_SYSTEM, "agent.disk");
+        FAILS(sv_disk_check(&config, &tags, "/dev/null", &err), SV_PROOF, "disk.superblock");
+        config.discard = true;
+        OK(sv_disk_check(&config, &none, device, &err));
+        FAILS(sv_disk_check(&config, &tags, device, &err), SV_USAGE, "disk.discard");
+        config.discard = false;
+        assert_int_equal(pwrite(fd, "\1", 1, SV_LUKS_DATA_OFFSET + 4095), 1);
+        FAILS(sv_disk_check(&config, &tags, device, &err), SV_PROOF, "disk.superblock");
+        assert_int_equal(pwrite(fd, "", 1, SV_LUKS_DATA_OFFSET + 4095), 1);
+}
+
+static void test_size(void **state)
+{
+        SV_STR opened = sv_asprintf("%s/opened", dir);
+        SV_FD fd = open(opened, O_RDWR | O_CREAT, 0600);
+
+        OK(sv_disk_check_size(&none, "/nonexistent", &err));
+        FAILS(sv_disk_check_size(&tags, "/nonexistent", &err), SV_SYSTEM, "agent.disk");
+        for (int i = -1; i <= 1; i++) {
+                assert_int_equal(ftruncate(fd, ((int)BLOCKS + i) * 4096), 0);
+                if (i == 0)
+                        OK(sv_disk_check_size(&tags, opened, &err));
+                else
+                        FAILS(sv_disk_check_size(&tags, opened, &err), SV_PROOF, "disk.size");
+        }
+}
+
+static void explain(const char *log, const struct sv_luks_header *h)
+{
+        SV_STR dev = sv_asprintf("%s/dev", dir);
+        SV_STR kmsg = sv_asprintf("%s/dev/kmsg", dir);
+        const struct sv_machine machine = {.files = dir};
+
+        sv_mkdirs(dev, 0755, NULL);
+        OK(sv_file_write(kmsg, 0600, sv_bytes_str(log), &err));
+        sv_fail(&err, SV_SYSTEM, "agent.root", "cannot mount the root file system");
+        sv_disk_explain(&machine, h, &err);
+}
+
+static void test_cause(void **state)
+{
+        static const char bad[] = "4,1,2,-;EXT4-fs: something\n"
+                                  "3,9,8,-;device-mapper: crypt: dm-1: INTEGRITY AEAD ERROR, "
+                                  "sector 17328\n";
+
+        explain("4,1,2,-;EXT4-fs: something else\n", &tags);
+        assert_string_equal(err.check, "agent.root");
+        explain(bad, &none);
+        assert_string_equal(err.check, "agent.root");
+        explain(bad, &tags);
+        assert_string_equal(err.check, "disk.block");
+        assert_int_equal(err.class, SV_PROOF);
+        assert_non_null(strstr(err.msg, "sector 17328"));
+        assert_non_null(strstr(err.msg, "cannot mount"));
+}
+
+static void test_limits(void **state)
+{
+        assert_non_null(strstr(sv_disk_limits(&none, false), "encrypted only"));
+        assert_non_null(strstr(sv_disk_limits(&tags, false), "older blocks"));
+        assert_non_null(strstr(sv_disk_limits(&tags, true), "last report"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_before),
+                cmocka_unit_test(test_size),
+                cmocka_unit_test(test_cause),
+                cmocka_unit_test(test_limits),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
