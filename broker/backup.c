@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "attest/jose/token.h"
 #include "base/core/file.h"
 #include "broker/versions.h"
 
@@ -159,6 +161,14 @@ static int check_losses(struct sv_broker *b, struct sv_store *backup, struct sv_
         return 0;
 }
 
+static int forget_issued(struct sv_broker *b, struct sv_store *s, struct sv_err *err)
+{
+        int64_t now = time(NULL);
+
+        return s->ops->forget_once(s, now + b->config.session_seconds, now + SV_ADMIN_TOKEN_MAX,
+                                   err);
+}
+
 static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
                         struct sv_backup_count *count, struct sv_err *err)
 {
@@ -168,7 +178,11 @@ static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
                 return -1;
         if (!replace && check_losses(b, backup, err) < 0)
                 return -1;
-        if (backup->ops->copy(backup, b->config.database, err) < 0)
+        /* What was used since the backup is not in it: so nothing counts any more that was issued
+         * before. Again afterwards, for what was issued while it was copied. */
+        if (forget_issued(b, backup, err) < 0 ||
+            backup->ops->copy(backup, b->config.database, err) < 0 ||
+            forget_issued(b, b->store, err) < 0)
                 return -1;
         return sv_backup_verify(b, count, err);
 }

@@ -8,6 +8,7 @@
 #include "attest/fetch/cache.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "broker/limits.h"
 
 #define KEK_SIZE 32
 #define IV_SIZE  12
@@ -118,6 +119,7 @@ void sv_broker_close(struct sv_broker *b)
         if (b->audit_fd >= 0)
                 close(b->audit_fd);
         sv_broker_close_share(b);
+        sv_limits_free(b->limits);
         sv_broker_config_free(&b->config);
         memset(b, 0, sizeof(*b));
         b->audit_fd = -1;

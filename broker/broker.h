@@ -8,6 +8,7 @@
 #include "broker/store/store.h"
 
 struct sv_policy; /* policy/policy.h */
+struct sv_limits; /* broker/limits.h */
 
 struct sv_broker {
         struct sv_broker_config config;
@@ -19,7 +20,8 @@ struct sv_broker {
         /* Collateral that was verified, the listener's; each process works on the copy that it was
          * forked with (broker/serve/share.c). NULL: everything is verified again */
         struct sv_trust_cache *memory;
-        int slot; /* with memory: what processes offer the listener */
+        int slot;                 /* with memory: what processes offer the listener */
+        struct sv_limits *limits; /* shared by the listener's processes; NULL: none */
         /* of one process, never across a fork */
         struct sv_store *store;
         struct sv_secret *kek;

@@ -36,6 +36,10 @@ static const struct row {
         {"handshake_seconds", INT, offsetof(struct sv_broker_config, handshake_seconds), NULL, 5, 1,
          30},
         {"sessions", INT, offsetof(struct sv_broker_config, sessions), NULL, 10000, 1, 1000000},
+        {"sessions_per_source", INT, offsetof(struct sv_broker_config, sessions_per_source), NULL,
+         0, 0, 1000000},
+        {"records_per_minute", INT, offsetof(struct sv_broker_config, records_per_minute), NULL, 60,
+         1, 100000},
         {"session_seconds", INT, offsetof(struct sv_broker_config, session_seconds), NULL, 300, 1,
          3600},
         {"token_seconds", INT, offsetof(struct sv_broker_config, token_seconds), NULL, 300, 1,
@@ -119,6 +123,8 @@ static void choose_shares(struct sv_broker_config *c)
 {
         if (!c->connections_per_source)
                 c->connections_per_source = (c->connections + 1) / 2;
+        if (!c->sessions_per_source)
+                c->sessions_per_source = (c->sessions + 1) / 2;
 }
 
 int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out,

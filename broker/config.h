@@ -17,7 +17,9 @@ struct sv_broker_config {
         int64_t waiting;                /* accepted and not served yet */
         int64_t handshakes_per_second;  /* of one source */
         int64_t handshake_seconds;      /* for one handshake */
-        int64_t sessions;               /* alive at a time */
+        int64_t sessions;               /* alive at a time, in which evidence was accepted */
+        int64_t sessions_per_source;
+        int64_t records_per_minute; /* audit records of who has proven nothing */
         int64_t session_seconds, token_seconds;
         struct sv_broker_collateral { /* "collateral"; what evidence needs and does not bring */
                 bool fetch;           /* from the makers or their mirrors; else */

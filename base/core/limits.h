@@ -7,6 +7,8 @@
 #define SV_BUF_MAX                 (256u << 20)
 #define SV_SECRET_MAX              (1u << 20) /* bytes in one secret: a resource is a key, not a file */
 #define SV_VERSIONS_MAX            64         /* versions of one resource that a broker keeps */
+/* audit records of who has proven nothing that a broker's database keeps: the newest */
+#define SV_STRANGERS_RECORDS       10000
 #define SV_JSON_DEPTH_MAX          32 /* nesting of JSON; the project's own documents reach 9 */
 /* bytes of one JSON text: evidence with two event logs is below 1 MiB */
 #define SV_JSON_SIZE_MAX           (8u << 20)

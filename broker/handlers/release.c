@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Release of a resource: who asks (token), whether its policy lets them (rules over the claims in
  * the token), then the wrapped bytes. */
+#include <stdio.h>
+
 #include "attest/appraise.h"
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"
@@ -12,24 +14,20 @@
 #include "broker/versions.h"
 
 /* The token of the cookie's session, or the bearer's; appended to `token`. A cookie wins, as with
- * other brokers. */
-static int find_token(struct sv_request *r, struct sv_buf *token, struct sv_err *err)
+ * other brokers. `id` is that session's, "" with a bearer's token. */
+static int find_token(struct sv_request *r, char id[65], struct sv_buf *token, struct sv_err *err)
 {
         const char *bearer = sv_request_bearer(r);
+        SV_CHALLENGE c = {{0}};
         SV_SESSION session = {0};
-        char id[65];
-        int rc = sv_session_id(r->msg, id, err);
+        int rc = sv_session_open(r, &c, err);
 
-        if (rc == 0) {
-                sv_json_set_str(r->audit, "session", id);
-                rc = r->broker->store->ops->get_session(r->broker->store, id, r->now, &session,
+        if (rc == 0)
+                rc = r->broker->store->ops->get_session(r->broker->store, c.id, r->now, &session,
                                                         err);
-        }
-        if (rc == 0 && !session.token)
-                rc = sv_fail(err, SV_PROOF, "broker.session.token",
-                             "no evidence was accepted in this session yet");
         if (rc < 0 && !bearer)
                 return -1;
+        snprintf(id, 65, "%s", rc == 0 ? c.id : "");
         sv_buf_puts(token, rc == 0 ? session.token : bearer);
         return sv_buf_ok(token, "the token", err);
 }
@@ -171,13 +169,15 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         struct sv_json *claims;
         const struct sv_tee_verify *tee;
         const char *ek_cn;
+        char id[65];
 
         r->error = "TokenNotFound";
-        if (find_token(r, &token, err) < 0)
+        if (find_token(r, id, &token, err) < 0)
                 return -1;
         r->error = "TokenVerifierError";
         if (sv_ear_verify(sv_buf_bytes(&token), r->broker->token_key, r->now, &payload, err) < 0)
                 return -1;
+        r->known = true;
         tee = find_claims(payload, &claims);
         if (!tee)
                 return sv_fail(err, SV_PROOF, "broker.token.claims",
@@ -189,6 +189,8 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */
         if (check_policy(r, tee, claims, err) < 0 || seal_to_guest(r, payload, err) < 0)
                 return -1;
+        if (*id && r->broker->store->ops->put_release(r->broker->store, id, r->resource, err) < 0)
+                return -1;
         if (send_reasons(r, err) < 0 ||
             sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)
                 return -1;
@@ -196,35 +198,37 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         return 0;
 }
 
-/* The guest's own word, for the record only: nothing hangs on it. Once for each session that was
- * attested, and it ends the session. */
+static void record_failure(struct sv_request *r, const struct sv_err *failed)
+{
+        r->outcome = failed->class == SV_OK ? "opened" : "failed";
+        if (failed->class == SV_OK)
+                return;
+        sv_json_set_str(r->audit, "check", failed->check);
+        sv_json_set_str(r->audit, "class", sv_class_name(failed->class));
+        sv_json_set_str(r->audit, "message", failed->msg);
+}
+
+/* The guest's own word, for the record only: nothing hangs on it. Once for each session, of what
+ * was released in it, and it ends the session. */
 int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
 {
+        struct sv_store *store = r->broker->store;
         struct sv_err failed = SV_ERR_NULL;
+        SV_CHALLENGE c = {{0}};
         SV_SESSION session = {0};
-        char id[65];
 
         r->error = "TokenNotFound";
-        if (sv_session_id(r->msg, id, err) < 0)
+        if (sv_session_open(r, &c, err) < 0 ||
+            store->ops->get_session(store, c.id, r->now, &session, err) < 0)
                 return -1;
-        sv_json_set_str(r->audit, "session", id);
-        if (r->broker->store->ops->get_session(r->broker->store, id, r->now, &session, err) < 0)
-                return -1;
-        if (!session.token)
-                return sv_fail(err, SV_PROOF, "broker.session.token",
-                               "no evidence was accepted in this session yet");
+        r->known = true;
         r->error = NULL;
         sv_json_set_str(r->audit, "tee", session.tee);
         if (session.ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", session.ek_cn);
         if (sv_kbs_parse_outcome(sv_buf_bytes(&r->msg->body), &failed, err) < 0 ||
-            r->broker->store->ops->end_session(r->broker->store, id, err) < 0)
+            store->ops->end_session(store, c.id, r->resource, err) < 0)
                 return -1;
-        r->outcome = failed.class == SV_OK ? "opened" : "failed";
-        if (failed.class != SV_OK) {
-                sv_json_set_str(r->audit, "check", failed.check);
-                sv_json_set_str(r->audit, "class", sv_class_name(failed.class));
-                sv_json_set_str(r->audit, "message", failed.msg);
-        }
+        record_failure(r, &failed);
         return 0;
 }

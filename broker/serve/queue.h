@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broker/serve/budget.h"
+#include "broker/budget.h"
 
 #define SV_WAIT_MS 25000 /* for a process: the client gives the handshake up after 30 s */
 

@@ -10,6 +10,7 @@ struct sv_request {
         struct sv_broker *broker;
         const struct sv_http_msg *msg;
         const char *peer;
+        uint64_t source; /* of the peer (broker/serve/source.h) */
         int64_t now;
         char resource[3 * 64]; /* "repo/type/tag" where the route has one, else "" */
         const char *query;     /* behind '?', or "" */
@@ -18,6 +19,9 @@ struct sv_request {
         /* The handler has a policy in hand: what it fails with is for the policy's owner, who has
          * the record. Whoever asks hears the check's name and no values. */
         bool owner_only;
+        /* Who asks has shown who it is: an accepted session or token, the administrator. The
+         * records of all others are bounded. */
+        bool known;
         /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */
         struct sv_json *audit;
         /* on success: "challenged", "attested", "released", "opened", "failed", "done" */

@@ -10,7 +10,10 @@
 #include "base/core/limits.h"
 #include "base/program/log.h"
 #include "base/core/text.h"
+#include "broker/limits.h"
 #include "broker/serve/request.h"
+
+#define RETRY_AFTER_S "5" /* what a broker cannot do now: a guest's own pauses are of this size */
 
 static const struct route {
         const char *method;
@@ -99,15 +102,14 @@ static int check_admin(struct sv_request *r, struct sv_err *err)
         if (sv_admin_token_verify(sv_bytes_str(token), r->broker->admin_key, r->now, err) < 0)
                 return -1;
         r->error = NULL;
+        r->known = true;
         return 0;
 }
 
-/* One line on stderr and in the file, one row in the database. */
-static int write_audit(struct sv_request *r, const char *action, const struct sv_err *failed,
-                       struct sv_err *err)
+static struct sv_json *make_record(struct sv_request *r, const char *action,
+                                   const struct sv_err *failed)
 {
-        SV_JSON *j = sv_json_object();
-        SV_BUF line = SV_BUF_NULL;
+        struct sv_json *j = sv_json_object();
         char when[32];
 
         sv_json_set_str(j, "time", sv_format_time(r->now, when));
@@ -122,7 +124,31 @@ static int write_audit(struct sv_request *r, const char *action, const struct sv
                 sv_json_set_str(j, "message", failed->msg);
         }
         sv_kbs_merge(j, r->audit);
-        if (r->broker->store->ops->put_audit(r->broker->store, r->now, j, err) < 0)
+        return j;
+}
+
+/* A challenge alone decides nothing. What else strangers may write is bounded in time, and what of
+ * it is kept in number: the record of who got what is not theirs to fill. */
+static bool is_recorded(struct sv_request *r, const char *action, bool failed)
+{
+        if (!action || (!failed && !strcmp(r->outcome, "challenged")))
+                return false;
+        return r->known || sv_limits_take(r->broker->limits, SV_LIMIT_RECORDS,
+                                          r->broker->config.records_per_minute, true, r->source);
+}
+
+/* One line on stderr and in the file, one row in the database. */
+static int write_audit(struct sv_request *r, const char *action, const struct sv_err *failed,
+                       struct sv_err *err)
+{
+        SV_JSON *j = make_record(r, action, failed);
+        uint64_t lost = r->known ? 0 : sv_limits_unrecorded(r->broker->limits);
+        SV_BUF line = SV_BUF_NULL;
+
+        if (lost)
+                sv_json_set_int(j, "unrecorded", (int64_t)lost);
+        if (r->broker->store->ops->put_audit(r->broker->store, r->now, j,
+                                             r->known ? 0 : SV_STRANGERS_RECORDS, err) < 0)
                 return -1;
         sv_json_print(j, &line);
         sv_buf_puts(&line, "\n");
@@ -186,6 +212,8 @@ void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
         sv_http_msg_free(&r->answer);
         set_answer(r, choose_status(r, err));
         sv_http_add(&r->answer, "Content-Type", "application/json", NULL);
+        if (r->answer.status == 503)
+                sv_http_add(&r->answer, "Retry-After", RETRY_AFTER_S, NULL);
         sv_kbs_write_error(choose_error_name(r, err), err, &r->answer.body);
 }
 
@@ -215,7 +243,8 @@ void sv_broker_handle(struct sv_request *r)
                 rc = route->run(r, &err);
         if (rc < 0 && err.class == SV_OK)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
-        if (route && action && write_audit(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
+        if (route && is_recorded(r, action, rc < 0) &&
+            write_audit(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);
                 sv_fail(&err, SV_SYSTEM, "broker.audit",
                         "the audit record cannot be written, so nothing is released");

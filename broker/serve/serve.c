@@ -19,6 +19,7 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "broker/limits.h"
 #include "broker/serve/queue.h"
 #include "broker/serve/request.h"
 #include "broker/serve/source.h"
@@ -33,6 +34,11 @@
 #define OTHER_FILES  64    /* open beside the queue's */
 
 /* --- a connection's process --- */
+
+struct peer {
+        char name[80];
+        uint64_t source;
+};
 
 static volatile sig_atomic_t draining;
 
@@ -49,12 +55,16 @@ static bool wait_idle(int fd)
         return false;
 }
 
-static int answer_one(struct sv_broker *b, struct sv_tls *t, const char *peer, bool last,
+static int answer_one(struct sv_broker *b, struct sv_tls *t, const struct peer *peer, bool last,
                       bool *keep)
 {
         SV_HTTP msg = {0};
-        __attribute__((cleanup(sv_request_free))) struct sv_request r = {
-                .broker = b, .msg = &msg, .peer = peer, .now = time(NULL), .query = ""};
+        __attribute__((cleanup(sv_request_free))) struct sv_request r = {.broker = b,
+                                                                         .msg = &msg,
+                                                                         .peer = peer->name,
+                                                                         .source = peer->source,
+                                                                         .now = time(NULL),
+                                                                         .query = ""};
         struct sv_err err = SV_ERR_NULL;
         const char *connection;
         bool closed;
@@ -79,7 +89,7 @@ static int answer_one(struct sv_broker *b, struct sv_tls *t, const char *peer, b
         return sv_http_write(t, &r.answer, &err);
 }
 
-static void serve_connection(struct sv_broker *b, int fd, const char *peer)
+static void serve_connection(struct sv_broker *b, int fd, const struct peer *peer)
 {
         struct sigaction sa = {.sa_handler = on_term};
         struct sv_err err = SV_ERR_NULL;
@@ -151,10 +161,10 @@ static void leave_listener(struct listener *l)
 static void start_process(struct listener *l, const struct sv_waiting *w)
 {
         size_t others = sv_served_count(&l->served, w->source);
-        char peer[80];
+        struct peer peer = {.source = w->source};
         pid_t pid;
 
-        sv_net_peer(w->fd, peer);
+        sv_net_peer(w->fd, peer.name);
         pid = fork();
         if (pid == 0) {
                 struct sv_broker *b = l->b;
@@ -162,14 +172,14 @@ static void start_process(struct listener *l, const struct sv_waiting *w)
                 leave_listener(l);
                 errno = 0;
                 if (nice((int)(others / 2)) < 0 && errno)
-                        sv_warn("the process for %s is as urgent as all others", peer);
-                serve_connection(b, w->fd, peer);
+                        sv_warn("the process for %s is as urgent as all others", peer.name);
+                serve_connection(b, w->fd, &peer);
                 sv_broker_close(b);
                 _exit(0);
         }
         close(w->fd);
         if (pid < 0) {
-                sv_warn("cannot serve %s: %s", peer, "no process could be made");
+                sv_warn("cannot serve %s: %s", peer.name, "no process could be made");
                 return;
         }
         l->served.list[l->served.n++] =
@@ -360,7 +370,8 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         l.signals = open_signals();
         if (l.signals < 0)
                 return sv_fail_errno(err, "broker.serve", "cannot take signals");
-        if (sv_broker_open_share(b, err) < 0 || make_room(&l, &b->config, err) < 0)
+        if (sv_broker_open_share(b, err) < 0 || sv_limits_open(&b->limits, err) < 0 ||
+            make_room(&l, &b->config, err) < 0)
                 return -1;
         l.fd = sv_tcp_listen(b->config.address, &port, err);
         if (l.fd < 0 || write_port(b, port, err) < 0)

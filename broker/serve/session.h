@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The session cookie. The database and the audit record know its SHA-256 only: who reads them
- * cannot take a session over. */
+/* The session cookie of a request. What it holds is broker/challenge.h's. */
 #pragma once
 
-#include "base/net/http.h"
+#include "broker/challenge.h"
+#include "broker/serve/request.h"
 
-#define SV_SESSION_COOKIE      "kbs-session-id"
-#define SV_SESSION_COOKIE_SIZE 32 /* hex digits */
+#define SV_SESSION_COOKIE     "kbs-session-id"
+#define SV_SESSION_COOKIE_MAX 240 /* bytes of its value */
 
-/* A fresh cookie, its hash (64 hex digits) and a fresh nonce (base64 of 32 bytes; the caller
- * frees). */
-int sv_session_new(char cookie[SV_SESSION_COOKIE_SIZE + 1], char id[65], char **nonce,
-                   struct sv_err *err);
-/* The hash of the request's cookie. SV_PROOF "broker.session.cookie" when it has none. */
-int sv_session_id(const struct sv_http_msg *msg, char id[65], struct sv_err *err);
+/* The request's session; its id goes into the audit record. SV_PROOF "broker.session.cookie" when
+ * the request has no cookie, "broker.session.unknown". *out must be zeroed. */
+int sv_session_open(struct sv_request *r, struct sv_challenge *out, struct sv_err *err);

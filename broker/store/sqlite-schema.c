@@ -67,6 +67,22 @@ static const struct sv_sqlite_step steps[] = {
          "INSERT INTO resources SELECT path, 1, sealed, size, created FROM resources_before;"
          "DROP TABLE resources_before;",
          NULL},
+        /* A session is kept once evidence was accepted in it, and what counts once is known until
+         * its time is over. Sessions from before begin again: their cookies open no more. */
+        {"DROP TABLE sessions;"
+         "CREATE TABLE sessions (id TEXT PRIMARY KEY, source INTEGER NOT NULL, tee TEXT NOT NULL,"
+         " token TEXT, ek_cn TEXT, expires INTEGER NOT NULL);"
+         "CREATE INDEX sessions_expires ON sessions (expires);"
+         "CREATE INDEX sessions_source ON sessions (source);"
+         "CREATE TABLE releases (session TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE,"
+         " path TEXT NOT NULL, PRIMARY KEY (session, path)) WITHOUT ROWID;"
+         "CREATE TABLE admin_tokens (id TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;"
+         "CREATE INDEX admin_tokens_expires ON admin_tokens (expires);"
+         "CREATE TABLE floors (name TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;"
+         "INSERT INTO floors VALUES ('sessions', 0), ('admin_tokens', 0);"
+         "ALTER TABLE audit ADD COLUMN stranger INTEGER NOT NULL DEFAULT 0;"
+         "CREATE INDEX audit_strangers ON audit (id) WHERE stranger;",
+         NULL},
 };
 
 static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_err *err)

@@ -4,8 +4,8 @@
 
 #include <sys/stat.h>
 
-static int insert_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
-                        struct sv_err *err)
+static int insert_record(struct sv_store *s, int64_t now, const struct sv_json *record,
+                         bool stranger, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
         SV_STMT *q = NULL;
@@ -13,9 +13,34 @@ static int insert_audit(struct sv_store *s, int64_t now, const struct sv_json *r
         sv_json_print(record, &text);
         if (sv_buf_ok(&text, "the audit record", err) < 0)
                 return -1;
-        q = sv_sqlite_prepare(s, "INSERT INTO audit (time, record) VALUES (?, ?)", err, "is", now,
-                              sv_buf_str(&text));
+        q = sv_sqlite_prepare(s, "INSERT INTO audit (time, record, stranger) VALUES (?, ?, ?)", err,
+                              "isi", now, sv_buf_str(&text), (int64_t)stranger);
         return sv_sqlite_step(s, q, err);
+}
+
+/* One more, and those go that are too many. */
+static int insert_stranger(struct sv_store *s, int64_t now, const struct sv_json *record,
+                           int64_t max, struct sv_err *err)
+{
+        SV_STMT *q = NULL;
+
+        if (insert_record(s, now, record, true, err) < 0)
+                return -1;
+        q = sv_sqlite_prepare(s,
+                              "DELETE FROM audit WHERE stranger AND id <= (SELECT id FROM audit "
+                              "WHERE stranger ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                              err, "i", max);
+        return sv_sqlite_step(s, q, err);
+}
+
+static int insert_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
+                        int64_t strangers, struct sv_err *err)
+{
+        if (!strangers)
+                return insert_record(s, now, record, false, err);
+        if (sv_sqlite_begin(s, err) < 0)
+                return -1;
+        return sv_sqlite_end(s, insert_stranger(s, now, record, strangers, err), err);
 }
 
 static int list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
@@ -45,11 +70,13 @@ static int leave_wal(struct sv_store *s, struct sv_err *err)
 
 static const struct sv_store_ops sqlite_ops = {
         .close = sv_sqlite_close,
+        .check_nonce = sv_sqlite_check_nonce,
         .put_session = sv_sqlite_put_session,
         .get_session = sv_sqlite_get_session,
-        .use_session = sv_sqlite_use_session,
-        .set_token = sv_sqlite_set_token,
+        .put_release = sv_sqlite_put_release,
         .end_session = sv_sqlite_end_session,
+        .take_token = sv_sqlite_take_token,
+        .forget_once = sv_sqlite_forget_once,
         .put_resource = sv_sqlite_put_resource,
         .get_resource = sv_sqlite_get_resource,
         .delete_resource = sv_sqlite_delete_resource,

@@ -61,15 +61,16 @@ int sv_sqlite_update(struct sv_store *s, struct sv_err *err);
 
 /* --- tables --- */
 
+int sv_sqlite_check_nonce(struct sv_store *s, const char *id, int64_t expires, struct sv_err *err);
 int sv_sqlite_put_session(struct sv_store *s, const char *id, const struct sv_session *session,
-                          int64_t now, int64_t max, struct sv_err *err);
+                          int64_t now, const struct sv_session_limits *max, struct sv_err *err);
 int sv_sqlite_get_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
                           struct sv_err *err);
-int sv_sqlite_use_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
-                          struct sv_err *err);
-int sv_sqlite_set_token(struct sv_store *s, const char *id, const char *token, const char *ek_cn,
-                        struct sv_err *err);
-int sv_sqlite_end_session(struct sv_store *s, const char *id, struct sv_err *err);
+int sv_sqlite_put_release(struct sv_store *s, const char *id, const char *path, struct sv_err *err);
+int sv_sqlite_end_session(struct sv_store *s, const char *id, const char *path, struct sv_err *err);
+int sv_sqlite_take_token(struct sv_store *s, const char *id, int64_t expires, int64_t now,
+                         struct sv_err *err);
+int sv_sqlite_forget_once(struct sv_store *s, int64_t sessions, int64_t tokens, struct sv_err *err);
 
 int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version,
                            struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err);

@@ -7,13 +7,17 @@
 
 #include "base/json/json.h"
 
+/* A session in which evidence was accepted: before that there is nothing to keep
+ * (broker/challenge.h). */
 struct sv_session {
-        char *nonce;
-        char *tee;            /* KBS name */
-        struct sv_buf secret; /* the TEE's challenge, sealed; empty when there was none */
-        char *token;          /* NULL until attested */
-        char *ek_cn;          /* who was attested, for the audit record; NULL when unknown */
+        uint64_t source; /* where it came from (broker/serve/source.h) */
+        char *tee;       /* KBS name */
+        char *token;
+        char *ek_cn; /* who was attested, for the audit record; NULL when unknown */
         int64_t expires;
+};
+struct sv_session_limits {
+        int64_t all, per_source; /* alive at a time */
 };
 void sv_session_free(struct sv_session *s);
 #define SV_SESSION __attribute__((cleanup(sv_session_free))) struct sv_session
@@ -45,21 +49,32 @@ struct sv_store {
 struct sv_store_ops {
         void (*close)(struct sv_store *s);
 
-        /* `id` is always the hash of the cookie. Expired sessions are removed on the way; SV_SYSTEM
-         * "broker.session.limit" when `max` are alive. */
+        /* `id` is the hash of the nonce. Has it been accepted? SV_PROOF "broker.session.used"; or
+         * "broker.session.unknown" when that can not be said any more. Nothing is written. */
+        int (*check_nonce)(struct sv_store *s, const char *id, int64_t expires, struct sv_err *err);
+        /* Takes the nonce for good: the second caller, at the same moment or later, gets what
+         * check_nonce says. Expired sessions are removed on the way; SV_SYSTEM
+         * "broker.session.limit" and "broker.session.source" when as many are alive as may be. */
         int (*put_session)(struct sv_store *s, const char *id, const struct sv_session *session,
-                           int64_t now, int64_t max, struct sv_err *err);
-        /* SV_PROOF "broker.session.unknown", also when it has expired. *out must be zeroed. */
+                           int64_t now, const struct sv_session_limits *max, struct sv_err *err);
+        /* SV_PROOF "broker.session.token" when nothing was accepted in it,
+         * "broker.session.unknown" when it has ended. *out must be zeroed. */
         int (*get_session)(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
                            struct sv_err *err);
-        /* As get, and takes the nonce: the second caller, at the same moment or later, gets
-         * SV_PROOF "broker.session.used". The sealed secret is gone from the store afterwards. */
-        int (*use_session)(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
+        /* The resource was released in this session. */
+        int (*put_release)(struct sv_store *s, const char *id, const char *path,
                            struct sv_err *err);
-        int (*set_token)(struct sv_store *s, const char *id, const char *token, const char *ek_cn,
-                         struct sv_err *err);
-        /* Removes it: SV_PROOF "broker.session.unknown" when it is gone already. */
-        int (*end_session)(struct sv_store *s, const char *id, struct sv_err *err);
+        /* Ends it; its nonce stays taken. SV_PROOF "broker.outcome.resource" when that resource was
+         * not released in it, "broker.session.unknown" when it has ended already. */
+        int (*end_session)(struct sv_store *s, const char *id, const char *path,
+                           struct sv_err *err);
+        /* Takes an administrator's token: SV_PROOF "admin.token.used" the second time. */
+        int (*take_token)(struct sv_store *s, const char *id, int64_t expires, int64_t now,
+                          struct sv_err *err);
+        /* No session counts that expires by then, nor any token by the other time, as they may have
+         * been used and it is not known: for a database that goes back to what it was. */
+        int (*forget_once)(struct sv_store *s, int64_t sessions, int64_t tokens,
+                           struct sv_err *err);
 
         /* `path` is "repo/type/tag". A resource has versions, and a new one replaces none:
          * `version` is one above the newest (1: the first). SV_USAGE "broker.resource.changed" when
@@ -98,9 +113,10 @@ struct sv_store_ops {
         /* SV_SYSTEM "broker.store.damaged". */
         int (*check)(struct sv_store *s, struct sv_err *err);
 
-        /* One record; the store adds "id" when it is listed. */
+        /* One record; the store adds "id" when it is listed. `strangers` is 0, or the record is of
+         * somebody who has proven nothing: then as many of those are kept, the newest. */
         int (*put_audit)(struct sv_store *s, int64_t now, const struct sv_json *record,
-                         struct sv_err *err);
+                         int64_t strangers, struct sv_err *err);
         /* Adds those above `after`, oldest first, at most `max`, to the array. */
         int (*list_audit)(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
                           struct sv_err *err);

@@ -7,11 +7,9 @@
 
 void sv_session_free(struct sv_session *s)
 {
-        free(s->nonce);
         free(s->tee);
         free(s->token);
         free(s->ek_cn);
-        sv_buf_free(&s->secret);
         memset(s, 0, sizeof(*s));
 }
 

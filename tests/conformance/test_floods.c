@@ -2,6 +2,9 @@
 /* One source floods the broker in each way that is known; a guest at another one gets its key
  * meanwhile. What is asserted is the order (the guest is served while all of the stranger's
  * connections are still open) and the limits; how long it took is printed. */
+#include <sqlite3.h>
+#include <sys/stat.h>
+
 #include "tests/conformance/floods.h"
 
 /* For longer than the test takes, so that nothing but the shares helps. */
@@ -78,6 +81,158 @@ static void kept_alive(void **state)
                 sv_tls_free(t[i]);
 }
 
+/* --- requests --- */
+
+#define REQUESTS   10000
+#define CHIP_ID_AT 0x1a0 /* in a report */
+#define AT_ONCE    100   /* on one connection (broker/serve/serve.c) */
+
+static int64_t count_rows(const char *sql)
+{
+        char path[256];
+        sqlite3 *db = NULL;
+        sqlite3_stmt *q = NULL;
+        int64_t n;
+
+        in_dir(path, "broker.db");
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        sqlite3_busy_timeout(db, 60000);
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+        n = sqlite3_column_int64(q, 0);
+        sqlite3_finalize(q);
+        sqlite3_close(db);
+        return n;
+}
+
+static int64_t count_bytes(void)
+{
+        static const char *const names[] = {"broker.db", "broker.db-wal", "audit.jsonl"};
+        int64_t n = 0;
+
+        for (size_t i = 0; i < 3; i++) {
+                char path[256];
+                struct stat st;
+
+                in_dir(path, names[i]);
+                n += stat(path, &st) == 0 ? st.st_size : 0;
+        }
+        return n;
+}
+
+/* A process of the stranger's, which sends until it is done or ended. */
+static pid_t flood(void (*send)(struct sv_tls *t, int i))
+{
+        pid_t pid = fork();
+
+        if (pid)
+                return pid;
+        for (int i = 0; i < REQUESTS; i += AT_ONCE) {
+                struct sv_tls *t = sv_tls_connect(tls, connect_from(STRANGER), "127.0.0.1", NULL);
+
+                if (!t)
+                        _exit(9);
+                for (int k = 0; k < AT_ONCE; k++)
+                        send(t, i + k);
+                sv_tls_free(t);
+        }
+        _exit(0);
+}
+
+static void wait_for(pid_t pid)
+{
+        int status;
+
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
+static void send_auth(struct sv_tls *t, int i)
+{
+        static const char ask[] = "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":\"\"}";
+        SV_HTTP answer = {0};
+
+        if (call(t, "POST", "/kbs/v0/auth", NULL, sv_bytes_str(ask), &answer) != 200)
+                _exit(1);
+}
+
+/* Ten thousand challenges that nobody comes back for: no session, no record, no refusal. */
+static void challenges(void **state)
+{
+        int64_t bytes, records;
+        pid_t pid;
+
+        start_with("");
+        release();
+        records = count_rows("SELECT count(*) FROM audit");
+        bytes = count_bytes();
+        pid = flood(send_auth);
+        print_message("POST /auth: a release takes %lld ms\n", (long long)release());
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), 0); /* the flood goes on */
+        wait_for(pid);
+        release();
+        assert_true(count_bytes() - bytes < 128 << 10);
+        assert_int_equal(count_rows("SELECT count(*) FROM audit"), records + 6);
+        assert_int_equal(count_rows("SELECT count(*) FROM audit WHERE stranger"), 0);
+}
+
+/* A report of a chip that nobody knows, for a challenge of its own. */
+static void send_forged(struct sv_tls *t, int i)
+{
+        static const char ask[] = "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":\"\"}";
+        SV_KBS_CHALLENGE c = {""};
+        SV_HTTP auth = {0}, answer = {0};
+        SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, NULL);
+        SV_KBS_PUBKEY pubkey = {""};
+        SV_JSON *evidence = NULL;
+        SV_BUF body = SV_BUF_NULL;
+        uint8_t data[64] = {0}, report[AMD_REPORT];
+        char cookie[256];
+
+        if (call(t, "POST", "/kbs/v0/auth", NULL, sv_bytes_str(ask), &auth) != 200)
+                _exit(1);
+        if (sv_kbs_parse_challenge(sv_buf_bytes(&auth.body), &c, NULL) < 0 ||
+            sv_kbs_pubkey_from_key(key, &pubkey, NULL) < 0 ||
+            sv_kbs_binding_digest("", c.nonce, &pubkey, data, NULL) < 0)
+                _exit(2);
+        amd_report(&pki, platform_state, data, 3, report);
+        sv_random(report + CHIP_ID_AT, 64, NULL);
+        if (sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, NULL) < 0)
+                _exit(3);
+        sv_kbs_write_attestation(c.nonce, &pubkey, evidence, &body);
+        snprintf(cookie, sizeof(cookie), "%.*s",
+                 (int)strcspn(sv_http_field(&auth, "Set-Cookie"), ";"),
+                 sv_http_field(&auth, "Set-Cookie"));
+        if (call(t, "POST", "/kbs/v0/attest", cookie, sv_buf_bytes(&body), &answer) == 200)
+                _exit(4);
+}
+
+static void send_forged_50(struct sv_tls *t, int i)
+{
+        if (i % AT_ONCE < AT_ONCE / 2 && i < 2000)
+                send_forged(t, i);
+}
+
+/* What a stranger is refused is recorded, a quarter of what may be in a minute; the rest is
+ * counted. */
+static void forged_reports(void **state)
+{
+        int64_t before, minutes = sv_clock_ms();
+        pid_t pid;
+
+        start_with("\"records_per_minute\":40");
+        release();
+        before = count_rows("SELECT count(*) FROM audit WHERE stranger");
+        pid = flood(send_forged_50);
+        print_message("forged reports: a release takes %lld ms\n", (long long)release());
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+        wait_for(pid);
+        minutes = (sv_clock_ms() - minutes) / 60000 + 1;
+        assert_in_range(count_rows("SELECT count(*) FROM audit WHERE stranger") - before, 10,
+                        10 + 10 * minutes);
+        assert_int_equal(count_rows("SELECT count(*) FROM sessions WHERE token IS NOT NULL"), 0);
+}
+
 /* Silence and half a handshake end at the deadline, whether others wait or not. */
 static void deadlines(void **state)
 {
@@ -123,6 +278,8 @@ int main(void)
                 cmocka_unit_test_teardown(partial_hello, stop),
                 cmocka_unit_test_teardown(slow_heads, stop),
                 cmocka_unit_test_teardown(kept_alive, stop),
+                cmocka_unit_test_teardown(challenges, stop),
+                cmocka_unit_test_teardown(forged_reports, stop),
                 cmocka_unit_test_teardown(deadlines, stop),
                 cmocka_unit_test(too_few_files),
         };

@@ -11,6 +11,7 @@
 #include "attest/jose/jose.h"
 #include "attest/jose/token.h"
 #include "attest/kbs/kbs.h"
+#include "base/core/encoding.h"
 #include "base/core/limits.h"
 #include "broker/serve/request.h"
 #include "broker/serve/session.h"

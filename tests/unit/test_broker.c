@@ -45,6 +45,23 @@ static void open_admin(void)
         OK(sv_admin_open(url, pin_text, key, &admin, &err));
 }
 
+/* In the broker's configuration, from its next start on. */
+static void configure(const char *member, int64_t value)
+{
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *config = NULL;
+        char path[256];
+        struct sv_err err;
+
+        in_dir(path, "config.json");
+        read_file(path, &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &config, &err));
+        sv_json_set_int(config, member, value);
+        sv_buf_clear(&text);
+        sv_json_print(config, &text);
+        OK(sv_file_write(path, 0600, sv_buf_bytes(&text), &err));
+}
+
 static int group_setup(void **state)
 {
         char b[256], hex[65];
@@ -61,6 +78,7 @@ static int group_setup(void **state)
         snprintf(pin_text, sizeof(pin_text), "sha256:%s", sv_hex(sv_bytes(pin, 32), hex));
         tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
         assert_non_null(tls);
+        configure("records_per_minute", 100000); /* every refusal is looked for in the record */
         start_broker();
         open_admin();
         return 0;
@@ -311,9 +329,10 @@ static void evidence_counts_once(void **state)
         other = make_evidence(d);
         FAILS(sv_kbs_attest(d, evidence, &err), SV_PROOF, "vtpm.quote.nonce");
         audit_says("attest", "refused", "vtpm.quote.nonce");
-        /* and the failure has used the nonce up */
-        FAILS(sv_kbs_attest(d, other, &err), SV_PROOF, "broker.session.used");
+        /* and the failure has used nothing up */
         refused(d, PATH, SV_USAGE, "kbs.order");
+        OK(sv_kbs_attest(d, other, &err));
+        FAILS(sv_kbs_attest(d, other, &err), SV_PROOF, "broker.session.used");
 }
 
 /* --- by hand, where the client would not do it --- */
@@ -364,7 +383,7 @@ static void bad_requests(void **state)
         answers("POST", "/kbs/v0/attest", NULL, NULL, "{}", 401, "TokenNotFound",
                 "broker.session.cookie");
         answers("POST", "/kbs/v0/attest", "Cookie", "kbs-session-id=xyz", "{}", 401,
-                "TokenNotFound", "broker.session.cookie");
+                "TokenNotFound", "broker.session.unknown");
         answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 401, "TokenNotFound",
                 "broker.session.unknown");
         answers("GET", get, NULL, NULL, "", 401, "TokenNotFound", "broker.session.cookie");
@@ -389,7 +408,7 @@ static void a_session_without_evidence_gets_nothing(void **state)
         SV_HTTP answer = {0};
         const char *set;
         struct sv_err err;
-        char cookie[64];
+        char cookie[256];
 
         OK(raw("POST", "/kbs/v0/auth", NULL, NULL,
                "{\"version\":\"0.4.0\",\"tee\":\"tpm\",\"extra-params\":\"\"}", &answer, &err));
@@ -402,8 +421,6 @@ static void a_session_without_evidence_gets_nothing(void **state)
                 401, "TokenNotFound", "broker.session.token");
         answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 400, "AttestationError",
                 "kbs.attestation.member");
-        answers("POST", "/kbs/v0/attest", "Cookie", cookie, "{}", 401, "AttestationError",
-                "broker.session.used");
 }
 
 static void bearer_token(void **state)
@@ -508,21 +525,12 @@ static void stopped_and_back(void **state)
 {
         SV_KBS_CLIENT *c = new_client();
         SV_JSON *evidence = NULL;
-        SV_BUF text = SV_BUF_NULL;
-        SV_JSON *config = NULL;
-        char path[256];
         struct sv_err err;
 
         assert_int_equal(stop_broker(), 0);
         FAILS(sv_kbs_auth(c, "tpm", NULL, &err), SV_SYSTEM, "net.connect");
         assert_true(sv_kbs_retryable(c));
-        in_dir(path, "config.json");
-        read_file(path, &text);
-        OK(sv_json_parse(sv_buf_bytes(&text), "test", &config, &err));
-        sv_json_set_int(config, "session_seconds", 1);
-        sv_buf_clear(&text);
-        sv_json_print(config, &text);
-        OK(sv_file_write(path, 0600, sv_buf_bytes(&text), &err));
+        configure("session_seconds", 1);
         start_broker();
         open_admin();
         if (!have_swtpm)
@@ -556,28 +564,6 @@ static void no_secret_on_disk(void **state)
         }
 }
 
-/* A stranger that sends nothing, or half, does not keep others from being served. */
-static void silent_connections(void **state)
-{
-        struct sv_url u;
-        int fds[20];
-        struct sv_err err;
-
-        OK(sv_url_parse(url, false, &u, &err));
-        for (int i = 0; i < 20; i++) {
-                fds[i] = sv_tcp_connect(u.host, u.port, 2000, &err);
-                assert_true(fds[i] >= 0);
-                if (i % 2)
-                        assert_int_equal(write(fds[i], "\x16\x03\x01", 3), 3);
-        }
-        SV_HTTP answer = {0};
-
-        OK(raw("GET", "/secure-vm/v0/health", NULL, NULL, "", &answer, &err));
-        assert_int_equal(answer.status, 200);
-        for (int i = 0; i < 20; i++)
-                close(fds[i]);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -591,7 +577,6 @@ int main(void)
                 cmocka_unit_test(only_the_administrator),
                 cmocka_unit_test(administration),
                 cmocka_unit_test(who_answers_matters),
-                cmocka_unit_test(silent_connections),
                 cmocka_unit_test(no_secret_on_disk),
                 cmocka_unit_test(stopped_and_back),
         };

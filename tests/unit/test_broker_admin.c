@@ -73,7 +73,7 @@ static void audit_queries(void **state)
 static struct sv_store_ops failing;
 
 static int fail_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
-                      struct sv_err *err)
+                      int64_t strangers, struct sv_err *err)
 {
         return sv_fail(err, SV_SYSTEM, "broker.store", "disk full");
 }
@@ -88,8 +88,8 @@ static int fail_text(struct sv_store *s, const char *path, struct sv_buf *text, 
         return sv_fail(err, SV_SYSTEM, "broker.store", "damaged");
 }
 
-static int fail_token(struct sv_store *s, const char *id, const char *token, const char *ek_cn,
-                      struct sv_err *err)
+static int fail_session(struct sv_store *s, const char *id, const struct sv_session *session,
+                        int64_t now, const struct sv_session_limits *max, struct sv_err *err)
 {
         return sv_fail(err, SV_SYSTEM, "broker.store", "damaged");
 }
@@ -119,7 +119,7 @@ static void failing_store(void **state)
         admin_refused("GET", "/secure-vm/v0/resources", SV_BYTES_NULL, 503, "broker.internal");
         failing.get_policy = fail_text;
         get_refused(&g, PATH, 503, "broker.store");
-        failing.set_token = fail_token;
+        failing.put_session = fail_session;
         assert_int_equal(attest(&h), 503);
         assert_string_equal(seen_check, "broker.store");
         failing.list_audit = fail_list;

@@ -2,6 +2,9 @@
 /* What attestation and release refuse, by the name of its check. */
 #include "tests/unit/broker_inside.h"
 
+#include "broker/backup.h"
+#include "broker/store/sqlite.h"
+
 /* The linker sends the calls of sv_policy_parse here. */
 int __real_sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err *err);
 int __wrap_sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err *err);
@@ -86,52 +89,114 @@ static void additional_evidence(void **state)
         get_refused(&g, PATH, 401, "broker.session.token");
 }
 
-/* A session of a TEE that a later broker no longer knows; one whose secret does not open. */
+static void seal_cookie(const struct sv_challenge *c, struct sv_buf *out)
+{
+        struct sv_err err;
+
+        sv_buf_puts(out, "kbs-session-id=");
+        OK(sv_challenge_seal(&b, c, out, &err));
+}
+
+/* A session of a TEE that a later broker no longer knows. */
 static void session_of_another_broker(void **state)
 {
-        struct sv_session gone = {.nonce = (char *)"n", .tee = (char *)"bogus"};
-        struct sv_session sealed = {.nonce = (char *)"n", .tee = (char *)"tpm"};
-        static const char cookie[] = "kbs-session-id=0123456789abcdef0123456789abcdef";
-        SV_HTTP msg = {0};
+        SV_CHALLENGE c = {.tee = "bogus", .expires = time(NULL) + 100};
+        SV_BUF cookie = SV_BUF_NULL, body = SV_BUF_NULL;
         GUEST g = begin();
-        SV_BUF body = SV_BUF_NULL;
-        struct ask a = {"POST", "/kbs/v0/attest", "Cookie", cookie, SV_BYTES_NULL, 0};
         struct sv_err err;
-        char id[65];
 
+        OK(sv_challenge_new(&c, &err));
+        seal_cookie(&c, &cookie);
         write_message(&g, "n", "n", "", &body);
-        a.body = sv_buf_bytes(&body);
-        OK(sv_http_add(&msg, "Cookie", cookie, &err));
-        OK(sv_session_id(&msg, id, &err));
-        gone.expires = sealed.expires = time(NULL) + 100;
-        OK(b.store->ops->put_session(b.store, id, &gone, time(NULL), 1000, &err));
-        refuses(&a, 503, "broker.auth.tee");
-        OK(b.store->ops->end_session(b.store, id, &err));
-        sv_buf_puts(&sealed.secret, "not sealed by this broker's kek at all");
-        OK(b.store->ops->put_session(b.store, id, &sealed, time(NULL), 1000, &err));
-        refuses(&a, 503, "broker.sealed");
-        OK(b.store->ops->end_session(b.store, id, &err));
-        sv_buf_clear(&sealed.secret);
-        sv_buf_puts(&sealed.secret, "short");
-        OK(b.store->ops->put_session(b.store, id, &sealed, time(NULL), 1000, &err));
-        refuses(&a, 503, "broker.sealed");
-        OK(b.store->ops->end_session(b.store, id, &err));
-        sv_buf_free(&sealed.secret);
+        refuses(&(struct ask){"POST", "/kbs/v0/attest", "Cookie", sv_buf_str(&cookie),
+                              sv_buf_bytes(&body), 0},
+                503, "broker.auth.tee");
+}
+
+/* What the cookie says is the broker's own word, and nobody else's: every byte of it counts. */
+static void cookies(void **state)
+{
+        uint8_t secret[64];
+        SV_CHALLENGE c = {.tee = "tpm", .expires = 2000};
+        SV_CHALLENGE other = {.tee = "tpm", .expires = 2000};
+        SV_BUF text = SV_BUF_NULL, raw = SV_BUF_NULL;
+        struct sv_broker elsewhere = b;
+        struct sv_err err;
+
+        memset(secret, 7, sizeof(secret));
+        OK(sv_challenge_new(&c, &err));
+        c.secret = sv_secret_copy(sv_bytes(secret, sizeof(secret)), &err);
+        OK(sv_challenge_seal(&b, &c, &text, &err));
+        assert_true(text.n + strlen("kbs-session-id=") <= 256); /* what clients take */
+        SV_CHALLENGE back = {{0}};
+        OK(sv_challenge_open(&b, sv_buf_bytes(&text), 1999, &back, &err));
+        assert_string_equal(back.tee, "tpm");
+        assert_string_equal(back.id, c.id);
+        assert_int_equal(back.expires, 2000);
+        assert_memory_equal(sv_secret_reveal(back.secret), secret, sizeof(secret));
+        FAILS(sv_challenge_open(&b, sv_buf_bytes(&text), 2000, &other, &err), SV_PROOF,
+              "broker.session.unknown");
+        OK(sv_unbase64url(sv_buf_bytes(&text), &raw, "test", &err));
+        assert_null(memmem(raw.p, raw.n, secret, 8));
+        for (size_t i = 0; i < raw.n; i++) {
+                SV_BUF changed = SV_BUF_NULL, cut = SV_BUF_NULL;
+
+                raw.p[i] ^= 1;
+                sv_put_base64url(&changed, sv_buf_bytes(&raw));
+                raw.p[i] ^= 1;
+                sv_put_base64url(&cut, sv_bytes(raw.p, i));
+                FAILS(sv_challenge_open(&b, sv_buf_bytes(&changed), 1000, &other, &err), SV_PROOF,
+                      "broker.session.unknown");
+                FAILS(sv_challenge_open(&b, sv_buf_bytes(&cut), 1000, &other, &err), SV_PROOF,
+                      "broker.session.unknown");
+        }
+        elsewhere.kek = sv_secret_random(32, &err);
+        FAILS(sv_challenge_open(&elsewhere, sv_buf_bytes(&text), 1000, &other, &err), SV_PROOF,
+              "broker.session.unknown");
+        sv_secret_free(elsewhere.kek);
+        sv_secret_free(c.secret);
+        c.secret = sv_secret_random(SV_CHALLENGE_SECRET_MAX + 1, &err);
+        FAILS(sv_challenge_seal(&b, &c, &text, &err), SV_SYSTEM, "broker.session.secret");
+}
+
+/* Evidence that is refused leaves nothing, and does not keep the right one from being taken. */
+static void refused_leaves_nothing(void **state)
+{
+        GUEST g = begin();
+        SV_SESSION s = {0};
+        struct sv_err err;
+
+        put_policy(PATH);
+        assert_int_equal(attest_with(&g, g.challenge.nonce, "another", ""), 401);
+        assert_string_equal(seen_check, "snp.report_data");
+        FAILS(b.store->ops->get_session(b.store, "x", 1, &s, &err), SV_PROOF,
+              "broker.session.token");
+        assert_int_equal(attest(&g), 200);
+        assert_int_equal(attest(&g), 401);
+        assert_string_equal(seen_check, "broker.session.used");
 }
 
 static void as_many_as_may_be(void **state)
 {
-        SV_BUF body = SV_BUF_NULL;
-        int64_t max = b.config.sessions;
-        struct ask a = {.method = "POST", .target = "/kbs/v0/auth"};
+        const struct sv_broker_config config = b.config;
+        GUEST g = begin();
         SV_HTTP answer = {0};
+        SV_BUF body = SV_BUF_NULL;
 
-        sv_kbs_write_request(sv_tee_sev_snp.kbs_name, NULL, &body);
-        a.body = sv_buf_bytes(&body);
         b.config.sessions = 0;
-        refuses(&a, 503, "broker.session.limit");
-        b.config.sessions = max;
-        assert_int_equal(ask(&a, &answer), 200);
+        assert_int_equal(attest(&g), 503);
+        assert_string_equal(seen_check, "broker.session.limit");
+        b.config.sessions = config.sessions;
+        b.config.sessions_per_source = 0;
+        write_message(&g, g.challenge.nonce, g.challenge.nonce, "", &body);
+        assert_int_equal(ask(&(struct ask){"POST", "/kbs/v0/attest", "Cookie", g.cookie,
+                                           sv_buf_bytes(&body), 0},
+                             &answer),
+                         503);
+        assert_string_equal(seen_check, "broker.session.source");
+        assert_string_equal(sv_http_field(&answer, "Retry-After"), "5");
+        b.config.sessions_per_source = config.sessions_per_source;
+        assert_int_equal(attest(&g), 200);
 }
 
 /* Of sixty policies one does not parse: others' guests are attested, and none of the
@@ -156,6 +221,47 @@ static void broken_policy(void **state)
 }
 
 /* --- release --- */
+
+/* Of a session's own release only, and by whom it was made to; its nonce stays taken. */
+static void outcome_of_others(void **state)
+{
+        static const char told[] = "{\"outcome\":\"opened\"}";
+        GUEST g = begin();
+        GUEST h = begin();
+        SV_HTTP answer = {0}, sealed = {0};
+        struct sv_err err;
+
+        put_policy(PATH);
+        put_policy("default/demo/other");
+        put_secret(PATH);
+        put_secret("default/demo/other");
+        assert_int_equal(attest(&g), 200);
+        assert_int_equal(attest(&h), 200);
+        refuses(&(struct ask){"POST", "/secure-vm/v0/outcome/" PATH, "Cookie", h.cookie,
+                              sv_bytes_str(told), 0},
+                401, "broker.outcome.resource");
+        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
+                                           SV_BYTES_NULL, 0},
+                             &answer),
+                         200);
+        refuses(&(struct ask){"POST", "/secure-vm/v0/outcome/" PATH, "Cookie", h.cookie,
+                              sv_bytes_str(told), 0},
+                401, "broker.outcome.resource");
+        refuses(&(struct ask){"POST", "/secure-vm/v0/outcome/default/demo/other", "Cookie",
+                              g.cookie, sv_bytes_str(told), 0},
+                401, "broker.outcome.resource");
+        assert_null(sv_jwe_open(h.key, sv_buf_bytes(&answer.body), &err));
+        assert_int_equal(ask(&(struct ask){"POST", "/secure-vm/v0/outcome/" PATH, "Cookie",
+                                           g.cookie, sv_bytes_str(told), 0},
+                             &sealed),
+                         204);
+        refuses(&(struct ask){"POST", "/secure-vm/v0/outcome/" PATH, "Cookie", g.cookie,
+                              sv_bytes_str(told), 0},
+                401, "broker.session.unknown");
+        get_refused(&g, PATH, 401, "broker.session.unknown");
+        assert_int_equal(attest(&g), 401);
+        assert_string_equal(seen_check, "broker.session.used");
+}
 
 static void policies_of_others(void **state)
 {
@@ -244,6 +350,28 @@ static void sealed_values(void **state)
                          200);
 }
 
+/* A nonce that was taken after the backup was made is not taken again after that came back. The
+ * last test: what was issued in the same second begins again too. */
+static void database_taken_back(void **state)
+{
+        SV_STR file = sv_asprintf("%s/backup", dir);
+        struct sv_backup_count count;
+        GUEST g = begin();
+        GUEST h = begin();
+        struct sv_err err;
+
+        /* what was damaged before */
+        OK(sv_sqlite_exec(b.store, "DELETE FROM resources", &err));
+        OK(sv_backup_make(&b, file, &count, &err));
+        assert_int_equal(attest(&g), 200);
+        OK(sv_backup_restore(&b, file, true, &count, &err));
+        assert_int_equal(attest(&g), 401);
+        assert_string_equal(seen_check, "broker.session.unknown");
+        assert_non_null(strstr(seen_type, "TokenNotFound"));
+        assert_int_equal(attest(&h), 401);
+        assert_string_equal(seen_check, "broker.session.unknown");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -252,11 +380,15 @@ int main(void)
                 cmocka_unit_test(evidence_for_another_nonce),
                 cmocka_unit_test(additional_evidence),
                 cmocka_unit_test(session_of_another_broker),
+                cmocka_unit_test(cookies),
+                cmocka_unit_test(refused_leaves_nothing),
                 cmocka_unit_test(as_many_as_may_be),
                 cmocka_unit_test(broken_policy),
+                cmocka_unit_test(outcome_of_others),
                 cmocka_unit_test(policies_of_others),
                 cmocka_unit_test(token_of_an_unknown_tee),
                 cmocka_unit_test(sealed_values),
+                cmocka_unit_test(database_taken_back),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

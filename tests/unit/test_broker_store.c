@@ -36,41 +36,96 @@ static struct sv_store *open_store(void)
         return s;
 }
 
-static void put(struct sv_store *s, const char *id, int64_t now, int64_t expires)
-{
-        struct sv_session n = {.nonce = (char *)"nonce", .tee = (char *)"tpm", .expires = expires};
-        struct sv_err err;
+static const struct sv_session_limits three = {3, 2};
 
-        sv_buf_puts(&n.secret, "sealed");
-        OK(s->ops->put_session(s, id, &n, now, 3, &err));
-        sv_buf_free(&n.secret);
+static int put(struct sv_store *s, const char *id, uint64_t source, int64_t now, int64_t expires,
+               struct sv_err *err)
+{
+        const struct sv_session n = {.source = source,
+                                     .tee = (char *)"tpm",
+                                     .token = (char *)"token",
+                                     .ek_cn = (char *)"cn",
+                                     .expires = expires};
+
+        return s->ops->put_session(s, id, &n, now, &three, err);
 }
 
 static void sessions(void **state)
 {
         SV_STORE *s = open_store();
-        SV_SESSION a = {0}, b = {0}, c = {0};
-        struct sv_session more = {.nonce = (char *)"n", .tee = (char *)"t", .expires = 300};
+        SV_SESSION a = {0}, b = {0};
         struct sv_err err;
 
-        put(s, "a", 100, 200);
+        OK(s->ops->check_nonce(s, "a", 200, &err));
+        FAILS(s->ops->get_session(s, "a", 100, &b, &err), SV_PROOF, "broker.session.token");
+        OK(put(s, "a", 1, 100, 200, &err));
         OK(s->ops->get_session(s, "a", 199, &a, &err));
-        assert_string_equal(a.nonce, "nonce");
-        assert_string_equal(sv_buf_str(&a.secret), "sealed");
-        assert_null(a.token);
-        FAILS(s->ops->get_session(s, "a", 200, &b, &err), SV_PROOF, "broker.session.unknown");
-        FAILS(s->ops->get_session(s, "b", 150, &b, &err), SV_PROOF, "broker.session.unknown");
-        OK(s->ops->use_session(s, "a", 150, &b, &err));
-        assert_string_equal(sv_buf_str(&b.secret), "sealed");
-        FAILS(s->ops->use_session(s, "a", 150, &c, &err), SV_PROOF, "broker.session.used");
-        OK(s->ops->set_token(s, "a", "tok", "cn", &err));
-        OK(s->ops->get_session(s, "a", 150, &c, &err));
-        assert_string_equal(c.token, "tok");
-        assert_int_equal(c.secret.n, 0); /* used, so gone */
-        put(s, "b", 150, 250);
-        put(s, "c", 150, 250);
-        FAILS(s->ops->put_session(s, "d", &more, 150, 3, &err), SV_SYSTEM, "broker.session.limit");
-        OK(s->ops->put_session(s, "d", &more, 200, 3, &err)); /* "a" has expired */
+        assert_string_equal(a.token, "token");
+        assert_string_equal(a.ek_cn, "cn");
+        assert_int_equal(a.source, 1);
+        FAILS(s->ops->get_session(s, "a", 200, &b, &err), SV_PROOF, "broker.session.token");
+        FAILS(s->ops->check_nonce(s, "a", 200, &err), SV_PROOF, "broker.session.used");
+        FAILS(put(s, "a", 1, 150, 200, &err), SV_PROOF, "broker.session.used");
+        OK(put(s, "b", 1, 150, 250, &err));
+        FAILS(put(s, "c", 1, 150, 250, &err), SV_SYSTEM, "broker.session.source");
+        OK(put(s, "c", 2, 150, 250, &err));
+        FAILS(put(s, "d", 3, 150, 250, &err), SV_SYSTEM, "broker.session.limit");
+        OK(put(s, "d", 1, 200, 300, &err)); /* "a" has expired */
+}
+
+/* A nonce whose row has gone has expired, whatever the clock says afterwards. */
+static void clock_that_goes_back(void **state)
+{
+        SV_STORE *s = open_store();
+        struct sv_err err;
+
+        OK(put(s, "a", 1, 100, 200, &err));
+        OK(put(s, "b", 1, 1000, 1300, &err));
+        FAILS(s->ops->check_nonce(s, "a", 200, &err), SV_PROOF, "broker.session.unknown");
+        FAILS(put(s, "a", 1, 100, 200, &err), SV_PROOF, "broker.session.unknown");
+        FAILS(put(s, "never", 1, 100, 1000, &err), SV_PROOF, "broker.session.unknown");
+        OK(s->ops->check_nonce(s, "never", 1001, &err));
+        OK(s->ops->take_token(s, "t", 200, 100, &err));
+        OK(s->ops->take_token(s, "u", 2000, 1000, &err));
+        FAILS(s->ops->take_token(s, "t", 200, 100, &err), SV_PROOF, "admin.token.used");
+}
+
+static void ended(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_SESSION a = {0};
+        struct sv_err err;
+
+        OK(put(s, "a", 1, 100, 200, &err));
+        FAILS(s->ops->end_session(s, "a", "x/y/z", &err), SV_PROOF, "broker.outcome.resource");
+        OK(s->ops->put_release(s, "a", "x/y/z", &err));
+        OK(s->ops->put_release(s, "a", "x/y/z", &err));
+        FAILS(s->ops->end_session(s, "a", "x/y/w", &err), SV_PROOF, "broker.outcome.resource");
+        OK(s->ops->end_session(s, "a", "x/y/z", &err));
+        FAILS(s->ops->end_session(s, "a", "x/y/z", &err), SV_PROOF, "broker.session.unknown");
+        FAILS(s->ops->get_session(s, "a", 150, &a, &err), SV_PROOF, "broker.session.unknown");
+        FAILS(s->ops->check_nonce(s, "a", 200, &err), SV_PROOF, "broker.session.used");
+}
+
+/* A token counts once, however many brokers share the database; so does what was issued before the
+ * database was taken back. */
+static void counted_once(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_STORE *other = open_store();
+        struct sv_err err;
+
+        OK(s->ops->take_token(s, "t", 220, 100, &err));
+        FAILS(other->ops->take_token(other, "t", 220, 101, &err), SV_PROOF, "admin.token.used");
+        OK(other->ops->take_token(other, "u", 220, 101, &err));
+        OK(put(s, "a", 1, 100, 400, &err));
+        FAILS(put(other, "a", 1, 100, 400, &err), SV_PROOF, "broker.session.used");
+        OK(s->ops->forget_once(s, 410, 230, &err));
+        FAILS(put(other, "a", 1, 111, 400, &err), SV_PROOF, "broker.session.unknown");
+        FAILS(put(other, "b", 1, 111, 410, &err), SV_PROOF, "broker.session.unknown");
+        OK(put(other, "b", 1, 111, 411, &err));
+        FAILS(other->ops->take_token(other, "t", 220, 111, &err), SV_PROOF, "admin.token.used");
+        OK(other->ops->take_token(other, "v", 231, 111, &err));
 }
 
 /* Eight processes want the same nonce: one gets it. */
@@ -79,14 +134,14 @@ static void one_of_many(void **state)
         SV_STORE *s = open_store();
         int won = 0;
 
-        put(s, "race", 1000, 2000);
         for (int i = 0; i < 8; i++)
                 if (fork() == 0) {
                         struct sv_store *mine = NULL;
-                        struct sv_session n = {0};
-                        int rc = sv_store_open(path, NULL, &mine, NULL) < 0                  ? 2
-                                 : mine->ops->use_session(mine, "race", 1500, &n, NULL) == 0 ? 0
-                                                                                             : 1;
+                        struct sv_err err = SV_ERR_NULL;
+                        int rc = sv_store_open(path, NULL, &mine, NULL) < 0    ? 2
+                                 : put(mine, "race", 1, 1500, 2000, &err) == 0 ? 0
+                                 : !strcmp(err.check, "broker.session.used")   ? 1
+                                                                               : 3;
 
                         _exit(rc);
                 }
@@ -173,7 +228,7 @@ static void audit(void **state)
                 SV_JSON *j = sv_json_object();
 
                 sv_json_set_int(j, "n", i);
-                OK(s->ops->put_audit(s, 1000 + i, j, &err));
+                OK(s->ops->put_audit(s, 1000 + i, j, 0, &err));
         }
         OK(s->ops->list_audit(s, 0, 100, list, &err));
         assert_int_equal(sv_json_len(list), 5);
@@ -181,6 +236,25 @@ static void audit(void **state)
                               &err));
         assert_int_equal(sv_json_len(page), 2);
         assert_int_equal(sv_json_int(sv_json_get(sv_json_at(page, 0), "n"), -1), 2);
+}
+
+/* Of strangers' records the newest are kept, and none of the others' goes for them. */
+static void strangers_records(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+
+        for (int i = 0; i < 20; i++) {
+                SV_JSON *j = sv_json_object();
+
+                sv_json_set_int(j, "n", i);
+                OK(s->ops->put_audit(s, 1000 + i, j, i < 3 ? 0 : 5, &err));
+        }
+        OK(s->ops->list_audit(s, 0, 100, list, &err));
+        assert_int_equal(sv_json_len(list), 3 + 5);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(list, 2), "n"), -1), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(list, 3), "n"), -1), 15);
 }
 
 static void not_a_database(void **state)
@@ -277,10 +351,14 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(sessions, setup, teardown),
+                cmocka_unit_test_setup_teardown(clock_that_goes_back, setup, teardown),
+                cmocka_unit_test_setup_teardown(ended, setup, teardown),
+                cmocka_unit_test_setup_teardown(counted_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(one_of_many, setup, teardown),
                 cmocka_unit_test_setup_teardown(resources_and_policies, setup, teardown),
                 cmocka_unit_test_setup_teardown(versions, setup, teardown),
                 cmocka_unit_test_setup_teardown(audit, setup, teardown),
+                cmocka_unit_test_setup_teardown(strangers_records, setup, teardown),
                 cmocka_unit_test_setup_teardown(not_a_database, setup, teardown),
                 cmocka_unit_test(configuration),
         };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/serve/budget.h"
+#include "broker/budget.h"
 
 #include <stddef.h>
 
