@@ -169,6 +169,15 @@ static int forget_issued(struct sv_broker *b, struct sv_store *s, struct sv_err 
                                    err);
 }
 
+/* Until what is issued now counts: the floor is a whole second. */
+static void wait_for_second(void)
+{
+        int64_t now = time(NULL);
+
+        while (time(NULL) <= now)
+                usleep(10000);
+}
+
 static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
                         struct sv_backup_count *count, struct sv_err *err)
 {
@@ -184,6 +193,7 @@ static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
             backup->ops->copy(backup, b->config.database, err) < 0 ||
             forget_issued(b, b->store, err) < 0)
                 return -1;
+        wait_for_second();
         return sv_backup_verify(b, count, err);
 }
 

@@ -196,25 +196,90 @@ const char *sv_ear_status(const struct sv_json *payload)
 
 /* --- administrator --- */
 
-int sv_admin_token_sign(const struct sv_key *admin, int64_t now, struct sv_buf *out,
-                        struct sv_err *err)
+static int digest_body(struct sv_bytes body, char hex[65], struct sv_err *err)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+
+        if (sv_digest(SV_SHA256, body, digest, err) < 0)
+                return -1;
+        sv_hex(sv_bytes(digest, 32), hex);
+        return 0;
+}
+
+static void name_broker(const struct sv_admin_request *r, char out[7 + 65])
+{
+        memcpy(out, "sha256:", 7);
+        sv_hex(sv_bytes(r->pin, 32), out + 7);
+}
+
+int sv_admin_token_sign(const struct sv_key *admin, const struct sv_admin_request *request,
+                        int64_t now, struct sv_buf *out, struct sv_err *err)
 {
         SV_JSON *header = sv_json_object();
         SV_JSON *claims = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
+        uint8_t random[SV_ADMIN_TOKEN_ID / 2];
+        char id[SV_ADMIN_TOKEN_ID], audience[7 + 65], body[65];
 
+        if (sv_random(random, sizeof(random), err) < 0 || digest_body(request->body, body, err) < 0)
+                return -1;
+        name_broker(request, audience);
         sv_json_set_str(header, "typ", "JWT");
         sv_json_set_str(claims, "role", "admin");
         sv_json_set_int(claims, "iat", now);
         sv_json_set_int(claims, "exp", now + SV_ADMIN_TOKEN_LIFE);
+        sv_json_set_str(claims, "jti", sv_hex(sv_bytes(random, sizeof(random)), id));
+        sv_json_set_str(claims, "aud", audience);
+        sv_json_set_str(claims, "htm", request->method);
+        sv_json_set_str(claims, "htu", request->target);
+        sv_json_set_str(claims, "body_sha256", body);
         sv_json_print(claims, &text);
         if (sv_buf_ok(&text, "a token", err) < 0)
                 return -1;
         return sv_jws_sign(admin, header, sv_buf_bytes(&text), out, err);
 }
 
-int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin, int64_t now,
-                          struct sv_err *err)
+static int check_request(const struct sv_json *payload, const struct sv_admin_request *r,
+                         struct sv_err *err)
+{
+        const char *audience, *method, *target, *body;
+        char us[7 + 65], digest[65];
+
+        if (sv_json_need_str(payload, "aud", &audience, "admin.token", err) < 0 ||
+            sv_json_need_str(payload, "htm", &method, "admin.token", err) < 0 ||
+            sv_json_need_str(payload, "htu", &target, "admin.token", err) < 0 ||
+            sv_json_need_str(payload, "body_sha256", &body, "admin.token", err) < 0 ||
+            digest_body(r->body, digest, err) < 0)
+                return -1;
+        name_broker(r, us);
+        if (strcmp(audience, us))
+                return fail_proof(err, "admin.token", "broker",
+                                  "the token is for a broker with another TLS key");
+        if (strcmp(method, r->method) || strcmp(target, r->target) || strcmp(body, digest))
+                return fail_proof(err, "admin.token", "request",
+                                  "the token is for another request: its method, path or body is "
+                                  "not this one's");
+        return 0;
+}
+
+static int take_token_id(const struct sv_json *payload, char id[SV_ADMIN_TOKEN_ID],
+                         struct sv_err *err)
+{
+        const char *text;
+
+        if (sv_json_need_str(payload, "jti", &text, "admin.token", err) < 0)
+                return -1;
+        if (strlen(text) != SV_ADMIN_TOKEN_ID - 1 ||
+            strspn(text, "0123456789abcdef") != SV_ADMIN_TOKEN_ID - 1)
+                return sv_fail(err, SV_FORMAT, "admin.token.id",
+                               "\"jti\" is not 32 hex digits in lower case");
+        memcpy(id, text, SV_ADMIN_TOKEN_ID);
+        return 0;
+}
+
+int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin,
+                          const struct sv_admin_request *request, int64_t now,
+                          char id[SV_ADMIN_TOKEN_ID], int64_t *expires, struct sv_err *err)
 {
         SV_JSON *j = NULL;
         const char *role;
@@ -228,5 +293,8 @@ int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin, int
                                   "the token is valid for too long: make one for each call");
         if (strcmp(role, "admin"))
                 return fail_proof(err, "admin.token", "role", "the token's role is not \"admin\"");
+        if (check_request(j, request, err) < 0 || take_token_id(j, id, err) < 0)
+                return -1;
+        *expires = sv_json_int(sv_json_get(j, "exp"), 0);
         return 0;
 }

@@ -11,7 +11,7 @@
 /* seconds that two clocks may differ: for iat and nbf, never for exp */
 #define SV_TOKEN_LEEWAY     30
 #define SV_ADMIN_TOKEN_LIFE 120 /* seconds from iat to exp of an admin token that we make */
-#define SV_ADMIN_TOKEN_MAX  600 /* longest that we accept */
+#define SV_ADMIN_TOKEN_MAX  120 /* longest that we accept */
 
 /* --- attestation result --- */
 struct sv_ear {             /* borrowed, all of it */
@@ -42,10 +42,23 @@ struct sv_json *sv_ear_tee_key(const struct sv_json *payload);
 const char *sv_ear_status(const struct sv_json *payload);
 
 /* --- administrator --- */
-/* role "admin", iat now, exp a little later. */
-int sv_admin_token_sign(const struct sv_key *admin, int64_t now, struct sv_buf *out,
-                        struct sv_err *err);
-/* SV_PROOF "admin.token.signature|.expired|.early|.life|.role", SV_FORMAT
- * "admin.token.form|.alg|…". */
-int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin, int64_t now,
-                          struct sv_err *err);
+
+/* What one token is good for: this request to this broker, once. */
+struct sv_admin_request {   /* borrowed, all of it */
+        const uint8_t *pin; /* 32 bytes: of the broker's TLS key */
+        const char *method;
+        const char *target; /* as the broker sees it, with its query */
+        struct sv_bytes body;
+};
+#define SV_ADMIN_TOKEN_ID 33 /* 32 hex digits */
+
+/* Members: role "admin", iat now, exp a little later, jti random, aud "sha256:<pin>", htm and htu
+ * as in RFC 9449 (htu without scheme and host), body_sha256 in hex. */
+int sv_admin_token_sign(const struct sv_key *admin, const struct sv_admin_request *request,
+                        int64_t now, struct sv_buf *out, struct sv_err *err);
+/* SV_PROOF "admin.token.signature|.expired|.early|.life|.role", ".broker" (it is for another one),
+ * ".request" (for another method, path or body), SV_FORMAT "admin.token.form|.alg|.id|…". That it
+ * is used once is the caller's to see to, by id and expires. */
+int sv_admin_token_verify(struct sv_bytes token, const struct sv_key *admin,
+                          const struct sv_admin_request *request, int64_t now,
+                          char id[SV_ADMIN_TOKEN_ID], int64_t *expires, struct sv_err *err);

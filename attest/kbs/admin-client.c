@@ -17,6 +17,7 @@ struct sv_admin {
         struct sv_http_conn conn;
         struct sv_tls_ctx *ctx;
         struct sv_key *key;
+        uint8_t pin[32];
 };
 
 static int read_pin(const char *text, struct sv_buf *pin, struct sv_err *err)
@@ -47,6 +48,7 @@ int sv_admin_open(const char *url, const char *pin, const char *key_file, struct
             sv_file_read_private(key_file, SV_PEM_SIZE_MAX, &pem, "admin.key", "admin.key.mode",
                                  err) < 0)
                 return -1;
+        memcpy(a->pin, raw.p, sizeof(a->pin));
         a->key = sv_key_from_pem(sv_buf_bytes(&pem), true, err);
         a->ctx = a->key ? sv_tls_client(sv_buf_bytes(&raw), NULL, err) : NULL;
         if (!a->ctx || sv_http_conn_init(&a->conn, url, a->ctx, err) < 0)
@@ -71,12 +73,13 @@ void sv_admin_freep(struct sv_admin **a)
         sv_admin_free(*a);
 }
 
-static int add_authorization(struct sv_admin *a, struct sv_http_msg *req, struct sv_err *err)
+static int add_authorization(struct sv_admin *a, const struct sv_admin_request *what,
+                             struct sv_http_msg *req, struct sv_err *err)
 {
         SV_BUF value = SV_BUF_NULL;
 
         sv_buf_puts(&value, "Bearer ");
-        if (sv_admin_token_sign(a->key, time(NULL), &value, err) < 0)
+        if (sv_admin_token_sign(a->key, what, time(NULL), &value, err) < 0)
                 return -1;
         return sv_http_add(req, "Authorization", sv_buf_str(&value), err);
 }
@@ -84,10 +87,11 @@ static int add_authorization(struct sv_admin *a, struct sv_http_msg *req, struct
 static int call_admin(struct sv_admin *a, const char *method, const char *path,
                       struct sv_bytes body, struct sv_http_msg *answer, struct sv_err *err)
 {
+        const struct sv_admin_request what = {a->pin, method, path, body};
         SV_HTTP req = {0};
         int rc;
 
-        if (add_authorization(a, &req, err) < 0)
+        if (add_authorization(a, &what, &req, err) < 0)
                 return -1;
         rc = sv_http_conn_call(&a->conn, method, path, &req, body, answer, err);
         sv_http_conn_close(&a->conn);

@@ -56,7 +56,7 @@ int sv_handle_rekey(struct sv_request *r, struct sv_err *err);
 int sv_handle_audit(struct sv_request *r, struct sv_err *err);
 int sv_handle_health(struct sv_request *r, struct sv_err *err);
 
-/* The value behind "Bearer "; NULL when there is none. */
+/* The value behind "Bearer " (RFC 9110 section 11.1: in any case); NULL when there is none. */
 const char *sv_request_bearer(const struct sv_request *r);
 /* The query is NAME=VALUE (or NAME alone), joined by '&', and each name is in the NULL-terminated
  * list: SV_FORMAT "broker.query" otherwise. */

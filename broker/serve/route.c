@@ -91,15 +91,24 @@ void sv_broker_prepare_body(struct sv_http_msg *m)
         }
 }
 
+/* The token is for this request to this broker, and counts once: who sees one can do nothing with
+ * it. */
 static int check_admin(struct sv_request *r, struct sv_err *err)
 {
+        const struct sv_admin_request what = {r->broker->pin, r->msg->method, r->msg->target,
+                                              sv_buf_bytes(&r->msg->body)};
+        struct sv_store *store = r->broker->store;
         const char *token = sv_request_bearer(r);
+        char id[SV_ADMIN_TOKEN_ID];
+        int64_t expires;
 
         r->error = "AdminAuthAccess";
         if (!token)
                 return sv_fail(err, SV_PROOF, "broker.admin.token",
                                "this needs the administrator's token (Authorization: Bearer)");
-        if (sv_admin_token_verify(sv_bytes_str(token), r->broker->admin_key, r->now, err) < 0)
+        if (sv_admin_token_verify(sv_bytes_str(token), r->broker->admin_key, &what, r->now, id,
+                                  &expires, err) < 0 ||
+            store->ops->take_token(store, id, expires, r->now, err) < 0)
                 return -1;
         r->error = NULL;
         r->known = true;

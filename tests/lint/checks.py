@@ -7,7 +7,7 @@ NAME = re.compile(r'[a-z][a-z0-9]*(?:[.-][a-z0-9_-]+)*\.[a-z0-9_%<>-][A-Za-z0-9_
 CLASSES = {'usage', 'system', 'format', 'proof', 'policy'}
 # What callees add to a name that they are given (base/json/json.h, base/crypto/x509.h, base/core/text.h, base/core/bytes.h, attest/jose/jose.h, attest/jose/token.h).
 SUFFIXES = {'json', 'member', 'unknown', 'hex', 'base64', 'base64url', 'chain', 'expired', 'revoked', 'crl', 'size',
-            'header.json', 'payload.json', 'form', 'alg', 'crit', 'signature', 'key', 'early', 'life', 'role', 'kty', 'crv', 'point', 'weak'}
+            'header.json', 'payload.json', 'form', 'alg', 'crit', 'signature', 'key', 'early', 'life', 'role', 'broker', 'request', 'kty', 'crv', 'point', 'weak'}
 FAIL = re.compile(r'\bsv_fail(?:_errno)?\s*\(\s*[^",;]*?(?:,\s*[^",;]*?)?,\s*"([^"]+)"', re.S)
 # File names and the like that look like check names.
 NOT_CHECKS = re.compile(r'.*\.(json|key|crt|pub|db|pem|der|log|sock|socket|xml|fd|img|cpio|zst|gz|xz|conf|pid|txt|so|ko|qcow2|c|h|md)(\.[a-z]+)?')

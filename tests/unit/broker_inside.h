@@ -77,8 +77,9 @@ static void refuses(const struct ask *a, int status, const char *check)
         assert_int_equal(answer.status, status);
 }
 
-static char *admin_value(void)
+static char *admin_value(const char *method, const char *target, struct sv_bytes body)
 {
+        const struct sv_admin_request what = {b.pin, method, target, body};
         SV_STR path = sv_asprintf("%s/b/admin.key", dir);
         SV_BUF pem = SV_BUF_NULL, value = SV_BUF_NULL;
         SV_KEY *key = NULL;
@@ -88,13 +89,13 @@ static char *admin_value(void)
         key = sv_key_from_pem(sv_buf_bytes(&pem), true, &err);
         assert_non_null(key);
         sv_buf_puts(&value, "Bearer ");
-        OK(sv_admin_token_sign(key, time(NULL), &value, &err));
+        OK(sv_admin_token_sign(key, &what, time(NULL), &value, &err));
         return sv_asprintf("%s", sv_buf_str(&value));
 }
 
 static int administer(const char *method, const char *target, struct sv_bytes body)
 {
-        SV_STR value = admin_value();
+        SV_STR value = admin_value(method, target, body);
         SV_HTTP answer = {0};
 
         return ask(&(struct ask){method, target, "Authorization", value, body, 0}, &answer);

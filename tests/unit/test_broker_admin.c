@@ -68,6 +68,35 @@ static void audit_queries(void **state)
         assert_int_equal(administer("GET", "/secure-vm/v0/audit?after=1", SV_BYTES_NULL), 200);
 }
 
+/* Who sees a token can do nothing with it: not the same again, and nothing else. */
+static void tokens_count_once(void **state)
+{
+        static const char list[] = "/secure-vm/v0/resources";
+        SV_STR value = admin_value("GET", list, SV_BYTES_NULL);
+        SV_STR lower = admin_value("GET", list, SV_BYTES_NULL);
+        SV_STR put = admin_value("POST", "/kbs/v0/resource/" PATH, sv_bytes_str("one"));
+        SV_HTTP first = {0}, again = {0};
+
+        assert_int_equal(
+                ask(&(struct ask){"GET", list, "Authorization", value, SV_BYTES_NULL, 0}, &first),
+                200);
+        refuses(&(struct ask){"GET", list, "Authorization", value, SV_BYTES_NULL, 0}, 401,
+                "admin.token.used");
+        refuses(&(struct ask){"DELETE", "/kbs/v0/resource/" PATH, "Authorization", put,
+                              SV_BYTES_NULL, 0},
+                401, "admin.token.request");
+        refuses(&(struct ask){"POST", "/kbs/v0/resource/" PATH "?new", "Authorization", put,
+                              sv_bytes_str("one"), 0},
+                401, "admin.token.request");
+        refuses(&(struct ask){"POST", "/kbs/v0/resource/" PATH, "Authorization", put,
+                              sv_bytes_str("two"), 0},
+                401, "admin.token.request");
+        memcpy(lower, "bearer", 6);
+        assert_int_equal(
+                ask(&(struct ask){"GET", list, "Authorization", lower, SV_BYTES_NULL, 0}, &again),
+                200);
+}
+
 /* --- a store that fails --- */
 
 static struct sv_store_ops failing;
@@ -197,6 +226,7 @@ int main(void)
                 cmocka_unit_test(locked_bodies),
                 cmocka_unit_test(policies_that_are_refused),
                 cmocka_unit_test(audit_queries),
+                cmocka_unit_test(tokens_count_once),
                 cmocka_unit_test(failing_store),
                 cmocka_unit_test(full_audit_log),
                 cmocka_unit_test(sizes_of_the_kek),

@@ -202,7 +202,7 @@ static void key_of_the_disk(void **state)
 
 static void shows(const struct disk *d, size_t n)
 {
-        SV_STR value = admin_value();
+        SV_STR value = admin_value("GET", "/secure-vm/v0/resource/" PATH, SV_BYTES_NULL);
         SV_HTTP answer = {0};
         SV_JSON *j = NULL;
 
@@ -221,7 +221,7 @@ static void shows(const struct disk *d, size_t n)
 
 static void rekeyed(void **state)
 {
-        SV_STR value = admin_value();
+        SV_STR value = NULL;
         SV_HTTP answer = {0};
         SV_VERSIONS v = {0};
         SV_SECRET *now = NULL;
@@ -239,6 +239,7 @@ static void rekeyed(void **state)
         does(400, "luks.header.magic", "POST", "/secure-vm/v0/rekey/" PATH, "",
              sv_bytes(other.head.p + 4096, SV_LUKS_HEAD_SIZE - 4096));
         assert_int_equal(count(), 1);
+        value = admin_value("POST", "/secure-vm/v0/rekey/" PATH, sv_buf_bytes(&one.head));
         assert_int_equal(ask(&(struct ask){"POST", "/secure-vm/v0/rekey/" PATH, "Authorization",
                                            value, sv_buf_bytes(&one.head), 0},
                              &answer),

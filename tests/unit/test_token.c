@@ -126,17 +126,74 @@ static void each_claim_fault_has_its_name(void **state)
         }
 }
 
+/* --- administrator --- */
+
+static const uint8_t pin[32] = {1, 2, 3}, other_pin[32] = {1, 2, 4};
+static const struct sv_admin_request put_x = {pin, "PUT", "/p?new", {(const uint8_t *)"x", 1}};
+
+static int verify_admin(struct sv_bytes token, const struct sv_key *k, int64_t now,
+                        struct sv_err *err)
+{
+        char id[SV_ADMIN_TOKEN_ID];
+        int64_t expires;
+
+        return sv_admin_token_verify(token, k, &put_x, now, id, &expires, err);
+}
+
+#define TIMES "\"iat\":1800000000,\"exp\":1800000100,"
+#define AUD   "\"aud\":\"sha256:0102030000000000000000000000000000000000000000000000000000000000\","
+#define BODY  "\"body_sha256\":\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\","
+#define CALL  "\"htm\":\"PUT\",\"htu\":\"/p?new\","
+#define ROLE  "\"role\":\"admin\""
+#define ID    "\"jti\":\"00112233445566778899aabbccddeeff\","
+
+/* What a token is for is this request, and no other. */
+static void admin_token_is_bound(void **state)
+{
+        static const struct sv_admin_request others[] = {
+                {other_pin, "PUT", "/p?new", {(const uint8_t *)"x", 1}},
+                {pin, "POST", "/p?new", {(const uint8_t *)"x", 1}},
+                {pin, "PUT", "/p?old", {(const uint8_t *)"x", 1}},
+                {pin, "PUT", "/p", {(const uint8_t *)"x", 1}},
+                {pin, "PUT", "/p?new", {(const uint8_t *)"y", 1}},
+                {pin, "PUT", "/p?new", {NULL, 0}}};
+        struct sv_err err;
+        SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
+        SV_BUF token = SV_BUF_NULL, again = SV_BUF_NULL;
+        char id[SV_ADMIN_TOKEN_ID], second[SV_ADMIN_TOKEN_ID];
+        int64_t expires;
+
+        OK(sv_admin_token_sign(k, &put_x, NOW, &token, &err));
+        OK(sv_admin_token_verify(sv_buf_bytes(&token), k, &put_x, NOW, id, &expires, &err));
+        assert_int_equal(expires, NOW + SV_ADMIN_TOKEN_LIFE);
+        OK(sv_admin_token_sign(k, &put_x, NOW, &again, &err));
+        OK(sv_admin_token_verify(sv_buf_bytes(&again), k, &put_x, NOW, second, &expires, &err));
+        assert_string_not_equal(id, second);
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, &others[i], NOW, id, &expires,
+                                            &err),
+                      SV_PROOF, i ? "admin.token.request" : "admin.token.broker");
+}
+
 static void admin_tokens(void **state)
 {
         static const struct {
-                const char *payload, *check;
+                const char *payload, *check; /* NULL: it holds */
         } cases[] = {
                 {"", "admin.token.payload.json"},
+                {"{" AUD BODY CALL ID TIMES ROLE "}", NULL},
                 {"{\"iat\":1800000000,\"exp\":1800000100}", "admin.token.member"},
-                {"{\"iat\":1800000000,\"exp\":1800000100,\"role\":\"guest\"}", "admin.token.role"},
-                {"{\"iat\":1800000000,\"exp\":1800000100,\"role\":7}", "admin.token.member"},
-                {"{\"iat\":1800000000,\"exp\":1800000601,\"role\":\"admin\"}", "admin.token.life"},
-                {"{\"iat\":0,\"exp\":1800000100,\"role\":\"admin\"}", "admin.token.life"},
+                {"{" TIMES "\"role\":\"guest\"}", "admin.token.role"},
+                {"{" TIMES "\"role\":7}", "admin.token.member"},
+                {"{\"iat\":1800000000,\"exp\":1800000121," ROLE "}", "admin.token.life"},
+                {"{\"iat\":0,\"exp\":1800000100," ROLE "}", "admin.token.life"},
+                {"{" BODY CALL ID TIMES ROLE "}", "admin.token.member"},
+                {"{" AUD CALL ID TIMES ROLE "}", "admin.token.member"},
+                {"{" AUD BODY ID TIMES ROLE "}", "admin.token.member"},
+                {"{" AUD BODY CALL TIMES ROLE "}", "admin.token.member"},
+                {"{" AUD BODY CALL "\"jti\":\"00\"," TIMES ROLE "}", "admin.token.id"},
+                {"{" AUD BODY CALL "\"jti\":\"00112233445566778899AABBCCDDEEFF\"," TIMES ROLE "}",
+                 "admin.token.id"},
         };
         struct sv_err err;
         SV_KEY *k = sv_key_generate(SV_KEY_P256, 0, &err);
@@ -144,20 +201,24 @@ static void admin_tokens(void **state)
         SV_BUF token = SV_BUF_NULL;
         SV_BUF none = SV_BUF_NULL;
 
-        OK(sv_admin_token_sign(k, NOW, &token, &err));
-        OK(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW, &err));
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), other, NOW, &err), SV_PROOF,
+        OK(sv_admin_token_sign(k, &put_x, NOW, &token, &err));
+        OK(verify_admin(sv_buf_bytes(&token), k, NOW, &err));
+        FAILS(verify_admin(sv_buf_bytes(&token), other, NOW, &err), SV_PROOF,
               "admin.token.signature");
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW + SV_ADMIN_TOKEN_LIFE, &err),
-              SV_PROOF, "admin.token.expired");
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, &err),
-              SV_PROOF, "admin.token.early");
+        FAILS(verify_admin(sv_buf_bytes(&token), k, NOW + SV_ADMIN_TOKEN_LIFE, &err), SV_PROOF,
+              "admin.token.expired");
+        FAILS(verify_admin(sv_buf_bytes(&token), k, NOW - SV_TOKEN_LEEWAY - 1, &err), SV_PROOF,
+              "admin.token.early");
         FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW, NULL, &err), SV_FORMAT, "token.member");
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 SV_BUF bad = SV_BUF_NULL;
 
                 OK(sv_jws_sign(k, NULL, sv_bytes_str(cases[i].payload), &bad, &err));
-                assert_int_equal(sv_admin_token_verify(sv_buf_bytes(&bad), k, NOW, &err), -1);
+                if (!cases[i].check) {
+                        OK(verify_admin(sv_buf_bytes(&bad), k, NOW, &err));
+                        continue;
+                }
+                assert_int_equal(verify_admin(sv_buf_bytes(&bad), k, NOW, &err), -1);
                 assert_string_equal(err.check, cases[i].check);
         }
         sv_put_base64url(&none, sv_bytes_str("{\"alg\":\"none\"}"));
@@ -165,10 +226,8 @@ static void admin_tokens(void **state)
         sv_put_base64url(
                 &none, sv_bytes_str("{\"iat\":1800000000,\"exp\":1800000100,\"role\":\"admin\"}"));
         sv_buf_puts(&none, ".");
-        FAILS(sv_admin_token_verify(sv_buf_bytes(&none), k, NOW, &err), SV_FORMAT,
-              "admin.token.alg");
-        FAILS(sv_admin_token_verify(sv_bytes_str("a.b"), k, NOW, &err), SV_FORMAT,
-              "admin.token.form");
+        FAILS(verify_admin(sv_buf_bytes(&none), k, NOW, &err), SV_FORMAT, "admin.token.alg");
+        FAILS(verify_admin(sv_bytes_str("a.b"), k, NOW, &err), SV_FORMAT, "admin.token.form");
 }
 
 /* The parts as given; the signature has the size of one. */
@@ -216,7 +275,7 @@ static void each_header_fault_has_its_name(void **state)
                 FAILS(sv_ear_verify(sv_buf_bytes(&token), k, NOW, NULL, &err), SV_FORMAT,
                       cases[i].check);
                 if (cases[i].admin)
-                        FAILS(sv_admin_token_verify(sv_buf_bytes(&token), k, NOW, &err), SV_FORMAT,
+                        FAILS(verify_admin(sv_buf_bytes(&token), k, NOW, &err), SV_FORMAT,
                               cases[i].admin);
         }
 }
@@ -286,6 +345,7 @@ int main(void)
                 cmocka_unit_test(an_attestation_result),
                 cmocka_unit_test(each_claim_fault_has_its_name),
                 cmocka_unit_test(each_header_fault_has_its_name),
+                cmocka_unit_test(admin_token_is_bound),
                 cmocka_unit_test(admin_tokens),
                 cmocka_unit_test(every_vector),
         };
