@@ -7,6 +7,7 @@
 #include "agent/config.h"
 #include "agent/dhcp.h"
 #include "agent/net.h"
+#include "base/core/file.h"
 
 #define PIN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define GOOD                                                          \
@@ -53,6 +54,27 @@ static void test_root(void **state)
         OK(parse("securevm.root=ext4,rw", &c));
         assert_int_equal(c.root_flags, 0);
         assert_string_equal(c.root_options, "");
+}
+
+/* As many options as there is room for, and a byte more, of which the comma may be the one. */
+static void test_root_room(void **state)
+{
+        const int room = sizeof((struct sv_agent_config){0}.root_options) - 1;
+
+        for (int first = 1; first <= room + 1; first++) {
+                SV_STR full = sv_asprintf("securevm.root=ext4,%0*d,%0*d", first, 0,
+                                          first < room - 1 ? room - 1 - first : 1, 0);
+                SV_STR more = sv_asprintf("%s0", full);
+                struct sv_agent_config c;
+
+                if (first < room - 1)
+                        OK(parse(full, &c));
+                else
+                        FAILS(parse(full, &c), SV_USAGE, "agent.cmdline.value");
+                if (first == room)
+                        assert_non_null(strstr(err.msg, "too many options"));
+                FAILS(parse(more, &c), SV_USAGE, "agent.cmdline.value");
+        }
 }
 
 static void test_ip(void **state)
@@ -297,18 +319,30 @@ static void test_dhcp_malformed(void **state)
                       "agent.dhcp.short");
 }
 
+/* The least and the greatest first byte of a machine's address, and those about the loopback. */
+static void test_dhcp_hosts(void **state)
+{
+        static const uint8_t hosts[] = {1, 2, 126, 128, 223};
+        struct sv_dhcp_lease lease;
+        SV_BUF b = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(hosts); i++) {
+                put_answer(&b, SV_DHCP_ACK);
+                b.p[16] = hosts[i];
+                OK(parse_answer(&b, &lease));
+                assert_int_equal(lease.address, (uint32_t)hosts[i] << 24 | 0x20f);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),
-                cmocka_unit_test(test_root),
-                cmocka_unit_test(test_ip),
-                cmocka_unit_test(test_bad_words),
-                cmocka_unit_test(test_needed),
-                cmocka_unit_test(test_dhcp_answer),
-                cmocka_unit_test(test_resolvers),
-                cmocka_unit_test(test_dhcp_request),
-                cmocka_unit_test(test_dhcp_malformed),
+                cmocka_unit_test(test_words),        cmocka_unit_test(test_root),
+                cmocka_unit_test(test_root_room),    cmocka_unit_test(test_ip),
+                cmocka_unit_test(test_bad_words),    cmocka_unit_test(test_needed),
+                cmocka_unit_test(test_dhcp_answer),  cmocka_unit_test(test_resolvers),
+                cmocka_unit_test(test_dhcp_request), cmocka_unit_test(test_dhcp_malformed),
+                cmocka_unit_test(test_dhcp_hosts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -534,7 +534,8 @@ static void not_fetched(void **state)
         struct sv_fetch f = world_fetch(&w);
         SV_JSON *needs = needs_of(ROW);
         SV_FETCHED got = {0};
-        struct sv_entry e = {.url = strdup(URL), .kind = "doc", .refresh = 1};
+        struct sv_entry e = {.url = strdup(URL), .kind = "doc", .refresh = 1}, back;
+        bool there = true;
         struct dirent **names;
         struct sv_err err;
         int n;
@@ -552,6 +553,8 @@ static void not_fetched(void **state)
         assert_int_equal(unlink(path), 0);
         OK(sv_mkdirs(path, 0700, &err));
         FAILS(sv_cache_drop(dir, URL, &err), SV_SYSTEM, "collateral.drop");
+        FAILS(sv_cache_get(dir, URL, &back, &there, &err), SV_SYSTEM, "collateral.cache");
+        assert_false(there);
         sv_entry_free(&e);
 }
 

@@ -296,6 +296,22 @@ static void entries(void **state)
         }
 }
 
+/* Times that are not known, and ends that never come, are left out. */
+static void times_shown(void **state)
+{
+        struct sv_fetched_item item = {.entry = {.kind = "crl", .fetched = 0, .refresh = 9}};
+        const struct sv_fetched f = {.list = &item, .n = 1};
+        SV_JSON *list = NULL;
+        struct sv_json *row;
+
+        item.entry.until = SV_NEVER;
+        list = sv_fetched_json(&f);
+        row = sv_json_at(list, 0);
+        assert_null(sv_json_get(row, "fetched"));
+        assert_string_equal(sv_json_str(sv_json_get(row, "refresh")), "1970-01-01T00:00:09Z");
+        assert_null(sv_json_get(row, "until"));
+}
+
 /* --- a folder that was filled elsewhere --- */
 
 static void put(const char *name, struct sv_bytes data)
@@ -474,7 +490,7 @@ int main(void)
                 cmocka_unit_test(origins),   cmocka_unit_test(forms),
                 cmocka_unit_test(headers),   cmocka_unit_test(retry_after),
                 cmocka_unit_test(entries),   cmocka_unit_test(folder),
-                cmocka_unit_test(pccs),
+                cmocka_unit_test(pccs),      cmocka_unit_test(times_shown),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -318,6 +318,17 @@ static void errors_carry_class_and_check(void **state)
                                        "B\",\"class\":\"proof\"}"),
                           &err),
               SV_POLICY, "kbs.policy-deny");
+        /* one of the two alone says nothing */
+        FAILS(sv_kbs_fail(401,
+                          sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"d\",\"check\":\"a."
+                                       "b\"}"),
+                          &err),
+              SV_POLICY, "kbs.policy-deny");
+        FAILS(sv_kbs_fail(401,
+                          sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"d\",\"class\":"
+                                       "\"proof\"}"),
+                          &err),
+              SV_POLICY, "kbs.policy-deny");
         /* nothing of it may move the cursor of the console that shows it */
         FAILS(sv_kbs_fail(401,
                           sv_bytes_str("{\"type\":\"PolicyDeny\",\"detail\":\"a\\u001b[2Jb\"}"),

@@ -138,11 +138,25 @@ static void steps_in_order(void **state)
         sv_kbs_client_free(c);
 }
 
+/* What is no address, and one whose encryption is not what the caller has a context for. */
+static void no_address(void **state)
+{
+        static const char *const urls[] = {"", "ftp://127.0.0.1:1", "https://127.0.0.1:1"};
+        struct sv_kbs_client *c = NULL;
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+                FAILS(sv_kbs_client_new(urls[i], NULL, &c, &err), SV_USAGE, "http.url");
+                assert_null(c);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused),
                                            cmocka_unit_test(tries_that_may_pass_later),
-                                           cmocka_unit_test(steps_in_order)};
+                                           cmocka_unit_test(steps_in_order),
+                                           cmocka_unit_test(no_address)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

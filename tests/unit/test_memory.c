@@ -121,6 +121,39 @@ static void bounded(void **state)
         assert_int_equal(alive, 0);
 }
 
+static struct sv_blob number(char text[16], unsigned i)
+{
+        snprintf(text, 16, "%u", i);
+        return blob("chain", text);
+}
+
+/* At every place of a full memory: the one that goes is the one that nobody asked for. */
+static void the_oldest_goes(void **state)
+{
+        (void)state;
+        for (unsigned at = 0; at < SV_TRUST_CACHE_ENTRIES_MAX; at++) {
+                SV_TRUST_CACHE *m = sv_trust_cache_new();
+                char text[16];
+                struct sv_blob b;
+
+                for (unsigned i = 0; i < SV_TRUST_CACHE_ENTRIES_MAX; i++) {
+                        b = number(text, i);
+                        keep(m, "x", &b, 1, i);
+                }
+                for (unsigned i = 0; i < SV_TRUST_CACHE_ENTRIES_MAX; i++) {
+                        b = number(text, i);
+                        assert_true(i == at || has(m, "x", &b, 1));
+                }
+                b = number(text, SV_TRUST_CACHE_ENTRIES_MAX);
+                keep(m, "x", &b, 1, SV_TRUST_CACHE_ENTRIES_MAX);
+                for (unsigned i = 0; i <= SV_TRUST_CACHE_ENTRIES_MAX; i++) {
+                        b = number(text, i);
+                        assert_int_equal(has(m, "x", &b, 1), i != at);
+                }
+        }
+        assert_int_equal(alive, 0);
+}
+
 static void bounded_in_size(void **state)
 {
         SV_TRUST_CACHE *m = sv_trust_cache_new();
@@ -184,7 +217,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(by_all_its_bytes), cmocka_unit_test(one_place_for_a_platform),
                 cmocka_unit_test(bounded),          cmocka_unit_test(bounded_in_size),
-                cmocka_unit_test(lessons),
+                cmocka_unit_test(the_oldest_goes),  cmocka_unit_test(lessons),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,6 +246,30 @@ static void lists(void **state)
         assert_int_equal(sv_siglist_next(&l, &s, &err), 0);
 }
 
+/* A list of no signatures is passed over, also when all that it has is a header of its own. */
+static void empty_lists(void **state)
+{
+        for (uint32_t header = 0; header <= 4; header += 4) {
+                SV_BUF b = SV_BUF_NULL;
+                struct sv_signature s;
+                struct sv_siglist l;
+
+                sv_buf_put(&b, sv_bytes(sv_guid_cert_sha256, 16));
+                sv_buf_u32le(&b, 28 + header);
+                sv_buf_u32le(&b, header);
+                sv_buf_u32le(&b, 17); /* an owner and one byte: the least that a signature has */
+                sv_buf_grow(&b, header);
+                l = sv_siglist(sv_buf_bytes(&b));
+                OK(sv_siglist_next(&l, &s, &err));
+                sv_siglist_put(&b, sv_guid_cert_x509, owner, sv_bytes("1", 1));
+                l = sv_siglist(sv_buf_bytes(&b));
+                assert_int_equal(sv_siglist_next(&l, &s, &err), 1);
+                assert_memory_equal(s.type, sv_guid_cert_x509, 16);
+                assert_true(s.first);
+                assert_int_equal(s.data.n, 1);
+        }
+}
+
 /* --- an image of named sections, some of them longer than the table has room for --- */
 
 static void make_image(struct sv_buf *out, const char *const names[], const struct sv_bytes *data,
@@ -463,9 +487,10 @@ static void inspect(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(firmware), cmocka_unit_test(changed),
-                                           cmocka_unit_test(lists),    cmocka_unit_test(shim),
-                                           cmocka_unit_test(unified),  cmocka_unit_test(inspect)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(firmware),    cmocka_unit_test(changed), cmocka_unit_test(lists),
+                cmocka_unit_test(empty_lists), cmocka_unit_test(shim),    cmocka_unit_test(unified),
+                cmocka_unit_test(inspect)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }

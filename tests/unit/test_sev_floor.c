@@ -190,6 +190,51 @@ static void others(void **state)
         holds(firmware, "[\"firmware\"]", SV_TIER_WARNING);
 }
 
+static void expect_tcb(struct sv_report *r, enum sv_sev_product product, const char *tcb)
+{
+        SV_JSON *claims = NULL;
+
+        claims = claims_of(r, product);
+        assert_string_equal(sv_json_str(sv_json_pointer(claims, "/floor/tcb")), tcb);
+}
+
+/* Every stepping that a bulletin names: at its level, and one below. */
+static void microcodes(void **state)
+{
+        static const struct {
+                enum sv_sev_product product;
+                uint8_t family, model, stepping, level;
+                const char *source;
+        } t[] = {
+                {SV_SEV_MILAN, 25, 1, 0, 0x7b, "AMD-SB-7033"},
+                {SV_SEV_MILAN, 25, 1, 1, 0xdb, "AMD-SB-3019"},
+                {SV_SEV_MILAN, 25, 1, 2, 0x44, "AMD-SB-3019"},
+                {SV_SEV_GENOA, 25, 17, 1, 0x56, "AMD-SB-3020"},
+                {SV_SEV_GENOA, 25, 17, 2, 0x51, "AMD-SB-3020"},
+                {SV_SEV_GENOA, 25, 160, 1, 0x17, "AMD-SB-7033"},
+                {SV_SEV_GENOA, 25, 160, 2, 0x19, "AMD-SB-3019"},
+                {SV_SEV_TURIN, 26, 2, 1, 0x51, "AMD-SB-3027"},
+                {SV_SEV_TURIN, 26, 17, 0, 0x47, "AMD-SB-7033"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR below = sv_asprintf("at launch microcode is 0x%02x, 0x%02x is the least "
+                                           "(%s)",
+                                           t[i].level - 1, t[i].level, t[i].source);
+                struct sv_report r;
+
+                read_report("turin-v5-azure", &r);
+                r.reported_tcb.snp = r.launch_tcb.snp = 0x1b;
+                r.cpuid_fam_id = t[i].family;
+                r.cpuid_mod_id = t[i].model;
+                r.cpuid_step = t[i].stepping;
+                r.reported_tcb.microcode = r.launch_tcb.microcode = t[i].level;
+                expect_tcb(&r, t[i].product, "met");
+                r.launch_tcb.microcode--;
+                expect_tcb(&r, t[i].product, below);
+        }
+}
+
 /* --- the verdict --- */
 
 static const struct sv_json *reason_of(const struct sv_verdict *v, const char *check)
@@ -246,9 +291,13 @@ static void names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(real_reports),      cmocka_unit_test(old_firmware),
-                cmocka_unit_test(each_of_the_floor), cmocka_unit_test(others),
-                cmocka_unit_test(verdict_shows),     cmocka_unit_test(names),
+                cmocka_unit_test(real_reports),
+                cmocka_unit_test(old_firmware),
+                cmocka_unit_test(each_of_the_floor),
+                cmocka_unit_test(others),
+                cmocka_unit_test(microcodes),
+                cmocka_unit_test(verdict_shows),
+                cmocka_unit_test(names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
