@@ -7,6 +7,7 @@
 
 #include "base/core/file.h"
 #include "tests/unit/make_boot.h"
+#include "vtpm/measure/events.h"
 #include "vtpm/measure/explain.h"
 #include "vtpm/measure/measure.h"
 
@@ -224,6 +225,38 @@ static void test_measured_image(void **state)
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.uki");
 }
 
+/* The PCR of each step, in their order, then those that are not predicted. */
+static void expect_registers(const struct sv_guest *g, const char *steps, const char *unpredicted)
+{
+        struct sv_measurement m = {0};
+        SV_BUF found = SV_BUF_NULL, left = SV_BUF_NULL;
+
+        OK(sv_vtpm_measure(g, &m, &err));
+        for (size_t i = 0; i < m.n_steps; i++)
+                sv_buf_printf(&found, " %s", m.steps[i].reg + strlen("pcr"));
+        assert_string_equal(sv_buf_str(&found), steps);
+        for (size_t i = 0; i < sv_json_len(m.unpredicted); i++)
+                sv_buf_printf(&left, " %s",
+                              sv_json_str(sv_json_get(sv_json_at(m.unpredicted, i), "name")));
+        assert_string_equal(sv_buf_str(&left), unpredicted);
+        sv_measurement_free(&m);
+}
+
+static void test_registers(void **state)
+{
+        static const char *const parts[][2] = {
+                {".acpi", "tables"}, {".cmdline", "quiet"}, {".linux", NULL}};
+        SV_GUEST g = guest(path_of("CODE.fd"));
+
+        expect_registers(&g, " 0 0 0 7 7 7 7 7 7 4 9 9 4 0 1 2 3 4 5 6 5 5", " 0 1 10 16-23");
+        write_image("alone", parts, 3);
+        set(&g.kernel, NULL);
+        set(&g.initrd, NULL);
+        set(&g.cmdline, NULL);
+        set(&g.uki, path_of("alone"));
+        expect_registers(&g, " 0 0 0 7 7 7 7 7 7 4 9 4 0 1 2 3 4 5 6 5 5", " 0 1 10 16-23");
+}
+
 static void test_refuses(void **state)
 {
         struct sv_measurement m = {0};
@@ -254,8 +287,15 @@ static void test_refuses(void **state)
 static void test_secure_boot(void **state)
 {
         static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
-                                           0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
+                                           0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c},
+                             /* 4c19049f-4137-4dd3-9c10-8b97a83ffdfa */
+                types[16] = {0x9f, 0x04, 0x19, 0x4c, 0x37, 0x41, 0xd3, 0x4d,
+                             0x9c, 0x10, 0x8b, 0x97, 0xa8, 0x3f, 0xfd, 0xfa};
         struct sv_measurement m = {0};
+        struct sv_prediction p = {
+                .regs = &sv_registers_pcr,
+                .m = {.values = sv_json_object(), .unpredicted = sv_json_array()}};
+        bool on = false;
         SV_GUEST g = guest(path_of("CODE.keys.fd"));
         SV_BUF firmware = SV_BUF_NULL;
         uint8_t store[STORE_SIZE];
@@ -272,6 +312,13 @@ static void test_secure_boot(void **state)
         assert_null(value(&m, "sha256", "4"));
         assert_string_equal(step(&m, "variable PK")->what, "variable PK, 3 bytes");
         sv_measurement_free(&m);
+        /* a store that a guest has used */
+        add_variable(store, &at, 0x3f, types, "MemoryTypeInformation", "types", 5);
+        OK(sv_file_write(path_of("VARS.keys.fd"), 0644, sv_bytes(store, sizeof(store)), &err));
+        OK(sv_measure_variables(&p, g.firmware, sv_buf_bytes(&firmware), &on, &err));
+        assert_true(on);
+        assert_non_null(strstr(reason(&p.m, "0"), "MemoryTypeInformation"));
+        sv_measurement_free(&p.m);
 }
 
 static bool same_firmware(void)
@@ -382,9 +429,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_small),          cmocka_unit_test(test_what_moves),
-                cmocka_unit_test(test_measured_image), cmocka_unit_test(test_refuses),
-                cmocka_unit_test(test_secure_boot),    cmocka_unit_test(test_real_firmware),
-                cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_measured_image), cmocka_unit_test(test_registers),
+                cmocka_unit_test(test_refuses),        cmocka_unit_test(test_secure_boot),
+                cmocka_unit_test(test_real_firmware),  cmocka_unit_test(test_explain),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
