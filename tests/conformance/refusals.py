@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the programs refuse before they begin: a command line, its exit status and the check that it names.
 usage: refusals.py SECURE-VM BROKER [AGENT]"""
+import contextlib
 import hashlib
 import json
 import os
 import shlex
 import shutil
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -106,9 +108,20 @@ def broker():
     os.chmod('broker/admin.key', 0o644)
     refuses(3, 'admin.key.mode', 'key', 'list', '--broker', 'https://127.0.0.1:1', '--pin', 'sha256:' + '0' * 64,
             '--admin-key', 'broker/admin.key')
+    audit = ['audit', '--config', 'broker/config.json']
+    refuses(2, 'cli.option', *audit, '--after', 'x', program=BROKER)
+    with contextlib.closing(sqlite3.connect('broker/broker.db')) as db:
+        db.execute('ALTER TABLE audit RENAME TO aside')  # no records are not the same as none
+    refuses(3, 'broker.store', *audit, program=BROKER)
     with open('broker/config.json', 'a') as f:
         f.write(' ' * (64 << 10))
     check(4, 'broker.config.size')
+    refuses(2, 'broker.config.value', 'init', '--dir', 'other', '--listen', 'here', program=BROKER)
+    subprocess.run([BROKER, 'init', '--dir', 'named', '--listen', '127.0.0.1:0', '--name', 'a.example', '--name', '192.0.2.1'],
+                   check=True, capture_output=True)
+    names = subprocess.run(['openssl', 'x509', '-in', 'named/tls.crt', '-noout', '-ext', 'subjectAltName'], check=True,
+                           capture_output=True, text=True).stdout
+    assert 'DNS:a.example' in names and 'IP Address:192.0.2.1' in names, names
 
 
 def answer():

@@ -345,6 +345,12 @@ static void configuration(void **state)
                       SV_USAGE, bad[i].check);
                 assert_null(none.address);
         }
+        FAILS(sv_broker_config_parse(sv_bytes_str("{\"listen\":\"\"}"), "/d", &c, &err), SV_USAGE,
+              "broker.config.value");
+        assert_non_null(strstr(err.msg, "ADDRESS:PORT"));
+        FAILS(sv_broker_config_parse(sv_bytes_str("{\"kek\":\"\"}"), "/d", &c, &err), SV_USAGE,
+              "broker.config.value");
+        assert_non_null(strstr(err.msg, "a path"));
 }
 
 int main(void)
