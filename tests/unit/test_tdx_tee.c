@@ -322,6 +322,22 @@ static void needs(void **state)
                             "tcb-info-chain");
 }
 
+/* Who asks for what a quote needs must be told when it names no platform. */
+static void needs_of_no_platform(void **state)
+{
+        SV_JSON *evidence = sv_json_object();
+        SV_JSON *out = sv_json_array();
+        SV_BUF quote = SV_BUF_NULL;
+        uint8_t *begin;
+
+        assert_true(load("quotes/gtg-cos113.bin", &quote));
+        while ((begin = memmem(quote.p, quote.n, "BEGIN CERT", 10)))
+                *begin = 'b';
+        sv_json_set_b64(evidence, "quote", sv_buf_bytes(&quote));
+        FAILS(needs_json(&sv_tee_verify_tdx, evidence, out, &err), SV_FORMAT, "tdx.pck.chain");
+        assert_int_equal(sv_json_len(out), 0);
+}
+
 /* --- rules --- */
 
 static int rules_of(const char *guest_text, const char *values, struct sv_json **rules)
@@ -541,6 +557,7 @@ int main(void)
                 cmocka_unit_test(out_of_date),
                 cmocka_unit_test(evidence_malformed),
                 cmocka_unit_test(needs),
+                cmocka_unit_test(needs_of_no_platform),
                 cmocka_unit_test(rules),
                 cmocka_unit_test(require),
                 cmocka_unit_test(inspected),
