@@ -164,6 +164,70 @@ static void signatures(void **state)
         }
 }
 
+static void sign_quote(const struct sv_key *key, const struct sv_buf *message, struct sv_buf *tpmt)
+{
+        SV_BUF raw = SV_BUF_NULL;
+        struct sv_err err;
+
+        OK(sv_sign(key, SV_ECDSA_SHA256, sv_buf_bytes(message), &raw, &err));
+        sv_buf_u16be(tpmt, SV_TPM_ALG_ECDSA);
+        sv_buf_u16be(tpmt, SV_TPM_ALG_SHA256);
+        sv_buf_u16be(tpmt, 32);
+        sv_buf_put(tpmt, sv_bytes(raw.p, 32));
+        sv_buf_u16be(tpmt, 32);
+        sv_buf_put(tpmt, sv_bytes(raw.p + 32, 32));
+}
+
+/* A selection may have more bytes than there are PCRs; nothing is selected in them. */
+static void wide_selection(void **state)
+{
+        static const struct {
+                uint8_t bytes, last;
+                enum sv_class class;
+                const char *check;
+        } cases[] = {
+                {4, 0, SV_OK, NULL},
+                {4, 0x01, SV_PROOF, "vtpm.quote.selection"},
+                {4, 0x80, SV_PROOF, "vtpm.quote.selection"},
+                {2, 0, SV_FORMAT, "vtpm.quote.selection"},
+        };
+        const uint8_t pcrs[SV_TPM_PCRS][SV_DIGEST_MAX] = {{0}};
+        uint8_t digest[32], zeros[SV_TPM_PCRS * 32] = {0};
+        SV_BUF message = SV_BUF_NULL, signer = SV_BUF_NULL;
+        struct sv_tpm_name name = {.n = 34};
+        struct sv_err err;
+        SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, &err);
+
+        OK(sv_digest(SV_SHA256, sv_bytes(zeros, sizeof(zeros)), digest, &err));
+        make_quote(&message, sv_bytes(digest, 32), "nonce");
+        put_2b(&signer, "signer", 34);
+        memcpy(name.p, signer.p + 2, 34);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                SV_BUF wide = SV_BUF_NULL, tpmt = SV_BUF_NULL;
+                struct sv_tpm_quote_in in = {
+                        .ak = key,
+                        .signers = &name,
+                        .n_signers = 1,
+                        .bank = SV_SHA256,
+                        .pcrs = pcrs,
+                        .report_data = sv_bytes_str("noncenoncenoncenoncenoncenoncenorest")};
+                struct sv_tpm_quote q;
+
+                sv_buf_put(&wide, sv_bytes(message.p, 108 + (cases[i].bytes < 3 ? 2 : 3)));
+                if (cases[i].bytes > 3)
+                        sv_buf_u8(&wide, cases[i].last);
+                sv_buf_put(&wide, sv_bytes(message.p + 111, message.n - 111));
+                wide.p[107] = cases[i].bytes;
+                sign_quote(key, &wide, &tpmt);
+                in.message = sv_buf_bytes(&wide);
+                in.signature = sv_buf_bytes(&tpmt);
+                if (cases[i].check)
+                        FAILS(sv_tpm_quote_verify(&in, &q, &err), cases[i].class, cases[i].check);
+                else
+                        OK(sv_tpm_quote_verify(&in, &q, &err));
+        }
+}
+
 /* What a quote says, each field changed and signed anew by a key of ours. */
 static void quote_claims(void **state)
 {
@@ -196,7 +260,7 @@ static void quote_claims(void **state)
         put_2b(&signer, "signer", 34);
         memcpy(name.p, signer.p + 2, 34);
         for (size_t i = 0; i <= sizeof(cases) / sizeof(*cases); i++) {
-                SV_BUF changed = SV_BUF_NULL, raw = SV_BUF_NULL, tpmt = SV_BUF_NULL;
+                SV_BUF changed = SV_BUF_NULL, tpmt = SV_BUF_NULL;
                 struct sv_tpm_quote_in in = {
                         .ak = key,
                         .signers = &name,
@@ -210,13 +274,7 @@ static void quote_claims(void **state)
                 sv_buf_put(&changed, sv_buf_bytes(&message));
                 if (!last)
                         changed.p[cases[i].at] = cases[i].value;
-                OK(sv_sign(key, SV_ECDSA_SHA256, sv_buf_bytes(&changed), &raw, &err));
-                sv_buf_u16be(&tpmt, SV_TPM_ALG_ECDSA);
-                sv_buf_u16be(&tpmt, SV_TPM_ALG_SHA256);
-                sv_buf_u16be(&tpmt, 32);
-                sv_buf_put(&tpmt, sv_bytes(raw.p, 32));
-                sv_buf_u16be(&tpmt, 32);
-                sv_buf_put(&tpmt, sv_bytes(raw.p + 32, 32));
+                sign_quote(key, &changed, &tpmt);
                 in.message = sv_buf_bytes(&changed);
                 in.signature = sv_buf_bytes(&tpmt);
                 if (last) {
@@ -420,12 +478,12 @@ static void hellos(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(quote_fields), cmocka_unit_test(quote_malformed),
-                cmocka_unit_test(publics),      cmocka_unit_test(names),
-                cmocka_unit_test(signatures),   cmocka_unit_test(quote_claims),
-                cmocka_unit_test(san),          cmocka_unit_test(templates),
-                cmocka_unit_test(credentials),  cmocka_unit_test(curves),
-                cmocka_unit_test(hellos),
+                cmocka_unit_test(quote_fields),   cmocka_unit_test(quote_malformed),
+                cmocka_unit_test(publics),        cmocka_unit_test(names),
+                cmocka_unit_test(signatures),     cmocka_unit_test(quote_claims),
+                cmocka_unit_test(wide_selection), cmocka_unit_test(san),
+                cmocka_unit_test(templates),      cmocka_unit_test(credentials),
+                cmocka_unit_test(curves),         cmocka_unit_test(hellos),
         };
 
         return cmocka_run_group_tests_name("vtpm-structs", tests, NULL, NULL);
