@@ -68,9 +68,6 @@ static int predict_pcrs(struct sv_prediction *p, const struct sv_guest *g, struc
         SV_BUF firmware = SV_BUF_NULL;
         bool secure_boot = false;
 
-        if (!g->kernel && !g->uki)
-                return sv_fail(err, SV_USAGE, "measure.kernel",
-                               "the guest names no kernel (\"kernel\")");
         if (sv_file_read(path, SV_FIRMWARE_SIZE_MAX, &firmware, "vtpm.measure.firmware", err) < 0)
                 return -1;
         if (sv_measure_firmware(p, g, sv_buf_bytes(&firmware), err) < 0 ||
