@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "agent/freshness.h"
 #include "agent/release.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
@@ -26,6 +27,7 @@
         }
 
 const struct sv_opt sv_agent_attest_opts[] = {BROKER_OPTS, {0}};
+const struct sv_opt sv_agent_report_opts[] = {BROKER_OPTS, {0}};
 const struct sv_opt sv_agent_evidence_opts[] = {
         {.name = "report-data",
          .arg = "HEX",
@@ -288,5 +290,38 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", a->id->name);
         sv_json_set_int(*result, "size", (int64_t)sv_secret_size(key));
+        return 0;
+}
+
+static int report_disk(const struct sv_agent_config *config, const char *ca, uint64_t *generation,
+                       struct sv_err *err)
+{
+        SV_TLS_CTX *tls = sv_release_tls(config, ca ? ca : SV_AGENT_CA_FILE, err);
+        SV_KBS_CLIENT *client = NULL;
+        SV_SECRET *key = NULL;
+        struct sv_disk_report report;
+
+        if (!tls || sv_kbs_client_new(config->url, tls, &client, err) < 0)
+                return -1;
+        if (sv_freshness_find(report.header, &key, err) < 0 ||
+            sv_freshness_sync("/", &report.generation, err) < 0)
+                return -1;
+        *generation = report.generation;
+        return sv_freshness_confirm(client, config->resource, key, &report, err);
+}
+
+int sv_agent_report(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        struct sv_agent_config config;
+        uint64_t generation;
+
+        if (read_command_config(args, NULL, &config, err) < 0 ||
+            report_disk(&config, sv_opt(args, "ca"), &generation, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_int(*result, "generation", (int64_t)generation);
+        if (!sv_has(args, "json"))
+                printf("the broker knows that the disk is at generation %llu\n",
+                       (unsigned long long)generation);
         return 0;
 }

@@ -7,6 +7,7 @@
 int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
 int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
 int sv_agent_get(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
+int sv_agent_report(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
 int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, struct sv_err *err);
 
 /* Rows of their options. */
@@ -14,3 +15,4 @@ extern const struct sv_opt sv_agent_attest_opts[];
 extern const struct sv_opt sv_agent_derive_key_opts[];
 extern const struct sv_opt sv_agent_evidence_opts[];
 extern const struct sv_opt sv_agent_get_opts[];
+extern const struct sv_opt sv_agent_report_opts[];

@@ -44,6 +44,13 @@ int sv_root_mount(const struct sv_machine *machine, const char *device,
         return find_init(m, err);
 }
 
+void sv_root_unmount(const struct sv_machine *machine)
+{
+        SV_STR path = sv_machine_path(sv_machine_of(machine), ROOT);
+
+        umount2(path, MNT_DETACH);
+}
+
 static int move_mounts(const struct sv_machine *m, struct sv_err *err)
 {
         static const char *const move[] = {"/dev", "/proc", "/sys", "/run"};

@@ -8,6 +8,8 @@
 /* Mounts the device on /sysroot. SV_SYSTEM "agent.root". */
 int sv_root_mount(const struct sv_machine *m, const char *device,
                   const struct sv_agent_config *config, struct sv_err *err);
+/* Away again, when it must not be used. */
+void sv_root_unmount(const struct sv_machine *m);
 /* Moves /proc, /sys, /dev and /run over, frees the initramfs and becomes the init of /sysroot.
  * Returns only on failure: SV_SYSTEM "agent.switch-root". */
 int sv_root_switch(const struct sv_machine *m, struct sv_err *err);

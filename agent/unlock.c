@@ -3,6 +3,7 @@
 
 #include "agent/disk.h"
 #include "agent/events.h"
+#include "agent/freshness.h"
 #include "agent/net.h"
 #include "agent/release.h"
 #include "agent/root.h"
@@ -100,6 +101,38 @@ static int mount_disk(const struct sv_agent_config *config, struct disk *d, stru
         return 0;
 }
 
+/* A disk whose state the broker can be asked about. A Trustee keeps none: then the disk is only
+ * what its tags make of it, and the agent says so. */
+static bool has_generation(const struct sv_agent_config *config, const struct disk *d,
+                           const struct sv_kbs_client *client)
+{
+        return d->header.integrity && !strcmp(config->root_type, "btrfs") && sv_kbs_grounds(client);
+}
+
+static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
+                       struct sv_kbs_client *client, const struct sv_binding *binding,
+                       struct sv_secret *key, struct sv_err *err)
+{
+        SV_SECRET *report_key = sv_disk_report_key(key, err);
+        struct sv_disk_report report;
+
+        if (!report_key)
+                return -1;
+        memcpy(report.header, binding->header_digest, sizeof(report.header));
+        if (sv_freshness_read("/dev/mapper/" NAME, &report.generation, err) < 0) {
+                sv_disk_explain(NULL, &d->header, err);
+                return -1;
+        }
+        if (sv_freshness_confirm(client, config->resource, report_key, &report, err) < 0 ||
+            mount_disk(config, d, err) < 0 ||
+            sv_freshness_mounted("/sysroot", report.generation, err) < 0 ||
+            sv_freshness_keep(report.header, report_key, err) < 0)
+                return -1;
+        sv_event_print("the disk is at generation %llu", (unsigned long long)report.generation);
+        d->limits = sv_disk_limits(&d->header, true);
+        return 0;
+}
+
 static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
                      struct sv_secret *resource, struct sv_err *err)
 {
@@ -120,8 +153,13 @@ static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
         sv_event_start("open", NULL);
         if (map_disk(r->config, device, sv_buf_bytes(&copy), &d->header, key, err) < 0)
                 return -1;
-        if (mount_disk(r->config, d, err) < 0)
+        if ((has_generation(r->config, d, client)
+                     ? mount_fresh(r->config, d, client, &binding, key, err)
+                     : mount_disk(r->config, d, err)) < 0) {
+                sv_root_unmount(NULL);
+                sv_luks_close(NAME);
                 return -1;
+        }
         sv_event_done("open", device);
         return 0;
 }

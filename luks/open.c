@@ -68,3 +68,8 @@ int sv_luks_open(struct sv_bytes header, const char *device, const char *name, b
         crypt_free(cd);
         return r;
 }
+
+void sv_luks_close(const char *name)
+{
+        crypt_deactivate(NULL, name);
+}

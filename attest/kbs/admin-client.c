@@ -168,6 +168,17 @@ int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, s
         return sv_buf_ok(made, "the new header", err);
 }
 
+int sv_admin_accept_restore(struct sv_admin *a, const char *path, const char *volume,
+                            uint64_t generation, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("%s?generation=%llu%s%s", path, (unsigned long long)generation,
+                                    volume ? "&volume=" : "", volume ? volume : "");
+        SV_HTTP answer = {0};
+
+        return call_admin_path(a, "POST", "/secure-vm/v0/restore", target, SV_BYTES_NULL, &answer,
+                               err);
+}
+
 static int call_admin_json(struct sv_admin *a, const char *path, struct sv_json **out,
                            struct sv_err *err)
 {

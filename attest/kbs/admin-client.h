@@ -35,10 +35,15 @@ struct sv_admin_removal {
 int sv_admin_delete_resource(struct sv_admin *a, const char *path,
                              const struct sv_admin_removal *what, struct sv_err *err);
 /* {"path":…,"versions":[{"version":n,"size":n,"created":RFC3339,"volume":UUID,"header":hex}, …]},
- * the newest first, "volume" and "header" of the keys of disks; an empty list when there is no such
+ * the newest first, "volume" and "header" of the keys of disks,
+ * "generation" and "restored" of disks that report theirs; an empty list when there is no such
  * resource. The caller frees. */
 int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json **out,
                            struct sv_err *err);
+/* An older state of a disk is meant to be: `volume` NULL is the disk of the newest key. SV_USAGE
+ * "disk.restore". */
+int sv_admin_accept_restore(struct sv_admin *a, const char *path, const char *volume,
+                            uint64_t generation, struct sv_err *err);
 /* Sends the header of a disk whose key the broker has; appends the header for a new key, which the
  * broker has beside the old one. SV_USAGE "broker.rekey.none". */
 int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, struct sv_buf *made,

@@ -231,3 +231,12 @@ int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_er
                 return -1;
         return call_kbs(c, "POST", target, sv_buf_bytes(&body), &answer, err);
 }
+
+int sv_kbs_report(struct sv_kbs_client *c, const char *path, struct sv_bytes report,
+                  struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("/secure-vm/v0/disk/%s", path);
+        SV_HTTP answer = {0};
+
+        return call_kbs(c, "POST", target, report, &answer, err);
+}

@@ -54,6 +54,11 @@ const char *sv_kbs_grounds(const struct sv_kbs_client *c);
 int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed,
                    struct sv_err *err);
 
+/* A guest's report of its disk (luks/report.h) to our broker; needs no session. What the broker
+ * refuses it with is SV_PROOF "disk.rollback" or "disk.report". */
+int sv_kbs_report(struct sv_kbs_client *c, const char *path, struct sv_bytes report,
+                  struct sv_err *err);
+
 /* Can the last failure go away by trying again? True for connect faults, timeouts, 5xx, and a
  * session or token that the broker does not know (any more): then begin again with sv_kbs_auth.
  * False for every refusal and for a peer with the wrong key. */

@@ -167,9 +167,11 @@ int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
         return 0;
 }
 
-static void add_version(struct sv_json *list, const struct sv_version *v)
+static int add_version(struct sv_request *r, struct sv_json *list, const struct sv_version *v,
+                       struct sv_err *err)
 {
         struct sv_json *row = sv_json_add(list, sv_json_object());
+        struct sv_disk_floor floor;
 
         sv_json_set_int(row, "version", v->number);
         sv_json_set_int(row, "size", v->size);
@@ -177,10 +179,18 @@ static void add_version(struct sv_json *list, const struct sv_version *v)
         if (v->broken)
                 sv_json_set_bool(row, "broken", true);
         if (!v->disk)
-                return;
+                return 0;
         sv_json_set_str(row, "volume", v->binding.uuid);
         sv_json_set_hex(row, "header",
                         sv_bytes(v->binding.header_digest, sizeof(v->binding.header_digest)));
+        if (r->broker->store->ops->get_disk(r->broker->store, r->resource, v->binding.uuid, &floor,
+                                            err) < 0)
+                return -1;
+        if (floor.generation)
+                sv_json_set_int(row, "generation", floor.generation);
+        if (floor.restored)
+                sv_json_set_bool(row, "restored", true);
+        return 0;
 }
 
 /* An empty list says that there is none. */
@@ -195,7 +205,8 @@ int sv_handle_show_resource(struct sv_request *r, struct sv_err *err)
         sv_json_set_str(j, "path", r->resource);
         list = sv_json_set(j, "versions", sv_json_array());
         for (size_t i = 0; i < v.n; i++)
-                add_version(list, &v.list[i]);
+                if (add_version(r, list, &v.list[i], err) < 0)
+                        return -1;
         sv_json_print(j, &r->answer.body);
         if (sv_buf_ok(&r->answer.body, "the versions", err) < 0)
                 return -1;

@@ -142,7 +142,9 @@ static int choose_version(struct sv_request *r, int64_t *number, struct sv_err *
                 found = sv_versions_by_header(&v, digest.p);
         *number = found ? found->number : v.list[0].number;
         sv_json_set_int(r->audit, "version", *number);
-        return 0;
+        if (!found)
+                found = &v.list[0];
+        return found->disk ? sv_disk_note_restore(r, found->binding.uuid, err) : 0;
 }
 
 static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, struct sv_err *err)

@@ -52,6 +52,11 @@ int sv_handle_get_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err);
 /* The versions of one resource. */
 int sv_handle_show_resource(struct sv_request *r, struct sv_err *err);
+/* A guest's report of its disk, and an administrator's word that an older state is meant. */
+int sv_handle_disk(struct sv_request *r, struct sv_err *err);
+int sv_handle_restore(struct sv_request *r, struct sv_err *err);
+/* Into the grounds of a release: the disk's generation was lowered. */
+int sv_disk_note_restore(struct sv_request *r, const char *volume, struct sv_err *err);
 int sv_handle_rekey(struct sv_request *r, struct sv_err *err);
 int sv_handle_audit(struct sv_request *r, struct sv_err *err);
 int sv_handle_health(struct sv_request *r, struct sv_err *err);

@@ -83,6 +83,14 @@ static const struct sv_sqlite_step steps[] = {
          "ALTER TABLE audit ADD COLUMN stranger INTEGER NOT NULL DEFAULT 0;"
          "CREATE INDEX audit_strangers ON audit (id) WHERE stranger;",
          NULL},
+        /* Disks, as long as the resource that has their keys. */
+        {"CREATE TABLE disks (path TEXT NOT NULL, volume TEXT NOT NULL,"
+         " generation INTEGER NOT NULL, restored INTEGER NOT NULL, time INTEGER NOT NULL,"
+         " PRIMARY KEY (path, volume)) WITHOUT ROWID;"
+         "CREATE TRIGGER disks_unused AFTER DELETE ON resources"
+         " WHEN NOT EXISTS (SELECT 1 FROM resources WHERE path = OLD.path)"
+         " BEGIN DELETE FROM disks WHERE path = OLD.path; END;",
+         NULL},
 };
 
 static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_err *err)

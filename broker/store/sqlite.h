@@ -82,6 +82,13 @@ int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json
                             struct sv_err *err);
 int sv_sqlite_list_resources(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 
+int sv_sqlite_get_disk(struct sv_store *s, const char *path, const char *volume,
+                       struct sv_disk_floor *out, struct sv_err *err);
+int sv_sqlite_raise_disk(struct sv_store *s, const char *path, const char *volume,
+                         int64_t generation, int64_t now, struct sv_err *err);
+int sv_sqlite_restore_disk(struct sv_store *s, const char *path, const char *volume,
+                           int64_t generation, int64_t now, struct sv_err *err);
+
 int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text,
                          const struct sv_anchors *anchors, int64_t now, struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

@@ -5,6 +5,8 @@
  * must not be read come here sealed already. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/json/json.h"
 
 /* A session in which evidence was accepted: before that there is nothing to keep
@@ -39,6 +41,12 @@ void sv_anchors_free(struct sv_anchors *a);
 /* What a policy's text names. Given by the caller: a store keeps policies and does not understand
  * them. *out must be zeroed. */
 typedef int sv_read_anchors(struct sv_bytes policy, struct sv_anchors *out, struct sv_err *err);
+
+/* The highest generation that was reported of a disk: below it the disk is an older state. */
+struct sv_disk_floor {
+        int64_t generation; /* 0: none was reported */
+        bool restored;      /* an administrator has lowered it, and no report came since */
+};
 
 /* A handle; an implementation's own struct begins with it. */
 struct sv_store {
@@ -105,6 +113,16 @@ struct sv_store_ops {
          * grow with the number of policies. *out must be zeroed. */
         int (*get_anchors)(struct sv_store *s, const char *tee, struct sv_anchors *out,
                            struct sv_err *err);
+
+        /* `volume` is the UUID of a disk whose key the resource is. */
+        int (*get_disk)(struct sv_store *s, const char *path, const char *volume,
+                        struct sv_disk_floor *out, struct sv_err *err);
+        /* The floor never falls: SV_PROOF "disk.rollback" when it is above. */
+        int (*raise_disk)(struct sv_store *s, const char *path, const char *volume,
+                          int64_t generation, int64_t now, struct sv_err *err);
+        /* But here. SV_USAGE "disk.restore" when it is not above. */
+        int (*restore_disk)(struct sv_store *s, const char *path, const char *volume,
+                            int64_t generation, int64_t now, struct sv_err *err);
 
         /* All of it into the database `path`, in one transaction, while others use both. */
         int (*copy)(struct sv_store *s, const char *path, struct sv_err *err);

@@ -208,10 +208,15 @@ static void print_version(const struct sv_json *row)
         const char *created = sv_json_str(sv_json_get(row, "created"));
         const char *volume = sv_json_str(sv_json_get(row, "volume"));
 
-        printf("version %lld  %lld bytes  %s  %s%s\n",
+        printf("version %lld  %lld bytes  %s  %s%s",
                (long long)sv_json_int(sv_json_get(row, "version"), 0),
                (long long)sv_json_int(sv_json_get(row, "size"), 0), created ? created : "?",
                volume ? "key of disk volume " : "", volume ? volume : "");
+        if (sv_json_get(row, "generation"))
+                printf(", generation %lld%s",
+                       (long long)sv_json_int(sv_json_get(row, "generation"), 0),
+                       sv_json_bool(sv_json_get(row, "restored"), false) ? " (restored)" : "");
+        printf("\n");
 }
 
 static int run_key_show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

@@ -26,6 +26,7 @@ extern const struct sv_cmd sv_cmd_inspect;
 extern const struct sv_cmd sv_cmd_key_list;
 extern const struct sv_cmd sv_cmd_key_put;
 extern const struct sv_cmd sv_cmd_key_rm;
+extern const struct sv_cmd sv_cmd_key_accept_restore;
 extern const struct sv_cmd sv_cmd_key_rotate;
 extern const struct sv_cmd sv_cmd_key_show;
 extern const struct sv_cmd sv_cmd_launch;

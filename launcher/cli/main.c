@@ -28,6 +28,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_key_list,
         &sv_cmd_key_put,
         &sv_cmd_key_rm,
+        &sv_cmd_key_accept_restore,
         &sv_cmd_key_rotate,
         &sv_cmd_key_show,
         &sv_cmd_launch,

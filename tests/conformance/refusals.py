@@ -47,6 +47,8 @@ COMMANDS = """
 3 collateral.library     LD_LIBRARY_PATH=broken collateral fetch {vectors}/snp/reports/milan-v2-a.bin --tee sev-snp --cache cache
 2 admin.pin              key list --broker https://x --pin sha256:1 --admin-key key.pem
 2 key.rm                 key rm a/b/c
+2 key.generation         key accept-restore a/b/c
+2 key.generation         key accept-restore a/b/c --generation 0
 2 image.options          image initrd
 2 image.options          image encrypt
 2 image.quote-port       image initrd --kernel-modules d --agent {program} --out o --quote-port 0

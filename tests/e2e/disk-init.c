@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /sbin/init of the e2e tests' disks with authentication tags: reads every file of /probe and says
- * which could be read. Static, so that the disk needs nothing else. */
+ * which could be read; with the agent on the disk, it writes and reports twice. Static, so that the
+ * disk needs nothing else. */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define AGENT "/usr/bin/secure-vm-agent"
 
 static void read_file(int dir, const char *name)
 {
@@ -24,6 +32,41 @@ static void read_file(int dir, const char *name)
                 close(fd);
 }
 
+/* As QEMU's user network has it. */
+static void bring_network_up(void)
+{
+        struct ifreq r = {.ifr_name = "eth0"};
+        struct sockaddr_in a = {.sin_family = AF_INET};
+        int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+        inet_pton(AF_INET, "10.0.2.15", &a.sin_addr);
+        memcpy(&r.ifr_addr, &a, sizeof(a));
+        if (ioctl(s, SIOCSIFADDR, &r) < 0)
+                perror("network: address");
+        inet_pton(AF_INET, "255.255.255.0", &a.sin_addr);
+        memcpy(&r.ifr_netmask, &a, sizeof(a));
+        if (ioctl(s, SIOCSIFNETMASK, &r) < 0)
+                perror("network: mask");
+        r.ifr_flags = IFF_UP | IFF_RUNNING;
+        if (ioctl(s, SIOCSIFFLAGS, &r) < 0)
+                perror("network: up");
+        close(s);
+}
+
+static void write_and_report(int n)
+{
+        int fd = open("/written", O_WRONLY | O_CREAT | O_TRUNC, 0600), status;
+
+        dprintf(fd, "round %d\n", n);
+        close(fd);
+        if (fork() == 0) {
+                execl(AGENT, AGENT, "report", (char *)NULL);
+                _exit(99);
+        }
+        wait(&status);
+        printf("report %d: status %d\n", n, WEXITSTATUS(status));
+}
+
 int main(void)
 {
         int fd = open("/dev/console", O_RDWR);
@@ -36,6 +79,11 @@ int main(void)
                 if (e->d_name[0] != '.')
                         read_file(dirfd(dir), e->d_name);
         printf("probes: done\n");
+        if (access(AGENT, X_OK) == 0) {
+                bring_network_up();
+                write_and_report(1);
+                write_and_report(2);
+        }
         fflush(stdout);
         for (;;)
                 pause();

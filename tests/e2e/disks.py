@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disks with authentication tags: what somebody does to their blocks is noticed."""
+import json
 import os
+import re
 import shutil
 import struct
 
@@ -47,6 +49,15 @@ class Layout:
             first, second = self.read(of(a)), self.read(of(b))
             self.write(of(a), second)
             self.write(of(b), first)
+
+
+def add_agent(c, tree):
+    """The agent with its libraries, where its dynamic linker finds them."""
+    os.makedirs(os.path.join(tree, 'usr/bin'))
+    shutil.copy(c.env.agent, os.path.join(tree, 'usr/bin'))
+    for path in re.findall(r'(/\S+) \(0x', run('ldd', c.env.agent).stdout):
+        os.makedirs(tree + os.path.dirname(path), exist_ok=True)
+        shutil.copy(os.path.realpath(path), tree + path)
 
 
 def make_tree(c):
@@ -113,3 +124,43 @@ def changed_metadata(c):
     disk.flip(disk.block(0))
     c.launch()
     c.must_refuse('proof', 'disk.block', released=True)
+
+
+def generation(c):
+    shown = json.loads(run(*c.vm, 'key', 'show', 'default/g/root', '--json', *c.broker.admin(), env=c.environment).stdout)
+    return shown['versions'][0].get('generation', 0)
+
+
+@case
+def older_disk(c):
+    """btrfs on tags: its generation is reported as it grows, an earlier state of the disk is refused by number, and a restore on purpose is let in"""
+    c.make_broker()
+    make_initrd(c)
+    tree = make_tree(c)
+    add_agent(c, tree)
+    encrypt(c, tree, '--filesystem', 'btrfs', '--size', '112MiB')
+    shutil.copyfile(c.path('root.img'), c.path('before.img'))
+    c.guest['cmdline'] += ' securevm.root=btrfs'
+    c.file = c.write_guest()
+    c.put_policy(c.file)
+    c.launch()
+    grounds = c.must_unlock()
+    c.must('from after the last report' in grounds, f'expected the disk\'s limit, found {grounds}')
+    c.wait_console('report 2: status', 60)
+    c.must('report 1: status 0' in c.console() and 'report 2: status 0' in c.console(), 'expected both reports to be taken')
+    c.must(all(f'probe {name}: {3 * BLOCK} bytes' in c.console() for name in FILES), 'expected every file to be read')
+    reported = [r['generation'] for r in c.broker.audit() if r['action'] == 'disk']
+    c.must(len(reported) == 3 and reported[0] < reported[1] < reported[2] == generation(c), f'expected three growing generations, found {reported}')
+    run(*c.vm, 'destroy', 'g', env=c.environment)
+    os.rename(c.path('before.img'), c.path('root.img'))
+    opened, audit = len(c.broker.audit()), c.broker.audit
+    c.broker.audit = lambda: audit()[opened:]
+    c.launch()
+    c.must_refuse('proof', 'disk.rollback', released=True)
+    message = c.result['error']['message']
+    c.must(f'at generation {reported[0]},' in message and f'been at {reported[2]}:' in message, f'expected both numbers, found {message}')
+    c.must(generation(c) == reported[2], 'the refused disk lowered the floor')
+    run(*c.vm, 'key', 'accept-restore', 'default/g/root', '--generation', reported[0], *c.broker.admin(), env=c.environment)
+    c.launch()
+    grounds = c.must_unlock()
+    c.must('disk.restored' in grounds, f'expected the restore among the grounds, found {grounds}')

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "agent/disk.h"
+#include "agent/freshness.h"
 #include "base/core/file.h"
 #include "luks/crypt.h"
 #include "luks/integrity.h"
@@ -110,13 +111,44 @@ static void test_limits(void **state)
         assert_non_null(strstr(sv_disk_limits(&tags, true), "last report"));
 }
 
+static void test_generation(void **state)
+{
+        SV_STR opened = sv_asprintf("%s/btrfs", dir);
+        SV_FD fd = open(opened, O_RDWR | O_CREAT, 0600);
+        uint64_t generation = 0;
+
+        FAILS(sv_freshness_read("/nonexistent", &generation, &err), SV_SYSTEM, "agent.disk");
+        FAILS(sv_freshness_read(opened, &generation, &err), SV_FORMAT, "disk.btrfs");
+        assert_int_equal(pwrite(fd, "_BHRfS_M\x34\x12\0\0\0\0\0\1", 16, 65536 + 64), 16);
+        OK(sv_freshness_read(opened, &generation, &err));
+        assert_int_equal(generation, 0x0100000000001234ull);
+        assert_int_equal(ftruncate(fd, 65536 + 64 + 15), 0);
+        FAILS(sv_freshness_read(opened, &generation, &err), SV_FORMAT, "disk.btrfs");
+        assert_int_equal(pwrite(fd, "\0_bHRfS_M", 9, 65536 + 63), 9);
+        assert_int_equal(ftruncate(fd, 1u << 17), 0);
+        FAILS(sv_freshness_read(opened, &generation, &err), SV_FORMAT, "disk.btrfs");
+}
+
+/* Here is no such file system, and no unlock was before. */
+static void test_elsewhere(void **state)
+{
+        struct sv_secret *key = NULL;
+        uint64_t generation;
+        uint8_t header[48];
+
+        FAILS(sv_freshness_mounted("/proc", 1, &err), SV_SYSTEM, "disk.btrfs");
+        FAILS(sv_freshness_mounted("/nonexistent", 1, &err), SV_SYSTEM, "disk.btrfs");
+        FAILS(sv_freshness_sync("/proc", &generation, &err), SV_SYSTEM, "disk.btrfs");
+        FAILS(sv_freshness_find(header, &key, &err), SV_USAGE, "disk.keyring");
+        assert_null(key);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_before),
-                cmocka_unit_test(test_size),
-                cmocka_unit_test(test_cause),
-                cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_before),     cmocka_unit_test(test_size),
+                cmocka_unit_test(test_cause),      cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_generation), cmocka_unit_test(test_elsewhere),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -11,7 +11,7 @@
 #include "broker/store/sqlite.h"
 #include "policy/policy.h"
 
-#define VERSION 3 /* of this program */
+#define VERSION 4 /* of this program */
 
 static char dir[64], path[128];
 
@@ -297,12 +297,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 4;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 5;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(path, read_anchors, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 4"));
+        assert_non_null(strstr(err.msg, "version 5"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is the disk as new as it was? The generation of a btrfs grows with each of its commits, and
+ * everything on it hangs together by it; the broker keeps the highest one that it heard of.
+ *
+ *      sv_freshness_read      from the opened disk's superblock, before it is mounted
+ *      sv_freshness_confirm   to the broker, which refuses an older one
+ *      sv_freshness_mounted   what was mounted is not older: the host could have exchanged the
+ *                             disk in between
+ *      sv_freshness_keep      what later reports need, into the kernel's keyring of root
+ *      sv_agent_report        secure-vm-agent report: what is written is not lost any more */
+#pragma once
+
+#include "attest/kbs/client.h"
+#include "luks/report.h"
+
+/* SV_FORMAT "disk.btrfs" when there is none. */
+int sv_freshness_read(const char *opened, uint64_t *generation, struct sv_err *err);
+/* SV_PROOF "disk.rollback". Tries again when the network fails. */
+int sv_freshness_confirm(struct sv_kbs_client *client, const char *resource,
+                         struct sv_secret *report_key, const struct sv_disk_report *report,
+                         struct sv_err *err);
+/* `where` is where it was mounted: SV_PROOF "disk.rollback", SV_SYSTEM "disk.btrfs". */
+int sv_freshness_mounted(const char *where, uint64_t generation, struct sv_err *err);
+/* SV_SYSTEM "disk.keyring". */
+int sv_freshness_keep(const uint8_t header[48], struct sv_secret *report_key, struct sv_err *err);
+/* What was kept; the caller frees *report_key. SV_USAGE "disk.keyring" when there is nothing. */
+int sv_freshness_find(uint8_t header[48], struct sv_secret **report_key, struct sv_err *err);
+/* Commits the btrfs at `where`, and says which generation is on the medium then. SV_SYSTEM
+ * "disk.btrfs". */
+int sv_freshness_sync(const char *where, uint64_t *generation, struct sv_err *err);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a guest reports about the state of its disk: the generation of the file system on it, which
+ * only grows. The report is authenticated under a key that comes from the disk's, which the guest
+ * has when it was attested, and the broker has too. Pure. Form: docs/FORMATS.md, "Disk report". */
+#pragma once
+
+#include "base/core/buf.h"
+#include "base/core/secret.h"
+
+#define SV_REPORT_KEY_SIZE 32
+#define SV_REPORT_MAC_SIZE 32
+
+struct sv_disk_report {
+        uint8_t header[48]; /* sv_luks_header_digest: which disk */
+        uint64_t generation;
+};
+
+/* HMAC-SHA256 of a fixed text under the disk's key. */
+struct sv_secret *sv_disk_report_key(struct sv_secret *disk_key, struct sv_err *err);
+/* Over the report and the resource ("repo/type/tag") that it is for. */
+int sv_disk_report_mac(struct sv_secret *report_key, const char *resource,
+                       const struct sv_disk_report *report, uint8_t mac[SV_REPORT_MAC_SIZE],
+                       struct sv_err *err);
+
+/* {"header":HEX,"generation":N,"mac":HEX} */
+int sv_disk_report_write(struct sv_secret *report_key, const char *resource,
+                         const struct sv_disk_report *report, struct sv_buf *out,
+                         struct sv_err *err);
+/* SV_FORMAT "disk.report.*". The MAC is not looked at. */
+int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,
+                         uint8_t mac[SV_REPORT_MAC_SIZE], struct sv_err *err);
