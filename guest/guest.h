@@ -60,6 +60,7 @@ struct sv_guest {
         struct {
                 char *model;   /* sVirt: "selinux", "apparmor", NULL: libvirt's default */
                 bool required; /* refuse to run unconfined */
+                bool optional; /* the file says that it is not required */
         } security;
         /* "tees": {"<TEE>": {…}}, NULL when absent: each TEE reads its own with sv_guest_options */
         struct sv_json *tees;

@@ -220,6 +220,8 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");
+        g->security.optional =
+                sv_json_pointer(r->root, "/security/required") && !g->security.required;
         if (!sv_json_get(r->root, "uuid") && derive_guest_uuid(g, err) < 0)
                 return -1;
         if (sv_guest_cmdline(g, &line, &cause) < 0)

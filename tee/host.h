@@ -39,6 +39,9 @@ struct sv_tee_host {
         unsigned acpi_bits;
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
+        /* Devices, sockets and their folders that QEMU opens by name, beside /dev/kvm; ends with
+         * NULL. May be NULL. */
+        const char *const *opens;
         /* What libvirt said when a launch failed (QEMU's last words among it): a check that says
          * what the platform refused, and why; 0 when the message is about something else. Pure; may
          * be NULL. */

@@ -22,15 +22,17 @@ void sv_localca_free(struct sv_localca *ca)
 static char *find_conf(void)
 {
         const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-        char *own;
+        char *own = NULL;
 
-        if (geteuid() != 0 && ((config && *config) || (home && *home))) {
-                own = config && *config ? sv_asprintf("%s/swtpm-localca.conf", config)
-                                        : sv_asprintf("%s/.config/swtpm-localca.conf", home);
-                if (access(own, R_OK) == 0)
-                        return own;
-                free(own);
-        }
+        if (geteuid() == 0)
+                own = sv_asprintf("%s/swtpm-localca.conf", SV_LOCALCA_ROOT);
+        else if (config && *config)
+                own = sv_asprintf("%s/swtpm-localca.conf", config);
+        else if (home && *home)
+                own = sv_asprintf("%s/.config/swtpm-localca.conf", home);
+        if (own && access(own, R_OK) == 0)
+                return own;
+        free(own);
         return sv_asprintf("%s", SYSTEM_CONF);
 }
 

@@ -13,9 +13,13 @@ struct sv_localca {
         char *issuer; /* PEM: certificate of the key that signs */
 };
 
-/* The user's own configuration counts when it is there; root's is the system's, as libvirt runs
- * swtpm under a user of its own. Values that a configuration does not name are the system's
- * defaults. SV_SYSTEM `check` when it cannot be read. *out is the caller's to free. */
+/* Where root's configuration and authority are: no swtpm reaches its key, as the system's
+ * (/var/lib/swtpm-localca) belongs to the user as whom a libvirt daemon runs all of them. */
+#define SV_LOCALCA_ROOT "/var/lib/secure-vm/.vtpm-ca"
+
+/* The user's own configuration counts when it is there, else the system's. Values that a
+ * configuration does not name are the system's defaults. SV_SYSTEM `check` when it cannot be read.
+ * *out is the caller's to free. */
 int sv_localca_find(struct sv_localca *out, const char *check, struct sv_err *err);
 void sv_localca_free(struct sv_localca *ca);
 #define SV_LOCALCA __attribute__((cleanup(sv_localca_free))) struct sv_localca

@@ -84,6 +84,11 @@
 #define SV_QUICK_REBOOTS_MAX       5
 /* bytes of one file of /proc: another process may have chosen its command line */
 #define SV_PROC_SIZE_MAX           (1u << 20)
+#define SV_SUBUID_SIZE_MAX         (1u << 20)
+/* User ids of guests, two each, unless /etc/subuid has a range: from 2^30 + 2^29 + 2^28, beyond all
+ * that systemd and containers use (systemd's UIDS-GIDS.md) */
+#define SV_IDS_FIRST               1879048192u
+#define SV_IDS_COUNT               8192u
 #define SV_CPUINFO_SIZE_MAX        (16u << 20) /* bytes of /proc/cpuinfo: 1.5 KiB a processor */
 /* bytes of one of QEMU's firmware descriptors */
 #define SV_DESCRIPTOR_SIZE_MAX     (1u << 20)

@@ -8,6 +8,7 @@
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
 #include "launcher/host/host.h"
+#include "launcher/host/vtpm-ca.h"
 #include "launcher/virt/virt.h"
 
 static void add_part(struct sv_json *parts, const char *name, const char *found, const char *advice)

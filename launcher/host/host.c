@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/host/host.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <grp.h>
 #include <linux/kvm.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -17,7 +14,6 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
-#include "tee/localca.h"
 #include "base/json/json.h"
 
 static bool has_line_word(const char *line, const char *word)
@@ -97,33 +93,29 @@ void sv_host_kvm(const char *sysroot, struct sv_host *out)
 }
 
 /* In the child: standard output to `out` (or nowhere), nothing else; never returns. */
-static void become_user(const char *const argv[], const struct passwd *pw, int out)
+static void become_program(const char *const argv[], const char *config, int out)
 {
         int null = open("/dev/null", O_RDWR);
 
         dup2(null, 0);
         dup2(out >= 0 ? out : null, 1);
         dup2(null, 2);
-        if (pw && (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
-                   setuid(pw->pw_uid) < 0))
-                _exit(126);
+        if (config)
+                setenv("XDG_CONFIG_HOME", config, 1);
         execvp(argv[0], (char *const *)argv);
         _exit(127);
 }
 
-int sv_host_run(const char *const argv[], const char *user, const char *check, struct sv_err *err)
+int sv_host_run(const char *const argv[], const char *config, const char *check, struct sv_err *err)
 {
-        struct passwd *pw = user ? getpwnam(user) : NULL;
         int status;
         pid_t pid;
 
-        if (user && !pw)
-                return sv_fail(err, SV_SYSTEM, check, "this machine has no user %s", user);
         pid = fork();
         if (pid < 0)
                 return sv_fail_errno(err, check, "starting %s", argv[0]);
         if (pid == 0)
-                become_user(argv, pw, -1);
+                become_program(argv, config, -1);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
@@ -148,7 +140,7 @@ void sv_host_version(const char *program, char *out, size_t n)
                 return;
         pid = fork();
         if (pid == 0)
-                become_user(argv, NULL, ends[1]);
+                become_program(argv, NULL, ends[1]);
         close(ends[1]);
         while (pid > 0 && have + 1 < n && (got = read(ends[0], out + have, n - 1 - have)) > 0)
                 have += (size_t)got;
@@ -157,104 +149,6 @@ void sv_host_version(const char *program, char *out, size_t n)
                 waitpid(pid, NULL, 0);
         out[have] = 0;
         out[strcspn(out, "\n")] = 0;
-}
-
-/* --- the certificate authority of the software TPM --- */
-
-const char *sv_host_swtpm_user(void)
-{
-        static const char *const users[] = {"swtpm", "tss", "libvirt-qemu", "root"};
-
-        for (size_t i = 0; i < 3; i++)
-                if (getpwnam(users[i]))
-                        return users[i];
-        return users[3];
-}
-
-static int make_ca(const char *user, struct sv_err *err)
-{
-        char dir[] = "/tmp/secure-vm-ca.XXXXXX";
-        const char *argv[] = {"swtpm_setup",      "--tpm2",       "--tpmstate",      dir,
-                              "--create-ek-cert", "--lock-nvram", "--not-overwrite", NULL};
-        struct passwd *pw = user ? getpwnam(user) : NULL;
-        int r;
-
-        if (!mkdtemp(dir))
-                return sv_fail_errno(err, "host.vtpm-ca", "a temporary folder");
-        r = pw && chown(dir, pw->pw_uid, pw->pw_gid) < 0
-                    ? sv_fail_errno(err, "host.vtpm-ca", "%s", dir)
-                    : sv_host_run(argv, user, "host.vtpm-ca", err);
-        sv_remove_tree(dir, NULL);
-        return r;
-}
-
-/* The folder is that user's, who may exchange what is in it while we look: so the very file that
- * was looked at is given, and none that has another name elsewhere. */
-static int give_entry(int dir, const char *name, const struct passwd *pw, struct sv_err *err)
-{
-        SV_FD fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        struct stat st;
-
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return errno == ENOENT ? 0 : sv_fail_errno(err, "host.vtpm-ca", "%s", name);
-        if (st.st_uid == pw->pw_uid)
-                return 0;
-        if (!S_ISDIR(st.st_mode) && st.st_nlink != 1)
-                return sv_fail(err, SV_SYSTEM, "host.vtpm-ca",
-                               "%s is to be given to swtpm's user and has another name elsewhere; "
-                               "remove that hard link",
-                               name);
-        if (fchownat(fd, "", pw->pw_uid, pw->pw_gid, AT_EMPTY_PATH) < 0)
-                return sv_fail_errno(err, "host.vtpm-ca", "%s", name);
-        return 0;
-}
-
-/* swtpm_setup, run as root before, left files that swtpm's user cannot open; they are given to
- * it. */
-static int give_to_user(const char *state, const struct passwd *pw, struct sv_err *err)
-{
-        DIR *dir = opendir(state);
-        struct dirent *e;
-        int r = dir ? 0 : sv_fail_errno(err, "host.vtpm-ca", "%s", state);
-
-        while (r == 0 && (e = readdir(dir)))
-                if (strcmp(e->d_name, "..") && give_entry(dirfd(dir), e->d_name, pw, err) < 0)
-                        r = sv_wrap(err, "%s", state);
-        if (dir)
-                closedir(dir);
-        return r;
-}
-
-/* As root: what libvirt lets swtpm run as makes and owns it. As an ordinary user: in a place of the
- * user's own. */
-static int make_vtpm_ca(const struct sv_localca *ca, struct sv_err *err)
-{
-        const char *user = geteuid() == 0 ? sv_host_swtpm_user() : NULL;
-        struct passwd *pw = user ? getpwnam(user) : NULL;
-
-        if (user && access(ca->state, F_OK) < 0 && sv_mkdirs(ca->state, 0750, err) < 0)
-                return -1;
-        if (pw && give_to_user(ca->state, pw, err) < 0)
-                return -1;
-        return access(ca->issuer, R_OK) == 0 ? 0 : make_ca(user, err);
-}
-
-int sv_host_vtpm_ca(char **pem, struct sv_err *err)
-{
-        static const char *const own_conf[] = {"swtpm_setup", "--tpm2", "--create-config-files",
-                                               "skip-if-exist", NULL};
-        SV_LOCALCA ca = {0};
-
-        if (geteuid() != 0 && sv_host_run(own_conf, NULL, "host.vtpm-ca", err) < 0)
-                return -1;
-        if (sv_localca_find(&ca, "host.vtpm-ca", err) < 0 || make_vtpm_ca(&ca, err) < 0)
-                return -1;
-        if (access(ca.issuer, R_OK) < 0)
-                return sv_fail_errno(err, "host.vtpm-ca", "swtpm_setup left no certificate at %s",
-                                     ca.issuer);
-        *pem = ca.root;
-        ca.root = NULL;
-        return 0;
 }
 
 /* --- the firmware's variable store --- */

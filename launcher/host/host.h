@@ -16,17 +16,12 @@ struct sv_host {
  * that then hang. */
 void sv_host_kvm(const char *sysroot, struct sv_host *out);
 
-/* The user and group that a privileged libvirt lets swtpm run as (it must be able to use
- * swtpm-localca). */
-const char *sv_host_swtpm_user(void);
-/* Makes the certificate authority of swtpm-localca when it is not there, by running swtpm_setup
- * once as that user, and gives its root's path (PEM). */
-int sv_host_vtpm_ca(char **pem, struct sv_err *err);
-
 /* First line that `program --version` prints; "" when it cannot be run. */
 void sv_host_version(const char *program, char *out, size_t n);
-/* Run a program to its end; output is thrown away. Host.<check> when it fails. */
-int sv_host_run(const char *const argv[], const char *user, const char *check, struct sv_err *err);
+/* Run a program to its end; output is thrown away. SV_SYSTEM `check` when it fails. `config`,
+ * unless NULL, is where it looks for its user's configuration (XDG_CONFIG_HOME). */
+int sv_host_run(const char *const argv[], const char *config, const char *check,
+                struct sv_err *err);
 
 /* The variable store that goes with a firmware code image: what the firmware descriptors say, else
  * by its name. NULL: a single image without one. The caller frees. */

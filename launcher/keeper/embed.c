@@ -2,8 +2,6 @@
 #include "launcher/keeper/embed.h"
 
 #include <dirent.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,7 +10,6 @@
 #include "base/core/encoding.h"
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
-#include "launcher/host/host.h"
 
 #define CAPABILITIES "cache/qemu/capabilities"
 
@@ -63,7 +60,8 @@ static unsigned copy_files(const char *from, const char *to)
         return n;
 }
 
-static int write_conf(const struct sv_state *s, const struct sv_guest *g, struct sv_err *err)
+static int write_conf(const struct sv_state *s, const struct sv_guest *g, const struct sv_ids *ids,
+                      bool confined, struct sv_err *err)
 {
         SV_STR path = sv_state_path(s, "etc/qemu.conf");
         SV_BUF conf = SV_BUF_NULL;
@@ -71,26 +69,20 @@ static int write_conf(const struct sv_state *s, const struct sv_guest *g, struct
         sv_buf_puts(
                 &conf,
                 "# written by secure-vm at each launch\nstdio_handler = \"file\"\nmax_core = 0\n");
-        if (geteuid() == 0) {
-                const char *swtpm = sv_host_swtpm_user();
-                struct passwd *pw = getpwnam(swtpm);
-                struct group *gr = pw ? getgrgid(pw->pw_gid) : NULL;
-
-                /* A mount namespace of its own fails where / is no mount point. */
-                sv_buf_puts(&conf, "namespaces = []\n");
-                if (getpwnam("libvirt-qemu"))
-                        sv_buf_puts(&conf, "user = \"libvirt-qemu\"\n");
-                sv_buf_printf(&conf, "swtpm_user = \"%s\"\nswtpm_group = \"%s\"\n", swtpm,
-                              gr ? gr->gr_name : "root");
-        }
+        if (ids->qemu) /* A mount namespace of its own fails where / is no mount point. */
+                sv_buf_printf(&conf,
+                              "namespaces = []\nuser = \"+%u\"\ngroup = \"+%u\"\n"
+                              "swtpm_user = \"+%u\"\nswtpm_group = \"+%u\"\n",
+                              ids->qemu, ids->group, ids->swtpm, ids->group);
         if (g->security.model)
                 sv_buf_printf(&conf, "security_driver = \"%s\"\n", g->security.model);
-        if (g->security.required)
+        if (confined)
                 sv_buf_puts(&conf, "security_require_confined = 1\n");
         return sv_file_write(path, 0600, sv_buf_bytes(&conf), err);
 }
 
-int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, struct sv_err *err)
+int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, const struct sv_ids *ids,
+                     bool confined, struct sv_err *err)
 {
         static const char *const folders[] = {"etc", "run", "lib", "log", "cache", CAPABILITIES};
         SV_STR cache = sv_state_path(s, CAPABILITIES);
@@ -105,7 +97,7 @@ int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, struct 
                         return -1;
         }
         copy_files(kept, cache);
-        return write_conf(s, g, err);
+        return write_conf(s, g, ids, confined, err);
 }
 
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err)
@@ -152,7 +144,7 @@ int sv_embed_check_confined(int pid, const char *model, struct sv_err *err)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "launch.confinement",
                        "the guest's QEMU runs with the label \"%.*s\", which confines nothing; "
-                       "load libvirt's profile or policy, or leave "
-                       "\"security\":{\"required\"} out",
+                       "load libvirt's profile or policy, or set "
+                       "\"security\":{\"required\":false}",
                        (int)strcspn(sv_buf_str(&label), "\n"), sv_buf_str(&label));
 }

@@ -4,9 +4,12 @@
 #pragma once
 
 #include "guest/guest.h"
+#include "launcher/keeper/ids.h"
 #include "launcher/keeper/state.h"
 
-int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, struct sv_err *err);
+/* `confined`: libvirt refuses to start what it cannot confine. */
+int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, const struct sv_ids *ids,
+                     bool confined, struct sv_err *err);
 /* Keep what libvirt learned about QEMU for the next guest, when there was nothing to reuse. */
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err);
 /* The process id of the guest's QEMU, 0 when it has none. */

@@ -4,6 +4,7 @@
 
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "launcher/host/confinement.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
@@ -56,6 +57,28 @@ static void put_launch_result(struct sv_json *result, const struct sv_state *s)
         }
 }
 
+/* What keeps this guest apart from the others here; what does not is said. */
+static int set_apart(struct sv_work *w, struct sv_err *err)
+{
+        const struct sv_guest *g = w->guest;
+        struct sv_confinement c;
+
+        sv_host_confinement("", &c);
+        w->confined = g->security.required;
+        if (geteuid() != 0) {
+                sv_info("all guests of one user run as that user, so they are not apart from each "
+                        "other; root's are");
+                return 0;
+        }
+        w->confined |= !g->security.optional && (c.model || g->security.model);
+        if (!w->confined)
+                sv_info("this guest is apart from others by its user ids alone: %s",
+                        c.model ? "\"security\" wants no more" : c.why);
+        if (sv_ids_take(w->state->dir, &w->ids, err) < 0)
+                return -1;
+        return sv_ids_close_folder(w->state->dir, &w->ids, err);
+}
+
 static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv_follow *f,
                            struct sv_json *result, struct sv_err *err)
 {
@@ -66,6 +89,8 @@ static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv
         if (sv_state_init(&s, l->guest->name, err) < 0)
                 return -1;
         if (lock_for_launch(&s, err) < 0)
+                return -1;
+        if (set_apart(&work, err) < 0)
                 return -1;
         f->fd = sv_guard_start(&s, sv_worker_run, &work, err);
         if (f->fd < 0)

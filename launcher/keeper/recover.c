@@ -78,13 +78,5 @@ int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *
                 if (sv_remove_tree(path, err) < 0)
                         return -1;
         }
-        /* A vTPM whose making was cut short would start without its certificates. */
-        {
-                SV_STR made = sv_state_path(s, "vtpm-made");
-                SV_STR tpm = sv_state_path(s, "lib/swtpm");
-
-                if (access(made, F_OK) < 0 && sv_remove_tree(tpm, err) < 0)
-                        return -1;
-        }
         return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
@@ -89,6 +90,16 @@ int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const
         }
         *out = st;
         st = (struct sv_stage){0};
+        return 0;
+}
+
+int sv_stage_take_back(const struct sv_stage *s, struct sv_err *err)
+{
+        const char *const files[] = {s->kernel, s->initrd, s->shim, s->firmware};
+
+        for (size_t i = 0; geteuid() == 0 && i < sizeof(files) / sizeof(*files); i++)
+                if (files[i] && chown(files[i], 0, 0) < 0)
+                        return sv_fail_errno(err, "launch.boot", "%s", files[i]);
         return 0;
 }
 

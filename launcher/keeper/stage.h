@@ -26,4 +26,7 @@ int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const
 int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g,
                     const struct sv_tee_host *tee, const struct sv_plan_place *place,
                     struct sv_buf *xml, struct sv_err *err);
+/* As root: what libvirt has given to QEMU's user is root's again, for the next start. To be called
+ * when QEMU runs, which has read it by then. SV_SYSTEM "launch.boot". */
+int sv_stage_take_back(const struct sv_stage *s, struct sv_err *err);
 void sv_stage_free(struct sv_stage *s);

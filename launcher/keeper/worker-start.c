@@ -9,9 +9,10 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/core/text.h"
 #include "launcher/virt/domain.h"
 #include "launcher/virt/virt-cpu.h"
-#include "launcher/host/host.h"
+#include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/worker-int.h"
 
@@ -94,16 +95,6 @@ static int connect_agent(struct sv_worker *w, struct sv_err *err)
         return 0;
 }
 
-/* The mark of a vTPM whose state is complete: without it launcher/keeper/recover.c removes the
- * state. */
-static void mark_vtpm(const struct sv_state *s)
-{
-        SV_STR path = sv_state_path(s, "vtpm-made");
-        SV_FD fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-        (void)fd;
-}
-
 static void report_running(struct sv_worker *w, int pid)
 {
         struct sv_json *e = sv_json_object();
@@ -117,6 +108,29 @@ static void report_running(struct sv_worker *w, int pid)
         sv_worker_send_event(w, e);
 }
 
+static char *find_vtpm(const struct sv_work *k)
+{
+        char uuid[37];
+
+        return sv_asprintf("%s/lib/swtpm/%s/tpm2", k->state->dir,
+                           sv_format_uuid(k->guest->uuid, uuid));
+}
+
+/* What libvirt opens or gives away as root at a start, in folders that the guest's QEMU or swtpm
+ * could write to before it. */
+static int check_vtpm(const struct sv_work *k, struct sv_err *err)
+{
+        SV_STR state = find_vtpm(k);
+        SV_STR logs = sv_state_path(k->state, "log/swtpm");
+        SV_STR run = sv_state_path(k->state, "run/swtpm");
+        const char *const folders[] = {state, logs};
+
+        for (size_t i = 0; i < 2; i++)
+                if (access(folders[i], F_OK) == 0 && sv_host_vtpm_check(folders[i], err) < 0)
+                        return -1;
+        return sv_remove_tree(run, err);
+}
+
 static int start_qemu(struct sv_worker *w, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
@@ -126,11 +140,14 @@ static int start_qemu(struct sv_worker *w, struct sv_err *err)
 
         if (hand_over_disks(w, err) < 0)
                 return -1;
+        if (check_vtpm(k, err) < 0)
+                return -1;
         if (sv_virt_start(w->virt, k->tee, err) < 0)
                 return -1;
-        mark_vtpm(k->state);
+        if (sv_stage_take_back(&w->stage, err) < 0)
+                return -1;
         pid = sv_embed_read_qemu_pid(k->state);
-        if (k->guest->security.required && sv_embed_check_confined(pid, model, err) < 0)
+        if (k->confined && sv_embed_check_confined(pid, model, err) < 0)
                 return -1;
         if (connect_agent(w, err) < 0)
                 return -1;
@@ -152,17 +169,28 @@ static int stage_boot(struct sv_worker *w, struct sv_buf *xml, struct sv_err *er
         return 0;
 }
 
+/* Not left to libvirt, which would make it as the user who serves it, and that one must not have
+ * the key of the certificate authority. */
+static int make_vtpm(const struct sv_work *k, struct sv_err *err)
+{
+        SV_STR folder = find_vtpm(k);
+        SV_STR log = sv_state_path(k->state, "vtpm-made.log");
+        char uuid[37];
+        SV_STR id = sv_asprintf("%s:%s", k->guest->name, sv_format_uuid(k->guest->uuid, uuid));
+
+        return sv_host_vtpm_make(folder, id, log, err);
+}
+
 static int prepare_embed(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
 {
-        SV_STR ca = NULL;
+        const struct sv_work *k = w->work;
 
         if (build_xml(w, xml, err) < 0)
                 return -1;
-        /* swtpm's own set-up runs as a user who may not make the folder of the certificate
-         * authority. */
-        if (strstr(sv_buf_str(xml), "<backend type='emulator'") && sv_host_vtpm_ca(&ca, err) < 0)
+        if (strstr(sv_buf_str(xml), "<backend type='emulator'") && make_vtpm(k, err) < 0)
                 return -1;
-        return sv_embed_prepare(w->work->state, w->work->guest, err);
+        sv_ids_announce(&k->ids, k->tee);
+        return sv_embed_prepare(k->state, k->guest, &k->ids, k->confined, err);
 }
 
 static int connect_libvirt(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)

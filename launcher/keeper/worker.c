@@ -236,6 +236,8 @@ static struct sv_json *make_status(const struct sv_work *k)
         sv_json_set_int(j, "memory", (int64_t)k->guest->memory);
         sv_json_set_str(j, "state", sv_life_word(SV_LIFE_STARTING));
         sv_json_set_str(j, "since", sv_format_time(time(NULL), when));
+        sv_json_set_int(j, "qemu_uid", k->ids.qemu ? k->ids.qemu : geteuid());
+        sv_json_set_int(j, "swtpm_uid", k->ids.qemu ? k->ids.swtpm : geteuid());
         sv_json_set_int(j, "guard_pid", getppid());
         sv_json_set_int(j, "worker_pid", getpid());
         sv_json_set(j, "steps", sv_json_array());

@@ -5,12 +5,15 @@
 
 #include "tee/host.h"
 #include "launcher/keeper/guard.h"
+#include "launcher/keeper/ids.h"
 
 struct sv_work {
         const struct sv_guest *guest;
         const struct sv_tee_host *tee;
         const struct sv_state *state;
         bool kvm;
+        struct sv_ids ids;
+        bool confined; /* by SELinux or AppArmor, or there is no start */
 };
 
 /* For sv_guard_start; arg is a struct sv_work. */

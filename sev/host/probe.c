@@ -12,6 +12,7 @@
 #include "base/core/file.h"
 #include "sev/host/host.h"
 #include "sev/host/kvm-abi.h"
+#include "tee/host/apparmor.h"
 #include "tee/host/probe.h"
 #include "sev/measure/measure.h"
 #include "sev/tee.h"
@@ -204,32 +205,18 @@ static int probe_snp_image(struct probe *p)
         return 0;
 }
 
-/* AppArmor confines QEMU when libvirt runs confined; then the profile must let it open /dev/sev. */
+static bool allows_device(const char *rules)
+{
+        return strstr(rules, "/dev/sev") != NULL;
+}
+
 static int probe_apparmor(struct probe *p)
 {
-        static const char *const files[] = {"/etc/apparmor.d/abstractions/libvirt-qemu",
-                                            "/etc/apparmor.d/local/abstractions/libvirt-qemu"};
-        SV_STR profiles = sv_asprintf("%s/sys/kernel/security/apparmor/profiles", p->sysroot);
-        SV_BUF loaded = SV_BUF_NULL;
-
-        if (sv_file_read(profiles, 1 << 20, &loaded, "sev.probe", NULL) < 0 ||
-            (!strstr(sv_buf_str(&loaded), "libvirtd (") &&
-             !strstr(sv_buf_str(&loaded), "virtqemud (") &&
-             !strstr(sv_buf_str(&loaded), "secure-vm (")))
+        if (!sv_apparmor_forbids(p->sysroot, allows_device))
                 return 0;
-        for (size_t i = 0; i < 2; i++) {
-                SV_STR path = sv_asprintf("%s%s", p->sysroot, files[i]);
-                SV_BUF text = SV_BUF_NULL;
-
-                if (sv_file_read(path, 1 << 20, &text, "sev.probe", NULL) == 0 &&
-                    strstr(sv_buf_str(&text), "/dev/sev"))
-                        return 0;
-        }
         return sv_probe_advise(
-                p->out,
-                "AppArmor keeps QEMU from /dev/sev: add the line \"/dev/sev rw,\" to %s and "
-                "reload AppArmor",
-                files[1]);
+                p->out, "AppArmor keeps QEMU from /dev/sev: add the line \"/dev/sev rw,\" to "
+                        "/etc/apparmor.d/local/abstractions/libvirt-qemu and reload AppArmor");
 }
 
 int sv_sev_probe_at(const char *sysroot, const struct sv_sev_cpuid *cpuid, struct sv_probe *out,

@@ -18,12 +18,15 @@ static const struct sv_opt config_options[] = {
         {0},
 };
 
+static const char *const opens[] = {"/dev/sev", NULL};
+
 const struct sv_tee_host sv_tee_host_sev_snp = {
         .id = &sv_tee_sev_snp,
         .acpi_machine = "",
         .acpi_bits = 40, /* the CPU model is always a named one */
         .probe = sv_sev_probe,
         .domain = sv_sev_domain,
+        .opens = opens,
         .refusal = sv_sev_refusal,
         .trial = sv_sev_trial,
         .trial_says = "the hardware measured what was predicted",

@@ -5,7 +5,6 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "base/core/file.h"
 #include "tdx/host/host.h"
 #include "tdx/host/kvm-abi.h"
+#include "tee/host/apparmor.h"
 #include "tee/host/probe.h"
 #include "tdx/guest/qgs.h"
 #include "tdx/tee.h"
@@ -299,38 +299,6 @@ static bool allows_service(const char *rules)
         return false;
 }
 
-/* AppArmor confines QEMU when libvirt runs confined; no libvirt so far lets it reach the quote
- * service by itself. */
-static bool apparmor_forbids(struct probe *p)
-{
-        static const char *const files[] = {"/etc/apparmor.d/abstractions/libvirt-qemu",
-                                            "/etc/apparmor.d/local/abstractions/libvirt-qemu",
-                                            "/etc/apparmor.d/abstractions/libvirt-qemu.d/*"};
-        bool allowed = false;
-        SV_BUF loaded = SV_BUF_NULL;
-
-        if (!read_sysfile(p, "/sys/kernel/security/apparmor/profiles", &loaded) ||
-            (!strstr(sv_buf_str(&loaded), "libvirtd (") &&
-             !strstr(sv_buf_str(&loaded), "virtqemud (") &&
-             !strstr(sv_buf_str(&loaded), "secure-vm (")))
-                return false;
-        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-                SV_STR pattern = sv_asprintf("%s%s", p->sysroot, files[i]);
-                glob_t g = {0};
-
-                if (glob(pattern, 0, NULL, &g) == 0)
-                        for (size_t k = 0; k < g.gl_pathc; k++) {
-                                SV_BUF text = SV_BUF_NULL;
-
-                                allowed |= sv_file_read(g.gl_pathv[k], 1 << 20, &text, "tdx.probe",
-                                                        NULL) == 0 &&
-                                           allows_service(sv_buf_str(&text));
-                        }
-                globfree(&g);
-        }
-        return !allowed;
-}
-
 /* Intel's service listens on vsock instead of its socket when its configuration has a port, which
  * the one that it is installed with has. */
 static bool is_vsock_only(struct probe *p)
@@ -357,8 +325,9 @@ static bool is_vsock_only(struct probe *p)
         return false;
 }
 
-/* As whom root's libvirt starts QEMU (launcher/keeper/embed.c): the name, empty when it starts it
- * as root, and its groups. */
+/* libvirt's own QEMU user: the name, empty when there is none, and its groups. Under our supervisor
+ * a guest's QEMU has an id of its own and of these groups those that it needs
+ * (launcher/keeper/ids-user.c). */
 struct user {
         char name[32];
         uid_t uid;
@@ -464,7 +433,8 @@ static void probe_quotes(struct probe *p)
         }
         sv_probe_found(p->out, "a quote service that answers (quoting enclave %u)",
                        platform.tdqe_svn);
-        if (!refuse_qemu_user(p, path) && apparmor_forbids(p))
+        /* no libvirt so far lets QEMU reach the quote service by itself */
+        if (!refuse_qemu_user(p, path) && sv_apparmor_forbids(p->sysroot, allows_service))
                 sv_probe_advise(
                         p->out,
                         "TDs start, but AppArmor keeps QEMU from the quote service: add the line "

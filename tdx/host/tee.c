@@ -4,12 +4,15 @@
 
 #include "tdx/host/host.h"
 
+static const char *const opens[] = {"/var/run/tdx-qgs", SV_TDX_QGS, NULL};
+
 const struct sv_tee_host sv_tee_host_tdx = {
         .id = &sv_tee_tdx,
         .acpi_machine = ",pic=off",
         .acpi_bits = 46,
         .probe = sv_tdx_probe,
         .domain = sv_tdx_domain,
+        .opens = opens,
         .refusal = sv_tdx_refusal,
         .trial = sv_tdx_trial,
         .trial_says = sv_tdx_trial_says,

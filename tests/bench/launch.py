@@ -9,6 +9,7 @@ Fails when the overhead is above 10 % (--limit).
 import argparse
 import json
 import os
+import pwd
 import shutil
 import statistics
 import subprocess
@@ -53,6 +54,15 @@ def started(direct, uri, xml):
     return seconds
 
 
+def use_distribution_users(conf):
+    """A guest's own ids are of use only where launch prepares for them: the groups, and a vTPM that is made already."""
+    swtpm = next(u for u in ('swtpm', 'tss', 'root') if u in [p.pw_name for p in pwd.getpwall()])
+    with open(conf, encoding='utf-8') as f:
+        lines = [line for line in f if not line.startswith(('user', 'group', 'swtpm_'))]
+    with open(conf, 'w', encoding='utf-8') as f:
+        f.writelines([*lines, 'user = "libvirt-qemu"\n', f'swtpm_user = "{swtpm}"\n', f'swtpm_group = "{swtpm}"\n'])
+
+
 def twin(base, folder):
     """A root for the direct start: the same files, the same configuration, the same capability cache; and the running guest's XML."""
     other = os.path.join(base, 'd')
@@ -62,6 +72,7 @@ def twin(base, folder):
                         copy_function=shutil.copy)
     for d in ('', 'boot', 'etc', 'cache'):
         os.chmod(os.path.join(other, d), 0o711)
+    use_distribution_users(os.path.join(other, 'etc/qemu.conf'))
     with open(os.path.join(folder, 'etc/qemu', f'{NAME}.xml'), encoding='utf-8') as f:
         text = f.read().replace(folder + '/', other + '/')
     xml = os.path.join(base, 'domain.xml')

@@ -88,19 +88,3 @@ def through_daemon(c):
     run(*c.vm, 'destroy', 'g', *c.more, env=c.environment)
     rows = json.loads(run(*c.vm, 'list', *c.more, '--json', env=c.environment).stdout)['guests']
     c.must(not rows, f'expected nothing to stay defined, found {rows}')
-
-
-@case
-def hard_link(c):
-    """what swtpm's user linked into the folder of its certificate authority is not given to it"""
-    secret, link = '/var/lib/secure-vm-test', '/var/lib/swtpm-localca/secure-vm-test'
-    with open(secret, 'w', encoding='utf-8') as f:
-        f.write('of root')
-    os.link(secret, link)
-    try:
-        r = subprocess.run([c.env.vm, 'host', 'vtpm-ca', '--json'], capture_output=True, text=True, check=False)
-        c.must(r.returncode == 3 and json.loads(r.stdout)['error']['check'] == 'host.vtpm-ca', f'expected host.vtpm-ca, found {r}')
-        c.must(os.stat(secret).st_uid == 0, 'the file of root was given away')
-    finally:
-        os.remove(link)
-        os.remove(secret)

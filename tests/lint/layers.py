@@ -35,7 +35,7 @@ LAYERS = {
     'agent': ['base', 'tee', 'luks', 'attest', 'attest/jose', 'attest/kbs'],
     'image': ['base', 'stub', 'ovmf', 'luks'],
     'launcher': ['base', 'guest', 'tee'],
-    'launcher/host': ['base', 'tee'],
+    'launcher/host': ['base', 'tee', 'tee/host'],
     'launcher/virt': ['base', 'guest', 'tee', 'launcher/host'],
     'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'launcher/host', 'launcher/virt'],
     'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/kbs', 'attest/fetch', 'image',

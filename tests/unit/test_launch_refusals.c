@@ -129,6 +129,7 @@ static void a_worker(void **state)
 {
         SV_STATE s = {.lock = -1};
         struct sv_work work = {.state = &s};
+        char missing[] = "/nonexistent/kernel";
         struct sv_worker w = {.work = &work, .agent = -1, .control = -1};
         struct sv_err err;
 
@@ -137,6 +138,10 @@ static void a_worker(void **state)
         OK(sv_mkdirs(s.dir, 0711, &err));
         OK(sv_worker_open_control(&w, &err));
         close(w.control);
+        w.stage.kernel = missing;
+        if (geteuid() == 0)
+                FAILS(sv_stage_take_back(&w.stage, &err), SV_SYSTEM, "launch.boot");
+        w.stage.kernel = NULL;
         w.stage.nvram = s.dir;
         FAILS(sv_worker_restart(&w, &err), SV_SYSTEM, "launch.nvram");
         /* no libvirt put a label on this program */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* User ids of each guest's own: one for its QEMU, one for its vTPM, and a group that both have. No
+ * two guests of a machine have one id, whether they run or not, since what a vTPM keeps belongs to
+ * its id: which guest has which is kept in /var/lib/secure-vm/.ids, a file for each pair that names
+ * the guest's folder. A pair is free again when that folder is gone. The range is the line
+ * "secure-vm:FIRST:COUNT" of /etc/subuid (subuid(5)), SV_IDS_FIRST and SV_IDS_COUNT without one. */
+#pragma once
+
+#include "tee/host.h"
+
+struct sv_ids {
+        unsigned qemu, swtpm, group; /* all 0: who launches, as only root can give ids */
+};
+
+/* The guest's ids, the same as at its last launch where there was one. Needs root, for others it
+ * gives zeros. SV_USAGE "launch.ids" for a wrong line in /etc/subuid, SV_SYSTEM when none is free.
+ */
+int sv_ids_take(const char *folder, struct sv_ids *out, struct sv_err *err);
+/* The same with the registry and the file of ranges elsewhere (tests). */
+int sv_ids_take_from(const char *registry, const char *subuid, const char *folder,
+                     struct sv_ids *out, struct sv_err *err);
+/* Only root and who has the group enter the folder. */
+int sv_ids_close_folder(const char *folder, const struct sv_ids *ids, struct sv_err *err);
+
+/* ids-user.c: from now on this process finds a user of that id in its user database, who is in the
+ * groups of the devices that the TEE's QEMU opens by name. libvirt looks there. */
+void sv_ids_announce(const struct sv_ids *ids, const struct sv_tee_host *tee);

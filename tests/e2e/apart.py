@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Two guests run; as the user of the one's QEMU, and of its swtpm, nothing of the other can be read, opened, traced or connected to, and the
+key of the vTPMs' maker cannot either. What is tried is tried on the own guest first, where it must work.
+
+    apart.py SECURE-VM [KERNEL]      (root; KERNEL is any bzImage, otherwise the distribution's)
+"""
+import ctypes
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PIDFD_OPEN, PIDFD_GETFD = 434, 438
+PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def attempt(call, *args):
+    """Does it work? A result that is an open descriptor is closed."""
+    try:
+        r = call(*args)
+    except OSError:
+        return False
+    if hasattr(r, 'close'):
+        r.close()
+    return r is None or r is not False
+
+
+def take_descriptor(pid):
+    own = libc.syscall(PIDFD_OPEN, pid, 0)
+    taken = [fd for fd in range(64) if libc.syscall(PIDFD_GETFD, own, fd, 0) >= 0]
+    os.close(own)
+    return bool(taken)
+
+
+def trace(pid):
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    works = libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0
+    libc.ptrace(PTRACE_DETACH, pid, None, None)
+    return works
+
+
+def attacks_on_process(name, pid):
+    for file, mode in (('mem', 'rb'), ('mem', 'r+b'), ('environ', 'rb'), ('maps', 'rb')):
+        yield f'open /proc/{name}/{file} {mode}', attempt(open, f'/proc/{pid}/{file}', mode)
+    yield f'list /proc/{name}/fd', attempt(os.listdir, f'/proc/{pid}/fd')
+    yield f'pidfd_getfd of {name}', take_descriptor(pid)
+    yield f'ptrace of {name}', trace(pid)
+    yield f'a signal to {name}', attempt(os.kill, pid, 0)
+
+
+def attacks_on_path(path, mode):
+    if stat.S_ISSOCK(mode):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            yield f'connect to {path}', attempt(s.connect, path)
+    elif stat.S_ISDIR(mode):
+        yield f'list {path}', attempt(os.listdir, path)
+        yield f'make a file in {path}', attempt(open, os.path.join(path, 'attack'), 'xb')
+    else:
+        yield f'read {path}', attempt(open, path, 'rb')
+        yield f'write {path}', attempt(open, path, 'r+b')
+        yield f'chmod {path}', attempt(os.chmod, path, 0o666)
+
+
+def attacks_on_paths(paths):
+    for path, mode in paths:
+        yield from attacks_on_path(path, mode)
+
+
+def everything(processes, paths):
+    for name, pid in processes.items():
+        yield from attacks_on_process(name, pid)
+    yield from attacks_on_paths(paths)
+
+
+def as_process(pid, attacks):
+    """What of it works, from a process with that one's user, groups and rights."""
+    with open(f'/proc/{pid}/status', encoding='ascii') as f:
+        status = dict(line.split(':', 1) for line in f)
+    user, group = int(status['Uid'].split()[0]), int(status['Gid'].split()[0])
+    groups = [int(g) for g in status['Groups'].split()]
+    r, w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups(groups)
+        os.setgid(group)
+        os.setuid(user)
+        libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, which setuid took away
+        libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS, as libvirt sets it
+        with os.fdopen(w, 'w') as f:
+            json.dump([what for what, works in attacks() if works], f)
+        os._exit(0)
+    os.close(w)
+    with os.fdopen(r) as f:
+        text = f.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+class Guest:
+    def __init__(self, vm, folder, name, kernel):
+        self.vm, self.name, self.folder = vm, name, os.path.join(os.environ['SECURE_VM_DIR'], name)
+        self.file = os.path.join(folder, name + '.json')
+        with open(self.file, 'w', encoding='utf-8') as f:
+            json.dump({'name': name, 'tee': 'vtpm', 'kernel': kernel, 'cmdline': 'console=ttyS0', 'memory': '256MiB', 'vcpus': 1}, f)
+
+    def launch(self):
+        r = subprocess.run([self.vm, 'launch', self.file], capture_output=True, text=True, check=False)
+        if r.returncode:
+            sys.exit(f'apart: launch of {self.name} ended with {r.returncode}: {r.stderr}')
+        return r.stderr
+
+    def processes(self):
+        found = {}
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open(f'/proc/{pid}/cmdline', 'rb') as f:
+                    line = f.read()
+                if os.fsencode(self.folder + '/') in line and os.path.basename(os.readlink(f'/proc/{pid}/exe')).startswith(('qemu-', 'swtpm')):
+                    found['qemu' if b'qemu-system' in line else 'swtpm'] = int(pid)
+            except OSError:
+                pass
+        assert sorted(found) == ['qemu', 'swtpm'], found
+        return found
+
+    def paths(self):
+        """As root sees them, each with its kind."""
+        for folder, folders, files in os.walk(self.folder):
+            for name in folders + files:
+                path = os.path.join(folder, name)
+                yield path, os.lstat(path).st_mode
+
+
+def keys_of_maker(vm):
+    folders = ['/var/lib/swtpm-localca', os.path.dirname(subprocess.check_output([vm, 'host', 'vtpm-ca'], text=True).strip())]
+    return [(p, os.stat(p).st_mode) for d in folders for p in glob.glob(f'{d}/*key.pem')]
+
+
+def must_work_on_own(own):
+    """Otherwise the refusals would show nothing."""
+    processes, paths = own.processes(), list(own.paths())
+    for who, pid in processes.items():
+        works = as_process(pid, lambda: everything(processes, []))
+        for what in (f'open /proc/{who}/mem r+b', f'pidfd_getfd of {who}', f'ptrace of {who}', f'a signal to {who}'):
+            assert what in works, f'as {who}, of its own guest: expected "{what}" to work; what does: {works}'
+    works = as_process(processes['qemu'], lambda: attacks_on_paths(paths))
+    assert f'connect to {own.folder}/console.sock' in works and f'write {own.folder}/boot/nvram' in works, works
+
+
+def check_apart(vm, a, b):
+    failures = 0
+    must_work_on_own(a)
+    for name in ('kernel', 'firmware'):
+        st = os.stat(f'{b.folder}/boot/{name}')
+        assert st.st_uid == 0 and not st.st_mode & 0o022, f'boot/{name} is not root\'s: {st}'
+    for who, pid in a.processes().items():
+        paths = [(b.folder, os.lstat(b.folder).st_mode), *b.paths(), *keys_of_maker(vm)]
+        works = as_process(pid, lambda p=paths, b=b.processes(): everything(b, p))
+        failures += len(works)
+        print(f'as {who} of the other guest, {len(paths)} paths and 2 processes: {works or "nothing"}', flush=True)
+    return failures
+
+
+def check_restart(a, before):
+    """The same ids after another launch, and the vTPM still opens its state."""
+    subprocess.run([a.vm, 'destroy', a.name], check=True, stdout=subprocess.DEVNULL)
+    a.launch()
+    assert ids_of(a) == before, (ids_of(a), before)
+
+
+def ids_of(guest):
+    return {who: os.stat(f'/proc/{pid}').st_uid for who, pid in guest.processes().items()}
+
+
+def main():
+    vm = os.path.abspath(sys.argv[1])
+    kernel = sys.argv[2] if len(sys.argv) > 2 else subprocess.check_output([f'{TOP}/tools/fetch-kernel'], text=True).split()[-1] + '/vmlinuz'
+    folder = tempfile.mkdtemp(prefix='sva', dir='/tmp')
+    os.chmod(folder, 0o711)
+    os.environ['SECURE_VM_DIR'] = f'{folder}/s'
+    signal.alarm(600)
+    a, b = Guest(vm, folder, 'a', kernel), Guest(vm, folder, 'b', kernel)
+    try:
+        said = a.launch()
+        assert 'apart' in said, said
+        b.launch()
+        ids = [*ids_of(a).values(), *ids_of(b).values()]
+        failures = check_apart(vm, a, b)
+        assert len(set(ids)) == 4 and 0 not in ids, f'expected four users, found {ids}'
+        check_restart(a, ids_of(a))
+    finally:
+        for g in (a, b):
+            subprocess.run([vm, 'destroy', g.name, '--forget'], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(folder, ignore_errors=True)
+    print('apart: FAILED' if failures else 'apart: ok', flush=True)
+    return 1 if failures else 0
+
+
+sys.exit(main())
