@@ -26,6 +26,8 @@ struct sv_nic {
 
 struct sv_guest {
         char *file; /* where it came from */
+        /* user id: who chose what is in it, and may have what it names (launcher/keeper/owner.h) */
+        unsigned owner;
         char *name;
         /* given, or derived from the name (SHA-256 of "secure-vm guest " name, version 8 bits set)
          */

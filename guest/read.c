@@ -3,8 +3,10 @@
  * the file itself. */
 #include "guest/guest.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
@@ -277,22 +279,33 @@ int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_
         return sv_member_read(&r, obj, pointer, check, rows, base, err);
 }
 
+/* Whose the file is; a file of root's that lies in somebody's folder may be that one's choice. */
+static int find_guest_owner(int fd, const char *folder, unsigned *owner, struct sv_err *err)
+{
+        struct stat file, dir;
+
+        if (fstat(fd, &file) < 0 || stat(folder, &dir) < 0)
+                return sv_fail_errno(err, "guest.file", "%s", folder);
+        *owner = file.st_uid ? file.st_uid : dir.st_uid;
+        return 0;
+}
+
 int sv_guest_read(const char *path, struct sv_guest *out, struct sv_err *err)
 {
+        SV_STR real = realpath(path, NULL);
+        SV_FD fd = real ? open(real, O_RDONLY | O_CLOEXEC) : -1;
         SV_BUF text = SV_BUF_NULL;
-        char *real;
-        int r;
+        SV_STR dir = NULL;
+        unsigned owner;
 
-        if (sv_file_read(path, SV_GUEST_SIZE_MAX, &text, "guest.file", err) < 0)
+        if (fd < 0)
+                return sv_fail_errno(err, "guest.file", "cannot open %s", path);
+        if (sv_fd_read(fd, path, SV_GUEST_SIZE_MAX, &text, "guest.file", err) < 0)
                 return -1;
-        real = realpath(path, NULL);
-        if (!real)
-                return sv_fail_errno(err, "guest.file", "%s", path);
-        {
-                SV_STR dir = sv_asprintf("%.*s", (int)(strrchr(real, '/') - real), real);
-
-                r = sv_guest_parse(sv_buf_bytes(&text), real, dir, out, err);
-        }
-        free(real);
-        return r;
+        dir = sv_asprintf("%.*s", (int)(strrchr(real, '/') - real), real);
+        if (find_guest_owner(fd, *dir ? dir : "/", &owner, err) < 0 ||
+            sv_guest_parse(sv_buf_bytes(&text), real, dir, out, err) < 0)
+                return -1;
+        out->owner = owner;
+        return 0;
 }

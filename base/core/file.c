@@ -189,20 +189,26 @@ undo:
         return -1;
 }
 
+static int stream_fd(int fd, const char *path,
+                     int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                     const char *check, struct sv_err *err)
+{
+        uint8_t piece[PIECE];
+        ssize_t got;
+
+        while ((got = read_uninterrupted(fd, piece, sizeof(piece))) > 0)
+                if (fn(arg, sv_bytes(piece, (size_t)got), err) < 0)
+                        return -1;
+        return got < 0 ? sv_fail_errno(err, check, "cannot read %s", path) : 0;
+}
+
 int sv_file_stream(const char *path,
                    int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
                    const char *check, struct sv_err *err)
 {
         SV_FD fd = open_regular_file(path, check, err);
-        uint8_t piece[PIECE];
-        ssize_t got;
 
-        if (fd < 0)
-                return -1;
-        while ((got = read_uninterrupted(fd, piece, sizeof(piece))) > 0)
-                if (fn(arg, sv_bytes(piece, (size_t)got), err) < 0)
-                        return -1;
-        return got < 0 ? sv_fail_errno(err, check, "cannot read %s", path) : 0;
+        return fd < 0 ? -1 : stream_fd(fd, path, fn, arg, check, err);
 }
 
 static int write_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
@@ -210,25 +216,28 @@ static int write_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
         return sv_fd_write(*(int *)arg, "the copy", piece, err);
 }
 
-int sv_file_copy(const char *from, const char *to, unsigned mode, struct sv_err *err)
+int sv_fd_copy(int in, const char *from, const char *to, unsigned mode, struct sv_err *err)
 {
-        SV_FD in = open_regular_file(from, "file.copy", err);
-        SV_FD out = -1;
+        SV_FD out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
-        if (in < 0)
-                return -1;
-        out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (out < 0)
                 return sv_fail_errno(err, "file.copy", "cannot make %s", to);
         if (fchmod(out, mode) < 0)
                 return sv_fail_errno(err, "file.copy", "cannot set the mode of %s", to);
         if (ioctl(out, FICLONE, in) == 0)
                 return 0;
-        if (sv_file_stream(from, write_piece, &out, "file.copy", err) < 0) {
+        if (stream_fd(in, from, write_piece, &out, "file.copy", err) < 0) {
                 unlink(to);
                 return -1;
         }
         return 0;
+}
+
+int sv_file_copy(const char *from, const char *to, unsigned mode, struct sv_err *err)
+{
+        SV_FD in = open_regular_file(from, "file.copy", err);
+
+        return in < 0 ? -1 : sv_fd_copy(in, from, to, mode, err);
 }
 
 int sv_mkdirs(const char *path, unsigned mode, struct sv_err *err)

@@ -39,6 +39,8 @@ int sv_file_stream(const char *path,
                    const char *check, struct sv_err *err);
 /* Copy a file (shares blocks where the file system can). */
 int sv_file_copy(const char *from, const char *to, unsigned mode, struct sv_err *err);
+/* The same from an open descriptor at its beginning (not closed); `from` is for messages. */
+int sv_fd_copy(int in, const char *from, const char *to, unsigned mode, struct sv_err *err);
 /* mkdir -p; existing directories are kept as they are. */
 int sv_mkdirs(const char *path, unsigned mode, struct sv_err *err);
 /* rm -r; a missing path is no error. Never follows symbolic links. */

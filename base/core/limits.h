@@ -85,6 +85,7 @@
 /* bytes of one file of /proc: another process may have chosen its command line */
 #define SV_PROC_SIZE_MAX           (1u << 20)
 #define SV_SUBUID_SIZE_MAX         (1u << 20)
+#define SV_GROUPS_MAX              1024 /* groups of one user that count */
 /* User ids of guests, two each, unless /etc/subuid has a range: from 2^30 + 2^29 + 2^28, beyond all
  * that systemd and containers use (systemd's UIDS-GIDS.md) */
 #define SV_IDS_FIRST               1879048192u

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/stage.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "launcher/host/host.h"
+#include "launcher/keeper/owner.h"
 
 void sv_stage_free(struct sv_stage *s)
 {
@@ -24,8 +26,28 @@ void sv_stage_free(struct sv_stage *s)
         *s = (struct sv_stage){0};
 }
 
-static int stage_file(const struct sv_state *s, const char *member, const char *from, uint64_t max,
-                      char **to, struct sv_json *digests, struct sv_err *err)
+static int open_boot_file(const struct sv_guest *g, const char *member, const char *from,
+                          uint64_t max, int *fd, struct sv_err *err)
+{
+        struct stat st;
+        char check[64];
+
+        snprintf(check, sizeof(check), "launch.%s", member);
+        *fd = sv_owner_open(g, from, O_RDONLY | O_NONBLOCK);
+        if (*fd < 0 || fstat(*fd, &st) < 0)
+                return sv_fail_errno(err, check, "%s (\"%s\" in the guest file)%s", from, member,
+                                     sv_owner_note(g));
+        if (!S_ISREG(st.st_mode) || !st.st_size || (uint64_t)st.st_size > max)
+                return sv_fail(err, SV_USAGE, check,
+                               "%s: a file of 1 to %llu bytes was expected; correct \"%s\" in the "
+                               "guest file",
+                               from, (unsigned long long)max, member);
+        return 0;
+}
+
+static int stage_file(const struct sv_guest *g, const struct sv_state *s, const char *member,
+                      const char *from, uint64_t max, char **to, struct sv_json *digests,
+                      struct sv_err *err)
 {
         /* libvirt gives kernel and initramfs to QEMU's user, and the firmware not, which has no
          * secret. An initramfs may have one. */
@@ -33,19 +55,12 @@ static int stage_file(const struct sv_state *s, const char *member, const char *
         SV_STR copy = sv_asprintf("%s/boot/%s", s->dir, member);
         uint8_t digest[SV_DIGEST_MAX];
         struct sv_json *entry;
-        struct stat st;
         uint64_t size;
-        char check[64];
+        SV_FD fd = -1;
 
-        snprintf(check, sizeof(check), "launch.%s", member);
-        if (stat(from, &st) < 0)
-                return sv_fail_errno(err, check, "%s (\"%s\" in the guest file)", from, member);
-        if (!S_ISREG(st.st_mode) || !st.st_size || (uint64_t)st.st_size > max)
-                return sv_fail(err, SV_USAGE, check,
-                               "%s: a file of 1 to %llu bytes was expected; correct \"%s\" in the "
-                               "guest file",
-                               from, (unsigned long long)max, member);
-        if (sv_file_copy(from, copy, mode, err) < 0 ||
+        if (open_boot_file(g, member, from, max, &fd, err) < 0)
+                return -1;
+        if (sv_fd_copy(fd, from, copy, mode, err) < 0 ||
             sv_digest_file(SV_SHA256, copy, digest, &size, err) < 0)
                 return -1;
         entry = sv_json_set(digests, member, sv_json_object());
@@ -79,7 +94,7 @@ int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const
         if (sv_mkdirs(boot, 0711, err) < 0)
                 return -1;
         for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-                if (files[i].from && stage_file(s, files[i].member, files[i].from, files[i].max,
+                if (files[i].from && stage_file(g, s, files[i].member, files[i].from, files[i].max,
                                                 files[i].to, st.digests, err) < 0)
                         return -1;
         if (vars) {

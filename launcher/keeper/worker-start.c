@@ -14,6 +14,7 @@
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/embed.h"
+#include "launcher/keeper/owner.h"
 #include "launcher/keeper/worker-int.h"
 
 static void report_step(struct sv_worker *w, const char *step, int64_t since)
@@ -24,14 +25,6 @@ static void report_step(struct sv_worker *w, const char *step, int64_t since)
         sv_json_set_str(e, "step", step);
         sv_json_set_int(e, "ms", sv_worker_elapsed(w) - since);
         sv_worker_send_event(w, e);
-}
-
-/* O_DIRECT where the disk's file system has it; tmpfs and some others have not. */
-static int find_direct_flag(const char *path)
-{
-        SV_FD fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-
-        return fd >= 0 ? O_DIRECT : 0;
 }
 
 static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
@@ -51,7 +44,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         };
 
         for (size_t i = 0; i < k->guest->n_disks; i++)
-                buffered[i] = !find_direct_flag(k->guest->disks[i].path);
+                buffered[i] = !sv_disk_direct_flag(k->guest, &k->guest->disks[i]);
         return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 
@@ -60,18 +53,17 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
 {
         for (size_t i = 0; i < w->work->guest->n_disks; i++) {
                 const struct sv_disk *d = &w->work->guest->disks[i];
-                /* QEMU looks for a descriptor with the very flags it would open with */
-                int direct = find_direct_flag(d->path);
-                SV_FD reader = open(d->path, O_RDONLY | O_CLOEXEC | direct);
-                SV_FD writer = d->readonly ? -1 : open(d->path, O_RDWR | O_CLOEXEC | direct);
-                int fds[2] = {reader, writer};
+                int fds[2] = {-1, -1};
                 char group[32];
+                int r;
 
-                if (reader < 0 || (!d->readonly && writer < 0))
-                        return sv_fail_errno(err, "launch.disk", "%s (\"disks\" in the guest file)",
-                                             d->path);
+                if (sv_disk_open(w->work->guest, d, fds, err) < 0)
+                        return -1;
                 snprintf(group, sizeof(group), "disk%zu", i);
-                if (sv_virt_associate(w->virt, group, fds, d->readonly ? 1 : 2, err) < 0)
+                r = sv_virt_associate(w->virt, group, fds, d->readonly ? 1 : 2, err);
+                sv_closep(&fds[0]);
+                sv_closep(&fds[1]);
+                if (r < 0)
                         return -1;
         }
         return 0;

@@ -170,6 +170,24 @@ def check_apart(vm, a, b):
     return failures
 
 
+def check_links(a, folder):
+    """What the owner of a guest file may not read does not get into its guest by a link."""
+    theirs, secret = f'{folder}/theirs', f'{folder}/secret'
+    os.mkdir(theirs)
+    with open(secret, 'w', opener=lambda p, flags: os.open(p, flags, 0o600), encoding='ascii') as f:
+        f.write('of root')
+    os.symlink(secret, f'{theirs}/initrd')
+    with open(a.file, encoding='utf-8') as f, open(f'{theirs}/l.json', 'w', encoding='utf-8') as out:
+        guest = json.load(f)
+        shutil.copyfile(guest['kernel'], f'{theirs}/kernel')
+        json.dump(dict(guest, name='l', kernel='kernel', initrd='initrd'), out)
+    os.chown(theirs, 65534, 65534)
+    r = subprocess.run([a.vm, 'launch', f'{theirs}/l.json', '--json'], capture_output=True, text=True, check=False)
+    check = json.loads(r.stdout)['error']['check']
+    assert (r.returncode, check) == (3, 'launch.initrd'), (r.returncode, check, r.stderr)
+    subprocess.run([a.vm, 'destroy', 'l', '--forget'], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def check_restart(a, before):
     """The same ids after another launch, and the vTPM still opens its state."""
     subprocess.run([a.vm, 'destroy', a.name], check=True, stdout=subprocess.DEVNULL)
@@ -197,6 +215,7 @@ def main():
         failures = check_apart(vm, a, b)
         assert len(set(ids)) == 4 and 0 not in ids, f'expected four users, found {ids}'
         check_restart(a, ids_of(a))
+        check_links(a, folder)
     finally:
         for g in (a, b):
             subprocess.run([vm, 'destroy', g.name, '--forget'], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
