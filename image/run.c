@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/core/visible.h"
 
 #define OUTPUT_MAX (64u << 10) /* kept of what a program prints; the rest is read and dropped */
 
@@ -59,7 +60,7 @@ static _Noreturn void run_child(const char *const *argv, int out, int file)
         _exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Reads until the end; keeps the beginning of the last line that is not blank. */
+/* Reads until the end; keeps the beginning of the last line that is not blank, made visible. */
 static void read_output(int fd, pid_t pid, char *last, size_t size)
 {
         char piece[4096];
@@ -73,8 +74,10 @@ static void read_output(int fd, pid_t pid, char *last, size_t size)
                         kill(pid, SIGTERM);
                         continue;
                 }
-                if (got <= 0)
+                if (got <= 0) {
+                        sv_make_visible(last, n, false);
                         break;
+                }
                 for (ssize_t i = 0; i < got && total < OUTPUT_MAX; i++, total++) {
                         if (piece[i] == '\n' || piece[i] == '\r') {
                                 fresh = true;
@@ -84,7 +87,7 @@ static void read_output(int fd, pid_t pid, char *last, size_t size)
                                 n = 0;
                         fresh = false;
                         if (n + 1 < size)
-                                last[n++] = (unsigned char)piece[i] < ' ' ? ' ' : piece[i];
+                                last[n++] = piece[i];
                         last[n] = 0;
                 }
         }

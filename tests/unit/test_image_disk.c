@@ -150,7 +150,9 @@ static void test_failures(void **state)
         SV_FD scratch = open(dir, O_TMPFILE | O_RDWR, 0600);
         struct sv_plain plain;
         const char *const absent[] = {"no-such-program", NULL},
-                          *const says[] = {"sh", "-c", "echo first; echo why >&2; exit 3", NULL};
+                          *const says[] = {"sh", "-c", "echo first; echo why >&2; exit 3", NULL},
+                          *const steers[] = {"sh", "-c", "printf 'a\\033[2Jb\\302\\233c'; exit 3",
+                                             NULL};
         enum sv_disk_from kind;
 
         FAILS(sv_disk_kind("/nonexistent", &kind, &err), SV_SYSTEM, "image.from");
@@ -168,6 +170,9 @@ static void test_failures(void **state)
         FAILS(sv_run(absent, "test", &err), SV_SYSTEM, "image.run");
         FAILS(sv_run(says, "test.says", &err), SV_SYSTEM, "test.says");
         assert_non_null(strstr(err.msg, "why"));
+        /* nothing of it steers a terminal, C1 controls in UTF-8 neither */
+        FAILS(sv_run(steers, "test.says", &err), SV_SYSTEM, "test.says");
+        assert_non_null(strstr(err.msg, "a?[2Jb??c"));
 }
 
 /* Superblock of btrfs at 64 KiB: magic at 64, generation at 72, checksum type at 196 (2: SHA-256).
