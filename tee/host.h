@@ -46,6 +46,9 @@ struct sv_tee_host {
          * what the platform refused, and why; 0 when the message is about something else. Pure; may
          * be NULL. */
         int (*refusal)(const char *message, struct sv_err *err);
+        /* What to do about a broker's refusal by that check, as far as it is about the host; the
+         * broker tells a guest nothing but the name. NULL: nothing; may be NULL. */
+        const char *(*cure)(const char *check);
         int (*trial)(const struct sv_guest *guest, struct sv_err *err); /* NULL: has none */
         const char *trial_says; /* what a trial that ends well has shown, and what not */
         /* Changes this machine's platform: op "commit", "config" or "vlek-load", with that

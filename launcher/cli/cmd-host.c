@@ -83,16 +83,31 @@ static int run_host(const struct sv_args *args, struct sv_json **result, struct 
         return sv_json_each(parts, print_part, NULL, err);
 }
 
+static const struct sv_opt vtpm_ca_opts[] = {
+        {.name = "export",
+         .arg = "FILE",
+         .help = "write its certificates there: what a guest file names in attestation.ek_roots to "
+                 "let its guest run on this host"},
+        {0},
+};
+
 static int run_host_vtpm_ca(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
+        const char *out = sv_opt(args, "export");
+        SV_BUF certs = SV_BUF_NULL;
         SV_STR pem = NULL;
 
         if (sv_host_vtpm_ca(&pem, err) < 0)
                 return -1;
+        if (out && (sv_host_vtpm_ca_export(&certs, err) < 0 ||
+                    sv_file_write(out, 0644, sv_buf_bytes(&certs), err) < 0))
+                return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "pem", pem);
+        if (out)
+                sv_json_set_str(*result, "export", out);
         if (!sv_has(args, "json"))
-                printf("%s\n", pem);
+                printf("%s\n", out ? out : pem);
         return 0;
 }
 
@@ -121,6 +136,34 @@ static void copy_options(const struct sv_args *args, const struct sv_opt *o,
                         sv_json_set_str(options, o->name, sv_opt(args, o->name));
 }
 
+static bool is_option_of(const struct sv_opt *o, const char *name)
+{
+        for (; o && o->name; o++)
+                if (!strcmp(o->name, name))
+                        return true;
+        return false;
+}
+
+/* The options of all platforms are the command's; those of the others would have no effect here. */
+static int refuse_others_options(const struct sv_args *args, const struct sv_tee_host *tee,
+                                 struct sv_err *err)
+{
+        for (int i = 0; i < args->n_opts; i++) {
+                const char *name = args->opts[i].opt->name;
+                bool foreign = false;
+
+                for (size_t k = 0; sv_tees_host[k]; k++)
+                        foreign |= is_option_of(sv_tees_host[k]->config_options, name);
+                if (foreign && !is_option_of(tee->config_options, name))
+                        return sv_fail(
+                                err, SV_USAGE, "host.option",
+                                "--%s: the platform of %s has nothing of that name; leave it "
+                                "out, or choose the platform that has it with --tee",
+                                name, tee->id->name);
+        }
+        return 0;
+}
+
 static int choose_host_tee(const struct sv_args *args, const char *op,
                            const struct sv_tee_host **out, struct sv_err *err)
 {
@@ -145,7 +188,7 @@ static int run_host_change(const struct sv_args *args, struct sv_json **result, 
         const struct sv_json *changes;
         int r;
 
-        if (choose_host_tee(args, op, &tee, err) < 0)
+        if (choose_host_tee(args, op, &tee, err) < 0 || refuse_others_options(args, tee, err) < 0)
                 return -1;
         copy_options(args, args->cmd->opts, options);
         if (args->cmd->more_opts && tee->config_options)
@@ -173,7 +216,7 @@ const struct sv_cmd sv_cmd_host_check = {"host check", "", "the same", NULL, run
 const struct sv_cmd sv_cmd_host_vtpm_ca = {
         "host vtpm-ca", "",
         "make sure that this machine's vTPM certificate authority exists; print its root's path",
-        NULL, run_host_vtpm_ca};
+        vtpm_ca_opts, run_host_vtpm_ca};
 const struct sv_cmd sv_cmd_host_commit = {
         "host commit", "",
         "commit the platform's firmware that runs: no older one can be loaded after it",

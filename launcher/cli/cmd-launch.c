@@ -34,6 +34,15 @@ static int open_events(const struct sv_args *args, FILE **out, struct sv_err *er
         return *out ? 0 : sv_fail_errno(err, "launch.events", "%s", name);
 }
 
+/* err is sv_cli_main's, never NULL. */
+static int name_cure(const struct sv_tee_host *tee, struct sv_err *err)
+{
+        const char *cure = tee->cure ? tee->cure(err->check) : NULL;
+        struct sv_err why = *err;
+
+        return cure ? sv_fail(err, why.class, why.check, "%.500s; %s", why.msg, cure) : -1;
+}
+
 static int launch_guest(const char *uri, const struct sv_guest *g, struct sv_follow *f,
                         struct sv_json *result, struct sv_err *err)
 {
@@ -46,7 +55,8 @@ static int launch_guest(const char *uri, const struct sv_guest *g, struct sv_fol
         l.kvm = host.kvm;
         if (!host.kvm)
                 sv_info("no KVM, so the guest is emulated (TCG): %s", host.kvm_why);
-        return sv_keeper_choose(uri)->launch(uri, &l, f, result, err);
+        return sv_keeper_choose(uri)->launch(uri, &l, f, result, err) < 0 ? name_cure(l.tee, err)
+                                                                          : 0;
 }
 
 /* What the key was released for, and how long each part took. */

@@ -63,6 +63,25 @@ def ordinary_user(c):
 
 
 @case
+def other_host(c):
+    """a vTPM guest on another host: refused, with what to do; opened when the policy has the authorities of both hosts"""
+    prepare_as_user(c)
+    first, roots = c.environment, []
+    c.environment = dict(first, XDG_CONFIG_HOME=os.path.join(first['HOME'], 'config-b'))
+    c.launch()
+    c.must_refuse('proof', 'vtpm.ek.chain')
+    for words in ('host vtpm-ca --export', 'attestation.ek_roots'):
+        c.must(words in c.result['error']['message'], f'expected the cure ("{words}") in the message')
+    for name, environment in (('a', first), ('b', c.environment)):
+        roots.append(os.path.join(first['HOME'], name + '.pem'))
+        run(*c.vm, 'host', 'vtpm-ca', '--export', roots[-1], env=environment)
+    c.file = c.write_guest(attestation=dict(c.guest['attestation'], ek_roots=roots))
+    c.put_policy(c.file)
+    c.launch()
+    c.must_unlock()
+
+
+@case
 def daemon(c):
     """through a libvirt daemon of the user's: launch, list, stop; nothing stays defined"""
     prepare_as_user(c)

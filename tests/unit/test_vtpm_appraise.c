@@ -282,6 +282,7 @@ static void root_later(void **state)
         list[0].data = sv_buf_bytes(&other_root_pem);
         list[1].data = sv_buf_bytes(&other_issuer_pem);
         FAILS(sv_vtpm_confirm_root(claims, &c, now, &err), SV_PROOF, "vtpm.ek.chain");
+        assert_non_null(strstr(err.msg, "host vtpm-ca --export"));
         assert_null(sv_json_pointer(claims, "/ek/root_sha256"));
         list[0].data = sv_buf_bytes(&root_pem);
         list[1].data = sv_buf_bytes(&issuer_pem);

@@ -51,3 +51,12 @@ int sv_vtpm_domain(const struct sv_guest *guest, struct sv_domain_part *out, str
                                    "</tpm>\n");
         return sv_buf_ok(&out->devices, "domain", err);
 }
+
+const char *sv_vtpm_cure(const char *check)
+{
+        if (strcmp(check, "vtpm.ek.chain"))
+                return NULL;
+        return "the policy does not name this host's maker of vTPMs: \"secure-vm host vtpm-ca "
+               "--export FILE\" writes its certificates, name FILE in the guest file's "
+               "attestation.ek_roots, with those of the other hosts, and put the policy again";
+}

@@ -5,4 +5,5 @@
 #include "tee/host.h"
 
 int sv_vtpm_probe(struct sv_probe *out, struct sv_err *err);
+const char *sv_vtpm_cure(const char *check);
 int sv_vtpm_domain(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);

@@ -9,4 +9,5 @@ const struct sv_tee_host sv_tee_host_vtpm = {
         .acpi_machine = "",
         .probe = sv_vtpm_probe,
         .domain = sv_vtpm_domain,
+        .cure = sv_vtpm_cure,
 };

@@ -118,12 +118,25 @@ static int copy_certs(const struct sv_certs *from, struct sv_certs *to, struct s
         return 0;
 }
 
+static int name_missing_root(const struct sv_err *why, struct sv_err *err)
+{
+        if (strcmp(why->check, "vtpm.ek.chain"))
+                return sv_fail(err, why->class, why->check, "%s", why->msg);
+        return sv_fail(err, why->class, why->check,
+                       "%.300s: its maker is not among the trusted ek_roots; if this is a host of "
+                       "yours, run \"secure-vm host vtpm-ca --export FILE\" there, name FILE in "
+                       "the guest file's attestation.ek_roots, with those of the other hosts, and "
+                       "put the policy again",
+                       why->msg);
+}
+
 int sv_vtpm_ek_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
                      const struct sv_collateral *collateral, int64_t time, struct sv_vtpm_ek *out,
                      struct sv_err *err)
 {
         SV_CERTS roots = {0};
         SV_CERTS between = {0};
+        struct sv_err why;
         size_t root;
 
         if (add_certs(collateral, "ek-root", &roots, err) < 0 ||
@@ -134,8 +147,9 @@ int sv_vtpm_ek_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
                 return sv_fail(err, SV_PROOF, "vtpm.ek.root",
                                "no maker of TPMs is trusted here: give a policy with "
                                "trust.ek_roots, or \"ek-root\" as collateral");
-        if (sv_chain_verify(leaf, &between, &roots, NULL, 0, time, NULL, &root, "vtpm.ek", err) < 0)
-                return -1;
+        if (sv_chain_verify(leaf, &between, &roots, NULL, 0, time, NULL, &root, "vtpm.ek", &why) <
+            0)
+                return name_missing_root(&why, err);
         sv_cert_fingerprint(roots.list[root], out->root_sha256);
         return 0;
 }
