@@ -60,6 +60,9 @@ struct sv_guest {
                 size_t n_ek_roots;
         } attestation;
         struct {
+                uint64_t log_size; /* bytes kept of what it prints on its serial line */
+        } console;
+        struct {
                 char *model;   /* sVirt: "selinux", "apparmor", NULL: libvirt's default */
                 bool required; /* refuse to run unconfined */
                 bool optional; /* the file says that it is not required */

@@ -57,6 +57,13 @@ static const struct sv_member security_members[] = {
         {NULL},
 };
 
+static const struct sv_member console_members[] = {
+        {"log_size", SV_M_SIZE, offsetof(struct sv_guest, console.log_size),
+         "a size like \"16MiB\": a multiple of 1 MiB, from 1 MiB to 1 GiB", .min = MIB,
+         .max = 1024 * MIB},
+        {NULL},
+};
+
 #define G(member) offsetof(struct sv_guest, member)
 static const struct sv_member guest_members[] = {
         {"$schema", SV_M_IGNORE, 0, "a text"},
@@ -85,6 +92,7 @@ static const struct sv_member guest_members[] = {
          .max = SV_GUEST_NICS_MAX},
         {"attestation", SV_M_PART, 0, "an object with \"url\" and \"pin\"",
          .part = attestation_members},
+        {"console", SV_M_PART, 0, "an object", .part = console_members},
         {"security", SV_M_PART, 0, "an object", .part = security_members},
         {"tees", SV_M_ANY_OBJECT, G(tees), "an object with one object per TEE"},
         {"tuning", SV_M_ANY_OBJECT, G(tuning), "an object"},
@@ -234,7 +242,7 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
 int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, struct sv_guest *out,
                    struct sv_err *err)
 {
-        SV_GUEST g = {.vcpus = 2, .memory = 1024 * MIB};
+        SV_GUEST g = {.vcpus = 2, .memory = 1024 * MIB, .console.log_size = SV_CONSOLE_LOG_SIZE};
         struct sv_member_reader r = {.text = text, .file = file, .dir = dir};
         SV_JSON *root = NULL;
 

@@ -84,6 +84,8 @@
 #define SV_QUICK_REBOOTS_MAX       5
 /* bytes of one file of /proc: another process may have chosen its command line */
 #define SV_PROC_SIZE_MAX           (1u << 20)
+/* bytes of a guest's console log, unless its guest file gives another number */
+#define SV_CONSOLE_LOG_SIZE        (16u << 20)
 #define SV_SUBUID_SIZE_MAX         (1u << 20)
 #define SV_GROUPS_MAX              1024 /* groups of one user that count */
 /* User ids of guests, two each, unless /etc/subuid has a range: from 2^30 + 2^29 + 2^28, beyond all

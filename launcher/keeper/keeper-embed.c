@@ -6,6 +6,7 @@
 #include "base/program/log.h"
 #include "launcher/host/confinement.h"
 #include "launcher/keeper/client.h"
+#include "launcher/keeper/console-log.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/worker.h"
@@ -290,12 +291,10 @@ static int print_embedded_log(const char *uri, const char *name,
                               void *arg, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
-        SV_STR log = NULL;
 
         if (sv_client_find(name, &s, err) < 0)
                 return -1;
-        log = sv_state_path(&s, "console.log");
-        return access(log, F_OK) < 0 ? 0 : sv_file_stream(log, put, arg, "console.log", err);
+        return sv_console_log_print(&s, put, arg, err);
 }
 
 const struct sv_keeper sv_keeper_embed = {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/core/limits.h"
+#include "launcher/keeper/console-log.h"
 #include "launcher/keeper/control.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
@@ -26,6 +27,7 @@ struct sv_worker {
         struct sv_client clients[SV_CONTROL_CLIENTS_MAX];
         struct sv_virt *virt;
         struct sv_stage stage;
+        struct sv_console_log console;
         enum sv_life life;
         bool refused;           /* the agent's own reason stands in the status */
         struct sv_json *status; /* what status.json says */

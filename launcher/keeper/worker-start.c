@@ -134,6 +134,9 @@ static int start_qemu(struct sv_worker *w, struct sv_err *err)
                 return -1;
         if (check_vtpm(k, err) < 0)
                 return -1;
+        sv_console_log_free(&w->console);
+        if (sv_console_log_begin(&w->console, k->state, k->guest->console.log_size, err) < 0)
+                return -1;
         if (sv_virt_start(w->virt, k->tee, err) < 0)
                 return -1;
         if (sv_stage_take_back(&w->stage, err) < 0)

@@ -134,7 +134,7 @@ static void read_virt(struct sv_worker *w)
 
 /* --- the loop --- */
 
-enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CLIENTS };
+enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CONSOLE, CLIENTS };
 
 static void serve_round(struct sv_worker *w, const struct pollfd *p)
 {
@@ -149,6 +149,8 @@ static void serve_round(struct sv_worker *w, const struct pollfd *p)
                         sv_worker_read_agent(w);
                 read_virt(w);
         }
+        if (p[CONSOLE].revents)
+                sv_console_log_look(&w->console);
         if (p[CONTROL].revents)
                 sv_worker_accept_client(w);
         for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++) {
@@ -168,6 +170,7 @@ static void run_worker_loop(struct sv_worker *w)
                         [CONTROL] = {.fd = w->control, .events = POLLIN},
                         [AGENT] = {.fd = w->agent, .events = POLLIN},
                         [VIRT] = {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
+                        [CONSOLE] = {.fd = w->console.watch, .events = POLLIN},
                 };
 
                 for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
@@ -251,6 +254,7 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
                               .guard = ends.guard,
                               .control = -1,
                               .agent = -1,
+                              .console = {.watch = -1},
                               .life = SV_LIFE_STARTING};
         struct sv_watch watch;
         int r;
@@ -271,5 +275,6 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
                 sv_worker_note_event(&w, SV_LIFE_FAULT);
         finish_guest(&w);
         sv_stage_free(&w.stage);
+        sv_console_log_free(&w.console);
         return 0;
 }

@@ -103,7 +103,7 @@ static void put_console(const struct sv_plan *p, struct sv_buf *x)
                 sv_xml_printf(
                         x,
                         "    <serial type='unix'>\n      <source mode='bind' path='%s'/>\n      "
-                        "<log file='%s' append='off'/>\n"
+                        "<log file='%s' append='on'/>\n"
                         "      <target port='0'/>\n    </serial>\n",
                         p->place.console_socket, p->place.console_log);
         else

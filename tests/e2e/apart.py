@@ -16,8 +16,12 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f'{TOP}/tests')
+from patience import patient, wait_until  # noqa: E402
+
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
 libc = ctypes.CDLL(None, use_errno=True)
@@ -106,12 +110,40 @@ def as_process(pid, attacks):
     return json.loads(text)
 
 
+FLOOD = '''#include <string.h>
+#include <unistd.h>
+int main(void) { char line[200]; memset(line, 'x', 199); line[199] = '\\n'; for (;;) if (write(1, line, 200) < 0) pause(); }'''
+
+
+def make_flood(folder):
+    """An initramfs whose init prints without end."""
+    for d in ('flood', 'flood/dev'):
+        os.mkdir(f'{folder}/{d}')
+    subprocess.run(['cc', '-static', '-O2', '-xc', '-', '-o', f'{folder}/flood/init'], input=FLOOD, text=True, check=True)
+    os.mknod(f'{folder}/flood/dev/console', 0o600 | stat.S_IFCHR, os.makedev(5, 1))
+    with open(f'{folder}/initrd', 'wb') as out:
+        subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], input=b'init\ndev\ndev/console\n', stdout=out, cwd=f'{folder}/flood', check=True)
+    return f'{folder}/initrd'
+
+
+def check_console_log(b):
+    """It has begun a second part by then, and both together stay within the limit; what is kept is the last."""
+    log, older = f'{b.folder}/console.log', f'{b.folder}/console.log.1'
+    wait_until('the log of a guest that prints without end never began a second part', lambda: os.path.exists(older), 120)
+    for _ in range(50):
+        size = os.path.getsize(log) + os.path.getsize(older)
+        assert size <= (1 << 20) + (256 << 10), f'{size} bytes are kept, 1 MiB is the limit'
+        time.sleep(0.1)
+    text = subprocess.check_output([b.vm, 'console', '--log', b.name])
+    assert text.endswith(b'x' * 100 + b'\r\n') or b'x' * 100 in text[-400:], text[-400:]
+
+
 class Guest:
-    def __init__(self, vm, folder, name, kernel):
+    def __init__(self, vm, folder, name, kernel, **more):
         self.vm, self.name, self.folder = vm, name, os.path.join(os.environ['SECURE_VM_DIR'], name)
         self.file = os.path.join(folder, name + '.json')
         with open(self.file, 'w', encoding='utf-8') as f:
-            json.dump({'name': name, 'tee': 'vtpm', 'kernel': kernel, 'cmdline': 'console=ttyS0', 'memory': '256MiB', 'vcpus': 1}, f)
+            json.dump({'name': name, 'tee': 'vtpm', 'kernel': kernel, 'cmdline': 'console=ttyS0', 'memory': '256MiB', 'vcpus': 1, **more}, f)
 
     def launch(self):
         r = subprocess.run([self.vm, 'launch', self.file], capture_output=True, text=True, check=False)
@@ -205,8 +237,9 @@ def main():
     folder = tempfile.mkdtemp(prefix='sva', dir='/tmp')
     os.chmod(folder, 0o711)
     os.environ['SECURE_VM_DIR'] = f'{folder}/s'
-    signal.alarm(600)
-    a, b = Guest(vm, folder, 'a', kernel), Guest(vm, folder, 'b', kernel)
+    signal.alarm(int(patient(600)))
+    a = Guest(vm, folder, 'a', kernel)
+    b = Guest(vm, folder, 'b', kernel, initrd=make_flood(folder), console={'log_size': '1MiB'})
     try:
         said = a.launch()
         assert 'apart' in said, said
@@ -216,6 +249,7 @@ def main():
         assert len(set(ids)) == 4 and 0 not in ids, f'expected four users, found {ids}'
         check_restart(a, ids_of(a))
         check_links(a, folder)
+        check_console_log(b)
     finally:
         for g in (a, b):
             subprocess.run([vm, 'destroy', g.name, '--forget'], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -181,6 +181,10 @@ static void malformed(void **state)
                 {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
                  "\",\"ek_roots\":[1]}}",
                  "guest.attestation.ek_roots", "/ek_roots/0"},
+                {"{" K ",\"console\":{\"log_size\":\"512KiB\"}}", "guest.console.log_size",
+                 "1 MiB"},
+                {"{" K ",\"console\":{\"log_size\":\"2GiB\"}}", "guest.console.log_size", "1 GiB"},
+                {"{" K ",\"console\":{\"size\":\"1MiB\"}}", "guest.console.unknown", "console"},
                 {"{" K ",\"security\":{\"model\":\"none\"}}", "guest.security.model", "selinux"},
                 {"{" K ",\"security\":{\"requird\":true}}", "guest.security.unknown",
                  "\"required\"?"},

@@ -98,7 +98,7 @@ static void vtpm_under_tcg(void **state)
         has(&x, "<target dev='vdb' bus='virtio'/>\n      <readonly/>\n      <serial>data</serial>");
         has(&x, "<mac address='52:54:00:aa:bb:cc'/>\n      <source bridge='br0'/>");
         has(&x, "<source network='default'/>");
-        has(&x, "<source mode='bind' path='/c.sock'/>\n      <log file='/c.log' append='off'/>");
+        has(&x, "<source mode='bind' path='/c.sock'/>\n      <log file='/c.log' append='on'/>");
         has(&x, "<source mode='bind' path='/a.sock'/>\n      <target type='virtio' "
                 "name='org.secure-vm.agent'/>");
         has(&x, "<tpm model='tpm-crb'>");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a launch is refused for by the part that follows it, asks it and keeps its folder; the
  * supervisor is a socket here. */
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -150,6 +152,65 @@ static void a_worker(void **state)
         FAILS(sv_embed_check_confined(getpid(), "selinux", &err), SV_SYSTEM, "launch.confinement");
 }
 
+static int count_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
+{
+        sv_buf_put(arg, piece);
+        return 0;
+}
+
+/* As QEMU writes: at the end, whatever was done to the file. */
+static void print_lines(int fd, struct sv_console_log *l, unsigned from, unsigned n)
+{
+        for (unsigned i = from; i < from + n; i++) {
+                dprintf(fd, "%09u\n", i);
+                if (l)
+                        sv_console_log_look(l);
+        }
+}
+
+static void a_console_log_is_bounded(void **state)
+{
+        SV_STATE s = {.lock = -1};
+        SV_BUF all = SV_BUF_NULL;
+        struct sv_console_log l = {.watch = -1};
+        struct sv_err err;
+        struct stat st;
+        SV_FD fd = -1;
+
+        OK(sv_state_init(&s, "log", &err));
+        FAILS(sv_console_log_begin(&l, &s, 1000, &err), SV_SYSTEM, "launch.console");
+        sv_console_log_free(&l);
+        OK(sv_mkdirs(s.dir, 0711, &err));
+        OK(sv_console_log_begin(&l, &s, 1000, &err));
+        fd = open(l.path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        /* half of the limit: all is there */
+        print_lines(fd, &l, 0, 50);
+        OK(sv_console_log_print(&s, count_piece, &all, &err));
+        assert_int_equal(all.n, 500);
+        print_lines(fd, &l, 50, 950);
+        sv_buf_clear(&all);
+        OK(sv_console_log_print(&s, count_piece, &all, &err));
+        assert_in_range(all.n, 500, 1010);
+        /* the last lines, none of them lost, in their order */
+        for (size_t i = 0; i < all.n / 10; i++)
+                assert_int_equal(strtoul((char *)all.p + i * 10, NULL, 10), 1000 - all.n / 10 + i);
+        /* a flood between two looks */
+        print_lines(fd, NULL, 0, 100000);
+        sv_console_log_look(&l);
+        assert_int_equal(stat(l.path, &st), 0);
+        assert_int_equal(st.st_size, 0);
+        assert_int_equal(stat(l.older, &st), 0);
+        assert_int_equal(st.st_size, 500);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        /* another start of the guest begins anew */
+        sv_console_log_free(&l);
+        OK(sv_console_log_begin(&l, &s, 1000, &err));
+        sv_buf_clear(&all);
+        OK(sv_console_log_print(&s, count_piece, &all, &err));
+        assert_int_equal(all.n, 0);
+        sv_console_log_free(&l);
+}
+
 static int set_up(void **state)
 {
         snprintf(base, sizeof(base), "/tmp/svr-XXXXXX");
@@ -168,6 +229,7 @@ int main(void)
                 cmocka_unit_test(told_by_a_supervisor),
                 cmocka_unit_test(folders),
                 cmocka_unit_test(a_worker),
+                cmocka_unit_test(a_console_log_is_bounded),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
