@@ -57,6 +57,7 @@ const char *sv_vtpm_cure(const char *check)
         if (strcmp(check, "vtpm.ek.chain"))
                 return NULL;
         return "the policy does not name this host's maker of vTPMs: \"secure-vm host vtpm-ca "
-               "--export FILE\" writes its certificates, name FILE in the guest file's "
+               "--export FILE\" writes its certificates (those in /var/lib/swtpm-localca made it "
+               "under a system's libvirt daemon), name FILE in the guest file's "
                "attestation.ek_roots, with those of the other hosts, and put the policy again";
 }
