@@ -192,6 +192,9 @@ static int try_releases(struct exchange *x, struct sv_release_out *out, struct s
 
                 if (try_release(x, out, &fault) == 0)
                         return 0;
+                /* The broker's own word, and a part of chance, so that not all come back at once.
+                 */
+                ms += 1000 * sv_kbs_retry_after(x->client);
                 if (!x->again || failures + 1 == SV_RELEASE_TRIES || sv_clock_ms() + ms >= end) {
                         if (x->again)
                                 sv_wrap(&fault, "given up after %u tries", failures + 1);

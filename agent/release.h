@@ -18,7 +18,8 @@ struct sv_release_log {
         void (*note)(const struct sv_note *note);
 };
 
-/* Network faults are tried again, with pauses that grow and differ; a refusal is final. */
+/* Network faults are tried again, with pauses that grow and differ, and not before the time that
+ * the broker names; a refusal is final. */
 #define SV_RELEASE_TRIES       12
 #define SV_RELEASE_DEADLINE_MS 180000 /* no new try after this */
 

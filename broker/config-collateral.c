@@ -6,6 +6,8 @@
 #include "base/core/file.h"
 #include "broker/config.h"
 
+#define FETCHES_PER_MINUTE 60
+
 void sv_broker_collateral_free(struct sv_broker_collateral *c)
 {
         for (size_t i = 0; c->mirrors && c->mirrors[i]; i++)
@@ -64,11 +66,23 @@ static int take_mirrors(const struct sv_json *value, struct sv_bytes text, char 
         return sv_fetch_check(&f, err);
 }
 
+static int take_rate(const struct sv_json *value, struct sv_bytes text, int64_t *out,
+                     struct sv_err *err)
+{
+        const struct sv_json *rate = sv_json_get(value, "fetches_per_minute");
+
+        *out = rate ? sv_json_int(rate, 0) : FETCHES_PER_MINUTE;
+        if (*out < 1 || *out > 100000)
+                return fail_collateral(
+                        text, "\"fetches_per_minute\" must be an integer from 1 to 100000", err);
+        return 0;
+}
+
 int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir,
                                struct sv_broker_collateral *out, struct sv_err *err)
 {
-        static const char *const names[] = {"fetch",  "offline",   "cache",
-                                            "mirror", "mirror_ca", NULL};
+        static const char *const names[] = {
+                "fetch", "offline", "cache", "mirror", "mirror_ca", "fetches_per_minute", NULL};
         __attribute__((cleanup(sv_broker_collateral_free))) struct sv_broker_collateral c = {0};
         const struct sv_json *fetch = sv_json_get(value, "fetch");
 
@@ -87,6 +101,8 @@ int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text
                 return -1;
         }
         c.fetch = sv_json_bool(fetch, false);
+        if (take_rate(value, text, &c.fetches_per_minute, err) < 0)
+                return -1;
         if (c.fetch && c.offline)
                 return fail_collateral(
                         text, "either \"fetch\" or \"offline\": an offline folder is all there is",

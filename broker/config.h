@@ -27,6 +27,7 @@ struct sv_broker_config {
                 char *cache;          /* default: "collateral" beside the configuration */
                 char **mirrors;       /* ends with NULL; may be NULL */
                 char *mirror_ca;
+                int64_t fetches_per_minute; /* things asked of them */
         } collateral;
 };
 

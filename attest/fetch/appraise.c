@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fetch, verify, and what the outcome says of the cache. */
 #include "attest/fetch/fetch.h"
+#include "attest/fetch/form.h"
 #include "base/core/file.h"
 
 static int appraise_fetched(const struct sv_evidence *e, const struct sv_verify_in *in,
@@ -19,11 +20,12 @@ static int appraise_fetched(const struct sv_evidence *e, const struct sv_verify_
  * marking and dropping an entry only save work. */
 static void change_cached(const struct sv_fetch *f, struct sv_entry *e, bool drop)
 {
-        SV_FD fd = -1;
+        SV_CACHE_LOCK lock = SV_CACHE_LOCK_NULL;
         SV_ENTRY now = {0};
+        SV_STR about = NULL;
         bool there = false;
 
-        if (sv_cache_lock(f->cache, e->url, &fd, NULL) < 0 || fd < 0 ||
+        if (sv_cache_take_lock(f->cache, e->url, &lock, NULL) < 0 || lock.fd < 0 ||
             sv_cache_get(f->cache, e->url, &now, &there, NULL) < 0 || !there ||
             !sv_bytes_eq(sv_buf_bytes(&now.body), sv_buf_bytes(&e->body)))
                 return;
@@ -32,6 +34,8 @@ static void change_cached(const struct sv_fetch *f, struct sv_entry *e, bool dro
                 return;
         }
         now.verified = true;
+        about = sv_fetch_about(e->url);
+        sv_cache_mark_known(f->cache, about);
         (void)sv_cache_put(f->cache, &now, NULL);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -72,19 +73,28 @@ int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *t
         return 0;
 }
 
+static bool is_entry_name(const char *name)
+{
+        return strlen(name) == 64 + strlen(ENTRY) && !strcmp(name + 64, ENTRY);
+}
+
 /* Temporary files of a writer that was killed: sv_file_write calls them <entry>.XXXXXX, and with
- * the lock there is no other writer. */
-static void remove_stale(const char *dir, const char *path)
+ * the lock there is no other writer. Returns how many entries the folder has. */
+static size_t remove_stale(const char *dir, const char *path)
 {
         const char *name = strrchr(path, '/') + 1;
         DIR *d = opendir(dir);
         struct dirent *e;
+        size_t n = 0;
 
-        while (d && (e = readdir(d)))
+        while (d && (e = readdir(d))) {
+                n += is_entry_name(e->d_name);
                 if (!strncmp(e->d_name, name, strlen(name)) && e->d_name[strlen(name)] == '.')
                         unlinkat(dirfd(d), e->d_name, 0);
+        }
         if (d)
                 closedir(d);
+        return n;
 }
 
 int sv_cache_put(const char *dir, const struct sv_entry *e, struct sv_err *err)
@@ -94,7 +104,10 @@ int sv_cache_put(const char *dir, const struct sv_entry *e, struct sv_err *err)
 
         if (!path || sv_entry_write(e, &file, err) < 0)
                 return -1;
-        remove_stale(dir, path);
+        if (remove_stale(dir, path) >= SV_CACHE_ENTRIES_MAX && access(path, F_OK) < 0)
+                return sv_fail(err, SV_SYSTEM, "collateral.full",
+                               "%s has %d entries: remove those of platforms that are gone", dir,
+                               SV_CACHE_ENTRIES_MAX);
         return sv_file_write(path, 0600, sv_buf_bytes(&file), err);
 }
 
@@ -112,9 +125,7 @@ int sv_cache_drop(const char *dir, const char *url, struct sv_err *err)
 
 static int is_entry(const struct dirent *e)
 {
-        size_t n = strlen(e->d_name);
-
-        return n == 64 + strlen(ENTRY) && !strcmp(e->d_name + 64, ENTRY);
+        return is_entry_name(e->d_name);
 }
 
 int sv_cache_each(const char *dir,
@@ -141,26 +152,64 @@ int sv_cache_each(const char *dir,
         return r;
 }
 
-int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err)
+/* Whoever held the lock has removed the file that this process has locked: then the lock is another
+ * file's. */
+static bool is_current(int fd, const char *path)
+{
+        struct stat ours, there;
+
+        return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+               ours.st_dev == there.st_dev;
+}
+
+int sv_cache_take_lock(const char *dir, const char *url, struct sv_cache_lock *out,
+                       struct sv_err *err)
 {
         SV_STR path = make_cache_path(dir, url, ".lock", err);
-        SV_FD lock = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 
-        if (!path)
-                return -1;
-        if (lock < 0)
-                return sv_fail_errno(err, "collateral.lock", "cannot open %s", path);
-        *fd = -1;
-        /* The file stays: to remove it would let a third process lock a new one while the second
-         * waits for this one. */
-        if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
-                if (errno == EWOULDBLOCK || errno == EINTR)
-                        return 0;
-                return sv_fail_errno(err, "collateral.lock", "cannot lock %s", path);
+        while (path) {
+                SV_FD lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+                if (lock < 0)
+                        return sv_fail_errno(err, "collateral.lock", "cannot open %s", path);
+                if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+                        if (errno == EWOULDBLOCK || errno == EINTR)
+                                return 0;
+                        return sv_fail_errno(err, "collateral.lock", "cannot lock %s", path);
+                }
+                if (!is_current(lock, path))
+                        continue;
+                *out = (struct sv_cache_lock){lock, path};
+                lock = -1;
+                path = NULL;
+                return 0;
         }
-        *fd = lock;
-        lock = -1;
-        return 0;
+        return -1;
+}
+
+void sv_cache_unlock(struct sv_cache_lock *l)
+{
+        if (l->fd < 0)
+                return;
+        unlink(l->path);
+        close(l->fd);
+        free(l->path);
+        *l = (struct sv_cache_lock)SV_CACHE_LOCK_NULL;
+}
+
+void sv_cache_mark_known(const char *dir, const char *about)
+{
+        SV_STR path = make_cache_path(dir, about, ".known", NULL);
+        SV_FD fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+
+        (void)fd;
+}
+
+bool sv_cache_is_known(const char *dir, const char *about)
+{
+        SV_STR path = make_cache_path(dir, about, ".known", NULL);
+
+        return path && access(path, F_OK) == 0;
 }
 
 int64_t sv_cache_busy_until(const char *dir, const char *origin)

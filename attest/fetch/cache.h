@@ -34,7 +34,8 @@ int sv_cache_open(const char *dir, struct sv_err *err);
 /* *there says whether the cache has it, whole. *out must be zeroed. */
 int sv_cache_get(const char *dir, const char *url, struct sv_entry *out, bool *there,
                  struct sv_err *err);
-/* For these two the caller must hold the URL's lock. Both also remove what a killed writer left. */
+/* For these two the caller must hold the URL's lock. Both also remove what a killed writer left.
+ * Put fails with SV_SYSTEM "collateral.full" when the folder has as many entries as it may. */
 int sv_cache_put(const char *dir, const struct sv_entry *e, struct sv_err *err);
 int sv_cache_drop(const char *dir, const char *url, struct sv_err *err);
 /* Each whole entry in the order of file names; fn returns 0 to go on. An absent folder has none. */
@@ -42,9 +43,25 @@ int sv_cache_each(const char *dir,
                   int (*fn)(void *arg, const struct sv_entry *e, struct sv_err *err), void *arg,
                   struct sv_err *err);
 
-/* Tries to take an URL's lock without waiting: *fd is open when it was free (closing it gives it
- * back), -1 when another process holds it. */
-int sv_cache_lock(const char *dir, const char *url, int *fd, struct sv_err *err);
+/* Tries to take an URL's lock without waiting: out->fd is -1 when another process holds it. Its
+ * file is there as long as somebody holds it. *out must be SV_CACHE_LOCK_NULL. */
+struct sv_cache_lock {
+        int fd;
+        char *path;
+};
+#define SV_CACHE_LOCK_NULL \
+        {                  \
+                -1, NULL   \
+        }
+int sv_cache_take_lock(const char *dir, const char *url, struct sv_cache_lock *out,
+                       struct sv_err *err);
+void sv_cache_unlock(struct sv_cache_lock *l);
+#define SV_CACHE_LOCK __attribute__((cleanup(sv_cache_unlock))) struct sv_cache_lock
+
+/* What a proof that held was about ("about" of a row of needs, or its url): a file each, so that
+ * others can be told from it. */
+void sv_cache_mark_known(const char *dir, const char *about);
+bool sv_cache_is_known(const char *dir, const char *about);
 
 /* Until when a server ("https://host:port") wants to be left alone (HTTP 429, Retry-After); 0: it
  * does not. */

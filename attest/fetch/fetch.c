@@ -87,19 +87,26 @@ static bool is_entry_fresh(const struct sv_fetch *f, const struct sv_entry *e)
 
 /* Takes the URL's lock. A process that holds it is fetching the same thing, and its answer will do
  * for this process too. */
-static int lock_url(const struct sv_fetch *f, const char *url, int64_t deadline, int *fd,
-                    struct sv_err *err)
+static int lock_url(const struct sv_fetch *f, const char *url, int64_t deadline,
+                    struct sv_cache_lock *lock, struct sv_err *err)
 {
         for (;;) {
-                if (sv_cache_lock(f->cache, url, fd, err) < 0)
+                if (sv_cache_take_lock(f->cache, url, lock, err) < 0)
                         return -1;
-                if (*fd >= 0)
+                if (lock->fd >= 0)
                         return 0;
                 if (f->now_ms(f->arg) >= deadline)
                         return sv_fail(err, SV_SYSTEM, "collateral.lock",
                                        "another process has been fetching %s for too long", url);
                 f->sleep_ms(f->arg, LOCK_POLL_MS);
         }
+}
+
+static bool is_known(const struct sv_fetch *f, const char *url)
+{
+        SV_STR about = sv_fetch_about(url);
+
+        return f->cache && sv_cache_is_known(f->cache, about);
 }
 
 static int make_entry(const struct sv_fetch *f, const struct sv_json *row, int64_t deadline,
@@ -111,7 +118,10 @@ static int make_entry(const struct sv_fetch *f, const struct sv_json *row, int64
         SV_STR url = sv_fetch_url(row, f->mirrors, &mirrored, err);
         int64_t max_age = sv_json_int(sv_json_get(row, "max_age"), SV_NEVER);
 
-        if (!url || sv_fetch_get(f, url, mirrored, deadline, &got, err) < 0)
+        if (!url || (f->allow &&
+                     f->allow(f->arg, is_known(f, sv_json_str(sv_json_get(row, "url"))), err) < 0))
+                return -1;
+        if (sv_fetch_get(f, url, mirrored, deadline, &got, err) < 0)
                 return -1;
         e.url = sv_asprintf("%s", sv_json_str(sv_json_get(row, "url")));
         snprintf(e.kind, sizeof(e.kind), "%s", sv_json_str(sv_json_get(row, "kind")));
@@ -165,7 +175,7 @@ static int fetch_row(const struct sv_fetch *f, const struct sv_json *row, int64_
                      struct sv_fetched_item *item, struct sv_err *err)
 {
         const char *url = sv_json_str(sv_json_get(row, "url"));
-        SV_FD fd = -1;
+        SV_CACHE_LOCK lock = SV_CACHE_LOCK_NULL;
         bool there = false;
 
         if (!f->cache)
@@ -177,7 +187,7 @@ static int fetch_row(const struct sv_fetch *f, const struct sv_json *row, int64_
                 return 0;
         }
         sv_entry_free(&item->entry);
-        return lock_url(f, url, deadline, &fd, err) < 0
+        return lock_url(f, url, deadline, &lock, err) < 0
                        ? -1
                        : fetch_locked(f, row, url, deadline, item, err);
 }

@@ -20,6 +20,9 @@ struct sv_fetch {          /* how; everything borrowed */
         /* ask again also for what the cache has, but for what holds for ever */
         bool refresh;
         int64_t budget_ms; /* for all of it, waits included */
+        /* Asked before a server is, for each thing; NULL: always. `known`: a proof held that was
+         * about the same platform. Fails with the reason why not. */
+        int (*allow)(void *arg, bool known, struct sv_err *err);
         /* The world, for tests to replace. */
         int64_t (*now_ms)(void *arg); /* since 1970 */
         void (*sleep_ms)(void *arg, int64_t ms);

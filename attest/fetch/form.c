@@ -92,6 +92,13 @@ char *sv_fetch_url(const struct sv_json *row, const char *const *mirrors, bool *
         return sv_asprintf("%s", url);
 }
 
+char *sv_fetch_about(const char *url)
+{
+        size_t n = strcspn(url, "?");
+
+        return strstr(url + n, "SPL=") ? sv_asprintf("%.*s", (int)n, url) : sv_asprintf("%s", url);
+}
+
 char *sv_fetch_origin(const char *url)
 {
         const char *host = strstr(url, "://");

@@ -11,6 +11,10 @@ char *sv_fetch_url(const struct sv_json *row, const char *const *mirrors, bool *
 /* "https://host:port" of an address; the caller frees. */
 char *sv_fetch_origin(const char *url);
 
+/* What an address is about: all of it but the TCB of an AMD chip ("…SPL=…"), of which a chip has
+ * another after an update. The caller frees. */
+char *sv_fetch_about(const char *url);
+
 /* The body has the row's form; hexadecimal becomes DER where a CRL is expected. Fills e->until from
  * what it says of itself. SV_FORMAT "collateral.form". */
 int sv_fetch_form(const struct sv_json *row, struct sv_entry *e, struct sv_err *err);

@@ -10,6 +10,8 @@
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/core/text.h"
 
 struct sv_kbs_client {
         struct sv_http_conn conn;
@@ -20,6 +22,7 @@ struct sv_kbs_client {
         struct sv_buf token;
         char *grounds; /* what our broker says about its release */
         bool retryable;
+        unsigned retry_after; /* seconds */
 };
 
 int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out,
@@ -70,6 +73,24 @@ bool sv_kbs_retryable(const struct sv_kbs_client *c)
         return c->retryable;
 }
 
+unsigned sv_kbs_retry_after(const struct sv_kbs_client *c)
+{
+        return c->retry_after;
+}
+
+/* RFC 9110 section 10.2.3, as seconds. The other form, a date, is not taken: a guest's clock is the
+ * host's. */
+static unsigned read_retry_after(const struct sv_http_msg *answer)
+{
+        const char *text = sv_http_field(answer, "Retry-After");
+        uint64_t seconds = 0;
+
+        if ((answer->status != 503 && answer->status != 429) || !text ||
+            sv_parse_u64(text, UINT32_MAX, &seconds, "", NULL) < 0)
+                return 0;
+        return seconds < SV_RETRY_AFTER_MAX ? (unsigned)seconds : SV_RETRY_AFTER_MAX;
+}
+
 /* A session that ended or a broker that is overloaded: a new exchange may go through. */
 static bool may_pass_later(int status, struct sv_bytes body)
 {
@@ -98,6 +119,7 @@ static int call_kbs(struct sv_kbs_client *c, const char *method, const char *pat
         struct sv_err fault = SV_ERR_NULL;
 
         c->retryable = false;
+        c->retry_after = 0;
         if (body.n && sv_http_add(&req, "Content-Type", "application/json", err) < 0)
                 return -1;
         if (c->cookie && sv_http_add(&req, "Cookie", c->cookie, err) < 0)
@@ -110,6 +132,7 @@ static int call_kbs(struct sv_kbs_client *c, const char *method, const char *pat
         }
         if (answer->status == 200 || answer->status == 204)
                 return 0;
+        c->retry_after = read_retry_after(answer);
         c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body)) ||
                        is_nonce_used_here(c, sv_buf_bytes(&answer->body));
         return sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);

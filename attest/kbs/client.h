@@ -63,3 +63,6 @@ int sv_kbs_report(struct sv_kbs_client *c, const char *path, struct sv_bytes rep
  * session or token that the broker does not know (any more): then begin again with sv_kbs_auth.
  * False for every refusal and for a peer with the wrong key. */
 bool sv_kbs_retryable(const struct sv_kbs_client *c);
+/* When the broker could not do it now and said for how long (Retry-After of a 503 or 429): seconds,
+ * at most SV_RETRY_AFTER_MAX; 0 when it did not say. */
+unsigned sv_kbs_retry_after(const struct sv_kbs_client *c);

@@ -27,6 +27,8 @@
 #define SV_HTTP_BODY_MAX           (8u << 20) /* bytes of an HTTP body */
 #define SV_HTTP_FIELDS_MAX         64         /* header fields in one head */
 #define SV_HTTP_TIMEOUT_MS         30000      /* for one read or write on a connection */
+/* seconds that a broker's Retry-After can make a guest wait */
+#define SV_RETRY_AFTER_MAX         60
 /* connections that the kernel keeps until they are accepted */
 #define SV_LISTEN_BACKLOG          1024
 /* bytes of a TCG event log; the kernel's own limit is 256 KiB pages */
@@ -57,6 +59,8 @@
 #define SV_TSM_BLOB_MAX            (64u << 10)
 /* bytes of one thing fetched; Intel's largest revocation list is below 1 MiB */
 #define SV_COLLATERAL_SIZE_MAX     (4u << 20)
+/* entries of a cache of collateral: a VCEK has 2 KiB */
+#define SV_CACHE_ENTRIES_MAX       32768
 #define SV_FETCH_HEADERS_MAX       64 /* response headers that are looked at */
 /* times that one thing is asked for before it is given up */
 #define SV_FETCH_TRIES             5

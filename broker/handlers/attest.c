@@ -9,6 +9,7 @@
 #include "attest/jose/token.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
+#include "broker/limits.h"
 #include "broker/serve/request.h"
 #include "broker/serve/session.h"
 
@@ -101,6 +102,24 @@ static void record_collateral(struct sv_request *r, const struct sv_fetched *use
                 sv_json_set_str(r->audit, "collateral", sv_buf_str(&text));
 }
 
+/* A report names its chip before anybody can know whether it is genuine. So what is asked of the
+ * makers' servers is bounded, for a source and for all; half of it only for chips of which a proof
+ * held. */
+static int allow_fetch(void *arg, bool known, struct sv_err *err)
+{
+        const struct sv_request *r = arg;
+        int64_t max = r->broker->config.collateral.fetches_per_minute;
+
+        if ((known ||
+             sv_limits_take(r->broker->limits, SV_LIMIT_UNKNOWN, (max + 1) / 2, true, r->source)) &&
+            sv_limits_take(r->broker->limits, SV_LIMIT_FETCHES, max, true, r->source))
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.collateral.budget",
+                       "the makers' servers were asked for as much as this source may have in a "
+                       "minute, or all may: try again later, or let the broker have the "
+                       "platform's collateral beforehand");
+}
+
 /* Fetches the collateral that the evidence needs and does not bring, where the configuration names
  * a source. */
 static int appraise_evidence(struct sv_request *r, const struct sv_evidence *e,
@@ -112,13 +131,15 @@ static int appraise_evidence(struct sv_request *r, const struct sv_evidence *e,
                                  .mirrors = (const char *const *)c->mirrors,
                                  .mirror_ca = c->mirror_ca,
                                  .offline = c->offline,
-                                 .budget_ms = FETCH_MS};
+                                 .budget_ms = FETCH_MS,
+                                 .allow = allow_fetch};
         SV_FETCHED used = {0};
         int rc;
 
         if (!c->fetch && !c->offline)
                 return sv_appraise(e, in, NULL, claims, verdict, err);
         sv_fetch_defaults(&fetch);
+        fetch.arg = r;
         rc = sv_fetch_appraise(&fetch, e, in, NULL, claims, verdict, &used, err);
         record_collateral(r, &used);
         return rc;

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "tests/unit/makers.h"
 #include "tests/unit/snp_platform.h"
 
 #include "tests/unit/broker_process.h"
@@ -34,13 +35,16 @@ static struct sv_admin *admin;
 
 /* --- the broker --- */
 
-/* A configuration as init makes it, with these members beside. */
+/* A configuration as init makes it, with these members beside; collateral from a folder unless they
+ * say otherwise. */
 static void configure(const char *members)
 {
         SV_JSON *config = NULL;
         SV_JSON *more = NULL;
-        SV_STR folder = sv_asprintf("{\"collateral\":{\"offline\":\"%s/folder\"}%s%s}", dir,
-                                    *members ? "," : "", members);
+        SV_STR offline = sv_asprintf("\"collateral\":{\"offline\":\"%s/folder\"}%s", dir,
+                                     *members ? "," : "");
+        SV_STR folder =
+                sv_asprintf("{%s%s}", strstr(members, "\"collateral\"") ? "" : offline, members);
         SV_BUF text = SV_BUF_NULL;
         char path[256];
         struct sv_err err;

@@ -15,7 +15,6 @@
 #define UNTIL 1769904000 /* nextUpdate of MAKERS_BODY */
 
 static char dir[64];
-static struct makers server;
 
 /* --- a world --- */
 
@@ -106,3 +105,14 @@ static int tear_down(void **state)
 }
 
 /* Files in the cache whose name has this in it. */
+static unsigned files_with(const char *part)
+{
+        DIR *d = opendir(dir);
+        struct dirent *e;
+        unsigned n = 0;
+
+        while (d && (e = readdir(d)))
+                n += strstr(e->d_name, part) != NULL;
+        closedir(d);
+        return n;
+}

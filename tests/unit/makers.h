@@ -214,7 +214,8 @@ static void makers_serve(int listener, uint16_t port, struct sv_tls_ctx *ctx)
 
 /* `name` NULL: plain http. Else TLS with a certificate of its own for that name, good until
  * `not_after`. */
-static struct makers makers_start(const char *dir, const char *name, int64_t not_after)
+__attribute__((unused)) static struct makers makers_start(const char *dir, const char *name,
+                                                          int64_t not_after)
 {
         struct makers m = {0};
         struct sv_err err = SV_ERR_NULL;
@@ -249,7 +250,7 @@ static struct makers makers_start(const char *dir, const char *name, int64_t not
         return m;
 }
 
-static void makers_stop(struct makers *m)
+__attribute__((unused)) static void makers_stop(struct makers *m)
 {
         kill(m->pid, SIGKILL);
         waitpid(m->pid, NULL, 0);

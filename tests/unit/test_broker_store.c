@@ -301,6 +301,9 @@ static void configuration(void **state)
                 {"{\"collateral\":{\"fetch\":true,\"offline\":\"d\"}}", "broker.config.collateral"},
                 {"{\"collateral\":{\"mirror\":\"https://m.example\"}}", "broker.config.collateral"},
                 {"{\"collateral\":{\"offline\":\"\"}}", "broker.config.collateral"},
+                {"{\"collateral\":{\"fetch\":true,\"fetches_per_minute\":0}}",
+                 "broker.config.collateral"},
+                {"{\"records_per_minute\":0}", "broker.config.value"},
                 {"{\"collateral\":{\"fetch\":true,\"mirror\":[]}}", "broker.config.collateral"},
                 {"{\"collateral\":{\"fetch\":true,\"mirror\":[\"https://m.example\",7]}}",
                  "broker.config.collateral"},
@@ -317,6 +320,7 @@ static void configuration(void **state)
                              "\"mirror_ca\":\"ca.pem\"}}"),
                 "/d", &fetching, &err));
         assert_true(fetching.collateral.fetch);
+        assert_int_equal(fetching.collateral.fetches_per_minute, 60);
         assert_string_equal(fetching.collateral.cache, "/d/collateral");
         assert_string_equal(fetching.collateral.mirror_ca, "/d/ca.pem");
         assert_string_equal(fetching.collateral.mirrors[1], "http://[::1]:8081/p");

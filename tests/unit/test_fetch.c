@@ -3,17 +3,7 @@
  * sleep are ours; most answers are too, some come from a real server (tests/unit/makers.h). */
 #include "tests/unit/fetch_world.h"
 
-static unsigned files_with(const char *part)
-{
-        DIR *d = opendir(dir);
-        struct dirent *e;
-        unsigned n = 0;
-
-        while (d && (e = readdir(d)))
-                n += strstr(e->d_name, part) != NULL;
-        closedir(d);
-        return n;
-}
+static struct makers server;
 
 /* --- patience --- */
 
@@ -354,6 +344,7 @@ static void killed(void **state)
         assert_true(WIFSIGNALED(status));
         assert_int_equal(files_with(".lock"), 1);
         OK(fetch(&w, TIMED, &first, &err));
+        assert_int_equal(files_with(".lock"), 0); /* of whom it was, and its own */
         assert_int_equal(w.slept_ms, 0);
         /* The half of a file beside the entry, as sv_file_write calls it. */
         uint8_t digest[SV_DIGEST_MAX];
@@ -373,11 +364,11 @@ static void lock_is_held(void **state)
         static const struct answer fine[] = {{200}};
         struct world w = {.now_ms = NOW * 1000LL, .answers = fine, .n = 1};
         SV_FETCHED got = {0};
-        SV_FD fd = -1;
+        SV_CACHE_LOCK lock = SV_CACHE_LOCK_NULL;
         struct sv_err err;
 
-        OK(sv_cache_lock(dir, URL, &fd, &err));
-        assert_true(fd >= 0);
+        OK(sv_cache_take_lock(dir, URL, &lock, &err));
+        assert_true(lock.fd >= 0);
         FAILS(fetch(&w, ROW, &got, &err), SV_SYSTEM, "collateral.lock");
         assert_int_equal(w.asked, 0);
         assert_true(w.slept_ms <= 60050);

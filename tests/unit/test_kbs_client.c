@@ -121,6 +121,40 @@ static void tries_that_may_pass_later(void **state)
         }
 }
 
+/* Seconds of a 503 or 429, within bounds; the host's clock says nothing to a guest. */
+static void retry_after(void **state)
+{
+        static const struct {
+                int status;
+                const char *value;
+                unsigned seconds;
+        } t[] = {
+                {503, "5", 5},          {429, "60", 60}, {503, "61", 60},
+                {503, "4294967296", 0}, {503, "-1", 0},  {503, "Wed, 21 Oct 2026 07:28:00 GMT", 0},
+                {500, "5", 0},          {401, "5", 0},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_STR answer = sv_asprintf("HTTP/1.1 %d No\r\nRetry-After: %s\r\n"
+                                            "Content-Length: 2\r\n\r\n{}",
+                                            t[i].status, t[i].value);
+                struct sv_kbs_client *c = NULL;
+                struct sv_err err;
+                unsigned port;
+                pid_t pid = start_broker(answer, 1, &port);
+                char url[64];
+
+                snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+                OK(sv_kbs_client_new(url, NULL, &c, &err));
+                assert_int_equal(sv_kbs_retry_after(c), 0);
+                assert_int_equal(sv_kbs_auth(c, "tdx", NULL, &err), -1);
+                assert_int_equal(sv_kbs_retry_after(c), t[i].seconds);
+                sv_kbs_client_free(c);
+                kill(pid, SIGKILL);
+                assert_int_equal(waitpid(pid, NULL, 0), pid);
+        }
+}
+
 /* Each step wants the one before it. */
 static void steps_in_order(void **state)
 {
@@ -153,10 +187,10 @@ static void no_address(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused),
-                                           cmocka_unit_test(tries_that_may_pass_later),
-                                           cmocka_unit_test(steps_in_order),
-                                           cmocka_unit_test(no_address)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(answers_that_are_refused),
+                cmocka_unit_test(tries_that_may_pass_later), cmocka_unit_test(retry_after),
+                cmocka_unit_test(steps_in_order), cmocka_unit_test(no_address)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@ static struct {
         unsigned faults;      /* so many network faults before the broker is there */
         const char *fault_at; /* "auth", "attest", "resource" */
         bool refuses, seal_fails, cannot_seal, other_way, dirty, use_fails, deaf;
-        int64_t call_ms; /* how long each request takes */
+        int64_t call_ms;      /* how long each request takes */
+        unsigned retry_after; /* seconds, that the broker names */
         /* what was seen */
         int64_t clock_ms;
         unsigned auths, opens, closes, hellos, seals, uses, retries, notes, unreported;
@@ -140,6 +141,11 @@ int sv_kbs_auth(struct sv_kbs_client *c, const char *name, const struct sv_json 
 bool sv_kbs_retryable(const struct sv_kbs_client *c)
 {
         return c->again;
+}
+
+unsigned sv_kbs_retry_after(const struct sv_kbs_client *c)
+{
+        return w.retry_after;
 }
 
 int sv_kbs_binding(struct sv_kbs_client *c, uint8_t digest[48], struct sv_err *e)
@@ -283,6 +289,18 @@ static void pauses(void **state)
         assert_int_equal(w.seals, 0);
 }
 
+/* Not before the broker says, and not all at once then. */
+static void broker_says_when(void **state)
+{
+        w.faults = 3;
+        w.fault_at = "attest";
+        w.retry_after = 30;
+        OK(release());
+        assert_int_equal(w.n_pauses, 3);
+        assert_in_range(w.pauses[0], 30250, 30500);
+        assert_in_range(w.pauses[2], 31000, 32000);
+}
+
 static void too_late(void **state)
 {
         w.faults = 100;
@@ -362,9 +380,13 @@ static void told(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup(comes_back, fresh), cmocka_unit_test_setup(pauses, fresh),
-                cmocka_unit_test_setup(too_late, fresh),   cmocka_unit_test_setup(refused, fresh),
-                cmocka_unit_test_setup(sealed, fresh),     cmocka_unit_test_setup(told, fresh),
+                cmocka_unit_test_setup(comes_back, fresh),
+                cmocka_unit_test_setup(pauses, fresh),
+                cmocka_unit_test_setup(broker_says_when, fresh),
+                cmocka_unit_test_setup(too_late, fresh),
+                cmocka_unit_test_setup(refused, fresh),
+                cmocka_unit_test_setup(sealed, fresh),
+                cmocka_unit_test_setup(told, fresh),
                 cmocka_unit_test_setup(noted, fresh),
         };
 
