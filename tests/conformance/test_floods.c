@@ -177,37 +177,82 @@ static void challenges(void **state)
         assert_int_equal(count_rows("SELECT count(*) FROM audit WHERE stranger"), 0);
 }
 
-/* A report of a chip that nobody knows, for a challenge of its own. */
-static void send_forged(struct sv_tls *t, int i)
+/* A challenge, and what answers it: of the guest's chip, or of one that nobody knows. Not an
+ * assertion: a stranger's process has no test to fail. */
+static bool answer_challenge(struct sv_tls *t, bool forged, char cookie[256], struct sv_buf *body)
 {
         static const char ask[] = "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":\"\"}";
         SV_KBS_CHALLENGE c = {""};
-        SV_HTTP auth = {0}, answer = {0};
+        SV_HTTP auth = {0};
         SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, NULL);
         SV_KBS_PUBKEY pubkey = {""};
         SV_JSON *evidence = NULL;
-        SV_BUF body = SV_BUF_NULL;
         uint8_t data[64] = {0}, report[AMD_REPORT];
+        const char *set;
+
+        if (call(t, "POST", "/kbs/v0/auth", NULL, sv_bytes_str(ask), &auth) != 200 ||
+            sv_kbs_parse_challenge(sv_buf_bytes(&auth.body), &c, NULL) < 0 ||
+            sv_kbs_pubkey_from_key(key, &pubkey, NULL) < 0 ||
+            sv_kbs_binding_digest("", c.nonce, &pubkey, data, NULL) < 0)
+                return false;
+        amd_report(&pki, platform_state, data, 3, report);
+        if (forged)
+                sv_random(report + CHIP_ID_AT, 64, NULL);
+        if (sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, NULL) < 0)
+                return false;
+        sv_kbs_write_attestation(c.nonce, &pubkey, evidence, body);
+        set = sv_http_field(&auth, "Set-Cookie");
+        snprintf(cookie, 256, "%.*s", (int)strcspn(set, ";"), set);
+        return true;
+}
+
+static void send_forged(struct sv_tls *t, int i)
+{
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
         char cookie[256];
 
         if (i % AT_ONCE >= AT_ONCE / 2) /* two requests each */
                 return;
-        if (call(t, "POST", "/kbs/v0/auth", NULL, sv_bytes_str(ask), &auth) != 200)
-                _exit(1);
-        if (sv_kbs_parse_challenge(sv_buf_bytes(&auth.body), &c, NULL) < 0 ||
-            sv_kbs_pubkey_from_key(key, &pubkey, NULL) < 0 ||
-            sv_kbs_binding_digest("", c.nonce, &pubkey, data, NULL) < 0)
+        if (!answer_challenge(t, true, cookie, &body))
                 _exit(2);
-        amd_report(&pki, platform_state, data, 3, report);
-        sv_random(report + CHIP_ID_AT, 64, NULL);
-        if (sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, NULL) < 0)
-                _exit(3);
-        sv_kbs_write_attestation(c.nonce, &pubkey, evidence, &body);
-        snprintf(cookie, sizeof(cookie), "%.*s",
-                 (int)strcspn(sv_http_field(&auth, "Set-Cookie"), ";"),
-                 sv_http_field(&auth, "Set-Cookie"));
         if (call(t, "POST", "/kbs/v0/attest", cookie, sv_buf_bytes(&body), &answer) == 200)
                 _exit(4);
+}
+
+static int attest_with(const char *cookie, struct sv_bytes body)
+{
+        SV_HTTP answer = {0};
+        int fd, status;
+        struct sv_tls *t = shake_hands(&fd);
+
+        status = call(t, "POST", "/kbs/v0/attest", cookie, body, &answer);
+        sv_tls_free(t);
+        return status;
+}
+
+/* A challenge outlives the broker that made it, and counts once all the same. */
+static void restarted(void **state)
+{
+        SV_BUF body = SV_BUF_NULL;
+        char cookie[256];
+        struct sv_tls *t;
+        int fd;
+
+        start_with("");
+        t = shake_hands(&fd);
+        assert_true(answer_challenge(t, false, cookie, &body));
+        sv_tls_free(t);
+        stop(NULL);
+        start_with("");
+        assert_int_equal(attest_with(cookie, sv_buf_bytes(&body)), 200);
+        assert_int_equal(attest_with(cookie, sv_buf_bytes(&body)), 401);
+        stop(NULL);
+        start_with("");
+        assert_int_equal(attest_with(cookie, sv_buf_bytes(&body)), 401);
+        assert_int_equal(count_rows("SELECT count(*) FROM audit WHERE record LIKE "
+                                    "'%broker.session.used%'"),
+                         2);
 }
 
 /* What a stranger is refused is recorded, a quarter of what may be in a minute; the rest is
@@ -354,6 +399,7 @@ int main(void)
                 cmocka_unit_test_teardown(challenges, stop),
                 cmocka_unit_test_teardown(forged_reports, stop),
                 cmocka_unit_test_teardown(unknown_chips, stop),
+                cmocka_unit_test_teardown(restarted, stop),
                 cmocka_unit_test_teardown(deadlines, stop),
                 cmocka_unit_test(too_few_files),
         };
