@@ -45,7 +45,7 @@ static void whole(void **state)
         assert_string_equal(g.nics[0].mac, "52:54:00:12:34:56");
         assert_string_equal(g.attestation.resource, "default/demo/root");
         assert_string_equal(g.attestation.ek_roots[0], "/dir/ca.pem");
-        assert_true(g.security.required);
+        assert_true(g.security.required && !g.security.optional);
         assert_non_null(g.tuning);
         OK(sv_guest_cmdline(&g, &line, &err));
         assert_string_equal(sv_buf_str(&line),
@@ -74,8 +74,15 @@ static void defaults(void **state)
         assert_int_equal(g.uuid[8] & 0xc0, uuid_bits[1]);
         OK(sv_guest_cmdline(&g, &line, &err));
         assert_int_equal(line.n, 0);
+        assert_true(g.console.log_size == 16u << 20);
+        /* to say nothing of "required" is not to say false: the host decides then */
+        assert_false(g.security.required || g.security.optional);
         OK(parse("{\"name\":\"a\",\"uki\":\"/u\"}", &same, &err));
-        OK(parse("{\"name\":\"b\",\"uki\":\"/u\"}", &other, &err));
+        OK(parse("{\"name\":\"b\",\"uki\":\"/u\",\"security\":{\"required\":false},"
+                 "\"console\":{\"log_size\":\"2MiB\"}}",
+                 &other, &err));
+        assert_true(other.security.optional && !other.security.required);
+        assert_true(other.console.log_size == 2u << 20);
         assert_memory_equal(g.uuid, same.uuid, 16);
         assert_memory_not_equal(g.uuid, other.uuid, 16);
 }
