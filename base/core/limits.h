@@ -48,6 +48,8 @@
 #define SV_LUKS_HEADER_MAX         (32u << 20) /* bytes of a LUKS2 header with its key slots */
 /* bytes of LUKS2 metadata JSON that an image of ours may have */
 #define SV_LUKS_JSON_MAX           (128u << 10)
+/* bytes of data below one hash tree */
+#define SV_VERITY_SIZE_MAX         (16ull << 40)
 /* bytes of a kernel command line (x86 COMMAND_LINE_SIZE less the terminator) */
 #define SV_CMDLINE_MAX             2047
 /* bytes of a guest's name: a path component and a host name */

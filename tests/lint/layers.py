@@ -56,7 +56,7 @@ FOREIGN = [
     (r'json-c/.*|json\.h', r'base/json/json[-a-z]*\.[ch]'),
     (r'libvirt/.*', r'launcher/virt/virt(-int|-load|-stream)?\.[ch]'),
     (r'tss2/.*', r'vtpm/guest/tpm[-a-z]*\.[ch]'),
-    (r'libcryptsetup\.h', r'luks/(crypt|open|rekey)\.[ch]'),
+    (r'libcryptsetup\.h', r'luks/(crypt|open|rekey|dm-verity)\.[ch]'),
     (r'curl/curl\.h', r'attest/fetch/curl\.[ch]'),
     (r'sqlite3\.h', r'broker/store/[-a-z]*\.[ch]'),
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
