@@ -1,68 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/rekey.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <linux/fs.h>
 
 #include "base/core/file.h"
+#include "image/copy.h"
 #include "image/output.h"
 #include "image/run.h"
 #include "luks/header.h"
 #include "luks/rekey.h"
-
-#define PIECE (64u << 20) /* between two looks whether to go on */
 
 static int fail_copy(struct sv_err *err)
 {
         return sv_fail_errno(err, "image.copy", "cannot copy the disk");
 }
 
-/* From one hole to the next; in the kernel, at the same place in both files. */
-static int copy_range(int from, int to, off_t at, off_t end, struct sv_err *err)
-{
-        while (at < end) {
-                off_t in = at, out = at;
-                size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
-                ssize_t done = copy_file_range(from, &in, to, &out, n, 0);
-
-                if (sv_run_interrupted())
-                        return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
-                if (done < 0 && errno == EINTR)
-                        continue;
-                if (done <= 0)
-                        return fail_copy(err);
-                at += done;
-        }
-        return 0;
-}
-
-static int copy_data(int from, int to, off_t size, struct sv_err *err)
-{
-        if (ioctl(to, FICLONE, from) == 0)
-                return 0;
-        if (ftruncate(to, size) < 0)
-                return fail_copy(err);
-        for (off_t at = 0, end; at < size; at = end) {
-                at = lseek(from, at, SEEK_DATA);
-                if (at < 0)
-                        return errno == ENXIO ? 0 : fail_copy(err);
-                end = lseek(from, at, SEEK_HOLE);
-                if (end < 0)
-                        return fail_copy(err);
-                if (copy_range(from, to, at, end, err) < 0)
-                        return -1;
-        }
-        return 0;
-}
-
 static int copy_disk(int from, int to, const struct stat *st, struct sv_err *err)
 {
-        if (copy_data(from, to, st->st_size, err) < 0)
+        if (sv_copy_data(from, to, st->st_size, err) < 0)
                 return -1;
         if ((st->st_uid != geteuid() || st->st_gid != getegid()) &&
             fchown(to, st->st_uid, st->st_gid) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LUKS2 through libcryptsetup, in user space: no loop device, no device-mapper, no root.
- * luks/crypt.c, open.c and rekey.c are the only files that see the library. */
+ * luks/crypt.c, open.c, rekey.c and dm-verity.c are the only files that see the library. */
 #pragma once
 
 #include <stdbool.h>

@@ -22,6 +22,7 @@ extern const struct sv_cmd sv_cmd_image_encrypt;
 extern const struct sv_cmd sv_cmd_image_initrd;
 extern const struct sv_cmd sv_cmd_image_rekey;
 extern const struct sv_cmd sv_cmd_image_uki;
+extern const struct sv_cmd sv_cmd_image_verity;
 extern const struct sv_cmd sv_cmd_inspect;
 extern const struct sv_cmd sv_cmd_key_list;
 extern const struct sv_cmd sv_cmd_key_put;

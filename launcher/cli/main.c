@@ -24,6 +24,7 @@ static const struct sv_cmd *const rows[] = {
         &sv_cmd_image_initrd,
         &sv_cmd_image_rekey,
         &sv_cmd_image_uki,
+        &sv_cmd_image_verity,
         &sv_cmd_inspect,
         &sv_cmd_key_list,
         &sv_cmd_key_put,

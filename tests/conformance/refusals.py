@@ -51,6 +51,9 @@ COMMANDS = """
 2 key.generation         key accept-restore a/b/c --generation 0
 2 image.options          image initrd
 2 image.options          image encrypt
+2 image.options          image verity --from garbage
+2 image.salt             image verity --from garbage --out o --salt 00
+4 image.verity.filesystem image verity --from garbage --out o
 2 image.quote-port       image initrd --kernel-modules d --agent {program} --out o --quote-port 0
 3 image.agent            image initrd --kernel-modules d --agent none --out o
 3 image.ca               image initrd --kernel-modules d --agent {program} --out o --ca none

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/verity.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/crypto/crypto.h"
+#include "image/copy.h"
+#include "image/superblock.h"
+#include "image/output.h"
+#include "image/run.h"
+#include "luks/dm-verity.h"
+
+static int read_filesystem(int fd, uint64_t size, struct sv_superblock *fs, struct sv_err *err)
+{
+        uint8_t head[SV_SUPERBLOCK_HEAD];
+        ssize_t n = pread(fd, head, sizeof(head), 0);
+
+        if (n < 0)
+                return sv_fail_errno(err, "image.from", "cannot read the image");
+        if (sv_superblock_read(sv_bytes(head, (size_t)n), fs, err) < 0)
+                return -1;
+        if (size < 2 * 4096 || size > SV_VERITY_SIZE_MAX)
+                return sv_fail(err, SV_USAGE, "image.size",
+                               "expected an image of 8 KiB to 16 TiB, found %llu bytes",
+                               (unsigned long long)size);
+        if (fs->size > size)
+                return sv_fail(err, SV_FORMAT, "image.verity.short",
+                               "the %s has %llu bytes and the image only %llu: it was cut off",
+                               fs->type, (unsigned long long)fs->size, (unsigned long long)size);
+        return 0;
+}
+
+/* A raw image is looked at before it is copied; the others are made where they go. */
+static int put_contents(const struct sv_verity_in *in, int out, struct sv_superblock *fs,
+                        uint64_t *size, struct sv_err *err)
+{
+        const struct sv_disk_in disk = {
+                .from = in->from, .kind = in->kind, .filesystem = SV_EXT4, .size = in->size};
+        struct sv_plain plain;
+        struct stat st;
+        int r;
+
+        if (sv_disk_make(&disk, out, 0, &plain, err) < 0)
+                return -1;
+        *size = plain.size;
+        r = read_filesystem(plain.fd, plain.size, fs, err);
+        if (r == 0 && in->kind == SV_DISK_RAW)
+                r = fstat(plain.fd, &st) < 0
+                            ? sv_fail_errno(err, "image.from", "cannot look at %s", in->from)
+                            : sv_copy_data(plain.fd, out, st.st_size, err);
+        close(plain.fd);
+        return r;
+}
+
+static int choose_salt(const struct sv_verity_in *in, struct sv_verity *v, struct sv_err *err)
+{
+        if (!in->salt)
+                return sv_random(v->salt, sizeof(v->salt), err);
+        memcpy(v->salt, in->salt, sizeof(v->salt));
+        return 0;
+}
+
+static int add_tree(const struct sv_verity_in *in, int fd, const struct sv_superblock *fs,
+                    uint64_t size, struct sv_verity *v, struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("/proc/self/fd/%d", fd);
+
+        *v = (struct sv_verity){.data_block = fs->block,
+                                .data_blocks = size / fs->block,
+                                .tree = size + SV_VERITY_SUPERBLOCK};
+        memcpy(v->type, fs->type, sizeof(v->type));
+        if (choose_salt(in, v, err) < 0)
+                return -1;
+        if (ftruncate(fd, (off_t)sv_verity_end(v)) < 0)
+                return sv_fail_errno(err, "image.out", "cannot size the image");
+        if (sv_dm_verity_create(path, v, err) < 0)
+                return -1;
+        if (sv_run_interrupted())
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        /* What a guest will do with it. */
+        return sv_dm_verity_try(path, v, err);
+}
+
+static int publish_image(const struct sv_verity_in *in, struct sv_output *o, struct sv_err *err)
+{
+        if (sv_run_interrupted())
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        if (sv_output_sync(o, err) < 0)
+                return -1;
+        if (sv_output_publish(o, in->replace, err) < 0)
+                return -1;
+        return sv_output_sync_name(o, err);
+}
+
+int sv_verity_make(const struct sv_verity_in *in, struct sv_verity *out, struct sv_err *err)
+{
+        SV_OUTPUT o = {.fd = -1};
+        struct sv_superblock fs;
+        SV_STR path = NULL;
+        struct sv_verity v;
+        SV_FD lock = -1;
+        uint64_t size;
+
+        if (sv_output_check(in->out, in->replace, &path, err) < 0)
+                return -1;
+        if (access(path, F_OK) == 0 && sv_disk_lock(path, &lock, err) < 0)
+                return -1;
+        sv_run_catch_signals();
+        if (sv_output_open(path, &o, err) < 0)
+                return -1;
+        if (put_contents(in, o.fd, &fs, &size, err) < 0)
+                return -1;
+        if (add_tree(in, o.fd, &fs, size, &v, err) < 0)
+                return -1;
+        if (publish_image(in, &o, err) < 0)
+                return -1;
+        *out = v;
+        return 0;
+}
