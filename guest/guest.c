@@ -35,6 +35,7 @@ void sv_guest_free(struct sv_guest *g)
         for (size_t i = 0; i < g->n_disks; i++) {
                 free(g->disks[i].id);
                 free(g->disks[i].path);
+                free(g->disks[i].verity);
         }
         for (size_t i = 0; i < g->n_nics; i++) {
                 free(g->nics[i].type);
@@ -56,7 +57,7 @@ void sv_guest_free(struct sv_guest *g)
 static int check_user_cmdline(const char *text, struct sv_err *err)
 {
         static const char *const ours[] = {"securevm.url", "securevm.pin", "securevm.resource",
-                                           "securevm.disk"};
+                                           "securevm.disk", "securevm.verity"};
         static const char *const users[] = {"securevm.ip=", "securevm.root="};
         size_t quotes = 0;
 
@@ -79,7 +80,7 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
                         allowed |= !strncmp(p, users[i], strlen(users[i]));
                 if (allowed)
                         continue;
-                for (size_t i = 0; i < 4; i++)
+                for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
                         if (!strncmp(p, ours[i], strlen(ours[i])))
                                 return sv_fail(err, SV_USAGE, "guest.cmdline",
                                                "cmdline: \"%s\" is written by secure-vm itself; "
@@ -93,6 +94,36 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
         return 0;
 }
 
+const struct sv_disk *sv_guest_root(const struct sv_guest *g)
+{
+        for (size_t i = 0; i < g->n_disks; i++)
+                if (g->disks[i].encrypted || g->disks[i].verity)
+                        return &g->disks[i];
+        return NULL;
+}
+
+static int add_agent_words(const struct sv_guest *g, struct sv_buf *line, struct sv_err *err)
+{
+        const struct sv_disk *root = sv_guest_root(g);
+
+        if (g->attestation.url) {
+                sv_buf_printf(line, "%ssecurevm.url=%s", line->n ? " " : "", g->attestation.url);
+                if (g->attestation.pin)
+                        sv_buf_printf(line, " securevm.pin=%s", g->attestation.pin);
+                sv_buf_printf(line, " securevm.resource=%s", g->attestation.resource);
+        }
+        if (!root)
+                return 0;
+        if (root->verity && g->cmdline && strstr(g->cmdline, "securevm.root="))
+                return sv_fail(err, SV_USAGE, "guest.cmdline",
+                               "cmdline: \"securevm.root=\" beside a verity disk, which says what "
+                               "its file system is; remove the word");
+        sv_buf_printf(line, "%ssecurevm.disk=%s", line->n ? " " : "", root->id);
+        if (root->verity)
+                sv_buf_printf(line, " securevm.verity=%s", root->verity);
+        return 0;
+}
+
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err)
 {
         SV_BUF line = SV_BUF_NULL;
@@ -102,15 +133,8 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
                         return -1;
                 sv_buf_puts(&line, g->cmdline);
         }
-        if (g->attestation.url) {
-                sv_buf_printf(&line, "%ssecurevm.url=%s", line.n ? " " : "", g->attestation.url);
-                if (g->attestation.pin)
-                        sv_buf_printf(&line, " securevm.pin=%s", g->attestation.pin);
-                sv_buf_printf(&line, " securevm.resource=%s", g->attestation.resource);
-                for (size_t i = 0; i < g->n_disks; i++)
-                        if (g->disks[i].encrypted)
-                                sv_buf_printf(&line, " securevm.disk=%s", g->disks[i].id);
-        }
+        if (add_agent_words(g, &line, err) < 0)
+                return -1;
         if (line.n > SV_CMDLINE_MAX)
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
                                "cmdline: %zu bytes with the agent's words, the kernel takes at "

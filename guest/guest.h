@@ -14,8 +14,11 @@ struct sv_disk {
         char *path;
         bool readonly;
         /* the agent opens it with a key from the broker; default true for the first disk when
-         * attestation is given */
+         * attestation is given and no disk has verity */
         bool encrypted;
+        /* what the agent believes of a disk that it verifies block by block (base/core/verity.h),
+         * or NULL */
+        char *verity;
 };
 
 struct sv_nic {
@@ -86,10 +89,13 @@ void sv_guest_free(struct sv_guest *g);
 
 /* The command line that really boots and is measured: the user's part, then what the agent must
  * know
- * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID"). launch, measure and
- * policy all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or the user's
- * part holds a securevm. word or a control character. */
+ * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID securevm.verity=…"). launch,
+ * measure and policy all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or
+ * the user's part holds a securevm. word or a control character. */
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err);
+
+/* The disk that the agent opens as the root, with a key or by its hash tree; NULL: none. */
+const struct sv_disk *sv_guest_root(const struct sv_guest *g);
 
 /* The firmware image that boots: the guest file's, or the distribution's OVMF. launch, measure and
  * policy all use this one. */

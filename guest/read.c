@@ -25,6 +25,8 @@ static const struct sv_member disk_members[] = {
          .ok = sv_m_disk_id},
         {"readonly", SV_M_BOOL, offsetof(struct sv_disk, readonly), "true or false"},
         {"encrypted", SV_M_BOOL, offsetof(struct sv_disk, encrypted), "true or false"},
+        {"verity", SV_M_TEXT, offsetof(struct sv_disk, verity),
+         "the word that \"secure-vm image verity\" printed for this disk", .ok = sv_m_verity},
         {NULL},
 };
 
@@ -118,8 +120,45 @@ static int check_guest_boot(struct sv_member_reader *r, const struct sv_guest *g
         return 0;
 }
 
+/* A verity disk is the root, and so is an encrypted one: the agent opens one of them. It is only
+ * read, so that many guests may have it. */
+static int check_guest_verity(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
+{
+        size_t n_verity = 0;
+        char at[64];
+
+        for (size_t i = 0; i < g->n_disks; i++) {
+                struct sv_disk *d = &g->disks[i];
+
+                if (!d->verity)
+                        continue;
+                snprintf(at, sizeof(at), "/disks/%zu/verity", i);
+                if (++n_verity > 1)
+                        return sv_member_fail(r, at, "guest.disks.verity", err,
+                                              "one verity disk at most was expected: it is the "
+                                              "root");
+                snprintf(at, sizeof(at), "/disks/%zu/readonly", i);
+                if (sv_json_pointer(r->root, at) && !d->readonly)
+                        return sv_member_fail(r, at, "guest.disks.verity", err,
+                                              "a verity disk is only read; remove this member");
+                d->readonly = true;
+        }
+        for (size_t i = 0; n_verity && i < g->n_disks; i++) {
+                snprintf(at, sizeof(at), "/disks/%zu/encrypted", i);
+                if (g->disks[i].encrypted)
+                        return sv_member_fail(
+                                r, at, "guest.disks.verity", err,
+                                "the root is the verity disk, which needs no key, and "
+                                "the agent opens one disk; the system opens others "
+                                "from there, remove this member");
+        }
+        return 0;
+}
+
 static int check_guest_disks(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
 {
+        const struct sv_disk *root = sv_guest_root(g);
+        bool verity = root && root->verity;
         size_t n_encrypted = 0;
         char at[64];
 
@@ -128,7 +167,7 @@ static int check_guest_disks(struct sv_member_reader *r, struct sv_guest *g, str
 
                 snprintf(at, sizeof(at), "/disks/%zu/encrypted", i);
                 if (!sv_json_pointer(r->root, at))
-                        d->encrypted = i == 0 && g->attestation.url;
+                        d->encrypted = i == 0 && g->attestation.url && !verity;
                 if (d->encrypted && !g->attestation.url)
                         return sv_member_fail(r, at, "guest.disks.encrypted", err,
                                               "an encrypted disk needs a broker that has its key; "
@@ -226,7 +265,8 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
         SV_BUF line = SV_BUF_NULL;
 
         if (check_guest_boot(r, g, err) < 0 || check_guest_attestation(r, g, err) < 0 ||
-            check_guest_disks(r, g, err) < 0 || check_guest_nics(r, g, err) < 0)
+            check_guest_verity(r, g, err) < 0 || check_guest_disks(r, g, err) < 0 ||
+            check_guest_nics(r, g, err) < 0)
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");

@@ -5,6 +5,7 @@
 
 #include "base/core/limits.h"
 #include "base/core/text.h"
+#include "base/core/verity.h"
 #include "base/json/member.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -28,6 +29,13 @@ static bool is_one_of(const char *s, const char *const *list)
 bool sv_m_disk_id(const char *s)
 {
         return is_made_of(s, LETTERS DIGITS "_-", SV_DISK_ID_MAX);
+}
+
+bool sv_m_verity(const char *s)
+{
+        struct sv_verity v;
+
+        return sv_verity_parse(sv_bytes_str(s), &v, NULL) == 0;
 }
 
 bool sv_m_nic_type(const char *s)

@@ -88,11 +88,12 @@ static int run_launch(const struct sv_args *args, struct sv_json **result, struc
                 return -1;
         if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
                 return -1;
-        if (f.wait && !g.attestation.url)
-                return sv_fail(err, SV_USAGE, "launch.wait",
-                               "--wait waits for a disk's key, and %s has no \"attestation\"; "
-                               "leave --wait out",
-                               args->pos[0]);
+        if (f.wait && !g.attestation.url && !sv_guest_root(&g))
+                return sv_fail(
+                        err, SV_USAGE, "launch.wait",
+                        "--wait waits until the root disk is open, and in %s none is encrypted "
+                        "or has \"verity\"; leave --wait out",
+                        args->pos[0]);
         if (!f.wait)
                 f.timeout = 0;
         if (open_events(args, &f.events, err) < 0)

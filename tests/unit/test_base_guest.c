@@ -3,8 +3,10 @@
 #include "guest/guest.h"
 #include "tests/unit/limits.h"
 
-#define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define ATT "\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"" PIN "\"}"
+#define PIN  "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define SALT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define WORD "ext4:sha256:4096:4096:66560:272633856:" SALT ":" SALT
+#define ATT  "\"attestation\":{\"url\":\"https://10.0.2.2:8443\",\"pin\":\"" PIN "\"}"
 
 static const char full[] = "{\n \"name\": \"demo\",\n \"tee\": \"vtpm\",\n \"vcpus\": 4,\n "
                            "\"memory\": \"2GiB\",\n \"firmware\": \"/fw.fd\",\n"
@@ -87,6 +89,34 @@ static void defaults(void **state)
         assert_memory_not_equal(g.uuid, other.uuid, 16);
 }
 
+/* The root that needs no key: with and without a broker for other things. */
+static void verity(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF line = SV_BUF_NULL, attested = SV_BUF_NULL;
+        SV_GUEST g = {0}, h = {0}, plain = {0};
+
+        OK(parse("{\"name\":\"a\",\"kernel\":\"k\",\"cmdline\":\"quiet\",\"disks\":[{\"path\":"
+                 "\"data\"},{\"path\":\"d\",\"id\":\"sys\",\"verity\":\"" WORD "\"}]}",
+                 &g, &err));
+        assert_true(g.disks[1].readonly);
+        assert_false(g.disks[0].readonly);
+        assert_ptr_equal(sv_guest_root(&g), &g.disks[1]);
+        OK(sv_guest_cmdline(&g, &line, &err));
+        assert_string_equal(sv_buf_str(&line), "quiet securevm.disk=sys securevm.verity=" WORD);
+        OK(parse("{\"name\":\"a\",\"kernel\":\"k\"," ATT
+                 ",\"disks\":[{\"path\":\"data\"},{\"path\":\"d\",\"verity\":\"" WORD "\"}]}",
+                 &h, &err));
+        assert_false(h.disks[0].encrypted); /* not by itself, then */
+        OK(sv_guest_cmdline(&h, &attested, &err));
+        assert_string_equal(sv_buf_str(&attested),
+                            "securevm.url=https://10.0.2.2:8443 securevm.pin=" PIN
+                            " securevm.resource=default/a/root securevm.disk=disk1 "
+                            "securevm.verity=" WORD);
+        OK(parse("{\"name\":\"a\",\"kernel\":\"k\",\"disks\":[{\"path\":\"d\"}]}", &plain, &err));
+        assert_null(sv_guest_root(&plain));
+}
+
 #define K "\"name\":\"a\",\"kernel\":\"k\""
 
 static void malformed(void **state)
@@ -154,6 +184,26 @@ static void malformed(void **state)
                  "guest.disks.encrypted", "writing"},
                 {"{" K "," ATT ",\"disks\":[{\"path\":\"d\"},{\"path\":\"e\",\"encrypted\":true}]}",
                  "guest.disks.encrypted", "one"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"verity\":\"" WORD "0\"}]}",
+                 "guest.disks.verity", "image verity"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"verity\":true}]}", "guest.disks.verity",
+                 "image verity"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"verity\":\"" WORD
+                 "\"},{\"path\":\"e\",\"verity\":\"" WORD "\"}]}",
+                 "guest.disks.verity", "/disks/1"},
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"verity\":\"" WORD "\",\"readonly\":false}]}",
+                 "guest.disks.verity", "/disks/0/readonly"},
+                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\",\"verity\":\"" WORD
+                 "\",\"encrypted\":true}]}",
+                 "guest.disks.verity", "/disks/0/encrypted"},
+                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\",\"encrypted\":true},"
+                 "{\"path\":\"e\",\"verity\":\"" WORD "\"}]}",
+                 "guest.disks.verity", "/disks/0/encrypted"},
+                {"{" K ",\"cmdline\":\"securevm.root=ext4\",\"disks\":[{\"path\":\"d\","
+                 "\"verity\":\"" WORD "\"}]}",
+                 "guest.cmdline", "remove the word"},
+                {"{" K ",\"cmdline\":\"securevm.verity=" WORD "\"}", "guest.cmdline",
+                 "secure-vm itself"},
                 {"{" K ",\"nics\":[{}]}", "guest.nics.type", "missing"},
                 {"{" K ",\"nics\":[{\"type\":\"tap\"}]}", "guest.nics.type", "\"tap\""},
                 {"{" K ",\"nics\":[{\"type\":\"bridge\"}]}", "guest.nics.source", "source"},
@@ -410,10 +460,11 @@ static void list_limits(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(whole),       cmocka_unit_test(defaults),
-                cmocka_unit_test(malformed),   cmocka_unit_test(cut_and_lines),
-                cmocka_unit_test(list_limits), cmocka_unit_test(long_line),
-                cmocka_unit_test(files),       cmocka_unit_test(every_limit),
+                cmocka_unit_test(whole),         cmocka_unit_test(defaults),
+                cmocka_unit_test(verity),        cmocka_unit_test(malformed),
+                cmocka_unit_test(cut_and_lines), cmocka_unit_test(list_limits),
+                cmocka_unit_test(long_line),     cmocka_unit_test(files),
+                cmocka_unit_test(every_limit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
