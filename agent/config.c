@@ -94,9 +94,18 @@ static int add_root_option(struct sv_bytes o, struct sv_agent_config *c, struct 
         return copy_value(o, c->root_options + used, sizeof(c->root_options) - used, "root", err);
 }
 
+static int parse_verity(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+{
+        if (sv_verity_parse(v, &c->verity, err) < 0)
+                return -1;
+        c->has_verity = true;
+        return 0;
+}
+
 /* TYPE[,OPTION...] */
 static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
+        c->has_root = true;
         for (size_t i = 0, n; i <= v.n; i += n + 1) {
                 for (n = 0; i + n < v.n && v.p[i + n] != ',';)
                         n++;
@@ -149,8 +158,13 @@ static const struct word {
         const char *name;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
 } words[] = {
-        {"url", parse_url},   {"pin", sv_agent_config_pin}, {"resource", sv_agent_config_resource},
-        {"disk", parse_disk}, {"root", parse_root},         {"ip", parse_ip},
+        {"url", parse_url},
+        {"pin", sv_agent_config_pin},
+        {"resource", sv_agent_config_resource},
+        {"disk", parse_disk},
+        {"root", parse_root},
+        {"ip", parse_ip},
+        {"verity", parse_verity},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 
@@ -192,16 +206,21 @@ int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, 
                               seen, err) < 0)
                         return -1;
         }
+        if (c.has_verity && c.has_root)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.verity",
+                               "securevm.root beside securevm.verity, which says itself what the "
+                               "root file system is: remove securevm.root");
         *out = c;
         return 0;
 }
 
 int sv_agent_config_need(const struct sv_agent_config *c, struct sv_err *err)
 {
-        const char *missing = !*c->url        ? "url"
-                              : !*c->resource ? "resource"
-                              : !*c->disk     ? "disk"
-                                              : NULL;
+        bool key = !c->has_verity; /* comes from a broker */
+        const char *missing = key && !*c->url        ? "url"
+                              : key && !*c->resource ? "resource"
+                              : !*c->disk            ? "disk"
+                                                     : NULL;
 
         return missing ? sv_fail(err, SV_USAGE, "agent.cmdline.missing",
                                  "securevm.%s is not on the kernel command line", missing)

@@ -5,6 +5,7 @@
 
 #include "base/core/bytes.h"
 #include "base/core/limits.h"
+#include "base/core/verity.h"
 
 struct sv_agent_config {
         char url[512];
@@ -16,6 +17,10 @@ struct sv_agent_config {
         char root_type[32];
         unsigned long root_flags; /* of mount(2): ro, noatime, ... */
         char root_options[128];   /* the file system's own options */
+        bool has_root;            /* securevm.root was given */
+        /* the root is this verity disk, which needs no key and says its type itself */
+        bool has_verity;
+        struct sv_verity verity;
         /* pass discards to the host, which then learns which blocks are free */
         bool discard;
         bool has_ip;      /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
@@ -26,9 +31,9 @@ struct sv_agent_config {
 };
 
 /* Words that do not begin with "securevm." are the kernel's and the system's own. SV_USAGE
- * "agent.cmdline.*": a word that is given twice, unknown or wrong. */
+ * "agent.cmdline.*", "verity.*": a word that is given twice, unknown or wrong. */
 int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, struct sv_err *err);
-/* Is there what the unlock needs? SV_USAGE "agent.cmdline.missing". */
+/* Is there what the unlock, or a verity root, needs? SV_USAGE "agent.cmdline.missing". */
 int sv_agent_config_need(const struct sv_agent_config *config, struct sv_err *err);
 /* "sha256:<64 hex>". SV_USAGE "agent.cmdline.pin". */
 int sv_agent_config_pin(struct sv_bytes text, struct sv_agent_config *config, struct sv_err *err);

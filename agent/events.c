@@ -177,7 +177,7 @@ void sv_event_failed(const struct sv_err *err)
 void sv_event_unlocked(const char *reasons)
 {
         struct sv_json *e = make_event("unlocked", NULL, NULL);
-        int64_t ms = sv_clock_ms() - attest_began;
+        int64_t ms = sv_clock_ms() - (attest_began ? attest_began : step_began);
         SV_BUF line = SV_BUF_NULL;
 
         sv_json_set_int(e, "ms", ms);
@@ -187,9 +187,11 @@ void sv_event_unlocked(const char *reasons)
                 sv_json_print(timings, &line);
         }
         send_event(e);
-        sv_event_print(
-                "unlocked in %lld ms from the first word to the broker; the key was released "
-                "for these reasons: %s",
-                (long long)ms, reasons);
+        if (attest_began)
+                sv_event_print("unlocked in %lld ms from the first word to the broker; the key was "
+                               "released for these reasons: %s",
+                               (long long)ms, reasons);
+        else
+                sv_event_print("the root is open, without a key: %s", reasons);
         sv_event_print("timings in ms: %s", sv_buf_str(&line));
 }

@@ -15,20 +15,28 @@
 
 #include "base/core/file.h"
 
-#define ROOT      "/sysroot"
+#define ROOT      SV_ROOT
 #define INIT      "/sbin/init"
 #define DEPTH_MAX 64
 
-/* A root without an init is refused before the guest counts as unlocked. Symbolic links are
- * resolved inside the new root. */
-static int find_init(const struct sv_machine *m, struct sv_err *err)
+int sv_root_open_init(const struct sv_machine *m, int flags, struct sv_err *err)
 {
-        const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+        const struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_IN_ROOT};
         SV_STR path = sv_machine_path(m, ROOT);
         SV_FD root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        SV_FD init = root < 0 ? -1 : (int)syscall(SYS_openat2, root, INIT, &how, sizeof(how));
+        int init = root < 0 ? -1 : (int)syscall(SYS_openat2, root, INIT, &how, sizeof(how));
 
-        return init < 0 ? sv_fail_errno(err, "agent.root", "the root file system has no " INIT) : 0;
+        if (init < 0)
+                sv_fail_errno(err, "agent.root", "the root file system has no " INIT);
+        return init;
+}
+
+/* A root without an init is refused before the guest counts as unlocked. */
+static int find_init(const struct sv_machine *m, struct sv_err *err)
+{
+        SV_FD init = sv_root_open_init(m, O_PATH | O_CLOEXEC, err);
+
+        return init < 0 ? -1 : 0;
 }
 
 int sv_root_mount(const struct sv_machine *machine, const char *device,

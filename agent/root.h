@@ -5,6 +5,11 @@
 #include "agent/config.h"
 #include "agent/machine.h"
 
+#define SV_ROOT "/sysroot"
+
+/* The new root's /sbin/init; symbolic links are resolved inside the new root. The caller closes.
+ * SV_SYSTEM "agent.root". */
+int sv_root_open_init(const struct sv_machine *m, int flags, struct sv_err *err);
 /* Mounts the device on /sysroot. SV_SYSTEM "agent.root". */
 int sv_root_mount(const struct sv_machine *m, const char *device,
                   const struct sv_agent_config *config, struct sv_err *err);

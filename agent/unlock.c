@@ -8,6 +8,7 @@
 #include "agent/release.h"
 #include "agent/root.h"
 #include "agent/system.h"
+#include "agent/verity.h"
 #include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
@@ -208,6 +209,13 @@ static int prepare_machine(struct sv_agent_config *config, struct sv_err *err)
         return read_boot_config(config, err);
 }
 
+static int open_encrypted(const struct sv_agent_config *config, struct disk *d, struct sv_err *err)
+{
+        if (start_network(config, err) < 0)
+                return -1;
+        return get_and_open(config, d, err);
+}
+
 int sv_unlock(struct sv_err *err)
 {
         struct sv_agent_config config;
@@ -215,15 +223,17 @@ int sv_unlock(struct sv_err *err)
 
         if (prepare_machine(&config, err) < 0)
                 return -1;
-        if (start_network(&config, err) < 0)
-                return -1;
-        if (get_and_open(&config, &disk, err) < 0)
+        if ((config.has_verity ? sv_verity_root(NULL, &config, err)
+                               : open_encrypted(&config, &disk, err)) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
-        sv_net_down(); /* the system brings its network up by its own rules and names */
+        if (!config.has_verity)
+                sv_net_down(); /* the system brings its network up by its own rules and names */
         sv_event_done("switch-root", "starting the system");
         sv_event_flush();
-        if (sv_root_switch(NULL, err) < 0)
-                sv_disk_explain(NULL, &disk.header, err);
+        sv_root_switch(NULL, err);
+        if (config.has_verity)
+                return sv_verity_blame(err);
+        sv_disk_explain(NULL, &disk.header, err);
         return -1;
 }

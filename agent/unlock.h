@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secure-vm-agent unlock: from a fresh initramfs to the init of the decrypted root. */
+/* secure-vm-agent unlock: from a fresh initramfs to the init of the root. */
 #pragma once
 
 #include "base/core/err.h"

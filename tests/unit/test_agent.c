@@ -14,6 +14,8 @@
         "securevm.url=https://10.0.2.2:8443 securevm.pin=sha256:" PIN \
         " securevm.resource=default/demo/root securevm.disk=root"
 
+#define WORD "ext4:sha256:4096:4096:66560:272633856:" PIN ":" PIN
+
 static struct sv_err err;
 
 static int parse(const char *text, struct sv_agent_config *c)
@@ -75,6 +77,31 @@ static void test_root_room(void **state)
                         assert_non_null(strstr(err.msg, "too many options"));
                 FAILS(parse(more, &c), SV_USAGE, "agent.cmdline.value");
         }
+}
+
+/* A root that needs no key, and so no broker; it says itself what it is. */
+static void test_verity(void **state)
+{
+        struct sv_agent_config c;
+
+        OK(parse("securevm.disk=sys securevm.verity=" WORD, &c));
+        OK(sv_agent_config_need(&c, &err));
+        assert_true(c.has_verity);
+        assert_true(c.verity.data_blocks == 66560);
+        OK(parse(GOOD " securevm.verity=" WORD, &c));
+        assert_true(c.has_verity);
+        OK(parse(GOOD, &c));
+        assert_false(c.has_verity);
+        OK(parse("securevm.verity=" WORD, &c));
+        FAILS(sv_agent_config_need(&c, &err), SV_USAGE, "agent.cmdline.missing");
+        FAILS(parse("securevm.verity=" WORD " securevm.root=ext4", &c), SV_USAGE,
+              "agent.cmdline.verity");
+        FAILS(parse("securevm.root=ext4 securevm.verity=" WORD, &c), SV_USAGE,
+              "agent.cmdline.verity");
+        FAILS(parse("securevm.verity=" WORD " securevm.verity=" WORD, &c), SV_USAGE,
+              "agent.cmdline.twice");
+        FAILS(parse("securevm.verity=" WORD "0", &c), SV_USAGE, "verity.digest");
+        FAILS(parse("securevm.verity=", &c), SV_USAGE, "verity.form");
 }
 
 static void test_ip(void **state)
@@ -337,11 +364,17 @@ static void test_dhcp_hosts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),        cmocka_unit_test(test_root),
-                cmocka_unit_test(test_root_room),    cmocka_unit_test(test_ip),
-                cmocka_unit_test(test_bad_words),    cmocka_unit_test(test_needed),
-                cmocka_unit_test(test_dhcp_answer),  cmocka_unit_test(test_resolvers),
-                cmocka_unit_test(test_dhcp_request), cmocka_unit_test(test_dhcp_malformed),
+                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_root),
+                cmocka_unit_test(test_root_room),
+                cmocka_unit_test(test_verity),
+                cmocka_unit_test(test_ip),
+                cmocka_unit_test(test_bad_words),
+                cmocka_unit_test(test_needed),
+                cmocka_unit_test(test_dhcp_answer),
+                cmocka_unit_test(test_resolvers),
+                cmocka_unit_test(test_dhcp_request),
+                cmocka_unit_test(test_dhcp_malformed),
                 cmocka_unit_test(test_dhcp_hosts),
         };
 

@@ -15,6 +15,7 @@
 #include "agent/events.h"
 #include "agent/root.h"
 #include "agent/system.h"
+#include "agent/verity.h"
 #include "base/core/clock.h"
 #include "base/core/file.h"
 
@@ -237,6 +238,68 @@ static void roots(void **state)
         assert_non_null(strstr(err.msg, "ext4, x"));
 }
 
+#define LAYERS \
+        "mount overlay /overlay; mount /dev/mapper/root /overlay/lower; mount overlay /sysroot; "
+
+static int mount_verity(struct sv_err *err)
+{
+        calls[0] = 0;
+        return sv_verity_mount(&machine, "/dev/mapper/root", "erofs", err);
+}
+
+/* What the kernel answers when a block is wrong is a proof that does not hold; the rest is the
+ * system's. */
+static void verity_roots(void **state)
+{
+        SV_STR upper = sv_asprintf("%s/overlay/upper", dir);
+        SV_STR init = sv_asprintf("%s/sysroot/sbin/init", dir);
+        struct sv_err err;
+
+        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        assert_non_null(strstr(err.msg, "/sbin/init"));
+        assert_string_equal(calls, LAYERS);
+        write_file("/sysroot/sbin/init", "an init");
+        OK(mount_verity(&err));
+        assert_string_equal(calls, LAYERS);
+        assert_int_equal(access(upper, F_OK), 0);
+        set_fault("mount /dev/mapper/root", EIO);
+        FAILS(mount_verity(&err), SV_PROOF, "verity.block");
+        assert_null(strstr(calls, "/sysroot"));
+        set_fault("mount /dev/mapper/root", EINVAL);
+        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        set_fault("mount overlay /sysroot", EIO);
+        FAILS(mount_verity(&err), SV_PROOF, "verity.block");
+        set_fault("mount overlay /sysroot", ENODEV);
+        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        assert_non_null(strstr(err.msg, "overlay"));
+        set_fault("mount overlay /overlay", EPERM);
+        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        set_fault(NULL, 0);
+        assert_int_equal(unlink(init), 0);
+        assert_int_equal(mkdir(init, 0700), 0); /* can be opened, and not read */
+        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        assert_non_null(strstr(err.msg, "cannot read"));
+}
+
+/* The disk before it is opened. Nothing is mounted that was not. */
+static void verity_disks(void **state)
+{
+        struct sv_agent_config c = {
+                .disk = "root",
+                .has_verity = true,
+                .verity = {.type = "ext4", .data_block = 4096, .data_blocks = 2, .tree = 12288}};
+        SV_STR path = sv_asprintf("%s/dev/vdb", dir);
+        struct sv_err err;
+
+        FAILS(sv_verity_root(&machine, &c, &err), SV_SYSTEM, "agent.disk");
+        write_file("/sys/block/vdb/serial", "root");
+        FAILS(sv_verity_root(&machine, &c, &err), SV_SYSTEM, "agent.disk");
+        write_file("/dev/vdb", "");
+        assert_int_equal(truncate(path, 16383), 0);
+        FAILS(sv_verity_root(&machine, &c, &err), SV_PROOF, "verity.size");
+        assert_string_equal(calls, "");
+}
+
 #define MOVES                                                                                  \
         "move /dev /sysroot/dev; move /proc /sysroot/proc; move /sys /sysroot/sys; move /run " \
         "/sysroot/run; "
@@ -428,6 +491,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(disks, setup, teardown),
                 cmocka_unit_test_setup_teardown(heads, setup, teardown),
                 cmocka_unit_test_setup_teardown(roots, setup, teardown),
+                cmocka_unit_test_setup_teardown(verity_roots, setup, teardown),
+                cmocka_unit_test_setup_teardown(verity_disks, setup, teardown),
                 cmocka_unit_test_setup_teardown(switches, setup, teardown),
                 cmocka_unit_test_setup_teardown(failed_switches, setup, teardown),
                 cmocka_unit_test_setup_teardown(events, setup, teardown),
