@@ -2,11 +2,13 @@
 #include "image/initrd.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "image/libs.h"
 #include "image/moddeps.h"
+#include "image/softdeps.h"
 #include "image/zstd.h"
 
 #define TEXT_SIZE_MAX   (16u << 20) /* of modules.dep and modules.builtin */
@@ -29,6 +31,12 @@ const char *const sv_initrd_modules[] = {
         "xts",
         "?ecb",
         "?aesni_intel",
+        /* a verity disk and the overlay above it; the kernel asks for the hash by name */
+        "?sha256_generic",
+        "?sha256_ssse3",
+        "?dm_verity",
+        "?overlay",
+        "?erofs",
         /* file systems of the root disk; ext4 asks for its checksum by name, and nothing in an
            initramfs answers */
         "crc32c_generic",
@@ -141,6 +149,22 @@ static int order_modules(const struct sv_initrd_in *in, struct sv_moddeps *deps,
         return in->quote_port ? order_names(sv_initrd_vsock, in, deps, order, n, err) : 0;
 }
 
+/* Both files, or nothing: an old depmod has written none. */
+static int read_softdeps(const char *dir, struct sv_moddeps *deps, struct sv_err *err)
+{
+        SV_STR softdep = sv_asprintf("%s/modules.softdep", dir);
+        SV_STR alias = sv_asprintf("%s/modules.alias", dir);
+        SV_BUF names = SV_BUF_NULL, aliases = SV_BUF_NULL;
+
+        if (access(softdep, F_OK) < 0 || access(alias, F_OK) < 0)
+                return 0;
+        if (sv_file_read(softdep, TEXT_SIZE_MAX, &names, "image.modules.softdep", err) < 0)
+                return -1;
+        if (sv_file_read(alias, TEXT_SIZE_MAX, &aliases, "image.modules.softdep", err) < 0)
+                return -1;
+        return sv_softdeps_add(sv_buf_bytes(&names), sv_buf_bytes(&aliases), deps, err);
+}
+
 static int add_modules(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/modules.dep", in->modules_dir);
@@ -153,7 +177,8 @@ static int add_modules(const struct sv_initrd_in *in, struct sv_cpio *tree, stru
         if (!real)
                 return sv_fail_errno(err, "image.modules", "cannot find %s", in->modules_dir);
         if (sv_file_read(path, TEXT_SIZE_MAX, &text, "image.modules.dep", err) < 0 ||
-            sv_moddeps_parse(sv_buf_bytes(&text), &deps, err) < 0)
+            sv_moddeps_parse(sv_buf_bytes(&text), &deps, err) < 0 ||
+            read_softdeps(in->modules_dir, &deps, err) < 0)
                 return -1;
 
         const struct sv_moddep **order = calloc(deps.n + 1, sizeof(*order));

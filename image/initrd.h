@@ -9,7 +9,8 @@
 #include "image/cpio.h"
 
 struct sv_initrd_in {
-        /* /lib/modules/VERSION, with modules.dep and modules.builtin */
+        /* /lib/modules/VERSION, with modules.dep and modules.builtin; modules.softdep and
+         * modules.alias when they are there */
         const char *modules_dir;
         const char *agent;          /* program file */
         const char *const *modules; /* names, NULL-terminated; NULL: sv_initrd_modules */

@@ -41,6 +41,7 @@ void sv_moddeps_free(struct sv_moddeps *m)
                 free(m->list[i].path);
                 free(m->list[i].name);
                 free(m->list[i].deps);
+                free(m->list[i].soft);
         }
         free(m->list);
         *m = (struct sv_moddeps)SV_MODDEPS_NULL;
@@ -161,7 +162,7 @@ int sv_moddeps_parse(struct sv_bytes text, struct sv_moddeps *out, struct sv_err
         return 0;
 }
 
-static bool same_name(const char *a, const char *b)
+bool sv_module_same_name(const char *a, const char *b)
 {
         for (; *a && *b; a++, b++)
                 if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
@@ -172,9 +173,23 @@ static bool same_name(const char *a, const char *b)
 const struct sv_moddep *sv_moddeps_find(const struct sv_moddeps *m, const char *name)
 {
         for (size_t i = 0; i < m->n; i++)
-                if (same_name(m->list[i].name, name))
+                if (sv_module_same_name(m->list[i].name, name))
                         return &m->list[i];
         return NULL;
+}
+
+/* Does it need a module whose own needs are just being looked at? Then it cannot come before that
+ * one. */
+static bool needs_active(const struct sv_moddeps *m, size_t i, unsigned depth)
+{
+        const struct sv_moddep *d = &m->list[i];
+
+        if (d->mark != UNSEEN || depth > DEPTH_MAX)
+                return d->mark != DONE;
+        for (size_t k = 0; k < d->n_deps; k++)
+                if (needs_active(m, d->deps[k], depth + 1))
+                        return true;
+        return false;
 }
 
 static int visit_module(struct sv_moddeps *m, size_t i, unsigned depth,
@@ -192,6 +207,10 @@ static int visit_module(struct sv_moddeps *m, size_t i, unsigned depth,
         for (size_t k = 0; k < d->n_deps; k++)
                 if (visit_module(m, d->deps[k], depth + 1, order, n, err) < 0)
                         return -1;
+        for (size_t k = 0; k < d->n_soft; k++)
+                if (!d->soft[k].after && !needs_active(m, d->soft[k].module, 0) &&
+                    visit_module(m, d->soft[k].module, depth + 1, order, n, err) < 0)
+                        return -1;
         d->mark = DONE;
         order[(*n)++] = d;
         return 0;
@@ -200,5 +219,14 @@ static int visit_module(struct sv_moddeps *m, size_t i, unsigned depth,
 int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module,
                      const struct sv_moddep **order, size_t *n, struct sv_err *err)
 {
-        return visit_module(m, (size_t)(module - m->list), 0, order, n, err);
+        size_t from = *n;
+
+        if (visit_module(m, (size_t)(module - m->list), 0, order, n, err) < 0)
+                return -1;
+        /* What comes after, and what could not come before. */
+        for (; from < *n; from++)
+                for (size_t k = 0; k < order[from]->n_soft; k++)
+                        if (visit_module(m, order[from]->soft[k].module, 0, order, n, err) < 0)
+                                return -1;
+        return 0;
 }

@@ -5,11 +5,18 @@
 
 #include "base/core/buf.h"
 
+struct sv_moddep_soft {
+        size_t module;
+        bool after; /* else before */
+};
+
 struct sv_moddep {
         char *path;   /* relative to the modules directory */
         char *name;   /* "virtio_net": file name without its suffixes, '-' as '_' */
         size_t *deps; /* indices into the list */
         size_t n_deps;
+        struct sv_moddep_soft *soft; /* image/softdeps.h: asked for, not linked to */
+        size_t n_soft;
         unsigned char mark; /* while ordering */
 };
 
@@ -31,11 +38,14 @@ void sv_moddeps_free(struct sv_moddeps *m);
 
 /* By name, '-' and '_' alike; NULL when there is none. */
 const struct sv_moddep *sv_moddeps_find(const struct sv_moddeps *m, const char *name);
-/* Appends to order[] (room for m->n) the module and everything it needs that is not there yet, what
- * is needed first. SV_FORMAT "image.modules.cycle" when modules need each other in a circle. */
+/* Appends to order[] (room for m->n) the module and everything it needs or asks for that is not
+ * there yet, what is needed first, and what is asked for where that leaves it. SV_FORMAT
+ * "image.modules.cycle" when modules need each other in a circle. */
 int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module,
                      const struct sv_moddep **order, size_t *n, struct sv_err *err);
 
+/* Equal, '-' and '_' alike? */
+bool sv_module_same_name(const char *a, const char *b);
 /* The name of the module in this file ("kernel/a/x-y.ko.zst" -> "x_y"), or NULL when it is no
  * module's file. The caller frees. */
 char *sv_module_name(const char *path);

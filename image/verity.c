@@ -15,7 +15,7 @@
 #include "image/run.h"
 #include "luks/dm-verity.h"
 
-static int read_filesystem(int fd, uint64_t size, struct sv_superblock *fs, struct sv_err *err)
+static int check_contents(int fd, uint64_t size, struct sv_superblock *fs, struct sv_err *err)
 {
         uint8_t head[SV_SUPERBLOCK_HEAD];
         ssize_t n = pread(fd, head, sizeof(head), 0);
@@ -48,7 +48,7 @@ static int put_contents(const struct sv_verity_in *in, int out, struct sv_superb
         if (sv_disk_make(&disk, out, 0, &plain, err) < 0)
                 return -1;
         *size = plain.size;
-        r = read_filesystem(plain.fd, plain.size, fs, err);
+        r = check_contents(plain.fd, plain.size, fs, err);
         if (r == 0 && in->kind == SV_DISK_RAW)
                 r = fstat(plain.fd, &st) < 0
                             ? sv_fail_errno(err, "image.from", "cannot look at %s", in->from)

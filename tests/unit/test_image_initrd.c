@@ -3,6 +3,9 @@
  * bytes; what is inside. */
 #include "unit.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/core/file.h"
 #include "image/initrd.h"
 #include "image/zstd.h"
@@ -112,6 +115,30 @@ static void test_quote_port(void **state)
         put("modules.dep", sv_bytes_str(DEP));
 }
 
+/* What a module asks for by name comes too, and first. */
+static void test_soft_dependencies(void **state)
+{
+        static const char *const modules[] = {"two", NULL};
+        SV_STR list = sv_asprintf("%s/6.1.0-test/modules.softdep", dir);
+        SV_CPIO with = SV_CPIO_NULL, without = SV_CPIO_NULL, bad = SV_CPIO_NULL;
+
+        put("modules.dep", sv_bytes_str(DEP "kernel/sum.ko:\n"));
+        put("kernel/sum.ko", sv_bytes_str("sum"));
+        put("modules.softdep", sv_bytes_str("softdep one pre: crypto-sum\n"));
+        OK(tree(modules, NULL, &without)); /* no modules.alias */
+        assert_null(sv_cpio_find(&without, "lib/modules/6.1.0-test/kernel/sum.ko"));
+        put("modules.alias", sv_bytes_str("alias crypto-sum sum\n"));
+        OK(tree(modules, NULL, &with));
+        expect_file(&with, "etc/secure-vm/modules",
+                    "/lib/modules/6.1.0-test/kernel/sum.ko\n/lib/modules/6.1.0-test/kernel/one.ko\n"
+                    "/lib/modules/6.1.0-test/kernel/two.ko\n");
+        assert_int_equal(unlink(list), 0);
+        assert_int_equal(mkdir(list, 0700), 0);
+        FAILS(tree(modules, NULL, &bad), SV_SYSTEM, "image.modules.softdep");
+        assert_int_equal(rmdir(list), 0);
+        put("modules.dep", sv_bytes_str(DEP));
+}
+
 /* Compressed in a way that is not read, and listed but not there. */
 static void test_module_files(void **state)
 {
@@ -177,6 +204,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_contents),
                 cmocka_unit_test(test_quote_port),
+                cmocka_unit_test(test_soft_dependencies),
                 cmocka_unit_test(test_module_files),
                 cmocka_unit_test(test_same_bytes_twice),
                 cmocka_unit_test(test_what_is_missing_is_named),

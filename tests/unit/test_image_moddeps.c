@@ -4,6 +4,7 @@
 
 #include "base/core/file.h"
 #include "image/moddeps.h"
+#include "image/softdeps.h"
 
 static struct sv_err err;
 static const char good[] =
@@ -101,13 +102,67 @@ static void test_cycle(void **state)
               "image.modules.cycle");
 }
 
+/* The order of all that `module` brings in, as "a b c". */
+static void order_soft(const char *dep, const char *softdep, const char *alias, const char *module,
+                       char text[256])
+{
+        const struct sv_moddep *order[16];
+        SV_MODDEPS m = SV_MODDEPS_NULL;
+        size_t n = 0;
+
+        OK(parse(dep, &m));
+        OK(sv_softdeps_add(sv_bytes_str(softdep), sv_bytes_str(alias), &m, &err));
+        OK(sv_moddeps_order(&m, sv_moddeps_find(&m, module), order, &n, &err));
+        text[0] = 0;
+        for (size_t i = 0; i < n; i++)
+                snprintf(text + strlen(text), 256 - strlen(text), "%s%s", i ? " " : "",
+                         order[i]->name);
+}
+
+static void test_soft(void **state)
+{
+        static const char erofs[] = "k/erofs.ko: k/libcrc32c.ko\nk/libcrc32c.ko:\n"
+                                    "k/crc32c-intel.ko:\nk/crc32c_generic.ko: k/hash.ko\n"
+                                    "k/hash.ko:\nk/other.ko:\n";
+        static const char alias[] = "# Aliases\nalias pci:v*d* other\n"
+                                    "alias crypto-crc32c crc32c_intel\nalias crc32c-x other\n"
+                                    "alias crypto-crc32c crc32c_generic\nalias crypto-crc32c gone\n"
+                                    "alias crypto\nalias ";
+        static const struct {
+                const char *dep, *softdep, *order;
+        } t[] = {
+                {erofs, "", "libcrc32c erofs"},
+                {erofs, "softdep libcrc32c pre: crypto-crc32c\n",
+                 "crc32c_intel hash crc32c_generic libcrc32c erofs"},
+                {erofs, "# text\nsoftdep libcrc32c pre: crypto_crc32c", /* '-' and '_' alike */
+                 "crc32c_intel hash crc32c_generic libcrc32c erofs"},
+                {erofs, "softdep erofs pre: other post: crc32c_intel\n",
+                 "libcrc32c other erofs crc32c_intel"},
+                {erofs, "softdep erofs post: crc32c_generic pre: nobody other\n",
+                 "libcrc32c other erofs hash crc32c_generic"},
+                {erofs,
+                 "softdep erofs other\nsoftdep nobody pre: other\nsoftdep\nalias erofs other\n",
+                 "libcrc32c erofs"},
+                /* asks for what needs it: comes after */
+                {"erofs.ko:\nb.ko: c.ko\nc.ko: erofs.ko\n", "softdep erofs pre: b\n", "erofs c b"},
+                /* in a circle, all of them soft */
+                {"erofs.ko:\nb.ko:\n", "softdep erofs pre: b\nsoftdep b pre: erofs\n", "b erofs"},
+                {"erofs.ko:\n", "softdep erofs pre: erofs post: erofs\n", "erofs"},
+        };
+        char order[256];
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                order_soft(t[i].dep, t[i].softdep, alias, "erofs", order);
+                assert_string_equal(order, t[i].order);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_order),
-                cmocka_unit_test(test_names),
-                cmocka_unit_test(test_malformed),
-                cmocka_unit_test(test_cycle),
+                cmocka_unit_test(test_order),     cmocka_unit_test(test_names),
+                cmocka_unit_test(test_malformed), cmocka_unit_test(test_cycle),
+                cmocka_unit_test(test_soft),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
