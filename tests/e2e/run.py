@@ -16,6 +16,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import disks  # noqa: F401  its cases join the others
 import users  # noqa: F401
+import verity  # noqa: F401
 from cases import CASES
 from env import Case, Env, Failed, say_to, twice
 
