@@ -169,18 +169,20 @@ static int predict_uki_rtmr1(struct sv_prediction *p, const struct sv_tdx_boot *
         return add_uki_kernel(p, b, u, err) < 0 ? -1 : sv_tdx_rtmr1_end(p, err);
 }
 
-/* The agent is told of its broker by words of the command line; under Secure Boot those from
- * outside do not count. */
+/* The agent is told of its broker, or of a verity root, by words of the command line; under Secure
+ * Boot those from outside do not count. */
 static int reaches_agent(const struct sv_tdx_boot *b, const struct sv_uki *u, struct sv_err *err)
 {
-        static const char word[] = "securevm.url=";
+        const char *word = b->guest->attestation.url ? "securevm.url="
+                           : sv_guest_root(b->guest) ? "securevm.verity="
+                                                     : NULL;
 
-        if (!b->guest->attestation.url || !b->secure_boot || !u->cmdline.p ||
+        if (!word || !b->secure_boot || !u->cmdline.p ||
             memmem(u->cmdline.p, u->cmdline.n, word, strlen(word)))
                 return 0;
         return sv_fail(err, SV_USAGE, "tdx.uki",
                        "Secure Boot is on and the image has a command line of its own, without %s: "
-                       "the guest file's \"attestation\" would never "
+                       "what the guest file says of that would never "
                        "reach the agent; put its words into the image's .cmdline, or leave that "
                        "section out",
                        word);

@@ -126,6 +126,14 @@ static void agent_unreached(void **state)
         OK(sv_tdx_measure(&g, &m, &err));
         expect_register(&m, 2);
         sv_measurement_free(&m);
+        free(g.attestation.url);
+        g.attestation.url = NULL;
+        g.disks = calloc(1, sizeof(*g.disks));
+        g.n_disks = 1;
+        g.disks[0].id = strdup("root");
+        g.disks[0].verity = strdup("ext4");
+        FAILS(sv_tdx_measure(&g, &m, &err), SV_USAGE, "tdx.uki");
+        assert_non_null(strstr(err.msg, "securevm.verity="));
 }
 
 /* The sections' names stand in the log of a real boot as they do in ours. */
