@@ -182,6 +182,10 @@ def terminal():
         assert r.returncode == 0 and shown in r.stdout and b'\x1b' not in r.stdout, (words, r)
         r = subprocess.run([PROGRAM, *words], capture_output=True, stdin=subprocess.DEVNULL, env=env)
         assert raw in r.stdout, (words, r)
+    for words in (['get', 'a/b/c'], ['derive-key', '--stdout']) if AGENT else ():  # and no secret stays on one
+        r = subprocess.run(['script', '-qec', shlex.join([AGENT, *words]), '/dev/null'], capture_output=True, stdin=subprocess.DEVNULL,
+                           timeout=patient(60))
+        assert r.returncode == 2 and b'[agent.fd]' in r.stdout, (words, r)
 
 
 def main():

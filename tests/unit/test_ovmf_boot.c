@@ -94,6 +94,32 @@ static void test_pe_one_field(void **state)
         }
 }
 
+/* The headers end behind the table of sections at the least, with the file at the most. */
+static void test_pe_header_size(void **state)
+{
+        const size_t opt = KERNEL_PE + 24, table = opt + 160, least = table + 40;
+        const struct {
+                size_t size;
+                bool good;
+        } cases[] = {{least - 1, false}, {least, true}, {0x600, true}, {0x601, false}};
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                uint8_t k[KERNEL_SIZE];
+                struct sv_pe pe;
+
+                make_kernel(k);
+                put32(k, opt + 144, 0); /* no certificates */
+                put32(k, opt + 148, 0);
+                put32(k, table + 16, 0); /* a section of no bytes */
+                put32(k, opt + 60, (uint32_t)cases[i].size);
+                if (cases[i].good)
+                        OK(sv_pe_parse(sv_bytes(k, 0x600), &pe, &err));
+                else
+                        FAILS(sv_pe_parse(sv_bytes(k, 0x600), &pe, &err), SV_FORMAT,
+                              "ovmf.pe.header");
+        }
+}
+
 /* Behind the last section any length is a file; before it every cut is named. */
 static void test_pe_every_cut(void **state)
 {
@@ -268,10 +294,10 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pe_digest),       cmocka_unit_test(test_pe_covers),
-                cmocka_unit_test(test_pe_one_field),    cmocka_unit_test(test_pe_every_cut),
-                cmocka_unit_test(test_linux_qemu),      cmocka_unit_test(test_linux_refuses),
-                cmocka_unit_test(test_store),           cmocka_unit_test(test_store_one_field),
-                cmocka_unit_test(test_store_every_cut),
+                cmocka_unit_test(test_pe_one_field),    cmocka_unit_test(test_pe_header_size),
+                cmocka_unit_test(test_pe_every_cut),    cmocka_unit_test(test_linux_qemu),
+                cmocka_unit_test(test_linux_refuses),   cmocka_unit_test(test_store),
+                cmocka_unit_test(test_store_one_field), cmocka_unit_test(test_store_every_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
