@@ -398,6 +398,44 @@ static void test_first_failure(void **state)
         assert_int_equal(v.vector[SV_SLOT_HARDWARE], 97);
 }
 
+/* What each slot says of a rule that holds, and of one that does not (AR4SI section 2.3.4). */
+static void test_slots(void **state)
+{
+        static const struct {
+                const char *name;
+                int8_t good, bad;
+        } t[SV_SLOTS] = {
+                {"instance-identity", 2, 97}, {"configuration", 2, 96}, {"executables", 3, 96},
+                {"file-system", 2, 96},       {"hardware", 2, 97},      {"runtime-opaque", 2, 96},
+                {"storage-opaque", 2, 96},    {"sourced-data", 2, 96},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < SV_SLOTS; i++) {
+                SV_STR rules = sv_asprintf("[{\"check\":\"policy.a\",\"claim\":\"/a\",\"equals\":1,"
+                                           "\"covers\":\"%s\",\"reason\":\"it is so\"}]",
+                                           t[i].name);
+                SV_JSON *list = NULL, *trust = sv_json_object();
+                SV_BUF doc = SV_BUF_NULL;
+                SV_POLICY_DOC *p = NULL;
+
+                OK(sv_json_parse(sv_bytes_str(rules), "test", &list, &err));
+                OK(sv_policy_write("g", "vtpm", "a/b/c", list, trust, &doc, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&doc), &p, &err));
+                for (int a = 0; a < 2; a++) {
+                        SV_JSON *claims = sv_json_object();
+                        SV_VERDICT v = {0};
+
+                        sv_json_set_int(claims, "a", a);
+                        assert_int_equal(sv_policy_evaluate(p, claims, &v, &err), a - 1);
+                        for (size_t k = 0; k < SV_SLOTS; k++)
+                                assert_int_equal(v.vector[k], k != i ? 0
+                                                              : a    ? t[i].good
+                                                                     : t[i].bad);
+                }
+        }
+}
+
 /* What the proof cannot show stays "no claim" whatever the policy's author wishes; a failed rule
  * still shows. */
 static void test_limits(void **state)
@@ -477,11 +515,17 @@ static void test_lifted_limits(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_accessors),        cmocka_unit_test(test_malformed),
-                cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_each_member_missing),
-                cmocka_unit_test(test_every_limit),      cmocka_unit_test(test_write_reads_back),
-                cmocka_unit_test(test_operators),        cmocka_unit_test(test_first_failure),
-                cmocka_unit_test(test_lifted_limits),    cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_accessors),
+                cmocka_unit_test(test_malformed),
+                cmocka_unit_test(test_every_truncation),
+                cmocka_unit_test(test_each_member_missing),
+                cmocka_unit_test(test_every_limit),
+                cmocka_unit_test(test_write_reads_back),
+                cmocka_unit_test(test_operators),
+                cmocka_unit_test(test_first_failure),
+                cmocka_unit_test(test_slots),
+                cmocka_unit_test(test_lifted_limits),
+                cmocka_unit_test(test_limits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
