@@ -24,7 +24,7 @@ static int add_id_block_rules(const struct sv_sev_options *o, struct sv_json *ru
 {
         SV_BUF block = SV_BUF_NULL;
         SV_BUF auth = SV_BUF_NULL;
-        struct sv_id_block b = {.version = 1};
+        struct sv_id_block b = {0};
         struct sv_id_auth a = {0};
 
         if (o->id_block &&

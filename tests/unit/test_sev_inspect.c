@@ -184,6 +184,7 @@ static void igvm(void **state)
         j = is(sv_buf_bytes(&raw), "igvm");
         assert_int_equal(strlen(sv_json_str(sv_json_get(j, "launch_digest"))), 96);
         fails(sv_bytes(raw.p, raw.n - 1), "igvm.header");
+        fails(sv_bytes(raw.p, 4), "igvm.header");
 }
 
 static void others(void **state)

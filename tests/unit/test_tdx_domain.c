@@ -88,6 +88,7 @@ static void parts(void **state)
         has(GOOD, "vsock", false);
         has(TDX("\"quote_port\":4050"), "<vsock model='virtio'>", true);
         has(TDX("\"quote_port\":4050"), "quoteGenerationService", true);
+        has(TDX("\"quote_port\":4294967294"), "quoteGenerationService", true);
         has(TDX("\"mrconfigid\":\"" ONES "\""), "<mrConfigId>" ONES_64 "</mrConfigId>", true);
         has(TDX("\"mrowner\":\"" ONES "\""), "<mrOwner>" ONES_64 "</mrOwner>", true);
         has(TDX("\"mrownerconfig\":\"" ONES "\""), "<mrOwnerConfig>" ONES_64 "</mrOwnerConfig>",
@@ -144,6 +145,7 @@ static void refused(void **state)
                 {TDX("\"quote_service\":\"vsock:2:4050\""), "tdx.domain.quote_service",
                  "unix socket"},
                 {TDX("\"quote_port\":0"), "guest.tdx.quote_port", "from 1"},
+                {TDX("\"quote_port\":4294967295"), "guest.tdx.quote_port", "from 1"},
                 {TDX("\"quote_service\":\"vsock:2:4050x\""), "guest.tdx.quote_service",
                  "vsock:CID:PORT"},
                 {TDX("\"quote_service\":\"/a'/><x\""), "guest.tdx.quote_service", "path"},

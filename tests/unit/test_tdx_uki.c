@@ -170,8 +170,14 @@ static void titles(void **state)
                           menu[] = "eec25bdc-67f2-4d95-b1d5-f81b2039d11d";
         const char *source = getenv("SV_SOURCE");
         struct sv_tdx_firmware f = {.readable = true};
+        static const struct {
+                uint8_t low, high;
+                const char *title;
+        } letters[] = {{' ', 0, "M nu"},  {'~', 0, "M~nu"}, {0x1f, 0, "M?nu"},
+                       {0x7f, 0, "M?nu"}, {'e', 1, "M?nu"}, {'e', 0, "Menu"}};
         char path[4096], title[64];
         SV_BUF volume = SV_BUF_NULL;
+        uint8_t *letter;
 
         snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/tdx-dxe/menu", source ? source : ".");
         OK(sv_file_read(path, 1u << 20, &volume, "test", &err));
@@ -179,6 +185,15 @@ static void titles(void **state)
         assert_int_equal(sv_tdx_firmware_file(&f, ui, title), 0);
         assert_int_equal(sv_tdx_firmware_file(&f, menu, title), 1);
         assert_string_equal(title, "Menu");
+        /* what is no printable character of ASCII is shown as such */
+        letter = memmem(volume.p, volume.n, "M\0e\0n\0u", 7);
+        assert_non_null(letter);
+        for (size_t i = 0; i < sizeof(letters) / sizeof(*letters); i++) {
+                letter[2] = letters[i].low;
+                letter[3] = letters[i].high;
+                assert_int_equal(sv_tdx_firmware_file(&f, menu, title), 1);
+                assert_string_equal(title, letters[i].title);
+        }
         volume.p[f.dxe.files_at + 20] = 0xff; /* the first file's size */
         volume.p[f.dxe.files_at + 22] = 0xff;
         assert_int_equal(sv_tdx_firmware_file(&f, menu, title), -1);
