@@ -194,11 +194,16 @@ static void test_measured_image(void **state)
                                          {".acpi", "tables"},
                                          {".linux", NULL}};
         struct sv_measurement m = {0}, other = {0};
+        uint8_t torn[UKI_SIZE];
         SV_GUEST g = guest(path_of("CODE.fd"));
 
         write_image("image", parts, 4);
         write_image("other", others, 4);
         write_image("systemd", systemd, 3);
+        make_uki(torn, parts, 4);
+        put32(torn, 0x80 + 24 + 144, 0x400); /* certificates longer than the file */
+        put32(torn, 0x80 + 24 + 148, 2 * UKI_SIZE);
+        OK(sv_file_write(path_of("torn"), 0644, sv_bytes(torn, sizeof(torn)), &err));
         set(&g.kernel, NULL);
         set(&g.initrd, NULL);
         set(&g.uki, path_of("image"));
@@ -221,6 +226,10 @@ static void test_measured_image(void **state)
         set(&g.cmdline, NULL);
         OK(sv_vtpm_measure(&g, &m, &err));
         sv_measurement_free(&m);
+        set(&g.uki, path_of("initrd")); /* no image at all */
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_FORMAT, "ovmf.pe.magic");
+        set(&g.uki, path_of("torn"));
+        FAILS(sv_vtpm_measure(&g, &m, &err), SV_FORMAT, "ovmf.pe.certificates");
         set(&g.uki, path_of("systemd"));
         FAILS(sv_vtpm_measure(&g, &m, &err), SV_USAGE, "measure.uki");
 }
