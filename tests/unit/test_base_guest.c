@@ -119,6 +119,29 @@ static void verity(void **state)
 
 #define K "\"name\":\"a\",\"kernel\":\"k\""
 
+/* A size as a number of bytes, or as people write it. */
+static void sizes(void **state)
+{
+        static const struct {
+                const char *text;
+                uint64_t bytes;
+        } t[] = {{"134217728", 128u << 20},
+                 {"\"134217728\"", 128u << 20},
+                 {"\"128MiB\"", 128u << 20},
+                 {"17592186044416", 16ull << 40},
+                 {"\"16TiB\"", 16ull << 40}};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR text =
+                        sv_asprintf("{\"name\":\"a\",\"kernel\":\"k\",\"memory\":%s}", t[i].text);
+                struct sv_err err = SV_ERR_NULL;
+                SV_GUEST g = {0};
+
+                OK(parse(text, &g, &err));
+                assert_true(g.memory == t[i].bytes);
+        }
+}
+
 static void malformed(void **state)
 {
         static const struct {
@@ -153,6 +176,9 @@ static void malformed(void **state)
                 {"{" K ",\"memory\":\"17TiB\"}", "guest.memory", "16 TiB"},
                 {"{" K ",\"memory\":1073741825}", "guest.memory", "multiple"},
                 {"{" K ",\"memory\":-1}", "guest.memory", "-1"},
+                {"{" K ",\"memory\":0}", "guest.memory", "128 MiB"},
+                {"{" K ",\"memory\":1.5}", "guest.memory", "128 MiB"},
+                {"{" K ",\"memory\":true}", "guest.memory", "128 MiB"},
                 {"{" K ",\"cpu\":\"a,b\"}", "guest.cpu", "\"a,b\""},
                 {"{" K ",\"firmware\":\"\"}", "guest.firmware", "/firmware"},
                 {"{\"name\":\"a\",\"kernel\":\"a\\nb\"}", "guest.kernel", "/kernel"},
@@ -460,11 +486,11 @@ static void list_limits(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(whole),         cmocka_unit_test(defaults),
-                cmocka_unit_test(verity),        cmocka_unit_test(malformed),
-                cmocka_unit_test(cut_and_lines), cmocka_unit_test(list_limits),
-                cmocka_unit_test(long_line),     cmocka_unit_test(files),
-                cmocka_unit_test(every_limit),
+                cmocka_unit_test(whole),       cmocka_unit_test(defaults),
+                cmocka_unit_test(verity),      cmocka_unit_test(sizes),
+                cmocka_unit_test(malformed),   cmocka_unit_test(cut_and_lines),
+                cmocka_unit_test(list_limits), cmocka_unit_test(long_line),
+                cmocka_unit_test(files),       cmocka_unit_test(every_limit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
