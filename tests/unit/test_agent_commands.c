@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's commands: which options they refuse, by the name of the check. The TEE is played. */
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
@@ -200,6 +202,24 @@ static void targets(void **state)
         REFUSED(sv_agent_get, SV_USAGE, "agent.fd");
 }
 
+/* A secret that was not released is written nowhere, not even as one of no bytes. */
+static void not_released(void **state)
+{
+        char path[] = "/tmp/secure-vm-agent-XXXXXX";
+        SV_FD fd = mkstemp(path);
+        struct stat st;
+
+        assert_true(fd >= 0);
+        assert_int_equal(unlink(path), 0);
+        played = NULL;
+        args.pos[args.n++] = "default/demo/root";
+        give("url", "https://127.0.0.1:1");
+        give("pin", "sha256:0000000000000000000000000000000000000000000000000000000000000000");
+        give("out", path);
+        REFUSED(sv_agent_get, SV_SYSTEM, "agent.tee");
+        assert_int_equal(stat(path, &st), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -212,6 +232,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(levels, setup, teardown),
                 cmocka_unit_test_setup_teardown(keys, setup, teardown),
                 cmocka_unit_test_setup_teardown(targets, setup, teardown),
+                cmocka_unit_test_setup_teardown(not_released, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -312,6 +312,29 @@ static void times_shown(void **state)
         assert_null(sv_json_get(row, "until"));
 }
 
+static int64_t no_time(void *arg)
+{
+        return 0;
+}
+
+/* What says neither what it is nor where, or of a kind with a name that is too long. */
+static void rows_malformed(void **state)
+{
+        static const char *const rows[] = {
+                "[{\"url\":\"https://maker.example/doc\"}]", "[{\"kind\":\"doc\"}]",
+                "[{\"kind\":\"doc\",\"url\":7}]",
+                "[{\"kind\":\"0123456789012345678901234567890123456789\","
+                "\"url\":\"https://maker.example/doc\"}]"};
+        const struct sv_fetch f = {.now_ms = no_time}; /* nobody is asked */
+        SV_FETCHED got = {0};
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                SV_JSON *needs = parse(rows[i]);
+
+                FAILS(sv_fetch_needs(&f, needs, NULL, &got, &err), SV_FORMAT, "collateral.needs");
+        }
+}
+
 /* --- a folder that was filled elsewhere --- */
 
 static void put(const char *name, struct sv_bytes data)
@@ -486,11 +509,12 @@ static int group_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(addresses), cmocka_unit_test(bad_addresses),
-                cmocka_unit_test(origins),   cmocka_unit_test(forms),
-                cmocka_unit_test(headers),   cmocka_unit_test(retry_after),
-                cmocka_unit_test(entries),   cmocka_unit_test(folder),
-                cmocka_unit_test(pccs),      cmocka_unit_test(times_shown),
+                cmocka_unit_test(addresses),      cmocka_unit_test(bad_addresses),
+                cmocka_unit_test(origins),        cmocka_unit_test(forms),
+                cmocka_unit_test(headers),        cmocka_unit_test(retry_after),
+                cmocka_unit_test(entries),        cmocka_unit_test(folder),
+                cmocka_unit_test(pccs),           cmocka_unit_test(times_shown),
+                cmocka_unit_test(rows_malformed),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -9,6 +9,7 @@
 #include "tests/unit/make_boot.h"
 #include "vtpm/measure/events.h"
 #include "vtpm/measure/explain.h"
+#include "vtpm/measure/inspect.h"
 #include "vtpm/measure/measure.h"
 
 #define OVMF "/usr/share/OVMF/OVMF_CODE_4M.fd"
@@ -295,6 +296,7 @@ static void test_refuses(void **state)
  * less. */
 static void test_secure_boot(void **state)
 {
+        static const char *const parts[][2] = {{".acpi", "tables"}, {".linux", NULL}};
         static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
                                            0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c},
                              /* 4c19049f-4137-4dd3-9c10-8b97a83ffdfa */
@@ -320,6 +322,17 @@ static void test_secure_boot(void **state)
         assert_non_null(strstr(reason(&m, "9"), "Secure Boot"));
         assert_null(value(&m, "sha256", "4"));
         assert_string_equal(step(&m, "variable PK")->what, "variable PK, 3 bytes");
+        sv_measurement_free(&m);
+        /* an image of ours is measured as without it, and so is who signed it */
+        write_image("signed", parts, 2);
+        set(&g.kernel, NULL);
+        set(&g.initrd, NULL);
+        set(&g.cmdline, NULL);
+        set(&g.uki, path_of("signed"));
+        OK(sv_vtpm_measure(&g, &m, &err));
+        assert_null(reason(&m, "4"));
+        assert_non_null(strstr(reason(&m, "7"), "Secure Boot"));
+        assert_null(reason(&m, "8"));
         sv_measurement_free(&m);
         /* a store that a guest has used */
         add_variable(store, &at, 0x3f, types, "MemoryTypeInformation", "types", 5);
@@ -384,6 +397,23 @@ static void test_real_firmware(void **state)
         sv_measurement_free(&m);
 }
 
+/* What is shown of a log; one that is cut is malformed, and not another kind of file. */
+static void test_inspect(void **state)
+{
+        SV_BUF bytes = SV_BUF_NULL;
+        SV_TCG_LOG log = {0};
+        SV_JSON *j = NULL, *none = NULL;
+
+        read_log(&bytes, &log);
+        OK(sv_vtpm_inspect(sv_buf_bytes(&bytes), &j, &err));
+        assert_string_equal(sv_json_str(sv_json_get(j, "kind")), "event-log");
+        assert_int_equal(sv_json_len(sv_json_get(j, "events")), log.n);
+        FAILS(sv_vtpm_inspect(sv_bytes(bytes.p, bytes.n - 1), &none, &err), SV_FORMAT,
+              "eventlog.event");
+        OK(sv_vtpm_inspect(sv_bytes_str("no log"), &none, &err));
+        assert_null(none);
+}
+
 /* A prediction made of a log is equal to it; then one event is another. */
 static void test_explain(void **state)
 {
@@ -441,6 +471,7 @@ int main(void)
                 cmocka_unit_test(test_measured_image), cmocka_unit_test(test_registers),
                 cmocka_unit_test(test_refuses),        cmocka_unit_test(test_secure_boot),
                 cmocka_unit_test(test_real_firmware),  cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_inspect),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
