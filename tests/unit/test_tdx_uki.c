@@ -99,6 +99,45 @@ static void versions(void **state)
         }
 }
 
+/* Whose command line is measured: the one from outside, unless Secure Boot is on and the image has
+ * one of its own. */
+static void command_lines(void **state)
+{
+        static const char *const parts[][2] = {STUB("254"), PARTS};
+        static const struct {
+                bool secure_boot;
+                const char *outside, *options;
+                bool told;
+        } t[] = {
+                {false, NULL, "\"quiet\"", false},
+                {false, "one=1", "\"one=1\"", true},
+                {true, NULL, "\"quiet\"", false},
+                {true, "one=1", "\"quiet\"", false},
+        };
+
+        write_uki("lines.efi", parts, 7);
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_GUEST g = guest_with(t[i].secure_boot ? debian() : old_firmware(),
+                                        t[i].secure_boot
+                                                ? "\"acpi\":\"%/acpi\""
+                                                : "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
+                struct sv_measurement m = {0};
+
+                free(g.kernel);
+                free(g.initrd);
+                free(g.cmdline);
+                g.kernel = g.initrd = NULL;
+                g.cmdline = t[i].outside ? strdup(t[i].outside) : NULL;
+                g.uki = strdup(path_of("lines.efi"));
+                OK(sv_tdx_measure(&g, &m, &err));
+                assert_int_equal(find(&m, "command line from outside: \"one=1\"") != NULL,
+                                 t[i].told);
+                assert_non_null(strstr(find(&m, "command line (LOADED_IMAGE::LoadOptions)")->what,
+                                       t[i].options));
+                sv_measurement_free(&m);
+        }
+}
+
 /* What is told from outside does not reach an agent under Secure Boot when the image has a command
  * line of its own. */
 static void agent_unreached(void **state)
@@ -204,9 +243,9 @@ static void titles(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(unified_image), cmocka_unit_test(versions),
+                cmocka_unit_test(unified_image),   cmocka_unit_test(versions),
                 cmocka_unit_test(agent_unreached), cmocka_unit_test(like_a_real_boot),
-                cmocka_unit_test(titles)};
+                cmocka_unit_test(command_lines),   cmocka_unit_test(titles)};
 
         return cmocka_run_group_tests(tests, setup, teardown);
 }
