@@ -14,6 +14,7 @@
 
 #include "base/core/clock.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/core/visible.h"
 
 #define PORT_NAME   "org.secure-vm.agent"
@@ -95,7 +96,7 @@ static void send_event(struct sv_json *event)
 
 void sv_event_print(const char *fmt, ...)
 {
-        char text[1400];
+        char text[SV_GROUNDS_MAX + 200];
         va_list ap;
 
         va_start(ap, fmt);

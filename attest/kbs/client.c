@@ -9,6 +9,7 @@
 #include "attest/kbs/http-conn.h"
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"
+#include "base/core/limits.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
@@ -234,7 +235,8 @@ struct sv_secret *sv_kbs_resource(struct sv_kbs_client *c, const char *path, con
                 return NULL;
         free(c->grounds);
         c->grounds = sv_http_field(&answer, SV_KBS_GROUNDS)
-                             ? sv_asprintf("%.1000s", sv_http_field(&answer, SV_KBS_GROUNDS))
+                             ? sv_asprintf("%.*s", SV_GROUNDS_MAX,
+                                           sv_http_field(&answer, SV_KBS_GROUNDS))
                              : NULL;
         return sv_jwe_open(c->key, sv_buf_bytes(&answer.body), err);
 }

@@ -112,6 +112,7 @@
 #define SV_HTTP_METHOD_MAX 16   /* bytes of the method of an HTTP request */
 #define SV_RULE_CHECK_MAX  63   /* bytes of the check name of a policy's rule: fits struct sv_err */
 #define SV_RULE_REASON_MAX 512  /* bytes of a rule's reason: it stands in every audit record */
+#define SV_GROUNDS_MAX     2000 /* bytes of why a key was released, on the guest's console */
 
 #define SV_RSA_BITS_MAX          8192 /* bits of an RSA key: more only costs the verifier time */
 #define SV_RSA_EXPONENT_BITS_MAX 64   /* bits of a public exponent, for the same reason */

@@ -7,6 +7,7 @@
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"
 #include "attest/jose/token.h"
+#include "base/core/limits.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "broker/serve/request.h"
@@ -84,7 +85,8 @@ static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
  * only, a policy's text may hold more. */
 static int send_reasons(struct sv_request *r, struct sv_err *err)
 {
-        SV_STR text = sv_asprintf("%.1000s", sv_json_str(sv_json_get(r->audit, "grounds")));
+        SV_STR text =
+                sv_asprintf("%.*s", SV_GROUNDS_MAX, sv_json_str(sv_json_get(r->audit, "grounds")));
 
         for (char *p = text; *p; p++)
                 if (*p < 0x20 || *p > 0x7e)

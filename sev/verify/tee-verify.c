@@ -5,6 +5,7 @@
 #include "sev/verify/cached.h"
 #include "sev/verify/floor.h"
 #include "sev/verify/tee.h"
+#include "tee/limits.h"
 #include "tee/root.h"
 
 struct found {
@@ -141,17 +142,20 @@ static void add_snp_tcb(struct sv_json *claims, const struct sv_report *r)
                          sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
 }
 
-/* Whether the image of this launch digest brings its own tables, only the policy's author knows. */
+/* Whether the image of this launch digest brings its own tables, and what its firmware does with
+ * the host's option ROMs, only the policy's author knows. */
 static void add_snp_limits(struct sv_json *claims)
 {
-        struct sv_json *limits = sv_json_set(claims, "limits", sv_json_object()),
-                       *limit = sv_json_set(limits, "configuration", sv_json_object());
-
-        sv_json_set_str(limit, "reason",
+        sv_claims_limit(claims, "configuration",
                         "the launch digest does not cover the machine's ACPI tables, which hold "
                         "code of the host's that runs in the guest: a measured image (secure-vm "
-                        "image uki) brings its own");
-        sv_json_set_str(limit, "unless", SV_SNP_ACPI_LIMIT);
+                        "image uki) brings its own",
+                        SV_SNP_ACPI_LIMIT);
+        sv_claims_limit(claims, "executables",
+                        "no report says that the firmware runs no option ROM of a device that the "
+                        "host puts in",
+                        SV_SNP_ROM_LIMIT);
+        sv_claims_limit(claims, "sourced-data", SV_LIMIT_OUTSIDE, NULL);
 }
 
 static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const struct found *f)

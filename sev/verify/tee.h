@@ -17,4 +17,7 @@ int sv_snp_check_anchor(const char *kind, struct sv_bytes data, struct sv_err *e
 int sv_snp_needs(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err);
 /* The claim that a rule must be about to lift the limit for ACPI tables, and its value. */
 #define SV_SNP_ACPI_LIMIT "/limits/configuration/unless"
+/* The same for option ROMs. No rule of ours lifts it: no build of firmware is known that runs none
+ * on every machine that a host can make. */
+#define SV_SNP_ROM_LIMIT  "/limits/executables/unless"
 extern const char sv_snp_strict[];

@@ -5,6 +5,7 @@
 #include "base/core/rd.h"
 #include "base/core/text.h"
 #include "tdx/verify/tee.h"
+#include "tee/limits.h"
 
 #define DAY (24 * 60 * 60)
 
@@ -139,13 +140,11 @@ static bool service_td(const struct sv_td_report *td)
 
 static void add_tdx_limits(struct sv_json *claims)
 {
-        struct sv_json *limits = sv_json_set(claims, "limits", sv_json_object()),
-                       *limit = sv_json_set(limits, "configuration", sv_json_object());
-
-        sv_json_set_str(limit, "reason",
+        sv_claims_limit(claims, "configuration",
                         "no rule says what RTMR0 must be, which covers the machine's ACPI tables: "
-                        "they hold code of the host's that runs in the guest");
-        sv_json_set_str(limit, "unless", "/rtmr0");
+                        "they hold code of the host's that runs in the guest",
+                        "/rtmr0");
+        sv_claims_limit(claims, "sourced-data", SV_LIMIT_OUTSIDE, NULL);
 }
 
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *o, int64_t time)

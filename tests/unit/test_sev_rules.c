@@ -2,6 +2,7 @@
 /* Each rule that a guest file makes for SEV-SNP, and each of the built-in ones, refuses by itself:
  * over the claims of a report that the simulator's platform signed for that guest. */
 #include "tests/unit/rule_walk.h"
+#include "tests/unit/limits_of.h"
 #include "tests/unit/snp_platform.h"
 
 #include "base/crypto/crypto.h"
@@ -234,9 +235,22 @@ static int teardown(void **state)
         return sv_remove_tree(dir, NULL);
 }
 
+/* What no report shows. */
+static void limits_of_a_report(void **state)
+{
+        static const struct expected_limit limits[] = {
+                {"configuration", "/limits/configuration/unless"},
+                {"executables", "/limits/executables/unless"},
+                {"sourced-data", NULL}};
+        SV_JSON *claims = claims_of(NULL, 0);
+
+        limits_are(claims, limits, 3);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(limits_of_a_report),
                 cmocka_unit_test(each_rule_of_a_guest_file),
                 cmocka_unit_test(each_built_in_rule),
                 cmocka_unit_test(each_report_that_is_refused),

@@ -4,6 +4,7 @@
  * time, and cases with one thing wrong (tests/vectors). */
 #include "tests/unit/evidence.h"
 #include "tests/unit/tdx_tee.h"
+#include "tests/unit/limits_of.h"
 
 static void real_pairs(void **state)
 {
@@ -197,6 +198,10 @@ static void claims_of_a_real_td(void **state)
         assert_true(load("ccel/cos113.data.bin", &log));
         sv_json_set_b64(evidence, "cc_eventlog", sv_buf_bytes(&log));
         OK(verify(evidence, &c, "2025-07-22T00:00:00Z", SV_BYTES_NULL, &claims));
+        limits_are(claims,
+                   (const struct expected_limit[]){{"configuration", "/rtmr0"},
+                                                   {"sourced-data", NULL}},
+                   2);
         assert_true(sv_json_bool(sv_json_pointer(claims, "/event_log/checked"), false));
         assert_true(sv_json_int(sv_json_pointer(claims, "/event_log/events"), 0) > 20);
         assert_false(sv_json_bool(sv_json_get(claims, "report_data_checked"), true));

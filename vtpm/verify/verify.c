@@ -12,6 +12,7 @@
 #include "vtpm/verify/quote.h"
 #include "vtpm/verify/replay.h"
 #include "vtpm/verify/template.h"
+#include "tee/limits.h"
 #include "tee/root.h"
 
 struct opened { /* evidence, read once */
@@ -310,10 +311,9 @@ static void add_limits(struct sv_json *claims)
 {
         static const char why[] =
                 "the vTPM is run by the host: its quote proves nothing against the host";
-        struct sv_json *limits = sv_json_set(claims, "limits", sv_json_object());
 
-        sv_json_set_str(limits, "instance-identity", why);
-        sv_json_set_str(limits, "hardware", why);
+        sv_claims_limit(claims, "instance-identity", why, NULL);
+        sv_claims_limit(claims, "hardware", why, NULL);
 }
 
 static int verify_vtpm(const struct sv_verify_in *in, struct found *f, struct sv_json **claims,
