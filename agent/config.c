@@ -154,6 +154,15 @@ static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err 
         return 0;
 }
 
+static int parse_console(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+{
+        if (v.n != 4 || memcmp(v.p, "host", 4) != 0)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.value",
+                               "securevm.console: expected host");
+        c->keep_console = true;
+        return 0;
+}
+
 static const struct word {
         const char *name;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
@@ -165,6 +174,7 @@ static const struct word {
         {"root", parse_root},
         {"ip", parse_ip},
         {"verity", parse_verity},
+        {"console", parse_console},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 

@@ -23,8 +23,9 @@ struct sv_agent_config {
         struct sv_verity verity;
         /* pass discards to the host, which then learns which blocks are free */
         bool discard;
-        bool has_ip;      /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
-        uint32_t address; /* host byte order */
+        bool keep_console; /* securevm.console=host: it stays with a host that is not trusted */
+        bool has_ip;       /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
+        uint32_t address;  /* host byte order */
         unsigned prefix;
         uint32_t gateway;
         uint32_t resolvers[3]; /* 0: none */

@@ -96,7 +96,7 @@ static void send_event(struct sv_json *event)
 
 void sv_event_print(const char *fmt, ...)
 {
-        char text[SV_GROUNDS_MAX + 200];
+        char text[SV_GROUNDS_MAX + 500];
         va_list ap;
 
         va_start(ap, fmt);

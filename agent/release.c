@@ -244,6 +244,7 @@ int sv_release(const struct sv_release *r, struct sv_release_out *out, struct sv
                 return -1;
         if (try_releases(&x, out, err) < 0)
                 return -1;
+        out->tee = x.attester->id;
         sv_buf_puts(&out->token, sv_kbs_token(x.client));
         sv_buf_printf(&out->reasons, "%s evidence; %s", x.attester->id->name,
                       sv_kbs_grounds(x.client) ? sv_kbs_grounds(x.client)

@@ -47,7 +47,8 @@ struct sv_release {
 struct sv_release_out {
         struct sv_secret *secret; /* NULL with token_only */
         struct sv_buf token;
-        struct sv_buf reasons; /* one line: why the broker released it */
+        struct sv_buf reasons;    /* one line: why the broker released it */
+        const struct sv_tee *tee; /* whose evidence the broker accepted */
 };
 void sv_release_out_free(struct sv_release_out *out);
 #define SV_RELEASE_OUT __attribute__((cleanup(sv_release_out_free))) struct sv_release_out

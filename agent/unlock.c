@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/unlock.h"
 
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
 #include "agent/disk.h"
 #include "agent/events.h"
 #include "agent/freshness.h"
+#include "agent/host.h"
 #include "agent/net.h"
 #include "agent/release.h"
 #include "agent/root.h"
@@ -175,7 +180,8 @@ static void print_note(const struct sv_note *note)
         sv_event_print("%s", note->text);
 }
 
-static int get_and_open(const struct sv_agent_config *config, struct disk *d, struct sv_err *err)
+static int get_and_open(const struct sv_agent_config *config, struct disk *d,
+                        const struct sv_tee **tee, struct sv_err *err)
 {
         static const struct sv_release_log log = {sv_event_start, sv_event_done,    sv_event_time,
                                                   sv_event_retry, print_unreported, print_note};
@@ -193,6 +199,7 @@ static int get_and_open(const struct sv_agent_config *config, struct disk *d, st
         sv_buf_printf(&out.reasons, "; %s", d->limits);
         if (sv_buf_ok(&out.reasons, "the reasons", err) < 0)
                 return -1;
+        *tee = out.tee;
         sv_event_unlocked(sv_buf_str(&out.reasons));
         return 0;
 }
@@ -209,26 +216,64 @@ static int prepare_machine(struct sv_agent_config *config, struct sv_err *err)
         return read_boot_config(config, err);
 }
 
-static int open_encrypted(const struct sv_agent_config *config, struct disk *d, struct sv_err *err)
+static int open_encrypted(const struct sv_agent_config *config, struct disk *d,
+                          const struct sv_tee **tee, struct sv_err *err)
 {
         if (start_network(config, err) < 0)
                 return -1;
-        return get_and_open(config, d, err);
+        return get_and_open(config, d, tee, err);
+}
+
+static bool is_confidential(void)
+{
+        const struct sv_attester *a = sv_attester_find();
+
+        return a && a->id->confidential;
+}
+
+/* Keys are made from here on. */
+static int check_machine(struct sv_err *err)
+{
+        return is_confidential() ? sv_host_check_entropy(NULL, err) : 0;
+}
+
+/* What is not the host's any more; after this the host hears of a failure as an event only. */
+static int leave_host(const struct sv_agent_config *config, struct sv_err *err)
+{
+        SV_FD null = config->keep_console ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (sv_host_hide_tables(NULL, err) < 0)
+                return -1;
+        if (config->keep_console)
+                return 0;
+        sv_event_print("the console leaves the host (securevm.console=host keeps it there)");
+        tcdrain(2);
+        if (sv_host_leave_console(NULL, err) < 0)
+                return -1;
+        for (int fd = 0; fd < 3; fd++)
+                if (dup2(null, fd) < 0)
+                        return sv_fail_errno(err, "agent.console", "cannot leave the console");
+        return 0;
 }
 
 int sv_unlock(struct sv_err *err)
 {
+        const struct sv_tee *tee = NULL;
         struct sv_agent_config config;
         struct disk disk = {.limits = ""};
 
         if (prepare_machine(&config, err) < 0)
                 return -1;
+        if (check_machine(err) < 0)
+                return -1;
         if ((config.has_verity ? sv_verity_root(NULL, &config, err)
-                               : open_encrypted(&config, &disk, err)) < 0)
+                               : open_encrypted(&config, &disk, &tee, err)) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
         if (!config.has_verity)
                 sv_net_down(); /* the system brings its network up by its own rules and names */
+        if ((tee ? tee->confidential : is_confidential()) && leave_host(&config, err) < 0)
+                return -1;
         sv_event_done("switch-root", "starting the system");
         sv_event_flush();
         sv_root_switch(NULL, err);

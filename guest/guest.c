@@ -52,13 +52,13 @@ void sv_guest_free(struct sv_guest *g)
         *g = (struct sv_guest){0};
 }
 
-/* Words that carry trust are written by the launcher; the user may give the agent's other two (its
- * network, the root's type). */
+/* Words that carry trust are written by the launcher; the user may give the agent's others (its
+ * network, the root's type, who has the console). */
 static int check_user_cmdline(const char *text, struct sv_err *err)
 {
         static const char *const ours[] = {"securevm.url", "securevm.pin", "securevm.resource",
                                            "securevm.disk", "securevm.verity"};
-        static const char *const users[] = {"securevm.ip=", "securevm.root="};
+        static const char *const users[] = {"securevm.ip=", "securevm.root=", "securevm.console="};
         size_t quotes = 0;
 
         for (const char *p = text; *p; p++) {
@@ -76,7 +76,7 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
         for (const char *p = text; (p = strstr(p, "securevm.")); p += 9) {
                 bool allowed = false;
 
-                for (size_t i = 0; i < 2; i++)
+                for (size_t i = 0; i < 3; i++)
                         allowed |= !strncmp(p, users[i], strlen(users[i]));
                 if (allowed)
                         continue;
@@ -88,7 +88,7 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
                                                ours[i]);
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
                                "cmdline: \"%.40s\" is not a word that the agent knows; it takes "
-                               "securevm.ip= and securevm.root= here",
+                               "securevm.ip=, securevm.root= and securevm.console= here",
                                p);
         }
         return 0;

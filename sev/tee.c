@@ -8,5 +8,6 @@ const struct sv_tee sv_tee_sev_snp = {
         .kbs_name = "snp",
         .help = "AMD SEV-SNP: memory encrypted and protected against the host, launch measured by "
                 "the processor",
+        .confidential = true,
         .firmware = SV_SEV_FIRMWARE,
 };

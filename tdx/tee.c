@@ -8,6 +8,7 @@ const struct sv_tee sv_tee_tdx = {
         .kbs_name = "tdx",
         .help = "Intel TDX: memory encrypted and protected against the host, launch measured by "
                 "the processor's TDX module",
+        .confidential = true,
         .firmware = SV_TDX_FIRMWARE,
         .shim = true,
 };

@@ -19,6 +19,8 @@ struct sv_tee {
         const char *name;     /* for the user and for files: "sev-snp", "tdx", "vtpm" */
         const char *kbs_name; /* on the wire of the KBS protocol: "snp", "tdx", "tpm" */
         const char *help;
+        /* protects the guest against its host, which the guest then does not believe */
+        bool confidential;
         bool shim; /* starts and measures a shim between firmware and kernel */
         /* what boots when the guest file names none; NULL: the distribution's OVMF
          * (sv_guest_firmware) */

@@ -14,13 +14,15 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from emulated import MODULE, EmulatedCase, EmulatedEnv, main, no_compiler
-from env import TOP, Failed, run
+from emulated import KEEP, MODULE, EmulatedCase, EmulatedEnv, main, no_compiler
+from env import MARKER, TOP, Failed, run
+from patience import wait_until
 
 sys.path.insert(0, os.path.join(TOP, 'tests/teesim'))
 import machine
 
 CPU = 'EPYC-v4'
+CREDENTIAL = 'io.systemd.credential:e2e=x'
 HOST_DATA = bytes(range(1, 33)).hex()
 CASES = []
 
@@ -104,7 +106,8 @@ def unlocks(c, *how):
         raise Failed(f'the platform measured {digest}, measure says {predicted}')
     c.boot(*how)
     grounds = c.must_unlock()
-    c.must('sev-snp evidence' in grounds, f'expected sev-snp evidence in the grounds, found: {grounds}')
+    c.must(grounds.startswith('sev-snp evidence') and '; appraised as affirming' in grounds, f'expected grounds of sev-snp evidence, whole, found: {grounds}')
+    c.must('option ROM' in grounds and 'ACPI' in grounds and 'clock' in grounds, f'expected what the proof does not show, found: {grounds}')
     device_says(c, digest, 'none' if 'device' in how else 'sev_guest')
 
 
@@ -113,6 +116,21 @@ def snp_unlock(c):
     """an SNP guest whose launch is the predicted one gets its disk; its device gives reports, certificates and keys"""
     c.prepare()
     unlocks(c)
+
+
+@case
+def snp_host_says(c):
+    """after the unlock the host has neither the console nor a say: a credential in SMBIOS, a kernel that would show it, an init that asks"""
+    c.guest['cmdline'] = c.guest['cmdline'].replace(KEEP, '')
+    c.more_machine = lambda: ['-smbios', f'type=11,value={CREDENTIAL}']
+    c.prepare()
+    c.platform()
+    c.boot()
+    c.must(c.status == 0, 'expected the guest to get its disk')
+    wait_until(lambda: f'the root never said that it runs: {c.outside()}', lambda: MARKER in c.outside())
+    c.must('the console leaves the host' in c.console(), 'expected the agent to say so')
+    c.must(not [w for w in ('e2e-', 'switch-root: ') if w in c.console()], 'the root has the console')
+    c.must('e2e-host: /sys/firmware/memmap\n' in c.outside(), f'expected no table of the host\'s, found {c.outside()}')
 
 
 @case

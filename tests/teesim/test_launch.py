@@ -241,14 +241,14 @@ def other_boots(b):
 
 @case
 def one_digest_each(b):
-    """another kernel, command line, CPU model or number of vCPUs is another digest"""
+    """another kernel, initramfs, command line, CPU model or number of vCPUs is another digest"""
     seen = set()
-    other = b.put('kernel2', fake_kernel()[:-1] + b'?')
-    for changes in ({}, {'kernel': other}, {'cmdline': 'console=ttyS0 init=/bin/sh'}, {'vcpus': 2}, {'cpu': 'EPYC-Milan'}):
+    other, initrd = b.put('kernel2', fake_kernel()[:-1] + b'?'), b.put('initrd2', bytes(4321))
+    for changes in ({}, {'kernel': other}, {'initrd': initrd}, {'cmdline': 'console=ttyS0 init=/bin/sh'}, {'vcpus': 2}, {'cpu': 'EPYC-Milan'}):
         b.write(**changes)
         seen.add(launched(b, changes.get('vcpus', 1), str(changes))[1]['digest'])
         b.end()
-    must(len(seen) == 5, 'two different guests measured the same')
+    must(len(seen) == 6, 'two different guests measured the same')
 
 
 # --- a guest that runs ---

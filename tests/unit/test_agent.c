@@ -104,6 +104,16 @@ static void test_verity(void **state)
         FAILS(parse("securevm.verity=", &c), SV_USAGE, "verity.form");
 }
 
+static void test_console(void **state)
+{
+        struct sv_agent_config c;
+
+        OK(parse(GOOD, &c));
+        assert_false(c.keep_console);
+        OK(parse("securevm.console=host", &c));
+        assert_true(c.keep_console);
+}
+
 static void test_ip(void **state)
 {
         struct sv_agent_config c;
@@ -149,6 +159,9 @@ static void test_bad_words(void **state)
                 {"securevm.root=", "agent.cmdline.value"},
                 {"securevm.root=ext4,", "agent.cmdline.value"},
                 {"securevm.root=,ro", "agent.cmdline.value"},
+                {"securevm.console=", "agent.cmdline.value"},
+                {"securevm.console=hosts", "agent.cmdline.value"},
+                {"securevm.console=none", "agent.cmdline.value"},
                 {"securevm.ip=192.0.2.7", "agent.cmdline.ip"},
                 {"securevm.ip=192.0.2.7/24", "agent.cmdline.ip"},
                 {"securevm.ip=192.0.2.7,192.0.2.1/24", "agent.cmdline.ip"},
@@ -364,17 +377,12 @@ static void test_dhcp_hosts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),
-                cmocka_unit_test(test_root),
-                cmocka_unit_test(test_root_room),
-                cmocka_unit_test(test_verity),
-                cmocka_unit_test(test_ip),
-                cmocka_unit_test(test_bad_words),
-                cmocka_unit_test(test_needed),
-                cmocka_unit_test(test_dhcp_answer),
-                cmocka_unit_test(test_resolvers),
-                cmocka_unit_test(test_dhcp_request),
-                cmocka_unit_test(test_dhcp_malformed),
+                cmocka_unit_test(test_words),        cmocka_unit_test(test_root),
+                cmocka_unit_test(test_root_room),    cmocka_unit_test(test_verity),
+                cmocka_unit_test(test_console),      cmocka_unit_test(test_ip),
+                cmocka_unit_test(test_bad_words),    cmocka_unit_test(test_needed),
+                cmocka_unit_test(test_dhcp_answer),  cmocka_unit_test(test_resolvers),
+                cmocka_unit_test(test_dhcp_request), cmocka_unit_test(test_dhcp_malformed),
                 cmocka_unit_test(test_dhcp_hosts),
         };
 

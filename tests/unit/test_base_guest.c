@@ -57,6 +57,20 @@ static void whole(void **state)
                             " securevm.resource=default/demo/root securevm.disk=root");
 }
 
+/* The words that the user may give the agent. */
+static void users_words(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF line = SV_BUF_NULL;
+        SV_GUEST g = {0};
+
+        OK(parse("{\"name\":\"a\",\"kernel\":\"k\",\"cmdline\":\"securevm.root=btrfs "
+                 "securevm.console=host\"}",
+                 &g, &err));
+        OK(sv_guest_cmdline(&g, &line, &err));
+        assert_string_equal(sv_buf_str(&line), "securevm.root=btrfs securevm.console=host");
+}
+
 static void defaults(void **state)
 {
         /* SHA-256 of "secure-vm guest a", first 16 bytes, with version 8 and variant set */
@@ -486,11 +500,12 @@ static void list_limits(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(whole),       cmocka_unit_test(defaults),
-                cmocka_unit_test(verity),      cmocka_unit_test(sizes),
-                cmocka_unit_test(malformed),   cmocka_unit_test(cut_and_lines),
-                cmocka_unit_test(list_limits), cmocka_unit_test(long_line),
-                cmocka_unit_test(files),       cmocka_unit_test(every_limit),
+                cmocka_unit_test(whole),         cmocka_unit_test(users_words),
+                cmocka_unit_test(defaults),      cmocka_unit_test(verity),
+                cmocka_unit_test(sizes),         cmocka_unit_test(malformed),
+                cmocka_unit_test(cut_and_lines), cmocka_unit_test(list_limits),
+                cmocka_unit_test(long_line),     cmocka_unit_test(files),
+                cmocka_unit_test(every_limit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

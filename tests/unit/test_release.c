@@ -232,8 +232,10 @@ static int release(void)
         int rc = sv_release(&r, &out, &err);
 
         assert_int_equal(w.opens, w.closes);
-        if (rc == 0)
+        if (rc == 0) {
                 assert_string_equal(sv_buf_str(&out.reasons), "played evidence; for a good reason");
+                assert_string_equal(out.tee->name, "played");
+        }
         return rc;
 }
 

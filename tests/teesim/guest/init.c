@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The encrypted disk's /sbin/init of the SNP chain (tests/e2e/snp.py): asks /dev/sev-guest for all
- * that it gives, through the code of the shipped attester (sev/guest/device.h), says what came, and
- * that the disk is open. Static, so that the disk needs nothing else. */
+ * that it gives, through the code of the shipped attester (sev/guest/device.h), says what came,
+ * what the kernel shows of the host's tables, and that the disk is open: on the console, or, where
+ * there is none, through the agent's port. Static, so that the disk needs nothing else. */
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -73,14 +75,40 @@ static void say_provider(void)
         printf("e2e-device: configfs-tsm: %s\n", name);
 }
 
+/* As the agent left it: before anything is mounted here. */
+static void say_host(void)
+{
+        static const char *const folders[] = {"/sys/firmware/dmi", "/sys/firmware/qemu_fw_cfg",
+                                              "/sys/devices/virtual/dmi/id",
+                                              "/sys/firmware/memmap"};
+
+        printf("e2e-host:");
+        for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+                if (access(folders[i], F_OK) == 0)
+                        printf(" %s", folders[i]);
+        printf("\n");
+}
+
+static int open_port(void)
+{
+        glob_t found = {0};
+        int fd = -1;
+
+        for (size_t i = 0;
+             glob("/dev/vport*", 0, NULL, &found) == 0 && i < found.gl_pathc && fd < 0;)
+                fd = open(found.gl_pathv[i++], O_WRONLY);
+        return fd;
+}
+
 int main(void)
 {
-        int fd = open("/dev/console", O_RDWR);
+        int console = open("/dev/console", O_RDWR), fd = console < 0 ? open_port() : console;
         uint8_t data[SV_SNP_REPORT_DATA];
         SV_BUF certs = SV_BUF_NULL;
 
         for (int i = 0; fd >= 0 && i < 3; i++)
                 dup2(fd, i);
+        say_host();
         say_provider();
         memset(data, 0x5a, sizeof(data));
         say_report("report", sv_bytes(data, sizeof(data)), NULL);
