@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "launcher/choose.h"
+#include "launcher/cli/exposure.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
@@ -55,6 +56,7 @@ static int launch_guest(const char *uri, const struct sv_guest *g, struct sv_fol
         l.kvm = host.kvm;
         if (!host.kvm)
                 sv_info("no KVM, so the guest is emulated (TCG): %s", host.kvm_why);
+        sv_warn_exposure(l.tee->id, g);
         return sv_keeper_choose(uri)->launch(uri, &l, f, result, err) < 0 ? name_cure(l.tee, err)
                                                                           : 0;
 }

@@ -13,6 +13,7 @@
 #include "base/program/log.h"
 #include "base/core/text.h"
 #include "launcher/cli/diff.h"
+#include "launcher/cli/exposure.h"
 
 #define MIB (1ull << 20)
 
@@ -350,6 +351,8 @@ static int run_measure(const struct sv_args *args, struct sv_json **result, stru
                 return diff_guests(args, result, err);
         if (get_guest(args, &guest, err) < 0 || measure_guest(args, &guest, &tee, &m, err) < 0)
                 return -1;
+        if (args->n)
+                sv_warn_exposure(tee->id, &guest);
         r = report_measurement(args, tee, &m, result, err);
         sv_measurement_free(&m);
         return r;

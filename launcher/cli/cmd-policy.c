@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "launcher/choose.h"
+#include "launcher/cli/exposure.h"
 #include "base/core/file.h"
 #include "guest/guest.h"
 #include "base/program/log.h"
@@ -47,6 +48,7 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
                 return -1;
         if (sv_guest_write_policy(&guest, tee->id, &text, err) < 0)
                 return -1;
+        sv_warn_exposure(tee->id, &guest);
         if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
                 return -1;
         if (sv_has(args, "put") && upload_policy(args, &guest, sv_buf_bytes(&text), err) < 0)

@@ -101,6 +101,20 @@ static int add_acpi_rule(const struct sv_guest *g, const struct sv_sev_options *
         return 0;
 }
 
+const char *sv_snp_exposure(const struct sv_guest *g)
+{
+        SV_SEV_OPTIONS o = {0};
+        bool own_tables = false;
+
+        /* an IGVM file is not ours to make */
+        if (sv_sev_options_read(g, &o, NULL) < 0 || o.igvm || (!g->kernel && !g->uki) ||
+            (g->uki && sv_sev_image(g, &own_tables, NULL) < 0) || own_tables)
+                return NULL;
+        return "the host can run code of its own in this guest, by ACPI tables that no measurement "
+               "covers: `secure-vm image uki --acpi` makes an image with tables of its own, for "
+               "\"uki\" in the guest file";
+}
+
 static int add_all_rules(const struct sv_sev_options *o, const struct sv_measurement *m,
                          struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
 {

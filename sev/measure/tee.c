@@ -27,6 +27,7 @@ const struct sv_tee_measure sv_tee_measure_sev_snp = {
         .id_block = sv_sev_id_block,
         .policy = sv_snp_rules,
         .allow = sv_snp_allow,
+        .exposure = sv_snp_exposure,
         .inspect = sv_sev_inspect,
         .formats = "SNP report, evidence, certificate table, VCEK or VLEK, ID block or "
                    "authentication, IGVM",

@@ -251,6 +251,16 @@ def one_digest_each(b):
     must(len(seen) == 6, 'two different guests measured the same')
 
 
+@case
+def says_what_is_left(b):
+    """launch, measure and policy say what the host can do with its ACPI tables, and which command cures it"""
+    b.write(nics=[{'type': 'user'}], attestation={'url': 'https://192.0.2.1', 'pin': 'sha256:' + '0' * 64}, disks=[{'path': b.put('disk', bytes(1 << 20))}])
+    for words in (['launch', b.file], ['measure', b.file], ['policy', b.file]):
+        r = b.machine.run(b.vm, *words)
+        must(r.returncode == 0 and r.stderr.count('warning: ') == 1, f'{words[0]} ended with {r.returncode}: {r.stderr[-600:]}')
+        must('ACPI' in r.stderr and 'secure-vm image uki --acpi' in r.stderr, f'{words[0]} does not say it: {r.stderr[-600:]}')
+
+
 # --- a guest that runs ---
 
 @case

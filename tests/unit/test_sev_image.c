@@ -34,14 +34,39 @@ static void acpi_rule(void **state)
                         found += !strcmp(sv_json_str(sv_json_get(sv_json_at(rules, i), "check")),
                                          "policy.acpi");
                 assert_int_equal(found, n == 0);
+                assert_int_equal(sv_snp_exposure(&guest) != NULL, n);
                 sv_measurement_free(&m);
         }
         unlink(path);
 }
 
+/* Who is told what the host can do, and how to cure it. */
+static void exposure(void **state)
+{
+        static const struct {
+                const char *members;
+                bool exposed;
+        } t[] = {
+                {"\"kernel\":\"/k\"", true},
+                {"\"kernel\":\"/k\",\"tees\":{\"sev-snp\":{\"igvm\":\"/i\"}}", false},
+                {"\"uki\":\"/nonexistent\"", false}, /* measuring says what is wrong */
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",%s}", t[i].members);
+                SV_GUEST guest = {0};
+                const char *says;
+
+                OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/nonexistent", &guest, &err));
+                says = sv_snp_exposure(&guest);
+                assert_int_equal(says != NULL, t[i].exposed);
+                assert_true(!says || strstr(says, "secure-vm image uki"));
+        }
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(acpi_rule)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(acpi_rule), cmocka_unit_test(exposure)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
