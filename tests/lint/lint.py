@@ -19,6 +19,7 @@ import manual
 import names
 import rules
 import tested
+import threats
 import vectors
 from tree import Tree
 
@@ -40,6 +41,7 @@ RULES = {
     'includes': includes.includes,
     'checks': checks_mod.checks,
     'tested': tested.tested,
+    'threats': threats.threats,
     'vectors': vectors.vectors,
 }
 

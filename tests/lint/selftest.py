@@ -14,6 +14,7 @@ import manual
 import names
 import rules
 import tested
+import threats
 import vectors
 from tree import Tree
 
@@ -29,6 +30,15 @@ TESTED = {'docs/CHECKS.md': ROW, 'tests/unit/a.c': '"base.thing"'}
 
 ONE = '| a.bin | what | own | CC0 | - | {} |\n'.format(hashlib.sha256(b'one\n').hexdigest())
 VECTORS = {'tests/vectors/a.bin': 'one\n', 'tests/vectors/MANIFEST.md': ONE}
+
+ATTACKS = '## Attacks\n\n| attack | rows | defence | proved by |\n|---|---|---|---|\n| a | all | d | `thing: holds` `e2e: good` `proofs: p` `fuzz: f` `model-m: W` |\n'
+LIMITS = '## Limits\n\n| row | aspect | why | lifted |\n|---|---|---|---|\n| `toy` | `hardware` | w | nothing |\n| `toy` | `configuration` | w | `/rtmr` by |\n'
+THREATS = {
+    'docs/THREATS.md': ATTACKS + LIMITS, 'toy/tee.c': '.name = "toy",\n', 'toy/l.h': '#define LIFT "/rtmr"\n',
+    'toy/v.c': 'sv_claims_limit(claims, "hardware", "why; so", NULL);\nsv_claims_limit(claims, "configuration",\n "w" "y", LIFT);\n',
+    'toy/meson.build': "unit_tests += {'thing': [files('../tests/unit/test_thing.c'), dep]}\n",
+    'tests/unit/test_thing.c': 'cmocka_unit_test(holds),\n', 'tests/e2e/meson.build': "test('e2e', python, args: [files('run.py'), x])\n",
+    'tests/e2e/run.py': '', 'tests/e2e/cases.py': 'def good(c):\n', 'tests/proof/p.c': '', 'tests/fuzz/corpus/f/x': '', 'tests/model/m.pml': 'W\n'}
 
 # rule, clean tree, flawed files, words of the finding
 CASES = [
@@ -94,6 +104,17 @@ CASES = [
     (tested.tested, TESTED, {UNTESTED: '{"base.gone": "why"}'}, 'base.gone is not in docs/CHECKS.md'),
     (tested.tested, {'docs/CHECKS.md': ROW.replace('thing', '<n>'), 'tests/unit/a.c': '"base.12"'}, {'tests/unit/a.c': '"base."'}, 'no test names base.<n>'),
     (tested.tested, TESTED, {'tests/unit/a.c': '', 'tests/fuzz/corpus/x/a.py': 'base.thing', 'tests/lint/a.py': 'base.thing'}, 'no test names base.thing'),
+    (threats.threats, THREATS, {'tests/unit/test_thing.c': '/* cmocka_unit_test(holds) */'}, 'no test thing: holds'),
+    (threats.threats, THREATS, {'toy/meson.build': ''}, 'no test thing: holds'),
+    (threats.threats, THREATS, {'tests/e2e/cases.py': 'def goods(c):\n'}, 'no test e2e: good'),
+    (threats.threats, THREATS, {'tests/model/m.pml': '/* W */'}, 'no test model-m: W'),
+    (threats.threats, THREATS, {'docs/THREATS.md': THREATS['docs/THREATS.md'].replace('proofs: p', 'proofs: q')}, 'no test proofs: q'),
+    (threats.threats, THREATS, {'docs/THREATS.md': THREATS['docs/THREATS.md'].replace('fuzz: f', 'fuzz: g')}, 'no test fuzz: g'),
+    (threats.threats, THREATS, {'docs/THREATS.md': THREATS['docs/THREATS.md'].replace('## Limits', '| b | all | d | - |\n## Limits')}, 'no test proves'),
+    (threats.threats, THREATS, {'toy/v.c': 'sv_claims_limit(claims, "hardware", "w", NULL);\n'}, 'no verifier of toy has a limit for configuration'),
+    (threats.threats, THREATS, {'toy/w.c': 'sv_claims_limit(claims, "executables", "w", NULL);\n'}, 'of toy for executables is not in the table'),
+    (threats.threats, THREATS, {'toy/l.h': '#define LIFT "/rtmr1"\n'}, 'lifted by /rtmr1'),
+    (threats.threats, THREATS, {'docs/FORMATS.md': 'a rule over /limits/hardwares\n'}, '/limits/hardwares'),
     (vectors.vectors, VECTORS, {'tests/vectors/a.bin': 'two\n'}, 'its sha256 is'),
     (vectors.vectors, VECTORS, {'tests/vectors/b.bin': ''}, 'it has no row'),
     (vectors.vectors, VECTORS, {'tests/vectors/MANIFEST.md': ONE + ONE.replace('a.bin', 'b.bin')}, 'is not in the folder'),
