@@ -25,8 +25,7 @@ int sv_id_block_parse(struct sv_bytes raw, struct sv_id_block *out, struct sv_er
         b.version = sv_rd_u32le(&rd);
         b.guest_svn = sv_rd_u32le(&rd);
         b.policy = sv_rd_u64le(&rd);
-        if (raw.n != SV_ID_BLOCK_SIZE ||
-            sv_rd_done(&rd, "snp.id_block.size", "the ID block", err) < 0)
+        if (raw.n != SV_ID_BLOCK_SIZE)
                 return sv_fail(err, SV_FORMAT, "snp.id_block.size",
                                "an ID block has %u bytes, this has %zu", SV_ID_BLOCK_SIZE, raw.n);
         if (b.version != 1)
