@@ -185,6 +185,7 @@ static void extension(void **state)
         struct sv_bytes ext;
         struct sv_err err;
         uint8_t copy[1024];
+        unsigned members = 0;
 
         OK(sv_certs_parse(sv_bytes_str(signer.chain), &chain, "test.chain", &err));
         assert_true(sv_cert_ext(chain.list[0], "1.2.840.113741.1.13.1", &ext));
@@ -207,6 +208,17 @@ static void extension(void **state)
                         assert_false(sv_pck_extension(sv_bytes(copy, ext.n), &p));
                         copy[i + 11] = ext.p[i + 11];
                 }
+        for (size_t i = 0; i + 13 < ext.n; i++) {
+                size_t value = i + 2 + copy[i + 1]; /* behind the OID of a member that is read */
+
+                if (copy[i] != 6 || (copy[i + 1] != 11 && (copy[i + 1] != 10 || copy[i + 11] > 4)))
+                        continue;
+                copy[value] ^= 1; /* a value of another type */
+                assert_false(sv_pck_extension(sv_bytes(copy, ext.n), &p));
+                copy[value] ^= 1;
+                members++;
+        }
+        assert_int_equal(members, 4 + 18);
         assert_true(sv_pck_extension(sv_bytes(copy, ext.n), &p));
 }
 
