@@ -120,6 +120,29 @@ static void test_pe_header_size(void **state)
         }
 }
 
+/* Whatever order the table has, the sections are covered in that of the file. */
+static void test_pe_order(void **state)
+{
+        static const char *const parts[][2] = {{".a", "a"}, {".b", "b"}, {".c", "c"}};
+        static const unsigned orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                             {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+        const size_t table = 0x80 + 24 + 160;
+
+        for (size_t i = 0; i < sizeof(orders) / sizeof(*orders); i++) {
+                uint8_t k[UKI_SIZE], rows[3 * 40];
+                size_t n = make_uki(k, parts, 3);
+                struct sv_pe pe;
+
+                memcpy(rows, k + table, sizeof(rows));
+                for (size_t j = 0; j < 3; j++)
+                        memcpy(k + table + j * 40, rows + orders[i][j] * 40, 40);
+                OK(sv_pe_parse(sv_bytes(k, n), &pe, &err));
+                assert_true(pe.n >= 3);
+                for (size_t j = 0; j < 3; j++)
+                        assert_int_equal(*pe.parts[pe.n - 3 + j].p, "abc"[j]);
+        }
+}
+
 /* Behind the last section any length is a file; before it every cut is named. */
 static void test_pe_every_cut(void **state)
 {
@@ -295,9 +318,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pe_digest),       cmocka_unit_test(test_pe_covers),
                 cmocka_unit_test(test_pe_one_field),    cmocka_unit_test(test_pe_header_size),
-                cmocka_unit_test(test_pe_every_cut),    cmocka_unit_test(test_linux_qemu),
-                cmocka_unit_test(test_linux_refuses),   cmocka_unit_test(test_store),
-                cmocka_unit_test(test_store_one_field), cmocka_unit_test(test_store_every_cut),
+                cmocka_unit_test(test_pe_order),        cmocka_unit_test(test_pe_every_cut),
+                cmocka_unit_test(test_linux_qemu),      cmocka_unit_test(test_linux_refuses),
+                cmocka_unit_test(test_store),           cmocka_unit_test(test_store_one_field),
+                cmocka_unit_test(test_store_every_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
