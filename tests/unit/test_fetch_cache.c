@@ -7,6 +7,39 @@
 #include "tests/unit/fetch_world.h"
 
 #include "attest/fetch/form.h"
+#include "base/crypto/crypto.h"
+
+/* The linker sends the calls of flock here. */
+int __real_flock(int fd, int op);
+int __wrap_flock(int fd, int op);
+static char gone[256]; /* this file goes before the next lock is taken */
+
+int __wrap_flock(int fd, int op)
+{
+        if (*gone)
+                unlink(gone);
+        *gone = '\0';
+        return __real_flock(fd, op);
+}
+
+/* Whoever held the lock has removed its file between this process's open and its flock: what it has
+ * locked then is nobody's lock. */
+static void lock_that_moved(void **state)
+{
+        SV_CACHE_LOCK lock = SV_CACHE_LOCK_NULL;
+        uint8_t digest[SV_DIGEST_MAX];
+        struct stat ours, there;
+        char hex[65];
+        struct sv_err err;
+
+        OK(sv_digest(SV_SHA256, sv_bytes_str(URL), digest, &err));
+        snprintf(gone, sizeof(gone), "%s/%s.lock", dir, sv_hex(sv_bytes(digest, 32), hex));
+        OK(sv_cache_take_lock(dir, URL, &lock, &err));
+        assert_string_equal(gone, "");
+        assert_int_equal(fstat(lock.fd, &ours), 0);
+        assert_int_equal(stat(lock.path, &there), 0);
+        assert_int_equal(ours.st_ino, there.st_ino);
+}
 
 /* Eight processes add to a number in a file, each with the lock, whose file comes and goes. */
 static void lock_excludes(void **state)
@@ -125,10 +158,8 @@ static void about(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                IN_DIR(lock_excludes),
-                IN_DIR(full),
-                IN_DIR(leave_to_ask),
-                cmocka_unit_test(about),
+                IN_DIR(lock_that_moved), IN_DIR(lock_excludes),   IN_DIR(full),
+                IN_DIR(leave_to_ask),    cmocka_unit_test(about),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
