@@ -54,25 +54,22 @@ int sv_disk_check_size(const struct sv_luks_header *h, const char *opened, struc
 
 /* Each read gives one record: "6,339,5140900,-;device-mapper: crypt: dm-1: INTEGRITY AEAD ERROR,
  * sector 17328". A record that was overwritten meanwhile fails with EPIPE. */
-static bool find_bad_block(const char *kmsg, char text[128])
+static bool find_in_log(const struct sv_machine *m, const char *const *words, char text[128])
 {
-        static const char words[] = "INTEGRITY AEAD ERROR";
-        SV_FD fd = open(kmsg, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        SV_STR path = sv_machine_path(sv_machine_of(m), "/dev/kmsg");
+        SV_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         char line[KMSG_LINE + 1];
 
         for (int lost = 0; fd >= 0 && lost < 2;) {
                 ssize_t n = read(fd, line, KMSG_LINE);
-                const char *at;
+                const char *at = NULL;
 
                 if (n == 0)
                         break;
-                if (n < 0) {
-                        lost++;
-                        continue;
-                }
-                lost = 0;
-                line[n] = 0;
-                at = strstr(line, words);
+                lost = n < 0 ? lost + 1 : 0;
+                line[n < 0 ? 0 : n] = 0;
+                for (size_t i = 0; words[i] && !at; i++)
+                        at = strstr(line, words[i]);
                 if (at) {
                         snprintf(text, 128, "%.*s", (int)strcspn(at, "\n"), at);
                         return true;
@@ -83,15 +80,31 @@ static bool find_bad_block(const char *kmsg, char text[128])
 
 void sv_disk_explain(const struct sv_machine *m, const struct sv_luks_header *h, struct sv_err *err)
 {
-        SV_STR kmsg = sv_machine_path(m ? m : sv_machine_of(NULL), "/dev/kmsg");
+        static const char *const words[] = {"INTEGRITY AEAD ERROR", NULL};
         struct sv_err failed = *err;
         char found[128];
 
-        if (!h->integrity || !find_bad_block(kmsg, found))
+        if (!h->integrity || !find_in_log(m, words, found))
                 return;
         sv_fail(err, SV_PROOF, "disk.block",
                 "a block of the disk has not the tag that it was written with (%s), so somebody "
                 "changed the disk: %s",
+                found, failed.msg);
+}
+
+/* The errno of the mount does not tell: of a chunk tree it is EINVAL, as of a wrong option. */
+void sv_disk_explain_tree(const struct sv_machine *m, struct sv_err *err)
+{
+        static const char *const words[] = {"parent transid verify failed", "bad tree block start",
+                                            "checksum verify failed", "csum failed", NULL};
+        struct sv_err failed = *err;
+        char found[128];
+
+        if (failed.class != SV_SYSTEM || !find_in_log(m, words, found))
+                return;
+        sv_fail(err, SV_PROOF, "disk.tree",
+                "the blocks of the disk do not belong together (%s), so somebody has put older "
+                "ones back: %s",
                 found, failed.msg);
 }
 

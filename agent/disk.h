@@ -17,5 +17,8 @@ int sv_disk_check_size(const struct sv_luks_header *h, const char *opened, struc
  * without its tag: then *err becomes SV_PROOF "disk.block". `m` NULL: this machine. */
 void sv_disk_explain(const struct sv_machine *m, const struct sv_luks_header *h,
                      struct sv_err *err);
+/* The same of a btrfs whose superblock the broker has confirmed: the kernel has met blocks that do
+ * not belong together. SV_PROOF "disk.tree". */
+void sv_disk_explain_tree(const struct sv_machine *m, struct sv_err *err);
 /* One line: what somebody who has the disk could still do. */
 const char *sv_disk_limits(const struct sv_luks_header *h, bool fresh);

@@ -13,9 +13,12 @@
 #include "base/core/file.h"
 #include "base/core/rd.h"
 
-/* The superblock (btrfs On-disk Format): at 64 KiB, its magic at 64, the generation behind it. */
+/* The superblock (btrfs On-disk Format): at 64 KiB, in it the magic with the generation behind it,
+ * and the kind of its checksums. */
 #define SUPERBLOCK_AT 65536
 #define MAGIC_AT      64
+#define CSUM_AT       196
+#define CSUM_SHA256   2 /* and 3 is BLAKE2b; 0 and 1, CRC-32C and xxHash, can be guessed */
 
 #define TRIES    5
 #define PAUSE_MS 2000
@@ -27,9 +30,10 @@
 int sv_freshness_read(const char *opened, uint64_t *generation, struct sv_err *err)
 {
         SV_FD fd = open(opened, O_RDONLY | O_CLOEXEC);
-        uint8_t head[MAGIC_AT + 16];
+        uint8_t head[CSUM_AT + 2];
         ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head), SUPERBLOCK_AT);
         struct sv_rd r = sv_rd(sv_bytes(head + MAGIC_AT, 16));
+        struct sv_rd csum = sv_rd(sv_bytes(head + CSUM_AT, 2));
         struct sv_bytes magic;
 
         if (n < 0)
@@ -38,6 +42,10 @@ int sv_freshness_read(const char *opened, uint64_t *generation, struct sv_err *e
         if (n != sizeof(head) || !sv_bytes_eq(magic, sv_bytes_str("_BHRfS_M")))
                 return sv_fail(err, SV_FORMAT, "disk.btrfs",
                                "there is no btrfs on the disk, which securevm.root says it has");
+        if (sv_rd_u16le(&csum) < CSUM_SHA256)
+                return sv_fail(err, SV_FORMAT, "disk.btrfs",
+                               "the btrfs on the disk has checksums that can be guessed: expected "
+                               "sha256 or blake2 (mkfs.btrfs --csum sha256)");
         *generation = sv_rd_u64le(&r);
         return 0;
 }

@@ -97,13 +97,16 @@ static int map_disk(const struct sv_agent_config *config, const char *device, st
 }
 
 /* Only a disk whose file system is there counts as unlocked. */
-static int mount_disk(const struct sv_agent_config *config, struct disk *d, struct sv_err *err)
+static int mount_disk(const struct sv_agent_config *config, struct disk *d, bool confirmed,
+                      struct sv_err *err)
 {
         if (sv_root_mount(NULL, "/dev/mapper/" NAME, config, err) < 0) {
                 sv_disk_explain(NULL, &d->header, err);
+                if (confirmed)
+                        sv_disk_explain_tree(NULL, err);
                 return -1;
         }
-        d->limits = sv_disk_limits(&d->header, false);
+        d->limits = sv_disk_limits(&d->header, confirmed);
         return 0;
 }
 
@@ -130,18 +133,18 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
                 return -1;
         }
         if (sv_freshness_confirm(client, config->resource, report_key, &report, err) < 0 ||
-            mount_disk(config, d, err) < 0 ||
+            mount_disk(config, d, true, err) < 0 ||
             sv_freshness_mounted("/sysroot", report.generation, err) < 0 ||
             sv_freshness_keep(report.header, report_key, err) < 0)
                 return -1;
         sv_event_print("the disk is at generation %llu", (unsigned long long)report.generation);
-        d->limits = sv_disk_limits(&d->header, true);
         return 0;
 }
 
 static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
                      struct sv_secret *resource, struct sv_err *err)
 {
+        struct sv_err unclosed = SV_ERR_NULL;
         struct disk *d = r->arg;
         struct sv_binding binding;
         SV_SECRET *key = NULL;
@@ -161,9 +164,10 @@ static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
                 return -1;
         if ((has_generation(r->config, d, client)
                      ? mount_fresh(r->config, d, client, &binding, key, err)
-                     : mount_disk(r->config, d, err)) < 0) {
+                     : mount_disk(r->config, d, false, err)) < 0) {
                 sv_root_unmount(NULL);
-                sv_luks_close(NAME);
+                if (sv_luks_close(NAME, &unclosed) < 0)
+                        sv_event_print("%s", unclosed.msg);
                 return -1;
         }
         sv_event_done("open", device);

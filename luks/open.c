@@ -69,7 +69,11 @@ int sv_luks_open(struct sv_bytes header, const char *device, const char *name, b
         return r;
 }
 
-void sv_luks_close(const char *name)
+int sv_luks_close(const char *name, struct sv_err *err)
 {
-        crypt_deactivate(NULL, name);
+        int r = crypt_deactivate(NULL, name);
+
+        return r < 0 ? sv_fail(err, SV_SYSTEM, "luks.open", "the disk cannot be closed again: %s",
+                               strerror(-r))
+                     : 0;
 }

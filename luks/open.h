@@ -10,6 +10,5 @@
  * when the key does not open it, SV_SYSTEM "luks.open". */
 int sv_luks_open(struct sv_bytes header, const char *device, const char *name, bool discard,
                  struct sv_secret *key, struct sv_err *err);
-/* Takes it away again, as far as that is possible: nobody may go on with a disk that was refused.
- */
-void sv_luks_close(const char *name);
+/* Takes it away again: nobody may go on with a disk that was refused. SV_SYSTEM "luks.open". */
+int sv_luks_close(const char *name, struct sv_err *err);

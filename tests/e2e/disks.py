@@ -19,8 +19,9 @@ class Layout:
         self.path = path
         with open(path, 'rb') as f:
             f.seek(START)
-            magic, version, log2, tag, sections = struct.unpack('<8sBBHI', f.read(16))
+            magic, version, log2, tag, sections, sectors = struct.unpack('<8sBBHIQ', f.read(24))
         assert (magic, version, log2, tag) == (b'integrt\0', 4, 15, TAG), (magic, version, log2, tag)
+        self.blocks = sectors // 8
         self.begin = START + 4096 + sections * 264 * 512
 
     def block(self, n):
@@ -126,6 +127,15 @@ def changed_metadata(c):
     c.must_refuse('proof', 'disk.block', released=True)
 
 
+def put_back(c, but):
+    """All blocks that differ from those of before, with their tags, but these."""
+    now, before = Layout(c.path('root.img')), Layout(c.path('before.img'))
+    for n in set(range(now.blocks)) - set(but):
+        if now.read(now.tag(n)) != before.read(before.tag(n)):
+            for of in (now.block, now.tag):
+                now.write(of(n), before.read(of(n)))
+
+
 def generation(c):
     shown = json.loads(run(*c.vm, 'key', 'show', 'default/g/root', '--json', *c.broker.admin(), env=c.environment).stdout)
     return shown['versions'][0].get('generation', 0)
@@ -133,7 +143,7 @@ def generation(c):
 
 @case
 def older_disk(c):
-    """btrfs on tags: its generation is reported as it grows, an earlier state of the disk is refused by number, and a restore on purpose is let in"""
+    """btrfs on tags: its generation is reported as it grows, older blocks and an earlier state of the disk are refused, and a restore on purpose is let in"""
     c.make_broker()
     make_initrd(c)
     tree = make_tree(c)
@@ -146,19 +156,23 @@ def older_disk(c):
     c.launch()
     grounds = c.must_unlock()
     c.must('from after the last report' in grounds, f'expected the disk\'s limit, found {grounds}')
-    c.wait_console('report 2: status', 60)
+    c.wait_console('journal: empty', 60)
     c.must('report 1: status 0' in c.console() and 'report 2: status 0' in c.console(), 'expected both reports to be taken')
     c.must(all(f'probe {name}: {3 * BLOCK} bytes' in c.console() for name in FILES), 'expected every file to be read')
     reported = [r['generation'] for r in c.broker.audit() if r['action'] == 'disk']
     c.must(len(reported) == 3 and reported[0] < reported[1] < reported[2] == generation(c), f'expected three growing generations, found {reported}')
     run(*c.vm, 'destroy', 'g', env=c.environment)
-    os.rename(c.path('before.img'), c.path('root.img'))
     opened, audit = len(c.broker.audit()), c.broker.audit
     c.broker.audit = lambda: audit()[opened:]
+    put_back(c, but=(16, 16384))  # the superblocks: at 64 KiB and at 64 MiB
+    c.launch()
+    c.must_refuse('proof', 'disk.tree', released=True)
+    os.rename(c.path('before.img'), c.path('root.img'))
     c.launch()
     c.must_refuse('proof', 'disk.rollback', released=True)
     message = c.result['error']['message']
     c.must(f'at generation {reported[0]},' in message and f'been at {reported[2]}:' in message, f'expected both numbers, found {message}')
+    c.must('cannot be closed' not in c.console(), 'expected the refused disk to be closed')
     c.must(generation(c) == reported[2], 'the refused disk lowered the floor')
     run(*c.vm, 'key', 'accept-restore', 'default/g/root', '--generation', reported[0], *c.broker.admin(), env=c.environment)
     c.launch()

@@ -75,16 +75,20 @@ static void test_size(void **state)
         }
 }
 
-static void explain(const char *log, const struct sv_luks_header *h)
+static void write_log(const char *log)
 {
         SV_STR dev = sv_asprintf("%s/dev", dir);
         SV_STR kmsg = sv_asprintf("%s/dev/kmsg", dir);
-        const struct sv_machine machine = {.files = dir};
 
         sv_mkdirs(dev, 0755, NULL);
         OK(sv_file_write(kmsg, 0600, sv_bytes_str(log), &err));
         sv_fail(&err, SV_SYSTEM, "agent.root", "cannot mount the root file system");
-        sv_disk_explain(&machine, h, &err);
+}
+
+static void explain(const char *log, const struct sv_luks_header *h)
+{
+        write_log(log);
+        sv_disk_explain(&(struct sv_machine){.files = dir}, h, &err);
 }
 
 static void test_cause(void **state)
@@ -104,6 +108,27 @@ static void test_cause(void **state)
         assert_non_null(strstr(err.msg, "cannot mount"));
 }
 
+static void test_tree(void **state)
+{
+        static const char old[] = "3,9,8,-;BTRFS error (device dm-1): parent transid verify failed "
+                                  "on logical 1064960 mirror 1 wanted 9 found 5\n";
+        const struct sv_machine machine = {.files = dir};
+
+        write_log("3,9,8,-;BTRFS error (device dm-1): unrecognized mount option 'x'\n");
+        sv_disk_explain_tree(&machine, &err);
+        assert_string_equal(err.check, "agent.root");
+        write_log(old);
+        sv_disk_explain_tree(&machine, &err);
+        assert_string_equal(err.check, "disk.tree");
+        assert_int_equal(err.class, SV_PROOF);
+        assert_non_null(strstr(err.msg, "wanted 9 found 5"));
+        assert_non_null(strstr(err.msg, "cannot mount"));
+        /* a cause that is known already stays */
+        sv_fail(&err, SV_PROOF, "disk.block", "a block without its tag");
+        sv_disk_explain_tree(&machine, &err);
+        assert_string_equal(err.check, "disk.block");
+}
+
 static void test_limits(void **state)
 {
         assert_non_null(strstr(sv_disk_limits(&none, false), "encrypted only"));
@@ -120,9 +145,16 @@ static void test_generation(void **state)
         FAILS(sv_freshness_read("/nonexistent", &generation, &err), SV_SYSTEM, "agent.disk");
         FAILS(sv_freshness_read(opened, &generation, &err), SV_FORMAT, "disk.btrfs");
         assert_int_equal(pwrite(fd, "_BHRfS_M\x34\x12\0\0\0\0\0\1", 16, 65536 + 64), 16);
+        for (char csum = 0; csum < 2; csum++) {
+                assert_int_equal(pwrite(fd, &csum, 1, 65536 + 196), 1);
+                assert_int_equal(ftruncate(fd, 1u << 17), 0);
+                FAILS(sv_freshness_read(opened, &generation, &err), SV_FORMAT, "disk.btrfs");
+                assert_non_null(strstr(err.msg, "guessed"));
+        }
+        assert_int_equal(pwrite(fd, "\2", 1, 65536 + 196), 1);
         OK(sv_freshness_read(opened, &generation, &err));
         assert_int_equal(generation, 0x0100000000001234ull);
-        assert_int_equal(ftruncate(fd, 65536 + 64 + 15), 0);
+        assert_int_equal(ftruncate(fd, 65536 + 197), 0);
         FAILS(sv_freshness_read(opened, &generation, &err), SV_FORMAT, "disk.btrfs");
         assert_int_equal(pwrite(fd, "\0_bHRfS_M", 9, 65536 + 63), 9);
         assert_int_equal(ftruncate(fd, 1u << 17), 0);
@@ -146,9 +178,10 @@ static void test_elsewhere(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_before),     cmocka_unit_test(test_size),
-                cmocka_unit_test(test_cause),      cmocka_unit_test(test_limits),
-                cmocka_unit_test(test_generation), cmocka_unit_test(test_elsewhere),
+                cmocka_unit_test(test_before),    cmocka_unit_test(test_size),
+                cmocka_unit_test(test_cause),     cmocka_unit_test(test_tree),
+                cmocka_unit_test(test_limits),    cmocka_unit_test(test_generation),
+                cmocka_unit_test(test_elsewhere),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
