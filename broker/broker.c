@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/broker.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attest/fetch/cache.h"
@@ -33,21 +35,36 @@ static struct sv_key *read_key(const char *path, bool want_private, struct sv_er
         return key;
 }
 
-static int read_tls(struct sv_broker *b, struct sv_err *err)
+static int read_certificate(const struct sv_broker *b, struct sv_certs *chain, struct sv_err *err)
 {
-        SV_KEY *key = read_key(b->config.tls_key, true, err);
-        SV_BUF text = SV_BUF_NULL, spki = SV_BUF_NULL;
-        SV_CERTS chain = {0};
+        SV_BUF text = SV_BUF_NULL;
 
-        if (!key)
-                return -1;
         if (sv_file_read(b->config.tls_cert, SV_PEM_SIZE_MAX, &text, "broker.cert", err) < 0)
                 return -1;
-        if (sv_certs_parse(sv_buf_bytes(&text), &chain, "broker.cert", err) < 0)
+        return sv_certs_parse(sv_buf_bytes(&text), chain, "broker.cert", err);
+}
+
+/* What clients pin is the certificate's key. */
+static int read_server_pin(struct sv_broker *b, struct sv_err *err)
+{
+        SV_CERTS chain = {0};
+        SV_BUF spki = SV_BUF_NULL;
+        SV_KEY *key = NULL;
+
+        if (read_certificate(b, &chain, err) < 0)
                 return -1;
-        if (sv_key_spki(key, &spki, err) < 0)
+        key = sv_cert_key(chain.list[0], err);
+        if (!key || sv_key_spki(key, &spki, err) < 0)
                 return -1;
-        if (sv_digest(SV_SHA256, sv_buf_bytes(&spki), b->pin, err) < 0)
+        return sv_digest(SV_SHA256, sv_buf_bytes(&spki), b->pin, err);
+}
+
+int sv_broker_read_tls(struct sv_broker *b, struct sv_err *err)
+{
+        SV_KEY *key = read_key(b->config.tls_key, true, err);
+        SV_CERTS chain = {0};
+
+        if (!key || read_certificate(b, &chain, err) < 0)
                 return -1;
         b->tls = sv_tls_server(&chain, key, err);
         return b->tls ? 0 : -1;
@@ -73,13 +90,9 @@ int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err
 
         if (sv_broker_config_read(config, &b.config, err) < 0)
                 return -1;
-        if (read_tls(&b, err) < 0)
+        if (read_server_pin(&b, err) < 0)
                 return -1;
         if (check_collateral(&b.config.collateral, err) < 0)
-                return -1;
-        b.token_key = read_key(b.config.token_key, true, err);
-        b.admin_key = b.token_key ? read_key(b.config.admin_pub, false, err) : NULL;
-        if (!b.admin_key)
                 return -1;
         if (b.config.audit_log) {
                 b.audit_fd = open(b.config.audit_log,
@@ -98,6 +111,14 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
 
+        if (!b->token_key)
+                b->token_key = read_key(b->config.token_key, true, err);
+        if (!b->token_key)
+                return -1;
+        if (!b->admin_key)
+                b->admin_key = read_key(b->config.admin_pub, false, err);
+        if (!b->admin_key)
+                return -1;
         if (sv_file_read_private(b->config.kek, KEK_SIZE, &raw, "broker.kek", "broker.key.mode",
                                  err) < 0)
                 return -1;
@@ -109,8 +130,36 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
                       : -1;
 }
 
+int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err)
+{
+        struct stat st;
+
+        if (stat(b->config.database, &st) < 0)
+                return sv_fail_errno(err, "broker.store", "the database %s is gone",
+                                     b->config.database);
+        if (b->store && st.st_dev == b->store_dev && st.st_ino == b->store_ino)
+                return 0;
+        sv_store_free(b->store);
+        b->store = NULL;
+        b->store_dev = st.st_dev;
+        b->store_ino = st.st_ino;
+        return sv_store_open(b->config.database, sv_broker_read_anchors, &b->store, err);
+}
+
+void sv_process_end(struct sv_process *p)
+{
+        if (!p->pid)
+                return;
+        close(p->control);
+        while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        p->pid = 0;
+}
+
 void sv_broker_close(struct sv_broker *b)
 {
+        sv_process_end(&b->verifier);
+        sv_process_end(&b->fetcher);
         sv_store_free(b->store);
         sv_secret_free(b->kek);
         sv_key_free(b->token_key);

@@ -2,6 +2,8 @@
 /* The broker's state. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/net/tls.h"
 #include "tee/trust-cache.h"
 #include "broker/config.h"
@@ -10,6 +12,11 @@
 struct sv_policy; /* policy/policy.h */
 struct sv_limits; /* broker/limits.h */
 
+struct sv_process { /* one that serves others (broker/process/service.h) */
+        pid_t pid;  /* 0: not started */
+        int control;
+};
+
 struct sv_broker {
         struct sv_broker_config config;
         struct sv_key *token_key; /* signs attestation tokens */
@@ -17,20 +24,32 @@ struct sv_broker {
         struct sv_tls_ctx *tls;
         uint8_t pin[32];
         int audit_fd; /* -1: none */
-        /* Collateral that was verified, the listener's; each process works on the copy that it was
-         * forked with (broker/serve/share.c). NULL: everything is verified again */
+        /* In the verifier: collateral that was verified; each of its processes works on the copy
+         * that it was forked with (broker/process/share.c). NULL: everything is verified again */
         struct sv_trust_cache *memory;
-        int slot;                 /* with memory: what processes offer the listener */
-        struct sv_limits *limits; /* shared by the listener's processes; NULL: none */
+        int slot; /* with memory: what processes offer the verifier */
+        struct sv_process verifier, fetcher;
+        struct sv_limits *limits; /* shared by the keeper's processes; NULL: none */
         /* of one process, never across a fork */
         struct sv_store *store;
+        dev_t store_dev; /* the file that is open */
+        ino_t store_ino;
         struct sv_secret *kek;
 };
 
-/* Reads configuration, keys and certificate. *out must be zeroed. */
+/* Reads the configuration and the certificate, no key. *out must be zeroed. */
 int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err);
-/* Opens the database and reads the key-encryption key: in the process that will use them. */
+/* Starts the verifier and the fetcher: before there is a key in memory. */
+int sv_broker_start(struct sv_broker *b, struct sv_err *err);
+/* Reads the keys and opens the database: in the process that will use them. */
 int sv_broker_enter(struct sv_broker *b, struct sv_err *err);
+/* The database, opened anew when it is not open or another file has taken its place. One that is
+ * gone is not made anew: SV_SYSTEM "broker.store". */
+int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err);
+/* Reads the TLS key, which only the network's process has. */
+int sv_broker_read_tls(struct sv_broker *b, struct sv_err *err);
+/* Closes its control channel, which ends it, and waits. */
+void sv_process_end(struct sv_process *p);
 void sv_broker_close(struct sv_broker *b);
 #define SV_BROKER __attribute__((cleanup(sv_broker_close))) struct sv_broker
 
@@ -58,8 +77,8 @@ int sv_broker_init(const char *dir, const char *listen, const char *const *names
 /* Makes the cache and the slot. */
 int sv_broker_open_share(struct sv_broker *b, struct sv_err *err);
 void sv_broker_close_share(struct sv_broker *b);
-/* In a connection's process: offers the listener the collateral that this one has verified and the
- * listener had not. */
+/* In a verification's process: offers the verifier the collateral that this one has verified and
+ * the verifier had not. */
 void sv_broker_offer_share(struct sv_broker *b);
-/* In the listener: takes what is offered, verifies it again, and keeps it for later processes. */
+/* In the verifier: takes what is offered, verifies it again, and keeps it for later processes. */
 void sv_broker_take_share(struct sv_broker *b, int64_t now);

@@ -39,6 +39,11 @@ int sv_limits_open(struct sv_limits **out, struct sv_err *err)
         return 0;
 }
 
+int sv_limits_lock(const struct sv_limits *l)
+{
+        return l->fd;
+}
+
 void sv_limits_free(struct sv_limits *l)
 {
         if (!l)

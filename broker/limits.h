@@ -16,6 +16,8 @@ enum sv_limited {
 };
 
 int sv_limits_open(struct sv_limits **out, struct sv_err *err);
+/* The descriptor that must stay open for the lock to work. */
+int sv_limits_lock(const struct sv_limits *l);
 void sv_limits_free(struct sv_limits *l);
 /* false: the minute's are spent. l may be NULL: no limits. `share`: a source gets a quarter. */
 bool sv_limits_take(struct sv_limits *l, enum sv_limited what, int64_t per_minute, bool share,

@@ -109,6 +109,8 @@ static int run_check(const struct sv_args *args, struct sv_json **result, struct
                 return -1;
         if (sv_broker_open(config, &b, err) < 0)
                 return -1;
+        if (sv_broker_read_tls(&b, err) < 0)
+                return -1;
         if (sv_broker_enter(&b, err) < 0)
                 return -1;
         *result = sv_json_object();

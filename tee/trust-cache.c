@@ -166,6 +166,22 @@ void sv_trust_cache_keep(struct sv_trust_cache *m, struct sv_cached *k, const ui
 
 /* --- lessons: the TEE's name; u32 number; each a kind, u32 size, bytes. Names have 32 bytes --- */
 
+void sv_shared_write(const char *tee, const struct sv_collateral *what, struct sv_buf *out)
+{
+        char name[32] = "";
+
+        snprintf(name, sizeof(name), "%s", tee);
+        sv_buf_put(out, sv_bytes(name, sizeof(name)));
+        sv_buf_u32le(out, (uint32_t)what->n);
+        for (size_t i = 0; i < what->n; i++) {
+                const struct sv_blob *blob = &what->list[i];
+
+                sv_buf_put(out, sv_bytes(blob->kind, sizeof(blob->kind)));
+                sv_buf_u32le(out, (uint32_t)blob->data.n);
+                sv_buf_put(out, blob->data);
+        }
+}
+
 bool sv_trust_cache_share(struct sv_trust_cache *m, struct sv_buf *out)
 {
         for (size_t i = 0; m && i < m->n; i++) {
@@ -174,15 +190,7 @@ bool sv_trust_cache_share(struct sv_trust_cache *m, struct sv_buf *out)
                 if (k->told)
                         continue;
                 k->told = true;
-                sv_buf_put(out, sv_bytes(k->tee, sizeof(k->tee)));
-                sv_buf_u32le(out, (uint32_t)k->what.n);
-                for (size_t n = 0; n < k->what.n; n++) {
-                        const struct sv_blob *blob = &k->what.list[n];
-
-                        sv_buf_put(out, sv_bytes(blob->kind, sizeof(blob->kind)));
-                        sv_buf_u32le(out, (uint32_t)blob->data.n);
-                        sv_buf_put(out, blob->data);
-                }
+                sv_shared_write(k->tee, &k->what, out);
                 return sv_buf_ok(out, "a lesson", NULL) == 0;
         }
         return false;

@@ -56,6 +56,8 @@ struct sv_shared {
         struct sv_collateral what; /* points into the bytes */
         struct sv_blob *list;      /* owned */
 };
+/* A list (no `next`) in the form that sv_shared_read reads. */
+void sv_shared_write(const char *tee, const struct sv_collateral *what, struct sv_buf *out);
 /* SV_FORMAT "lesson.size", ".kinds" (too many), ".name" (not terminated). *out must be zeroed. */
 int sv_shared_read(struct sv_bytes raw, struct sv_shared *out, struct sv_err *err);
 void sv_shared_free(struct sv_shared *l);

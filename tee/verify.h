@@ -67,6 +67,9 @@ struct sv_tee_verify {
          *   "optional"     true: `verify` does without, and claims say so; a mirror or an offline
          *                  folder may lack it, its maker's server may not */
         int (*needs)(const struct sv_evidence *e, struct sv_json *out, struct sv_err *err);
+        /* With what the URLs of `needs` begin, each up to the slash behind the host; ends with
+         * NULL. NULL: nothing is fetched. */
+        const char *const *makers;
         /* Evidence as the KBS protocol carries it, from what hardware or kernel give (a report, a
          * quote): for evidence in files. May be NULL. */
         int (*wrap)(struct sv_bytes raw, struct sv_json **evidence, struct sv_err *err);

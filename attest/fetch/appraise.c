@@ -39,7 +39,7 @@ static void change_cached(const struct sv_fetch *f, struct sv_entry *e, bool dro
         (void)sv_cache_put(f->cache, &now, NULL);
 }
 
-static void mark_verified(const struct sv_fetch *f, struct sv_fetched *fetched)
+void sv_fetch_mark_verified(const struct sv_fetch *f, struct sv_fetched *fetched)
 {
         for (size_t i = 0; f->cache && !f->offline && i < fetched->n; i++)
                 if (!fetched->list[i].entry.verified)
@@ -51,7 +51,7 @@ static void mark_verified(const struct sv_fetch *f, struct sv_fetched *fetched)
  * maker's servers. */
 #define AGAIN_S 60
 
-static bool drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
+bool sv_fetch_drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched)
 {
         bool dropped = false;
 
@@ -93,14 +93,14 @@ int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_evidence *e,
         r = appraise_fetched(e, in, &fetched, policy, claims, verdict, &why);
         /* No claims: the proof itself does not hold. */
         if (r < 0 && !*claims && (why.class == SV_PROOF || why.class == SV_FORMAT) &&
-            drop_doubtful(f, &fetched) && fetch_for(f, e, in, &again, NULL) == 0) {
+            sv_fetch_drop_doubtful(f, &fetched) && fetch_for(f, e, in, &again, NULL) == 0) {
                 sv_fetched_free(&fetched);
                 fetched = again;
                 again = (struct sv_fetched){0};
                 r = appraise_fetched(e, in, &fetched, policy, claims, verdict, &why);
         }
         if (*claims)
-                mark_verified(f, &fetched);
+                sv_fetch_mark_verified(f, &fetched);
         if (used) {
                 *used = fetched;
                 fetched = (struct sv_fetched){0};

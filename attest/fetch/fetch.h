@@ -74,3 +74,9 @@ int sv_fetch_appraise(const struct sv_fetch *f, const struct sv_evidence *e,
                       const struct sv_verify_in *in, const struct sv_policy *policy,
                       struct sv_json **claims, struct sv_verdict *verdict, struct sv_fetched *used,
                       struct sv_err *err);
+/* The parts of it, for who verifies elsewhere: entries of the cache that were part of a proof that
+ * held are marked; */
+void sv_fetch_mark_verified(const struct sv_fetch *f, struct sv_fetched *fetched);
+/* when the proof does not hold, those that never were are dropped. True when there were some, so
+ * that fetching again may bring others. */
+bool sv_fetch_drop_doubtful(const struct sv_fetch *f, struct sv_fetched *fetched);

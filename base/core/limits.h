@@ -130,3 +130,14 @@
 #define SV_VARIABLES_MAX      512         /* variables in one store */
 #define SV_PE_SECTIONS_MAX    96          /* sections of one PE image */
 #define SV_PE_SIGNATURES_MAX  8           /* signatures of one PE image */
+
+/* bytes of collateral that goes from one of the broker's processes to another */
+#define SV_BLOBS_SIZE_MAX     (32u << 20)
+/* bytes of claims between them: the largest, with an event log's, are below 1 MiB */
+#define SV_CLAIMS_SIZE_MAX    (16u << 20)
+#define SV_CHALLENGE_SIZE_MAX (64u << 10) /* bytes of a TEE's challenge between them */
+#define SV_KEY_TEXT_MAX       4096        /* bytes of one text of a guest's public key */
+/* a process that serves one message is ended after so many milliseconds, and after so many seconds
+ * of processor time */
+#define SV_SERVICE_MS         90000
+#define SV_SERVICE_CPU_S      20

@@ -4,17 +4,16 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "attest/fetch/fetch.h"
-#include "attest/kbs/kbs.h"
+#include "attest/appraise.h"
 #include "attest/jose/token.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
-#include "broker/limits.h"
+#include "broker/process/fetcher.h"
+#include "broker/process/verifier.h"
 #include "broker/serve/request.h"
 #include "broker/serve/session.h"
 
-#define ISSUER   "secure-vm-broker"
-#define FETCH_MS 20000 /* a guest waits for its answer 30 s */
+#define ISSUER "secure-vm-broker"
 
 static int set_cookie(struct sv_request *r, const struct sv_challenge *c, struct sv_err *err)
 {
@@ -40,46 +39,44 @@ static int write_nonce(const struct sv_challenge *c, struct sv_buf *out, struct 
         return sv_buf_ok(out, "the nonce", err);
 }
 
-static int find_tee(struct sv_request *r, const struct sv_kbs_request *req,
-                    const struct sv_tee_verify **tee, struct sv_err *err)
+static int check_hello(struct sv_request *r, const struct sv_hello *hello, struct sv_err *err)
 {
         char names[SV_TEE_NAMES_SIZE];
 
+        sv_json_set_str(r->audit, "tee", hello->tee);
         r->error = "AttestationError";
-        if (strcmp(req->version, SV_KBS_VERSION))
+        if (strcmp(hello->version, SV_KBS_VERSION))
                 return sv_fail(err, SV_FORMAT, "broker.auth.version",
                                "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION,
-                               req->version);
-        *tee = sv_tee_find_verify_kbs(req->tee);
-        if (!*tee)
+                               hello->version);
+        if (!sv_tee_find_verify_kbs(hello->tee))
                 return sv_fail(err, SV_FORMAT, "broker.auth.tee",
                                "this broker does not verify evidence of \"%s\"; it knows %s",
-                               req->tee, sv_tee_list_verify(names));
+                               hello->tee, sv_tee_list_verify(names));
         return 0;
 }
 
 int sv_handle_auth(struct sv_request *r, struct sv_err *err)
 {
-        SV_KBS_REQUEST req = {{0}};
+        SV_HELLO_CHALLENGE made = {NULL, NULL};
         SV_CHALLENGE c = {{0}};
         SV_BUF nonce = SV_BUF_NULL;
-        SV_JSON *challenge = NULL;
-        const struct sv_tee_verify *tee;
+        SV_FD channel = -1;
+        struct sv_hello hello;
 
-        if (sv_kbs_parse_request(sv_buf_bytes(&r->msg->body), &req, err) < 0)
-                return -1;
-        sv_json_set_str(r->audit, "tee", req.tee);
-        if (find_tee(r, &req, &tee, err) < 0 || sv_challenge_new(&c, err) < 0)
+        if (sv_verifier_hello(r->broker, sv_buf_bytes(&r->msg->body), &channel, &hello, err) < 0 ||
+            check_hello(r, &hello, err) < 0 || sv_challenge_new(&c, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "session", c.id);
-        if (tee->challenge && sv_json_type(req.params) == SV_JSON_OBJECT &&
-            tee->challenge(req.params, &challenge, &c.secret, err) < 0)
+        if (sv_verifier_challenge(channel, &made, err) < 0)
                 return -1;
-        snprintf(c.tee, sizeof(c.tee), "%s", tee->id->kbs_name);
+        c.secret = made.secret;
+        made.secret = NULL;
+        snprintf(c.tee, sizeof(c.tee), "%s", sv_tee_find_verify_kbs(hello.tee)->id->kbs_name);
         c.expires = r->now + r->broker->config.session_seconds;
         if (write_nonce(&c, &nonce, err) < 0)
                 return -1;
-        sv_kbs_write_challenge(sv_buf_str(&nonce), challenge, &r->answer.body);
+        sv_kbs_write_challenge(sv_buf_str(&nonce), made.params, &r->answer.body);
         r->outcome = "challenged";
         if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0 ||
             set_cookie(r, &c, err) < 0)
@@ -87,100 +84,42 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
         return sv_buf_ok(&r->answer.body, "the challenge", err);
 }
 
-/* "vek network, ca cache": for the audit record. */
-static void record_collateral(struct sv_request *r, const struct sv_fetched *used)
-{
-        SV_BUF text = SV_BUF_NULL;
-
-        for (size_t i = 0; i < used->n; i++)
-                sv_buf_printf(&text, "%s%s %s", i ? ", " : "", used->list[i].entry.kind,
-                              sv_fetch_from_name(used->list[i].from));
-        for (size_t i = 0; i < sv_json_len(used->absent); i++)
-                sv_buf_printf(&text, "%s%s absent", text.n ? ", " : "",
-                              sv_json_str(sv_json_at(used->absent, i)));
-        if (text.n)
-                sv_json_set_str(r->audit, "collateral", sv_buf_str(&text));
-}
-
-/* A report names its chip before anybody can know whether it is genuine. So what is asked of the
- * makers' servers is bounded, for a source and for all; half of it only for chips of which a proof
- * held. */
-static int allow_fetch(void *arg, bool known, struct sv_err *err)
-{
-        const struct sv_request *r = arg;
-        int64_t max = r->broker->config.collateral.fetches_per_minute;
-
-        if ((known ||
-             sv_limits_take(r->broker->limits, SV_LIMIT_UNKNOWN, (max + 1) / 2, true, r->source)) &&
-            sv_limits_take(r->broker->limits, SV_LIMIT_FETCHES, max, true, r->source))
-                return 0;
-        return sv_fail(err, SV_SYSTEM, "broker.collateral.budget",
-                       "the makers' servers were asked for as much as this source may have in a "
-                       "minute, or all may: try again later, or let the broker have the "
-                       "platform's collateral beforehand");
-}
-
-/* Fetches the collateral that the evidence needs and does not bring, where the configuration names
- * a source. */
-static int appraise_evidence(struct sv_request *r, const struct sv_evidence *e,
-                             const struct sv_verify_in *in, struct sv_json **claims,
-                             struct sv_verdict *verdict, struct sv_err *err)
-{
-        const struct sv_broker_collateral *c = &r->broker->config.collateral;
-        struct sv_fetch fetch = {.cache = c->cache,
-                                 .mirrors = (const char *const *)c->mirrors,
-                                 .mirror_ca = c->mirror_ca,
-                                 .offline = c->offline,
-                                 .budget_ms = FETCH_MS,
-                                 .allow = allow_fetch};
-        SV_FETCHED used = {0};
-        int rc;
-
-        if (!c->fetch && !c->offline)
-                return sv_appraise(e, in, NULL, claims, verdict, err);
-        sv_fetch_defaults(&fetch);
-        fetch.arg = r;
-        rc = sv_fetch_appraise(&fetch, e, in, NULL, claims, verdict, &used, err);
-        record_collateral(r, &used);
-        return rc;
-}
-
 /* The nonce is the session's own, not the message's: evidence made for another nonce never holds
  * this digest. Which resource it is for is not said yet, so no policy is looked at, nor any
  * tenant's anchors: the root goes into the claims, and a release asks whether that resource's
- * policy trusts it. */
-static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee,
-                           struct sv_secret *secret, const char *nonce,
-                           const struct sv_kbs_attestation *m, struct sv_json **claims,
-                           struct sv_verdict *verdict, struct sv_err *err)
+ * policy trusts it. Collateral that the evidence needs and does not bring is fetched, where the
+ * configuration names a source. */
+static int verify_evidence(struct sv_request *r, int channel, const struct sv_to_verify *in,
+                           struct sv_shown *shown, struct sv_err *err)
 {
-        SV_BLOBS blobs = {0};
-        uint8_t digest[SV_KBS_BINDING_SIZE];
-        SV_EVIDENCE *evidence = NULL;
-        struct sv_verify_in in = {.report_data = sv_bytes(digest, sizeof(digest)),
-                                  .time = r->now,
-                                  .any_root = true,
-                                  .cache = r->broker->memory};
-        uint64_t hits = sv_trust_cache_hits(in.cache);
+        SV_BUF needs = SV_BUF_NULL;
+        SV_FETCHING fetched = SV_FETCHING_NULL;
+        struct sv_to_verify with = *in;
         int rc;
 
-        if (sv_kbs_binding_digest(m->additional, nonce, &m->key, digest, err) < 0)
+        if (sv_verifier_needs(channel, &needs, err) < 0)
                 return -1;
-        if (sv_evidence_open(tee, m->evidence, &evidence, err) < 0)
+        if (sv_fetcher_wanted(r->broker) &&
+            sv_fetcher_get(r->broker, r->source, sv_buf_bytes(&needs), &fetched, err) < 0)
                 return -1;
-        if (secret)
-                sv_blobs_add(&blobs, tee->secret_kind,
-                             sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)));
-        in.collateral = (struct sv_collateral){blobs.list, blobs.n, NULL};
-        rc = appraise_evidence(r, evidence, &in, claims, verdict, err);
-        if (sv_trust_cache_hits(in.cache) > hits)
+        with.blobs = sv_buf_bytes(&fetched.blobs);
+        rc = sv_verifier_verify(channel, &with, shown, err);
+        if (rc < 0 && (err->class == SV_PROOF || err->class == SV_FORMAT) &&
+            sv_fetcher_again(&fetched)) {
+                with.blobs = sv_buf_bytes(&fetched.blobs);
+                rc = sv_verifier_verify(channel, &with, shown, err);
+        }
+        if (fetched.note.n)
+                sv_json_set_str(r->audit, "collateral", sv_buf_str(&fetched.note));
+        if (rc == 0)
+                sv_fetcher_held(&fetched);
+        if (rc == 0 && shown->known)
                 sv_json_set_bool(r->audit, "known", true);
-        sv_broker_offer_share(r->broker);
         return rc;
 }
 
 static int write_token(struct sv_request *r, const struct sv_tee_verify *tee,
-                       const struct sv_kbs_attestation *m, const struct sv_json *claims,
+                       const struct sv_presented *m, const struct sv_json *claims,
                        const struct sv_verdict *verdict, struct sv_buf *token, struct sv_err *err)
 {
         SV_JSON *runtime = sv_json_object();
@@ -201,7 +140,7 @@ static int write_token(struct sv_request *r, const struct sv_tee_verify *tee,
 }
 
 /* What the message must be before its evidence is worth a look. */
-static int check_message(const struct sv_kbs_attestation *m, const char *nonce, struct sv_err *err)
+static int check_message(const struct sv_presented *m, const char *nonce, struct sv_err *err)
 {
         SV_KEY *key = NULL;
 
@@ -230,26 +169,46 @@ static int accept_evidence(struct sv_request *r, const struct sv_challenge *c, c
                                                   err);
 }
 
-static int attest_session(struct sv_request *r, const struct sv_challenge *c,
-                          const struct sv_kbs_attestation *m, struct sv_err *err)
+static int show_claims(struct sv_request *r, const struct sv_challenge *c, const char *nonce,
+                       const struct sv_presented *m, int channel, struct sv_json **claims,
+                       struct sv_err *err)
+{
+        uint8_t digest[SV_KBS_BINDING_SIZE];
+        struct sv_to_verify in = {.report_data = sv_bytes(digest, sizeof(digest)), .time = r->now};
+        struct sv_shown shown = {NULL, false};
+
+        if (c->secret)
+                in.secret = sv_bytes(sv_secret_reveal(c->secret), sv_secret_size(c->secret));
+        if (sv_kbs_binding_digest(m->additional, nonce, &m->key, digest, err) < 0 ||
+            verify_evidence(r, channel, &in, &shown, err) < 0)
+                return -1;
+        *claims = shown.claims;
+        return 0;
+}
+
+static int attest_session(struct sv_request *r, const struct sv_challenge *c, struct sv_err *err)
 {
         const struct sv_tee_verify *tee = sv_tee_find_verify_kbs(c->tee);
         SV_BUF nonce = SV_BUF_NULL, token = SV_BUF_NULL;
+        SV_PRESENTED m = {{0}};
         SV_JSON *claims = NULL;
         SV_VERDICT verdict = {{0}};
+        SV_FD channel = -1;
         const char *ek_cn;
-        int rc;
 
         if (!tee)
                 return sv_fail(err, SV_SYSTEM, "broker.auth.tee",
                                "this broker no longer verifies evidence of \"%s\"", c->tee);
-        if (write_nonce(c, &nonce, err) < 0 || check_message(m, sv_buf_str(&nonce), err) < 0)
+        if (sv_verifier_present(r->broker, c->tee, sv_buf_bytes(&r->msg->body),
+                                sv_fetcher_wanted(r->broker), &channel, &m, err) < 0 ||
+            write_nonce(c, &nonce, err) < 0 || check_message(&m, sv_buf_str(&nonce), err) < 0 ||
+            show_claims(r, c, sv_buf_str(&nonce), &m, channel, &claims, err) < 0)
                 return -1;
-        rc = verify_evidence(r, tee, c->secret, sv_buf_str(&nonce), m, &claims, &verdict, err);
         ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
         if (ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", ek_cn);
-        if (rc < 0 || write_token(r, tee, m, claims, &verdict, &token, err) < 0 ||
+        if (sv_policy_limits(claims, &verdict, err) < 0 ||
+            write_token(r, tee, &m, claims, &verdict, &token, err) < 0 ||
             accept_evidence(r, c, ek_cn, sv_buf_str(&token), err) < 0)
                 return -1;
         r->known = true;
@@ -259,7 +218,6 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c,
 
 int sv_handle_attest(struct sv_request *r, struct sv_err *err)
 {
-        SV_KBS_ATTESTATION m = {{0}};
         SV_CHALLENGE c = {{0}};
         int rc;
 
@@ -271,10 +229,7 @@ int sv_handle_attest(struct sv_request *r, struct sv_err *err)
         rc = r->broker->store->ops->check_nonce(r->broker->store, c.id, c.expires, err);
         if (rc == 0) {
                 r->error = "AttestationError";
-                rc = sv_kbs_parse_attestation(sv_buf_bytes(&r->msg->body), &m, err) < 0 ||
-                                     attest_session(r, &c, &m, err) < 0
-                             ? -1
-                             : 0;
+                rc = attest_session(r, &c, err);
         }
         if (rc < 0 && !strcmp(err->check, "broker.session.used"))
                 r->error = "AttestationError";

@@ -1,347 +1,307 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One process per connection: what a request leaves behind in memory dies with it, and a fault in
- * one is not a fault in all. Collateral that they have verified is shared through the listener
- * (broker/serve/share.c). Which connection gets a process, and when, is broker/serve/queue.c. */
+/* The keeper's first process. It starts the others before it reads a key, has a channel to each
+ * connection, and gives one that has a request to a worker (broker/serve/worker.c). It reads
+ * nothing of what strangers send. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "broker/limits.h"
-#include "broker/serve/queue.h"
-#include "broker/serve/request.h"
-#include "broker/serve/source.h"
+#include "broker/process/channel.h"
+#include "broker/serve/net.h"
+#include "broker/serve/worker.h"
 
-#define REQUESTS_MAX 100   /* on one connection */
-#define IDLE_MS      15000 /* between two requests */
-#define REQUEST_MS   30000 /* from a request's first byte to the end of its answer */
-#define CONNECTION_S 600   /* whatever happens, a connection ends */
-#define DRAIN_S      10    /* how long running requests may go on after SIGTERM */
-#define TICK_MS      100   /* while something waits */
-#define ACCEPT_MAX   64    /* connections that are accepted before others are looked after */
-#define OTHER_FILES  64    /* open beside the queue's */
+#define IDLE_MAX 4  /* workers that wait */
+#define DRAIN_S  12 /* how long the network and running requests may go on after SIGTERM */
 
-/* --- a connection's process --- */
-
-struct peer {
-        char name[80];
-        uint64_t source;
+struct connection {
+        int fd;
+        pid_t worker; /* 0: nobody works on it */
+        char peer[SV_NET_PEER_SIZE];
 };
 
-static volatile sig_atomic_t draining;
+struct worker {
+        pid_t pid;
+        int control;
+        bool busy;
+};
 
-static void on_term(int sig)
+struct keeper {
+        struct sv_broker *b;
+        struct sv_process net;
+        int signals;
+        struct connection *connections;
+        struct worker *workers;
+        struct pollfd *poll;
+        size_t n_connections, n_workers, max;
+        time_t end; /* 0: serves; else when it stops waiting */
+        bool net_gone;
+};
+
+/* --- workers --- */
+
+static void drop_worker(struct keeper *k, size_t i)
 {
-        draining = 1;
+        if (k->workers[i].control >= 0)
+                close(k->workers[i].control);
+        for (size_t c = 0; c < k->n_connections; c++)
+                if (k->connections[c].worker == k->workers[i].pid) {
+                        k->connections[c].worker = 0;
+                        shutdown(k->connections[c].fd, SHUT_RDWR);
+                }
+        k->workers[i] = k->workers[--k->n_workers];
 }
 
-static bool wait_idle(int fd)
+static void run_worker(struct keeper *k, int control)
 {
-        for (int waited = 0; waited < IDLE_MS && !draining; waited += 250)
-                if (sv_net_wait(fd, POLLIN, 250, NULL) == 0)
-                        return true;
+        const pid_t parent = getppid();
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "sv-keeper");
+        close(k->signals);
+        close(k->net.control);
+        for (size_t i = 0; i < k->n_connections; i++)
+                close(k->connections[i].fd);
+        for (size_t i = 0; i < k->n_workers; i++)
+                close(k->workers[i].control);
+        if (parent != 1)
+                sv_keeper_work(k->b, control);
+        _exit(0);
+}
+
+static struct worker *make_worker(struct keeper *k)
+{
+        struct sv_err err = SV_ERR_NULL;
+        int ends[2];
+        pid_t pid;
+
+        if (k->n_workers == k->max || sv_control_pair(ends, &err) < 0)
+                return NULL;
+        pid = fork();
+        if (pid == 0) {
+                close(ends[0]);
+                run_worker(k, ends[1]);
+        }
+        close(ends[1]);
+        if (pid < 0) {
+                close(ends[0]);
+                sv_warn("%s", "no process could be made for a request");
+                return NULL;
+        }
+        k->workers[k->n_workers] = (struct worker){pid, ends[0], false};
+        return &k->workers[k->n_workers++];
+}
+
+static struct worker *find_idle(struct keeper *k)
+{
+        for (size_t i = 0; i < k->n_workers; i++)
+                if (!k->workers[i].busy && k->workers[i].control >= 0)
+                        return &k->workers[i];
+        return make_worker(k);
+}
+
+static size_t count_idle(const struct keeper *k)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < k->n_workers; i++)
+                n += !k->workers[i].busy && k->workers[i].control >= 0;
+        return n;
+}
+
+/* It is done with a request, or it has died, which SIGCHLD says too. */
+static void hear_worker(struct keeper *k, struct worker *w)
+{
+        char byte;
+
+        if (recv(w->control, &byte, 1, MSG_DONTWAIT) <= 0)
+                return;
+        w->busy = false;
+        for (size_t i = 0; i < k->n_connections; i++)
+                if (k->connections[i].worker == w->pid)
+                        k->connections[i].worker = 0;
+        if (count_idle(k) > IDLE_MAX) {
+                close(w->control); /* it ends */
+                w->control = -1;
+        }
+}
+
+/* --- connections --- */
+
+static void take_connection(struct keeper *k)
+{
+        struct connection *c = &k->connections[k->n_connections];
+        struct sv_err err = SV_ERR_NULL;
+        int fd = -1;
+
+        if (sv_control_take(k->net.control, c->peer, sizeof(c->peer), &fd, &err) < 0) {
+                sv_log_err(&err);
+                return;
+        }
+        if (fd < 0) {
+                k->net_gone = true;
+                return;
+        }
+        c->fd = fd;
+        c->worker = 0;
+        k->n_connections++;
+}
+
+/* True when the connection is gone. */
+static bool hear_connection(struct keeper *k, struct connection *c)
+{
+        struct sv_err err = SV_ERR_NULL;
+        struct worker *w;
+        char byte;
+
+        if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+                close(c->fd);
+                return true;
+        }
+        w = find_idle(k);
+        if (!w)
+                return false; /* it waits */
+        if (sv_control_pass(w->control, c->peer, c->fd, &err) < 0) {
+                sv_log_err(&err);
+                close(w->control);
+                w->control = -1;
+                return false;
+        }
+        w->busy = true;
+        c->worker = w->pid;
         return false;
 }
 
-static int answer_one(struct sv_broker *b, struct sv_tls *t, const struct peer *peer, bool last,
-                      bool *keep)
-{
-        SV_HTTP msg = {0};
-        __attribute__((cleanup(sv_request_free))) struct sv_request r = {.broker = b,
-                                                                         .msg = &msg,
-                                                                         .peer = peer->name,
-                                                                         .source = peer->source,
-                                                                         .now = time(NULL),
-                                                                         .query = ""};
-        struct sv_err err = SV_ERR_NULL;
-        const char *connection;
-        bool closed;
-        int rc;
+/* --- the process --- */
 
-        *keep = false;
-        sv_tls_deadline(t, REQUEST_MS);
-        rc = sv_http_read_request(t, sv_broker_prepare_body, &msg, &closed, &err);
-        if (rc == 0 && closed)
-                return 0;
-        if (rc < 0 && err.class != SV_FORMAT)
-                return -1; /* the connection is gone, so no answer */
-        if (rc < 0) {
-                sv_broker_refuse(&r, &err);
-        } else {
-                connection = sv_http_field(&msg, "Connection");
-                *keep = !last && !draining && !(connection && !strcasecmp(connection, "close"));
-                sv_broker_handle(&r);
-        }
-        if (!*keep && sv_http_add(&r.answer, "Connection", "close", &err) < 0)
-                return -1;
-        return sv_http_write(t, &r.answer, &err);
-}
-
-static void serve_connection(struct sv_broker *b, int fd, const struct peer *peer)
-{
-        struct sigaction sa = {.sa_handler = on_term};
-        struct sv_err err = SV_ERR_NULL;
-        struct sv_tls *t;
-        bool keep = true;
-        sigset_t none;
-
-        sigaction(SIGTERM, &sa, NULL);
-        sigaction(SIGINT, &sa, NULL);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        alarm(CONNECTION_S);
-        t = sv_tls_accept(b->tls, fd, (int)b->config.handshake_seconds * 1000, &err);
-        if (!t)
-                return;
-        if (sv_broker_enter(b, &err) < 0) {
-                sv_log_err(&err);
-                keep = false;
-        }
-        for (int i = 1; keep; i++) {
-                if (i > 1 && !wait_idle(fd))
-                        break;
-                if (answer_one(b, t, peer, i == REQUESTS_MAX, &keep) < 0)
-                        break;
-        }
-        sv_tls_free(t);
-}
-
-/* --- the listener --- */
-
-struct listener {
-        struct sv_broker *b;
-        int fd, signals;
-        struct sv_queue queue;
-        struct sv_served served;
-        struct pollfd *polls; /* signals, the listening socket, the queue */
-};
-
-static void reap_children(struct sv_served *c)
+static void reap_workers(struct keeper *k)
 {
         pid_t pid;
         int status;
 
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                for (size_t i = 0; i < c->n; i++)
-                        if (c->list[i].pid == pid) {
-                                c->list[i] = c->list[--c->n];
-                                if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
-                                        sv_warn("a connection's process died of signal %d",
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+                if (pid == k->net.pid || pid == k->b->verifier.pid || pid == k->b->fetcher.pid) {
+                        k->net_gone = k->net_gone || pid == k->net.pid;
+                        if (!k->end)
+                                k->end = 1; /* nothing is served without it */
+                        continue;
+                }
+                for (size_t i = 0; i < k->n_workers; i++)
+                        if (k->workers[i].pid == pid) {
+                                if (WIFSIGNALED(status))
+                                        sv_warn("a keeper's process died of signal %d",
                                                 WTERMSIG(status));
+                                drop_worker(k, i);
                                 break;
                         }
-}
-
-/* What the listener has open for others than this connection; its own memory. */
-static void leave_listener(struct listener *l)
-{
-        close(l->fd);
-        close(l->signals);
-        for (size_t i = 0; i < l->queue.n; i++)
-                close(l->queue.list[i].fd);
-        free(l->queue.list);
-        free(l->served.list);
-        free(l->polls);
-}
-
-/* The more processes a source has, the less urgent is one more of them: the first of another source
- * does not wait for the processor behind all of these. */
-static void start_process(struct listener *l, const struct sv_waiting *w)
-{
-        size_t others = sv_served_count(&l->served, w->source);
-        struct peer peer = {.source = w->source};
-        pid_t pid;
-
-        sv_net_peer(w->fd, peer.name);
-        pid = fork();
-        if (pid == 0) {
-                struct sv_broker *b = l->b;
-
-                leave_listener(l);
-                errno = 0;
-                if (nice((int)(others / 2)) < 0 && errno)
-                        sv_warn("the process for %s is as urgent as all others", peer.name);
-                serve_connection(b, w->fd, &peer);
-                sv_broker_close(b);
-                _exit(0);
         }
-        close(w->fd);
-        if (pid < 0) {
-                sv_warn("cannot serve %s: %s", peer.name, "no process could be made");
+}
+
+static void hear_signal(struct keeper *k)
+{
+        struct signalfd_siginfo info;
+
+        if (read(k->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
                 return;
+        if (info.ssi_signo != SIGCHLD && !k->end) {
+                k->end = time(NULL) + DRAIN_S;
+                kill(k->net.pid, SIGTERM);
         }
-        l->served.list[l->served.n++] =
-                (struct sv_child){.pid = pid, .source = w->source, .since_ms = sv_clock_ms()};
+        reap_workers(k);
 }
 
-static void accept_waiting(struct listener *l)
+/* Signals, the network, workers, connections: in this order in the array. */
+static size_t fill_poll(struct keeper *k)
 {
-        for (int i = 0; i < ACCEPT_MAX; i++) {
-                struct sockaddr_storage peer = {0};
-                socklen_t n = sizeof(peer);
-                int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC);
+        struct pollfd *p = k->poll;
 
-                if (fd < 0)
-                        return;
-                sv_queue_add(&l->queue, fd, sv_source_of(&peer), sv_clock_ms());
-        }
+        p[0] = (struct pollfd){.fd = k->signals, .events = POLLIN};
+        p[1] = (struct pollfd){.fd = k->net_gone || k->n_connections == 2 * k->max ? -1
+                                                                                   : k->net.control,
+                               .events = POLLIN};
+        for (size_t i = 0; i < k->n_workers; i++)
+                p[2 + i] = (struct pollfd){.fd = k->workers[i].control, .events = POLLIN};
+        for (size_t i = 0; i < k->n_connections; i++)
+                p[2 + k->n_workers + i] =
+                        (struct pollfd){.fd = k->connections[i].worker ? -1 : k->connections[i].fd,
+                                        .events = POLLIN};
+        return 2 + k->n_workers + k->n_connections;
 }
 
-/* A peer that has gone need not be served; of one that has begun nothing more is asked here. */
-static void look_at_waiting(struct listener *l)
+static void serve_ready(struct keeper *k)
 {
-        for (size_t i = l->queue.n; i-- > 0;) {
-                short seen = l->polls[2 + i].revents;
+        size_t workers = k->n_workers, connections = k->n_connections;
+        const struct pollfd *p = k->poll;
 
-                if (seen & (POLLERR | POLLHUP | POLLRDHUP))
-                        sv_queue_drop(&l->queue, i);
-                else if (seen & POLLIN)
-                        l->queue.list[i].ready = true;
-        }
+        for (size_t i = 0; i < workers; i++)
+                if (p[2 + i].revents)
+                        hear_worker(k, &k->workers[i]);
+        for (size_t i = connections; i-- > 0;)
+                if (p[2 + workers + i].revents && hear_connection(k, &k->connections[i]))
+                        k->connections[i] = k->connections[--k->n_connections];
+        if (p[1].revents)
+                take_connection(k);
+        if (p[0].revents)
+                hear_signal(k);
 }
 
-static void serve_waiting(struct listener *l)
+static bool is_done(const struct keeper *k)
 {
-        struct sv_waiting next;
-        struct sv_child *oldest;
-        int64_t now = sv_clock_ms();
-
-        sv_queue_expire(&l->queue, now);
-        while (sv_queue_take(&l->queue, &l->served, now, &next))
-                start_process(l, &next);
-        oldest = sv_queue_oldest(&l->queue, &l->served, now);
-        if (oldest) {
-                oldest->asked = true;
-                kill(oldest->pid, SIGTERM);
-        }
+        if (!k->end)
+                return false;
+        if (time(NULL) >= k->end)
+                return true;
+        return k->net_gone && !k->n_connections;
 }
 
-static void end_children(struct sv_served *c, int signals)
+static int serve_keeper(struct keeper *k, struct sv_err *err)
 {
-        struct pollfd p = {.fd = signals, .events = POLLIN};
-        struct signalfd_siginfo info;
-        time_t end = time(NULL) + DRAIN_S;
+        while (!is_done(k)) {
+                size_t n = fill_poll(k);
 
-        for (size_t i = 0; i < c->n; i++)
-                kill(c->list[i].pid, SIGTERM);
-        while (c->n && time(NULL) < end) {
-                reap_children(c);
-                if (c->n && poll(&p, 1, 200) > 0 && read(signals, &info, sizeof(info)) < 0)
-                        break;
-        }
-        for (size_t i = 0; i < c->n; i++)
-                kill(c->list[i].pid, SIGKILL);
-        while (c->n) {
-                if (waitpid(c->list[c->n - 1].pid, NULL, 0) < 0 && errno == EINTR)
-                        continue;
-                c->n--;
-        }
-}
-
-/* The listening socket, and all that waits. Time passes for what waits, so poll does not wait long
- * for them. */
-static int poll_listener(struct listener *l)
-{
-        l->polls[0] = (struct pollfd){.fd = l->signals, .events = POLLIN};
-        l->polls[1] = (struct pollfd){.fd = l->fd, .events = POLLIN};
-        for (size_t i = 0; i < l->queue.n; i++)
-                l->polls[2 + i] = (struct pollfd){.fd = l->queue.list[i].fd,
-                                                  .events = POLLRDHUP |
-                                                            (l->queue.list[i].ready ? 0 : POLLIN)};
-        return poll(l->polls, 2 + l->queue.n, l->queue.n ? TICK_MS : -1);
-}
-
-static int serve_listener(struct listener *l, struct sv_err *err)
-{
-        struct signalfd_siginfo info;
-
-        for (;;) {
-                if (poll_listener(l) < 0) {
+                if (poll(k->poll, n, k->end ? 200 : -1) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return sv_fail_errno(err, "broker.serve", "cannot wait for connections");
                 }
-                if (l->polls[0].revents &&
-                    read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-                        if (info.ssi_signo != SIGCHLD)
-                                return 0;
-                        reap_children(&l->served);
-                        sv_broker_take_share(l->b, time(NULL));
-                }
-                look_at_waiting(l);
-                if (l->polls[1].revents)
-                        accept_waiting(l);
-                serve_waiting(l);
+                serve_ready(k);
         }
-}
-
-/* Room for every connection and its descriptor. */
-static int make_room(struct listener *l, const struct sv_broker_config *c, struct sv_err *err)
-{
-        struct rlimit files;
-        size_t need = (size_t)c->waiting + OTHER_FILES;
-
-        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < need) {
-                files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
-                setrlimit(RLIMIT_NOFILE, &files);
-                if (files.rlim_cur < need)
-                        return sv_fail(err, SV_USAGE, "broker.config.waiting",
-                                       "\"waiting\" is %lld, which needs %zu open files, and the "
-                                       "system allows %llu",
-                                       (long long)c->waiting, need,
-                                       (unsigned long long)files.rlim_max);
-        }
-        l->queue = (struct sv_queue){
-                .max = (size_t)c->waiting,
-                .silent_ms = c->handshake_seconds * 1000,
-                .all = {0, 1},
-                .each = {1000000 / c->handshakes_per_second, 4 * c->handshakes_per_second}};
-        l->served.max = (size_t)c->connections;
-        l->served.per_source = (size_t)c->connections_per_source;
-        l->queue.list = calloc(l->queue.max, sizeof(*l->queue.list));
-        l->served.list = calloc(l->served.max, sizeof(*l->served.list));
-        l->polls = calloc(2 + l->queue.max, sizeof(*l->polls));
-        if (!l->queue.list || !l->served.list || !l->polls)
-                return sv_fail_errno(err, "base.memory", "no memory for %zu connections",
-                                     l->queue.max + l->served.max);
+        if (k->end == 1)
+                return sv_fail(err, SV_SYSTEM, "broker.process",
+                               "a process of the broker has ended by itself, so all end");
         return 0;
 }
 
-static int write_port(const struct sv_broker *b, uint16_t port, struct sv_err *err)
+static void end_workers(struct keeper *k)
 {
-        SV_STR text = sv_asprintf("%u\n", (unsigned)port);
-
-        return b->config.port_file
-                       ? sv_file_write(b->config.port_file, 0644, sv_bytes_str(text), err)
-                       : 0;
+        for (size_t i = 0; i < k->n_connections; i++)
+                close(k->connections[i].fd);
+        k->n_connections = 0;
+        for (size_t i = 0; i < k->n_workers; i++) {
+                if (k->workers[i].busy)
+                        kill(k->workers[i].pid, SIGKILL);
+                close(k->workers[i].control);
+        }
+        for (size_t i = 0; i < k->n_workers; i++)
+                while (waitpid(k->workers[i].pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        free(k->connections);
+        free(k->workers);
+        free(k->poll);
 }
 
-static void free_listener(struct listener *l)
-{
-        for (size_t i = 0; i < l->queue.n; i++)
-                close(l->queue.list[i].fd);
-        free(l->queue.list);
-        free(l->served.list);
-        free(l->polls);
-        if (l->fd >= 0)
-                close(l->fd);
-        if (l->signals >= 0)
-                close(l->signals);
-}
-
-static int open_signals(void)
+static int block_signals(struct keeper *k, struct sv_err *err)
 {
         sigset_t set;
 
@@ -350,39 +310,53 @@ static int open_signals(void)
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGCHLD);
         sigprocmask(SIG_BLOCK, &set, NULL);
-        return signalfd(-1, &set, SFD_CLOEXEC);
+        k->signals = signalfd(-1, &set, SFD_CLOEXEC);
+        return k->signals < 0 ? sv_fail_errno(err, "broker.serve", "cannot take signals") : 0;
 }
 
-int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
+static int alloc_keeper(struct keeper *k, struct sv_err *err)
 {
-        __attribute__((cleanup(free_listener))) struct listener l = {
-                .b = b, .fd = -1, .signals = -1};
-        uint16_t port = b->config.port;
-        SV_STORE *store = NULL;
-        char pin[65];
-        int rc;
+        k->max = (size_t)k->b->config.connections;
+        k->connections = calloc(2 * k->max, sizeof(*k->connections));
+        k->workers = calloc(k->max, sizeof(*k->workers));
+        k->poll = calloc(2 + 3 * k->max, sizeof(*k->poll));
+        if (!k->connections || !k->workers || !k->poll)
+                return sv_fail_errno(err, "base.memory", "no memory for %zu connections", k->max);
+        return 0;
+}
 
-        /* A database that cannot be used is found now, not at the first guest. */
-        if (sv_store_open(b->config.database, sv_broker_read_anchors, &store, err) < 0)
-                return -1;
-        sv_store_free(store);
-        store = NULL;
-        l.signals = open_signals();
-        if (l.signals < 0)
-                return sv_fail_errno(err, "broker.serve", "cannot take signals");
-        if (sv_broker_open_share(b, err) < 0 || sv_limits_open(&b->limits, err) < 0 ||
-            make_room(&l, &b->config, err) < 0)
-                return -1;
-        l.fd = sv_tcp_listen(b->config.address, &port, err);
-        if (l.fd < 0 || write_port(b, port, err) < 0)
+static int announce(const struct sv_broker *b, uint16_t port, struct sv_err *err)
+{
+        SV_STR text = sv_asprintf("%u\n", (unsigned)port);
+        char pin[65];
+
+        if (b->config.port_file &&
+            sv_file_write(b->config.port_file, 0644, sv_bytes_str(text), err) < 0)
                 return -1;
         sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)port,
                 sv_hex(sv_bytes(b->pin, 32), pin));
-        rc = serve_listener(&l, err);
-        close(l.fd);
-        l.fd = -1;
-        while (l.queue.n)
-                sv_queue_drop(&l.queue, l.queue.n - 1);
-        end_children(&l.served, l.signals);
+        return 0;
+}
+
+/* The others first: what they are forked with holds no key. */
+int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
+{
+        struct keeper k = {.b = b, .signals = -1};
+        uint16_t port = 0;
+        int rc = -1;
+
+        if (alloc_keeper(&k, err) == 0 && sv_broker_start(b, err) == 0 &&
+            sv_net_start(b, &k.net, &port, err) == 0 && sv_limits_open(&b->limits, err) == 0 &&
+            block_signals(&k, err) == 0 && sv_broker_enter(b, err) == 0 &&
+            announce(b, port, err) == 0) {
+                /* each worker opens the database for itself */
+                sv_store_free(b->store);
+                b->store = NULL;
+                rc = serve_keeper(&k, err);
+        }
+        end_workers(&k);
+        sv_process_end(&k.net);
+        if (k.signals >= 0)
+                close(k.signals);
         return rc;
 }

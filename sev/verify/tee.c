@@ -38,6 +38,7 @@ static int open_snp_evidence(const struct sv_json *evidence, struct sv_evidence 
         return 0;
 }
 
+static const char *const makers[] = {"https://kdsintf.amd.com/", NULL};
 static const char *const takes[] = {"vek", "ca", "crl", NULL};
 
 const struct sv_tee_verify sv_tee_verify_sev_snp = {
@@ -45,6 +46,7 @@ const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .open = open_snp_evidence,
         .close = close_snp_evidence,
         .needs = sv_snp_needs,
+        .makers = makers,
         .wrap = sv_snp_evidence_wrap,
         .verify = sv_snp_tee_verify,
         .confirm_root = sv_snp_confirm_root,

@@ -37,6 +37,8 @@ static int open_td_evidence(const struct sv_json *evidence, struct sv_evidence *
         return 0;
 }
 
+static const char *const makers[] = {"https://api.trustedservices.intel.com/",
+                                     "https://certificates.trustedservices.intel.com/", NULL};
 static const char *const takes[] = {"event-log", NULL};
 
 const struct sv_tee_verify sv_tee_verify_tdx = {
@@ -44,6 +46,7 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .open = open_td_evidence,
         .close = close_td_evidence,
         .needs = sv_tdx_needs,
+        .makers = makers,
         .wrap = sv_tdx_evidence_wrap,
         .verify = sv_tdx_tee_verify,
         .confirm_root = sv_tdx_confirm_root,

@@ -5,13 +5,14 @@
     run.py --build DIR --fail LIBRARY [--points N | --all] [CASE...]
 
 Each command runs once undisturbed, then with its 1st, 2nd, ... allocation failing (spread over N points, or all). Right is exit status 3,
-"[base.memory]" on standard error, and with --json one JSON object that says the same (once the program runs: not while it is loaded). A broker's process for one connection is disturbed the
+"[base.memory]" on standard error, and with --json one JSON object that says the same (once the program runs: not while it is loaded). A keeper's process of a broker is disturbed the
 same way: the client must see a lost connection or a server's error, never another class, and the broker goes on with what it had.
 """
 import argparse
 import concurrent.futures
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -130,8 +131,16 @@ def answers(port):
         return False
 
 
+def name_of(pid):
+    try:
+        with open(f'/proc/{pid}/comm') as f:
+            return f.read().strip()
+    except OSError:
+        return None
+
+
 class Broker:
-    """One whose processes for connections have their n-th allocation fail, n being what the file says."""
+    """One whose keeper's processes have their n-th allocation fail, n being what the file says when they are made."""
 
     def __init__(self, t):
         self.t, self.dir = t, os.path.join(t.home, 'broker')
@@ -142,14 +151,37 @@ class Broker:
         made = json.loads(subprocess.run([t.broker, 'init', '--dir', self.dir, '--listen', f'127.0.0.1:{self.port}', '--json'],
                                          check=True, stdout=subprocess.PIPE).stdout)
         self.admin = ['--broker', f'https://127.0.0.1:{self.port}', '--pin', made['pin'], '--admin-key', made['admin_key']]
-        self.set(-1)
-        self.process = subprocess.Popen([t.broker, 'serve', '--config', made['config']], stderr=subprocess.DEVNULL,
-                                        env={'PATH': os.environ['PATH'], 'LD_PRELOAD': t.fail, 'SV_OOM_CHILD': self.number})
+        self.made = made
+        self.begin()
+
+    def begin(self):
+        with open(self.number, 'w') as f:
+            f.write('-1\n')
+        self.process = subprocess.Popen([self.t.broker, 'serve', '--config', self.made['config']], stderr=subprocess.DEVNULL,
+                                        env={'PATH': os.environ['PATH'], 'LD_PRELOAD': self.t.fail, 'SV_OOM_CHILD': self.number})
         wait_for('the broker listens', lambda: answers(self.port))
 
+    def end(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+    def keepers(self):
+        """Those that have requests: the first process of the broker makes them when there is one, and uses them again."""
+        with open(f'/proc/{self.process.pid}/task/{self.process.pid}/children') as f:
+            return [int(p) for p in f.read().split() if name_of(p) == 'sv-keeper']
+
     def set(self, n):
+        """Of those that come now: the ones that are there are ended."""
         with open(self.number, 'w') as f:
             f.write(f'{n}\n')
+        wait_for('the end of what had requests', self.kill_keepers)
+
+    def kill_keepers(self):
+        """True when there is none any more."""
+        there = self.keepers()
+        for p in there:
+            os.kill(p, signal.SIGKILL)
+        return not there
 
     def ask(self, *args, value=None):
         r = subprocess.run([self.t.vm, *args, *self.admin, '--json'], input=value, capture_output=True, timeout=120)
@@ -164,10 +196,11 @@ class Broker:
         status, said = self.ask(*args, value=value)
         if status:
             raise Bad(f'{args}: undisturbed it ends with {status}: {said}')
-        wait_for('the count of a process', lambda: os.path.exists(path) and os.path.getsize(path))
-        time.sleep(0.3)  # several connections, each with a process
+        self.end()
         with open(path) as f:
-            return max(map(int, f.read().split()))
+            count = max(map(int, f.read().split()))
+        self.begin()
+        return count
 
 
 def broker_request(t, b, name, args, value=None, made=None):
@@ -179,7 +212,7 @@ def broker_request(t, b, name, args, value=None, made=None):
         if status not in (0, 3):
             raise Bad(f'{name}: allocation {n} of the broker failed: the client ends with {status}: {said}')
         if b.process.poll() is not None:
-            raise Bad(f'{name}: allocation {n} failed: the listener ended too, with {b.process.returncode}')
+            raise Bad(f'{name}: allocation {n} failed: the broker ended too, with {b.process.returncode}')
         b.set(-1)
         again, listed = b.ask('key', 'list')
         if again:
@@ -196,8 +229,7 @@ def brokers(t):
         b.ask('key', 'put', 'default/oom/one', value=b'x' * 32)
         yield 'broker-rotate', broker_request(t, b, 'broker-rotate', ['key', 'rotate', 'default/oom/one'], b'y' * 32, 'default/oom/one')
     finally:
-        b.process.terminate()
-        b.process.wait(30)
+        b.end()
 
 
 def main():

@@ -86,9 +86,14 @@ class World:
         shutil.copyfile(source, target)
 
     def settle(self):
-        """Until the broker serves nobody any more."""
-        children = f'/proc/{self.process.pid}/task/{self.process.pid}/children'
-        self.wait('the broker still serves somebody', lambda: not open(children).read().split())
+        """Until the broker serves nobody any more: a connection is a process of the network's."""
+        self.wait('the broker still serves somebody', lambda: not self.children(self.net()))
+
+    def children(self, pid):
+        return open(f'/proc/{pid}/task/{pid}/children').read().split()
+
+    def net(self):
+        return next(p for p in self.children(self.process.pid) if open(f'/proc/{p}/comm').read().strip() == 'sv-net')
 
     def save_store(self, name):
         self.settle()
@@ -99,7 +104,7 @@ class World:
                 shutil.copyfile(os.path.join(self.home, f), self.path(name, f))
 
     def restore_store(self, name):
-        """Each connection has its own process, which opens the store anew. What a killed client had asked for is done first."""
+        """The broker opens a store that has taken another's place. What a killed client had asked for is done first."""
         self.settle()
         for f in os.listdir(self.home):
             if f.startswith('broker.db'):

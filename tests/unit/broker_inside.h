@@ -238,6 +238,7 @@ static int group_setup(void **state)
         OK(sv_broker_init(home, "127.0.0.1:0", NULL, pin, &err));
         OK(sv_broker_open(config, &b, &err));
         b.config.collateral.offline = sv_asprintf("%s/folder", dir);
+        OK(sv_broker_start(&b, &err));
         OK(sv_broker_enter(&b, &err));
         return 0;
 }

@@ -192,6 +192,8 @@ static void sizes_of_the_kek(void **state)
         struct sv_err err;
 
         other.config.kek = path;
+        other.config.token_key = b.config.token_key;
+        other.config.admin_pub = b.config.admin_pub;
         other.config.database = b.config.database;
         write_kek(31);
         FAILS(sv_broker_enter(&other, &err), SV_USAGE, "broker.kek");
@@ -201,6 +203,8 @@ static void sizes_of_the_kek(void **state)
         OK(sv_broker_enter(&other, &err));
         sv_store_free(other.store);
         sv_secret_free(other.kek);
+        sv_key_free(other.token_key);
+        sv_key_free(other.admin_key);
 }
 
 static void too_many_names(void **state)

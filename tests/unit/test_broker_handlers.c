@@ -4,6 +4,7 @@
 
 #include "broker/backup.h"
 #include "broker/store/sqlite.h"
+#include "broker/process/fetcher.h"
 
 /* The linker sends the calls of sv_policy_parse here. */
 int __real_sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct sv_err *err);
@@ -374,9 +375,27 @@ static void database_taken_back(void **state)
         put_policy(PATH); /* an administrator is heard too */
 }
 
+/* A verifier that was taken over names servers of its own: the fetcher knows the makers'. */
+static void only_the_makers_are_asked(void **state)
+{
+        static const char *const urls[] = {"https://other.example/vcek/v1/x",
+                                           "https://kdsintf.amd.com.other.example/",
+                                           "http://kdsintf.amd.com/", "file:///etc/passwd"};
+
+        for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+                SV_STR needs = sv_asprintf("[{\"kind\":\"vek\",\"url\":\"%s\"}]", urls[i]);
+                SV_FETCHING fetched = SV_FETCHING_NULL;
+                struct sv_err err;
+
+                FAILS(sv_fetcher_get(&b, 1, sv_bytes_str(needs), &fetched, &err), SV_FORMAT,
+                      "collateral.needs");
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(only_the_makers_are_asked),
                 cmocka_unit_test(released),
                 cmocka_unit_test(nonce_of_another_session),
                 cmocka_unit_test(evidence_for_another_nonce),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verified collateral, shared between processes. A connection's process ends with the connection,
- * and what it has verified would be lost. So it offers the listener the collateral of a proof that
- * held, in a slot of shared memory. The listener verifies that collateral again before it keeps it;
- * every process that it forks later has a copy. Evidence never goes into the slot, and the listener
+/* Verified collateral, shared between verifications. A verification's process ends with it, and
+ * what it has verified would be lost. So it offers the verifier the collateral of a proof that
+ * held, in a slot of shared memory. The verifier verifies that collateral again before it keeps it;
+ * every process that it forks later has a copy. Evidence never goes into the slot, and the verifier
  * believes nothing that it has not verified itself. The slot holds one offer: a process that finds
  * it in use drops its own, and a later guest's process offers the same again. */
 #include <fcntl.h>

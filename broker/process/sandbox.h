@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a process of the broker may ask of the kernel. It is entered when all is open that the
+ * process will use, and there is no way back. Each has no new privileges, no capabilities, no core
+ * file. The filters name system calls (seccomp), the fetcher's files are named by their paths
+ * (landlock). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/core/err.h"
+
+enum sv_sandbox {
+        /* accepts connections and forks; opens no file, makes no socket but pairs, runs no program
+         */
+        SV_SANDBOX_NET,
+        /* one connection: reads and writes what is open */
+        SV_SANDBOX_CONNECTION,
+        /* takes channels and forks */
+        SV_SANDBOX_VERIFIER,
+        /* one verification: reads and writes what is open */
+        SV_SANDBOX_VERIFICATION,
+        /* files below the paths given, and the network; runs no program, looks into no process */
+        SV_SANDBOX_FETCHER,
+};
+
+/* For the fetcher; others give NULL. Paths that are not there are left out. */
+struct sv_sandbox_files {
+        const char *read[16]; /* ends with NULL */
+        const char *write;    /* may be NULL */
+};
+
+/* SV_SYSTEM "broker.sandbox". A kernel without landlock is no error, *partly says so. */
+int sv_sandbox_enter(enum sv_sandbox kind, const struct sv_sandbox_files *files, bool *partly,
+                     struct sv_err *err);
+/* Closes every descriptor above standard error but these (an array ending with -1). */
+int sv_sandbox_close_others(const int *keep, struct sv_err *err);

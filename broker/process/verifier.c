@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In the verifier's process. Whatever happens here is a stranger's doing, and the keeper takes it
+ * so. */
+#include "broker/process/verifier.h"
+
+#include "attest/appraise.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/core/rd.h"
+#include "broker/process/channel.h"
+#include "broker/process/wire.h"
+
+/* --- a request --- */
+
+static int answer_hello(int fd, const struct sv_kbs_request *req, struct sv_err *err)
+{
+        SV_BUF out = SV_BUF_NULL;
+
+        sv_put_part(&out, sv_bytes_str(req->version));
+        sv_put_part(&out, sv_bytes_str(req->tee));
+        if (sv_buf_ok(&out, "an answer", err) < 0)
+                return -1;
+        return sv_channel_send(fd, FRAME_HELLO, sv_buf_bytes(&out), err);
+}
+
+static int put_challenge(struct sv_buf *out, const struct sv_json *params, struct sv_secret *secret,
+                         struct sv_err *err)
+{
+        out->locked = true;
+        sv_buf_u8(out, secret != NULL);
+        sv_put_part(out, secret ? sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret))
+                                : SV_BYTES_NULL);
+        sv_buf_u8(out, params != NULL);
+        if (params && sv_put_tree(out, params, err) < 0)
+                return -1;
+        return sv_buf_ok(out, "a challenge", err);
+}
+
+static int serve_hello(int fd, struct sv_bytes body, struct sv_err *err)
+{
+        SV_KBS_REQUEST req = {{0}};
+        SV_JSON *params = NULL;
+        SV_SECRET *secret = NULL;
+        SV_BUF out = SV_BUF_NULL;
+        const struct sv_tee_verify *tee;
+
+        if (sv_kbs_parse_request(body, &req, err) < 0 || answer_hello(fd, &req, err) < 0)
+                return -1;
+        tee = sv_tee_find_verify_kbs(req.tee);
+        if (tee && tee->challenge && sv_json_type(req.params) == SV_JSON_OBJECT &&
+            tee->challenge(req.params, &params, &secret, err) < 0)
+                return -1;
+        if (put_challenge(&out, params, secret, err) < 0)
+                return -1;
+        return sv_channel_send(fd, FRAME_CHALLENGE, sv_buf_bytes(&out), err);
+}
+
+/* --- an attestation --- */
+
+static int answer_presented(int fd, const struct sv_kbs_attestation *m, struct sv_err *err)
+{
+        const char *const texts[] = {m->nonce, m->key.kty, m->key.alg,   m->key.crv,
+                                     m->key.a, m->key.b,   m->additional};
+        SV_BUF out = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+                sv_put_part(&out, sv_bytes_str(texts[i] ? texts[i] : ""));
+        if (sv_buf_ok(&out, "an answer", err) < 0)
+                return -1;
+        return sv_channel_send(fd, FRAME_PRESENTED, sv_buf_bytes(&out), err);
+}
+
+static int answer_needs(int fd, const struct sv_evidence *e, bool wanted, struct sv_err *err)
+{
+        SV_JSON *needs = sv_json_array();
+        SV_BUF out = SV_BUF_NULL;
+
+        if (wanted && e->tee->needs(e, needs, err) < 0)
+                return -1;
+        sv_json_print(needs, &out);
+        if (sv_json_ok(err) < 0 || sv_buf_ok(&out, "what evidence needs", err) < 0)
+                return -1;
+        return sv_channel_send(fd, FRAME_NEEDS, sv_buf_bytes(&out), err);
+}
+
+static int appraise_evidence(struct sv_broker *b, const struct sv_evidence *e, struct sv_rd *r,
+                             const struct sv_shared *given, struct sv_json **claims,
+                             struct sv_err *err)
+{
+        struct sv_collateral fetched = given->what;
+        SV_BLOBS blobs = {0};
+        SV_VERDICT verdict = {{0}};
+        struct sv_verify_in in = {
+                .time = (int64_t)sv_rd_u64le(r), .any_root = true, .cache = b->memory};
+        struct sv_bytes secret;
+
+        in.report_data = sv_rd_part(r);
+        secret = sv_rd_part(r);
+        if (sv_rd_done(r, "broker.process", "what to verify", err) < 0)
+                return -1;
+        if (secret.n && e->tee->secret_kind)
+                sv_blobs_add(&blobs, e->tee->secret_kind, secret);
+        in.collateral = (struct sv_collateral){blobs.list, blobs.n, given->list ? &fetched : NULL};
+        return sv_appraise(e, &in, NULL, claims, &verdict, err);
+}
+
+static int answer_claims(int fd, const struct sv_json *claims, bool known, struct sv_err *err)
+{
+        SV_BUF out = SV_BUF_NULL;
+
+        sv_buf_u8(&out, known);
+        if (sv_put_tree(&out, claims, err) < 0 || sv_buf_ok(&out, "the claims", err) < 0)
+                return -1;
+        return sv_channel_send(fd, FRAME_CLAIMS, sv_buf_bytes(&out), err);
+}
+
+static int verify_once(struct sv_broker *b, int fd, const struct sv_evidence *e,
+                       struct sv_bytes what, struct sv_err *err)
+{
+        SV_BUF raw = SV_BUF_NULL;
+        SV_SHARED_ENTRY given = {.list = NULL};
+        SV_JSON *claims = NULL;
+        struct sv_rd r = sv_rd(what);
+        uint64_t hits = sv_trust_cache_hits(b->memory);
+
+        if (sv_channel_expect(fd, ANSWER_MS, FRAME_BLOBS, SV_BLOBS_SIZE_MAX, &raw, err) < 0)
+                return -1;
+        if (raw.n && sv_shared_read(sv_buf_bytes(&raw), &given, err) < 0)
+                return -1;
+        if (appraise_evidence(b, e, &r, &given, &claims, err) < 0)
+                return -1;
+        sv_broker_offer_share(b);
+        return answer_claims(fd, claims, sv_trust_cache_hits(b->memory) > hits, err);
+}
+
+/* As often as the keeper asks: with collateral that was fetched anew, when it did not hold. */
+static int verify_all(struct sv_broker *b, int fd, const struct sv_evidence *e, struct sv_err *err)
+{
+        for (;;) {
+                SV_BUF what = SV_BUF_NULL;
+                struct sv_err why = SV_ERR_NULL;
+                bool closed;
+                uint8_t type = 0;
+
+                what.locked = true;
+                if (sv_channel_recv(fd, -1, SV_TPM_BLOB_MAX, &type, &what, &closed, err) < 0)
+                        return -1;
+                if (closed)
+                        return 0;
+                if (type != FRAME_VERIFY)
+                        return sv_fail(err, SV_SYSTEM, "broker.process",
+                                       "a message %u came, expected what to verify", type);
+                if (verify_once(b, fd, e, sv_buf_bytes(&what), &why) < 0 &&
+                    sv_channel_send_error(fd, &why, err) < 0)
+                        return -1;
+        }
+}
+
+static int serve_present(struct sv_broker *b, int fd, struct sv_bytes head, struct sv_err *err)
+{
+        struct sv_rd r = sv_rd(head);
+        SV_KBS_ATTESTATION m = {{0}};
+        SV_EVIDENCE *evidence = NULL;
+        SV_BUF body = SV_BUF_NULL;
+        const struct sv_tee_verify *tee;
+        char name[32];
+        bool wanted;
+
+        if (!sv_rd_text(&r, name, sizeof(name)))
+                return sv_fail(err, SV_SYSTEM, "broker.process", "a message names no TEE");
+        wanted = sv_rd_u8(&r);
+        tee = sv_tee_find_verify_kbs(name);
+        if (!tee)
+                return sv_fail(err, SV_SYSTEM, "broker.auth.tee",
+                               "this broker no longer verifies evidence of \"%s\"", name);
+        if (sv_channel_expect(fd, ANSWER_MS, FRAME_BODY, SV_HTTP_BODY_MAX, &body, err) < 0)
+                return -1;
+        if (sv_kbs_parse_attestation(sv_buf_bytes(&body), &m, err) < 0 ||
+            answer_presented(fd, &m, err) < 0)
+                return -1;
+        if (sv_evidence_open(tee, m.evidence, &evidence, err) < 0 ||
+            answer_needs(fd, evidence, wanted, err) < 0)
+                return -1;
+        return verify_all(b, fd, evidence, err);
+}
+
+/* --- the process --- */
+
+static int serve_message(struct sv_broker *b, int fd, struct sv_err *err)
+{
+        SV_BUF body = SV_BUF_NULL;
+        uint8_t type = 0;
+
+        if (sv_channel_recv(fd, ANSWER_MS, SV_HTTP_BODY_MAX, &type, &body, NULL, err) < 0)
+                return -1;
+        switch (type) {
+        case FRAME_HELLO:
+                return serve_hello(fd, sv_buf_bytes(&body), err);
+        case FRAME_PRESENT:
+                return serve_present(b, fd, sv_buf_bytes(&body), err);
+        default:
+                return sv_fail(err, SV_SYSTEM, "broker.process", "a message %u was not expected",
+                               type);
+        }
+}
+
+void sv_verifier_serve(struct sv_broker *b, int fd)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        if (serve_message(b, fd, &err) < 0)
+                sv_channel_send_error(fd, &err, NULL);
+}

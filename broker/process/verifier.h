@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verifier: reads what strangers send and says what it shows. A process for each message, which
+ * has no key, no file and no socket but the channel it answers on. What it answers is read as a
+ * stranger's word. */
+#pragma once
+
+#include "attest/kbs/kbs.h"
+#include "base/core/secret.h"
+#include "broker/broker.h"
+
+/* --- of the request (POST /auth) --- */
+struct sv_hello {
+        char version[16];
+        char tee[32];
+};
+struct sv_hello_challenge {
+        struct sv_json *params;   /* the answer's extra-params, or NULL */
+        struct sv_secret *secret; /* to be given back with the evidence, or NULL */
+};
+void sv_hello_challenge_free(struct sv_hello_challenge *c);
+#define SV_HELLO_CHALLENGE \
+        __attribute__((cleanup(sv_hello_challenge_free))) struct sv_hello_challenge
+
+/* --- of the attestation (POST /attest) --- */
+struct sv_presented { /* what the message says of itself */
+        char nonce[128];
+        struct sv_kbs_pubkey key;
+        char *additional;
+};
+void sv_presented_free(struct sv_presented *p);
+#define SV_PRESENTED __attribute__((cleanup(sv_presented_free))) struct sv_presented
+
+struct sv_to_verify {
+        struct sv_bytes report_data, secret;
+        struct sv_bytes blobs; /* of the fetcher, as it gave them; may be empty */
+        int64_t time;
+};
+struct sv_shown {
+        struct sv_json *claims;
+        bool known; /* its collateral had been verified before */
+};
+
+/* One message in a process of its own. `channel` is closed by the caller, which ends the process.
+ */
+int sv_verifier_hello(const struct sv_broker *b, struct sv_bytes body, int *channel,
+                      struct sv_hello *out, struct sv_err *err);
+/* After hello, for a TEE that this broker knows. *out must be zeroed. */
+int sv_verifier_challenge(int channel, struct sv_hello_challenge *out, struct sv_err *err);
+
+/* *out must be zeroed. `tee` is its KBS name. */
+int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
+                        bool want_needs, int *channel, struct sv_presented *out,
+                        struct sv_err *err);
+/* After present: the evidence was read; what it needs, as JSON text that only the fetcher reads. */
+int sv_verifier_needs(int channel, struct sv_buf *needs, struct sv_err *err);
+/* After needs, and again with other blobs when it failed. */
+int sv_verifier_verify(int channel, const struct sv_to_verify *in, struct sv_shown *out,
+                       struct sv_err *err);
+
+/* One message, in the process that a channel was given to. */
+void sv_verifier_serve(struct sv_broker *b, int channel);

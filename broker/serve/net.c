@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network's process: it listens, and forks one for each connection (broker/serve/connection.c).
+ * Which connection gets a process, and when, is broker/serve/queue.c. */
+#include "broker/serve/net.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/core/clock.h"
+#include "base/program/log.h"
+#include "broker/process/channel.h"
+#include "broker/process/sandbox.h"
+#include "broker/serve/queue.h"
+#include "broker/serve/source.h"
+
+#define DRAIN_S     10  /* how long running requests may go on after SIGTERM */
+#define TICK_MS     100 /* while something waits */
+#define ACCEPT_MAX  64  /* connections that are accepted before others are looked after */
+#define OTHER_FILES 64  /* open beside the queue's */
+
+struct listener {
+        struct sv_broker *b;
+        int fd, signals;
+        int control; /* to the keeper, which gets a channel for each connection */
+        struct sv_queue queue;
+        struct sv_served served;
+        struct pollfd *polls; /* signals, the listening socket, the keeper, the queue */
+};
+
+static void reap_children(struct sv_served *c)
+{
+        pid_t pid;
+        int status;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                for (size_t i = 0; i < c->n; i++)
+                        if (c->list[i].pid == pid) {
+                                c->list[i] = c->list[--c->n];
+                                if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
+                                        sv_warn("a connection's process died of signal %d",
+                                                WTERMSIG(status));
+                                break;
+                        }
+}
+
+/* The more processes a source has, the less urgent is one more of them: the first of another source
+ * does not wait for the processor behind all of these. */
+static void run_connection(struct listener *l, const struct sv_waiting *w, int keeper)
+{
+        size_t others = sv_served_count(&l->served, w->source);
+
+        errno = 0;
+        if (nice((int)(others / 2)) < 0 && errno)
+                sv_warn("%s", "a connection's process is as urgent as all others");
+        sv_connection_serve(l->b, w->fd, keeper);
+        _exit(0);
+}
+
+static void start_process(struct listener *l, const struct sv_waiting *w)
+{
+        struct sv_err err = SV_ERR_NULL;
+        int keeper[2];
+        char peer[80], text[SV_NET_PEER_SIZE];
+        pid_t pid;
+
+        sv_net_peer(w->fd, peer);
+        snprintf(text, sizeof(text), "%s %016llx", peer, (unsigned long long)w->source);
+        if (sv_channel_pair(keeper, &err) < 0) {
+                sv_log_err(&err);
+                close(w->fd);
+                return;
+        }
+        pid = fork();
+        if (pid == 0)
+                run_connection(l, w, keeper[0]);
+        close(keeper[0]);
+        close(w->fd);
+        if (pid < 0)
+                sv_warn("cannot serve %s: %s", peer, "no process could be made");
+        else if (sv_control_pass(l->control, text, keeper[1], &err) < 0)
+                sv_log_err(&err);
+        close(keeper[1]);
+        if (pid > 0)
+                l->served.list[l->served.n++] = (struct sv_child){
+                        .pid = pid, .source = w->source, .since_ms = sv_clock_ms()};
+}
+
+static void accept_waiting(struct listener *l)
+{
+        for (int i = 0; i < ACCEPT_MAX; i++) {
+                struct sockaddr_storage peer = {0};
+                socklen_t n = sizeof(peer);
+                int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC);
+
+                if (fd < 0)
+                        return;
+                sv_queue_add(&l->queue, fd, sv_source_of(&peer), sv_clock_ms());
+        }
+}
+
+/* A peer that has gone need not be served; of one that has begun nothing more is asked here. */
+static void look_at_waiting(struct listener *l)
+{
+        for (size_t i = l->queue.n; i-- > 0;) {
+                short seen = l->polls[3 + i].revents;
+
+                if (seen & (POLLERR | POLLHUP | POLLRDHUP))
+                        sv_queue_drop(&l->queue, i);
+                else if (seen & POLLIN)
+                        l->queue.list[i].ready = true;
+        }
+}
+
+static void serve_waiting(struct listener *l)
+{
+        struct sv_waiting next;
+        struct sv_child *oldest;
+        int64_t now = sv_clock_ms();
+
+        sv_queue_expire(&l->queue, now);
+        while (sv_queue_take(&l->queue, &l->served, now, &next))
+                start_process(l, &next);
+        oldest = sv_queue_oldest(&l->queue, &l->served, now);
+        if (oldest) {
+                oldest->asked = true;
+                kill(oldest->pid, SIGTERM);
+        }
+}
+
+static void end_children(struct sv_served *c, int signals)
+{
+        struct pollfd p = {.fd = signals, .events = POLLIN};
+        struct signalfd_siginfo info;
+        time_t end = time(NULL) + DRAIN_S;
+
+        for (size_t i = 0; i < c->n; i++)
+                kill(c->list[i].pid, SIGTERM);
+        while (c->n && time(NULL) < end) {
+                reap_children(c);
+                if (c->n && poll(&p, 1, 200) > 0 && read(signals, &info, sizeof(info)) < 0)
+                        break;
+        }
+        for (size_t i = 0; i < c->n; i++)
+                kill(c->list[i].pid, SIGKILL);
+        while (c->n) {
+                if (waitpid(c->list[c->n - 1].pid, NULL, 0) < 0 && errno == EINTR)
+                        continue;
+                c->n--;
+        }
+}
+
+/* The listening socket, and all that waits. Time passes for what waits, so poll does not wait long
+ * for them. */
+static int poll_listener(struct listener *l)
+{
+        l->polls[0] = (struct pollfd){.fd = l->signals, .events = POLLIN};
+        l->polls[1] = (struct pollfd){.fd = l->fd, .events = POLLIN};
+        /* the keeper says nothing: it has ended when its end is closed */
+        l->polls[2] = (struct pollfd){.fd = l->control, .events = POLLIN};
+        for (size_t i = 0; i < l->queue.n; i++)
+                l->polls[3 + i] = (struct pollfd){.fd = l->queue.list[i].fd,
+                                                  .events = POLLRDHUP |
+                                                            (l->queue.list[i].ready ? 0 : POLLIN)};
+        return poll(l->polls, 3 + l->queue.n, l->queue.n ? TICK_MS : -1);
+}
+
+static void serve_listener(struct listener *l)
+{
+        struct signalfd_siginfo info;
+
+        for (;;) {
+                if (poll_listener(l) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return;
+                }
+                if (l->polls[2].revents)
+                        return;
+                if (l->polls[0].revents &&
+                    read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+                        if (info.ssi_signo != SIGCHLD)
+                                return;
+                        reap_children(&l->served);
+                }
+                look_at_waiting(l);
+                if (l->polls[1].revents)
+                        accept_waiting(l);
+                serve_waiting(l);
+        }
+}
+
+/* Room for every connection and its descriptor. */
+static int make_room(struct listener *l, const struct sv_broker_config *c, struct sv_err *err)
+{
+        struct rlimit files;
+        size_t need = (size_t)c->waiting + OTHER_FILES;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < need) {
+                files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+                if (files.rlim_cur < need)
+                        return sv_fail(err, SV_USAGE, "broker.config.waiting",
+                                       "\"waiting\" is %lld, which needs %zu open files, and the "
+                                       "system allows %llu",
+                                       (long long)c->waiting, need,
+                                       (unsigned long long)files.rlim_max);
+        }
+        l->queue = (struct sv_queue){
+                .max = (size_t)c->waiting,
+                .silent_ms = c->handshake_seconds * 1000,
+                .all = {0, 1},
+                .each = {1000000 / c->handshakes_per_second, 4 * c->handshakes_per_second}};
+        l->served.max = (size_t)c->connections;
+        l->served.per_source = (size_t)c->connections_per_source;
+        l->queue.list = calloc(l->queue.max, sizeof(*l->queue.list));
+        l->served.list = calloc(l->served.max, sizeof(*l->served.list));
+        l->polls = calloc(3 + l->queue.max, sizeof(*l->polls));
+        if (!l->queue.list || !l->served.list || !l->polls)
+                return sv_fail_errno(err, "base.memory", "no memory for %zu connections",
+                                     l->queue.max + l->served.max);
+        return 0;
+}
+
+static void free_listener(struct listener *l)
+{
+        for (size_t i = 0; i < l->queue.n; i++)
+                close(l->queue.list[i].fd);
+        free(l->queue.list);
+        free(l->served.list);
+        free(l->polls);
+        if (l->fd >= 0)
+                close(l->fd);
+        if (l->signals >= 0)
+                close(l->signals);
+}
+
+static int open_signals(void)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Signatures and digests are made once before the sandbox, where libraries may still open files. */
+static void warm_net(struct sv_broker *b)
+{
+        SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, NULL);
+        SV_BUF sig = SV_BUF_NULL;
+
+        if (key)
+                (void)!sv_sign(key, SV_ECDSA_SHA256, sv_bytes_str("a"), &sig, NULL);
+}
+
+static int open_net(struct listener *l, uint16_t *port, struct sv_err *err)
+{
+        l->signals = open_signals();
+        if (l->signals < 0)
+                return sv_fail_errno(err, "broker.serve", "cannot take signals");
+        if (sv_broker_read_tls(l->b, err) < 0 || make_room(l, &l->b->config, err) < 0)
+                return -1;
+        *port = l->b->config.port;
+        l->fd = sv_tcp_listen(l->b->config.address, port, err);
+        return l->fd < 0 ? -1 : 0;
+}
+
+static int report_port(int report, uint16_t port, struct sv_err *err)
+{
+        uint8_t text[2];
+
+        sv_bytes_put_le(text, port, 2);
+        return sv_channel_send(report, SV_NET_LISTENS, sv_bytes(text, sizeof(text)), err);
+}
+
+static int run_net(struct sv_broker *b, int control, int report, struct sv_err *err)
+{
+        __attribute__((cleanup(free_listener))) struct listener l = {
+                .b = b, .fd = -1, .signals = -1, .control = control};
+        uint16_t port = 0;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "sv-net");
+        if (open_net(&l, &port, err) < 0)
+                return -1;
+        warm_net(b);
+        const int keep[] = {l.fd, l.signals, control, report, -1};
+
+        if (sv_sandbox_close_others(keep, err) < 0 ||
+            sv_sandbox_enter(SV_SANDBOX_NET, NULL, NULL, err) < 0 ||
+            report_port(report, port, err) < 0)
+                return -1;
+        close(report);
+        serve_listener(&l);
+        close(l.fd);
+        l.fd = -1;
+        while (l.queue.n)
+                sv_queue_drop(&l.queue, l.queue.n - 1);
+        end_children(&l.served, l.signals);
+        return 0;
+}
+
+/* The process reports its port, or why there is none. */
+static int take_report(int report, uint16_t *port, struct sv_err *err)
+{
+        SV_BUF body = SV_BUF_NULL;
+        struct sv_rd r;
+
+        if (sv_channel_expect(report, -1, SV_NET_LISTENS, sizeof(struct sv_err), &body, err) < 0)
+                return -1;
+        r = sv_rd(sv_buf_bytes(&body));
+        *port = sv_rd_u16le(&r);
+        return sv_rd_done(&r, "broker.process", "the port", err);
+}
+
+int sv_net_start(struct sv_broker *b, struct sv_process *out, uint16_t *port, struct sv_err *err)
+{
+        int control[2] = {-1, -1}, report[2] = {-1, -1}, rc;
+        struct sv_err why = SV_ERR_NULL;
+        pid_t pid;
+
+        if (sv_control_pair(control, err) < 0 || sv_channel_pair(report, err) < 0)
+                return -1;
+        pid = fork();
+        if (pid == 0) {
+                close(control[0]);
+                close(report[0]);
+                rc = run_net(b, control[1], report[1], &why);
+                if (rc < 0)
+                        sv_channel_send_error(report[1], &why, NULL);
+                _exit(rc < 0 ? (int)why.class : 0);
+        }
+        close(control[1]);
+        close(report[1]);
+        *out = (struct sv_process){pid, control[0]};
+        rc = pid < 0 ? sv_fail_errno(err, "broker.process", "no process for the network")
+                     : take_report(report[0], port, err);
+        close(report[0]);
+        if (rc < 0 && pid > 0)
+                sv_process_end(out);
+        return rc;
+}
