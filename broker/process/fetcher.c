@@ -234,6 +234,8 @@ static void open_limits(struct sv_broker *b)
 static const struct sv_service service = {
         .name = "sv-fetcher",
         .sandbox = SV_SANDBOX_FETCHER,
+        .child = SV_SANDBOX_FETCH,
+        .inside = true,
         .warm = open_limits,
         .serve = serve_fetching,
 };

@@ -76,13 +76,15 @@ static const int no_children[] = {
         SYS_recvmsg, SYS_sendmsg,   SYS_accept4,    SYS_kill,  SYS_close_range,
         SYS_capset,  SYS_prlimit64, SYS_socketpair, -1};
 
+/* The fetcher ends a fetch that does not come to an end; a fetch ends nobody. */
+static const int ends_nobody[] = {SYS_kill, -1};
+
 /* What the fetcher, whose libraries do much, may not. */
 static const int harmful[] = {SYS_execve,
                               SYS_execveat,
                               SYS_ptrace,
                               SYS_process_vm_readv,
                               SYS_process_vm_writev,
-                              SYS_kill,
                               SYS_tkill,
                               SYS_rt_sigqueueinfo,
                               SYS_rt_tgsigqueueinfo,
@@ -127,6 +129,7 @@ static const int *const net_calls[] = {common, forks, serves, NULL};
 static const int *const verifier_calls[] = {common, forks, shares, NULL};
 static const int *const child_calls[] = {no_children, NULL};
 static const int *const fetcher_calls[] = {harmful, NULL};
+static const int *const fetch_calls[] = {ends_nobody, NULL};
 
 static const struct filter {
         const int *const *calls;
@@ -137,6 +140,7 @@ static const struct filter {
         [SV_SANDBOX_VERIFIER] = {verifier_calls, true},
         [SV_SANDBOX_VERIFICATION] = {child_calls, false},
         [SV_SANDBOX_FETCHER] = {fetcher_calls, false},
+        [SV_SANDBOX_FETCH] = {fetch_calls, false},
 };
 
 struct program {
@@ -209,7 +213,8 @@ static int drop_privileges(struct sv_err *err)
 
 static bool is_child(enum sv_sandbox kind)
 {
-        return kind == SV_SANDBOX_CONNECTION || kind == SV_SANDBOX_VERIFICATION;
+        return kind == SV_SANDBOX_CONNECTION || kind == SV_SANDBOX_VERIFICATION ||
+               kind == SV_SANDBOX_FETCH;
 }
 
 int sv_sandbox_enter(enum sv_sandbox kind, const struct sv_sandbox_files *files, bool *partly,

@@ -21,6 +21,8 @@ enum sv_sandbox {
         SV_SANDBOX_VERIFICATION,
         /* files below the paths given, and the network; runs no program, looks into no process */
         SV_SANDBOX_FETCHER,
+        /* one fetch: the same, and it sends no signal */
+        SV_SANDBOX_FETCH,
 };
 
 /* For the fetcher; others give NULL. Paths that are not there are left out. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker's processes say to each other, with the other side in hostile hands. */
 #include <sys/socket.h>
+#include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,6 +225,35 @@ static void no_way_back(void **state)
         assert_int_equal(status, 0);
 }
 
+/* What serves each service ends those of its children that do not end; these end nobody. */
+static void who_may_kill(void **state)
+{
+        static const struct {
+                enum sv_sandbox service, child;
+        } pairs[] = {{SV_SANDBOX_NET, SV_SANDBOX_CONNECTION},
+                     {SV_SANDBOX_VERIFIER, SV_SANDBOX_VERIFICATION},
+                     {SV_SANDBOX_FETCHER, SV_SANDBOX_FETCH}};
+
+        for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+                pid_t pid = fork();
+                int status;
+
+                if (pid == 0) {
+                        struct sv_err err = SV_ERR_NULL;
+                        bool partly = false;
+
+                        if (sv_sandbox_enter(pairs[i].service, NULL, &partly, &err) < 0 ||
+                            kill(getpid(), 0) < 0)
+                                _exit(1);
+                        if (sv_sandbox_enter(pairs[i].child, NULL, &partly, &err) < 0)
+                                _exit(2);
+                        _exit(kill(getpid(), 0) < 0 && errno == EPERM ? 0 : 3);
+                }
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                assert_int_equal(status, 0);
+        }
+}
+
 #define WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, close_pair)
 
 int main(void)
@@ -237,6 +268,7 @@ int main(void)
                 cmocka_unit_test(trees_that_are_none),
                 cmocka_unit_test(descriptors),
                 cmocka_unit_test(no_way_back),
+                cmocka_unit_test(who_may_kill),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

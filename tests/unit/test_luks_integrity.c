@@ -243,8 +243,8 @@ static void replace(struct sv_buf *b, const char *from, const char *to)
 {
         uint8_t *p = memmem(b->p, 16384, from, strlen(from));
 
-        if (!p || strlen(from) != strlen(to))
-                fail_msg("%s is not in the header, or %s is not as long", from, to);
+        assert_non_null(p);
+        assert_int_equal(strlen(from), strlen(to));
         memcpy(p, to, strlen(to));
         OK(sv_luks_header_sum(sv_bytes(b->p, 16384), b->p + SV_LUKS_SUM_AT, &err));
 }
