@@ -21,9 +21,10 @@
         (READ | WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | \
          LANDLOCK_ACCESS_FS_REMOVE_FILE)
 /* the first version's rights: every kernel with landlock knows them */
-#define ALL ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+#define ALL      ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+#define TRUNCATE (1ULL << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, since version 3 (Linux 6.2) */
 
-static int allow_path(int rules, const char *path, bool write, struct sv_err *err)
+static int allow_path(int rules, const char *path, bool write, uint64_t handled, struct sv_err *err)
 {
         SV_FD fd = open(path, O_PATH | O_CLOEXEC);
         struct landlock_path_beneath_attr rule = {.parent_fd = fd};
@@ -37,6 +38,8 @@ static int allow_path(int rules, const char *path, bool write, struct sv_err *er
                 rule.allowed_access = write ? WRITE : READ;
         else
                 rule.allowed_access = write ? WRITE_FILE : READ_FILE;
+        if (write)
+                rule.allowed_access |= handled & TRUNCATE;
         if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
                 return sv_fail_errno(err, "broker.sandbox", "cannot keep to %s", path);
         return 0;
@@ -44,7 +47,10 @@ static int allow_path(int rules, const char *path, bool write, struct sv_err *er
 
 int sv_landlock_enter(const struct sv_sandbox_files *files, bool *partly, struct sv_err *err)
 {
-        struct landlock_ruleset_attr all = {.handled_access_fs = ALL};
+        long version =
+                syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        struct landlock_ruleset_attr all = {.handled_access_fs =
+                                                    ALL | (version >= 3 ? TRUNCATE : 0)};
         SV_FD rules =
                 (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all.handled_access_fs), 0);
 
@@ -54,9 +60,9 @@ int sv_landlock_enter(const struct sv_sandbox_files *files, bool *partly, struct
         if (rules < 0)
                 return sv_fail_errno(err, "broker.sandbox", "the kernel takes no rules for files");
         for (const char *const *p = files->read; *p; p++)
-                if (allow_path(rules, *p, false, err) < 0)
+                if (allow_path(rules, *p, false, all.handled_access_fs, err) < 0)
                         return -1;
-        if (files->write && allow_path(rules, files->write, true, err) < 0)
+        if (files->write && allow_path(rules, files->write, true, all.handled_access_fs, err) < 0)
                 return -1;
         if (syscall(SYS_landlock_restrict_self, rules, 0) < 0)
                 return sv_fail_errno(err, "broker.sandbox", "cannot keep to the files named");

@@ -4,13 +4,16 @@
  * that may not be read does, and no library takes that for a reason to do harm. */
 #include "broker/process/sandbox.h"
 
+#include <asm/sockios.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,49 +25,26 @@
 #define CHECK     "broker.sandbox"
 #define CALLS_MAX 96
 
+#define CALL_FCHMODAT2 452 /* Linux 6.6; older headers do not name it */
+
 /* Memory, time, and what is open already. */
-static const int common[] = {SYS_read,
-                             SYS_write,
-                             SYS_readv,
-                             SYS_writev,
-                             SYS_close,
-                             SYS_fstat,
-                             SYS_lseek,
-                             SYS_munmap,
-                             SYS_mremap,
-                             SYS_brk,
-                             SYS_madvise,
-                             SYS_mlock,
-                             SYS_munlock,
-                             SYS_futex,
-                             SYS_exit,
-                             SYS_exit_group,
-                             SYS_getrandom,
-                             SYS_getpid,
-                             SYS_gettid,
-                             SYS_clock_gettime,
-                             SYS_gettimeofday,
-                             SYS_poll,
-                             SYS_ppoll,
-                             SYS_sendto,
-                             SYS_recvfrom,
-                             SYS_fcntl,
-                             SYS_rt_sigaction,
-                             SYS_rt_sigprocmask,
-                             SYS_rt_sigreturn,
-                             SYS_sigaltstack,
-                             SYS_restart_syscall,
-                             SYS_nanosleep,
-                             SYS_clock_nanosleep,
-                             SYS_sched_yield,
-                             SYS_newfstatat,
-                             SYS_getrusage,
-                             -1};
+static const int common[] = {SYS_read,         SYS_write,           SYS_readv,
+                             SYS_writev,       SYS_close,           SYS_fstat,
+                             SYS_lseek,        SYS_munmap,          SYS_mremap,
+                             SYS_brk,          SYS_madvise,         SYS_mlock,
+                             SYS_munlock,      SYS_futex,           SYS_exit,
+                             SYS_exit_group,   SYS_getrandom,       SYS_getpid,
+                             SYS_gettid,       SYS_clock_gettime,   SYS_gettimeofday,
+                             SYS_poll,         SYS_ppoll,           SYS_sendto,
+                             SYS_recvfrom,     SYS_rt_sigaction,    SYS_rt_sigprocmask,
+                             SYS_rt_sigreturn, SYS_sigaltstack,     SYS_restart_syscall,
+                             SYS_nanosleep,    SYS_clock_nanosleep, SYS_sched_yield,
+                             SYS_newfstatat,   SYS_getrusage,       -1};
 /* Of a process that forks: the child's set-up, and its end. */
-static const int forks[] = {
-        SYS_clone,   SYS_clone3,  SYS_wait4,   SYS_set_robust_list, SYS_rseq,   SYS_prctl,
-        SYS_seccomp, SYS_recvmsg, SYS_getppid, SYS_close_range,     SYS_capset, SYS_prlimit64,
-        SYS_kill,    -1};
+static const int forks[] = {SYS_clone,   SYS_clone3,      SYS_wait4,   SYS_set_robust_list,
+                            SYS_rseq,    SYS_prctl,       SYS_seccomp, SYS_recvmsg,
+                            SYS_getppid, SYS_close_range, SYS_capset,  SYS_kill,
+                            -1};
 static const int shares[] = {SYS_ftruncate, SYS_pread64, SYS_pwrite64, -1};
 static const int serves[] = {SYS_accept4,    SYS_socketpair,  SYS_sendmsg,     SYS_getpeername,
                              SYS_getsockopt, SYS_setsockopt,  SYS_getsockname, SYS_shutdown,
@@ -86,6 +66,18 @@ static const int harmful[] = {SYS_execve,
                               SYS_process_vm_readv,
                               SYS_process_vm_writev,
                               SYS_tkill,
+                              SYS_tgkill,
+                              SYS_truncate,
+                              SYS_chmod,
+                              SYS_fchmodat,
+                              CALL_FCHMODAT2,
+                              SYS_chown,
+                              SYS_lchown,
+                              SYS_fchownat,
+                              SYS_setxattr,
+                              SYS_lsetxattr,
+                              SYS_removexattr,
+                              SYS_lremovexattr,
                               SYS_rt_sigqueueinfo,
                               SYS_rt_tgsigqueueinfo,
                               SYS_pidfd_open,
@@ -124,6 +116,14 @@ static const int harmful[] = {SYS_execve,
                               SYS_listen,
                               SYS_accept4,
                               -1};
+
+/* Commands of fcntl that name no other process. */
+static const int own_fcntl[] = {F_GETFD, F_SETFD, F_GETFL,  F_SETFL, F_DUPFD_CLOEXEC,
+                                F_GETLK, F_SETLK, F_SETLKW, -1};
+/* Those that make the kernel send signals to others. */
+static const int signal_fcntl[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG, -1};
+static const int signal_ioctl[] = {FIOSETOWN, SIOCSPGRP, -1};
+static const int self[] = {0, -1};
 
 static const int *const net_calls[] = {common, forks, serves, NULL};
 static const int *const verifier_calls[] = {common, forks, shares, NULL};
@@ -177,6 +177,23 @@ static void add_memory(struct program *p, uint32_t yes, uint32_t no)
         }
 }
 
+/* A call of which one argument decides. */
+static void add_choice(struct program *p, int call, unsigned arg, const int *values,
+                       uint32_t listed, uint32_t others)
+{
+        size_t n = 0;
+
+        while (values[n] >= 0)
+                n++;
+        add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, (uint8_t)(2 * n + 2), (uint32_t)call);
+        add_load(p, offsetof(struct seccomp_data, args[0]) + arg * sizeof(uint64_t));
+        for (size_t i = 0; i < n; i++) {
+                add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)values[i]);
+                add_return(p, listed);
+        }
+        add_return(p, others);
+}
+
 static void build_program(const struct filter *f, struct program *p)
 {
         const uint32_t denied = SECCOMP_RET_ERRNO | EPERM;
@@ -189,6 +206,14 @@ static void build_program(const struct filter *f, struct program *p)
         /* numbers of the x32 ABI are the same calls under other names */
         add(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, 0x40000000);
         add_return(p, denied);
+        if (f->allow || f->calls == fetcher_calls)
+                add_choice(p, SYS_prlimit64, 0, self, SECCOMP_RET_ALLOW, denied);
+        if (f->allow) {
+                add_choice(p, SYS_fcntl, 1, own_fcntl, SECCOMP_RET_ALLOW, denied);
+        } else {
+                add_choice(p, SYS_fcntl, 1, signal_fcntl, denied, SECCOMP_RET_ALLOW);
+                add_choice(p, SYS_ioctl, 1, signal_ioctl, denied, SECCOMP_RET_ALLOW);
+        }
         for (const int *const *list = f->calls; *list; list++)
                 for (const int *call = *list; *call >= 0; call++) {
                         add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)*call);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker's processes say to each other, with the other side in hostile hands. */
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -247,11 +251,49 @@ static void who_may_kill(void **state)
                                 _exit(1);
                         if (sv_sandbox_enter(pairs[i].child, NULL, &partly, &err) < 0)
                                 _exit(2);
-                        _exit(kill(getpid(), 0) < 0 && errno == EPERM ? 0 : 3);
+                        if (kill(getpid(), 0) == 0 || errno != EPERM)
+                                _exit(3);
+                        /* nor by what the kernel sends for them */
+                        if (fcntl(0, F_SETOWN, getpid()) == 0 || errno != EPERM ||
+                            fcntl(0, F_SETSIG, SIGKILL) == 0 || errno != EPERM)
+                                _exit(4);
+                        _exit(fcntl(0, F_GETFL) < 0 ? 5 : 0);
                 }
                 assert_int_equal(waitpid(pid, &status, 0), pid);
                 assert_int_equal(status, 0);
         }
+}
+
+/* Its folders by landlock, and beside them what landlock leaves open. */
+static void fetcher_changes_no_file(void **state)
+{
+        char path[] = "/tmp/sv-fetcher-XXXXXX";
+        int fd = mkstemp(path), status;
+        struct stat st;
+        pid_t pid;
+
+        assert_int_equal(write(fd, "kek", 3), 3);
+        pid = fork();
+        if (pid == 0) {
+                const struct sv_sandbox_files files = {.read = {"/usr", NULL}};
+                struct rlimit none = {0, 0};
+                struct sv_err err = SV_ERR_NULL;
+                bool partly = false;
+
+                if (sv_sandbox_enter(SV_SANDBOX_FETCHER, &files, &partly, &err) < 0)
+                        _exit(1);
+                if (truncate(path, 0) == 0 || chmod(path, 0777) == 0)
+                        _exit(2);
+                if (!partly && (open(path, O_RDONLY) >= 0 || unlink(path) == 0))
+                        _exit(3);
+                _exit(prlimit(getppid(), RLIMIT_NOFILE, &none, NULL) == 0 ? 4 : 0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(fstat(fd, &st), 0);
+        assert_int_equal(st.st_size, 3);
+        close(fd);
+        unlink(path);
 }
 
 #define WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, close_pair)
@@ -269,6 +311,7 @@ int main(void)
                 cmocka_unit_test(descriptors),
                 cmocka_unit_test(no_way_back),
                 cmocka_unit_test(who_may_kill),
+                cmocka_unit_test(fetcher_changes_no_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
