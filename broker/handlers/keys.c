@@ -111,22 +111,43 @@ struct selection {
         uint64_t version, except;
 };
 
+/* What is there and cannot be taken never counts as not there: that would select more. */
+static int read_selector(const struct sv_request *r, const char *name, char *out, size_t size,
+                         struct sv_err *err)
+{
+        if (sv_request_query(r, name, out, size) && *out)
+                return 0;
+        *out = 0;
+        return strstr(r->query, name) ? sv_fail(err, SV_FORMAT, "broker.query",
+                                                "\"%s\" in the query is empty or too long", name)
+                                      : 0;
+}
+
+static int read_version_number(const struct sv_request *r, const char *name, uint64_t *out,
+                               struct sv_err *err)
+{
+        char number[24];
+
+        if (read_selector(r, name, number, sizeof(number), err) < 0)
+                return -1;
+        if (!*number)
+                return 0;
+        if (sv_parse_u64(number, INT64_MAX, out, "broker.query", err) < 0)
+                return -1;
+        return *out ? 0
+                    : sv_fail(err, SV_FORMAT, "broker.query",
+                              "expected a number from 1 as \"%s\", found 0", name);
+}
+
 static int read_selection(const struct sv_request *r, struct selection *s, struct sv_err *err)
 {
         static const char *const names[] = {"volume", "version", "except", NULL};
-        char number[24];
 
-        if (sv_request_check_query(r, names, err) < 0)
+        if (sv_request_check_query(r, names, err) < 0 ||
+            read_selector(r, "volume", s->volume, sizeof(s->volume), err) < 0 ||
+            read_version_number(r, "version", &s->version, err) < 0)
                 return -1;
-        if (!sv_request_query(r, "volume", s->volume, sizeof(s->volume)))
-                s->volume[0] = '\0';
-        if (sv_request_query(r, "version", number, sizeof(number)) &&
-            sv_parse_u64(number, INT64_MAX, &s->version, "broker.query", err) < 0)
-                return -1;
-        if (sv_request_query(r, "except", number, sizeof(number)) &&
-            sv_parse_u64(number, INT64_MAX, &s->except, "broker.query", err) < 0)
-                return -1;
-        return 0;
+        return read_version_number(r, "except", &s->except, err);
 }
 
 static bool is_selected(const struct selection *s, const struct sv_version *v)
@@ -136,6 +157,14 @@ static bool is_selected(const struct selection *s, const struct sv_version *v)
         if (s->except && (uint64_t)v->number == s->except)
                 return false;
         return !s->volume[0] || (v->disk && strcmp(v->binding.uuid, s->volume) == 0);
+}
+
+static bool has_version(const struct sv_versions *v, uint64_t number)
+{
+        for (size_t i = 0; i < v->n; i++)
+                if ((uint64_t)v->list[i].number == number)
+                        return true;
+        return false;
 }
 
 int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
@@ -150,6 +179,10 @@ int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
         for (size_t i = 0; i < v.n; i++)
                 if (is_selected(&s, &v.list[i]) && v.list[i].disk && !s.volume[0])
                         return fail_volume(r, &v.list[i], err);
+        if (s.except && !has_version(&v, s.except))
+                return sv_fail(err, SV_USAGE, "broker.resource.none",
+                               "there is no version %llu of this resource that could be kept",
+                               (unsigned long long)s.except);
         for (size_t i = 0; i < v.n; i++) {
                 if (!is_selected(&s, &v.list[i]))
                         continue;

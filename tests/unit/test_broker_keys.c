@@ -133,6 +133,12 @@ static void disks(void **state)
         SV_STR first = sv_asprintf("?volume=%s", one.binding.uuid);
         SV_STR second = sv_asprintf("?volume=%s", two.binding.uuid);
         SV_STR version = sv_asprintf("?version=1&volume=%s", two.binding.uuid);
+        SV_STR zero = sv_asprintf("%s&version=0", first);
+        SV_STR digits = sv_asprintf("%s&version=%030d", first, 1);
+        SV_STR longer =
+                sv_asprintf("?volume=%s%s%s", one.binding.uuid, one.binding.uuid, one.binding.uuid);
+        SV_STR empty = sv_asprintf("%s&except=", first);
+        SV_STR absent = sv_asprintf("%s&except=99", first);
 
         puts_value(204, "", "?new", value_of(&one));
         /* neither another secret nor another disk, nor a removal, without its name */
@@ -143,6 +149,12 @@ static void disks(void **state)
         removes(409, "broker.resource.volume", "");
         removes(409, "broker.resource.volume", "?version=1");
         removes(404, "broker.resource.none", second);
+        /* what cannot be taken as it is never means "all" */
+        removes(400, "broker.query", zero);
+        removes(400, "broker.query", digits);
+        removes(400, "broker.query", longer);
+        removes(400, "broker.query", empty);
+        removes(404, "broker.resource.none", absent);
         assert_int_equal(count(), 1);
         /* with its name: beside it */
         puts_value(204, "", first, value_of(&two));
