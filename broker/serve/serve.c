@@ -63,10 +63,9 @@ static void drop_worker(struct keeper *k, size_t i)
         k->workers[i] = k->workers[--k->n_workers];
 }
 
-static void run_worker(struct keeper *k, int control)
+/* `keeper` is the process that makes it: when that has died before prctl, nobody says so. */
+static void run_worker(struct keeper *k, pid_t keeper, int control)
 {
-        const pid_t parent = getppid();
-
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, "sv-keeper");
         close(k->signals);
@@ -75,13 +74,14 @@ static void run_worker(struct keeper *k, int control)
                 close(k->connections[i].fd);
         for (size_t i = 0; i < k->n_workers; i++)
                 close(k->workers[i].control);
-        if (parent != 1)
+        if (getppid() == keeper)
                 sv_keeper_work(k->b, control);
         _exit(0);
 }
 
 static struct worker *make_worker(struct keeper *k)
 {
+        const pid_t keeper = getpid();
         struct sv_err err = SV_ERR_NULL;
         int ends[2];
         pid_t pid;
@@ -91,7 +91,7 @@ static struct worker *make_worker(struct keeper *k)
         pid = fork();
         if (pid == 0) {
                 close(ends[0]);
-                run_worker(k, ends[1]);
+                run_worker(k, keeper, ends[1]);
         }
         close(ends[1]);
         if (pid < 0) {
@@ -352,6 +352,7 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
                 /* each worker opens the database for itself */
                 sv_store_free(b->store);
                 b->store = NULL;
+                reap_workers(&k); /* who died before signals were taken */
                 rc = serve_keeper(&k, err);
         }
         end_workers(&k);
