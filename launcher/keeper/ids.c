@@ -37,7 +37,7 @@ static int read_range(const char *subuid, struct range *out, struct sv_err *err)
         SV_BUF text = SV_BUF_NULL;
         unsigned long long first, count;
         const char *line;
-        char end;
+        char end = 0;
 
         *out = (struct range){SV_IDS_FIRST, SV_IDS_COUNT / 2};
         if (access(subuid, F_OK) < 0)
