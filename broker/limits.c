@@ -75,7 +75,7 @@ bool sv_limits_take(struct sv_limits *l, enum sv_limited what, int64_t per_minut
         set_lock(l, F_WRLCK);
         ok = sv_budget_take(&l->shared->budgets[what], &all, share ? &quarter : &all, source,
                             sv_clock_ms() * 1000);
-        if (!ok && what == SV_LIMIT_RECORDS)
+        if (!ok && (what == SV_LIMIT_RECORDS || what == SV_LIMIT_ATTESTED))
                 l->shared->unrecorded++;
         set_lock(l, F_UNLCK);
         return ok;

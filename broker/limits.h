@@ -9,9 +9,10 @@
 struct sv_limits;
 
 enum sv_limited {
-        SV_LIMIT_RECORDS, /* audit records of who has proven nothing */
-        SV_LIMIT_FETCHES, /* questions to the makers' servers, for anybody */
-        SV_LIMIT_UNKNOWN, /* of them, about chips of which no proof held yet */
+        SV_LIMIT_RECORDS,  /* audit records of who has proven nothing */
+        SV_LIMIT_ATTESTED, /* of accepted evidence: anybody makes a root of their own */
+        SV_LIMIT_FETCHES,  /* questions to the makers' servers, for anybody */
+        SV_LIMIT_UNKNOWN,  /* of them, about chips of which no proof held yet */
         SV_N_LIMITS
 };
 

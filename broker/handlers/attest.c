@@ -211,7 +211,6 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c, st
             write_token(r, tee, &m, claims, &verdict, &token, err) < 0 ||
             accept_evidence(r, c, ek_cn, sv_buf_str(&token), err) < 0)
                 return -1;
-        r->known = true;
         sv_kbs_write_token(sv_buf_str(&token), &r->answer.body);
         return 0;
 }

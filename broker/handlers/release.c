@@ -181,7 +181,6 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         r->error = "TokenVerifierError";
         if (sv_ear_verify(sv_buf_bytes(&token), r->broker->token_key, r->now, &payload, err) < 0)
                 return -1;
-        r->known = true;
         tee = find_claims(payload, &claims);
         if (!tee)
                 return sv_fail(err, SV_PROOF, "broker.token.claims",
@@ -191,7 +190,10 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         if (ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", ek_cn);
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */
-        if (check_policy(r, tee, claims, err) < 0 || seal_to_guest(r, payload, err) < 0)
+        if (check_policy(r, tee, claims, err) < 0)
+                return -1;
+        r->known = true; /* only now: any root made the platform until here */
+        if (seal_to_guest(r, payload, err) < 0)
                 return -1;
         if (*id && r->broker->store->ops->put_release(r->broker->store, id, r->resource, err) < 0)
                 return -1;
@@ -225,7 +227,6 @@ int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
         if (sv_session_open(r, &c, err) < 0 ||
             store->ops->get_session(store, c.id, r->now, &session, err) < 0)
                 return -1;
-        r->known = true;
         r->error = NULL;
         sv_json_set_str(r->audit, "tee", session.tee);
         if (session.ek_cn)
@@ -233,6 +234,7 @@ int sv_handle_outcome(struct sv_request *r, struct sv_err *err)
         if (sv_kbs_parse_outcome(sv_buf_bytes(&r->msg->body), &failed, err) < 0 ||
             store->ops->end_session(store, c.id, r->resource, err) < 0)
                 return -1;
+        r->known = true; /* it was released to this session */
         record_failure(r, &failed);
         return 0;
 }

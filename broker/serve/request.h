@@ -19,7 +19,8 @@ struct sv_request {
         /* The handler has a policy in hand: what it fails with is for the policy's owner, who has
          * the record. Whoever asks hears the check's name and no values. */
         bool owner_only;
-        /* Who asks has shown who it is: an accepted session or token, the administrator. The
+        /* Who asks has shown who it is: the administrator, or a guest for which this resource's
+         * policy holds. Accepted evidence is not enough: its root may be of anybody's making. The
          * records of all others are bounded. */
         bool known;
         /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */

@@ -10,10 +10,13 @@
 #include "base/core/limits.h"
 #include "base/program/log.h"
 #include "base/core/text.h"
+#include "base/core/visible.h"
 #include "broker/limits.h"
 #include "broker/serve/request.h"
 
-#define RETRY_AFTER_S "5" /* what a broker cannot do now: a guest's own pauses are of this size */
+/* accepted evidence may leave so many times what a stranger may, see records_per_minute */
+#define ATTESTED_SHARE 4
+#define RETRY_AFTER_S  "5" /* what a broker cannot do now: a guest's own pauses are of this size */
 
 static const struct route {
         const char *method;
@@ -142,10 +145,14 @@ static struct sv_json *make_record(struct sv_request *r, const char *action,
  * it is kept in number: the record of who got what is not theirs to fill. */
 static bool is_recorded(struct sv_request *r, const char *action, bool failed)
 {
+        bool attested = !failed && !strcmp(r->outcome, "attested");
+        int64_t most = r->broker->config.records_per_minute;
+
         if (!action || (!failed && !strcmp(r->outcome, "challenged")))
                 return false;
-        return r->known || sv_limits_take(r->broker->limits, SV_LIMIT_RECORDS,
-                                          r->broker->config.records_per_minute, true, r->source);
+        return r->known ||
+               sv_limits_take(r->broker->limits, attested ? SV_LIMIT_ATTESTED : SV_LIMIT_RECORDS,
+                              attested ? ATTESTED_SHARE * most : most, true, r->source);
 }
 
 /* One line on stderr and in the file, one row in the database. */
@@ -220,12 +227,15 @@ static void set_answer(struct sv_request *r, int status)
 
 void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
 {
+        struct sv_err shown = *err;
+
+        sv_make_visible(shown.msg, strlen(shown.msg), false);
         sv_http_msg_free(&r->answer);
         set_answer(r, choose_status(r, err));
         sv_http_add(&r->answer, "Content-Type", "application/json", NULL);
         if (r->answer.status == 503)
                 sv_http_add(&r->answer, "Retry-After", RETRY_AFTER_S, NULL);
-        sv_kbs_write_error(choose_error_name(r, err), err, &r->answer.body);
+        sv_kbs_write_error(choose_error_name(r, err), &shown, &r->answer.body);
 }
 
 /* Any genuine guest on earth may ask for any resource: what its policy expects is none of theirs.
@@ -254,6 +264,8 @@ void sv_broker_handle(struct sv_request *r)
                 rc = route->run(r, &err);
         if (rc < 0 && err.class == SV_OK)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
+        /* A message quotes what a stranger sent, and may end within a character of it. */
+        sv_make_visible(err.msg, strlen(err.msg), false);
         if (route && is_recorded(r, action, rc < 0) &&
             write_audit(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);

@@ -132,7 +132,8 @@ struct sv_store_ops {
         int (*check)(struct sv_store *s, struct sv_err *err);
 
         /* One record; the store adds "id" when it is listed. `strangers` is 0, or the record is of
-         * somebody who has proven nothing: then as many of those are kept, the newest. */
+         * somebody who has proven nothing: then as many of those are kept, the newest, and for a
+         * while a 64th part more. */
         int (*put_audit)(struct sv_store *s, int64_t now, const struct sv_json *record,
                          int64_t strangers, struct sv_err *err);
         /* Adds those above `after`, oldest first, at most `max`, to the array. */

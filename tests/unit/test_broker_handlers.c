@@ -3,6 +3,7 @@
 #include "tests/unit/broker_inside.h"
 
 #include "broker/backup.h"
+#include "broker/limits.h"
 #include "broker/store/sqlite.h"
 #include "broker/process/fetcher.h"
 
@@ -198,6 +199,99 @@ static void as_many_as_may_be(void **state)
         assert_string_equal(sv_http_field(&answer, "Retry-After"), "5");
         b.config.sessions_per_source = config.sessions_per_source;
         assert_int_equal(attest(&g), 200);
+}
+
+static size_t count_broken(void)
+{
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+        size_t n = 0;
+
+        OK(b.store->ops->list_audit(b.store, 0, 1000, list, &err));
+        for (size_t i = 0; i < sv_json_len(list); i++)
+                n += sv_json_bool(sv_json_get(sv_json_at(list, i), "broken"), false);
+        return n;
+}
+
+static size_t count_records(const char *member, const char *value)
+{
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+        size_t n = 0;
+
+        OK(b.store->ops->list_audit(b.store, 0, 1000, list, &err));
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const char *found = sv_json_str(sv_json_get(sv_json_at(list, i), member));
+
+                n += found && !strcmp(found, value);
+        }
+        return n;
+}
+
+/* Anybody makes a root of their own, and evidence under it: until a policy names that root its
+ * guest writes no more than a stranger. */
+static void accepted_evidence_is_nobody_yet(void **state)
+{
+        const struct sv_broker_config config = b.config;
+        size_t refused = count_records("check", "broker.policy.none"),
+               released = count_records("outcome", "released"),
+               attested = count_records("outcome", "attested");
+        GUEST g = begin();
+        SV_HTTP answer = {0};
+        struct sv_err err;
+
+        OK(sv_limits_open(&b.limits, &err));
+        b.config.records_per_minute = 8; /* two of one source */
+        assert_int_equal(attest(&g), 200);
+        for (int i = 0; i < 20; i++)
+                get_refused(&g, "default/no/policy", 401, "broker.policy.none");
+        refused = count_records("check", "broker.policy.none") - refused;
+        assert_in_range(refused, 1, 2);
+        put_policy(PATH);
+        put_secret(PATH);
+        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
+                                           SV_BYTES_NULL, 0},
+                             &answer),
+                         200);
+        assert_int_equal(count_records("outcome", "released") - released, 1);
+        assert_int_equal(count_records("outcome", "attested") - attested, 1);
+        b.config = config;
+        sv_limits_free(b.limits);
+        b.limits = NULL;
+}
+
+/* A message that quotes a stranger's text, cut within a character: the record stays readable. */
+static void cut_characters(void **state)
+{
+        static const char body[] =
+                "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa9\":1}";
+        size_t broken = count_broken(), all = count_records("action", "disk");
+        SV_HTTP answer = {0};
+
+        assert_int_equal(ask(&(struct ask){"POST", "/secure-vm/v0/disk/" PATH, NULL, NULL,
+                                           sv_bytes_str(body), 0},
+                             &answer),
+                         400);
+        assert_int_equal(count_records("action", "disk") - all, 1);
+        assert_int_equal(count_broken(), broken);
+}
+
+/* A row that cannot be read hides no other. */
+static void broken_record(void **state)
+{
+        sqlite3 *db = ((struct sv_sqlite *)b.store)->db;
+        size_t all;
+
+        put_policy(PATH);
+        assert_int_equal(sqlite3_exec(db,
+                                      "UPDATE audit SET record = x'7b22c3' WHERE id = "
+                                      "(SELECT max(id) FROM audit)",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
+        all = count_records("action", "admin-put-policy");
+        put_policy("default/demo/other");
+        assert_int_equal(count_records("action", "admin-put-policy") - all, 1);
+        assert_int_equal(count_broken(), 1);
 }
 
 /* Of sixty policies one does not parse: others' guests are attested, and none of the
@@ -405,6 +499,9 @@ int main(void)
                 cmocka_unit_test(refused_leaves_nothing),
                 cmocka_unit_test(as_many_as_may_be),
                 cmocka_unit_test(broken_policy),
+                cmocka_unit_test(accepted_evidence_is_nobody_yet),
+                cmocka_unit_test(cut_characters),
+                cmocka_unit_test(broken_record),
                 cmocka_unit_test(outcome_of_others),
                 cmocka_unit_test(policies_of_others),
                 cmocka_unit_test(token_of_an_unknown_tee),
