@@ -300,11 +300,12 @@ static int report_disk(const struct sv_agent_config *config, const char *ca, uin
         SV_KBS_CLIENT *client = NULL;
         SV_SECRET *key = NULL;
         struct sv_disk_report report;
+        uint8_t fsid[SV_FSID_SIZE];
 
         if (!tls || sv_kbs_client_new(config->url, tls, &client, err) < 0)
                 return -1;
-        if (sv_freshness_find(report.header, &key, err) < 0 ||
-            sv_freshness_sync("/", &report.generation, err) < 0)
+        if (sv_freshness_find(report.header, fsid, &key, err) < 0 ||
+            sv_freshness_sync("/", fsid, &report.generation, err) < 0)
                 return -1;
         *generation = report.generation;
         return sv_freshness_confirm(client, config->resource, key, &report, err);

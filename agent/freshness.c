@@ -76,7 +76,8 @@ static int open_btrfs(const char *where, struct sv_err *err)
         return fd;
 }
 
-int sv_freshness_mounted(const char *where, uint64_t generation, struct sv_err *err)
+int sv_freshness_mounted(const char *where, uint64_t generation, uint8_t fsid[SV_FSID_SIZE],
+                         struct sv_err *err)
 {
         struct btrfs_ioctl_fs_info_args info = {.flags = BTRFS_FS_INFO_FLAG_GENERATION};
         SV_FD fd = open_btrfs(where, err);
@@ -94,18 +95,28 @@ int sv_freshness_mounted(const char *where, uint64_t generation, struct sv_err *
                                "the disk was at generation %llu when it was looked at and at %llu "
                                "when it was mounted: somebody exchanged it",
                                (unsigned long long)generation, (unsigned long long)info.generation);
+        memcpy(fsid, info.fsid, SV_FSID_SIZE);
         return 0;
 }
 
 /* Without a running commit the kernel gives the last one's number: what is waited for is on the
  * medium either way. Nothing is read from the disk for it. */
-int sv_freshness_sync(const char *where, uint64_t *generation, struct sv_err *err)
+int sv_freshness_sync(const char *where, const uint8_t fsid[SV_FSID_SIZE], uint64_t *generation,
+                      struct sv_err *err)
 {
+        struct btrfs_ioctl_fs_info_args info = {.flags = 0};
         SV_FD fd = open_btrfs(where, err);
         __u64 id = 0;
 
         if (fd < 0)
                 return -1;
+        if (ioctl(fd, BTRFS_IOC_FS_INFO, &info) < 0)
+                return sv_fail_errno(err, "disk.btrfs", "cannot ask the file system at %s", where);
+        if (!sv_bytes_eq(sv_bytes(info.fsid, SV_FSID_SIZE), sv_bytes(fsid, SV_FSID_SIZE)))
+                return sv_fail(err, SV_USAGE, "disk.other",
+                               "%s is not the disk that the agent opened: run this where that is "
+                               "the root file system, not in a container of its own",
+                               where);
         if (ioctl(fd, BTRFS_IOC_START_SYNC, &id) < 0 || ioctl(fd, BTRFS_IOC_WAIT_SYNC, &id) < 0)
                 return sv_fail_errno(err, "disk.btrfs", "cannot commit the btrfs at %s", where);
         *generation = id;
@@ -113,10 +124,11 @@ int sv_freshness_sync(const char *where, uint64_t *generation, struct sv_err *er
 }
 
 struct kept {
-        uint8_t header[48], key[SV_REPORT_KEY_SIZE];
+        uint8_t header[48], fsid[SV_FSID_SIZE], key[SV_REPORT_KEY_SIZE];
 };
 
-int sv_freshness_keep(const uint8_t header[48], struct sv_secret *report_key, struct sv_err *err)
+int sv_freshness_keep(const uint8_t header[48], const uint8_t fsid[SV_FSID_SIZE],
+                      struct sv_secret *report_key, struct sv_err *err)
 {
         SV_SECRET *room = sv_secret_new(sizeof(struct kept), err);
         struct kept *k = room ? (struct kept *)sv_secret_reveal(room) : NULL;
@@ -125,6 +137,7 @@ int sv_freshness_keep(const uint8_t header[48], struct sv_secret *report_key, st
         if (!k)
                 return -1;
         memcpy(k->header, header, sizeof(k->header));
+        memcpy(k->fsid, fsid, sizeof(k->fsid));
         memcpy(k->key, sv_secret_reveal(report_key), sizeof(k->key));
         id = syscall(SYS_add_key, "user", KEY_NAME, k, sizeof(*k), KEY_SPEC_USER_KEYRING);
         if (id < 0 || syscall(SYS_keyctl, KEYCTL_SETPERM, id, KEY_PERMS) < 0)
@@ -133,7 +146,8 @@ int sv_freshness_keep(const uint8_t header[48], struct sv_secret *report_key, st
         return 0;
 }
 
-int sv_freshness_find(uint8_t header[48], struct sv_secret **report_key, struct sv_err *err)
+int sv_freshness_find(uint8_t header[48], uint8_t fsid[SV_FSID_SIZE], struct sv_secret **report_key,
+                      struct sv_err *err)
 {
         SV_SECRET *room = sv_secret_new(sizeof(struct kept), err);
         struct kept *k = room ? (struct kept *)sv_secret_reveal(room) : NULL;
@@ -149,6 +163,7 @@ int sv_freshness_find(uint8_t header[48], struct sv_secret **report_key, struct 
                                "a btrfs with authentication tags that the agent has opened, or "
                                "this is not root");
         memcpy(header, k->header, sizeof(k->header));
+        memcpy(fsid, k->fsid, sizeof(k->fsid));
         *report_key = sv_secret_copy(sv_bytes(k->key, sizeof(k->key)), err);
         return *report_key ? 0 : -1;
 }

@@ -13,18 +13,26 @@
 #include "attest/kbs/client.h"
 #include "luks/report.h"
 
+#define SV_FSID_SIZE 16
+
 /* SV_FORMAT "disk.btrfs" when there is none. */
 int sv_freshness_read(const char *opened, uint64_t *generation, struct sv_err *err);
 /* SV_PROOF "disk.rollback". Tries again when the network fails. */
 int sv_freshness_confirm(struct sv_kbs_client *client, const char *resource,
                          struct sv_secret *report_key, const struct sv_disk_report *report,
                          struct sv_err *err);
-/* `where` is where it was mounted: SV_PROOF "disk.rollback", SV_SYSTEM "disk.btrfs". */
-int sv_freshness_mounted(const char *where, uint64_t generation, struct sv_err *err);
+/* `where` is where it was mounted: SV_PROOF "disk.rollback", SV_SYSTEM "disk.btrfs". Fills fsid,
+ * which file system it is. */
+int sv_freshness_mounted(const char *where, uint64_t generation, uint8_t fsid[SV_FSID_SIZE],
+                         struct sv_err *err);
 /* SV_SYSTEM "disk.keyring". */
-int sv_freshness_keep(const uint8_t header[48], struct sv_secret *report_key, struct sv_err *err);
+int sv_freshness_keep(const uint8_t header[48], const uint8_t fsid[SV_FSID_SIZE],
+                      struct sv_secret *report_key, struct sv_err *err);
 /* What was kept; the caller frees *report_key. SV_USAGE "disk.keyring" when there is nothing. */
-int sv_freshness_find(uint8_t header[48], struct sv_secret **report_key, struct sv_err *err);
-/* Commits the btrfs at `where`, and says which generation is on the medium then. SV_SYSTEM
+int sv_freshness_find(uint8_t header[48], uint8_t fsid[SV_FSID_SIZE], struct sv_secret **report_key,
+                      struct sv_err *err);
+/* Commits the btrfs at `where`, and says which generation is on the medium then. SV_USAGE
+ * "disk.other" when it is another file system: its number would lock the disk out. SV_SYSTEM
  * "disk.btrfs". */
-int sv_freshness_sync(const char *where, uint64_t *generation, struct sv_err *err);
+int sv_freshness_sync(const char *where, const uint8_t fsid[SV_FSID_SIZE], uint64_t *generation,
+                      struct sv_err *err);

@@ -124,6 +124,7 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
 {
         SV_SECRET *report_key = sv_disk_report_key(key, err);
         struct sv_disk_report report;
+        uint8_t fsid[SV_FSID_SIZE];
 
         if (!report_key)
                 return -1;
@@ -134,8 +135,8 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
         }
         if (sv_freshness_confirm(client, config->resource, report_key, &report, err) < 0 ||
             mount_disk(config, d, true, err) < 0 ||
-            sv_freshness_mounted("/sysroot", report.generation, err) < 0 ||
-            sv_freshness_keep(report.header, report_key, err) < 0)
+            sv_freshness_mounted("/sysroot", report.generation, fsid, err) < 0 ||
+            sv_freshness_keep(report.header, fsid, report_key, err) < 0)
                 return -1;
         sv_event_print("the disk is at generation %llu", (unsigned long long)report.generation);
         return 0;

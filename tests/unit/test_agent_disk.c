@@ -4,6 +4,9 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <linux/btrfs.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
 
 #include "agent/disk.h"
 #include "agent/freshness.h"
@@ -161,17 +164,60 @@ static void test_generation(void **state)
         FAILS(sv_freshness_read(opened, &generation, &err), SV_FORMAT, "disk.btrfs");
 }
 
+/* What the kernel says of a btrfs; this machine may have none. */
+static const struct btrfs_ioctl_fs_info_args *btrfs;
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+        va_list args;
+        void *arg;
+
+        va_start(args, request);
+        arg = va_arg(args, void *);
+        va_end(args);
+        if (!btrfs)
+                return __real_ioctl(fd, request, arg);
+        if (request == BTRFS_IOC_FS_INFO)
+                memcpy(arg, btrfs, sizeof(*btrfs));
+        if (request == BTRFS_IOC_START_SYNC)
+                *(__u64 *)arg = btrfs->generation;
+        return 0;
+}
+
+/* Of the disk that was mounted only, and not older than it was looked at. */
+static void test_same_disk(void **state)
+{
+        struct btrfs_ioctl_fs_info_args info = {.flags = BTRFS_FS_INFO_FLAG_GENERATION,
+                                                .generation = 12,
+                                                .fsid = "0123456789abcde"};
+        uint8_t fsid[SV_FSID_SIZE] = {0}, other[SV_FSID_SIZE] = "0123456789abcdf";
+        uint64_t generation = 0;
+
+        btrfs = &info;
+        FAILS(sv_freshness_mounted("/", 13, fsid, &err), SV_PROOF, "disk.rollback");
+        OK(sv_freshness_mounted("/", 12, fsid, &err));
+        assert_memory_equal(fsid, info.fsid, sizeof(fsid));
+        OK(sv_freshness_sync("/", fsid, &generation, &err));
+        assert_true(generation == 12);
+        generation = 0;
+        FAILS(sv_freshness_sync("/", other, &generation, &err), SV_USAGE, "disk.other");
+        assert_true(generation == 0);
+        btrfs = NULL;
+}
+
 /* Here is no such file system, and no unlock was before. */
 static void test_elsewhere(void **state)
 {
+        uint8_t header[48], fsid[SV_FSID_SIZE] = {0};
         struct sv_secret *key = NULL;
         uint64_t generation;
-        uint8_t header[48];
 
-        FAILS(sv_freshness_mounted("/proc", 1, &err), SV_SYSTEM, "disk.btrfs");
-        FAILS(sv_freshness_mounted("/nonexistent", 1, &err), SV_SYSTEM, "disk.btrfs");
-        FAILS(sv_freshness_sync("/proc", &generation, &err), SV_SYSTEM, "disk.btrfs");
-        FAILS(sv_freshness_find(header, &key, &err), SV_USAGE, "disk.keyring");
+        FAILS(sv_freshness_mounted("/proc", 1, fsid, &err), SV_SYSTEM, "disk.btrfs");
+        FAILS(sv_freshness_mounted("/nonexistent", 1, fsid, &err), SV_SYSTEM, "disk.btrfs");
+        FAILS(sv_freshness_sync("/proc", fsid, &generation, &err), SV_SYSTEM, "disk.btrfs");
+        FAILS(sv_freshness_find(header, fsid, &key, &err), SV_USAGE, "disk.keyring");
         assert_null(key);
 }
 
@@ -181,7 +227,7 @@ int main(void)
                 cmocka_unit_test(test_before),    cmocka_unit_test(test_size),
                 cmocka_unit_test(test_cause),     cmocka_unit_test(test_tree),
                 cmocka_unit_test(test_limits),    cmocka_unit_test(test_generation),
-                cmocka_unit_test(test_elsewhere),
+                cmocka_unit_test(test_same_disk), cmocka_unit_test(test_elsewhere),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
