@@ -92,6 +92,9 @@ class Env:
             pass
 
 
+BROKER = ('secure-vm-broke', 'sv-net', 'sv-verifier', 'sv-fetcher', 'sv-keeper')  # its processes, as the kernel calls them
+
+
 class Broker:
     def __init__(self, env, directory, port):
         self.env, self.dir, self.port, self.process = env, directory, port, None
@@ -117,6 +120,20 @@ class Broker:
             self.process.terminate()
             self.process.wait(20)
             self.process = None
+
+    def processes(self):
+        """{pid: name} of all that it consists of."""
+        pid = self.process.pid
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
+            pids = [pid, *map(int, f.read().split())]
+        found = {}
+        for p in pids:
+            try:
+                with open(f'/proc/{p}/comm', encoding='ascii') as f:
+                    found[p] = f.read().strip()
+            except OSError:  # a worker that was done
+                continue
+        return found
 
     def admin(self):
         return ['--broker', f'https://127.0.0.1:{self.port}', '--pin', self.pin, '--admin-key', f'{self.dir}/admin.key']
@@ -174,7 +191,7 @@ class Case:
 
     # --- booting ---
 
-    def launch(self, file=None, timeout=600):
+    def launch(self, file=None, timeout=240):
         r = run(*self.vm, 'launch', file or self.file, *self.more, '--wait', '--timeout', int(patient(timeout)), '--events', self.path('events'), '--json',
                 check=False, timeout=timeout + 120, env=self.environment)
         self.status, self.messages = r.returncode, r.stderr
@@ -243,7 +260,7 @@ class Case:
                     name = f.read().strip()
             except OSError:
                 continue
-            if (os.fsencode(self.state + '/') in line or os.fsencode(self.dir + '/') in line) and not name.startswith('secure-vm-broke'):
+            if (os.fsencode(self.state + '/') in line or os.fsencode(self.dir + '/') in line) and name not in BROKER:
                 found[int(pid)] = name
         return found
 
