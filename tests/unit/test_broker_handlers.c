@@ -201,18 +201,6 @@ static void as_many_as_may_be(void **state)
         assert_int_equal(attest(&g), 200);
 }
 
-static size_t count_broken(void)
-{
-        SV_JSON *list = sv_json_array();
-        struct sv_err err;
-        size_t n = 0;
-
-        OK(b.store->ops->list_audit(b.store, 0, 1000, list, &err));
-        for (size_t i = 0; i < sv_json_len(list); i++)
-                n += sv_json_bool(sv_json_get(sv_json_at(list, i), "broken"), false);
-        return n;
-}
-
 static size_t count_records(const char *member, const char *value)
 {
         SV_JSON *list = sv_json_array();
@@ -265,7 +253,7 @@ static void cut_characters(void **state)
 {
         static const char body[] =
                 "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa9\":1}";
-        size_t broken = count_broken(), all = count_records("action", "disk");
+        size_t all = count_records("action", "disk");
         SV_HTTP answer = {0};
 
         assert_int_equal(ask(&(struct ask){"POST", "/secure-vm/v0/disk/" PATH, NULL, NULL,
@@ -273,25 +261,6 @@ static void cut_characters(void **state)
                              &answer),
                          400);
         assert_int_equal(count_records("action", "disk") - all, 1);
-        assert_int_equal(count_broken(), broken);
-}
-
-/* A row that cannot be read hides no other. */
-static void broken_record(void **state)
-{
-        sqlite3 *db = ((struct sv_sqlite *)b.store)->db;
-        size_t all;
-
-        put_policy(PATH);
-        assert_int_equal(sqlite3_exec(db,
-                                      "UPDATE audit SET record = x'7b22c3' WHERE id = "
-                                      "(SELECT max(id) FROM audit)",
-                                      NULL, NULL, NULL),
-                         SQLITE_OK);
-        all = count_records("action", "admin-put-policy");
-        put_policy("default/demo/other");
-        assert_int_equal(count_records("action", "admin-put-policy") - all, 1);
-        assert_int_equal(count_broken(), 1);
 }
 
 /* Of sixty policies one does not parse: others' guests are attested, and none of the
@@ -501,7 +470,6 @@ int main(void)
                 cmocka_unit_test(broken_policy),
                 cmocka_unit_test(accepted_evidence_is_nobody_yet),
                 cmocka_unit_test(cut_characters),
-                cmocka_unit_test(broken_record),
                 cmocka_unit_test(outcome_of_others),
                 cmocka_unit_test(policies_of_others),
                 cmocka_unit_test(token_of_an_unknown_tee),
