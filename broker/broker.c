@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,6 +156,20 @@ void sv_process_end(struct sv_process *p)
         while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
         p->pid = 0;
+}
+
+int sv_process_take_signals(struct sv_err *err)
+{
+        sigset_t set;
+        int fd;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        fd = signalfd(-1, &set, SFD_CLOEXEC);
+        return fd < 0 ? sv_fail_errno(err, "broker.serve", "cannot take signals") : fd;
 }
 
 void sv_broker_close(struct sv_broker *b)

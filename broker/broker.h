@@ -50,6 +50,9 @@ int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err);
 int sv_broker_read_tls(struct sv_broker *b, struct sv_err *err);
 /* Closes its control channel, which ends it, and waits. */
 void sv_process_end(struct sv_process *p);
+/* SIGTERM, SIGINT and SIGCHLD come through this descriptor from now on; -1: SV_SYSTEM
+ * "broker.serve". */
+int sv_process_take_signals(struct sv_err *err);
 void sv_broker_close(struct sv_broker *b);
 #define SV_BROKER __attribute__((cleanup(sv_broker_close))) struct sv_broker
 

@@ -55,19 +55,14 @@ static struct sv_secret *make_challenge_key(const struct sv_broker *b, const str
 
 static int write_challenge(const struct sv_challenge *c, struct sv_buf *plain, struct sv_err *err)
 {
-        size_t tee = strlen(c->tee);
-        uint8_t head[9];
-
         if (c->secret && sv_secret_size(c->secret) > SV_CHALLENGE_SECRET_MAX)
                 return sv_fail(err, SV_SYSTEM, "broker.session.secret",
                                "the challenge of this TEE has a secret of %zu bytes, expected at "
                                "most %d",
                                sv_secret_size(c->secret), SV_CHALLENGE_SECRET_MAX);
-        for (int i = 0; i < 8; i++)
-                head[i] = (uint8_t)((uint64_t)c->expires >> (56 - 8 * i));
-        head[8] = (uint8_t)tee;
-        sv_buf_put(plain, sv_bytes(head, sizeof(head)));
-        sv_buf_put(plain, sv_bytes(c->tee, tee));
+        sv_buf_u64be(plain, (uint64_t)c->expires);
+        sv_buf_u8(plain, (uint8_t)strlen(c->tee));
+        sv_buf_puts(plain, c->tee);
         if (c->secret)
                 sv_buf_put(plain, sv_bytes(sv_secret_reveal(c->secret), sv_secret_size(c->secret)));
         return sv_buf_ok(plain, "a challenge", err);

@@ -16,14 +16,15 @@
 
 #define READ_FILE  LANDLOCK_ACCESS_FS_READ_FILE
 #define READ       (READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define WRITE_FILE (READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
+#define TRUNCATE   (1ULL << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, since version 3 (Linux 6.2) */
+#define WRITE_FILE (READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE)
 #define WRITE                                                                            \
         (READ | WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | \
          LANDLOCK_ACCESS_FS_REMOVE_FILE)
 /* the first version's rights: every kernel with landlock knows them */
-#define ALL      ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
-#define TRUNCATE (1ULL << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, since version 3 (Linux 6.2) */
+#define ALL ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
+/* `handled`: the rights that the kernel knows; it takes no rule over others. */
 static int allow_path(int rules, const char *path, bool write, uint64_t handled, struct sv_err *err)
 {
         SV_FD fd = open(path, O_PATH | O_CLOEXEC);
@@ -38,8 +39,7 @@ static int allow_path(int rules, const char *path, bool write, uint64_t handled,
                 rule.allowed_access = write ? WRITE : READ;
         else
                 rule.allowed_access = write ? WRITE_FILE : READ_FILE;
-        if (write)
-                rule.allowed_access |= handled & TRUNCATE;
+        rule.allowed_access &= handled;
         if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
                 return sv_fail_errno(err, "broker.sandbox", "cannot keep to %s", path);
         return 0;

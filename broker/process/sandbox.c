@@ -131,16 +131,33 @@ static const int *const child_calls[] = {no_children, NULL};
 static const int *const fetcher_calls[] = {harmful, NULL};
 static const int *const fetch_calls[] = {ends_nobody, NULL};
 
+/* Calls of which one argument decides; an array ends with values NULL. */
+struct choice {
+        int call;
+        unsigned arg;
+        const int *values;
+        bool allow; /* with these values and no other; else: with all others */
+};
+static const struct choice narrow_choices[] = {
+        {SYS_prlimit64, 0, self, true}, {SYS_fcntl, 1, own_fcntl, true}, {0}};
+static const struct choice fetcher_choices[] = {{SYS_prlimit64, 0, self, true},
+                                                {SYS_fcntl, 1, signal_fcntl, false},
+                                                {SYS_ioctl, 1, signal_ioctl, false},
+                                                {0}};
+/* A child's filter comes on top of its parent's. */
+static const struct choice no_choices[] = {{0}};
+
 static const struct filter {
         const int *const *calls;
         bool allow; /* these and no other; else: all others */
+        const struct choice *choices;
 } filters[] = {
-        [SV_SANDBOX_NET] = {net_calls, true},
-        [SV_SANDBOX_CONNECTION] = {child_calls, false},
-        [SV_SANDBOX_VERIFIER] = {verifier_calls, true},
-        [SV_SANDBOX_VERIFICATION] = {child_calls, false},
-        [SV_SANDBOX_FETCHER] = {fetcher_calls, false},
-        [SV_SANDBOX_FETCH] = {fetch_calls, false},
+        [SV_SANDBOX_NET] = {net_calls, true, narrow_choices},
+        [SV_SANDBOX_CONNECTION] = {child_calls, false, no_choices},
+        [SV_SANDBOX_VERIFIER] = {verifier_calls, true, narrow_choices},
+        [SV_SANDBOX_VERIFICATION] = {child_calls, false, no_choices},
+        [SV_SANDBOX_FETCHER] = {fetcher_calls, false, fetcher_choices},
+        [SV_SANDBOX_FETCH] = {fetch_calls, false, no_choices},
 };
 
 struct program {
@@ -177,21 +194,19 @@ static void add_memory(struct program *p, uint32_t yes, uint32_t no)
         }
 }
 
-/* A call of which one argument decides. */
-static void add_choice(struct program *p, int call, unsigned arg, const int *values,
-                       uint32_t listed, uint32_t others)
+static void add_choice(struct program *p, const struct choice *c, uint32_t denied)
 {
         size_t n = 0;
 
-        while (values[n] >= 0)
+        while (c->values[n] >= 0)
                 n++;
-        add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, (uint8_t)(2 * n + 2), (uint32_t)call);
-        add_load(p, offsetof(struct seccomp_data, args[0]) + arg * sizeof(uint64_t));
+        add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, (uint8_t)(2 * n + 2), (uint32_t)c->call);
+        add_load(p, offsetof(struct seccomp_data, args[0]) + c->arg * sizeof(uint64_t));
         for (size_t i = 0; i < n; i++) {
-                add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)values[i]);
-                add_return(p, listed);
+                add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)c->values[i]);
+                add_return(p, c->allow ? SECCOMP_RET_ALLOW : denied);
         }
-        add_return(p, others);
+        add_return(p, c->allow ? denied : SECCOMP_RET_ALLOW);
 }
 
 static void build_program(const struct filter *f, struct program *p)
@@ -206,14 +221,8 @@ static void build_program(const struct filter *f, struct program *p)
         /* numbers of the x32 ABI are the same calls under other names */
         add(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, 0x40000000);
         add_return(p, denied);
-        if (f->allow || f->calls == fetcher_calls)
-                add_choice(p, SYS_prlimit64, 0, self, SECCOMP_RET_ALLOW, denied);
-        if (f->allow) {
-                add_choice(p, SYS_fcntl, 1, own_fcntl, SECCOMP_RET_ALLOW, denied);
-        } else {
-                add_choice(p, SYS_fcntl, 1, signal_fcntl, denied, SECCOMP_RET_ALLOW);
-                add_choice(p, SYS_ioctl, 1, signal_ioctl, denied, SECCOMP_RET_ALLOW);
-        }
+        for (const struct choice *c = f->choices; c->values; c++)
+                add_choice(p, c, denied);
         for (const int *const *list = f->calls; *list; list++)
                 for (const int *call = *list; *call >= 0; call++) {
                         add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)*call);

@@ -244,18 +244,6 @@ static void free_listener(struct listener *l)
                 close(l->signals);
 }
 
-static int open_signals(void)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &set, NULL);
-        return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
 /* Signatures and digests are made once before the sandbox, where libraries may still open files. */
 static void warm_net(struct sv_broker *b)
 {
@@ -268,9 +256,9 @@ static void warm_net(struct sv_broker *b)
 
 static int open_net(struct listener *l, uint16_t *port, struct sv_err *err)
 {
-        l->signals = open_signals();
+        l->signals = sv_process_take_signals(err);
         if (l->signals < 0)
-                return sv_fail_errno(err, "broker.serve", "cannot take signals");
+                return -1;
         if (sv_broker_read_tls(l->b, err) < 0 || make_room(l, &l->b->config, err) < 0)
                 return -1;
         *port = l->b->config.port;

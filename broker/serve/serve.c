@@ -301,19 +301,6 @@ static void end_workers(struct keeper *k)
         free(k->poll);
 }
 
-static int block_signals(struct keeper *k, struct sv_err *err)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &set, NULL);
-        k->signals = signalfd(-1, &set, SFD_CLOEXEC);
-        return k->signals < 0 ? sv_fail_errno(err, "broker.serve", "cannot take signals") : 0;
-}
-
 static int alloc_keeper(struct keeper *k, struct sv_err *err)
 {
         k->max = (size_t)k->b->config.connections;
@@ -347,7 +334,7 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
 
         if (alloc_keeper(&k, err) == 0 && sv_broker_start(b, err) == 0 &&
             sv_net_start(b, &k.net, &port, err) == 0 && sv_limits_open(&b->limits, err) == 0 &&
-            block_signals(&k, err) == 0 && sv_broker_enter(b, err) == 0 &&
+            (k.signals = sv_process_take_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
             announce(b, port, err) == 0) {
                 /* each worker opens the database for itself */
                 sv_store_free(b->store);
