@@ -37,19 +37,18 @@ int sv_disk_check(const struct sv_agent_config *config, const struct sv_luks_hea
 
 int sv_disk_check_size(const struct sv_luks_header *h, const char *opened, struct sv_err *err)
 {
-        SV_FD fd = open(opened, O_RDONLY | O_CLOEXEC);
-        off_t size;
+        uint64_t size;
 
         if (!h->integrity)
                 return 0;
-        if (fd < 0 || (size = lseek(fd, 0, SEEK_END)) < 0)
-                return sv_fail_errno(err, "agent.disk", "cannot look at %s", opened);
-        if ((size_t)size == h->data_size)
+        if (sv_system_read_size(opened, &size, err) < 0)
+                return -1;
+        if (size == h->data_size)
                 return 0;
         return sv_fail(err, SV_PROOF, "disk.size",
-                       "the opened disk has %lld bytes, its header says %zu: somebody changed the "
+                       "the opened disk has %llu bytes, its header says %zu: somebody changed the "
                        "disk",
-                       (long long)size, h->data_size);
+                       (unsigned long long)size, h->data_size);
 }
 
 /* Each read gives one record: "6,339,5140900,-;device-mapper: crypt: dm-1: INTEGRITY AEAD ERROR,

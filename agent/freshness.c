@@ -20,8 +20,8 @@
 #define CSUM_AT       196
 #define CSUM_SHA256   2 /* and 3 is BLAKE2b; 0 and 1, CRC-32C and xxHash, can be guessed */
 
-#define TRIES    5
-#define PAUSE_MS 2000
+#define TRIES   5
+#define PAUSE_S 2
 
 /* In the keyring of root's own (keyrings(7)): readable for root, whatever session he is in. */
 #define KEY_NAME  "secure-vm:report"
@@ -63,29 +63,33 @@ int sv_freshness_confirm(struct sv_kbs_client *client, const char *resource,
                         return 0;
                 if (!sv_kbs_retryable(client) || ++failures == TRIES)
                         return -1;
-                nanosleep(&(struct timespec){.tv_sec = PAUSE_MS / 1000}, NULL);
+                nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
         }
 }
 
-static int open_btrfs(const char *where, struct sv_err *err)
+/* A descriptor of the file system at `where`, and what it says of itself; -1. */
+static int open_btrfs(const char *where, struct btrfs_ioctl_fs_info_args *info, struct sv_err *err)
 {
-        int fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        SV_FD fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int opened = fd;
 
+        *info = (struct btrfs_ioctl_fs_info_args){.flags = BTRFS_FS_INFO_FLAG_GENERATION};
         if (fd < 0)
-                sv_fail_errno(err, "disk.btrfs", "cannot open %s", where);
-        return fd;
+                return sv_fail_errno(err, "disk.btrfs", "cannot open %s", where);
+        if (ioctl(fd, BTRFS_IOC_FS_INFO, info) < 0)
+                return sv_fail_errno(err, "disk.btrfs", "cannot ask the file system at %s", where);
+        fd = -1;
+        return opened;
 }
 
 int sv_freshness_mounted(const char *where, uint64_t generation, uint8_t fsid[SV_FSID_SIZE],
                          struct sv_err *err)
 {
-        struct btrfs_ioctl_fs_info_args info = {.flags = BTRFS_FS_INFO_FLAG_GENERATION};
-        SV_FD fd = open_btrfs(where, err);
+        struct btrfs_ioctl_fs_info_args info;
+        SV_FD fd = open_btrfs(where, &info, err);
 
         if (fd < 0)
                 return -1;
-        if (ioctl(fd, BTRFS_IOC_FS_INFO, &info) < 0)
-                return sv_fail_errno(err, "disk.btrfs", "cannot ask the file system at %s", where);
         if (!(info.flags & BTRFS_FS_INFO_FLAG_GENERATION))
                 return sv_fail(err, SV_SYSTEM, "disk.btrfs",
                                "this kernel does not say at which generation a btrfs is: expected "
@@ -104,14 +108,12 @@ int sv_freshness_mounted(const char *where, uint64_t generation, uint8_t fsid[SV
 int sv_freshness_sync(const char *where, const uint8_t fsid[SV_FSID_SIZE], uint64_t *generation,
                       struct sv_err *err)
 {
-        struct btrfs_ioctl_fs_info_args info = {.flags = 0};
-        SV_FD fd = open_btrfs(where, err);
+        struct btrfs_ioctl_fs_info_args info;
+        SV_FD fd = open_btrfs(where, &info, err);
         __u64 id = 0;
 
         if (fd < 0)
                 return -1;
-        if (ioctl(fd, BTRFS_IOC_FS_INFO, &info) < 0)
-                return sv_fail_errno(err, "disk.btrfs", "cannot ask the file system at %s", where);
         if (!sv_bytes_eq(sv_bytes(info.fsid, SV_FSID_SIZE), sv_bytes(fsid, SV_FSID_SIZE)))
                 return sv_fail(err, SV_USAGE, "disk.other",
                                "%s is not the disk that the agent opened: run this where that is "

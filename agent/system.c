@@ -160,6 +160,17 @@ int sv_system_find_disk(const struct sv_machine *machine, const char *serial, ch
                        serial, DISK_TRIES * DISK_PAUSE_MS / 1000);
 }
 
+int sv_system_read_size(const char *device, uint64_t *size, struct sv_err *err)
+{
+        SV_FD fd = open(device, O_RDONLY | O_CLOEXEC);
+        off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+
+        if (end < 0)
+                return sv_fail_errno(err, "agent.disk", "cannot look at %s", device);
+        *size = (uint64_t)end;
+        return 0;
+}
+
 int sv_system_read_head(const char *device, size_t size, struct sv_buf *head, struct sv_err *err)
 {
         SV_FD fd = open(device, O_RDONLY | O_CLOEXEC);

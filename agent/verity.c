@@ -42,15 +42,14 @@ static int fail_reading(struct sv_err *err, const char *what)
 /* A disk that ends early would be found out block by block; so it has a name of its own. */
 static int check_disk_size(const char *device, const struct sv_verity *v, struct sv_err *err)
 {
-        SV_FD fd = open(device, O_RDONLY | O_CLOEXEC);
-        off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+        uint64_t size;
 
-        if (size < 0)
-                return sv_fail_errno(err, "agent.disk", "cannot open %s", device);
-        if ((uint64_t)size < sv_verity_end(v))
+        if (sv_system_read_size(device, &size, err) < 0)
+                return -1;
+        if (size < sv_verity_end(v))
                 return sv_fail(err, SV_PROOF, "verity.size",
-                               "the root disk has %lld bytes, and the one that was measured %llu",
-                               (long long)size, (unsigned long long)sv_verity_end(v));
+                               "the root disk has %llu bytes, and the one that was measured %llu",
+                               (unsigned long long)size, (unsigned long long)sv_verity_end(v));
         return 0;
 }
 
