@@ -8,6 +8,7 @@
 #include "base/core/file.h"
 #include "base/core/rd.h"
 #include "image/run.h"
+#include "image/superblock.h"
 
 #define MIB   (1ull << 20)
 #define BLOCK 4096u
@@ -79,25 +80,18 @@ int sv_filesystem_make(enum sv_filesystem type, const char *dir, const char *sta
                                 : make_ext4(dir, state, fd, at, size, err);
 }
 
-/* ext2 to ext4: the superblock is at 1024, its magic at 56, log2 of the block size / 1024 at 24.
- * XFS: "XFSB" begins the first sector, the sector's size is at 102, big endian. */
+/* XFS: "XFSB" begins the first sector, the sector's size is at 102, big endian. */
 int sv_filesystem_check_blocks(int fd, struct sv_err *err)
 {
-        uint8_t head[2048] = {0};
+        uint8_t head[SV_SUPERBLOCK_HEAD] = {0};
         ssize_t n = pread(fd, head, sizeof(head), 0);
-        struct sv_rd ext = sv_rd(sv_bytes(head + 1024 + 24, 4)),
-                     xfs = sv_rd(sv_bytes(head + 102, 2));
-        uint64_t size = BLOCK;
+        struct sv_rd xfs = sv_rd(sv_bytes(head + 102, 2));
+        uint64_t size;
 
         if (n < 0)
                 return sv_fail_errno(err, "image.from", "cannot read the image");
-        if (head[1024 + 56] == 0x53 && head[1024 + 57] == 0xef) {
-                uint32_t log = sv_rd_u32le(&ext);
-
-                size = log < 16 ? 1024ull << log : 0;
-        } else if (memcmp(head, "XFSB", 4) == 0) {
-                size = sv_rd_u16be(&xfs);
-        }
+        if (!sv_superblock_is_ext(sv_bytes(head, sizeof(head)), &size))
+                size = memcmp(head, "XFSB", 4) == 0 ? sv_rd_u16be(&xfs) : BLOCK;
         if (size >= BLOCK)
                 return 0;
         return sv_fail(err, SV_USAGE, "image.block-size",

@@ -6,6 +6,7 @@
 #define SUPERBLOCK 1024
 
 #define EXT4_MAGIC        0xef53
+#define EXT4_LOG_BLOCK    0x18    /* log2 of the size / 1024 */
 #define EXT4_RECOVER      0x0004u /* incompatible features */
 #define EXT4_JOURNAL_DEV  0x0008u
 #define EXT4_64BIT        0x0080u
@@ -34,7 +35,7 @@ static int fail_filesystem(struct sv_err *err, const char *what)
 
 static int read_ext4(struct sv_bytes head, struct sv_superblock *fs, struct sv_err *err)
 {
-        uint32_t shift = u32_at(head, 0x18), features = u32_at(head, 0x60);
+        uint32_t shift = u32_at(head, EXT4_LOG_BLOCK), features = u32_at(head, 0x60);
         uint64_t high = features & EXT4_64BIT ? u32_at(head, 0x150) : 0;
 
         if (features & EXT4_JOURNAL_DEV)
@@ -69,12 +70,21 @@ static int read_erofs(struct sv_bytes head, struct sv_superblock *fs, struct sv_
         return 0;
 }
 
+bool sv_superblock_is_ext(struct sv_bytes head, uint64_t *block)
+{
+        uint32_t shift = u32_at(head, EXT4_LOG_BLOCK);
+
+        *block = shift < 16 ? 1024ull << shift : 0;
+        return head.n >= SV_SUPERBLOCK_HEAD && u16_at(head, 0x38) == EXT4_MAGIC;
+}
+
 int sv_superblock_read(struct sv_bytes head, struct sv_superblock *out, struct sv_err *err)
 {
         struct sv_superblock fs;
+        uint64_t block;
         int r;
 
-        if (head.n >= SV_SUPERBLOCK_HEAD && u16_at(head, 0x38) == EXT4_MAGIC)
+        if (sv_superblock_is_ext(head, &block))
                 r = read_ext4(head, &fs, err);
         else if (head.n >= SV_SUPERBLOCK_HEAD && u32_at(head, 0) == EROFS_MAGIC)
                 r = read_erofs(head, &fs, err);

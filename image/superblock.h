@@ -16,7 +16,10 @@ struct sv_superblock {
         uint64_t size;  /* bytes that it takes of the image */
 };
 
-/* `head`: SV_SUPERBLOCK_HEAD bytes. For a disk that nobody can write to: SV_FORMAT
+/* Is it an ext2, ext3 or ext4? *block: the bytes of its blocks, 0 when it says a size that none can
+ * have. `head`: SV_SUPERBLOCK_HEAD bytes. */
+bool sv_superblock_is_ext(struct sv_bytes head, uint64_t *block);
+/* `head` as above. For a disk that nobody can write to: SV_FORMAT
  * "image.verity.filesystem" when it is neither, or one that a guest cannot mount; SV_USAGE
  * "image.verity.recovery" when an ext4 was not unmounted and would have to be written to first. */
 int sv_superblock_read(struct sv_bytes head, struct sv_superblock *out, struct sv_err *err);
