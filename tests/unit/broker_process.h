@@ -25,7 +25,17 @@ static void read_file(const char *path, struct sv_buf *out)
         OK(sv_file_read(path, 64 << 20, out, "test", &err));
 }
 
-static void start_broker(void)
+/* In the broker's process: serves until it is told to end. */
+static int serve_here(const char *config)
+{
+        SV_BROKER b = {.audit_fd = -1};
+        struct sv_err err = SV_ERR_NULL;
+
+        return sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
+}
+
+/* `serve` runs in a process of its own. */
+static void start_broker_by(int (*serve)(const char *config))
 {
         char config[256], port[256];
         SV_BUF text = SV_BUF_NULL;
@@ -35,19 +45,19 @@ static void start_broker(void)
         unlink(port);
         broker = fork();
         if (broker == 0) {
-                SV_BROKER b = {.audit_fd = -1};
-                struct sv_err err = SV_ERR_NULL;
-                int rc;
-
                 if (!freopen("/dev/null", "w", stderr))
                         _exit(9);
-                rc = sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
-                _exit(rc ? 1 : 0);
+                _exit(serve(config));
         }
         WAIT_UNTIL(access(port, F_OK) == 0, PATIENCE, "the broker does not listen: there is no %s",
                    port);
         read_file(port, &text);
         snprintf(url, sizeof(url), "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
+}
+
+static void start_broker(void)
+{
+        start_broker_by(serve_here);
 }
 
 static int stop_broker(void)

@@ -9,19 +9,21 @@
 #include "base/core/file.h"
 #include "tests/unit/unit.h"
 
-/* Answers `times` connections with that text, each closed after it. */
-static pid_t start_broker(const char *answer, int times, unsigned *port)
+/* A client of a broker that answers `times` connections with that text, each closed after it. */
+static struct sv_kbs_client *start_broker(const char *answer, int times, pid_t *broker)
 {
         struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t n = sizeof(at);
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        char request[4096];
+        struct sv_kbs_client *client = NULL;
+        char request[4096], url[64];
+        struct sv_err err;
         pid_t pid;
 
         assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
         assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
         assert_int_equal(listen(fd, 4), 0);
-        *port = ntohs(at.sin_port);
+        snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(at.sin_port));
         pid = fork();
         for (int i = 0; pid == 0 && i < times; i++) {
                 int c = accept(fd, NULL, NULL);
@@ -33,7 +35,16 @@ static pid_t start_broker(const char *answer, int times, unsigned *port)
         if (pid == 0)
                 _exit(0);
         close(fd);
-        return pid;
+        *broker = pid;
+        OK(sv_kbs_client_new(url, NULL, &client, &err));
+        return client;
+}
+
+static void end_broker(struct sv_kbs_client *client, pid_t broker)
+{
+        sv_kbs_client_free(client);
+        kill(broker, SIGKILL);
+        assert_int_equal(waitpid(broker, NULL, 0), broker);
 }
 
 #define CHALLENGE "{\"nonce\":\"AAAA\",\"extra-params\":\"\"}"
@@ -59,20 +70,14 @@ static void answers_that_are_refused(void **state)
 
         assert_int_equal(strlen(CHALLENGE), 34);
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-                struct sv_kbs_client *c = NULL;
-                unsigned port;
-                pid_t pid = start_broker(t[i].answer, t[i].times, &port);
-                char url[64];
+                pid_t pid;
+                struct sv_kbs_client *c = start_broker(t[i].answer, t[i].times, &pid);
 
-                snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
-                OK(sv_kbs_client_new(url, NULL, &c, &err));
                 if (t[i].check)
                         FAILS(sv_kbs_auth(c, "tdx", NULL, &err), t[i].class, t[i].check);
                 else
                         OK(sv_kbs_auth(c, "tdx", NULL, &err));
-                sv_kbs_client_free(c);
-                kill(pid, SIGKILL);
-                assert_int_equal(waitpid(pid, NULL, 0), pid);
+                end_broker(c, pid);
         }
 }
 
@@ -103,21 +108,15 @@ static void tries_that_may_pass_later(void **state)
                 SV_STR answer = sv_asprintf("HTTP/1.1 %d No\r\nContent-Type: application/json\r\n"
                                             "Content-Length: %zu\r\n\r\n%s",
                                             t[i].status, strlen(t[i].body), t[i].body);
-                struct sv_kbs_client *c = NULL;
                 struct sv_err err;
-                unsigned port;
-                pid_t pid = start_broker(answer, 1, &port);
-                char url[64];
+                pid_t pid;
+                struct sv_kbs_client *c = start_broker(answer, 1, &pid);
 
-                snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
-                OK(sv_kbs_client_new(url, NULL, &c, &err));
                 assert_int_equal(sv_kbs_auth(c, "tdx", NULL, &err), -1);
                 if (sv_kbs_retryable(c) != t[i].later)
                         fail_msg("%d %s: expected %s", t[i].status, t[i].body,
                                  t[i].later ? "another try" : "no other try");
-                sv_kbs_client_free(c);
-                kill(pid, SIGKILL);
-                assert_int_equal(waitpid(pid, NULL, 0), pid);
+                end_broker(c, pid);
         }
 }
 
@@ -138,20 +137,14 @@ static void retry_after(void **state)
                 SV_STR answer = sv_asprintf("HTTP/1.1 %d No\r\nRetry-After: %s\r\n"
                                             "Content-Length: 2\r\n\r\n{}",
                                             t[i].status, t[i].value);
-                struct sv_kbs_client *c = NULL;
                 struct sv_err err;
-                unsigned port;
-                pid_t pid = start_broker(answer, 1, &port);
-                char url[64];
+                pid_t pid;
+                struct sv_kbs_client *c = start_broker(answer, 1, &pid);
 
-                snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
-                OK(sv_kbs_client_new(url, NULL, &c, &err));
                 assert_int_equal(sv_kbs_retry_after(c), 0);
                 assert_int_equal(sv_kbs_auth(c, "tdx", NULL, &err), -1);
                 assert_int_equal(sv_kbs_retry_after(c), t[i].seconds);
-                sv_kbs_client_free(c);
-                kill(pid, SIGKILL);
-                assert_int_equal(waitpid(pid, NULL, 0), pid);
+                end_broker(c, pid);
         }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* luks: an image encrypted here; its header, read strictly; the binding of a key to it. One field
  * changed at a time. */
-#include "unit.h"
+#include "tests/unit/luks_volume.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,11 +13,6 @@
 #include "luks/binding.h"
 #include "luks/crypt.h"
 #include "luks/header.h"
-
-static struct sv_err err;
-static char path[] = "/tmp/secure-vm-luks-XXXXXX";
-static struct sv_secret *key;
-static struct sv_buf head;
 
 #define SIZE (20u << 20)
 
@@ -31,30 +26,7 @@ static int encrypt_file(int fd, uint64_t size, int (*stop)(void))
 
 static int set_up(void **state)
 {
-        SV_FD fd = mkstemp(path);
-        struct stat st;
-        SV_BUF all = SV_BUF_NULL;
-        SV_FD plain = open("/dev/zero", O_RDONLY);
-        const struct sv_luks_in in = {.plain = plain, .size = SIZE, .out = fd};
-
-        if (fd < 0 || plain < 0)
-                return -1;
-        key = sv_secret_random(SV_DISK_KEY_SIZE, &err);
-        assert_non_null(key);
-        OK(sv_luks_encrypt(&in, key, &err));
-        assert_int_equal(stat(path, &st), 0);
-        assert_int_equal(st.st_size, SIZE + SV_LUKS_DATA_OFFSET);
-        OK(sv_file_read(path, 64u << 20, &all, "test", &err));
-        sv_buf_put(&head, sv_bytes(all.p, SV_LUKS_DATA_OFFSET));
-        return 0;
-}
-
-static int tear_down(void **state)
-{
-        unlink(path);
-        sv_secret_free(key);
-        sv_buf_free(&head);
-        return 0;
+        return make_volume(SIZE);
 }
 
 static void test_key_opens(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* luks/open: a header in memory, its key, the disk that it is for. The device-mapper is played:
  * the library asks the key slots as it always does, and activates nothing. */
-#include "unit.h"
+#include "tests/unit/luks_volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +16,6 @@ int __real_crypt_activate_by_passphrase(struct crypt_device *cd, const char *nam
                                         const char *passphrase, size_t size, uint32_t flags);
 int __wrap_crypt_activate_by_passphrase(struct crypt_device *cd, const char *name, int keyslot,
                                         const char *passphrase, size_t size, uint32_t flags);
-
-static struct sv_err err;
-static char path[] = "/tmp/secure-vm-luks-XXXXXX";
-static struct sv_secret *key;
-static struct sv_buf head;
 
 static struct {
         int answer; /* the device-mapper's, when the key is right */
@@ -40,26 +35,7 @@ int __wrap_crypt_activate_by_passphrase(struct crypt_device *cd, const char *nam
 
 static int set_up(void **state)
 {
-        SV_FD fd = mkstemp(path);
-        SV_FD plain = open("/dev/zero", O_RDONLY);
-        const struct sv_luks_in in = {.plain = plain, .size = 1u << 20, .out = fd};
-        SV_BUF all = SV_BUF_NULL;
-
-        key = sv_secret_random(SV_DISK_KEY_SIZE, &err);
-        if (fd < 0 || plain < 0 || !key)
-                return -1;
-        OK(sv_luks_encrypt(&in, key, &err));
-        OK(sv_file_read(path, 64u << 20, &all, "test", &err));
-        sv_buf_put(&head, sv_bytes(all.p, SV_LUKS_DATA_OFFSET));
-        return 0;
-}
-
-static int tear_down(void **state)
-{
-        unlink(path);
-        sv_secret_free(key);
-        sv_buf_free(&head);
-        return 0;
+        return make_volume(1u << 20);
 }
 
 static int open_with(struct sv_secret *k, bool discard)
