@@ -110,22 +110,22 @@ int forkyd_start(struct forkyd *d, char **said)
         return -1;
 }
 
-/* A guest that a failed test left behind. */
-static void kill_guest(const char *dir, const char *name)
+pid_t forkyd_guest(const struct forkyd *d)
 {
-        SV_STR path = sv_asprintf("%s/run/libvirt/qemu/%s.pid", dir, name);
+        SV_STR path = sv_asprintf("%s/run/libvirt/qemu/g.pid", d->dir);
         SV_BUF text = SV_BUF_NULL;
-        long pid = sv_file_read(path, 64, &text, "test.pid", NULL) == 0
-                           ? strtol(sv_buf_str(&text), NULL, 10)
-                           : 0;
 
-        if (pid > 1)
-                kill((pid_t)pid, SIGKILL);
+        return sv_file_read(path, 64, &text, "test.pid", NULL) == 0
+                       ? (pid_t)strtol(sv_buf_str(&text), NULL, 10)
+                       : 0;
 }
 
 void forkyd_stop(struct forkyd *d)
 {
-        kill_guest(d->dir, "g");
+        const pid_t guest = forkyd_guest(d);
+
+        if (guest > 1) /* a failed test left it behind */
+                kill(guest, SIGKILL);
         if (d->pid > 0) {
                 kill(d->pid, SIGTERM);
                 waitpid(d->pid, NULL, 0);

@@ -13,5 +13,7 @@ struct forkyd {
 
 /* 0 when it answers; else what it said is in *said (the caller frees). */
 int forkyd_start(struct forkyd *d, char **said);
+/* The QEMU of its guest "g"; 0 when there is none. */
+pid_t forkyd_guest(const struct forkyd *d);
 /* Ends it and removes its folder. */
 void forkyd_stop(struct forkyd *d);
