@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/core/buf.h"
@@ -225,4 +226,40 @@ int sv_parse_uuid(const char *text, uint8_t uuid[16], const char *check, struct 
                                "a UUID was expected (8-4-4-4-12 hex digits), found \"%s\"", text);
         memcpy(uuid, raw.p, 16);
         return 0;
+}
+
+static unsigned count_edits(const char *a, const char *b)
+{
+        unsigned row[32], n = (unsigned)strlen(b);
+
+        if (n >= 32 || strlen(a) >= 32)
+                return SV_NEAR_EDITS;
+        for (unsigned j = 0; j <= n; j++)
+                row[j] = j;
+        for (unsigned i = 1; a[i - 1]; i++) {
+                unsigned corner = row[0];
+
+                row[0] = i;
+                for (unsigned j = 1; j <= n; j++) {
+                        unsigned best = corner + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
+
+                        if (row[j] + 1 < best)
+                                best = row[j] + 1;
+                        if (row[j - 1] + 1 < best)
+                                best = row[j - 1] + 1;
+                        corner = row[j];
+                        row[j] = best;
+                }
+        }
+        return row[n];
+}
+
+void sv_keep_nearer(const char *word, const char *known, const char **nearest, unsigned *best)
+{
+        unsigned edits = count_edits(word, known);
+
+        if (edits >= *best || 2 * edits > strlen(word) + 1)
+                return;
+        *best = edits;
+        *nearest = known;
 }

@@ -31,3 +31,10 @@ bool sv_is_hex(const char *s, size_t digits);
 /* 8-4-4-4-12 lower-case hex of 16 bytes; out has at least 37 bytes. */
 char *sv_format_uuid(const uint8_t uuid[16], char out[37]);
 int sv_parse_uuid(const char *text, uint8_t uuid[16], const char *check, struct sv_err *err);
+
+/* For "did you mean": *nearest becomes `known` when that is fewer than *best edits away from `word`
+ * (a letter added, left out or another; upper case is lower case), and *best that number. Begin
+ * with NULL and SV_NEAR_EDITS. To a word of few letters fewer edits are near; names of 32 letters
+ * or more are near to nothing. */
+#define SV_NEAR_EDITS 4
+void sv_keep_nearer(const char *word, const char *known, const char **nearest, unsigned *best);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json/member.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,49 +72,17 @@ static int fail_member_value(const struct place *p, const char *pointer,
                               row->need ? " with its parent" : " for the default");
 }
 
-/* --- the nearest known name, to suggest after a typing error --- */
-
-static unsigned count_name_edits(const char *a, const char *b)
-{
-        unsigned row[32], n = (unsigned)strlen(b);
-
-        if (n >= 32 || strlen(a) >= 32)
-                return 99;
-        for (unsigned j = 0; j <= n; j++)
-                row[j] = j;
-        for (unsigned i = 1; a[i - 1]; i++) {
-                unsigned corner = row[0];
-
-                row[0] = i;
-                for (unsigned j = 1; j <= n; j++) {
-                        unsigned best = corner + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
-
-                        if (row[j] + 1 < best)
-                                best = row[j] + 1;
-                        if (row[j - 1] + 1 < best)
-                                best = row[j - 1] + 1;
-                        corner = row[j];
-                        row[j] = best;
-                }
-        }
-        return row[n];
-}
-
 static int fail_unknown_member(const struct place *p, const char *name, const char *pointer,
                                struct sv_err *err)
 {
         const char *nearest = NULL;
-        unsigned best = 4;
+        unsigned best = SV_NEAR_EDITS;
         char check[64], list[256] = "";
 
         for (const struct sv_member *row = p->rows; row->name; row++) {
-                unsigned d = count_name_edits(name, row->name);
                 size_t n = strlen(list);
 
-                if (d < best) {
-                        best = d;
-                        nearest = row->name;
-                }
+                sv_keep_nearer(name, row->name, &nearest, &best);
                 snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", row->name);
         }
         snprintf(check, sizeof(check), "%s.unknown", p->check);

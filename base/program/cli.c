@@ -5,20 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/core/buf.h"
+#include "base/core/text.h"
 #include "base/json/json.h"
+#include "base/program/cli-help.h"
 #include "base/program/log.h"
 #include "base/program/memory.h"
 #include "base/program/terminal.h"
-
-/* Options that every command has. */
-static const struct sv_opt common[] = {
-        {"json", NULL, "print one JSON object on standard output", 0, false},
-        {"help", NULL, "show this help", 'h', false},
-        {"verbose", NULL, "say more on standard error", 'v', false},
-        {"quiet", NULL, "say nothing but errors", 'q', false},
-        {NULL, NULL, NULL, 0, false},
-};
 
 bool sv_has(const struct sv_args *args, const char *option)
 {
@@ -52,19 +44,37 @@ static const struct sv_opt *find_in(const struct sv_opt *opts, const char *name,
         return NULL;
 }
 
-static const struct sv_opt *more_opts(const struct sv_cmd *cmd, size_t i)
-{
-        return cmd->more_opts ? cmd->more_opts(i) : NULL;
-}
-
 static const struct sv_opt *find_opt(const struct sv_cmd *cmd, const char *name, size_t n,
                                      char letter)
 {
-        const struct sv_opt *opt = find_in(cmd->opts, name, n, letter), *more;
+        const struct sv_opt *opt = NULL, *table;
 
-        for (size_t i = 0; !opt && (more = more_opts(cmd, i)); i++)
-                opt = find_in(more, name, n, letter);
-        return opt ? opt : find_in(common, name, n, letter);
+        for (size_t i = 0; !opt && (table = sv_cli_opts(cmd, i)); i++)
+                opt = find_in(table, name, n, letter);
+        return opt;
+}
+
+/* `word` is what was given, n the length of the name in it. */
+static int fail_unknown_option(const struct sv_args *args, const char *word, size_t n,
+                               struct sv_err *err)
+{
+        const struct sv_cmd *cmd = args->cmd;
+        const char *nearest = NULL;
+        const struct sv_opt *table;
+        unsigned best = SV_NEAR_EDITS;
+        char name[32] = "";
+
+        if (n < sizeof(name))
+                memcpy(name, word + 2, n);
+        for (size_t i = 0; (table = sv_cli_opts(cmd, i)); i++)
+                for (; table->name; table++)
+                        sv_keep_nearer(name, table->name, &nearest, &best);
+        if (nearest)
+                return sv_fail(err, SV_USAGE, "cli.option",
+                               "%s is not an option of \"%s%s%s\"; did you mean --%s?", word,
+                               args->program, *cmd->name ? " " : "", cmd->name, nearest);
+        return sv_fail(err, SV_USAGE, "cli.option", "%s is not an option of \"%s%s%s\"; see --help",
+                       word, args->program, *cmd->name ? " " : "", cmd->name);
 }
 
 static int add_opt(struct sv_args *args, const struct sv_opt *opt, const char *value,
@@ -84,18 +94,17 @@ static int take_opt(struct sv_args *args, int argc, char **argv, int *i, struct 
 {
         const char *word = argv[*i], *eq = NULL, *value = NULL;
         const struct sv_opt *opt;
+        size_t n = 0;
 
         if (word[1] == '-') {
                 eq = strchr(word, '=');
-                opt = find_opt(args->cmd, word + 2, eq ? (size_t)(eq - word - 2) : strlen(word + 2),
-                               0);
+                n = eq ? (size_t)(eq - word - 2) : strlen(word + 2);
+                opt = find_opt(args->cmd, word + 2, n, 0);
         } else {
                 opt = word[2] ? NULL : find_opt(args->cmd, NULL, 0, word[1]);
         }
         if (!opt)
-                return sv_fail(err, SV_USAGE, "cli.option",
-                               "%s is not an option of \"%s%s%s\"; see --help", word, args->program,
-                               *args->cmd->name ? " " : "", args->cmd->name);
+                return fail_unknown_option(args, word, n, err);
         if (!opt->arg && eq)
                 return sv_fail(err, SV_USAGE, "cli.option", "--%s takes no value", opt->name);
         if (opt->arg) {
@@ -147,89 +156,6 @@ static int parse(struct sv_args *args, int argc, char **argv, struct sv_err *err
         return sv_has(args, "help") ? 0 : check_count(args, err);
 }
 
-static void print_opts(const struct sv_opt *opts)
-{
-        for (; opts && opts->name; opts++) {
-                char left[48];
-
-                snprintf(left, sizeof(left), "--%s%s%s", opts->name, opts->arg ? " " : "",
-                         opts->arg ? opts->arg : "");
-                if (opts->letter)
-                        printf("  -%c, %-28s %s\n", opts->letter, left, opts->help);
-                else
-                        printf("      %-28s %s\n", left, opts->help);
-        }
-}
-
-static void print_help(const char *program, const struct sv_cmd *cmd)
-{
-        const struct sv_opt *more;
-
-        printf("usage: %s%s%s%s%s [options]\n%s\n\n", program, *cmd->name ? " " : "", cmd->name,
-               *cmd->args ? " " : "", cmd->args, cmd->help);
-        print_opts(cmd->opts);
-        for (size_t i = 0; (more = more_opts(cmd, i)); i++)
-                print_opts(more);
-        print_opts(common);
-}
-
-static void print_commands(const char *program, const char *about, const struct sv_cmd *cmds,
-                           const char *group)
-{
-        size_t n = strlen(group);
-
-        printf("usage: %s COMMAND [arguments] [options]\n%s\n\n", program, about);
-        for (; cmds->name && !cmds->absent; cmds++)
-                if (!n || (!strncmp(cmds->name, group, n) && cmds->name[n] == ' '))
-                        printf("  %-16s %-24s %s\n", cmds->name, cmds->args, cmds->help);
-        printf("\n\"%s COMMAND --help\" shows a command's options. Exit status: 0 done, 2 usage, 3 "
-               "system or network,\n"
-               "4 malformed input, 5 the proof does not hold, 6 the policy says no.\n",
-               program);
-}
-
-static void add_opts(struct sv_json *list, const struct sv_opt *opts)
-{
-        for (; opts && opts->name; opts++) {
-                struct sv_json *o = sv_json_add(list, sv_json_object());
-
-                sv_json_set_str(o, "name", opts->name);
-                sv_json_set_str(o, "argument", opts->arg);
-                sv_json_set_str(o, "help", opts->help);
-        }
-}
-
-static void print_json(const struct sv_json *j)
-{
-        SV_BUF text = SV_BUF_NULL;
-
-        sv_json_print(j, &text);
-        puts(sv_buf_str(&text));
-}
-
-static void print_table(const char *program, const struct sv_cmd *cmds)
-{
-        SV_JSON *j = sv_json_object();
-        struct sv_json *list, *options;
-        const struct sv_opt *more;
-
-        sv_json_set_str(j, "program", program);
-        list = sv_json_set(j, "commands", sv_json_array());
-        for (; cmds->name && !cmds->absent; cmds++) {
-                struct sv_json *c = sv_json_add(list, sv_json_object());
-
-                sv_json_set_str(c, "name", cmds->name);
-                sv_json_set_str(c, "arguments", cmds->args);
-                sv_json_set_str(c, "help", cmds->help);
-                options = sv_json_set(c, "options", sv_json_array());
-                add_opts(options, cmds->opts);
-                for (size_t i = 0; (more = more_opts(cmds, i)); i++)
-                        add_opts(options, more);
-        }
-        add_opts(sv_json_set(j, "common", sv_json_array()), common);
-        print_json(j);
-}
-
 /* The row for argv[0] or for "argv[0] argv[1]"; *words says how many were used. */
 static const struct sv_cmd *find_cmd(const struct sv_cmd *cmds, int argc, char **argv, int *words)
 {
@@ -260,6 +186,28 @@ static bool is_group(const struct sv_cmd *cmds, const char *word)
         return false;
 }
 
+/* The nearest whole name, of one word or of two; none of another group. */
+static int fail_unknown_command(const char *program, const struct sv_cmd *cmds, int argc,
+                                char **argv, struct sv_err *err)
+{
+        const char *nearest = NULL;
+        unsigned best = SV_NEAR_EDITS;
+        char two[64] = "";
+
+        if (argc > 1 && argv[1][0] != '-')
+                snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]);
+        for (const struct sv_cmd *c = cmds; c->name && !c->absent; c++)
+                sv_keep_nearer(strchr(c->name, ' ') ? two : argv[0], c->name, &nearest, &best);
+        if (nearest)
+                return sv_fail(err, SV_USAGE, "cli.command",
+                               "\"%s\" is not a command; did you mean \"%s %s\"?",
+                               strchr(nearest, ' ') ? two : argv[0], program, nearest);
+        return sv_fail(err, SV_USAGE, "cli.command",
+                       "\"%s%s%s\" is not a command; \"%s --help\" lists them", argv[0],
+                       is_group(cmds, argv[0]) && *two ? " " : "",
+                       is_group(cmds, argv[0]) && *two ? argv[1] : "", program);
+}
+
 static int add_found(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         if (!sv_json_get(arg, name))
@@ -275,7 +223,7 @@ static int report_error(const struct sv_err *err, bool json, struct sv_json *fou
                 SV_JSON *j = sv_err_json(err);
 
                 sv_json_each(found, add_found, j, NULL);
-                print_json(j);
+                sv_cli_print_json(j);
         }
         return err->class ? (int)err->class : SV_SYSTEM;
 }
@@ -292,7 +240,7 @@ static int run(struct sv_args *args)
                         result = sv_json_object();
                 if (!sv_json_get(result, "ok"))
                         sv_json_set_bool(result, "ok", true);
-                print_json(result);
+                sv_cli_print_json(result);
         }
         if (fflush(stdout) != 0 || ferror(stdout)) {
                 sv_fail_errno(&err, "cli.stdout", "cannot write to standard output");
@@ -316,11 +264,11 @@ static int help_about(const char *program, const char *about, const struct sv_cm
         const struct sv_cmd *cmd = find_cmd(cmds, argc, argv, &words);
 
         if (cmd && !cmd->absent)
-                return print_help(program, cmd), 0;
+                return sv_cli_print_help(program, cmd), 0;
         if (cmd)
                 printf("%s: %s\n", cmd->name, cmd->absent);
         else
-                print_commands(program, about, cmds, argv[0]);
+                sv_cli_print_commands(program, about, cmds, argv[0]);
         return SV_USAGE;
 }
 
@@ -336,7 +284,7 @@ static int run_program(const char *program, const char *about, const struct sv_c
         if (argc && !strcmp(argv[0], "--version"))
                 return printf("%s %s\n", program, SV_VERSION) < 0;
         if (argc && !strcmp(argv[0], "--table"))
-                return print_table(program, cmds), 0;
+                return sv_cli_print_table(program, cmds), 0;
         if (argc >= 2 && !strcmp(argv[0], "help"))
                 return help_about(program, about, cmds, argc - 1, argv + 1);
         args.cmd = find_cmd(cmds, argc, argv, &words);
@@ -344,12 +292,12 @@ static int run_program(const char *program, const char *about, const struct sv_c
                 bool asked = argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") ||
                                       !strcmp(argv[0], "help"));
 
-                if (asked || !argc || is_group(cmds, argv[0])) {
-                        print_commands(program, about, cmds, argc && !asked ? argv[0] : "");
+                if (asked || !argc ||
+                    (is_group(cmds, argv[0]) && (argc == 1 || argv[1][0] == '-'))) {
+                        sv_cli_print_commands(program, about, cmds, argc && !asked ? argv[0] : "");
                         return asked ? 0 : SV_USAGE;
                 }
-                sv_fail(&err, SV_USAGE, "cli.command",
-                        "\"%s\" is not a command; \"%s --help\" lists them", argv[0], program);
+                fail_unknown_command(program, cmds, argc, argv, &err);
                 return report_error(&err, json_wanted(argc, argv), NULL);
         }
         if (args.cmd->absent) {
@@ -359,7 +307,7 @@ static int run_program(const char *program, const char *about, const struct sv_c
         if (parse(&args, argc - words, argv + words, &err) < 0)
                 return report_error(&err, json_wanted(argc, argv), NULL);
         if (sv_has(&args, "help"))
-                return print_help(program, args.cmd), 0;
+                return sv_cli_print_help(program, args.cmd), 0;
         sv_log_init(program, sv_has(&args, "quiet") ? -1 : sv_has(&args, "verbose") ? 1 : 0);
         return run(&args);
 }

@@ -46,6 +46,8 @@ struct sv_cmd {
         /* Not NULL: there is no such command, for this reason, and this is what to do instead
          * (SV_USAGE "cli.absent"). Such rows are last in a table and are not listed. */
         const char *absent;
+        /* Above this row in the list of commands; NULL: the group goes on. */
+        const char *heading;
         /* The i-th of further tables like `opts`, NULL past the last; may be NULL. */
         const struct sv_opt *(*more_opts)(size_t i);
 };

@@ -7,6 +7,7 @@
 #include "base/core/buf.h"
 #include "base/core/visible.h"
 #include "base/json/json.h"
+#include "base/program/terminal.h"
 
 static const char *log_program = "secure-vm";
 static int log_verbose;
@@ -17,6 +18,16 @@ void sv_log_init(const char *program, int verbose)
         log_verbose = verbose;
 }
 
+/* One message, on a terminal in lines of its width. */
+static void print_line(const char *prefix, const char *text)
+{
+        size_t at = strlen(log_program) + 2 + strlen(prefix);
+        SV_BUF wrapped = SV_BUF_NULL;
+
+        sv_wrap_text(&wrapped, text, at, 4, sv_terminal_width_of_errors());
+        fprintf(stderr, "%s: %s%s\n", log_program, prefix, sv_buf_str(&wrapped));
+}
+
 /* Messages quote what others sent: nothing of it may steer the reader's terminal. */
 static void say(const char *prefix, const char *fmt, va_list ap)
 {
@@ -24,7 +35,7 @@ static void say(const char *prefix, const char *fmt, va_list ap)
 
         sv_buf_vprintf(&text, fmt, ap);
         sv_make_visible((char *)text.p, text.n, true);
-        fprintf(stderr, "%s: %s%s\n", log_program, prefix, sv_buf_str(&text));
+        print_line(prefix, sv_buf_str(&text));
 }
 
 void sv_info(const char *fmt, ...)
@@ -62,11 +73,11 @@ void sv_warn(const char *fmt, ...)
 
 void sv_log_err(const struct sv_err *err)
 {
-        char msg[sizeof(err->msg)];
+        SV_BUF text = SV_BUF_NULL;
 
-        snprintf(msg, sizeof(msg), "%s", err->msg);
-        sv_make_visible(msg, strlen(msg), false);
-        fprintf(stderr, "%s: error: %s [%s]\n", log_program, msg, err->check);
+        sv_buf_printf(&text, "%s [%s]", err->msg, err->check);
+        sv_make_visible((char *)text.p, text.n, false);
+        print_line("error: ", sv_buf_str(&text));
 }
 
 struct sv_json *sv_err_json(const struct sv_err *err)

@@ -2,10 +2,12 @@
 #include "base/program/terminal.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/core/buf.h"
 #include "base/core/visible.h"
 
 static ssize_t write_visible(void *cookie, const char *text, size_t n)
@@ -35,4 +37,63 @@ void sv_terminal_guard_stdout(void)
         /* A character is cut, and its halves replaced, only in a line longer than this. */
         setvbuf(guarded, NULL, _IOLBF, 65536);
         stdout = guarded;
+}
+
+static size_t read_width(int fd)
+{
+        struct winsize size;
+
+        if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size) < 0 || !size.ws_col)
+                return 0;
+        return size.ws_col < 40 ? 40 : size.ws_col;
+}
+
+size_t sv_terminal_width(void)
+{
+        return read_width(STDOUT_FILENO);
+}
+
+size_t sv_terminal_width_of_errors(void)
+{
+        return read_width(STDERR_FILENO);
+}
+
+static size_t count_columns(const char *text, size_t n)
+{
+        size_t columns = 0;
+
+        for (size_t i = 0; i < n; i++)
+                columns += (text[i] & 0xc0) != 0x80;
+        return columns;
+}
+
+size_t sv_text_columns(const char *text)
+{
+        return count_columns(text, strlen(text));
+}
+
+void sv_wrap_text(struct sv_buf *out, const char *text, size_t at, size_t indent, size_t width)
+{
+        bool first = true; /* of its line */
+
+        for (const char *p = text; *p;) {
+                size_t blanks = strspn(p, " "), n = strcspn(p + blanks, " \n");
+                size_t columns = count_columns(p + blanks, n);
+
+                if (width && !first && at + blanks + columns >= width) {
+                        sv_buf_printf(out, "\n%*s", (int)indent, "");
+                        at = indent;
+                        blanks = 0;
+                        p += strspn(p, " ");
+                }
+                sv_buf_put(out, sv_bytes(p, blanks + n));
+                at += blanks + columns;
+                p += blanks + n;
+                first = false;
+                if (*p == '\n') {
+                        sv_buf_u8(out, (uint8_t)*p++);
+                        first = true;
+                        at = 0;
+                }
+        }
 }

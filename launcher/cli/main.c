@@ -6,54 +6,41 @@
 #include "base/core/secret.h"
 #include "launcher/cli/commands.h"
 
-static const struct sv_cmd *const rows[] = {
-        &sv_cmd_collateral_export,
-        &sv_cmd_collateral_fetch,
-        &sv_cmd_collateral_list,
-        &sv_cmd_console,
-        &sv_cmd_destroy,
-        &sv_cmd_host,
-        &sv_cmd_host_check,
-        &sv_cmd_host_commit,
-        &sv_cmd_host_config,
-        &sv_cmd_host_vlek_load,
-        &sv_cmd_host_vtpm_ca,
-        &sv_cmd_id_block,
-        &sv_cmd_image_acpi,
-        &sv_cmd_image_encrypt,
-        &sv_cmd_image_initrd,
-        &sv_cmd_image_rekey,
-        &sv_cmd_image_uki,
-        &sv_cmd_image_verity,
-        &sv_cmd_inspect,
-        &sv_cmd_key_list,
-        &sv_cmd_key_put,
-        &sv_cmd_key_rm,
-        &sv_cmd_key_accept_restore,
-        &sv_cmd_key_rotate,
-        &sv_cmd_key_show,
-        &sv_cmd_launch,
-        &sv_cmd_list,
-        &sv_cmd_measure,
-        &sv_cmd_policy,
-        &sv_cmd_policy_check,
-        &sv_cmd_policy_get,
-        &sv_cmd_policy_rm,
-        &sv_cmd_reboot,
-        &sv_cmd_reset,
-        &sv_cmd_show,
-        &sv_cmd_stop,
-        &sv_cmd_trial,
-        &sv_cmd_verify,
+#define GROUP_MAX 16
+
+/* In the order of a guest's life. */
+static const struct {
+        const char *heading;
+        const struct sv_cmd *const rows[GROUP_MAX];
+} groups[] = {
+        {"Guests:",
+         {&sv_cmd_launch, &sv_cmd_list, &sv_cmd_show, &sv_cmd_console, &sv_cmd_stop, &sv_cmd_reboot,
+          &sv_cmd_reset, &sv_cmd_destroy}},
+        {"\nImages that a guest starts from:",
+         {&sv_cmd_image_encrypt, &sv_cmd_image_verity, &sv_cmd_image_rekey, &sv_cmd_image_initrd,
+          &sv_cmd_image_acpi, &sv_cmd_image_uki}},
+        {"\nWhat a guest will measure, and what its key asks of it:",
+         {&sv_cmd_measure, &sv_cmd_policy, &sv_cmd_policy_check, &sv_cmd_policy_get,
+          &sv_cmd_policy_rm, &sv_cmd_id_block}},
+        {"\nKeys of a broker:",
+         {&sv_cmd_key_list, &sv_cmd_key_show, &sv_cmd_key_put, &sv_cmd_key_rotate, &sv_cmd_key_rm,
+          &sv_cmd_key_accept_restore}},
+        {"\nEvidence of a guest:",
+         {&sv_cmd_verify, &sv_cmd_inspect, &sv_cmd_collateral_fetch, &sv_cmd_collateral_list,
+          &sv_cmd_collateral_export}},
+        {"\nThis host:",
+         {&sv_cmd_host, &sv_cmd_trial, &sv_cmd_host_check, &sv_cmd_host_commit, &sv_cmd_host_config,
+          &sv_cmd_host_vlek_load, &sv_cmd_host_vtpm_ca}},
 };
 
-#define N_ROWS        (sizeof(rows) / sizeof(rows[0]))
-#define N_UNSUPPORTED 32
+#define N_GROUPS      (sizeof(groups) / sizeof(groups[0]))
+#define N_UNSUPPORTED 40
 
 int main(int argc, char **argv)
 {
-        struct sv_cmd table[N_ROWS + N_UNSUPPORTED + 1] = {0};
+        struct sv_cmd table[N_GROUPS * GROUP_MAX + N_UNSUPPORTED + 1] = {0};
         struct sv_err err = SV_ERR_NULL;
+        size_t n = 0;
 
         if (sv_secret_harden_process(&err) < 0) {
                 sv_log_init("secure-vm", 0);
@@ -61,10 +48,15 @@ int main(int argc, char **argv)
                 return err.class;
         }
         sv_log_init("secure-vm", 0);
-        for (size_t i = 0; i < N_ROWS; i++)
-                table[i] = *rows[i];
+        for (size_t g = 0; g < N_GROUPS; g++)
+                for (size_t i = 0; i < GROUP_MAX && groups[g].rows[i]; i++) {
+                        table[n] = *groups[g].rows[i];
+                        if (i == 0)
+                                table[n].heading = groups[g].heading;
+                        n++;
+                }
         for (size_t i = 0; sv_cmds_unsupported[i].name && i < N_UNSUPPORTED; i++)
-                table[N_ROWS + i] = sv_cmds_unsupported[i];
+                table[n++] = sv_cmds_unsupported[i];
         return sv_cli_main("secure-vm",
                            "confidential virtual machines, from firmware to unlocked disk", table,
                            argc, argv);

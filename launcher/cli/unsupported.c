@@ -41,5 +41,15 @@ const struct sv_cmd sv_cmds_unsupported[] = {
                      "and copy the image, which stays encrypted"},
         {"suspend", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, and "
                                      "\"secure-vm launch\" it again"},
+        /* what other tools call a thing that is here */
+        {"delete",
+         .absent = "\"secure-vm destroy NAME --forget\" ends a guest and removes its folder"},
+        {"logs", .absent = "\"secure-vm console NAME --log\" prints what the guest wrote"},
+        {"ssh", .absent = "\"secure-vm console NAME\" enters a guest by its serial line; over a "
+                          "network, ssh to the address that its \"nics\" gives it"},
+        {"start", .absent = "\"secure-vm launch GUEST.json\" starts a guest from its file"},
+        {"status", .absent = "\"secure-vm show NAME\" says how a guest is, \"secure-vm list\" "
+                             "all of them"},
+        {"version", .absent = "\"secure-vm --version\" prints it"},
         {NULL},
 };

@@ -4,6 +4,7 @@
 
 #include "base/program/cli.h"
 #include "base/json/json.h"
+#include "base/program/terminal.h"
 #include "tests/unit/unit.h"
 
 static struct sv_args seen;
@@ -25,14 +26,15 @@ static const struct sv_opt opts[] = {
         {NULL, NULL, NULL, 0, false},
 };
 static const struct sv_cmd cmds[] = {
-        {"one", "FILE", "takes one", opts, remember},
-        {"group sub", "[FILE]", "takes none or one", opts, remember},
+        {"one", "FILE", "takes one", opts, remember, .heading = "First:"},
+        {"group sub", "[FILE]", "takes none or one", opts, remember, .heading = "\nSecond:"},
         {"many", "FILE...", "takes more", NULL, remember},
         {"fly", .absent = "cannot fly; walk"},
         {NULL, NULL, NULL, NULL, NULL},
 };
 
-/* Runs with standard output in a file whose text is returned; the words live until the next run. */
+/* Runs with standard output in a file whose text is returned; the words live until the next run.
+ * Errors are looked at as --json has them. */
 static const char *run(int expect, const char *words)
 {
         static char text[8192], copy[1024];
@@ -96,6 +98,66 @@ static void usage_errors(void **state)
                 run(2, bad[i]);
         assert_non_null(strstr(run(2, "one a b --json"), "\"check\":\"cli.arguments\""));
         assert_non_null(strstr(run(2, "none --json"), "\"ok\":false"));
+}
+
+/* What was typed, what was meant; a name that nothing is near to. */
+static void did_you_mean(void **state)
+{
+        static const char *const near[][2] = {
+                {"onne a", "\\\"onne\\\" is not a command; did you mean \\\"prog one\\\"?"},
+                {"group sbu",
+                 "\\\"group sbu\\\" is not a command; did you mean \\\"prog group sub\\\"?"},
+                {"gorup sub x", "did you mean \\\"prog group sub\\\"?"},
+                {"one a --otu b",
+                 "--otu is not an option of \\\"prog one\\\"; did you mean --out?"},
+                {"one a --vebrose=1", "did you mean --verbose?"},
+        };
+        static const char *const far[] = {"x",
+                                          "group",
+                                          "group -x",
+                                          "wholly-other a",
+                                          "one a --unlike",
+                                          "one a -x",
+                                          "one a --"
+                                          "a-name-that-is-longer-than-any-that-is-known"};
+        char words[128];
+
+        for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+                snprintf(words, sizeof(words), "%s --json", near[i][0]);
+                if (!strstr(run(2, words), near[i][1]))
+                        fail_msg("%s: expected %s, found %s", near[i][0], near[i][1],
+                                 run(2, words));
+        }
+        for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+                snprintf(words, sizeof(words), "%s --json", far[i]);
+                assert_null(strstr(run(2, words), "did you mean"));
+        }
+}
+
+static void wrapping(void **state)
+{
+        static const struct {
+                const char *text;
+                size_t at, indent, width;
+                const char *out;
+        } t[] = {
+                {"one two three", 0, 2, 0, "one two three"},
+                {"one two three", 0, 2, 9, "one two\n  three"},
+                {"one two three", 0, 2, 8, "one two\n  three"},
+                {"one two three", 0, 2, 7, "one\n  two\n  three"},
+                {"one two", 20, 4, 24, "one\n    two"},
+                {"a word-that-is-too-long b", 0, 1, 10, "a\n word-that-is-too-long\n b"},
+                {"\u00e9\u00e9 \u00e9\u00e9", 0, 0, 6, "\u00e9\u00e9 \u00e9\u00e9"},
+                {"two  blanks\nstay so", 0, 0, 40, "two  blanks\nstay so"},
+                {"", 5, 5, 5, ""},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_BUF out = SV_BUF_NULL;
+
+                sv_wrap_text(&out, t[i].text, t[i].at, t[i].indent, t[i].width);
+                assert_string_equal(sv_buf_str(&out), t[i].out);
+        }
 }
 
 static void one_more_than_a_line_takes(void **state)
@@ -162,7 +224,9 @@ static void results(void **state)
                             "{\"ok\":false,\"error\":{\"class\":\"proof\",\"check\":\"t.proof\","
                             "\"message\":\"it was asked not to hold\"},\"name\":\"a\"}\n");
         assert_non_null(strstr(run(0, "one --help"), "--out FILE"));
-        assert_non_null(strstr(run(0, "--help"), "group sub"));
+        assert_non_null(strstr(run(0, "--help"), "First:\n  one FILE                         takes "
+                                                 "one\n\nSecond:\n  group sub"));
+        assert_null(strstr(run(2, "group"), "Second:"));
         assert_non_null(strstr(run(0, "--table"), "\"argument\":\"FILE\""));
         assert_non_null(strstr(run(0, "help one"), "usage: prog one FILE"));
 }
@@ -171,6 +235,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(options),
                                            cmocka_unit_test(usage_errors),
+                                           cmocka_unit_test(did_you_mean),
+                                           cmocka_unit_test(wrapping),
                                            cmocka_unit_test(one_more_than_a_line_takes),
                                            cmocka_unit_test(full_output),
                                            cmocka_unit_test(absent),
