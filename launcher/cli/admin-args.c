@@ -1,20 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/admin-args.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/core/file.h"
+#include "launcher/cli/brokers.h"
+
+/* The option, else the variable, else the only broker that has a name. */
+static int choose_entry(const struct sv_args *args, struct sv_broker_entry *out, struct sv_err *err)
+{
+        const char *said = sv_opt(args, "broker"), *variable = getenv("SECURE_VM_BROKER");
+        SV_JSON *names = NULL;
+
+        if (!said && variable && *variable)
+                said = variable;
+        if (said && strstr(said, "://")) {
+                out->url = sv_asprintf("%s", said);
+                return 0;
+        }
+        if (said)
+                return sv_broker_entry_read(said, out, err);
+        if (sv_opt(args, "pin") || sv_opt(args, "admin-key"))
+                return 0; /* of a broker that is missing */
+        if (sv_broker_entry_list(&names, NULL) == 0 && sv_json_len(names) == 1)
+                return sv_broker_entry_read(sv_json_str(sv_json_at(names, 0)), out, err);
+        return 0;
+}
+
 int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_admin **out,
                        struct sv_err *err)
 {
-        const char *url = sv_opt(args, "broker");
-        const char *key = sv_opt(args, "admin-key");
+        SV_BROKER_ENTRY entry = {0};
+        const char *key;
 
-        if (sv_opt(args, "pin"))
-                pin = sv_opt(args, "pin");
-        if (!url || !key || !pin)
+        if (choose_entry(args, &entry, err) < 0)
+                return -1;
+        pin = sv_opt(args, "pin") ? sv_opt(args, "pin") : entry.pin ? entry.pin : pin;
+        key = sv_opt(args, "admin-key") ? sv_opt(args, "admin-key") : entry.admin_key;
+        if (!entry.url || !key || !pin)
                 return sv_fail(err, SV_USAGE, "admin.broker",
                                "--%s is missing: say which broker, by which key it is known, and "
-                               "who you are",
-                               !url   ? "broker"
-                               : !pin ? "pin"
-                                      : "admin-key");
-        return sv_admin_open(url, pin, key, out, err);
+                               "who you are; \"secure-vm broker add\" keeps the three under a name",
+                               !entry.url ? "broker"
+                               : !pin     ? "pin"
+                                          : "admin-key");
+        return sv_admin_open(entry.url, pin, key, out, err);
 }

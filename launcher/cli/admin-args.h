@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options by which a command says which broker it administers: --broker, --pin, --admin-key. */
+/* The options by which a command says which broker it administers: --broker, --pin, --admin-key; in
+ * their place a name (launcher/cli/brokers.h), or SECURE_VM_BROKER. */
 #pragma once
 
 #include "attest/kbs/admin-client.h"
@@ -7,8 +8,8 @@
 
 #define SV_ADMIN_OPTS                                                                         \
         {.name = "broker",                                                                    \
-         .arg = "URL",                                                                        \
-         .help = "the key broker, as this host reaches it (https://host:port)"},              \
+         .arg = "URL|NAME",                                                                   \
+         .help = "the key broker, as this host reaches it (https://host:port), or its name"}, \
                 {.name = "pin",                                                               \
                  .arg = "PIN",                                                                \
                  .help = "the broker's key: sha256:HEX, as secure-vm-broker init prints it"}, \
@@ -17,7 +18,7 @@
                 .help = "the administrator's private key (PEM)"                               \
         }
 
-/* `pin` stands in when --pin is not given (a guest file's), or NULL. SV_USAGE "admin.broker" when
- * an option is missing. */
+/* `pin` stands in when nothing else says it (a guest file's), or NULL. SV_USAGE "admin.broker" when
+ * an option is missing; sv_broker_entry_read's. */
 int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_admin **out,
                        struct sv_err *err);

@@ -5,6 +5,9 @@
 #include "base/program/cli.h"
 
 extern const struct sv_cmd sv_cmds_unsupported[]; /* ends with name NULL */
+extern const struct sv_cmd sv_cmd_broker_add;
+extern const struct sv_cmd sv_cmd_broker_list;
+extern const struct sv_cmd sv_cmd_broker_rm;
 extern const struct sv_cmd sv_cmd_collateral_export;
 extern const struct sv_cmd sv_cmd_collateral_fetch;
 extern const struct sv_cmd sv_cmd_collateral_list;

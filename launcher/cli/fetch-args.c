@@ -5,6 +5,7 @@
 
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "base/program/xdg.h"
 
 #define BUDGET_MS (120 * 1000)
 
@@ -17,15 +18,11 @@ void sv_fetch_args_free(struct sv_fetch_args *a)
 char *sv_fetch_cache_dir(const struct sv_args *args, struct sv_err *err)
 {
         const char *given = sv_opt(args, "cache");
-        const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+        char *cache = given ? sv_asprintf("%s", given)
+                            : sv_xdg_path("XDG_CACHE_HOME", ".cache", "secure-vm/collateral");
 
-        if (given)
-                return sv_asprintf("%s", given);
-        /* A relative path there is to be ignored (XDG Base Directory Specification). */
-        if (cache && *cache == '/')
-                return sv_asprintf("%s/secure-vm/collateral", cache);
-        if (home && *home == '/')
-                return sv_asprintf("%s/.cache/secure-vm/collateral", home);
+        if (cache)
+                return cache;
         sv_fail(err, SV_USAGE, "collateral.cache-dir",
                 "neither XDG_CACHE_HOME nor HOME says where a cache may be: give --cache");
         return NULL;

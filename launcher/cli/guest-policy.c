@@ -50,10 +50,10 @@ static int read_kept_policy(const struct sv_args *args, const struct sv_guest *g
         SV_ADMIN *admin = NULL;
         SV_BUF text = SV_BUF_NULL;
 
-        if (!path == !sv_has(args, "broker"))
+        if (path && sv_has(args, "broker"))
                 return sv_fail(err, SV_USAGE, "policy.check.source",
-                               "expected either --policy FILE or --broker URL with --admin-key: "
-                               "the policy that the guest is held against");
+                               "expected --policy FILE or a broker, not both: the policy that the "
+                               "guest is held against");
         if (path)
                 return sv_file_read(path, SV_POLICY_SIZE_MAX, &text, "policy.check.file", err) <
                                                0 ||

@@ -10,11 +10,12 @@ import time
 
 PROGRAM, BROKER = (os.path.abspath(p) for p in sys.argv[1:3])
 PATH = 'default/demo/root'
+SETTINGS = {}  # environment: whatever names this user has given to brokers are not looked at
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def run(status, *args):
-    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    r = subprocess.run([PROGRAM, *args, '--json'], capture_output=True, timeout=60, stdin=subprocess.DEVNULL, env={**os.environ, **SETTINGS})
     assert r.returncode == status, f'{args}: exit {r.returncode}, expected {status}: {r.stdout}{r.stderr}'
     return json.loads(r.stdout)
 
@@ -91,7 +92,37 @@ def foreseen(guest, put, admin, folder):
         json.dump(changed, f)
     error = run(6, 'policy', 'check', other, *admin)['error']
     assert error['check'] == 'policy.pcr.9', error
-    fails('policy.check.source', 'policy', 'check', guest)
+    fails('admin.broker', 'policy', 'check', guest)
+    fails('policy.check.source', 'policy', 'check', guest, '--policy', other, *admin)
+
+
+def names_of_brokers(admin):
+    """A broker is known by a name only when it takes the key; then no command needs the three options."""
+    known = dict(zip(admin[::2], admin[1::2]))
+    wrong = ['--broker', known['--broker'], '--pin', 'sha256:' + '0' * 64, '--admin-key', known['--admin-key']]
+    fails('admin.broker', 'broker', 'add', 'ours', '--broker', known['--broker'])
+    error = run(5, 'broker', 'add', 'ours', *wrong)['error']
+    assert error['check'] == 'tls.pin' and run(0, 'broker', 'list')['brokers'] == [], error
+    run(0, 'broker', 'add', 'ours', *admin)
+    fails('brokers.exists', 'broker', 'add', 'ours', *admin)
+    run(0, 'broker', 'add', 'wrong', *wrong, '--unchecked')
+    run(5, 'broker', 'add', 'ours', *wrong, '--replace')
+    expected = run(0, 'key', 'list', *admin)
+    assert run(0, 'key', 'list', '--broker', 'ours') == expected
+    fails('admin.broker', 'key', 'list')  # two are known
+    SETTINGS['SECURE_VM_BROKER'] = 'wrong'
+    assert run(5, 'key', 'list')['error']['check'] == 'tls.pin'
+    assert run(0, 'key', 'list', '--broker', 'ours') == expected
+    SETTINGS['SECURE_VM_BROKER'] = known['--broker']
+    assert run(0, 'key', 'list', *admin[2:]) == expected
+    del SETTINGS['SECURE_VM_BROKER']
+    fails('brokers.name', 'key', 'list', '--broker', 'other')
+    run(0, 'broker', 'rm', 'wrong')
+    fails('brokers.name', 'broker', 'rm', 'wrong')
+    assert [b['name'] for b in run(0, 'broker', 'list')['brokers']] == ['ours']
+    assert run(0, 'key', 'list') == expected  # the only one
+    fails('admin.broker', 'key', 'list', *admin[2:])  # of which broker?
+    run(0, 'broker', 'rm', 'ours')
 
 
 def keys(admin):
@@ -113,6 +144,7 @@ def main():
         port = free_port()
         made = subprocess.run([BROKER, 'init', '--dir', f'{folder}/broker', '--listen', f'127.0.0.1:{port}'], capture_output=True, text=True,
                               check=True).stdout
+        SETTINGS['XDG_CONFIG_HOME'] = f'{folder}/config'
         pin = dict(line.split(' ', 1) for line in made.splitlines())['pin']
         admin = ['--broker', f'https://127.0.0.1:{port}', '--pin', pin, '--admin-key', f'{folder}/broker/admin.key']
         broker = subprocess.Popen([BROKER, 'serve', '--config', f'{folder}/broker/config.json'], stdin=subprocess.DEVNULL,
@@ -121,6 +153,7 @@ def main():
             wait_for(port)
             commands(admin, folder)
             keys(admin)
+            names_of_brokers(admin)
         finally:
             broker.terminate()
             broker.wait(20)
