@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `meson install` puts where, all of it and nothing else. usage: install.py BUILD"""
+import os
+import subprocess
+import sys
+import tempfile
+
+MAN = [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
+        ['man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
+DOCS = ['README.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'THREATS')]
+EXPECTED = {
+    'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/sysusers.d/secure-vm-broker.conf',
+    'share/secure-vm/guest.schema.json', 'share/secure-vm/stub.efi',
+    *(f'share/man/{m}' for m in MAN), *(f'share/doc/secure-vm/{d}' for d in DOCS),
+    *(f'share/bash-completion/completions/{p}' for p in ('secure-vm', 'secure-vm-broker')),
+    *(f'share/zsh/site-functions/_{p}' for p in ('secure-vm', 'secure-vm-broker')),
+    *(f'share/fish/vendor_completions.d/{p}.fish' for p in ('secure-vm', 'secure-vm-broker')),
+}
+
+
+def files_below(top):
+    return {os.path.relpath(os.path.join(folder, f), top) for folder, _, files in os.walk(top) for f in files}
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as folder:
+        subprocess.run(['meson', 'install', '-C', sys.argv[1], '--no-rebuild', '--quiet', '--destdir', folder], check=True, timeout=300,
+                       stdout=subprocess.DEVNULL)
+        found = files_below(os.path.join(folder, 'usr/local'))
+        assert files_below(folder) == {os.path.join('usr/local', f) for f in found}, f'outside of the prefix: {files_below(folder)}'
+        assert found == EXPECTED, f'not installed: {sorted(EXPECTED - found)}; installed, and not expected: {sorted(found - EXPECTED)}'
+        for m in MAN:
+            path = os.path.join(folder, 'usr/local/share/man', m)
+            said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True, timeout=60).stdout
+            assert not [w for w in said.splitlines() if 'missing date' not in w], said
+        print(f'{len(found)} files')
+
+
+main()
