@@ -28,6 +28,7 @@ static const struct sv_opt init_opts[] = {
 static const struct sv_opt audit_opts[] = {
         {"config", "FILE", "the broker's configuration (made by init)", 'c', false},
         {"after", "ID", "only records with a higher id", 0, false},
+        {"checks", NULL, "below each release, the checks of its policy one by one", 0, false},
         {NULL, NULL, NULL, 0, false},
 };
 
@@ -179,8 +180,9 @@ static const char *get_record_text(const struct sv_json *record, const char *mem
 }
 
 /* Parts of a record are a stranger's words: nothing of them may steer the terminal. */
-static void print_record(const struct sv_json *r)
+static void print_record(const struct sv_json *r, bool with_checks)
 {
+        const struct sv_json *checks = sv_json_get(r, "checks");
         SV_BUF line = SV_BUF_NULL;
 
         sv_buf_printf(&line, "%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0),
@@ -194,6 +196,13 @@ static void print_record(const struct sv_json *r)
                 sv_buf_printf(&line, " %s", get_record_text(r, "grounds"));
         sv_make_visible((char *)line.p, line.n, false);
         puts(sv_buf_str(&line));
+        for (size_t i = 0; with_checks && i < sv_json_len(checks); i++) {
+                const char *check = sv_json_str(sv_json_at(checks, i));
+                SV_STR text = sv_asprintf("%s", check ? check : "-");
+
+                sv_make_visible(text, strlen(text), false);
+                printf("    %s\n", text);
+        }
 }
 
 static int list_all(struct sv_store *store, int64_t after, struct sv_json *list, struct sv_err *err)
@@ -230,7 +239,7 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
         if (list_all(store, (int64_t)after, list, err) < 0)
                 return -1;
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++)
-                print_record(sv_json_at(list, i));
+                print_record(sv_json_at(list, i), sv_has(args, "checks"));
         return 0;
 }
 

@@ -57,27 +57,35 @@ static const char *describe_outcome(const struct sv_json *reason)
         return held ? "" : " fails";
 }
 
-/* One line: which rules held, and what the proof cannot show. */
+/* Which rules held, one by one in "checks", those that did not by name in "grounds" too: one line,
+ * with what the proof cannot show. */
 static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
                            const struct sv_verdict *verdict)
 {
-        SV_BUF rules = SV_BUF_NULL, limits = SV_BUF_NULL, line = SV_BUF_NULL;
-        size_t n = sv_json_len(verdict->reasons);
+        SV_BUF others = SV_BUF_NULL, limits = SV_BUF_NULL, line = SV_BUF_NULL;
+        struct sv_json *checks = sv_json_set(r->audit, "checks", sv_json_array());
+        size_t n = sv_json_len(verdict->reasons), held = 0;
 
         for (size_t i = 0; i < n; i++) {
                 const struct sv_json *reason = sv_json_at(verdict->reasons, i);
                 const char *check = sv_json_str(sv_json_get(reason, "check"));
                 const char *text = sv_json_str(sv_json_get(reason, "reason"));
+                const char *outcome = describe_outcome(reason);
 
-                if (check && strcmp(check, "policy.limits"))
-                        sv_buf_printf(&rules, "%s %s%s", rules.n ? "," : "", check,
-                                      describe_outcome(reason));
-                else if (text && !strstr(sv_buf_str(&limits), text))
+                if (check && strcmp(check, "policy.limits")) {
+                        SV_STR said = sv_asprintf("%s%s", check, outcome);
+
+                        sv_json_add(checks, sv_json_new_str(said));
+                        held += !*outcome;
+                        if (*outcome)
+                                sv_buf_printf(&others, "; %s", said);
+                } else if (text && !strstr(sv_buf_str(&limits), text)) {
                         sv_buf_printf(&limits, "; %s", text);
+                }
         }
-        sv_buf_printf(&line, "policy for %s:%s%s; appraised as %s", sv_policy_guest(policy),
-                      sv_buf_str(&rules), sv_buf_str(&limits),
-                      sv_tier_name(sv_verdict_status(verdict)));
+        sv_buf_printf(&line, "policy for %s: %zu of %zu checks hold%s%s; appraised as %s",
+                      sv_policy_guest(policy), held, sv_json_len(checks), sv_buf_str(&others),
+                      sv_buf_str(&limits), sv_tier_name(sv_verdict_status(verdict)));
         sv_json_set_str(r->audit, "grounds", sv_buf_str(&line));
 }
 

@@ -115,6 +115,12 @@ def broker():
             '--admin-key', 'broker/admin.key')
     audit = ['audit', '--config', 'broker/config.json']
     refuses(2, 'cli.option', *audit, '--after', 'x', program=BROKER)
+    released = {'action': 'resource', 'outcome': 'released', 'grounds': 'policy for x: 1 of 2 checks hold', 'checks': ['policy.a', 'policy.b\x1b[2J\nforged', 3]}
+    with contextlib.closing(sqlite3.connect('broker/broker.db')) as db, db:
+        db.execute('INSERT INTO audit (time, record) VALUES (0, ?)', (json.dumps(released),))
+    listed = subprocess.run([BROKER, *audit, '--checks'], check=True, capture_output=True, text=True).stdout.splitlines()
+    assert listed[0].endswith(' released policy for x: 1 of 2 checks hold') and listed[1:] == ['    policy.a', '    policy.b?[2J?forged', '    -'], listed
+    assert subprocess.run([BROKER, *audit], check=True, capture_output=True, text=True).stdout.splitlines() == listed[:1]
     with contextlib.closing(sqlite3.connect('broker/broker.db')) as db:
         db.execute('ALTER TABLE audit RENAME TO aside')  # no records are not the same as none
     refuses(3, 'broker.store', *audit, program=BROKER)

@@ -223,6 +223,7 @@ static void released(void **state)
         SV_KBS_CLIENT *c = NULL;
         SV_SECRET *s = NULL;
         SV_JSON *j = NULL;
+        SV_BUF checks = SV_BUF_NULL;
         struct sv_err err = SV_ERR_NULL;
 
         need_swtpm();
@@ -241,7 +242,9 @@ static void released(void **state)
         assert_string_equal(sv_json_str(sv_json_get(j, "resource")), PATH);
         assert_string_equal(sv_json_str(sv_json_get(j, "tee")), "tpm");
         assert_int_equal(strlen(sv_json_str(sv_json_get(j, "session"))), 64);
-        assert_non_null(strstr(sv_json_str(sv_json_get(j, "grounds")), "policy.ek.cn"));
+        assert_non_null(strstr(sv_json_str(sv_json_get(j, "grounds")), " checks hold; "));
+        sv_json_print(sv_json_get(j, "checks"), &checks);
+        assert_non_null(strstr(sv_buf_str(&checks), "\"policy.ek.cn\""));
 }
 
 /* After the release: the guest's own word, in the record; once, and it ends the session. */

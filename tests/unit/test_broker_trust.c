@@ -249,7 +249,7 @@ static void below_the_floor(void **state)
                 if (grounds)
                         break;
         }
-        assert_non_null(strstr(grounds, "policy.floor.debug fails and is lifted"));
+        assert_non_null(strstr(grounds, "checks hold; policy.floor.debug fails and is lifted"));
         assert_non_null(strstr(grounds, "appraised as warning"));
 }
 
