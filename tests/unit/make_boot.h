@@ -3,6 +3,9 @@
  */
 #pragma once
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/core/buf.h"
 
 /* headers and setup (0x600), one section (0x200), data behind it (0x80), certificates (0x80) */
@@ -58,24 +61,34 @@ static inline void make_kernel(uint8_t k[KERNEL_SIZE])
         put32(k, KERNEL_CERTS + 4, 0x00020200);
 }
 
+#define UKI_PE      0x80 /* offset of the PE header */
 #define UKI_HEADERS 0x400
 #define UKI_SIZE    (UKI_HEADERS + 0x200 * 16)
+
+/* The headers of a PE image of n sections, into zeros; where their table is to be. */
+static inline size_t put_pe_head(uint8_t *k, size_t n)
+{
+        size_t opt = UKI_PE + 24;
+
+        memcpy(k, "MZ", 2);
+        put32(k, 0x3c, UKI_PE);
+        memcpy(k + UKI_PE, "PE\0\0", 4);
+        put16(k, UKI_PE + 6, (unsigned)n);
+        put16(k, UKI_PE + 20, 160);
+        put16(k, opt, 0x20b);
+        put32(k, opt + 60, UKI_HEADERS);
+        put32(k, opt + 108, 6);
+        return opt + 160;
+}
 
 /* A PE image of sections by name and contents (NULL: the kernel), each filled up to 512 bytes; its
  * size. */
 static inline size_t make_uki(uint8_t k[UKI_SIZE], const char *const parts[][2], size_t n)
 {
-        size_t pe = 0x80, opt = pe + 24, table = opt + 160, at = UKI_HEADERS;
+        size_t table, at = UKI_HEADERS;
 
         memset(k, 0, UKI_SIZE);
-        memcpy(k, "MZ", 2);
-        put32(k, 0x3c, (uint32_t)pe);
-        memcpy(k + pe, "PE\0\0", 4);
-        put16(k, pe + 6, (unsigned)n);
-        put16(k, pe + 20, 160);
-        put16(k, opt, 0x20b);
-        put32(k, opt + 60, UKI_HEADERS);
-        put32(k, opt + 108, 6);
+        table = put_pe_head(k, n);
         for (size_t i = 0; i < n; i++) {
                 size_t size = parts[i][1] ? strlen(parts[i][1]) : KERNEL_SIZE;
 
@@ -91,6 +104,48 @@ static inline size_t make_uki(uint8_t k[UKI_SIZE], const char *const parts[][2],
                 table += 40;
         }
         return at;
+}
+
+/* A PE image of named sections; the names may be longer than the table has room for. */
+static inline void make_sections(struct sv_buf *out, const char *const names[],
+                                 const struct sv_bytes *data, size_t n)
+{
+        uint8_t k[0x2000] = {0};
+        size_t table = put_pe_head(k, n), at = UKI_HEADERS, strings = 4;
+        char text[256] = {0};
+
+        for (size_t i = 0; i < n; i++, table += 40) {
+                char field[16];
+
+                snprintf(field, sizeof(field), strlen(names[i]) > 8 ? "/%zu" : "%zu", strings);
+                memcpy(k + table, strlen(names[i]) > 8 ? field : names[i],
+                       strlen(names[i]) > 8 ? strlen(field) : strlen(names[i]));
+                if (strlen(names[i]) > 8)
+                        strings += (size_t)sprintf(text + strings, "%s", names[i]) + 1;
+                put32(k, table + 8, (uint32_t)data[i].n);
+                put32(k, table + 16, (uint32_t)data[i].n);
+                put32(k, table + 20, (uint32_t)at);
+                memcpy(k + at, data[i].p, data[i].n);
+                at += data[i].n;
+        }
+        put32(k, UKI_PE + 12, (uint32_t)at); /* no symbols; behind them the strings */
+        memcpy(k + at, text, strings);
+        sv_buf_clear(out);
+        sv_buf_put(out, sv_bytes(k, at + strings));
+}
+
+#define SHIM_IDENT "UEFI SHIM\n$Version: 16.1 $\n"
+#define SHIM_LEVEL "\0\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest"
+
+/* `keys` is the section .vendor_cert; `level` is as long as SHIM_LEVEL. */
+static inline void make_shim(struct sv_buf *out, const char *version, const char *level,
+                             const char *keys, size_t n)
+{
+        static const char *const names[] = {".sbatlevel", ".data.ident", ".vendor_cert"};
+        const struct sv_bytes data[] = {sv_bytes(level, sizeof(SHIM_LEVEL) - 1),
+                                        sv_bytes_str(version), sv_bytes(keys, n)};
+
+        make_sections(out, names, data, 3);
 }
 
 #define STORE_SIZE 0x400

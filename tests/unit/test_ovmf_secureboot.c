@@ -270,55 +270,7 @@ static void empty_lists(void **state)
         }
 }
 
-/* --- an image of named sections, some of them longer than the table has room for --- */
-
-static void make_image(struct sv_buf *out, const char *const names[], const struct sv_bytes *data,
-                       size_t n)
-{
-        size_t pe = 0x80, opt = pe + 24, table = opt + 160, at = 0x400, strings = 4;
-        uint8_t k[0x2000] = {0};
-        char text[256] = {0};
-
-        memcpy(k, "MZ", 2);
-        put32(k, 0x3c, (uint32_t)pe);
-        memcpy(k + pe, "PE\0\0", 4);
-        put16(k, pe + 6, (unsigned)n);
-        put16(k, pe + 20, 160);
-        put16(k, opt, 0x20b);
-        put32(k, opt + 60, 0x400);
-        put32(k, opt + 108, 6);
-        for (size_t i = 0; i < n; i++, table += 40) {
-                char field[16];
-
-                snprintf(field, sizeof(field), strlen(names[i]) > 8 ? "/%zu" : "%zu", strings);
-                memcpy(k + table, strlen(names[i]) > 8 ? field : names[i],
-                       strlen(names[i]) > 8 ? strlen(field) : strlen(names[i]));
-                if (strlen(names[i]) > 8)
-                        strings += (size_t)sprintf(text + strings, "%s", names[i]) + 1;
-                put32(k, table + 8, (uint32_t)data[i].n);
-                put32(k, table + 16, (uint32_t)data[i].n);
-                put32(k, table + 20, (uint32_t)at);
-                memcpy(k + at, data[i].p, data[i].n);
-                at += data[i].n;
-        }
-        put32(k, pe + 12, (uint32_t)at); /* no symbols; behind them the strings */
-        memcpy(k + at, text, strings);
-        sv_buf_clear(out);
-        sv_buf_put(out, sv_bytes(k, at + strings));
-}
-
-static const char ident[] = "UEFI SHIM\n$Version: 16.1 $\n",
-                  level[] = "\0\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest";
-
-static void make_shim(struct sv_buf *out, const char *version, const char *level_bytes,
-                      const char *keys, size_t n)
-{
-        static const char *const names[] = {".sbatlevel", ".data.ident", ".vendor_cert"};
-        const struct sv_bytes data[] = {sv_bytes(level_bytes, sizeof(level) - 1),
-                                        sv_bytes_str(version), sv_bytes(keys, n)};
-
-        make_image(out, names, data, 3);
-}
+/* --- images of named sections --- */
 
 static void shim(void **state)
 {
@@ -330,7 +282,7 @@ static void shim(void **state)
         SV_BUF b = SV_BUF_NULL, name = SV_BUF_NULL;
 
         assert_non_null(s);
-        make_shim(&b, ident, level, keys, sizeof(keys) - 1);
+        make_shim(&b, SHIM_IDENT, SHIM_LEVEL, keys, sizeof(keys) - 1);
         OK(sv_shim_read(sv_buf_bytes(&b), &shim, &err));
         assert_int_equal(shim.major * 100 + shim.minor, 1601);
         assert_int_equal(shim.sbat_level.n, 16);
@@ -346,16 +298,16 @@ static void shim(void **state)
                16);
         assert_non_null(strstr(sv_shim_unknown(&shim, s), "settings"));
         s->n = 0;
-        make_shim(&b, "UEFI SHIM\n$Version: 15.6 $\n", level, keys, sizeof(keys) - 1);
+        make_shim(&b, "UEFI SHIM\n$Version: 15.6 $\n", SHIM_LEVEL, keys, sizeof(keys) - 1);
         OK(sv_shim_read(sv_buf_bytes(&b), &shim, &err));
         assert_non_null(strstr(sv_shim_unknown(&shim, s), "15.7"));
-        make_shim(&b, "shim", level, keys, sizeof(keys) - 1);
+        make_shim(&b, "shim", SHIM_LEVEL, keys, sizeof(keys) - 1);
         FAILS(sv_shim_read(sv_buf_bytes(&b), &shim, &err), SV_FORMAT, "ovmf.shim");
-        make_shim(&b, ident, "\1\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest", keys,
+        make_shim(&b, SHIM_IDENT, "\1\0\0\0\x08\0\0\0\x1c\0\0\0sbat,1,2025\nshim\0latest", keys,
                   sizeof(keys) - 1);
         FAILS(sv_shim_read(sv_buf_bytes(&b), &shim, &err), SV_FORMAT, "ovmf.shim");
         for (size_t n = 0; n < sizeof(keys) - 1; n++) {
-                make_shim(&b, ident, level, keys, n);
+                make_shim(&b, SHIM_IDENT, SHIM_LEVEL, keys, n);
                 FAILS(sv_shim_read(sv_buf_bytes(&b), &shim, &err), SV_FORMAT, "ovmf.shim");
         }
         free(s);
@@ -428,7 +380,7 @@ static void unified(void **state)
                 if (t[i].os_release)
                         n = put_extra(text, n, ".extra/os-release", "ID=x\n");
                 data[0] = sv_bytes_str(t[i].magic);
-                make_image(&b, names, data, t[i].sections);
+                make_sections(&b, names, data, t[i].sections);
                 OK(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err));
                 assert_true(u.stub && u.stub->os_release == t[i].os_release && !u.beyond);
                 assert_int_equal(sv_uki_initrd(&u, SV_SHA256, got, &err), 1);
@@ -436,18 +388,18 @@ static void unified(void **state)
                 assert_memory_equal(got, want, 32);
                 assert_true(sv_uki_cmdline_plain(&u));
         }
-        make_image(&b, names, data, 3);
+        make_sections(&b, names, data, 3);
         OK(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err));
         assert_int_equal(sv_uki_initrd(&u, SV_SHA256, got, &err), 0);
         data[2] = sv_bytes_str("quiet\n");
-        make_image(&b, names, data, 5);
+        make_sections(&b, names, data, 5);
         OK(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err));
         assert_false(sv_uki_cmdline_plain(&u));
         data[0] = sv_bytes_str("#### LoaderInfo: systemd-stub 999 ####");
-        make_image(&b, names, data, 5);
+        make_sections(&b, names, data, 5);
         OK(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err));
         assert_null(u.stub);
-        make_image(&b, names, data, 1);
+        make_sections(&b, names, data, 1);
         FAILS(sv_uki_read(sv_buf_bytes(&b), "test", &u, &err), SV_FORMAT, "test");
 }
 
@@ -472,11 +424,11 @@ static void inspect(void **state)
         SV_BUF b = SV_BUF_NULL;
         SV_JSON *j = NULL;
 
-        make_image(&b, names, data, 2);
+        make_sections(&b, names, data, 2);
         shown(sv_buf_bytes(&b), "unified-kernel-image", "cmdline", "quiet");
-        make_shim(&b, ident, level, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+        make_shim(&b, SHIM_IDENT, SHIM_LEVEL, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
         shown(sv_buf_bytes(&b), "shim", "version", "16.1");
-        make_image(&b, other, data, 1);
+        make_sections(&b, other, data, 1);
         OK(sv_ovmf_inspect(sv_buf_bytes(&b), &j, &err));
         assert_string_equal(sv_json_str(sv_json_get(j, "kind")), "pe-image");
         assert_int_equal(sv_json_len(sv_json_get(j, "signers")), 0);

@@ -2,6 +2,7 @@
 /* tdx/measure: every value of measure-expected.json; small files whose events are worked out here;
  * which input moves which register; what is not predicted, and why; the rows of
  * tdx/measure/firmware.c against event logs of real TDs. */
+#include "tests/unit/tdvf.h"
 #include "tests/unit/tdx_guest.h"
 
 /* --- the vectors --- */
@@ -240,6 +241,30 @@ static void not_predicted(void **state)
         }
 }
 
+/* A firmware whose volumes are not known: its command line's event has no value, and its place all
+ * the same. */
+static void unknown_firmware(void **state)
+{
+        const struct sv_measure_step *line;
+        struct sv_measurement m = {0};
+        SV_BUF image = SV_BUF_NULL;
+
+        tdvf_build(&image, tdvf_good, 3, 1);
+        OK(sv_file_write(path_of("unknown.fd"), 0644, sv_buf_bytes(&image), &err));
+
+        SV_GUEST g = guest(path_of("unknown.fd"), NULL);
+
+        OK(sv_tdx_measure(&g, &m, &err));
+        assert_non_null(value(&m, "mrtd"));
+        assert_non_null(strstr(reason(&m, "rtmr2"), "where the firmware adds"));
+        line = find(&m, "command line");
+        assert_non_null(line);
+        assert_string_equal(line->reg, "rtmr2");
+        assert_int_equal(line->digest_size[1], 0);
+        assert_string_equal(find(&m, "initramfs")->reg, "rtmr2");
+        sv_measurement_free(&m);
+}
+
 static void secure_boot(void **state)
 {
         SV_GUEST g = guest_with(debian(), "\"acpi\":\"%/acpi\"");
@@ -474,11 +499,12 @@ static void refuses(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(expected_json), cmocka_unit_test(generations),
-                cmocka_unit_test(what_moves),    cmocka_unit_test(not_predicted),
-                cmocka_unit_test(secure_boot),   cmocka_unit_test(boot_order),
-                cmocka_unit_test(other_tables),  cmocka_unit_test(other_machine),
-                cmocka_unit_test(real_logs),     cmocka_unit_test(refuses),
+                cmocka_unit_test(expected_json),    cmocka_unit_test(generations),
+                cmocka_unit_test(what_moves),       cmocka_unit_test(not_predicted),
+                cmocka_unit_test(secure_boot),      cmocka_unit_test(boot_order),
+                cmocka_unit_test(other_tables),     cmocka_unit_test(other_machine),
+                cmocka_unit_test(real_logs),        cmocka_unit_test(refuses),
+                cmocka_unit_test(unknown_firmware),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
