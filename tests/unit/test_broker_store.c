@@ -357,6 +357,42 @@ static void configuration(void **state)
         assert_non_null(strstr(err.msg, "a path"));
 }
 
+/* Every number at its limits, and one past them. */
+static void config_numbers(void **state)
+{
+        static const struct {
+                const char *name;
+                int64_t least, most;
+        } numbers[] = {
+                {"connections", 1, 4096},
+                {"connections_per_source", 0, 4096},
+                {"waiting", 1, 65536},
+                {"handshakes_per_second", 1, 100000},
+                {"handshake_seconds", 1, 30},
+                {"sessions", 1, 1000000},
+                {"sessions_per_source", 0, 1000000},
+                {"records_per_minute", 1, 100000},
+                {"session_seconds", 1, 3600},
+                {"token_seconds", 1, 3600},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+                for (int side = 0; side < 2; side++) {
+                        int64_t at = side ? numbers[i].most : numbers[i].least;
+                        SV_STR inside = sv_asprintf("{\"%s\":%jd}", numbers[i].name, (intmax_t)at);
+                        SV_STR past = sv_asprintf("{\"%s\":%jd}", numbers[i].name,
+                                                  (intmax_t)(side ? at + 1 : at - 1));
+                        SV_BROKER_CONFIG c = {0};
+                        SV_BROKER_CONFIG none = {0};
+
+                        OK(sv_broker_config_parse(sv_bytes_str(inside), "/d", &c, &err));
+                        FAILS(sv_broker_config_parse(sv_bytes_str(past), "/d", &none, &err),
+                              SV_USAGE, "broker.config.value");
+                        assert_non_null(strstr(err.msg, numbers[i].name));
+                }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -371,6 +407,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(strangers_records, setup, teardown),
                 cmocka_unit_test_setup_teardown(not_a_database, setup, teardown),
                 cmocka_unit_test(configuration),
+                cmocka_unit_test(config_numbers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,8 @@ static void test_json_cases(void **state)
                 {"\"size\":\"258048\"", "\"size\":\"258047\"", "luks.header.area"},
                 {"\"json_size\":\"12288\"", "\"json_size\":\"12289\"", "luks.header.config"},
                 {"\"json_size\":\"12288\"", "\"json_size\":\"1228x\"", "luks.header.area"},
+                {"\"json_size\":\"12288\"", "\"json_size\":\"\"     ", "luks.header.area"},
+                {"\"json_size\":\"12288\"", "\"json_size\":12288  ", "luks.header.area"},
                 {"\"keyslots_size\":\"16744448\"", "\"keyslots_size\":\"1674444x\"",
                  "luks.header.area"},
                 {"\"size\":\"258048\"", "\"size\":\"25804x\"", "luks.header.area"},

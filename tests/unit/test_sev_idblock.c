@@ -269,6 +269,7 @@ static void one_thing_wrong(void **state)
 static void block_form(void **state)
 {
         uint8_t raw[SV_ID_BLOCK_SIZE], page[SV_ID_AUTH_SIZE], other[48] = {9};
+        char have[97], want[97];
         struct sv_id_block b, read;
         uint64_t policy = 0x30000;
         SV_KEY *wrong = sv_key_generate(SV_KEY_P256, 0, &err);
@@ -281,6 +282,10 @@ static void block_form(void **state)
         assert_int_equal(read.guest_svn, 7);
         OK(sv_id_block_expect(&read, b.launch_digest, &policy, &err));
         FAILS(sv_id_block_expect(&read, other, NULL, &err), SV_PROOF, "snp.id_block.launch_digest");
+        SV_STR says = sv_asprintf("for launch digest %s, expected %s: sign",
+                                  sv_hex(sv_bytes(b.launch_digest, 48), have),
+                                  sv_hex(sv_bytes(other, 48), want));
+        assert_non_null(strstr(err.msg, says));
         policy = 0xb0000;
         FAILS(sv_id_block_expect(&read, NULL, &policy, &err), SV_PROOF,
               "snp.id_block.guest_policy");
