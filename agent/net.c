@@ -165,7 +165,7 @@ static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease
                        name);
 }
 
-void sv_net_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
+static void put_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
 {
         for (size_t i = 0; i < n; i++) {
                 struct in_addr a = {htonl(addresses[i])};
@@ -181,19 +181,20 @@ void sv_net_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
                 sv_buf_puts(out, "options timeout:2 attempts:2\n");
 }
 
-/* The C library asks them for the broker's address. What they say decides nothing: who the broker
- * is shows its key or certificate. */
-static int write_resolvers(const uint32_t *addresses, size_t n, struct sv_err *err)
+int sv_net_resolvers(const struct sv_machine *machine, const uint32_t *addresses, size_t n,
+                     struct sv_err *err)
 {
+        const struct sv_machine *m = sv_machine_of(machine);
+        SV_STR folder = sv_machine_path(m, "/etc");
+        SV_STR path = sv_machine_path(m, "/etc/resolv.conf");
         SV_BUF text = SV_BUF_NULL;
 
-        sv_net_resolvers(addresses, n, &text);
+        put_resolvers(addresses, n, &text);
         if (!text.n)
                 return 0;
-        return sv_mkdirs("/etc", 0755, err) < 0 ||
-                               sv_file_write("/etc/resolv.conf", 0644, sv_buf_bytes(&text), err) < 0
-                       ? -1
-                       : 0;
+        if (sv_mkdirs(folder, 0755, err) < 0)
+                return -1;
+        return sv_file_write(path, 0644, sv_buf_bytes(&text), err);
 }
 
 int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err)
@@ -215,7 +216,7 @@ int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_er
                 return -1;
         }
         if (set_addresses(fd, name, lease.address, lease.netmask, lease.router, err) < 0 ||
-            write_resolvers(lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
+            sv_net_resolvers(NULL, lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
                 return -1;
         address.s_addr = htonl(lease.address);
         router.s_addr = htonl(lease.router);

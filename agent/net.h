@@ -3,13 +3,15 @@
 #pragma once
 
 #include "agent/config.h"
-#include "base/core/buf.h"
+#include "agent/machine.h"
 
 /* By what the command line says, or by DHCP. `says` (128 bytes) receives "eth0 10.0.2.15/24,
  * router 10.0.2.2". SV_SYSTEM "agent.net.*". */
 int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err);
-/* resolv.conf(5) for these addresses (host byte order, 0: none); nothing when there is none. An
- * address that is no host's is left out. */
-void sv_net_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out);
+/* /etc/resolv.conf for these addresses (host byte order, 0: none), which the C library asks for the
+ * broker's address; none is written when there is none. An address that is no host's is left out.
+ * What they say decides nothing: who the broker is shows its key or certificate. */
+int sv_net_resolvers(const struct sv_machine *m, const uint32_t *addresses, size_t n,
+                     struct sv_err *err);
 /* The card down again, its address gone: it cannot be renamed while it is up. */
 void sv_net_down(void);

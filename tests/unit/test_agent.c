@@ -252,6 +252,30 @@ static void test_dhcp_answer(void **state)
 }
 
 /* Option 6: as many as the C library asks are kept. */
+/* What is written for them; NULL: no file. A machine that takes no file ends it. */
+static void expect_resolvers(const uint32_t *addresses, size_t n, const char *text)
+{
+        char dir[] = "/tmp/sv-resolvers-XXXXXX";
+        const struct sv_machine m = {.files = dir};
+        SV_STR path = sv_asprintf("%s/etc/resolv.conf", mkdtemp(dir));
+        SV_BUF got = SV_BUF_NULL;
+
+        OK(sv_net_resolvers(&m, addresses, n, &err));
+        assert_int_equal(access(path, F_OK), text ? 0 : -1);
+        if (text) {
+                OK(sv_file_read(path, 4096, &got, "test", &err));
+                assert_string_equal(sv_buf_str(&got), text);
+                assert_int_equal(unlink(path), 0);
+                OK(sv_mkdirs(path, 0755, &err));
+                FAILS(sv_net_resolvers(&m, addresses, n, &err), SV_SYSTEM, "file.write");
+        }
+        OK(sv_remove_tree(dir, &err));
+        OK(sv_file_write(dir, 0644, SV_BYTES_NULL, &err));
+        if (text)
+                FAILS(sv_net_resolvers(&m, addresses, n, &err), SV_SYSTEM, "file.mkdir");
+        unlink(dir);
+}
+
 static void test_resolvers(void **state)
 {
         static const uint8_t four[] = {6,   16, 10, 0, 2,  3, 192, 0, 2,  53,
@@ -259,7 +283,7 @@ static void test_resolvers(void **state)
                              none[] = {6, 0, 255}, odd[] = {6, 6, 10, 0, 2, 3, 1, 2, 255};
         struct sv_dhcp_lease lease;
         struct sv_agent_config c;
-        SV_BUF b = SV_BUF_NULL, text = SV_BUF_NULL;
+        SV_BUF b = SV_BUF_NULL;
 
         put_answer(&b, SV_DHCP_ACK);
         OK(parse_answer(&b, &lease));
@@ -267,11 +291,10 @@ static void test_resolvers(void **state)
         b.n--; /* instead of the end */
         sv_buf_put(&b, sv_bytes(four, sizeof(four)));
         OK(parse_answer(&b, &lease));
-        sv_net_resolvers(lease.resolvers, SV_RESOLVERS_MAX, &text);
         /* The loopback is nobody here, but harmless: this machine's own. */
-        assert_string_equal(sv_buf_str(&text),
-                            "nameserver 10.0.2.3\nnameserver 192.0.2.53\nnameserver "
-                            "127.0.0.1\noptions timeout:2 attempts:2\n");
+        expect_resolvers(lease.resolvers, SV_RESOLVERS_MAX,
+                         "nameserver 10.0.2.3\nnameserver 192.0.2.53\nnameserver "
+                         "127.0.0.1\noptions timeout:2 attempts:2\n");
         put_answer(&b, SV_DHCP_ACK);
         b.n--;
         sv_buf_put(&b, sv_bytes(none, sizeof(none)));
@@ -280,9 +303,7 @@ static void test_resolvers(void **state)
         b.n--;
         sv_buf_put(&b, sv_bytes(odd, sizeof(odd)));
         FAILS(parse_answer(&b, &lease), SV_FORMAT, "agent.dhcp.option");
-        sv_buf_clear(&text);
-        sv_net_resolvers((const uint32_t[]){0, 0xe0000001, 0x00000001}, 3, &text);
-        assert_int_equal(text.n, 0);
+        expect_resolvers((const uint32_t[]){0, 0xe0000001, 0x00000001}, 3, NULL);
         OK(parse("securevm.ip=192.0.2.7/24,192.0.2.1,192.0.2.53,192.0.2.54", &c));
         assert_int_equal(c.gateway, 0xc0000201);
         assert_int_equal(c.resolvers[0], 0xc0000235);
