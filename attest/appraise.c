@@ -2,6 +2,7 @@
 #include "attest/appraise.h"
 
 #include "base/core/limits.h"
+#include "policy/sets.h"
 
 void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
                         const struct sv_policy *policy)
@@ -60,14 +61,14 @@ int sv_tee_check_allow(const struct sv_tee_verify *tee, const struct sv_policy *
 }
 
 static int evaluate_policy(const struct sv_tee_verify *tee, const struct sv_policy *policy,
-                           const struct sv_json *claims, struct sv_verdict *verdict,
+                           const struct sv_json *claims, int64_t time, struct sv_verdict *verdict,
                            struct sv_err *err)
 {
         SV_JSON *floor = NULL;
 
         if (tee->floor && sv_json_parse(sv_bytes_str(tee->floor), "policy", &floor, err) < 0)
                 return -1;
-        return sv_policy_evaluate_above(policy, floor, claims, verdict, err);
+        return sv_policy_evaluate_sets(policy, floor, claims, time, verdict, err);
 }
 
 static int check_policy_tee(const struct sv_tee_verify *tee, const struct sv_policy *policy,
@@ -102,15 +103,15 @@ int sv_appraise_claims(const struct sv_tee_verify *tee, const struct sv_policy *
         if (check_policy_tee(tee, policy, err) < 0 ||
             confirm_root(tee, policy, claims, time, err) < 0)
                 return -1;
-        return evaluate_policy(tee, policy, claims, verdict, err);
+        return evaluate_policy(tee, policy, claims, time, verdict, err);
 }
 
 static int evaluate_claims(const struct sv_tee_verify *tee, const struct sv_policy *policy,
-                           const struct sv_json *claims, struct sv_verdict *verdict,
+                           const struct sv_json *claims, int64_t time, struct sv_verdict *verdict,
                            struct sv_err *err)
 {
         if (policy)
-                return evaluate_policy(tee, policy, claims, verdict, err);
+                return evaluate_policy(tee, policy, claims, time, verdict, err);
         return sv_policy_limits(claims, verdict, err);
 }
 
@@ -128,7 +129,7 @@ static int verify_and_evaluate(const struct sv_evidence *e, const struct sv_veri
         with.collateral = (struct sv_collateral){anchors.list, anchors.n, &in->collateral};
         if (e->tee->verify(e, &with, claims, err) < 0)
                 return -1;
-        return evaluate_claims(e->tee, policy, *claims, verdict, err);
+        return evaluate_claims(e->tee, policy, *claims, in->time, verdict, err);
 }
 
 int sv_appraise(const struct sv_evidence *e, const struct sv_verify_in *in,

@@ -149,6 +149,9 @@ int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *fl
         struct sv_verdict v = {0};
         struct sv_err first = SV_ERR_NULL;
 
+        if (sv_policy_sets(p)) /* its own rules alone would release too much */
+                return sv_fail(err, SV_POLICY, "policy.sets",
+                               "one of the policy's sets was not chosen");
         for (size_t i = 0; i < sv_json_len(rules); i++)
                 evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);
         if (floor)

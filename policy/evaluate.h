@@ -5,7 +5,9 @@
 #include "policy/policy.h"
 #include "policy/verdict.h"
 
-/* 0 when every rule holds. Otherwise -1, SV_POLICY with the first failed rule's check and what was
+/* Of a policy without sets (policy/sets.h evaluates those; here they are SV_POLICY "policy.sets").
+ *
+ * 0 when every rule holds. Otherwise -1, SV_POLICY with the first failed rule's check and what was
  * expected and found. In both cases *out (zeroed before) is filled with the vector and one reason
  * per rule; the caller frees it.
  *

@@ -7,6 +7,7 @@
 
 #include "base/core/file.h"
 #include "policy/rule.h"
+#include "policy/sets.h"
 
 /* Sets what `pointer` (RFC 6901) names below `claims`, making the objects on the way. */
 static int set_claim(struct sv_json *claims, const char *pointer, struct sv_json *value,
@@ -132,14 +133,68 @@ static int compare_anchors(void *arg, const char *kind, struct sv_json *list, st
         return 0;
 }
 
-int sv_policy_foresee(const struct sv_policy *kept, const struct sv_policy *predicted,
-                      struct sv_json *rows, struct sv_err *err)
+/* The rules of one policy without sets: how many fail; the first in *err. */
+static size_t foresee_rules(const struct sv_policy *kept, const struct sv_json *claims,
+                            struct sv_json *rows, struct sv_err *err)
 {
         const struct sv_json *rules = sv_policy_rules(kept);
+        size_t failed = 0;
+
+        for (size_t i = 0; i < sv_json_len(rules); i++)
+                failed += foresee_rule(sv_json_at(rules, i), claims, rows, failed ? NULL : err) < 0;
+        return failed;
+}
+
+static void move_rows(struct sv_json *from, struct sv_json *to)
+{
+        for (size_t i = 0; i < sv_json_len(from); i++)
+                sv_json_add(to, sv_json_ref(sv_json_at(from, i)));
+}
+
+/* The set with the fewest rules that fail, of several that are accepted now before others. */
+static int foresee_sets(const struct sv_policy *kept, const struct sv_json *claims, int64_t time,
+                        struct sv_json *rows, struct sv_err *err)
+{
+        size_t best = SIZE_MAX;
+        SV_JSON *found = NULL;
+        struct sv_err first = SV_ERR_NULL;
+
+        for (size_t i = 0; sv_policy_with_set(kept, i); i++) {
+                const struct sv_json *set = sv_json_at(sv_policy_sets(kept), i);
+                SV_JSON *own = sv_json_array();
+                struct sv_err why = SV_ERR_NULL;
+                size_t rank = 2 * foresee_rules(sv_policy_with_set(kept, i), claims, own, &why);
+
+                if (!rank)
+                        rank = sv_set_check_current(set, time, &why) < 0;
+                if (rank >= best)
+                        continue;
+                best = rank;
+                first = why;
+                sv_json_free(found);
+                found = sv_json_ref(own);
+        }
+        move_rows(found, rows);
+        if (best && err)
+                *err = first;
+        return best ? -1 : 0;
+}
+
+static int foresee_policy(const struct sv_policy *kept, const struct sv_json *claims, int64_t time,
+                          struct sv_json *rows, struct sv_err *err)
+{
+        if (sv_policy_sets(kept))
+                return foresee_sets(kept, claims, time, rows, err);
+        return foresee_rules(kept, claims, rows, err) ? -1 : 0;
+}
+
+int sv_policy_foresee(const struct sv_policy *kept, const struct sv_policy *predicted, int64_t time,
+                      struct sv_json *rows, struct sv_err *err)
+{
         struct anchors anchors = {kept, predicted};
         SV_JSON *claims = sv_json_object();
         struct sv_err first = SV_ERR_NULL;
-        int r = 0;
+        int r;
 
         if (strcmp(sv_policy_tee(kept), sv_policy_tee(predicted)))
                 return sv_fail(err, SV_POLICY, "policy.tee",
@@ -151,9 +206,7 @@ int sv_policy_foresee(const struct sv_policy *kept, const struct sv_policy *pred
                                sv_policy_resource(kept), sv_policy_resource(predicted));
         if (predict_claims(predicted, claims, err) < 0)
                 return -1;
-        for (size_t i = 0; i < sv_json_len(rules); i++)
-                if (foresee_rule(sv_json_at(rules, i), claims, rows, r ? NULL : &first) < 0)
-                        r = -1;
+        r = foresee_policy(kept, claims, time, rows, &first);
         if (sv_json_ok(err) < 0)
                 return -1;
         if (r < 0) {

@@ -7,7 +7,11 @@
 
 #include "policy/policy.h"
 
-/* `kept` is the policy that decides, `predicted` the one that would be written for the guest today.
+/* Of a policy with sets the nearest counts, of those that are accepted at `time` (seconds since
+ * 1970) before others; then also SV_POLICY "policy.set.retired", "policy.set.early",
+ * "policy.set.late".
+ *
+ * `kept` is the policy that decides, `predicted` the one that would be written for the guest today.
  * Adds one row per rule of `kept` to *rows (array), in order:
  * {"check":…,"reason":…,"outcome":"holds"|"fails"|"not predicted"}, with "expected" and "found"
  * (texts) unless nothing is predicted: minimum versions and the like are known only when the
@@ -16,5 +20,5 @@
  * 0 when no rule fails. SV_POLICY otherwise: the first failed rule's check; "policy.tee" and
  * "policy.resource" when `kept` is for other evidence or for another resource (no rows then);
  * "policy.trust" when it lacks an anchor that the guest's evidence needs. */
-int sv_policy_foresee(const struct sv_policy *kept, const struct sv_policy *predicted,
+int sv_policy_foresee(const struct sv_policy *kept, const struct sv_policy *predicted, int64_t time,
                       struct sv_json *rows, struct sv_err *err);

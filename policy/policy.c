@@ -5,6 +5,7 @@
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "policy/rule.h"
+#include "policy/set-form.h"
 
 #include <stdlib.h>
 
@@ -16,12 +17,17 @@ struct sv_policy {
         struct sv_json *trust;
         struct sv_json *rules;
         const struct sv_json *allow; /* NULL: nothing */
+        const struct sv_json *sets;  /* NULL: none */
+        /* One for each set: this policy with the set's rules behind its own, and no sets. Their
+         * documents are this one's. */
+        struct sv_policy *with_set;
+        struct sv_json *own_rules; /* of a policy with a set: the list that was made for it */
 };
 
 static int read_policy_head(struct sv_policy *p, struct sv_err *err)
 {
-        static const char *const members[] = {"version", "guest", "tee",   "resource",
-                                              "trust",   "rules", "allow", NULL};
+        static const char *const members[] = {"version", "guest", "tee",  "resource", "trust",
+                                              "rules",   "allow", "sets", NULL};
         int64_t version;
 
         if (sv_json_type(p->doc) != SV_JSON_OBJECT)
@@ -99,11 +105,11 @@ static int check_allow_form(struct sv_policy *p, struct sv_err *err)
         return 0;
 }
 
-static int check_policy_rules(const struct sv_json *rules, struct sv_err *err)
+static int check_policy_rules(const struct sv_json *rules, bool may_be_empty, struct sv_err *err)
 {
         size_t n = sv_json_len(rules);
 
-        if (n == 0)
+        if (n == 0 && !may_be_empty)
                 return sv_fail(err, SV_FORMAT, "policy.rules",
                                "the list of rules is empty: such a policy would release the "
                                "resource to everybody");
@@ -126,6 +132,41 @@ static int check_policy_rules(const struct sv_json *rules, struct sv_err *err)
         return 0;
 }
 
+/* The policy's own rules and those of one set, as one list. */
+static int join_rules(const struct sv_policy *p, const struct sv_json *set, struct sv_policy *out,
+                      struct sv_err *err)
+{
+        const struct sv_json *more = sv_json_get(set, "rules");
+
+        *out = *p;
+        out->sets = NULL;
+        out->with_set = NULL;
+        out->own_rules = out->rules = sv_json_array();
+        for (size_t i = 0; i < sv_json_len(p->rules); i++)
+                sv_json_add(out->rules, sv_json_ref(sv_json_at(p->rules, i)));
+        for (size_t i = 0; i < sv_json_len(more); i++)
+                sv_json_add(out->rules, sv_json_ref(sv_json_at(more, i)));
+        if (sv_json_ok(err) < 0)
+                return -1;
+        return check_policy_rules(out->rules, false, err);
+}
+
+static int read_sets(struct sv_policy *p, struct sv_err *err)
+{
+        p->sets = sv_json_get(p->doc, "sets");
+        if (!p->sets)
+                return 0;
+        if (sv_sets_check(p->sets, err) < 0)
+                return -1;
+        p->with_set = calloc(sv_json_len(p->sets), sizeof(*p->with_set));
+        if (!p->with_set)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for a policy");
+        for (size_t i = 0; i < sv_json_len(p->sets); i++)
+                if (join_rules(p, sv_json_at(p->sets, i), &p->with_set[i], err) < 0)
+                        return sv_wrap(err, "sets[%zu]", i);
+        return 0;
+}
+
 /* Takes ownership of doc, also on failure. */
 static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, struct sv_err *err)
 {
@@ -138,7 +179,9 @@ static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, st
         p->doc = doc;
         if (read_policy_head(p, err) < 0 ||
             sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 ||
-            check_allow_form(p, err) < 0 || check_policy_rules(p->rules, err) < 0) {
+            check_allow_form(p, err) < 0 ||
+            check_policy_rules(p->rules, sv_json_get(p->doc, "sets") != NULL, err) < 0 ||
+            read_sets(p, err) < 0) {
                 sv_policy_free(p);
                 return -1;
         }
@@ -154,6 +197,11 @@ int sv_policy_check_trust(const struct sv_policy *p, const char *const *kinds, s
 bool sv_policy_allows(const struct sv_policy *p, const char *name)
 {
         return p->allow && names_before(p->allow, sv_json_len(p->allow), name);
+}
+
+const struct sv_json *sv_policy_allowed(const struct sv_policy *p)
+{
+        return p->allow;
 }
 
 int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err)
@@ -222,6 +270,9 @@ void sv_policy_free(struct sv_policy *p)
 {
         if (!p)
                 return;
+        for (size_t i = 0; p->with_set && i < sv_json_len(p->sets); i++)
+                sv_json_free(p->with_set[i].own_rules);
+        free(p->with_set);
         sv_json_free(p->doc);
         free(p);
 }
@@ -259,4 +310,14 @@ const struct sv_json *sv_policy_anchors(const struct sv_policy *p)
 const struct sv_json *sv_policy_rules(const struct sv_policy *p)
 {
         return p->rules;
+}
+
+const struct sv_json *sv_policy_sets(const struct sv_policy *p)
+{
+        return p->sets;
+}
+
+const struct sv_policy *sv_policy_with_set(const struct sv_policy *p, size_t i)
+{
+        return i < sv_json_len(p->sets) ? &p->with_set[i] : NULL;
 }

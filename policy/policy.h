@@ -11,8 +11,9 @@
  * (array of such), "at_least", "at_most" (integer), "bits_set", "bits_clear" ("0x3f"),
  * "present":true, "absent":true. "check" begins with "policy." and is unique in the document;
  * "covers" is an AR4SI slot with dashes; all members are needed, none else is allowed but "allow"
- * (names of the TEE's floor that are lifted for this resource: ["debug"]), and an empty
- * list of rules is refused: nothing to prove is a mistake, not a grant. */
+ * (names of the TEE's floor that are lifted for this resource: ["debug"]) and "sets" (of rules,
+ * one of which must hold whole: policy/set-form.h), and an empty list of rules is refused, unless
+ * there are sets: nothing to prove is a mistake, not a grant. */
 #pragma once
 
 #include "base/json/json.h"
@@ -38,10 +39,17 @@ const struct sv_json *sv_policy_anchors(const struct sv_policy *p);
 int sv_policy_check_trust(const struct sv_policy *p, const char *const *kinds, struct sv_err *err);
 /* Does `allow` name this? ("debug": what the TEE's floor refuses, lifted for this resource.) */
 bool sv_policy_allows(const struct sv_policy *p, const char *name);
+/* What it lifts, an array of names; NULL: nothing. */
+const struct sv_json *sv_policy_allowed(const struct sv_policy *p);
 /* Has `allow` only names of this list (ending with NULL)? SV_FORMAT "policy.allow.unknown". */
 int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err);
-/* The array of rules, checked. */
+/* The array of rules, checked: those that hold in every set, when there are sets. */
 const struct sv_json *sv_policy_rules(const struct sv_policy *p);
+/* The array of sets, checked (policy/set-form.h); NULL: none. */
+const struct sv_json *sv_policy_sets(const struct sv_policy *p);
+/* The policy that is left when one set is chosen: its rules are the policy's and then the set's; it
+ * has no sets. Borrowed; NULL past the last. */
+const struct sv_policy *sv_policy_with_set(const struct sv_policy *p, size_t i);
 
 /* Builds a document from its parts, checks it as sv_policy_parse does and appends its text to
  * `out`. `rules` (array) and `trust` (object) are what a TEE's policy function filled, `allow`

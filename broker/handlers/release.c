@@ -62,7 +62,7 @@ static const char *describe_outcome(const struct sv_json *reason)
 static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
                            const struct sv_verdict *verdict)
 {
-        SV_BUF others = SV_BUF_NULL, limits = SV_BUF_NULL, line = SV_BUF_NULL;
+        SV_BUF others = SV_BUF_NULL, limits = SV_BUF_NULL, line = SV_BUF_NULL, set = SV_BUF_NULL;
         struct sv_json *checks = sv_json_set(r->audit, "checks", sv_json_array());
         size_t n = sv_json_len(verdict->reasons), held = 0;
 
@@ -72,7 +72,11 @@ static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
                 const char *text = sv_json_str(sv_json_get(reason, "reason"));
                 const char *outcome = describe_outcome(reason);
 
-                if (check && strcmp(check, "policy.limits")) {
+                if (check && !strcmp(check, "policy.set")) {
+                        sv_buf_printf(&set, " (%s)", text);
+                        sv_json_set_int(r->audit, "set",
+                                        sv_json_int(sv_json_get(reason, "generation"), 0));
+                } else if (check && strcmp(check, "policy.limits")) {
                         SV_STR said = sv_asprintf("%s%s", check, outcome);
 
                         sv_json_add(checks, sv_json_new_str(said));
@@ -83,9 +87,10 @@ static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
                         sv_buf_printf(&limits, "; %s", text);
                 }
         }
-        sv_buf_printf(&line, "policy for %s: %zu of %zu checks hold%s%s; appraised as %s",
-                      sv_policy_guest(policy), held, sv_json_len(checks), sv_buf_str(&others),
-                      sv_buf_str(&limits), sv_tier_name(sv_verdict_status(verdict)));
+        sv_buf_printf(&line, "policy for %s%s: %zu of %zu checks hold%s%s; appraised as %s",
+                      sv_policy_guest(policy), sv_buf_str(&set), held, sv_json_len(checks),
+                      sv_buf_str(&others), sv_buf_str(&limits),
+                      sv_tier_name(sv_verdict_status(verdict)));
         sv_json_set_str(r->audit, "grounds", sv_buf_str(&line));
 }
 

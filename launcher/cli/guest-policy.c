@@ -2,6 +2,7 @@
 #include "launcher/cli/guest-policy.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -77,7 +78,7 @@ int sv_guest_ask_policy(const struct sv_args *args, const struct sv_guest *guest
             sv_policy_parse(sv_buf_bytes(&text), &predicted, err) < 0 ||
             read_kept_policy(args, guest, &kept, err) < 0)
                 return -1;
-        return sv_policy_foresee(kept, predicted, rows, err);
+        return sv_policy_foresee(kept, predicted, time(NULL), rows, err);
 }
 
 static size_t count_outcome(const struct sv_json *rows, const char *outcome)

@@ -44,6 +44,11 @@ const struct sv_json *sv_policy_rules(const struct sv_policy *p)
         return &list;
 }
 
+const struct sv_json *sv_policy_sets(const struct sv_policy *p)
+{
+        return NULL;
+}
+
 size_t sv_json_len(const struct sv_json *j)
 {
         return n_rules;

@@ -25,7 +25,7 @@ static int foresee(const char *kept_text, const char *predicted_text, struct sv_
 
         OK(sv_policy_parse(sv_bytes_str(kept_text), &kept, &err));
         OK(sv_policy_parse(sv_bytes_str(predicted_text), &predicted, &err));
-        return sv_policy_foresee(kept, predicted, rows, &err);
+        return sv_policy_foresee(kept, predicted, 0, rows, &err);
 }
 
 static const char *outcome_of(const struct sv_json *rows, size_t i)
