@@ -3,12 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "launcher/choose.h"
-#include "launcher/cli/exposure.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
-#include "launcher/host/host.h"
+#include "launcher/cli/launch-guest.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/keeper.h"
 
@@ -33,32 +31,6 @@ static int open_events(const struct sv_args *args, FILE **out, struct sv_err *er
                 return 0;
         *out = strcmp(name, "-") ? fopen(name, "we") : stderr;
         return *out ? 0 : sv_fail_errno(err, "launch.events", "%s", name);
-}
-
-/* err is sv_cli_main's, never NULL. */
-static int name_cure(const struct sv_tee_host *tee, struct sv_err *err)
-{
-        const char *cure = tee->cure ? tee->cure(err->check) : NULL;
-        struct sv_err why = *err;
-
-        return cure ? sv_fail(err, why.class, why.check, "%.500s; %s", why.msg, cure) : -1;
-}
-
-static int launch_guest(const char *uri, const struct sv_guest *g, struct sv_follow *f,
-                        struct sv_json *result, struct sv_err *err)
-{
-        struct sv_launch l = {.guest = g};
-        struct sv_host host;
-
-        if (sv_tee_choose(NULL, g, SV_CHOOSE_HERE, &l.tee, err) < 0)
-                return -1;
-        sv_host_kvm("", &host);
-        l.kvm = host.kvm;
-        if (!host.kvm)
-                sv_info("no KVM, so the guest is emulated (TCG): %s", host.kvm_why);
-        sv_warn_exposure(l.tee->id, g);
-        return sv_keeper_choose(uri)->launch(uri, &l, f, result, err) < 0 ? name_cure(l.tee, err)
-                                                                          : 0;
 }
 
 /* What the key was released for, and how long each part took. */
@@ -102,7 +74,7 @@ static int run_launch(const struct sv_args *args, struct sv_json **result, struc
                 return -1;
         f.quiet = f.events == stderr || sv_has(args, "quiet");
         *result = sv_json_object();
-        r = launch_guest(uri, &g, &f, *result, err);
+        r = sv_launch_guest(uri, &g, &f, *result, err);
         if (f.events && f.events != stderr)
                 fclose(f.events);
         if (r < 0) {

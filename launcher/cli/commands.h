@@ -45,4 +45,5 @@ extern const struct sv_cmd sv_cmd_reset;
 extern const struct sv_cmd sv_cmd_show;
 extern const struct sv_cmd sv_cmd_stop;
 extern const struct sv_cmd sv_cmd_trial;
+extern const struct sv_cmd sv_cmd_update;
 extern const struct sv_cmd sv_cmd_verify;

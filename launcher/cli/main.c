@@ -15,7 +15,7 @@ static const struct {
 } groups[] = {
         {"Guests:",
          {&sv_cmd_launch, &sv_cmd_list, &sv_cmd_show, &sv_cmd_console, &sv_cmd_stop, &sv_cmd_reboot,
-          &sv_cmd_reset, &sv_cmd_destroy}},
+          &sv_cmd_reset, &sv_cmd_update, &sv_cmd_destroy}},
         {"\nImages that a guest starts from:",
          {&sv_cmd_image_encrypt, &sv_cmd_image_verity, &sv_cmd_image_rekey, &sv_cmd_image_initrd,
           &sv_cmd_image_acpi, &sv_cmd_image_uki}},

@@ -94,6 +94,24 @@ def foreseen(guest, put, admin, folder):
     assert error['check'] == 'policy.pcr.9', error
     fails('admin.broker', 'policy', 'check', guest)
     fails('policy.check.source', 'policy', 'check', guest, '--policy', other, *admin)
+    updated(guest, other, admin)
+
+
+def updated(guest, other, admin):
+    """A new state beside the old one; the old one goes only when the new one was seen to get the key."""
+    fails('update.step', 'update', other, '--prepare', '--finish', *admin)
+    fails('policy.update.same', 'update', guest, '--prepare', *admin)
+    fails('update.unseen', 'update', guest, '--finish', *admin)
+    assert run(0, 'update', other, '--prepare', '--name', 'quiet one', *admin)['generation'] == 2
+    sets = run(0, 'policy', 'get', PATH, *admin)['policy']['sets']
+    assert [(s['generation'], [r['check'] for r in s['rules']]) for s in sets] == [(1, ['policy.pcr.9']), (2, ['policy.pcr.9'])], sets
+    assert sets[1]['name'] == 'quiet one' and sets[0]['name'].startswith('before 20'), sets
+    run(0, 'policy', 'check', guest, *admin)
+    run(0, 'policy', 'check', other, *admin)
+    assert run(0, 'update', other, '--prepare', *admin)['generation'] == 2  # interrupted, and begun again
+    fails('update.unseen', 'update', other, '--finish', *admin)
+    assert run(0, 'policy', 'get', PATH, *admin)['policy']['sets'] == sets
+    run(0, 'policy', guest, '--put', *admin)
 
 
 def names_of_brokers(admin):

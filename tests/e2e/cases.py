@@ -11,7 +11,7 @@ import threading
 import time
 
 import tcg
-from env import Broker, Failed, patient, run
+from env import CLASSES, MARKER, Broker, Failed, patient, run
 from mitm import Mitm, on_evidence
 
 CASES = []
@@ -213,12 +213,32 @@ def initramfs_byte(c):
     c.must_refuse('policy', 'policy.pcr.9')
 
 
+def roll(c, name):
+    """One guest from an old state to a new one, by one command; afterwards the old one is refused by its name."""
+    new = c.write_guest('new.json', cmdline=c.guest['cmdline'] + ' init=/sbin/init')
+    refused = json.loads(run(*c.vm, 'policy', 'check', new, '--json', *c.broker.admin(), check=False, env=c.environment).stdout)
+    c.must(refused['error']['check'] == 'policy.pcr.9', f'before the update: {refused}')
+    r = run(*c.vm, 'update', new, '--name', name, '--timeout', '1', '--force', '--json', *c.broker.admin(), check=False, timeout=600, env=c.environment)
+    c.result, c.status = json.loads(r.stdout), r.returncode
+    c.must(c.status == 0 and c.result['retired'] == 1, 'expected the guest to run from its new files, and the old state to be retired')
+    c.wait_console(MARKER)
+    c.must(any(f'({name}, generation {c.result["generation"]})' in r.get('grounds', '') for r in c.broker.audit()), f'who got the key? {c.broker.audit()}')
+    again = json.loads(run(*c.vm, 'update', new, '--json', *c.broker.admin(), check=False, env=c.environment).stdout)
+    c.must(again['error']['check'] == 'policy.update.same', f'a second time: {again}')
+    back = json.loads(run(*c.vm, 'update', c.file, '--json', *c.broker.admin(), check=False, env=c.environment).stdout)
+    c.must(back['error']['check'] == 'policy.update.retired', f'back: {back}')
+    run(*c.vm, 'destroy', 'g', env=c.environment)
+    c.launch()
+    error = c.result.get('error', {})
+    c.must(error.get('check') == 'policy.set.retired' and c.status == CLASSES['policy'], f'expected the old state to be refused by name, found {error}')
+    c.must(MARKER not in c.console(), 'the disk was opened')
+
+
 @case
-def command_line(c):
-    """another command line"""
+def updated(c):
+    """update: another command line gets the disk beside the old one, which is refused afterwards"""
     c.prepare()
-    c.launch(c.write_guest('other.json', cmdline=c.guest['cmdline'] + ' init=/bin/sh'))
-    c.must_refuse('policy', 'policy.pcr.9')
+    roll(c, 'kernel 2')
 
 
 @case

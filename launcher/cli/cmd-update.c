@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secure-vm update: a guest gets new files without a time in which its key is for nobody. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/core/file.h"
+#include "base/core/text.h"
+#include "base/program/log.h"
+#include "launcher/choose.h"
+#include "launcher/cli/admin-args.h"
+#include "launcher/cli/commands.h"
+#include "launcher/cli/guest-policy.h"
+#include "launcher/cli/launch-guest.h"
+#include "launcher/keeper/client.h"
+#include "launcher/keeper/life.h"
+#include "policy/set-form.h"
+#include "policy/update.h"
+
+#define DOWN_SECONDS   60
+#define LAUNCH_SECONDS 600
+
+static const struct sv_opt opts[] = {
+        {.name = "prepare",
+         .help = "let the policy accept the new files beside the old ones, no more"},
+        {.name = "finish", .help = "retire all but the newest, which was seen to get its key"},
+        {.name = "again", .help = "accept a state that was retired once more"},
+        {.name = "name", .arg = "TEXT", .help = "what to call the new state in the policy"},
+        {.name = "timeout",
+         .arg = "SECONDS",
+         .help = "how long to wait for the guest to shut down (60)"},
+        {.name = "force", .help = "end it when it has not shut down by then", .letter = 'f'},
+        SV_ADMIN_OPTS,
+        {0},
+};
+
+struct update {
+        const struct sv_args *args;
+        struct sv_guest guest;
+        struct sv_admin *admin;
+        struct sv_policy *kept;
+        const char *resource;
+        int64_t generation; /* of the new state */
+};
+
+static void end_update(struct update *u)
+{
+        sv_guest_free(&u->guest);
+        sv_admin_free(u->admin);
+        sv_policy_free(u->kept);
+}
+
+static int read_kept(struct update *u, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_policy_free(u->kept);
+        u->kept = NULL;
+        if (sv_admin_get_policy(u->admin, u->resource, &text, err) < 0 ||
+            sv_policy_parse(sv_buf_bytes(&text), &u->kept, err) < 0)
+                return sv_wrap(err, "the broker's policy of %s", u->resource);
+        return 0;
+}
+
+static int put_policy(struct update *u, struct sv_buf *text, struct sv_err *err)
+{
+        if (sv_admin_put_policy(u->admin, u->resource, sv_buf_bytes(text), err) < 0)
+                return sv_wrap(err, "giving the policy to the broker");
+        return read_kept(u, err);
+}
+
+static size_t count_accepted(const struct sv_policy *p)
+{
+        const struct sv_json *sets = sv_policy_sets(p);
+        size_t n = 0;
+
+        for (size_t i = 0; i < sv_json_len(sets); i++)
+                n += !sv_json_bool(sv_json_get(sv_json_at(sets, i), "retired"), false);
+        return n;
+}
+
+/* An update that was interrupted goes on where it was: the policy accepts the new files already,
+ * and older ones too. */
+static bool is_resumed(const struct update *u, const struct sv_err *err)
+{
+        return !strcmp(err->check, "policy.update.same") && u->generation &&
+               u->generation == sv_sets_newest(sv_policy_sets(u->kept)) &&
+               count_accepted(u->kept) > 1;
+}
+
+static int accept_both(struct update *u, struct sv_err *err)
+{
+        char day[32];
+        SV_STR before = NULL;
+        SV_STR after = NULL;
+        SV_BUF predicted = SV_BUF_NULL, text = SV_BUF_NULL;
+        SV_POLICY_DOC *p = NULL;
+        const struct sv_tee_host *tee;
+        const char *name = sv_opt(u->args, "name");
+
+        sv_format_time(time(NULL), day);
+        before = sv_asprintf("before %s", day);
+        after = sv_asprintf("from %s", day);
+        if (sv_tee_choose(NULL, &u->guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
+            sv_guest_write_policy(&u->guest, tee->id, &predicted, err) < 0 ||
+            sv_policy_parse(sv_buf_bytes(&predicted), &p, err) < 0)
+                return -1;
+        if (sv_policy_add_set(u->kept, p, &(struct sv_update_names){before, name ? name : after},
+                              sv_has(u->args, "again"), &text, &u->generation, err) == 0) {
+                if (put_policy(u, &text, err) < 0)
+                        return -1;
+                sv_info("the broker releases %s to the guest as it was and as it is now "
+                        "(generation %lld)",
+                        u->resource, (long long)u->generation);
+                return 0;
+        }
+        if (!is_resumed(u, err))
+                return -1;
+        sv_info("the broker accepts both states already: going on");
+        return 0;
+}
+
+/* The audit record's end, or (with `generation`) whether a key went to a guest of that state behind
+ * `after`. */
+static int read_audit(struct update *u, int64_t *after, int64_t generation, bool *seen,
+                      struct sv_err *err)
+{
+        for (;;) {
+                SV_JSON *page = NULL;
+                const struct sv_json *rows;
+                bool more = false;
+
+                if (sv_admin_audit(u->admin, *after, &page, err) < 0)
+                        return -1;
+                rows = sv_json_get(page, "audit");
+                for (size_t i = 0; i < sv_json_len(rows); i++) {
+                        const struct sv_json *r = sv_json_at(rows, i);
+                        const char *path = sv_json_str(sv_json_get(r, "resource"));
+                        const char *outcome = sv_json_str(sv_json_get(r, "outcome"));
+                        const char *action = sv_json_str(sv_json_get(r, "action"));
+                        int64_t id = sv_json_int(sv_json_get(r, "id"), INT64_MAX);
+
+                        *after = id > *after ? id : *after;
+                        /* asking makes a record, too */
+                        more |= !action || strcmp(action, "admin-audit");
+                        *seen |= path && outcome && !strcmp(path, u->resource) &&
+                                 !strcmp(outcome, "released") &&
+                                 sv_json_int(sv_json_get(r, "set"), 0) == generation;
+                }
+                if (!more)
+                        return 0;
+        }
+}
+
+/* Only what a guest was seen to get by is left. */
+static int retire_older(struct update *u, int64_t after, size_t *retired, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        bool seen = false;
+
+        if (read_audit(u, &after, u->generation, &seen, err) < 0)
+                return -1;
+        if (!seen)
+                return sv_fail(err, SV_USAGE, "update.unseen",
+                               "the broker's record has no release of %s to the guest's newest "
+                               "state (generation %lld), so the older ones stay accepted: launch "
+                               "it first",
+                               u->resource, (long long)u->generation);
+        if (sv_policy_retire_sets(u->kept, u->generation, &text, retired, err) < 0)
+                return -1;
+        return *retired ? put_policy(u, &text, err) : 0;
+}
+
+static int stop_guest(struct update *u, struct sv_err *err)
+{
+        const struct sv_keeper *k = sv_keeper_choose(NULL);
+        const char *name = u->guest.name, *state;
+        SV_JSON *status = NULL;
+        struct sv_err absent = SV_ERR_NULL;
+        unsigned seconds;
+        int r;
+
+        if (sv_client_parse_timeout(sv_opt(u->args, "timeout"), DOWN_SECONDS, &seconds, err) < 0)
+                return -1;
+        if (k->show(NULL, name, &status, &absent) < 0) {
+                if (strcmp(absent.check, "state.absent")) {
+                        *err = absent;
+                        return -1;
+                }
+                return 0;
+        }
+        state = sv_json_str(sv_json_get(status, "state"));
+        if (!state || !strcmp(state, sv_life_word(SV_LIFE_STOPPED)) ||
+            !strcmp(state, sv_life_word(SV_LIFE_FAILED)))
+                return 0;
+        r = k->stop(NULL, name, seconds, sv_has(u->args, "force"), err);
+        if (r <= 0)
+                return r;
+        return sv_fail(err, SV_SYSTEM, "stop.timeout",
+                       "guest %s did not shut down within %u seconds; --timeout gives it more, "
+                       "--force ends it then; the broker accepts it as it was and as it is now",
+                       name, seconds);
+}
+
+static int restart(struct update *u, struct sv_json *result, struct sv_err *err)
+{
+        struct sv_follow f = {.wait = true,
+                              .timeout = LAUNCH_SECONDS,
+                              .fd = -1,
+                              .quiet = sv_has(u->args, "json") || sv_has(u->args, "quiet")};
+        int r;
+
+        if (stop_guest(u, err) < 0)
+                return -1;
+        r = sv_launch_guest(NULL, &u->guest, &f, result, err);
+        sv_json_free(f.timings);
+        if (r == 0)
+                return 0;
+        return sv_wrap(err, "the guest does not start from its new files; the broker still accepts "
+                            "the older ones, so launch those");
+}
+
+static int report_update(struct update *u, size_t retired, struct sv_json *result)
+{
+        sv_json_set_str(result, "name", u->guest.name);
+        sv_json_set_str(result, "resource", u->resource);
+        sv_json_set_int(result, "generation", u->generation);
+        sv_json_set_int(result, "retired", (int64_t)retired);
+        if (!sv_has(u->args, "json"))
+                printf("guest %s: generation %lld; %zu older retired\n", u->guest.name,
+                       (long long)u->generation, retired);
+        return 0;
+}
+
+static int take_update_steps(struct update *u, struct sv_json *result, struct sv_err *err)
+{
+        bool finish = sv_has(u->args, "finish"), ignored = false;
+        size_t retired = 0;
+        int64_t after = 0;
+
+        if (finish) {
+                u->generation = sv_sets_newest(sv_policy_sets(u->kept));
+                return retire_older(u, 0, &retired, err) < 0 ? -1
+                                                             : report_update(u, retired, result);
+        }
+        if (accept_both(u, err) < 0)
+                return -1;
+        if (sv_has(u->args, "prepare"))
+                return report_update(u, 0, result);
+        if (read_audit(u, &after, 0, &ignored, err) < 0 || restart(u, result, err) < 0 ||
+            retire_older(u, after, &retired, err) < 0)
+                return -1;
+        return report_update(u, retired, result);
+}
+
+static int run_update(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        __attribute__((cleanup(end_update))) struct update u = {.args = args};
+
+        if (sv_has(args, "prepare") && sv_has(args, "finish"))
+                return sv_fail(err, SV_USAGE, "update.step",
+                               "--prepare is the first step and --finish the last: one at a time, "
+                               "or none of them for all");
+        if (sv_guest_read(args->pos[0], &u.guest, err) < 0)
+                return -1;
+        u.resource = u.guest.attestation.resource;
+        if (!u.resource)
+                return sv_fail(err, SV_USAGE, "guest.attestation",
+                               "%s names no attestation, so there is no policy to update",
+                               args->pos[0]);
+        if (sv_admin_from_args(args, u.guest.attestation.pin, &u.admin, err) < 0)
+                return -1;
+        if (read_kept(&u, err) < 0)
+                return strcmp(err->check, "broker.policy.absent")
+                               ? -1
+                               : sv_wrap(err,
+                                         "nothing to update (\"secure-vm policy %s --put\" "
+                                         "puts the first)",
+                                         args->pos[0]);
+        *result = sv_json_object();
+        return take_update_steps(&u, *result, err);
+}
+
+const struct sv_cmd sv_cmd_update = {
+        .name = "update",
+        .args = "GUEST.json",
+        .help = "restart a guest from new files; its key is for both states until the new one has "
+                "it",
+        .opts = opts,
+        .run = run_update,
+};
