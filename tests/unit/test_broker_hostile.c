@@ -17,6 +17,7 @@
 #include "attest/jose/token.h"
 #include "attest/kbs/http-conn.h"
 #include "attest/kbs/kbs.h"
+#include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/net/tls.h"
 #include "broker/process/channel.h"
@@ -24,6 +25,7 @@
 #include "broker/process/wire.h"
 #include "broker/serve/forward.h"
 #include "broker/serve/net.h"
+#include "broker/serve/request.h"
 #include "broker/versions.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
@@ -32,7 +34,7 @@
 #define KEYS 1000
 #define MARK "KEY-OF-OTHERS-"
 
-enum place { NOWHERE, VERIFIER, CONNECTION };
+enum place { NOWHERE, VERIFIER, CONNECTION, WORKER };
 
 /* What hostile code reports; shared with all processes. */
 static struct report {
@@ -201,6 +203,18 @@ void __wrap_sv_connection_serve(struct sv_broker *b, int fd, int keeper)
         attack_keeper(keeper);
         (void)!send(keeper, "\x0d\xff\xff\xff\x7f", 5, MSG_NOSIGNAL);
         report->done = true;
+}
+
+/* It has died of a request before an answer. */
+void __real_sv_broker_handle(struct sv_request *r);
+void __wrap_sv_broker_handle(struct sv_request *r);
+void __wrap_sv_broker_handle(struct sv_request *r)
+{
+        if (report->hostile == WORKER) {
+                report->done = true;
+                kill(getpid(), SIGKILL);
+        }
+        __real_sv_broker_handle(r);
 }
 
 /* --- the broker --- */
@@ -414,6 +428,20 @@ static void in_a_connection(void **state)
         print_message("%d of %d keys\n", (int)report->released, KEYS);
 }
 
+/* Its connection ends with it, long before that one's process stops waiting for an answer (after
+ * 30 s), and no other. */
+static void a_worker_dies(void **state)
+{
+        int64_t began = sv_clock_ms();
+
+        begin_attack(WORKER);
+        assert_int_equal(ask_broker("GET", "/secure-vm/v0/health", ""), -1);
+        assert_true(report->done);
+        assert_true(sv_clock_ms() - began < 20000);
+        report->hostile = NOWHERE;
+        assert_int_equal(ask_broker("GET", "/secure-vm/v0/health", ""), 200);
+}
+
 static pid_t find_child(const char *name)
 {
         SV_STR list = sv_asprintf("/proc/%d/task/%d/children", (int)broker, (int)broker);
@@ -465,9 +493,9 @@ static void without_a_sandbox(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(looking_finds),      cmocka_unit_test(in_the_verifier),
-                cmocka_unit_test(in_a_connection),    cmocka_unit_test(without_a_sandbox),
-                cmocka_unit_test(without_a_verifier),
+                cmocka_unit_test(looking_finds),   cmocka_unit_test(in_the_verifier),
+                cmocka_unit_test(in_a_connection), cmocka_unit_test(without_a_sandbox),
+                cmocka_unit_test(a_worker_dies),   cmocka_unit_test(without_a_verifier),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);
