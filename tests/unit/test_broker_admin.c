@@ -55,6 +55,7 @@ static void policies_that_are_refused(void **state)
         write_policy("sev-snp", PATH, &text);
         admin_refused("PUT", "/secure-vm/v0/policy/default/demo/x", sv_buf_bytes(&text), 400,
                       "broker.policy.resource");
+        admin_refused("PUT", "/secure-vm/v0/policy/" PATH, sv_bytes_str("{"), 400, "policy.json");
         admin_refused("DELETE", "/secure-vm/v0/policy/no/such/policy", SV_BYTES_NULL, 404,
                       "broker.policy.absent");
 }
