@@ -251,7 +251,8 @@ static int mount_verity(struct sv_err *err)
  * system's. */
 static void verity_roots(void **state)
 {
-        SV_STR upper = sv_asprintf("%s/overlay/upper", dir);
+        SV_STR base = sv_asprintf("%s/overlay", dir);
+        SV_STR upper = sv_asprintf("%s/upper", base);
         SV_STR init = sv_asprintf("%s/sysroot/sbin/init", dir);
         struct sv_err err;
 
@@ -279,6 +280,10 @@ static void verity_roots(void **state)
         assert_int_equal(mkdir(init, 0700), 0); /* can be opened, and not read */
         FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
         assert_non_null(strstr(err.msg, "cannot read"));
+        OK(sv_remove_tree(base, &err));
+        write_file("/overlay", "no folder");
+        FAILS(mount_verity(&err), SV_SYSTEM, "file.mkdir");
+        assert_string_equal(calls, "mount overlay /overlay; ");
 }
 
 /* The disk before it is opened. Nothing is mounted that was not. */

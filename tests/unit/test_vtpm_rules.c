@@ -4,6 +4,7 @@
 
 #include "base/core/file.h"
 #include "guest/guest.h"
+#include "tee/localca.h"
 #include "tests/unit/unit.h"
 #include "vtpm/measure/rules.h"
 
@@ -204,13 +205,48 @@ static void roots_of_this_host(void **state)
         OK(sv_remove_tree(dir, &err));
 }
 
+/* An ordinary user's: the own configuration counts when it is there. */
+static void localca_of_a_user(void **state)
+{
+        char dir[] = "/tmp/sv-localca-XXXXXX";
+        const bool root = geteuid() == 0;
+        struct sv_err err;
+
+        assert_non_null(mkdtemp(dir));
+        SV_STR conf = sv_asprintf("%s/swtpm-localca.conf", dir);
+        assert_int_equal(chmod(dir, 0755), 0);
+        setenv("XDG_CONFIG_HOME", dir, 1);
+        for (int own = 0; own < 2; own++) {
+                SV_LOCALCA ca = {NULL};
+                int r;
+
+                if (own)
+                        OK(sv_file_write(conf, 0644, sv_bytes_str("issuercert = /i.pem\n"), &err));
+                assert_int_equal(root ? seteuid(65534) : 0, 0);
+                r = sv_localca_find(&ca, "test", &err);
+                assert_int_equal(root ? seteuid(0) : 0, 0);
+                if (own) {
+                        assert_int_equal(r, 0);
+                        assert_string_equal(ca.conf, conf);
+                        assert_string_equal(ca.issuer, "/i.pem");
+                } else if (r == 0) {
+                        assert_string_equal(ca.conf, "/etc/swtpm-localca.conf");
+                } else { /* a host without swtpm */
+                        assert_non_null(strstr(err.msg, "/etc/swtpm-localca.conf"));
+                }
+        }
+        unsetenv("XDG_CONFIG_HOME");
+        OK(sv_remove_tree(dir, &err));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(what_runs_must_be_bound),
                                            cmocka_unit_test(unless_the_guest_file_says_so),
                                            cmocka_unit_test(something_is_required),
                                            cmocka_unit_test(roots),
-                                           cmocka_unit_test(roots_of_this_host)};
+                                           cmocka_unit_test(roots_of_this_host),
+                                           cmocka_unit_test(localca_of_a_user)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
