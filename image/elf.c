@@ -237,3 +237,63 @@ int sv_elf_parse(struct sv_bytes bytes, struct sv_elf *out, struct sv_err *err)
         *out = elf;
         return 0;
 }
+
+/* --- relocatable files --- */
+
+/* Is each section in the file? In a module their table is the last of them. */
+static int check_sections(struct sv_bytes all, uint64_t offset, unsigned n, struct sv_err *err)
+{
+        struct sv_rd r = sv_rd(all);
+
+        if (offset > all.n || (all.n - offset) / sizeof(Elf64_Shdr) < n)
+                return sv_fail(err, SV_FORMAT, "image.elf.sections",
+                               "the section headers lie past the end of the file, at byte %zu: it "
+                               "is cut short",
+                               all.n);
+        sv_rd_seek(&r, (size_t)offset);
+        for (unsigned i = 0; i < n; i++) {
+                uint32_t type;
+                uint64_t at, size;
+
+                sv_rd_skip(&r, 4); /* name */
+                type = sv_rd_u32le(&r);
+                sv_rd_skip(&r, 16); /* flags, address */
+                at = sv_rd_u64le(&r);
+                size = sv_rd_u64le(&r);
+                sv_rd_skip(&r, 24); /* link, info, alignment, size of an entry */
+                if (type != SHT_NULL && type != SHT_NOBITS && (at > all.n || size > all.n - at))
+                        return sv_fail(err, SV_FORMAT, "image.elf.sections",
+                                       "section %u lies past the end of the file", i);
+        }
+        return 0;
+}
+
+int sv_elf_check_module(struct sv_bytes file, struct sv_err *err)
+{
+        struct sv_rd r = sv_rd(file);
+        unsigned type, machine, entry, n;
+        uint64_t offset;
+
+        if (read_ident(&r, err) < 0)
+                return -1;
+        type = sv_rd_u16le(&r);
+        machine = sv_rd_u16le(&r);
+        sv_rd_skip(&r, 4 + 8 + 8); /* version, entry, program headers */
+        offset = sv_rd_u64le(&r);
+        sv_rd_skip(&r, 4 + 2 + 2 + 2); /* flags, sizes of headers, number of program headers */
+        entry = sv_rd_u16le(&r);
+        n = sv_rd_u16le(&r);
+        sv_rd_skip(&r, 2); /* names */
+        if (sv_rd_ok(&r, "image.elf.header", "ELF header", err) < 0)
+                return -1;
+        if (type != ET_REL || machine != EM_X86_64)
+                return sv_fail(err, SV_FORMAT, "image.elf.type",
+                               "expected a kernel module for x86-64 (ELF type 1, machine 62), "
+                               "found type %u, machine %u",
+                               type, machine);
+        if (!n || entry != sizeof(Elf64_Shdr))
+                return sv_fail(err, SV_FORMAT, "image.elf.sections",
+                               "expected sections with headers of 64 bytes, found %u with %u", n,
+                               entry);
+        return check_sections(file, offset, n, err);
+}

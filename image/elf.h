@@ -19,3 +19,6 @@ struct sv_elf {
 
 /* 64-bit little endian executables and shared objects. SV_FORMAT "image.elf.*". */
 int sv_elf_parse(struct sv_bytes file, struct sv_elf *out, struct sv_err *err);
+/* Is it a kernel module for x86-64 (a relocatable file), and is it whole? SV_FORMAT
+ * "image.elf.*". */
+int sv_elf_check_module(struct sv_bytes file, struct sv_err *err);

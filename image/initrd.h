@@ -9,11 +9,11 @@
 #include "image/cpio.h"
 
 struct sv_initrd_in {
-        /* /lib/modules/VERSION, with modules.dep and modules.builtin; modules.softdep and
-         * modules.alias when they are there */
+        /* /lib/modules/VERSION, with modules.dep; modules.softdep, modules.alias and what says what
+         * is built in when they are there. NULL: the kernel has everything built in */
         const char *modules_dir;
         const char *agent;          /* program file */
-        const char *const *modules; /* names, NULL-terminated; NULL: sv_initrd_modules */
+        const char *const *modules; /* image/modules.h; NULL: sv_initrd_modules */
         bool integrity;             /* sv_initrd_integrity too */
         /* names of libraries the agent opens by itself, NULL-terminated; may be NULL */
         const char *const *libraries;
@@ -24,18 +24,7 @@ struct sv_initrd_in {
         unsigned quote_port;
 };
 
-/* The modules an initramfs has unless told otherwise. Those with a leading '?' are left out where
- * the kernel has none of that name. */
-extern const char *const sv_initrd_modules[];
-
-/* For a disk with authentication tags (luks/integrity.h), with ext4 or btrfs on it. */
-extern const char *const sv_initrd_integrity[];
-
-/* How a guest reaches its host's vsock. */
-extern const char *const sv_initrd_vsock[];
-
-/* Fills the tree. The modules' paths, in the order in which to load them, are the lines of
- * /etc/secure-vm/modules. */
+/* Fills the tree; the modules as image/modules.h does it. */
 int sv_initrd_tree(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err);
 /* The archive, compressed. */
 int sv_initrd_pack(struct sv_cpio *tree, struct sv_buf *out, struct sv_err *err);

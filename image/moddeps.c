@@ -11,7 +11,7 @@
 
 enum { UNSEEN, ACTIVE, DONE };
 
-char *sv_module_name(const char *path)
+const char *sv_module_suffix(const char *path)
 {
         static const char *const suffixes[] = {".ko", ".ko.xz", ".ko.zst", ".ko.gz"};
         const char *base = strrchr(path, '/');
@@ -22,17 +22,25 @@ char *sv_module_name(const char *path)
         for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
                 size_t s = strlen(suffixes[i]);
 
-                if (n <= s || strcmp(base + n - s, suffixes[i]) != 0)
-                        continue;
-
-                char *name = sv_asprintf("%.*s", (int)(n - s), base);
-
-                for (char *c = name; *c; c++)
-                        if (*c == '-')
-                                *c = '_';
-                return name;
+                if (n > s && strcmp(base + n - s, suffixes[i]) == 0)
+                        return base + n - s;
         }
         return NULL;
+}
+
+char *sv_module_name(const char *path)
+{
+        const char *suffix = sv_module_suffix(path), *slash = strrchr(path, '/');
+        const char *base = slash ? slash + 1 : path;
+        char *name;
+
+        if (!suffix)
+                return NULL;
+        name = sv_asprintf("%.*s", (int)(suffix - base), base);
+        for (char *c = name; *c; c++)
+                if (*c == '-')
+                        *c = '_';
+        return name;
 }
 
 void sv_moddeps_free(struct sv_moddeps *m)

@@ -46,6 +46,8 @@ int sv_moddeps_order(struct sv_moddeps *m, const struct sv_moddep *module,
 
 /* Equal, '-' and '_' alike? */
 bool sv_module_same_name(const char *a, const char *b);
+/* ".ko", ".ko.gz", ".ko.xz" or ".ko.zst" at the path's end; NULL when it is no module's file. */
+const char *sv_module_suffix(const char *path);
 /* The name of the module in this file ("kernel/a/x-y.ko.zst" -> "x_y"), or NULL when it is no
  * module's file. The caller frees. */
 char *sv_module_name(const char *path);

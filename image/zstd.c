@@ -61,7 +61,7 @@ int sv_zstd_decompress(struct sv_bytes in, size_t max, struct sv_buf *out, struc
                         return sv_fail(err, SV_FORMAT, "image.zstd",
                                        "unpacks to more than %zu bytes", max);
                 sv_buf_put(out, sv_bytes(piece, to.pos));
-                if (from.pos == from.size && to.pos < to.size)
+                if (from.pos == from.size && (left == 0 || to.pos < to.size))
                         break;
                 if (from.pos == before && to.pos == 0)
                         break;

@@ -55,3 +55,50 @@ int sv_lzma_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv
                        "out are left)",
                        (int)ret, s.avail_in, s.avail_out);
 }
+
+static const char *describe_xz_result(lzma_ret ret, size_t left)
+{
+        switch (ret) {
+        case LZMA_STREAM_END:
+                return left ? "bytes follow its end" : NULL;
+        case LZMA_BUF_ERROR:
+                return "it is cut short";
+        case LZMA_FORMAT_ERROR:
+                return "it does not begin as one";
+        case LZMA_MEMLIMIT_ERROR:
+                return "it needs more memory than is allowed";
+        default:
+                return "it is damaged";
+        }
+}
+
+int sv_xz_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err)
+{
+        lzma_stream s = LZMA_STREAM_INIT;
+        uint8_t piece[16384];
+        size_t had = out->n;
+        lzma_ret ret = lzma_stream_decoder(&s, SV_LZMA_MEMORY_MAX, 0);
+        bool large = false;
+
+        s.next_in = in.p;
+        s.avail_in = in.n;
+        while (ret == LZMA_OK && !large) {
+                s.next_out = piece;
+                s.avail_out = sizeof(piece);
+                ret = lzma_code(&s, LZMA_FINISH);
+                large = sizeof(piece) - s.avail_out > max - (out->n - had);
+                if (!large)
+                        sv_buf_put(out, sv_bytes(piece, sizeof(piece) - s.avail_out));
+        }
+
+        const char *wrong = describe_xz_result(ret, s.avail_in);
+
+        lzma_end(&s);
+        if (!large && !wrong)
+                return sv_buf_ok(out, "unpacked xz data", err);
+        out->n = had;
+        if (ret == LZMA_MEM_ERROR)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory to unpack xz data");
+        return large ? sv_fail(err, SV_FORMAT, "ovmf.xz", "unpacks to more than %zu bytes", max)
+                     : sv_fail(err, SV_FORMAT, "ovmf.xz", "expected one xz stream: %s", wrong);
+}

@@ -8,3 +8,6 @@
 /* Appends the decoded bytes, at most `max`. The input must be one stream and nothing else.
  * SV_FORMAT "ovmf.lzma" / "ovmf.lzma.size". */
 int sv_lzma_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err);
+/* Appends what one .xz stream holds (kernel modules), which must be all of `in`; more than max
+ * bytes, damaged or cut short: SV_FORMAT "ovmf.xz". */
+int sv_xz_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err);

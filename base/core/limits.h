@@ -46,6 +46,11 @@
 #define SV_INITRD_SIZE_MAX         (1024u << 20) /* bytes of an initramfs */
 /* bytes of a unified kernel image: a kernel, an initramfs, and what belongs to them */
 #define SV_UKI_SIZE_MAX            (1024u << 20)
+/* bytes of a kernel module, as its file is and unpacked; the largest of a distribution have 10 MiB
+ */
+#define SV_MODULE_SIZE_MAX         (64u << 20)
+/* bytes of modules.dep, modules.alias and the other lists beside it */
+#define SV_MODULE_LISTS_MAX        (16u << 20)
 #define SV_LUKS_HEADER_MAX         (32u << 20) /* bytes of a LUKS2 header with its key slots */
 /* bytes of LUKS2 metadata JSON that an image of ours may have */
 #define SV_LUKS_JSON_MAX           (128u << 10)

@@ -9,12 +9,14 @@
 #include "base/json/json.h"
 #include "base/core/text.h"
 #include "image/initrd.h"
+#include "image/modules.h"
 #include "launcher/cli/commands.h"
 
 static const struct sv_opt options[] = {
         {.name = "kernel-modules",
          .arg = "DIR",
-         .help = "the kernel's modules, /lib/modules/VERSION"},
+         .help = "the kernel's modules, /lib/modules/VERSION; without, the kernel must have "
+                 "everything built in"},
         {.name = "agent", .arg = "FILE", .help = "the secure-vm-agent program that becomes /init"},
         {.name = "out", .arg = "FILE", .help = "the initramfs to write"},
         {.name = "module",
@@ -125,9 +127,13 @@ static int run_image_initrd(const struct sv_args *args, struct sv_json **result,
 
         for (int i = 0; sv_opt_nth(args, "library", i); i++)
                 libraries[i] = sv_opt_nth(args, "library", i);
-        if (!in.modules_dir || !in.agent || !out)
-                return sv_fail(err, SV_USAGE, "image.options",
-                               "--kernel-modules, --agent and --out are needed");
+        if (!in.agent || !out)
+                return sv_fail(err, SV_USAGE, "image.options", "--agent and --out are needed");
+        if (sv_has(args, "module") && !in.modules_dir)
+                return sv_fail(
+                        err, SV_USAGE, "image.options",
+                        "--module %s is looked for in --kernel-modules DIR, which is missing",
+                        sv_opt_nth(args, "module", 0));
         if (sv_has(args, "quote-port") && (sv_parse_u64(sv_opt(args, "quote-port"), UINT32_MAX - 1,
                                                         &port, "image.quote-port", NULL) < 0 ||
                                            !port))

@@ -58,7 +58,9 @@ COMMANDS = """
 3 image.agent            image initrd --kernel-modules d --agent none --out o
 3 image.ca               image initrd --kernel-modules d --agent {program} --out o --ca none
 3 image.modules          image initrd --kernel-modules none --agent {program} --out o
-3 image.modules.builtin  image initrd --kernel-modules d --agent {program} --out o
+2 image.modules.missing  image initrd --kernel-modules d --agent {program} --out o
+3 image.modules.dep      image initrd --kernel-modules . --agent {program} --out o
+2 image.options          image initrd --module x --agent {program} --out o
 2 image.options          image uki --out o
 2 image.options          image uki --out o --acpi d
 3 image.stub             image uki --out o --acpi d --kernel garbage --stub none

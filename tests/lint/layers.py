@@ -62,6 +62,7 @@ FOREIGN = [
     (r'sqlite3\.h', r'broker/store/[-a-z]*\.[ch]'),
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
     (r'zstd\.h', r'image/zstd\.[ch]'),
+    (r'zlib\.h', r'image/gzip\.[ch]'),
     (r'cpuid\.h', r'(sev|tdx)/host/probe\.c'),
 ]
 SYSTEM = re.compile(r'(linux|sys|arpa|net|netinet|asm|netpacket)/.*|'

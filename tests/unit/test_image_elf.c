@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image/elf: a small file made here, one field changed at a time; and the test program itself. */
-#include "unit.h"
+#include "make_module.h"
 
-#include <elf.h>
-
-#include "base/core/file.h"
 #include "image/elf.h"
 
 #define BASE 0x400000
@@ -159,13 +156,47 @@ static void test_every_truncation(void **state)
         }
 }
 
+/* A kernel module: each field that is looked at, and each length. */
+static void test_module(void **state)
+{
+        static const struct {
+                size_t at;
+                uint8_t byte;
+                const char *check;
+        } t[] = {
+                {0, 0, "image.elf.magic"},
+                {EI_CLASS, ELFCLASS32, "image.elf.class"},
+                {offsetof(Elf64_Ehdr, e_type), ET_DYN, "image.elf.type"},
+                {offsetof(Elf64_Ehdr, e_machine), EM_386, "image.elf.type"},
+                {offsetof(Elf64_Ehdr, e_shnum), 0, "image.elf.sections"},
+                {offsetof(Elf64_Ehdr, e_shnum), 3, "image.elf.sections"},
+                {offsetof(Elf64_Ehdr, e_shentsize), 63, "image.elf.sections"},
+                {offsetof(Elf64_Ehdr, e_shoff) + 7, 0x80, "image.elf.sections"},
+                /* the second section, of 4 bytes of text: its offset and its size */
+                {64 + 4 + 64 + offsetof(Elf64_Shdr, sh_offset) + 7, 0xff, "image.elf.sections"},
+                {64 + 4 + 64 + offsetof(Elf64_Shdr, sh_size) + 1, 1, "image.elf.sections"},
+        };
+        SV_BUF good = SV_BUF_NULL;
+
+        make_module("text", &good);
+        OK(sv_elf_check_module(sv_buf_bytes(&good), &err));
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_BUF bad = SV_BUF_NULL;
+
+                sv_buf_put(&bad, sv_buf_bytes(&good));
+                bad.p[t[i].at] = t[i].byte;
+                FAILS(sv_elf_check_module(sv_buf_bytes(&bad), &err), SV_FORMAT, t[i].check);
+        }
+        for (size_t n = 0; n < good.n; n++)
+                assert_int_equal(sv_elf_check_module(sv_bytes(good.p, n), NULL), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_small),
-                cmocka_unit_test(test_this_program),
-                cmocka_unit_test(test_one_field),
-                cmocka_unit_test(test_every_truncation),
+                cmocka_unit_test(test_small),     cmocka_unit_test(test_this_program),
+                cmocka_unit_test(test_one_field), cmocka_unit_test(test_every_truncation),
+                cmocka_unit_test(test_module),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
