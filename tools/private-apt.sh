@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by tools/fetch-*: apt with a configuration of its own, so that the machine's own archives stay as they are. Needs $name (the
-# caller's) and $suites; sets $work (removed at the end) and the function apt.
+# caller's) and $suites; sets $work (removed at the end), $options (apt-cache takes them too) and the function apt.
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 for program in apt-get dpkg; do
@@ -20,10 +20,11 @@ for suite in $suites; do
         echo "deb [signed-by=$keyring] $mirror $suite main"
 done >"$work/sources.list"
 
+options="-o Dir::State=$work/state -o Dir::State::status=/dev/null -o Dir::Cache=$work/cache
+        -o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferences=/dev/null
+        -o Dir::Etc::preferencesparts=/dev/null"
 apt() {
-        apt-get -qq -o Dir::State="$work/state" -o Dir::State::status=/dev/null -o Dir::Cache="$work/cache" \
-                -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferences=/dev/null \
-                -o Dir::Etc::preferencesparts=/dev/null -o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0 "$@"
+        apt-get -qq $options -o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0 "$@"
 }
 
 # version PACKAGE[/SUITE]: what would be downloaded; empty when there is none
