@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "tee/boot.h"
+
 static const struct sv_tee_host *find_host(const char *name)
 {
         for (size_t i = 0; sv_tees_host[i]; i++)
@@ -74,4 +76,10 @@ int sv_tee_choose_measure(const struct sv_tee *id, const struct sv_tee_measure *
                 }
         return sv_fail(err, SV_USAGE, "tee.measure", "guests on %s cannot be measured beforehand",
                        id->name);
+}
+
+int sv_tee_predict(const struct sv_tee_measure *tee, const struct sv_guest *guest,
+                   struct sv_measurement *out, struct sv_err *err)
+{
+        return sv_boot_check(guest, err) < 0 ? -1 : tee->measure(guest, out, err);
 }

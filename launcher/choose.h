@@ -16,3 +16,7 @@ int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose
 /* The same TEE's row for measuring. SV_USAGE "tee.measure": its guests cannot be measured. */
 int sv_tee_choose_measure(const struct sv_tee *id, const struct sv_tee_measure **out,
                           struct sv_err *err);
+/* What the TEE measures of a guest whose kernel and initramfs are what they are said to be
+ * (tee/boot.h, sv_boot_check). */
+int sv_tee_predict(const struct sv_tee_measure *tee, const struct sv_guest *guest,
+                   struct sv_measurement *out, struct sv_err *err);

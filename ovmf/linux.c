@@ -64,6 +64,33 @@ int sv_linux_parse(struct sv_bytes image, struct sv_linux *out, struct sv_err *e
         return 0;
 }
 
+int sv_initramfs_check(struct sv_bytes head, struct sv_err *err)
+{
+        static const struct {
+                const char *magic;
+                size_t n;
+        } forms[] = {
+                {"070701", 6},   {"070702", 6},      /* cpio, newc without and with checksums */
+                {"\x1f\x8b", 2}, {"\x1f\x9e", 2},    /* gzip */
+                {"BZh", 3},      {"\xfd\x37zXZ", 5}, /* bzip2, xz */
+                {"\x5d\0\0", 3}, {"\x89LZO", 4},     /* lzma, lzo */
+                {"\x02\x21", 2}, {"\x28\xb5\x2f\xfd", 4}, /* lz4, zstd */
+        };
+        static const uint8_t zeros[4];
+        size_t n;
+
+        while (head.n >= 4 && memcmp(head.p, zeros, 4) == 0)
+                head = sv_bytes(head.p + 4, head.n - 4);
+        n = head.n;
+        for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+                if (n >= forms[i].n && memcmp(head.p, forms[i].magic, forms[i].n) == 0)
+                        return 0;
+        return sv_fail(err, SV_FORMAT, "ovmf.initramfs.magic",
+                       "not an initramfs: expected a cpio archive, plain or packed with gzip, xz, "
+                       "zstd, lz4, lzo, lzma or bzip2, found neither at its beginning; make one "
+                       "with \"secure-vm image initrd\"");
+}
+
 static void put_u32le(uint8_t *p, uint32_t v)
 {
         for (unsigned i = 0; i < 4; i++)

@@ -16,6 +16,11 @@ struct sv_linux {
 /* SV_FORMAT "ovmf.linux.magic", "ovmf.linux.protocol", "ovmf.linux.header". */
 int sv_linux_parse(struct sv_bytes image, struct sv_linux *out, struct sv_err *err);
 
+/* Does it begin as what the kernel unpacks as its initramfs (init/initramfs.c, lib/decompress.c): a
+ * cpio archive, plain or packed, behind any number of words of zeros? SV_FORMAT
+ * "ovmf.initramfs.magic". */
+int sv_initramfs_check(struct sv_bytes head, struct sv_err *err);
+
 struct sv_linux_boot {
         uint64_t memory;      /* of the guest, bytes */
         uint64_t initrd_size; /* bytes; 0: none */

@@ -18,6 +18,11 @@ struct sv_boot {
  * in. SV_USAGE "measure.kernel" (names nothing), "measure.initrd" (an empty one). */
 int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, struct sv_err *err);
 void sv_boot_free(struct sv_boot *b);
+/* Is an open file a kernel ("kernel") or an initramfs ("initrd"), by its beginning? Other members
+ * pass. SV_FORMAT "ovmf.linux.*", "ovmf.initramfs.magic", with `path` in front. */
+int sv_boot_check_file(int fd, const char *member, const char *path, struct sv_err *err);
+/* The same of both that the guest names; one that cannot be opened is not judged here. */
+int sv_boot_check(const struct sv_guest *guest, struct sv_err *err);
 /* Is what the guest names as "uki" a measured image (stub/main.c)? Such a one has its own command
  * line, so the guest file's must be in it: SV_USAGE "measure.uki" when it is not. *out has views
  * into `image`; out->measured says whether it is one. SV_FORMAT "measure.uki", "ovmf.pe.*": no

@@ -12,6 +12,7 @@
 #include "base/core/file.h"
 #include "guest/guest.h"
 #include "base/program/log.h"
+#include "tee/boot.h"
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when more than one has such a thing"},
@@ -161,6 +162,8 @@ static int make_id_block(const struct sv_args *args, const struct sv_guest *gues
                 if (sv_has(args, members[i]))
                         sv_json_set_str(wanted, members[i], sv_opt(args, members[i]));
         if (choose_id_tee(args, guest, &tee, err) < 0)
+                return -1;
+        if (guest && sv_boot_check(guest, err) < 0)
                 return -1;
         if (open_id_key(args, "key", &key, err) < 0)
                 return -1;

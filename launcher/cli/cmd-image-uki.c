@@ -10,6 +10,7 @@
 #include "image/bundle.h"
 #include "image/uki.h"
 #include "launcher/cli/commands.h"
+#include "ovmf/linux.h"
 
 static const struct sv_opt options[] = {
         {.name = "out", .arg = "FILE", .help = "the image to write, for the guest file's \"uki\""},
@@ -104,8 +105,11 @@ static int map_parts(const struct sv_args *args, struct inputs *in, struct sv_er
                                "a guest file or --kernel was expected");
         if (sv_file_map(kernel, SV_KERNEL_SIZE_MAX, &in->kernel, "image.kernel", err) < 0)
                 return -1;
-        return initrd ? sv_file_map(initrd, SV_INITRD_SIZE_MAX, &in->initrd, "image.initrd", err)
-                      : 0;
+        if (!initrd)
+                return 0;
+        if (sv_file_map(initrd, SV_INITRD_SIZE_MAX, &in->initrd, "image.initrd", err) < 0)
+                return -1;
+        return sv_initramfs_check(in->initrd.bytes, err) < 0 ? sv_wrap(err, "%s", initrd) : 0;
 }
 
 static int write_uki(const struct sv_args *args, struct inputs *in, struct sv_json **result,

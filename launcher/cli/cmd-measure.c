@@ -289,7 +289,7 @@ static int measure_guest(const struct sv_args *args, const struct sv_guest *gues
         if (sv_tee_choose(sv_opt(args, "tee"), guest, SV_CHOOSE_ANY, &host, err) < 0 ||
             sv_tee_choose_measure(host->id, tee, err) < 0 || sv_tee_takes(host->id, guest, err) < 0)
                 return -1;
-        return (*tee)->measure(guest, m, err);
+        return sv_tee_predict(*tee, guest, m, err);
 }
 
 /* One side of --diff: a guest file is measured, a result is taken as it is. */

@@ -27,7 +27,7 @@ int sv_guest_write_policy(const struct sv_guest *guest, const struct sv_tee *id,
                 return sv_fail(err, SV_USAGE, "guest.attestation",
                                "%s names no attestation, so there is nothing to release",
                                guest->file);
-        if (sv_tee_takes(id, guest, err) < 0 || tee->measure(guest, &m, err) < 0)
+        if (sv_tee_takes(id, guest, err) < 0 || sv_tee_predict(tee, guest, &m, err) < 0)
                 return -1;
         r = tee->policy(guest, &m, rules, trust, err);
         if (r == 0 && tee->allow)

@@ -13,6 +13,7 @@
 #include "base/core/limits.h"
 #include "launcher/host/host.h"
 #include "launcher/keeper/owner.h"
+#include "tee/boot.h"
 
 void sv_stage_free(struct sv_stage *s)
 {
@@ -42,6 +43,27 @@ static int open_boot_file(const struct sv_guest *g, const char *member, const ch
                                "%s: a file of 1 to %llu bytes was expected; correct \"%s\" in the "
                                "guest file",
                                from, (unsigned long long)max, member);
+        return 0;
+}
+
+/* Before anything is copied: QEMU would say it later, and in other words than measure. */
+static int check_boot_files(const struct sv_guest *g, struct sv_err *err)
+{
+        const struct {
+                const char *member, *from;
+                uint64_t max;
+        } files[] = {{"kernel", g->kernel, SV_KERNEL_SIZE_MAX},
+                     {"initrd", g->initrd, SV_INITRD_SIZE_MAX}};
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+                SV_FD fd = -1;
+
+                if (files[i].from &&
+                    (open_boot_file(g, files[i].member, files[i].from, files[i].max, &fd, err) <
+                             0 ||
+                     sv_boot_check_file(fd, files[i].member, files[i].from, err) < 0))
+                        return -1;
+        }
         return 0;
 }
 
@@ -91,7 +113,7 @@ int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const
                 {"shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim},
         };
 
-        if (sv_mkdirs(boot, 0711, err) < 0)
+        if (check_boot_files(g, err) < 0 || sv_mkdirs(boot, 0711, err) < 0)
                 return -1;
         for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
                 if (files[i].from && stage_file(g, s, files[i].member, files[i].from, files[i].max,

@@ -30,6 +30,11 @@ COMMANDS = """
 2 measure.vcpus          measure --tee vtpm --vcpus 0
 2 measure.vcpus          measure --tee vtpm --vcpus 4097
 2 measure.flags          measure guest.json --vcpus 2
+4 ovmf.linux.magic       measure --tee vtpm --kernel garbage
+4 ovmf.initramfs.magic   measure --tee vtpm --kernel vmlinuz --initrd garbage
+4 ovmf.linux.magic       id-block snp.json --out o --anonymous
+4 ovmf.initramfs.magic   image uki --out o --acpi d --kernel garbage --initrd garbage
+4 ovmf.initramfs.magic   measure --tee sev-snp --kernel vmlinuz --initrd garbage
 3 inspect.file           inspect none
 4 inspect.kind           inspect garbage
 2 verify.time            verify garbage --tee vtpm --time yesterday
@@ -203,6 +208,7 @@ def main():
             os.mkdir(name)
         for name, text in (('garbage', 'garbage'), ('vmlinuz', ''), ('d/modules.dep', ''), ('d/modules.order', ''),
                            ('guest.json', '{"name": "g", "tee": "vtpm", "kernel": "vmlinuz"}'),
+                           ('snp.json', '{"name": "g", "tee": "sev-snp", "cpu": "EPYC-v4", "kernel": "garbage"}'),
                            ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', '')):
             with open(name, 'w') as f:
                 f.write(text)

@@ -53,7 +53,7 @@ class Bench:
         self.machine = machine.Machine(os.path.join(build, 'tests', 'teesim', 'teesim.so'), folder)
         self.dir, self.launches = folder, 0
         self.put('kernel', fake_kernel())
-        self.put('initrd', bytes(i * 7 + i // 251 & 0xff for i in range(4321)))
+        self.put('initrd', b'070701' + bytes(i * 7 + i // 251 & 0xff for i in range(4321)))
         self.file = self.path('guest.json')
 
     def path(self, name):
@@ -240,10 +240,22 @@ def other_boots(b):
 
 
 @case
+def other_files(b):
+    """what is no kernel, or no initramfs: launch refuses it as measure does, before anything is copied"""
+    text = b.put('text', b'root:x:0:0:root:/root:/bin/sh\n' * 40)
+    for changes, check in (({'kernel': text}, 'ovmf.linux.magic'), ({'initrd': text}, 'ovmf.initramfs.magic')):
+        b.write(**changes)
+        said = {b.refused('format', 4, check, 'measure', b.file), b.launch_refused('format', 4, check)}
+        must(len(said) == 1 and said.pop().startswith(text), f'{changes}: {said}')
+        must(not b.machine.trace(), f'{changes}: the platform was asked: {b.machine.trace()[:200]}')
+    b.write()
+
+
+@case
 def one_digest_each(b):
     """another kernel, initramfs, command line, CPU model or number of vCPUs is another digest"""
     seen = set()
-    other, initrd = b.put('kernel2', fake_kernel()[:-1] + b'?'), b.put('initrd2', bytes(4321))
+    other, initrd = b.put('kernel2', fake_kernel()[:-1] + b'?'), b.put('initrd2', b'070701' + bytes(4321))
     for changes in ({}, {'kernel': other}, {'initrd': initrd}, {'cmdline': 'console=ttyS0 init=/bin/sh'}, {'vcpus': 2}, {'cpu': 'EPYC-Milan'}):
         b.write(**changes)
         seen.add(launched(b, changes.get('vcpus', 1), str(changes))[1]['digest'])

@@ -57,7 +57,7 @@ class Machine:
                                 SECURE_VM_DIR=self.path('g'), PATH=f'{self.path("bin")}:{os.environ["PATH"]}')
         self.qemu()
         self.put('kernel', fake_kernel())
-        self.put('initrd', bytes(i * 7 & 0xff for i in range(4321)))
+        self.put('initrd', b'070701' + bytes(i * 7 & 0xff for i in range(4321)))
         socket = self.path('run/libvirt/libvirt-sock')
         self.uri = f'qemu+unix:///system?socket={socket}'
         with open(self.path('libvirtd.log'), 'wb') as log:

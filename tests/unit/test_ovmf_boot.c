@@ -313,6 +313,52 @@ static void test_store_every_cut(void **state)
                       "ovmf.varstore.header");
 }
 
+/* What the kernel would take, behind zeros too; each cut; what it would not. */
+#define TEXT_BYTES(text)                                  \
+        {                                                 \
+                (const uint8_t *)(text), sizeof(text) - 1 \
+        }
+
+static void test_initramfs(void **state)
+{
+        static const struct sv_bytes good[] = {
+                TEXT_BYTES("070701"),
+                TEXT_BYTES("070702"),
+                TEXT_BYTES("\x1f\x8b"),
+                TEXT_BYTES("\x1f\x9e"),
+                TEXT_BYTES("BZh"),
+                TEXT_BYTES("\xfd"
+                           "7zXZ"),
+                TEXT_BYTES("\x5d\0\0"),
+                TEXT_BYTES("\x89LZO"),
+                TEXT_BYTES("\x02\x21"),
+                TEXT_BYTES("\x28\xb5\x2f\xfd"),
+        };
+        static const struct sv_bytes bad[] = {
+                TEXT_BYTES("root:x:0"),
+                TEXT_BYTES("070707"),
+                TEXT_BYTES("\0\0\0\0\0\0\0\0"),
+                TEXT_BYTES("\0"
+                           "070701"),
+                TEXT_BYTES("\x7f"
+                           "ELF"),
+                TEXT_BYTES("MZ"),
+        };
+
+        for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+                SV_BUF padded = SV_BUF_NULL;
+
+                OK(sv_initramfs_check(good[i], &err));
+                sv_buf_grow(&padded, 8);
+                sv_buf_put(&padded, good[i]);
+                OK(sv_initramfs_check(sv_buf_bytes(&padded), &err));
+                FAILS(sv_initramfs_check(sv_bytes(good[i].p, good[i].n - 1), &err), SV_FORMAT,
+                      "ovmf.initramfs.magic");
+        }
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+                FAILS(sv_initramfs_check(bad[i], &err), SV_FORMAT, "ovmf.initramfs.magic");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -321,7 +367,7 @@ int main(void)
                 cmocka_unit_test(test_pe_order),        cmocka_unit_test(test_pe_every_cut),
                 cmocka_unit_test(test_linux_qemu),      cmocka_unit_test(test_linux_refuses),
                 cmocka_unit_test(test_store),           cmocka_unit_test(test_store_one_field),
-                cmocka_unit_test(test_store_every_cut),
+                cmocka_unit_test(test_store_every_cut), cmocka_unit_test(test_initramfs),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include "base/core/file.h"
 #include "tests/unit/make_boot.h"
+#include "tee/boot.h"
 #include "vtpm/measure/events.h"
 #include "vtpm/measure/explain.h"
 #include "vtpm/measure/inspect.h"
@@ -267,6 +268,26 @@ static void test_registers(void **state)
         expect_registers(&g, " 0 0 0 7 7 7 7 7 7 4 9 4 0 1 2 3 4 5 6 5 5", " 0 1 10 16-23");
 }
 
+/* Before it is measured: what is no kernel or initramfs, and each command that measures asks. */
+static void test_boot_check(void **state)
+{
+        SV_GUEST g = guest(path_of("CODE.fd"));
+
+        FAILS(sv_boot_check(&g, &err), SV_FORMAT, "ovmf.initramfs.magic");
+        assert_int_equal(strncmp(err.msg, g.initrd, strlen(g.initrd)), 0);
+        OK(sv_file_write(path_of("cpio"), 0644, sv_bytes_str("0707010000"), &err));
+        set(&g.initrd, path_of("cpio"));
+        OK(sv_boot_check(&g, &err));
+        set(&g.kernel, path_of("cpio"));
+        FAILS(sv_boot_check(&g, &err), SV_FORMAT, "ovmf.linux.magic");
+        assert_int_equal(strncmp(err.msg, g.kernel, strlen(g.kernel)), 0);
+        /* what cannot be opened, or is empty, has its own words where it is read */
+        set(&g.kernel, path_of("gone"));
+        OK(sv_file_write(path_of("empty"), 0644, SV_BYTES_NULL, &err));
+        set(&g.initrd, path_of("empty"));
+        OK(sv_boot_check(&g, &err));
+}
+
 static void test_refuses(void **state)
 {
         struct sv_measurement m = {0};
@@ -469,9 +490,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_small),          cmocka_unit_test(test_what_moves),
                 cmocka_unit_test(test_measured_image), cmocka_unit_test(test_registers),
-                cmocka_unit_test(test_refuses),        cmocka_unit_test(test_secure_boot),
-                cmocka_unit_test(test_real_firmware),  cmocka_unit_test(test_explain),
-                cmocka_unit_test(test_inspect),
+                cmocka_unit_test(test_boot_check),     cmocka_unit_test(test_refuses),
+                cmocka_unit_test(test_secure_boot),    cmocka_unit_test(test_real_firmware),
+                cmocka_unit_test(test_explain),        cmocka_unit_test(test_inspect),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
