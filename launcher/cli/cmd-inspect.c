@@ -9,6 +9,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "launcher/cli/armor.h"
+#include "launcher/cli/inspect-own.h"
 #include "ovmf/inspect.h"
 
 static int fail_unknown_file(struct sv_err *err)
@@ -20,12 +21,14 @@ static int fail_unknown_file(struct sv_err *err)
                         sv_buf_printf(&formats, "; %s", sv_tees_measure[i]->formats);
         return sv_fail(err, SV_FORMAT, "inspect.kind",
                        "none of the formats that inspect knows: firmware, variable store, kernel, "
-                       "unified kernel image, shim%s",
+                       "unified kernel image, shim, encrypted disk, initramfs of ours, guest file, "
+                       "policy, certificates%s",
                        sv_buf_str(&formats));
 }
 
 /* The TEEs' own formats first: each knows its files by their beginning. */
-static int inspect_file(struct sv_bytes file, struct sv_json **out, struct sv_err *err)
+static int inspect_file(const char *path, struct sv_bytes file, struct sv_json **out,
+                        struct sv_err *err)
 {
         for (size_t i = 0; sv_tees_measure[i]; i++) {
                 if (sv_tees_measure[i]->inspect && sv_tees_measure[i]->inspect(file, out, err) < 0)
@@ -36,6 +39,8 @@ static int inspect_file(struct sv_bytes file, struct sv_json **out, struct sv_er
                 }
         }
         if (sv_ovmf_inspect(file, out, err) < 0)
+                return -1;
+        if (!*out && sv_inspect_own(path, file, out, err) < 0)
                 return -1;
         return *out ? 0 : fail_unknown_file(err);
 }
@@ -65,19 +70,29 @@ static int print_member(void *arg, const char *name, struct sv_json *value, stru
         return 0;
 }
 
-static int run_inspect(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int read_and_inspect(const char *path, struct sv_json **out, struct sv_err *err)
 {
         SV_BUF file = SV_BUF_NULL;
-        SV_JSON *what = NULL;
         const char *form;
-        char none[] = "";
 
-        if (sv_file_read(args->pos[0], SV_KERNEL_SIZE_MAX, &file, "inspect.file", err) < 0 ||
+        if (sv_file_read(path, SV_KERNEL_SIZE_MAX, &file, "inspect.file", err) < 0 ||
             sv_armor_remove(&file, &form, err) < 0 ||
-            inspect_file(sv_buf_bytes(&file), &what, err) < 0)
+            inspect_file(path, sv_buf_bytes(&file), out, err) < 0)
                 return -1;
         if (form)
-                sv_json_set_str(what, "text", form);
+                sv_json_set_str(*out, "text", form);
+        return 0;
+}
+
+static int run_inspect(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_JSON *what = NULL;
+        char none[] = "";
+
+        if (sv_inspect_disk(args->pos[0], &what, err) < 0)
+                return -1;
+        if (!what && read_and_inspect(args->pos[0], &what, err) < 0)
+                return -1;
         sv_json_set_bool(what, "verified", false);
         *result = sv_json_ref(what);
         return sv_has(args, "json") ? 0 : sv_json_each(what, print_member, none, err);
@@ -86,7 +101,7 @@ static int run_inspect(const struct sv_args *args, struct sv_json **result, stru
 const struct sv_cmd sv_cmd_inspect = {
         .name = "inspect",
         .args = "FILE",
-        .help = "say what a firmware image, kernel, event log, report, certificate table or ID "
-                "block says; nothing is verified",
+        .help = "say what a firmware image, kernel, disk, event log, report, certificate or other "
+                "file of ours says; nothing is verified",
         .run = run_inspect,
 };
