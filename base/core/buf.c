@@ -181,6 +181,12 @@ void sv_buf_u64le(struct sv_buf *b, uint64_t v)
         put_buf_le(b, v, 8);
 }
 
+void sv_put_part(struct sv_buf *b, struct sv_bytes part)
+{
+        sv_buf_u32le(b, (uint32_t)part.n);
+        sv_buf_put(b, part);
+}
+
 const char *sv_buf_str(struct sv_buf *b)
 {
         if (b->bad || !reserve_buf(b, b->n + 1)) {

@@ -45,6 +45,8 @@ void sv_buf_u64be(struct sv_buf *b, uint64_t v);
 void sv_buf_u16le(struct sv_buf *b, uint16_t v);
 void sv_buf_u32le(struct sv_buf *b, uint32_t v);
 void sv_buf_u64le(struct sv_buf *b, uint64_t v);
+/* u32le size, bytes: what sv_rd_part reads */
+void sv_put_part(struct sv_buf *b, struct sv_bytes part);
 /* The contents as a C string (terminated, the terminator not counted); "" when bad. Valid until the
  * next call on b. */
 const char *sv_buf_str(struct sv_buf *b);

@@ -112,6 +112,11 @@ uint64_t sv_rd_u64be(struct sv_rd *r)
         return read_be(r, 8);
 }
 
+struct sv_bytes sv_rd_part(struct sv_rd *r)
+{
+        return sv_rd_bytes(r, sv_rd_u32le(r));
+}
+
 int sv_rd_ok(const struct sv_rd *r, const char *check, const char *what, struct sv_err *err)
 {
         if (!r->bad)

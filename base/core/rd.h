@@ -46,6 +46,9 @@ uint16_t sv_rd_u16be(struct sv_rd *r);
 uint32_t sv_rd_u32be(struct sv_rd *r);
 uint64_t sv_rd_u64be(struct sv_rd *r);
 
+/* u32le size, and so many bytes, as a view; empty when bad. */
+struct sv_bytes sv_rd_part(struct sv_rd *r);
+
 /* 0 when no read went past the end; else SV_FORMAT under `check`, "`what` is cut short ...". */
 int sv_rd_ok(const struct sv_rd *r, const char *check, const char *what, struct sv_err *err);
 /* As sv_rd_ok, and nothing may be left: trailing bytes are errors. */

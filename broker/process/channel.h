@@ -33,10 +33,7 @@ int sv_control_pass(int control, const char *text, int fd, struct sv_err *err);
 int sv_control_take(int control, char *text, size_t size, int *fd, struct sv_err *err);
 
 /* --- in the body of a frame --- */
-/* u32le size, bytes */
-void sv_put_part(struct sv_buf *out, struct sv_bytes part);
-struct sv_bytes sv_rd_part(struct sv_rd *r);
-/* A text without NUL into out; false when there is none that fits. */
+/* A text, as a part (sv_put_part), without NUL into out; false when there is none that fits. */
 bool sv_rd_text(struct sv_rd *r, char *out, size_t size);
 /* A value of JSON in a form that needs no parser of text: what comes out is made of members, one
  * after the other. SV_FORMAT "broker.process": a double, a NUL in a text. */

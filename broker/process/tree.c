@@ -9,17 +9,6 @@
 #include "base/core/limits.h"
 #include "broker/process/channel.h"
 
-void sv_put_part(struct sv_buf *out, struct sv_bytes part)
-{
-        sv_buf_u32le(out, (uint32_t)part.n);
-        sv_buf_put(out, part);
-}
-
-struct sv_bytes sv_rd_part(struct sv_rd *r)
-{
-        return sv_rd_bytes(r, sv_rd_u32le(r));
-}
-
 bool sv_rd_text(struct sv_rd *r, char *out, size_t size)
 {
         struct sv_bytes b = sv_rd_part(r);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/crypto/signed-cert.h"
 #include "base/crypto/x509.h"
 #include "sev/verify/report.h"
 
@@ -20,10 +21,16 @@ struct sv_vek { /* what a VCEK or VLEK says of the chip and the TCB that it stan
  * is missing, twice, no INTEGER of 0..255, unknown product). */
 int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *err);
 
+/* The same of a certificate whose subject is not looked at. */
+int sv_vek_read(const struct sv_signed_cert *cert, enum sv_sev_key key, struct sv_vek *out,
+                struct sv_err *err);
+
 struct sv_sev_root { /* the ARK that a chain was verified with */
         uint8_t sha256[32];
         bool amd; /* one of those built in */
 };
+/* Is the certificate with this SHA-256 AMD's own root of this product? */
+bool sv_sev_root_is_amd(const uint8_t sha256[32], enum sv_sev_product product);
 
 struct sv_sev_chain {
         const struct sv_cert *vek;

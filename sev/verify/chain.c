@@ -14,7 +14,7 @@ static const struct {
         {SV_SEV_TURIN, "1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a"},
 };
 
-static bool is_amd_root(const uint8_t sha256[32], enum sv_sev_product product)
+bool sv_sev_root_is_amd(const uint8_t sha256[32], enum sv_sev_product product)
 {
         char hex[65];
 
@@ -83,7 +83,7 @@ static int find_root(const struct sv_sev_chain *in, const struct sv_vek *vek,
                      const struct sv_cert *ark, struct sv_sev_root *root, struct sv_err *err)
 {
         sv_cert_fingerprint(ark, root->sha256);
-        root->amd = is_amd_root(root->sha256, vek->product);
+        root->amd = sv_sev_root_is_amd(root->sha256, vek->product);
         if (root->amd || in->any_root || sv_certs_have(in->test_roots, ark))
                 return 0;
         return sv_fail(err, SV_PROOF, "snp.chain.root",

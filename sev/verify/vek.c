@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The extensions of a VCEK or VLEK (AMD 57230, table 8 to 10). */
-#include <stdio.h>
-
 #include "base/core/rd.h"
 #include "sev/verify/certs.h"
 
 #define OID "1.3.6.1.4.1.3704.1."
 
-static int find_extension(const struct sv_cert *c, const char *arc, const char *name,
+static int find_extension(const struct sv_signed_cert *c, const char *arc, const char *name,
                           struct sv_bytes *value, struct sv_err *err)
 {
-        char oid[40];
+        uint8_t oid[12] = {0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01};
+        size_t n = 8;
 
-        snprintf(oid, sizeof(oid), OID "%s", arc);
-        if (!sv_cert_ext(c, oid, value))
+        for (const char *d = arc; *d; d++)
+                if (*d != '.')
+                        oid[n++] = (uint8_t)(*d - '0');
+        if (!sv_signed_cert_ext(c, sv_bytes(oid, n), value))
                 return sv_fail(err, SV_FORMAT, "snp.vek.extension",
-                               "the certificate has no extension %s (%s)", name, oid);
+                               "the certificate has no extension %s (" OID "%s)", name, arc);
         return 0;
 }
 
 /* DER INTEGER of 0..255: two bytes of content above 127. */
-static int read_spl(const struct sv_cert *c, const char *arc, const char *name, uint8_t *out,
+static int read_spl(const struct sv_signed_cert *c, const char *arc, const char *name, uint8_t *out,
                     struct sv_err *err)
 {
         struct sv_bytes value;
@@ -47,8 +48,8 @@ static int read_spl(const struct sv_cert *c, const char *arc, const char *name, 
 }
 
 /* IA5String (0x16) or UTF8String (0x0c) of short length. */
-static int read_product_text(const struct sv_cert *c, const char *arc, const char *name, char *out,
-                             size_t size, struct sv_err *err)
+static int read_product_text(const struct sv_signed_cert *c, const char *arc, const char *name,
+                             char *out, size_t size, struct sv_err *err)
 {
         struct sv_bytes value, body;
         struct sv_rd r;
@@ -82,7 +83,7 @@ static enum sv_sev_product parse_product_name(const char *name)
 }
 
 /* Raw bytes, as the KDS issues them, or the same in an OCTET STRING. */
-static int read_hwid(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
+static int read_hwid(const struct sv_signed_cert *c, struct sv_vek *v, struct sv_err *err)
 {
         size_t want = v->product == SV_SEV_TURIN || v->product == SV_SEV_VENICE ? 8 : 64;
         struct sv_bytes value;
@@ -100,7 +101,7 @@ static int read_hwid(const struct sv_cert *c, struct sv_vek *v, struct sv_err *e
         return 0;
 }
 
-static int read_spls(const struct sv_cert *c, struct sv_vek *v, struct sv_err *err)
+static int read_spls(const struct sv_signed_cert *c, struct sv_vek *v, struct sv_err *err)
 {
         bool fmc = v->product == SV_SEV_TURIN || v->product == SV_SEV_VENICE;
 
@@ -112,21 +113,12 @@ static int read_spls(const struct sv_cert *c, struct sv_vek *v, struct sv_err *e
         return fmc ? read_spl(c, "3.9", "fmcSPL", &v->tcb.fmc, err) : 0;
 }
 
-int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *err)
+int sv_vek_read(const struct sv_signed_cert *cert, enum sv_sev_key key, struct sv_vek *out,
+                struct sv_err *err)
 {
-        struct sv_vek v = {0};
-        char cn[256], product[64];
+        struct sv_vek v = {.key = key};
+        char product[64];
 
-        sv_cert_subject_cn(cert, cn);
-        if (!strcmp(cn, "SEV-VCEK"))
-                v.key = SV_SEV_VCEK;
-        else if (!strcmp(cn, "SEV-VLEK"))
-                v.key = SV_SEV_VLEK;
-        else
-                return sv_fail(
-                        err, SV_FORMAT, "snp.vek.subject",
-                        "a certificate for SEV-VCEK or SEV-VLEK was expected, this is for \"%s\"",
-                        cn);
         if (read_product_text(cert, "2", "productName", product, sizeof(product), err) < 0)
                 return -1;
         v.product = parse_product_name(product);
@@ -141,4 +133,22 @@ int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *
                 return -1;
         *out = v;
         return 0;
+}
+
+int sv_vek_parse(const struct sv_cert *cert, struct sv_vek *out, struct sv_err *err)
+{
+        SV_BUF der = SV_BUF_NULL;
+        struct sv_signed_cert c;
+        char cn[256];
+
+        sv_cert_subject_cn(cert, cn);
+        if (strcmp(cn, "SEV-VCEK") && strcmp(cn, "SEV-VLEK"))
+                return sv_fail(
+                        err, SV_FORMAT, "snp.vek.subject",
+                        "a certificate for SEV-VCEK or SEV-VLEK was expected, this is for \"%s\"",
+                        cn);
+        if (sv_cert_der(cert, &der, err) < 0 ||
+            sv_signed_cert_read(sv_buf_bytes(&der), &c, "snp.vek.extension", err) < 0)
+                return -1;
+        return sv_vek_read(&c, !strcmp(cn, "SEV-VLEK") ? SV_SEV_VLEK : SV_SEV_VCEK, out, err);
 }

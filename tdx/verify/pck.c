@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tdx/verify/pck.h"
 
-#include "base/core/rd.h"
+#include "base/crypto/der.h"
 
 /* 1.2.840.113741.1.13.1 without its last arc, as DER contents: every member's OID begins with it.
  */
 static const uint8_t oid_sgx[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
-
-enum { DER_INTEGER = 0x02, DER_OCTETS = 0x04, DER_OID = 0x06, DER_SEQUENCE = 0x30 };
-
-/* One element of definite length; the reader of its contents. */
-static struct sv_rd read_element(struct sv_rd *r, uint8_t *tag)
-{
-        size_t n;
-
-        *tag = sv_rd_u8(r);
-        n = sv_rd_u8(r);
-        if (n == 0x81) {
-                n = sv_rd_u8(r);
-        } else if (n == 0x82) {
-                n = sv_rd_u16be(r);
-        } else if (n > 0x7f) {
-                r->bad = true;
-        }
-        return sv_rd_sub(r, n);
-}
 
 /* The arcs below the SGX extension's OID, each below 128; 0 when the OID is another. */
 static int read_arcs(struct sv_rd *oid, uint8_t out[2])
@@ -42,7 +23,7 @@ static int read_arcs(struct sv_rd *oid, uint8_t out[2])
 
 static bool read_octets(struct sv_rd *value, uint8_t tag, uint8_t *out, size_t n)
 {
-        if (tag != DER_OCTETS || sv_rd_left(value) != n)
+        if (tag != SV_DER_OCTETS || sv_rd_left(value) != n)
                 return false;
         sv_rd_copy(value, out, n);
         return true;
@@ -52,7 +33,7 @@ static bool read_integer(struct sv_rd *value, uint8_t tag, uint16_t *out)
 {
         uint32_t v = 0;
 
-        if (tag != DER_INTEGER || !sv_rd_left(value) || sv_rd_left(value) > 3)
+        if (tag != SV_DER_INTEGER || !sv_rd_left(value) || sv_rd_left(value) > 3)
                 return false;
         while (sv_rd_left(value))
                 v = v << 8 | sv_rd_u8(value);
@@ -91,14 +72,14 @@ static bool read_pck_tcb(struct sv_pck *p, struct sv_rd list)
 
         while (sv_rd_left(&list)) {
                 uint8_t tag, at[2];
-                struct sv_rd pair = read_element(&list, &tag), oid, value;
+                struct sv_rd pair = sv_der_element(&list, &tag), oid, value;
 
-                if (tag != DER_SEQUENCE)
+                if (tag != SV_DER_SEQUENCE)
                         return false;
-                oid = read_element(&pair, &tag);
-                if (tag != DER_OID || read_arcs(&oid, at) != 2 || at[0] != 2)
+                oid = sv_der_element(&pair, &tag);
+                if (tag != SV_DER_OID || read_arcs(&oid, at) != 2 || at[0] != 2)
                         return false;
-                value = read_element(&pair, &tag);
+                value = sv_der_element(&pair, &tag);
                 if (!read_tcb_member(p, at[1], &value, tag, &seen) || sv_rd_left(&pair))
                         return false;
         }
@@ -116,7 +97,7 @@ static bool read_pck_member(struct sv_pck *p, uint8_t arc, struct sv_rd *value, 
         case 1:
                 return read_octets(value, tag, p->ppid, 16);
         case 2:
-                return tag == DER_SEQUENCE && read_pck_tcb(p, *value);
+                return tag == SV_DER_SEQUENCE && read_pck_tcb(p, *value);
         case 3:
                 return read_octets(value, tag, p->pceid, 2);
         case 4:
@@ -131,19 +112,19 @@ bool sv_pck_extension(struct sv_bytes raw, struct sv_pck *p)
         uint32_t seen = 0;
         uint8_t tag;
 
-        list = read_element(&r, &tag);
-        if (tag != DER_SEQUENCE || r.bad || sv_rd_left(&r))
+        list = sv_der_element(&r, &tag);
+        if (tag != SV_DER_SEQUENCE || r.bad || sv_rd_left(&r))
                 return false;
         while (sv_rd_left(&list)) {
-                struct sv_rd pair = read_element(&list, &tag), oid, value;
+                struct sv_rd pair = sv_der_element(&list, &tag), oid, value;
                 uint8_t at[2];
 
-                if (tag != DER_SEQUENCE)
+                if (tag != SV_DER_SEQUENCE)
                         return false;
-                oid = read_element(&pair, &tag);
-                if (tag != DER_OID || read_arcs(&oid, at) != 1)
+                oid = sv_der_element(&pair, &tag);
+                if (tag != SV_DER_OID || read_arcs(&oid, at) != 1)
                         return false;
-                value = read_element(&pair, &tag);
+                value = sv_der_element(&pair, &tag);
                 if (pair.bad || sv_rd_left(&pair) || !read_pck_member(p, at[0], &value, tag, &seen))
                         return false;
         }

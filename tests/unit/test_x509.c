@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/buf.h"
 #include "base/core/file.h"
+#include "base/crypto/signed-cert.h"
 #include "tests/unit/pki.h"
 #include "tests/unit/limits.h"
 
@@ -394,6 +395,73 @@ static void endorsement_certificates_of_a_software_tpm(void **state)
         }
 }
 
+/* --- as bytes --- */
+
+/* What the library and our walk find in one certificate is the same. */
+static void same_as_read(const struct sv_cert *cert)
+{
+        SV_BUF der = SV_BUF_NULL, a = SV_BUF_NULL, b = SV_BUF_NULL;
+        static const uint8_t basic[] = {0x55, 0x1d, 0x13};
+        SV_KEY *read = NULL, *walked = NULL;
+        struct sv_bytes ours = SV_BYTES_NULL, theirs = SV_BYTES_NULL;
+        struct sv_signed_cert c;
+        struct sv_err err;
+
+        OK(sv_cert_der(cert, &der, &err));
+        OK(sv_signed_cert_read(sv_buf_bytes(&der), &c, "t", &err));
+        read = sv_cert_key(cert, &err);
+        walked = sv_signed_cert_key(&c, "t", &err);
+        assert_non_null(read);
+        assert_non_null(walked);
+        OK(sv_key_spki(read, &a, &err));
+        OK(sv_key_spki(walked, &b, &err));
+        assert_true(sv_bytes_eq(sv_buf_bytes(&a), sv_buf_bytes(&b)));
+        assert_int_equal(sv_signed_cert_ext(&c, sv_bytes(basic, 3), &ours),
+                         sv_cert_ext(cert, "2.5.29.19", &theirs));
+        assert_true(sv_bytes_eq(ours, theirs));
+        for (size_t n = 0; n < der.n; n++)
+                FAILS(sv_signed_cert_read(sv_bytes(der.p, n), &c, "t", &err), SV_FORMAT, "t");
+        sv_buf_u8(&der, 0);
+        FAILS(sv_signed_cert_read(sv_buf_bytes(&der), &c, "t", &err), SV_FORMAT, "t");
+}
+
+static int check_as_bytes(const struct chain *c, enum sv_scheme scheme, struct sv_err *err)
+{
+        const struct sv_cert *certs[] = {c->leaf, c->ca, c->root};
+        struct sv_buf der[3] = {0};
+        struct sv_bytes bytes[3];
+        struct sv_signed_cert leaf;
+        int r;
+
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(sv_cert_der(certs[i], &der[i], err), 0);
+                bytes[i] = sv_buf_bytes(&der[i]);
+        }
+        r = sv_signed_chain_check(bytes, 3, scheme, &leaf, "t", err);
+        for (int i = 0; i < 3; i++)
+                sv_buf_free(&der[i]);
+        return r;
+}
+
+static void chains_as_bytes(void **state)
+{
+        static const struct pki_spec no_ca = {.cn = "ca", .basic = "critical,CA:FALSE"},
+                                     nothing = {.cn = "ca"};
+        struct sv_err err;
+        CHAIN good, leaf_issues, unsaid;
+
+        build(&good, &good_root, &good_ca, &good_leaf);
+        OK(check_as_bytes(&good, SV_ECDSA_SHA256, &err));
+        same_as_read(good.leaf);
+        same_as_read(good.ca);
+        FAILS(check_as_bytes(&good, SV_ECDSA_SHA384, &err), SV_PROOF, "t");
+        FAILS(check_as_bytes(&good, SV_RSAPSS_SHA384, &err), SV_PROOF, "t");
+        build(&leaf_issues, &good_root, &no_ca, &good_leaf);
+        FAILS(check_as_bytes(&leaf_issues, SV_ECDSA_SHA256, &err), SV_PROOF, "t");
+        build(&unsaid, &good_root, &nothing, &good_leaf);
+        FAILS(check_as_bytes(&unsaid, SV_ECDSA_SHA256, &err), SV_PROOF, "t");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -404,6 +472,7 @@ int main(void)
                 cmocka_unit_test(revocation_lists),
                 cmocka_unit_test(every_limit),
                 cmocka_unit_test(self_signed_for_a_server),
+                cmocka_unit_test(chains_as_bytes),
                 cmocka_unit_test(endorsement_certificates_of_a_software_tpm),
         };
 

@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vtpm/verify/ek.h"
 
-#include "base/core/rd.h"
+#include "base/crypto/der.h"
 
 #define OID_EK_CERTIFICATE "2.23.133.8.1" /* tcg-kp-EKCertificate */
 #define OID_SAN            "2.5.29.17"
 
-#define DER_OID       0x06
-#define DER_SEQUENCE  0x30
-#define DER_SET       0x31
 #define DER_DIRECTORY 0xa4 /* GeneralName directoryName [4], constructed */
-
-/* One DER element (X.690): tag below 31, definite length of at most two bytes: no EK certificate
- * needs more. */
-static struct sv_rd read_der(struct sv_rd *r, uint8_t *tag)
-{
-        size_t n;
-
-        *tag = sv_rd_u8(r);
-        n = sv_rd_u8(r);
-        if (n == 0x81)
-                n = sv_rd_u8(r);
-        else if (n == 0x82)
-                n = sv_rd_u16be(r);
-        else if (n > 0x7f)
-                r->bad = true;
-        return sv_rd_sub(r, n);
-}
 
 /* AttributeTypeAndValue ::= SEQUENCE { type OID, value } of the TCG's three names, 2.23.133.2.1 to
  * .3. */
@@ -35,12 +15,12 @@ static void read_directory_attribute(struct sv_rd attribute, struct sv_vtpm_ek *
         static const uint8_t tcg_at[] = {0x67, 0x81, 0x05, 0x02};
         char *const names[] = {out->manufacturer, out->model, out->version};
         uint8_t tag, value_tag;
-        struct sv_rd oid = read_der(&attribute, &tag);
-        struct sv_rd value = read_der(&attribute, &value_tag);
+        struct sv_rd oid = sv_der_element(&attribute, &tag);
+        struct sv_rd value = sv_der_element(&attribute, &value_tag);
         struct sv_bytes type = sv_rd_rest(&oid), text = sv_rd_rest(&value);
         unsigned which = type.n == 5 ? type.p[4] : 0;
 
-        if (attribute.bad || tag != DER_OID || which < 1 || which > 3 ||
+        if (attribute.bad || tag != SV_DER_OID || which < 1 || which > 3 ||
             memcmp(type.p, tcg_at, sizeof(tcg_at)) || text.n >= sizeof(out->model))
                 return;
         for (size_t i = 0; i < text.n; i++)
@@ -55,14 +35,14 @@ static void read_directory_name(struct sv_rd name, struct sv_vtpm_ek *out)
 {
         while (sv_rd_left(&name)) {
                 uint8_t tag;
-                struct sv_rd set = read_der(&name, &tag);
+                struct sv_rd set = sv_der_element(&name, &tag);
 
-                while (tag == DER_SET && sv_rd_left(&set)) {
-                        struct sv_rd attribute = read_der(&set, &tag);
+                while (tag == SV_DER_SET && sv_rd_left(&set)) {
+                        struct sv_rd attribute = sv_der_element(&set, &tag);
 
-                        if (tag == DER_SEQUENCE)
+                        if (tag == SV_DER_SEQUENCE)
                                 read_directory_attribute(attribute, out);
-                        tag = DER_SET;
+                        tag = SV_DER_SET;
                 }
         }
 }
@@ -71,18 +51,18 @@ int sv_vtpm_ek_names(struct sv_bytes san, struct sv_vtpm_ek *out, struct sv_err 
 {
         struct sv_rd r = sv_rd(san);
         uint8_t tag;
-        struct sv_rd names = read_der(&r, &tag);
+        struct sv_rd names = sv_der_element(&r, &tag);
 
-        if (r.bad || tag != DER_SEQUENCE || sv_rd_left(&r))
+        if (r.bad || tag != SV_DER_SEQUENCE || sv_rd_left(&r))
                 return sv_fail(err, SV_FORMAT, "vtpm.ek.san",
                                "the EK certificate's subjectAltName is not one DER sequence");
         while (sv_rd_left(&names)) {
-                struct sv_rd general = read_der(&names, &tag);
+                struct sv_rd general = sv_der_element(&names, &tag);
 
                 if (tag == DER_DIRECTORY) {
-                        struct sv_rd name = read_der(&general, &tag);
+                        struct sv_rd name = sv_der_element(&general, &tag);
 
-                        if (tag == DER_SEQUENCE)
+                        if (tag == SV_DER_SEQUENCE)
                                 read_directory_name(name, out);
                 }
         }
@@ -154,15 +134,11 @@ int sv_vtpm_ek_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
         return 0;
 }
 
-int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers,
-                      const struct sv_verify_in *in, struct sv_vtpm_ek *out, struct sv_err *err)
+int sv_vtpm_ek_read(const struct sv_cert *leaf, struct sv_vtpm_ek *out, struct sv_err *err)
 {
-        struct sv_vtpm_ek ek = {0};
+        struct sv_vtpm_ek ek = *out;
         struct sv_bytes san;
 
-        if (!in->skip_signatures && !in->any_root &&
-            sv_vtpm_ek_chain(leaf, issuers, &in->collateral, in->time, &ek, err) < 0)
-                return -1;
         if (!sv_cert_has_eku(leaf, OID_EK_CERTIFICATE))
                 return sv_fail(err, SV_PROOF, "vtpm.ek.eku",
                                "the certificate is not one for an endorsement key (extended key "
@@ -174,6 +150,20 @@ int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers
                 return -1;
         sv_cert_subject_cn(leaf, ek.subject_cn);
         sv_cert_fingerprint(leaf, ek.cert_sha256);
+        *out = ek;
+        return 0;
+}
+
+int sv_vtpm_ek_verify(const struct sv_cert *leaf, const struct sv_certs *issuers,
+                      const struct sv_verify_in *in, struct sv_vtpm_ek *out, struct sv_err *err)
+{
+        struct sv_vtpm_ek ek = {0};
+
+        if (!in->skip_signatures && !in->any_root &&
+            sv_vtpm_ek_chain(leaf, issuers, &in->collateral, in->time, &ek, err) < 0)
+                return -1;
+        if (sv_vtpm_ek_read(leaf, &ek, err) < 0)
+                return -1;
         *out = ek;
         return 0;
 }

@@ -18,6 +18,8 @@ struct sv_vtpm_ek {
 int sv_vtpm_ek_chain(const struct sv_cert *leaf, const struct sv_certs *issuers,
                      const struct sv_collateral *collateral, int64_t time, struct sv_vtpm_ek *out,
                      struct sv_err *err);
+/* What the certificate says of itself: extended key usage, TCG names. Leaves root_sha256. */
+int sv_vtpm_ek_read(const struct sv_cert *leaf, struct sv_vtpm_ek *out, struct sv_err *err);
 /* Chain to one of the collateral's "ek-root" certificates, through `issuers` and its
  * "ek-intermediate" ones, unless any_root is set; extended key usage; TCG names. SV_PROOF
  * vtpm.ek.*. */
