@@ -32,6 +32,8 @@ struct sv_verify_in {
          * verified again while it is the same and valid at `time`. NULL: everything is verified
          * each time. The answer is the same, claims and errors alike. */
         struct sv_trust_cache *cache;
+        /* When the evidence holds, what `confirm` reads is added to it. NULL: nobody asks. */
+        struct sv_buf *proof;
 };
 
 struct sv_trust_kind {      /* a table of them ends with member NULL */
@@ -77,6 +79,14 @@ struct sv_tee_verify {
          * in->cache. */
         int (*verify)(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err);
+        /* For who has claims of this evidence from a process that a stranger may have taken over:
+         * are they what `proof` (sv_verify_in.proof) says, which is of this exchange
+         * (in->report_data, and the secret in in->collateral) and signed down to the root that the
+         * claims name? Reads with the bounded reader alone. What it cannot say, collateral and
+         * event logs, each TEE's function names (docs/DESIGN.md, "The broker's processes").
+         * SV_PROOF "tee.claims", or the check of `verify` that fails. Pure. */
+        int (*confirm)(struct sv_bytes proof, const struct sv_verify_in *in,
+                       const struct sv_json *claims, struct sv_err *err);
         /* Were these claims, verified with any_root, proven under the maker's own root or one of
          * `anchors` (kinds of `trust`)? Completes the claims with the root that verified, where
          * only the anchors say it. Pure. Every TEE with `trust` has it. */
@@ -88,11 +98,14 @@ struct sv_tee_verify {
          * does it, and kept. NULL: this TEE keeps nothing. */
         int (*accept_shared)(struct sv_trust_cache *m, const struct sv_collateral *what,
                              int64_t time, struct sv_err *err);
-        /* A challenge in addition to the nonce (vTPM: credential activation). `params` is the
-         * request's whole extra-params. Fills *challenge (the answer's whole extra-params, an
-         * object, or NULL for none) and *secret (to be given back as collateral `secret_kind`). May
-         * be NULL. */
-        int (*challenge)(const struct sv_json *params, struct sv_json **challenge,
+        /* A challenge in addition to the nonce (vTPM: credential activation), in two steps. What
+         * `params`, the request's whole extra-params, say for it; nothing: there is none. May be
+         * NULL. */
+        int (*hello)(const struct sv_json *params, struct sv_buf *said, struct sv_err *err);
+        /* Fills *challenge (the answer's whole extra-params, an object) and *secret (to be given
+         * back as collateral `secret_kind`) from what `hello` said, which it reads with the bounded
+         * reader: it may come from a process that a stranger has taken over. */
+        int (*challenge)(struct sv_bytes said, struct sv_json **challenge,
                          struct sv_secret **secret, struct sv_err *err);
         const char *secret_kind;
         /* Kinds of collateral that `verify` looks at and that an option of their own may give

@@ -56,9 +56,24 @@ static int check_hello(struct sv_request *r, const struct sv_hello *hello, struc
         return 0;
 }
 
+/* What the TEE asks beside the nonce. Made here: who knew the secret in it could answer it for any
+ * TPM. */
+static int add_challenge(int channel, const struct sv_tee_verify *tee, struct sv_challenge *c,
+                         struct sv_json **params, struct sv_err *err)
+{
+        SV_BUF said = SV_BUF_NULL;
+
+        if (sv_verifier_challenge(channel, &said, err) < 0)
+                return -1;
+        return said.n && tee->challenge
+                       ? tee->challenge(sv_buf_bytes(&said), params, &c->secret, err)
+                       : 0;
+}
+
 int sv_handle_auth(struct sv_request *r, struct sv_err *err)
 {
-        SV_HELLO_CHALLENGE made = {NULL, NULL};
+        const struct sv_tee_verify *tee;
+        SV_JSON *params = NULL;
         SV_CHALLENGE c = {{0}};
         SV_BUF nonce = SV_BUF_NULL;
         SV_FD channel = -1;
@@ -68,15 +83,14 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
             check_hello(r, &hello, err) < 0 || sv_challenge_new(&c, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "session", c.id);
-        if (sv_verifier_challenge(channel, &made, err) < 0)
+        tee = sv_tee_find_verify_kbs(hello.tee);
+        if (add_challenge(channel, tee, &c, &params, err) < 0)
                 return -1;
-        c.secret = made.secret;
-        made.secret = NULL;
-        snprintf(c.tee, sizeof(c.tee), "%s", sv_tee_find_verify_kbs(hello.tee)->id->kbs_name);
+        snprintf(c.tee, sizeof(c.tee), "%s", tee->id->kbs_name);
         c.expires = r->now + r->broker->config.session_seconds;
         if (write_nonce(&c, &nonce, err) < 0)
                 return -1;
-        sv_kbs_write_challenge(sv_buf_str(&nonce), made.params, &r->answer.body);
+        sv_kbs_write_challenge(sv_buf_str(&nonce), params, &r->answer.body);
         r->outcome = "challenged";
         if (sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0 ||
             set_cookie(r, &c, err) < 0)
@@ -84,13 +98,29 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
         return sv_buf_ok(&r->answer.body, "the challenge", err);
 }
 
+/* The claims are those of a process that reads what strangers send. What they prove is asked here
+ * once more, of the signed bytes: who has taken that process over shows their own guest or none. */
+static int confirm_claims(const struct sv_tee_verify *tee, const struct sv_to_verify *in,
+                          const struct sv_shown *shown, struct sv_err *err)
+{
+        SV_BLOBS blobs = {0};
+        struct sv_verify_in again = {
+                .report_data = in->report_data, .time = in->time, .any_root = true};
+
+        if (in->secret.n && tee->secret_kind)
+                sv_blobs_add(&blobs, tee->secret_kind, in->secret);
+        again.collateral = (struct sv_collateral){blobs.list, blobs.n, NULL};
+        return tee->confirm(sv_buf_bytes(&shown->proof), &again, shown->claims, err);
+}
+
 /* The nonce is the session's own, not the message's: evidence made for another nonce never holds
  * this digest. Which resource it is for is not said yet, so no policy is looked at, nor any
  * tenant's anchors: the root goes into the claims, and a release asks whether that resource's
  * policy trusts it. Collateral that the evidence needs and does not bring is fetched, where the
  * configuration names a source. */
-static int verify_evidence(struct sv_request *r, int channel, const struct sv_to_verify *in,
-                           struct sv_shown *shown, struct sv_err *err)
+static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee, int channel,
+                           const struct sv_to_verify *in, struct sv_shown *shown,
+                           struct sv_err *err)
 {
         SV_BUF needs = SV_BUF_NULL;
         SV_FETCHING fetched = SV_FETCHING_NULL;
@@ -109,6 +139,8 @@ static int verify_evidence(struct sv_request *r, int channel, const struct sv_to
                 with.blobs = sv_buf_bytes(&fetched.blobs);
                 rc = sv_verifier_verify(channel, &with, shown, err);
         }
+        if (rc == 0)
+                rc = confirm_claims(tee, in, shown, err);
         if (fetched.note.n)
                 sv_json_set_str(r->audit, "collateral", sv_buf_str(&fetched.note));
         if (rc == 0)
@@ -169,20 +201,21 @@ static int accept_evidence(struct sv_request *r, const struct sv_challenge *c, c
                                                   err);
 }
 
-static int show_claims(struct sv_request *r, const struct sv_challenge *c, const char *nonce,
+static int show_claims(struct sv_request *r, const struct sv_challenge *c,
+                       const struct sv_tee_verify *tee, const char *nonce,
                        const struct sv_presented *m, int channel, struct sv_json **claims,
                        struct sv_err *err)
 {
         uint8_t digest[SV_KBS_BINDING_SIZE];
         struct sv_to_verify in = {.report_data = sv_bytes(digest, sizeof(digest)), .time = r->now};
-        struct sv_shown shown = {NULL, false};
+        SV_SHOWN shown = {NULL};
 
         if (c->secret)
                 in.secret = sv_bytes(sv_secret_reveal(c->secret), sv_secret_size(c->secret));
         if (sv_kbs_binding_digest(m->additional, nonce, &m->key, digest, err) < 0 ||
-            verify_evidence(r, channel, &in, &shown, err) < 0)
+            verify_evidence(r, tee, channel, &in, &shown, err) < 0)
                 return -1;
-        *claims = shown.claims;
+        *claims = sv_json_ref(shown.claims);
         return 0;
 }
 
@@ -202,7 +235,7 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c, st
         if (sv_verifier_present(r->broker, c->tee, sv_buf_bytes(&r->msg->body),
                                 sv_fetcher_wanted(r->broker), &channel, &m, err) < 0 ||
             write_nonce(c, &nonce, err) < 0 || check_message(&m, sv_buf_str(&nonce), err) < 0 ||
-            show_claims(r, c, sv_buf_str(&nonce), &m, channel, &claims, err) < 0)
+            show_claims(r, c, tee, sv_buf_str(&nonce), &m, channel, &claims, err) < 0)
                 return -1;
         ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
         if (ek_cn)

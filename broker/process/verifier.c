@@ -23,36 +23,19 @@ static int answer_hello(int fd, const struct sv_kbs_request *req, struct sv_err 
         return sv_channel_send(fd, FRAME_HELLO, sv_buf_bytes(&out), err);
 }
 
-static int put_challenge(struct sv_buf *out, const struct sv_json *params, struct sv_secret *secret,
-                         struct sv_err *err)
-{
-        out->locked = true;
-        sv_buf_u8(out, secret != NULL);
-        sv_put_part(out, secret ? sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret))
-                                : SV_BYTES_NULL);
-        sv_buf_u8(out, params != NULL);
-        if (params && sv_put_tree(out, params, err) < 0)
-                return -1;
-        return sv_buf_ok(out, "a challenge", err);
-}
-
 static int serve_hello(int fd, struct sv_bytes body, struct sv_err *err)
 {
         SV_KBS_REQUEST req = {{0}};
-        SV_JSON *params = NULL;
-        SV_SECRET *secret = NULL;
-        SV_BUF out = SV_BUF_NULL;
+        SV_BUF said = SV_BUF_NULL;
         const struct sv_tee_verify *tee;
 
         if (sv_kbs_parse_request(body, &req, err) < 0 || answer_hello(fd, &req, err) < 0)
                 return -1;
         tee = sv_tee_find_verify_kbs(req.tee);
-        if (tee && tee->challenge && sv_json_type(req.params) == SV_JSON_OBJECT &&
-            tee->challenge(req.params, &params, &secret, err) < 0)
+        if (tee && tee->hello && sv_json_type(req.params) == SV_JSON_OBJECT &&
+            tee->hello(req.params, &said, err) < 0)
                 return -1;
-        if (put_challenge(&out, params, secret, err) < 0)
-                return -1;
-        return sv_channel_send(fd, FRAME_CHALLENGE, sv_buf_bytes(&out), err);
+        return sv_channel_send(fd, FRAME_CHALLENGE, sv_buf_bytes(&said), err);
 }
 
 /* --- an attestation --- */
@@ -85,13 +68,15 @@ static int answer_needs(int fd, const struct sv_evidence *e, bool wanted, struct
 
 static int appraise_evidence(struct sv_broker *b, const struct sv_evidence *e, struct sv_rd *r,
                              const struct sv_shared *given, struct sv_json **claims,
-                             struct sv_err *err)
+                             struct sv_buf *proof, struct sv_err *err)
 {
         struct sv_collateral fetched = given->what;
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {{0}};
-        struct sv_verify_in in = {
-                .time = (int64_t)sv_rd_u64le(r), .any_root = true, .cache = b->memory};
+        struct sv_verify_in in = {.time = (int64_t)sv_rd_u64le(r),
+                                  .any_root = true,
+                                  .cache = b->memory,
+                                  .proof = proof};
         struct sv_bytes secret;
 
         in.report_data = sv_rd_part(r);
@@ -104,11 +89,13 @@ static int appraise_evidence(struct sv_broker *b, const struct sv_evidence *e, s
         return sv_appraise(e, &in, NULL, claims, &verdict, err);
 }
 
-static int answer_claims(int fd, const struct sv_json *claims, bool known, struct sv_err *err)
+static int answer_claims(int fd, const struct sv_json *claims, bool known, struct sv_bytes proof,
+                         struct sv_err *err)
 {
         SV_BUF out = SV_BUF_NULL;
 
         sv_buf_u8(&out, known);
+        sv_put_part(&out, proof);
         if (sv_put_tree(&out, claims, err) < 0 || sv_buf_ok(&out, "the claims", err) < 0)
                 return -1;
         return sv_channel_send(fd, FRAME_CLAIMS, sv_buf_bytes(&out), err);
@@ -117,7 +104,7 @@ static int answer_claims(int fd, const struct sv_json *claims, bool known, struc
 static int verify_once(struct sv_broker *b, int fd, const struct sv_evidence *e,
                        struct sv_bytes what, struct sv_err *err)
 {
-        SV_BUF raw = SV_BUF_NULL;
+        SV_BUF raw = SV_BUF_NULL, proof = SV_BUF_NULL;
         SV_SHARED_ENTRY given = {.list = NULL};
         SV_JSON *claims = NULL;
         struct sv_rd r = sv_rd(what);
@@ -127,10 +114,11 @@ static int verify_once(struct sv_broker *b, int fd, const struct sv_evidence *e,
                 return -1;
         if (raw.n && sv_shared_read(sv_buf_bytes(&raw), &given, err) < 0)
                 return -1;
-        if (appraise_evidence(b, e, &r, &given, &claims, err) < 0)
+        if (appraise_evidence(b, e, &r, &given, &claims, &proof, err) < 0)
                 return -1;
         sv_broker_offer_share(b);
-        return answer_claims(fd, claims, sv_trust_cache_hits(b->memory) > hits, err);
+        return answer_claims(fd, claims, sv_trust_cache_hits(b->memory) > hits,
+                             sv_buf_bytes(&proof), err);
 }
 
 /* As often as the keeper asks: with collateral that was fetched anew, when it did not hold. */

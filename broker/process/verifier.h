@@ -13,14 +13,6 @@ struct sv_hello {
         char version[16];
         char tee[32];
 };
-struct sv_hello_challenge {
-        struct sv_json *params;   /* the answer's extra-params, or NULL */
-        struct sv_secret *secret; /* to be given back with the evidence, or NULL */
-};
-void sv_hello_challenge_free(struct sv_hello_challenge *c);
-#define SV_HELLO_CHALLENGE \
-        __attribute__((cleanup(sv_hello_challenge_free))) struct sv_hello_challenge
-
 /* --- of the attestation (POST /attest) --- */
 struct sv_presented { /* what the message says of itself */
         char nonce[128];
@@ -37,15 +29,18 @@ struct sv_to_verify {
 };
 struct sv_shown {
         struct sv_json *claims;
-        bool known; /* its collateral had been verified before */
+        bool known;          /* its collateral had been verified before */
+        struct sv_buf proof; /* what sv_tee_verify.confirm reads */
 };
+void sv_shown_free(struct sv_shown *s);
+#define SV_SHOWN __attribute__((cleanup(sv_shown_free))) struct sv_shown
 
 /* One message in a process of its own. `channel` is closed by the caller, which ends the process.
  */
 int sv_verifier_hello(const struct sv_broker *b, struct sv_bytes body, int *channel,
                       struct sv_hello *out, struct sv_err *err);
-/* After hello, for a TEE that this broker knows. *out must be zeroed. */
-int sv_verifier_challenge(int channel, struct sv_hello_challenge *out, struct sv_err *err);
+/* After hello: what sv_tee_verify.challenge reads; may be nothing. */
+int sv_verifier_challenge(int channel, struct sv_buf *said, struct sv_err *err);
 
 /* *out must be zeroed. `tee` is its KBS name. */
 int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
@@ -53,7 +48,7 @@ int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_by
                         struct sv_err *err);
 /* After present: the evidence was read; what it needs, as JSON text that only the fetcher reads. */
 int sv_verifier_needs(int channel, struct sv_buf *needs, struct sv_err *err);
-/* After needs, and again with other blobs when it failed. */
+/* After needs, and again with other blobs when it failed. *out must be zeroed. */
 int sv_verifier_verify(int channel, const struct sv_to_verify *in, struct sv_shown *out,
                        struct sv_err *err);
 

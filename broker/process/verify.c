@@ -17,11 +17,11 @@ static int fail_answer(struct sv_err *err)
                        "the verifier's answer has another form than expected");
 }
 
-void sv_hello_challenge_free(struct sv_hello_challenge *c)
+void sv_shown_free(struct sv_shown *s)
 {
-        sv_json_free(c->params);
-        sv_secret_free(c->secret);
-        *c = (struct sv_hello_challenge){NULL, NULL};
+        sv_json_free(s->claims);
+        sv_buf_free(&s->proof);
+        *s = (struct sv_shown){NULL};
 }
 
 void sv_presented_free(struct sv_presented *p)
@@ -48,38 +48,11 @@ int sv_verifier_hello(const struct sv_broker *b, struct sv_bytes body, int *chan
         return 0;
 }
 
-int sv_verifier_challenge(int channel, struct sv_hello_challenge *out, struct sv_err *err)
+int sv_verifier_challenge(int channel, struct sv_buf *said, struct sv_err *err)
 {
-        SV_BUF answer = SV_BUF_NULL;
-        SV_HELLO_CHALLENGE c = {NULL, NULL};
-        struct sv_bytes secret;
-        struct sv_rd r;
-
-        answer.locked = true;
-        if (sv_channel_expect(channel, ANSWER_MS, FRAME_CHALLENGE, SV_CHALLENGE_SIZE_MAX, &answer,
-                              err) < 0)
-                return -1;
-        r = sv_rd(sv_buf_bytes(&answer));
-        if (sv_rd_u8(&r)) {
-                secret = sv_rd_part(&r);
-                if (r.bad || !secret.n)
-                        return fail_answer(err);
-                c.secret = sv_secret_copy(secret, err);
-                if (!c.secret)
-                        return -1;
-        } else {
-                sv_rd_part(&r);
-        }
-        if (sv_rd_u8(&r) && sv_rd_tree(&r, &c.params, err) < 0)
-                return -1;
-        if (r.bad || sv_rd_left(&r) || (c.params && sv_json_type(c.params) != SV_JSON_OBJECT))
-                return fail_answer(err);
-        *out = c;
-        c = (struct sv_hello_challenge){NULL, NULL};
-        return 0;
+        return sv_channel_expect(channel, ANSWER_MS, FRAME_CHALLENGE, SV_CHALLENGE_SIZE_MAX, said,
+                                 err);
 }
-
-/* --- an attestation --- */
 
 static int start_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
                          bool want_needs, int *channel, struct sv_err *err)
@@ -159,6 +132,7 @@ int sv_verifier_verify(int channel, const struct sv_to_verify *in, struct sv_sho
 {
         SV_BUF answer = SV_BUF_NULL;
         SV_JSON *claims = NULL;
+        struct sv_bytes proof;
         struct sv_rd r;
         bool known;
 
@@ -168,10 +142,13 @@ int sv_verifier_verify(int channel, const struct sv_to_verify *in, struct sv_sho
                 return -1;
         r = sv_rd(sv_buf_bytes(&answer));
         known = sv_rd_u8(&r) == 1;
+        proof = sv_rd_part(&r);
         if (sv_rd_tree(&r, &claims, err) < 0)
                 return -1;
         if (sv_rd_left(&r) || sv_json_type(claims) != SV_JSON_OBJECT)
                 return fail_answer(err);
-        *out = (struct sv_shown){sv_json_ref(claims), known};
-        return 0;
+        sv_buf_put(&out->proof, proof);
+        out->claims = sv_json_ref(claims);
+        out->known = known;
+        return sv_buf_ok(&out->proof, "the proof", err);
 }

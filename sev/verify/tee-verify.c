@@ -3,9 +3,7 @@
 #include "sev/verify/opened.h"
 #include "sev/verify/hcl.h"
 #include "sev/verify/cached.h"
-#include "sev/verify/floor.h"
 #include "sev/verify/tee.h"
-#include "tee/limits.h"
 #include "tee/root.h"
 
 struct found {
@@ -91,100 +89,58 @@ static int prove_report(const struct sv_verify_in *in, struct found *f, struct s
                        : 0;
 }
 
-static void add_vek_claims(struct sv_json *claims, const struct found *f)
+static int put_cert(const struct sv_cert *c, struct sv_buf *out, struct sv_err *err)
 {
-        struct sv_json *vek = sv_json_set(claims, "vek", sv_json_object());
-        const struct sv_vek *v = &f->s->signer.vek;
-        uint8_t digest[32];
+        SV_BUF der = SV_BUF_NULL;
 
-        sv_json_set_str(vek, "key", v->key == SV_SEV_VLEK ? "vlek" : "vcek");
-        sv_json_set_str(vek, "product", sv_sev_product_name(v->product));
-        sv_json_set(vek, "tcb", sv_tcb_json(&v->tcb, v->product));
-        if (v->hwid_size)
-                sv_json_set_hex(vek, "hwid", sv_bytes(v->hwid, v->hwid_size));
-        else
-                sv_json_set_str(vek, "csp_id", v->csp_id);
-        sv_cert_fingerprint(f->s->vek.list[0], digest);
-        sv_json_set_hex(vek, "sha256", sv_bytes(digest, 32));
+        if (sv_cert_der(c, &der, err) < 0)
+                return -1;
+        sv_put_part(out, sv_buf_bytes(&der));
+        return 0;
 }
 
-/* Without signatures (fuzzing) no chain was verified, and there is no root to name. */
-static void add_root(struct sv_json *claims, const struct found *f)
+/* The report, the VEK, its issuer, the root. */
+static int put_report_proof(const struct found *f, const struct sv_snp_shown *shown,
+                            struct sv_buf *out, struct sv_err *err)
 {
-        struct sv_json *root = sv_json_set(claims, "root", sv_json_object());
-        const struct sv_snp_signer *s = &f->s->signer;
+        const struct sv_certs *ca = &f->s->ca;
+        uint8_t first[32];
+        bool swapped;
 
-        sv_json_set_bool(root, "amd", s->key && s->root.amd);
-        if (s->key)
-                sv_json_set_hex(root, "sha256", sv_bytes(s->root.sha256, 32));
+        sv_buf_put(out, sv_bytes(f->o->e.report, SV_REPORT_SIZE));
+        if (put_cert(f->s->vek.list[0], out, err) < 0)
+                return -1;
+        if (!shown->root || ca->n != 2) /* without signatures: nothing was proven */
+                return 0;
+        sv_cert_fingerprint(ca->list[0], first);
+        swapped = !memcmp(first, shown->root->sha256, sizeof(first));
+        if (put_cert(ca->list[swapped], out, err) < 0 || put_cert(ca->list[!swapped], out, err) < 0)
+                return -1;
+        return sv_buf_ok(out, "the proof", err);
 }
 
-/* How the four TCBs stand to each other, by component: a chain that AMD's firmware keeps in order.
- */
-static void add_snp_tcb(struct sv_json *claims, const struct sv_report *r)
+static int make_snp_claims(const struct sv_verify_in *in, const struct found *f,
+                           struct sv_json **claims, struct sv_err *err)
 {
-        struct sv_json *tcb = sv_json_set(claims, "tcb", sv_json_object());
-        bool behind = !sv_tcb_equal(&r->committed_tcb, &r->current_tcb) ||
-                      r->committed_build != r->current_build ||
-                      r->committed_minor != r->current_minor ||
-                      r->committed_major != r->current_major;
-
-        sv_json_set(tcb, "reported", sv_tcb_json(&r->reported_tcb, r->product));
-        sv_json_set(tcb, "committed", sv_tcb_json(&r->committed_tcb, r->product));
-        sv_json_set(tcb, "current", sv_tcb_json(&r->current_tcb, r->product));
-        sv_json_set(tcb, "launch", sv_tcb_json(&r->launch_tcb, r->product));
-        sv_json_set_bool(tcb, "provisional", behind);
-        sv_json_set_bool(tcb, "committed_covers_reported",
-                         sv_tcb_at_least(&r->committed_tcb, &r->reported_tcb));
-        sv_json_set_bool(tcb, "current_covers_committed",
-                         sv_tcb_at_least(&r->current_tcb, &r->committed_tcb));
-        sv_json_set_bool(tcb, "launch_covers_reported",
-                         sv_tcb_at_least(&r->launch_tcb, &r->reported_tcb));
-}
-
-/* Whether the image of this launch digest brings its own tables, and what its firmware does with
- * the host's option ROMs, only the policy's author knows. */
-static void add_snp_limits(struct sv_json *claims)
-{
-        sv_claims_limit(claims, "configuration",
-                        "the launch digest does not cover the machine's ACPI tables, which hold "
-                        "code of the host's that runs in the guest: a measured image (secure-vm "
-                        "image uki) brings its own",
-                        SV_SNP_ACPI_LIMIT);
-        sv_claims_limit(claims, "executables",
-                        "no report says that the firmware runs no option ROM of a device that the "
-                        "host puts in",
-                        SV_SNP_ROM_LIMIT);
-        sv_claims_limit(claims, "sourced-data", SV_LIMIT_OUTSIDE, NULL);
-}
-
-static struct sv_json *make_snp_claims(const struct sv_verify_in *in, const struct found *f)
-{
-        const struct sv_report *r = &f->o->report;
-        struct sv_json *claims = sv_report_claims(r);
+        const struct sv_snp_signer *signer = &f->s->signer;
+        /* Without signatures (fuzzing) no chain was verified, and there is no root to name. */
+        struct sv_snp_shown shown = {.report = &f->o->report,
+                                     .vek = &signer->vek,
+                                     .root = signer->key ? &signer->root : NULL,
+                                     .report_data_checked = in->report_data.n > 0};
+        SV_JSON *made = NULL;
         struct sv_json *runtime = NULL;
 
-        add_snp_tcb(claims, r);
-        add_vek_claims(claims, f);
-        add_root(claims, f);
-        sv_json_set(claims, "floor", sv_snp_floor_claims(r, f->s->signer.vek.product));
-        /* One number for "at least": the versions compare as major, minor, build. */
-        sv_json_set_int(claims, "current_firmware",
-                        (int64_t)r->current_major << 16 | r->current_minor << 8 | r->current_build);
-        sv_json_set_int(claims, "committed_firmware",
-                        (int64_t)r->committed_major << 16 | r->committed_minor << 8 |
-                                r->committed_build);
-        /* A guest that refuses SMT does not start where it is on: the two together are no real
-         * report. */
-        sv_json_set_bool(claims, "smt_agrees",
-                         r->policy & SV_SNP_POLICY_SMT || !(r->platform_info & 1));
-        sv_json_set_bool(claims, "crl_checked", f->s->n_crls > 0);
-        sv_json_set_bool(claims, "report_data_checked", in->report_data.n > 0);
-        add_snp_limits(claims);
+        sv_cert_fingerprint(f->s->vek.list[0], shown.vek_sha256);
+        if (in->proof && put_report_proof(f, &shown, in->proof, err) < 0)
+                return -1;
+        made = sv_snp_claims(&shown);
+        sv_json_set_bool(made, "crl_checked", f->s->n_crls > 0);
         if (f->o->e.has_runtime_data && sv_json_parse(sv_buf_bytes(&f->o->e.runtime_data),
                                                       "snp.hcl.runtime_data", &runtime, NULL) == 0)
-                sv_json_set(claims, "hcl_runtime_data", runtime);
-        return claims;
+                sv_json_set(made, "hcl_runtime_data", runtime);
+        *claims = sv_json_ref(made);
+        return 0;
 }
 
 int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
@@ -195,12 +151,11 @@ int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
 
         choose_certificates(&in->collateral, in->any_root, &f);
         r = prove_report(in, &f, err);
-        if (r == 0) {
-                *claims = make_snp_claims(in, &f);
-                if (f.fresh && !in->skip_signatures) {
-                        sv_snp_cache_keep(in->cache, f.known);
-                        f.known = NULL;
-                }
+        if (r == 0)
+                r = make_snp_claims(in, &f, claims, err);
+        if (r == 0 && f.fresh && !in->skip_signatures) {
+                sv_snp_cache_keep(in->cache, f.known);
+                f.known = NULL;
         }
         free_snp_found(&f);
         return r;

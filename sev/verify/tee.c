@@ -49,6 +49,7 @@ const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .makers = makers,
         .wrap = sv_snp_evidence_wrap,
         .verify = sv_snp_tee_verify,
+        .confirm = sv_snp_confirm,
         .confirm_root = sv_snp_confirm_root,
         .check_anchor = sv_snp_check_anchor,
         .accept_shared = sv_snp_cache_accept,

@@ -9,6 +9,10 @@
  * have. */
 int sv_snp_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err);
+/* `confirm`: what `verify` leaves in in->proof is the report (1184 bytes) and, as parts, VEK, ASK
+ * and ARK. */
+int sv_snp_confirm(struct sv_bytes proof, const struct sv_verify_in *in,
+                   const struct sv_json *claims, struct sv_err *err);
 /* `confirm_root`, `check_anchor`. */
 int sv_snp_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,
                         struct sv_err *err);

@@ -69,6 +69,18 @@ static int check_report_platform(const struct sv_report *r, const struct sv_vek 
         return 0;
 }
 
+int sv_snp_check_report(const struct sv_snp_shown *s, const struct sv_key *key, struct sv_bytes raw,
+                        struct sv_bytes report_data, struct sv_err *err)
+{
+        const struct sv_report *r = s->report;
+
+        if (check_key_info(r, s->vek, err) < 0 || check_report_signature(key, raw, r, err) < 0 ||
+            check_report_platform(r, s->vek, err) < 0)
+                return -1;
+        return sv_report_data_check(r->report_data, report_data, "snp.report_data", "REPORT_DATA",
+                                    "report", err);
+}
+
 static int read_vek(struct sv_snp_signer *s, const struct sv_cert *vek, struct sv_err *err)
 {
         if (!s->read && sv_vek_parse(vek, &s->vek, err) < 0)

@@ -40,3 +40,16 @@ int sv_snp_verify_with(struct sv_snp_signer *s, const struct sv_snp_in *in,
 /* Its checks that are about the chain. */
 int sv_snp_signer_prove(struct sv_snp_signer *s, const struct sv_sev_chain *chain,
                         struct sv_err *err);
+
+struct sv_snp_shown { /* of what the claims are made */
+        const struct sv_report *report;
+        const struct sv_vek *vek;
+        const struct sv_sev_root *root; /* NULL: no chain was verified */
+        uint8_t vek_sha256[32];
+        bool report_data_checked;
+};
+struct sv_json *sv_snp_claims(const struct sv_snp_shown *s);
+/* Is this report, whose bytes are raw, of this key, which is the VEK's, of its platform, and over
+ * these data? Checks as sv_snp_verify's behind the chain. */
+int sv_snp_check_report(const struct sv_snp_shown *s, const struct sv_key *key, struct sv_bytes raw,
+                        struct sv_bytes report_data, struct sv_err *err);

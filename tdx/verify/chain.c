@@ -14,13 +14,19 @@ void sv_tdx_chain_free(struct sv_tdx_chain *c)
         *c = (struct sv_tdx_chain){0};
 }
 
+bool sv_tdx_root_is_intel(const uint8_t sha256[32])
+{
+        char hex[65];
+
+        return !strcmp(sv_hex(sv_bytes(sha256, 32), hex), INTEL_ROOT);
+}
+
 static bool is_intel(const struct sv_cert *c)
 {
         uint8_t digest[32];
-        char hex[65];
 
         sv_cert_fingerprint(c, digest);
-        return !strcmp(sv_hex(sv_bytes(digest, sizeof(digest)), hex), INTEL_ROOT);
+        return sv_tdx_root_is_intel(digest);
 }
 
 /* Intel's names end in "CA" for issuers. */

@@ -15,6 +15,9 @@ struct sv_tdx_chain {
 void sv_tdx_chain_free(struct sv_tdx_chain *c);
 #define SV_TDX_CHAIN __attribute__((cleanup(sv_tdx_chain_free))) struct sv_tdx_chain
 
+/* Is the certificate with this SHA-256 Intel's own root? */
+bool sv_tdx_root_is_intel(const uint8_t sha256[32]);
+
 struct sv_tdx_roots {
         const struct sv_certs *test; /* trusted beside Intel's; NULL: none */
         bool any;                    /* so is any other of that name */

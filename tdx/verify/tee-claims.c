@@ -147,20 +147,28 @@ static void add_tdx_limits(struct sv_json *claims)
         sv_claims_limit(claims, "sourced-data", SV_LIMIT_OUTSIDE, NULL);
 }
 
+struct sv_json *sv_tdx_quote_claims(const struct sv_quote *quote, const struct sv_pck *pck,
+                                    const uint8_t root_sha256[32], bool intel)
+{
+        struct sv_json *claims = sv_td_claims(&quote->td), *root;
+
+        sv_json_set_int(claims, "quote_version", quote->version);
+        sv_json_set_hex(claims, "user_data", sv_bytes(quote->user_data, 20));
+        sv_json_set_bool(claims, "service_td", service_td(&quote->td));
+        add_qe(claims, &quote->qe);
+        add_pck(claims, pck);
+        root = sv_json_set(claims, "root", sv_json_object());
+        sv_json_set_bool(root, "intel", intel);
+        sv_json_set_hex(root, "sha256", sv_bytes(root_sha256, 32));
+        sv_json_set_int(claims, "trailing_bytes", (int64_t)quote->trailing);
+        add_tdx_limits(claims);
+        return claims;
+}
+
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *o, int64_t time)
 {
-        struct sv_json *claims = sv_td_claims(&o->quote.td), *root;
+        struct sv_json *claims = sv_tdx_quote_claims(&o->quote, &o->pck, o->root, !o->test_root);
 
-        sv_json_set_int(claims, "quote_version", o->quote.version);
-        sv_json_set_hex(claims, "user_data", sv_bytes(o->quote.user_data, 20));
-        sv_json_set_bool(claims, "service_td", service_td(&o->quote.td));
-        add_qe(claims, &o->quote.qe);
-        add_pck(claims, &o->pck);
-        root = sv_json_set(claims, "root", sv_json_object());
-        sv_json_set_bool(root, "intel", !o->test_root);
-        sv_json_set_hex(root, "sha256", sv_bytes(o->root, 32));
         add_td_tcb(claims, o, time);
-        sv_json_set_int(claims, "trailing_bytes", (int64_t)o->quote.trailing);
-        add_tdx_limits(claims);
         return claims;
 }

@@ -136,12 +136,35 @@ static void add_log(struct sv_json *claims, const struct found *f)
         sv_json_set_bool(log, "rtmr3_agrees", f->rtmr3_logged);
 }
 
+/* In the order in which `confirm` reads them. */
+static int put_quote_proof(const struct found *f, struct sv_buf *out, struct sv_err *err)
+{
+        const struct sv_tdx_cached *s = f->known->state;
+        const struct sv_tdx_chain *chain = &s->c.pck.chain;
+        const struct sv_cert *certs[3] = {chain->leaf, NULL, chain->root};
+
+        for (size_t i = 0; i < chain->certs.n; i++)
+                if (chain->certs.list[i] != chain->leaf && chain->certs.list[i] != chain->root)
+                        certs[1] = chain->certs.list[i];
+        sv_put_part(out, sv_buf_bytes(&f->o->e.quote));
+        for (size_t i = 0; i < 3; i++) {
+                SV_BUF der = SV_BUF_NULL;
+
+                if (certs[i] && sv_cert_der(certs[i], &der, err) < 0)
+                        return -1;
+                sv_put_part(out, sv_buf_bytes(&der));
+        }
+        return sv_buf_ok(out, "the proof", err);
+}
+
 int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                       struct sv_json **claims, struct sv_err *err)
 {
         struct found f = {.o = (const struct sv_tdx_opened *)e};
         int r = verify_td(in, &f, err);
 
+        if (r == 0 && in->proof)
+                r = put_quote_proof(&f, in->proof, err);
         if (r == 0) {
                 *claims = sv_tdx_claims(&f.out, in->time);
                 sv_json_set_bool(*claims, "report_data_checked", in->report_data.n > 0);

@@ -49,6 +49,7 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .makers = makers,
         .wrap = sv_tdx_evidence_wrap,
         .verify = sv_tdx_tee_verify,
+        .confirm = sv_tdx_confirm,
         .confirm_root = sv_tdx_confirm_root,
         .check_anchor = sv_tdx_check_anchor,
         .accept_shared = sv_tdx_cache_accept,

@@ -14,6 +14,13 @@ int sv_tdx_tee_verify(const struct sv_evidence *e, const struct sv_verify_in *in
 /* What tdx/verify/verify.c found, as claims (tdx/verify/tee-claims.c); the caller frees. `time`:
  * what ages are counted from. */
 struct sv_json *sv_tdx_claims(const struct sv_tdx_out *out, int64_t time);
+/* Those of them that follow from the quote and its chain. */
+struct sv_json *sv_tdx_quote_claims(const struct sv_quote *quote, const struct sv_pck *pck,
+                                    const uint8_t root_sha256[32], bool intel);
+/* `confirm`: what `verify` leaves in in->proof is, as parts, the quote, the PCK certificate, its
+ * issuer and the root. */
+int sv_tdx_confirm(struct sv_bytes proof, const struct sv_verify_in *in,
+                   const struct sv_json *claims, struct sv_err *err);
 
 /* `confirm_root`, `check_anchor`. */
 int sv_tdx_confirm_root(struct sv_json *claims, const struct sv_collateral *anchors, int64_t time,

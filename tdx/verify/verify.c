@@ -79,6 +79,26 @@ static int check_key_bound(const struct sv_quote *q, struct sv_err *err)
                        "the quoting enclave's report does not name this attestation key");
 }
 
+int sv_tdx_check_qe(const struct sv_key *pck, const struct sv_quote *q, struct sv_err *err)
+{
+        if (check_p256_signature(pck, q->qe_report, q->qe_signature, "the quoting enclave's report",
+                                 "tdx.qe.signature", err) < 0)
+                return -1;
+        return check_key_bound(q, err);
+}
+
+int sv_tdx_check_quote(const struct sv_key *att_key, const struct sv_quote *q, struct sv_err *err)
+{
+        return check_p256_signature(att_key, q->signed_part, q->signature, "the quote",
+                                    "tdx.signature", err);
+}
+
+struct sv_key *sv_tdx_attestation_key(const struct sv_quote *q, struct sv_err *err)
+{
+        return sv_key_from_ec(SV_KEY_P256, sv_bytes(q->att_key.p, 32),
+                              sv_bytes(q->att_key.p + 32, 32), err);
+}
+
 /* From the platform's key to the attestation key: the same in every quote that one quoting enclave
  * signs. */
 static int read_attestation_key(struct sv_tdx_collateral *c, const struct sv_quote *q,
@@ -88,27 +108,21 @@ static int read_attestation_key(struct sv_tdx_collateral *c, const struct sv_quo
         SV_KEY *pck = NULL;
         SV_BUF all = SV_BUF_NULL;
 
-        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-                sv_buf_u32le(&all, (uint32_t)parts[i].n);
-                sv_buf_put(&all, parts[i]);
-        }
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+                sv_put_part(&all, parts[i]);
         if (sv_buf_ok(&all, "the quoting enclave's report", err) < 0)
                 return -1;
         if (c->att_key && sv_bytes_eq(sv_buf_bytes(&all), sv_buf_bytes(&c->qe)))
                 return 0;
         sv_key_freep(&c->att_key);
         pck = sv_cert_key(c->pck.chain.leaf, err);
-        if (!pck ||
-            check_p256_signature(pck, q->qe_report, q->qe_signature, "the quoting enclave's report",
-                                 "tdx.qe.signature", err) < 0 ||
-            check_key_bound(q, err) < 0)
+        if (!pck || sv_tdx_check_qe(pck, q, err) < 0)
                 return -1;
         sv_buf_clear(&c->qe);
         sv_buf_put(&c->qe, sv_buf_bytes(&all));
         if (sv_buf_ok(&c->qe, "the quoting enclave's report", err) < 0)
                 return -1;
-        c->att_key = sv_key_from_ec(SV_KEY_P256, sv_bytes(q->att_key.p, 32),
-                                    sv_bytes(q->att_key.p + 32, 32), err);
+        c->att_key = sv_tdx_attestation_key(q, err);
         return c->att_key ? 0 : -1;
 }
 
@@ -118,8 +132,7 @@ static int check_quote_signatures(struct work *w, struct sv_err *err)
 
         if (read_attestation_key(w->c, q, err) < 0)
                 return -1;
-        return check_p256_signature(w->c->att_key, q->signed_part, q->signature, "the quote",
-                                    "tdx.signature", err);
+        return sv_tdx_check_quote(w->c->att_key, q, err);
 }
 
 /* --- 4, 7 to 10: how current the platform is --- */

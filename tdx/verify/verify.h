@@ -53,3 +53,9 @@ int sv_tdx_verify(const struct sv_tdx_in *in, struct sv_tdx_out *out, struct sv_
 int sv_tdx_verify_with(struct sv_tdx_collateral *c, const struct sv_quote *quote,
                        struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err);
+
+/* The signatures of a quote, from the platform's key down: "tdx.qe.signature", "tdx.qe.report_data"
+ * (the quoting enclave names its key); "tdx.signature". */
+int sv_tdx_check_qe(const struct sv_key *pck, const struct sv_quote *q, struct sv_err *err);
+int sv_tdx_check_quote(const struct sv_key *att_key, const struct sv_quote *q, struct sv_err *err);
+struct sv_key *sv_tdx_attestation_key(const struct sv_quote *q, struct sv_err *err);

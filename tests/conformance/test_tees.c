@@ -35,11 +35,13 @@ static void test_rows_are_whole(void **state)
                 assert_non_null(t->close);
                 assert_non_null(t->needs);
                 assert_non_null(t->verify);
+                assert_non_null(t->confirm);
                 assert_non_null(t->strict);
                 /* Whose anchors a policy may name is whose root a release asks about. */
                 assert_true(!t->trust || (t->confirm_root && t->check_anchor));
                 /* A challenge's secret has to find its way back to the verifier. */
                 assert_int_equal(t->challenge != NULL, t->secret_kind != NULL);
+                assert_int_equal(t->challenge != NULL, t->hello != NULL);
         }
         for (size_t i = 0; sv_tees_host[i]; i++) {
                 assert_non_null(sv_tees_host[i]->probe);

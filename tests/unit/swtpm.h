@@ -11,6 +11,8 @@
 
 #include "base/core/file.h"
 #include "tests/unit/unit.h"
+#include "tee/verify.h"
+#include "vtpm/tee.h"
 
 struct swtpm {
         char dir[64];
@@ -135,4 +137,15 @@ static inline void swtpm_stop(struct swtpm *t)
         if (t->dir[0])
                 OK(sv_remove_tree(t->dir, &err));
         memset(t, 0, sizeof(*t));
+}
+
+/* The broker's two steps. */
+static inline int make_challenge(const struct sv_json *params, struct sv_json **challenge,
+                                 struct sv_secret **secret, struct sv_err *err)
+{
+        SV_BUF said = SV_BUF_NULL;
+
+        if (sv_tee_verify_vtpm.hello(params, &said, err) < 0)
+                return -1;
+        return sv_tee_verify_vtpm.challenge(sv_buf_bytes(&said), challenge, secret, err);
 }

@@ -2,7 +2,7 @@
 /* TDX evidence and collateral through the row of the table. */
 #pragma once
 
-#include "tests/unit/evidence.h"
+#include "tests/unit/confirm.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
 #include "base/core/text.h"
@@ -30,7 +30,7 @@ static int verify(const struct sv_json *evidence, const struct collateral *c, co
 
         OK(sv_parse_time(at, &in.time, "test.time", &err));
         memset(&err, 0, sizeof(err));
-        r = verify_json(&sv_tee_verify_tdx, evidence, &in, claims, &err);
+        r = verify_and_confirm(&sv_tee_verify_tdx, evidence, &in, claims, &err);
         in.cache = memory;
         for (int i = 0; i < 2; i++) {
                 SV_JSON *warm = NULL;

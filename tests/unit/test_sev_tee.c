@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row of SEV-SNP, its pure part: evidence and collateral to claims, what is needed, rules and
  * what they refuse. */
-#include "tests/unit/evidence.h"
+#include "tests/unit/confirm.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "tee/trust-cache.h"
@@ -40,7 +40,7 @@ static int verify_both(const struct sv_json *evidence, struct sv_verify_in *in,
                        struct sv_json **claims)
 {
         struct sv_err warm_err = SV_ERR_NULL;
-        int r = verify_json(&sv_tee_verify_sev_snp, evidence, in, claims, &err);
+        int r = verify_and_confirm(&sv_tee_verify_sev_snp, evidence, in, claims, &err);
 
         in->cache = memory;
         for (int i = 0; i < 2; i++) {

@@ -158,7 +158,7 @@ static int try_deed(enum deed deed, struct sv_err *err)
                 r = sv_attester_vtpm.seal(a, &note, err);
         if (r == 0 && deed == EVIDENCE) {
                 assert_int_equal(sv_attester_vtpm.hello(a, &params, err), 0);
-                assert_int_equal(sv_tee_verify_vtpm.challenge(params, &challenge, &secret, err), 0);
+                assert_int_equal(make_challenge(params, &challenge, &secret, err), 0);
                 r = sv_attester_vtpm.evidence(a, sv_bytes(report_data, sizeof(report_data)),
                                               challenge, &evidence, &note, err);
         }

@@ -2,6 +2,7 @@
 /* From a measurement to rules, from rules to a verdict, over evidence of a real swtpm. */
 #include "attest/appraise.h"
 #include "base/core/encoding.h"
+#include "base/core/rd.h"
 #include "guest/guest.h"
 #include "tests/unit/rule_walk.h"
 #include "tests/unit/vtpm_session.h"
@@ -294,6 +295,76 @@ static void root_later(void **state)
                             sv_hex(sv_bytes(digest, 32), hex));
 }
 
+/* So many bytes of a proof lie before the values of the first bank's registers. */
+static size_t count_signed(struct sv_bytes proof)
+{
+        struct sv_rd r = sv_rd(proof);
+
+        for (int i = 0; i < 3; i++)
+                sv_rd_part(&r);
+        sv_rd_u8(&r);
+        sv_rd_part(&r);
+        sv_rd_part(&r);
+        assert_false(r.bad);
+        return r.pos;
+}
+
+/* Claims of somebody who may lie, against the bytes of the TPM's quote. */
+static void confirmed(void **state)
+{
+        static const char *const unproven[] = {"ek", "event_log", NULL};
+        struct session *s;
+        struct sv_blob secret = {SV_VTPM_ACTIVATION_KIND, SV_BYTES_NULL};
+        uint8_t none[SV_VTPM_ACTIVATION_SIZE] = {0};
+        struct sv_verify_in in = {.report_data = sv_bytes(report_data, sizeof(report_data)),
+                                  .time = now,
+                                  .any_root = true,
+                                  .collateral = {&secret, 1, NULL}};
+        SV_BUF proof = SV_BUF_NULL;
+        SV_JSON *claims = NULL;
+        struct lies l = {&sv_tee_verify_vtpm, &in, {NULL, 0}, NULL, unproven, 0};
+        struct sv_err err = SV_ERR_NULL;
+
+        need_swtpm();
+        s = base_session();
+        secret.data = sv_bytes(sv_secret_reveal(s->secret), sv_secret_size(s->secret));
+        OK(open_proof(l.tee, s->evidence, &in, &claims, &proof, &err));
+        l.proof = sv_buf_bytes(&proof);
+        l.claims = claims;
+        claims_are_held(&l);
+        assert_true(l.n >= 6);
+        session_is_held(&l, "vtpm.quote.nonce");
+        /* the key, the certificate, the activation, the quote and its signature */
+        proof_is_held(&l, count_signed(l.proof), 7);
+        sv_json_set_str(sv_json_get(claims, "ek"), "cert_sha256", "another TPM's");
+        FAILS(l.tee->confirm(l.proof, &in, claims, &err), SV_PROOF, "tee.claims");
+        secret.data = sv_bytes(none, sizeof(none));
+        FAILS(l.tee->confirm(l.proof, &in, claims, &err), SV_PROOF, "vtpm.ak.other");
+}
+
+/* Another's names beside one's own certificate. */
+static void names_of_the_root(void **state)
+{
+        static const char *const names[] = {"subject_cn", "manufacturer", "model", "version",
+                                            "cert_sha256"};
+        struct sv_blob list[] = {{"ek-root", sv_buf_bytes(&root_pem)},
+                                 {"ek-intermediate", sv_buf_bytes(&issuer_pem)}};
+        const struct sv_collateral c = {list, 2, NULL};
+        struct sv_err err = SV_ERR_NULL;
+        struct session *s;
+
+        need_swtpm();
+        s = base_session();
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+                SV_JSON *claims = NULL;
+
+                OK(verify_with(s->evidence, s->secret, &(struct knobs){.any_root = true}, &claims,
+                               &err));
+                sv_json_set_str(sv_json_get(claims, "ek"), names[i], "demo:other");
+                FAILS(sv_vtpm_confirm_root(claims, &c, now, &err), SV_PROOF, "tee.claims");
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(holds),
@@ -303,6 +374,8 @@ int main(void)
                                            cmocka_unit_test(each_built_in_rule),
                                            cmocka_unit_test(activation_secret),
                                            cmocka_unit_test(root_later),
+                                           cmocka_unit_test(confirmed),
+                                           cmocka_unit_test(names_of_the_root),
                                            cmocka_unit_test(sealed)};
 
         return cmocka_run_group_tests_name("vtpm-appraise", tests, group_setup, group_teardown);

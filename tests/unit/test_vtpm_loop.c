@@ -374,7 +374,7 @@ static void activation_refused(void **state)
         config.device = tpm.device;
         OK(sv_vtpm_attester_open(&config, &a, &err));
         OK(sv_attester_vtpm.hello(a, &params, &err));
-        OK(sv_tee_verify_vtpm.challenge(params, &challenge, &secret, &err));
+        OK(make_challenge(params, &challenge, &secret, &err));
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 SV_JSON *changed = copy_json(challenge);
                 SV_JSON *evidence = NULL;

@@ -459,17 +459,16 @@ static void hellos(void **state)
                 {"{\"secure-vm\":{\"ak_tpm2b\":\"AAA=\",\"ek_certs\":[]}}", "vtpm.public.size"},
         };
         SV_JSON *none = sv_json_object();
-        SV_JSON *challenge = NULL;
-        SV_SECRET *secret = NULL;
+        SV_BUF said = SV_BUF_NULL;
         struct sv_err err;
 
-        OK(sv_vtpm_challenge(none, &challenge, &secret, &err));
-        assert_null(challenge);
+        OK(sv_vtpm_read_hello(none, &said, &err));
+        assert_int_equal(said.n, 0);
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
                 SV_JSON *params = NULL;
 
                 OK(sv_json_parse(sv_bytes_str(t[i].text), "test", &params, &err));
-                FAILS(sv_vtpm_challenge(params, &challenge, &secret, &err), SV_FORMAT, t[i].check);
+                FAILS(sv_vtpm_read_hello(params, &said, &err), SV_FORMAT, t[i].check);
                 assert_int_equal(strstr(err.msg, "extra-params.secure-vm to be an object") != NULL,
                                  i < 2);
         }

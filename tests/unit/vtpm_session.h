@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#include "tests/unit/evidence.h"
+#include "tests/unit/confirm.h"
 #include "base/core/limits.h"
 #include "base/crypto/x509.h"
 #include "tests/unit/swtpm.h"
@@ -106,7 +106,7 @@ static void run_session(struct swtpm *t, struct sv_bytes ak_template, const char
         OK(sv_vtpm_attester_open(&config, &state, &err));
         OK(sv_attester_vtpm.hello(state, &params, &err));
         assert_non_null(params);
-        OK(sv_tee_verify_vtpm.challenge(params, &challenge, &out->secret, &err));
+        OK(make_challenge(params, &challenge, &out->secret, &err));
         assert_non_null(challenge);
         OK(sv_attester_vtpm.evidence(state, sv_bytes(report_data, sizeof(report_data)), challenge,
                                      &out->evidence, &(struct sv_note){""}, &err));
@@ -164,5 +164,5 @@ static int verify_with(const struct sv_json *evidence, struct sv_secret *secret,
         if (!k->no_report_data)
                 in.report_data = sv_bytes(k->report_data ? k->report_data : report_data,
                                           sizeof(report_data));
-        return verify_json(&sv_tee_verify_vtpm, evidence, &in, claims, err);
+        return verify_and_confirm(&sv_tee_verify_vtpm, evidence, &in, claims, err);
 }

@@ -13,7 +13,7 @@
 
 /* SHA-256 of what a challenge was made for: the AK's Name (with its length) and the EK certificate.
  */
-int sv_vtpm_activation_subject(const struct sv_tpm_name *ak, const struct sv_cert *ek,
+int sv_vtpm_activation_subject(const struct sv_tpm_name *ak, const uint8_t ek_sha256[32],
                                uint8_t out[32], struct sv_err *err);
 /* HMAC-SHA256(secret, "secure-vm activation v1" || binding). */
 int sv_vtpm_activation_mac(struct sv_bytes secret, struct sv_bytes binding, uint8_t out[32],

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/crypto/crypto.h"
+#include "tee/confirm.h"
 #include "tee/verify.h"
 #include "toy/tee.h"
 
@@ -93,11 +94,29 @@ static int verify(const struct sv_evidence *e, const struct sv_verify_in *in,
                 return -1;
         if (in->report_data.n && !sv_bytes_eq(data, in->report_data))
                 return sv_fail(err, SV_PROOF, "toy.report_data", "it is of another exchange");
+        if (in->proof)
+                sv_buf_put(in->proof, sv_buf_bytes(&o->message));
         *claims = sv_json_object();
         sv_json_set_hex(*claims, "launch", sv_bytes(o->message.p, 32));
         sv_json_set_hex(*claims, "signed", sv_buf_bytes(&o->message));
         sv_json_set_hex(*claims, "signature", sv_buf_bytes(&o->signature));
         return 0;
+}
+
+/* The bytes signed; whose signature that is, confirm_root asks. */
+static int confirm(struct sv_bytes proof, const struct sv_verify_in *in,
+                   const struct sv_json *claims, struct sv_err *err)
+{
+        static const char *const unproven[] = {"signature", NULL};
+        SV_JSON *own = sv_json_object();
+
+        if (proof.n != 32 + 48)
+                return sv_fail(err, SV_FORMAT, "toy.evidence.size", "expected 80 bytes");
+        if (in->report_data.n && !sv_bytes_eq(sv_bytes(proof.p + 32, 48), in->report_data))
+                return sv_fail(err, SV_PROOF, "toy.report_data", "it is of another exchange");
+        sv_json_set_hex(own, "launch", sv_bytes(proof.p, 32));
+        sv_json_set_hex(own, "signed", proof);
+        return sv_claims_confirm(own, unproven, claims, err);
 }
 
 static const struct sv_trust_kind trust[] = {{"toy_keys", "toy-key"}, {NULL, NULL}};
@@ -108,6 +127,7 @@ const struct sv_tee_verify sv_tee_verify_toy = {
         .close = close_evidence,
         .needs = needs,
         .verify = verify,
+        .confirm = confirm,
         .confirm_root = confirm_root,
         .check_anchor = check_anchor,
         .trust = trust,
