@@ -224,7 +224,7 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
 {
         SV_BROKER_CONFIG config = {0};
         SV_STORE *store = NULL;
-        struct sv_json *list;
+        SV_JSON *list = sv_json_array();
         const char *path;
         uint64_t after = 0;
 
@@ -232,12 +232,11 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
             sv_broker_config_read(path, &config, err) < 0 ||
             (sv_opt(args, "after") &&
              sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0) ||
-            sv_store_open(config.database, sv_broker_read_anchors, &store, err) < 0)
+            sv_store_open(config.database, sv_broker_read_anchors, &store, err) < 0 ||
+            list_all(store, (int64_t)after, list, err) < 0)
                 return -1;
         *result = sv_json_object();
-        list = sv_json_set(*result, "audit", sv_json_array());
-        if (list_all(store, (int64_t)after, list, err) < 0)
-                return -1;
+        sv_json_set(*result, "audit", sv_json_ref(list));
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++)
                 print_record(sv_json_at(list, i), sv_has(args, "checks"));
         return 0;

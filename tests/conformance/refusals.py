@@ -131,6 +131,8 @@ def broker():
     with contextlib.closing(sqlite3.connect('broker/broker.db')) as db:
         db.execute('ALTER TABLE audit RENAME TO aside')  # no records are not the same as none
     refuses(3, 'broker.store', *audit, program=BROKER)
+    said = json.loads(subprocess.run([BROKER, *audit, '--json'], capture_output=True).stdout)
+    assert said['error']['check'] == 'broker.store' and 'audit' not in said, f'no records beside an error: {said}'
     with open('broker/config.json', 'a') as f:
         f.write(' ' * (64 << 10))
     check(4, 'broker.config.size')
