@@ -26,8 +26,10 @@
 /* bytes of an HTTP request or response head (tokens travel in it) */
 #define SV_HTTP_HEAD_MAX           (128u << 10)
 #define SV_HTTP_BODY_MAX           (8u << 20) /* bytes of an HTTP body */
-#define SV_HTTP_FIELDS_MAX         64         /* header fields in one head */
-#define SV_HTTP_TIMEOUT_MS         30000      /* for one read or write on a connection */
+/* bytes of a KBS request: with an attestation key and its TPM's whole chain it has 50 KiB */
+#define SV_AUTH_SIZE_MAX           (64u << 10)
+#define SV_HTTP_FIELDS_MAX         64    /* header fields in one head */
+#define SV_HTTP_TIMEOUT_MS         30000 /* for one read or write on a connection */
 /* seconds that a broker's Retry-After can make a guest wait */
 #define SV_RETRY_AFTER_MAX         60
 /* connections that the kernel keeps until they are accepted */

@@ -10,7 +10,7 @@
 enum { SIZE, SIZE_LF, DATA, DATA_CR, DATA_LF, END_CR, END_LF };
 
 /* 1*DIGIT, and nothing that overflows or exceeds the limit. */
-static int parse_content_length(const char *text, uint64_t *out, struct sv_err *err)
+static int parse_content_length(const char *text, size_t max, uint64_t *out, struct sv_err *err)
 {
         uint64_t v = 0;
         size_t n = 0;
@@ -23,10 +23,10 @@ static int parse_content_length(const char *text, uint64_t *out, struct sv_err *
         }
         if (!n)
                 return sv_fail(err, SV_FORMAT, "http.length", "Content-Length is empty");
-        if (v > SV_HTTP_BODY_MAX)
+        if (v > max)
                 return sv_fail(err, SV_FORMAT, "http.limit",
-                               "the body has %llu bytes, at most %u are taken",
-                               (unsigned long long)v, SV_HTTP_BODY_MAX);
+                               "the body has %llu bytes, at most %zu are taken here",
+                               (unsigned long long)v, max);
         *out = v;
         return 0;
 }
@@ -36,6 +36,7 @@ int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, s
         const char *length = sv_http_field(head, "Content-Length");
         const char *coding = sv_http_field(head, "Transfer-Encoding");
         bool bodiless = head->status == 204 || head->status == 304;
+        size_t max = head->body.max ? head->body.max : SV_HTTP_BODY_MAX;
 
         memset(b, 0, sizeof(*b));
         if (length && coding)
@@ -45,13 +46,13 @@ int sv_http_body_begin(const struct sv_http_msg *head, struct sv_http_body *b, s
                 return sv_fail(err, SV_FORMAT, "http.head",
                                "an interim answer %d was not asked for", head->status);
         if (coding) {
-                if (strcasecmp(coding, "chunked") || bodiless)
+                if (strcasecmp(coding, "chunked") || bodiless || head->old)
                         return sv_fail(err, SV_FORMAT, "http.length",
                                        "Transfer-Encoding '%.40s' is not understood", coding);
                 b->chunked = true;
                 return 0;
         }
-        if (length && parse_content_length(length, &b->left, err) < 0)
+        if (length && parse_content_length(length, max, &b->left, err) < 0)
                 return -1;
         if (bodiless && b->left)
                 return sv_fail(err, SV_FORMAT, "http.length", "an answer %d cannot have a body",

@@ -50,13 +50,24 @@ static int read_http_head(struct sv_tls *t, struct sv_buf *chunk, struct sv_buf 
         return 0;
 }
 
+/* RFC 9110, section 10.1.1: not of an old client, nor when the body has begun to come. */
+static int allow_body(struct sv_tls *t, const struct sv_http_msg *m, bool begun, struct sv_err *err)
+{
+        const char *expected = m->method ? sv_http_field(m, "Expect") : NULL;
+
+        if (!expected || strcasecmp(expected, "100-continue") || m->old || begun)
+                return 0;
+        return sv_tls_write(t, sv_bytes_str("HTTP/1.1 100 Continue\r\n\r\n"), err);
+}
+
 static int read_http_body(struct sv_tls *t, struct sv_buf *chunk, struct sv_bytes first,
                           struct sv_http_msg *m, struct sv_err *err)
 {
         struct sv_http_body b;
         size_t used = 0;
 
-        if (sv_http_body_begin(m, &b, err) < 0)
+        if (sv_http_body_begin(m, &b, err) < 0 ||
+            (!b.done && allow_body(t, m, first.n > 0, err) < 0))
                 return -1;
         if (sv_http_body_feed(&b, first, &used, &m->body, err) < 0)
                 return -1;
@@ -135,6 +146,8 @@ int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_
         if (m->status != 204)
                 sv_buf_printf(&head, "Content-Length: %zu\r\n", body.n);
         sv_buf_puts(&head, "\r\n");
+        if (m->head_only)
+                body = SV_BYTES_NULL;
         if (sv_buf_ok(&head, "an HTTP head", err) < 0)
                 return -1;
         /* Small messages go out in one record. */

@@ -142,8 +142,10 @@ static int parse_request_line(struct sv_bytes line, struct sv_http_msg *m, struc
                 if (target.p[i] < 0x21 || target.p[i] > 0x7e || target.p[i] == '#')
                         return sv_fail(err, SV_FORMAT, "http.head",
                                        "the request target holds a forbidden byte");
-        if (!equals_text(line, "HTTP/1.1"))
-                return sv_fail(err, SV_FORMAT, "http.version", "the request is not HTTP/1.1");
+        m->old = equals_text(line, "HTTP/1.0");
+        if (!m->old && !equals_text(line, "HTTP/1.1"))
+                return sv_fail(err, SV_FORMAT, "http.version",
+                               "the request is neither HTTP/1.1 nor HTTP/1.0");
         m->method = copy_bytes_text(method);
         m->target = copy_bytes_text(target);
         return 0;
@@ -200,7 +202,7 @@ static int check_single_fields(const struct sv_http_msg *m, bool request, struct
                         return sv_fail(err, SV_FORMAT, "http.duplicate", "%s is given %zu times",
                                        *name, n);
         }
-        if (request && !sv_http_field(m, "Host"))
+        if (request && !m->old && !sv_http_field(m, "Host"))
                 return sv_fail(err, SV_FORMAT, "http.host", "the request has no Host field");
         return 0;
 }

@@ -55,12 +55,14 @@ static int answer_one(struct sv_tls *t, int keeper, bool last, bool *keep)
                 sv_broker_refuse(&r, &err);
         } else {
                 connection = sv_http_field(&msg, "Connection");
-                *keep = !last && !draining && !(connection && !strcasecmp(connection, "close"));
+                *keep = !last && !draining && !msg.old &&
+                        !(connection && !strcasecmp(connection, "close"));
                 if (sv_forward_request(keeper, &msg, REQUEST_MS, &r.answer, &err) < 0)
                         return -1; /* as when the connection's own process had died */
         }
         if (!*keep && sv_http_add(&r.answer, "Connection", "close", &err) < 0)
                 return -1;
+        r.answer.head_only = msg.method && !strcmp(msg.method, "HEAD");
         return sv_http_write(t, &r.answer, &err);
 }
 

@@ -14,6 +14,7 @@ struct sv_request {
         int64_t now;
         char resource[3 * 64]; /* "repo/type/tag" where the route has one, else "" */
         const char *query;     /* behind '?', or "" */
+        char allow[32];        /* no route has this method: those that the path has */
         struct sv_http_msg answer;
         const char *error; /* KBS error name when the handler fails; NULL: by class */
         /* The handler has a policy in hand: what it fails with is for the policy's owner, who has
@@ -33,7 +34,7 @@ struct sv_request {
  * record, fills r->answer. When the record cannot be written nothing is released: the answer
  * becomes an error. */
 void sv_broker_handle(struct sv_request *r);
-/* Between head and body: the body of a route that takes a secret goes into locked memory. */
+/* Between head and body: how much of it this route takes; a secret goes into locked memory. */
 void sv_broker_prepare_body(struct sv_http_msg *m);
 /* The answer for what could not even be read as a request. */
 void sv_broker_refuse(struct sv_request *r, const struct sv_err *err);

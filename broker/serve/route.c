@@ -18,30 +18,43 @@
 #define ATTESTED_SHARE 4
 #define RETRY_AFTER_S  "5" /* what a broker cannot do now: a guest's own pauses are of this size */
 
+#define SMALL SV_LINE_MAX /* a flat JSON object, or nothing */
+
 static const struct route {
         const char *method;
         const char *path;   /* one that ends in a slash is followed by repo/type/tag */
         const char *action; /* in the audit record; NULL: not recorded */
         bool admin;
         int (*run)(struct sv_request *r, struct sv_err *err);
+        /* Bytes of a body that are taken. Where the handler has a limit of its own one more is
+         * seen, and refused by name. */
+        size_t body;
         bool secret; /* the request's body is one */
 } routes[] = {
-        {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth},
-        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest},
-        {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource},
-        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome},
-        {"POST", "/secure-vm/v0/disk/", "disk", false, sv_handle_disk},
-        {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource, true},
-        {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", true, sv_handle_delete_resource},
-        {"GET", "/secure-vm/v0/resource/", "admin-show-resource", true, sv_handle_show_resource},
-        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", true, sv_handle_rekey},
-        {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", true, sv_handle_restore},
-        {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources},
-        {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", true, sv_handle_put_policy},
-        {"GET", "/secure-vm/v0/policy/", "admin-get-policy", true, sv_handle_get_policy},
-        {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", true, sv_handle_delete_policy},
-        {"GET", "/secure-vm/v0/audit", "admin-audit", true, sv_handle_audit},
-        {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health},
+        {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth, SV_AUTH_SIZE_MAX},
+        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_HTTP_BODY_MAX},
+        {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource, SMALL},
+        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome, SMALL},
+        {"POST", "/secure-vm/v0/disk/", "disk", false, sv_handle_disk, SMALL},
+        {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource,
+         SV_SECRET_MAX + 1, true},
+        {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", true, sv_handle_delete_resource,
+         SMALL},
+        {"GET", "/secure-vm/v0/resource/", "admin-show-resource", true, sv_handle_show_resource,
+         SMALL},
+        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", true, sv_handle_rekey, SV_HTTP_BODY_MAX},
+        {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", true, sv_handle_restore, SMALL},
+        {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources,
+         SMALL},
+        {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", true, sv_handle_put_policy,
+         SV_POLICY_SIZE_MAX + 1},
+        {"GET", "/secure-vm/v0/policy/", "admin-get-policy", true, sv_handle_get_policy, SMALL},
+        {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", true, sv_handle_delete_policy,
+         SMALL},
+        {"GET", "/secure-vm/v0/audit", "admin-audit", true, sv_handle_audit, SMALL},
+        {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL},
+        /* and without its body; whatever else is got with GET is a release or is asked by name */
+        {"HEAD", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL},
 };
 
 static bool parse_resource(const char *text, size_t n, char out[3 * 64])
@@ -57,7 +70,6 @@ static const struct route *find_route(struct sv_request *r, struct sv_err *err)
 {
         const char *target = r->msg->target;
         size_t n = strcspn(target, "?");
-        bool other_method = false;
 
         r->query = target[n] ? target + n + 1 : "";
         for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
@@ -72,27 +84,33 @@ static const struct route *find_route(struct sv_request *r, struct sv_err *err)
                         r->resource[0] = '\0';
                         continue;
                 }
-                if (!strcmp(c->method, r->msg->method))
+                if (!strcmp(c->method, r->msg->method)) {
+                        r->allow[0] = '\0';
                         return c;
-                other_method = true;
+                }
+                snprintf(r->allow + strlen(r->allow), sizeof(r->allow) - strlen(r->allow), "%s%s",
+                         r->allow[0] ? ", " : "", c->method);
         }
         r->resource[0] = '\0';
-        sv_fail(err, SV_USAGE, "broker.route",
-                other_method ? "this method is not served under this path"
-                             : "nothing is served under this path");
+        if (r->allow[0])
+                sv_fail(err, SV_USAGE, "broker.method",
+                        "this method is not served under this path, but %s", r->allow);
+        else
+                sv_fail(err, SV_USAGE, "broker.route", "nothing is served under this path");
         return NULL;
 }
 
 void sv_broker_prepare_body(struct sv_http_msg *m)
 {
+        m->body.max = SMALL;
         for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
                 const struct route *c = &routes[i];
 
-                if (!c->secret || strcmp(c->method, m->method) ||
-                    strncmp(c->path, m->target, strlen(c->path)))
+                if (strcmp(c->method, m->method) || strncmp(c->path, m->target, strlen(c->path)))
                         continue;
-                m->body.locked = true;
-                m->body.max = SV_SECRET_MAX + 1; /* one more is seen, and refused by name */
+                m->body.locked = c->secret;
+                m->body.max = c->body;
+                return;
         }
 }
 
@@ -199,6 +217,10 @@ static int choose_status(const struct sv_request *r, const struct sv_err *err)
                 return 401; /* "begin again", whatever was wrong with what was shown */
         if (r->error && !strcmp(r->error, "ResourceConflict"))
                 return 409;
+        if (r->allow[0])
+                return 405;
+        if (!strcmp(err->check, "http.limit"))
+                return 413;
         return err->class == SV_USAGE    ? 404
                : err->class == SV_FORMAT ? 400
                : err->class == SV_SYSTEM ? 503
@@ -210,13 +232,10 @@ static void set_answer(struct sv_request *r, int status)
         static const struct {
                 int status;
                 const char *reason;
-        } reasons[] = {{200, "OK"},
-                       {204, "No Content"},
-                       {400, "Bad Request"},
-                       {401, "Unauthorized"},
-                       {404, "Not Found"},
-                       {409, "Conflict"},
-                       {503, "Service Unavailable"}};
+        } reasons[] = {
+                {200, "OK"},           {204, "No Content"},        {400, "Bad Request"},
+                {401, "Unauthorized"}, {404, "Not Found"},         {405, "Method Not Allowed"},
+                {409, "Conflict"},     {413, "Content Too Large"}, {503, "Service Unavailable"}};
 
         r->answer.status = status;
         free(r->answer.reason);
@@ -235,6 +254,8 @@ void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
         sv_http_add(&r->answer, "Content-Type", "application/json", NULL);
         if (r->answer.status == 503)
                 sv_http_add(&r->answer, "Retry-After", RETRY_AFTER_S, NULL);
+        if (r->answer.status == 405)
+                sv_http_add(&r->answer, "Allow", r->allow, NULL);
         sv_kbs_write_error(choose_error_name(r, err), &shown, &r->answer.body);
 }
 

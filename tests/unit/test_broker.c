@@ -397,8 +397,8 @@ static void bad_requests(void **state)
                 "broker.session.cookie");
         answers("POST", "/secure-vm/v0/outcome/" PATH, "Cookie", cookie, "{}", 401, "TokenNotFound",
                 "broker.session.unknown");
-        answers("DELETE", "/kbs/v0/auth", NULL, NULL, "", 404, "InvalidRequestPath",
-                "broker.route");
+        answers("DELETE", "/kbs/v0/auth", NULL, NULL, "", 405, "InvalidRequestPath",
+                "broker.method");
         answers("GET", "/", NULL, NULL, "", 404, "InvalidRequestPath", "broker.route");
         answers("GET", "/kbs/v0/resource/a/b/..", NULL, NULL, "", 404, "InvalidRequestPath",
                 "broker.route");

@@ -23,16 +23,24 @@ static void sizes_of_resources(void **state)
         assert_int_equal(administer("POST", "/kbs/v0/resource/" PATH, sv_buf_bytes(&large)), 204);
 }
 
-/* The body that is a secret, and no other, is read into locked memory. */
-static void locked_bodies(void **state)
+/* The body that is a secret, and no other, is read into locked memory; of each as much as its route
+ * needs. */
+static void bodies(void **state)
 {
         static const struct {
                 const char *method, *target;
                 bool locked;
-        } rows[] = {{"POST", "/kbs/v0/resource/" PATH, true},
-                    {"GET", "/kbs/v0/resource/" PATH, false},
-                    {"POST", "/kbs/v0/attest", false},
-                    {"PUT", "/secure-vm/v0/policy/" PATH, false}};
+                size_t max;
+        } rows[] = {{"POST", "/kbs/v0/resource/" PATH, true, SV_SECRET_MAX + 1},
+                    {"GET", "/kbs/v0/resource/" PATH, false, SV_LINE_MAX},
+                    {"POST", "/kbs/v0/auth", false, SV_AUTH_SIZE_MAX},
+                    {"POST", "/kbs/v0/attest", false, SV_HTTP_BODY_MAX},
+                    {"PUT", "/secure-vm/v0/policy/" PATH, false, SV_POLICY_SIZE_MAX + 1},
+                    {"POST", "/secure-vm/v0/disk/" PATH, false, SV_LINE_MAX},
+                    {"POST", "/secure-vm/v0/outcome/" PATH, false, SV_LINE_MAX},
+                    {"POST", "/secure-vm/v0/rekey/" PATH, false, SV_HTTP_BODY_MAX},
+                    {"BREW", "/kbs/v0/attest", false, SV_LINE_MAX},
+                    {"POST", "/", false, SV_LINE_MAX}};
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
                 SV_HTTP m = {.method = sv_asprintf("%s", rows[i].method),
@@ -40,7 +48,7 @@ static void locked_bodies(void **state)
 
                 sv_broker_prepare_body(&m);
                 assert_int_equal(m.body.locked, rows[i].locked);
-                assert_int_equal(m.body.max, rows[i].locked ? SV_SECRET_MAX + 1 : 0);
+                assert_int_equal(m.body.max, rows[i].max);
         }
 }
 
@@ -228,7 +236,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(sizes_of_resources),
-                cmocka_unit_test(locked_bodies),
+                cmocka_unit_test(bodies),
                 cmocka_unit_test(policies_that_are_refused),
                 cmocka_unit_test(audit_queries),
                 cmocka_unit_test(tokens_count_once),

@@ -37,7 +37,8 @@ static const struct bad_head {
         {true, "http.head", "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"},
         {true, "http.head", "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n"},
         {true, "http.version", "GET /\r\nHost: a\r\n\r\n"},
-        {true, "http.version", "GET / HTTP/1.0\r\nHost: a\r\n\r\n"},
+        {true, "http.version", "GET / HTTP/0.9\r\nHost: a\r\n\r\n"},
+        {true, "http.version", "GET / HTTP/1.2\r\nHost: a\r\n\r\n"},
         {true, "http.version", "GET / HTTP/2.0\r\nHost: a\r\n\r\n"},
         {true, "http.version", "GET / http/1.1\r\nHost: a\r\n\r\n"},
         {true, "http.version", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"},
@@ -98,6 +99,20 @@ static void test_good_head(void **state)
         assert_string_equal(sv_http_field(&m, "x"), "a b");
         assert_string_equal(sv_http_field(&m, "EMPTY"), "");
         assert_null(sv_http_field(&m, "Y"));
+}
+
+/* Load balancers of today still ask so. */
+static void test_old_requests(void **state)
+{
+        SV_HTTP m = {0}, chunked = {0};
+        struct sv_http_body b;
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_http_parse_head(sv_bytes_str("GET / HTTP/1.0\r\n\r\n"), true, &m, &err));
+        assert_true(m.old);
+        OK(sv_http_parse_head(sv_bytes_str("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                              true, &chunked, &err));
+        FAILS(sv_http_body_begin(&chunked, &b, &err), SV_FORMAT, "http.length");
 }
 
 static void test_truncated_heads(void **state)
@@ -360,15 +375,11 @@ static void test_urls(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_bad_heads),
-                cmocka_unit_test(test_good_head),
-                cmocka_unit_test(test_truncated_heads),
-                cmocka_unit_test(test_many_fields),
-                cmocka_unit_test(test_bodies),
-                cmocka_unit_test(test_cut_messages),
-                cmocka_unit_test(test_prepared_body),
-                cmocka_unit_test(test_head_too_long),
-                cmocka_unit_test(test_add_refuses_lines),
+                cmocka_unit_test(test_bad_heads),     cmocka_unit_test(test_good_head),
+                cmocka_unit_test(test_old_requests),  cmocka_unit_test(test_truncated_heads),
+                cmocka_unit_test(test_many_fields),   cmocka_unit_test(test_bodies),
+                cmocka_unit_test(test_cut_messages),  cmocka_unit_test(test_prepared_body),
+                cmocka_unit_test(test_head_too_long), cmocka_unit_test(test_add_refuses_lines),
                 cmocka_unit_test(test_urls),
         };
 
