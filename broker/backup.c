@@ -11,6 +11,7 @@
 
 #include "attest/jose/token.h"
 #include "base/core/file.h"
+#include "base/core/text.h"
 #include "broker/versions.h"
 
 /* Does every version open? */
@@ -50,13 +51,14 @@ int sv_backup_verify(struct sv_broker *b, struct sv_backup_count *out, struct sv
         return 0;
 }
 
-/* The same broker with another database. */
+/* The same broker with another database, however old that is. */
 static int verify_file(const struct sv_broker *b, const char *path, struct sv_store **store,
                        struct sv_backup_count *count, struct sv_err *err)
 {
+        const struct sv_store_place place = {.path = path, .key = b->store_key};
         struct sv_broker other = *b;
 
-        if (sv_store_open(path, sv_broker_read_anchors, store, err) < 0)
+        if (sv_store_open(&place, store, err) < 0)
                 return -1;
         other.store = *store;
         return sv_backup_verify(&other, count, err);
@@ -131,32 +133,46 @@ int sv_backup_make(struct sv_broker *b, const char *out, struct sv_backup_count 
 }
 
 /* Everything that the database has must be in the backup too. */
+static int compare_versions(struct sv_store *s, struct sv_store *backup, const char *path,
+                            struct sv_err *err)
+{
+        SV_JSON *have = sv_json_array();
+
+        if (s->ops->list_versions(s, path, have, err) < 0)
+                return -1;
+        for (size_t k = 0; k < sv_json_len(have); k++) {
+                int64_t n = sv_json_int(sv_json_get(sv_json_at(have, k), "version"), 0);
+                SV_BUF ours = SV_BUF_NULL, theirs = SV_BUF_NULL;
+
+                if (s->ops->get_resource(s, path, n, &ours, err) < 0)
+                        return -1;
+                if (backup->ops->get_resource(backup, path, n, &theirs, NULL) == 0 &&
+                    sv_bytes_eq(sv_buf_bytes(&ours), sv_buf_bytes(&theirs)))
+                        continue;
+                return sv_fail(err, SV_USAGE, "broker.restore.loses",
+                               "the database has version %lld of %s, which the backup does not "
+                               "have: make a backup first, then say --replace",
+                               (long long)n, path);
+        }
+        return 0;
+}
+
+/* What is in the database counts here also when nobody would believe it any more. */
 static int check_losses(struct sv_broker *b, struct sv_store *backup, struct sv_err *err)
 {
+        const struct sv_store_place place = {.path = b->config.database};
         SV_JSON *list = sv_json_array();
+        SV_STORE *s = NULL;
 
-        if (b->store->ops->list_resources(b->store, list, err) < 0)
+        if (access(place.path, F_OK) < 0 && errno == ENOENT)
+                return 0;
+        if (sv_store_open(&place, &s, err) < 0 || s->ops->list_resources(s, list, err) < 0)
                 return -1;
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const char *path = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));
-                SV_JSON *have = sv_json_array();
 
-                if (b->store->ops->list_versions(b->store, path, have, err) < 0)
+                if (compare_versions(s, backup, path, err) < 0)
                         return -1;
-                for (size_t k = 0; k < sv_json_len(have); k++) {
-                        int64_t n = sv_json_int(sv_json_get(sv_json_at(have, k), "version"), 0);
-                        SV_BUF ours = SV_BUF_NULL, theirs = SV_BUF_NULL;
-
-                        if (b->store->ops->get_resource(b->store, path, n, &ours, err) < 0)
-                                return -1;
-                        if (backup->ops->get_resource(backup, path, n, &theirs, NULL) == 0 &&
-                            sv_bytes_eq(sv_buf_bytes(&ours), sv_buf_bytes(&theirs)))
-                                continue;
-                        return sv_fail(err, SV_USAGE, "broker.restore.loses",
-                                       "the database has version %lld of %s, which the backup does "
-                                       "not have: make a backup first, then say --replace",
-                                       (long long)n, path);
-                }
         }
         return 0;
 }
@@ -178,19 +194,63 @@ static void wait_for_second(void)
                 usleep(10000);
 }
 
+/* In the database that comes back, and where else records go. */
+static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t before,
+                          const struct sv_serial *now, struct sv_err *err)
+{
+        SV_JSON *j = sv_json_object();
+        SV_BUF line = SV_BUF_NULL;
+        char when[32];
+
+        sv_json_set_str(j, "time", sv_format_time(time(NULL), when));
+        sv_json_set_str(j, "action", "restore");
+        sv_json_set_str(j, "outcome", "done");
+        sv_json_set_int(j, "serial", now->number);
+        if (before >= 0)
+                sv_json_set_int(j, "before", before);
+        sv_json_print(j, &line);
+        sv_buf_puts(&line, "\n");
+        if (sv_buf_ok(&line, "the audit record", err) < 0 ||
+            backup->ops->put_audit(backup, time(NULL), j, 0, err) < 0)
+                return -1;
+        return b->audit_fd < 0
+                       ? 0
+                       : sv_fd_write(b->audit_fd, "the audit log", sv_buf_bytes(&line), err);
+}
+
+/* While nobody changes the database: what comes back is newer than all that was there; where that
+ * is not known any more, seconds since 1970 are above any number of changes. What was used since
+ * the backup is not in it: so nothing counts any more that was issued before. */
+static int take_place(struct sv_broker *b, struct sv_store *backup, struct sv_err *err)
+{
+        SV_FD lock = sv_serial_lock(b->config.kek, err);
+        struct sv_serial before, now;
+
+        if (lock < 0 || sv_serial_read(b->config.serial, &before, err) < 0)
+                return -1;
+        if (backup->ops->renew(backup, before.number < 0 ? time(NULL) : before.number, &now, err) <
+                    0 ||
+            forget_issued(b, backup, err) < 0 ||
+            record_restore(b, backup, before.number, &now, err) < 0 ||
+            backup->ops->copy(backup, b->config.database, err) < 0)
+                return -1;
+        return sv_serial_write(b->config.serial, &now, err);
+}
+
 static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
                         struct sv_backup_count *count, struct sv_err *err)
 {
+        const struct sv_store_place place = sv_broker_place(b);
         SV_STORE *backup = NULL;
 
         if (verify_file(b, temp, &backup, count, err) < 0)
                 return -1;
         if (!replace && check_losses(b, backup, err) < 0)
                 return -1;
-        /* What was used since the backup is not in it: so nothing counts any more that was issued
-         * before. Again afterwards, for what was issued while it was copied. */
-        if (forget_issued(b, backup, err) < 0 ||
-            backup->ops->copy(backup, b->config.database, err) < 0 ||
+        sv_store_free(b->store);
+        b->store = NULL;
+        /* Again afterwards, for what was issued while it was copied. */
+        if (take_place(b, backup, err) < 0 || sv_store_open(&place, &b->store, err) < 0 ||
             forget_issued(b, b->store, err) < 0)
                 return -1;
         wait_for_second();

@@ -16,8 +16,10 @@ int sv_backup_verify(struct sv_broker *b, struct sv_backup_count *out, struct sv
  * "broker.backup.exists" when there is such a file. */
 int sv_backup_make(struct sv_broker *b, const char *out, struct sv_backup_count *count,
                    struct sv_err *err);
-/* The database becomes what the backup has, in one transaction, also while it is served. The backup
- * is verified before, the database after. SV_USAGE "broker.restore.loses" when the database has a
+/* The database becomes what the backup has, in one transaction, also while it is served, and counts
+ * as newer than all that was there: an older one is accepted here, and only here. Of b only the
+ * keys are needed; its store is opened. The audit has a record. The backup is verified before, the
+ * database after. SV_USAGE "broker.restore.loses" when the database has a
  * version that the backup does not have, unless `replace`. The file `from` stays as it is. */
 int sv_backup_restore(struct sv_broker *b, const char *from, bool replace,
                       struct sv_backup_count *count, struct sv_err *err);

@@ -109,7 +109,22 @@ int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err
         return 0;
 }
 
-int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
+struct sv_secret *sv_broker_store_key(struct sv_secret *kek, struct sv_err *err)
+{
+        static const char info[] = "secure-vm store v1\1";
+        SV_SECRET *key = sv_secret_new(SV_DIGEST_MAX, err);
+        struct sv_secret *out;
+
+        if (!key || sv_hmac(SV_SHA256, sv_bytes(sv_secret_reveal(kek), KEK_SIZE),
+                            sv_bytes(info, sizeof(info) - 1), sv_secret_reveal(key), err) < 0)
+                return NULL;
+        sv_secret_shrink(key, 32);
+        out = key;
+        key = NULL;
+        return out;
+}
+
+int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
 
@@ -128,8 +143,31 @@ int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
                 return sv_fail(err, SV_USAGE, "broker.kek", "%s has %zu bytes, expected %d",
                                b->config.kek, raw.n, KEK_SIZE);
         b->kek = sv_secret_copy(sv_buf_bytes(&raw), err);
-        return b->kek ? sv_store_open(b->config.database, sv_broker_read_anchors, &b->store, err)
-                      : -1;
+        if (b->kek)
+                b->store_key = sv_broker_store_key(b->kek, err);
+        return b->store_key ? 0 : -1;
+}
+
+struct sv_store_place sv_broker_place(const struct sv_broker *b)
+{
+        return (struct sv_store_place){.path = b->config.database,
+                                       .serial = b->config.serial,
+                                       .lock = b->config.kek,
+                                       .key = b->store_key};
+}
+
+static int open_store(struct sv_broker *b, struct sv_err *err)
+{
+        const struct sv_store_place place = sv_broker_place(b);
+
+        return sv_store_open(&place, &b->store, err);
+}
+
+int sv_broker_enter(struct sv_broker *b, struct sv_err *err)
+{
+        if (sv_broker_read_keys(b, err) < 0 || open_store(b, err) < 0)
+                return -1;
+        return b->store->ops->verify(b->store, err);
 }
 
 int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err)
@@ -145,7 +183,7 @@ int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err)
         b->store = NULL;
         b->store_dev = st.st_dev;
         b->store_ino = st.st_ino;
-        return sv_store_open(b->config.database, sv_broker_read_anchors, &b->store, err);
+        return open_store(b, err);
 }
 
 void sv_process_end(struct sv_process *p)
@@ -178,6 +216,7 @@ void sv_broker_close(struct sv_broker *b)
         sv_process_end(&b->fetcher);
         sv_store_free(b->store);
         sv_secret_free(b->kek);
+        sv_secret_free(b->store_key);
         sv_key_free(b->token_key);
         sv_key_free(b->admin_key);
         sv_tls_ctx_free(b->tls);

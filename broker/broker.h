@@ -9,7 +9,6 @@
 #include "broker/config.h"
 #include "broker/store/store.h"
 
-struct sv_policy; /* policy/policy.h */
 struct sv_limits; /* broker/limits.h */
 
 struct sv_process { /* one that serves others (broker/process/service.h) */
@@ -35,14 +34,22 @@ struct sv_broker {
         dev_t store_dev; /* the file that is open */
         ino_t store_ino;
         struct sv_secret *kek;
+        struct sv_secret *store_key; /* made of the kek: the key of the database's MACs */
 };
 
 /* Reads the configuration and the certificate, no key. *out must be zeroed. */
 int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err);
 /* Starts the verifier and the fetcher: before there is a key in memory. */
 int sv_broker_start(struct sv_broker *b, struct sv_err *err);
-/* Reads the keys and opens the database: in the process that will use them. */
+/* Reads the keys, in the process that will use them. SV_SYSTEM "broker.key.mode". */
+int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err);
+/* The same, opens the database and verifies that it is the newest. */
 int sv_broker_enter(struct sv_broker *b, struct sv_err *err);
+/* Where the database is and what it is authenticated with; valid as long as b. */
+struct sv_store_place sv_broker_place(const struct sv_broker *b);
+/* HMAC-SHA256 of a label under the kek (the expand step of HKDF, RFC 5869 section 2.3, one block:
+ * the kek is random). */
+struct sv_secret *sv_broker_store_key(struct sv_secret *kek, struct sv_err *err);
 /* The database, opened anew when it is not open or another file has taken its place. One that is
  * gone is not made anew: SV_SYSTEM "broker.store". */
 int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err);
@@ -55,13 +62,6 @@ void sv_process_end(struct sv_process *p);
 int sv_process_take_signals(struct sv_err *err);
 void sv_broker_close(struct sv_broker *b);
 #define SV_BROKER __attribute__((cleanup(sv_broker_close))) struct sv_broker
-
-/* The trust anchors that a policy names. SV_FORMAT "policy.<…>", or "broker.policy.tee" when this
- * broker does not know its TEE. *out must be zeroed. */
-int sv_broker_policy_anchors(const struct sv_policy *policy, struct sv_anchors *out,
-                             struct sv_err *err);
-/* The same, of a policy's text. */
-int sv_broker_read_anchors(struct sv_bytes text, struct sv_anchors *out, struct sv_err *err);
 
 /* AES-256-GCM under the kek: iv (12) || tag (16) || ciphertext; `aad` names what is sealed, so that
  * no value can stand in for another. */

@@ -24,6 +24,7 @@ static const struct row {
         {"token_key", PATH, offsetof(struct sv_broker_config, token_key), "token.key", 0, 0, 0},
         {"admin_pub", PATH, offsetof(struct sv_broker_config, admin_pub), "admin.pub", 0, 0, 0},
         {"kek", PATH, offsetof(struct sv_broker_config, kek), "kek", 0, 0, 0},
+        {"serial", PATH, offsetof(struct sv_broker_config, serial), "serial", 0, 0, 0},
         {"database", PATH, offsetof(struct sv_broker_config, database), "broker.db", 0, 0, 0},
         {"audit_log", PATH, offsetof(struct sv_broker_config, audit_log), NULL, 0, 0, 0},
         {"port_file", PATH, offsetof(struct sv_broker_config, port_file), NULL, 0, 0, 0},

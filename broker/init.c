@@ -53,7 +53,7 @@ static int make_tls(const char *dir, const char *const *names, uint8_t pin[32], 
         return write_in_dir(dir, "tls.crt", 0644, sv_buf_bytes(&pem), err);
 }
 
-static int make_keys(const char *dir, struct sv_err *err)
+static int make_keys(const char *dir, struct sv_secret **made, struct sv_err *err)
 {
         SV_KEY *token = sv_key_generate(SV_KEY_P256, 0, err);
         SV_KEY *admin = token ? sv_key_generate(SV_KEY_P256, 0, err) : NULL;
@@ -70,16 +70,40 @@ static int make_keys(const char *dir, struct sv_err *err)
                 return -1;
         if (write_in_dir(dir, "admin.pub", 0644, sv_buf_bytes(&pub), err) < 0)
                 return -1;
-        return write_in_dir(dir, "kek", 0600, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)),
-                            err);
+        if (write_in_dir(dir, "kek", 0600, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)),
+                         err) < 0)
+                return -1;
+        *made = kek;
+        kek = NULL;
+        return 0;
+}
+
+/* One that is there already is of another kek, and refused. */
+static int make_database(const char *dir, struct sv_secret *kek, struct sv_err *err)
+{
+        SV_SECRET *key = sv_broker_store_key(kek, err);
+        SV_STR path = sv_asprintf("%s/broker.db", dir);
+        SV_STR serial = sv_asprintf("%s/serial", dir);
+        SV_STR lock = sv_asprintf("%s/kek", dir);
+        const struct sv_store_place place = {path, serial, lock, key};
+        SV_STORE *store = NULL;
+
+        if (!key || sv_store_open(&place, &store, err) < 0)
+                return -1;
+        return store->ops->verify(store, err);
 }
 
 static int make_config(const char *dir, const char *address, struct sv_err *err)
 {
-        static const char *const paths[][2] = {
-                {"tls_key", "tls.key"},       {"tls_cert", "tls.crt"}, {"token_key", "token.key"},
-                {"admin_pub", "admin.pub"},   {"kek", "kek"},          {"database", "broker.db"},
-                {"audit_log", "audit.jsonl"}, {"port_file", "port"}};
+        static const char *const paths[][2] = {{"tls_key", "tls.key"},
+                                               {"tls_cert", "tls.crt"},
+                                               {"token_key", "token.key"},
+                                               {"admin_pub", "admin.pub"},
+                                               {"kek", "kek"},
+                                               {"serial", "serial"},
+                                               {"database", "broker.db"},
+                                               {"audit_log", "audit.jsonl"},
+                                               {"port_file", "port"}};
         SV_JSON *j = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
         SV_BROKER_CONFIG check = {0};
@@ -101,8 +125,7 @@ int sv_broker_init(const char *dir, const char *address, const char *const *name
         /* 10.0.2.2 is the host as guests on QEMU's user network see it. */
         const char *all[NAMES_MAX + 4] = {"localhost", "127.0.0.1", "10.0.2.2"};
         SV_STR config = sv_asprintf("%s/config.json", dir);
-        SV_STR db = sv_asprintf("%s/broker.db", dir);
-        SV_STORE *store = NULL;
+        SV_SECRET *kek = NULL;
         struct stat st;
         size_t n = 3;
 
@@ -119,9 +142,9 @@ int sv_broker_init(const char *dir, const char *address, const char *const *name
                 return -1;
         if (make_tls(dir, all, pin, err) < 0)
                 return -1;
-        if (make_keys(dir, err) < 0)
+        if (make_keys(dir, &kek, err) < 0)
                 return -1;
-        if (sv_store_open(db, sv_broker_read_anchors, &store, err) < 0)
+        if (make_database(dir, kek, err) < 0)
                 return -1;
         return make_config(dir, address, err);
 }

@@ -112,7 +112,7 @@ static int run_check(const struct sv_args *args, struct sv_json **result, struct
                 return -1;
         if (sv_broker_read_tls(&b, err) < 0)
                 return -1;
-        if (sv_broker_enter(&b, err) < 0)
+        if (sv_broker_enter(&b, err) < 0 || b.store->ops->check(b.store, err) < 0)
                 return -1;
         *result = sv_json_object();
         SV_STR where = sv_asprintf("%s:%u", b.config.address, (unsigned)b.config.port);
@@ -143,9 +143,9 @@ static int open_to_work(const struct sv_args *args, const char *option, const ch
         const char *config;
 
         if (need_option(args, "config", &config, err) < 0 ||
-            need_option(args, option, value, err) < 0 || sv_broker_open(config, b, err) < 0)
+            need_option(args, option, value, err) < 0)
                 return -1;
-        return sv_broker_enter(b, err);
+        return sv_broker_open(config, b, err);
 }
 
 static int run_backup(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -154,7 +154,7 @@ static int run_backup(const struct sv_args *args, struct sv_json **result, struc
         struct sv_backup_count count;
         const char *out;
 
-        if (open_to_work(args, "out", &out, &b, err) < 0 ||
+        if (open_to_work(args, "out", &out, &b, err) < 0 || sv_broker_enter(&b, err) < 0 ||
             sv_backup_make(&b, out, &count, err) < 0)
                 return -1;
         return report_backup(args, out, &count, result);
@@ -166,7 +166,7 @@ static int run_restore(const struct sv_args *args, struct sv_json **result, stru
         struct sv_backup_count count;
         const char *from;
 
-        if (open_to_work(args, "from", &from, &b, err) < 0 ||
+        if (open_to_work(args, "from", &from, &b, err) < 0 || sv_broker_read_keys(&b, err) < 0 ||
             sv_backup_restore(&b, from, sv_has(args, "replace"), &count, err) < 0)
                 return -1;
         return report_backup(args, from, &count, result);
@@ -223,6 +223,7 @@ static int list_all(struct sv_store *store, int64_t after, struct sv_json *list,
 static int run_audit(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_BROKER_CONFIG config = {0};
+        struct sv_store_place place = {NULL};
         SV_STORE *store = NULL;
         SV_JSON *list = sv_json_array();
         const char *path;
@@ -231,8 +232,10 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
         if (need_option(args, "config", &path, err) < 0 ||
             sv_broker_config_read(path, &config, err) < 0 ||
             (sv_opt(args, "after") &&
-             sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0) ||
-            sv_store_open(config.database, sv_broker_read_anchors, &store, err) < 0 ||
+             sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0))
+                return -1;
+        place.path = config.database;
+        if (sv_store_open(&place, &store, err) < 0 ||
             list_all(store, (int64_t)after, list, err) < 0)
                 return -1;
         *result = sv_json_object();

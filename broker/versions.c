@@ -44,7 +44,8 @@ static int fill_version(const struct sv_broker *b, const char *path, const struc
         v->size = sv_json_int(sv_json_get(row, "size"), 0);
         snprintf(v->created, sizeof(v->created), "%s", created ? created : "");
         value = sv_version_open(b, path, v->number, &why);
-        v->broken = !value && !strcmp(why.check, "broker.sealed");
+        v->broken = !value &&
+                    (!strcmp(why.check, "broker.sealed") || !strcmp(why.check, "broker.store.mac"));
         if (!value && !v->broken) {
                 if (err)
                         *err = why;

@@ -29,23 +29,37 @@ int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
         return answer_list(r, "resources", rc, list, err);
 }
 
+static int check_policy_text(struct sv_bytes text, const char *resource, struct sv_err *err)
+{
+        SV_POLICY_DOC *policy = NULL;
+        const struct sv_tee_verify *tee;
+        char names[SV_TEE_NAMES_SIZE];
+
+        if (sv_policy_parse(text, &policy, err) < 0)
+                return -1;
+        tee = sv_tee_find_verify(sv_policy_tee(policy));
+        if (!tee)
+                return sv_fail(err, SV_FORMAT, "broker.policy.tee",
+                               "the policy is for \"%s\"; this broker knows %s",
+                               sv_policy_tee(policy), sv_tee_list_verify(names));
+        if (sv_tee_check_trust(tee, policy, err) < 0 || sv_tee_check_allow(tee, policy, err) < 0 ||
+            sv_tee_check_anchors(tee, policy, err) < 0)
+                return -1;
+        if (strcmp(sv_policy_resource(policy), resource))
+                return sv_fail(err, SV_FORMAT, "broker.policy.resource",
+                               "the policy is for %s and was put under %s",
+                               sv_policy_resource(policy), resource);
+        return 0;
+}
+
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
         struct sv_bytes text = sv_buf_bytes(&r->msg->body);
-        SV_POLICY_DOC *policy = NULL;
-        SV_ANCHORS anchors = {0};
 
-        if (sv_policy_parse(text, &policy, err) < 0 ||
-            sv_broker_policy_anchors(policy, &anchors, err) < 0)
+        if (check_policy_text(text, r->resource, err) < 0)
                 return -1;
-        if (sv_tee_check_anchors(sv_tee_find_verify(sv_policy_tee(policy)), policy, err) < 0)
-                return -1;
-        if (strcmp(sv_policy_resource(policy), r->resource))
-                return sv_fail(err, SV_FORMAT, "broker.policy.resource",
-                               "the policy is for %s and was put under %s",
-                               sv_policy_resource(policy), r->resource);
-        return store->ops->put_policy(store, r->resource, text, &anchors, r->now, err);
+        return store->ops->put_policy(store, r->resource, text, r->now, err);
 }
 
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A whole database into another file, while others use both (SQLite's online backup): whoever reads
  * the other finds what was in it before or all of this one. */
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/store/sqlite.h"
+#include "broker/store/sqlite-mac.h"
 
 #define PAGES    256
 #define PAUSE_US 20000
@@ -23,26 +24,57 @@ static int copy_pages(struct sv_store *to, sqlite3_backup *b, struct sv_err *err
         return 0;
 }
 
-int sv_sqlite_copy(struct sv_store *from, const char *path, struct sv_err *err)
+static int copy_into(struct sv_store *from, struct sv_sqlite *to, struct sv_err *err)
 {
-        struct sv_sqlite *to = sv_sqlite_connect(path, err);
-        sqlite3_backup *b;
-        int rc = -1;
+        sqlite3_backup *b =
+                sqlite3_backup_init(to->db, "main", ((struct sv_sqlite *)from)->db, "main");
+        int rc;
 
-        if (!to)
-                return -1;
-        b = sqlite3_backup_init(to->db, "main", ((struct sv_sqlite *)from)->db, "main");
-        if (b)
-                rc = copy_pages(&to->store, b, err);
-        else
-                sv_sqlite_fail(&to->store, "cannot begin to copy the database", err);
-        if (b && sqlite3_backup_finish(b) != SQLITE_OK && rc == 0)
+        if (!b)
+                return sv_sqlite_fail(&to->store, "cannot begin to copy the database", err);
+        rc = copy_pages(&to->store, b, err);
+        if (sqlite3_backup_finish(b) != SQLITE_OK && rc == 0)
                 rc = sv_sqlite_fail(&to->store, "cannot complete the copy of the database", err);
-        sv_sqlite_close(&to->store);
         return rc;
 }
 
-int sv_sqlite_check(struct sv_store *s, struct sv_err *err)
+int sv_sqlite_copy(struct sv_store *from, const char *path, struct sv_err *err)
+{
+        mode_t old = umask(077); /* the file is made on its first use */
+        struct sv_sqlite *to = sv_sqlite_connect(path, err);
+        int rc = to ? copy_into(from, to, err) : -1;
+
+        umask(old);
+        if (to)
+                sv_sqlite_close(&to->store);
+        return rc;
+}
+
+/* Begin and end of a change that changes nothing. */
+int sv_sqlite_verify(struct sv_store *s, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        return sv_macs_begin_change(s, &m, err) < 0 ? -1 : sv_macs_end_change(s, &m, 0, err);
+}
+
+int sv_sqlite_renew(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_change(s, &m, err) < 0)
+                return -1;
+        if (m.serial < above)
+                m.serial = above;
+        m.changed = true;
+        if (sv_macs_end_change(s, &m, 0, err) < 0)
+                return -1;
+        out->number = m.serial;
+        memcpy(out->mac, m.mac, SV_MAC_SIZE);
+        return 0;
+}
+
+static int check_pages(struct sv_store *s, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s, "PRAGMA integrity_check(1)", err, "");
         const char *text;
@@ -54,4 +86,13 @@ int sv_sqlite_check(struct sv_store *s, struct sv_err *err)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "broker.store.damaged", "the database is damaged: %.200s",
                        text ? text : "no answer");
+}
+
+int sv_sqlite_check(struct sv_store *s, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (check_pages(s, err) < 0 || sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_read(s, &m, sv_macs_check_all(s, &m, err));
 }

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The highest generation that was reported of each disk. */
-#include "broker/store/sqlite.h"
+#include "broker/store/sqlite-mac.h"
 
-int sv_sqlite_get_disk(struct sv_store *s, const char *path, const char *volume,
-                       struct sv_disk_floor *out, struct sv_err *err)
+static int read_generation_row(struct sv_store *s, struct sv_macs *m, const char *path,
+                               const char *volume, struct sv_disk_floor *out, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s,
-                                       "SELECT generation, restored FROM disks WHERE path = ? AND "
-                                       "volume = ?",
-                                       err, "ss", path, volume);
-        int rc = sv_sqlite_step(s, q, err);
+        SV_STMT *q = NULL;
+        int rc = sv_macs_get_row(s, m, SV_ROW_DISK, path, volume, &q, err);
 
         if (rc < 0)
                 return -1;
@@ -20,45 +17,85 @@ int sv_sqlite_get_disk(struct sv_store *s, const char *path, const char *volume,
         return 0;
 }
 
-/* One statement: of two reports at the same moment the higher one stays. */
-int sv_sqlite_raise_disk(struct sv_store *s, const char *path, const char *volume,
-                         int64_t generation, int64_t now, struct sv_err *err)
+int sv_sqlite_get_disk(struct sv_store *s, const char *path, const char *volume,
+                       struct sv_disk_floor *out, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(
-                s,
-                "INSERT INTO disks (path, volume, generation, restored, time) "
-                "VALUES (?, ?, ?, 0, ?) ON CONFLICT (path, volume) DO UPDATE SET "
-                "generation = excluded.generation, restored = 0, time = excluded.time "
-                "WHERE excluded.generation >= generation",
-                err, "ssii", path, volume, generation, now);
-        struct sv_disk_floor floor;
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_read(s, &m, read_generation_row(s, &m, path, volume, out, err));
+}
+
+static int write_generation(struct sv_store *s, struct sv_macs *m, const char *path,
+                            const char *volume, const struct sv_disk_floor *floor, int64_t now,
+                            struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(s,
+                                       "REPLACE INTO disks (path, volume, generation, restored, "
+                                       "time) VALUES (?, ?, ?, ?, ?)",
+                                       err, "ssiii", path, volume, floor->generation,
+                                       (int64_t)floor->restored, now);
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
-        if (sqlite3_changes(((struct sv_sqlite *)s)->db))
-                return 0;
-        if (sv_sqlite_get_disk(s, path, volume, &floor, err) < 0)
+        return sv_macs_take_row(s, m, SV_ROW_DISK, path, volume, err);
+}
+
+/* Of two reports at the same moment the higher one stays. One that says what is known already
+ * changes nothing. */
+static int raise_generation(struct sv_store *s, struct sv_macs *m, const char *path,
+                            const char *volume, int64_t generation, int64_t now, struct sv_err *err)
+{
+        const struct sv_disk_floor to = {.generation = generation};
+        struct sv_disk_floor floor;
+
+        if (read_generation_row(s, m, path, volume, &floor, err) < 0)
                 return -1;
-        return sv_fail(err, SV_PROOF, "disk.rollback",
-                       "the disk is at generation %lld, and has been at %lld: it is an older state "
-                       "of the disk (after a restore: \"key accept-restore\")",
-                       (long long)generation, (long long)floor.generation);
+        if (generation < floor.generation)
+                return sv_fail(err, SV_PROOF, "disk.rollback",
+                               "the disk is at generation %lld, and has been at %lld: it is an "
+                               "older state of the disk (after a restore: \"key accept-restore\")",
+                               (long long)generation, (long long)floor.generation);
+        if (generation == floor.generation && !floor.restored)
+                return 0;
+        return write_generation(s, m, path, volume, &to, now, err);
+}
+
+int sv_sqlite_raise_disk(struct sv_store *s, const char *path, const char *volume,
+                         int64_t generation, int64_t now, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_change(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_change(s, &m,
+                                  raise_generation(s, &m, path, volume, generation, now, err), err);
+}
+
+static int lower_generation(struct sv_store *s, struct sv_macs *m, const char *path,
+                            const char *volume, int64_t generation, int64_t now, struct sv_err *err)
+{
+        const struct sv_disk_floor to = {.generation = generation, .restored = true};
+        struct sv_disk_floor floor;
+
+        if (read_generation_row(s, m, path, volume, &floor, err) < 0)
+                return -1;
+        if (generation < floor.generation)
+                return write_generation(s, m, path, volume, &to, now, err);
+        return sv_fail(err, SV_USAGE, "disk.restore",
+                       "no generation above %lld was reported of volume %s: there is nothing to "
+                       "accept (\"key show\" has the generation)",
+                       (long long)generation, volume);
 }
 
 int sv_sqlite_restore_disk(struct sv_store *s, const char *path, const char *volume,
                            int64_t generation, int64_t now, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s,
-                                       "UPDATE disks SET generation = ?3, restored = 1, time = ?4 "
-                                       "WHERE path = ?1 AND volume = ?2 AND generation > ?3",
-                                       err, "ssii", path, volume, generation, now);
+        struct sv_macs m = {.lock = 0};
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_macs_begin_change(s, &m, err) < 0)
                 return -1;
-        if (sqlite3_changes(((struct sv_sqlite *)s)->db))
-                return 0;
-        return sv_fail(err, SV_USAGE, "disk.restore",
-                       "no generation above %lld was reported of volume %s: there is nothing to "
-                       "accept (\"key show\" has the generation)",
-                       (long long)generation, volume);
+        return sv_macs_end_change(s, &m,
+                                  lower_generation(s, &m, path, volume, generation, now, err), err);
 }

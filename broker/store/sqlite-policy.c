@@ -1,102 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies, and the trust anchors that they name. */
-#include "broker/store/sqlite.h"
+/* Policies. One that somebody else has changed may be replaced and removed, and not be read. */
+#include "broker/store/sqlite-mac.h"
 
-int sv_sqlite_put_anchors(struct sv_store *s, const char *path, const struct sv_anchors *anchors,
-                          struct sv_err *err)
+static int fail_absent(struct sv_err *err)
 {
-        for (size_t i = 0; i < anchors->n; i++) {
-                const struct sv_anchor *a = &anchors->list[i];
-                SV_STMT *put = sv_sqlite_prepare(
-                        s, "INSERT OR IGNORE INTO anchors (tee, kind, data) VALUES (?, ?, ?)", err,
-                        "ssb", anchors->tee, a->kind, sv_buf_bytes(&a->data));
-                SV_STMT *link = NULL;
-
-                if (sv_sqlite_step(s, put, err) < 0)
-                        return -1;
-                link = sv_sqlite_prepare(
-                        s,
-                        "INSERT OR IGNORE INTO policy_anchors (path, anchor) SELECT ?, id "
-                        "FROM anchors WHERE tee = ? AND kind = ? AND data = ?",
-                        err, "sssb", path, anchors->tee, a->kind, sv_buf_bytes(&a->data));
-                if (sv_sqlite_step(s, link, err) < 0)
-                        return -1;
-        }
-        return 0;
+        return sv_fail(err, SV_USAGE, "broker.policy.absent", "there is no policy under this path");
 }
 
-static int insert_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
+static int replace_policy(struct sv_store *s, struct sv_macs *m, const char *path,
+                          struct sv_bytes text, int64_t now, struct sv_err *err)
+{
+        SV_STMT *put =
+                sv_sqlite_prepare(s, "REPLACE INTO policies (path, text, created) VALUES (?, ?, ?)",
+                                  err, "sbi", path, text, now);
+
+        if (sv_sqlite_step(s, put, err) < 0)
+                return -1;
+        return sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err);
+}
+
+int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
                          struct sv_err *err)
 {
-        SV_STMT *drop = sv_sqlite_prepare(s, "DELETE FROM policies WHERE path = ?", err, "s", path);
-        SV_STMT *put = NULL;
+        struct sv_macs m = {.lock = 0};
 
-        if (sv_sqlite_step(s, drop, err) < 0)
+        if (sv_macs_begin_change(s, &m, err) < 0)
                 return -1;
-        put = sv_sqlite_prepare(s, "INSERT INTO policies (path, text, created) VALUES (?, ?, ?)",
-                                err, "sbi", path, text, now);
-        return sv_sqlite_step(s, put, err);
+        return sv_macs_end_change(s, &m, replace_policy(s, &m, path, text, now, err), err);
 }
 
-int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text,
-                         const struct sv_anchors *anchors, int64_t now, struct sv_err *err)
+static int read_policy_row(struct sv_store *s, struct sv_macs *m, const char *path,
+                           struct sv_buf *text, struct sv_err *err)
 {
-        int rc;
-
-        if (sv_sqlite_begin(s, err) < 0)
-                return -1;
-        rc = insert_policy(s, path, text, now, err);
-        if (rc == 0)
-                rc = sv_sqlite_put_anchors(s, path, anchors, err);
-        return sv_sqlite_end(s, rc, err);
-}
-
-int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
-                         struct sv_err *err)
-{
-        SV_STMT *q =
-                sv_sqlite_prepare(s, "SELECT text FROM policies WHERE path = ?", err, "s", path);
-        int rc = sv_sqlite_step(s, q, err);
+        SV_STMT *q = NULL;
+        int rc = sv_macs_get_row(s, m, SV_ROW_POLICY, path, "", &q, err);
 
         if (rc == 0)
-                return sv_fail(err, SV_USAGE, "broker.policy.absent",
-                               "there is no policy under this path");
+                return fail_absent(err);
         if (rc < 0)
                 return -1;
         sv_buf_put(text, sv_sqlite_bytes(q, 0));
         return sv_buf_ok(text, "a policy of the store", err);
 }
 
-int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err)
+int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
+                         struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_read(s, &m, read_policy_row(s, &m, path, text, err));
+}
+
+static int remove_policy(struct sv_store *s, struct sv_macs *m, const char *path,
+                         struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM policies WHERE path = ?", err, "s", path);
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
         if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
-                return sv_fail(err, SV_USAGE, "broker.policy.absent",
-                               "there is no policy under this path");
-        return 0;
+                return fail_absent(err);
+        return sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err);
 }
 
-int sv_sqlite_get_anchors(struct sv_store *s, const char *tee, struct sv_anchors *out,
-                          struct sv_err *err)
+int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(
-                s, "SELECT kind, data FROM anchors WHERE tee = ? ORDER BY kind, data", err, "s",
-                tee);
-        SV_ANCHORS n = {0};
-        int rc;
+        struct sv_macs m = {.lock = 0};
 
-        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
-                const char *kind = (const char *)sqlite3_column_text(q, 0);
-
-                if (sv_anchors_add(&n, kind, sv_sqlite_bytes(q, 1), err) < 0)
-                        return -1;
-        }
-        if (rc < 0)
+        if (sv_macs_begin_change(s, &m, err) < 0)
                 return -1;
-        *out = n;
-        memset(&n, 0, sizeof(n));
-        return 0;
+        return sv_macs_end_change(s, &m, remove_policy(s, &m, path, err), err);
 }

@@ -20,6 +20,15 @@ int sv_sqlite_fail(struct sv_store *s, const char *what, struct sv_err *err)
                        get_db(s) ? sqlite3_errmsg(get_db(s)) : "no memory");
 }
 
+/* Triggers and views are programs: one that somebody else put into the database would have its way
+ * with what this broker writes and then authenticates. */
+static void refuse_foreign_code(sqlite3 *db)
+{
+        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+}
+
 struct sv_sqlite *sv_sqlite_connect(const char *path, struct sv_err *err)
 {
         struct sv_sqlite *s = calloc(1, sizeof(*s));
@@ -35,6 +44,7 @@ struct sv_sqlite *sv_sqlite_connect(const char *path, struct sv_err *err)
                 sv_sqlite_close(&s->store);
                 return NULL;
         }
+        refuse_foreign_code(s->db);
         sqlite3_busy_timeout(s->db, BUSY_MS);
         sqlite3_extended_result_codes(s->db, 1);
         return s;

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resources and their versions. */
+#include <stdio.h>
+
 #include "base/core/text.h"
-#include "broker/store/sqlite.h"
+#include "broker/store/sqlite-mac.h"
+
+#define NAME_SIZE 24
+
+static const char *version_name(int64_t version, char name[NAME_SIZE])
+{
+        snprintf(name, NAME_SIZE, "%lld", (long long)version);
+        return name;
+}
 
 static int fail_none(struct sv_err *err)
 {
@@ -9,9 +19,9 @@ static int fail_none(struct sv_err *err)
                        "there is no resource under this path");
 }
 
-/* One statement: of two writers at the same moment the second finds the first one's version. */
-int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version,
-                           struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err)
+/* Of two writers at the same moment the second finds the first one's version. */
+static int insert_version(struct sv_store *s, struct sv_macs *m, const char *path, int64_t version,
+                          struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(
                 s,
@@ -19,6 +29,7 @@ int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version
                 "SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 = 1 + "
                 "(SELECT coalesce(max(version), 0) FROM resources WHERE path = ?1)",
                 err, "sibii", path, version, sealed, size, now);
+        char name[NAME_SIZE];
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
@@ -26,17 +37,26 @@ int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version
                 return sv_fail(err, SV_USAGE, "broker.resource.changed",
                                "somebody else changed the resource at the same moment; look at it "
                                "and try again");
-        return 0;
+        return sv_macs_take_row(s, m, SV_ROW_VERSION, path, version_name(version, name), err);
 }
 
-int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version,
-                           struct sv_buf *sealed, struct sv_err *err)
+int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version,
+                           struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s,
-                                       "SELECT sealed FROM resources WHERE path = ? AND "
-                                       "version = ?",
-                                       err, "si", path, version);
-        int rc = sv_sqlite_step(s, q, err);
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_change(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_change(
+                s, &m, insert_version(s, &m, path, version, sealed, size, now, err), err);
+}
+
+static int read_version_row(struct sv_store *s, struct sv_macs *m, const char *path,
+                            int64_t version, struct sv_buf *sealed, struct sv_err *err)
+{
+        SV_STMT *q = NULL;
+        char name[NAME_SIZE];
+        int rc = sv_macs_get_row(s, m, SV_ROW_VERSION, path, version_name(version, name), &q, err);
 
         if (rc == 0)
                 return fail_none(err);
@@ -46,27 +66,63 @@ int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version
         return sv_buf_ok(sealed, "a resource of the store", err);
 }
 
-int sv_sqlite_delete_resource(struct sv_store *s, const char *path, int64_t version,
-                              struct sv_err *err)
+int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version,
+                           struct sv_buf *sealed, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_read(s, &m, read_version_row(s, &m, path, version, sealed, err));
+}
+
+/* The generations of its disks go with the last one. */
+static int remove_version(struct sv_store *s, struct sv_macs *m, const char *path, int64_t version,
+                          struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM resources WHERE path = ? AND version = ?",
                                        err, "si", path, version);
+        SV_STMT *disks = NULL;
+        char name[NAME_SIZE];
+        int64_t left;
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
-        return sqlite3_changes(((struct sv_sqlite *)s)->db) ? 0 : fail_none(err);
+        if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
+                return fail_none(err);
+        if (sv_macs_take_row(s, m, SV_ROW_VERSION, path, version_name(version, name), err) < 0)
+                return -1;
+        left = sv_macs_count(s, m, SV_ROW_VERSION, path, false, err);
+        if (left)
+                return left < 0 ? -1 : 0;
+        disks = sv_sqlite_prepare(s, "DELETE FROM disks WHERE path = ?", err, "s", path);
+        if (sv_sqlite_step(s, disks, err) < 0)
+                return -1;
+        return sv_macs_count(s, m, SV_ROW_DISK, path, true, err) < 0 ? -1 : 0;
 }
 
-int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json *list,
-                            struct sv_err *err)
+int sv_sqlite_delete_resource(struct sv_store *s, const char *path, int64_t version,
+                              struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_change(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_change(s, &m, remove_version(s, &m, path, version, err), err);
+}
+
+/* As many as were stored: what else stands in their rows is checked when one is read. */
+static int read_version_rows(struct sv_store *s, struct sv_macs *m, const char *path,
+                             struct sv_json *list, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s,
                                        "SELECT version, size, created FROM resources WHERE "
                                        "path = ? ORDER BY version DESC",
                                        err, "s", path);
+        int64_t n = 0, stored;
         int rc;
 
-        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
+        for (; (rc = sv_sqlite_step(s, q, err)) == 1; n++) {
                 struct sv_json *row = sv_json_add(list, sv_json_object());
                 char when[32];
 
@@ -74,7 +130,26 @@ int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json
                 sv_json_set_int(row, "size", sqlite3_column_int64(q, 1));
                 sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q, 2), when));
         }
-        return rc;
+        if (rc < 0 || !((struct sv_sqlite *)s)->place.key)
+                return rc;
+        stored = sv_macs_count(s, m, SV_ROW_VERSION, path, false, err);
+        if (stored < 0 || n == stored)
+                return stored < 0 ? -1 : 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store.mac",
+                       "%s has %lld versions in the database, and this broker stored %lld: "
+                       "somebody else put or removed some; take a backup back "
+                       "(\"secure-vm-broker restore\")",
+                       path, (long long)n, (long long)stored);
+}
+
+int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json *list,
+                            struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_read(s, &m, read_version_rows(s, &m, path, list, err));
 }
 
 /* SQLite takes the other columns of a group from the row that has the maximum. */

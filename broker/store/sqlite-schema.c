@@ -3,43 +3,42 @@
  * user_version. A released step is never changed: what comes later is a further row of `steps`. */
 #include <stdio.h>
 
-#include "base/program/log.h"
-#include "broker/store/sqlite.h"
+#include "base/core/file.h"
+#include "broker/store/sqlite-mac.h"
 
-/* A policy that does not parse must not keep the broker from starting, nor other guests from their
- * keys. */
-static int move_anchors(struct sv_store *s, const char *path, struct sv_bytes text,
-                        struct sv_err *err)
+static int take_rows(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                     struct sv_err *err)
 {
-        SV_ANCHORS anchors = {0};
-        struct sv_err why = SV_ERR_NULL;
-
-        if (((struct sv_sqlite *)s)->read(text, &anchors, &why) < 0) {
-                sv_warn("the trust anchors of the policy of %s are left out: %s [%s]; put the "
-                        "policy again",
-                        path, why.msg, why.check);
-                return 0;
-        }
-        return sv_sqlite_put_anchors(s, path, &anchors, err);
-}
-
-static int fill_anchors(struct sv_store *s, struct sv_err *err)
-{
-        SV_STMT *q = sv_sqlite_prepare(s, "SELECT path, text FROM policies ORDER BY path", err, "");
+        SV_STMT *q = sv_macs_list_rows(s, kind, err);
         int rc;
 
         while ((rc = sv_sqlite_step(s, q, err)) == 1) {
                 const char *path = (const char *)sqlite3_column_text(q, 0);
+                const char *name = (const char *)sqlite3_column_text(q, 1);
 
-                if (move_anchors(s, path, sv_sqlite_bytes(q, 1), err) < 0)
+                if (sv_macs_take_row(s, m, kind, path, name, err) < 0)
                         return -1;
         }
         return rc;
 }
 
+/* What a database from before there were MACs has, is taken as it is. */
+static int fill_macs(struct sv_store *s, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+        int rc = 0;
+
+        for (enum sv_row_kind kind = 1; rc == 0 && kind < SV_ROW_KINDS; kind++)
+                rc = take_rows(s, &m, kind, err);
+        if (rc == 0)
+                rc = sv_macs_write(s, &m, err);
+        sv_macs_free(&m);
+        return rc;
+}
+
 static const struct sv_sqlite_step steps[] = {
-        /* 0 to 1. Databases from before there were versions have the first four tables. Each anchor
-         * is there once, and as long as a policy names it. */
+        /* 0 to 1. Databases from before there were versions have the first four tables. The others
+         * went with version 5. */
         {"CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, nonce TEXT NOT NULL,"
          " tee TEXT NOT NULL, secret BLOB, expires INTEGER NOT NULL,"
          " used INTEGER NOT NULL DEFAULT 0, token TEXT, ek_cn TEXT);"
@@ -58,7 +57,7 @@ static const struct sv_sqlite_step steps[] = {
          "CREATE TRIGGER anchors_unused AFTER DELETE ON policy_anchors"
          " WHEN NOT EXISTS (SELECT 1 FROM policy_anchors WHERE anchor = OLD.anchor)"
          " BEGIN DELETE FROM anchors WHERE id = OLD.anchor; END;",
-         fill_anchors},
+         NULL},
         /* Resources have versions; what was there is the first. */
         {"ALTER TABLE resources RENAME TO resources_before;"
          "CREATE TABLE resources (path TEXT NOT NULL, version INTEGER NOT NULL,"
@@ -91,7 +90,14 @@ static const struct sv_sqlite_step steps[] = {
          " WHEN NOT EXISTS (SELECT 1 FROM resources WHERE path = OLD.path)"
          " BEGIN DELETE FROM disks WHERE path = OLD.path; END;",
          NULL},
+        /* MACs. Nobody reads the anchors, and what a trigger does is not authenticated. */
+        {"DROP TABLE policy_anchors; DROP TABLE anchors; DROP TRIGGER disks_unused;"
+         "CREATE TABLE macs (id INTEGER PRIMARY KEY, list BLOB NOT NULL);"
+         "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 0), serial INTEGER NOT NULL,"
+         " digests BLOB NOT NULL, mac BLOB NOT NULL);",
+         fill_macs},
 };
+#define VERSION ((int)(sizeof(steps) / sizeof(*steps)))
 
 static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_err *err)
 {
@@ -143,7 +149,52 @@ int sv_sqlite_migrate(struct sv_store *s, const struct sv_sqlite_step *list, int
         return sv_sqlite_end(s, run_steps(s, list, n, err), err);
 }
 
+/* A database without MACs is taken as it is where there was none before, or none with MACs. */
+static int check_first(const struct sv_store_place *place, struct sv_err *err)
+{
+        const struct sv_serial none = {.number = 0};
+        struct sv_serial outside;
+
+        if (!place->serial)
+                return 0;
+        if (sv_serial_read(place->serial, &outside, err) < 0)
+                return -1;
+        if (outside.number < 0)
+                return sv_serial_write(place->serial, &none, err);
+        if (outside.number == 0)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store.rollback",
+                       "the database is from before changes were counted, and was at change %lld "
+                       "(%s): it is an older one, put back; take the right one, or accept this one "
+                       "by \"secure-vm-broker restore --from %s --replace\"",
+                       (long long)outside.number, place->serial, place->path);
+}
+
+static int update_locked(struct sv_store *s, struct sv_err *err)
+{
+        const struct sv_store_place *place = &((struct sv_sqlite *)s)->place;
+        SV_FD lock = place->lock ? sv_serial_lock(place->lock, err) : -1;
+        int64_t version;
+
+        if ((place->lock && lock < 0) || read_schema_version(s, &version, err) < 0)
+                return -1;
+        if (version < VERSION && check_first(place, err) < 0)
+                return -1;
+        return sv_sqlite_migrate(s, steps, VERSION, err);
+}
+
 int sv_sqlite_update(struct sv_store *s, struct sv_err *err)
 {
-        return sv_sqlite_migrate(s, steps, sizeof(steps) / sizeof(*steps), err);
+        int64_t version;
+
+        if (read_schema_version(s, &version, err) < 0)
+                return -1;
+        if (version < 0 || version >= VERSION)
+                return sv_sqlite_migrate(s, steps, VERSION, err);
+        if (((struct sv_sqlite *)s)->place.key)
+                return update_locked(s, err);
+        return sv_fail(err, SV_SYSTEM, "broker.store.version",
+                       "the database has version %lld, expected %d: \"secure-vm-broker check\" "
+                       "brings it there",
+                       (long long)version, VERSION);
 }

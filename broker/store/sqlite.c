@@ -91,10 +91,11 @@ static const struct sv_store_ops sqlite_ops = {
         .put_policy = sv_sqlite_put_policy,
         .get_policy = sv_sqlite_get_policy,
         .delete_policy = sv_sqlite_delete_policy,
-        .get_anchors = sv_sqlite_get_anchors,
         .copy = sv_sqlite_copy,
         .detach = leave_wal,
+        .verify = sv_sqlite_verify,
         .check = sv_sqlite_check,
+        .renew = sv_sqlite_renew,
         .put_audit = insert_audit,
         .list_audit = list_audit,
 };
@@ -110,22 +111,45 @@ static int prepare_database(struct sv_store *s, struct sv_err *err)
         return sv_sqlite_exec(s, settings, err);
 }
 
-int sv_sqlite_open(const char *path, sv_read_anchors *read, struct sv_store **out,
-                   struct sv_err *err)
+/* A broker that has had a database makes no other in silence. */
+static int check_file(const struct sv_store_place *place, struct sv_err *err)
+{
+        struct sv_serial outside = {.number = 0};
+        struct stat st;
+
+        if (stat(place->path, &st) == 0)
+                return !(st.st_mode & 077)
+                               ? 0
+                               : sv_fail(err, SV_SYSTEM, "broker.store.mode",
+                                         "%s has the mode %04o: others than its owner can use it; "
+                                         "\"chmod 600\" it",
+                                         place->path, (unsigned)st.st_mode & 07777);
+        if (place->serial && sv_serial_read(place->serial, &outside, err) < 0)
+                return -1;
+        if (place->key && outside.number <= 0)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store",
+                       "the database %s is gone: take a backup back, \"secure-vm-broker "
+                       "restore\"",
+                       place->path);
+}
+
+int sv_sqlite_open(const struct sv_store_place *place, struct sv_store **out, struct sv_err *err)
 {
         mode_t old = umask(077); /* the file is made on its first use */
-        struct sv_sqlite *s = sv_sqlite_connect(path, err);
+        struct sv_sqlite *s =
+                check_file(place, err) < 0 ? NULL : sv_sqlite_connect(place->path, err);
         int rc = -1;
 
         if (s) {
-                s->read = read;
+                s->place = *place;
                 rc = prepare_database(&s->store, err);
         }
         umask(old);
         if (rc < 0) {
                 if (s)
                         sv_sqlite_close(&s->store);
-                return sv_wrap(err, "%s", path);
+                return sv_wrap(err, "%s", place->path);
         }
         s->store.ops = &sqlite_ops;
         *out = &s->store;

@@ -10,11 +10,10 @@
 struct sv_sqlite {
         struct sv_store store; /* first: a struct sv_store * is one of these */
         sqlite3 *db;
-        sv_read_anchors *read;
+        struct sv_store_place place;
 };
 
-int sv_sqlite_open(const char *path, sv_read_anchors *read, struct sv_store **out,
-                   struct sv_err *err);
+int sv_sqlite_open(const struct sv_store_place *place, struct sv_store **out, struct sv_err *err);
 
 /* --- a connection, broker/store/sqlite-query.c --- */
 
@@ -42,7 +41,9 @@ struct sv_bytes sv_sqlite_bytes(sqlite3_stmt *q, int column);
 /* --- the whole, broker/store/sqlite-copy.c --- */
 
 int sv_sqlite_copy(struct sv_store *from, const char *path, struct sv_err *err);
+int sv_sqlite_verify(struct sv_store *s, struct sv_err *err);
 int sv_sqlite_check(struct sv_store *s, struct sv_err *err);
+int sv_sqlite_renew(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err);
 
 /* --- versions, broker/store/sqlite-schema.c --- */
 
@@ -89,13 +90,8 @@ int sv_sqlite_raise_disk(struct sv_store *s, const char *path, const char *volum
 int sv_sqlite_restore_disk(struct sv_store *s, const char *path, const char *volume,
                            int64_t generation, int64_t now, struct sv_err *err);
 
-int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text,
-                         const struct sv_anchors *anchors, int64_t now, struct sv_err *err);
+int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
+                         struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
                          struct sv_err *err);
 int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err);
-int sv_sqlite_get_anchors(struct sv_store *s, const char *tee, struct sv_anchors *out,
-                          struct sv_err *err);
-/* The anchors that the policy of `path` names; in a transaction. */
-int sv_sqlite_put_anchors(struct sv_store *s, const char *path, const struct sv_anchors *anchors,
-                          struct sv_err *err);

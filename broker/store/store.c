@@ -4,10 +4,9 @@
 
 #include "broker/store/sqlite.h"
 
-int sv_store_open(const char *path, sv_read_anchors *read, struct sv_store **out,
-                  struct sv_err *err)
+int sv_store_open(const struct sv_store_place *place, struct sv_store **out, struct sv_err *err)
 {
-        return sv_sqlite_open(path, read, out, err);
+        return sv_sqlite_open(place, out, err);
 }
 
 void sv_store_free(struct sv_store *s)

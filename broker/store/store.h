@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a broker keeps: sessions, resources, policies with their trust anchors, audit. A struct of
+/* What a broker keeps: sessions, resources, policies, audit. A struct of
  * functions, one row for each kind of database (broker/store/sqlite.c is the first). Several
  * processes use one store at a time, each with its own handle (never across a fork). Values that
  * must not be read come here sealed already. */
@@ -7,7 +7,9 @@
 
 #include <stdbool.h>
 
+#include "base/core/secret.h"
 #include "base/json/json.h"
+#include "broker/store/serial.h"
 
 /* A session in which evidence was accepted: before that there is nothing to keep
  * (broker/challenge.h). */
@@ -23,24 +25,6 @@ struct sv_session_limits {
 };
 void sv_session_free(struct sv_session *s);
 #define SV_SESSION __attribute__((cleanup(sv_session_free))) struct sv_session
-
-/* Trust anchors for the evidence of one TEE. */
-struct sv_anchors {
-        char *tee; /* our name of it, "sev-snp" */
-        struct sv_anchor {
-                char *kind; /* the collateral kind, "ek-root" */
-                struct sv_buf data;
-        } * list;
-        size_t n;
-};
-int sv_anchors_add(struct sv_anchors *a, const char *kind, struct sv_bytes data,
-                   struct sv_err *err);
-void sv_anchors_free(struct sv_anchors *a);
-#define SV_ANCHORS __attribute__((cleanup(sv_anchors_free))) struct sv_anchors
-
-/* What a policy's text names. Given by the caller: a store keeps policies and does not understand
- * them. *out must be zeroed. */
-typedef int sv_read_anchors(struct sv_bytes policy, struct sv_anchors *out, struct sv_err *err);
 
 /* The highest generation that was reported of a disk: below it the disk is an older state. */
 struct sv_disk_floor {
@@ -101,18 +85,12 @@ struct sv_store_ops {
          * version, and how many there are. */
         int (*list_resources)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 
-        /* The policy with the anchors that it names, in one transaction. */
-        int (*put_policy)(struct sv_store *s, const char *path, struct sv_bytes text,
-                          const struct sv_anchors *anchors, int64_t now, struct sv_err *err);
+        int (*put_policy)(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
+                          struct sv_err *err);
         /* Appends to `text`. SV_USAGE "broker.policy.absent" when there is none. */
         int (*get_policy)(struct sv_store *s, const char *path, struct sv_buf *text,
                           struct sv_err *err);
-        /* Its anchors go with it, unless another policy names them too. */
         int (*delete_policy)(struct sv_store *s, const char *path, struct sv_err *err);
-        /* Those of all policies for this TEE, each once however many name it: the work does not
-         * grow with the number of policies. *out must be zeroed. */
-        int (*get_anchors)(struct sv_store *s, const char *tee, struct sv_anchors *out,
-                           struct sv_err *err);
 
         /* `volume` is the UUID of a disk whose key the resource is. */
         int (*get_disk)(struct sv_store *s, const char *path, const char *volume,
@@ -128,8 +106,16 @@ struct sv_store_ops {
         int (*copy)(struct sv_store *s, const char *path, struct sv_err *err);
         /* Nothing of it stays outside its one file. Only for a database that nobody else uses. */
         int (*detach)(struct sv_store *s, struct sv_err *err);
-        /* SV_SYSTEM "broker.store.damaged". */
+        /* Is it the newest? The serial outside follows when a process was killed before it wrote
+         * it. Others' checks are in each function that reads or changes a policy, a resource or a
+         * disk: SV_SYSTEM "broker.store.rollback", "broker.store.state", "broker.store.serial";
+         * "broker.store.mac" when this row is not what was stored. */
+        int (*verify)(struct sv_store *s, struct sv_err *err);
+        /* All of it: SV_SYSTEM "broker.store.damaged", and what verify and each row's read say. */
         int (*check)(struct sv_store *s, struct sv_err *err);
+        /* Makes the state newer than change number `above`, and says what it is then: for one that
+         * is to take the place of another. */
+        int (*renew)(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err);
 
         /* One record; the store adds "id" when it is listed. `strangers` is 0, or the record is of
          * somebody who has proven nothing: then as many of those are kept, the newest, and for a
@@ -141,11 +127,22 @@ struct sv_store_ops {
                           struct sv_err *err);
 };
 
+/* Where a database is, and how it is known that nobody else has written what is in it. The strings
+ * and the key stay the caller's. */
+struct sv_store_place {
+        const char *path;
+        /* file outside of the database (broker/store/serial.h); NULL: however old it is, as a
+         * backup */
+        const char *serial;
+        const char *lock;      /* sv_serial_lock; NULL: nobody else has this database */
+        struct sv_secret *key; /* for MACs; NULL: nothing is checked, for reading only */
+};
+
 /* Creates what is not there, and brings an older database to this program's version in one
- * transaction; `read` is for policies from before there were anchors. SV_SYSTEM "broker.store", or
- * "broker.store.version" when the database is newer: nothing in it is changed. */
-int sv_store_open(const char *path, sv_read_anchors *read, struct sv_store **out,
-                  struct sv_err *err);
+ * transaction. SV_SYSTEM "broker.store"; "broker.store.version" when the database is newer (nothing
+ * in it is changed) or older and there is no key; "broker.store.mode" when others than its owner
+ * can use the file; "broker.store.rollback" when it is from before there were serials. */
+int sv_store_open(const struct sv_store_place *place, struct sv_store **out, struct sv_err *err);
 void sv_store_free(struct sv_store *s);
 void sv_store_freep(struct sv_store **s);
 #define SV_STORE __attribute__((cleanup(sv_store_freep))) struct sv_store

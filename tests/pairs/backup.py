@@ -69,12 +69,73 @@ def nothing_is_lost(w, out):
     broker(w, 0, 'restore', '--from', out, '--replace')
 
 
+def put_back(w):
+    """An older database in the place of the newer one: refused by name, and taken on the administrator's word, which is recorded."""
+    db, serial, old = os.path.join(w.home, 'broker.db'), os.path.join(w.home, 'serial'), w.path('old')
+    w.stop()
+    broker(w, 0, 'check')
+    shutil.copy(db, old)
+    w.start()
+    w.run(0, 'key', 'rotate', OTHER, stdin=b'after')
+    w.stop()
+    shutil.copy(db, w.path('newer'))
+    number = int(open(serial).read().split()[0])
+    lose_database(w)
+    shutil.copy(old, db)
+    for command in ['check'], ['serve'], ['backup', '--out', w.path('refused')]:
+        said = broker(w, 3, *command, check='broker.store.rollback')['error']['message']
+        assert f'change {number - 1}' in said and f'change {number}' in said and 'restore --from' in said, said
+    assert not [r for r in broker(w, 0, 'audit')['audit'] if r.get('serial') == number + 1]
+    broker(w, 0, 'restore', '--from', db)
+    broker(w, 0, 'check')
+    assert int(open(serial).read().split()[0]) == number + 1
+    record = broker(w, 0, 'audit')['audit'][-1]
+    assert (record['action'], record['serial'], record['before']) == ('restore', number + 1, number), record
+    log = open(os.path.join(w.home, 'audit.jsonl')).read().splitlines()
+    assert json.loads(log[-1])['serial'] == number + 1, log[-1]
+    # What was there before is older now, too.
+    lose_database(w)
+    shutil.copy(w.path('newer'), db)
+    broker(w, 3, 'check', check='broker.store.rollback')
+    broker(w, 0, 'restore', '--from', w.path('old'), '--replace')
+    # Without the serial nobody knows; with the word of the administrator nothing of before counts.
+    os.unlink(serial)
+    broker(w, 3, 'check', check='broker.store.serial')
+    broker(w, 0, 'restore', '--from', db)
+    lose_database(w)
+    shutil.copy(w.path('newer'), db)
+    broker(w, 3, 'check', check='broker.store.rollback')
+    broker(w, 0, 'restore', '--from', w.path('old'), '--replace')
+    w.start()
+
+
+def restore_killed(w, out):
+    """At each of its system calls from the first that writes on: the database is believed, and it is what it was or the backup."""
+    w.stop()
+    command = [w.program, 'restore', '--from', out, '--replace', '--config', w.config]
+    p = subprocess.run([w.kill_at, '0', *command], capture_output=True, text=True)
+    assert p.returncode == 1, (p.returncode, p.stderr)
+    calls = int(p.stdout.split()[-1])
+    for call in range(calls // 4, calls, 11):
+        subprocess.run([w.kill_at, str(call), *command], capture_output=True)
+        broker(w, 0, 'check')
+    for f in os.listdir(w.home):
+        if f.startswith('broker.db.'):
+            os.unlink(os.path.join(w.home, f))
+    broker(w, 0, 'restore', '--from', out, '--replace')
+    w.start()
+
+
 def bad_backups(w, out, disk, pair):
     """Refused before anything of the database is touched."""
     bad = w.path('bad')
     shutil.copyfile(out, bad)
     change(bad, "UPDATE resources SET sealed = zeroblob(40) WHERE version = 1")
-    broker(w, 5, 'restore', '--from', bad, '--replace', check='broker.backup.sealed')
+    broker(w, 3, 'restore', '--from', bad, '--replace', check='broker.store.mac')
+    shutil.copyfile(out, bad)
+    change(bad, "DELETE FROM disks")
+    change(bad, "DELETE FROM resources WHERE version = 2")
+    broker(w, 3, 'restore', '--from', bad, '--replace', check='broker.store.mac')
     shutil.copyfile(out, bad)
     change(bad, 'PRAGMA user_version = 99')
     broker(w, 3, 'restore', '--from', bad, '--replace', check='broker.store.version')
@@ -103,8 +164,8 @@ def bad_backups(w, out, disk, pair):
         kek = f.read()
         f.seek(0)
         f.write(bytes(32))
-    broker(w, 5, 'restore', '--from', out, '--replace', check='broker.backup.sealed')
-    broker(w, 5, 'backup', '--out', w.path('sealed'), check='broker.backup.sealed')
+    broker(w, 3, 'restore', '--from', out, '--replace', check='broker.store.state')
+    broker(w, 3, 'backup', '--out', w.path('sealed'), check='broker.store.state')
     assert not os.path.exists(w.path('sealed'))
     with open(os.path.join(w.home, 'kek'), 'wb') as f:
         f.write(kek)
@@ -121,6 +182,8 @@ def main():
         w.run(0, 'key', 'rotate', OTHER, stdin=b'two')
         out = made_and_restored(w, disk, pair)
         nothing_is_lost(w, out)
+        put_back(w)
+        restore_killed(w, out)
         bad_backups(w, out, disk, pair)
     finally:
         w.end()

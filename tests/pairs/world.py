@@ -95,19 +95,20 @@ class World:
     def net(self):
         return next(p for p in self.children(self.process.pid) if open(f'/proc/{p}/comm').read().strip() == 'sv-net')
 
+    def store_files(self, folder):
+        return [f for f in os.listdir(folder) if f.startswith('broker.db') or f == 'serial']
+
     def save_store(self, name):
         self.settle()
         shutil.rmtree(self.path(name), ignore_errors=True)
         os.mkdir(self.path(name))
-        for f in os.listdir(self.home):
-            if f.startswith('broker.db'):
-                shutil.copyfile(os.path.join(self.home, f), self.path(name, f))
+        for f in self.store_files(self.home):
+            shutil.copy(os.path.join(self.home, f), self.path(name, f))
 
     def restore_store(self, name):
         """The broker opens a store that has taken another's place. What a killed client had asked for is done first."""
         self.settle()
-        for f in os.listdir(self.home):
-            if f.startswith('broker.db'):
-                os.unlink(os.path.join(self.home, f))
+        for f in self.store_files(self.home):
+            os.unlink(os.path.join(self.home, f))
         for f in os.listdir(self.path(name)):
-            shutil.copyfile(self.path(name, f), os.path.join(self.home, f))
+            shutil.copy(self.path(name, f), os.path.join(self.home, f))

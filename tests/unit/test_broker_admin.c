@@ -204,14 +204,16 @@ static void sizes_of_the_kek(void **state)
         other.config.token_key = b.config.token_key;
         other.config.admin_pub = b.config.admin_pub;
         other.config.database = b.config.database;
+        other.config.serial = b.config.serial;
         write_kek(31);
         FAILS(sv_broker_enter(&other, &err), SV_USAGE, "broker.kek");
         write_kek(33);
         FAILS(sv_broker_enter(&other, &err), SV_FORMAT, "broker.kek");
         write_kek(32);
-        OK(sv_broker_enter(&other, &err));
+        FAILS(sv_broker_enter(&other, &err), SV_SYSTEM, "broker.store.state");
         sv_store_free(other.store);
         sv_secret_free(other.kek);
+        sv_secret_free(other.store_key);
         sv_key_free(other.token_key);
         sv_key_free(other.admin_key);
 }

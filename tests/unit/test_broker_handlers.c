@@ -18,14 +18,12 @@ int __wrap_sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct 
         return __real_sv_policy_parse(text, out, err);
 }
 
-/* Past every check of the PUT: as an older broker, or somebody with the database, would leave it.
- */
+/* Past every check of the PUT: as an older broker would leave it. */
 static void store_policy(const char *path, const char *text)
 {
-        const struct sv_anchors none = {0};
         struct sv_err err;
 
-        OK(b.store->ops->put_policy(b.store, path, sv_bytes_str(text), &none, 1000, &err));
+        OK(b.store->ops->put_policy(b.store, path, sv_bytes_str(text), 1000, &err));
 }
 
 /* The whole way, so that what the others see refused is refused for its reason only. */
@@ -414,6 +412,40 @@ static void sealed_values(void **state)
                          200);
 }
 
+/* Somebody without the kek writes the database while the broker runs. */
+static void policy_of_somebody_else(void **state)
+{
+        GUEST g = begin();
+        SV_HTTP answer = {0};
+        struct sv_err err;
+
+        put_policy(PATH);
+        put_secret(PATH);
+        assert_int_equal(attest(&g), 200);
+        OK(sv_sqlite_exec(b.store,
+                          "UPDATE policies SET text = CAST(replace(CAST(text AS TEXT), 'false', "
+                          "'true') AS BLOB) WHERE path = '" PATH "'",
+                          &err));
+        get_refused(&g, PATH, 503, "broker.store.mac");
+        put_policy(PATH);
+        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
+                                           SV_BYTES_NULL, 0},
+                             &answer),
+                         200);
+}
+
+static void remove_versions(const char *path)
+{
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+
+        OK(b.store->ops->list_versions(b.store, path, list, &err));
+        for (size_t i = 0; i < sv_json_len(list); i++)
+                OK(b.store->ops->delete_resource(
+                        b.store, path, sv_json_int(sv_json_get(sv_json_at(list, i), "version"), 0),
+                        &err));
+}
+
 /* A nonce that was taken after the backup was made is not taken again after that came back. */
 static void database_taken_back(void **state)
 {
@@ -424,7 +456,9 @@ static void database_taken_back(void **state)
         struct sv_err err;
 
         /* what was damaged before */
-        OK(sv_sqlite_exec(b.store, "DELETE FROM resources", &err));
+        FAILS(sv_backup_make(&b, file, &count, &err), SV_PROOF, "broker.backup.sealed");
+        remove_versions(PATH);
+        remove_versions("default/demo/moved");
         OK(sv_backup_make(&b, file, &count, &err));
         assert_int_equal(attest(&g), 200);
         OK(sv_backup_restore(&b, file, true, &count, &err));
@@ -436,6 +470,7 @@ static void database_taken_back(void **state)
         GUEST again = begin();
         assert_int_equal(attest(&again), 200);
         put_policy(PATH); /* an administrator is heard too */
+        assert_int_equal(count_records("action", "restore"), 1);
 }
 
 /* A verifier that was taken over names servers of its own: the fetcher knows the makers'. */
@@ -474,6 +509,7 @@ int main(void)
                 cmocka_unit_test(policies_of_others),
                 cmocka_unit_test(token_of_an_unknown_tee),
                 cmocka_unit_test(sealed_values),
+                cmocka_unit_test(policy_of_somebody_else),
                 cmocka_unit_test(database_taken_back),
         };
 

@@ -245,12 +245,9 @@ static void store_keys(void)
                 SV_STR value = sv_asprintf(MARK "%04d-0123456789abcdef", i);
                 struct sv_versions none = {0};
                 SV_BUF policy = SV_BUF_NULL;
-                SV_ANCHORS anchors = {0};
 
                 make_policy(path, &policy);
-                OK(sv_broker_read_anchors(sv_buf_bytes(&policy), &anchors, &err));
-                OK(own.store->ops->put_policy(own.store, path, sv_buf_bytes(&policy), &anchors, 1,
-                                              &err));
+                OK(own.store->ops->put_policy(own.store, path, sv_buf_bytes(&policy), 1, &err));
                 OK(sv_version_add(&own, path, &none, sv_bytes_str(value), 1, &err));
         }
 }

@@ -5,36 +5,9 @@
 
 #include "tests/unit/unit.h"
 
-#include "base/core/file.h"
+#include "tests/unit/broker_place.h"
+
 #include "broker/config.h"
-#include "broker/store/store.h"
-
-static char dir[64], path[128];
-
-static int setup(void **state)
-{
-        snprintf(dir, sizeof(dir), "/tmp/sv-store-XXXXXX");
-        assert_non_null(mkdtemp(dir));
-        snprintf(path, sizeof(path), "%s/db", dir);
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        struct sv_err err;
-
-        OK(sv_remove_tree(dir, &err));
-        return 0;
-}
-
-static struct sv_store *open_store(void)
-{
-        struct sv_store *s = NULL;
-        struct sv_err err;
-
-        OK(sv_store_open(path, NULL, &s, &err));
-        return s;
-}
 
 static const struct sv_session_limits three = {3, 2};
 
@@ -138,7 +111,7 @@ static void one_of_many(void **state)
                 if (fork() == 0) {
                         struct sv_store *mine = NULL;
                         struct sv_err err = SV_ERR_NULL;
-                        int rc = sv_store_open(path, NULL, &mine, NULL) < 0    ? 2
+                        int rc = sv_store_open(&place, &mine, NULL) < 0        ? 2
                                  : put(mine, "race", 1, 1500, 2000, &err) == 0 ? 0
                                  : !strcmp(err.check, "broker.session.used")   ? 1
                                                                                : 3;
@@ -160,7 +133,6 @@ static void resources_and_policies(void **state)
         SV_STORE *s = open_store();
         SV_BUF out = SV_BUF_NULL;
         SV_JSON *list = sv_json_array();
-        const struct sv_anchors none = {0};
         struct sv_err err;
 
         FAILS(s->ops->get_resource(s, "a/b/c", 1, &out, &err), SV_USAGE, "broker.resource.none");
@@ -170,7 +142,7 @@ static void resources_and_policies(void **state)
         assert_int_equal(out.n, 3);
         assert_memory_equal(out.p, "t\0o", 3);
         FAILS(s->ops->get_policy(s, "a/b/c", &out, &err), SV_USAGE, "broker.policy.absent");
-        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{}"), &none, 1000, &err));
+        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
         OK(s->ops->list_resources(s, list, &err));
         assert_int_equal(sv_json_len(list), 1);
         assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
@@ -267,8 +239,10 @@ static void not_a_database(void **state)
                          sv_bytes_str("this is a text that is no database, and long enough to be "
                                       "looked at by it"),
                          &err));
-        FAILS(sv_store_open(file, NULL, &s, &err), SV_SYSTEM, "broker.store");
-        FAILS(sv_store_open("/nonexistent/db", NULL, &s, &err), SV_SYSTEM, "broker.store");
+        place.path = file;
+        FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store");
+        place.path = "/nonexistent/db";
+        FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store");
 }
 
 static void configuration(void **state)
@@ -338,6 +312,7 @@ static void configuration(void **state)
         assert_string_equal(c.kek, "/a/kek");
         assert_string_equal(c.audit_log, "/d/log");
         assert_string_equal(c.database, "/d/broker.db");
+        assert_string_equal(c.serial, "/d/serial");
         assert_null(c.port_file);
         assert_false(c.collateral.fetch);
         assert_int_equal(c.session_seconds, 300);
@@ -396,16 +371,17 @@ static void config_numbers(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(sessions, setup, teardown),
-                cmocka_unit_test_setup_teardown(clock_that_goes_back, setup, teardown),
-                cmocka_unit_test_setup_teardown(ended, setup, teardown),
-                cmocka_unit_test_setup_teardown(counted_once, setup, teardown),
-                cmocka_unit_test_setup_teardown(one_of_many, setup, teardown),
-                cmocka_unit_test_setup_teardown(resources_and_policies, setup, teardown),
-                cmocka_unit_test_setup_teardown(versions, setup, teardown),
-                cmocka_unit_test_setup_teardown(audit, setup, teardown),
-                cmocka_unit_test_setup_teardown(strangers_records, setup, teardown),
-                cmocka_unit_test_setup_teardown(not_a_database, setup, teardown),
+                cmocka_unit_test_setup_teardown(sessions, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(clock_that_goes_back, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(ended, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(counted_once, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(one_of_many, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(resources_and_policies, setup_place,
+                                                teardown_place),
+                cmocka_unit_test_setup_teardown(versions, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(audit, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(strangers_records, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(not_a_database, setup_place, teardown_place),
                 cmocka_unit_test(configuration),
                 cmocka_unit_test(config_numbers),
         };

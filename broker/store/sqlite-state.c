@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of the whole, and the transactions that read and change it. */
+#include <unistd.h>
+
+#include "base/crypto/crypto.h"
+#include "broker/store/sqlite-mac.h"
+
+int sv_macs_make(struct sv_store *s, const struct sv_buf *in, uint8_t out[SV_MAC_SIZE],
+                 struct sv_err *err)
+{
+        struct sv_secret *key = ((struct sv_sqlite *)s)->place.key;
+        uint8_t mac[SV_DIGEST_MAX];
+
+        if (sv_buf_ok(in, "what a MAC is over", err) < 0 ||
+            sv_hmac(SV_SHA256, sv_bytes(sv_secret_reveal(key), sv_secret_size(key)),
+                    sv_buf_bytes(in), mac, err) < 0)
+                return -1;
+        memcpy(out, mac, SV_MAC_SIZE);
+        return 0;
+}
+
+static int fail_state(struct sv_err *err, const char *what)
+{
+        return sv_fail(
+                err, SV_SYSTEM, "broker.store.state",
+                "the database is not what this broker left under its kek (%s): somebody else "
+                "wrote to it, or it goes with another kek; restore both together, or take a "
+                "backup back (\"secure-vm-broker restore\")",
+                what);
+}
+
+/* An empty list has the digest zero, so that a new database has nothing to write. */
+static int make_digest(struct sv_store *s, unsigned i, struct sv_bytes entries,
+                       uint8_t digest[SV_MAC_SIZE], struct sv_err *err)
+{
+        SV_BUF in = SV_BUF_NULL;
+
+        memset(digest, 0, SV_MAC_SIZE);
+        if (!entries.n)
+                return 0;
+        sv_buf_u8(&in, SV_LABEL_LIST);
+        sv_buf_u8(&in, (uint8_t)i);
+        sv_buf_put(&in, entries);
+        return sv_macs_make(s, &in, digest, err);
+}
+
+int sv_macs_load_list(struct sv_store *s, struct sv_macs *m, unsigned i, struct sv_err *err)
+{
+        struct sv_list *list = &m->lists[i];
+        SV_STMT *q = NULL;
+        uint8_t digest[SV_MAC_SIZE];
+        int rc;
+
+        if (list->loaded)
+                return 0;
+        q = sv_sqlite_prepare(s, "SELECT list FROM macs WHERE id = ?", err, "i", (int64_t)i);
+        rc = sv_sqlite_step(s, q, err);
+        if (rc < 0)
+                return -1;
+        if (rc == 1)
+                sv_buf_put(&list->entries, sv_sqlite_bytes(q, 0));
+        if (sv_buf_ok(&list->entries, "a list of MACs", err) < 0 ||
+            make_digest(s, i, sv_buf_bytes(&list->entries), digest, err) < 0)
+                return -1;
+        if (list->entries.n % SV_MAC_ENTRY ||
+            !sv_bytes_eq(sv_bytes(digest, SV_MAC_SIZE), sv_bytes(m->digests[i], SV_MAC_SIZE)))
+                return fail_state(err, "one of its lists of MACs");
+        list->loaded = true;
+        return 0;
+}
+
+static int make_state_mac(struct sv_store *s, struct sv_macs *m, uint8_t mac[SV_MAC_SIZE],
+                          struct sv_err *err)
+{
+        SV_BUF in = SV_BUF_NULL;
+
+        sv_buf_u8(&in, SV_LABEL_STATE);
+        sv_buf_u64le(&in, (uint64_t)m->serial);
+        sv_buf_put(&in, sv_bytes(m->digests, sizeof(m->digests)));
+        return sv_macs_make(s, &in, mac, err);
+}
+
+static int read_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(s, "SELECT serial, digests, mac FROM state WHERE id = 0",
+                                       err, "");
+        int rc = sv_sqlite_step(s, q, err);
+        struct sv_bytes digests, mac;
+
+        if (rc < 0)
+                return -1;
+        if (rc == 0)
+                return fail_state(err, "its state is not there");
+        m->serial = sqlite3_column_int64(q, 0);
+        digests = sv_sqlite_bytes(q, 1);
+        mac = sv_sqlite_bytes(q, 2);
+        if (digests.n != sizeof(m->digests) || m->serial < 1)
+                return fail_state(err, "its state");
+        memcpy(m->digests, digests.p, sizeof(m->digests));
+        if (make_state_mac(s, m, m->mac, err) < 0)
+                return -1;
+        return sv_bytes_eq(mac, sv_bytes(m->mac, SV_MAC_SIZE)) ? 0 : fail_state(err, "its state");
+}
+
+/* Of two states with one number only one was the newest: the other was left by a process that was
+ * killed before it wrote the serial, and put back. */
+static int check_serial(struct sv_store *s, const struct sv_macs *m, struct sv_err *err)
+{
+        const struct sv_store_place *place = &((struct sv_sqlite *)s)->place;
+
+        if (!place->serial)
+                return 0;
+        if (m->outside.number < 0)
+                return sv_fail(err, SV_SYSTEM, "broker.store.serial",
+                               "%s is not there, so it can not be told whether the database is the "
+                               "newest; when it is: \"secure-vm-broker restore --from %s\"",
+                               place->serial, place->path);
+        if (m->serial > m->outside.number ||
+            (m->serial == m->outside.number &&
+             sv_bytes_eq(sv_bytes(m->mac, SV_MAC_SIZE), sv_bytes(m->outside.mac, SV_MAC_SIZE))))
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store.rollback",
+                       "the database is at change %lld, and was at change %lld (%s): it is an "
+                       "older one, put back; take the right one, or accept this one by "
+                       "\"secure-vm-broker restore --from %s\"",
+                       (long long)m->serial, (long long)m->outside.number, place->serial,
+                       place->path);
+}
+
+void sv_macs_free(struct sv_macs *m)
+{
+        for (unsigned i = 0; i < SV_MAC_LISTS; i++)
+                sv_buf_free(&m->lists[i].entries);
+        if (m->lock > 0)
+                close(m->lock);
+        m->lock = 0;
+}
+
+/* The serial before the database: what is committed in between only makes that newer. */
+static int begin(struct sv_store *s, struct sv_macs *m, const char *how, struct sv_err *err)
+{
+        const struct sv_store_place *place = &((struct sv_sqlite *)s)->place;
+        int rc;
+
+        if (place->key && place->serial && sv_serial_read(place->serial, &m->outside, err) < 0)
+                return -1;
+        if (sv_sqlite_exec(s, how, err) < 0)
+                return -1;
+        if (!place->key)
+                return 0;
+        rc = read_state(s, m, err);
+        if (rc == 0)
+                rc = check_serial(s, m, err);
+        if (rc < 0)
+                sv_sqlite_exec(s, "ROLLBACK", NULL);
+        return rc;
+}
+
+int sv_macs_begin_read(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
+{
+        return begin(s, m, "BEGIN", err);
+}
+
+int sv_macs_end_read(struct sv_store *s, struct sv_macs *m, int rc)
+{
+        sv_sqlite_exec(s, "COMMIT", NULL);
+        sv_macs_free(m);
+        return rc;
+}
+
+int sv_macs_begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
+{
+        const char *lock = ((struct sv_sqlite *)s)->place.lock;
+
+        if (lock && (m->lock = sv_serial_lock(lock, err)) < 0)
+                return -1;
+        if (begin(s, m, "BEGIN IMMEDIATE", err) == 0)
+                return 0;
+        sv_macs_free(m);
+        return -1;
+}
+
+static int write_list(struct sv_store *s, struct sv_macs *m, unsigned i, struct sv_err *err)
+{
+        struct sv_bytes entries = sv_buf_bytes(&m->lists[i].entries);
+        SV_STMT *q = sv_sqlite_prepare(s, "REPLACE INTO macs (id, list) VALUES (?, ?)", err, "ib",
+                                       (int64_t)i, entries);
+
+        if (sv_sqlite_step(s, q, err) < 0)
+                return -1;
+        return make_digest(s, i, entries, m->digests[i], err);
+}
+
+int sv_macs_write(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
+{
+        SV_STMT *q = NULL;
+
+        for (unsigned i = 0; i < SV_MAC_LISTS; i++)
+                if (m->lists[i].changed && write_list(s, m, i, err) < 0)
+                        return -1;
+        m->serial++;
+        if (make_state_mac(s, m, m->mac, err) < 0)
+                return -1;
+        q = sv_sqlite_prepare(
+                s, "REPLACE INTO state (id, serial, digests, mac) VALUES (0, ?, ?, ?)", err, "ibb",
+                m->serial, sv_bytes(m->digests, sizeof(m->digests)), sv_bytes(m->mac, SV_MAC_SIZE));
+        return sv_sqlite_step(s, q, err);
+}
+
+/* Also what another process has committed before it was killed. */
+static int write_serial(struct sv_store *s, const struct sv_macs *m, struct sv_err *err)
+{
+        const char *path = ((struct sv_sqlite *)s)->place.serial;
+        struct sv_serial now = {.number = m->serial};
+
+        if (!path || m->outside.number == m->serial)
+                return 0;
+        memcpy(now.mac, m->mac, SV_MAC_SIZE);
+        return sv_serial_write(path, &now, err);
+}
+
+int sv_macs_end_change(struct sv_store *s, struct sv_macs *m, int rc, struct sv_err *err)
+{
+        if (rc == 0 && m->changed)
+                rc = sv_macs_write(s, m, err);
+        rc = sv_sqlite_end(s, rc, err);
+        if (rc == 0)
+                rc = write_serial(s, m, err);
+        sv_macs_free(m);
+        return rc;
+}

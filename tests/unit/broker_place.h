@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A folder with a database in it, its serial, and a key; in memory, where a sync costs nothing. */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "base/core/file.h"
+#include "broker/store/store.h"
+
+static char dir[64], path[128], serial_path[128], lock_path[128];
+static struct sv_secret *key, *other_key;
+static struct sv_store_place place;
+
+static int setup_place(void **state)
+{
+        static const uint8_t none[32] = {0}, other[32] = {1};
+        struct sv_err err;
+
+        umask(077);
+        snprintf(dir, sizeof(dir), "/dev/shm/sv-store-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+        snprintf(path, sizeof(path), "%s/db", dir);
+        snprintf(serial_path, sizeof(serial_path), "%s/serial", dir);
+        snprintf(lock_path, sizeof(lock_path), "%s/kek", dir);
+        OK(sv_file_write(lock_path, 0600, sv_bytes_str("kek"), &err));
+        key = sv_secret_copy(sv_bytes(none, sizeof(none)), &err);
+        other_key = sv_secret_copy(sv_bytes(other, sizeof(other)), &err);
+        assert_true(key && other_key);
+        place = (struct sv_store_place){path, serial_path, lock_path, key};
+        return 0;
+}
+
+static int teardown_place(void **state)
+{
+        struct sv_err err;
+
+        sv_secret_free(key);
+        sv_secret_free(other_key);
+        OK(sv_remove_tree(dir, &err));
+        return 0;
+}
+
+static struct sv_store *open_store(void)
+{
+        struct sv_store *s = NULL;
+        struct sv_err err;
+
+        OK(sv_store_open(&place, &s, &err));
+        return s;
+}
