@@ -18,6 +18,23 @@
 #define IV_SIZE  12
 #define TAG_SIZE 16
 
+/* Keys, database and serial are the user's who runs the broker, root's or the configuration's
+ * owner's: whoever else owns one reads or changes it whatever its mode says. */
+static int check_owner(const struct sv_broker *b, const char *path, struct sv_err *err)
+{
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return errno == ENOENT ? 0 : sv_fail_errno(err, "broker.key.owner", "%s", path);
+        if (!st.st_uid || st.st_uid == geteuid() || st.st_uid == b->owner)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.key.owner",
+                       "%s is user %u's, expected root, user %u (who runs this) or user %u (whose "
+                       "the configuration is): \"chown\" it, and replace the key when it was "
+                       "another's",
+                       path, (unsigned)st.st_uid, (unsigned)geteuid(), (unsigned)b->owner);
+}
+
 static struct sv_key *read_key(const char *path, bool want_private, struct sv_err *err)
 {
         SV_BUF pem = SV_BUF_NULL;
@@ -63,7 +80,9 @@ static int read_server_pin(struct sv_broker *b, struct sv_err *err)
 
 int sv_broker_read_tls(struct sv_broker *b, struct sv_err *err)
 {
-        SV_KEY *key = read_key(b->config.tls_key, true, err);
+        SV_KEY *key = check_owner(b, b->config.tls_key, err) < 0
+                              ? NULL
+                              : read_key(b->config.tls_key, true, err);
         SV_CERTS chain = {0};
 
         if (!key || read_certificate(b, &chain, err) < 0)
@@ -89,9 +108,13 @@ static int check_collateral(const struct sv_broker_collateral *c, struct sv_err 
 int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err)
 {
         SV_BROKER b = {.audit_fd = -1};
+        struct stat st;
 
         if (sv_broker_config_read(config, &b.config, err) < 0)
                 return -1;
+        if (stat(config, &st) < 0)
+                return sv_fail_errno(err, "broker.config", "%s", config);
+        b.owner = st.st_uid;
         if (read_server_pin(&b, err) < 0)
                 return -1;
         if (check_collateral(&b.config.collateral, err) < 0)
@@ -128,6 +151,8 @@ int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
 
+        if (check_owner(b, b->config.token_key, err) < 0 || check_owner(b, b->config.kek, err) < 0)
+                return -1;
         if (!b->token_key)
                 b->token_key = read_key(b->config.token_key, true, err);
         if (!b->token_key)
@@ -160,6 +185,8 @@ static int open_store(struct sv_broker *b, struct sv_err *err)
 {
         const struct sv_store_place place = sv_broker_place(b);
 
+        if (check_owner(b, place.path, err) < 0 || check_owner(b, place.serial, err) < 0)
+                return -1;
         return sv_store_open(&place, &b->store, err);
 }
 

@@ -23,6 +23,7 @@ struct sv_broker {
         struct sv_tls_ctx *tls;
         uint8_t pin[32];
         int audit_fd; /* -1: none */
+        uid_t owner;  /* of the configuration: whose the private files may be */
         /* In the verifier: collateral that was verified; each of its processes works on the copy
          * that it was forked with (broker/process/share.c). NULL: everything is verified again */
         struct sv_trust_cache *memory;

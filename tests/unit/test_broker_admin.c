@@ -218,6 +218,34 @@ static void sizes_of_the_kek(void **state)
         sv_key_free(other.admin_key);
 }
 
+/* Each private file in turn is another user's. */
+static void files_of_another(void **state)
+{
+        static const char *const names[] = {"tls.key", "token.key", "kek", "serial", "broker.db"};
+        SV_STR config = sv_asprintf("%s/b/config.json", dir);
+
+        if (geteuid())
+                skip();
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+                SV_STR path = sv_asprintf("%s/b/%s", dir, names[i]);
+                SV_BROKER other = {.audit_fd = -1};
+                SV_BROKER same = {.audit_fd = -1};
+                struct sv_err err;
+
+                OK(chown(path, 12345, (gid_t)-1));
+                OK(sv_broker_open(config, &other, &err));
+                FAILS(i ? sv_broker_enter(&other, &err) : sv_broker_read_tls(&other, &err),
+                      SV_SYSTEM, "broker.key.owner");
+                assert_non_null(strstr(err.msg, names[i]));
+                /* the service's files, and an administrator who looks at them */
+                OK(chown(config, 12345, (gid_t)-1));
+                OK(sv_broker_open(config, &same, &err));
+                OK(i ? sv_broker_enter(&same, &err) : sv_broker_read_tls(&same, &err));
+                OK(chown(config, 0, (gid_t)-1));
+                OK(chown(path, 0, (gid_t)-1));
+        }
+}
+
 static void too_many_names(void **state)
 {
         const char *names[34];
@@ -245,6 +273,7 @@ int main(void)
                 cmocka_unit_test(failing_store),
                 cmocka_unit_test(full_audit_log),
                 cmocka_unit_test(sizes_of_the_kek),
+                cmocka_unit_test(files_of_another),
                 cmocka_unit_test(too_many_names),
         };
 
