@@ -30,8 +30,8 @@ static int fail_state(struct sv_err *err, const char *what)
 }
 
 /* An empty list has the digest zero, so that a new database has nothing to write. */
-static int make_digest(struct sv_store *s, unsigned i, struct sv_bytes entries,
-                       uint8_t digest[SV_MAC_SIZE], struct sv_err *err)
+static int make_digest(struct sv_store *s, struct sv_bytes entries, uint8_t digest[SV_MAC_SIZE],
+                       struct sv_err *err)
 {
         SV_BUF in = SV_BUF_NULL;
 
@@ -39,7 +39,6 @@ static int make_digest(struct sv_store *s, unsigned i, struct sv_bytes entries,
         if (!entries.n)
                 return 0;
         sv_buf_u8(&in, SV_LABEL_LIST);
-        sv_buf_u8(&in, (uint8_t)i);
         sv_buf_put(&in, entries);
         return sv_macs_make(s, &in, digest, err);
 }
@@ -60,7 +59,7 @@ int sv_macs_load_list(struct sv_store *s, struct sv_macs *m, unsigned i, struct 
         if (rc == 1)
                 sv_buf_put(&list->entries, sv_sqlite_bytes(q, 0));
         if (sv_buf_ok(&list->entries, "a list of MACs", err) < 0 ||
-            make_digest(s, i, sv_buf_bytes(&list->entries), digest, err) < 0)
+            make_digest(s, sv_buf_bytes(&list->entries), digest, err) < 0)
                 return -1;
         if (list->entries.n % SV_MAC_ENTRY ||
             !sv_bytes_eq(sv_bytes(digest, SV_MAC_SIZE), sv_bytes(m->digests[i], SV_MAC_SIZE)))
@@ -188,7 +187,7 @@ static int write_list(struct sv_store *s, struct sv_macs *m, unsigned i, struct 
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
-        return make_digest(s, i, entries, m->digests[i], err);
+        return make_digest(s, entries, m->digests[i], err);
 }
 
 int sv_macs_write(struct sv_store *s, struct sv_macs *m, struct sv_err *err)

@@ -183,7 +183,8 @@ def main():
         out = made_and_restored(w, disk, pair)
         nothing_is_lost(w, out)
         put_back(w)
-        restore_killed(w, out)
+        if sys.argv[2] == 'kill':
+            restore_killed(w, out)
         bad_backups(w, out, disk, pair)
     finally:
         w.end()

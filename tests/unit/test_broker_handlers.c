@@ -26,6 +26,16 @@ static void store_policy(const char *path, const char *text)
         OK(b.store->ops->put_policy(b.store, path, sv_bytes_str(text), 1000, &err));
 }
 
+static void is_released(const struct guest *g)
+{
+        SV_HTTP answer = {0};
+
+        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g->cookie,
+                                           SV_BYTES_NULL, 0},
+                             &answer),
+                         200);
+}
+
 /* The whole way, so that what the others see refused is refused for its reason only. */
 static void released(void **state)
 {
@@ -377,7 +387,6 @@ static int64_t count_versions(const char *path)
 
 static void sealed_values(void **state)
 {
-        SV_HTTP answer = {0};
         int64_t newest;
         SV_BUF sealed = SV_BUF_NULL;
         GUEST g = begin();
@@ -406,17 +415,13 @@ static void sealed_values(void **state)
         get_refused(&g, PATH, 503, "broker.sealed");
         /* What does not open holds up no other version. */
         put_secret(PATH);
-        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
-                                           SV_BYTES_NULL, 0},
-                             &answer),
-                         200);
+        is_released(&g);
 }
 
 /* Somebody without the kek writes the database while the broker runs. */
 static void policy_of_somebody_else(void **state)
 {
         GUEST g = begin();
-        SV_HTTP answer = {0};
         struct sv_err err;
 
         put_policy(PATH);
@@ -428,10 +433,7 @@ static void policy_of_somebody_else(void **state)
                           &err));
         get_refused(&g, PATH, 503, "broker.store.mac");
         put_policy(PATH);
-        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
-                                           SV_BYTES_NULL, 0},
-                             &answer),
-                         200);
+        is_released(&g);
 }
 
 static void remove_versions(const char *path)

@@ -85,6 +85,15 @@ static int get_floor(struct sv_err *err)
         return store->ops->get_disk(store, PATH, VOLUME, &floor, err);
 }
 
+static void floor_is(int64_t expected)
+{
+        struct sv_disk_floor floor;
+        struct sv_err err;
+
+        OK(store->ops->get_disk(store, PATH, VOLUME, &floor, &err));
+        assert_int_equal(floor.generation, expected);
+}
+
 static int64_t read_serial(void)
 {
         struct sv_serial serial;
@@ -188,6 +197,31 @@ static void policy_changed(void **state)
         FAILS(get_policy("a/b/e", &err), SV_USAGE, "broker.policy.absent");
 }
 
+/* The MAC is of this row and no other, whatever stands in it. */
+static void each_mac_its_own(void **state)
+{
+        sqlite3 *db = NULL;
+        sqlite3_stmt *q = NULL;
+        uint8_t macs[2][SV_MAC_SIZE];
+        int n = 0;
+
+        put_policy(PATH, "same");
+        put_policy(OTHER, "same");
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(db, "SELECT list FROM macs", -1, &q, NULL), SQLITE_OK);
+        while (sqlite3_step(q) == SQLITE_ROW) {
+                const uint8_t *list = sqlite3_column_blob(q, 0);
+
+                for (int i = 0; i < sqlite3_column_bytes(q, 0); i += 64)
+                        if (list[i + 16] == 1 && n < 2)
+                                memcpy(macs[n++], list + i + 32, SV_MAC_SIZE);
+        }
+        sqlite3_finalize(q);
+        sqlite3_close(db);
+        assert_int_equal(n, 2);
+        assert_memory_not_equal(macs[0], macs[1], SV_MAC_SIZE);
+}
+
 /* A row that was right once, while the broker runs; then also what stood beside it. */
 static void old_row_put_back(void **state)
 {
@@ -253,21 +287,19 @@ static void floor_not_laundered(void **state)
 /* With the last version the floors go, and one that somebody else removed is no last one. */
 static void removed_with_the_resource(void **state)
 {
-        struct sv_disk_floor floor;
         struct sv_err err;
 
         OK(store->ops->delete_resource(store, PATH, 1, &err));
-        OK(get_floor(&err));
+        floor_is(7);
         OK(store->ops->delete_resource(store, PATH, 2, &err));
-        OK(store->ops->get_disk(store, PATH, VOLUME, &floor, &err));
-        assert_int_equal(floor.generation, 0);
+        floor_is(0);
         OK(store->ops->check(store, &err));
         OK(store->ops->put_resource(store, PATH, 1, sv_bytes_str("one"), 3, 1000, &err));
         OK(store->ops->put_resource(store, PATH, 2, sv_bytes_str("two"), 3, 1000, &err));
         OK(store->ops->raise_disk(store, PATH, VOLUME, 7, 1000, &err));
         run_sql("DELETE FROM resources WHERE version = 2");
         OK(store->ops->delete_resource(store, PATH, 1, &err));
-        OK(get_floor(&err));
+        floor_is(7);
         FAILS(list_versions(&err), SV_SYSTEM, "broker.store.mac");
 }
 
@@ -489,6 +521,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(rows_changed, setup, teardown),
                 cmocka_unit_test_setup_teardown(policy_changed, setup, teardown),
+                cmocka_unit_test_setup_teardown(each_mac_its_own, setup, teardown),
                 cmocka_unit_test_setup_teardown(old_row_put_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(old_database_put_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(floor_not_laundered, setup, teardown),
