@@ -90,6 +90,8 @@
 /* times that the agent reports in one event, and the bytes of the name of each */
 #define SV_TIMINGS_MAX             32
 #define SV_TIMING_NAME_MAX         24
+/* bytes that the process takes that reads what an agent says, beyond what it began with */
+#define SV_READER_MEMORY           (64u << 20)
 #define SV_STEPS_MAX               64 /* events of the agent's that a guest's status keeps */
 /* bytes of a guest's status: SV_STEPS_MAX events of a few texts */
 #define SV_STATUS_SIZE_MAX         (1u << 20)

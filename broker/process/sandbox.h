@@ -34,5 +34,3 @@ struct sv_sandbox_files {
 /* SV_SYSTEM "broker.sandbox". A kernel without landlock is no error, *partly says so. */
 int sv_sandbox_enter(enum sv_sandbox kind, const struct sv_sandbox_files *files, bool *partly,
                      struct sv_err *err);
-/* Closes every descriptor above standard error but these (an array ending with -1). */
-int sv_sandbox_close_others(const int *keep, struct sv_err *err);

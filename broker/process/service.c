@@ -14,6 +14,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/program/log.h"
+#include "base/program/seccomp.h"
 #include "broker/limits.h"
 #include "broker/process/channel.h"
 
@@ -117,7 +118,7 @@ static void run_service(struct sv_broker *b, const struct sv_service *s,
                 keep[n++] = b->slot;
         if (b->limits)
                 keep[n++] = sv_limits_lock(b->limits);
-        if (sv_sandbox_close_others(keep, &err) < 0 ||
+        if (sv_close_other_fds(keep, "broker.sandbox", &err) < 0 ||
             sv_sandbox_enter(s->sandbox, files, &partly, &err) < 0) {
                 sv_log_err(&err);
                 _exit(SV_SYSTEM);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/program/log.h"
+#include "base/program/seccomp.h"
 #include "broker/process/sandbox.h"
 #include "broker/serve/forward.h"
 #include "broker/serve/net.h"
@@ -78,7 +79,7 @@ int sv_connection_enter(int fd, int keeper, struct sv_err *err)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         alarm(CONNECTION_S);
-        if (sv_sandbox_close_others(keep, err) < 0)
+        if (sv_close_other_fds(keep, "broker.sandbox", err) < 0)
                 return -1;
         return sv_sandbox_enter(SV_SANDBOX_CONNECTION, NULL, NULL, err);
 }

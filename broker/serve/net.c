@@ -18,6 +18,7 @@
 
 #include "base/core/clock.h"
 #include "base/program/log.h"
+#include "base/program/seccomp.h"
 #include "broker/process/channel.h"
 #include "broker/process/sandbox.h"
 #include "broker/serve/queue.h"
@@ -287,7 +288,7 @@ static int run_net(struct sv_broker *b, int control, int report, struct sv_err *
         warm_net(b);
         const int keep[] = {l.fd, l.signals, control, report, -1};
 
-        if (sv_sandbox_close_others(keep, err) < 0 ||
+        if (sv_close_other_fds(keep, "broker.sandbox", err) < 0 ||
             sv_sandbox_enter(SV_SANDBOX_NET, NULL, NULL, err) < 0 ||
             report_port(report, port, err) < 0)
                 return -1;
