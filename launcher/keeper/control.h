@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages on a guest's control socket and from its agent: one JSON object a line. Pure. */
+/* The messages on a guest's control socket: one JSON object a line. Pure. */
 #pragma once
 
 #include "base/core/limits.h"
@@ -19,10 +19,6 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
 /* {"do":…} with a newline. */
 void sv_control_print(enum sv_control what, struct sv_buf *out);
 const char *sv_control_name(enum sv_control what);
-
-/* An agent's line, which is not trusted, as an event: only known members of known kinds,
- * texts without control characters and bounded. control.agent when it is none. */
-int sv_control_parse_agent_event(struct sv_bytes line, struct sv_json **event, struct sv_err *err);
 
 /* Collects bytes and hands out whole lines. */
 struct sv_lines {

@@ -104,26 +104,55 @@ static int judge_event(struct sv_follow *f, const struct sv_json *e, struct sv_e
         return !strcmp(name, "committed");
 }
 
+/* As judge_event. */
+static int take_event(struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
+{
+        show_event(f, e);
+        return judge_event(f, e, err);
+}
+
 static int take_lines(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
 {
         SV_BUF line = SV_BUF_NULL;
+        int r = 0;
 
-        while (sv_lines_next(lines, &line)) {
+        while (r == 0 && sv_lines_next(lines, &line)) {
                 SV_JSON *e = NULL;
-                int r;
 
-                if (f->agent && sv_control_parse_agent_event(sv_buf_bytes(&line), &e, NULL) < 0)
-                        continue;
-                if (!f->agent && sv_json_parse(sv_buf_bytes(&line), "control.event", &e, err) < 0)
+                if (sv_json_parse(sv_buf_bytes(&line), "control.event", &e, err) < 0)
                         return -1;
-                if (f->agent)
-                        sv_json_set_int(e, "at_ms", sv_clock_ms() - f->began);
-                show_event(f, e);
-                r = judge_event(f, e, err);
-                if (r)
-                        return r;
+                r = take_event(f, e, err);
         }
-        return 0;
+        return r;
+}
+
+static int hear_agent(struct sv_follow *f, struct sv_err *err)
+{
+        SV_JSON *e = NULL;
+        int r = sv_reader_next(f->reader, &e, err);
+
+        if (r < 0)
+                return -1;
+        if (r > 0) {
+                sv_json_set_int(e, "at_ms", sv_clock_ms() - f->began);
+                return take_event(f, e, err);
+        }
+        if (f->reader->reading)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "launch.ended",
+                       "the guest ended before it had its disk; its console says more");
+}
+
+static int hear_supervisor(struct sv_follow *f, struct sv_lines *lines, struct sv_err *err)
+{
+        char chunk[4096];
+        ssize_t n = recv(f->fd, chunk, sizeof(chunk), 0);
+
+        if (n <= 0)
+                return sv_fail(err, SV_SYSTEM, "launch.supervisor",
+                               "the guest's supervisor was killed; nothing of the guest is left");
+        sv_lines_put(lines, sv_bytes(chunk, (size_t)n));
+        return take_lines(f, lines, err);
 }
 
 static int64_t find_deadline(unsigned seconds)
@@ -151,10 +180,9 @@ int sv_follow_events(struct sv_follow *f, struct sv_err *err)
 
         f->began = sv_clock_ms();
         while (r == 0) {
-                struct pollfd p = {.fd = f->fd, .events = POLLIN};
+                struct pollfd p = {.fd = f->reader ? f->reader->fd : f->fd, .events = POLLIN};
                 int64_t left = end - sv_clock_ms();
-                char chunk[4096];
-                ssize_t n;
+                bool going_down = f->down;
 
                 if (left <= 0) {
                         r = fail_timeout(f, err);
@@ -162,20 +190,7 @@ int sv_follow_events(struct sv_follow *f, struct sv_err *err)
                 }
                 if (poll(&p, 1, left > 3600000 ? 3600000 : (int)left) <= 0)
                         continue;
-                n = recv(f->fd, chunk, sizeof(chunk), 0);
-                if (n <= 0) {
-                        r = f->agent ? sv_fail(err, SV_SYSTEM, "launch.ended",
-                                               "the guest ended before it had its disk; its "
-                                               "console says more")
-                                     : sv_fail(err, SV_SYSTEM, "launch.supervisor",
-                                               "the guest's supervisor was killed; nothing of the "
-                                               "guest is left");
-                        break;
-                }
-                sv_lines_put(&lines, sv_bytes(chunk, (size_t)n));
-                bool going_down = f->down;
-
-                r = take_lines(f, &lines, err);
+                r = f->reader ? hear_agent(f, err) : hear_supervisor(f, &lines, err);
                 if (going_down && !f->down)
                         end = find_deadline(f->timeout);
         }

@@ -6,13 +6,13 @@
 #include <stdio.h>
 
 #include "base/json/json.h"
+#include "launcher/keeper/reader.h"
 
 struct sv_follow {
-        int fd;    /* the supervisor's events */
+        int fd;    /* the supervisor's events; not used with `reader` */
         bool wait; /* until the guest has its disk; else until it runs */
-        /* the descriptor is the agent's own channel, not a supervisor's: nothing in it is trusted
-         */
-        bool agent;
+        /* what a guest's agent itself says, instead of a supervisor's events; NULL: those */
+        struct sv_reader *reader;
         /* a supervisor's: say "commit" when that is reached, and wait for the answer */
         bool commit;
         unsigned timeout; /* seconds; 0: none */

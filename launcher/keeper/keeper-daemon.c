@@ -60,27 +60,24 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
 static int start_and_follow(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_follow *f,
                             struct sv_err *err)
 {
-        int r;
+        SV_FD port = -1;
 
         if (sv_virt_start(v, tee, err) < 0)
                 return -1;
         if (!f->wait)
                 return 0;
-        if (sv_virt_stream(v, SV_AGENT_PORT, &f->fd, err) < 0)
+        if (sv_virt_stream(v, SV_AGENT_PORT, &port, err) < 0)
                 return -1;
-        f->agent = true;
-        r = sv_follow_events(f, err);
-        close(f->fd);
-        f->fd = -1;
-        return r;
+        if (sv_reader_give(f->reader, port, err) < 0)
+                return -1;
+        return sv_follow_events(f, err);
 }
 
-static int launch_under_daemon(const char *uri, const struct sv_launch *l, struct sv_follow *f,
-                               struct sv_json *result, struct sv_err *err)
+static int launch_and_follow(const char *uri, const struct sv_launch *l, struct sv_follow *f,
+                             struct sv_json **boot, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
         SV_VIRT *v = NULL;
-        SV_JSON *boot = NULL;
 
         if (sv_state_init_daemon(&s, l->guest->name, err) < 0)
                 return -1;
@@ -90,14 +87,32 @@ static int launch_under_daemon(const char *uri, const struct sv_launch *l, struc
                 return -1;
         if (check_not_running(v, l->guest->name, err) < 0)
                 return -1;
-        if (define_guest(v, l, &s, &boot, err) < 0)
+        if (define_guest(v, l, &s, boot, err) < 0)
                 return -1;
-        if (start_and_follow(v, l->tee, f, err) < 0) {
-                sv_virt_destroy(v, NULL);
-                sv_virt_undefine(v, NULL);
-                remove_copies(&s, NULL);
+        if (start_and_follow(v, l->tee, f, err) == 0)
+                return 0;
+        sv_virt_destroy(v, NULL);
+        sv_virt_undefine(v, NULL);
+        remove_copies(&s, NULL);
+        return -1;
+}
+
+static int launch_under_daemon(const char *uri, const struct sv_launch *l, struct sv_follow *f,
+                               struct sv_json *result, struct sv_err *err)
+{
+        struct sv_reader reader = SV_READER_NONE;
+        SV_JSON *boot = NULL;
+        int r;
+
+        /* before libvirt's threads */
+        if (f->wait && sv_reader_start(&reader, err) < 0)
                 return -1;
-        }
+        f->reader = &reader;
+        r = launch_and_follow(uri, l, f, &boot, err);
+        f->reader = NULL;
+        sv_reader_end(&reader);
+        if (r < 0)
+                return -1;
         sv_json_set_str(result, "name", l->guest->name);
         sv_json_set_str(result, "tee", l->tee->id->name);
         sv_json_set_str(result, "accelerator", l->kvm ? "kvm" : "tcg");

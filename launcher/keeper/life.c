@@ -30,6 +30,7 @@ static const struct {
         ROW(RUNNING, OFF, NOTHING, STOPPED),
         ROW(RUNNING, LOST, NOTHING, FAILED),
         ROW(RUNNING, PANIC, NOTHING, FAILED),
+        ROW(RUNNING, FAULT, NOTHING, FAILED),
         ROW(RUNNING, ABANDON, NOTHING, FAILED),
         ROW(RUNNING, ORPHAN, NOTHING, FAILED),
         ROW(UNLOCKED, UNLOCK, NOTHING, UNLOCKED),
@@ -42,6 +43,7 @@ static const struct {
         ROW(UNLOCKED, OFF, NOTHING, STOPPED),
         ROW(UNLOCKED, LOST, NOTHING, FAILED),
         ROW(UNLOCKED, PANIC, NOTHING, FAILED),
+        ROW(UNLOCKED, FAULT, NOTHING, FAILED),
         ROW(UNLOCKED, ABANDON, NOTHING, FAILED),
         ROW(UNLOCKED, ORPHAN, NOTHING, FAILED),
         /* However it ends now, the agent's reason is why. */
@@ -55,6 +57,7 @@ static const struct {
         ROW(REFUSED, OFF, NOTHING, FAILED),
         ROW(REFUSED, LOST, NOTHING, FAILED),
         ROW(REFUSED, PANIC, NOTHING, FAILED),
+        ROW(REFUSED, FAULT, NOTHING, FAILED),
         ROW(REFUSED, ABANDON, NOTHING, FAILED),
         ROW(REFUSED, ORPHAN, NOTHING, FAILED),
         /* Its disk is in use: it ends when it has written everything back. */

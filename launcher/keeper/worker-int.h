@@ -6,6 +6,7 @@
 #include "launcher/keeper/console-log.h"
 #include "launcher/keeper/control.h"
 #include "launcher/keeper/life.h"
+#include "launcher/keeper/reader.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/keeper/worker.h"
 #include "launcher/virt/virt.h"
@@ -21,9 +22,9 @@ struct sv_worker {
         int launch;     /* -1 when the launcher has gone */
         bool committed; /* the launcher has said "commit": the guest lives on without it */
         int guard;
-        int control; /* listening */
-        int agent;
-        struct sv_lines launch_lines, agent_lines;
+        int control;             /* listening */
+        struct sv_reader reader; /* of what the agent says */
+        struct sv_lines launch_lines;
         struct sv_client clients[SV_CONTROL_CLIENTS_MAX];
         struct sv_virt *virt;
         struct sv_stage stage;
@@ -53,6 +54,8 @@ int sv_worker_open_control(struct sv_worker *w, struct sv_err *err);
 void sv_worker_accept_client(struct sv_worker *w);
 void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c);
 void sv_worker_read_agent(struct sv_worker *w);
+/* QEMU has ended: what the agent said last, the reason among it. */
+void sv_worker_finish_agent(struct sv_worker *w);
 /* Are guard and launcher still there, for whom this is done? launch.abandoned when not. */
 int sv_worker_check_wanted(struct sv_worker *w, struct sv_err *err);
 /* Milliseconds since the worker began. */

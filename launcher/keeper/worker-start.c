@@ -69,22 +69,18 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
         return 0;
 }
 
+/* Its bytes are the reader's: this process does not look at them. */
 static int connect_agent(struct sv_worker *w, struct sv_err *err)
 {
         SV_STR path = sv_state_path(w->work->state, "agent.sock");
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        SV_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
         if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-            fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
-                sv_fail_errno(err, "launch.agent", "%s", path);
-                if (fd >= 0)
-                        close(fd);
-                return -1;
-        }
-        w->agent = fd;
-        return 0;
+            fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+                return sv_fail_errno(err, "launch.agent", "%s", path);
+        return sv_reader_give(&w->reader, fd, err);
 }
 
 static void report_running(struct sv_worker *w, int pid)
@@ -232,10 +228,6 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
 
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
 {
-        if (w->agent >= 0)
-                close(w->agent);
-        w->agent = -1;
-        sv_buf_clear(&w->agent_lines.buf);
         /* A new, empty variable store: what the last run put there must not change what this one
          * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)

@@ -190,29 +190,37 @@ static void note_agent_event(struct sv_worker *w, const struct sv_json *event)
         sv_worker_save_status(w);
 }
 
+/* At most so many at once: others want to be served, too. */
+#define EVENTS_AT_ONCE 64
+#define LAST_WORDS_MS  2000
+
 void sv_worker_read_agent(struct sv_worker *w)
 {
-        SV_BUF line = SV_BUF_NULL;
-        char chunk[4096];
-        ssize_t n = read(w->agent, chunk, sizeof(chunk));
+        struct sv_json *event = NULL;
+        int r = 0;
 
-        if (n <= 0) {
-                if (n == 0 || errno != EAGAIN) {
-                        close(w->agent);
-                        w->agent = -1;
-                }
-                return;
-        }
-        sv_lines_put(&w->agent_lines, sv_bytes(chunk, (size_t)n));
-        while (sv_lines_next(&w->agent_lines, &line)) {
-                struct sv_err err = SV_ERR_NULL;
-                struct sv_json *event = NULL;
-
-                if (sv_control_parse_agent_event(sv_buf_bytes(&line), &event, &err) < 0) {
-                        sv_log_err(&err); /* the guest's own affair: it is not trusted */
-                        continue;
-                }
+        for (int i = 0; w->reader.fd >= 0 && i < EVENTS_AT_ONCE; i++) {
+                r = sv_reader_next(&w->reader, &event, &w->err);
+                if (r <= 0)
+                        break;
                 note_agent_event(w, event);
                 sv_worker_send_event(w, event);
+        }
+        if (r < 0) {
+                sv_reader_end(&w->reader);
+                sv_worker_note_event(w, SV_LIFE_FAULT);
+        }
+}
+
+void sv_worker_finish_agent(struct sv_worker *w)
+{
+        int64_t end = sv_worker_elapsed(w) + LAST_WORDS_MS, left = LAST_WORDS_MS;
+
+        while (w->reader.reading && left > 0) {
+                struct pollfd p = {.fd = w->reader.fd, .events = POLLIN};
+
+                if (poll(&p, 1, (int)left) > 0)
+                        sv_worker_read_agent(w);
+                left = end - sv_worker_elapsed(w);
         }
 }

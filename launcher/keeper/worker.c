@@ -123,7 +123,10 @@ static void read_virt(struct sv_worker *w)
                 case SV_VIRT_STOPPED:
                 case SV_VIRT_FAILED:
                         /* While it reboots, this may be the event of an earlier run. */
-                        if (w->life != SV_LIFE_REBOOTING || is_guest_off(w))
+                        if (w->life == SV_LIFE_REBOOTING && !is_guest_off(w))
+                                break;
+                        sv_worker_finish_agent(w);
+                        if (!sv_life_is_final(w->life))
                                 follow_event(w, e == SV_VIRT_FAILED ? SV_LIFE_LOST : SV_LIFE_OFF);
                         break;
                 default:
@@ -145,8 +148,7 @@ static void serve_round(struct sv_worker *w, const struct pollfd *p)
                 read_launcher(w);
         check_launcher(w);
         if (p[VIRT].revents && !sv_life_is_final(w->life)) {
-                if (w->agent >= 0)
-                        sv_worker_read_agent(w);
+                sv_worker_read_agent(w);
                 read_virt(w);
         }
         if (p[CONSOLE].revents)
@@ -168,7 +170,7 @@ static void run_worker_loop(struct sv_worker *w)
                         [GUARD] = {.fd = w->guard, .events = POLLIN},
                         [LAUNCH] = {.fd = w->launch, .events = POLLIN},
                         [CONTROL] = {.fd = w->control, .events = POLLIN},
-                        [AGENT] = {.fd = w->agent, .events = POLLIN},
+                        [AGENT] = {.fd = w->reader.fd, .events = POLLIN},
                         [VIRT] = {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
                         [CONSOLE] = {.fd = w->console.watch, .events = POLLIN},
                 };
@@ -253,7 +255,7 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
                               .launch = ends.launch,
                               .guard = ends.guard,
                               .control = -1,
-                              .agent = -1,
+                              .reader = SV_READER_NONE,
                               .console = {.watch = -1},
                               .life = SV_LIFE_STARTING};
         struct sv_watch watch;
@@ -265,7 +267,9 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
         w.status = make_status(w.work);
         sv_worker_save_status(&w);
         sv_watch_start(w.work->state, w.guard, w.launch, &watch);
-        r = sv_worker_open_control(&w, &w.err);
+        r = sv_reader_start(&w.reader, &w.err);
+        if (r == 0)
+                r = sv_worker_open_control(&w, &w.err);
         if (r == 0)
                 r = sv_worker_start(&w, &w.err);
         sv_watch_end(&watch);
@@ -274,6 +278,7 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
         else
                 sv_worker_note_event(&w, SV_LIFE_FAULT);
         finish_guest(&w);
+        sv_reader_end(&w.reader);
         sv_stage_free(&w.stage);
         sv_console_log_free(&w.console);
         return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launcher/keeper/agent-event.h"
 #include "launcher/keeper/control.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,20 +21,49 @@ static int check_text(void *arg, const char *name, struct sv_json *value, struct
         return 0;
 }
 
+/* What is an event stays the same one on its way through the fixed form. */
+static void check_event(const struct sv_agent_event *e)
+{
+        SV_BUF form = SV_BUF_NULL;
+        struct sv_agent_event back;
+        SV_JSON *j = sv_agent_event_json(e);
+        SV_JSON *again = NULL;
+        struct sv_err err;
+
+        sv_agent_event_put(e, &form);
+        if (form.n > SV_AGENT_EVENT_MAX ||
+            sv_agent_event_read(sv_buf_bytes(&form), &back, &err) < 0)
+                abort();
+        again = sv_agent_event_json(&back);
+        if (!sv_json_equal(j, again))
+                abort();
+        sv_json_each(j, check_text, NULL, &err);
+}
+
 static void one_line(struct sv_bytes line)
 {
         struct sv_err err = SV_ERR_NULL;
         enum sv_control what = 0;
-        struct sv_json *event = NULL;
+        struct sv_agent_event event;
 
-        if (sv_control_parse_agent_event(line, &event, &err) == 0) {
-                sv_json_each(event, check_text, NULL, &err);
-                sv_json_free(event);
-        } else if (strncmp(err.check, "control.agent", 13)) {
+        if (sv_agent_event_parse(line, &event, &err) == 0)
+                check_event(&event);
+        else if (strncmp(err.check, "control.agent", 13))
                 abort();
-        }
         if (sv_control_parse(line, &what, &err) == 0 ? !what
                                                      : strncmp(err.check, "control.request", 15))
+                abort();
+}
+
+/* And as what the reader sends. */
+static void one_form(struct sv_bytes form)
+{
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_agent_event event;
+
+        if (sv_agent_event_read(form, &event, &err) == 0)
+                check_event(&event);
+        else if (strcmp(err.check, "launch.reader"))
                 abort();
 }
 
@@ -51,5 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 one_line(sv_buf_bytes(&line));
         sv_lines_free(&lines);
         one_line(sv_bytes(data, size));
+        one_form(sv_bytes(data, size));
         return 0;
 }

@@ -40,58 +40,6 @@ static void requests(void **state)
                         OK(sv_control_parse(sv_bytes_str(bad[i].line), &what, &err));
 }
 
-static void agent_events(void **state)
-{
-        static const struct {
-                const char *line, *check;
-        } bad[] = {
-                {"hello", "control.agent.json"},
-                {"{\"event\":\"ended\"}", "control.agent"},
-                {"{\"event\":7}", "control.agent.member"},
-                {"{\"event\":\"failed\",\"class\":\"policy\"}", "control.agent"},
-                {"{\"event\":\"step\",\"step\":5}", "control.agent"},
-                {"{\"event\":\"committed\"}", "control.agent"},
-        };
-        struct sv_err err = SV_ERR_NULL;
-        struct sv_json *e = NULL;
-        char flood[SV_LINE_MAX + 2];
-
-        OK(sv_control_parse_agent_event(
-                sv_bytes_str("{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr."
-                             "4\",\"message\":\"a\\u001b[2Jb\",\"ok\":true}"),
-                &e, &err));
-        assert_string_equal(sv_json_str(sv_json_get(e, "check")), "policy.pcr.4");
-        /* no way to steer the terminal */
-        assert_string_equal(sv_json_str(sv_json_get(e, "message")), "a?[2Jb");
-        assert_null(sv_json_get(e, "ok"));
-        sv_json_free(e);
-        OK(sv_control_parse_agent_event(
-                sv_bytes_str("{\"event\":\"unlocked\",\"ms\":12,\"grounds\":\"because\"}"), &e,
-                &err));
-        assert_int_equal(sv_json_int(sv_json_get(e, "ms"), 0), 12);
-        assert_null(sv_json_get(e, "timings"));
-        sv_json_free(e);
-        OK(sv_control_parse_agent_event(
-                sv_bytes_str("{\"event\":\"unlocked\",\"timings\":{\"kernel\":4000,\"open\":7,"
-                             "\"a\\u001b[2J\":1,\"b\":-1,\"c\":\"9\",\"d\":{},"
-                             "\"a-name-longer-than-any-of-ours\":1,\"\":2}}"),
-                &e, &err));
-        /* names of ours, times that can be */
-        assert_int_equal(sv_json_len(sv_json_get(e, "timings")), 2);
-        assert_int_equal(sv_json_int(sv_json_pointer(e, "/timings/kernel"), 0), 4000);
-        sv_json_free(e);
-        OK(sv_control_parse_agent_event(sv_bytes_str("{\"event\":\"unlocked\",\"timings\":[1,2]}"),
-                                        &e, &err));
-        assert_null(sv_json_get(e, "timings"));
-        sv_json_free(e);
-        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-                FAILS(sv_control_parse_agent_event(sv_bytes_str(bad[i].line), &e, &err), SV_FORMAT,
-                      bad[i].check);
-        memset(flood, ' ', sizeof(flood));
-        FAILS(sv_control_parse_agent_event(sv_bytes(flood, sizeof(flood)), &e, &err), SV_FORMAT,
-              "control.agent");
-}
-
 static void lines(void **state)
 {
         struct sv_lines l = {0};
@@ -219,8 +167,9 @@ static void cpu_models(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(requests),   cmocka_unit_test(agent_events),
-                cmocka_unit_test(lines),      cmocka_unit_test(libvirt_errors),
+                cmocka_unit_test(requests),
+                cmocka_unit_test(lines),
+                cmocka_unit_test(libvirt_errors),
                 cmocka_unit_test(cpu_models),
         };
 

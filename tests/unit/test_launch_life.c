@@ -18,9 +18,9 @@ static const char actions[] = {[SV_LIFE_NOTHING] = '.',
 static const char *const expected[SV_LIFE_STATES] = {
         /*          started unlock refuse reset ask-reboot ask-reset stop destroy off lost panic fault abandon orphan */
         [SV_LIFE_STARTING]   = "R. -- -- -- -- -- -- -- -- -- -- Z. -- --",
-        [SV_LIFE_RUNNING]    = "-- U. F. Be Dp Be Pp Xe X. Z. Z. -- Z. Z.",
-        [SV_LIFE_UNLOCKED]   = "-- U. F. Be Dp Be Pp Xe X. Z. Z. -- Z. Z.",
-        [SV_LIFE_REFUSED]    = "-- F. F. Be Be Be Fp Ze Z. Z. Z. -- Z. Z.",
+        [SV_LIFE_RUNNING]    = "-- U. F. Be Dp Be Pp Xe X. Z. Z. Z. Z. Z.",
+        [SV_LIFE_UNLOCKED]   = "-- U. F. Be Dp Be Pp Xe X. Z. Z. Z. Z. Z.",
+        [SV_LIFE_REFUSED]    = "-- F. F. Be Be Be Fp Ze Z. Z. Z. Z. Z. Z.",
         [SV_LIFE_GOING_DOWN] = "-- D. D. Be Dp Be Pp Xe Bs Bs Z. Z. Z. Z.",
         [SV_LIFE_REBOOTING]  = "R. B. B. Be Be Be Pe Xe Bs Bs Z. Z. Z. Z.",
         [SV_LIFE_STOPPING]   = "-- P. P. Pe Pe Pe Pp Xe X. X. Z. Z. Z. Z.",
@@ -130,7 +130,7 @@ static void check_lines(int fd)
 
 static void silent_launcher(void **state)
 {
-        struct sv_worker w = {.agent = -1, .control = -1};
+        struct sv_worker w = {.reader = SV_READER_NONE, .control = -1};
         struct sv_err err = SV_ERR_NULL;
         int launch[2], guard[2];
 

@@ -30,21 +30,30 @@ static void told_by_events(void **state)
                 {"{\"event\":\"ended\"}", "launch.ended", SV_SYSTEM, false},
                 {"{\"event\":", "control.event.json", SV_FORMAT, false},
                 {NULL, "launch.ended", SV_SYSTEM, true},
+                {"{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr.4\"}",
+                 "policy.pcr.4", SV_POLICY, true},
                 {NULL, "launch.supervisor", SV_SYSTEM, false},
         };
         struct sv_err err;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-                struct sv_follow f = {.agent = t[i].agent, .quiet = true, .timeout = 60};
+                struct sv_reader reader = SV_READER_NONE;
+                struct sv_follow f = {.quiet = true, .timeout = 60};
                 int pair[2];
 
                 assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
                 f.fd = pair[0];
+                if (t[i].agent) {
+                        f.reader = &reader;
+                        OK(sv_reader_start(&reader, &err));
+                        OK(sv_reader_give(&reader, pair[0], &err));
+                }
                 if (t[i].line)
                         dprintf(pair[1], "%s\n", t[i].line);
                 else
                         close(pair[1]);
                 FAILS(sv_follow_events(&f, &err), t[i].class, t[i].check);
+                sv_reader_end(&reader);
                 close(pair[0]);
                 if (t[i].line)
                         close(pair[1]);
@@ -132,7 +141,7 @@ static void a_worker(void **state)
         SV_STATE s = {.lock = -1};
         struct sv_work work = {.state = &s};
         char missing[] = "/nonexistent/kernel";
-        struct sv_worker w = {.work = &work, .agent = -1, .control = -1};
+        struct sv_worker w = {.work = &work, .reader = SV_READER_NONE, .control = -1};
         struct sv_err err;
 
         OK(sv_state_init(&s, "worker", &err));
