@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -13,6 +14,7 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/keeper/processes.h"
 
 #define REGISTRY   "/var/lib/secure-vm/.ids"
 #define SUBUID     "/etc/subuid"
@@ -65,29 +67,10 @@ static struct sv_ids make_id_pair(const struct range *r, unsigned n)
         return (struct sv_ids){.qemu = id, .swtpm = id + 1, .group = id};
 }
 
-/* A folder may be gone while something of its guest still runs. */
-static bool is_running_as(const struct sv_ids *ids)
+/* All processes of a guest's ids are ended with it: they must be nobody else's. */
+static bool belongs_to_a_user(const struct sv_ids *ids)
 {
-        DIR *proc = opendir("/proc");
-        bool found = false;
-        struct dirent *e;
-
-        while (proc && !found && (e = readdir(proc))) {
-                SV_STR path = sv_asprintf("/proc/%s/status", e->d_name);
-                SV_BUF text = SV_BUF_NULL;
-                const char *line;
-                unsigned uid;
-
-                if (!isdigit((unsigned char)*e->d_name) ||
-                    sv_file_read(path, SV_PROC_SIZE_MAX, &text, "proc", NULL) < 0)
-                        continue;
-                line = strstr(sv_buf_str(&text), "\nUid:");
-                found = line && sscanf(line, " Uid: %u", &uid) == 1 &&
-                        (uid == ids->qemu || uid == ids->swtpm);
-        }
-        if (proc)
-                closedir(proc);
-        return found;
+        return getpwuid(ids->qemu) || getpwuid(ids->swtpm);
 }
 
 /* Whose the pair is: the text of its file, "" when it has none. */
@@ -117,7 +100,7 @@ static bool find_own_pair(const char *registry, const struct range *r, const cha
                 if (strcmp(sv_buf_str(&owner), folder))
                         continue;
                 *out = make_id_pair(r, (unsigned)(id - r->first) / 2);
-                found = true;
+                found = !belongs_to_a_user(out);
         }
         if (dir)
                 closedir(dir);
@@ -133,7 +116,8 @@ static int take_free_pair(const char *registry, const struct range *r, const cha
                 SV_BUF owner = SV_BUF_NULL;
 
                 read_owner(registry, ids.qemu, &owner);
-                if ((owner.n && access(sv_buf_str(&owner), F_OK) == 0) || is_running_as(&ids))
+                if ((owner.n && access(sv_buf_str(&owner), F_OK) == 0) || belongs_to_a_user(&ids) ||
+                    sv_ids_are_running(&ids)) /* a folder may be gone before them */
                         continue;
                 if (sv_file_write(path, 0600, sv_bytes_str(folder), err) < 0)
                         return -1;
@@ -168,6 +152,15 @@ int sv_ids_take(const char *folder, struct sv_ids *out, struct sv_err *err)
 {
         *out = (struct sv_ids){0};
         return geteuid() == 0 ? sv_ids_take_from(REGISTRY, SUBUID, folder, out, err) : 0;
+}
+
+bool sv_ids_find(const char *folder, struct sv_ids *out)
+{
+        struct range range;
+
+        *out = (struct sv_ids){0};
+        return geteuid() == 0 && read_range(SUBUID, &range, NULL) == 0 &&
+               find_own_pair(REGISTRY, &range, folder, out);
 }
 
 int sv_ids_close_folder(const char *folder, const struct sv_ids *ids, struct sv_err *err)

@@ -2,8 +2,10 @@
 /* User ids of each guest's own: one for its QEMU, one for its vTPM, and a group that both have. No
  * two guests of a machine have one id, whether they run or not, since what a vTPM keeps belongs to
  * its id: which guest has which is kept in /var/lib/secure-vm/.ids, a file for each pair that names
- * the guest's folder. A pair is free again when that folder is gone. The range is the line
- * "secure-vm:FIRST:COUNT" of /etc/subuid (subuid(5)), SV_IDS_FIRST and SV_IDS_COUNT without one. */
+ * the guest's folder. A pair is free again when that folder is gone. None is of a user that the
+ * machine knows by name: whatever runs with a guest's ids ends with the guest. The range is the
+ * line "secure-vm:FIRST:COUNT" of /etc/subuid (subuid(5)), SV_IDS_FIRST and SV_IDS_COUNT without
+ * one. */
 #pragma once
 
 #include "tee/host.h"
@@ -19,6 +21,8 @@ int sv_ids_take(const char *folder, struct sv_ids *out, struct sv_err *err);
 /* The same with the registry and the file of ranges elsewhere (tests). */
 int sv_ids_take_from(const char *registry, const char *subuid, const char *folder,
                      struct sv_ids *out, struct sv_err *err);
+/* The ids that the guest of this folder has, if it has some. */
+bool sv_ids_find(const char *folder, struct sv_ids *out);
 /* Only root and who has the group enter the folder. */
 int sv_ids_close_folder(const char *folder, const struct sv_ids *ids, struct sv_err *err);
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/program/log.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
@@ -104,6 +105,9 @@ static int launch_under_daemon(const char *uri, const struct sv_launch *l, struc
         SV_JSON *boot = NULL;
         int r;
 
+        sv_info("a libvirt daemon runs all its guests as the same users, so they are not apart "
+                "from "
+                "each other by ids; our own supervisor's are");
         /* before libvirt's threads */
         if (f->wait && sv_reader_start(&reader, err) < 0)
                 return -1;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests under our own supervisor (launcher/keeper/guard.h): their folders and control sockets. */
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -7,6 +9,7 @@
 #include "launcher/host/confinement.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/console-log.h"
+#include "launcher/keeper/folder.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/worker.h"
@@ -77,7 +80,13 @@ static int set_apart(struct sv_work *w, struct sv_err *err)
                         c.model ? "\"security\" wants no more" : c.why);
         if (sv_ids_take(w->state->dir, &w->ids, err) < 0)
                 return -1;
-        return sv_ids_close_folder(w->state->dir, &w->ids, err);
+        if (sv_ids_close_folder(w->state->dir, &w->ids, err) < 0)
+                return -1;
+        if (!sv_folder_enclose(w->state->dir))
+                sv_info("links in this guest's folder are followed: %s (a mount of its own without "
+                        "them wants Linux 5.14 and the right to mount)",
+                        strerror(errno));
+        return 0;
 }
 
 static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv_follow *f,

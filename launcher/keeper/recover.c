@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cleaning up after a worker and a guard that were killed together: one of them alone leaves
  * nothing. */
-#include <ctype.h>
-#include <dirent.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/keeper/ids.h"
+#include "launcher/keeper/processes.h"
 #include "launcher/keeper/state.h"
 
 /* Does process `pid` name a file below `dir` on its command line, and is its program one that
  * serves guests? */
-static bool serves_guest(const char *pid, const char *dir)
+static bool serves_guest(const char *pid, const void *arg)
 {
+        const char *dir = arg;
         SV_STR exe_path = sv_asprintf("/proc/%s/exe", pid);
         SV_STR cmd_path = sv_asprintf("/proc/%s/cmdline", pid);
         SV_STR below = sv_asprintf("%s/", dir);
@@ -38,29 +37,15 @@ static bool serves_guest(const char *pid, const char *dir)
 
 unsigned sv_state_kill_leftovers(const struct sv_state *s)
 {
-        unsigned killed = 0;
-        bool again = true;
+        return sv_end_processes(serves_guest, s->dir);
+}
 
-        for (int round = 0; again && round < 200; round++) {
-                DIR *proc = opendir("/proc");
-                struct dirent *e;
+/* Whoever took QEMU or swtpm over may have changed how the process looks; its user it cannot. */
+static int end_guests_users(const struct sv_state *s, struct sv_err *err)
+{
+        struct sv_ids ids;
 
-                again = false;
-                while (proc && (e = readdir(proc))) {
-                        if (!isdigit((unsigned char)e->d_name[0]) ||
-                            !serves_guest(e->d_name, s->dir))
-                                continue;
-                        if (kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL) == 0) {
-                                killed += round == 0;
-                                again = true;
-                        }
-                }
-                if (proc)
-                        closedir(proc);
-                if (again)
-                        usleep(10000); /* until the last one is gone, not only signalled */
-        }
-        return killed;
+        return sv_ids_find(s->dir, &ids) ? sv_end_ids(&ids, err) : 0;
 }
 
 /* Removes files only: empty cgroups that libvirt made for this root's QEMU are left to the system.
@@ -72,6 +57,8 @@ int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *
                 "run",          "etc",          "lib/qemu",   "lib/libvirt-doms"};
 
         *killed = sv_state_kill_leftovers(s);
+        if (end_guests_users(s, err) < 0)
+                return -1;
         for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++) {
                 SV_STR path = sv_state_path(s, transient[i]);
 

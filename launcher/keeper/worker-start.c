@@ -14,7 +14,9 @@
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/embed.h"
+#include "launcher/keeper/folder.h"
 #include "launcher/keeper/owner.h"
+#include "launcher/keeper/processes.h"
 #include "launcher/keeper/worker-int.h"
 
 static void report_step(struct sv_worker *w, const char *step, int64_t since)
@@ -105,7 +107,7 @@ static char *find_vtpm(const struct sv_work *k)
 }
 
 /* What libvirt opens or gives away as root at a start, in folders that the guest's QEMU or swtpm
- * could write to before it. */
+ * could write to before it: nobody changes it after the look. */
 static int check_vtpm(const struct sv_work *k, struct sv_err *err)
 {
         SV_STR state = find_vtpm(k);
@@ -113,16 +115,29 @@ static int check_vtpm(const struct sv_work *k, struct sv_err *err)
         SV_STR run = sv_state_path(k->state, "run/swtpm");
         const char *const folders[] = {state, logs};
 
+        if (sv_end_ids(&k->ids, err) < 0)
+                return -1;
         for (size_t i = 0; i < 2; i++)
                 if (access(folders[i], F_OK) == 0 && sv_host_vtpm_check(folders[i], err) < 0)
                         return -1;
         return sv_remove_tree(run, err);
 }
 
+/* At once: what is looked at by name later must not be the guest's to change. */
+static int check_started(struct sv_worker *w, int pid, struct sv_err *err)
+{
+        const struct sv_work *k = w->work;
+
+        if (sv_stage_take_back(&w->stage, err) < 0)
+                return -1;
+        if (sv_folder_take_swtpm(k->state, &k->ids, err) < 0)
+                return -1;
+        return k->confined ? sv_embed_check_confined(pid, k->guest->security.model, err) : 0;
+}
+
 static int start_qemu(struct sv_worker *w, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
-        const char *model = k->guest->security.model;
         int64_t t = sv_worker_elapsed(w);
         int pid;
 
@@ -135,10 +150,8 @@ static int start_qemu(struct sv_worker *w, struct sv_err *err)
                 return -1;
         if (sv_virt_start(w->virt, k->tee, err) < 0)
                 return -1;
-        if (sv_stage_take_back(&w->stage, err) < 0)
-                return -1;
         pid = sv_embed_read_qemu_pid(k->state);
-        if (k->confined && sv_embed_check_confined(pid, model, err) < 0)
+        if (check_started(w, pid, err) < 0)
                 return -1;
         if (connect_agent(w, err) < 0)
                 return -1;
@@ -189,6 +202,8 @@ static int connect_libvirt(struct sv_worker *w, struct sv_buf *xml, struct sv_er
         SV_STR uri = sv_virt_embed_uri(w->work->state->dir);
 
         if (sv_virt_open(uri, &w->virt, err) < 0)
+                return -1;
+        if (sv_folder_take_back(w->work->state, &w->work->ids, err) < 0)
                 return -1;
         return sv_virt_check_cpu(w->virt, w->work->guest->cpu, w->work->kvm, err);
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Two guests run; as the user of the one's QEMU, and of its swtpm, nothing of the other can be read, opened, traced or connected to, and the
-key of the vTPMs' maker cannot either. What is tried is tried on the own guest first, where it must work.
+key of the vTPMs' maker cannot either. What is tried is tried on the own guest first, where it must work. The same as the process that reads what a
+guest's agent says; and what they leave in their guest's folder does no harm when it starts again.
 
     apart.py SECURE-VM [KERNEL]      (root; KERNEL is any bzImage, otherwise the distribution's)
 """
@@ -143,7 +144,7 @@ class Guest:
         self.vm, self.name, self.folder = vm, name, os.path.join(os.environ['SECURE_VM_DIR'], name)
         self.file = os.path.join(folder, name + '.json')
         with open(self.file, 'w', encoding='utf-8') as f:
-            json.dump({'name': name, 'tee': 'vtpm', 'kernel': kernel, 'cmdline': 'console=ttyS0', 'memory': '256MiB', 'vcpus': 1, **more}, f)
+            json.dump({'name': name, 'tee': 'vtpm', 'kernel': kernel, 'cmdline': 'console=ttyS0 no_timer_check', 'memory': '256MiB', 'vcpus': 1, **more}, f)
 
     def launch(self):
         r = subprocess.run([self.vm, 'launch', self.file], capture_output=True, text=True, check=False)
@@ -202,6 +203,75 @@ def check_apart(vm, a, b):
     return failures
 
 
+def keepers(guest):
+    """The supervisor's processes, of root's, and the one without rights that reads what the guest's agent says."""
+    status = json.loads(subprocess.check_output([guest.vm, 'show', guest.name, '--json']))
+    found = {'worker': status['worker_pid'], 'guard': status['guard_pid']}
+    children = subprocess.check_output(['ps', '-o', 'pid=,comm=', '--ppid', str(found['worker'])], text=True).split()
+    assert children[1::2] == ['sv-reader'], children
+    return found, int(children[0])
+
+
+def check_reader(a, b):
+    """As the user of the process that reads for a guest: nothing of any guest, and nothing of root's."""
+    own, reader = keepers(a)
+    processes = {**own, **a.processes()}
+    others = {f'{who} of b': pid for who, pid in {**keepers(b)[0], **b.processes()}.items()}
+    paths = [(g.folder, os.lstat(g.folder).st_mode) for g in (a, b)] + [*a.paths(), *b.paths(), *keys_of_maker(a.vm)]
+    works = as_process(reader, lambda: everything({**processes, **others}, paths))
+    print(f'as the reader of a guest, {len(paths)} paths and {len(processes) + len(others)} processes: {works or "nothing"}', flush=True)
+    return len(works)
+
+
+def stay_as(pid):
+    """A process of that one's user, which does not end by itself."""
+    user = os.stat(f'/proc/{pid}').st_uid
+    r, w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+        libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        os.write(w, b'x')
+        while True:
+            signal.pause()
+    os.read(r, 1)
+    os.close(r)
+    os.close(w)
+    return child
+
+
+def links_for_next_start(a, victim):
+    """Where libvirt, as root, makes folders or looks for process ids at the next start or end."""
+    names = [f'{d}/{n}-{a.name}' for d in ('lib/qemu/domain', 'run/qemu/channel') for n in range(2, 5)]
+    paths = [f'{a.folder}/{n}' for n in (*[n.replace('domain/', 'domain-') for n in names], 'lib/qemu/save/x', 'run/qemu/x', 'run/swtpm/x')]
+    for path in paths:
+        yield f'a link at {path}', attempt(os.symlink, victim, path)
+    for path in [*glob.glob(f'{a.folder}/run/*/*.pid'), f'{a.folder}/lib/qemu/save', *glob.glob(f'{a.folder}/run/swtpm/*')]:
+        yield f'another name for {path}', attempt(os.rename, path, path + '.old')
+
+
+def check_next_start(a, folder, said):
+    """What a taken over QEMU or swtpm leaves behind does not become root's deed when the guest starts again."""
+    victim = f'{folder}/victim'
+    os.mkdir(victim, 0o700)
+    for who, pid in a.processes().items():
+        works = as_process(pid, lambda: links_for_next_start(a, victim))
+        assert not works, f'as {who}, for the next start: {works}'
+    left = [stay_as(pid) for pid in a.processes().values()]
+    subprocess.run([a.vm, 'reset', a.name], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for pid in left:
+        wait_until('a process of the guest\'s users outlived a start', lambda p=pid: os.waitpid(p, os.WNOHANG)[0] == p, 30)
+    if 'are followed' in said:
+        print('a link in the folder: skipped, this machine gives no mount without links', flush=True)
+        return
+    os.symlink(victim, f'{a.folder}/lib/qemu/domain-3-{a.name}')
+    r = subprocess.run([a.vm, 'reset', a.name], check=False, capture_output=True, text=True)
+    st = os.stat(victim)
+    assert r.returncode == 3 and (st.st_uid, st.st_mode & 0o777) == (0, 0o700) and not os.listdir(victim), (r, st, os.listdir(victim))
+
+
 def check_links(a, folder):
     """What the owner of a guest file may not read does not get into its guest by a link."""
     theirs, secret = f'{folder}/theirs', f'{folder}/secret'
@@ -247,7 +317,10 @@ def main():
         ids = [*ids_of(a).values(), *ids_of(b).values()]
         failures = check_apart(vm, a, b)
         assert len(set(ids)) == 4 and 0 not in ids, f'expected four users, found {ids}'
-        check_restart(a, ids_of(a))
+        failures += check_reader(a, b)
+        before = ids_of(a)
+        check_next_start(a, folder, said)
+        check_restart(a, before)
         check_links(a, folder)
         check_console_log(b)
     finally:

@@ -124,6 +124,25 @@ static void no_id_of_a_process_that_runs(void **state)
         assert_int_equal(ids.qemu, used + 2);
 }
 
+/* All that runs with a guest's ids ends with it. */
+static void no_id_of_a_named_user(void **state)
+{
+        SV_STR folder = sv_asprintf("%s/n", base);
+        struct sv_ids ids;
+        struct sv_err err;
+
+        if (!getpwuid(65534))
+                skip();
+        put("/subuid", "secure-vm:65533:6\n");
+        OK(take("n", &ids, &err));
+        assert_int_equal(ids.qemu, 65535);
+        /* who was added when the guest had its ids already */
+        put("/ids/65535", "");
+        put("/ids/65533", folder);
+        OK(take("n", &ids, &err));
+        assert_int_equal(ids.qemu, 65535);
+}
+
 static void folders_are_closed(void **state)
 {
         const struct sv_ids none = {0}, ids = {.qemu = 5001, .swtpm = 5002, .group = 5001};
@@ -241,6 +260,7 @@ int main(void)
                 cmocka_unit_test(no_two_guests_have_one_id),
                 cmocka_unit_test(the_range_is_a_setting),
                 cmocka_unit_test(no_id_of_a_process_that_runs),
+                cmocka_unit_test(no_id_of_a_named_user),
                 cmocka_unit_test(folders_are_closed),
                 cmocka_unit_test(the_user_database_knows_the_id),
                 cmocka_unit_test(what_confines),
