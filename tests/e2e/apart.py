@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two guests run; as the user of the one's QEMU, and of its swtpm, nothing of the other can be read, opened, traced or connected to, and the
 key of the vTPMs' maker cannot either. What is tried is tried on the own guest first, where it must work. The same as the process that reads what a
-guest's agent says; and what they leave in their guest's folder does no harm when it starts again.
+guest's agent says; and what they leave in their guest's folder does no harm when it starts again. The same two guests are asked to shut down (button.py).
 
     apart.py SECURE-VM [KERNEL]      (root; KERNEL is any bzImage, otherwise the distribution's)
 """
@@ -21,6 +21,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f'{TOP}/tests')
+import button  # noqa: E402
 from patience import patient, wait_until  # noqa: E402
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
@@ -308,7 +309,8 @@ def main():
     os.chmod(folder, 0o711)
     os.environ['SECURE_VM_DIR'] = f'{folder}/s'
     signal.alarm(int(patient(600)))
-    a = Guest(vm, folder, 'a', kernel)
+    obedient = button.make_initrd(folder, kernel)
+    a = Guest(vm, folder, 'a', kernel, **({'initrd': obedient} if obedient else {}))
     b = Guest(vm, folder, 'b', kernel, initrd=make_flood(folder), console={'log_size': '1MiB'})
     try:
         said = a.launch()
@@ -323,6 +325,11 @@ def main():
         check_restart(a, before)
         check_links(a, folder)
         check_console_log(b)
+        button.check_deaf(b)
+        if obedient:
+            button.check_obedient(a)
+        else:
+            print('the power button: skipped, no modules lie beside that kernel', flush=True)
     finally:
         for g in (a, b):
             subprocess.run([vm, 'destroy', g.name, '--forget'], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
