@@ -7,7 +7,8 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ENV = {'PATH': os.environ['PATH'], 'HOME': '/nonexistent', 'TERM': 'dumb', 'LC_ALL': 'C'}
+HOME = tempfile.TemporaryDirectory()  # fish makes folders there
+ENV = {'PATH': os.environ['PATH'], 'HOME': HOME.name, 'TERM': 'dumb', 'LC_ALL': 'C'}
 
 
 def table_of(program):
