@@ -23,6 +23,7 @@ static const struct sv_member members[] = {
          "guest policy bits as \"0x30000\": bit 17 set, bits 63:26 clear",
          .max = SV_SNP_POLICY_KNOWN},
         {"allow_debug", SV_M_BOOL, O(allow_debug), "true or false"},
+        {"allow_host_acpi", SV_M_BOOL, O(allow_host_acpi), "true or false"},
         {"allow", SV_M_SET, O(allow),
          "an array of debug, migration, vmpl, host_report, tcb, firmware, alias_check, each once",
          .names = sv_snp_floor_names},

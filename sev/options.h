@@ -11,6 +11,7 @@ struct sv_sev_options {
         /* must be true when the policy has the debug bit: debugging is asked for twice, so that it
          * is no accident */
         bool allow_debug;
+        bool allow_host_acpi; /* the host's ACPI tables, and the code in them, are taken */
         unsigned allow;    /* of the floor (sev/verify/floor.h), what is lifted: bit n for its n-th
                               name */
         uint64_t features; /* SEV_FEATURES; default 0x1 */

@@ -51,9 +51,10 @@ struct sv_tee_measure {
         /* Adds to *allow (array) what the guest file lifts of the TEE's floor
          * (sv_tee_verify.floor). NULL: nothing ever is. */
         int (*allow)(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err);
-        /* What this guest file leaves to the host, and the command that cures it, as one sentence;
-         * NULL: nothing. May be NULL. Pure but for files, as measure. */
-        const char *(*exposure)(const struct sv_guest *guest);
+        /* What this guest file leaves to the host as it says itself: *left, one sentence with the
+         * command that cures it, or NULL. SV_USAGE "guest.<tee>.…" when it does not say so. May be
+         * NULL. Pure but for files, as measure. */
+        int (*exposure)(const struct sv_guest *guest, const char **left, struct sv_err *err);
         /* What a file of this TEE's formats says, with "kind" and nothing verified; *out stays NULL
          * when it is none of them. Pure; may be NULL. */
         int (*inspect)(struct sv_bytes file, struct sv_json **out, struct sv_err *err);

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm image uki: kernel, initramfs, command line and ACPI tables in one measured image. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/core/text.h"
 #include "base/crypto/crypto.h"
 #include "guest/guest.h"
 #include "image/bundle.h"
 #include "image/uki.h"
+#include "launcher/choose.h"
 #include "launcher/cli/commands.h"
+#include "launcher/virt/acpi.h"
 #include "ovmf/linux.h"
 
 static const struct sv_opt options[] = {
         {.name = "out", .arg = "FILE", .help = "the image to write, for the guest file's \"uki\""},
         {.name = "acpi",
          .arg = "DIR",
-         .help = "the ACPI tables of the guest's machine and firmware, from image acpi"},
+         .help = "the ACPI tables of the guest's machine and firmware, from image acpi; a guest "
+                 "file's are taken here without it"},
         {.name = "kernel", .arg = "FILE", .help = "without a guest file: the kernel"},
         {.name = "initrd", .arg = "FILE", .help = "without a guest file: the initramfs"},
         {.name = "cmdline", .arg = "TEXT", .help = "without a guest file: the whole command line"},
@@ -24,6 +29,9 @@ static const struct sv_opt options[] = {
          .help = "the guest does not start on a host whose ACPI tables are others; without, it "
                  "names them and starts with its own"},
         {.name = "stub", .arg = "FILE", .help = "the EFI stub (the one that was installed)"},
+        {.name = "timeout",
+         .arg = "SECONDS",
+         .help = "without --acpi: how long the firmware may take in emulation (180)"},
         {0},
 };
 
@@ -112,6 +120,42 @@ static int map_parts(const struct sv_args *args, struct inputs *in, struct sv_er
         return sv_initramfs_check(in->initrd.bytes, err) < 0 ? sv_wrap(err, "%s", initrd) : 0;
 }
 
+/* Of the machine that launch would start for the guest file. */
+static int take_tables(const struct sv_args *args, const struct sv_guest *g, const char *dir,
+                       struct sv_err *err)
+{
+        const char *timeout = sv_opt(args, "timeout");
+        const struct sv_tee_host *tee;
+        SV_ARGV command = {0};
+        uint64_t seconds = 180;
+        size_t n;
+
+        if (timeout && sv_parse_u64(timeout, 3600, &seconds, "acpi.timeout", err) < 0)
+                return -1;
+        if (sv_tee_choose(NULL, g, SV_CHOOSE_ANY, &tee, err) < 0 ||
+            sv_acpi_make_guest_argv(g, tee, NULL, &command, err) < 0)
+                return -1;
+        return sv_acpi_probe(&command, (unsigned)seconds, dir, &n, err);
+}
+
+static int bundle_tables(const struct sv_args *args, struct inputs *in, struct sv_bundle_made *made,
+                         struct sv_err *err)
+{
+        const char *given = sv_opt(args, "acpi");
+        char dir[] = "/tmp/secure-vm-XXXXXX";
+        int r;
+
+        if (given)
+                return sv_bundle_make(given, sv_has(args, "refuse"), &in->acpi, made, err);
+        if (!mkdtemp(dir))
+                return sv_fail_errno(err, "image.acpi", "%s", dir);
+        r = take_tables(args, &in->guest, dir, err);
+        if (r == 0)
+                r = sv_bundle_make(dir, sv_has(args, "refuse"), &in->acpi, made, err);
+        sv_remove_tree(dir, NULL);
+        return r;
+}
+
 static int write_uki(const struct sv_args *args, struct inputs *in, struct sv_json **result,
                      struct sv_err *err)
 {
@@ -121,7 +165,7 @@ static int write_uki(const struct sv_args *args, struct inputs *in, struct sv_js
         uint8_t digest[SV_DIGEST_MAX];
         struct sv_uki_parts parts;
 
-        if (sv_bundle_make(sv_opt(args, "acpi"), sv_has(args, "refuse"), &in->acpi, &made, err) < 0)
+        if (bundle_tables(args, in, &made, err) < 0)
                 return -1;
         parts = (struct sv_uki_parts){.stub = in->stub.bytes,
                                       .acpi = sv_buf_bytes(&in->acpi),
@@ -148,8 +192,9 @@ static int run_image_uki(const struct sv_args *args, struct sv_json **result, st
         struct inputs in = {0};
         int r = -1;
 
-        if (!sv_opt(args, "out") || !sv_opt(args, "acpi"))
-                return sv_fail(err, SV_USAGE, "image.options", "--acpi and --out are needed");
+        if (!sv_opt(args, "out") || (!args->n && !sv_opt(args, "acpi")))
+                return sv_fail(err, SV_USAGE, "image.options",
+                               "--out is needed, and without a guest file --acpi");
         if (map_stub(sv_opt(args, "stub"), &in.stub, err) == 0 && map_parts(args, &in, err) == 0)
                 r = write_uki(args, &in, result, err);
         free_uki_inputs(&in);

@@ -351,9 +351,9 @@ static int run_measure(const struct sv_args *args, struct sv_json **result, stru
                 return diff_guests(args, result, err);
         if (get_guest(args, &guest, err) < 0 || measure_guest(args, &guest, &tee, &m, err) < 0)
                 return -1;
-        if (args->n)
-                sv_warn_exposure(tee->id, &guest);
-        r = report_measurement(args, tee, &m, result, err);
+        r = args->n ? sv_check_exposure(tee->id, &guest, err) : 0;
+        if (r == 0)
+                r = report_measurement(args, tee, &m, result, err);
         sv_measurement_free(&m);
         return r;
 }

@@ -10,6 +10,7 @@
 #include "launcher/choose.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/exposure.h"
 #include "launcher/cli/guest-policy.h"
 #include "launcher/cli/launch-guest.h"
 #include "launcher/keeper/client.h"
@@ -102,6 +103,7 @@ static int accept_both(struct update *u, struct sv_err *err)
         before = sv_asprintf("before %s", day);
         after = sv_asprintf("from %s", day);
         if (sv_tee_choose(NULL, &u->guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
+            sv_check_exposure(tee->id, &u->guest, err) < 0 ||
             sv_guest_write_policy(&u->guest, tee->id, &predicted, err) < 0 ||
             sv_policy_parse(sv_buf_bytes(&predicted), &p, err) < 0)
                 return -1;

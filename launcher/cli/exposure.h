@@ -4,5 +4,6 @@
 #include "guest/guest.h"
 #include "tee/tee.h"
 
-/* Warns of what the guest file leaves to the host under this TEE, and names the cure. */
-void sv_warn_exposure(const struct sv_tee *id, const struct sv_guest *guest);
+/* What the guest file leaves to the host under this TEE: refused when it does not say so (the
+ * TEE's own check, SV_USAGE), and else warned of, with the cure. */
+int sv_check_exposure(const struct sv_tee *id, const struct sv_guest *guest, struct sv_err *err);

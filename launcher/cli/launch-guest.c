@@ -26,7 +26,8 @@ int sv_launch_guest(const char *uri, const struct sv_guest *g, struct sv_follow 
         l.kvm = host.kvm;
         if (!host.kvm)
                 sv_info("no KVM, so the guest is emulated (TCG): %s", host.kvm_why);
-        sv_warn_exposure(l.tee->id, g);
+        if (sv_check_exposure(l.tee->id, g, err) < 0)
+                return -1;
         return sv_keeper_choose(uri)->launch(uri, &l, f, result, err) < 0 ? name_cure(l.tee, err)
                                                                           : 0;
 }

@@ -31,8 +31,8 @@ int sv_sev_id_given(const struct sv_guest *guest, const struct sv_sev_options *o
 int sv_snp_allow(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err);
 int sv_snp_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                  struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
-/* Its `exposure`: ACPI tables of the host's. */
-const char *sv_snp_exposure(const struct sv_guest *guest);
+/* Its `exposure`: ACPI tables of the host's. SV_USAGE "guest.sev-snp.allow_host_acpi". */
+int sv_snp_exposure(const struct sv_guest *guest, const char **left, struct sv_err *err);
 /* Its `inspect`: report (alone, with a certificate table, in Azure's wrapper, as KBS evidence),
  * certificate table, VCEK or VLEK, ID block, ID authentication, IGVM file. */
 int sv_sev_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *err);

@@ -101,18 +101,48 @@ static int add_acpi_rule(const struct sv_guest *g, const struct sv_sev_options *
         return 0;
 }
 
-const char *sv_snp_exposure(const struct sv_guest *g)
+static int refuse_host_acpi(const struct sv_guest *g, const struct sv_sev_options *o,
+                            struct sv_err *err)
+{
+        SV_STR cure = NULL;
+
+        if (o->vmm && strcmp(o->vmm, "qemu") != 0)
+                cure = sv_asprintf("no image of ours is for %s", o->vmm);
+        else
+                cure = sv_asprintf("%s`secure-vm image uki --out %s.efi %s` makes an image with "
+                                   "tables of its own, for \"uki\" in place of \"kernel\" and "
+                                   "\"initrd\"",
+                                   g->uki ? "this \"uki\" has none of its own: with \"kernel\" and "
+                                            "\"initrd\" in its place "
+                                          : "",
+                                   g->name, g->file ? g->file : "GUEST.json");
+        return sv_fail(err, SV_USAGE, "guest.sev-snp.allow_host_acpi",
+                       "the host's ACPI tables bring code into this guest that no measurement "
+                       "covers, and the guest file does not allow it; %s; or say "
+                       "\"allow_host_acpi\": true in /tees/sev-snp",
+                       cure);
+}
+
+int sv_snp_exposure(const struct sv_guest *g, const char **left, struct sv_err *err)
 {
         SV_SEV_OPTIONS o = {0};
         bool own_tables = false;
 
-        /* an IGVM file is not ours to make */
-        if (sv_sev_options_read(g, &o, NULL) < 0 || o.igvm || (!g->kernel && !g->uki) ||
-            (g->uki && sv_sev_image(g, &own_tables, NULL) < 0) || own_tables)
-                return NULL;
-        return "the host can run code of its own in this guest, by ACPI tables that no measurement "
-               "covers: `secure-vm image uki --acpi` makes an image with tables of its own, for "
-               "\"uki\" in the guest file";
+        *left = NULL;
+        if (sv_sev_options_read(g, &o, err) < 0)
+                return -1;
+        if (o.igvm || (!g->kernel && !g->uki))
+                return 0; /* an IGVM file is not ours to make */
+        if (g->uki && sv_sev_image(g, &own_tables, err) < 0)
+                return -1;
+        if (own_tables)
+                return 0;
+        if (!o.allow_host_acpi)
+                return refuse_host_acpi(g, &o, err);
+        *left = "the host can run code of its own in this guest, by ACPI tables that no "
+                "measurement covers, as \"allow_host_acpi\" says: `secure-vm image uki` makes an "
+                "image with tables of its own, for \"uki\" in the guest file";
+        return 0;
 }
 
 static int add_all_rules(const struct sv_sev_options *o, const struct sv_measurement *m,

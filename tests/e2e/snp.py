@@ -49,7 +49,7 @@ class SnpCase(EmulatedCase):
         run(env.signer, 'pki', self.path('pki'))
         self.guest.update(tee='sev-snp', cpu=CPU, vcpus=1, firmware=machine.firmware(),
                           disks=[{'path': self.path('root.img'), 'id': 'root'}],
-                          tees={'sev-snp': {'test_root': self.path('pki/ark.pem')}})
+                          tees={'sev-snp': {'test_root': self.path('pki/ark.pem'), 'allow_host_acpi': True}})
 
     def make_collateral(self, crl):
         self.collateral = self.path('collateral')

@@ -59,6 +59,15 @@ class Bench:
     def path(self, name):
         return os.path.join(self.dir, name)
 
+    def attested(self):
+        """Members of a guest file that has something to release."""
+        return {'nics': [{'type': 'user'}], 'attestation': {'url': 'https://192.0.2.1', 'pin': 'sha256:' + '0' * 64},
+                'disks': [{'path': self.put('disk', bytes(1 << 20))}]}
+
+    def stub(self):
+        with open(os.path.join(os.path.dirname(os.path.dirname(self.vm)), 'stub', 'stub.efi'), 'rb') as f:
+            return f.read()
+
     def put(self, name, data):
         with open(self.path(name), 'wb') as f:
             f.write(data)
@@ -67,7 +76,7 @@ class Bench:
     def write(self, snp=None, **members):
         """A guest file; a member that is None is left out."""
         g = {'name': 'g', 'tee': 'sev-snp', 'memory': '256MiB', 'cpu': CPUS[0], 'vcpus': 1, 'firmware': machine.firmware(), 'kernel': 'kernel',
-             'initrd': 'initrd', 'cmdline': 'console=ttyS0', 'nics': [], 'tees': {'sev-snp': snp or {}}, **members}
+             'initrd': 'initrd', 'cmdline': 'console=ttyS0', 'nics': [], 'tees': {'sev-snp': {'allow_host_acpi': True, **(snp or {})}}, **members}
         with open(self.file, 'w', encoding='utf-8') as f:
             json.dump({k: v for k, v in g.items() if v is not None}, f)
 
@@ -265,12 +274,36 @@ def one_digest_each(b):
 
 @case
 def says_what_is_left(b):
-    """launch, measure and policy say what the host can do with its ACPI tables, and which command cures it"""
-    b.write(nics=[{'type': 'user'}], attestation={'url': 'https://192.0.2.1', 'pin': 'sha256:' + '0' * 64}, disks=[{'path': b.put('disk', bytes(1 << 20))}])
+    """launch, measure and policy refuse a guest with the host's ACPI tables and say which command cures it, and warn when its file allows them"""
+    members = b.attested()
+    b.write(**members)
     for words in (['launch', b.file], ['measure', b.file], ['policy', b.file]):
         r = b.machine.run(b.vm, *words)
         must(r.returncode == 0 and r.stderr.count('warning: the host can run code') == 1, f'{words[0]} ended with {r.returncode}: {r.stderr[-600:]}')
-        must('ACPI' in r.stderr and 'secure-vm image uki --acpi' in r.stderr, f'{words[0]} does not say it: {r.stderr[-600:]}')
+        must('ACPI' in r.stderr and 'secure-vm image uki' in r.stderr, f'{words[0]} does not say it: {r.stderr[-600:]}')
+    b.end()
+    b.write({'allow_host_acpi': False}, **members)
+    for word in ('launch', 'measure', 'policy'):
+        says = b.refused('usage', 2, 'guest.sev-snp.allow_host_acpi', word, b.file)
+        must(f'`secure-vm image uki --out g.efi {b.file}`' in says, f'{word} does not say what cures it: {says}')
+        must(not b.ask('list')['guests'], f'{word}: there is a guest')
+
+
+@case
+def image_of_the_guest_file(b):
+    """the command that cures it makes an image with this machine's tables: it is launched as predicted, and its policy lifts the limit"""
+    members = b.attested()
+    b.put('kernel.efi', b.stub())  # a kernel is a PE image, too
+    b.write({'allow_host_acpi': False}, kernel='kernel.efi', **members)
+    made = b.ask('image', 'uki', '--out', b.path('g.efi'), b.file, '--timeout', '1200')
+    must(made['tables'] > 4, f'expected a machine\'s ACPI tables, found {made["tables"]}')
+    b.write({'allow_host_acpi': False}, uki='g.efi', kernel=None, initrd=None, **members)
+    launched(b, 1, 'a measured image')
+    b.end()
+    r = b.machine.run(b.vm, 'measure', b.file)
+    must(r.returncode == 0 and 'warning' not in r.stderr, f'measure warns of an image: {r.stderr[-600:]}')
+    rules = [rule['check'] for rule in b.ask('policy', b.file)['policy']['rules']]
+    must('policy.acpi' in rules, f'expected policy.acpi among {rules}')
 
 
 # --- a guest that runs ---

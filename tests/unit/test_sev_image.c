@@ -24,6 +24,7 @@ static void acpi_rule(void **state)
                 SV_GUEST guest = {0};
                 SV_JSON *rules = sv_json_array();
                 SV_JSON *trust = sv_json_object();
+                const char *left = NULL;
                 size_t found = 0;
 
                 OK(sv_file_write(path, 0600, sv_bytes(k, make_uki(k, parts + n, 2 - n)), &err));
@@ -34,33 +35,51 @@ static void acpi_rule(void **state)
                         found += !strcmp(sv_json_str(sv_json_get(sv_json_at(rules, i), "check")),
                                          "policy.acpi");
                 assert_int_equal(found, n == 0);
-                assert_int_equal(sv_snp_exposure(&guest) != NULL, n);
+                assert_int_equal(sv_snp_exposure(&guest, &left, &err), n ? -1 : 0);
+                assert_null(left);
                 sv_measurement_free(&m);
         }
         unlink(path);
 }
 
-/* Who is told what the host can do, and how to cure it. */
+#define ALLOWS  "\"tees\":{\"sev-snp\":{\"allow_host_acpi\":true"
+#define REFUSED "guest.sev-snp.allow_host_acpi"
+
+/* Whose tables are the host's says so itself, or is refused with what cures it. */
 static void exposure(void **state)
 {
         static const struct {
-                const char *members;
-                bool exposed;
+                const char *members, *check, *says;
         } t[] = {
-                {"\"kernel\":\"/k\"", true},
-                {"\"kernel\":\"/k\",\"tees\":{\"sev-snp\":{\"igvm\":\"/i\"}}", false},
-                {"\"uki\":\"/nonexistent\"", false}, /* measuring says what is wrong */
+                {"\"kernel\":\"/k\"", REFUSED,
+                 "`secure-vm image uki --out web.efi g.json` makes an image"},
+                {"\"kernel\":\"/k\",\"tees\":{\"sev-snp\":{\"allow_host_acpi\":false}}", REFUSED,
+                 "\"allow_host_acpi\": true in /tees/sev-snp"},
+                {"\"kernel\":\"/k\"," ALLOWS "}}", NULL, "`secure-vm image uki`"},
+                {"\"kernel\":\"/k\",\"tees\":{\"sev-snp\":{\"vmm\":\"ec2\"}}", REFUSED,
+                 "no image of ours is for ec2"},
+                {"\"kernel\":\"/k\"," ALLOWS ",\"vmm\":\"ec2\"}}", NULL, "ACPI"},
+                {"\"kernel\":\"/k\",\"tees\":{\"sev-snp\":{\"igvm\":\"/i\"}}", NULL, NULL},
+                {"\"uki\":\"/dev/null\"", REFUSED, "this \"uki\" has none of its own"},
+                {"\"uki\":\"/nonexistent\"", "measure.kernel", "/nonexistent"},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-                SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"sev-snp\",%s}", t[i].members);
+                SV_STR text =
+                        sv_asprintf("{\"name\":\"web\",\"tee\":\"sev-snp\",%s}", t[i].members);
                 SV_GUEST guest = {0};
-                const char *says;
+                const char *left = "";
 
                 OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/nonexistent", &guest, &err));
-                says = sv_snp_exposure(&guest);
-                assert_int_equal(says != NULL, t[i].exposed);
-                assert_true(!says || strstr(says, "secure-vm image uki"));
+                if (!t[i].check) {
+                        OK(sv_snp_exposure(&guest, &left, &err));
+                        assert_int_equal(left != NULL, t[i].says != NULL);
+                        assert_true(!left || strstr(left, t[i].says));
+                        continue;
+                }
+                FAILS(sv_snp_exposure(&guest, &left, &err), err.class, t[i].check);
+                assert_null(left);
+                assert_non_null(strstr(err.msg, t[i].says));
         }
 }
 
