@@ -17,9 +17,7 @@ import tempfile
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, 'e2e'))
 from env import Failed, say_to
-from stub import LINE, World
-
-BEYOND = 200 << 10
+from stub import BEYOND, World
 
 
 def used():
@@ -46,8 +44,7 @@ def main():
     direct, image = [], []
     try:
         world = World(os.path.abspath(a.build), base, say_to())
-        carried = [os.path.getsize(f) for f in (world.kernel, world.path('initrd'))] + [len(LINE)]
-        beyond = os.path.getsize(world.path('image.efi')) - sum(carried)
+        beyond = world.beyond()
         for i in range(a.pairs):
             direct.append(timed(world.plain))
             image.append(timed(world.image))
