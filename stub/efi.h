@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the stub uses of the UEFI specification 2.10 (sections 4, 7, 9, 12, 13.4). Members that are
- * not used are there for their room. No table of functions is ever initialised statically: the
- * image has no relocations. */
+/* What the stub uses of the UEFI specification 2.10 (sections 4, 7, 9, 12, 13.4, 37.7). Members
+ * that are not used are there for their room. No table of functions is ever initialised statically:
+ * the image has no relocations. */
 #pragma once
 
 #include <stddef.h>
@@ -81,7 +81,9 @@ struct efi_boot_services {
         void *image[5];
         void *next_count;
         efi_status(EFIAPI *stall)(size_t microseconds);
-        void *watchdog, *controller[2], *open[3], *library[3];
+        void *watchdog, *controller[2], *open[3], *library[2];
+        efi_status(EFIAPI *locate_protocol)(const struct efi_guid *protocol, void *registration,
+                                            void **out);
         efi_status(EFIAPI *install_protocols)(efi_handle *handle, ...);
         efi_status(EFIAPI *uninstall_protocols)(efi_handle handle, ...);
 };
@@ -121,6 +123,17 @@ struct efi_loaded_image {
 struct efi_load_file2 {
         efi_status(EFIAPI *load)(struct efi_load_file2 *self, void *path, uint8_t boot_policy,
                                  size_t *size, void *buffer);
+};
+
+#define EFI_MEMORY_XP 0x4000ull  /* not executed */
+#define EFI_MEMORY_RO 0x20000ull /* not written */
+
+struct efi_memory_attribute {
+        void *get;
+        efi_status(EFIAPI *set)(struct efi_memory_attribute *self, uint64_t address, uint64_t size,
+                                uint64_t attributes);
+        efi_status(EFIAPI *clear)(struct efi_memory_attribute *self, uint64_t address,
+                                  uint64_t size, uint64_t attributes);
 };
 
 typedef efi_status(EFIAPI *efi_entry)(efi_handle image, struct efi_system_table *system);

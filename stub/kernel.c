@@ -39,6 +39,8 @@ int start_kernel(struct sv_err *err)
                 return sv_fail(err, SV_SYSTEM, "stub.memory",
                                "no %u bytes of memory below 4 GiB for the kernel", pe.size);
         sv_pe_load_place(&pe, stub.kernel, memory);
+        if (protect_kernel(&pe, memory, err) < 0)
+                return -1;
         stub.loaded->base = memory;
         stub.loaded->size = pe.size;
         entry = (efi_entry)(uintptr_t)(memory + pe.entry);

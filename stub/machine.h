@@ -32,6 +32,12 @@ int replace_tables(struct sv_err *err);
 /* Offers our initramfs to the kernel, and nobody else's. */
 int offer_initrd(struct sv_err *err);
 
+/* --- protect.c --- */
+struct sv_pe_load; /* stub/pe-load.h */
+/* The kernel at `memory` may be started: its code executed and not written, the rest of it written
+ * and not executed, where the firmware tells pages apart. SV_SYSTEM "stub.protect". */
+int protect_kernel(const struct sv_pe_load *pe, uint8_t *memory, struct sv_err *err);
+
 /* --- kernel.c --- */
 /* Loads the kernel and starts it; returns on failure only. */
 int start_kernel(struct sv_err *err);

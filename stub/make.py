@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compile and link the EFI stub. The linker makes the PE image from ELF objects; three things are looked at that would make an image which the
+"""Compile and link the EFI stub. The linker makes the PE image from ELF objects; four things are looked at that would make an image which the
 firmware refuses without a word, or which is another one in every build: relocations (there is nobody to apply them), sections that nobody
-ordered, the flag by which the firmware may not move it.
+ordered, the flag by which the firmware may not move it, and pages that would be both written and executed.
 
 usage: make.py OUT TOP SOURCE... -- COMPILER...
 """
@@ -18,8 +18,10 @@ CFLAGS = ['-std=gnu11', '-Os', '-Wall', '-Wextra', '-Werror', '-Wno-unused-param
           '-fno-unwind-tables', '-fno-jump-tables', '-fno-strict-aliasing', '-fno-tree-loop-distribute-patterns', '-fcf-protection=none', '-fno-builtin-printf',
           '-U_FORTIFY_SOURCE', '-D_GNU_SOURCE']
 LDFLAGS = ['-m', 'i386pep', '--subsystem', '10', '--image-base', '0', '--disable-dynamicbase', '--disable-reloc-section', '--no-insert-timestamp',
-           '-s', '-e', 'efi_main', '--oformat', 'pei-x86-64', '-nostdlib']
+           '--nxcompat', '-s', '-e', 'efi_main', '--oformat', 'pei-x86-64', '-nostdlib']
 RELOCS_STRIPPED = 1
+NX_COMPAT, PAGE = 0x100, 4096
+EXECUTE, WRITE = 0x20000000, 0x80000000
 SECTIONS = {'.text', '.rdata', '.data', '.bss', '.idata'}
 
 
@@ -44,10 +46,16 @@ def fix_headers(image):
     optional, flags = struct.unpack_from('<HH', image, at + 20)
     struct.pack_into('<H', image, at + 22, flags & ~RELOCS_STRIPPED)
     struct.pack_into('<I', image, at + 24 + 64, 0)  # checksum: nobody looks at it
+    align, = struct.unpack_from('<I', image, at + 24 + 32)
+    if align % PAGE or not struct.unpack_from('<H', image, at + 24 + 70)[0] & NX_COMPAT:
+        sys.exit('an image that does not say NX_COMPAT, or whose sections share pages')
     for i in range(sections):
-        name = image[at + 24 + optional + 40 * i:][:8].rstrip(b'\0').decode()
+        row = at + 24 + optional + 40 * i
+        name, mode = image[row:row + 8].rstrip(b'\0').decode(), struct.unpack_from('<I', image, row + 36)[0]
         if name not in SECTIONS:
             sys.exit(f'a section {name}: firmware may not load an image with it')
+        if mode & EXECUTE and mode & WRITE:
+            sys.exit(f'section {name} is written and executed: no image of NX_COMPAT')
 
 
 def main():

@@ -4,10 +4,13 @@
 #define AMD64     0x8664u
 #define PE32_PLUS 0x20bu
 #define ROW_SIZE  40u
+#define PAGE      4096u
+#define NX_COMPAT 0x100u
+#define EXECUTE   0x20000000u
 
 struct section {
         const uint8_t *name;
-        uint32_t virtual_size, address, raw_size, raw;
+        uint32_t virtual_size, address, raw_size, raw, flags;
 };
 
 /* Rows lie in the headers: sv_pe_load_read. */
@@ -22,6 +25,8 @@ static struct section get_section(const struct sv_pe_load *pe, struct sv_bytes i
         s.address = sv_rd_u32le(&r);
         s.raw_size = sv_rd_u32le(&r);
         s.raw = sv_rd_u32le(&r);
+        sv_rd_skip(&r, 12);
+        s.flags = sv_rd_u32le(&r);
         return s;
 }
 
@@ -29,6 +34,13 @@ static struct section get_section(const struct sv_pe_load *pe, struct sv_bytes i
 static uint32_t count_section_bytes(const struct section *s)
 {
         return s->virtual_size && s->virtual_size < s->raw_size ? s->virtual_size : s->raw_size;
+}
+
+static uint32_t count_memory_bytes(const struct section *s)
+{
+        uint32_t n = count_section_bytes(s);
+
+        return s->virtual_size > n ? s->virtual_size : n;
 }
 
 static int find_headers(struct sv_rd *r, struct sv_err *err)
@@ -47,7 +59,7 @@ int sv_pe_load_read(struct sv_bytes image, struct sv_pe_load *out, struct sv_err
 {
         struct sv_pe_load pe = {0};
         struct sv_rd r = sv_rd(image);
-        unsigned machine, optional_size, magic;
+        unsigned machine, optional_size, magic, align;
         size_t optional;
 
         if (find_headers(&r, err) < 0)
@@ -61,9 +73,13 @@ int sv_pe_load_read(struct sv_bytes image, struct sv_pe_load *out, struct sv_err
         magic = sv_rd_u16le(&r);
         sv_rd_skip(&r, 14);
         pe.entry = sv_rd_u32le(&r);
-        sv_rd_skip(&r, 36);
+        sv_rd_skip(&r, 12);
+        align = sv_rd_u32le(&r);
+        sv_rd_skip(&r, 20);
         pe.size = sv_rd_u32le(&r);
         pe.headers = sv_rd_u32le(&r);
+        sv_rd_skip(&r, 6);
+        pe.nx = sv_rd_u16le(&r) & NX_COMPAT && align && align % PAGE == 0;
         sv_rd_seek(&r, optional + optional_size);
         pe.sections = r.pos;
         sv_rd_skip(&r, (size_t)pe.n_sections * ROW_SIZE);
@@ -83,7 +99,7 @@ int sv_pe_load_check(const struct sv_pe_load *pe, struct sv_bytes file, struct s
         for (unsigned i = 0; i < pe->n_sections; i++) {
                 struct section s = get_section(pe, file, i);
                 uint32_t n = count_section_bytes(&s);
-                uint32_t in_memory = s.virtual_size > n ? s.virtual_size : n;
+                uint32_t in_memory = count_memory_bytes(&s);
 
                 if (n && (s.raw > file.n || n > file.n - s.raw))
                         return sv_fail(err, SV_FORMAT, "stub.pe.section",
@@ -105,6 +121,16 @@ void sv_pe_load_place(const struct sv_pe_load *pe, struct sv_bytes file, uint8_t
                 if (count_section_bytes(&s))
                         memcpy(memory + s.address, file.p + s.raw, count_section_bytes(&s));
         }
+}
+
+bool sv_pe_load_code(const struct sv_pe_load *pe, struct sv_bytes file, unsigned i, uint32_t *at,
+                     uint32_t *n)
+{
+        struct section s = get_section(pe, file, i);
+
+        *at = s.address;
+        *n = count_memory_bytes(&s);
+        return s.flags & EXECUTE && *n;
 }
 
 int sv_pe_load_find(const struct sv_pe_load *pe, struct sv_bytes image, const char name[8],

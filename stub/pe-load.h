@@ -14,6 +14,7 @@ struct sv_pe_load {
         uint32_t size;       /* of the image in memory */
         uint32_t headers;    /* bytes of headers, at the beginning of file and memory */
         uint16_t n_sections; /* of the table at `sections` */
+        bool nx; /* NX_COMPAT: no page is to be written and executed, code has pages of its own */
         size_t sections;
 };
 
@@ -26,6 +27,10 @@ int sv_pe_load_check(const struct sv_pe_load *pe, struct sv_bytes file, struct s
 /* Puts headers and sections where they belong: `memory` has pe->size bytes, all of which are
  * written. Only after sv_pe_load_check. */
 void sv_pe_load_place(const struct sv_pe_load *pe, struct sv_bytes file, uint8_t *memory);
+/* Is the i-th section code, and where in memory? Where sv_pe_load_check lets the file pass it lies
+ * in the image. */
+bool sv_pe_load_code(const struct sv_pe_load *pe, struct sv_bytes file, unsigned i, uint32_t *at,
+                     uint32_t *n);
 /* The section of that name of an image in memory: 1, 0 when there is none, -1 and SV_FORMAT
  * "stub.pe.section" when it lies outside. */
 int sv_pe_load_find(const struct sv_pe_load *pe, struct sv_bytes image, const char name[8],

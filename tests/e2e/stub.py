@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -255,6 +256,19 @@ def case_kernel_hashes(world):
     b = world.run(['-bios', firmware, '-kernel', world.path('snp.efi'), '-device', f'loader,file={table},addr={HASHES:#x},force-raw=on', *evil(world)])
     b.must_be_ours()
     b.says(' 1 differences on the host')
+
+
+def case_no_execute(world):
+    """Firmware that executes no memory but what it is told to: the kernel starts, its code and data apart."""
+    listed = run(os.path.join(TOP, 'tools', 'fetch-secureboot'), timeout=900).stdout
+    parts = dict(line.split(' ', 1) for line in listed.splitlines())
+    code = os.path.join(os.path.dirname(parts['code']), 'OVMF_CODE_4M.secboot.strictnx.fd')
+    shutil.copy(parts['variables'], world.path('vars.fd'))
+    b = world.run(['-machine', 'smm=on', '-cpu', 'max', '-global', 'driver=cfi.pflash01,property=secure,value=on',
+                   '-drive', f'if=pflash,format=raw,readonly=on,file={code}', '-drive', f'if=pflash,format=raw,file={world.path("vars.fd")}',
+                   '-kernel', world.path('image.efi')])
+    b.says("secure-vm: the kernel's code is not written, its data not executed")
+    b.must_be_ours()
 
 
 def case_damaged(world):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proves: what sv_pe_load_check lets pass is placed without a byte outside of the file or of its
- *         memory, all of which is written; a section that is found lies in the image.
+ *         memory, all of which is written; a section that is found lies in the image, and so
+ *         does one that is code.
  * for:    every file of 100 bytes in which the rows of up to 2 sections are, at 8; in memory up to
  *         1 GiB
  * stubs:  texts of errors; memcpy and memset: where they read and write is proven, not what
@@ -9,6 +10,7 @@
  * fault:  `in_memory > pe->size || s.address > pe->size - in_memory` => `s.address > pe->size`
  * fault:  `s.virtual_size > image.n - s.address` => `0`
  * fault:  `s.raw, count_section_bytes(&s));` => `s.raw, s.raw_size);`
+ * fault:  `*n = count_memory_bytes(&s);` => `*n = s.raw_size;`
  * fault:  `memcpy(memory, file.p, pe->headers);` => `memcpy(memory, file.p, pe->size);`
  */
 #include "proof.h"
@@ -51,6 +53,7 @@ void prove(void)
 {
         struct sv_pe_load pe = {.sections = 8, .n_sections = (uint16_t)nondet_bool() + 1};
         struct sv_bytes section;
+        uint32_t at, n;
 
         file = any_exactly(FILE_SIZE);
         pe.headers = nondet_u32();
@@ -65,6 +68,8 @@ void prove(void)
         if (sv_pe_load_check(&pe, file, NULL) == 0) {
                 sv_pe_load_place(&pe, file, memory);
                 PROVE(cleared);
+                if (sv_pe_load_code(&pe, file, nondet_bool() && pe.n_sections > 1, &at, &n))
+                        PROVE(at <= pe.size && n <= pe.size - at);
         } else {
                 PROVE(failed_check);
         }

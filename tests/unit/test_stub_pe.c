@@ -54,6 +54,41 @@ static void places_image(void **state)
                 assert_int_equal(memory[i], 0xa5);
 }
 
+/* What may be executed, and whether that is all that there is to it. */
+static void finds_code(void **state)
+{
+        static const struct {
+                unsigned dll, align;
+                bool nx;
+        } t[] = {{0x100, 4096, true},
+                 {0x160, 8192, true},
+                 {0x100, 512, false},
+                 {0x100, 0, false},
+                 {0xfeff, 4096, false}};
+        uint8_t k[KERNEL_SIZE];
+        struct sv_pe_load pe;
+        uint32_t at, n;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                make_image(k);
+                put32(k, OPTIONAL + 32, t[i].align);
+                put16(k, OPTIONAL + 70, t[i].dll);
+                OK(load(k, sizeof(k), &pe));
+                assert_int_equal(pe.nx, t[i].nx);
+        }
+        put32(k, ROW + 36, 0xdfffffff);
+        assert_false(sv_pe_load_code(&pe, sv_bytes(k, sizeof(k)), 0, &at, &n));
+        put32(k, ROW + 36, 0x20000000);
+        assert_true(sv_pe_load_code(&pe, sv_bytes(k, sizeof(k)), 0, &at, &n));
+        assert_int_equal(at, 0x1000);
+        assert_int_equal(n, 0x180);
+        put32(k, ROW + 8, 0); /* as much as the file has */
+        assert_true(sv_pe_load_code(&pe, sv_bytes(k, sizeof(k)), 0, &at, &n));
+        assert_int_equal(n, 0x200);
+        put32(k, ROW + 16, 0);
+        assert_false(sv_pe_load_code(&pe, sv_bytes(k, sizeof(k)), 0, &at, &n));
+}
+
 static void refuses_image(void **state)
 {
         static const struct {
@@ -226,9 +261,10 @@ static void refuses_parts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(places_image), cmocka_unit_test(refuses_image),
-                cmocka_unit_test(image_limits), cmocka_unit_test(finds_sections),
-                cmocka_unit_test(makes_image),  cmocka_unit_test(refuses_parts),
+                cmocka_unit_test(places_image),   cmocka_unit_test(finds_code),
+                cmocka_unit_test(refuses_image),  cmocka_unit_test(image_limits),
+                cmocka_unit_test(finds_sections), cmocka_unit_test(makes_image),
+                cmocka_unit_test(refuses_parts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
