@@ -82,12 +82,9 @@ static void store_keys(void)
                 SV_STR path = sv_asprintf("default/victim/k%d", i);
                 struct sv_versions none = {0};
                 SV_BUF policy = SV_BUF_NULL;
-                SV_ANCHORS anchors = {0};
 
                 write_victims_policy(path, &policy);
-                OK(sv_broker_read_anchors(sv_buf_bytes(&policy), &anchors, &err));
-                OK(b.store->ops->put_policy(b.store, path, sv_buf_bytes(&policy), &anchors, 1,
-                                            &err));
+                OK(b.store->ops->put_policy(b.store, path, sv_buf_bytes(&policy), 1, &err));
                 OK(sv_version_add(&b, path, &none, sv_bytes_str(SECRET), 1, &err));
         }
 }
