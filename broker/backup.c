@@ -257,6 +257,29 @@ static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
         return sv_backup_verify(b, count, err);
 }
 
+/* What is committed may stand in the journal beside a database that nobody has closed. */
+static int copy_with_journal(const char *from, const char *temp, struct sv_err *err)
+{
+        SV_STR journal = sv_asprintf("%s-wal", from);
+        SV_STR to = sv_asprintf("%s-wal", temp);
+
+        if (access(journal, F_OK) == 0 && sv_file_copy(journal, to, 0600, err) < 0)
+                return -1;
+        return sv_file_copy(from, temp, 0600, err);
+}
+
+/* The broker's own may be in use: sessions and records are still written where no change is. */
+static int copy_backup(const struct sv_broker *b, const char *from, const char *temp,
+                       struct sv_err *err)
+{
+        struct stat own, other;
+
+        if (stat(from, &other) == 0 && stat(b->config.database, &own) == 0 &&
+            own.st_dev == other.st_dev && own.st_ino == other.st_ino)
+                return sv_store_copy(from, temp, err);
+        return copy_with_journal(from, temp, err);
+}
+
 int sv_backup_restore(struct sv_broker *b, const char *from, bool replace,
                       struct sv_backup_count *count, struct sv_err *err)
 {
@@ -267,7 +290,7 @@ int sv_backup_restore(struct sv_broker *b, const char *from, bool replace,
                 return -1;
         /* A copy: an older backup is brought to this program's version, and the file stays. */
         unlink(temp);
-        r = sv_file_copy(from, temp, 0600, err);
+        r = copy_backup(b, from, temp, err);
         if (r == 0)
                 r = restore_copy(b, temp, replace, count, err);
         remove_database(temp);

@@ -143,6 +143,9 @@ static int begin(struct sv_store *s, struct sv_macs *m, const char *how, struct 
 
         if (place->key && place->serial && sv_serial_read(place->serial, &m->outside, err) < 0)
                 return -1;
+        /* for want of memory the last one may not have ended */
+        if (!sqlite3_get_autocommit(((struct sv_sqlite *)s)->db))
+                sv_sqlite_exec(s, "ROLLBACK", NULL);
         if (sv_sqlite_exec(s, how, err) < 0)
                 return -1;
         if (!place->key)

@@ -9,6 +9,18 @@ int sv_store_open(const struct sv_store_place *place, struct sv_store **out, str
         return sv_sqlite_open(place, out, err);
 }
 
+int sv_store_copy(const char *from, const char *to, struct sv_err *err)
+{
+        struct sv_sqlite *s = sv_sqlite_connect(from, err);
+        int rc;
+
+        if (!s)
+                return -1;
+        rc = sv_sqlite_copy(&s->store, to, err);
+        sv_sqlite_close(&s->store);
+        return rc;
+}
+
 void sv_store_free(struct sv_store *s)
 {
         if (s)

@@ -143,6 +143,8 @@ struct sv_store_place {
  * in it is changed) or older and there is no key; "broker.store.mode" when others than its owner
  * can use the file; "broker.store.rollback" when it is from before there were serials. */
 int sv_store_open(const struct sv_store_place *place, struct sv_store **out, struct sv_err *err);
+/* All of one database into another file, whatever its version, while others use it. */
+int sv_store_copy(const char *from, const char *to, struct sv_err *err);
 void sv_store_free(struct sv_store *s);
 void sv_store_freep(struct sv_store **s);
 #define SV_STORE __attribute__((cleanup(sv_store_freep))) struct sv_store

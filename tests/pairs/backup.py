@@ -109,6 +109,24 @@ def put_back(w):
     w.start()
 
 
+def journal_comes_along(w):
+    """What was committed before the broker was killed stands in the journal beside the database."""
+    db, copy = os.path.join(w.home, 'broker.db'), w.path('copy.db')
+    w.run(0, 'key', 'rotate', OTHER, stdin=b'in the journal')
+    newest = w.run(0, 'key', 'show', OTHER)['versions'][0]['version']
+    w.process.kill()
+    w.process.wait()
+    assert os.path.getsize(db + '-wal') > 0
+    for tail in '', '-wal':
+        shutil.copy(db + tail, copy + tail)
+    os.unlink(os.path.join(w.home, 'serial'))
+    broker(w, 0, 'restore', '--from', db)
+    lose_database(w)
+    broker(w, 0, 'restore', '--from', copy)
+    w.start()
+    assert w.run(0, 'key', 'show', OTHER)['versions'][0]['version'] == newest
+
+
 def restore_killed(w, out):
     """At each of its system calls from the first that writes on: the database is believed, and it is what it was or the backup."""
     w.stop()
@@ -183,6 +201,7 @@ def main():
         out = made_and_restored(w, disk, pair)
         nothing_is_lost(w, out)
         put_back(w)
+        journal_comes_along(w)
         if sys.argv[2] == 'kill':
             restore_killed(w, out)
         bad_backups(w, out, disk, pair)

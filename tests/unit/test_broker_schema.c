@@ -180,6 +180,87 @@ static void from_version_1(void **state)
                 ask_sql("SELECT count(*) FROM sqlite_master WHERE name = 'resources_before'"), 0);
 }
 
+/* As the last version without MACs left it. */
+static void make_version_4(void)
+{
+        run_sql("PRAGMA journal_mode=WAL;"
+                "CREATE TABLE policies (path TEXT PRIMARY KEY, text BLOB NOT NULL, created INTEGER "
+                "NOT NULL);"
+                "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, "
+                "record TEXT NOT NULL, stranger INTEGER NOT NULL DEFAULT 0);"
+                "CREATE TABLE anchors (id INTEGER PRIMARY KEY, tee TEXT NOT NULL, kind TEXT NOT "
+                "NULL, data BLOB NOT NULL, UNIQUE (tee, kind, data));"
+                "CREATE TABLE policy_anchors (path TEXT NOT NULL REFERENCES policies ON DELETE "
+                "CASCADE, anchor INTEGER NOT NULL REFERENCES anchors, PRIMARY KEY (path, anchor)) "
+                "WITHOUT ROWID;"
+                "CREATE TRIGGER anchors_unused AFTER DELETE ON policy_anchors WHEN NOT EXISTS "
+                "(SELECT 1 FROM policy_anchors WHERE anchor = OLD.anchor) BEGIN DELETE FROM "
+                "anchors WHERE id = OLD.anchor; END;"
+                "CREATE TABLE resources (path TEXT NOT NULL, version INTEGER NOT NULL, sealed BLOB "
+                "NOT NULL, size INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (path, "
+                "version));"
+                "CREATE TABLE sessions (id TEXT PRIMARY KEY, source INTEGER NOT NULL, tee TEXT NOT "
+                "NULL, token TEXT, ek_cn TEXT, expires INTEGER NOT NULL);"
+                "CREATE TABLE releases (session TEXT NOT NULL REFERENCES sessions ON DELETE "
+                "CASCADE, path TEXT NOT NULL, PRIMARY KEY (session, path)) WITHOUT ROWID;"
+                "CREATE TABLE floors (name TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;"
+                "CREATE TABLE disks (path TEXT NOT NULL, volume TEXT NOT NULL, generation INTEGER "
+                "NOT NULL, restored INTEGER NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (path, "
+                "volume)) WITHOUT ROWID;"
+                "CREATE TRIGGER disks_unused AFTER DELETE ON resources WHEN NOT EXISTS (SELECT 1 "
+                "FROM resources WHERE path = OLD.path) BEGIN DELETE FROM disks WHERE path = "
+                "OLD.path; END;");
+        run_sql("INSERT INTO floors VALUES ('sessions', 0), ('admin_tokens', 0);"
+                "INSERT INTO policies VALUES ('a/b/c', x'7b7d', 1000), ('a/b/d', x'7b', 1000);"
+                "INSERT INTO anchors VALUES (1, 'vtpm', 'ek-root', x'01');"
+                "INSERT INTO policy_anchors VALUES ('a/b/c', 1);"
+                "INSERT INTO resources VALUES ('a/b/c', 1, x'01', 1, 1000);"
+                "INSERT INTO resources VALUES ('a/b/c', 2, x'0203', 2, 1000);"
+                "INSERT INTO disks VALUES ('a/b/c', 'volume', 9, 1, 1000);"
+                "INSERT INTO sessions VALUES ('s', 1, 'tpm', 'token', 'cn', 2000);"
+                "INSERT INTO releases VALUES ('s', 'a/b/c');"
+                "PRAGMA user_version = 4;");
+}
+
+/* All that was there is authenticated from then on, and what hung together still does. */
+static void from_version_4(void **state)
+{
+        const struct sv_session n = {.tee = (char *)"tpm", .expires = 4000};
+        const struct sv_session_limits max = {9, 9};
+        struct sv_disk_floor floor;
+        SV_BUF text = SV_BUF_NULL, sealed = SV_BUF_NULL;
+        SV_STORE *s = NULL;
+        struct sv_err err;
+
+        make_version_4();
+        s = open_store();
+        OK(s->ops->verify(s, &err));
+        OK(s->ops->check(s, &err));
+        OK(s->ops->get_policy(s, "a/b/c", &text, &err));
+        assert_string_equal(sv_buf_str(&text), "{}");
+        OK(s->ops->get_resource(s, "a/b/c", 2, &sealed, &err));
+        OK(s->ops->get_disk(s, "a/b/c", "volume", &floor, &err));
+        assert_int_equal(floor.generation, 9);
+        assert_true(floor.restored);
+        OK(s->ops->put_session(s, "t", &n, 3000, &max, &err));
+        assert_int_equal(ask_sql("SELECT count(*) FROM releases"), 0);
+        run_sql("UPDATE policies SET text = x'00' WHERE path = 'a/b/d'");
+        FAILS(s->ops->get_policy(s, "a/b/d", &text, &err), SV_SYSTEM, "broker.store.mac");
+}
+
+/* One that is only read needs the key for that. */
+static void older_is_not_changed(void **state)
+{
+        struct sv_store *s = NULL;
+        struct sv_err err;
+
+        make_version_4();
+        place.key = NULL;
+        FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
+        assert_non_null(strstr(err.msg, "version 4"));
+        assert_int_equal(ask_sql("PRAGMA user_version"), 4);
+}
+
 static void newer_is_refused(void **state)
 {
         SV_BUF before = SV_BUF_NULL, after = SV_BUF_NULL;
@@ -329,6 +410,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(new_database, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(without_version, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_1, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(from_version_4, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(older_is_not_changed, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(newer_is_refused, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(killed_on_the_way, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(several_at_once, setup_place, teardown_place),
