@@ -5,13 +5,14 @@
 #include <stdlib.h>
 
 #include "base/core/file.h"
+#include "base/core/text.h"
 #include "ovmf/pe.h"
 #include "ovmf/platform.h"
 #include "ovmf/tdvf.h"
 #include "ovmf/varstore.h"
 #include "ovmf/volumes.h"
 
-static int add_digest(struct sv_json *out, const char *member, struct sv_bytes bytes,
+int sv_inspect_digest(struct sv_json *out, const char *member, struct sv_bytes bytes,
                       struct sv_err *err)
 {
         uint8_t digest[SV_DIGEST_MAX];
@@ -20,6 +21,20 @@ static int add_digest(struct sv_json *out, const char *member, struct sv_bytes b
                 return -1;
         sv_json_set_hex(out, member, sv_bytes(digest, 32));
         return 0;
+}
+
+void sv_inspect_certificate(const struct sv_cert *cert, struct sv_json *row)
+{
+        char name[256], time[32];
+        int64_t from, to;
+
+        sv_cert_subject_cn(cert, name);
+        sv_json_set_str(row, "subject", name);
+        sv_cert_issuer_cn(cert, name);
+        sv_json_set_str(row, "issuer", name);
+        sv_cert_validity(cert, &from, &to);
+        sv_json_set_str(row, "not_before", sv_format_time(from, time));
+        sv_json_set_str(row, "not_after", sv_format_time(to, time));
 }
 
 /* What a TD's launch adds of the image, when it is for one. */
@@ -54,8 +69,8 @@ static int inspect_volumes(struct sv_bytes file, struct sv_json *out, struct sv_
         sv_json_set_str(out, "kind", "firmware");
         sv_json_set_int(out, "peifv_size", (int64_t)v.pei.all.n);
         sv_json_set_int(out, "dxefv_size", (int64_t)v.dxe.all.n);
-        if (add_digest(out, "peifv_sha256", v.pei.all, err) < 0 ||
-            add_digest(out, "dxefv_sha256", v.dxe.all, err) < 0)
+        if (sv_inspect_digest(out, "peifv_sha256", v.pei.all, err) < 0 ||
+            sv_inspect_digest(out, "dxefv_sha256", v.dxe.all, err) < 0)
                 return -1;
         build = sv_platform_build(sv_json_str(sv_json_get(out, "peifv_sha256")));
         sv_json_set_str(out, "build", build ? build->name : NULL);

@@ -223,25 +223,38 @@ static int64_t get_asn1_seconds(const ASN1_TIME *t, int64_t otherwise)
         return (int64_t)timegm(&tm);
 }
 
-int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check,
-                       struct sv_err *err)
+int sv_crl_read(struct sv_bytes der, struct sv_crl *out, const char *check, struct sv_err *err)
 {
         SV_OSSL(X509_CRL_free) X509_CRL *crl = NULL;
         const uint8_t *p = der.p;
-        int64_t t;
+        STACK_OF(X509_REVOKED) * revoked;
 
         crl = der.n && der.n <= SV_PEM_SIZE_MAX ? d2i_X509_CRL(NULL, &p, (long)der.n) : NULL;
         if (!crl || p != der.p + der.n)
                 return sv_ossl_fail(err, SV_FORMAT, check,
                                     "%zu bytes are no DER certificate revocation list", der.n);
-        t = X509_CRL_get0_nextUpdate(crl)
-                    ? get_asn1_seconds(X509_CRL_get0_nextUpdate(crl), INT64_MIN)
-                    : INT64_MIN;
-        if (t == INT64_MIN)
+        get_first_cn(X509_CRL_get_issuer(crl), out->issuer);
+        out->this_update = get_asn1_seconds(X509_CRL_get0_lastUpdate(crl), INT64_MAX);
+        out->next_update = X509_CRL_get0_nextUpdate(crl)
+                                   ? get_asn1_seconds(X509_CRL_get0_nextUpdate(crl), INT64_MIN)
+                                   : INT64_MIN;
+        revoked = X509_CRL_get_REVOKED(crl);
+        out->revoked = revoked ? (size_t)sk_X509_REVOKED_num(revoked) : 0;
+        return 0;
+}
+
+int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check,
+                       struct sv_err *err)
+{
+        struct sv_crl crl;
+
+        if (sv_crl_read(der, &crl, check, err) < 0)
+                return -1;
+        if (crl.next_update == INT64_MIN)
                 return sv_fail(
                         err, SV_FORMAT, check,
                         "the certificate revocation list does not say when the next one comes");
-        *next_update = t;
+        *next_update = crl.next_update;
         return 0;
 }
 

@@ -59,6 +59,15 @@ int sv_chain_verify(const struct sv_cert *leaf, const struct sv_certs *between,
                     int64_t time, const char *const *allow_critical, size_t *root_index,
                     const char *check, struct sv_err *err);
 
+/* What a DER CRL says (RFC 5280 section 5.1), of which nothing is verified. */
+struct sv_crl {
+        char issuer[256];    /* first CN, "" when there is none */
+        int64_t this_update; /* seconds since 1970 */
+        int64_t next_update; /* INT64_MIN: it does not say, or in no way that is known */
+        size_t revoked;      /* certificates */
+};
+/* SV_FORMAT `check`: it is none, or bytes follow it. */
+int sv_crl_read(struct sv_bytes der, struct sv_crl *out, const char *check, struct sv_err *err);
 /* Until when a DER CRL says that it holds (nextUpdate, RFC 5280 section 5.1.2.5), seconds since
  * 1970; nothing of it is verified. SV_FORMAT `check`. */
 int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check,

@@ -22,7 +22,7 @@ static int fail_unknown_file(struct sv_err *err)
         return sv_fail(err, SV_FORMAT, "inspect.kind",
                        "none of the formats that inspect knows: firmware, variable store, kernel, "
                        "unified kernel image, shim, encrypted disk, initramfs of ours, guest file, "
-                       "policy, certificates%s",
+                       "policy, audit log, certificates, revocation list%s",
                        sv_buf_str(&formats));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What "inspect" says of the files that secure-vm itself makes or reads: encrypted disk, initramfs,
- * guest file, policy; and of certificates. Nothing is verified. */
+ * guest file, policy, audit log; and of certificates and revocation lists. Nothing is verified. */
 #pragma once
 
 #include "base/json/json.h"

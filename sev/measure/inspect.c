@@ -7,6 +7,7 @@
 
 #include "base/core/rd.h"
 #include "base/core/text.h"
+#include "ovmf/inspect.h"
 #include "sev/verify/evidence.h"
 #include "sev/verify/hcl.h"
 #include "sev/measure/idblock.h"
@@ -46,16 +47,7 @@ static void describe_vek(struct sv_json *row, const struct sv_cert *cert)
 
 static void describe_cert(struct sv_json *row, const struct sv_cert *cert)
 {
-        char name[256], time[32];
-        int64_t from, to;
-
-        sv_cert_subject_cn(cert, name);
-        sv_json_set_str(row, "subject", name);
-        sv_cert_issuer_cn(cert, name);
-        sv_json_set_str(row, "issuer", name);
-        sv_cert_validity(cert, &from, &to);
-        sv_json_set_str(row, "not_before", sv_format_time(from, time));
-        sv_json_set_str(row, "not_after", sv_format_time(to, time));
+        sv_inspect_certificate(cert, row);
         describe_vek(row, cert);
 }
 

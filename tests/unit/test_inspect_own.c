@@ -3,6 +3,7 @@
 #include "luks_volume.h"
 
 #include "base/core/encoding.h"
+#include "base/crypto/x509.h"
 #include "image/initrd.h"
 #include "launcher/cli/inspect-own.h"
 #include "luks/header.h"
@@ -136,6 +137,67 @@ static void test_certificates(void **state)
         assert_null(bad);
 }
 
+static void test_revocation_list(void **state)
+{
+        SV_BUF der = SV_BUF_NULL;
+        SV_JSON *what = NULL, *longer = NULL;
+
+        OK(sv_file_read(vector_path("snp/synth/certs/crl-ask-revoked.der"), 1u << 20, &der, "test",
+                        &err));
+        OK(sv_inspect_own("x", sv_buf_bytes(&der), &what, &err));
+        assert_string_equal(kind_of(what), "revocation list");
+        assert_string_equal(sv_json_str(sv_json_get(what, "issuer")), "ARK-Milan");
+        assert_string_equal(sv_json_str(sv_json_get(what, "this_update")), "2026-01-01T00:00:00Z");
+        assert_string_equal(sv_json_str(sv_json_get(what, "next_update")), "2027-01-01T00:00:00Z");
+        assert_int_equal(sv_json_int(sv_json_get(what, "revoked"), 0), 1);
+        sv_buf_u8(&der, 0);
+        OK(sv_inspect_own("x", sv_buf_bytes(&der), &longer, &err));
+        assert_null(longer);
+}
+
+/* In DER there is one. */
+static void test_one_certificate(void **state)
+{
+        SV_CERTS certs = {0};
+        SV_BUF pem = SV_BUF_NULL, der = SV_BUF_NULL;
+        SV_JSON *what = NULL;
+
+        OK(sv_file_read(vector_path("snp/certs/cert_chain-milan-vcek.pem"), 1u << 20, &pem, "test",
+                        &err));
+        OK(sv_certs_parse(sv_buf_bytes(&pem), &certs, "test", &err));
+        OK(sv_cert_der(certs.list[0], &der, &err));
+        OK(sv_inspect_own("x", sv_buf_bytes(&der), &what, &err));
+        assert_int_equal(sv_json_len(sv_json_get(what, "certificates")), 1);
+}
+
+#define RECORD(second, rest)                                                                    \
+        "{\"time\":\"2026-01-31T12:00:0" second "Z\",\"action\":\"resource\",\"outcome\":" rest \
+        "}\n"
+
+static void test_audit(void **state)
+{
+        SV_JSON *what = NULL, *bad = NULL;
+        const struct sv_json *n;
+
+        OK(inspect(RECORD("1", "\"released\"") RECORD("2", "\"refused\",\"check\":\"policy.a\"")
+                           RECORD("3", "\"refused\",\"check\":\"policy.a\""),
+                   &what));
+        assert_string_equal(kind_of(what), "audit log");
+        assert_int_equal(sv_json_int(sv_json_get(what, "records"), 0), 3);
+        assert_string_equal(sv_json_str(sv_json_get(what, "first")), "2026-01-31T12:00:01Z");
+        assert_string_equal(sv_json_str(sv_json_get(what, "last")), "2026-01-31T12:00:03Z");
+        n = sv_json_get(what, "outcomes");
+        assert_int_equal(sv_json_int(sv_json_get(n, "released"), 0), 1);
+        assert_int_equal(sv_json_int(sv_json_get(n, "refused"), 0), 2);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_get(what, "checks"), "policy.a"), 0), 2);
+        FAILS(inspect(RECORD("1", "\"released\"") "{\"time\":\"2026", &bad), SV_FORMAT,
+              "inspect.audit");
+        assert_non_null(strstr(err.msg, "record 2"));
+        FAILS(inspect(RECORD("1", "\"released\"") "{\"time\":\"2026\"}", &bad), SV_FORMAT,
+              "inspect.audit");
+        assert_null(bad);
+}
+
 static void test_documents(void **state)
 {
         SV_JSON *guest = NULL, *policy = NULL, *bad = NULL;
@@ -172,9 +234,15 @@ static void test_others(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_disk),      cmocka_unit_test(test_other_disks),
-                cmocka_unit_test(test_initramfs), cmocka_unit_test(test_certificates),
-                cmocka_unit_test(test_documents), cmocka_unit_test(test_others),
+                cmocka_unit_test(test_disk),
+                cmocka_unit_test(test_other_disks),
+                cmocka_unit_test(test_initramfs),
+                cmocka_unit_test(test_certificates),
+                cmocka_unit_test(test_documents),
+                cmocka_unit_test(test_others),
+                cmocka_unit_test(test_revocation_list),
+                cmocka_unit_test(test_one_certificate),
+                cmocka_unit_test(test_audit),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
