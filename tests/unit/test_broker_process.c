@@ -89,6 +89,13 @@ static void errors_travel(void **state)
         FAILS(sv_channel_expect(ends[1], 1000, 8, sizeof(err), &got, &err), SV_PROOF,
               "snp.report_data");
         assert_string_equal(err.msg, "expected? one, found another");
+        for (enum sv_class class = SV_USAGE; class <= SV_POLICY; class ++) {
+                const struct sv_err each = {class, "a.b", "what it was and what to do"};
+
+                OK(sv_channel_send_error(ends[0], &each, &err));
+                sv_buf_clear(&got);
+                FAILS(sv_channel_expect(ends[1], 1000, 8, sizeof(err), &got, &err), class, "a.b");
+        }
 }
 
 /* A class or a check that is none would go into the audit record and to the guest. */
