@@ -32,7 +32,9 @@ struct sv_verify_in {
          * verified again while it is the same and valid at `time`. NULL: everything is verified
          * each time. The answer is the same, claims and errors alike. */
         struct sv_trust_cache *cache;
-        /* When the evidence holds, what `confirm` reads is added to it. NULL: nobody asks. */
+        /* When the evidence holds, what `confirm` reads is added to it. `confirm` checks the
+         * signature over the report, so that `verify` may leave that one to it: without `confirm`
+         * such claims prove nothing. NULL: all is checked here. */
         struct sv_buf *proof;
 };
 

@@ -231,12 +231,18 @@ static void open_limits(struct sv_broker *b)
         }
 }
 
+static void warm_fetcher(struct sv_broker *b)
+{
+        open_limits(b);
+        sv_service_warm(b);
+}
+
 static const struct sv_service service = {
         .name = "sv-fetcher",
         .sandbox = SV_SANDBOX_FETCHER,
         .child = SV_SANDBOX_FETCH,
         .inside = true,
-        .warm = open_limits,
+        .warm = warm_fetcher,
         .serve = serve_fetching,
 };
 

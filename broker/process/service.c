@@ -13,12 +13,45 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/crypto/x509.h"
+#include "base/json/json.h"
 #include "base/program/log.h"
 #include "base/program/seccomp.h"
 #include "broker/limits.h"
 #include "broker/process/channel.h"
 
 #define LOOK_MS 1000 /* how often children are looked at while there are some */
+
+static void warm_certificates(const struct sv_key *key)
+{
+        static const char *const names[] = {"localhost", NULL};
+        SV_CERT *cert = sv_cert_self_signed(key, "a", names, 0, INT32_MAX, NULL);
+        SV_CERTS certs = {NULL, 0};
+        SV_KEY *own = NULL;
+        SV_BUF pem = SV_BUF_NULL;
+        uint8_t digest[32];
+
+        if (!cert || sv_cert_pem(cert, &pem, NULL) < 0 ||
+            sv_certs_parse(sv_buf_bytes(&pem), &certs, "broker", NULL) < 0)
+                return;
+        sv_cert_fingerprint(certs.list[0], digest);
+        own = sv_cert_key(certs.list[0], NULL);
+}
+
+void sv_service_warm(struct sv_broker *b)
+{
+        SV_KEY *key = sv_key_generate(SV_KEY_P384, 0, NULL);
+        SV_BUF sig = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+        struct sv_bytes text = sv_bytes_str("{\"a\":1}");
+
+        if (key && sv_sign(key, SV_ECDSA_SHA384, text, &sig, NULL) == 0)
+                (void)!sv_verify_sig(key, SV_ECDSA_SHA384, text, sv_buf_bytes(&sig), "broker",
+                                     NULL);
+        (void)!sv_json_parse(text, "broker", &j, NULL);
+        if (key)
+                warm_certificates(key);
+}
 
 struct children {
         struct child {

@@ -17,6 +17,10 @@ struct sv_service {
         void (*serve)(struct sv_broker *b, int channel);
 };
 
+/* For `warm`: what libcrypto and json-c look up and make on their first use of keys, certificates
+ * and texts. */
+void sv_service_warm(struct sv_broker *b);
+
 int sv_service_start(struct sv_broker *b, const struct sv_service *s,
                      const struct sv_sandbox_files *files, struct sv_process *out,
                      struct sv_err *err);

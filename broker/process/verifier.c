@@ -116,7 +116,6 @@ static int verify_once(struct sv_broker *b, int fd, const struct sv_evidence *e,
                 return -1;
         if (appraise_evidence(b, e, &r, &given, &claims, &proof, err) < 0)
                 return -1;
-        sv_broker_offer_share(b);
         return answer_claims(fd, claims, sv_trust_cache_hits(b->memory) > hits,
                              sv_buf_bytes(&proof), err);
 }
@@ -135,6 +134,10 @@ static int verify_all(struct sv_broker *b, int fd, const struct sv_evidence *e, 
                         return -1;
                 if (closed)
                         return 0;
+                if (type == FRAME_HELD) {
+                        sv_broker_offer_share(b);
+                        return 0;
+                }
                 if (type != FRAME_VERIFY)
                         return sv_fail(err, SV_SYSTEM, "broker.process",
                                        "a message %u came, expected what to verify", type);

@@ -52,5 +52,8 @@ int sv_verifier_needs(int channel, struct sv_buf *needs, struct sv_err *err);
 int sv_verifier_verify(int channel, const struct sv_to_verify *in, struct sv_shown *out,
                        struct sv_err *err);
 
+/* The claims were confirmed: what was verified for them may be kept for others. */
+void sv_verifier_held(int channel);
+
 /* One message, in the process that a channel was given to. */
 void sv_verifier_serve(struct sv_broker *b, int channel);

@@ -152,3 +152,8 @@ int sv_verifier_verify(int channel, const struct sv_to_verify *in, struct sv_sho
         out->known = known;
         return sv_buf_ok(&out->proof, "the proof", err);
 }
+
+void sv_verifier_held(int channel)
+{
+        (void)!sv_channel_send(channel, FRAME_HELD, SV_BYTES_NULL, NULL);
+}

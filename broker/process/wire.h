@@ -11,6 +11,7 @@
  *                                             FRAME_NEEDS      JSON
  *    FRAME_VERIFY  u64le time, report data, secret
  *    FRAME_BLOBS   struct sv_shared's form    FRAME_CLAIMS     u8 known, proof, tree
+ *    FRAME_HELD    -
  *  keeper to fetcher                        fetcher to keeper
  *    FRAME_NEEDS   JSON                       FRAME_NOTE       for the audit record
  *                                             FRAME_BLOBS

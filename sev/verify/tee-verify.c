@@ -71,7 +71,8 @@ static int prove_report(const struct sv_verify_in *in, struct found *f, struct s
         const struct sv_snp_evidence *e = &f->o->e;
         struct sv_snp_in snp = {.report = sv_bytes(e->report, SV_REPORT_SIZE),
                                 .report_data = in->report_data,
-                                .skip_signatures = in->skip_signatures};
+                                .skip_signatures = in->skip_signatures,
+                                .leave_report = in->proof != NULL};
         struct sv_snp_cached *s;
 
         f->known = in->skip_signatures ? NULL : sv_trust_cache_find(in->cache, "sev-snp", &what);

@@ -10,6 +10,7 @@ struct sv_snp_in {
         /* n == 0: not checked; shorter than 64 bytes: the rest must be zero */
         struct sv_bytes report_data;
         bool skip_signatures; /* fuzzing only */
+        bool leave_report;    /* its signature is checked elsewhere (sv_verify_in.proof) */
 };
 
 /* Does the report hold? The order is the rule: size, key, signature over the raw bytes, then what

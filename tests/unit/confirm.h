@@ -17,22 +17,25 @@ static inline int open_proof(const struct sv_tee_verify *tee, const struct sv_js
 }
 
 /* As verify_json. All that is claimed is found again, but for a paravisor's data, which no session
- * of a broker's is bound to. */
+ * of a broker's is bound to; what does not hold fails here or there, and for the same reason. */
 static inline int verify_and_confirm(const struct sv_tee_verify *tee, const struct sv_json *json,
                                      const struct sv_verify_in *in, struct sv_json **claims,
                                      struct sv_err *err)
 {
         struct sv_err why = SV_ERR_NULL;
         SV_BUF proof = SV_BUF_NULL;
-        bool paravisor;
+        SV_JSON *again = NULL;
+        int r = verify_json(tee, json, in, claims, err), opened, confirmed;
+        bool paravisor = r == 0 && sv_json_get(*claims, "hcl_runtime_data");
 
-        if (open_proof(tee, json, in, claims, &proof, err) < 0)
-                return -1;
-        paravisor = sv_json_get(*claims, "hcl_runtime_data") != NULL;
-        if (!in->skip_signatures &&
-            !tee->confirm(sv_buf_bytes(&proof), in, *claims, &why) == paravisor)
-                fail_msg("claims that hold are not confirmed: %s [%s]", why.msg, why.check);
-        return 0;
+        if (in->skip_signatures)
+                return r;
+        opened = open_proof(tee, json, in, &again, &proof, &why);
+        confirmed = opened < 0 ? -1 : tee->confirm(sv_buf_bytes(&proof), in, again, &why);
+        if (confirmed != (paravisor ? -1 : r) || (r < 0 && strcmp(why.check, err->check)))
+                fail_msg("%s [%s], but with a proof %s [%s]", r < 0 ? err->msg : "it holds",
+                         r < 0 ? err->check : "", why.msg, why.check);
+        return r;
 }
 
 struct lies {

@@ -138,6 +138,38 @@ static void the_truth(void **state)
         get_refused(&g, "default/victim/k1", 401, "policy.launch_digest");
 }
 
+/* A report that nobody signed, or another measurement under a true signature. */
+static size_t changed;
+
+static struct sv_json *forged_evidence(const uint8_t binding[48])
+{
+        uint8_t data[64] = {0}, report[AMD_REPORT];
+        struct sv_json *evidence;
+        struct sv_err err;
+
+        memcpy(data, binding, 48);
+        amd_report(&pki, platform_state, data, 3, report);
+        report[changed] ^= 1;
+        OK(sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, &err));
+        return evidence;
+}
+
+static void forged_reports(void **state)
+{
+        static const size_t at[] = {0x90, 0xc0, 0x140, 0x2a0, 0x2e8}; /* fields, R, S */
+
+        make_evidence = forged_evidence;
+        for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
+                GUEST g = begin();
+
+                changed = at[i];
+                assert_int_equal(attest(&g), 401);
+                assert_string_equal(seen_check, "snp.signature");
+                get_refused(&g, PATH, 401, "broker.session.token");
+        }
+        make_evidence = platform_evidence;
+}
+
 static int setup(void **state)
 {
         void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -156,6 +188,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_truth),
+                cmocka_unit_test(forged_reports),
                 cmocka_unit_test(claims_of_another),
         };
 
