@@ -172,6 +172,8 @@ static void note_agent_event(struct sv_worker *w, const struct sv_json *event)
 {
         const char *name = sv_json_str(sv_json_get(event, "event"));
         struct sv_json *steps = sv_json_get(w->status, "steps");
+        bool has_room = sv_json_len(steps) < SV_STEPS_MAX;
+        enum sv_life before = w->life;
 
         if (!strcmp(name, "failed")) {
                 sv_worker_note_event(w, SV_LIFE_REFUSE);
@@ -185,9 +187,11 @@ static void note_agent_event(struct sv_worker *w, const struct sv_json *event)
                         sv_json_set_str(w->status, "grounds",
                                         sv_json_str(sv_json_get(event, "grounds")));
         }
-        if (sv_json_len(steps) < SV_STEPS_MAX)
+        if (has_room)
                 sv_json_add(steps, sv_json_ref((struct sv_json *)event));
-        sv_worker_save_status(w);
+        /* A guest may say the same without end; the disk is the host's. */
+        if (has_room || w->life != before)
+                sv_worker_save_status(w);
 }
 
 /* At most so many at once: others want to be served, too. */

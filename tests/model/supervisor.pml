@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The three processes that keep a guest (launcher/keeper): guard, worker and watch, the launcher before them, the next command after
- * them. In brackets stands the function of the code that a step is.
+ * them. The worker's reader is left out: it has none of these descriptors and ends with the worker (PR_SET_PDEATHSIG). In brackets stands the function of the code that a step is.
  *
  * Assumed of the kernel: a process that ends closes its descriptors at once; its children go to the nearest subreaper above it (the
  * guard, PR_SET_CHILD_SUBREAPER) while that lives, else to init, which reaps them; flock(2) is held until the last process that

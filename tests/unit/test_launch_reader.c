@@ -14,6 +14,7 @@
 #include "base/core/file.h"
 #include "launcher/keeper/agent-event.h"
 #include "launcher/keeper/reader.h"
+#include "launcher/keeper/worker-int.h"
 #include "tests/unit/hostile.h"
 #include "tests/unit/unit.h"
 
@@ -312,6 +313,63 @@ static void reads_a_port(void **state)
         assert_int_equal(r.fd, -1);
 }
 
+static int64_t last_written(const struct sv_state *s)
+{
+        SV_STR path = sv_state_path(s, "status.json");
+        struct stat st;
+
+        assert_int_equal(stat(path, &st), 0);
+        return st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+}
+
+/* Each is passed on to the launcher. */
+static void say_steps(struct sv_worker *w, int port, int launcher, int n)
+{
+        char line[256];
+
+        for (int i = 0; i < n; i++) {
+                dprintf(port, "{\"event\":\"step\",\"step\":\"%d\"}\n", i);
+                WAIT_UNTIL((sv_worker_read_agent(w),
+                            recv(launcher, line, sizeof(line), MSG_DONTWAIT) > 0),
+                           PATIENCE, "%s", "a step is not passed on");
+        }
+}
+
+static void a_talkative_guest_writes_no_more(void **state)
+{
+        struct sv_state s = {.dir = dir, .lock = -1};
+        struct sv_work work = {.state = &s};
+        struct sv_worker w = {.work = &work, .life = SV_LIFE_RUNNING, .status = sv_json_object()};
+        int port[2], launch[2];
+        int64_t full;
+
+        report->place = NOWHERE;
+        for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
+                w.clients[i].fd = -1;
+        sv_json_set(w.status, "steps", sv_json_array());
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, port), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, launch), 0);
+        w.launch = launch[0];
+        OK(sv_reader_start(&w.reader, &err));
+        OK(sv_reader_give(&w.reader, port[0], &err));
+        say_steps(&w, port[1], launch[1], SV_STEPS_MAX);
+        full = last_written(&s);
+        usleep(20000); /* a file system's clock is not finer than that */
+        say_steps(&w, port[1], launch[1], 3);
+        assert_int_equal(last_written(&s), full);
+        /* what changes its life is kept all the same */
+        dprintf(port[1], "{\"event\":\"unlocked\",\"grounds\":\"g\"}\n");
+        WAIT_UNTIL((sv_worker_read_agent(&w), w.life == SV_LIFE_UNLOCKED), PATIENCE, "%s",
+                   "the unlock is not heard");
+        assert_int_not_equal(last_written(&s), full);
+        sv_reader_end(&w.reader);
+        sv_json_free(w.status);
+        for (size_t i = 0; i < 2; i++) {
+                close(port[i]);
+                close(launch[i]);
+        }
+}
+
 static void check_status(pid_t pid)
 {
         static const char *const lines[] = {"\nCapEff:\t0000000000000000\n",
@@ -466,6 +524,7 @@ int main(void)
                 cmocka_unit_test(every_length),
                 cmocka_unit_test(forms_that_are_none),
                 cmocka_unit_test_setup(reads_a_port, clear_report),
+                cmocka_unit_test_setup(a_talkative_guest_writes_no_more, clear_report),
                 cmocka_unit_test_setup(hostile_code_gets_nothing, clear_report),
                 cmocka_unit_test_setup(its_end_is_an_error, clear_report),
                 cmocka_unit_test_setup(ends_with_its_owner, clear_report),
