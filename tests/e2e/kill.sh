@@ -124,12 +124,12 @@ g=$SECURE_VM_DIR/k
 "$sv" launch "$dir/k.json" >/dev/null 2>"$dir/log" &
 launch=$!
 tries=0
-while [ -z "$(ours)" ] && [ $tries -lt 500 ]; do
+# only a QEMU that is asked has its monitor on the command line
+until probing=$(pgrep -f "qmp unix:$g/") || [ $tries -ge 500 ]; do
         sleep 0.02
         tries=$((tries + 1))
 done
 guard=$(child "$launch" sv-guard)
-probing=$(ours)
 kill -KILL $guard 2>/dev/null || fail "no guard while libvirt probes"
 flock -w 10 "$g/lock" true || fail "guard killed while libvirt probes ($probing): the worker goes on"
 wait "$launch" 2>/dev/null || true
