@@ -56,8 +56,7 @@ def measured_image(c):
     c.make_broker(behind=True)
     c.make_disk()
     parts = c.write_guest('parts.json')
-    run(c.env.vm, 'image', 'acpi', parts, '--timeout', int(patient(300)), '--out', c.path('acpi'), env=c.environment, timeout=600)
-    run(c.env.vm, 'image', 'uki', parts, '--acpi', c.path('acpi'), '--out', c.path('image.efi'), env=c.environment)
+    run(c.env.vm, 'image', 'uki', parts, '--timeout', int(patient(300)), '--out', c.path('image.efi'), env=c.environment, timeout=600)
     c.guest = {k: v for k, v in c.guest.items() if k not in ('kernel', 'initrd', 'cmdline')}
     c.guest['uki'] = c.path('image.efi')
     c.file = c.write_guest()
