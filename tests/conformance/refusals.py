@@ -65,6 +65,8 @@ COMMANDS = """
 3 image.modules          image initrd --kernel-modules none --agent {program} --out o
 2 image.modules.missing  image initrd --kernel-modules d --agent {program} --out o
 3 image.modules.dep      image initrd --kernel-modules . --agent {program} --out o
+4 image.modules.cycle    image initrd --kernel-modules loop --agent {program} --out o
+4 image.modules.dep      image initrd --kernel-modules out --agent {program} --out o
 2 image.options          image initrd --module x --agent {program} --out o
 2 image.options          image uki --out o
 2 image.options          image uki --out o --acpi d
@@ -92,6 +94,7 @@ def commands():
         words = shlex.split(text.format(vectors=VECTORS, program=PROGRAM, long='x' * 60))
         env = dict(w.split('=', 1) for w in words if '=' in w and w.split('=')[0].isupper())
         refuses(int(status), check, *[w for w in words if w.split('=')[0] not in env], env=env)
+    assert not os.path.lexists('o'), 'a command that was refused has left its output'
     if AGENT:
         refuses(2, 'agent.init', 'unlock', program=AGENT)
 
@@ -206,9 +209,10 @@ def terminal():
 def main():
     with tempfile.TemporaryDirectory(prefix='svr', dir='/tmp') as folder:
         os.chdir(folder)
-        for name in ('d', 'broken'):
+        for name in ('d', 'loop', 'out', 'broken'):
             os.mkdir(name)
         for name, text in (('garbage', 'garbage'), ('vmlinuz', ''), ('d/modules.dep', ''), ('d/modules.order', ''),
+                           ('loop/modules.dep', 'k/virtio_pci.ko: k/a.ko\nk/a.ko: k/virtio_pci.ko\n'), ('out/modules.dep', '../virtio_pci.ko:\n'),
                            ('guest.json', '{"name": "g", "tee": "vtpm", "kernel": "vmlinuz"}'),
                            ('snp.json', '{"name": "g", "tee": "sev-snp", "cpu": "EPYC-v4", "kernel": "garbage"}'),
                            ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', '')):
