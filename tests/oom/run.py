@@ -10,6 +10,7 @@ same way: the client must see a lost connection or a server's error, never anoth
 """
 import argparse
 import concurrent.futures
+import functools
 import json
 import os
 import signal
@@ -89,6 +90,7 @@ def commands(home):
         json.dump(measured, f)
     tdx = {r['quote']: r for r in load('tdx/expected-real.json')}['quotes/gtg-cos113.bin']
     return {
+        **confidential(),
         'inspect-report': (0, ['inspect', 'snp/reports/milan-v3-azure.bin']),
         'inspect-quote': (0, ['inspect', 'tdx/quotes/gtg-cos113.bin']),
         'inspect-log': (0, ['inspect', 'eventlog/debian12-ovmf4m-linux61.bin']),
@@ -102,11 +104,27 @@ def commands(home):
     }
 
 
+def confidential():
+    """Debian's confidential firmware with a kernel, when tools/fetch-firmware has been run."""
+    cache = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm/firmware')
+    rows = {'measure-snp-kernel': ['sev-snp', 'OVMF.amdsev.fd', '--cpu', 'EPYC-v4', '--vcpus', '2'],
+            'measure-tdx': ['tdx', 'OVMF.inteltdx.ms.fd', '--memory', '1GiB']}
+    found = {}
+    for name, (tee, image, *more) in rows.items():
+        path = os.path.join(cache, image)
+        if not os.path.exists(path):
+            print(f'SKIP: {name}: {path} is not there (tools/fetch-firmware)')
+            continue
+        found[name] = (0, ['measure', '--tee', tee, '--firmware', path, '--kernel', kernel(), '--cmdline', 'quiet', *more, '--explain'])
+    return found
+
+
 def load(name):
     with open(os.path.join(VECTORS, name)) as f:
         return json.load(f)
 
 
+@functools.cache
 def kernel():
     out = subprocess.run([os.path.join(TOP, 'tools/fetch-kernel')], check=True, stdout=subprocess.PIPE, text=True, timeout=900).stdout
     return os.path.join(out.strip().splitlines()[-1], 'vmlinuz')
