@@ -27,7 +27,11 @@
         }
 
 const struct sv_opt sv_agent_attest_opts[] = {BROKER_OPTS, {0}};
-const struct sv_opt sv_agent_report_opts[] = {BROKER_OPTS, {0}};
+const struct sv_opt sv_agent_report_opts[] = {
+        BROKER_OPTS,
+        {.name = "end", .help = "the last report: another instance may have the disk now"},
+        {0},
+};
 const struct sv_opt sv_agent_evidence_opts[] = {
         {.name = "report-data",
          .arg = "HEX",
@@ -293,36 +297,37 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
         return 0;
 }
 
-static int report_disk(const struct sv_agent_config *config, const char *ca, uint64_t *generation,
-                       struct sv_err *err)
+static int report_disk(const struct sv_agent_config *config, const struct sv_args *args,
+                       struct sv_disk_report *report, struct sv_err *err)
 {
+        const char *ca = sv_opt(args, "ca");
         SV_TLS_CTX *tls = sv_release_tls(config, ca ? ca : SV_AGENT_CA_FILE, err);
         SV_KBS_CLIENT *client = NULL;
         SV_SECRET *key = NULL;
-        struct sv_disk_report report;
         uint8_t fsid[SV_FSID_SIZE];
 
+        report->state = sv_has(args, "end") ? SV_DISK_ENDS : SV_DISK_RUNS;
         if (!tls || sv_kbs_client_new(config->url, tls, &client, err) < 0)
                 return -1;
-        if (sv_freshness_find(report.header, fsid, &key, err) < 0 ||
-            sv_freshness_sync("/", fsid, &report.generation, err) < 0)
+        if (sv_freshness_find(report, fsid, &key, err) < 0 ||
+            sv_freshness_sync("/", fsid, &report->generation, err) < 0)
                 return -1;
-        *generation = report.generation;
-        return sv_freshness_confirm(client, config->resource, key, &report, err);
+        return sv_freshness_confirm(client, config->resource, key, report, err);
 }
 
 int sv_agent_report(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         struct sv_agent_config config;
-        uint64_t generation;
+        struct sv_disk_report report;
 
         if (read_command_config(args, NULL, &config, err) < 0 ||
-            report_disk(&config, sv_opt(args, "ca"), &generation, err) < 0)
+            report_disk(&config, args, &report, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_int(*result, "generation", (int64_t)generation);
+        sv_json_set_int(*result, "generation", (int64_t)report.generation);
+        sv_json_set_str(*result, "state", sv_disk_state_name(report.state));
         if (!sv_has(args, "json"))
                 printf("the broker knows that the disk is at generation %llu\n",
-                       (unsigned long long)generation);
+                       (unsigned long long)report.generation);
         return 0;
 }

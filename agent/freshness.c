@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/core/rd.h"
 
 /* The superblock (btrfs On-disk Format): at 64 KiB, in it the magic with the generation behind it,
@@ -20,8 +21,8 @@
 #define CSUM_AT       196
 #define CSUM_SHA256   2 /* and 3 is BLAKE2b; 0 and 1, CRC-32C and xxHash, can be guessed */
 
-#define TRIES   5
-#define PAUSE_S 2
+#define TRIES    5
+#define PAUSE_MS 2000
 
 /* In the keyring of root's own (keyrings(7)): readable for root, whatever session he is in. */
 #define KEY_NAME  "secure-vm:report"
@@ -50,6 +51,11 @@ int sv_freshness_read(const char *opened, uint64_t *generation, struct sv_err *e
         return 0;
 }
 
+static void pause_ms(unsigned ms)
+{
+        nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+}
+
 int sv_freshness_confirm(struct sv_kbs_client *client, const char *resource,
                          struct sv_secret *report_key, const struct sv_disk_report *report,
                          struct sv_err *err)
@@ -63,7 +69,25 @@ int sv_freshness_confirm(struct sv_kbs_client *client, const char *resource,
                         return 0;
                 if (!sv_kbs_retryable(client) || ++failures == TRIES)
                         return -1;
-                nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
+                pause_ms(PAUSE_MS);
+        }
+}
+
+int sv_freshness_claim(struct sv_kbs_client *client, const char *resource,
+                       struct sv_secret *report_key, const struct sv_disk_report *report,
+                       sv_retry_log *retry, struct sv_err *err)
+{
+        for (unsigned tries = 1;; tries++) {
+                struct sv_err refused = SV_ERR_NULL;
+
+                if (sv_freshness_confirm(client, resource, report_key, report, &refused) == 0)
+                        return 0;
+                if (strcmp(refused.check, "disk.in-use") || tries == SV_LEASE_TRIES) {
+                        *err = refused;
+                        return -1;
+                }
+                retry("open", &refused, SV_LEASE_PAUSE_MS, tries + 1, SV_LEASE_TRIES);
+                pause_ms(SV_LEASE_PAUSE_MS);
         }
 }
 
@@ -126,10 +150,11 @@ int sv_freshness_sync(const char *where, const uint8_t fsid[SV_FSID_SIZE], uint6
 }
 
 struct kept {
-        uint8_t header[48], fsid[SV_FSID_SIZE], key[SV_REPORT_KEY_SIZE];
+        uint8_t header[48], instance[SV_INSTANCE_SIZE], fsid[SV_FSID_SIZE];
+        uint8_t key[SV_REPORT_KEY_SIZE];
 };
 
-int sv_freshness_keep(const uint8_t header[48], const uint8_t fsid[SV_FSID_SIZE],
+int sv_freshness_keep(const struct sv_disk_report *report, const uint8_t fsid[SV_FSID_SIZE],
                       struct sv_secret *report_key, struct sv_err *err)
 {
         SV_SECRET *room = sv_secret_new(sizeof(struct kept), err);
@@ -138,7 +163,8 @@ int sv_freshness_keep(const uint8_t header[48], const uint8_t fsid[SV_FSID_SIZE]
 
         if (!k)
                 return -1;
-        memcpy(k->header, header, sizeof(k->header));
+        memcpy(k->header, report->header, sizeof(k->header));
+        memcpy(k->instance, report->instance, sizeof(k->instance));
         memcpy(k->fsid, fsid, sizeof(k->fsid));
         memcpy(k->key, sv_secret_reveal(report_key), sizeof(k->key));
         id = syscall(SYS_add_key, "user", KEY_NAME, k, sizeof(*k), KEY_SPEC_USER_KEYRING);
@@ -148,8 +174,8 @@ int sv_freshness_keep(const uint8_t header[48], const uint8_t fsid[SV_FSID_SIZE]
         return 0;
 }
 
-int sv_freshness_find(uint8_t header[48], uint8_t fsid[SV_FSID_SIZE], struct sv_secret **report_key,
-                      struct sv_err *err)
+int sv_freshness_find(struct sv_disk_report *report, uint8_t fsid[SV_FSID_SIZE],
+                      struct sv_secret **report_key, struct sv_err *err)
 {
         SV_SECRET *room = sv_secret_new(sizeof(struct kept), err);
         struct kept *k = room ? (struct kept *)sv_secret_reveal(room) : NULL;
@@ -164,7 +190,8 @@ int sv_freshness_find(uint8_t header[48], uint8_t fsid[SV_FSID_SIZE], struct sv_
                                "this machine has no disk whose state is reported: its root is not "
                                "a btrfs with authentication tags that the agent has opened, or "
                                "this is not root");
-        memcpy(header, k->header, sizeof(k->header));
+        memcpy(report->header, k->header, sizeof(k->header));
+        memcpy(report->instance, k->instance, sizeof(k->instance));
         memcpy(fsid, k->fsid, sizeof(k->fsid));
         *report_key = sv_secret_copy(sv_bytes(k->key, sizeof(k->key)), err);
         return *report_key ? 0 : -1;

@@ -110,6 +110,11 @@ static int mount_disk(const struct sv_agent_config *config, struct disk *d, bool
         return 0;
 }
 
+static void print_unreported(const struct sv_err *err)
+{
+        sv_event_print("the broker was not told how it ended: %s [%s]", err->msg, err->check);
+}
+
 /* A disk whose state the broker can be asked about. A Trustee keeps none: then the disk is only
  * what its tags make of it, and the agent says so. */
 static bool has_generation(const struct sv_agent_config *config, const struct disk *d,
@@ -118,26 +123,50 @@ static bool has_generation(const struct sv_agent_config *config, const struct di
         return d->header.integrity && !strcmp(config->root_type, "btrfs") && sv_kbs_grounds(client);
 }
 
+static int mount_confirmed(const struct sv_agent_config *config, struct disk *d,
+                           const struct sv_disk_report *report, struct sv_secret *report_key,
+                           struct sv_err *err)
+{
+        uint8_t fsid[SV_FSID_SIZE];
+
+        if (mount_disk(config, d, true, err) < 0 ||
+            sv_freshness_mounted("/sysroot", report->generation, fsid, err) < 0)
+                return -1;
+        return sv_freshness_keep(report, fsid, report_key, err);
+}
+
+/* A disk that did not become a root is not kept from the next guest. */
+static void give_back(const struct sv_agent_config *config, struct sv_kbs_client *client,
+                      struct sv_secret *report_key, struct sv_disk_report *report)
+{
+        struct sv_err unreported = SV_ERR_NULL;
+
+        report->state = SV_DISK_ENDS;
+        if (sv_freshness_confirm(client, config->resource, report_key, report, &unreported) < 0)
+                print_unreported(&unreported);
+}
+
 static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
                        struct sv_kbs_client *client, const struct sv_binding *binding,
                        struct sv_secret *key, struct sv_err *err)
 {
         SV_SECRET *report_key = sv_disk_report_key(key, err);
-        struct sv_disk_report report;
-        uint8_t fsid[SV_FSID_SIZE];
+        struct sv_disk_report report = {.state = SV_DISK_OPENS};
 
-        if (!report_key)
+        if (!report_key || sv_random(report.instance, sizeof(report.instance), err) < 0)
                 return -1;
         memcpy(report.header, binding->header_digest, sizeof(report.header));
         if (sv_freshness_read("/dev/mapper/" NAME, &report.generation, err) < 0) {
                 sv_disk_explain(NULL, &d->header, err);
                 return -1;
         }
-        if (sv_freshness_confirm(client, config->resource, report_key, &report, err) < 0 ||
-            mount_disk(config, d, true, err) < 0 ||
-            sv_freshness_mounted("/sysroot", report.generation, fsid, err) < 0 ||
-            sv_freshness_keep(report.header, fsid, report_key, err) < 0)
+        if (sv_freshness_claim(client, config->resource, report_key, &report, sv_event_retry, err) <
+            0)
                 return -1;
+        if (mount_confirmed(config, d, &report, report_key, err) < 0) {
+                give_back(config, client, report_key, &report);
+                return -1;
+        }
         sv_event_print("the disk is at generation %llu", (unsigned long long)report.generation);
         return 0;
 }
@@ -173,11 +202,6 @@ static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
         }
         sv_event_done("open", device);
         return 0;
-}
-
-static void print_unreported(const struct sv_err *err)
-{
-        sv_event_print("the broker was not told how it ended: %s [%s]", err->msg, err->check);
 }
 
 static void print_note(const struct sv_note *note)

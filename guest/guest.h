@@ -61,6 +61,7 @@ struct sv_guest {
                  * host */
                 char **ek_roots;
                 size_t n_ek_roots;
+                unsigned lease; /* seconds, see sv_policy_lease */
         } attestation;
         struct {
                 uint64_t log_size; /* bytes kept of what it prints on its serial line */

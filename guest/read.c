@@ -49,6 +49,9 @@ static const struct sv_member attestation_members[] = {
         {"resource", SV_M_TEXT, AT(resource), "repository/type/tag", .ok = sv_m_resource},
         {"ek_roots", SV_M_PATHS, AT(ek_roots), "a list of paths to PEM files",
          .count = AT(n_ek_roots)},
+        {"lease", SV_M_UNSIGNED, AT(lease),
+         "seconds from 0 to " SV_STRING(SV_LEASE_MAX_S) " that a report keeps the disk", .min = 0,
+         .max = SV_LEASE_MAX_S},
         {NULL},
 };
 
@@ -243,6 +246,11 @@ static int check_guest_attestation(struct sv_member_reader *r, struct sv_guest *
                                       "(secure-vm-broker init prints it) or \"ca\"");
         if (!g->attestation.resource)
                 g->attestation.resource = sv_asprintf("default/%s/root", g->name);
+        if (g->attestation.lease && g->attestation.lease < SV_LEASE_MIN_S)
+                return sv_member_fail(r, "/attestation/lease", "guest.attestation.lease", err,
+                                      "expected 0 (several guests may have the disk at a time) or "
+                                      "at least %d seconds, found %u",
+                                      SV_LEASE_MIN_S, g->attestation.lease);
         return 0;
 }
 
@@ -282,7 +290,10 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
 int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, struct sv_guest *out,
                    struct sv_err *err)
 {
-        SV_GUEST g = {.vcpus = 2, .memory = 1024 * MIB, .console.log_size = SV_CONSOLE_LOG_SIZE};
+        SV_GUEST g = {.vcpus = 2,
+                      .memory = 1024 * MIB,
+                      .console.log_size = SV_CONSOLE_LOG_SIZE,
+                      .attestation.lease = SV_LEASE_S};
         struct sv_member_reader r = {.text = text, .file = file, .dir = dir};
         SV_JSON *root = NULL;
 

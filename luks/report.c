@@ -6,7 +6,14 @@
 #include "base/json/json.h"
 
 static const char KEY_LABEL[] = "secure-vm disk report key v1";
-static const char MAC_LABEL[] = "secure-vm disk report v1";
+static const char MAC_LABEL[] = "secure-vm disk report v2";
+
+static const char *const states[SV_DISK_STATES] = {"opens", "runs", "ends"};
+
+const char *sv_disk_state_name(enum sv_disk_state state)
+{
+        return states[state];
+}
 
 struct sv_secret *sv_disk_report_key(struct sv_secret *disk_key, struct sv_err *err)
 {
@@ -35,6 +42,8 @@ int sv_disk_report_mac(struct sv_secret *report_key, const char *resource,
         sv_buf_u16le(&in, (uint16_t)strlen(resource));
         sv_buf_puts(&in, resource);
         sv_buf_put(&in, sv_bytes(report->header, sizeof(report->header)));
+        sv_buf_put(&in, sv_bytes(report->instance, sizeof(report->instance)));
+        sv_buf_u8(&in, (uint8_t)report->state);
         sv_buf_u64le(&in, report->generation);
         if (sv_buf_ok(&in, "the disk's report", err) < 0 ||
             sv_hmac(SV_SHA256, sv_bytes(sv_secret_reveal(report_key), SV_REPORT_KEY_SIZE),
@@ -54,6 +63,8 @@ int sv_disk_report_write(struct sv_secret *report_key, const char *resource,
         if (sv_disk_report_mac(report_key, resource, report, mac, err) < 0)
                 return -1;
         sv_json_set_hex(j, "header", sv_bytes(report->header, sizeof(report->header)));
+        sv_json_set_hex(j, "instance", sv_bytes(report->instance, sizeof(report->instance)));
+        sv_json_set_str(j, "state", sv_disk_state_name(report->state));
         sv_json_set_int(j, "generation", (int64_t)report->generation);
         sv_json_set_hex(j, "mac", sv_bytes(mac, sizeof(mac)));
         sv_json_print(j, out);
@@ -74,10 +85,24 @@ static int parse_hex(const struct sv_json *j, const char *member, uint8_t *out, 
         return 0;
 }
 
+static int parse_state(const struct sv_json *j, enum sv_disk_state *out, struct sv_err *err)
+{
+        const char *name;
+
+        if (sv_json_need_str(j, "state", &name, "disk.report", err) < 0)
+                return -1;
+        for (*out = 0; *out < SV_DISK_STATES; ++*out)
+                if (!strcmp(states[*out], name))
+                        return 0;
+        return sv_fail(err, SV_FORMAT, "disk.report.member",
+                       "state: expected \"opens\", \"runs\" or \"ends\", found \"%.20s\"", name);
+}
+
 int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,
                          uint8_t mac[SV_REPORT_MAC_SIZE], struct sv_err *err)
 {
-        static const char *const names[] = {"header", "generation", "mac", NULL};
+        static const char *const names[] = {"header",     "instance", "state",
+                                            "generation", "mac",      NULL};
         struct sv_disk_report report;
         SV_JSON *j = NULL;
         int64_t generation;
@@ -86,6 +111,8 @@ int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,
             sv_json_only(j, names, "disk.report", err) < 0 ||
             sv_json_need_int(j, "generation", 1, INT64_MAX, &generation, "disk.report", err) < 0 ||
             parse_hex(j, "header", report.header, sizeof(report.header), err) < 0 ||
+            parse_hex(j, "instance", report.instance, sizeof(report.instance), err) < 0 ||
+            parse_state(j, &report.state, err) < 0 ||
             parse_hex(j, "mac", mac, SV_REPORT_MAC_SIZE, err) < 0)
                 return -1;
         report.generation = (uint64_t)generation;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest reports about the state of its disk: the generation of the file system on it, which
- * only grows. The report is authenticated under a key that comes from the disk's, which the guest
- * has when it was attested, and the broker has too. Pure. Form: docs/FORMATS.md, "Disk report". */
+ * only grows, and which instance has the disk open. The report is authenticated under a key that
+ * comes from the disk's, which the guest has when it was attested, and the broker has too. Pure.
+ * Form: docs/FORMATS.md, "Disk report". */
 #pragma once
 
 #include "base/core/buf.h"
@@ -9,9 +10,21 @@
 
 #define SV_REPORT_KEY_SIZE 32
 #define SV_REPORT_MAC_SIZE 32
+#define SV_INSTANCE_SIZE   16
+
+enum sv_disk_state {
+        SV_DISK_OPENS, /* the first report: before the disk is mounted */
+        SV_DISK_RUNS,
+        SV_DISK_ENDS, /* another instance may have the disk now */
+        SV_DISK_STATES
+};
+/* "opens", "runs", "ends" */
+const char *sv_disk_state_name(enum sv_disk_state state);
 
 struct sv_disk_report {
-        uint8_t header[48]; /* sv_luks_header_digest: which disk */
+        uint8_t header[48];                 /* sv_luks_header_digest: which disk */
+        uint8_t instance[SV_INSTANCE_SIZE]; /* random, made where the disk is opened */
+        enum sv_disk_state state;
         uint64_t generation;
 };
 
@@ -22,7 +35,7 @@ int sv_disk_report_mac(struct sv_secret *report_key, const char *resource,
                        const struct sv_disk_report *report, uint8_t mac[SV_REPORT_MAC_SIZE],
                        struct sv_err *err);
 
-/* {"header":HEX,"generation":N,"mac":HEX} */
+/* {"header":HEX,"instance":HEX,"state":NAME,"generation":N,"mac":HEX} */
 int sv_disk_report_write(struct sv_secret *report_key, const char *resource,
                          const struct sv_disk_report *report, struct sv_buf *out,
                          struct sv_err *err);

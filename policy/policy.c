@@ -22,12 +22,13 @@ struct sv_policy {
          * documents are this one's. */
         struct sv_policy *with_set;
         struct sv_json *own_rules; /* of a policy with a set: the list that was made for it */
+        int64_t lease;
 };
 
 static int read_policy_head(struct sv_policy *p, struct sv_err *err)
 {
-        static const char *const members[] = {"version", "guest", "tee",  "resource", "trust",
-                                              "rules",   "allow", "sets", NULL};
+        static const char *const members[] = {"version", "guest", "tee",   "resource", "trust",
+                                              "rules",   "allow", "lease", "sets",     NULL};
         int64_t version;
 
         if (sv_json_type(p->doc) != SV_JSON_OBJECT)
@@ -105,6 +106,20 @@ static int check_allow_form(struct sv_policy *p, struct sv_err *err)
         return 0;
 }
 
+static int read_lease(struct sv_policy *p, struct sv_err *err)
+{
+        p->lease = SV_LEASE_S;
+        if (!sv_json_get(p->doc, "lease"))
+                return 0;
+        if (sv_json_need_int(p->doc, "lease", 0, SV_LEASE_MAX_S, &p->lease, "policy", err) < 0)
+                return -1;
+        if (p->lease == 0 || p->lease >= SV_LEASE_MIN_S)
+                return 0;
+        return sv_fail(err, SV_FORMAT, "policy.lease",
+                       "expected a lease of 0 (none) or of at least %d seconds, found %lld",
+                       SV_LEASE_MIN_S, (long long)p->lease);
+}
+
 static int check_policy_rules(const struct sv_json *rules, bool may_be_empty, struct sv_err *err)
 {
         size_t n = sv_json_len(rules);
@@ -179,7 +194,7 @@ static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, st
         p->doc = doc;
         if (read_policy_head(p, err) < 0 ||
             sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 ||
-            check_allow_form(p, err) < 0 ||
+            check_allow_form(p, err) < 0 || read_lease(p, err) < 0 ||
             check_policy_rules(p->rules, sv_json_get(p->doc, "sets") != NULL, err) < 0 ||
             read_sets(p, err) < 0) {
                 sv_policy_free(p);
@@ -244,18 +259,28 @@ int sv_policy_write_allowing(const char *guest, const char *tee, const char *res
                              struct sv_json *rules, struct sv_json *trust, struct sv_json *allow,
                              struct sv_buf *out, struct sv_err *err)
 {
+        return sv_policy_write_parts(
+                &(struct sv_policy_parts){guest, tee, resource, rules, trust, allow, SV_LEASE_S},
+                out, err);
+}
+
+int sv_policy_write_parts(const struct sv_policy_parts *parts, struct sv_buf *out,
+                          struct sv_err *err)
+{
         SV_POLICY_DOC *p = NULL;
         struct sv_json *doc = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
 
         sv_json_set_int(doc, "version", 1);
-        sv_json_set_str(doc, "guest", guest);
-        sv_json_set_str(doc, "tee", tee);
-        sv_json_set_str(doc, "resource", resource);
-        sv_json_set(doc, "trust", sv_json_ref(trust));
-        if (sv_json_len(allow))
-                sv_json_set(doc, "allow", sv_json_ref(allow));
-        sv_json_set(doc, "rules", sv_json_ref(rules));
+        sv_json_set_str(doc, "guest", parts->guest);
+        sv_json_set_str(doc, "tee", parts->tee);
+        sv_json_set_str(doc, "resource", parts->resource);
+        sv_json_set(doc, "trust", sv_json_ref(parts->trust));
+        if (sv_json_len(parts->allow))
+                sv_json_set(doc, "allow", sv_json_ref(parts->allow));
+        if (parts->lease != SV_LEASE_S)
+                sv_json_set_int(doc, "lease", parts->lease);
+        sv_json_set(doc, "rules", sv_json_ref(parts->rules));
         sv_json_pretty(doc, &text);
         sv_json_free(doc);
         /* What is written is what will be read: by the same function, from the same text. */
@@ -305,6 +330,11 @@ const char *sv_policy_trust(const struct sv_policy *p, const char *kind, size_t 
 const struct sv_json *sv_policy_anchors(const struct sv_policy *p)
 {
         return p->trust;
+}
+
+int64_t sv_policy_lease(const struct sv_policy *p)
+{
+        return p->lease;
 }
 
 const struct sv_json *sv_policy_rules(const struct sv_policy *p)

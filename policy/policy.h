@@ -11,9 +11,10 @@
  * (array of such), "at_least", "at_most" (integer), "bits_set", "bits_clear" ("0x3f"),
  * "present":true, "absent":true. "check" begins with "policy." and is unique in the document;
  * "covers" is an AR4SI slot with dashes; all members are needed, none else is allowed but "allow"
- * (names of the TEE's floor that are lifted for this resource: ["debug"]) and "sets" (of rules,
- * one of which must hold whole: policy/set-form.h), and an empty list of rules is refused, unless
- * there are sets: nothing to prove is a mistake, not a grant. */
+ * (names of the TEE's floor that are lifted for this resource: ["debug"]), "lease" (seconds, see
+ * sv_policy_lease) and "sets" (of rules, one of which must hold whole: policy/set-form.h), and an
+ * empty list of rules is refused, unless there are sets: nothing to prove is a mistake, not a
+ * grant. */
 #pragma once
 
 #include "base/json/json.h"
@@ -43,6 +44,9 @@ bool sv_policy_allows(const struct sv_policy *p, const char *name);
 const struct sv_json *sv_policy_allowed(const struct sv_policy *p);
 /* Has `allow` only names of this list (ending with NULL)? SV_FORMAT "policy.allow.unknown". */
 int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err);
+/* For how many seconds a report keeps the resource's disk for its guest; 0: several guests may have
+ * it at a time. SV_LEASE_S unless the document says it. */
+int64_t sv_policy_lease(const struct sv_policy *p);
 /* The array of rules, checked: those that hold in every set, when there are sets. */
 const struct sv_json *sv_policy_rules(const struct sv_policy *p);
 /* The array of sets, checked (policy/set-form.h); NULL: none. */
@@ -51,9 +55,17 @@ const struct sv_json *sv_policy_sets(const struct sv_policy *p);
  * has no sets. Borrowed; NULL past the last. */
 const struct sv_policy *sv_policy_with_set(const struct sv_policy *p, size_t i);
 
-/* Builds a document from its parts, checks it as sv_policy_parse does and appends its text to
- * `out`. `rules` (array) and `trust` (object) are what a TEE's policy function filled, `allow`
- * (array) what its allow function did; all stay the caller's. Empty: `allow` is left out. */
+struct sv_policy_parts {
+        const char *guest, *tee, *resource;
+        struct sv_json *rules, *trust; /* what a TEE's policy function filled */
+        struct sv_json *allow;         /* what its allow function did; left out when it is empty */
+        int64_t lease;                 /* left out when it is SV_LEASE_S */
+};
+/* Builds a document from its parts, which stay the caller's, checks it as sv_policy_parse does and
+ * appends its text to `out`. */
+int sv_policy_write_parts(const struct sv_policy_parts *parts, struct sv_buf *out,
+                          struct sv_err *err);
+/* With the default lease. */
 int sv_policy_write_allowing(const char *guest, const char *tee, const char *resource,
                              struct sv_json *rules, struct sv_json *trust, struct sv_json *allow,
                              struct sv_buf *out, struct sv_err *err);

@@ -179,6 +179,15 @@ int sv_admin_accept_restore(struct sv_admin *a, const char *path, const char *vo
                                err);
 }
 
+int sv_admin_end_lease(struct sv_admin *a, const char *path, const char *volume, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("%s%s%s", path, volume ? "?volume=" : "", volume ? volume : "");
+        SV_HTTP answer = {0};
+
+        return call_admin_path(a, "POST", "/secure-vm/v0/end-lease", target, SV_BYTES_NULL, &answer,
+                               err);
+}
+
 static int call_admin_json(struct sv_admin *a, const char *path, struct sv_json **out,
                            struct sv_err *err)
 {

@@ -36,7 +36,8 @@ int sv_admin_delete_resource(struct sv_admin *a, const char *path,
                              const struct sv_admin_removal *what, struct sv_err *err);
 /* {"path":…,"versions":[{"version":n,"size":n,"created":RFC3339,"volume":UUID,"header":hex}, …]},
  * the newest first, "volume" and "header" of the keys of disks,
- * "generation" and "restored" of disks that report theirs; an empty list when there is no such
+ * "generation" and "restored" of disks that report theirs, "instance" and "lease" (seconds) while a
+ * guest has it; an empty list when there is no such
  * resource. The caller frees. */
 int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json **out,
                            struct sv_err *err);
@@ -44,6 +45,9 @@ int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json 
  * "disk.restore". */
 int sv_admin_accept_restore(struct sv_admin *a, const char *path, const char *volume,
                             uint64_t generation, struct sv_err *err);
+/* The guest that has the disk is gone. SV_USAGE "disk.lease". */
+int sv_admin_end_lease(struct sv_admin *a, const char *path, const char *volume,
+                       struct sv_err *err);
 /* Sends the header of a disk whose key the broker has; appends the header for a new key, which the
  * broker has beside the old one. SV_USAGE "broker.rekey.none". */
 int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, struct sv_buf *made,

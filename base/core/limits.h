@@ -32,6 +32,16 @@
 #define SV_HTTP_TIMEOUT_MS         30000 /* for one read or write on a connection */
 /* seconds that a broker's Retry-After can make a guest wait */
 #define SV_RETRY_AFTER_MAX         60
+/* seconds that a guest has its disk for itself since its last report, unless the policy says more
+ * or less; and since the first one, before the mount: then a timer of its system goes on */
+#define SV_LEASE_S                 900
+#define SV_LEASE_OPEN_S            180
+#define SV_LEASE_MAX_S             86400
+/* longer than a broker takes for a request that somebody keeps back (broker/serve/connection.c) */
+#define SV_LEASE_MIN_S             120
+/* a guest whose disk another one has asks again: as long as the default lease, and a bit more */
+#define SV_LEASE_TRIES             100
+#define SV_LEASE_PAUSE_MS          10000
 /* connections that the kernel keeps until they are accepted */
 #define SV_LISTEN_BACKLOG          1024
 /* bytes of a TCG event log; the kernel's own limit is 256 KiB pages */

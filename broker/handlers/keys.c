@@ -204,7 +204,9 @@ static int add_version(struct sv_request *r, struct sv_json *list, const struct 
                        struct sv_err *err)
 {
         struct sv_json *row = sv_json_add(list, sv_json_object());
+        struct sv_store *store = r->broker->store;
         struct sv_disk_floor floor;
+        struct sv_lease lease;
 
         sv_json_set_int(row, "version", v->number);
         sv_json_set_int(row, "size", v->size);
@@ -216,13 +218,17 @@ static int add_version(struct sv_request *r, struct sv_json *list, const struct 
         sv_json_set_str(row, "volume", v->binding.uuid);
         sv_json_set_hex(row, "header",
                         sv_bytes(v->binding.header_digest, sizeof(v->binding.header_digest)));
-        if (r->broker->store->ops->get_disk(r->broker->store, r->resource, v->binding.uuid, &floor,
-                                            err) < 0)
+        if (store->ops->get_disk(store, r->resource, v->binding.uuid, &floor, err) < 0 ||
+            store->ops->get_lease(store, r->resource, v->binding.uuid, &lease, err) < 0)
                 return -1;
         if (floor.generation)
                 sv_json_set_int(row, "generation", floor.generation);
         if (floor.restored)
                 sv_json_set_bool(row, "restored", true);
+        if (lease.end > r->now) {
+                sv_json_set_str(row, "instance", lease.instance);
+                sv_json_set_int(row, "lease", lease.end - r->now);
+        }
         return 0;
 }
 

@@ -124,6 +124,7 @@ static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
         r->owner_only = true;
         if (sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
                 return -1;
+        r->lease = sv_policy_lease(policy);
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_POLICY, "policy.resource",
                                "the policy is for another resource");
@@ -159,7 +160,7 @@ static int choose_version(struct sv_request *r, int64_t *number, struct sv_err *
         sv_json_set_int(r->audit, "version", *number);
         if (!found)
                 found = &v.list[0];
-        return found->disk ? sv_disk_note_restore(r, found->binding.uuid, err) : 0;
+        return found->disk ? sv_disk_note_state(r, found->binding.uuid, err) : 0;
 }
 
 static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, struct sv_err *err)

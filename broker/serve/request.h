@@ -24,6 +24,7 @@ struct sv_request {
          * policy holds. Accepted evidence is not enough: its root may be of anybody's making. The
          * records of all others are bounded. */
         bool known;
+        int64_t lease; /* of the resource's policy, once that was read */
         /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */
         struct sv_json *audit;
         /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
@@ -57,8 +58,10 @@ int sv_handle_show_resource(struct sv_request *r, struct sv_err *err);
 /* A guest's report of its disk, and an administrator's word that an older state is meant. */
 int sv_handle_disk(struct sv_request *r, struct sv_err *err);
 int sv_handle_restore(struct sv_request *r, struct sv_err *err);
-/* Into the grounds of a release: the disk's generation was lowered. */
-int sv_disk_note_restore(struct sv_request *r, const char *volume, struct sv_err *err);
+/* An administrator's word that the guest which has the disk is gone. */
+int sv_handle_end_lease(struct sv_request *r, struct sv_err *err);
+/* Into the grounds of a release: the disk's generation was lowered, several guests may have it. */
+int sv_disk_note_state(struct sv_request *r, const char *volume, struct sv_err *err);
 int sv_handle_rekey(struct sv_request *r, struct sv_err *err);
 int sv_handle_audit(struct sv_request *r, struct sv_err *err);
 int sv_handle_health(struct sv_request *r, struct sv_err *err);

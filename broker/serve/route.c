@@ -44,6 +44,7 @@ static const struct route {
          SMALL},
         {"POST", "/secure-vm/v0/rekey/", "admin-rekey", true, sv_handle_rekey, SV_HTTP_BODY_MAX},
         {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", true, sv_handle_restore, SMALL},
+        {"POST", "/secure-vm/v0/end-lease/", "admin-end-lease", true, sv_handle_end_lease, SMALL},
         {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources,
          SMALL},
         {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", true, sv_handle_put_policy,

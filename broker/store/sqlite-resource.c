@@ -83,6 +83,7 @@ static int remove_version(struct sv_store *s, struct sv_macs *m, const char *pat
         SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM resources WHERE path = ? AND version = ?",
                                        err, "si", path, version);
         SV_STMT *disks = NULL;
+        SV_STMT *leases = NULL;
         char name[NAME_SIZE];
         int64_t left;
 
@@ -96,7 +97,8 @@ static int remove_version(struct sv_store *s, struct sv_macs *m, const char *pat
         if (left)
                 return left < 0 ? -1 : 0;
         disks = sv_sqlite_prepare(s, "DELETE FROM disks WHERE path = ?", err, "s", path);
-        if (sv_sqlite_step(s, disks, err) < 0)
+        leases = sv_sqlite_prepare(s, "DELETE FROM leases WHERE path = ?", err, "s", path);
+        if (sv_sqlite_step(s, disks, err) < 0 || sv_sqlite_step(s, leases, err) < 0)
                 return -1;
         return sv_macs_count(s, m, SV_ROW_DISK, path, true, err) < 0 ? -1 : 0;
 }

@@ -96,6 +96,11 @@ static const struct sv_sqlite_step steps[] = {
          "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 0), serial INTEGER NOT NULL,"
          " digests BLOB NOT NULL, mac BLOB NOT NULL);",
          fill_macs},
+        /* Which instance has a disk, and until when nobody else gets it. */
+        {"CREATE TABLE leases (path TEXT NOT NULL, volume TEXT NOT NULL, instance TEXT NOT NULL,"
+         " until INTEGER NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (path, volume))"
+         " WITHOUT ROWID;",
+         NULL},
 };
 #define VERSION ((int)(sizeof(steps) / sizeof(*steps)))
 

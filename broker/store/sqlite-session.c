@@ -173,7 +173,8 @@ int sv_sqlite_end_session(struct sv_store *s, const char *id, const char *path, 
 
 static int forget_all(struct sv_store *s, int64_t sessions, int64_t tokens, struct sv_err *err)
 {
-        if (sv_sqlite_exec(s, "DELETE FROM sessions; DELETE FROM admin_tokens;", err) < 0 ||
+        if (sv_sqlite_exec(s, "DELETE FROM sessions; DELETE FROM admin_tokens; DELETE FROM leases;",
+                           err) < 0 ||
             raise_floor(s, SESSIONS, sessions, err) < 0)
                 return -1;
         return raise_floor(s, TOKENS, tokens, err);

@@ -90,6 +90,14 @@ int sv_sqlite_raise_disk(struct sv_store *s, const char *path, const char *volum
 int sv_sqlite_restore_disk(struct sv_store *s, const char *path, const char *volume,
                            int64_t generation, int64_t now, struct sv_err *err);
 
+int sv_sqlite_get_lease(struct sv_store *s, const char *path, const char *volume,
+                        struct sv_lease *out, struct sv_err *err);
+int sv_sqlite_take_lease(struct sv_store *s, const char *path, const char *volume,
+                         const struct sv_lease *wants, bool opens, struct sv_lease *before,
+                         struct sv_err *err);
+int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
+                        struct sv_err *err);
+
 int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
                          struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

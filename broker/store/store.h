@@ -32,6 +32,13 @@ struct sv_disk_floor {
         bool restored;      /* an administrator has lowered it, and no report came since */
 };
 
+/* Which instance of a disk has it. */
+struct sv_lease {
+        char instance[33]; /* hex; "": it does not matter which */
+        int64_t end;       /* until then nobody else gets the disk; 0: it was given back */
+        int64_t time;      /* of the last report */
+};
+
 /* A handle; an implementation's own struct begins with it. */
 struct sv_store {
         const struct sv_store_ops *ops;
@@ -64,7 +71,8 @@ struct sv_store_ops {
         int (*take_token)(struct sv_store *s, const char *id, int64_t expires, int64_t now,
                           struct sv_err *err);
         /* No session counts that expires by then, nor any token by the other time, as they may have
-         * been used and it is not known: for a database that goes back to what it was. */
+         * been used and it is not known; nor who had a disk. For a database that goes back to what
+         * it was. */
         int (*forget_once)(struct sv_store *s, int64_t sessions, int64_t tokens,
                            struct sv_err *err);
 
@@ -101,6 +109,18 @@ struct sv_store_ops {
         /* But here. SV_USAGE "disk.restore" when it is not above. */
         int (*restore_disk)(struct sv_store *s, const char *path, const char *volume,
                             int64_t generation, int64_t now, struct sv_err *err);
+
+        int (*get_lease)(struct sv_store *s, const char *path, const char *volume,
+                         struct sv_lease *out, struct sv_err *err);
+        /* One instance at a time: SV_PROOF "disk.in-use" when one that opens the disk finds that
+         * the lease of another lasts, "disk.superseded" when one that has it open has lost it.
+         * `before` is what was known. */
+        int (*take_lease)(struct sv_store *s, const char *path, const char *volume,
+                          const struct sv_lease *wants, bool opens, struct sv_lease *before,
+                          struct sv_err *err);
+        /* Whoever has the disk keeps it from nobody. SV_USAGE "disk.lease" when nobody does. */
+        int (*end_lease)(struct sv_store *s, const char *path, const char *volume, int64_t now,
+                         struct sv_err *err);
 
         /* All of it into the database `path`, in one transaction, while others use both. */
         int (*copy)(struct sv_store *s, const char *path, struct sv_err *err);

@@ -216,6 +216,10 @@ static void print_version(const struct sv_json *row)
                 printf(", generation %lld%s",
                        (long long)sv_json_int(sv_json_get(row, "generation"), 0),
                        sv_json_bool(sv_json_get(row, "restored"), false) ? " (restored)" : "");
+        if (sv_json_get(row, "lease"))
+                printf(", a guest (instance %.8s) has it for %lld s more",
+                       sv_json_str(sv_json_get(row, "instance")),
+                       (long long)sv_json_int(sv_json_get(row, "lease"), 0));
         printf("\n");
 }
 

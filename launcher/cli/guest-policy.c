@@ -33,8 +33,11 @@ int sv_guest_write_policy(const struct sv_guest *guest, const struct sv_tee *id,
         if (r == 0 && tee->allow)
                 r = tee->allow(guest, allow, err);
         if (r == 0)
-                r = sv_policy_write_allowing(guest->name, id->name, guest->attestation.resource,
-                                             rules, trust, allow, out, err);
+                r = sv_policy_write_parts(&(struct sv_policy_parts){guest->name, id->name,
+                                                                    guest->attestation.resource,
+                                                                    rules, trust, allow,
+                                                                    guest->attestation.lease},
+                                          out, err);
         sv_measurement_free(&m);
         return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /sbin/init of the e2e tests' disks with authentication tags: reads every file of /probe and says
- * which could be read; with the agent on the disk, it writes and reports twice. Static, so that the
+ * which could be read; with the agent on the disk, it writes and reports. Static, so that the
  * disk needs nothing else. */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -55,14 +55,14 @@ static void bring_network_up(void)
         close(s);
 }
 
-static void write_and_report(int n)
+static void write_and_report(int n, const char *option)
 {
         int fd = open("/written", O_WRONLY | O_CREAT | O_TRUNC, 0600), status;
 
         dprintf(fd, "round %d\n", n);
         close(fd);
         if (fork() == 0) {
-                execl(AGENT, AGENT, "report", (char *)NULL);
+                execl(AGENT, AGENT, "report", option, (char *)NULL);
                 _exit(99);
         }
         wait(&status);
@@ -106,8 +106,9 @@ int main(void)
         printf("probes: done\n");
         if (access(AGENT, X_OK) == 0) {
                 bring_network_up();
-                write_and_report(1);
-                write_and_report(2);
+                write_and_report(1, NULL);
+                write_and_report(2, "--end");
+                write_and_report(3, NULL);
                 empty_journal();
         }
         fflush(stdout);

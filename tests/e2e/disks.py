@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disks with authentication tags: what somebody does to their blocks is noticed."""
+import concurrent.futures
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import shutil
 import struct
 
 from cases import case
-from env import TOP, run
+from env import TOP, run, wait_until
 
 BLOCK, AREA, TAG, START = 4096, 4096, 32, 16 << 20  # luks/integrity.h
 FILES = ('bit', 'tag', 'swap1', 'swap2', 'zero', 'fine')
@@ -136,14 +137,25 @@ def put_back(c, but):
                 now.write(of(n), before.read(of(n)))
 
 
+def shown(c):
+    return json.loads(run(*c.vm, 'key', 'show', 'default/g/root', '--json', *c.broker.admin(), env=c.environment).stdout)['versions'][0]
+
+
 def generation(c):
-    shown = json.loads(run(*c.vm, 'key', 'show', 'default/g/root', '--json', *c.broker.admin(), env=c.environment).stdout)
-    return shown['versions'][0].get('generation', 0)
+    return shown(c).get('generation', 0)
+
+
+def end_lease(c):
+    """Once the next guest was refused; whether it was closed out until then."""
+    wait_until(lambda: 'no guest was refused', lambda: any(r.get('check') == 'disk.in-use' for r in c.broker.audit()), 200)
+    opened = any(r.get('outcome') == 'confirmed' for r in c.broker.audit())
+    run(*c.vm, 'key', 'end-lease', 'default/g/root', *c.broker.admin(), env=c.environment)
+    return not opened
 
 
 @case
 def older_disk(c):
-    """btrfs on tags: its generation is reported as it grows, older blocks and an earlier state of the disk are refused, and a restore on purpose is let in"""
+    """btrfs on tags: its generation is reported as it grows, a second instance waits for the end of the lease, older blocks and an older disk are refused, a restore is let in"""
     c.make_broker()
     make_initrd(c)
     tree = make_tree(c)
@@ -157,23 +169,31 @@ def older_disk(c):
     grounds = c.must_unlock()
     c.must('from after the last report' in grounds, f'expected the disk\'s limit, found {grounds}')
     c.wait_console('journal: empty', 60)
-    c.must('report 1: status 0' in c.console() and 'report 2: status 0' in c.console(), 'expected both reports to be taken')
+    c.must(all(f'report {n}: status 0' in c.console() for n in (1, 2, 3)), 'expected each report to be taken')
     c.must(all(f'probe {name}: {3 * BLOCK} bytes' in c.console() for name in FILES), 'expected every file to be read')
-    reported = [r['generation'] for r in c.broker.audit() if r['action'] == 'disk']
-    c.must(len(reported) == 3 and reported[0] < reported[1] < reported[2] == generation(c), f'expected three growing generations, found {reported}')
+    reports = [r for r in c.broker.audit() if r['action'] == 'disk']
+    reported = [r['generation'] for r in reports]
+    c.must(len(set(reported)) == 4 and reported == sorted(reported) and reported[3] == generation(c), f'expected four growing generations, found {reported}')
+    c.must([r['state'] for r in reports] == ['opens', 'runs', 'ends', 'runs'] and len({r['instance'] for r in reports}) == 1, f'found {reports}')
+    c.must(shown(c).get('instance') == reports[0]['instance'] and 800 < shown(c)['lease'] <= 900, f'expected its lease, found {shown(c)}')
     run(*c.vm, 'destroy', 'g', env=c.environment)
     opened, audit = len(c.broker.audit()), c.broker.audit
     c.broker.audit = lambda: audit()[opened:]
     put_back(c, but=(16, 16384))  # the superblocks: at 64 KiB and at 64 MiB
-    c.launch()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        closed_out = pool.submit(end_lease, c)
+        c.launch()
+        c.must(closed_out.result(), 'the second instance was let in')
     c.must_refuse('proof', 'disk.tree', released=True)
+    c.must('disk.in-use' in c.console(), 'expected the second instance to say what it waits for')
+    c.must('lease' not in shown(c), 'expected a guest without a root to give the disk back')
     os.rename(c.path('before.img'), c.path('root.img'))
     c.launch()
     c.must_refuse('proof', 'disk.rollback', released=True)
     message = c.result['error']['message']
-    c.must(f'at generation {reported[0]},' in message and f'been at {reported[2]}:' in message, f'expected both numbers, found {message}')
+    c.must(f'at generation {reported[0]},' in message and f'been at {reported[3]}:' in message, f'expected both numbers, found {message}')
     c.must('cannot be closed' not in c.console(), 'expected the refused disk to be closed')
-    c.must(generation(c) == reported[2], 'the refused disk lowered the floor')
+    c.must(generation(c) == reported[3], 'the refused disk lowered the floor')
     run(*c.vm, 'key', 'accept-restore', 'default/g/root', '--generation', reported[0], *c.broker.admin(), env=c.environment)
     c.launch()
     grounds = c.must_unlock()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The models of the exchange and of the supervisor, gone through exhaustively: each property holds, and each planted fault breaks the
+"""The models of the exchange, of the supervisor and of who has a disk, gone through exhaustively: each property holds, and each planted fault breaks the
 property that stands beside it in the model.
 
     check.py BUILD-FOLDER [MODEL]
@@ -21,9 +21,11 @@ SAFE = (['-DSAFETY'], ['-E'])  # not every process gets to its end; what must, a
 PROPERTIES = {
     'kbs': [('safe', [], *SAFE),
             ('served', ['-DLIVE'], ['-DNFAIR=3'], ['-a', '-f', '-N', 'served'])],
+    'disk': [('safe', [], *SAFE)],
     'supervisor': [(n, [f'-DPROPERTY={n.upper()}'], *SAFE) for n in ('one_killed', 'guard_lives', 'any_killed')],
 }
-PART = {('kbs', n): [f'-DPROPERTY={n.upper()}'] for n in ('fresh', 'once', 'secret', 'renewed')}
+PART = {(model, n): [f'-DPROPERTY={n.upper()}']
+        for model, names in (('kbs', ('fresh', 'once', 'secret', 'renewed')), ('disk', ('one', 'line', 'open', 'fresh'))) for n in names}
 
 
 def faults(model):

@@ -11,6 +11,7 @@
 #include "agent/disk.h"
 #include "agent/freshness.h"
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "luks/crypt.h"
 #include "luks/integrity.h"
 
@@ -210,15 +211,70 @@ static void test_same_disk(void **state)
 /* Here is no such file system, and no unlock was before. */
 static void test_elsewhere(void **state)
 {
-        uint8_t header[48], fsid[SV_FSID_SIZE] = {0};
+        uint8_t fsid[SV_FSID_SIZE] = {0};
         struct sv_secret *key = NULL;
+        struct sv_disk_report report;
         uint64_t generation;
 
         FAILS(sv_freshness_mounted("/proc", 1, fsid, &err), SV_SYSTEM, "disk.btrfs");
         FAILS(sv_freshness_mounted("/nonexistent", 1, fsid, &err), SV_SYSTEM, "disk.btrfs");
         FAILS(sv_freshness_sync("/proc", fsid, &generation, &err), SV_SYSTEM, "disk.btrfs");
-        FAILS(sv_freshness_find(header, fsid, &key, &err), SV_USAGE, "disk.keyring");
+        FAILS(sv_freshness_find(&report, fsid, &key, &err), SV_USAGE, "disk.keyring");
         assert_null(key);
+}
+
+/* The broker refuses so many times, with this check. */
+static unsigned refusals, asked, slept, told;
+static const char *refusal;
+
+int __wrap_sv_kbs_report(struct sv_kbs_client *c, const char *path, struct sv_bytes report,
+                         struct sv_err *e);
+int __wrap_sv_kbs_report(struct sv_kbs_client *c, const char *path, struct sv_bytes report,
+                         struct sv_err *e)
+{
+        if (asked++ < refusals)
+                return sv_fail(e, SV_PROOF, refusal, "refused by the broker");
+        return 0;
+}
+
+int __wrap_nanosleep(const struct timespec *t, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *t, struct timespec *left)
+{
+        slept += (unsigned)t->tv_sec;
+        return 0;
+}
+
+static void note_retry(const char *step, const struct sv_err *why, unsigned in_ms, unsigned try,
+                       unsigned tries)
+{
+        assert_string_equal(why->check, "disk.in-use");
+        told++;
+}
+
+static int claim(unsigned n, const char *check)
+{
+        SV_SECRET *key = sv_secret_random(SV_REPORT_KEY_SIZE, &err);
+        SV_KBS_CLIENT *client = NULL;
+        const struct sv_disk_report report = {.generation = 1};
+
+        refusals = n;
+        refusal = check;
+        asked = slept = told = 0;
+        OK(sv_kbs_client_new("http://127.0.0.1:1", NULL, &client, &err));
+        return sv_freshness_claim(client, "a/b/c", key, &report, note_retry, &err);
+}
+
+/* The disk of another instance is waited for, longer than a lease lasts, and not for ever. */
+static void test_waits(void **state)
+{
+        OK(claim(0, "disk.in-use"));
+        assert_true(slept == 0 && told == 0);
+        OK(claim(3, "disk.in-use"));
+        assert_true(asked == 4 && told == 3 && slept == 30);
+        FAILS(claim(2 * SV_LEASE_TRIES, "disk.in-use"), SV_PROOF, "disk.in-use");
+        assert_true(asked == SV_LEASE_TRIES && slept >= SV_LEASE_S && slept <= 2 * SV_LEASE_S);
+        FAILS(claim(1, "disk.rollback"), SV_PROOF, "disk.rollback");
+        assert_true(asked == 1 && slept == 0);
 }
 
 int main(void)
@@ -228,6 +284,7 @@ int main(void)
                 cmocka_unit_test(test_cause),     cmocka_unit_test(test_tree),
                 cmocka_unit_test(test_limits),    cmocka_unit_test(test_generation),
                 cmocka_unit_test(test_same_disk), cmocka_unit_test(test_elsewhere),
+                cmocka_unit_test(test_waits),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -97,9 +97,14 @@ REPLACE(struct sv_secret *, sv_disk_report_key, (struct sv_secret * key, struct 
 REPLACE(int, sv_freshness_read, (const char *opened, uint64_t *generation, struct sv_err *err),
         *generation = 7;
         return take_step("generation", err);)
-STEP("confirm", sv_freshness_confirm,
+STEP("claim", sv_freshness_claim,
      (struct sv_kbs_client * client, const char *resource, struct sv_secret *key,
-      const struct sv_disk_report *report, struct sv_err *err))
+      const struct sv_disk_report *report, sv_retry_log *retry, struct sv_err *err))
+REPLACE(int, sv_freshness_confirm,
+        (struct sv_kbs_client * client, const char *resource, struct sv_secret *key,
+         const struct sv_disk_report *report, struct sv_err *err),
+        assert_int_equal(report->state, SV_DISK_ENDS);
+        return take_step("-back", err);)
 STEP("root", sv_root_mount,
      (const struct sv_machine *m, const char *device, const struct sv_agent_config *c,
       struct sv_err *err))
@@ -108,7 +113,7 @@ REPLACE(int, sv_freshness_mounted,
         assert_int_equal(generation, 7);
         return take_step("mounted", err);)
 STEP("keep", sv_freshness_keep,
-     (const uint8_t header[48], const uint8_t fsid[SV_FSID_SIZE], struct sv_secret *key,
+     (const struct sv_disk_report *report, const uint8_t fsid[SV_FSID_SIZE], struct sv_secret *key,
       struct sv_err *err))
 STEP("hide", sv_host_hide_tables, (const struct sv_machine *m, struct sv_err *err))
 STEP("console", sv_host_leave_console, (const struct sv_machine *m, struct sv_err *err))
@@ -188,7 +193,7 @@ static void expect_steps(const char *all)
         for (char *w = strtok_r(copy, " ", &end); w; w = strtok_r(NULL, " ", &end)) {
                 size_t n = (size_t)(w - copy) + strlen(w);
                 SV_STR word = sv_asprintf(" %s ", w);
-                bool opened = strstr(" report-key generation confirm root mounted keep ", word);
+                bool opened = strstr(" report-key generation claim root mounted keep ", word);
 
                 run(w);
                 drop_cleanup(taken);
@@ -211,14 +216,21 @@ static void encrypted(void **state)
         assert_non_null(strstr(steps, "-down"));
 }
 
-/* Only of a btrfs with tags the broker is told the state. */
+/* Only of a btrfs with tags the broker is told the state; and that it is given back, when it was
+ * got and became no root. */
 static void with_generation(void **state)
 {
+        static const char *const claimed[] = {"claim", "root", "mounted", "keep"};
+
         given = (struct sv_agent_config){.root_type = "btrfs", .keep_console = true};
         integrity = confidential = false;
         expect_steps(BEGIN " " HEADER " root switch");
         integrity = true;
-        expect_steps(BEGIN " " HEADER " report-key generation confirm root mounted keep switch");
+        expect_steps(BEGIN " " HEADER " report-key generation claim root mounted keep switch");
+        for (size_t i = 0; i < sizeof(claimed) / sizeof(*claimed); i++) {
+                run(claimed[i]);
+                assert_true((strstr(steps, "-back") != NULL) == (i > 0));
+        }
         strcpy(given.root_type, "ext4");
         expect_steps(BEGIN " " HEADER " root switch");
 }

@@ -17,7 +17,7 @@ static const char full[] = "{\n \"name\": \"demo\",\n \"tee\": \"vtpm\",\n \"vcp
                            " \"nics\": [{\"type\": \"bridge\", \"source\": \"br0\", \"mac\": "
                            "\"52:54:00:12:34:56\"}],\n"
                            " \"attestation\": {\"url\": \"https://10.0.2.2:8443\", \"pin\": \"" PIN
-                           "\", \"ek_roots\": [\"ca.pem\"]},\n"
+                           "\", \"ek_roots\": [\"ca.pem\"], \"lease\": 120},\n"
                            " \"security\": {\"model\": \"apparmor\", \"required\": true},\n "
                            "\"tuning\": {\"hugepages\": true}\n}\n";
 
@@ -47,6 +47,7 @@ static void whole(void **state)
         assert_string_equal(g.nics[0].mac, "52:54:00:12:34:56");
         assert_string_equal(g.attestation.resource, "default/demo/root");
         assert_string_equal(g.attestation.ek_roots[0], "/dir/ca.pem");
+        assert_int_equal(g.attestation.lease, 120);
         assert_true(g.security.required && !g.security.optional);
         assert_non_null(g.tuning);
         OK(sv_guest_cmdline(&g, &line, &err));
@@ -256,6 +257,12 @@ static void malformed(void **state)
                 {"{" K "," ATT ",\"nics\":[]}", "guest.nics", "network"},
                 {"{" K ",\"attestation\":\"https://b\"}", "guest.attestation", "an object"},
                 {"{" K ",\"attestation\":{}}", "guest.attestation.url", "missing"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                 "\",\"lease\":86401}}",
+                 "guest.attestation.lease", "from 0 to 86400"},
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"" PIN
+                 "\",\"lease\":119}}",
+                 "guest.attestation.lease", "at least 120"},
                 {"{" K ",\"attestation\":{\"url\":\"http://b\",\"pin\":\"" PIN "\"}}",
                  "guest.attestation.url", "https"},
                 {"{" K ",\"attestation\":{\"url\":\"https://b c\",\"pin\":\"" PIN "\"}}",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How old a disk may be: reports of guests that have its key, the floor that only an administrator
- * lowers, and what is to be read of it. */
+/* How old a disk may be, and who has it: reports of guests that have its key, the floor that only
+ * an administrator lowers, the lease of one instance at a time, and what is to be read of it. */
 #include "tests/unit/broker_inside.h"
 
 #include "base/core/encoding.h"
@@ -9,6 +9,7 @@
 
 #define REPORT  "/secure-vm/v0/disk/" PATH
 #define RESTORE "/secure-vm/v0/restore/" PATH
+#define END     "/secure-vm/v0/end-lease/" PATH
 #define UUID    "00000000-0000-4000-8000-00000000000a"
 #define OTHER   "00000000-0000-4000-8000-00000000000b"
 
@@ -50,14 +51,33 @@ static int new_disk(void **state)
         return 0;
 }
 
+static void write_claim(const struct sv_binding *binding, char instance, enum sv_disk_state state,
+                        uint64_t generation, struct sv_secret *key, struct sv_buf *out)
+{
+        SV_SECRET *report_key = sv_disk_report_key(key, &err);
+        struct sv_disk_report report = {.generation = generation, .state = state};
+
+        memcpy(report.header, binding->header_digest, sizeof(report.header));
+        memset(report.instance, instance, sizeof(report.instance));
+        OK(sv_disk_report_write(report_key, PATH, &report, out, &err));
+}
+
 static void write_report(const struct sv_binding *binding, uint64_t generation,
                          struct sv_secret *key, struct sv_buf *out)
 {
-        SV_SECRET *report_key = sv_disk_report_key(key, &err);
-        struct sv_disk_report report = {.generation = generation};
+        write_claim(binding, 'a', SV_DISK_RUNS, generation, key, out);
+}
 
-        memcpy(report.header, binding->header_digest, sizeof(report.header));
-        OK(sv_disk_report_write(report_key, PATH, &report, out, &err));
+/* Of the first disk, so many seconds from now. */
+static void claims(const char *check, char instance, enum sv_disk_state state, int64_t later)
+{
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+
+        write_claim(&one, instance, state, 15, disk_key, &body);
+        ask(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), later}, &answer);
+        assert_string_equal(seen_check, check);
+        assert_int_equal(answer.status, *check ? 401 : 204);
 }
 
 static void reports(int status, const char *check, const struct sv_binding *binding,
@@ -166,6 +186,19 @@ static void malformed(void **state)
                 {"{\"header\":\"00\",\"generation\":1,\"mac\":\"00\",\"more\":1}",
                  "disk.report.unknown"},
         };
+        SV_BUF body = SV_BUF_NULL;
+        uint8_t *p;
+
+        write_report(&one, 1, disk_key, &body);
+        p = memmem(body.p, body.n, "runs", 4);
+        assert_non_null(p);
+        memcpy(p, "uses", 4);
+        refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), 0}, 400,
+                "disk.report.member");
+        /* another state under the same MAC */
+        memcpy(p, "ends", 4);
+        refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), 0}, 401,
+                "disk.report");
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
                 refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_bytes_str(cases[i].body), 0},
@@ -178,6 +211,154 @@ static struct sv_json *last_record(void)
 
         OK(b.store->ops->list_audit(b.store, 0, 100000, list, &err));
         return sv_json_ref(sv_json_at(list, sv_json_len(list) - 1));
+}
+
+static bool was_taken_from(char instance)
+{
+        SV_JSON *record = last_record();
+        const char *from = sv_json_str(sv_json_get(record, "taken_from"));
+        char hex[3];
+
+        snprintf(hex, sizeof(hex), "%02x", (unsigned char)instance);
+        return from && strlen(from) == 2 * SV_INSTANCE_SIZE && !strncmp(from, hex, 2);
+}
+
+/* The second gets the disk when the first one's lease is over, and the first never gets it back. */
+static void one_instance(void **state)
+{
+        SV_JSON *refused = NULL;
+
+        claims("", 'a', SV_DISK_OPENS, 0);
+        claims("", 'a', SV_DISK_OPENS, 1); /* its answer was lost */
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 2);
+        refused = last_record();
+        assert_string_equal(sv_json_str(sv_json_get(refused, "state")), "opens");
+        assert_non_null(strstr(sv_json_str(sv_json_get(refused, "message")), "61616161"));
+        claims("", 'a', SV_DISK_RUNS, 170);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 170 + SV_LEASE_S - 3);
+        claims("", 'a', SV_DISK_RUNS, 170 + SV_LEASE_S + 3); /* late, but nobody took it */
+        claims("", 'b', SV_DISK_OPENS, 170 + 2 * SV_LEASE_S + 6);
+        assert_true(was_taken_from('a'));
+        claims("disk.superseded", 'a', SV_DISK_RUNS, 170 + 2 * SV_LEASE_S + 7);
+        claims("disk.superseded", 'a', SV_DISK_ENDS, 170 + 2 * SV_LEASE_S + 7);
+        claims("disk.in-use", 'c', SV_DISK_OPENS, 170 + 2 * SV_LEASE_S + 8);
+        claims("disk.superseded", 'a', SV_DISK_RUNS, 10 * SV_LEASE_S);
+        claims("", 'b', SV_DISK_RUNS, 10 * SV_LEASE_S);
+}
+
+/* A guest that makes no reports of its own keeps the next one off for a short time only. */
+static void first_lease(void **state)
+{
+        claims("", 'a', SV_DISK_OPENS, 0);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, SV_LEASE_OPEN_S - 3);
+        claims("", 'b', SV_DISK_OPENS, SV_LEASE_OPEN_S + 3);
+}
+
+static void given_back(void **state)
+{
+        claims("", 'a', SV_DISK_OPENS, 0);
+        claims("", 'a', SV_DISK_ENDS, 1);
+        claims("", 'a', SV_DISK_RUNS, 2); /* it did not end */
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 3);
+        claims("", 'a', SV_DISK_ENDS, 4);
+        claims("", 'b', SV_DISK_OPENS, 4);
+        assert_false(was_taken_from('a'));
+        claims("disk.superseded", 'a', SV_DISK_RUNS, 5);
+}
+
+/* What is older need not wait to hear so. */
+static void older_or_other(void **state)
+{
+        SV_BUF body = SV_BUF_NULL;
+
+        claims("", 'a', SV_DISK_OPENS, 0);
+        write_claim(&one, 'b', SV_DISK_OPENS, 14, disk_key, &body);
+        refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), 0}, 401,
+                "disk.rollback");
+        sv_buf_clear(&body);
+        write_claim(&one, 'b', SV_DISK_RUNS, 14, disk_key, &body);
+        refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), 0}, 401,
+                "disk.superseded");
+}
+
+static void ends_lease(int status, const char *check, const char *query)
+{
+        SV_STR target = sv_asprintf("%s%s", END, query);
+        int found = administer("POST", target, SV_BYTES_NULL);
+
+        assert_string_equal(seen_check, check);
+        assert_int_equal(found, status);
+}
+
+static void ended_by_administrator(void **state)
+{
+        SV_JSON *record = NULL;
+
+        ends_lease(404, "disk.lease", "");
+        claims("", 'a', SV_DISK_OPENS, 0);
+        refuses(&(struct ask){"POST", END, NULL, NULL, SV_BYTES_NULL, 0}, 401,
+                "broker.admin.token");
+        ends_lease(400, "broker.query", "?other=1");
+        ends_lease(404, "disk.lease", "?volume=" OTHER);
+        ends_lease(204, "", "");
+        record = last_record();
+        assert_string_equal(sv_json_str(sv_json_get(record, "action")), "admin-end-lease");
+        assert_string_equal(sv_json_str(sv_json_get(record, "volume")), UUID);
+        assert_non_null(strstr(sv_json_str(sv_json_get(record, "instance")), "61616161"));
+        claims("", 'b', SV_DISK_OPENS, 1);
+        claims("disk.superseded", 'a', SV_DISK_RUNS, 2);
+        ends_lease(204, "", "?volume=" UUID);
+        claims("", 'b', SV_DISK_RUNS, 3); /* it lives after all */
+        claims("disk.in-use", 'c', SV_DISK_OPENS, 4);
+        restores(204, "", "?generation=11");
+        claims("", 'c', SV_DISK_OPENS, 5);
+}
+
+static void put_lease(int64_t lease, int status)
+{
+        SV_BUF text = SV_BUF_NULL, changed = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+
+        write_policy("sev-snp", PATH, &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
+        sv_json_set_int(j, "lease", lease);
+        sv_json_print(j, &changed);
+        assert_int_equal(administer("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&changed)),
+                         status);
+}
+
+static void lease_of_policy(void **state)
+{
+        put_lease(SV_LEASE_MAX_S + 1, 400);
+        put_lease(SV_LEASE_MIN_S - 1, 400);
+        put_lease(SV_LEASE_MIN_S, 204);
+        claims("", 'a', SV_DISK_OPENS, 0);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, SV_LEASE_MIN_S - 3);
+        claims("", 'b', SV_DISK_OPENS, SV_LEASE_MIN_S + 3);
+        put_lease(SV_LEASE_MAX_S, 204);
+        claims("", 'b', SV_DISK_RUNS, SV_LEASE_MIN_S + 4);
+        claims("disk.in-use", 'a', SV_DISK_OPENS, SV_LEASE_MAX_S - 3);
+        /* several at a time, on purpose: then it is among the grounds of each release */
+        put_lease(0, 204);
+        claims("", 'a', SV_DISK_RUNS, SV_LEASE_MIN_S + 5);
+        claims("", 'b', SV_DISK_RUNS, SV_LEASE_MIN_S + 6);
+        claims("", 'c', SV_DISK_OPENS, SV_LEASE_MIN_S + 7);
+        for (int64_t lease = 0; lease <= SV_LEASE_MIN_S; lease += SV_LEASE_MIN_S) {
+                SV_HTTP answer = {0};
+                GUEST g = begin();
+
+                put_lease(lease, 204);
+                assert_int_equal(attest(&g), 200);
+                assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie",
+                                                   g.cookie, SV_BYTES_NULL, 0},
+                                     &answer),
+                                 200);
+                assert_true((strstr(sv_http_field(&answer, SV_KBS_GROUNDS), "disk.shared") !=
+                             NULL) == (lease == 0));
+        }
+        claims("", 'c', SV_DISK_OPENS, SV_LEASE_MIN_S + 7);
+        claims("disk.in-use", 'a', SV_DISK_OPENS, SV_LEASE_MIN_S + 8);
+        administer("DELETE", "/secure-vm/v0/policy/" PATH, SV_BYTES_NULL);
 }
 
 /* Accepted once, written down, and said with each release until the next report. */
@@ -227,8 +408,9 @@ static void restored(void **state)
 static void shown(void **state)
 {
         SV_STR value = admin_value("GET", "/secure-vm/v0/resource/" PATH, SV_BYTES_NULL);
-        SV_HTTP answer = {0};
+        SV_HTTP answer = {0}, with = {0};
         SV_JSON *j = NULL;
+        SV_JSON *lease = NULL;
 
         reports(204, "", &one, 15);
         restores(204, "", "?generation=11&volume=" UUID);
@@ -238,6 +420,18 @@ static void shown(void **state)
         OK(sv_json_parse(sv_buf_bytes(&answer.body), "test", &j, &err));
         assert_int_equal(sv_json_int(sv_json_pointer(j, "/versions/0/generation"), 0), 11);
         assert_true(sv_json_bool(sv_json_pointer(j, "/versions/0/restored"), false));
+        assert_null(sv_json_pointer(j, "/versions/0/lease"));
+        claims("", 'b', SV_DISK_OPENS, 0);
+        free(value);
+        value = admin_value("GET", "/secure-vm/v0/resource/" PATH, SV_BYTES_NULL);
+        ask(&(struct ask){"GET", "/secure-vm/v0/resource/" PATH, "Authorization", value,
+                          SV_BYTES_NULL, 2},
+            &with);
+        OK(sv_json_parse(sv_buf_bytes(&with.body), "test", &lease, &err));
+        assert_string_equal(sv_json_str(sv_json_pointer(lease, "/versions/0/instance")),
+                            "62626262626262626262626262626262");
+        assert_in_range(sv_json_int(sv_json_pointer(lease, "/versions/0/lease"), 0),
+                        SV_LEASE_OPEN_S - 5, SV_LEASE_OPEN_S - 1);
 }
 
 /* A resource that is no disk's key has nothing to restore. */
@@ -246,6 +440,7 @@ static void no_disk(void **state)
         administer("DELETE", "/kbs/v0/resource/" PATH "?volume=" UUID, SV_BYTES_NULL);
         put_secret(PATH);
         restores(404, "disk.restore", "?generation=11");
+        ends_lease(404, "disk.lease", "");
         assert_int_equal(administer("DELETE", "/kbs/v0/resource/" PATH, SV_BYTES_NULL), 204);
 }
 
@@ -258,6 +453,12 @@ int main(void)
                 cmocka_unit_test_setup(gone_with_its_keys, new_disk),
                 cmocka_unit_test_setup(forged, new_disk),
                 cmocka_unit_test_setup(malformed, new_disk),
+                cmocka_unit_test_setup(one_instance, new_disk),
+                cmocka_unit_test_setup(first_lease, new_disk),
+                cmocka_unit_test_setup(given_back, new_disk),
+                cmocka_unit_test_setup(older_or_other, new_disk),
+                cmocka_unit_test_setup(ended_by_administrator, new_disk),
+                cmocka_unit_test_setup(lease_of_policy, new_disk),
                 cmocka_unit_test_setup(restored, new_disk),
                 cmocka_unit_test_setup(shown, new_disk),
                 cmocka_unit_test_setup(no_disk, new_disk),

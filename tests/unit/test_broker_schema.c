@@ -10,7 +10,7 @@
 #include "broker/broker.h"
 #include "broker/store/sqlite.h"
 
-#define VERSION 5 /* of this program */
+#define VERSION 6 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -268,12 +268,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 6;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 7;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 6"));
+        assert_non_null(strstr(err.msg, "version 7"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);

@@ -101,6 +101,23 @@ static void counted_once(void **state)
         OK(other->ops->take_token(other, "v", 231, 111, &err));
 }
 
+/* Nor who had a disk then: whoever has it now goes on. */
+static void had_a_disk(void **state)
+{
+        SV_STORE *s = open_store();
+        const struct sv_lease then = {"then", 200, 100}, now = {"now", 400, 300};
+        struct sv_lease had;
+        struct sv_err err;
+
+        OK(s->ops->take_lease(s, "a/b/c", "volume", &then, true, &had, &err));
+        FAILS(s->ops->take_lease(s, "a/b/c", "volume", &now, false, &had, &err), SV_PROOF,
+              "disk.superseded");
+        assert_string_equal(had.instance, "then");
+        OK(s->ops->forget_once(s, 410, 230, &err));
+        OK(s->ops->take_lease(s, "a/b/c", "volume", &now, false, &had, &err));
+        assert_string_equal(had.instance, "");
+}
+
 /* Eight processes want the same nonce: one gets it. */
 static void one_of_many(void **state)
 {
@@ -375,6 +392,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(clock_that_goes_back, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(ended, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(counted_once, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(had_a_disk, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(one_of_many, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(resources_and_policies, setup_place,
                                                 teardown_place),

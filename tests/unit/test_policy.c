@@ -13,6 +13,9 @@ static struct sv_err err;
 #define DOC(rules)                                                                               \
         "{\"version\":1,\"guest\":\"demo\",\"tee\":\"vtpm\",\"resource\":\"default/demo/root\"," \
         "\"trust\":{\"ek_roots\":[\"one\",\"two\"]},\"rules\":[" rules "]}"
+#define LEASE(value)                                                       \
+        "{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/" \
+        "c\",\"trust\":{},\"lease\":" value ",\"rules\":[" RULE "]}"
 /* A rule with another operator, claim, and so on: everything after "check". */
 #define CHANGED(rest) DOC("{\"check\":\"policy.a\"," rest "}")
 #define TAIL          "\"covers\":\"executables\",\"reason\":\"r\""
@@ -91,6 +94,11 @@ static const struct {
         {"{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/"
          "c\",\"trust\":{},\"allow\":[\"a\",\"a\"],\"rules\":[" RULE "]}",
          "policy.allow"},
+        {LEASE("-1"), "policy.member"},
+        {LEASE("86401"), "policy.member"},
+        {LEASE("\"1\""), "policy.member"},
+        {LEASE("1"), "policy.lease"},
+        {LEASE("119"), "policy.lease"},
         {DOC(""), "policy.rules"}, /* nothing to prove is a mistake, not a grant */
         {DOC("1"), "policy.rule.member"},
         {DOC("{}"), "policy.rule.member"},
@@ -133,6 +141,31 @@ static const struct {
              "\"claim\":\"/a\",\"present\":true," TAIL "}"),
          "policy.rule.check"},
 };
+
+/* It is written only when it is not the one that a policy without it has. */
+static void test_lease(void **state)
+{
+        static const int64_t leases[] = {0, SV_LEASE_MIN_S, SV_LEASE_S, SV_LEASE_MAX_S};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(leases) / sizeof(leases[0]); i++) {
+                SV_POLICY_DOC *given = NULL, *p = NULL;
+                SV_JSON *trust = sv_json_object();
+                SV_BUF text = SV_BUF_NULL;
+
+                OK(sv_policy_parse(sv_bytes_str(DOC(RULE)), &given, &err));
+                assert_true(sv_policy_lease(given) == SV_LEASE_S);
+                OK(sv_policy_write_parts(
+                        &(struct sv_policy_parts){"g", "t", "a/b/c",
+                                                  (struct sv_json *)sv_policy_rules(given), trust,
+                                                  NULL, leases[i]},
+                        &text, &err));
+                OK(sv_policy_parse(sv_buf_bytes(&text), &p, &err));
+                assert_true(sv_policy_lease(p) == leases[i]);
+                assert_true((strstr(sv_buf_str(&text), "lease") == NULL) ==
+                            (leases[i] == SV_LEASE_S));
+        }
+}
 
 static void test_malformed(void **state)
 {
@@ -515,17 +548,12 @@ static void test_lifted_limits(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_accessors),
-                cmocka_unit_test(test_malformed),
-                cmocka_unit_test(test_every_truncation),
-                cmocka_unit_test(test_each_member_missing),
-                cmocka_unit_test(test_every_limit),
-                cmocka_unit_test(test_write_reads_back),
-                cmocka_unit_test(test_operators),
-                cmocka_unit_test(test_first_failure),
-                cmocka_unit_test(test_slots),
-                cmocka_unit_test(test_lifted_limits),
-                cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_accessors),           cmocka_unit_test(test_lease),
+                cmocka_unit_test(test_malformed),           cmocka_unit_test(test_every_truncation),
+                cmocka_unit_test(test_each_member_missing), cmocka_unit_test(test_every_limit),
+                cmocka_unit_test(test_write_reads_back),    cmocka_unit_test(test_operators),
+                cmocka_unit_test(test_first_failure),       cmocka_unit_test(test_slots),
+                cmocka_unit_test(test_lifted_limits),       cmocka_unit_test(test_limits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
