@@ -152,6 +152,7 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
 {
         SV_SECRET *report_key = sv_disk_report_key(key, err);
         struct sv_disk_report report = {.state = SV_DISK_OPENS};
+        int64_t began = sv_clock_ms();
 
         if (!report_key || sv_random(report.instance, sizeof(report.instance), err) < 0)
                 return -1;
@@ -163,6 +164,7 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
         if (sv_freshness_claim(client, config->resource, report_key, &report, sv_event_retry, err) <
             0)
                 return -1;
+        sv_event_time("floor", sv_clock_ms() - began);
         if (mount_confirmed(config, d, &report, report_key, err) < 0) {
                 give_back(config, client, report_key, &report);
                 return -1;

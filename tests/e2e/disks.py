@@ -101,6 +101,18 @@ def prepare_raw(c):
     return Layout(c.path('root.img')), blocks
 
 
+def prepare_btrfs(c):
+    """A btrfs with the agent on it becomes the disk."""
+    c.make_broker()
+    make_initrd(c)
+    tree = make_tree(c)
+    add_agent(c, tree)
+    encrypt(c, tree, '--filesystem', 'btrfs', '--size', '112MiB')
+    c.guest['cmdline'] += ' securevm.root=btrfs'
+    c.file = c.write_guest()
+    c.put_policy(c.file)
+
+
 @case
 def changed_blocks(c):
     """a disk with tags, rekeyed: five changed blocks cannot be read, all others can; and the guest says what is not noticed"""
@@ -156,15 +168,8 @@ def end_lease(c):
 @case
 def older_disk(c):
     """btrfs on tags: its generation is reported as it grows, a second instance waits for the end of the lease, older blocks and an older disk are refused, a restore is let in"""
-    c.make_broker()
-    make_initrd(c)
-    tree = make_tree(c)
-    add_agent(c, tree)
-    encrypt(c, tree, '--filesystem', 'btrfs', '--size', '112MiB')
+    prepare_btrfs(c)
     shutil.copyfile(c.path('root.img'), c.path('before.img'))
-    c.guest['cmdline'] += ' securevm.root=btrfs'
-    c.file = c.write_guest()
-    c.put_policy(c.file)
     c.launch()
     grounds = c.must_unlock()
     c.must('from after the last report' in grounds, f'expected the disk\'s limit, found {grounds}')
