@@ -102,7 +102,8 @@ static const struct sv_sqlite_step steps[] = {
          " WITHOUT ROWID;",
          NULL},
 };
-#define VERSION ((int)(sizeof(steps) / sizeof(*steps)))
+#define WITH_MACS 5 /* the version from which on databases are authenticated, and have a serial */
+#define VERSION   ((int)(sizeof(steps) / sizeof(*steps)))
 
 static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_err *err)
 {
@@ -183,7 +184,7 @@ static int update_locked(struct sv_store *s, struct sv_err *err)
 
         if ((place->lock && lock < 0) || read_schema_version(s, &version, err) < 0)
                 return -1;
-        if (version < VERSION && check_first(place, err) < 0)
+        if (version < WITH_MACS && check_first(place, err) < 0)
                 return -1;
         return sv_sqlite_migrate(s, steps, VERSION, err);
 }

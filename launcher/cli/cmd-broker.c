@@ -2,6 +2,7 @@
 /* secure-vm broker add, list, rm: names for the brokers that are administered from here. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/core/file.h"
 #include "base/program/log.h"
@@ -42,6 +43,11 @@ static int run_broker_add(const struct sv_args *args, struct sv_json **result, s
                 return sv_fail(err, SV_USAGE, "admin.broker",
                                "a broker is known by --broker URL, --pin and --admin-key: all "
                                "three are needed");
+        if (!strstr(url, "://"))
+                return sv_fail(err, SV_USAGE, "admin.broker",
+                               "--broker of \"broker add\" is the URL that gets the name "
+                               "(https://host:port), found \"%s\"",
+                               url);
         if (check_broker(args, err) < 0)
                 return -1;
         e.url = sv_asprintf("%s", url);

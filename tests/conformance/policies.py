@@ -123,6 +123,7 @@ def names_of_brokers(admin):
     assert error['check'] == 'tls.pin' and run(0, 'broker', 'list')['brokers'] == [], error
     run(0, 'broker', 'add', 'ours', *admin)
     fails('brokers.exists', 'broker', 'add', 'ours', *admin)
+    fails('admin.broker', 'broker', 'add', 'again', '--broker', 'ours', *admin[2:])
     run(0, 'broker', 'add', 'wrong', *wrong, '--unchecked')
     run(5, 'broker', 'add', 'ours', *wrong, '--replace')
     expected = run(0, 'key', 'list', *admin)

@@ -248,6 +248,21 @@ static void from_version_4(void **state)
         FAILS(s->ops->get_policy(s, "a/b/d", &text, &err), SV_SYSTEM, "broker.store.mac");
 }
 
+/* Later steps run on a database whose changes are counted already. */
+static void from_version_5(void **state)
+{
+        SV_STORE *s = open_store();
+        struct sv_err err;
+
+        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
+        sv_store_free(s);
+        run_sql("DROP TABLE leases; PRAGMA user_version = 5;");
+        s = open_store();
+        assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
+        assert_int_equal(ask_sql("SELECT count(*) FROM leases"), 0);
+        OK(s->ops->verify(s, &err));
+}
+
 /* One that is only read needs the key for that. */
 static void older_is_not_changed(void **state)
 {
@@ -411,6 +426,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(without_version, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_1, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_4, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(from_version_5, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(older_is_not_changed, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(newer_is_refused, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(killed_on_the_way, setup_place, teardown_place),
