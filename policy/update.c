@@ -123,6 +123,35 @@ static int add_anchors(void *arg, const char *kind, struct sv_json *list, struct
         return 0;
 }
 
+struct counting {
+        const struct sv_json *known;
+        size_t others;
+};
+
+static int count_other(void *arg, const char *kind, struct sv_json *list, struct sv_err *err)
+{
+        struct counting *c = arg;
+        const struct sv_json *known = sv_json_get(c->known, kind);
+
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                bool there = false;
+
+                for (size_t k = 0; k < sv_json_len(known); k++)
+                        there |= sv_json_equal(sv_json_at(known, k), sv_json_at(list, i));
+                c->others += !there;
+        }
+        return 0;
+}
+
+size_t sv_policy_count_other_anchors(const struct sv_policy *kept,
+                                     const struct sv_policy *predicted)
+{
+        struct counting c = {sv_policy_anchors(predicted), 0};
+
+        sv_json_each(sv_policy_anchors(kept), count_other, &c, NULL);
+        return c.others;
+}
+
 /* The document, checked as any that is read. */
 static int write_document(const struct sv_policy *kept, const struct sv_policy *more,
                           struct sv_json *rules, struct sv_json *sets, struct sv_buf *out,
@@ -171,6 +200,30 @@ static int check_same_guest(const struct sv_policy *kept, const struct sv_policy
                 return sv_fail(err, SV_USAGE, "policy.update.other",
                                "what the policy allows below the floor (\"allow\") would change: "
                                "that is no new state of the guest; \"secure-vm policy --put\"");
+        return 0;
+}
+
+/* A value that a guest shows may be one of two for a while; what a platform must be at least is
+ * nobody's state. */
+static int check_differing_rules(const struct sv_policy *kept, const struct sv_policy *predicted,
+                                 struct sv_err *err)
+{
+        const struct sv_json *rules = sv_policy_rules(kept);
+
+        for (size_t i = 0; i < sv_json_len(rules); i++) {
+                const struct sv_json *rule = sv_json_at(rules, i);
+                const struct sv_json *now = find_check(sv_policy_rules(predicted), get_check(rule));
+
+                if (!now || sv_json_equal(now, rule) ||
+                    (sv_json_get(rule, "equals") && sv_json_get(now, "equals")))
+                        continue;
+                return sv_fail(
+                        err, SV_USAGE, "policy.update.other",
+                        "%s of the policy that is kept and of the guest file differ, and it "
+                        "is no value that the guest measures: make them the same, or put the "
+                        "policy anew (\"secure-vm policy --put\")",
+                        get_check(rule));
+        }
         return 0;
 }
 
@@ -256,7 +309,9 @@ int sv_policy_add_set(const struct sv_policy *kept, const struct sv_policy *pred
         SV_JSON *sets = sv_json_array();
 
         *generation = 0;
-        if (check_same_guest(kept, predicted, err) < 0 || carry_sets(old, moved, sets, err) < 0)
+        if (check_same_guest(kept, predicted, err) < 0 ||
+            check_differing_rules(kept, predicted, err) < 0 ||
+            carry_sets(old, moved, sets, err) < 0)
                 return -1;
         if (!old && !sv_json_len(moved)) /* of what the policy asks nothing changes */
                 return fail_same_state(err);

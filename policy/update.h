@@ -19,11 +19,16 @@ struct sv_update_names {
  *
  * SV_USAGE "policy.update.same": `kept` accepts that state already, by the set of *generation (0:
  * by its rules). SV_USAGE "policy.update.retired" when it is one that was retired, unless `again`.
- * SV_USAGE "policy.update.other": the policies are for different resources, TEEs or floors.
+ * SV_USAGE "policy.update.other": the policies are for different resources, TEEs or floors, or
+ * differ in a rule that is no "equals", which somebody may have made stricter by hand.
  * SV_USAGE "policy.update.full": no set is retired. */
 int sv_policy_add_set(const struct sv_policy *kept, const struct sv_policy *predicted,
                       const struct sv_update_names *names, bool again, struct sv_buf *out,
                       int64_t *generation, struct sv_err *err);
+
+/* How many anchors `kept` has that `predicted` has not: they stay trusted. */
+size_t sv_policy_count_other_anchors(const struct sv_policy *kept,
+                                     const struct sv_policy *predicted);
 
 /* Appends the policy with every set but those of `generation` and above retired; *retired says how
  * many are now that were not. */

@@ -219,6 +219,19 @@ int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes do
         return call_admin_path(a, "PUT", "/secure-vm/v0/policy", path, document, &answer, err);
 }
 
+int sv_admin_replace_policy(struct sv_admin *a, const char *path, struct sv_bytes before,
+                            struct sv_bytes document, struct sv_err *err)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+        char hex[2 * SV_DIGEST_MAX + 1];
+        SV_STR target = NULL;
+
+        if (sv_digest(SV_SHA256, before, digest, err) < 0)
+                return -1;
+        target = sv_asprintf("%s?before=%s", path, sv_hex(sv_bytes(digest, 32), hex));
+        return sv_admin_put_policy(a, target, document, err);
+}
+
 int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document,
                         struct sv_err *err)
 {

@@ -56,6 +56,10 @@ int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, s
  * never the values. The
  * caller frees. */
 int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err);
+/* `before` is the text of the policy that this one replaces: SV_USAGE "broker.policy.changed" when
+ * the broker has another one by now. */
+int sv_admin_replace_policy(struct sv_admin *a, const char *path, struct sv_bytes before,
+                            struct sv_bytes document, struct sv_err *err);
 int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
                         struct sv_err *err);
 /* Appends the document as it was put. */

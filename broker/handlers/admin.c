@@ -57,9 +57,19 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
         struct sv_store *store = r->broker->store;
         struct sv_bytes text = sv_buf_bytes(&r->msg->body);
 
-        if (check_policy_text(text, r->resource, err) < 0)
+        static const char *const names[] = {"before", NULL};
+        char before[65];
+
+        if (sv_request_check_query(r, names, err) < 0 ||
+            check_policy_text(text, r->resource, err) < 0)
                 return -1;
-        return store->ops->put_policy(store, r->resource, text, r->now, err);
+        if (!*r->query)
+                return store->ops->put_policy(store, r->resource, text, r->now, err);
+        if (!sv_request_query(r, "before", before, sizeof(before)) || !sv_is_hex(before, 64))
+                return sv_fail(err, SV_FORMAT, "broker.query",
+                               "expected 64 hexadecimal digits as \"before\", the SHA-256 of the "
+                               "policy that is replaced");
+        return store->ops->put_policy_over(store, r->resource, before, text, r->now, err);
 }
 
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err)

@@ -2,9 +2,46 @@
 /* Policies. One that somebody else has changed may be replaced and removed, and not be read. */
 #include "broker/store/sqlite-mac.h"
 
+#include <string.h>
+
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
+
 static int fail_absent(struct sv_err *err)
 {
         return sv_fail(err, SV_USAGE, "broker.policy.absent", "there is no policy under this path");
+}
+
+static int read_policy_row(struct sv_store *s, struct sv_macs *m, const char *path,
+                           struct sv_buf *text, struct sv_err *err)
+{
+        SV_STMT *q = NULL;
+        int rc = sv_macs_get_row(s, m, SV_ROW_POLICY, path, "", &q, err);
+
+        if (rc == 0)
+                return fail_absent(err);
+        if (rc < 0)
+                return -1;
+        sv_buf_put(text, sv_sqlite_bytes(q, 0));
+        return sv_buf_ok(text, "a policy of the store", err);
+}
+
+/* Reading asks for the MAC: what somebody else has changed is not what was read. */
+static int check_policy_before(struct sv_store *s, struct sv_macs *m, const char *path,
+                               const char *before, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        uint8_t digest[SV_DIGEST_MAX];
+        char hex[2 * SV_DIGEST_MAX + 1];
+
+        if (read_policy_row(s, m, path, &text, err) < 0 ||
+            sv_digest(SV_SHA256, sv_buf_bytes(&text), digest, err) < 0)
+                return -1;
+        if (!strcmp(sv_hex(sv_bytes(digest, 32), hex), before))
+                return 0;
+        return sv_fail(err, SV_USAGE, "broker.policy.changed",
+                       "somebody else put a policy meanwhile: look at it (\"policy get\") and try "
+                       "again");
 }
 
 static int replace_policy(struct sv_store *s, struct sv_macs *m, const char *path,
@@ -29,18 +66,18 @@ int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes t
         return sv_macs_end_change(s, &m, replace_policy(s, &m, path, text, now, err), err);
 }
 
-static int read_policy_row(struct sv_store *s, struct sv_macs *m, const char *path,
-                           struct sv_buf *text, struct sv_err *err)
+int sv_sqlite_put_policy_over(struct sv_store *s, const char *path, const char *before,
+                              struct sv_bytes text, int64_t now, struct sv_err *err)
 {
-        SV_STMT *q = NULL;
-        int rc = sv_macs_get_row(s, m, SV_ROW_POLICY, path, "", &q, err);
+        struct sv_macs m = {.lock = 0};
+        int r;
 
-        if (rc == 0)
-                return fail_absent(err);
-        if (rc < 0)
+        if (sv_macs_begin_change(s, &m, err) < 0)
                 return -1;
-        sv_buf_put(text, sv_sqlite_bytes(q, 0));
-        return sv_buf_ok(text, "a policy of the store", err);
+        r = check_policy_before(s, &m, path, before, err);
+        if (r == 0)
+                r = replace_policy(s, &m, path, text, now, err);
+        return sv_macs_end_change(s, &m, r, err);
 }
 
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

@@ -92,6 +92,7 @@ static const struct sv_store_ops sqlite_ops = {
         .take_lease = sv_sqlite_take_lease,
         .end_lease = sv_sqlite_end_lease,
         .put_policy = sv_sqlite_put_policy,
+        .put_policy_over = sv_sqlite_put_policy_over,
         .get_policy = sv_sqlite_get_policy,
         .delete_policy = sv_sqlite_delete_policy,
         .copy = sv_sqlite_copy,

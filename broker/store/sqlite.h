@@ -100,6 +100,8 @@ int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume
 
 int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
                          struct sv_err *err);
+int sv_sqlite_put_policy_over(struct sv_store *s, const char *path, const char *before,
+                              struct sv_bytes text, int64_t now, struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
                          struct sv_err *err);
 int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err);

@@ -95,6 +95,10 @@ struct sv_store_ops {
 
         int (*put_policy)(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
                           struct sv_err *err);
+        /* The same when the policy that is there has this SHA-256 (hex); SV_USAGE
+         * "broker.policy.changed" otherwise. */
+        int (*put_policy_over)(struct sv_store *s, const char *path, const char *before,
+                               struct sv_bytes text, int64_t now, struct sv_err *err);
         /* Appends to `text`. SV_USAGE "broker.policy.absent" when there is none. */
         int (*get_policy)(struct sv_store *s, const char *path, struct sv_buf *text,
                           struct sv_err *err);

@@ -36,6 +36,12 @@ int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_ad
 
         if (choose_entry(args, &entry, err) < 0)
                 return -1;
+        if (entry.pin && pin && strcmp(entry.pin, pin) && !sv_opt(args, "broker") &&
+            !sv_opt(args, "pin"))
+                return sv_fail(err, SV_USAGE, "admin.broker",
+                               "the guest knows its broker by another key (%.20s...) than that of "
+                               "%s: say --broker",
+                               pin, entry.url);
         pin = sv_opt(args, "pin") ? sv_opt(args, "pin") : entry.pin ? entry.pin : pin;
         key = sv_opt(args, "admin-key") ? sv_opt(args, "admin-key") : entry.admin_key;
         if (!entry.url || !key || !pin)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/core/text.h"
 #include "base/program/log.h"
 #include "launcher/choose.h"
@@ -19,7 +20,8 @@
 #include "policy/update.h"
 
 #define DOWN_SECONDS   60
-#define LAUNCH_SECONDS 600
+/* Longer than the agent asks for a disk that another instance still has. */
+#define LAUNCH_SECONDS (SV_LEASE_TRIES * SV_LEASE_PAUSE_MS / 1000 + 300)
 
 static const struct sv_opt opts[] = {
         {.name = "prepare",
@@ -39,6 +41,7 @@ struct update {
         const struct sv_args *args;
         struct sv_guest guest;
         struct sv_admin *admin;
+        struct sv_buf text; /* of the policy that the broker has, as it was read or put last */
         struct sv_policy *kept;
         const char *resource;
         int64_t generation; /* of the new state */
@@ -49,25 +52,34 @@ static void end_update(struct update *u)
         sv_guest_free(&u->guest);
         sv_admin_free(u->admin);
         sv_policy_free(u->kept);
+        sv_buf_free(&u->text);
 }
 
-static int read_kept(struct update *u, struct sv_err *err)
+static int parse_kept(struct update *u, struct sv_err *err)
 {
-        SV_BUF text = SV_BUF_NULL;
-
         sv_policy_free(u->kept);
         u->kept = NULL;
-        if (sv_admin_get_policy(u->admin, u->resource, &text, err) < 0 ||
-            sv_policy_parse(sv_buf_bytes(&text), &u->kept, err) < 0)
+        if (sv_policy_parse(sv_buf_bytes(&u->text), &u->kept, err) < 0)
                 return sv_wrap(err, "the broker's policy of %s", u->resource);
         return 0;
 }
 
+static int read_kept(struct update *u, struct sv_err *err)
+{
+        if (sv_admin_get_policy(u->admin, u->resource, &u->text, err) < 0)
+                return sv_wrap(err, "the broker's policy of %s", u->resource);
+        return parse_kept(u, err);
+}
+
+/* Only over the policy that was read: what another administrator has put meanwhile stays. */
 static int put_policy(struct update *u, struct sv_buf *text, struct sv_err *err)
 {
-        if (sv_admin_put_policy(u->admin, u->resource, sv_buf_bytes(text), err) < 0)
+        if (sv_admin_replace_policy(u->admin, u->resource, sv_buf_bytes(&u->text),
+                                    sv_buf_bytes(text), err) < 0)
                 return sv_wrap(err, "giving the policy to the broker");
-        return read_kept(u, err);
+        sv_buf_clear(&u->text);
+        sv_buf_put(&u->text, sv_buf_bytes(text));
+        return sv_buf_ok(&u->text, "the policy", err) < 0 ? -1 : parse_kept(u, err);
 }
 
 static size_t count_accepted(const struct sv_policy *p)
@@ -107,6 +119,11 @@ static int accept_both(struct update *u, struct sv_err *err)
             sv_guest_write_policy(&u->guest, tee->id, &predicted, err) < 0 ||
             sv_policy_parse(sv_buf_bytes(&predicted), &p, err) < 0)
                 return -1;
+        if (sv_policy_count_other_anchors(u->kept, p))
+                sv_warn("the policy trusts %zu roots that the guest file does not name, and goes "
+                        "on "
+                        "trusting them; \"secure-vm policy %s --put\" writes it without",
+                        sv_policy_count_other_anchors(u->kept, p), u->args->pos[0]);
         if (sv_policy_add_set(u->kept, p, &(struct sv_update_names){before, name ? name : after},
                               sv_has(u->args, "again"), &text, &u->generation, err) == 0) {
                 if (put_policy(u, &text, err) < 0)
@@ -145,8 +162,11 @@ static int read_audit(struct update *u, int64_t *after, int64_t generation, bool
                         *after = id > *after ? id : *after;
                         /* asking makes a record, too */
                         more |= !action || strcmp(action, "admin-audit");
-                        *seen |= path && outcome && !strcmp(path, u->resource) &&
-                                 !strcmp(outcome, "released") &&
+                        if (!path || !outcome || !action || strcmp(path, u->resource))
+                                continue;
+                        if (!strcmp(action, "admin-put-policy") && !strcmp(outcome, "done"))
+                                *seen = false; /* of what number that policy's states are */
+                        *seen |= !strcmp(outcome, "released") &&
                                  sv_json_int(sv_json_get(r, "set"), 0) == generation;
                 }
                 if (!more)
@@ -173,6 +193,20 @@ static int retire_older(struct update *u, int64_t after, size_t *retired, struct
         return *retired ? put_policy(u, &text, err) : 0;
 }
 
+/* It did not give its disk back: the word that it is gone is ours. */
+static int end_guest(struct update *u, const struct sv_keeper *k, struct sv_err *err)
+{
+        struct sv_err lease = SV_ERR_NULL;
+
+        if (k->destroy(NULL, u->guest.name, err) < 0)
+                return -1;
+        if (sv_admin_end_lease(u->admin, u->resource, NULL, &lease) == 0 ||
+            !strcmp(lease.check, "disk.lease"))
+                return 0;
+        *err = lease;
+        return -1;
+}
+
 static int stop_guest(struct update *u, struct sv_err *err)
 {
         const struct sv_keeper *k = sv_keeper_choose(NULL);
@@ -195,9 +229,11 @@ static int stop_guest(struct update *u, struct sv_err *err)
         if (!state || !strcmp(state, sv_life_word(SV_LIFE_STOPPED)) ||
             !strcmp(state, sv_life_word(SV_LIFE_FAILED)))
                 return 0;
-        r = k->stop(NULL, name, seconds, sv_has(u->args, "force"), err);
+        r = k->stop(NULL, name, seconds, false, err);
         if (r <= 0)
                 return r;
+        if (sv_has(u->args, "force"))
+                return end_guest(u, k, err);
         return sv_fail(err, SV_SYSTEM, "stop.timeout",
                        "guest %s did not shut down within %u seconds; --timeout gives it more, "
                        "--force ends it then; the broker accepts it as it was and as it is now",
@@ -240,6 +276,10 @@ static int take_update_steps(struct update *u, struct sv_json *result, struct sv
         size_t retired = 0;
         int64_t after = 0;
 
+        if (finish && !sv_policy_sets(u->kept))
+                return sv_fail(err, SV_USAGE, "update.unseen",
+                               "the policy of %s has one state only: there is none to retire",
+                               u->resource);
         if (finish) {
                 u->generation = sv_sets_newest(sv_policy_sets(u->kept));
                 return retire_older(u, 0, &retired, err) < 0 ? -1

@@ -114,7 +114,7 @@ def updated(guest, other, admin):
     run(0, 'policy', guest, '--put', *admin)
 
 
-def names_of_brokers(admin):
+def names_of_brokers(admin, folder):
     """A broker is known by a name only when it takes the key; then no command needs the three options."""
     known = dict(zip(admin[::2], admin[1::2]))
     wrong = ['--broker', known['--broker'], '--pin', 'sha256:' + '0' * 64, '--admin-key', known['--admin-key']]
@@ -140,6 +140,8 @@ def names_of_brokers(admin):
     fails('brokers.name', 'broker', 'rm', 'wrong')
     assert [b['name'] for b in run(0, 'broker', 'list')['brokers']] == ['ours']
     assert run(0, 'key', 'list') == expected  # the only one
+    elsewhere = make_guest(folder, [*admin[:3], 'sha256:' + '1' * 64])
+    fails('admin.broker', 'policy', elsewhere, '--put')  # but its guest's is another
     fails('admin.broker', 'key', 'list', *admin[2:])  # of which broker?
     run(0, 'broker', 'rm', 'ours')
 
@@ -172,7 +174,7 @@ def main():
             wait_for(port)
             commands(admin, folder)
             keys(admin)
-            names_of_brokers(admin)
+            names_of_brokers(admin, folder)
         finally:
             broker.terminate()
             broker.wait(20)

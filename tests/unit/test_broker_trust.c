@@ -251,6 +251,34 @@ static void below_the_floor(void **state)
         assert_non_null(strstr(grounds, "appraised as warning"));
 }
 
+/* Two administrators: the second to put does not undo what the first has put meanwhile. */
+static void over_what_was_read(void **state)
+{
+        static const char *const wrong[] = {"?before=", "?before=12", "?after=1", "?before"};
+        SV_BUF text = SV_BUF_NULL;
+        uint8_t digest[SV_DIGEST_MAX];
+        char hex[2 * SV_DIGEST_MAX + 1];
+        SV_STR target = NULL;
+        struct sv_err err;
+
+        put_loose_policy("[\"debug\"]");
+        OK(b.store->ops->get_policy(b.store, PATH, &text, &err));
+        OK(sv_digest(SV_SHA256, sv_buf_bytes(&text), digest, &err));
+        target = sv_asprintf("/secure-vm/v0/policy/" PATH "?before=%s",
+                             sv_hex(sv_bytes(digest, 32), hex));
+        put_loose_policy("[]");
+        administer("PUT", target, sv_buf_bytes(&text));
+        assert_string_equal(seen_check, "broker.policy.changed");
+        put_loose_policy("[\"debug\"]");
+        assert_int_equal(administer("PUT", target, sv_buf_bytes(&text)), 204);
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                SV_STR asked = sv_asprintf("/secure-vm/v0/policy/" PATH "%s", wrong[i]);
+
+                administer("PUT", asked, sv_buf_bytes(&text));
+                assert_string_equal(seen_check, "broker.query");
+        }
+}
+
 /* --- the work does not grow --- */
 
 static int64_t steps;
@@ -334,9 +362,10 @@ static int trust_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(each_its_own),          cmocka_unit_test(root_confusion),
-                cmocka_unit_test(bad_anchors),           cmocka_unit_test(below_the_floor),
-                cmocka_unit_test(values_are_the_owners), cmocka_unit_test(ten_thousand),
+                cmocka_unit_test(each_its_own),       cmocka_unit_test(root_confusion),
+                cmocka_unit_test(bad_anchors),        cmocka_unit_test(below_the_floor),
+                cmocka_unit_test(over_what_was_read), cmocka_unit_test(values_are_the_owners),
+                cmocka_unit_test(ten_thousand),
         };
 
         return cmocka_run_group_tests(tests, trust_setup, trust_teardown);

@@ -314,6 +314,26 @@ static void learns_and_retires(void **state)
         says(last, CLAIMS("me", "k1", "i1"), "");
 }
 
+/* What a platform must be at least is no state of a guest: neither number silently replaces the
+ * other. */
+static void takes_no_minimum_for_a_state(void **state)
+{
+        static const char least[] = HEAD
+                "\"rules\":[" RULE("k", "k", "%s") ",{\"check\":\"policy.tcb\",\"claim\":\"/tcb\","
+                                                   "\"at_least\":%d,\"covers\":\"hardware\","
+                                                   "\"reason\":\"r\"}]}";
+        char kept[1024], predicted[1024];
+        SV_POLICY_DOC *p = NULL, *both = NULL;
+
+        snprintf(kept, sizeof(kept), least, "k1", 9);
+        snprintf(predicted, sizeof(predicted), least, "k2", 8);
+        parse(kept, &p);
+        learn_not(p, predicted, "policy.update.other");
+        snprintf(predicted, sizeof(predicted), least, "k2", 9);
+        learn(p, predicted, false, 2, &both);
+        assert_int_equal(sv_json_len(sv_policy_rules(both)), 1);
+}
+
 /* A rule that somebody wrote by hand stays, in every set; anchors of both are trusted. */
 static void keeps_what_was_written_by_hand(void **state)
 {
@@ -325,7 +345,7 @@ static void keeps_what_was_written_by_hand(void **state)
                 "{\"version\":1,\"guest\":\"g\",\"tee\":\"vtpm\",\"resource\":"
                 "\"a/b/c\",\"trust\":{\"ek_roots\":[\"A\",\"B\"]},\"rules\":[" RULE("k", "k",
                                                                                     "k2") "]}";
-        SV_POLICY_DOC *p = NULL, *both = NULL;
+        SV_POLICY_DOC *p = NULL, *both = NULL, *next = NULL;
 
         parse(kept, &p);
         learn(p, predicted, false, 2, &both);
@@ -335,6 +355,9 @@ static void keeps_what_was_written_by_hand(void **state)
         assert_string_equal(sv_policy_trust(both, "ek_roots", 0), "A");
         assert_string_equal(sv_policy_trust(both, "ek_roots", 1), "B");
         assert_null(sv_policy_trust(both, "ek_roots", 2));
+        parse(predicted, &next);
+        assert_int_equal(sv_policy_count_other_anchors(p, next), 0);
+        assert_int_equal(sv_policy_count_other_anchors(next, p), 1);
 }
 
 static void is_for_one_guest(void **state)
@@ -434,6 +457,7 @@ int main(void)
                 cmocka_unit_test(how_many),
                 cmocka_unit_test(learns_and_retires),
                 cmocka_unit_test(keeps_what_was_written_by_hand),
+                cmocka_unit_test(takes_no_minimum_for_a_state),
                 cmocka_unit_test(is_for_one_guest),
                 cmocka_unit_test(makes_room),
                 cmocka_unit_test(foreseen),
