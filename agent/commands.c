@@ -29,7 +29,7 @@
 const struct sv_opt sv_agent_attest_opts[] = {BROKER_OPTS, {0}};
 const struct sv_opt sv_agent_report_opts[] = {
         BROKER_OPTS,
-        {.name = "end", .help = "the last report: another instance may have the disk now"},
+        {.name = "end", .help = "the last report: another instance may have the disk soon"},
         {0},
 };
 const struct sv_opt sv_agent_evidence_opts[] = {

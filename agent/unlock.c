@@ -65,6 +65,9 @@ static bool name_header(const struct sv_agent_config *config, char hex[97])
 struct disk {
         struct sv_luks_header header;
         const char *limits;
+        struct sv_disk_report report;
+        struct sv_secret *report_key; /* only where the disk is opened */
+        bool claimed;                 /* the broker keeps others from it */
 };
 
 /* Everything is checked, and used, in one copy in memory: the host may change the disk under us at
@@ -123,60 +126,79 @@ static bool has_generation(const struct sv_agent_config *config, const struct di
         return d->header.integrity && !strcmp(config->root_type, "btrfs") && sv_kbs_grounds(client);
 }
 
-static int mount_confirmed(const struct sv_agent_config *config, struct disk *d,
-                           const struct sv_disk_report *report, struct sv_secret *report_key,
-                           struct sv_err *err)
+static int mount_confirmed(const struct sv_agent_config *config, struct disk *d, struct sv_err *err)
 {
         uint8_t fsid[SV_FSID_SIZE];
 
         if (mount_disk(config, d, true, err) < 0 ||
-            sv_freshness_mounted("/sysroot", report->generation, fsid, err) < 0)
+            sv_freshness_mounted("/sysroot", d->report.generation, fsid, err) < 0)
                 return -1;
-        return sv_freshness_keep(report, fsid, report_key, err);
+        return sv_freshness_keep(&d->report, fsid, d->report_key, err);
 }
 
-/* A disk that did not become a root is not kept from the next guest. */
-static void give_back(const struct sv_agent_config *config, struct sv_kbs_client *client,
-                      struct sv_secret *report_key, struct sv_disk_report *report)
+/* A disk that did not become a root is not kept from the next guest, once nothing here can write
+ * to it any more. */
+static void close_disk(const struct sv_agent_config *config, struct disk *d,
+                       struct sv_kbs_client *client)
 {
-        struct sv_err unreported = SV_ERR_NULL;
+        struct sv_err failed = SV_ERR_NULL;
 
-        report->state = SV_DISK_ENDS;
-        if (sv_freshness_confirm(client, config->resource, report_key, report, &unreported) < 0)
-                print_unreported(&unreported);
+        sv_root_unmount(NULL);
+        if (sv_luks_close(NAME, &failed) < 0) {
+                sv_event_print("%s", failed.msg);
+                return;
+        }
+        if (!d->claimed)
+                return;
+        d->report.state = SV_DISK_CLOSED;
+        if (sv_freshness_confirm(client, config->resource, d->report_key, &d->report, &failed) < 0)
+                print_unreported(&failed);
 }
 
 static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
                        struct sv_kbs_client *client, const struct sv_binding *binding,
                        struct sv_secret *key, struct sv_err *err)
 {
-        SV_SECRET *report_key = sv_disk_report_key(key, err);
-        struct sv_disk_report report = {.state = SV_DISK_OPENS};
+        struct sv_disk_report *report = &d->report;
         int64_t began = sv_clock_ms();
 
-        if (!report_key || sv_random(report.instance, sizeof(report.instance), err) < 0)
+        d->report_key = sv_disk_report_key(key, err);
+        if (!d->report_key || sv_random(report->instance, sizeof(report->instance), err) < 0)
                 return -1;
-        memcpy(report.header, binding->header_digest, sizeof(report.header));
-        if (sv_freshness_read("/dev/mapper/" NAME, &report.generation, err) < 0) {
+        memcpy(report->header, binding->header_digest, sizeof(report->header));
+        if (sv_freshness_read("/dev/mapper/" NAME, &report->generation, err) < 0) {
                 sv_disk_explain(NULL, &d->header, err);
                 return -1;
         }
-        if (sv_freshness_claim(client, config->resource, report_key, &report, sv_event_retry, err) <
-            0)
+        if (sv_freshness_claim(client, config->resource, d->report_key, report, sv_event_retry,
+                               err) < 0)
                 return -1;
+        d->claimed = true;
         sv_event_time("floor", sv_clock_ms() - began);
-        if (mount_confirmed(config, d, &report, report_key, err) < 0) {
-                give_back(config, client, report_key, &report);
+        if (mount_confirmed(config, d, err) < 0)
                 return -1;
-        }
-        sv_event_print("the disk is at generation %llu", (unsigned long long)report.generation);
+        sv_event_print("the disk is at generation %llu", (unsigned long long)report->generation);
         return 0;
+}
+
+static int mount_or_close(const struct sv_agent_config *config, struct disk *d,
+                          struct sv_kbs_client *client, const struct sv_binding *binding,
+                          struct sv_secret *key, struct sv_err *err)
+{
+        int r = has_generation(config, d, client)
+                        ? mount_fresh(config, d, client, binding, key, err)
+                        : mount_disk(config, d, false, err);
+
+        if (r < 0)
+                close_disk(config, d, client);
+        sv_secret_free(d->report_key);
+        d->report_key = NULL;
+        return r;
 }
 
 static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
                      struct sv_secret *resource, struct sv_err *err)
 {
-        struct sv_err unclosed = SV_ERR_NULL;
         struct disk *d = r->arg;
         struct sv_binding binding;
         SV_SECRET *key = NULL;
@@ -194,14 +216,8 @@ static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
         sv_event_start("open", NULL);
         if (map_disk(r->config, device, sv_buf_bytes(&copy), &d->header, key, err) < 0)
                 return -1;
-        if ((has_generation(r->config, d, client)
-                     ? mount_fresh(r->config, d, client, &binding, key, err)
-                     : mount_disk(r->config, d, false, err)) < 0) {
-                sv_root_unmount(NULL);
-                if (sv_luks_close(NAME, &unclosed) < 0)
-                        sv_event_print("%s", unclosed.msg);
+        if (mount_or_close(r->config, d, client, &binding, key, err) < 0)
                 return -1;
-        }
         sv_event_done("open", device);
         return 0;
 }

@@ -8,7 +8,7 @@
 static const char KEY_LABEL[] = "secure-vm disk report key v1";
 static const char MAC_LABEL[] = "secure-vm disk report v2";
 
-static const char *const states[SV_DISK_STATES] = {"opens", "runs", "ends"};
+static const char *const states[SV_DISK_STATES] = {"opens", "runs", "ends", "closed"};
 
 const char *sv_disk_state_name(enum sv_disk_state state)
 {
@@ -94,8 +94,10 @@ static int parse_state(const struct sv_json *j, enum sv_disk_state *out, struct 
         for (*out = 0; *out < SV_DISK_STATES; ++*out)
                 if (!strcmp(states[*out], name))
                         return 0;
-        return sv_fail(err, SV_FORMAT, "disk.report.member",
-                       "state: expected \"opens\", \"runs\" or \"ends\", found \"%.20s\"", name);
+        return sv_fail(
+                err, SV_FORMAT, "disk.report.member",
+                "state: expected \"opens\", \"runs\", \"ends\" or \"closed\", found \"%.20s\"",
+                name);
 }
 
 int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,

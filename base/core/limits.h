@@ -37,6 +37,8 @@
 #define SV_LEASE_S                 900
 #define SV_LEASE_OPEN_S            180
 #define SV_LEASE_MAX_S             86400
+/* and since it said that it ends: services of it still write, and its disk is not yet unmounted */
+#define SV_LEASE_END_S             120
 /* longer than a broker takes for a request that somebody keeps back (broker/serve/connection.c) */
 #define SV_LEASE_MIN_S             120
 /* a guest whose disk another one has asks again: as long as the default lease, and a bit more */

@@ -68,16 +68,20 @@ static int find_lease(struct sv_request *r, struct sv_err *err)
 }
 
 /* The first lease is for the way from the mount to the system's own reports: a guest that makes
- * none is soon forgotten. */
-static int64_t choose_lease_end(const struct sv_request *r, enum sv_disk_state state)
+ * none is soon forgotten. One that ends writes until its disk is unmounted: its lease becomes
+ * shorter, and not longer. Only a disk that is closed is the next one's at once. */
+static int64_t choose_lease_end(const struct sv_request *r, enum sv_disk_state state,
+                                const struct sv_lease *has)
 {
         int64_t lease = r->lease;
 
-        if (state == SV_DISK_ENDS || !lease)
+        if (state == SV_DISK_CLOSED || !lease)
                 return 0;
         if (state == SV_DISK_OPENS && lease > SV_LEASE_OPEN_S)
                 lease = SV_LEASE_OPEN_S;
-        return r->now + lease;
+        if (state != SV_DISK_ENDS)
+                return r->now + lease;
+        return has->end < r->now + SV_LEASE_END_S ? has->end : r->now + SV_LEASE_END_S;
 }
 
 /* An older disk is no reason to wait for anybody. */
@@ -90,11 +94,12 @@ static int claim_disk(struct sv_request *r, const char *volume, const struct sv_
         struct sv_disk_floor floor;
 
         if (find_lease(r, err) < 0 ||
-            store->ops->get_disk(store, r->resource, volume, &floor, err) < 0)
+            store->ops->get_disk(store, r->resource, volume, &floor, err) < 0 ||
+            store->ops->get_lease(store, r->resource, volume, &before, err) < 0)
                 return -1;
         if (r->lease)
                 sv_hex(sv_bytes(report->instance, sizeof(report->instance)), wants.instance);
-        wants.end = choose_lease_end(r, report->state);
+        wants.end = choose_lease_end(r, report->state, &before);
         if ((!opens || (int64_t)report->generation >= floor.generation) &&
             store->ops->take_lease(store, r->resource, volume, &wants, opens, &before, err) < 0)
                 return -1;

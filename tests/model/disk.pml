@@ -8,7 +8,8 @@
  * host can keep all reports of a guest back, and stop its clock. A report that is older than a lease never comes in after that lease: a
  * connection of the broker waits 15 s for a request and 30 s for its end, the keeper is asked for 30 s, and no lease is below 120 s. (One that
  * an administrator ends within those 75 s of its begin is not modelled. After a lease that was given back an old report can come: of a guest
- * that is off.)
+ * that is off.) A guest that says that it ends may write until it is killed; what it writes after SV_LEASE_END_S is as what it writes after a
+ * lease that ran out.
  *
  * The host kills guests between any two steps, keeps a report back and delivers it later, lets an answer be lost, copies the disk over its copy
  * and back while guests run on both, or gives two guests the same one. An administrator ends a lease, rightly or not; the broker restarts. A
@@ -24,15 +25,19 @@
 #define REPORT_TAKES_DISK      6  /* line */
 #define REPORT_OUTLIVES_LEASE  7  /* line */
 #define LEASE_NEVER_OVER       8  /* open */
-#define END_KEEPS_LEASE        9  /* open */
+#define CLOSED_KEEPS_LEASE     9  /* open */
 #define NEW_INSTANCE_EACH_TRY  10 /* open */
 #define REPORT_BEFORE_COMMIT   11 /* open */
 #define FLOOR_NOT_ASKED        12 /* fresh */
 #define NOT_LOOKED_AT_AGAIN    13 /* fresh */
+#define END_GIVES_DISK_AT_ONCE 14 /* one */
+#define END_RENEWS_LEASE       15 /* open */
+#define BACK_BEFORE_UNMOUNT    16 /* one */
 #ifndef FAULT
 #define FAULT NONE
 #endif
-/* The disk is given to an instance only when the lease of the one before is over: it ran out, was given back, or an administrator ended it. */
+/* The disk is given to an instance only when the lease of the one before is over: it ran out (of a guest that ends: the rest that it has to
+ * unmount the disk), was given back by one that has not mounted the disk, or an administrator ended it. */
 #define ONE   1
 /* A guest that had the disk mounted and lost it to another never gets a report accepted again, while it runs: what counts is one line. */
 #define LINE  2
@@ -64,7 +69,7 @@ byte last;   /* the boot whose report was accepted last */
 byte written, reported;
 bit mounted[BOOTS + 1], lost[BOOTS + 1];
 
-mtype = { NOTHING, OPENS, RUNS, ENDS };
+mtype = { NOTHING, OPENS, RUNS, ENDS, CLOSED_DISK };
 mtype:answer = { WAIT, OK, CLOSED, IN_USE, SUPERSEDED, ROLLBACK };
 
 /* The report that the host keeps back; nobody waits for its answer any more. */
@@ -93,23 +98,27 @@ inline judge(state, instance, at)
 inline take(state, boot, instance, at)
 {
         HOLDS(ONE, leased == 0 || leased == boot);
+        HOLDS(ONE, state != CLOSED_DISK || !mounted[boot]);
         HOLDS(LINE, state == OPENS || !lost[boot]);
         HOLDS(OPEN, at <= written);
         HOLDS(FRESH, at >= reported);
         lost[last] = lost[last] || (last != boot && mounted[last]);
         last = boot;
         reported = at;
-        leased = (state == ENDS -> 0 : boot);
+        if /* choose_lease_end */
+        :: state == OPENS || state == RUNS -> leased = boot; row_leased = 1
+        :: state == ENDS -> row_leased = (row_leased && !PLANTED(END_GIVES_DISK_AT_ONCE)) || PLANTED(END_RENEWS_LEASE)
+        :: state == CLOSED_DISK -> leased = 0; row_leased = PLANTED(CLOSED_KEEPS_LEASE)
+        fi;
         row_instance = instance;
         row_floor = at;
-        row_leased = state != ENDS || PLANTED(END_KEEPS_LEASE);
         held_old = held != NOTHING
 }
 
 inline refuse(state, boot)
 {
         HOLDS(OPEN, says != IN_USE || (leased != 0 && leased != boot));
-        row_leased = row_leased && !(PLANTED(SUPERSEDED_ENDS_LEASE) && says == SUPERSEDED && state == ENDS)
+        row_leased = row_leased && !(PLANTED(SUPERSEDED_ENDS_LEASE) && says == SUPERSEDED && (state == ENDS || state == CLOSED_DISK))
 }
 
 /* claim_disk (broker/handlers): sv_sqlite_take_lease, sv_sqlite_raise_disk. Two transactions, but no lease is so short that it ends between. */
@@ -184,7 +193,10 @@ proctype guest(byte starts)
                 HOLDS(FRESH, generation[disk] >= seen);
                 seen = generation[disk];
                 mounted[me] = 1 }
-           :: STEP { generation[disk] < seen -> call(ENDS, seen); goto off } /* give_back */
+           :: STEP { generation[disk] < seen -> /* close_disk: it was mounted, and is not any more */
+                mounted[me] = PLANTED(BACK_BEFORE_UNMOUNT);
+                call(CLOSED_DISK, seen);
+                goto off }
            :: goto off
            fi;
            do /* the system, and secure-vm-agent report: sv_freshness_sync first */
@@ -199,7 +211,7 @@ proctype guest(byte starts)
                 :: else -> says = WAIT
                 fi
               }
-           :: STEP { call(ENDS, seen); goto off }
+           :: STEP { call(ENDS, seen); says = WAIT } /* and it goes on until it is killed */
            :: goto off
            od;
 off:       atomic { mounted[me] = 0; lost[me] = 0; me = 0; instance = 0; disk = 0; seen = 0; says = WAIT }

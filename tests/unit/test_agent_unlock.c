@@ -30,7 +30,7 @@
 static char steps[1024];    /* "mount modules config ..."; what only cleans up begins with '-' */
 static const char *fail_at; /* this step fails */
 static struct sv_agent_config given;
-static bool integrity, confidential;
+static bool integrity, confidential, closing_fails;
 static bool name_header; /* the release asks which header the disk has */
 static char named[97];
 
@@ -103,7 +103,7 @@ STEP("claim", sv_freshness_claim,
 REPLACE(int, sv_freshness_confirm,
         (struct sv_kbs_client * client, const char *resource, struct sv_secret *key,
          const struct sv_disk_report *report, struct sv_err *err),
-        assert_int_equal(report->state, SV_DISK_ENDS);
+        assert_int_equal(report->state, SV_DISK_CLOSED);
         return take_step("-back", err);)
 STEP("root", sv_root_mount,
      (const struct sv_machine *m, const char *device, const struct sv_agent_config *c,
@@ -127,7 +127,8 @@ REPLACE(int, sv_root_switch, (const struct sv_machine *m, struct sv_err *err),
 REPLACE(void, sv_net_down, (void), take_step("-down", NULL);)
 REPLACE(void, sv_root_unmount, (const struct sv_machine *m), take_step("-unmount", NULL);)
 REPLACE(int, sv_luks_close, (const char *name, struct sv_err *err),
-        return take_step("-close", err);)
+        if (take_step("-close", err) == 0 && !closing_fails) return 0;
+        return sv_fail(err, SV_SYSTEM, "test.step", "the disk is not closed");)
 REPLACE(void, sv_disk_explain,
         (const struct sv_machine *m, const struct sv_luks_header *h, struct sv_err *err), )
 REPLACE(void, sv_disk_explain_tree, (const struct sv_machine *m, struct sv_err *err), )
@@ -217,7 +218,7 @@ static void encrypted(void **state)
 }
 
 /* Only of a btrfs with tags the broker is told the state; and that it is given back, when it was
- * got and became no root. */
+ * got, became no root, and nothing can write to it any more. */
 static void with_generation(void **state)
 {
         static const char *const claimed[] = {"claim", "root", "mounted", "keep"};
@@ -230,6 +231,11 @@ static void with_generation(void **state)
         for (size_t i = 0; i < sizeof(claimed) / sizeof(*claimed); i++) {
                 run(claimed[i]);
                 assert_true((strstr(steps, "-back") != NULL) == (i > 0));
+                assert_true((strstr(steps, "-unmount -close -back") != NULL) == (i > 0));
+                closing_fails = true;
+                run(claimed[i]);
+                closing_fails = false;
+                assert_true(strstr(steps, "-unmount -close") && !strstr(steps, "-back"));
         }
         strcpy(given.root_type, "ext4");
         expect_steps(BEGIN " " HEADER " root switch");

@@ -223,6 +223,15 @@ static bool was_taken_from(char instance)
         return from && strlen(from) == 2 * SV_INSTANCE_SIZE && !strncmp(from, hex, 2);
 }
 
+static void ends_lease(int status, const char *check, const char *query)
+{
+        SV_STR target = sv_asprintf("%s%s", END, query);
+        int found = administer("POST", target, SV_BYTES_NULL);
+
+        assert_string_equal(seen_check, check);
+        assert_int_equal(found, status);
+}
+
 /* The second gets the disk when the first one's lease is over, and the first never gets it back. */
 static void one_instance(void **state)
 {
@@ -254,16 +263,44 @@ static void first_lease(void **state)
         claims("", 'b', SV_DISK_OPENS, SV_LEASE_OPEN_S + 3);
 }
 
+/* A guest that ends still writes: the next one gets the disk when it had the time to unmount it. */
 static void given_back(void **state)
 {
         claims("", 'a', SV_DISK_OPENS, 0);
         claims("", 'a', SV_DISK_ENDS, 1);
         claims("", 'a', SV_DISK_RUNS, 2); /* it did not end */
-        claims("disk.in-use", 'b', SV_DISK_OPENS, 3);
-        claims("", 'a', SV_DISK_ENDS, 4);
-        claims("", 'b', SV_DISK_OPENS, 4);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 2 + SV_LEASE_END_S + 3);
+        claims("", 'a', SV_DISK_ENDS, 130);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 131);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 130 + SV_LEASE_END_S - 3);
+        claims("", 'b', SV_DISK_OPENS, 130 + SV_LEASE_END_S + 3);
+        claims("disk.superseded", 'a', SV_DISK_RUNS, 130 + SV_LEASE_END_S + 4);
+}
+
+/* Who ends gets no more time than it had, and none at all once an administrator said that it is
+ * gone. */
+static void end_is_no_renewal(void **state)
+{
+        claims("", 'a', SV_DISK_OPENS, 0);
+        claims("", 'a', SV_DISK_ENDS, SV_LEASE_OPEN_S - 20);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, SV_LEASE_OPEN_S - 3);
+        claims("", 'a', SV_DISK_ENDS, SV_LEASE_OPEN_S + 3);
+        claims("", 'b', SV_DISK_OPENS, SV_LEASE_OPEN_S + 3);
+        ends_lease(204, "", "");
+        claims("", 'b', SV_DISK_ENDS, SV_LEASE_OPEN_S + 4);
+        claims("", 'c', SV_DISK_OPENS, SV_LEASE_OPEN_S + 4);
+}
+
+/* A disk that became no root is closed: the next guest gets it at once. */
+static void closed(void **state)
+{
+        claims("", 'a', SV_DISK_OPENS, 0);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 1);
+        claims("disk.superseded", 'b', SV_DISK_CLOSED, 1); /* it is not b's to give back */
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 1);
+        claims("", 'a', SV_DISK_CLOSED, 2);
+        claims("", 'b', SV_DISK_OPENS, 2);
         assert_false(was_taken_from('a'));
-        claims("disk.superseded", 'a', SV_DISK_RUNS, 5);
 }
 
 /* What is older need not wait to hear so. */
@@ -279,15 +316,6 @@ static void older_or_other(void **state)
         write_claim(&one, 'b', SV_DISK_RUNS, 14, disk_key, &body);
         refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), 0}, 401,
                 "disk.superseded");
-}
-
-static void ends_lease(int status, const char *check, const char *query)
-{
-        SV_STR target = sv_asprintf("%s%s", END, query);
-        int found = administer("POST", target, SV_BYTES_NULL);
-
-        assert_string_equal(seen_check, check);
-        assert_int_equal(found, status);
 }
 
 static void ended_by_administrator(void **state)
@@ -456,6 +484,8 @@ int main(void)
                 cmocka_unit_test_setup(one_instance, new_disk),
                 cmocka_unit_test_setup(first_lease, new_disk),
                 cmocka_unit_test_setup(given_back, new_disk),
+                cmocka_unit_test_setup(end_is_no_renewal, new_disk),
+                cmocka_unit_test_setup(closed, new_disk),
                 cmocka_unit_test_setup(older_or_other, new_disk),
                 cmocka_unit_test_setup(ended_by_administrator, new_disk),
                 cmocka_unit_test_setup(lease_of_policy, new_disk),
