@@ -318,7 +318,7 @@ static int report_disk(const struct sv_agent_config *config, const struct sv_arg
 int sv_agent_report(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         struct sv_agent_config config;
-        struct sv_disk_report report;
+        struct sv_disk_report report = {0};
 
         if (read_command_config(args, NULL, &config, err) < 0 ||
             report_disk(&config, args, &report, err) < 0)

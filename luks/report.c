@@ -7,6 +7,7 @@
 
 static const char KEY_LABEL[] = "secure-vm disk report key v1";
 static const char MAC_LABEL[] = "secure-vm disk report v2";
+static const char UNNAMED_LABEL[] = "secure-vm disk report v1";
 
 static const char *const states[SV_DISK_STATES] = {"opens", "runs", "ends", "closed"};
 
@@ -38,12 +39,14 @@ int sv_disk_report_mac(struct sv_secret *report_key, const char *resource,
         uint8_t out[SV_DIGEST_MAX];
         SV_BUF in = SV_BUF_NULL;
 
-        sv_buf_puts(&in, MAC_LABEL);
+        sv_buf_puts(&in, report->unnamed ? UNNAMED_LABEL : MAC_LABEL);
         sv_buf_u16le(&in, (uint16_t)strlen(resource));
         sv_buf_puts(&in, resource);
         sv_buf_put(&in, sv_bytes(report->header, sizeof(report->header)));
-        sv_buf_put(&in, sv_bytes(report->instance, sizeof(report->instance)));
-        sv_buf_u8(&in, (uint8_t)report->state);
+        if (!report->unnamed) {
+                sv_buf_put(&in, sv_bytes(report->instance, sizeof(report->instance)));
+                sv_buf_u8(&in, (uint8_t)report->state);
+        }
         sv_buf_u64le(&in, report->generation);
         if (sv_buf_ok(&in, "the disk's report", err) < 0 ||
             sv_hmac(SV_SHA256, sv_bytes(sv_secret_reveal(report_key), SV_REPORT_KEY_SIZE),
@@ -100,12 +103,22 @@ static int parse_state(const struct sv_json *j, enum sv_disk_state *out, struct 
                 name);
 }
 
+static int parse_claim(const struct sv_json *j, struct sv_disk_report *out, struct sv_err *err)
+{
+        out->unnamed = !sv_json_get(j, "instance") && !sv_json_get(j, "state");
+        if (out->unnamed)
+                return 0;
+        return parse_hex(j, "instance", out->instance, sizeof(out->instance), err) < 0
+                       ? -1
+                       : parse_state(j, &out->state, err);
+}
+
 int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,
                          uint8_t mac[SV_REPORT_MAC_SIZE], struct sv_err *err)
 {
         static const char *const names[] = {"header",     "instance", "state",
                                             "generation", "mac",      NULL};
-        struct sv_disk_report report;
+        struct sv_disk_report report = {0};
         SV_JSON *j = NULL;
         int64_t generation;
 
@@ -113,8 +126,7 @@ int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,
             sv_json_only(j, names, "disk.report", err) < 0 ||
             sv_json_need_int(j, "generation", 1, INT64_MAX, &generation, "disk.report", err) < 0 ||
             parse_hex(j, "header", report.header, sizeof(report.header), err) < 0 ||
-            parse_hex(j, "instance", report.instance, sizeof(report.instance), err) < 0 ||
-            parse_state(j, &report.state, err) < 0 ||
+            parse_claim(j, &report, err) < 0 ||
             parse_hex(j, "mac", mac, SV_REPORT_MAC_SIZE, err) < 0)
                 return -1;
         report.generation = (uint64_t)generation;

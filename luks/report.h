@@ -22,11 +22,14 @@ enum sv_disk_state {
 /* "opens", "runs", "ends", "closed" */
 const char *sv_disk_state_name(enum sv_disk_state state);
 
+/* Agents of before leases made a report of the header and the generation alone: `unnamed`. It is
+ * accepted and authenticated, and never written. */
 struct sv_disk_report {
         uint8_t header[48];                 /* sv_luks_header_digest: which disk */
         uint8_t instance[SV_INSTANCE_SIZE]; /* random, made where the disk is opened */
         enum sv_disk_state state;
         uint64_t generation;
+        bool unnamed; /* no instance and no state: these are 0 */
 };
 
 /* HMAC-SHA256 of a fixed text under the disk's key. */
@@ -40,6 +43,7 @@ int sv_disk_report_mac(struct sv_secret *report_key, const char *resource,
 int sv_disk_report_write(struct sv_secret *report_key, const char *resource,
                          const struct sv_disk_report *report, struct sv_buf *out,
                          struct sv_err *err);
-/* SV_FORMAT "disk.report.*". The MAC is not looked at. */
+/* SV_FORMAT "disk.report.*". Either instance and state are there, or both are not. The MAC is not
+ * looked at. */
 int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,
                          uint8_t mac[SV_REPORT_MAC_SIZE], struct sv_err *err);

@@ -84,31 +84,56 @@ static int64_t choose_lease_end(const struct sv_request *r, enum sv_disk_state s
         return has->end < r->now + SV_LEASE_END_S ? has->end : r->now + SV_LEASE_END_S;
 }
 
+/* Which instance makes it is not known: it may be any but the one that has a lease, as agents that
+ * make such reports get none. So it changes nothing of who has the disk. */
+static int check_unnamed(const struct sv_request *r, const struct sv_lease *has, struct sv_err *err)
+{
+        if (!r->lease || has->end <= r->now)
+                return 0;
+        return sv_fail(err, SV_PROOF, "disk.in-use",
+                       "an instance of the disk (%.8s) has it for %lld s more, and this report is "
+                       "of an older agent that names none: end that guest, or wait (when it is "
+                       "gone: \"key end-lease\")",
+                       has->instance, (long long)(has->end - r->now));
+}
+
+static int claim_lease(struct sv_request *r, const char *volume,
+                       const struct sv_disk_report *report, struct sv_err *err)
+{
+        struct sv_store *store = r->broker->store;
+        bool opens = report->state == SV_DISK_OPENS;
+        struct sv_lease wants = {.time = r->now}, before;
+
+        if (store->ops->get_lease(store, r->resource, volume, &before, err) < 0)
+                return -1;
+        if (report->unnamed)
+                return check_unnamed(r, &before, err);
+        if (r->lease)
+                sv_hex(sv_bytes(report->instance, sizeof(report->instance)), wants.instance);
+        wants.end = choose_lease_end(r, report->state, &before);
+        if (store->ops->take_lease(store, r->resource, volume, &wants, opens, &before, err) < 0)
+                return -1;
+        if (before.end && strcmp(before.instance, wants.instance))
+                sv_json_set_str(r->audit, "taken_from", before.instance);
+        return 0;
+}
+
 /* An older disk is no reason to wait for anybody. */
 static int claim_disk(struct sv_request *r, const char *volume, const struct sv_disk_report *report,
                       struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
-        bool opens = report->state == SV_DISK_OPENS;
-        struct sv_lease wants = {.time = r->now}, before = {.end = 0};
+        bool opens = report->unnamed || report->state == SV_DISK_OPENS;
         struct sv_disk_floor floor;
 
         if (find_lease(r, err) < 0 ||
-            store->ops->get_disk(store, r->resource, volume, &floor, err) < 0 ||
-            store->ops->get_lease(store, r->resource, volume, &before, err) < 0)
+            store->ops->get_disk(store, r->resource, volume, &floor, err) < 0)
                 return -1;
-        if (r->lease)
-                sv_hex(sv_bytes(report->instance, sizeof(report->instance)), wants.instance);
-        wants.end = choose_lease_end(r, report->state, &before);
         if ((!opens || (int64_t)report->generation >= floor.generation) &&
-            store->ops->take_lease(store, r->resource, volume, &wants, opens, &before, err) < 0)
+            claim_lease(r, volume, report, err) < 0)
                 return -1;
-        if (store->ops->raise_disk(store, r->resource, volume, (int64_t)report->generation, r->now,
-                                   err) < 0)
-                return -1;
-        if (before.end && strcmp(before.instance, wants.instance))
-                sv_json_set_str(r->audit, "taken_from", before.instance);
-        return 0;
+        return store->ops->raise_disk(store, r->resource, volume, (int64_t)report->generation,
+                                      r->now, err);
 }
 
 static void record_report(struct sv_request *r, const char *volume,
@@ -116,6 +141,8 @@ static void record_report(struct sv_request *r, const char *volume,
 {
         sv_json_set_str(r->audit, "volume", volume);
         sv_json_set_int(r->audit, "generation", (int64_t)report->generation);
+        if (report->unnamed)
+                return;
         sv_json_set_hex(r->audit, "instance", sv_bytes(report->instance, sizeof(report->instance)));
         sv_json_set_str(r->audit, "state", sv_disk_state_name(report->state));
 }

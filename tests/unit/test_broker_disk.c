@@ -183,6 +183,8 @@ static void malformed(void **state)
                 {"{\"header\":\"00\",\"generation\":1,\"mac\":\"00\"}", "disk.report.member"},
                 {"{\"header\":\"00\",\"generation\":0,\"mac\":\"00\"}", "disk.report.member"},
                 {"{\"header\":\"00\",\"generation\":-1,\"mac\":\"00\"}", "disk.report.member"},
+                {"{\"header\":\"00\",\"state\":\"runs\",\"generation\":1,\"mac\":\"00\"}",
+                 "disk.report.member"},
                 {"{\"header\":\"00\",\"generation\":1,\"mac\":\"00\",\"more\":1}",
                  "disk.report.unknown"},
         };
@@ -230,6 +232,19 @@ static void ends_lease(int status, const char *check, const char *query)
 
         assert_string_equal(seen_check, check);
         assert_int_equal(found, status);
+}
+
+static void put_lease(int64_t lease, int status)
+{
+        SV_BUF text = SV_BUF_NULL, changed = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+
+        write_policy("sev-snp", PATH, &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
+        sv_json_set_int(j, "lease", lease);
+        sv_json_print(j, &changed);
+        assert_int_equal(administer("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&changed)),
+                         status);
 }
 
 /* The second gets the disk when the first one's lease is over, and the first never gets it back. */
@@ -303,6 +318,97 @@ static void closed(void **state)
         assert_false(was_taken_from('a'));
 }
 
+/* As an agent of before leases writes it, byte by byte (docs/FORMATS.md). */
+static void write_unnamed(uint64_t generation, struct sv_buf *out)
+{
+        SV_SECRET *key = sv_disk_report_key(disk_key, &err);
+        char header[2 * sizeof(one.header_digest) + 1], mac[2 * SV_REPORT_MAC_SIZE + 1];
+        uint8_t digest[SV_DIGEST_MAX];
+        SV_BUF in = SV_BUF_NULL;
+
+        sv_buf_puts(&in, "secure-vm disk report v1");
+        sv_buf_u16le(&in, strlen(PATH));
+        sv_buf_puts(&in, PATH);
+        sv_buf_put(&in, sv_bytes(one.header_digest, sizeof(one.header_digest)));
+        sv_buf_u64le(&in, generation);
+        OK(sv_hmac(SV_SHA256, sv_bytes(sv_secret_reveal(key), SV_REPORT_KEY_SIZE),
+                   sv_buf_bytes(&in), digest, &err));
+        sv_hex(sv_bytes(one.header_digest, sizeof(one.header_digest)), header);
+        sv_hex(sv_bytes(digest, SV_REPORT_MAC_SIZE), mac);
+        sv_buf_printf(out, "{\"header\":\"%s\",\"generation\":%llu,\"mac\":\"%s\"}", header,
+                      (unsigned long long)generation, mac);
+}
+
+static void claims_unnamed(const char *check, uint64_t generation, int64_t later)
+{
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+
+        write_unnamed(generation, &body);
+        ask(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), later}, &answer);
+        assert_string_equal(seen_check, check);
+        assert_int_equal(answer.status, *check ? 401 : 204);
+}
+
+/* The floor holds for an older agent too; of who has the disk its report changes nothing, and it is
+ * refused while somebody has a lease. */
+static void older_agent(void **state)
+{
+        SV_JSON *record = NULL, *refused = NULL;
+
+        claims_unnamed("", 14, 0);
+        record = last_record();
+        assert_string_equal(sv_json_str(sv_json_get(record, "outcome")), "confirmed");
+        assert_string_equal(sv_json_str(sv_json_get(record, "volume")), UUID);
+        assert_int_equal(sv_json_int(sv_json_get(record, "generation"), 0), 14);
+        assert_true(!sv_json_get(record, "instance") && !sv_json_get(record, "state"));
+        claims_unnamed("disk.rollback", 13, 0);
+        ends_lease(404, "disk.lease", ""); /* it took none */
+        claims("", 'a', SV_DISK_OPENS, 0);
+        claims_unnamed("disk.rollback", 14, 1); /* no reason to wait */
+        claims_unnamed("disk.in-use", 16, SV_LEASE_OPEN_S - 3);
+        refused = last_record();
+        assert_non_null(strstr(sv_json_str(sv_json_get(refused, "message")), "61616161"));
+        claims("", 'a', SV_DISK_RUNS, SV_LEASE_OPEN_S - 2); /* at 15: that one was not counted */
+        claims("", 'b', SV_DISK_OPENS, 2 * SV_LEASE_S);
+        claims_unnamed("", 15, 4 * SV_LEASE_S);
+        claims("disk.superseded", 'a', SV_DISK_RUNS, 4 * SV_LEASE_S); /* it is not heard again */
+        claims("", 'b', SV_DISK_RUNS, 4 * SV_LEASE_S);
+        claims("", 'b', SV_DISK_ENDS, 4 * SV_LEASE_S + 1);
+        claims_unnamed("disk.in-use", 15, 4 * SV_LEASE_S + SV_LEASE_END_S - 3);
+        claims_unnamed("", 15, 4 * SV_LEASE_S + SV_LEASE_END_S + 4);
+        claims("", 'b', SV_DISK_RUNS, 4 * SV_LEASE_S + SV_LEASE_END_S + 5);
+        put_lease(0, 204); /* several at a time, on purpose */
+        claims_unnamed("", 15, 4 * SV_LEASE_S + SV_LEASE_END_S + 6);
+        administer("DELETE", "/secure-vm/v0/policy/" PATH, SV_BYTES_NULL);
+}
+
+/* Neither form passes for the other under its MAC. */
+static void forms_are_apart(void **state)
+{
+        static const char half[] = ",\"state\":\"runs\"}";
+        static const char other_half[] = ",\"instance\":\"61616161616161616161616161616161\"}";
+        SV_BUF body = SV_BUF_NULL, cut = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+
+        write_unnamed(15, &body);
+        body.n--;
+        sv_buf_puts(&body, half);
+        refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), 0}, 400,
+                "disk.report.member");
+        body.n--;
+        sv_buf_puts(&body, other_half);
+        refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), 0}, 401,
+                "disk.report");
+        sv_buf_clear(&body);
+        write_report(&one, 15, disk_key, &body);
+        OK(sv_json_parse(sv_buf_bytes(&body), "test", &j, &err));
+        sv_buf_printf(&cut, "{\"header\":\"%s\",\"generation\":15,\"mac\":\"%s\"}",
+                      sv_json_str(sv_json_get(j, "header")), sv_json_str(sv_json_get(j, "mac")));
+        refuses(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&cut), 0}, 401,
+                "disk.report");
+}
+
 /* What is older need not wait to hear so. */
 static void older_or_other(void **state)
 {
@@ -340,19 +446,6 @@ static void ended_by_administrator(void **state)
         claims("disk.in-use", 'c', SV_DISK_OPENS, 4);
         restores(204, "", "?generation=11");
         claims("", 'c', SV_DISK_OPENS, 5);
-}
-
-static void put_lease(int64_t lease, int status)
-{
-        SV_BUF text = SV_BUF_NULL, changed = SV_BUF_NULL;
-        SV_JSON *j = NULL;
-
-        write_policy("sev-snp", PATH, &text);
-        OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
-        sv_json_set_int(j, "lease", lease);
-        sv_json_print(j, &changed);
-        assert_int_equal(administer("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&changed)),
-                         status);
 }
 
 static void lease_of_policy(void **state)
@@ -486,6 +579,8 @@ int main(void)
                 cmocka_unit_test_setup(given_back, new_disk),
                 cmocka_unit_test_setup(end_is_no_renewal, new_disk),
                 cmocka_unit_test_setup(closed, new_disk),
+                cmocka_unit_test_setup(older_agent, new_disk),
+                cmocka_unit_test_setup(forms_are_apart, new_disk),
                 cmocka_unit_test_setup(older_or_other, new_disk),
                 cmocka_unit_test_setup(ended_by_administrator, new_disk),
                 cmocka_unit_test_setup(lease_of_policy, new_disk),
