@@ -39,17 +39,30 @@ static int close_folder(int fd, const struct sv_ids *ids)
         return fchown(fd, 0, ids->group) < 0 ? -1 : fchmod(fd, 0710);
 }
 
+static int close_folders(int at, const char *name, const struct sv_ids *ids);
+
+/* Opening tells what is a folder: not every file system says so in readdir (DT_UNKNOWN). */
+static int close_entries(DIR *dir, const struct sv_ids *ids)
+{
+        struct dirent *e;
+
+        while ((errno = 0, e = readdir(dir))) {
+                if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+                        continue;
+                if (close_folders(dirfd(dir), e->d_name, ids) < 0 && errno != ENOTDIR &&
+                    errno != ELOOP && errno != ENOENT)
+                        return -1;
+        }
+        return errno ? -1 : 0;
+}
+
 /* With all folders below it. */
 static int close_folders(int at, const char *name, const struct sv_ids *ids)
 {
         int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-        int r = fd < 0 ? -1 : close_folder(fd, ids);
-        struct dirent *e;
+        int r = dir && close_folder(fd, ids) == 0 ? close_entries(dir, ids) : -1;
 
-        while (dir && r == 0 && (e = readdir(dir)))
-                if (e->d_type == DT_DIR && strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-                        r = close_folders(fd, e->d_name, ids);
         if (dir)
                 closedir(dir);
         else

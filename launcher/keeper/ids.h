@@ -21,8 +21,15 @@ int sv_ids_take(const char *folder, struct sv_ids *out, struct sv_err *err);
 /* The same with the registry and the file of ranges elsewhere (tests). */
 int sv_ids_take_from(const char *registry, const char *subuid, const char *folder,
                      struct sv_ids *out, struct sv_err *err);
-/* The ids that the guest of this folder has, if it has some. */
-bool sv_ids_find(const char *folder, struct sv_ids *out);
+/* `visit` for each pair that the guest of this folder has, by the registry alone: also those of a
+ * range that was set before, and whatever /etc/subuid says now. Stops at the first that fails.
+ * SV_SYSTEM "launch.ids" when the registry cannot be read: what the guest has is then not known.
+ * Only root's guests have some; those that a user of the machine has by now are left out. */
+int sv_ids_visit(const char *folder, int (*visit)(const struct sv_ids *ids, struct sv_err *err),
+                 struct sv_err *err);
+/* The same with the registry elsewhere (tests). */
+int sv_ids_visit_in(const char *registry, const char *folder,
+                    int (*visit)(const struct sv_ids *ids, struct sv_err *err), struct sv_err *err);
 /* Only root and who has the group enter the folder. */
 int sv_ids_close_folder(const char *folder, const struct sv_ids *ids, struct sv_err *err);
 

@@ -15,6 +15,16 @@
 #define ROUNDS   200
 #define PAUSE_US 10000
 
+/* A process whose main thread alone has ended is shown as a zombie too, while its others run: those
+ * are counted. */
+static bool has_ended(const char *status)
+{
+        const char *state = strstr(status, "\nState:\tZ");
+        const char *threads = state ? strstr(state, "\nThreads:\t") : NULL;
+
+        return threads && strtoul(threads + strlen("\nThreads:\t"), NULL, 10) <= 1;
+}
+
 bool sv_process_is_of(const char *pid, const struct sv_ids *ids)
 {
         SV_STR path = sv_asprintf("/proc/%s/status", pid);
@@ -24,7 +34,7 @@ bool sv_process_is_of(const char *pid, const struct sv_ids *ids)
 
         if (sv_file_read(path, SV_PROC_SIZE_MAX, &text, "proc", NULL) < 0)
                 return false;
-        if (strstr(sv_buf_str(&text), "\nState:\tZ")) /* has ended */
+        if (has_ended(sv_buf_str(&text)))
                 return false;
         line = strstr(sv_buf_str(&text), "\nUid:");
         if (!line || sscanf(line, " Uid: %u %u %u %u", uid, uid + 1, uid + 2, uid + 3) != 4)

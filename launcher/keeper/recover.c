@@ -40,14 +40,6 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s)
         return sv_end_processes(serves_guest, s->dir);
 }
 
-/* Whoever took QEMU or swtpm over may have changed how the process looks; its user it cannot. */
-static int end_guests_users(const struct sv_state *s, struct sv_err *err)
-{
-        struct sv_ids ids;
-
-        return sv_ids_find(s->dir, &ids) ? sv_end_ids(&ids, err) : 0;
-}
-
 /* Removes files only: empty cgroups that libvirt made for this root's QEMU are left to the system.
  */
 int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *err)
@@ -57,7 +49,8 @@ int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *
                 "run",          "etc",          "lib/qemu",   "lib/libvirt-doms"};
 
         *killed = sv_state_kill_leftovers(s);
-        if (end_guests_users(s, err) < 0)
+        /* Whoever took QEMU or swtpm over may have changed how the process looks, its user not. */
+        if (sv_ids_visit(s->dir, sv_end_ids, err) < 0)
                 return -1;
         for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++) {
                 SV_STR path = sv_state_path(s, transient[i]);

@@ -97,6 +97,85 @@ static void the_range_is_a_setting(void **state)
         assert_true(ids.qemu >= SV_IDS_FIRST);
 }
 
+static struct sv_ids seen[4];
+static size_t nseen;
+
+static int note_pair(const struct sv_ids *ids, struct sv_err *err)
+{
+        if (nseen == 2)
+                return sv_fail(err, SV_SYSTEM, "launch.leftovers", "there are more than two");
+        seen[nseen++] = *ids;
+        return 0;
+}
+
+static int visit(const char *guest, struct sv_err *err)
+{
+        SV_STR registry = sv_asprintf("%s/ids", base);
+        SV_STR folder = sv_asprintf("%s/%s", base, guest);
+
+        nseen = 0;
+        return sv_ids_visit_in(registry, folder, note_pair, err);
+}
+
+/* What ran with the ids of a range that was set before is the guest's too. */
+static void pairs_of_every_range(void **state)
+{
+        SV_STR unreadable = sv_asprintf("%s/ids/9001", base);
+        struct sv_ids first, second;
+        struct sv_err err;
+
+        OK(visit("v", &err));
+        assert_int_equal(nseen, 0);
+        put("/subuid", "secure-vm:710001:8\n");
+        OK(take("v", &first, &err));
+        put("/subuid", "secure-vm:720001:8\n");
+        OK(take("v", &second, &err));
+        assert_int_equal(second.qemu, 720001);
+        put("/subuid", "secure-vm:x:8\n");
+        put("/ids/730001.aBcDeF", "");
+        OK(visit("v", &err));
+        assert_int_equal(nseen, 2);
+        assert_int_equal(seen[0].qemu + seen[1].qemu, first.qemu + second.qemu);
+        assert_int_equal(seen[0].swtpm, seen[0].qemu + 1);
+        assert_int_equal(seen[0].group, seen[0].qemu);
+        OK(visit("w", &err));
+        assert_int_equal(nseen, 0);
+        /* a third: what the visitor says is what is said */
+        put("/subuid", "secure-vm:730001:8\n");
+        OK(take("v", &second, &err));
+        FAILS(visit("v", &err), SV_SYSTEM, "launch.leftovers");
+        /* whose a pair is cannot be read: it may be this guest's, and is nobody else's */
+        OK(sv_mkdirs(unreadable, 0700, &err));
+        FAILS(visit("w", &err), SV_SYSTEM, "launch.ids");
+        FAILS(take("w", &second, &err), SV_SYSTEM, "launch.ids");
+        assert_int_equal(rmdir(unreadable), 0);
+        OK(visit("w", &err));
+        FAILS(sv_ids_visit_in("/proc/self/exe", "w", note_pair, &err), SV_SYSTEM, "launch.ids");
+        OK(sv_ids_visit_in("/nonexistent/ids", "w", note_pair, &err));
+}
+
+/* A range that begins an odd number of ids from the one before: no pair of it has half of another
+ * guest's, all of which ends with that guest. */
+static void no_half_of_another_pair(void **state)
+{
+        SV_STR folder = sv_asprintf("%s/h1", base);
+        struct sv_ids a, b;
+        struct sv_err err;
+
+        put("/subuid", "secure-vm:740003:4\n");
+        OK(take("h1", &a, &err));
+        assert_int_equal(a.qemu, 740003);
+        put("/subuid", "secure-vm:740002:6\n");
+        OK(take("h2", &b, &err));
+        assert_int_equal(b.qemu, 740006);
+        /* that guest is gone, and one of its name comes again */
+        OK(sv_remove_tree(folder, &err));
+        OK(take("h3", &b, &err));
+        assert_int_equal(b.qemu, 740002);
+        OK(visit("h1", &err));
+        assert_int_equal(nseen, 0);
+}
+
 /* The folder of a guest may be gone before its processes are. */
 static void no_id_of_a_process_that_runs(void **state)
 {
@@ -259,6 +338,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(no_two_guests_have_one_id),
                 cmocka_unit_test(the_range_is_a_setting),
+                cmocka_unit_test(pairs_of_every_range),
+                cmocka_unit_test(no_half_of_another_pair),
                 cmocka_unit_test(no_id_of_a_process_that_runs),
                 cmocka_unit_test(no_id_of_a_named_user),
                 cmocka_unit_test(folders_are_closed),

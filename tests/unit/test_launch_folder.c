@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What root does in a guest's folder, and what the guest's users could have left for it there. */
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -49,6 +54,34 @@ static pid_t start_as(uid_t real, uid_t effective, uid_t saved)
         return pid;
 }
 
+static void *wait_for_ever(void *arg)
+{
+        for (;;)
+                pause();
+        return arg;
+}
+
+/* The main thread ends and another runs on: /proc shows a zombie without a program. */
+static pid_t start_without_main(uid_t uid)
+{
+        pid_t pid = fork();
+        SV_STR path = sv_asprintf("/proc/%d/status", (int)pid);
+        SV_BUF status = SV_BUF_NULL;
+        pthread_t thread;
+
+        if (pid == 0) {
+                if (setresuid(uid, uid, uid) < 0 ||
+                    pthread_create(&thread, NULL, wait_for_ever, NULL))
+                        _exit(1);
+                syscall(SYS_exit, 0);
+        }
+        WAIT_UNTIL((sv_buf_clear(&status), sv_file_read(path, 65536, &status, "proc", NULL) == 0 &&
+                                                   strstr(sv_buf_str(&status), "State:\tZ")),
+                   PATIENCE, "%s", "its main thread has not ended");
+        assert_non_null(strstr(sv_buf_str(&status), "\nThreads:\t2\n"));
+        return pid;
+}
+
 static void must_be_killed(pid_t pid)
 {
         int status;
@@ -78,6 +111,18 @@ static void all_of_the_ids_end(void **state)
         assert_int_equal(waitpid(other, NULL, WNOHANG), 0);
         kill(other, SIGKILL);
         must_be_killed(other);
+}
+
+static void one_without_its_main_thread(void **state)
+{
+        pid_t pid;
+
+        NEEDS_ROOT();
+        pid = start_without_main(6102);
+        assert_true(sv_ids_are_running(&ids));
+        OK(sv_end_ids(&ids, &err));
+        assert_false(sv_ids_are_running(&ids)); /* a zombie only, not waited for yet */
+        must_be_killed(pid);
 }
 
 /* A process to which no signal gets, here because the caller may not send any. */
@@ -158,6 +203,46 @@ static void folders_are_roots_again(void **state)
         must_be(theirs, ids.qemu, 0755);
 }
 
+/* As file systems answer that keep no types in their folders. */
+static bool no_types;
+
+struct dirent *readdir(DIR *dir)
+{
+        static struct dirent *(*next)(DIR * dir);
+        struct dirent *e;
+
+        if (!next)
+                next = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir64");
+        e = next(dir);
+        if (e && no_types)
+                e->d_type = DT_UNKNOWN;
+        return e;
+}
+
+static void folders_without_types(void **state)
+{
+        SV_STR channel = NULL;
+        SV_STR theirs = NULL;
+        SV_STR link = sv_state_path(&folder, "lib/qemu/a-link");
+        SV_STR file = sv_state_path(&folder, "lib/qemu/a-file");
+        SV_STR pipe = sv_state_path(&folder, "lib/qemu/a-pipe");
+        SV_STR qemu = sv_state_path(&folder, "lib/qemu");
+
+        NEEDS_ROOT();
+        OK(sv_remove_tree(qemu, &err));
+        channel = make_folder("lib/qemu/channel/target");
+        theirs = make_folder("theirs");
+        assert_int_equal(symlink(theirs, link), 0);
+        assert_int_equal(mkfifo(pipe, 0600), 0);
+        OK(sv_file_write(file, 0600, sv_bytes_str("x"), &err));
+        no_types = true;
+        OK(sv_folder_take_back(&folder, &ids, &err));
+        no_types = false;
+        must_be(channel, 0, 0710);
+        must_be(file, 0, 0600);
+        must_be(theirs, ids.qemu, 0755);
+}
+
 /* A number of libvirt's is as root wrote it; any other could be another guest's. */
 static void no_process_id_of_the_guests(void **state)
 {
@@ -180,6 +265,54 @@ static void no_process_id_of_the_guests(void **state)
         FAILS(sv_folder_take_swtpm(&folder, &ids, &err), SV_SYSTEM, "launch.vtpm");
         assert_int_equal(link(own, theirs), 0);
         FAILS(sv_folder_take_swtpm(&folder, &ids, &err), SV_SYSTEM, "launch.vtpm");
+}
+
+/* --- after supervisor and guard were killed together --- */
+
+#define REGISTRY "/var/lib/secure-vm/.ids"
+
+/* In a process of its own, with a registry of its own: what it exits with. */
+static int try_recovery(const char *run)
+{
+        unsigned killed;
+
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("none", "/var/lib", "tmpfs", 0, NULL) < 0)
+                return 77;
+        /* whose it is cannot be read */
+        if (sv_mkdirs(REGISTRY "/6101", 0711, &err) < 0 ||
+            sv_state_recover(&folder, &killed, &err) == 0)
+                return 1;
+        if (err.class != SV_SYSTEM || strcmp(err.check, "launch.ids") || access(run, F_OK) < 0)
+                return 2;
+        /* not of the range that is set now */
+        if (sv_remove_tree(REGISTRY "/6101", &err) < 0 ||
+            sv_file_write(REGISTRY "/6101", 0600, sv_bytes_str(base), &err) < 0 ||
+            sv_state_recover(&folder, &killed, &err) < 0)
+                return 3;
+        return access(run, F_OK) == 0 || sv_ids_are_running(&ids) ? 4 : 0;
+}
+
+static void the_guests_users_end_whatever_the_range(void **state)
+{
+        SV_STR run = NULL;
+        pid_t pid, theirs;
+        int status;
+
+        NEEDS_ROOT();
+        run = make_folder("run");
+        theirs = start_as(6102, 6102, 6102);
+        pid = fork();
+        if (pid == 0)
+                _exit(try_recovery(run));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+                kill(theirs, SIGKILL);
+                waitpid(theirs, NULL, 0);
+                skip();
+        }
+        assert_int_equal(status, 0);
+        must_be_killed(theirs);
 }
 
 /* In a process of its own: what it exits with. */
@@ -237,8 +370,11 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_of_the_ids_end),
+                cmocka_unit_test(one_without_its_main_thread),
                 cmocka_unit_test(one_that_stays),
                 cmocka_unit_test(folders_are_roots_again),
+                cmocka_unit_test(folders_without_types),
+                cmocka_unit_test(the_guests_users_end_whatever_the_range),
                 cmocka_unit_test(no_process_id_of_the_guests),
                 cmocka_unit_test(no_link_is_followed),
         };
