@@ -36,11 +36,14 @@ static int verify_resource(struct sv_broker *b, const char *path, struct sv_back
 int sv_backup_verify(struct sv_broker *b, struct sv_backup_count *out, struct sv_err *err)
 {
         SV_JSON *list = sv_json_array();
-        struct sv_backup_count count = {0, 0};
+        SV_JSON *policies = sv_json_array();
+        struct sv_backup_count count = {.resources = 0};
 
         if (b->store->ops->check(b->store, err) < 0 ||
-            b->store->ops->list_resources(b->store, list, err) < 0)
+            b->store->ops->list_resources(b->store, list, err) < 0 ||
+            b->store->ops->list_policies(b->store, policies, err) < 0)
                 return -1;
+        count.policies = (int64_t)sv_json_len(policies);
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const char *path = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));
 
@@ -132,51 +135,6 @@ int sv_backup_make(struct sv_broker *b, const char *out, struct sv_backup_count 
         return r;
 }
 
-/* Everything that the database has must be in the backup too. */
-static int compare_versions(struct sv_store *s, struct sv_store *backup, const char *path,
-                            struct sv_err *err)
-{
-        SV_JSON *have = sv_json_array();
-
-        if (s->ops->list_versions(s, path, have, err) < 0)
-                return -1;
-        for (size_t k = 0; k < sv_json_len(have); k++) {
-                int64_t n = sv_json_int(sv_json_get(sv_json_at(have, k), "version"), 0);
-                SV_BUF ours = SV_BUF_NULL, theirs = SV_BUF_NULL;
-
-                if (s->ops->get_resource(s, path, n, &ours, err) < 0)
-                        return -1;
-                if (backup->ops->get_resource(backup, path, n, &theirs, NULL) == 0 &&
-                    sv_bytes_eq(sv_buf_bytes(&ours), sv_buf_bytes(&theirs)))
-                        continue;
-                return sv_fail(err, SV_USAGE, "broker.restore.loses",
-                               "the database has version %lld of %s, which the backup does not "
-                               "have: make a backup first, then say --replace",
-                               (long long)n, path);
-        }
-        return 0;
-}
-
-/* What is in the database counts here also when nobody would believe it any more. */
-static int check_losses(struct sv_broker *b, struct sv_store *backup, struct sv_err *err)
-{
-        const struct sv_store_place place = {.path = b->config.database};
-        SV_JSON *list = sv_json_array();
-        SV_STORE *s = NULL;
-
-        if (access(place.path, F_OK) < 0 && errno == ENOENT)
-                return 0;
-        if (sv_store_open(&place, &s, err) < 0 || s->ops->list_resources(s, list, err) < 0)
-                return -1;
-        for (size_t i = 0; i < sv_json_len(list); i++) {
-                const char *path = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));
-
-                if (compare_versions(s, backup, path, err) < 0)
-                        return -1;
-        }
-        return 0;
-}
-
 static int forget_issued(struct sv_broker *b, struct sv_store *s, struct sv_err *err)
 {
         int64_t now = time(NULL);
@@ -196,7 +154,7 @@ static void wait_for_second(void)
 
 /* In the database that comes back, and where else records go. */
 static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t before,
-                          const struct sv_serial *now, struct sv_err *err)
+                          const struct sv_serial *now, bool unauthenticated, struct sv_err *err)
 {
         SV_JSON *j = sv_json_object();
         SV_BUF line = SV_BUF_NULL;
@@ -208,6 +166,8 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
         sv_json_set_int(j, "serial", now->number);
         if (before >= 0)
                 sv_json_set_int(j, "before", before);
+        if (unauthenticated)
+                sv_json_set_bool(j, "unauthenticated", true);
         sv_json_print(j, &line);
         sv_buf_puts(&line, "\n");
         if (sv_buf_ok(&line, "the audit record", err) < 0 ||
@@ -221,7 +181,8 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
 /* While nobody changes the database: what comes back is newer than all that was there; where that
  * is not known any more, seconds since 1970 are above any number of changes. What was used since
  * the backup is not in it: so nothing counts any more that was issued before. */
-static int take_place(struct sv_broker *b, struct sv_store *backup, struct sv_err *err)
+static int take_place(struct sv_broker *b, struct sv_store *backup, bool unauthenticated,
+                      struct sv_err *err)
 {
         SV_FD lock = sv_serial_lock(b->config.kek, err);
         struct sv_serial before, now;
@@ -231,30 +192,48 @@ static int take_place(struct sv_broker *b, struct sv_store *backup, struct sv_er
         if (backup->ops->renew(backup, before.number < 0 ? time(NULL) : before.number, &now, err) <
                     0 ||
             forget_issued(b, backup, err) < 0 ||
-            record_restore(b, backup, before.number, &now, err) < 0 ||
+            record_restore(b, backup, before.number, &now, unauthenticated, err) < 0 ||
             backup->ops->copy(backup, b->config.database, err) < 0)
                 return -1;
         return sv_serial_write(b->config.serial, &now, err);
 }
 
-static int restore_copy(struct sv_broker *b, const char *temp, bool replace,
-                        struct sv_backup_count *count, struct sv_err *err)
+/* To open it authenticates all that is in it: whoever wrote it chose the policies. */
+static int check_authenticated(const char *temp, struct sv_restore *r, struct sv_err *err)
+{
+        bool authenticated;
+
+        if (sv_store_is_authenticated(temp, &authenticated, err) < 0)
+                return -1;
+        r->unauthenticated = !authenticated;
+        if (authenticated || r->take_unauthenticated)
+                return 0;
+        return sv_fail(err, SV_PROOF, "broker.restore.unauthenticated",
+                       "%s is from before databases were authenticated: whoever wrote it could "
+                       "have put in any policy, also one that releases the keys to a guest of "
+                       "theirs; take a later backup, or, when it was out of nobody else's reach, "
+                       "say --unauthenticated, and look at each policy before a guest asks",
+                       r->from);
+}
+
+static int restore_copy(struct sv_broker *b, const char *temp, struct sv_restore *r,
+                        struct sv_err *err)
 {
         const struct sv_store_place place = sv_broker_place(b);
         SV_STORE *backup = NULL;
 
-        if (verify_file(b, temp, &backup, count, err) < 0)
-                return -1;
-        if (!replace && check_losses(b, backup, err) < 0)
+        if (check_authenticated(temp, r, err) < 0 ||
+            verify_file(b, temp, &backup, &r->count, err) < 0 ||
+            sv_losses_check(b->config.database, backup, r->replace, &r->policies, err) < 0)
                 return -1;
         sv_store_free(b->store);
         b->store = NULL;
         /* Again afterwards, for what was issued while it was copied. */
-        if (take_place(b, backup, err) < 0 || sv_store_open(&place, &b->store, err) < 0 ||
-            forget_issued(b, b->store, err) < 0)
+        if (take_place(b, backup, r->unauthenticated, err) < 0 ||
+            sv_store_open(&place, &b->store, err) < 0 || forget_issued(b, b->store, err) < 0)
                 return -1;
         wait_for_second();
-        return sv_backup_verify(b, count, err);
+        return sv_backup_verify(b, &r->count, err);
 }
 
 /* What is committed may stand in the journal beside a database that nobody has closed. */
@@ -280,19 +259,18 @@ static int copy_backup(const struct sv_broker *b, const char *from, const char *
         return copy_with_journal(from, temp, err);
 }
 
-int sv_backup_restore(struct sv_broker *b, const char *from, bool replace,
-                      struct sv_backup_count *count, struct sv_err *err)
+int sv_backup_restore(struct sv_broker *b, struct sv_restore *r, struct sv_err *err)
 {
         SV_STR temp = make_temp(b->config.database, err);
-        int r;
+        int rc;
 
         if (!temp)
                 return -1;
         /* A copy: an older backup is brought to this program's version, and the file stays. */
         unlink(temp);
-        r = copy_backup(b, from, temp, err);
-        if (r == 0)
-                r = restore_copy(b, temp, replace, count, err);
+        rc = copy_backup(b, r->from, temp, err);
+        if (rc == 0)
+                rc = restore_copy(b, temp, r, err);
         remove_database(temp);
-        return r;
+        return rc;
 }

@@ -4,9 +4,20 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "broker/losses.h"
 
 struct sv_backup_count {
-        int64_t resources, versions;
+        int64_t resources, versions, policies;
+};
+
+struct sv_restore {
+        const char *from;
+        bool replace;              /* also when the database has what is not in the backup */
+        bool take_unauthenticated; /* also a backup from before there were MACs */
+        /* what came of it */
+        bool unauthenticated; /* it was one */
+        struct sv_backup_count count;
+        struct sv_policy_changes policies;
 };
 
 /* Is the database whole, and does every value open under the kek? SV_SYSTEM
@@ -19,7 +30,6 @@ int sv_backup_make(struct sv_broker *b, const char *out, struct sv_backup_count 
 /* The database becomes what the backup has, in one transaction, also while it is served, and counts
  * as newer than all that was there: an older one is accepted here, and only here. Of b only the
  * keys are needed; its store is opened. The audit has a record. The backup is verified before, the
- * database after. SV_USAGE "broker.restore.loses" when the database has a
- * version that the backup does not have, unless `replace`. The file `from` stays as it is. */
-int sv_backup_restore(struct sv_broker *b, const char *from, bool replace,
-                      struct sv_backup_count *count, struct sv_err *err);
+ * database after. SV_PROOF "broker.restore.unauthenticated", SV_USAGE "broker.restore.loses"
+ * (broker/losses.h), unless the administrator takes that. The file `from` stays as it is. */
+int sv_backup_restore(struct sv_broker *b, struct sv_restore *r, struct sv_err *err);

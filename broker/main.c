@@ -43,6 +43,9 @@ static const struct sv_opt restore_opts[] = {
         {"from", "FILE", "the backup", 0, false},
         {"replace", NULL, "also when the database has what the backup has not: that is lost", 0,
          false},
+        {"unauthenticated", NULL,
+         "also a backup from before there were MACs: with any policy that its writer put in", 0,
+         false},
         {NULL, NULL, NULL, 0, false},
 };
 
@@ -131,10 +134,38 @@ static int report_backup(const struct sv_args *args, const char *file,
         sv_json_set_str(*result, "file", file);
         sv_json_set_int(*result, "resources", count->resources);
         sv_json_set_int(*result, "versions", count->versions);
+        sv_json_set_int(*result, "policies", count->policies);
         if (!sv_has(args, "json"))
-                printf("%s: %lld resources, %lld versions, every one opens under the kek\n", file,
-                       (long long)count->resources, (long long)count->versions);
+                printf("%s: %lld resources, %lld versions, every one opens under the kek; %lld "
+                       "policies\n",
+                       file, (long long)count->resources, (long long)count->versions,
+                       (long long)count->policies);
         return 0;
+}
+
+/* Against the database of before: an older backup brings older policies. */
+static void report_policies(const struct sv_args *args, const struct sv_policy_changes *n,
+                            struct sv_json *result)
+{
+        if (!n->known) {
+                sv_warn("what the database had for policies could not be read: look at each of "
+                        "those that there are now");
+                return;
+        }
+        sv_json_set_int(result, "policies_changed", n->changed);
+        sv_json_set_int(result, "policies_lost", n->lost);
+        sv_json_set_int(result, "policies_added", n->added);
+        if (!sv_has(args, "json"))
+                printf("policies against those of before: %lld changed, %lld lost, %lld added\n",
+                       (long long)n->changed, (long long)n->lost, (long long)n->added);
+}
+
+static void report_unauthenticated(const struct sv_restore *r, struct sv_json *result)
+{
+        if (!r->unauthenticated)
+                return;
+        sv_json_set_bool(result, "unauthenticated", true);
+        sv_warn("%s was not authenticated: its policies are what whoever wrote it chose", r->from);
 }
 
 static int open_to_work(const struct sv_args *args, const char *option, const char **value,
@@ -163,13 +194,15 @@ static int run_backup(const struct sv_args *args, struct sv_json **result, struc
 static int run_restore(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_BROKER b = {.audit_fd = -1};
-        struct sv_backup_count count;
-        const char *from;
+        struct sv_restore r = {.replace = sv_has(args, "replace"),
+                               .take_unauthenticated = sv_has(args, "unauthenticated")};
 
-        if (open_to_work(args, "from", &from, &b, err) < 0 || sv_broker_read_keys(&b, err) < 0 ||
-            sv_backup_restore(&b, from, sv_has(args, "replace"), &count, err) < 0)
+        if (open_to_work(args, "from", &r.from, &b, err) < 0 || sv_broker_read_keys(&b, err) < 0 ||
+            sv_backup_restore(&b, &r, err) < 0 || report_backup(args, r.from, &r.count, result) < 0)
                 return -1;
-        return report_backup(args, from, &count, result);
+        report_policies(args, &r.policies, *result);
+        report_unauthenticated(&r, *result);
+        return 0;
 }
 
 static const char *get_record_text(const struct sv_json *record, const char *member)

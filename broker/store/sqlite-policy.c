@@ -110,3 +110,17 @@ int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err 
                 return -1;
         return sv_macs_end_change(s, &m, remove_policy(s, &m, path, err), err);
 }
+
+int sv_sqlite_list_policies(struct sv_store *s, struct sv_json *list, struct sv_err *err)
+{
+        SV_STMT *q = sv_macs_list_rows(s, SV_ROW_POLICY, err);
+        int rc;
+
+        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
+                const char *path = (const char *)sqlite3_column_text(q, 0);
+
+                if (path)
+                        sv_json_add(list, sv_json_new_str(path));
+        }
+        return rc;
+}

@@ -171,9 +171,20 @@ static int check_first(const struct sv_store_place *place, struct sv_err *err)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "broker.store.rollback",
                        "the database is from before changes were counted, and was at change %lld "
-                       "(%s): it is an older one, put back; take the right one, or accept this one "
-                       "by \"secure-vm-broker restore --from %s --replace\"",
-                       (long long)outside.number, place->serial, place->path);
+                       "(%s): it was put there, and nothing in it is authenticated: whoever wrote "
+                       "it could have put in any policy; take the right one, or a later backup "
+                       "(\"secure-vm-broker restore\")",
+                       (long long)outside.number, place->serial);
+}
+
+int sv_sqlite_is_authenticated(struct sv_store *s, bool *out, struct sv_err *err)
+{
+        int64_t version;
+
+        if (read_schema_version(s, &version, err) < 0)
+                return -1;
+        *out = version >= WITH_MACS;
+        return 0;
 }
 
 static int update_locked(struct sv_store *s, struct sv_err *err)

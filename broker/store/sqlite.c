@@ -95,6 +95,7 @@ static const struct sv_store_ops sqlite_ops = {
         .put_policy_over = sv_sqlite_put_policy_over,
         .get_policy = sv_sqlite_get_policy,
         .delete_policy = sv_sqlite_delete_policy,
+        .list_policies = sv_sqlite_list_policies,
         .copy = sv_sqlite_copy,
         .detach = leave_wal,
         .verify = sv_sqlite_verify,

@@ -59,6 +59,8 @@ int sv_sqlite_migrate(struct sv_store *s, const struct sv_sqlite_step *steps, in
                       struct sv_err *err);
 /* To the version of this program. */
 int sv_sqlite_update(struct sv_store *s, struct sv_err *err);
+/* Has its version MACs? */
+int sv_sqlite_is_authenticated(struct sv_store *s, bool *out, struct sv_err *err);
 
 /* --- tables --- */
 
@@ -105,3 +107,4 @@ int sv_sqlite_put_policy_over(struct sv_store *s, const char *path, const char *
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
                          struct sv_err *err);
 int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err);
+int sv_sqlite_list_policies(struct sv_store *s, struct sv_json *list, struct sv_err *err);

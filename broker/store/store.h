@@ -103,6 +103,8 @@ struct sv_store_ops {
         int (*get_policy)(struct sv_store *s, const char *path, struct sv_buf *text,
                           struct sv_err *err);
         int (*delete_policy)(struct sv_store *s, const char *path, struct sv_err *err);
+        /* Adds their paths to the array; that none was put or removed, only `check` says. */
+        int (*list_policies)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 
         /* `volume` is the UUID of a disk whose key the resource is. */
         int (*get_disk)(struct sv_store *s, const char *path, const char *volume,
@@ -167,6 +169,9 @@ struct sv_store_place {
  * in it is changed) or older and there is no key; "broker.store.mode" when others than its owner
  * can use the file; "broker.store.rollback" when it is from before there were serials. */
 int sv_store_open(const struct sv_store_place *place, struct sv_store **out, struct sv_err *err);
+/* Is the database of a version with MACs? One without is taken as it is when it is opened with a
+ * key, and all of it authenticated. */
+int sv_store_is_authenticated(const char *path, bool *out, struct sv_err *err);
 /* All of one database into another file, whatever its version, while others use it. */
 int sv_store_copy(const char *from, const char *to, struct sv_err *err);
 void sv_store_free(struct sv_store *s);

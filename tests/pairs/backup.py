@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A broker's database is lost, and comes back with every key; a backup that would not bring them back is none."""
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from world import PATH, World
 
 OTHER = 'default/demo/other'
+EVIL = '{"tee":"somebody else"}'
 
 
 def broker(w, status, *args, check=None):
@@ -144,6 +146,92 @@ def restore_killed(w, out):
     w.start()
 
 
+def write_without_macs(path, text):
+    """A database as from before there were MACs, with a policy that its writer chose: the sealed keys are as they were."""
+    db = sqlite3.connect(path)
+    db.executescript(f"""DROP TABLE IF EXISTS macs; DROP TABLE IF EXISTS state; DROP TABLE IF EXISTS leases;
+        CREATE TABLE IF NOT EXISTS anchors (id INTEGER); CREATE TABLE IF NOT EXISTS policy_anchors (path TEXT);
+        CREATE TRIGGER IF NOT EXISTS disks_unused AFTER DELETE ON resources BEGIN SELECT 1; END;
+        REPLACE INTO policies (path, text, created) VALUES ('{PATH}', CAST('{text}' AS BLOB), 1), ('{OTHER}', CAST('{text}' AS BLOB), 1);
+        PRAGMA user_version = 4;""")
+    db.close()
+
+
+def policy_of(w, path):
+    with contextlib.closing(sqlite3.connect(os.path.join(w.home, 'broker.db'))) as db:
+        row = db.execute('SELECT text FROM policies WHERE path = ?', (path,)).fetchone()
+    return row and row[0].decode()
+
+
+def refuse_without_macs(w, bad, policy):
+    for options in [], ['--replace']:
+        said = broker(w, 5, 'restore', '--from', bad, *options, check='broker.restore.unauthenticated')['error']['message']
+        assert '--unauthenticated' in said, said
+        assert policy_of(w, PATH) == policy, 'the policy of whoever wrote the backup'
+
+
+def unauthenticated(w, out, disk, pair):
+    """Nobody's MAC is on it: refused, with a serial and without, until the administrator says so, and the record does."""
+    db, serial, bad, policy = os.path.join(w.home, 'broker.db'), os.path.join(w.home, 'serial'), w.path('foreign'), policy_of(w, PATH)
+    broker(w, 0, 'restore', '--from', out, '--replace')
+    assert 'unauthenticated' not in broker(w, 0, 'audit')['audit'][-1]
+    shutil.copyfile(out, bad)
+    write_without_macs(bad, EVIL)
+    refuse_without_macs(w, bad, policy)
+    open(w.path('empty'), 'wb').close()
+    refuse_without_macs(w, w.path('empty'), policy)
+    # A broker on a new machine has the kek, and no serial and no database.
+    os.rename(serial, serial + '.away')
+    refuse_without_macs(w, bad, policy)
+    os.rename(serial + '.away', serial)
+    assert w.pair(disk) == pair
+    broker(w, 0, 'restore', '--from', bad, '--replace', '--unauthenticated')
+    record = broker(w, 0, 'audit')['audit'][-1]
+    assert (record['action'], record['unauthenticated']) == ('restore', True), record
+    assert policy_of(w, PATH) == EVIL
+    # The option takes nothing from the MACs of one that has them, and is not recorded of it.
+    broker(w, 0, 'restore', '--from', out, '--replace', '--unauthenticated')
+    assert 'unauthenticated' not in broker(w, 0, 'audit')['audit'][-1]
+    # In the place of the database: nothing says that the way in is harmless.
+    w.stop()
+    broker(w, 0, 'check')
+    write_without_macs(db, EVIL)
+    said = broker(w, 3, 'check', check='broker.store.rollback')['error']['message']
+    assert 'any policy' in said and 'restore --from' not in said, said
+    broker(w, 5, 'restore', '--from', db, '--replace', check='broker.restore.unauthenticated')
+    broker(w, 0, 'restore', '--from', out, '--replace')
+    w.start()
+    assert policy_of(w, PATH) == policy
+
+
+def policies_are_counted(w, out):
+    """Policies come back with the backup, whose word that is: the numbers say what became of those in the database."""
+    def restored(*args):
+        said = broker(w, 0, 'restore', '--from', *args)
+        return [said['policies'], *(said.get(f'policies_{k}') for k in ('changed', 'lost', 'added'))]
+    two, bad = w.path('two'), w.path('counted')
+    for path, text in (bad, EVIL), (two, '{}'):
+        shutil.copyfile(out, path)
+        write_without_macs(path, text)
+    assert restored(two, '--unauthenticated') == [2, 0, 0, 2]
+    os.unlink(two)
+    assert broker(w, 0, 'backup', '--out', two)['policies'] == 2
+    assert restored(two) == [2, 0, 0, 0]
+    assert restored(bad, '--unauthenticated') == [2, 2, 0, 0]
+    w.run(0, 'policy', 'rm', PATH)
+    assert restored(two) == [2, 1, 0, 1]
+    p = subprocess.run([w.program, 'restore', '--from', out, '--config', w.config], capture_output=True, text=True)
+    assert p.returncode == 0 and '0 changed, 2 lost, 0 added' in p.stdout, p
+    lose_database(w)
+    assert restored(two) == [2, 0, 0, 2]
+    # One that is not to be read has no numbers.
+    lose_database(w)
+    with open(os.path.join(w.home, 'broker.db'), 'wb') as f:
+        os.fchmod(f.fileno(), 0o600)
+        f.write(b'no database at all, but long enough to be looked at' * 100)
+    broker(w, 3, 'restore', '--from', two, check='broker.store')
+
+
 def bad_backups(w, out, disk, pair):
     """Refused before anything of the database is touched."""
     bad = w.path('bad')
@@ -205,6 +293,8 @@ def main():
         if sys.argv[2] == 'kill':
             restore_killed(w, out)
         bad_backups(w, out, disk, pair)
+        unauthenticated(w, out, disk, pair)
+        policies_are_counted(w, out)
     finally:
         w.end()
 

@@ -452,6 +452,7 @@ static void remove_versions(const char *path)
 static void database_taken_back(void **state)
 {
         SV_STR file = sv_asprintf("%s/backup", dir);
+        struct sv_restore taken = {.from = file, .replace = true};
         struct sv_backup_count count;
         GUEST g = begin();
         GUEST h = begin();
@@ -463,7 +464,7 @@ static void database_taken_back(void **state)
         remove_versions("default/demo/moved");
         OK(sv_backup_make(&b, file, &count, &err));
         assert_int_equal(attest(&g), 200);
-        OK(sv_backup_restore(&b, file, true, &count, &err));
+        OK(sv_backup_restore(&b, &taken, &err));
         assert_int_equal(attest(&g), 401);
         assert_string_equal(seen_check, "broker.session.unknown");
         assert_non_null(strstr(seen_type, "TokenNotFound"));

@@ -230,10 +230,15 @@ static void from_version_4(void **state)
         struct sv_disk_floor floor;
         SV_BUF text = SV_BUF_NULL, sealed = SV_BUF_NULL;
         SV_STORE *s = NULL;
+        bool authenticated;
         struct sv_err err;
 
         make_version_4();
+        OK(sv_store_is_authenticated(path, &authenticated, &err));
+        assert_false(authenticated);
         s = open_store();
+        OK(sv_store_is_authenticated(path, &authenticated, &err));
+        assert_true(authenticated);
         OK(s->ops->verify(s, &err));
         OK(s->ops->check(s, &err));
         OK(s->ops->get_policy(s, "a/b/c", &text, &err));

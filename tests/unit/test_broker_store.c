@@ -150,6 +150,7 @@ static void resources_and_policies(void **state)
         SV_STORE *s = open_store();
         SV_BUF out = SV_BUF_NULL;
         SV_JSON *list = sv_json_array();
+        SV_JSON *policies = sv_json_array();
         struct sv_err err;
 
         FAILS(s->ops->get_resource(s, "a/b/c", 1, &out, &err), SV_USAGE, "broker.resource.none");
@@ -163,6 +164,11 @@ static void resources_and_policies(void **state)
         OK(s->ops->list_resources(s, list, &err));
         assert_int_equal(sv_json_len(list), 1);
         assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
+        OK(s->ops->put_policy(s, "a/b/none", sv_bytes_str("{}"), 1000, &err));
+        OK(s->ops->list_policies(s, policies, &err));
+        assert_int_equal(sv_json_len(policies), 2);
+        assert_string_equal(sv_json_str(sv_json_at(policies, 0)), "a/b/c");
+        assert_string_equal(sv_json_str(sv_json_at(policies, 1)), "a/b/none");
         /* a name that would be SQL is a name */
         FAILS(s->ops->get_resource(s, "a' OR '1'='1", 1, &out, &err), SV_USAGE,
               "broker.resource.none");
