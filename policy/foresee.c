@@ -145,12 +145,6 @@ static size_t foresee_rules(const struct sv_policy *kept, const struct sv_json *
         return failed;
 }
 
-static void move_rows(struct sv_json *from, struct sv_json *to)
-{
-        for (size_t i = 0; i < sv_json_len(from); i++)
-                sv_json_add(to, sv_json_ref(sv_json_at(from, i)));
-}
-
 /* The set with the fewest rules that fail, of several that are accepted now before others. */
 static int foresee_sets(const struct sv_policy *kept, const struct sv_json *claims, int64_t time,
                         struct sv_json *rows, struct sv_err *err)
@@ -174,7 +168,7 @@ static int foresee_sets(const struct sv_policy *kept, const struct sv_json *clai
                 sv_json_free(found);
                 found = sv_json_ref(own);
         }
-        move_rows(found, rows);
+        sv_json_add_all(rows, found);
         if (best && err)
                 *err = first;
         return best ? -1 : 0;

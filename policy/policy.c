@@ -157,10 +157,8 @@ static int join_rules(const struct sv_policy *p, const struct sv_json *set, stru
         out->sets = NULL;
         out->with_set = NULL;
         out->own_rules = out->rules = sv_json_array();
-        for (size_t i = 0; i < sv_json_len(p->rules); i++)
-                sv_json_add(out->rules, sv_json_ref(sv_json_at(p->rules, i)));
-        for (size_t i = 0; i < sv_json_len(more); i++)
-                sv_json_add(out->rules, sv_json_ref(sv_json_at(more, i)));
+        sv_json_add_all(out->rules, p->rules);
+        sv_json_add_all(out->rules, more);
         if (sv_json_ok(err) < 0)
                 return -1;
         return check_policy_rules(out->rules, false, err);

@@ -13,6 +13,11 @@ int64_t sv_set_generation(const struct sv_json *set)
         return sv_json_int(sv_json_get(set, "generation"), 0);
 }
 
+bool sv_set_is_retired(const struct sv_json *set)
+{
+        return sv_json_bool(sv_json_get(set, "retired"), false);
+}
+
 int sv_set_read_time(const struct sv_json *set, const char *member, int64_t *out,
                      struct sv_err *err)
 {

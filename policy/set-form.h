@@ -19,6 +19,7 @@ int sv_sets_check(const struct sv_json *sets, struct sv_err *err);
 int64_t sv_sets_newest(const struct sv_json *sets);
 
 int64_t sv_set_generation(const struct sv_json *set);
+bool sv_set_is_retired(const struct sv_json *set);
 /* A set's "not_before" or "not_after", in seconds since 1970; without such a member *out stays.
  * SV_FORMAT "policy.sets.time". */
 int sv_set_read_time(const struct sv_json *set, const char *member, int64_t *out,

@@ -19,7 +19,7 @@ int sv_set_check_current(const struct sv_json *set, int64_t time, struct sv_err 
         if (sv_set_read_time(set, "not_before", &from, err) < 0 ||
             sv_set_read_time(set, "not_after", &to, err) < 0)
                 return -1;
-        if (sv_json_bool(sv_json_get(set, "retired"), false))
+        if (sv_set_is_retired(set))
                 return sv_fail(err, SV_POLICY, "policy.set.retired",
                                "the guest is \"%s\" (generation %lld), which was retired: start it "
                                "from the files of a newer one",

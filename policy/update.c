@@ -88,10 +88,8 @@ static struct sv_json *extend_set(const struct sv_json *set, const struct sv_jso
         const struct sv_json *own = sv_json_get(set, "rules");
 
         rules = sv_json_set(out, "rules", sv_json_array());
-        for (size_t i = 0; i < sv_json_len(own); i++)
-                add_copy(rules, sv_json_at(own, i));
-        for (size_t i = 0; i < sv_json_len(more); i++)
-                add_copy(rules, sv_json_at(more, i));
+        sv_json_add_all(rules, own);
+        sv_json_add_all(rules, more);
         return out;
 }
 
@@ -113,11 +111,8 @@ static int add_anchors(void *arg, const char *kind, struct sv_json *list, struct
                 to = sv_json_set(arg, kind, sv_json_array());
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const struct sv_json *text = sv_json_at(list, i);
-                bool there = false;
 
-                for (size_t k = 0; k < sv_json_len(to); k++)
-                        there |= sv_json_equal(sv_json_at(to, k), text);
-                if (!there)
+                if (!sv_json_contains(to, text))
                         add_copy(to, text);
         }
         return 0;
@@ -133,13 +128,8 @@ static int count_other(void *arg, const char *kind, struct sv_json *list, struct
         struct counting *c = arg;
         const struct sv_json *known = sv_json_get(c->known, kind);
 
-        for (size_t i = 0; i < sv_json_len(list); i++) {
-                bool there = false;
-
-                for (size_t k = 0; k < sv_json_len(known); k++)
-                        there |= sv_json_equal(sv_json_at(known, k), sv_json_at(list, i));
-                c->others += !there;
-        }
+        for (size_t i = 0; i < sv_json_len(list); i++)
+                c->others += !sv_json_contains(known, sv_json_at(list, i));
         return 0;
 }
 
@@ -238,7 +228,7 @@ static const struct sv_json *find_set(const struct sv_json *sets, const struct s
 
                 for (size_t k = 0; same && k < sv_json_len(own); k++)
                         same = has_rule(rules, sv_json_at(own, k));
-                if (same && sv_json_bool(sv_json_get(set, "retired"), false) == retired)
+                if (same && sv_set_is_retired(set) == retired)
                         return set;
         }
         return NULL;
@@ -283,7 +273,7 @@ static int carry_sets(const struct sv_json *sets, const struct sv_json *moved, s
         for (size_t i = 0; n >= SV_POLICY_SETS_MAX && i < n; i++) {
                 const struct sv_json *set = sv_json_at(sets, i);
 
-                if (sv_json_bool(sv_json_get(set, "retired"), false) &&
+                if (sv_set_is_retired(set) &&
                     (!oldest || sv_set_generation(set) < sv_set_generation(oldest)))
                         oldest = set;
         }
@@ -335,8 +325,7 @@ int sv_policy_retire_sets(const struct sv_policy *kept, int64_t generation, stru
                 const struct sv_json *set = sv_json_at(old, i);
                 struct sv_json *now = sv_json_add(sets, copy_object(set, NULL));
 
-                if (sv_set_generation(set) >= generation ||
-                    sv_json_bool(sv_json_get(set, "retired"), false))
+                if (sv_set_generation(set) >= generation || sv_set_is_retired(set))
                         continue;
                 sv_json_set_bool(now, "retired", true);
                 ++*retired;

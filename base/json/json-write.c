@@ -68,6 +68,12 @@ struct sv_json *sv_json_add(struct sv_json *array, struct sv_json *value)
                        : take_json_object(value);
 }
 
+void sv_json_add_all(struct sv_json *array, const struct sv_json *from)
+{
+        for (size_t i = 0; i < sv_json_len(from); i++)
+                sv_json_add(array, sv_json_ref(sv_json_at(from, i)));
+}
+
 void sv_json_set_str(struct sv_json *o, const char *member, const char *s)
 {
         sv_json_set(o, member, s ? sv_json_new_str(s) : NULL);

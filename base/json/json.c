@@ -231,3 +231,11 @@ bool sv_json_equal(const struct sv_json *a, const struct sv_json *b)
 {
         return json_object_equal(obj(a), obj(b));
 }
+
+bool sv_json_contains(const struct sv_json *array, const struct sv_json *value)
+{
+        for (size_t i = 0; i < sv_json_len(array); i++)
+                if (sv_json_equal(sv_json_at(array, i), value))
+                        return true;
+        return false;
+}

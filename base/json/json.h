@@ -48,6 +48,8 @@ int sv_json_each(const struct sv_json *obj,
                  int (*fn)(void *arg, const char *name, struct sv_json *value, struct sv_err *err),
                  void *arg, struct sv_err *err);
 bool sv_json_equal(const struct sv_json *a, const struct sv_json *b);
+/* Is one of the array's values equal to this one? */
+bool sv_json_contains(const struct sv_json *array, const struct sv_json *value);
 
 /* Checked look-ups for messages: SV_FORMAT "<check>.member" naming the member, what was expected
  * and what was found. */
@@ -88,6 +90,8 @@ struct sv_json *sv_json_new_int(int64_t v);
 struct sv_json *sv_json_new_bool(bool v);
 struct sv_json *sv_json_set(struct sv_json *obj, const char *member, struct sv_json *value);
 struct sv_json *sv_json_add(struct sv_json *array, struct sv_json *value);
+/* Each of `from`, by reference. */
+void sv_json_add_all(struct sv_json *array, const struct sv_json *from);
 void sv_json_set_str(struct sv_json *obj, const char *member, const char *s); /* NULL s sets null */
 void sv_json_set_int(struct sv_json *obj, const char *member, int64_t v);
 void sv_json_set_bool(struct sv_json *obj, const char *member, bool v);

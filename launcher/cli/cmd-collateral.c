@@ -93,8 +93,8 @@ static int run_collateral_fetch(const struct sv_args *args, struct sv_json **res
                                 printf("%s %s %s\n", fetched.list[k].entry.kind,
                                        sv_fetch_from_name(fetched.list[k].from),
                                        fetched.list[k].entry.url);
-                        sv_json_add(all, sv_json_ref(sv_json_at(rows, k)));
                 }
+                sv_json_add_all(all, rows);
         }
         if (!sv_json_len(all))
                 sv_info("evidence on %s needs nothing that is to be fetched", in.tee->id->name);

@@ -88,7 +88,7 @@ static size_t count_accepted(const struct sv_policy *p)
         size_t n = 0;
 
         for (size_t i = 0; i < sv_json_len(sets); i++)
-                n += !sv_json_bool(sv_json_get(sv_json_at(sets, i), "retired"), false);
+                n += !sv_set_is_retired(sv_json_at(sets, i));
         return n;
 }
 
@@ -110,6 +110,7 @@ static int accept_both(struct update *u, struct sv_err *err)
         SV_POLICY_DOC *p = NULL;
         const struct sv_tee_host *tee;
         const char *name = sv_opt(u->args, "name");
+        size_t others;
 
         sv_format_time(time(NULL), day);
         before = sv_asprintf("before %s", day);
@@ -119,11 +120,12 @@ static int accept_both(struct update *u, struct sv_err *err)
             sv_guest_write_policy(&u->guest, tee->id, &predicted, err) < 0 ||
             sv_policy_parse(sv_buf_bytes(&predicted), &p, err) < 0)
                 return -1;
-        if (sv_policy_count_other_anchors(u->kept, p))
+        others = sv_policy_count_other_anchors(u->kept, p);
+        if (others)
                 sv_warn("the policy trusts %zu roots that the guest file does not name, and goes "
                         "on "
                         "trusting them; \"secure-vm policy %s --put\" writes it without",
-                        sv_policy_count_other_anchors(u->kept, p), u->args->pos[0]);
+                        others, u->args->pos[0]);
         if (sv_policy_add_set(u->kept, p, &(struct sv_update_names){before, name ? name : after},
                               sv_has(u->args, "again"), &text, &u->generation, err) == 0) {
                 if (put_policy(u, &text, err) < 0)

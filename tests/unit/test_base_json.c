@@ -219,9 +219,28 @@ static void writes(void **state)
                 "{\"s\":\"a/b\",\"i\":-3,\"b\":true,\"h\":\"01ff\",\"e\":\"Zg==\",\"n\":null}");
 }
 
+static void lists(void **state)
+{
+        SV_JSON *to = NULL, *from = NULL, *absent = sv_json_new_str("c");
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err err;
+
+        OK(sv_json_parse(sv_bytes_str("[\"a\"]"), "test", &to, &err));
+        OK(sv_json_parse(sv_bytes_str("[\"b\",{\"x\":[1]}]"), "test", &from, &err));
+        sv_json_add_all(to, from);
+        sv_json_add_all(to, NULL);
+        sv_json_print(to, &text);
+        assert_string_equal(sv_buf_str(&text), "[\"a\",\"b\",{\"x\":[1]}]");
+        assert_true(sv_json_contains(to, sv_json_at(from, 0)));
+        assert_true(sv_json_contains(to, sv_json_at(from, 1)));
+        assert_false(sv_json_contains(to, absent));
+        assert_false(sv_json_contains(NULL, absent));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(lists),
                 cmocka_unit_test(refuses_what_is_not_json),
                 cmocka_unit_test(takes_what_is),
                 cmocka_unit_test(utf8_at_its_borders),
