@@ -23,12 +23,7 @@ static int fail_unknown(struct sv_err *err)
 
 static int name_session(struct sv_challenge *c, struct sv_err *err)
 {
-        uint8_t digest[SV_DIGEST_MAX];
-
-        if (sv_digest(SV_SHA256, sv_bytes(c->nonce, sizeof(c->nonce)), digest, err) < 0)
-                return -1;
-        sv_hex(sv_bytes(digest, 32), c->id);
-        return 0;
+        return sv_sha256_hex(sv_bytes(c->nonce, sizeof(c->nonce)), c->id, err);
 }
 
 int sv_challenge_new(struct sv_challenge *c, struct sv_err *err)

@@ -24,16 +24,6 @@ static int fail_entry(struct sv_err *err, const char *what)
         return sv_fail(err, SV_FORMAT, CHECK, "an entry of the cache %s", what);
 }
 
-static int make_digest_line(struct sv_bytes rest, char out[DIGEST_LINE], struct sv_err *err)
-{
-        uint8_t digest[SV_DIGEST_MAX];
-
-        if (sv_digest(SV_SHA256, rest, digest, err) < 0)
-                return -1;
-        sv_hex(sv_bytes(digest, 32), out);
-        return 0;
-}
-
 static int take_members(const struct sv_json *j, struct sv_entry *e, struct sv_err *err)
 {
         static const char *const names[] = {"url",   "kind",     "fetched", "refresh",
@@ -69,7 +59,7 @@ int sv_entry_parse(struct sv_bytes file, struct sv_entry *out, struct sv_err *er
 
         if (!newline || file.p[DIGEST_LINE - 1] != '\n')
                 return fail_entry(err, "does not begin with two lines");
-        if (make_digest_line(rest, digest, err) < 0)
+        if (sv_sha256_hex(rest, digest, err) < 0)
                 return -1;
         if (!sv_bytes_eq(sv_bytes(file.p, DIGEST_LINE - 1), sv_bytes(digest, DIGEST_LINE - 1)))
                 return fail_entry(err, "is damaged: its digest is another");
@@ -104,7 +94,7 @@ int sv_entry_write(const struct sv_entry *e, struct sv_buf *out, struct sv_err *
         sv_buf_u8(&rest, '\n');
         sv_buf_put(&rest, sv_buf_bytes(&e->body));
         if (sv_buf_ok(&rest, "an entry of the cache", err) < 0 ||
-            make_digest_line(sv_buf_bytes(&rest), digest, err) < 0)
+            sv_sha256_hex(sv_buf_bytes(&rest), digest, err) < 0)
                 return -1;
         sv_buf_printf(out, "%s\n", digest);
         sv_buf_put(out, sv_buf_bytes(&rest));

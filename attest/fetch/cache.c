@@ -22,12 +22,11 @@
 static char *make_cache_path(const char *dir, const char *text, const char *suffix,
                              struct sv_err *err)
 {
-        uint8_t digest[SV_DIGEST_MAX];
         char hex[65];
 
-        if (sv_digest(SV_SHA256, sv_bytes_str(text), digest, err) < 0)
-                return NULL;
-        return sv_asprintf("%s/%s%s", dir, sv_hex(sv_bytes(digest, 32), hex), suffix);
+        return sv_sha256_hex(sv_bytes_str(text), hex, err) < 0
+                       ? NULL
+                       : sv_asprintf("%s/%s%s", dir, hex, suffix);
 }
 
 int sv_cache_open(const char *dir, struct sv_err *err)

@@ -196,16 +196,6 @@ const char *sv_ear_status(const struct sv_json *payload)
 
 /* --- administrator --- */
 
-static int digest_body(struct sv_bytes body, char hex[65], struct sv_err *err)
-{
-        uint8_t digest[SV_DIGEST_MAX];
-
-        if (sv_digest(SV_SHA256, body, digest, err) < 0)
-                return -1;
-        sv_hex(sv_bytes(digest, 32), hex);
-        return 0;
-}
-
 static void name_broker(const struct sv_admin_request *r, char out[7 + 65])
 {
         memcpy(out, "sha256:", 7);
@@ -221,7 +211,8 @@ int sv_admin_token_sign(const struct sv_key *admin, const struct sv_admin_reques
         uint8_t random[SV_ADMIN_TOKEN_ID / 2];
         char id[SV_ADMIN_TOKEN_ID], audience[7 + 65], body[65];
 
-        if (sv_random(random, sizeof(random), err) < 0 || digest_body(request->body, body, err) < 0)
+        if (sv_random(random, sizeof(random), err) < 0 ||
+            sv_sha256_hex(request->body, body, err) < 0)
                 return -1;
         name_broker(request, audience);
         sv_json_set_str(header, "typ", "JWT");
@@ -249,7 +240,7 @@ static int check_request(const struct sv_json *payload, const struct sv_admin_re
             sv_json_need_str(payload, "htm", &method, "admin.token", err) < 0 ||
             sv_json_need_str(payload, "htu", &target, "admin.token", err) < 0 ||
             sv_json_need_str(payload, "body_sha256", &body, "admin.token", err) < 0 ||
-            digest_body(r->body, digest, err) < 0)
+            sv_sha256_hex(r->body, digest, err) < 0)
                 return -1;
         name_broker(r, us);
         if (strcmp(audience, us))

@@ -222,13 +222,12 @@ int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes do
 int sv_admin_replace_policy(struct sv_admin *a, const char *path, struct sv_bytes before,
                             struct sv_bytes document, struct sv_err *err)
 {
-        uint8_t digest[SV_DIGEST_MAX];
-        char hex[2 * SV_DIGEST_MAX + 1];
         SV_STR target = NULL;
+        char hex[65];
 
-        if (sv_digest(SV_SHA256, before, digest, err) < 0)
+        if (sv_sha256_hex(before, hex, err) < 0)
                 return -1;
-        target = sv_asprintf("%s?before=%s", path, sv_hex(sv_bytes(digest, 32), hex));
+        target = sv_asprintf("%s?before=%s", path, hex);
         return sv_admin_put_policy(a, target, document, err);
 }
 

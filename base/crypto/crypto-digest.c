@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/core/encoding.h"
 #include "base/crypto/crypto-ossl.h"
 
 static const struct {
@@ -71,6 +72,16 @@ int sv_digest(enum sv_digest alg, struct sv_bytes in, uint8_t *out, struct sv_er
         if (!is_known_digest(alg) || !EVP_Digest(in.p, in.n, out, NULL, sv_ossl_md(alg), NULL))
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.digest",
                                     "libcrypto does not compute %s", sv_digest_name(alg));
+        return 0;
+}
+
+int sv_sha256_hex(struct sv_bytes in, char out[65], struct sv_err *err)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+
+        if (sv_digest(SV_SHA256, in, digest, err) < 0)
+                return -1;
+        sv_hex(sv_bytes(digest, 32), out);
         return 0;
 }
 

@@ -17,6 +17,9 @@ const char *sv_digest_name(enum sv_digest alg);     /* "sha256" */
 enum sv_digest sv_digest_by_name(const char *name); /* 0 when unknown */
 int sv_digest(enum sv_digest alg, struct sv_bytes in, uint8_t *out, struct sv_err *err);
 
+/* SHA-256 in lower-case hex, with its terminator. */
+int sv_sha256_hex(struct sv_bytes in, char out[65], struct sv_err *err);
+
 struct sv_hash; /* a running digest */
 struct sv_hash *sv_hash_new(enum sv_digest alg, struct sv_err *err);
 int sv_hash_put(struct sv_hash *h, struct sv_bytes in, struct sv_err *err);

@@ -31,13 +31,12 @@ static int check_policy_before(struct sv_store *s, struct sv_macs *m, const char
                                const char *before, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
-        uint8_t digest[SV_DIGEST_MAX];
-        char hex[2 * SV_DIGEST_MAX + 1];
+        char hex[65];
 
         if (read_policy_row(s, m, path, &text, err) < 0 ||
-            sv_digest(SV_SHA256, sv_buf_bytes(&text), digest, err) < 0)
+            sv_sha256_hex(sv_buf_bytes(&text), hex, err) < 0)
                 return -1;
-        if (!strcmp(sv_hex(sv_bytes(digest, 32), hex), before))
+        if (!strcmp(hex, before))
                 return 0;
         return sv_fail(err, SV_USAGE, "broker.policy.changed",
                        "somebody else put a policy meanwhile: look at it (\"policy get\") and try "

@@ -80,12 +80,11 @@ static int use_copies(const struct sv_json *status, struct sv_guest *g, struct s
                      {"initrd", &g->initrd},
                      {"shim", &g->shim}};
         const char *then = sv_json_str(sv_json_get(status, "guest_sha256"));
-        uint8_t digest[SV_DIGEST_MAX];
-        char now[2 * SV_DIGEST_MAX + 1];
+        char now[65];
 
-        if (sv_digest(SV_SHA256, sv_bytes_str(g->text), digest, err) < 0)
+        if (sv_sha256_hex(sv_bytes_str(g->text), now, err) < 0)
                 return -1;
-        if (!then || strcmp(then, sv_hex(sv_bytes(digest, 32), now)))
+        if (!then || strcmp(then, now))
                 return sv_fail(err, SV_USAGE, "reboot.changed",
                                "%s has changed since the launch, and a reboot starts what was "
                                "launched: \"secure-vm policy check\" tells of the file as it is "

@@ -21,12 +21,11 @@ static int add_pei(struct sv_prediction *p, const struct sv_guest *g, const stru
         const struct sv_platform_build *build;
         struct sv_err why = SV_ERR_NULL;
         SV_BUF copy = SV_BUF_NULL;
-        uint8_t digest[SV_DIGEST_MAX];
         char hex[65];
 
-        if (sv_digest(SV_SHA256, pei->all, digest, err) < 0)
+        if (sv_sha256_hex(pei->all, hex, err) < 0)
                 return -1;
-        build = sv_platform_build(sv_hex(sv_bytes(digest, 32), hex));
+        build = sv_platform_build(hex);
         sv_buf_put(&copy, pei->all);
         if (sv_buf_ok(&copy, "firmware volume PEIFV", err) < 0)
                 return -1;
