@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/core/buf.h"
 #include "base/json/json.h"
@@ -36,7 +37,7 @@ static void print_row(const char *left, size_t column, const char *text)
         size_t n = sv_text_columns(left);
         bool below = n + 2 > column;
 
-        sv_wrap_text(&wrapped, text, column, column, sv_terminal_width());
+        sv_wrap_text(&wrapped, text, column, column, sv_terminal_width(STDOUT_FILENO));
         printf("%s%s%*s%s\n", left, below ? "\n" : "", (int)(below ? column : column - n), "",
                sv_buf_str(&wrapped));
 }
@@ -59,7 +60,7 @@ void sv_cli_print_help(const char *program, const struct sv_cmd *cmd)
         const struct sv_opt *opts;
         SV_BUF about = SV_BUF_NULL;
 
-        sv_wrap_text(&about, cmd->help, 0, 0, sv_terminal_width());
+        sv_wrap_text(&about, cmd->help, 0, 0, sv_terminal_width(STDOUT_FILENO));
         printf("usage: %s%s%s%s%s [options]\n%s\n\n", program, *cmd->name ? " " : "", cmd->name,
                *cmd->args ? " " : "", cmd->args, sv_buf_str(&about));
         for (size_t i = 0; (opts = sv_cli_opts(cmd, i)); i++)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/core/buf.h"
 #include "base/core/visible.h"
@@ -24,7 +25,7 @@ static void print_line(const char *prefix, const char *text)
         size_t at = strlen(log_program) + 2 + strlen(prefix);
         SV_BUF wrapped = SV_BUF_NULL;
 
-        sv_wrap_text(&wrapped, text, at, 4, sv_terminal_width_of_errors());
+        sv_wrap_text(&wrapped, text, at, 4, sv_terminal_width(STDERR_FILENO));
         fprintf(stderr, "%s: %s%s\n", log_program, prefix, sv_buf_str(&wrapped));
 }
 

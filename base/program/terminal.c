@@ -39,23 +39,13 @@ void sv_terminal_guard_stdout(void)
         stdout = guarded;
 }
 
-static size_t read_width(int fd)
+size_t sv_terminal_width(int fd)
 {
         struct winsize size;
 
         if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size) < 0 || !size.ws_col)
                 return 0;
         return size.ws_col < 40 ? 40 : size.ws_col;
-}
-
-size_t sv_terminal_width(void)
-{
-        return read_width(STDOUT_FILENO);
-}
-
-size_t sv_terminal_width_of_errors(void)
-{
-        return read_width(STDERR_FILENO);
 }
 
 static size_t count_columns(const char *text, size_t n)

@@ -8,9 +8,8 @@
  * sv_make_visible; to a file or a pipe all bytes go as they are. Descriptor 1 itself is not
  * touched: a console's bytes are the terminal's to follow. */
 void sv_terminal_guard_stdout(void);
-/* Columns of the terminal that standard output or standard error is, at least 40; 0: it is none. */
-size_t sv_terminal_width(void);
-size_t sv_terminal_width_of_errors(void);
+/* Columns of the terminal that this descriptor is, at least 40; 0: it is none. */
+size_t sv_terminal_width(int fd);
 /* Columns that a text takes: its characters (UTF-8), none of them wide. */
 size_t sv_text_columns(const char *text);
 /* Appends words, broken between them before column `width` (0: never). The first is at column `at`,
