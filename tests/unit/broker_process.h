@@ -69,3 +69,26 @@ static int stop_broker(void)
         broker = 0;
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+/* A broker as it is made, in a new folder, and what a client knows it by. */
+static inline void start_new_broker(uint8_t pin[32], struct sv_tls_ctx **tls)
+{
+        char home[256];
+        struct sv_err err;
+
+        snprintf(dir, sizeof(dir), "/tmp/sv-broker-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+        snprintf(home, sizeof(home), "%s/b", dir);
+        OK(sv_broker_init(home, "127.0.0.1:0", NULL, pin, &err));
+        *tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
+        assert_non_null(*tls);
+        start_broker();
+}
+
+static inline int end_new_broker(struct sv_tls_ctx *tls)
+{
+        sv_tls_ctx_free(tls);
+        if (broker > 0)
+                assert_int_equal(stop_broker(), 0);
+        return sv_remove_tree(dir, NULL);
+}

@@ -47,6 +47,17 @@ struct lies {
         unsigned n;
 };
 
+/* Fills what is claimed of true evidence, and its proof; both are the caller's to free. */
+static inline void make_lies(struct lies *l, const struct sv_json *evidence,
+                             struct sv_json **claims, struct sv_buf *proof)
+{
+        struct sv_err err;
+
+        OK(open_proof(l->tee, evidence, l->in, claims, proof, &err));
+        l->proof = sv_buf_bytes(proof);
+        l->claims = *claims;
+}
+
 static inline struct sv_json *copy_claims(const struct sv_json *claims)
 {
         struct sv_json *j = NULL;

@@ -33,8 +33,9 @@ static void platform_read(const char *name, struct sv_buf *out)
         OK(sv_file_read(path, 1 << 20, out, "test", &err));
 }
 
-/* Over 48 bytes; without certificates. The caller frees. */
-static struct sv_json *platform_evidence(const uint8_t binding[48])
+/* Over 48 bytes; without certificates, one byte of the report changed (SIZE_MAX: none). The caller
+ * frees. */
+static struct sv_json *platform_changed_evidence(const uint8_t binding[48], size_t changed)
 {
         uint8_t data[64] = {0}, report[AMD_REPORT];
         struct sv_json *evidence;
@@ -42,8 +43,15 @@ static struct sv_json *platform_evidence(const uint8_t binding[48])
 
         memcpy(data, binding, 48);
         amd_report(&pki, platform_state, data, 3, report);
+        if (changed < sizeof(report))
+                report[changed] ^= 1;
         OK(sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, &err));
         return evidence;
+}
+
+static struct sv_json *platform_evidence(const uint8_t binding[48])
+{
+        return platform_changed_evidence(binding, SIZE_MAX);
 }
 
 /* Under the names that the row gives: folder/… and mirror/…. */

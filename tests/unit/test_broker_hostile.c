@@ -239,29 +239,17 @@ static void store_keys(void)
 
 static int group_setup(void **state)
 {
-        char home[256];
-        struct sv_err err;
-
         report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
                       0);
         assert_ptr_not_equal(report, MAP_FAILED);
-        snprintf(dir, sizeof(dir), "/tmp/sv-hostile-XXXXXX");
-        assert_non_null(mkdtemp(dir));
-        snprintf(home, sizeof(home), "%s/b", dir);
-        OK(sv_broker_init(home, "127.0.0.1:0", NULL, pin, &err));
-        tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
-        assert_non_null(tls);
-        start_broker();
+        start_new_broker(pin, &tls);
         store_keys();
         return 0;
 }
 
 static int group_teardown(void **state)
 {
-        sv_tls_ctx_free(tls);
-        if (broker > 0)
-                assert_int_equal(stop_broker(), 0);
-        return sv_remove_tree(dir, NULL);
+        return end_new_broker(tls);
 }
 
 static int ask_broker(const char *method, const char *path, const char *body)

@@ -143,15 +143,7 @@ static size_t changed;
 
 static struct sv_json *forged_evidence(const uint8_t binding[48])
 {
-        uint8_t data[64] = {0}, report[AMD_REPORT];
-        struct sv_json *evidence;
-        struct sv_err err;
-
-        memcpy(data, binding, 48);
-        amd_report(&pki, platform_state, data, 3, report);
-        report[changed] ^= 1;
-        OK(sv_snp_evidence_wrap(sv_bytes(report, sizeof(report)), &evidence, &err));
-        return evidence;
+        return platform_changed_evidence(binding, changed);
 }
 
 static void forged_reports(void **state)

@@ -14,25 +14,13 @@ static struct sv_tls_ctx *tls;
 
 static int group_setup(void **state)
 {
-        char home[256];
-        struct sv_err err;
-
-        snprintf(dir, sizeof(dir), "/tmp/sv-wire-XXXXXX");
-        assert_non_null(mkdtemp(dir));
-        snprintf(home, sizeof(home), "%s/b", dir);
-        OK(sv_broker_init(home, "127.0.0.1:0", NULL, pin, &err));
-        tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
-        assert_non_null(tls);
-        start_broker();
+        start_new_broker(pin, &tls);
         return 0;
 }
 
 static int group_teardown(void **state)
 {
-        sv_tls_ctx_free(tls);
-        if (broker > 0)
-                assert_int_equal(stop_broker(), 0);
-        return sv_remove_tree(dir, NULL);
+        return end_new_broker(tls);
 }
 
 static struct sv_tls *begin_talk(void)

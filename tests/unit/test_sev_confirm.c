@@ -20,7 +20,6 @@ static struct lies lies = {&sv_tee_verify_sev_snp, &in, {NULL, 0}, NULL, unprove
 static int group_setup(void **state)
 {
         SV_JSON *evidence = NULL;
-        struct sv_err err;
 
         snprintf(dir, sizeof(dir), "/tmp/sv-confirm-XXXXXX");
         assert_non_null(mkdtemp(dir));
@@ -32,9 +31,7 @@ static int group_setup(void **state)
         in.collateral = (struct sv_collateral){blobs, 2, NULL};
         in.time = time(NULL);
         evidence = platform_evidence(binding);
-        OK(open_proof(lies.tee, evidence, &in, &claims, &proof, &err));
-        lies.proof = sv_buf_bytes(&proof);
-        lies.claims = claims;
+        make_lies(&lies, evidence, &claims, &proof);
         return 0;
 }
 

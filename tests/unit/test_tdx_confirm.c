@@ -26,9 +26,7 @@ static int group_setup(void **state)
         add_folder(&c, "collateral/00806f-2025-07");
         in.collateral = (struct sv_collateral){c.blobs, c.n, NULL};
         OK(sv_parse_time("2025-07-22T00:00:00Z", &in.time, "test.time", &err));
-        OK(open_proof(lies.tee, evidence, &in, &claims, &proof, &err));
-        lies.proof = sv_buf_bytes(&proof);
-        lies.claims = claims;
+        make_lies(&lies, evidence, &claims, &proof);
         return 0;
 }
 
