@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all cases share (kernel, initramfs, root file system) and what each has for itself (broker, guest, disk)."""
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -57,7 +58,8 @@ class Env:
         self.kernel_dir = run(os.path.join(TOP, 'tools', 'fetch-kernel'), *self.FETCH, timeout=900).stdout.strip().splitlines()[-1]
         self.kernel = os.path.join(self.kernel_dir, 'vmlinuz')
         run(self.vm, 'host', 'vtpm-ca')
-        self.dir = os.path.join(CACHE, digest(self.agent, self.vm, self.kernel, *self.inputs()))
+        scripts = [inspect.getfile(c) for c in type(self).__mro__ if c is not object]
+        self.dir = os.path.join(CACHE, digest(self.agent, self.vm, self.kernel, *scripts, *self.inputs()))
         self.initrd = os.path.join(self.dir, 'initrd')
         self.root = os.path.join(self.dir, 'root')
         if not os.path.exists(os.path.join(self.dir, 'done')):

@@ -57,7 +57,7 @@ class TdxEnv(EmulatedEnv):
         for f in os.listdir(modules):
             if f not in ('modules.dep', 'modules.builtin'):
                 os.symlink(os.path.join(modules, f), os.path.join(target, f))
-        for f, change in (('modules.dep', lambda text: [line for line in text if not line.startswith(TRANSPORT + ':')]),
+        for f, change in (('modules.dep', lambda text: [line for line in text if not line.startswith(TRANSPORT)]),
                           ('modules.builtin', lambda text: text + [TRANSPORT + '\n'])):
             with open(os.path.join(modules, f), encoding='ascii') as old, open(os.path.join(target, f), 'w', encoding='ascii') as new:
                 new.writelines(change(old.readlines()))
