@@ -22,6 +22,15 @@ static int parse_certs_of(const struct sv_collateral *what, const char *kind, co
         return 0;
 }
 
+/* A VEK that cannot be read is refused by who reads it. */
+static int complete_chain(struct sv_snp_cached *s, struct sv_err *err)
+{
+        struct sv_vek vek;
+
+        return sv_vek_parse(s->vek.list[0], &vek, NULL) < 0 ? 0
+                                                            : sv_sev_complete_ca(&vek, &s->ca, err);
+}
+
 static int fill_snp_state(const struct sv_collateral *what, struct sv_snp_cached *s,
                           struct sv_err *err)
 {
@@ -36,6 +45,8 @@ static int fill_snp_state(const struct sv_collateral *what, struct sv_snp_cached
                 return sv_fail(err, SV_PROOF, "snp.vek.missing",
                                "neither the evidence nor the collateral has the VCEK or VLEK that "
                                "signed the report: give one with --vek, or --fetch it");
+        if (complete_chain(s, err) < 0)
+                return -1;
         while (s->n_crls < sizeof(s->crl) / sizeof(s->crl[0]) &&
                sv_collateral_get(what, "crl", s->n_crls, &s->crl[s->n_crls]))
                 s->n_crls++;

@@ -32,6 +32,13 @@ struct sv_sev_root { /* the ARK that a chain was verified with */
 /* Is the certificate with this SHA-256 AMD's own root of this product? */
 bool sv_sev_root_is_amd(const uint8_t sha256[32], enum sv_sev_product product);
 
+/* AMD's certificates (PEM) above keys of this kind, ASK or ASVK and ARK; false when none are built
+ * in. */
+bool sv_sev_builtin(enum sv_sev_product product, enum sv_sev_key key, struct sv_bytes *issuer,
+                    struct sv_bytes *ark);
+/* Adds those of the built-in ones that `ca` lacks for this VEK. They are verified as any. */
+int sv_sev_complete_ca(const struct sv_vek *vek, struct sv_certs *ca, struct sv_err *err);
+
 struct sv_sev_chain {
         const struct sv_cert *vek;
         const struct sv_certs *ca; /* ASK or ASVK, and the ARK, in any order */

@@ -78,6 +78,29 @@ static int find_issuers(const struct sv_sev_chain *in, const struct sv_vek *vek,
         return 0;
 }
 
+static bool is_amd_root(const struct sv_cert *ark, enum sv_sev_product product)
+{
+        uint8_t sha256[32];
+
+        sv_cert_fingerprint(ark, sha256);
+        return sv_sev_root_is_amd(sha256, product);
+}
+
+int sv_sev_complete_ca(const struct sv_vek *vek, struct sv_certs *ca, struct sv_err *err)
+{
+        const struct sv_cert *ask = find_cert_by_name(ca, ask_prefix(vek), vek->product);
+        const struct sv_cert *ark = find_cert_by_name(ca, "ARK-", vek->product);
+        struct sv_bytes own_ask, own_ark;
+
+        if (!sv_sev_builtin(vek->product, vek->key, &own_ask, &own_ark))
+                return 0;
+        /* Under somebody's own root AMD's ASK proves nothing, and what lacks has its name. */
+        if (!ask && (!ark || is_amd_root(ark, vek->product)) &&
+            sv_certs_parse(own_ask, ca, "snp.ca.form", err) < 0)
+                return -1;
+        return ark ? 0 : sv_certs_parse(own_ark, ca, "snp.ca.form", err);
+}
+
 /* AMD's own stay AMD's, whoever lists them as test roots. */
 static int find_root(const struct sv_sev_chain *in, const struct sv_vek *vek,
                      const struct sv_cert *ark, struct sv_sev_root *root, struct sv_err *err)

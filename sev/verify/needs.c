@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/core/encoding.h"
+#include "sev/verify/certs.h"
 #include "sev/verify/opened.h"
 #include "sev/verify/tee.h"
 
@@ -31,6 +32,13 @@ static void add_vcek(struct sv_json *out, const struct sv_report *r)
         sv_needs_add(out, "vek", url, "cert", path);
 }
 
+static bool is_chain_builtin(const struct sv_report *r)
+{
+        struct sv_bytes issuer, ark;
+
+        return sv_sev_builtin(r->product, sv_report_signing_key(r), &issuer, &ark);
+}
+
 int sv_snp_needs(const struct sv_evidence *evidence, struct sv_json *out, struct sv_err *err)
 {
         const struct sv_snp_opened *o = (const struct sv_snp_opened *)evidence;
@@ -52,7 +60,8 @@ int sv_snp_needs(const struct sv_evidence *evidence, struct sv_json *out, struct
                          sv_sev_product_name(r->product));
                 snprintf(path, sizeof(path), "%s/%s/cert_chain.pem", key,
                          sv_sev_product_name(r->product));
-                sv_needs_add(out, "ca", url, "certs", path);
+                row = sv_needs_add(out, "ca", url, "certs", path);
+                sv_json_set_bool(row, "optional", is_chain_builtin(r));
         }
         snprintf(url, sizeof(url), KDS "/%s/v1/%s/crl", key, sv_sev_product_name(r->product));
         snprintf(path, sizeof(path), "%s/%s/crl.der", key, sv_sev_product_name(r->product));

@@ -23,38 +23,41 @@ static void set_version(struct sv_json *j, const char *name, uint8_t major, uint
 struct bit {
         const char *name;
         unsigned bit;
+        uint32_t since; /* report version: older ones do not say it */
 };
 
-static void set_bits(struct sv_json *j, const char *name, uint64_t v, const struct bit *bits)
+static void set_bits(struct sv_json *j, const char *name, uint32_t version, uint64_t v,
+                     const struct bit *bits)
 {
         struct sv_json *o = sv_json_set(j, name, sv_json_object());
 
         for (; bits->name; bits++)
-                sv_json_set_bool(o, bits->name, v >> bits->bit & 1);
+                if (version >= bits->since)
+                        sv_json_set_bool(o, bits->name, v >> bits->bit & 1);
 }
 
 /* AMD 56860, table 10 (POLICY) and table 23 (PLATFORM_INFO). */
 static const struct bit policy_bits[] = {
-        {"smt", 16},
-        {"migrate_ma", 18},
-        {"debug", 19},
-        {"single_socket", 20},
-        {"cxl_allow", 21},
-        {"aes_256_xts", 22},
-        {"rapl_dis", 23},
-        {"ciphertext_hiding", 24},
-        {"page_swap_disable", 25},
-        {NULL, 0},
+        {"smt", 16, 2},
+        {"migrate_ma", 18, 2},
+        {"debug", 19, 2},
+        {"single_socket", 20, 2},
+        {"cxl_allow", 21, 2},
+        {"aes_256_xts", 22, 2},
+        {"rapl_dis", 23, 2},
+        {"ciphertext_hiding", 24, 2},
+        {"page_swap_disable", 25, 5},
+        {NULL, 0, 0},
 };
 static const struct bit platform_bits[] = {
-        {"smt_en", 0},
-        {"tsme_en", 1},
-        {"ecc_en", 2},
-        {"rapl_dis", 3},
-        {"ciphertext_hiding_en", 4},
-        {"alias_check_complete", 5},
-        {"tio_en", 7},
-        {NULL, 0},
+        {"smt_en", 0, 2},
+        {"tsme_en", 1, 2},
+        {"ecc_en", 2, 2},
+        {"rapl_dis", 3, 2},
+        {"ciphertext_hiding_en", 4, 2},
+        {"alias_check_complete", 5, 3},
+        {"tio_en", 7, 5},
+        {NULL, 0, 0},
 };
 
 static const char *get_signing_key_name(enum sv_sev_key key)
@@ -72,12 +75,12 @@ struct sv_json *sv_report_claims(const struct sv_report *r)
         set_hex64(j, "policy", r->policy);
         sv_json_set_int(j, "policy_abi_major", (int64_t)(r->policy >> 8 & 0xff));
         sv_json_set_int(j, "policy_abi_minor", (int64_t)(r->policy & 0xff));
-        set_bits(j, "policy_bits", r->policy, policy_bits);
+        set_bits(j, "policy_bits", r->version, r->policy, policy_bits);
         sv_json_set_hex(j, "family_id", sv_bytes(r->family_id, 16));
         sv_json_set_hex(j, "image_id", sv_bytes(r->image_id, 16));
         sv_json_set_int(j, "vmpl", r->vmpl);
         set_hex64(j, "platform_info", r->platform_info);
-        set_bits(j, "platform_info_bits", r->platform_info, platform_bits);
+        set_bits(j, "platform_info_bits", r->version, r->platform_info, platform_bits);
         sv_json_set_bool(j, "author_key_en", r->key_info & SV_SNP_AUTHOR_KEY_EN);
         sv_json_set_bool(j, "mask_chip_key", r->key_info & SV_SNP_MASK_CHIP_KEY);
         sv_json_set_str(j, "signing_key", get_signing_key_name(sv_report_signing_key(r)));

@@ -43,6 +43,8 @@ static const char *const takes[] = {"vek", "ca", "crl", NULL};
 
 const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .id = &sv_tee_sev_snp,
+        .mark = "attestation_report",
+        .measurement = "/measurement",
         .open = open_snp_evidence,
         .close = close_snp_evidence,
         .needs = sv_snp_needs,

@@ -43,6 +43,20 @@ static void free_inputs(struct inputs *i)
         sv_certs_free(&i->root);
 }
 
+/* NULL: what is built in. */
+static void load_ca(const char *rel, struct inputs *i)
+{
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_vek vek;
+
+        if (rel) {
+                load_certs(rel, &i->ca_raw, &i->ca);
+                return;
+        }
+        OK(sv_vek_parse(i->vek.list[0], &vek, &err));
+        OK(sv_sev_complete_ca(&vek, &i->ca, &err));
+}
+
 /* The signature of a report is looked at before what the report says of its platform. */
 static bool skip_signatures;
 static bool mask_chip_id; /* as MASK_CHIP_ID does */
@@ -62,7 +76,7 @@ static int verify(const char *report, const char *vek, const char *ca, const cha
         if (mask_chip_id)
                 memset(i.report.p + 0x1a0, 0, 64);
         load_certs(vek, &i.vek_raw, &i.vek);
-        load_certs(ca, &i.ca_raw, &i.ca);
+        load_ca(ca, &i);
         if (root)
                 load_certs(root, &i.root_raw, &i.root);
         if (crl) {
@@ -249,6 +263,72 @@ static void each_bad_certificate(void **state)
               SV_PROOF, "snp.chain.revoked");
 }
 
+/* What is built in is what AMD gives. */
+static void built_in(void **state)
+{
+        static const struct {
+                const char *file;
+                enum sv_sev_product product;
+                enum sv_sev_key key;
+        } t[] = {{"certs/cert_chain-milan-vcek.pem", SV_SEV_MILAN, SV_SEV_VCEK},
+                 {"certs/cert_chain-milan-vlek.pem", SV_SEV_MILAN, SV_SEV_VLEK},
+                 {"certs/cert_chain-genoa-vcek.pem", SV_SEV_GENOA, SV_SEV_VCEK},
+                 {"certs/cert_chain-genoa-vlek.pem", SV_SEV_GENOA, SV_SEV_VLEK},
+                 {"certs/cert_chain-turin-vcek.pem", SV_SEV_TURIN, SV_SEV_VCEK},
+                 {"certs/cert_chain-turin-vlek.pem", SV_SEV_TURIN, SV_SEV_VLEK}};
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_bytes none;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                const struct sv_vek vek = {.product = t[i].product, .key = t[i].key};
+                struct inputs theirs = {0};
+
+                load_certs(t[i].file, &theirs.ca_raw, &theirs.ca);
+                for (int have = 0; have < 3; have++) { /* none, theirs first, theirs second */
+                        struct sv_certs one = {.list = NULL};
+
+                        if (have) {
+                                SV_BUF der = SV_BUF_NULL;
+
+                                OK(sv_cert_der(theirs.ca.list[have - 1], &der, &err));
+                                OK(sv_certs_parse(sv_buf_bytes(&der), &one, "test", &err));
+                        }
+                        OK(sv_sev_complete_ca(&vek, &one, &err));
+                        assert_int_equal(one.n, 2);
+                        for (int k = 0; k < 2; k++)
+                                assert_true(sv_certs_have(&one, theirs.ca.list[k]));
+                        sv_certs_free(&one);
+                }
+                OK(sv_chain_verify(theirs.ca.list[0], NULL,
+                                   &(struct sv_certs){theirs.ca.list + 1, 1}, NULL, 0, JUNE_2026,
+                                   NULL, NULL, "test", &err));
+                free_inputs(&theirs);
+        }
+        assert_false(sv_sev_builtin(SV_SEV_VENICE, SV_SEV_VCEK, &none, &none));
+}
+
+static void vek_alone(void **state)
+{
+        static const char *const t[][2] = {
+                {"reports/milan-v3-azure.bin", "certs/vcek-milan-e.pem"},
+                {"reports/genoa-v3-azure.bin", "certs/vcek-genoa-a.pem"},
+                {"reports/turin-v5-azure.bin", "certs/vcek-turin-a.pem"}};
+        const struct sv_vek vek = {.product = SV_SEV_MILAN, .key = SV_SEV_VCEK};
+        struct sv_err err = SV_ERR_NULL;
+        struct inputs i = {0};
+
+        for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
+                OK(verify(t[k][0], t[k][1], NULL, NULL, NULL, &err));
+        /* somebody else's is none of AMD's, and AMD's ASK proves nothing under somebody's root */
+        FAILS(verify("synth/reports/ok-milan-v3.bin", "synth/certs/vcek.der", NULL, NULL, NULL,
+                     &err),
+              SV_PROOF, "snp.chain.chain");
+        load_certs("synth/certs/ark.der", &i.ca_raw, &i.ca);
+        OK(sv_sev_complete_ca(&vek, &i.ca, &err));
+        assert_int_equal(i.ca.n, 1);
+        free_inputs(&i);
+}
+
 /* Real reports beside what another product's key or chain would say. */
 static void of_another_product(void **state)
 {
@@ -365,6 +445,8 @@ int main(void)
                 cmocka_unit_test(hidden_chip),
                 cmocka_unit_test(each_bad_certificate),
                 cmocka_unit_test(of_another_product),
+                cmocka_unit_test(built_in),
+                cmocka_unit_test(vek_alone),
                 cmocka_unit_test(form_of_a_report),
                 cmocka_unit_test(product_of_version_2),
                 cmocka_unit_test(every_bit_and_every_length),
