@@ -13,8 +13,7 @@ const struct sv_registers sv_registers_rtmr = {.step = "rtmr",
                                                .name = "rtmr",
                                                .first = 1,
                                                .n = 4,
-                                               .bank = 1,
-                                               .filled = true};
+                                               .bank = 1};
 
 static const struct {
         uint16_t id; /* TPM 2.0 part 2, table 9 */
@@ -148,25 +147,13 @@ static int read_event(struct sv_rd *r, const struct sv_registers *regs,
         return 0;
 }
 
-/* The rest of a log's area that nothing was written to. No event begins like this: its register
- * would not exist, or it would have no type. */
-static bool is_only_fill(struct sv_rd r)
-{
-        struct sv_bytes rest = sv_rd_rest(&r);
-
-        for (size_t i = 1; i < rest.n; i++)
-                if (rest.p[i] != rest.p[0])
-                        return false;
-        return rest.n && (rest.p[0] == 0 || rest.p[0] == 0xff);
-}
-
 static int read_events(struct sv_rd *r, const struct sv_registers *regs, struct sv_tcg_log *log,
                        struct sv_err *err)
 {
         size_t cap = 0;
 
         while (sv_rd_left(r) > 0) {
-                if (regs->filled && is_only_fill(*r))
+                if (sv_tcg_is_fill(*r, regs->first))
                         return 0;
                 if (log->n == SV_EVENTLOG_EVENTS_MAX)
                         return sv_fail(err, SV_FORMAT, "eventlog.events", "more than %d events",
@@ -198,6 +185,11 @@ int sv_tcg_log_parse(struct sv_bytes bytes, const struct sv_registers *regs, str
                 return sv_fail(err, SV_FORMAT, "eventlog.size",
                                "the log has %zu bytes, at most %u are read", bytes.n,
                                SV_EVENTLOG_SIZE_MAX);
+        if (regs == &sv_registers_pcr && sv_tcg_log_is_sha1(bytes))
+                return sv_fail(err, SV_FORMAT, "eventlog.sha1",
+                               "this is the SHA-1 log of a TPM 1.2: the log of a TPM 2.0 was "
+                               "expected, with SHA-256 digests (the firmware's setting is often "
+                               "called \"TPM 2.0 event log\" or \"crypto-agile\")");
         if (read_log_header(&r, regs, &log, err) < 0 || read_events(&r, regs, &log, err) < 0) {
                 sv_tcg_log_free(&log);
                 return -1;

@@ -20,8 +20,6 @@ struct sv_registers {
         uint32_t first;   /* the log's number of register 0 */
         uint32_t n;
         int bank; /* the first bank of struct sv_measure_step that is used */
-        /* the log lies in an area that is filled up with 0xff or zeros behind the last event */
-        bool filled;
 };
 extern const struct sv_registers sv_registers_pcr;  /* of a TPM */
 extern const struct sv_registers sv_registers_rtmr; /* of a TD; the log counts them from 1 */
@@ -61,12 +59,23 @@ struct sv_tcg_log {
         size_t n;
 };
 
-/* SV_FORMAT eventlog.*; the whole input must be one log of these registers. *out is filled only on
- * success. */
+/* SV_FORMAT eventlog.*; the whole input must be one log of these registers, and what is left of the
+ * area that it lies in. *out is filled only on success. */
 int sv_tcg_log_parse(struct sv_bytes bytes, const struct sv_registers *regs, struct sv_tcg_log *out,
                      struct sv_err *err);
 void sv_tcg_log_free(struct sv_tcg_log *log);
 #define SV_TCG_LOG __attribute__((cleanup(sv_tcg_log_free))) struct sv_tcg_log
+
+/* Is what is left only what nothing was written to, 0xff or zeros? No event begins like this: its
+ * register would not exist, or it would have no type. `first`: the lowest register's number. */
+bool sv_tcg_is_fill(struct sv_rd r, uint32_t first);
+
+/* Does it begin as every crypto-agile log does? */
+bool sv_tcg_log_is_agile(struct sv_bytes bytes);
+/* A TPM 1.2's log from its first byte to its last (ovmf/eventlog-form.c)? */
+bool sv_tcg_log_is_sha1(struct sv_bytes bytes);
+/* The same form as other logs, with SHA-1 digests only. SV_FORMAT "eventlog.header". */
+int sv_tcg_log_parse_sha1(struct sv_bytes bytes, struct sv_tcg_log *out, struct sv_err *err);
 
 /* The event's digest in that bank; empty when the log has no such bank. */
 struct sv_bytes sv_tcg_digest(const struct sv_tcg_log *log, const struct sv_tcg_event *e,
@@ -83,5 +92,6 @@ int sv_tcg_extend(enum sv_digest bank, uint8_t value[SV_DIGEST_MAX], const uint8
 
 /* "EV_SEPARATOR"; "unknown" for types that the profile does not name. */
 const char *sv_tcg_type_name(uint32_t type);
+bool sv_tcg_type_is_known(uint32_t type);
 /* One line of printable ASCII about the event's data, which is not verified. */
 char *sv_tcg_describe(const struct sv_tcg_event *e, char out[192]);

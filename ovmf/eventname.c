@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "ovmf/eventlog.h"
+#include "ovmf/footer.h"
 
 static const struct {
         uint32_t type;
@@ -45,12 +46,24 @@ static const struct {
         {0x800000e2, "EV_EFI_SPDM_FIRMWARE_CONFIG"},
 };
 
-const char *sv_tcg_type_name(uint32_t type)
+static const char *find_type_name(uint32_t type)
 {
         for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
                 if (types[i].type == type)
                         return types[i].name;
-        return "unknown";
+        return NULL;
+}
+
+const char *sv_tcg_type_name(uint32_t type)
+{
+        const char *name = find_type_name(type);
+
+        return name ? name : "unknown";
+}
+
+bool sv_tcg_type_is_known(uint32_t type)
+{
+        return find_type_name(type) != NULL;
 }
 
 static bool is_printable(uint32_t c)
@@ -97,6 +110,51 @@ static char *describe_blob(struct sv_bytes data, char out[192])
         return out;
 }
 
+/* Boot loaders write ASCII, systemd's stub UTF-16. */
+static char *describe_loader_text(struct sv_bytes data, char out[192])
+{
+        bool wide = data.n >= 4 && data.n % 2 == 0 && data.p[0] && !data.p[1] &&
+                    (data.n == 4 || !data.p[3]);
+
+        return describe_text(data, wide ? 2 : 1, out);
+}
+
+/* UEFI specification 2.10, section 10.3: the nodes of a device path that name a file. */
+static char *describe_path_node(uint8_t type, uint8_t subtype, struct sv_bytes data, char out[192])
+{
+        enum { MEDIA = 4, FILE_PATH = 4, FIRMWARE_FILE = 6 };
+
+        if (type == MEDIA && subtype == FILE_PATH)
+                describe_text(data, 2, out);
+        else if (type == MEDIA && subtype == FIRMWARE_FILE && data.n == 16)
+                sv_guid_text(data.p, out);
+        return out;
+}
+
+/* Section 10.2.3: EFI_IMAGE_LOAD_EVENT, with a device path behind four numbers. */
+static char *describe_loaded_image(const char *what, struct sv_bytes data, char out[192])
+{
+        struct sv_rd r = sv_rd(data);
+        char name[192] = "";
+        uint64_t size;
+
+        sv_rd_skip(&r, 24);
+        size = sv_rd_u64le(&r);
+        if (size > sv_rd_left(&r))
+                size = 0;
+        r = sv_rd(sv_rd_bytes(&r, (size_t)size));
+        while (sv_rd_left(&r) >= 4) {
+                uint8_t type = sv_rd_u8(&r), subtype = sv_rd_u8(&r);
+                uint16_t node = sv_rd_u16le(&r);
+
+                if (node < 4)
+                        break;
+                describe_path_node(type, subtype, sv_rd_bytes(&r, node - 4u), name);
+        }
+        snprintf(out, 192, "%s%s%.150s", what, *name ? " " : "", name);
+        return out;
+}
+
 /* What Linux's EFI stub writes (drivers/firmware/efi/libstub): tag, size, text. */
 static char *describe_tag(struct sv_bytes data, char out[192])
 {
@@ -122,15 +180,17 @@ char *sv_tcg_describe(const struct sv_tcg_event *e, char out[192])
                 return describe_tag(e->data, out);
         case SV_EV_EFI_ACTION:
         case SV_EV_NO_ACTION:
-        case SV_EV_IPL:
         case SV_EV_PLATFORM_CONFIG_FLAGS:
                 return describe_text(e->data, 1, out);
+        case SV_EV_IPL:
+                return describe_loader_text(e->data, out);
         case SV_EV_SEPARATOR:
                 snprintf(out, 192, "end of the firmware's own events");
                 return out;
         case SV_EV_EFI_BOOT_SERVICES_APPLICATION:
-                snprintf(out, 192, "boot application");
-                return out;
+                return describe_loaded_image("boot application", e->data, out);
+        case SV_EV_EFI_BOOT_SERVICES_DRIVER:
+                return describe_loaded_image("boot driver", e->data, out);
         }
         snprintf(out, 192, "%zu bytes", e->data.n);
         return out;

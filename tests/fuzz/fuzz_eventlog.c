@@ -10,7 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t seen;
         char text[192];
 
-        if (sv_tcg_log_parse(sv_bytes(data, size), &sv_registers_pcr, &log, &err) < 0)
+        if (sv_tcg_log_is_sha1(sv_bytes(data, size))
+                    ? sv_tcg_log_parse_sha1(sv_bytes(data, size), &log, &err) < 0
+                    : sv_tcg_log_parse(sv_bytes(data, size), &sv_registers_pcr, &log, &err) < 0)
                 return 0;
         for (size_t i = 0; i < log.n; i++)
                 sv_tcg_describe(&log.events[i], text);

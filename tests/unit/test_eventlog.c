@@ -170,12 +170,140 @@ static void test_describe(void **state)
         assert_string_equal(sv_tcg_type_name(0x12345), "unknown");
 }
 
+/* An area that was not filled: zeros or ones behind the last event. Less than an event's head could
+ * be one that is cut short. */
+static void test_fill(void **state)
+{
+        static const struct {
+                uint8_t byte;
+                size_t n;
+                const char *check;
+        } cases[] = {{0, 8, NULL},
+                     {0xff, 8, NULL},
+                     {0, 4096, NULL},
+                     {0, 7, "eventlog.event"},
+                     {0xff, 7, "eventlog.event"},
+                     {1, 64, "eventlog.digests"}};
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                SV_BUF b = SV_BUF_NULL;
+                SV_TCG_LOG log = {0};
+
+                make(&b, SV_EV_SEPARATOR, sv_bytes("\0\0\0", 4));
+                for (size_t k = 0; k < cases[i].n; k++)
+                        sv_buf_u8(&b, cases[i].byte);
+                if (cases[i].check) {
+                        FAILS(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err),
+                              SV_FORMAT, cases[i].check);
+                        continue;
+                }
+                OK(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err));
+                assert_int_equal(log.n, 1);
+        }
+}
+
+/* What a line of the log says that names this register. */
+static const char *describe_last(const struct sv_tcg_log *log, uint32_t reg, char text[192])
+{
+        *text = 0;
+        for (size_t i = 0; i < log->n; i++)
+                if (log->events[i].reg == reg && log->events[i].type != SV_EV_SEPARATOR)
+                        sv_tcg_describe(&log->events[i], text);
+        return text;
+}
+
+static void test_loader_text(void **state)
+{
+        SV_BUF bytes = SV_BUF_NULL;
+        SV_TCG_LOG log = {0};
+        char text[192];
+
+        OK(sv_file_read(vector_path("field/eventlog/systemd-stub-utf16.bin"), 1u << 20, &bytes,
+                        "test", &err));
+        OK(sv_tcg_log_parse(sv_buf_bytes(&bytes), &sv_registers_pcr, &log, &err));
+        assert_string_equal(describe_last(&log, 12, text),
+                            " console=ttyS0 console=tty0 efi=debug ");
+}
+
+/* Node by node, and each length of the path changed. */
+static void test_image_path(void **state)
+{
+        static const uint8_t path[] = {4, 4, 10, 0, 'a', 0, '\\', 0, 0, 0, 0x7f, 0xff, 4, 0};
+        static const struct {
+                size_t at;
+                uint8_t value;
+                const char *text;
+        } cases[] = {{0, 4, "boot application a\\"}, {0, 3, "boot application"}, /* no medium */
+                     {1, 6, "boot application"},    /* a firmware file's name has 16 bytes */
+                     {2, 3, "boot application"},    /* less than its own head */
+                     {2, 0xff, "boot application"}, /* beyond the path */
+                     {5, 1, "boot application ?\\"}};
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                SV_BUF b = SV_BUF_NULL;
+                struct sv_tcg_event e = {.type = SV_EV_EFI_BOOT_SERVICES_APPLICATION};
+                char text[192];
+
+                for (int k = 0; k < 3; k++)
+                        sv_buf_u64le(&b, 0);
+                sv_buf_u64le(&b, sizeof(path));
+                sv_buf_put(&b, sv_bytes(path, sizeof(path)));
+                b.p[32 + cases[i].at] = cases[i].value;
+                e.data = sv_buf_bytes(&b);
+                assert_string_equal(sv_tcg_describe(&e, text), cases[i].text);
+                e.data.n--; /* the path is said to be longer than it is */
+                assert_string_equal(sv_tcg_describe(&e, text), "boot application");
+        }
+}
+
+static void test_sha1_log(void **state)
+{
+        uint8_t pcrs[SV_TCG_PCRS][SV_DIGEST_MAX];
+        SV_BUF b = SV_BUF_NULL;
+        SV_TCG_LOG log = {0};
+        char hex[41], text[192];
+        uint32_t seen;
+
+        OK(sv_file_read(vector_path("field/eventlog/sha1-only.bin"), 1u << 20, &b, "test", &err));
+        FAILS(sv_tcg_log_parse(sv_buf_bytes(&b), &sv_registers_pcr, &log, &err), SV_FORMAT,
+              "eventlog.sha1");
+        OK(sv_tcg_log_parse_sha1(sv_buf_bytes(&b), &log, &err));
+        assert_int_equal(log.n, 17);
+        OK(sv_tcg_log_replay(&log, SV_SHA1, pcrs, &seen, &err));
+        /* separators only: SHA-1 over 20 zeros and SHA-1 over four */
+        assert_string_equal(sv_hex(sv_bytes(pcrs[2], 20), hex),
+                            "b2a83b0ebf2f8374299a5b2bdfc31ea955ad7236");
+        sv_tcg_describe(&log.events[15], text);
+        assert_string_equal(text, "boot application \\EFI\\ubuntu\\shimx64.efi");
+        sv_tcg_log_free(&log);
+        for (size_t n = 0, whole = 0; n < b.n; n++) {
+                bool is = sv_tcg_log_is_sha1(sv_bytes(b.p, n));
+
+                whole += is;
+                if (is) {
+                        OK(sv_tcg_log_parse_sha1(sv_bytes(b.p, n), &log, &err));
+                        assert_int_equal(log.n, whole);
+                        sv_tcg_log_free(&log);
+                } else {
+                        FAILS(sv_tcg_log_parse_sha1(sv_bytes(b.p, n), &log, &err), SV_FORMAT,
+                              "eventlog.header");
+                }
+        }
+        b.p[0] = SV_TCG_PCRS;
+        assert_false(sv_tcg_log_is_sha1(sv_buf_bytes(&b)));
+        b.p[0] = 0;
+        b.p[6] = 1; /* a type that nobody knows */
+        assert_false(sv_tcg_log_is_sha1(sv_buf_bytes(&b)));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_real_boot), cmocka_unit_test(test_one_field),
-                cmocka_unit_test(test_every_cut), cmocka_unit_test(test_locality),
-                cmocka_unit_test(test_describe),
+                cmocka_unit_test(test_real_boot),   cmocka_unit_test(test_one_field),
+                cmocka_unit_test(test_every_cut),   cmocka_unit_test(test_locality),
+                cmocka_unit_test(test_describe),    cmocka_unit_test(test_fill),
+                cmocka_unit_test(test_loader_text), cmocka_unit_test(test_image_path),
+                cmocka_unit_test(test_sha1_log),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

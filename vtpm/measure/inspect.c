@@ -8,14 +8,6 @@
 static const enum sv_digest banks[] = {SV_SHA1, SV_SHA256, SV_SHA384, SV_SHA512};
 #define N_BANKS (sizeof(banks) / sizeof(*banks))
 
-/* The header's signature, where every crypto-agile log has it; the log of a confidential guest
- * begins in register 1. */
-static bool is_log(struct sv_bytes file)
-{
-        return file.n >= 48 && !file.p[0] &&
-               sv_bytes_eq(sv_bytes(file.p + 32, 16), sv_bytes("Spec ID Event03", 16));
-}
-
 static void add_event(struct sv_json *list, const struct sv_tcg_log *log,
                       const struct sv_tcg_event *e)
 {
@@ -60,13 +52,17 @@ int sv_vtpm_inspect(struct sv_bytes file, struct sv_json **out, struct sv_err *e
         SV_TCG_LOG log = {0};
         SV_JSON *j = NULL;
         struct sv_json *events, *pcrs;
+        bool sha1;
 
-        if (!is_log(file))
+        sha1 = sv_tcg_log_is_sha1(file);
+        /* the log of a confidential guest begins in register 1 */
+        if (!sha1 && (!sv_tcg_log_is_agile(file) || file.p[0]))
                 return 0;
-        if (sv_tcg_log_parse(file, &sv_registers_pcr, &log, err) < 0)
+        if (sha1 ? sv_tcg_log_parse_sha1(file, &log, err) < 0
+                 : sv_tcg_log_parse(file, &sv_registers_pcr, &log, err) < 0)
                 return -1;
         j = sv_json_object();
-        sv_json_set_str(j, "kind", "event-log");
+        sv_json_set_str(j, "kind", sha1 ? "event-log-sha1" : "event-log");
         events = sv_json_set(j, "events", sv_json_array());
         for (size_t i = 0; i < log.n; i++)
                 add_event(events, &log, &log.events[i]);

@@ -22,6 +22,7 @@ static const char *const takes[] = {"ek-root", "event-log", NULL};
 
 const struct sv_tee_verify sv_tee_verify_vtpm = {
         .id = &sv_tee_vtpm,
+        .mark = "tpm_quote",
         .open = sv_vtpm_open,
         .close = sv_vtpm_close,
         .needs = need_nothing,
