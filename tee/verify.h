@@ -45,6 +45,11 @@ struct sv_trust_kind {      /* a table of them ends with member NULL */
 
 struct sv_tee_verify {
         const struct sv_tee *id;
+        /* A member of this evidence that no other TEE's has. */
+        const char *mark;
+        /* JSON pointer to the claim of what was launched, 48 bytes; NULL: there is no single one.
+         */
+        const char *measurement;
         /* Reads evidence, as the KBS protocol carries it; once for all that follows. SV_FORMAT for
          * what is none. Called by sv_evidence_open, `close` by sv_evidence_free. */
         int (*open)(const struct sv_json *evidence, struct sv_evidence **out, struct sv_err *err);

@@ -83,7 +83,7 @@ static int join_pem(void *arg, const char *name, struct sv_json *value, struct s
         return 0;
 }
 
-/* {"quote":"…"}, or certificates. */
+/* {"quote":"…"}, or what Azure's THIM answers. */
 static bool read_json(struct sv_bytes text, struct sv_buf *out)
 {
         SV_BUF digits = SV_BUF_NULL;
@@ -96,7 +96,7 @@ static bool read_json(struct sv_bytes text, struct sv_buf *out)
         quote = sv_json_len(j) == 1 ? sv_json_str(sv_json_get(j, "quote")) : NULL;
         if (quote)
                 return squeeze_text(sv_bytes_str(quote), &digits) && read_base64(&digits, out);
-        return sv_json_each(j, join_pem, out, NULL) == 0 && out->n;
+        return sv_json_get(j, "vcekCert") && sv_json_each(j, join_pem, out, NULL) == 0 && out->n;
 }
 
 static const char *read_text(struct sv_bytes text, struct sv_buf *out)

@@ -56,12 +56,12 @@ static int read_inputs(const struct sv_args *args, struct inputs *in, struct sv_
 }
 
 /* Fetches everything that the evidence in this file needs. */
-static int fetch_for_evidence(const struct inputs *in, const char *path, struct sv_json *needs,
+static int fetch_for_evidence(struct inputs *in, const char *path, struct sv_json *needs,
                               struct sv_fetched *out, struct sv_err *err)
 {
         SV_EVIDENCE *evidence = NULL;
 
-        if (sv_evidence_read(path, in->tee, &evidence, err) < 0 ||
+        if (sv_evidence_read(path, &in->tee, &evidence, err) < 0 ||
             in->tee->needs(evidence, needs, err) < 0 ||
             sv_fetch_needs(&in->fetch.fetch, needs, NULL, out, err) < 0)
                 return sv_wrap(err, "%s", path);
@@ -78,7 +78,6 @@ static int run_collateral_fetch(const struct sv_args *args, struct sv_json **res
         if (read_inputs(args, &in, err) < 0)
                 return -1;
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", in.tee->id->name);
         all = sv_json_set(*result, "collateral", sv_json_array());
         for (size_t i = 0; i < in.paths.n; i++) {
                 SV_FETCHED fetched = {0};
@@ -96,6 +95,7 @@ static int run_collateral_fetch(const struct sv_args *args, struct sv_json **res
                 }
                 sv_json_add_all(all, rows);
         }
+        sv_json_set_str(*result, "tee", in.tee->id->name);
         if (!sv_json_len(all))
                 sv_info("evidence on %s needs nothing that is to be fetched", in.tee->id->name);
         return 0;

@@ -13,9 +13,14 @@
 #include "launcher/cli/collateral.h"
 #include "launcher/cli/evidence.h"
 #include "launcher/cli/fetch-args.h"
+#include "tee/measure.h"
+
+#define MEASUREMENT_SIZE 48 /* SHA-384, of both makers */
 
 static const struct sv_opt opts[] = {
-        {.name = "tee", .arg = "T", .help = "which TEE made the evidence"},
+        {.name = "tee",
+         .arg = "T",
+         .help = "which TEE made the evidence (found by its form unless it is named)"},
         {.name = "collateral",
          .arg = "PATH",
          .help = "folder of files named by kind (ek-root.pem, activation-secret.bin), or one "
@@ -33,6 +38,9 @@ static const struct sv_opt opts[] = {
          .help = "lift this of the TEE's floor, beside the built-in policy (a policy says it "
                  "itself)",
          .many = true},
+        {.name = "measurement",
+         .arg = "HEX",
+         .help = "what must have been launched: an SNP guest's launch digest, a TD's MRTD"},
         {.name = "time", .arg = "T", .help = "verify as of this time (RFC 3339, or now)"},
         {.name = "report-data",
          .arg = "HEX",
@@ -63,6 +71,7 @@ static const struct sv_opt opts[] = {
 };
 
 struct input {
+        const struct sv_tee_verify *tee;
         struct sv_evidence *evidence;
         struct sv_buf report_data;
         struct sv_policy *policy;
@@ -76,6 +85,31 @@ static void free_input(struct input *in)
         sv_buf_free(&in->report_data);
         sv_policy_free(in->policy);
         sv_files_free(&in->files);
+}
+
+static int add_measurement_rule(const struct sv_args *args, const struct sv_tee_verify *tee,
+                                struct sv_json *rules, struct sv_err *err)
+{
+        const char *hex = sv_opt(args, "measurement");
+        SV_BUF digest = SV_BUF_NULL;
+
+        if (!hex)
+                return 0;
+        if (!tee->measurement)
+                return sv_fail(err, SV_USAGE, "verify.measurement",
+                               "evidence on %s has no single measurement: its registers are rules "
+                               "of a policy (--policy)",
+                               tee->id->name);
+        if (sv_unhex(sv_bytes_str(hex), &digest, "verify.measurement", NULL) < 0 ||
+            digest.n != MEASUREMENT_SIZE)
+                return sv_fail(
+                        err, SV_USAGE, "verify.measurement",
+                        "expected %d hexadecimal digits with --measurement, found \"%.100s\"",
+                        2 * MEASUREMENT_SIZE, hex);
+        sv_json_set_hex(sv_rule_add(rules, "policy.measurement", tee->measurement, "executables",
+                                    "what was launched is what --measurement says"),
+                        "equals", sv_buf_bytes(&digest));
+        return 0;
 }
 
 /* Without a policy of the caller's: what any evidence of this TEE must show. */
@@ -92,6 +126,7 @@ static int make_strict_policy(const struct sv_args *args, const struct sv_tee_ve
         for (int i = 0; sv_opt_nth(args, "allow", i); i++)
                 sv_json_add(allow, sv_json_new_str(sv_opt_nth(args, "allow", i)));
         if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
+            add_measurement_rule(args, tee, rules, err) < 0 ||
             sv_policy_write_allowing("any", tee->id->name, "built-in/policy/strict", rules, trust,
                                      allow, &text, err) < 0)
                 return -1;
@@ -106,6 +141,11 @@ static int read_policy(const struct sv_args *args, const struct sv_tee_verify *t
 
         if (!path)
                 return make_strict_policy(args, tee, out, err);
+        if (sv_has(args, "measurement"))
+                return sv_fail(err, SV_USAGE, "verify.measurement",
+                               "--measurement is for the built-in policy; what %s expects stands "
+                               "in its own rules",
+                               path);
         if (sv_has(args, "allow"))
                 return sv_fail(
                         err, SV_USAGE, "verify.allow",
@@ -173,9 +213,9 @@ static int read_files(const struct sv_args *args, const struct sv_tee_verify *te
         return 0;
 }
 
-static int read_input(const struct sv_args *args, const struct sv_tee_verify *tee, struct input *in,
-                      struct sv_err *err)
+static int read_input(const struct sv_args *args, struct input *in, struct sv_err *err)
 {
+        const struct sv_tee_verify *tee;
         const char *hex = sv_opt(args, "report-data");
 
         if (sv_parse_time(sv_opt(args, "time") ? sv_opt(args, "time") : "now", &in->time,
@@ -188,8 +228,9 @@ static int read_input(const struct sv_args *args, const struct sv_tee_verify *te
                                "--report-data is empty: expected the bytes in hexadecimal that the "
                                "evidence must be "
                                "bound to; leave the option out when nothing is to be compared");
-        if (sv_evidence_read(args->pos[0], tee, &in->evidence, err) < 0)
+        if (sv_evidence_read(args->pos[0], &in->tee, &in->evidence, err) < 0)
                 return -1;
+        tee = in->tee;
         if (read_policy(args, tee, &in->policy, err) < 0)
                 return -1;
         if (read_files(args, tee, &in->files, err) < 0)
@@ -277,8 +318,8 @@ static int verify_given_evidence(const struct sv_args *args, const struct sv_evi
         return r;
 }
 
-static int appraise_with_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
-                                const struct input *in, struct sv_json **result, struct sv_err *err)
+static int appraise_with_policy(const struct sv_args *args, const struct input *in,
+                                struct sv_json **result, struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
         SV_VERDICT verdict = {0};
@@ -296,7 +337,7 @@ static int appraise_with_policy(const struct sv_args *args, const struct sv_tee_
         print_verdict(&verdict);
         print_updates(sv_json_get(claims, "tcb"));
         *result = sv_json_object();
-        sv_json_set_str(*result, "tee", tee->id->name);
+        sv_json_set_str(*result, "tee", in->tee->id->name);
         if (sv_has(args, "test-root"))
                 sv_json_set_bool(*result, "test_root", true);
         if (fetched)
@@ -316,14 +357,12 @@ static int appraise_with_policy(const struct sv_args *args, const struct sv_tee_
 
 static int run_verify(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        const struct sv_tee_verify *tee;
         struct input in = {0};
         int r;
 
-        if (sv_evidence_tee(args, &tee, err) < 0)
+        if (sv_evidence_tee(args, &in.tee, err) < 0)
                 return -1;
-        r = read_input(args, tee, &in, err) < 0 ? -1
-                                                : appraise_with_policy(args, tee, &in, result, err);
+        r = read_input(args, &in, err) < 0 ? -1 : appraise_with_policy(args, &in, result, err);
         free_input(&in);
         return r;
 }

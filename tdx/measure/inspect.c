@@ -135,6 +135,25 @@ static struct sv_json *inspect_collection(const struct sv_json *collaterals)
         return j;
 }
 
+/* The collateral of one quote, as dcap-qvl writes it: documents as texts. */
+static struct sv_json *inspect_quote_collateral(const struct sv_json *root)
+{
+        static const struct {
+                const char *member, *kind;
+        } documents[] = {{"tcb_info", "tcb-info"}, {"qe_identity", "qe-identity"}};
+        struct sv_json *j = set_kind(sv_json_object(), "quote-collateral");
+        struct sv_json *list = sv_json_set(j, "documents", sv_json_array());
+
+        for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+                const char *text = sv_json_str(sv_json_get(root, documents[i].member));
+                SV_JSON *body = NULL;
+
+                if (text && sv_json_parse(sv_bytes_str(text), "tdx.bundle", &body, NULL) == 0)
+                        sv_json_add(list, inspect_document(body, documents[i].kind));
+        }
+        return j;
+}
+
 static int inspect_td_evidence(const struct sv_json *j, struct sv_json **out, struct sv_err *err)
 {
         SV_TDX_EVIDENCE e = {0};
@@ -164,6 +183,8 @@ static int inspect_json(struct sv_bytes file, struct sv_json **out, struct sv_er
                 *out = inspect_document(sv_json_get(j, "enclaveIdentity"), "qe-identity");
         else if (sv_json_type(sv_json_get(j, "collaterals")) == SV_JSON_OBJECT)
                 *out = inspect_collection(sv_json_get(j, "collaterals"));
+        else if (sv_json_str(sv_json_get(j, "tcb_info")))
+                *out = inspect_quote_collateral(j);
         return 0;
 }
 

@@ -43,6 +43,8 @@ static const char *const takes[] = {"event-log", NULL};
 
 const struct sv_tee_verify sv_tee_verify_tdx = {
         .id = &sv_tee_tdx,
+        .mark = "quote",
+        .measurement = "/mrtd",
         .open = open_td_evidence,
         .close = close_td_evidence,
         .needs = sv_tdx_needs,

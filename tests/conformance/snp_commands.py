@@ -85,6 +85,35 @@ def forms():
     run(4, 'verify', 'odd.hex', '--vek', root, *trust)
 
 
+def alone():
+    """A VCEK without what is above it; the TEE is found, and so is what was launched."""
+    def real(name):
+        return os.path.join(VECTORS, 'snp', name)
+
+    report, vek = real('reports/turin-v5-azure.bin'), real('certs/vcek-turin-a.pem')
+    out = run(0, 'verify', report, '--vek', vek, '--time', '2026-06-01T00:00:00Z', '--allow', 'tcb')
+    assert out['tee'] == 'sev-snp' and out['claims']['root']['amd']
+    measured = out['claims']['measurement']
+    run(0, 'verify', report, '--vek', vek, '--time', '2026-06-01T00:00:00Z', '--allow', 'tcb', '--measurement', measured.upper())
+    other = f'{int(measured[0], 16) ^ 1:x}' + measured[1:]
+    assert check_of(run(6, 'verify', report, '--vek', vek, '--time', '2026-06-01T00:00:00Z', '--allow', 'tcb',
+                        '--measurement', other)) == 'policy.measurement'
+    for text in ('', measured[1:], measured + '00', 'x' * 96):
+        assert check_of(run(2, 'verify', report, '--vek', vek, '--measurement', text)) == 'verify.measurement', text
+    with open('policy.json', 'w') as f:
+        f.write('{}')
+    assert check_of(run(2, 'verify', report, '--vek', vek, '--measurement', measured, '--policy', 'policy.json')) == 'verify.measurement'
+    with open('nothing', 'wb') as f:
+        f.write(bytes(1184))
+    assert check_of(run(2, 'verify', 'nothing')) == 'tee.name'
+    with open('nothing.json', 'w') as f:
+        f.write('{}')
+    assert check_of(run(2, 'verify', 'nothing.json')) == 'tee.name'
+    bits = run(0, 'inspect', real('reports/milan-v2-a.bin'))['report']['platform_info_bits']
+    assert 'tio_en' not in bits and 'alias_check_complete' not in bits and 'smt_en' in bits
+    assert 'tio_en' in run(0, 'inspect', report)['report']['platform_info_bits']
+
+
 def difference():
     for name, kernel in (('a', '11'), ('b', '22')):
         step = {'register': 'launch_digest', 'type': 'NORMAL', 'what': '1 page: hashes', 'inputs': {'kernel': kernel}}
@@ -113,6 +142,6 @@ def derive():
 
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
-    for test in (id_block, forms, difference, platform, derive):
+    for test in (id_block, forms, alone, difference, platform, derive):
         test()
         print(test.__name__, 'ok')

@@ -36,6 +36,7 @@ static const struct {
         {"000102030405", NULL, NULL},
         {"{\"quote\":\"AAECAwQFBgcICQoLDA0ODw\",\"cc_eventlog\":null}", NULL, NULL},
         {"{\"attestation_report\":{},\"cert_chain\":null}", NULL, NULL},
+        {"{\"pck_crl_issuer_chain\":\"" CERT "\"}", NULL, NULL},
         {LINES, NULL, NULL},
         {"-----BEGIN X509 CRL-----\nAAECAwQFBgcICQoLDA0ODw==\n", NULL, NULL},
         {"", NULL, NULL},
