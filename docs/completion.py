@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 # What stands for a file, a folder and a guest in the tables; of the rest nothing is known beforehand.
-FILES = {'FILE', 'FILE...', 'PATH', 'DISK', 'GUEST.json', '[GUEST.json]', '[FILE]', 'EVIDENCE', 'EVIDENCE...', 'KEY'}
+FILES = {'FILE', 'FILE...', 'PATH', 'DISK', '[FILE]', 'EVIDENCE', 'EVIDENCE...', 'KEY'}
 
 
 def kind(argument):
@@ -25,11 +25,19 @@ def kind(argument):
     return 'words ' + ' '.join(words) if len(words) > 1 and argument == argument.lower() else ''
 
 
+def kind_of_arguments(command):
+    """As kind; 'guest': a guest's name; 'guest file': that of a defined guest, or a file."""
+    if command['arguments'] == 'NAME' and ' ' not in command['name']:
+        return 'guest'
+    if command['name'] != 'define' and command['arguments'].strip('[]') == 'GUEST.json':
+        return 'guest file'
+    return kind(command['arguments'].replace('GUEST.json', 'FILE'))
+
+
 def rows(table):
     """(command, kind of its arguments, its options with those of all commands)."""
     for c in table['commands']:
-        guests = c['arguments'] == 'NAME' and ' ' not in c['name']
-        yield c, 'guest' if guests else kind(c['arguments']), c['options'] + table['common']
+        yield c, kind_of_arguments(c), c['options'] + table['common']
 
 
 def quote(text):
@@ -46,14 +54,15 @@ def word_lists(table):
     return found
 
 
-BASH = {'file': 'compgen -f -- "$cur"', 'dir': 'compgen -d -- "$cur"', 'guest': 'compgen -W "$(%(list)s)" -- "$cur"', '': 'true', None: 'true'}
+BASH = {'file': 'compgen -f -- "$cur"', 'dir': 'compgen -d -- "$cur"', 'guest': 'compgen -W "$(%(list)s)" -- "$cur"',
+        'guest file': 'compgen -W "$(%(list)s)" -- "$cur"; compgen -f -- "$cur"', '': 'true', None: 'true'}
 
 
 def bash_words(kind_, table):
     if kind_ and kind_.startswith('words '):
         return f'compgen -W {quote(kind_[6:])} -- "$cur"'
-    return BASH[kind_] % {'list': f'{table["program"]} list --json 2>/dev/null | tr , "\\n" | sed -n \'s/.*"name":"\\([^"]*\\)".*/\\1/p\''} \
-        if kind_ == 'guest' else BASH[kind_]
+    return BASH[kind_] % {'list': f'{table["program"]} list --all --json 2>/dev/null | tr , "\\n" | sed -n \'s/.*"name":"\\([^"]*\\)".*/\\1/p\''} \
+        if kind_ and kind_.startswith('guest') else BASH[kind_]
 
 
 def print_bash(table):
@@ -89,7 +98,7 @@ def zsh_action(kind_, label):
     """The part of a specification of _arguments behind the second colon."""
     if kind_ and kind_.startswith('words '):
         return f'({kind_[6:]})'
-    return {'file': '_files', 'dir': '_files -/', 'guest': '_secure_vm_guests'}.get(kind_, ' ')
+    return {'file': '_files', 'dir': '_files -/', 'guest': '_secure_vm_guests', 'guest file': '{_secure_vm_guests; _files}'}.get(kind_, ' ')
 
 
 def zsh_text(text):
@@ -103,7 +112,7 @@ def print_zsh(table):
     program, lists = table['program'], word_lists(table)
     f = '_' + program.replace('-', '_')
     print(f'#compdef {program}\n# Completion for {program} in zsh; made from its table of commands.')
-    print('_secure_vm_guests() {\n        local -a names\n        names=(${(f)"$(secure-vm list --json 2>/dev/null | tr , "\\n" | '
+    print('_secure_vm_guests() {\n        local -a names\n        names=(${(f)"$(secure-vm list --all --json 2>/dev/null | tr , "\\n" | '
           'sed -n \'s/.*"name":"\\([^"]*\\)".*/\\1/p\')"})\n        compadd -a names\n}')
     print(f'{f}() {{\n        local -a names\n        if (( CURRENT == 2 )); then\n                names=(')
     for first, second in lists.items():
@@ -159,10 +168,10 @@ def print_fish(table):
             other_groups = ' '.join(g for g in groups if g != first)
             if other_groups:
                 when += f'; and not __fish_seen_subcommand_from {other_groups}'
-        if argument == 'file':
+        if argument in ('file', 'guest file'):
             print(f'complete -c {program} -n "{when}" -F')
-        elif argument == 'guest':
-            print(f'complete -c {program} -n "{when}" -a "({program} list --json 2>/dev/null | string match -ar \'\\"name\\":\\"[^\\"]*\' | string replace -r \'.*\\"\' \'\')"')
+        if argument in ('guest', 'guest file'):
+            print(f'complete -c {program} -n "{when}" -a "({program} list --all --json 2>/dev/null | string match -ar \'\\"name\\":\\"[^\\"]*\' | string replace -r \'.*\\"\' \'\')"')
         for o in options:
             value = ' ' + fish_values(kind(o['argument']), table) if o['argument'] else ''
             print(f'complete -c {program} -n "{when}" -l {o["name"]}{value} -d {quote(o["help"])}')

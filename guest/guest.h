@@ -2,7 +2,7 @@
 /* The guest file: one JSON document from which everything follows (launch, measure, policy).
  * docs/guest.schema.json is its schema. Reading it checks it whole; every error names the JSON
  * pointer, the line, what was expected and what to do (SV_USAGE, check "guest.<member>"). Paths are
- * made absolute, relative to the guest file's folder. */
+ * made absolute, relative to the guest file's folder or to the one that it names as "folder". */
 #pragma once
 
 #include "base/json/json.h"

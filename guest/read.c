@@ -72,6 +72,7 @@ static const struct sv_member console_members[] = {
 #define G(member) offsetof(struct sv_guest, member)
 static const struct sv_member guest_members[] = {
         {"$schema", SV_M_IGNORE, 0, "a text"},
+        {"folder", SV_M_IGNORE, 0, "a path of a folder"}, /* choose_guest_folder */
         {"name", SV_M_TEXT, G(name), "1 to 63 of A-Z a-z 0-9 _ . -, not beginning with a dot",
          .ok = sv_name_ok, .need = true},
         {"uuid", SV_M_UUID, G(uuid), "a UUID as 8-4-4-4-12 lower-case hex digits"},
@@ -287,6 +288,25 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
         return 0;
 }
 
+/* Relative paths are relative to the folder that the file names, without one to its own. */
+static int choose_guest_folder(struct sv_member_reader *r, struct sv_err *err)
+{
+        const struct sv_json *said = sv_json_get(r->root, "folder");
+        const char *folder = sv_json_str(said);
+
+        if (!said)
+                return 0;
+        if (!folder || *folder != '/' || !sv_m_line(folder) || strlen(folder) > SV_PATH_MAX)
+                return sv_member_fail(r, "/folder", "guest.folder", err,
+                                      "expected the absolute path of the folder that relative "
+                                      "paths are relative to, found %s%s; remove it for the "
+                                      "guest file's own",
+                                      folder ? "the path " : sv_json_type_name(sv_json_type(said)),
+                                      folder ? folder : "");
+        r->dir = folder;
+        return 0;
+}
+
 int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, struct sv_guest *out,
                    struct sv_err *err)
 {
@@ -308,11 +328,12 @@ int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, stru
                 return sv_member_fail(&r, "", "guest.json", err,
                                       "an object was expected, found %s; begin with {\"name\": …}",
                                       sv_json_type_name(sv_json_type(root)));
-        if (sv_member_read(&r, root, "", "guest", guest_members, &g, err) < 0 ||
+        if (choose_guest_folder(&r, err) < 0 ||
+            sv_member_read(&r, root, "", "guest", guest_members, &g, err) < 0 ||
             check_guest(&r, &g, err) < 0)
                 return -1;
         g.file = sv_asprintf("%s", file);
-        g.dir = sv_asprintf("%s", dir);
+        g.dir = sv_asprintf("%s", r.dir);
         g.text = sv_asprintf("%.*s", (int)text.n, (const char *)text.p);
         *out = g;
         g = (struct sv_guest){0};

@@ -81,15 +81,18 @@ void sv_log_err(const struct sv_err *err)
         print_line("error: ", sv_buf_str(&text));
 }
 
+void sv_put_error(struct sv_json *to, const struct sv_err *err)
+{
+        sv_json_set_str(to, "class", sv_class_name(err->class));
+        sv_json_set_str(to, "check", err->check);
+        sv_json_set_str(to, "message", err->msg);
+}
+
 struct sv_json *sv_err_json(const struct sv_err *err)
 {
         struct sv_json *j = sv_json_object();
-        struct sv_json *e;
 
         sv_json_set_bool(j, "ok", false);
-        e = sv_json_set(j, "error", sv_json_object());
-        sv_json_set_str(e, "class", sv_class_name(err->class));
-        sv_json_set_str(e, "check", err->check);
-        sv_json_set_str(e, "message", err->msg);
+        sv_put_error(sv_json_set(j, "error", sv_json_object()), err);
         return j;
 }

@@ -14,6 +14,8 @@ void sv_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "program: error: message [check]" */
 void sv_log_err(const struct sv_err *err);
+/* "class", "check" and "message". */
+void sv_put_error(struct sv_json *to, const struct sv_err *err);
 /* {"ok":false,"error":{"class":…,"check":…,"message":…}} of the command contract; the caller frees.
  */
 struct sv_json *sv_err_json(const struct sv_err *err);

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/brokers.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "base/program/xdg.h"
+#include "launcher/cli/entries.h"
 
-#define SUFFIX    ".json"
 #define ENTRY_MAX 4096
 
 void sv_broker_entry_free(struct sv_broker_entry *e)
@@ -41,55 +39,33 @@ static char *find_file(const char *name, struct sv_err *err)
         if (!folder)
                 return NULL;
         if (sv_name_ok(name))
-                return sv_asprintf("%s/%s" SUFFIX, folder, name);
+                return sv_entry_path(folder, name);
         sv_fail(err, SV_USAGE, "brokers.name",
                 "\"%s\" is no name of a broker: letters, digits, \"-\", \"_\" and \".\" make one",
                 name);
         return NULL;
 }
 
-static int is_broker_file(const struct dirent *d)
-{
-        size_t n = strlen(d->d_name), suffix = strlen(SUFFIX);
-
-        return d->d_name[0] != '.' && n > suffix && !strcmp(d->d_name + n - suffix, SUFFIX);
-}
-
 int sv_broker_entry_list(struct sv_json **names, struct sv_err *err)
 {
         SV_STR folder = find_folder(err);
-        struct dirent **found = NULL;
-        int n;
 
-        if (!folder)
-                return -1;
-        n = scandir(folder, &found, is_broker_file, alphasort);
-        if (n < 0 && errno != ENOENT)
-                return sv_fail_errno(err, "brokers.folder", "cannot read %s", folder);
-        *names = sv_json_array();
-        for (int i = 0; i < n; i++) {
-                found[i]->d_name[strlen(found[i]->d_name) - strlen(SUFFIX)] = 0;
-                sv_json_add(*names, sv_json_new_str(found[i]->d_name));
-                free(found[i]);
-        }
-        free(found);
-        return 0;
+        return folder ? sv_entry_list(folder, "brokers.folder", names, err) : -1;
 }
 
 static int fail_unknown_broker(const char *name, struct sv_err *err)
 {
         SV_JSON *known = NULL;
-        SV_BUF list = SV_BUF_NULL;
+        SV_STR list = NULL;
 
         if (sv_broker_entry_list(&known, err) < 0)
                 return -1;
-        for (size_t i = 0; i < sv_json_len(known); i++)
-                sv_buf_printf(&list, "%s%s", i ? ", " : "", sv_json_str(sv_json_at(known, i)));
+        list = sv_entry_names(known);
         return sv_fail(
                 err, SV_USAGE, "brokers.name",
                 "no broker is known as \"%s\" (known: %s); \"secure-vm broker add\" makes one "
                 "known, a URL begins with https://",
-                name, list.n ? sv_buf_str(&list) : "none");
+                name, list);
 }
 
 static int read_members(const struct sv_json *j, struct sv_broker_entry *out, struct sv_err *err)

@@ -3,6 +3,7 @@
  * anything else under that name. */
 #include "base/core/encoding.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -200,7 +201,7 @@ static int run_id_block(const struct sv_args *args, struct sv_json **result, str
         SV_GUEST guest = {0};
 
         if (check_id_args(args, err) < 0 ||
-            (args->n && sv_guest_read(args->pos[0], &guest, err) < 0))
+            (args->n && sv_guest_take(args->pos[0], &guest, err) < 0))
                 return -1;
         return make_id_block(args, args->n ? &guest : NULL, result, err);
 }

@@ -11,6 +11,7 @@
 #include "base/core/text.h"
 #include "launcher/virt/acpi.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 
 /* How a TD's machine differs from an ordinary one: no system management mode, no legacy interrupt
  * controller; and no HPET, as launch has it. */
@@ -69,7 +70,7 @@ static int take_guest_machine(const struct sv_args *args, struct sv_argv *out,
                                        "either a guest file or --%s was expected, found both; "
                                        "leave --%s out",
                                        parts[i], parts[i]);
-        if (sv_guest_read(args->pos[0], &g, err) < 0)
+        if (sv_guest_take(args->pos[0], &g, err) < 0)
                 return -1;
         if (sv_tee_choose(NULL, &g, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;

@@ -13,6 +13,7 @@
 #include "image/uki.h"
 #include "launcher/choose.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 #include "launcher/virt/acpi.h"
 #include "ovmf/linux.h"
 
@@ -86,7 +87,7 @@ static int take_guest_parts(const struct sv_args *args, struct inputs *in, struc
                                        "either a guest file or --%s was expected, found both; "
                                        "leave --%s out",
                                        parts[i], parts[i]);
-        if (sv_guest_read(args->pos[0], &in->guest, err) < 0)
+        if (sv_guest_take(args->pos[0], &in->guest, err) < 0)
                 return -1;
         if (!in->guest.kernel)
                 return sv_fail(err, SV_USAGE, "image.options",

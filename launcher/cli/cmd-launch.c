@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secure-vm launch: from a guest file to a guest that runs, or (--wait) has its disk. */
+/* secure-vm launch, start: from a guest file to a guest that runs, or (--wait) has its disk. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 #include "launcher/cli/launch-guest.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/keeper.h"
@@ -51,18 +52,16 @@ static void print_next_steps(const struct sv_guest *g, const struct sv_follow *f
                g->name, f->wait ? "has its disk" : "runs", g->name, where, g->name, where);
 }
 
-static int run_launch(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+static int launch_and_report(const struct sv_args *args, const struct sv_guest *g,
+                             struct sv_json **result, struct sv_err *err)
 {
         struct sv_follow f = {.wait = sv_has(args, "wait"), .fd = -1};
         const char *uri = sv_opt(args, "connect");
-        SV_GUEST g = {0};
         int r;
 
-        if (sv_guest_read(args->pos[0], &g, err) < 0)
-                return -1;
         if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
                 return -1;
-        if (f.wait && !g.attestation.url && !sv_guest_root(&g))
+        if (f.wait && !g->attestation.url && !sv_guest_root(g))
                 return sv_fail(
                         err, SV_USAGE, "launch.wait",
                         "--wait waits until the root disk is open, and in %s none is encrypted "
@@ -74,7 +73,7 @@ static int run_launch(const struct sv_args *args, struct sv_json **result, struc
                 return -1;
         f.quiet = f.events == stderr || sv_has(args, "quiet");
         *result = sv_json_object();
-        r = sv_launch_guest(uri, &g, &f, *result, err);
+        r = sv_launch_guest(uri, g, &f, *result, err);
         if (f.events && f.events != stderr)
                 fclose(f.events);
         if (r < 0) {
@@ -83,8 +82,25 @@ static int run_launch(const struct sv_args *args, struct sv_json **result, struc
         }
         put_release(*result, &f);
         if (!sv_has(args, "json"))
-                print_next_steps(&g, &f, uri);
+                print_next_steps(g, &f, uri);
         return 0;
+}
+
+static int run_launch(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_GUEST g = {0};
+
+        return sv_guest_take(args->pos[0], &g, err) < 0 ? -1
+                                                        : launch_and_report(args, &g, result, err);
+}
+
+static int run_start(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_GUEST g = {0};
+
+        return sv_defined_read(args->pos[0], &g, err) < 0
+                       ? -1
+                       : launch_and_report(args, &g, result, err);
 }
 
 const struct sv_cmd sv_cmd_launch = {
@@ -93,4 +109,12 @@ const struct sv_cmd sv_cmd_launch = {
         .help = "start a guest from measured firmware and kernel",
         .opts = opts,
         .run = run_launch,
+};
+
+const struct sv_cmd sv_cmd_start = {
+        .name = "start",
+        .args = "NAME",
+        .help = "launch a defined guest",
+        .opts = opts,
+        .run = run_start,
 };

@@ -2,6 +2,7 @@
 /* secure-vm measure: what a guest's TEE will measure, from files alone, before anything runs. */
 #include "base/core/encoding.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -152,7 +153,7 @@ static int get_guest(const struct sv_args *args, struct sv_guest *g, struct sv_e
                 for (; o->name; o++)
                         if (refuse_flag(args, o->name, err) < 0)
                                 return -1;
-        return sv_guest_read(args->pos[0], g, err);
+        return sv_guest_take(args->pos[0], g, err);
 }
 
 /* One "name value" a line; names of nested values are joined by a dot: "sha256.4 9ae5…". */
@@ -302,14 +303,15 @@ static int read_side(const struct sv_args *args, const char *path, struct sv_jso
         SV_JSON *doc = NULL;
         SV_GUEST g = {0};
 
-        if (sv_file_read(path, SV_JSON_SIZE_MAX, &text, "measure.diff", err) < 0)
+        if (!sv_defined_has(path) &&
+            sv_file_read(path, SV_JSON_SIZE_MAX, &text, "measure.diff", err) < 0)
                 return -1;
         if (sv_json_parse(sv_buf_bytes(&text), "measure.diff", &doc, NULL) == 0 &&
             sv_json_get(doc, "measurements")) {
                 *out = sv_json_ref(doc);
                 return 0;
         }
-        if (sv_guest_read(path, &g, err) < 0 || measure_guest(args, &g, &tee, &m, err) < 0)
+        if (sv_guest_take(path, &g, err) < 0 || measure_guest(args, &g, &tee, &m, err) < 0)
                 return sv_wrap(err, "%s", path);
         *out = make_result(tee, &m, true);
         sv_measurement_free(&m);

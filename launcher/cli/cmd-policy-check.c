@@ -5,6 +5,7 @@
 #include "launcher/choose.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/admin-args.h"
+#include "launcher/cli/defined.h"
 #include "launcher/cli/guest-policy.h"
 
 static const struct sv_opt opts[] = {
@@ -36,7 +37,7 @@ static int run_policy_check(const struct sv_args *args, struct sv_json **result,
         const struct sv_tee_host *tee;
         int r;
 
-        if (sv_guest_read(args->pos[0], &guest, err) < 0 ||
+        if (sv_guest_take(args->pos[0], &guest, err) < 0 ||
             sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;
         r = sv_guest_ask_policy(args, &guest, tee->id, rows, err);

@@ -10,6 +10,7 @@
 #include "guest/guest.h"
 #include "base/program/log.h"
 #include "launcher/cli/admin-args.h"
+#include "launcher/cli/defined.h"
 #include "launcher/cli/guest-policy.h"
 
 static const struct sv_opt opts[] = {
@@ -42,7 +43,7 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
         const struct sv_tee_host *tee;
         const char *out = sv_opt(args, "out");
 
-        if (sv_guest_read(args->pos[0], &guest, err) < 0)
+        if (sv_guest_take(args->pos[0], &guest, err) < 0)
                 return -1;
         if (sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;

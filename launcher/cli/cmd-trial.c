@@ -6,6 +6,7 @@
 #include "launcher/choose.h"
 #include "guest/guest.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 
 static int run_trial(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
@@ -13,7 +14,7 @@ static int run_trial(const struct sv_args *args, struct sv_json **result, struct
         const struct sv_tee_host *tee = NULL;
         struct sv_probe probe = {0};
 
-        if (sv_guest_read(args->pos[0], &g, err) < 0 ||
+        if (sv_guest_take(args->pos[0], &g, err) < 0 ||
             sv_tee_choose(NULL, &g, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;
         if (!tee->trial)

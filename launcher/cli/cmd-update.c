@@ -11,6 +11,7 @@
 #include "launcher/choose.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 #include "launcher/cli/exposure.h"
 #include "launcher/cli/guest-policy.h"
 #include "launcher/cli/launch-guest.h"
@@ -305,7 +306,7 @@ static int run_update(const struct sv_args *args, struct sv_json **result, struc
                 return sv_fail(err, SV_USAGE, "update.step",
                                "--prepare is the first step and --finish the last: one at a time, "
                                "or none of them for all");
-        if (sv_guest_read(args->pos[0], &u.guest, err) < 0)
+        if (sv_guest_take(args->pos[0], &u.guest, err) < 0)
                 return -1;
         u.resource = u.guest.attestation.resource;
         if (!u.resource)

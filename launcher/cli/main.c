@@ -16,6 +16,8 @@ static const struct {
         {"Guests:",
          {&sv_cmd_launch, &sv_cmd_list, &sv_cmd_show, &sv_cmd_console, &sv_cmd_stop, &sv_cmd_reboot,
           &sv_cmd_reset, &sv_cmd_update, &sv_cmd_destroy}},
+        {"\nGuests that have a name here:",
+         {&sv_cmd_define, &sv_cmd_start, &sv_cmd_edit, &sv_cmd_undefine}},
         {"\nImages that a guest starts from:",
          {&sv_cmd_image_encrypt, &sv_cmd_image_verity, &sv_cmd_image_rekey, &sv_cmd_image_initrd,
           &sv_cmd_image_acpi, &sv_cmd_image_uki}},

@@ -148,6 +148,8 @@ static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *
 
                 sv_json_set_str(row, members[i], value ? value : "-");
         }
+        if (sv_json_get(now, "error"))
+                sv_json_set(row, "error", sv_json_ref(sv_json_get(now, "error")));
         return 0;
 }
 

@@ -191,13 +191,6 @@ static void run_worker_loop(struct sv_worker *w)
 
 /* --- first and last --- */
 
-static void put_error(struct sv_json *to, const struct sv_err *err)
-{
-        sv_json_set_str(to, "class", sv_class_name(err->class));
-        sv_json_set_str(to, "check", err->check);
-        sv_json_set_str(to, "message", err->msg);
-}
-
 static void finish_guest(struct sv_worker *w)
 {
         struct sv_err err = SV_ERR_NULL;
@@ -210,14 +203,14 @@ static void finish_guest(struct sv_worker *w)
                 sv_virt_close(w->virt);
         }
         if (w->err.class && !w->refused) {
-                put_error(sv_json_set(w->status, "error", sv_json_object()), &w->err);
+                sv_put_error(sv_json_set(w->status, "error", sv_json_object()), &w->err);
                 sv_log_err(&w->err);
         }
         sv_worker_save_status(w);
         e = sv_json_object();
         sv_json_set_str(e, "event", "ended");
         if (w->err.class)
-                put_error(e, &w->err);
+                sv_put_error(e, &w->err);
         sv_worker_send_event(w, e);
         /* The guard does this again, unless it was killed. */
         if (sv_state_recover(w->work->state, &killed, &err) < 0)

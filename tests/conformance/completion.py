@@ -70,7 +70,8 @@ def check_words(table, ask, shell):
 
 def check_values(ask, shell):
     """A guest file, a folder, a guest of this host, one of some words."""
-    assert 'guest.json' in ask(['launch', '']), f'{shell}: a file after launch'
+    assert {'guest.json', 'web'} <= set(ask(['launch', ''])), f'{shell}: a file or a defined guest after launch'
+    assert 'guest.json' in ask(['define', '']) and 'web' not in ask(['define', '']), f'{shell}: a file after define'
     assert [a.rstrip('/') for a in ask(['image', 'initrd', '--kernel-modules', ''])] == ['folder'], f'{shell}: a folder only'
     assert 'web' in ask(['show', '']) and 'guest.json' not in ask(['show', '']), f'{shell}: the guests of this host'
     assert sorted(ask(['measure', '--vmm', ''])) == ['ec2', 'gce', 'qemu'], f'{shell}: one of three words'

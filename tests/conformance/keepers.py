@@ -72,10 +72,96 @@ def ours():
         fails(2, 'state.absent', command, 'nope')
 
 
+def editor(script):
+    """An editor that runs this over the file, which is $1."""
+    path = os.path.join(os.environ['SECURE_VM_DIR'], 'editor')
+    with open(path, 'w') as f:
+        f.write(f'#!/bin/sh\n{script}\n')
+    os.chmod(path, 0o755)
+    os.environ['VISUAL'] = path + ' --with options'
+    return path
+
+
+def definition(name):
+    with open(os.path.join(os.environ['SECURE_VM_DIR'], '.guests', f'{name}.json')) as f:
+        return f.read()
+
+
+def drafts():
+    return [f for f in os.listdir(os.path.join(os.environ['SECURE_VM_DIR'], '.guests')) if f.startswith('.')]
+
+
+def names():
+    """A guest file under its name: kept, listed, taken wherever a file is, edited, forgotten."""
+    folder = os.path.join(os.environ['SECURE_VM_DIR'], 'files')
+    os.mkdir(folder)
+    file = os.path.join(folder, 'web.json')
+    with open(file, 'w') as f:
+        json.dump({'name': 'web', 'tee': 'vtpm', 'kernel': 'vmlinuz', 'memory': '256MiB',
+                   'attestation': {'url': 'https://10.0.2.2:8443', 'pin': 'sha256:' + '0' * 64}}, f)
+    assert run(0, 'define', file)['folder'] == folder
+    fails(2, 'defined.exists', 'define', file)
+    run(0, 'define', file, '--replace')
+    assert 'web' not in {g['name'] for g in run(0, 'list')['guests']}
+    row = next(g for g in run(0, 'list', '--all')['guests'] if g['name'] == 'web')
+    assert (row['state'], row['tee']) == ('defined', 'vtpm'), row
+    # by its name, from any folder: the kernel is looked for beside the guest file that was defined
+    for command in ('launch', 'start', 'measure', 'policy'):
+        assert os.path.join(folder, 'vmlinuz') in fails(3, 'measure.kernel' if command in ('measure', 'policy') else 'launch.kernel', command, 'web')
+    fails(2, 'defined.name', 'start', file)
+    fails(2, 'defined.name', 'start', 'nope')
+    fails(3, 'guest.file', 'launch', 'nope')
+    edits(file)
+    run(0, 'undefine', 'web')
+    fails(2, 'defined.name', 'undefine', 'web')
+    assert not any(g['state'] == 'defined' for g in run(0, 'list', '--all')['guests'])
+
+
+def edits(file):
+    before = definition('web')
+    editor('[ "$1 $2" = "--with options" ] && sed -i s/256MiB/512MiB/ "$3"')
+    assert run(0, 'edit', 'web')['changed'] and definition('web') == before.replace('256MiB', '512MiB') and not drafts()
+    editor('true')
+    assert not run(0, 'edit', 'web')['changed'] and not drafts()
+    editor('false')
+    fails(3, 'edit.editor', 'edit', 'web')
+    assert not drafts()
+    kept = definition('web')
+    # what is refused is kept beside it, and leaves the definition alone
+    for script, status, check in (('sed -i s/512MiB/1MiB/', 2, 'guest.memory'), ('sed -i s/.*/{/', 2, 'guest.json'),
+                                  ('sed -i s/web/other/', 2, 'edit.name'), ('rm', 3, 'guest.file')):
+        editor(f'{script} "$3"')
+        message = fails(status, check, 'edit', 'web')
+        assert definition('web') == kept and 'nothing is changed' in message, message
+        assert len(drafts()) == (script != 'rm') and all(d in message for d in drafts()), message
+        for d in drafts():
+            os.unlink(os.path.join(os.environ['SECURE_VM_DIR'], '.guests', d))
+    editor(f'{PROGRAM} define --replace {file} --quiet; sed -i s/512MiB/1GiB/ "$3"')
+    fails(2, 'edit.changed', 'edit', 'web')
+    assert definition('web') == before
+    # a definition that somebody broke is listed, with the reason
+    with open(os.path.join(os.environ['SECURE_VM_DIR'], '.guests', 'broken.json'), 'w') as f:
+        f.write('{')
+    row = next(g for g in run(0, 'list', '--all')['guests'] if g['name'] == 'broken')
+    assert row['error']['check'] == 'guest.json', row
+    run(0, 'undefine', 'broken')
+
+
+def reasons():
+    """list says why a guest failed."""
+    folder = guest('why', 'failed')
+    with open(os.path.join(folder, 'status.json'), 'w') as f:
+        json.dump({'name': 'why', 'state': 'failed', 'error': {'class': 'policy', 'check': 'policy.pcr.9', 'message': 'the broker says no'}}, f)
+    row = next(g for g in run(0, 'list')['guests'] if g['name'] == 'why')
+    assert row['error']['check'] == 'policy.pcr.9', row
+    r = subprocess.run([PROGRAM, 'list'], capture_output=True, text=True, timeout=60)
+    assert [line for line in r.stdout.splitlines() if line.startswith('why ') and line.endswith('[policy.pcr.9] the broker says no')], r.stdout
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, not_there, ours):
+        for part in (daemon, not_there, ours, names, reasons):
             part()
             print(f'ok: {part.__name__}')
 
