@@ -3,21 +3,34 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/program/own-file.h"
 #include "image/libs.h"
 #include "image/modules.h"
 #include "image/zstd.h"
 
 #define AGENT_SIZE_MAX (64u << 20)
 
+static const struct sv_own_file own_agent = {
+        .what = "agent",
+        .option = "agent",
+        .installed = "bin/secure-vm-agent",
+        .built = "agent/secure-vm-agent",
+        .check = "image.agent",
+};
+
 static int add_agent(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
+        const char *agent;
+        SV_STR own = NULL;
         SV_BUF b = SV_BUF_NULL;
 
-        if (sv_file_read(in->agent, AGENT_SIZE_MAX, &b, "image.agent", err) < 0)
+        if (!in->agent && sv_own_file_find(&own_agent, &own, err) < 0)
                 return -1;
-        if (sv_cpio_add_file(tree, "init", 0755, sv_buf_bytes(&b), err) < 0)
+        agent = own ? own : in->agent;
+        if (sv_file_read(agent, AGENT_SIZE_MAX, &b, "image.agent", err) < 0 ||
+            sv_cpio_add_file(tree, "init", 0755, sv_buf_bytes(&b), err) < 0)
                 return -1;
-        return sv_libs_add(tree, in->agent, sv_buf_bytes(&b), in->libraries, err);
+        return sv_libs_add(tree, agent, sv_buf_bytes(&b), in->libraries, err);
 }
 
 static int add_ca(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)

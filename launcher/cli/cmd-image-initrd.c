@@ -17,7 +17,9 @@ static const struct sv_opt options[] = {
          .arg = "DIR",
          .help = "the kernel's modules, /lib/modules/VERSION; without, the kernel must have "
                  "everything built in"},
-        {.name = "agent", .arg = "FILE", .help = "the secure-vm-agent program that becomes /init"},
+        {.name = "agent",
+         .arg = "FILE",
+         .help = "the program that becomes /init (the secure-vm-agent that was installed)"},
         {.name = "out", .arg = "FILE", .help = "the initramfs to write"},
         {.name = "module",
          .arg = "NAME",
@@ -127,8 +129,8 @@ static int run_image_initrd(const struct sv_args *args, struct sv_json **result,
 
         for (int i = 0; sv_opt_nth(args, "library", i); i++)
                 libraries[i] = sv_opt_nth(args, "library", i);
-        if (!in.agent || !out)
-                return sv_fail(err, SV_USAGE, "image.options", "--agent and --out are needed");
+        if (!out)
+                return sv_fail(err, SV_USAGE, "image.options", "--out is needed");
         if (sv_has(args, "module") && !in.modules_dir)
                 return sv_fail(
                         err, SV_USAGE, "image.options",

@@ -2,12 +2,12 @@
 /* secure-vm image uki: kernel, initramfs, command line and ACPI tables in one measured image. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "base/crypto/crypto.h"
+#include "base/program/own-file.h"
 #include "guest/guest.h"
 #include "image/bundle.h"
 #include "image/uki.h"
@@ -52,28 +52,21 @@ static void free_uki_inputs(struct inputs *in)
         sv_buf_free(&in->acpi);
 }
 
-/* Beside the program: where it was installed, or where it was built. */
+static const struct sv_own_file own_stub = {
+        .what = "EFI stub",
+        .option = "stub",
+        .installed = "share/secure-vm/stub.efi",
+        .built = "stub/stub.efi",
+        .check = "image.stub",
+};
+
 static int map_stub(const char *given, struct sv_map *out, struct sv_err *err)
 {
-        static const char *const beside[] = {"share/secure-vm/stub.efi", "stub/stub.efi"};
-        char self[4096] = {0};
+        SV_STR own = NULL;
 
-        if (given)
-                return sv_file_map(given, SV_KERNEL_SIZE_MAX, out, "image.stub", err);
-        if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
-                return sv_fail_errno(err, "image.stub", "/proc/self/exe");
-        for (int up = 0; up < 2; up++)
-                if (strrchr(self, '/'))
-                        *strrchr(self, '/') = 0;
-        for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
-                SV_STR path = sv_asprintf("%s/%s", self, beside[i]);
-
-                if (access(path, R_OK) == 0)
-                        return sv_file_map(path, SV_KERNEL_SIZE_MAX, out, "image.stub", err);
-        }
-        return sv_fail(err, SV_SYSTEM, "image.stub",
-                       "no EFI stub at %s/%s: install secure-vm whole, or name it with --stub",
-                       self, beside[0]);
+        if (!given && sv_own_file_find(&own_stub, &own, err) < 0)
+                return -1;
+        return sv_file_map(given ? given : own, SV_KERNEL_SIZE_MAX, out, "image.stub", err);
 }
 
 /* From a guest file the command line has the agent's words, as launch would give it. */

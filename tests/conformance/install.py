@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `meson install` puts where, all of it and nothing else. usage: install.py BUILD"""
+"""What `meson install` puts where, all of it and nothing else, and that it finds its own parts there. usage: install.py BUILD"""
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,26 @@ def files_below(top):
     return {os.path.relpath(os.path.join(folder, f), top) for folder, _, files in os.walk(top) for f in files}
 
 
+def find_own_parts(prefix):
+    """The agent and the stub of this installation are taken without being named; one that lacks them is refused by name."""
+    vm, agent = os.path.join(prefix, 'bin/secure-vm'), os.path.join(prefix, 'bin/secure-vm-agent')
+
+    def ask(status, *words):
+        r = subprocess.run([vm, *words, '--json'], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, cwd=prefix)
+        assert r.returncode == status, f'{words}: {r.stdout}{r.stderr}'
+        return json.loads(r.stdout)
+
+    parts = {p['path']: p['size'] for p in ask(0, 'image', 'initrd', '--out', 'initrd.img')['parts']}
+    assert parts['init'] == os.path.getsize(agent), parts
+    os.unlink(agent)
+    assert ask(3, 'image', 'initrd', '--out', 'none')['error']['check'] == 'image.agent'
+    uki = ['image', 'uki', '--out', 'none', '--acpi', 'none', '--kernel', 'none']
+    assert ask(3, *uki)['error']['check'] == 'image.kernel'
+    os.unlink(os.path.join(prefix, 'share/secure-vm/stub.efi'))
+    assert ask(3, *uki)['error']['check'] == 'image.stub'
+    assert not os.path.exists(os.path.join(prefix, 'none'))
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as folder:
         subprocess.run(['meson', 'install', '-C', sys.argv[1], '--no-rebuild', '--quiet', '--destdir', folder], check=True, timeout=300,
@@ -33,6 +54,7 @@ def main():
             path = os.path.join(folder, 'usr/local/share/man', m)
             said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True, timeout=60).stdout
             assert not [w for w in said.splitlines() if 'missing date' not in w], said
+        find_own_parts(os.path.join(folder, 'usr/local'))
         print(f'{len(found)} files')
 
 
