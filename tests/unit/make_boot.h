@@ -61,6 +61,28 @@ static inline void make_kernel(uint8_t k[KERNEL_SIZE])
         put32(k, KERNEL_CERTS + 4, 0x00020200);
 }
 
+#define LOADABLE_OPTIONAL (KERNEL_PE + 24)
+#define LOADABLE_SIZE     0x2000u
+
+/* As EFI loads it: one section at 0x1000 of 0x180 bytes, of which the file has 0x200. */
+static inline void make_loadable(uint8_t k[KERNEL_SIZE])
+{
+        make_kernel(k);
+        put16(k, KERNEL_PE + 4, 0x8664);
+        put32(k, LOADABLE_OPTIONAL + 16, 0x1010);
+        put32(k, LOADABLE_OPTIONAL + 56, LOADABLE_SIZE);
+        put32(k, LOADABLE_OPTIONAL + 160 + 8, 0x180);
+        put32(k, LOADABLE_OPTIONAL + 160 + 12, 0x1000);
+}
+
+/* The same without certificates, as a stub is; what follows its KERNEL_CERTS bytes is not its. */
+static inline void make_stub(uint8_t k[KERNEL_SIZE])
+{
+        make_loadable(k);
+        put32(k, LOADABLE_OPTIONAL + 144, 0);
+        put32(k, LOADABLE_OPTIONAL + 148, 0);
+}
+
 #define UKI_PE      0x80 /* offset of the PE header */
 #define UKI_HEADERS 0x400
 #define UKI_SIZE    (UKI_HEADERS + 0x200 * 16)

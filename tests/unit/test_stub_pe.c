@@ -12,20 +12,9 @@
 
 static struct sv_err err;
 
-#define OPTIONAL (KERNEL_PE + 24)
+#define OPTIONAL LOADABLE_OPTIONAL
 #define ROW      (OPTIONAL + 160)
-#define SIZE     0x2000u
-
-/* One section at 0x1000 of 0x180 bytes, of which the file has 0x200. */
-static void make_image(uint8_t k[KERNEL_SIZE])
-{
-        make_kernel(k);
-        put16(k, KERNEL_PE + 4, 0x8664);
-        put32(k, OPTIONAL + 16, 0x1010);
-        put32(k, OPTIONAL + 56, SIZE);
-        put32(k, ROW + 8, 0x180);
-        put32(k, ROW + 12, 0x1000);
-}
+#define SIZE     LOADABLE_SIZE
 
 static int load(const uint8_t *k, size_t n, struct sv_pe_load *pe)
 {
@@ -39,7 +28,7 @@ static void places_image(void **state)
         uint8_t k[KERNEL_SIZE], memory[SIZE + 16];
         struct sv_pe_load pe;
 
-        make_image(k);
+        make_loadable(k);
         OK(load(k, sizeof(k), &pe));
         assert_int_equal(pe.entry, 0x1010);
         assert_int_equal(pe.size, SIZE);
@@ -70,7 +59,7 @@ static void finds_code(void **state)
         uint32_t at, n;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-                make_image(k);
+                make_loadable(k);
                 put32(k, OPTIONAL + 32, t[i].align);
                 put16(k, OPTIONAL + 70, t[i].dll);
                 OK(load(k, sizeof(k), &pe));
@@ -119,14 +108,14 @@ static void refuses_image(void **state)
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
                 uint8_t k[KERNEL_SIZE];
 
-                make_image(k);
+                make_loadable(k);
                 put32(k, t[i].at, t[i].value);
                 FAILS(load(k, sizeof(k), &pe), SV_FORMAT, t[i].check);
         }
         for (size_t n = 0; n < KERNEL_SIZE; n++) {
                 uint8_t k[KERNEL_SIZE];
 
-                make_image(k);
+                make_loadable(k);
                 if (n < 0x600 + 0x180)
                         assert_int_equal(load(k, n, &pe), -1);
                 else
@@ -140,7 +129,7 @@ static void image_limits(void **state)
         uint8_t k[KERNEL_SIZE];
         struct sv_pe_load pe;
 
-        make_image(k);
+        make_loadable(k);
         put32(k, OPTIONAL + 16, SIZE - 1);
         put32(k, OPTIONAL + 60, ROW + 40);
         put32(k, ROW + 8, 0x1000);
@@ -156,7 +145,7 @@ static void finds_sections(void **state)
         struct sv_bytes found;
         struct sv_pe_load pe;
 
-        make_image(k);
+        make_loadable(k);
         OK(sv_pe_load_read(sv_bytes(k, SIZE), &pe, &err));
         assert_int_equal(sv_pe_load_find(&pe, sv_bytes(k, SIZE), ".text\0\0", &found, &err), 1);
         assert_ptr_equal(found.p, k + 0x1000);
@@ -196,10 +185,8 @@ static void makes_image(void **state)
         struct sv_uki uki;
         struct sv_pe pe;
 
-        make_image(stub);
-        put32(stub, OPTIONAL + 144, 0); /* no certificates */
-        put32(stub, OPTIONAL + 148, 0);
-        make_image(kernel);
+        make_stub(stub);
+        make_loadable(kernel);
         OK(sv_uki_make(&parts, &image, &err));
         OK(sv_uki_make(&parts, &again, &err));
         assert_true(sv_bytes_eq(sv_buf_bytes(&image), sv_buf_bytes(&again)));
@@ -232,8 +219,8 @@ static void refuses_parts(void **state)
         struct sv_uki_parts parts = some_parts(stub, kernel);
         SV_BUF image = SV_BUF_NULL;
 
-        make_image(stub);
-        make_image(kernel);
+        make_loadable(stub);
+        make_loadable(kernel);
         memset(line, 'x', sizeof(line));
         parts.cmdline = sv_bytes(line, SV_CMDLINE_MAX);
         OK(sv_uki_make(&parts, &image, &err));
