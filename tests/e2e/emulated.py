@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests with evidence of a platform that this machine does not have: the launch runs in front of a simulated platform (tests/teesim), the
 same files then boot for real, emulated, and the platform's signer answers behind the guest kernel's own interfaces."""
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 from env import CLASSES, TOP, Case, Env, Failed, run, say_to
 from patience import patient, wait_until
+from runner import read_arguments, run_cases, try_case
 
 KEEP = ' securevm.console=host'  # most cases read what the guest says after the unlock
 MODULE = os.path.join(TOP, 'tests/teesim/guest')
@@ -138,7 +136,7 @@ class EmulatedCase(Case):
         with open(self.path('console.log'), encoding='utf-8', errors='replace') as f:
             return f.read()
 
-    def end(self):
+    def end(self, keep=False):
         for p in self.running:
             if p.poll() is None:
                 p.terminate()
@@ -150,57 +148,20 @@ class EmulatedCase(Case):
         return {p.pid: p.args[0] for p in self.running if p.poll() is None and 'qemu' in p.args[0]}
 
 
-def run_case(make, env, base, function):
-    begin, c, why = time.time(), None, ''
-    try:
-        c = make(env, base, function.__name__)
-        function(c)
-    except Failed as e:
-        why = str(e)
-    except Exception:
-        why = traceback.format_exc()
-    finally:
-        if c:
-            c.end()
-    return time.time() - begin, why
-
-
 def no_compiler():
     """Why the guest's module cannot be built here, or None."""
     return None if shutil.which('make') and shutil.which('gcc-12') else 'no compiler for kernel modules (make, gcc-12)'
 
 
 def main(name, usage, cases, env_of, case_of, missing):
-    p = argparse.ArgumentParser(usage=usage)
-    p.add_argument('cases', nargs='*')
-    p.add_argument('--build', default='build')
-    p.add_argument('--list', action='store_true')
-    p.add_argument('--keep', action='store_true', help='keep the folders of failed cases')
-    a = p.parse_args()
-    chosen = [f for f in cases if not a.cases or f.__name__ in a.cases]
-    if a.list or len(chosen) < len(a.cases):
-        for f in cases:
-            print(f'{f.__name__:24} {f.__doc__}')
-        return 0 if a.list else 2
+    a, status = read_arguments(usage, cases)
+    if not a:
+        return status
     if missing():
         print(f'SKIP: {missing()}')
         return 77
-    try:
-        env = env_of(os.path.abspath(a.build), say_to())
-    except Failed as e:
-        print(f'e2e-{name}: FAILED to prepare: {e}', flush=True)
-        return 1
-    base = tempfile.mkdtemp(prefix=f'sv{name}', dir='/tmp')
-    os.chmod(base, 0o755)  # for the user whom libvirt runs QEMU as
-    os.makedirs(os.path.join(base, 's'))
-    failed = 0
-    for f in chosen:
-        seconds, why = run_case(case_of, env, base, f)
-        failed += bool(why)
-        print(f'{"FAILED" if why else "ok"} {f.__name__} ({seconds:.0f} s): {f.__doc__}' + (f'\n    {why}' if why else ''), flush=True)
-    print(f'e2e-{name}: {len(chosen)} cases, {failed} failed', flush=True)
-    if failed and a.keep:
-        print(f'e2e-{name}: kept {base}')
-    else:
-        shutil.rmtree(base, ignore_errors=True)
-    return 1 if failed else 0
+
+    def prepare(base):
+        env = env_of(a.build, say_to())
+        return lambda case: case_of(env, base, case)
+    return run_cases(name, a, prepare, lambda make, f: try_case(make, f, a.keep))

@@ -4,11 +4,13 @@ import hashlib
 import inspect
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -28,10 +30,17 @@ def run(*args, check=True, timeout=300, **kw):
     return r
 
 
+GIVEN, GIVING = set(), threading.Lock()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """Nobody's, and no other case's: below those that the kernel gives to connections, so that a broker can end and come back."""
+    while True:
+        port = random.randrange(10240, 32768)
+        with GIVING, socket.socket() as s:
+            if port not in GIVEN and s.connect_ex(('127.0.0.1', port)) != 0:
+                GIVEN.add(port)
+                return port
 
 
 def digest(*paths):
@@ -276,11 +285,10 @@ def say_to(stream=sys.stderr):
 
 
 def twice(one_try):
-    """Runs one_try() -> (..., why). A guest that the machine itself did not get to start or to run in time is tried once more, and that is
-    said; a wrong answer is never asked for twice."""
-    result = one_try()
-    why = result[-1]
-    if why and ('"check": "virt.' in why or '"check": "launch.timeout"' in why):
+    """What one_try() says is wrong, or ''. A guest that the machine itself did not get to start or to run in time is tried once more, and that
+    is said; a wrong answer is never asked for twice."""
+    why = one_try()
+    if '"check": "virt.' in why or '"check": "launch.timeout"' in why:
         print(f'    tried again, the machine failed: {why.splitlines()[0][:300]}', flush=True)
-        result = one_try()
-    return result
+        why = one_try()
+    return why

@@ -15,20 +15,24 @@ from env import Case, Env, Failed, say_to, twice
 KERNELS = {'12': [], '12-backports': ['--backports'], '13': ['--suite', 'trixie'], '14': ['--suite', 'forky']}
 
 
+def get_release(env):
+    return os.path.basename(env.modules()[0])
+
+
 def boot(env, base, name):
-    """What was wrong, as twice takes it."""
+    """Why this kernel did not get its disk, or ''."""
     c = Case(env, base, f'k{name}')
-    release = os.path.basename(env.modules()[0])
     try:
         c.prepare()
         c.launch()
         c.must_unlock()
+        release = get_release(env)
         c.must(f'Linux version {release} ' in c.console(), f'expected Linux {release} to have started')
     except Failed as e:
-        return release, str(e)
+        return str(e)
     finally:
         c.end()
-    return release, ''
+    return ''
 
 
 def main():
@@ -44,9 +48,9 @@ def main():
         for name in a.kernels:
             env = type('KernelEnv', (Env,), {'FETCH': KERNELS[name]})(os.path.abspath(a.build), say)
             begin = time.time()
-            release, why = twice(lambda: boot(env, base, name))
+            why = twice(lambda: boot(env, base, name))
             failed += bool(why)
-            print(f'{"FAILED" if why else "ok"} Debian {name}, {release} ({time.time() - begin:.0f} s)' + (f'\n    {why}' if why else ''), flush=True)
+            print(f'{"FAILED" if why else "ok"} Debian {name}, {get_release(env)} ({time.time() - begin:.0f} s)' + (f'\n    {why}' if why else ''), flush=True)
     return failed > 0
 
 

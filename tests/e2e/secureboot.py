@@ -8,7 +8,6 @@ and RTMR2, and of RTMR0 what concerns Secure Boot.
 
     secureboot.py --build DIR [--list] [--keep] [CASE...]
 """
-import argparse
 import json
 import os
 import re
@@ -16,15 +15,14 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tcg
 from env import CACHE, TOP, Failed, run, say_to
 from patience import patient, wait_until
+from runner import read_arguments, run_cases, why_not
 
 TDX = os.path.join(os.path.dirname(CACHE), 'firmware', 'OVMF.inteltdx.ms.fd')
 ENROLLED, KEY, CERT = '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd', '/usr/share/ovmf/PkKek-1-snakeoil.key', '/usr/share/ovmf/PkKek-1-snakeoil.pem'
@@ -318,16 +316,6 @@ def uki_262(b):
     b.agrees(True, uki=b.sign(b.uki('forky', more=True), 'uki.signed'), cmdline=None)
 
 
-def run_case(machine, f):
-    begin, why = time.time(), ''
-    try:
-        f(Boot(machine, f.__name__))
-    except (Failed, OSError, ValueError, subprocess.SubprocessError) as e:
-        why = str(e) or repr(e)
-    print(f'{"FAILED" if why else "ok"} {f.__name__} ({time.time() - begin:.0f} s): {f.__doc__}' + (f'\n    {why}' if why else ''), flush=True)
-    return bool(why)
-
-
 def missing():
     for path in (TDX, ENROLLED, KEY):
         if not os.path.exists(path):
@@ -336,35 +324,14 @@ def missing():
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument('cases', nargs='*')
-    p.add_argument('--build', default='build')
-    p.add_argument('--list', action='store_true')
-    p.add_argument('--keep', action='store_true', help='keep the folders')
-    a = p.parse_args()
-    chosen = [f for f in CASES if not a.cases or f.__name__ in a.cases]
-    if a.list or len(chosen) < len(a.cases):
-        for f in CASES:
-            print(f'{f.__name__:24} {f.__doc__}')
-        return 0 if a.list else 2
+    a, status = read_arguments(__doc__, CASES)
+    if not a:
+        return status
     if missing():
         print(f'SKIP: {missing()}')
         return 77
-    base = tempfile.mkdtemp(prefix='svsecure', dir='/tmp')
-    try:
-        machine = Machine(os.path.abspath(a.build), say_to(), base)
-        with ThreadPoolExecutor(2) as pool:
-            failed = sum(pool.map(lambda f: run_case(machine, f), chosen))
-    except Failed as e:
-        print(f'e2e-secureboot: FAILED to prepare: {e}', flush=True)
-        return 1
-    finally:
-        if a.keep:
-            print(f'kept {base}')
-        else:
-            shutil.rmtree(base, ignore_errors=True)
-    print(f'e2e-secureboot: {len(chosen)} cases, {failed} failed', flush=True)
-    return 1 if failed else 0
+    return run_cases('secureboot', a, lambda base: Machine(a.build, say_to(), base),
+                     lambda machine, f: why_not(lambda: f(Boot(machine, f.__name__))))
 
 
 if __name__ == '__main__':

@@ -85,9 +85,9 @@ class SnpCase(EmulatedCase):
     def served(self, port):
         return ['serve', self.pki, self.state_file, port]
 
-    def end(self):
+    def end(self, keep=False):
         self.machine.run(self.env.vm, 'destroy', 'g')
-        super().end()
+        super().end(keep)
 
 
 def device_says(c, digest, provider):

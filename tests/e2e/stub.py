@@ -3,9 +3,8 @@
 """Measured images (secure-vm image uki) under attack: what a host can put into the machine beside its image, with and without the stub. Real
 boots of the distribution's kernel and firmware, emulated; the guest prints what Linux sees.
 
-usage: stub.py --build DIR [CASE...]
+    stub.py --build DIR [--list] [--keep] [CASE...]
 """
-import argparse
 import hashlib
 import os
 import re
@@ -14,13 +13,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import aml  # noqa: E402
 from env import CACHE, TOP, Failed, patient, run, say_to  # noqa: E402
+from runner import read_arguments, run_cases, why_not  # noqa: E402
 
 # Without network and TPM it starts in a tenth of the time; e2e (measured_image) has the one that launch takes.
 FIRMWARE = '/usr/share/ovmf/OVMF.fd'
@@ -49,6 +48,7 @@ class World:
         say('the ACPI tables of this firmware and machine')
         run(self.vm, 'image', 'acpi', '--firmware', FIRMWARE, '--machine', 'q35', '--memory', '512MiB', '--vcpus', '1', '--arg=-serial', '--arg=null',
             '--timeout', int(patient(300)), '--out', self.path('acpi'), timeout=600)
+        self.write('evil.aml', aml.bad(LINE.encode(), EVIL.encode(), *MEMORY))
         self.make('image.efi')
         self.make('refuse.efi', '--refuse')
 
@@ -139,9 +139,9 @@ def place(world, tables, changes=()):
         command, at = command + 128, (at + 16 + size + 63) & ~63
     for offset, value in changes:
         blob[offset] = value
-    args = ['-machine', 'acpi=off']
+    args, folder = ['-machine', 'acpi=off'], tempfile.mkdtemp(dir=world.dir)
     for name, data in (('etc/table-loader', script), ('etc/acpi/tables', blob), ('etc/acpi/rsdp', world.blob('etc/acpi/rsdp'))):
-        args += ['-fw_cfg', f'name={name},file={world.write(name.replace("/", "-"), data)}']
+        args += ['-fw_cfg', f'name={name},file={world.write(os.path.join(folder, os.path.basename(name)), data)}']
     return args
 
 
@@ -153,23 +153,23 @@ def find(world, name):
 # --- the cases ---
 
 def evil(world):
-    return ['-acpitable', 'file=' + world.write('evil.aml', aml.bad(LINE.encode(), EVIL.encode(), *MEMORY))]
+    return ['-acpitable', 'file=' + world.path('evil.aml')]
 
 
-def case_honest(world):
+def stub_honest(world):
     """The machine that the image was made for."""
     b = world.image()
     b.must_be_ours()
     b.says('secure-vm: 7 ACPI tables of this image, 0 differences on the host')
 
 
-def case_size(world):
+def stub_size(world):
     """Stub, tables and headers are at most 200 KiB."""
     if not 0 < world.beyond() <= BEYOND:
         raise Failed(f'expected at most {BEYOND} bytes beyond what the image carries, found {world.beyond()}')
 
 
-def case_attack_works(world):
+def stub_attack_works(world):
     """Without the stub the host's code runs in the measured guest: else the other cases prove nothing."""
     b = world.plain(*evil(world), '-smbios', f'type=11,value={CREDENTIAL}')
     b.must('EVIL0001:00' in b.sees.get('devices', []), 'expected the host\'s device')
@@ -177,7 +177,7 @@ def case_attack_works(world):
     b.must(b.sees['dmi'], 'expected SMBIOS')
 
 
-def case_ssdt(world):
+def stub_ssdt(world):
     """BadAML."""
     b = world.image(*evil(world))
     b.must_be_ours()
@@ -185,7 +185,7 @@ def case_ssdt(world):
     b.says('7 ACPI tables of this image, 1 differences on the host')
 
 
-def case_refuse(world):
+def stub_refuse(world):
     """The same, and that is final; the honest machine starts."""
     b = world.image(*evil(world), name='refuse.efi')
     b.says('the guest does not start')
@@ -194,21 +194,21 @@ def case_refuse(world):
     world.image(name='refuse.efi').must_be_ours()
 
 
-def case_identity(world):
+def stub_identity(world):
     """A DSDT that says it is another maker's, so that no override of the measured initramfs would replace it."""
     b = world.image('-machine', 'x-oem-id=HOST,x-oem-table-id=EVIL')
     b.must_be_ours()
     b.says(': differs at byte')
 
 
-def case_credentials(world):
+def stub_credentials(world):
     """SMBIOS, a command line and a boot entry from outside."""
     b = world.image('-smbios', f'type=11,value={CREDENTIAL}', '-append', EVIL + ' rdinit=/evil')
     b.must_be_ours()
     b.says('a command line from outside is not used')
 
 
-def case_extra(world):
+def stub_extra(world):
     """Tables that Linux would take as code or as data: PSDT, OSDT, one of an OEM's; and a DSDT with one other bit."""
     code = aml.bad(LINE.encode(), EVIL.encode(), *MEMORY)[36:]
     more = [aml.table(name, code) for name in (b'PSDT', b'OSDT', b'SSDT')] + [aml.table(b'OEM1', bytes(64))]
@@ -218,14 +218,14 @@ def case_extra(world):
         b.must(re.search(rf'^secure-vm: ACPI table {name} at 0x[0-9a-f]+: (not expected|differs)', b.console, re.M), f'expected {name} to be named')
 
 
-def case_twice(world):
+def stub_twice(world):
     """Two pointers to one DSDT and one FADT; a table inside another: the firmware itself gives up, or installs the one that it finds."""
     b = world.image(*place(world, [find(world, b'DSDT'), find(world, b'FACP'), find(world, b'APIC') + 8]))
     b.must_be_ours()
     b.must(re.search(r'^secure-vm: .*ACPI table', b.console, re.M), 'expected a difference to be named')
 
 
-def case_nothing(world):
+def stub_nothing(world):
     """Loader commands that lead out of their files: the firmware gives up."""
     b = world.image(*place(world, [0x7fffffff]))
     b.must_be_ours()
@@ -242,7 +242,7 @@ def hashes(kernel):
     return (guid('9438d606-4f22-4cc9-b479-a793d411fd21') + struct.pack('<H', 168) + body).ljust(176, b'\0')
 
 
-def case_kernel_hashes(world):
+def stub_kernel_hashes(world):
     """Firmware for SNP, which starts the image because its hash is in the launch digest's table, with the host's SSDT."""
     firmware = os.path.join(os.path.dirname(CACHE), 'firmware', 'OVMF.amdsev.fd')
     if not os.path.exists(firmware):
@@ -258,7 +258,7 @@ def case_kernel_hashes(world):
     b.says(' 1 differences on the host')
 
 
-def case_no_execute(world):
+def stub_no_execute(world):
     """Firmware that executes no memory but what it is told to: the kernel starts, its code and data apart."""
     listed = run(os.path.join(TOP, 'tools', 'fetch-secureboot'), timeout=900).stdout
     parts = dict(line.split(' ', 1) for line in listed.splitlines())
@@ -271,7 +271,7 @@ def case_no_execute(world):
     b.must_be_ours()
 
 
-def case_damaged(world):
+def stub_damaged(world):
     """What `image uki` would not make: an image without its kernel goes off, and nothing else is started."""
     with open(world.path('image.efi'), 'rb') as f:
         image = f.read()
@@ -281,30 +281,17 @@ def case_damaged(world):
     b.must('Linux version' not in b.console, 'a kernel was started')
 
 
-CASES = {name[5:]: f for name, f in list(globals().items()) if name.startswith('case_')}
+CASES = [f for name, f in list(globals().items()) if name.startswith('stub_')]
 
 
 def main():
-    p = argparse.ArgumentParser(usage=__doc__)
-    p.add_argument('--build', required=True)
-    p.add_argument('cases', nargs='*')
-    a = p.parse_args()
-    failed = 0
+    a, status = read_arguments(__doc__, CASES)
+    if not a:
+        return status
     if not os.path.exists(FIRMWARE):
         print(f'SKIP: {FIRMWARE} is not here (tools/setup installs it)')
         return 77
-    with tempfile.TemporaryDirectory() as base:
-        world = World(os.path.abspath(a.build), base, say_to())
-        for name in a.cases or CASES:
-            begin, why = time.time(), None
-            try:
-                CASES[name](world)
-            except Failed as e:
-                why, failed = str(e), failed + 1
-            print(f'{"FAIL" if why else "ok":4} stub-{name:14} {time.time() - begin:5.1f} s  {CASES[name].__doc__}', flush=True)
-            if why:
-                print(f'     {why}', flush=True)
-    return 1 if failed else 0
+    return run_cases('stub', a, lambda base: World(a.build, base, say_to()), lambda world, f: why_not(lambda: f(world)))
 
 
 if __name__ == '__main__':

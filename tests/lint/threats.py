@@ -45,7 +45,7 @@ def has_case(tree, paths, case):
         if path.endswith('.c') and path in tree.names and re.search(rf'cmocka_unit_test\w*\(\s*{re.escape(case)}\b', tree.code(path)):
             return True
         beside = os.path.dirname(path) + '/[^/]*\\.py' if path.endswith('.py') else None
-        if beside and any(re.search(rf'^def (?:case_)?{re.escape(case)}\(', tree.text(n), re.M) for n in tree.match(beside)):
+        if beside and any(re.search(rf'^def (?:stub_)?{re.escape(case)}\(', tree.text(n), re.M) for n in tree.match(beside)):
             return True
     return False
 

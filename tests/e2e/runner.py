@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases are functions; the docstring of each says what must be true. Those that were chosen run two at a time, as an emulated guest keeps one
+processor busy."""
+import argparse
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import traceback
+
+from env import Failed
+
+
+def read_arguments(usage, cases):
+    """(arguments, None), with the functions chosen in .cases; or (None, exit status) when there is nothing to run."""
+    p = argparse.ArgumentParser(usage=usage)
+    p.add_argument('cases', nargs='*')
+    p.add_argument('--build', default='build')
+    p.add_argument('--jobs', type=int, default=2)
+    p.add_argument('--list', action='store_true')
+    p.add_argument('--keep', action='store_true', help='keep the folders of failed cases')
+    a = p.parse_args()
+    a.build = os.path.abspath(a.build)
+    chosen = [f for f in cases if not a.cases or f.__name__ in a.cases]
+    if a.list or len(chosen) < len(a.cases):
+        for f in cases:
+            print(f'{f.__name__:24} {f.__doc__}')
+        return None, 0 if a.list else 2
+    a.cases = chosen
+    return a, None
+
+
+def why_not(attempt):
+    """What stood against attempt(), or ''."""
+    try:
+        attempt()
+    except (Failed, subprocess.SubprocessError) as e:
+        return str(e) or repr(e)
+    except Exception:
+        return traceback.format_exc()
+    return ''
+
+
+def try_case(make, function, keep=False):
+    """The case as make(its name) sets it up. Why it failed, or ''; whatever it started is gone."""
+    made = []
+
+    def attempt():
+        made.append(make(function.__name__))
+        function(made[0])
+    why = why_not(attempt)
+    return why + why_not(lambda: [c.end(keep and bool(why)) for c in made])
+
+
+def run_cases(name, a, prepare, run_case):
+    """prepare(folder) -> what run_case(that, function) -> why it failed gets. The exit status."""
+    base = tempfile.mkdtemp(prefix=f'sv{name}', dir='/tmp')  # short: UNIX socket paths lie below it
+    os.makedirs(os.path.join(base, 's'))
+    for folder in (base, os.path.join(base, 's')):
+        os.chmod(folder, 0o755)  # for the user whom QEMU runs as
+    try:
+        world = prepare(base)
+    except Failed as e:
+        print(f'e2e-{name}: FAILED to prepare: {e}', flush=True)
+        shutil.rmtree(base, ignore_errors=True)
+        return 1
+
+    def timed(f):
+        begin = time.time()
+        return f, run_case(world, f), time.time() - begin
+
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        for f, why, seconds in pool.map(timed, a.cases):
+            failed += bool(why)
+            print(f'{"FAILED" if why else "ok"} {f.__name__} ({seconds:.0f} s): {f.__doc__}' + (f'\n    {why}' if why else ''), flush=True)
+    print(f'e2e-{name}: {len(a.cases)} cases, {failed} failed', flush=True)
+    if failed and a.keep:
+        print(f'e2e-{name}: kept {base}')
+    else:
+        shutil.rmtree(base, ignore_errors=True)
+    return 1 if failed else 0
