@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "agent/freshness.h"
+#include "agent/net.h"
 #include "agent/release.h"
+#include "agent/root.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
@@ -297,20 +299,34 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
         return 0;
 }
 
+/* Where nothing can be written any more the next guest need not wait. By then the system has taken
+ * the network down. */
+static int end_disk(const struct sv_agent_config *config, const char *where,
+                    struct sv_disk_report *report, struct sv_err *err)
+{
+        report->state = SV_DISK_ENDS;
+        if (!sv_root_is_readonly(NULL, where))
+                return 0;
+        report->state = SV_DISK_CLOSED;
+        return sv_net_up_again(config, err);
+}
+
 static int report_disk(const struct sv_agent_config *config, const struct sv_args *args,
                        struct sv_disk_report *report, struct sv_err *err)
 {
-        const char *ca = sv_opt(args, "ca");
+        const char *ca = sv_opt(args, "ca"), *where = *config->data ? SV_ROOT_DATA : "/";
         SV_TLS_CTX *tls = sv_release_tls(config, ca ? ca : SV_AGENT_CA_FILE, err);
         SV_KBS_CLIENT *client = NULL;
         SV_SECRET *key = NULL;
         uint8_t fsid[SV_FSID_SIZE];
 
-        report->state = sv_has(args, "end") ? SV_DISK_ENDS : SV_DISK_RUNS;
+        report->state = SV_DISK_RUNS;
+        if (sv_has(args, "end") && end_disk(config, where, report, err) < 0)
+                return -1;
         if (!tls || sv_kbs_client_new(config->url, tls, &client, err) < 0)
                 return -1;
         if (sv_freshness_find(report, fsid, &key, err) < 0 ||
-            sv_freshness_sync("/", fsid, &report->generation, err) < 0)
+            sv_freshness_sync(where, fsid, &report->generation, err) < 0)
                 return -1;
         return sv_freshness_confirm(client, config->resource, key, report, err);
 }

@@ -46,6 +46,11 @@ static int parse_disk(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
         return copy_value(v, c->disk, sizeof(c->disk), "disk", err);
 }
 
+static int parse_data(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+{
+        return copy_value(v, c->data, sizeof(c->data), "data", err);
+}
+
 int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
@@ -167,14 +172,9 @@ static const struct word {
         const char *name;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
 } words[] = {
-        {"url", parse_url},
-        {"pin", sv_agent_config_pin},
-        {"resource", sv_agent_config_resource},
-        {"disk", parse_disk},
-        {"root", parse_root},
-        {"ip", parse_ip},
-        {"verity", parse_verity},
-        {"console", parse_console},
+        {"url", parse_url},   {"pin", sv_agent_config_pin}, {"resource", sv_agent_config_resource},
+        {"disk", parse_disk}, {"data", parse_data},         {"root", parse_root},
+        {"ip", parse_ip},     {"verity", parse_verity},     {"console", parse_console},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 
@@ -216,7 +216,11 @@ int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, 
                               seen, err) < 0)
                         return -1;
         }
-        if (c.has_verity && c.has_root)
+        if (*c.data && !c.has_verity)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.data",
+                               "securevm.data names a disk above a verity root, and there is no "
+                               "securevm.verity: name the encrypted disk in securevm.disk");
+        if (c.has_verity && c.has_root && !*c.data)
                 return sv_fail(err, SV_USAGE, "agent.cmdline.verity",
                                "securevm.root beside securevm.verity, which says itself what the "
                                "root file system is: remove securevm.root");
@@ -224,9 +228,14 @@ int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, 
         return 0;
 }
 
+const char *sv_agent_config_encrypted(const struct sv_agent_config *c)
+{
+        return c->has_verity ? c->data : c->disk;
+}
+
 int sv_agent_config_need(const struct sv_agent_config *c, struct sv_err *err)
 {
-        bool key = !c->has_verity; /* comes from a broker */
+        bool key = !c->has_verity || *c->data; /* comes from a broker */
         const char *missing = key && !*c->url        ? "url"
                               : key && !*c->resource ? "resource"
                               : !*c->disk            ? "disk"

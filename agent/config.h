@@ -12,13 +12,14 @@ struct sv_agent_config {
         uint8_t pin[32];
         bool has_pin;       /* else the broker is known by the CA in the initramfs */
         char resource[256]; /* "repo/type/tag" */
-        char disk[32];      /* serial of the virtio disk */
-        /* file system: TYPE of securevm.root=TYPE[,OPTION...], or "ext4" */
+        char disk[32];      /* serial of the virtio disk that is the root */
+        char data[32];      /* and of the encrypted one above a verity root, or "" */
+        /* the encrypted disk's file system: TYPE of securevm.root=TYPE[,OPTION...], or "ext4" */
         char root_type[32];
         unsigned long root_flags; /* of mount(2): ro, noatime, ... */
         char root_options[128];   /* the file system's own options */
         bool has_root;            /* securevm.root was given */
-        /* the root is this verity disk, which needs no key and says its type itself */
+        /* the root is a verity disk, which needs no key and says its type itself */
         bool has_verity;
         struct sv_verity verity;
         /* pass discards to the host, which then learns which blocks are free */
@@ -34,6 +35,8 @@ struct sv_agent_config {
 /* Words that do not begin with "securevm." are the kernel's and the system's own. SV_USAGE
  * "agent.cmdline.*", "verity.*": a word that is given twice, unknown or wrong. */
 int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, struct sv_err *err);
+/* Serial of the disk that is opened with a key: the root, or what lies above a verity root; "". */
+const char *sv_agent_config_encrypted(const struct sv_agent_config *config);
 /* Is there what the unlock, or a verity root, needs? SV_USAGE "agent.cmdline.missing". */
 int sv_agent_config_need(const struct sv_agent_config *config, struct sv_err *err);
 /* "sha256:<64 hex>". SV_USAGE "agent.cmdline.pin". */

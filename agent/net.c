@@ -197,25 +197,59 @@ int sv_net_resolvers(const struct sv_machine *machine, const uint32_t *addresses
         return sv_file_write(path, 0644, sv_buf_bytes(&text), err);
 }
 
-int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err)
+static int open_socket(struct sv_err *err)
 {
-        struct sv_dhcp_lease lease = {.address = config->address, .router = config->gateway};
-        struct in_addr address, router;
-        char name[IFNAMSIZ], a[INET_ADDRSTRLEN], b[INET_ADDRSTRLEN];
-        uint8_t mac[6];
-        SV_FD fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-        if (fd < 0)
-                return sv_fail_errno(err, "agent.net.socket", "cannot open a socket");
-        if (find_card(name, err) < 0 || raise_link(fd, name, mac, err) < 0)
+        return fd < 0 ? sv_fail_errno(err, "agent.net.socket", "cannot open a socket") : fd;
+}
+
+static int raise_card(const struct sv_agent_config *config, const char *name,
+                      struct sv_dhcp_lease *lease, struct sv_err *err)
+{
+        SV_FD fd = open_socket(err);
+        uint8_t mac[6];
+
+        *lease = (struct sv_dhcp_lease){.address = config->address, .router = config->gateway};
+        if (fd < 0 || raise_link(fd, name, mac, err) < 0)
                 return -1;
         if (config->has_ip) {
-                lease.netmask = (uint32_t)(0xffffffffull << (32 - config->prefix));
-                memcpy(lease.resolvers, config->resolvers, sizeof(lease.resolvers));
-        } else if (ask_dhcp(name, mac, &lease, err) < 0) {
+                lease->netmask = (uint32_t)(0xffffffffull << (32 - config->prefix));
+                memcpy(lease->resolvers, config->resolvers, sizeof(lease->resolvers));
+        } else if (ask_dhcp(name, mac, lease, err) < 0) {
                 return -1;
         }
-        if (set_addresses(fd, name, lease.address, lease.netmask, lease.router, err) < 0 ||
+        return set_addresses(fd, name, lease->address, lease->netmask, lease->router, err);
+}
+
+/* Up, and with an address. */
+static bool is_card_up(const char *name)
+{
+        struct ifreq r = {0};
+        SV_FD fd = open_socket(NULL);
+
+        snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+        return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) &&
+               ioctl(fd, SIOCGIFADDR, &r) == 0;
+}
+
+int sv_net_up_again(const struct sv_agent_config *config, struct sv_err *err)
+{
+        struct sv_dhcp_lease lease;
+        char name[IFNAMSIZ];
+
+        if (find_card(name, err) < 0)
+                return -1;
+        return is_card_up(name) ? 0 : raise_card(config, name, &lease, err);
+}
+
+int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err)
+{
+        struct sv_dhcp_lease lease;
+        struct in_addr address, router;
+        char name[IFNAMSIZ], a[INET_ADDRSTRLEN], b[INET_ADDRSTRLEN];
+
+        if (find_card(name, err) < 0 || raise_card(config, name, &lease, err) < 0 ||
             sv_net_resolvers(NULL, lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
                 return -1;
         address.s_addr = htonl(lease.address);

@@ -13,5 +13,8 @@ int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_er
  * What they say decides nothing: who the broker is shows its key or certificate. */
 int sv_net_resolvers(const struct sv_machine *m, const uint32_t *addresses, size_t n,
                      struct sv_err *err);
+/* Once more, where the system that ends has taken the card's address away; nothing is written to
+ * its files. Errors as of sv_net_up. */
+int sv_net_up_again(const struct sv_agent_config *config, struct sv_err *err);
 /* The card down again, its address gone: it cannot be renamed while it is up. */
 void sv_net_down(void);

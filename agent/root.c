@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -39,24 +40,80 @@ static int find_init(const struct sv_machine *m, struct sv_err *err)
         return init < 0 ? -1 : 0;
 }
 
+static int mount_encrypted(const struct sv_machine *m, const char *device, const char *where,
+                           const struct sv_agent_config *c, struct sv_err *err)
+{
+        const char *options = *c->root_options ? c->root_options : NULL;
+
+        if (m->mount(device, where, c->root_type, c->root_flags, options) < 0)
+                return sv_fail_errno(err, "agent.root", "cannot mount %s (%s%s%s)",
+                                     c->has_verity ? "the disk above the root file system"
+                                                   : "the root file system",
+                                     c->root_type, options ? ", " : "", c->root_options);
+        return 0;
+}
+
 int sv_root_mount(const struct sv_machine *machine, const char *device,
                   const struct sv_agent_config *c, struct sv_err *err)
 {
         const struct sv_machine *m = sv_machine_of(machine);
-        const char *options = *c->root_options ? c->root_options : NULL;
 
-        if (m->mount(device, ROOT, c->root_type, c->root_flags, options) < 0)
-                return sv_fail_errno(err, "agent.root",
-                                     "cannot mount the root file system (%s%s%s)", c->root_type,
-                                     options ? ", " : "", c->root_options);
-        return find_init(m, err);
+        return mount_encrypted(m, device, ROOT, c, err) < 0 ? -1 : find_init(m, err);
+}
+
+int sv_root_mount_data(const struct sv_machine *machine, const char *device,
+                       const struct sv_agent_config *c, struct sv_err *err)
+{
+        const struct sv_machine *m = sv_machine_of(machine);
+        SV_STR path = sv_machine_path(m, SV_ROOT_DATA);
+
+        if (sv_mkdirs(path, 0700, err) < 0)
+                return -1;
+        return mount_encrypted(m, device, SV_ROOT_DATA, c, err);
 }
 
 void sv_root_unmount(const struct sv_machine *machine)
 {
-        SV_STR path = sv_machine_path(sv_machine_of(machine), ROOT);
+        SV_STR root = sv_machine_path(sv_machine_of(machine), ROOT);
+        SV_STR data = sv_machine_path(sv_machine_of(machine), SV_ROOT_DATA);
 
-        umount2(path, MNT_DETACH);
+        umount2(root, MNT_DETACH);
+        umount2(data, MNT_DETACH);
+}
+
+/* proc(5), mountinfo: "22 1 0:20 / / ro shared:1 - btrfs /dev/x rw": of the mount, of the file
+ * system. Of several at one place the last one is seen. */
+static void read_mount(char *line, const char *where, bool *readonly)
+{
+        char *next = NULL, *word = strtok_r(line, " \n", &next);
+        int field = 0, behind = -1; /* of the words, and of those behind the dash */
+
+        for (; word; word = strtok_r(NULL, " \n", &next), field++) {
+                if (field == 4 && strcmp(word, where) != 0)
+                        return;
+                if (field == 4)
+                        *readonly = false;
+                if (behind >= 0 || (field > 5 && !strcmp(word, "-")))
+                        behind++;
+                if (behind == 3)
+                        *readonly = !strcmp(word, "ro") || !strncmp(word, "ro,", 3);
+        }
+}
+
+bool sv_root_is_readonly(const struct sv_machine *machine, const char *where)
+{
+        SV_STR path = sv_machine_path(sv_machine_of(machine), "/proc/self/mountinfo");
+        FILE *f = fopen(path, "re");
+        bool readonly = false;
+        char *line = NULL;
+        size_t room = 0;
+
+        while (f && getline(&line, &room, f) > 0)
+                read_mount(line, where, &readonly);
+        free(line);
+        if (f)
+                fclose(f);
+        return readonly;
 }
 
 static int move_mounts(const struct sv_machine *m, struct sv_err *err)

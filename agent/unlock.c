@@ -21,7 +21,25 @@
 #include "luks/header.h"
 #include "luks/open.h"
 
-#define NAME "root"
+/* What is known of the encrypted disk once it is open. */
+struct disk {
+        const char *device; /* opened, beside a verity root that is /dev/mapper/root */
+        struct sv_luks_header header;
+        const char *limits;
+        struct sv_disk_report report;
+        struct sv_secret *report_key; /* only where the disk is opened */
+        bool claimed;                 /* the broker keeps others from it */
+};
+
+static const char *name_disk(const struct disk *d)
+{
+        return strrchr(d->device, '/') + 1;
+}
+
+static bool has_key(const struct sv_agent_config *config)
+{
+        return *sv_agent_config_encrypted(config);
+}
 
 static int read_boot_config(struct sv_agent_config *config, struct sv_err *err)
 {
@@ -53,22 +71,13 @@ static bool name_header(const struct sv_agent_config *config, char hex[97])
         struct sv_binding found;
         char device[64];
 
-        if (sv_system_find_disk(NULL, config->disk, device, NULL) < 0 ||
+        if (sv_system_find_disk(NULL, sv_agent_config_encrypted(config), device, NULL) < 0 ||
             sv_system_read_head(device, SV_LUKS_HEAD_SIZE, &head, NULL) < 0 ||
             sv_binding_of(sv_buf_bytes(&head), &found, NULL) < 0)
                 return false;
         sv_hex(sv_bytes(found.header_digest, sizeof(found.header_digest)), hex);
         return true;
 }
-
-/* What is known of the disk once it is open. */
-struct disk {
-        struct sv_luks_header header;
-        const char *limits;
-        struct sv_disk_report report;
-        struct sv_secret *report_key; /* only where the disk is opened */
-        bool claimed;                 /* the broker keeps others from it */
-};
 
 /* Everything is checked, and used, in one copy in memory: the host may change the disk under us at
  * any time. */
@@ -87,23 +96,30 @@ static int check_header(const char *device, const struct sv_binding *binding,
 }
 
 static int map_disk(const struct sv_agent_config *config, const char *device, struct sv_bytes copy,
-                    const struct sv_luks_header *h, struct sv_secret *key, struct sv_err *err)
+                    const struct disk *d, struct sv_secret *key, struct sv_err *err)
 {
         int64_t began = sv_clock_ms();
 
-        if (sv_disk_check(config, h, device, err) < 0)
+        if (sv_disk_check(config, &d->header, device, err) < 0)
                 return -1;
-        if (sv_luks_open(copy, device, NAME, config->discard, key, err) < 0)
+        if (sv_luks_open(copy, device, name_disk(d), config->discard, key, err) < 0)
                 return -1;
         sv_event_time("crypt", sv_clock_ms() - began);
-        return sv_disk_check_size(h, "/dev/mapper/" NAME, err);
+        return sv_disk_check_size(&d->header, d->device, err);
+}
+
+static int mount_device(const struct sv_agent_config *config, const char *device,
+                        struct sv_err *err)
+{
+        return config->has_verity ? sv_root_mount_data(NULL, device, config, err)
+                                  : sv_root_mount(NULL, device, config, err);
 }
 
 /* Only a disk whose file system is there counts as unlocked. */
 static int mount_disk(const struct sv_agent_config *config, struct disk *d, bool confirmed,
                       struct sv_err *err)
 {
-        if (sv_root_mount(NULL, "/dev/mapper/" NAME, config, err) < 0) {
+        if (mount_device(config, d->device, err) < 0) {
                 sv_disk_explain(NULL, &d->header, err);
                 if (confirmed)
                         sv_disk_explain_tree(NULL, err);
@@ -131,7 +147,8 @@ static int mount_confirmed(const struct sv_agent_config *config, struct disk *d,
         uint8_t fsid[SV_FSID_SIZE];
 
         if (mount_disk(config, d, true, err) < 0 ||
-            sv_freshness_mounted("/sysroot", d->report.generation, fsid, err) < 0)
+            sv_freshness_mounted(config->has_verity ? SV_ROOT_DATA : SV_ROOT, d->report.generation,
+                                 fsid, err) < 0)
                 return -1;
         return sv_freshness_keep(&d->report, fsid, d->report_key, err);
 }
@@ -144,7 +161,7 @@ static void close_disk(const struct sv_agent_config *config, struct disk *d,
         struct sv_err failed = SV_ERR_NULL;
 
         sv_root_unmount(NULL);
-        if (sv_luks_close(NAME, &failed) < 0) {
+        if (sv_luks_close(name_disk(d), &failed) < 0) {
                 sv_event_print("%s", failed.msg);
                 return;
         }
@@ -166,7 +183,7 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
         if (!d->report_key || sv_random(report->instance, sizeof(report->instance), err) < 0)
                 return -1;
         memcpy(report->header, binding->header_digest, sizeof(report->header));
-        if (sv_freshness_read("/dev/mapper/" NAME, &report->generation, err) < 0) {
+        if (sv_freshness_read(d->device, &report->generation, err) < 0) {
                 sv_disk_explain(NULL, &d->header, err);
                 return -1;
         }
@@ -181,6 +198,16 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
         return 0;
 }
 
+/* Above the verity root; its init may be on either disk. */
+static int cover_root(struct disk *d, struct sv_err *err)
+{
+        if (sv_verity_cover(NULL, SV_ROOT_DATA, err) == 0)
+                return 0;
+        sv_disk_explain(NULL, &d->header, err);
+        sv_disk_explain_tree(NULL, err);
+        return -1;
+}
+
 static int mount_or_close(const struct sv_agent_config *config, struct disk *d,
                           struct sv_kbs_client *client, const struct sv_binding *binding,
                           struct sv_secret *key, struct sv_err *err)
@@ -189,6 +216,8 @@ static int mount_or_close(const struct sv_agent_config *config, struct disk *d,
                         ? mount_fresh(config, d, client, binding, key, err)
                         : mount_disk(config, d, false, err);
 
+        if (r == 0 && config->has_verity)
+                r = cover_root(d, err);
         if (r < 0)
                 close_disk(config, d, client);
         sv_secret_free(d->report_key);
@@ -208,13 +237,13 @@ static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
         sv_event_start("header", NULL);
         if (sv_binding_unpack(resource, &binding, &key, err) < 0)
                 return -1;
-        if (sv_system_find_disk(NULL, r->config->disk, device, err) < 0)
+        if (sv_system_find_disk(NULL, sv_agent_config_encrypted(r->config), device, err) < 0)
                 return -1;
         if (check_header(device, &binding, &d->header, &copy, err) < 0)
                 return -1;
         sv_event_done("header", "the disk's header is the one that the key was made for");
         sv_event_start("open", NULL);
-        if (map_disk(r->config, device, sv_buf_bytes(&copy), &d->header, key, err) < 0)
+        if (map_disk(r->config, device, sv_buf_bytes(&copy), d, key, err) < 0)
                 return -1;
         if (mount_or_close(r->config, d, client, &binding, key, err) < 0)
                 return -1;
@@ -303,6 +332,15 @@ static int leave_host(const struct sv_agent_config *config, struct sv_err *err)
         return 0;
 }
 
+static int open_root(const struct sv_agent_config *config, struct disk *d,
+                     const struct sv_tee **tee, struct sv_err *err)
+{
+        if (config->has_verity && sv_verity_root(NULL, config, err) < 0)
+                return -1;
+        d->device = config->has_verity ? "/dev/mapper/data" : "/dev/mapper/root";
+        return has_key(config) ? open_encrypted(config, d, tee, err) : 0;
+}
+
 int sv_unlock(struct sv_err *err)
 {
         const struct sv_tee *tee = NULL;
@@ -313,11 +351,10 @@ int sv_unlock(struct sv_err *err)
                 return -1;
         if (check_machine(err) < 0)
                 return -1;
-        if ((config.has_verity ? sv_verity_root(NULL, &config, err)
-                               : open_encrypted(&config, &disk, &tee, err)) < 0)
+        if (open_root(&config, &disk, &tee, err) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
-        if (!config.has_verity)
+        if (has_key(&config))
                 sv_net_down(); /* the system brings its network up by its own rules and names */
         if ((tee ? tee->confidential : is_confidential()) && leave_host(&config, err) < 0)
                 return -1;
@@ -325,7 +362,7 @@ int sv_unlock(struct sv_err *err)
         sv_event_flush();
         sv_root_switch(NULL, err);
         if (config.has_verity)
-                return sv_verity_blame(err);
+                sv_verity_blame(err);
         sv_disk_explain(NULL, &disk.header, err);
         return -1;
 }

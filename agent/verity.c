@@ -16,7 +16,7 @@
 #include "luks/dm-verity.h"
 
 #define NAME "root"
-/* In the initramfs, where the system cannot reach them once it has its own root. */
+/* In the initramfs, where the system cannot reach it once it has its own root. */
 #define BASE "/overlay"
 
 static int fail_block(struct sv_err *err)
@@ -31,9 +31,10 @@ int sv_verity_blame(struct sv_err *err)
         return sv_dm_verity_is_corrupt(NAME) ? fail_block(err) : -1;
 }
 
-static int fail_reading(struct sv_err *err, const char *what)
+/* With another disk above it (`top`) an error may be that one's: then the kernel knows. */
+static int fail_reading(struct sv_err *err, const char *top, const char *what)
 {
-        if (errno == EIO)
+        if (errno == EIO && !top)
                 return fail_block(err);
         sv_fail_errno(err, "agent.root", "cannot %s", what);
         return sv_verity_blame(err);
@@ -53,22 +54,18 @@ static int check_disk_size(const char *device, const struct sv_verity *v, struct
         return 0;
 }
 
-static int make_folders(const struct sv_machine *m, struct sv_err *err)
+static int make_layer(const struct sv_machine *m, const char *top, const char *name,
+                      struct sv_err *err)
 {
-        static const char *const names[] = {BASE "/lower", BASE "/upper", BASE "/work"};
+        SV_STR below = sv_asprintf("%s/%s", top, name);
+        SV_STR path = sv_machine_path(m, below);
 
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                SV_STR path = sv_machine_path(m, names[i]);
-
-                if (sv_mkdirs(path, 0755, err) < 0)
-                        return -1;
-        }
-        return 0;
+        return sv_mkdirs(path, 0755, err);
 }
 
 /* Whether it can be run shows here, before the guest counts as unlocked, and not when nothing else
  * is left. */
-static int read_init(const struct sv_machine *m, struct sv_err *err)
+static int read_init(const struct sv_machine *m, const char *top, struct sv_err *err)
 {
         SV_FD fd = sv_root_open_init(m, O_RDONLY | O_CLOEXEC, err);
         char chunk[16384];
@@ -78,28 +75,38 @@ static int read_init(const struct sv_machine *m, struct sv_err *err)
                 return sv_verity_blame(err);
         while ((n = read(fd, chunk, sizeof(chunk))) > 0)
                 ;
-        return n < 0 ? fail_reading(err, "read /sbin/init of the root file system") : 0;
+        return n < 0 ? fail_reading(err, top, "read /sbin/init of the root file system") : 0;
 }
 
 int sv_verity_mount(const struct sv_machine *machine, const char *device, const char *type,
                     struct sv_err *err)
 {
-        static const char layers[] =
-                "lowerdir=" BASE "/lower,upperdir=" BASE "/upper,workdir=" BASE "/work";
         const struct sv_machine *m = sv_machine_of(machine);
         SV_STR base = sv_machine_path(m, BASE);
 
         if (sv_mkdirs(base, 0755, err) < 0)
                 return -1;
         if (m->mount("overlay", BASE, "tmpfs", 0, "mode=0755") < 0)
-                return fail_reading(err, "mount a file system in memory");
-        if (make_folders(m, err) < 0)
+                return fail_reading(err, NULL, "mount a file system in memory");
+        if (make_layer(m, BASE, "lower", err) < 0)
                 return -1;
         if (m->mount(device, BASE "/lower", type, MS_RDONLY, NULL) < 0)
-                return fail_reading(err, "mount the root file system");
+                return fail_reading(err, NULL, "mount the root file system");
+        return 0;
+}
+
+int sv_verity_cover(const struct sv_machine *machine, const char *top, struct sv_err *err)
+{
+        const struct sv_machine *m = sv_machine_of(machine);
+        const char *at = top ? top : BASE;
+        SV_STR layers =
+                sv_asprintf("lowerdir=" BASE "/lower,upperdir=%s/upper,workdir=%s/work", at, at);
+
+        if (make_layer(m, at, "upper", err) < 0 || make_layer(m, at, "work", err) < 0)
+                return -1;
         if (m->mount("overlay", SV_ROOT, "overlay", 0, layers) < 0)
-                return fail_reading(err, "mount the overlay above the root file system");
-        return read_init(m, err);
+                return fail_reading(err, top, "mount the overlay above the root file system");
+        return read_init(m, top, err);
 }
 
 int sv_verity_root(const struct sv_machine *m, const struct sv_agent_config *config,
@@ -125,6 +132,10 @@ int sv_verity_root(const struct sv_machine *m, const struct sv_agent_config *con
         snprintf(says, sizeof(says), "each block of %s is verified: %s, root hash %s", node,
                  v->type, sv_hex(sv_bytes(v->root, sizeof(v->root)), hex));
         sv_event_done("open", says);
+        if (*config->data)
+                return 0;
+        if (sv_verity_cover(m, NULL, err) < 0)
+                return -1;
         sv_event_unlocked(says);
         return 0;
 }

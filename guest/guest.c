@@ -56,8 +56,8 @@ void sv_guest_free(struct sv_guest *g)
  * network, the root's type, who has the console). */
 static int check_user_cmdline(const char *text, struct sv_err *err)
 {
-        static const char *const ours[] = {"securevm.url", "securevm.pin", "securevm.resource",
-                                           "securevm.disk", "securevm.verity"};
+        static const char *const ours[] = {"securevm.url",  "securevm.pin",    "securevm.resource",
+                                           "securevm.disk", "securevm.verity", "securevm.data"};
         static const char *const users[] = {"securevm.ip=", "securevm.root=", "securevm.console="};
         size_t quotes = 0;
 
@@ -94,34 +94,50 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
         return 0;
 }
 
-const struct sv_disk *sv_guest_root(const struct sv_guest *g)
+const struct sv_disk *sv_guest_encrypted(const struct sv_guest *g)
 {
         for (size_t i = 0; i < g->n_disks; i++)
-                if (g->disks[i].encrypted || g->disks[i].verity)
+                if (g->disks[i].encrypted)
                         return &g->disks[i];
         return NULL;
 }
 
-static int add_agent_words(const struct sv_guest *g, struct sv_buf *line, struct sv_err *err)
+const struct sv_disk *sv_guest_root(const struct sv_guest *g)
 {
-        const struct sv_disk *root = sv_guest_root(g);
+        for (size_t i = 0; i < g->n_disks; i++)
+                if (g->disks[i].verity)
+                        return &g->disks[i];
+        return sv_guest_encrypted(g);
+}
 
-        if (g->attestation.url) {
-                sv_buf_printf(line, "%ssecurevm.url=%s", line->n ? " " : "", g->attestation.url);
-                if (g->attestation.pin)
-                        sv_buf_printf(line, " securevm.pin=%s", g->attestation.pin);
-                sv_buf_printf(line, " securevm.resource=%s", g->attestation.resource);
-        }
+/* A verity disk says what its file system is; the word is for the one that has a key. */
+static int add_disk_words(const struct sv_guest *g, struct sv_buf *line, struct sv_err *err)
+{
+        const struct sv_disk *root = sv_guest_root(g), *data = sv_guest_encrypted(g);
+
         if (!root)
                 return 0;
-        if (root->verity && g->cmdline && strstr(g->cmdline, "securevm.root="))
+        if (!data && g->cmdline && strstr(g->cmdline, "securevm.root="))
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
                                "cmdline: \"securevm.root=\" beside a verity disk, which says what "
                                "its file system is; remove the word");
         sv_buf_printf(line, "%ssecurevm.disk=%s", line->n ? " " : "", root->id);
         if (root->verity)
                 sv_buf_printf(line, " securevm.verity=%s", root->verity);
+        if (data && data != root)
+                sv_buf_printf(line, " securevm.data=%s", data->id);
         return 0;
+}
+
+static int add_agent_words(const struct sv_guest *g, struct sv_buf *line, struct sv_err *err)
+{
+        if (g->attestation.url) {
+                sv_buf_printf(line, "%ssecurevm.url=%s", line->n ? " " : "", g->attestation.url);
+                if (g->attestation.pin)
+                        sv_buf_printf(line, " securevm.pin=%s", g->attestation.pin);
+                sv_buf_printf(line, " securevm.resource=%s", g->attestation.resource);
+        }
+        return add_disk_words(g, line, err);
 }
 
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err)

@@ -14,7 +14,8 @@ struct sv_disk {
         char *path;
         bool readonly;
         /* the agent opens it with a key from the broker; default true for the first disk when
-         * attestation is given and no disk has verity */
+         * attestation is given and no disk has verity. Beside a verity disk it is what lies above
+         * that in the root's overlay */
         bool encrypted;
         /* what the agent believes of a disk that it verifies block by block (base/core/verity.h),
          * or NULL */
@@ -90,13 +91,16 @@ void sv_guest_free(struct sv_guest *g);
 
 /* The command line that really boots and is measured: the user's part, then what the agent must
  * know
- * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID securevm.verity=…"). launch,
+ * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID securevm.verity=…
+ * securevm.data=ID"). launch,
  * measure and policy all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or
  * the user's part holds a securevm. word or a control character. */
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err);
 
 /* The disk that the agent opens as the root, with a key or by its hash tree; NULL: none. */
 const struct sv_disk *sv_guest_root(const struct sv_guest *g);
+/* The disk that the agent opens with a key: the root, or what lies above a verity root; NULL. */
+const struct sv_disk *sv_guest_encrypted(const struct sv_guest *g);
 
 /* The firmware image that boots: the guest file's, or the distribution's OVMF. launch, measure and
  * policy all use this one. */

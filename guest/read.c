@@ -124,8 +124,8 @@ static int check_guest_boot(struct sv_member_reader *r, const struct sv_guest *g
         return 0;
 }
 
-/* A verity disk is the root, and so is an encrypted one: the agent opens one of them. It is only
- * read, so that many guests may have it. */
+/* A verity disk is the root, and an encrypted one beside it lies above it. It is only read, so that
+ * many guests may have it. */
 static int check_guest_verity(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
 {
         size_t n_verity = 0;
@@ -145,16 +145,13 @@ static int check_guest_verity(struct sv_member_reader *r, struct sv_guest *g, st
                 if (sv_json_pointer(r->root, at) && !d->readonly)
                         return sv_member_fail(r, at, "guest.disks.verity", err,
                                               "a verity disk is only read; remove this member");
-                d->readonly = true;
-        }
-        for (size_t i = 0; n_verity && i < g->n_disks; i++) {
                 snprintf(at, sizeof(at), "/disks/%zu/encrypted", i);
-                if (g->disks[i].encrypted)
-                        return sv_member_fail(
-                                r, at, "guest.disks.verity", err,
-                                "the root is the verity disk, which needs no key, and "
-                                "the agent opens one disk; the system opens others "
-                                "from there, remove this member");
+                if (d->encrypted)
+                        return sv_member_fail(r, at, "guest.disks.verity", err,
+                                              "a verity disk is in the clear and needs no key; "
+                                              "remove this member, or name the encrypted disk "
+                                              "beside it");
+                d->readonly = true;
         }
         return 0;
 }

@@ -16,7 +16,7 @@ enum sv_disk_state {
         SV_DISK_OPENS, /* the first report: before the disk is mounted */
         SV_DISK_RUNS,
         SV_DISK_ENDS,   /* another instance may have the disk soon: it is still mounted */
-        SV_DISK_CLOSED, /* another instance may have the disk now: it did not become a root */
+        SV_DISK_CLOSED, /* another instance may have the disk now: nothing here can write to it */
         SV_DISK_STATES
 };
 /* "opens", "runs", "ends", "closed" */

@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /sbin/init of the e2e tests' disks with authentication tags: reads every file of /probe and says
- * which could be read; with the agent on the disk, it writes and reports. Static, so that the
+ * which could be read; with the agent on the disk, it writes and reports. "e2e=end" on the command
+ * line: it ends as a system does; "e2e=write": it writes until it is killed. Static, so that the
  * disk needs nothing else. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <linux/dm-ioctl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define AGENT "/usr/bin/secure-vm-agent"
+#define PIECE 49152 /* bytes of a file that is kept */
+
+static int is_told(const char *word)
+{
+        static char line[4096];
+        int fd = open("/proc/cmdline", O_RDONLY);
+        ssize_t n = fd < 0 ? 0 : read(fd, line, sizeof(line) - 1);
+
+        close(fd);
+        line[n < 0 ? 0 : n] = 0;
+        return strstr(line, word) != NULL;
+}
 
 static void read_file(int dir, const char *name)
 {
@@ -55,18 +71,100 @@ static void bring_network_up(void)
         close(s);
 }
 
-static void write_and_report(int n, const char *option)
+static void report(int n, const char *option)
 {
-        int fd = open("/written", O_WRONLY | O_CREAT | O_TRUNC, 0600), status;
+        int status;
 
-        dprintf(fd, "round %d\n", n);
-        close(fd);
+        fflush(stdout);
         if (fork() == 0) {
                 execl(AGENT, AGENT, "report", option, (char *)NULL);
                 _exit(99);
         }
         wait(&status);
         printf("report %d: status %d\n", n, WEXITSTATUS(status));
+}
+
+static void write_and_report(int n, const char *option)
+{
+        int fd = open("/written", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+        dprintf(fd, "round %d\n", n);
+        close(fd);
+        report(n, option);
+}
+
+/* What an earlier start of the system has written. */
+static void look_for_written(void)
+{
+        char text[32] = "nothing";
+        int fd = open("/written", O_RDONLY);
+
+        if (fd >= 0)
+                text[read(fd, text, sizeof(text) - 1)] = 0;
+        close(fd);
+        printf("found: %s\n", text);
+}
+
+/* As a system does: nothing can be written any more, and there is no network. */
+static void end_system(void)
+{
+        struct ifreq r = {.ifr_name = "eth0"};
+        int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+        if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0)
+                perror("read-only");
+        mount(NULL, "/run/initramfs/data", NULL, MS_REMOUNT | MS_RDONLY, NULL); /* where it is */
+        ioctl(s, SIOCSIFADDR, &(struct ifreq){.ifr_name = "eth0", .ifr_addr.sa_family = AF_INET});
+        if (ioctl(s, SIOCSIFFLAGS, &r) < 0)
+                perror("network: down");
+        close(s);
+}
+
+static unsigned char byte_of(long file, long at)
+{
+        return (unsigned char)(file * 131 + at * 7 + at / 4096);
+}
+
+/* Of the files 0, 1, … as many as an earlier start has written whole. */
+static long count_kept(void)
+{
+        static unsigned char text[PIECE];
+        char name[32];
+
+        for (long file = 0;; file++) {
+                snprintf(name, sizeof(name), "/kept/%ld", file);
+                int fd = open(name, O_RDONLY);
+                ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+                close(fd);
+                if (n != (ssize_t)sizeof(text))
+                        return file;
+                for (long at = 0; at < n; at++)
+                        if (text[at] != byte_of(file, at))
+                                return file;
+        }
+}
+
+static void write_without_end(void)
+{
+        static unsigned char text[PIECE];
+        char name[32];
+
+        mkdir("/kept", 0700);
+        printf("kept: %ld files\n", count_kept());
+        for (long file = count_kept();; file++) {
+                snprintf(name, sizeof(name), "/kept/%ld", file);
+                int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+                for (long at = 0; at < PIECE; at++)
+                        text[at] = byte_of(file, at);
+                if (write(fd, text, PIECE) != PIECE || fsync(fd) < 0) {
+                        perror("kept");
+                        return;
+                }
+                close(fd);
+                printf("synced: %ld\n", file);
+        }
 }
 
 static void suspend(int control, const char *name, unsigned flags)
@@ -105,11 +203,19 @@ int main(void)
                         read_file(dirfd(dir), e->d_name);
         printf("probes: done\n");
         if (access(AGENT, X_OK) == 0) {
+                look_for_written();
                 bring_network_up();
+                if (is_told("e2e=write"))
+                        write_without_end();
                 write_and_report(1, NULL);
                 write_and_report(2, "--end");
-                write_and_report(3, NULL);
-                empty_journal();
+                if (is_told("e2e=end")) {
+                        end_system();
+                        report(3, "--end");
+                } else {
+                        write_and_report(3, NULL);
+                        empty_journal();
+                }
         }
         fflush(stdout);
         for (;;)

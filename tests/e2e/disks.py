@@ -101,14 +101,14 @@ def prepare_raw(c):
     return Layout(c.path('root.img')), blocks
 
 
-def prepare_btrfs(c):
-    """A btrfs with the agent on it becomes the disk."""
+def prepare_btrfs(c, words=''):
+    """A btrfs with the agent on it becomes the disk; words of the kernel's for the system on it."""
     c.make_broker()
     make_initrd(c)
     tree = make_tree(c)
     add_agent(c, tree)
     encrypt(c, tree, '--filesystem', 'btrfs', '--size', '112MiB')
-    c.guest['cmdline'] += ' securevm.root=btrfs'
+    c.guest['cmdline'] += f' securevm.root=btrfs {words}'
     c.file = c.write_guest()
     c.put_policy(c.file)
 
@@ -147,6 +147,28 @@ def put_back(c, but):
         if now.read(now.tag(n)) != before.read(before.tag(n)):
             for of in (now.block, now.tag):
                 now.write(of(n), before.read(of(n)))
+
+
+def must_end(c):
+    """The guest runs, and ends as a system does: nothing can be written when it gives the disk back."""
+    c.must_unlock()
+    c.wait_console('report 3: status', 60)
+    states = [r.get('state') for r in c.broker.audit() if r['action'] == 'disk']
+    c.must('report 3: status 0' in c.console() and states[-4:] == ['opens', 'runs', 'ends', 'closed'], f'expected the disk to be given back, found {states}')
+    c.must('lease' not in shown(c), f'expected nobody to have the disk, found {shown(c)}')
+    run(*c.vm, 'destroy', 'g', env=c.environment)
+
+
+@case
+def ended_disk(c):
+    """a guest that ended, and said so when nothing could be written any more, keeps nobody waiting for its disk"""
+    prepare_btrfs(c, 'e2e=end')
+    c.launch()
+    must_end(c)
+    c.launch()
+    must_end(c)
+    c.must('found: round 2' in c.console(), 'expected what was written before')
+    c.must(not any(r.get('check') == 'disk.in-use' for r in c.broker.audit()), 'the second guest had to wait')
 
 
 def shown(c):

@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 
+import disks
 from cases import case
 from env import MARKER, Failed, run
 
@@ -124,3 +125,30 @@ def verity_root(c):
     image.write()
     c.launch()
     c.must_refuse('proof', 'verity.block', audited=False)
+
+
+@case
+def verity_data(c):
+    """an encrypted disk above a verity root: what is written lasts, an older state of it is refused, and the root below is verified as before"""
+    c.make_broker()
+    disks.make_initrd(c)
+    tree = disks.make_tree(c)
+    disks.add_agent(c, tree)
+    made = make_verity(c, tree)
+    os.mkdir(c.path('empty'))
+    run(*c.vm, 'image', 'encrypt', '--from', c.path('empty'), '--out', c.path('data.img'), '--integrity', '--filesystem', 'btrfs', '--size', '112MiB',
+        '--resource', 'default/g/root', *c.broker.admin(), env=c.environment)
+    shutil.copyfile(c.path('data.img'), c.path('before.img'))
+    c.guest['disks'].append({'path': c.path('data.img'), 'encrypted': True})
+    c.guest['cmdline'] += ' securevm.root=btrfs e2e=end'
+    c.file = c.write_guest()
+    c.put_policy(c.file)
+    c.launch()
+    disks.must_end(c)
+    c.must('found: nothing' in c.console() and made['verity'].split(':')[-1] in c.console(), 'expected the measured root, and nothing above it')
+    c.launch()
+    disks.must_end(c)
+    c.must('found: round 2' in c.console(), 'expected what was written before')
+    os.rename(c.path('before.img'), c.path('data.img'))
+    c.launch()
+    c.must_refuse('proof', 'disk.rollback', released=True)

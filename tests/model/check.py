@@ -15,7 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEMORY_MB = 1500
-SECONDS = 300  # for one search; ample, as the machine may be busy
+SECONDS = 600  # for one search; ample, as the machine may be busy
 # model: (name, definitions, build, run); a fault's comment names one of these.
 SAFE = (['-DSAFETY'], ['-E'])  # not every process gets to its end; what must, an assertion says
 PROPERTIES = {

@@ -37,7 +37,7 @@
 #define FAULT NONE
 #endif
 /* The disk is given to an instance only when the lease of the one before is over: it ran out (of a guest that ends: the rest that it has to
- * unmount the disk), was given back by one that has not mounted the disk, or an administrator ended it. */
+ * unmount the disk), was given back by one that cannot write to it any more, or an administrator ended it. */
 #define ONE   1
 /* A guest that had the disk mounted and lost it to another never gets a report accepted again, while it runs: what counts is one line. */
 #define LINE  2
@@ -212,6 +212,10 @@ proctype guest(byte starts)
                 fi
               }
            :: STEP { call(ENDS, seen); says = WAIT } /* and it goes on until it is killed */
+           :: STEP { /* end_disk: nothing can be written any more */
+                mounted[me] = PLANTED(BACK_BEFORE_UNMOUNT);
+                call(CLOSED_DISK, seen);
+                goto off }
            :: goto off
            od;
 off:       atomic { mounted[me] = 0; lost[me] = 0; me = 0; instance = 0; disk = 0; seen = 0; says = WAIT }

@@ -104,6 +104,26 @@ static void test_verity(void **state)
         FAILS(parse("securevm.verity=", &c), SV_USAGE, "verity.form");
 }
 
+/* Above it an encrypted disk, which has a key, and so a broker; and a file system to name. */
+static void test_data(void **state)
+{
+        struct sv_agent_config c;
+
+        OK(parse(GOOD, &c));
+        assert_string_equal(sv_agent_config_encrypted(&c), c.disk);
+        OK(parse(GOOD " securevm.verity=" WORD, &c));
+        assert_string_equal(sv_agent_config_encrypted(&c), "");
+        OK(parse(GOOD " securevm.verity=" WORD " securevm.data=d securevm.root=btrfs", &c));
+        OK(sv_agent_config_need(&c, &err));
+        assert_string_equal(sv_agent_config_encrypted(&c), "d");
+        assert_string_equal(c.root_type, "btrfs");
+        OK(parse("securevm.disk=sys securevm.verity=" WORD " securevm.data=d", &c));
+        FAILS(sv_agent_config_need(&c, &err), SV_USAGE, "agent.cmdline.missing");
+        FAILS(parse(GOOD " securevm.data=d", &c), SV_USAGE, "agent.cmdline.data");
+        FAILS(parse(GOOD " securevm.verity=" WORD " securevm.data=", &c), SV_USAGE,
+              "agent.cmdline.value");
+}
+
 static void test_console(void **state)
 {
         struct sv_agent_config c;
@@ -398,12 +418,19 @@ static void test_dhcp_hosts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),        cmocka_unit_test(test_root),
-                cmocka_unit_test(test_root_room),    cmocka_unit_test(test_verity),
-                cmocka_unit_test(test_console),      cmocka_unit_test(test_ip),
-                cmocka_unit_test(test_bad_words),    cmocka_unit_test(test_needed),
-                cmocka_unit_test(test_dhcp_answer),  cmocka_unit_test(test_resolvers),
-                cmocka_unit_test(test_dhcp_request), cmocka_unit_test(test_dhcp_malformed),
+                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_root),
+                cmocka_unit_test(test_root_room),
+                cmocka_unit_test(test_verity),
+                cmocka_unit_test(test_data),
+                cmocka_unit_test(test_console),
+                cmocka_unit_test(test_ip),
+                cmocka_unit_test(test_bad_words),
+                cmocka_unit_test(test_needed),
+                cmocka_unit_test(test_dhcp_answer),
+                cmocka_unit_test(test_resolvers),
+                cmocka_unit_test(test_dhcp_request),
+                cmocka_unit_test(test_dhcp_malformed),
                 cmocka_unit_test(test_dhcp_hosts),
         };
 

@@ -241,10 +241,12 @@ static void roots(void **state)
 #define LAYERS \
         "mount overlay /overlay; mount /dev/mapper/root /overlay/lower; mount overlay /sysroot; "
 
-static int mount_verity(struct sv_err *err)
+static int mount_verity(const char *top, struct sv_err *err)
 {
         calls[0] = 0;
-        return sv_verity_mount(&machine, "/dev/mapper/root", "erofs", err);
+        if (sv_verity_mount(&machine, "/dev/mapper/root", "erofs", err) < 0)
+                return -1;
+        return sv_verity_cover(&machine, top, err);
 }
 
 /* What the kernel answers when a block is wrong is a proof that does not hold; the rest is the
@@ -256,34 +258,75 @@ static void verity_roots(void **state)
         SV_STR init = sv_asprintf("%s/sysroot/sbin/init", dir);
         struct sv_err err;
 
-        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        FAILS(mount_verity(NULL, &err), SV_SYSTEM, "agent.root");
         assert_non_null(strstr(err.msg, "/sbin/init"));
         assert_string_equal(calls, LAYERS);
         write_file("/sysroot/sbin/init", "an init");
-        OK(mount_verity(&err));
+        OK(mount_verity(NULL, &err));
         assert_string_equal(calls, LAYERS);
         assert_int_equal(access(upper, F_OK), 0);
         set_fault("mount /dev/mapper/root", EIO);
-        FAILS(mount_verity(&err), SV_PROOF, "verity.block");
+        FAILS(mount_verity(NULL, &err), SV_PROOF, "verity.block");
         assert_null(strstr(calls, "/sysroot"));
         set_fault("mount /dev/mapper/root", EINVAL);
-        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        FAILS(mount_verity(NULL, &err), SV_SYSTEM, "agent.root");
         set_fault("mount overlay /sysroot", EIO);
-        FAILS(mount_verity(&err), SV_PROOF, "verity.block");
+        FAILS(mount_verity(NULL, &err), SV_PROOF, "verity.block");
         set_fault("mount overlay /sysroot", ENODEV);
-        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        FAILS(mount_verity(NULL, &err), SV_SYSTEM, "agent.root");
         assert_non_null(strstr(err.msg, "overlay"));
         set_fault("mount overlay /overlay", EPERM);
-        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        FAILS(mount_verity(NULL, &err), SV_SYSTEM, "agent.root");
         set_fault(NULL, 0);
         assert_int_equal(unlink(init), 0);
         assert_int_equal(mkdir(init, 0700), 0); /* can be opened, and not read */
-        FAILS(mount_verity(&err), SV_SYSTEM, "agent.root");
+        FAILS(mount_verity(NULL, &err), SV_SYSTEM, "agent.root");
         assert_non_null(strstr(err.msg, "cannot read"));
         OK(sv_remove_tree(base, &err));
         write_file("/overlay", "no folder");
-        FAILS(mount_verity(&err), SV_SYSTEM, "file.mkdir");
+        FAILS(mount_verity(NULL, &err), SV_SYSTEM, "file.mkdir");
         assert_string_equal(calls, "mount overlay /overlay; ");
+}
+
+/* What is written goes to the other disk, where the next start finds it. */
+static void verity_below_data(void **state)
+{
+        SV_STR upper = sv_asprintf("%s" SV_ROOT_DATA "/upper", dir);
+        struct sv_agent_config c = {.root_type = "btrfs", .has_verity = true};
+        struct sv_err err;
+
+        OK(sv_root_mount_data(&machine, "/dev/mapper/data", &c, &err));
+        assert_string_equal(calls, "mount /dev/mapper/data " SV_ROOT_DATA "; ");
+        write_file("/sysroot/sbin/init", "an init");
+        OK(mount_verity(SV_ROOT_DATA, &err));
+        assert_string_equal(calls, LAYERS);
+        assert_int_equal(access(upper, F_OK), 0);
+        set_fault("mount overlay /sysroot", EIO); /* of which disk is not known here */
+        FAILS(mount_verity(SV_ROOT_DATA, &err), SV_SYSTEM, "agent.root");
+        set_fault("mount /dev/mapper/data", EINVAL);
+        FAILS(sv_root_mount_data(&machine, "/dev/mapper/data", &c, &err), SV_SYSTEM, "agent.root");
+        assert_non_null(strstr(err.msg, "above"));
+        set_fault(NULL, 0);
+}
+
+/* Whether anything can be written to the file system, whoever looks, and not only through here. */
+static void readonly_roots(void **state)
+{
+        static const char before[] =
+                "1 0 0:1 / / rw - rootfs none rw\n"
+                "22 1 0:20 / / ro,noatime shared:1 - btrfs /dev/mapper/root rw,ssd\n"
+                "23 22 0:21 / /run/initramfs/data rw - ext4 /dev/mapper/data ro\n";
+        SV_STR after = sv_asprintf("%s24 22 0:22 / / rw - btrfs /dev/x ro,ssd\n", before);
+
+        assert_false(sv_root_is_readonly(&machine, "/")); /* nobody says so */
+        write_file("/proc/self/mountinfo", before);
+        assert_false(sv_root_is_readonly(&machine, "/"));
+        assert_true(sv_root_is_readonly(&machine, SV_ROOT_DATA));
+        assert_false(sv_root_is_readonly(&machine, "/run"));
+        write_file("/proc/self/mountinfo", after);
+        assert_true(sv_root_is_readonly(&machine, "/"));
+        write_file("/proc/self/mountinfo", "22 1 0:20 / / ro - btrfs /dev/mapper/root\n");
+        assert_false(sv_root_is_readonly(&machine, "/"));
 }
 
 /* The disk before it is opened. Nothing is mounted that was not. */
@@ -498,6 +541,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(roots, setup, teardown),
                 cmocka_unit_test_setup_teardown(verity_roots, setup, teardown),
                 cmocka_unit_test_setup_teardown(verity_disks, setup, teardown),
+                cmocka_unit_test_setup_teardown(verity_below_data, setup, teardown),
+                cmocka_unit_test_setup_teardown(readonly_roots, setup, teardown),
                 cmocka_unit_test_setup_teardown(switches, setup, teardown),
                 cmocka_unit_test_setup_teardown(failed_switches, setup, teardown),
                 cmocka_unit_test_setup_teardown(events, setup, teardown),

@@ -115,6 +115,12 @@ REPLACE(int, sv_freshness_mounted,
 STEP("keep", sv_freshness_keep,
      (const struct sv_disk_report *report, const uint8_t fsid[SV_FSID_SIZE], struct sv_secret *key,
       struct sv_err *err))
+STEP("data", sv_root_mount_data,
+     (const struct sv_machine *m, const char *device, const struct sv_agent_config *c,
+      struct sv_err *err))
+REPLACE(int, sv_verity_cover, (const struct sv_machine *m, const char *top, struct sv_err *err),
+        assert_string_equal(top, SV_ROOT_DATA);
+        return take_step("cover", err);)
 STEP("hide", sv_host_hide_tables, (const struct sv_machine *m, struct sv_err *err))
 STEP("console", sv_host_leave_console, (const struct sv_machine *m, struct sv_err *err))
 STEP("verity", sv_verity_root,
@@ -194,7 +200,8 @@ static void expect_steps(const char *all)
         for (char *w = strtok_r(copy, " ", &end); w; w = strtok_r(NULL, " ", &end)) {
                 size_t n = (size_t)(w - copy) + strlen(w);
                 SV_STR word = sv_asprintf(" %s ", w);
-                bool opened = strstr(" report-key generation claim root mounted keep ", word);
+                bool opened =
+                        strstr(" report-key generation claim root mounted keep data cover ", word);
 
                 run(w);
                 drop_cleanup(taken);
@@ -209,7 +216,7 @@ static void expect_steps(const char *all)
 
 static void encrypted(void **state)
 {
-        given = (struct sv_agent_config){.root_type = "ext4", .keep_console = true};
+        given = (struct sv_agent_config){.disk = "d", .root_type = "ext4", .keep_console = true};
         integrity = confidential = false;
         expect_steps(BEGIN " " HEADER " root switch");
         confidential = true;
@@ -223,7 +230,7 @@ static void with_generation(void **state)
 {
         static const char *const claimed[] = {"claim", "root", "mounted", "keep"};
 
-        given = (struct sv_agent_config){.root_type = "btrfs", .keep_console = true};
+        given = (struct sv_agent_config){.disk = "d", .root_type = "btrfs", .keep_console = true};
         integrity = confidential = false;
         expect_steps(BEGIN " " HEADER " root switch");
         integrity = true;
@@ -248,6 +255,23 @@ static void verity(void **state)
         expect_steps(BEGIN " entropy verity hide switch");
 }
 
+/* An encrypted disk above the root that needs no key: first the one, then all that the other takes.
+ */
+static void data(void **state)
+{
+        given = (struct sv_agent_config){
+                .has_verity = true, .data = "d", .root_type = "btrfs", .keep_console = true};
+        confidential = true;
+        integrity = false;
+        expect_steps(BEGIN " entropy verity " HEADER " data cover hide switch");
+        assert_non_null(strstr(steps, "-down"));
+        integrity = true;
+        expect_steps(BEGIN " entropy verity " HEADER
+                           " report-key generation claim data mounted keep cover hide switch");
+        run("cover");
+        assert_non_null(strstr(steps, "-unmount -close -back"));
+}
+
 /* A disk whose header cannot be read has no name to ask by, and is opened or refused all the same.
  */
 static void header_names(void **state)
@@ -255,7 +279,7 @@ static void header_names(void **state)
         static const char *const failing[] = {"find", "head", "binding-of", NULL};
         struct sv_err err = SV_ERR_NULL;
 
-        given = (struct sv_agent_config){.root_type = "ext4", .keep_console = true};
+        given = (struct sv_agent_config){.disk = "d", .root_type = "ext4", .keep_console = true};
         integrity = confidential = false;
         name_header = true;
         for (size_t i = 0; i < sizeof(failing) / sizeof(*failing); i++) {
@@ -308,7 +332,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(encrypted), cmocka_unit_test(with_generation),
                 cmocka_unit_test(verity),    cmocka_unit_test(header_names),
-                cmocka_unit_test(console),
+                cmocka_unit_test(console),   cmocka_unit_test(data),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

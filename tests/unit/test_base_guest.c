@@ -128,8 +128,31 @@ static void verity(void **state)
                             "securevm.url=https://10.0.2.2:8443 securevm.pin=" PIN
                             " securevm.resource=default/a/root securevm.disk=disk1 "
                             "securevm.verity=" WORD);
+        assert_null(sv_guest_encrypted(&h));
         OK(parse("{\"name\":\"a\",\"kernel\":\"k\",\"disks\":[{\"path\":\"d\"}]}", &plain, &err));
         assert_null(sv_guest_root(&plain));
+}
+
+/* What the system writes lasts: an encrypted disk above the root that needs no key. */
+static void data_above_verity(void **state)
+{
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF line = SV_BUF_NULL;
+        SV_GUEST g = {0};
+
+        OK(parse("{\"name\":\"a\",\"kernel\":\"k\",\"cmdline\":\"securevm.root=btrfs\"," ATT
+                 ",\"disks\":[{\"path\":\"data\",\"encrypted\":true},{\"path\":\"d\",\"verity\":"
+                 "\"" WORD "\"}]}",
+                 &g, &err));
+        assert_ptr_equal(sv_guest_root(&g), &g.disks[1]);
+        assert_ptr_equal(sv_guest_encrypted(&g), &g.disks[0]);
+        assert_true(g.disks[1].readonly && !g.disks[0].readonly);
+        OK(sv_guest_cmdline(&g, &line, &err));
+        assert_string_equal(
+                sv_buf_str(&line),
+                "securevm.root=btrfs securevm.url=https://10.0.2.2:8443 securevm.pin=" PIN
+                " securevm.resource=default/a/root securevm.disk=disk1 "
+                "securevm.verity=" WORD " securevm.data=root");
 }
 
 #define K "\"name\":\"a\",\"kernel\":\"k\""
@@ -243,9 +266,10 @@ static void malformed(void **state)
                 {"{" K "," ATT ",\"disks\":[{\"path\":\"d\",\"verity\":\"" WORD
                  "\",\"encrypted\":true}]}",
                  "guest.disks.verity", "/disks/0/encrypted"},
-                {"{" K "," ATT ",\"disks\":[{\"path\":\"d\",\"encrypted\":true},"
+                {"{" K ",\"disks\":[{\"path\":\"d\",\"encrypted\":true},"
                  "{\"path\":\"e\",\"verity\":\"" WORD "\"}]}",
-                 "guest.disks.verity", "/disks/0/encrypted"},
+                 "guest.disks.encrypted", "attestation"},
+                {"{" K ",\"cmdline\":\"securevm.data=root\"}", "guest.cmdline", "secure-vm itself"},
                 {"{" K ",\"cmdline\":\"securevm.root=ext4\",\"disks\":[{\"path\":\"d\","
                  "\"verity\":\"" WORD "\"}]}",
                  "guest.cmdline", "remove the word"},
@@ -513,11 +537,17 @@ static void list_limits(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(whole),         cmocka_unit_test(users_words),
-                cmocka_unit_test(defaults),      cmocka_unit_test(verity),
-                cmocka_unit_test(sizes),         cmocka_unit_test(malformed),
-                cmocka_unit_test(cut_and_lines), cmocka_unit_test(list_limits),
-                cmocka_unit_test(long_line),     cmocka_unit_test(files),
+                cmocka_unit_test(whole),
+                cmocka_unit_test(users_words),
+                cmocka_unit_test(defaults),
+                cmocka_unit_test(verity),
+                cmocka_unit_test(data_above_verity),
+                cmocka_unit_test(sizes),
+                cmocka_unit_test(malformed),
+                cmocka_unit_test(cut_and_lines),
+                cmocka_unit_test(list_limits),
+                cmocka_unit_test(long_line),
+                cmocka_unit_test(files),
                 cmocka_unit_test(every_limit),
         };
 
