@@ -2,16 +2,18 @@
 """What `meson install` puts where, all of it and nothing else, and that it finds its own parts there. usage: install.py BUILD"""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
 MAN = [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
-        ['man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
-DOCS = ['README.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'THREATS')]
+        ['man5/secure-vm-guest.5', 'man5/secure-vm-broker.json.5', 'man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
+DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'THREATS')]
 EXPECTED = {
     'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/sysusers.d/secure-vm-broker.conf',
-    'share/secure-vm/guest.schema.json', 'share/secure-vm/stub.efi',
+    'share/secure-vm/guest.schema.json', 'share/secure-vm/broker.schema.json', 'share/secure-vm/stub.efi', 'etc/apparmor.d/secure-vm-broker',
+    *(f'libexec/secure-vm/{t}' for t in ('fetch-firmware', 'fetch-kernel', 'rootfs', 'lib.sh', 'private-apt.sh')),
     *(f'share/man/{m}' for m in MAN), *(f'share/doc/secure-vm/{d}' for d in DOCS),
     *(f'share/bash-completion/completions/{p}' for p in ('secure-vm', 'secure-vm-broker')),
     *(f'share/zsh/site-functions/_{p}' for p in ('secure-vm', 'secure-vm-broker')),
@@ -43,6 +45,29 @@ def find_own_parts(prefix):
     assert not os.path.exists(os.path.join(prefix, 'none'))
 
 
+def examples(page):
+    """The JSON objects that a page shows, as their reader would find them in a file."""
+    with open(page, encoding='utf-8') as f:
+        blocks = re.findall(r'^\.nf\n(\{.*?)^\.fi', f.read(), re.M | re.S)
+    assert len(blocks) > 1, f'{page}: {len(blocks)} examples'
+    return [b.replace('\\fIHEX\\fR', '0' * 64) for b in blocks]
+
+
+def check_examples(prefix):
+    """What the pages of section 5 show is what the readers take: what they lack is the files that they name."""
+    page = os.path.join(prefix, 'share/man/man5/secure-vm-{}.5')
+    for format_, command, own in (('guest', [os.path.join(prefix, 'bin/secure-vm'), 'measure'], 'guest.'),
+                                  ('broker.json', [os.path.join(prefix, 'sbin/secure-vm-broker'), 'check', '--config'], 'broker.config')):
+        for text in examples(page.format(format_)):
+            for flaw in ('', '"flaw": 1, '):
+                path = os.path.join(prefix, 'example.json')
+                with open(path, 'w', encoding='utf-8') as f:
+                    f.write(text.replace('{', '{' + flaw, 1))
+                r = subprocess.run([*command, path, '--json'], capture_output=True, text=True, timeout=60)
+                check = json.loads(r.stdout).get('error', {}).get('check', '')
+                assert check.startswith(own) == bool(flaw), f'{text}: {r.stdout}'
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as folder:
         subprocess.run(['meson', 'install', '-C', sys.argv[1], '--no-rebuild', '--quiet', '--destdir', folder], check=True, timeout=300,
@@ -54,6 +79,7 @@ def main():
             path = os.path.join(folder, 'usr/local/share/man', m)
             said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True, timeout=60).stdout
             assert not [w for w in said.splitlines() if 'missing date' not in w], said
+        check_examples(os.path.join(folder, 'usr/local'))
         find_own_parts(os.path.join(folder, 'usr/local'))
         print(f'{len(found)} files')
 

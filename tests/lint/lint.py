@@ -13,6 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checks as checks_mod
+import config
 import includes
 import layers
 import manual
@@ -21,6 +22,7 @@ import rules
 import tested
 import threats
 import vectors
+import version
 from tree import Tree
 
 RULES = {
@@ -43,6 +45,8 @@ RULES = {
     'tested': tested.tested,
     'threats': threats.threats,
     'vectors': vectors.vectors,
+    'version': version.version,
+    'config': config.config,
 }
 
 

@@ -8,6 +8,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checks
+import config
 import includes
 import layers
 import manual
@@ -16,6 +17,7 @@ import rules
 import tested
 import threats
 import vectors
+import version
 from tree import Tree
 
 ROW = '| `base.thing` | system | meaning | what to do |\n'
@@ -39,6 +41,12 @@ THREATS = {
     'toy/meson.build': "unit_tests += {'thing': [files('../tests/unit/test_thing.c'), dep]}\n",
     'tests/unit/test_thing.c': 'cmocka_unit_test(holds),\n', 'tests/e2e/meson.build': "test('e2e', python, args: [files('run.py'), x])\n",
     'tests/e2e/run.py': '', 'tests/e2e/cases.py': 'def good(c):\n', 'tests/proof/p.c': '', 'tests/fuzz/corpus/f/x': '', 'tests/model/m.pml': 'W\n'}
+
+VERSIONS = {'meson.build': "        version: '0.2.1',\n", 'CHANGELOG.md': '# Changes\n\n## 0.2.1\n\n## 0.2.0\n', 'debian/changelog': 'secure-vm (0.2.1) bookworm\n'}
+
+CONFIG = {'broker/config.c': '{"kek", PATH, offsetof(struct c, kek), "kek", 0, 0, 0},\n{"waiting", INT, offsetof(struct c, waiting),\n NULL, 512, 1, 9},\n',
+          'docs/broker.schema.json': '{"properties":{"kek":{"type":"string","default":"kek","description":"k"},'
+                                     '"waiting":{"type":"integer","minimum":1,"maximum":9,"default":512,"description":"w"}}}'}
 
 # rule, clean tree, flawed files, words of the finding
 CASES = [
@@ -121,6 +129,14 @@ CASES = [
     (vectors.vectors, VECTORS, {'tests/vectors/MANIFEST.md': ONE + ONE}, 'two rows'),
     (vectors.vectors, VECTORS, {'tests/vectors/MANIFEST.md': ONE.replace('CC0', '')}, 'expected 6'),
     (vectors.vectors, VECTORS, {'tests/vectors/a.bin': 'x' * ((4 << 20) + 1)}, 'at most'),
+    (version.version, VERSIONS, {'CHANGELOG.md': '# Changes\n\n## 0.2.0\n'}, 'says version 0.2.0, meson.build says 0.2.1'),
+    (version.version, VERSIONS, {'debian/changelog': 'secure-vm (0.2.1-1) bookworm\n'}, 'says version 0.2.1-1'),
+    (version.version, VERSIONS, {'CHANGELOG.md': '# Changes\n'}, 'says no version'),
+    (version.version, VERSIONS, {k: v.replace('0.2.1', '0.2') for k, v in VERSIONS.items()}, 'is not MAJOR.MINOR.PATCH'),
+    (config.config, CONFIG, {'broker/config.c': CONFIG['broker/config.c'].replace('1, 9', '1, 8')}, '"waiting" is'),
+    (config.config, CONFIG, {'broker/config.c': CONFIG['broker/config.c'].replace('"kek", 0', 'NULL, 0')}, '"kek" is'),
+    (config.config, CONFIG, {'broker/config.c': CONFIG['broker/config.c'] + '{"more", INT, offsetof(a, b), NULL, 1, 1, 2},'}, '"more" is not there'),
+    (config.config, CONFIG, {'docs/broker.schema.json': CONFIG['docs/broker.schema.json'].replace('"k"', '""')}, '"kek" has no description'),
 ]
 PAGES = [
     (GOOD_PAGE.replace('\\-\\-out', '\\-\\-into'), TABLE, '--out is not in the page'),

@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# In a fresh Debian that has what the packages depend on, and nothing of them: install, use, remove, install again, purge.
+#
+# usage: inside.sh FOLDER VERSION      the packages' folder
+set -eu
+packages=$1
+version=$2
+
+fail() {
+        echo "packages: $*" >&2
+        exit 1
+}
+
+# Every file, and what is in those of /etc. Left out: dpkg's and apt's own, and what the tools for users keep as their last copy.
+list_files() {
+        find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/lib/dpkg -o -path /var/cache \
+                -o -path /var/log -o -path "$packages" -o -path '/etc/*-' -o -path /etc/.pwd.lock \) -prune -o -print | sort
+        find /etc -type f ! -name '*-' ! -name .pwd.lock -exec sha256sum {} + | sort -k 2
+}
+
+installed() {
+        dpkg -i "$packages"/*.deb >/dev/null
+        for program in secure-vm secure-vm-agent secure-vm-broker; do
+                [ "$($program --version)" = "$program $version" ] || fail "$program --version: $($program --version), expected $version"
+        done
+}
+
+list_files >/tmp/before
+installed
+getent passwd secure-vm-broker >/dev/null || fail "there is no user secure-vm-broker"
+
+# The host: an initramfs with the agent of the other package, a prediction with the distribution's firmware, a CA for vTPMs.
+secure-vm image initrd --out /tmp/initrd.img >/dev/null
+secure-vm measure --tee sev-snp --cpu EPYC-v4 --firmware /usr/share/ovmf/OVMF.fd >/dev/null
+secure-vm host vtpm-ca >/dev/null
+# The broker: a key goes in.
+secure-vm-broker init --dir /var/lib/secure-vm-broker --listen 127.0.0.1:0 --json >/tmp/broker.json
+pin=$(sed -n 's/.*"pin":"\([^"]*\)".*/\1/p' /tmp/broker.json)
+secure-vm-broker serve --config /var/lib/secure-vm-broker/config.json 2>/tmp/broker.log &
+broker=$!
+tries=0
+until [ -s /var/lib/secure-vm-broker/port ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || fail "the broker does not listen: $(cat /tmp/broker.log)"
+        sleep 0.1
+done
+echo secret | secure-vm key put default/test/key --broker "https://127.0.0.1:$(cat /var/lib/secure-vm-broker/port)" --pin "$pin" \
+        --admin-key /var/lib/secure-vm-broker/admin.key
+kill $broker
+wait $broker || true
+
+# Removed, or installed over: what is kept is kept. Purged: nothing is left.
+dpkg -r secure-vm secure-vm-agent secure-vm-broker >/dev/null
+[ -s /var/lib/secure-vm-broker/kek ] && [ -d /var/lib/secure-vm/.vtpm-ca ] || fail "removing the packages took keys away"
+installed
+secure-vm-broker check --config /var/lib/secure-vm-broker/config.json >/dev/null
+dpkg --purge secure-vm secure-vm-agent secure-vm-broker >/dev/null
+rm -f /tmp/initrd.img /tmp/broker.json /tmp/broker.log
+list_files >/tmp/after
+diff /tmp/before /tmp/after || fail "purged, and this is not as it was before (above)"
+echo "installed, used, removed, installed again and purged: nothing is left"
