@@ -257,6 +257,19 @@ static bool json_wanted(int argc, char **argv)
         return false;
 }
 
+static int print_version(const char *program, bool json)
+{
+        SV_JSON *j = sv_json_object();
+
+        if (!json)
+                return printf("%s %s\n", program, SV_VERSION) < 0 ? SV_SYSTEM : 0;
+        sv_json_set_str(j, "program", program);
+        sv_json_set_str(j, "version", SV_VERSION);
+        sv_json_set_bool(j, "ok", true);
+        sv_cli_print_json(j);
+        return 0;
+}
+
 static int help_about(const char *program, const char *about, const struct sv_cmd *cmds, int argc,
                       char **argv)
 {
@@ -282,7 +295,7 @@ static int run_program(const char *program, const char *about, const struct sv_c
         sv_log_init(program, 0);
         argc--, argv++;
         if (argc && !strcmp(argv[0], "--version"))
-                return printf("%s %s\n", program, SV_VERSION) < 0;
+                return print_version(program, json_wanted(argc, argv));
         if (argc && !strcmp(argv[0], "--table"))
                 return sv_cli_print_table(program, cmds), 0;
         if (argc >= 2 && !strcmp(argv[0], "help"))

@@ -231,16 +231,22 @@ static void results(void **state)
         assert_non_null(strstr(run(0, "help one"), "usage: prog one FILE"));
 }
 
+/* The version alone, for people and for programs. */
+static void tells_version(void **state)
+{
+        assert_string_equal(run(0, "--version"), "prog " SV_VERSION "\n");
+        assert_string_equal(run(0, "--version --json"),
+                            "{\"program\":\"prog\",\"version\":\"" SV_VERSION "\",\"ok\":true}\n");
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(options),
-                                           cmocka_unit_test(usage_errors),
-                                           cmocka_unit_test(did_you_mean),
-                                           cmocka_unit_test(wrapping),
-                                           cmocka_unit_test(one_more_than_a_line_takes),
-                                           cmocka_unit_test(full_output),
-                                           cmocka_unit_test(absent),
-                                           cmocka_unit_test(results)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(tells_version), cmocka_unit_test(options),
+                cmocka_unit_test(usage_errors),  cmocka_unit_test(did_you_mean),
+                cmocka_unit_test(wrapping),      cmocka_unit_test(one_more_than_a_line_takes),
+                cmocka_unit_test(full_output),   cmocka_unit_test(absent),
+                cmocka_unit_test(results)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
