@@ -203,7 +203,7 @@ static int run_key_list(const struct sv_args *args, struct sv_json **result, str
         return 0;
 }
 
-static void print_version(const struct sv_json *row)
+static void print_key_version(const struct sv_json *row)
 {
         const char *created = sv_json_str(sv_json_get(row, "created"));
         const char *volume = sv_json_str(sv_json_get(row, "volume"));
@@ -236,7 +236,7 @@ static int run_key_show(const struct sv_args *args, struct sv_json **result, str
                 return sv_fail(err, SV_USAGE, "key.absent", "the broker has no resource %s",
                                args->pos[0]);
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++)
-                print_version(sv_json_at(list, i));
+                print_key_version(sv_json_at(list, i));
         return 0;
 }
 
