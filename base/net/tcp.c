@@ -103,13 +103,23 @@ static int listen_address(const struct addrinfo *a)
         return -1;
 }
 
+int sv_tcp_port(int fd, uint16_t *port, struct sv_err *err)
+{
+        struct sockaddr_storage bound;
+        socklen_t n = sizeof(bound);
+
+        if (getsockname(fd, (struct sockaddr *)&bound, &n) < 0)
+                return sv_fail_errno(err, "net.listen", "cannot tell the port of the socket");
+        *port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                                  : ((struct sockaddr_in *)&bound)->sin_port);
+        return 0;
+}
+
 int sv_tcp_listen(const char *address, uint16_t *port, struct sv_err *err)
 {
         struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                  .ai_socktype = SOCK_STREAM,
                                  .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST | AI_PASSIVE};
-        struct sockaddr_storage bound;
-        socklen_t n = sizeof(bound);
         struct addrinfo *a;
         char text[8];
         int rc, fd;
@@ -125,14 +135,10 @@ int sv_tcp_listen(const char *address, uint16_t *port, struct sv_err *err)
         if (fd < 0)
                 return sv_fail_errno(err, "net.listen", "cannot listen on %s port %u", address,
                                      (unsigned)*port);
-        if (getsockname(fd, (struct sockaddr *)&bound, &n) < 0) {
-                sv_fail_errno(err, "net.listen", "cannot tell the port of the socket");
-                close(fd);
-                return -1;
-        }
-        *port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                  : ((struct sockaddr_in *)&bound)->sin_port);
-        return fd;
+        if (sv_tcp_port(fd, port, err) == 0)
+                return fd;
+        close(fd);
+        return -1;
 }
 
 void sv_net_peer(int fd, char out[80])

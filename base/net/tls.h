@@ -52,3 +52,5 @@ int sv_net_wait(int fd, short events, int timeout_ms, struct sv_err *err);
 void sv_net_peer(int fd, char out[80]);
 /* Listening socket; *port is set to the one chosen when it was 0. */
 int sv_tcp_listen(const char *address, uint16_t *port, struct sv_err *err);
+/* The local port of a socket. */
+int sv_tcp_port(int fd, uint16_t *port, struct sv_err *err);

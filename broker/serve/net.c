@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/core/clock.h"
+#include "base/core/file.h"
 #include "base/program/log.h"
 #include "base/program/seccomp.h"
 #include "broker/process/channel.h"
@@ -288,6 +289,8 @@ static int open_net(struct listener *l, uint16_t *port, struct sv_err *err)
                 return -1;
         if (sv_broker_read_tls(l->b, err) < 0 || make_room(l, &l->b->config, err) < 0)
                 return -1;
+        if (l->fd >= 0) /* the service manager listens already */
+                return sv_tcp_port(l->fd, port, err);
         *port = l->b->config.port;
         l->fd = sv_tcp_listen(l->b->config.address, port, err);
         return l->fd < 0 ? -1 : 0;
@@ -301,10 +304,10 @@ static int report_port(int report, uint16_t port, struct sv_err *err)
         return sv_channel_send(report, SV_NET_LISTENS, sv_bytes(text, sizeof(text)), err);
 }
 
-static int run_net(struct sv_broker *b, int control, int report, struct sv_err *err)
+static int run_net(struct sv_broker *b, int fd, int control, int report, struct sv_err *err)
 {
         __attribute__((cleanup(free_listener))) struct listener l = {
-                .b = b, .fd = -1, .signals = -1, .control = control};
+                .b = b, .fd = fd, .signals = -1, .control = control};
         uint16_t port = 0;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -341,7 +344,8 @@ static int take_report(int report, uint16_t *port, struct sv_err *err)
         return sv_rd_done(&r, "broker.process", "the port", err);
 }
 
-int sv_net_start(struct sv_broker *b, struct sv_process *out, uint16_t *port, struct sv_err *err)
+int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, uint16_t *port,
+                 struct sv_err *err)
 {
         int control[2] = {-1, -1}, report[2] = {-1, -1}, rc;
         struct sv_err why = SV_ERR_NULL;
@@ -353,13 +357,14 @@ int sv_net_start(struct sv_broker *b, struct sv_process *out, uint16_t *port, st
         if (pid == 0) {
                 close(control[0]);
                 close(report[0]);
-                rc = run_net(b, control[1], report[1], &why);
+                rc = run_net(b, fd, control[1], report[1], &why);
                 if (rc < 0)
                         sv_channel_send_error(report[1], &why, NULL);
                 _exit(rc < 0 ? (int)why.class : 0);
         }
         close(control[1]);
         close(report[1]);
+        sv_closep(&fd);
         *out = (struct sv_process){pid, control[0]};
         rc = pid < 0 ? sv_fail_errno(err, "broker.process", "no process for the network")
                      : take_report(report[0], port, err);

@@ -17,6 +17,7 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "base/program/manager.h"
 #include "broker/limits.h"
 #include "broker/process/channel.h"
 #include "broker/serve/net.h"
@@ -329,13 +330,16 @@ static int announce(const struct sv_broker *b, uint16_t port, struct sv_err *err
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
 {
         struct keeper k = {.b = b, .signals = -1};
+        int fd = -1;
         uint16_t port = 0;
         int rc = -1;
 
-        if (alloc_keeper(&k, err) == 0 && sv_broker_start(b, err) == 0 &&
-            sv_net_start(b, &k.net, &port, err) == 0 && sv_limits_open(&b->limits, err) == 0 &&
+        if (sv_take_manager_socket(&fd, err) == 0 && alloc_keeper(&k, err) == 0 &&
+            sv_broker_start(b, err) == 0 && sv_net_start(b, fd, &k.net, &port, err) == 0 &&
+            sv_limits_open(&b->limits, err) == 0 &&
             (k.signals = sv_process_take_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
             announce(b, port, err) == 0) {
+                sv_notify_manager("READY=1");
                 /* each worker opens the database for itself */
                 sv_store_free(b->store);
                 b->store = NULL;

@@ -5,6 +5,7 @@
 
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "base/program/manager.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
 #include "launcher/cli/launch-guest.h"
@@ -20,6 +21,10 @@ static const struct sv_opt opts[] = {
          'c', false},
         {"events", "FILE", "write every event as one JSON object a line (\"-\": standard error)", 0,
          false},
+        {"foreground", NULL,
+         "stay until the guest has ended, for a service manager; it is told when the guest has its "
+         "disk, or runs when it has none to open",
+         0, false},
         {NULL, NULL, NULL, 0, false},
 };
 
@@ -40,7 +45,7 @@ static void put_release(struct sv_json *result, struct sv_follow *f)
         if (*f->reasons)
                 sv_json_set_str(result, "grounds", f->reasons);
         if (f->timings)
-                sv_json_set(result, "timings", f->timings); /* given away */
+                sv_json_set(result, "timings", sv_json_ref(f->timings));
 }
 
 static void print_next_steps(const struct sv_guest *g, const struct sv_follow *f, const char *uri)
@@ -52,38 +57,68 @@ static void print_next_steps(const struct sv_guest *g, const struct sv_follow *f
                g->name, f->wait ? "has its disk" : "runs", g->name, where, g->name, where);
 }
 
-static int launch_and_report(const struct sv_args *args, const struct sv_guest *g,
-                             struct sv_json **result, struct sv_err *err)
+static int open_follow(const struct sv_args *args, const struct sv_guest *g, struct sv_follow *f,
+                       struct sv_err *err)
 {
-        struct sv_follow f = {.wait = sv_has(args, "wait"), .fd = -1};
-        const char *uri = sv_opt(args, "connect");
-        int r;
+        bool has_root = g->attestation.url || sv_guest_root(g);
 
-        if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
+        f->wait = sv_has(args, "wait") || (sv_has(args, "foreground") && has_root);
+        if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f->timeout, err) < 0)
                 return -1;
-        if (f.wait && !g->attestation.url && !sv_guest_root(g))
+        if (f->wait && !has_root)
                 return sv_fail(
                         err, SV_USAGE, "launch.wait",
                         "--wait waits until the root disk is open, and in %s none is encrypted "
                         "or has \"verity\"; leave --wait out",
                         args->pos[0]);
-        if (!f.wait)
-                f.timeout = 0;
-        if (open_events(args, &f.events, err) < 0)
+        if (!f->wait)
+                f->timeout = 0;
+        if (open_events(args, &f->events, err) < 0)
                 return -1;
-        f.quiet = f.events == stderr || sv_has(args, "quiet");
+        f->quiet = f->events == stderr || sv_has(args, "quiet");
+        return 0;
+}
+
+static void close_follow(struct sv_follow *f)
+{
+        if (f->events && f->events != stderr)
+                fclose(f->events);
+        sv_json_free(f->timings);
+}
+
+/* A service's process: the guest's end is its end, and its status the guest's. */
+static int stay_with_guest(const struct sv_args *args, const struct sv_keeper *k, const char *name,
+                           FILE *events, struct sv_err *err)
+{
+        struct sv_follow f = {.end = true, .events = events, .quiet = true};
+        int r;
+
+        fflush(stdout);
+        sv_notify_manager("READY=1");
+        r = k->wait(sv_opt(args, "connect"), name, &f, err);
+        sv_json_free(f.timings);
+        return r;
+}
+
+static int launch_and_report(const struct sv_args *args, const struct sv_guest *g,
+                             struct sv_json **result, struct sv_err *err)
+{
+        __attribute__((cleanup(close_follow))) struct sv_follow f = {.fd = -1};
+        const char *uri = sv_opt(args, "connect");
+        const struct sv_keeper *k = sv_keeper_choose(uri);
+
+        if (sv_has(args, "foreground") &&
+            sv_keeper_offer(k, k->wait, "launch --foreground", err) < 0)
+                return -1;
+        if (open_follow(args, g, &f, err) < 0)
+                return -1;
         *result = sv_json_object();
-        r = sv_launch_guest(uri, g, &f, *result, err);
-        if (f.events && f.events != stderr)
-                fclose(f.events);
-        if (r < 0) {
-                sv_json_free(f.timings);
+        if (sv_launch_guest(uri, g, &f, *result, err) < 0)
                 return -1;
-        }
         put_release(*result, &f);
         if (!sv_has(args, "json"))
                 print_next_steps(g, &f, uri);
-        return 0;
+        return sv_has(args, "foreground") ? stay_with_guest(args, k, g->name, f.events, err) : 0;
 }
 
 static int run_launch(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

@@ -52,3 +52,4 @@ extern const struct sv_cmd sv_cmd_trial;
 extern const struct sv_cmd sv_cmd_undefine;
 extern const struct sv_cmd sv_cmd_update;
 extern const struct sv_cmd sv_cmd_verify;
+extern const struct sv_cmd sv_cmd_wait;

@@ -2,11 +2,15 @@
 #include "launcher/keeper/follow.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/core/clock.h"
 #include "base/program/log.h"
 #include "launcher/keeper/control.h"
+#include "launcher/keeper/life.h"
 
 static const char *get_text(const struct sv_json *e, const char *member)
 {
@@ -75,33 +79,78 @@ static int fail_from_event(const struct sv_json *e, const char *otherwise, struc
                        *get_text(e, "message") ? get_text(e, "message") : "no reason was given");
 }
 
+static void note_release(struct sv_follow *f, const struct sv_json *e)
+{
+        snprintf(f->reasons, sizeof(f->reasons), "%s", get_text(e, "grounds"));
+        sv_json_free(f->timings);
+        f->timings = sv_json_ref(sv_json_get(e, "timings"));
+}
+
+static int fail_ended(const struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
+{
+        if (*get_text(e, "check"))
+                return fail_from_event(e, "launch.ended", err);
+        return sv_fail(err, SV_SYSTEM, "launch.ended",
+                       "the guest ended %s; \"secure-vm console\" shows its last words",
+                       f->wait ? "before it had its disk" : "at once");
+}
+
+int sv_follow_judge(struct sv_follow *f, const struct sv_json *status, bool over,
+                    struct sv_err *err)
+{
+        enum sv_life life = sv_life_from_word(get_text(status, "state"));
+        const struct sv_json *error = sv_json_get(status, "error");
+
+        if (over && f->end && life == SV_LIFE_STOPPED)
+                return 1;
+        if (error && (over || !f->end) && life == SV_LIFE_FAILED)
+                return fail_from_event(error, "launch.ended", err);
+        if (over)
+                return sv_fail(err, SV_SYSTEM, "wait.ended",
+                               "the guest does not run (%s); \"secure-vm start\" or \"launch\" "
+                               "starts it",
+                               get_text(status, "state"));
+        if (life == SV_LIFE_UNLOCKED)
+                note_release(f, status);
+        return !f->end && (life == SV_LIFE_UNLOCKED || (life == SV_LIFE_RUNNING && !f->wait));
+}
+
+/* The guest runs: from now on it lives without this process. */
+static int commit_launch(struct sv_follow *f, struct sv_err *err)
+{
+        if (send(f->fd, "commit\n", 7, MSG_NOSIGNAL) != 7)
+                return sv_fail_errno(err, "launch.supervisor", "the guest's supervisor");
+        f->committed = true;
+        return 0;
+}
+
+static const char *name_last_event(const struct sv_follow *f)
+{
+        if (f->end)
+                return "ended";
+        if (f->wait)
+                return "unlocked";
+        return f->commit ? "committed" : "running";
+}
+
 /* 1 when reached, 0 to go on, -1. */
 static int judge_event(struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
 {
         const char *name = get_text(e, "event");
-        bool reached = !strcmp(name, f->wait ? "unlocked" : "running");
 
-        if (!strcmp(name, "failed"))
+        if (f->now && sv_json_get(e, "status"))
+                return sv_follow_judge(f, sv_json_get(e, "status"), false, err);
+        if (!strcmp(name, "failed") && !f->end)
                 return fail_from_event(e, "agent.failed", err);
-        if (!strcmp(name, "ended"))
-                return *get_text(e, "check")
-                               ? fail_from_event(e, "launch.ended", err)
-                               : sv_fail(err, SV_SYSTEM, "launch.ended",
-                                         "the guest ended %s; \"secure-vm console\" "
-                                         "shows its last words",
-                                         f->wait ? "before it had its disk" : "at once");
-        if (!strcmp(name, "unlocked")) {
-                snprintf(f->reasons, sizeof(f->reasons), "%s", get_text(e, "grounds"));
-                sv_json_free(f->timings);
-                f->timings = sv_json_ref(sv_json_get(e, "timings"));
-        }
+        if (!strcmp(name, "ended") && (!f->end || *get_text(e, "check")))
+                return fail_ended(f, e, err);
+        if (!strcmp(name, "unlocked"))
+                note_release(f, e);
         if (!strcmp(name, "rebooting"))
                 f->down = 0;
-        if (reached && !f->commit && !f->down)
-                return 1;
-        if (reached && send(f->fd, "commit\n", 7, MSG_NOSIGNAL) != 7)
-                return sv_fail_errno(err, "launch.supervisor", "the guest's supervisor");
-        return !strcmp(name, "committed");
+        if (!strcmp(name, "running") && f->commit && commit_launch(f, err) < 0)
+                return -1;
+        return !strcmp(name, name_last_event(f)) && !f->down;
 }
 
 /* As judge_event. */
@@ -172,28 +221,86 @@ static int fail_timeout(const struct sv_follow *f, struct sv_err *err)
                        f->timeout);
 }
 
-int sv_follow_events(struct sv_follow *f, struct sv_err *err)
+/* What asks this process to end becomes readable; what it was started without, as with nohup, stays
+ * so. */
+static int take_signals(sigset_t *before)
+{
+        static const int asks[] = {SIGINT, SIGTERM, SIGHUP};
+        struct sigaction now;
+        sigset_t set;
+
+        sigemptyset(&set);
+        for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++)
+                if (sigaction(asks[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+                        sigaddset(&set, asks[i]);
+        sigprocmask(SIG_BLOCK, &set, before);
+        return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* A second signal, from now on, ends the process. */
+static void give_signals_back(int fd, const sigset_t *before)
+{
+        struct signalfd_siginfo info;
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+
+        while (fd >= 0 && poll(&p, 1, 0) > 0 && read(fd, &info, sizeof(info)) > 0)
+                ;
+        if (fd >= 0)
+                close(fd);
+        sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+static int fail_interrupted(const struct sv_follow *f, struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "launch.interrupted",
+                       f->committed ? "interrupted; the guest goes on: \"secure-vm wait\" follows "
+                                      "it, \"secure-vm stop\" ends it"
+                                    : "interrupted before the guest ran; nothing of it is left");
+}
+
+static int hear_next(struct sv_follow *f, struct sv_lines *lines, int signals, int ms,
+                     struct sv_err *err)
+{
+        struct pollfd p[] = {{.fd = f->reader ? f->reader->fd : f->fd, .events = POLLIN},
+                             {.fd = signals, .events = POLLIN}};
+
+        if (poll(p, 2, ms) <= 0)
+                return 0;
+        if (p[1].revents)
+                return fail_interrupted(f, err);
+        return f->reader ? hear_agent(f, err) : hear_supervisor(f, lines, err);
+}
+
+static int follow_until(struct sv_follow *f, struct sv_lines *lines, int signals,
+                        struct sv_err *err)
 {
         int64_t end = find_deadline(f->down ? f->down : f->timeout);
-        struct sv_lines lines = {0};
         int r = 0;
 
-        f->began = sv_clock_ms();
         while (r == 0) {
-                struct pollfd p = {.fd = f->reader ? f->reader->fd : f->fd, .events = POLLIN};
                 int64_t left = end - sv_clock_ms();
                 bool going_down = f->down;
 
-                if (left <= 0) {
-                        r = fail_timeout(f, err);
-                        break;
-                }
-                if (poll(&p, 1, left > 3600000 ? 3600000 : (int)left) <= 0)
-                        continue;
-                r = f->reader ? hear_agent(f, err) : hear_supervisor(f, &lines, err);
+                if (left <= 0)
+                        return fail_timeout(f, err);
+                r = hear_next(f, lines, signals, left > 3600000 ? 3600000 : (int)left, err);
                 if (going_down && !f->down)
                         end = find_deadline(f->timeout);
         }
-        sv_lines_free(&lines);
         return r < 0 ? -1 : 0;
+}
+
+int sv_follow_events(struct sv_follow *f, struct sv_err *err)
+{
+        struct sv_lines lines = {0};
+        sigset_t before;
+        int signals, r;
+
+        f->began = sv_clock_ms();
+        signals = f->commit ? take_signals(&before) : -1;
+        r = follow_until(f, &lines, signals, err);
+        if (f->commit)
+                give_signals_back(signals, &before);
+        sv_lines_free(&lines);
+        return r;
 }

@@ -89,6 +89,19 @@ static int set_apart(struct sv_work *w, struct sv_err *err)
         return 0;
 }
 
+/* Whoever asked this process to end did not ask the guest to. */
+static int give_up_launch(struct sv_state *s, const struct sv_follow *f, const struct sv_err *why)
+{
+        SV_JSON *status = NULL;
+
+        if (f->committed && !strcmp(why->check, "launch.interrupted"))
+                return -1;
+        if (f->committed)
+                sv_client_ask(s, SV_CONTROL_DESTROY, &status, NULL);
+        sv_client_wait_off(s, SV_LOCK_WAIT_MS, NULL);
+        return -1;
+}
+
 static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv_follow *f,
                            struct sv_json *result, struct sv_err *err)
 {
@@ -110,10 +123,8 @@ static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv
         /* Without "commit" this ends everything; with it, nothing. */
         close(f->fd);
         unlock_folder(&s);
-        if (r < 0) {
-                sv_client_wait_off(&s, SV_LOCK_WAIT_MS, NULL);
-                return -1;
-        }
+        if (r < 0)
+                return give_up_launch(&s, f, err);
         put_launch_result(result, &s);
         return 0;
 }
@@ -242,6 +253,38 @@ static int subscribe_events(const char *name, struct sv_state *s, struct sv_foll
         return sv_fd_write(f->fd, "the guest's supervisor", sv_buf_bytes(&ask), err);
 }
 
+/* Its supervisor is gone, or goes: the status file says how it ended. */
+static int judge_ended(struct sv_state *s, struct sv_follow *f, struct sv_err *err)
+{
+        SV_JSON *file = NULL;
+        SV_JSON *status = NULL;
+
+        if (sv_client_wait_off(s, SV_LOCK_WAIT_MS, err) < 0 ||
+            sv_state_read_status(s, &file, err) < 0)
+                return -1;
+        status = read_current(s, file);
+        return sv_follow_judge(f, status, true, err) < 0 ? -1 : 0;
+}
+
+static int wait_embedded(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        struct sv_err why = SV_ERR_NULL;
+        int r;
+
+        f->fd = -1;
+        f->now = true;
+        r = subscribe_events(name, &s, f, &why);
+        if (r == 0)
+                r = sv_follow_events(f, &why);
+        sv_closep(&f->fd);
+        if (r < 0 && (!strcmp(why.check, "state.off") || !strcmp(why.check, "launch.supervisor")))
+                return judge_ended(&s, f, err);
+        if (r < 0 && err)
+                *err = why;
+        return r;
+}
+
 static int ask_and_follow(const struct sv_state *s, enum sv_control what, struct sv_follow *f,
                           struct sv_err *err)
 {
@@ -313,6 +356,7 @@ const struct sv_keeper sv_keeper_embed = {
         .launch = launch_embedded,
         .list = list_embedded,
         .show = show_embedded,
+        .wait = wait_embedded,
         .stop = stop_embedded,
         .destroy = destroy_embedded,
         .forget = forget_embedded,

@@ -19,7 +19,8 @@ struct sv_launch {
 struct sv_keeper {
         const char *name; /* for messages: "a libvirt daemon" */
 
-        /* Copy, measure, start; follow as f says. A failure leaves nothing of the guest. Adds who
+        /* Copy, measure, start; follow as f says. A failure leaves nothing of the guest, but
+         * launch.interrupted once it runs: then it goes on. Adds who
          * it is, its state and what was measured to `result`. */
         int (*launch)(const char *uri, const struct sv_launch *l, struct sv_follow *f,
                       struct sv_json *result, struct sv_err *err);
@@ -27,6 +28,9 @@ struct sv_keeper {
         int (*list)(const char *uri, struct sv_json *rows, struct sv_err *err);
         /* A guest's whole status, which the caller frees. */
         int (*show)(const char *uri, const char *name, struct sv_json **out, struct sv_err *err);
+        /* Follow one that was launched before, as f says; where it is already counts. wait.ended
+         * when it does not run. */
+        int (*wait)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
         /* Ask it to shut down and wait. 1 when it has not after that time; with `force` it is ended
          * then. */
         int (*stop)(const char *uri, const char *name, unsigned seconds, bool force,

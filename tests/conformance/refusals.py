@@ -43,6 +43,8 @@ COMMANDS = """
 2 state.name             show ../x
 2 state.path             SECURE_VM_DIR=/{long} show x
 2 client.timeout         stop x --timeout soon
+2 wait.for               wait x --for ever
+2 state.absent           wait x
 2 launch.wait            launch guest.json --wait
 2 launch.trial           trial guest.json
 3 launch.events          launch guest.json --events none/events

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Following a reboot: first the guest's shutdown, which has a limit of its own, then its launch. */
+/* Following a guest: its launch, a reboot (first its shutdown, which has a limit of its own), its
+ * end, and what it is already. */
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "launcher/keeper/follow.h"
@@ -49,11 +52,148 @@ static void not_yet_down(void **state)
         FAILS(follow("nonsense\n", 1, false, &f), SV_FORMAT, "control.event.json");
 }
 
+/* A launch: the supervisor's events, the launcher's end of the pair in f->fd. Says what the
+ * launcher said. */
+static int launch(const char *events, bool wait, struct sv_follow *f, char said[16])
+{
+        int pair[2], r;
+        ssize_t n;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        assert_int_equal(write(pair[1], events, strlen(events)), (ssize_t)strlen(events));
+        *f = (struct sv_follow){
+                .fd = pair[0], .wait = wait, .commit = true, .timeout = 1, .quiet = true};
+        r = sv_follow_events(f, &err);
+        close(pair[0]);
+        n = read(pair[1], said, 15);
+        said[n > 0 ? n : 0] = 0;
+        close(pair[1]);
+        return r;
+}
+
+#define COMMITTED "{\"event\":\"committed\"}\n"
+#define FAILED    "{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy.pcr.9\"}\n"
+
+/* From "running" on the guest lives without its launcher, whatever that waits for. */
+static void commits(void **state)
+{
+        struct sv_follow f;
+        char said[16];
+
+        OK(launch(RUNNING COMMITTED, false, &f, said));
+        assert_string_equal(said, "commit\n");
+        assert_true(f.committed);
+        FAILS(launch(RUNNING, false, &f, said), SV_SYSTEM, "launch.timeout");
+        OK(launch(RUNNING COMMITTED UNLOCKED, true, &f, said));
+        assert_string_equal(said, "commit\n");
+        FAILS(launch(RUNNING COMMITTED, true, &f, said), SV_SYSTEM, "launch.timeout");
+        assert_true(f.committed);
+        FAILS(launch(RUNNING COMMITTED FAILED, true, &f, said), SV_POLICY, "policy.pcr.9");
+        FAILS(launch(FAILED, true, &f, said), SV_POLICY, "policy.pcr.9");
+        assert_string_equal(said, "");
+        assert_false(f.committed);
+}
+
+static pid_t ask_to_end_soon(int sig)
+{
+        pid_t parent = getpid(), pid = fork();
+
+        if (pid == 0) {
+                usleep(200000);
+                kill(parent, sig);
+                _exit(0);
+        }
+        return pid;
+}
+
+/* Ctrl-C: the message says whether there is still a guest. */
+static void interrupted(void **state)
+{
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+        for (size_t i = 0; i < 3; i++) {
+                struct sv_follow f;
+                pid_t pid = ask_to_end_soon(signals[i]);
+                char said[16];
+
+                FAILS(launch(i ? RUNNING COMMITTED : "", true, &f, said), SV_SYSTEM,
+                      "launch.interrupted");
+                assert_int_equal(f.committed, i > 0);
+                assert_non_null(strstr(err.msg, i ? "goes on" : "nothing of it is left"));
+                waitpid(pid, NULL, 0);
+        }
+}
+
+#define ENDED "{\"event\":\"ended\"}\n"
+#define CRASH "{\"event\":\"ended\",\"class\":\"system\",\"check\":\"launch.supervisor\"}\n"
+
+static void until_the_end(void **state)
+{
+        static const struct {
+                const char *events, *check;
+        } t[] = {{RUNNING UNLOCKED ENDED, NULL},
+                 {FAILED ENDED, NULL},
+                 {RUNNING CRASH, "launch.supervisor"},
+                 {RUNNING UNLOCKED REBOOTING RUNNING, "launch.timeout"}};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                int pair[2], r;
+                struct sv_follow f = {.end = true, .timeout = 1, .quiet = true};
+
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+                f.fd = pair[0];
+                assert_true(write(pair[1], t[i].events, strlen(t[i].events)) > 0);
+                r = sv_follow_events(&f, &err);
+                assert_int_equal(r, t[i].check ? -1 : 0);
+                if (t[i].check)
+                        assert_string_equal(err.check, t[i].check);
+                sv_json_free(f.timings);
+                close(pair[0]);
+                close(pair[1]);
+        }
+}
+
+/* Every state for every goal: there (1), not yet (0), never (the check). */
+static void judges(void **state)
+{
+#define ERROR ",\"error\":{\"class\":\"policy\",\"check\":\"policy.x\",\"message\":\"m\"}"
+        static const struct {
+                const char *status;
+                bool over;
+                const char *runs, *unlocked, *ends;
+        } t[] = {
+                {"{\"state\":\"starting\"}", false, "0", "0", "0"},
+                {"{\"state\":\"running\"}", false, "1", "0", "0"},
+                {"{\"state\":\"unlocked\",\"grounds\":\"g\"}", false, "1", "1", "0"},
+                {"{\"state\":\"failed\"" ERROR "}", false, "policy.x", "policy.x", "0"},
+                {"{\"state\":\"stopped\"}", true, "wait.ended", "wait.ended", "1"},
+                {"{\"state\":\"killed\"}", true, "wait.ended", "wait.ended", "wait.ended"},
+                {"{\"state\":\"failed\"" ERROR "}", true, "policy.x", "policy.x", "policy.x"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+                for (int goal = 0; goal < 3; goal++) {
+                        const char *expected = goal == 0   ? t[i].runs
+                                               : goal == 1 ? t[i].unlocked
+                                                           : t[i].ends;
+                        struct sv_follow f = {.wait = goal == 1, .end = goal == 2};
+                        SV_JSON *status = NULL;
+                        char found[16];
+                        int r;
+
+                        OK(sv_json_parse(sv_bytes_str(t[i].status), "test", &status, &err));
+                        r = sv_follow_judge(&f, status, t[i].over, &err);
+                        snprintf(found, sizeof(found), "%d", r);
+                        assert_string_equal(r < 0 ? err.check : found, expected);
+                }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reboots),
-                cmocka_unit_test(not_yet_down),
+                cmocka_unit_test(reboots),       cmocka_unit_test(not_yet_down),
+                cmocka_unit_test(commits),       cmocka_unit_test(interrupted),
+                cmocka_unit_test(until_the_end), cmocka_unit_test(judges),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
