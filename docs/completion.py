@@ -27,7 +27,7 @@ def kind(argument):
 
 def kind_of_arguments(command):
     """As kind; 'guest': a guest's name; 'guest file': that of a defined guest, or a file."""
-    if command['arguments'] == 'NAME' and ' ' not in command['name']:
+    if command['arguments'].split()[:1] == ['NAME'] and ' ' not in command['name']:
         return 'guest'
     if command['name'] != 'define' and command['arguments'].strip('[]') == 'GUEST.json':
         return 'guest file'

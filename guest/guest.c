@@ -10,6 +10,18 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
+static void free_nic(struct sv_nic *n)
+{
+        free(n->type);
+        free(n->source);
+        free(n->mac);
+        for (size_t i = 0; i < n->n_forwards; i++) {
+                free(n->forwards[i].protocol);
+                free(n->forwards[i].address);
+        }
+        free(n->forwards);
+}
+
 void sv_guest_free(struct sv_guest *g)
 {
         char **texts[] = {&g->file,
@@ -37,11 +49,8 @@ void sv_guest_free(struct sv_guest *g)
                 free(g->disks[i].path);
                 free(g->disks[i].verity);
         }
-        for (size_t i = 0; i < g->n_nics; i++) {
-                free(g->nics[i].type);
-                free(g->nics[i].source);
-                free(g->nics[i].mac);
-        }
+        for (size_t i = 0; i < g->n_nics; i++)
+                free_nic(&g->nics[i]);
         for (size_t i = 0; i < g->attestation.n_ek_roots; i++)
                 free(g->attestation.ek_roots[i]);
         free(g->disks);

@@ -22,10 +22,20 @@ struct sv_disk {
         char *verity;
 };
 
+/* A port of the host that leads to one of the guest. */
+struct sv_forward {
+        char *protocol; /* "tcp" or "udp" */
+        char *address;  /* of the host, IPv4 */
+        unsigned port;  /* of the host */
+        unsigned to;    /* of the guest */
+};
+
 struct sv_nic {
         char *type;   /* "user" (no privileges, NAT by QEMU), "bridge", "network" */
         char *source; /* bridge or network name */
         char *mac;    /* or NULL */
+        struct sv_forward *forwards;
+        size_t n_forwards;
 };
 
 struct sv_guest {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the texts of a guest file may be. */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -41,6 +42,18 @@ bool sv_m_verity(const char *s)
 bool sv_m_nic_type(const char *s)
 {
         return is_one_of(s, (const char *const[]){"user", "bridge", "network", NULL});
+}
+
+bool sv_m_protocol(const char *s)
+{
+        return is_one_of(s, (const char *const[]){"tcp", "udp", NULL});
+}
+
+bool sv_m_ipv4(const char *s)
+{
+        struct in_addr a;
+
+        return inet_pton(AF_INET, s, &a) == 1;
 }
 
 bool sv_m_source(const char *s)

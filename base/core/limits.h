@@ -16,6 +16,7 @@
 #define SV_GUEST_SIZE_MAX          (1u << 20) /* bytes of a guest file */
 #define SV_GUEST_DISKS_MAX         16         /* disks of one guest: one letter each, vda to vdp */
 #define SV_GUEST_NICS_MAX          8          /* network interfaces of one guest */
+#define SV_GUEST_FORWARDS_MAX      64 /* ports of the host that lead to one card of a guest */
 #define SV_POLICY_SIZE_MAX         (1u << 20) /* bytes of a policy document */
 #define SV_TRUST_KINDS_MAX         16         /* kinds of trust anchors of one TEE */
 #define SV_FLOOR_MAX               16         /* rules of a TEE that count under every policy */

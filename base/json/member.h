@@ -58,6 +58,8 @@ int sv_member_fail(const struct sv_member_reader *r, const char *pointer, const 
 bool sv_m_disk_id(const char *s);
 bool sv_m_verity(const char *s);
 bool sv_m_nic_type(const char *s);
+bool sv_m_protocol(const char *s);
+bool sv_m_ipv4(const char *s);
 bool sv_m_source(const char *s);
 bool sv_m_mac(const char *s);
 bool sv_m_url(const char *s);

@@ -46,6 +46,7 @@ extern const struct sv_cmd sv_cmd_policy_rm;
 extern const struct sv_cmd sv_cmd_reboot;
 extern const struct sv_cmd sv_cmd_reset;
 extern const struct sv_cmd sv_cmd_show;
+extern const struct sv_cmd sv_cmd_ssh;
 extern const struct sv_cmd sv_cmd_start;
 extern const struct sv_cmd sv_cmd_stop;
 extern const struct sv_cmd sv_cmd_trial;

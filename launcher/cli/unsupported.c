@@ -45,8 +45,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
         {"delete",
          .absent = "\"secure-vm destroy NAME --forget\" ends a guest and removes its folder"},
         {"logs", .absent = "\"secure-vm console NAME --log\" prints what the guest wrote"},
-        {"ssh", .absent = "\"secure-vm console NAME\" enters a guest by its serial line; over a "
-                          "network, ssh to the address that its \"nics\" gives it"},
         {"status", .absent = "\"secure-vm show NAME\" says how a guest is, \"secure-vm list\" "
                              "all of them"},
         {"version", .absent = "\"secure-vm --version\" prints it"},

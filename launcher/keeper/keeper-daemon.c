@@ -58,12 +58,12 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
         return 0;
 }
 
-static int start_and_follow(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_follow *f,
+static int start_and_follow(struct sv_virt *v, const struct sv_launch *l, struct sv_follow *f,
                             struct sv_err *err)
 {
         SV_FD port = -1;
 
-        if (sv_virt_start(v, tee, err) < 0)
+        if (sv_virt_start(v, l->tee, err) < 0 || sv_virt_forward_ports(v, l->guest, err) < 0)
                 return -1;
         if (!f->wait)
                 return 0;
@@ -90,7 +90,7 @@ static int launch_and_follow(const char *uri, const struct sv_launch *l, struct 
                 return -1;
         if (define_guest(v, l, &s, boot, err) < 0)
                 return -1;
-        if (start_and_follow(v, l->tee, f, err) == 0)
+        if (start_and_follow(v, l, f, err) == 0)
                 return 0;
         sv_virt_destroy(v, NULL);
         sv_virt_undefine(v, NULL);

@@ -50,6 +50,8 @@ int sv_worker_restart(struct sv_worker *w, struct sv_err *err);
  * not read is dropped. Takes the event. */
 void sv_worker_send_event(struct sv_worker *w, struct sv_json *event);
 void sv_worker_save_status(struct sv_worker *w);
+/* Keeps an event, with its time, among the status' steps; false when there is no room. */
+bool sv_worker_keep_step(struct sv_worker *w, struct sv_json *event);
 int sv_worker_open_control(struct sv_worker *w, struct sv_err *err);
 void sv_worker_accept_client(struct sv_worker *w);
 void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -26,6 +27,7 @@ static void report_step(struct sv_worker *w, const char *step, int64_t since)
         sv_json_set_str(e, "event", "launch");
         sv_json_set_str(e, "step", step);
         sv_json_set_int(e, "ms", sv_worker_elapsed(w) - since);
+        sv_worker_keep_step(w, e);
         sv_worker_send_event(w, e);
 }
 
@@ -91,10 +93,12 @@ static void report_running(struct sv_worker *w, int pid)
 
         sv_worker_note_event(w, SV_LIFE_STARTED);
         sv_json_set_int(w->status, "qemu_pid", pid);
-        sv_worker_save_status(w);
+        sv_json_set_int(w->status, "started", time(NULL));
         sv_json_set_str(e, "event", "running");
         sv_json_set_str(e, "accelerator", w->work->kvm ? "kvm" : "tcg");
         sv_json_set_int(e, "qemu_pid", pid);
+        sv_worker_keep_step(w, e);
+        sv_worker_save_status(w);
         sv_worker_send_event(w, e);
 }
 
@@ -152,6 +156,8 @@ static int start_qemu(struct sv_worker *w, struct sv_err *err)
                 return -1;
         pid = sv_embed_read_qemu_pid(k->state);
         if (check_started(w, pid, err) < 0)
+                return -1;
+        if (sv_virt_forward_ports(w->virt, k->guest, err) < 0)
                 return -1;
         if (connect_agent(w, err) < 0)
                 return -1;

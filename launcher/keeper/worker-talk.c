@@ -168,18 +168,28 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
 
 /* --- the agent --- */
 
-static void note_agent_event(struct sv_worker *w, const struct sv_json *event)
+bool sv_worker_keep_step(struct sv_worker *w, struct sv_json *event)
+{
+        struct sv_json *steps = sv_json_get(w->status, "steps");
+
+        if (sv_json_len(steps) >= SV_STEPS_MAX)
+                return false;
+        sv_json_set_int(event, "at_ms", sv_worker_elapsed(w));
+        sv_json_add(steps, sv_json_ref(event));
+        return true;
+}
+
+static void note_agent_event(struct sv_worker *w, struct sv_json *event)
 {
         const char *name = sv_json_str(sv_json_get(event, "event"));
-        struct sv_json *steps = sv_json_get(w->status, "steps");
-        bool has_room = sv_json_len(steps) < SV_STEPS_MAX;
+        bool is_kept = sv_worker_keep_step(w, event);
         enum sv_life before = w->life;
 
         if (!strcmp(name, "failed")) {
                 sv_worker_note_event(w, SV_LIFE_REFUSE);
                 if (w->life == SV_LIFE_REFUSED) {
                         w->refused = true;
-                        sv_json_set(w->status, "error", sv_json_ref((struct sv_json *)event));
+                        sv_json_set(w->status, "error", sv_json_ref(event));
                 }
         } else if (!strcmp(name, "unlocked")) {
                 sv_worker_note_event(w, SV_LIFE_UNLOCK);
@@ -187,10 +197,8 @@ static void note_agent_event(struct sv_worker *w, const struct sv_json *event)
                         sv_json_set_str(w->status, "grounds",
                                         sv_json_str(sv_json_get(event, "grounds")));
         }
-        if (has_room)
-                sv_json_add(steps, sv_json_ref((struct sv_json *)event));
         /* A guest may say the same without end; the disk is the host's. */
-        if (has_room || w->life != before)
+        if (is_kept || w->life != before)
                 sv_worker_save_status(w);
 }
 

@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/crypto/crypto.h"
 #include "base/core/text.h"
 #include "base/program/log.h"
+#include "launcher/keeper/status.h"
 #include "launcher/keeper/watch.h"
 #include "launcher/keeper/worker-int.h"
 
@@ -220,18 +220,11 @@ static void finish_guest(struct sv_worker *w)
 static struct sv_json *make_status(const struct sv_work *k)
 {
         struct sv_json *j = sv_json_object();
-        uint8_t digest[SV_DIGEST_MAX];
-        char uuid[37], when[32];
+        char when[32];
 
-        sv_json_set_str(j, "name", k->guest->name);
-        sv_json_set_str(j, "uuid", sv_format_uuid(k->guest->uuid, uuid));
-        sv_json_set_str(j, "guest_file", k->guest->file);
-        if (sv_digest(SV_SHA256, sv_bytes_str(k->guest->text), digest, NULL) == 0)
-                sv_json_set_hex(j, "guest_sha256", sv_bytes(digest, 32));
+        sv_status_put_guest(j, k->guest);
         sv_json_set_str(j, "tee", k->tee->id->name);
         sv_json_set_str(j, "accelerator", k->kvm ? "kvm" : "tcg");
-        sv_json_set_int(j, "vcpus", k->guest->vcpus);
-        sv_json_set_int(j, "memory", (int64_t)k->guest->memory);
         sv_json_set_str(j, "state", sv_life_word(SV_LIFE_STARTING));
         sv_json_set_str(j, "since", sv_format_time(time(NULL), when));
         sv_json_set_int(j, "qemu_uid", k->ids.qemu ? k->ids.qemu : geteuid());

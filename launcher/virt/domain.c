@@ -73,20 +73,27 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
         }
 }
 
+/* The same at every launch, so that the guest's network stays what it was. */
+void sv_nic_mac(const struct sv_guest *g, size_t i, char out[18])
+{
+        const uint8_t *u = g->uuid;
+
+        if (g->nics[i].mac)
+                snprintf(out, 18, "%s", g->nics[i].mac);
+        else
+                snprintf(out, 18, "52:54:00:%02x:%02x:%02x", u[13], u[14],
+                         (u[15] + (unsigned)i) & 0xff);
+}
+
 static void put_nics(const struct sv_plan *p, struct sv_buf *x)
 {
-        const uint8_t *u = p->guest->uuid;
-
         for (size_t i = 0; i < p->guest->n_nics; i++) {
                 const struct sv_nic *n = &p->guest->nics[i];
                 char mac[18];
 
-                /* The same address at every launch, so that the guest's network stays what it was.
-                 */
-                snprintf(mac, sizeof(mac), "52:54:00:%02x:%02x:%02x", u[13], u[14],
-                         (u[15] + (unsigned)i) & 0xff);
+                sv_nic_mac(p->guest, i, mac);
                 sv_xml_printf(x, "    <interface type='%s'>\n      <mac address='%s'/>\n", n->type,
-                              n->mac ? n->mac : mac);
+                              mac);
                 if (n->source)
                         sv_xml_printf(x, "      <source %s='%s'/>\n",
                                       strcmp(n->type, "bridge") ? "network" : "bridge", n->source);

@@ -53,6 +53,8 @@ int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n
 /* A launch that the TEE's platform refused is told by the TEE (NULL: an ordinary guest), any other
  * failure by launcher/virt/virt-error.h. */
 int sv_virt_start(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err);
+/* After each start: the ports of the host that lead to the guest. SV_SYSTEM "launch.forward". */
+int sv_virt_forward_ports(struct sv_virt *v, const struct sv_guest *g, struct sv_err *err);
 /* The guest's ACPI button. */
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err);
 /* At once; no error when it is off already. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of a guest's life for both keepers, without starting a guest: libvirt's own "test" driver plays the daemon, and
 folders with a status play guests of ours. usage: keepers.py SECURE-VM"""
+import fcntl
 import json
 import os
 import subprocess
@@ -147,6 +148,40 @@ def edits(file):
     run(0, 'undefine', 'broken')
 
 
+def ssh():
+    """To the forwarded port, by the guest's name for its host key, with what follows the name."""
+    folder = guest('reach', 'unlocked')
+    program = os.path.join(os.environ['SECURE_VM_DIR'], 'bin')
+    os.mkdir(program)
+    with open(os.path.join(program, 'ssh'), 'w') as f:
+        f.write('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    os.chmod(os.path.join(program, 'ssh'), 0o755)
+    environment = {**os.environ, 'PATH': program + ':' + os.environ['PATH']}
+
+    def ask(forwards, *args, running=True):
+        with open(os.path.join(folder, 'status.json'), 'w') as f:
+            json.dump({'name': 'reach', 'state': 'unlocked', 'nics': [{'type': 'bridge'}, {'type': 'user', 'forward': forwards}]}, f)
+        with open(os.path.join(folder, 'lock')) as lock:
+            if running:  # somebody acts for it
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            r = subprocess.run([PROGRAM, 'ssh', *args], capture_output=True, text=True, timeout=60, env=environment)
+        return r.returncode, r.stdout.splitlines(), r.stderr
+
+    tcp = {'protocol': 'tcp', 'address': '0.0.0.0', 'port': 2222, 'to': 22}
+    others = [dict(tcp, to=80, port=8080), dict(tcp, protocol='udp', port=2223)]
+    assert ask([*others, tcp], 'reach')[:2] == (0, ['-o', 'HostKeyAlias=reach.secure-vm', '-p', '2222', '127.0.0.1'])
+    status, words, _ = ask([dict(tcp, address='127.0.0.7')], 'root@reach', '--', '-v', 'uptime', '-p')
+    assert (status, words[4:]) == (0, ['root@127.0.0.7', '-v', 'uptime', '-p']), words
+    for forwards, more, status, check in ((others, {}, 2, 'ssh.forward'), ([tcp], {'running': False}, 3, 'state.off')):
+        found = ask(forwards, 'reach', **more)
+        assert found[0] == status and f'[{check}]' in found[2], found
+    assert '[ssh.json]' in ask([tcp], 'reach', '--json')[2]
+    os.unlink(os.path.join(program, 'ssh'))
+    environment['PATH'] = program
+    assert '[ssh.program]' in ask([tcp], 'reach')[2]
+    fails(2, 'keeper.function', 'wait', 'test', *DAEMON)
+
+
 def reasons():
     """list says why a guest failed."""
     folder = guest('why', 'failed')
@@ -161,7 +196,7 @@ def reasons():
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, not_there, ours, names, reasons):
+        for part in (daemon, not_there, ours, names, ssh, reasons):
             part()
             print(f'ok: {part.__name__}')
 

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the e2e tests' disks hold as /sbin/init: says that it runs, which is the proof that the disk
  * was opened, and waits. Of a disk with a folder /files it also says which of them can be read, and
- * whether the root can be written to. Static, so that the disk needs nothing else. */
+ * whether the root can be written to. To who connects to its port 22 it says so, too. Static, so
+ * that the disk needs nothing else. */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int try_file(int folder, const char *name)
@@ -44,6 +50,33 @@ static void try_files(void)
         printf("e2e-root: that is all\n");
 }
 
+/* The address that QEMU's user network gives to its first guest, and leads forwarded ports to. */
+static void configure_card(int fd)
+{
+        struct ifreq card = {.ifr_name = "eth0"};
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.0.2.15")};
+
+        memcpy(&card.ifr_addr, &a, sizeof(a));
+        ioctl(fd, SIOCSIFADDR, &card);
+        card.ifr_flags = IFF_UP | IFF_RUNNING;
+        ioctl(fd, SIOCSIFFLAGS, &card);
+}
+
+static void answer_port(void)
+{
+        static const char words[] = "e2e-root: hello\n";
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(22)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0), peer;
+
+        configure_card(fd);
+        if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 4) < 0)
+                return;
+        while ((peer = accept(fd, NULL, NULL)) >= 0) {
+                send(peer, words, sizeof(words) - 1, MSG_NOSIGNAL);
+                close(peer);
+        }
+}
+
 int main(void)
 {
         int fd = open("/dev/console", O_RDWR);
@@ -56,6 +89,7 @@ int main(void)
         printf("e2e-root: the disk is open, pid %d\n", (int)getpid());
         try_files();
         fflush(stdout);
+        answer_port();
         for (;;)
                 pause();
 }

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 from cases import case
-from env import TOP, run
+from env import TOP, free_port, run
 from patience import patient, wait_until
 
 SYSTEMD = '/usr/lib/systemd/systemd'
@@ -52,6 +53,40 @@ def interrupted(c):
     run(*c.vm, 'wait', 'g', '--for', 'ended', env=c.environment)
     again = json.loads(run(*c.vm, 'wait', 'g', '--json', check=False, env=c.environment).stdout)
     c.must(again['error']['check'] == 'wait.ended', 'expected no wait for a guest that does not run')
+
+
+def hear(port):
+    """What the guest says at that port of the host."""
+    with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port), 5) as s:
+        s.settimeout(10)
+        return s.recv(100).decode()
+    return ''
+
+
+@case
+def forwarded(c):
+    """a port of the host that leads to the guest's, also after a reboot; show says so, ssh takes it, and a port that is taken is refused"""
+    port = free_port()
+    c.guest['nics'] = [{'type': 'user', 'forward': [{'port': port, 'to': 22}]}]
+    c.prepare()
+    with socket.create_server(('127.0.0.1', port)):
+        c.launch()
+        c.must(c.status == 3 and c.result['error']['check'] == 'launch.forward' and str(port) in c.result['error']['message'], 'expected the port to be taken')
+        c.must(not c.processes(), 'something of the guest still runs')
+    c.launch()
+    c.must_unlock()
+    wait_until('the guest does not answer at its port', lambda: 'hello' in hear(port))
+    shown = json.loads(run(*c.vm, 'show', 'g', '--json', env=c.environment).stdout)
+    c.must(shown['nics'][0]['forward'] == [{'protocol': 'tcp', 'address': '127.0.0.1', 'port': port, 'to': 22}] and shown['started'] > 0 and
+           shown['disks'][0]['encrypted'] and shown['attestation']['resource'] == 'default/g/root', f'show says {shown}')
+    text = run(*c.vm, 'show', 'g', env=c.environment).stdout
+    for words in ('unlocked, started ', f'tcp 127.0.0.1:{port} leads to its port 22', 'root.img, encrypted', 'firmware, kernel  ', 'open  '):
+        c.must(words in text, f'expected "{words}" in {text}')
+    # what ssh itself would say to somebody who is no ssh server
+    said = run(*c.vm, 'ssh', 'g', '--', '-v', '-o', 'BatchMode=yes', 'true', check=False, env=c.environment)
+    c.must(said.returncode == 255 and 'e2e-root: hello' in said.stderr, f'ssh said {said.stderr}')
+    run(*c.vm, 'reset', 'g', env=c.environment)
+    wait_until('the guest does not answer after its reset', lambda: 'hello' in hear(port), 240)
 
 
 class System:

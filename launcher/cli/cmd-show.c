@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secure-vm show: one guest, all that is known of it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/core/text.h"
+#include "base/program/terminal.h"
+#include "launcher/cli/commands.h"
+#include "launcher/cli/timeline.h"
+#include "launcher/keeper/keeper.h"
+
+#define NAME_COLUMNS 13 /* what stands before each value */
+#define STEP_COLUMNS 33 /* and before each bar */
+#define BAR_COLUMNS  40 /* where no terminal says how many there are */
+
+static const char *get_text_member(const struct sv_json *j, const char *member)
+{
+        const char *s = sv_json_str(sv_json_get(j, member));
+
+        return s ? s : "-";
+}
+
+__attribute__((format(printf, 2, 3))) static void print_value(const char *name, const char *fmt,
+                                                              ...)
+{
+        SV_BUF wrapped = SV_BUF_NULL;
+        char text[4096];
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof(text), fmt, ap);
+        va_end(ap);
+        sv_wrap_text(&wrapped, text, NAME_COLUMNS, NAME_COLUMNS, sv_terminal_width(STDOUT_FILENO));
+        printf("%-*s%s\n", NAME_COLUMNS, name, sv_buf_str(&wrapped));
+}
+
+/* "3 d 4 h", "2 min 5 s": the two largest units. */
+static void format_duration(int64_t seconds, char out[48])
+{
+        static const struct {
+                int64_t seconds;
+                const char *name;
+        } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+        size_t i = 0;
+
+        while (i < 2 && seconds < units[i].seconds)
+                i++;
+        snprintf(out, 48, "%lld %s %lld %s", (long long)(seconds / units[i].seconds), units[i].name,
+                 (long long)(seconds % units[i].seconds / units[i + 1].seconds), units[i + 1].name);
+}
+
+static void print_state(const struct sv_json *guest)
+{
+        int64_t started = sv_json_int(sv_json_get(guest, "started"), 0);
+        const char *state = get_text_member(guest, "state");
+        bool runs = !strcmp(state, "running") || !strcmp(state, "unlocked");
+        char text[48];
+
+        format_duration(time(NULL) - started, text);
+        if (runs && started)
+                print_value("state", "%s, started %s ago", state, text);
+        else
+                print_value("state", "%s", state);
+}
+
+static void print_size(const struct sv_json *guest)
+{
+        char memory[32];
+
+        if (!sv_json_get(guest, "memory"))
+                return;
+        sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory"), 0), memory);
+        print_value("memory", "%s", memory);
+        print_value("CPUs", "%lld", (long long)sv_json_int(sv_json_get(guest, "vcpus"), 0));
+}
+
+static const char *describe_protection(const struct sv_json *disk)
+{
+        return sv_json_bool(sv_json_get(disk, "encrypted"), false) ? ", encrypted"
+               : sv_json_bool(sv_json_get(disk, "verity"), false)  ? ", verified block by block"
+               : sv_json_bool(sv_json_get(disk, "readonly"), false)
+                       ? ", read only, the host's to change"
+                       : ", the host's to read and change";
+}
+
+static void print_nic(const struct sv_json *nic)
+{
+        const struct sv_json *forwards = sv_json_get(nic, "forward");
+        const char *source = sv_json_str(sv_json_get(nic, "source"));
+
+        print_value("network", "%s%s%s, %s", get_text_member(nic, "type"), source ? " " : "",
+                    source ? source : "", get_text_member(nic, "mac"));
+        for (size_t i = 0; i < sv_json_len(forwards); i++) {
+                const struct sv_json *f = sv_json_at(forwards, i);
+
+                print_value("", "%s %s:%lld leads to its port %lld", get_text_member(f, "protocol"),
+                            get_text_member(f, "address"),
+                            (long long)sv_json_int(sv_json_get(f, "port"), 0),
+                            (long long)sv_json_int(sv_json_get(f, "to"), 0));
+        }
+}
+
+static void print_devices(const struct sv_json *guest)
+{
+        const struct sv_json *disks = sv_json_get(guest, "disks"),
+                             *nics = sv_json_get(guest, "nics");
+
+        for (size_t i = 0; i < sv_json_len(disks); i++) {
+                const struct sv_json *d = sv_json_at(disks, i);
+
+                print_value("disk", "%s: %s%s", get_text_member(d, "id"),
+                            get_text_member(d, "path"), describe_protection(d));
+        }
+        for (size_t i = 0; i < sv_json_len(nics); i++)
+                print_nic(sv_json_at(nics, i));
+}
+
+static void print_broker(const struct sv_json *guest)
+{
+        const struct sv_json *a = sv_json_get(guest, "attestation");
+
+        if (!a)
+                return;
+        print_value("broker", "%s", get_text_member(a, "url"));
+        print_value("resource", "%s", get_text_member(a, "resource"));
+}
+
+static void print_boot(const struct sv_json *boot)
+{
+        static const char *const parts[] = {"firmware", "kernel", "uki", "initrd", "shim"};
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+                const struct sv_json *part = sv_json_get(boot, parts[i]);
+
+                if (!part)
+                        continue;
+                print_value(parts[i], "%s", get_text_member(part, "path"));
+                print_value("", "sha256 %s", get_text_member(part, "sha256"));
+        }
+}
+
+static void print_timeline(const struct sv_json *steps)
+{
+        size_t width = sv_terminal_width(STDOUT_FILENO),
+               bars = width > STEP_COLUMNS + 4 ? width - STEP_COLUMNS : BAR_COLUMNS;
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_timeline_put(steps, bars, &text);
+        if (text.n)
+                printf("\n%s", sv_buf_str(&text));
+}
+
+static void print_guest_members(const struct sv_json *guest, const char *const *members)
+{
+        for (; *members; members++)
+                if (sv_json_str(sv_json_get(guest, *members)))
+                        print_value(*members, "%s", get_text_member(guest, *members));
+}
+
+static void print_shown(const struct sv_json *guest)
+{
+        const struct sv_json *error = sv_json_get(guest, "error");
+
+        print_guest_members(guest, (const char *const[]){"name", "uuid", NULL});
+        print_state(guest);
+        print_guest_members(guest,
+                            (const char *const[]){"since", "tee", "accelerator", "connect", NULL});
+        print_size(guest);
+        print_devices(guest);
+        print_broker(guest);
+        print_guest_members(guest, (const char *const[]){"guest_file", "folder", NULL});
+        print_boot(sv_json_get(guest, "boot"));
+        print_guest_members(guest, (const char *const[]){"grounds", NULL});
+        if (error)
+                print_value("error", "%s [%s]", get_text_member(error, "message"),
+                            get_text_member(error, "check"));
+        print_timeline(sv_json_get(guest, "steps"));
+}
+
+static int run_show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const char *uri = sv_opt(args, "connect");
+
+        if (sv_keeper_choose(uri)->show(uri, args->pos[0], result, err) < 0)
+                return -1;
+        if (!sv_has(args, "json"))
+                print_shown(*result);
+        return 0;
+}
+
+static const struct sv_opt show_opts[] = {
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
+        {NULL, NULL, NULL, 0, false},
+};
+
+const struct sv_cmd sv_cmd_show = {
+        .name = "show",
+        .args = "NAME",
+        .help = "one guest: what boots, what it has, what it reached, why it failed",
+        .opts = show_opts,
+        .run = run_show,
+};

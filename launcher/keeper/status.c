@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/keeper/status.h"
+
+#include "base/core/text.h"
+#include "base/crypto/crypto.h"
+#include "launcher/virt/domain.h"
+
+static void put_disk(struct sv_json *list, const struct sv_disk *disk)
+{
+        struct sv_json *d = sv_json_add(list, sv_json_object());
+
+        sv_json_set_str(d, "id", disk->id);
+        sv_json_set_str(d, "path", disk->path);
+        sv_json_set_bool(d, "readonly", disk->readonly);
+        sv_json_set_bool(d, "encrypted", disk->encrypted);
+        sv_json_set_bool(d, "verity", disk->verity);
+}
+
+static void put_forward(struct sv_json *list, const struct sv_forward *forward)
+{
+        struct sv_json *f = sv_json_add(list, sv_json_object());
+
+        sv_json_set_str(f, "protocol", forward->protocol);
+        sv_json_set_str(f, "address", forward->address);
+        sv_json_set_int(f, "port", forward->port);
+        sv_json_set_int(f, "to", forward->to);
+}
+
+static void put_nic(struct sv_json *list, const struct sv_guest *g, size_t i)
+{
+        struct sv_json *n = sv_json_add(list, sv_json_object());
+        char mac[18];
+
+        sv_nic_mac(g, i, mac);
+        sv_json_set_str(n, "type", g->nics[i].type);
+        if (g->nics[i].source)
+                sv_json_set_str(n, "source", g->nics[i].source);
+        sv_json_set_str(n, "mac", mac);
+        list = sv_json_set(n, "forward", sv_json_array());
+        for (size_t j = 0; j < g->nics[i].n_forwards; j++)
+                put_forward(list, &g->nics[i].forwards[j]);
+}
+
+static void put_attestation(struct sv_json *status, const struct sv_guest *g)
+{
+        struct sv_json *a;
+
+        if (!g->attestation.url)
+                return;
+        a = sv_json_set(status, "attestation", sv_json_object());
+        sv_json_set_str(a, "url", g->attestation.url);
+        sv_json_set_str(a, "resource", g->attestation.resource);
+}
+
+void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g)
+{
+        char uuid[37], digest[65];
+        struct sv_json *list;
+
+        sv_json_set_str(status, "name", g->name);
+        sv_json_set_str(status, "uuid", sv_format_uuid(g->uuid, uuid));
+        sv_json_set_str(status, "guest_file", g->file);
+        if (sv_sha256_hex(sv_bytes_str(g->text), digest, NULL) == 0)
+                sv_json_set_str(status, "guest_sha256", digest);
+        sv_json_set_int(status, "vcpus", g->vcpus);
+        sv_json_set_int(status, "memory", (int64_t)g->memory);
+        list = sv_json_set(status, "disks", sv_json_array());
+        for (size_t i = 0; i < g->n_disks; i++)
+                put_disk(list, &g->disks[i]);
+        list = sv_json_set(status, "nics", sv_json_array());
+        for (size_t i = 0; i < g->n_nics; i++)
+                put_nic(list, g, i);
+        put_attestation(status, g);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a guest's status says from its launch on: who it is and what it has. Pure. */
+#pragma once
+
+#include "guest/guest.h"
+
+/* Adds name, uuid, guest file, vcpus, memory, disks, nics and attestation; nothing of them is
+ * secret. */
+void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g);
