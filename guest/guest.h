@@ -116,6 +116,17 @@ const struct sv_disk *sv_guest_encrypted(const struct sv_guest *g);
  * policy all use this one. */
 const char *sv_guest_firmware(const struct sv_guest *g);
 
+/* "FILE:LINE: POINTER: " for a message about what the guest file says there; "FILE: " when it
+ * leaves that out; nothing for a guest that is in no file. */
+void sv_guest_place(const struct sv_guest *g, const char *pointer, struct sv_buf *out);
+/* Puts the place in front of the message in *err, unless that names the file already; returns -1.
+ */
+int sv_guest_wrap(const struct sv_guest *g, const char *pointer, struct sv_err *err);
+/* The same with a member of the whole ("kernel") in place of a pointer. */
+int sv_guest_wrap_member(const struct sv_guest *g, const char *member, struct sv_err *err);
+/* The same; the key is the last word of the check's name, the TEE's own or the guest's. */
+int sv_guest_wrap_check(const struct sv_guest *g, const char *tee, struct sv_err *err);
+
 struct sv_member; /* base/json/member.h */
 /* Reads a TEE's own object of the guest file (/tees/<tee>) by its rows into `base`, as the rest of
  * the file is read: SV_USAGE "guest.<tee>.<name>", naming pointer and line. Without such an object

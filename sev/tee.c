@@ -9,5 +9,6 @@ const struct sv_tee sv_tee_sev_snp = {
         .help = "AMD SEV-SNP: memory encrypted and protected against the host, launch measured by "
                 "the processor",
         .confidential = true,
+        .accepts_late = true,
         .firmware = SV_SEV_FIRMWARE,
 };

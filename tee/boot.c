@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -47,27 +48,66 @@ int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, st
         return 0;
 }
 
+#define HEAD_SIZE (256u * 512) /* a kernel's largest setup part */
+
 /* Of a pipe nothing is taken away. An empty file has its own words (measure.initrd, launch.kernel).
  */
+static int read_boot_head(int fd, struct sv_buf *head, struct sv_err *err)
+{
+        ssize_t n;
+
+        if (!sv_buf_grow(head, HEAD_SIZE))
+                return sv_buf_ok(head, "the beginning of a file", err);
+        n = pread(fd, head->p, HEAD_SIZE, 0);
+        head->n = n > 0 ? (size_t)n : 0;
+        return 0;
+}
+
+/* QEMU maps it in whole pages (hw/i386/pc_sysfw.c, x86_bios_rom_init). */
+static int check_firmware_size(int fd, struct sv_err *err)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size % 4096 == 0)
+                return 0;
+        return sv_fail(err, SV_FORMAT, "ovmf.image.size",
+                       "a firmware image was expected, whose size is a multiple of 4096 bytes, "
+                       "found %lld bytes",
+                       (long long)st.st_size);
+}
+
 int sv_boot_check_file(int fd, const char *member, const char *path, struct sv_err *err)
 {
-        static const size_t most = 256u * 512; /* a kernel's largest setup part */
         SV_BUF head = SV_BUF_NULL;
         struct sv_linux l;
-        ssize_t n;
         int r = 0;
 
-        if (!sv_buf_grow(&head, most))
-                return sv_buf_ok(&head, "the beginning of a file", err);
-        n = pread(fd, head.p, most, 0);
-        if (n <= 0)
+        if (read_boot_head(fd, &head, err) < 0)
+                return -1;
+        if (!head.n)
                 return 0;
-        head.n = (size_t)n;
         if (!strcmp(member, "kernel"))
                 r = sv_linux_parse(sv_buf_bytes(&head), &l, err);
         else if (!strcmp(member, "initrd"))
                 r = sv_initramfs_check(sv_buf_bytes(&head), err);
+        else if (!strcmp(member, "firmware"))
+                r = check_firmware_size(fd, err);
         return r < 0 ? sv_wrap(err, "%s", path) : 0;
+}
+
+int sv_boot_check_fit(const struct sv_guest *guest, int kernel, uint64_t initrd_size,
+                      struct sv_err *err)
+{
+        SV_BUF head = SV_BUF_NULL;
+        SV_BUF line = SV_BUF_NULL;
+        struct sv_linux l;
+
+        if (read_boot_head(kernel, &head, err) < 0 || sv_guest_cmdline(guest, &line, err) < 0 ||
+            sv_linux_parse(sv_buf_bytes(&head), &l, err) < 0)
+                return -1;
+        return sv_linux_qemu(&l, head.p,
+                             &(struct sv_linux_boot){guest->memory, initrd_size, sv_buf_str(&line)},
+                             err);
 }
 
 int sv_boot_check(const struct sv_guest *guest, struct sv_err *err)
@@ -79,7 +119,7 @@ int sv_boot_check(const struct sv_guest *guest, struct sv_err *err)
                 SV_FD fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
 
                 if (fd >= 0 && sv_boot_check_file(fd, files[i][0], path, err) < 0)
-                        return -1;
+                        return sv_guest_wrap_member(guest, files[i][0], err);
         }
         return 0;
 }

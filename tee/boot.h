@@ -18,9 +18,14 @@ struct sv_boot {
  * in. SV_USAGE "measure.kernel" (names nothing), "measure.initrd" (an empty one). */
 int sv_boot_read(const struct sv_guest *guest, int bank, struct sv_boot *out, struct sv_err *err);
 void sv_boot_free(struct sv_boot *b);
-/* Is an open file a kernel ("kernel") or an initramfs ("initrd"), by its beginning? Other members
- * pass. SV_FORMAT "ovmf.linux.*", "ovmf.initramfs.magic", with `path` in front. */
+/* Is an open file a kernel ("kernel") or an initramfs ("initrd"), by its beginning, or a firmware
+ * image ("firmware"), by its size? Other members pass. SV_FORMAT "ovmf.linux.*",
+ * "ovmf.initramfs.magic", "ovmf.image.size", with `path` in front. */
 int sv_boot_check_file(int fd, const char *member, const char *path, struct sv_err *err);
+/* Would QEMU hand the kernel over, with an initramfs of that size and the guest's memory? SV_USAGE
+ * "ovmf.linux.memory", "ovmf.linux.vga". */
+int sv_boot_check_fit(const struct sv_guest *guest, int kernel, uint64_t initrd_size,
+                      struct sv_err *err);
 /* The same of both that the guest names; one that cannot be opened is not judged here. */
 int sv_boot_check(const struct sv_guest *guest, struct sv_err *err);
 /* Is what the guest names as "uki" a measured image (stub/main.c)? Such a one has its own command

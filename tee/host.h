@@ -37,6 +37,10 @@ struct sv_tee_host {
         /* bits of physical addresses of such a guest's processor, whatever the host's has, up to
          * the 46 that firmware makes use of; 0: it depends on the guest and the host */
         unsigned acpi_bits;
+        /* what its guests' keys are called in the control groups' misc.capacity (Linux,
+         * admin-guide/cgroup-v2.rst, "Misc"); NULL: they take none */
+        const char *keys;
+        bool vcpus_are_processors; /* KVM: no more vCPUs than the machine has processors */
         int (*probe)(struct sv_probe *out, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
         /* Devices, sockets and their folders that QEMU opens by name, beside /dev/kvm; ends with

@@ -21,6 +21,9 @@ struct sv_tee {
         const char *help;
         /* protects the guest against its host, which the guest then does not believe */
         bool confidential;
+        /* its firmware accepts what a kernel does not accept itself, when that starts; else such a
+         * kernel has only what was accepted before */
+        bool accepts_late;
         bool shim; /* starts and measures a shim between firmware and kernel */
         /* what boots when the guest file names none; NULL: the distribution's OVMF
          * (sv_guest_firmware) */

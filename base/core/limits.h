@@ -54,6 +54,10 @@
 /* bytes of one TPM structure (TPM2B_PUBLIC, TPMS_ATTEST, certificate in NV) */
 #define SV_TPM_BLOB_MAX            4096
 #define SV_FIRMWARE_SIZE_MAX       (64u << 20) /* bytes of a firmware image */
+/* bytes of a guest's memory that take noticeable time to accept at once: half a minute and more */
+#define SV_EAGER_MEMORY            (32ull << 30)
+/* bytes of a guest's memory that all lie below 4 GiB (q35) */
+#define SV_MEMORY_BELOW_4G         0xb0000000ull
 /* bytes of one file of fw_cfg: the ACPI tables have 128 KiB */
 #define SV_FW_CFG_SIZE_MAX         (8u << 20)
 #define SV_FW_CFG_FILES_MAX        256           /* files in the directory of fw_cfg */

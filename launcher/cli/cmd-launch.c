@@ -11,6 +11,7 @@
 #include "launcher/cli/launch-guest.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/keeper.h"
+#include "tee/host.h"
 
 static const struct sv_opt opts[] = {
         {"wait", NULL, "follow until the guest has its disk, or say which step failed and why", 'w',
@@ -19,6 +20,8 @@ static const struct sv_opt opts[] = {
          "with --wait: give up and end the guest after this time (600; 0 never)", 0, false},
         {"connect", "URI", "start it under this libvirt (as qemu:///system) instead of our own",
          'c', false},
+        {"check", NULL, "only look at all that can be told beforehand; nothing is made or started",
+         0, false},
         {"events", "FILE", "write every event as one JSON object a line (\"-\": standard error)", 0,
          false},
         {"foreground", NULL,
@@ -55,6 +58,22 @@ static void print_next_steps(const struct sv_guest *g, const struct sv_follow *f
         printf("guest %s %s; \"secure-vm console %s%s\" enters it, \"secure-vm stop %s%s\" ends "
                "it\n",
                g->name, f->wait ? "has its disk" : "runs", g->name, where, g->name, where);
+}
+
+static int check_launch(const char *uri, const struct sv_guest *g, bool say, struct sv_json *result,
+                        struct sv_err *err)
+{
+        struct sv_launch l;
+
+        if (sv_launch_prepare(uri, g, &l, result, err) < 0)
+                return -1;
+        sv_json_set_str(result, "name", g->name);
+        sv_json_set_str(result, "tee", l.tee->id->name);
+        sv_json_set_str(result, "accelerator", l.kvm ? "kvm" : "tcg");
+        if (say)
+                printf("guest %s: nothing is against its launch under %s\n", g->name,
+                       l.tee->id->name);
+        return 0;
 }
 
 static int open_follow(const struct sv_args *args, const struct sv_guest *g, struct sv_follow *f,
@@ -110,9 +129,11 @@ static int launch_and_report(const struct sv_args *args, const struct sv_guest *
         if (sv_has(args, "foreground") &&
             sv_keeper_offer(k, k->wait, "launch --foreground", err) < 0)
                 return -1;
+        *result = sv_json_object();
+        if (sv_has(args, "check"))
+                return check_launch(uri, g, !sv_has(args, "json"), *result, err);
         if (open_follow(args, g, &f, err) < 0)
                 return -1;
-        *result = sv_json_object();
         if (sv_launch_guest(uri, g, &f, *result, err) < 0)
                 return -1;
         put_release(*result, &f);

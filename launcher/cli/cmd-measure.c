@@ -15,6 +15,8 @@
 #include "base/core/text.h"
 #include "launcher/cli/diff.h"
 #include "launcher/cli/exposure.h"
+#include "launcher/cli/warnings.h"
+#include "tee/warn.h"
 
 #define MIB (1ull << 20)
 
@@ -347,15 +349,19 @@ static int run_measure(const struct sv_args *args, struct sv_json **result, stru
         SV_GUEST guest = {0};
         struct sv_measurement m = {0};
         const struct sv_tee_measure *tee;
+        struct sv_json *warnings;
         int r;
 
         if (sv_has(args, "diff"))
                 return diff_guests(args, result, err);
         if (get_guest(args, &guest, err) < 0 || measure_guest(args, &guest, &tee, &m, err) < 0)
                 return -1;
-        r = args->n ? sv_check_exposure(tee->id, &guest, err) : 0;
+        warnings = sv_json_array();
+        r = args->n ? sv_check_exposure(tee->id, &guest, warnings, err) : 0;
+        sv_warn_acceptance(tee->id, &guest, warnings);
         if (r == 0)
                 r = report_measurement(args, tee, &m, result, err);
+        sv_warnings_report(warnings, *result);
         sv_measurement_free(&m);
         return r;
 }

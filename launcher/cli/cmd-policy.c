@@ -48,7 +48,7 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
         if (sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;
         if (sv_guest_write_policy(&guest, tee->id, &text, err) < 0 ||
-            sv_check_exposure(tee->id, &guest, err) < 0)
+            sv_report_exposure(tee->id, &guest, err) < 0)
                 return -1;
         if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
                 return -1;

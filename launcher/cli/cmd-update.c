@@ -117,7 +117,7 @@ static int accept_both(struct update *u, struct sv_err *err)
         before = sv_asprintf("before %s", day);
         after = sv_asprintf("from %s", day);
         if (sv_tee_choose(NULL, &u->guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
-            sv_check_exposure(tee->id, &u->guest, err) < 0 ||
+            sv_report_exposure(tee->id, &u->guest, err) < 0 ||
             sv_guest_write_policy(&u->guest, tee->id, &predicted, err) < 0 ||
             sv_policy_parse(sv_buf_bytes(&predicted), &p, err) < 0)
                 return -1;
@@ -249,11 +249,14 @@ static int restart(struct update *u, struct sv_json *result, struct sv_err *err)
                               .timeout = LAUNCH_SECONDS,
                               .fd = -1,
                               .quiet = sv_has(u->args, "json") || sv_has(u->args, "quiet")};
+        struct sv_launch l;
         int r;
 
+        if (sv_launch_prepare(NULL, &u->guest, &l, result, err) < 0)
+                return sv_wrap(err, "the guest runs on; its new files would not start");
         if (stop_guest(u, err) < 0)
                 return -1;
-        r = sv_launch_guest(NULL, &u->guest, &f, result, err);
+        r = sv_launch_prepared(NULL, &l, &f, result, err);
         sv_json_free(f.timings);
         if (r == 0)
                 return 0;

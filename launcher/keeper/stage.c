@@ -46,47 +46,98 @@ static int open_boot_file(const struct sv_guest *g, const char *member, const ch
         return 0;
 }
 
-/* Before anything is copied: QEMU would say it later, and in other words than measure. */
-static int check_boot_files(const struct sv_guest *g, struct sv_err *err)
+struct boot_file {
+        const char *member, *from;
+        uint64_t max;
+};
+enum { FIRMWARE, KERNEL, INITRD, SHIM, BOOT_FILES };
+
+/* In that order; `from` is NULL for one that the guest has not. */
+static void list_boot_files(const struct sv_guest *g, const struct sv_tee_host *tee,
+                            struct boot_file out[BOOT_FILES])
 {
-        const struct {
-                const char *member, *from;
-                uint64_t max;
-        } files[] = {{"kernel", g->kernel, SV_KERNEL_SIZE_MAX},
-                     {"initrd", g->initrd, SV_INITRD_SIZE_MAX}};
+        out[FIRMWARE] = (struct boot_file){"firmware", sv_tee_firmware(tee ? tee->id : NULL, g),
+                                           SV_FIRMWARE_SIZE_MAX};
+        out[KERNEL] = g->uki ? (struct boot_file){"uki", g->uki, SV_UKI_SIZE_MAX}
+                             : (struct boot_file){"kernel", g->kernel, SV_KERNEL_SIZE_MAX};
+        out[INITRD] = (struct boot_file){"initrd", g->initrd, SV_INITRD_SIZE_MAX};
+        out[SHIM] = (struct boot_file){"shim", g->shim, SV_KERNEL_SIZE_MAX};
+}
 
-        for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-                SV_FD fd = -1;
+/* QEMU would say it later, and in other words than measure. */
+static int check_form(const struct sv_guest *g, const struct boot_file *f, int fd,
+                      struct sv_err *err)
+{
+        SV_BUF image = {.max = SV_UKI_SIZE_MAX};
+        struct sv_uki uki;
 
-                if (files[i].from &&
-                    (open_boot_file(g, files[i].member, files[i].from, files[i].max, &fd, err) <
-                             0 ||
-                     sv_boot_check_file(fd, files[i].member, files[i].from, err) < 0))
-                        return -1;
-        }
+        if (strcmp(f->member, "uki"))
+                return sv_boot_check_file(fd, f->member, f->from, err);
+        if (sv_fd_read(fd, f->from, SV_UKI_SIZE_MAX, &image, "launch.uki", err) < 0)
+                return -1;
+        return sv_boot_uki(g, sv_buf_bytes(&image), &uki, err) < 0 ? sv_wrap(err, "%s", f->from)
+                                                                   : 0;
+}
+
+static int check_boot_file(const struct sv_guest *g, const struct boot_file *f, uint64_t *size,
+                           struct sv_err *err)
+{
+        struct stat st;
+        SV_FD fd = -1;
+
+        *size = 0;
+        if (!f->from)
+                return 0;
+        if (open_boot_file(g, f->member, f->from, f->max, &fd, err) < 0 ||
+            check_form(g, f, fd, err) < 0)
+                return sv_guest_wrap_member(g, f->member, err);
+        if (fstat(fd, &st) == 0)
+                *size = (uint64_t)st.st_size;
         return 0;
 }
 
-static int stage_file(const struct sv_guest *g, const struct sv_state *s, const char *member,
-                      const char *from, uint64_t max, char **to, struct sv_json *digests,
-                      struct sv_err *err)
+static int check_fit(const struct sv_guest *g, uint64_t initrd_size, struct sv_err *err)
+{
+        SV_FD fd = g->kernel ? sv_owner_open(g, g->kernel, O_RDONLY | O_NONBLOCK) : -1;
+
+        return fd < 0 ? 0 : sv_boot_check_fit(g, fd, initrd_size, err);
+}
+
+int sv_stage_check(const struct sv_guest *g, const struct sv_tee_host *tee, uint64_t *bytes,
+                   struct sv_err *err)
+{
+        struct boot_file files[BOOT_FILES];
+        uint64_t sizes[BOOT_FILES];
+
+        list_boot_files(g, tee, files);
+        *bytes = 0;
+        for (size_t i = 0; i < BOOT_FILES; i++) {
+                if (check_boot_file(g, &files[i], &sizes[i], err) < 0)
+                        return -1;
+                *bytes += sizes[i];
+        }
+        return check_fit(g, sizes[INITRD], err);
+}
+
+static int stage_file(const struct sv_guest *g, const struct sv_state *s, const struct boot_file *f,
+                      char **to, struct sv_json *digests, struct sv_err *err)
 {
         /* libvirt gives kernel and initramfs to QEMU's user, and the firmware not, which has no
          * secret. An initramfs may have one. */
-        unsigned mode = strcmp(member, "firmware") && strcmp(member, "shim") ? 0600 : 0644;
-        SV_STR copy = sv_asprintf("%s/boot/%s", s->dir, member);
+        unsigned mode = strcmp(f->member, "firmware") && strcmp(f->member, "shim") ? 0600 : 0644;
+        SV_STR copy = sv_asprintf("%s/boot/%s", s->dir, f->member);
         uint8_t digest[SV_DIGEST_MAX];
         struct sv_json *entry;
         uint64_t size;
         SV_FD fd = -1;
 
-        if (open_boot_file(g, member, from, max, &fd, err) < 0)
+        if (open_boot_file(g, f->member, f->from, f->max, &fd, err) < 0)
                 return -1;
-        if (sv_fd_copy(fd, from, copy, mode, err) < 0 ||
+        if (sv_fd_copy(fd, f->from, copy, mode, err) < 0 ||
             sv_digest_file(SV_SHA256, copy, digest, &size, err) < 0)
                 return -1;
-        entry = sv_json_set(digests, member, sv_json_object());
-        sv_json_set_str(entry, "path", from);
+        entry = sv_json_set(digests, f->member, sv_json_object());
+        sv_json_set_str(entry, "path", f->from);
         sv_json_set_hex(entry, "sha256", sv_bytes(digest, 32));
         sv_json_set_int(entry, "bytes", (int64_t)size);
         *to = copy;
@@ -97,28 +148,19 @@ static int stage_file(const struct sv_guest *g, const struct sv_state *s, const 
 int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const struct sv_state *s,
                   struct sv_stage *out, struct sv_err *err)
 {
-        const char *firmware = sv_tee_firmware(tee ? tee->id : NULL, g);
         __attribute__((cleanup(sv_stage_free))) struct sv_stage st = {.digests = sv_json_object()};
+        char **const to[BOOT_FILES] = {&st.firmware, &st.kernel, &st.initrd, &st.shim};
+        struct boot_file files[BOOT_FILES];
         SV_STR boot = sv_state_path(s, "boot");
-        SV_STR vars = sv_host_nvram_template("", firmware);
-        const struct {
-                const char *member, *from;
-                uint64_t max;
-                char **to;
-        } files[] = {
-                {"firmware", firmware, SV_FIRMWARE_SIZE_MAX, &st.firmware},
-                {g->uki ? "uki" : "kernel", g->uki ? g->uki : g->kernel,
-                 g->uki ? SV_UKI_SIZE_MAX : SV_KERNEL_SIZE_MAX, &st.kernel},
-                {"initrd", g->initrd, SV_INITRD_SIZE_MAX, &st.initrd},
-                {"shim", g->shim, SV_KERNEL_SIZE_MAX, &st.shim},
-        };
+        SV_STR vars = NULL;
 
-        if (check_boot_files(g, err) < 0 || sv_mkdirs(boot, 0711, err) < 0)
+        list_boot_files(g, tee, files);
+        if (sv_mkdirs(boot, 0711, err) < 0)
                 return -1;
-        for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-                if (files[i].from && stage_file(g, s, files[i].member, files[i].from, files[i].max,
-                                                files[i].to, st.digests, err) < 0)
+        for (size_t i = 0; i < BOOT_FILES; i++)
+                if (files[i].from && stage_file(g, s, &files[i], to[i], st.digests, err) < 0)
                         return -1;
+        vars = sv_host_nvram_template("", files[FIRMWARE].from);
         if (vars) {
                 st.nvram_template = sv_state_path(s, "boot/variables");
                 st.nvram = sv_state_path(s, "boot/nvram");
@@ -140,6 +182,19 @@ int sv_stage_take_back(const struct sv_stage *s, struct sv_err *err)
         return 0;
 }
 
+int sv_boot_domain(const struct sv_boot_files *boot, const struct sv_guest *g,
+                   const struct sv_tee_host *tee, const struct sv_plan_place *place,
+                   struct sv_buf *xml, struct sv_err *err)
+{
+        struct sv_plan plan = sv_plan_from(g, tee, boot, place);
+        SV_BUF cmdline = SV_BUF_NULL;
+
+        if (sv_guest_cmdline(g, &cmdline, err) < 0)
+                return -1;
+        plan.cmdline = sv_buf_str(&cmdline);
+        return sv_domain_xml(&plan, xml, err);
+}
+
 int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g,
                     const struct sv_tee_host *tee, const struct sv_plan_place *place,
                     struct sv_buf *xml, struct sv_err *err)
@@ -150,11 +205,6 @@ int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g,
                                            .firmware = s->firmware,
                                            .nvram_template = s->nvram_template,
                                            .nvram = s->nvram};
-        struct sv_plan plan = sv_plan_from(g, tee, &boot, place);
-        SV_BUF cmdline = SV_BUF_NULL;
 
-        if (sv_guest_cmdline(g, &cmdline, err) < 0)
-                return -1;
-        plan.cmdline = sv_buf_str(&cmdline);
-        return sv_domain_xml(&plan, xml, err);
+        return sv_boot_domain(&boot, g, tee, place, xml, err);
 }

@@ -19,9 +19,17 @@ struct sv_stage {
         struct sv_json *digests; /* {"kernel":{"path":…,"sha256":…,"bytes":n},…} */
 };
 
+/* What will be copied: can it be opened, is it what it should be, and how many bytes are there?
+ * Each check as of a launch: "launch.kernel" and so on, or that of the format. */
+int sv_stage_check(const struct sv_guest *g, const struct sv_tee_host *tee, uint64_t *bytes,
+                   struct sv_err *err);
 /* The firmware is the guest file's, else the TEE's (tee may be NULL), else the distribution's. */
 int sv_stage_boot(const struct sv_guest *g, const struct sv_tee_host *tee, const struct sv_state *s,
                   struct sv_stage *out, struct sv_err *err);
+/* The domain that boots these files. */
+int sv_boot_domain(const struct sv_boot_files *boot, const struct sv_guest *g,
+                   const struct sv_tee_host *tee, const struct sv_plan_place *place,
+                   struct sv_buf *xml, struct sv_err *err);
 /* The domain that boots these copies. */
 int sv_stage_domain(const struct sv_stage *s, const struct sv_guest *g,
                     const struct sv_tee_host *tee, const struct sv_plan_place *place,

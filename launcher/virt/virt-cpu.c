@@ -4,10 +4,13 @@
  *   <cpu><mode name='custom'><model usable='yes' ...>EPYC-v4</model>... </mode></cpu>
  * Whether the processor has the model's features is libvirt's to compare when the guest starts: its
  * word here (usable='no') also counts features that it then lets pass. */
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/core/file.h"
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt-int.h"
 
@@ -74,4 +77,33 @@ int sv_virt_check_cpu(struct sv_virt *v, const char *model, bool kvm, struct sv_
         r = sv_virt_find_cpu(xml, model, err);
         free(xml);
         return r;
+}
+
+static void list_alike_files(const char *folder, const char *model, struct sv_buf *alike)
+{
+        SV_STR pattern = sv_asprintf("%s/x86_%.*s*.xml", folder, (int)strcspn(model, "-"), model);
+        glob_t found = {0};
+
+        if (glob(pattern, 0, NULL, &found) == 0)
+                for (size_t i = 0; i < found.gl_pathc; i++) {
+                        const char *name = found.gl_pathv[i] + strlen(folder) + strlen("/x86_");
+
+                        sv_buf_printf(alike, "%s%.*s", alike->n ? ", " : "one of ",
+                                      (int)(strlen(name) - strlen(".xml")), name);
+                }
+        globfree(&found);
+}
+
+/* libvirt's own list, one file a model; without it nothing is refused. */
+int sv_virt_check_cpu_map(const char *sysroot, const char *model, struct sv_err *err)
+{
+        SV_STR folder = sv_asprintf("%s/usr/share/libvirt/cpu_map", sysroot);
+        SV_STR index = sv_asprintf("%s/index.xml", folder);
+        SV_STR file = sv_asprintf("%s/x86_%s.xml", folder, model);
+        SV_BUF alike = SV_BUF_NULL;
+
+        if (access(index, R_OK) < 0 || access(file, R_OK) == 0)
+                return 0;
+        list_alike_files(folder, model, &alike);
+        return fail_unknown_model(model, sv_buf_str(&alike), err);
 }

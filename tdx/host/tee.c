@@ -10,6 +10,8 @@ const struct sv_tee_host sv_tee_host_tdx = {
         .id = &sv_tee_tdx,
         .acpi_machine = ",pic=off",
         .acpi_bits = 46,
+        .keys = "tdx",
+        .vcpus_are_processors = true, /* arch/x86/kvm/vmx/tdx.c, tdx_vm_init */
         .probe = sv_tdx_probe,
         .domain = sv_tdx_domain,
         .opens = opens,

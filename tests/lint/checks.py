@@ -4,7 +4,7 @@ import re
 
 DOC = 'docs/CHECKS.md'
 NAME = re.compile(r'[a-z][a-z0-9]*(?:[.-][a-z0-9_-]+)*\.[a-z0-9_%<>-][A-Za-z0-9_%<>.-]*')
-CLASSES = {'usage', 'system', 'format', 'proof', 'policy'}
+CLASSES = {'usage', 'system', 'format', 'proof', 'policy', 'warning'}
 # What callees add to a name that they are given (base/json/json.h, base/crypto/x509.h, base/core/text.h, base/core/bytes.h, attest/jose/jose.h, attest/jose/token.h).
 SUFFIXES = {'json', 'member', 'unknown', 'hex', 'base64', 'base64url', 'chain', 'expired', 'revoked', 'crl', 'size',
             'header.json', 'payload.json', 'form', 'alg', 'crit', 'signature', 'key', 'early', 'life', 'role', 'broker', 'request', 'kty', 'crv', 'point', 'weak'}

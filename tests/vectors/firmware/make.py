@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A firmware image in OVMF's form, as small as it can be: small.fd. Its PEIFV has one file of 40 bytes, its DXEFV is empty."""
+"""A firmware image in OVMF's form, as small as it can be: small.fd. Its PEIFV has one file of 40 bytes, its DXEFV is empty.
+small-lazy.fd has in its DXEFV the GUID of the protocol by which memory is accepted."""
 import lzma
 import os
 import struct
@@ -31,9 +32,12 @@ def section(kind, body):
     return data + bytes(-len(data) % 4)
 
 
-def make():
+LAZY = uuid.UUID('38c74800-5590-4db4-a0f3-675d9b8e8026').bytes_le  # EDKII_MEMORY_ACCEPT_PROTOCOL
+
+
+def make(dxe_files=b''):
     pei = volume(512, b'P' * 16, file(b'p' * 16, 0x06, b'sixteen bytes...'))
-    dxe = volume(1024, b'D' * 16, b'')
+    dxe = volume(1024, b'D' * 16, dxe_files)
     inner = section(0x17, pei) + section(0x17, dxe)
     packed = bytearray(lzma.compress(inner, format=lzma.FORMAT_ALONE, filters=[{'id': lzma.FILTER_LZMA1, 'dict_size': 1 << 16}]))
     # Python leaves the size open and writes an end mark; edk2 writes the size. A decoder takes both.
@@ -47,6 +51,7 @@ if __name__ == '__main__':
     here = os.path.dirname(os.path.abspath(__file__))
     corpus = os.path.join(here, '../../fuzz/corpus')
     image, stream = make()
-    for path, data in ((os.path.join(here, 'small.fd'), image), (corpus + '/ovmf-firmware/small', image), (corpus + '/ovmf-lzma/small', stream)):
+    lazy, _ = make(file(b'd' * 16, 0x07, LAZY))
+    for path, data in ((os.path.join(here, 'small.fd'), image), (os.path.join(here, 'small-lazy.fd'), lazy), (corpus + '/ovmf-firmware/small', image), (corpus + '/ovmf-lzma/small', stream)):
         with open(path, 'wb') as f:
             f.write(data)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is no error and yet worth knowing before a guest starts: that it will be slow, or have less
+ * than its file says. Each has a stable name (docs/CHECKS.md, "warnings"). */
+#pragma once
+
+#include "guest/guest.h"
+#include "tee/tee.h"
+
+/* Adds {"check":name,"message":…} to `list` (array). `pointer`: the key of the guest file that it
+ * is about. */
+void sv_warning_add(struct sv_json *list, const struct sv_guest *g, const char *pointer,
+                    const char *name, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* What firmware and kernel will do about the memory of a guest of this TEE (ovmf/accept.h). What
+ * cannot be read is not judged here. */
+void sv_warn_acceptance(const struct sv_tee *tee, const struct sv_guest *g, struct sv_json *list);
