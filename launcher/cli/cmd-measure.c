@@ -15,6 +15,7 @@
 #include "base/core/text.h"
 #include "launcher/cli/diff.h"
 #include "launcher/cli/exposure.h"
+#include "launcher/cli/measure-text.h"
 #include "launcher/cli/warnings.h"
 #include "tee/warn.h"
 
@@ -39,7 +40,9 @@ static const struct sv_opt opts[] = {
         {.name = "shim",
          .arg = "FILE",
          .help = "without a guest file: a shim between firmware and kernel"},
-        {.name = "explain", .help = "every event in order, with its digest"},
+        {.name = "all",
+         .help = "also the other bank, what stays zero, whole digests and each input"},
+        {.name = "explain", .help = "as a tree: each register, and what is measured into it"},
         {.name = "diff",
          .arg = "FILE",
          .help = "say which input makes this guest file (or result of measure --explain --json) "
@@ -158,36 +161,6 @@ static int get_guest(const struct sv_args *args, struct sv_guest *g, struct sv_e
         return sv_guest_take(args->pos[0], g, err);
 }
 
-/* One "name value" a line; names of nested values are joined by a dot: "sha256.4 9ae5…". */
-static int print_measured_value(void *arg, const char *name, struct sv_json *value,
-                                struct sv_err *err)
-{
-        const char *prefix = arg;
-        SV_STR full = sv_asprintf("%s%s%s", prefix, *prefix ? "." : "", name);
-
-        if (sv_json_type(value) == SV_JSON_OBJECT)
-                return sv_json_each(value, print_measured_value, full, err);
-        printf("%s %s\n", full, sv_json_str(value) ? sv_json_str(value) : "");
-        return 0;
-}
-
-static int print_input(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
-{
-        printf("  %s %s\n", name, sv_json_str(value));
-        return 0;
-}
-
-static void print_step(const struct sv_measure_step *s)
-{
-        char hex[2 * SV_DIGEST_MAX + 1];
-        int bank = s->digest_size[0] ? 0 : 1;
-
-        printf("%s %s %s %s\n", s->reg, s->type,
-               sv_hex(sv_bytes(s->digest[bank], s->digest_size[bank]), hex), s->what);
-        if (s->inputs)
-                sv_json_each(s->inputs, print_input, NULL, NULL);
-}
-
 static void add_steps(struct sv_json *result, const struct sv_measurement *m)
 {
         struct sv_json *list = sv_json_set(result, "steps", sv_json_array());
@@ -232,25 +205,6 @@ static int compare_expected(const struct sv_args *args, const struct sv_tee_meas
         return r < 0 && strcmp(err->check, "measure.differs") ? sv_wrap(err, "%s", path) : r;
 }
 
-static int print_measurement(const struct sv_args *args, const struct sv_measurement *m,
-                             struct sv_err *err)
-{
-        char none[] = "";
-
-        if (sv_has(args, "json"))
-                return 0;
-        for (size_t i = 0; sv_has(args, "explain") && !sv_opt(args, "event-log") && i < m->n_steps;
-             i++)
-                print_step(&m->steps[i]);
-        for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {
-                const struct sv_json *row = sv_json_at(m->unpredicted, i);
-
-                sv_info("not predicted: %s: %s", sv_json_str(sv_json_get(row, "name")),
-                        sv_json_str(sv_json_get(row, "reason")));
-        }
-        return sv_json_each(m->values, print_measured_value, none, err);
-}
-
 /* A result of measure: what --json prints. */
 static struct sv_json *make_result(const struct sv_tee_measure *tee, const struct sv_measurement *m,
                                    bool steps)
@@ -266,6 +220,16 @@ static struct sv_json *make_result(const struct sv_tee_measure *tee, const struc
         return result;
 }
 
+/* With --explain and an event log, its comparison stands in place of the steps. */
+static void print_result(const struct sv_args *args, struct sv_json *result)
+{
+        SV_JSON *values = sv_json_object();
+
+        sv_json_set(values, "measurements", sv_json_ref(sv_json_get(result, "measurements")));
+        sv_json_set(values, "unpredicted", sv_json_ref(sv_json_get(result, "unpredicted")));
+        sv_measure_print(sv_opt(args, "event-log") ? values : result, sv_has(args, "all"));
+}
+
 static int report_measurement(const struct sv_args *args, const struct sv_tee_measure *tee,
                               const struct sv_measurement *m, struct sv_json **result,
                               struct sv_err *err)
@@ -275,9 +239,9 @@ static int report_measurement(const struct sv_args *args, const struct sv_tee_me
 
         if (log && compare_expected(args, tee, m, log, rows, err) < 0)
                 return -1;
-        if (print_measurement(args, m, err) < 0)
-                return -1;
         *result = make_result(tee, m, sv_has(args, "explain"));
+        if (!sv_has(args, "json"))
+                print_result(args, *result);
         if (log)
                 sv_json_set(*result, "events", sv_json_ref(rows));
         return 0;
