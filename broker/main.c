@@ -10,6 +10,8 @@
 #include "base/core/secret.h"
 #include "base/core/text.h"
 #include "base/core/visible.h"
+#include "base/program/page.h"
+#include "broker/audit-page.h"
 #include "broker/backup.h"
 
 static const struct sv_opt config_opts[] = {
@@ -28,6 +30,7 @@ static const struct sv_opt init_opts[] = {
 static const struct sv_opt audit_opts[] = {
         {"config", "FILE", "the broker's configuration (made by init)", 'c', false},
         {"after", "ID", "only records with a higher id", 0, false},
+        {"html", "FILE", "write the records as a page by itself, to attach to a ticket", 0, false},
         {"checks", NULL, "below each release, the checks of its policy one by one", 0, false},
         {NULL, NULL, NULL, 0, false},
 };
@@ -253,6 +256,14 @@ static int list_all(struct sv_store *store, int64_t after, struct sv_json *list,
         return 0;
 }
 
+static int write_audit_page(const char *path, const struct sv_json *list, struct sv_err *err)
+{
+        SV_BUF page = SV_BUF_NULL;
+
+        sv_page_of_audit(list, &page);
+        return sv_page_write(path, &page, err);
+}
+
 static int run_audit(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_BROKER_CONFIG config = {0};
@@ -271,9 +282,12 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
         if (sv_store_open(&place, &store, err) < 0 ||
             list_all(store, (int64_t)after, list, err) < 0)
                 return -1;
+        if (sv_opt(args, "html") && write_audit_page(sv_opt(args, "html"), list, err) < 0)
+                return -1;
         *result = sv_json_object();
         sv_json_set(*result, "audit", sv_json_ref(list));
-        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++)
+        for (size_t i = 0; !sv_has(args, "json") && !sv_has(args, "html") && i < sv_json_len(list);
+             i++)
                 print_record(sv_json_at(list, i), sv_has(args, "checks"));
         return 0;
 }

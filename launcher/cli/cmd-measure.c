@@ -16,6 +16,8 @@
 #include "launcher/cli/diff.h"
 #include "launcher/cli/exposure.h"
 #include "launcher/cli/measure-text.h"
+#include "launcher/cli/pages.h"
+#include "base/program/page.h"
 #include "launcher/cli/warnings.h"
 #include "tee/warn.h"
 
@@ -43,6 +45,9 @@ static const struct sv_opt opts[] = {
         {.name = "all",
          .help = "also the other bank, what stays zero, whole digests and each input"},
         {.name = "explain", .help = "as a tree: each register, and what is measured into it"},
+        {.name = "html",
+         .arg = "FILE",
+         .help = "with --explain: write it as a page by itself, to attach to a ticket"},
         {.name = "diff",
          .arg = "FILE",
          .help = "say which input makes this guest file (or result of measure --explain --json) "
@@ -240,7 +245,7 @@ static int report_measurement(const struct sv_args *args, const struct sv_tee_me
         if (log && compare_expected(args, tee, m, log, rows, err) < 0)
                 return -1;
         *result = make_result(tee, m, sv_has(args, "explain"));
-        if (!sv_has(args, "json"))
+        if (!sv_has(args, "json") && !sv_has(args, "html"))
                 print_result(args, *result);
         if (log)
                 sv_json_set(*result, "events", sv_json_ref(rows));
@@ -308,6 +313,15 @@ static int diff_guests(const struct sv_args *args, struct sv_json **result, stru
         return r;
 }
 
+static int write_measure_page(const char *path, const struct sv_guest *g,
+                              const struct sv_json *result, struct sv_err *err)
+{
+        SV_BUF page = SV_BUF_NULL;
+
+        sv_page_of_measurement(g, result, &page);
+        return sv_page_write(path, &page, err);
+}
+
 static int run_measure(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_GUEST guest = {0};
@@ -318,6 +332,9 @@ static int run_measure(const struct sv_args *args, struct sv_json **result, stru
 
         if (sv_has(args, "diff"))
                 return diff_guests(args, result, err);
+        if (sv_has(args, "html") && !sv_has(args, "explain"))
+                return sv_fail(err, SV_USAGE, "measure.html",
+                               "--html is the page of --explain; give both");
         if (get_guest(args, &guest, err) < 0 || measure_guest(args, &guest, &tee, &m, err) < 0)
                 return -1;
         warnings = sv_json_array();
@@ -326,6 +343,8 @@ static int run_measure(const struct sv_args *args, struct sv_json **result, stru
         if (r == 0)
                 r = report_measurement(args, tee, &m, result, err);
         sv_warnings_report(warnings, *result);
+        if (r == 0 && sv_opt(args, "html"))
+                r = write_measure_page(sv_opt(args, "html"), &guest, *result, err);
         sv_measurement_free(&m);
         return r;
 }

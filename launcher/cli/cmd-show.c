@@ -8,8 +8,10 @@
 
 #include "base/core/file.h"
 #include "base/core/text.h"
+#include "base/program/page.h"
 #include "base/program/terminal.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/pages.h"
 #include "launcher/cli/timeline.h"
 #include "launcher/keeper/keeper.h"
 
@@ -181,18 +183,29 @@ static void print_shown(const struct sv_json *guest)
         print_timeline(sv_json_get(guest, "steps"));
 }
 
+static int write_guest_page(const char *path, const struct sv_json *status, struct sv_err *err)
+{
+        SV_BUF page = SV_BUF_NULL;
+
+        sv_page_of_guest(status, &page);
+        return sv_page_write(path, &page, err);
+}
+
 static int run_show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         const char *uri = sv_opt(args, "connect");
 
         if (sv_keeper_choose(uri)->show(uri, args->pos[0], result, err) < 0)
                 return -1;
-        if (!sv_has(args, "json"))
+        if (sv_opt(args, "html") && write_guest_page(sv_opt(args, "html"), *result, err) < 0)
+                return -1;
+        if (!sv_has(args, "json") && !sv_has(args, "html"))
                 print_shown(*result);
         return 0;
 }
 
 static const struct sv_opt show_opts[] = {
+        {"html", "FILE", "write it as a page by itself, to attach to a ticket", 0, false},
         {"connect", "URI", "a guest of this libvirt", 'c', false},
         {NULL, NULL, NULL, 0, false},
 };

@@ -30,7 +30,9 @@ COMMANDS = """
 2 measure.vcpus          measure --tee vtpm --vcpus 0
 2 measure.vcpus          measure --tee vtpm --vcpus 4097
 2 measure.flags          measure guest.json --vcpus 2
+2 measure.html           measure --tee vtpm --kernel garbage --html o
 4 ovmf.linux.magic       measure --tee vtpm --kernel garbage
+4 ovmf.linux.magic       launch garbage.json --check
 4 ovmf.initramfs.magic   measure --tee vtpm --kernel vmlinuz --initrd garbage
 4 ovmf.linux.magic       id-block snp.json --out o --anonymous
 4 ovmf.initramfs.magic   image uki --out o --acpi d --kernel garbage --initrd garbage
@@ -216,6 +218,7 @@ def main():
         for name, text in (('garbage', 'garbage'), ('vmlinuz', ''), ('d/modules.dep', ''), ('d/modules.order', ''),
                            ('loop/modules.dep', 'k/virtio_pci.ko: k/a.ko\nk/a.ko: k/virtio_pci.ko\n'), ('out/modules.dep', '../virtio_pci.ko:\n'),
                            ('guest.json', '{"name": "g", "tee": "vtpm", "kernel": "vmlinuz"}'),
+                           ('garbage.json', '{"name": "g", "tee": "vtpm", "kernel": "garbage"}'),
                            ('snp.json', '{"name": "g", "tee": "sev-snp", "cpu": "EPYC-v4", "kernel": "garbage"}'),
                            ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', '')):
             with open(name, 'w') as f:
