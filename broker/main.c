@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm-broker: holds disk keys and gives them to guests that prove what they are. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/core/encoding.h"
 #include "base/program/cli.h"
@@ -10,6 +11,7 @@
 #include "base/core/secret.h"
 #include "base/core/text.h"
 #include "base/core/visible.h"
+#include "base/program/colour.h"
 #include "base/program/page.h"
 #include "broker/audit-page.h"
 #include "broker/backup.h"
@@ -215,6 +217,13 @@ static const char *get_record_text(const struct sv_json *record, const char *mem
         return s ? s : "-";
 }
 
+static enum sv_colour colour_outcome(const char *outcome)
+{
+        if (!strcmp(outcome, "refused") || !strcmp(outcome, "failed"))
+                return SV_COLOUR_RED;
+        return strcmp(outcome, "released") ? SV_COLOUR_NONE : SV_COLOUR_GREEN;
+}
+
 /* Parts of a record are a stranger's words: nothing of them may steer the terminal. */
 static void print_record(const struct sv_json *r, bool with_checks)
 {
@@ -231,7 +240,8 @@ static void print_record(const struct sv_json *r, bool with_checks)
         else if (sv_json_get(r, "grounds"))
                 sv_buf_printf(&line, " %s", get_record_text(r, "grounds"));
         sv_make_visible((char *)line.p, line.n, false);
-        puts(sv_buf_str(&line));
+        printf("%s%s%s\n", sv_colour(STDOUT_FILENO, colour_outcome(get_record_text(r, "outcome"))),
+               sv_buf_str(&line), sv_colour(STDOUT_FILENO, SV_COLOUR_NONE));
         for (size_t i = 0; with_checks && i < sv_json_len(checks); i++) {
                 const char *check = sv_json_str(sv_json_at(checks, i));
                 SV_STR text = sv_asprintf("%s", check ? check : "-");
@@ -312,6 +322,7 @@ int main(int argc, char **argv)
                 sv_log_err(&err);
                 return (int)err.class;
         }
+        sv_colours_init();
         return sv_cli_main("secure-vm-broker",
                            "Key broker: gives disk keys to guests that prove what they are.",
                            commands, argc, argv);

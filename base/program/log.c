@@ -8,6 +8,7 @@
 #include "base/core/buf.h"
 #include "base/core/visible.h"
 #include "base/json/json.h"
+#include "base/program/colour.h"
 #include "base/program/terminal.h"
 
 static const char *log_program = "secure-vm";
@@ -19,24 +20,62 @@ void sv_log_init(const char *program, int verbose)
         log_verbose = verbose;
 }
 
+static bool has_live_line;
+
+static void clear_live_line(void)
+{
+        if (has_live_line)
+                fputs("\r\x1b[K", stderr);
+        has_live_line = false;
+}
+
 /* One message, on a terminal in lines of its width. */
-static void print_line(const char *prefix, const char *text)
+static void print_line(const char *prefix, enum sv_colour colour, const char *text)
 {
         size_t at = strlen(log_program) + 2 + strlen(prefix);
         SV_BUF wrapped = SV_BUF_NULL;
 
+        clear_live_line();
         sv_wrap_text(&wrapped, text, at, 4, sv_terminal_width(STDERR_FILENO));
-        fprintf(stderr, "%s: %s%s\n", log_program, prefix, sv_buf_str(&wrapped));
+        fprintf(stderr, "%s: %s%s%s%s\n", log_program,
+                *prefix ? sv_colour(STDERR_FILENO, colour) : "", prefix,
+                *prefix ? sv_colour(STDERR_FILENO, SV_COLOUR_NONE) : "", sv_buf_str(&wrapped));
+}
+
+void sv_live(const char *fmt, ...)
+{
+        size_t width = sv_terminal_width(STDERR_FILENO), room;
+        SV_BUF text = SV_BUF_NULL;
+        va_list ap;
+
+        if (log_verbose < 0 || !sv_is_steered(STDERR_FILENO) || width < 2)
+                return;
+        sv_buf_printf(&text, "%s: ", log_program);
+        va_start(ap, fmt);
+        sv_buf_vprintf(&text, fmt, ap);
+        va_end(ap);
+        sv_make_visible((char *)text.p, text.n, false);
+        room = sv_text_prefix(sv_buf_str(&text), width - 1);
+        fprintf(stderr, "\r%s%.*s%s\x1b[K", sv_colour(STDERR_FILENO, SV_COLOUR_DIM), (int)room,
+                sv_buf_str(&text), sv_colour(STDERR_FILENO, SV_COLOUR_NONE));
+        fflush(stderr);
+        has_live_line = true;
+}
+
+void sv_live_end(void)
+{
+        clear_live_line();
+        fflush(stderr);
 }
 
 /* Messages quote what others sent: nothing of it may steer the reader's terminal. */
-static void say(const char *prefix, const char *fmt, va_list ap)
+static void say(const char *prefix, enum sv_colour colour, const char *fmt, va_list ap)
 {
         SV_BUF text = SV_BUF_NULL;
 
         sv_buf_vprintf(&text, fmt, ap);
         sv_make_visible((char *)text.p, text.n, true);
-        print_line(prefix, sv_buf_str(&text));
+        print_line(prefix, colour, sv_buf_str(&text));
 }
 
 void sv_info(const char *fmt, ...)
@@ -46,7 +85,7 @@ void sv_info(const char *fmt, ...)
         if (log_verbose < 0)
                 return;
         va_start(ap, fmt);
-        say("", fmt, ap);
+        say("", SV_COLOUR_NONE, fmt, ap);
         va_end(ap);
 }
 
@@ -57,7 +96,7 @@ void sv_debug(const char *fmt, ...)
         if (log_verbose < 1)
                 return;
         va_start(ap, fmt);
-        say("", fmt, ap);
+        say("", SV_COLOUR_NONE, fmt, ap);
         va_end(ap);
 }
 
@@ -68,7 +107,7 @@ void sv_warn(const char *fmt, ...)
         if (log_verbose < 0)
                 return;
         va_start(ap, fmt);
-        say("warning: ", fmt, ap);
+        say("warning: ", SV_COLOUR_YELLOW, fmt, ap);
         va_end(ap);
 }
 
@@ -78,7 +117,7 @@ void sv_log_err(const struct sv_err *err)
 
         sv_buf_printf(&text, "%s [%s]", err->msg, err->check);
         sv_make_visible((char *)text.p, text.n, false);
-        print_line("error: ", sv_buf_str(&text));
+        print_line("error: ", SV_COLOUR_RED, sv_buf_str(&text));
 }
 
 void sv_put_error(struct sv_json *to, const struct sv_err *err)

@@ -12,6 +12,10 @@ void sv_log_init(const char *program, int verbose);
 void sv_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What is going on, in one line of a terminal that the next message or such a line replaces;
+ * nowhere else. The end of it clears the line. */
+void sv_live(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void sv_live_end(void);
 /* "program: error: message [check]" */
 void sv_log_err(const struct sv_err *err);
 /* "class", "check" and "message". */

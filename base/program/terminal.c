@@ -9,13 +9,41 @@
 #include <unistd.h>
 
 #include "base/core/visible.h"
+#include "base/program/colour.h"
 
-static ssize_t write_visible(void *cookie, const char *text, size_t n)
+static void put_visible(struct sv_buf *out, const char *text, size_t n)
 {
         SV_BUF clean = SV_BUF_NULL;
 
         sv_buf_put(&clean, sv_bytes(text, n));
         sv_make_visible((char *)clean.p, clean.n, true);
+        sv_buf_put(out, sv_buf_bytes(&clean));
+}
+
+/* All that steers is made visible, but the marks of colours. */
+static void put_coloured(struct sv_buf *out, const char *text, size_t n)
+{
+        size_t from = 0, used = 0;
+
+        for (size_t i = 0; i < n; i += used) {
+                const char *sequence = sv_colour_of_mark(text + i, n - i, &used);
+
+                if (!sequence) {
+                        used = 1;
+                        continue;
+                }
+                put_visible(out, text + from, i - from);
+                sv_buf_puts(out, sequence);
+                from = i + used;
+        }
+        put_visible(out, text + from, n - from);
+}
+
+static ssize_t write_visible(void *cookie, const char *text, size_t n)
+{
+        SV_BUF clean = SV_BUF_NULL;
+
+        put_coloured(&clean, text, n);
         for (size_t done = 0; done < clean.n;) {
                 ssize_t w = write(1, clean.p + done, clean.n - done);
 
@@ -60,6 +88,18 @@ static size_t count_columns(const char *text, size_t n)
 size_t sv_text_columns(const char *text)
 {
         return count_columns(text, strlen(text));
+}
+
+size_t sv_text_prefix(const char *text, size_t columns)
+{
+        size_t n = 0;
+
+        for (size_t seen = 0; text[n]; n++) {
+                seen += (text[n] & 0xc0) != 0x80;
+                if (seen > columns)
+                        break;
+        }
+        return n;
 }
 
 void sv_wrap_text(struct sv_buf *out, const char *text, size_t at, size_t indent, size_t width)

@@ -2,9 +2,11 @@
 /* secure-vm host: what this machine can launch, and where it cannot, the one thing to change. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "launcher/tees.h"
 #include "base/core/file.h"
+#include "base/program/colour.h"
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
 #include "launcher/host/host.h"
@@ -59,7 +61,9 @@ static int print_part(void *arg, const char *name, struct sv_json *p, struct sv_
         const char *text = sv_json_str(sv_json_get(p, ok ? "found" : "advice")),
                    *advice = ok ? sv_json_str(sv_json_get(p, "advice")) : NULL;
 
-        printf("%-10s %-4s %s\n", name, ok ? "yes" : "no", text ? text : "");
+        printf("%-10s %s%-4s%s %s\n", name,
+               sv_colour(STDOUT_FILENO, ok ? SV_COLOUR_GREEN : SV_COLOUR_YELLOW), ok ? "yes" : "no",
+               sv_colour(STDOUT_FILENO, SV_COLOUR_NONE), text ? text : "");
         if (advice)
                 printf("%-10s %-4s %s\n", "", "but", advice);
         return 0;

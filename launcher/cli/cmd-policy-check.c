@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm policy check: would a policy release the guest's key to it? */
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/program/colour.h"
 
 #include "launcher/choose.h"
 #include "launcher/cli/commands.h"
@@ -15,13 +19,22 @@ static const struct sv_opt opts[] = {
         {0},
 };
 
+static enum sv_colour colour_of(const char *outcome)
+{
+        if (!strcmp(outcome, "holds"))
+                return SV_COLOUR_GREEN;
+        return strcmp(outcome, "fails") ? SV_COLOUR_DIM : SV_COLOUR_RED;
+}
+
 static void print_rows(const struct sv_json *rows)
 {
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *row = sv_json_at(rows, i);
+                const char *outcome = sv_json_str(sv_json_get(row, "outcome"));
                 const char *expected = sv_json_str(sv_json_get(row, "expected"));
 
-                printf("%-13s %s", sv_json_str(sv_json_get(row, "outcome")),
+                printf("%s%-13s%s %s", sv_colour(STDOUT_FILENO, colour_of(outcome)), outcome,
+                       sv_colour(STDOUT_FILENO, SV_COLOUR_NONE),
                        sv_json_str(sv_json_get(row, "check")));
                 if (expected)
                         printf(": expected %s, predicted %s", expected,

@@ -2,6 +2,7 @@
 /* secure-vm: the program. What it can do is the list below. */
 #include <stddef.h>
 
+#include "base/program/colour.h"
 #include "base/program/log.h"
 #include "base/core/secret.h"
 #include "launcher/cli/commands.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
                 return err.class;
         }
         sv_log_init("secure-vm", 0);
+        sv_colours_init();
         for (size_t g = 0; g < N_GROUPS; g++)
                 for (size_t i = 0; i < GROUP_MAX && groups[g].rows[i]; i++) {
                         table[n] = *groups[g].rows[i];

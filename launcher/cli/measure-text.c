@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/program/colour.h"
 #include "base/program/log.h"
 #include "base/program/terminal.h"
 
@@ -184,7 +185,9 @@ static void print_register(const struct sv_json *result, const char *reg, bool a
 
         if (value)
                 put_digest(&head, value, all);
-        printf("%s %s\n", reg, value ? sv_buf_str(&head) : "(not predicted)");
+        printf("%s%s%s %s\n", sv_colour(STDOUT_FILENO, SV_COLOUR_BOLD), reg,
+               sv_colour(STDOUT_FILENO, SV_COLOUR_NONE),
+               value ? sv_buf_str(&head) : "(not predicted)");
         for (size_t i = sv_measure_next(steps, reg, 0); i < n; i = next) {
                 next = sv_measure_next(steps, reg, i + 1);
                 print_step(sv_json_at(steps, i), next >= n, all);

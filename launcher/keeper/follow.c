@@ -12,6 +12,8 @@
 #include "launcher/keeper/control.h"
 #include "launcher/keeper/life.h"
 
+#define LIVE_MS 1000 /* the line on a terminal is written anew as often */
+
 static const char *get_text(const struct sv_json *e, const char *member)
 {
         const char *s = sv_json_str(sv_json_get(e, member));
@@ -67,6 +69,31 @@ static void show_event(const struct sv_follow *f, const struct sv_json *e)
                 sv_info("[%6.2fs] the guest reboots: it is launched and attested again", at);
         else if (!strcmp(name, "unlocked"))
                 show_unlocked(e, at);
+}
+
+/* What is waited for, until the next event. */
+static void note_awaited(struct sv_follow *f, const struct sv_json *e)
+{
+        const char *name = get_text(e, "event");
+        bool ours = !strcmp(name, "launch");
+
+        if (!strcmp(name, "running"))
+                snprintf(f->awaited, sizeof(f->awaited), "firmware and kernel start");
+        else if (ours || !strcmp(name, "step") || !strcmp(name, "retry"))
+                snprintf(f->awaited, sizeof(f->awaited), "%s%s%s", ours ? "after " : "guest: ",
+                         !strcmp(get_text(e, "state"), "done") ? "after " : "",
+                         *get_text(e, "step") ? get_text(e, "step") : "tries again");
+        else if (!strcmp(name, "rebooting"))
+                snprintf(f->awaited, sizeof(f->awaited), "the guest reboots");
+}
+
+static void show_awaited(const struct sv_follow *f)
+{
+        if (!f->quiet)
+                sv_live("%lld s: %s", (long long)(sv_clock_ms() - f->began) / 1000,
+                        *f->awaited ? f->awaited
+                        : f->down   ? "the guest shuts down"
+                                    : "starts");
 }
 
 /* The check that an event names, with its class. */
@@ -157,6 +184,7 @@ static int judge_event(struct sv_follow *f, const struct sv_json *e, struct sv_e
 static int take_event(struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
 {
         show_event(f, e);
+        note_awaited(f, e);
         return judge_event(f, e, err);
 }
 
@@ -283,7 +311,8 @@ static int follow_until(struct sv_follow *f, struct sv_lines *lines, int signals
 
                 if (left <= 0)
                         return fail_timeout(f, err);
-                r = hear_next(f, lines, signals, left > 3600000 ? 3600000 : (int)left, err);
+                show_awaited(f);
+                r = hear_next(f, lines, signals, left > LIVE_MS ? LIVE_MS : (int)left, err);
                 if (going_down && !f->down)
                         end = find_deadline(f->timeout);
         }
@@ -299,6 +328,7 @@ int sv_follow_events(struct sv_follow *f, struct sv_err *err)
         f->began = sv_clock_ms();
         signals = f->commit ? take_signals(&before) : -1;
         r = follow_until(f, &lines, signals, err);
+        sv_live_end();
         if (f->commit)
                 give_signals_back(signals, &before);
         sv_lines_free(&lines);

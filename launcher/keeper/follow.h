@@ -24,7 +24,8 @@ struct sv_follow {
         unsigned down;
         FILE *events;  /* JSON lines; NULL: none */
         bool quiet;    /* print no text lines */
-        int64_t began; /* set by sv_follow */
+        int64_t began; /* set by sv_follow, as the next */
+        char awaited[96];
         /* out */
         bool committed;     /* "commit" was said */
         char reasons[1024]; /* why the key was released */

@@ -210,6 +210,35 @@ def terminal():
         assert r.returncode == 2 and b'[agent.fd]' in r.stdout, (words, r)
 
 
+def colours():
+    """On a terminal only, not on a dumb one, not with NO_COLOR; and nobody else's text is coloured."""
+    os.makedirs('coloured/g')
+    with open('coloured/g/status.json', 'w', encoding='utf-8') as f:
+        json.dump({'name': 'g', 'state': 'stopped'}, f)
+    open('coloured/g/lock', 'w').close()
+    with open('coloured/g/console.log', 'wb') as f:
+        f.write(b'\x01' + b'00000000' + b'd\x01rred\n')
+    subprocess.run([BROKER, 'init', '--dir', 'coloured/broker', '--listen', '127.0.0.1:0'], check=True, capture_output=True)
+    with contextlib.closing(sqlite3.connect('coloured/broker/broker.db')) as db, db:
+        db.execute('INSERT INTO audit (time, record) VALUES (0, ?)', (json.dumps({'outcome': 'released', 'grounds': 'policy for x'}),))
+    red, plain = b'\x1b[1;31merror: \x1b[0m', b'error: '
+    for settings, shown in (({'TERM': 'xterm'}, red), ({'TERM': 'xterm', 'NO_COLOR': ''}, red), ({'TERM': 'xterm', 'NO_COLOR': '1'}, plain),
+                            ({'TERM': 'dumb'}, plain), ({'TERM': ''}, plain)):
+        env = {**{k: v for k, v in os.environ.items() if k != 'NO_COLOR'}, **settings, 'SECURE_VM_DIR': os.path.abspath('coloured')}
+        for words in ([PROGRAM, 'inspect', 'none'], [PROGRAM, 'console', '--log', 'g'], [BROKER, 'audit', '--config', 'coloured/broker/config.json']):
+            r = subprocess.run(['script', '-qec', shlex.join(words), '/dev/null'], capture_output=True, stdin=subprocess.DEVNULL, env=env,
+                               timeout=patient(60))
+            if words[1] == 'inspect':
+                assert shown in r.stdout and (b'\x1b' in r.stdout) is (shown is red), (settings, r)
+            elif words[1] == 'console':
+                assert b'?00000000d?rred' in r.stdout and b'\x1b' not in r.stdout, (settings, r)
+            else:
+                assert (b'\x1b[32m' in r.stdout and b'\x1b[0m' in r.stdout) is (shown is red), (settings, r)
+                assert b'\x01' not in r.stdout and b' released policy for x' in r.stdout, (settings, r)
+        r = subprocess.run([PROGRAM, 'inspect', 'none'], capture_output=True, stdin=subprocess.DEVNULL, env=env)
+        assert plain in r.stderr and b'\x1b' not in r.stderr, (settings, r)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svr', dir='/tmp') as folder:
         os.chdir(folder)
@@ -223,7 +252,7 @@ def main():
                            ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', '')):
             with open(name, 'w') as f:
                 f.write(text)
-        for part in (commands, broker, answer, ordinary, terminal):
+        for part in (commands, broker, answer, ordinary, terminal, colours):
             part()
             print(f'ok: {part.__name__}')
         os.chdir('/')
