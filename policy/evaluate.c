@@ -2,6 +2,7 @@
 #include "policy/evaluate.h"
 
 #include "policy/rule.h"
+#include "policy/updates.h"
 
 /* What a slot may say at best, when all its rules hold: the registry of AR4SI section 2.3.4
  * (approved configuration, approved boot, approved files, genuine hardware, encrypted memory, …).
@@ -25,6 +26,18 @@ static const int8_t refused[SV_SLOTS] = {
 /* And when one does not hold that the policy lifts: "unsafe" in the registry's words. */
 #define LIFTED 32
 
+/* It stands in the verdict, and says nothing about its slot. */
+static void skip_rule(const struct sv_json *rule, struct sv_verdict *v)
+{
+        struct sv_json *row =
+                sv_verdict_reason(v, sv_json_str(sv_json_get(rule, "check")),
+                                  sv_slot_by_name(sv_json_str(sv_json_get(rule, "covers"))), true,
+                                  sv_json_str(sv_json_get(rule, "reason")));
+
+        sv_json_set_str(row, "claim", sv_json_str(sv_json_get(rule, "claim")));
+        sv_json_set_bool(row, "applies", false);
+}
+
 static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims, bool lifted,
                           struct sv_verdict *v, struct sv_err *first)
 {
@@ -34,6 +47,7 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
         enum sv_slot slot = sv_slot_by_name(sv_json_str(sv_json_get(rule, "covers")));
         SV_BUF expected = SV_BUF_NULL;
         SV_BUF found = SV_BUF_NULL;
+        SV_BUF updates = SV_BUF_NULL;
         bool held = sv_rule_holds(rule, claims, &expected, &found);
         struct sv_json *row = sv_verdict_reason(v, check, slot, held, reason);
 
@@ -50,24 +64,29 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
                         v->vector[slot] = affirmed[slot];
         } else {
                 v->vector[slot] = refused[slot];
-                if (!first->class)
-                        sv_fail(first, SV_POLICY, check, "%s: %s: expected %.300s, found %.300s",
-                                reason, claim, sv_buf_str(&expected), sv_buf_str(&found));
+                if (first->class)
+                        return;
+                sv_claim_updates(claims, claim, &updates);
+                sv_fail(first, SV_POLICY, check, "%s: %s: expected %.300s, found %.300s%.400s",
+                        reason, claim, sv_buf_str(&expected), sv_buf_str(&found),
+                        sv_buf_str(&updates));
         }
 }
 
 struct limits {
         struct sv_verdict *verdict;
         const struct sv_json *rules; /* NULL: none */
+        const struct sv_json *claims;
 };
 
 /* Does a rule say what this claim must be? */
-static bool is_ruled(const struct sv_json *rules, const char *claim)
+static bool is_ruled(const struct limits *l, const char *claim)
 {
-        for (size_t i = 0; i < sv_json_len(rules); i++) {
-                const struct sv_json *rule = sv_json_at(rules, i);
+        for (size_t i = 0; i < sv_json_len(l->rules); i++) {
+                const struct sv_json *rule = sv_json_at(l->rules, i);
 
-                if (strcmp(sv_json_str(sv_json_get(rule, "claim")), claim) == 0 &&
+                if (sv_rule_applies(rule, l->claims) &&
+                    strcmp(sv_json_str(sv_json_get(rule, "claim")), claim) == 0 &&
                     (sv_json_get(rule, "equals") || sv_json_get(rule, "one_of")))
                         return true;
         }
@@ -88,7 +107,7 @@ static int apply_claim_limit(void *arg, const char *name, struct sv_json *value,
                                "expected AR4SI claims with a reason each in the claims' limits, "
                                "found \"%.64s\"",
                                name);
-        if (unless && is_ruled(l->rules, unless))
+        if (unless && is_ruled(l, unless))
                 return 0;
         if (sv_tier_of(v->vector[slot]) == SV_TIER_AFFIRMING)
                 v->vector[slot] = 0;
@@ -100,7 +119,7 @@ static int apply_claim_limits(const struct sv_json *claims, const struct sv_json
                               struct sv_verdict *v, struct sv_err *err)
 {
         const struct sv_json *limits = sv_json_get(claims, "limits");
-        struct limits l = {v, rules};
+        struct limits l = {v, rules, claims};
 
         return limits ? sv_json_each(limits, apply_claim_limit, &l, err) : 0;
 }
@@ -153,7 +172,10 @@ int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *fl
                 return sv_fail(err, SV_POLICY, "policy.sets",
                                "one of the policy's sets was not chosen");
         for (size_t i = 0; i < sv_json_len(rules); i++)
-                evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);
+                if (sv_rule_applies(sv_json_at(rules, i), claims))
+                        evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);
+                else
+                        skip_rule(sv_json_at(rules, i), &v);
         if (floor)
                 evaluate_floor(p, floor, claims, &v, &first);
         if (apply_claim_limits(claims, rules, &v, err) < 0) {

@@ -56,12 +56,20 @@ static int predict_claims(const struct sv_policy *predicted, struct sv_json *cla
         return 0;
 }
 
-static bool is_predicted(const struct sv_json *rule, const struct sv_json *claims)
+static bool is_in_claims(const struct sv_json *claims, const struct sv_json *named)
 {
         const struct sv_json *claim =
-                sv_json_pointer(claims, sv_json_str(sv_json_get(rule, "claim")));
+                sv_json_pointer(claims, sv_json_str(sv_json_get(named, "claim")));
 
         return claim && sv_json_type(claim) != SV_JSON_OBJECT;
+}
+
+static bool is_predicted(const struct sv_json *rule, const struct sv_json *claims)
+{
+        const struct sv_json *when = sv_json_get(rule, "when");
+
+        return is_in_claims(claims, rule) &&
+               (!when || (is_in_claims(claims, when) && sv_rule_applies(rule, claims)));
 }
 
 static int foresee_rule(const struct sv_json *rule, const struct sv_json *claims,

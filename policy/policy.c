@@ -120,6 +120,17 @@ static int read_lease(struct sv_policy *p, struct sv_err *err)
                        SV_LEASE_MIN_S, (long long)p->lease);
 }
 
+/* A policy whose every rule is about certain guests only would ask nothing of the others. */
+static int check_unconditional(const struct sv_json *rules, struct sv_err *err)
+{
+        for (size_t i = 0; i < sv_json_len(rules); i++)
+                if (!sv_json_get(sv_json_at(rules, i), "when"))
+                        return 0;
+        return sv_fail(err, SV_FORMAT, "policy.rules",
+                       "each rule has a \"when\": such a policy would release the resource to "
+                       "everybody whom none of them is about");
+}
+
 static int check_policy_rules(const struct sv_json *rules, bool may_be_empty, struct sv_err *err)
 {
         size_t n = sv_json_len(rules);
@@ -144,7 +155,7 @@ static int check_policy_rules(const struct sv_json *rules, bool may_be_empty, st
                                                k, i, name);
                 }
         }
-        return 0;
+        return may_be_empty ? 0 : check_unconditional(rules, err);
 }
 
 /* The policy's own rules and those of one set, as one list. */

@@ -9,7 +9,8 @@
  *
  * A rule has exactly one operator: "equals" (a string, integer or boolean), "one_of", "none_of"
  * (array of such), "at_least", "at_most" (integer), "bits_set", "bits_clear" ("0x3f"),
- * "present":true, "absent":true. "check" begins with "policy." and is unique in the document;
+ * "present":true, "absent":true. It may have "when" ({"claim":…,"equals":…}): elsewhere it says
+ * nothing. "check" begins with "policy." and is unique in the document;
  * "covers" is an AR4SI slot with dashes; all members are needed, none else is allowed but "allow"
  * (names of the TEE's floor that are lifted for this resource: ["debug"]), "lease" (seconds, see
  * sv_policy_lease) and "sets" (of rules, one of which must hold whole: policy/set-form.h), and an

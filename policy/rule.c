@@ -210,11 +210,28 @@ static int check_rule_operator(const struct sv_json *rule, const char *name, str
         return 0;
 }
 
+static int check_rule_condition(const struct sv_json *rule, const char *name, struct sv_err *err)
+{
+        const struct sv_json *when = sv_json_get(rule, "when");
+        const char *claim = sv_json_str(sv_json_get(when, "claim"));
+
+        if (!when)
+                return 0;
+        if (sv_json_type(when) != SV_JSON_OBJECT || sv_json_len(when) != 2 || !claim ||
+            !is_json_pointer(claim) || !is_scalar_value(sv_json_get(when, "equals")))
+                return sv_fail(err, SV_FORMAT, "policy.rule.when",
+                               "expected {\"claim\": JSON pointer, \"equals\": string, integer or "
+                               "boolean} as when in %s",
+                               name);
+        return 0;
+}
+
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
 {
-        static const char *const members[] = {
-                "check",    "claim",      "equals",  "one_of", "none_of", "at_least", "at_most",
-                "bits_set", "bits_clear", "present", "absent", "covers",  "reason",   NULL};
+        static const char *const members[] = {"check",      "claim",    "equals",  "one_of",
+                                              "none_of",    "at_least", "at_most", "bits_set",
+                                              "bits_clear", "present",  "absent",  "when",
+                                              "covers",     "reason",   NULL};
         const char *check, *claim, *covers, *reason;
 
         if (sv_json_type(rule) != SV_JSON_OBJECT)
@@ -244,10 +261,20 @@ int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
                 return sv_fail(err, SV_FORMAT, "policy.rule.reason",
                                "expected one line of 1 to %d bytes as reason in %s",
                                SV_RULE_REASON_MAX, check);
-        return check_rule_operator(rule, check, err);
+        return check_rule_condition(rule, check, err) < 0 ? -1
+                                                          : check_rule_operator(rule, check, err);
 }
 
 /* --- evaluation --- */
+
+bool sv_rule_applies(const struct sv_json *rule, const struct sv_json *claims)
+{
+        const struct sv_json *when = sv_json_get(rule, "when");
+
+        return !when ||
+               holds_equals(sv_json_get(when, "equals"),
+                            sv_json_pointer(claims, sv_json_str(sv_json_get(when, "claim"))));
+}
 
 bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims,
                    struct sv_buf *expected, struct sv_buf *found)

@@ -8,6 +8,9 @@
  * "policy.rule.<member>". */
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err);
 
+/* Is a checked rule about these claims? One with "when" only where that claim has that value. */
+bool sv_rule_applies(const struct sv_json *rule, const struct sv_json *claims);
+
 /* Does a checked rule hold for these claims? Both texts are for messages: what was expected, what
  * was found. */
 bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *claims,

@@ -72,6 +72,8 @@ static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
                 const char *text = sv_json_str(sv_json_get(reason, "reason"));
                 const char *outcome = describe_outcome(reason);
 
+                if (!sv_json_bool(sv_json_get(reason, "applies"), true))
+                        continue;
                 if (check && !strcmp(check, "policy.set")) {
                         sv_buf_printf(&set, " (%s)", text);
                         sv_json_set_int(r->audit, "set",

@@ -249,6 +249,8 @@ static void print_verdict(const struct sv_verdict *v)
                            *found = sv_json_str(sv_json_get(r, "found"));
                 bool held = sv_json_bool(sv_json_get(r, "held"), false);
 
+                if (!sv_json_bool(sv_json_get(r, "applies"), true))
+                        continue;
                 if (sv_json_bool(sv_json_get(r, "lifted"), false))
                         sv_info("LIFTED %s: %s, expected %s, found %s",
                                 sv_json_str(sv_json_get(r, "check")),

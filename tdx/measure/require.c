@@ -158,6 +158,8 @@ static int require_lists(const struct sv_json *require, struct sv_json *rules, s
                  "the platform is of one of these kinds", 12},
                 {"platforms_denied", "policy.platform", "/pck/ppid", "none_of",
                  "this platform is not on the list of those refused", 32},
+                {"platforms_allowed", "policy.platform.allowed", "/pck/ppid", "one_of",
+                 "this platform is on the list of those that may run the guest", 32},
         };
 
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -258,6 +260,7 @@ int sv_tdx_require_rules(const struct sv_json *require, struct sv_json *rules, s
                                               "mrseam",
                                               "fmspc",
                                               "platforms_denied",
+                                              "platforms_allowed",
                                               "xfam",
                                               "mrservicetd",
                                               "sept_ve_disable",
@@ -268,7 +271,8 @@ int sv_tdx_require_rules(const struct sv_json *require, struct sv_json *rules, s
                 return sv_fail(err, SV_USAGE, CHECK,
                                "require has an unknown member; there are status, grace_days, "
                                "tcb_date, tcb_evaluation, "
-                               "advisories_denied, mrseam, fmspc, platforms_denied, xfam, "
+                               "advisories_denied, mrseam, fmspc, platforms_denied, "
+                               "platforms_allowed, xfam, "
                                "mrservicetd, sept_ve_disable, rtmr3");
         if (require_status(require, rules, err) < 0 || require_date(require, rules, err) < 0 ||
             require_no_advisories(sv_json_get(require, "advisories_denied"), rules, err) < 0 ||

@@ -224,7 +224,7 @@ static int fail_module_mismatch(const char *what, struct sv_err *err)
 }
 
 /* "TDX_01" for major version 1; {"mrsigner", "attributes", "attributesMask"} of either place. */
-static const struct sv_json *find_module_identity(const struct sv_tcb_doc *info, uint8_t major)
+const struct sv_json *sv_tcb_find_module(const struct sv_tcb_doc *info, uint8_t major)
 {
         const struct sv_json *list = sv_json_get(info->body, "tdxModuleIdentities");
         char want[16];
@@ -266,7 +266,7 @@ int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td,
 {
         uint8_t major = tee_tcb_svn[1];
         const struct sv_json *identity =
-                major ? find_module_identity(info, major) : sv_json_get(info->body, "tdxModule");
+                major ? sv_tcb_find_module(info, major) : sv_json_get(info->body, "tdxModule");
         char text[96];
 
         if (!identity) {

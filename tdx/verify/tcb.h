@@ -65,10 +65,17 @@ int sv_tcb_platform(const struct sv_tcb_doc *info, const struct sv_pck *pck,
 int sv_tcb_module(const struct sv_tcb_doc *info, const struct sv_td_report *td,
                   const uint8_t tee_tcb_svn[16], bool *has, struct sv_tcb_found *out,
                   struct sv_err *err);
+/* Intel's identity of modules of this major version; NULL when it knows none. */
+const struct sv_json *sv_tcb_find_module(const struct sv_tcb_doc *info, uint8_t major);
 /* The quoting enclave against its identity, and its level. SV_PROOF "tdx.qe.mismatch",
  * "tdx.tcb.unsupported". */
 int sv_tcb_qe(const struct sv_tcb_doc *identity, const struct sv_sgx_report *qe,
               struct sv_tcb_found *out, struct sv_err *err);
+
+/* Adds a text for each component that is older than in the newest level of the two documents, which
+ * have been read by the functions above: "Early Microcode Update (BIOS) is at 5, 7 is current". */
+void sv_tcb_shortfall(const struct sv_tcb_doc *info, const struct sv_tcb_doc *identity,
+                      const struct sv_pck *pck, const struct sv_quote *quote, struct sv_json *list);
 
 /* One status out of three (QVL, convergeTcbStatus), and of launch and now for a TD that outlived an
  * update of its module. */

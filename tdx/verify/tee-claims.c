@@ -56,6 +56,8 @@ static void add_update(struct sv_json *tcb, const struct sv_tdx_out *o)
                 sv_json_add(
                         list,
                         sv_json_new_str("guest: launch it anew, the module was updated under it"));
+        if (o->status != SV_TCB_UP_TO_DATE)
+                sv_json_add_all(list, o->shortfall);
 }
 
 /* Each advisory is also a member of "advisory", so that a policy can refuse one ("absent"). */

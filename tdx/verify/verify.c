@@ -5,6 +5,7 @@
 void sv_tdx_out_free(struct sv_tdx_out *out)
 {
         sv_json_free(out->advisories);
+        sv_json_free(out->shortfall);
         *out = (struct sv_tdx_out){0};
 }
 
@@ -176,6 +177,8 @@ static int evaluate_levels(struct work *w, const uint8_t svn[16], const struct s
         merge_advisories(w->out->advisories, platform.advisories);
         merge_advisories(w->out->advisories, qe->advisories);
         merge_advisories(w->out->advisories, has_module ? module.advisories : NULL);
+        sv_tcb_shortfall(&w->c->info.doc, &w->c->identity.doc, &w->out->pck, &w->out->quote,
+                         w->out->shortfall);
         return 0;
 }
 
@@ -222,7 +225,8 @@ int sv_tdx_verify_with(struct sv_tdx_collateral *c, const struct sv_quote *quote
                        struct sv_bytes report_data, int64_t time, struct sv_tdx_out *out,
                        struct sv_err *err)
 {
-        struct sv_tdx_out o = {.quote = *quote, .advisories = sv_json_array()};
+        struct sv_tdx_out o = {
+                .quote = *quote, .advisories = sv_json_array(), .shortfall = sv_json_array()};
         struct work w = {.c = c, .out = &o};
 
         if (verify_quote(&w, report_data, time, err) < 0) {

@@ -29,6 +29,7 @@ struct sv_tdx_out {
         int64_t tcb_date;           /* the oldest of the levels' */
         int64_t expires;            /* the first of the collateral's and certificates' ends */
         struct sv_json *advisories; /* array of identifiers, each once; owned */
+        struct sv_json *shortfall;  /* array of texts, see sv_tcb_shortfall; owned */
         /* tcbEvaluationDataNumber of the TCB info and of the QE identity; -1: they have none */
         int64_t evaluation[2];
         uint8_t root[32]; /* SHA-256 of the PCK chain's root */

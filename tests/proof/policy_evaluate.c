@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proves: a policy releases exactly when every rule holds and the claims' limits are well formed; a
- *         verdict whose status is affirming means that every rule held; another rule never turns a
+/* proves: a policy releases exactly when every rule that applies holds and the claims' limits are
+ *         well formed; a verdict whose status is affirming means that every such rule held, and a
+ *         slot that one of them covers it; another rule never turns a
  *         refusal into a release and makes no slot better, and a limit takes an affirmation away
  *         and nothing else, unless a rule says what the claim must be that the limit waits for.
  * for:    every policy of up to 3 rules and every one of them without its last rule, each of any
  *         slot and of one of two claims, claims with up to 2 limits, with or without a condition
- * stubs:  texts of errors; whether a rule holds (any answer: rule_holds.c); JSON: a list of rules
- *         and an object of limits as they stand in a document that was checked
- * unwind: 9
+ * stubs:  texts of errors; whether a rule applies and holds (any answer: rule_holds.c); JSON: a
+ * list of rules and an object of limits as they stand in a document that was checked unwind: 9
  * fault:  `v->vector[slot] = refused[slot];` => ``
  * fault:  `if (!first.class)` => `if (first.class)`
  * fault:  `if (v->vector[slot] == 0)` => ``
- * fault:  `if (unless && is_ruled(l->rules, unless))` => `if (unless)`
+ * fault:  `if (sv_rule_applies(sv_json_at(rules, i), claims))` => ``
+ * fault:  `if (sv_rule_applies(rule, l->claims) &&` => `if (`
+ * fault:  `if (unless && is_ruled(l, unless))` => `if (unless)`
  */
 #include "proof.h"
 #include "stub_err.h"
@@ -27,7 +29,7 @@ struct sv_json {
         const char *text;
         const struct sv_json *covers, *claim, *equals; /* a rule's */
         const struct sv_json *unless, *reason;         /* a limit's that is an object */
-        bool held;
+        bool held, applies;
 };
 
 static struct sv_json list, limits, claims, plain = {.text = "text"};
@@ -100,6 +102,15 @@ bool sv_rule_holds(const struct sv_json *rule, const struct sv_json *c, struct s
         return rule->held;
 }
 
+bool sv_rule_applies(const struct sv_json *rule, const struct sv_json *c)
+{
+        return rule->applies;
+}
+
+void sv_claim_updates(const struct sv_json *c, const char *claim, struct sv_buf *out)
+{
+}
+
 struct sv_json *sv_json_array(void)
 {
         return &plain;
@@ -156,7 +167,8 @@ static void any_policy(void)
                 rules[i] = (struct sv_json){.covers = &slots[i],
                                             .claim = &claim_names[i],
                                             .equals = nondet_bool() ? &plain : NULL,
-                                            .held = nondet_bool()};
+                                            .held = nondet_bool(),
+                                            .applies = nondet_bool()};
         }
         for (size_t i = 0; i < LIMITS; i++) {
                 const char *text = nondet_bool() ? "reason" : NULL;
@@ -174,7 +186,15 @@ static void any_policy(void)
 static bool is_lifted(const struct sv_json *l)
 {
         for (size_t i = 0; l->unless && i < n_rules; i++)
-                if (rules[i].equals && rules[i].claim->text == l->unless->text)
+                if (rules[i].applies && rules[i].equals && rules[i].claim->text == l->unless->text)
+                        return true;
+        return false;
+}
+
+static bool is_covered(size_t slot)
+{
+        for (size_t i = 0; i < n_rules; i++)
+                if (rules[i].applies && slots[i].text == slot_names[slot])
                         return true;
         return false;
 }
@@ -188,7 +208,7 @@ void prove(void)
 
         any_policy();
         for (size_t k = 0; k < n_rules; k++)
-                all &= rules[k].held;
+                all &= rules[k].held || !rules[k].applies;
         for (size_t k = 0; k < n_limits; k++)
                 formed &= reasons[k].text && limit_names[k] != no_slot;
         r = sv_policy_evaluate(NULL, &claims, &v, NULL);
@@ -198,6 +218,7 @@ void prove(void)
         for (size_t k = 0; k < n_limits; k++)
                 PROVE(!formed || is_lifted(&limit[k]) ||
                       sv_tier_of(v.vector[sv_slot_by_name(limit_names[k])]) != SV_TIER_AFFIRMING);
+        PROVE(!formed || is_covered(i) || sv_tier_of(v.vector[i]) == SV_TIER_NONE);
         if (!n_rules)
                 return;
         n_rules--;

@@ -7,6 +7,7 @@
 
 #include "base/crypto/crypto.h"
 #include "sev/measure/measure.h"
+#include "sev/measure/require.h"
 #include "sev/verify/tee.h"
 
 static char dir[] = "/tmp/sv-sev-rules-XXXXXX";
@@ -90,13 +91,13 @@ static void make_identity(void)
         "\"reported_tcb\":{\"snp\":1},\"committed_tcb\":{\"microcode\":1},"                      \
         "\"launch_tcb\":{\"bootloader\":1},\"firmware\":\"1.55.29\",\"mit_vector_set\":\"0x3\"," \
         "\"platform_set\":\"0x20\",\"platform_clear\":\"0x2\",\"chips_denied\":[\"%0128d\"],"    \
-        "\"crl\":true}}}}"
+        "\"chips_allowed\":[\"%s\",\"%0128d\"],\"crl\":true}}}}"
 
 static int guest_rules(const char *test_root, const struct sv_json *claims, struct sv_json *rules)
 {
         struct sv_measurement m = {.values = sv_json_object()};
-        SV_STR text =
-                sv_asprintf(GUEST, test_root, sv_json_str(sv_json_get(claims, "host_data")), 7);
+        SV_STR text = sv_asprintf(GUEST, test_root, sv_json_str(sv_json_get(claims, "host_data")),
+                                  7, sv_json_str(sv_json_get(claims, "chip_id")), 7);
         SV_JSON *trust = sv_json_object();
         SV_GUEST guest = {0};
         int r;
@@ -136,6 +137,7 @@ static void each_rule_of_a_guest_file(void **state)
                 {"policy.chip", "\"0000000000000000000000000000000000000000000000000000000000000000"
                                 "0000000000000000000000000000000000000000000000000000000000000007"
                                 "\""},
+                {"policy.chip.allowed", NULL},
                 {"policy.provisional", "true"},
                 {"policy.crl", "false"},
         };
@@ -190,6 +192,59 @@ static void each_report_that_is_refused(void **state)
                 claims = claims_of(t[i].edits, n);
                 FAILS(sv_policy_evaluate(p, claims, &v, &err), SV_POLICY, t[i].check);
                 assert_int_equal(walk_failed(&v), 1);
+        }
+}
+
+/* A minimum for each product, and none for those that are not named. */
+static void minimums_by_product(void **state)
+{
+        static const char text[] = "{\"reported_tcb\":{\"Milan\":{\"snp\":24,\"microcode\":1},"
+                                   "\"Genoa\":{\"snp\":23}},\"provisional\":true}";
+        static const struct {
+                const char *product;
+                int64_t snp;
+                const char *check; /* NULL: holds */
+        } t[] = {{"Milan", 24, NULL},
+                 {"Milan", 23, "policy.reported_tcb.milan.snp"},
+                 {"Genoa", 23, NULL},
+                 {"Genoa", 22, "policy.reported_tcb.genoa.snp"},
+                 {"Turin", 99, "policy.reported_tcb.product"}};
+        static const char *const wrong[] = {
+                "{\"reported_tcb\":{\"Milan\":{}}}",
+                "{\"reported_tcb\":{\"Milan\":24}}",
+                "{\"reported_tcb\":{\"Milan\":{\"snp\":256}}}",
+                "{\"reported_tcb\":{\"Milan\":{\"other\":1}}}",
+                "{\"reported_tcb\":{\"Milan\":{\"snp\":1},\"snp\":1}}",
+                "{\"reported_tcb\":{\"Milan\":{\"snp\":1},\"Naples\":{\"snp\":1}}}",
+                "{\"reported_tcb\":{\"unknown\":{\"snp\":1}}}",
+                "{\"chips_allowed\":[]}",
+                "{\"chips_allowed\":[\"00\"]}",
+        };
+        SV_JSON *claims = claims_of(NULL, 0);
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *require = NULL;
+        SV_POLICY_DOC *p = NULL;
+
+        OK(sv_json_parse(sv_bytes_str(text), "test", &require, &err));
+        OK(sv_sev_require_rules(require, rules, &err));
+        p = walk_policy("sev-snp", rules);
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_VERDICT v = {0};
+
+                sv_json_set_str(sv_json_get(claims, "vek"), "product", t[i].product);
+                sv_json_set_int(sv_json_get(claims, "reported_tcb"), "snp", t[i].snp);
+                if (t[i].check)
+                        FAILS(sv_policy_evaluate(p, claims, &v, &err), SV_POLICY, t[i].check);
+                else
+                        OK(sv_policy_evaluate(p, claims, &v, &err));
+                assert_int_equal(walk_failed(&v), t[i].check != NULL);
+        }
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                SV_JSON *bad = NULL;
+                SV_JSON *none = sv_json_array();
+
+                OK(sv_json_parse(sv_bytes_str(wrong[i]), "test", &bad, &err));
+                FAILS(sv_sev_require_rules(bad, none, &err), SV_USAGE, "guest.sev-snp.require");
         }
 }
 
@@ -254,6 +309,7 @@ int main(void)
                 cmocka_unit_test(each_rule_of_a_guest_file),
                 cmocka_unit_test(each_built_in_rule),
                 cmocka_unit_test(each_report_that_is_refused),
+                cmocka_unit_test(minimums_by_product),
                 cmocka_unit_test(older_than_committed),
                 cmocka_unit_test(root_of_a_guest_file),
         };

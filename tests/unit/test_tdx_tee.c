@@ -222,6 +222,18 @@ static void claims_of_a_real_td(void **state)
         drop(&c);
 }
 
+static void says_component(const struct sv_json *list, const char *want)
+{
+        SV_BUF all = SV_BUF_NULL;
+
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                if (!strcmp(sv_json_str(sv_json_at(list, i)), want))
+                        return;
+                sv_buf_printf(&all, "%s\n", sv_json_str(sv_json_at(list, i)));
+        }
+        fail_msg("%s is not among\n%s", want, sv_buf_str(&all));
+}
+
 static void out_of_date(void **state)
 {
         struct collateral c = {.n = 0};
@@ -236,10 +248,13 @@ static void out_of_date(void **state)
         assert_true(sv_json_int(sv_json_pointer(claims, "/tcb/platform/level"), 0) > 0);
         assert_true(sv_json_int(sv_json_pointer(claims, "/tcb/out_of_date_days"), 0) > 700);
         assert_non_null(strstr(text(claims, "/tcb/update/0"), "BIOS"));
+        says_component(sv_json_pointer(claims, "/tcb/update"),
+                       "Early Microcode Update (BIOS) is at 6, 7 is current");
         FAILS(strict(claims), SV_POLICY,
               "policy.sept_ve_disable"); /* Azure's paravisor leaves it off */
         sv_json_set_bool(sv_json_pointer(claims, "/tdattributes_bits"), "sept_ve_disable", true);
         FAILS(strict(claims), SV_POLICY, "policy.tcb.status");
+        assert_non_null(strstr(err.msg, "; to do: platform: install the BIOS"));
         drop(&c);
 }
 
@@ -406,7 +421,8 @@ static void require(void **state)
                                    "days\":90,\"tcb_date\":\"2024-03-13\",\"tcb_evaluation\":17,"
                                    "\"advisories_denied\":[\"INTEL-SA-00960\"],\"fmspc\":["
                                    "\"00806f050000\"],\"xfam\":\"0xe7\","
-                                   "\"platforms_denied\":[\"00112233445566778899aabbccddeeff\"]}";
+                                   "\"platforms_denied\":[\"00112233445566778899aabbccddeeff\"],"
+                                   "\"platforms_allowed\":[\"ffeeddccbbaa99887766554433221100\"]}";
         static const char *const wrong[] = {
                 "{\"more\":1}",
                 "{\"status\":[]}",
@@ -426,6 +442,7 @@ static void require(void **state)
                 "{\"fmspc\":[]}",
                 "{\"mrseam\":[\"00\"]}",
                 "{\"platforms_denied\":{}}",
+                "{\"platforms_allowed\":[\"ab\"]}",
                 "{\"xfam\":7}",
                 "{\"xfam\":\"7\"}",
                 "{\"mrservicetd\":\"\"}",
@@ -439,6 +456,8 @@ static void require(void **state)
         assert_string_equal(value_of(r, "policy.tcb.status", "one_of"),
                             "[\"UpToDate\",\"SWHardeningNeeded\",\"OutOfDate\","
                             "\"OutOfDateConfigurationNeeded\"]");
+        assert_string_equal(value_of(r, "policy.platform.allowed", "one_of"),
+                            "[\"ffeeddccbbaa99887766554433221100\"]");
         assert_string_equal(value_of(r, "policy.tcb.grace", "at_most"), "90");
         assert_string_equal(value_of(r, "policy.tcb.date", "at_least"), "1710288000");
         assert_string_equal(value_of(r, "policy.advisory.00960", "absent"), "true");
