@@ -7,6 +7,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import patient  # noqa: E402
+
 MAN = [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
         ['man5/secure-vm-guest.5', 'man5/secure-vm-broker.json.5', 'man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
 DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'THREATS')]
@@ -31,7 +35,7 @@ def find_own_parts(prefix):
     vm, agent = os.path.join(prefix, 'bin/secure-vm'), os.path.join(prefix, 'bin/secure-vm-agent')
 
     def ask(status, *words):
-        r = subprocess.run([vm, *words, '--json'], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, cwd=prefix)
+        r = subprocess.run([vm, *words, '--json'], capture_output=True, text=True, timeout=patient(60), stdin=subprocess.DEVNULL, cwd=prefix)
         assert r.returncode == status, f'{words}: {r.stdout}{r.stderr}'
         return json.loads(r.stdout)
 
@@ -64,21 +68,21 @@ def check_examples(prefix):
                 path = os.path.join(prefix, 'example.json')
                 with open(path, 'w', encoding='utf-8') as f:
                     f.write(text.replace('{', '{' + flaw, 1))
-                r = subprocess.run([*command, path, '--json'], capture_output=True, text=True, timeout=60)
+                r = subprocess.run([*command, path, '--json'], capture_output=True, text=True, timeout=patient(60))
                 check = json.loads(r.stdout).get('error', {}).get('check', '')
                 assert check.startswith(own) == bool(flaw), f'{text}: {r.stdout}'
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as folder:
-        subprocess.run(['meson', 'install', '-C', sys.argv[1], '--no-rebuild', '--quiet', '--destdir', folder], check=True, timeout=300,
+        subprocess.run(['meson', 'install', '-C', sys.argv[1], '--no-rebuild', '--quiet', '--destdir', folder], check=True, timeout=patient(300),
                        stdout=subprocess.DEVNULL)
         found = files_below(os.path.join(folder, 'usr/local'))
         assert files_below(folder) == {os.path.join('usr/local', f) for f in found}, f'outside of the prefix: {files_below(folder)}'
         assert found == EXPECTED, f'not installed: {sorted(EXPECTED - found)}; installed, and not expected: {sorted(found - EXPECTED)}'
         for m in MAN:
             path = os.path.join(folder, 'usr/local/share/man', m)
-            said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True, timeout=60).stdout
+            said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True, timeout=patient(60)).stdout
             assert not [w for w in said.splitlines() if 'missing date' not in w], said
         check_examples(os.path.join(folder, 'usr/local'))
         find_own_parts(os.path.join(folder, 'usr/local'))
