@@ -11,9 +11,11 @@
 #include "base/program/page.h"
 #include "base/program/terminal.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/defined.h"
 #include "launcher/cli/pages.h"
 #include "launcher/cli/timeline.h"
 #include "launcher/keeper/keeper.h"
+#include "launcher/keeper/status.h"
 
 #define NAME_COLUMNS 13 /* what stands before each value */
 #define STEP_COLUMNS 33 /* and before each bar */
@@ -191,11 +193,37 @@ static int write_guest_page(const char *path, const struct sv_json *status, stru
         return sv_page_write(path, &page, err);
 }
 
+/* Of a guest that was never started: what it will have. */
+static int show_defined(const char *name, struct sv_json **result, struct sv_err *err)
+{
+        SV_GUEST g = {0};
+
+        if (sv_defined_read(name, &g, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_status_put_guest(*result, &g);
+        sv_json_set_str(*result, "state", "defined");
+        sv_json_set_str(*result, "tee", g.tee);
+        return 0;
+}
+
+static int show_guest(const char *uri, const char *name, struct sv_json **result,
+                      struct sv_err *err)
+{
+        struct sv_err why = SV_ERR_NULL;
+
+        if (sv_keeper_choose(uri)->show(uri, name, result, &why) == 0)
+                return 0;
+        if (!uri && !strcmp(why.check, "state.absent") && sv_defined_has(name))
+                return show_defined(name, result, err);
+        if (err)
+                *err = why;
+        return -1;
+}
+
 static int run_show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        const char *uri = sv_opt(args, "connect");
-
-        if (sv_keeper_choose(uri)->show(uri, args->pos[0], result, err) < 0)
+        if (show_guest(sv_opt(args, "connect"), args->pos[0], result, err) < 0)
                 return -1;
         if (sv_opt(args, "html") && write_guest_page(sv_opt(args, "html"), *result, err) < 0)
                 return -1;

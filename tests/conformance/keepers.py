@@ -106,6 +106,9 @@ def names():
     assert 'web' not in {g['name'] for g in run(0, 'list')['guests']}
     row = next(g for g in run(0, 'list', '--all')['guests'] if g['name'] == 'web')
     assert (row['state'], row['tee']) == ('defined', 'vtpm'), row
+    shown = run(0, 'show', 'web')
+    assert (shown['state'], shown['memory'], shown['attestation']['resource']) == ('defined', 256 << 20, 'default/web/root'), shown
+    assert '256 MiB' in subprocess.run([PROGRAM, 'show', 'web'], capture_output=True, text=True, check=True).stdout
     # by its name, from any folder: the kernel is looked for beside the guest file that was defined
     for command in ('launch', 'start', 'measure', 'policy'):
         assert os.path.join(folder, 'vmlinuz') in fails(3, 'measure.kernel' if command in ('measure', 'policy') else 'launch.kernel', command, 'web')

@@ -4,6 +4,7 @@ boots beside the machine's own: in namespaces, with the machine's files, and wit
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -100,7 +101,7 @@ class System:
             self.write(name, '[Unit]\nDefaultDependencies=no\n' + ('Wants=multi-user.target\nAfter=multi-user.target\n' if name == 'default.target' else ''))
         build = os.path.dirname(c.env.vm)
         for source in (os.path.join(build, 'secure-vm@.service'), os.path.join(TOP, 'launcher', 'secure-vm.target')):
-            self.write(os.path.basename(source), messages(source).replace('/usr/local/bin/secure-vm', c.env.vm)
+            self.write(os.path.basename(source), re.sub(r'/\S+/secure-vm(?= st)', c.env.vm, messages(source))
                        .replace('--timeout 90', '--timeout 5'))  # this guest does not obey the button
         os.mkdir(os.path.join(self.units, 'secure-vm@.service.d'))
         self.write('secure-vm@.service.d/log.conf', f'[Service]\nStandardOutput=append:{self.log}/%i\nStandardError=append:{self.log}/%i\n')
