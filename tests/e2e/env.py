@@ -166,7 +166,7 @@ class Case:
         self.vm, self.more = [env.vm], []  # the program as whom it runs, and what every command about the guest gets
         self.port = self.broker_port = free_port()
         self.mitm = None
-        self.guest = {'name': 'g', 'tee': 'vtpm', 'memory': '512MiB', 'kernel': env.kernel, 'initrd': env.initrd,
+        self.guest = {'name': 'g', 'tee': 'vtpm', 'vcpus': 1, 'memory': '512MiB', 'kernel': env.kernel, 'initrd': env.initrd,
                       'cmdline': 'console=ttyS0 panic=-1 no_timer_check', 'disks': [{'path': os.path.join(self.dir, 'root.img')}]}
 
     def path(self, name):
