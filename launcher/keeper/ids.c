@@ -56,7 +56,7 @@ static int read_range(const char *subuid, struct range *out, struct sv_err *err)
             first < ID_LOWEST || first > ID_HIGHEST || count < 2 || count > ID_HIGHEST - first)
                 return sv_fail(err, SV_USAGE, CHECK,
                                "%s: \"secure-vm:%.*s\": expected secure-vm:FIRST:COUNT, ids from "
-                               "1000 on, two for each guest",
+                               "1000 on, four for each guest",
                                subuid, (int)strcspn(line, "\n"), line);
         *out = (struct range){(unsigned)first, (unsigned)(count / 2)};
         return 0;
@@ -215,6 +215,25 @@ int sv_ids_take(const char *folder, struct sv_ids *out, struct sv_err *err)
 {
         *out = (struct sv_ids){0};
         return geteuid() == 0 ? sv_ids_take_from(REGISTRY, SUBUID, folder, out, err) : 0;
+}
+
+/* Another name of the folder, which is there as long as the folder is. */
+int sv_ids_take_reader_from(const char *registry, const char *subuid, const char *folder,
+                            unsigned *id, struct sv_err *err)
+{
+        SV_STR name = sv_asprintf("%s/.", folder);
+        struct sv_ids ids;
+
+        if (sv_ids_take_from(registry, subuid, name, &ids, err) < 0)
+                return -1;
+        *id = ids.qemu;
+        return 0;
+}
+
+int sv_ids_take_reader(const char *folder, unsigned *id, struct sv_err *err)
+{
+        *id = 0;
+        return geteuid() == 0 ? sv_ids_take_reader_from(REGISTRY, SUBUID, folder, id, err) : 0;
 }
 
 int sv_ids_visit_in(const char *registry, const char *folder,

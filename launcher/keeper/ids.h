@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User ids of each guest's own: one for its QEMU, one for its vTPM, and a group that both have. No
+/* User ids of each guest's own: one for its QEMU, one for its vTPM, and a group that both have; and
+ * one for the process that reads what its agent says (launcher/keeper/reader.h). No
  * two guests of a machine have one id, whether they run or not, since what a vTPM keeps belongs to
  * its id: which guest has which is kept in /var/lib/secure-vm/.ids, a file for each pair that names
  * the guest's folder. A pair is free again when that folder is gone. None is of a user that the
@@ -18,7 +19,13 @@ struct sv_ids {
  * gives zeros. SV_USAGE "launch.ids" for a wrong line in /etc/subuid, SV_SYSTEM when none is free.
  */
 int sv_ids_take(const char *folder, struct sv_ids *out, struct sv_err *err);
+/* The id of the guest's reader; 0 for others than root. It is of a pair of its own, which
+ * sv_ids_visit does not see: QEMU and vTPM are ended before each start of the guest, the reader is
+ * not. Errors as of sv_ids_take. */
+int sv_ids_take_reader(const char *folder, unsigned *id, struct sv_err *err);
 /* The same with the registry and the file of ranges elsewhere (tests). */
+int sv_ids_take_reader_from(const char *registry, const char *subuid, const char *folder,
+                            unsigned *id, struct sv_err *err);
 int sv_ids_take_from(const char *registry, const char *subuid, const char *folder,
                      struct sv_ids *out, struct sv_err *err);
 /* `visit` for each pair that the guest of this folder has, by the registry alone: also those of a

@@ -109,7 +109,7 @@ static int launch_under_daemon(const char *uri, const struct sv_launch *l, struc
                 "from "
                 "each other by ids; our own supervisor's are");
         /* before libvirt's threads */
-        if (f->wait && sv_reader_start(&reader, err) < 0)
+        if (f->wait && sv_reader_start(&reader, 0, err) < 0)
                 return -1;
         f->reader = &reader;
         r = launch_and_follow(uri, l, f, &boot, err);

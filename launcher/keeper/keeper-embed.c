@@ -78,7 +78,8 @@ static int set_apart(struct sv_work *w, struct sv_err *err)
         if (!w->confined)
                 sv_info("this guest is apart from others by its user ids alone: %s",
                         c.model ? "\"security\" wants no more" : c.why);
-        if (sv_ids_take(w->state->dir, &w->ids, err) < 0)
+        if (sv_ids_take(w->state->dir, &w->ids, err) < 0 ||
+            sv_ids_take_reader(w->state->dir, &w->reader, err) < 0)
                 return -1;
         if (sv_ids_close_folder(w->state->dir, &w->ids, err) < 0)
                 return -1;

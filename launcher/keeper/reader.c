@@ -28,13 +28,13 @@
 
 /* --- in the process --- */
 
-static int become_nobody(struct sv_err *err)
+static int become_user(unsigned user, struct sv_err *err)
 {
         if (geteuid() != 0)
                 return 0;
-        if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-            setresuid(NOBODY, NOBODY, NOBODY) < 0)
-                return sv_fail_errno(err, CHECK, "becoming user %d", NOBODY);
+        if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 ||
+            setresuid(user, user, user) < 0)
+                return sv_fail_errno(err, CHECK, "becoming user %u", user);
         return 0;
 }
 
@@ -79,14 +79,14 @@ static int close_all_but(int control, struct sv_err *err)
         return sv_close_other_fds(keep, CHECK, err);
 }
 
-static int give_up_rights(int control, pid_t parent, struct sv_err *err)
+static int give_up_rights(int control, pid_t parent, unsigned user, struct sv_err *err)
 {
         static const int also[] = {SYS_recvmsg, -1};
         static const int *const calls[] = {sv_filter_basic, also, NULL};
         static const struct sv_filter_choice no_choices[] = {{0}};
         static const struct sv_filter filter = {calls, true, no_choices};
 
-        if (close_all_but(control, err) < 0 || set_limits(err) < 0 || become_nobody(err) < 0)
+        if (close_all_but(control, err) < 0 || set_limits(err) < 0 || become_user(user, err) < 0)
                 return -1;
         /* after the change of user, which forgets it */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
@@ -96,12 +96,12 @@ static int give_up_rights(int control, pid_t parent, struct sv_err *err)
         return sv_filter_enter(&filter, CHECK, err);
 }
 
-static _Noreturn void run_reader(int control, pid_t parent)
+static _Noreturn void run_reader(int control, pid_t parent, unsigned user)
 {
         struct sv_err err = SV_ERR_NULL;
 
         prctl(PR_SET_NAME, "sv-reader");
-        if (give_up_rights(control, parent, &err) < 0) {
+        if (give_up_rights(control, parent, user, &err) < 0) {
                 (void)!send(control, err.msg, strlen(err.msg), MSG_NOSIGNAL);
                 _exit(SV_SYSTEM);
         }
@@ -130,7 +130,7 @@ static int await_reader(const struct sv_reader *r, struct sv_err *err)
                        "the process that reads for the guest does not start: %s", why);
 }
 
-int sv_reader_start(struct sv_reader *r, struct sv_err *err)
+int sv_reader_start(struct sv_reader *r, unsigned user, struct sv_err *err)
 {
         pid_t parent = getpid();
         int ends[2];
@@ -141,7 +141,7 @@ int sv_reader_start(struct sv_reader *r, struct sv_err *err)
         fflush(NULL);
         r->pid = fork();
         if (r->pid == 0)
-                run_reader(ends[1], parent);
+                run_reader(ends[1], parent, user ? user : NOBODY);
         close(ends[1]);
         r->fd = ends[0];
         if (r->pid < 0) {

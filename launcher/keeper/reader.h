@@ -3,8 +3,8 @@
  *
  * What it is given is the guest's end of the agent's port, and what comes back are events of fixed
  * fields (launcher/keeper/agent-event.h). It has no file, no other socket, no rights over another
- * process and, where root starts it, the user "nobody": who takes it over can say what the guest
- * could have said, and nothing else. */
+ * process and, where root starts it, a user who is no other guest's reader: who takes it over can
+ * say what the guest could have said, and nothing else. */
 #pragma once
 
 #include <sys/types.h>
@@ -21,8 +21,9 @@ struct sv_reader {
                 .fd = -1 \
         }
 
-/* Call it before the process has threads. SV_SYSTEM "launch.reader". */
-int sv_reader_start(struct sv_reader *r, struct sv_err *err);
+/* Call it before the process has threads. `user` is the id that it gets where root starts it (and
+ * that of its group); 0: that of "nobody". SV_SYSTEM "launch.reader". */
+int sv_reader_start(struct sv_reader *r, unsigned user, struct sv_err *err);
 /* Read this port from now on, and no longer the one before; the caller closes its own. */
 int sv_reader_give(struct sv_reader *r, int port, struct sv_err *err);
 /* 1 and the next event, which the caller frees; 0 when there is none now, or when the port has

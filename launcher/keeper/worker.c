@@ -253,7 +253,7 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
         w.status = make_status(w.work);
         sv_worker_save_status(&w);
         sv_watch_start(w.work->state, w.guard, w.launch, &watch);
-        r = sv_reader_start(&w.reader, &w.err);
+        r = sv_reader_start(&w.reader, w.work->reader, &w.err);
         if (r == 0)
                 r = sv_worker_open_control(&w, &w.err);
         if (r == 0)

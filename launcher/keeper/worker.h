@@ -13,7 +13,8 @@ struct sv_work {
         const struct sv_state *state;
         bool kvm;
         struct sv_ids ids;
-        bool confined; /* by SELinux or AppArmor, or there is no start */
+        unsigned reader; /* user of the process that reads what the agent says; 0: nobody */
+        bool confined;   /* by SELinux or AppArmor, or there is no start */
 };
 
 /* For sv_guard_start; arg is a struct sv_work. */

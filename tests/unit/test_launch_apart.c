@@ -117,6 +117,38 @@ static int visit(const char *guest, struct sv_err *err)
         return sv_ids_visit_in(registry, folder, note_pair, err);
 }
 
+/* A guest's reader is no other's, has an id of none of the others, and the same at the next launch;
+ * it is not among what is ended before the guest starts. */
+static void readers_are_apart(void **state)
+{
+        SV_STR registry = sv_asprintf("%s/ids", base);
+        SV_STR subuid = sv_asprintf("%s/subuid", base);
+        SV_STR one = sv_asprintf("%s/reads1", base);
+        SV_STR two = sv_asprintf("%s/reads2", base);
+        unsigned first, second, again;
+        struct sv_ids ids;
+        struct sv_err err;
+
+        put("/subuid", "secure-vm:750001:6\n");
+        OK(take("reads1", &ids, &err));
+        OK(sv_mkdirs(two, 0755, &err));
+        OK(sv_ids_take_reader_from(registry, subuid, one, &first, &err));
+        OK(sv_ids_take_reader_from(registry, subuid, two, &second, &err));
+        OK(sv_ids_take_reader_from(registry, subuid, one, &again, &err));
+        assert_int_equal(ids.qemu, 750001);
+        assert_int_equal(first, 750003);
+        assert_int_equal(second, 750005);
+        assert_int_equal(again, first);
+        OK(visit("reads1", &err));
+        assert_int_equal(nseen, 1);
+        assert_int_equal(seen[0].qemu, ids.qemu);
+        OK(sv_remove_tree(one, &err));
+        OK(take("reads3", &ids, &err));
+        assert_int_equal(ids.qemu, 750001);
+        OK(sv_ids_take_reader_from(registry, subuid, two, &again, &err));
+        assert_int_equal(again, second);
+}
+
 /* What ran with the ids of a range that was set before is the guest's too. */
 static void pairs_of_every_range(void **state)
 {
@@ -337,6 +369,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(no_two_guests_have_one_id),
+                cmocka_unit_test(readers_are_apart),
                 cmocka_unit_test(the_range_is_a_setting),
                 cmocka_unit_test(pairs_of_every_range),
                 cmocka_unit_test(no_half_of_another_pair),

@@ -290,7 +290,7 @@ static void reads_a_port(void **state)
         struct sv_json *none = NULL;
 
         report->place = NOWHERE;
-        OK(sv_reader_start(&r, &err));
+        OK(sv_reader_start(&r, 0, &err));
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b), 0);
         OK(sv_reader_give(&r, a[0], &err));
@@ -350,7 +350,7 @@ static void a_talkative_guest_writes_no_more(void **state)
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, port), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, launch), 0);
         w.launch = launch[0];
-        OK(sv_reader_start(&w.reader, &err));
+        OK(sv_reader_start(&w.reader, 0, &err));
         OK(sv_reader_give(&w.reader, port[0], &err));
         say_steps(&w, port[1], launch[1], SV_STEPS_MAX);
         full = last_written(&s);
@@ -370,14 +370,14 @@ static void a_talkative_guest_writes_no_more(void **state)
         }
 }
 
-static void check_status(pid_t pid)
+static void check_status(pid_t pid, unsigned user)
 {
         static const char *const lines[] = {"\nCapEff:\t0000000000000000\n",
                                             "\nCapPrm:\t0000000000000000\n", "\nNoNewPrivs:\t1\n",
                                             "\nSeccomp:\t2\n"};
-        static const char *const of_root[] = {"\nUid:\t65534\t65534\t65534\t65534\n",
-                                              "\nGid:\t65534\t65534\t65534\t65534\n",
-                                              "\nGroups:\t \n"};
+        SV_STR uid = sv_asprintf("\nUid:\t%1$u\t%1$u\t%1$u\t%1$u\n", user);
+        SV_STR gid = sv_asprintf("\nGid:\t%1$u\t%1$u\t%1$u\t%1$u\n", user);
+        const char *const of_root[] = {uid, gid, "\nGroups:\t \n"};
         SV_STR path = sv_asprintf("/proc/%d/status", (int)pid);
         SV_BUF text = SV_BUF_NULL;
 
@@ -398,10 +398,10 @@ static void hostile_code_gets_nothing(void **state)
         struct stat st;
 
         report->place = HOSTILE;
-        OK(sv_reader_start(&r, &err));
+        OK(sv_reader_start(&r, 70001, &err));
         WAIT_UNTIL(report->done, PATIENCE, "the hostile code has not come to its end: %d tries",
                    report->tries);
-        check_status(r.pid);
+        check_status(r.pid, 70001);
         assert_int_equal(report->opened, 0);
         assert_int_equal(report->changed, 0);
         assert_int_equal(report->sockets, 0);
@@ -427,7 +427,8 @@ static void its_end_is_an_error(void **state)
         int n = 0;
 
         report->place = NOWHERE;
-        OK(sv_reader_start(&r, &err));
+        OK(sv_reader_start(&r, 0, &err));
+        check_status(r.pid, 65534);
         kill(r.pid, SIGKILL);
         memset(&err, 0, sizeof(err));
         WAIT_UNTIL((n = sv_reader_next(&r, &e, &err)) != 0, PATIENCE, "%s", "its end is not seen");
@@ -450,7 +451,7 @@ static void ends_with_its_owner(void **state)
         if (owner == 0) {
                 struct sv_reader r;
 
-                if (sv_reader_start(&r, &err) < 0 ||
+                if (sv_reader_start(&r, 0, &err) < 0 ||
                     write(pair[1], &r.pid, sizeof(r.pid)) != sizeof(r.pid))
                         _exit(1);
                 for (;;)

@@ -45,7 +45,7 @@ static void told_by_events(void **state)
                 f.fd = pair[0];
                 if (t[i].agent) {
                         f.reader = &reader;
-                        OK(sv_reader_start(&reader, &err));
+                        OK(sv_reader_start(&reader, 0, &err));
                         OK(sv_reader_give(&reader, pair[0], &err));
                 }
                 if (t[i].line)
