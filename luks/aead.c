@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "luks/aead.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/core/bytes.h"
@@ -12,29 +13,87 @@
 #define TAGS_SIZE (SV_INTEGRITY_AREA * SV_INTEGRITY_TAG)
 #define XTS_KEY   64
 #define AAD       24 /* what a tag is of, before the ciphertext: the sector, and the IV */
+#define LANES     2  /* parts of a piece that are worked on at a time */
+
+/* Consecutive blocks of a piece, and what one thread needs for them. */
+struct lane {
+        struct sv_xts *xts;
+        struct sv_mac *mac;
+        uint64_t first, blocks;
+        uint8_t *data, *tags; /* of its first block */
+        struct sv_err err;
+        bool failed;
+};
 
 struct aead {
         const struct sv_luks_in *in;
         struct sv_integrity layout;
-        struct sv_xts *xts;
-        struct sv_bytes mac_key;
+        struct lane lanes[LANES];
         uint8_t tags[TAGS_SIZE]; /* of one area */
         uint8_t piece[SV_LUKS_PIECE];
 };
 
 /* As dm-crypt has it (drivers/md/dm-crypt.c): HMAC over the sector's number, the IV, which begins
  * with that number again, and the ciphertext. */
-static int make_tag(struct aead *a, uint64_t block, const uint8_t *ciphertext, struct sv_err *err)
+static int make_tag(struct lane *l, uint64_t i)
 {
-        uint8_t in[AAD + BLOCK] = {0}, out[SV_DIGEST_MAX];
+        uint8_t aad[AAD] = {0};
+        uint64_t sector = (l->first + i) * BLOCK / 512;
 
-        sv_bytes_put_le(in, block * BLOCK / 512, 8);
-        sv_bytes_put_le(in + 8, block * BLOCK / 512, 8);
-        memcpy(in + AAD, ciphertext, BLOCK);
-        if (sv_hmac(SV_SHA256, a->mac_key, sv_bytes(in, sizeof(in)), out, err) < 0)
-                return -1;
-        memcpy(a->tags + block % SV_INTEGRITY_AREA * SV_INTEGRITY_TAG, out, SV_INTEGRITY_TAG);
-        return 0;
+        sv_bytes_put_le(aad, sector, 8);
+        sv_bytes_put_le(aad + 8, sector, 8);
+        return sv_mac_make(l->mac, sv_bytes(aad, AAD), sv_bytes(l->data + i * BLOCK, BLOCK),
+                           l->tags + i * SV_INTEGRITY_TAG, &l->err);
+}
+
+static void *encrypt_lane(void *arg)
+{
+        struct lane *l = arg;
+
+        l->failed = sv_xts_encrypt(l->xts, l->first * BLOCK / 512, l->data,
+                                   (size_t)l->blocks * BLOCK, &l->err) < 0;
+        for (uint64_t i = 0; i < l->blocks && !l->failed; i++)
+                l->failed = make_tag(l, i) < 0;
+        return NULL;
+}
+
+/* The lanes beside the first have threads; where there are none, the first one's turn is theirs. */
+static int encrypt_lanes(struct lane *lanes, struct sv_err *err)
+{
+        pthread_t threads[LANES];
+        bool runs[LANES] = {false};
+        int r = 0;
+
+        for (size_t i = 1; i < LANES; i++)
+                runs[i] = lanes[i].blocks &&
+                          pthread_create(&threads[i], NULL, encrypt_lane, &lanes[i]) == 0;
+        for (size_t i = 0; i < LANES; i++)
+                if (!runs[i])
+                        encrypt_lane(&lanes[i]);
+        for (size_t i = 0; i < LANES; i++) {
+                if (runs[i])
+                        pthread_join(threads[i], NULL);
+                if (lanes[i].failed) {
+                        *err = lanes[i].err;
+                        r = -1;
+                }
+        }
+        return r;
+}
+
+static void divide_piece(struct aead *a, uint64_t first, uint64_t blocks)
+{
+        uint64_t done = 0;
+
+        for (size_t i = 0; i < LANES; i++) {
+                struct lane *l = &a->lanes[i];
+
+                l->first = first + done;
+                l->blocks = (blocks - done) / (LANES - i);
+                l->data = a->piece + done * BLOCK;
+                l->tags = a->tags + l->first % SV_INTEGRITY_AREA * SV_INTEGRITY_TAG;
+                done += l->blocks;
+        }
 }
 
 static int encrypt_piece(struct aead *a, uint64_t first, uint64_t blocks, struct sv_err *err)
@@ -46,11 +105,9 @@ static int encrypt_piece(struct aead *a, uint64_t first, uint64_t blocks, struct
                 return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
         if (sv_luks_read_piece(in->plain, a->piece, n, in->plain_at + first * BLOCK, err) < 0)
                 return -1;
-        if (sv_xts_encrypt(a->xts, first * BLOCK / 512, a->piece, n, err) < 0)
+        divide_piece(a, first, blocks);
+        if (encrypt_lanes(a->lanes, err) < 0)
                 return -1;
-        for (uint64_t i = 0; i < blocks; i++)
-                if (make_tag(a, first + i, a->piece + i * BLOCK, err) < 0)
-                        return -1;
         return sv_luks_write_piece(in->out, a->piece, n, sv_integrity_data_at(&a->layout, first),
                                    err);
 }
@@ -117,23 +174,34 @@ static int encrypt_all(struct aead *a, struct sv_err *err)
         return write_journal(a, err) < 0 ? -1 : write_beginning(a, err);
 }
 
+static int make_lanes(struct aead *a, const uint8_t *key, struct sv_err *err)
+{
+        const struct sv_bytes mac_key = sv_bytes(key + XTS_KEY, SV_LUKS_AEAD_KEY_SIZE - XTS_KEY);
+
+        for (size_t i = 0; i < LANES; i++) {
+                a->lanes[i].xts = sv_xts_new(sv_bytes(key, XTS_KEY), BLOCK, err);
+                a->lanes[i].mac = a->lanes[i].xts ? sv_mac_new(SV_SHA256, mac_key, err) : NULL;
+                if (!a->lanes[i].mac)
+                        return -1;
+        }
+        return 0;
+}
+
 int sv_luks_aead_encrypt(const struct sv_luks_in *in, struct sv_secret *volume_key,
                          struct sv_err *err)
 {
-        uint8_t *key = sv_secret_reveal(volume_key);
-        SV_XTS *xts = sv_xts_new(sv_bytes(key, XTS_KEY), BLOCK, err);
-        struct aead *a = xts ? malloc(sizeof(*a)) : NULL;
+        struct aead *a = calloc(1, sizeof(*a));
         int r;
 
-        if (!xts)
-                return -1;
         if (!a)
                 return sv_fail_errno(err, "base.memory", "no memory to encrypt in");
         a->in = in;
-        a->xts = xts;
-        a->mac_key = sv_bytes(key + XTS_KEY, SV_LUKS_AEAD_KEY_SIZE - XTS_KEY);
         sv_integrity_for(in->size / BLOCK, &a->layout);
-        r = encrypt_all(a, err);
+        r = make_lanes(a, sv_secret_reveal(volume_key), err) < 0 ? -1 : encrypt_all(a, err);
+        for (size_t i = 0; i < LANES; i++) {
+                sv_xts_free(a->lanes[i].xts);
+                sv_mac_free(a->lanes[i].mac);
+        }
         free(a);
         return r;
 }

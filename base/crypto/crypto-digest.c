@@ -2,6 +2,7 @@
 /* Digests, HMAC, random bytes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -202,6 +203,67 @@ int sv_hmac(enum sv_digest alg, struct sv_bytes key, struct sv_bytes in, uint8_t
                 return sv_ossl_fail(err, SV_SYSTEM, "crypto.hmac",
                                     "libcrypto does not compute HMAC with %s", sv_digest_name(alg));
         return 0;
+}
+
+/* --- many of one key --- */
+
+struct sv_mac {
+        EVP_MAC_CTX *ctx;
+        size_t size;
+};
+
+static EVP_MAC_CTX *start_mac(enum sv_digest alg, struct sv_bytes key)
+{
+        OSSL_PARAM params[] = {
+                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+                                                 (char *)EVP_MD_get0_name(sv_ossl_md(alg)), 0),
+                OSSL_PARAM_construct_end()};
+        EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+        EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+
+        EVP_MAC_free(mac); /* the context holds it */
+        if (ctx && EVP_MAC_init(ctx, key.p, key.n, params) == 1)
+                return ctx;
+        EVP_MAC_CTX_free(ctx);
+        return NULL;
+}
+
+static int fail_mac(struct sv_err *err)
+{
+        return sv_ossl_fail(err, SV_SYSTEM, "crypto.hmac", "libcrypto does not compute HMACs");
+}
+
+struct sv_mac *sv_mac_new(enum sv_digest alg, struct sv_bytes key, struct sv_err *err)
+{
+        EVP_MAC_CTX *ctx = is_known_digest(alg) && key.n ? start_mac(alg, key) : NULL;
+        struct sv_mac *m = ctx ? malloc(sizeof(*m)) : NULL;
+
+        if (!m) {
+                EVP_MAC_CTX_free(ctx);
+                fail_mac(err);
+                return NULL;
+        }
+        *m = (struct sv_mac){ctx, EVP_MAC_CTX_get_mac_size(ctx)};
+        return m;
+}
+
+/* Without a key the context begins anew with the one that it has. */
+int sv_mac_make(struct sv_mac *m, struct sv_bytes a, struct sv_bytes b, uint8_t *out,
+                struct sv_err *err)
+{
+        size_t n = 0;
+
+        if (EVP_MAC_init(m->ctx, NULL, 0, NULL) != 1 || EVP_MAC_update(m->ctx, a.p, a.n) != 1 ||
+            EVP_MAC_update(m->ctx, b.p, b.n) != 1 || EVP_MAC_final(m->ctx, out, &n, m->size) != 1)
+                return fail_mac(err);
+        return 0;
+}
+
+void sv_mac_free(struct sv_mac *m)
+{
+        if (m)
+                EVP_MAC_CTX_free(m->ctx);
+        free(m);
 }
 
 int sv_random(void *out, size_t n, struct sv_err *err)

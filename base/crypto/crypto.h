@@ -36,6 +36,12 @@ int sv_digest_file(enum sv_digest alg, const char *path, uint8_t *out, uint64_t 
 
 int sv_hmac(enum sv_digest alg, struct sv_bytes key, struct sv_bytes in, uint8_t *out,
             struct sv_err *err);
+/* Many HMACs of one key, each over `a` and then `b`. */
+struct sv_mac;
+struct sv_mac *sv_mac_new(enum sv_digest alg, struct sv_bytes key, struct sv_err *err);
+int sv_mac_make(struct sv_mac *m, struct sv_bytes a, struct sv_bytes b, uint8_t *out,
+                struct sv_err *err);
+void sv_mac_free(struct sv_mac *m);
 int sv_random(void *out, size_t n, struct sv_err *err);
 
 /* --- symmetric --- */

@@ -69,6 +69,25 @@ static void digests(void **state)
         hex_is(out, 32, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+/* Each of many is the one that the key and both parts have by themselves. */
+static void macs_of_one_key(void **state)
+{
+        static const char text[] = "what do ya want for nothing?";
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_mac *m = sv_mac_new(SV_SHA256, sv_bytes_str("Jefe"), &err);
+        uint8_t want[32], out[32];
+
+        assert_non_null(m);
+        for (size_t n = 0; n <= strlen(text); n++) {
+                OK(sv_mac_make(m, sv_bytes(text, n), sv_bytes_str(text + n), out, &err));
+                OK(sv_hmac(SV_SHA256, sv_bytes_str("Jefe"), sv_bytes_str(text), want, &err));
+                assert_memory_equal(out, want, sizeof(want));
+        }
+        sv_mac_free(m);
+        assert_null(sv_mac_new(SV_SHA256, SV_BYTES_NULL, &err));
+        assert_string_equal(err.check, "crypto.hmac");
+}
+
 static void concat_kdf_of_rfc7518_appendix_c(void **state)
 {
         static const uint8_t z[] = {158, 86,  217, 29,  129, 113, 53,  211, 114, 131, 66,
@@ -435,11 +454,17 @@ static void agreement_and_oaep(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(digests),       cmocka_unit_test(concat_kdf_of_rfc7518_appendix_c),
-                cmocka_unit_test(tpm_kdfs),      cmocka_unit_test(key_wrap_of_rfc3394),
-                cmocka_unit_test(gcm),           cmocka_unit_test(cfb),
-                cmocka_unit_test(signatures),    cmocka_unit_test(keys_in_and_out),
-                cmocka_unit_test(weak_rsa_keys), cmocka_unit_test(agreement_and_oaep),
+                cmocka_unit_test(digests),
+                cmocka_unit_test(macs_of_one_key),
+                cmocka_unit_test(concat_kdf_of_rfc7518_appendix_c),
+                cmocka_unit_test(tpm_kdfs),
+                cmocka_unit_test(key_wrap_of_rfc3394),
+                cmocka_unit_test(gcm),
+                cmocka_unit_test(cfb),
+                cmocka_unit_test(signatures),
+                cmocka_unit_test(keys_in_and_out),
+                cmocka_unit_test(weak_rsa_keys),
+                cmocka_unit_test(agreement_and_oaep),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
