@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "image/container.h"
 #include "image/run.h"
 #include "image/scratch.h"
 
@@ -22,11 +23,54 @@ static bool has_suffix(const char *s, const char *suffix)
         return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
-int sv_disk_kind(const char *path, enum sv_disk_from *kind, struct sv_err *err)
+/* A guest mounts the disk: what is in it must be a file system from its first byte on. */
+static int check_raw(const char *path, struct sv_bytes head, struct sv_err *err)
+{
+        struct sv_container c = sv_container_of(head);
+        const char *table = sv_container_table(head);
+
+        if (c.name)
+                return sv_fail(err, SV_USAGE, "image.container",
+                               "%s is a %s, where the bytes of a file system were expected%s", path,
+                               c.name,
+                               c.driver ? ": \"secure-vm image import\" takes the root out of it"
+                                        : "");
+        if (table)
+                return sv_fail(err, SV_USAGE, "image.partitions",
+                               "%s is a disk with partitions (%s), where the bytes of one file "
+                               "system were expected: \"secure-vm image import\" takes the root "
+                               "out of it",
+                               path, table);
+        return 0;
+}
+
+static int read_raw_head(const char *path, int fd, struct sv_buf *head, struct sv_err *err)
+{
+        uint8_t *p = sv_buf_grow(head, SV_CONTAINER_HEAD);
+        ssize_t n = p ? pread(fd, p, SV_CONTAINER_HEAD, 0) : 0;
+
+        if (n < 0)
+                return sv_fail_errno(err, "image.from", "cannot read %s", path);
+        if (sv_buf_ok(head, "the image's beginning", err) < 0)
+                return -1;
+        head->n = (size_t)n;
+        return 0;
+}
+
+static bool is_tar(const char *path, struct sv_bytes head)
 {
         static const char *const names[] = {".tar",    ".tar.gz",  ".tgz",
                                             ".tar.xz", ".tar.zst", ".tar.bz2"};
-        uint8_t head[512] = {0};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (has_suffix(path, names[i]))
+                        return true;
+        return head.n >= 262 && memcmp(head.p + 257, "ustar", 5) == 0;
+}
+
+int sv_disk_kind(const char *path, enum sv_disk_from *kind, struct sv_err *err)
+{
+        SV_BUF head = SV_BUF_NULL;
         struct stat st;
         SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -39,13 +83,10 @@ int sv_disk_kind(const char *path, enum sv_disk_from *kind, struct sv_err *err)
         if (!S_ISREG(st.st_mode))
                 return sv_fail(err, SV_USAGE, "image.from", "%s is neither a directory nor a file",
                                path);
-        if (pread(fd, head, sizeof(head), 0) < 0)
-                return sv_fail_errno(err, "image.from", "cannot read %s", path);
-        *kind = memcmp(head + 257, "ustar", 5) == 0 ? SV_DISK_TAR : SV_DISK_RAW;
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (has_suffix(path, names[i]))
-                        *kind = SV_DISK_TAR;
-        return 0;
+        if (read_raw_head(path, fd, &head, err) < 0)
+                return -1;
+        *kind = is_tar(path, sv_buf_bytes(&head)) ? SV_DISK_TAR : SV_DISK_RAW;
+        return *kind == SV_DISK_RAW ? check_raw(path, sv_buf_bytes(&head), err) : 0;
 }
 
 /* nftw has no argument for its caller. */

@@ -16,7 +16,8 @@ enum sv_disk_from {
 };
 
 /* What `path` is: a directory, a tar (also compressed; by its magic, or by its name), else raw.
- * SV_SYSTEM "image.from". */
+ * SV_SYSTEM "image.from"; a raw image that is no file system but a disk with partitions, or the
+ * format of another machine monitor: SV_USAGE "image.partitions", "image.container". */
 int sv_disk_kind(const char *path, enum sv_disk_from *kind, struct sv_err *err);
 
 /* A disk's contents, not encrypted: `size` bytes of `fd` from `at` on, whole blocks; behind the end
