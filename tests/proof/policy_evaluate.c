@@ -11,7 +11,7 @@
  * fault:  `v->vector[slot] = refused[slot];` => ``
  * fault:  `if (!first.class)` => `if (first.class)`
  * fault:  `if (v->vector[slot] == 0)` => ``
- * fault:  `if (sv_rule_applies(sv_json_at(rules, i), claims))` => ``
+ * fault:  `if (sv_rule_applies(sv_json_at(rules, i), claims))` => `if (1)`
  * fault:  `if (sv_rule_applies(rule, l->claims) &&` => `if (`
  * fault:  `if (unless && is_ruled(l, unless))` => `if (unless)`
  */
