@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proves: a policy releases exactly when every rule that applies holds and the claims' limits are
- *         well formed; a verdict whose status is affirming means that every such rule held, and a
- *         slot that one of them covers it; another rule never turns a
- *         refusal into a release and makes no slot better, and a limit takes an affirmation away
- *         and nothing else, unless a rule says what the claim must be that the limit waits for.
+ *         well formed; a verdict whose status is affirming means that every such rule held, and
+ *         nothing is said of a slot that none covers; another rule never turns a refusal into a
+ *         release and makes no slot better, and a limit takes an affirmation away and nothing
+ *         else, unless a rule that applies says what the claim must be that the limit waits for.
  * for:    every policy of up to 3 rules and every one of them without its last rule, each of any
  *         slot and of one of two claims, claims with up to 2 limits, with or without a condition
  * stubs:  texts of errors; whether a rule applies and holds (any answer: rule_holds.c); JSON: a
- * list of rules and an object of limits as they stand in a document that was checked unwind: 9
+ *         list of rules and an object of limits as they stand in a document that was checked
+ * unwind: 9
  * fault:  `v->vector[slot] = refused[slot];` => ``
  * fault:  `if (!first.class)` => `if (first.class)`
  * fault:  `if (v->vector[slot] == 0)` => ``
