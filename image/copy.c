@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "image/run.h"
 
-#define PIECE (64u << 20) /* between two looks whether to go on */
+#define PIECE        (64u << 20) /* between two looks whether to go on */
+#define SOURCE_PIECE (1u << 20)
 
 static int fail_copying(struct sv_err *err)
 {
@@ -62,4 +64,54 @@ int sv_copy_data(int from, int to, off_t size, struct sv_err *err)
                         return -1;
         }
         return 0;
+}
+
+static int copy_span(const struct sv_source *from, int to, uint64_t at, uint64_t end,
+                     uint8_t *piece, struct sv_err *err)
+{
+        size_t n = (size_t)(end - at);
+
+        if (from->read(from, at, piece, n, err) < 0)
+                return -1;
+        for (size_t done = 0; done < n;) {
+                ssize_t r = pwrite(to, piece + done, n - done, (off_t)(at + done));
+
+                if (r < 0 && errno != EINTR)
+                        return fail_copying(err);
+                done += r > 0 ? (size_t)r : 0;
+        }
+        return 0;
+}
+
+static int copy_spans(const struct sv_source *from, int to, uint8_t *piece,
+                      struct sv_progress *progress, struct sv_err *err)
+{
+        for (uint64_t at = 0, end; at < from->size; at = end) {
+                enum sv_span kind;
+
+                if (sv_run_interrupted())
+                        return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+                if (sv_source_span(from, at, &kind, &end, err) < 0)
+                        return -1;
+                if (kind == SV_SPAN_DATA && end - at > SOURCE_PIECE)
+                        end = at + SOURCE_PIECE;
+                if (kind == SV_SPAN_DATA && copy_span(from, to, at, end, piece, err) < 0)
+                        return -1;
+                sv_progress_seen(progress, end, from->size);
+        }
+        return 0;
+}
+
+int sv_copy_source(const struct sv_source *from, int to, struct sv_progress *progress,
+                   struct sv_err *err)
+{
+        uint8_t *piece = malloc(SOURCE_PIECE);
+        int r;
+
+        if (!piece)
+                return sv_fail_errno(err, "base.memory", "no memory to copy in");
+        r = ftruncate(to, (off_t)from->size) < 0 ? fail_copying(err)
+                                                 : copy_spans(from, to, piece, progress, err);
+        free(piece);
+        return r;
 }

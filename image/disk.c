@@ -111,18 +111,24 @@ static int choose_size(const char *dir, uint64_t *size, struct sv_err *err)
         return 0;
 }
 
+/* Where a file system is made: in the file, from `first` on. */
+struct place {
+        int fd;
+        uint64_t first, size;
+};
+
 /* `state` is what fakeroot remembered of the unpacking; NULL: owners as they are. */
 static int make_from_dir(const char *dir, const char *state, enum sv_filesystem type,
-                         struct sv_plain *p, struct sv_err *err)
+                         struct place *p, struct sv_err *err)
 {
         if (!p->size && choose_size(dir, &p->size, err) < 0)
                 return -1;
         p->size = p->size / BLOCK * BLOCK;
-        return sv_filesystem_make(type, dir, state, p->fd, p->at, p->size, err);
+        return sv_filesystem_make(type, dir, state, p->fd, p->first, p->size, err);
 }
 
 static int unpack_and_make(const char *tar, const char *tmp_dir, enum sv_filesystem type,
-                           struct sv_plain *p, struct sv_err *err)
+                           struct place *p, struct sv_err *err)
 {
         SV_STR tree = sv_asprintf("%s/tree", tmp_dir);
         SV_STR state = sv_asprintf("%s/owners", tmp_dir);
@@ -150,7 +156,7 @@ static int unpack_and_make(const char *tar, const char *tmp_dir, enum sv_filesys
         return make_from_dir(tree, state, type, p, err);
 }
 
-static int make_from_tar(const char *tar, enum sv_filesystem type, struct sv_plain *p,
+static int make_from_tar(const char *tar, enum sv_filesystem type, struct place *p,
                          struct sv_err *err)
 {
         struct sv_scratch scratch;
@@ -163,41 +169,51 @@ static int make_from_tar(const char *tar, enum sv_filesystem type, struct sv_pla
         return r;
 }
 
-static int open_raw(const char *raw, struct sv_plain *p, struct sv_err *err)
+static uint64_t round_up(uint64_t size)
 {
-        SV_FD fd = open(raw, O_RDONLY | O_CLOEXEC);
+        return (size + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static int open_raw(const struct sv_disk_in *in, struct sv_plain *p, struct sv_err *err)
+{
+        SV_FD fd = open(in->from, O_RDONLY | O_CLOEXEC);
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0)
-                return sv_fail_errno(err, "image.from", "cannot open %s", raw);
-        if (p->size && p->size < (uint64_t)st.st_size)
+                return sv_fail_errno(err, "image.from", "cannot open %s", in->from);
+        if (in->size && in->size < (uint64_t)st.st_size)
                 return sv_fail(err, SV_USAGE, "image.size",
-                               "--size is below the size of %s, %lld bytes", raw,
+                               "--size is below the size of %s, %lld bytes", in->from,
                                (long long)st.st_size);
-        if (!p->size)
-                p->size = (uint64_t)st.st_size;
-        *p = (struct sv_plain){.fd = fd, .size = (p->size + BLOCK - 1) / BLOCK * BLOCK};
+        p->source = sv_source_file(fd, 0, round_up(in->size ? in->size : (uint64_t)st.st_size));
+        p->fd = fd;
         fd = -1;
         return 0;
+}
+
+static int make_contents(const struct sv_disk_in *in, struct place *p, struct sv_err *err)
+{
+        return in->kind == SV_DISK_TAR ? make_from_tar(in->from, in->filesystem, p, err)
+                                       : make_from_dir(in->from, NULL, in->filesystem, p, err);
 }
 
 int sv_disk_make(const struct sv_disk_in *in, int scratch, uint64_t at, struct sv_plain *plain,
                  struct sv_err *err)
 {
-        struct sv_plain p = {.fd = scratch, .at = at, .size = in->size};
+        struct place p = {.fd = scratch, .first = at, .size = in->size};
+        int fd;
 
-        if (in->kind == SV_DISK_RAW) {
-                if (open_raw(in->from, &p, err) < 0)
-                        return -1;
-                *plain = p;
+        if (in->kind == SV_DISK_RAW)
+                return open_raw(in, plain, err);
+        if (in->kind == SV_DISK_SOURCE) {
+                *plain = (struct sv_plain){.source = *in->source, .fd = -1};
                 return 0;
         }
-        if ((in->kind == SV_DISK_TAR ? make_from_tar(in->from, in->filesystem, &p, err)
-                                     : make_from_dir(in->from, NULL, in->filesystem, &p, err)) < 0)
+        if (make_contents(in, &p, err) < 0)
                 return -1;
-        p.fd = fcntl(scratch, F_DUPFD_CLOEXEC, 0);
-        if (p.fd < 0)
+        fd = fcntl(scratch, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
                 return sv_fail_errno(err, "image.filesystem", "cannot keep the file system open");
-        *plain = p;
+        *plain = (struct sv_plain){.source = sv_source_file(fd, p.first, p.size), .fd = fd};
         return 0;
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "base/core/err.h"
+#include "base/core/source.h"
 #include "image/filesystem.h"
 
 enum sv_disk_from {
@@ -12,7 +12,8 @@ enum sv_disk_from {
         /* owners, modes, device nodes and extended attributes as the archive says, whoever runs
            this */
         SV_DISK_TAR,
-        SV_DISK_RAW, /* an image already; taken as it is */
+        SV_DISK_RAW,    /* an image already; taken as it is */
+        SV_DISK_SOURCE, /* the same, and the caller has it open */
 };
 
 /* What `path` is: a directory, a tar (also compressed; by its magic, or by its name), else raw.
@@ -20,15 +21,15 @@ enum sv_disk_from {
  * format of another machine monitor: SV_USAGE "image.partitions", "image.container". */
 int sv_disk_kind(const char *path, enum sv_disk_from *kind, struct sv_err *err);
 
-/* A disk's contents, not encrypted: `size` bytes of `fd` from `at` on, whole blocks; behind the end
- * of the file are zeros. */
+/* A disk's contents, not encrypted: whole blocks. */
 struct sv_plain {
-        int fd;
-        uint64_t at, size;
+        struct sv_source source;
+        int fd; /* the file that it reads; -1: none that is ours */
 };
 
 struct sv_disk_in {
         const char *from;
+        const struct sv_source *source; /* of SV_DISK_SOURCE, in place of `from` */
         enum sv_disk_from kind;
         enum sv_filesystem filesystem; /* of a directory or a tar */
         uint64_t size; /* of the contents; 0: as large as they need and a quarter, and 64 MiB */

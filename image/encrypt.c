@@ -58,15 +58,14 @@ static int encrypt_contents(const struct sv_encrypt_in *in, const struct sv_outp
                             const struct sv_plain *plain, struct sv_secret *key, uint64_t *size,
                             struct sv_err *err)
 {
-        const struct sv_luks_in luks = {.plain = plain->fd,
-                                        .plain_at = plain->at,
-                                        .size = plain->size,
+        const struct sv_luks_in luks = {.plain = plain->source,
                                         .out = o->fd,
                                         .stop = sv_run_interrupted,
-                                        .integrity = in->integrity};
+                                        .integrity = in->integrity,
+                                        .progress = in->progress};
 
-        if (in->integrity && in->kind == SV_DISK_RAW &&
-            sv_filesystem_check_blocks(plain->fd, err) < 0)
+        if (in->integrity && (in->kind == SV_DISK_RAW || in->kind == SV_DISK_SOURCE) &&
+            sv_filesystem_check_blocks(&plain->source, err) < 0)
                 return -1;
         if (sv_luks_encrypt(&luks, key, err) < 0)
                 return -1;
@@ -79,6 +78,7 @@ static int encrypt_to(const struct sv_encrypt_in *in, const struct sv_output *o,
                       struct sv_secret *key, uint64_t *size, struct sv_err *err)
 {
         const struct sv_disk_in disk = {.from = in->from,
+                                        .source = in->source,
                                         .kind = in->kind,
                                         .filesystem = in->filesystem,
                                         .size = choose_room(in)};
@@ -91,7 +91,7 @@ static int encrypt_to(const struct sv_encrypt_in *in, const struct sv_output *o,
         if (sv_disk_make(&disk, scratch, in->integrity ? 0 : SV_LUKS_DATA_OFFSET, &plain, err) < 0)
                 return -1;
         r = encrypt_contents(in, o, &plain, key, size, err);
-        close(plain.fd);
+        sv_closep(&plain.fd);
         return r;
 }
 

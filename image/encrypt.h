@@ -21,6 +21,7 @@
 
 struct sv_encrypt_in {
         const char *from;
+        const struct sv_source *source; /* of SV_DISK_SOURCE, in place of `from` */
         enum sv_disk_from kind;
         enum sv_filesystem filesystem; /* that is made; btrfs only with integrity */
         bool integrity;                /* every block has an authentication tag */
@@ -38,6 +39,7 @@ struct sv_encrypt_in {
         /* The new pair is there. */
         void (*settle)(void *arg);
         void *arg;
+        struct sv_progress *progress; /* of the encryption; may be NULL */
 };
 
 struct sv_encrypt_out {

@@ -81,15 +81,14 @@ int sv_filesystem_make(enum sv_filesystem type, const char *dir, const char *sta
 }
 
 /* XFS: "XFSB" begins the first sector, the sector's size is at 102, big endian. */
-int sv_filesystem_check_blocks(int fd, struct sv_err *err)
+int sv_filesystem_check_blocks(const struct sv_source *s, struct sv_err *err)
 {
-        uint8_t head[SV_SUPERBLOCK_HEAD] = {0};
-        ssize_t n = pread(fd, head, sizeof(head), 0);
+        uint8_t head[SV_SUPERBLOCK_HEAD];
         struct sv_rd xfs = sv_rd(sv_bytes(head + 102, 2));
         uint64_t size;
 
-        if (n < 0)
-                return sv_fail_errno(err, "image.from", "cannot read the image");
+        if (s->read(s, 0, head, sizeof(head), err) < 0)
+                return -1;
         if (!sv_superblock_is_ext(sv_bytes(head, sizeof(head)), &size))
                 size = memcmp(head, "XFSB", 4) == 0 ? sv_rd_u16be(&xfs) : BLOCK;
         if (size >= BLOCK)

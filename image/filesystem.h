@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "base/core/err.h"
+#include "base/core/source.h"
 
 enum sv_filesystem {
         SV_EXT4,
@@ -18,6 +18,6 @@ int sv_filesystem_parse(const char *name, enum sv_filesystem *out, struct sv_err
  * "image.size" when it is too small for any. */
 int sv_filesystem_make(enum sv_filesystem type, const char *dir, const char *state, int fd,
                        uint64_t at, uint64_t size, struct sv_err *err);
-/* Could the file system in this file be mounted from a device with sectors of 4096 bytes? SV_USAGE
- * "image.block-size". One that is not known here is let through. */
-int sv_filesystem_check_blocks(int fd, struct sv_err *err);
+/* Could the file system of these bytes be mounted from a device with sectors of 4096 bytes?
+ * SV_USAGE "image.block-size". One that is not known here is let through. */
+int sv_filesystem_check_blocks(const struct sv_source *s, struct sv_err *err);

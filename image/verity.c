@@ -15,14 +15,14 @@
 #include "image/run.h"
 #include "luks/dm-verity.h"
 
-static int check_contents(int fd, uint64_t size, struct sv_superblock *fs, struct sv_err *err)
+static int check_contents(const struct sv_source *s, struct sv_superblock *fs, struct sv_err *err)
 {
+        uint64_t size = s->size;
         uint8_t head[SV_SUPERBLOCK_HEAD];
-        ssize_t n = pread(fd, head, sizeof(head), 0);
 
-        if (n < 0)
-                return sv_fail_errno(err, "image.from", "cannot read the image");
-        if (sv_superblock_read(sv_bytes(head, (size_t)n), fs, err) < 0)
+        if (s->read(s, 0, head, sizeof(head), err) < 0)
+                return -1;
+        if (sv_superblock_read(sv_bytes(head, sizeof(head)), fs, err) < 0)
                 return -1;
         if (size < 2 * 4096 || size > SV_VERITY_SIZE_MAX)
                 return sv_fail(err, SV_USAGE, "image.size",
@@ -35,25 +35,39 @@ static int check_contents(int fd, uint64_t size, struct sv_superblock *fs, struc
         return 0;
 }
 
+static int copy_contents(const struct sv_verity_in *in, const struct sv_plain *plain, int out,
+                         struct sv_err *err)
+{
+        struct stat st;
+
+        if (in->kind == SV_DISK_SOURCE)
+                return sv_copy_source(&plain->source, out, in->progress, err);
+        if (in->kind != SV_DISK_RAW)
+                return 0;
+        if (fstat(plain->fd, &st) < 0)
+                return sv_fail_errno(err, "image.from", "cannot look at %s", in->from);
+        return sv_copy_data(plain->fd, out, st.st_size, err);
+}
+
 /* A raw image is looked at before it is copied; the others are made where they go. */
 static int put_contents(const struct sv_verity_in *in, int out, struct sv_superblock *fs,
                         uint64_t *size, struct sv_err *err)
 {
-        const struct sv_disk_in disk = {
-                .from = in->from, .kind = in->kind, .filesystem = SV_EXT4, .size = in->size};
+        const struct sv_disk_in disk = {.from = in->from,
+                                        .source = in->source,
+                                        .kind = in->kind,
+                                        .filesystem = SV_EXT4,
+                                        .size = in->size};
         struct sv_plain plain;
-        struct stat st;
         int r;
 
         if (sv_disk_make(&disk, out, 0, &plain, err) < 0)
                 return -1;
-        *size = plain.size;
-        r = check_contents(plain.fd, plain.size, fs, err);
-        if (r == 0 && in->kind == SV_DISK_RAW)
-                r = fstat(plain.fd, &st) < 0
-                            ? sv_fail_errno(err, "image.from", "cannot look at %s", in->from)
-                            : sv_copy_data(plain.fd, out, st.st_size, err);
-        close(plain.fd);
+        *size = plain.source.size;
+        r = check_contents(&plain.source, fs, err);
+        if (r == 0)
+                r = copy_contents(in, &plain, out, err);
+        sv_closep(&plain.fd);
         return r;
 }
 

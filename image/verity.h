@@ -15,11 +15,13 @@
 
 struct sv_verity_in {
         const char *from;
+        const struct sv_source *source; /* of SV_DISK_SOURCE, in place of `from` */
         enum sv_disk_from kind;
         uint64_t size; /* of the file system, for a directory or a tar; 0: as large as needed */
         const char *out;
-        bool replace;        /* an image that is there may be replaced */
-        const uint8_t *salt; /* 32 bytes; NULL: random */
+        bool replace;                 /* an image that is there may be replaced */
+        const uint8_t *salt;          /* 32 bytes; NULL: random */
+        struct sv_progress *progress; /* of the contents, and then of the tree; may be NULL */
 };
 
 /* The image gets its name when it is whole and was read back as a guest will read it. All or

@@ -75,9 +75,10 @@ static int rewrite_header(uint8_t *head, uint64_t data_size, struct sv_err *err)
 
 int sv_luks_aead_header(int fd, uint64_t data_size, struct sv_err *err)
 {
+        const struct sv_source whole = sv_source_file(fd, 0, data_size);
         uint8_t heads[2 * HEADER_SIZE];
 
-        if (sv_luks_read_piece(fd, heads, sizeof(heads), 0, err) < 0 ||
+        if (whole.read(&whole, 0, heads, sizeof(heads), err) < 0 ||
             rewrite_header(heads, data_size, err) < 0 ||
             rewrite_header(heads + HEADER_SIZE, data_size, err) < 0)
                 return -1;

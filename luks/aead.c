@@ -29,6 +29,7 @@ struct aead {
         const struct sv_luks_in *in;
         struct sv_integrity layout;
         struct lane lanes[LANES];
+        uint64_t done;
         uint8_t tags[TAGS_SIZE]; /* of one area */
         uint8_t piece[SV_LUKS_PIECE];
 };
@@ -103,11 +104,13 @@ static int encrypt_piece(struct aead *a, uint64_t first, uint64_t blocks, struct
 
         if (in->stop && in->stop())
                 return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
-        if (sv_luks_read_piece(in->plain, a->piece, n, in->plain_at + first * BLOCK, err) < 0)
+        if (in->plain.read(&in->plain, first * BLOCK, a->piece, n, err) < 0)
                 return -1;
         divide_piece(a, first, blocks);
         if (encrypt_lanes(a->lanes, err) < 0)
                 return -1;
+        a->done += n;
+        sv_progress_seen(in->progress, a->done, in->plain.size);
         return sv_luks_write_piece(in->out, a->piece, n, sv_integrity_data_at(&a->layout, first),
                                    err);
 }
@@ -196,7 +199,8 @@ int sv_luks_aead_encrypt(const struct sv_luks_in *in, struct sv_secret *volume_k
         if (!a)
                 return sv_fail_errno(err, "base.memory", "no memory to encrypt in");
         a->in = in;
-        sv_integrity_for(in->size / BLOCK, &a->layout);
+        a->done = 0;
+        sv_integrity_for(in->plain.size / BLOCK, &a->layout);
         r = make_lanes(a, sv_secret_reveal(volume_key), err) < 0 ? -1 : encrypt_all(a, err);
         for (size_t i = 0; i < LANES; i++) {
                 sv_xts_free(a->lanes[i].xts);

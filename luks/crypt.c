@@ -96,20 +96,34 @@ static int make_header(int fd, struct sv_secret *volume_key, bool integrity, str
         return format_volume(cd, volume_key, integrity, key, &v, err);
 }
 
+static int encrypt_span(const struct sv_luks_in *in, struct sv_xts *xts, uint8_t *piece,
+                        enum sv_span kind, uint64_t at, size_t n, struct sv_err *err)
+{
+        if (kind == SV_SPAN_ZERO)
+                memset(piece, 0, n);
+        else if (in->plain.read(&in->plain, at, piece, n, err) < 0)
+                return -1;
+        if (sv_xts_encrypt(xts, at / SECTOR, piece, n, err) < 0)
+                return -1;
+        return sv_luks_write_piece(in->out, piece, n, SV_LUKS_DATA_OFFSET + at, err);
+}
+
 static int encrypt_pieces(const struct sv_luks_in *in, struct sv_xts *xts, uint8_t *piece,
                           struct sv_err *err)
 {
-        for (uint64_t at = 0; at < in->size; at += SV_LUKS_PIECE) {
-                size_t n = in->size - at < SV_LUKS_PIECE ? (size_t)(in->size - at) : SV_LUKS_PIECE;
+        for (uint64_t at = 0, end; at < in->plain.size; at = end) {
+                enum sv_span kind;
 
                 if (in->stop && in->stop())
                         return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
-                if (sv_luks_read_piece(in->plain, piece, n, in->plain_at + at, err) < 0)
+                if (sv_source_span(&in->plain, at, &kind, &end, err) < 0)
                         return -1;
-                if (sv_xts_encrypt(xts, at / SECTOR, piece, n, err) < 0)
+                if (kind != SV_SPAN_FREE && end - at > SV_LUKS_PIECE)
+                        end = at + SV_LUKS_PIECE;
+                if (kind != SV_SPAN_FREE &&
+                    encrypt_span(in, xts, piece, kind, at, (size_t)(end - at), err) < 0)
                         return -1;
-                if (sv_luks_write_piece(in->out, piece, n, SV_LUKS_DATA_OFFSET + at, err) < 0)
-                        return -1;
+                sv_progress_seen(in->progress, end, in->plain.size);
         }
         return 0;
 }
@@ -138,7 +152,7 @@ static int encrypt_without_tags(const struct sv_luks_in *in, struct sv_secret *k
 
         if (!volume_key)
                 return -1;
-        if (ftruncate(in->out, (off_t)(SV_LUKS_DATA_OFFSET + in->size)) < 0)
+        if (ftruncate(in->out, (off_t)(SV_LUKS_DATA_OFFSET + in->plain.size)) < 0)
                 return sv_fail_errno(err, "luks.encrypt", "cannot size the image");
         if (make_header(in->out, volume_key, false, key, err) < 0)
                 return -1;
@@ -150,7 +164,7 @@ static int encrypt_with_tags(const struct sv_luks_in *in, struct sv_secret *key,
 {
         SV_SECRET *volume_key = sv_secret_random(SV_LUKS_AEAD_KEY_SIZE, err);
         struct sv_integrity layout;
-        uint64_t size = sv_integrity_for(in->size / SV_INTEGRITY_BLOCK, &layout);
+        uint64_t size = sv_integrity_for(in->plain.size / SV_INTEGRITY_BLOCK, &layout);
 
         if (!volume_key)
                 return -1;
@@ -160,15 +174,15 @@ static int encrypt_with_tags(const struct sv_luks_in *in, struct sv_secret *key,
                 return -1;
         if (make_header(in->out, volume_key, true, key, err) < 0)
                 return -1;
-        return sv_luks_aead_header(in->out, in->size, err);
+        return sv_luks_aead_header(in->out, in->plain.size, err);
 }
 
 int sv_luks_encrypt(const struct sv_luks_in *in, struct sv_secret *key, struct sv_err *err)
 {
-        if (in->size % 4096 || !in->size)
+        if (in->plain.size % 4096 || !in->plain.size)
                 return sv_fail(err, SV_USAGE, "luks.encrypt",
                                "expected whole blocks of 4096 bytes to encrypt, found %llu bytes",
-                               (unsigned long long)in->size);
+                               (unsigned long long)in->plain.size);
         return in->integrity ? encrypt_with_tags(in, key, err) : encrypt_without_tags(in, key, err);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces of an image, read and written whole. */
+/* Pieces of an image, written whole. */
 #pragma once
 
 #include <stddef.h>
@@ -9,6 +9,5 @@
 
 #define SV_LUKS_PIECE (1u << 20)
 
-/* What lies behind the end of the file is zeros. SV_SYSTEM "luks.encrypt". */
-int sv_luks_read_piece(int fd, uint8_t *p, size_t n, uint64_t at, struct sv_err *err);
+/* SV_SYSTEM "luks.encrypt". */
 int sv_luks_write_piece(int fd, const uint8_t *p, size_t n, uint64_t at, struct sv_err *err);

@@ -4,6 +4,7 @@
 
 #include "base/json/json.h"
 #include "base/program/log.h"
+#include "base/program/progress.h"
 #include "base/core/text.h"
 #include "image/encrypt.h"
 #include "launcher/cli/admin-args.h"
@@ -146,16 +147,22 @@ static int run_image_encrypt(const struct sv_args *args, struct sv_json **result
                                    .withdraw = withdraw_key,
                                    .settle = settle_key,
                                    .arg = &d};
+        struct sv_progress_line line;
         struct sv_encrypt_out out;
         SV_ADMIN *admin = NULL;
         char text[32];
+        int r;
 
         if (read_encrypt_args(args, &in, err) < 0 || sv_disk_key_check_uuid(d.forget, err) < 0 ||
             sv_admin_from_args(args, NULL, &admin, err) < 0)
                 return -1;
         d.admin = admin;
         sv_info("making an encrypted disk from the %s %s", kinds[in.kind], in.from);
-        if (sv_encrypt(&in, &out, err) < 0)
+        sv_progress_begin(&line, "encrypting");
+        in.progress = &line.progress;
+        r = sv_encrypt(&in, &out, err);
+        sv_progress_end(&line);
+        if (r < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "out", in.out);

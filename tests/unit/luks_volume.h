@@ -21,7 +21,7 @@ static int make_volume(uint64_t size)
 {
         SV_FD fd = mkstemp(path);
         SV_FD plain = open("/dev/zero", O_RDONLY);
-        const struct sv_luks_in in = {.plain = plain, .size = size, .out = fd};
+        const struct sv_luks_in in = {.plain = sv_source_file(plain, 0, size), .out = fd};
         SV_BUF all = SV_BUF_NULL;
 
         if (fd < 0 || plain < 0)

@@ -29,7 +29,8 @@ static void make_disk(struct disk *d)
         SV_FD zero = open("/dev/zero", O_RDONLY);
 
         *d = (struct disk){.key = sv_secret_random(SV_DISK_KEY_SIZE, &err)};
-        OK(sv_luks_encrypt(&(struct sv_luks_in){zero, 0, 4096, fd, NULL}, d->key, &err));
+        OK(sv_luks_encrypt(&(struct sv_luks_in){sv_source_file(zero, 0, 4096), fd, NULL}, d->key,
+                           &err));
         OK(pread(fd, sv_buf_grow(&d->head, SV_LUKS_HEAD_SIZE), SV_LUKS_HEAD_SIZE, 0) < 0 ? -1 : 0);
         OK(sv_binding_of(sv_buf_bytes(&d->head), &d->binding, &err));
         d->resource = sv_binding_pack(&d->binding, d->key, &err);

@@ -79,13 +79,13 @@ static void make(const char *name, enum sv_disk_from expect, uint64_t size)
         OK(sv_disk_kind(from, &kind, &err));
         assert_int_equal(kind, expect);
         OK(disk_make(from, kind, size, scratch, AT, &plain));
-        assert_int_equal(plain.at, kind == SV_DISK_RAW ? 0 : AT);
-        assert_int_equal(plain.size % 4096, 0);
+        assert_int_equal(plain.source.first, kind == SV_DISK_RAW ? 0 : AT);
+        assert_int_equal(plain.source.size % 4096, 0);
         /* Nothing is left of the unpacking. */
         sh("test -z \"$(ls -d \"$TMPDIR\"/secure-vm-image.* 2>/dev/null)\"");
-        uint8_t *p = sv_buf_grow(&all, plain.size);
+        uint8_t *p = sv_buf_grow(&all, plain.source.size);
 
-        OK(pread(plain.fd, p, plain.size, (off_t)plain.at) < 0 ? -1 : 0);
+        OK(plain.source.read(&plain.source, 0, p, plain.source.size, &err));
         close(plain.fd);
         OK(sv_file_write(image, 0600, sv_buf_bytes(&all), &err));
 }
@@ -204,15 +204,18 @@ static void test_btrfs(void **state)
 
 static int check_blocks(const char *script)
 {
+        struct sv_source bytes;
         SV_FD fd = -1;
 
         sh(script);
         fd = open(image, O_RDONLY);
-        return sv_filesystem_check_blocks(fd, &err);
+        bytes = sv_source_file(fd, 0, 4096);
+        return sv_filesystem_check_blocks(&bytes, &err);
 }
 
 static void test_blocks(void **state)
 {
+        const struct sv_source closed = sv_source_file(-1, 0, 4096);
         enum sv_filesystem type = SV_EXT4;
 
         FAILS(check_blocks("rm -f image && PATH=$PATH:/usr/sbin mke2fs -q -b 1024 image 20000"),
@@ -224,7 +227,7 @@ static void test_blocks(void **state)
         FAILS(check_blocks("printf 'XFSB%98s\\002\\000' '' >image"), SV_USAGE, "image.block-size");
         OK(check_blocks("printf 'XFSB%98s\\020\\000' '' >image"));
         OK(check_blocks("printf 'something else' >image"));
-        FAILS(sv_filesystem_check_blocks(-1, &err), SV_SYSTEM, "image.from");
+        FAILS(sv_filesystem_check_blocks(&closed, &err), SV_SYSTEM, "source.read");
         FAILS(sv_filesystem_parse("xfs", &type, &err), SV_USAGE, "image.filesystem");
         OK(sv_filesystem_parse("btrfs", &type, &err));
         assert_int_equal(type, SV_BTRFS);

@@ -146,7 +146,7 @@ static void test_refused(void **state)
         sh("cp good raw && truncate -s 4096 raw");
         FAILS(make_raw(&v), SV_USAGE, "image.size");
         sh("cp good raw && truncate -s 2047 raw");
-        FAILS(make_raw(&v), SV_FORMAT, "image.verity.filesystem");
+        FAILS(make_raw(&v), SV_USAGE, "image.size");
         sh(": >raw");
         FAILS(make_raw(&v), SV_FORMAT, "image.verity.filesystem");
         sh("cp good raw");

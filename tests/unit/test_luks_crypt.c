@@ -19,7 +19,7 @@
 static int encrypt_file(int fd, uint64_t size, int (*stop)(void))
 {
         const struct sv_luks_in in = {
-                .plain = fd, .plain_at = 0, .size = size, .out = fd, .stop = stop};
+                .plain = sv_source_file(fd, 0, size), .out = fd, .stop = stop};
 
         return sv_luks_encrypt(&in, key, &err);
 }
@@ -70,13 +70,15 @@ static void test_another_reader(void **state)
         memset(p + n - 512, 0, 512);
         in_fd = open(plain, O_RDONLY);
         out_fd = open(out, O_RDWR | O_CREAT, 0600);
-        OK(sv_luks_encrypt(&(struct sv_luks_in){in_fd, 0, n, out_fd, NULL}, key, &err));
+        OK(sv_luks_encrypt(&(struct sv_luks_in){sv_source_file(in_fd, 0, n), out_fd, NULL}, key,
+                           &err));
         OK(sv_file_write(key_file, 0600, sv_bytes(sv_secret_reveal(key), SV_DISK_KEY_SIZE), &err));
         assert_int_equal(system(command), 0);
         OK(sv_file_read(out, 64u << 20, &all, "test", &err));
         assert_true(all.n >= n);
         assert_memory_equal(all.p, p, n);
-        FAILS(sv_luks_encrypt(&(struct sv_luks_in){in_fd, 0, n, out_fd, stop_now}, key, &err),
+        FAILS(sv_luks_encrypt(&(struct sv_luks_in){sv_source_file(in_fd, 0, n), out_fd, stop_now},
+                              key, &err),
               SV_SYSTEM, "image.interrupted");
         unlink(plain);
         unlink(out);

@@ -27,7 +27,8 @@ static struct sv_buf plain, image, head;
 static void encrypt_in_place(void)
 {
         SV_FD fd = open(path, O_RDWR);
-        const struct sv_luks_in in = {.plain = fd, .size = SIZE, .out = fd, .integrity = true};
+        const struct sv_luks_in in = {
+                .plain = sv_source_file(fd, 0, SIZE), .out = fd, .integrity = true};
 
         assert_true(fd >= 0);
         OK(sv_luks_encrypt(&in, key, &err));
@@ -194,7 +195,7 @@ static void test_key(void **state)
 {
         SV_SECRET *other = sv_secret_random(64, &err);
         SV_FD fd = open(path, O_RDWR);
-        struct sv_luks_in in = {.plain = fd, .size = SIZE, .out = fd, .integrity = true};
+        struct sv_luks_in in = {.plain = sv_source_file(fd, 0, SIZE), .out = fd, .integrity = true};
 
         OK(sv_luks_try(path, key, &err));
         FAILS(sv_luks_try(path, other, &err), SV_PROOF, "luks.key");
@@ -207,8 +208,10 @@ static void test_interrupted(void **state)
 {
         SV_STR other = sv_asprintf("%s.other", path);
         SV_FD fd = open(other, O_RDWR | O_CREAT, 0600);
-        const struct sv_luks_in in = {
-                .plain = fd, .size = SIZE, .out = fd, .stop = stop_now, .integrity = true};
+        const struct sv_luks_in in = {.plain = sv_source_file(fd, 0, SIZE),
+                                      .out = fd,
+                                      .stop = stop_now,
+                                      .integrity = true};
 
         FAILS(sv_luks_encrypt(&in, key, &err), SV_SYSTEM, "image.interrupted");
         unlink(other);
