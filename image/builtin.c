@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/builtin.h"
 
-#include <unistd.h>
-
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "image/moddeps.h"
@@ -28,16 +26,15 @@ static void add_builtin_field(struct sv_bytes field, struct sv_buf *names)
 }
 
 /* The pieces of the file that `end` ends, if there is such a file. */
-static int read_builtin_names(const char *dir, const char *file, char end,
+static int read_builtin_names(const struct sv_folder *dir, const char *file, char end,
                               void (*add)(struct sv_bytes piece, struct sv_buf *names),
                               struct sv_builtin *b, struct sv_err *err)
 {
-        SV_STR path = sv_asprintf("%s/%s", dir, file);
         SV_BUF text = SV_BUF_NULL;
 
-        if (access(path, F_OK) < 0)
+        if (!dir->has(dir, file))
                 return 0;
-        if (sv_file_read(path, SV_MODULE_LISTS_MAX, &text, "image.modules.builtin", err) < 0)
+        if (dir->read(dir, file, SV_MODULE_LISTS_MAX, &text, "image.modules.builtin", err) < 0)
                 return -1;
         b->known = true;
         for (size_t at = 0, n; at < text.n; at += n + 1) {
@@ -49,15 +46,15 @@ static int read_builtin_names(const char *dir, const char *file, char end,
         return sv_buf_ok(&b->names, file, err);
 }
 
-int sv_builtin_read(const char *modules_dir, struct sv_builtin *out, struct sv_err *err)
+int sv_builtin_read(const struct sv_folder *modules, struct sv_builtin *out, struct sv_err *err)
 {
         SV_BUILTIN b = SV_BUILTIN_NULL;
 
         sv_buf_puts(&b.names, "\n");
-        if (read_builtin_names(modules_dir, "modules.builtin", '\n', add_builtin_path, &b, err) < 0)
+        if (read_builtin_names(modules, "modules.builtin", '\n', add_builtin_path, &b, err) < 0)
                 return -1;
-        if (read_builtin_names(modules_dir, "modules.builtin.modinfo", 0, add_builtin_field, &b,
-                               err) < 0)
+        if (read_builtin_names(modules, "modules.builtin.modinfo", 0, add_builtin_field, &b, err) <
+            0)
                 return -1;
         *out = b;
         b = (struct sv_builtin)SV_BUILTIN_NULL;

@@ -4,7 +4,7 @@
  * "Module support"). */
 #pragma once
 
-#include "base/core/buf.h"
+#include "image/folder.h"
 
 struct sv_builtin {
         struct sv_buf names; /* each between two line ends, '-' as '_' */
@@ -20,7 +20,7 @@ struct sv_builtin {
 
 /* From whichever of the two files there is; neither is no error. SV_SYSTEM or SV_FORMAT
  * "image.modules.builtin": one cannot be read, or is too large. */
-int sv_builtin_read(const char *modules_dir, struct sv_builtin *out, struct sv_err *err);
+int sv_builtin_read(const struct sv_folder *modules, struct sv_builtin *out, struct sv_err *err);
 /* '-' and '_' alike. */
 bool sv_builtin_has(struct sv_builtin *b, const char *name);
 void sv_builtin_free(struct sv_builtin *b);

@@ -162,7 +162,7 @@ static int make_from_tar(const char *tar, enum sv_filesystem type, struct place 
         struct sv_scratch scratch;
         int r;
 
-        if (sv_scratch_make(&scratch, err) < 0)
+        if (sv_scratch_make(NULL, &scratch, err) < 0)
                 return -1;
         r = unpack_and_make(tar, scratch.dir, type, p, err);
         sv_scratch_remove(&scratch);
@@ -191,6 +191,20 @@ static int open_raw(const struct sv_disk_in *in, struct sv_plain *p, struct sv_e
         return 0;
 }
 
+static int take_source(const struct sv_disk_in *in, struct sv_plain *plain, struct sv_err *err)
+{
+        struct sv_source s = *in->source;
+
+        if (in->size && in->size < s.size)
+                return sv_fail(err, SV_USAGE, "image.size",
+                               "--size leaves %llu bytes for a file system of %llu",
+                               (unsigned long long)in->size, (unsigned long long)s.size);
+        if (in->size)
+                s.size = in->size / BLOCK * BLOCK;
+        *plain = (struct sv_plain){.source = s, .fd = -1};
+        return 0;
+}
+
 static int make_contents(const struct sv_disk_in *in, struct place *p, struct sv_err *err)
 {
         return in->kind == SV_DISK_TAR ? make_from_tar(in->from, in->filesystem, p, err)
@@ -205,10 +219,8 @@ int sv_disk_make(const struct sv_disk_in *in, int scratch, uint64_t at, struct s
 
         if (in->kind == SV_DISK_RAW)
                 return open_raw(in, plain, err);
-        if (in->kind == SV_DISK_SOURCE) {
-                *plain = (struct sv_plain){.source = *in->source, .fd = -1};
-                return 0;
-        }
+        if (in->kind == SV_DISK_SOURCE)
+                return take_source(in, plain, err);
         if (make_contents(in, &p, err) < 0)
                 return -1;
         fd = fcntl(scratch, F_DUPFD_CLOEXEC, 0);

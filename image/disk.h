@@ -29,7 +29,9 @@ struct sv_plain {
 
 struct sv_disk_in {
         const char *from;
-        const struct sv_source *source; /* of SV_DISK_SOURCE, in place of `from` */
+        /* Of SV_DISK_SOURCE, in place of `from`. With a larger size it is read beyond its own end,
+         * and has zeros there. */
+        const struct sv_source *source;
         enum sv_disk_from kind;
         enum sv_filesystem filesystem; /* of a directory or a tar */
         uint64_t size; /* of the contents; 0: as large as they need and a quarter, and 64 MiB */

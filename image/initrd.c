@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/initrd.h"
 
+#include <stdlib.h>
+
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/program/own-file.h"
@@ -74,13 +76,21 @@ static int add_frame(struct sv_cpio *tree, struct sv_err *err)
 static int add_modules(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
         const char *const *lists[4] = {in->modules ? in->modules : sv_initrd_modules};
+        SV_STR real = NULL;
+        struct sv_folder here;
         size_t n = 1;
 
         if (in->integrity)
                 lists[n++] = sv_initrd_integrity;
         if (in->quote_port)
                 lists[n++] = sv_initrd_vsock;
-        return sv_modules_add(in->modules_dir, lists, tree, err);
+        if (in->modules_in || !in->modules_dir)
+                return sv_modules_add(in->modules_in, lists, tree, err);
+        real = realpath(in->modules_dir, NULL);
+        if (!real)
+                return sv_fail_errno(err, "image.modules", "cannot find %s", in->modules_dir);
+        here = sv_folder_here(real);
+        return sv_modules_add(&here, lists, tree, err);
 }
 
 int sv_initrd_tree(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)

@@ -7,11 +7,13 @@
 #include <stdbool.h>
 
 #include "image/cpio.h"
+#include "image/folder.h"
 
 struct sv_initrd_in {
         /* /lib/modules/VERSION, with modules.dep; modules.softdep, modules.alias and what says what
          * is built in when they are there. NULL: the kernel has everything built in */
         const char *modules_dir;
+        const struct sv_folder *modules_in; /* the same elsewhere, in place of modules_dir */
         const char *agent;          /* program file; NULL: what was installed with this program */
         const char *const *modules; /* image/modules.h; NULL: sv_initrd_modules */
         bool integrity;             /* sv_initrd_integrity too */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/module.h"
 
-#include "base/core/file.h"
 #include "base/core/limits.h"
 #include "image/elf.h"
 #include "image/gzip.h"
@@ -40,14 +39,15 @@ int sv_module_unpack(const char *suffix, struct sv_bytes file, struct sv_buf *ou
         return sv_buf_ok(out, "a module", err);
 }
 
-int sv_module_read(const char *path, struct sv_buf *out, struct sv_err *err)
+int sv_module_read(const struct sv_folder *dir, const char *path, struct sv_buf *out,
+                   struct sv_err *err)
 {
         const char *suffix = sv_module_suffix(path);
         SV_BUF file = SV_BUF_NULL;
 
-        if (sv_file_read(path, SV_MODULE_SIZE_MAX, &file, "image.modules.file", err) < 0)
+        if (dir->read(dir, path, SV_MODULE_SIZE_MAX, &file, "image.modules.file", err) < 0)
                 return -1;
         if (sv_module_unpack(suffix ? suffix : ".ko", sv_buf_bytes(&file), out, err) < 0)
-                return sv_wrap(err, "%s", path);
+                return sv_wrap(err, "%s/%s", dir->name, path);
         return 0;
 }

@@ -2,7 +2,6 @@
 #include "image/modules.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -61,7 +60,7 @@ const char *const sv_initrd_vsock[] = {"vsock", "vmw_vsock_virtio_transport", NU
 
 /* What is chosen among. */
 struct modules {
-        const char *dir;
+        const struct sv_folder *dir;
         struct sv_moddeps deps;
         struct sv_builtin builtin;
         const struct sv_moddep **order; /* what is chosen, what is needed first */
@@ -76,15 +75,14 @@ static void free_modules(struct modules *m)
 }
 
 /* Unpacked (".ko"), so that the agent hands them to the kernel as they are. */
-static int add_module(const char *dir, const char *release, const struct sv_moddep *d,
+static int add_module(const struct sv_folder *dir, const char *release, const struct sv_moddep *d,
                       struct sv_cpio *tree, struct sv_buf *list, struct sv_err *err)
 {
-        SV_STR from = sv_asprintf("%s/%s", dir, d->path);
         size_t stem = (size_t)(sv_module_suffix(d->path) - d->path);
         SV_STR to = sv_asprintf("lib/modules/%s/%.*s.ko", release, (int)stem, d->path);
         SV_BUF b = SV_BUF_NULL;
 
-        if (sv_module_read(from, &b, err) < 0)
+        if (sv_module_read(dir, d->path, &b, err) < 0)
                 return -1;
         sv_buf_printf(list, "/%s\n", to);
         return sv_cpio_add_file(tree, to, 0644, sv_buf_bytes(&b), err);
@@ -108,7 +106,7 @@ static int choose_module(struct modules *m, const char *names, struct sv_err *er
         if (optional)
                 return 0;
         return sv_fail(err, SV_USAGE, "image.modules.missing", "%s has no module %s, and %s",
-                       m->dir, names,
+                       m->dir->name, names,
                        m->builtin.known
                                ? "the kernel has not built it in"
                                : "neither modules.builtin nor modules.builtin.modinfo is there to "
@@ -118,21 +116,22 @@ static int choose_module(struct modules *m, const char *names, struct sv_err *er
 /* Both files, or nothing: an old depmod has written none. */
 static int read_softdeps(struct modules *m, struct sv_err *err)
 {
-        SV_STR softdep = sv_asprintf("%s/modules.softdep", m->dir);
-        SV_STR alias = sv_asprintf("%s/modules.alias", m->dir);
+        const struct sv_folder *dir = m->dir;
         SV_BUF names = SV_BUF_NULL, aliases = SV_BUF_NULL;
 
-        if (access(softdep, F_OK) < 0 || access(alias, F_OK) < 0)
+        if (!dir->has(dir, "modules.softdep") || !dir->has(dir, "modules.alias"))
                 return 0;
-        if (sv_file_read(softdep, SV_MODULE_LISTS_MAX, &names, "image.modules.softdep", err) < 0)
+        if (dir->read(dir, "modules.softdep", SV_MODULE_LISTS_MAX, &names, "image.modules.softdep",
+                      err) < 0)
                 return -1;
-        if (sv_file_read(alias, SV_MODULE_LISTS_MAX, &aliases, "image.modules.softdep", err) < 0)
+        if (dir->read(dir, "modules.alias", SV_MODULE_LISTS_MAX, &aliases, "image.modules.softdep",
+                      err) < 0)
                 return -1;
         return sv_softdeps_add(sv_buf_bytes(&names), sv_buf_bytes(&aliases), &m->deps, err);
 }
 
 /* A package that was unpacked, not installed, has none. */
-static int fail_without_dep(const char *dir, const char *real, struct sv_err *err)
+static int fail_without_dep(const char *real, struct sv_err *err)
 {
         static const char below[] = "/lib/modules";
         const char *release = strrchr(real, '/') + 1, *at = release - sizeof(below);
@@ -141,21 +140,21 @@ static int fail_without_dep(const char *dir, const char *real, struct sv_err *er
                 return sv_fail(err, SV_SYSTEM, "image.modules.dep",
                                "%s has no modules.dep: expected a folder lib/modules/VERSION for "
                                "which depmod was run",
-                               dir);
+                               real);
         return sv_fail(err, SV_SYSTEM, "image.modules.dep",
                        "%s has no modules.dep, where depmod writes what each module needs: run "
                        "\"depmod -b %.*s %s\"",
-                       dir, at > real ? (int)(at - real) : 1, real, release);
+                       real, at > real ? (int)(at - real) : 1, real, release);
 }
 
-static int read_lists(struct modules *m, const char *real, struct sv_err *err)
+static int read_lists(struct modules *m, struct sv_err *err)
 {
-        SV_STR path = sv_asprintf("%s/modules.dep", m->dir);
+        const struct sv_folder *dir = m->dir;
         SV_BUF text = SV_BUF_NULL;
 
-        if (access(path, F_OK) < 0)
-                return fail_without_dep(m->dir, real, err);
-        if (sv_file_read(path, SV_MODULE_LISTS_MAX, &text, "image.modules.dep", err) < 0)
+        if (!dir->has(dir, "modules.dep"))
+                return fail_without_dep(dir->name, err);
+        if (dir->read(dir, "modules.dep", SV_MODULE_LISTS_MAX, &text, "image.modules.dep", err) < 0)
                 return -1;
         if (sv_moddeps_parse(sv_buf_bytes(&text), &m->deps, err) < 0)
                 return -1;
@@ -167,28 +166,25 @@ static int read_lists(struct modules *m, const char *real, struct sv_err *err)
         return sv_builtin_read(m->dir, &m->builtin, err);
 }
 
-static int add_chosen(const char *dir, const char *const *const *lists, struct sv_cpio *tree,
-                      struct sv_buf *list, struct sv_err *err)
+static int add_chosen(const struct sv_folder *dir, const char *const *const *lists,
+                      struct sv_cpio *tree, struct sv_buf *list, struct sv_err *err)
 {
         __attribute__((cleanup(free_modules))) struct modules m = {.dir = dir};
-        SV_STR real = realpath(dir, NULL);
 
-        if (!real)
-                return sv_fail_errno(err, "image.modules", "cannot find %s", dir);
-        if (read_lists(&m, real, err) < 0)
+        if (read_lists(&m, err) < 0)
                 return -1;
         for (; *lists; lists++)
                 for (const char *const *names = *lists; *names; names++)
                         if (choose_module(&m, *names, err) < 0)
                                 return -1;
         for (size_t i = 0; i < m.n; i++)
-                if (add_module(dir, strrchr(real, '/') + 1, m.order[i], tree, list, err) < 0)
+                if (add_module(dir, strrchr(dir->name, '/') + 1, m.order[i], tree, list, err) < 0)
                         return -1;
         return 0;
 }
 
-int sv_modules_add(const char *dir, const char *const *const *lists, struct sv_cpio *tree,
-                   struct sv_err *err)
+int sv_modules_add(const struct sv_folder *dir, const char *const *const *lists,
+                   struct sv_cpio *tree, struct sv_err *err)
 {
         SV_BUF list = SV_BUF_NULL;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "image/cpio.h"
+#include "image/folder.h"
 
 /* Names of modules, NULL-terminated. "a|b": the first that the kernel has as a module or built in,
  * for a module that has another name in other kernels. With a leading '?' the kernel may have none
@@ -21,5 +22,5 @@ extern const char *const sv_initrd_vsock[];
 /* Adds the modules of the lists, a NULL behind the last, with what they need, unpacked (the agent
  * hands them to the kernel as they are), and /etc/secure-vm/modules: their paths, in the order in
  * which to load them. dir NULL: a kernel that has everything built in; that file is then empty. */
-int sv_modules_add(const char *dir, const char *const *const *lists, struct sv_cpio *tree,
-                   struct sv_err *err);
+int sv_modules_add(const struct sv_folder *dir, const char *const *const *lists,
+                   struct sv_cpio *tree, struct sv_err *err);

@@ -42,9 +42,10 @@ static _Noreturn void guard_folder(const char *dir, int fd)
         _exit(0);
 }
 
-int sv_scratch_make(struct sv_scratch *out, struct sv_err *err)
+int sv_scratch_make(const char *place, struct sv_scratch *out, struct sv_err *err)
 {
-        struct sv_scratch s = {.dir = sv_asprintf("%s/secure-vm-image.XXXXXX", choose_place())};
+        struct sv_scratch s = {
+                .dir = sv_asprintf("%s/secure-vm-image.XXXXXX", place ? place : choose_place())};
         int p[2];
 
         if (!mkdtemp(s.dir)) {

@@ -13,7 +13,7 @@ struct sv_scratch {
         pid_t pid;
 };
 
-/* SV_SYSTEM "image.scratch". */
-int sv_scratch_make(struct sv_scratch *out, struct sv_err *err);
+/* In `place`; NULL: $TMPDIR or memory. SV_SYSTEM "image.scratch". */
+int sv_scratch_make(const char *place, struct sv_scratch *out, struct sv_err *err);
 /* Returns when it is gone. */
 void sv_scratch_remove(struct sv_scratch *s);

@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "base/core/file.h"
-#include "launcher/cli/brokers.h"
 
-/* The option, else the variable, else the only broker that has a name. */
-static int choose_entry(const struct sv_args *args, struct sv_broker_entry *out, struct sv_err *err)
+int sv_admin_choose(const struct sv_args *args, struct sv_broker_entry *out, struct sv_err *err)
 {
         const char *said = sv_opt(args, "broker"), *variable = getenv("SECURE_VM_BROKER");
         SV_JSON *names = NULL;
@@ -34,7 +32,7 @@ int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_ad
         SV_BROKER_ENTRY entry = {0};
         const char *key;
 
-        if (choose_entry(args, &entry, err) < 0)
+        if (sv_admin_choose(args, &entry, err) < 0)
                 return -1;
         if (entry.pin && pin && strcmp(entry.pin, pin) && !sv_opt(args, "broker") &&
             !sv_opt(args, "pin"))

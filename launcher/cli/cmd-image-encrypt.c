@@ -9,6 +9,7 @@
 #include "image/encrypt.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/delivery.h"
 #include "launcher/cli/disk-key.h"
 
 static const struct sv_opt options[] = {
@@ -37,78 +38,6 @@ static const struct sv_opt options[] = {
         SV_ADMIN_OPTS,
         {0},
 };
-
-struct delivery {
-        struct sv_admin *admin;
-        const char *resource;
-        const char *forget; /* the volume that is given up; NULL: none */
-        char uuid[37];      /* the new one */
-};
-
-/* Nobody's key is replaced because two disks were given one name. */
-static int prepare_key(void *arg, struct sv_err *err)
-{
-        struct delivery *d = arg;
-        SV_JSON *found = NULL;
-        const struct sv_json *disk;
-
-        if (sv_admin_show_resource(d->admin, d->resource, &found, err) < 0)
-                return -1;
-        disk = sv_disk_key_find(found, d->forget, NULL);
-        if (d->forget && !disk)
-                return sv_fail(err, SV_USAGE, "image.resource",
-                               "%s has no key of volume %s: \"key show\" lists what it has",
-                               d->resource, d->forget);
-        if (!d->forget && disk)
-                return sv_fail(err, SV_USAGE, "image.resource",
-                               "%s is the key of disk volume %s: give another --resource, or "
-                               "--forget-volume %s when that disk is given up",
-                               d->resource, sv_json_str(sv_json_get(disk, "volume")),
-                               sv_json_str(sv_json_get(disk, "volume")));
-        if (!d->forget && sv_json_len(sv_json_get(found, "versions")))
-                return sv_fail(err, SV_USAGE, "image.resource",
-                               "the broker has something else as %s: give another --resource, or "
-                               "remove it with \"key rm\"",
-                               d->resource);
-        return 0;
-}
-
-static int deliver_key(void *arg, struct sv_secret *resource, const struct sv_binding *binding,
-                       struct sv_err *err)
-{
-        struct delivery *d = arg;
-
-        sv_info("giving the key to the broker as %s", d->resource);
-        memcpy(d->uuid, binding->uuid, sizeof(d->uuid));
-        return sv_admin_add_resource(d->admin, d->resource, d->forget, resource, err);
-}
-
-static void remove_volume(struct delivery *d, const char *volume)
-{
-        const struct sv_admin_removal what = {.volume = volume};
-        struct sv_err err = SV_ERR_NULL;
-
-        if (sv_admin_delete_resource(d->admin, d->resource, &what, &err) == 0)
-                return;
-        sv_log_err(&err);
-        sv_warn("the broker still has the key of volume %s: \"key rm %s --forget-volume %s\"",
-                volume, d->resource, volume);
-}
-
-static void withdraw_key(void *arg)
-{
-        struct delivery *d = arg;
-
-        remove_volume(d, d->uuid);
-}
-
-static void settle_key(void *arg)
-{
-        struct delivery *d = arg;
-
-        if (d->forget)
-                remove_volume(d, d->forget);
-}
 
 static int read_encrypt_args(const struct sv_args *args, struct sv_encrypt_in *in,
                              struct sv_err *err)
@@ -140,13 +69,9 @@ static int run_image_encrypt(const struct sv_args *args, struct sv_json **result
 {
         static const char *const kinds[] = {
                 [SV_DISK_DIR] = "directory", [SV_DISK_TAR] = "tar", [SV_DISK_RAW] = "raw image"};
-        struct delivery d = {.resource = sv_opt(args, "resource"),
-                             .forget = sv_opt(args, "forget-volume")};
-        struct sv_encrypt_in in = {.prepare = prepare_key,
-                                   .deliver = deliver_key,
-                                   .withdraw = withdraw_key,
-                                   .settle = settle_key,
-                                   .arg = &d};
+        struct sv_delivery d = {.resource = sv_opt(args, "resource"),
+                                .forget = sv_opt(args, "forget-volume")};
+        struct sv_encrypt_in in = {0};
         struct sv_progress_line line;
         struct sv_encrypt_out out;
         SV_ADMIN *admin = NULL;
@@ -157,6 +82,7 @@ static int run_image_encrypt(const struct sv_args *args, struct sv_json **result
             sv_admin_from_args(args, NULL, &admin, err) < 0)
                 return -1;
         d.admin = admin;
+        sv_delivery_set(&d, &in);
         sv_info("making an encrypted disk from the %s %s", kinds[in.kind], in.from);
         sv_progress_begin(&line, "encrypting");
         in.progress = &line.progress;

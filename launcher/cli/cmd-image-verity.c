@@ -6,6 +6,7 @@
 #include "base/core/text.h"
 #include "base/json/json.h"
 #include "base/program/log.h"
+#include "base/program/progress.h"
 #include "image/verity.h"
 #include "launcher/cli/commands.h"
 
@@ -77,14 +78,20 @@ static int run_image_verity(const struct sv_args *args, struct sv_json **result,
 {
         struct sv_verity_in in = {0};
         SV_BUF word = SV_BUF_NULL;
+        struct sv_progress_line line;
         struct sv_verity v;
         uint8_t salt[32];
         char text[32];
+        int r;
 
         if (read_verity_args(args, &in, salt, err) < 0)
                 return -1;
         sv_info("making a verity disk from %s", in.from);
-        if (sv_verity_make(&in, &v, err) < 0)
+        sv_progress_begin(&line, "hashing");
+        in.progress = &line.progress;
+        r = sv_verity_make(&in, &v, err);
+        sv_progress_end(&line);
+        if (r < 0)
                 return -1;
         sv_verity_put(&v, &word);
         if (sv_buf_ok(&word, "the disk's verity", err) < 0)

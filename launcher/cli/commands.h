@@ -24,6 +24,7 @@ extern const struct sv_cmd sv_cmd_host_vtpm_ca;
 extern const struct sv_cmd sv_cmd_id_block;
 extern const struct sv_cmd sv_cmd_image_acpi;
 extern const struct sv_cmd sv_cmd_image_encrypt;
+extern const struct sv_cmd sv_cmd_image_import;
 extern const struct sv_cmd sv_cmd_image_initrd;
 extern const struct sv_cmd sv_cmd_image_rekey;
 extern const struct sv_cmd sv_cmd_image_uki;

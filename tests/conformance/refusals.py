@@ -61,6 +61,12 @@ COMMANDS = """
 2 image.options          image initrd
 2 image.options          image encrypt
 2 image.options          image verity --from garbage
+2 image.options          image import garbage
+2 image.options          image import garbage --out o --verity --integrity
+2 import.name            image import garbage --out 'a b'
+3 import.disk            image import none --out o --verity
+2 import.root            image import garbage --out o --verity --partition x
+4 import.table           image import garbage --out o --verity
 2 image.salt             image verity --from garbage --out o --salt 00
 4 image.verity.filesystem image verity --from garbage --out o
 2 image.quote-port       image initrd --kernel-modules d --agent {program} --out o --quote-port 0

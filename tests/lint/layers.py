@@ -35,11 +35,12 @@ LAYERS = {
                         'broker/process', 'broker/serve', 'broker/store'],
     'agent': ['base', 'tee', 'luks', 'attest', 'attest/jose', 'attest/kbs'],
     'image': ['base', 'stub', 'ovmf', 'luks'],
+    'image/import': ['base', 'image'],
     'launcher': ['base', 'guest', 'tee'],
     'launcher/host': ['base', 'tee', 'tee/host'],
     'launcher/virt': ['base', 'guest', 'tee', 'launcher/host'],
     'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'launcher/host', 'launcher/virt'],
-    'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/kbs', 'attest/fetch', 'image',
+    'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/kbs', 'attest/fetch', 'image', 'image/import',
                      'launcher', 'launcher/host', 'launcher/virt', 'launcher/keeper'],
 }
 # The same rooms in each TEE: what verifies sees neither what measures nor the host nor the guest.
@@ -63,6 +64,9 @@ FOREIGN = [
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
     (r'zstd\.h', r'image/zstd\.[ch]'),
     (r'zlib\.h', r'image/gzip\.[ch]'),
+    (r'libnbd\.h', r'image/import/nbd\.[ch]'),
+    (r'blkid/blkid\.h', r'image/import/table\.[ch]'),
+    (r'ext2fs/.*|et/com_err\.h', r'image/import/ext(-io)?\.[ch]'),
     (r'cpuid\.h', r'(sev|tdx)/host/probe\.c'),
 ]
 SYSTEM = re.compile(r'(linux|sys|arpa|net|netinet|asm|netpacket)/.*|'

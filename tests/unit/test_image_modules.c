@@ -176,8 +176,9 @@ static int add(const char *modules, const char *const *names, struct sv_cpio *tr
 {
         const char *const *lists[] = {names, NULL};
         SV_STR path = below(modules);
+        const struct sv_folder folder = sv_folder_here(path);
 
-        return sv_modules_add(path, lists, tree, &err);
+        return sv_modules_add(&folder, lists, tree, &err);
 }
 
 /* The list in the tree as names; each path's file is there, and unpacked. */
@@ -294,10 +295,11 @@ static void test_builtin_names(void **state)
         static const char modinfo[] = "a_b.license=GPL\0a_b.file=x/a-b\0nofile=1\0last.file=y";
         SV_BUILTIN b = SV_BUILTIN_NULL;
         SV_STR path = below("names");
+        const struct sv_folder folder = sv_folder_here(path);
 
         put("names/modules.builtin", sv_bytes_str("kernel/x-y.ko\nkernel/no\nkernel/z.ko"));
         put("names/modules.builtin.modinfo", sv_bytes(modinfo, sizeof(modinfo) - 1));
-        OK(sv_builtin_read(path, &b, &err));
+        OK(sv_builtin_read(&folder, &b, &err));
         assert_true(sv_builtin_has(&b, "x_y") && sv_builtin_has(&b, "x-y"));
         assert_true(sv_builtin_has(&b, "z") && sv_builtin_has(&b, "a-b"));
         assert_true(sv_builtin_has(&b, "last"));
@@ -326,9 +328,9 @@ static void test_depmod(void **state)
 
 static int read_back(const char *name, struct sv_buf *out)
 {
-        SV_STR path = below(name);
+        const struct sv_folder folder = sv_folder_here(dir);
 
-        return sv_module_read(path, out, &err);
+        return sv_module_read(&folder, name, out, &err);
 }
 
 static const struct form {

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/import/fstab.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/core/file.h"
+
+#define BLANKS " \t\r"
+
+/* Splits in place. */
+static struct sv_fstab_entry split_entry(char *line)
+{
+        const char *fields[4] = {"", "", "", ""};
+        char *save = NULL, *field = strtok_r(line, BLANKS, &save);
+
+        for (size_t i = 0; i < 4 && field; i++, field = strtok_r(NULL, BLANKS, &save))
+                fields[i] = field;
+        return (struct sv_fstab_entry){fields[0], fields[1], fields[2], fields[3]};
+}
+
+static bool has_option(const char *options, const char *want)
+{
+        size_t n = strlen(want);
+
+        for (const char *at = options; (at = strstr(at, want)); at += n)
+                if ((at == options || at[-1] == ',') && (at[n] == ',' || !at[n]))
+                        return true;
+        return false;
+}
+
+/* Of network file systems, tmpfs and bind mounts the first field names none. */
+static bool is_device(const char *spec)
+{
+        static const char *const begins[] = {
+                "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=", "ID=", "/dev/"};
+
+        for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+                if (strncmp(spec, begins[i], strlen(begins[i])) == 0)
+                        return true;
+        return false;
+}
+
+static bool names_value(const char *spec, const char *tag, const char *value)
+{
+        size_t n = strlen(tag), m = strlen(value);
+        bool quoted;
+
+        if (!m || strncmp(spec, tag, n) != 0)
+                return false;
+        quoted = spec[n] == '"';
+        spec += n + quoted;
+        return strncasecmp(spec, value, m) == 0 && strcmp(spec + m, quoted ? "\"" : "") == 0;
+}
+
+static bool names_root(const struct sv_fstab_in *in, const char *spec)
+{
+        return names_value(spec, "UUID=", in->uuid) || names_value(spec, "LABEL=", in->label) ||
+               names_value(spec, "/dev/disk/by-uuid/", in->uuid) ||
+               names_value(spec, "/dev/disk/by-label/", in->label);
+}
+
+static void put_comment(struct sv_buf *out, struct sv_bytes line)
+{
+        sv_buf_puts(out, "# not imported: ");
+        sv_buf_put(out, line);
+}
+
+/* The first field alone changes. */
+static void put_root(const struct sv_fstab_in *in, const char *spec, struct sv_bytes line,
+                     struct sv_buf *out)
+{
+        const uint8_t *at = memmem(line.p, line.n, spec, strlen(spec));
+        size_t before = (size_t)(at - line.p), n = before + strlen(spec);
+
+        sv_buf_put(out, sv_bytes(line.p, before));
+        sv_buf_printf(out, "UUID=%s", in->uuid);
+        sv_buf_put(out, sv_bytes(line.p + n, line.n - n));
+}
+
+static int edit_entry(const struct sv_fstab_in *in, const struct sv_fstab_entry *e,
+                      struct sv_bytes line, struct sv_buf *out, struct sv_err *err)
+{
+        if (!is_device(e->spec) || !*e->mount || has_option(e->options, "noauto")) {
+                sv_buf_put(out, line);
+                return 0;
+        }
+        if (strcmp(e->mount, "/") == 0) {
+                if (in->readonly_root)
+                        put_comment(out, line);
+                else if (names_root(in, e->spec) || !*in->uuid)
+                        sv_buf_put(out, line);
+                else
+                        put_root(in, e->spec, line, out);
+                return 0;
+        }
+        if (names_root(in, e->spec)) {
+                sv_buf_put(out, line);
+                return 0;
+        }
+        put_comment(out, line);
+        return in->absent(in->arg, e, err);
+}
+
+static int edit_line(const struct sv_fstab_in *in, struct sv_bytes line, struct sv_buf *out,
+                     struct sv_err *err)
+{
+        SV_STR text = sv_asprintf("%.*s", (int)line.n, (const char *)line.p);
+        struct sv_fstab_entry e = split_entry(text);
+
+        if (!*e.spec || *e.spec == '#') {
+                sv_buf_put(out, line);
+                return 0;
+        }
+        return edit_entry(in, &e, line, out, err);
+}
+
+int sv_fstab_edit(struct sv_bytes text, const struct sv_fstab_in *in, struct sv_buf *out,
+                  struct sv_err *err)
+{
+        if (text.n && memchr(text.p, 0, text.n))
+                return sv_fail(err, SV_FORMAT, "import.fstab",
+                               "the image's /etc/fstab is no text: a NUL byte is in it");
+        for (size_t at = 0, n; at < text.n; at += n + 1) {
+                const uint8_t *stop = memchr(text.p + at, '\n', text.n - at);
+
+                n = stop ? (size_t)(stop - text.p) - at : text.n - at;
+                if (edit_line(in, sv_bytes(text.p + at, n), out, err) < 0)
+                        return -1;
+                if (stop)
+                        sv_buf_puts(out, "\n");
+        }
+        return sv_buf_ok(out, "the new fstab", err);
+}

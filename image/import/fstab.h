@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mounts of an imported system (fstab(5)). Only its root comes along. What would be mounted
+ * from another partition is not there, and systemd waits 90 seconds for each and then gives up:
+ * such lines become comments. The root's line gets the file system's own UUID, the only name that
+ * stays. Pure.
+ */
+#pragma once
+
+#include "base/core/buf.h"
+
+struct sv_fstab_entry {
+        const char *spec, *mount, *type,
+                *options; /* its first four fields; "" where there is none */
+};
+
+struct sv_fstab_in {
+        const char *uuid, *label; /* of the root's file system; "" for none */
+        bool readonly_root;       /* the root is an overlay that is mounted already: verity */
+        /* What would mount another device: 0 makes a comment of the line, -1 refuses the system. */
+        int (*absent)(void *arg, const struct sv_fstab_entry *e, struct sv_err *err);
+        void *arg;
+};
+
+/* Appends the new text. Nothing but those lines differs. SV_FORMAT "import.fstab" when it is no
+ * text. */
+int sv_fstab_edit(struct sv_bytes text, const struct sv_fstab_in *in, struct sv_buf *out,
+                  struct sv_err *err);

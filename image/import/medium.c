@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/import/medium.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/core/buf.h"
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "image/container.h"
+#include "image/run.h"
+#include "image/scratch.h"
+
+/* The format is ours to say: QEMU's own guess can be steered by what a guest wrote into the first
+ * sector of a raw disk. The absolute name is a name to it, whatever is in it. With --fork it
+ * returns when the socket is there, or with the reason why the image cannot be opened. */
+static int serve_image(const char *path, const char *driver, const char *dir, struct sv_nbd **nbd,
+                       struct sv_err *err)
+{
+        SV_STR socket = sv_asprintf("%s/nbd", dir);
+        SV_STR option = sv_asprintf("--socket=%s", socket);
+        SV_STR format = sv_asprintf("--format=%s", driver);
+        const char *const argv[] = {"qemu-nbd", "--fork", "--read-only", format,
+                                    option,     "--",     path,          NULL};
+
+        if (sv_run(argv, "import.nbd", err) < 0)
+                return -1;
+        return sv_nbd_connect(socket, nbd, err);
+}
+
+static int open_served(const char *path, const char *driver, struct sv_medium *m,
+                       struct sv_err *err)
+{
+        SV_STR real = realpath(path, NULL);
+        struct sv_scratch scratch;
+        int r;
+
+        if (!real)
+                return sv_fail_errno(err, "import.disk", "cannot find %s", path);
+        if (sv_scratch_make(NULL, &scratch, err) < 0)
+                return -1;
+        r = serve_image(real, driver, scratch.dir, &m->nbd, err);
+        sv_scratch_remove(&scratch);
+        if (r == 0)
+                m->source = sv_nbd_source(m->nbd);
+        return r;
+}
+
+static int open_by_format(const char *path, struct sv_bytes head, uint64_t size,
+                          struct sv_medium *m, struct sv_err *err)
+{
+        struct sv_container c = sv_container_of(head);
+
+        if (!c.name) {
+                m->format = "raw disk";
+                m->source = sv_source_file(m->fd, 0, size);
+                return 0;
+        }
+        if (!c.driver)
+                return sv_fail(err, SV_USAGE, "import.format",
+                               "%s is a %s: expected a raw disk, or a qcow2, VMDK or VHDX image",
+                               path, c.name);
+        m->format = c.name;
+        if (sv_container_check(&c, head, err) < 0)
+                return -1;
+        return open_served(path, c.driver, m, err);
+}
+
+static int open_medium(const char *path, struct sv_medium *m, struct sv_err *err)
+{
+        uint8_t head[SV_CONTAINER_HEAD];
+        struct stat st;
+        ssize_t n;
+
+        m->fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (m->fd < 0 || fstat(m->fd, &st) < 0)
+                return sv_fail_errno(err, "import.disk", "cannot open %s", path);
+        if (!S_ISREG(st.st_mode))
+                return sv_fail(err, SV_USAGE, "import.disk",
+                               "%s is no regular file: expected the image of a disk", path);
+        n = pread(m->fd, head, sizeof(head), 0);
+        if (n < 0)
+                return sv_fail_errno(err, "import.disk", "cannot read %s", path);
+        return open_by_format(path, sv_bytes(head, (size_t)n), (uint64_t)st.st_size, m, err);
+}
+
+static int check_medium_size(const struct sv_medium *m, struct sv_err *err)
+{
+        if (m->source.size <= SV_VERITY_SIZE_MAX)
+                return 0;
+        return sv_fail(err, SV_USAGE, "import.disk",
+                       "expected a disk of at most 16 TiB, found %llu bytes",
+                       (unsigned long long)m->source.size);
+}
+
+int sv_medium_open(const char *path, struct sv_medium *out, struct sv_err *err)
+{
+        struct sv_medium m = {.fd = -1};
+
+        if (open_medium(path, &m, err) < 0 || check_medium_size(&m, err) < 0) {
+                sv_medium_close(&m);
+                return -1;
+        }
+        *out = m;
+        return 0;
+}
+
+void sv_medium_close(struct sv_medium *m)
+{
+        sv_closep(&m->fd);
+        sv_nbd_free(m->nbd);
+        *m = (struct sv_medium){.fd = -1};
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/cli/guest-folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+
+static int fail_folder_exists(const char *path, struct sv_err *err)
+{
+        return sv_fail(err, SV_USAGE, "image.exists",
+                       "%s is there already: remove it, or give another --out", path);
+}
+
+static char *get_parent(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        if (!slash)
+                return sv_asprintf(".");
+        return slash == path ? sv_asprintf("/") : sv_asprintf("%.*s", (int)(slash - path), path);
+}
+
+int sv_guest_folder_make(const char *path, struct sv_guest_folder *out, struct sv_err *err)
+{
+        size_t n = strlen(path);
+        struct stat st;
+
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        struct sv_guest_folder f = {.path = sv_asprintf("%.*s", (int)n, path)};
+        SV_STR parent = get_parent(f.path);
+        int r = lstat(f.path, &st) == 0 ? fail_folder_exists(f.path, err)
+                                        : sv_scratch_make(parent, &f.scratch, err);
+
+        if (r < 0) {
+                free(f.path);
+                return -1;
+        }
+        *out = f;
+        return 0;
+}
+
+static int sync_parent(const char *path)
+{
+        SV_STR parent = get_parent(path);
+        SV_FD fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -1 : 0;
+}
+
+/* Root's QEMU runs as another user, who must reach the disk. */
+int sv_guest_folder_publish(struct sv_guest_folder *f, struct sv_err *err)
+{
+        if (chmod(f->scratch.dir, 0755) < 0 ||
+            renameat2(AT_FDCWD, f->scratch.dir, AT_FDCWD, f->path, RENAME_NOREPLACE) < 0)
+                return errno == EEXIST ? fail_folder_exists(f->path, err)
+                                       : sv_fail_errno(err, "image.out",
+                                                       "cannot name the folder %s", f->path);
+        return sync_parent(f->path) < 0
+                       ? sv_fail_errno(err, "image.out", "cannot sync the folder of %s", f->path)
+                       : 0;
+}
+
+void sv_guest_folder_end(struct sv_guest_folder *f)
+{
+        if (!f->path)
+                return;
+        sv_scratch_remove(&f->scratch);
+        free(f->path);
+        *f = (struct sv_guest_folder){0};
+}
