@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/core/file.h"
 #include "base/core/visible.h"
 
+#define LOOK_MS    200
 #define OUTPUT_MAX (64u << 10) /* kept of what a program prints; the rest is read and dropped */
 
 static volatile sig_atomic_t interrupted;
@@ -137,4 +139,60 @@ int sv_run_on(const char *const *argv, int file, const char *check, struct sv_er
                                "%s is not installed, or may not be run", argv[0]);
         return sv_fail(err, SV_SYSTEM, check, "%s failed: %s", argv[0],
                        *last ? last : "no message");
+}
+
+static _Noreturn void call_apart(const struct sv_run_call *c, int out)
+{
+        struct sv_err err = SV_ERR_NULL;
+        int r = c->call(c->arg, &err);
+
+        _exit(write(out, &err, sizeof(err)) == sizeof(err) &&
+                              write(out, c->arg, c->size) == (ssize_t)c->size && r == 0
+                      ? 0
+                      : 1);
+}
+
+/* Until it has said something, or ended. */
+static void wait_for_call(const struct sv_run_call *c, pid_t pid, int out)
+{
+        struct pollfd p = {.fd = out, .events = POLLIN};
+
+        while (poll(&p, 1, LOOK_MS) <= 0) {
+                if (interrupted)
+                        kill(pid, SIGKILL);
+                if (c->look)
+                        c->look(c->look_arg);
+        }
+}
+
+int sv_run_call(const struct sv_run_call *c, struct sv_err *err)
+{
+        struct sv_err told = SV_ERR_NULL;
+        bool whole;
+        int p[2], status;
+        pid_t pid;
+
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return sv_fail_errno(err, "image.run", "cannot make a pipe");
+        pid = fork();
+        if (pid == 0)
+                call_apart(c, p[1]);
+        close(p[1]);
+        if (pid > 0)
+                wait_for_call(c, pid, p[0]);
+        whole = pid > 0 && read(p[0], &told, sizeof(told)) == sizeof(told) &&
+                read(p[0], c->arg, c->size) == (ssize_t)c->size;
+        close(p[0]);
+        if (pid < 0)
+                return sv_fail_errno(err, "image.run", "cannot start a process");
+        status = wait_for_child(pid);
+        if (interrupted)
+                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
+        if (!whole)
+                return sv_fail(err, SV_SYSTEM, "image.run", "a process of ours ended early");
+        if (status == 0)
+                return 0;
+        if (err)
+                *err = told;
+        return -1;
 }

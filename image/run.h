@@ -2,6 +2,8 @@
 /* Runs programs of the system (mke2fs, tar, fakeroot) without their output. */
 #pragma once
 
+#include <stddef.h>
+
 #include "base/core/err.h"
 
 /* Runs argv[0] (found in PATH and the sbin folders), input empty, until it ends. Anything but exit
@@ -12,6 +14,18 @@ int sv_run(const char *const *argv, const char *check, struct sv_err *err);
 int sv_run_on(const char *const *argv, int file, const char *check, struct sv_err *err);
 #define SV_RUN_FD   3
 #define SV_RUN_FILE "/proc/self/fd/3"
+
+/* A call of a library that does not end for a signal, in a process of its own that an interrupt
+ * ends. What it leaves in `arg` (`size` bytes, nothing that they point to) comes back. */
+struct sv_run_call {
+        int (*call)(void *arg, struct sv_err *err);
+        void *arg;
+        size_t size;
+        void (*look)(void *look_arg); /* five times a second until it ends; may be NULL */
+        void *look_arg;
+};
+/* As the call; SV_SYSTEM "image.interrupted", SV_SYSTEM "image.run". */
+int sv_run_call(const struct sv_run_call *c, struct sv_err *err);
 
 /* From here on SIGINT, SIGTERM and SIGHUP do not end this process: they end the program that sv_run
  * runs, which fails, and so the caller comes to its own clean-up. sv_run_interrupted says whether

@@ -79,25 +79,82 @@ static int choose_salt(const struct sv_verity_in *in, struct sv_verity *v, struc
         return 0;
 }
 
+/* libcryptsetup does each in one call. */
+struct hashing {
+        char path[32];
+        struct sv_verity v;
+};
+
+static int create_tree(void *arg, struct sv_err *err)
+{
+        struct hashing *h = arg;
+
+        return sv_dm_verity_create(h->path, &h->v, err);
+}
+
+static int try_tree(void *arg, struct sv_err *err)
+{
+        struct hashing *h = arg;
+
+        return sv_dm_verity_try(h->path, &h->v, err);
+}
+
+/* How far the tree is shows in the room that it takes: a 128th of what was hashed. */
+struct growth {
+        int fd;
+        uint64_t before, total;
+        struct sv_progress *progress;
+};
+
+static uint64_t count_room(int fd)
+{
+        struct stat st;
+
+        return fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+static void show_growth(void *arg)
+{
+        const struct growth *g = arg;
+        uint64_t now = count_room(g->fd);
+        uint64_t done = now > g->before ? (now - g->before) * (SV_VERITY_HASH_BLOCK / 32) : 0;
+
+        sv_progress_seen(g->progress, done < g->total ? done : g->total, g->total);
+}
+
+static int make_tree(const struct sv_verity_in *in, int fd, uint64_t size, struct hashing *h,
+                     struct sv_err *err)
+{
+        struct growth g = {
+                .fd = fd, .before = count_room(fd), .total = size, .progress = in->progress};
+        struct sv_run_call make = {.call = create_tree,
+                                   .arg = h,
+                                   .size = sizeof(*h),
+                                   .look = show_growth,
+                                   .look_arg = &g};
+        /* What a guest will do with it. */
+        const struct sv_run_call read_back = {.call = try_tree, .arg = h, .size = sizeof(*h)};
+
+        return sv_run_call(&make, err) < 0 ? -1 : sv_run_call(&read_back, err);
+}
+
 static int add_tree(const struct sv_verity_in *in, int fd, const struct sv_superblock *fs,
                     uint64_t size, struct sv_verity *v, struct sv_err *err)
 {
-        SV_STR path = sv_asprintf("/proc/self/fd/%d", fd);
+        struct hashing h = {.v = {.data_block = fs->block,
+                                  .data_blocks = size / fs->block,
+                                  .tree = size + SV_VERITY_SUPERBLOCK}};
 
-        *v = (struct sv_verity){.data_block = fs->block,
-                                .data_blocks = size / fs->block,
-                                .tree = size + SV_VERITY_SUPERBLOCK};
-        memcpy(v->type, fs->type, sizeof(v->type));
-        if (choose_salt(in, v, err) < 0)
+        snprintf(h.path, sizeof(h.path), "/proc/self/fd/%d", fd);
+        memcpy(h.v.type, fs->type, sizeof(h.v.type));
+        if (choose_salt(in, &h.v, err) < 0)
                 return -1;
-        if (ftruncate(fd, (off_t)sv_verity_end(v)) < 0)
+        if (ftruncate(fd, (off_t)sv_verity_end(&h.v)) < 0)
                 return sv_fail_errno(err, "image.out", "cannot size the image");
-        if (sv_dm_verity_create(path, v, err) < 0)
+        if (make_tree(in, fd, size, &h, err) < 0)
                 return -1;
-        if (sv_run_interrupted())
-                return sv_fail(err, SV_SYSTEM, "image.interrupted", "interrupted");
-        /* What a guest will do with it. */
-        return sv_dm_verity_try(path, v, err);
+        *v = h.v;
+        return 0;
 }
 
 static int publish_image(const struct sv_verity_in *in, struct sv_output *o, struct sv_err *err)
