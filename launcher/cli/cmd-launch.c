@@ -60,11 +60,23 @@ static void print_next_steps(const struct sv_guest *g, const struct sv_follow *f
                g->name, f->wait ? "has its disk" : "runs", g->name, where, g->name, where);
 }
 
+/* As the launch would find it out. */
+static int check_not_taken(const struct sv_guest *g, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+
+        if (sv_state_init(&s, g->name, err) < 0)
+                return -1;
+        return sv_state_is_locked(&s) ? sv_state_lock(&s, 0, err) : 0;
+}
+
 static int check_launch(const char *uri, const struct sv_guest *g, bool say, struct sv_json *result,
                         struct sv_err *err)
 {
         struct sv_launch l;
 
+        if (!uri && check_not_taken(g, err) < 0)
+                return -1;
         if (sv_launch_prepare(uri, g, &l, result, err) < 0)
                 return -1;
         sv_json_set_str(result, "name", g->name);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/program/colour.h"
 #include "base/program/log.h"
 #include "base/program/terminal.h"
 #include "launcher/cli/commands.h"
@@ -70,11 +71,26 @@ static void print_reason(const struct sv_json *error, size_t at)
                 printf("%s%s\n", text ? " " : "", text ? text : "");
 }
 
+static enum sv_colour colour_state(const char *state)
+{
+        if (!strcmp(state, "unlocked"))
+                return SV_COLOUR_GREEN;
+        return !strcmp(state, "failed") || !strcmp(state, "refused") || !strcmp(state, "killed")
+                       ? SV_COLOUR_RED
+                       : SV_COLOUR_NONE;
+}
+
 static void print_guest(const struct sv_json *r)
 {
-        int n = printf("%-24s %-10s %-8s %-6s %-20s", get_member_text(r, "name"),
-                       get_member_text(r, "state"), get_member_text(r, "tee"),
+        const char *state = get_member_text(r, "state");
+        enum sv_colour colour = colour_state(state);
+        int n = printf("%-24s %s%-10s%s %-8s %-6s %-20s", get_member_text(r, "name"),
+                       sv_colour(STDOUT_FILENO, colour), state,
+                       sv_colour(STDOUT_FILENO, SV_COLOUR_NONE), get_member_text(r, "tee"),
                        get_member_text(r, "accelerator"), get_member_text(r, "since"));
+
+        n -= (int)(strlen(sv_colour(STDOUT_FILENO, colour)) +
+                   strlen(sv_colour(STDOUT_FILENO, SV_COLOUR_NONE)));
 
         print_reason(sv_json_get(r, "error"), n > 0 ? (size_t)n : 0);
 }

@@ -74,15 +74,15 @@ static void show_event(const struct sv_follow *f, const struct sv_json *e)
 /* What is waited for, until the next event. */
 static void note_awaited(struct sv_follow *f, const struct sv_json *e)
 {
-        const char *name = get_text(e, "event");
-        bool ours = !strcmp(name, "launch");
+        const char *name = get_text(e, "event"), *step = get_text(e, "step");
 
         if (!strcmp(name, "running"))
-                snprintf(f->awaited, sizeof(f->awaited), "firmware and kernel start");
-        else if (ours || !strcmp(name, "step") || !strcmp(name, "retry"))
-                snprintf(f->awaited, sizeof(f->awaited), "%s%s%s", ours ? "after " : "guest: ",
-                         !strcmp(get_text(e, "state"), "done") ? "after " : "",
-                         *get_text(e, "step") ? get_text(e, "step") : "tries again");
+                snprintf(f->awaited, sizeof(f->awaited), "the guest's firmware and kernel start");
+        else if (!strcmp(name, "step"))
+                snprintf(f->awaited, sizeof(f->awaited), "guest: %s%s", step,
+                         strcmp(get_text(e, "state"), "done") ? "" : " is done");
+        else if (!strcmp(name, "retry"))
+                snprintf(f->awaited, sizeof(f->awaited), "guest: tries again");
         else if (!strcmp(name, "rebooting"))
                 snprintf(f->awaited, sizeof(f->awaited), "the guest reboots");
 }

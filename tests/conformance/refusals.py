@@ -2,6 +2,7 @@
 """What the programs refuse before they begin: a command line, its exit status and the check that it names.
 usage: refusals.py SECURE-VM BROKER [AGENT]"""
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -200,7 +201,7 @@ def terminal():
     open('states/g/lock', 'w').close()
     with open('states/g/console.log', 'wb') as f:
         f.write(b'login: \x1b[2J\x1b]0;pwned\x07 end\n')
-    env = {**os.environ, 'SECURE_VM_DIR': os.path.abspath('states')}
+    env = {**os.environ, 'SECURE_VM_DIR': os.path.abspath('states'), 'TERM': 'dumb'}
     r = subprocess.run([PROGRAM, 'inspect', 'no\x1b[2Jsuch\nfile'], capture_output=True, stdin=subprocess.DEVNULL, env=env)
     assert r.returncode == 3 and b'no?[2Jsuch?file' in r.stderr and b'\x1b' not in r.stderr, r
     for words, shown, raw in ((['list'], b'now?]0;pwned???2J', b'now\x1b]0;pwned\x07\xc2\x9b2J'),
@@ -220,7 +221,7 @@ def colours():
     """On a terminal only, not on a dumb one, not with NO_COLOR; and nobody else's text is coloured."""
     os.makedirs('coloured/g')
     with open('coloured/g/status.json', 'w', encoding='utf-8') as f:
-        json.dump({'name': 'g', 'state': 'stopped'}, f)
+        json.dump({'name': 'g', 'state': 'failed', 'tee': 'vtpm'}, f)
     open('coloured/g/lock', 'w').close()
     with open('coloured/g/console.log', 'wb') as f:
         f.write(b'\x01' + b'00000000' + b'd\x01rred\n')
@@ -228,16 +229,23 @@ def colours():
     with contextlib.closing(sqlite3.connect('coloured/broker/broker.db')) as db, db:
         db.execute('INSERT INTO audit (time, record) VALUES (0, ?)', (json.dumps({'outcome': 'released', 'grounds': 'policy for x'}),))
     red, plain = b'\x1b[1;31merror: \x1b[0m', b'error: '
+    with open('coloured/g/lock', encoding='utf-8') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refuses(3, 'state.busy', 'launch', 'guest.json', '--check', env={'SECURE_VM_DIR': os.path.abspath('coloured')})
     for settings, shown in (({'TERM': 'xterm'}, red), ({'TERM': 'xterm', 'NO_COLOR': ''}, red), ({'TERM': 'xterm', 'NO_COLOR': '1'}, plain),
                             ({'TERM': 'dumb'}, plain), ({'TERM': ''}, plain)):
         env = {**{k: v for k, v in os.environ.items() if k != 'NO_COLOR'}, **settings, 'SECURE_VM_DIR': os.path.abspath('coloured')}
-        for words in ([PROGRAM, 'inspect', 'none'], [PROGRAM, 'console', '--log', 'g'], [BROKER, 'audit', '--config', 'coloured/broker/config.json']):
+        for words in ([PROGRAM, 'inspect', 'none'], [PROGRAM, 'console', '--log', 'g'], [BROKER, 'audit', '--config', 'coloured/broker/config.json'],
+                      [PROGRAM, 'list']):
             r = subprocess.run(['script', '-qec', shlex.join(words), '/dev/null'], capture_output=True, stdin=subprocess.DEVNULL, env=env,
                                timeout=patient(60))
             if words[1] == 'inspect':
                 assert shown in r.stdout and (b'\x1b' in r.stdout) is (shown is red), (settings, r)
             elif words[1] == 'console':
                 assert b'?00000000d?rred' in r.stdout and b'\x1b' not in r.stdout, (settings, r)
+            elif words[1] == 'list':
+                assert (b'\x1b[1;31mfailed    \x1b[0m vtpm' in r.stdout) is (shown is red) and b'failed     vtpm' in r.stdout.replace(
+                    b'\x1b[1;31m', b'').replace(b'\x1b[0m', b''), (settings, r)
             else:
                 assert (b'\x1b[32m' in r.stdout and b'\x1b[0m' in r.stdout) is (shown is red), (settings, r)
                 assert b'\x01' not in r.stdout and b' released policy for x' in r.stdout, (settings, r)
