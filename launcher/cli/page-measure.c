@@ -64,7 +64,7 @@ static void put_step_row(const struct sv_json *step, struct sv_buf *page)
                 sv_page_cell(page, get_text_of(step, "what"));
         }
         sv_page_cell_code(page, sv_measure_digest(step));
-        sv_page_cell_code(page, get_text_of(step, "type"));
+        sv_page_cell_short(page, get_text_of(step, "type"));
         sv_page_row_end(page);
 }
 
