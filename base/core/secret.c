@@ -2,6 +2,7 @@
 #include "base/core/secret.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/core/limits.h"
+
+#define SPARE_PAGES 8
 
 struct sv_secret {
         uint8_t *p;
@@ -29,12 +32,51 @@ static size_t round_to_pages(size_t n)
         return (n + page - 1) / page * page;
 }
 
+/* Single pages that were wiped wait here for the next secret: to map, fill and unmap one takes
+ * longer than what most are for. Locked they are anew each time: a child has its parent's, and has
+ * not what the parent locked (mlock(2)). */
+static _Atomic(void *) spare[SPARE_PAGES];
+
+static void *take_spare(void)
+{
+        for (size_t i = 0; i < SPARE_PAGES; i++) {
+                void *p = spare[i] ? atomic_exchange(&spare[i], NULL) : NULL;
+
+                if (p)
+                        return p;
+        }
+        return NULL;
+}
+
+static bool keep_spare(void *p)
+{
+        for (size_t i = 0; i < SPARE_PAGES; i++) {
+                void *none = NULL;
+
+                if (atomic_compare_exchange_strong(&spare[i], &none, p))
+                        return true;
+        }
+        return false;
+}
+
+static void *map_pages(size_t mapped)
+{
+        void *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (p == MAP_FAILED || madvise(p, mapped, MADV_DONTDUMP) == 0)
+                return p;
+        munmap(p, mapped);
+        return MAP_FAILED;
+}
+
 void *sv_pages_lock(size_t n, struct sv_err *err)
 {
         size_t mapped = round_to_pages(n);
-        void *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *p = mapped == round_to_pages(1) ? take_spare() : NULL;
 
-        if (p != MAP_FAILED && mlock(p, mapped) == 0 && madvise(p, mapped, MADV_DONTDUMP) == 0)
+        if (!p)
+                p = map_pages(mapped);
+        if (p != MAP_FAILED && mlock(p, mapped) == 0)
                 return p;
         sv_fail_errno(err, "base.secret",
                       "cannot lock %zu bytes of memory for a secret (raise the limit with "
@@ -47,10 +89,13 @@ void *sv_pages_lock(size_t n, struct sv_err *err)
 
 void sv_pages_free(void *p, size_t n)
 {
+        size_t mapped = round_to_pages(n);
+
         if (!p)
                 return;
-        sv_wipe(p, round_to_pages(n));
-        munmap(p, round_to_pages(n));
+        sv_wipe(p, mapped);
+        if (mapped != round_to_pages(1) || !keep_spare(p))
+                munmap(p, mapped);
 }
 
 struct sv_secret *sv_secret_new(size_t n, struct sv_err *err)

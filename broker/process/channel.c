@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "base/core/clock.h"
+#include "base/core/secret.h"
 #include "base/core/visible.h"
 #include "base/program/pass-fd.h"
 
 #define CHECK   "broker.process"
 #define HEAD    5          /* bytes in front of a body */
+#define SHORT   2048       /* bytes of a body that are sent with its head */
 #define PIECE   (64 << 10) /* memory is taken as bytes come, not as a size says */
 #define SEND_S  30         /* for a process that does not read */
 #define TEXT_AT 65         /* of an error's body: class, check */
@@ -49,6 +51,20 @@ static int send_whole(int fd, struct sv_bytes data, struct sv_err *err)
         return 0;
 }
 
+/* A short body goes with its head. It may be a secret. */
+static int send_short(int fd, const uint8_t head[HEAD], struct sv_bytes body, struct sv_err *err)
+{
+        uint8_t whole[HEAD + SHORT];
+        int r;
+
+        memcpy(whole, head, HEAD);
+        if (body.n)
+                memcpy(whole + HEAD, body.p, body.n);
+        r = send_whole(fd, sv_bytes(whole, HEAD + body.n), err);
+        sv_wipe(whole + HEAD, body.n);
+        return r;
+}
+
 int sv_channel_send(int fd, uint8_t type, struct sv_bytes body, struct sv_err *err)
 {
         uint8_t head[HEAD] = {type};
@@ -56,6 +72,8 @@ int sv_channel_send(int fd, uint8_t type, struct sv_bytes body, struct sv_err *e
         if (body.n > UINT32_MAX)
                 return sv_fail(err, SV_SYSTEM, CHECK, "a message of %zu bytes", body.n);
         sv_bytes_put_le(head + 1, body.n, 4);
+        if (body.n <= SHORT)
+                return send_short(fd, head, body, err);
         if (send_whole(fd, sv_bytes(head, sizeof(head)), err) < 0)
                 return -1;
         return send_whole(fd, body, err);
@@ -78,15 +96,15 @@ static int wait_readable(int fd, int64_t end, struct sv_err *err)
         }
 }
 
-/* Bytes that came, at most n; 0 at the end. */
-static long recv_some(int fd, int64_t end, uint8_t *p, size_t n, struct sv_err *err)
+/* Bytes that came, at most n; 0 at the end. `there`: they are expected to be there already. */
+static long recv_some(int fd, int64_t end, bool there, uint8_t *p, size_t n, struct sv_err *err)
 {
-        for (;;) {
+        for (;; there = false) {
                 ssize_t got;
 
-                if (wait_readable(fd, end, err) < 0)
+                if (!there && wait_readable(fd, end, err) < 0)
                         return -1;
-                got = recv(fd, p, n, 0);
+                got = recv(fd, p, n, MSG_DONTWAIT);
                 if (got >= 0 || errno == ECONNRESET)
                         return got < 0 ? 0 : got;
                 if (errno != EINTR && errno != EAGAIN)
@@ -94,10 +112,11 @@ static long recv_some(int fd, int64_t end, uint8_t *p, size_t n, struct sv_err *
         }
 }
 
-static int recv_whole(int fd, int64_t end, uint8_t *p, size_t n, bool *closed, struct sv_err *err)
+static int recv_whole(int fd, int64_t end, bool there, uint8_t *p, size_t n, bool *closed,
+                      struct sv_err *err)
 {
         for (size_t at = 0; at < n;) {
-                long got = recv_some(fd, end, p + at, n - at, err);
+                long got = recv_some(fd, end, there || at, p + at, n - at, err);
 
                 if (got < 0)
                         return -1;
@@ -123,7 +142,7 @@ int sv_channel_recv(int fd, int ms, size_t max, uint8_t *type, struct sv_buf *bo
 
         if (closed)
                 *closed = false;
-        if (recv_whole(fd, end, head, sizeof(head), closed, err) < 0)
+        if (recv_whole(fd, end, false, head, sizeof(head), closed, err) < 0)
                 return -1;
         if (closed && *closed)
                 return 0;
@@ -138,7 +157,7 @@ int sv_channel_recv(int fd, int ms, size_t max, uint8_t *type, struct sv_buf *bo
 
                 if (!p)
                         return sv_buf_ok(body, "a message", err);
-                if (recv_whole(fd, end, p, piece, NULL, err) < 0)
+                if (recv_whole(fd, end, true, p, piece, NULL, err) < 0)
                         return -1;
                 n -= piece;
         }
