@@ -107,8 +107,8 @@ static int read_command_config(const struct sv_args *args, const char *resource,
 static void warn_retry(const char *step, const struct sv_err *fault, unsigned in_ms, unsigned try,
                        unsigned tries)
 {
-        sv_warn("%s: %s [%s]; again in %u ms (try %u of %u)", step, fault->msg, fault->check, in_ms,
-                try, tries);
+        (void)tries;
+        sv_warn("%s: %s [%s]; again in %u ms (try %u)", step, fault->msg, fault->check, in_ms, try);
 }
 
 static void warn_note(const struct sv_note *note)

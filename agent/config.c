@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/config.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mount.h>
 
+#include "agent/config-net.h"
 #include "base/core/buf.h"
 #include "base/core/encoding.h"
 #include "base/core/text.h"
@@ -122,43 +120,6 @@ static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
         return 0;
 }
 
-/* ADDRESS/PREFIX,GATEWAY[,RESOLVER...] */
-static int parse_ip(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
-{
-        static const char expected[] = "securevm.ip: expected ADDRESS/PREFIX,GATEWAY and at most "
-                                       "three addresses of resolvers, with commas between them";
-        struct in_addr a[2 + sizeof(c->resolvers) / sizeof(c->resolvers[0])];
-        char text[128], *slash, *next, *end;
-        unsigned long prefix;
-        size_t n = 0;
-
-        if (copy_value(v, text, sizeof(text), "ip", err) < 0)
-                return -1;
-        slash = strchr(text, '/');
-        next = strchr(text, ',');
-        if (!slash || !next || next < slash)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
-        *slash = *next = 0;
-        prefix = strtoul(slash + 1, &end, 10);
-        if (slash[1] < '0' || slash[1] > '9' || *end || prefix < 1 || prefix > 32 ||
-            inet_pton(AF_INET, text, &a[n++]) != 1)
-                return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
-        for (char *at = next + 1; at; at = next) {
-                next = strchr(at, ',');
-                if (next)
-                        *next++ = 0;
-                if (n == sizeof(a) / sizeof(a[0]) || inet_pton(AF_INET, at, &a[n++]) != 1)
-                        return sv_fail(err, SV_USAGE, "agent.cmdline.ip", "%s", expected);
-        }
-        c->address = ntohl(a[0].s_addr);
-        c->gateway = ntohl(a[1].s_addr);
-        for (size_t i = 2; i < n; i++)
-                c->resolvers[i - 2] = ntohl(a[i].s_addr);
-        c->prefix = (unsigned)prefix;
-        c->has_ip = true;
-        return 0;
-}
-
 static int parse_console(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
         if (v.n != 4 || memcmp(v.p, "host", 4) != 0)
@@ -171,10 +132,20 @@ static int parse_console(struct sv_bytes v, struct sv_agent_config *c, struct sv
 static const struct word {
         const char *name;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
+        bool often; /* may be there more than once */
 } words[] = {
-        {"url", parse_url},   {"pin", sv_agent_config_pin}, {"resource", sv_agent_config_resource},
-        {"disk", parse_disk}, {"data", parse_data},         {"root", parse_root},
-        {"ip", parse_ip},     {"verity", parse_verity},     {"console", parse_console},
+        {"url", parse_url},
+        {"pin", sv_agent_config_pin},
+        {"resource", sv_agent_config_resource},
+        {"disk", parse_disk},
+        {"data", parse_data},
+        {"root", parse_root},
+        {"ip", sv_agent_config_ip},
+        {"nic", sv_agent_config_nic, true},
+        {"card", sv_agent_config_card},
+        {"wait", sv_agent_config_wait},
+        {"verity", parse_verity},
+        {"console", parse_console},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 
@@ -187,7 +158,7 @@ static int take_word(struct sv_bytes word, struct sv_agent_config *c, bool seen[
         for (size_t i = 0; eq && i < N_WORDS; i++) {
                 if (strlen(words[i].name) != n || memcmp(words[i].name, word.p, n) != 0)
                         continue;
-                if (seen[i])
+                if (seen[i] && !words[i].often)
                         return sv_fail(err, SV_USAGE, "agent.cmdline.twice",
                                        "securevm.%s is given twice", words[i].name);
                 seen[i] = true;
@@ -204,7 +175,7 @@ static bool is_space(uint8_t c)
 
 int sv_agent_config_parse(struct sv_bytes cmdline, struct sv_agent_config *out, struct sv_err *err)
 {
-        struct sv_agent_config c = {.root_type = "ext4"};
+        struct sv_agent_config c = {.root_type = "ext4", .wait_s = SV_WAIT_S};
         bool seen[N_WORDS] = {false};
 
         for (size_t i = 0, n; i < cmdline.n; i += n + 1) {

@@ -3,9 +3,24 @@
  * Pure. */
 #pragma once
 
-#include "base/core/bytes.h"
+#include "base/core/address.h"
 #include "base/core/limits.h"
 #include "base/core/verity.h"
+
+/* securevm.nic=MAC[,KEY=VALUE...], or securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]. A card of
+ * which no word says an address asks for one. */
+struct sv_agent_nic {
+        bool first; /* of securevm.ip: the first card, whatever its address */
+        uint8_t mac[6];
+        struct sv_address addresses[SV_NIC_ADDRESSES_MAX];
+        size_t n_addresses;
+        struct sv_address gateways[SV_NIC_GATEWAYS_MAX];
+        size_t n_gateways;
+        struct sv_address resolvers[SV_RESOLVERS_MAX];
+        size_t n_resolvers;
+        unsigned vlan; /* 0: none */
+        unsigned mtu;  /* 0: as it is */
+};
 
 struct sv_agent_config {
         char url[512];
@@ -25,11 +40,11 @@ struct sv_agent_config {
         /* pass discards to the host, which then learns which blocks are free */
         bool discard;
         bool keep_console; /* securevm.console=host: it stays with a host that is not trusted */
-        bool has_ip;       /* securevm.ip=ADDRESS/PREFIX,GATEWAY[,RESOLVER...]; else DHCP */
-        uint32_t address;  /* host byte order */
-        unsigned prefix;
-        uint32_t gateway;
-        uint32_t resolvers[3]; /* 0: none */
+        struct sv_agent_nic nics[SV_GUEST_NICS_MAX];
+        size_t n_nics;
+        bool has_card; /* securevm.card=MAC: no other card is used */
+        uint8_t card[6];
+        unsigned wait_s; /* for a network, and then for the broker */
 };
 
 /* Words that do not begin with "securevm." are the kernel's and the system's own. SV_USAGE

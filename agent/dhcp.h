@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DHCP messages (RFC 2131, RFC 2132): as much as a guest needs to reach its broker. Pure. */
+/* DHCP messages (RFC 2131, RFC 2132, classless routes of RFC 3442): as much as a guest needs to
+ * reach its broker. Pure. */
 #pragma once
 
 #include "base/core/buf.h"
+#include "base/core/limits.h"
 
 enum sv_dhcp_type {
         SV_DHCP_DISCOVER = 1,
@@ -12,14 +14,21 @@ enum sv_dhcp_type {
         SV_DHCP_NAK = 6
 };
 
-#define SV_RESOLVERS_MAX 3 /* as many as the C library asks (resolv.conf(5)) */
+struct sv_dhcp_route { /* RFC 3442 */
+        uint32_t to;
+        unsigned prefix; /* 0: the default route */
+        uint32_t router; /* 0: on the link */
+};
 
 struct sv_dhcp_lease { /* addresses in host byte order */
         enum sv_dhcp_type type;
         uint32_t address;
         uint32_t server;
         uint32_t netmask;
-        uint32_t router;                      /* 0: none */
+        uint32_t router; /* 0: none; need not lie within the netmask */
+        struct sv_dhcp_route routes[SV_DHCP_ROUTES_MAX];
+        size_t n_routes; /* when there are any, `router` does not count and is 0 */
+        unsigned mtu;    /* 0: as it is */
         uint32_t resolvers[SV_RESOLVERS_MAX]; /* who resolves names; 0: none */
 };
 

@@ -151,13 +151,16 @@ void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, 
                     unsigned tries)
 {
         struct sv_json *e = make_event("retry", step, NULL);
+        char of[16] = "";
 
         sv_json_set_str(e, "check", err->check);
         sv_json_set_str(e, "message", err->msg);
         sv_json_set_int(e, "ms", in_ms);
         send_event(e);
-        sv_event_print("%s: %s [%s]; again in %u ms (try %u of %u)", step, err->msg, err->check,
-                       in_ms, try, tries);
+        if (tries)
+                snprintf(of, sizeof(of), " of %u", tries);
+        sv_event_print("%s: %s [%s]; again in %u ms (try %u%s)", step, err->msg, err->check, in_ms,
+                       try, of);
 }
 
 void sv_event_failed(const struct sv_err *err)

@@ -1,179 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/net.h"
 
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
-#include <net/if.h>
-#include <net/route.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/dhcp.h"
-#include "base/crypto/crypto.h"
+#include "agent/card.h"
+#include "agent/events.h"
 #include "base/core/clock.h"
 #include "base/core/file.h"
+#include "base/core/url.h"
 
-#define TRIES   8
-#define WAIT_MS 4000
+#define AGAIN_S   30    /* at the end of a system, which does not wait for long */
+#define REPORT_MS 15000 /* how often the console says that there is no network yet */
 
-/* The first Ethernet card by name. */
-static int find_card(char name[IFNAMSIZ], struct sv_err *err)
+struct sv_net {
+        int requests, events; /* sv_netlink_open */
+        bool writes;          /* /etc/resolv.conf */
+        unsigned wants;       /* family of the broker's address, 0: its name has either */
+        struct sv_card cards[SV_GUEST_NICS_MAX];
+        size_t n;
+};
+
+/* --- /etc/resolv.conf --- */
+
+static void put_resolvers(const struct sv_address *addresses, size_t n, struct sv_buf *out)
 {
-        DIR *dir = opendir("/sys/class/net");
+        char text[SV_ADDRESS_TEXT];
 
-        name[0] = 0;
-        for (struct dirent *e; dir && (e = readdir(dir));) {
-                SV_STR device = sv_asprintf("/sys/class/net/%s/device", e->d_name);
-
-                if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ ||
-                    access(device, F_OK) < 0)
-                        continue;
-                if (!name[0] || strcmp(e->d_name, name) < 0)
-                        snprintf(name, IFNAMSIZ, "%.15s", e->d_name);
-        }
-        if (dir)
-                closedir(dir);
-        if (!name[0])
-                return sv_fail(err, SV_SYSTEM, "agent.net.card",
-                               "this machine has no network card: give the guest a NIC");
-        return 0;
-}
-
-static void set_in_address(struct sockaddr *sa, uint32_t address)
-{
-        struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {htonl(address)}};
-
-        memcpy(sa, &in, sizeof(in));
-}
-
-static int raise_link(int fd, const char *name, uint8_t mac[6], struct sv_err *err)
-{
-        struct ifreq r = {0};
-
-        snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-        if (ioctl(fd, SIOCGIFHWADDR, &r) < 0)
-                return sv_fail_errno(err, "agent.net.link", "cannot read the address of %s", name);
-        memcpy(mac, r.ifr_hwaddr.sa_data, 6);
-        if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
-                return sv_fail_errno(err, "agent.net.link", "cannot read the state of %s", name);
-        r.ifr_flags |= IFF_UP | IFF_RUNNING;
-        if (ioctl(fd, SIOCSIFFLAGS, &r) < 0)
-                return sv_fail_errno(err, "agent.net.link", "cannot bring %s up", name);
-        return 0;
-}
-
-static int set_addresses(int fd, const char *name, uint32_t address, uint32_t netmask,
-                         uint32_t router, struct sv_err *err)
-{
-        struct ifreq r = {0};
-        struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
-
-        snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-        set_in_address(&r.ifr_addr, address);
-        if (ioctl(fd, SIOCSIFADDR, &r) < 0)
-                return sv_fail_errno(err, "agent.net.address", "cannot give %s its address", name);
-        set_in_address(&r.ifr_netmask, netmask);
-        if (ioctl(fd, SIOCSIFNETMASK, &r) < 0)
-                return sv_fail_errno(err, "agent.net.address", "cannot give %s its netmask", name);
-        if (!router)
-                return 0;
-        set_in_address(&route.rt_dst, 0);
-        set_in_address(&route.rt_genmask, 0);
-        set_in_address(&route.rt_gateway, router);
-        if (ioctl(fd, SIOCADDRT, &route) < 0 && errno != EEXIST)
-                return sv_fail_errno(err, "agent.net.route", "cannot set the route");
-        return 0;
-}
-
-static int open_dhcp(const char *name, struct sv_err *err)
-{
-        const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(68)};
-        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), yes = 1;
-
-        if (fd < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof(yes)) < 0 ||
-            bind(fd, (const void *)&any, sizeof(any)) < 0) {
-                sv_fail_errno(err, "agent.net.dhcp", "cannot open a socket for DHCP");
-                sv_closep(&fd);
-                return -1;
-        }
-        return fd;
-}
-
-/* One message out and the answer to it in; 1 when none came in time, or a refusal. What is no
- * answer to us is passed over. */
-static int exchange_dhcp(int fd, enum sv_dhcp_type type, const uint8_t mac[6], uint32_t xid,
-                         int wait_ms, struct sv_dhcp_lease *lease, struct sv_err *err)
-{
-        const struct sockaddr_in all = {
-                .sin_family = AF_INET, .sin_port = htons(67), .sin_addr = {INADDR_BROADCAST}};
-        enum sv_dhcp_type want = type == SV_DHCP_DISCOVER ? SV_DHCP_OFFER : SV_DHCP_ACK;
-        int64_t end = sv_clock_ms() + wait_ms;
-        SV_BUF msg = SV_BUF_NULL;
-        uint8_t in[2048];
-
-        sv_dhcp_put(&msg, type, mac, xid, lease);
-        if (sv_buf_ok(&msg, "DHCP message", err) < 0)
-                return -1;
-        if (sendto(fd, msg.p, msg.n, 0, (const void *)&all, sizeof(all)) < 0 &&
-            errno != ENETUNREACH && errno != ENETDOWN)
-                return sv_fail_errno(err, "agent.net.dhcp", "cannot send");
-        for (int64_t left; (left = end - sv_clock_ms()) > 0;) {
-                struct pollfd p = {.fd = fd, .events = POLLIN};
-                ssize_t n = poll(&p, 1, (int)left) > 0 ? recv(fd, in, sizeof(in), 0) : 0;
-                struct sv_dhcp_lease got;
-
-                if (n <= 0 || sv_dhcp_parse(sv_bytes(in, (size_t)n), mac, xid, &got, NULL) < 0)
-                        continue;
-                if (got.type == SV_DHCP_NAK && type == SV_DHCP_REQUEST)
-                        return 1;
-                if (got.type != want || (type == SV_DHCP_REQUEST && got.server != lease->server))
-                        continue;
-                *lease = got;
-                return 0;
-        }
-        return 1;
-}
-
-/* Waits of 1, 2, 4, 4, ... seconds: the first answer can be slow when the link has only just come
- * up. */
-static int ask_dhcp(const char *name, const uint8_t mac[6], struct sv_dhcp_lease *lease,
-                    struct sv_err *err)
-{
-        SV_FD fd = open_dhcp(name, err);
-        uint32_t xid;
-
-        if (fd < 0)
-                return -1;
-        for (int i = 0; i < TRIES; i++) {
-                int wait_ms = i < 2 ? 1000 << i : WAIT_MS;
-                int r;
-
-                if (sv_random(&xid, sizeof(xid), err) < 0 ||
-                    (r = exchange_dhcp(fd, SV_DHCP_DISCOVER, mac, xid, wait_ms, lease, err)) < 0)
-                        return -1;
-                if (r == 0 &&
-                    (r = exchange_dhcp(fd, SV_DHCP_REQUEST, mac, xid, wait_ms, lease, err)) <= 0)
-                        return r;
-        }
-        return sv_fail(err, SV_SYSTEM, "agent.net.dhcp",
-                       "nobody on %s answers DHCP: give securevm.ip=, or a network that has it",
-                       name);
-}
-
-static void put_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *out)
-{
-        for (size_t i = 0; i < n; i++) {
-                struct in_addr a = {htonl(addresses[i])};
-                char text[INET_ADDRSTRLEN];
-
-                if (addresses[i] >> 24 && addresses[i] >> 28 < 0xe)
-                        sv_buf_printf(out, "nameserver %s\n",
-                                      inet_ntop(AF_INET, &a, text, sizeof(text)));
+        for (size_t i = 0; i < n && i < SV_RESOLVERS_MAX; i++) {
+                sv_address_print(&addresses[i], text);
+                sv_buf_printf(out, "nameserver %s\n", text);
         }
         /* a server that does not answer soon is asked again, then the next one: the agent retries
          * anyway */
@@ -181,7 +42,7 @@ static void put_resolvers(const uint32_t *addresses, size_t n, struct sv_buf *ou
                 sv_buf_puts(out, "options timeout:2 attempts:2\n");
 }
 
-int sv_net_resolvers(const struct sv_machine *machine, const uint32_t *addresses, size_t n,
+int sv_net_resolvers(const struct sv_machine *machine, const struct sv_address *addresses, size_t n,
                      struct sv_err *err)
 {
         const struct sv_machine *m = sv_machine_of(machine);
@@ -197,79 +58,265 @@ int sv_net_resolvers(const struct sv_machine *machine, const uint32_t *addresses
         return sv_file_write(path, 0644, sv_buf_bytes(&text), err);
 }
 
-static int open_socket(struct sv_err *err)
+/* One of each card before the second of any: a network whose resolvers do not know the broker does
+ * not push out another's. */
+static int write_resolvers(const struct sv_net *net, struct sv_err *err)
 {
-        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct sv_address list[SV_RESOLVERS_MAX];
+        size_t n = 0;
 
-        return fd < 0 ? sv_fail_errno(err, "agent.net.socket", "cannot open a socket") : fd;
+        for (size_t rank = 0; rank < 2 * SV_RESOLVERS_MAX; rank++)
+                for (size_t i = 0; i < net->n && n < SV_RESOLVERS_MAX; i++)
+                        if (rank < net->cards[i].n_resolvers)
+                                list[n++] = net->cards[i].resolvers[rank];
+        return net->writes ? sv_net_resolvers(NULL, list, n, err) : 0;
 }
 
-static int raise_card(const struct sv_agent_config *config, const char *name,
-                      struct sv_dhcp_lease *lease, struct sv_err *err)
-{
-        SV_FD fd = open_socket(err);
-        uint8_t mac[6];
+/* --- the loop --- */
 
-        *lease = (struct sv_dhcp_lease){.address = config->address, .router = config->gateway};
-        if (fd < 0 || raise_link(fd, name, mac, err) < 0)
+static bool has_family(const struct sv_card *c, unsigned family)
+{
+        return family == 6   ? c->has6.family
+               : family == 4 ? c->has4.family
+                             : c->has4.family || c->has6.family;
+}
+
+/* The first card by which the broker can be reached, as far as addresses say so. */
+static const struct sv_card *find_ready(const struct sv_net *net)
+{
+        for (size_t i = 0; i < net->n; i++)
+                if (has_family(&net->cards[i], net->wants))
+                        return &net->cards[i];
+        return NULL;
+}
+
+static bool is_asking(const struct sv_lease_client *c)
+{
+        return c->state == SV_LEASE_LOOKING || c->state == SV_LEASE_TAKING;
+}
+
+static int read_net_events(struct sv_net *net, struct sv_err *err)
+{
+        uint8_t in[16384];
+        ssize_t n = recv(net->events, in, sizeof(in), MSG_DONTWAIT);
+        struct sv_bytes left = sv_bytes(in, n < 0 ? 0 : (size_t)n);
+        struct sv_netlink_event e;
+        bool news = false;
+
+        while (sv_netlink_read(&left, &e))
+                for (size_t i = 0; i < net->n; i++)
+                        if (net->cards[i].link_index == e.index)
+                                news |= sv_card_take_event(&net->cards[i], &e);
+        return news ? write_resolvers(net, err) : 0;
+}
+
+static int read_lease_answer(struct sv_net *net, struct sv_card *c, bool v6, struct sv_err *err)
+{
+        if (!sv_lease_receive(v6 ? &c->v6 : &c->v4))
+                return 0;
+        if (sv_card_take_lease(c, net->requests, v6, err) < 0)
                 return -1;
-        if (config->has_ip) {
-                lease->netmask = (uint32_t)(0xffffffffull << (32 - config->prefix));
-                memcpy(lease->resolvers, config->resolvers, sizeof(lease->resolvers));
-        } else if (ask_dhcp(name, mac, lease, err) < 0) {
+        return write_resolvers(net, err);
+}
+
+/* One wait, at most until `end`, and what it brings. */
+static int step_net(struct sv_net *net, int64_t end, struct sv_err *err)
+{
+        struct pollfd p[1 + 2 * SV_GUEST_NICS_MAX] = {{.fd = net->events, .events = POLLIN}};
+        int64_t now = sv_clock_ms(), until = end;
+
+        for (size_t i = 0; i < 2 * net->n; i++) {
+                struct sv_card *c = &net->cards[i / 2];
+                struct sv_lease_client *client = i % 2 ? &c->v6 : &c->v4;
+
+                if (is_asking(client) && client->due <= now)
+                        sv_lease_send(client);
+                p[1 + i].fd = is_asking(client) ? client->fd : -1;
+                p[1 + i].events = POLLIN;
+                if (is_asking(client) && client->due < until)
+                        until = client->due;
+        }
+        now = sv_clock_ms();
+        if (poll(p, 1 + 2 * net->n, until > now ? (int)(until - now) : 0) <= 0)
+                return 0;
+        if (p[0].revents && read_net_events(net, err) < 0)
+                return -1;
+        for (size_t i = 0; i < 2 * net->n; i++)
+                if (p[1 + i].revents && read_lease_answer(net, &net->cards[i / 2], i % 2, err) < 0)
+                        return -1;
+        return 0;
+}
+
+void sv_net_run(struct sv_net *net, unsigned ms)
+{
+        int64_t end = sv_clock_ms() + ms;
+        struct sv_err failed = SV_ERR_NULL;
+
+        do
+                if (step_net(net, end, &failed) < 0)
+                        sv_event_print("%s [%s]", failed.msg, failed.check);
+        while (sv_clock_ms() < end);
+}
+
+/* --- up and down --- */
+
+static void print_cards(const struct sv_net *net, struct sv_buf *out)
+{
+        for (size_t i = 0; i < net->n; i++)
+                sv_buf_printf(out, "%s%s", i ? ", " : "", net->cards[i].link);
+}
+
+static int fail_waiting(const struct sv_net *net, unsigned seconds, struct sv_err *err)
+{
+        SV_BUF names = SV_BUF_NULL;
+
+        print_cards(net, &names);
+        return sv_fail(err, SV_SYSTEM, "agent.net.dhcp",
+                       "no %saddress on %s within %u s: nobody answers DHCP there, and no router "
+                       "announces an IPv6 network; give the card an \"address\" in the guest "
+                       "file's \"nics\", or a network that has one",
+                       net->wants == 6   ? "IPv6 "
+                       : net->wants == 4 ? "IPv4 "
+                                         : "",
+                       sv_buf_str(&names), seconds);
+}
+
+static int wait_ready(struct sv_net *net, unsigned seconds, struct sv_err *err)
+{
+        int64_t begin = sv_clock_ms(), end = begin + seconds * 1000ll, report = begin + REPORT_MS;
+        SV_BUF names = SV_BUF_NULL;
+
+        print_cards(net, &names);
+        while (!find_ready(net)) {
+                int64_t now = sv_clock_ms();
+
+                if (now >= end)
+                        return fail_waiting(net, seconds, err);
+                if (now >= report) {
+                        sv_event_print("network: no address on %s yet; asking for %lld s more",
+                                       sv_buf_str(&names), (long long)(end - now) / 1000);
+                        report = now + REPORT_MS;
+                }
+                if (step_net(net, end < report ? end : report, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static void print_ready(const struct sv_card *c, char says[128])
+{
+        char address[SV_ADDRESS_TEXT], router[SV_ADDRESS_TEXT] = "";
+
+        sv_address_print(c->has4.family ? &c->has4 : &c->has6, address);
+        if (c->router.family)
+                sv_address_print(&c->router, router);
+        snprintf(says, 128, "%s %s%s%s", c->link, address, *router ? ", router " : "", router);
+}
+
+/* The family of the broker's address, where the URL has one and no name. */
+static unsigned read_wanted_family(const char *url)
+{
+        struct sv_url u;
+        struct sv_address a;
+
+        if (sv_url_parse(url, true, &u, NULL) < 0 ||
+            !sv_address_read(sv_bytes_str(u.host), false, &a))
+                return 0;
+        return a.family;
+}
+
+static int start_net(struct sv_net *net, const struct sv_agent_config *config, struct sv_err *err)
+{
+        net->requests = sv_netlink_open(false, err);
+        if (net->requests < 0)
+                return -1;
+        net->events = sv_netlink_open(true, err);
+        if (net->events < 0 || sv_cards_find(config, net->cards, &net->n, err) < 0)
+                return -1;
+        for (size_t i = 0; i < net->n; i++)
+                if (sv_card_up(&net->cards[i], net->requests, err) < 0)
+                        return -1;
+        return write_resolvers(net, err);
+}
+
+static void free_net(struct sv_net **net)
+{
+        if (!*net)
+                return;
+        for (size_t i = 0; i < (*net)->n; i++) {
+                sv_lease_end(&(*net)->cards[i].v4);
+                sv_lease_end(&(*net)->cards[i].v6);
+        }
+        sv_closep(&(*net)->requests);
+        sv_closep(&(*net)->events);
+        free(*net);
+        *net = NULL;
+}
+
+/* *out is to be ended also when it fails. */
+static int begin_net(const struct sv_agent_config *config, bool writes, unsigned seconds,
+                     struct sv_net **out, struct sv_err *err)
+{
+        struct sv_net *net = calloc(1, sizeof(*net));
+
+        *out = net;
+        if (!net)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the network");
+        net->requests = net->events = -1;
+        net->writes = writes;
+        net->wants = read_wanted_family(config->url);
+        if (start_net(net, config, err) < 0)
+                return -1;
+        return wait_ready(net, seconds, err);
+}
+
+int sv_net_up(const struct sv_agent_config *config, struct sv_net **out, char says[128],
+              struct sv_err *err)
+{
+        struct sv_net *net;
+
+        if (begin_net(config, true, config->wait_s, &net, err) < 0) {
+                sv_net_down(net);
                 return -1;
         }
-        return set_addresses(fd, name, lease->address, lease->netmask, lease->router, err);
+        print_ready(find_ready(net), says);
+        *out = net;
+        return 0;
 }
 
-/* Up, and with an address. */
-static bool is_card_up(const char *name)
+/* One that can be used beyond its link. */
+static bool has_any_address(void)
 {
-        struct ifreq r = {0};
-        SV_FD fd = open_socket(NULL);
+        struct ifaddrs *list, *a;
+        bool found = false;
 
-        snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-        return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) &&
-               ioctl(fd, SIOCGIFADDR, &r) == 0;
+        if (getifaddrs(&list) < 0)
+                return false;
+        for (a = list; a; a = a->ifa_next) {
+                const struct sockaddr_in6 *v6 = (const void *)a->ifa_addr;
+
+                if (!v6 || !(a->ifa_flags & IFF_UP) || a->ifa_flags & IFF_LOOPBACK)
+                        continue;
+                found |= v6->sin6_family == AF_INET ||
+                         (v6->sin6_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr));
+        }
+        freeifaddrs(list);
+        return found;
 }
 
 int sv_net_up_again(const struct sv_agent_config *config, struct sv_err *err)
 {
-        struct sv_dhcp_lease lease;
-        char name[IFNAMSIZ];
+        unsigned seconds = config->wait_s < AGAIN_S ? config->wait_s : AGAIN_S;
+        __attribute__((cleanup(free_net))) struct sv_net *net = NULL;
 
-        if (find_card(name, err) < 0)
-                return -1;
-        return is_card_up(name) ? 0 : raise_card(config, name, &lease, err);
+        if (has_any_address())
+                return 0;
+        return begin_net(config, false, seconds, &net, err);
 }
 
-int sv_net_up(const struct sv_agent_config *config, char says[128], struct sv_err *err)
+void sv_net_down(struct sv_net *net)
 {
-        struct sv_dhcp_lease lease;
-        struct in_addr address, router;
-        char name[IFNAMSIZ], a[INET_ADDRSTRLEN], b[INET_ADDRSTRLEN];
-
-        if (find_card(name, err) < 0 || raise_card(config, name, &lease, err) < 0 ||
-            sv_net_resolvers(NULL, lease.resolvers, SV_RESOLVERS_MAX, err) < 0)
-                return -1;
-        address.s_addr = htonl(lease.address);
-        router.s_addr = htonl(lease.router);
-        snprintf(says, 128, "%s %s/%d, router %s", name, inet_ntop(AF_INET, &address, a, sizeof(a)),
-                 __builtin_popcount(lease.netmask), inet_ntop(AF_INET, &router, b, sizeof(b)));
-        return 0;
-}
-
-void sv_net_down(void)
-{
-        struct ifreq r = {0};
-        SV_FD fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-        if (fd < 0 || find_card(r.ifr_name, NULL) < 0)
-                return;
-        set_in_address(&r.ifr_addr, 0);
-        ioctl(fd, SIOCSIFADDR, &r); /* takes the routes along */
-        if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
-                return;
-        r.ifr_flags = (short)(r.ifr_flags & ~IFF_UP);
-        ioctl(fd, SIOCSIFFLAGS, &r);
+        for (size_t i = 0; net && i < net->n; i++)
+                sv_card_down(&net->cards[i], net->requests);
+        free_net(&net);
 }

@@ -182,9 +182,17 @@ static unsigned choose_pause(unsigned failures)
         return ms / 2 + ms / 2 * r / 0xffff;
 }
 
+static void pause_tries(const struct sv_release *r, unsigned ms)
+{
+        if (r->pause)
+                r->pause(r->pause_arg, ms);
+        else
+                nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+}
+
 static int try_releases(struct exchange *x, struct sv_release_out *out, struct sv_err *err)
 {
-        int64_t end = sv_clock_ms() + SV_RELEASE_DEADLINE_MS;
+        int64_t end = sv_clock_ms() + x->r->config->wait_s * 1000ll;
 
         for (unsigned failures = 0;; failures++) {
                 struct sv_err fault = SV_ERR_NULL;
@@ -195,16 +203,17 @@ static int try_releases(struct exchange *x, struct sv_release_out *out, struct s
                 /* The broker's own word, and a part of chance, so that not all come back at once.
                  */
                 ms += 1000 * sv_kbs_retry_after(x->client);
-                if (!x->again || failures + 1 == SV_RELEASE_TRIES || sv_clock_ms() + ms >= end) {
+                if (!x->again || sv_clock_ms() + ms >= end) {
                         if (x->again)
-                                sv_wrap(&fault, "given up after %u tries", failures + 1);
+                                sv_wrap(&fault, "given up after %u tries within %u s", failures + 1,
+                                        x->r->config->wait_s);
                         if (err)
                                 *err = fault;
                         return -1;
                 }
                 if (x->r->log->retry)
-                        x->r->log->retry(x->step, &fault, ms, failures + 2, SV_RELEASE_TRIES);
-                nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+                        x->r->log->retry(x->step, &fault, ms, failures + 2, 0);
+                pause_tries(x->r, ms);
         }
 }
 

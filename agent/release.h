@@ -11,6 +11,7 @@ struct sv_release_log {
         void (*start)(const char *step, const char *says);
         void (*done)(const char *step, const char *says);
         void (*time)(const char *part, int64_t ms);
+        /* tries 0: as many as there is time for */
         void (*retry)(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
                       unsigned tries);
         void (*unreported)(const struct sv_err *err); /* the broker did not hear how it ended */
@@ -19,9 +20,7 @@ struct sv_release_log {
 };
 
 /* Network faults are tried again, with pauses that grow and differ, and not before the time that
- * the broker names; a refusal is final. */
-#define SV_RELEASE_TRIES       12
-#define SV_RELEASE_DEADLINE_MS 180000 /* no new try after this */
+ * the broker names, for config->wait_s; a refusal is final. */
 
 /* in the initramfs, when the broker is known by a CA */
 #define SV_AGENT_CA_FILE "/etc/secure-vm/ca.pem"
@@ -29,7 +28,7 @@ struct sv_release_log {
 struct sv_kbs_client;
 
 struct sv_release {
-        const struct sv_agent_config *config; /* url, pin, resource */
+        const struct sv_agent_config *config; /* url, pin, resource, wait_s */
         const char *ca_file;                  /* where the broker's CA is when there is no pin */
         const struct sv_release_log *log;
         bool token_only; /* ends with the token: the resource is not asked for */
@@ -42,6 +41,9 @@ struct sv_release {
         int (*use)(const struct sv_release *r, struct sv_kbs_client *client,
                    struct sv_secret *secret, struct sv_err *err);
         void *arg; /* the caller's own */
+        /* Something to do between two tries; NULL: sleep. */
+        void (*pause)(void *arg, unsigned ms);
+        void *pause_arg;
 };
 
 struct sv_release_out {

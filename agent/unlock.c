@@ -52,12 +52,13 @@ static int read_boot_config(struct sv_agent_config *config, struct sv_err *err)
                        : sv_agent_config_need(config, err);
 }
 
-static int start_network(const struct sv_agent_config *config, struct sv_err *err)
+static int start_network(const struct sv_agent_config *config, struct sv_net **net,
+                         struct sv_err *err)
 {
         char says[128];
 
         sv_event_start("network", NULL);
-        if (sv_net_up(config, says, err) < 0)
+        if (sv_net_up(config, net, says, err) < 0)
                 return -1;
         sv_event_done("network", says);
         return 0;
@@ -256,7 +257,12 @@ static void print_note(const struct sv_note *note)
         sv_event_print("%s", note->text);
 }
 
-static int get_and_open(const struct sv_agent_config *config, struct disk *d,
+static void run_network(void *net, unsigned ms)
+{
+        sv_net_run(net, ms);
+}
+
+static int get_and_open(const struct sv_agent_config *config, struct sv_net *net, struct disk *d,
                         const struct sv_tee **tee, struct sv_err *err)
 {
         static const struct sv_release_log log = {sv_event_start, sv_event_done,    sv_event_time,
@@ -267,7 +273,9 @@ static int get_and_open(const struct sv_agent_config *config, struct disk *d,
                                            .seal = true,
                                            .header = name_header,
                                            .use = open_disk,
-                                           .arg = d};
+                                           .arg = d,
+                                           .pause = run_network,
+                                           .pause_arg = net};
         SV_RELEASE_OUT out = {0};
 
         if (sv_release(&release, &out, err) < 0)
@@ -295,9 +303,14 @@ static int prepare_machine(struct sv_agent_config *config, struct sv_err *err)
 static int open_encrypted(const struct sv_agent_config *config, struct disk *d,
                           const struct sv_tee **tee, struct sv_err *err)
 {
-        if (start_network(config, err) < 0)
+        struct sv_net *net = NULL;
+        int r;
+
+        if (start_network(config, &net, err) < 0)
                 return -1;
-        return get_and_open(config, d, tee, err);
+        r = get_and_open(config, net, d, tee, err);
+        sv_net_down(net); /* the system brings its network up by its own rules and names */
+        return r;
 }
 
 static bool is_confidential(void)
@@ -354,8 +367,6 @@ int sv_unlock(struct sv_err *err)
         if (open_root(&config, &disk, &tee, err) < 0)
                 return -1;
         sv_event_start("switch-root", NULL);
-        if (has_key(&config))
-                sv_net_down(); /* the system brings its network up by its own rules and names */
         if ((tee ? tee->confidential : is_confidential()) && leave_host(&config, err) < 0)
                 return -1;
         sv_event_done("switch-root", "starting the system");

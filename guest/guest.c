@@ -2,6 +2,7 @@
 /* What a guest file means once it is read: lifetime and the command line. Reading is guest/read.c.
  */
 #include "guest/guest.h"
+#include "guest/nics.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,18 +10,6 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
-
-static void free_nic(struct sv_nic *n)
-{
-        free(n->type);
-        free(n->source);
-        free(n->mac);
-        for (size_t i = 0; i < n->n_forwards; i++) {
-                free(n->forwards[i].protocol);
-                free(n->forwards[i].address);
-        }
-        free(n->forwards);
-}
 
 void sv_guest_free(struct sv_guest *g)
 {
@@ -38,6 +27,7 @@ void sv_guest_free(struct sv_guest *g)
                           &g->attestation.pin,
                           &g->attestation.ca,
                           &g->attestation.resource,
+                          &g->attestation.card,
                           &g->security.model,
                           &g->text,
                           &g->dir};
@@ -49,12 +39,10 @@ void sv_guest_free(struct sv_guest *g)
                 free(g->disks[i].path);
                 free(g->disks[i].verity);
         }
-        for (size_t i = 0; i < g->n_nics; i++)
-                free_nic(&g->nics[i]);
         for (size_t i = 0; i < g->attestation.n_ek_roots; i++)
                 free(g->attestation.ek_roots[i]);
         free(g->disks);
-        free(g->nics);
+        sv_guest_free_nics(g);
         free(g->attestation.ek_roots);
         sv_json_free(g->tees);
         sv_json_free(g->tuning);
@@ -66,7 +54,8 @@ void sv_guest_free(struct sv_guest *g)
 static int check_user_cmdline(const char *text, struct sv_err *err)
 {
         static const char *const ours[] = {"securevm.url",  "securevm.pin",    "securevm.resource",
-                                           "securevm.disk", "securevm.verity", "securevm.data"};
+                                           "securevm.disk", "securevm.verity", "securevm.data",
+                                           "securevm.nic",  "securevm.card",   "securevm.wait"};
         static const char *const users[] = {"securevm.ip=", "securevm.root=", "securevm.console="};
         size_t quotes = 0;
 
@@ -91,10 +80,11 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
                         continue;
                 for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
                         if (!strncmp(p, ours[i], strlen(ours[i])))
-                                return sv_fail(err, SV_USAGE, "guest.cmdline",
-                                               "cmdline: \"%s\" is written by secure-vm itself; "
-                                               "say it in \"attestation\" or \"disks\" instead",
-                                               ours[i]);
+                                return sv_fail(
+                                        err, SV_USAGE, "guest.cmdline",
+                                        "cmdline: \"%s\" is written by secure-vm itself; "
+                                        "say it in \"attestation\", \"nics\" or \"disks\" instead",
+                                        ours[i]);
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
                                "cmdline: \"%.40s\" is not a word that the agent knows; it takes "
                                "securevm.ip=, securevm.root= and securevm.console= here",
@@ -145,6 +135,11 @@ static int add_agent_words(const struct sv_guest *g, struct sv_buf *line, struct
                 if (g->attestation.pin)
                         sv_buf_printf(line, " securevm.pin=%s", g->attestation.pin);
                 sv_buf_printf(line, " securevm.resource=%s", g->attestation.resource);
+                if (g->attestation.wait)
+                        sv_buf_printf(line, " securevm.wait=%u", g->attestation.wait);
+                if (g->attestation.card)
+                        sv_buf_printf(line, " securevm.card=%s", g->attestation.card);
+                sv_guest_put_nics(g, line);
         }
         return add_disk_words(g, line, err);
 }

@@ -5,6 +5,7 @@
  * made absolute, relative to the guest file's folder or to the one that it names as "folder". */
 #pragma once
 
+#include "base/core/address.h"
 #include "base/json/json.h"
 
 struct sv_disk {
@@ -33,9 +34,19 @@ struct sv_forward {
 struct sv_nic {
         char *type;   /* "user" (no privileges, NAT by QEMU), "bridge", "network" */
         char *source; /* bridge or network name */
-        char *mac;    /* or NULL */
+        char *mac;    /* or NULL: see sv_guest_mac */
         struct sv_forward *forwards;
         size_t n_forwards;
+        /* what the agent makes of it: with an address it asks nobody, neither DHCP nor routers */
+        char **addresses; /* "192.0.2.7/24", "2001:db8::7/64" */
+        size_t n_addresses;
+        char **gateways; /* at most one of each family; need not lie within the prefix */
+        size_t n_gateways;
+        char **resolvers;
+        size_t n_resolvers;
+        unsigned vlan; /* 0: none */
+        unsigned mtu;  /* 0: the card's, or what the network says */
+        char *bond;    /* always NULL: there is no bonding, and who writes it is told so */
 };
 
 struct sv_guest {
@@ -73,6 +84,8 @@ struct sv_guest {
                 char **ek_roots;
                 size_t n_ek_roots;
                 unsigned lease; /* seconds, see sv_policy_lease */
+                unsigned wait;  /* seconds for a network and for the broker; 0: the agent's own */
+                char *card;     /* MAC of the only interface that the agent uses, or NULL */
         } attestation;
         struct {
                 uint64_t log_size; /* bytes kept of what it prints on its serial line */
@@ -101,11 +114,15 @@ void sv_guest_free(struct sv_guest *g);
 
 /* The command line that really boots and is measured: the user's part, then what the agent must
  * know
- * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.disk=ID securevm.verity=…
- * securevm.data=ID"). launch,
- * measure and policy all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or
- * the user's part holds a securevm. word or a control character. */
+ * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.wait=… securevm.card=…
+ * securevm.nic=… securevm.disk=ID securevm.verity=… securevm.data=ID"). launch, measure and policy
+ * all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or the user's part
+ * holds a securevm. word or a control character. */
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err);
+
+/* The hardware address of an interface: the file's, or one of the guest's UUID, the same at every
+ * launch, so that the guest's network stays what it was. */
+void sv_guest_mac(const struct sv_guest *g, size_t nic, char out[SV_MAC_TEXT]);
 
 /* The disk that the agent opens as the root, with a key or by its hash tree; NULL: none. */
 const struct sv_disk *sv_guest_root(const struct sv_guest *g);

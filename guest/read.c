@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a guest file: rows of members, one function per kind of value. Nothing is opened here but
  * the file itself. */
-#include "guest/guest.h"
+#include "guest/nics.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,38 +30,6 @@ static const struct sv_member disk_members[] = {
         {NULL},
 };
 
-/* The host's port is bound by QEMU, a user without rights. */
-#define UNPRIVILEGED_PORT 1024
-#define PORT_MAX          65535
-
-static const struct sv_member forward_members[] = {
-        {"protocol", SV_M_TEXT, offsetof(struct sv_forward, protocol), "\"tcp\" or \"udp\"",
-         .ok = sv_m_protocol},
-        {"address", SV_M_TEXT, offsetof(struct sv_forward, address),
-         "an IPv4 address of this host, as \"127.0.0.1\" or \"0.0.0.0\"", .ok = sv_m_ipv4},
-        {"port", SV_M_UNSIGNED, offsetof(struct sv_forward, port),
-         "a port of this host from " SV_STRING(UNPRIVILEGED_PORT) " to " SV_STRING(PORT_MAX),
-         .min = UNPRIVILEGED_PORT, .max = PORT_MAX, .need = true},
-        {"to", SV_M_UNSIGNED, offsetof(struct sv_forward, to),
-         "a port of the guest from 1 to " SV_STRING(PORT_MAX), .min = 1, .max = PORT_MAX,
-         .need = true},
-        {NULL},
-};
-
-static const struct sv_member nic_members[] = {
-        {"type", SV_M_TEXT, offsetof(struct sv_nic, type), "\"user\", \"bridge\" or \"network\"",
-         .ok = sv_m_nic_type, .need = true},
-        {"source", SV_M_TEXT, offsetof(struct sv_nic, source),
-         "the name of a bridge or of a libvirt network", .ok = sv_m_source},
-        {"mac", SV_M_TEXT, offsetof(struct sv_nic, mac),
-         "six bytes of a unicast address as 52:54:00:12:34:56", .ok = sv_m_mac},
-        {"forward", SV_M_LIST, offsetof(struct sv_nic, forwards),
-         "a list of at most " SV_STRING(SV_GUEST_FORWARDS_MAX) " port forwards",
-         .count = offsetof(struct sv_nic, n_forwards), .part = forward_members,
-         .size = sizeof(struct sv_forward), .max = SV_GUEST_FORWARDS_MAX},
-        {NULL},
-};
-
 #define AT(member) offsetof(struct sv_guest, attestation.member)
 static const struct sv_member attestation_members[] = {
         {"url", SV_M_TEXT, AT(url), "the broker's address as https://HOST:PORT", .ok = sv_m_url,
@@ -74,6 +42,11 @@ static const struct sv_member attestation_members[] = {
         {"lease", SV_M_UNSIGNED, AT(lease),
          "seconds from 0 to " SV_STRING(SV_LEASE_MAX_S) " that a report keeps the disk", .min = 0,
          .max = SV_LEASE_MAX_S},
+        {"wait", SV_M_UNSIGNED, AT(wait),
+         "seconds from 1 to " SV_STRING(SV_WAIT_MAX_S) " for a network and for the broker",
+         .min = 1, .max = SV_WAIT_MAX_S},
+        {"card", SV_M_TEXT, AT(card), "the \"mac\" of one of the interfaces in \"nics\"",
+         .ok = sv_m_mac},
         {NULL},
 };
 
@@ -116,7 +89,7 @@ static const struct sv_member guest_members[] = {
          .max = SV_GUEST_DISKS_MAX},
         {"nics", SV_M_LIST, G(nics),
          "a list of at most " SV_STRING(SV_GUEST_NICS_MAX) " network interfaces",
-         .count = G(n_nics), .part = nic_members, .size = sizeof(struct sv_nic),
+         .count = G(n_nics), .part = sv_guest_nic_members, .size = sizeof(struct sv_nic),
          .max = SV_GUEST_NICS_MAX},
         {"attestation", SV_M_PART, 0, "an object with \"url\" and \"pin\"",
          .part = attestation_members},
@@ -223,91 +196,6 @@ static int check_guest_disks(struct sv_member_reader *r, struct sv_guest *g, str
         return 0;
 }
 
-/* Of one address, or of all of them. */
-static bool is_same_port(const struct sv_forward *a, const struct sv_forward *b)
-{
-        return a->port == b->port && !strcmp(a->protocol, b->protocol) &&
-               (!strcmp(a->address, b->address) || !strcmp(a->address, "0.0.0.0") ||
-                !strcmp(b->address, "0.0.0.0"));
-}
-
-/* The first of all cards' forwards that takes f's port of the host, which is f itself when none
- * before it does. */
-static const struct sv_forward *find_port(const struct sv_guest *g, const struct sv_forward *f)
-{
-        for (size_t i = 0; i < g->n_nics; i++)
-                for (size_t j = 0; j < g->nics[i].n_forwards; j++) {
-                        const struct sv_forward *other = &g->nics[i].forwards[j];
-
-                        if (other == f || is_same_port(other, f))
-                                return other;
-                }
-        return f;
-}
-
-static int check_guest_forwards(struct sv_member_reader *r, struct sv_guest *g, size_t nic,
-                                struct sv_err *err)
-{
-        struct sv_nic *n = &g->nics[nic];
-        char at[64];
-
-        snprintf(at, sizeof(at), "/nics/%zu/forward", nic);
-        if (n->n_forwards && strcmp(n->type, "user") != 0)
-                return sv_member_fail(r, at, "guest.nics.forward", err,
-                                      "ports are forwarded to a \"user\" interface; on a \"%s\" "
-                                      "the guest has an address of its own, remove this member",
-                                      n->type);
-        for (size_t i = 0; i < n->n_forwards; i++) {
-                struct sv_forward *f = &n->forwards[i];
-
-                if (!f->protocol)
-                        f->protocol = sv_asprintf("tcp");
-                if (!f->address)
-                        f->address = sv_asprintf("127.0.0.1");
-                snprintf(at, sizeof(at), "/nics/%zu/forward/%zu/port", nic, i);
-                if (find_port(g, f) != f)
-                        return sv_member_fail(r, at, "guest.nics.forward.port", err,
-                                              "port %u of this host is forwarded already; choose "
-                                              "another",
-                                              f->port);
-        }
-        return 0;
-}
-
-static int check_guest_nics(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
-{
-        char at[64];
-
-        for (size_t i = 0; i < g->n_nics; i++) {
-                bool user = !strcmp(g->nics[i].type, "user");
-
-                snprintf(at, sizeof(at), "/nics/%zu", i);
-                if (user && g->nics[i].source)
-                        return sv_member_fail(r, at, "guest.nics.source", err,
-                                              "a \"user\" interface has no source; remove it");
-                if (!user && !g->nics[i].source)
-                        return sv_member_fail(r, at, "guest.nics.source", err,
-                                              "a \"%s\" interface needs \"source\": the %s's name",
-                                              g->nics[i].type, g->nics[i].type);
-                if (check_guest_forwards(r, g, i, err) < 0)
-                        return -1;
-        }
-        if (g->n_nics)
-                return 0;
-        if (!sv_json_get(r->root, "nics")) {
-                g->nics = calloc(1, sizeof(*g->nics));
-                if (!g->nics)
-                        return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
-                g->nics[0].type = sv_asprintf("user");
-                g->n_nics = 1;
-        } else if (g->attestation.url) {
-                return sv_member_fail(r, "/nics", "guest.nics", err,
-                                      "attestation reaches the broker over the network; add an "
-                                      "interface such as {\"type\":\"user\"}");
-        }
-        return 0;
-}
-
 static int check_guest_attestation(struct sv_member_reader *r, struct sv_guest *g,
                                    struct sv_err *err)
 {
@@ -345,16 +233,17 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
         struct sv_err cause = SV_ERR_NULL;
         SV_BUF line = SV_BUF_NULL;
 
+        /* the interfaces' hardware addresses come from it */
+        if (!sv_json_get(r->root, "uuid") && derive_guest_uuid(g, err) < 0)
+                return -1;
         if (check_guest_boot(r, g, err) < 0 || check_guest_attestation(r, g, err) < 0 ||
             check_guest_verity(r, g, err) < 0 || check_guest_disks(r, g, err) < 0 ||
-            check_guest_nics(r, g, err) < 0)
+            sv_guest_check_nics(r, g, err) < 0)
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");
         g->security.optional =
                 sv_json_pointer(r->root, "/security/required") && !g->security.required;
-        if (!sv_json_get(r->root, "uuid") && derive_guest_uuid(g, err) < 0)
-                return -1;
         if (sv_guest_cmdline(g, &line, &cause) < 0)
                 return sv_member_fail(r, "/cmdline", "guest.cmdline", err, "%s", cause.msg);
         return 0;

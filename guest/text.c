@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/core/address.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "base/core/verity.h"
@@ -63,13 +64,9 @@ bool sv_m_source(const char *s)
 
 bool sv_m_mac(const char *s)
 {
-        if (strlen(s) != 17)
-                return false;
-        for (int i = 0; i < 17; i++)
-                if (i % 3 == 2 ? s[i] != ':' : !isxdigit((unsigned char)s[i]))
-                        return false;
-        /* the lowest bit of the first byte marks an address of a group */
-        return !(strtoul(s, NULL, 16) & 1) && strcmp(s, "00:00:00:00:00:00");
+        uint8_t mac[6];
+
+        return sv_mac_read(sv_bytes_str(s), mac);
 }
 
 /* It becomes a word of the kernel's command line: no blanks, quotes or anything else that ends a

@@ -20,6 +20,8 @@ const char *const sv_initrd_modules[] = {
         "?virtio_console",
         "?virtio_rng",
         "?af_packet",
+        "?ipv6",
+        "?8021q",
         /* dm-crypt with aes-xts-plain64; the accelerated form where the processor has it */
         "dm_mod",
         "dm_crypt",

@@ -17,7 +17,22 @@
 #define SV_GUEST_SIZE_MAX          (1u << 20) /* bytes of a guest file */
 #define SV_GUEST_DISKS_MAX         16         /* disks of one guest: one letter each, vda to vdp */
 #define SV_GUEST_NICS_MAX          8          /* network interfaces of one guest */
-#define SV_GUEST_FORWARDS_MAX      64 /* ports of the host that lead to one card of a guest */
+#define SV_GUEST_FORWARDS_MAX      64   /* ports of the host that lead to one card of a guest */
+#define SV_NIC_ADDRESSES_MAX       4    /* addresses that a guest file gives one interface */
+#define SV_NIC_GATEWAYS_MAX        2    /* and gateways: one of each family */
+#define SV_RESOLVERS_MAX           3    /* as many as the C library asks (resolv.conf(5)) */
+#define SV_VLAN_MAX                4094 /* the highest number of a VLAN (IEEE 802.1Q) */
+/* bytes of a packet: below, no network of today works; above, Ethernet has none */
+#define SV_MTU_MIN                 576
+#define SV_MTU_MAX                 65535
+/* seconds that a guest waits for a network, and then tries its broker, unless its file says else */
+#define SV_WAIT_S                  180
+#define SV_WAIT_MAX_S              86400
+/* routes that one DHCP answer may give, and the bytes of their list, which may come in parts */
+#define SV_DHCP_ROUTES_MAX         32
+#define SV_DHCP_ROUTES_SIZE        (SV_DHCP_ROUTES_MAX * 9)
+/* bytes of the name (DUID) of a DHCPv6 server (RFC 8415 section 11.1) */
+#define SV_DUID_MAX                130
 #define SV_POLICY_SIZE_MAX         (1u << 20) /* bytes of a policy document */
 #define SV_TRUST_KINDS_MAX         16         /* kinds of trust anchors of one TEE */
 #define SV_FLOOR_MAX               16         /* rules of a TEE that count under every policy */

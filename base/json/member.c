@@ -129,25 +129,38 @@ static int read_member_set(const struct place *p, const struct sv_member *row,
         return 0;
 }
 
-static int read_path_list(const struct place *p, const struct sv_member *row,
+static bool is_listed_text(const struct sv_member *row, const char *s)
+{
+        return row->kind == SV_M_PATHS ? is_plain_path(s) : s && row->ok(s);
+}
+
+static char *copy_listed_text(const struct place *p, const struct sv_member *row, const char *s)
+{
+        return row->kind == SV_M_PATHS ? make_absolute_path(p, s) : sv_asprintf("%s", s);
+}
+
+static int read_text_list(const struct place *p, const struct sv_member *row,
                           const struct sv_json *j, const char *pointer, struct sv_err *err)
 {
         char ***list = (char ***)((char *)p->base + row->at);
         size_t *count = (size_t *)((char *)p->base + row->count);
-        size_t n = sv_json_len(j);
+        bool one = row->kind == SV_M_TEXTS && sv_json_str(j);
+        size_t n = one ? 1 : sv_json_len(j);
 
-        if (sv_json_type(j) != SV_JSON_ARRAY || n > SV_PATHS_MAX)
+        if ((!one && sv_json_type(j) != SV_JSON_ARRAY) ||
+            n > (row->kind == SV_M_TEXTS ? row->max : SV_PATHS_MAX))
                 return fail_member_value(p, pointer, row, j, err);
         *list = calloc(n + 1, sizeof(**list));
         if (!*list)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
         for (size_t i = 0; i < n; i++) {
-                SV_STR at = sv_asprintf("%s/%zu", pointer, i);
-                const char *s = sv_json_str(sv_json_at(j, i));
+                SV_STR at = one ? sv_asprintf("%s", pointer) : sv_asprintf("%s/%zu", pointer, i);
+                const struct sv_json *text = one ? j : sv_json_at(j, i);
+                const char *s = sv_json_str(text);
 
-                if (!is_plain_path(s))
-                        return fail_member_value(p, at, row, sv_json_at(j, i), err);
-                (*list)[(*count)++] = make_absolute_path(p, s);
+                if (!is_listed_text(row, s))
+                        return fail_member_value(p, at, row, text, err);
+                (*list)[(*count)++] = copy_listed_text(p, row, s);
         }
         return 0;
 }
@@ -240,7 +253,8 @@ static int read_member_value(const struct place *p, const struct sv_member *row,
         case SV_M_SET:
                 return read_member_set(p, row, j, pointer, err);
         case SV_M_PATHS:
-                return read_path_list(p, row, j, pointer, err);
+        case SV_M_TEXTS:
+                return read_text_list(p, row, j, pointer, err);
         case SV_M_LIST:
                 return read_object_list(p, row, j, pointer, err);
         case SV_M_U64:

@@ -13,6 +13,7 @@ enum sv_member_kind {
         SV_M_TEXT,     /* char * */
         SV_M_PATH,     /* char *, made absolute */
         SV_M_PATHS,    /* char **, with its count */
+        SV_M_TEXTS,    /* the same of at most `max` texts, or one text */
         SV_M_BOOL,     /* bool */
         SV_M_SET,      /* unsigned: an array of some of `names`, each once; bit n for the n-th */
         SV_M_UNSIGNED, /* unsigned, min .. max */

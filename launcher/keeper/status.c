@@ -31,7 +31,7 @@ static void put_nic(struct sv_json *list, const struct sv_guest *g, size_t i)
         struct sv_json *n = sv_json_add(list, sv_json_object());
         char mac[18];
 
-        sv_nic_mac(g, i, mac);
+        sv_guest_mac(g, i, mac);
         sv_json_set_str(n, "type", g->nics[i].type);
         if (g->nics[i].source)
                 sv_json_set_str(n, "source", g->nics[i].source);

@@ -73,25 +73,13 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
         }
 }
 
-/* The same at every launch, so that the guest's network stays what it was. */
-void sv_nic_mac(const struct sv_guest *g, size_t i, char out[18])
-{
-        const uint8_t *u = g->uuid;
-
-        if (g->nics[i].mac)
-                snprintf(out, 18, "%s", g->nics[i].mac);
-        else
-                snprintf(out, 18, "52:54:00:%02x:%02x:%02x", u[13], u[14],
-                         (u[15] + (unsigned)i) & 0xff);
-}
-
 static void put_nics(const struct sv_plan *p, struct sv_buf *x)
 {
         for (size_t i = 0; i < p->guest->n_nics; i++) {
                 const struct sv_nic *n = &p->guest->nics[i];
-                char mac[18];
+                char mac[SV_MAC_TEXT];
 
-                sv_nic_mac(p->guest, i, mac);
+                sv_guest_mac(p->guest, i, mac);
                 sv_xml_printf(x, "    <interface type='%s'>\n      <mac address='%s'/>\n", n->type,
                               mac);
                 if (n->source)

@@ -36,9 +36,6 @@ struct sv_plan {
         struct sv_plan_place place;
 };
 
-/* The address of the guest's i-th network card: its file's, or one that stays the same. */
-void sv_nic_mac(const struct sv_guest *g, size_t i, char out[18]);
-
 #define SV_AGENT_PORT "org.secure-vm.agent"
 
 /* cmdline stays for the caller to set. */

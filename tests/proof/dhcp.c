@@ -14,6 +14,13 @@
 #include "proof.h"
 #include "stub_err.h"
 
+/* a list of routes is dhcp_routes.c's */
+#include "base/core/limits.h"
+#undef SV_DHCP_ROUTES_MAX
+#undef SV_DHCP_ROUTES_SIZE
+#define SV_DHCP_ROUTES_MAX  1
+#define SV_DHCP_ROUTES_SIZE 1
+
 #include "base/core/rd.c"
 #include "agent/dhcp.c"
 

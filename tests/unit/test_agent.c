@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent: the kernel command line's words, DHCP messages; one change at a time. */
+/* agent: the kernel command line's words; one change at a time. Those of the network:
+ * test_agent_net.c. */
 #include "unit.h"
 
 #include <sys/mount.h>
 
 #include "agent/config.h"
-#include "agent/dhcp.h"
-#include "agent/net.h"
 #include "base/core/file.h"
 
 #define PIN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -38,7 +37,8 @@ static void test_words(void **state)
         assert_true(c.has_pin);
         assert_int_equal(c.pin[0], 0x01);
         assert_int_equal(c.pin[31], 0xef);
-        assert_false(c.has_ip);
+        assert_int_equal(c.n_nics, 0);
+        assert_int_equal(c.wait_s, SV_WAIT_S);
         assert_false(c.discard);
         OK(parse("", &c)); /* a running system that was started by others */
         FAILS(sv_agent_config_need(&c, &err), SV_USAGE, "agent.cmdline.missing");
@@ -134,21 +134,6 @@ static void test_console(void **state)
         assert_true(c.keep_console);
 }
 
-static void test_ip(void **state)
-{
-        struct sv_agent_config c;
-
-        OK(parse("securevm.ip=192.0.2.7/24,192.0.2.1", &c));
-        assert_true(c.has_ip);
-        assert_int_equal(c.address, 0xc0000207);
-        assert_int_equal(c.gateway, 0xc0000201);
-        assert_int_equal(c.prefix, 24);
-        OK(parse("securevm.ip=192.0.2.7/1,192.0.2.1", &c));
-        assert_int_equal(c.prefix, 1);
-        OK(parse("securevm.ip=192.0.2.7/32,192.0.2.1", &c));
-        assert_int_equal(c.prefix, 32);
-}
-
 static void test_bad_words(void **state)
 {
         static const struct {
@@ -182,15 +167,6 @@ static void test_bad_words(void **state)
                 {"securevm.console=", "agent.cmdline.value"},
                 {"securevm.console=hosts", "agent.cmdline.value"},
                 {"securevm.console=none", "agent.cmdline.value"},
-                {"securevm.ip=192.0.2.7", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.7/24", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.7,192.0.2.1/24", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.7/0,192.0.2.1", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.7/33,192.0.2.1", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.7/-1,192.0.2.1", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.7/24x,192.0.2.1", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.300/24,192.0.2.1", "agent.cmdline.ip"},
-                {"securevm.ip=192.0.2.7/24,gateway", "agent.cmdline.ip"},
         };
         struct sv_agent_config c;
 
@@ -221,217 +197,13 @@ static void test_needed(void **state)
         }
 }
 
-static const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
-#define XID     0x01020304
-#define OPTIONS 240 /* where they begin */
-
-/* What a server says; options in the order of `more`, after type, server, netmask and router. */
-static void put_answer(struct sv_buf *b, uint8_t type)
-{
-        static const uint8_t options[] = {54,  4, 10, 0, 2,  2, 1,  4,   255, 255,
-                                          255, 0, 3,  8, 10, 0, 2,  2,   10,  0,
-                                          2,   3, 51, 4, 0,  1, 81, 128, 255};
-
-        sv_buf_clear(b);
-        sv_buf_u32be(b, 0x02010600);
-        sv_buf_u32be(b, XID);
-        sv_buf_grow(b, 8);
-        sv_buf_u32be(b, 0x0a00020f);
-        sv_buf_grow(b, 8);
-        sv_buf_put(b, sv_bytes(mac, 6));
-        sv_buf_grow(b, 202);
-        sv_buf_u32be(b, 0x63825363);
-        sv_buf_put(b, sv_bytes((uint8_t[]){0, 53, 1, type}, 4));
-        sv_buf_put(b, sv_bytes(options, sizeof(options)));
-        assert_int_equal(b->bad, false);
-}
-
-static int parse_answer(const struct sv_buf *b, struct sv_dhcp_lease *lease)
-{
-        return sv_dhcp_parse(sv_buf_bytes(b), mac, XID, lease, &err);
-}
-
-static void test_dhcp_answer(void **state)
-{
-        struct sv_dhcp_lease lease;
-        SV_BUF b = SV_BUF_NULL;
-
-        put_answer(&b, SV_DHCP_OFFER);
-        OK(parse_answer(&b, &lease));
-        assert_int_equal(lease.type, SV_DHCP_OFFER);
-        assert_int_equal(lease.address, 0x0a00020f);
-        assert_int_equal(lease.server, 0x0a000202);
-        assert_int_equal(lease.netmask, 0xffffff00);
-        assert_int_equal(lease.router, 0x0a000202);
-        sv_buf_grow(&b, 60); /* padding behind the end */
-        OK(parse_answer(&b, &lease));
-        put_answer(&b, SV_DHCP_NAK);
-        memset(b.p + 16, 0, 4);
-        OK(parse_answer(&b, &lease));
-        assert_int_equal(lease.type, SV_DHCP_NAK);
-}
-
-/* Option 6: as many as the C library asks are kept. */
-/* What is written for them; NULL: no file. A machine that takes no file ends it. */
-static void expect_resolvers(const uint32_t *addresses, size_t n, const char *text)
-{
-        char dir[] = "/tmp/sv-resolvers-XXXXXX";
-        const struct sv_machine m = {.files = dir};
-        SV_STR path = sv_asprintf("%s/etc/resolv.conf", mkdtemp(dir));
-        SV_BUF got = SV_BUF_NULL;
-
-        OK(sv_net_resolvers(&m, addresses, n, &err));
-        assert_int_equal(access(path, F_OK), text ? 0 : -1);
-        if (text) {
-                OK(sv_file_read(path, 4096, &got, "test", &err));
-                assert_string_equal(sv_buf_str(&got), text);
-                assert_int_equal(unlink(path), 0);
-                OK(sv_mkdirs(path, 0755, &err));
-                FAILS(sv_net_resolvers(&m, addresses, n, &err), SV_SYSTEM, "file.write");
-        }
-        OK(sv_remove_tree(dir, &err));
-        OK(sv_file_write(dir, 0644, SV_BYTES_NULL, &err));
-        if (text)
-                FAILS(sv_net_resolvers(&m, addresses, n, &err), SV_SYSTEM, "file.mkdir");
-        unlink(dir);
-}
-
-static void test_resolvers(void **state)
-{
-        static const uint8_t four[] = {6,   16, 10, 0, 2,  3, 192, 0, 2,  53,
-                                       127, 0,  0,  1, 10, 0, 0,   9, 255},
-                             none[] = {6, 0, 255}, odd[] = {6, 6, 10, 0, 2, 3, 1, 2, 255};
-        struct sv_dhcp_lease lease;
-        struct sv_agent_config c;
-        SV_BUF b = SV_BUF_NULL;
-
-        put_answer(&b, SV_DHCP_ACK);
-        OK(parse_answer(&b, &lease));
-        assert_int_equal(lease.resolvers[0], 0);
-        b.n--; /* instead of the end */
-        sv_buf_put(&b, sv_bytes(four, sizeof(four)));
-        OK(parse_answer(&b, &lease));
-        /* The loopback is nobody here, but harmless: this machine's own. */
-        expect_resolvers(lease.resolvers, SV_RESOLVERS_MAX,
-                         "nameserver 10.0.2.3\nnameserver 192.0.2.53\nnameserver "
-                         "127.0.0.1\noptions timeout:2 attempts:2\n");
-        put_answer(&b, SV_DHCP_ACK);
-        b.n--;
-        sv_buf_put(&b, sv_bytes(none, sizeof(none)));
-        FAILS(parse_answer(&b, &lease), SV_FORMAT, "agent.dhcp.option");
-        put_answer(&b, SV_DHCP_ACK);
-        b.n--;
-        sv_buf_put(&b, sv_bytes(odd, sizeof(odd)));
-        FAILS(parse_answer(&b, &lease), SV_FORMAT, "agent.dhcp.option");
-        expect_resolvers((const uint32_t[]){0, 0xe0000001, 0x00000001}, 3, NULL);
-        OK(parse("securevm.ip=192.0.2.7/24,192.0.2.1,192.0.2.53,192.0.2.54", &c));
-        assert_int_equal(c.gateway, 0xc0000201);
-        assert_int_equal(c.resolvers[0], 0xc0000235);
-        assert_int_equal(c.resolvers[1], 0xc0000236);
-        assert_int_equal(c.resolvers[2], 0);
-        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4", &c),
-              SV_USAGE, "agent.cmdline.ip");
-        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,", &c), SV_USAGE, "agent.cmdline.ip");
-        FAILS(parse("securevm.ip=192.0.2.7/24,192.0.2.1,x", &c), SV_USAGE, "agent.cmdline.ip");
-}
-
-static void test_dhcp_request(void **state)
-{
-        const struct sv_dhcp_lease offer = {.address = 0x0a00020f, .server = 0x0a000202};
-        SV_BUF b = SV_BUF_NULL;
-
-        sv_dhcp_put(&b, SV_DHCP_DISCOVER, mac, XID, NULL);
-        assert_int_equal(b.n, 300);
-        assert_memory_equal(b.p, "\1\1\6\0\1\2\3\4\0\0\x80\0", 12);
-        assert_memory_equal(b.p + 28, mac, 6);
-        assert_memory_equal(b.p + OPTIONS, "\x35\1\1\x37\3\1\3\6\xff", 9);
-        sv_buf_clear(&b);
-        sv_dhcp_put(&b, SV_DHCP_REQUEST, mac, XID, &offer);
-        assert_int_equal(b.n, 300);
-        assert_memory_equal(b.p + OPTIONS,
-                            "\x35\1\3\x32\4\12\0\2\17\x36\4\12\0\2\2\x37\3\1\3\6\xff", 21);
-}
-
-static void test_dhcp_malformed(void **state)
-{
-        static const struct {
-                size_t at;
-                uint8_t byte;
-                const char *check;
-        } cases[] = {
-                {0, 1, "agent.dhcp.other"},                /* a request */
-                {1, 6, "agent.dhcp.other"},                /* of another kind of network */
-                {2, 16, "agent.dhcp.other"},               /* of another size of address */
-                {7, 5, "agent.dhcp.other"},                /* to another request */
-                {33, 0x57, "agent.dhcp.other"},            /* to another card */
-                {OPTIONS - 1, 0, "agent.dhcp.other"},      /* no options follow */
-                {16, 0, "agent.dhcp.address"},             /* 0.0.2.15 */
-                {16, 127, "agent.dhcp.address"},           /* loopback */
-                {16, 224, "agent.dhcp.address"},           /* multicast */
-                {OPTIONS + 3, 1, "agent.dhcp.type"},       /* a DISCOVER */
-                {OPTIONS + 3, 4, "agent.dhcp.type"},       /* a DECLINE */
-                {OPTIONS + 1, 99, "agent.dhcp.type"},      /* none */
-                {OPTIONS + 2, 0, "agent.dhcp.option"},     /* a type of no bytes */
-                {OPTIONS + 5, 3, "agent.dhcp.option"},     /* a server of 3 bytes */
-                {OPTIONS + 4, 99, "agent.dhcp.address"},   /* no server */
-                {OPTIONS + 6, 240, "agent.dhcp.address"},  /* a server that is none */
-                {OPTIONS + 10, 99, "agent.dhcp.address"},  /* no netmask */
-                {OPTIONS + 13, 253, "agent.dhcp.address"}, /* a netmask with a hole */
-                {OPTIONS + 17, 7, "agent.dhcp.option"},    /* a router and three quarters */
-                {OPTIONS + 17, 0, "agent.dhcp.option"},    /* no router in the option */
-                {OPTIONS + 18, 0, "agent.dhcp.address"},   /* a router that is none */
-                {OPTIONS + 27, 200, "agent.dhcp.short"},   /* an option longer than the message */
-                {OPTIONS + 32, 54, "agent.dhcp.short"},    /* no end */
-        };
-        struct sv_dhcp_lease lease;
-        SV_BUF b = SV_BUF_NULL;
-
-        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                put_answer(&b, SV_DHCP_ACK);
-                b.p[cases[i].at] = cases[i].byte;
-                if (parse_answer(&b, &lease) == 0 || strcmp(err.check, cases[i].check))
-                        fail_msg("byte %zu: expected %s, got %s", cases[i].at, cases[i].check,
-                                 err.check);
-                assert_int_equal(err.class, SV_FORMAT);
-        }
-        put_answer(&b, SV_DHCP_ACK);
-        for (size_t n = 0; n < b.n; n++)
-                FAILS(sv_dhcp_parse(sv_bytes(b.p, n), mac, XID, &lease, &err), SV_FORMAT,
-                      "agent.dhcp.short");
-}
-
-/* The least and the greatest first byte of a machine's address, and those about the loopback. */
-static void test_dhcp_hosts(void **state)
-{
-        static const uint8_t hosts[] = {1, 2, 126, 128, 223};
-        struct sv_dhcp_lease lease;
-        SV_BUF b = SV_BUF_NULL;
-
-        for (size_t i = 0; i < sizeof(hosts); i++) {
-                put_answer(&b, SV_DHCP_ACK);
-                b.p[16] = hosts[i];
-                OK(parse_answer(&b, &lease));
-                assert_int_equal(lease.address, (uint32_t)hosts[i] << 24 | 0x20f);
-        }
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),
-                cmocka_unit_test(test_root),
-                cmocka_unit_test(test_root_room),
-                cmocka_unit_test(test_verity),
-                cmocka_unit_test(test_data),
-                cmocka_unit_test(test_console),
-                cmocka_unit_test(test_ip),
-                cmocka_unit_test(test_bad_words),
-                cmocka_unit_test(test_needed),
-                cmocka_unit_test(test_dhcp_answer),
-                cmocka_unit_test(test_resolvers),
-                cmocka_unit_test(test_dhcp_request),
-                cmocka_unit_test(test_dhcp_malformed),
-                cmocka_unit_test(test_dhcp_hosts),
+                cmocka_unit_test(test_words),     cmocka_unit_test(test_root),
+                cmocka_unit_test(test_root_room), cmocka_unit_test(test_verity),
+                cmocka_unit_test(test_data),      cmocka_unit_test(test_console),
+                cmocka_unit_test(test_bad_words), cmocka_unit_test(test_needed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,8 @@ REPLACE(int, sv_agent_config_parse,
         return take_step("config", err);)
 STEP("needs", sv_agent_config_need, (const struct sv_agent_config *c, struct sv_err *err))
 STEP("entropy", sv_host_check_entropy, (const struct sv_machine *m, struct sv_err *err))
-REPLACE(int, sv_net_up, (const struct sv_agent_config *c, char says[128], struct sv_err *err),
+REPLACE(int, sv_net_up,
+        (const struct sv_agent_config *c, struct sv_net **out, char says[128], struct sv_err *err),
         *says = 0;
         return take_step("network", err);)
 STEP("unpack", sv_binding_unpack,
@@ -130,7 +131,7 @@ REPLACE(int, sv_root_switch, (const struct sv_machine *m, struct sv_err *err),
         take_step("switch", err);
         return sv_fail(err, SV_SYSTEM, "test.step", "the step switch fails");)
 
-REPLACE(void, sv_net_down, (void), take_step("-down", NULL);)
+REPLACE(void, sv_net_down, (struct sv_net * net), take_step("-down", NULL);)
 REPLACE(void, sv_root_unmount, (const struct sv_machine *m), take_step("-unmount", NULL);)
 REPLACE(int, sv_luks_close, (const char *name, struct sv_err *err),
         if (take_step("-close", err) == 0 && !closing_fails) return 0;

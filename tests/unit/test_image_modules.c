@@ -81,7 +81,8 @@ static const struct shape alpine = {
                "\n"
                "kernel/drivers/virtio/virtio_pci_modern_dev.ko:\n"
                "kernel/drivers/block/virtio_blk.ko:\nkernel/drivers/net/virtio_net.ko:\n"
-               "kernel/net/packet/af_packet.ko:\n"
+               "kernel/net/packet/af_packet.ko:\nkernel/net/ipv6/ipv6.ko:\n"
+               "kernel/net/8021q/8021q.ko:\n"
                "kernel/drivers/md/dm-mod.ko:\n"
                "kernel/drivers/md/dm-crypt.ko: kernel/drivers/md/dm-mod.ko\n"
                "kernel/crypto/xts.ko:\nkernel/crypto/crc32c_generic.ko:\n"
@@ -92,8 +93,9 @@ static const struct shape alpine = {
         .alias = "# Aliases extracted from modules themselves.\nalias crypto-crc32c crc32c_intel\n"
                  "alias crypto-crc32c crc32c_generic\n",
         .softdep = "softdep libcrc32c pre: crypto-crc32c\n",
-        .want = "virtio_pci_modern_dev virtio_pci virtio_blk virtio_net af_packet dm_mod dm_crypt "
-                "xts crc32c_generic crc32c_intel libcrc32c ext4 ",
+        .want = "virtio_pci_modern_dev virtio_pci virtio_blk virtio_net af_packet ipv6 8021q "
+                "dm_mod "
+                "dm_crypt xts crc32c_generic crc32c_intel libcrc32c ext4 ",
 };
 
 /* Most is built in, and only modules.builtin.modinfo says so; a module of DKMS in updates/. */

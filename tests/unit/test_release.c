@@ -196,7 +196,7 @@ static void on_retry(const char *step, const struct sv_err *e, unsigned in_ms, u
         snprintf(w.step, sizeof(w.step), "%s", step);
         assert_string_equal(e->check, FAULT);
         assert_int_equal(try, w.retries + 1);
-        assert_int_equal(tries, SV_RELEASE_TRIES);
+        assert_int_equal(tries, 0);
 }
 
 static void on_untold(const struct sv_err *e)
@@ -224,7 +224,7 @@ static int use(const struct sv_release *r, struct sv_kbs_client *client, struct 
 static int release(void)
 {
         static const struct sv_agent_config config = {
-                .url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c"};
+                .url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c", .wait_s = 180};
         static const struct sv_release_log log = {
                 .retry = on_retry, .unreported = on_untold, .note = on_note};
         const struct sv_release r = {.config = &config, .log = &log, .seal = true, .use = use};
@@ -270,16 +270,17 @@ static void pauses(void **state)
 {
         static const unsigned longest[] = {500,   1000,  2000,  4000,  8000, 10000,
                                            10000, 10000, 10000, 10000, 10000};
-        unsigned first[11], same = 0;
+        unsigned first[11], same = 0; /* as many as there are at least within three minutes */
 
         for (unsigned run = 0; run < 2; run++) {
                 fresh(NULL);
                 w.faults = 100;
                 w.fault_at = "auth";
                 FAILS(release(), SV_SYSTEM, FAULT);
-                assert_non_null(strstr(err.msg, "given up after 12 tries"));
-                assert_int_equal(w.auths, SV_RELEASE_TRIES);
-                assert_int_equal(w.n_pauses, 11);
+                assert_non_null(strstr(err.msg, "tries within 180 s"));
+                assert_in_range(w.clock_ms, 170000, 180000);
+                assert_in_range(w.n_pauses, 20, 40);
+                assert_int_equal(w.auths, w.n_pauses + 1);
                 for (unsigned i = 0; i < 11; i++) {
                         assert_in_range(w.pauses[i], longest[i] / 2, longest[i]);
                         same += run && w.pauses[i] == first[i];
@@ -301,6 +302,31 @@ static void broker_says_when(void **state)
         assert_int_equal(w.n_pauses, 3);
         assert_in_range(w.pauses[0], 30250, 30500);
         assert_in_range(w.pauses[2], 31000, 32000);
+}
+
+/* What the caller has to do while it waits. */
+static void run_something(void *arg, unsigned ms)
+{
+        *(unsigned *)arg += 1;
+        w.clock_ms += ms;
+}
+
+static void pauses_of_caller(void **state)
+{
+        static const struct sv_agent_config config = {
+                .url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c", .wait_s = 5};
+        static const struct sv_release_log log = {0};
+        unsigned n = 0;
+        const struct sv_release r = {
+                .config = &config, .log = &log, .pause = run_something, .pause_arg = &n};
+        SV_RELEASE_OUT out = {0};
+
+        w.faults = 100;
+        w.fault_at = "auth";
+        FAILS(sv_release(&r, &out, &err), SV_SYSTEM, FAULT);
+        assert_non_null(strstr(err.msg, "within 5 s"));
+        assert_in_range(n, 2, 5);
+        assert_int_equal(w.n_pauses, 0);
 }
 
 static void too_late(void **state)
@@ -384,6 +410,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(comes_back, fresh),
                 cmocka_unit_test_setup(pauses, fresh),
+                cmocka_unit_test_setup(pauses_of_caller, fresh),
                 cmocka_unit_test_setup(broker_says_when, fresh),
                 cmocka_unit_test_setup(too_late, fresh),
                 cmocka_unit_test_setup(refused, fresh),
