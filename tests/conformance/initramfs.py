@@ -15,7 +15,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 LIMIT = 8 << 20
 KERNELS = {'12': [], '12-backports': ['--backports'], '13': ['--suite', 'trixie'], '14': ['--suite', 'forky']}
 # What a guest of ours does, and the modules by which kernels do it: one of each row, or built in.
-NEEDS = ['virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_console', 'virtio_rng', 'af_packet', 'dm_mod', 'dm_crypt', 'xts', 'ecb', 'aesni_intel',
+NEEDS = ['virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_console', 'virtio_rng', 'af_packet', 'ipv6', '8021q', 'dm_mod', 'dm_crypt', 'xts', 'ecb', 'aesni_intel',
          'sha256_generic sha256', 'dm_verity', 'overlay', 'erofs', 'crc32c_generic crc32c_cryptoapi', 'ext4', 'button', 'evdev', 'autofs4',
          'sev_guest', 'tdx_guest']
 SINCE = {'tdx_guest': (6, 2)}
