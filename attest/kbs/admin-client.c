@@ -12,12 +12,14 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/core/text.h"
 
 struct sv_admin {
         struct sv_http_conn conn;
         struct sv_tls_ctx *ctx;
         struct sv_key *key;
         uint8_t pin[32];
+        char *author; /* NULL: nobody */
 };
 
 static int read_pin(const char *text, struct sv_buf *pin, struct sv_err *err)
@@ -65,6 +67,7 @@ void sv_admin_free(struct sv_admin *a)
         sv_http_conn_close(&a->conn);
         sv_tls_ctx_free(a->ctx);
         sv_key_free(a->key);
+        free(a->author);
         free(a);
 }
 
@@ -211,12 +214,27 @@ int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_
         return call_admin_json(a, "/secure-vm/v0/resources", out, err);
 }
 
+void sv_admin_set_author(struct sv_admin *a, const char *name)
+{
+        free(a->author);
+        a->author = name && sv_name_ok(name) ? sv_asprintf("%s", name) : NULL;
+}
+
+/* A route's path with who asks for it. */
+static char *add_author(const struct sv_admin *a, const char *path)
+{
+        if (!a->author)
+                return sv_asprintf("%s", path);
+        return sv_asprintf("%s%cauthor=%s", path, strchr(path, '?') ? '&' : '?', a->author);
+}
+
 int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
                         struct sv_err *err)
 {
+        SV_STR target = add_author(a, path);
         SV_HTTP answer = {0};
 
-        return call_admin_path(a, "PUT", "/secure-vm/v0/policy", path, document, &answer, err);
+        return call_admin_path(a, "PUT", "/secure-vm/v0/policy", target, document, &answer, err);
 }
 
 int sv_admin_replace_policy(struct sv_admin *a, const char *path, struct sv_bytes before,
@@ -243,11 +261,28 @@ int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *doc
         return sv_buf_ok(document, "the policy", err);
 }
 
+int sv_admin_get_policy_version(struct sv_admin *a, const char *path, int64_t version,
+                                struct sv_buf *document, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("%s?version=%lld", path, (long long)version);
+
+        return sv_admin_get_policy(a, target, document, err);
+}
+
+int sv_admin_list_policy_versions(struct sv_admin *a, const char *path, struct sv_json **out,
+                                  struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("/secure-vm/v0/policy-history/%s", path);
+
+        return call_admin_json(a, target, out, err);
+}
+
 int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *err)
 {
+        SV_STR target = add_author(a, path);
         SV_HTTP answer = {0};
 
-        return call_admin_path(a, "DELETE", "/secure-vm/v0/policy", path, SV_BYTES_NULL, &answer,
+        return call_admin_path(a, "DELETE", "/secure-vm/v0/policy", target, SV_BYTES_NULL, &answer,
                                err);
 }
 

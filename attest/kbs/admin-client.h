@@ -62,6 +62,16 @@ int sv_admin_replace_policy(struct sv_admin *a, const char *path, struct sv_byte
                             struct sv_bytes document, struct sv_err *err);
 int sv_admin_put_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
                         struct sv_err *err);
+/* Who is named in the history of what this client puts and removes from now on, a name;
+ * NULL: nobody, only where it came from. */
+void sv_admin_set_author(struct sv_admin *a, const char *name);
+/* {"versions":[{"version":n,"created":RFC3339,"author":text,"size":n,"sha256":hex,"current":bool,
+ * "removed":bool}, …]}, the newest first. The caller frees. */
+int sv_admin_list_policy_versions(struct sv_admin *a, const char *path, struct sv_json **out,
+                                  struct sv_err *err);
+/* As sv_admin_get_policy. SV_USAGE "broker.policy.version". */
+int sv_admin_get_policy_version(struct sv_admin *a, const char *path, int64_t version,
+                                struct sv_buf *document, struct sv_err *err);
 /* Appends the document as it was put. */
 int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document,
                         struct sv_err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator may do. Who it is was checked by the route. */
 #include "attest/appraise.h"
+#include "base/core/file.h"
 #include "base/core/text.h"
 #include "broker/serve/request.h"
 #include "policy/policy.h"
@@ -52,37 +53,98 @@ static int check_policy_text(struct sv_bytes text, const char *resource, struct 
         return 0;
 }
 
+/* "NAME at ADDRESS": the name is the administrator's own word, the address is where it came from.
+ */
+static char *read_author(const struct sv_request *r, struct sv_err *err)
+{
+        const char *port = strrchr(r->peer, ':');
+        char name[65] = "";
+
+        if (strstr(r->query, "author=") &&
+            (!sv_request_query(r, "author", name, sizeof(name)) || !sv_name_ok(name))) {
+                sv_fail(err, SV_FORMAT, "broker.query", "expected a name as \"author\"");
+                return NULL;
+        }
+        return sv_asprintf("%s%s%.*s", name, *name ? " at " : "",
+                           port ? (int)(port - r->peer) : (int)strlen(r->peer), r->peer);
+}
+
+static int read_before(const struct sv_request *r, char before[65], struct sv_err *err)
+{
+        if (sv_request_query(r, "before", before, 65) && sv_is_hex(before, 64))
+                return 0;
+        return sv_fail(err, SV_FORMAT, "broker.query",
+                       "expected 64 hexadecimal digits as \"before\", the SHA-256 of the policy "
+                       "that is replaced");
+}
+
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
 {
+        static const char *const names[] = {"before", "author", NULL};
         struct sv_store *store = r->broker->store;
-        struct sv_bytes text = sv_buf_bytes(&r->msg->body);
-
-        static const char *const names[] = {"before", NULL};
+        struct sv_policy_put put = {.text = sv_buf_bytes(&r->msg->body), .now = r->now};
+        SV_STR author = NULL;
         char before[65];
 
         if (sv_request_check_query(r, names, err) < 0 ||
-            check_policy_text(text, r->resource, err) < 0)
+            check_policy_text(put.text, r->resource, err) < 0)
                 return -1;
+        author = read_author(r, err);
+        if (!author)
+                return -1;
+        put.author = author;
+        if (strstr(r->query, "before=")) {
+                if (read_before(r, before, err) < 0)
+                        return -1;
+                put.before = before;
+        }
+        return store->ops->put_policy_by(store, r->resource, &put, err);
+}
+
+static int read_policy_text(struct sv_request *r, struct sv_err *err)
+{
+        const struct sv_store_ops *ops = r->broker->store->ops;
+        char text[24];
+        uint64_t version;
+
         if (!*r->query)
-                return store->ops->put_policy(store, r->resource, text, r->now, err);
-        if (!sv_request_query(r, "before", before, sizeof(before)) || !sv_is_hex(before, 64))
-                return sv_fail(err, SV_FORMAT, "broker.query",
-                               "expected 64 hexadecimal digits as \"before\", the SHA-256 of the "
-                               "policy that is replaced");
-        return store->ops->put_policy_over(store, r->resource, before, text, r->now, err);
+                return ops->get_policy(r->broker->store, r->resource, &r->answer.body, err);
+        if (!sv_request_query(r, "version", text, sizeof(text)) ||
+            sv_parse_u64(text, INT64_MAX, &version, "", NULL) < 0)
+                return sv_fail(err, SV_FORMAT, "broker.query", "expected a number as \"version\"");
+        return ops->get_policy_version(r->broker->store, r->resource, (int64_t)version,
+                                       &r->answer.body, err);
 }
 
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err)
 {
-        if (r->broker->store->ops->get_policy(r->broker->store, r->resource, &r->answer.body, err) <
-            0)
+        static const char *const names[] = {"version", NULL};
+
+        if (sv_request_check_query(r, names, err) < 0 || read_policy_text(r, err) < 0)
                 return -1;
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }
 
+int sv_handle_policy_history(struct sv_request *r, struct sv_err *err)
+{
+        struct sv_json *list = sv_json_array();
+        int rc = r->broker->store->ops->list_policy_versions(r->broker->store, r->resource, list,
+                                                             err);
+
+        return answer_list(r, "versions", rc, list, err);
+}
+
 int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err)
 {
-        return r->broker->store->ops->delete_policy(r->broker->store, r->resource, err);
+        static const char *const names[] = {"author", NULL};
+        SV_STR author = NULL;
+
+        if (sv_request_check_query(r, names, err) < 0)
+                return -1;
+        author = read_author(r, err);
+        return author ? r->broker->store->ops->delete_policy(r->broker->store, r->resource, author,
+                                                             r->now, err)
+                      : -1;
 }
 
 int sv_handle_audit(struct sv_request *r, struct sv_err *err)

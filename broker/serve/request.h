@@ -53,6 +53,7 @@ int sv_handle_list_resources(struct sv_request *r, struct sv_err *err);
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err);
+int sv_handle_policy_history(struct sv_request *r, struct sv_err *err);
 /* The versions of one resource. */
 int sv_handle_show_resource(struct sv_request *r, struct sv_err *err);
 /* A guest's report of its disk, and an administrator's word that an older state is meant. */

@@ -52,6 +52,8 @@ static const struct route {
         {"GET", "/secure-vm/v0/policy/", "admin-get-policy", true, sv_handle_get_policy, SMALL},
         {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", true, sv_handle_delete_policy,
          SMALL},
+        {"GET", "/secure-vm/v0/policy-history/", "admin-policy-history", true,
+         sv_handle_policy_history, SMALL},
         {"GET", "/secure-vm/v0/audit", "admin-audit", true, sv_handle_audit, SMALL},
         {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL},
         /* and without its body; whatever else is got with GET is a release or is asked by name */

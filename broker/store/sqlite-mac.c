@@ -24,6 +24,10 @@ static const struct kind {
                          "SELECT generation, restored, time FROM disks WHERE path = ?1 AND "
                          "volume = ?2",
                          "SELECT path, volume FROM disks"},
+        [SV_ROW_HISTORY] = {"a version of the policy",
+                            "SELECT text, created, author FROM policy_versions WHERE path = ?1 AND "
+                            "version = ?2",
+                            "SELECT path, version FROM policy_versions"},
 };
 
 static void put_field(struct sv_buf *in, struct sv_bytes field)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies. One that somebody else has changed may be replaced and removed, and not be read. */
-#include "broker/store/sqlite-mac.h"
+#include "broker/store/sqlite-history.h"
 
 #include <string.h>
 
@@ -44,39 +44,35 @@ static int check_policy_before(struct sv_store *s, struct sv_macs *m, const char
 }
 
 static int replace_policy(struct sv_store *s, struct sv_macs *m, const char *path,
-                          struct sv_bytes text, int64_t now, struct sv_err *err)
+                          const struct sv_policy_put *put, struct sv_err *err)
 {
-        SV_STMT *put =
+        SV_STMT *q =
                 sv_sqlite_prepare(s, "REPLACE INTO policies (path, text, created) VALUES (?, ?, ?)",
-                                  err, "sbi", path, text, now);
+                                  err, "sbi", path, put->text, put->now);
 
-        if (sv_sqlite_step(s, put, err) < 0)
+        if ((put->before && check_policy_before(s, m, path, put->before, err) < 0) ||
+            sv_history_begin(s, m, path, err) < 0 || sv_sqlite_step(s, q, err) < 0 ||
+            sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err) < 0)
                 return -1;
-        return sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err);
+        return sv_history_add(s, m, path, put, err);
+}
+
+int sv_sqlite_put_policy_by(struct sv_store *s, const char *path, const struct sv_policy_put *put,
+                            struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_change(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_change(s, &m, replace_policy(s, &m, path, put, err), err);
 }
 
 int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
                          struct sv_err *err)
 {
-        struct sv_macs m = {.lock = 0};
+        const struct sv_policy_put put = {.text = text, .author = "", .now = now};
 
-        if (sv_macs_begin_change(s, &m, err) < 0)
-                return -1;
-        return sv_macs_end_change(s, &m, replace_policy(s, &m, path, text, now, err), err);
-}
-
-int sv_sqlite_put_policy_over(struct sv_store *s, const char *path, const char *before,
-                              struct sv_bytes text, int64_t now, struct sv_err *err)
-{
-        struct sv_macs m = {.lock = 0};
-        int r;
-
-        if (sv_macs_begin_change(s, &m, err) < 0)
-                return -1;
-        r = check_policy_before(s, &m, path, before, err);
-        if (r == 0)
-                r = replace_policy(s, &m, path, text, now, err);
-        return sv_macs_end_change(s, &m, r, err);
+        return sv_sqlite_put_policy_by(s, path, &put, err);
 }
 
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
@@ -90,24 +86,29 @@ int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *te
 }
 
 static int remove_policy(struct sv_store *s, struct sv_macs *m, const char *path,
-                         struct sv_err *err)
+                         const struct sv_policy_put *nothing, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM policies WHERE path = ?", err, "s", path);
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_history_begin(s, m, path, err) < 0 || sv_sqlite_step(s, q, err) < 0)
                 return -1;
         if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
                 return fail_absent(err);
-        return sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err);
+        if (sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err) < 0)
+                return -1;
+        return sv_history_add(s, m, path, nothing, err);
 }
 
-int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err)
+int sv_sqlite_delete_policy(struct sv_store *s, const char *path, const char *author, int64_t now,
+                            struct sv_err *err)
 {
+        const struct sv_policy_put nothing = {
+                .text = sv_bytes("", 0), .author = author, .now = now};
         struct sv_macs m = {.lock = 0};
 
         if (sv_macs_begin_change(s, &m, err) < 0)
                 return -1;
-        return sv_macs_end_change(s, &m, remove_policy(s, &m, path, err), err);
+        return sv_macs_end_change(s, &m, remove_policy(s, &m, path, &nothing, err), err);
 }
 
 int sv_sqlite_list_policies(struct sv_store *s, struct sv_json *list, struct sv_err *err)

@@ -28,7 +28,7 @@ static int fill_macs(struct sv_store *s, struct sv_err *err)
         struct sv_macs m = {.lock = 0};
         int rc = 0;
 
-        for (enum sv_row_kind kind = 1; rc == 0 && kind < SV_ROW_KINDS; kind++)
+        for (enum sv_row_kind kind = 1; rc == 0 && kind <= SV_ROW_DISK; kind++)
                 rc = take_rows(s, &m, kind, err);
         if (rc == 0)
                 rc = sv_macs_write(s, &m, err);
@@ -100,6 +100,11 @@ static const struct sv_sqlite_step steps[] = {
         {"CREATE TABLE leases (path TEXT NOT NULL, volume TEXT NOT NULL, instance TEXT NOT NULL,"
          " until INTEGER NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (path, volume))"
          " WITHOUT ROWID;",
+         NULL},
+        /* Every version of a policy. Of one from before, the first is what is stored then. */
+        {"CREATE TABLE policy_versions (path TEXT NOT NULL, version INTEGER NOT NULL,"
+         " text BLOB NOT NULL, created INTEGER NOT NULL, author TEXT NOT NULL,"
+         " PRIMARY KEY (path, version)) WITHOUT ROWID;",
          NULL},
 };
 #define WITH_MACS 5 /* the version from which on databases are authenticated, and have a serial */

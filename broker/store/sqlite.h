@@ -102,9 +102,14 @@ int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume
 
 int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
                          struct sv_err *err);
-int sv_sqlite_put_policy_over(struct sv_store *s, const char *path, const char *before,
-                              struct sv_bytes text, int64_t now, struct sv_err *err);
+int sv_sqlite_put_policy_by(struct sv_store *s, const char *path, const struct sv_policy_put *put,
+                            struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
                          struct sv_err *err);
-int sv_sqlite_delete_policy(struct sv_store *s, const char *path, struct sv_err *err);
+int sv_sqlite_delete_policy(struct sv_store *s, const char *path, const char *author, int64_t now,
+                            struct sv_err *err);
+int sv_sqlite_list_policy_versions(struct sv_store *s, const char *path, struct sv_json *list,
+                                   struct sv_err *err);
+int sv_sqlite_get_policy_version(struct sv_store *s, const char *path, int64_t version,
+                                 struct sv_buf *text, struct sv_err *err);
 int sv_sqlite_list_policies(struct sv_store *s, struct sv_json *list, struct sv_err *err);

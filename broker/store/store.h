@@ -39,6 +39,13 @@ struct sv_lease {
         int64_t time;      /* of the last report */
 };
 
+struct sv_policy_put {
+        struct sv_bytes text;
+        const char *before; /* SHA-256 (hex) of the one that it replaces; NULL: whatever is there */
+        const char *author; /* for the history */
+        int64_t now;
+};
+
 /* A handle; an implementation's own struct begins with it. */
 struct sv_store {
         const struct sv_store_ops *ops;
@@ -93,16 +100,26 @@ struct sv_store_ops {
          * version, and how many there are. */
         int (*list_resources)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 
+        /* Nobody's, whatever is there. */
         int (*put_policy)(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
                           struct sv_err *err);
-        /* The same when the policy that is there has this SHA-256 (hex); SV_USAGE
-         * "broker.policy.changed" otherwise. */
-        int (*put_policy_over)(struct sv_store *s, const char *path, const char *before,
-                               struct sv_bytes text, int64_t now, struct sv_err *err);
+        /* SV_USAGE "broker.policy.changed" when the policy that is there is another than
+         * put->before says. */
+        int (*put_policy_by)(struct sv_store *s, const char *path, const struct sv_policy_put *put,
+                             struct sv_err *err);
         /* Appends to `text`. SV_USAGE "broker.policy.absent" when there is none. */
         int (*get_policy)(struct sv_store *s, const char *path, struct sv_buf *text,
                           struct sv_err *err);
-        int (*delete_policy)(struct sv_store *s, const char *path, struct sv_err *err);
+        int (*delete_policy)(struct sv_store *s, const char *path, const char *author, int64_t now,
+                             struct sv_err *err);
+        /* Adds {"version","created","author","size","sha256","current","removed"} to the array, the
+         * newest first, of those that were put and of removals; SV_POLICY_VERSIONS_MAX are kept. */
+        int (*list_policy_versions)(struct sv_store *s, const char *path, struct sv_json *list,
+                                    struct sv_err *err);
+        /* Appends to `text`. SV_USAGE "broker.policy.version" when it is not there (any more), or a
+         * removal. */
+        int (*get_policy_version)(struct sv_store *s, const char *path, int64_t version,
+                                  struct sv_buf *text, struct sv_err *err);
         /* Adds their paths to the array; that none was put or removed, only `check` says. */
         int (*list_policies)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 

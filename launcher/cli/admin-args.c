@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/admin-args.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/core/file.h"
 
@@ -30,6 +32,7 @@ int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_ad
                        struct sv_err *err)
 {
         SV_BROKER_ENTRY entry = {0};
+        const struct passwd *user;
         const char *key;
 
         if (sv_admin_choose(args, &entry, err) < 0)
@@ -49,5 +52,9 @@ int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_ad
                                !entry.url ? "broker"
                                : !pin     ? "pin"
                                           : "admin-key");
-        return sv_admin_open(entry.url, pin, key, out, err);
+        if (sv_admin_open(entry.url, pin, key, out, err) < 0)
+                return -1;
+        user = getpwuid(getuid());
+        sv_admin_set_author(*out, user ? user->pw_name : NULL);
+        return 0;
 }

@@ -72,6 +72,7 @@ def commands(admin, folder):
     plain = subprocess.run([PROGRAM, 'policy', 'get', PATH, *admin], capture_output=True, text=True, check=True).stdout
     assert json.loads(plain) == put
     foreseen(guest, put, admin, folder)
+    versions(admin)
     assert run(0, 'policy', 'rm', PATH, *admin)['path'] == PATH
     fails('broker.policy.absent', 'policy', 'get', PATH, *admin)
     assert [(r['path'], r['policy']) for r in run(0, 'key', 'list', *admin)['resources']] == [(PATH, False)]
@@ -111,7 +112,42 @@ def updated(guest, other, admin):
     assert run(0, 'update', other, '--prepare', *admin)['generation'] == 2  # interrupted, and begun again
     fails('update.unseen', 'update', other, '--finish', *admin)
     assert run(0, 'policy', 'get', PATH, *admin)['policy']['sets'] == sets
-    run(0, 'policy', guest, '--put', *admin)
+    retired = json.loads(json.dumps(run(0, 'policy', 'get', PATH, *admin)['policy']))
+    retired['sets'][0]['retired'] = True
+    with open(other, 'w') as f:
+        json.dump(retired, f)
+    assert run(0, 'policy', 'put', other, *admin)['path'] == PATH  # as `update --finish` does once a guest was seen
+    assert run(4, 'policy', 'put', guest, *admin)['error']['check'].startswith('policy.')
+
+
+def versions(admin):
+    """Who put what, where it differs, and the way back."""
+    rows = run(0, 'policy', 'history', PATH, *admin)['versions']
+    assert [r['version'] for r in rows] == [3, 2, 1] and [r['current'] for r in rows] == [True, False, False], rows
+    assert all(' at 127.0.0.1' in r['author'] for r in rows), rows
+    differences = run(0, 'policy', 'diff', PATH, *admin)
+    assert (differences['from'], differences['to']) == (2, 3), differences
+    assert [(d['what'], d['from'], d['to']) for d in differences['differences']] == [('set 1: retired', None, True)], differences
+    first = run(0, 'policy', 'diff', PATH, '--from', '1', '--to', '2', *admin)['differences']
+    assert [d['what'] for d in first] == ['rule policy.pcr.9', 'set 1', 'set 2'], first
+    assert 'sets' not in run(0, 'policy', 'show', PATH, '--version', '1', *admin)['policy']
+    shown = subprocess.run([PROGRAM, 'policy', 'show', PATH, *admin], capture_output=True, text=True, check=True).stdout
+    assert 'generation 1' in shown and 'retired' in shown and 'generation 2, "quiet one": accepted' in shown, shown
+    for to in ('1', '2'):  # both accept what was retired
+        fails('policy.rollback.retired', 'policy', 'rollback', PATH, '--to', to, *admin)
+    fails('policy.rollback.retired', 'policy', 'rollback', PATH, *admin)
+    fails('policy.rollback.same', 'policy', 'rollback', PATH, '--to', '3', *admin)
+    fails('broker.policy.version', 'policy', 'rollback', PATH, '--to', '9', *admin)
+    fails('policy.history.version', 'policy', 'rollback', PATH, '--to', 'x', *admin)
+    back = run(0, 'policy', 'rollback', PATH, '--to', '1', '--again', *admin)
+    assert (back['from'], back['version']) == (1, 4), back
+    assert run(0, 'policy', 'get', PATH, *admin)['policy'] == run(0, 'policy', 'show', PATH, '--version', '1', *admin)['policy']
+    run(0, 'policy', 'rm', PATH, *admin)
+    rows = run(0, 'policy', 'history', PATH, *admin)['versions']
+    assert rows[0]['removed'] and not any(r['current'] for r in rows), rows
+    fails('broker.policy.version', 'policy', 'show', PATH, '--version', '5', *admin)
+    assert run(0, 'policy', 'rollback', PATH, *admin)['from'] == 4  # what was removed by mistake
+    fails('broker.policy.absent', 'policy', 'history', PATH + 'x', *admin)
 
 
 def names_of_brokers(admin, folder):

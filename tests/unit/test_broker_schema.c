@@ -10,7 +10,7 @@
 #include "broker/broker.h"
 #include "broker/store/sqlite.h"
 
-#define VERSION 6 /* of this program */
+#define VERSION 7 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -259,13 +259,40 @@ static void from_version_5(void **state)
         SV_STORE *s = open_store();
         struct sv_err err;
 
-        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
+        OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
         sv_store_free(s);
-        run_sql("DROP TABLE leases; PRAGMA user_version = 5;");
+        run_sql("DROP TABLE leases; DROP TABLE policy_versions; PRAGMA user_version = 5;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
         assert_int_equal(ask_sql("SELECT count(*) FROM leases"), 0);
         OK(s->ops->verify(s, &err));
+}
+
+/* A policy from before versions were kept is the first of them as soon as there is a second. */
+static void from_version_6(void **state)
+{
+        SV_STORE *s = NULL;
+        SV_JSON *before = sv_json_array();
+        SV_JSON *after = sv_json_array();
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err err;
+
+        make_version_4(); /* whose policies are taken with the step to MACs */
+        s = open_store();
+        assert_int_equal(ask_sql("SELECT count(*) FROM policy_versions"), 0);
+        OK(s->ops->list_policy_versions(s, "a/b/c", before, &err));
+        assert_int_equal(sv_json_len(before), 1);
+        assert_int_equal(sv_json_int(sv_json_get(sv_json_at(before, 0), "version"), 0), 1);
+        assert_true(sv_json_bool(sv_json_get(sv_json_at(before, 0), "current"), false));
+        OK(s->ops->get_policy_version(s, "a/b/c", 1, &text, &err));
+        assert_string_equal(sv_buf_str(&text), "{}");
+        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{\"new\":1}"), 2000, &err));
+        OK(s->ops->list_policy_versions(s, "a/b/c", after, &err));
+        assert_int_equal(sv_json_len(after), 2);
+        sv_buf_clear(&text);
+        OK(s->ops->get_policy_version(s, "a/b/c", 1, &text, &err));
+        assert_string_equal(sv_buf_str(&text), "{}");
+        OK(s->ops->check(s, &err));
 }
 
 /* One that is only read needs the key for that. */
@@ -288,12 +315,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 7;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 8;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 7"));
+        assert_non_null(strstr(err.msg, "version 8"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);
@@ -432,6 +459,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(from_version_1, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_4, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_5, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(from_version_6, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(older_is_not_changed, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(newer_is_refused, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(killed_on_the_way, setup_place, teardown_place),

@@ -193,7 +193,7 @@ static void policy_changed(void **state)
         run_sql("INSERT INTO policies SELECT 'a/b/e', text, created FROM policies WHERE path = "
                 "'" PATH "'");
         FAILS(get_policy("a/b/e", &err), SV_SYSTEM, "broker.store.mac");
-        OK(store->ops->delete_policy(store, "a/b/e", &err));
+        OK(store->ops->delete_policy(store, "a/b/e", "", 1, &err));
         FAILS(get_policy("a/b/e", &err), SV_USAGE, "broker.policy.absent");
 }
 

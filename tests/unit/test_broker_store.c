@@ -172,7 +172,7 @@ static void resources_and_policies(void **state)
         /* a name that would be SQL is a name */
         FAILS(s->ops->get_resource(s, "a' OR '1'='1", 1, &out, &err), SV_USAGE,
               "broker.resource.none");
-        OK(s->ops->delete_policy(s, "a/b/c", &err));
+        OK(s->ops->delete_policy(s, "a/b/c", "", 1002, &err));
         OK(s->ops->delete_resource(s, "a/b/c", 2, &err));
         FAILS(s->ops->delete_resource(s, "a/b/c", 2, &err), SV_USAGE, "broker.resource.none");
         FAILS(s->ops->get_resource(s, "a/b/c", 3, &out, &err), SV_USAGE, "broker.resource.none");
