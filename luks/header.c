@@ -146,11 +146,16 @@ static int check_row(const struct sv_json *meta, const struct row *row, struct s
 {
         const struct sv_json *value = sv_json_pointer(meta, row->pointer);
         const char *text = sv_json_str(value);
+        SV_BUF number = SV_BUF_NULL;
 
         if (row->number ? sv_json_type(value) == SV_JSON_INT &&
                                   sv_json_int(value, -1) == strtoll(row->expect, NULL, 10)
                         : text && strcmp(text, row->expect) == 0)
                 return 0;
+        if (sv_json_type(value) == SV_JSON_INT) {
+                sv_json_print(value, &number);
+                text = sv_buf_str(&number);
+        }
         return sv_fail(err, SV_FORMAT, row->check, "%s: expected \"%s\", found \"%.60s\"",
                        row->pointer, row->expect,
                        text ? text : sv_json_type_name(sv_json_type(value)));

@@ -194,6 +194,9 @@ static int require_xfam(const struct sv_json *want, struct sv_json *rules, struc
             sv_parse_u64(text, UINT64_MAX, &bits, CHECK, NULL) < 0)
                 return sv_fail(err, SV_USAGE, CHECK,
                                "require.xfam: bits like \"0xe7\" were expected");
+        sv_json_set_str(add_td_rule(rules, "policy.xfam.base", "/xfam",
+                                    "the TD has x87 and SSE, as the TDX module gives every TD"),
+                        "bits_set", SV_TDX_XFAM_BASE);
         snprintf(clear, sizeof(clear), "0x%llx", (unsigned long long)~bits);
         if (~bits)
                 sv_json_set_str(add_td_rule(rules, "policy.xfam", "/xfam",

@@ -21,6 +21,8 @@ const char sv_tdx_strict[] = "["
         R("policy.sept_ve_disable", "/tdattributes_bits/sept_ve_disable", TRUE, "configuration",
           "a page that the host takes away stops the TD, and is no exception "
           "that it could be led by") ","
+        R("policy.xfam.base", "/xfam", "\"bits_set\":\"" SV_TDX_XFAM_BASE "\"", "hardware",
+          "the TD has x87 and SSE, as the TDX module gives every TD") ","
         R("policy.xfam", "/xfam", "\"bits_clear\":\"" SV_TDX_XFAM_OTHERS "\"", "hardware",
           "the TD has no extended feature that is not known") ","
         R("policy.service_td", "/service_td", FALSE, "configuration",

@@ -36,6 +36,7 @@ int sv_tdx_platform(const struct sv_quote *quote, struct sv_pck *pck, bool *proc
 
 /* X87, SSE, AVX, AVX-512, PT, PKU, CET, user interrupts, LBR, AMX, APX: what the XFAM of a module
  * may have today; and all other bits. */
+#define SV_TDX_XFAM_BASE   "0x3"
 #define SV_TDX_XFAM_KNOWN  "0xedbe7"
 #define SV_TDX_XFAM_OTHERS "0xfffffffffff12418"
 

@@ -145,6 +145,7 @@ static const struct rule_row guest_rows[] = {
         {"policy.service_td", "true"},
         {"policy.sept_ve_disable", "false"},
         {"policy.xfam", "\"0x00000000000602ef\""},
+        {"policy.xfam.base", "\"0x00000000000602e6\""},
         {"policy.rtmr3", NULL},
 };
 
@@ -180,7 +181,8 @@ static void each_built_in_rule(void **state)
                 {"policy.attributes.unknown", "true"},
                 {"policy.migratable", "true"},
                 {"policy.sept_ve_disable", "false"},
-                {"policy.xfam", "\"0x0000000000000008\""},
+                {"policy.xfam", "\"0x000000000000000b\""},
+                {"policy.xfam.base", "\"0x00000000000000e5\""},
                 {"policy.service_td", "true"},
                 {"policy.tcb.status", "\"OutOfDate\""},
         };
@@ -204,6 +206,7 @@ static void each_td_that_is_refused(void **state)
                 {"0000000030000000", "00000000000602e7", "policy.migratable"},
                 {"0000000000000000", "00000000000602e7", "policy.sept_ve_disable"},
                 {"0000000010000000", "00000000000602ef", "policy.xfam"},
+                {"0000000010000000", "00000000000602e4", "policy.xfam.base"},
         };
         SV_POLICY_DOC *p = NULL;
         SV_JSON *rules = NULL;
