@@ -60,7 +60,7 @@ static char *read_author(const struct sv_request *r, struct sv_err *err)
         const char *port = strrchr(r->peer, ':');
         char name[65] = "";
 
-        if (strstr(r->query, "author=") &&
+        if (sv_request_has(r, "author") &&
             (!sv_request_query(r, "author", name, sizeof(name)) || !sv_name_ok(name))) {
                 sv_fail(err, SV_FORMAT, "broker.query", "expected a name as \"author\"");
                 return NULL;
@@ -93,7 +93,7 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
         if (!author)
                 return -1;
         put.author = author;
-        if (strstr(r->query, "before=")) {
+        if (sv_request_has(r, "before")) {
                 if (read_before(r, before, err) < 0)
                         return -1;
                 put.before = before;

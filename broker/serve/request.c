@@ -47,6 +47,17 @@ int sv_request_check_query(const struct sv_request *r, const char *const *names,
         return 0;
 }
 
+bool sv_request_has(const struct sv_request *r, const char *name)
+{
+        const char *at = r->query, *item;
+        size_t n;
+
+        while ((item = next_item(&at, &n)))
+                if (is_named(item, n, name))
+                        return true;
+        return false;
+}
+
 bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size)
 {
         const char *at = r->query, *item;

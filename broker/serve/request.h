@@ -73,5 +73,7 @@ const char *sv_request_bearer(const struct sv_request *r);
  * list: SV_FORMAT "broker.query" otherwise. */
 int sv_request_check_query(const struct sv_request *r, const char *const *names,
                            struct sv_err *err);
+/* Is an item of that name behind '?', with a value or without? */
+bool sv_request_has(const struct sv_request *r, const char *name);
 /* Copies the value of `name`; false when it is not there or does not fit. */
 bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size);

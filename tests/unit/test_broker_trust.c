@@ -254,7 +254,8 @@ static void below_the_floor(void **state)
 /* Two administrators: the second to put does not undo what the first has put meanwhile. */
 static void over_what_was_read(void **state)
 {
-        static const char *const wrong[] = {"?before=", "?before=12", "?after=1", "?before"};
+        static const char *const wrong[] = {"?before=", "?before=12", "?after=1",   "?before",
+                                            "?author=", "?author",    "?author=a/b"};
         SV_BUF text = SV_BUF_NULL;
         uint8_t digest[SV_DIGEST_MAX];
         char hex[2 * SV_DIGEST_MAX + 1];
