@@ -272,8 +272,8 @@ static int run_policy_diff(const struct sv_args *args, struct sv_json **result, 
 /* --- rollback --- */
 
 /* A state that this version accepts was retired since, because its guest is not to run any more. */
-static int check_state(const struct sv_policy *now, const struct sv_policy *state, int64_t version,
-                       struct sv_err *err)
+static int refuse_retired_state(const struct sv_policy *now, const struct sv_policy *state,
+                                int64_t version, struct sv_err *err)
 {
         static const struct sv_update_names names = {"before", "after"};
         SV_BUF unused = SV_BUF_NULL;
@@ -295,10 +295,10 @@ static int check_not_retired(const struct sv_policy *now, const struct sv_policy
         const struct sv_json *sets = sv_policy_sets(old);
 
         if (!sets)
-                return check_state(now, old, version, err);
+                return refuse_retired_state(now, old, version, err);
         for (size_t i = 0; i < sv_json_len(sets); i++)
                 if (!sv_set_is_retired(sv_json_at(sets, i)) &&
-                    check_state(now, sv_policy_with_set(old, i), version, err) < 0)
+                    refuse_retired_state(now, sv_policy_with_set(old, i), version, err) < 0)
                         return -1;
         return 0;
 }
