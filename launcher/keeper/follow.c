@@ -256,13 +256,17 @@ static int take_signals(sigset_t *before)
         static const int asks[] = {SIGINT, SIGTERM, SIGHUP};
         struct sigaction now;
         sigset_t set;
+        int fd;
 
         sigemptyset(&set);
         for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++)
                 if (sigaction(asks[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
                         sigaddset(&set, asks[i]);
         sigprocmask(SIG_BLOCK, &set, before);
-        return signalfd(-1, &set, SFD_CLOEXEC);
+        fd = signalfd(-1, &set, SFD_CLOEXEC);
+        if (fd < 0) /* then they end it, as ever */
+                sigprocmask(SIG_SETMASK, before, NULL);
+        return fd;
 }
 
 /* A second signal, from now on, ends the process. */

@@ -101,7 +101,7 @@ class System:
             self.write(name, '[Unit]\nDefaultDependencies=no\n' + ('Wants=multi-user.target\nAfter=multi-user.target\n' if name == 'default.target' else ''))
         build = os.path.dirname(c.env.vm)
         for source in (os.path.join(build, 'secure-vm@.service'), os.path.join(TOP, 'launcher', 'secure-vm.target')):
-            self.write(os.path.basename(source), re.sub(r'/\S+/secure-vm(?= st)', c.env.vm, messages(source))
+            self.write(os.path.basename(source), re.sub(r'/\S+/secure-vm(?= (start|stop|destroy) )', c.env.vm, messages(source))
                        .replace('--timeout 90', '--timeout 5'))  # this guest does not obey the button
         os.mkdir(os.path.join(self.units, 'secure-vm@.service.d'))
         self.write('secure-vm@.service.d/log.conf', f'[Service]\nStandardOutput=append:{self.log}/%i\nStandardError=append:{self.log}/%i\n')
@@ -139,7 +139,7 @@ class System:
 
     def said(self, unit):
         path = os.path.join(self.log, unit.split('@')[1].split('.')[0])
-        return messages(path)[-2000:] if os.path.exists(path) else 'it said nothing'
+        return messages(path) if os.path.exists(path) else 'it said nothing'
 
     def end(self):
         if self.process:
@@ -207,11 +207,26 @@ def services(c):
             start_at_boot(c, system)
             system.inside('systemctl', 'stop', 'secure-vm.target')
             system.wait_for('secure-vm@g.service', 'inactive')
-            left = [n for n in c.processes().values() if n.startswith(('qemu', 'swtpm', 'sv-'))]
-            c.must(not left, f'something of the guest still runs: {left}')
+            nothing_is_left(c)
+            stopped_while_it_starts(c, system)
             refused_by_policy(c, system)
         finally:
             system.end()
+
+
+def nothing_is_left(c):
+    left = [n for n in c.processes().values() if n.startswith(('qemu', 'swtpm', 'sv-'))]
+    c.must(not left, f'something of the guest still runs: {left}')
+
+
+def stopped_while_it_starts(c, system):
+    runs = system.said('secure-vm@g.service').count('the guest runs')
+    system.inside('systemctl', 'start', '--no-block', 'secure-vm@g.service')
+    wait_until('the guest does not run', lambda: system.said('secure-vm@g.service').count('the guest runs') > runs)
+    system.inside('systemctl', 'stop', 'secure-vm@g.service')
+    c.must(system.state('secure-vm@g.service')['ActiveState'] != 'active', 'expected the unit to be down')
+    nothing_is_left(c)
+    system.inside('systemctl', 'reset-failed')
 
 
 def refused_by_policy(c, system):

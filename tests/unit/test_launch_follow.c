@@ -124,6 +124,19 @@ static void interrupted(void **state)
         }
 }
 
+/* As under nohup: what was ignored stays ignored. */
+static void not_interrupted(void **state)
+{
+        void (*before)(int) = signal(SIGHUP, SIG_IGN);
+        pid_t pid = ask_to_end_soon(SIGHUP);
+        struct sv_follow f;
+        char said[16];
+
+        FAILS(launch(RUNNING COMMITTED, true, &f, said), SV_SYSTEM, "launch.timeout");
+        waitpid(pid, NULL, 0);
+        signal(SIGHUP, before);
+}
+
 #define ENDED "{\"event\":\"ended\"}\n"
 #define CRASH "{\"event\":\"ended\",\"class\":\"system\",\"check\":\"launch.supervisor\"}\n"
 
@@ -191,9 +204,10 @@ static void judges(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reboots),       cmocka_unit_test(not_yet_down),
-                cmocka_unit_test(commits),       cmocka_unit_test(interrupted),
-                cmocka_unit_test(until_the_end), cmocka_unit_test(judges),
+                cmocka_unit_test(reboots),         cmocka_unit_test(not_yet_down),
+                cmocka_unit_test(commits),         cmocka_unit_test(interrupted),
+                cmocka_unit_test(not_interrupted), cmocka_unit_test(until_the_end),
+                cmocka_unit_test(judges),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
