@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /sbin/init of the e2e tests' disks with authentication tags: reads every file of /probe and says
  * which could be read; with the agent on the disk, it writes and reports. "e2e=end" on the command
- * line: it ends as a system does; "e2e=write": it writes until it is killed. Static, so that the
- * disk needs nothing else. */
+ * line: it ends as a system does. Static, so that the disk needs nothing else. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -10,18 +9,15 @@
 #include <net/if.h>
 #include <linux/dm-ioctl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define AGENT "/usr/bin/secure-vm-agent"
-#define PIECE 49152 /* bytes of a file that is kept */
 
 static int is_told(const char *word)
 {
@@ -120,53 +116,6 @@ static void end_system(void)
         close(s);
 }
 
-static unsigned char byte_of(long file, long at)
-{
-        return (unsigned char)(file * 131 + at * 7 + at / 4096);
-}
-
-/* Of the files 0, 1, … as many as an earlier start has written whole. */
-static long count_kept(void)
-{
-        static unsigned char text[PIECE];
-        char name[32];
-
-        for (long file = 0;; file++) {
-                snprintf(name, sizeof(name), "/kept/%ld", file);
-                int fd = open(name, O_RDONLY);
-                ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-
-                close(fd);
-                if (n != (ssize_t)sizeof(text))
-                        return file;
-                for (long at = 0; at < n; at++)
-                        if (text[at] != byte_of(file, at))
-                                return file;
-        }
-}
-
-static void write_without_end(void)
-{
-        static unsigned char text[PIECE];
-        char name[32];
-
-        mkdir("/kept", 0700);
-        printf("kept: %ld files\n", count_kept());
-        for (long file = count_kept();; file++) {
-                snprintf(name, sizeof(name), "/kept/%ld", file);
-                int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-                for (long at = 0; at < PIECE; at++)
-                        text[at] = byte_of(file, at);
-                if (write(fd, text, PIECE) != PIECE || fsync(fd) < 0) {
-                        perror("kept");
-                        return;
-                }
-                close(fd);
-                printf("synced: %ld\n", file);
-        }
-}
-
 static void suspend(int control, const char *name, unsigned flags)
 {
         struct dm_ioctl io = {.version = {4, 0, 0}, .data_size = sizeof(io), .flags = flags};
@@ -205,8 +154,6 @@ int main(void)
         if (access(AGENT, X_OK) == 0) {
                 look_for_written();
                 bring_network_up();
-                if (is_told("e2e=write"))
-                        write_without_end();
                 write_and_report(1, NULL);
                 write_and_report(2, "--end");
                 if (is_told("e2e=end")) {

@@ -53,19 +53,19 @@ class Layout:
             self.write(of(b), first)
 
 
-def add_agent(c, tree):
-    """The agent with its libraries, where its dynamic linker finds them."""
-    os.makedirs(os.path.join(tree, 'usr/bin'))
-    shutil.copy(c.env.agent, os.path.join(tree, 'usr/bin'))
-    for path in re.findall(r'(/\S+) \(0x', run('ldd', c.env.agent).stdout):
+def add_program(program, tree, folder):
+    """With its libraries, where its dynamic linker finds them."""
+    os.makedirs(os.path.join(tree, folder))
+    shutil.copy(program, os.path.join(tree, folder))
+    for path in re.findall(r'(/\S+) \(0x', run('ldd', program).stdout):
         os.makedirs(tree + os.path.dirname(path), exist_ok=True)
         shutil.copy(os.path.realpath(path), tree + path)
 
 
-def make_tree(c):
+def make_tree(c, init='disk-init.c'):
     tree = c.path('tree')
     shutil.copytree(c.env.root, tree)
-    run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(tree, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e/disk-init.c'))
+    run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(tree, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e', init))
     os.mkdir(os.path.join(tree, 'probe'))
     for name in FILES:
         with open(os.path.join(tree, 'probe', name), 'wb') as f:
@@ -106,7 +106,7 @@ def prepare_btrfs(c, words=''):
     c.make_broker()
     make_initrd(c)
     tree = make_tree(c)
-    add_agent(c, tree)
+    add_program(c.env.agent, tree, 'usr/bin')
     encrypt(c, tree, '--filesystem', 'btrfs', '--size', '112MiB')
     c.guest['cmdline'] += f' securevm.root=btrfs {words}'
     c.file = c.write_guest()

@@ -133,7 +133,7 @@ def verity_data(c):
     c.make_broker()
     disks.make_initrd(c)
     tree = disks.make_tree(c)
-    disks.add_agent(c, tree)
+    disks.add_program(c.env.agent, tree, 'usr/bin')
     made = make_verity(c, tree)
     os.mkdir(c.path('empty'))
     run(*c.vm, 'image', 'encrypt', '--from', c.path('empty'), '--out', c.path('data.img'), '--integrity', '--filesystem', 'btrfs', '--size', '112MiB',
