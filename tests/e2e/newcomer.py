@@ -115,8 +115,8 @@ def own_disk(c):
     for bad in ('Timed out waiting for device', 'Dependency failed', 'emergency mode'):
         if bad in c.console():
             raise Failed(f'the system says "{bad}"')
-    if 'checks hold' not in said:
-        raise Failed(f'expected the grounds of the release, found: {said}')
+    if 'guest web has its disk' not in said:
+        raise Failed(f'expected the guest to have its disk, found: {said}')
 
 
 def own_files(c):
