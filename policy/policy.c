@@ -123,9 +123,8 @@ static int read_lease(struct sv_policy *p, struct sv_err *err)
 /* A policy whose every rule is about certain guests only would ask nothing of the others. */
 static int check_unconditional(const struct sv_json *rules, struct sv_err *err)
 {
-        for (size_t i = 0; i < sv_json_len(rules); i++)
-                if (!sv_json_get(sv_json_at(rules, i), "when"))
-                        return 0;
+        if (sv_rules_have_unconditional(rules))
+                return 0;
         return sv_fail(err, SV_FORMAT, "policy.rules",
                        "each rule has a \"when\": such a policy would release the resource to "
                        "everybody whom none of them is about");

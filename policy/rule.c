@@ -267,6 +267,14 @@ int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
 
 /* --- evaluation --- */
 
+bool sv_rules_have_unconditional(const struct sv_json *rules)
+{
+        for (size_t i = 0; i < sv_json_len(rules); i++)
+                if (!sv_json_get(sv_json_at(rules, i), "when"))
+                        return true;
+        return false;
+}
+
 bool sv_rule_applies(const struct sv_json *rule, const struct sv_json *claims)
 {
         const struct sv_json *when = sv_json_get(rule, "when");

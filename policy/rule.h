@@ -8,6 +8,8 @@
  * "policy.rule.<member>". */
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err);
 
+/* Is there a rule without "when"? Else there may be guests of whom nothing is asked. */
+bool sv_rules_have_unconditional(const struct sv_json *rules);
 /* Is a checked rule about these claims? One with "when" only where that claim has that value. */
 bool sv_rule_applies(const struct sv_json *rule, const struct sv_json *claims);
 

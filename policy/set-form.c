@@ -5,6 +5,7 @@
 
 #include "base/core/limits.h"
 #include "base/core/text.h"
+#include "policy/rule.h"
 
 #define GENERATION_MAX ((INT64_C(1) << 53) - 1)
 
@@ -58,6 +59,11 @@ static int check_set_form(const struct sv_json *set, struct sv_err *err)
         if (!sv_json_len(rules))
                 return sv_fail(err, SV_FORMAT, "policy.sets.rules",
                                "\"%s\" has no rules: every guest would be of it", name);
+        if (!sv_rules_have_unconditional(rules))
+                return sv_fail(err, SV_FORMAT, "policy.sets.rules",
+                               "each rule of \"%s\" has a \"when\": every guest that none of them "
+                               "is about would be of it",
+                               name);
         if (from > to)
                 return sv_fail(err, SV_FORMAT, "policy.sets.time", "\"%s\" ends before it begins",
                                name);

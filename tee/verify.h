@@ -50,6 +50,8 @@ struct sv_tee_verify {
         /* JSON pointer to the claim of what was launched, 48 bytes; NULL: there is no single one.
          */
         const char *measurement;
+        /* The slot of the verdict that it covers, and what it says there. */
+        const char *measurement_covers, *measurement_says;
         /* Reads evidence, as the KBS protocol carries it; once for all that follows. SV_FORMAT for
          * what is none. Called by sv_evidence_open, `close` by sv_evidence_free. */
         int (*open)(const struct sv_json *evidence, struct sv_evidence **out, struct sv_err *err);

@@ -106,8 +106,8 @@ static int add_measurement_rule(const struct sv_args *args, const struct sv_tee_
                         err, SV_USAGE, "verify.measurement",
                         "expected %d hexadecimal digits with --measurement, found \"%.100s\"",
                         2 * MEASUREMENT_SIZE, hex);
-        sv_json_set_hex(sv_rule_add(rules, "policy.measurement", tee->measurement, "executables",
-                                    "what was launched is what --measurement says"),
+        sv_json_set_hex(sv_rule_add(rules, "policy.measurement", tee->measurement,
+                                    tee->measurement_covers, tee->measurement_says),
                         "equals", sv_buf_bytes(&digest));
         return 0;
 }

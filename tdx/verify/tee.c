@@ -45,6 +45,9 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .id = &sv_tee_tdx,
         .mark = "quote",
         .measurement = "/mrtd",
+        .measurement_covers = "configuration",
+        .measurement_says = "the firmware is what --measurement says; which kernel it started, no "
+                            "rule says",
         .open = open_td_evidence,
         .close = close_td_evidence,
         .needs = sv_tdx_needs,

@@ -91,6 +91,9 @@ def forms():
     folder = verify(0, *COS)
     for bundle in ('collateral-json/00806f-2025-07.platform_collaterals.json',):
         assert verify(0, COS[0], '--collateral', bundle, *COS[3:])['claims'] == folder['claims']
+    out = verify(0, *COS)
+    out = verify(0, *COS, '--measurement', out['claims']['mrtd'])
+    assert out['appraisal']['vector']['executables'] == 0, out['appraisal']  # the kernel is nobody's measurement
     verify(0, 'quotes/gtg-v5-td15.bin', '--collateral', 'collateral-json/90c06f-2026-02.dcap-qvl.json', '--time', '2026-02-25T00:00:00Z')
     assert check_of(verify(5, COS[0], '--collateral', 'collateral-json/90c06f-2026-02.platform_collaterals.json', *COS[3:])) == 'tdx.collateral.missing'
     assert check_of(verify(4, COS[0], '--collateral', 'ccel/cos113.table.bin', *COS[3:])) == 'tdx.bundle.json'

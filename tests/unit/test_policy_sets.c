@@ -172,6 +172,10 @@ static void forms(void **state)
                 {"[1]", "policy.sets.member"},
                 {"[{}]", "policy.sets.member"},
                 {"[" SET("a", "1", "", "") "]", "policy.sets.rules"},
+                {"[" SET("a", "1", "",
+                         "{\"check\":\"k\",\"claim\":\"/k\",\"covers\":\"executables\",\"reason\":"
+                         "\"k\",\"equals\":1,\"when\":{\"claim\":\"/p\",\"equals\":1}}") "]",
+                 "policy.sets.rules"},
                 {"[" SET("", "1", "", RULE("k", "k", "1")) "]", "policy.sets.name"},
                 {"[" SET("0123456789012345678901234567890123456789012345678901234567890123456789012"
                          "34567890",
