@@ -7,6 +7,10 @@
 #define SECTOR  512
 #define SECTORS (SV_CONTAINER_HEAD / SECTOR)
 
+/* QEMU reads a VMDK's text here, whatever the head says about it. */
+#define VMDK_TEXT_AT   SECTOR
+#define VMDK_TEXT_SIZE (20 * SECTOR)
+
 struct magic {
         size_t at;
         struct sv_bytes bytes;
@@ -95,14 +99,27 @@ static int check_qcow2(const struct sv_container *c, struct sv_bytes head, struc
         return method ? fail_parts(err, "the qcow2 image is encrypted") : 0;
 }
 
+static bool has_text(struct sv_bytes text, const char *what)
+{
+        return memmem(text.p, text.n, what, strlen(what)) != NULL;
+}
+
 /* The text says where the data are: in this file when the disk was made in one piece. */
+static int check_vmdk_text(struct sv_bytes text, struct sv_err *err)
+{
+        if (!has_text(text, "createType=\"monolithicSparse\"") &&
+            !has_text(text, "createType=\"streamOptimized\""))
+                return fail_parts(err, "the VMDK image's data are in other files");
+        if (!has_text(text, "parentCID=ffffffff"))
+                return fail_parts(err, "the VMDK image has only what differs from its parent");
+        return 0;
+}
+
+/* QEMU opens a parent that is named, whatever else the text says. */
 static int check_vmdk(const struct sv_container *c, struct sv_bytes head, struct sv_err *err)
 {
-        static const char one[] = "createType=\"monolithicSparse\"",
-                          stream[] = "createType=\"streamOptimized\"",
-                          alone[] = "parentCID=ffffffff";
         struct sv_rd r = sv_rd(head);
-        struct sv_bytes text;
+        struct sv_bytes text, seen;
         uint64_t capacity, at, size;
 
         sv_rd_seek(&r, 12);
@@ -110,19 +127,22 @@ static int check_vmdk(const struct sv_container *c, struct sv_bytes head, struct
         sv_rd_skip(&r, 8);
         at = sv_rd_u64le(&r);
         size = sv_rd_u64le(&r);
+        sv_rd_seek(&r, VMDK_TEXT_AT);
+        seen = sv_rd_bytes(&r, VMDK_TEXT_SIZE);
         /* What is not in the head is beyond its end, whatever the numbers are. */
-        sv_rd_seek(&r, at < SECTORS ? (size_t)at * SECTOR : SIZE_MAX);
+        sv_rd_seek(&r, VMDK_TEXT_AT);
         text = sv_rd_bytes(&r, size < SECTORS ? (size_t)size * SECTOR : SIZE_MAX);
         if (check_head_rest(&r, c, err) < 0)
                 return -1;
         if (!capacity)
                 return fail_parts(err, "the VMDK image is the description of others");
-        if (!memmem(text.p, text.n, one, sizeof(one) - 1) &&
-            !memmem(text.p, text.n, stream, sizeof(stream) - 1))
-                return fail_parts(err, "the VMDK image's data are in other files");
-        return memmem(text.p, text.n, alone, sizeof(alone) - 1)
-                       ? 0
-                       : fail_parts(err, "the VMDK image has only what differs from its parent");
+        if (at != VMDK_TEXT_AT / SECTOR)
+                return sv_fail(err, SV_FORMAT, "image.container.head",
+                               "%s: expected its description in sector 1, found %llu", c->name,
+                               (unsigned long long)at);
+        if (has_text(seen, "parentFileNameHint"))
+                return fail_parts(err, "the VMDK image names a parent");
+        return check_vmdk_text(text, err);
 }
 
 int sv_container_check(const struct sv_container *c, struct sv_bytes head, struct sv_err *err)

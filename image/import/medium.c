@@ -2,6 +2,7 @@
 #include "image/import/medium.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,37 +15,54 @@
 #include "image/scratch.h"
 
 /* The format is ours to say: QEMU's own guess can be steered by what a guest wrote into the first
- * sector of a raw disk. The absolute name is a name to it, whatever is in it. With --fork it
- * returns when the socket is there, or with the reason why the image cannot be opened. */
-static int serve_image(const char *path, const char *driver, const char *dir, struct sv_nbd **nbd,
-                       struct sv_err *err)
+ * sector of a raw disk. It gets the open file whose head was checked, not a name that may mean
+ * another file by now, and opens no backing file, whatever the image says when it looks. With
+ * --fork it returns when the socket is there, or with the reason why the image cannot be opened. */
+static int serve_image(int fd, const char *driver, const char *dir, struct sv_err *err)
 {
-        SV_STR socket = sv_asprintf("%s/nbd", dir);
-        SV_STR option = sv_asprintf("--socket=%s", socket);
-        SV_STR format = sv_asprintf("--format=%s", driver);
-        const char *const argv[] = {"qemu-nbd", "--fork", "--read-only", format,
-                                    option,     "--",     path,          NULL};
+        SV_STR socket = sv_asprintf("--socket=%s/nbd", dir);
+        SV_STR pid = sv_asprintf("--pid-file=%s/pid", dir);
+        SV_STR image = sv_asprintf("json:{\"driver\":\"%s\",\"backing\":null,\"file\":"
+                                   "{\"driver\":\"file\",\"filename\":\"" SV_RUN_FILE "\"}}",
+                                   driver);
+        const char *const argv[] = {"qemu-nbd", "--fork", "--read-only", socket,
+                                    pid,        "--",     image,         NULL};
 
-        if (sv_run(argv, "import.nbd", err) < 0)
-                return -1;
-        return sv_nbd_connect(socket, nbd, err);
+        return sv_run_on(argv, fd, "import.nbd", err);
 }
 
-static int open_served(const char *path, const char *driver, struct sv_medium *m,
-                       struct sv_err *err)
+/* It ends with the last connection, and there was none. */
+static void end_server(const char *dir)
 {
-        SV_STR real = realpath(path, NULL);
+        SV_STR path = sv_asprintf("%s/pid", dir);
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err ignored;
+        long pid;
+
+        if (sv_file_read(path, 32, &text, "import.nbd", &ignored) < 0)
+                return; /* it never served */
+        pid = strtol(sv_buf_str(&text), NULL, 10);
+        if (pid > 1)
+                kill((pid_t)pid, SIGTERM);
+}
+
+static int open_served(const char *driver, struct sv_medium *m, struct sv_err *err)
+{
+        SV_STR socket = NULL;
         struct sv_scratch scratch;
         int r;
 
-        if (!real)
-                return sv_fail_errno(err, "import.disk", "cannot find %s", path);
-        if (sv_scratch_make(NULL, &scratch, err) < 0)
+        if (sv_nbd_load(err) < 0 || sv_scratch_make(NULL, &scratch, err) < 0)
                 return -1;
-        r = serve_image(real, driver, scratch.dir, &m->nbd, err);
-        sv_scratch_remove(&scratch);
+        socket = sv_asprintf("%s/nbd", scratch.dir);
+        r = serve_image(m->fd, driver, scratch.dir, err);
+        if (r == 0)
+                r = sv_nbd_connect(socket, &m->nbd, err);
         if (r == 0)
                 m->source = sv_nbd_source(m->nbd);
+        else
+                end_server(scratch.dir);
+        sv_scratch_remove(&scratch);
         return r;
 }
 
@@ -65,7 +83,7 @@ static int open_by_format(const char *path, struct sv_bytes head, uint64_t size,
         m->format = c.name;
         if (sv_container_check(&c, head, err) < 0)
                 return -1;
-        return open_served(path, c.driver, m, err);
+        return open_served(c.driver, m, err) < 0 ? sv_wrap(err, "%s", path) : 0;
 }
 
 static int open_medium(const char *path, struct sv_medium *m, struct sv_err *err)

@@ -61,11 +61,16 @@ static int connect_handle(struct sv_nbd *n, const char *path, struct sv_err *err
         return 0;
 }
 
+int sv_nbd_load(struct sv_err *err)
+{
+        return sv_library_load(&library, err);
+}
+
 int sv_nbd_connect(const char *path, struct sv_nbd **out, struct sv_err *err)
 {
         struct sv_nbd *n;
 
-        if (sv_library_load(&library, err) < 0)
+        if (sv_nbd_load(err) < 0)
                 return -1;
         n = calloc(1, sizeof(*n));
         if (!n)

@@ -7,6 +7,8 @@
 
 struct sv_nbd;
 
+/* Before a server is started that nobody could talk to. SV_SYSTEM "import.nbd". */
+int sv_nbd_load(struct sv_err *err);
 /* The server at this UNIX socket, read only. SV_SYSTEM "import.nbd". */
 int sv_nbd_connect(const char *path, struct sv_nbd **out, struct sv_err *err);
 /* SV_SYSTEM "import.nbd" where it cannot be read. What the server knows to be zero is. */

@@ -139,7 +139,11 @@ static void test_vmdk(void **state)
         refuses((size_t)(type - head), 'M', "image.container.parts", SV_USAGE);
         refuses((size_t)(parent - head), '0', "image.container.parts", SV_USAGE);
         refuses(31, 1, "image.container.head", SV_FORMAT); /* where the text is */
+        refuses(28, 2, "image.container.head", SV_FORMAT);
         refuses(40, 1, "image.container.head", SV_FORMAT); /* how long it is */
+        memcpy(head + 512 + 20 * 512 - 18, "parentFileNameHint", 18);
+        FAILS(sv_container_check(&c, all(), &err), SV_USAGE, "image.container.parts");
+        memset(head + 512 + 20 * 512 - 18, 0, 18);
         memset(head + 12, 0, 8);
         FAILS(sv_container_check(&c, all(), &err), SV_USAGE, "image.container.parts");
         FAILS(sv_container_check(&c, sv_bytes(head, 600), &err), SV_FORMAT, "image.container.head");
