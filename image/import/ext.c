@@ -280,10 +280,11 @@ static int read_whole(const struct sv_source *s, uint64_t at, uint8_t *p, size_t
         struct sv_source all = sv_overlay_source((struct sv_overlay *)&e->io.overlay);
         uint64_t size = get_size(e), have = at < size ? size - at : 0;
 
-        /* A file system of small blocks may end within one of ours. */
+        /* A file system of small blocks may end within one of ours, and a larger disk goes on
+         * behind it. */
         if (have < n)
                 memset(p + have, 0, n - (size_t)have);
-        return all.read(&all, at, p, have < n ? (size_t)have : n, err);
+        return have ? all.read(&all, at, p, have < n ? (size_t)have : n, err) : 0;
 }
 
 /* Where blocks that are in use, or that are not, end. Before the first block that the map knows

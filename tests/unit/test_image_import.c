@@ -172,6 +172,22 @@ static void test_free_blocks(void **state)
         assert_in_range(data, 3000000, 12 * MIB);
 }
 
+/* There is more of the disk with --size. */
+static void test_behind_the_end(void **state)
+{
+        uint8_t piece[8192], zeros[sizeof(piece)] = {0};
+        struct sv_source root;
+
+        sh("qemu-img convert -O qcow2 gpt behind");
+        OK(open_disk("behind"));
+        OK(sv_ext_source(sys.root, &root, &err));
+        for (uint64_t at = root.size - 4096; at <= root.size + 4096; at += 4096) {
+                memset(piece, 1, sizeof(piece));
+                OK(root.read(&root, at, piece, sizeof(piece), &err));
+                assert_memory_equal(piece + 4096, zeros, 4096);
+        }
+}
+
 static void test_small_blocks(void **state)
 {
         sh("mke2fs -q -F -t ext4 -b 1024 -L sys -U 01234567-89ab-cdef-0123-456789abcdef -d tree "
@@ -499,7 +515,7 @@ int main(void)
                 cmocka_unit_test(test_named),        cmocka_unit_test(test_filesystems),
                 cmocka_unit_test(test_kernels),      cmocka_unit_test(test_roots),
                 cmocka_unit_test(test_mounts),       cmocka_unit_test(test_fstab),
-                cmocka_unit_test(test_overlay),
+                cmocka_unit_test(test_overlay),      cmocka_unit_test(test_behind_the_end),
         };
 
         medium.fd = -1;
