@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/program/log.h"
 
 static int fail_folder_exists(const char *path, struct sv_err *err)
 {
@@ -54,7 +55,8 @@ static int sync_parent(const char *path)
         return fd < 0 || fsync(fd) < 0 ? -1 : 0;
 }
 
-/* Root's QEMU runs as another user, who must reach the disk. */
+/* Root's QEMU runs as another user, who must reach the disk. From the rename on the guest is there,
+ * and its key must not be taken back any more: what fails behind it is said, and no error. */
 int sv_guest_folder_publish(struct sv_guest_folder *f, struct sv_err *err)
 {
         if (chmod(f->scratch.dir, 0755) < 0 ||
@@ -62,9 +64,11 @@ int sv_guest_folder_publish(struct sv_guest_folder *f, struct sv_err *err)
                 return errno == EEXIST ? fail_folder_exists(f->path, err)
                                        : sv_fail_errno(err, "image.out",
                                                        "cannot name the folder %s", f->path);
-        return sync_parent(f->path) < 0
-                       ? sv_fail_errno(err, "image.out", "cannot sync the folder of %s", f->path)
-                       : 0;
+        if (sync_parent(f->path) < 0)
+                sv_warn("%s is there, but its name may be lost if the host's power fails now: "
+                        "cannot sync the folder that it is in: %s",
+                        f->path, strerror(errno));
+        return 0;
 }
 
 void sv_guest_folder_end(struct sv_guest_folder *f)
