@@ -320,14 +320,20 @@ int sv_guest_options(const struct sv_guest *g, const char *tee, const struct sv_
         return sv_member_read(&r, obj, pointer, check, rows, base, err);
 }
 
-/* Whose the file is; a file of root's that lies in somebody's folder may be that one's choice. */
-static int find_guest_owner(int fd, const char *folder, unsigned *owner, struct sv_err *err)
+#define NOBODY 65534
+
+/* Whose the file is; one of root's that lies in somebody's folder may be that one's choice, and so
+ * may what lies in a folder of somebody's that it names. */
+static int find_guest_owner(int fd, const char *folder, const char *named, unsigned *owner,
+                            struct sv_err *err)
 {
-        struct stat file, dir;
+        struct stat file, dir, base;
 
         if (fstat(fd, &file) < 0 || stat(folder, &dir) < 0)
                 return sv_fail_errno(err, "guest.file", "%s", folder);
-        *owner = file.st_uid ? file.st_uid : dir.st_uid;
+        if (stat(named, &base) < 0)
+                base.st_uid = NOBODY; /* whoever makes it */
+        *owner = file.st_uid ? file.st_uid : dir.st_uid ? dir.st_uid : base.st_uid;
         return 0;
 }
 
@@ -337,16 +343,17 @@ int sv_guest_read(const char *path, struct sv_guest *out, struct sv_err *err)
         SV_FD fd = real ? open(real, O_RDONLY | O_CLOEXEC) : -1;
         SV_BUF text = SV_BUF_NULL;
         SV_STR dir = NULL;
-        unsigned owner;
+        SV_GUEST g = {0};
 
         if (fd < 0)
                 return sv_fail_errno(err, "guest.file", "cannot open %s", path);
         if (sv_fd_read(fd, path, SV_GUEST_SIZE_MAX, &text, "guest.file", err) < 0)
                 return -1;
         dir = sv_asprintf("%.*s", (int)(strrchr(real, '/') - real), real);
-        if (find_guest_owner(fd, *dir ? dir : "/", &owner, err) < 0 ||
-            sv_guest_parse(sv_buf_bytes(&text), real, dir, out, err) < 0)
+        if (sv_guest_parse(sv_buf_bytes(&text), real, dir, &g, err) < 0 ||
+            find_guest_owner(fd, *dir ? dir : "/", *g.dir ? g.dir : "/", &g.owner, err) < 0)
                 return -1;
-        out->owner = owner;
+        *out = g;
+        g = (struct sv_guest){0};
         return 0;
 }

@@ -130,9 +130,10 @@ static int check_defined_owner(const struct sv_guest *g, struct sv_err *err)
         if (geteuid() != 0 || !g->owner)
                 return 0;
         return sv_fail(err, SV_USAGE, "defined.owner",
-                       "%s, or its folder, belongs to user %u, with whose rights the files that it "
-                       "names are opened; as a defined guest they would be opened with root's: "
-                       "read it, and define a copy in a folder of root's",
+                       "%s, its folder, or the one that it names as \"folder\" belongs to user %u, "
+                       "with whose rights the files that it names are opened; as a defined guest "
+                       "they would be opened with root's: read it, and define a copy in a folder "
+                       "of root's",
                        g->file, g->owner);
 }
 

@@ -91,6 +91,29 @@ static void a_guest_file_has_an_owner(void **state)
         }
 }
 
+/* What "folder" names is a place to put files, as the file's own folder is. */
+static void a_named_folder_has_an_owner(void **state)
+{
+        SV_STR folder = sv_asprintf("%s/named", base);
+        SV_STR file = sv_asprintf("%s/names-a-folder.json", base);
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"kernel\":\"k\",\"folder\":\"%s\"}", folder);
+        SV_GUEST g = {0};
+        SV_GUEST theirs = {0};
+        SV_GUEST missing = {0};
+        struct sv_err err;
+
+        need_root();
+        put(file, text, 0644, 0);
+        OK(sv_guest_read(file, &missing, &err));
+        assert_int_equal(missing.owner, NOBODY);
+        OK(sv_mkdirs(folder, 0755, &err));
+        OK(sv_guest_read(file, &g, &err));
+        assert_int_equal(g.owner, 0);
+        assert_int_equal(chown(folder, 1, 0), 0);
+        OK(sv_guest_read(file, &theirs, &err));
+        assert_int_equal(theirs.owner, 1);
+}
+
 static void disks(void **state)
 {
         const struct sv_guest theirs = {.owner = NOBODY}, roots = {.owner = 0};
@@ -178,6 +201,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(follows_no_link_to_what_the_owner_may_not_read),
                 cmocka_unit_test(a_guest_file_has_an_owner),
+                cmocka_unit_test(a_named_folder_has_an_owner),
                 cmocka_unit_test(disks),
                 cmocka_unit_test(no_device_that_the_host_uses),
         };
