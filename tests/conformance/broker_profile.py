@@ -37,7 +37,8 @@ def main():
     name = re.search(r'^profile (\S+)', profile, re.M).group(1)
     assert re.search(rf'^AppArmorProfile=-{re.escape(name)}$', unit, re.M), f'the unit does not ask for the profile {name}'
     program, config = re.search(r'^ExecStart=(\S+) serve --config (\S+)/[^/]+$', unit, re.M).groups()
-    for rule in (f'{program} mr,', f'owner {config}/** rwkl,'):
+    assert re.search(r'^Type=notify$', unit, re.M), 'the unit does not say when it is ready'
+    for rule in (f'{program} mr,', f'owner {config}/** rwkl,', '@{run}/systemd/notify w,'):
         assert rule in profile, f'the profile has no "{rule}"'
     print(f'profile {name}: compiled')
     return 0
