@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tee/warn.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "ovmf/accept.h"
@@ -22,12 +25,17 @@ void sv_warning_add(struct sv_json *list, const struct sv_guest *g, const char *
         sv_json_set_str(row, "message", sv_buf_str(&text));
 }
 
-static enum sv_acceptance look_into(const char *path, size_t max,
+static enum sv_acceptance look_into(const struct sv_guest *g, sv_guest_open_fn *open_file,
+                                    const char *path, size_t max,
                                     enum sv_acceptance (*look)(struct sv_bytes))
 {
+        /* a pipe would be waited for */
+        SV_FD fd = path ? open_file(g, path, O_RDONLY | O_NONBLOCK) : -1;
         SV_BUF image = {.max = max};
+        struct stat st;
 
-        if (!path || sv_file_read(path, max, &image, "image", NULL) < 0)
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+            sv_fd_read(fd, path, max, &image, "image", NULL) < 0)
                 return SV_ACCEPT_UNKNOWN;
         return look(sv_buf_bytes(&image));
 }
@@ -60,18 +68,20 @@ static void warn_of_kernel(const struct sv_tee *tee, const struct sv_guest *g, c
                                kernel, (unsigned long long)(g->memory / GIB));
 }
 
-void sv_warn_acceptance(const struct sv_tee *tee, const struct sv_guest *g, struct sv_json *list)
+void sv_warn_acceptance(const struct sv_tee *tee, const struct sv_guest *g,
+                        sv_guest_open_fn *open_file, struct sv_json *list)
 {
         const char *firmware = sv_tee_firmware(tee, g), *kernel = g->uki ? g->uki : g->kernel;
         enum sv_acceptance by_firmware;
 
         if (!tee->confidential || g->memory <= SV_MEMORY_BELOW_4G)
                 return;
-        by_firmware = look_into(firmware, SV_FIRMWARE_SIZE_MAX, sv_acceptance_firmware);
+        by_firmware =
+                look_into(g, open_file, firmware, SV_FIRMWARE_SIZE_MAX, sv_acceptance_firmware);
         if (by_firmware == SV_ACCEPT_EAGER)
                 warn_of_firmware(g, firmware, list);
         else if (by_firmware == SV_ACCEPT_LAZY &&
-                 look_into(kernel, g->uki ? SV_UKI_SIZE_MAX : SV_KERNEL_SIZE_MAX,
+                 look_into(g, open_file, kernel, g->uki ? SV_UKI_SIZE_MAX : SV_KERNEL_SIZE_MAX,
                            sv_acceptance_kernel) == SV_ACCEPT_EAGER)
                 warn_of_kernel(tee, g, kernel, list);
 }

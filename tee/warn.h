@@ -11,6 +11,10 @@
 void sv_warning_add(struct sv_json *list, const struct sv_guest *g, const char *pointer,
                     const char *name, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* Opens what a guest file names, as open(2): launcher/keeper/owner.h has the one of a launch. */
+typedef int sv_guest_open_fn(const struct sv_guest *g, const char *path, int flags);
+
 /* What firmware and kernel will do about the memory of a guest of this TEE (ovmf/accept.h). What
- * cannot be read is not judged here. */
-void sv_warn_acceptance(const struct sv_tee *tee, const struct sv_guest *g, struct sv_json *list);
+ * cannot be read, or is no regular file, is not judged here. */
+void sv_warn_acceptance(const struct sv_tee *tee, const struct sv_guest *g,
+                        sv_guest_open_fn *open_file, struct sv_json *list);

@@ -19,6 +19,7 @@
 #include "launcher/cli/pages.h"
 #include "base/program/page.h"
 #include "launcher/cli/warnings.h"
+#include "launcher/keeper/owner.h"
 #include "tee/warn.h"
 
 #define MIB (1ull << 20)
@@ -339,7 +340,7 @@ static int run_measure(const struct sv_args *args, struct sv_json **result, stru
                 return -1;
         warnings = sv_json_array();
         r = args->n ? sv_check_exposure(tee->id, &guest, warnings, err) : 0;
-        sv_warn_acceptance(tee->id, &guest, warnings);
+        sv_warn_acceptance(tee->id, &guest, sv_owner_open, warnings);
         if (r == 0)
                 r = report_measurement(args, tee, &m, result, err);
         sv_warnings_report(warnings, *result);

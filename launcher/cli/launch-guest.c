@@ -9,6 +9,7 @@
 #include "launcher/cli/warnings.h"
 #include "launcher/host/host.h"
 #include "launcher/keeper/check.h"
+#include "launcher/keeper/owner.h"
 #include "launcher/keeper/warn-host.h"
 #include "tee/warn.h"
 
@@ -26,7 +27,7 @@ static int check_and_warn(const char *uri, const struct sv_launch *l, struct sv_
         if (sv_check_exposure(l->tee->id, l->guest, warnings, err) < 0 ||
             sv_launch_check(uri, l, err) < 0)
                 return name_cure(l->tee, err);
-        sv_warn_acceptance(l->tee->id, l->guest, warnings);
+        sv_warn_acceptance(l->tee->id, l->guest, sv_owner_open, warnings);
         if (!uri) /* a daemon may be on another machine */
                 sv_warn_host("", l, warnings);
         return 0;

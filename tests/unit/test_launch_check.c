@@ -2,6 +2,7 @@
 /* What is told of a launch before it: refusals with their place in the guest file, and warnings. */
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -211,6 +212,45 @@ static void who_accepts_memory(void **state)
         assert_int_equal(sv_acceptance_kernel(sv_bytes(halves, 8)), SV_ACCEPT_UNKNOWN);
 }
 
+static unsigned refused_opens;
+
+static int open_plainly(const struct sv_guest *g, const char *path, int flags)
+{
+        return open(path, flags);
+}
+
+static int open_for_nobody(const struct sv_guest *g, const char *path, int flags)
+{
+        refused_opens++;
+        return -1;
+}
+
+static void is_not_judged(const char *firmware, sv_guest_open_fn *open_file)
+{
+        const struct sv_tee tee = {.name = "x", .confidential = true};
+        SV_STR text = sv_asprintf("{\"name\":\"g\",\"memory\":\"64GiB\",\"firmware\":\"%s\","
+                                  "\"kernel\":\"vmlinuz\"}",
+                                  firmware);
+        SV_JSON *list = sv_json_array();
+        SV_GUEST g = {0};
+
+        read_text(text, &g);
+        sv_warn_acceptance(&tee, &g, open_file, list);
+        is_warned(list, NULL);
+}
+
+/* It is looked into as it is launched: with the rights of the guest file's owner, and without
+ * waiting for whoever writes into a pipe. */
+static void looks_into_what_may_be_opened(void **state)
+{
+        SV_STR fifo = sv_asprintf("%s/pipe", base);
+
+        is_not_judged("fw", open_for_nobody);
+        assert_int_equal(refused_opens, 1);
+        assert_int_equal(mkfifo(fifo, 0600), 0);
+        is_not_judged("pipe", open_plainly);
+}
+
 static void warned_of_acceptance(void **state)
 {
         static const struct {
@@ -240,7 +280,7 @@ static void warned_of_acceptance(void **state)
                 SV_GUEST g = {0};
 
                 read_text(text, &g);
-                sv_warn_acceptance(&tee, &g, list);
+                sv_warn_acceptance(&tee, &g, open_plainly, list);
                 is_warned(list, t[i].warning);
         }
 }
@@ -346,6 +386,7 @@ int main(void)
                 cmocka_unit_test(no_room),
                 cmocka_unit_test(cpu_models_of_libvirt),
                 cmocka_unit_test(who_accepts_memory),
+                cmocka_unit_test(looks_into_what_may_be_opened),
                 cmocka_unit_test(warned_of_acceptance),
                 cmocka_unit_test(warned_of_the_host),
         };
