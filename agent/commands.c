@@ -253,7 +253,7 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
         sv_buf_puts(&text, "\n");
         if (sv_has(args, "out") &&
             (sv_buf_ok(&text, "the evidence", err) < 0 ||
-             sv_file_write(sv_opt(args, "out"), 0644, sv_buf_bytes(&text), err) < 0))
+             sv_output_write(sv_opt(args, "out"), 0666, sv_buf_bytes(&text), err) < 0))
                 return -1;
         if (!sv_has(args, "out") && !sv_has(args, "json"))
                 fputs(sv_buf_str(&text), stdout);

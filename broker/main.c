@@ -271,7 +271,7 @@ static int write_audit_page(const char *path, const struct sv_json *list, struct
         SV_BUF page = SV_BUF_NULL;
 
         sv_page_of_audit(list, &page);
-        return sv_page_write(path, &page, err);
+        return sv_page_write(path, 0600, &page, err);
 }
 
 static int run_audit(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

@@ -189,6 +189,38 @@ undo:
         return -1;
 }
 
+static int write_through(const char *path, struct sv_bytes data, struct sv_err *err)
+{
+        SV_FD fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+        return fd < 0 ? sv_fail_errno(err, "file.write", "cannot write %s", path)
+                      : sv_fd_write(fd, path, data, err);
+}
+
+/* Without a moment in which another thread's files are made too open. */
+static mode_t find_umask(void)
+{
+        mode_t mask = umask(0177);
+
+        umask(mask);
+        return mask;
+}
+
+int sv_output_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err)
+{
+        SV_STR behind = NULL;
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return sv_file_write(path, mode & ~find_umask(), data, err);
+        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+                return write_through(path, data, err);
+        behind = realpath(path, NULL);
+        if (!behind)
+                return sv_fail_errno(err, "file.write", "cannot write %s", path);
+        return sv_file_write(behind, mode & ~find_umask(), data, err);
+}
+
 static int stream_fd(int fd, const char *path,
                      int (*fn)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
                      const char *check, struct sv_err *err)

@@ -32,6 +32,10 @@ int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *e
 /* Write to a temporary name in the same folder, sync, rename: readers see the old file or the new
  * one. */
 int sv_file_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err);
+/* What a command's user says to write, under the mode that the umask leaves of this one. A device
+ * or a pipe, also behind a link as /dev/stdout, is written to as a shell's redirection does; a
+ * regular file behind a link is written as sv_file_write does, and the link stays. */
+int sv_output_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err);
 /* Give fn every piece of the file in order; fn returns 0 to go on, -1 (with *err filled) to stop.
  * Memory use is one piece. */
 int sv_file_stream(const char *path,

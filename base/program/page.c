@@ -260,9 +260,9 @@ void sv_page_fold_end(struct sv_buf *p)
         sv_buf_puts(p, "</details>\n");
 }
 
-int sv_page_write(const char *path, struct sv_buf *p, struct sv_err *err)
+int sv_page_write(const char *path, unsigned mode, struct sv_buf *p, struct sv_err *err)
 {
         if (sv_buf_ok(p, "the page", err) < 0)
                 return -1;
-        return sv_file_write(path, 0644, sv_buf_bytes(p), err);
+        return sv_output_write(path, mode, sv_buf_bytes(p), err);
 }

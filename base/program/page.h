@@ -43,8 +43,8 @@ void sv_page_table_end(struct sv_buf *p);
 void sv_page_fold_begin(struct sv_buf *p, const char *text, const char *code, bool open);
 void sv_page_fold_end(struct sv_buf *p);
 
-/* Writes the page: whole or not at all. */
-int sv_page_write(const char *path, struct sv_buf *p, struct sv_err *err);
+/* Writes the page where a command's user says (sv_output_write). */
+int sv_page_write(const char *path, unsigned mode, struct sv_buf *p, struct sv_err *err);
 
 /* The style of each page, which the policy names by its digest. */
 extern const char sv_page_style[];

@@ -104,7 +104,7 @@ static int run_host_vtpm_ca(const struct sv_args *args, struct sv_json **result,
         if (sv_host_vtpm_ca(&pem, err) < 0)
                 return -1;
         if (out && (sv_host_vtpm_ca_export(&certs, err) < 0 ||
-                    sv_file_write(out, 0644, sv_buf_bytes(&certs), err) < 0))
+                    sv_output_write(out, 0666, sv_buf_bytes(&certs), err) < 0))
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "pem", pem);

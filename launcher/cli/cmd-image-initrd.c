@@ -148,7 +148,7 @@ static int run_image_initrd(const struct sv_args *args, struct sv_json **result,
                 return -1;
         if (sv_digest(SV_SHA256, sv_buf_bytes(&packed), digest, err) < 0)
                 return -1;
-        if (sv_file_write(out, 0644, sv_buf_bytes(&packed), err) < 0)
+        if (sv_output_write(out, 0666, sv_buf_bytes(&packed), err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "out", out);

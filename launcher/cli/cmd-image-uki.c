@@ -168,7 +168,7 @@ static int write_uki(const struct sv_args *args, struct inputs *in, struct sv_js
                                       .kernel = in->kernel.bytes};
         if (sv_uki_make(&parts, &image, err) < 0 ||
             sv_digest(SV_SHA256, sv_buf_bytes(&image), digest, err) < 0 ||
-            sv_file_write(out, 0644, sv_buf_bytes(&image), err) < 0)
+            sv_output_write(out, 0666, sv_buf_bytes(&image), err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "out", out);

@@ -320,7 +320,7 @@ static int write_measure_page(const char *path, const struct sv_guest *g,
         SV_BUF page = SV_BUF_NULL;
 
         sv_page_of_measurement(g, result, &page);
-        return sv_page_write(path, &page, err);
+        return sv_page_write(path, 0666, &page, err);
 }
 
 static int run_measure(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

@@ -33,7 +33,7 @@ static int run_policy_get(const struct sv_args *args, struct sv_json **result, s
                 return -1;
         if (sv_json_parse(sv_buf_bytes(&text), "policy", &doc, err) < 0)
                 return -1;
-        if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
+        if (out && sv_output_write(out, 0666, sv_buf_bytes(&text), err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "path", args->pos[0]);

@@ -50,7 +50,7 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
         if (sv_guest_write_policy(&guest, tee->id, &text, err) < 0 ||
             sv_report_exposure(tee->id, &guest, err) < 0)
                 return -1;
-        if (out && sv_file_write(out, 0644, sv_buf_bytes(&text), err) < 0)
+        if (out && sv_output_write(out, 0666, sv_buf_bytes(&text), err) < 0)
                 return -1;
         if (sv_has(args, "put") && upload_policy(args, &guest, sv_buf_bytes(&text), err) < 0)
                 return -1;

@@ -190,7 +190,7 @@ static int write_guest_page(const char *path, const struct sv_json *status, stru
         SV_BUF page = SV_BUF_NULL;
 
         sv_page_of_guest(status, &page);
-        return sv_page_write(path, &page, err);
+        return sv_page_write(path, 0666, &page, err);
 }
 
 /* Of a guest that was never started: what it will have. */

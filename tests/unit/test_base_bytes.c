@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/buf.h"
@@ -252,6 +254,82 @@ static void file_is_whole_or_refused(void **state)
         OK(sv_remove_tree(dir, &err));
 }
 
+/* The path is what it was before, and what was written is heard at the other end. */
+static void is_written_through(const char *path, int reader)
+{
+        struct stat before, after;
+        struct sv_err err;
+        char said[8] = "";
+
+        assert_int_equal(lstat(path, &before), 0);
+        OK(sv_output_write(path, 0600, sv_bytes_str("said"), &err));
+        assert_int_equal(lstat(path, &after), 0);
+        assert_true(before.st_ino == after.st_ino && before.st_mode == after.st_mode);
+        assert_int_equal(read(reader, said, sizeof(said)), 4);
+        assert_string_equal(said, "said");
+}
+
+static void output_leaves_devices_and_links(void **state)
+{
+        char dir[] = "/tmp/sv-test-XXXXXX";
+        int reader, kept = dup(STDOUT_FILENO), pair[2];
+        SV_STR fifo = NULL;
+        SV_STR link = NULL;
+        struct sv_err err;
+
+        assert_non_null(mkdtemp(dir));
+        fifo = sv_asprintf("%s/fifo", dir);
+        link = sv_asprintf("%s/link", dir);
+        assert_int_equal(mkfifo(fifo, 0600), 0);
+        assert_int_equal(symlink("fifo", link), 0);
+        reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        assert_true(reader >= 0);
+        is_written_through(fifo, reader);
+        is_written_through(link, reader);
+        close(reader);
+        assert_int_equal(pipe(pair), 0);
+        fflush(stdout);
+        assert_int_equal(dup2(pair[1], STDOUT_FILENO), STDOUT_FILENO);
+        /* in a folder of its own, so that a failure leaves the system's /dev/stdout */
+        assert_int_equal(unlink(link), 0);
+        assert_int_equal(symlink("/dev/stdout", link), 0);
+        is_written_through(link, pair[0]);
+        assert_int_equal(dup2(kept, STDOUT_FILENO), STDOUT_FILENO);
+        close(kept);
+        close(pair[0]);
+        close(pair[1]);
+        FAILS(sv_output_write(dir, 0600, SV_BYTES_NULL, &err), SV_SYSTEM, "file.write");
+        OK(sv_remove_tree(dir, &err));
+}
+
+static void output_is_a_whole_file(void **state)
+{
+        char dir[] = "/tmp/sv-test-XXXXXX";
+        mode_t mask = umask(027);
+        SV_BUF out = SV_BUF_NULL;
+        struct sv_err err;
+        SV_STR file = NULL;
+        SV_STR link = NULL;
+        struct stat st;
+
+        assert_non_null(mkdtemp(dir));
+        file = sv_asprintf("%s/file", dir);
+        link = sv_asprintf("%s/link", dir);
+        OK(sv_output_write(file, 0666, sv_bytes_str("old and long"), &err));
+        assert_int_equal(stat(file, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0640);
+        assert_int_equal(symlink("file", link), 0);
+        OK(sv_output_write(link, 0600, sv_bytes_str("new"), &err));
+        umask(mask);
+        assert_int_equal(lstat(link, &st), 0);
+        assert_true(S_ISLNK(st.st_mode));
+        assert_int_equal(lstat(file, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        OK(sv_file_read(file, 64, &out, "t.file", &err));
+        assert_string_equal(sv_buf_str(&out), "new");
+        OK(sv_remove_tree(dir, &err));
+}
+
 static void core_limit_is_zero_after_hardening(void **state)
 {
         struct sv_err err = SV_ERR_NULL;
@@ -275,6 +353,8 @@ int main(void)
                 cmocka_unit_test(buffer_is_locked),
                 cmocka_unit_test(secret_sizes),
                 cmocka_unit_test(file_is_whole_or_refused),
+                cmocka_unit_test(output_leaves_devices_and_links),
+                cmocka_unit_test(output_is_a_whole_file),
                 cmocka_unit_test(core_limit_is_zero_after_hardening),
         };
 

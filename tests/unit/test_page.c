@@ -97,7 +97,7 @@ static void written_whole(void **state)
         SV_BUF p = SV_BUF_NULL;
 
         sv_page_begin(&p, "t", NULL);
-        FAILS(sv_page_write("/nonexistent/page.html", &p, &err), SV_SYSTEM, "file.write");
+        FAILS(sv_page_write("/nonexistent/page.html", 0666, &p, &err), SV_SYSTEM, "file.write");
 }
 
 int main(void)
