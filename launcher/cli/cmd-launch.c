@@ -93,6 +93,7 @@ static int open_follow(const struct sv_args *args, const struct sv_guest *g, str
 {
         bool has_root = g->attestation.url || sv_guest_root(g);
 
+        f->bound = sv_has(args, "foreground");
         f->wait = sv_has(args, "wait") || (sv_has(args, "foreground") && has_root);
         if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f->timeout, err) < 0)
                 return -1;

@@ -260,7 +260,7 @@ static int restart(struct update *u, struct sv_json *result, struct sv_err *err)
         sv_json_free(f.timings);
         if (r == 0)
                 return 0;
-        if (!strcmp(err->check, "launch.interrupted"))
+        if (f.cause == SV_FOLLOW_INTERRUPTED)
                 return sv_wrap(err,
                                "the broker accepts the guest as it was and as it is now, until "
                                "\"secure-vm update --finish\"");

@@ -169,6 +169,8 @@ static int judge_event(struct sv_follow *f, const struct sv_json *e, struct sv_e
                 return sv_follow_judge(f, sv_json_get(e, "status"), false, err);
         if (!strcmp(name, "failed") && !f->end)
                 return fail_from_event(e, "agent.failed", err);
+        if (!strcmp(name, "ended") && !strcmp(get_text(e, "check"), "launch.supervisor"))
+                f->cause = SV_FOLLOW_SUPERVISOR_GONE; /* or it is just ending: no guest says so */
         if (!strcmp(name, "ended") && (!f->end || *get_text(e, "check")))
                 return fail_ended(f, e, err);
         if (!strcmp(name, "unlocked"))
@@ -225,9 +227,11 @@ static int hear_supervisor(struct sv_follow *f, struct sv_lines *lines, struct s
         char chunk[4096];
         ssize_t n = recv(f->fd, chunk, sizeof(chunk), 0);
 
-        if (n <= 0)
+        if (n <= 0) {
+                f->cause = SV_FOLLOW_SUPERVISOR_GONE;
                 return sv_fail(err, SV_SYSTEM, "launch.supervisor",
                                "the guest's supervisor was killed; nothing of the guest is left");
+        }
         sv_lines_put(lines, sv_bytes(chunk, (size_t)n));
         return take_lines(f, lines, err);
 }
@@ -237,13 +241,15 @@ static int64_t find_deadline(unsigned seconds)
         return seconds ? sv_clock_ms() + (int64_t)seconds * 1000 : INT64_MAX;
 }
 
-static int fail_timeout(const struct sv_follow *f, struct sv_err *err)
+static int fail_timeout(struct sv_follow *f, struct sv_err *err)
 {
-        if (f->down)
+        if (f->down) {
+                f->cause = SV_FOLLOW_NOT_DOWN;
                 return sv_fail(err, SV_SYSTEM, "reboot.timeout",
                                "the guest did not shut down within %u seconds, and is launched "
                                "again when it has; --timeout gives it more, --force resets it then",
                                f->down);
+        }
         return sv_fail(err, SV_SYSTEM, "launch.timeout",
                        "the guest did not get there within %u seconds; --timeout gives it more",
                        f->timeout);
@@ -282,12 +288,16 @@ static void give_signals_back(int fd, const sigset_t *before)
         sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-static int fail_interrupted(const struct sv_follow *f, struct sv_err *err)
+static int fail_interrupted(struct sv_follow *f, struct sv_err *err)
 {
-        return sv_fail(err, SV_SYSTEM, "launch.interrupted",
-                       f->committed ? "interrupted; the guest goes on: \"secure-vm wait\" follows "
-                                      "it, \"secure-vm stop\" ends it"
-                                    : "interrupted before the guest ran; nothing of it is left");
+        const char *what = "interrupted before the guest ran; nothing of it is left";
+
+        f->cause = SV_FOLLOW_INTERRUPTED;
+        if (f->committed)
+                what = f->bound ? "interrupted before the guest was ready; it is ended"
+                                : "interrupted; the guest goes on: \"secure-vm wait\" follows it, "
+                                  "\"secure-vm stop\" ends it";
+        return sv_fail(err, SV_SYSTEM, "launch.interrupted", "%s", what);
 }
 
 static int hear_next(struct sv_follow *f, struct sv_lines *lines, int signals, int ms,
@@ -329,6 +339,7 @@ int sv_follow_events(struct sv_follow *f, struct sv_err *err)
         sigset_t before;
         int signals, r;
 
+        f->cause = SV_FOLLOW_SAID;
         f->began = sv_clock_ms();
         signals = f->commit ? take_signals(&before) : -1;
         r = follow_until(f, &lines, signals, err);

@@ -8,6 +8,15 @@
 #include "base/json/json.h"
 #include "launcher/keeper/reader.h"
 
+/* Why the following ended, as this process itself saw it: a check's name may be the guest's own
+ * word. */
+enum sv_follow_cause {
+        SV_FOLLOW_SAID, /* what an event or a status says, or a limit of time */
+        SV_FOLLOW_INTERRUPTED,
+        SV_FOLLOW_SUPERVISOR_GONE,
+        SV_FOLLOW_NOT_DOWN /* in the time that `down` gives */
+};
+
 struct sv_follow {
         int fd;    /* the supervisor's events; not used with `reader` */
         bool wait; /* until the guest has its disk; else until it runs */
@@ -18,6 +27,7 @@ struct sv_follow {
         /* a supervisor's: say "commit" when the guest runs, from where on it lives without this
          * process. Meanwhile signals that ask the process to end stop the following instead. */
         bool commit;
+        bool bound;       /* interrupted, this process ends the guest, also a committed one */
         unsigned timeout; /* seconds; 0: none */
         /* Seconds until it has shut down ("rebooting"), when that comes first; 0: it does not. Only
          * then `timeout` begins. reboot.timeout */
@@ -27,6 +37,7 @@ struct sv_follow {
         int64_t began; /* set by sv_follow, as the next */
         char awaited[96];
         /* out */
+        enum sv_follow_cause cause;
         bool committed;     /* "commit" was said */
         char reasons[1024]; /* why the key was released */
         /* name to milliseconds, as the agent says; NULL: it did not. The caller frees */

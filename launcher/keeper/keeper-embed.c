@@ -90,12 +90,12 @@ static int set_apart(struct sv_work *w, struct sv_err *err)
         return 0;
 }
 
-/* Whoever asked this process to end did not ask the guest to. */
-static int give_up_launch(struct sv_state *s, const struct sv_follow *f, const struct sv_err *why)
+/* Whoever asked this process to end did not ask the guest to, unless the two are bound. */
+static int give_up_launch(struct sv_state *s, const struct sv_follow *f)
 {
         SV_JSON *status = NULL;
 
-        if (f->committed && !strcmp(why->check, "launch.interrupted"))
+        if (f->committed && f->cause == SV_FOLLOW_INTERRUPTED && !f->bound)
                 return -1;
         if (f->committed)
                 sv_client_ask(s, SV_CONTROL_DESTROY, &status, NULL);
@@ -125,7 +125,7 @@ static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv
         close(f->fd);
         unlock_folder(&s);
         if (r < 0)
-                return give_up_launch(&s, f, err);
+                return give_up_launch(&s, f);
         put_launch_result(result, &s);
         return 0;
 }
@@ -271,15 +271,19 @@ static int wait_embedded(const char *uri, const char *name, struct sv_follow *f,
 {
         SV_STATE s = {.lock = -1};
         struct sv_err why = SV_ERR_NULL;
+        bool gone;
         int r;
 
         f->fd = -1;
         f->now = true;
         r = subscribe_events(name, &s, f, &why);
-        if (r == 0)
+        gone = r < 0 && !strcmp(why.check, "state.off");
+        if (r == 0) {
                 r = sv_follow_events(f, &why);
+                gone = r < 0 && f->cause == SV_FOLLOW_SUPERVISOR_GONE;
+        }
         sv_closep(&f->fd);
-        if (r < 0 && (!strcmp(why.check, "state.off") || !strcmp(why.check, "launch.supervisor")))
+        if (gone)
                 return judge_ended(&s, f, err);
         if (r < 0 && err)
                 *err = why;
@@ -319,7 +323,7 @@ static int reboot_embedded(const char *uri, const char *name, struct sv_follow *
         r = subscribe_events(name, &s, f, &why);
         if (r == 0)
                 r = ask_and_follow(&s, SV_CONTROL_REBOOT, f, &why);
-        if (r < 0 && force && !strcmp(why.check, "reboot.timeout")) {
+        if (r < 0 && force && f->cause == SV_FOLLOW_NOT_DOWN) {
                 f->down = 0;
                 r = ask_and_follow(&s, SV_CONTROL_RESET, f, &why);
         }

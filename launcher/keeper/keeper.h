@@ -20,8 +20,8 @@ struct sv_keeper {
         const char *name; /* for messages: "a libvirt daemon" */
 
         /* Copy, measure, start; follow as f says. A failure leaves nothing of the guest, but
-         * launch.interrupted once it runs: then it goes on. Adds who
-         * it is, its state and what was measured to `result`. */
+         * launch.interrupted once it runs: then it goes on, unless f->bound. Adds who it is, its
+         * state and what was measured to `result`. */
         int (*launch)(const char *uri, const struct sv_launch *l, struct sv_follow *f,
                       struct sv_json *result, struct sv_err *err);
         /* Adds one object a guest to `rows`: at least "name" and "state". */

@@ -56,6 +56,21 @@ def interrupted(c):
     c.must(again['error']['check'] == 'wait.ended', 'expected no wait for a guest that does not run')
 
 
+@case
+def interrupted_service(c):
+    """launch --foreground that is stopped while the guest boots, as a service manager does it: nothing of the guest is left"""
+    c.prepare()
+    with open(c.path('launch.log'), 'w', encoding='utf-8') as log:
+        p = subprocess.Popen([*c.vm, 'launch', c.file, '--foreground'], stderr=log, env=c.environment)
+        wait_until('the guest never ran', lambda: 'the guest runs' in messages(c.path('launch.log')) or p.poll() is not None)
+        p.send_signal(signal.SIGTERM)
+        c.status = p.wait(patient(60))
+    c.result = messages(c.path('launch.log'))
+    c.must(c.status == 3 and '[launch.interrupted]' in c.result and 'it is ended' in c.result, 'expected to hear that the guest is ended')
+    left = [n for n in c.processes().values() if n.startswith(('qemu', 'swtpm', 'sv-'))]
+    c.must(not left, f'something of the guest still runs: {left}')
+
+
 def hear(port):
     """What the guest says at that port of the host."""
     with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port), 5) as s:

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/core/file.h"
 #include "launcher/keeper/follow.h"
 #include "tests/unit/unit.h"
 
@@ -47,6 +48,7 @@ static void not_yet_down(void **state)
 
         FAILS(follow(RUNNING UNLOCKED, 1, true, &f), SV_SYSTEM, "reboot.timeout");
         assert_int_equal(f.down, 1);
+        assert_int_equal(f.cause, SV_FOLLOW_NOT_DOWN);
         FAILS(follow(REBOOTING RUNNING, 1, true, &f), SV_SYSTEM, "launch.timeout");
         FAILS(follow("{\"event\":\"ended\"}\n", 1, false, &f), SV_SYSTEM, "launch.ended");
         FAILS(follow("nonsense\n", 1, false, &f), SV_FORMAT, "control.event.json");
@@ -54,21 +56,31 @@ static void not_yet_down(void **state)
 
 /* A launch: the supervisor's events, the launcher's end of the pair in f->fd. Says what the
  * launcher said. */
-static int launch(const char *events, bool wait, struct sv_follow *f, char said[16])
+static int launch_bound(const char *events, bool wait, bool bound, struct sv_follow *f,
+                        char said[16])
 {
         int pair[2], r;
         ssize_t n;
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
         assert_int_equal(write(pair[1], events, strlen(events)), (ssize_t)strlen(events));
-        *f = (struct sv_follow){
-                .fd = pair[0], .wait = wait, .commit = true, .timeout = 1, .quiet = true};
+        *f = (struct sv_follow){.fd = pair[0],
+                                .wait = wait,
+                                .commit = true,
+                                .bound = bound,
+                                .timeout = 1,
+                                .quiet = true};
         r = sv_follow_events(f, &err);
         close(pair[0]);
         n = read(pair[1], said, 15);
         said[n > 0 ? n : 0] = 0;
         close(pair[1]);
         return r;
+}
+
+static int launch(const char *events, bool wait, struct sv_follow *f, char said[16])
+{
+        return launch_bound(events, wait, false, f, said);
 }
 
 #define COMMITTED "{\"event\":\"committed\"}\n"
@@ -92,6 +104,24 @@ static void commits(void **state)
         FAILS(launch(FAILED, true, &f, said), SV_POLICY, "policy.pcr.9");
         assert_string_equal(said, "");
         assert_false(f.committed);
+}
+
+/* Checks that the guest names as this process would: they are its reasons, and no more. */
+static void a_guest_names_no_cause(void **state)
+{
+        static const char *const checks[] = {"launch.interrupted", "launch.supervisor", "state.off",
+                                             "reboot.timeout"};
+
+        for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+                SV_STR events = sv_asprintf(RUNNING "{\"event\":\"failed\",\"class\":\"system\","
+                                                    "\"check\":\"%s\"}\n",
+                                            checks[i]);
+                struct sv_follow f;
+                char said[16];
+
+                FAILS(launch(events, true, &f, said), SV_SYSTEM, checks[i]);
+                assert_int_equal(f.cause, SV_FOLLOW_SAID);
+        }
 }
 
 static pid_t ask_to_end_soon(int sig)
@@ -119,6 +149,7 @@ static void interrupted(void **state)
                 FAILS(launch(i ? RUNNING COMMITTED : "", true, &f, said), SV_SYSTEM,
                       "launch.interrupted");
                 assert_int_equal(f.committed, i > 0);
+                assert_int_equal(f.cause, SV_FOLLOW_INTERRUPTED);
                 assert_non_null(strstr(err.msg, i ? "goes on" : "nothing of it is left"));
                 waitpid(pid, NULL, 0);
         }
@@ -135,6 +166,20 @@ static void not_interrupted(void **state)
         FAILS(launch(RUNNING COMMITTED, true, &f, said), SV_SYSTEM, "launch.timeout");
         waitpid(pid, NULL, 0);
         signal(SIGHUP, before);
+}
+
+/* Of a service that is stopped while it starts nobody would end the guest. */
+static void interrupted_with_its_guest(void **state)
+{
+        pid_t pid = ask_to_end_soon(SIGTERM);
+        struct sv_follow f;
+        char said[16];
+
+        FAILS(launch_bound(RUNNING COMMITTED, true, true, &f, said), SV_SYSTEM,
+              "launch.interrupted");
+        assert_true(f.committed);
+        assert_non_null(strstr(err.msg, "it is ended"));
+        waitpid(pid, NULL, 0);
 }
 
 #define ENDED "{\"event\":\"ended\"}\n"
@@ -205,7 +250,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(reboots),         cmocka_unit_test(not_yet_down),
-                cmocka_unit_test(commits),         cmocka_unit_test(interrupted),
+                cmocka_unit_test(commits),         cmocka_unit_test(a_guest_names_no_cause),
+                cmocka_unit_test(interrupted),     cmocka_unit_test(interrupted_with_its_guest),
                 cmocka_unit_test(not_interrupted), cmocka_unit_test(until_the_end),
                 cmocka_unit_test(judges),
         };
