@@ -89,9 +89,14 @@ def run(*words, **more):
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=patient(60), stdin=subprocess.DEVNULL, **more).stdout
 
 
+def mode(page):
+    return oct(os.stat(page).st_mode & 0o777)
+
+
 def measure():
     out = run(PROGRAM, 'measure', '--tee', 'sev-snp', '--igvm', os.path.join(VECTORS, 'snp/igvm/ok-basic.igvm'), '--explain', '--html', 'm.html')
     assert out == '', f'beside the page: {out}'
+    assert mode('m.html') == '0o640', f'not of the umask: {mode("m.html")}'
     steps = json.loads(run(PROGRAM, 'measure', '--tee', 'sev-snp', '--igvm', os.path.join(VECTORS, 'snp/igvm/ok-basic.igvm'), '--explain', '--json'))
     look('m.html', 'launch_digest', steps['measurements']['launch_digest'], *(s['what'] for s in steps['steps']))
 
@@ -123,6 +128,7 @@ def audit():
             db.execute('INSERT INTO audit (time, record) VALUES (0, ?)', (json.dumps(r),))
     out = run(BROKER, 'audit', '--config', 'broker/config.json', '--html', 'a.html')
     assert out == '', f'beside the page: {out}'
+    assert mode('a.html') == '0o600', f'others may read who asked for keys: {mode("a.html")}'
     look('a.html', HOSTILE, f'{HOSTILE} [policy.pcr.9]', 'policy for x: 2 of 2 checks hold', 'policy.pcr.9', 'refused', 'released')
 
 
@@ -144,6 +150,7 @@ def main():
         sys.exit(77)
     with tempfile.TemporaryDirectory(prefix='svp', dir='/tmp') as folder:
         os.chdir(folder)
+        os.umask(0o027)
         for part in (measure, show, audit, policy):
             part()
             print(f'ok: {part.__name__}')
