@@ -2,6 +2,7 @@
 #include "agent/commands.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/freshness.h"
@@ -159,6 +160,14 @@ static int put_secret(const struct sv_args *args, struct sv_secret *s, struct sv
         return sv_fd_write((int)fd, "the descriptor for the secret", bytes, err);
 }
 
+/* A link or a pipe may be somebody else's; a device, also /dev/stdout, would be replaced. */
+static bool is_file_or_free(const char *path)
+{
+        struct stat st;
+
+        return lstat(path, &st) < 0 || S_ISREG(st.st_mode);
+}
+
 /* Checked before the broker is asked: its audit record would show a released key although the key
  * had nowhere to go. */
 static int check_target(const struct sv_args *args, struct sv_err *err)
@@ -168,6 +177,11 @@ static int check_target(const struct sv_args *args, struct sv_err *err)
 
         if (fd && out)
                 return sv_fail(err, SV_USAGE, "agent.fd", "--out and --fd exclude each other");
+        if (out && !is_file_or_free(sv_opt(args, "out")))
+                return sv_fail(err, SV_USAGE, "agent.fd",
+                               "--out %s: a file or a free name was expected for the secret, found "
+                               "something else; give --fd for what is open already",
+                               sv_opt(args, "out"));
         if (!fd && !out && sv_has(args, "json"))
                 return sv_fail(err, SV_USAGE, "agent.fd",
                                "with --json the secret needs a place of its own: --out or --fd");

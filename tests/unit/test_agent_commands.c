@@ -191,6 +191,8 @@ static void keys(void **state)
 /* Where the secret goes is checked before the broker is asked. */
 static void targets(void **state)
 {
+        static const char *const no_files[] = {"/dev/null", "/dev/stdout", "/tmp"};
+
         args.pos[args.n++] = "default/demo/root";
         give("url", "https://127.0.0.1:1");
         give("fd", "9");
@@ -200,6 +202,13 @@ static void targets(void **state)
         args.pos[args.n++] = "default/demo/root";
         give("json", "");
         REFUSED(sv_agent_get, SV_USAGE, "agent.fd");
+        for (size_t i = 0; i < sizeof(no_files) / sizeof(*no_files); i++) {
+                setup(NULL);
+                args.pos[args.n++] = "default/demo/root";
+                give("url", "https://127.0.0.1:1");
+                give("out", no_files[i]);
+                REFUSED(sv_agent_get, SV_USAGE, "agent.fd");
+        }
 }
 
 /* A secret that was not released is written nowhere, not even as one of no bytes. */
