@@ -5,7 +5,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +72,20 @@ static inline void swtpm_make_ca(const char *ca)
         swtpm_write(setup, setup_text);
 }
 
+/* Its socket is there before it is listened at. */
+static inline bool swtpm_listens(const char *path)
+{
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool listens;
+
+        assert_true(strlen(path) < sizeof(a.sun_path));
+        memcpy(a.sun_path, path, strlen(path));
+        listens = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+        close(fd);
+        return listens;
+}
+
 /* False when swtpm is not installed. */
 static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid)
 {
@@ -121,8 +137,9 @@ static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid
         }
         snprintf(t->device, sizeof(t->device), "swtpm:path=%s/tpm", t->dir);
         snprintf(ctrl, sizeof(ctrl), "%s/tpm.ctrl", t->dir);
-        WAIT_UNTIL(access(ctrl, F_OK) == 0, PATIENCE, "swtpm does not listen: there is no %s",
-                   ctrl);
+        snprintf(server, sizeof(server), "%s/tpm", t->dir);
+        WAIT_UNTIL(swtpm_listens(ctrl) && swtpm_listens(server), PATIENCE,
+                   "swtpm does not listen at %s and %s", ctrl, server);
         return true;
 }
 
