@@ -142,6 +142,7 @@ static void interrupted(void **state)
         static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
         for (size_t i = 0; i < 3; i++) {
+                void (*before)(int) = signal(signals[i], SIG_DFL); /* nohup's is ignored */
                 struct sv_follow f;
                 pid_t pid = ask_to_end_soon(signals[i]);
                 char said[16];
@@ -152,6 +153,7 @@ static void interrupted(void **state)
                 assert_int_equal(f.cause, SV_FOLLOW_INTERRUPTED);
                 assert_non_null(strstr(err.msg, i ? "goes on" : "nothing of it is left"));
                 waitpid(pid, NULL, 0);
+                signal(signals[i], before);
         }
 }
 
