@@ -296,6 +296,8 @@ static int publish_pair(struct import *im, struct sv_encrypt_in *in, void (*sett
 {
         if (sv_guest_folder_publish(&im->folder, err) < 0) {
                 in->withdraw(in->arg);
+                if (in->recovery)
+                        unlink(in->recovery); /* of a key that opens nothing */
                 return -1;
         }
         settle(in->arg);
