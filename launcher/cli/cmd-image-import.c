@@ -2,6 +2,7 @@
 /* secure-vm image import: the disk of a virtual machine becomes all that a guest is made of. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/text.h"
