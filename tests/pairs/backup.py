@@ -150,6 +150,7 @@ def write_without_macs(path, text):
     """A database as from before there were MACs, with a policy that its writer chose: the sealed keys are as they were."""
     db = sqlite3.connect(path)
     db.executescript(f"""DROP TABLE IF EXISTS macs; DROP TABLE IF EXISTS state; DROP TABLE IF EXISTS leases;
+        DROP TABLE IF EXISTS policy_versions;
         CREATE TABLE IF NOT EXISTS anchors (id INTEGER); CREATE TABLE IF NOT EXISTS policy_anchors (path TEXT);
         CREATE TRIGGER IF NOT EXISTS disks_unused AFTER DELETE ON resources BEGIN SELECT 1; END;
         REPLACE INTO policies (path, text, created) VALUES ('{PATH}', CAST('{text}' AS BLOB), 1), ('{OTHER}', CAST('{text}' AS BLOB), 1);
