@@ -62,15 +62,17 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
         for (const char *p = text; *p; p++) {
                 if (iscntrl((unsigned char)*p))
                         return sv_fail(err, SV_USAGE, "guest.cmdline",
-                                       "cmdline: byte %zu is a control character; write the words "
-                                       "on one line",
+                                       "byte %zu of the command line is a control character; write "
+                                       "the words on one line",
                                        (size_t)(p - text));
                 quotes += *p == '"';
         }
         /* The kernel would read our words as part of the user's last one. */
         if (quotes % 2)
-                return sv_fail(err, SV_USAGE, "guest.cmdline",
-                               "cmdline: a quotation mark is not closed; add the missing one");
+                return sv_fail(
+                        err, SV_USAGE, "guest.cmdline",
+                        "a quotation mark on the command line is not closed; add the missing "
+                        "one");
         for (const char *p = text; (p = strstr(p, "securevm.")); p += 9) {
                 bool allowed = false;
 
@@ -82,11 +84,11 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
                         if (!strncmp(p, ours[i], strlen(ours[i])))
                                 return sv_fail(
                                         err, SV_USAGE, "guest.cmdline",
-                                        "cmdline: \"%s\" is written by secure-vm itself; "
+                                        "\"%s\" is written by secure-vm itself; "
                                         "say it in \"attestation\", \"nics\" or \"disks\" instead",
                                         ours[i]);
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
-                               "cmdline: \"%.40s\" is not a word that the agent knows; it takes "
+                               "\"%.40s\" is not a word that the agent knows; it takes "
                                "securevm.ip=, securevm.root= and securevm.console= here",
                                p);
         }
@@ -118,7 +120,7 @@ static int add_disk_words(const struct sv_guest *g, struct sv_buf *line, struct 
                 return 0;
         if (!data && g->cmdline && strstr(g->cmdline, "securevm.root="))
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
-                               "cmdline: \"securevm.root=\" beside a verity disk, which says what "
+                               "\"securevm.root=\" beside a verity disk, which says what "
                                "its file system is; remove the word");
         sv_buf_printf(line, "%ssecurevm.disk=%s", line->n ? " " : "", root->id);
         if (root->verity)
@@ -157,8 +159,8 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
                 return -1;
         if (line.n > SV_CMDLINE_MAX)
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
-                               "cmdline: %zu bytes with the agent's words, the kernel takes at "
-                               "most %d; shorten it",
+                               "the command line has %zu bytes with the agent's words, the kernel "
+                               "takes at most %d; shorten it",
                                line.n, SV_CMDLINE_MAX);
         sv_buf_put(out, sv_buf_bytes(&line));
         return sv_buf_ok(out, "the command line", err);

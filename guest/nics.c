@@ -58,8 +58,8 @@ const struct sv_member sv_guest_nic_members[] = {
          .ok = sv_m_mac},
         {"forward", SV_M_LIST, N(forwards),
          "a list of at most " SV_STRING(SV_GUEST_FORWARDS_MAX) " port forwards",
-         .count = N(n_forwards), .part = forward_members, .size = sizeof(struct sv_forward),
-         .max = SV_GUEST_FORWARDS_MAX},
+         .element = "an object like {\"port\": 2222, \"to\": 22}", .count = N(n_forwards),
+         .part = forward_members, .size = sizeof(struct sv_forward), .max = SV_GUEST_FORWARDS_MAX},
         {"address", SV_M_TEXTS, N(addresses),
          "an address with its prefix as \"192.0.2.7/24\" or \"2001:db8::7/64\", or a list of at "
          "most " SV_STRING(SV_NIC_ADDRESSES_MAX),

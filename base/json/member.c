@@ -58,18 +58,29 @@ struct place {
         void *base;
 };
 
-static int fail_member_value(const struct place *p, const char *pointer,
-                             const struct sv_member *row, const struct sv_json *j,
-                             struct sv_err *err)
+static int fail_found(const struct place *p, const char *pointer, const struct sv_member *row,
+                      const char *expected, const struct sv_json *j, const char *advice,
+                      struct sv_err *err)
 {
         char found[96], check[64];
 
         describe_json(j, found, sizeof(found));
         snprintf(check, sizeof(check), "%s.%s", p->check, row->name);
-        return sv_member_fail(p->r, pointer, check, err,
-                              "expected %s, found %s; correct it or remove \"%s\"%s", row->expected,
-                              found, row->name,
-                              row->need ? " with its parent" : " for the default");
+        return sv_member_fail(p->r, pointer, check, err, "expected %s, found %s; correct it%s",
+                              expected, found, advice);
+}
+
+/* What has no default is not to be removed, and what the file itself needs has no parent. */
+static int fail_member_value(const struct place *p, const char *pointer,
+                             const struct sv_member *row, const struct sv_json *j,
+                             struct sv_err *err)
+{
+        char advice[96] = "";
+
+        if (!row->no_default && (!row->need || *p->pointer))
+                snprintf(advice, sizeof(advice), " or remove \"%s\"%s", row->name,
+                         row->need ? " with its parent" : " for the default");
+        return fail_found(p, pointer, row, row->expected, j, advice, err);
 }
 
 static int fail_unknown_member(const struct place *p, const char *name, const char *pointer,
@@ -184,7 +195,7 @@ static int read_object_list(const struct place *p, const struct sv_member *row,
 
                 (*count)++;
                 if (sv_json_type(sv_json_at(j, i)) != SV_JSON_OBJECT)
-                        return fail_member_value(p, at, row, sv_json_at(j, i), err);
+                        return fail_found(p, at, row, row->element, sv_json_at(j, i), "", err);
                 if (sv_member_read(p->r, sv_json_at(j, i), at, check, row->part,
                                    (char *)*list + i * row->size, err) < 0)
                         return -1;

@@ -33,9 +33,11 @@ struct sv_member {
         const char *expected; /* for people */
         bool (*ok)(const char *text);
         bool need;
-        size_t count; /* offset of the size_t */
+        bool no_default; /* without it something else is missing */
+        size_t count;    /* offset of the size_t */
         const struct sv_member *part;
-        size_t size; /* of one element */
+        const char *element; /* of SV_M_LIST, for people: what each must be */
+        size_t size;         /* of one element */
         uint64_t min, max;
         const char *const *names; /* up to 32, ends with NULL */
 };

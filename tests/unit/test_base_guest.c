@@ -337,6 +337,46 @@ static void malformed(void **state)
         }
 }
 
+/* What is expected is said of the value that is wrong, and only what helps is advised. */
+static void messages(void **state)
+{
+        static const struct {
+                const char *text, *message;
+        } t[] = {
+                {"{" K ",\"attestation\":{\"url\":\"https://b\",\"pin\":\"sha256:00\"}}",
+                 "/attestation/pin: expected \"sha256:\" and 64 lower-case hex digits, as "
+                 "secure-vm-broker init prints it, found \"sha256:00\"; correct it"},
+                {"{\"name\":\"a\",\"kernel\":1}",
+                 "/kernel: expected a path to a kernel image, found 1; correct it"},
+                {"{\"name\":\"a b\",\"kernel\":\"k\"}",
+                 "/name: expected 1 to 63 of A-Z a-z 0-9 _ . -, not beginning with a dot, found "
+                 "\"a b\"; correct it"},
+                {"{" K ",\"initrd\":1}", "/initrd: expected a path to an initramfs, found 1; "
+                                         "correct it or remove \"initrd\" for the default"},
+                {"{" K ",\"attestation\":{\"url\":1}}",
+                 "/attestation/url: expected the broker's address as https://HOST:PORT, found 1; "
+                 "correct it or remove \"url\" with its parent"},
+                {"{" K ",\"disks\":[\"d\"]}", "/disks/0: expected an object like {\"path\": "
+                                              "\"disk.img\"}, found \"d\"; correct it"},
+                {"{" K ",\"nics\":[\"user\"]}", "/nics/0: expected an object like {\"type\": "
+                                                "\"user\"}, found \"user\"; correct it"},
+                {"{" K ",\"nics\":[{\"type\":\"user\",\"forward\":[\"2222:22\"]}]}",
+                 "/nics/0/forward/0: expected an object like {\"port\": 2222, \"to\": 22}, found "
+                 "\"2222:22\"; correct it"},
+                {"{" K ",\"cmdline\":\"securevm.pin=x\"}",
+                 "/cmdline: \"securevm.pin\" is written by secure-vm itself; say it in "
+                 "\"attestation\", \"nics\" or \"disks\" instead"},
+        };
+        struct sv_err err = SV_ERR_NULL;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_GUEST g = {0};
+
+                assert_int_equal(parse(t[i].text, &g, &err), -1);
+                assert_string_equal(strchr(err.msg, '/'), t[i].message);
+        }
+}
+
 /* Every truncation is a named error, and the line is right. */
 static void cut_and_lines(void **state)
 {
@@ -544,6 +584,7 @@ int main(void)
                 cmocka_unit_test(data_above_verity),
                 cmocka_unit_test(sizes),
                 cmocka_unit_test(malformed),
+                cmocka_unit_test(messages),
                 cmocka_unit_test(cut_and_lines),
                 cmocka_unit_test(list_limits),
                 cmocka_unit_test(long_line),
