@@ -3,9 +3,10 @@
 
 #include <stdio.h>
 
+#include "base/core/text.h"
 #include "tee/boot.h"
 
-static const struct sv_tee_host *find_host(const char *name)
+const struct sv_tee_host *sv_tee_find_host(const char *name)
 {
         for (size_t i = 0; sv_tees_host[i]; i++)
                 if (!strcmp(sv_tees_host[i]->id->name, name))
@@ -19,6 +20,27 @@ static const char *list_hosts(char names[SV_TEE_NAMES_SIZE])
         for (size_t i = 0; sv_tees_host[i]; i++)
                 sv_tee_add_name(names, sv_tees_host[i]->id);
         return names;
+}
+
+const char *sv_tee_suggest(const char *name, char out[SV_TEE_HINT_SIZE])
+{
+        const char *nearest = NULL;
+        unsigned best = SV_NEAR_EDITS;
+        char names[SV_TEE_NAMES_SIZE];
+
+        for (size_t i = 0; sv_tees_host[i]; i++) {
+                const struct sv_tee *id = sv_tees_host[i]->id;
+
+                sv_keep_nearer(name, id->name, &nearest, &best);
+                sv_keep_nearer(name, id->kbs_name, &nearest, &best);
+                if (nearest == id->kbs_name)
+                        nearest = id->name;
+        }
+        if (nearest)
+                snprintf(out, SV_TEE_HINT_SIZE, "did you mean \"%s\"?", nearest);
+        else
+                snprintf(out, SV_TEE_HINT_SIZE, "there are %s", list_hosts(names));
+        return out;
 }
 
 /* The first that this host can run; name NULL: of all. */
@@ -50,19 +72,19 @@ static int choose_here(const char *name, const struct sv_tee_host **out, struct 
 int sv_tee_choose(const char *name, const struct sv_guest *guest, enum sv_choose where,
                   const struct sv_tee_host **out, struct sv_err *err)
 {
-        char names[SV_TEE_NAMES_SIZE];
+        char hint[SV_TEE_HINT_SIZE];
 
         if (!name)
                 name = guest ? guest->tee : "auto";
         if (!strcmp(name, "auto"))
                 return choose_here(NULL, out, err);
-        if (!find_host(name))
+        if (!sv_tee_find_host(name))
                 return sv_fail(err, SV_USAGE, "tee.name",
-                               "expected auto or one of %s as TEE, found \"%.40s\"",
-                               list_hosts(names), name);
+                               "expected \"auto\" or a TEE, found \"%.40s\"; %s", name,
+                               sv_tee_suggest(name, hint));
         if (where == SV_CHOOSE_HERE)
                 return choose_here(name, out, err);
-        *out = find_host(name);
+        *out = sv_tee_find_host(name);
         return 0;
 }
 

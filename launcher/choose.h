@@ -5,6 +5,11 @@
 #include "guest/guest.h"
 #include "launcher/tees.h"
 
+const struct sv_tee_host *sv_tee_find_host(const char *name); /* NULL: there is none */
+/* What to say of a name that no TEE has: "did you mean \"vtpm\"?", or all there are. */
+#define SV_TEE_HINT_SIZE (SV_TEE_NAMES_SIZE + 16)
+const char *sv_tee_suggest(const char *name, char out[SV_TEE_HINT_SIZE]);
+
 enum sv_choose { SV_CHOOSE_ANY, SV_CHOOSE_HERE };
 
 /* `name` when given (--tee), else the guest file's; "auto" is the first row of the table that this

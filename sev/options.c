@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/json/member.h"
+#include "sev/measure/require.h"
 #include "sev/verify/floor.h"
 
 static bool is_hex_64(const char *s)
@@ -76,6 +77,15 @@ int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, st
         *out = o;
         o = (struct sv_sev_options){0};
         return 0;
+}
+
+int sv_sev_options_check(const struct sv_guest *g, struct sv_err *err)
+{
+        SV_JSON *rules = sv_json_array();
+        SV_SEV_OPTIONS o = {0};
+
+        return sv_sev_options_read(g, &o, err) < 0 ? -1
+                                                   : sv_sev_require_rules(o.require, rules, err);
 }
 
 void sv_sev_options_free(struct sv_sev_options *o)

@@ -31,5 +31,7 @@ struct sv_sev_options {
 };
 
 int sv_sev_options_read(const struct sv_guest *g, struct sv_sev_options *out, struct sv_err *err);
+/* struct sv_tee_host.check_options: what it requires of the platform, too */
+int sv_sev_options_check(const struct sv_guest *g, struct sv_err *err);
 void sv_sev_options_free(struct sv_sev_options *o);
 #define SV_SEV_OPTIONS __attribute__((cleanup(sv_sev_options_free))) struct sv_sev_options

@@ -7,6 +7,7 @@
 
 #include "base/json/member.h"
 #include "tdx/measure/firmware.h"
+#include "tdx/measure/require.h"
 
 static bool is_mr_hex(const char *s)
 {
@@ -87,6 +88,15 @@ int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, st
         *out = o;
         o = (struct sv_tdx_options){0};
         return 0;
+}
+
+int sv_tdx_options_check(const struct sv_guest *g, struct sv_err *err)
+{
+        SV_JSON *rules = sv_json_array();
+        SV_TDX_OPTIONS o = {0};
+
+        return sv_tdx_options_read(g, &o, err) < 0 ? -1
+                                                   : sv_tdx_require_rules(o.require, rules, err);
 }
 
 void sv_tdx_options_free(struct sv_tdx_options *o)

@@ -40,6 +40,8 @@ struct sv_tdx_options {
 extern const char *const sv_tdx_may_lack[];
 
 int sv_tdx_options_read(const struct sv_guest *g, struct sv_tdx_options *out, struct sv_err *err);
+/* struct sv_tee_host.check_options: what it requires of the platform, too */
+int sv_tdx_options_check(const struct sv_guest *g, struct sv_err *err);
 void sv_tdx_options_free(struct sv_tdx_options *o);
 #define SV_TDX_OPTIONS __attribute__((cleanup(sv_tdx_options_free))) struct sv_tdx_options
 

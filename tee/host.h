@@ -42,6 +42,9 @@ struct sv_tee_host {
         const char *keys;
         bool vcpus_are_processors; /* KVM: no more vCPUs than the machine has processors */
         int (*probe)(struct sv_probe *out, struct sv_err *err);
+        /* The guest file's object of this TEE (/tees/<name>), whichever the guest runs under:
+         * SV_USAGE "guest.<name>.…". Pure. */
+        int (*check_options)(const struct sv_guest *guest, struct sv_err *err);
         int (*domain)(const struct sv_guest *guest, struct sv_domain_part *out, struct sv_err *err);
         /* Devices, sockets and their folders that QEMU opens by name, beside /dev/kvm; ends with
          * NULL. May be NULL. */

@@ -3,6 +3,7 @@
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
+#include "launcher/guest-file.h"
 
 static const struct sv_opt define_opts[] = {
         {.name = "replace", .help = "in place of the guest that is defined by this name"},
@@ -14,7 +15,7 @@ static int run_define(const struct sv_args *args, struct sv_json **result, struc
 {
         SV_GUEST g = {0};
 
-        if (sv_guest_read(args->pos[0], &g, err) < 0 ||
+        if (sv_guest_file_read(args->pos[0], &g, err) < 0 ||
             sv_defined_write(&g, sv_has(args, "replace"), err) < 0)
                 return -1;
         *result = sv_json_object();

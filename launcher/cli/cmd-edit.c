@@ -14,6 +14,7 @@
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
+#include "launcher/guest-file.h"
 
 static const struct sv_opt edit_opts[] = {{0}};
 
@@ -71,7 +72,7 @@ static int check_draft(const struct sv_guest *before, struct sv_guest *after, co
         SV_BUF text = SV_BUF_NULL;
 
         if (sv_file_read(draft, SV_GUEST_SIZE_MAX, &text, "guest.file", err) < 0 ||
-            sv_guest_parse(sv_buf_bytes(&text), draft, before->dir, after, err) < 0)
+            sv_guest_file_parse(sv_buf_bytes(&text), draft, before->dir, after, err) < 0)
                 return -1;
         if (!strcmp(before->name, after->name))
                 return 0;

@@ -11,6 +11,7 @@
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/guest-policy.h"
+#include "launcher/guest-file.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
@@ -117,7 +118,7 @@ static int foresee_release(const struct sv_args *args, const struct sv_keeper *k
                 return sv_fail(err, SV_USAGE, "reboot.changed",
                                "guest %s does not say which guest file it was launched from",
                                args->pos[0]);
-        if (sv_guest_read(file, &guest, err) < 0 || use_copies(status, &guest, err) < 0 ||
+        if (sv_guest_file_read(file, &guest, err) < 0 || use_copies(status, &guest, err) < 0 ||
             sv_tee_choose(sv_json_str(sv_json_get(status, "tee")), &guest, SV_CHOOSE_ANY, &tee,
                           err) < 0)
                 return -1;

@@ -10,6 +10,7 @@
 #include "base/core/text.h"
 #include "base/program/xdg.h"
 #include "launcher/cli/entries.h"
+#include "launcher/guest-file.h"
 
 static char *find_defined_folder(struct sv_err *err)
 {
@@ -83,7 +84,7 @@ int sv_defined_read(const char *name, struct sv_guest *out, struct sv_err *err)
                 return -1;
         if (access(path, F_OK) < 0 && errno == ENOENT)
                 return fail_undefined(name, err);
-        return sv_guest_read(path, out, err);
+        return sv_guest_file_read(path, out, err);
 }
 
 int sv_guest_take(const char *word, struct sv_guest *out, struct sv_err *err)
@@ -93,7 +94,7 @@ int sv_guest_take(const char *word, struct sv_guest *out, struct sv_err *err)
         if (sv_defined_has(word))
                 return sv_defined_read(word, out, err);
         if (access(word, F_OK) == 0 || errno != ENOENT || !sv_name_ok(word))
-                return sv_guest_read(word, out, err);
+                return sv_guest_file_read(word, out, err);
         known = describe_defined();
         return sv_fail(err, SV_SYSTEM, "guest.file",
                        "%s is neither a file nor the name of a defined guest %s", word, known);

@@ -7,7 +7,8 @@
 #include "guest/guest.h"
 
 /* The guest of a command's argument: the defined one of that name, else the file of that path.
- * Whatever takes a guest file takes it so. Errors of sv_guest_read. */
+ * Whatever takes a guest file takes it so. Errors of
+ * sv_guest_file_read. */
 int sv_guest_take(const char *word, struct sv_guest *out, struct sv_err *err);
 
 /* Is a guest defined by that name? */

@@ -13,6 +13,7 @@
 #include "guest/guest.h"
 #include "image/cpio.h"
 #include "image/zstd.h"
+#include "launcher/guest-file.h"
 #include "luks/header.h"
 #include "ovmf/inspect.h"
 #include "policy/policy.h"
@@ -184,7 +185,7 @@ static int inspect_own_document(const char *path, struct sv_bytes file, struct s
             (!sv_json_get(doc, "name") || !(sv_json_get(doc, "kernel") || sv_json_get(doc, "uki"))))
                 return 0;
         if (is_policy ? sv_policy_parse(file, &policy, err) < 0
-                      : sv_guest_read(path, &guest, err) < 0)
+                      : sv_guest_file_read(path, &guest, err) < 0)
                 return -1;
         sv_policy_free(policy);
         *out = sv_json_object();

@@ -26,6 +26,7 @@ const struct sv_tee_host sv_tee_host_sev_snp = {
         .acpi_bits = 40,  /* the CPU model is always a named one */
         .keys = "sev_es", /* SNP guests have ASIDs of SEV-ES */
         .probe = sv_sev_probe,
+        .check_options = sv_sev_options_check,
         .domain = sv_sev_domain,
         .opens = opens,
         .refusal = sv_sev_refusal,

@@ -13,6 +13,7 @@ const struct sv_tee_host sv_tee_host_tdx = {
         .keys = "tdx",
         .vcpus_are_processors = true, /* arch/x86/kvm/vmx/tdx.c, tdx_vm_init */
         .probe = sv_tdx_probe,
+        .check_options = sv_tdx_options_check,
         .domain = sv_tdx_domain,
         .opens = opens,
         .refusal = sv_tdx_refusal,

@@ -5,10 +5,12 @@
 #include "tests/unit/unit.h"
 
 #include "attest/appraise.h"
+#include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "base/program/cli.h"
 #include "launcher/choose.h"
+#include "launcher/guest-file.h"
 #include "tee/trust-cache.h"
 
 static struct sv_err err;
@@ -45,6 +47,7 @@ static void test_rows_are_whole(void **state)
         }
         for (size_t i = 0; sv_tees_host[i]; i++) {
                 assert_non_null(sv_tees_host[i]->probe);
+                assert_non_null(sv_tees_host[i]->check_options);
                 assert_non_null(sv_tees_host[i]->domain);
                 assert_int_equal(sv_tees_host[i]->trial != NULL,
                                  sv_tees_host[i]->trial_says != NULL);
@@ -87,6 +90,47 @@ static void test_names_are_unique(void **state)
         }
         assert_null(sv_tee_find_verify("sample"));
         assert_null(sv_tee_find_verify(""));
+}
+
+/* What nobody would read of a guest file is refused where it stands, whichever TEE the guest has.
+ */
+static void test_guest_files(void **state)
+{
+        static const struct {
+                const char *before, *after; /* the TEE's name */
+                const char *check, *says;   /* check NULL: nothing is wrong */
+        } t[] = {
+                {"\"tees\":{\"", "\":{}}", NULL, NULL},
+                {"\"tees\":{\"", "\":{\n\"no-such\":1}}", ".unknown", "/no-such: "},
+                {"\"tees\":{\"", "\":1}", "guest.", "expected an object"},
+                {"\"tees\":{\n\"", "x\":{}}", "guest.tees.unknown", "did you mean"},
+                {"\n\"tee\":\"", "\"", NULL, NULL},
+                {"\n\"tee\":\"", "x\"", "tee.name", "g.json:2: /tee: "},
+        };
+
+        (void)state;
+        for (size_t i = 0; sv_tees_host[i]; i++)
+                for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++) {
+                        const char *tee = sv_tees_host[i]->id->name;
+                        SV_STR doc = sv_asprintf("{\"name\":\"g\",\"kernel\":\"k\",%s%s%s}",
+                                                 t[k].before, tee, t[k].after);
+                        SV_GUEST g = {0};
+
+                        memset(&err, 0, sizeof(err));
+                        if (!t[k].check) {
+                                OK(sv_guest_file_parse(sv_bytes_str(doc), "g.json", "/", &g, &err));
+                                continue;
+                        }
+                        assert_int_equal(
+                                sv_guest_file_parse(sv_bytes_str(doc), "g.json", "/", &g, &err),
+                                -1);
+                        print_message("%s [%s]\n", err.msg, err.check);
+                        assert_int_equal(err.class, SV_USAGE);
+                        assert_non_null(strstr(err.check, t[k].check));
+                        assert_non_null(strstr(err.msg, t[k].says));
+                        assert_non_null(strstr(err.msg, "g.json:"));
+                        assert_null(g.name);
+                }
 }
 
 /* An option of a TEE is described, and no other TEE has it: both would take it for theirs. */
@@ -447,6 +491,7 @@ int main(void)
                 cmocka_unit_test(test_tables_agree),
                 cmocka_unit_test(test_names_are_unique),
                 cmocka_unit_test(test_options),
+                cmocka_unit_test(test_guest_files),
                 cmocka_unit_test(test_choose),
                 cmocka_unit_test(test_choose_measure),
                 cmocka_unit_test(test_probe_answers),

@@ -6,6 +6,7 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/guest-file.h"
 #include "launcher/keeper/check.h"
 #include "launcher/keeper/warn-host.h"
 #include "launcher/virt/virt-cpu.h"
@@ -103,6 +104,40 @@ static void refused_with_their_place(void **state)
                         fail_msg("expected \"%s…\", found \"%s\"", begin, err.msg);
                 /* once */
                 assert_null(strstr(err.msg + 1, begin));
+        }
+}
+
+/* What the table of TEEs says of a guest file, with its place, whichever TEE the guest has. */
+static void tees_of_a_guest_file(void **state)
+{
+        static const struct {
+                const char *text, *check, *says;
+        } t[] = {
+                {GUEST(",\n\"tee\":\"vtmp\""), "tee.name",
+                 "g.json:5: /tee: expected \"auto\" or a TEE, found \"vtmp\"; did you mean "
+                 "\"vtpm\"?"},
+                {GUEST(",\n\"tee\":\"snp\""), "tee.name", "did you mean \"sev-snp\"?"},
+                {GUEST(",\n\"tee\":\"other\""), "tee.name", "there are sev-snp, tdx, vtpm"},
+                {GUEST(",\n\"tees\":{\n\"vtpmm\":{}}"), "guest.tees.unknown",
+                 "g.json:6: /tees/vtpmm: no TEE is called \"vtpmm\"; did you mean \"vtpm\"?"},
+                {GUEST(",\n\"tees\":{\"a/b\":{}}"), "guest.tees.unknown",
+                 "g.json: no TEE is called \"a/b\"; there are"},
+                {GUEST(",\n\"tee\":\"vtpm\",\"tees\":{\n\"sev-snp\":{\"policy\":\"0x1\"}}"),
+                 "guest.sev-snp.policy", "g.json:6: /tees/sev-snp/policy: "},
+                {GUEST(",\n\"tees\":{\"sev-snp\":{\n\"require\":{\"x\":1}}}"),
+                 "guest.sev-snp.require", "g.json:6: /tees/sev-snp/require: "},
+                {GUEST(",\n\"tees\":{\"tdx\":{\n\"require\":{\"x\":1}}}"), "guest.tdx.require",
+                 "g.json:6: /tees/tdx/require: "},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR path = sv_asprintf("%s/g.json", base);
+                SV_GUEST g = {0};
+
+                OK(sv_file_write(path, 0600, sv_bytes_str(t[i].text), &err));
+                FAILS(sv_guest_file_read(path, &g, &err), SV_USAGE, t[i].check);
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("expected \"%s\", found \"%s\"", t[i].says, err.msg);
         }
 }
 
@@ -382,6 +417,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(refused_with_their_place),
+                cmocka_unit_test(tees_of_a_guest_file),
                 cmocka_unit_test(a_disk_of_another_guest),
                 cmocka_unit_test(no_room),
                 cmocka_unit_test(cpu_models_of_libvirt),

@@ -94,6 +94,13 @@ static const struct sv_member members[] = {
         {NULL},
 };
 
+int sv_vtpm_options_check(const struct sv_guest *guest, struct sv_err *err)
+{
+        struct options options = {0};
+
+        return sv_guest_options(guest, "vtpm", members, &options, err);
+}
+
 int sv_vtpm_rules(const struct sv_guest *guest, const struct sv_measurement *m,
                   struct sv_json *rules, struct sv_json *trust, struct sv_err *err)
 {

@@ -7,6 +7,7 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "launcher/choose.h"
+#include "launcher/guest-file.h"
 #include "launcher/virt/domain.h"
 #include "tests/unit/evidence.h"
 #include "toy/guest/attester.h"
@@ -37,7 +38,7 @@ static struct sv_policy *make_policy(struct sv_guest *g, const struct sv_key *ke
         sv_json_set_str(own, "key", sv_buf_str(&pem));
         sv_json_set_str(own, "toy_salt", "salt");
         sv_json_print(doc, &text);
-        OK(sv_guest_parse(sv_buf_bytes(&text), "g.json", dir, g, &err));
+        OK(sv_guest_file_parse(sv_buf_bytes(&text), "g.json", dir, g, &err));
         OK(sv_tee_choose(NULL, g, SV_CHOOSE_HERE, &host, &err));
         assert_ptr_equal(host->id, &sv_tee_toy);
         OK(sv_tee_choose_measure(host->id, &tee, &err));

@@ -6,6 +6,7 @@
 #include "tee/tee.h"
 
 extern const struct sv_tee sv_tee_toy;
+int sv_toy_options_check(const struct sv_guest *guest, struct sv_err *err);
 extern const struct sv_tee_host sv_tee_host_toy;
 extern const struct sv_tee_measure sv_tee_measure_toy;
 extern const struct sv_tee_verify sv_tee_verify_toy;

@@ -19,4 +19,5 @@ static int domain(const struct sv_guest *guest, struct sv_domain_part *out, stru
         return sv_buf_ok(&out->devices, "domain", err);
 }
 
-const struct sv_tee_host sv_tee_host_toy = {.id = &sv_tee_toy, .probe = probe, .domain = domain};
+const struct sv_tee_host sv_tee_host_toy = {
+        .id = &sv_tee_toy, .probe = probe, .check_options = sv_toy_options_check, .domain = domain};

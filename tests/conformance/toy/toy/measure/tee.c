@@ -30,6 +30,13 @@ static void own_free(struct own *o)
 }
 #define OWN __attribute__((cleanup(own_free))) struct own
 
+int sv_toy_options_check(const struct sv_guest *guest, struct sv_err *err)
+{
+        OWN own = {NULL, NULL};
+
+        return sv_guest_options(guest, "toy", members, &own, err);
+}
+
 /* SHA-256 over salt, kernel, command line and the digest of the initramfs. */
 static int measure(const struct sv_guest *guest, struct sv_measurement *out, struct sv_err *err)
 {
