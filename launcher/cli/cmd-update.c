@@ -46,6 +46,7 @@ struct update {
         struct sv_policy *kept;
         const char *resource;
         int64_t generation; /* of the new state */
+        bool changed;       /* the policy, or what runs */
 };
 
 static void end_update(struct update *u)
@@ -78,31 +79,33 @@ static int put_policy(struct update *u, struct sv_buf *text, struct sv_err *err)
         if (sv_admin_replace_policy(u->admin, u->resource, sv_buf_bytes(&u->text),
                                     sv_buf_bytes(text), err) < 0)
                 return sv_wrap(err, "giving the policy to the broker");
+        u->changed = true;
         sv_buf_clear(&u->text);
         sv_buf_put(&u->text, sv_buf_bytes(text));
         return sv_buf_ok(&u->text, "the policy", err) < 0 ? -1 : parse_kept(u, err);
 }
 
-static size_t count_accepted(const struct sv_policy *p)
+static bool accepts_older(const struct update *u)
 {
-        const struct sv_json *sets = sv_policy_sets(p);
-        size_t n = 0;
+        const struct sv_json *sets = sv_policy_sets(u->kept);
 
         for (size_t i = 0; i < sv_json_len(sets); i++)
-                n += !sv_set_is_retired(sv_json_at(sets, i));
-        return n;
+                if (!sv_set_is_retired(sv_json_at(sets, i)) &&
+                    sv_set_generation(sv_json_at(sets, i)) < u->generation)
+                        return true;
+        return false;
 }
 
-/* An update that was interrupted goes on where it was: the policy accepts the new files already,
- * and older ones too. */
-static bool is_resumed(const struct update *u, const struct sv_err *err)
+/* The policy accepts the new files already, as its newest state. */
+static bool is_newest(const struct update *u, const struct sv_err *err)
 {
-        return !strcmp(err->check, "policy.update.same") && u->generation &&
-               u->generation == sv_sets_newest(sv_policy_sets(u->kept)) &&
-               count_accepted(u->kept) > 1;
+        return !strcmp(err->check, "policy.update.same") &&
+               u->generation == sv_sets_newest(sv_policy_sets(u->kept));
 }
 
-static int accept_both(struct update *u, struct sv_err *err)
+/* *over: the guest's newest state is accepted, and no other: no step is left. An update that was
+ * interrupted goes on where it was. */
+static int accept_both(struct update *u, bool *over, struct sv_err *err)
 {
         char day[32];
         SV_STR before = NULL;
@@ -136,9 +139,13 @@ static int accept_both(struct update *u, struct sv_err *err)
                         u->resource, (long long)u->generation);
                 return 0;
         }
-        if (!is_resumed(u, err))
+        if (!is_newest(u, err))
                 return -1;
-        sv_info("the broker accepts both states already: going on");
+        *over = !accepts_older(u);
+        if (*over)
+                sv_info("%s, and the guest is left as it is", err->msg);
+        else
+                sv_info("the broker accepts both states already: going on");
         return 0;
 }
 
@@ -258,6 +265,7 @@ static int restart(struct update *u, struct sv_json *result, struct sv_err *err)
                 return -1;
         r = sv_launch_prepared(NULL, &l, &f, result, err);
         sv_json_free(f.timings);
+        u->changed = true;
         if (r == 0)
                 return 0;
         if (f.cause == SV_FOLLOW_INTERRUPTED)
@@ -274,30 +282,44 @@ static int report_update(struct update *u, size_t retired, struct sv_json *resul
         sv_json_set_str(result, "resource", u->resource);
         sv_json_set_int(result, "generation", u->generation);
         sv_json_set_int(result, "retired", (int64_t)retired);
-        if (!sv_has(u->args, "json"))
+        sv_json_set_bool(result, "changed", u->changed);
+        if (sv_has(u->args, "json"))
+                return 0;
+        if (!u->changed)
+                printf("guest %s: nothing is changed\n", u->guest.name);
+        else
                 printf("guest %s: generation %lld; %zu older retired\n", u->guest.name,
                        (long long)u->generation, retired);
         return 0;
 }
 
-static int take_update_steps(struct update *u, struct sv_json *result, struct sv_err *err)
+static int finish_update(struct update *u, struct sv_json *result, struct sv_err *err)
 {
-        bool finish = sv_has(u->args, "finish"), ignored = false;
         size_t retired = 0;
-        int64_t after = 0;
 
-        if (finish && !sv_policy_sets(u->kept))
+        if (!sv_policy_sets(u->kept))
                 return sv_fail(err, SV_USAGE, "update.unseen",
                                "the policy of %s has one state only: there is none to retire",
                                u->resource);
-        if (finish) {
-                u->generation = sv_sets_newest(sv_policy_sets(u->kept));
-                return retire_older(u, 0, &retired, err) < 0 ? -1
-                                                             : report_update(u, retired, result);
-        }
-        if (accept_both(u, err) < 0)
+        u->generation = sv_sets_newest(sv_policy_sets(u->kept));
+        if (!accepts_older(u))
+                sv_info("nothing to finish: every older state of %s is retired", u->resource);
+        else if (retire_older(u, 0, &retired, err) < 0)
                 return -1;
-        if (sv_has(u->args, "prepare"))
+        return report_update(u, retired, result);
+}
+
+static int take_update_steps(struct update *u, struct sv_json *result, struct sv_err *err)
+{
+        bool over = false, ignored = false;
+        size_t retired = 0;
+        int64_t after = 0;
+
+        if (sv_has(u->args, "finish"))
+                return finish_update(u, result, err);
+        if (accept_both(u, &over, err) < 0)
+                return -1;
+        if (over || sv_has(u->args, "prepare"))
                 return report_update(u, 0, result);
         if (read_audit(u, &after, 0, &ignored, err) < 0 || restart(u, result, err) < 0 ||
             retire_older(u, after, &retired, err) < 0)

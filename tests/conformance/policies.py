@@ -98,10 +98,19 @@ def foreseen(guest, put, admin, folder):
     updated(guest, other, admin)
 
 
+def unchanged(generation, *args):
+    """What is done already is done once more without an error, and without a new version of the policy."""
+    before = run(0, 'policy', 'history', PATH, *args[-6:])['versions']
+    r = run(0, *args)
+    assert (r['changed'], r['retired'], r['generation']) == (False, 0, generation), (args, r)
+    assert run(0, 'policy', 'history', PATH, *args[-6:])['versions'] == before
+
+
 def updated(guest, other, admin):
     """A new state beside the old one; the old one goes only when the new one was seen to get the key."""
     fails('update.step', 'update', other, '--prepare', '--finish', *admin)
-    fails('policy.update.same', 'update', guest, '--prepare', *admin)
+    for step in ([], ['--prepare']):
+        unchanged(0, 'update', guest, *step, *admin)
     fails('update.unseen', 'update', guest, '--finish', *admin)
     assert run(0, 'update', other, '--prepare', '--name', 'quiet one', *admin)['generation'] == 2
     sets = run(0, 'policy', 'get', PATH, *admin)['policy']['sets']
@@ -110,13 +119,17 @@ def updated(guest, other, admin):
     run(0, 'policy', 'check', guest, *admin)
     run(0, 'policy', 'check', other, *admin)
     assert run(0, 'update', other, '--prepare', *admin)['generation'] == 2  # interrupted, and begun again
+    fails('policy.update.same', 'update', guest, '--prepare', *admin)  # the older one, while both are accepted
     fails('update.unseen', 'update', other, '--finish', *admin)
     assert run(0, 'policy', 'get', PATH, *admin)['policy']['sets'] == sets
     retired = json.loads(json.dumps(run(0, 'policy', 'get', PATH, *admin)['policy']))
     retired['sets'][0]['retired'] = True
-    with open(other, 'w') as f:
+    policy = other + '.policy'
+    with open(policy, 'w') as f:
         json.dump(retired, f)
-    assert run(0, 'policy', 'put', other, *admin)['path'] == PATH  # as `update --finish` does once a guest was seen
+    assert run(0, 'policy', 'put', policy, *admin)['path'] == PATH  # as `update --finish` does once a guest was seen
+    for step in ([], ['--prepare'], ['--finish']):
+        unchanged(2, 'update', other, *step, *admin)
     assert run(4, 'policy', 'put', guest, *admin)['error']['check'].startswith('policy.')
 
 
