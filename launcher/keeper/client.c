@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/text.h"
 
@@ -89,6 +90,24 @@ int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err)
         close(s->lock);
         s->lock = -1;
         return 0;
+}
+
+int sv_client_stop(struct sv_state *s, unsigned ms, unsigned again_ms, struct sv_err *err)
+{
+        int64_t end = sv_clock_ms() + ms, left;
+        SV_JSON *status = NULL;
+
+        if (sv_client_ask(s, SV_CONTROL_STOP, &status, err) < 0)
+                return -1;
+        while ((left = end - sv_clock_ms()) > again_ms) {
+                SV_JSON *again = NULL;
+
+                if (sv_client_wait_off(s, again_ms, NULL) == 0)
+                        return 0;
+                /* It may end just now, and then nobody answers. */
+                sv_client_ask(s, SV_CONTROL_STOP, &again, NULL);
+        }
+        return sv_client_wait_off(s, left > 0 ? (unsigned)left : 0, NULL) == 0 ? 0 : 1;
 }
 
 int sv_client_parse_timeout(const char *text, unsigned otherwise, unsigned *seconds,

@@ -14,6 +14,9 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
 int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err);
 /* Wait until nothing of the guest runs any more; state.busy when that takes longer. */
 int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err);
+/* Press its power button, and again after each `again_ms`, for a system that is still starting does
+ * not hear it: 0 when nothing of the guest runs any more, 1 when it still runs after `ms`. */
+int sv_client_stop(struct sv_state *s, unsigned ms, unsigned again_ms, struct sv_err *err);
 /* "30" or "2m" in seconds; client.timeout. */
 int sv_client_parse_timeout(const char *text, unsigned otherwise, unsigned *seconds,
                             struct sv_err *err);

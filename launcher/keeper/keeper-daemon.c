@@ -198,6 +198,8 @@ static int stop_under_daemon(const char *uri, const char *name, unsigned seconds
                         return -1;
                 if (state == SV_VIRT_OFF)
                         return 0;
+                if (i && i % (SV_PRESS_SECONDS * 10) == 0)
+                        sv_virt_shutdown(v, NULL); /* it may end just now */
                 usleep(100000);
         }
         return force ? sv_virt_destroy(v, err) : 1;

@@ -228,15 +228,12 @@ static int stop_embedded(const char *uri, const char *name, unsigned seconds, bo
                          struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
-        SV_JSON *status = NULL;
+        int r;
 
         if (sv_client_find(name, &s, err) < 0)
                 return -1;
-        if (sv_client_ask(&s, SV_CONTROL_STOP, &status, err) < 0)
-                return -1;
-        if (sv_client_wait_off(&s, seconds * 1000, NULL) == 0)
-                return 0;
-        return force ? destroy_and_recover(&s, err) : 1;
+        r = sv_client_stop(&s, seconds * 1000, SV_PRESS_SECONDS * 1000, err);
+        return r > 0 && force ? destroy_and_recover(&s, err) : r;
 }
 
 /* The events first, so that none is missed. */

@@ -7,6 +7,8 @@
 #include "launcher/keeper/follow.h"
 #include "tee/tee.h"
 
+#define SV_PRESS_SECONDS 5
+
 struct sv_launch {
         const struct sv_guest *guest;
         const struct sv_tee_host *tee;
@@ -31,8 +33,8 @@ struct sv_keeper {
         /* Follow one that was launched before, as f says; where it is already counts. wait.ended
          * when it does not run. */
         int (*wait)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
-        /* Ask it to shut down and wait. 1 when it has not after that time; with `force` it is ended
-         * then. */
+        /* Ask it to shut down, again every SV_PRESS_SECONDS, and wait. 1 when it has not after that
+         * time; with `force` it is ended then. */
         int (*stop)(const char *uri, const char *name, unsigned seconds, bool force,
                     struct sv_err *err);
         /* End it at once, with everything that it ran with. */

@@ -2,6 +2,7 @@
 /* What a launch is refused for by the part that follows it, asks it and keeps its folder; the
  * supervisor is a socket here. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -60,20 +61,27 @@ static void told_by_events(void **state)
         }
 }
 
-/* A supervisor that answers one request with that text and ends. */
-static pid_t start_supervisor(const struct sv_state *s, const char *answer)
+/* Bound and listening as a guest's control socket. */
+static int listen_as_supervisor(const struct sv_state *s)
 {
         SV_STR path = sv_state_path(s, "control.sock");
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        char request[256];
-        pid_t pid;
 
         snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
         unlink(path);
         assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
         assert_int_equal(listen(fd, 1), 0);
-        pid = fork();
+        return fd;
+}
+
+/* A supervisor that answers one request with that text and ends. */
+static pid_t start_supervisor(const struct sv_state *s, const char *answer)
+{
+        int fd = listen_as_supervisor(s);
+        char request[256];
+        pid_t pid = fork();
+
         if (pid == 0) {
                 int c = accept(fd, NULL, NULL);
 
@@ -108,6 +116,54 @@ static void told_by_a_supervisor(void **state)
                 FAILS(sv_client_ask(&s, SV_CONTROL_STATUS, &status, &err), t[i].class, t[i].check);
                 assert_int_equal(waitpid(pid, NULL, 0), pid);
         }
+}
+
+/* A guest that is up from the press after `deaf` lost ones on: its supervisor answers each, and
+ * ends with the one that is heard. */
+static pid_t start_deaf_guest(struct sv_state *s, int deaf)
+{
+        int fd = listen_as_supervisor(s);
+        char request[256] = "";
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                if (sv_state_lock(s, 0, NULL) < 0)
+                        _exit(1);
+                for (int i = 0; i <= deaf; i++) {
+                        int c = accept(fd, NULL, NULL);
+
+                        if (c < 0 || read(c, request, sizeof(request) - 1) <= 0 ||
+                            !strstr(request, "stop") || dprintf(c, "{\"ok\":true}\n") < 0)
+                                _exit(1);
+                        close(c);
+                }
+                _exit(0);
+        }
+        close(fd);
+        return pid;
+}
+
+/* While a guest boots its power button is pressed for nothing. */
+static void stopped_by_a_later_press(void **state)
+{
+        SV_STATE s = {.lock = -1};
+        struct sv_err err;
+        int status;
+        pid_t pid;
+
+        OK(sv_state_init(&s, "deaf", &err));
+        OK(sv_mkdirs(s.dir, 0711, &err));
+        for (int deaf = 0; deaf < 4; deaf++) {
+                pid = start_deaf_guest(&s, deaf);
+                assert_int_equal(sv_client_stop(&s, 30000, 20, &err), 0);
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                assert_int_equal(status, 0);
+        }
+        pid = start_deaf_guest(&s, 1 << 20);
+        assert_int_equal(sv_client_stop(&s, 100, 20, &err), 1);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        FAILS(sv_client_stop(&s, 100, 20, &err), SV_SYSTEM, "state.off");
 }
 
 static void folders(void **state)
@@ -236,6 +292,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(told_by_events),
                 cmocka_unit_test(told_by_a_supervisor),
+                cmocka_unit_test(stopped_by_a_later_press),
                 cmocka_unit_test(folders),
                 cmocka_unit_test(a_worker),
                 cmocka_unit_test(a_console_log_is_bounded),
