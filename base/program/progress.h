@@ -11,11 +11,18 @@ struct sv_progress_line {
         const char *what;            /* "encrypting" */
         int64_t begun, said;         /* sv_clock_ms */
         uint64_t last;
+        /* Where it was some seconds ago: the rate is measured from the first of the two. */
+        struct {
+                int64_t at;
+                uint64_t done;
+        } marks[2];
 };
 
 void sv_progress_begin(struct sv_progress_line *l, const char *what);
 /* Takes the line away. */
 void sv_progress_end(struct sv_progress_line *l);
-/* "encrypting: 1.2 GiB of 2 GiB, 431 MiB/s, 2 s left" */
+/* Bytes in a millisecond, over the last seconds; 0 while too little is done to tell. */
+double sv_progress_rate(struct sv_progress_line *l, uint64_t done, uint64_t total, int64_t now);
+/* "encrypting: 1.2 GiB of 2 GiB, 431 MiB/s, 2 s left"; without a rate no more than how much. */
 void sv_progress_format(struct sv_buf *out, const char *what, uint64_t done, uint64_t total,
-                        int64_t ms);
+                        double rate);

@@ -13,21 +13,52 @@
 #include "base/program/log.h"
 #include "base/program/progress.h"
 
-static void expect_text(uint64_t done, uint64_t total, int64_t ms, const char *expect)
+static void expect_text(uint64_t done, uint64_t total, double rate, const char *expect)
 {
         SV_BUF b = SV_BUF_NULL;
 
-        sv_progress_format(&b, "encrypting", done, total, ms);
+        sv_progress_format(&b, "encrypting", done, total, rate);
         assert_string_equal(sv_buf_str(&b), expect);
 }
 
 static void test_format(void **state)
 {
-        expect_text(512ull << 20, 2ull << 30, 1000,
+        const double rate = (512 << 20) / 1000.0;
+
+        expect_text(512ull << 20, 2ull << 30, rate,
                     "encrypting: 512 MiB of 2 GiB, 512 MiB/s, 3 s left");
-        expect_text(2ull << 30, 2ull << 30, 4000,
+        expect_text(2ull << 30, 2ull << 30, rate,
                     "encrypting: 2 GiB of 2 GiB, 512 MiB/s, 0 s left");
-        expect_text(0, 1 << 20, 0, "encrypting: 0 B of 1 MiB, 0 MiB/s");
+        expect_text(0, 1 << 20, 0, "encrypting: 0 B of 1 MiB");
+}
+
+/* A disk of 1000 MiB, whose first seconds go into something else: no rate is guessed from them, and
+ * later ones forget them. */
+static void test_rate(void **state)
+{
+        static const struct {
+                int64_t at;
+                uint64_t mib;
+                double expect; /* MiB in a second; 0: not told */
+        } t[] = {
+                {1900, 30, 0},    /* not two seconds */
+                {2000, 19, 0},    /* not a fiftieth */
+                {2000, 20, 10},   /* from the beginning */
+                {2500, 20, 8},    /* that is a mark */
+                {5000, 520, 200}, /* from it on, and another */
+                {6000, 720, 200}, /* the slow beginning is forgotten */
+                {9000, 720, 50},  /* nothing moved for three seconds */
+                {13000, 720, 0},  /* nor since that mark */
+        };
+        struct sv_progress_line l = {.what = "encrypting"};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                double rate = sv_progress_rate(&l, t[i].mib << 20, 1000ull << 20, t[i].at) * 1000 /
+                              (1 << 20);
+
+                if (rate < t[i].expect - 0.1 || rate > t[i].expect + 0.1)
+                        fail_msg("%lld ms: %f", (long long)t[i].at, rate);
+        }
 }
 
 /* The third second of the work, and then a message. */
@@ -87,6 +118,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_format),
+                cmocka_unit_test(test_rate),
                 cmocka_unit_test(test_terminal),
                 cmocka_unit_test(test_file),
         };
