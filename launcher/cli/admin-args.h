@@ -19,9 +19,11 @@
                 .help = "the administrator's private key (PEM)"                               \
         }
 
-/* Which broker that is: the option, else the variable, else the only broker that has a name; and by
- * which key, when either says it. Members stay NULL. sv_broker_entry_read's. */
-int sv_admin_choose(const struct sv_args *args, struct sv_broker_entry *out, struct sv_err *err);
+/* Which broker that is: the option, else the variable, else the only broker that has a name, or of
+ * several the only one with this `pin` (a guest file's, or NULL); and by which key, when either
+ * says it. Members stay NULL. sv_broker_entry_read's. */
+int sv_admin_choose(const struct sv_args *args, const char *pin, struct sv_broker_entry *out,
+                    struct sv_err *err);
 /* `pin` stands in when nothing else says it (a guest file's), or NULL. SV_USAGE "admin.broker" when
  * an option is missing; sv_broker_entry_read's. */
 int sv_admin_from_args(const struct sv_args *args, const char *pin, struct sv_admin **out,

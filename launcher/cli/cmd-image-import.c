@@ -139,7 +139,7 @@ static int read_import_options(struct import *im, struct sv_err *err)
                 return -1;
         for (int i = 0; sv_opt_nth(im->args, "drop", i); i++)
                 im->drop[i] = sv_opt_nth(im->args, "drop", i);
-        return im->verity ? 0 : sv_admin_choose(im->args, &im->broker, err);
+        return im->verity ? 0 : sv_admin_choose(im->args, NULL, &im->broker, err);
 }
 
 /* --- what is there --- */
@@ -393,13 +393,19 @@ static int import_disk(struct import *im, struct sv_err *err)
 
 static void print_import(const struct import *im)
 {
+        static const char *const same[] = {"broker", "admin-key"}; /* the pin is the guest's */
         char disk[32], initrd[32];
 
         printf("%s: %s disk of %s, kernel %s, initramfs of %s; next:\n", im->folder.path,
                im->verity ? "verity" : "encrypted", sv_format_size(im->size, disk),
                im->system.version, sv_format_size(im->initrd_size, initrd));
-        if (!im->verity)
-                printf("    secure-vm policy %s/guest.json --put\n", im->folder.path);
+        if (!im->verity) {
+                printf("    secure-vm policy %s/guest.json --put", im->folder.path);
+                for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+                        if (sv_opt(im->args, same[i]))
+                                printf(" --%s %s", same[i], sv_opt(im->args, same[i]));
+                printf("\n");
+        }
         printf("    secure-vm launch %s/guest.json --wait\n", im->folder.path);
 }
 

@@ -177,7 +177,13 @@ def names_of_brokers(admin, folder):
     run(5, 'broker', 'add', 'ours', *wrong, '--replace')
     expected = run(0, 'key', 'list', *admin)
     assert run(0, 'key', 'list', '--broker', 'ours') == expected
-    fails('admin.broker', 'key', 'list')  # two are known
+    error = run(2, 'key', 'list')['error']  # two are known
+    assert error['check'] == 'admin.broker' and '(known: ours, wrong)' in error['message'], error
+    run(0, 'policy', make_guest(folder, admin), '--put')  # one of them by the guest's key
+    run(0, 'broker', 'add', 'same', *admin)
+    fails('admin.broker', 'policy', make_guest(folder, admin), '--put')  # and now two
+    run(0, 'broker', 'rm', 'same')
+    run(0, 'policy', 'rm', PATH, *admin)
     SETTINGS['SECURE_VM_BROKER'] = 'wrong'
     assert run(5, 'key', 'list')['error']['check'] == 'tls.pin'
     assert run(0, 'key', 'list', '--broker', 'ours') == expected

@@ -71,6 +71,7 @@ class Import(Case):
         self.file = os.path.join(self.folder, 'guest.json')
         if sorted(os.listdir(self.folder)) != ['disk.img', 'guest.json', 'initrd.img', 'vmlinuz']:
             raise Failed(f'found in the folder: {os.listdir(self.folder)}')
+        return r.stdout
 
     def must_come_up(self):
         self.wait_console('demo login:', 240)
@@ -80,7 +81,8 @@ class Import(Case):
 
 def encrypted(c):
     """the root, encrypted: policy, launch, login prompt"""
-    c.import_image()
+    said = c.import_image('--broker', 'mine')
+    c.must('guest.json --put --broker mine\n' in said, f'the next command names the broker: {said}')
     run(*c.vm, 'policy', c.file, '--put', env=c.environment)
     c.launch(timeout=360)
     c.must(c.status == 0 and c.result.get('ok'), 'expected the guest to get its disk')
