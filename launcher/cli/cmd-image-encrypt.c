@@ -50,6 +50,8 @@ static int read_encrypt_args(const struct sv_args *args, struct sv_encrypt_in *i
         if (!in->from || !in->out || !sv_opt(args, "resource"))
                 return sv_fail(err, SV_USAGE, "image.options",
                                "--from, --out and --resource are needed");
+        if (sv_delivery_check_resource(sv_opt(args, "resource"), err) < 0)
+                return -1;
         if (sv_opt(args, "size") &&
             sv_parse_size(sv_opt(args, "size"), &in->size, "image.size", err) < 0)
                 return -1;

@@ -113,7 +113,7 @@ static int read_name(struct import *im, const char *out, struct sv_err *err)
                         im->name);
         im->resource =
                 resource ? sv_asprintf("%s", resource) : sv_asprintf("default/%s/root", im->name);
-        return 0;
+        return sv_delivery_check_resource(im->resource, err);
 }
 
 static int check_options(struct import *im, struct sv_err *err)

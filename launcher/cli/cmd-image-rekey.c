@@ -8,6 +8,7 @@
 #include "image/rekey.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/delivery.h"
 #include "launcher/cli/disk-key.h"
 
 static const struct sv_opt options[] = {
@@ -92,7 +93,8 @@ static int run_image_rekey(const struct sv_args *args, struct sv_json **result, 
 
         if (!k.resource)
                 return sv_fail(err, SV_USAGE, "image.options", "--resource is needed");
-        if (sv_admin_from_args(args, NULL, &admin, err) < 0)
+        if (sv_delivery_check_resource(k.resource, err) < 0 ||
+            sv_admin_from_args(args, NULL, &admin, err) < 0)
                 return -1;
         k.admin = admin;
         if (sv_rekey(&in, uuid, err) < 0)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/core/text.h"
 #include "base/json/json.h"
 #include "base/program/log.h"
 #include "launcher/cli/disk-key.h"
@@ -70,6 +71,16 @@ static void settle_key(void *arg)
 
         if (d->forget)
                 remove_volume(d, d->forget);
+}
+
+int sv_delivery_check_resource(const char *resource, struct sv_err *err)
+{
+        if (sv_resource_ok(sv_bytes_str(resource)))
+                return 0;
+        return sv_fail(err, SV_USAGE, "image.resource",
+                       "--resource: expected repository/type/tag, like default/web/root, found "
+                       "\"%s\"",
+                       resource);
 }
 
 void sv_delivery_set(struct sv_delivery *d, struct sv_encrypt_in *in)

@@ -13,5 +13,7 @@ struct sv_delivery {
         char uuid[37];      /* the new one */
 };
 
+/* "repository/type/tag", before anything is made of what it names: SV_USAGE "image.resource". */
+int sv_delivery_check_resource(const char *resource, struct sv_err *err);
 /* The four steps of `in`, with the broker of `d`. SV_USAGE "image.resource", and the broker's. */
 void sv_delivery_set(struct sv_delivery *d, struct sv_encrypt_in *in);

@@ -63,6 +63,9 @@ COMMANDS = """
 2 image.options          image encrypt
 2 image.options          image verity --from garbage
 2 image.options          image import garbage
+2 image.resource         image encrypt --from d --out o --resource web
+2 image.resource         image import garbage --out o --resource web
+2 image.resource         image rekey garbage --resource a/b/c/d
 2 image.options          image import garbage --out o --verity --integrity
 2 import.name            image import garbage --out 'a b'
 3 import.disk            image import none --out o --verity
