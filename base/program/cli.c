@@ -194,6 +194,11 @@ static int fail_unknown_command(const char *program, const struct sv_cmd *cmds, 
         unsigned best = SV_NEAR_EDITS;
         char two[64] = "";
 
+        if (argv[0][0] == '-')
+                return sv_fail(err, SV_USAGE, "cli.command",
+                               "expected a command, found %s: options come after the command; "
+                               "\"%s --help\" lists the commands",
+                               argv[0], program);
         if (argc > 1 && argv[1][0] != '-')
                 snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]);
         for (const struct sv_cmd *c = cmds; c->name && !c->absent; c++)

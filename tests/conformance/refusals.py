@@ -48,6 +48,8 @@ COMMANDS = """
 2 client.timeout         stop x --timeout soon
 2 wait.for               wait x --for ever
 2 state.absent           wait x
+2 cli.command            --quiet list
+2 cli.absent             shutdown x
 2 launch.wait            launch guest.json --wait
 2 launch.trial           trial guest.json
 3 launch.events          launch guest.json --events none/events
@@ -61,11 +63,11 @@ COMMANDS = """
 2 key.generation         key accept-restore a/b/c --generation 0
 2 image.options          image initrd
 2 image.options          image encrypt
-2 image.options          image verity --from garbage
-2 image.options          image import garbage
 2 image.resource         image encrypt --from d --out o --resource web
 2 image.resource         image import garbage --out o --resource web
 2 image.resource         image rekey garbage --resource a/b/c/d
+2 image.options          image verity --from garbage
+2 image.options          image import garbage
 2 image.options          image import garbage --out o --verity --integrity
 2 import.name            image import garbage --out 'a b'
 3 import.disk            image import none --out o --verity

@@ -178,6 +178,7 @@ static void one_more_than_a_line_takes(void **state)
         assert_non_null(strstr(run(2, with), "cli.option"));
         assert_non_null(strstr(run(2, "one a --none --json"), "cli.option"));
         assert_non_null(strstr(run(2, "none --json"), "cli.command"));
+        assert_non_null(strstr(run(2, "--json one a"), "options come after the command"));
 }
 
 /* Results go nowhere: a full device. */
