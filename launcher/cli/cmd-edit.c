@@ -21,7 +21,7 @@ static const struct sv_opt edit_opts[] = {{0}};
 /* A copy beside the file, which the list of defined guests does not show; the caller frees. */
 static char *make_draft(const struct sv_guest *g, struct sv_err *err)
 {
-        char *path = sv_asprintf("%.*s/.%s.XXXXXX.json", (int)(strrchr(g->file, '/') - g->file),
+        char *path = sv_asprintf("%.*s/.%s" SV_DRAFT_END, (int)(strrchr(g->file, '/') - g->file),
                                  g->file, g->name);
         SV_FD fd = mkostemps(path, 5, O_CLOEXEC);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/defined.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -156,6 +158,34 @@ int sv_defined_write(const struct sv_guest *g, bool replace, struct sv_err *err)
         return sv_file_write(path, 0644, sv_buf_bytes(&text), err);
 }
 
+static bool is_draft_of(const char *file, const char *name)
+{
+        size_t n = strlen(name);
+
+        return file[0] == '.' && !strncmp(file + 1, name, n) && file[1 + n] == '.' &&
+               strlen(file + 1 + n) == strlen(SV_DRAFT_END) &&
+               !strcmp(file + strlen(file) - strlen(".json"), ".json");
+}
+
+/* What a refused edit has left. */
+static int remove_drafts(const char *name, struct sv_err *err)
+{
+        SV_STR folder = find_defined_folder(err);
+        DIR *d = folder ? opendir(folder) : NULL;
+        const struct dirent *e;
+        int r = 0;
+
+        if (!d)
+                return folder ? sv_fail_errno(err, "defined.folder", "cannot read %s", folder) : -1;
+        while (r == 0 && (e = readdir(d)))
+                if (is_draft_of(e->d_name, name) && unlinkat(dirfd(d), e->d_name, 0) < 0 &&
+                    errno != ENOENT)
+                        r = sv_fail_errno(err, "defined.folder", "cannot remove %s/%s", folder,
+                                          e->d_name);
+        closedir(d);
+        return r;
+}
+
 int sv_defined_remove(const char *name, struct sv_err *err)
 {
         SV_STR path = find_defined_file(name, err);
@@ -163,7 +193,7 @@ int sv_defined_remove(const char *name, struct sv_err *err)
         if (!path)
                 return -1;
         if (unlink(path) == 0)
-                return 0;
+                return remove_drafts(name, err);
         return errno == ENOENT ? fail_undefined(name, err)
                                : sv_fail_errno(err, "defined.folder", "cannot remove %s", path);
 }

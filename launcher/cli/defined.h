@@ -11,6 +11,10 @@
  * sv_guest_file_read. */
 int sv_guest_take(const char *word, struct sv_guest *out, struct sv_err *err);
 
+/* A copy that is being edited lies beside the file, as the name with a dot before it and this
+ * behind it; the list of names passes over it. */
+#define SV_DRAFT_END ".XXXXXX.json"
+
 /* Is a guest defined by that name? */
 bool sv_defined_has(const char *name);
 /* The names of the defined guests. SV_SYSTEM "defined.folder". */
@@ -20,5 +24,5 @@ int sv_defined_read(const char *name, struct sv_guest *out, struct sv_err *err);
 /* Keeps the guest's file under its name. SV_USAGE "defined.exists" when there is one and `replace`
  * is false; "defined.owner" when root would keep what another user wrote. */
 int sv_defined_write(const struct sv_guest *g, bool replace, struct sv_err *err);
-/* Forgets the name. "defined.name" as above. */
+/* Forgets the name, and the drafts of it. "defined.name" as above. */
 int sv_defined_remove(const char *name, struct sv_err *err);

@@ -87,6 +87,25 @@ static void come_and_go(void **state)
         OK(sv_defined_remove("db", &err));
 }
 
+/* What refused edits have left goes with the name; another guest's stays. */
+static void drafts(void **state)
+{
+        static const char *const others[] = {".guests/.db.a1B2c3.json",
+                                             ".guests/.web.x.a1B2c3.json",
+                                             ".guests/.web.a1B2c3.text", ".guests/web.a1B2c3.json"};
+
+        define("{\"name\":\"web\",\"kernel\":\"k\"}", false);
+        put(".guests/.web.a1B2c3.json", "{");
+        put(".guests/.web.XXXXXX.json", "{");
+        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+                put(others[i], "{");
+        OK(sv_defined_remove("web", &err));
+        assert_int_equal(access(".guests/.web.a1B2c3.json", F_OK), -1);
+        assert_int_equal(access(".guests/.web.XXXXXX.json", F_OK), -1);
+        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+                assert_int_equal(unlink(others[i]), 0);
+}
+
 /* The copy says the folder, as the file is written; one that says it already is kept as it is. */
 static void texts(void **state)
 {
@@ -204,10 +223,10 @@ static void where_they_are(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(come_and_go),    cmocka_unit_test(texts),
-                cmocka_unit_test(words),          cmocka_unit_test(wrong_names),
-                cmocka_unit_test(largest),        cmocka_unit_test(foreign_owner),
-                cmocka_unit_test(where_they_are),
+                cmocka_unit_test(come_and_go),   cmocka_unit_test(texts),
+                cmocka_unit_test(words),         cmocka_unit_test(wrong_names),
+                cmocka_unit_test(largest),       cmocka_unit_test(drafts),
+                cmocka_unit_test(foreign_owner), cmocka_unit_test(where_they_are),
         };
 
         return cmocka_run_group_tests(tests, make_folder, remove_folder);
