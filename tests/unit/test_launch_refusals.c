@@ -3,6 +3,7 @@
  * supervisor is a socket here. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -127,6 +128,7 @@ static pid_t start_deaf_guest(struct sv_state *s, int deaf)
         pid_t pid = fork();
 
         if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
                 if (sv_state_lock(s, 0, NULL) < 0)
                         _exit(1);
                 for (int i = 0; i <= deaf; i++) {
@@ -155,7 +157,7 @@ static void stopped_by_a_later_press(void **state)
         OK(sv_mkdirs(s.dir, 0711, &err));
         for (int deaf = 0; deaf < 4; deaf++) {
                 pid = start_deaf_guest(&s, deaf);
-                assert_int_equal(sv_client_stop(&s, 30000, 20, &err), 0);
+                assert_int_equal(sv_client_stop(&s, 10000, 20, &err), 0);
                 assert_int_equal(waitpid(pid, &status, 0), pid);
                 assert_int_equal(status, 0);
         }
