@@ -10,6 +10,7 @@
 #include "base/json/json-c.h"
 #include "base/json/jsonscan.h"
 #include "base/core/limits.h"
+#include "base/core/visible.h"
 
 void sv_json_free(struct sv_json *j)
 {
@@ -52,6 +53,26 @@ static int fail_json_syntax(struct sv_bytes text, const struct sv_jsonscan *scan
         sv_text_position(text, scan->error_at, &line, &column);
         return sv_fail(err, SV_FORMAT, check, "this is not JSON: line %u, column %u: expected %s",
                        line, column, scan->problem);
+}
+
+static int fail_json_twice(struct sv_bytes text, size_t members, const char *check,
+                           struct sv_err *err)
+{
+        struct sv_bytes name = sv_jsonscan_twice(text, members);
+        char clean[64];
+        unsigned line, column;
+
+        if (!name.p)
+                return sv_fail(err, SV_FORMAT, check,
+                               "an object has two members with the same name; which one is meant "
+                               "cannot be known");
+        snprintf(clean, sizeof(clean), "%.*s", (int)name.n, (const char *)name.p);
+        sv_make_visible(clean, strlen(clean), false);
+        sv_text_position(text, (size_t)(name.p - text.p) - 1, &line, &column);
+        return sv_fail(err, SV_FORMAT, check,
+                       "line %u, column %u: the object has two members with the same name, \"%s\"; "
+                       "which one is meant cannot be known",
+                       line, column, clean);
 }
 
 /* The tree, or NULL with json-c's word for why. json-c does without what it has no memory for. */
@@ -100,9 +121,7 @@ int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out,
         }
         if (why)
                 return sv_fail(err, SV_FORMAT, name, "this is not JSON: %s", why);
-        return sv_fail(err, SV_FORMAT, name,
-                       "an object has two members with the same name; which one is meant cannot be "
-                       "known");
+        return fail_json_twice(text, scan.members, name, err);
 }
 
 unsigned sv_json_line(struct sv_bytes text, const char *pointer)

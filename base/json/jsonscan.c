@@ -2,9 +2,16 @@
 #include "base/json/jsonscan.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/core/limits.h"
 #include "base/core/visible.h"
+
+/* A member's name as it is written, and which object of the text has it. */
+struct member_name {
+        size_t object;
+        struct sv_bytes text;
+};
 
 struct scan {
         const uint8_t *p;
@@ -12,6 +19,8 @@ struct scan {
         unsigned depth;
         size_t values;
         struct sv_jsonscan *out;
+        struct member_name *names; /* room for max_names */
+        size_t n_names, max_names, objects;
 };
 
 static int scan_value(struct scan *s, const char *want);
@@ -148,15 +157,26 @@ static const char *match_pointer_token(const char *want, const uint8_t *name, si
         return i == n ? want : NULL;
 }
 
+static void keep_member_name(struct scan *s, size_t object, struct sv_bytes text)
+{
+        if (s->n_names < s->max_names)
+                s->names[s->n_names++] = (struct member_name){object, text};
+}
+
 static int scan_object(struct scan *s, const char *want)
 {
+        size_t object = s->objects++;
+
         for (s->at++, skip_blanks(s); peek_char(s) != '}';) {
                 size_t from = s->at;
+                struct sv_bytes name;
                 const char *rest;
 
                 if (scan_string(s) < 0)
                         return -1;
-                rest = match_pointer_token(want, s->p + from + 1, s->at - from - 2);
+                name = sv_bytes(s->p + from + 1, s->at - from - 2);
+                keep_member_name(s, object, name);
+                rest = match_pointer_token(want, name.p, name.n);
                 skip_blanks(s);
                 if (peek_char(s) != ':')
                         return fail_scan(s, "\":\"");
@@ -240,6 +260,45 @@ int sv_jsonscan(struct sv_bytes text, const char *pointer, struct sv_jsonscan *o
         if (scan_value(&s, pointer) < 0)
                 return -1;
         return s.at == s.n ? 0 : fail_scan(&s, "nothing after the value");
+}
+
+/* 0: the same name in the same object. */
+static int compare_names(const struct member_name *a, const struct member_name *b)
+{
+        if (a->object != b->object)
+                return a->object < b->object ? -1 : 1;
+        if (a->text.n != b->text.n)
+                return a->text.n < b->text.n ? -1 : 1;
+        return strncmp((const char *)a->text.p, (const char *)b->text.p, a->text.n);
+}
+
+/* What is the same stays in the order of the text. */
+static int order_names(const void *a, const void *b)
+{
+        const struct member_name *x = a, *y = b;
+        int order = compare_names(x, y);
+
+        return order ? order : x->text.p < y->text.p ? -1 : 1;
+}
+
+struct sv_bytes sv_jsonscan_twice(struct sv_bytes text, size_t members)
+{
+        struct sv_jsonscan out = {.found = SIZE_MAX};
+        struct scan s = {.p = text.p, .n = text.n, .out = &out};
+        struct sv_bytes first = SV_BYTES_NULL;
+
+        s.names = calloc(members + 1, sizeof(*s.names));
+        if (!s.names)
+                return first;
+        s.max_names = members;
+        scan_value(&s, NULL);
+        qsort(s.names, s.n_names, sizeof(*s.names), order_names);
+        for (size_t i = 1; i < s.n_names; i++)
+                if (compare_names(&s.names[i - 1], &s.names[i]) == 0 &&
+                    (!first.p || s.names[i].text.p < first.p))
+                        first = s.names[i].text;
+        free(s.names);
+        return first;
 }
 
 void sv_text_position(struct sv_bytes text, size_t at, unsigned *line, unsigned *column)

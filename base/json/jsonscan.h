@@ -18,5 +18,9 @@ struct sv_jsonscan {
  */
 int sv_jsonscan(struct sv_bytes text, const char *pointer, struct sv_jsonscan *out);
 
+/* The first name that its object has already had, within a well-formed text of so many members; as
+ * it is written, so that one of two is not found when an escape hides it. Or nothing. */
+struct sv_bytes sv_jsonscan_twice(struct sv_bytes text, size_t members);
+
 /* Line and column (from 1) of an offset. */
 void sv_text_position(struct sv_bytes text, size_t at, unsigned *line, unsigned *column);

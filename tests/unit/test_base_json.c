@@ -89,6 +89,32 @@ static void takes_what_is(void **state)
         }
 }
 
+/* Of two members with one name the second is named with its place, the first such one of all. */
+static void names_the_second_member(void **state)
+{
+        static const struct {
+                const char *text, *says;
+        } t[] = {
+                {"{\n\"a\":1,\n \"a\":2}",
+                 "line 3, column 2: the object has two members with the same "
+                 "name, \"a\";"},
+                {"{\"a\":{\"b\":1,\"c\":2,\n\"b\":3},\"x\":1,\"x\":2}", "line 2, column 1: "},
+                {"[{\"a\":1},{\"a\":{\"a\":1}},\n{\"b\":1,\"bb\":1,\"\":1,\"\":1}]",
+                 "line 2, column 20: the object has two members with the same name, \"\";"},
+                {"{\"\xc2\x80\":1,\"\xc2\x80\":1}", "same name, \"??\";"},
+                {"{\"a\":1,\"\\u0061\":1}", "an object has two members"},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_JSON *j = NULL;
+
+                FAILS(sv_json_parse(sv_bytes_str(t[i].text), "t", &j, &err), SV_FORMAT, "t.json");
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("%s: %s", t[i].text, err.msg);
+        }
+}
+
 /* RFC 3629, section 4: the first and last text of each length, and what lies beside them. */
 static void utf8_at_its_borders(void **state)
 {
@@ -243,6 +269,7 @@ int main(void)
                 cmocka_unit_test(lists),
                 cmocka_unit_test(refuses_what_is_not_json),
                 cmocka_unit_test(takes_what_is),
+                cmocka_unit_test(names_the_second_member),
                 cmocka_unit_test(utf8_at_its_borders),
                 cmocka_unit_test(every_cut_is_refused),
                 cmocka_unit_test(looks_up),
