@@ -89,6 +89,7 @@ class Machine:
         r = subprocess.run([*ON_FORKY, self.vm, *args, '--json'], capture_output=True, text=True, timeout=patient(120), stdin=subprocess.DEVNULL,
                            env=self.environment)
         must(status is None or r.returncode == status, f'{args[0]}: expected status {status}, found {r.returncode}: {(r.stderr or r.stdout)[-900:]}')
+        must(r.stdout, f'{args[0]}: no answer, status {r.returncode}: {r.stderr[-900:]}')
         return json.loads(r.stdout)
 
     def launch(self, status=0):
