@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kill-at N COMMAND...: runs the command and kills it at the entry of its N-th system call, which
  * is not carried out any more. When it ended before that, prints the number of calls, and which of
- * them was the second connect: the first asks the broker, from the second on disk and key change.
- * What the command itself starts runs on, as it would. Exit status 0 when the command was killed,
- * otherwise 1 + that of the command. */
+ * them was the second connect to the network: the first asks the broker, from the second on disk
+ * and key change. What the command itself starts runs on, as it would. Exit status 0 when the
+ * command was killed, otherwise 1 + that of the command. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -38,11 +39,13 @@ static int next_stop(pid_t pid, int *status, int signal)
         }
 }
 
-static long read_call(pid_t pid)
+/* The C library connects, too: to nscd, at a socket of the file system. */
+static int is_network_connect(pid_t pid)
 {
         struct user_regs_struct regs;
 
-        return ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0 ? -1 : (long)regs.orig_rax;
+        return ptrace(PTRACE_GETREGS, pid, NULL, &regs) == 0 && regs.orig_rax == SYS_connect &&
+               (ptrace(PTRACE_PEEKDATA, pid, (void *)regs.rsi, NULL) & 0xffff) == AF_INET;
 }
 
 int main(int argc, char **argv)
@@ -65,7 +68,7 @@ int main(int argc, char **argv)
                 if (!entry)
                         continue;
                 calls++;
-                if (read_call(pid) == SYS_connect && ++connects == 2)
+                if (is_network_connect(pid) && ++connects == 2)
                         change_at = calls;
                 if (calls != at)
                         continue;
