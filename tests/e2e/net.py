@@ -30,6 +30,8 @@ class Network:
         self.stopped, self.seen = False, []
         run('ip', 'netns', 'add', self.name)
         self.enter = ['ip', 'netns', 'exec', self.name]
+        # Its own addresses are usable at once: dnsmasq announces nothing from one that is not yet.
+        run(*self.enter, 'sh', '-c', 'for c in all default; do echo 0 >/proc/sys/net/ipv6/conf/$c/accept_dad; done')
         self.ip('link', 'set', 'lo', 'up')
         for bridge in ('br0', 'br1'):
             self.ip('link', 'add', bridge, 'type', 'bridge')
