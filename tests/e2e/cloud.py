@@ -3,15 +3,14 @@
 """An image as clouds have them, made of Debian's packages (qcow2; GPT with an EFI system partition, swap and an ext4 root; the cloud kernel), comes
 with three commands to its login prompt: its root encrypted, its fstab as it was but for what is not there. And once more as a verity disk.
 
-    cloud.py --build DIR [CASE...]
+    cloud.py --build DIR [--list] [--keep] [CASE...]
 """
-import argparse
 import os
 import sys
 import tempfile
-import time
 
 from env import CACHE, TOP, Case, Env, Failed, digest, run, say_to, twice
+from runner import main
 
 KERNEL = 'linux-image-cloud-amd64'
 ROOT_UUID, ROOT_PART, ESP, SWAP = '6d0cf2f1-9d0b-4a3e-8f60-2f0a53c4a101', '4f0e1c2d-0001-4000-8000-000000000001', 'C0DE-C10D', '6d0cf2f1-9d0b-4a3e-8f60-2f0a53c4a102'
@@ -97,38 +96,12 @@ def verity(c):
     c.must_come_up()
 
 
-def boot(env, base, image, function):
-    """Why the guest did not come up, or ''."""
-    c = Import(env, base, function.__name__, image)
-    try:
-        function(c)
-    except Failed as e:
-        return str(e)
-    finally:
-        c.end()
-    return ''
-
-
-def main():
-    cases = {f.__name__: f for f in (encrypted, verity)}
-    p = argparse.ArgumentParser(usage=__doc__)
-    p.add_argument('cases', nargs='*', default=list(cases))
-    p.add_argument('--build', default='build')
-    a = p.parse_args()
-    say, failed = say_to(), 0
-    env = Env(os.path.abspath(a.build), say)
+def prepare(a, base):
+    say = say_to()
+    env = Env(a.build, say)
     image = make_image(say)
-    with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as base:  # short: UNIX socket paths lie below it
-        os.makedirs(os.path.join(base, 's'))
-        for folder in (base, os.path.join(base, 's')):
-            os.chmod(folder, 0o755)
-        for name in a.cases:
-            begin = time.time()
-            why = twice(lambda: boot(env, base, image, cases[name]))
-            failed += bool(why)
-            print(f'{"FAILED" if why else "ok"} {name} ({time.time() - begin:.0f} s): {cases[name].__doc__}' + (f'\n    {why}' if why else ''), flush=True)
-    return failed > 0
+    return lambda name: Import(env, base, name, image)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main('cloud', __doc__, [encrypted, verity], prepare, again=twice))

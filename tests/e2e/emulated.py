@@ -5,12 +5,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 
+import runner
 from env import CLASSES, TOP, Case, Env, Failed, run, say_to
 from patience import patient, wait_until
-from runner import read_arguments, run_cases, try_case
 
 KEEP = ' securevm.console=host'  # most cases read what the guest says after the unlock
 MODULE = os.path.join(TOP, 'tests/teesim/guest')
@@ -154,14 +153,7 @@ def no_compiler():
 
 
 def main(name, usage, cases, env_of, case_of, missing):
-    a, status = read_arguments(usage, cases)
-    if not a:
-        return status
-    if missing():
-        print(f'SKIP: {missing()}')
-        return 77
-
-    def prepare(base):
+    def prepare(a, base):
         env = env_of(a.build, say_to())
         return lambda case: case_of(env, base, case)
-    return run_cases(name, a, prepare, lambda make, f: try_case(make, f, a.keep))
+    return runner.main(name, usage, cases, prepare, missing)

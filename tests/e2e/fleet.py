@@ -9,10 +9,11 @@ import argparse
 import concurrent.futures
 import json
 import os
+import shutil
 import sys
-import tempfile
 
 from env import CLASSES, MARKER, Broker, Case, Env, Failed, free_port, run, say_to
+from runner import make_folder
 
 
 class Member(Case):
@@ -88,23 +89,21 @@ def main():
     say, build = say_to(), os.path.abspath(a.build)
     old = Env(build, say)
     new = type('NextEnv', (Env,), {'FETCH': ['--backports']})(build, say)
-    with tempfile.TemporaryDirectory(prefix='svf', dir='/tmp') as base:  # short: UNIX socket paths lie below it
-        os.makedirs(os.path.join(base, 's'))
-        for folder in (base, os.path.join(base, 's')):
-            os.chmod(folder, 0o755)
-        broker = Broker(old, os.path.join(base, 'broker'), free_port()).start()
-        fleet = [Member(old, new, base, broker, i) for i in range(a.guests)]
-        try:
-            drive(fleet, broker, a.jobs, say)
-            print(f'ok {a.guests} guests rolled: no refusal, and {a.guests} old kernels refused afterwards', flush=True)
-            return 0
-        except Failed as e:
-            print(f'FAILED: {e}', flush=True)
-            return 1
-        finally:
-            for member in fleet:
-                member.end()
-            broker.stop()
+    base = make_folder('f')
+    broker = Broker(old, os.path.join(base, 'broker'), free_port()).start()
+    fleet = [Member(old, new, base, broker, i) for i in range(a.guests)]
+    try:
+        drive(fleet, broker, a.jobs, say)
+        print(f'ok {a.guests} guests rolled: no refusal, and {a.guests} old kernels refused afterwards', flush=True)
+        return 0
+    except Failed as e:
+        print(f'FAILED: {e}', flush=True)
+        return 1
+    finally:
+        for member in fleet:
+            member.end()
+        broker.stop()
+        shutil.rmtree(base, ignore_errors=True)
 
 
 sys.exit(main())

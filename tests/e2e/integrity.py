@@ -4,16 +4,14 @@
 
     integrity.py --build DIR
 """
-import argparse
 import os
 import random
 import subprocess
 import sys
-import tempfile
-import time
 
 import disks
-from env import Case, Env, Failed, run, say_to
+from env import run
+from runner import main
 
 SIZE = 24 << 20
 
@@ -66,27 +64,7 @@ def same(c):
     for name, (begin, end) in parts.items():
         found = differing(c.path('ours.img'), c.path('kernel.img'), begin, end)
         c.must(not found, f'{name}: {len(found)} of {(end - begin) // 4096} blocks differ, the first at {found[:3]}')
-    return f'{(size - ours.begin) // 4096} blocks are the same'
+    print(f'    {(size - ours.begin) // 4096} blocks are the same', flush=True)
 
 
-def main():
-    p = argparse.ArgumentParser(usage=__doc__)
-    p.add_argument('--build', default='build')
-    a = p.parse_args()
-    env, word = Env(os.path.abspath(a.build), say_to()), 'ok'
-    with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as base:  # short: UNIX socket paths lie below it
-        os.makedirs(os.path.join(base, 's'))
-        for folder in (base, os.path.join(base, 's')):
-            os.chmod(folder, 0o755)
-        c, begin = Case(env, base, 'same'), time.time()
-        try:
-            why = same(c)
-        except Failed as e:
-            word, why = 'FAILED', str(e)
-        finally:
-            c.end()
-        print(f'{word} same ({time.time() - begin:.0f} s): {why}', flush=True)
-    return word != 'ok'
-
-
-sys.exit(main())
+sys.exit(main('integrity', __doc__, [same]))

@@ -6,11 +6,12 @@
 """
 import argparse
 import os
+import shutil
 import sys
-import tempfile
 import time
 
-from env import Case, Env, Failed, say_to, twice
+from env import Case, Env, say_to, twice
+from runner import make_folder, try_case
 
 KERNELS = {'12': [], '12-backports': ['--backports'], '13': ['--suite', 'trixie'], '14': ['--suite', 'forky']}
 
@@ -19,20 +20,12 @@ def get_release(env):
     return os.path.basename(env.modules()[0])
 
 
-def boot(env, base, name):
-    """Why this kernel did not get its disk, or ''."""
-    c = Case(env, base, f'k{name}')
-    try:
-        c.prepare()
-        c.launch()
-        c.must_unlock()
-        release = get_release(env)
-        c.must(f'Linux version {release} ' in c.console(), f'expected Linux {release} to have started')
-    except Failed as e:
-        return str(e)
-    finally:
-        c.end()
-    return ''
+def boots(c):
+    c.prepare()
+    c.launch()
+    c.must_unlock()
+    release = get_release(c.env)
+    c.must(f'Linux version {release} ' in c.console(), f'expected Linux {release} to have started')
 
 
 def main():
@@ -41,16 +34,14 @@ def main():
     p.add_argument('--build', default='build')
     a = p.parse_args()
     say, failed = say_to(), 0
-    with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as base:  # short: UNIX socket paths lie below it
-        os.makedirs(os.path.join(base, 's'))
-        for folder in (base, os.path.join(base, 's')):
-            os.chmod(folder, 0o755)
-        for name in a.kernels:
-            env = type('KernelEnv', (Env,), {'FETCH': KERNELS[name]})(os.path.abspath(a.build), say)
-            begin = time.time()
-            why = twice(lambda: boot(env, base, name))
-            failed += bool(why)
-            print(f'{"FAILED" if why else "ok"} Debian {name}, {get_release(env)} ({time.time() - begin:.0f} s)' + (f'\n    {why}' if why else ''), flush=True)
+    base = make_folder('k')
+    for name in a.kernels:
+        env = type('KernelEnv', (Env,), {'FETCH': KERNELS[name]})(os.path.abspath(a.build), say)
+        begin = time.time()
+        why = twice(lambda: try_case(lambda _: Case(env, base, f'k{name}'), boots))
+        failed += bool(why)
+        print(f'{"FAILED" if why else "ok"} Debian {name}, {get_release(env)} ({time.time() - begin:.0f} s)' + (f'\n    {why}' if why else ''), flush=True)
+    shutil.rmtree(base, ignore_errors=True)
     return failed > 0
 
 

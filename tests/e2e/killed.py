@@ -3,23 +3,24 @@
 """A disk with tags and btrfs whose host dies under its writes: the guest's QEMU is killed at some moment, twenty times. Each time the disk opens
 again, and all that was said to be synced is there.
 
-    killed.py --build DIR [--times N]
+    killed.py --build DIR
 """
-import argparse
 import os
 import random
 import re
 import signal
 import sys
-import tempfile
 import time
 
 from disks import encrypt, make_initrd, make_tree
-from env import Case, Env, Failed, run, say_to
+from env import run
 from patience import wait_until
+from runner import main
+
+TIMES = 20
 
 
-def prepare(c):
+def make_disk(c):
     c.make_broker()
     make_initrd(c)
     encrypt(c, make_tree(c, 'kept-init.c'), '--filesystem', 'btrfs', '--size', '160MiB')
@@ -56,30 +57,14 @@ def round_of(c, least):
     return last
 
 
-def main():
-    p = argparse.ArgumentParser(usage=__doc__)
-    p.add_argument('--build', default='build')
-    p.add_argument('--times', type=int, default=20)
-    a = p.parse_args()
-    env = Env(os.path.abspath(a.build), say_to())
-    with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as base:  # short: UNIX socket paths lie below it
-        os.makedirs(os.path.join(base, 's'))
-        for folder in (base, os.path.join(base, 's')):
-            os.chmod(folder, 0o755)
-        c, last, why = Case(env, base, 'killed'), 0, ''
-        try:
-            prepare(c)
-            for n in range(a.times):
-                begin, before = time.time(), last
-                last = round_of(c, last)
-                print(f'ok kill-{n + 1} ({time.time() - begin:.0f} s): {before} were there, killed at {last}', flush=True)
-        except Failed as e:
-            why = str(e)
-            print(f'FAILED killed (0 s)\n    {why}', flush=True)
-        finally:
-            c.end()
-    return 1 if why else 0
+def killed(c):
+    """QEMU is killed under the guest's writes: the disk opens again, with all that was synced"""
+    last = 0
+    make_disk(c)
+    for n in range(TIMES):
+        begin, before = time.time(), last
+        last = round_of(c, last)
+        print(f'ok kill-{n + 1} ({time.time() - begin:.0f} s): {before} were there, killed at {last}', flush=True)
 
 
-if __name__ == '__main__':
-    sys.exit(main())
+sys.exit(main('killed', __doc__, [killed]))

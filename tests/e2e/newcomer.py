@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cloud import make_image
 from env import TOP, Failed, run, say_to
 from patience import patient, wait_until
-from runner import read_arguments, run_cases, try_case
+from runner import main
 
 CHAPTER = re.search(r'^## Your own guest\n(.*?)^### ', open(os.path.join(TOP, 'README.md'), encoding='utf-8').read(), re.M | re.S)[1]
 BLOCKS = [re.sub('^    ', '', b, flags=re.M).splitlines() for b in re.findall(r'(?:^    .+\n)+', re.sub(r'^```.*?^```$', '', CHAPTER, flags=re.M | re.S), re.M)]
@@ -143,16 +143,10 @@ def own_files(c):
         raise Failed('expected the guest to have its disk')
 
 
-def main():
-    a, status = read_arguments(__doc__, [own_disk, own_files])
-    if not a:
-        return status
-
-    def prepare(base):
-        machine = Machine(a.build, say_to())
-        return lambda name: Newcomer(machine, base, name)
-    return run_cases('newcomer', a, prepare, lambda make, f: try_case(make, f, a.keep))
+def prepare(a, base):
+    machine = Machine(a.build, say_to())
+    return lambda name: Newcomer(machine, base, name)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main('newcomer', __doc__, [own_disk, own_files], prepare))

@@ -14,19 +14,8 @@ import services  # noqa: F401
 import users  # noqa: F401
 import verity  # noqa: F401
 from cases import CASES
-from env import Case, Env, say_to, twice
-from runner import read_arguments, run_cases, try_case
+from env import twice
+from runner import main
 
 
-def main():
-    a, status = read_arguments(__doc__, CASES)
-    if not a:
-        return status
-
-    def prepare(base):
-        env = Env(a.build, say_to())
-        return lambda name: Case(env, base, name)
-    return run_cases('vtpm', a, prepare, lambda make, f: twice(lambda: try_case(make, f, a.keep)))
-
-
-sys.exit(main())
+sys.exit(main('vtpm', __doc__, CASES, again=twice))

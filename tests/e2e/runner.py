@@ -10,7 +10,7 @@ import tempfile
 import time
 import traceback
 
-from env import Failed
+from env import Case, Env, Failed, say_to
 
 
 def read_arguments(usage, cases):
@@ -54,12 +54,18 @@ def try_case(make, function, keep=False):
     return why + why_not(lambda: [c.end(keep and bool(why)) for c in made])
 
 
-def run_cases(name, a, prepare, run_case):
-    """prepare(folder) -> what run_case(that, function) -> why it failed gets. The exit status."""
+def make_folder(name):
+    """Where cases have their folders, and below "s" those of their guests."""
     base = tempfile.mkdtemp(prefix=f'sv{name}', dir='/tmp')  # short: UNIX socket paths lie below it
     os.makedirs(os.path.join(base, 's'))
     for folder in (base, os.path.join(base, 's')):
         os.chmod(folder, 0o755)  # for the user whom QEMU runs as
+    return base
+
+
+def run_cases(name, a, prepare, run_case):
+    """prepare(folder) -> what run_case(that, function) -> why it failed gets. The exit status."""
+    base = make_folder(name)
     try:
         world = prepare(base)
     except Failed as e:
@@ -82,3 +88,19 @@ def run_cases(name, a, prepare, run_case):
     else:
         shutil.rmtree(base, ignore_errors=True)
     return 1 if failed else 0
+
+
+def prepare_plain(a, base):
+    env = Env(a.build, say_to())
+    return lambda name: Case(env, base, name)
+
+
+def main(name, usage, cases, prepare=prepare_plain, missing=None, again=lambda one_try: one_try()):
+    """prepare(arguments, folder) -> make(a case's name), of whom each function is a case. missing() says what this machine lacks, or None."""
+    a, status = read_arguments(usage, cases)
+    if not a:
+        return status
+    if missing and missing():
+        print(f'SKIP: {missing()}')
+        return 77
+    return run_cases(name, a, lambda base: prepare(a, base), lambda make, f: again(lambda: try_case(make, f, a.keep)))
