@@ -291,14 +291,13 @@ int sv_card_take_lease(struct sv_card *c, int fd, bool v6, struct sv_err *err)
         return v6 ? take_v6_lease(c, fd, err) : take_v4_lease(c, fd, err);
 }
 
-static bool ask_v6(struct sv_card *c, const struct sv_netlink_event *e)
+static void ask_v6(struct sv_card *c, const struct sv_netlink_event *e)
 {
         if (is_static(c) || c->v6.state != SV_LEASE_OFF || (!e->ask_address && !e->ask_others))
-                return false;
+                return;
         c->v6.v6 = true;
         c->v6.no_lease = !e->ask_address;
         sv_lease_begin(&c->v6, c->link, NULL); /* the next announcement tries again */
-        return false;
 }
 
 bool sv_card_take_event(struct sv_card *c, const struct sv_netlink_event *e)
@@ -310,15 +309,15 @@ bool sv_card_take_event(struct sv_card *c, const struct sv_netlink_event *e)
         case SV_NETLINK_OTHER:
                 return false;
         case SV_NETLINK_ADDRESS:
-                if (has->family)
-                        return false;
-                *has = e->address;
-                return true;
+                if (!has->family)
+                        *has = e->address;
+                return false;
         case SV_NETLINK_ANNOUNCED:
-                return ask_v6(c, e);
+                ask_v6(c, e);
+                return false;
         case SV_NETLINK_RESOLVERS:
-                for (size_t i = 0; i < e->n_resolvers && !is_static(c); i++)
-                        add_v6_resolvers(c, (uint8_t(*)[16])e->resolvers + i, 1);
+                if (!is_static(c))
+                        add_v6_resolvers(c, (uint8_t(*)[16])e->resolvers, e->n_resolvers);
                 return c->n_resolvers != known;
         }
         return false;

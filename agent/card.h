@@ -34,7 +34,7 @@ int sv_cards_find(const struct sv_agent_config *config, struct sv_card cards[SV_
 int sv_card_up(struct sv_card *c, int fd, struct sv_err *err);
 /* What DHCP or DHCPv6 has answered (state SV_LEASE_DONE) becomes the link's. */
 int sv_card_take_lease(struct sv_card *c, int fd, bool v6, struct sv_err *err);
-/* What the kernel says of its link. True: it has another address, or another resolver. */
+/* What the kernel says of its link. True: it has another resolver. */
 bool sv_card_take_event(struct sv_card *c, const struct sv_netlink_event *e);
 /* Down, without what it was given: the system begins anew, and renames it. */
 void sv_card_down(struct sv_card *c, int fd);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/config-net.h"
 
-#include "base/core/text.h"
-
-/* What is before the next comma; the rest stays. False: nothing is left. */
-static bool take_field(struct sv_bytes *rest, struct sv_bytes *field)
+bool sv_agent_config_field(struct sv_bytes *rest, struct sv_bytes *field)
 {
         const uint8_t *comma;
 
@@ -17,20 +14,14 @@ static bool take_field(struct sv_bytes *rest, struct sv_bytes *field)
         return true;
 }
 
-/* Decimal, without zeros in front. */
 static bool read_small_number(struct sv_bytes text, unsigned min, unsigned max, unsigned *out)
 {
-        unsigned v = 0;
+        uint64_t v;
 
-        if (text.n < 1 || text.n > 5 || (text.n > 1 && *text.p == '0'))
+        if (!sv_bytes_number(text, max, &v) || v < min)
                 return false;
-        for (size_t i = 0; i < text.n; i++) {
-                if (text.p[i] < '0' || text.p[i] > '9')
-                        return false;
-                v = v * 10 + (unsigned)(text.p[i] - '0');
-        }
-        *out = v;
-        return v >= min && v <= max;
+        *out = (unsigned)v;
+        return true;
 }
 
 static bool add_address(struct sv_bytes text, bool prefix, struct sv_address *list, size_t max,
@@ -89,12 +80,13 @@ int sv_agent_config_nic(struct sv_bytes word, struct sv_agent_config *c, struct 
                                "securevm.nic: expected at most %d of these words, and none beside "
                                "securevm.ip",
                                SV_GUEST_NICS_MAX);
-        if (!take_field(&word, &field) || !sv_mac_read(field, nic.mac) || has_nic(c, nic.mac))
+        if (!sv_agent_config_field(&word, &field) || !sv_mac_read(field, nic.mac) ||
+            has_nic(c, nic.mac))
                 return sv_fail(err, SV_USAGE, "agent.cmdline.nic",
                                "securevm.nic: expected the hardware address of a card, each once, "
                                "found \"%.*s\"",
                                field.n > 40 ? 40 : (int)field.n, (const char *)field.p);
-        while (take_field(&word, &field))
+        while (sv_agent_config_field(&word, &field))
                 if (!take_nic_field(field, &nic))
                         return sv_fail(err, SV_USAGE, "agent.cmdline.nic",
                                        "securevm.nic: expected address=, gateway=, dns=, vlan= or "
@@ -125,12 +117,12 @@ int sv_agent_config_ip(struct sv_bytes word, struct sv_agent_config *c, struct s
 {
         struct sv_agent_nic nic = {.first = true};
         struct sv_bytes field;
-        bool ok = !c->n_nics && take_field(&word, &field) &&
+        bool ok = !c->n_nics && sv_agent_config_field(&word, &field) &&
                   add_address(field, true, nic.addresses, 1, &nic.n_addresses);
 
-        ok = ok && take_field(&word, &field) &&
+        ok = ok && sv_agent_config_field(&word, &field) &&
              add_address(field, false, nic.gateways, 1, &nic.n_gateways);
-        while (ok && take_field(&word, &field))
+        while (ok && sv_agent_config_field(&word, &field))
                 ok = add_address(field, false, nic.resolvers, SV_RESOLVERS_MAX, &nic.n_resolvers);
         if (!ok || nic.addresses[0].family != 4 || nic.gateways[0].family != 4)
                 return sv_fail(err, SV_USAGE, "agent.cmdline.ip",

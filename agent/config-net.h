@@ -5,6 +5,8 @@
 
 #include "agent/config.h"
 
+/* What is before the next comma; the rest stays. False: nothing is left. */
+bool sv_agent_config_field(struct sv_bytes *rest, struct sv_bytes *field);
 /* MAC[,address=ADDRESS/PREFIX][,gateway=ADDRESS][,dns=ADDRESS][,vlan=NUMBER][,mtu=BYTES], the first
  * three more than once. SV_USAGE "agent.cmdline.nic". */
 int sv_agent_config_nic(struct sv_bytes word, struct sv_agent_config *c, struct sv_err *err);

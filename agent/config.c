@@ -108,15 +108,15 @@ static int parse_verity(struct sv_bytes v, struct sv_agent_config *c, struct sv_
 /* TYPE[,OPTION...] */
 static int parse_root(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
+        struct sv_bytes o = SV_BYTES_NULL;
+
         c->has_root = true;
-        for (size_t i = 0, n; i <= v.n; i += n + 1) {
-                for (n = 0; i + n < v.n && v.p[i + n] != ',';)
-                        n++;
-                if (i == 0 ? copy_value(sv_bytes(v.p, n), c->root_type, sizeof(c->root_type),
-                                        "root", err) < 0
-                           : add_root_option(sv_bytes(v.p + i, n), c, err) < 0)
+        sv_agent_config_field(&v, &o);
+        if (copy_value(o, c->root_type, sizeof(c->root_type), "root", err) < 0)
+                return -1;
+        while (sv_agent_config_field(&v, &o))
+                if (add_root_option(o, c, err) < 0)
                         return -1;
-        }
         return 0;
 }
 

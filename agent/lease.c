@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/lease.h"
 
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/core/clock.h"
 #include "base/core/file.h"
@@ -160,7 +158,6 @@ bool sv_lease_receive(struct sv_lease_client *c)
 
 void sv_lease_end(struct sv_lease_client *c)
 {
-        if (c->state == SV_LEASE_LOOKING || c->state == SV_LEASE_TAKING)
-                sv_closep(&c->fd);
+        sv_closep(&c->fd);
         c->state = SV_LEASE_OFF;
 }

@@ -15,7 +15,7 @@ enum sv_lease_state {
 
 struct sv_lease_client {
         enum sv_lease_state state;
-        int fd;        /* while it is not off */
+        int fd;        /* -1: nobody is asked */
         bool v6;       /* DHCPv6 */
         bool no_lease; /* DHCPv6: only the resolvers are wanted */
         unsigned index;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "agent/card.h"
 #include "agent/events.h"
@@ -92,7 +91,7 @@ static const struct sv_card *find_ready(const struct sv_net *net)
 
 static bool is_asking(const struct sv_lease_client *c)
 {
-        return c->state == SV_LEASE_LOOKING || c->state == SV_LEASE_TAKING;
+        return c->fd >= 0;
 }
 
 static int read_net_events(struct sv_net *net, struct sv_err *err)
@@ -131,7 +130,7 @@ static int step_net(struct sv_net *net, int64_t end, struct sv_err *err)
 
                 if (is_asking(client) && client->due <= now)
                         sv_lease_send(client);
-                p[1 + i].fd = is_asking(client) ? client->fd : -1;
+                p[1 + i].fd = client->fd;
                 p[1 + i].events = POLLIN;
                 if (is_asking(client) && client->due < until)
                         until = client->due;
@@ -166,11 +165,9 @@ static void print_cards(const struct sv_net *net, struct sv_buf *out)
                 sv_buf_printf(out, "%s%s", i ? ", " : "", net->cards[i].link);
 }
 
-static int fail_waiting(const struct sv_net *net, unsigned seconds, struct sv_err *err)
+static int fail_waiting(const struct sv_net *net, const char *names, unsigned seconds,
+                        struct sv_err *err)
 {
-        SV_BUF names = SV_BUF_NULL;
-
-        print_cards(net, &names);
         return sv_fail(err, SV_SYSTEM, "agent.net.dhcp",
                        "no %saddress on %s within %u s: nobody answers DHCP there, and no router "
                        "announces an IPv6 network; give the card an \"address\" in the guest "
@@ -178,7 +175,7 @@ static int fail_waiting(const struct sv_net *net, unsigned seconds, struct sv_er
                        net->wants == 6   ? "IPv6 "
                        : net->wants == 4 ? "IPv4 "
                                          : "",
-                       sv_buf_str(&names), seconds);
+                       names, seconds);
 }
 
 static int wait_ready(struct sv_net *net, unsigned seconds, struct sv_err *err)
@@ -191,7 +188,7 @@ static int wait_ready(struct sv_net *net, unsigned seconds, struct sv_err *err)
                 int64_t now = sv_clock_ms();
 
                 if (now >= end)
-                        return fail_waiting(net, seconds, err);
+                        return fail_waiting(net, sv_buf_str(&names), seconds, err);
                 if (now >= report) {
                         sv_event_print("network: no address on %s yet; asking for %lld s more",
                                        sv_buf_str(&names), (long long)(end - now) / 1000);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/release.h"
 
-#include <time.h>
-
+#include "agent/machine.h"
 #include "attest/kbs/client.h"
 #include "base/core/clock.h"
 #include "base/core/file.h"
@@ -187,7 +186,7 @@ static void pause_tries(const struct sv_release *r, unsigned ms)
         if (r->pause)
                 r->pause(r->pause_arg, ms);
         else
-                nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+                sv_machine_of(NULL)->pause(ms);
 }
 
 static int try_releases(struct exchange *x, struct sv_release_out *out, struct sv_err *err)

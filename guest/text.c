@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the texts of a guest file may be. */
-#include <arpa/inet.h>
 #include <ctype.h>
-#include <stdlib.h>
 
 #include "base/core/address.h"
 #include "base/core/limits.h"
@@ -52,9 +50,9 @@ bool sv_m_protocol(const char *s)
 
 bool sv_m_ipv4(const char *s)
 {
-        struct in_addr a;
+        struct sv_address a;
 
-        return inet_pton(AF_INET, s, &a) == 1;
+        return sv_address_read(sv_bytes_str(s), false, &a) && a.family == 4;
 }
 
 bool sv_m_source(const char *s)

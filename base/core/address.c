@@ -11,24 +11,11 @@ static int address_kind(unsigned family)
         return family == 6 ? AF_INET6 : AF_INET;
 }
 
-/* One to three digits without a zero in front: there is one way to write it. */
-static bool read_prefix_length(const char *text, unsigned max, unsigned *out)
-{
-        unsigned v = 0;
-        size_t n = strlen(text);
-
-        if (n < 1 || n > 3 || strspn(text, "0123456789") != n || (n > 1 && *text == '0'))
-                return false;
-        for (; *text; text++)
-                v = v * 10 + (unsigned)(*text - '0');
-        *out = v;
-        return v >= 1 && v <= max;
-}
-
 bool sv_address_read(struct sv_bytes text, bool prefix, struct sv_address *out)
 {
         struct sv_address a = {0};
         char copy[SV_ADDRESS_TEXT], *slash;
+        uint64_t prefix_length;
 
         if (!text.n || text.n >= sizeof(copy) || memchr(text.p, 0, text.n))
                 return false;
@@ -39,10 +26,13 @@ bool sv_address_read(struct sv_bytes text, bool prefix, struct sv_address *out)
         slash = strchr(copy, '/');
         if (prefix != (slash != NULL))
                 return false;
-        if (slash && !read_prefix_length(slash + 1, a.prefix, &a.prefix))
-                return false;
-        if (slash)
+        if (slash) {
+                if (!sv_bytes_number(sv_bytes_str(slash + 1), a.prefix, &prefix_length) ||
+                    !prefix_length)
+                        return false;
+                a.prefix = (unsigned)prefix_length;
                 *slash = 0;
+        }
         if (inet_pton(address_kind(a.family), copy, a.bytes) != 1)
                 return false;
         *out = a;

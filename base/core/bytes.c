@@ -20,6 +20,23 @@ bool sv_bytes_are_zero(struct sv_bytes b)
         return b.n == 0;
 }
 
+bool sv_bytes_number(struct sv_bytes text, uint64_t max, uint64_t *out)
+{
+        uint64_t v = 0;
+
+        if (text.n < 1 || text.n > 18 || (text.p[0] == '0' && text.n > 1))
+                return false;
+        for (size_t i = 0; i < text.n; i++) {
+                if (text.p[i] < '0' || text.p[i] > '9')
+                        return false;
+                v = v * 10 + (uint64_t)(text.p[i] - '0');
+        }
+        if (v > max)
+                return false;
+        *out = v;
+        return true;
+}
+
 void sv_bytes_put_le(uint8_t *out, uint64_t v, size_t n)
 {
         for (size_t i = 0; i < n; i++)

@@ -30,5 +30,8 @@ static inline struct sv_bytes sv_bytes_str(const char *s)
 /* Compare in constant time (for MACs and digests, secret or not). */
 bool sv_bytes_eq(struct sv_bytes a, struct sv_bytes b);
 bool sv_bytes_are_zero(struct sv_bytes b);
+/* A decimal number of at most `max`, in the one way to write it: 1 to 18 digits, no zero in front.
+ * *out only when it is one. */
+bool sv_bytes_number(struct sv_bytes text, uint64_t max, uint64_t *out);
 /* The low `n` (at most 8) bytes of a number, little endian. */
 void sv_bytes_put_le(uint8_t *out, uint64_t v, size_t n);

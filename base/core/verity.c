@@ -39,18 +39,10 @@ static bool is_word(struct sv_bytes field, const char *word)
 static int read_plain_number(struct sv_bytes field, const char *what, uint64_t *out,
                              struct sv_err *err)
 {
-        uint64_t value = 0;
-        bool good = field.n > 0 && field.n <= 18 && (field.p[0] != '0' || field.n == 1);
-
-        for (size_t i = 0; good && i < field.n; i++) {
-                good = field.p[i] >= '0' && field.p[i] <= '9';
-                value = value * 10 + (uint64_t)(field.p[i] - '0');
-        }
-        if (!good)
+        if (!sv_bytes_number(field, UINT64_MAX, out))
                 return sv_fail(err, SV_USAGE, "verity.form",
                                "the disk's verity: %s: expected a decimal number, found \"%.*s\"",
                                what, field.n > 20 ? 20 : (int)field.n, (const char *)field.p);
-        *out = value;
         return 0;
 }
 

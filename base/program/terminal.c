@@ -13,11 +13,11 @@
 
 static void put_visible(struct sv_buf *out, const char *text, size_t n)
 {
-        SV_BUF clean = SV_BUF_NULL;
+        size_t at = out->n;
 
-        sv_buf_put(&clean, sv_bytes(text, n));
-        sv_make_visible((char *)clean.p, clean.n, true);
-        sv_buf_put(out, sv_buf_bytes(&clean));
+        sv_buf_put(out, sv_bytes(text, n));
+        if (out->n > at)
+                sv_make_visible((char *)out->p + at, out->n - at, true);
 }
 
 /* All that steers is made visible, but the marks of colours. */
