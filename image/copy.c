@@ -8,6 +8,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "base/core/file.h"
 #include "image/run.h"
 
 #define PIECE        (64u << 20) /* between two looks whether to go on */
@@ -73,14 +74,7 @@ static int copy_span(const struct sv_source *from, int to, uint64_t at, uint64_t
 
         if (from->read(from, at, piece, n, err) < 0)
                 return -1;
-        for (size_t done = 0; done < n;) {
-                ssize_t r = pwrite(to, piece + done, n - done, (off_t)(at + done));
-
-                if (r < 0 && errno != EINTR)
-                        return fail_copying(err);
-                done += r > 0 ? (size_t)r : 0;
-        }
-        return 0;
+        return sv_fd_write_at(to, sv_bytes(piece, n), at) < 0 ? fail_copying(err) : 0;
 }
 
 static int copy_spans(const struct sv_source *from, int to, uint8_t *piece,

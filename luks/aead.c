@@ -199,7 +199,6 @@ int sv_luks_aead_encrypt(const struct sv_luks_in *in, struct sv_secret *volume_k
         if (!a)
                 return sv_fail_errno(err, "base.memory", "no memory to encrypt in");
         a->in = in;
-        a->done = 0;
         sv_integrity_for(in->plain.size / BLOCK, &a->layout);
         r = make_lanes(a, sv_secret_reveal(volume_key), err) < 0 ? -1 : encrypt_all(a, err);
         for (size_t i = 0; i < LANES; i++) {

@@ -45,6 +45,9 @@ static size_t count_sha1_events(struct sv_bytes bytes)
         struct sv_tcg_event e;
         size_t n = 0;
 
+        /* A newer log's header has the form of such an event. */
+        if (bytes.n > SV_EVENTLOG_SIZE_MAX || sv_tcg_log_is_agile(bytes))
+                return 0;
         while (sv_rd_left(&r) > 0 && !sv_tcg_is_fill(r, 0)) {
                 if (n == SV_EVENTLOG_EVENTS_MAX || !read_sha1_event(&r, &e))
                         return 0;
@@ -55,16 +58,14 @@ static size_t count_sha1_events(struct sv_bytes bytes)
 
 bool sv_tcg_log_is_sha1(struct sv_bytes bytes)
 {
-        /* A newer log's header has the form of such an event. */
-        return bytes.n <= SV_EVENTLOG_SIZE_MAX && !sv_tcg_log_is_agile(bytes) &&
-               count_sha1_events(bytes) > 0;
+        return count_sha1_events(bytes) > 0;
 }
 
 int sv_tcg_log_parse_sha1(struct sv_bytes bytes, struct sv_tcg_log *out, struct sv_err *err)
 {
         struct sv_tcg_log log = {.n_algs = 1, .algs = {0x0004}, .sizes = {20}};
         struct sv_rd r = sv_rd(bytes);
-        size_t n = sv_tcg_log_is_sha1(bytes) ? count_sha1_events(bytes) : 0;
+        size_t n = count_sha1_events(bytes);
 
         if (!n)
                 return sv_fail(err, SV_FORMAT, "eventlog.header",

@@ -170,6 +170,22 @@ int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *e
         return 0;
 }
 
+int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at)
+{
+        while (data.n) {
+                ssize_t done = pwrite(fd, data.p, data.n, (off_t)at);
+
+                if (done < 0 && errno == EINTR)
+                        continue;
+                if (done < 0)
+                        return -1;
+                data.p += done;
+                data.n -= (size_t)done;
+                at += (uint64_t)done;
+        }
+        return 0;
+}
+
 int sv_file_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err)
 {
         SV_STR temp = sv_asprintf("%s.XXXXXX", path);

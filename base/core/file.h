@@ -29,6 +29,8 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
                struct sv_err *err);
 /* All of it, or an error. */
 int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *err);
+/* The same at a place of a file: -1 and errno. */
+int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at);
 /* Write to a temporary name in the same folder, sync, rename: readers see the old file or the new
  * one. */
 int sv_file_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err);

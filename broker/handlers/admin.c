@@ -98,7 +98,7 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
                         return -1;
                 put.before = before;
         }
-        return store->ops->put_policy_by(store, r->resource, &put, err);
+        return store->ops->put_policy(store, r->resource, &put, err);
 }
 
 static int read_policy_text(struct sv_request *r, struct sv_err *err)

@@ -47,32 +47,34 @@ int sv_request_check_query(const struct sv_request *r, const char *const *names,
         return 0;
 }
 
-bool sv_request_has(const struct sv_request *r, const char *name)
+static const char *find_item(const struct sv_request *r, const char *name, size_t *n)
 {
         const char *at = r->query, *item;
+
+        while ((item = next_item(&at, n)))
+                if (is_named(item, *n, name))
+                        return item;
+        return NULL;
+}
+
+bool sv_request_has(const struct sv_request *r, const char *name)
+{
         size_t n;
 
-        while ((item = next_item(&at, &n)))
-                if (is_named(item, n, name))
-                        return true;
-        return false;
+        return find_item(r, name, &n) != NULL;
 }
 
 bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size)
 {
-        const char *at = r->query, *item;
-        size_t n, len = strlen(name);
+        size_t n, len = strlen(name), value;
+        const char *item = find_item(r, name, &n);
 
-        while ((item = next_item(&at, &n))) {
-                size_t value = n > len ? n - len - 1 : 0;
-
-                if (!is_named(item, n, name))
-                        continue;
-                if (value >= size)
-                        return false;
-                memcpy(out, item + n - value, value);
-                out[value] = '\0';
-                return true;
-        }
-        return false;
+        if (!item)
+                return false;
+        value = n > len ? n - len - 1 : 0;
+        if (value >= size)
+                return false;
+        memcpy(out, item + n - value, value);
+        out[value] = '\0';
+        return true;
 }

@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/store/sqlite-history.h"
 
-#include <stdio.h>
-
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "base/crypto/crypto.h"
-
-#define NAME_SIZE 24
-
-static const char *name_policy_version(int64_t version, char name[NAME_SIZE])
-{
-        snprintf(name, NAME_SIZE, "%lld", (long long)version);
-        return name;
-}
 
 static int64_t ask_number(struct sv_store *s, const char *sql, const char *path, struct sv_err *err)
 {
@@ -36,12 +26,11 @@ static int insert_history(struct sv_store *s, struct sv_macs *m, const char *pat
                                   "INSERT INTO policy_versions (path, version, text, created, "
                                   "author) VALUES (?, ?, ?, ?, ?)",
                                   err, "sibis", path, version, put->text, put->now, put->author);
-        char name[NAME_SIZE];
+        char name[SV_VERSION_NAME];
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
-        return sv_macs_take_row(s, m, SV_ROW_HISTORY, path, name_policy_version(version, name),
-                                err);
+        return sv_macs_take_row(s, m, SV_ROW_HISTORY, path, sv_version_name(version, name), err);
 }
 
 /* 1 and its columns in *q: a policy, and not a version of it. */
@@ -75,11 +64,11 @@ static int drop_oldest(struct sv_store *s, struct sv_macs *m, const char *path, 
         SV_STMT *q =
                 sv_sqlite_prepare(s, "DELETE FROM policy_versions WHERE path = ? AND version = ?",
                                   err, "si", path, oldest);
-        char name[NAME_SIZE];
+        char name[SV_VERSION_NAME];
 
         if (oldest < 0 || sv_sqlite_step(s, q, err) < 0)
                 return -1;
-        return sv_macs_take_row(s, m, SV_ROW_HISTORY, path, name_policy_version(oldest, name), err);
+        return sv_macs_take_row(s, m, SV_ROW_HISTORY, path, sv_version_name(oldest, name), err);
 }
 
 int sv_history_add(struct sv_store *s, struct sv_macs *m, const char *path,
@@ -116,23 +105,6 @@ static int add_history_row(struct sv_json *list, int64_t version, bool newest, s
         return 0;
 }
 
-static int check_history_count(struct sv_store *s, struct sv_macs *m, const char *path, int64_t n,
-                               struct sv_err *err)
-{
-        int64_t stored;
-
-        if (!((struct sv_sqlite *)s)->place.key)
-                return 0;
-        stored = sv_macs_count(s, m, SV_ROW_HISTORY, path, false, err);
-        if (stored < 0 || stored == n)
-                return stored < 0 ? -1 : 0;
-        return sv_fail(err, SV_SYSTEM, "broker.store.mac",
-                       "the policy of %s has %lld versions in the database, and this broker stored "
-                       "%lld: somebody else put or removed some; take a backup back "
-                       "(\"secure-vm-broker restore\")",
-                       path, (long long)n, (long long)stored);
-}
-
 static int read_history(struct sv_store *s, struct sv_macs *m, const char *path,
                         struct sv_json *list, struct sv_err *err)
 {
@@ -146,14 +118,14 @@ static int read_history(struct sv_store *s, struct sv_macs *m, const char *path,
         for (; (rc = sv_sqlite_step(s, versions, err)) == 1; n++) {
                 int64_t version = sqlite3_column_int64(versions, 0);
                 SV_STMT *q = NULL;
-                char name[NAME_SIZE];
+                char name[SV_VERSION_NAME];
 
-                if (sv_macs_get_row(s, m, SV_ROW_HISTORY, path, name_policy_version(version, name),
-                                    &q, err) != 1 ||
+                if (sv_macs_get_row(s, m, SV_ROW_HISTORY, path, sv_version_name(version, name), &q,
+                                    err) != 1 ||
                     add_history_row(list, version, n == 0, q, err) < 0)
                         return -1;
         }
-        if (rc < 0 || check_history_count(s, m, path, n, err) < 0)
+        if (rc < 0 || sv_macs_check_count(s, m, SV_ROW_HISTORY, "the policy of ", path, n, err) < 0)
                 return -1;
         rc = n ? 0 : get_unversioned(s, m, path, &first, err);
         return rc == 1 ? add_history_row(list, 1, true, first, err) : rc;
@@ -173,8 +145,8 @@ static int read_policy_version(struct sv_store *s, struct sv_macs *m, const char
                                int64_t version, struct sv_buf *text, struct sv_err *err)
 {
         SV_STMT *q = NULL;
-        char name[NAME_SIZE];
-        int rc = sv_macs_get_row(s, m, SV_ROW_HISTORY, path, name_policy_version(version, name), &q,
+        char name[SV_VERSION_NAME];
+        int rc = sv_macs_get_row(s, m, SV_ROW_HISTORY, path, sv_version_name(version, name), &q,
                                  err);
 
         if (rc == 0 && version == 1)

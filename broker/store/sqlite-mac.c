@@ -2,6 +2,8 @@
 /* The MACs of rows, and the lists that they stand in. */
 #include "broker/store/sqlite-mac.h"
 
+#include <stdio.h>
+
 #include "base/crypto/crypto.h"
 
 /* An entry: which path (16), the kind (1), which of its rows (15), the row's MAC. */
@@ -225,6 +227,29 @@ int64_t sv_macs_count(struct sv_store *s, struct sv_macs *m, enum sv_row_kind ki
         if (drop && n)
                 remove_entries(m, list, at, n);
         return (int64_t)n;
+}
+
+int sv_macs_check_count(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                        const char *of, const char *path, int64_t n, struct sv_err *err)
+{
+        int64_t stored;
+
+        if (!((struct sv_sqlite *)s)->place.key)
+                return 0;
+        stored = sv_macs_count(s, m, kind, path, false, err);
+        if (stored < 0 || stored == n)
+                return stored < 0 ? -1 : 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store.mac",
+                       "%s%s has %lld versions in the database, and this broker stored %lld: "
+                       "somebody else put or removed some; take a backup back "
+                       "(\"secure-vm-broker restore\")",
+                       of, path, (long long)n, (long long)stored);
+}
+
+const char *sv_version_name(int64_t version, char name[SV_VERSION_NAME])
+{
+        snprintf(name, SV_VERSION_NAME, "%lld", (long long)version);
+        return name;
 }
 
 static int64_t check_rows_of_kind(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,

@@ -64,6 +64,14 @@ int sv_macs_take_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kin
 int64_t sv_macs_count(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
                       const char *path, bool drop, struct sv_err *err);
 
+/* Are there as many as this broker stored? SV_SYSTEM "broker.store.mac"; `of` stands before the
+ * path in the message. */
+int sv_macs_check_count(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                        const char *of, const char *path, int64_t n, struct sv_err *err);
+/* The name of a row that is one of many versions. */
+#define SV_VERSION_NAME 24
+const char *sv_version_name(int64_t version, char name[SV_VERSION_NAME]);
+
 /* --- for those that follow the lists themselves --- */
 
 /* What a MAC is over begins with one of these. */

@@ -57,22 +57,14 @@ static int replace_policy(struct sv_store *s, struct sv_macs *m, const char *pat
         return sv_history_add(s, m, path, put, err);
 }
 
-int sv_sqlite_put_policy_by(struct sv_store *s, const char *path, const struct sv_policy_put *put,
-                            struct sv_err *err)
+int sv_sqlite_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
+                         struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
         if (sv_macs_begin_change(s, &m, err) < 0)
                 return -1;
         return sv_macs_end_change(s, &m, replace_policy(s, &m, path, put, err), err);
-}
-
-int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
-                         struct sv_err *err)
-{
-        const struct sv_policy_put put = {.text = text, .author = "", .now = now};
-
-        return sv_sqlite_put_policy_by(s, path, &put, err);
 }
 
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resources and their versions. */
-#include <stdio.h>
-
 #include "base/core/text.h"
 #include "broker/store/sqlite-mac.h"
-
-#define NAME_SIZE 24
-
-static const char *version_name(int64_t version, char name[NAME_SIZE])
-{
-        snprintf(name, NAME_SIZE, "%lld", (long long)version);
-        return name;
-}
 
 static int fail_none(struct sv_err *err)
 {
@@ -29,7 +19,7 @@ static int insert_version(struct sv_store *s, struct sv_macs *m, const char *pat
                 "SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 = 1 + "
                 "(SELECT coalesce(max(version), 0) FROM resources WHERE path = ?1)",
                 err, "sibii", path, version, sealed, size, now);
-        char name[NAME_SIZE];
+        char name[SV_VERSION_NAME];
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
@@ -37,7 +27,7 @@ static int insert_version(struct sv_store *s, struct sv_macs *m, const char *pat
                 return sv_fail(err, SV_USAGE, "broker.resource.changed",
                                "somebody else changed the resource at the same moment; look at it "
                                "and try again");
-        return sv_macs_take_row(s, m, SV_ROW_VERSION, path, version_name(version, name), err);
+        return sv_macs_take_row(s, m, SV_ROW_VERSION, path, sv_version_name(version, name), err);
 }
 
 int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version,
@@ -55,8 +45,9 @@ static int read_version_row(struct sv_store *s, struct sv_macs *m, const char *p
                             int64_t version, struct sv_buf *sealed, struct sv_err *err)
 {
         SV_STMT *q = NULL;
-        char name[NAME_SIZE];
-        int rc = sv_macs_get_row(s, m, SV_ROW_VERSION, path, version_name(version, name), &q, err);
+        char name[SV_VERSION_NAME];
+        int rc = sv_macs_get_row(s, m, SV_ROW_VERSION, path, sv_version_name(version, name), &q,
+                                 err);
 
         if (rc == 0)
                 return fail_none(err);
@@ -84,14 +75,14 @@ static int remove_version(struct sv_store *s, struct sv_macs *m, const char *pat
                                        err, "si", path, version);
         SV_STMT *disks = NULL;
         SV_STMT *leases = NULL;
-        char name[NAME_SIZE];
+        char name[SV_VERSION_NAME];
         int64_t left;
 
         if (sv_sqlite_step(s, q, err) < 0)
                 return -1;
         if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
                 return fail_none(err);
-        if (sv_macs_take_row(s, m, SV_ROW_VERSION, path, version_name(version, name), err) < 0)
+        if (sv_macs_take_row(s, m, SV_ROW_VERSION, path, sv_version_name(version, name), err) < 0)
                 return -1;
         left = sv_macs_count(s, m, SV_ROW_VERSION, path, false, err);
         if (left)
@@ -121,7 +112,7 @@ static int read_version_rows(struct sv_store *s, struct sv_macs *m, const char *
                                        "SELECT version, size, created FROM resources WHERE "
                                        "path = ? ORDER BY version DESC",
                                        err, "s", path);
-        int64_t n = 0, stored;
+        int64_t n = 0;
         int rc;
 
         for (; (rc = sv_sqlite_step(s, q, err)) == 1; n++) {
@@ -132,16 +123,7 @@ static int read_version_rows(struct sv_store *s, struct sv_macs *m, const char *
                 sv_json_set_int(row, "size", sqlite3_column_int64(q, 1));
                 sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q, 2), when));
         }
-        if (rc < 0 || !((struct sv_sqlite *)s)->place.key)
-                return rc;
-        stored = sv_macs_count(s, m, SV_ROW_VERSION, path, false, err);
-        if (stored < 0 || n == stored)
-                return stored < 0 ? -1 : 0;
-        return sv_fail(err, SV_SYSTEM, "broker.store.mac",
-                       "%s has %lld versions in the database, and this broker stored %lld: "
-                       "somebody else put or removed some; take a backup back "
-                       "(\"secure-vm-broker restore\")",
-                       path, (long long)n, (long long)stored);
+        return rc < 0 ? rc : sv_macs_check_count(s, m, SV_ROW_VERSION, "", path, n, err);
 }
 
 int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json *list,

@@ -92,7 +92,6 @@ static const struct sv_store_ops sqlite_ops = {
         .take_lease = sv_sqlite_take_lease,
         .end_lease = sv_sqlite_end_lease,
         .put_policy = sv_sqlite_put_policy,
-        .put_policy_by = sv_sqlite_put_policy_by,
         .get_policy = sv_sqlite_get_policy,
         .delete_policy = sv_sqlite_delete_policy,
         .list_policy_versions = sv_sqlite_list_policy_versions,

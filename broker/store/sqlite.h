@@ -100,10 +100,8 @@ int sv_sqlite_take_lease(struct sv_store *s, const char *path, const char *volum
 int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
                         struct sv_err *err);
 
-int sv_sqlite_put_policy(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
+int sv_sqlite_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
                          struct sv_err *err);
-int sv_sqlite_put_policy_by(struct sv_store *s, const char *path, const struct sv_policy_put *put,
-                            struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
                          struct sv_err *err);
 int sv_sqlite_delete_policy(struct sv_store *s, const char *path, const char *author, int64_t now,

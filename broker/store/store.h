@@ -100,13 +100,10 @@ struct sv_store_ops {
          * version, and how many there are. */
         int (*list_resources)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 
-        /* Nobody's, whatever is there. */
-        int (*put_policy)(struct sv_store *s, const char *path, struct sv_bytes text, int64_t now,
-                          struct sv_err *err);
         /* SV_USAGE "broker.policy.changed" when the policy that is there is another than
          * put->before says. */
-        int (*put_policy_by)(struct sv_store *s, const char *path, const struct sv_policy_put *put,
-                             struct sv_err *err);
+        int (*put_policy)(struct sv_store *s, const char *path, const struct sv_policy_put *put,
+                          struct sv_err *err);
         /* Appends to `text`. SV_USAGE "broker.policy.absent" when there is none. */
         int (*get_policy)(struct sv_store *s, const char *path, struct sv_buf *text,
                           struct sv_err *err);

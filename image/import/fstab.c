@@ -42,23 +42,27 @@ static bool is_device(const char *spec)
         return false;
 }
 
-static bool names_value(const char *spec, const char *tag, const char *value)
+bool sv_fstab_names(const char *spec, const char *tag, const char *folder, const char *value)
 {
-        size_t n = strlen(tag), m = strlen(value);
-        bool quoted;
+        size_t n = strlen(tag), m = strlen(folder);
 
-        if (!m || strncmp(spec, tag, n) != 0)
+        if (!*value)
                 return false;
-        quoted = spec[n] == '"';
-        spec += n + quoted;
-        return strncasecmp(spec, value, m) == 0 && strcmp(spec + m, quoted ? "\"" : "") == 0;
+        if (strncmp(spec, folder, m) == 0)
+                return strcasecmp(spec + m, value) == 0;
+        if (strncmp(spec, tag, n) != 0)
+                return false;
+        spec += n;
+        n = strlen(value);
+        if (*spec == '"')
+                return strncasecmp(spec + 1, value, n) == 0 && strcmp(spec + 1 + n, "\"") == 0;
+        return strcasecmp(spec, value) == 0;
 }
 
 static bool names_root(const struct sv_fstab_in *in, const char *spec)
 {
-        return names_value(spec, "UUID=", in->uuid) || names_value(spec, "LABEL=", in->label) ||
-               names_value(spec, "/dev/disk/by-uuid/", in->uuid) ||
-               names_value(spec, "/dev/disk/by-label/", in->label);
+        return sv_fstab_names(spec, "UUID=", "/dev/disk/by-uuid/", in->uuid) ||
+               sv_fstab_names(spec, "LABEL=", "/dev/disk/by-label/", in->label);
 }
 
 static void put_comment(struct sv_buf *out, struct sv_bytes line)

@@ -21,6 +21,9 @@ struct sv_fstab_in {
         void *arg;
 };
 
+/* Does a line's first field name this value: TAG=VALUE, also in quotes, or below the folder of such
+ * names? "" is never named. */
+bool sv_fstab_names(const char *spec, const char *tag, const char *folder, const char *value);
 /* Appends the new text. Nothing but those lines differs. SV_FORMAT "import.fstab" when it is no
  * text. */
 int sv_fstab_edit(struct sv_bytes text, const struct sv_fstab_in *in, struct sv_buf *out,

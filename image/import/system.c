@@ -105,6 +105,7 @@ struct search {
         struct sv_ext *boot; /* where kernels may be; NULL: the root */
         const char *modules; /* the folder of its versions */
         const char *wanted;
+        bool found;
 };
 
 /* Beside its modules, as Fedora and Debian 14 have it, or in /boot. Alpine names it by its flavour.
@@ -147,20 +148,24 @@ static void try_version(void *arg, const char *version)
         s->modules_path = sv_asprintf("%s/%s", f->modules, version);
         s->kernel = image;
         image = NULL;
+        f->found = true;
 }
 
+/* 1: a newer one than before. */
 static int search_kernel(struct sv_system *s, struct sv_ext *boot, const char *wanted,
                          struct sv_err *err)
 {
         static const char *const folders[] = {"/lib/modules", "/usr/lib/modules"};
+        bool found = false;
 
         for (size_t i = 0; i < 2; i++) {
                 struct search f = {.s = s, .boot = boot, .modules = folders[i], .wanted = wanted};
 
                 if (sv_ext_list(s->root, folders[i], try_version, &f, err) < 0)
                         return -1;
+                found |= f.found;
         }
-        return 0;
+        return found;
 }
 
 /* A partition of its own may be /boot; nothing of it but the kernel comes along. */
@@ -168,16 +173,15 @@ static int search_partition(const struct sv_system_in *in, const struct sv_parti
                             struct sv_system *s, struct sv_err *err)
 {
         SV_EXT *e = NULL;
-        SV_STR before = s->version ? sv_asprintf("%s", s->version) : NULL;
+        int found;
 
         if (!is_ext(p) || p == s->root_at)
                 return 0;
         if (sv_ext_open(in->disk, p->first, p->size, &e, NULL) < 0)
                 return 0;
-        if (search_kernel(s, e, in->kernel, err) < 0)
-                return -1;
-        if (!s->version || (before && strcmp(before, s->version) == 0))
-                return 0;
+        found = search_kernel(s, e, in->kernel, err);
+        if (found <= 0)
+                return found;
         sv_ext_free(s->boot);
         s->boot = e;
         e = NULL;

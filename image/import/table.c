@@ -4,13 +4,13 @@
 #include <blkid/blkid.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/rd.h"
 #include "image/container.h"
+#include "image/import/fstab.h"
 
 #define MIB    (1ull << 20)
 #define SECTOR 512
@@ -77,12 +77,8 @@ static int put_chain(const struct sv_source *s, int window, uint64_t begin, stru
         return 0;
 }
 
-static int put_chains(const struct sv_source *s, int window, struct sv_err *err)
+static int put_chains(const struct sv_source *s, const uint8_t *mbr, int window, struct sv_err *err)
 {
-        uint8_t mbr[SECTOR];
-
-        if (s->read(s, 0, mbr, sizeof(mbr), err) < 0)
-                return -1;
         for (size_t i = 0; i < 4; i++) {
                 const uint8_t *p = mbr + 446 + i * 16;
                 struct sv_rd r = sv_rd(sv_bytes(p + 8, 4));
@@ -151,10 +147,6 @@ static int add_partition(const struct sv_source *s, blkid_partition from, struct
                         (unsigned long long)s->size);
         p.first = first * SECTOR;
         p.size = size * SECTOR;
-        if (blkid_partition_get_type_string(from))
-                put_probed_text(p.type, sizeof(p.type), blkid_partition_get_type_string(from));
-        else
-                snprintf(p.type, sizeof(p.type), "0x%02x", blkid_partition_get_type(from));
         put_probed_text(p.partuuid, sizeof(p.partuuid), blkid_partition_get_uuid(from));
         put_probed_text(p.partlabel, sizeof(p.partlabel), blkid_partition_get_name(from));
         if (probe_contents(s, &p, err) < 0)
@@ -187,8 +179,6 @@ static int add_partitions(const struct sv_source *s, blkid_partlist from, struct
 {
         int n = blkid_partlist_numof_partitions(from);
 
-        put_probed_text(t->kind, sizeof(t->kind),
-                        blkid_parttable_get_type(blkid_partlist_get_table(from)));
         for (int i = 0; i < n; i++)
                 if (add_partition(s, blkid_partlist_get_partition(from, i), t, err) < 0)
                         return -1;
@@ -244,7 +234,7 @@ int sv_table_read(const struct sv_source *disk, struct sv_table *out, struct sv_
         if (disk->read(disk, 0, head, sizeof(head), err) < 0)
                 return -1;
         window = open_window(disk, 0, disk->size, err);
-        if (window < 0 || put_chains(disk, window, err) < 0)
+        if (window < 0 || put_chains(disk, head, window, err) < 0)
                 return -1;
         return read_table(disk, head, window, out, err);
 }
@@ -270,23 +260,6 @@ const char *sv_partition_describe(const struct sv_partition *p)
         return p->holds;
 }
 
-static bool has_name(const char *spec, const char *tag, const char *folder, const char *value)
-{
-        size_t n = strlen(tag), m = strlen(folder);
-
-        if (!*value)
-                return false;
-        if (strncmp(spec, folder, m) == 0)
-                return strcasecmp(spec + m, value) == 0;
-        if (strncmp(spec, tag, n) != 0)
-                return false;
-        spec += n;
-        n = strlen(value);
-        if (*spec == '"')
-                return strncasecmp(spec + 1, value, n) == 0 && strcmp(spec + 1 + n, "\"") == 0;
-        return strcasecmp(spec, value) == 0;
-}
-
 /* "/dev/sda1", "/dev/nvme0n1p1": which disk it was on cannot be known, so the number counts. */
 static bool has_number(const char *spec, int number)
 {
@@ -301,9 +274,9 @@ static bool has_number(const char *spec, int number)
 
 bool sv_partition_is_named(const struct sv_partition *p, const char *spec)
 {
-        return has_name(spec, "UUID=", "/dev/disk/by-uuid/", p->uuid) ||
-               has_name(spec, "LABEL=", "/dev/disk/by-label/", p->label) ||
-               has_name(spec, "PARTUUID=", "/dev/disk/by-partuuid/", p->partuuid) ||
-               has_name(spec, "PARTLABEL=", "/dev/disk/by-partlabel/", p->partlabel) ||
+        return sv_fstab_names(spec, "UUID=", "/dev/disk/by-uuid/", p->uuid) ||
+               sv_fstab_names(spec, "LABEL=", "/dev/disk/by-label/", p->label) ||
+               sv_fstab_names(spec, "PARTUUID=", "/dev/disk/by-partuuid/", p->partuuid) ||
+               sv_fstab_names(spec, "PARTLABEL=", "/dev/disk/by-partlabel/", p->partlabel) ||
                (p->number && has_number(spec, p->number));
 }

@@ -12,14 +12,12 @@
 struct sv_partition {
         int number; /* as Linux counts them; 0: the whole disk, which has no table */
         uint64_t first, size;
-        char type[40];  /* of the table: a GUID, or "0x83" */
         char holds[32]; /* "ext4", "LVM2_member", "crypto_LUKS"; "" for nothing that is known */
         /* by which an fstab may name it; "" when there is none */
         char uuid[64], label[128], partuuid[40], partlabel[128];
 };
 
 struct sv_table {
-        char kind[8]; /* "gpt", "dos", or "" when the disk has none */
         size_t n;
         struct sv_partition list[SV_PARTITIONS_MAX];
 };

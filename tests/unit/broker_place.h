@@ -2,6 +2,7 @@
 /* A folder with a database in it, its serial, and a key; in memory, where a sync costs nothing. */
 #pragma once
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "base/core/file.h"
@@ -47,4 +48,14 @@ static struct sv_store *open_store(void)
 
         OK(sv_store_open(&place, &s, &err));
         return s;
+}
+
+static inline void run_sql(const char *sql)
+{
+        sqlite3 *db = NULL;
+
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+                fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+        sqlite3_close(db);
 }

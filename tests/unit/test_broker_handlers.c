@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What attestation and release refuse, by the name of its check. */
 #include "tests/unit/broker_inside.h"
+#include "tests/unit/put_policy.h"
 
 #include "broker/backup.h"
 #include "broker/limits.h"
@@ -23,7 +24,7 @@ static void store_policy(const char *path, const char *text)
 {
         struct sv_err err;
 
-        OK(b.store->ops->put_policy(b.store, path, sv_bytes_str(text), 1000, &err));
+        OK(put_policy_text(b.store, path, sv_bytes_str(text), 1000, &err));
 }
 
 static void is_released(const struct guest *g)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The versions of a policy: who put which, what is read of them, and what somebody else did to
  * them in the database. */
-#include <sqlite3.h>
 
 #include "tests/unit/unit.h"
 
@@ -31,7 +30,7 @@ static void put_by(const char *author, const char *text, int64_t now)
 {
         const struct sv_policy_put put = {.text = sv_bytes_str(text), .author = author, .now = now};
 
-        OK(store->ops->put_policy_by(store, PATH, &put, &err));
+        OK(store->ops->put_policy(store, PATH, &put, &err));
 }
 
 static struct sv_json *list_versions(void)
@@ -107,8 +106,7 @@ static void refused_is_none(void **state)
               "broker.policy.absent");
         put_by("ann", "one", 1000);
         put.before = "0000000000000000000000000000000000000000000000000000000000000000";
-        FAILS(store->ops->put_policy_by(store, PATH, &put, &err), SV_USAGE,
-              "broker.policy.changed");
+        FAILS(store->ops->put_policy(store, PATH, &put, &err), SV_USAGE, "broker.policy.changed");
         list = list_versions();
         assert_int_equal(sv_json_len(list), 1);
         is_version(list, 0, 1, "ann", "current");
@@ -130,16 +128,6 @@ static void oldest_go(void **state)
         OK(store->ops->check(store, &err));
 }
 
-static void change_database(const char *sql)
-{
-        sqlite3 *db = NULL;
-
-        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-                fail_msg("%s", sqlite3_errmsg(db));
-        sqlite3_close(db);
-}
-
 /* Who can write the database and has not the kek. */
 static void somebody_else(void **state)
 {
@@ -159,7 +147,7 @@ static void somebody_else(void **state)
                 setup(state);
                 put_by("ann", "one", 1000);
                 put_by("bob", "two", 2000);
-                change_database(changes[i]);
+                run_sql(changes[i]);
                 FAILS(store->ops->list_policy_versions(store, PATH, list, &err), SV_SYSTEM,
                       "broker.store.mac");
                 FAILS(store->ops->check(store, &err), SV_SYSTEM, "broker.store.mac");

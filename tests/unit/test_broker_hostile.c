@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/unit/broker_process.h"
+#include "tests/unit/put_policy.h"
 #include "tests/unit/hostile.h"
 
 #include "attest/jose/token.h"
@@ -232,7 +233,7 @@ static void store_keys(void)
                 SV_BUF policy = SV_BUF_NULL;
 
                 make_policy(path, &policy);
-                OK(own.store->ops->put_policy(own.store, path, sv_buf_bytes(&policy), 1, &err));
+                OK(put_policy_text(own.store, path, sv_buf_bytes(&policy), 1, &err));
                 OK(sv_version_add(&own, path, &none, sv_bytes_str(value), 1, &err));
         }
 }

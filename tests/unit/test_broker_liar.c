@@ -7,6 +7,7 @@
 #include "broker/versions.h"
 
 #include "tests/unit/broker_inside.h"
+#include "tests/unit/put_policy.h"
 
 #define KEYS 1000
 #define VICTIM                                                                                     \
@@ -84,7 +85,7 @@ static void store_keys(void)
                 SV_BUF policy = SV_BUF_NULL;
 
                 write_victims_policy(path, &policy);
-                OK(b.store->ops->put_policy(b.store, path, sv_buf_bytes(&policy), 1, &err));
+                OK(put_policy_text(b.store, path, sv_buf_bytes(&policy), 1, &err));
                 OK(sv_version_add(&b, path, &none, sv_bytes_str(SECRET), 1, &err));
         }
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
+#include "tests/unit/put_policy.h"
 
 #include "tests/unit/broker_place.h"
 #include "tests/unit/kill_each.h"
@@ -13,16 +14,6 @@
 #define VERSION 7 /* of this program */
 
 /* --- databases by hand --- */
-
-static void run_sql(const char *sql)
-{
-        sqlite3 *db = NULL;
-
-        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-                fail_msg("%s", sqlite3_errmsg(db));
-        sqlite3_close(db);
-}
 
 static int64_t ask_sql(const char *sql)
 {
@@ -286,7 +277,7 @@ static void from_version_6(void **state)
         assert_true(sv_json_bool(sv_json_get(sv_json_at(before, 0), "current"), false));
         OK(s->ops->get_policy_version(s, "a/b/c", 1, &text, &err));
         assert_string_equal(sv_buf_str(&text), "{}");
-        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{\"new\":1}"), 2000, &err));
+        OK(put_policy_text(s, "a/b/c", sv_bytes_str("{\"new\":1}"), 2000, &err));
         OK(s->ops->list_policy_versions(s, "a/b/c", after, &err));
         assert_int_equal(sv_json_len(after), 2);
         sv_buf_clear(&text);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/unit.h"
+#include "tests/unit/put_policy.h"
 
 #include "tests/unit/broker_place.h"
 #include "tests/unit/kill_each.h"
@@ -15,16 +16,6 @@
 #define VOLUME "11111111-2222-3333-4444-555555555555"
 
 /* --- what the attacker does --- */
-
-static void run_sql(const char *sql)
-{
-        sqlite3 *db = NULL;
-
-        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-                fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-        sqlite3_close(db);
-}
 
 /* The whole database into a file, or back out of it; in one transaction, while others use it. */
 static void copy_database(const char *from, const char *to)
@@ -45,7 +36,7 @@ static void put_policy(const char *resource, const char *text)
 {
         struct sv_err err;
 
-        OK(store->ops->put_policy(store, resource, sv_bytes_str(text), 1000, &err));
+        OK(put_policy_text(store, resource, sv_bytes_str(text), 1000, &err));
 }
 
 static int get_policy(const char *resource, struct sv_err *err)
@@ -235,14 +226,14 @@ static void old_row_put_back(void **state)
         FAILS(get_policy(PATH, &err), SV_SYSTEM, "broker.store.mac");
         run_sql("REPLACE INTO macs SELECT * FROM kept_macs");
         FAILS(get_policy(PATH, &err), SV_SYSTEM, "broker.store.state");
-        FAILS(store->ops->put_policy(store, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
+        FAILS(put_policy_text(store, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
               "broker.store.state");
         run_sql("REPLACE INTO state SELECT * FROM kept_state");
         FAILS(get_policy(PATH, &err), SV_SYSTEM, "broker.store.rollback");
         assert_non_null(strstr(err.msg, "change 6"));
         assert_non_null(strstr(err.msg, "change 7"));
         assert_non_null(strstr(err.msg, "restore"));
-        FAILS(store->ops->put_policy(store, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
+        FAILS(put_policy_text(store, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
               "broker.store.rollback");
 }
 
@@ -341,7 +332,7 @@ static void key_of_another(void **state)
         place.key = other_key;
         s = open_store();
         FAILS(s->ops->verify(s, &err), SV_SYSTEM, "broker.store.state");
-        FAILS(s->ops->put_policy(s, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
+        FAILS(put_policy_text(s, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
               "broker.store.state");
 }
 
@@ -387,7 +378,7 @@ static void serial_lost(void **state)
         }
         unlink(serial_path);
         FAILS(get_policy(PATH, &err), SV_SYSTEM, "broker.store.serial");
-        FAILS(store->ops->put_policy(store, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
+        FAILS(put_policy_text(store, PATH, sv_bytes_str("x"), 1, &err), SV_SYSTEM,
               "broker.store.serial");
         unlink(path);
         FAILS(sv_store_open(&raw, &s, &err), SV_SYSTEM, "broker.store");
@@ -399,7 +390,7 @@ static void serial_not_written(void **state)
         struct sv_err err;
 
         unlink(lock_path);
-        FAILS(store->ops->put_policy(store, PATH, sv_bytes_str("new"), 1, &err), SV_SYSTEM,
+        FAILS(put_policy_text(store, PATH, sv_bytes_str("new"), 1, &err), SV_SYSTEM,
               "broker.store.lock");
         policy_is(PATH, "old");
         OK(sv_file_write(lock_path, 0600, sv_bytes_str("kek"), &err));
@@ -480,7 +471,7 @@ static int change_policy(void)
 
         return sv_store_open(&place, &s, NULL) < 0
                        ? -1
-                       : s->ops->put_policy(s, PATH, sv_bytes_str(next_text), 1, NULL);
+                       : put_policy_text(s, PATH, sv_bytes_str(next_text), 1, NULL);
 }
 
 /* At each of its system calls: the database is the old or the new one, and is believed; and the

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
+#include "tests/unit/put_policy.h"
 
 #include "tests/unit/broker_place.h"
 
@@ -160,11 +161,11 @@ static void resources_and_policies(void **state)
         assert_int_equal(out.n, 3);
         assert_memory_equal(out.p, "t\0o", 3);
         FAILS(s->ops->get_policy(s, "a/b/c", &out, &err), SV_USAGE, "broker.policy.absent");
-        OK(s->ops->put_policy(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
+        OK(put_policy_text(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
         OK(s->ops->list_resources(s, list, &err));
         assert_int_equal(sv_json_len(list), 1);
         assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
-        OK(s->ops->put_policy(s, "a/b/none", sv_bytes_str("{}"), 1000, &err));
+        OK(put_policy_text(s, "a/b/none", sv_bytes_str("{}"), 1000, &err));
         OK(s->ops->list_policies(s, policies, &err));
         assert_int_equal(sv_json_len(policies), 2);
         assert_string_equal(sv_json_str(sv_json_at(policies, 0)), "a/b/c");

@@ -2,6 +2,7 @@
 /* Whom a resource trusts: the maker's roots or its own policy's anchors, whatever its rules say and
  * whatever other tenants store. */
 #include "tests/unit/broker_inside.h"
+#include "tests/unit/put_policy.h"
 
 #include "broker/store/sqlite-mac.h"
 
@@ -149,7 +150,7 @@ static void bad_anchors(void **state)
         assert_string_equal(seen_check, "snp.root.form");
         assert_int_equal(put_policy_with("default/bad/root", "ek_roots", "no certificate"), 400);
         assert_string_equal(seen_check, "policy.trust.unknown");
-        OK(b.store->ops->put_policy(b.store, "default/bad/root", sv_bytes_str(text), 1, &err));
+        OK(put_policy_text(b.store, "default/bad/root", sv_bytes_str(text), 1, &err));
         store_both();
         assert_int_equal(attest(&g), 200);
         assert_int_equal(get(&g, PATH), 200);
