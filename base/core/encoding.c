@@ -16,7 +16,7 @@ char *sv_hex(struct sv_bytes in, char *out)
         return out;
 }
 
-static int get_hex_value(uint8_t c)
+int sv_hex_value(int c)
 {
         if (c >= '0' && c <= '9')
                 return c - '0';
@@ -33,11 +33,11 @@ int sv_unhex(struct sv_bytes text, struct sv_buf *out, const char *check, struct
                 return sv_fail(err, SV_FORMAT, check,
                                "hex digits come in pairs, here are %zu of them", text.n);
         for (size_t i = 0; i < text.n; i++)
-                if (get_hex_value(text.p[i]) < 0)
+                if (sv_hex_value(text.p[i]) < 0)
                         return sv_fail(err, SV_FORMAT, check, "byte %zu is not a hex digit", i);
         for (size_t i = 0; i < text.n; i += 2)
                 sv_buf_u8(out,
-                          (uint8_t)(get_hex_value(text.p[i]) << 4 | get_hex_value(text.p[i + 1])));
+                          (uint8_t)(sv_hex_value(text.p[i]) << 4 | sv_hex_value(text.p[i + 1])));
         return sv_buf_ok(out, "hex", err);
 }
 

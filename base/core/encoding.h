@@ -8,6 +8,9 @@
  * messages. Sizes of `out`: 2*n+1 for hex. */
 char *sv_hex(struct sv_bytes in, char *out);
 
+/* 0 to 15, or -1 for what is no hex digit. */
+int sv_hex_value(int c);
+
 /* Append the decoded bytes to `out`. Strict: whole input, no blanks, canonical padding bits.
  * `what` names the value in the error; check name is "<base>.hex" / ".base64" as given. */
 int sv_unhex(struct sv_bytes text, struct sv_buf *out, const char *check, struct sv_err *err);

@@ -28,21 +28,23 @@ struct sv_json *sv_json_ref(struct sv_json *j)
         return wrap(json_object_get(obj(j)));
 }
 
-static size_t count_json_members(json_object *o)
+/* What the tree holds, as base/jsonscan counts the text. */
+static void count_json(json_object *o, struct sv_jsonscan *n)
 {
-        size_t n = 0;
-
+        n->values += o != NULL;
         if (json_object_is_type(o, json_type_object)) {
                 json_object_object_foreach(o, name, child)
                 {
-                        (void)name;
-                        n += 1 + count_json_members(child);
+                        n->members++;
+                        n->text_bytes += strlen(name);
+                        count_json(child, n);
                 }
         } else if (json_object_is_type(o, json_type_array)) {
                 for (size_t i = 0; i < json_object_array_length(o); i++)
-                        n += count_json_members(json_object_array_get_idx(o, i));
+                        count_json(json_object_array_get_idx(o, i), n);
+        } else if (json_object_is_type(o, json_type_string)) {
+                n->text_bytes += (size_t)json_object_get_string_len(o);
         }
-        return n;
 }
 
 static int fail_json_syntax(struct sv_bytes text, const struct sv_jsonscan *scan, const char *check,
@@ -101,7 +103,7 @@ static json_object *parse_tree(struct sv_bytes text, const char **why)
 
 int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out, struct sv_err *err)
 {
-        struct sv_jsonscan scan;
+        struct sv_jsonscan scan, tree;
         const char *why = NULL;
         char name[64];
 
@@ -109,11 +111,15 @@ int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out,
         if (sv_jsonscan(text, NULL, &scan) < 0)
                 return fail_json_syntax(text, &scan, name, err);
         /* json-c keeps the last of several members with one name: then the tree holds fewer than
-         * the text. Twice, or it was for want of memory. */
+         * the text. Twice, or it was for want of memory; so may a text be shorter then, or a value
+         * not be there at all. */
         for (int i = 0; i < 2; i++) {
                 json_object *o = parse_tree(text, &why);
 
-                if (!why && count_json_members(o) == scan.members) {
+                tree = (struct sv_jsonscan){0};
+                count_json(o, &tree);
+                if (!why && tree.members == scan.members && tree.values == scan.values &&
+                    tree.text_bytes >= scan.text_bytes) {
                         *out = wrap(o);
                         return 0;
                 }
@@ -121,6 +127,8 @@ int sv_json_parse(struct sv_bytes text, const char *check, struct sv_json **out,
         }
         if (why)
                 return sv_fail(err, SV_FORMAT, name, "this is not JSON: %s", why);
+        if (tree.members == scan.members)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory");
         return fail_json_twice(text, scan.members, name, err);
 }
 

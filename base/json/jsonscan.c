@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/core/encoding.h"
 #include "base/core/limits.h"
 #include "base/core/visible.h"
 
@@ -17,7 +18,7 @@ struct scan {
         const uint8_t *p;
         size_t n, at;
         unsigned depth;
-        size_t values;
+        size_t values; /* and null */
         struct sv_jsonscan *out;
         struct member_name *names; /* room for max_names */
         size_t n_names, max_names, objects;
@@ -47,21 +48,31 @@ static void skip_blanks(struct scan *s)
                 s->at++;
 }
 
-static bool is_hex_char(int c)
+/* How many bytes UTF-8 has for it. The two halves of a pair count 1 and 3, so that they are 4
+ * together, and no more than the replacement character has when one of them stands alone. */
+static size_t count_utf8(unsigned code)
 {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        bool first_half = code >= 0xd800 && code < 0xdc00;
+
+        return code < 0x80 || first_half ? 1 : code < 0x800 ? 2 : 3;
 }
 
 static int scan_escape(struct scan *s)
 {
         int c = (s->at++, peek_char(s));
+        unsigned code = 0;
 
         if (c < 0 || !strchr("\"\\/bfnrtu", c) || !c)
                 return fail_scan(s, "one of \" \\ / b f n r t u after a backslash");
         s->at++;
-        for (int i = 0; c == 'u' && i < 4; i++, s->at++)
-                if (!is_hex_char(peek_char(s)))
+        for (int i = 0; c == 'u' && i < 4; i++, s->at++) {
+                int digit = sv_hex_value(peek_char(s));
+
+                if (digit < 0)
                         return fail_scan(s, "four hex digits after \\u");
+                code = code << 4 | (unsigned)digit;
+        }
+        s->out->text_bytes += count_utf8(code);
         return 0;
 }
 
@@ -72,6 +83,7 @@ static int scan_utf8(struct scan *s)
         if (!n)
                 return fail_scan(s, "UTF-8");
         s->at += n;
+        s->out->text_bytes += n;
         return 0;
 }
 
@@ -87,10 +99,16 @@ static int scan_string(struct scan *s)
                 if (c < 0x20)
                         return fail_scan(
                                 s, "no control characters in a string (write them as \\u00XX)");
-                if (c == '\\'   ? scan_escape(s) < 0
-                    : c >= 0x80 ? scan_utf8(s) < 0
-                                : (s->at++, false))
-                        return -1;
+                if (c == '\\') {
+                        if (scan_escape(s) < 0)
+                                return -1;
+                } else if (c >= 0x80) {
+                        if (scan_utf8(s) < 0)
+                                return -1;
+                } else {
+                        s->at++;
+                        s->out->text_bytes++;
+                }
         }
         s->at++;
         return 0;
@@ -163,6 +181,15 @@ static void keep_member_name(struct scan *s, size_t object, struct sv_bytes text
                 s->names[s->n_names++] = (struct member_name){object, text};
 }
 
+/* \u0000: a name would end there for a reader in C, and be another one. */
+static bool name_has_zero(struct sv_bytes name)
+{
+        for (size_t i = 0; i + 6 <= name.n; i += name.p[i] == '\\' ? 2 : 1)
+                if (!strncmp((const char *)name.p + i, "\\u0000", 6))
+                        return true;
+        return false;
+}
+
 static int scan_object(struct scan *s, const char *want)
 {
         size_t object = s->objects++;
@@ -175,6 +202,10 @@ static int scan_object(struct scan *s, const char *want)
                 if (scan_string(s) < 0)
                         return -1;
                 name = sv_bytes(s->p + from + 1, s->at - from - 2);
+                if (name_has_zero(name)) {
+                        s->at = from;
+                        return fail_scan(s, "no zero byte in a member's name");
+                }
                 keep_member_name(s, object, name);
                 rest = match_pointer_token(want, name.p, name.n);
                 skip_blanks(s);
@@ -235,6 +266,7 @@ static int scan_value(struct scan *s, const char *want)
         if (++s->depth > SV_JSON_DEPTH_MAX)
                 return fail_scan(s, "less nesting (limit reached)");
         c = peek_char(s);
+        s->out->values += c != 'n';
         r = c == '{'                             ? scan_object(s, want)
             : c == '['                           ? scan_array(s, want)
             : c == '"'                           ? scan_string(s)

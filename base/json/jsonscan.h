@@ -7,6 +7,10 @@
 
 struct sv_jsonscan {
         size_t members; /* object members in the whole text, duplicates counted */
+        size_t values;  /* all values but null */
+        /* bytes of all texts and names without their escapes; of code points beyond U+FFFF that are
+         * written in halves, at least */
+        size_t text_bytes;
         /* offset of the value at the pointer asked for; SIZE_MAX when it is not there */
         size_t found;
         size_t found_end;    /* and where it ends: the raw bytes that a signature may cover */

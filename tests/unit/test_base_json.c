@@ -161,6 +161,44 @@ static void utf8_at_its_borders(void **state)
         }
 }
 
+/* The tree is compared with what was counted in the text: escapes in all their lengths, halves of
+ * pairs alone and in the wrong order. */
+static void takes_all_escapes(void **state)
+{
+        static const struct {
+                const char *text;
+                const char *value;
+        } cases[] = {
+                {"\\n\\\\\\u0041\\u00e4\\u20ac", "\n\\A\xc3\xa4\xe2\x82\xac"},
+                {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
+                {"\\ud83d", "\xef\xbf\xbd"},
+                {"\\ude00x", "\xef\xbf\xbdx"},
+                {"\\ud83dx", "\xef\xbf\xbdx"},
+                {"\\ude00\\ud83d", "\xef\xbf\xbd\xef\xbf\xbd"},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                SV_STR text = sv_asprintf("{\"%s\":[\"%s\",null]}", cases[i].text, cases[i].text);
+                SV_JSON *j = NULL;
+
+                OK(sv_json_parse(sv_bytes_str(text), "t", &j, &err));
+                assert_string_equal(sv_json_str(sv_json_at(sv_json_get(j, cases[i].value), 0)),
+                                    cases[i].value);
+        }
+}
+
+static void names_have_no_zero(void **state)
+{
+        struct sv_err err;
+        SV_JSON *j = NULL;
+
+        OK(sv_json_parse(sv_bytes_str("{\"a\\\\u0000\":1}"), "t", &j, &err));
+        assert_non_null(sv_json_get(j, "a\\u0000"));
+        FAILS(sv_json_parse(sv_bytes_str("{\"a\\u0000b\":1}"), "t", &j, &err), SV_FORMAT, "t.json");
+        assert_non_null(strstr(err.msg, "column 2: expected no zero byte in a member's name"));
+}
+
 static void every_cut_is_refused(void **state)
 {
         const char *text = "{\"a\":[1,2.5,\"x\\u00e4\",null,true],\"b\":{\"c\":-7}}";
@@ -271,6 +309,8 @@ int main(void)
                 cmocka_unit_test(takes_what_is),
                 cmocka_unit_test(names_the_second_member),
                 cmocka_unit_test(utf8_at_its_borders),
+                cmocka_unit_test(takes_all_escapes),
+                cmocka_unit_test(names_have_no_zero),
                 cmocka_unit_test(every_cut_is_refused),
                 cmocka_unit_test(looks_up),
                 cmocka_unit_test(tells_lines),
