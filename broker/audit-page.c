@@ -8,13 +8,6 @@
 #include "base/core/file.h"
 #include "base/program/page.h"
 
-static const char *get_audit_text(const struct sv_json *record, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(record, member));
-
-        return s ? s : "";
-}
-
 static enum sv_mood judge_outcome(const char *outcome)
 {
         if (!strcmp(outcome, "refused") || !strcmp(outcome, "failed"))
@@ -28,7 +21,7 @@ static size_t count_outcomes(const struct sv_json *records, const char *outcome)
         size_t n = 0;
 
         for (size_t i = 0; i < sv_json_len(records); i++)
-                n += !strcmp(get_audit_text(sv_json_at(records, i), "outcome"), outcome);
+                n += !strcmp(sv_json_text(sv_json_at(records, i), "outcome", ""), outcome);
         return n;
 }
 
@@ -55,8 +48,8 @@ static void put_summary(const struct sv_json *records, struct sv_buf *page)
         sv_page_facts_begin(page);
         sv_page_fact(page, "Records", all);
         if (n) {
-                sv_page_fact(page, "From", get_audit_text(sv_json_at(records, 0), "time"));
-                sv_page_fact(page, "To", get_audit_text(sv_json_at(records, n - 1), "time"));
+                sv_page_fact(page, "From", sv_json_text(sv_json_at(records, 0), "time", ""));
+                sv_page_fact(page, "To", sv_json_text(sv_json_at(records, n - 1), "time", ""));
         }
         for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
                 put_count(records, outcomes[i][0], outcomes[i][1], page);
@@ -70,9 +63,9 @@ static void put_summary(const struct sv_json *records, struct sv_buf *page)
 static void put_reason_cell(const struct sv_json *r, struct sv_buf *page)
 {
         const struct sv_json *checks = sv_json_get(r, "checks");
-        SV_STR refusal =
-                sv_asprintf("%s [%s]", get_audit_text(r, "message"), get_audit_text(r, "check"));
-        const char *text = sv_json_get(r, "check") ? refusal : get_audit_text(r, "grounds");
+        SV_STR refusal = sv_asprintf("%s [%s]", sv_json_text(r, "message", ""),
+                                     sv_json_text(r, "check", ""));
+        const char *text = sv_json_get(r, "check") ? refusal : sv_json_text(r, "grounds", "");
 
         if (!sv_json_len(checks)) {
                 sv_page_cell(page, text);
@@ -97,14 +90,14 @@ static void put_reason_cell(const struct sv_json *r, struct sv_buf *page)
 static void put_record_row(const struct sv_json *r, struct sv_buf *page)
 {
         SV_STR id = sv_asprintf("%lld", (long long)sv_json_int(sv_json_get(r, "id"), 0));
-        const char *outcome = get_audit_text(r, "outcome");
+        const char *outcome = sv_json_text(r, "outcome", "");
 
         sv_page_row_begin(page);
         sv_page_cell_short(page, id);
-        sv_page_cell_short(page, get_audit_text(r, "time"));
-        sv_page_cell(page, get_audit_text(r, "peer"));
-        sv_page_cell(page, get_audit_text(r, "action"));
-        sv_page_cell(page, get_audit_text(r, "resource"));
+        sv_page_cell_short(page, sv_json_text(r, "time", ""));
+        sv_page_cell(page, sv_json_text(r, "peer", ""));
+        sv_page_cell(page, sv_json_text(r, "action", ""));
+        sv_page_cell(page, sv_json_text(r, "resource", ""));
         sv_page_cell_badge(page, judge_outcome(outcome), outcome);
         put_reason_cell(r, page);
         sv_page_row_end(page);

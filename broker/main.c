@@ -210,13 +210,6 @@ static int run_restore(const struct sv_args *args, struct sv_json **result, stru
         return 0;
 }
 
-static const char *get_record_text(const struct sv_json *record, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(record, member));
-
-        return s ? s : "-";
-}
-
 static enum sv_colour colour_outcome(const char *outcome)
 {
         if (!strcmp(outcome, "refused") || !strcmp(outcome, "failed"))
@@ -231,16 +224,17 @@ static void print_record(const struct sv_json *r, bool with_checks)
         SV_BUF line = SV_BUF_NULL;
 
         sv_buf_printf(&line, "%lld %s %s %s %s %s", (long long)sv_json_int(sv_json_get(r, "id"), 0),
-                      get_record_text(r, "time"), get_record_text(r, "peer"),
-                      get_record_text(r, "action"), get_record_text(r, "resource"),
-                      get_record_text(r, "outcome"));
+                      sv_json_text(r, "time", "-"), sv_json_text(r, "peer", "-"),
+                      sv_json_text(r, "action", "-"), sv_json_text(r, "resource", "-"),
+                      sv_json_text(r, "outcome", "-"));
         if (sv_json_get(r, "check"))
-                sv_buf_printf(&line, " [%s] %s", get_record_text(r, "check"),
-                              get_record_text(r, "message"));
+                sv_buf_printf(&line, " [%s] %s", sv_json_text(r, "check", "-"),
+                              sv_json_text(r, "message", "-"));
         else if (sv_json_get(r, "grounds"))
-                sv_buf_printf(&line, " %s", get_record_text(r, "grounds"));
+                sv_buf_printf(&line, " %s", sv_json_text(r, "grounds", "-"));
         sv_make_visible((char *)line.p, line.n, false);
-        printf("%s%s%s\n", sv_colour(STDOUT_FILENO, colour_outcome(get_record_text(r, "outcome"))),
+        printf("%s%s%s\n",
+               sv_colour(STDOUT_FILENO, colour_outcome(sv_json_text(r, "outcome", "-"))),
                sv_buf_str(&line), sv_colour(STDOUT_FILENO, SV_COLOUR_NONE));
         for (size_t i = 0; with_checks && i < sv_json_len(checks); i++) {
                 const char *check = sv_json_str(sv_json_at(checks, i));

@@ -39,19 +39,10 @@ int sv_output_check(const char *path, bool replace, char **resolved, struct sv_e
         return replace ? 0 : fail_exists(path, err);
 }
 
-static char *get_folder(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        if (!slash)
-                return sv_asprintf(".");
-        return slash == path ? sv_asprintf("/") : sv_asprintf("%.*s", (int)(slash - path), path);
-}
-
 int sv_output_open(const char *path, struct sv_output *out, struct sv_err *err)
 {
         struct sv_output o = {.path = sv_asprintf("%s", path)};
-        SV_STR folder = get_folder(path);
+        SV_STR folder = sv_path_folder(path);
 
         o.fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (o.fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
@@ -125,10 +116,7 @@ int sv_output_publish(struct sv_output *o, bool replace, struct sv_err *err)
 
 int sv_output_sync_name(const struct sv_output *o, struct sv_err *err)
 {
-        SV_STR folder = get_folder(o->path);
-        SV_FD fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        if (fd < 0 || fsync(fd) < 0)
+        if (sv_folder_sync(o->path) < 0)
                 return sv_fail_errno(err, "image.out", "cannot sync the folder of %s", o->path);
         return 0;
 }

@@ -226,19 +226,19 @@ static int check_rule_condition(const struct sv_json *rule, const char *name, st
         return 0;
 }
 
+const char *const sv_rule_members[] = {"check",    "claim",   "equals",   "one_of",     "none_of",
+                                       "at_least", "at_most", "bits_set", "bits_clear", "present",
+                                       "absent",   "when",    "covers",   "reason",     NULL};
+
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
 {
-        static const char *const members[] = {"check",      "claim",    "equals",  "one_of",
-                                              "none_of",    "at_least", "at_most", "bits_set",
-                                              "bits_clear", "present",  "absent",  "when",
-                                              "covers",     "reason",   NULL};
         const char *check, *claim, *covers, *reason;
 
         if (sv_json_type(rule) != SV_JSON_OBJECT)
                 return sv_fail(err, SV_FORMAT, "policy.rule.member",
                                "expected an object as rule %zu, found %s", i,
                                sv_json_type_name(sv_json_type(rule)));
-        if (sv_json_only(rule, members, "policy.rule", err) < 0 ||
+        if (sv_json_only(rule, sv_rule_members, "policy.rule", err) < 0 ||
             sv_json_need_str(rule, "check", &check, "policy.rule", err) < 0 ||
             sv_json_need_str(rule, "claim", &claim, "policy.rule", err) < 0 ||
             sv_json_need_str(rule, "covers", &covers, "policy.rule", err) < 0 ||
@@ -266,6 +266,14 @@ int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err)
 }
 
 /* --- evaluation --- */
+
+const char *sv_rule_operator(const struct sv_json *rule)
+{
+        size_t count;
+        const struct operator* op = find_operator(rule, &count);
+
+        return op ? op->name : NULL;
+}
 
 bool sv_rules_have_unconditional(const struct sv_json *rules)
 {

@@ -4,6 +4,10 @@
 
 #include "base/json/json.h"
 
+/* What a rule may have, what it is called by first; ends with NULL. */
+extern const char *const sv_rule_members[];
+/* Which of them is the operator of a checked rule. */
+const char *sv_rule_operator(const struct sv_json *rule);
 /* Is this the i-th rule of a document as docs/FORMATS.md wants it? SV_FORMAT
  * "policy.rule.<member>". */
 int sv_rule_check(const struct sv_json *rule, size_t i, struct sv_err *err);

@@ -170,6 +170,23 @@ int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *e
         return 0;
 }
 
+char *sv_path_folder(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        if (!slash)
+                return sv_asprintf(".");
+        return slash == path ? sv_asprintf("/") : sv_asprintf("%.*s", (int)(slash - path), path);
+}
+
+int sv_folder_sync(const char *path)
+{
+        SV_STR folder = sv_path_folder(path);
+        SV_FD fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -1 : 0;
+}
+
 int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at)
 {
         while (data.n) {

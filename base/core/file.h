@@ -31,6 +31,10 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
 int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *err);
 /* The same at a place of a file: -1 and errno. */
 int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at);
+/* The folder that a path lies in ("." for a name alone); the caller frees. */
+char *sv_path_folder(const char *path);
+/* What names it has is on the disk: -1 and errno. */
+int sv_folder_sync(const char *path);
 /* Write to a temporary name in the same folder, sync, rename: readers see the old file or the new
  * one. */
 int sv_file_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err);

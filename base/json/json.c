@@ -224,6 +224,13 @@ int64_t sv_json_int(const struct sv_json *j, int64_t otherwise)
         return sv_json_type(j) == SV_JSON_INT ? json_object_get_int64(obj(j)) : otherwise;
 }
 
+const char *sv_json_text(const struct sv_json *o, const char *member, const char *otherwise)
+{
+        const char *s = sv_json_str(sv_json_get(o, member));
+
+        return s ? s : otherwise;
+}
+
 bool sv_json_bool(const struct sv_json *j, bool otherwise)
 {
         return sv_json_type(j) == SV_JSON_BOOL ? json_object_get_boolean(obj(j)) : otherwise;

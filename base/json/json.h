@@ -40,6 +40,8 @@ size_t sv_json_len(const struct sv_json *array_or_object);
 /* NULL when not a string or when it holds a NUL byte */
 const char *sv_json_str(const struct sv_json *j);
 int64_t sv_json_int(const struct sv_json *j, int64_t otherwise);
+/* The text of an object's member; `otherwise` when it has none. */
+const char *sv_json_text(const struct sv_json *o, const char *member, const char *otherwise);
 bool sv_json_bool(const struct sv_json *j, bool otherwise);
 /* By RFC 6901 pointer ("/pcrs/sha256/0"); NULL when absent. "" is the whole. */
 struct sv_json *sv_json_pointer(const struct sv_json *j, const char *pointer);

@@ -36,14 +36,7 @@ static char *find_file(const char *name, struct sv_err *err)
 {
         SV_STR folder = find_folder(err);
 
-        if (!folder)
-                return NULL;
-        if (sv_name_ok(name))
-                return sv_entry_path(folder, name);
-        sv_fail(err, SV_USAGE, "brokers.name",
-                "\"%s\" is no name of a broker: letters, digits, \"-\", \"_\" and \".\" make one",
-                name);
-        return NULL;
+        return sv_entry_path(folder, name, "broker", "brokers.name", err);
 }
 
 int sv_broker_entry_list(struct sv_json **names, struct sv_err *err)

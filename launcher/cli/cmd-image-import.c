@@ -66,7 +66,10 @@ struct import {
         const char *drop[SV_ARGS_MAX + 1];
         bool verity, integrity;
         char *name, *resource;
-        struct sv_broker_entry broker; /* without --verity */
+        /* without --verity */
+        struct sv_broker_entry broker;
+        struct sv_admin *admin;
+        uint64_t wanted_size; /* 0: as the root needs */
         struct sv_medium medium;
         struct sv_system system;
         struct sv_guest_folder folder;
@@ -82,6 +85,7 @@ static void end_import(struct import *im)
         sv_system_close(&im->system);
         sv_medium_close(&im->medium);
         sv_broker_entry_free(&im->broker);
+        sv_admin_freep(&im->admin);
         sv_buf_free(&im->word);
         free(im->name);
         free(im->resource);
@@ -131,6 +135,18 @@ static int check_options(struct import *im, struct sv_err *err)
         return 0;
 }
 
+/* Before the disk is read, which takes long. */
+static int read_key_options(struct import *im, struct sv_err *err)
+{
+        const char *size = sv_opt(im->args, "size");
+
+        if (size && sv_parse_size(size, &im->wanted_size, "image.size", err) < 0)
+                return -1;
+        if (sv_admin_choose(im->args, NULL, &im->broker, err) < 0)
+                return -1;
+        return sv_admin_from_args(im->args, NULL, &im->admin, err);
+}
+
 static int read_import_options(struct import *im, struct sv_err *err)
 {
         im->verity = sv_has(im->args, "verity");
@@ -139,7 +155,7 @@ static int read_import_options(struct import *im, struct sv_err *err)
                 return -1;
         for (int i = 0; sv_opt_nth(im->args, "drop", i); i++)
                 im->drop[i] = sv_opt_nth(im->args, "drop", i);
-        return im->verity ? 0 : sv_admin_choose(im->args, NULL, &im->broker, err);
+        return im->verity ? 0 : read_key_options(im, err);
 }
 
 /* --- what is there --- */
@@ -286,14 +302,9 @@ static int make_verity(struct import *im, const struct sv_source *root,
         return sv_guest_folder_publish(&im->folder, err);
 }
 
-static void keep_both(void *arg)
-{
-}
-
 /* The folder's name is the step from which on the disk is there: until then the key is taken back.
  */
-static int publish_pair(struct import *im, struct sv_encrypt_in *in, void (*settle)(void *arg),
-                        struct sv_err *err)
+static int publish_pair(struct import *im, struct sv_encrypt_in *in, struct sv_err *err)
 {
         if (sv_guest_folder_publish(&im->folder, err) < 0) {
                 in->withdraw(in->arg);
@@ -301,7 +312,6 @@ static int publish_pair(struct import *im, struct sv_encrypt_in *in, void (*sett
                         unlink(in->recovery); /* of a key that opens nothing */
                 return -1;
         }
-        settle(in->arg);
         return 0;
 }
 
@@ -309,32 +319,25 @@ static int make_encrypted(struct import *im, const struct sv_source *root,
                           struct sv_progress_line *line, struct sv_err *err)
 {
         SV_STR path = name_part(im, "disk.img");
-        struct sv_delivery d = {.resource = im->resource};
+        struct sv_delivery d = {.admin = im->admin, .resource = im->resource};
         struct sv_encrypt_in in = {.source = root,
                                    .kind = SV_DISK_SOURCE,
                                    .integrity = im->integrity,
+                                   .size = im->wanted_size,
                                    .out = path,
                                    .recovery = sv_opt(im->args, "recovery-key"),
                                    .progress = &line->progress};
-        const char *size = sv_opt(im->args, "size");
         struct sv_encrypt_out out;
-        void (*settle)(void *arg);
-        SV_ADMIN *admin = NULL;
 
-        if (size && sv_parse_size(size, &in.size, "image.size", err) < 0)
+        if (write_guest(im, err) < 0)
                 return -1;
-        if (sv_admin_from_args(im->args, NULL, &admin, err) < 0 || write_guest(im, err) < 0)
-                return -1;
-        d.admin = admin;
         sv_delivery_set(&d, &in);
-        settle = in.settle;
-        in.settle = keep_both;
         sv_progress_begin(line, "encrypting");
         if (sv_encrypt(&in, &out, err) < 0)
                 return -1;
         im->size = out.size;
         memcpy(im->uuid, out.uuid, sizeof(im->uuid));
-        return publish_pair(im, &in, settle, err);
+        return publish_pair(im, &in, err);
 }
 
 static int make_disk(struct import *im, struct sv_err *err)

@@ -12,17 +12,10 @@
 #include "launcher/cli/defined.h"
 #include "launcher/keeper/keeper.h"
 
-static const char *get_member_text(const struct sv_json *j, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(j, member));
-
-        return s ? s : "-";
-}
-
 static bool has_guest(const struct sv_json *rows, const char *name)
 {
         for (size_t i = 0; i < sv_json_len(rows); i++)
-                if (!strcmp(get_member_text(sv_json_at(rows, i), "name"), name))
+                if (!strcmp(sv_json_text(sv_json_at(rows, i), "name", "-"), name))
                         return true;
         return false;
 }
@@ -61,8 +54,8 @@ static int add_all_defined(struct sv_json *rows, struct sv_err *err)
 static void print_reason(const struct sv_json *error, size_t at)
 {
         size_t width = sv_terminal_width(STDOUT_FILENO);
-        SV_STR text = error ? sv_asprintf("[%s] %s", get_member_text(error, "check"),
-                                          get_member_text(error, "message"))
+        SV_STR text = error ? sv_asprintf("[%s] %s", sv_json_text(error, "check", "-"),
+                                          sv_json_text(error, "message", "-"))
                             : NULL;
 
         if (text && width && at + strlen(text) > width)
@@ -75,19 +68,18 @@ static enum sv_colour colour_state(const char *state)
 {
         if (!strcmp(state, "unlocked"))
                 return SV_COLOUR_GREEN;
-        return !strcmp(state, "failed") || !strcmp(state, "refused") || !strcmp(state, "killed")
-                       ? SV_COLOUR_RED
-                       : SV_COLOUR_NONE;
+        return !strcmp(state, "failed") || !strcmp(state, "killed") ? SV_COLOUR_RED
+                                                                    : SV_COLOUR_NONE;
 }
 
 static void print_guest(const struct sv_json *r)
 {
-        const char *state = get_member_text(r, "state");
+        const char *state = sv_json_text(r, "state", "-");
         enum sv_colour colour = colour_state(state);
-        int n = printf("%-24s %s%-10s%s %-8s %-6s %-20s", get_member_text(r, "name"),
+        int n = printf("%-24s %s%-10s%s %-8s %-6s %-20s", sv_json_text(r, "name", "-"),
                        sv_colour(STDOUT_FILENO, colour), state,
-                       sv_colour(STDOUT_FILENO, SV_COLOUR_NONE), get_member_text(r, "tee"),
-                       get_member_text(r, "accelerator"), get_member_text(r, "since"));
+                       sv_colour(STDOUT_FILENO, SV_COLOUR_NONE), sv_json_text(r, "tee", "-"),
+                       sv_json_text(r, "accelerator", "-"), sv_json_text(r, "since", "-"));
 
         n -= (int)(strlen(sv_colour(STDOUT_FILENO, colour)) +
                    strlen(sv_colour(STDOUT_FILENO, SV_COLOUR_NONE)));

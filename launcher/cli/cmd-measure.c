@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm measure: what a guest's TEE will measure, from files alone, before anything runs. */
-#include "base/core/encoding.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
 

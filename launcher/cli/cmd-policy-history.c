@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/core/file.h"
 #include "base/core/text.h"
 #include "base/program/log.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/policy-diff.h"
+#include "policy/rule.h"
 #include "policy/set-form.h"
 #include "policy/update.h"
 
@@ -141,20 +141,14 @@ static int run_policy_history(const struct sv_args *args, struct sv_json **resul
 
 static void print_rules(const char *indent, const struct sv_json *rules)
 {
-        static const char *const ops[] = {"equals",  "one_of",   "none_of",    "at_least",
-                                          "at_most", "bits_set", "bits_clear", "present",
-                                          "absent",  NULL};
-
         for (size_t i = 0; i < sv_json_len(rules); i++) {
                 const struct sv_json *rule = sv_json_at(rules, i);
                 const struct sv_json *when = sv_json_get(rule, "when");
+                const char *op = sv_rule_operator(rule);
                 SV_BUF text = SV_BUF_NULL;
 
-                for (size_t k = 0; ops[k]; k++)
-                        if (sv_json_get(rule, ops[k])) {
-                                sv_buf_printf(&text, " %s ", ops[k]);
-                                sv_json_print(sv_json_get(rule, ops[k]), &text);
-                        }
+                sv_buf_printf(&text, " %s ", op);
+                sv_json_print(sv_json_get(rule, op), &text);
                 if (when) {
                         sv_buf_printf(&text, ", where %s is ",
                                       sv_json_str(sv_json_get(when, "claim")));

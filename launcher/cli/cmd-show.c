@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/core/file.h"
 #include "base/core/text.h"
 #include "base/program/page.h"
 #include "base/program/terminal.h"
@@ -15,18 +14,12 @@
 #include "launcher/cli/pages.h"
 #include "launcher/cli/timeline.h"
 #include "launcher/keeper/keeper.h"
+#include "launcher/keeper/life.h"
 #include "launcher/keeper/status.h"
 
 #define NAME_COLUMNS 13 /* what stands before each value */
 #define STEP_COLUMNS 33 /* and before each bar */
 #define BAR_COLUMNS  40 /* where no terminal says how many there are */
-
-static const char *get_text_member(const struct sv_json *j, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(j, member));
-
-        return s ? s : "-";
-}
 
 __attribute__((format(printf, 2, 3))) static void print_value(const char *name, const char *fmt,
                                                               ...)
@@ -60,8 +53,8 @@ static void format_duration(int64_t seconds, char out[48])
 static void print_state(const struct sv_json *guest)
 {
         int64_t started = sv_json_int(sv_json_get(guest, "started"), 0);
-        const char *state = get_text_member(guest, "state");
-        bool runs = !strcmp(state, "running") || !strcmp(state, "unlocked");
+        const char *state = sv_json_text(guest, "state", "-");
+        bool runs = sv_life_runs(state);
         char text[48];
 
         format_duration(time(NULL) - started, text);
@@ -96,13 +89,13 @@ static void print_nic(const struct sv_json *nic)
         const struct sv_json *forwards = sv_json_get(nic, "forward");
         const char *source = sv_json_str(sv_json_get(nic, "source"));
 
-        print_value("network", "%s%s%s, %s", get_text_member(nic, "type"), source ? " " : "",
-                    source ? source : "", get_text_member(nic, "mac"));
+        print_value("network", "%s%s%s, %s", sv_json_text(nic, "type", "-"), source ? " " : "",
+                    source ? source : "", sv_json_text(nic, "mac", "-"));
         for (size_t i = 0; i < sv_json_len(forwards); i++) {
                 const struct sv_json *f = sv_json_at(forwards, i);
 
-                print_value("", "%s %s:%lld leads to its port %lld", get_text_member(f, "protocol"),
-                            get_text_member(f, "address"),
+                print_value("", "%s %s:%lld leads to its port %lld",
+                            sv_json_text(f, "protocol", "-"), sv_json_text(f, "address", "-"),
                             (long long)sv_json_int(sv_json_get(f, "port"), 0),
                             (long long)sv_json_int(sv_json_get(f, "to"), 0));
         }
@@ -116,8 +109,8 @@ static void print_devices(const struct sv_json *guest)
         for (size_t i = 0; i < sv_json_len(disks); i++) {
                 const struct sv_json *d = sv_json_at(disks, i);
 
-                print_value("disk", "%s: %s%s", get_text_member(d, "id"),
-                            get_text_member(d, "path"), describe_protection(d));
+                print_value("disk", "%s: %s%s", sv_json_text(d, "id", "-"),
+                            sv_json_text(d, "path", "-"), describe_protection(d));
         }
         for (size_t i = 0; i < sv_json_len(nics); i++)
                 print_nic(sv_json_at(nics, i));
@@ -129,8 +122,8 @@ static void print_broker(const struct sv_json *guest)
 
         if (!a)
                 return;
-        print_value("broker", "%s", get_text_member(a, "url"));
-        print_value("resource", "%s", get_text_member(a, "resource"));
+        print_value("broker", "%s", sv_json_text(a, "url", "-"));
+        print_value("resource", "%s", sv_json_text(a, "resource", "-"));
 }
 
 static void print_boot(const struct sv_json *boot)
@@ -142,8 +135,8 @@ static void print_boot(const struct sv_json *boot)
 
                 if (!part)
                         continue;
-                print_value(parts[i], "%s", get_text_member(part, "path"));
-                print_value("", "sha256 %s", get_text_member(part, "sha256"));
+                print_value(parts[i], "%s", sv_json_text(part, "path", "-"));
+                print_value("", "sha256 %s", sv_json_text(part, "sha256", "-"));
         }
 }
 
@@ -162,7 +155,7 @@ static void print_guest_members(const struct sv_json *guest, const char *const *
 {
         for (; *members; members++)
                 if (sv_json_str(sv_json_get(guest, *members)))
-                        print_value(*members, "%s", get_text_member(guest, *members));
+                        print_value(*members, "%s", sv_json_text(guest, *members, "-"));
 }
 
 static void print_shown(const struct sv_json *guest)
@@ -180,8 +173,8 @@ static void print_shown(const struct sv_json *guest)
         print_boot(sv_json_get(guest, "boot"));
         print_guest_members(guest, (const char *const[]){"grounds", NULL});
         if (error)
-                print_value("error", "%s [%s]", get_text_member(error, "message"),
-                            get_text_member(error, "check"));
+                print_value("error", "%s [%s]", sv_json_text(error, "message", "-"),
+                            sv_json_text(error, "check", "-"));
         print_timeline(sv_json_get(guest, "steps"));
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm ssh: ssh to a guest, through the port of this host that leads to its port 22. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include "base/core/file.h"
 #include "launcher/cli/commands.h"
 #include "launcher/keeper/keeper.h"
+#include "launcher/keeper/life.h"
 
 #define SSH_PORT 22
 
@@ -16,13 +16,6 @@ static const struct sv_opt ssh_opts[] = {
          'c', false},
         {0},
 };
-
-static const char *get_ssh_text(const struct sv_json *j, const char *member)
-{
-        const char *text = sv_json_str(sv_json_get(j, member));
-
-        return text ? text : "";
-}
 
 static const struct sv_json *find_ssh_forward(const struct sv_json *guest)
 {
@@ -35,7 +28,7 @@ static const struct sv_json *find_ssh_forward(const struct sv_json *guest)
                         const struct sv_json *f = sv_json_at(list, j);
 
                         if (sv_json_int(sv_json_get(f, "to"), 0) == SSH_PORT &&
-                            !strcmp(get_ssh_text(f, "protocol"), "tcp"))
+                            !strcmp(sv_json_text(f, "protocol", ""), "tcp"))
                                 return f;
                 }
         }
@@ -51,8 +44,8 @@ static int find_ssh_port(const struct sv_args *args, const char *name, char **ad
 
         if (sv_keeper_choose(uri)->show(uri, name, &guest, err) < 0)
                 return -1;
-        state = get_ssh_text(guest, "state");
-        if (strcmp(state, "running") && strcmp(state, "unlocked"))
+        state = sv_json_text(guest, "state", "");
+        if (!sv_life_runs(state))
                 return sv_fail(err, SV_SYSTEM, "state.off",
                                "guest %s does not run (%s); \"secure-vm start\" or \"launch\" "
                                "starts it",
@@ -65,8 +58,8 @@ static int find_ssh_port(const struct sv_args *args, const char *name, char **ad
                                "%d}]}] into its guest file and start it anew, or ssh to its own "
                                "address",
                                SSH_PORT, name, SSH_PORT);
-        *address = sv_asprintf("%s", strcmp(get_ssh_text(forward, "address"), "0.0.0.0")
-                                             ? get_ssh_text(forward, "address")
+        *address = sv_asprintf("%s", strcmp(sv_json_text(forward, "address", ""), "0.0.0.0")
+                                             ? sv_json_text(forward, "address", "")
                                              : "127.0.0.1");
         *port = sv_asprintf("%lld", (long long)sv_json_int(sv_json_get(forward, "port"), 0));
         return 0;

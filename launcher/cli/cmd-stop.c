@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/crypto/crypto.h"
 #include "launcher/choose.h"

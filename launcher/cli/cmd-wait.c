@@ -18,8 +18,8 @@ static const struct sv_opt wait_opts[] = {
 
 static int parse_goal(const char *word, struct sv_follow *f, struct sv_err *err)
 {
-        f->wait = !word || !strcmp(word, sv_life_word(SV_LIFE_UNLOCKED));
-        f->end = word && !strcmp(word, "ended");
+        f->wait = !strcmp(word, sv_life_word(SV_LIFE_UNLOCKED));
+        f->end = !strcmp(word, "ended");
         if (f->wait || f->end || !strcmp(word, sv_life_word(SV_LIFE_RUNNING)))
                 return 0;
         return sv_fail(err, SV_USAGE, "wait.for",
@@ -34,6 +34,8 @@ static int run_wait(const struct sv_args *args, struct sv_json **result, struct 
         struct sv_follow f = {.quiet = sv_has(args, "json") || sv_has(args, "quiet")};
         int r;
 
+        if (!goal)
+                goal = sv_life_word(SV_LIFE_UNLOCKED);
         if (parse_goal(goal, &f, err) < 0 ||
             sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0 ||
             sv_keeper_offer(k, k->wait, "wait", err) < 0)
@@ -44,11 +46,11 @@ static int run_wait(const struct sv_args *args, struct sv_json **result, struct 
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "name", name);
-        sv_json_set_str(*result, "reached", goal ? goal : sv_life_word(SV_LIFE_UNLOCKED));
+        sv_json_set_str(*result, "reached", goal);
         if (*f.reasons)
                 sv_json_set_str(*result, "grounds", f.reasons);
         if (!sv_has(args, "json"))
-                printf("guest %s: %s\n", name, goal ? goal : sv_life_word(SV_LIFE_UNLOCKED));
+                printf("guest %s: %s\n", name, goal);
         return 0;
 }
 

@@ -35,14 +35,7 @@ static char *find_defined_file(const char *name, struct sv_err *err)
 {
         SV_STR folder = find_defined_folder(err);
 
-        if (!folder)
-                return NULL;
-        if (sv_name_ok(name))
-                return sv_entry_path(folder, name);
-        sv_fail(err, SV_USAGE, "defined.name",
-                "\"%s\" is no name of a guest: letters, digits, \"-\", \"_\" and \".\" make one",
-                name);
-        return NULL;
+        return sv_entry_path(folder, name, "guest", "defined.name", err);
 }
 
 int sv_defined_list(struct sv_json **names, struct sv_err *err)

@@ -7,12 +7,21 @@
 #include <string.h>
 
 #include "base/core/file.h"
+#include "base/core/text.h"
 
 #define SUFFIX ".json"
 
-char *sv_entry_path(const char *folder, const char *name)
+char *sv_entry_path(const char *folder, const char *name, const char *what, const char *check,
+                    struct sv_err *err)
 {
-        return sv_asprintf("%s/%s" SUFFIX, folder, name);
+        if (!folder)
+                return NULL;
+        if (sv_name_ok(name))
+                return sv_asprintf("%s/%s" SUFFIX, folder, name);
+        sv_fail(err, SV_USAGE, check,
+                "\"%s\" is no name of a %s: letters, digits, \"-\", \"_\" and \".\" make one", name,
+                what);
+        return NULL;
 }
 
 static int is_entry_file(const struct dirent *d)

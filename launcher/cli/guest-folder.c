@@ -18,15 +18,6 @@ static int fail_folder_exists(const char *path, struct sv_err *err)
                        "%s is there already: remove it, or give another --out", path);
 }
 
-static char *get_parent(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        if (!slash)
-                return sv_asprintf(".");
-        return slash == path ? sv_asprintf("/") : sv_asprintf("%.*s", (int)(slash - path), path);
-}
-
 int sv_guest_folder_make(const char *path, struct sv_guest_folder *out, struct sv_err *err)
 {
         size_t n = strlen(path);
@@ -35,7 +26,7 @@ int sv_guest_folder_make(const char *path, struct sv_guest_folder *out, struct s
         while (n > 1 && path[n - 1] == '/')
                 n--;
         struct sv_guest_folder f = {.path = sv_asprintf("%.*s", (int)n, path)};
-        SV_STR parent = get_parent(f.path);
+        SV_STR parent = sv_path_folder(f.path);
         int r = lstat(f.path, &st) == 0 ? fail_folder_exists(f.path, err)
                                         : sv_scratch_make(parent, &f.scratch, err);
 
@@ -47,14 +38,6 @@ int sv_guest_folder_make(const char *path, struct sv_guest_folder *out, struct s
         return 0;
 }
 
-static int sync_parent(const char *path)
-{
-        SV_STR parent = get_parent(path);
-        SV_FD fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        return fd < 0 || fsync(fd) < 0 ? -1 : 0;
-}
-
 /* Root's QEMU runs as another user, who must reach the disk. From the rename on the guest is there,
  * and its key must not be taken back any more: what fails behind it is said, and no error. */
 int sv_guest_folder_publish(struct sv_guest_folder *f, struct sv_err *err)
@@ -64,7 +47,7 @@ int sv_guest_folder_publish(struct sv_guest_folder *f, struct sv_err *err)
                 return errno == EEXIST ? fail_folder_exists(f->path, err)
                                        : sv_fail_errno(err, "image.out",
                                                        "cannot name the folder %s", f->path);
-        if (sync_parent(f->path) < 0)
+        if (sv_folder_sync(f->path) < 0)
                 sv_warn("%s is there, but its name may be lost if the host's power fails now: "
                         "cannot sync the folder that it is in: %s",
                         f->path, strerror(errno));

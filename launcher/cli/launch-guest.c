@@ -69,9 +69,7 @@ static int end_events(const struct sv_follow *f, const struct sv_err *err)
         if (!f->events)
                 return -1;
         sv_json_set_str(e, "event", "ended");
-        sv_json_set_str(e, "class", sv_class_name(err->class));
-        sv_json_set_str(e, "check", err->check);
-        sv_json_set_str(e, "message", err->msg);
+        sv_put_error(e, err);
         sv_json_set_int(e, "at_ms", 0);
         sv_json_print(e, &line);
         fprintf(f->events, "%s\n", sv_buf_str(&line));

@@ -65,13 +65,6 @@ static void print_values(const struct sv_json *result, bool all)
 
 /* --- the tree --- */
 
-static const char *get_measured_text(const struct sv_json *row, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(row, member));
-
-        return s ? s : "";
-}
-
 static int take_first_bank(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         struct sv_json **bank = arg;
@@ -95,8 +88,8 @@ const char *sv_measure_value(const struct sv_json *result, const char *reg)
 
 const char *sv_measure_digest(const struct sv_json *step)
 {
-        return *get_measured_text(step, "sha256") ? get_measured_text(step, "sha256")
-                                                  : get_measured_text(step, "sha384");
+        return *sv_json_text(step, "sha256", "") ? sv_json_text(step, "sha256", "")
+                                                 : sv_json_text(step, "sha384", "");
 }
 
 static bool is_hex_digest(const char *s)
@@ -161,9 +154,9 @@ static void print_step(const struct sv_json *step, bool last, bool all)
         struct inputs in = {.rails = last ? "   " : "│  ", .n = sv_json_len(below), .all = all};
         SV_BUF text = SV_BUF_NULL;
 
-        sv_buf_printf(&text, "%s ", get_measured_text(step, "what"));
+        sv_buf_printf(&text, "%s ", sv_json_text(step, "what", ""));
         put_digest(&text, sv_measure_digest(step), all);
-        sv_buf_printf(&text, " %s", get_measured_text(step, "type"));
+        sv_buf_printf(&text, " %s", sv_json_text(step, "type", ""));
         print_branch(last ? "└─ " : "├─ ", in.rails, &text);
         sv_json_each(below, print_input, &in, NULL);
 }
@@ -171,7 +164,7 @@ static void print_step(const struct sv_json *step, bool last, bool all)
 size_t sv_measure_next(const struct sv_json *steps, const char *reg, size_t from)
 {
         while (from < sv_json_len(steps) &&
-               strcmp(get_measured_text(sv_json_at(steps, from), "register"), reg))
+               strcmp(sv_json_text(sv_json_at(steps, from), "register", ""), reg))
                 from++;
         return from;
 }
@@ -199,7 +192,7 @@ static void print_tree(const struct sv_json *result, bool all)
         const struct sv_json *steps = sv_json_get(result, "steps");
 
         for (size_t i = 0; i < sv_json_len(steps); i++) {
-                const char *reg = get_measured_text(sv_json_at(steps, i), "register");
+                const char *reg = sv_json_text(sv_json_at(steps, i), "register", "");
 
                 if (sv_measure_next(steps, reg, 0) == i) /* the first of its register */
                         print_register(result, reg, all);
@@ -214,8 +207,8 @@ void sv_measure_print(const struct sv_json *result, bool all)
                 print_tree(result, all);
         for (size_t i = 0; i < sv_json_len(unpredicted); i++)
                 sv_info("not predicted: %s: %s",
-                        get_measured_text(sv_json_at(unpredicted, i), "name"),
-                        get_measured_text(sv_json_at(unpredicted, i), "reason"));
+                        sv_json_text(sv_json_at(unpredicted, i), "name", ""),
+                        sv_json_text(sv_json_at(unpredicted, i), "reason", ""));
         if (!sv_json_get(result, "steps") || all)
                 print_values(result, all);
 }

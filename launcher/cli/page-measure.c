@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/core/file.h"
@@ -8,13 +6,6 @@
 #include "base/program/page.h"
 #include "launcher/cli/measure-text.h"
 #include "launcher/cli/pages.h"
-
-static const char *get_text_of(const struct sv_json *j, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(j, member));
-
-        return s ? s : "";
-}
 
 static void put_guest_facts(const struct sv_guest *g, const char *tee, struct sv_buf *page)
 {
@@ -54,17 +45,17 @@ static void put_step_row(const struct sv_json *step, struct sv_buf *page)
         sv_page_row_begin(page);
         if (sv_json_len(inputs)) {
                 sv_page_cell_begin(page);
-                sv_page_fold_begin(page, get_text_of(step, "what"), NULL, false);
+                sv_page_fold_begin(page, sv_json_text(step, "what", ""), NULL, false);
                 sv_page_facts_begin(page);
                 sv_json_each(inputs, put_input_fact, page, NULL);
                 sv_page_facts_end(page);
                 sv_page_fold_end(page);
                 sv_page_cell_end(page);
         } else {
-                sv_page_cell(page, get_text_of(step, "what"));
+                sv_page_cell(page, sv_json_text(step, "what", ""));
         }
         sv_page_cell_code(page, sv_measure_digest(step));
-        sv_page_cell_short(page, get_text_of(step, "type"));
+        sv_page_cell_short(page, sv_json_text(step, "type", ""));
         sv_page_row_end(page);
 }
 
@@ -89,7 +80,7 @@ static void put_registers(const struct sv_json *result, struct sv_buf *page)
 
         sv_page_section_begin(page, "Registers, and what goes into each");
         for (size_t i = 0; i < sv_json_len(steps); i++) {
-                const char *reg = get_text_of(sv_json_at(steps, i), "register");
+                const char *reg = sv_json_text(sv_json_at(steps, i), "register", "");
 
                 if (sv_measure_next(steps, reg, 0) == i)
                         put_register(result, reg, page);
@@ -129,8 +120,8 @@ static void put_values(const struct sv_json *result, struct sv_buf *page)
                 sv_page_fold_begin(page, "Not predicted, and why", NULL, true);
                 sv_page_facts_begin(page);
                 for (size_t i = 0; i < sv_json_len(unpredicted); i++)
-                        sv_page_fact(page, get_text_of(sv_json_at(unpredicted, i), "name"),
-                                     get_text_of(sv_json_at(unpredicted, i), "reason"));
+                        sv_page_fact(page, sv_json_text(sv_json_at(unpredicted, i), "name", ""),
+                                     sv_json_text(sv_json_at(unpredicted, i), "reason", ""));
                 sv_page_facts_end(page);
                 sv_page_fold_end(page);
         }
@@ -144,8 +135,8 @@ static void put_warnings(const struct sv_json *list, struct sv_buf *page)
         sv_page_section_begin(page, "Worth knowing before it starts");
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const struct sv_json *w = sv_json_at(list, i);
-                SV_STR text =
-                        sv_asprintf("%s [%s]", get_text_of(w, "message"), get_text_of(w, "check"));
+                SV_STR text = sv_asprintf("%s [%s]", sv_json_text(w, "message", ""),
+                                          sv_json_text(w, "check", ""));
 
                 sv_page_note(page, SV_MOOD_WARN, text);
         }
@@ -159,7 +150,7 @@ void sv_page_of_measurement(const struct sv_guest *g, const struct sv_json *resu
 
         sv_page_begin(page, title, "Predicted from files alone, before anything runs");
         put_warnings(sv_json_get(result, "warnings"), page);
-        put_guest_facts(g, get_text_of(result, "tee"), page);
+        put_guest_facts(g, sv_json_text(result, "tee", ""), page);
         put_registers(result, page);
         put_values(result, page);
         sv_page_end(page, "secure-vm", time(NULL));

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,21 +7,15 @@
 #include "base/program/page.h"
 #include "launcher/cli/pages.h"
 
-static const char *get_show_text(const struct sv_json *j, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(j, member));
-
-        return s ? s : "";
-}
-
 static enum sv_mood judge_state(const char *state)
 {
         static const struct {
                 const char *state;
                 enum sv_mood mood;
-        } moods[] = {{"unlocked", SV_MOOD_GOOD}, {"failed", SV_MOOD_BAD},
-                     {"killed", SV_MOOD_BAD},    {"refused", SV_MOOD_BAD},
-                     {"starting", SV_MOOD_WARN}, {"rebooting", SV_MOOD_WARN}};
+        } moods[] = {{"unlocked", SV_MOOD_GOOD},
+                     {"failed", SV_MOOD_BAD},
+                     {"killed", SV_MOOD_BAD},
+                     {"starting", SV_MOOD_WARN}};
 
         for (size_t i = 0; i < sizeof(moods) / sizeof(moods[0]); i++)
                 if (!strcmp(state, moods[i].state))
@@ -100,10 +93,10 @@ static int put_boot_row(void *arg, const char *part, struct sv_json *file, struc
 
         sv_page_row_begin(arg);
         sv_page_cell(arg, name);
-        sv_page_cell_code(arg, get_show_text(file, "path"));
+        sv_page_cell_code(arg, sv_json_text(file, "path", ""));
         sv_page_cell_short(
                 arg, sv_format_size((uint64_t)sv_json_int(sv_json_get(file, "bytes"), 0), size));
-        sv_page_cell_code(arg, get_show_text(file, "sha256"));
+        sv_page_cell_code(arg, sv_json_text(file, "sha256", ""));
         sv_page_row_end(arg);
         return 0;
 }
@@ -138,12 +131,12 @@ static bool is_timed_step(const struct sv_json *e)
 static void put_step_bar(const struct sv_json *e, int64_t whole, struct sv_buf *page)
 {
         int64_t end = get_ms(e, "at_ms"), length = get_ms(e, "ms");
-        bool ours = !strcmp(get_show_text(e, "event"), "launch");
+        bool ours = !strcmp(sv_json_text(e, "event", ""), "launch");
         SV_STR took = sv_asprintf("%lld ms", (long long)length);
         SV_STR at = sv_asprintf("%.2f s", (double)end / 1000);
 
         sv_page_row_begin(page);
-        sv_page_cell(page, get_show_text(e, "step"));
+        sv_page_cell(page, sv_json_text(e, "step", ""));
         sv_page_cell(page, ours ? "host" : "guest");
         sv_page_cell_short(page, at);
         sv_page_cell_short(page, took);
@@ -179,15 +172,15 @@ static void put_timeline(const struct sv_json *steps, struct sv_buf *page)
 
 void sv_page_of_guest(const struct sv_json *status, struct sv_buf *page)
 {
-        SV_STR title = sv_asprintf("Guest %s", get_show_text(status, "name"));
+        SV_STR title = sv_asprintf("Guest %s", sv_json_text(status, "name", ""));
         const struct sv_json *error = sv_json_get(status, "error");
-        const char *state = get_show_text(status, "state");
+        const char *state = sv_json_text(status, "state", "");
 
         sv_page_begin(page, title, NULL);
         sv_page_section_begin(page, "State");
         if (error) {
-                SV_STR text = sv_asprintf("%s [%s]", get_show_text(error, "message"),
-                                          get_show_text(error, "check"));
+                SV_STR text = sv_asprintf("%s [%s]", sv_json_text(error, "message", ""),
+                                          sv_json_text(error, "check", ""));
 
                 sv_page_note(page, SV_MOOD_BAD, text);
         }

@@ -2,6 +2,8 @@
 #include "launcher/cli/policy-diff.h"
 
 #include "base/core/file.h"
+#include "policy/rule.h"
+#include "policy/set-form.h"
 
 static void add_difference(struct sv_json *rows, const char *what, const struct sv_json *from,
                            const struct sv_json *to)
@@ -29,9 +31,7 @@ static const struct sv_json *find_by(const struct sv_json *list, const char *mem
 /* Without what it is called by. */
 static struct sv_json *strip_rule(const struct sv_json *rule)
 {
-        static const char *const names[] = {
-                "claim",      "equals",  "one_of", "none_of", "at_least", "at_most", "bits_set",
-                "bits_clear", "present", "absent", "when",    "covers",   "reason",  NULL};
+        const char *const *names = sv_rule_members + 1;
         struct sv_json *out = rule ? sv_json_object() : NULL;
 
         for (size_t i = 0; out && names[i]; i++)
@@ -65,7 +65,7 @@ static void compare_rules(const char *prefix, const struct sv_json *a, const str
 static void compare_set(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows)
 {
         static const char *const names[] = {"name", "not_before", "not_after", "retired", NULL};
-        long long generation = (long long)sv_json_int(sv_json_get(a ? a : b, "generation"), 0);
+        long long generation = (long long)sv_set_generation(a ? a : b);
         SV_STR prefix = sv_asprintf("set %lld: ", generation);
         SV_STR whole = sv_asprintf("set %lld", generation);
 

@@ -7,18 +7,12 @@ struct span {
         int64_t begin, end; /* milliseconds since the supervisor began */
 };
 
-static const char *get_event(const struct sv_json *e, const char *member)
-{
-        const char *text = sv_json_str(sv_json_get(e, member));
-
-        return text ? text : "";
-}
-
 /* A step that has ended, the supervisor's or the agent's. */
 static bool is_done_step(const struct sv_json *e)
 {
-        return !strcmp(get_event(e, "event"), "launch") ||
-               (!strcmp(get_event(e, "event"), "step") && !strcmp(get_event(e, "state"), "done"));
+        return !strcmp(sv_json_text(e, "event", ""), "launch") ||
+               (!strcmp(sv_json_text(e, "event", ""), "step") &&
+                !strcmp(sv_json_text(e, "state", ""), "done"));
 }
 
 static int64_t get_end(const struct sv_json *e)
@@ -85,7 +79,7 @@ static void put_firmware(const struct sv_json *steps, size_t i, const struct spa
         for (i++; i < sv_json_len(steps); i++) {
                 const struct sv_json *e = sv_json_at(steps, i);
 
-                if (strcmp(get_event(e, "event"), "step"))
+                if (strcmp(sv_json_text(e, "event", ""), "step"))
                         continue;
                 s.end = get_end(e) - (is_done_step(e) ? get_length(e) : 0);
                 if (s.end > s.begin && s.end <= whole->end)
@@ -103,8 +97,8 @@ void sv_timeline_put(const struct sv_json *steps, size_t width, struct sv_buf *o
                 struct span s = {get_end(e) - get_length(e), get_end(e)};
 
                 if (is_done_step(e))
-                        put_bar(get_event(e, "step"), s, &whole, width, out);
-                else if (!strcmp(get_event(e, "event"), "running"))
+                        put_bar(sv_json_text(e, "step", ""), s, &whole, width, out);
+                else if (!strcmp(sv_json_text(e, "event", ""), "running"))
                         put_firmware(steps, i, &whole, width, out);
         }
 }

@@ -14,13 +14,6 @@
 
 #define LIVE_MS 1000 /* the line on a terminal is written anew as often */
 
-static const char *get_text(const struct sv_json *e, const char *member)
-{
-        const char *s = sv_json_str(sv_json_get(e, member));
-
-        return s ? s : "";
-}
-
 static int put_timing(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
         struct sv_buf *line = arg;
@@ -34,7 +27,7 @@ static void show_unlocked(const struct sv_json *e, double at)
 {
         SV_BUF line = SV_BUF_NULL;
 
-        sv_info("[%6.2fs] guest: the disk is open: %s", at, get_text(e, "grounds"));
+        sv_info("[%6.2fs] guest: the disk is open: %s", at, sv_json_text(e, "grounds", ""));
         sv_json_each(sv_json_get(e, "timings"), put_timing, &line, NULL);
         if (line.n)
                 sv_info("[%6.2fs] guest: milliseconds: %s", at, sv_buf_str(&line));
@@ -42,7 +35,7 @@ static void show_unlocked(const struct sv_json *e, double at)
 
 static void show_event(const struct sv_follow *f, const struct sv_json *e)
 {
-        const char *name = get_text(e, "event");
+        const char *name = sv_json_text(e, "event", "");
         double at = (double)sv_json_int(sv_json_get(e, "at_ms"), 0) / 1000;
         long long ms = (long long)sv_json_int(sv_json_get(e, "ms"), 0);
 
@@ -56,15 +49,16 @@ static void show_event(const struct sv_follow *f, const struct sv_json *e)
         if (f->quiet)
                 return;
         if (!strcmp(name, "launch"))
-                sv_info("[%6.2fs] %s (%lld ms)", at, get_text(e, "step"), ms);
+                sv_info("[%6.2fs] %s (%lld ms)", at, sv_json_text(e, "step", ""), ms);
         else if (!strcmp(name, "running"))
                 sv_info("[%6.2fs] the guest runs, under %s", at,
-                        strcmp(get_text(e, "accelerator"), "kvm") ? "TCG (emulated)" : "KVM");
-        else if (!strcmp(name, "step") && !strcmp(get_text(e, "state"), "done"))
-                sv_info("[%6.2fs] guest: %s (%lld ms)", at, get_text(e, "step"), ms);
+                        strcmp(sv_json_text(e, "accelerator", ""), "kvm") ? "TCG (emulated)"
+                                                                          : "KVM");
+        else if (!strcmp(name, "step") && !strcmp(sv_json_text(e, "state", ""), "done"))
+                sv_info("[%6.2fs] guest: %s (%lld ms)", at, sv_json_text(e, "step", ""), ms);
         else if (!strcmp(name, "retry"))
-                sv_info("[%6.2fs] guest: tries again: %s [%s]", at, get_text(e, "message"),
-                        get_text(e, "check"));
+                sv_info("[%6.2fs] guest: tries again: %s [%s]", at, sv_json_text(e, "message", ""),
+                        sv_json_text(e, "check", ""));
         else if (!strcmp(name, "rebooting"))
                 sv_info("[%6.2fs] the guest reboots: it is launched and attested again", at);
         else if (!strcmp(name, "unlocked"))
@@ -74,13 +68,13 @@ static void show_event(const struct sv_follow *f, const struct sv_json *e)
 /* What is waited for, until the next event. */
 static void note_awaited(struct sv_follow *f, const struct sv_json *e)
 {
-        const char *name = get_text(e, "event"), *step = get_text(e, "step");
+        const char *name = sv_json_text(e, "event", ""), *step = sv_json_text(e, "step", "");
 
         if (!strcmp(name, "running"))
                 snprintf(f->awaited, sizeof(f->awaited), "the guest's firmware and kernel start");
         else if (!strcmp(name, "step"))
                 snprintf(f->awaited, sizeof(f->awaited), "guest: %s%s", step,
-                         strcmp(get_text(e, "state"), "done") ? "" : " is done");
+                         strcmp(sv_json_text(e, "state", ""), "done") ? "" : " is done");
         else if (!strcmp(name, "retry"))
                 snprintf(f->awaited, sizeof(f->awaited), "guest: tries again");
         else if (!strcmp(name, "rebooting"))
@@ -99,23 +93,25 @@ static void show_awaited(const struct sv_follow *f)
 /* The check that an event names, with its class. */
 static int fail_from_event(const struct sv_json *e, const char *otherwise, struct sv_err *err)
 {
-        enum sv_class class = sv_class_from_name(get_text(e, "class"));
+        enum sv_class class = sv_class_from_name(sv_json_text(e, "class", ""));
 
         return sv_fail(err, class ? class : SV_SYSTEM,
-                       *get_text(e, "check") ? get_text(e, "check") : otherwise, "%s",
-                       *get_text(e, "message") ? get_text(e, "message") : "no reason was given");
+                       *sv_json_text(e, "check", "") ? sv_json_text(e, "check", "") : otherwise,
+                       "%s",
+                       *sv_json_text(e, "message", "") ? sv_json_text(e, "message", "")
+                                                       : "no reason was given");
 }
 
 static void note_release(struct sv_follow *f, const struct sv_json *e)
 {
-        snprintf(f->reasons, sizeof(f->reasons), "%s", get_text(e, "grounds"));
+        snprintf(f->reasons, sizeof(f->reasons), "%s", sv_json_text(e, "grounds", ""));
         sv_json_free(f->timings);
         f->timings = sv_json_ref(sv_json_get(e, "timings"));
 }
 
 static int fail_ended(const struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
 {
-        if (*get_text(e, "check"))
+        if (*sv_json_text(e, "check", ""))
                 return fail_from_event(e, "launch.ended", err);
         return sv_fail(err, SV_SYSTEM, "launch.ended",
                        "the guest ended %s; \"secure-vm console\" shows its last words",
@@ -125,7 +121,7 @@ static int fail_ended(const struct sv_follow *f, const struct sv_json *e, struct
 int sv_follow_judge(struct sv_follow *f, const struct sv_json *status, bool over,
                     struct sv_err *err)
 {
-        enum sv_life life = sv_life_from_word(get_text(status, "state"));
+        enum sv_life life = sv_life_from_word(sv_json_text(status, "state", ""));
         const struct sv_json *error = sv_json_get(status, "error");
 
         if (over && f->end && life == SV_LIFE_STOPPED)
@@ -136,7 +132,7 @@ int sv_follow_judge(struct sv_follow *f, const struct sv_json *status, bool over
                 return sv_fail(err, SV_SYSTEM, "wait.ended",
                                "the guest does not run (%s); \"secure-vm start\" or \"launch\" "
                                "starts it",
-                               get_text(status, "state"));
+                               sv_json_text(status, "state", ""));
         if (life == SV_LIFE_UNLOCKED)
                 note_release(f, status);
         return !f->end && (life == SV_LIFE_UNLOCKED || (life == SV_LIFE_RUNNING && !f->wait));
@@ -163,15 +159,15 @@ static const char *name_last_event(const struct sv_follow *f)
 /* 1 when reached, 0 to go on, -1. */
 static int judge_event(struct sv_follow *f, const struct sv_json *e, struct sv_err *err)
 {
-        const char *name = get_text(e, "event");
+        const char *name = sv_json_text(e, "event", "");
 
         if (f->now && sv_json_get(e, "status"))
                 return sv_follow_judge(f, sv_json_get(e, "status"), false, err);
         if (!strcmp(name, "failed") && !f->end)
                 return fail_from_event(e, "agent.failed", err);
-        if (!strcmp(name, "ended") && !strcmp(get_text(e, "check"), "launch.supervisor"))
+        if (!strcmp(name, "ended") && !strcmp(sv_json_text(e, "check", ""), "launch.supervisor"))
                 f->cause = SV_FOLLOW_SUPERVISOR_GONE; /* or it is just ending: no guest says so */
-        if (!strcmp(name, "ended") && (!f->end || *get_text(e, "check")))
+        if (!strcmp(name, "ended") && (!f->end || *sv_json_text(e, "check", "")))
                 return fail_ended(f, e, err);
         if (!strcmp(name, "unlocked"))
                 note_release(f, e);

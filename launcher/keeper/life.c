@@ -163,6 +163,13 @@ enum sv_life sv_life_from_word(const char *word)
         return SV_LIFE_STARTING;
 }
 
+bool sv_life_runs(const char *word)
+{
+        enum sv_life life = sv_life_from_word(word);
+
+        return life == SV_LIFE_RUNNING || life == SV_LIFE_UNLOCKED;
+}
+
 const char *sv_life_name(enum sv_life life)
 {
         return names[life];

@@ -56,6 +56,8 @@ bool sv_life_is_final(enum sv_life life);
 const char *sv_life_word(enum sv_life life);
 /* The state with this word; SV_LIFE_STARTING when there is none. */
 enum sv_life sv_life_from_word(const char *word);
+/* Is its QEMU at work in the state with this word? */
+bool sv_life_runs(const char *word);
 /* For logs. */
 const char *sv_life_name(enum sv_life life);
 const char *sv_life_event_name(enum sv_life_event event);

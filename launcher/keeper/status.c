@@ -3,7 +3,6 @@
 
 #include "base/core/text.h"
 #include "base/crypto/crypto.h"
-#include "launcher/virt/domain.h"
 
 static void put_disk(struct sv_json *list, const struct sv_disk *disk)
 {
