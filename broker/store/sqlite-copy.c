@@ -81,7 +81,7 @@ static int check_pages(struct sv_store *s, struct sv_err *err)
 
         if (sv_sqlite_step(s, q, err) != 1)
                 return -1;
-        text = (const char *)sqlite3_column_text(q, 0);
+        text = (const char *)sqlite3_column_text(q->stmt, 0);
         if (text && !strcmp(text, "ok"))
                 return 0;
         return sv_fail(err, SV_SYSTEM, "broker.store.damaged", "the database is damaged: %.200s",

@@ -12,8 +12,8 @@ static int read_generation_row(struct sv_store *s, struct sv_macs *m, const char
                 return -1;
         *out = (struct sv_disk_floor){0};
         if (rc == 1)
-                *out = (struct sv_disk_floor){.generation = sqlite3_column_int64(q, 0),
-                                              .restored = sqlite3_column_int(q, 1) != 0};
+                *out = (struct sv_disk_floor){.generation = sqlite3_column_int64(q->stmt, 0),
+                                              .restored = sqlite3_column_int(q->stmt, 1) != 0};
         return 0;
 }
 

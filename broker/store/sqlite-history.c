@@ -9,7 +9,7 @@ static int64_t ask_number(struct sv_store *s, const char *sql, const char *path,
 {
         SV_STMT *q = sv_sqlite_prepare(s, sql, err, "s", path);
 
-        return sv_sqlite_step(s, q, err) == 1 ? sqlite3_column_int64(q, 0) : -1;
+        return sv_sqlite_step(s, q, err) == 1 ? sqlite3_column_int64(q->stmt, 0) : -1;
 }
 
 static int64_t find_newest(struct sv_store *s, const char *path, struct sv_err *err)
@@ -35,7 +35,7 @@ static int insert_history(struct sv_store *s, struct sv_macs *m, const char *pat
 
 /* 1 and its columns in *q: a policy, and not a version of it. */
 static int get_unversioned(struct sv_store *s, struct sv_macs *m, const char *path,
-                           sqlite3_stmt **q, struct sv_err *err)
+                           struct sv_stmt **q, struct sv_err *err)
 {
         int64_t newest = find_newest(s, path, err);
 
@@ -53,7 +53,7 @@ int sv_history_begin(struct sv_store *s, struct sv_macs *m, const char *path, st
         if (get_unversioned(s, m, path, &q, NULL) != 1)
                 return 0;
         first.text = sv_sqlite_bytes(q, 0);
-        first.now = sqlite3_column_int64(q, 1);
+        first.now = sqlite3_column_int64(q->stmt, 1);
         return insert_history(s, m, path, 1, &first, err);
 }
 
@@ -84,7 +84,7 @@ int sv_history_add(struct sv_store *s, struct sv_macs *m, const char *path,
 
 /* --- reading --- */
 
-static int add_history_row(struct sv_json *list, int64_t version, bool newest, sqlite3_stmt *q,
+static int add_history_row(struct sv_json *list, int64_t version, bool newest, struct sv_stmt *q,
                            struct sv_err *err)
 {
         struct sv_json *row = sv_json_add(list, sv_json_object());
@@ -94,9 +94,11 @@ static int add_history_row(struct sv_json *list, int64_t version, bool newest, s
         if (sv_sha256_hex(text, hex, err) < 0)
                 return -1;
         sv_json_set_int(row, "version", version);
-        sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q, 1), when));
+        sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q->stmt, 1), when));
         sv_json_set_str(row, "author",
-                        sqlite3_column_count(q) > 2 ? (const char *)sqlite3_column_text(q, 2) : "");
+                        sqlite3_column_count(q->stmt) > 2
+                                ? (const char *)sqlite3_column_text(q->stmt, 2)
+                                : "");
         sv_json_set_int(row, "size", (int64_t)text.n);
         if (text.n)
                 sv_json_set_str(row, "sha256", hex);
@@ -116,7 +118,7 @@ static int read_history(struct sv_store *s, struct sv_macs *m, const char *path,
         int rc;
 
         for (; (rc = sv_sqlite_step(s, versions, err)) == 1; n++) {
-                int64_t version = sqlite3_column_int64(versions, 0);
+                int64_t version = sqlite3_column_int64(versions->stmt, 0);
                 SV_STMT *q = NULL;
                 char name[SV_VERSION_NAME];
 

@@ -17,10 +17,10 @@ int sv_sqlite_get_lease(struct sv_store *s, const char *path, const char *volume
         *out = (struct sv_lease){.end = 0};
         if (rc == 0)
                 return 0;
-        out->end = sqlite3_column_int64(q, 0);
-        out->time = sqlite3_column_int64(q, 1);
+        out->end = sqlite3_column_int64(q->stmt, 0);
+        out->time = sqlite3_column_int64(q->stmt, 1);
         snprintf(out->instance, sizeof(out->instance), "%s",
-                 (const char *)sqlite3_column_text(q, 2));
+                 (const char *)sqlite3_column_text(q->stmt, 2));
         return 0;
 }
 

@@ -60,7 +60,7 @@ static int make_row_id(struct sv_store *s, enum sv_row_kind kind, const char *pa
 }
 
 static int make_row_mac(struct sv_store *s, const uint8_t id[ROW_ID], const char *path,
-                        const char *name, sqlite3_stmt *q, uint8_t mac[SV_MAC_SIZE],
+                        const char *name, struct sv_stmt *q, uint8_t mac[SV_MAC_SIZE],
                         struct sv_err *err)
 {
         SV_BUF in = SV_BUF_NULL;
@@ -69,10 +69,10 @@ static int make_row_mac(struct sv_store *s, const uint8_t id[ROW_ID], const char
         sv_buf_u8(&in, id[PATH_ID]);
         put_field(&in, sv_bytes_str(path));
         put_field(&in, sv_bytes_str(name));
-        for (int i = 0; i < sqlite3_column_count(q); i++) {
-                sv_buf_u8(&in, (uint8_t)sqlite3_column_type(q, i));
-                if (sqlite3_column_type(q, i) == SQLITE_INTEGER)
-                        sv_buf_u64le(&in, (uint64_t)sqlite3_column_int64(q, i));
+        for (int i = 0; i < sqlite3_column_count(q->stmt); i++) {
+                sv_buf_u8(&in, (uint8_t)sqlite3_column_type(q->stmt, i));
+                if (sqlite3_column_type(q->stmt, i) == SQLITE_INTEGER)
+                        sv_buf_u64le(&in, (uint64_t)sqlite3_column_int64(q->stmt, i));
                 else
                         put_field(&in, sv_sqlite_bytes(q, i));
         }
@@ -117,13 +117,13 @@ static int insert_entry(struct sv_macs *m, struct sv_list *list, size_t at, stru
         return 0;
 }
 
-static sqlite3_stmt *prepare_row(struct sv_store *s, enum sv_row_kind kind, const char *path,
-                                 const char *name, struct sv_err *err)
+static struct sv_stmt *prepare_row(struct sv_store *s, enum sv_row_kind kind, const char *path,
+                                   const char *name, struct sv_err *err)
 {
         return sv_sqlite_prepare(s, kinds[kind].row, err, "ss", path, name);
 }
 
-sqlite3_stmt *sv_macs_list_rows(struct sv_store *s, enum sv_row_kind kind, struct sv_err *err)
+struct sv_stmt *sv_macs_list_rows(struct sv_store *s, enum sv_row_kind kind, struct sv_err *err)
 {
         return sv_sqlite_prepare(s, kinds[kind].list, err, "");
 }
@@ -138,7 +138,7 @@ static int fail_stored(struct sv_err *err, const char *what, const char *path, c
 }
 
 static int check_stored(struct sv_store *s, struct sv_macs *m, const uint8_t id[ROW_ID],
-                        const char *path, const char *name, sqlite3_stmt *q, struct sv_err *err)
+                        const char *path, const char *name, struct sv_stmt *q, struct sv_err *err)
 {
         struct sv_list *list = &m->lists[id[0]];
         uint8_t mac[SV_MAC_SIZE];
@@ -163,7 +163,7 @@ static int check_stored(struct sv_store *s, struct sv_macs *m, const uint8_t id[
 }
 
 int sv_macs_get_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
-                    const char *name, sqlite3_stmt **q, struct sv_err *err)
+                    const char *name, struct sv_stmt **q, struct sv_err *err)
 {
         SV_STMT *row = prepare_row(s, kind, path, name, err);
         int rc = sv_sqlite_step(s, row, err);
@@ -261,8 +261,8 @@ static int64_t check_rows_of_kind(struct sv_store *s, struct sv_macs *m, enum sv
 
         for (; (rc = sv_sqlite_step(s, rows, err)) == 1; n++) {
                 SV_STMT *q = NULL;
-                const char *path = (const char *)sqlite3_column_text(rows, 0);
-                const char *name = (const char *)sqlite3_column_text(rows, 1);
+                const char *path = (const char *)sqlite3_column_text(rows->stmt, 0);
+                const char *name = (const char *)sqlite3_column_text(rows->stmt, 1);
 
                 if (!path || !name)
                         return fail_stored(err, kinds[kind].word, "no path", "put");

@@ -55,7 +55,7 @@ int sv_macs_end_change(struct sv_store *s, struct sv_macs *m, int rc, struct sv_
 /* The row as it is stored: 1, with its columns in *q (the caller finishes it), or 0, there is none;
  * -1 and SV_SYSTEM "broker.store.mac" when it is not what was stored there. */
 int sv_macs_get_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
-                    const char *name, sqlite3_stmt **q, struct sv_err *err);
+                    const char *name, struct sv_stmt **q, struct sv_err *err);
 /* Takes the row as it stands in the database now; one that is not there loses its entry. Only for a
  * row that this transaction has written or removed. */
 int sv_macs_take_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
@@ -87,7 +87,7 @@ int sv_macs_make(struct sv_store *s, const struct sv_buf *in, uint8_t out[SV_MAC
 /* Reads a list, once, and checks it: SV_SYSTEM "broker.store.state". */
 int sv_macs_load_list(struct sv_store *s, struct sv_macs *m, unsigned i, struct sv_err *err);
 /* What there is of a kind, to be stepped: path, name. */
-sqlite3_stmt *sv_macs_list_rows(struct sv_store *s, enum sv_row_kind kind, struct sv_err *err);
+struct sv_stmt *sv_macs_list_rows(struct sv_store *s, enum sv_row_kind kind, struct sv_err *err);
 /* Writes lists and state of what was changed, as change m->serial + 1; in a transaction. */
 int sv_macs_write(struct sv_store *s, struct sv_macs *m, struct sv_err *err);
 /* Every row has its entry and every entry its row. */

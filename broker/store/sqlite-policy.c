@@ -109,7 +109,7 @@ int sv_sqlite_list_policies(struct sv_store *s, struct sv_json *list, struct sv_
         int rc;
 
         while ((rc = sv_sqlite_step(s, q, err)) == 1) {
-                const char *path = (const char *)sqlite3_column_text(q, 0);
+                const char *path = (const char *)sqlite3_column_text(q->stmt, 0);
 
                 if (path)
                         sv_json_add(list, sv_json_new_str(path));

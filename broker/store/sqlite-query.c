@@ -3,6 +3,7 @@
  * BUSY_MS. */
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/core/file.h"
 #include "broker/store/sqlite.h"
@@ -50,9 +51,18 @@ struct sv_sqlite *sv_sqlite_connect(const char *path, struct sv_err *err)
         return s;
 }
 
-void sv_sqlite_close(struct sv_store *s)
+void sv_sqlite_close(struct sv_store *store)
 {
-        sqlite3_close(get_db(s));
+        struct sv_sqlite *s = (struct sv_sqlite *)store;
+
+        while (s->idle) {
+                struct sv_stmt *q = s->idle;
+
+                s->idle = q->next;
+                sqlite3_finalize(q->stmt);
+                free(q);
+        }
+        sqlite3_close(s->db);
         free(s);
 }
 
@@ -63,28 +73,61 @@ int sv_sqlite_exec(struct sv_store *s, const char *sql, struct sv_err *err)
         return 0;
 }
 
+static int run_prepared(struct sv_store *s, const char *sql, struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(s, sql, err, "");
+
+        return sv_sqlite_step(s, q, err);
+}
+
 /* Immediate: of two writers at the same moment the second begins after the first has ended. */
 int sv_sqlite_begin(struct sv_store *s, struct sv_err *err)
 {
-        return sv_sqlite_exec(s, "BEGIN IMMEDIATE", err);
+        return run_prepared(s, "BEGIN IMMEDIATE", err);
 }
 
 int sv_sqlite_end(struct sv_store *s, int rc, struct sv_err *err)
 {
-        if (rc == 0 && sv_sqlite_exec(s, "COMMIT", err) == 0)
+        if (rc == 0 && run_prepared(s, "COMMIT", err) == 0)
                 return 0;
         sqlite3_exec(get_db(s), "ROLLBACK", NULL, NULL, NULL);
         return -1;
 }
 
-sqlite3_stmt *sv_sqlite_prepare(struct sv_store *s, const char *sql, struct sv_err *err,
-                                const char *types, ...)
+static struct sv_stmt *take_idle(struct sv_sqlite *s, const char *sql)
 {
-        sqlite3_stmt *q = NULL;
-        int rc = sqlite3_prepare_v2(get_db(s), sql, -1, &q, NULL);
-        va_list ap;
+        for (struct sv_stmt **at = &s->idle; *at; at = &(*at)->next) {
+                struct sv_stmt *q = *at;
 
-        va_start(ap, types);
+                if (strcmp(sqlite3_sql(q->stmt), sql))
+                        continue;
+                *at = q->next;
+                return q;
+        }
+        return NULL;
+}
+
+static struct sv_stmt *prepare_new(struct sv_sqlite *s, const char *sql, struct sv_err *err)
+{
+        struct sv_stmt *q = calloc(1, sizeof(*q));
+
+        if (!q) {
+                sv_fail_errno(err, "base.memory", "no memory for a statement");
+                return NULL;
+        }
+        q->of = s;
+        if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL) ==
+            SQLITE_OK)
+                return q;
+        sv_sqlite_fail(&s->store, "cannot prepare a statement", err);
+        free(q);
+        return NULL;
+}
+
+static int bind_values(sqlite3_stmt *q, const char *types, va_list ap)
+{
+        int rc = SQLITE_OK;
+
         for (int i = 1; rc == SQLITE_OK && *types; types++, i++) {
                 if (*types == 's') {
                         rc = sqlite3_bind_text(q, i, va_arg(ap, const char *), -1,
@@ -97,41 +140,66 @@ sqlite3_stmt *sv_sqlite_prepare(struct sv_store *s, const char *sql, struct sv_e
                         rc = sqlite3_bind_blob64(q, i, b.p, b.n, SQLITE_TRANSIENT);
                 }
         }
+        return rc;
+}
+
+struct sv_stmt *sv_sqlite_prepare(struct sv_store *store, const char *sql, struct sv_err *err,
+                                  const char *types, ...)
+{
+        struct sv_sqlite *s = (struct sv_sqlite *)store;
+        struct sv_stmt *q = take_idle(s, sql);
+        va_list ap;
+        int rc;
+
+        if (!q)
+                q = prepare_new(s, sql, err);
+        if (!q)
+                return NULL;
+        va_start(ap, types);
+        rc = bind_values(q->stmt, types, ap);
         va_end(ap);
         if (rc == SQLITE_OK)
                 return q;
-        sv_sqlite_fail(s, "cannot prepare a statement", err);
-        sqlite3_finalize(q);
+        sv_sqlite_fail(store, "cannot bind the values of a statement", err);
+        sv_sqlite_finish(&q);
         return NULL;
 }
 
-int sv_sqlite_step(struct sv_store *s, sqlite3_stmt *q, struct sv_err *err)
+int sv_sqlite_step(struct sv_store *s, struct sv_stmt *q, struct sv_err *err)
 {
         int rc;
 
         if (!q)
                 return -1;
-        rc = sqlite3_step(q);
+        rc = sqlite3_step(q->stmt);
         if (rc == SQLITE_ROW)
                 return 1;
         return rc == SQLITE_DONE ? 0 : sv_sqlite_fail(s, "cannot read or write", err);
 }
 
-void sv_sqlite_finish(sqlite3_stmt **q)
+void sv_sqlite_finish(struct sv_stmt **at)
 {
-        sqlite3_finalize(*q);
+        struct sv_stmt *q = *at;
+
+        if (!q)
+                return;
+        sqlite3_reset(q->stmt);
+        sqlite3_clear_bindings(q->stmt);
+        q->next = q->of->idle;
+        q->of->idle = q;
+        *at = NULL;
 }
 
-char *sv_sqlite_copy_text(sqlite3_stmt *q, int column)
+char *sv_sqlite_copy_text(struct sv_stmt *q, int column)
 {
-        const char *t = (const char *)sqlite3_column_text(q, column);
+        const char *t = (const char *)sqlite3_column_text(q->stmt, column);
 
         return t ? sv_asprintf("%s", t) : NULL;
 }
 
-struct sv_bytes sv_sqlite_bytes(sqlite3_stmt *q, int column)
+struct sv_bytes sv_sqlite_bytes(struct sv_stmt *q, int column)
 {
-        const void *p = sqlite3_column_blob(q, column);
+        const void *p = sqlite3_column_blob(q->stmt, column);
 
-        return sv_bytes(p, (size_t)sqlite3_column_bytes(q, column));
+        return sv_bytes(p, (size_t)sqlite3_column_bytes(q->stmt, column));
 }

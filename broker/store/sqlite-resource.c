@@ -119,9 +119,10 @@ static int read_version_rows(struct sv_store *s, struct sv_macs *m, const char *
                 struct sv_json *row = sv_json_add(list, sv_json_object());
                 char when[32];
 
-                sv_json_set_int(row, "version", sqlite3_column_int64(q, 0));
-                sv_json_set_int(row, "size", sqlite3_column_int64(q, 1));
-                sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q, 2), when));
+                sv_json_set_int(row, "version", sqlite3_column_int64(q->stmt, 0));
+                sv_json_set_int(row, "size", sqlite3_column_int64(q->stmt, 1));
+                sv_json_set_str(row, "created",
+                                sv_format_time(sqlite3_column_int64(q->stmt, 2), when));
         }
         return rc < 0 ? rc : sv_macs_check_count(s, m, SV_ROW_VERSION, "", path, n, err);
 }
@@ -150,12 +151,13 @@ int sv_sqlite_list_resources(struct sv_store *s, struct sv_json *list, struct sv
                 struct sv_json *row = sv_json_add(list, sv_json_object());
                 char when[32];
 
-                sv_json_set_str(row, "path", (const char *)sqlite3_column_text(q, 0));
-                sv_json_set_int(row, "version", sqlite3_column_int64(q, 1));
-                sv_json_set_int(row, "versions", sqlite3_column_int64(q, 2));
-                sv_json_set_int(row, "size", sqlite3_column_int64(q, 3));
-                sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q, 4), when));
-                sv_json_set_bool(row, "policy", sqlite3_column_int(q, 5) != 0);
+                sv_json_set_str(row, "path", (const char *)sqlite3_column_text(q->stmt, 0));
+                sv_json_set_int(row, "version", sqlite3_column_int64(q->stmt, 1));
+                sv_json_set_int(row, "versions", sqlite3_column_int64(q->stmt, 2));
+                sv_json_set_int(row, "size", sqlite3_column_int64(q->stmt, 3));
+                sv_json_set_str(row, "created",
+                                sv_format_time(sqlite3_column_int64(q->stmt, 4), when));
+                sv_json_set_bool(row, "policy", sqlite3_column_int(q->stmt, 5) != 0);
         }
         return rc;
 }

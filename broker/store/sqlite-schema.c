@@ -13,8 +13,8 @@ static int take_rows(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kin
         int rc;
 
         while ((rc = sv_sqlite_step(s, q, err)) == 1) {
-                const char *path = (const char *)sqlite3_column_text(q, 0);
-                const char *name = (const char *)sqlite3_column_text(q, 1);
+                const char *path = (const char *)sqlite3_column_text(q->stmt, 0);
+                const char *name = (const char *)sqlite3_column_text(q->stmt, 1);
 
                 if (sv_macs_take_row(s, m, kind, path, name, err) < 0)
                         return -1;
@@ -116,7 +116,7 @@ static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_e
 
         if (sv_sqlite_step(s, q, err) != 1)
                 return -1;
-        *version = sqlite3_column_int64(q, 0);
+        *version = sqlite3_column_int64(q->stmt, 0);
         return 0;
 }
 

@@ -36,7 +36,7 @@ static int is_above_floor(struct sv_store *s, const char *name, int64_t expires,
 
         if (sv_sqlite_step(s, q, err) != 1)
                 return -1;
-        return expires > sqlite3_column_int64(q, 0);
+        return expires > sqlite3_column_int64(q->stmt, 0);
 }
 
 static int fail_unknown_session(struct sv_err *err)
@@ -63,12 +63,12 @@ int sv_sqlite_check_nonce(struct sv_store *s, const char *id, int64_t expires, s
                        : 0;
 }
 
-static int check_room(struct sv_store *s, sqlite3_stmt *count, int64_t max, const char *check,
+static int check_room(struct sv_store *s, struct sv_stmt *count, int64_t max, const char *check,
                       struct sv_err *err)
 {
         if (sv_sqlite_step(s, count, err) != 1)
                 return -1;
-        return sqlite3_column_int64(count, 0) < max
+        return sqlite3_column_int64(count->stmt, 0) < max
                        ? 0
                        : sv_fail(err, SV_SYSTEM, check,
                                  "%lld sessions are alive, no more are taken; try again later",
@@ -121,14 +121,14 @@ int sv_sqlite_get_session(struct sv_store *s, const char *id, int64_t now, struc
         if (rc == 0)
                 return sv_fail(err, SV_PROOF, "broker.session.token",
                                "no evidence was accepted in this session yet");
-        if (sqlite3_column_type(q, 2) == SQLITE_NULL)
+        if (sqlite3_column_type(q->stmt, 2) == SQLITE_NULL)
                 return sv_fail(err, SV_PROOF, "broker.session.unknown",
                                "this session has ended already");
-        out->source = (uint64_t)sqlite3_column_int64(q, 0);
+        out->source = (uint64_t)sqlite3_column_int64(q->stmt, 0);
         out->tee = sv_sqlite_copy_text(q, 1);
         out->token = sv_sqlite_copy_text(q, 2);
         out->ek_cn = sv_sqlite_copy_text(q, 3);
-        out->expires = sqlite3_column_int64(q, 4);
+        out->expires = sqlite3_column_int64(q->stmt, 4);
         return 0;
 }
 

@@ -90,7 +90,7 @@ static int read_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
                 return -1;
         if (rc == 0)
                 return fail_state(err, "its state is not there");
-        m->serial = sqlite3_column_int64(q, 0);
+        m->serial = sqlite3_column_int64(q->stmt, 0);
         digests = sv_sqlite_bytes(q, 1);
         mac = sv_sqlite_bytes(q, 2);
         if (digests.n != sizeof(m->digests) || m->serial < 1)

@@ -57,10 +57,10 @@ static int list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_
         while ((rc = sv_sqlite_step(s, q, err)) == 1) {
                 struct sv_json *record = NULL;
 
-                if (sv_json_parse(sv_bytes_str((const char *)sqlite3_column_text(q, 1)),
+                if (sv_json_parse(sv_bytes_str((const char *)sqlite3_column_text(q->stmt, 1)),
                                   "broker.audit", &record, err) < 0)
                         return -1;
-                sv_json_set_int(record, "id", sqlite3_column_int64(q, 0));
+                sv_json_set_int(record, "id", sqlite3_column_int64(q->stmt, 0));
                 sv_json_add(list, record);
         }
         return rc;

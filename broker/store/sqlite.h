@@ -11,6 +11,13 @@ struct sv_sqlite {
         struct sv_store store; /* first: a struct sv_store * is one of these */
         sqlite3 *db;
         struct sv_store_place place;
+        struct sv_stmt *idle; /* prepared, not in use; as many as there are texts in the code */
+};
+
+struct sv_stmt {
+        sqlite3_stmt *stmt;
+        struct sv_sqlite *of;
+        struct sv_stmt *next;
 };
 
 int sv_sqlite_open(const struct sv_store_place *place, struct sv_store **out, struct sv_err *err);
@@ -25,18 +32,19 @@ int sv_sqlite_exec(struct sv_store *s, const char *sql, struct sv_err *err);
 int sv_sqlite_begin(struct sv_store *s, struct sv_err *err);
 /* Commits when rc is 0, else (or when that fails) rolls back; returns 0 or -1. */
 int sv_sqlite_end(struct sv_store *s, int rc, struct sv_err *err);
-/* Prepares and binds: 's' const char * (NULL binds null), 'b' struct sv_bytes, 'i' int64_t. NULL
- * fills *err. */
-sqlite3_stmt *sv_sqlite_prepare(struct sv_store *s, const char *sql, struct sv_err *err,
-                                const char *types, ...);
+/* Prepares, or takes what is idle with this text, and binds: 's' const char * (NULL binds null),
+ * 'b' struct sv_bytes, 'i' int64_t. NULL fills *err. */
+struct sv_stmt *sv_sqlite_prepare(struct sv_store *s, const char *sql, struct sv_err *err,
+                                  const char *types, ...);
 /* 1 a row, 0 no more rows, -1. q may be NULL: its preparation has failed and filled *err. */
-int sv_sqlite_step(struct sv_store *s, sqlite3_stmt *q, struct sv_err *err);
-void sv_sqlite_finish(sqlite3_stmt **q);
-#define SV_STMT __attribute__((cleanup(sv_sqlite_finish))) sqlite3_stmt
+int sv_sqlite_step(struct sv_store *s, struct sv_stmt *q, struct sv_err *err);
+/* Resets it and keeps it for the next who asks for the same. */
+void sv_sqlite_finish(struct sv_stmt **q);
+#define SV_STMT __attribute__((cleanup(sv_sqlite_finish))) struct sv_stmt
 /* A copy; NULL for null. The caller frees. */
-char *sv_sqlite_copy_text(sqlite3_stmt *q, int column);
+char *sv_sqlite_copy_text(struct sv_stmt *q, int column);
 /* Valid until the next step. */
-struct sv_bytes sv_sqlite_bytes(sqlite3_stmt *q, int column);
+struct sv_bytes sv_sqlite_bytes(struct sv_stmt *q, int column);
 
 /* --- the whole, broker/store/sqlite-copy.c --- */
 
