@@ -30,11 +30,14 @@ static const struct route {
          * seen, and refused by name. */
         size_t body;
         bool secret; /* the request's body is one */
+        bool soft;   /* after a loss of power its guest may have to begin again */
 } routes[] = {
         {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth, SV_AUTH_SIZE_MAX},
-        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_HTTP_BODY_MAX},
+        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_HTTP_BODY_MAX,
+         .soft = true},
         {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource, SMALL},
-        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome, SMALL},
+        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome, SMALL,
+         .soft = true},
         {"POST", "/secure-vm/v0/disk/", "disk", false, sv_handle_disk, SMALL},
         {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource,
          SV_SECRET_MAX + 1, true},
@@ -176,27 +179,41 @@ static bool is_recorded(struct sv_request *r, const char *action, bool failed)
                               attested ? ATTESTED_SHARE * most : most, true, r->source);
 }
 
-/* One line on stderr and in the file, one row in the database. */
+/* One row in the database, one line in the file and in *line. */
 static int write_audit(struct sv_request *r, const char *action, const struct sv_err *failed,
-                       struct sv_err *err)
+                       struct sv_buf *line, struct sv_err *err)
 {
         SV_JSON *j = make_record(r, action, failed);
         uint64_t lost = r->known ? 0 : sv_limits_unrecorded(r->broker->limits);
-        SV_BUF line = SV_BUF_NULL;
 
         if (lost)
                 sv_json_set_int(j, "unrecorded", (int64_t)lost);
         if (r->broker->store->ops->put_audit(r->broker->store, r->now, j,
                                              r->known ? 0 : SV_STRANGERS_RECORDS, err) < 0)
                 return -1;
-        sv_json_print(j, &line);
-        sv_buf_puts(&line, "\n");
-        if (sv_buf_ok(&line, "the audit record", err) < 0)
+        sv_json_print(j, line);
+        sv_buf_puts(line, "\n");
+        if (sv_buf_ok(line, "the audit record", err) < 0)
                 return -1;
-        if (r->broker->audit_fd >= 0 &&
-            sv_fd_write(r->broker->audit_fd, "the audit log", sv_buf_bytes(&line), err) < 0)
+        return r->broker->audit_fd < 0
+                       ? 0
+                       : sv_fd_write(r->broker->audit_fd, "the audit log", sv_buf_bytes(line), err);
+}
+
+/* What was changed and its record are done together, or not at all. stderr has a copy. */
+static int settle_request(struct sv_request *r, const char *action, const struct sv_err *failed,
+                          struct sv_err *err)
+{
+        struct sv_store *store = r->broker->store;
+        bool recorded = is_recorded(r, action, failed != NULL);
+        SV_BUF line = SV_BUF_NULL;
+
+        if (recorded && write_audit(r, action, failed, &line, err) < 0) {
+                store->ops->settle(store, false, NULL);
                 return -1;
-        /* a copy: the database holds the record */
+        }
+        if (store->ops->settle(store, true, err) < 0)
+                return -1;
         sv_fd_write(STDERR_FILENO, "stderr", sv_buf_bytes(&line), NULL);
         return 0;
 }
@@ -273,6 +290,13 @@ static void hide_values(struct sv_err *err)
                 "says what was expected and what was found");
 }
 
+static int run_route(struct sv_request *r, const struct route *route, struct sv_err *err)
+{
+        struct sv_store *store = r->broker->store;
+
+        return store->ops->hold(store, !route->soft, err) < 0 ? -1 : route->run(r, err);
+}
+
 void sv_broker_handle(struct sv_request *r)
 {
         struct sv_err err = SV_ERR_NULL, audit_err = SV_ERR_NULL;
@@ -285,13 +309,12 @@ void sv_broker_handle(struct sv_request *r)
         if (!route)
                 r->error = "InvalidRequestPath";
         else if (!route->admin || check_admin(r, &err) == 0)
-                rc = route->run(r, &err);
+                rc = run_route(r, route, &err);
         if (rc < 0 && err.class == SV_OK)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
         /* A message quotes what a stranger sent, and may end within a character of it. */
         sv_make_visible(err.msg, strlen(err.msg), false);
-        if (route && is_recorded(r, action, rc < 0) &&
-            write_audit(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
+        if (route && settle_request(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);
                 sv_fail(&err, SV_SYSTEM, "broker.audit",
                         "the audit record cannot be written, so nothing is released");

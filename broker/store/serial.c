@@ -14,6 +14,7 @@
 #define CHECK    "broker.store.serial"
 #define TEXT_MAX 128
 #define WAIT_US  10000
+#define FIRST_US 500  /* and longer each time: who has it is done soon */
 #define TRIES    1000 /* ten seconds, as for a locked database */
 
 static int parse_line(char *line, struct sv_serial *out)
@@ -87,7 +88,7 @@ int sv_serial_lock(const char *file, struct sv_err *err)
                         return fd;
                 if (errno != EWOULDBLOCK && errno != EINTR)
                         break;
-                usleep(WAIT_US);
+                usleep(i < WAIT_US / FIRST_US ? (useconds_t)(i + 1) * FIRST_US : WAIT_US);
         }
         sv_fail_errno(err, "broker.store.lock",
                       "cannot lock %s, which one process does at a time that changes the database",

@@ -71,8 +71,8 @@ int sv_sqlite_take_lease(struct sv_store *s, const char *path, const char *volum
         return sv_sqlite_end(s, replace_lease(s, path, volume, wants, opens, before, err), err);
 }
 
-int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
-                        struct sv_err *err)
+static int end_one_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
+                         struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s,
                                        "UPDATE leases SET until = 0 WHERE path = ? AND volume = ? "
@@ -87,4 +87,12 @@ int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume
                        "no guest has a lease of volume %s: nothing keeps the next one from it "
                        "(\"key show\" says who has a disk)",
                        volume);
+}
+
+int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
+                        struct sv_err *err)
+{
+        if (sv_sqlite_begin(s, err) < 0)
+                return -1;
+        return sv_sqlite_end(s, end_one_lease(s, path, volume, now, err), err);
 }

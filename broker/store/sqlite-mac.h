@@ -31,7 +31,8 @@ enum sv_row_kind {
 /* A transaction over rows that are authenticated. Zeroed before its begin; its end frees it. */
 struct sv_macs {
         struct sv_serial outside;
-        int lock; /* 0: none */
+        int lock;   /* 0: none */
+        bool inner; /* inside of a transaction that is held */
         bool changed;
         int64_t serial;
         uint8_t mac[SV_MAC_SIZE];

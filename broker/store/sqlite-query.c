@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/core/file.h"
 #include "broker/store/sqlite.h"
@@ -80,18 +81,91 @@ static int run_prepared(struct sv_store *s, const char *sql, struct sv_err *err)
         return sv_sqlite_step(s, q, err);
 }
 
-/* Immediate: of two writers at the same moment the second begins after the first has ended. */
+/* Immediate: of two writers at the same moment the second begins after the first has ended. The
+ * lock comes first, as wherever both are taken. */
+static int open_held(struct sv_store *s, struct sv_held *held, struct sv_err *err)
+{
+        const char *lock = ((struct sv_sqlite *)s)->place.lock;
+
+        if (lock && (held->lock = sv_serial_lock(lock, err)) < 0) {
+                held->lock = 0;
+                return -1;
+        }
+        held->open = true;
+        return run_prepared(s, "BEGIN IMMEDIATE", err);
+}
+
 int sv_sqlite_begin(struct sv_store *s, struct sv_err *err)
 {
-        return run_prepared(s, "BEGIN IMMEDIATE", err);
+        struct sv_held *held = &((struct sv_sqlite *)s)->held;
+
+        if (!held->on)
+                return run_prepared(s, "BEGIN IMMEDIATE", err);
+        if (!held->open && open_held(s, held, err) < 0)
+                return -1;
+        /* a savepoint alone would be a transaction of its own */
+        if (sqlite3_get_autocommit(get_db(s)))
+                return sv_fail(err, SV_SYSTEM, "broker.store",
+                               "the database has taken back what this request changed");
+        return run_prepared(s, "SAVEPOINT step", err);
 }
 
 int sv_sqlite_end(struct sv_store *s, int rc, struct sv_err *err)
 {
-        if (rc == 0 && run_prepared(s, "COMMIT", err) == 0)
+        bool step = ((struct sv_sqlite *)s)->held.on;
+
+        if (rc == 0 && run_prepared(s, step ? "RELEASE step" : "COMMIT", err) == 0)
                 return 0;
-        sqlite3_exec(get_db(s), "ROLLBACK", NULL, NULL, NULL);
+        sqlite3_exec(get_db(s), step ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK", NULL, NULL,
+                     NULL);
         return -1;
+}
+
+/* A log that was synced is synced up to its end: what is durable makes durable what came before. */
+int sv_sqlite_hold(struct sv_store *s, bool durable, struct sv_err *err)
+{
+        struct sv_sqlite *self = (struct sv_sqlite *)s;
+
+        if (sv_sqlite_settle(s, false, err) < 0)
+                return -1;
+        if (self->soft == durable) {
+                if (sv_sqlite_exec(
+                            s, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
+                            err) < 0)
+                        return -1;
+                self->soft = !durable;
+        }
+        self->held.on = true;
+        return 0;
+}
+
+static int end_held(struct sv_store *s, const struct sv_held *held, bool keep, struct sv_err *err)
+{
+        const char *path = ((struct sv_sqlite *)s)->place.serial;
+
+        if (!keep) {
+                sqlite3_exec(get_db(s), "ROLLBACK", NULL, NULL, NULL);
+                return 0;
+        }
+        if (sqlite3_get_autocommit(get_db(s)))
+                return sv_fail(err, SV_SYSTEM, "broker.store",
+                               "the database has taken back what this request changed");
+        if (run_prepared(s, "COMMIT", err) < 0) {
+                sqlite3_exec(get_db(s), "ROLLBACK", NULL, NULL, NULL);
+                return -1;
+        }
+        return held->serial.number ? sv_serial_write(path, &held->serial, err) : 0;
+}
+
+int sv_sqlite_settle(struct sv_store *s, bool keep, struct sv_err *err)
+{
+        struct sv_held held = ((struct sv_sqlite *)s)->held;
+        int rc = held.open ? end_held(s, &held, keep, err) : 0;
+
+        ((struct sv_sqlite *)s)->held = (struct sv_held){.on = false};
+        if (held.lock > 0)
+                close(held.lock);
+        return rc;
 }
 
 static struct sv_stmt *take_idle(struct sv_sqlite *s, const char *sql)

@@ -132,12 +132,19 @@ int sv_sqlite_get_session(struct sv_store *s, const char *id, int64_t now, struc
         return 0;
 }
 
-int sv_sqlite_put_release(struct sv_store *s, const char *id, const char *path, struct sv_err *err)
+static int insert_release(struct sv_store *s, const char *id, const char *path, struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s, "INSERT OR IGNORE INTO releases VALUES (?, ?)", err, "ss",
                                        id, path);
 
         return sv_sqlite_step(s, q, err);
+}
+
+int sv_sqlite_put_release(struct sv_store *s, const char *id, const char *path, struct sv_err *err)
+{
+        if (sv_sqlite_begin(s, err) < 0)
+                return -1;
+        return sv_sqlite_end(s, insert_release(s, id, path, err), err);
 }
 
 static int end_released(struct sv_store *s, const char *id, const char *path, struct sv_err *err)

@@ -136,47 +136,64 @@ void sv_macs_free(struct sv_macs *m)
 }
 
 /* The serial before the database: what is committed in between only makes that newer. */
-static int begin(struct sv_store *s, struct sv_macs *m, const char *how, struct sv_err *err)
+static int read_serial(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        const struct sv_store_place *place = &((struct sv_sqlite *)s)->place;
-        int rc;
+        const struct sv_sqlite *self = (struct sv_sqlite *)s;
+        const struct sv_store_place *place = &self->place;
 
         if (place->key && place->serial && sv_serial_read(place->serial, &m->outside, err) < 0)
                 return -1;
         /* for want of memory the last one may not have ended */
-        if (!sqlite3_get_autocommit(((struct sv_sqlite *)s)->db))
+        if (!self->held.open && !sqlite3_get_autocommit(self->db))
                 sv_sqlite_exec(s, "ROLLBACK", NULL);
-        if (sv_sqlite_exec(s, how, err) < 0)
-                return -1;
-        if (!place->key)
-                return 0;
-        rc = read_state(s, m, err);
-        if (rc == 0)
-                rc = check_serial(s, m, err);
-        if (rc < 0)
-                sv_sqlite_exec(s, "ROLLBACK", NULL);
-        return rc;
+        return 0;
 }
 
+static int check_own_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
+{
+        if (!((struct sv_sqlite *)s)->place.key)
+                return 0;
+        if (read_state(s, m, err) < 0)
+                return -1;
+        return check_serial(s, m, err);
+}
+
+/* In a transaction that is open what is read is of one moment. */
 int sv_macs_begin_read(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        return begin(s, m, "BEGIN", err);
+        m->inner = ((struct sv_sqlite *)s)->held.open;
+        if (read_serial(s, m, err) < 0 || (!m->inner && sv_sqlite_exec(s, "BEGIN", err) < 0))
+                return -1;
+        if (check_own_state(s, m, err) == 0)
+                return 0;
+        if (!m->inner)
+                sv_sqlite_exec(s, "ROLLBACK", NULL);
+        return -1;
 }
 
 int sv_macs_end_read(struct sv_store *s, struct sv_macs *m, int rc)
 {
-        sv_sqlite_exec(s, "COMMIT", NULL);
+        if (!m->inner)
+                sv_sqlite_exec(s, "COMMIT", NULL);
         sv_macs_free(m);
         return rc;
 }
 
+static int begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
+{
+        if (read_serial(s, m, err) < 0 || sv_sqlite_begin(s, err) < 0)
+                return -1;
+        return check_own_state(s, m, err) == 0 ? 0 : sv_sqlite_end(s, -1, err);
+}
+
 int sv_macs_begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        const char *lock = ((struct sv_sqlite *)s)->place.lock;
+        const struct sv_sqlite *self = (struct sv_sqlite *)s;
 
-        if (lock && (m->lock = sv_serial_lock(lock, err)) < 0)
+        if (self->place.lock && !self->held.on &&
+            (m->lock = sv_serial_lock(self->place.lock, err)) < 0)
                 return -1;
-        if (begin(s, m, "BEGIN IMMEDIATE", err) == 0)
+        if (begin_change(s, m, err) == 0)
                 return 0;
         sv_macs_free(m);
         return -1;
@@ -209,16 +226,20 @@ int sv_macs_write(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
         return sv_sqlite_step(s, q, err);
 }
 
-/* Also what another process has committed before it was killed. */
+/* Also what another process has committed before it was killed. What is held has its serial after
+ * it. */
 static int write_serial(struct sv_store *s, const struct sv_macs *m, struct sv_err *err)
 {
-        const char *path = ((struct sv_sqlite *)s)->place.serial;
+        struct sv_sqlite *self = (struct sv_sqlite *)s;
         struct sv_serial now = {.number = m->serial};
 
-        if (!path || m->outside.number == m->serial)
+        if (!self->place.serial || m->outside.number == m->serial)
                 return 0;
         memcpy(now.mac, m->mac, SV_MAC_SIZE);
-        return sv_serial_write(path, &now, err);
+        if (!self->held.on)
+                return sv_serial_write(self->place.serial, &now, err);
+        self->held.serial = now;
+        return 0;
 }
 
 int sv_macs_end_change(struct sv_store *s, struct sv_macs *m, int rc, struct sv_err *err)

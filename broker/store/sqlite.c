@@ -39,11 +39,12 @@ static int insert_stranger(struct sv_store *s, int64_t now, const struct sv_json
 static int insert_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
                         int64_t strangers, struct sv_err *err)
 {
-        if (!strangers)
-                return insert_record(s, now, record, false, err);
         if (sv_sqlite_begin(s, err) < 0)
                 return -1;
-        return sv_sqlite_end(s, insert_stranger(s, now, record, strangers, err), err);
+        return sv_sqlite_end(s,
+                             strangers ? insert_stranger(s, now, record, strangers, err)
+                                       : insert_record(s, now, record, false, err),
+                             err);
 }
 
 static int list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
@@ -102,6 +103,8 @@ static const struct sv_store_ops sqlite_ops = {
         .verify = sv_sqlite_verify,
         .check = sv_sqlite_check,
         .renew = sv_sqlite_renew,
+        .hold = sv_sqlite_hold,
+        .settle = sv_sqlite_settle,
         .put_audit = insert_audit,
         .list_audit = list_audit,
 };

@@ -5,12 +5,20 @@
 
 #include <sqlite3.h>
 
+#include "broker/store/serial.h"
 #include "broker/store/store.h"
 
 struct sv_sqlite {
         struct sv_store store; /* first: a struct sv_store * is one of these */
         sqlite3 *db;
         struct sv_store_place place;
+        struct sv_held {
+                bool on;
+                bool open;               /* a transaction */
+                int lock;                /* of serial and database, while it is open; 0: none */
+                struct sv_serial serial; /* to be written after it; number 0: none */
+        } held;
+        bool soft;            /* a commit does not wait for the disk */
         struct sv_stmt *idle; /* prepared, not in use; as many as there are texts in the code */
 };
 
@@ -29,6 +37,7 @@ struct sv_sqlite *sv_sqlite_connect(const char *path, struct sv_err *err);
 void sv_sqlite_close(struct sv_store *s);
 int sv_sqlite_fail(struct sv_store *s, const char *what, struct sv_err *err);
 int sv_sqlite_exec(struct sv_store *s, const char *sql, struct sv_err *err);
+/* While changes are held they are steps of the one transaction. */
 int sv_sqlite_begin(struct sv_store *s, struct sv_err *err);
 /* Commits when rc is 0, else (or when that fails) rolls back; returns 0 or -1. */
 int sv_sqlite_end(struct sv_store *s, int rc, struct sv_err *err);
@@ -45,6 +54,9 @@ void sv_sqlite_finish(struct sv_stmt **q);
 char *sv_sqlite_copy_text(struct sv_stmt *q, int column);
 /* Valid until the next step. */
 struct sv_bytes sv_sqlite_bytes(struct sv_stmt *q, int column);
+
+int sv_sqlite_hold(struct sv_store *s, bool durable, struct sv_err *err);
+int sv_sqlite_settle(struct sv_store *s, bool keep, struct sv_err *err);
 
 /* --- the whole, broker/store/sqlite-copy.c --- */
 

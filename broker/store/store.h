@@ -157,6 +157,13 @@ struct sv_store_ops {
          * is to take the place of another. */
         int (*renew)(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err);
 
+        /* From now on what is changed waits for `settle`, so that the changes of a request and its
+         * record are done together; functions see what waits. A loss of power may take what is not
+         * `durable`; the end of a process takes nothing. */
+        int (*hold)(struct sv_store *s, bool durable, struct sv_err *err);
+        /* Does what waits, or with `keep` false none of it. When it fails nothing was done, but
+         * for SV_SYSTEM "broker.store.serial". */
+        int (*settle)(struct sv_store *s, bool keep, struct sv_err *err);
         /* One record; the store adds "id" when it is listed. `strangers` is 0, or the record is of
          * somebody who has proven nothing: then as many of those are kept, the newest, and for a
          * while a 64th part more. */

@@ -108,6 +108,15 @@ static void tokens_count_once(void **state)
 
 /* --- a store that fails --- */
 
+static void is_not_there(const char *path)
+{
+        SV_BUF sealed = SV_BUF_NULL;
+        struct sv_err err;
+
+        FAILS(b.store->ops->get_resource(b.store, path, 1, &sealed, &err), SV_USAGE,
+              "broker.resource.none");
+}
+
 static struct sv_store_ops failing;
 
 static int fail_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
@@ -152,7 +161,10 @@ static void failing_store(void **state)
         b.store->ops = &failing;
         failing.put_audit = fail_audit;
         get_refused(&g, PATH, 503, "broker.audit");
+        admin_refused("POST", "/kbs/v0/resource/default/ghost/key", sv_bytes_str("x"), 503,
+                      "broker.audit");
         failing.put_audit = real->put_audit;
+        is_not_there("default/ghost/key");
         failing.list_resources = fail_silently;
         admin_refused("GET", "/secure-vm/v0/resources", SV_BYTES_NULL, 503, "broker.internal");
         failing.get_policy = fail_text;
@@ -170,10 +182,14 @@ static void failing_store(void **state)
 }
 
 /* The file of the record cannot be written: nothing is released either. */
+/* What has no record has not happened, and what has not happened has none. */
 static void full_audit_log(void **state)
 {
+        SV_JSON *list = sv_json_array();
+        SV_BUF records = SV_BUF_NULL;
         GUEST g = begin();
         int fd = b.audit_fd;
+        struct sv_err err;
 
         put_policy(PATH);
         put_secret(PATH);
@@ -181,8 +197,14 @@ static void full_audit_log(void **state)
         b.audit_fd = open("/dev/full", O_WRONLY);
         assert_true(b.audit_fd >= 0);
         get_refused(&g, PATH, 503, "broker.audit");
+        admin_refused("POST", "/kbs/v0/resource/default/ghost/file", sv_bytes_str("x"), 503,
+                      "broker.audit");
         close(b.audit_fd);
         b.audit_fd = fd;
+        is_not_there("default/ghost/file");
+        OK(b.store->ops->list_audit(b.store, 0, 100000, list, &err));
+        sv_json_print(list, &records);
+        assert_null(strstr(sv_buf_str(&records), "default/ghost/file"));
 }
 
 /* --- a broker that does not begin --- */

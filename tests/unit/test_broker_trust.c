@@ -283,7 +283,13 @@ static void over_what_was_read(void **state)
 
 /* --- the work does not grow --- */
 
-static int64_t steps;
+static int64_t steps, commits;
+
+static int count_commits(void *arg)
+{
+        commits++;
+        return 0;
+}
 
 static int count_steps(unsigned what, void *arg, void *statement, void *time)
 {
@@ -303,11 +309,14 @@ static int64_t work_of_a_release(sqlite3 *db)
         /* statements that are kept remember what they did before */
         for (sqlite3_stmt *q = NULL; (q = sqlite3_next_stmt(db, q));)
                 sqlite3_stmt_status(q, SQLITE_STMTSTATUS_VM_STEP, 1);
-        steps = 0;
+        steps = commits = 0;
+        sqlite3_commit_hook(db, count_commits, NULL);
         assert_int_equal(sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, count_steps, NULL), SQLITE_OK);
         assert_int_equal(attest(&g), 200);
         assert_int_equal(get(&g, PATH), 200);
         sqlite3_trace_v2(db, 0, NULL, NULL);
+        sqlite3_commit_hook(db, NULL, NULL);
+        assert_int_equal(commits, 2); /* each request is done with its record */
         return steps;
 }
 
