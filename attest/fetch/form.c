@@ -11,7 +11,8 @@
 #include "base/core/text.h"
 #include "base/crypto/x509.h"
 
-#define WEEK (7 * 24 * 60 * 60)
+#define PEM_BEGIN "-----BEGIN "
+#define WEEK      (7 * 24 * 60 * 60)
 
 static const char *get_row_text(const struct sv_json *row, const char *member)
 {
@@ -133,7 +134,8 @@ static int form_chain(const struct sv_json *row, struct sv_entry *e, struct sv_e
         return form_certs(row, e, SIZE_MAX, err);
 }
 
-/* DER cannot be taken for hexadecimal: its second byte has the highest bit. */
+/* Intel's service answers PEM when it is not asked for DER, a PCCS answers hexadecimal text. DER
+ * cannot be taken for either: its second byte has the highest bit. */
 static int form_crl(const struct sv_json *row, struct sv_entry *e, struct sv_err *err)
 {
         SV_BUF der = SV_BUF_NULL;
@@ -141,7 +143,13 @@ static int form_crl(const struct sv_json *row, struct sv_entry *e, struct sv_err
 
         while (text.n && isspace(text.p[text.n - 1]))
                 text.n--;
-        if (text.n && sv_unhex(text, &der, "collateral.form", NULL) == 0) {
+        if (memmem(text.p, text.n, PEM_BEGIN, strlen(PEM_BEGIN))) {
+                if (sv_crl_from_pem(text, &der, "collateral.form", err) < 0)
+                        return -1;
+        } else if (text.n && sv_unhex(text, &der, "collateral.form", NULL) < 0) {
+                sv_buf_clear(&der);
+        }
+        if (der.n) {
                 sv_buf_clear(&e->body);
                 sv_buf_put(&e->body, sv_buf_bytes(&der));
         }

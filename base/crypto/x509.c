@@ -223,6 +223,25 @@ static int64_t get_asn1_seconds(const ASN1_TIME *t, int64_t otherwise)
         return (int64_t)timegm(&tm);
 }
 
+int sv_crl_from_pem(struct sv_bytes text, struct sv_buf *der, const char *check, struct sv_err *err)
+{
+        SV_OSSL(X509_CRL_free) X509_CRL *crl = NULL;
+        SV_OSSL(BIO_free_all) BIO *in = NULL;
+        unsigned char *out = NULL;
+        int n;
+
+        in = text.n && text.n <= SV_PEM_SIZE_MAX ? BIO_new_mem_buf(text.p, (int)text.n) : NULL;
+        crl = in ? PEM_read_bio_X509_CRL(in, NULL, NULL, NULL) : NULL;
+        n = crl && !BIO_pending(in) ? i2d_X509_CRL(crl, &out) : -1;
+        if (n < 0)
+                return sv_ossl_fail(err, SV_FORMAT, check,
+                                    "%zu bytes of text are not one PEM certificate revocation list",
+                                    text.n);
+        sv_buf_put(der, sv_bytes(out, (size_t)n));
+        OPENSSL_free(out);
+        return sv_buf_ok(der, "a revocation list", err);
+}
+
 int sv_crl_read(struct sv_bytes der, struct sv_crl *out, const char *check, struct sv_err *err)
 {
         SV_OSSL(X509_CRL_free) X509_CRL *crl = NULL;

@@ -68,6 +68,9 @@ struct sv_crl {
 };
 /* SV_FORMAT `check`: it is none, or bytes follow it. */
 int sv_crl_read(struct sv_bytes der, struct sv_crl *out, const char *check, struct sv_err *err);
+/* One CRL as PEM and nothing behind it, as DER behind what `der` holds. SV_FORMAT `check`. */
+int sv_crl_from_pem(struct sv_bytes text, struct sv_buf *der, const char *check,
+                    struct sv_err *err);
 /* Until when a DER CRL says that it holds (nextUpdate, RFC 5280 section 5.1.2.5), seconds since
  * 1970; nothing of it is verified. SV_FORMAT `check`. */
 int sv_crl_next_update(struct sv_bytes der, int64_t *next_update, const char *check,

@@ -122,17 +122,38 @@ static int form(const char *row_text, struct sv_bytes body, struct sv_entry *e)
         return sv_fetch_form(row, e, &err);
 }
 
+/* As Intel's service answers. */
+static void put_crl_pem(struct sv_buf *out)
+{
+        SV_BUF digits = SV_BUF_NULL;
+
+        sv_put_base64(&digits, sv_buf_bytes(&crl));
+        sv_buf_puts(out, "-----BEGIN X509 CRL-----\n");
+        for (size_t i = 0; i < digits.n; i += 64) {
+                size_t n = digits.n - i < 64 ? digits.n - i : 64;
+
+                sv_buf_put(out, sv_bytes(digits.p + i, n));
+                sv_buf_puts(out, "\n");
+        }
+        sv_buf_puts(out, "-----END X509 CRL-----\n");
+}
+
 static void forms(void **state)
 {
         SV_BUF two = SV_BUF_NULL;
         SV_BUF hex = SV_BUF_NULL;
         SV_BUF hex_line = SV_BUF_NULL;
+        SV_BUF crl_pem = SV_BUF_NULL;
+        SV_BUF two_crls = SV_BUF_NULL;
 
         sv_buf_put(&two, sv_buf_bytes(&pem));
         sv_buf_put(&two, sv_buf_bytes(&pem));
         sv_put_hex(&hex, sv_buf_bytes(&crl));
         sv_buf_put(&hex_line, sv_buf_bytes(&hex));
         sv_buf_puts(&hex_line, "\r\n");
+        put_crl_pem(&crl_pem);
+        put_crl_pem(&two_crls);
+        put_crl_pem(&two_crls);
         const struct {
                 const char *row;
                 struct sv_bytes body;
@@ -150,6 +171,10 @@ static void forms(void **state)
                 {"{\"form\":\"crl\"}", sv_buf_bytes(&crl), PKI_TO},
                 {"{\"form\":\"crl\"}", sv_buf_bytes(&hex), PKI_TO},
                 {"{\"form\":\"crl\"}", sv_buf_bytes(&hex_line), PKI_TO},
+                {"{\"form\":\"crl\"}", sv_buf_bytes(&crl_pem), PKI_TO},
+                {"{\"form\":\"crl\"}", sv_bytes(crl_pem.p, crl_pem.n - 20), 0},
+                {"{\"form\":\"crl\"}", sv_buf_bytes(&two_crls), 0},
+                {"{\"form\":\"crl\"}", sv_buf_bytes(&pem), 0},
                 {"{\"form\":\"crl\"}", sv_bytes(hex.p, hex.n - 1), 0},
                 {"{\"form\":\"crl\"}", sv_bytes(hex.p, hex.n - 2), 0},
                 {"{\"form\":\"crl\"}", sv_bytes(crl.p, crl.n - 1), 0},
