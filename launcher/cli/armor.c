@@ -13,6 +13,10 @@
 #define CERTIFICATE BEGIN "CERTIFICATE-----"
 #define TEXT_MIN    16
 #define BLANKS      " \t\r\n"
+/* From here on, text of which all but so many are hexadecimal digits is meant to be hexadecimal:
+ * base64 of that length has others. */
+#define MEANT_MIN   256
+#define MEANT_ODDS  2
 
 /* Without blanks and padding; false when there is a byte that no text form has. */
 static bool squeeze_text(struct sv_bytes text, struct sv_buf *out)
@@ -99,19 +103,52 @@ static bool read_json(struct sv_bytes text, struct sv_buf *out)
         return sv_json_get(j, "vcekCert") && sv_json_each(j, join_pem, out, NULL) == 0 && out->n;
 }
 
-static const char *read_text(struct sv_bytes text, struct sv_buf *out)
+/* A digit lost, or wrong: as base64 it would be other bytes, and what is wrong with these says
+ * nothing. */
+static int check_meant_hex(struct sv_bytes digits, struct sv_err *err)
+{
+        size_t odds = 0, first = 0;
+
+        if (digits.n < MEANT_MIN)
+                return 0;
+        for (size_t i = digits.p[1] == 'x' ? 2 : 0; i < digits.n && odds <= MEANT_ODDS; i++)
+                if (!isxdigit(digits.p[i]) && !odds++)
+                        first = i;
+        if (odds > MEANT_ODDS)
+                return 0;
+        if (odds)
+                return sv_fail(err, SV_FORMAT, "verify.evidence",
+                               "hexadecimal text was expected, its character %zu is \"%c\"",
+                               first + 1, digits.p[first]);
+        if (digits.n % 2)
+                return sv_fail(err, SV_FORMAT, "verify.evidence",
+                               "hexadecimal text has two digits a byte, this one has %zu: one is "
+                               "missing, or one too many",
+                               digits.n);
+        return 0;
+}
+
+/* *form: NULL when it is none. */
+static int read_text(struct sv_bytes text, struct sv_buf *out, const char **form,
+                     struct sv_err *err)
 {
         SV_BUF digits = SV_BUF_NULL;
 
+        *form = NULL;
+
         if (read_pem(text, out))
-                return "a PEM block";
-        if (read_json(text, out))
-                return "JSON";
-        if (memmem(text.p, text.n, DASHES, strlen(DASHES)) || !squeeze_text(text, &digits))
-                return NULL;
+                *form = "a PEM block";
+        else if (read_json(text, out))
+                *form = "JSON";
+        if (*form || memmem(text.p, text.n, DASHES, strlen(DASHES)) || !squeeze_text(text, &digits))
+                return 0;
         if (read_hex(sv_buf_bytes(&digits), out))
-                return "hexadecimal text";
-        return read_base64(&digits, out) ? "base64 text" : NULL;
+                *form = "hexadecimal text";
+        else if (check_meant_hex(sv_buf_bytes(&digits), err) < 0)
+                return -1;
+        else if (read_base64(&digits, out))
+                *form = "base64 text";
+        return 0;
 }
 
 int sv_armor_remove(struct sv_buf *file, const char **form, struct sv_err *err)
@@ -122,7 +159,8 @@ int sv_armor_remove(struct sv_buf *file, const char **form, struct sv_err *err)
         sv_buf_str(file); /* a terminator, for what looks for text */
         if (file->n < TEXT_MIN || memchr(file->p, 0, file->n))
                 return 0;
-        *form = read_text(sv_buf_bytes(file), &bytes);
+        if (read_text(sv_buf_bytes(file), &bytes, form, err) < 0)
+                return -1;
         if (sv_buf_ok(&bytes, "a file's text", err) < 0)
                 return -1;
         if (*form) {

@@ -12,7 +12,8 @@
  *   - a JSON object with PEM texts among its members, as a service answers them: these, in order;
  *     or with the one member "quote", in base64.
  * Everything else stays as it is. Text of fewer than 16 bytes is never taken for any of them. The
- * answer names the form, for messages ("hexadecimal text"), or is NULL. SV_SYSTEM "base.memory". */
+ * answer names the form, for messages ("hexadecimal text"), or is NULL. SV_FORMAT
+ * "verify.evidence": long hexadecimal text with a digit lost or wrong. SV_SYSTEM "base.memory". */
 int sv_armor_remove(struct sv_buf *file, const char **form, struct sv_err *err);
 /* Of two certificates or more as PEM, the first stays in `file` and the others go to the end of
  * `rest`; with fewer nothing is done. */

@@ -65,6 +65,36 @@ static void test_forms(void **state)
         }
 }
 
+/* Long text that is nearly hexadecimal is meant to be: said, and never read as base64. */
+static void test_wrong_digits(void **state)
+{
+        static const struct {
+                const char *tail, *says; /* NULL: taken */
+        } t[] = {
+                {"", NULL},
+                {"0", "this one has 257: one is missing"},
+                {"0g", "its character 258 is \"g\""},
+                {"gg", "its character 257 is \"g\""},
+                {"ggg", NULL}, /* base64 */
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_BUF file = SV_BUF_NULL;
+                const char *form;
+
+                for (size_t n = 0; n < 256; n += strlen(HEX))
+                        sv_buf_puts(&file, HEX);
+                sv_buf_puts(&file, t[i].tail);
+                if (t[i].says) {
+                        FAILS(sv_armor_remove(&file, &form, &err), SV_FORMAT, "verify.evidence");
+                        assert_non_null(strstr(err.msg, t[i].says));
+                } else {
+                        OK(sv_armor_remove(&file, &form, &err));
+                        assert_string_equal(form, i ? "base64 text" : "hexadecimal text");
+                }
+        }
+}
+
 /* What has a zero byte is no text, whatever stands before it. */
 static void test_bytes_are_left_alone(void **state)
 {
@@ -102,6 +132,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_forms),
+                cmocka_unit_test(test_wrong_digits),
                 cmocka_unit_test(test_bytes_are_left_alone),
                 cmocka_unit_test(test_certificates),
         };
