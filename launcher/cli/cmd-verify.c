@@ -35,8 +35,8 @@ static const struct sv_opt opts[] = {
          .help = "appraise by this policy instead of the built-in strict one"},
         {.name = "allow",
          .arg = "NAME",
-         .help = "lift this of the TEE's floor, beside the built-in policy (a policy says it "
-                 "itself)",
+         .help = "lift this of the TEE's floor or of the built-in policy (a policy of your own "
+                 "says it itself)",
          .many = true},
         {.name = "measurement",
          .arg = "HEX",
@@ -62,7 +62,10 @@ static const struct sv_opt opts[] = {
          .arg = "FILE",
          .help = "certificates between that one and the root, and the root (PEM or DER)",
          .many = true},
-        {.name = "crl", .arg = "FILE", .help = "certificate revocation list (DER)", .many = true},
+        {.name = "crl",
+         .arg = "FILE",
+         .help = "certificate revocation list (DER or PEM)",
+         .many = true},
         {.name = "test-root",
          .arg = "FILE",
          .help = "trust this root too; the answer says so",
@@ -112,6 +115,25 @@ static int add_measurement_rule(const struct sv_args *args, const struct sv_tee_
         return 0;
 }
 
+/* What --allow names: a rule of the built-in policy goes ("policy." and the name), another is the
+ * TEE's floor's, which stays in the verdict as lifted. */
+static void lift_by_name(const char *name, struct sv_json **rules, struct sv_json *allow)
+{
+        struct sv_json *left = sv_json_array();
+        SV_STR check = sv_asprintf("policy.%s", name);
+        SV_JSON *all = *rules;
+
+        for (size_t i = 0; i < sv_json_len(all); i++) {
+                struct sv_json *rule = sv_json_at(all, i);
+
+                if (strcmp(sv_json_str(sv_json_get(rule, "check")), check))
+                        sv_json_add(left, sv_json_ref(rule));
+        }
+        if (sv_json_len(left) == sv_json_len(all))
+                sv_json_add(allow, sv_json_new_str(name));
+        *rules = left;
+}
+
 /* Without a policy of the caller's: what any evidence of this TEE must show. */
 static int make_strict_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
                               struct sv_policy **out, struct sv_err *err)
@@ -123,10 +145,11 @@ static int make_strict_policy(const struct sv_args *args, const struct sv_tee_ve
 
         if (!tee->strict)
                 return 0;
+        if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0)
+                return -1;
         for (int i = 0; sv_opt_nth(args, "allow", i); i++)
-                sv_json_add(allow, sv_json_new_str(sv_opt_nth(args, "allow", i)));
-        if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0 ||
-            add_measurement_rule(args, tee, rules, err) < 0 ||
+                lift_by_name(sv_opt_nth(args, "allow", i), &rules, allow);
+        if (add_measurement_rule(args, tee, rules, err) < 0 ||
             sv_policy_write_allowing("any", tee->id->name, "built-in/policy/strict", rules, trust,
                                      allow, &text, err) < 0)
                 return -1;
