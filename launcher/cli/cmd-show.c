@@ -54,7 +54,7 @@ static void print_state(const struct sv_json *guest)
 {
         int64_t started = sv_json_int(sv_json_get(guest, "started"), 0);
         const char *state = sv_json_text(guest, "state", "-");
-        bool runs = sv_life_runs(state);
+        bool runs = sv_life_runs(state) || sv_life_is_paused(sv_life_from_word(state));
         char text[48];
 
         format_duration(time(NULL) - started, text);

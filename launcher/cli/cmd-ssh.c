@@ -45,6 +45,10 @@ static int find_ssh_port(const struct sv_args *args, const char *name, char **ad
         if (sv_keeper_choose(uri)->show(uri, name, &guest, err) < 0)
                 return -1;
         state = sv_json_text(guest, "state", "");
+        if (sv_life_is_paused(sv_life_from_word(state)))
+                return sv_fail(err, SV_SYSTEM, "state.paused",
+                               "guest %s is paused; \"secure-vm resume %s\" lets it go on", name,
+                               name);
         if (!sv_life_runs(state))
                 return sv_fail(err, SV_SYSTEM, "state.off",
                                "guest %s does not run (%s); \"secure-vm start\" or \"launch\" "

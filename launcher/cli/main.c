@@ -7,7 +7,7 @@
 #include "base/core/secret.h"
 #include "launcher/cli/commands.h"
 
-#define GROUP_MAX 16
+#define GROUP_MAX 24
 
 /* In the order of a guest's life. */
 static const struct {
@@ -16,7 +16,8 @@ static const struct {
 } groups[] = {
         {"Guests:",
          {&sv_cmd_launch, &sv_cmd_list, &sv_cmd_show, &sv_cmd_console, &sv_cmd_ssh, &sv_cmd_wait,
-          &sv_cmd_stop, &sv_cmd_reboot, &sv_cmd_reset, &sv_cmd_update, &sv_cmd_destroy}},
+          &sv_cmd_pause, &sv_cmd_resume, &sv_cmd_stop, &sv_cmd_reboot, &sv_cmd_reset,
+          &sv_cmd_update, &sv_cmd_destroy}},
         {"\nGuests that have a name here:",
          {&sv_cmd_define, &sv_cmd_start, &sv_cmd_edit, &sv_cmd_undefine}},
         {"\nImages that a guest starts from:",

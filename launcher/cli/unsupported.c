@@ -20,8 +20,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
                                      "there: it attests anew and gets its disk"},
         {"move", .absent = SEALED "it cannot move while it runs; \"secure-vm stop\" it, copy its "
                                   "disk, and \"secure-vm launch\" the same guest file there"},
-        {"pause", .absent = "a paused guest keeps its memory and its key; \"secure-vm stop\" it, "
-                            "and \"secure-vm launch\" it again"},
         {"resize", .absent = "vCPUs are measured at the launch, and memory cannot be added to a "
                              "confidential guest that runs; \"secure-vm stop\" it, change "
                              "\"vcpus\" or \"memory\" in its guest file, \"secure-vm policy "
@@ -29,8 +27,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
         {"restore",
          .absent = SEALED
          "nothing could have saved them; \"secure-vm launch\" starts it from its measured files"},
-        {"resume",
-         .absent = "a guest is never paused; \"secure-vm launch\" starts one that was stopped"},
         {"save", .absent = SEALED
                  "they cannot be saved; \"secure-vm stop\" it, and \"secure-vm launch\" it again"},
         {"set-memory", .absent = "memory cannot be added to a confidential guest that runs, nor "

@@ -7,8 +7,10 @@ static const struct {
         enum sv_control what;
         const char *name;
 } verbs[] = {
-        {SV_CONTROL_STATUS, "status"}, {SV_CONTROL_STOP, "stop"},   {SV_CONTROL_DESTROY, "destroy"},
-        {SV_CONTROL_REBOOT, "reboot"}, {SV_CONTROL_RESET, "reset"}, {SV_CONTROL_EVENTS, "events"},
+        {SV_CONTROL_STATUS, "status"},   {SV_CONTROL_STOP, "stop"},
+        {SV_CONTROL_DESTROY, "destroy"}, {SV_CONTROL_REBOOT, "reboot"},
+        {SV_CONTROL_RESET, "reset"},     {SV_CONTROL_EVENTS, "events"},
+        {SV_CONTROL_PAUSE, "pause"},     {SV_CONTROL_RESUME, "resume"},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -29,10 +31,10 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
                         *out = verbs[i].what;
                         return 0;
                 }
-        return sv_fail(
-                err, SV_FORMAT, "control.request",
-                "status, stop, destroy, reboot, reset or events was expected, found \"%.32s\"",
-                word);
+        return sv_fail(err, SV_FORMAT, "control.request",
+                       "status, stop, destroy, reboot, reset, events, pause or resume was "
+                       "expected, found \"%.32s\"",
+                       word);
 }
 
 const char *sv_control_name(enum sv_control what)

@@ -11,7 +11,9 @@ enum sv_control {
         SV_CONTROL_DESTROY,
         SV_CONTROL_REBOOT,
         SV_CONTROL_RESET,
-        SV_CONTROL_EVENTS
+        SV_CONTROL_EVENTS,
+        SV_CONTROL_PAUSE,
+        SV_CONTROL_RESUME
 };
 
 /* {"do":"status"} … control.request when it is anything else. */

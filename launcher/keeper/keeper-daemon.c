@@ -182,6 +182,46 @@ static int destroy_under_daemon(const char *uri, const char *name, struct sv_err
         return remove_copies(&s, err);
 }
 
+/* The life's states that a daemon tells apart. */
+static enum sv_life map_virt_state(enum sv_virt_state state)
+{
+        switch (state) {
+        case SV_VIRT_RUNNING:
+                return SV_LIFE_RUNNING;
+        case SV_VIRT_PAUSED:
+                return SV_LIFE_PAUSED;
+        case SV_VIRT_ENDING:
+                return SV_LIFE_STOPPING;
+        case SV_VIRT_CRASHED:
+                return SV_LIFE_FAILED;
+        case SV_VIRT_OFF:
+                break;
+        }
+        return SV_LIFE_STOPPED;
+}
+
+static int ask_under_daemon(const char *uri, const char *name, enum sv_life_event event,
+                            int (*act)(struct sv_virt *v, struct sv_err *err), struct sv_err *err)
+{
+        enum sv_virt_state state;
+        SV_VIRT *v = NULL;
+
+        if (open_domain(uri, name, &v, err) < 0 || sv_virt_get_state(v, &state, err) < 0 ||
+            sv_life_check(map_virt_state(state), event, name, err) < 0)
+                return -1;
+        return act(v, err);
+}
+
+static int pause_under_daemon(const char *uri, const char *name, struct sv_err *err)
+{
+        return ask_under_daemon(uri, name, SV_LIFE_ASK_PAUSE, sv_virt_pause, err);
+}
+
+static int resume_under_daemon(const char *uri, const char *name, struct sv_err *err)
+{
+        return ask_under_daemon(uri, name, SV_LIFE_ASK_RESUME, sv_virt_resume, err);
+}
+
 static int stop_under_daemon(const char *uri, const char *name, unsigned seconds, bool force,
                              struct sv_err *err)
 {
@@ -225,5 +265,7 @@ const struct sv_keeper sv_keeper_daemon = {
         .show = show_under_daemon,
         .stop = stop_under_daemon,
         .destroy = destroy_under_daemon,
+        .pause = pause_under_daemon,
+        .resume = resume_under_daemon,
         .console = open_daemon_console,
 };

@@ -236,6 +236,26 @@ static int stop_embedded(const char *uri, const char *name, unsigned seconds, bo
         return r > 0 && force ? destroy_and_recover(&s, err) : r;
 }
 
+static int ask_embedded(const char *name, enum sv_control what, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        SV_JSON *status = NULL;
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        return sv_client_ask(&s, what, &status, err);
+}
+
+static int pause_embedded(const char *uri, const char *name, struct sv_err *err)
+{
+        return ask_embedded(name, SV_CONTROL_PAUSE, err);
+}
+
+static int resume_embedded(const char *uri, const char *name, struct sv_err *err)
+{
+        return ask_embedded(name, SV_CONTROL_RESUME, err);
+}
+
 /* The events first, so that none is missed. */
 static int subscribe_events(const char *name, struct sv_state *s, struct sv_follow *f,
                             struct sv_err *err)
@@ -364,6 +384,8 @@ const struct sv_keeper sv_keeper_embed = {
         .forget = forget_embedded,
         .reboot = reboot_embedded,
         .reset = reset_embedded,
+        .pause = pause_embedded,
+        .resume = resume_embedded,
         .console = open_embedded_console,
         .console_log = print_embedded_log,
 };

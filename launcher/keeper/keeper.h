@@ -47,6 +47,10 @@ struct sv_keeper {
                       struct sv_err *err);
         /* The same without asking. */
         int (*reset)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
+        /* Stop its virtual CPUs, and let them go on: memory, key and devices stay. state.paused,
+         * state.running, state.off, state.changing for one that is not in a state for it. */
+        int (*pause)(const char *uri, const char *name, struct sv_err *err);
+        int (*resume)(const char *uri, const char *name, struct sv_err *err);
         /* Connected descriptor of the serial line. What it hangs on stays open as long as the
          * process. */
         int (*console)(const char *uri, const char *name, int *fd, struct sv_err *err);

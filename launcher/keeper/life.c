@@ -33,6 +33,9 @@ static const struct {
         ROW(RUNNING, FAULT, NOTHING, FAILED),
         ROW(RUNNING, ABANDON, NOTHING, FAILED),
         ROW(RUNNING, ORPHAN, NOTHING, FAILED),
+        ROW(RUNNING, ASK_PAUSE, PAUSE, PAUSED),
+        ROW(RUNNING, HALT, NOTHING, PAUSED),
+        ROW(RUNNING, GO_ON, NOTHING, RUNNING),
         ROW(UNLOCKED, UNLOCK, NOTHING, UNLOCKED),
         ROW(UNLOCKED, REFUSE, NOTHING, REFUSED),
         ROW(UNLOCKED, RESET, END, REBOOTING),
@@ -46,6 +49,43 @@ static const struct {
         ROW(UNLOCKED, FAULT, NOTHING, FAILED),
         ROW(UNLOCKED, ABANDON, NOTHING, FAILED),
         ROW(UNLOCKED, ORPHAN, NOTHING, FAILED),
+        ROW(UNLOCKED, ASK_PAUSE, PAUSE, PAUSED_OPEN),
+        ROW(UNLOCKED, HALT, NOTHING, PAUSED_OPEN),
+        ROW(UNLOCKED, GO_ON, NOTHING, UNLOCKED),
+        /* It hears no power button, and one that was refused powers nothing off. What its agent
+         * said before may be read only now. */
+        ROW(PAUSED, UNLOCK, NOTHING, PAUSED_OPEN),
+        ROW(PAUSED, REFUSE, END, REFUSED),
+        ROW(PAUSED, RESET, END, REBOOTING),
+        ROW(PAUSED, ASK_REBOOT, WAKE, GOING_DOWN),
+        ROW(PAUSED, ASK_RESET, END, REBOOTING),
+        ROW(PAUSED, ASK_STOP, WAKE, STOPPING),
+        ROW(PAUSED, ASK_DESTROY, END, STOPPED),
+        ROW(PAUSED, OFF, NOTHING, STOPPED),
+        ROW(PAUSED, LOST, NOTHING, FAILED),
+        ROW(PAUSED, PANIC, NOTHING, FAILED),
+        ROW(PAUSED, FAULT, NOTHING, FAILED),
+        ROW(PAUSED, ABANDON, NOTHING, FAILED),
+        ROW(PAUSED, ORPHAN, NOTHING, FAILED),
+        ROW(PAUSED, ASK_RESUME, RESUME, RUNNING),
+        ROW(PAUSED, HALT, NOTHING, PAUSED),
+        ROW(PAUSED, GO_ON, NOTHING, RUNNING),
+        ROW(PAUSED_OPEN, UNLOCK, NOTHING, PAUSED_OPEN),
+        ROW(PAUSED_OPEN, REFUSE, END, REFUSED),
+        ROW(PAUSED_OPEN, RESET, END, REBOOTING),
+        ROW(PAUSED_OPEN, ASK_REBOOT, WAKE, GOING_DOWN),
+        ROW(PAUSED_OPEN, ASK_RESET, END, REBOOTING),
+        ROW(PAUSED_OPEN, ASK_STOP, WAKE, STOPPING),
+        ROW(PAUSED_OPEN, ASK_DESTROY, END, STOPPED),
+        ROW(PAUSED_OPEN, OFF, NOTHING, STOPPED),
+        ROW(PAUSED_OPEN, LOST, NOTHING, FAILED),
+        ROW(PAUSED_OPEN, PANIC, NOTHING, FAILED),
+        ROW(PAUSED_OPEN, FAULT, NOTHING, FAILED),
+        ROW(PAUSED_OPEN, ABANDON, NOTHING, FAILED),
+        ROW(PAUSED_OPEN, ORPHAN, NOTHING, FAILED),
+        ROW(PAUSED_OPEN, ASK_RESUME, RESUME, UNLOCKED),
+        ROW(PAUSED_OPEN, HALT, NOTHING, PAUSED_OPEN),
+        ROW(PAUSED_OPEN, GO_ON, NOTHING, UNLOCKED),
         /* However it ends now, the agent's reason is why. */
         ROW(REFUSED, UNLOCK, NOTHING, REFUSED),
         ROW(REFUSED, REFUSE, NOTHING, REFUSED),
@@ -60,6 +100,8 @@ static const struct {
         ROW(REFUSED, FAULT, NOTHING, FAILED),
         ROW(REFUSED, ABANDON, NOTHING, FAILED),
         ROW(REFUSED, ORPHAN, NOTHING, FAILED),
+        ROW(REFUSED, HALT, NOTHING, REFUSED),
+        ROW(REFUSED, GO_ON, NOTHING, REFUSED),
         /* Its disk is in use: it ends when it has written everything back. */
         ROW(GOING_DOWN, UNLOCK, NOTHING, GOING_DOWN),
         ROW(GOING_DOWN, REFUSE, NOTHING, GOING_DOWN),
@@ -74,6 +116,8 @@ static const struct {
         ROW(GOING_DOWN, FAULT, NOTHING, FAILED),
         ROW(GOING_DOWN, ABANDON, NOTHING, FAILED),
         ROW(GOING_DOWN, ORPHAN, NOTHING, FAILED),
+        ROW(GOING_DOWN, HALT, NOTHING, GOING_DOWN),
+        ROW(GOING_DOWN, GO_ON, NOTHING, GOING_DOWN),
         /* What the agent says here is of the run that is over. */
         ROW(REBOOTING, STARTED, NOTHING, RUNNING),
         ROW(REBOOTING, UNLOCK, NOTHING, REBOOTING),
@@ -89,6 +133,8 @@ static const struct {
         ROW(REBOOTING, FAULT, NOTHING, FAILED),
         ROW(REBOOTING, ABANDON, NOTHING, FAILED),
         ROW(REBOOTING, ORPHAN, NOTHING, FAILED),
+        ROW(REBOOTING, HALT, NOTHING, REBOOTING),
+        ROW(REBOOTING, GO_ON, NOTHING, REBOOTING),
         /* A guest that resets instead of shutting down is ended. */
         ROW(STOPPING, UNLOCK, NOTHING, STOPPING),
         ROW(STOPPING, REFUSE, NOTHING, STOPPING),
@@ -103,6 +149,8 @@ static const struct {
         ROW(STOPPING, FAULT, NOTHING, FAILED),
         ROW(STOPPING, ABANDON, NOTHING, FAILED),
         ROW(STOPPING, ORPHAN, NOTHING, FAILED),
+        ROW(STOPPING, HALT, NOTHING, STOPPING),
+        ROW(STOPPING, GO_ON, NOTHING, STOPPING),
         ROW(STOPPED, ASK_REBOOT, NOTHING, STOPPED),
         ROW(STOPPED, ASK_RESET, NOTHING, STOPPED),
         ROW(STOPPED, ASK_STOP, NOTHING, STOPPED),
@@ -114,13 +162,14 @@ static const struct {
 };
 
 static const char *const names[SV_LIFE_STATES] = {
-        "starting",  "running",  "unlocked", "refused", "going down",
-        "rebooting", "stopping", "stopped",  "failed",  "killed",
+        "starting",   "running",   "unlocked", "paused",  "paused", "refused",
+        "going down", "rebooting", "stopping", "stopped", "failed", "killed",
 };
 
 static const char *const event_names[SV_LIFE_EVENTS] = {
-        "started", "unlock", "refuse", "reset", "reboot", "ask reset", "stop",
-        "destroy", "off",    "lost",   "panic", "fault",  "abandon",   "orphan",
+        "started", "unlock",  "refuse", "reset",  "reboot", "ask reset",
+        "stop",    "destroy", "off",    "lost",   "panic",  "fault",
+        "abandon", "orphan",  "pause",  "resume", "halt",   "go on",
 };
 
 enum sv_life_action sv_life_follow(enum sv_life *life, enum sv_life_event event)
@@ -131,6 +180,39 @@ enum sv_life_action sv_life_follow(enum sv_life *life, enum sv_life_event event)
                         return steps[i].action;
                 }
         return SV_LIFE_IMPOSSIBLE;
+}
+
+static bool has_step(enum sv_life life, enum sv_life_event event)
+{
+        return sv_life_follow(&life, event) != SV_LIFE_IMPOSSIBLE;
+}
+
+int sv_life_check(enum sv_life life, enum sv_life_event event, const char *name, struct sv_err *err)
+{
+        if (has_step(life, event))
+                return 0;
+        if (sv_life_is_final(life))
+                return sv_fail(err, SV_SYSTEM, "state.off",
+                               "guest %s does not run (%s); \"secure-vm launch\" starts it", name,
+                               sv_life_name(life));
+        if (sv_life_is_paused(life))
+                return sv_fail(err, SV_SYSTEM, "state.paused",
+                               "guest %s is paused already; \"secure-vm resume %s\" lets it go on",
+                               name, name);
+        if (life == SV_LIFE_RUNNING || life == SV_LIFE_UNLOCKED)
+                return sv_fail(err, SV_SYSTEM, "state.running",
+                               "guest %s runs, and a paused one was expected; \"secure-vm show "
+                               "%s\" says more",
+                               name, name);
+        return sv_fail(err, SV_SYSTEM, "state.changing",
+                       "guest %s is %s, and a running or paused one was expected; \"secure-vm wait "
+                       "%s\" waits",
+                       name, sv_life_name(life), name);
+}
+
+bool sv_life_is_paused(enum sv_life life)
+{
+        return life == SV_LIFE_PAUSED || life == SV_LIFE_PAUSED_OPEN;
 }
 
 bool sv_life_is_final(enum sv_life life)

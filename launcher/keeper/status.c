@@ -49,6 +49,7 @@ static void put_attestation(struct sv_json *status, const struct sv_guest *g)
         a = sv_json_set(status, "attestation", sv_json_object());
         sv_json_set_str(a, "url", g->attestation.url);
         sv_json_set_str(a, "resource", g->attestation.resource);
+        sv_json_set_int(a, "lease", g->attestation.lease);
 }
 
 void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g)
@@ -70,4 +71,14 @@ void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g)
         for (size_t i = 0; i < g->n_nics; i++)
                 put_nic(list, g, i);
         put_attestation(status, g);
+}
+
+/* The guest renews its lease long before the end, so that one that stood for half of it may have
+ * lost it. */
+bool sv_status_lease_doubtful(const struct sv_json *status, int64_t now)
+{
+        int64_t lease = sv_json_int(sv_json_pointer(status, "/attestation/lease"), 0);
+        int64_t since = sv_json_int(sv_json_get(status, "paused"), now);
+
+        return lease && now - since >= lease / 2;
 }

@@ -43,15 +43,26 @@ struct sv_worker {
 enum sv_life_action sv_worker_note_event(struct sv_worker *w, enum sv_life_event event);
 /* Do that, all but SV_LIFE_START. */
 int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err *err);
+/* A command's request: the state that follows, what is to be done, and who hears of it. An error
+ * leaves the state as it was, or says that it is not one for this (sv_life_check). */
+int sv_worker_ask(struct sv_worker *w, enum sv_life_event event, struct sv_err *err);
+/* After a step from `before`: whether its virtual CPUs stand now, or go on. */
+void sv_worker_tell_pause(struct sv_worker *w, enum sv_life before, const char *reason);
 /* worker-start.c: the steps from a prepared folder to a running guest. */
 int sv_worker_start(struct sv_worker *w, struct sv_err *err);
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err);
-/* worker-talk.c. Send an event to the launcher and to the clients that asked for events; who does
+/* worker-say.c. Send an event to the launcher and to the clients that asked for events; who does
  * not read is dropped. Takes the event. */
 void sv_worker_send_event(struct sv_worker *w, struct sv_json *event);
+/* All of it or a failure: what is left of a line would be glued to the next one. */
+bool sv_worker_send_line(int fd, const struct sv_json *j);
+void sv_worker_drop_client(struct sv_client *c);
 void sv_worker_save_status(struct sv_worker *w);
 /* Keeps an event, with its time, among the status' steps; false when there is no room. */
 bool sv_worker_keep_step(struct sv_worker *w, struct sv_json *event);
+/* Milliseconds since the worker began. */
+int64_t sv_worker_elapsed(const struct sv_worker *w);
+/* worker-talk.c */
 int sv_worker_open_control(struct sv_worker *w, struct sv_err *err);
 void sv_worker_accept_client(struct sv_worker *w);
 void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c);
@@ -60,5 +71,3 @@ void sv_worker_read_agent(struct sv_worker *w);
 void sv_worker_finish_agent(struct sv_worker *w);
 /* Are guard and launcher still there, for whom this is done? launch.abandoned when not. */
 int sv_worker_check_wanted(struct sv_worker *w, struct sv_err *err);
-/* Milliseconds since the worker began. */
-int64_t sv_worker_elapsed(const struct sv_worker *w);

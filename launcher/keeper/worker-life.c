@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's step from one state of the guest's life to the next (launcher/keeper/life.h). */
+#include <time.h>
+
 #include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
 
@@ -16,6 +18,45 @@ enum sv_life_action sv_worker_note_event(struct sv_worker *w, enum sv_life_event
         return action;
 }
 
+/* Says so to whom it concerns, once, when the virtual CPUs stand or go on. */
+void sv_worker_tell_pause(struct sv_worker *w, enum sv_life before, const char *reason)
+{
+        bool paused = sv_life_is_paused(w->life);
+        struct sv_json *e;
+
+        if (paused == sv_life_is_paused(before) || sv_life_is_final(w->life))
+                return;
+        e = sv_json_object();
+        sv_json_set_str(e, "event", paused ? "paused" : "resumed");
+        if (paused)
+                sv_json_set_str(e, "reason", reason);
+        sv_json_set_str(w->status, "paused_for", paused ? reason : NULL);
+        if (paused)
+                sv_json_set_int(w->status, "paused", time(NULL));
+        sv_worker_save_status(w);
+        sv_worker_send_event(w, e);
+}
+
+int sv_worker_ask(struct sv_worker *w, enum sv_life_event event, struct sv_err *err)
+{
+        enum sv_life before = w->life;
+        enum sv_life_action action;
+
+        if (sv_life_check(before, event, w->work->guest->name, err) < 0)
+                return -1;
+        action = sv_worker_note_event(w, event);
+        if (sv_worker_act(w, action, err) == 0) {
+                sv_worker_tell_pause(w, before, "asked");
+                return 0;
+        }
+        /* libvirt refused, and nothing has changed */
+        if (action == SV_LIFE_PAUSE || action == SV_LIFE_RESUME || action == SV_LIFE_WAKE) {
+                w->life = before;
+                sv_json_set_str(w->status, "state", sv_life_word(before));
+        }
+        return -1;
+}
+
 int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err *err)
 {
         switch (action) {
@@ -23,6 +64,12 @@ int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err
                 return sv_virt_shutdown(w->virt, err);
         case SV_LIFE_END:
                 return sv_virt_destroy(w->virt, err);
+        case SV_LIFE_PAUSE:
+                return sv_virt_pause(w->virt, err);
+        case SV_LIFE_RESUME:
+                return sv_virt_resume(w->virt, err);
+        case SV_LIFE_WAKE:
+                return sv_virt_resume(w->virt, err) < 0 ? -1 : sv_virt_shutdown(w->virt, err);
         case SV_LIFE_START: /* worker.c's, when QEMU has ended */
         case SV_LIFE_NOTHING:
         case SV_LIFE_IMPOSSIBLE:

@@ -8,56 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
-
-int64_t sv_worker_elapsed(const struct sv_worker *w)
-{
-        return sv_clock_ms() - w->began;
-}
-
-void sv_worker_save_status(struct sv_worker *w)
-{
-        struct sv_err err = SV_ERR_NULL;
-
-        if (sv_state_write_status(w->work->state, w->status, &err) < 0)
-                sv_log_err(&err);
-}
-
-static void drop_client(struct sv_client *c)
-{
-        close(c->fd);
-        sv_lines_free(&c->lines);
-        *c = (struct sv_client){.fd = -1};
-}
-
-/* All of it or a failure: what is left of a line would be glued to the next one. */
-static bool send_line(int fd, const struct sv_json *j)
-{
-        SV_BUF line = SV_BUF_NULL;
-
-        sv_json_print(j, &line);
-        sv_buf_puts(&line, "\n");
-        return send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)line.n;
-}
-
-void sv_worker_send_event(struct sv_worker *w, struct sv_json *event)
-{
-        sv_json_set_int(event, "at_ms", sv_worker_elapsed(w));
-        if (w->launch >= 0 && !send_line(w->launch, event)) {
-                close(w->launch);
-                w->launch = -1;
-        }
-        for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++) {
-                struct sv_client *c = &w->clients[i];
-
-                if (c->fd >= 0 && c->events && !send_line(c->fd, event))
-                        drop_client(c);
-        }
-        sv_json_free(event);
-}
 
 static bool has_hung_up(int fd)
 {
@@ -109,11 +62,6 @@ void sv_worker_accept_client(struct sv_worker *w)
                 close(fd);
 }
 
-static int follow_request(struct sv_worker *w, enum sv_life_event event, struct sv_err *err)
-{
-        return sv_worker_act(w, sv_worker_note_event(w, event), err);
-}
-
 /* Does what was asked; the answer is the status, or the error. */
 static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_control what,
                          struct sv_err *err)
@@ -125,13 +73,17 @@ static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_contr
                 c->events = true;
                 return 0;
         case SV_CONTROL_STOP:
-                return follow_request(w, SV_LIFE_ASK_STOP, err);
+                return sv_worker_ask(w, SV_LIFE_ASK_STOP, err);
         case SV_CONTROL_DESTROY:
-                return follow_request(w, SV_LIFE_ASK_DESTROY, err);
+                return sv_worker_ask(w, SV_LIFE_ASK_DESTROY, err);
         case SV_CONTROL_REBOOT:
-                return follow_request(w, SV_LIFE_ASK_REBOOT, err);
+                return sv_worker_ask(w, SV_LIFE_ASK_REBOOT, err);
         case SV_CONTROL_RESET:
-                return follow_request(w, SV_LIFE_ASK_RESET, err);
+                return sv_worker_ask(w, SV_LIFE_ASK_RESET, err);
+        case SV_CONTROL_PAUSE:
+                return sv_worker_ask(w, SV_LIFE_ASK_PAUSE, err);
+        case SV_CONTROL_RESUME:
+                return sv_worker_ask(w, SV_LIFE_ASK_RESUME, err);
         }
         return -1;
 }
@@ -144,7 +96,7 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
 
         if (n <= 0) {
                 if (n == 0 || errno != EAGAIN)
-                        drop_client(c);
+                        sv_worker_drop_client(c);
                 return;
         }
         sv_lines_put(&c->lines, sv_bytes(chunk, (size_t)n));
@@ -161,32 +113,24 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
                         sv_json_set_bool(answer, "ok", true);
                         sv_json_set(answer, "status", sv_json_ref(w->status));
                 }
-                if (!send_line(c->fd, answer))
-                        drop_client(c);
+                if (!sv_worker_send_line(c->fd, answer))
+                        sv_worker_drop_client(c);
         }
 }
 
 /* --- the agent --- */
-
-bool sv_worker_keep_step(struct sv_worker *w, struct sv_json *event)
-{
-        struct sv_json *steps = sv_json_get(w->status, "steps");
-
-        if (sv_json_len(steps) >= SV_STEPS_MAX)
-                return false;
-        sv_json_set_int(event, "at_ms", sv_worker_elapsed(w));
-        sv_json_add(steps, sv_json_ref(event));
-        return true;
-}
 
 static void note_agent_event(struct sv_worker *w, struct sv_json *event)
 {
         const char *name = sv_json_str(sv_json_get(event, "event"));
         bool is_kept = sv_worker_keep_step(w, event);
         enum sv_life before = w->life;
+        struct sv_err err = SV_ERR_NULL;
 
         if (!strcmp(name, "failed")) {
-                sv_worker_note_event(w, SV_LIFE_REFUSE);
+                /* one that stands is ended: it could not do it itself */
+                if (sv_worker_act(w, sv_worker_note_event(w, SV_LIFE_REFUSE), &err) < 0)
+                        sv_log_err(&err);
                 if (w->life == SV_LIFE_REFUSED) {
                         w->refused = true;
                         sv_json_set(w->status, "error", sv_json_ref(event));

@@ -76,11 +76,11 @@ static int start_again(struct sv_worker *w, struct sv_err *err)
         return sv_worker_restart(w, err);
 }
 
-static bool is_guest_off(struct sv_worker *w)
+static bool is_guest_in(struct sv_worker *w, enum sv_virt_state state)
 {
-        enum sv_virt_state state = SV_VIRT_OFF;
+        enum sv_virt_state now = SV_VIRT_ENDING;
 
-        return sv_virt_get_state(w->virt, &state, NULL) == 0 && state == SV_VIRT_OFF;
+        return sv_virt_get_state(w->virt, &now, NULL) == 0 && now == state;
 }
 
 /* Why the guest failed, unless it did not or a reason is there already. */
@@ -107,6 +107,17 @@ static void follow_event(struct sv_worker *w, enum sv_life_event event)
                 sv_worker_note_event(w, SV_LIFE_FAULT);
 }
 
+/* By what is so now: the event may be older than a command that came after it. */
+static void follow_halt(struct sv_worker *w, bool halted)
+{
+        enum sv_life before = w->life;
+
+        if (!is_guest_in(w, halted ? SV_VIRT_PAUSED : SV_VIRT_RUNNING))
+                return;
+        follow_event(w, halted ? SV_LIFE_HALT : SV_LIFE_GO_ON);
+        sv_worker_tell_pause(w, before, halted ? sv_virt_pause_reason(w->virt) : NULL);
+}
+
 static void read_virt(struct sv_worker *w)
 {
         enum sv_virt_event e;
@@ -117,13 +128,17 @@ static void read_virt(struct sv_worker *w)
                 case SV_VIRT_REBOOTED:
                         follow_event(w, SV_LIFE_RESET);
                         break;
+                case SV_VIRT_HALTED:
+                case SV_VIRT_RESUMED:
+                        follow_halt(w, e == SV_VIRT_HALTED);
+                        break;
                 case SV_VIRT_CRASH:
                         follow_event(w, SV_LIFE_PANIC);
                         break;
                 case SV_VIRT_STOPPED:
                 case SV_VIRT_FAILED:
                         /* While it reboots, this may be the event of an earlier run. */
-                        if (w->life == SV_LIFE_REBOOTING && !is_guest_off(w))
+                        if (w->life == SV_LIFE_REBOOTING && !is_guest_in(w, SV_VIRT_OFF))
                                 break;
                         sv_worker_finish_agent(w);
                         if (!sv_life_is_final(w->life))

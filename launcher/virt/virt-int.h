@@ -23,7 +23,7 @@ struct sv_virt {
         X(ConnectGetDomainCapabilities) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
         X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
         X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainOpenChannel) X(DomainOpenConsole) \
-        X(DomainShutdownFlags) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
+        X(DomainResume) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
         X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(SetErrorFunc) X(StreamAbort) \
         X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend)
 /* clang-format on */

@@ -91,6 +91,8 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int det
         if (event == VIR_DOMAIN_EVENT_RESUMED ||
             (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))
                 queue_event(v, SV_VIRT_RESUMED);
+        else if (event == VIR_DOMAIN_EVENT_SUSPENDED)
+                queue_event(v, SV_VIRT_HALTED);
         else if (event == VIR_DOMAIN_EVENT_CRASHED)
                 queue_event(v, SV_VIRT_CRASH);
         else if (event == VIR_DOMAIN_EVENT_STOPPED)
@@ -263,6 +265,28 @@ int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err 
                 return sv_virt_fail(err, "asking for the guest's state");
         *out = map_domain_state(state);
         return 0;
+}
+
+const char *sv_virt_pause_reason(struct sv_virt *v)
+{
+        int state = 0, reason = 0;
+
+        if (vir.DomainGetState(v->dom, &state, &reason, 0) < 0 || state != VIR_DOMAIN_PAUSED)
+                return "other";
+        return reason == VIR_DOMAIN_PAUSED_USER       ? "asked"
+               : reason == VIR_DOMAIN_PAUSED_IOERROR  ? "disk"
+               : reason == VIR_DOMAIN_PAUSED_WATCHDOG ? "watchdog"
+                                                      : "other";
+}
+
+int sv_virt_pause(struct sv_virt *v, struct sv_err *err)
+{
+        return vir.DomainSuspend(v->dom) < 0 ? sv_virt_fail(err, "pausing the guest") : 0;
+}
+
+int sv_virt_resume(struct sv_virt *v, struct sv_err *err)
+{
+        return vir.DomainResume(v->dom) < 0 ? sv_virt_fail(err, "resuming the guest") : 0;
 }
 
 const char *sv_virt_state_name(enum sv_virt_state state)

@@ -19,6 +19,7 @@ enum sv_virt_state {
 enum sv_virt_event {
         SV_VIRT_NO_EVENT,
         SV_VIRT_RESUMED, /* the virtual CPUs run */
+        SV_VIRT_HALTED,  /* they stand: we asked, or QEMU could not go on */
         /* the guest asked for a reset and is starting over inside the same QEMU */
         SV_VIRT_REBOOTED,
         SV_VIRT_CRASH,
@@ -62,6 +63,12 @@ int sv_virt_destroy(struct sv_virt *v, struct sv_err *err);
 /* Forget the definition and its variable store; a vTPM's state is kept. */
 int sv_virt_undefine(struct sv_virt *v, struct sv_err *err);
 int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err);
+/* Of a paused one: "asked", or what has stopped it: "disk" (an I/O error: full, or gone),
+ * "watchdog", "other". */
+const char *sv_virt_pause_reason(struct sv_virt *v);
+/* Stop the virtual CPUs, and let them go on. What is so already is an error of libvirt's. */
+int sv_virt_pause(struct sv_virt *v, struct sv_err *err);
+int sv_virt_resume(struct sv_virt *v, struct sv_err *err);
 const char *sv_virt_state_name(enum sv_virt_state state);
 /* The XML as libvirt completed it. */
 int sv_virt_get_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err);

@@ -28,8 +28,10 @@ def daemon():
     assert run(0, 'list', *DAEMON)['guests'] == [{'name': 'test', 'state': 'running'}]
     shown = run(0, 'show', 'test', *DAEMON)
     assert (shown['name'], shown['state'], shown['connect']) == ('test', 'running', DAEMON[1]), shown
-    for command in ('show', 'stop', 'destroy'):
+    for command in ('show', 'stop', 'destroy', 'pause', 'resume'):
         fails(3, 'virt.absent', command, 'nope', *DAEMON)
+    assert run(0, 'pause', 'test', *DAEMON)['state'] == 'paused'
+    fails(3, 'state.running', 'resume', 'test', *DAEMON)  # each connection to that driver has a guest of its own
 
 
 def not_there():
@@ -66,10 +68,12 @@ def ours():
     fails(3, 'state.off', 'stop', 'running')
     fails(3, 'state.off', 'reboot', 'running')
     fails(3, 'state.off', 'reset', 'running')
+    fails(3, 'state.off', 'pause', 'running')
+    fails(3, 'state.off', 'resume', 'running')
     fails(2, 'reboot.wait', 'reboot', 'running', '--timeout', '0')
     assert run(0, 'destroy', 'running')['state'] == 'stopped'
     assert run(0, 'destroy', '--forget', 'failed')['state'] == 'forgotten' and not os.path.exists(folder)
-    for command in ('show', 'stop', 'reboot', 'reset', 'destroy'):
+    for command in ('show', 'stop', 'reboot', 'reset', 'destroy', 'pause', 'resume'):
         fails(2, 'state.absent', command, 'nope')
 
 

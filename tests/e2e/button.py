@@ -85,6 +85,9 @@ def check_obedient(guest):
     assert r.returncode == 0 and re.search('the guest reboots: it is launched and attested again', r.stderr), (r, console(guest)[-500:])
     assert guest.processes()['qemu'] != before, 'the same QEMU still runs'
     await_ready(guest)
+    # a paused guest hears nothing: it goes on to be asked
+    r = command(guest, 'pause', guest.name)
+    assert (r.returncode, r.stdout) == (0, f'guest {guest.name}: paused\n'), r
     r = command(guest, 'stop', guest.name, '--timeout', str(int(patient(60))))
     assert (r.returncode, r.stdout) == (0, f'guest {guest.name}: stopped\n') and OBEYS in console(guest), (r, console(guest)[-500:])
 

@@ -6,8 +6,8 @@
 
 static void requests(void **state)
 {
-        static const char *const words[] = {"status", "stop",  "destroy",
-                                            "reboot", "reset", "events"};
+        static const char *const words[] = {"status", "stop",   "destroy", "reboot",
+                                            "reset",  "events", "pause",   "resume"};
         static const struct {
                 const char *line, *check;
         } bad[] = {
@@ -24,7 +24,7 @@ static void requests(void **state)
         struct sv_err err = SV_ERR_NULL;
         enum sv_control what;
 
-        for (int i = 0; i < 6; i++) {
+        for (int i = 0; i < 8; i++) {
                 SV_BUF line = SV_BUF_NULL;
 
                 sv_control_print((enum sv_control)(i + 1), &line);

@@ -8,25 +8,28 @@
 #include "tests/unit/unit.h"
 
 /* One row a state, one column an event: the next state by its letter, then what is to be done with
- * QEMU: "." nothing, "p" press the power button, "e" end it, "s" start it. "--" is impossible. */
-static const char letters[SV_LIFE_STATES + 1] = "SRUFDBPXZK";
-static const char actions[] = {[SV_LIFE_NOTHING] = '.',
-                               [SV_LIFE_SHUT_DOWN] = 'p',
-                               [SV_LIFE_END] = 'e',
-                               [SV_LIFE_START] = 's'};
+ * QEMU: "." nothing, "p" press the power button, "e" end it, "s" start it, "h" stop its CPUs, "r"
+ * let them go on, "w" that and press. "--" is impossible. */
+static const char letters[SV_LIFE_STATES + 1] = "SRUQHFDBPXZK";
+static const char actions[] = {
+        [SV_LIFE_NOTHING] = '.', [SV_LIFE_SHUT_DOWN] = 'p', [SV_LIFE_END] = 'e',
+        [SV_LIFE_START] = 's',   [SV_LIFE_PAUSE] = 'h',     [SV_LIFE_RESUME] = 'r',
+        [SV_LIFE_WAKE] = 'w'};
 /* clang-format off */
 static const char *const expected[SV_LIFE_STATES] = {
-        /*          started unlock refuse reset ask-reboot ask-reset stop destroy off lost panic fault abandon orphan */
-        [SV_LIFE_STARTING]   = "R. -- -- -- -- -- -- -- -- -- -- Z. -- --",
-        [SV_LIFE_RUNNING]    = "-- U. F. Be Dp Be Pp Xe X. Z. Z. Z. Z. Z.",
-        [SV_LIFE_UNLOCKED]   = "-- U. F. Be Dp Be Pp Xe X. Z. Z. Z. Z. Z.",
-        [SV_LIFE_REFUSED]    = "-- F. F. Be Be Be Fp Ze Z. Z. Z. Z. Z. Z.",
-        [SV_LIFE_GOING_DOWN] = "-- D. D. Be Dp Be Pp Xe Bs Bs Z. Z. Z. Z.",
-        [SV_LIFE_REBOOTING]  = "R. B. B. Be Be Be Pe Xe Bs Bs Z. Z. Z. Z.",
-        [SV_LIFE_STOPPING]   = "-- P. P. Pe Pe Pe Pp Xe X. X. Z. Z. Z. Z.",
-        [SV_LIFE_STOPPED]    = "-- -- -- -- X. X. X. X. -- -- -- -- -- --",
-        [SV_LIFE_FAILED]     = "-- -- -- -- Z. Z. Z. Z. -- -- -- -- -- --",
-        [SV_LIFE_KILLED]     = "-- -- -- -- -- -- -- -- -- -- -- -- -- --",
+        /*          started unlock refuse reset ask-reboot ask-reset stop destroy off lost panic fault abandon orphan pause resume halt go-on */
+        [SV_LIFE_STARTING]    = "R. -- -- -- -- -- -- -- -- -- -- Z. -- -- -- -- -- --",
+        [SV_LIFE_RUNNING]     = "-- U. F. Be Dp Be Pp Xe X. Z. Z. Z. Z. Z. Hh -- H. R.",
+        [SV_LIFE_UNLOCKED]    = "-- U. F. Be Dp Be Pp Xe X. Z. Z. Z. Z. Z. Qh -- Q. U.",
+        [SV_LIFE_PAUSED_OPEN] = "-- Q. Fe Be Dw Be Pw Xe X. Z. Z. Z. Z. Z. -- Ur Q. U.",
+        [SV_LIFE_PAUSED]      = "-- Q. Fe Be Dw Be Pw Xe X. Z. Z. Z. Z. Z. -- Rr H. R.",
+        [SV_LIFE_REFUSED]     = "-- F. F. Be Be Be Fp Ze Z. Z. Z. Z. Z. Z. -- -- F. F.",
+        [SV_LIFE_GOING_DOWN]  = "-- D. D. Be Dp Be Pp Xe Bs Bs Z. Z. Z. Z. -- -- D. D.",
+        [SV_LIFE_REBOOTING]   = "R. B. B. Be Be Be Pe Xe Bs Bs Z. Z. Z. Z. -- -- B. B.",
+        [SV_LIFE_STOPPING]    = "-- P. P. Pe Pe Pe Pp Xe X. X. Z. Z. Z. Z. -- -- P. P.",
+        [SV_LIFE_STOPPED]     = "-- -- -- -- X. X. X. X. -- -- -- -- -- -- -- -- -- --",
+        [SV_LIFE_FAILED]      = "-- -- -- -- Z. Z. Z. Z. -- -- -- -- -- -- -- -- -- --",
+        [SV_LIFE_KILLED]      = "-- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --",
 };
 /* clang-format on */
 
@@ -77,8 +80,8 @@ static void ends(void **state)
 static void status_words(void **state)
 {
         static const char *const words[SV_LIFE_STATES] = {
-                "starting", "running", "unlocked", "failed", NULL,
-                NULL,       NULL,      "stopped",  "failed", "killed"};
+                "starting", "running", "unlocked", "paused",  "paused", "failed",
+                NULL,       NULL,      NULL,       "stopped", "failed", "killed"};
 
         for (int s = 0; s < SV_LIFE_STATES; s++) {
                 const char *word = sv_life_word((enum sv_life)s);
@@ -87,12 +90,41 @@ static void status_words(void **state)
                 if (!word)
                         continue;
                 assert_string_equal(word, words[s]);
-                if (s != SV_LIFE_REFUSED)
+                if (s != SV_LIFE_REFUSED && s != SV_LIFE_PAUSED_OPEN)
                         assert_int_equal(sv_life_from_word(word), s);
         }
         assert_int_equal(sv_life_from_word("rebooting"), SV_LIFE_STARTING);
         assert_int_equal(sv_life_from_word("x"), SV_LIFE_STARTING);
         assert_int_equal(sv_life_from_word(NULL), SV_LIFE_STARTING);
+}
+
+/* What a command may not ask for in a state is said by that state's name. */
+static void wrong_states(void **state)
+{
+        static const char *const pause[SV_LIFE_STATES] = {
+                [SV_LIFE_STARTING] = "state.changing",   [SV_LIFE_PAUSED_OPEN] = "state.paused",
+                [SV_LIFE_PAUSED] = "state.paused",       [SV_LIFE_REFUSED] = "state.changing",
+                [SV_LIFE_GOING_DOWN] = "state.changing", [SV_LIFE_REBOOTING] = "state.changing",
+                [SV_LIFE_STOPPING] = "state.changing",   [SV_LIFE_STOPPED] = "state.off",
+                [SV_LIFE_FAILED] = "state.off",          [SV_LIFE_KILLED] = "state.off"};
+        struct sv_err err = SV_ERR_NULL;
+
+        for (int s = 0; s < SV_LIFE_STATES; s++) {
+                enum sv_life life = (enum sv_life)s;
+                bool paused = sv_life_is_paused(life);
+                const char *resume = pause[s] ? pause[s] : "state.running";
+
+                if (pause[s])
+                        FAILS(sv_life_check(life, SV_LIFE_ASK_PAUSE, "g", &err), SV_SYSTEM,
+                              pause[s]);
+                else
+                        OK(sv_life_check(life, SV_LIFE_ASK_PAUSE, "g", &err));
+                if (paused)
+                        OK(sv_life_check(life, SV_LIFE_ASK_RESUME, "g", &err));
+                else
+                        FAILS(sv_life_check(life, SV_LIFE_ASK_RESUME, "g", &err), SV_SYSTEM,
+                              resume);
+        }
 }
 
 /* --- the launcher does not read --- */
@@ -159,9 +191,8 @@ static void silent_launcher(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_pair),
-                cmocka_unit_test(ends),
-                cmocka_unit_test(status_words),
+                cmocka_unit_test(every_pair),      cmocka_unit_test(ends),
+                cmocka_unit_test(status_words),    cmocka_unit_test(wrong_states),
                 cmocka_unit_test(silent_launcher),
         };
 

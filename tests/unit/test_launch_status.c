@@ -48,7 +48,7 @@ static void whole_guest(void **state)
                      "[{\"protocol\":\"tcp\",\"address\":\"127.0.0.1\",\"port\":2222,\"to\":22}]");
         assert_int_equal(strlen(sv_json_str(sv_json_pointer(j, "/nics/1/mac"))), 17);
         assert_value(j, "/attestation",
-                     "{\"url\":\"https://b:1\",\"resource\":\"default/web/root\"}");
+                     "{\"url\":\"https://b:1\",\"resource\":\"default/web/root\",\"lease\":900}");
 }
 
 static void least_guest(void **state)
@@ -62,11 +62,36 @@ static void least_guest(void **state)
         assert_int_equal(strlen(sv_json_str(sv_json_get(j, "guest_sha256"))), 64);
 }
 
+/* Half of the lease is what a guest may have used before it was paused. */
+static void lease(void **state)
+{
+        static const struct {
+                const char *status;
+                int64_t now;
+                bool doubtful;
+        } rows[] = {
+                {"{\"paused\":1000,\"attestation\":{\"lease\":900}}", 1449, false},
+                {"{\"paused\":1000,\"attestation\":{\"lease\":900}}", 1450, true},
+                {"{\"paused\":1000,\"attestation\":{\"lease\":0}}", 99999, false},
+                {"{\"paused\":1000,\"attestation\":{}}", 99999, false},
+                {"{\"attestation\":{\"lease\":900}}", 99999, false},
+                {"{\"paused\":1000}", 99999, false},
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                SV_JSON *j = NULL;
+
+                OK(sv_json_parse(sv_bytes_str(rows[i].status), "test", &j, &err));
+                assert_int_equal(sv_status_lease_doubtful(j, rows[i].now), rows[i].doubtful);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(whole_guest),
                 cmocka_unit_test(least_guest),
+                cmocka_unit_test(lease),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
