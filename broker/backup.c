@@ -158,6 +158,7 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
 {
         SV_JSON *j = sv_json_object();
         SV_BUF line = SV_BUF_NULL;
+        struct sv_audit_link link;
         char when[32];
 
         sv_json_set_str(j, "time", sv_format_time(time(NULL), when));
@@ -168,10 +169,12 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
                 sv_json_set_int(j, "before", before);
         if (unauthenticated)
                 sv_json_set_bool(j, "unauthenticated", true);
+        if (backup->ops->put_audit(backup, time(NULL), j, 0, &link, err) < 0)
+                return -1;
+        sv_audit_note_link(j, &link);
         sv_json_print(j, &line);
         sv_buf_puts(&line, "\n");
-        if (sv_buf_ok(&line, "the audit record", err) < 0 ||
-            backup->ops->put_audit(backup, time(NULL), j, 0, err) < 0)
+        if (sv_buf_ok(&line, "the audit record", err) < 0)
                 return -1;
         return b->audit_fd < 0
                        ? 0

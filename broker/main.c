@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm-broker: holds disk keys and gives them to guests that prove what they are. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -33,6 +34,10 @@ static const struct sv_opt audit_opts[] = {
         {"config", "FILE", "the broker's configuration (made by init)", 'c', false},
         {"after", "ID", "only records with a higher id", 0, false},
         {"html", "FILE", "write the records as a page by itself, to attach to a ticket", 0, false},
+        {"verify", NULL, "go through all records instead: nobody has changed, removed or added one",
+         0, false},
+        {"known", "ID:LINK",
+         "with --verify: this record is there, and was the same (from audit_log)", 0, false},
         {"checks", NULL, "below each release, the checks of its policy one by one", 0, false},
         {NULL, NULL, NULL, 0, false},
 };
@@ -112,6 +117,7 @@ static int run_serve(const struct sv_args *args, struct sv_json **result, struct
 static int run_check(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_BROKER b = {.audit_fd = -1};
+        struct sv_audit_chain chain;
         const char *config;
 
         if (need_option(args, "config", &config, err) < 0)
@@ -120,7 +126,8 @@ static int run_check(const struct sv_args *args, struct sv_json **result, struct
                 return -1;
         if (sv_broker_read_tls(&b, err) < 0)
                 return -1;
-        if (sv_broker_enter(&b, err) < 0 || b.store->ops->check(b.store, err) < 0)
+        if (sv_broker_enter(&b, err) < 0 || b.store->ops->check(b.store, err) < 0 ||
+            b.store->ops->check_audit(b.store, NULL, &chain, err) < 0)
                 return -1;
         *result = sv_json_object();
         SV_STR where = sv_asprintf("%s:%u", b.config.address, (unsigned)b.config.port);
@@ -268,6 +275,56 @@ static int write_audit_page(const char *path, const struct sv_json *list, struct
         return sv_page_write(path, 0600, &page, err);
 }
 
+static int parse_known(const char *text, struct sv_audit_link *out, struct sv_err *err)
+{
+        const char *colon = strchr(text, ':');
+        SV_STR id = sv_asprintf("%.*s", colon ? (int)(colon - text) : 0, text);
+        SV_BUF link = SV_BUF_NULL;
+        uint64_t number;
+
+        if (!colon || sv_parse_u64(id, INT64_MAX, &number, "cli.option", NULL) < 0 ||
+            sv_unhex(sv_bytes_str(colon + 1), &link, "cli.option", NULL) < 0 ||
+            link.n != SV_LINK_SIZE)
+                return sv_fail(
+                        err, SV_USAGE, "cli.option",
+                        "--known: expected ID:LINK, \"id\" and \"link\" of a line of the audit "
+                        "log (a number, 64 hex digits), found \"%.80s\"",
+                        text);
+        out->id = (int64_t)number;
+        memcpy(out->link, link.p, SV_LINK_SIZE);
+        return 0;
+}
+
+static int verify_audit(const struct sv_args *args, struct sv_store *store, struct sv_json **result,
+                        struct sv_err *err)
+{
+        const char *known = sv_opt(args, "known");
+        struct sv_audit_link link = {0};
+        struct sv_audit_chain chain;
+        char hex[2 * SV_LINK_SIZE + 1];
+
+        if (known && parse_known(known, &link, err) < 0)
+                return -1;
+        if (store->ops->check_audit(store, known ? &link : NULL, &chain, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_int(*result, "records", chain.linked);
+        sv_json_set_int(*result, "before_the_chain", chain.older);
+        sv_json_set_int(*result, "strangers", chain.strangers);
+        if (chain.linked)
+                sv_audit_note_link(*result, &chain.newest);
+        if (sv_has(args, "json"))
+                return 0;
+        printf("%lld records follow each other", (long long)chain.linked);
+        if (chain.older)
+                printf(", %lld are from before there was a chain", (long long)chain.older);
+        printf("; %lld of strangers stand beside it\n", (long long)chain.strangers);
+        if (chain.linked)
+                printf("newest %lld:%s\n", (long long)chain.newest.id,
+                       sv_hex(sv_bytes(chain.newest.link, SV_LINK_SIZE), hex));
+        return 0;
+}
+
 static int run_audit(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_BROKER_CONFIG config = {0};
@@ -283,8 +340,11 @@ static int run_audit(const struct sv_args *args, struct sv_json **result, struct
              sv_parse_u64(sv_opt(args, "after"), INT64_MAX, &after, "cli.option", err) < 0))
                 return -1;
         place.path = config.database;
-        if (sv_store_open(&place, &store, err) < 0 ||
-            list_all(store, (int64_t)after, list, err) < 0)
+        if (sv_store_open(&place, &store, err) < 0)
+                return -1;
+        if (sv_has(args, "verify") || sv_opt(args, "known"))
+                return verify_audit(args, store, result, err);
+        if (list_all(store, (int64_t)after, list, err) < 0)
                 return -1;
         if (sv_opt(args, "html") && write_audit_page(sv_opt(args, "html"), list, err) < 0)
                 return -1;

@@ -289,6 +289,7 @@ int sv_handle_attest(struct sv_request *r, struct sv_err *err)
         if (sv_session_open(r, &c, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "tee", c.tee);
+        sv_request_note_digest(r, "evidence_sha256", sv_buf_bytes(&r->msg->body));
         /* A replay is refused before it costs anything; what decides is accept_evidence. */
         rc = r->broker->store->ops->check_nonce(r->broker->store, c.id, c.expires, err);
         if (rc == 0) {

@@ -124,6 +124,7 @@ static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
                                "no policy is stored for this resource, so nobody gets it");
         }
         r->owner_only = true;
+        sv_request_note_digest(r, "policy_sha256", sv_buf_bytes(&text));
         if (sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
                 return -1;
         r->lease = sv_policy_lease(policy);

@@ -3,6 +3,9 @@
 
 #include <strings.h>
 
+#include "base/core/encoding.h"
+#include "base/crypto/crypto.h"
+
 const char *sv_request_bearer(const struct sv_request *r)
 {
         const char *v = sv_http_field(r->msg, "Authorization");
@@ -77,4 +80,13 @@ bool sv_request_query(const struct sv_request *r, const char *name, char *out, s
         memcpy(out, item + n - value, value);
         out[value] = '\0';
         return true;
+}
+
+void sv_request_note_digest(struct sv_request *r, const char *member, struct sv_bytes of)
+{
+        uint8_t digest[SV_DIGEST_MAX];
+        char hex[2 * SV_DIGEST_MAX + 1];
+
+        if (sv_digest(SV_SHA256, of, digest, NULL) == 0)
+                sv_json_set_str(r->audit, member, sv_hex(sv_bytes(digest, 32), hex));
 }

@@ -77,3 +77,5 @@ int sv_request_check_query(const struct sv_request *r, const char *const *names,
 bool sv_request_has(const struct sv_request *r, const char *name);
 /* Copies the value of `name`; false when it is not there or does not fit. */
 bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size);
+/* Into the record: the SHA-256 of something that it hangs on, in hex. */
+void sv_request_note_digest(struct sv_request *r, const char *member, struct sv_bytes of);

@@ -8,6 +8,7 @@
 #include "attest/jose/token.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/crypto/crypto.h"
 #include "base/program/log.h"
 #include "base/core/text.h"
 #include "base/core/visible.h"
@@ -120,6 +121,15 @@ void sv_broker_prepare_body(struct sv_http_msg *m)
         }
 }
 
+/* By which key, of those that have administered one after the other. */
+static void note_admin(struct sv_request *r)
+{
+        SV_BUF der = SV_BUF_NULL;
+
+        if (sv_key_spki(r->broker->admin_key, &der, NULL) == 0)
+                sv_request_note_digest(r, "admin", sv_buf_bytes(&der));
+}
+
 /* The token is for this request to this broker, and counts once: who sees one can do nothing with
  * it. */
 static int check_admin(struct sv_request *r, struct sv_err *err)
@@ -141,6 +151,7 @@ static int check_admin(struct sv_request *r, struct sv_err *err)
                 return -1;
         r->error = NULL;
         r->known = true;
+        note_admin(r);
         return 0;
 }
 
@@ -179,18 +190,21 @@ static bool is_recorded(struct sv_request *r, const char *action, bool failed)
                               attested ? ATTESTED_SHARE * most : most, true, r->source);
 }
 
-/* One row in the database, one line in the file and in *line. */
+/* One row in the database, one line in the file and in *line: with its number and link, so that who
+ * keeps the lines elsewhere can tell whether the database still has what it had. */
 static int write_audit(struct sv_request *r, const char *action, const struct sv_err *failed,
                        struct sv_buf *line, struct sv_err *err)
 {
         SV_JSON *j = make_record(r, action, failed);
         uint64_t lost = r->known ? 0 : sv_limits_unrecorded(r->broker->limits);
+        struct sv_audit_link link;
 
         if (lost)
                 sv_json_set_int(j, "unrecorded", (int64_t)lost);
         if (r->broker->store->ops->put_audit(r->broker->store, r->now, j,
-                                             r->known ? 0 : SV_STRANGERS_RECORDS, err) < 0)
+                                             r->known ? 0 : SV_STRANGERS_RECORDS, &link, err) < 0)
                 return -1;
+        sv_audit_note_link(j, &link);
         sv_json_print(j, line);
         sv_buf_puts(line, "\n");
         if (sv_buf_ok(line, "the audit record", err) < 0)

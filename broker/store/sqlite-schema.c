@@ -106,6 +106,10 @@ static const struct sv_sqlite_step steps[] = {
          " text BLOB NOT NULL, created INTEGER NOT NULL, author TEXT NOT NULL,"
          " PRIMARY KEY (path, version)) WITHOUT ROWID;",
          NULL},
+        /* Audit records are a chain from the next one on. */
+        {"ALTER TABLE audit ADD COLUMN link BLOB;"
+         "CREATE INDEX audit_links ON audit (id) WHERE link IS NOT NULL;",
+         NULL},
 };
 #define WITH_MACS 5 /* the version from which on databases are authenticated, and have a serial */
 #define VERSION   ((int)(sizeof(steps) / sizeof(*steps)))

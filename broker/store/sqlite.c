@@ -1,71 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The row of functions, and the audit. */
+/* The row of functions. */
 #include "broker/store/sqlite.h"
 
 #include <sys/stat.h>
-
-static int insert_record(struct sv_store *s, int64_t now, const struct sv_json *record,
-                         bool stranger, struct sv_err *err)
-{
-        SV_BUF text = SV_BUF_NULL;
-        SV_STMT *q = NULL;
-
-        sv_json_print(record, &text);
-        if (sv_buf_ok(&text, "the audit record", err) < 0)
-                return -1;
-        q = sv_sqlite_prepare(s, "INSERT INTO audit (time, record, stranger) VALUES (?, ?, ?)", err,
-                              "isi", now, sv_buf_str(&text), (int64_t)stranger);
-        return sv_sqlite_step(s, q, err);
-}
-
-/* One more, and those go that are too many: now and then, since to find them all that are kept are
- * counted. */
-static int insert_stranger(struct sv_store *s, int64_t now, const struct sv_json *record,
-                           int64_t max, struct sv_err *err)
-{
-        SV_STMT *q = NULL;
-
-        if (insert_record(s, now, record, true, err) < 0)
-                return -1;
-        if (sqlite3_last_insert_rowid(((struct sv_sqlite *)s)->db) % (max / 64 + 1))
-                return 0;
-        q = sv_sqlite_prepare(s,
-                              "DELETE FROM audit WHERE stranger AND id <= (SELECT id FROM audit "
-                              "WHERE stranger ORDER BY id DESC LIMIT 1 OFFSET ?)",
-                              err, "i", max);
-        return sv_sqlite_step(s, q, err);
-}
-
-static int insert_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
-                        int64_t strangers, struct sv_err *err)
-{
-        if (sv_sqlite_begin(s, err) < 0)
-                return -1;
-        return sv_sqlite_end(s,
-                             strangers ? insert_stranger(s, now, record, strangers, err)
-                                       : insert_record(s, now, record, false, err),
-                             err);
-}
-
-static int list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
-                      struct sv_err *err)
-{
-        SV_STMT *q = sv_sqlite_prepare(
-                s, "SELECT id, record FROM audit WHERE id > ? ORDER BY id LIMIT ?", err, "ii",
-                after, max);
-        int rc;
-
-        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
-                struct sv_json *record = NULL;
-
-                if (sv_json_parse(sv_bytes_str((const char *)sqlite3_column_text(q->stmt, 1)),
-                                  "broker.audit", &record, err) < 0)
-                        return -1;
-                sv_json_set_int(record, "id", sqlite3_column_int64(q->stmt, 0));
-                sv_json_add(list, record);
-        }
-        return rc;
-}
 
 static int leave_wal(struct sv_store *s, struct sv_err *err)
 {
@@ -105,8 +42,9 @@ static const struct sv_store_ops sqlite_ops = {
         .renew = sv_sqlite_renew,
         .hold = sv_sqlite_hold,
         .settle = sv_sqlite_settle,
-        .put_audit = insert_audit,
-        .list_audit = list_audit,
+        .put_audit = sv_sqlite_put_audit,
+        .list_audit = sv_sqlite_list_audit,
+        .check_audit = sv_sqlite_check_audit,
 };
 
 /* The versions come first: a newer database is left as it is, not even its journal is changed. */

@@ -95,6 +95,13 @@ int sv_sqlite_take_token(struct sv_store *s, const char *id, int64_t expires, in
                          struct sv_err *err);
 int sv_sqlite_forget_once(struct sv_store *s, int64_t sessions, int64_t tokens, struct sv_err *err);
 
+int sv_sqlite_put_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
+                        int64_t strangers, struct sv_audit_link *out, struct sv_err *err);
+int sv_sqlite_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
+                         struct sv_err *err);
+int sv_sqlite_check_audit(struct sv_store *s, const struct sv_audit_link *known,
+                          struct sv_audit_chain *out, struct sv_err *err);
+
 int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version,
                            struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err);
 int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version,

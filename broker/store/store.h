@@ -46,6 +46,25 @@ struct sv_policy_put {
         int64_t now;
 };
 
+#define SV_LINK_SIZE 32
+
+/* A record of the audit; links are a chain, broker/store/sqlite-audit.c. */
+struct sv_audit_link {
+        int64_t id;
+        bool linked; /* a stranger's record is not */
+        uint8_t link[SV_LINK_SIZE];
+};
+
+/* Adds "id" and "link" to a record that was put, for copies of it. */
+void sv_audit_note_link(struct sv_json *record, const struct sv_audit_link *link);
+
+struct sv_audit_chain {
+        int64_t linked, strangers;
+        int64_t older; /* from before there was a chain */
+        struct sv_audit_link newest;
+        bool known;
+};
+
 /* A handle; an implementation's own struct begins with it. */
 struct sv_store {
         const struct sv_store_ops *ops;
@@ -164,12 +183,18 @@ struct sv_store_ops {
         /* Does what waits, or with `keep` false none of it. When it fails nothing was done, but
          * for SV_SYSTEM "broker.store.serial". */
         int (*settle)(struct sv_store *s, bool keep, struct sv_err *err);
-        /* One record; the store adds "id" when it is listed. `strangers` is 0, or the record is of
+        /* One record, and what it is known by. `strangers` is 0, or the record is of
          * somebody who has proven nothing: then as many of those are kept, the newest, and for a
          * while a 64th part more. */
         int (*put_audit)(struct sv_store *s, int64_t now, const struct sv_json *record,
-                         int64_t strangers, struct sv_err *err);
-        /* Adds those above `after`, oldest first, at most `max`, to the array. */
+                         int64_t strangers, struct sv_audit_link *out, struct sv_err *err);
+        /* Goes through all. SV_SYSTEM "broker.audit.chain" when one is not what was written,
+         * "broker.audit.head" when `known` (NULL: none), a link that was written down elsewhere, is
+         * not among them. */
+        int (*check_audit)(struct sv_store *s, const struct sv_audit_link *known,
+                           struct sv_audit_chain *out, struct sv_err *err);
+        /* With "id", and "link" in hex where there is one. Adds those above `after`, oldest first,
+         * at most `max`, to the array. */
         int (*list_audit)(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
                           struct sv_err *err);
 };

@@ -143,12 +143,15 @@ def restore_killed(w, out):
         if f.startswith('broker.db.'):
             os.unlink(os.path.join(w.home, f))
     broker(w, 0, 'restore', '--from', out, '--replace')
+    broker(w, 0, 'audit', '--verify')
     w.start()
 
 
 def write_without_macs(path, text):
     """A database as from before there were MACs, with a policy that its writer chose: the sealed keys are as they were."""
     db = sqlite3.connect(path)
+    if 'link' in [row[1] for row in db.execute('PRAGMA table_info(audit)')]:
+        db.executescript('DROP INDEX audit_links; ALTER TABLE audit DROP COLUMN link;')
     db.executescript(f"""DROP TABLE IF EXISTS macs; DROP TABLE IF EXISTS state; DROP TABLE IF EXISTS leases;
         DROP TABLE IF EXISTS policy_versions;
         CREATE TABLE IF NOT EXISTS anchors (id INTEGER); CREATE TABLE IF NOT EXISTS policy_anchors (path TEXT);

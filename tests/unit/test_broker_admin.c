@@ -120,7 +120,7 @@ static void is_not_there(const char *path)
 static struct sv_store_ops failing;
 
 static int fail_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
-                      int64_t strangers, struct sv_err *err)
+                      int64_t strangers, struct sv_audit_link *out, struct sv_err *err)
 {
         return sv_fail(err, SV_SYSTEM, "broker.store", "disk full");
 }
@@ -182,6 +182,47 @@ static void failing_store(void **state)
 }
 
 /* The file of the record cannot be written: nothing is released either. */
+/* Which key administered, which evidence was shown, which policy decided. */
+static void records_say_who(void **state)
+{
+        static const struct {
+                const char *action, *member;
+        } cases[] = {{"admin-put-policy", "admin"},
+                     {"attest", "evidence_sha256"},
+                     {"resource", "policy_sha256"}};
+        SV_JSON *list = sv_json_array();
+        SV_BUF policy = SV_BUF_NULL;
+        uint8_t digest[SV_DIGEST_MAX];
+        char hex[2 * SV_DIGEST_MAX + 1];
+        SV_HTTP answer = {0};
+        GUEST g = begin();
+        struct sv_err err;
+
+        put_policy(PATH);
+        put_secret(PATH);
+        assert_int_equal(attest(&g), 200);
+        assert_int_equal(ask(&(struct ask){"GET", "/kbs/v0/resource/" PATH, "Cookie", g.cookie,
+                                           SV_BYTES_NULL, 0},
+                             &answer),
+                         200);
+        OK(b.store->ops->get_policy(b.store, PATH, &policy, &err));
+        OK(sv_digest(SV_SHA256, sv_buf_bytes(&policy), digest, &err));
+        OK(b.store->ops->list_audit(b.store, 0, 100000, list, &err));
+        for (size_t i = 0; i < 3; i++) {
+                const struct sv_json *record = NULL;
+
+                for (size_t k = 0; k < sv_json_len(list); k++)
+                        if (!strcmp(sv_json_text(sv_json_at(list, k), "action", ""),
+                                    cases[i].action))
+                                record = sv_json_at(list, k);
+                assert_non_null(record);
+                assert_int_equal(strlen(sv_json_text(record, cases[i].member, "")), 64);
+                if (i == 2)
+                        assert_string_equal(sv_json_text(record, "policy_sha256", ""),
+                                            sv_hex(sv_bytes(digest, 32), hex));
+        }
+}
+
 /* What has no record has not happened, and what has not happened has none. */
 static void full_audit_log(void **state)
 {
@@ -293,6 +334,7 @@ int main(void)
                 cmocka_unit_test(audit_queries),
                 cmocka_unit_test(tokens_count_once),
                 cmocka_unit_test(failing_store),
+                cmocka_unit_test(records_say_who),
                 cmocka_unit_test(full_audit_log),
                 cmocka_unit_test(sizes_of_the_kek),
                 cmocka_unit_test(files_of_another),

@@ -11,7 +11,7 @@
 #include "broker/broker.h"
 #include "broker/store/sqlite.h"
 
-#define VERSION 7 /* of this program */
+#define VERSION 8 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -252,7 +252,8 @@ static void from_version_5(void **state)
 
         OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
         sv_store_free(s);
-        run_sql("DROP TABLE leases; DROP TABLE policy_versions; PRAGMA user_version = 5;");
+        run_sql("DROP TABLE leases; DROP TABLE policy_versions; DROP INDEX audit_links;"
+                "ALTER TABLE audit DROP COLUMN link; PRAGMA user_version = 5;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
         assert_int_equal(ask_sql("SELECT count(*) FROM leases"), 0);
@@ -306,12 +307,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 8;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 9;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 8"));
+        assert_non_null(strstr(err.msg, "version 9"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);
@@ -434,10 +435,11 @@ static void damaged_record(void **state)
 {
         SV_JSON *list = sv_json_array(), *record = sv_json_object();
         SV_STORE *s = NULL;
+        struct sv_audit_link made;
         struct sv_err err;
 
         OK(sv_store_open(&place, &s, &err));
-        OK(s->ops->put_audit(s, 1000, record, 0, &err));
+        OK(s->ops->put_audit(s, 1000, record, 0, &made, &err));
         run_sql("UPDATE audit SET record = '{'");
         FAILS(s->ops->list_audit(s, 0, 100, list, &err), SV_FORMAT, "broker.audit.json");
 }

@@ -218,13 +218,14 @@ static void audit(void **state)
 {
         SV_STORE *s = open_store();
         SV_JSON *list = sv_json_array(), *page = sv_json_array();
+        struct sv_audit_link made;
         struct sv_err err;
 
         for (int i = 0; i < 5; i++) {
                 SV_JSON *j = sv_json_object();
 
                 sv_json_set_int(j, "n", i);
-                OK(s->ops->put_audit(s, 1000 + i, j, 0, &err));
+                OK(s->ops->put_audit(s, 1000 + i, j, 0, &made, &err));
         }
         OK(s->ops->list_audit(s, 0, 100, list, &err));
         assert_int_equal(sv_json_len(list), 5);
@@ -239,13 +240,14 @@ static void strangers_records(void **state)
 {
         SV_STORE *s = open_store();
         SV_JSON *list = sv_json_array();
+        struct sv_audit_link made;
         struct sv_err err;
 
         for (int i = 0; i < 20; i++) {
                 SV_JSON *j = sv_json_object();
 
                 sv_json_set_int(j, "n", i);
-                OK(s->ops->put_audit(s, 1000 + i, j, i < 3 ? 0 : 5, &err));
+                OK(s->ops->put_audit(s, 1000 + i, j, i < 3 ? 0 : 5, &made, &err));
         }
         OK(s->ops->list_audit(s, 0, 100, list, &err));
         assert_int_equal(sv_json_len(list), 3 + 5);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit record. Records are a chain: each has the SHA-256 over the one before it and itself, so
+ * that one that is changed, removed or put between is found, and the newest link, once it stands
+ * elsewhere, says that all before it are as they were. Records of strangers come and go, and stand
+ * beside the chain. */
+#include <string.h>
+
+#include "base/crypto/crypto.h"
+#include "broker/store/sqlite.h"
+
+/* What is hashed: a label with its zero byte, the link before (zeros: none), id, time, text. */
+static int make_link(const uint8_t before[SV_LINK_SIZE], int64_t id, int64_t time, const char *text,
+                     uint8_t out[SV_LINK_SIZE], struct sv_err *err)
+{
+        static const char label[] = "secure-vm audit 1";
+        uint8_t digest[SV_DIGEST_MAX];
+        SV_BUF in = SV_BUF_NULL;
+
+        sv_buf_put(&in, sv_bytes(label, sizeof(label)));
+        sv_buf_put(&in, sv_bytes(before, SV_LINK_SIZE));
+        sv_buf_u64le(&in, (uint64_t)id);
+        sv_buf_u64le(&in, (uint64_t)time);
+        sv_buf_puts(&in, text);
+        if (sv_buf_ok(&in, "an audit record", err) < 0 ||
+            sv_digest(SV_SHA256, sv_buf_bytes(&in), digest, err) < 0)
+                return -1;
+        memcpy(out, digest, SV_LINK_SIZE);
+        return 0;
+}
+
+static int take_link(struct sv_stmt *q, int column, int64_t id, uint8_t out[SV_LINK_SIZE],
+                     struct sv_err *err)
+{
+        struct sv_bytes link = sv_sqlite_bytes(q, column);
+
+        if (link.n != SV_LINK_SIZE)
+                return sv_fail(err, SV_SYSTEM, "broker.audit.chain",
+                               "record %lld has a link of %zu bytes, %d were expected: somebody "
+                               "else wrote to the database",
+                               (long long)id, link.n, SV_LINK_SIZE);
+        memcpy(out, link.p, SV_LINK_SIZE);
+        return 0;
+}
+
+static int read_newest(struct sv_store *s, uint8_t link[SV_LINK_SIZE], struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(s,
+                                       "SELECT id, link FROM audit WHERE link IS NOT NULL "
+                                       "ORDER BY id DESC LIMIT 1",
+                                       err, "");
+        int rc = sv_sqlite_step(s, q, err);
+
+        memset(link, 0, SV_LINK_SIZE);
+        return rc == 1 ? take_link(q, 1, sqlite3_column_int64(q->stmt, 0), link, err) : rc;
+}
+
+static int insert_record(struct sv_store *s, int64_t now, const char *text, bool stranger,
+                         int64_t *id, struct sv_err *err)
+{
+        SV_STMT *q =
+                sv_sqlite_prepare(s, "INSERT INTO audit (time, record, stranger) VALUES (?, ?, ?)",
+                                  err, "isi", now, text, (int64_t)stranger);
+
+        if (sv_sqlite_step(s, q, err) < 0)
+                return -1;
+        *id = sqlite3_last_insert_rowid(((struct sv_sqlite *)s)->db);
+        return 0;
+}
+
+static int insert_linked(struct sv_store *s, int64_t now, const char *text,
+                         struct sv_audit_link *out, struct sv_err *err)
+{
+        uint8_t before[SV_LINK_SIZE];
+        SV_STMT *q = NULL;
+
+        if (read_newest(s, before, err) < 0 ||
+            insert_record(s, now, text, false, &out->id, err) < 0 ||
+            make_link(before, out->id, now, text, out->link, err) < 0)
+                return -1;
+        q = sv_sqlite_prepare(s, "UPDATE audit SET link = ? WHERE id = ?", err, "bi",
+                              sv_bytes(out->link, SV_LINK_SIZE), out->id);
+        return sv_sqlite_step(s, q, err);
+}
+
+/* One more, and those go that are too many: now and then, since to find them all that are kept are
+ * counted. */
+static int insert_stranger(struct sv_store *s, int64_t now, const char *text, int64_t max,
+                           int64_t *id, struct sv_err *err)
+{
+        SV_STMT *q = NULL;
+
+        if (insert_record(s, now, text, true, id, err) < 0)
+                return -1;
+        if (*id % (max / 64 + 1))
+                return 0;
+        q = sv_sqlite_prepare(s,
+                              "DELETE FROM audit WHERE stranger AND id <= (SELECT id FROM audit "
+                              "WHERE stranger ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                              err, "i", max);
+        return sv_sqlite_step(s, q, err);
+}
+
+int sv_sqlite_put_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
+                        int64_t strangers, struct sv_audit_link *out, struct sv_err *err)
+{
+        struct sv_audit_link done = {0};
+        SV_BUF text = SV_BUF_NULL;
+        int rc;
+
+        sv_json_print(record, &text);
+        if (sv_buf_ok(&text, "the audit record", err) < 0 || sv_sqlite_begin(s, err) < 0)
+                return -1;
+        rc = strangers ? insert_stranger(s, now, sv_buf_str(&text), strangers, &done.id, err)
+                       : insert_linked(s, now, sv_buf_str(&text), &done, err);
+        done.linked = !strangers;
+        if (sv_sqlite_end(s, rc, err) < 0)
+                return -1;
+        *out = done;
+        return 0;
+}
+
+int sv_sqlite_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
+                         struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(
+                s, "SELECT id, record, link FROM audit WHERE id > ? ORDER BY id LIMIT ?", err, "ii",
+                after, max);
+        int rc;
+
+        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
+                struct sv_audit_link link = {.id = sqlite3_column_int64(q->stmt, 0)};
+                struct sv_json *record = NULL;
+
+                link.linked = sqlite3_column_type(q->stmt, 2) != SQLITE_NULL;
+                if (link.linked && take_link(q, 2, link.id, link.link, err) < 0)
+                        return -1;
+
+                if (sv_json_parse(sv_bytes_str((const char *)sqlite3_column_text(q->stmt, 1)),
+                                  "broker.audit", &record, err) < 0)
+                        return -1;
+                sv_audit_note_link(record, &link);
+                sv_json_add(list, record);
+        }
+        return rc;
+}
+
+static int fail_record(int64_t id, struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.audit.chain",
+                       "record %lld does not follow the one before it: it, or one before it, was "
+                       "changed, removed or put there by somebody else; compare with audit_log",
+                       (long long)id);
+}
+
+/* One record of the walk: those from before there was a chain come first, and strangers' have no
+ * link at any place. */
+static int follow_chain(struct sv_stmt *q, struct sv_audit_chain *c, struct sv_err *err)
+{
+        int64_t id = sqlite3_column_int64(q->stmt, 0);
+        const char *text = (const char *)sqlite3_column_text(q->stmt, 2);
+        uint8_t link[SV_LINK_SIZE], expected[SV_LINK_SIZE];
+
+        if (sqlite3_column_type(q->stmt, 4) == SQLITE_NULL) {
+                if (sqlite3_column_int(q->stmt, 3))
+                        c->strangers++;
+                else if (c->linked)
+                        return fail_record(id, err);
+                else
+                        c->older++;
+                return 0;
+        }
+        if (take_link(q, 4, id, link, err) < 0 ||
+            make_link(c->newest.link, id, sqlite3_column_int64(q->stmt, 1), text ? text : "",
+                      expected, err) < 0)
+                return -1;
+        if (sqlite3_column_int(q->stmt, 3) ||
+            !sv_bytes_eq(sv_bytes(link, SV_LINK_SIZE), sv_bytes(expected, SV_LINK_SIZE)))
+                return fail_record(id, err);
+        c->newest = (struct sv_audit_link){.id = id, .linked = true};
+        memcpy(c->newest.link, link, SV_LINK_SIZE);
+        c->linked++;
+        return 0;
+}
+
+static int check_known(const struct sv_audit_link *known, struct sv_audit_chain *c,
+                       struct sv_err *err)
+{
+        if (!known || known->id != c->newest.id)
+                return 0;
+        c->known = true;
+        return sv_bytes_eq(sv_bytes(known->link, SV_LINK_SIZE),
+                           sv_bytes(c->newest.link, SV_LINK_SIZE))
+                       ? 0
+                       : sv_fail(err, SV_SYSTEM, "broker.audit.head",
+                                 "record %lld has another link than the one that is known: the "
+                                 "records up to it are not those that were",
+                                 (long long)known->id);
+}
+
+int sv_sqlite_check_audit(struct sv_store *s, const struct sv_audit_link *known,
+                          struct sv_audit_chain *out, struct sv_err *err)
+{
+        SV_STMT *q = sv_sqlite_prepare(
+                s, "SELECT id, time, record, stranger, link FROM audit ORDER BY id", err, "");
+        struct sv_audit_chain c = {0};
+        int rc;
+
+        while ((rc = sv_sqlite_step(s, q, err)) == 1)
+                if (follow_chain(q, &c, err) < 0 || check_known(known, &c, err) < 0)
+                        return -1;
+        if (rc < 0)
+                return -1;
+        if (known && !c.known)
+                return sv_fail(err, SV_SYSTEM, "broker.audit.head",
+                               "there is no record %lld, whose link is known: records are missing, "
+                               "the newest has number %lld",
+                               (long long)known->id, (long long)c.newest.id);
+        *out = c;
+        return 0;
+}
