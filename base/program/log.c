@@ -89,6 +89,19 @@ void sv_info(const char *fmt, ...)
         va_end(ap);
 }
 
+void sv_info_word(enum sv_colour colour, const char *word, const char *fmt, ...)
+{
+        char prefix[32];
+        va_list ap;
+
+        if (log_verbose < 0)
+                return;
+        snprintf(prefix, sizeof(prefix), "%s ", word);
+        va_start(ap, fmt);
+        say(prefix, colour, fmt, ap);
+        va_end(ap);
+}
+
 void sv_debug(const char *fmt, ...)
 {
         va_list ap;

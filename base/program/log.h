@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/core/err.h"
+#include "base/program/colour.h"
 
 struct sv_json;
 
@@ -12,6 +13,9 @@ void sv_log_init(const char *program, int verbose);
 void sv_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* sv_info with a word in front that a terminal shows in this colour ("holds", "FAILS"). */
+void sv_info_word(enum sv_colour colour, const char *word, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
 /* What is going on, in one line of a terminal that the next message or such a line replaces;
  * nowhere else. The end of it clears the line. */
 void sv_live(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "launcher/choose.h"
 #include "base/core/file.h"
@@ -289,6 +290,18 @@ static int read_side(const struct sv_args *args, const char *path, struct sv_jso
         return 0;
 }
 
+static void print_difference(const struct sv_json *row)
+{
+        const struct sv_diff_marks marks = {.name = sv_colour(STDOUT_FILENO, SV_COLOUR_BOLD),
+                                            .before = sv_colour(STDOUT_FILENO, SV_COLOUR_RED),
+                                            .after = sv_colour(STDOUT_FILENO, SV_COLOUR_GREEN),
+                                            .end = sv_colour(STDOUT_FILENO, SV_COLOUR_NONE)};
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_diff_put_row(row, &marks, &line);
+        printf("%s\n", sv_buf_str(&line));
+}
+
 /* "--diff A B": A before, B after. */
 static int diff_guests(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
@@ -307,7 +320,7 @@ static int diff_guests(const struct sv_args *args, struct sv_json **result, stru
         rows = sv_json_set(*result, "differences", sv_json_array());
         r = sv_measure_diff(a, b, rows, err);
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(rows); i++)
-                printf("%s\n", sv_json_str(sv_json_get(sv_json_at(rows, i), "text")));
+                print_difference(sv_json_at(rows, i));
         if (r == 0)
                 sv_info("both measure the same");
         return r;

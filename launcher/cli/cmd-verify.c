@@ -4,6 +4,8 @@
 #include "launcher/cli/commands.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "attest/appraise.h"
 #include "base/core/file.h"
@@ -264,29 +266,29 @@ static int read_input(const struct sv_args *args, struct input *in, struct sv_er
                                  &in->files, err);
 }
 
+static void print_reason_of_verdict(const struct sv_json *r)
+{
+        const char *expected = sv_json_str(sv_json_get(r, "expected")),
+                   *found = sv_json_str(sv_json_get(r, "found"));
+        const char *check = sv_json_text(r, "check", "-"), *reason = sv_json_text(r, "reason", "-");
+        bool held = sv_json_bool(sv_json_get(r, "held"), false),
+             lifted = sv_json_bool(sv_json_get(r, "lifted"), false);
+        enum sv_colour colour = lifted ? SV_COLOUR_YELLOW : held ? SV_COLOUR_GREEN : SV_COLOUR_RED;
+        const char *word = lifted ? "LIFTED" : held ? "holds" : "FAILS";
+
+        if (!sv_json_bool(sv_json_get(r, "applies"), true))
+                return;
+        if (expected && found && (lifted || !held))
+                sv_info_word(colour, word, "%s: %s, expected %s, found %s", check, reason, expected,
+                             found);
+        else
+                sv_info_word(colour, word, "%s: %s", check, reason);
+}
+
 static void print_verdict(const struct sv_verdict *v)
 {
-        for (size_t i = 0; i < sv_json_len(v->reasons); i++) {
-                const struct sv_json *r = sv_json_at(v->reasons, i);
-                const char *expected = sv_json_str(sv_json_get(r, "expected")),
-                           *found = sv_json_str(sv_json_get(r, "found"));
-                bool held = sv_json_bool(sv_json_get(r, "held"), false);
-
-                if (!sv_json_bool(sv_json_get(r, "applies"), true))
-                        continue;
-                if (sv_json_bool(sv_json_get(r, "lifted"), false))
-                        sv_info("LIFTED %s: %s, expected %s, found %s",
-                                sv_json_str(sv_json_get(r, "check")),
-                                sv_json_str(sv_json_get(r, "reason")), expected, found);
-                else if (held || !expected || !found)
-                        sv_info("%s %s: %s", held ? "holds" : "FAILS",
-                                sv_json_str(sv_json_get(r, "check")),
-                                sv_json_str(sv_json_get(r, "reason")));
-                else
-                        sv_info("FAILS %s: %s, expected %s, found %s",
-                                sv_json_str(sv_json_get(r, "check")),
-                                sv_json_str(sv_json_get(r, "reason")), expected, found);
-        }
+        for (size_t i = 0; i < sv_json_len(v->reasons); i++)
+                print_reason_of_verdict(sv_json_at(v->reasons, i));
 }
 
 /* Why a TCB is not current, and what its owner would have to do, where the TEE's maker says so. */
@@ -308,7 +310,13 @@ static void print_updates(const struct sv_json *tcb)
 
 static void print_appraisal(const struct sv_verdict *v)
 {
-        printf("status %s\n", sv_tier_name(sv_verdict_status(v)));
+        const char *status = sv_tier_name(sv_verdict_status(v));
+        enum sv_colour colour = !strcmp(status, "affirming") ? SV_COLOUR_GREEN
+                                : !strcmp(status, "warning") ? SV_COLOUR_YELLOW
+                                                             : SV_COLOUR_RED;
+
+        printf("status %s%s%s\n", sv_colour(STDOUT_FILENO, colour), status,
+               sv_colour(STDOUT_FILENO, SV_COLOUR_NONE));
         for (int i = 0; i < SV_SLOTS; i++)
                 printf("%s %d\n", sv_slot_name(i), v->vector[i]);
 }

@@ -32,9 +32,30 @@ static void put_shown_value(struct sv_buf *out, const char *s)
                 sv_buf_puts(out, n ? s : "nothing");
 }
 
+void sv_diff_put_row(const struct sv_json *row, const struct sv_diff_marks *m, struct sv_buf *out)
+{
+        const char *input = sv_json_str(sv_json_get(row, "input")),
+                   *a = sv_json_str(sv_json_get(row, "a")), *b = sv_json_str(sv_json_get(row, "b"));
+
+        sv_buf_printf(out, "%s%s%s: ", m->name, get_step_text(row, "register"), m->end);
+        if (input)
+                sv_buf_printf(out, "%s: %s: ", get_step_text(row, "step"), input);
+        if (!input && !(a && b)) {
+                sv_buf_printf(out, "only %s has: %s%s%s", a ? "the first" : "the second",
+                              a ? m->before : m->after, a ? a : b, m->end);
+                return;
+        }
+        sv_buf_puts(out, m->before);
+        put_shown_value(out, a ? a : "");
+        sv_buf_printf(out, "%s -> %s", m->end, m->after);
+        put_shown_value(out, b ? b : "");
+        sv_buf_puts(out, m->end);
+}
+
 static void add_diff_row(struct sv_json *rows, const struct sv_json *step, const char *input,
                          const char *a, const char *b)
 {
+        static const struct sv_diff_marks plain = {"", "", "", ""};
         struct sv_json *row = sv_json_add(rows, sv_json_object());
         SV_BUF text = SV_BUF_NULL;
 
@@ -43,16 +64,7 @@ static void add_diff_row(struct sv_json *rows, const struct sv_json *step, const
         sv_json_set_str(row, "input", input);
         sv_json_set_str(row, "a", a);
         sv_json_set_str(row, "b", b);
-        sv_buf_printf(&text, "%s: ", get_step_text(step, "register"));
-        if (input)
-                sv_buf_printf(&text, "%s: %s: ", get_step_text(step, "what"), input);
-        if (input || (a && b)) {
-                put_shown_value(&text, a ? a : "");
-                sv_buf_puts(&text, " -> ");
-                put_shown_value(&text, b ? b : "");
-        } else {
-                sv_buf_printf(&text, "only %s has: %s", a ? "the first" : "the second", a ? a : b);
-        }
+        sv_diff_put_row(row, &plain, &text);
         sv_json_set_str(row, "text", sv_buf_str(&text));
 }
 

@@ -13,3 +13,9 @@
  * "measure.diff.member": no such result. */
 int sv_measure_diff(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows,
                     struct sv_err *err);
+/* What stands around a row's register, its value before and its value after. */
+struct sv_diff_marks {
+        const char *name, *before, *after, *end;
+};
+/* A row as one line without its end; with marks that are empty it is the row's "text". */
+void sv_diff_put_row(const struct sv_json *row, const struct sv_diff_marks *m, struct sv_buf *out);

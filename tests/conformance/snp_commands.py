@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of SEV-SNP as a script uses them: exit status, one JSON object, files. usage: snp_commands.py SECURE-VM AGENT"""
 import base64
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -126,6 +128,36 @@ def difference():
     assert check_of(run(2, 'measure', '--diff', 'a')) == 'measure.diff'
 
 
+def on_terminal(*args, **environment):
+    """What a person sees: standard output and standard error on one terminal."""
+    master, slave = pty.openpty()
+    with subprocess.Popen([PROGRAM, *args], stdin=slave, stdout=slave, stderr=slave, env={**os.environ, 'TERM': 'xterm', **environment}) as process:
+        os.close(slave)
+        seen = b''
+        with contextlib.suppress(OSError):  # the terminal's end
+            while chunk := os.read(master, 4096):
+                seen += chunk
+        os.close(master)
+        process.wait(patient(60))
+    return seen.decode()
+
+
+def colours():
+    """On a terminal what holds is green, what does not is red; nothing of it with NO_COLOR or in a pipe."""
+    verify = ('verify', os.path.join(VECTORS, 'snp/reports/milan-v2-a.bin'), '--vek', os.path.join(VECTORS, 'snp/certs/vcek-milan-a.der'),
+              '--time', '2026-06-01T00:00:00Z')
+    diff = ('measure', '--diff', 'a', 'b')
+    for args, marked in ((verify, ('\x1b[32mholds \x1b[0m', '\x1b[1;31mFAILS \x1b[0m')),
+                         ((*verify, '--allow', 'tcb', '--allow', 'firmware'), ('\x1b[33mLIFTED \x1b[0m', 'status \x1b[33mwarning\x1b[0m')),
+                         (diff, ('\x1b[1mlaunch_digest\x1b[0m: ', '\x1b[1;31m11\x1b[0m -> \x1b[32m22\x1b[0m'))):
+        seen = on_terminal(*args)
+        for words in marked:
+            assert words in seen, f'{args}: {words!r} is not in {seen!r}'
+        assert '\x1b' not in on_terminal(*args, NO_COLOR='1')
+        piped = subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=patient(60))
+        assert '\x1b' not in piped.stdout + piped.stderr and '\x01' not in piped.stdout
+
+
 def platform():
     if not os.path.exists('/dev/sev'):
         assert check_of(run(3, 'host', 'commit', '--dry-run')) == 'sev.host.device'
@@ -142,6 +174,6 @@ def derive():
 
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
-    for test in (id_block, forms, alone, difference, platform, derive):
+    for test in (id_block, forms, alone, difference, colours, platform, derive):
         test()
         print(test.__name__, 'ok')
