@@ -143,6 +143,8 @@ void sv_event_done(const char *step, const char *says)
 
         sv_event_time(step, ms);
         sv_json_set_int(e, "ms", ms);
+        if (says)
+                sv_json_set_str(e, "says", says);
         send_event(e);
         sv_event_print("%s: %s (%lld ms)", step, says ? says : "done", (long long)ms);
 }

@@ -11,6 +11,7 @@
 /* Finds the port; without one events go to the console only. `m` NULL: this machine. */
 void sv_event_open(const struct sv_machine *m);
 void sv_event_start(const char *step, const char *says);
+/* `says`: what came of it, for people; NULL: nothing more. */
 void sv_event_done(const char *step, const char *says);
 /* Time of a part of a step, for the breakdown that "unlocked" ends with. */
 void sv_event_time(const char *part, int64_t ms);

@@ -14,7 +14,7 @@ static const struct row {
         const char *texts[SV_AGENT_TEXTS];
         int need; /* this text must be there; -1: none */
 } rows[] = {
-        [SV_AGENT_STEP] = {"step", {"step", "state"}, 0},
+        [SV_AGENT_STEP] = {"step", {"step", "state", "says"}, 0},
         [SV_AGENT_RETRY] = {"retry", {"step", "check", "message"}, -1},
         [SV_AGENT_FAILED] = {"failed", {"class", "check", "message"}, 1},
         [SV_AGENT_UNLOCKED] = {"unlocked", {"grounds"}, -1},

@@ -33,6 +33,16 @@ static void show_unlocked(const struct sv_json *e, double at)
                 sv_info("[%6.2fs] guest: milliseconds: %s", at, sv_buf_str(&line));
 }
 
+static void show_done_step(const struct sv_json *e, double at, long long ms)
+{
+        const char *step = sv_json_text(e, "step", "");
+        bool is_network = !strcmp(step, "network");
+
+        /* What other steps say is on the guest's console, and nobody waits for it. */
+        sv_info("[%6.2fs] guest: %s%s%s (%lld ms)", at, step, is_network ? ": " : "",
+                is_network ? sv_json_text(e, "says", "up") : "", ms);
+}
+
 static void show_event(const struct sv_follow *f, const struct sv_json *e)
 {
         const char *name = sv_json_text(e, "event", "");
@@ -55,7 +65,7 @@ static void show_event(const struct sv_follow *f, const struct sv_json *e)
                         strcmp(sv_json_text(e, "accelerator", ""), "kvm") ? "TCG (emulated)"
                                                                           : "KVM");
         else if (!strcmp(name, "step") && !strcmp(sv_json_text(e, "state", ""), "done"))
-                sv_info("[%6.2fs] guest: %s (%lld ms)", at, sv_json_text(e, "step", ""), ms);
+                show_done_step(e, at, ms);
         else if (!strcmp(name, "retry"))
                 sv_info("[%6.2fs] guest: tries again: %s [%s]", at, sv_json_text(e, "message", ""),
                         sv_json_text(e, "check", ""));

@@ -449,6 +449,7 @@ static void say_all(void)
         sv_event_start("attest", NULL);
         sv_event_retry("attest", &fault, 250, 1, 12);
         sv_event_done("attest", NULL);
+        sv_event_done("network", "eth0 10.0.2.15/24");
         sv_event_unlocked("policy.ek.cn");
         sv_event_failed(&fault);
         sv_event_flush();
@@ -484,6 +485,9 @@ static void events(void **state)
         assert_int_equal(sv_json_int(sv_json_get(e, "ms"), 0), 250);
         e = line_of(&j, &save, "step");
         assert_string_equal(sv_json_str(sv_json_get(e, "state")), "done");
+        assert_null(sv_json_get(e, "says"));
+        e = line_of(&j, &save, "step");
+        assert_string_equal(sv_json_str(sv_json_get(e, "says")), "eth0 10.0.2.15/24");
         e = line_of(&j, &save, "unlocked");
         assert_string_equal(sv_json_str(sv_json_get(e, "grounds")), "policy.ek.cn");
         assert_non_null(sv_json_pointer(e, "/timings/attest"));

@@ -64,10 +64,13 @@ static void agent_events(void **state)
                                   "\"a\\u001b[2J\":1,\"b\":-1,\"c\":\"9\",\"d\":{},"
                                   "\"a-name-longer-than-any-of-ours\":1,\"\":2}}");
         SV_JSON *list = event_of("{\"event\":\"unlocked\",\"timings\":[1,2]}");
+        SV_JSON *step = event_of("{\"event\":\"step\",\"step\":\"network\",\"state\":\"done\","
+                                 "\"says\":\"eth0 \\u001b]0;10.0.2.15\"}");
 
         assert_string_equal(sv_json_str(sv_json_get(failed, "check")), "policy.pcr.4");
         /* no way to steer the terminal */
         assert_string_equal(sv_json_str(sv_json_get(failed, "message")), "a?[2Jb");
+        assert_string_equal(sv_json_str(sv_json_get(step, "says")), "eth0 ?]0;10.0.2.15");
         assert_null(sv_json_get(failed, "ok"));
         assert_int_equal(sv_json_int(sv_json_get(unlocked, "ms"), 0), 12);
         assert_null(sv_json_get(unlocked, "timings"));
@@ -151,7 +154,7 @@ static void forms_that_are_none(void **state)
                      "a" NO_MS),
                 FORM("\x04\x00\x00" NO_MS "\x01\x19"
                      "aaaaaaaaaaaaaaaaaaaaaaaaa\x01\0\0\0\0\0\0\0"),
-                FORM("\x01\x00\x00\x00\x00" NO_MS "\x00"), /* a step without its name */
+                FORM("\x01\x00\x00\x00\x00\x00\x00" NO_MS "\x00"), /* a step without its name */
         };
         struct sv_agent_event e;
 
