@@ -11,6 +11,7 @@
 #include "base/program/terminal.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
+#include "launcher/cli/describe.h"
 #include "launcher/cli/pages.h"
 #include "launcher/cli/timeline.h"
 #include "launcher/keeper/keeper.h"
@@ -35,21 +36,6 @@ __attribute__((format(printf, 2, 3))) static void print_value(const char *name, 
         printf("%-*s%s\n", NAME_COLUMNS, name, sv_buf_str(&wrapped));
 }
 
-/* "3 d 4 h", "2 min 5 s": the two largest units. */
-static void format_duration(int64_t seconds, char out[48])
-{
-        static const struct {
-                int64_t seconds;
-                const char *name;
-        } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-        size_t i = 0;
-
-        while (i < 2 && seconds < units[i].seconds)
-                i++;
-        snprintf(out, 48, "%lld %s %lld %s", (long long)(seconds / units[i].seconds), units[i].name,
-                 (long long)(seconds % units[i].seconds / units[i + 1].seconds), units[i + 1].name);
-}
-
 static void print_state(const struct sv_json *guest)
 {
         int64_t started = sv_json_int(sv_json_get(guest, "started"), 0);
@@ -57,7 +43,7 @@ static void print_state(const struct sv_json *guest)
         bool runs = sv_life_runs(state) || sv_life_is_paused(sv_life_from_word(state));
         char text[48];
 
-        format_duration(time(NULL) - started, text);
+        sv_format_duration(time(NULL) - started, text);
         if (runs && started)
                 print_value("state", "%s, started %s ago", state, text);
         else
@@ -73,15 +59,6 @@ static void print_size(const struct sv_json *guest)
         sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory"), 0), memory);
         print_value("memory", "%s", memory);
         print_value("CPUs", "%lld", (long long)sv_json_int(sv_json_get(guest, "vcpus"), 0));
-}
-
-static const char *describe_protection(const struct sv_json *disk)
-{
-        return sv_json_bool(sv_json_get(disk, "encrypted"), false) ? ", encrypted"
-               : sv_json_bool(sv_json_get(disk, "verity"), false)  ? ", verified block by block"
-               : sv_json_bool(sv_json_get(disk, "readonly"), false)
-                       ? ", read only, the host's to change"
-                       : ", the host's to read and change";
 }
 
 static void print_nic(const struct sv_json *nic)
@@ -109,11 +86,13 @@ static void print_devices(const struct sv_json *guest)
         for (size_t i = 0; i < sv_json_len(disks); i++) {
                 const struct sv_json *d = sv_json_at(disks, i);
 
-                print_value("disk", "%s: %s%s", sv_json_text(d, "id", "-"),
-                            sv_json_text(d, "path", "-"), describe_protection(d));
+                print_value("disk", "%s: %s, %s", sv_json_text(d, "id", "-"),
+                            sv_json_text(d, "path", "-"), sv_describe_protection(d));
         }
         for (size_t i = 0; i < sv_json_len(nics); i++)
                 print_nic(sv_json_at(nics, i));
+        if (sv_describe_address(guest))
+                print_value("address", "%s, as the guest says", sv_describe_address(guest));
 }
 
 static void print_broker(const struct sv_json *guest)

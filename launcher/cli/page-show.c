@@ -5,7 +5,10 @@
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "base/program/page.h"
+#include "launcher/cli/describe.h"
 #include "launcher/cli/pages.h"
+#include "launcher/cli/timeline.h"
+#include "launcher/keeper/life.h"
 
 static enum sv_mood judge_state(const char *state)
 {
@@ -47,7 +50,9 @@ static char *name_member(const char *member)
 
 static bool is_shown_elsewhere(const char *member)
 {
-        static const char *const others[] = {"name", "state", "boot", "steps", "error", "ok", NULL};
+        static const char *const others[] = {"name",  "state",       "started", "disks",
+                                             "nics",  "attestation", "boot",    "steps",
+                                             "error", "ok",          NULL};
 
         for (size_t i = 0; others[i]; i++)
                 if (!strcmp(member, others[i]))
@@ -114,60 +119,130 @@ static void put_boot_files(const struct sv_json *boot, struct sv_buf *page)
         sv_page_section_end(page);
 }
 
+/* --- what it has --- */
+
+static void put_disks(const struct sv_json *disks, struct sv_buf *page)
+{
+        static const char *const heads[] = {"", "File", "Protection", NULL};
+
+        if (!sv_json_len(disks))
+                return;
+        sv_page_section_begin(page, "Disks");
+        sv_page_table_begin(page, heads);
+        for (size_t i = 0; i < sv_json_len(disks); i++) {
+                const struct sv_json *d = sv_json_at(disks, i);
+
+                sv_page_row_begin(page);
+                sv_page_cell(page, sv_json_text(d, "id", ""));
+                sv_page_cell_code(page, sv_json_text(d, "path", ""));
+                sv_page_cell(page, sv_describe_protection(d));
+                sv_page_row_end(page);
+        }
+        sv_page_table_end(page);
+        sv_page_section_end(page);
+}
+
+static void put_nic(const struct sv_json *nic, struct sv_buf *page)
+{
+        const struct sv_json *forwards = sv_json_get(nic, "forward");
+        SV_BUF where = SV_BUF_NULL;
+        SV_BUF leads = SV_BUF_NULL;
+
+        sv_buf_printf(&where, "%s %s", sv_json_text(nic, "type", ""),
+                      sv_json_text(nic, "source", ""));
+        for (size_t i = 0; i < sv_json_len(forwards); i++) {
+                const struct sv_json *f = sv_json_at(forwards, i);
+
+                sv_buf_printf(&leads, "%s%s %s:%lld to its port %lld", i ? ", " : "",
+                              sv_json_text(f, "protocol", ""), sv_json_text(f, "address", ""),
+                              (long long)sv_json_int(sv_json_get(f, "port"), 0),
+                              (long long)sv_json_int(sv_json_get(f, "to"), 0));
+        }
+        sv_page_row_begin(page);
+        sv_page_cell(page, sv_buf_str(&where));
+        sv_page_cell_code(page, sv_json_text(nic, "mac", ""));
+        sv_page_cell(page, sv_buf_str(&leads));
+        sv_page_row_end(page);
+}
+
+static void put_network(const struct sv_json *status, struct sv_buf *page)
+{
+        static const char *const heads[] = {"Network", "MAC", "Forwarded", NULL};
+        const struct sv_json *nics = sv_json_get(status, "nics");
+        const char *address = sv_describe_address(status);
+
+        if (!sv_json_len(nics) && !address)
+                return;
+        sv_page_section_begin(page, "Network");
+        if (address) {
+                sv_page_facts_begin(page);
+                sv_page_fact(page, "Address, as the guest says", address);
+                sv_page_facts_end(page);
+        }
+        sv_page_table_begin(page, heads);
+        for (size_t i = 0; i < sv_json_len(nics); i++)
+                put_nic(sv_json_at(nics, i), page);
+        sv_page_table_end(page);
+        sv_page_section_end(page);
+}
+
+/* Whose policy decides, and what it has to give. */
+static void put_policy(const struct sv_json *attestation, struct sv_buf *page)
+{
+        if (!sv_json_len(attestation))
+                return;
+        sv_page_section_begin(page, "Broker and policy");
+        sv_page_facts_begin(page);
+        sv_json_each(attestation, put_member_fact, page, NULL);
+        sv_page_facts_end(page);
+        sv_page_section_end(page);
+}
+
 /* --- the boot's steps, each where it was in time --- */
 
-static int64_t get_ms(const struct sv_json *e, const char *member)
+static void put_step_bar(void *page, const struct sv_timeline_bar *bar,
+                         const struct sv_timeline_bar *boot)
 {
-        int64_t ms = sv_json_int(sv_json_get(e, member), 0);
-
-        return ms > 0 ? ms : 0;
-}
-
-static bool is_timed_step(const struct sv_json *e)
-{
-        return sv_json_get(e, "ms") && sv_json_str(sv_json_get(e, "step"));
-}
-
-static void put_step_bar(const struct sv_json *e, int64_t whole, struct sv_buf *page)
-{
-        int64_t end = get_ms(e, "at_ms"), length = get_ms(e, "ms");
-        bool ours = !strcmp(sv_json_text(e, "event", ""), "launch");
-        SV_STR took = sv_asprintf("%lld ms", (long long)length);
-        SV_STR at = sv_asprintf("%.2f s", (double)end / 1000);
+        SV_STR took = sv_asprintf("%lld ms", (long long)(bar->end - bar->begin));
+        SV_STR at = sv_asprintf("%.2f s", (double)bar->end / 1000);
 
         sv_page_row_begin(page);
-        sv_page_cell(page, sv_json_text(e, "step", ""));
-        sv_page_cell(page, ours ? "host" : "guest");
+        sv_page_cell(page, bar->name);
+        sv_page_cell(page, bar->guests ? "guest" : "host");
         sv_page_cell_short(page, at);
         sv_page_cell_short(page, took);
-        sv_page_cell_bar(page, ours ? SV_MOOD_PLAIN : SV_MOOD_GOOD,
-                         (uint64_t)(end > length ? end - length : 0), (uint64_t)length,
-                         (uint64_t)whole);
+        sv_page_cell_bar(page, bar->guests ? SV_MOOD_GOOD : SV_MOOD_PLAIN,
+                         (uint64_t)(bar->begin - boot->begin), (uint64_t)(bar->end - bar->begin),
+                         (uint64_t)(boot->end - boot->begin));
         sv_page_row_end(page);
 }
 
 static void put_timeline(const struct sv_json *steps, struct sv_buf *page)
 {
         static const char *const heads[] = {"Step", "By", "Done at", "Took", "", NULL};
-        int64_t whole = 0;
-        size_t n = 0;
+        SV_BUF rows = SV_BUF_NULL;
 
-        for (size_t i = 0; i < sv_json_len(steps); i++)
-                if (is_timed_step(sv_json_at(steps, i))) {
-                        int64_t end = get_ms(sv_json_at(steps, i), "at_ms");
-
-                        whole = end > whole ? end : whole;
-                        n++;
-                }
-        if (!n)
+        sv_timeline_each(steps, put_step_bar, &rows);
+        if (!rows.n)
                 return;
         sv_page_section_begin(page, "The boot, step by step");
         sv_page_table_begin(page, heads);
-        for (size_t i = 0; i < sv_json_len(steps); i++)
-                if (is_timed_step(sv_json_at(steps, i)))
-                        put_step_bar(sv_json_at(steps, i), whole, page);
+        sv_buf_put(page, sv_buf_bytes(&rows));
         sv_page_table_end(page);
         sv_page_section_end(page);
+}
+
+/* "unlocked, started 3 d 4 h ago": of a page the time counts at which it was written. */
+static void put_started(const struct sv_json *status, int64_t now, struct sv_buf *page)
+{
+        int64_t started = sv_json_int(sv_json_get(status, "started"), 0);
+        char text[48];
+
+        if (!started || started > now)
+                return;
+        sv_format_duration(now - started, text);
+        if (sv_life_runs(sv_json_text(status, "state", "")))
+                sv_page_fact(page, "Running for", text);
 }
 
 void sv_page_of_guest(const struct sv_json *status, struct sv_buf *page)
@@ -186,10 +261,14 @@ void sv_page_of_guest(const struct sv_json *status, struct sv_buf *page)
         }
         sv_page_facts_begin(page);
         sv_page_fact_badge(page, "State", judge_state(state), state);
+        put_started(status, time(NULL), page);
         sv_json_each(status, put_member_fact, page, NULL);
         sv_page_facts_end(page);
         sv_page_section_end(page);
         put_timeline(sv_json_get(status, "steps"), page);
+        put_policy(sv_json_get(status, "attestation"), page);
+        put_disks(sv_json_get(status, "disks"), page);
+        put_network(status, page);
         put_boot_files(sv_json_get(status, "boot"), page);
         sv_page_end(page, "secure-vm", time(NULL));
 }

@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-struct span {
-        int64_t begin, end; /* milliseconds since the supervisor began */
-};
-
 /* A step that has ended, the supervisor's or the agent's. */
 static bool is_done_step(const struct sv_json *e)
 {
@@ -29,9 +25,9 @@ static int64_t get_length(const struct sv_json *e)
         return ms < 0 ? 0 : ms > end ? end : ms;
 }
 
-static struct span measure_boot(const struct sv_json *steps)
+static struct sv_timeline_bar measure_boot(const struct sv_json *steps)
 {
-        struct span whole = {INT64_MAX, 0};
+        struct sv_timeline_bar whole = {.begin = INT64_MAX};
 
         for (size_t i = 0; i < sv_json_len(steps); i++) {
                 const struct sv_json *e = sv_json_at(steps, i);
@@ -45,60 +41,79 @@ static struct span measure_boot(const struct sv_json *steps)
         return whole;
 }
 
-static size_t find_column(const struct span *whole, int64_t at, size_t width)
-{
-        double part = whole->end > whole->begin
-                              ? (double)(at - whole->begin) / (double)(whole->end - whole->begin)
-                              : 0;
-
-        return (size_t)(part * (double)(width - 1));
-}
-
-static void put_bar(const char *name, struct span s, const struct span *whole, size_t width,
-                    struct sv_buf *out)
-{
-        size_t from, to;
-
-        if (s.begin < whole->begin)
-                s.begin = whole->begin;
-        from = find_column(whole, s.begin, width);
-        to = find_column(whole, s.end, width);
-        sv_buf_printf(out, "%-20.20s %8.2f s  %*s", name, (double)(s.end - s.begin) / 1000,
-                      (int)from, "");
-        for (size_t i = from; i <= to; i++)
-                sv_buf_u8(out, '#');
-        sv_buf_u8(out, '\n');
-}
-
 /* From the first instruction to the first word of the agent: nobody in the guest can say more. */
-static void put_firmware(const struct sv_json *steps, size_t i, const struct span *whole,
-                         size_t width, struct sv_buf *out)
+static bool find_firmware(const struct sv_json *steps, size_t i, const struct sv_timeline_bar *boot,
+                          struct sv_timeline_bar *out)
 {
-        struct span s = {.begin = get_end(sv_json_at(steps, i))};
-
+        *out = (struct sv_timeline_bar){"firmware, kernel", true,
+                                        .begin = get_end(sv_json_at(steps, i))};
         for (i++; i < sv_json_len(steps); i++) {
                 const struct sv_json *e = sv_json_at(steps, i);
 
                 if (strcmp(sv_json_text(e, "event", ""), "step"))
                         continue;
-                s.end = get_end(e) - (is_done_step(e) ? get_length(e) : 0);
-                if (s.end > s.begin && s.end <= whole->end)
-                        put_bar("firmware, kernel", s, whole, width, out);
-                return;
+                out->end = get_end(e) - (is_done_step(e) ? get_length(e) : 0);
+                return out->end > out->begin && out->end <= boot->end;
         }
+        return false;
+}
+
+void sv_timeline_each(const struct sv_json *steps,
+                      void (*put)(void *arg, const struct sv_timeline_bar *bar,
+                                  const struct sv_timeline_bar *boot),
+                      void *arg)
+{
+        struct sv_timeline_bar boot = measure_boot(steps), bar;
+
+        for (size_t i = 0; i < sv_json_len(steps); i++) {
+                const struct sv_json *e = sv_json_at(steps, i);
+                const char *event = sv_json_text(e, "event", "");
+
+                if (is_done_step(e))
+                        bar = (struct sv_timeline_bar){sv_json_text(e, "step", ""),
+                                                       !strcmp(event, "step"),
+                                                       get_end(e) - get_length(e), get_end(e)};
+                else if (strcmp(event, "running") || !find_firmware(steps, i, &boot, &bar))
+                        continue;
+                if (bar.begin < boot.begin)
+                        bar.begin = boot.begin;
+                put(arg, &bar, &boot);
+        }
+}
+
+/* --- as text --- */
+
+struct text {
+        size_t width;
+        struct sv_buf *out;
+};
+
+static size_t find_column(const struct sv_timeline_bar *boot, int64_t at, size_t width)
+{
+        double part = boot->end > boot->begin
+                              ? (double)(at - boot->begin) / (double)(boot->end - boot->begin)
+                              : 0;
+
+        return (size_t)(part * (double)(width - 1));
+}
+
+static void put_bar(void *arg, const struct sv_timeline_bar *bar,
+                    const struct sv_timeline_bar *boot)
+{
+        const struct text *t = arg;
+        size_t from = find_column(boot, bar->begin, t->width),
+               to = find_column(boot, bar->end, t->width);
+
+        sv_buf_printf(t->out, "%-20.20s %8.2f s  %*s", bar->name,
+                      (double)(bar->end - bar->begin) / 1000, (int)from, "");
+        for (size_t i = from; i <= to; i++)
+                sv_buf_u8(t->out, '#');
+        sv_buf_u8(t->out, '\n');
 }
 
 void sv_timeline_put(const struct sv_json *steps, size_t width, struct sv_buf *out)
 {
-        struct span whole = measure_boot(steps);
+        struct text t = {width, out};
 
-        for (size_t i = 0; i < sv_json_len(steps); i++) {
-                const struct sv_json *e = sv_json_at(steps, i);
-                struct span s = {get_end(e) - get_length(e), get_end(e)};
-
-                if (is_done_step(e))
-                        put_bar(sv_json_text(e, "step", ""), s, &whole, width, out);
-                else if (!strcmp(sv_json_text(e, "event", ""), "running"))
-                        put_firmware(steps, i, &whole, width, out);
-        }
+        sv_timeline_each(steps, put_bar, &t);
 }

@@ -104,16 +104,26 @@ def measure():
 def show():
     os.makedirs('states/g')
     step = {'event': 'step', 'state': 'done', 'ms': 700, 'at_ms': 2000}
+    steps = [{**step, 'step': HOSTILE}, {'event': 'running', 'at_ms': 2000}, {'event': 'step', 'step': 'network', 'state': 'start', 'at_ms': 7000},
+             {**step, 'step': 'network', 'at_ms': 9000, 'says': HOSTILE + 'eth0'}]
     status = {'name': HOSTILE, 'state': 'failed', 'tee': 'vtpm', 'memory': 1 << 30, 'since': 'now', 'grounds': HOSTILE, 'unheard_of': [HOSTILE],
-              'steps': [{**step, 'step': HOSTILE}], 'boot': {HOSTILE: {'path': HOSTILE, 'sha256': 'ab' * 32, 'bytes': 1048576}},
+              'disks': [{'id': 'root', 'path': HOSTILE + 'root.img', 'encrypted': True}, {'id': 'data', 'path': 'data.img'}],
+              'nics': [{'type': 'user', 'mac': '52:54:00:00:00:01', 'forward': [{'protocol': 'tcp', 'address': '127.0.0.1', 'port': 2222, 'to': 22}]}],
+              'attestation': {'url': 'broker.example', 'resource': HOSTILE + 'default/x/root'}, 'started': 1,
+              'steps': steps, 'boot': {HOSTILE: {'path': HOSTILE, 'sha256': 'ab' * 32, 'bytes': 1048576}},
               'error': {'message': HOSTILE, 'check': 'policy.pcr.9'}}
     with open('states/g/status.json', 'w', encoding='utf-8') as f:
         json.dump(status, f)
     open('states/g/lock', 'w').close()
     out = run(PROGRAM, 'show', 'g', '--html', 's.html', env={**os.environ, 'SECURE_VM_DIR': os.path.abspath('states')})
     assert out == '', f'beside the page: {out}'
-    seen = look('s.html', f'{HOSTILE} [policy.pcr.9]', 'failed', '1 GiB', '700 ms', 'ab' * 32, '1 MiB')
-    assert seen.title == f'Guest {HOSTILE}' and seen.names.count('svg') == 1, seen.title
+    seen = look('s.html', f'{HOSTILE} [policy.pcr.9]', 'failed', '1 GiB', '700 ms', 'ab' * 32, '1 MiB', 'firmware, kernel', '5000 ms',
+                HOSTILE + 'root.img', 'encrypted', "the host's to read and change", HOSTILE + 'eth0', '52:54:00:00:00:01',
+                'tcp 127.0.0.1:2222 to its port 22', 'broker.example', HOSTILE + 'default/x/root')
+    out = run(PROGRAM, 'show', 'g', env={**os.environ, 'SECURE_VM_DIR': os.path.abspath('states')})
+    assert f'address      {HOSTILE}eth0, as the guest says\n' in out and 'firmware, kernel         5.00 s' in out, out
+    assert 'forward' not in seen.text.lower().replace('forwarded', ''), 'a member as it stands in JSON'
+    assert seen.title == f'Guest {HOSTILE}' and seen.names.count('svg') == 3, seen.title
     assert first_pixel('s.html', '--blink-settings=preferredColorScheme=0') == DARK, 'the dark style is not applied'
 
 
