@@ -121,7 +121,7 @@ static void put_boot_files(const struct sv_json *boot, struct sv_buf *page)
 
 /* --- what it has --- */
 
-static void put_disks(const struct sv_json *disks, struct sv_buf *page)
+static void put_disk_table(const struct sv_json *disks, struct sv_buf *page)
 {
         static const char *const heads[] = {"", "File", "Protection", NULL};
 
@@ -142,7 +142,7 @@ static void put_disks(const struct sv_json *disks, struct sv_buf *page)
         sv_page_section_end(page);
 }
 
-static void put_nic(const struct sv_json *nic, struct sv_buf *page)
+static void put_nic_row(const struct sv_json *nic, struct sv_buf *page)
 {
         const struct sv_json *forwards = sv_json_get(nic, "forward");
         SV_BUF where = SV_BUF_NULL;
@@ -181,13 +181,13 @@ static void put_network(const struct sv_json *status, struct sv_buf *page)
         }
         sv_page_table_begin(page, heads);
         for (size_t i = 0; i < sv_json_len(nics); i++)
-                put_nic(sv_json_at(nics, i), page);
+                put_nic_row(sv_json_at(nics, i), page);
         sv_page_table_end(page);
         sv_page_section_end(page);
 }
 
 /* Whose policy decides, and what it has to give. */
-static void put_policy(const struct sv_json *attestation, struct sv_buf *page)
+static void put_policy_facts(const struct sv_json *attestation, struct sv_buf *page)
 {
         if (!sv_json_len(attestation))
                 return;
@@ -266,8 +266,8 @@ void sv_page_of_guest(const struct sv_json *status, struct sv_buf *page)
         sv_page_facts_end(page);
         sv_page_section_end(page);
         put_timeline(sv_json_get(status, "steps"), page);
-        put_policy(sv_json_get(status, "attestation"), page);
-        put_disks(sv_json_get(status, "disks"), page);
+        put_policy_facts(sv_json_get(status, "attestation"), page);
+        put_disk_table(sv_json_get(status, "disks"), page);
         put_network(status, page);
         put_boot_files(sv_json_get(status, "boot"), page);
         sv_page_end(page, "secure-vm", time(NULL));
