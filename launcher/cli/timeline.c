@@ -42,8 +42,8 @@ static struct sv_timeline_bar measure_boot(const struct sv_json *steps)
 }
 
 /* From the first instruction to the first word of the agent: nobody in the guest can say more. */
-static bool find_firmware(const struct sv_json *steps, size_t i, const struct sv_timeline_bar *boot,
-                          struct sv_timeline_bar *out)
+static bool find_firmware_step(const struct sv_json *steps, size_t i,
+                               const struct sv_timeline_bar *boot, struct sv_timeline_bar *out)
 {
         *out = (struct sv_timeline_bar){"firmware, kernel", true,
                                         .begin = get_end(sv_json_at(steps, i))};
@@ -73,7 +73,7 @@ void sv_timeline_each(const struct sv_json *steps,
                         bar = (struct sv_timeline_bar){sv_json_text(e, "step", ""),
                                                        !strcmp(event, "step"),
                                                        get_end(e) - get_length(e), get_end(e)};
-                else if (strcmp(event, "running") || !find_firmware(steps, i, &boot, &bar))
+                else if (strcmp(event, "running") || !find_firmware_step(steps, i, &boot, &bar))
                         continue;
                 if (bar.begin < boot.begin)
                         bar.begin = boot.begin;
