@@ -43,11 +43,14 @@
 #define SV_CHAIN_MAX               8          /* certificates between a leaf and its root */
 /* bytes of an HTTP request or response head (tokens travel in it) */
 #define SV_HTTP_HEAD_MAX           (128u << 10)
-#define SV_HTTP_BODY_MAX           (8u << 20) /* bytes of an HTTP body */
+#define SV_HTTP_BODY_MAX           (8u << 20) /* bytes of an HTTP body; a broker's route takes less */
 /* bytes of a KBS request: with an attestation key and its TPM's whole chain it has 50 KiB */
 #define SV_AUTH_SIZE_MAX           (64u << 10)
-#define SV_HTTP_FIELDS_MAX         64    /* header fields in one head */
-#define SV_HTTP_TIMEOUT_MS         30000 /* for one read or write on a connection */
+/* bytes of evidence in a KBS request: with two event logs it is below 1 MiB */
+#define SV_EVIDENCE_SIZE_MAX       (2u << 20)
+#define SV_REKEY_SIZE_MAX          (512u << 10) /* bytes of a disk's header for a new key */
+#define SV_HTTP_FIELDS_MAX         64           /* header fields in one head */
+#define SV_HTTP_TIMEOUT_MS         30000        /* for one read or write on a connection */
 /* seconds that a broker's Retry-After can make a guest wait */
 #define SV_RETRY_AFTER_MAX         60
 /* seconds that a guest has its disk for itself since its last report, unless the policy says more
@@ -137,7 +140,7 @@
 /* bytes of a guest's console log, unless its guest file gives another number */
 #define SV_CONSOLE_LOG_SIZE        (16u << 20)
 #define SV_SUBUID_SIZE_MAX         (1u << 20)
-#define SV_GROUPS_MAX              1024 /* groups of one user that count */
+#define SV_GROUPS_MAX              1024       /* groups of one user that count */
 /* User ids of guests, two each, unless /etc/subuid has a range: from 2^30 + 2^29 + 2^28, beyond all
  * that systemd and containers use (systemd's UIDS-GIDS.md) */
 #define SV_IDS_FIRST               1879048192u

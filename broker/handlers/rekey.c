@@ -3,10 +3,14 @@
  * makes the new one too: the administrator sends the header of the disk and gets it back for the
  * new key, which is a further version of the resource. The disk is readable with whichever of the
  * two headers it has, until the administrator gives the older version up. */
+#include "base/core/limits.h"
 #include "broker/serve/request.h"
 #include "broker/versions.h"
 #include "luks/header.h"
 #include "luks/rekey.h"
+
+/* what "image rekey" sends */
+_Static_assert(SV_REKEY_SIZE_MAX == SV_LUKS_HEAD_SIZE, "the route takes a header");
 
 static int find_key(struct sv_request *r, const struct sv_versions *v, struct sv_bytes head,
                     struct sv_secret **key, struct sv_err *err)

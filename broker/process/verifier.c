@@ -164,7 +164,7 @@ static int serve_present(struct sv_broker *b, int fd, struct sv_bytes head, stru
         if (!tee)
                 return sv_fail(err, SV_SYSTEM, "broker.auth.tee",
                                "this broker no longer verifies evidence of \"%s\"", name);
-        if (sv_channel_expect(fd, ANSWER_MS, FRAME_BODY, SV_HTTP_BODY_MAX, &body, err) < 0)
+        if (sv_channel_expect(fd, ANSWER_MS, FRAME_BODY, SV_EVIDENCE_SIZE_MAX, &body, err) < 0)
                 return -1;
         if (sv_kbs_parse_attestation(sv_buf_bytes(&body), &m, err) < 0 ||
             answer_presented(fd, &m, err) < 0)
@@ -182,7 +182,7 @@ static int serve_message(struct sv_broker *b, int fd, struct sv_err *err)
         SV_BUF body = SV_BUF_NULL;
         uint8_t type = 0;
 
-        if (sv_channel_recv(fd, ANSWER_MS, SV_HTTP_BODY_MAX, &type, &body, NULL, err) < 0)
+        if (sv_channel_recv(fd, ANSWER_MS, SV_EVIDENCE_SIZE_MAX, &type, &body, NULL, err) < 0)
                 return -1;
         switch (type) {
         case FRAME_HELLO:

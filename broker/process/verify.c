@@ -99,7 +99,7 @@ int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_by
         SV_PRESENTED p = {{0}};
 
         if (start_present(b, tee, body, want_needs, channel, err) < 0 ||
-            sv_channel_expect(*channel, ANSWER_MS, FRAME_PRESENTED, SV_HTTP_BODY_MAX, &answer,
+            sv_channel_expect(*channel, ANSWER_MS, FRAME_PRESENTED, SV_EVIDENCE_SIZE_MAX, &answer,
                               err) < 0 ||
             read_presented(sv_buf_bytes(&answer), &p, err) < 0)
                 return -1;

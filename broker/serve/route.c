@@ -34,7 +34,7 @@ static const struct route {
         bool soft;   /* after a loss of power its guest may have to begin again */
 } routes[] = {
         {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth, SV_AUTH_SIZE_MAX},
-        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_HTTP_BODY_MAX,
+        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_EVIDENCE_SIZE_MAX,
          .soft = true},
         {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource, SMALL},
         {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome, SMALL,
@@ -46,7 +46,7 @@ static const struct route {
          SMALL},
         {"GET", "/secure-vm/v0/resource/", "admin-show-resource", true, sv_handle_show_resource,
          SMALL},
-        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", true, sv_handle_rekey, SV_HTTP_BODY_MAX},
+        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", true, sv_handle_rekey, SV_REKEY_SIZE_MAX},
         {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", true, sv_handle_restore, SMALL},
         {"POST", "/secure-vm/v0/end-lease/", "admin-end-lease", true, sv_handle_end_lease, SMALL},
         {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources,

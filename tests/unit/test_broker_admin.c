@@ -34,11 +34,11 @@ static void bodies(void **state)
         } rows[] = {{"POST", "/kbs/v0/resource/" PATH, true, SV_SECRET_MAX + 1},
                     {"GET", "/kbs/v0/resource/" PATH, false, SV_LINE_MAX},
                     {"POST", "/kbs/v0/auth", false, SV_AUTH_SIZE_MAX},
-                    {"POST", "/kbs/v0/attest", false, SV_HTTP_BODY_MAX},
+                    {"POST", "/kbs/v0/attest", false, SV_EVIDENCE_SIZE_MAX},
                     {"PUT", "/secure-vm/v0/policy/" PATH, false, SV_POLICY_SIZE_MAX + 1},
                     {"POST", "/secure-vm/v0/disk/" PATH, false, SV_LINE_MAX},
                     {"POST", "/secure-vm/v0/outcome/" PATH, false, SV_LINE_MAX},
-                    {"POST", "/secure-vm/v0/rekey/" PATH, false, SV_HTTP_BODY_MAX},
+                    {"POST", "/secure-vm/v0/rekey/" PATH, false, SV_REKEY_SIZE_MAX},
                     {"BREW", "/kbs/v0/attest", false, SV_LINE_MAX},
                     {"POST", "/", false, SV_LINE_MAX}};
 

@@ -162,46 +162,76 @@ static void leave_to_send(void **state)
         assert_true(begins(sv_buf_str(&large), "HTTP/1.1 413 Content Too Large\r\n"));
 }
 
-/* A body of so many bytes, or only its head. */
-static void send_body(const char *line, size_t n, bool whole, struct sv_buf *heard)
+/* Lines of the head that say how long the body is, and so many bytes of it. */
+static void send_body(const char *line, const char *lines, size_t n, struct sv_buf *heard)
 {
         SV_BUF text = SV_BUF_NULL;
         SV_TLS *t = begin_talk();
         struct sv_err err;
 
-        sv_buf_printf(&text, "%s HTTP/1.1\r\nContent-Length: %zu\r\n" CLOSE, line, n);
-        if (whole)
+        sv_buf_printf(&text, "%s HTTP/1.1\r\n%s", line, lines);
+        if (n)
                 memset(sv_buf_grow(&text, n), 'x', n);
         OK(sv_tls_write(t, sv_buf_bytes(&text), &err));
         hear(t, heard);
 }
 
-/* Each route takes what its message needs; what is more is refused by its head. */
+static void must_be_too_large(const char *line, const char *lines, size_t n)
+{
+        SV_BUF heard = SV_BUF_NULL;
+
+        send_body(line, lines, n, &heard);
+        if (!begins(sv_buf_str(&heard), "HTTP/1.1 413 Content Too Large\r\n") ||
+            !strstr(sv_buf_str(&heard), "http.limit"))
+                fail_msg("%s, %zu bytes: %.100s", line, n, sv_buf_str(&heard));
+}
+
+static void must_be_taken(const char *line, const char *lines, size_t n)
+{
+        SV_BUF heard = SV_BUF_NULL;
+
+        send_body(line, lines, n, &heard);
+        if (begins(sv_buf_str(&heard), "HTTP/1.1 413") || strstr(sv_buf_str(&heard), "http.") ||
+            !begins(sv_buf_str(&heard), "HTTP/1.1 "))
+                fail_msg("%s, %zu bytes: %.100s", line, n, sv_buf_str(&heard));
+}
+
+/* Each route takes what its message needs; what is more is refused by its head, and without a
+ * length when it comes. */
 static void sizes(void **state)
 {
         static const struct {
                 const char *line;
                 size_t max;
         } t[] = {{"POST /kbs/v0/auth", SV_AUTH_SIZE_MAX},
-                 {"POST /kbs/v0/attest", SV_HTTP_BODY_MAX},
+                 {"POST /kbs/v0/attest", SV_EVIDENCE_SIZE_MAX},
                  {"GET " KEY, SV_LINE_MAX},
                  {"POST " KEY, SV_SECRET_MAX + 1},
+                 {"DELETE " KEY, SV_LINE_MAX},
                  {"POST /secure-vm/v0/outcome/a/b/c", SV_LINE_MAX},
                  {"POST /secure-vm/v0/disk/a/b/c", SV_LINE_MAX},
+                 {"GET /secure-vm/v0/resource/a/b/c", SV_LINE_MAX},
+                 {"POST /secure-vm/v0/rekey/a/b/c", SV_REKEY_SIZE_MAX},
+                 {"POST /secure-vm/v0/restore/a/b/c", SV_LINE_MAX},
+                 {"POST /secure-vm/v0/end-lease/a/b/c", SV_LINE_MAX},
+                 {"GET /secure-vm/v0/resources", SV_LINE_MAX},
                  {"PUT /secure-vm/v0/policy/a/b/c", SV_POLICY_SIZE_MAX + 1},
+                 {"GET /secure-vm/v0/policy/a/b/c", SV_LINE_MAX},
+                 {"DELETE /secure-vm/v0/policy/a/b/c", SV_LINE_MAX},
+                 {"GET /secure-vm/v0/policy-history/a/b/c", SV_LINE_MAX},
+                 {"GET /secure-vm/v0/audit", SV_LINE_MAX},
+                 {"GET /secure-vm/v0/health", SV_LINE_MAX},
                  {"POST /nowhere", SV_LINE_MAX}};
 
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-                SV_BUF more = SV_BUF_NULL, most = SV_BUF_NULL;
+                SV_STR most = sv_asprintf("Content-Length: %zu\r\n" CLOSE, t[i].max);
+                SV_STR more = sv_asprintf("Content-Length: %zu\r\n" CLOSE, t[i].max + 1);
+                SV_STR chunk =
+                        sv_asprintf("Transfer-Encoding: chunked\r\n" CLOSE "%zx\r\n", t[i].max + 1);
 
-                send_body(t[i].line, t[i].max + 1, false, &more);
-                if (!begins(sv_buf_str(&more), "HTTP/1.1 413 Content Too Large\r\n"))
-                        fail_msg("%s: %.100s", t[i].line, sv_buf_str(&more));
-                assert_non_null(strstr(sv_buf_str(&more), "http.limit"));
-                send_body(t[i].line, t[i].max, true, &most);
-                if (!begins(sv_buf_str(&most), "HTTP/1.1 4") ||
-                    strstr(sv_buf_str(&most), "http.limit"))
-                        fail_msg("%s: %.100s", t[i].line, sv_buf_str(&most));
+                must_be_taken(t[i].line, most, t[i].max);
+                must_be_too_large(t[i].line, more, 0);
+                must_be_too_large(t[i].line, chunk, t[i].max + 1);
         }
 }
 
