@@ -7,10 +7,17 @@
 
 #include "launcher/virt/virt.h"
 
+/* A pipe with one byte each, enum sv_virt_event. libvirt's thread may be in a callback when the
+ * connection is closed, so each callback holds it, too. */
+struct sv_virt_events {
+        int fds[2];
+        int holders;
+};
+
 struct sv_virt {
         virConnectPtr conn;
         virDomainPtr dom;
-        int events[2]; /* one byte each, enum sv_virt_event */
+        struct sv_virt_events *events;
         int callbacks[2];
 };
 

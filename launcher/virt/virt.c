@@ -76,27 +76,55 @@ char *sv_virt_embed_uri(const char *root)
         return sv_asprintf("%s", sv_buf_str(&uri));
 }
 
-static void queue_event(struct sv_virt *v, enum sv_virt_event event)
+static struct sv_virt_events *make_events(struct sv_err *err)
+{
+        struct sv_virt_events *e = calloc(1, sizeof(*e));
+
+        if (!e) {
+                sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
+                return NULL;
+        }
+        if (pipe2(e->fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+                sv_fail_errno(err, "virt.open", "a pipe for events");
+                free(e);
+                return NULL;
+        }
+        e->holders = 1;
+        return e;
+}
+
+static void drop_events(void *arg)
+{
+        struct sv_virt_events *e = arg;
+
+        if (__atomic_sub_fetch(&e->holders, 1, __ATOMIC_ACQ_REL))
+                return;
+        close(e->fds[0]);
+        close(e->fds[1]);
+        free(e);
+}
+
+static void queue_event(struct sv_virt_events *e, enum sv_virt_event event)
 {
         uint8_t byte = (uint8_t)event;
 
-        if (write(v->events[1], &byte, 1) < 0)
+        if (write(e->fds[1], &byte, 1) < 0)
                 return; /* full: 65536 events are unread */
 }
 
 static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *arg)
 {
-        struct sv_virt *v = arg;
+        struct sv_virt_events *e = arg;
 
         if (event == VIR_DOMAIN_EVENT_RESUMED ||
             (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))
-                queue_event(v, SV_VIRT_RESUMED);
+                queue_event(e, SV_VIRT_RESUMED);
         else if (event == VIR_DOMAIN_EVENT_SUSPENDED)
-                queue_event(v, SV_VIRT_HALTED);
+                queue_event(e, SV_VIRT_HALTED);
         else if (event == VIR_DOMAIN_EVENT_CRASHED)
-                queue_event(v, SV_VIRT_CRASH);
+                queue_event(e, SV_VIRT_CRASH);
         else if (event == VIR_DOMAIN_EVENT_STOPPED)
-                queue_event(v, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||
+                queue_event(e, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||
                                                detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED
                                        ? SV_VIRT_FAILED
                                        : SV_VIRT_STOPPED);
@@ -120,9 +148,10 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
         v = calloc(1, sizeof(*v));
         if (!v)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
-        if (pipe2(v->events, O_CLOEXEC | O_NONBLOCK) < 0) {
+        v->events = make_events(err);
+        if (!v->events) {
                 free(v);
-                return sv_fail_errno(err, "virt.open", "a pipe for events");
+                return -1;
         }
         v->conn = vir.ConnectOpen(uri);
         if (!v->conn) {
@@ -145,8 +174,7 @@ void sv_virt_close(struct sv_virt *v)
                 vir.DomainFree(v->dom);
         if (v->conn)
                 vir.ConnectClose(v->conn);
-        close(v->events[0]);
-        close(v->events[1]);
+        drop_events(v->events);
         free(v);
 }
 
@@ -167,14 +195,25 @@ int sv_virt_get_argv(struct sv_virt *v, const char *xml, struct sv_buf *out, str
         return sv_buf_ok(out, "QEMU's command line", err);
 }
 
+static int register_callback(struct sv_virt *v, int event,
+                             virConnectDomainEventGenericCallback callback)
+{
+        int id;
+
+        __atomic_add_fetch(&v->events->holders, 1, __ATOMIC_ACQ_REL);
+        id = vir.ConnectDomainEventRegisterAny(v->conn, v->dom, event, callback, v->events,
+                                               drop_events);
+        if (id < 0)
+                drop_events(v->events);
+        return id;
+}
+
 static int register_events(struct sv_virt *v, struct sv_err *err)
 {
-        v->callbacks[0] =
-                vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                                  VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), v, NULL);
-        v->callbacks[1] =
-                vir.ConnectDomainEventRegisterAny(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT,
-                                                  VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v, NULL);
+        v->callbacks[0] = register_callback(v, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                            VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle));
+        v->callbacks[1] = register_callback(v, VIR_DOMAIN_EVENT_ID_REBOOT,
+                                            VIR_DOMAIN_EVENT_CALLBACK(on_reboot));
         if (v->callbacks[0] < 0 || v->callbacks[1] < 0)
                 return sv_virt_fail(err, "registering for events");
         return 0;
@@ -330,12 +369,12 @@ int sv_virt_for_each(struct sv_virt *v,
 
 int sv_virt_event_fd(struct sv_virt *v)
 {
-        return v->events[0];
+        return v->events->fds[0];
 }
 
 enum sv_virt_event sv_virt_next_event(struct sv_virt *v)
 {
         uint8_t byte;
 
-        return read(v->events[0], &byte, 1) == 1 ? (enum sv_virt_event)byte : SV_VIRT_NO_EVENT;
+        return read(v->events->fds[0], &byte, 1) == 1 ? (enum sv_virt_event)byte : SV_VIRT_NO_EVENT;
 }
