@@ -140,6 +140,8 @@
 /* bytes of a guest's console log, unless its guest file gives another number */
 #define SV_CONSOLE_LOG_SIZE        (16u << 20)
 #define SV_SUBUID_SIZE_MAX         (1u << 20)
+#define SV_ACL_SIZE_MAX            (64u << 10) /* bytes of a file's access control list: Linux' own */
+#define SV_QEMU_CONF_SIZE_MAX      (1u << 20) /* bytes of libvirt's qemu.conf */
 #define SV_GROUPS_MAX              1024       /* groups of one user that count */
 /* User ids of guests, two each, unless /etc/subuid has a range: from 2^30 + 2^29 + 2^28, beyond all
  * that systemd and containers use (systemd's UIDS-GIDS.md) */

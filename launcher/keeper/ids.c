@@ -257,6 +257,18 @@ int sv_ids_visit(const char *folder, int (*visit)(const struct sv_ids *ids, stru
         return geteuid() == 0 ? sv_ids_visit_in(REGISTRY, folder, visit, err) : 0;
 }
 
+int sv_ids_give_back_in(const char *registry, const struct sv_ids *ids, struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("%s/%u", registry, ids->qemu);
+
+        return sv_file_write(path, 0600, sv_bytes_str(""), err);
+}
+
+int sv_ids_give_back(const struct sv_ids *ids, struct sv_err *err)
+{
+        return sv_ids_give_back_in(REGISTRY, ids, err);
+}
+
 int sv_ids_close_folder(const char *folder, const struct sv_ids *ids, struct sv_err *err)
 {
         if (!ids->group)

@@ -34,7 +34,11 @@ int sv_ids_take_from(const char *registry, const char *subuid, const char *folde
  * Only root's guests have some; those that a user of the machine has by now are left out. */
 int sv_ids_visit(const char *folder, int (*visit)(const struct sv_ids *ids, struct sv_err *err),
                  struct sv_err *err);
-/* The same with the registry elsewhere (tests). */
+/* The guest of these ids keeps nothing that belongs to them: they are anybody's as soon as nothing
+ * runs with them any more. */
+int sv_ids_give_back(const struct sv_ids *ids, struct sv_err *err);
+/* The same two with the registry elsewhere (tests). */
+int sv_ids_give_back_in(const char *registry, const struct sv_ids *ids, struct sv_err *err);
 int sv_ids_visit_in(const char *registry, const char *folder,
                     int (*visit)(const struct sv_ids *ids, struct sv_err *err), struct sv_err *err);
 /* Only root and who has the group enter the folder. */

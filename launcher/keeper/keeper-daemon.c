@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
-#include "base/program/log.h"
+#include "launcher/keeper/daemon-ids.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
@@ -15,6 +15,7 @@ static int remove_copies(const struct sv_state *s, struct sv_err *err)
 {
         SV_STR boot = sv_state_path(s, "boot");
 
+        sv_daemon_ids_drop(s);
         return sv_remove_tree(boot, err);
 }
 
@@ -41,13 +42,15 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
                         struct sv_json **boot, struct sv_err *err)
 {
         __attribute__((cleanup(sv_stage_free))) struct sv_stage stage = {0};
-        const struct sv_plan_place place = {.kvm = l->kvm};
+        struct sv_plan_place place = {.kvm = l->kvm};
+        struct sv_ids ids;
         SV_BUF xml = SV_BUF_NULL;
 
         if (sv_virt_check_cpu(v, l->guest->cpu, l->kvm, err) < 0)
                 return -1;
-        if (remove_copies(s, err) < 0)
+        if (remove_copies(s, err) < 0 || sv_daemon_ids_take(v, s, &ids, err) < 0)
                 return -1;
+        place.user = ids.qemu;
         if (sv_stage_boot(l->guest, l->tee, s, &stage, err) < 0)
                 return -1;
         if (sv_stage_domain(&stage, l->guest, l->tee, &place, &xml, err) < 0)
@@ -105,9 +108,6 @@ static int launch_under_daemon(const char *uri, const struct sv_launch *l, struc
         SV_JSON *boot = NULL;
         int r;
 
-        sv_info("a libvirt daemon runs all its guests as the same users, so they are not apart "
-                "from "
-                "each other by ids; our own supervisor's are");
         /* before libvirt's threads */
         if (f->wait && sv_reader_start(&reader, 0, err) < 0)
                 return -1;

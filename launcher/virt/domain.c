@@ -169,6 +169,11 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         if (g->security.model)
                 sv_xml_printf(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n",
                               g->security.model);
+        if (p->place.user)
+                sv_xml_printf(x,
+                              "  <seclabel type='static' model='dac' relabel='yes'>\n    "
+                              "<label>+%u:+%u</label>\n  </seclabel>\n",
+                              p->place.user, p->place.user);
         if (!p->place.bare)
                 sv_buf_put(x, sv_buf_bytes(&part.launch_security));
         sv_xml_printf(x, "</domain>\n");

@@ -26,6 +26,8 @@ struct sv_plan_place {
         bool disks_by_fd;         /* open files are handed over as groups "disk0", "disk1"… */
         /* per disk: its file system cannot do direct I/O; NULL: all can */
         const bool *buffered;
+        /* who its QEMU runs as, user and group; 0: libvirt chooses */
+        unsigned user;
 };
 
 struct sv_plan {

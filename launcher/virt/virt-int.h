@@ -27,8 +27,8 @@ struct sv_virt {
  * vir.ConnectOpen() for virConnectOpen(). */
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
-        X(ConnectGetDomainCapabilities) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
-        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
+        X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetURI) X(ConnectListAllDomains) X(ConnectOpen) \
+        X(DomainCreateWithFlags) X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
         X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainOpenChannel) X(DomainOpenConsole) \
         X(DomainResume) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
         X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(SetErrorFunc) X(StreamAbort) \

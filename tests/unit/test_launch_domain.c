@@ -112,6 +112,7 @@ static void confidential_under_kvm(void **state)
 {
         struct sv_plan p = {.tee = &snp,
                             .place.kvm = true,
+                            .place.user = 700001,
                             .boot.nvram_template = "/root/boot/variables",
                             .boot.nvram = "/root/boot/nvram"};
         SV_GUEST g = {0};
@@ -132,6 +133,8 @@ static void confidential_under_kvm(void **state)
         has(&x, "<model fallback='forbid'>EPYC-v4</model>");
         has(&x, "<serial type='pty'>");
         has(&x, "<seclabel type='dynamic' model='apparmor' relabel='yes'/>");
+        has(&x, "<seclabel type='static' model='dac' relabel='yes'>");
+        has(&x, "<label>+700001:+700001</label>");
         has_not(&x, "<cmdline>");
 }
 
@@ -164,7 +167,8 @@ static void schema(void **state)
                                     .place.console_socket = k ? NULL : "/c.sock",
                                     .place.console_log = "/c.log",
                                     .place.agent_socket = k ? NULL : "/a.sock",
-                                    .place.disks_by_fd = !k};
+                                    .place.disks_by_fd = !k,
+                                    .place.user = k ? 700001 : 0};
                 SV_GUEST g = {0};
                 SV_BUF x = SV_BUF_NULL;
                 bool knows_td;
