@@ -281,8 +281,10 @@ int sv_net_up(const struct sv_agent_config *config, struct sv_net **out, char sa
         return 0;
 }
 
-/* One that can be used beyond its link. */
-static bool has_any_address(void)
+/* One that can be used beyond its link, to a broker of that family. Of a broker that is known by
+ * name it is not known; but a system that is stopped may leave its IPv6 address when the IPv4 one
+ * is gone (systemd-networkd). */
+static bool has_address(unsigned family)
 {
         struct ifaddrs *list, *a;
         bool found = false;
@@ -294,8 +296,11 @@ static bool has_any_address(void)
 
                 if (!v6 || !(a->ifa_flags & IFF_UP) || a->ifa_flags & IFF_LOOPBACK)
                         continue;
-                found |= v6->sin6_family == AF_INET ||
-                         (v6->sin6_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr));
+                if (family == 6)
+                        found |= v6->sin6_family == AF_INET6 &&
+                                 !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
+                else
+                        found |= v6->sin6_family == AF_INET;
         }
         freeifaddrs(list);
         return found;
@@ -306,7 +311,7 @@ int sv_net_up_again(const struct sv_agent_config *config, struct sv_err *err)
         unsigned seconds = config->wait_s < AGAIN_S ? config->wait_s : AGAIN_S;
         __attribute__((cleanup(free_net))) struct sv_net *net = NULL;
 
-        if (has_any_address())
+        if (has_address(read_wanted_family(config->url)))
                 return 0;
         return begin_net(config, false, seconds, &net, err);
 }
