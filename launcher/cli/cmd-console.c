@@ -8,15 +8,25 @@
 
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "base/program/replay.h"
 #include "launcher/cli/commands.h"
 #include "launcher/keeper/keeper.h"
 
 #define ESCAPE 0x1d /* ^] */
 
-/* By way of stdout, which shows a terminal none of the escapes in the log: they were for a screen
- * of another time. */
+/* By way of stdout, which shows a terminal no control character. What moved a cursor or coloured a
+ * screen of another time is left out there; files and pipes get the log as it is. `arg` NULL: one
+ * of those. */
 static int print_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
 {
+        SV_BUF text = SV_BUF_NULL;
+
+        if (arg) {
+                sv_replay_put(arg, piece, &text);
+                piece = sv_buf_bytes(&text);
+        }
+        if (sv_buf_ok(&text, "the console's log", err) < 0)
+                return -1;
         if (fwrite(piece.p, 1, piece.n, stdout) != piece.n || fflush(stdout) != 0)
                 return sv_fail_errno(err, "cli.stdout", "cannot write to standard output");
         return 0;
@@ -70,10 +80,12 @@ static int open_console(const struct sv_args *args, int *fd, struct sv_err *err)
         const char *uri = sv_opt(args, "connect"), *name = args->pos[0];
         const struct sv_keeper *k = sv_keeper_choose(uri);
         bool only_log = sv_has(args, "log");
+        struct sv_replay replay = {0};
 
         if (only_log && sv_keeper_offer(k, k->console_log, "console --log", err) < 0)
                 return -1;
-        if (k->console_log && k->console_log(uri, name, print_piece, NULL, err) < 0)
+        if (k->console_log &&
+            k->console_log(uri, name, print_piece, isatty(1) ? &replay : NULL, err) < 0)
                 return -1;
         return only_log ? 0 : k->console(uri, name, fd, err);
 }
