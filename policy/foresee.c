@@ -77,6 +77,7 @@ static int foresee_rule(const struct sv_json *rule, const struct sv_json *claims
 {
         struct sv_json *row = sv_json_add(rows, sv_json_object());
         const char *check = sv_json_str(sv_json_get(rule, "check"));
+        struct sv_json *claim = sv_json_pointer(claims, sv_json_str(sv_json_get(rule, "claim")));
         SV_BUF expected = SV_BUF_NULL, found = SV_BUF_NULL;
         bool holds;
 
@@ -88,8 +89,9 @@ static int foresee_rule(const struct sv_json *rule, const struct sv_json *claims
         }
         holds = sv_rule_holds(rule, claims, &expected, &found);
         sv_json_set_str(row, "outcome", holds ? "holds" : "fails");
-        sv_json_set_str(row, "expected", sv_buf_str(&expected));
-        sv_json_set_str(row, "found", sv_buf_str(&found));
+        sv_json_set_str(row, "operator", sv_rule_operator(rule));
+        sv_json_set(row, "expected", sv_json_ref(sv_json_get(rule, sv_rule_operator(rule))));
+        sv_json_set(row, "found", sv_json_ref(claim));
         return holds ? 0
                      : sv_fail(err, SV_POLICY, check,
                                "%s: the policy expects %s, the guest will "

@@ -26,19 +26,36 @@ static enum sv_colour colour_of(const char *outcome)
         return strcmp(outcome, "fails") ? SV_COLOUR_DIM : SV_COLOUR_RED;
 }
 
+/* "one of ["a","b"]"; of the common one, equals, the value alone. */
+static void print_expected(const struct sv_json *row)
+{
+        const char *name = sv_json_text(row, "operator", "");
+        SV_BUF expected = SV_BUF_NULL, found = SV_BUF_NULL;
+
+        for (; *name && strcmp(name, "equals"); name++) {
+                sv_buf_u8(&expected, *name == '_' ? ' ' : (uint8_t)*name);
+                if (!name[1])
+                        sv_buf_u8(&expected, ' ');
+        }
+        sv_json_print(sv_json_get(row, "expected"), &expected);
+        if (sv_json_get(row, "found"))
+                sv_json_print(sv_json_get(row, "found"), &found);
+        else
+                sv_buf_puts(&found, "no such claim");
+        printf(": expected %s, predicted %s", sv_buf_str(&expected), sv_buf_str(&found));
+}
+
 static void print_rows(const struct sv_json *rows)
 {
         for (size_t i = 0; i < sv_json_len(rows); i++) {
                 const struct sv_json *row = sv_json_at(rows, i);
                 const char *outcome = sv_json_str(sv_json_get(row, "outcome"));
-                const char *expected = sv_json_str(sv_json_get(row, "expected"));
 
                 printf("%s%-13s%s %s", sv_colour(STDOUT_FILENO, colour_of(outcome)), outcome,
                        sv_colour(STDOUT_FILENO, SV_COLOUR_NONE),
                        sv_json_str(sv_json_get(row, "check")));
-                if (expected)
-                        printf(": expected %s, predicted %s", expected,
-                               sv_json_str(sv_json_get(row, "found")));
+                if (sv_json_get(row, "expected"))
+                        print_expected(row);
                 printf("\n");
         }
 }
@@ -58,12 +75,11 @@ static int run_policy_check(const struct sv_args *args, struct sv_json **result,
                 print_rows(rows);
         if (sv_json_len(rows))
                 sv_guest_report_rows(rows);
-        if (r < 0)
-                return -1;
+        /* What holds and what fails stands there also beside the error. */
         *result = sv_json_object();
         sv_json_set_str(*result, "resource", guest.attestation.resource);
         sv_json_set(*result, "rules", sv_json_ref(rows));
-        return 0;
+        return r;
 }
 
 const struct sv_cmd sv_cmd_policy_check = {

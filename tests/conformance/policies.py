@@ -93,6 +93,8 @@ def foreseen(guest, put, admin, folder):
         json.dump(changed, f)
     error = run(6, 'policy', 'check', other, *admin)['error']
     assert error['check'] == 'policy.pcr.9', error
+    failed = [r for r in run(6, 'policy', 'check', other, *admin)['rules'] if r['outcome'] == 'fails']
+    assert failed[0]['check'] == 'policy.pcr.9' and {len(failed[0][side]) for side in ('expected', 'found')} == {64}, failed
     fails('admin.broker', 'policy', 'check', guest)
     fails('policy.check.source', 'policy', 'check', guest, '--policy', other, *admin)
     updated(guest, other, admin)

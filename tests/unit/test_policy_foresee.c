@@ -47,11 +47,17 @@ static void test_own_policy_holds(void **state)
 static void test_every_operator_is_asked(void **state)
 {
         SV_JSON *rows = sv_json_array();
+        const struct sv_json *row;
 
         (void)state;
         OK(foresee(PLAIN(RULE("pcr.4", "/pcrs/sha256/4", "\"one_of\":[\"old\",\"aa\"]") "," RULE(
                            "pcr.9", "/pcrs/sha256/9", "\"none_of\":[\"old\"]")),
                    BOOTED, rows));
+        /* as values: a text in a text would be to be read twice */
+        row = sv_json_at(rows, 0);
+        assert_string_equal(sv_json_str(sv_json_get(row, "operator")), "one_of");
+        assert_string_equal(sv_json_str(sv_json_at(sv_json_get(row, "expected"), 1)), "aa");
+        assert_string_equal(sv_json_str(sv_json_get(row, "found")), "aa");
         FAILS(foresee(PLAIN(RULE("pcr.4", "/pcrs/sha256/4", "\"none_of\":[\"aa\"]")), BOOTED, rows),
               SV_POLICY, "policy.pcr.4");
         FAILS(foresee(PLAIN(RULE("debug", "/debug", "\"absent\":true")), BOOTED, rows), SV_POLICY,
