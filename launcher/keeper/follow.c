@@ -43,6 +43,15 @@ static void show_done_step(const struct sv_json *e, double at, long long ms)
                 is_network ? sv_json_text(e, "says", "up") : "", ms);
 }
 
+/* Firmware and kernel say nothing to the agent's port: who waits hears what for. */
+static void show_running(const struct sv_follow *f, bool kvm, double at)
+{
+        sv_info("[%6.2fs] the guest runs, under %s", at, kvm ? "KVM" : "TCG (emulated)");
+        if (f->wait)
+                sv_info("[%6.2fs] waiting for its agent: firmware and kernel start first%s", at,
+                        kvm ? "" : ", which takes a minute or more without KVM");
+}
+
 static void show_event(const struct sv_follow *f, const struct sv_json *e)
 {
         const char *name = sv_json_text(e, "event", "");
@@ -61,9 +70,7 @@ static void show_event(const struct sv_follow *f, const struct sv_json *e)
         if (!strcmp(name, "launch"))
                 sv_info("[%6.2fs] %s (%lld ms)", at, sv_json_text(e, "step", ""), ms);
         else if (!strcmp(name, "running"))
-                sv_info("[%6.2fs] the guest runs, under %s", at,
-                        strcmp(sv_json_text(e, "accelerator", ""), "kvm") ? "TCG (emulated)"
-                                                                          : "KVM");
+                show_running(f, strcmp(sv_json_text(e, "accelerator", ""), "kvm") == 0, at);
         else if (!strcmp(name, "step") && !strcmp(sv_json_text(e, "state", ""), "done"))
                 show_done_step(e, at, ms);
         else if (!strcmp(name, "retry"))

@@ -34,6 +34,7 @@ struct sv_worker {
         struct sv_json *status; /* what status.json says */
         int64_t began;          /* ms */
         int64_t last_start;
+        int64_t pressed; /* when its power button was, last */
         unsigned quick_reboots;
         struct sv_err err; /* why the guest failed, when class is set and it did */
 };
@@ -48,6 +49,9 @@ int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err
 int sv_worker_ask(struct sv_worker *w, enum sv_life_event event, struct sv_err *err);
 /* After a step from `before`: whether its virtual CPUs stand now, or go on. */
 void sv_worker_tell_pause(struct sv_worker *w, enum sv_life before, const char *reason);
+/* Of a guest that is to reboot: milliseconds until its power button is pressed once more, 0: now.
+ * -1: not at all. */
+int64_t sv_worker_find_press(const struct sv_worker *w, int64_t now);
 /* worker-start.c: the steps from a prepared folder to a running guest. */
 int sv_worker_start(struct sv_worker *w, struct sv_err *err);
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err);

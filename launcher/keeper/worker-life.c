@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/program/log.h"
+#include "launcher/keeper/keeper.h"
 #include "launcher/keeper/worker-int.h"
 
 enum sv_life_action sv_worker_note_event(struct sv_worker *w, enum sv_life_event event)
@@ -57,10 +58,20 @@ int sv_worker_ask(struct sv_worker *w, enum sv_life_event event, struct sv_err *
         return -1;
 }
 
+int64_t sv_worker_find_press(const struct sv_worker *w, int64_t now)
+{
+        int64_t left = w->pressed + SV_PRESS_SECONDS * 1000 - now;
+
+        if (w->life != SV_LIFE_GOING_DOWN)
+                return -1;
+        return left > 0 ? left : 0;
+}
+
 int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err *err)
 {
         switch (action) {
         case SV_LIFE_SHUT_DOWN:
+                w->pressed = sv_worker_elapsed(w);
                 return sv_virt_shutdown(w->virt, err);
         case SV_LIFE_END:
                 return sv_virt_destroy(w->virt, err);
@@ -69,6 +80,7 @@ int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err
         case SV_LIFE_RESUME:
                 return sv_virt_resume(w->virt, err);
         case SV_LIFE_WAKE:
+                w->pressed = sv_worker_elapsed(w);
                 return sv_virt_resume(w->virt, err) < 0 ? -1 : sv_virt_shutdown(w->virt, err);
         case SV_LIFE_START: /* worker.c's, when QEMU has ended */
         case SV_LIFE_NOTHING:

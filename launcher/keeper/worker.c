@@ -178,6 +178,13 @@ static void serve_round(struct sv_worker *w, const struct pollfd *p)
         }
 }
 
+/* A guest that is to reboot may have been asked before it listened. */
+static void press_again(struct sv_worker *w)
+{
+        if (sv_worker_find_press(w, sv_worker_elapsed(w)) == 0)
+                sv_worker_act(w, SV_LIFE_SHUT_DOWN, NULL); /* it may end just now */
+}
+
 static void run_worker_loop(struct sv_worker *w)
 {
         while (!sv_life_is_final(w->life)) {
@@ -192,7 +199,9 @@ static void run_worker_loop(struct sv_worker *w)
 
                 for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                         p[CLIENTS + i] = (struct pollfd){.fd = w->clients[i].fd, .events = POLLIN};
-                if (poll(p, CLIENTS + SV_CONTROL_CLIENTS_MAX, -1) < 0)
+                press_again(w);
+                if (poll(p, CLIENTS + SV_CONTROL_CLIENTS_MAX,
+                         (int)sv_worker_find_press(w, sv_worker_elapsed(w))) < 0)
                         continue;
                 if (p[GUARD].revents) { /* nothing is ever written there: the guard is gone */
                         sv_worker_note_event(w, SV_LIFE_ORPHAN);

@@ -13,6 +13,7 @@
 
 #include "base/core/file.h"
 #include "launcher/keeper/agent-event.h"
+#include "launcher/keeper/keeper.h"
 #include "launcher/keeper/reader.h"
 #include "launcher/keeper/worker-int.h"
 #include "tests/unit/hostile.h"
@@ -338,6 +339,24 @@ static void say_steps(struct sv_worker *w, int port, int launcher, int n)
         }
 }
 
+/* A guest that is to reboot is asked again, as one that is to stop; no other. */
+static void asked_again(void **state)
+{
+        struct sv_worker w = {.life = SV_LIFE_GOING_DOWN, .pressed = 1000};
+        const int64_t next = 1000 + SV_PRESS_SECONDS * 1000;
+
+        assert_int_equal(sv_worker_find_press(&w, 1000), next - 1000);
+        assert_int_equal(sv_worker_find_press(&w, next - 1), 1);
+        assert_int_equal(sv_worker_find_press(&w, next), 0);
+        assert_int_equal(sv_worker_find_press(&w, next + 9), 0);
+        for (enum sv_life life = 0; life < SV_LIFE_GOING_DOWN; life++) {
+                w.life = life;
+                assert_int_equal(sv_worker_find_press(&w, next), -1);
+        }
+        w.life = SV_LIFE_REBOOTING;
+        assert_int_equal(sv_worker_find_press(&w, next), -1);
+}
+
 static void a_talkative_guest_writes_no_more(void **state)
 {
         struct sv_state s = {.dir = dir, .lock = -1};
@@ -527,6 +546,7 @@ int main(void)
                 cmocka_unit_test(bounded_events),
                 cmocka_unit_test(every_length),
                 cmocka_unit_test(forms_that_are_none),
+                cmocka_unit_test(asked_again),
                 cmocka_unit_test_setup(reads_a_port, clear_report),
                 cmocka_unit_test_setup(a_talkative_guest_writes_no_more, clear_report),
                 cmocka_unit_test_setup(hostile_code_gets_nothing, clear_report),
