@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-# What stands for a file, a folder and a guest in the tables; of the rest nothing is known beforehand.
+# What stands for a file in the tables; a folder, a guest and a broker are below. Of the rest nothing is known beforehand.
 FILES = {'FILE', 'FILE...', 'PATH', 'DISK', '[FILE]', 'EVIDENCE', 'EVIDENCE...', 'KEY'}
 
 
@@ -25,10 +25,24 @@ def kind(argument):
     return 'words ' + ' '.join(words) if len(words) > 1 and argument == argument.lower() else ''
 
 
+def kind_of_option(option):
+    """As kind; also 'broker': the name of one that is remembered."""
+    if option['argument'] == 'URL|NAME':
+        return 'broker'
+    return 'words ' + option['values'].replace(',', '') if 'values' in option else kind(option['argument'])
+
+
+def names_in(command):
+    """The shell's words for the names that a command lists as JSON."""
+    return f'{command} --json 2>/dev/null | tr , "\\n" | sed -n \'s/.*"name":"\\([^"]*\\)".*/\\1/p\''
+
+
 def kind_of_arguments(command):
-    """As kind; 'guest': a guest's name; 'guest file': that of a defined guest, or a file."""
+    """As kind_of_option; 'guest': a guest's name; 'guest file': that of a defined guest, or a file."""
     if command['arguments'].split()[:1] == ['NAME'] and ' ' not in command['name']:
         return 'guest'
+    if command['name'] == 'broker rm':
+        return 'broker'
     if command['name'] != 'define' and command['arguments'].strip('[]') == 'GUEST.json':
         return 'guest file'
     return kind(command['arguments'].replace('GUEST.json', 'FILE'))
@@ -54,15 +68,15 @@ def word_lists(table):
     return found
 
 
-BASH = {'file': 'compgen -f -- "$cur"', 'dir': 'compgen -d -- "$cur"', 'guest': 'compgen -W "$(%(list)s)" -- "$cur"',
-        'guest file': 'compgen -W "$(%(list)s)" -- "$cur"; compgen -f -- "$cur"', '': 'true', None: 'true'}
+BASH = {'file': 'compgen -f -- "$cur"', 'dir': 'compgen -d -- "$cur"', 'guest': 'compgen -W "$(GUESTS)" -- "$cur"',
+        'guest file': 'compgen -W "$(GUESTS)" -- "$cur"; compgen -f -- "$cur"', 'broker': 'compgen -W "$(BROKERS)" -- "$cur"', '': 'true', None: 'true'}
 
 
 def bash_words(kind_, table):
     if kind_ and kind_.startswith('words '):
         return f'compgen -W {quote(kind_[6:])} -- "$cur"'
-    return BASH[kind_] % {'list': f'{table["program"]} list --all --json 2>/dev/null | tr , "\\n" | sed -n \'s/.*"name":"\\([^"]*\\)".*/\\1/p\''} \
-        if kind_ and kind_.startswith('guest') else BASH[kind_]
+    program = table['program']
+    return BASH[kind_].replace('GUESTS', names_in(f'{program} list --all')).replace('BROKERS', names_in(f'{program} broker list'))
 
 
 def print_bash(table):
@@ -86,7 +100,7 @@ def print_bash(table):
         print(f'        {pattern})\n                case $prev in')
         for o in options:
             if o['argument']:
-                print(f'                --{o["name"]}) mapfile -t COMPREPLY < <({bash_words(kind(o["argument"]), table)}); return ;;')
+                print(f'                --{o["name"]}) mapfile -t COMPREPLY < <({bash_words(kind_of_option(o), table)}); return ;;')
         print('                esac')
         print('                case $cur in\n                -*) mapfile -t COMPREPLY < <(compgen -W '
               + quote(' '.join('--' + o['name'] for o in options)) + ' -- "$cur") ;;')
@@ -98,7 +112,7 @@ def zsh_action(kind_, label):
     """The part of a specification of _arguments behind the second colon."""
     if kind_ and kind_.startswith('words '):
         return f'({kind_[6:]})'
-    return {'file': '_files', 'dir': '_files -/', 'guest': '_secure_vm_guests', 'guest file': '{_secure_vm_guests; _files}'}.get(kind_, ' ')
+    return {'file': '_files', 'dir': '_files -/', 'guest': '_secure_vm_guests', 'broker': '_secure_vm_brokers', 'guest file': '{_secure_vm_guests; _files}'}.get(kind_, ' ')
 
 
 def zsh_text(text):
@@ -112,8 +126,8 @@ def print_zsh(table):
     program, lists = table['program'], word_lists(table)
     f = '_' + program.replace('-', '_')
     print(f'#compdef {program}\n# Completion for {program} in zsh; made from its table of commands.')
-    print('_secure_vm_guests() {\n        local -a names\n        names=(${(f)"$(secure-vm list --all --json 2>/dev/null | tr , "\\n" | '
-          'sed -n \'s/.*"name":"\\([^"]*\\)".*/\\1/p\')"})\n        compadd -a names\n}')
+    for what, command in (('guests', 'list --all'), ('brokers', 'broker list')):
+        print(f'_secure_vm_{what}() {{\n        local -a names\n        names=(${{(f)"$({names_in("secure-vm " + command)})"}})\n        compadd -a names\n}}')
     print(f'{f}() {{\n        local -a names\n        if (( CURRENT == 2 )); then\n                names=(')
     for first, second in lists.items():
         own = next((c['help'] for c in table['commands'] if c['name'] == first), ', '.join(second))
@@ -135,14 +149,20 @@ def print_zsh(table):
     for c, argument, options in rows(table):
         print(f'        {quote(c["name"])})\n                _arguments -S \\')
         for o in options:
-            value = f':{zsh_text(o["argument"])}:{zsh_action(kind(o["argument"]), o["argument"])}' if o['argument'] else ''
+            value = f':{zsh_text(o["argument"])}:{zsh_action(kind_of_option(o), o["argument"])}' if o['argument'] else ''
             print('                        ' + quote(f'*--{o["name"]}[{zsh_text(o["help"])}]{value}') + ' \\')
         print('                        ' + quote(f'*:{zsh_text(c["arguments"] or "nothing")}:{zsh_action(argument, c["arguments"])}'))
         print('                ;;')
     print(f'        esac\n}}\n{f} "$@"')
 
 
+def fish_names(program, command):
+    return f'({program} {command} --json 2>/dev/null | string match -ar \'\\"name\\":\\"[^\\"]*\' | string replace -r \'.*\\"\' \'\')'
+
+
 def fish_values(kind_, table):
+    if kind_ == 'broker':
+        return f'-x -a "{fish_names(table["program"], "broker list")}"'
     if kind_ and kind_.startswith('words '):
         return '-x -a ' + quote(kind_[6:])
     if kind_ == 'dir':
@@ -170,10 +190,11 @@ def print_fish(table):
                 when += f'; and not __fish_seen_subcommand_from {other_groups}'
         if argument in ('file', 'guest file'):
             print(f'complete -c {program} -n "{when}" -F')
-        if argument in ('guest', 'guest file'):
-            print(f'complete -c {program} -n "{when}" -a "({program} list --all --json 2>/dev/null | string match -ar \'\\"name\\":\\"[^\\"]*\' | string replace -r \'.*\\"\' \'\')"')
+        if argument in ('guest', 'guest file', 'broker'):
+            command = 'broker list' if argument == 'broker' else 'list --all'
+            print(f'complete -c {program} -n "{when}" -a "{fish_names(program, command)}"')
         for o in options:
-            value = ' ' + fish_values(kind(o['argument']), table) if o['argument'] else ''
+            value = ' ' + fish_values(kind_of_option(o), table) if o['argument'] else ''
             print(f'complete -c {program} -n "{when}" -l {o["name"]}{value} -d {quote(o["help"])}')
 
 

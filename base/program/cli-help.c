@@ -90,6 +90,16 @@ void sv_cli_print_commands(const char *program, const char *about, const struct 
                program);
 }
 
+static struct {
+        const char *option, *values;
+} known;
+
+void sv_cli_set_values(const char *option, const char *values)
+{
+        known.option = option;
+        known.values = values;
+}
+
 static void add_opts(struct sv_json *list, const struct sv_opt *opts)
 {
         for (; opts->name; opts++) {
@@ -98,6 +108,8 @@ static void add_opts(struct sv_json *list, const struct sv_opt *opts)
                 sv_json_set_str(o, "name", opts->name);
                 sv_json_set_str(o, "argument", opts->arg);
                 sv_json_set_str(o, "help", opts->help);
+                if (opts->arg && known.option && !strcmp(opts->name, known.option))
+                        sv_json_set_str(o, "values", known.values);
         }
 }
 

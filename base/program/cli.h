@@ -52,6 +52,8 @@ struct sv_cmd {
         const struct sv_opt *(*more_opts)(size_t i);
 };
 
+/* The words that each option of this name takes, separated by ", ": for completion. Borrowed. */
+void sv_cli_set_values(const char *option, const char *values);
 /* Finds the command in the table (ends with name NULL), parses, runs, prints error or JSON result;
  * returns the exit status. Handles --help, --version, "help COMMAND" and the hidden "--table" (all
  * commands and options as JSON, for tests and completion). A table with a single row named "" is a

@@ -2,6 +2,7 @@
 /* secure-vm: the program. What it can do is the list below. */
 #include <stddef.h>
 
+#include "attest/tees.h"
 #include "base/program/colour.h"
 #include "base/program/log.h"
 #include "base/core/secret.h"
@@ -46,6 +47,7 @@ int main(int argc, char **argv)
 {
         struct sv_cmd table[N_GROUPS * GROUP_MAX + N_UNSUPPORTED + 1] = {0};
         struct sv_err err = SV_ERR_NULL;
+        char tees[SV_TEE_NAMES_SIZE];
         size_t n = 0;
 
         if (sv_secret_harden_process(&err) < 0) {
@@ -64,6 +66,7 @@ int main(int argc, char **argv)
                 }
         for (size_t i = 0; sv_cmds_unsupported[i].name && i < N_UNSUPPORTED; i++)
                 table[n++] = sv_cmds_unsupported[i];
+        sv_cli_set_values("tee", sv_tee_list_verify(tees));
         return sv_cli_main("secure-vm",
                            "confidential virtual machines, from firmware to unlocked disk", table,
                            argc, argv);

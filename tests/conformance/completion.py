@@ -74,6 +74,9 @@ def check_values(ask, shell):
     assert 'guest.json' in ask(['define', '']) and 'web' not in ask(['define', '']), f'{shell}: a file after define'
     assert [a.rstrip('/') for a in ask(['image', 'initrd', '--kernel-modules', ''])] == ['folder'], f'{shell}: a folder only'
     assert 'web' in ask(['show', '']) and 'guest.json' not in ask(['show', '']), f'{shell}: the guests of this host'
+    assert {'lab', 'site'} <= set(ask(['key', 'list', '--broker', ''])), f'{shell}: the brokers that are remembered'
+    assert set(ask(['broker', 'rm', ''])) >= {'lab', 'site'}, f'{shell}: the same to be forgotten'
+    assert sorted(ask(['verify', '--tee', ''])) == ['sev-snp', 'tdx', 'vtpm'], f'{shell}: the TEEs'
     assert sorted(ask(['measure', '--vmm', ''])) == ['ec2', 'gce', 'qemu'], f'{shell}: one of three words'
 
 
@@ -85,7 +88,7 @@ def main():
         os.mkdir(path)
         open(os.path.join(cwd, 'guest.json'), 'w').close()
         with open(os.path.join(path, 'secure-vm'), 'w') as f:  # what it lists on a host with one guest
-            f.write('#!/bin/sh\necho \'{"guests":[{"name":"web","state":"running"}],"ok":true}\'\n')
+            f.write('#!/bin/sh\n[ "$1" = broker ] && echo \'{"brokers":[{"name":"lab","url":"x"},{"name":"site"}],"ok":true}\' && exit\necho \'{"guests":[{"name":"web","state":"running"}],"ok":true}\'\n')
         os.chmod(os.path.join(path, 'secure-vm'), 0o755)
         for program in programs:
             table, name = table_of(program), os.path.basename(program)
