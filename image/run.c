@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -39,7 +40,18 @@ int sv_run_interrupted(void)
         return interrupted != 0;
 }
 
-static _Noreturn void run_child(const char *const *argv, int out, int file)
+static void take_rights(const struct sv_run_rights *rights)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        if (!rights || rights->enter(rights->arg, &err) == 0)
+                return;
+        dprintf(2, "%s\n", err.msg);
+        _exit(1);
+}
+
+static _Noreturn void run_child(const char *const *argv, int out, int file,
+                                const struct sv_run_rights *rights)
 {
         const char *path = getenv("PATH");
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -58,6 +70,7 @@ static _Noreturn void run_child(const char *const *argv, int out, int file)
                 fcntl(file, F_SETFD, 0);
         else if (file >= 0)
                 dup2(file, SV_RUN_FD);
+        take_rights(rights);
         execvp(argv[0], (char *const *)argv);
         _exit(errno == ENOENT ? 127 : 126);
 }
@@ -112,6 +125,12 @@ int sv_run(const char *const *argv, const char *check, struct sv_err *err)
 
 int sv_run_on(const char *const *argv, int file, const char *check, struct sv_err *err)
 {
+        return sv_run_with(argv, file, NULL, check, err);
+}
+
+int sv_run_with(const char *const *argv, int file, const struct sv_run_rights *rights,
+                const char *check, struct sv_err *err)
+{
         char last[256] = "";
         int p[2], status;
         pid_t pid;
@@ -122,7 +141,7 @@ int sv_run_on(const char *const *argv, int file, const char *check, struct sv_er
                 return sv_fail_errno(err, "image.run", "cannot make a pipe");
         pid = fork();
         if (pid == 0)
-                run_child(argv, p[1], file);
+                run_child(argv, p[1], file, rights);
         close(p[1]);
         if (pid > 0)
                 read_output(p[0], pid, last, sizeof(last));

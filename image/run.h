@@ -12,6 +12,14 @@
 int sv_run(const char *const *argv, const char *check, struct sv_err *err);
 /* The same, and the program finds the open file `file` under the name SV_RUN_FILE. */
 int sv_run_on(const char *const *argv, int file, const char *check, struct sv_err *err);
+/* The same, and before the program begins, `enter` (which may be NULL) takes rights from it; what
+ * that fails with is the error. */
+struct sv_run_rights {
+        int (*enter)(void *arg, struct sv_err *err);
+        void *arg;
+};
+int sv_run_with(const char *const *argv, int file, const struct sv_run_rights *rights,
+                const char *check, struct sv_err *err);
 #define SV_RUN_FD   3
 #define SV_RUN_FILE "/proc/self/fd/3"
 

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/program/landlock.h"
 #include "base/program/seccomp.h"
-#include "broker/process/landlock.h"
 
 #define CHECK "broker.sandbox"
 
@@ -137,7 +137,12 @@ int sv_sandbox_enter(enum sv_sandbox kind, const struct sv_sandbox_files *files,
 {
         if (!is_child(kind) && sv_drop_privileges(CHECK, err) < 0)
                 return -1;
-        if (files && sv_landlock_enter(files, partly, err) < 0)
-                return -1;
+        if (files) {
+                const char *const write[] = {files->write, NULL};
+                const struct sv_landlock only = {.read = files->read, .write = write};
+
+                if (sv_landlock_enter(&only, partly, CHECK, err) < 0)
+                        return -1;
+        }
         return sv_filter_enter(&filters[kind], CHECK, err);
 }

@@ -11,13 +11,15 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "image/container.h"
+#include "image/import/confine.h"
 #include "image/run.h"
 #include "image/scratch.h"
 
 /* The format is ours to say: QEMU's own guess can be steered by what a guest wrote into the first
  * sector of a raw disk. It gets the open file whose head was checked, not a name that may mean
- * another file by now, and opens no backing file, whatever the image says when it looks. With
- * --fork it returns when the socket is there, or with the reason why the image cannot be opened. */
+ * another file by now, and opens no backing file, whatever the image says when it looks; and it can
+ * open no other file, nor a connection. With --fork it returns when the socket is there, or with
+ * the reason why the image cannot be opened. */
 static int serve_image(int fd, const char *driver, const char *dir, struct sv_err *err)
 {
         SV_STR socket = sv_asprintf("--socket=%s/nbd", dir);
@@ -27,8 +29,10 @@ static int serve_image(int fd, const char *driver, const char *dir, struct sv_er
                                    driver);
         const char *const argv[] = {"qemu-nbd", "--fork", "--read-only", socket,
                                     pid,        "--",     image,         NULL};
+        struct sv_confine keep = {.program = argv[0], .dir = dir};
+        const struct sv_run_rights rights = {sv_confine_enter, &keep};
 
-        return sv_run_on(argv, fd, "import.nbd", err);
+        return sv_run_with(argv, fd, &rights, "import.nbd", err);
 }
 
 /* It ends with the last connection, and there was none. */

@@ -3,6 +3,11 @@
  * changes them behind our back; and nobody serves an image that is not read. */
 #include "unit.h"
 
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
 #include "base/core/file.h"
 #include "image/import/medium.h"
 #include "image/run.h"
@@ -90,22 +95,66 @@ static void put_server(const char *script)
         setenv("PATH", first, 1);
 }
 
-/* What is seen when the owner does this between our look at the image and QEMU's. */
-static void expect_zeros(const char *kind, const char *change)
+/* The owner, who is not confined: when somebody is about to read the image, it is changed. */
+static pid_t start_owner(const char *change)
+{
+        SV_STR script = sv_asprintf(
+                "cd %s && until d=$(ls -d */begun 2>/dev/null); do sleep 0.02; done; %s; : >\"${d%%"
+                "begun}done\"",
+                dir, change);
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                execl("/bin/sh", "sh", "-ec", script, (char *)NULL);
+                _exit(127);
+        }
+        return pid;
+}
+
+/* QEMU's own begins when the owner is done. */
+static void put_slow_server(void)
+{
+        SV_STR script =
+                sv_asprintf("for a; do case $a in --socket=*) d=${a#*=}; d=${d%%/*};; esac; done\n"
+                            ": >\"$d/begun\"; until [ -e \"$d/done\" ]; do sleep 0.02; done\n"
+                            "PATH='%s' exec qemu-nbd \"$@\"",
+                            path);
+
+        put_server(script);
+}
+
+/* What is seen when the owner does this between our look at the image and QEMU's. 0: nothing, it
+ * cannot be read. */
+static int look_at_changed(const char *kind, const char *change, uint8_t *seen, size_t n)
 {
         SV_STR good = sv_asprintf("rm -f image && cp good.%s image", kind);
-        SV_STR script = sv_asprintf("cd %s && %s evil.%s image && PATH='%s' exec qemu-nbd \"$@\"",
-                                    dir, change, kind, path);
-        uint8_t seen[sizeof(SECRET)], zeros[sizeof(SECRET)] = {0};
         struct sv_medium m;
+        int status, r;
+        pid_t owner;
 
         sh(good);
-        put_server(script);
-        OK(open_image("image", &m));
+        put_slow_server();
+        owner = start_owner(change);
+        r = open_image("image", &m);
         setenv("PATH", path, 1);
-        OK(m.source.read(&m.source, 0, seen, sizeof(seen), &err));
+        assert_int_equal(waitpid(owner, &status, 0), owner);
+        assert_int_equal(status, 0);
+        if (r < 0) {
+                assert_string_equal(err.check, "import.nbd");
+                return 0;
+        }
+        OK(m.source.read(&m.source, 0, seen, n, &err));
         sv_medium_close(&m);
-        assert_memory_equal(seen, zeros, sizeof(seen));
+        return 1;
+}
+
+static void expect_zeros(const char *kind, const char *change)
+{
+        SV_STR script = sv_asprintf("%s evil.%s image", change, kind);
+        uint8_t seen[sizeof(SECRET)] = {1};
+
+        assert_int_equal(look_at_changed(kind, script, seen, sizeof(seen)), 1);
+        assert_true(sv_bytes_are_zero(sv_bytes(seen, sizeof(seen))));
 }
 
 static void test_changed_images(void **state)
@@ -119,28 +168,69 @@ static void test_changed_images(void **state)
         }
 }
 
-/* It says that it serves, and nobody can reach it: it is ended. */
-static void test_unreached(void **state)
+/* Data in another file are no backing file: nothing that QEMU is told keeps it from those. */
+static void test_data_elsewhere(void **state)
 {
-        SV_STR ended = sv_asprintf("%s/ended", dir);
-        SV_STR script = sv_asprintf(
-                "for a; do case $a in --pid-file=*) pid=${a#*=};; esac; done\n"
-                "sh -c 'trap \": >%s; exit\" TERM; for i in $(seq 200); do sleep 0.05; done' "
-                ">/dev/null 2>&1 &\necho $! >\"$pid\"; sleep 0.3",
-                ended);
-        struct sv_medium m;
+        uint8_t seen[sizeof(SECRET)];
 
+        sh("cp secret data && qemu-img create -q -f qcow2 -o data_file=$PWD/data,data_file_raw=on "
+           "apart.qcow2 1M && cp secret data");
+        FAILS(open_image("apart.qcow2", &(struct sv_medium){.fd = -1}), SV_USAGE,
+              "image.container.parts");
+        assert_int_equal(look_at_changed("qcow2", "cp apart.qcow2 image", seen, sizeof(seen)), 0);
+        assert_non_null(strstr(err.msg, "Permission denied"));
+        sh("printf '# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\n"
+           "createType=\"monolithicFlat\"\nRW 2048 FLAT \"%s/data\" 0\n' $PWD >flat.vmdk");
+        assert_int_equal(look_at_changed("vmdk", "cp flat.vmdk image", seen, sizeof(seen)), 0);
+}
+
+/* QEMU that is taken over by what it reads asks no server. */
+static void test_no_connection(void **state)
+{
+        struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        SV_FD server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        socklen_t n = sizeof(at);
+        struct sv_medium m;
+        SV_STR script = NULL;
+
+        assert_int_equal(bind(server, (struct sockaddr *)&at, sizeof(at)), 0);
+        assert_int_equal(listen(server, 4), 0);
+        assert_int_equal(getsockname(server, (struct sockaddr *)&at, &n), 0);
+        script = sv_asprintf("exec bash -c ': >/dev/tcp/127.0.0.1/%u && exit 1'",
+                             ntohs(at.sin_port));
         put_server(script);
         FAILS(open_image("good.qcow2", &m), SV_SYSTEM, "import.nbd");
         setenv("PATH", path, 1);
-        WAIT_UNTIL(access(ended, F_OK) == 0, 8, "the server was left to run");
+        assert_non_null(strstr(err.msg, "Operation not permitted"));
+        assert_int_equal(accept(server, NULL, NULL), -1);
+}
+
+/* It says that it serves, and nobody can reach it: it is ended. */
+static void test_unreached(void **state)
+{
+        static const char script[] =
+                "for a; do case $a in --pid-file=*) pid=${a#*=};; esac; done\n"
+                "sh -c 'for i in $(seq 200); do sleep 0.05; done' >/dev/null 2>&1 &\n"
+                "echo $! >\"$pid\"; sleep 0.3";
+        struct pollfd ends = {.events = POLLIN};
+        struct sv_medium m;
+        int p[2];
+
+        assert_int_equal(pipe(p), 0); /* it has the other end for as long as it runs */
+        ends.fd = p[0];
+        put_server(script);
+        FAILS(open_image("good.qcow2", &m), SV_SYSTEM, "import.nbd");
+        setenv("PATH", path, 1);
+        close(p[1]);
+        WAIT_UNTIL(poll(&ends, 1, 0) == 1, 8, "the server was left to run");
+        close(p[0]);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parents),
-                cmocka_unit_test(test_changed_images),
+                cmocka_unit_test(test_parents),        cmocka_unit_test(test_changed_images),
+                cmocka_unit_test(test_data_elsewhere), cmocka_unit_test(test_no_connection),
                 cmocka_unit_test(test_unreached),
         };
 
