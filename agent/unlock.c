@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/disk.h"
+#include "agent/edits.h"
 #include "agent/events.h"
 #include "agent/freshness.h"
 #include "agent/host.h"
@@ -209,6 +210,16 @@ static int cover_root(struct disk *d, struct sv_err *err)
         return -1;
 }
 
+/* A system that waits for what is not there is better than none. */
+static void edit_root(const struct disk *d)
+{
+        struct sv_err failed = SV_ERR_NULL;
+
+        if (sv_edits_apply(NULL, d->device, &failed) < 0)
+                sv_event_print("the imported system may wait for disks that are not there: %s [%s]",
+                               failed.msg, failed.check);
+}
+
 static int mount_or_close(const struct sv_agent_config *config, struct disk *d,
                           struct sv_kbs_client *client, const struct sv_binding *binding,
                           struct sv_secret *key, struct sv_err *err)
@@ -219,6 +230,8 @@ static int mount_or_close(const struct sv_agent_config *config, struct disk *d,
 
         if (r == 0 && config->has_verity)
                 r = cover_root(d, err);
+        else if (r == 0)
+                edit_root(d);
         if (r < 0)
                 close_disk(config, d, client);
         sv_secret_free(d->report_key);

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #define GZIP_WINDOW (15 + 16) /* zlib's way to say: the largest window, gzip's head and trailer */
+#define ZLIB_WINDOW 15
 
 static const char *describe_gzip_result(int r, size_t left)
 {
@@ -18,10 +19,12 @@ static const char *describe_gzip_result(int r, size_t left)
         }
 }
 
-int sv_gzip_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err)
+static int decode_stream(struct sv_bytes in, int window, size_t max, struct sv_buf *out,
+                         struct sv_err *err)
 {
         z_stream z = {.next_in = (uint8_t *)(uintptr_t)in.p, .avail_in = (uInt)in.n};
         uint8_t piece[16384];
+        const char *name = window == GZIP_WINDOW ? "gzip" : "zlib";
         size_t had = out->n;
         bool large = false;
         int r;
@@ -29,7 +32,7 @@ int sv_gzip_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv
         if (in.n > UINT_MAX)
                 return sv_fail(err, SV_FORMAT, "image.gzip", "%zu bytes, expected less than 4 GiB",
                                in.n);
-        r = inflateInit2(&z, GZIP_WINDOW);
+        r = inflateInit2(&z, window);
         while (r == Z_OK && !large) {
                 z.next_out = piece;
                 z.avail_out = sizeof(piece);
@@ -39,14 +42,25 @@ int sv_gzip_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv
                         sv_buf_put(out, sv_bytes(piece, sizeof(piece) - z.avail_out));
         }
 
-        const char *wrong = describe_gzip_result(r, z.avail_in);
+        const char *wrong = describe_gzip_result(r, window == GZIP_WINDOW ? z.avail_in : 0);
 
         inflateEnd(&z);
         if (!large && !wrong)
-                return sv_buf_ok(out, "unpacked gzip data", err);
+                return sv_buf_ok(out, "unpacked data", err);
         out->n = had;
         if (r == Z_MEM_ERROR)
-                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory to unpack gzip data");
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory to unpack %s data", name);
         return large ? sv_fail(err, SV_FORMAT, "image.gzip", "unpacks to more than %zu bytes", max)
-                     : sv_fail(err, SV_FORMAT, "image.gzip", "expected one gzip file: %s", wrong);
+                     : sv_fail(err, SV_FORMAT, "image.gzip", "expected one %s stream: %s", name,
+                               wrong);
+}
+
+int sv_gzip_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err)
+{
+        return decode_stream(in, GZIP_WINDOW, max, out, err);
+}
+
+int sv_zlib_decode(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err)
+{
+        return decode_stream(in, ZLIB_WINDOW, max, out, err);
 }

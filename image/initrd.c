@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/core/file.h"
+#include "base/core/guest-root.h"
 #include "base/core/limits.h"
 #include "base/program/own-file.h"
 #include "image/libs.h"
@@ -73,15 +74,35 @@ static int add_frame(struct sv_cpio *tree, struct sv_err *err)
         return sv_cpio_add_chardev(tree, "dev/null", 0666, 1, 3, err);
 }
 
+/* agent/edits.h reads them. */
+static int add_edits(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
+{
+        for (size_t i = 0; i < in->n_edits; i++) {
+                const struct sv_initrd_edit *e = &in->edits[i];
+                SV_STR path = sv_asprintf("%s/%s", &SV_GUEST_EDITS[1], e->name);
+                SV_BUF text = SV_BUF_NULL;
+
+                sv_buf_printf(&text, "%s\n", e->digest);
+                sv_buf_put(&text, sv_buf_bytes(&e->text));
+                if (sv_buf_ok(&text, path, err) < 0 ||
+                    sv_cpio_add_file(tree, path, 0644, sv_buf_bytes(&text), err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 static int add_modules(const struct sv_initrd_in *in, struct sv_cpio *tree, struct sv_err *err)
 {
-        const char *const *lists[4] = {in->modules ? in->modules : sv_initrd_modules};
+        const char *const *lists[5] = {in->modules ? in->modules : sv_initrd_modules};
+        const char *const filesystem[] = {in->filesystem, NULL};
         SV_STR real = NULL;
         struct sv_folder here;
         size_t n = 1;
 
         if (in->integrity)
                 lists[n++] = sv_initrd_integrity;
+        if (in->filesystem)
+                lists[n++] = filesystem;
         if (in->quote_port)
                 lists[n++] = sv_initrd_vsock;
         if (in->modules_in || !in->modules_dir)
@@ -102,6 +123,8 @@ int sv_initrd_tree(const struct sv_initrd_in *in, struct sv_cpio *tree, struct s
         if (add_ca(in, tree, err) < 0)
                 return -1;
         if (add_quote_port(in, tree, err) < 0)
+                return -1;
+        if (add_edits(in, tree, err) < 0)
                 return -1;
         return add_modules(in, tree, err);
 }

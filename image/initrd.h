@@ -9,6 +9,15 @@
 #include "image/cpio.h"
 #include "image/folder.h"
 
+#define SV_INITRD_EDITS_MAX 2
+
+/* A text of the root's /etc that the agent replaces, as long as it is the one that was seen. */
+struct sv_initrd_edit {
+        const char *name; /* below /etc */
+        char digest[65];  /* SHA-256 of what is replaced, in hex */
+        struct sv_buf text;
+};
+
 struct sv_initrd_in {
         /* /lib/modules/VERSION, with modules.dep; modules.softdep, modules.alias and what says what
          * is built in when they are there. NULL: the kernel has everything built in */
@@ -17,6 +26,9 @@ struct sv_initrd_in {
         const char *agent;          /* program file; NULL: what was installed with this program */
         const char *const *modules; /* image/modules.h; NULL: sv_initrd_modules */
         bool integrity;             /* sv_initrd_integrity too */
+        const char *filesystem;     /* the root's, a module that is needed; NULL: ext4 */
+        const struct sv_initrd_edit *edits;
+        size_t n_edits;
         /* names of libraries the agent opens by itself, NULL-terminated; may be NULL */
         const char *const *libraries;
         /* PEM file for a broker known by its CA, put at /etc/secure-vm/ca.pem; may be NULL */

@@ -69,3 +69,13 @@ int sv_zstd_decompress(struct sv_bytes in, size_t max, struct sv_buf *out, struc
                 return sv_fail(err, SV_FORMAT, "image.zstd", "a zstd frame is cut short");
         return sv_buf_ok(out, "unpacked zstd data", err);
 }
+
+int sv_zstd_decompress_first(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err)
+{
+        size_t n = ZSTD_findFrameCompressedSize(in.p, in.n);
+
+        if (ZSTD_isError(n))
+                return sv_fail(err, SV_FORMAT, "image.zstd", "not a zstd frame: %s",
+                               ZSTD_getErrorName(n));
+        return sv_zstd_decompress(sv_bytes(in.p, n), max, out, err);
+}

@@ -10,3 +10,6 @@ int sv_zstd_compress(struct sv_bytes in, struct sv_buf *out, struct sv_err *err)
 /* Appends the content of all frames; more than max bytes, or bytes that are no frame: SV_FORMAT
  * "image.zstd". */
 int sv_zstd_decompress(struct sv_bytes in, size_t max, struct sv_buf *out, struct sv_err *err);
+/* The same of the first frame; what follows it is not looked at. */
+int sv_zstd_decompress_first(struct sv_bytes in, size_t max, struct sv_buf *out,
+                             struct sv_err *err);

@@ -14,6 +14,9 @@
 #define SV_JSON_SIZE_MAX           (8u << 20)
 #define SV_JSON_MEMBERS_MAX        65536 /* members and elements in one JSON text */
 #define SV_OVERLAY_BLOCKS_MAX      4096 /* blocks of 4 KiB that are changed in an imported system */
+/* extents of one file, and chunks, of a file system that is imported */
+#define SV_XFS_EXTENTS_MAX         (1u << 18)
+#define SV_BTRFS_CHUNKS_MAX        65536
 #define SV_GUEST_SIZE_MAX          (1u << 20) /* bytes of a guest file */
 #define SV_GUEST_DISKS_MAX         16         /* disks of one guest: one letter each, vda to vdp */
 #define SV_GUEST_NICS_MAX          8          /* network interfaces of one guest */

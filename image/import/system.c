@@ -6,27 +6,20 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
-#include "image/import/fstab.h"
-
-#define FSTAB_MAX (1u << 20)
+#include "image/import/mounts.h"
 
 /* --- the root --- */
 
-static bool is_ext(const struct sv_partition *p)
-{
-        return strncmp(p->holds, "ext", 3) == 0;
-}
-
-static bool has_any(struct sv_ext *e, const char *const *paths)
+static bool has_any(struct sv_filetree *e, const char *const *paths)
 {
         for (; *paths; paths++)
-                if (sv_ext_has(e, *paths))
+                if (sv_filetree_has(e, *paths))
                         return true;
         return false;
 }
 
 /* Something that a kernel would start, and what systems have in common. */
-static bool is_system(struct sv_ext *e)
+static bool is_system(struct sv_filetree *e)
 {
         static const char *const init[] = {"/sbin/init", "/usr/lib/systemd/systemd",
                                            "/lib/systemd/systemd", "/usr/sbin/init", NULL};
@@ -34,6 +27,15 @@ static bool is_system(struct sv_ext *e)
                                             NULL};
 
         return has_any(e, init) && has_any(e, marks);
+}
+
+/* It becomes a word of a command line. */
+static bool is_cmdline_path(const char *path)
+{
+        return *path &&
+               strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                            "0123456789/@._-+") == strlen(path) &&
+               strlen(path) < 128;
 }
 
 static char *list_partitions(const struct sv_table *t)
@@ -53,25 +55,95 @@ static int fail_no_root(const struct sv_system_in *in, const struct sv_table *t,
 
         if (in->partition)
                 return sv_fail(err, SV_USAGE, "import.root",
-                               "expected an ext4 with a system as partition %u; the disk has: %s",
+                               "expected an ext4, XFS or btrfs with a system as partition %u; the "
+                               "disk has: %s",
                                in->partition, *list ? list : "no partitions");
         return sv_fail(
                 err, SV_USAGE, "import.root",
-                "expected an ext4 with a system (/sbin/init, /etc/os-release); the disk has: "
+                "expected an ext4, XFS or btrfs with a system (/sbin/init, /etc/os-release); the "
+                "disk has: "
                 "%s. What is in another file system can be copied: \"image encrypt --from\" "
                 "takes a directory or a tar",
                 *list ? list : "no partitions");
+}
+
+/* --- subvolumes --- */
+
+struct subvolumes {
+        struct sv_filetree *files;
+        uint64_t list[16];
+        size_t n, named; /* those that have a system; how many of them their own fstab names */
+        char *path;      /* as that says it; NULL: it is the default */
+};
+
+static int try_subvolume(void *arg, uint64_t number)
+{
+        struct subvolumes *f = arg;
+        SV_STR path = NULL;
+
+        sv_filetree_enter(f->files, number);
+        if (!is_system(f->files))
+                return 0;
+        path = sv_mounts_root_subvolume(f->files);
+        if (path && sv_filetree_find_subvolume(f->files, path) == number) {
+                f->list[0] = number; /* a snapshot's fstab names the one that it is of */
+                f->n = 1;
+                f->named++;
+                free(f->path);
+                f->path = path;
+                path = NULL;
+        } else if (!f->named && f->n < sizeof(f->list) / sizeof(f->list[0])) {
+                f->list[f->n++] = number;
+        }
+        return 0;
+}
+
+static int choose_subvolume(struct subvolumes *f, struct sv_system *s, struct sv_err *err)
+{
+        if (f->named > 1 || f->n > 1)
+                return sv_fail(err, SV_USAGE, "import.root",
+                               "%zu subvolumes of the btrfs have a system each, and none is its "
+                               "default: choose one with \"btrfs subvolume set-default\" in the "
+                               "system",
+                               f->named > 1 ? f->named : f->n);
+        if (!f->n)
+                return 0;
+        sv_filetree_enter(f->files, f->list[0]);
+        s->subvolume = f->path && is_cmdline_path(f->path)
+                               ? sv_asprintf("subvol=%s", f->path)
+                               : sv_asprintf("subvolid=%llu", (unsigned long long)f->list[0]);
+        return 1;
+}
+
+/* 1: a system is there. On a btrfs it may be in a subvolume: the default, or the one that its own
+ * /etc/fstab names, or the only one. */
+static int find_subvolume(struct sv_filetree *e, struct sv_system *s, struct sv_err *err)
+{
+        struct subvolumes f = {.files = e};
+        int r = is_system(e);
+
+        if (r)
+                return r;
+        r = sv_filetree_each_subvolume(e, try_subvolume, &f, err);
+        if (r == 0)
+                r = choose_subvolume(&f, s, err);
+        free(f.path);
+        return r;
 }
 
 /* `p` becomes the root unless there is one. */
 static int try_root(const struct sv_system_in *in, const struct sv_partition *p,
                     struct sv_system *s, struct sv_err *err)
 {
-        SV_EXT *e = NULL;
+        SV_FILETREE *e = NULL;
+        int found;
 
-        if (sv_ext_open(in->disk, p->first, p->size, &e, err) < 0)
+        if (sv_filetree_open(in->disk, p, &e, err) < 0)
                 return p->number ? sv_wrap(err, "partition %d", p->number) : -1;
-        if (!is_system(e))
+        found = find_subvolume(e, s, err);
+        if (found < 0)
+                return p->number ? sv_wrap(err, "partition %d", p->number) : -1;
+        if (!found)
                 return 0;
         if (s->root)
                 return sv_fail(
@@ -90,7 +162,8 @@ static int find_root_partition(const struct sv_system_in *in, struct sv_system *
         for (size_t i = 0; i < s->table.n; i++) {
                 const struct sv_partition *p = &s->table.list[i];
 
-                if (!is_ext(p) || (in->partition && in->partition != (unsigned)p->number))
+                if (!sv_filetree_is_known(p) ||
+                    (in->partition && in->partition != (unsigned)p->number))
                         continue;
                 if (try_root(in, p, s, err) < 0)
                         return -1;
@@ -102,8 +175,8 @@ static int find_root_partition(const struct sv_system_in *in, struct sv_system *
 
 struct search {
         struct sv_system *s;
-        struct sv_ext *boot; /* where kernels may be; NULL: the root */
-        const char *modules; /* the folder of its versions */
+        struct sv_filetree *boot; /* where kernels may be; NULL: the root */
+        const char *modules;      /* the folder of its versions */
         const char *wanted;
         bool found;
 };
@@ -112,7 +185,7 @@ struct search {
  */
 static char *find_image(const struct search *f, const char *version)
 {
-        struct sv_ext *e = f->boot ? f->boot : f->s->root;
+        struct sv_filetree *e = f->boot ? f->boot : f->s->root;
         const char *flavour = strrchr(version, '-');
         char *paths[] = {
                 sv_asprintf("%s/%s/vmlinuz", f->modules, version),
@@ -121,7 +194,7 @@ static char *find_image(const struct search *f, const char *version)
         char *found = NULL;
 
         for (size_t i = f->boot ? 1 : 0; i < 3 && !found; i++)
-                if (sv_ext_has(e, paths[i]))
+                if (sv_filetree_has(e, paths[i]))
                         found = sv_asprintf("%s", paths[i]);
         for (size_t i = 0; i < 3; i++)
                 free(paths[i]);
@@ -136,7 +209,7 @@ static void try_version(void *arg, const char *version)
         SV_STR image = NULL;
 
         if (*version == '.' || (f->wanted && strcmp(f->wanted, version) != 0) ||
-            (s->version && strverscmp(version, s->version) <= 0) || !sv_ext_has(s->root, dep))
+            (s->version && strverscmp(version, s->version) <= 0) || !sv_filetree_has(s->root, dep))
                 return;
         image = find_image(f, version);
         if (!image)
@@ -152,7 +225,7 @@ static void try_version(void *arg, const char *version)
 }
 
 /* 1: a newer one than before. */
-static int search_kernel(struct sv_system *s, struct sv_ext *boot, const char *wanted,
+static int search_kernel(struct sv_system *s, struct sv_filetree *boot, const char *wanted,
                          struct sv_err *err)
 {
         static const char *const folders[] = {"/lib/modules", "/usr/lib/modules"};
@@ -161,7 +234,7 @@ static int search_kernel(struct sv_system *s, struct sv_ext *boot, const char *w
         for (size_t i = 0; i < 2; i++) {
                 struct search f = {.s = s, .boot = boot, .modules = folders[i], .wanted = wanted};
 
-                if (sv_ext_list(s->root, folders[i], try_version, &f, err) < 0)
+                if (sv_filetree_list(s->root, folders[i], try_version, &f, err) < 0)
                         return -1;
                 found |= f.found;
         }
@@ -172,17 +245,17 @@ static int search_kernel(struct sv_system *s, struct sv_ext *boot, const char *w
 static int search_partition(const struct sv_system_in *in, const struct sv_partition *p,
                             struct sv_system *s, struct sv_err *err)
 {
-        SV_EXT *e = NULL;
+        SV_FILETREE *e = NULL;
         int found;
 
-        if (!is_ext(p) || p == s->root_at)
+        if (!sv_filetree_is_known(p) || p == s->root_at)
                 return 0;
-        if (sv_ext_open(in->disk, p->first, p->size, &e, NULL) < 0)
+        if (sv_filetree_open(in->disk, p, &e, NULL) < 0)
                 return 0;
         found = search_kernel(s, e, in->kernel, err);
         if (found <= 0)
                 return found;
-        sv_ext_free(s->boot);
+        sv_filetree_free(s->boot);
         s->boot = e;
         e = NULL;
         return 0;
@@ -205,86 +278,7 @@ static int find_kernel(const struct sv_system_in *in, struct sv_system *s, struc
         return sv_fail(
                 err, SV_USAGE, "import.kernel",
                 "the system has no kernel with its modules: expected /boot/vmlinuz-VERSION, on "
-                "the root or an ext4 of its own, and /lib/modules/VERSION/modules.dep");
-}
-
-/* --- what it mounts --- */
-
-struct mounts {
-        const struct sv_system_in *in;
-        struct sv_system *s;
-        struct sv_buf dropped;
-};
-
-static bool is_dropped(const char *const *drop, const char *mount)
-{
-        for (; drop && *drop; drop++)
-                if (strcmp(*drop, mount) == 0)
-                        return true;
-        return false;
-}
-
-/* What a system can do without: its boot loader is not used, swap is a matter of memory. */
-static bool is_spare(const struct sv_fstab_entry *e)
-{
-        return strcmp(e->type, "swap") == 0 || strcmp(e->mount, "/boot") == 0 ||
-               strncmp(e->mount, "/boot/", 6) == 0 || strcmp(e->mount, "/efi") == 0;
-}
-
-static const struct sv_partition *find_named(const struct sv_table *t, const char *spec)
-{
-        for (size_t i = 0; i < t->n; i++)
-                if (sv_partition_is_named(&t->list[i], spec))
-                        return &t->list[i];
-        return NULL;
-}
-
-static int drop_mount(void *arg, const struct sv_fstab_entry *e, struct sv_err *err)
-{
-        struct mounts *m = arg;
-        const struct sv_partition *p = find_named(&m->s->table, e->spec);
-
-        if (p && !is_spare(e) && !is_dropped(m->in->drop, e->mount))
-                return sv_fail(
-                        err, SV_USAGE, "import.mount",
-                        "the system has %s on partition %d (%s), and only the root's partition "
-                        "is brought in: copy it to the root first, or say --drop %s to do "
-                        "without it",
-                        e->mount, p->number, e->spec, e->mount);
-        sv_buf_printf(&m->dropped, "%s%s (%s)", m->dropped.n ? "\n" : "",
-                      strcmp(e->type, "swap") == 0 ? "swap" : e->mount, e->spec);
-        return 0;
-}
-
-static int edit_mounts(struct mounts *m, struct sv_err *err)
-{
-        struct sv_system *s = m->s;
-        const struct sv_fstab_in in = {.uuid = s->root_at->uuid,
-                                       .label = s->root_at->label,
-                                       .readonly_root = m->in->readonly_root,
-                                       .absent = drop_mount,
-                                       .arg = m};
-        SV_BUF before = SV_BUF_NULL, after = SV_BUF_NULL;
-
-        if (!sv_ext_has(s->root, "/etc/fstab"))
-                return 0;
-        if (sv_ext_read(s->root, "/etc/fstab", FSTAB_MAX, &before, "import.fstab", err) < 0)
-                return -1;
-        if (sv_fstab_edit(sv_buf_bytes(&before), &in, &after, err) < 0)
-                return -1;
-        if (after.n == before.n && memcmp(after.p, before.p, after.n) == 0)
-                return 0;
-        return sv_ext_write(s->root, "/etc/fstab", sv_buf_bytes(&after), err);
-}
-
-static int change_mounts(const struct sv_system_in *in, struct sv_system *s, struct sv_err *err)
-{
-        struct mounts m = {.in = in, .s = s};
-        int r = edit_mounts(&m, err);
-
-        s->dropped = sv_asprintf("%s", m.dropped.n ? sv_buf_str(&m.dropped) : "");
-        sv_buf_free(&m.dropped);
-        return r;
+                "the root or a partition of its own, and /lib/modules/VERSION/modules.dep");
 }
 
 /* --- all of it --- */
@@ -293,7 +287,7 @@ static bool has_module_file(const struct sv_folder *f, const char *path)
 {
         SV_STR whole = sv_asprintf("%s/%s", f->name, path);
 
-        return sv_ext_has(f->arg, whole);
+        return sv_filetree_has(f->arg, whole);
 }
 
 static int read_module_file(const struct sv_folder *f, const char *path, size_t max,
@@ -301,7 +295,24 @@ static int read_module_file(const struct sv_folder *f, const char *path, size_t 
 {
         SV_STR whole = sv_asprintf("%s/%s", f->name, path);
 
-        return sv_ext_read(f->arg, whole, max, out, check, err);
+        return sv_filetree_read(f->arg, whole, max, out, check, err);
+}
+
+/* What no guest could mount. */
+static int check_mountable(const struct sv_system_in *in, const struct sv_system *s,
+                           struct sv_err *err)
+{
+        if (in->readonly_root && !sv_filetree_can_write(s->root))
+                return sv_fail(err, SV_USAGE, "import.verity",
+                               "expected an ext4 for a verity disk, found %s: without --verity "
+                               "it is encrypted",
+                               s->root_at->holds);
+        if (in->integrity && sv_filetree_has_weak_sums(s->root))
+                return sv_fail(err, SV_USAGE, "import.integrity",
+                               "expected a btrfs with checksums sha256 or blake2 for a disk with "
+                               "--integrity, found weaker ones: without --integrity it is "
+                               "encrypted; \"btrfstune --csum sha256\" changes it");
+        return 0;
 }
 
 static int open_system(const struct sv_system_in *in, struct sv_system *s, struct sv_err *err)
@@ -310,13 +321,15 @@ static int open_system(const struct sv_system_in *in, struct sv_system *s, struc
                 return -1;
         if (find_root_partition(in, s, err) < 0)
                 return -1;
+        if (check_mountable(in, s, err) < 0)
+                return -1;
         if (find_kernel(in, s, err) < 0)
                 return -1;
         s->modules = (struct sv_folder){.name = s->modules_path,
                                         .has = has_module_file,
                                         .read = read_module_file,
                                         .arg = s->root};
-        return change_mounts(in, s, err);
+        return sv_mounts_change(in, s, err);
 }
 
 int sv_system_open(const struct sv_system_in *in, struct sv_system *out, struct sv_err *err)
@@ -330,17 +343,20 @@ int sv_system_open(const struct sv_system_in *in, struct sv_system *out, struct 
 
 int sv_system_read_kernel(struct sv_system *s, struct sv_buf *out, struct sv_err *err)
 {
-        return sv_ext_read(s->boot ? s->boot : s->root, s->kernel, SV_KERNEL_SIZE_MAX, out,
-                           "import.kernel", err);
+        return sv_filetree_read(s->boot ? s->boot : s->root, s->kernel, SV_KERNEL_SIZE_MAX, out,
+                                "import.kernel", err);
 }
 
 void sv_system_close(struct sv_system *s)
 {
-        sv_ext_free(s->boot);
-        sv_ext_free(s->root);
+        sv_filetree_free(s->boot);
+        sv_filetree_free(s->root);
         free(s->version);
         free(s->kernel);
         free(s->modules_path);
         free(s->dropped);
+        free(s->subvolume);
+        for (size_t i = 0; i < s->n_edits; i++)
+                sv_buf_free(&s->edits[i].text);
         *s = (struct sv_system){.root = NULL};
 }

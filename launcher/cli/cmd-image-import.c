@@ -165,6 +165,7 @@ static int open_import(struct import *im, struct sv_err *err)
         struct sv_system_in in = {.disk = &im->medium.source,
                                   .kernel = sv_opt(im->args, "kernel"),
                                   .readonly_root = im->verity,
+                                  .integrity = im->integrity,
                                   .drop = im->drop};
         const char *partition = sv_opt(im->args, "partition");
         uint64_t n = 0;
@@ -205,12 +206,33 @@ static int write_kernel(struct import *im, struct sv_err *err)
         return sv_file_write(path, 0644, sv_buf_bytes(&kernel), err);
 }
 
+/* Not the ext4 that the agent mounts unless it is told otherwise. */
+static bool own_root(const struct import *im)
+{
+        return !sv_filetree_can_write(im->system.root);
+}
+
+static char *make_cmdline(const struct import *im)
+{
+        const char *said = sv_opt(im->args, "cmdline"), *words = said ? said : "console=ttyS0";
+        const struct sv_system *s = &im->system;
+
+        if (!own_root(im) || strstr(words, "securevm.root="))
+                return sv_asprintf("%s", words);
+        return sv_asprintf("%s securevm.root=%s%s%s", words, s->root_at->holds,
+                           s->subvolume ? "," : "", s->subvolume ? s->subvolume : "");
+}
+
 static int write_initrd(struct import *im, struct sv_err *err)
 {
         SV_STR path = name_part(im, "initrd.img");
         const struct sv_initrd_in in = {.modules_in = &im->system.modules,
                                         .agent = sv_opt(im->args, "agent"),
-                                        .integrity = im->integrity};
+                                        .integrity = im->integrity,
+                                        .filesystem =
+                                                own_root(im) ? im->system.root_at->holds : NULL,
+                                        .edits = im->system.edits,
+                                        .n_edits = im->system.n_edits};
         SV_CPIO tree = SV_CPIO_NULL;
         SV_BUF packed = SV_BUF_NULL;
 
@@ -250,7 +272,7 @@ static int write_guest(struct import *im, struct sv_err *err)
 {
         static const char *const same[] = {"tee", "memory"};
         SV_STR path = name_part(im, "guest.json");
-        const char *cmdline = sv_opt(im->args, "cmdline");
+        SV_STR cmdline = make_cmdline(im);
         SV_JSON *guest = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
         struct sv_json *disk;
@@ -261,7 +283,7 @@ static int write_guest(struct import *im, struct sv_err *err)
                         sv_json_set_str(guest, same[i], sv_opt(im->args, same[i]));
         sv_json_set_str(guest, "kernel", "vmlinuz");
         sv_json_set_str(guest, "initrd", "initrd.img");
-        sv_json_set_str(guest, "cmdline", cmdline ? cmdline : "console=ttyS0");
+        sv_json_set_str(guest, "cmdline", cmdline);
         disk = sv_json_add(sv_json_set(guest, "disks", sv_json_array()), sv_json_object());
         sv_json_set_str(disk, "path", "disk.img");
         if (im->verity)
@@ -346,7 +368,7 @@ static int make_disk(struct import *im, struct sv_err *err)
         struct sv_source root;
         int r;
 
-        if (sv_ext_source(im->system.root, &root, err) < 0)
+        if (sv_filetree_source(im->system.root, &root, err) < 0)
                 return -1;
         r = im->verity ? make_verity(im, &root, &line, err) : make_encrypted(im, &root, &line, err);
         sv_progress_end(&line);

@@ -12,6 +12,7 @@
 #include "agent/attesters.h"
 #include "agent/config.h"
 #include "agent/disk.h"
+#include "agent/edits.h"
 #include "agent/events.h"
 #include "agent/freshness.h"
 #include "agent/host.h"
@@ -122,6 +123,10 @@ STEP("data", sv_root_mount_data,
 REPLACE(int, sv_verity_cover, (const struct sv_machine *m, const char *top, struct sv_err *err),
         assert_string_equal(top, SV_ROOT_DATA);
         return take_step("cover", err);)
+/* It may fail. */
+REPLACE(int, sv_edits_apply, (const struct sv_machine *m, const char *device, struct sv_err *err),
+        assert_string_equal(device, "/dev/mapper/root");
+        return take_step("-edits", err);)
 STEP("hide", sv_host_hide_tables, (const struct sv_machine *m, struct sv_err *err))
 STEP("console", sv_host_leave_console, (const struct sv_machine *m, struct sv_err *err))
 STEP("verity", sv_verity_root,
@@ -273,6 +278,23 @@ static void data(void **state)
         assert_non_null(strstr(steps, "-unmount -close -back"));
 }
 
+/* Texts of the root's are replaced when it is mounted; without that it is a root, too. */
+static void edits(void **state)
+{
+        given = (struct sv_agent_config){.disk = "d", .root_type = "xfs", .keep_console = true};
+        integrity = confidential = false;
+        run(NULL);
+        assert_non_null(strstr(steps, "root -edits"));
+        fail_at = "-edits";
+        steps[0] = '\0';
+        assert_int_equal(sv_unlock(NULL), -1);
+        assert_non_null(strstr(steps, "root -edits -down switch"));
+        given = (struct sv_agent_config){
+                .has_verity = true, .data = "d", .root_type = "xfs", .keep_console = true};
+        run(NULL);
+        assert_null(strstr(steps, "-edits"));
+}
+
 /* A disk whose header cannot be read has no name to ask by, and is opened or refused all the same.
  */
 static void header_names(void **state)
@@ -331,9 +353,10 @@ static void console(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(encrypted), cmocka_unit_test(with_generation),
-                cmocka_unit_test(verity),    cmocka_unit_test(header_names),
-                cmocka_unit_test(console),   cmocka_unit_test(data),
+                cmocka_unit_test(encrypted),    cmocka_unit_test(with_generation),
+                cmocka_unit_test(verity),       cmocka_unit_test(edits),
+                cmocka_unit_test(header_names), cmocka_unit_test(console),
+                cmocka_unit_test(data),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

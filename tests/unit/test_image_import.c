@@ -99,7 +99,7 @@ static void copy_root(void)
         SV_FD fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         struct sv_source root;
 
-        OK(sv_ext_source(sys.root, &root, &err));
+        OK(sv_filetree_source(sys.root, &root, &err));
         OK(sv_copy_source(&root, fd, NULL, &err));
         sh("e2fsck -fn out && rm -rf back && mkdir back && debugfs -R 'rdump /big back' out && "
            "cmp back/big tree/big && debugfs -R 'cat /etc/fstab' out >fstab");
@@ -161,7 +161,7 @@ static void test_free_blocks(void **state)
         uint64_t data = 0, end;
 
         OK(open_disk("gpt"));
-        OK(sv_ext_source(sys.root, &root, &err));
+        OK(sv_filetree_source(sys.root, &root, &err));
         assert_int_equal(root.size, 24 * MIB);
         for (uint64_t at = 0; at < root.size; at = end) {
                 enum sv_span kind;
@@ -180,7 +180,7 @@ static void test_behind_the_end(void **state)
 
         sh("qemu-img convert -O qcow2 gpt behind");
         OK(open_disk("behind"));
-        OK(sv_ext_source(sys.root, &root, &err));
+        OK(sv_filetree_source(sys.root, &root, &err));
         for (uint64_t at = root.size - 4096; at <= root.size + 4096; at += 4096) {
                 memset(piece, 1, sizeof(piece));
                 OK(root.read(&root, at, piece, sizeof(piece), &err));
@@ -433,6 +433,11 @@ static int keep_spec(void *arg, const struct sv_fstab_entry *e, struct sv_err *e
         return 0;
 }
 
+static bool is_own(void *arg, const char *spec)
+{
+        return strcmp(spec, "/dev/own") == 0;
+}
+
 static void test_fstab(void **state)
 {
         static const struct {
@@ -450,6 +455,11 @@ static void test_fstab(void **state)
                 {"/dev/sda1 /a ext4 noauto,x\n", "/dev/sda1 /a ext4 noauto,x\n", "", false},
                 {"/dev/sda1 /a ext4 xnoauto\n", "# not imported: /dev/sda1 /a ext4 xnoauto\n",
                  "/a;", false},
+                {"UUID=u /home btrfs subvol=h 0 0\n",
+                 "/run/secure-vm-root /home btrfs subvol=h 0 0\n", "", false},
+                {"/dev/own /home btrfs x\n", "/run/secure-vm-root /home btrfs x\n", "", false},
+                {"/dev/own /home ext4 x\n", "# not imported: /dev/own /home ext4 x\n", "/home;",
+                 false},
                 {"UUID=u /again ext4 x\n", "UUID=u /again ext4 x\n", "", false},
                 {"tmpfs /tmp tmpfs x\nhost:/a /b nfs x\n//host/a /c cifs x\n/a /b none bind\n",
                  "tmpfs /tmp tmpfs x\nhost:/a /b nfs x\n//host/a /c cifs x\n/a /b none bind\n", "",
@@ -466,6 +476,7 @@ static void test_fstab(void **state)
                 const struct sv_fstab_in in = {.uuid = "u",
                                                .label = "l",
                                                .readonly_root = rows[i].verity,
+                                               .is_root = is_own,
                                                .absent = keep_spec,
                                                .arg = &absent};
 
