@@ -14,6 +14,7 @@ enum sv_acceptance {
         SV_ACCEPT_LAZY,    /* as it is used */
 };
 
+/* An OVMF, or an IGVM file with one: its compressed volumes are unpacked. */
 enum sv_acceptance sv_acceptance_firmware(struct sv_bytes image);
 /* A bzImage, or a unified kernel image with one. */
 enum sv_acceptance sv_acceptance_kernel(struct sv_bytes image);

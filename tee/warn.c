@@ -25,9 +25,9 @@ void sv_warning_add(struct sv_json *list, const struct sv_guest *g, const char *
         sv_json_set_str(row, "message", sv_buf_str(&text));
 }
 
-static enum sv_acceptance look_into(const struct sv_guest *g, sv_guest_open_fn *open_file,
-                                    const char *path, size_t max,
-                                    enum sv_acceptance (*look)(struct sv_bytes))
+/* Below 0: it cannot be read, which is not judged here. */
+static int look_into(const struct sv_guest *g, sv_guest_open_fn *open_file, const char *path,
+                     size_t max, enum sv_acceptance (*look)(struct sv_bytes))
 {
         /* a pipe would be waited for */
         SV_FD fd = path ? open_file(g, path, O_RDONLY | O_NONBLOCK) : -1;
@@ -36,8 +36,8 @@ static enum sv_acceptance look_into(const struct sv_guest *g, sv_guest_open_fn *
 
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
             sv_fd_read(fd, path, max, &image, "image", NULL) < 0)
-                return SV_ACCEPT_UNKNOWN;
-        return look(sv_buf_bytes(&image));
+                return -1;
+        return (int)look(sv_buf_bytes(&image));
 }
 
 static void warn_of_firmware(const struct sv_guest *g, const char *firmware, struct sv_json *list)
@@ -68,11 +68,24 @@ static void warn_of_kernel(const struct sv_tee *tee, const struct sv_guest *g, c
                                kernel, (unsigned long long)(g->memory / GIB));
 }
 
+static void warn_of_unknown(const struct sv_guest *g, const char *pointer, const char *file,
+                            struct sv_json *list)
+{
+        if (g->memory < SV_EAGER_MEMORY)
+                return;
+        sv_warning_add(list, g, pointer, "warning.memory.unknown",
+                       "%s is packed in a way that is not looked into, so whether all %llu GiB of "
+                       "memory are accepted before the system starts, which takes minutes, is not "
+                       "known; give --timeout more at the first start",
+                       file, (unsigned long long)(g->memory / GIB));
+}
+
 void sv_warn_acceptance(const struct sv_tee *tee, const struct sv_guest *g,
                         sv_guest_open_fn *open_file, struct sv_json *list)
 {
         const char *firmware = sv_tee_firmware(tee, g), *kernel = g->uki ? g->uki : g->kernel;
-        enum sv_acceptance by_firmware;
+        const char *pointer = g->uki ? "/uki" : "/kernel";
+        int by_firmware, by_kernel;
 
         if (!tee->confidential || g->memory <= SV_MEMORY_BELOW_4G)
                 return;
@@ -80,8 +93,14 @@ void sv_warn_acceptance(const struct sv_tee *tee, const struct sv_guest *g,
                 look_into(g, open_file, firmware, SV_FIRMWARE_SIZE_MAX, sv_acceptance_firmware);
         if (by_firmware == SV_ACCEPT_EAGER)
                 warn_of_firmware(g, firmware, list);
-        else if (by_firmware == SV_ACCEPT_LAZY &&
-                 look_into(g, open_file, kernel, g->uki ? SV_UKI_SIZE_MAX : SV_KERNEL_SIZE_MAX,
-                           sv_acceptance_kernel) == SV_ACCEPT_EAGER)
+        if (by_firmware == SV_ACCEPT_UNKNOWN)
+                warn_of_unknown(g, "/firmware", firmware, list);
+        if (by_firmware != SV_ACCEPT_LAZY)
+                return;
+        by_kernel = look_into(g, open_file, kernel, g->uki ? SV_UKI_SIZE_MAX : SV_KERNEL_SIZE_MAX,
+                              sv_acceptance_kernel);
+        if (by_kernel == SV_ACCEPT_EAGER)
                 warn_of_kernel(tee, g, kernel, list);
+        if (by_kernel == SV_ACCEPT_UNKNOWN)
+                warn_of_unknown(g, pointer, kernel, list);
 }

@@ -28,7 +28,7 @@ static int check_and_warn(const char *uri, const struct sv_launch *l, struct sv_
             sv_launch_check(uri, l, err) < 0)
                 return name_cure(l->tee, err);
         sv_warn_acceptance(l->tee->id, l->guest, sv_owner_open, warnings);
-        if (!uri) /* a daemon may be on another machine */
+        if (sv_uri_is_here(uri))
                 sv_warn_host("", l, warnings);
         return 0;
 }

@@ -14,6 +14,7 @@
 #include "tee/host.h"
 #include "tee/warn.h"
 #include "tests/unit/make_boot.h"
+#include "tests/unit/make_firmware.h"
 #include "tests/unit/unit.h"
 
 #define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -302,6 +303,12 @@ static void warned_of_acceptance(void **state)
                 {"64GiB", "lazy", "newlinuz", NULL, true, false},
                 {"64GiB", "lazy", "none", NULL, true, false},
                 {"64GiB", "none", "vmlinuz", NULL, true, true},
+                {"32GiB", "igvm", "vmlinuz", "warning.memory.kernel", true, true},
+                {"32GiB", "igvm", "newlinuz", NULL, true, true},
+                {"32GiB", "broken", "newlinuz", "warning.memory.unknown", true, true},
+                {"31GiB", "broken", "newlinuz", NULL, true, true},
+                {"32GiB", "lazy", "strange", "warning.memory.unknown", true, true},
+                {"32GiB", "fw", "strange", "warning.memory.firmware", true, true},
                 {"64GiB", "fw", "vmlinuz", NULL, false, true},
         };
 
@@ -378,6 +385,46 @@ static void warned_of_the_host(void **state)
         }
 }
 
+static void whose_host_it_is(void **state)
+{
+        static const char *const here[] = {"qemu:///system", "qemu+unix:///session", "qemu:///a+b"};
+        static const char *const elsewhere[] = {"qemu+ssh://host/system", "qemu://host/system",
+                                                "qemu+ext:///system", "qemu+ssh:///system", ""};
+
+        assert_true(sv_uri_is_here(NULL));
+        for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+                assert_true(sv_uri_is_here(here[i]));
+        for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+                assert_false(sv_uri_is_here(elsewhere[i]));
+}
+
+/* Two pages in a row, the second an OVMF, and one before them that does not belong there. */
+static void put_igvm(const char *name, struct sv_bytes ovmf)
+{
+        static const uint64_t places[] = {0x400000, 0x1000, 0x2000};
+        SV_BUF headers = SV_BUF_NULL, file = SV_BUF_NULL;
+        uint32_t data, crc;
+
+        put_igvm_platform(&headers, 1, 2);
+        data = 24 + (uint32_t)headers.n + 3 * 32;
+        for (size_t i = 0; i < 3; i++) {
+                SV_BUF page = SV_BUF_NULL;
+
+                sv_buf_u64le(&page, places[i]);
+                sv_buf_u32le(&page, 1);
+                sv_buf_u32le(&page, i == 2 ? data : 0);
+                sv_buf_u64le(&page, 0);
+                put_igvm_header(&headers, 0x302, sv_buf_bytes(&page));
+        }
+        make_igvm(&file, sv_buf_bytes(&headers));
+        sv_bytes_put_le(file.p + 16, file.n + ovmf.n, 4);
+        memset(file.p + 20, 0, 4);
+        crc = crc_of(sv_buf_bytes(&file));
+        sv_bytes_put_le(file.p + 20, crc, 4);
+        sv_buf_put(&file, ovmf);
+        put_bytes(name, sv_buf_bytes(&file));
+}
+
 static int set_up(void **state)
 {
         uint8_t kernel[KERNEL_SIZE];
@@ -398,6 +445,11 @@ static int set_up(void **state)
         sv_buf_clear(&image);
         OK(sv_file_read(vector_path("firmware/small-lazy.fd"), 1u << 20, &image, "test", &err));
         put_bytes("lazy", sv_buf_bytes(&image));
+        assert_int_equal(image.n, 4096);
+        put_igvm("igvm", sv_buf_bytes(&image));
+        image.p[0x80] ^= 1; /* of the GUID that says how it is compressed */
+        put_bytes("broken", sv_buf_bytes(&image));
+        put_bytes("strange", sv_bytes_str("a kernel in a form of tomorrow"));
         put_bytes("initrd", sv_bytes_str("070701"));
         put_bytes("raw", sv_bytes_str("raw"));
         put_bytes("qcow2", sv_bytes_str("QFI\xfb and so on"));
@@ -425,6 +477,7 @@ int main(void)
                 cmocka_unit_test(looks_into_what_may_be_opened),
                 cmocka_unit_test(warned_of_acceptance),
                 cmocka_unit_test(warned_of_the_host),
+                cmocka_unit_test(whose_host_it_is),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
