@@ -82,7 +82,7 @@ static int split_edit(const struct sv_buf *edit, struct sv_bytes *digest, struct
         return 0;
 }
 
-static int open_folder(const struct sv_machine *m)
+static int open_root_etc(const struct sv_machine *m)
 {
         const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
                                      .resolve = RESOLVE_IN_ROOT};
@@ -95,7 +95,7 @@ static int open_folder(const struct sv_machine *m)
 static int apply_edit(const struct sv_machine *m, const char *name, const struct sv_buf *edit,
                       struct sv_err *err)
 {
-        SV_FD dir = open_folder(m);
+        SV_FD dir = open_root_etc(m);
         SV_FD old = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         SV_BUF found = SV_BUF_NULL;
         struct sv_bytes digest = SV_BYTES_NULL, text = SV_BYTES_NULL;
