@@ -21,6 +21,7 @@ static const struct {
           &sv_cmd_update, &sv_cmd_destroy}},
         {"\nGuests that have a name here:",
          {&sv_cmd_define, &sv_cmd_start, &sv_cmd_edit, &sv_cmd_undefine}},
+        {"\nGuests between hosts:", {&sv_cmd_migrate}},
         {"\nImages that a guest starts from:",
          {&sv_cmd_image_import, &sv_cmd_image_encrypt, &sv_cmd_image_verity, &sv_cmd_image_rekey,
           &sv_cmd_image_initrd, &sv_cmd_image_acpi, &sv_cmd_image_uki}},

@@ -15,9 +15,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
                                   "(kdump to its encrypted disk)"},
         {"hibernate", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, "
                                        "and \"secure-vm launch\" it again"},
-        {"migrate", .absent = SEALED "they cannot move to another host; \"secure-vm stop\" it, "
-                                     "copy its disk, and \"secure-vm launch\" the same guest file "
-                                     "there: it attests anew and gets its disk"},
         {"move", .absent = SEALED "it cannot move while it runs; \"secure-vm stop\" it, copy its "
                                   "disk, and \"secure-vm launch\" the same guest file there"},
         {"resize", .absent = "vCPUs are measured at the launch, and memory cannot be added to a "

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/keeper/migrate.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/core/buf.h"
+#include "base/core/file.h"
+#include "base/program/log.h"
+#include "launcher/keeper/migrate-int.h"
+#include "launcher/virt/virt-migrate.h"
+#include "launcher/virt/virt-move-load.h"
+#include "launcher/virt/virt.h"
+
+#define LOOK_MS     200
+#define MIB         (1ull << 20)
+/* Post-copy begins when the memory was sent once as a whole: then most of it is there. */
+#define SWITCH_PASS 2
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int number)
+{
+        interrupted = 1;
+}
+
+static void free_run(struct sv_migrate_run *r)
+{
+        sv_virt_close(r->to);
+        sv_virt_close(r->from);
+        free(r->xml);
+        free(r->hostname);
+        free(r->address);
+        sv_domain_facts_free(&r->domain);
+        sv_host_facts_free(&r->here);
+        sv_host_facts_free(&r->there);
+        for (size_t i = 0; i < r->n_made; i++) {
+                free(r->made[i].folder);
+                free(r->made[i].name);
+        }
+}
+
+static int read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err *err)
+{
+        SV_STR xml = sv_virt_get_capabilities(v, err);
+
+        return xml ? sv_host_read(xml, out, err) : -1;
+}
+
+static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
+{
+        if (sv_virt_move_load(err) < 0 || sv_virt_open(r->m->from, &r->from, err) < 0 ||
+            sv_virt_lookup(r->from, r->m->name, err) < 0)
+                return -1;
+        r->xml = sv_virt_get_live_xml(r->from, err);
+        if (!r->xml || sv_domain_read(r->xml, &r->domain, err) < 0 ||
+            read_host(r->from, &r->here, err) < 0)
+                return -1;
+        if (sv_virt_open(r->m->to, &r->to, err) < 0)
+                return sv_wrap(err, "the target (--to)");
+        sv_virt_keep_alive(r->to);
+        r->hostname = sv_virt_get_hostname(r->to, err);
+        return r->hostname ? read_host(r->to, &r->there, err) : -1;
+}
+
+static char *list_copied_disks(const struct sv_migrate_run *r)
+{
+        SV_BUF names = SV_BUF_NULL;
+
+        for (size_t i = 0; r->m->copy_storage && i < r->domain.n_disks; i++)
+                if (r->domain.disks[i].target && !r->domain.disks[i].readonly)
+                        sv_buf_printf(&names, "%s ", r->domain.disks[i].target);
+        return names.n ? sv_asprintf("%s", sv_buf_str(&names)) : NULL;
+}
+
+/* --- while it goes --- */
+
+struct watch {
+        bool told, switched, aborted;
+        bool alone; /* the target has gone */
+};
+
+static void show_migration(const struct sv_migrate_run *r, const struct sv_virt_progress *p)
+{
+        if (!r->m->quiet && p->total)
+                sv_live("%llu s: %llu of %llu MiB sent, %llu MiB remain, %llu MiB/s, pass %llu",
+                        (unsigned long long)(p->elapsed_ms / 1000),
+                        (unsigned long long)(p->done / MIB), (unsigned long long)(p->total / MIB),
+                        (unsigned long long)(p->remaining / MIB),
+                        (unsigned long long)(p->rate / MIB), (unsigned long long)p->passes);
+}
+
+static void switch_when_ready(const struct sv_migrate_run *r, struct sv_migration *job,
+                              const struct sv_virt_progress *p, struct watch *w)
+{
+        if (!r->m->post_copy || w->switched || w->aborted || p->passes < SWITCH_PASS)
+                return;
+        w->switched = sv_virt_migrate_switch(job, NULL) == 0; /* or it has just ended */
+        if (w->switched && !r->m->quiet)
+                sv_info("the guest runs at %s now, and fetches the rest of its memory",
+                        r->hostname);
+}
+
+static void take_interrupt(const struct sv_migrate_run *r, struct sv_migration *job,
+                           struct watch *w)
+{
+        if (!interrupted || w->aborted || w->told)
+                return;
+        w->told = true;
+        if (w->switched || r->m->recover) {
+                sv_warn("the guest runs at %s already with a part of its memory: this cannot be "
+                        "cancelled any more",
+                        r->hostname);
+                return;
+        }
+        w->aborted = true;
+        sv_virt_migrate_abort(job);
+}
+
+/* A source whose target lost its power waits for it for a quarter of an hour. */
+static void look_for_target(const struct sv_migrate_run *r, struct sv_migration *job,
+                            struct watch *w)
+{
+        if (w->alone || w->switched || r->m->recover || sv_virt_is_alive(r->to))
+                return;
+        w->alone = true;
+        sv_virt_migrate_abort(job);
+}
+
+static void watch_migration(const struct sv_migrate_run *r, struct sv_migration *job,
+                            struct watch *w)
+{
+        struct sv_virt_progress p = {0};
+
+        do {
+                if (sv_virt_migrate_progress(job, &p)) {
+                        show_migration(r, &p);
+                        switch_when_ready(r, job, &p, w);
+                }
+                take_interrupt(r, job, w);
+                look_for_target(r, job, w);
+                if (w->aborted) /* what is asked before libvirt has begun is lost */
+                        sv_virt_migrate_abort(job);
+        } while (!sv_virt_migrate_wait(job, LOOK_MS));
+        sv_live_end();
+}
+
+/* Where the guest is after a failure, as the daemons say. */
+static const char *find_guest(const struct sv_migrate_run *r, char out[160])
+{
+        enum sv_virt_state state;
+
+        if (sv_virt_get_state(r->from, &state, NULL) < 0)
+                snprintf(out, 160, "the source does not say how the guest is");
+        else
+                snprintf(out, 160, "the guest is %s where it was",
+                         state == SV_VIRT_RUNNING ? "running" : sv_virt_state_name(state));
+        return out;
+}
+
+static bool is_tls_failure(const char *text)
+{
+        static const char *const words[] = {"TLS", "tls", "x509", "certificate", "credentials"};
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (strstr(text, words[i]))
+                        return true;
+        return false;
+}
+
+static int fail_migration(const struct sv_migrate_run *r, const struct watch *w,
+                          const struct sv_err *why, struct sv_err *err)
+{
+        char where[160];
+
+        if (w->aborted)
+                return sv_fail(err, SV_SYSTEM, "migrate.interrupted", "cancelled: %s",
+                               find_guest(r, where));
+        if (w->alone)
+                return sv_fail(err, SV_SYSTEM, "migrate.target",
+                               "%s does not answer any more: %s; look after that host, then begin "
+                               "again",
+                               r->hostname, find_guest(r, where));
+        if (w->switched || r->m->recover)
+                return sv_fail(err, SV_SYSTEM, "migrate.post-copy",
+                               "post-copy broke, and each host has a part of the guest's memory: "
+                               "it is paused, and nothing is lost as long as both stay up; "
+                               "\"secure-vm migrate %s --to %s --recover\" goes on when the hosts "
+                               "reach each other again. libvirt says: %.300s",
+                               r->m->name, r->m->to, why->msg);
+        if (r->m->tls && is_tls_failure(why->msg))
+                return sv_fail(err, SV_SYSTEM, "migrate.tls",
+                               "no TLS between the hosts (%s): each needs ca-cert.pem, "
+                               "server-cert.pem, server-key.pem and the client's two in the folder "
+                               "that qemu.conf names (default_tls_x509_cert_dir), readable by "
+                               "QEMU's user and in place before the guest was started. libvirt "
+                               "says: %.300s",
+                               find_guest(r, where), why->msg);
+        return sv_fail(err, why->class, why->check, "%s (%s)", why->msg, find_guest(r, where));
+}
+
+static int move_guest(struct sv_migrate_run *r, struct sv_virt_progress *total, struct sv_err *err)
+{
+        const struct sv_migrate *m = r->m;
+        SV_STR disks = list_copied_disks(r);
+        const struct sv_virt_migrate how = {
+                .to = m->to,
+                .address = r->address,
+                .disks = disks,
+                .bandwidth = (m->bandwidth + MIB - 1) / MIB,
+                .downtime_ms = m->downtime_ms,
+                .auto_converge = m->auto_converge,
+                .post_copy = m->post_copy,
+                .compress = m->compress,
+                .tls = m->tls,
+                .peer_to_peer = m->peer_to_peer,
+                .shared = r->shared,
+                .recover = m->recover,
+        };
+        struct sv_err why = SV_ERR_NULL;
+        struct sv_migration *job;
+        struct watch w = {0};
+
+        if (sv_virt_migrate_begin(r->from, r->to, &how, &job, err) < 0)
+                return -1;
+        watch_migration(r, job, &w);
+        return sv_virt_migrate_end(job, total, &why) < 0 ? fail_migration(r, &w, &why, err) : 0;
+}
+
+/* --- the whole --- */
+
+static void report_stale_disks(const struct sv_migrate_run *r)
+{
+        for (size_t i = 0; r->m->copy_storage && i < r->domain.n_disks; i++)
+                if (!r->domain.disks[i].readonly && r->domain.disks[i].path)
+                        sv_info("%s stays here as it was when the guest left: remove it, the guest "
+                                "writes to its copy",
+                                r->domain.disks[i].path);
+}
+
+static void report_migration(const struct sv_migrate_run *r, const struct sv_virt_progress *t,
+                             struct sv_json *result)
+{
+        enum sv_virt_state state = SV_VIRT_RUNNING;
+
+        sv_json_set_str(result, "name", r->m->name);
+        if (sv_virt_lookup(r->to, r->m->name, NULL) == 0)
+                sv_virt_get_state(r->to, &state, NULL);
+        sv_json_set_str(result, "state", sv_virt_state_name(state));
+        sv_json_set_str(result, "connect", r->m->to);
+        sv_json_set_str(result, "host", r->hostname);
+        sv_json_set_int(result, "pause_ms", (int64_t)t->downtime_ms);
+        sv_json_set_int(result, "total_ms", (int64_t)t->elapsed_ms);
+        sv_json_set_int(result, "bytes", (int64_t)t->done);
+        sv_json_set_int(result, "passes", (int64_t)t->passes);
+        sv_json_set_int(result, "post_copy_requests", (int64_t)t->faults);
+        if (r->domain.tpm && !r->m->quiet)
+                sv_info("the guest's vTPM is there with its certificate, which the authority of "
+                        "the "
+                        "host gave where the guest was launched first: policies stay as they are");
+        if (!r->m->quiet)
+                report_stale_disks(r);
+}
+
+static int prepare_run(struct sv_migrate_run *r, struct sv_err *err)
+{
+        if (open_hosts(r, err) < 0)
+                return -1;
+        if (r->m->recover)
+                return 0;
+        if (sv_migrate_check(r, err) < 0)
+                return -1;
+        if (sv_migrate_make_files(r, err) == 0)
+                return 0;
+        sv_migrate_remove_made(r);
+        return -1;
+}
+
+static int run_migration_of(struct sv_migrate_run *r, struct sv_json *result, struct sv_err *err)
+{
+        struct sv_virt_progress total = {0};
+        struct sv_err left = SV_ERR_NULL;
+
+        if (prepare_run(r, err) < 0)
+                return -1;
+        if (move_guest(r, &total, err) < 0) {
+                if (!err || strcmp(err->check, "migrate.post-copy"))
+                        sv_migrate_remove_made(r);
+                return -1;
+        }
+        if (sv_migrate_remove_copies(r, &left) < 0)
+                sv_warn("the guest has moved, and copies of what it booted from are still here: %s",
+                        left.msg);
+        report_migration(r, &total, result);
+        return 0;
+}
+
+int sv_migrate_guest(const struct sv_migrate *m, struct sv_json *result, struct sv_err *err)
+{
+        static const int asks[] = {SIGINT, SIGTERM, SIGHUP};
+        struct sigaction act = {.sa_handler = note_interrupt}, before[3];
+        struct sv_migrate_run r = {.m = m};
+        int done;
+
+        for (size_t i = 0; i < 3; i++) {
+                sigaction(asks[i], NULL, &before[i]);
+                if (before[i].sa_handler != SIG_IGN) /* as with nohup */
+                        sigaction(asks[i], &act, NULL);
+        }
+        done = run_migration_of(&r, result, err);
+        free_run(&r);
+        for (size_t i = 0; i < 3; i++)
+                sigaction(asks[i], &before[i], NULL);
+        return done;
+}

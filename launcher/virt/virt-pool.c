@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/virt/virt-pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/crypto/crypto.h"
+#include "launcher/virt/virt-move-int.h"
+#include "launcher/virt/xml.h"
+
+#define PIECE (256u << 10)
+
+struct sv_pool {
+        struct sv_virt *v;
+        virStoragePoolPtr pool;
+        bool own; /* ends with us */
+        char path[];
+};
+
+static int fail_without_driver(struct sv_err *err)
+{
+        virErrorPtr e = vir.GetLastError();
+
+        if (!e || e->code != VIR_ERR_NO_SUPPORT)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "migrate.storage-driver",
+                       "the libvirt daemon has no storage driver, by which files of its host are "
+                       "seen and copied: install libvirt-daemon-driver-storage there");
+}
+
+static int make_pool(struct sv_pool *p, bool make, struct sv_err *err)
+{
+        SV_BUF xml = SV_BUF_NULL;
+        uint8_t random[8];
+        char name[17];
+
+        if (sv_random(random, sizeof(random), err) < 0)
+                return -1;
+        sv_xml_printf(&xml,
+                      "<pool type='dir'><name>secure-vm-%s</name><target><path>%s</path>"
+                      "<permissions><mode>0711</mode></permissions></target></pool>",
+                      sv_hex(sv_bytes(random, sizeof(random)), name), p->path);
+        if (sv_buf_ok(&xml, "a pool", err) < 0)
+                return -1;
+        p->pool = vir_move.StoragePoolCreateXML(p->v->conn, sv_buf_str(&xml),
+                                                make ? VIR_STORAGE_POOL_CREATE_WITH_BUILD : 0);
+        p->own = p->pool != NULL;
+        if (p->pool)
+                return 0;
+        return fail_without_driver(err) < 0 ? -1 : sv_virt_fail(err, p->path);
+}
+
+int sv_pool_open(struct sv_virt *v, const char *path, bool make, struct sv_pool **out,
+                 struct sv_err *err)
+{
+        struct sv_pool *p = calloc(1, sizeof(*p) + strlen(path) + 1);
+
+        if (!p)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
+        memcpy(p->path, path, strlen(path) + 1);
+        p->v = v;
+        p->pool = vir_move.StoragePoolLookupByTargetPath(v->conn, path);
+        if ((!p->pool && make_pool(p, make, err) < 0) || sv_pool_refresh(p, err) < 0) {
+                sv_pool_close(p);
+                return -1;
+        }
+        *out = p;
+        return 0;
+}
+
+void sv_pool_close(struct sv_pool *p)
+{
+        if (!p)
+                return;
+        if (p->own)
+                vir_move.StoragePoolDestroy(p->pool);
+        if (p->pool)
+                vir_move.StoragePoolFree(p->pool);
+        free(p);
+}
+
+void sv_pool_freep(struct sv_pool **p)
+{
+        sv_pool_close(*p);
+        *p = NULL;
+}
+
+int sv_pool_refresh(struct sv_pool *p, struct sv_err *err)
+{
+        return vir_move.StoragePoolRefresh(p->pool, 0) < 0 ? sv_virt_fail(err, p->path) : 0;
+}
+
+bool sv_pool_has(struct sv_pool *p, const char *name, uint64_t *bytes)
+{
+        virStorageVolPtr vol = vir_move.StorageVolLookupByName(p->pool, name);
+        virStorageVolInfo info = {0};
+
+        if (!vol)
+                return false;
+        if (bytes && vir_move.StorageVolGetInfo(vol, &info) == 0)
+                *bytes = info.capacity;
+        vir_move.StorageVolFree(vol);
+        return true;
+}
+
+int sv_pool_get_room(struct sv_pool *p, uint64_t *bytes, struct sv_err *err)
+{
+        virStoragePoolInfo info = {0};
+
+        if (vir_move.StoragePoolGetInfo(p->pool, &info) < 0)
+                return sv_virt_fail(err, p->path);
+        *bytes = info.available;
+        return 0;
+}
+
+int sv_pool_make(struct sv_pool *p, const char *name, uint64_t bytes, unsigned mode,
+                 struct sv_err *err)
+{
+        SV_BUF xml = SV_BUF_NULL;
+        char octal[8];
+        virStorageVolPtr vol;
+
+        snprintf(octal, sizeof(octal), "0%o", mode & 0777);
+        sv_xml_printf(&xml,
+                      "<volume><name>%s</name><capacity unit='B'>%llu</capacity>"
+                      "<allocation>0</allocation><target><format type='raw'/>"
+                      "<permissions><mode>%s</mode></permissions></target></volume>",
+                      name, (unsigned long long)bytes, octal);
+        if (sv_buf_ok(&xml, "a volume", err) < 0)
+                return -1;
+        vol = vir_move.StorageVolCreateXML(p->pool, sv_buf_str(&xml), 0);
+        if (!vol)
+                return sv_virt_fail(err, p->path);
+        vir_move.StorageVolFree(vol);
+        return 0;
+}
+
+static int find_volume(struct sv_pool *p, const char *name, virStorageVolPtr *out,
+                       struct sv_err *err)
+{
+        *out = vir_move.StorageVolLookupByName(p->pool, name);
+        return *out ? 0 : sv_virt_fail(err, p->path);
+}
+
+int sv_pool_remove(struct sv_pool *p, const char *name, struct sv_err *err)
+{
+        virStorageVolPtr vol;
+        int r;
+
+        if (find_volume(p, name, &vol, err) < 0)
+                return -1;
+        r = vir_move.StorageVolDelete(vol, 0) < 0 ? sv_virt_fail(err, p->path) : 0;
+        vir_move.StorageVolFree(vol);
+        return r;
+}
+
+/* A stream from or to the file; the caller ends and frees it. */
+static int open_stream(struct sv_pool *p, const char *name, bool upload, virStreamPtr *out,
+                       struct sv_err *err)
+{
+        virStreamPtr s = vir.StreamNew(p->v->conn, 0);
+        virStorageVolPtr vol = NULL;
+        int r = s ? find_volume(p, name, &vol, err) : sv_virt_fail(err, p->path);
+
+        if (r == 0 && (upload ? vir_move.StorageVolUpload(vol, s, 0, 0, 0)
+                              : vir_move.StorageVolDownload(vol, s, 0, 0, 0)) < 0)
+                r = sv_virt_fail(err, p->path);
+        if (vol)
+                vir_move.StorageVolFree(vol);
+        if (r < 0 && s)
+                vir.StreamFree(s);
+        if (r == 0)
+                *out = s;
+        return r;
+}
+
+static int send_piece(virStreamPtr to, const char *p, size_t n)
+{
+        while (n) {
+                int sent = vir.StreamSend(to, p, n);
+
+                if (sent < 0)
+                        return -1;
+                p += sent;
+                n -= (size_t)sent;
+        }
+        return 0;
+}
+
+/* All of `from`, into the hash or the other stream. */
+static int drain_stream(virStreamPtr from, virStreamPtr to, struct sv_hash *hash)
+{
+        char *piece = malloc(PIECE);
+        int n = piece ? 1 : -1;
+
+        while (n > 0) {
+                n = vir.StreamRecv(from, piece, PIECE);
+                if (n > 0 && hash && sv_hash_put(hash, sv_bytes(piece, (size_t)n), NULL) < 0)
+                        n = -1;
+                if (n > 0 && to && send_piece(to, piece, (size_t)n) < 0)
+                        n = -1;
+        }
+        free(piece);
+        return n;
+}
+
+static int end_stream(virStreamPtr s, int r)
+{
+        if (r == 0)
+                r = vir_move.StreamFinish(s);
+        else
+                vir.StreamAbort(s);
+        return r;
+}
+
+int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct sv_err *err)
+{
+        SV_HASH *hash = sv_hash_new(SV_SHA256, err);
+        virStreamPtr s = NULL;
+        int r;
+
+        if (!hash)
+                return -1;
+        r = open_stream(p, name, false, &s, err);
+        if (r == 0 && end_stream(s, drain_stream(s, NULL, hash)) < 0)
+                r = sv_virt_fail(err, p->path);
+        if (s)
+                vir.StreamFree(s);
+        return r < 0 ? -1 : sv_hash_end(hash, out, err);
+}
+
+int sv_pool_copy(struct sv_pool *from, struct sv_pool *to, const char *name, struct sv_err *err)
+{
+        virStreamPtr in = NULL, out = NULL;
+        int r = open_stream(from, name, false, &in, err);
+
+        if (r == 0)
+                r = open_stream(to, name, true, &out, err);
+        if (r == 0) {
+                int moved = drain_stream(in, out, NULL);
+
+                if (end_stream(out, moved) < 0)
+                        r = sv_virt_fail(err, to->path);
+        }
+        if (in) {
+                end_stream(in, r);
+                vir.StreamFree(in);
+        }
+        if (out)
+                vir.StreamFree(out);
+        return r;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files in a folder of a connection's host, which may be another than this: through libvirt's
+ * storage driver there. */
+#pragma once
+
+#include "base/core/bytes.h"
+
+struct sv_virt;
+struct sv_pool;
+
+/* The folder `path`; where it is not there, `make` makes it. A pool that is there already for it is
+ * used, else one is there for as long as the folder is open. SV_SYSTEM "migrate.storage-driver",
+ * else as of launcher/virt/virt-error.h. */
+int sv_pool_open(struct sv_virt *v, const char *path, bool make, struct sv_pool **out,
+                 struct sv_err *err);
+void sv_pool_close(struct sv_pool *p);
+void sv_pool_freep(struct sv_pool **p);
+#define SV_POOL __attribute__((cleanup(sv_pool_freep))) struct sv_pool
+
+/* Looks again at what is in the folder. */
+int sv_pool_refresh(struct sv_pool *p, struct sv_err *err);
+bool sv_pool_has(struct sv_pool *p, const char *name, uint64_t *bytes);
+/* Bytes that are free. */
+int sv_pool_get_room(struct sv_pool *p, uint64_t *bytes, struct sv_err *err);
+/* An empty file of that size, with holes, root's. */
+int sv_pool_make(struct sv_pool *p, const char *name, uint64_t bytes, unsigned mode,
+                 struct sv_err *err);
+int sv_pool_remove(struct sv_pool *p, const char *name, struct sv_err *err);
+/* SHA-256 of a file, which is read through the connection. */
+int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct sv_err *err);
+/* Fills `to`'s file, which is there and as large, with the file of the same name. */
+int sv_pool_copy(struct sv_pool *from, struct sv_pool *to, const char *name, struct sv_err *err);
