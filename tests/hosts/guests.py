@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests of secure-vm on hosts out of namespaces (hosts.py): the broker is at the switch, the guest's card on the hosts' bridge, its disk encrypted."""
+import glob
 import json
 import os
-import socket
+import shutil
 import subprocess
 import sys
 
@@ -11,11 +12,10 @@ sys.path[:0] = [TESTS, os.path.join(TESTS, 'e2e')]
 
 import env  # noqa: E402
 from env import TOP, Case, Env, run  # noqa: E402
-from hosts import Failed, call, enter  # noqa: E402
-from patience import patient, wait_until  # noqa: E402
+from hosts import enter  # noqa: E402
+from patience import wait_until  # noqa: E402
 
 GUEST = '10.9.0.50'  # as init.c has it
-CA = '/var/lib/swtpm-localca'  # of the system's daemon
 
 
 class HostsEnv(Env):
@@ -121,6 +121,9 @@ class Guest(Case):
         for h in self.hosts.all:
             if h.pid:
                 self.secure_vm('destroy', 'g', *self.more, check=False, host=h)
+            shutil.rmtree(h.path('lib/libvirt/swtpm'), ignore_errors=True)  # which destroy keeps, for the next launch
+            for image in glob.glob(h.path('lib/libvirt/images/*')):
+                os.remove(image)
         if hasattr(self, 'broker'):
             self.broker.stop()
 
