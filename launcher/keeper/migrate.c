@@ -299,7 +299,8 @@ static int run_migration_of(struct sv_migrate_run *r, struct sv_json *result, st
 int sv_migrate_guest(const struct sv_migrate *m, struct sv_json *result, struct sv_err *err)
 {
         static const int asks[] = {SIGINT, SIGTERM, SIGHUP};
-        struct sigaction act = {.sa_handler = note_interrupt}, before[3];
+        /* a second one ends this process: the daemons clear up, or go on with a post-copy */
+        struct sigaction act = {.sa_handler = note_interrupt, .sa_flags = SA_RESETHAND}, before[3];
         struct sv_migrate_run r = {.m = m};
         int done;
 

@@ -177,6 +177,8 @@ static int add_parameters(struct sv_migration *m, struct sv_err *err)
 
         if (add_text_parameter(m, VIR_MIGRATE_PARAM_URI, h->address) < 0 ||
             add_number_parameter(m, VIR_MIGRATE_PARAM_BANDWIDTH, h->bandwidth) < 0 ||
+            (h->post_copy &&
+             add_number_parameter(m, VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY, h->bandwidth) < 0) ||
             add_text_parameter(m, VIR_MIGRATE_PARAM_COMPRESSION, h->compress ? "xbzrle" : NULL) <
                     0 ||
             add_disks(m, h->disks) < 0)
