@@ -10,7 +10,9 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/crypto/crypto.h"
+#include "launcher/keeper/daemon-ids.h"
 #include "launcher/keeper/migrate-int.h"
+#include "launcher/virt/virt-dac.h"
 #include "launcher/virt/virt-pool.h"
 #include "launcher/virt/virt.h"
 
@@ -294,11 +296,22 @@ int sv_migrate_make_files(struct sv_migrate_run *r, struct sv_err *err)
         return make_room_for_nvram(r, err);
 }
 
+/* Where the source is this host: the guest's own user, too. */
+static void drop_ids(const struct sv_migrate_run *r)
+{
+        SV_STATE s = {.lock = -1};
+
+        if (r->m->from && sv_virt_is_local_system(r->m->from) &&
+            sv_state_init_daemon(&s, r->m->name, NULL) == 0)
+                sv_daemon_ids_drop(&s);
+}
+
 int sv_migrate_remove_copies(struct sv_migrate_run *r, struct sv_err *err)
 {
         const char *paths[6] = {r->domain.nvram};
         size_t n = 1;
 
+        drop_ids(r);
         for (size_t i = 0; i < r->domain.n_files; i++)
                 paths[n++] = r->domain.files[i].path;
         for (size_t i = 0; !r->copies_are_shared && i < n; i++) {

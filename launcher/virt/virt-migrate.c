@@ -7,6 +7,7 @@
 
 #include "base/core/file.h"
 #include "launcher/virt/domain-read.h"
+#include "launcher/virt/virt-dac.h"
 #include "launcher/virt/virt-move-int.h"
 
 struct sv_migration {
@@ -51,7 +52,7 @@ char *sv_virt_get_live_xml(struct sv_virt *v, struct sv_err *err)
 
 char *sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err)
 {
-        char *xml = vir_move.ConnectGetCapabilities(v->conn);
+        char *xml = vir.ConnectGetCapabilities(v->conn);
 
         if (!xml)
                 sv_virt_fail(err, "asking for the host's capabilities");
@@ -171,6 +172,29 @@ static int add_disks(struct sv_migration *m, const char *names)
         return r;
 }
 
+/* The guest's own user is an id of this host's (launcher/virt/virt-dac.h): there it is libvirt's.
+ */
+static int add_definitions(struct sv_migration *m)
+{
+        static const struct {
+                const char *parameter;
+                unsigned flags;
+        } kinds[] = {
+                {VIR_MIGRATE_PARAM_DEST_XML, VIR_DOMAIN_XML_MIGRATABLE},
+                {VIR_MIGRATE_PARAM_PERSIST_XML,
+                 VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_INACTIVE},
+        };
+
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+                SV_STR xml = vir.DomainGetXMLDesc(m->from->dom, kinds[i].flags);
+                SV_STR there = xml ? sv_virt_drop_user(xml) : NULL;
+
+                if (!there || add_text_parameter(m, kinds[i].parameter, there) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 static int add_parameters(struct sv_migration *m, struct sv_err *err)
 {
         const struct sv_virt_migrate *h = m->how;
@@ -181,7 +205,7 @@ static int add_parameters(struct sv_migration *m, struct sv_err *err)
              add_number_parameter(m, VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY, h->bandwidth) < 0) ||
             add_text_parameter(m, VIR_MIGRATE_PARAM_COMPRESSION, h->compress ? "xbzrle" : NULL) <
                     0 ||
-            add_disks(m, h->disks) < 0)
+            add_disks(m, h->disks) < 0 || (!h->recover && add_definitions(m) < 0))
                 return sv_virt_fail(err, "the migration's parameters");
         return 0;
 }

@@ -16,8 +16,9 @@ SWTPM = 'lib/libvirt/swtpm'
 IMAGES = '/var/lib/libvirt/images'  # each host's own
 
 
-def start(c, folder=None, known=1):
-    """A guest at a that has its disk; the policy knows only a's authority."""
+def start(c, folder=None, known=1, own_user=False):
+    """A guest at a that has its disk; the policy knows only a's authority. On shared storage it is launched by its daemon's address, as from another machine:
+    a user of its own, an id of one host, could not hand over disks."""
     if folder:
         c.folder = folder
         c.guest['disks'] = [{'path': f'{folder}/root.img'}]
@@ -29,7 +30,9 @@ def start(c, folder=None, known=1):
     c.guest['disks'].append({'path': data})
     c.file = c.write_guest()
     c.put_policy(c.file)
+    local, c.more = c.more, c.more if folder or own_user else ['--connect', c.hosts.a.uri]
     c.launch()
+    c.more = local
     c.must(c.status == 0 and c.result.get('ok'), f'expected the guest to get its disk: {c.messages[-300:]}')
     c.must_answer()
 
@@ -150,6 +153,13 @@ def without_storage_driver(c, host, do):
         host.kill_libvirtd()
         host.run('umount', folder)
         host.start_libvirtd()
+
+
+def own_user(c):
+    """a guest whose QEMU has a user of its own cannot hand over shared disks: refused, with what to do, and it runs on"""
+    start(c, own_user=True)
+    c.must('--copy-storage' in must_be_refused(c, 'migrate.label', 3), 'expected what to do')
+    must_write(c, c.hosts.a, os.path.join(c.folder, 'data.img'))
 
 
 def live_copied(c):
@@ -279,4 +289,4 @@ def write(c, name, text):
     return c.path(name)
 
 
-CASES = [refused, live_shared, live_copied, live_broken, live_post_copy]
+CASES = [refused, own_user, live_shared, live_copied, live_broken, live_post_copy]
