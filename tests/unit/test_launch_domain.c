@@ -85,6 +85,8 @@ static void vtpm_under_tcg(void **state)
 
         build(&p, &g, &x);
         has(&x, "<domain type='qemu'>");
+        /* Pacemaker's VirtualDomain finds it by a pattern that ends with the line */
+        has(&x, "\n  <name>demo</name>\n");
         has(&x, "<memory unit='b'>536870912</memory>\n  <vcpu>3</vcpu>");
         has(&x, "<loader readonly='yes' secure='no' type='pflash'>/root/boot/firmware</loader>");
         has(&x, "<nvram template='/root/boot/variables'>/root/boot/nvram</nvram>");
