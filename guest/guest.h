@@ -94,6 +94,8 @@ struct sv_guest {
                 char *model;   /* sVirt: "selinux", "apparmor", NULL: libvirt's default */
                 bool required; /* refuse to run unconfined */
                 bool optional; /* the file says that it is not required */
+                /* under the system's libvirt daemon QEMU runs as that's user, not one of its own */
+                bool shared_user;
         } security;
         /* "tees": {"<TEE>": {…}}, NULL when absent: each TEE reads its own with sv_guest_options */
         struct sv_json *tees;

@@ -56,6 +56,8 @@ static const struct sv_member security_members[] = {
         {"model", SV_M_TEXT, offsetof(struct sv_guest, security.model),
          "\"selinux\" or \"apparmor\"", .ok = sv_m_model},
         {"required", SV_M_BOOL, offsetof(struct sv_guest, security.required), "true or false"},
+        {"shared_user", SV_M_BOOL, offsetof(struct sv_guest, security.shared_user),
+         "true or false"},
         {NULL},
 };
 

@@ -101,10 +101,12 @@ static int share_users(const struct sv_state *s, const char *why, struct sv_err 
         return open_folder(s, err);
 }
 
-int sv_daemon_ids_take(struct sv_virt *v, const struct sv_state *s, struct sv_ids *out,
-                       struct sv_err *err)
+int sv_daemon_ids_take(struct sv_virt *v, const struct sv_state *s, const struct sv_guest *g,
+                       struct sv_ids *out, struct sv_err *err)
 {
-        const char *why = geteuid()       ? "only root gives guests users of their own"
+        const char *why = geteuid() ? "only root gives guests users of their own"
+                          : g->security.shared_user
+                                  ? "its guest file says so (security.shared_user)"
                           : keeps_files() ? "dynamic_ownership is off in " QEMU_CONF
                                           : sv_virt_refuse_ids(v);
         struct sv_err way = SV_ERR_NULL;

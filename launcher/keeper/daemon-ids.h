@@ -8,14 +8,15 @@
  * swtpm_user. */
 #pragma once
 
+#include "guest/guest.h"
 #include "launcher/keeper/ids.h"
 #include "launcher/keeper/state.h"
 #include "launcher/virt/virt.h"
 
 /* Says which it is. *out all 0, and the folder open as before, where the daemon does not give users
  * of their own. Errors as of sv_ids_take. */
-int sv_daemon_ids_take(struct sv_virt *v, const struct sv_state *s, struct sv_ids *out,
-                       struct sv_err *err);
+int sv_daemon_ids_take(struct sv_virt *v, const struct sv_state *s, const struct sv_guest *g,
+                       struct sv_ids *out, struct sv_err *err);
 /* Out of the lists again, and of the registry: libvirt has taken everything back. */
 void sv_daemon_ids_drop(const struct sv_state *s);
 

@@ -48,7 +48,7 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
 
         if (sv_virt_check_cpu(v, l->guest->cpu, l->kvm, err) < 0)
                 return -1;
-        if (remove_copies(s, err) < 0 || sv_daemon_ids_take(v, s, &ids, err) < 0)
+        if (remove_copies(s, err) < 0 || sv_daemon_ids_take(v, s, l->guest, &ids, err) < 0)
                 return -1;
         place.user = ids.qemu;
         if (sv_stage_boot(l->guest, l->tee, s, &stage, err) < 0)

@@ -133,6 +133,13 @@ static int check_label(struct sv_migrate_run *r, struct sv_err *err)
                                "the guest is confined by %s, and the libvirt of %s has only%s: "
                                "enable it in qemu.conf there (security_driver)",
                                r->domain.label, r->hostname, r->there.models);
+        if (!r->m->copy_storage && r->domain.own_user)
+                return sv_fail(err, SV_SYSTEM, "migrate.label",
+                               "the guest's QEMU has a user of its own, and libvirt at %s would "
+                               "not take shared disks from that: say \"security\": "
+                               "{\"shared_user\": true} in its guest file and launch it again, "
+                               "or migrate with --copy-storage",
+                               r->hostname);
         if (r->m->copy_storage || !r->here.user || !r->there.user ||
             !strcmp(r->here.user, r->there.user))
                 return 0;

@@ -198,14 +198,6 @@ static int fail_migration(const struct sv_migrate_run *r, const struct watch *w,
                                "QEMU's user and in place before the guest was started. libvirt "
                                "says: %.300s",
                                find_guest(r, where), why->msg);
-        if (strstr(why->msg, "Setting different DAC user"))
-                return sv_fail(err, SV_SYSTEM, "migrate.label",
-                               "the guest's QEMU has a user of its own here, whose the shared "
-                               "disks are, and the user of %s cannot take them while it runs (%s): "
-                               "--copy-storage moves it all the same; a guest that is launched by "
-                               "its daemon's address, as with --connect qemu+tls://HOST/system, "
-                               "runs as libvirt's user and can move",
-                               r->hostname, find_guest(r, where));
         return sv_fail(err, why->class, why->check, "%s (%s)", why->msg, find_guest(r, where));
 }
 

@@ -85,17 +85,19 @@ static int read_nics(struct sv_bytes devices, struct sv_domain_facts *f, struct 
         return 0;
 }
 
-static char *read_label(struct sv_bytes domain)
+static void read_labels(struct sv_bytes domain, struct sv_domain_facts *f)
 {
         struct sv_xml e;
 
         for (size_t at = 0; sv_xml_next(domain, "seclabel", &at, &e);) {
                 SV_STR model = sv_xml_attribute(&e, "model");
+                SV_STR type = sv_xml_attribute(&e, "type");
+                bool dac = model && !strcmp(model, "dac");
 
-                if (model && strcmp(model, "dac") && strcmp(model, "none"))
-                        return sv_asprintf("%s", model);
+                f->own_user |= dac && type && !strcmp(type, "static");
+                if (model && !dac && strcmp(model, "none") && !f->label)
+                        f->label = sv_asprintf("%s", model);
         }
-        return NULL;
 }
 
 static int read_domain(struct sv_bytes domain, struct sv_domain_facts *f, struct sv_err *err)
@@ -111,7 +113,7 @@ static int read_domain(struct sv_bytes domain, struct sv_domain_facts *f, struct
         f->cpu_mode = read_element_attribute(domain, "cpu", "mode");
         f->cpu_model = read_element_text(domain, "cpu/model");
         f->tee = read_element_attribute(domain, "launchSecurity", "type");
-        f->label = read_label(domain);
+        read_labels(domain, f);
         f->tpm = has_element(domain, "devices/tpm");
         f->nvram = read_element_text(domain, "os/nvram");
         add_domain_file(f, read_element_text(domain, "os/loader"), false);

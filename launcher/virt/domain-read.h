@@ -33,7 +33,8 @@ struct sv_domain_facts {
         char *cpu_mode;                                /* NULL: libvirt's default */
         char *cpu_model;                               /* NULL: none is named */
         char *tee;                                     /* of <launchSecurity>; NULL: none */
-        char *label; /* security model that is asked for, or NULL */
+        char *label;   /* security model that is asked for, or NULL */
+        bool own_user; /* of its QEMU, by a label of libvirt's "dac" */
         bool tpm;
         char *nvram; /* or NULL */
         struct sv_domain_file files[5];

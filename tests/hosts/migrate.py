@@ -17,11 +17,13 @@ IMAGES = '/var/lib/libvirt/images'  # each host's own
 
 
 def start(c, folder=None, known=1, own_user=False):
-    """A guest at a that has its disk; the policy knows only a's authority. On shared storage it is launched by its daemon's address, as from another machine:
-    a user of its own, an id of one host, could not hand over disks."""
+    """A guest at a that has its disk; the policy knows only a's authority. On shared storage its QEMU runs as libvirt's user: one of its own, an id of one
+    host, could not hand over disks."""
     if folder:
         c.folder = folder
         c.guest['disks'] = [{'path': f'{folder}/root.img'}]
+    elif not own_user:
+        c.guest['security'] = {'shared_user': True}
     c.make_broker()
     c.guest['attestation']['ek_roots'] = c.guest['attestation']['ek_roots'][:known]
     c.make_disk()
@@ -30,9 +32,7 @@ def start(c, folder=None, known=1, own_user=False):
     c.guest['disks'].append({'path': data})
     c.file = c.write_guest()
     c.put_policy(c.file)
-    local, c.more = c.more, c.more if folder or own_user else ['--connect', c.hosts.a.uri]
     c.launch()
-    c.more = local
     c.must(c.status == 0 and c.result.get('ok'), f'expected the guest to get its disk: {c.messages[-300:]}')
     c.must_answer()
 
@@ -158,7 +158,7 @@ def without_storage_driver(c, host, do):
 def own_user(c):
     """a guest whose QEMU has a user of its own cannot hand over shared disks: refused, with what to do, and it runs on"""
     start(c, own_user=True)
-    c.must('--copy-storage' in must_be_refused(c, 'migrate.label', 3), 'expected what to do')
+    c.must('shared_user' in must_be_refused(c, 'migrate.label', 3), 'expected what to do')
     must_write(c, c.hosts.a, os.path.join(c.folder, 'data.img'))
 
 

@@ -68,6 +68,20 @@ static const char guest[] =
         "<seclabel type='dynamic' model='dac'/><seclabel type='dynamic' model='apparmor'/>"
         "<launchSecurity type='sev-snp'/></domain>";
 
+static void user_of_its_own(void **state)
+{
+        SV_STR xml = sv_asprintf("%.*s<seclabel type='static' model='dac' relabel='yes'>"
+                                 "<label>+9:+9</label></seclabel></domain>",
+                                 (int)(sizeof(guest) - sizeof("</domain>")), guest);
+        struct sv_domain_facts f;
+        struct sv_err err;
+
+        OK(sv_domain_read(xml, &f, &err));
+        assert_true(f.own_user);
+        assert_string_equal(f.label, "apparmor");
+        sv_domain_facts_free(&f);
+}
+
 static void domain(void **state)
 {
         struct sv_domain_facts f;
@@ -83,6 +97,7 @@ static void domain(void **state)
         assert_string_equal(f.cpu_model, "EPYC");
         assert_string_equal(f.tee, "sev-snp");
         assert_string_equal(f.label, "apparmor");
+        assert_false(f.own_user);
         assert_true(f.tpm);
         assert_string_equal(f.nvram, "/s/boot/nvram");
         assert_int_equal(f.n_files, 4);
@@ -166,8 +181,9 @@ static void host(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(found),    cmocka_unit_test(domain), cmocka_unit_test(cut),
-                cmocka_unit_test(too_many), cmocka_unit_test(host),
+                cmocka_unit_test(found),           cmocka_unit_test(domain),
+                cmocka_unit_test(user_of_its_own), cmocka_unit_test(cut),
+                cmocka_unit_test(too_many),        cmocka_unit_test(host),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

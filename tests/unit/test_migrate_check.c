@@ -88,7 +88,7 @@ struct change {
         const char *to, *address, *hostname;
         const char *there_uuid, *there_cpu, *there_models, *there_user;
         const char *type, *mode, *model, *tee, *label, *nic, *source;
-        bool copied;
+        bool copied, own_user;
 };
 
 static char *given(const char *changed, const char *otherwise)
@@ -128,6 +128,7 @@ static int check_changed(const struct change *c, char **address, struct sv_err *
                                             .cpu_model = given(c->model, "EPYC"),
                                             .tee = given(c->tee, NULL),
                                             .label = given(c->label, NULL),
+                                            .own_user = c->own_user,
                                             .n_nics = 1};
         r.domain.nics[0] = (struct sv_domain_nic){given(c->nic, "network"),
                                                   given(c->source, "default"), given("lo", NULL)};
@@ -161,6 +162,8 @@ static void refused(void **state)
                 {{.label = "apparmor"}, "migrate.label", SV_SYSTEM},
                 {{.label = "apparmor", .there_models = " none apparmor dac "}, NULL, 0},
                 {{.there_user = "+2:+2"}, "migrate.label", SV_SYSTEM},
+                {{.own_user = true}, "migrate.label", SV_SYSTEM},
+                {{.own_user = true, .copied = true}, NULL, 0},
                 {{.there_user = "+2:+2", .copied = true}, NULL, 0},
                 {{.nic = "user"}, "migrate.network", SV_USAGE},
                 {{.nic = "bridge", .source = "lo"}, "migrate.bridge", SV_SYSTEM},
