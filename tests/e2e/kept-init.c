@@ -4,8 +4,6 @@
  * whole. Static, so that the disk needs nothing else. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

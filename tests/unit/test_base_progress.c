@@ -4,7 +4,6 @@
  */
 #include "unit.h"
 
-#include <fcntl.h>
 #include <pty.h>
 #include <sys/wait.h>
 

@@ -2,8 +2,6 @@
 /* base/core/source: a file with holes, from a place in it on, and spans that end within a block. */
 #include "unit.h"
 
-#include <fcntl.h>
-
 #include "base/core/bytes.h"
 #include "base/core/file.h"
 #include "base/core/source.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Colours and the live line, as a terminal gets them. */
 #include <pty.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "base/core/buf.h"

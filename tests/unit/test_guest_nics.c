@@ -3,7 +3,6 @@
  */
 #include "tests/unit/unit.h"
 
-#include "base/core/limits.h"
 #include "guest/guest.h"
 
 #define PIN  "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

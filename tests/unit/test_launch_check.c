@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 #include "launcher/guest-file.h"
 #include "launcher/keeper/check.h"
 #include "launcher/keeper/warn-host.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What measure prints for people: short, whole, and as a tree. */
-#include <fcntl.h>
 
 #include "base/core/file.h"
 #include "base/program/log.h"

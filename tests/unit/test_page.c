@@ -2,7 +2,6 @@
 /* Pages for a ticket: what others wrote stays text, and the policy names the style that is there.
  */
 #include "base/core/encoding.h"
-#include "base/core/file.h"
 #include "base/crypto/crypto.h"
 #include "base/program/page.h"
 #include "tests/unit/unit.h"
