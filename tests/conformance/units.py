@@ -74,6 +74,10 @@ def main():
     check(guest, *GUEST)
     found = complaints([broker, guest, *others])
     assert not found, found
+    with open(others[-1]) as f:
+        target = re.search(r'^Wants=(.*)$', f.read(), re.M).group(1).split()
+    stopped = {os.path.basename(p) for p in (broker, *others) if 'PartOf=' + os.path.basename(others[-1]) in open(p).read()}
+    assert set(target) == stopped, f'{others[-1]} starts {target} and stops {stopped}'
     assert complaints([guest], lambda text: text.replace('PartOf=', 'PartsOf=')), 'verify does not see a wrong line'
     return 0
 
