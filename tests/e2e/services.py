@@ -109,6 +109,7 @@ class System:
     """A systemd of its own, with the units of this build."""
     def __init__(self, c, enable):
         self.c, self.dir, self.process = c, c.path('system'), None
+        self.cgroup = cgroup()  # of this process: what is started enters it
         self.units, self.etc, self.log = (os.path.join(self.dir, d) for d in ('units', 'etc', 'log'))
         for d in (self.units, self.etc, self.log):
             os.makedirs(d)
@@ -134,7 +135,7 @@ class System:
         with open(os.path.join(self.dir, 'boot.log'), 'w', encoding='utf-8') as log:
             self.process = subprocess.Popen(
                 ['unshare', '--mount', '--pid', '--cgroup', '--ipc', '--uts', '--fork', '--kill-child', '--propagation', 'private', 'sh', '-ec', BOOT, 'sh',
-                 self.c.state, self.etc], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, preexec_fn=enter_cgroup)
+                 self.c.state, self.etc], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, preexec_fn=lambda: enter_cgroup(self.cgroup))
         wait_until(lambda: 'systemd does not come up: ' + messages(os.path.join(self.dir, 'boot.log')), lambda: os.path.exists(f'/proc/{self.pid()}/root/run/systemd/private'))
         return self
 
@@ -160,7 +161,7 @@ class System:
         if self.process:
             subprocess.run(['kill', '-KILL', self.pid()], check=False)
             self.process.wait(60)
-        leave_cgroup()
+        leave_cgroup(self.cgroup)
 
 
 def cgroup():
@@ -172,17 +173,15 @@ def cgroup():
     return os.path.join(top, own.lstrip('/'), f'sv-services-{os.getpid()}')
 
 
-CGROUP = cgroup() if os.geteuid() == 0 else ''
 
-
-def enter_cgroup():
-    os.makedirs(CGROUP, exist_ok=True)
-    with open(os.path.join(CGROUP, 'cgroup.procs'), 'w', encoding='ascii') as f:
+def enter_cgroup(path):
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, 'cgroup.procs'), 'w', encoding='ascii') as f:
         f.write(str(os.getpid()))
 
 
-def leave_cgroup():
-    for folder, _, _ in os.walk(CGROUP, topdown=False):
+def leave_cgroup(path):
+    for folder, _, _ in os.walk(path, topdown=False):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
 
