@@ -18,6 +18,7 @@ EXPECTED = {
     'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/systemd/system/secure-vm@.service',
     'lib/systemd/system/secure-vm.target', 'lib/systemd/system/secure-vm-broker.socket', 'lib/systemd/system/secure-vm-broker.target',
     'lib/sysusers.d/secure-vm-broker.conf',
+    *(f'lib/systemd/system/secure-vm-agent-{u}' for u in ('report.service', 'report.timer', 'end.service')), 'lib/systemd/system-shutdown/secure-vm-agent',
     'share/secure-vm/guest.schema.json', 'share/secure-vm/broker.schema.json', 'share/secure-vm/stub.efi', 'etc/apparmor.d/secure-vm-broker',
     *(f'libexec/secure-vm/{t}' for t in ('fetch-firmware', 'fetch-kernel', 'rootfs', 'lib.sh', 'private-apt.sh')),
     *(f'share/man/{m}' for m in MAN), *(f'share/doc/secure-vm/{d}' for d in DOCS),

@@ -28,6 +28,10 @@ installed() {
 
 list_files >/tmp/before
 installed
+for unit in timers.target.wants/secure-vm-agent-report.timer multi-user.target.wants/secure-vm-agent-end.service; do
+        [ -e /etc/systemd/system/$unit ] || fail "$unit is not enabled"
+done
+[ -x /lib/systemd/system-shutdown/secure-vm-agent ] || fail "nothing reports the end of a guest"
 getent passwd secure-vm-broker >/dev/null || fail "there is no user secure-vm-broker"
 
 # The host: an initramfs with the agent of the other package, a prediction with the distribution's firmware, a CA for vTPMs.
