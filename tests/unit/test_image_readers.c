@@ -46,8 +46,9 @@ static int set_up(void **state)
         if (!mkdtemp(dir))
                 return -1;
         setenv("TMPDIR", dir, 1);
-        for (size_t i = 0; i <= N_NAMES; i++) {
-                const char *name = i < N_NAMES ? names[i] : "btrfs-lzo";
+        for (size_t i = 0; i < N_NAMES + 2; i++) {
+                static const char *const more[] = {"btrfs-lzo", "xfs5-linux"};
+                const char *name = i < N_NAMES ? names[i] : more[i - N_NAMES];
                 SV_STR rel = sv_asprintf("import/%s.img.zst", name);
                 SV_STR script = sv_asprintf("zstd -dqf --sparse %s -o %s", vector_path(rel), name);
 
@@ -183,6 +184,45 @@ static void test_files(void **state)
                 else
                         FAILS(open_with(names[i], (struct sv_system_in){.integrity = true}),
                               SV_USAGE, "import.integrity");
+        }
+}
+
+static bool is_all(const uint8_t *p, size_t n, int value)
+{
+        for (size_t i = 0; i < n; i++)
+                if (p[i] != value)
+                        return false;
+        return true;
+}
+
+static void count_made(void *arg, const char *name)
+{
+        unsigned *n = arg;
+
+        *n += strncmp(name, "file-with-a-name-", 17) == 0;
+}
+
+/* By Linux itself: its log, a folder with gaps, and files of hundreds of extents, one with holes.
+ */
+static void test_written_by_linux(void **state)
+{
+        SV_BUF frag = SV_BUF_NULL, other = SV_BUF_NULL;
+        unsigned n = 0;
+
+        OK(open_disk("xfs5-linux"));
+        expect_files();
+        OK(sv_filetree_list(sys.root, "/made", count_made, &n, &err));
+        assert_int_equal(n, 1000);
+        assert_false(sv_filetree_has(sys.root, "/made/file-with-a-name-300"));
+        assert_true(sv_filetree_has(sys.root, "/made/file-with-a-name-1499"));
+        OK(sv_filetree_read(sys.root, "/made/frag", 4 * MIB, &frag, "test", &err));
+        OK(sv_filetree_read(sys.root, "/made/other", 4 * MIB, &other, "test", &err));
+        assert_int_equal(other.n, 400 * 4096);
+        assert_int_equal(frag.n, 399 * 8192 + 4096);
+        for (size_t i = 0; i < 400; i++) {
+                assert_true(is_all(frag.p + i * 8192, 4096, 'a' + (int)(i % 26)));
+                assert_true(is_all(other.p + i * 4096, 4096, 'a' + (int)(i % 26)));
+                assert_true(i == 399 || is_all(frag.p + i * 8192 + 4096, 4096, 0));
         }
 }
 
@@ -541,12 +581,13 @@ static void test_options(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_files),     cmocka_unit_test(test_subvolumes),
-                cmocka_unit_test(test_source),    cmocka_unit_test(test_two_systems),
-                cmocka_unit_test(test_log),       cmocka_unit_test(test_heads),
-                cmocka_unit_test(test_short),     cmocka_unit_test(test_packing),
-                cmocka_unit_test(test_checksums), cmocka_unit_test(test_damaged),
-                cmocka_unit_test(test_crypttab),  cmocka_unit_test(test_options),
+                cmocka_unit_test(test_files),       cmocka_unit_test(test_written_by_linux),
+                cmocka_unit_test(test_subvolumes),  cmocka_unit_test(test_source),
+                cmocka_unit_test(test_two_systems), cmocka_unit_test(test_log),
+                cmocka_unit_test(test_heads),       cmocka_unit_test(test_short),
+                cmocka_unit_test(test_packing),     cmocka_unit_test(test_checksums),
+                cmocka_unit_test(test_damaged),     cmocka_unit_test(test_crypttab),
+                cmocka_unit_test(test_options),
         };
 
         medium.fd = -1;
