@@ -85,7 +85,7 @@ class Import(Case):
         self.make_broker()
         run(*self.vm, 'broker', 'add', 'mine', *self.broker.admin(), env=self.environment)
         r = run(*self.vm, 'image', 'import', self.image, '--out', self.folder, '--name', 'g', '--tee', 'vtpm',
-                '--cmdline', 'console=ttyS0 no_timer_check', *more, env=self.environment)
+                '--cmdline', 'console=ttyS0 no_timer_check systemd.default_timeout_start_sec=1800', *more, env=self.environment)
         for words in (f'/boot/efi (UUID={ESP})', f'swap (UUID={SWAP})', f'encrypted volume spare (UUID={SPARE})'):
             if words not in r.stderr:
                 raise Failed(f'expected "{words}" to be said, found {r.stderr}')
