@@ -163,10 +163,36 @@ static int run_launch(const struct sv_args *args, struct sv_json **result, struc
                                                         : launch_and_report(args, &g, result, err);
 }
 
+/* One that is kept by a daemon and defined here by nobody. */
+static int start_kept(const struct sv_args *args, const char *uri, struct sv_json **result,
+                      struct sv_err *err)
+{
+        struct sv_follow f = {.fd = -1, .wait = sv_has(args, "wait")};
+        const char *name = args->pos[0];
+        int r;
+
+        f.quiet = sv_has(args, "json") || sv_has(args, "quiet");
+        if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
+                return -1;
+        r = sv_keeper_choose(uri)->start(uri, name, &f, err);
+        sv_json_free(f.timings);
+        if (r < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "name", name);
+        sv_json_set_str(*result, "state", f.wait ? "unlocked" : "running");
+        if (!sv_has(args, "json"))
+                printf("guest %s %s\n", name, f.wait ? "has its disk" : "runs");
+        return 0;
+}
+
 static int run_start(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
+        const char *uri = sv_opt(args, "connect");
         SV_GUEST g = {0};
 
+        if (uri && sv_keeper_choose(uri)->start && !sv_defined_has(args->pos[0]))
+                return start_kept(args, uri, result, err);
         return sv_defined_read(args->pos[0], &g, err) < 0
                        ? -1
                        : launch_and_report(args, &g, result, err);

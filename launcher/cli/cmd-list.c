@@ -72,13 +72,20 @@ static enum sv_colour colour_state(const char *state)
                                                                     : SV_COLOUR_NONE;
 }
 
+/* A libvirt daemon may have guests that are not ours. */
+static const char *describe_tee(const struct sv_json *row)
+{
+        return sv_json_bool(sv_json_get(row, "ours"), true) ? sv_json_text(row, "tee", "-")
+                                                            : "other";
+}
+
 static void print_guest(const struct sv_json *r)
 {
         const char *state = sv_json_text(r, "state", "-");
         enum sv_colour colour = colour_state(state);
         int n = printf("%-24s %s%-10s%s %-8s %-6s %-20s", sv_json_text(r, "name", "-"),
                        sv_colour(STDOUT_FILENO, colour), state,
-                       sv_colour(STDOUT_FILENO, SV_COLOUR_NONE), sv_json_text(r, "tee", "-"),
+                       sv_colour(STDOUT_FILENO, SV_COLOUR_NONE), describe_tee(r),
                        sv_json_text(r, "accelerator", "-"), sv_json_text(r, "since", "-"));
 
         n -= (int)(strlen(sv_colour(STDOUT_FILENO, colour)) +

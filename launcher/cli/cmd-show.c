@@ -58,6 +58,10 @@ static void print_size(const struct sv_json *guest)
                 return;
         sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory"), 0), memory);
         print_value("memory", "%s", memory);
+        if (sv_json_int(sv_json_get(guest, "memory_cost"), 0)) {
+                sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory_cost"), 0), memory);
+                print_value("", "%s of the host's now", memory);
+        }
         print_value("CPUs", "%lld", (long long)sv_json_int(sv_json_get(guest, "vcpus"), 0));
 }
 
@@ -143,8 +147,8 @@ static void print_shown(const struct sv_json *guest)
 
         print_guest_members(guest, (const char *const[]){"name", "uuid", NULL});
         print_state(guest);
-        print_guest_members(guest,
-                            (const char *const[]){"since", "tee", "accelerator", "connect", NULL});
+        print_guest_members(guest, (const char *const[]){"since", "tee", "accelerator", "host",
+                                                         "connect", NULL});
         print_size(guest);
         print_devices(guest);
         print_broker(guest);

@@ -143,8 +143,6 @@ static int run_reboot(const struct sv_args *args, struct sv_json **result, struc
                                "a guest that is asked to shut down needs seconds for it; "
                                "\"secure-vm reset\" does not ask");
         f.timeout = LAUNCH_SECONDS;
-        if (sv_keeper_offer(k, k->reboot, "reboot", err) < 0)
-                return -1;
         if (sv_policy_is_asked(args) && foresee_release(args, k, err) < 0)
                 return -1;
         r = k->reboot(uri, args->pos[0], &f, sv_has(args, "force"), err);
@@ -160,8 +158,6 @@ static int run_reset(const struct sv_args *args, struct sv_json **result, struct
         int r;
 
         if (sv_client_parse_timeout(sv_opt(args, "timeout"), LAUNCH_SECONDS, &f.timeout, err) < 0)
-                return -1;
-        if (sv_keeper_offer(k, k->reset, "reset", err) < 0)
                 return -1;
         r = k->reset(uri, args->pos[0], &f, err);
         sv_json_free(f.timings);
@@ -180,8 +176,7 @@ static const struct sv_opt destroy_opts[] = {
         {NULL, NULL, NULL, 0, false},
 };
 static const struct sv_opt reboot_opts[] = {
-        {"connect", "URI", "a guest of this libvirt: not possible, nothing would measure it again",
-         'c', false},
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
         {"wait", NULL, "follow until the guest has its disk again", 'w', false},
         {"timeout", "SECONDS", "how long to wait for the guest to shut down (60)", 0, false},
         {"force", NULL, "reset it when it has not shut down by then", 'f', false},
@@ -190,8 +185,7 @@ static const struct sv_opt reboot_opts[] = {
         {NULL, NULL, NULL, 0, false},
 };
 static const struct sv_opt reset_opts[] = {
-        {"connect", "URI", "a guest of this libvirt: not possible, nothing would measure it again",
-         'c', false},
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
         {"wait", NULL, "follow until the guest has its disk again", 'w', false},
         {"timeout", "SECONDS", "give up waiting after this time (600; 0 never)", 0, false},
         {NULL, NULL, NULL, 0, false},

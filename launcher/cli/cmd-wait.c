@@ -12,7 +12,7 @@ static const struct sv_opt wait_opts[] = {
         {"for", "running|unlocked|ended", "what to wait for (unlocked)", 0, false},
         {"timeout", "SECONDS", "give up after this time, the guest goes on (600; 0 never)", 0,
          false},
-        {"connect", "URI", "a guest of this libvirt: not possible, nothing follows it", 'c', false},
+        {"connect", "URI", "a guest of this libvirt", 'c', false},
         {0},
 };
 
@@ -37,8 +37,7 @@ static int run_wait(const struct sv_args *args, struct sv_json **result, struct 
         if (!goal)
                 goal = sv_life_word(SV_LIFE_UNLOCKED);
         if (parse_goal(goal, &f, err) < 0 ||
-            sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0 ||
-            sv_keeper_offer(k, k->wait, "wait", err) < 0)
+            sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
                 return -1;
         r = k->wait(uri, name, &f, err);
         sv_json_free(f.timings);

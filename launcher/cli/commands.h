@@ -5,6 +5,7 @@
 #include "base/program/cli.h"
 
 extern const struct sv_cmd sv_cmds_unsupported[]; /* ends with name NULL */
+extern const struct sv_cmd sv_cmd_autostart;
 extern const struct sv_cmd sv_cmd_broker_add;
 extern const struct sv_cmd sv_cmd_broker_list;
 extern const struct sv_cmd sv_cmd_broker_rm;
@@ -15,6 +16,7 @@ extern const struct sv_cmd sv_cmd_console;
 extern const struct sv_cmd sv_cmd_define;
 extern const struct sv_cmd sv_cmd_destroy;
 extern const struct sv_cmd sv_cmd_edit;
+extern const struct sv_cmd sv_cmd_events;
 extern const struct sv_cmd sv_cmd_host;
 extern const struct sv_cmd sv_cmd_host_check;
 extern const struct sv_cmd sv_cmd_host_commit;

@@ -38,9 +38,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
         {"suspend", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, and "
                                      "\"secure-vm launch\" it again"},
         /* what other tools call a thing that is here */
-        {"autostart", .absent =
-                              "\"systemctl enable secure-vm@NAME\" starts a defined guest with the "
-                              "host"},
         {"create", .absent = LAUNCH},
         {"delete",
          .absent = "\"secure-vm destroy NAME --forget\" ends a guest and removes its folder"},

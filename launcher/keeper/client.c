@@ -11,6 +11,7 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/text.h"
+#include "launcher/keeper/status.h"
 
 int sv_client_connect(const struct sv_state *s, const char *socket_name, struct sv_err *err)
 {
@@ -58,6 +59,11 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
         if (sv_json_parse(sv_buf_bytes(&text), "control.answer", &answer, err) < 0)
                 return -1;
         e = sv_json_get(answer, "error");
+        if (e && !strcmp(sv_json_text(e, "check", ""), "control.request"))
+                return sv_fail(err, SV_SYSTEM, "state.version",
+                               "guest %s runs under an older secure-vm, which does not know "
+                               "\"%s\"; stopped and launched again it runs under this one",
+                               s->name, sv_control_name(what));
         if (e) {
                 const char *class = sv_json_str(sv_json_get(e, "class")),
                            *check = sv_json_str(sv_json_get(e, "check")),
@@ -71,12 +77,25 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
         return 0;
 }
 
+int sv_client_check_version(const struct sv_state *s, struct sv_err *err)
+{
+        SV_JSON *status = NULL;
+
+        if (sv_state_read_status(s, &status, NULL) < 0)
+                return 0; /* whoever needs it says so */
+        return sv_status_check_version(status, s->name, err);
+}
+
 int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err)
 {
         if (sv_state_init(s, name, err) < 0)
                 return -1;
-        if (sv_state_exists(s))
-                return 0;
+        if (sv_state_exists(s)) {
+                if (sv_client_check_version(s, err) == 0)
+                        return 0;
+                sv_state_free(s);
+                return -1;
+        }
         sv_state_free(s);
         return sv_fail(err, SV_USAGE, "state.absent",
                        "this host knows no guest \"%s\"; \"secure-vm list\" shows those it knows",

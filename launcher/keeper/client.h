@@ -12,6 +12,8 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
                   struct sv_err *err);
 /* The guest's folder by name: state.absent when this host knows no such guest. */
 int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err);
+/* state.version when a newer version has written what lies there. */
+int sv_client_check_version(const struct sv_state *s, struct sv_err *err);
 /* Wait until nothing of the guest runs any more; state.busy when that takes longer. */
 int sv_client_wait_off(struct sv_state *s, unsigned ms, struct sv_err *err);
 /* Press its power button, and again after each `again_ms`, for a system that is still starting does

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests of a libvirt daemon (--connect URI): the daemon supervises them, and secure-vm is gone
  * when the command has ended. Only copies of what boots are kept on this host. */
+#include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
+#include "base/program/log.h"
 #include "launcher/keeper/daemon-ids.h"
+#include "launcher/keeper/events.h"
+#include "launcher/keeper/facts.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
@@ -19,17 +25,49 @@ static int remove_copies(const struct sv_state *s, struct sv_err *err)
         return sv_remove_tree(boot, err);
 }
 
-static int open_domain(const char *uri, const char *name, struct sv_virt **v, struct sv_err *err)
+/* A guest of ours; *facts may be NULL. */
+struct sv_daemon_guest {
+        struct sv_virt *v;
+        struct sv_json *facts; /* NULL: of a version that kept nothing */
+        enum sv_virt_state state;
+        enum sv_life life;
+};
+
+static void close_guest(struct sv_daemon_guest *g)
 {
-        if (sv_virt_open(uri, v, err) < 0)
+        sv_virt_close(g->v);
+        sv_json_free(g->facts);
+}
+#define SV_DAEMON_GUEST __attribute__((cleanup(close_guest))) struct sv_daemon_guest
+
+static int read_life(struct sv_daemon_guest *g, struct sv_err *err)
+{
+        if (sv_virt_get_state(g->v, &g->state, err) < 0)
                 return -1;
-        return sv_virt_lookup(*v, name, err);
+        g->life = sv_facts_life(g->v, g->state);
+        return 0;
+}
+
+static int open_guest(const char *uri, const char *name, struct sv_daemon_guest *g,
+                      struct sv_err *err)
+{
+        if (sv_virt_open(uri, &g->v, err) < 0 || sv_virt_lookup(g->v, name, err) < 0 ||
+            sv_facts_read_ours(g->v, name, &g->facts, err) < 0)
+                return -1;
+        return read_life(g, err);
 }
 
 /* --- launch --- */
 
+/* Nor is another's domain of that name replaced. */
 static int check_not_running(struct sv_virt *v, const char *name, struct sv_err *err)
 {
+        SV_JSON *facts = NULL;
+
+        if (!sv_virt_is_known(v, name))
+                return 0;
+        if (sv_virt_lookup(v, name, err) < 0 || sv_facts_read_ours(v, name, &facts, err) < 0)
+                return -1;
         if (!sv_virt_is_running(v, name))
                 return 0;
         return sv_fail(err, SV_SYSTEM, "state.busy",
@@ -44,7 +82,8 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
         __attribute__((cleanup(sv_stage_free))) struct sv_stage stage = {0};
         struct sv_plan_place place = {.kvm = l->kvm};
         struct sv_ids ids;
-        SV_BUF xml = SV_BUF_NULL;
+        SV_JSON *facts = NULL;
+        SV_BUF xml = SV_BUF_NULL, text = SV_BUF_NULL;
 
         if (sv_virt_check_cpu(v, l->guest->cpu, l->kvm, err) < 0)
                 return -1;
@@ -53,6 +92,9 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
         place.user = ids.qemu;
         if (sv_stage_boot(l->guest, l->tee, s, &stage, err) < 0)
                 return -1;
+        facts = sv_facts_make(l, stage.digests);
+        sv_json_print(facts, &text);
+        place.facts = sv_buf_str(&text);
         if (sv_stage_domain(&stage, l->guest, l->tee, &place, &xml, err) < 0)
                 return -1;
         if (sv_virt_define(v, sv_buf_str(&xml), err) < 0)
@@ -61,20 +103,32 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
         return 0;
 }
 
-static int start_and_follow(struct sv_virt *v, const struct sv_launch *l, struct sv_follow *f,
-                            struct sv_err *err)
+/* Until it has its disk, as its agent says; that is kept for whoever asks later. */
+static int follow_agent(struct sv_virt *v, struct sv_follow *f, struct sv_err *err)
 {
         SV_FD port = -1;
 
-        if (sv_virt_start(v, l->tee, err) < 0 || sv_virt_forward_ports(v, l->guest, err) < 0)
-                return -1;
-        if (!f->wait)
-                return 0;
         if (sv_virt_stream(v, SV_AGENT_PORT, &port, err) < 0)
                 return -1;
         if (sv_reader_give(f->reader, port, err) < 0)
                 return -1;
-        return sv_follow_events(f, err);
+        if (sv_follow_events(f, err) < 0)
+                return -1;
+        return sv_facts_note_unlocked(v, f->reasons, err);
+}
+
+static int follow_start(struct sv_virt *v, const struct sv_guest *forwards, struct sv_follow *f,
+                        struct sv_err *err)
+{
+        if (sv_virt_forward_ports(v, forwards, err) < 0 || sv_facts_begin_run(v, err) < 0)
+                return -1;
+        return f->wait ? follow_agent(v, f, err) : 0;
+}
+
+static int start_and_follow(struct sv_virt *v, const struct sv_launch *l, struct sv_follow *f,
+                            struct sv_err *err)
+{
+        return sv_virt_start(v, l->tee, err) < 0 ? -1 : follow_start(v, l->guest, f, err);
 }
 
 static int launch_and_follow(const char *uri, const struct sv_launch *l, struct sv_follow *f,
@@ -129,38 +183,63 @@ static int launch_under_daemon(const char *uri, const struct sv_launch *l, struc
 
 /* --- list, show --- */
 
+struct listing {
+        struct sv_virt *v;
+        struct sv_json *rows;
+};
+
+/* One that cannot be read is listed with the reason. */
 static int add_domain(void *arg, const char *name, enum sv_virt_state state, struct sv_err *err)
 {
-        struct sv_json *row = sv_json_add(arg, sv_json_object());
+        static const char *const members[] = {"name",        "uuid",  "state",      "tee",
+                                              "accelerator", "since", "guest_file", "host"};
+        const struct listing *l = arg;
+        struct sv_json *row = sv_json_add(l->rows, sv_json_object());
+        SV_JSON *all = sv_json_object();
+        SV_JSON *facts = NULL;
+        struct sv_err why = SV_ERR_NULL;
+        bool ours = true;
 
-        sv_json_set_str(row, "name", name);
-        sv_json_set_str(row, "state", sv_virt_state_name(state));
+        if (sv_facts_read(l->v, name, &ours, &facts, &why) < 0)
+                sv_put_error(sv_json_set(row, "error", sv_json_object()), &why);
+        sv_facts_put_status(l->v, name, state, ours, facts, all);
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+                sv_json_set_str(row, members[i], sv_json_text(all, members[i], "-"));
+        sv_json_set_bool(row, "ours", ours);
         return 0;
 }
 
 static int list_under_daemon(const char *uri, struct sv_json *rows, struct sv_err *err)
 {
         SV_VIRT *v = NULL;
+        struct listing l = {.rows = rows};
 
         if (sv_virt_open(uri, &v, err) < 0)
                 return -1;
-        return sv_virt_for_each(v, add_domain, rows, err);
+        l.v = v;
+        return sv_virt_for_each(v, add_domain, &l, err);
 }
 
 static int show_under_daemon(const char *uri, const char *name, struct sv_json **out,
                              struct sv_err *err)
 {
+        SV_STATE s = {.lock = -1};
+        SV_JSON *facts = NULL;
         enum sv_virt_state state;
         SV_VIRT *v = NULL;
+        bool ours, starts = false;
 
-        if (open_domain(uri, name, &v, err) < 0)
-                return -1;
-        if (sv_virt_get_state(v, &state, err) < 0)
+        if (sv_virt_open(uri, &v, err) < 0 || sv_virt_lookup(v, name, err) < 0 ||
+            sv_virt_get_state(v, &state, err) < 0 || sv_facts_read(v, name, &ours, &facts, err) < 0)
                 return -1;
         *out = sv_json_object();
-        sv_json_set_str(*out, "name", name);
-        sv_json_set_str(*out, "state", sv_virt_state_name(state));
+        sv_facts_put_status(v, name, state, ours, facts, *out);
+        if (sv_virt_get_autostart(v, &starts, NULL) == 0)
+                sv_json_set_bool(*out, "autostart", starts);
         sv_json_set_str(*out, "connect", uri);
+        /* the copies are where it was launched */
+        if (ours && sv_state_init_daemon(&s, name, NULL) == 0 && sv_state_exists(&s))
+                sv_json_set_str(*out, "folder", s.dir);
         return 0;
 }
 
@@ -168,48 +247,82 @@ static int show_under_daemon(const char *uri, const char *name, struct sv_json *
 
 static int destroy_under_daemon(const char *uri, const char *name, struct sv_err *err)
 {
+        SV_DAEMON_GUEST g = {0};
         SV_STATE s = {.lock = -1};
-        SV_VIRT *v = NULL;
 
         if (sv_state_init_daemon(&s, name, err) < 0)
                 return -1;
-        if (open_domain(uri, name, &v, err) < 0)
+        if (open_guest(uri, name, &g, err) < 0)
                 return -1;
-        if (sv_virt_destroy(v, err) < 0)
+        if (sv_virt_destroy(g.v, err) < 0)
                 return -1;
-        if (sv_virt_undefine(v, err) < 0)
+        if (sv_virt_undefine(g.v, err) < 0)
                 return -1;
         return remove_copies(&s, err);
 }
 
-/* The life's states that a daemon tells apart. */
-static enum sv_life map_virt_state(enum sv_virt_state state)
+/* Only where there are virtual CPUs can they stand. */
+static int check_runs(const struct sv_daemon_guest *g, const char *name, struct sv_err *err)
 {
-        switch (state) {
-        case SV_VIRT_RUNNING:
-                return SV_LIFE_RUNNING;
-        case SV_VIRT_PAUSED:
-                return SV_LIFE_PAUSED;
-        case SV_VIRT_ENDING:
-                return SV_LIFE_STOPPING;
-        case SV_VIRT_CRASHED:
-                return SV_LIFE_FAILED;
-        case SV_VIRT_OFF:
-                break;
-        }
-        return SV_LIFE_STOPPED;
+        return sv_life_check(g->life, SV_LIFE_HALT, name, err);
 }
+
+/* A paused guest hears no power button. */
+static int press_button(struct sv_daemon_guest *g, struct sv_err *err)
+{
+        if (read_life(g, err) < 0 || (sv_life_is_paused(g->life) && sv_virt_resume(g->v, err) < 0))
+                return -1;
+        return sv_virt_shutdown(g->v, err);
+}
+
+/* 0 when it is off, 1 when it is not after that time. */
+static int shut_down(struct sv_daemon_guest *g, unsigned seconds, struct sv_err *err)
+{
+        int64_t end = sv_clock_ms() + (int64_t)seconds * 1000;
+        int64_t press = sv_clock_ms() + SV_PRESS_SECONDS * 1000;
+
+        if (press_button(g, err) < 0)
+                return -1;
+        while (sv_clock_ms() < end) {
+                struct pollfd p = {.fd = sv_virt_event_fd(g->v), .events = POLLIN};
+
+                if (read_life(g, err) < 0)
+                        return -1;
+                if (g->state == SV_VIRT_OFF)
+                        return 0;
+                if (sv_clock_ms() >= press) {
+                        press = sv_clock_ms() + SV_PRESS_SECONDS * 1000;
+                        press_button(g, NULL); /* it may end just now */
+                }
+                poll(&p, 1, 100);
+                while (sv_virt_next_event(g->v) != SV_VIRT_NO_EVENT)
+                        ;
+        }
+        return 1;
+}
+
+static int stop_under_daemon(const char *uri, const char *name, unsigned seconds, bool force,
+                             struct sv_err *err)
+{
+        SV_DAEMON_GUEST g = {0};
+        int r;
+
+        if (open_guest(uri, name, &g, err) < 0 || check_runs(&g, name, err) < 0)
+                return -1;
+        r = shut_down(&g, seconds, err);
+        return r > 0 && force ? sv_virt_destroy(g.v, err) : r;
+}
+
+/* --- pause, resume --- */
 
 static int ask_under_daemon(const char *uri, const char *name, enum sv_life_event event,
                             int (*act)(struct sv_virt *v, struct sv_err *err), struct sv_err *err)
 {
-        enum sv_virt_state state;
-        SV_VIRT *v = NULL;
+        SV_DAEMON_GUEST g = {0};
 
-        if (open_domain(uri, name, &v, err) < 0 || sv_virt_get_state(v, &state, err) < 0 ||
-            sv_life_check(map_virt_state(state), event, name, err) < 0)
+        if (open_guest(uri, name, &g, err) < 0 || sv_life_check(g.life, event, name, err) < 0)
                 return -1;
-        return act(v, err);
+        return act(g.v, err);
 }
 
 static int pause_under_daemon(const char *uri, const char *name, struct sv_err *err)
@@ -222,48 +335,198 @@ static int resume_under_daemon(const char *uri, const char *name, struct sv_err 
         return ask_under_daemon(uri, name, SV_LIFE_ASK_RESUME, sv_virt_resume, err);
 }
 
-static int stop_under_daemon(const char *uri, const char *name, unsigned seconds, bool force,
+/* --- start, reboot, reset --- */
+
+/* With an agent's reader, which is to be there before libvirt's threads. */
+static int with_reader(struct sv_follow *f, const char *uri, const char *name, bool force,
+                       int (*run)(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
+                                  bool force, struct sv_err *err),
+                       struct sv_err *err)
+{
+        struct sv_reader reader = SV_READER_NONE;
+        SV_DAEMON_GUEST g = {0};
+        int r;
+
+        if (f->wait && sv_reader_start(&reader, 0, err) < 0)
+                return -1;
+        f->reader = &reader;
+        r = open_guest(uri, name, &g, err) < 0 ? -1 : run(&g, name, f, force, err);
+        f->reader = NULL;
+        sv_reader_end(&reader);
+        return r;
+}
+
+/* It is off: the same copies in a new QEMU, with a new variable store, measured and attested anew.
+ */
+static int start_off_guest(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
+                           bool force, struct sv_err *err)
+{
+        SV_GUEST forwards = {0};
+        SV_STATE s = {.lock = -1};
+
+        if (g->state != SV_VIRT_OFF)
+                return sv_fail(err, SV_SYSTEM, "state.busy",
+                               "guest %s runs there already; \"secure-vm destroy --connect\" ends "
+                               "it",
+                               name);
+        if (sv_state_init_daemon(&s, name, err) < 0 ||
+            sv_facts_check_copies(&s, g->facts, err) < 0 ||
+            sv_virt_start_fresh(g->v, NULL, err) < 0)
+                return -1;
+        sv_facts_forwards(g->facts, &forwards);
+        f->down = 0;
+        return follow_start(g->v, &forwards, f, err);
+}
+
+static int start_under_daemon(const char *uri, const char *name, struct sv_follow *f,
+                              struct sv_err *err)
+{
+        return with_reader(f, uri, name, false, start_off_guest, err);
+}
+
+/* What would not start again is not taken down. */
+static int check_restart(const struct sv_daemon_guest *g, const char *name, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+
+        if (check_runs(g, name, err) < 0 || sv_state_init_daemon(&s, name, err) < 0)
+                return -1;
+        return sv_facts_check_copies(&s, g->facts, err);
+}
+
+static int end_and_start(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
+                         struct sv_err *err)
+{
+        if (sv_virt_destroy(g->v, err) < 0 || read_life(g, err) < 0)
+                return -1;
+        if (!f->quiet)
+                sv_info("the guest reboots: it is launched and attested again");
+        if (start_off_guest(g, name, f, false, err) == 0)
+                return 0;
+        return sv_wrap(err, "guest %s is down, and \"secure-vm start %s --connect\" tries again",
+                       name, name);
+}
+
+static int reboot_guest(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
+                        bool force, struct sv_err *err)
+{
+        int r;
+
+        if (check_restart(g, name, err) < 0)
+                return -1;
+        r = shut_down(g, f->down, err);
+        if (r > 0 && !force) {
+                f->cause = SV_FOLLOW_NOT_DOWN;
+                return sv_fail(
+                        err, SV_SYSTEM, "reboot.timeout",
+                        "guest %s did not shut down within %u seconds and runs on; --timeout "
+                        "gives it more, --force resets it then",
+                        name, f->down);
+        }
+        return r < 0 ? -1 : end_and_start(g, name, f, err);
+}
+
+static int reset_guest(struct sv_daemon_guest *g, const char *name, struct sv_follow *f, bool force,
+                       struct sv_err *err)
+{
+        return check_restart(g, name, err) < 0 ? -1 : end_and_start(g, name, f, err);
+}
+
+static int reboot_under_daemon(const char *uri, const char *name, struct sv_follow *f, bool force,
+                               struct sv_err *err)
+{
+        return with_reader(f, uri, name, force, reboot_guest, err);
+}
+
+static int reset_under_daemon(const char *uri, const char *name, struct sv_follow *f,
+                              struct sv_err *err)
+{
+        return with_reader(f, uri, name, true, reset_guest, err);
+}
+
+/* --- wait --- */
+
+/* 1 when it is where f wants it, 0 when that may still come. */
+static int judge_domain(struct sv_daemon_guest *g, struct sv_follow *f, struct sv_err *err)
+{
+        SV_JSON *status = sv_json_object();
+
+        if (read_life(g, err) < 0)
+                return -1;
+        sv_facts_put_status(g->v, "-", g->state, true, NULL, status);
+        return sv_follow_judge(f, status, sv_life_is_final(g->life), err);
+}
+
+static int wait_for_domain(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
+                           bool force, struct sv_err *err)
+{
+        int64_t end = f->timeout ? sv_clock_ms() + (int64_t)f->timeout * 1000 : INT64_MAX;
+        int r;
+
+        while ((r = judge_domain(g, f, err)) == 0) {
+                struct pollfd p = {.fd = sv_virt_event_fd(g->v), .events = POLLIN};
+
+                if (f->wait && g->life == SV_LIFE_RUNNING)
+                        return follow_agent(g->v, f, err);
+                if (sv_clock_ms() >= end)
+                        return sv_fail(err, SV_SYSTEM, "launch.timeout",
+                                       "guest %s did not get there within %u seconds; --timeout "
+                                       "gives it more",
+                                       name, f->timeout);
+                poll(&p, 1, 200);
+                while (sv_virt_next_event(g->v) != SV_VIRT_NO_EVENT)
+                        ;
+        }
+        return r < 0 ? -1 : 0;
+}
+
+static int wait_under_daemon(const char *uri, const char *name, struct sv_follow *f,
                              struct sv_err *err)
 {
-        SV_VIRT *v = NULL;
+        return with_reader(f, uri, name, false, wait_for_domain, err);
+}
 
-        if (open_domain(uri, name, &v, err) < 0)
-                return -1;
-        if (sv_virt_shutdown(v, err) < 0)
-                return -1;
-        for (unsigned i = 0; i < seconds * 10; i++) {
-                enum sv_virt_state state;
+/* --- autostart --- */
 
-                if (sv_virt_get_state(v, &state, err) < 0)
-                        return -1;
-                if (state == SV_VIRT_OFF)
-                        return 0;
-                if (i && i % (SV_PRESS_SECONDS * 10) == 0)
-                        sv_virt_shutdown(v, NULL); /* it may end just now */
-                usleep(100000);
-        }
-        return force ? sv_virt_destroy(v, err) : 1;
+static int autostart_under_daemon(const char *uri, const char *name, const bool *set, bool *now,
+                                  struct sv_err *err)
+{
+        SV_DAEMON_GUEST g = {0};
+
+        if (open_guest(uri, name, &g, err) < 0 ||
+            (set && sv_virt_set_autostart(g.v, *set, err) < 0))
+                return -1;
+        return sv_virt_get_autostart(g.v, now, err);
 }
 
 /* --- the console --- */
 
 static int open_daemon_console(const char *uri, const char *name, int *fd, struct sv_err *err)
 {
-        struct sv_virt *v = NULL;
+        struct sv_daemon_guest g = {0};
+        int r;
 
-        if (open_domain(uri, name, &v, err) == 0 && sv_virt_stream(v, NULL, fd, err) == 0)
-                return 0; /* the connection stays open under the stream */
-        sv_virt_close(v);
-        return -1;
+        r = open_guest(uri, name, &g, err) < 0 ? -1 : sv_virt_stream(g.v, NULL, fd, err);
+        sv_json_free(g.facts);
+        if (r < 0)
+                sv_virt_close(g.v); /* else it stays open under the stream */
+        return r;
 }
 
-/* No reboot: libvirt would do it inside the same QEMU, without a new launch and its measurement. */
+/* A reboot is an end and a new start: libvirt's own would be inside the same QEMU, without a new
+ * launch and its measurement. */
 const struct sv_keeper sv_keeper_daemon = {
         .name = "a libvirt daemon",
         .launch = launch_under_daemon,
         .list = list_under_daemon,
         .show = show_under_daemon,
+        .start = start_under_daemon,
+        .wait = wait_under_daemon,
         .stop = stop_under_daemon,
+        .reboot = reboot_under_daemon,
+        .reset = reset_under_daemon,
+        .autostart = autostart_under_daemon,
+        .events = sv_events_under_daemon,
         .destroy = destroy_under_daemon,
         .pause = pause_under_daemon,
         .resume = resume_under_daemon,

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests under our own supervisor (launcher/keeper/guard.h): their folders and control sockets. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/program/log.h"
 #include "launcher/host/confinement.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/console-log.h"
+#include "launcher/keeper/autostart.h"
+#include "launcher/keeper/events.h"
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
+#include "launcher/keeper/status.h"
 #include "launcher/keeper/worker.h"
 
 /* --- launch --- */
@@ -112,6 +117,8 @@ static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv
 
         if (sv_state_init(&s, l->guest->name, err) < 0)
                 return -1;
+        if (sv_client_check_version(&s, err) < 0)
+                return -1;
         if (lock_for_launch(&s, err) < 0)
                 return -1;
         if (set_apart(&work, err) < 0)
@@ -154,13 +161,20 @@ static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *
                                               "accelerator", "since", "guest_file"};
         struct sv_json *row = sv_json_add(arg, sv_json_object());
         SV_JSON *now = read_current(s, status);
+        struct sv_err why = SV_ERR_NULL;
+        char host[256] = "-";
 
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
                 const char *value = sv_json_str(sv_json_get(now, members[i]));
 
                 sv_json_set_str(row, members[i], value ? value : "-");
         }
-        if (sv_json_get(now, "error"))
+        gethostname(host, sizeof(host) - 1);
+        sv_json_set_str(row, "host", host);
+        sv_json_set_bool(row, "ours", true);
+        if (sv_status_check_version(now, s->name, &why) < 0)
+                sv_put_error(sv_json_set(row, "error", sv_json_object()), &why);
+        else if (sv_json_get(now, "error"))
                 sv_json_set(row, "error", sv_json_ref(sv_json_get(now, "error")));
         return 0;
 }
@@ -168,6 +182,33 @@ static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *
 static int list_embedded(const char *uri, struct sv_json *rows, struct sv_err *err)
 {
         return sv_state_for_each(add_guest, rows, err);
+}
+
+/* Bytes of this host's memory that a process has now. */
+static int64_t read_resident(int64_t pid)
+{
+        SV_STR path = sv_asprintf("/proc/%lld/status", (long long)pid);
+        SV_BUF text = SV_BUF_NULL;
+        const char *line;
+
+        if (pid <= 0 || sv_file_read(path, SV_PROC_SIZE_MAX, &text, "proc", NULL) < 0)
+                return 0;
+        line = strstr(sv_buf_str(&text), "VmRSS:");
+        return line ? strtoll(line + strlen("VmRSS:"), NULL, 10) * 1024 : 0;
+}
+
+/* What a daemon says of its guests, too. */
+static void put_here(struct sv_json *status)
+{
+        enum sv_life life = sv_life_from_word(sv_json_text(status, "state", ""));
+        char host[256] = "-";
+
+        gethostname(host, sizeof(host) - 1);
+        if (!sv_life_is_final(life))
+                sv_json_set_int(status, "memory_cost",
+                                read_resident(sv_json_int(sv_json_get(status, "qemu_pid"), 0)));
+        sv_json_set_str(status, "host", host);
+        sv_json_set_bool(status, "ours", true);
 }
 
 static int show_embedded(const char *uri, const char *name, struct sv_json **out,
@@ -182,6 +223,7 @@ static int show_embedded(const char *uri, const char *name, struct sv_json **out
                 return -1;
         *out = read_current(&s, file);
         sv_json_set_str(*out, "folder", s.dir);
+        put_here(*out);
         return 0;
 }
 
@@ -386,6 +428,8 @@ const struct sv_keeper sv_keeper_embed = {
         .reset = reset_embedded,
         .pause = pause_embedded,
         .resume = resume_embedded,
+        .autostart = sv_autostart_embedded,
+        .events = sv_events_embedded,
         .console = open_embedded_console,
         .console_log = print_embedded_log,
 };

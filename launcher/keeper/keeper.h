@@ -4,6 +4,7 @@
 #pragma once
 
 #include "guest/guest.h"
+#include "launcher/keeper/events.h"
 #include "launcher/keeper/follow.h"
 #include "tee/tee.h"
 
@@ -26,10 +27,13 @@ struct sv_keeper {
          * state and what was measured to `result`. */
         int (*launch)(const char *uri, const struct sv_launch *l, struct sv_follow *f,
                       struct sv_json *result, struct sv_err *err);
-        /* Adds one object a guest to `rows`: at least "name" and "state". */
+        /* Adds one object a guest to `rows`; those of somebody else have "ours" false. */
         int (*list)(const char *uri, struct sv_json *rows, struct sv_err *err);
         /* A guest's whole status, which the caller frees. */
         int (*show)(const char *uri, const char *name, struct sv_json **out, struct sv_err *err);
+        /* Start one that is kept there and is off, from the copies of its launch; follow as f says.
+         */
+        int (*start)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
         /* Follow one that was launched before, as f says; where it is already counts. wait.ended
          * when it does not run. */
         int (*wait)(const char *uri, const char *name, struct sv_follow *f, struct sv_err *err);
@@ -51,6 +55,14 @@ struct sv_keeper {
          * state.running, state.off, state.changing for one that is not in a state for it. */
         int (*pause)(const char *uri, const char *name, struct sv_err *err);
         int (*resume)(const char *uri, const char *name, struct sv_err *err);
+        /* put() for each event of this guest's life, or (name NULL) of every one's, from now on:
+         * "guest", "at", "event" and what goes with that. Ends when put does not return 0; with 1
+         * that is no failure. */
+        int (*events)(const char *uri, const char *name, sv_put_event put, void *arg,
+                      struct sv_err *err);
+        /* Is it started with its host? `set` changes that before; NULL only asks. */
+        int (*autostart)(const char *uri, const char *name, const bool *set, bool *now,
+                         struct sv_err *err);
         /* Connected descriptor of the serial line. What it hangs on stays open as long as the
          * process. */
         int (*console)(const char *uri, const char *name, int *fd, struct sv_err *err);

@@ -82,3 +82,22 @@ bool sv_status_lease_doubtful(const struct sv_json *status, int64_t now)
 
         return lease && now - since >= lease / 2;
 }
+
+void sv_status_put_version(struct sv_json *kept)
+{
+        sv_json_set_int(kept, "format", SV_KEPT_FORMAT);
+        sv_json_set_str(kept, "version", SV_VERSION);
+}
+
+int sv_status_check_version(const struct sv_json *kept, const char *name, struct sv_err *err)
+{
+        int64_t format = sv_json_int(sv_json_get(kept, "format"), 0);
+
+        if (format <= SV_KEPT_FORMAT)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "state.version",
+                       "what is kept of guest %s has the format %lld, of secure-vm %s, and this "
+                       "version reads up to %d: use that one",
+                       name, (long long)format, sv_json_text(kept, "version", "(unknown)"),
+                       SV_KEPT_FORMAT);
+}

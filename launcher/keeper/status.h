@@ -10,3 +10,13 @@ void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g);
 /* Has a guest with this status been paused for so long (seconds since 1970) that the lease of its
  * disk at the broker may be over? */
 bool sv_status_lease_doubtful(const struct sv_json *status, int64_t now);
+
+/* The version of what is kept, here and in status.json. Members may be added without a new one; a
+ * reader that finds a greater one leaves the guest alone (state.version). */
+#define SV_KEPT_FORMAT 1
+
+/* "format" and "version" (of the program). */
+void sv_status_put_version(struct sv_json *kept);
+/* SV_SYSTEM "state.version" for what only a newer version understands. Without a format it is of a
+ * version before there was one. */
+int sv_status_check_version(const struct sv_json *kept, const char *name, struct sv_err *err);

@@ -246,6 +246,7 @@ static struct sv_json *make_status(const struct sv_work *k)
         struct sv_json *j = sv_json_object();
         char when[32];
 
+        sv_status_put_version(j);
         sv_status_put_guest(j, k->guest);
         sv_json_set_str(j, "tee", k->tee->id->name);
         sv_json_set_str(j, "accelerator", k->kvm ? "kvm" : "tcg");

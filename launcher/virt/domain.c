@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/core/text.h"
+#include "launcher/virt/virt.h"
 #include "launcher/virt/xml.h"
 
 struct sv_plan sv_plan_from(const struct sv_guest *guest, const struct sv_tee_host *tee,
@@ -144,6 +145,11 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
                       "unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n",
                       p->place.kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid),
                       (unsigned long long)g->memory, g->vcpus);
+        if (p->place.facts)
+                sv_xml_printf(x,
+                              "  <metadata>\n    <" SV_VIRT_KEY ":guest xmlns:" SV_VIRT_KEY
+                              "='" SV_VIRT_FACTS "'>%s</" SV_VIRT_KEY ":guest>\n  </metadata>\n",
+                              p->place.facts);
         put_os(p, &part, x);
         sv_xml_printf(x, "  <features>\n    <acpi/>\n    <apic/>\n");
         sv_buf_put(x, sv_buf_bytes(&part.features));

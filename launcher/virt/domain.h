@@ -24,6 +24,8 @@ struct sv_plan_place {
         const char *console_log;
         const char *agent_socket; /* NULL: libvirt chooses */
         bool disks_by_fd;         /* open files are handed over as groups "disk0", "disk1"… */
+        /* what is kept with the definition, as JSON, in SV_VIRT_FACTS; NULL: nothing */
+        const char *facts;
         /* per disk: its file system cannot do direct I/O; NULL: all can */
         const bool *buffered;
         /* who its QEMU runs as, user and group; 0: libvirt chooses */

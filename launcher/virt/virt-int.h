@@ -27,10 +27,11 @@ struct sv_virt {
  * vir.ConnectOpen() for virConnectOpen(). */
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
-        X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetURI) X(ConnectListAllDomains) X(ConnectOpen) \
-        X(DomainCreateWithFlags) X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetName) X(DomainGetState) \
-        X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainOpenChannel) X(DomainOpenConsole) \
-        X(DomainResume) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
+        X(ConnectGetCapabilities) X(ConnectGetURI) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
+        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetAutostart) X(DomainGetMetadata) \
+        X(DomainGetName) X(DomainGetUUIDString) X(DomainGetState) \
+        X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainMemoryStats) X(DomainOpenChannel) X(DomainOpenConsole) \
+        X(DomainResume) X(DomainSetAutostart) X(DomainSetMetadata) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
         X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(SetErrorFunc) X(StreamAbort) \
         X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend)
 /* clang-format on */
@@ -45,5 +46,7 @@ extern struct sv_virt_calls vir;
 /* Fills `vir`, once in a process; SV_SYSTEM "virt.library" when there is no libvirt, or one too old
  * to have them all. */
 int sv_virt_load(struct sv_err *err);
+/* libvirt's event of a domain's life as ours. */
+enum sv_virt_event sv_virt_map_event(int event, int detail);
 /* libvirt's last error as a struct sv_err. */
 int sv_virt_fail(struct sv_err *err, const char *what);

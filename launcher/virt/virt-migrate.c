@@ -34,11 +34,6 @@ void sv_virt_keep_alive(struct sv_virt *v)
         vir_move.ConnectSetKeepAlive(v->conn, ASK_SECONDS, ASK_TIMES);
 }
 
-bool sv_virt_is_alive(struct sv_virt *v)
-{
-        return vir_move.ConnectIsAlive(v->conn) != 0;
-}
-
 /* --- asked before --- */
 
 char *sv_virt_get_live_xml(struct sv_virt *v, struct sv_err *err)
@@ -61,7 +56,7 @@ char *sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err)
 
 char *sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err)
 {
-        char *name = vir_move.ConnectGetHostname(v->conn);
+        char *name = vir.ConnectGetHostname(v->conn);
 
         if (!name)
                 sv_virt_fail(err, "asking for the host's name");

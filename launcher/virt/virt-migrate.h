@@ -33,7 +33,6 @@ struct sv_virt_progress {
 
 /* From now on a host that has gone is noticed: sv_virt_is_alive then is false. */
 void sv_virt_keep_alive(struct sv_virt *v);
-bool sv_virt_is_alive(struct sv_virt *v);
 /* A live domain's XML. The caller frees, as all below. */
 char *sv_virt_get_live_xml(struct sv_virt *v, struct sv_err *err);
 char *sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err);

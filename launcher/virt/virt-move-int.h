@@ -6,7 +6,7 @@
 #include "launcher/virt/virt-int.h"
 
 /* clang-format off */
-#define SV_VIRT_MOVE_CALLS(X) X(ConnectCompareHypervisorCPU) X(ConnectGetHostname) X(ConnectIsAlive) X(ConnectSetKeepAlive) X(DomainAbortJob) \
+#define SV_VIRT_MOVE_CALLS(X) X(ConnectCompareHypervisorCPU) X(ConnectSetKeepAlive) X(DomainAbortJob) \
         X(DomainGetJobStats) X(DomainLookupByUUIDString) X(DomainMigrate3) X(DomainMigrateGetMaxDowntime) \
         X(DomainMigrateSetMaxDowntime) X(DomainMigrateStartPostCopy) X(DomainMigrateToURI3) X(NetworkFree) \
         X(NetworkLookupByName) X(NodeGetMemoryStats) X(StoragePoolCreateXML) X(StoragePoolDestroy) X(StoragePoolFree) \

@@ -112,22 +112,29 @@ static void queue_event(struct sv_virt_events *e, enum sv_virt_event event)
                 return; /* full: 65536 events are unread */
 }
 
-static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *arg)
+enum sv_virt_event sv_virt_map_event(int event, int detail)
 {
-        struct sv_virt_events *e = arg;
-
         if (event == VIR_DOMAIN_EVENT_RESUMED ||
             (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))
-                queue_event(e, SV_VIRT_RESUMED);
-        else if (event == VIR_DOMAIN_EVENT_SUSPENDED)
-                queue_event(e, SV_VIRT_HALTED);
-        else if (event == VIR_DOMAIN_EVENT_CRASHED)
-                queue_event(e, SV_VIRT_CRASH);
-        else if (event == VIR_DOMAIN_EVENT_STOPPED)
-                queue_event(e, detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||
-                                               detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED
-                                       ? SV_VIRT_FAILED
-                                       : SV_VIRT_STOPPED);
+                return SV_VIRT_RESUMED;
+        if (event == VIR_DOMAIN_EVENT_SUSPENDED)
+                return SV_VIRT_HALTED;
+        if (event == VIR_DOMAIN_EVENT_CRASHED)
+                return SV_VIRT_CRASH;
+        if (event != VIR_DOMAIN_EVENT_STOPPED)
+                return SV_VIRT_NO_EVENT;
+        return detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||
+                               detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED
+                       ? SV_VIRT_FAILED
+                       : SV_VIRT_STOPPED;
+}
+
+static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *arg)
+{
+        enum sv_virt_event e = sv_virt_map_event(event, detail);
+
+        if (e != SV_VIRT_NO_EVENT)
+                queue_event(arg, e);
         return 0;
 }
 
@@ -163,15 +170,23 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
         return 0;
 }
 
+static void leave_subject(struct sv_virt *v)
+{
+        for (size_t i = 0; v->dom && i < 2; i++) {
+                if (v->callbacks[i] > 0)
+                        vir.ConnectDomainEventDeregisterAny(v->conn, v->callbacks[i]);
+                v->callbacks[i] = 0;
+        }
+        if (v->dom)
+                vir.DomainFree(v->dom);
+        v->dom = NULL;
+}
+
 void sv_virt_close(struct sv_virt *v)
 {
         if (!v)
                 return;
-        for (size_t i = 0; v->dom && i < 2; i++)
-                if (v->callbacks[i] > 0)
-                        vir.ConnectDomainEventDeregisterAny(v->conn, v->callbacks[i]);
-        if (v->dom)
-                vir.DomainFree(v->dom);
+        leave_subject(v);
         if (v->conn)
                 vir.ConnectClose(v->conn);
         drop_events(v->events);
@@ -221,16 +236,27 @@ static int register_events(struct sv_virt *v, struct sv_err *err)
 
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err)
 {
+        leave_subject(v);
         v->dom = vir.DomainDefineXMLFlags(v->conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
         return v->dom ? register_events(v, err) : sv_virt_fail(err, "defining the domain");
 }
 
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
 {
+        leave_subject(v);
         v->dom = vir.DomainLookupByName(v->conn, name);
         if (!v->dom)
                 return sv_virt_fail(err, name);
         return register_events(v, err);
+}
+
+bool sv_virt_is_known(struct sv_virt *v, const char *name)
+{
+        virDomainPtr dom = vir.DomainLookupByName(v->conn, name);
+
+        if (dom)
+                vir.DomainFree(dom);
+        return dom;
 }
 
 bool sv_virt_is_running(struct sv_virt *v, const char *name)
@@ -251,16 +277,27 @@ int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n
                        : 0;
 }
 
-int sv_virt_start(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err)
+static int create_domain(struct sv_virt *v, const struct sv_tee_host *tee, unsigned flags,
+                         struct sv_err *err)
 {
         virErrorPtr e;
 
-        if (vir.DomainCreateWithFlags(v->dom, 0) == 0)
+        if (vir.DomainCreateWithFlags(v->dom, flags) == 0)
                 return 0;
         e = vir.GetLastError();
         if (e && e->message && tee && tee->refusal && tee->refusal(e->message, err) < 0)
                 return -1;
         return sv_virt_fail(err, "starting the guest");
+}
+
+int sv_virt_start(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err)
+{
+        return create_domain(v, tee, 0, err);
+}
+
+int sv_virt_start_fresh(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err)
+{
+        return create_domain(v, tee, VIR_DOMAIN_START_RESET_NVRAM, err);
 }
 
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err)
@@ -352,6 +389,7 @@ int sv_virt_for_each(struct sv_virt *v,
                      void *arg, struct sv_err *err)
 {
         virDomainPtr *list = NULL;
+        virDomainPtr subject = v->dom;
         int n = vir.ConnectListAllDomains(v->conn, &list, 0), r = 0;
 
         if (n < 0)
@@ -359,10 +397,13 @@ int sv_virt_for_each(struct sv_virt *v,
         for (int i = 0; i < n; i++) {
                 int state = 0;
 
-                if (r == 0 && vir.DomainGetState(list[i], &state, NULL, 0) == 0)
+                if (r == 0 && vir.DomainGetState(list[i], &state, NULL, 0) == 0) {
+                        v->dom = list[i];
                         r = fn(arg, vir.DomainGetName(list[i]), map_domain_state(state), err);
+                }
                 vir.DomainFree(list[i]);
         }
+        v->dom = subject;
         free(list);
         return r;
 }

@@ -8,6 +8,8 @@
 
 struct sv_virt;
 
+#define SV_VIRT_NAME_MAX 127 /* bytes of a domain's name; longer ones are cut */
+
 enum sv_virt_state {
         SV_VIRT_OFF,
         SV_VIRT_RUNNING,
@@ -46,6 +48,8 @@ int sv_virt_get_argv(struct sv_virt *v, const char *xml, struct sv_buf *out, str
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err);
 /* Does a domain of that name run there? */
 bool sv_virt_is_running(struct sv_virt *v, const char *name);
+/* Is there a domain of that name at all? */
+bool sv_virt_is_known(struct sv_virt *v, const char *name);
 /* Take the domain of that name as the subject. virt.absent when there is none. */
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err);
 /* Give the open files of a disk whose <source fdgroup=> has that name; the caller keeps its own. */
@@ -54,6 +58,8 @@ int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n
 /* A launch that the TEE's platform refused is told by the TEE (NULL: an ordinary guest), any other
  * failure by launcher/virt/virt-error.h. */
 int sv_virt_start(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err);
+/* The same, of one that ran before: with a new, empty variable store. */
+int sv_virt_start_fresh(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err);
 /* After each start: the ports of the host that lead to the guest. SV_SYSTEM "launch.forward". */
 int sv_virt_forward_ports(struct sv_virt *v, const struct sv_guest *g, struct sv_err *err);
 /* The guest's ACPI button. */
@@ -72,7 +78,41 @@ int sv_virt_resume(struct sv_virt *v, struct sv_err *err);
 const char *sv_virt_state_name(enum sv_virt_state state);
 /* The XML as libvirt completed it. */
 int sv_virt_get_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err);
-/* fn for every guest of the connection. */
+/* What is kept with a domain in a name space of ours: of the guest, as long as it is defined, and
+ * of its run, which is forgotten when that ends. */
+#define SV_VIRT_KEY   "securevm"
+#define SV_VIRT_FACTS "urn:secure-vm:guest"
+#define SV_VIRT_RUN   "urn:secure-vm:run"
+/* *out is left empty when the domain has nothing in that name space. */
+int sv_virt_read_facts(struct sv_virt *v, const char *space, struct sv_buf *out,
+                       struct sv_err *err);
+/* For the run alone. */
+int sv_virt_write_run(struct sv_virt *v, const char *text, struct sv_err *err);
+bool sv_virt_is_alive(struct sv_virt *v);
+/* "" when it does not say. */
+void sv_virt_get_uuid(struct sv_virt *v, char out[37]);
+/* The host's name, which the caller frees. */
+char *sv_virt_get_host(struct sv_virt *v);
+/* Bytes of the host's memory that its QEMU has now; 0 when it does not run or libvirt cannot say.
+ */
+uint64_t sv_virt_get_resident(struct sv_virt *v);
+/* Does the daemon start it when it starts itself? */
+int sv_virt_get_autostart(struct sv_virt *v, bool *on, struct sv_err *err);
+int sv_virt_set_autostart(struct sv_virt *v, bool on, struct sv_err *err);
+
+/* Every guest's events of a connection. */
+struct sv_virt_watch;
+struct sv_virt_happening {
+        const char *what; /* "running", "resumed", "paused", "rebooting", "ended", "crashed", … */
+        char name[SV_VIRT_NAME_MAX + 1];
+};
+int sv_virt_watch(struct sv_virt *v, struct sv_virt_watch **out, struct sv_err *err);
+int sv_virt_watch_fd(const struct sv_virt_watch *w);
+/* false when there is none now. */
+bool sv_virt_watch_next(struct sv_virt_watch *w, struct sv_virt_happening *out);
+void sv_virt_watch_end(struct sv_virt_watch *w);
+
+/* fn for every guest of the connection, which is the subject of all above meanwhile. */
 int sv_virt_for_each(struct sv_virt *v,
                      int (*fn)(void *arg, const char *name, enum sv_virt_state state,
                                struct sv_err *err),

@@ -16,6 +16,7 @@ import checks as checks_mod
 import config
 import includes
 import layers
+import life
 import manual
 import names
 import rules
@@ -44,6 +45,7 @@ RULES = {
     'checks': checks_mod.checks,
     'tested': tested.tested,
     'threats': threats.threats,
+    'life': life.life,
     'vectors': vectors.vectors,
     'version': version.version,
     'config': config.config,

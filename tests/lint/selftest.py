@@ -11,6 +11,7 @@ import checks
 import config
 import includes
 import layers
+import life
 import manual
 import names
 import rules
@@ -35,6 +36,9 @@ VECTORS = {'tests/vectors/a.bin': 'one\n', 'tests/vectors/MANIFEST.md': ONE}
 
 ATTACKS = '## Attacks\n\n| attack | rows | defence | proved by |\n|---|---|---|---|\n| a | all | d | `thing: holds` `e2e: good` `proofs: p` `fuzz: f` `model-m: W` |\n'
 LIMITS = '## Limits\n\n| row | aspect | why | lifted |\n|---|---|---|---|\n| `toy` | `hardware` | w | nothing |\n| `toy` | `configuration` | w | `/rtmr` by |\n'
+VERBS = '## Verbs\n\n| verb | keeper | TEE | interface | fails | proved by |\n|---|---|---|---|---|---|\n| `stop` | both | all | i | f | `thing: holds` |\n'
+LIFE = {'docs/LIFE.md': VERBS, 'launcher/cli/main.c': '{"Guests:",\n {&sv_cmd_stop}},\n{"\\nThis host:", {&sv_cmd_host}},\n',
+        'toy/meson.build': "unit_tests += {'thing': [files('../tests/unit/test_thing.c'), x]}\n", 'tests/unit/test_thing.c': 'cmocka_unit_test(holds)'}
 THREATS = {
     'docs/THREATS.md': ATTACKS + LIMITS, 'toy/tee.c': '.name = "toy",\n', 'toy/l.h': '#define LIFT "/rtmr"\n',
     'toy/v.c': 'sv_claims_limit(claims, "hardware", "why; so", NULL);\nsv_claims_limit(claims, "configuration",\n "w" "y", LIFT);\n',
@@ -112,6 +116,11 @@ CASES = [
     (tested.tested, TESTED, {UNTESTED: '{"base.gone": "why"}'}, 'base.gone is not in docs/CHECKS.md'),
     (tested.tested, {'docs/CHECKS.md': ROW.replace('thing', '<n>'), 'tests/unit/a.c': '"base.12"'}, {'tests/unit/a.c': '"base."'}, 'no test names base.<n>'),
     (tested.tested, TESTED, {'tests/unit/a.c': '', 'tests/fuzz/corpus/x/a.py': 'base.thing', 'tests/lint/a.py': 'base.thing'}, 'no test names base.thing'),
+    (life.life, LIFE, {'launcher/cli/main.c': '{"Guests:",\n {&sv_cmd_stop, &sv_cmd_pause}},\n'}, 'the command pause is in no row'),
+    (life.life, LIFE, {'launcher/cli/main.c': '{"Guests:",\n {&sv_cmd_pause}},\n'}, 'there is no command stop'),
+    (life.life, LIFE, {'tests/unit/test_thing.c': ''}, 'no test thing: holds'),
+    (life.life, LIFE, {'docs/LIFE.md': VERBS.replace('`thing: holds`', '-')}, 'no test proves'),
+    (life.life, LIFE, {'docs/LIFE.md': VERBS.replace('| i | f |', '| i |')}, 'found 5 cells'),
     (threats.threats, THREATS, {'tests/unit/test_thing.c': '/* cmocka_unit_test(holds) */'}, 'no test thing: holds'),
     (threats.threats, THREATS, {'toy/meson.build': ''}, 'no test thing: holds'),
     (threats.threats, THREATS, {'tests/e2e/cases.py': 'def goods(c):\n'}, 'no test e2e: good'),

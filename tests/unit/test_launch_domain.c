@@ -57,6 +57,38 @@ static void build(const struct sv_plan *change, struct sv_guest *g, struct sv_bu
         OK(sv_domain_xml(&p, xml, &err));
 }
 
+/* What libvirt hands out again of what was kept with a domain. */
+static void element_text(void **state)
+{
+        static const char *const bad[] = {"",
+                                          "x",
+                                          "<a",
+                                          "<a/>",
+                                          "<>x</a>",
+                                          "<a>x",
+                                          "<a>x<b/></a>",
+                                          "<a>&nbsp;</a>",
+                                          "<a>&</a>",
+                                          "<a>&#65;</a>",
+                                          "<a><",
+                                          "<a>x<a>",
+                                          ">x</a>"};
+        static const char text[] = "{\"a\":\"<&'\\t> \xc3\xa9\"}";
+        struct sv_err err = SV_ERR_NULL;
+        SV_BUF xml = SV_BUF_NULL, out = SV_BUF_NULL;
+
+        sv_xml_printf(&xml, "<sv:guest xmlns:sv='urn:x'>%s</sv:guest>", text);
+        OK(sv_xml_read_text(sv_buf_str(&xml), &out, &err));
+        assert_string_equal(sv_buf_str(&out), text);
+        sv_buf_clear(&out);
+        OK(sv_xml_read_text("<a></a>", &out, &err));
+        assert_int_equal(out.n, 0);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                sv_buf_clear(&out);
+                FAILS(sv_xml_read_text(bad[i], &out, &err), SV_FORMAT, "virt.element");
+        }
+}
+
 static void has(struct sv_buf *xml, const char *piece)
 {
         if (!strstr(sv_buf_str(xml), piece))
@@ -308,6 +340,7 @@ int main(void)
                 cmocka_unit_test(no_shim),
                 cmocka_unit_test(schema),
                 cmocka_unit_test(escaping),
+                cmocka_unit_test(element_text),
                 cmocka_unit_test(probe),
         };
 
