@@ -13,7 +13,9 @@ enum sv_control {
         SV_CONTROL_RESET,
         SV_CONTROL_EVENTS,
         SV_CONTROL_PAUSE,
-        SV_CONTROL_RESUME
+        SV_CONTROL_RESUME,
+        SV_CONTROL_DISKS, /* with "task" (launcher/keeper/job.h) */
+        SV_CONTROL_CANCEL /* that */
 };
 
 /* {"do":"status"} … control.request when it is anything else. */
