@@ -13,7 +13,7 @@ from patience import patient  # noqa: E402
 
 MAN = [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
         ['man5/secure-vm-guest.5', 'man5/secure-vm-broker.json.5', 'man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
-DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'THREATS')]
+DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'LIFE', 'THREATS')]
 EXPECTED = {
     'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/systemd/system/secure-vm@.service',
     'lib/systemd/system/secure-vm.target', 'lib/systemd/system/secure-vm-broker.socket', 'lib/systemd/system/secure-vm-broker.target',
