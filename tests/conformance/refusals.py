@@ -210,7 +210,7 @@ def terminal():
     r = subprocess.run([PROGRAM, 'inspect', 'no\x1b[2Jsuch\nfile'], capture_output=True, stdin=subprocess.DEVNULL, env=env)
     assert r.returncode == 3 and b'no?[2Jsuch?file' in r.stderr and b'\x1b' not in r.stderr, r
     for words, shown, raw in ((['list'], b'now?]0;pwned???2J', b'now\x1b]0;pwned\x07\xc2\x9b2J'),
-                              (['console', '--log', 'g'], b'login: ?[2J?]0;pwned? end', b'login: \x1b[2J\x1b]0;pwned\x07 end')):
+                              (['console', '--log', 'g'], b'login: ?]0;pwned? end', b'login: \x1b[2J\x1b]0;pwned\x07 end')):
         r = subprocess.run(['script', '-qec', shlex.join([PROGRAM, *words]), '/dev/null'], capture_output=True, stdin=subprocess.DEVNULL,
                            env=env, timeout=patient(60))
         assert r.returncode == 0 and shown in r.stdout and b'\x1b' not in r.stdout, (words, r)
