@@ -133,7 +133,7 @@ def through_daemon(c):
     snapshot(c, 'create', '--name', 'two')
     run(*c.vm, 'destroy', 'g', *c.more, env=c.environment)
     c.launch()
-    c.must(c.status == 0 and layers(c) == ['1.qcow2', 'chain.json'], f'expected a start from the overlay: {c.result}, {layers(c)}')
+    c.must(c.status == 0 and layers(c) == ['2.qcow2', 'chain.json'], f'expected a start from the overlay: {c.result}, {layers(c)}')
 
 
 def ask(c, *args, status=0):
