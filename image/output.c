@@ -20,21 +20,6 @@ static int fail_exists(const char *path, struct sv_err *err)
                        "%s is there already: remove it, or give --replace to give it up", path);
 }
 
-/* A layer that lies over the disk's own file is the newest (launcher/keeper/chain.h), and whoever
- * changes what is below it breaks it. */
-static int check_snapshots(const char *path, struct sv_err *err)
-{
-        SV_STR chain = sv_asprintf("%s.snapshots/chain.json", path);
-
-        if (access(chain, F_OK) < 0)
-                return 0;
-        return sv_fail(err, SV_USAGE, "image.snapshots",
-                       "what a guest wrote to %s lies in %s.snapshots: \"secure-vm snapshot "
-                       "flatten\" brings all into one file first; if the disk is no more, remove "
-                       "that folder",
-                       path, path);
-}
-
 int sv_output_check(const char *path, bool replace, char **resolved, struct sv_err *err)
 {
         struct stat st;
@@ -43,7 +28,7 @@ int sv_output_check(const char *path, bool replace, char **resolved, struct sv_e
                 if (errno != ENOENT)
                         return sv_fail_errno(err, "image.out", "cannot look at %s", path);
                 *resolved = sv_asprintf("%s", path);
-                return check_snapshots(path, err);
+                return 0;
         }
         *resolved = realpath(path, NULL);
         if (!*resolved || stat(*resolved, &st) < 0)
@@ -51,7 +36,7 @@ int sv_output_check(const char *path, bool replace, char **resolved, struct sv_e
         if (!S_ISREG(st.st_mode))
                 return sv_fail(err, SV_USAGE, "image.out",
                                "%s is there and is no regular file: give another name", path);
-        return replace ? check_snapshots(*resolved, err) : fail_exists(path, err);
+        return replace ? 0 : fail_exists(path, err);
 }
 
 int sv_output_open(const char *path, struct sv_output *out, struct sv_err *err)
@@ -151,11 +136,8 @@ void sv_output_close(struct sv_output *o)
 int sv_disk_lock(const char *path, int *fd, struct sv_err *err)
 {
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        SV_FD file = -1;
+        SV_FD file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-        if (check_snapshots(path, err) < 0)
-                return -1;
-        file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         if (file < 0)
                 return sv_fail_errno(err, "image.disk", "cannot open %s", path);
         if (fcntl(file, F_OFD_SETLK, &lock) < 0) {

@@ -125,13 +125,8 @@
 #define SV_LESSON_KINDS_MAX        256
 /* bytes of one line from the agent or on a guest's control socket, either way */
 #define SV_LINE_MAX                8192
-/* files that one disk with snapshots consists of: QEMU opens those of a chain all at once */
-#define SV_LAYERS_MAX              32
-/* bytes of a disk over which an overlay can lie: its L1 table then has 16 MiB */
-#define SV_OVERLAY_SIZE_MAX        (1ull << 50)
-#define SV_CHAIN_SIZE_MAX          (64u << 10) /* bytes of a disk's chain.json */
-#define SV_CONTROL_CLIENTS_MAX     16          /* connections to one guest's control socket */
-#define SV_EVENT_TEXT_MAX          600         /* bytes of one text that the agent reports */
+#define SV_CONTROL_CLIENTS_MAX     16  /* connections to one guest's control socket */
+#define SV_EVENT_TEXT_MAX          600 /* bytes of one text that the agent reports */
 /* times that the agent reports in one event, and the bytes of the name of each */
 #define SV_TIMINGS_MAX             32
 #define SV_TIMING_NAME_MAX         24

@@ -5,10 +5,8 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/kvm.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -99,8 +97,6 @@ static void become_program(const char *const argv[], const char *config, int out
 {
         int null = open("/dev/null", O_RDWR);
 
-        /* what works on the caller's files ends with it */
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(null, 0);
         dup2(out >= 0 ? out : null, 1);
         dup2(null, 2);

@@ -81,12 +81,3 @@ int sv_launch_check_disk(const struct sv_guest *g, const struct sv_disk *d, bool
         r = own ? 0 : check_other_qemu(d, look, err);
         return r < 0 ? -1 : check_format(d, look, err);
 }
-
-int sv_disk_check_free(const struct sv_guest *g, const char *path, struct sv_err *err)
-{
-        SV_FD fd = sv_owner_open(g, path, O_RDONLY | O_NONBLOCK);
-
-        if (fd < 0)
-                return sv_fail_errno(err, "launch.disk", "%s%s", path, sv_owner_note(g));
-        return check_other_qemu(&(struct sv_disk){.path = (char *)path}, fd, err);
-}

@@ -9,5 +9,3 @@
  * may be the guest's `own`. */
 int sv_launch_check_disk(const struct sv_guest *g, const struct sv_disk *d, bool own,
                          struct sv_err *err);
-/* Does no QEMU have this file, which is to be written? "launch.disk.busy". */
-int sv_disk_check_free(const struct sv_guest *g, const char *path, struct sv_err *err);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
-#include "launcher/keeper/chain-file.h"
 #include "launcher/keeper/check-disk.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/virt/virt-cpu.h"
@@ -85,23 +84,8 @@ static int (*const checks[])(const char *uri, const struct sv_launch *l, struct 
         check_cpu,
 };
 
-/* What a disk's snapshots consist of, and that nobody else writes there. */
-static int check_layers(struct sv_chains *c, size_t disk, bool own, struct sv_err *err)
-{
-        const struct sv_disk_chain *d = &c->disks[disk];
-        SV_STR written = NULL;
-
-        if (!d->path || sv_chain_is_plain(&d->chain))
-                return 0;
-        if (sv_chain_check(c, disk, d->chain.now.active, err) < 0)
-                return -1;
-        written = sv_layer_path(d, d->chain.now.active);
-        return own ? 0 : sv_disk_check_free(c->guest, written, err);
-}
-
 static int check_disks(const struct sv_guest *g, struct sv_err *err)
 {
-        SV_CHAINS chains = {0};
         SV_STATE s = {.lock = -1};
         bool own; /* a QEMU that has the disk may be this guest's, which ends before the launch */
         char at[64];
@@ -112,13 +96,6 @@ static int check_disks(const struct sv_guest *g, struct sv_err *err)
         for (size_t i = 0; i < g->n_disks; i++) {
                 snprintf(at, sizeof(at), "/disks/%zu/path", i);
                 if (sv_launch_check_disk(g, &g->disks[i], own, err) < 0)
-                        return sv_guest_wrap(g, at, err);
-        }
-        if (sv_chains_read(g, &chains, err) < 0)
-                return -1;
-        for (size_t i = 0; i < g->n_disks; i++) {
-                snprintf(at, sizeof(at), "/disks/%zu/path", i);
-                if (check_layers(&chains, i, own, err) < 0)
                         return sv_guest_wrap(g, at, err);
         }
         return 0;

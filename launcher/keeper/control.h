@@ -13,9 +13,7 @@ enum sv_control {
         SV_CONTROL_RESET,
         SV_CONTROL_EVENTS,
         SV_CONTROL_PAUSE,
-        SV_CONTROL_RESUME,
-        SV_CONTROL_DISKS, /* with "task" (launcher/keeper/job.h) */
-        SV_CONTROL_CANCEL /* that */
+        SV_CONTROL_RESUME
 };
 
 /* {"do":"status"} … control.request when it is anything else. */

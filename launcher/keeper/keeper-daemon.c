@@ -8,11 +8,9 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
-#include "launcher/keeper/chain-file.h"
 #include "launcher/keeper/daemon-ids.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/facts.h"
-#include "launcher/keeper/keeper-disks.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
@@ -82,13 +80,10 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
                         struct sv_json **boot, struct sv_err *err)
 {
         __attribute__((cleanup(sv_stage_free))) struct sv_stage stage = {0};
-        struct sv_disk_files layers[SV_GUEST_DISKS_MAX] = {0};
-        struct sv_plan_place place = {.kvm = l->kvm, .layers = layers};
-        SV_CHAINS chains = {0};
+        struct sv_plan_place place = {.kvm = l->kvm};
         struct sv_ids ids;
         SV_JSON *facts = NULL;
         SV_BUF xml = SV_BUF_NULL, text = SV_BUF_NULL;
-        int r;
 
         if (sv_virt_check_cpu(v, l->guest->cpu, l->kvm, err) < 0)
                 return -1;
@@ -100,12 +95,7 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
         facts = sv_facts_make(l, stage.digests);
         sv_json_print(facts, &text);
         place.facts = sv_buf_str(&text);
-        if (sv_chains_take(l->guest, &chains, err) < 0)
-                return -1;
-        sv_chains_files(&chains, layers);
-        r = sv_stage_domain(&stage, l->guest, l->tee, &place, &xml, err);
-        sv_chains_free_files(layers);
-        if (r < 0)
+        if (sv_stage_domain(&stage, l->guest, l->tee, &place, &xml, err) < 0)
                 return -1;
         if (sv_virt_define(v, sv_buf_str(&xml), err) < 0)
                 return -1;
@@ -541,5 +531,4 @@ const struct sv_keeper sv_keeper_daemon = {
         .pause = pause_under_daemon,
         .resume = resume_under_daemon,
         .console = open_daemon_console,
-        .disks = sv_disks_under_daemon,
 };

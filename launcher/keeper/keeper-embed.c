@@ -14,7 +14,6 @@
 #include "launcher/keeper/autostart.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/folder.h"
-#include "launcher/keeper/keeper-disks.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/status.h"
@@ -433,6 +432,4 @@ const struct sv_keeper sv_keeper_embed = {
         .events = sv_events_embedded,
         .console = open_embedded_console,
         .console_log = print_embedded_log,
-        .disks = sv_disks_embedded,
-        .disks_cancel = sv_disks_cancel_embedded,
 };

@@ -6,7 +6,6 @@
 #include "guest/guest.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/follow.h"
-#include "launcher/keeper/job.h"
 #include "tee/tee.h"
 
 #define SV_PRESS_SECONDS 5
@@ -71,12 +70,6 @@ struct sv_keeper {
         int (*console_log)(const char *uri, const char *name,
                            int (*put)(void *arg, struct sv_bytes piece, struct sv_err *err),
                            void *arg, struct sv_err *err);
-        /* Work on its disks, while it runs or not; an interrupt cancels it. Errors of
-         * launcher/keeper/snapshot.h, and "snapshot.busy". */
-        int (*disks)(const char *uri, const struct sv_guest *g, const struct sv_task *t,
-                     struct sv_progress *p, struct sv_err *err);
-        /* Ask for the end of that. */
-        int (*disks_cancel)(const char *uri, const char *name, struct sv_err *err);
 };
 
 extern const struct sv_keeper sv_keeper_embed, sv_keeper_daemon;

@@ -21,7 +21,7 @@
 
 static volatile sig_atomic_t interrupted;
 
-static void note_stop_of_migration(int number)
+static void note_interrupt(int number)
 {
         interrupted = 1;
 }
@@ -301,8 +301,7 @@ int sv_migrate_guest(const struct sv_migrate *m, struct sv_json *result, struct 
 {
         static const int asks[] = {SIGINT, SIGTERM, SIGHUP};
         /* a second one ends this process: the daemons clear up, or go on with a post-copy */
-        struct sigaction act = {.sa_handler = note_stop_of_migration, .sa_flags = SA_RESETHAND},
-                         before[3];
+        struct sigaction act = {.sa_handler = note_interrupt, .sa_flags = SA_RESETHAND}, before[3];
         struct sv_migrate_run r = {.m = m};
         int done;
 

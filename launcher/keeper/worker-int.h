@@ -3,10 +3,8 @@
 #pragma once
 
 #include "base/core/limits.h"
-#include "launcher/keeper/chain-file.h"
 #include "launcher/keeper/console-log.h"
 #include "launcher/keeper/control.h"
-#include "launcher/keeper/job.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/reader.h"
 #include "launcher/keeper/stage.h"
@@ -30,8 +28,6 @@ struct sv_worker {
         struct sv_client clients[SV_CONTROL_CLIENTS_MAX];
         struct sv_virt *virt;
         struct sv_stage stage;
-        struct sv_chains chains; /* of the disks, as QEMU has them; the job's while there is one */
-        struct sv_job job;
         struct sv_console_log console;
         enum sv_life life;
         bool refused;           /* the agent's own reason stands in the status */

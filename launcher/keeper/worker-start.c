@@ -31,14 +31,12 @@ static void report_step(struct sv_worker *w, const char *step, int64_t since)
         sv_worker_send_event(w, e);
 }
 
-/* Whatever is on the disks now: snapshots come and go between two starts. */
 static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
         SV_STR console = sv_state_path(k->state, "console.sock");
         SV_STR log = sv_state_path(k->state, "console.log");
         SV_STR agent = sv_state_path(k->state, "agent.sock");
-        struct sv_disk_files layers[SV_GUEST_DISKS_MAX] = {0};
         bool buffered[SV_GUEST_DISKS_MAX] = {0};
         const struct sv_plan_place place = {
                 .kvm = k->kvm,
@@ -47,56 +45,32 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
                 .agent_socket = agent,
                 .disks_by_fd = k->guest->n_disks > 0,
                 .buffered = buffered,
-                .layers = layers,
         };
-        int r;
 
-        sv_chains_free(&w->chains);
-        if (sv_chains_take(k->guest, &w->chains, err) < 0)
-                return -1;
         for (size_t i = 0; i < k->guest->n_disks; i++)
                 buffered[i] = !sv_disk_direct_flag(k->guest, &k->guest->disks[i]);
-        sv_chains_files(&w->chains, layers);
-        r = sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
-        sv_chains_free_files(layers);
-        return r;
-}
-
-static int hand_over_file(struct sv_worker *w, const struct sv_disk *d, const char *group,
-                          struct sv_err *err)
-{
-        int fds[2] = {-1, -1}, r;
-
-        if (sv_disk_open(w->work->guest, d, fds, err) < 0)
-                return -1;
-        r = sv_virt_associate(w->virt, group, fds, d->readonly ? 1 : 2, err);
-        sv_closep(&fds[0]);
-        sv_closep(&fds[1]);
-        return r;
+        return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 
 /* Open files are handed over, so that QEMU's user need not be able to reach them by name. */
 static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
 {
-        const struct sv_guest *g = w->work->guest;
-        int r = 0;
-
-        sv_virt_drop_handed(w->virt);
-        for (size_t i = 0; r == 0 && i < g->n_disks; i++) {
-                struct sv_disk_files layers = {0};
+        for (size_t i = 0; i < w->work->guest->n_disks; i++) {
+                const struct sv_disk *d = &w->work->guest->disks[i];
+                int fds[2] = {-1, -1};
                 char group[32];
+                int r;
 
-                if (w->chains.disks[i].path)
-                        sv_chain_files(&w->chains.disks[i], i, &layers);
-                sv_layer_group(i, 0, group);
-                if (layers.n <= 1)
-                        r = hand_over_file(w, &g->disks[i], group, err);
-                for (size_t k = 0; r == 0 && layers.n > 1 && k < layers.n; k++)
-                        r = hand_over_file(w, &(struct sv_disk){.path = layers.files[k].path},
-                                           layers.files[k].group, err);
-                sv_chain_free_files(&layers);
+                if (sv_disk_open(w->work->guest, d, fds, err) < 0)
+                        return -1;
+                snprintf(group, sizeof(group), "disk%zu", i);
+                r = sv_virt_associate(w->virt, group, fds, d->readonly ? 1 : 2, err);
+                sv_closep(&fds[0]);
+                sv_closep(&fds[1]);
+                if (r < 0)
+                        return -1;
         }
-        return r;
+        return 0;
 }
 
 /* Its bytes are the reader's: this process does not look at them. */
@@ -275,14 +249,9 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
 
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
 {
-        SV_BUF xml = SV_BUF_NULL;
-
-        sv_job_end(&w->job);
         /* A new, empty variable store: what the last run put there must not change what this one
          * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)
                 return sv_fail_errno(err, "launch.nvram", "%s", w->stage.nvram);
-        if (build_xml(w, &xml, err) < 0 || sv_virt_redefine(w->virt, sv_buf_str(&xml), err) < 0)
-                return -1;
         return start_qemu(w, err);
 }

@@ -62,29 +62,9 @@ void sv_worker_accept_client(struct sv_worker *w)
                 close(fd);
 }
 
-static int start_task(struct sv_worker *w, struct sv_bytes line, struct sv_err *err)
-{
-        const struct sv_disks disks = {.chains = &w->chains, .virt = w->virt, .by_fd = true};
-        enum sv_virt_state state = SV_VIRT_OFF;
-        struct sv_task task = {0};
-        SV_JSON *j = NULL;
-
-        if (sv_json_parse(line, "control.request", &j, err) < 0 ||
-            sv_task_parse(sv_json_get(j, "task"), &task, err) < 0)
-                return -1;
-        if (sv_virt_get_state(w->virt, &state, err) < 0)
-                return -1;
-        if (state != SV_VIRT_RUNNING && state != SV_VIRT_PAUSED)
-                return sv_fail(err, SV_SYSTEM, "state.off",
-                               "the guest is starting or ending (%s): try again when it runs, or "
-                               "is off",
-                               sv_virt_state_name(state));
-        return sv_job_start(&w->job, &task, &disks, err);
-}
-
 /* Does what was asked; the answer is the status, or the error. */
 static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_control what,
-                         struct sv_bytes line, struct sv_err *err)
+                         struct sv_err *err)
 {
         switch (what) {
         case SV_CONTROL_STATUS:
@@ -104,11 +84,6 @@ static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_contr
                 return sv_worker_ask(w, SV_LIFE_ASK_PAUSE, err);
         case SV_CONTROL_RESUME:
                 return sv_worker_ask(w, SV_LIFE_ASK_RESUME, err);
-        case SV_CONTROL_DISKS:
-                return start_task(w, line, err);
-        case SV_CONTROL_CANCEL:
-                sv_job_cancel(&w->job);
-                return 0;
         }
         return -1;
 }
@@ -131,10 +106,9 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
                 SV_JSON *answer = NULL;
 
                 if (sv_control_parse(sv_buf_bytes(&line), &what, &err) < 0 ||
-                    serve_request(w, c, what, sv_buf_bytes(&line), &err) < 0) {
+                    serve_request(w, c, what, &err) < 0) {
                         answer = sv_err_json(&err);
                 } else {
-                        sv_job_put(&w->job, w->status);
                         answer = sv_json_object();
                         sv_json_set_bool(answer, "ok", true);
                         sv_json_set(answer, "status", sv_json_ref(w->status));

@@ -152,7 +152,7 @@ static void read_virt(struct sv_worker *w)
 
 /* --- the loop --- */
 
-enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CONSOLE, JOB, CLIENTS };
+enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CONSOLE, CLIENTS };
 
 static void serve_round(struct sv_worker *w, const struct pollfd *p)
 {
@@ -168,8 +168,6 @@ static void serve_round(struct sv_worker *w, const struct pollfd *p)
         }
         if (p[CONSOLE].revents)
                 sv_console_log_look(&w->console);
-        if (p[JOB].revents)
-                sv_worker_save_status(w);
         if (p[CONTROL].revents)
                 sv_worker_accept_client(w);
         for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++) {
@@ -197,7 +195,6 @@ static void run_worker_loop(struct sv_worker *w)
                         [AGENT] = {.fd = w->reader.fd, .events = POLLIN},
                         [VIRT] = {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
                         [CONSOLE] = {.fd = w->console.watch, .events = POLLIN},
-                        [JOB] = {.fd = w->job.wake, .events = POLLIN},
                 };
 
                 for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
@@ -227,7 +224,6 @@ static void finish_guest(struct sv_worker *w)
         if (w->virt) {
                 if (sv_virt_destroy(w->virt, &err) < 0)
                         sv_log_err(&err);
-                sv_job_end(&w->job);
                 sv_virt_close(w->virt);
         }
         if (w->err.class && !w->refused) {
@@ -276,7 +272,6 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
         struct sv_watch watch;
         int r;
 
-        sv_job_init(&w.job);
         w.began = sv_worker_elapsed(&w);
         for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                 w.clients[i].fd = -1;
@@ -295,8 +290,6 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
                 sv_worker_note_event(&w, SV_LIFE_FAULT);
         finish_guest(&w);
         sv_reader_end(&w.reader);
-        sv_job_free(&w.job);
-        sv_chains_free(&w.chains);
         sv_stage_free(&w.stage);
         sv_console_log_free(&w.console);
         return 0;

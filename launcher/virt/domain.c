@@ -50,57 +50,22 @@ static void put_cpu(const struct sv_plan *p, struct sv_buf *x)
                               p->place.kvm ? "host-passthrough" : "maximum");
 }
 
-void sv_layer_group(size_t disk, unsigned layer, char out[32])
-{
-        if (layer)
-                snprintf(out, 32, "disk%zu.%u", disk, layer);
-        else
-                snprintf(out, 32, "disk%zu", disk);
-}
-
-static void put_source(const struct sv_plan *p, const char *path, const char *group,
-                       struct sv_buf *x)
-{
-        if (p->place.disks_by_fd)
-                sv_xml_printf(x, "      <source file='%s' fdgroup='%s'/>\n", path, group);
-        else
-                sv_xml_printf(x, "      <source file='%s'/>\n", path);
-}
-
-/* Each format is said: nobody looks for one in what a guest wrote. */
-static void put_layers(const struct sv_plan *p, const struct sv_disk_files *f, struct sv_buf *x)
-{
-        put_source(p, f->files[0].path, f->files[0].group, x);
-        for (size_t k = 1; k < f->n; k++) {
-                sv_xml_printf(x, "      <backingStore type='file'>\n      <format type='%s'/>\n",
-                              k + 1 < f->n ? "qcow2" : "raw");
-                put_source(p, f->files[k].path, f->files[k].group, x);
-        }
-        sv_xml_printf(x, "      <backingStore/>\n");
-        for (size_t k = 1; k < f->n; k++)
-                sv_xml_printf(x, "      </backingStore>\n");
-}
-
 static void put_disks(const struct sv_plan *p, struct sv_buf *x)
 {
         for (size_t i = 0; i < p->guest->n_disks; i++) {
-                const struct sv_disk_files *layers = p->place.layers ? &p->place.layers[i] : NULL;
                 const struct sv_disk *d = &p->guest->disks[i];
                 bool direct = !p->place.buffered || !p->place.buffered[i];
-                bool chain = layers && layers->n > 1;
-                char group[32];
 
-                sv_layer_group(i, 0, group);
                 sv_xml_printf(x,
                               "    <disk type='file' device='disk'>\n      <driver name='qemu' "
-                              "type='%s' "
+                              "type='raw' "
                               "cache='%s' io='%s' discard='unmap'/>\n",
-                              chain ? "qcow2" : "raw", direct ? "none" : "writeback",
-                              direct ? "native" : "threads");
-                if (chain)
-                        put_layers(p, layers, x);
+                              direct ? "none" : "writeback", direct ? "native" : "threads");
+                if (p->place.disks_by_fd)
+                        sv_xml_printf(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,
+                                      (unsigned)i);
                 else
-                        put_source(p, d->path, group, x);
+                        sv_xml_printf(x, "      <source file='%s'/>\n", d->path);
                 sv_xml_printf(x, "      <target dev='vd%s' bus='virtio'/>\n",
                               (char[2]){(char)('a' + i), 0});
                 if (d->readonly)

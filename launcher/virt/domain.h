@@ -2,7 +2,6 @@
 /* The libvirt domain of a guest. Pure: a plan in, XML out. */
 #pragma once
 
-#include "base/core/limits.h"
 #include "guest/guest.h"
 #include "tee/host.h"
 
@@ -15,19 +14,6 @@ struct sv_boot_files {
         const char *nvram_template; /* NULL: the firmware is a rom without variable store */
         const char *nvram;          /* this guest's copy */
 };
-
-/* The files that a disk with snapshots consists of, from the one that is written down to the disk's
- * own, which alone is raw (launcher/keeper/chain.h). */
-struct sv_layer_file {
-        char *path;
-        char group[32]; /* of open files that are handed over */
-};
-struct sv_disk_files {
-        struct sv_layer_file files[SV_LAYERS_MAX];
-        size_t n; /* 0 or 1: a disk without snapshots */
-};
-/* "disk0" for the own file of the first disk, "disk0.7" for its layer 7. */
-void sv_layer_group(size_t disk, unsigned layer, char out[32]);
 
 /* What its keeper decides about a domain. */
 struct sv_plan_place {
@@ -44,7 +30,6 @@ struct sv_plan_place {
         const bool *buffered;
         /* who its QEMU runs as, user and group; 0: libvirt chooses */
         unsigned user;
-        const struct sv_disk_files *layers; /* per disk; NULL: none has snapshots */
 };
 
 struct sv_plan {

@@ -14,19 +14,11 @@ struct sv_virt_events {
         int holders;
 };
 
-/* Open files that QEMU has: our own descriptors of the same open file descriptions. */
-struct sv_handed {
-        char group[32];
-        int fds[2]; /* to read, to read and write */
-};
-
 struct sv_virt {
         virConnectPtr conn;
         virDomainPtr dom;
         struct sv_virt_events *events;
         int callbacks[2];
-        struct sv_handed *handed;
-        size_t n_handed;
 };
 
 /* libvirt brings fifty libraries along, and loading them takes longer than measuring a guest. So it
@@ -41,8 +33,6 @@ struct sv_virt {
         X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainMemoryStats) X(DomainOpenChannel) X(DomainOpenConsole) \
         X(DomainResume) X(DomainSetAutostart) X(DomainSetMetadata) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
         X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(SetErrorFunc) X(StreamAbort) \
-        X(DomainBlockCommit) X(DomainBlockJobAbort) X(DomainGetBlockJobInfo) \
-        X(DomainSnapshotCreateXML) X(DomainSnapshotFree) \
         X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend)
 /* clang-format on */
 

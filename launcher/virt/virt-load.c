@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libvirt, loaded by the first call that needs it (launcher/virt/virt-int.h says why). */
 #include "base/core/library.h"
-#include "launcher/virt/virt-error.h"
 #include "launcher/virt/virt-int.h"
 
 struct sv_virt_calls vir;
@@ -25,12 +24,4 @@ static struct sv_library libvirt = {
 int sv_virt_load(struct sv_err *err)
 {
         return sv_library_load(&libvirt, err);
-}
-
-int sv_virt_fail(struct sv_err *err, const char *what)
-{
-        virErrorPtr e = vir.GetLastError();
-
-        return sv_virt_map_error(err, what, e ? e->code : 0,
-                                 e && e->message ? e->message : "libvirt gave no reason");
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "launcher/virt/virt-error.h"
 #include "launcher/virt/virt-int.h"
 
 static pthread_once_t loop_once = PTHREAD_ONCE_INIT;
@@ -40,6 +41,14 @@ static void start_event_loop(void)
             vir.EventAddTimeout(1000, keep_alive, NULL, NULL) < 0 || vir.Initialize() < 0)
                 return;
         loop_runs = !pthread_create(&thread, NULL, run_event_loop, NULL) && !pthread_detach(thread);
+}
+
+int sv_virt_fail(struct sv_err *err, const char *what)
+{
+        virErrorPtr e = vir.GetLastError();
+
+        return sv_virt_map_error(err, what, e ? e->code : 0,
+                                 e && e->message ? e->message : "libvirt gave no reason");
 }
 
 void sv_virt_library_version(char out[32])
@@ -180,7 +189,6 @@ void sv_virt_close(struct sv_virt *v)
         leave_subject(v);
         if (v->conn)
                 vir.ConnectClose(v->conn);
-        sv_virt_drop_handed(v);
         drop_events(v->events);
         free(v);
 }
@@ -233,16 +241,6 @@ int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err)
         return v->dom ? register_events(v, err) : sv_virt_fail(err, "defining the domain");
 }
 
-int sv_virt_redefine(struct sv_virt *v, const char *xml, struct sv_err *err)
-{
-        virDomainPtr dom = vir.DomainDefineXMLFlags(v->conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
-
-        if (!dom)
-                return sv_virt_fail(err, "defining the domain");
-        vir.DomainFree(dom);
-        return 0;
-}
-
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err)
 {
         leave_subject(v);
@@ -269,6 +267,14 @@ bool sv_virt_is_running(struct sv_virt *v, const char *name)
         if (dom)
                 vir.DomainFree(dom);
         return runs;
+}
+
+int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n,
+                      struct sv_err *err)
+{
+        return vir.DomainFDAssociate(v->dom, group, n, fds, 0) < 0
+                       ? sv_virt_fail(err, "handing over a disk's file")
+                       : 0;
 }
 
 static int create_domain(struct sv_virt *v, const struct sv_tee_host *tee, unsigned flags,

@@ -46,28 +46,15 @@ void sv_virt_freep(struct sv_virt **v);
 int sv_virt_get_argv(struct sv_virt *v, const char *xml, struct sv_buf *out, struct sv_err *err);
 /* Define with schema validation on. The domain is then the subject of everything below. */
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err);
-/* The subject, which does not run, as this text says. */
-int sv_virt_redefine(struct sv_virt *v, const char *xml, struct sv_err *err);
 /* Does a domain of that name run there? */
 bool sv_virt_is_running(struct sv_virt *v, const char *name);
 /* Is there a domain of that name at all? */
 bool sv_virt_is_known(struct sv_virt *v, const char *name);
 /* Take the domain of that name as the subject. virt.absent when there is none. */
 int sv_virt_lookup(struct sv_virt *v, const char *name, struct sv_err *err);
-/* launcher/virt/virt-disks.c. Give the open files of a disk whose <source fdgroup=> has that name;
- * the caller keeps its own. */
+/* Give the open files of a disk whose <source fdgroup=> has that name; the caller keeps its own. */
 int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n,
                       struct sv_err *err);
-/* Before a start: what was given to an earlier QEMU is not needed any more. */
-void sv_virt_drop_handed(struct sv_virt *v);
-/* QEMU locks bytes of an open file description for as long as it does something with the image, and
- * opens a handed file by copying a descriptor: when it goes from reading to writing, or back, the
- * locks of the description that it left stay, and stop it at its next change. So before and after
- * each change of the layers all are taken away, and after it those set again that keep others off
- * the files of which the `n` disks consist now; others are let go. */
-void sv_virt_free_locks(struct sv_virt *v);
-struct sv_disk_files;
-void sv_virt_set_locks(struct sv_virt *v, const struct sv_disk_files *disks, size_t n);
 /* A launch that the TEE's platform refused is told by the TEE (NULL: an ordinary guest), any other
  * failure by launcher/virt/virt-error.h. */
 int sv_virt_start(struct sv_virt *v, const struct sv_tee_host *tee, struct sv_err *err);

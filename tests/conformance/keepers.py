@@ -113,87 +113,6 @@ def not_there():
     assert r.returncode == 2 and '"console --log"' in r.stderr and '[keeper.function]' in r.stderr, r
 
 
-def snapshots():
-    fails(2, 'state.absent', 'snapshot', 'list', 'nope')
-    fails(2, 'state.absent', 'snapshot', 'create', 'nope')
-    fails(2, 'state.absent', 'snapshot', 'cancel', 'nope')
-    fails(2, 'snapshot.name', 'snapshot', 'create', 'nope', '--name', 'a/b')
-    fails(2, 'snapshot.name', 'snapshot', 'revert', 'nope', '')
-    disk, file = (os.path.join(os.environ['SECURE_VM_DIR'], name) for name in ('disk.img', 'off.json'))
-    with open(disk, 'wb') as f:
-        f.truncate(1 << 20)
-    with open(file, 'w') as f:
-        json.dump({'name': 'off', 'kernel': '/k', 'disks': [{'path': disk, 'encrypted': False}]}, f)
-    assert run(0, 'snapshot', 'list', file) == {'ok': True, 'guest': 'off', 'snapshots': []}
-    fails(2, 'snapshot.none', 'snapshot', 'flatten', file)
-    assert run(0, 'snapshot', 'create', file, '--name', 's')['snapshot'] == 's'
-    fails(2, 'snapshot.exists', 'snapshot', 'create', file, '--name', 's')
-    row = run(0, 'snapshot', 'list', file)['snapshots'][0]
-    assert (row['name'], row['current'], row['deleting'], row['disks']) == ('s', True, False, ['root']), row
-    run(0, 'snapshot', 'revert', file, 's')
-    fails(2, 'snapshot.absent', 'snapshot', 'delete', file, 'other')
-    run(0, 'snapshot', 'delete', file, 's')
-    assert not os.path.exists(disk + '.snapshots')
-
-
-def backups():
-    base = os.environ['SECURE_VM_DIR']
-    disk, file, to = (os.path.join(base, name) for name in ('data.img', 'backed.json', 'copy'))
-    data = os.urandom(1 << 20)
-    with open(disk, 'wb') as f:
-        f.write(data)
-    with open(file, 'w') as f:
-        json.dump({'name': 'backed', 'kernel': '/k', 'disks': [{'path': disk, 'encrypted': False}]}, f)
-    fails(2, 'backup.folder', 'backup', 'create', file)
-    fails(2, 'backup.exists', 'backup', 'create', file, '--to', base)
-    run(0, 'snapshot', 'create', file, '--name', 'kept')
-    made = run(0, 'backup', 'create', file, '--to', to)['backup']
-    assert [d['id'] for d in made['disks']] == ['root'], made
-    assert [s['name'] for s in run(0, 'snapshot', 'list', file)['snapshots']] == ['kept']
-    fails(2, 'backup.exists', 'backup', 'create', file, '--to', to)
-    run(0, 'backup', 'verify', to)
-    fails(2, 'backup.there', 'backup', 'restore', file, '--from', to)
-    fails(2, 'backup.disk', 'backup', 'restore', file, '--from', to, '--replace')  # it has snapshots
-    run(0, 'snapshot', 'flatten', file)
-    with open(disk, 'wb') as f:
-        f.truncate(1 << 20)
-    run(0, 'backup', 'restore', file, '--from', to, '--replace')
-    with open(disk, 'rb') as f:
-        assert f.read() == data
-    os.unlink(disk)
-    run(0, 'backup', 'restore', file, '--from', to)
-    with open(disk, 'rb') as f:
-        assert f.read() == data
-    with open(file, 'w') as f:
-        json.dump({'name': 'backed', 'kernel': '/k', 'disks': [{'path': disk, 'id': 'other', 'encrypted': False}]}, f)
-    fails(2, 'backup.disk', 'backup', 'restore', file, '--from', to, '--replace')
-    manifest = os.path.join(to, 'backup.json')
-    with open(manifest) as f:
-        text = f.read()
-    for new, check in (('', 'backup.manifest.json'), ('{}', 'backup.manifest.member'), ('{"x":1}', 'backup.manifest.unknown'),
-                       (text.replace('"root.qcow2"', '"../root"'), 'backup.manifest')):
-        with open(manifest, 'w') as f:
-            f.write(new)
-        fails(4, check, 'backup', 'verify', to)
-    with open(manifest, 'w') as f:
-        f.write(text)
-    with open(os.path.join(to, 'root.qcow2'), 'r+b') as f:
-        f.seek(70000)
-        f.write(b'changed')
-    fails(5, 'backup.digest', 'backup', 'verify', to)
-    os.unlink(os.path.join(to, 'root.qcow2'))
-    fails(3, 'backup.incomplete', 'backup', 'verify', to)
-    environment = os.environ['PATH']
-    os.environ['PATH'] = base  # no qemu-img there
-    with open(file, 'w') as f:
-        json.dump({'name': 'backed', 'kernel': '/k', 'disks': [{'path': disk, 'encrypted': False}]}, f)
-    fails(3, 'backup.copy', 'backup', 'create', file, '--to', to + '2')
-    os.environ['PATH'] = environment
-    assert not os.path.exists(to + '2')
-    run(0, 'backup', 'create', file, '--to', to + '2')  # what the one before has left is taken away
-    assert not os.path.exists(disk + '.snapshots')
-
-
 def guest(name, state, console=None):
     folder = os.path.join(os.environ['SECURE_VM_DIR'], name)
     os.makedirs(folder)
@@ -409,7 +328,7 @@ def reasons():
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, kept, not_there, ours, names, ssh, newer, older_supervisor, services, reasons, snapshots, backups):
+        for part in (daemon, kept, not_there, ours, names, ssh, newer, older_supervisor, services, reasons):
             part()
             print(f'ok: {part.__name__}')
 

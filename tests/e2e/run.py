@@ -12,7 +12,6 @@ import disks  # noqa: F401  its cases join the others
 import life  # noqa: F401
 import net  # noqa: F401
 import services  # noqa: F401
-import snapshots  # noqa: F401
 import users  # noqa: F401
 import verity  # noqa: F401
 from cases import CASES

@@ -10,7 +10,6 @@ import types
 from cases import case
 from env import MARKER, run
 from patience import wait_until
-from snapshots import layers, snapshot
 
 NOBODY = 65534
 
@@ -126,14 +125,6 @@ def through_daemon(c):
     c.must([r.get('outcome') for r in c.broker.audit()][-2:] == ['released', 'opened'], 'expected records of the release and of the open disk')
     rows = json.loads(run(*c.vm, 'list', *c.more, '--json', env=c.environment).stdout)['guests']
     c.must([(r['name'], r['state'], r['tee']) for r in rows] == [('g', 'unlocked', 'vtpm')], f'expected the guest to be listed with its disk, found {rows}')
-    snapshot(c, 'create', '--name', 'one')
-    c.must(layers(c) == ['1.qcow2', 'chain.json'], f'expected an overlay: {layers(c)}')
-    snapshot(c, 'flatten')
-    c.must(not layers(c), f'expected the disk alone: {layers(c)}')
-    snapshot(c, 'create', '--name', 'two')
-    run(*c.vm, 'destroy', 'g', *c.more, env=c.environment)
-    c.launch()
-    c.must(c.status == 0 and layers(c) == ['2.qcow2', 'chain.json'], f'expected a start from the overlay: {c.result}, {layers(c)}')
 
 
 def ask(c, *args, status=0):

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* The guest of a command that works on guests which run and on those which do not. */
-#pragma once
-
-#include "guest/guest.h"
-
-/* A defined guest or the file of that path (sv_guest_take); else what the guest of that name was
- * launched from. */
-int sv_guest_running(const char *word, const char *uri, struct sv_guest *out, struct sv_err *err);
