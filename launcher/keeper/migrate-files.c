@@ -139,12 +139,15 @@ int sv_migrate_check_disks(struct sv_migrate_run *r, struct sv_err *err)
         for (size_t i = 0; i < r->domain.n_disks; i++) {
                 const struct sv_domain_disk *d = &r->domain.disks[i];
 
+                /* our own domains say "file" of everything that has a path */
+                bool device = (d->kind && !strcmp(d->kind, "block")) ||
+                              (d->path && !strncmp(d->path, "/dev/", 5));
+
+                if (r->m->copy_storage && device)
+                        return sv_fail(err, SV_USAGE, "migrate.storage",
+                                       "%s is a device, and --copy-storage copies files only",
+                                       d->path ? d->path : "a disk");
                 if (!d->kind || strcmp(d->kind, "file") || !d->path) {
-                        if (r->m->copy_storage && d->kind && !strcmp(d->kind, "block"))
-                                return sv_fail(err, SV_USAGE, "migrate.storage",
-                                               "%s is a device, and --copy-storage copies files "
-                                               "only",
-                                               d->path ? d->path : "a disk");
                         continue; /* libvirt knows network storage as shared */
                 }
                 if ((r->m->copy_storage ? check_copied_disk : check_shared_disk)(r, d, err) < 0)
@@ -178,7 +181,9 @@ static bool is_copy(const struct sv_migrate_run *r, const char *path)
 {
         SV_STR part = sv_asprintf("/.elsewhere/%s/boot/", r->m->name);
 
-        return strstr(path, part) != NULL;
+        const char *at = strstr(path, part);
+
+        return at && !strchr(at + strlen(part), '/') && !strstr(path, "/../");
 }
 
 static int compare_files(struct sv_pool *here, struct sv_pool *there, const char *name, bool *same,
@@ -266,7 +271,7 @@ static int make_room_for_nvram(struct sv_migrate_run *r, struct sv_err *err)
         return note_made(r, r->domain.nvram, err);
 }
 
-static int find_shared_copies(struct sv_migrate_run *r, struct sv_err *err)
+int sv_migrate_find_shared_copies(struct sv_migrate_run *r, struct sv_err *err)
 {
         for (size_t i = 0; i < r->domain.n_files; i++)
                 if (is_copy(r, r->domain.files[i].path)) {
@@ -286,7 +291,7 @@ int sv_migrate_make_files(struct sv_migrate_run *r, struct sv_err *err)
                     make_empty_disk(r, d, err) < 0)
                         return -1;
         }
-        if (find_shared_copies(r, err) < 0)
+        if (sv_migrate_find_shared_copies(r, err) < 0)
                 return -1;
         if (r->copies_are_shared)
                 return 0;

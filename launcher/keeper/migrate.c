@@ -9,6 +9,7 @@
 #include "base/core/buf.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "launcher/keeper/facts.h"
 #include "launcher/keeper/migrate-int.h"
 #include "launcher/virt/virt-migrate.h"
 #include "launcher/virt/virt-move-load.h"
@@ -51,8 +52,11 @@ static int read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err
 
 static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
 {
+        SV_JSON *facts = NULL;
+
         if (sv_virt_move_load(err) < 0 || sv_virt_open(r->m->from, &r->from, err) < 0 ||
-            sv_virt_lookup(r->from, r->m->name, err) < 0)
+            sv_virt_lookup(r->from, r->m->name, err) < 0 ||
+            sv_facts_read_ours(r->from, r->m->name, &facts, err) < 0)
                 return -1;
         r->xml = sv_virt_get_live_xml(r->from, err);
         if (!r->xml || sv_domain_read(r->xml, &r->domain, err) < 0 ||
@@ -268,14 +272,31 @@ static int prepare_run(struct sv_migrate_run *r, struct sv_err *err)
 {
         if (open_hosts(r, err) < 0)
                 return -1;
-        if (r->m->recover)
+        if (r->m->recover) {
+                if (sv_migrate_find_shared_copies(r, NULL) < 0)
+                        r->copies_are_shared = true; /* then nothing is removed here */
                 return 0;
+        }
         if (sv_migrate_check(r, err) < 0)
                 return -1;
         if (sv_migrate_make_files(r, err) == 0)
                 return 0;
         sv_migrate_remove_made(r);
         return -1;
+}
+
+/* Only what certainly no guest runs from: it is here, and none is there. */
+static void remove_made_files(struct sv_migrate_run *r)
+{
+        enum sv_virt_state state;
+
+        if (sv_virt_get_state(r->from, &state, NULL) == 0 && state != SV_VIRT_OFF &&
+            !sv_virt_find_taken(r->to, r->m->name, r->domain.uuid))
+                sv_migrate_remove_made(r);
+        else
+                sv_warn("what was made for the guest at %s stays there: it may run from it; \"show "
+                        "%s --connect %s\" says more",
+                        r->hostname, r->m->name, r->m->to);
 }
 
 static int run_migration_of(struct sv_migrate_run *r, struct sv_json *result, struct sv_err *err)
@@ -286,8 +307,7 @@ static int run_migration_of(struct sv_migrate_run *r, struct sv_json *result, st
         if (prepare_run(r, err) < 0)
                 return -1;
         if (move_guest(r, &total, err) < 0) {
-                if (!err || strcmp(err->check, "migrate.post-copy"))
-                        sv_migrate_remove_made(r);
+                remove_made_files(r);
                 return -1;
         }
         if (sv_migrate_remove_copies(r, &left) < 0)

@@ -107,13 +107,23 @@ int sv_virt_has_network(struct sv_virt *v, const char *name)
         return e && e->code == VIR_ERR_NO_NETWORK ? 0 : -1;
 }
 
+/* Did the daemon say that there is none, after a look that found none? */
+static bool is_none(virDomainPtr found)
+{
+        virErrorPtr e = found ? NULL : vir.GetLastError();
+
+        return e && e->code == VIR_ERR_NO_DOMAIN;
+}
+
 const char *sv_virt_find_taken(struct sv_virt *v, const char *name, const char *uuid)
 {
         virDomainPtr by_name = vir.DomainLookupByName(v->conn, name);
+        bool no_name = is_none(by_name);
         virDomainPtr by_uuid = vir_move.DomainLookupByUUIDString(v->conn, uuid);
-        const char *found = by_name   ? "a guest of this name"
-                            : by_uuid ? "a guest of this UUID"
-                                      : NULL;
+        const char *found = by_name                       ? "a guest of this name"
+                            : by_uuid                     ? "a guest of this UUID"
+                            : no_name && is_none(by_uuid) ? NULL
+                                                          : "a guest that it does not tell of";
 
         if (by_name)
                 vir.DomainFree(by_name);

@@ -44,7 +44,8 @@ char *sv_virt_get_domain_capabilities(struct sv_virt *v, const struct sv_domain_
 uint64_t sv_virt_get_free_memory(struct sv_virt *v);
 /* Is there a network of this name? -1 when the daemon has no network driver to ask. */
 int sv_virt_has_network(struct sv_virt *v, const char *name);
-/* What there is in a domain's place: NULL, or "a guest of this name" or "of this UUID". */
+/* What there is in a domain's place: NULL, or "a guest of this name", "of this UUID", or, when the
+ * daemon cannot be asked, "that it does not tell of". */
 const char *sv_virt_find_taken(struct sv_virt *v, const char *name, const char *uuid);
 /* Can its processor run the guest's <cpu>? 1, 0, or -1 when it cannot be asked. */
 int sv_virt_compare_cpu(struct sv_virt *v, const struct sv_domain_facts *f, const char *xml);
