@@ -49,8 +49,8 @@
 #define SV_HTTP_BODY_MAX           (8u << 20) /* bytes of an HTTP body; a broker's route takes less */
 /* bytes of a KBS request: with an attestation key and its TPM's whole chain it has 50 KiB */
 #define SV_AUTH_SIZE_MAX           (64u << 10)
-/* bytes of evidence in a KBS request: with two event logs it is below 1 MiB */
-#define SV_EVIDENCE_SIZE_MAX       (2u << 20)
+/* bytes of evidence in a KBS request: mostly below 1 MiB; a log of 4 MiB in base64 fits */
+#define SV_EVIDENCE_SIZE_MAX       (6u << 20)
 #define SV_REKEY_SIZE_MAX          (512u << 10) /* bytes of a disk's header for a new key */
 #define SV_HTTP_FIELDS_MAX         64           /* header fields in one head */
 #define SV_HTTP_TIMEOUT_MS         30000        /* for one read or write on a connection */

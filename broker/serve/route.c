@@ -19,6 +19,8 @@
 #define ATTESTED_SHARE 4
 #define RETRY_AFTER_S  "5" /* what a broker cannot do now: a guest's own pauses are of this size */
 
+#define SERIAL "broker.store.serial" /* the one failure after which a change is there */
+
 #define SMALL SV_LINE_MAX /* a flat JSON object, or nothing */
 
 static const struct route {
@@ -31,14 +33,13 @@ static const struct route {
          * seen, and refused by name. */
         size_t body;
         bool secret; /* the request's body is one */
-        bool soft;   /* after a loss of power its guest may have to begin again */
+        bool soft;   /* a loss of power may take it: its guest has no key yet and begins again */
 } routes[] = {
         {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth, SV_AUTH_SIZE_MAX},
         {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_EVIDENCE_SIZE_MAX,
          .soft = true},
         {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource, SMALL},
-        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome, SMALL,
-         .soft = true},
+        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome, SMALL},
         {"POST", "/secure-vm/v0/disk/", "disk", false, sv_handle_disk, SMALL},
         {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource,
          SV_SECRET_MAX + 1, true},
@@ -214,22 +215,27 @@ static int write_audit(struct sv_request *r, const char *action, const struct sv
                        : sv_fd_write(r->broker->audit_fd, "the audit log", sv_buf_bytes(line), err);
 }
 
-/* What was changed and its record are done together, or not at all. stderr has a copy. */
-static int settle_request(struct sv_request *r, const char *action, const struct sv_err *failed,
-                          struct sv_err *err)
+/* What was changed and its record are done together, or not at all; of what was refused nothing is
+ * done but the record. stderr has a copy. */
+static int settle_request(struct sv_request *r, const struct route *route,
+                          const struct sv_err *failed, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
-        bool recorded = is_recorded(r, action, failed != NULL);
+        bool recorded = is_recorded(r, route->action, failed != NULL);
         SV_BUF line = SV_BUF_NULL;
+        int rc;
 
-        if (recorded && write_audit(r, action, failed, &line, err) < 0) {
+        if (failed && (store->ops->settle(store, false, err) < 0 ||
+                       store->ops->hold(store, !route->soft, err) < 0))
+                return -1;
+        if (recorded && write_audit(r, route->action, failed, &line, err) < 0) {
                 store->ops->settle(store, false, NULL);
                 return -1;
         }
-        if (store->ops->settle(store, true, err) < 0)
-                return -1;
-        sv_fd_write(STDERR_FILENO, "stderr", sv_buf_bytes(&line), NULL);
-        return 0;
+        rc = store->ops->settle(store, true, err);
+        if (rc == 0 || !strcmp(err->check, SERIAL))
+                sv_fd_write(STDERR_FILENO, "stderr", sv_buf_bytes(&line), NULL);
+        return rc;
 }
 
 static const char *choose_error_name(const struct sv_request *r, const struct sv_err *err)
@@ -315,7 +321,7 @@ void sv_broker_handle(struct sv_request *r)
 {
         struct sv_err err = SV_ERR_NULL, audit_err = SV_ERR_NULL;
         const struct route *route = find_route(r, &err);
-        const char *action = route ? route->action : "unknown";
+
         int rc = -1;
 
         r->audit = sv_json_object();
@@ -328,10 +334,13 @@ void sv_broker_handle(struct sv_request *r)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
         /* A message quotes what a stranger sent, and may end within a character of it. */
         sv_make_visible(err.msg, strlen(err.msg), false);
-        if (route && settle_request(r, action, rc < 0 ? &err : NULL, &audit_err) < 0) {
+        if (route && settle_request(r, route, rc < 0 ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);
-                sv_fail(&err, SV_SYSTEM, "broker.audit",
-                        "the audit record cannot be written, so nothing is released");
+                if (strcmp(audit_err.check, SERIAL)) /* else it was done, and recorded */
+                        sv_fail(&err, SV_SYSTEM, "broker.audit",
+                                "the audit record cannot be written, so nothing is released");
+                else
+                        err = audit_err;
                 r->owner_only = false;
                 r->error = NULL;
                 rc = -1;

@@ -91,8 +91,14 @@ static int open_held(struct sv_store *s, struct sv_held *held, struct sv_err *er
                 held->lock = 0;
                 return -1;
         }
-        held->open = true;
-        return run_prepared(s, "BEGIN IMMEDIATE", err);
+        if (run_prepared(s, "BEGIN IMMEDIATE", err) == 0) {
+                held->open = true;
+                return 0;
+        }
+        if (held->lock > 0)
+                close(held->lock);
+        held->lock = 0;
+        return -1;
 }
 
 int sv_sqlite_begin(struct sv_store *s, struct sv_err *err)
@@ -104,7 +110,7 @@ int sv_sqlite_begin(struct sv_store *s, struct sv_err *err)
         if (!held->open && open_held(s, held, err) < 0)
                 return -1;
         /* a savepoint alone would be a transaction of its own */
-        if (sqlite3_get_autocommit(get_db(s)))
+        if (held->broken || sqlite3_get_autocommit(get_db(s)))
                 return sv_fail(err, SV_SYSTEM, "broker.store",
                                "the database has taken back what this request changed");
         return run_prepared(s, "SAVEPOINT step", err);
@@ -112,12 +118,13 @@ int sv_sqlite_begin(struct sv_store *s, struct sv_err *err)
 
 int sv_sqlite_end(struct sv_store *s, int rc, struct sv_err *err)
 {
-        bool step = ((struct sv_sqlite *)s)->held.on;
+        struct sv_held *held = &((struct sv_sqlite *)s)->held;
 
-        if (rc == 0 && run_prepared(s, step ? "RELEASE step" : "COMMIT", err) == 0)
+        if (rc == 0 && run_prepared(s, held->on ? "RELEASE step" : "COMMIT", err) == 0)
                 return 0;
-        sqlite3_exec(get_db(s), step ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK", NULL, NULL,
-                     NULL);
+        if (sqlite3_exec(get_db(s), held->on ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK", NULL,
+                         NULL, NULL) != SQLITE_OK)
+                held->broken = held->on;
         return -1;
 }
 
@@ -127,6 +134,8 @@ int sv_sqlite_hold(struct sv_store *s, bool durable, struct sv_err *err)
         struct sv_sqlite *self = (struct sv_sqlite *)s;
 
         if (sv_sqlite_settle(s, false, err) < 0)
+                return -1;
+        if (!sqlite3_get_autocommit(self->db) && sv_sqlite_exec(s, "ROLLBACK", err) < 0)
                 return -1;
         if (self->soft == durable) {
                 if (sv_sqlite_exec(
@@ -147,7 +156,7 @@ static int end_held(struct sv_store *s, const struct sv_held *held, bool keep, s
                 sqlite3_exec(get_db(s), "ROLLBACK", NULL, NULL, NULL);
                 return 0;
         }
-        if (sqlite3_get_autocommit(get_db(s)))
+        if (held->broken || sqlite3_get_autocommit(get_db(s)))
                 return sv_fail(err, SV_SYSTEM, "broker.store",
                                "the database has taken back what this request changed");
         if (run_prepared(s, "COMMIT", err) < 0) {

@@ -135,18 +135,21 @@ void sv_macs_free(struct sv_macs *m)
         m->lock = 0;
 }
 
-/* The serial before the database: what is committed in between only makes that newer. */
 static int read_serial(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
         const struct sv_sqlite *self = (struct sv_sqlite *)s;
         const struct sv_store_place *place = &self->place;
 
-        if (place->key && place->serial && sv_serial_read(place->serial, &m->outside, err) < 0)
-                return -1;
-        /* for want of memory the last one may not have ended */
+        return place->key && place->serial ? sv_serial_read(place->serial, &m->outside, err) : 0;
+}
+
+/* For want of memory the last one may not have ended. */
+static void end_leftover(struct sv_store *s)
+{
+        const struct sv_sqlite *self = (struct sv_sqlite *)s;
+
         if (!self->held.open && !sqlite3_get_autocommit(self->db))
                 sv_sqlite_exec(s, "ROLLBACK", NULL);
-        return 0;
 }
 
 static int check_own_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
@@ -158,10 +161,12 @@ static int check_own_state(struct sv_store *s, struct sv_macs *m, struct sv_err 
         return check_serial(s, m, err);
 }
 
-/* In a transaction that is open what is read is of one moment. */
+/* In a transaction that is open what is read is of one moment. Else the serial is read before the
+ * database: what is committed in between only makes that newer. */
 int sv_macs_begin_read(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
         m->inner = ((struct sv_sqlite *)s)->held.open;
+        end_leftover(s);
         if (read_serial(s, m, err) < 0 || (!m->inner && sv_sqlite_exec(s, "BEGIN", err) < 0))
                 return -1;
         if (check_own_state(s, m, err) == 0)
@@ -179,11 +184,15 @@ int sv_macs_end_read(struct sv_store *s, struct sv_macs *m, int rc)
         return rc;
 }
 
+/* The lock is there first, so that the serial is the newest. */
 static int begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        if (read_serial(s, m, err) < 0 || sv_sqlite_begin(s, err) < 0)
+        end_leftover(s);
+        if (sv_sqlite_begin(s, err) < 0)
                 return -1;
-        return check_own_state(s, m, err) == 0 ? 0 : sv_sqlite_end(s, -1, err);
+        return read_serial(s, m, err) == 0 && check_own_state(s, m, err) == 0
+                       ? 0
+                       : sv_sqlite_end(s, -1, err);
 }
 
 int sv_macs_begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *err)

@@ -15,6 +15,7 @@ struct sv_sqlite {
         struct sv_held {
                 bool on;
                 bool open;               /* a transaction */
+                bool broken;             /* a step could not be taken back: none is done */
                 int lock;                /* of serial and database, while it is open; 0: none */
                 struct sv_serial serial; /* to be written after it; number 0: none */
         } held;
