@@ -119,12 +119,13 @@ static void known_elsewhere(void **state)
 /* Records from before there was a chain come first. */
 static void older(void **state)
 {
+        SV_JSON *record = sv_json_object();
         struct sv_audit_chain c;
         struct sv_audit_link link;
         struct sv_err err;
 
         run_sql("DELETE FROM audit WHERE id > 2; UPDATE audit SET link = NULL, stranger = 0");
-        OK(store->ops->put_audit(store, 3000, sv_json_object(), 0, &link, &err));
+        OK(store->ops->put_audit(store, 3000, record, 0, &link, &err));
         OK(check(&link, &c, &err));
         assert_int_equal(c.older, 2);
         assert_int_equal(c.linked, 1);

@@ -15,6 +15,7 @@ static int64_t floor_seen_by(struct sv_store *s)
 
 static void change_two(void)
 {
+        SV_JSON *record = sv_json_object();
         struct sv_audit_link made;
         struct sv_err err;
 
@@ -23,7 +24,7 @@ static void change_two(void)
         OK(store->ops->raise_disk(store, PATH, VOLUME, 8, 2000, &err));
         policy_is(PATH, "new");
         floor_is(8);
-        OK(store->ops->put_audit(store, 2000, sv_json_object(), 0, &made, &err));
+        OK(store->ops->put_audit(store, 2000, record, 0, &made, &err));
 }
 
 static size_t count_records(struct sv_store *s)
@@ -84,6 +85,7 @@ static void held_step_fails(void **state)
 /* The database itself ends a transaction when its disk is full, say. */
 static void held_is_taken_back(void **state)
 {
+        SV_JSON *record = sv_json_object();
         sqlite3 *db = ((struct sv_sqlite *)store)->db;
         struct sv_audit_link made;
         struct sv_err err;
@@ -91,7 +93,7 @@ static void held_is_taken_back(void **state)
         OK(store->ops->hold(store, true, &err));
         OK(store->ops->raise_disk(store, PATH, VOLUME, 9, 2000, &err));
         assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-        FAILS(store->ops->put_audit(store, 2000, sv_json_object(), 0, &made, &err), SV_SYSTEM,
+        FAILS(store->ops->put_audit(store, 2000, record, 0, &made, &err), SV_SYSTEM,
               "broker.store");
         FAILS(store->ops->settle(store, true, &err), SV_SYSTEM, "broker.store");
         floor_is(7);
