@@ -49,9 +49,27 @@ class Network:
             self.children.append(subprocess.Popen([*self.enter, *args], stdout=f, stderr=f, stdin=subprocess.DEVNULL))
 
     def dnsmasq(self, *options):
-        """Names, leases and announcements, as a router at home has them."""
-        self.start('dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--log-facility=-', '--log-dhcp',
-                   '--user=root', '--group=root', '--bind-dynamic', '--pid-file=', f'--dhcp-leasefile={self.c.path("leases")}', *options, log='dnsmasq.log')
+        """Names, leases and announcements, as a router at home has them. One that announces has an address to do it from, and has done it once: when it misses
+        the moment at which an address comes, it says nothing for ever."""
+        command = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--log-facility=-', '--log-dhcp', '--user=root',
+                   '--group=root', '--bind-dynamic', '--pid-file=', f'--dhcp-leasefile={self.c.path("leases")}', *options]
+        if '--enable-ra' not in options:
+            self.start(*command, log='dnsmasq.log')
+            return
+        wait_until('br0 has no address of its link', lambda: 'fe80:' in run(*self.enter, 'ip', '-6', '-o', 'address', 'show', 'dev', 'br0').stdout)
+        for _ in range(3):
+            self.start(*command, log='dnsmasq.log')
+            with contextlib.suppress(Failed):
+                wait_until('nothing was announced', self.has_announced, 20)
+                return
+            p = self.children.pop()
+            p.terminate()
+            p.wait(20)
+        raise Failed('dnsmasq announces nothing')
+
+    def has_announced(self):
+        with open(self.c.path('dnsmasq.log'), encoding='utf-8', errors='replace') as f:
+            return 'RTR-ADVERT(' in f.read()
 
     def inside(self, make):
         """What make() opens in the namespace: it stays there, whoever uses it."""
