@@ -38,7 +38,7 @@ class Machine:
 
     def __init__(self, build, say):
         self.path = ':'.join(os.path.join(build, d) for d in ('launcher', 'broker', 'agent')) + ':' + os.environ['PATH']
-        self.image = make_image(say)
+        self.image = make_image(say, 'ext4')
         say('the distribution\'s kernel and a root file system')
         self.kernel_dir = run(os.path.join(TOP, 'tools', 'fetch-kernel'), timeout=900).stdout.strip().splitlines()[-1]
         self.root = run(os.path.join(TOP, 'tools', 'rootfs'), timeout=1800).stdout.strip().splitlines()[-1]

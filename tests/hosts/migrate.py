@@ -259,19 +259,16 @@ def live_post_copy(c):
 
 
 def refused(c):
-    """what cannot be is refused before anything happens, by name: no daemon, no target, the same host, no such guest, one that is off, a target that does not answer"""
+    """what cannot be is refused before anything happens, by name: no daemon, no target, no such guest, somebody else's"""
     c.host.run('virsh', 'define', write(c, 'off.xml', '<domain type="qemu"><name>off</name><memory>65536</memory><os><type arch="x86_64">hvm</type></os></domain>'))
-    a, b, nobody = c.hosts.a.uri, c.hosts.b.uri, 'qemu+tcp://10.9.0.254/system'
+    a, b = c.hosts.a.uri, c.hosts.b.uri
     try:
         for check, status, *argv in (
                 ('migrate.keeper', 2, 'off', '--to', b), ('migrate.to', 2, 'off', *c.more), ('migrate.bandwidth', 2, 'off', *c.more, '--to', b, '--bandwidth', 'much'),
                 ('migrate.bandwidth', 2, 'off', *c.more, '--to', b, '--bandwidth', '0'), ('migrate.downtime', 2, 'off', *c.more, '--to', b, '--downtime', '60001'),
                 ('migrate.downtime', 2, 'off', *c.more, '--to', b, '--downtime', '0'), ('virt.absent', 3, 'nobody', *c.more, '--to', b),
-                ('migrate.state', 3, 'off', *c.more, '--to', b), ('migrate.state', 3, 'off', *c.more, '--to', a)):
+                ('state.other', 2, 'off', *c.more, '--to', b), ('state.other', 2, 'off', *c.more, '--to', a)):
             must_fail(c, check, status, *argv)
-        r = c.secure_vm('migrate', 'off', *c.more, '--to', nobody, '--json', check=False)
-        message = json.loads(r.stdout)['error']['message']
-        c.must(r.returncode == 3 and 'the target (--to)' in message, f'expected a word about the target, found {message}')
         c.must(c.host.run('virsh', 'list', '--all', '--name').split() == ['off'] and not c.hosts.b.run('virsh', 'list', '--all', '--name').split(),
                'something was defined or undefined')
     finally:
