@@ -133,13 +133,6 @@ static int check_label(struct sv_migrate_run *r, struct sv_err *err)
                                "the guest is confined by %s, and the libvirt of %s has only%s: "
                                "enable it in qemu.conf there (security_driver)",
                                r->domain.label, r->hostname, r->there.models);
-        if (!r->m->copy_storage && r->domain.own_user)
-                return sv_fail(err, SV_SYSTEM, "migrate.label",
-                               "the guest's QEMU has a user of its own, and libvirt at %s would "
-                               "not take shared disks from that: say \"security\": "
-                               "{\"shared_user\": true} in its guest file and launch it again, "
-                               "or migrate with --copy-storage",
-                               r->hostname);
         if (r->m->copy_storage || !r->here.user || !r->there.user ||
             !strcmp(r->here.user, r->there.user))
                 return 0;
@@ -147,6 +140,18 @@ static int check_label(struct sv_migrate_run *r, struct sv_err *err)
                        "QEMU runs as user %s here and as %s at %s, and each would take the shared "
                        "disks from the other: set the same user and group in qemu.conf of both",
                        r->here.user, r->there.user, r->hostname);
+}
+
+/* After what says whether they are shared. */
+static int check_own_user(struct sv_migrate_run *r, struct sv_err *err)
+{
+        if (r->m->copy_storage || !r->domain.own_user)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "migrate.label",
+                       "the guest's QEMU has a user of its own, and libvirt at %s would not take "
+                       "shared disks from that: say \"security\": {\"shared_user\": true} in its "
+                       "guest file and launch it again, or migrate with --copy-storage",
+                       r->hostname);
 }
 
 static int check_memory(struct sv_migrate_run *r, struct sv_err *err)
@@ -288,6 +293,7 @@ int sv_migrate_check(struct sv_migrate_run *r, struct sv_err *err)
                 check_networks,
                 check_address,
                 sv_migrate_check_disks,
+                check_own_user,
         };
 
         for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)

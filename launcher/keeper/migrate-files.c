@@ -138,7 +138,6 @@ int sv_migrate_check_disks(struct sv_migrate_run *r, struct sv_err *err)
 {
         for (size_t i = 0; i < r->domain.n_disks; i++) {
                 const struct sv_domain_disk *d = &r->domain.disks[i];
-
                 /* our own domains say "file" of everything that has a path */
                 bool device = (d->kind && !strcmp(d->kind, "block")) ||
                               (d->path && !strncmp(d->path, "/dev/", 5));
@@ -147,9 +146,8 @@ int sv_migrate_check_disks(struct sv_migrate_run *r, struct sv_err *err)
                         return sv_fail(err, SV_USAGE, "migrate.storage",
                                        "%s is a device, and --copy-storage copies files only",
                                        d->path ? d->path : "a disk");
-                if (!d->kind || strcmp(d->kind, "file") || !d->path) {
+                if (!d->kind || strcmp(d->kind, "file") || !d->path)
                         continue; /* libvirt knows network storage as shared */
-                }
                 if ((r->m->copy_storage ? check_copied_disk : check_shared_disk)(r, d, err) < 0)
                         return -1;
         }
@@ -180,7 +178,6 @@ static int make_empty_disk(struct sv_migrate_run *r, const struct sv_domain_disk
 static bool is_copy(const struct sv_migrate_run *r, const char *path)
 {
         SV_STR part = sv_asprintf("/.elsewhere/%s/boot/", r->m->name);
-
         const char *at = strstr(path, part);
 
         return at && !strchr(at + strlen(part), '/') && !strstr(path, "/../");

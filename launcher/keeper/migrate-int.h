@@ -34,10 +34,10 @@ int sv_migrate_try_shared(struct sv_migrate_run *r, const char *folder, bool *sh
                           struct sv_err *err);
 /* The disks' files: shared, or room for them there. */
 int sv_migrate_check_disks(struct sv_migrate_run *r, struct sv_err *err);
-/* Files at the target that the guest needs there: its disks, empty, where they are copied, and what
- * it boots from. */
 /* Whether both hosts see the same copies of what boots: then nothing of them is removed. */
 int sv_migrate_find_shared_copies(struct sv_migrate_run *r, struct sv_err *err);
+/* Files at the target that the guest needs there: its disks, empty, where they are copied, and what
+ * it boots from. */
 int sv_migrate_make_files(struct sv_migrate_run *r, struct sv_err *err);
 /* After a failure: nothing of the guest stays there. */
 void sv_migrate_remove_made(struct sv_migrate_run *r);
