@@ -2,7 +2,6 @@
 #include "image/import/btrfs.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/core/file.h"
 
@@ -171,10 +170,7 @@ static int look_at_btrfs(void *r, struct sv_node node, struct sv_node_info *out,
         out->size = sv_rd_u64le(&inode);
         sv_rd_seek(&inode, 52);
         mode = sv_rd_u32le(&inode);
-        out->kind = S_ISREG(mode)   ? SV_NODE_FILE
-                    : S_ISDIR(mode) ? SV_NODE_DIR
-                    : S_ISLNK(mode) ? SV_NODE_LINK
-                                    : SV_NODE_OTHER;
+        out->kind = sv_node_kind_of(mode);
         return sv_rd_ok(&inode, "import.btrfs", "an inode of the btrfs", err);
 }
 

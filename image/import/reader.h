@@ -11,6 +11,8 @@ struct sv_node {
 };
 
 enum sv_node_kind { SV_NODE_OTHER, SV_NODE_FILE, SV_NODE_DIR, SV_NODE_LINK };
+/* By an inode's mode (S_IFREG, ...), whose numbers all these file systems share. */
+enum sv_node_kind sv_node_kind_of(uint32_t mode);
 
 struct sv_node_info {
         enum sv_node_kind kind;

@@ -2,12 +2,21 @@
 #include "image/import/walk.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/core/file.h"
 
 #define DEPTH_MAX  64
 #define LINKS_MAX  40
 #define TARGET_MAX 4095
+
+enum sv_node_kind sv_node_kind_of(uint32_t mode)
+{
+        return S_ISREG(mode)   ? SV_NODE_FILE
+               : S_ISDIR(mode) ? SV_NODE_DIR
+               : S_ISLNK(mode) ? SV_NODE_LINK
+                               : SV_NODE_OTHER;
+}
 
 struct way {
         struct sv_node at[DEPTH_MAX]; /* the root, and the folders below it */

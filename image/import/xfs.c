@@ -51,10 +51,7 @@ static int look_at_xfs(void *r, struct sv_node node, struct sv_node_info *out, s
         if (sv_xfs_read_inode(r, node.ino, &inode, err) < 0)
                 return -1;
         out->size = inode.size;
-        out->kind = S_ISREG(inode.mode)   ? SV_NODE_FILE
-                    : S_ISDIR(inode.mode) ? SV_NODE_DIR
-                    : S_ISLNK(inode.mode) ? SV_NODE_LINK
-                                          : SV_NODE_OTHER;
+        out->kind = sv_node_kind_of(inode.mode);
         return 0;
 }
 
